@@ -1,0 +1,1 @@
+"""reconix: several complete systems on one device, built, sent and switched as transactions."""

@@ -1,0 +1,1 @@
+"""What everything rests on: errors, durable files, digests, progress, starting programs."""

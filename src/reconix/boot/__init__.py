@@ -1,0 +1,1 @@
+"""From a generation to a boot partition, and from one boot partition to the next."""

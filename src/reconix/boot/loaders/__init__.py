@@ -1,0 +1,1 @@
+"""Boot loaders: the files each wants on a boot partition."""

@@ -1,0 +1,1 @@
+"""From a lock to store objects: same lock, same bytes."""

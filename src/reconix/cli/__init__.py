@@ -1,0 +1,1 @@
+"""The command ``reconix``: one module per command, its docstring is its help."""

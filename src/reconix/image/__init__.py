@@ -1,0 +1,1 @@
+"""The disk of a device as one file, made without root and without a clock."""

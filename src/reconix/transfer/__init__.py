@@ -1,0 +1,1 @@
+"""One stream that turns the generation a device has into the one it should have."""
