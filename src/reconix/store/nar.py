@@ -1,0 +1,628 @@
+"""Nix archives: one tree, one sequence of bytes.
+
+A store path promises that its content is exactly this and nothing else. To keep the promise we
+must be able to hash a directory, and for that every tree needs one spelling. ``tar`` will not do:
+it writes times, owners and whatever order the disk returns. A Nix archive drops all that. It
+knows three kinds of node and one bit of mode, and it sorts names by their bytes::
+
+    archive  = "nix-archive-1" node
+    node     = "(" "type" ( file | link | folder ) ")"
+    file     = "regular" [ "executable" "" ] "contents" BYTES
+    link     = "symlink" "target" BYTES
+    folder   = "directory" { "entry" "(" "name" BYTES "node" node ")" }
+
+Every word is written as its length (64 bits, little endian), its bytes, and zeros up to a multiple
+of 8. So equal trees give equal archives on any machine, and equal hashes.
+
+In this module a tree is a sequence of *events*. They come from a disk (``walk``) or from an archive
+(``parse``) and go to an archive (``Encoder``) or to a disk (``Restorer``); to copy a tree while
+it is hashed is to hand each event to two of them. No event holds more than ``COPY_BYTES`` of
+content, so memory does not depend on the size of a file.
+
+What we refuse, although the grammar could say it: names that are empty, ``.``, ``..``, longer than
+255 bytes or contain a slash or NUL; names that are not in strictly rising order; targets longer
+than 4095 bytes; folders nested deeper than 256.
+
+Source: Nix manual, *Nix Archive (NAR) format*.
+Proven by ``tests/compat/test_nar.py``, byte for byte against ``nix-store --dump``.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.digests import Digest
+from reconix.base.errors import ReconixError
+from reconix.base.files import COPY_BYTES
+
+MAX_DEPTH = 256
+MAX_NAME_BYTES = 255
+MAX_TARGET_BYTES = 4095
+MTIME = 1
+"""Every file of a store was last changed one second after the epoch."""
+
+_LONGEST_WORD = 16  # of the grammar itself
+_BUFFER_BYTES = 1 << 16
+
+Read = Callable[[int], bytes]
+Write = Callable[[bytes], object]
+
+
+class BadArchive(ReconixError):
+    """The bytes are no Nix archive, or describe a tree that we do not accept."""
+
+    exit_code = 22
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"bad archive: {message}", hint="fetch or build it again")
+
+
+class BadTree(ReconixError):
+    """A tree on the disk cannot be stored: it holds something other than files, links, folders."""
+
+    exit_code = 22
+
+
+@dataclass(frozen=True, slots=True)
+class FolderBegin:
+    """A folder opens; its entries follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The next node has this name in the open folder."""
+
+    name: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FolderEnd:
+    """The innermost open folder is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileBegin:
+    """A regular file; ``Content`` of exactly this size follows, in pieces."""
+
+    size_bytes: int
+    executable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The next piece of the open file; never empty."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A symbolic link."""
+
+    target: bytes
+
+
+Event = FolderBegin | Entry | FolderEnd | FileBegin | Content | Link
+
+
+@dataclass(frozen=True, slots=True)
+class NarInfo:
+    """Digest and size of an archive."""
+
+    digest: Digest
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One node of an archive."""
+
+    path: bytes  # relative, b"" for the root
+    kind: FolderBegin | FileBegin | Link
+
+
+def check_name(name: bytes) -> None:
+    """Refuse a name that no file in a folder can have.
+
+    Raises:
+        BadArchive: it is empty, ``.``, ``..``, too long, or holds a slash or NUL.
+    """
+    if name in (b"", b".", b"..") or b"/" in name or b"\0" in name:
+        raise BadArchive(f"{name[:80]!r} is no name for a file")
+    if len(name) > MAX_NAME_BYTES:
+        raise BadArchive(f"a name of {len(name)} bytes, more than {MAX_NAME_BYTES}")
+
+
+def check_target(target: bytes) -> None:
+    """Refuse a target that no symbolic link can have.
+
+    Raises:
+        BadArchive: it is empty, too long, or holds NUL.
+    """
+    if not target or b"\0" in target or len(target) > MAX_TARGET_BYTES:
+        raise BadArchive(f"{target[:80]!r} is no target for a symbolic link")
+
+
+def dump(tree: Path, write: Write) -> None:
+    """Write the archive of a file, link or folder.
+
+    Raises:
+        BadTree: it contains a device, a socket or a pipe, or changed while it was read.
+    """
+    encoder = Encoder(write)
+    for event in walk(tree):
+        encoder.feed(event)
+
+
+def digest(tree: Path) -> NarInfo:
+    """Hash the archive of a tree without storing it.
+
+    Raises:
+        BadTree: see ``dump``.
+    """
+    state = hashlib.sha256()
+    encoder = Encoder(state.update)
+    for event in walk(tree):
+        encoder.feed(event)
+    return NarInfo(Digest(state.digest()), encoder.size_bytes)
+
+
+def restore(read: Read, into: Path) -> None:
+    """Make the tree of an archive; ``into`` must not exist.
+
+    Files get mode 0444 or 0555 and the time ``MTIME``. Nothing outside ``into`` is touched,
+    whatever the archive says. After a failure a part of the tree may stand there: the caller
+    removes it. What follows the archive is left unread; see ``expect_end``.
+
+    Raises:
+        BadArchive: it is truncated, or says something that we refuse.
+        FileExistsError: ``into`` exists.
+    """
+    restorer = Restorer(into)
+    try:
+        for event in parse(read):
+            restorer.feed(event)
+    finally:
+        restorer.close()
+
+
+def listing(read: Read) -> Iterator[Listed]:
+    """Tell every node of an archive in its order, in constant memory."""
+    names: list[bytes] = []
+    for event in parse(read):
+        match event:
+            case Entry(name):
+                names.append(name)
+            case FolderBegin():
+                yield Listed(b"/".join(names), event)
+            case FileBegin() | Link():
+                yield Listed(b"/".join(names), event)
+                del names[-1:]
+            case FolderEnd():
+                del names[-1:]
+            case Content():
+                pass
+
+
+def expect_end(read: Read) -> None:
+    """Check that nothing follows an archive.
+
+    Raises:
+        BadArchive: something does.
+    """
+    if read(1):
+        raise BadArchive("bytes follow its end")
+
+
+def walk(tree: Path) -> Iterator[Event]:
+    """Give the events of a tree on the disk.
+
+    Raises:
+        BadTree: see ``dump``.
+    """
+    name = os.fsencode(tree)
+    return _walk_node(name, os.lstat(name), None, name, MAX_DEPTH)
+
+
+def _walk_node(
+    name: bytes, status: os.stat_result, parent: int | None, shown: bytes, depth: int
+) -> Iterator[Event]:
+    if stat.S_ISREG(status.st_mode):
+        yield from _walk_file(name, parent, shown)
+    elif stat.S_ISDIR(status.st_mode):
+        yield from _walk_folder(name, parent, shown, depth)
+    elif stat.S_ISLNK(status.st_mode):
+        yield Link(os.readlink(name, dir_fd=parent))
+    else:
+        raise BadTree(
+            f"{os.fsdecode(shown)} is neither file, folder nor symbolic link",
+            hint="a store holds nothing else; remove it from the tree",
+        )
+
+
+def _walk_folder(name: bytes, parent: int | None, shown: bytes, depth: int) -> Iterator[Event]:
+    if depth == 0:
+        raise BadTree(f"{os.fsdecode(shown)} is nested deeper than {MAX_DEPTH} folders")
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        yield FolderBegin()
+        for child in sorted(os.fsencode(text) for text in os.listdir(descriptor)):  # noqa: PTH208
+            yield Entry(child)
+            status = os.stat(child, dir_fd=descriptor, follow_symlinks=False)
+            path = shown + b"/" + child
+            yield from _walk_node(child, status, descriptor, path, depth - 1)
+        yield FolderEnd()
+    finally:
+        os.close(descriptor)
+
+
+def _walk_file(name: bytes, parent: int | None, shown: bytes) -> Iterator[Event]:
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        status = os.fstat(descriptor)
+        left = status.st_size
+        yield FileBegin(left, executable=bool(status.st_mode & stat.S_IXUSR))
+        while left:
+            data = os.read(descriptor, min(left, COPY_BYTES))
+            if not data:
+                raise BadTree(f"{os.fsdecode(shown)} became shorter while it was read")
+            left -= len(data)
+            yield Content(data)
+    finally:
+        os.close(descriptor)
+
+
+def parse(read: Read) -> Iterator[Event]:
+    """Give the events of an archive, reading not one byte more than it has.
+
+    Args:
+        read: gives up to that many bytes, and nothing at the end, like the method of a file.
+
+    Raises:
+        BadArchive: as soon as the first wrong byte was read.
+    """
+    words = _Words(read)
+    words.expect(b"nix-archive-1")
+    names: list[bytes] = []  # in each open folder the last name
+    while True:
+        words.expect(b"(")
+        words.expect(b"type")
+        kind = words.take(_LONGEST_WORD)
+        if kind == b"directory":
+            if len(names) == MAX_DEPTH:
+                raise BadArchive(f"folders are nested deeper than {MAX_DEPTH}")
+            names.append(b"")
+            yield FolderBegin()
+        else:
+            yield from _parse_leaf(words, kind)
+            words.expect(b")")
+            if names:
+                words.expect(b")")
+        while names:
+            if _entry_follows(words):
+                names[-1] = _parse_name(words, after=names[-1])
+                yield Entry(names[-1])
+                break
+            del names[-1]
+            yield FolderEnd()
+            if names:
+                words.expect(b")")
+        else:
+            return
+
+
+def _parse_leaf(words: "_Words", kind: bytes) -> Iterator[Event]:
+    if kind == b"symlink":
+        words.expect(b"target")
+        target = words.take(MAX_TARGET_BYTES)
+        check_target(target)
+        yield Link(target)
+    elif kind == b"regular":
+        word = words.take(_LONGEST_WORD)
+        executable = word == b"executable"
+        if executable:
+            words.expect(b"")
+            word = words.take(_LONGEST_WORD)
+        if word != b"contents":
+            raise words.wrong(f"expected contents, found {word!r}")
+        yield from words.content(executable=executable)
+    else:
+        raise words.wrong(f"{kind!r} is no kind of node")
+
+
+def _entry_follows(words: "_Words") -> bool:
+    word = words.take(_LONGEST_WORD)
+    if word not in (b"entry", b")"):
+        raise words.wrong(f"expected an entry or the end of a folder, found {word!r}")
+    return word == b"entry"
+
+
+def _parse_name(words: "_Words", *, after: bytes) -> bytes:
+    words.expect(b"(")
+    words.expect(b"name")
+    name = words.take(MAX_NAME_BYTES)
+    check_name(name)
+    if name <= after:
+        raise words.wrong(f"{name!r} stands after {after!r}")
+    words.expect(b"node")
+    return name
+
+
+class _Words:
+    """Takes the words of an archive out of a stream."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._offset = 0
+
+    def wrong(self, what: str) -> BadArchive:
+        """An error that names the place."""
+        return BadArchive(f"{what}, at byte {self._offset}")
+
+    def take(self, limit_bytes: int) -> bytes:
+        """The next word, which must not be longer than that."""
+        size = self._size()
+        if size > limit_bytes:
+            raise self.wrong(f"a word of {size} bytes where {limit_bytes} are allowed")
+        word = self._exactly(size)
+        self._padding(size)
+        return word
+
+    def expect(self, word: bytes) -> None:
+        """The next word must be this one."""
+        found = self.take(_LONGEST_WORD)
+        if found != word:
+            raise self.wrong(f"expected {word!r}, found {found!r}")
+
+    def content(self, *, executable: bool) -> Iterator[Event]:
+        """The next word as the content of a file."""
+        size = self._size()
+        if size >= 1 << 63:
+            raise self.wrong(f"a file of {size} bytes")
+        yield FileBegin(size, executable)
+        left = size
+        while left:
+            data = self._exactly(min(left, COPY_BYTES))
+            left -= len(data)
+            yield Content(data)
+        self._padding(size)
+
+    def _size(self) -> int:
+        return int.from_bytes(self._exactly(8), "little")
+
+    def _padding(self, size: int) -> None:
+        if any(self._exactly(-size % 8)):
+            raise self.wrong("padding that is not zero")
+
+    def _exactly(self, size: int) -> bytes:
+        data = self._read(size) if size else b""
+        while len(data) < size:
+            more = self._read(size - len(data))
+            if not more:
+                self._offset += len(data)
+                raise self.wrong("the archive is truncated")
+            data += more
+        self._offset += size
+        return data
+
+
+def _word(content: bytes) -> bytes:
+    return len(content).to_bytes(8, "little") + content + bytes(-len(content) % 8)
+
+
+def _words(*contents: bytes) -> bytes:
+    return b"".join(_word(content) for content in contents)
+
+
+_MAGIC = _words(b"nix-archive-1")
+_FOLDER = _words(b"(", b"type", b"directory")
+_ENTRY = _words(b"entry", b"(", b"name")
+_NODE = _words(b"node")
+_PLAIN = _words(b"(", b"type", b"regular", b"contents")
+_EXECUTABLE = _words(b"(", b"type", b"regular", b"executable", b"", b"contents")
+_LINK = _words(b"(", b"type", b"symlink", b"target")
+_END = _words(b")")
+
+
+class Encoder:
+    """Writes an archive node by node.
+
+    Call the methods in the order of the grammar: a node is one of ``link(...)``,
+    ``file_begin(...)`` with ``content(...)``, and ``folder_begin()`` with ``entry(name)`` and a
+    node for each entry and ``folder_end()``. With the last of them the archive is complete and
+    has been written whole.
+    """
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._buffer = bytearray(_MAGIC)
+        self._names: list[bytes] = []  # in each open folder the last name
+        self._expects_node = True
+        self._left = 0  # bytes of the open file
+        self._padding = 0
+        self._written = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of what was encoded so far."""
+        return self._written + len(self._buffer)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the root node is complete."""
+        return not self._names and not self._expects_node and not self._left
+
+    def feed(self, event: Event) -> None:
+        """Take the next event of a tree.
+
+        Raises:
+            BadArchive: it cannot follow what was taken before.
+        """
+        match event:
+            case Content(data):
+                self.content(data)
+            case Entry(name):
+                self.entry(name)
+            case FileBegin(size_bytes, executable):
+                self.file_begin(size_bytes, executable=executable)
+            case Link(target):
+                self.link(target)
+            case FolderBegin():
+                self.folder_begin()
+            case FolderEnd():
+                self.folder_end()
+
+    def folder_begin(self) -> None:
+        """Open a folder."""
+        self._node()
+        if len(self._names) == MAX_DEPTH:
+            raise BadArchive(f"folders are nested deeper than {MAX_DEPTH}")
+        self._names.append(b"")
+        self._buffer += _FOLDER
+
+    def entry(self, name: bytes) -> None:
+        """Name the next node in the open folder; names must rise."""
+        check_name(name)
+        if not self._names or self._expects_node or self._left or name <= self._names[-1]:
+            raise BadArchive(f"the entry {name!r} cannot stand here")
+        self._names[-1] = name
+        self._expects_node = True
+        self._buffer += _ENTRY + _word(name) + _NODE
+
+    def folder_end(self) -> None:
+        """Close the innermost folder."""
+        if not self._names or self._expects_node or self._left:
+            raise BadArchive("a folder cannot end here")
+        del self._names[-1]
+        self._end()
+
+    def file_begin(self, size_bytes: int, *, executable: bool) -> None:
+        """Open a file of that size."""
+        self._node()
+        self._buffer += _EXECUTABLE if executable else _PLAIN
+        self._buffer += size_bytes.to_bytes(8, "little")
+        self._left = size_bytes
+        self._padding = -size_bytes % 8
+        if size_bytes == 0:
+            self._end()
+
+    def content(self, data: bytes) -> None:
+        """Give the next piece of the open file."""
+        if len(data) > self._left:
+            raise BadArchive("a file has more content than it declared")
+        self._left -= len(data)
+        if len(data) < _BUFFER_BYTES:
+            self._buffer += data
+        else:
+            self._flush()
+            self._written += len(data)
+            self._write(data)
+        if self._left == 0:
+            self._buffer += bytes(self._padding)
+            self._end()
+        if len(self._buffer) >= _BUFFER_BYTES:
+            self._flush()
+
+    def link(self, target: bytes) -> None:
+        """Give a symbolic link."""
+        check_target(target)
+        self._node()
+        self._buffer += _LINK + _word(target)
+        self._end()
+
+    def _node(self) -> None:
+        if not self._expects_node or self._left:
+            raise BadArchive("a node cannot stand here")
+        self._expects_node = False
+
+    def _end(self) -> None:
+        self._buffer += _END
+        if self._names:
+            self._buffer += _END  # of the entry
+        else:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._buffer:
+            self._written += len(self._buffer)
+            self._write(bytes(self._buffer))
+            self._buffer.clear()
+
+
+class Restorer:
+    """Makes a tree on the disk, event by event; the root must not exist.
+
+    Every name is made relative to the open folder above it and must be new, so no link is ever
+    followed. Modes and times are those of a store. Nothing is made durable here.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = os.fsencode(root)
+        self._name = self._root
+        self._folders: list[tuple[int, bytes]] = []  # descriptor and name
+        self._file = -1
+        self._left = 0
+
+    def feed(self, event: Event) -> None:
+        """Take the next event of a tree."""
+        match event:
+            case Content(data):
+                self._content(data)
+            case Entry(name):
+                self._name = name
+            case FileBegin(size_bytes, executable):
+                self._file_begin(size_bytes, executable=executable)
+            case Link(target):
+                os.symlink(target, self._name, dir_fd=self._parent())
+                os.utime(self._name, (MTIME, MTIME), dir_fd=self._parent(), follow_symlinks=False)
+            case FolderBegin():
+                self._folder_begin()
+            case FolderEnd():
+                self._folder_end()
+
+    def close(self) -> None:
+        """Let go of what is open; needed after a failure, harmless otherwise."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+        while self._folders:
+            os.close(self._folders.pop()[0])
+
+    def _parent(self) -> int | None:
+        return self._folders[-1][0] if self._folders else None
+
+    def _folder_begin(self) -> None:
+        parent = self._parent()
+        os.mkdir(self._name, 0o700, dir_fd=parent)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+        self._folders.append((os.open(self._name, flags, dir_fd=parent), self._name))
+
+    def _folder_end(self) -> None:
+        descriptor, _ = self._folders.pop()
+        os.fchmod(descriptor, 0o555)
+        os.utime(descriptor, (MTIME, MTIME))
+        os.close(descriptor)
+
+    def _file_begin(self, size_bytes: int, *, executable: bool) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        self._file = os.open(self._name, flags, 0o600, dir_fd=self._parent())
+        os.fchmod(self._file, 0o555 if executable else 0o444)
+        self._left = size_bytes
+        if size_bytes == 0:
+            self._file_end()
+
+    def _content(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._file, left) :]
+        self._left -= len(data)
+        if self._left == 0:
+            self._file_end()
+
+    def _file_end(self) -> None:
+        os.utime(self._file, (MTIME, MTIME))
+        os.close(self._file)
+        self._file = -1
