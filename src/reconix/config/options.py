@@ -1,0 +1,62 @@
+"""The vocabulary in which an option is declared: what it means, and what a value must look like.
+
+``schema.py`` is the one place that says which options there are. It says it with types: a table is
+a frozen dataclass, an option is a field, and ``Annotated`` adds what a type cannot say. This module
+has the three things that are added.
+
+* ``Option``: one sentence about the option, and an example as it would be written in TOML.
+* ``Form``: what a text must look like, and the value that it stands for.
+* ``Range``: the limits of a number.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What an option is for, for somebody who meets it for the first time."""
+
+    doc: str
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The smallest and the largest number that an option takes."""
+
+    least: int
+    most: int
+
+    @property
+    def expected(self) -> str:
+        """What to write, for a message."""
+        return f"a number from {self.least} to {self.most}"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a text must look like, and what it stands for.
+
+    Attributes:
+        expected: what to write, for a message: ``a size such as "64M"``.
+        pattern: a regular expression for the whole text.
+        convert: from a text that matches to the value; may raise ``ValueError`` with a reason.
+        takes_number: whether a TOML integer is also good; it is converted as its digits.
+    """
+
+    expected: str
+    pattern: str
+    convert: Callable[[str], object] = str
+    takes_number: bool = False
+
+    def read(self, text: str) -> object:
+        """The value that a text stands for.
+
+        Raises:
+            ValueError: the text does not have this form.
+        """
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(self.expected)
+        return self.convert(text)

@@ -1,0 +1,605 @@
+"""Every option there is: its type, its default, what it means, and an example.
+
+A team writes down what its device is and what it can become. This module is the language in which
+it does so. A table of TOML is a frozen dataclass here, an option is one of its fields, and nothing
+about an option is said anywhere else: loading and merging, the messages about mistakes,
+``docs/options.md`` and the JSON Schema for editors are all read off these types.
+
+    reconix.toml                       Project
+    hosts/<host>/machine.toml          Machine and System: what all systems of the host share
+    hosts/<host>/systems/<name>.toml   System: what this one adds
+
+The types are also the result. ``load.load`` gives a ``Configuration`` whose hosts have one
+``Machine`` and, for each system, one ``System``: machine and system file merged (``merge.py``).
+
+Proven by ``tests/unit/config/test_schema.py``: every example is accepted, and ``docs/options.md``
+is what this module says.
+"""
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from reconix.base.files import read_bounded
+from reconix.config.options import Form, Option, Range
+
+_MAX_SOURCE_BYTES = 16 << 20
+
+
+class Architecture(enum.Enum):
+    """An architecture, as Debian calls it."""
+
+    AMD64 = "amd64"
+    ARM64 = "arm64"
+
+
+class Firmware(enum.Enum):
+    """What starts the boot loader."""
+
+    UEFI = "uefi"
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A port of the device that can be reached from the machine that runs it in QEMU."""
+
+    name: str
+    port: int
+    """On the device."""
+    host_port: int | None = None
+    """On the machine that runs QEMU; a free one is chosen if it is not given."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Forward":
+        """Read ``name:port`` or ``name:port:host-port``."""
+        name, *ports = text.split(":")
+        numbers = [int(port) for port in ports]
+        if not all(1 <= number <= 65535 for number in numbers):
+            raise ValueError("ports from 1 to 65535")
+        return cls(name, *numbers)
+
+
+_UNITS_OF_SIZE = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_UNITS_OF_TIME = {"": 1, "s": 1, "min": 60, "h": 3600}
+
+
+def parse_size(text: str) -> int:
+    """Bytes from ``64M``: a number and K, M, G or T, each 1024 times the one before."""
+    number, unit = re.fullmatch(r"(\d+)(\w*)", text).groups()  # type: ignore[union-attr] # Form
+    return int(number) * _UNITS_OF_SIZE[unit]
+
+
+def parse_duration(text: str) -> int:
+    """Seconds from ``90s``, ``5min`` or ``2h``."""
+    number, unit = re.fullmatch(r"(\d+)(\w*)", text).groups()  # type: ignore[union-attr] # Form
+    return int(number) * _UNITS_OF_TIME[unit]
+
+
+Name = Annotated[
+    str, Form("a name of lower-case letters, digits and -", r"[a-z0-9][a-z0-9-]{0,62}")
+]
+HostName = Annotated[
+    str, Form("a host name such as gateway", r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+]
+PackageName = Annotated[
+    str, Form("the name of a Debian package such as nginx", r"[a-z0-9][a-z0-9.+-]+")
+]
+UserName = Annotated[str, Form("a user name such as operator", r"[a-z_][a-z0-9_-]{0,30}")]
+UnitName = Annotated[
+    str,
+    Form(
+        "the name of a systemd unit such as nginx.service",
+        r"[A-Za-z0-9:_.@\\-]{1,200}\."
+        r"(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)",
+    ),
+]
+EtcPath = Annotated[
+    str,
+    Form(
+        "a path below /etc without a leading /, such as nginx/nginx.conf",
+        r"(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\x7f]{1,1024}",
+    ),
+]
+AbsolutePath = Annotated[
+    str,
+    Form(
+        "an absolute path such as /var/lib/mosquitto",
+        r"/(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\x7f]{1,1024}",
+    ),
+]
+ModuleName = Annotated[
+    str, Form("the name of a kernel module such as virtio_blk", r"[A-Za-z0-9_-]{1,64}")
+]
+KernelParameter = Annotated[
+    str,
+    Form("one word of a kernel command line such as console=ttyS0", r"[!-~]{1,256}"),
+]
+SysctlName = Annotated[
+    str, Form('the name of a kernel setting in quotes such as "vm.swappiness"', r"[a-z0-9_./-]+")
+]
+SysctlValue = Annotated[str, Form("a text or a number", r"[^\n]{0,1024}", takes_number=True)]
+PublicKey = Annotated[
+    str,
+    Form(
+        "a public key as it stands in a .pub file",
+        r"(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+|sk-[a-z0-9@.-]+) [A-Za-z0-9+/=]+( [^\n]*)?",
+    ),
+]
+Interface = Annotated[
+    str, Form("the name of a network interface, * allowed, such as en*", r"[A-Za-z0-9_.*?-]{1,64}")
+]
+Address = Annotated[
+    str,
+    Form("an address with its prefix length such as 192.0.2.10/24", r"[0-9a-fA-F:.]+/\d{1,3}"),
+]
+Gateway = Annotated[str, Form("an address such as 192.0.2.1", r"[0-9a-fA-F:.]+")]
+Mode = Annotated[
+    int,
+    Form('a file mode such as "0644"', r"0?[0-7]{3,4}", lambda text: int(text, 8)),
+]
+Url = Annotated[
+    str, Form("an address that begins with http:// or https://", r"https?://[^\s]{1,500}")
+]
+SuiteName = Annotated[str, Form("the name of a Debian suite such as trixie", r"[a-z0-9][a-z0-9-]+")]
+Port = Annotated[int, Range(1, 65535)]
+SizeBytes = Annotated[
+    int,
+    Form('a size such as "64M" or "4G"', r"\d{1,15}[KMGT]?", parse_size, takes_number=True),
+]
+Seconds = Annotated[
+    int,
+    Form('a time such as "90s" or "5min"', r"\d{1,9}(s|min|h)?", parse_duration, takes_number=True),
+]
+ForwardedPort = Annotated[
+    Forward,
+    Form(
+        'a name and a port of the device such as "mqtt:1883", or with the port here "web:80:8080"',
+        r"[a-z0-9-]{1,32}:\d{1,5}(:\d{1,5})?",
+        Forward.parse,
+    ),
+]
+
+
+# --- reconix.toml ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """Where Debian packages come from."""
+
+    suites: Annotated[
+        tuple[SuiteName, ...],
+        Option(
+            "Suites that `reconix lock` takes packages from; one that ends in `-security` is "
+            "looked for in the security archive.",
+            '["trixie", "trixie-security"]',
+        ),
+    ] = ("trixie", "trixie-updates", "trixie-security")
+    components: Annotated[
+        tuple[Name, ...],
+        Option("Components of these suites.", '["main", "non-free-firmware"]'),
+    ] = ("main",)
+    main: Annotated[
+        Url | None,
+        Option(
+            "Address of the Debian archive; without it, the one that apt uses here.",
+            '"http://mirror.example/debian"',
+        ),
+    ] = None
+    security: Annotated[
+        Url | None,
+        Option(
+            "Address of the security archive; without it, the one that apt uses here.",
+            '"http://mirror.example/debian-security"',
+        ),
+    ] = None
+    snapshot: Annotated[
+        Url | None,
+        Option(
+            "Address of a dated archive that keeps old versions, with `{archive}` (`debian` or "
+            "`debian-security`) and `{date}` (`20260912T075541Z`) in it; asked for a locked file "
+            "that the archive no longer has.",
+            '"http://snapshot.example/archive/{archive}/{date}"',
+        ),
+    ] = None
+    keyring: Annotated[
+        AbsolutePath,
+        Option(
+            "Keys that sign the archive, on the build machine.",
+            '"/usr/share/keyrings/debian-archive-keyring.gpg"',
+        ),
+    ] = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A project: what all its hosts share. Written in `reconix.toml`."""
+
+    name: Annotated[Name, Option("What the project is called.", '"gateway"')]
+    architecture: Annotated[
+        Architecture,
+        Option("Architecture of hosts that do not name their own.", '"arm64"'),
+    ] = Architecture.AMD64
+    archive: Archive = field(default_factory=Archive)
+
+
+# --- machine.toml only ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boot:
+    """How the device starts."""
+
+    firmware: Annotated[Firmware, Option("What starts the boot loader.", '"uefi"')] = Firmware.UEFI
+    slots: Annotated[
+        Annotated[int, Range(2, 8)],
+        Option(
+            "Number of boot partitions; one is in use and one takes the next generation, more "
+            "keep older generations bootable.",
+            "3",
+        ),
+    ] = 2
+    slot_size: Annotated[
+        SizeBytes,
+        Option("Size of each boot partition; kernels and initrds must fit.", '"128M"'),
+    ] = 64 << 20
+    default: Annotated[
+        Name,
+        Option(
+            "The protected system: started unless another one is chosen, and when one fails.",
+            '"maintenance"',
+        ),
+    ] = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """How large the parts of the disk are."""
+
+    system_size: Annotated[
+        SizeBytes,
+        Option("Size of the partition for the store; two generations must fit.", '"4G"'),
+    ] = 1 << 30
+    data_size: Annotated[
+        SizeBytes,
+        Option("Size of the partition for what persists.", '"1G"'),
+    ] = 256 << 20
+    size: Annotated[
+        SizeBytes | None,
+        Option(
+            "Size of the whole disk; without it, what the partitions need.",
+            '"8G"',
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How `reconix run` starts the device in QEMU."""
+
+    memory: Annotated[SizeBytes, Option("Memory of the virtual machine.", '"512M"')] = 512 << 20
+    cores: Annotated[
+        Annotated[int, Range(1, 64)], Option("Processors of the virtual machine.", "4")
+    ] = 2
+    forward: Annotated[
+        tuple[ForwardedPort, ...],
+        Option(
+            "Ports of the device to reach from here, on 127.0.0.1: a name and the port on the "
+            "device, and a port here if it must be a certain one. `ssh` is the one that "
+            "`reconix run` logs in through.",
+            '["ssh:22", "mqtt:1883", "http:80:8080"]',
+        ),
+    ] = (Forward("ssh", 22),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A device: what exists once, whichever system runs. Written in `machine.toml`."""
+
+    hostname: Annotated[
+        HostName | None,
+        Option(
+            "Name of the device on the network; without it, the name of the host's folder.",
+            '"gateway"',
+        ),
+    ] = None
+    architecture: Annotated[
+        Architecture | None,
+        Option("Architecture of the processor; without it, that of the project.", '"arm64"'),
+    ] = None
+    boot: Boot = field(default_factory=Boot)
+    disk: Disk = field(default_factory=Disk)
+    run: Run = field(default_factory=Run)
+
+
+# --- machine.toml and systems/<name>.toml ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """The kernel, its modules and its command line."""
+
+    package: Annotated[
+        PackageName,
+        Option("Debian package of the kernel, or one that depends on it.", '"linux-image-amd64"'),
+    ]
+    parameters: Annotated[
+        tuple[KernelParameter, ...],
+        Option("Words to add to the kernel's command line.", '["console=ttyS0", "quiet"]'),
+    ] = ()
+    initrd_modules: Annotated[
+        tuple[ModuleName, ...],
+        Option(
+            "Modules that are needed to reach the disk; what they depend on comes along.",
+            '["virtio_pci", "virtio_blk"]',
+        ),
+    ] = ()
+    modules: Annotated[
+        tuple[ModuleName, ...],
+        Option("Modules to load when the system has started.", '["i6300esb"]'),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Somebody who may log in, by key only: there is no option for a password."""
+
+    uid: Annotated[
+        Annotated[int, Range(0, 65533)] | None,
+        Option("Number of the user; without it, one is assigned from 1000 on.", "1000"),
+    ] = None
+    groups: Annotated[tuple[UserName, ...], Option("Further groups of the user.", '["adm"]')] = ()
+    shell: Annotated[AbsolutePath, Option("Program that a log-in starts.", '"/bin/sh"')] = (
+        "/bin/bash"
+    )
+    authorized_keys: Annotated[
+        tuple[PublicKey, ...],
+        Option("Public keys that may log in.", '["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@home"]'),
+    ] = ()
+    authorized_keys_files: Annotated[
+        tuple[Path, ...],
+        Option(
+            "Files with public keys that may log in, seen from the file that names them.",
+            '["../../keys/operator.pub"]',
+        ),
+    ] = ()
+
+    def keys(self) -> tuple[str, ...]:
+        """All keys that may log in, those from files included."""
+        lines = [
+            line.strip()
+            for path in self.authorized_keys_files
+            for line in read_bounded(path, _MAX_SOURCE_BYTES).decode().splitlines()
+        ]
+        written = [line for line in lines if line and not line.startswith("#")]
+        return tuple(dict.fromkeys([*self.authorized_keys, *written]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ssh:
+    """Log-in over the network with dropbear, by key only."""
+
+    enable: Annotated[
+        bool,
+        Option("Whether to run the ssh server; needs the package `dropbear`.", "true"),
+    ] = False
+    port: Annotated[Port, Option("Port it listens on.", "2222")] = 22
+    host_keys: Annotated[
+        AbsolutePath,
+        Option(
+            "Folder of the host keys, which are made at the first boot; name it in "
+            "`persist.shared` so that they are kept.",
+            '"/var/lib/dropbear"',
+        ),
+    ] = "/var/lib/dropbear"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """How a network interface gets its address, done by systemd-networkd."""
+
+    match: Annotated[
+        Interface | None,
+        Option("Which interfaces are meant; without it, the one called as the table is.", '"en*"'),
+    ] = None
+    dhcp: Annotated[bool, Option("Whether to ask for an address.", "true")] = False
+    address: Annotated[tuple[Address, ...], Option("Fixed addresses.", '["192.0.2.10/24"]')] = ()
+    gateway: Annotated[
+        Gateway | None, Option("Where everything else is reached.", '"192.0.2.1"')
+    ] = None
+    dns: Annotated[tuple[Gateway, ...], Option("Name servers.", '["192.0.2.1"]')] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Which units start by themselves."""
+
+    enable: Annotated[
+        tuple[UnitName, ...],
+        Option("Units to start at boot, as their `[Install]` section says.", '["nginx.service"]'),
+    ] = ()
+    disable: Annotated[
+        tuple[UnitName, ...],
+        Option("Units that a package enables and that must not start at boot.", '["cron.service"]'),
+    ] = ()
+    mask: Annotated[
+        tuple[UnitName, ...],
+        Option("Units that must never start, whoever asks.", '["apt-daily.timer"]'),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a generated file holds: a text written in place, or another file."""
+
+    text: Annotated[str | None, Option("The content itself.", '"hello\\n"')] = None
+    source: Annotated[
+        Path | None,
+        Option("A file with the content, seen from the file that names it.", '"files/nginx.conf"'),
+    ] = None
+
+    def read(self) -> bytes:
+        """The content."""
+        if self.source is not None:
+            return read_bounded(self.source, _MAX_SOURCE_BYTES)
+        return (self.text or "").encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit(Content):
+    """A systemd unit in `/etc/systemd/system`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File(Content):
+    """A file below `/etc`."""
+
+    mode: Annotated[Mode, Option("Permissions.", '"0600"')] = 0o644
+    owner: Annotated[UserName, Option("User that owns the file.", '"mosquitto"')] = "root"
+    group: Annotated[UserName, Option("Group that owns the file.", '"mosquitto"')] = "root"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Persist:
+    """What survives a reboot: everything else is gone."""
+
+    shared: Annotated[
+        tuple[AbsolutePath, ...],
+        Option("Folders that all systems of the device see alike.", '["/var/lib/dropbear"]'),
+    ] = ()
+    paths: Annotated[
+        tuple[AbsolutePath, ...],
+        Option("Folders that every system has of its own.", '["/var/lib/mosquitto"]'),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitCheck:
+    """A unit must be active."""
+
+    unit: Annotated[UnitName, Option("Unit that must be active.", '"nginx.service"')]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpCheck:
+    """A port must answer."""
+
+    tcp: Annotated[Port, Option("Port of the device that must accept a connection.", "80")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandCheck:
+    """A command must succeed."""
+
+    command: Annotated[
+        tuple[str, ...],
+        Option("Command that must exit with 0, word by word.", '["/usr/bin/test", "-e", "/x"]'),
+    ]
+
+
+Check = UnitCheck | TcpCheck | CommandCheck
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What a new generation must pass before it is kept."""
+
+    timeout: Annotated[
+        Seconds,
+        Option(
+            "How long after boot all checks must have passed; then they count as failed.", '"2min"'
+        ),
+    ] = 90
+    checks: Annotated[
+        tuple[Check, ...],
+        Option(
+            "What must hold: a `unit` is active, a `tcp` port answers, a `command` succeeds.",
+            '[{ unit = "nginx.service" }, { tcp = 80 }]',
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """How the device takes new generations."""
+
+    receive: Annotated[
+        bool, Option("Whether an update may be received while this system runs.", "false")
+    ] = True
+    trial_timeout: Annotated[
+        Seconds,
+        Option(
+            "How long a trial may take from boot to confirm; then the device goes back.", '"5min"'
+        ),
+    ] = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """One complete system.
+
+    Written in `machine.toml` for all systems of the host, in a system's own file for it alone.
+    """
+
+    kernel: Kernel
+    packages: Annotated[
+        tuple[PackageName, ...],
+        Option(
+            "Debian packages to install besides the essential ones; what they depend on comes "
+            "along, what they recommend does not.",
+            '["nginx"]',
+        ),
+    ] = ()
+    users: Annotated[
+        Mapping[UserName, User], Option("Who may log in.", '{ operator = { groups = ["adm"] } }')
+    ] = field(default_factory=dict)
+    ssh: Ssh = field(default_factory=Ssh)
+    network: Annotated[
+        Mapping[Interface, Network],
+        Option("Network interfaces.", '{ lan = { match = "en*", dhcp = true } }'),
+    ] = field(default_factory=dict)
+    services: Services = field(default_factory=Services)
+    units: Annotated[
+        Mapping[UnitName, Unit],
+        Option("Units of your own.", '{ "hello.service" = { source = "hello.service" } }'),
+    ] = field(default_factory=dict)
+    files: Annotated[
+        Mapping[EtcPath, File],
+        Option("Files below `/etc`.", '{ "motd" = { text = "Welcome\\n" } }'),
+    ] = field(default_factory=dict)
+    sysctl: Annotated[
+        Mapping[SysctlName, SysctlValue],
+        Option("Settings of the kernel.", '{ "vm.swappiness" = 0 }'),
+    ] = field(default_factory=dict)
+    persist: Persist = field(default_factory=Persist)
+    health: Health = field(default_factory=Health)
+    update: Update = field(default_factory=Update)
+
+
+# --- the result -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One kind of device with all its systems, ready to be built."""
+
+    name: str
+    folder: Path
+    hostname: str
+    architecture: Architecture
+    machine: Machine
+    systems: Mapping[str, System]
+    """By name, sorted; the default system is among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A whole project, checked."""
+
+    folder: Path
+    project: Project
+    hosts: Mapping[str, Host]
+    """By name, sorted."""
