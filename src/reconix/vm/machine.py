@@ -1,0 +1,201 @@
+"""A running guest: start it, use it, cut its power.
+
+    with running(guest, folder, accelerator) as machine:
+        machine.console.wait("login:", seconds=BOOT_SECONDS)
+        machine.wait_for_ssh(login, seconds=BOOT_SECONDS)
+        machine.ssh(login, "reconix-device", "status")
+        machine.cut_power()
+
+Whatever happens in the block, at its end QEMU is gone, and only this QEMU: it is ended by its
+process, never by its name. The disk and the firmware's variables are the guest's and stay; a second
+``running`` with the same guest is the same device switched on again.
+
+Proven by ``tests/compat/test_ovmf.py``; the boots in ``tests/vm`` stand on it.
+"""
+
+import contextlib
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.errors import ReconixError
+from reconix.base.process import CommandFailed, run, start
+from reconix.vm import monitor
+from reconix.vm.console import Console
+from reconix.vm.login import Login, ssh_words
+from reconix.vm.monitor import Monitor, MonitorFailed
+from reconix.vm.qemu import Accelerator, Ends, Guest, command_line
+
+BOOT_SECONDS = 240.0
+"""How long a boot may take: 15 s emulated on an idle machine, several times that on a busy one."""
+
+_START_SECONDS = 30.0
+_COMMAND_SECONDS = 120.0
+_PROBE_SECONDS = 8
+_PAUSE_SECONDS = 0.1
+_NOT_CONNECTED = 255  # ssh: exits with the command's status, or 255 if an error occurred
+
+
+class GuestNotStarted(ReconixError):
+    """QEMU ended before the guest could run."""
+
+    exit_code = 41
+
+
+class GuestNotReady(ReconixError):
+    """A guest did not get as far as it should have, in its time."""
+
+    exit_code = 41
+
+
+class Machine:
+    """One running guest and its console."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", monitor: Monitor, log: Path) -> None:
+        self._process = process
+        self._monitor = monitor
+        self.console = Console(log, running=self.is_running)
+        self._ports = monitor.forwarded_ports()
+
+    def is_running(self) -> bool:
+        """Whether QEMU still runs."""
+        return self._process.poll() is None
+
+    def port(self, guest_port: int) -> int:
+        """The port on 127.0.0.1 that leads to a port of the guest.
+
+        Raises:
+            GuestNotReady: the guest's description forwards no such port.
+        """
+        if guest_port not in self._ports:
+            raise GuestNotReady(f"port {guest_port} of the guest is not forwarded")
+        return self._ports[guest_port]
+
+    def reset(self) -> None:
+        """Push the reset button."""
+        self._monitor.execute("system_reset")
+
+    def press_power(self) -> None:
+        """Push the power button; a running system shuts itself down."""
+        self._monitor.execute("system_powerdown")
+
+    def cut_power(self) -> None:
+        """Take the power away, now; what the guest has written up to here stays written."""
+        self._process.kill()
+        self._process.wait()
+
+    def wait_until_off(self, *, seconds: float) -> None:
+        """Wait until QEMU has ended because the guest switched itself off.
+
+        Raises:
+            GuestNotReady: it still runs.
+        """
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            raise GuestNotReady(f"the guest is still on after {seconds:g} s") from error
+
+    def ssh(
+        self,
+        login: Login,
+        *command: str,
+        stdin: bytes | None = None,
+        seconds: float = _COMMAND_SECONDS,
+    ) -> bytes:
+        """Run a command in the guest and give its standard output.
+
+        Raises:
+            CommandFailed: it failed, or ssh did (status 255), or it took too long.
+        """
+        words = ssh_words(login, self.port(login.guest_port), command)
+        return run(*words, stdin=stdin, timeout_seconds=seconds)
+
+    def wait_for_ssh(self, login: Login, *, seconds: float) -> None:
+        """Wait until one can log in.
+
+        Raises:
+            GuestNotReady: the time is over, or the guest has stopped.
+        """
+        deadline = time.monotonic() + seconds
+        words = ssh_words(
+            login, self.port(login.guest_port), ("true",), connect_seconds=_PROBE_SECONDS
+        )
+        while not _answers(words):
+            if not self.is_running():
+                raise GuestNotReady("the guest stopped before one could log in")
+            if time.monotonic() > deadline:
+                raise GuestNotReady(
+                    f"cannot log in as {login.user} after {seconds:g} s",
+                    hint=f"see its console: {self.console.log}",
+                )
+            time.sleep(_PAUSE_SECONDS)
+
+
+def _answers(words: list[str]) -> bool:
+    """Whether a command can be run in the guest; no connection yet is no failure."""
+    try:
+        run(*words, timeout_seconds=4 * _PROBE_SECONDS)
+    except CommandFailed as error:
+        if error.status not in (_NOT_CONNECTED, -1):
+            raise
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What one start of QEMU leaves in the folder of the guest."""
+
+    folder: Path
+
+    @property
+    def console_log(self) -> Path:
+        return self.folder / "console.log"
+
+    @property
+    def complaints(self) -> Path:
+        return self.folder / "qemu.log"
+
+
+@contextlib.contextmanager
+def running(
+    guest: Guest, folder: Path, accelerator: Accelerator, *, terminal: bool = False
+) -> Iterator[Machine]:
+    """Switch a guest on; at the end of the block it is off.
+
+    Args:
+        guest: what to run; its disks and variables are changed by it.
+        folder: gets ``console.log`` (appended to) and ``qemu.log``.
+        accelerator: see ``accelerator.choose``.
+        terminal: the serial console is the terminal that we run in (Ctrl-A X ends QEMU).
+
+    Raises:
+        GuestNotStarted: QEMU does not accept this guest; the message has what it said.
+    """
+    files = _Files(folder)
+    # A socket's path has at most 107 bytes, so it is not in the folder of the guest.
+    with tempfile.TemporaryDirectory(prefix="reconix-vm-") as sockets:
+        ends = Ends(files.console_log, terminal, Path(sockets, "monitor"))
+        words = command_line(guest, accelerator, ends)
+        with files.complaints.open("wb") as complaints:
+            process = start(*words, stdin=0 if terminal else subprocess.DEVNULL, stderr=complaints)
+        try:
+            with contextlib.closing(_connect(process, ends.monitor, files)) as connection:
+                yield Machine(process, connection, files.console_log)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _connect(process: "subprocess.Popen[bytes]", path: Path, files: _Files) -> Monitor:
+    """Reach the monitor of a QEMU that has just been started."""
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(MonitorFailed):
+            return monitor.connect(path)
+        time.sleep(_PAUSE_SECONDS)
+    said = files.complaints.read_text(errors="replace").strip()
+    raise GuestNotStarted(f"QEMU did not start: {said or 'it said nothing'}")

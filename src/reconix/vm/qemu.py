@@ -1,0 +1,163 @@
+"""The command line of QEMU, computed from a description.
+
+What a virtual device is made of is a value (``Guest``), and its command line is a pure function of
+it. So a test can compare it word by word, and nothing about a guest depends on the machine that
+happens to run it.
+
+The guest is a small UEFI computer: chipset q35, OVMF with a variable store of its own (that is
+where ``BootNext`` lives), a virtio disk, a virtio network card behind QEMU's user network. No boot
+order is passed in: which disk entry is started is decided by the firmware's own variables, as on a
+real device. The network has no way in but the forwarded ports, and these listen on 127.0.0.1 only.
+
+Proven by ``tests/unit/vm/test_qemu.py`` and, by booting, ``tests/compat/test_ovmf.py``.
+"""
+
+import enum
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.errors import UsageError
+
+PROGRAM = "qemu-system-x86_64"
+
+
+class Accelerator(enum.Enum):
+    """How guest instructions are executed."""
+
+    KVM = "kvm"
+    TCG = "tcg"
+
+
+class DiskFormat(enum.Enum):
+    """How the bytes of a disk are kept in its file."""
+
+    RAW = "raw"
+    QCOW2 = "qcow2"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk of the guest."""
+
+    path: Path
+    format: DiskFormat = DiskFormat.RAW
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A TCP port of the guest that can be reached on this machine."""
+
+    guest_port: int
+    host_port: int = 0  # 0: QEMU takes a free one, ask ``Machine.port``
+
+    def __post_init__(self) -> None:
+        if not 0 < self.guest_port < 1 << 16 or not 0 <= self.host_port < 1 << 16:
+            raise UsageError(
+                f"cannot forward port {self.host_port} to {self.guest_port}",
+                hint="a port is a number from 1 to 65535",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """UEFI firmware: its code, shared and read only, and the variables of this one device."""
+
+    code: Path
+    variables: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A virtual device."""
+
+    firmware: Firmware
+    disks: tuple[Disk, ...] = ()
+    forwards: tuple[Forward, ...] = (Forward(22),)
+    memory_mib: int = 512
+    cores: int = 2
+    watchdog: bool = False
+    restarts: bool = True  # False: a restart of the guest ends QEMU
+
+    def __post_init__(self) -> None:
+        if self.memory_mib < 64 or self.cores < 1:
+            raise UsageError(
+                f"a guest cannot have {self.memory_mib} MiB and {self.cores} cores",
+                hint="it needs 64 MiB and one core at least",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Where the host's side of a running guest is."""
+
+    console_log: Path
+    terminal: bool  # the console is also the terminal that we run in
+    monitor: Path
+
+
+def command_line(guest: Guest, accelerator: Accelerator, ends: Ends) -> list[str]:
+    """All words of the command, the program first.
+
+    Source: QEMU manual, *Invocation*; checked with QEMU 7.2.
+    """
+    return [
+        *(PROGRAM, "-no-user-config", "-nodefaults", "-display", "none"),
+        *("-machine", "q35"),
+        *_processor(guest, accelerator),
+        *_firmware(guest.firmware),
+        *("-device", "virtio-rng-pci"),
+        *(word for index, disk in enumerate(guest.disks) for word in _disk(index, disk)),
+        *_network(guest.forwards),
+        *_console(ends),
+        *("-chardev", f"socket,id=monitor,path={_escaped(ends.monitor)},server=on,wait=off"),
+        *("-mon", "chardev=monitor,mode=control"),
+        *(("-device", "i6300esb", "-action", "watchdog=reset") if guest.watchdog else ()),
+        *(() if guest.restarts else ("-no-reboot",)),
+    ]
+
+
+def _escaped(path: Path) -> str:
+    """A path inside a list of options, where a comma is written twice."""
+    return str(path).replace(",", ",,")
+
+
+def _processor(guest: Guest, accelerator: Accelerator) -> list[str]:
+    if accelerator is Accelerator.KVM:
+        how = ["-accel", "kvm", "-cpu", "host"]
+    else:
+        how = ["-accel", "tcg,thread=multi", "-cpu", "Nehalem"]
+    return [*how, "-smp", str(guest.cores), "-m", str(guest.memory_mib)]
+
+
+def _firmware(firmware: Firmware) -> list[str]:
+    code, variables = _escaped(firmware.code), _escaped(firmware.variables)
+    return [
+        *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"),
+        *("-drive", f"if=pflash,unit=1,format=raw,file={variables}"),
+    ]
+
+
+def _disk(index: int, disk: Disk) -> list[str]:
+    name = f"disk{index}"
+    source = f"format={disk.format.value},file={_escaped(disk.path)}"
+    return [
+        *("-drive", f"if=none,id={name},discard=unmap,{source}"),
+        *("-device", f"virtio-blk-pci,drive={name},serial={name}"),
+    ]
+
+
+def _network(forwards: tuple[Forward, ...]) -> list[str]:
+    """A user network; the card has no boot ROM, nothing is ever booted from it."""
+    ports = "".join(
+        f",hostfwd=tcp:127.0.0.1:{forward.host_port}-:{forward.guest_port}" for forward in forwards
+    )
+    return [
+        *("-netdev", f"user,id=network{ports}"),
+        *("-device", "virtio-net-pci,netdev=network,romfile="),
+    ]
+
+
+def _console(ends: Ends) -> list[str]:
+    log = f"logfile={_escaped(ends.console_log)},logappend=on"
+    kind = "stdio,id=console,mux=on,signal=off" if ends.terminal else "null,id=console"
+    return ["-chardev", f"{kind},{log}", "-serial", "chardev:console"]
