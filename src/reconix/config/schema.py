@@ -226,6 +226,22 @@ class Project:
     archive: Archive = field(default_factory=Archive)
 
 
+# --- every file below hosts/ ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imports:
+    """What a file takes in from others. Written at the top of any file below `hosts/`."""
+
+    imports: Annotated[
+        tuple[Path, ...],
+        Option(
+            "Files to merge into this one, seen from it; their list items come first.",
+            '["../../shared/operator.toml"]',
+        ),
+    ] = ()
+
+
 # --- machine.toml only ----------------------------------------------------------------------------
 
 

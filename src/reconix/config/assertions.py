@@ -1,0 +1,171 @@
+"""What must hold between options: mistakes that no option shows alone.
+
+Each rule is a small function that gives the problems it finds. It is told the result, which is easy
+to judge, and the merged values, which know where everything was written.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+from reconix.config.merge import List, Scalar, Table, Value, dotted
+from reconix.config.problems import Place, Problem
+from reconix.config.schema import Content, Host, System, UnitCheck
+
+MIN_SLOT_BYTES = 36 << 20
+"""FAT32 has at least 65525 clusters (Microsoft's FAT specification 1.03, section 3.5)."""
+MIN_SYSTEM_BYTES = 64 << 20
+MIN_DATA_BYTES = 8 << 20
+TABLES_BYTES = 4 << 20
+"""For the partition tables at both ends of a disk, and for alignment."""
+_SSH_PACKAGES = {"dropbear", "dropbear-bin"}
+
+
+def place_of(table: Table, *keys: str, default: Place) -> Place:
+    """Where an option was set, or what contains it if it was not."""
+    value: Value = table
+    place = default
+    for key in keys:
+        found = value.entries.get(key) if isinstance(value, Table) else None
+        if found is None:
+            return place
+        value, place = found, _place(found, place)
+    return place
+
+
+def _place(value: Value, default: Place) -> Place:
+    if isinstance(value, Scalar):
+        return value.settings[-1].place if value.settings else default
+    place = value.added[-1].place if isinstance(value, List) and value.added else value.place
+    return place if place.line else default
+
+
+def about_host(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    """What must hold for a machine and between its systems."""
+    yield from _default_exists(host, table, file)
+    yield from _parts_are_large_enough(host, table, file)
+    yield from _disk_holds_all(host, table, file)
+    yield from _forwards_differ(host, table, file)
+
+
+def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    """What must hold within one system."""
+    yield from _content_is_said_once(system.files, "files", table, file)
+    yield from _content_is_said_once(system.units, "units", table, file)
+    yield from _interfaces_have_addresses(system, table, file)
+    yield from _users_have_numbers_of_their_own(system, table, file)
+    yield from _ssh_has_its_server(system, table, file)
+    yield from _persisted_folders_are_apart(system, table, file)
+    yield from _masked_units_are_not_wanted(system, table, file)
+    yield from _health_fits_the_trial(system, table, file)
+
+
+def _default_exists(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    name = host.machine.boot.default
+    if name not in host.systems:
+        place = place_of(table, "boot", "default", default=file)
+        known = ", ".join(host.systems) or "none"
+        hint = f"write systems/{name}.toml; the systems of this host are: {known}"
+        yield Problem(place, "boot.default", f"there is no system {name!r}", hint)
+
+
+def _parts_are_large_enough(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    for keys, size, least in (
+        (("boot", "slot_size"), host.machine.boot.slot_size, MIN_SLOT_BYTES),
+        (("disk", "system_size"), host.machine.disk.system_size, MIN_SYSTEM_BYTES),
+        (("disk", "data_size"), host.machine.disk.data_size, MIN_DATA_BYTES),
+    ):
+        if size < least:
+            fact = f"{size} bytes are too small"
+            hint = f'the smallest that works is "{least >> 20}M"'
+            yield Problem(place_of(table, *keys, default=file), ".".join(keys), fact, hint)
+
+
+def _disk_holds_all(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    boot, disk = host.machine.boot, host.machine.disk
+    needed = boot.slots * boot.slot_size + disk.system_size + disk.data_size + TABLES_BYTES
+    if disk.size is not None and disk.size < needed:
+        place = place_of(table, "disk", "size", default=file)
+        fact = f"slots, system and data need {needed} bytes, the disk has {disk.size}"
+        hint = f'write at least "{-(-needed >> 20)}M", or leave the size out'
+        yield Problem(place, "disk.size", fact, hint)
+
+
+def _forwards_differ(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    forwards = host.machine.run.forward
+    place = place_of(table, "run", "forward", default=file)
+    names = [forward.name for forward in forwards]
+    ports = [str(forward.host_port) for forward in forwards if forward.host_port]
+    for what, values in (("name", names), ("port here", ports)):
+        for value in sorted({value for value in values if values.count(value) > 1}):
+            yield Problem(place, "run.forward", f"the {what} {value} stands twice")
+
+
+def _content_is_said_once(
+    contents: Mapping[str, Content], option: str, table: Table, file: Place
+) -> Iterator[Problem]:
+    for name, content in contents.items():
+        if (content.text is None) == (content.source is None):
+            said = "neither text nor source" if content.text is None else "text and source"
+            yield Problem(
+                place_of(table, option, name, default=file),
+                dotted(option, name),
+                f"has {said}",
+                "write one of the two",
+            )
+
+
+def _interfaces_have_addresses(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    for name, network in system.network.items():
+        if not network.dhcp and not network.address:
+            place = place_of(table, "network", name, default=file)
+            hint = "write dhcp = true, or an address"
+            yield Problem(place, dotted("network", name), "has no way to get an address", hint)
+
+
+def _users_have_numbers_of_their_own(
+    system: System, table: Table, file: Place
+) -> Iterator[Problem]:
+    users = sorted(system.users.items())
+    for (one, first), (other, second) in itertools.combinations(users, 2):
+        if first.uid is not None and first.uid == second.uid:
+            place = place_of(table, "users", other, "uid", default=file)
+            yield Problem(place, f"users.{other}.uid", f"is that of {one}", "choose another number")
+
+
+def _ssh_has_its_server(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    if system.ssh.enable and not _SSH_PACKAGES & set(system.packages):
+        place = place_of(table, "ssh", "enable", default=file)
+        hint = 'add "dropbear" to packages'
+        yield Problem(place, "ssh.enable", "the package of the server is not installed", hint)
+
+
+def _persisted_folders_are_apart(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    persist = system.persist
+    paths = [("shared", path) for path in persist.shared] + [("paths", p) for p in persist.paths]
+    for (_, one), (option, other) in itertools.permutations(paths, 2):
+        inside = PurePosixPath(other).is_relative_to(one)
+        if inside and (one != other or option == "paths"):
+            place = place_of(table, "persist", option, default=file)
+            fact = f"{other} is persisted already: {one}"
+            yield Problem(place, f"persist.{option}", fact, "keep one of the two")
+
+
+def _masked_units_are_not_wanted(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    checked = {check.unit for check in system.health.checks if isinstance(check, UnitCheck)}
+    for option, wanted in (
+        ("services.enable", set(system.services.enable)),
+        ("health.checks", checked),
+    ):
+        for unit in sorted(wanted & set(system.services.mask)):
+            place = place_of(table, *option.split("."), default=file)
+            hint = "take it out of services.mask, or out of here"
+            yield Problem(place, option, f"{unit} is masked and can never start", hint)
+
+
+def _health_fits_the_trial(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    if system.health.timeout >= system.update.trial_timeout:
+        place = place_of(table, "health", "timeout", default=file)
+        fact = f"{system.health.timeout} s leave no time to confirm"
+        hint = f"update.trial_timeout is {system.update.trial_timeout} s and must be longer"
+        yield Problem(place, "health.timeout", fact, hint)

@@ -1,0 +1,242 @@
+"""Is this what the schema allows? One file at a time, all mistakes at once.
+
+A file that was read (``toml.py``) is compared with the shape of what may stand in it
+(``shapes.py``). What fits becomes a value with its place (``merge.py``), texts already turned into
+what they stand for: ``"64M"`` into bytes, a path into where it leads. What does not fit becomes a
+problem, and the check goes on.
+"""
+
+import difflib
+import enum
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.config import construct
+from reconix.config.merge import List, Scalar, Setting, Table, Value, Weight, dotted
+from reconix.config.problems import Place, Problem
+from reconix.config.shapes import (
+    ChoiceShape,
+    ListShape,
+    NamedShape,
+    ScalarShape,
+    Shape,
+    TableShape,
+)
+from reconix.config.toml import Raw, RawList, RawScalar, RawTable
+
+_REFUSED = {
+    "password": "passwords are never written down; use authorized_keys",
+    "hashed_password": "passwords are never written down; use authorized_keys",
+    "initial_password": "passwords are never written down; use authorized_keys",
+}
+_WEIGHTS = {"default": Weight.DEFAULT, "force": Weight.FORCE}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What of a file fits its shape, and what does not."""
+
+    table: Table
+    problems: tuple[Problem, ...]
+
+
+def check(raw: RawTable, shape: TableShape, elsewhere: Mapping[str, str] | None = None) -> Checked:
+    """Compare a file with the shape that it must have.
+
+    Args:
+        raw: the file.
+        shape: what may stand in it.
+        elsewhere: options that may not stand here, with the advice where they belong.
+    """
+    checker = _Checker(shape, elsewhere or {})
+    table = checker.table(raw, shape, "")
+    return Checked(table, tuple(checker.problems))
+
+
+class _Checker:
+    def __init__(self, top: TableShape, elsewhere: Mapping[str, str]) -> None:
+        self.problems: list[Problem] = []
+        self._top, self._elsewhere = top, elsewhere
+
+    def _wrong(self, raw: Raw, key: str, expected: str) -> None:
+        self.problems.append(Problem(raw.place, key, f"expected {expected}, found {_shown(raw)}"))
+
+    def table(self, raw: RawTable, shape: TableShape, key: str) -> Table:
+        entries = {}
+        for name, child in raw.entries.items():
+            if name not in shape.options:
+                self._unknown(child, name, shape, key)
+                continue
+            value = self._value(child, shape.options[name].shape, dotted(key, name))
+            if value is not None:
+                entries[name] = value
+        return Table(entries, raw.place)
+
+    def _unknown(self, raw: Raw, name: str, shape: TableShape, key: str) -> None:
+        hint = _REFUSED.get(name) or (self._elsewhere.get(name) if not key else None)
+        hint = hint or _nearest(name, shape, key, self._top)
+        self.problems.append(Problem(raw.place, dotted(key, name), "there is no such option", hint))
+
+    def _value(self, raw: Raw, shape: Shape, key: str) -> Value | None:
+        if isinstance(shape, ScalarShape):
+            return self._scalar(raw, shape, key)
+        if isinstance(shape, ListShape):
+            return self._list(raw, shape, key)
+        if not isinstance(raw, RawTable):
+            self._wrong(raw, key, shape.expected)
+            return None
+        if isinstance(shape, NamedShape):
+            return self._named(raw, shape, key)
+        assert isinstance(shape, TableShape), "choices stand in lists only"
+        return self.table(raw, shape, key)
+
+    def _named(self, raw: RawTable, shape: NamedShape, key: str) -> Table:
+        entries = {}
+        for name, child in raw.entries.items():
+            value = self._value(child, shape.item, dotted(key, name))
+            try:
+                read_scalar(RawScalar(name, child.place), shape.name)
+            except ValueError as error:
+                self.problems.append(
+                    Problem(child.place, dotted(key, name), f"{name!r} is not {error}")
+                )
+            else:
+                if value is not None:
+                    entries[name] = value
+        return Table(entries, raw.place)
+
+    def _scalar(self, raw: Raw, shape: ScalarShape, key: str) -> Scalar:
+        weight, inner = _weighted(raw)
+        setting = self._setting(inner, shape, key)
+        return Scalar(weight, () if setting is None else (setting,))
+
+    def _list(self, raw: Raw, shape: ListShape, key: str) -> List:
+        if isinstance(raw, RawTable) and raw.entries and raw.entries.keys() <= {"add", "remove"}:
+            add, remove = raw.entries.get("add"), raw.entries.get("remove")
+            return List(
+                Weight.DEFAULT if add is None else Weight.PLAIN,
+                () if add is None else self._items(add, shape, key),
+                () if remove is None else self._items(remove, shape, key),
+                raw.place,
+            )
+        weight, inner = _weighted(raw)
+        return List(weight, self._items(inner, shape, key), (), raw.place)
+
+    def _items(self, raw: Raw, shape: ListShape, key: str) -> tuple[Setting, ...]:
+        if not isinstance(raw, RawList):
+            self._wrong(raw, key, shape.expected)
+            return ()
+        settings = [self._item(item, shape.item, key) for item in raw.items]
+        return tuple(setting for setting in settings if setting is not None)
+
+    def _item(self, raw: Raw, shape: ScalarShape | ChoiceShape, key: str) -> Setting | None:
+        if isinstance(shape, ScalarShape):
+            return self._setting(raw, shape, key)
+        return self._choice(raw, shape, key)
+
+    def _setting(self, raw: Raw, shape: ScalarShape, key: str) -> Setting | None:
+        try:
+            return Setting(read_scalar(raw, shape), raw.place, _shown(raw))
+        except ValueError as error:
+            self._wrong(raw, key, str(error))
+            return None
+
+    def _choice(self, raw: Raw, shape: ChoiceShape, key: str) -> Setting | None:
+        chosen = [table for table in shape.tables if _has_key_of(raw, table)]
+        if len(chosen) != 1 or not isinstance(raw, RawTable):
+            self._wrong(raw, key, shape.expected)
+            return None
+        before = len(self.problems)
+        table = self.table(raw, chosen[0], key)
+        if len(self.problems) > before:
+            return None
+        return Setting(construct.make_complete(chosen[0], table), raw.place, _shown(raw))
+
+
+def read_scalar(raw: Raw, shape: ScalarShape) -> object:
+    """The value that was written, as its option has it.
+
+    Raises:
+        ValueError: it is something else; the text says what was expected.
+    """
+    value = raw.value if isinstance(raw, RawScalar) else None
+    if shape.form is not None:
+        return _formed(value, shape)
+    if issubclass(shape.kind, enum.Enum):
+        return _member(value, shape)
+    if shape.kind is Path:
+        return _path(value, raw.place)
+    if type(value) is not shape.kind:
+        raise ValueError(shape.expected)
+    if shape.range and not shape.range.least <= int(str(value)) <= shape.range.most:
+        raise ValueError(shape.expected)
+    return value
+
+
+def _formed(value: object, shape: ScalarShape) -> object:
+    assert shape.form is not None
+    if isinstance(value, str) or (type(value) is int and shape.form.takes_number):
+        return shape.form.read(str(value))
+    raise ValueError(shape.expected)
+
+
+def _member(value: object, shape: ScalarShape) -> enum.Enum:
+    assert issubclass(shape.kind, enum.Enum)
+    for member in shape.kind:
+        if member.value == value:
+            return member
+    raise ValueError(shape.expected)
+
+
+def _path(value: object, place: Place) -> Path:
+    if not isinstance(value, str) or not value or value.startswith("/") or "\0" in value:
+        raise ValueError(f"the path of a file, seen from {place.file.parent}")
+    return Path(os.path.normpath(place.file.parent.absolute() / value))
+
+
+def _weighted(raw: Raw) -> tuple[Weight, Raw]:
+    """Take ``{ force = value }`` and ``{ default = value }`` apart."""
+    if isinstance(raw, RawTable) and len(raw.entries) == 1:
+        ((key, inner),) = raw.entries.items()
+        if key in _WEIGHTS:
+            return _WEIGHTS[key], inner
+    return Weight.PLAIN, raw
+
+
+def _has_key_of(raw: Raw, table: TableShape) -> bool:
+    return isinstance(raw, RawTable) and bool(raw.entries.keys() & table.options.keys())
+
+
+def _nearest(name: str, shape: TableShape, key: str, top: TableShape) -> str:
+    """Advice for somebody who wrote an option that does not exist."""
+    near = difflib.get_close_matches(name, shape.options, n=1)
+    if near:
+        return f"did you mean {dotted(key, near[0])}?"
+    everywhere = {option.rpartition(".")[2]: option for option in _all_options(top, "")}
+    near = difflib.get_close_matches(name, everywhere, n=1, cutoff=0.75)
+    if near:
+        return f"did you mean {everywhere[near[0]]}?"
+    return f"here can stand: {', '.join(shape.options)}"
+
+
+def _all_options(shape: TableShape, key: str) -> Iterator[str]:
+    for name, option in shape.options.items():
+        yield dotted(key, name)
+        if isinstance(option.shape, TableShape):
+            yield from _all_options(option.shape, dotted(key, name))
+
+
+def _shown(raw: Raw) -> str:
+    """A value as it could stand in TOML, shortened if it is long."""
+    if isinstance(raw, RawTable):
+        text = ", ".join(f"{dotted('', key)} = {_shown(v)}" for key, v in raw.entries.items())
+        return f"{{ {text} }}"
+    if isinstance(raw, RawList):
+        return f"[{', '.join(_shown(item) for item in raw.items)}]"
+    if isinstance(raw.value, str | bool | int):
+        text = json.dumps(raw.value, ensure_ascii=False)
+        return text if len(text) <= 80 else f'{text[:76]}…"'
+    return str(raw.value)

@@ -1,0 +1,259 @@
+"""From a folder of text files to a checked configuration.
+
+    reconix.toml
+    hosts/<host>/machine.toml
+    hosts/<host>/systems/<system>.toml
+
+A system is its machine plus its own file, put together by ``merge.py``. Any file below ``hosts``
+may take in others with ``imports``: they are merged in order, each once, before the file itself, so
+files that import each other do no harm. Each file may be literate (``toml.py``).
+
+The whole project is read at once, although a command may want one host only: it is fast enough,
+and a mistake is better found before somebody else trips over it.
+
+Proven by ``tests/unit/config/test_load.py``.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconix.base.errors import UsageError
+from reconix.config import assertions, construct, toml
+from reconix.config.check import check, read_scalar
+from reconix.config.merge import (
+    List,
+    Scalar,
+    Setting,
+    Table,
+    Value,
+    conflicts,
+    dotted,
+    merge_tables,
+)
+from reconix.config.problems import BadConfiguration, Place, Problem
+from reconix.config.schema import (
+    Architecture,
+    Configuration,
+    Host,
+    Imports,
+    Machine,
+    Name,
+    Project,
+    System,
+)
+from reconix.config.shapes import TableShape, scalar_shape_of, shape_of
+
+PROJECT_FILE = "reconix.toml"
+_NAME = scalar_shape_of(Name)
+_PROJECT = shape_of(Project)
+_MACHINE = shape_of(Machine)
+_SYSTEM = shape_of(System)
+_IMPORTS = shape_of(Imports)
+_MACHINE_FILE = _MACHINE.with_options_of(_SYSTEM).with_options_of(_IMPORTS)
+_SYSTEM_FILE = _SYSTEM.with_options_of(_IMPORTS)
+_ELSEWHERE = {
+    name: "this is the same for all systems: it belongs into machine.toml"
+    for name in _MACHINE.options
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration, and the values that it was made from with the places of all of them."""
+
+    configuration: Configuration
+    machines: Mapping[str, Table]
+    """By host: what its machine files say."""
+    systems: Mapping[str, Mapping[str, Table]]
+    """By host and system: machine and system files merged."""
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder, from ``start`` upwards, that is a project.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for folder in (start, *start.absolute().parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    raise UsageError(
+        f"there is no {PROJECT_FILE} in {start.absolute()} or above it",
+        hint="change into a project, or make one: reconix init FOLDER",
+    )
+
+
+def load(folder: Path) -> Configuration:
+    """Read the project in a folder.
+
+    Raises:
+        BadConfiguration: it has mistakes; the error has all of them.
+    """
+    return load_with_places(folder).configuration
+
+
+def load_with_places(folder: Path) -> Loaded:
+    """Read the project in a folder and keep where everything was written.
+
+    Raises:
+        BadConfiguration: it has mistakes; the error has all of them.
+    """
+    loader = _Loader(folder)
+    loaded = loader.project()
+    if loader.problems or loaded is None:
+        raise BadConfiguration(loader.problems)
+    return loaded
+
+
+class _Loader:
+    """Reads one project and collects what is wrong with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.problems: list[Problem] = []
+        self._folder = folder
+        self._files: dict[tuple[Path, bool], Table] = {}
+        self._machines: dict[str, Table] = {}
+        self._systems: dict[str, dict[str, Table]] = {}
+
+    def project(self) -> Loaded | None:
+        file = self._folder / PROJECT_FILE
+        project = self._make(_PROJECT, self._read(file, _PROJECT, {}), file)
+        hosts = [self._host(host) for host in self._host_folders()]
+        if not isinstance(project, Project):
+            return None
+        by_name = {host.name: _settled(host, project) for host in hosts if host}
+        configuration = Configuration(self._folder, project, by_name)
+        return Loaded(configuration, self._machines, self._systems)
+
+    def _host_folders(self) -> list[Path]:
+        parent = self._folder / "hosts"
+        found = sorted(path for path in parent.glob("*") if path.is_dir())
+        if not found:
+            self._tell(parent, "has no host in it", "make hosts/<name>/machine.toml")
+        return [folder for folder in found if self._name_is_good(folder, folder.name)]
+
+    def _name_is_good(self, path: Path, name: str) -> bool:
+        try:
+            read_scalar(toml.RawScalar(name, Place(path)), _NAME)
+        except ValueError as error:
+            self._tell(path, f"{name!r} is not {error}", "give it another name")
+            return False
+        return True
+
+    def _tell(self, file: Path, fact: str, hint: str = "") -> None:
+        self.problems.append(Problem(Place(file), "", fact, hint))
+
+    def _host(self, folder: Path) -> Host | None:
+        files = self._found(folder, "machine")
+        if not files:
+            self._tell(folder, "has no machine.toml", "write what all systems of the host share")
+            return None
+        file = files[0]
+        table = self._with_imports(file, _MACHINE_FILE)
+        self._machines[folder.name] = table
+        machine = self._make(_MACHINE, table, file)
+        systems = self._systems_of(folder, table)
+        if not isinstance(machine, Machine):
+            return None
+        host = Host(folder.name, folder, folder.name, Architecture.AMD64, machine, systems)
+        self.problems += assertions.about_host(host, table, Place(file))
+        return host
+
+    def _systems_of(self, folder: Path, machine: Table) -> dict[str, System]:
+        systems = {}
+        shared = Table(
+            {key: value for key, value in machine.entries.items() if key in _SYSTEM.options},
+            machine.place,
+        )
+        for file in self._found(folder / "systems", "*"):
+            name = file.name.partition(".")[0]
+            if not self._name_is_good(file, name):
+                continue
+            table = merge_tables(shared, self._with_imports(file, _SYSTEM_FILE))
+            self._systems.setdefault(folder.name, {})[name] = table
+            system = self._make(_SYSTEM, table, file)
+            if isinstance(system, System):
+                systems[name] = system
+                self.problems += assertions.about_system(system, table, Place(file))
+        return systems
+
+    def _found(self, folder: Path, stem: str) -> list[Path]:
+        """Files of a name, plain or literate, sorted; of the same name twice only one."""
+        found: dict[str, Path] = {}
+        for ending in (toml.PLAIN, toml.LITERATE):
+            for file in sorted(folder.glob(stem + ending)):
+                other = found.setdefault(file.name.partition(".")[0], file)
+                if other != file:
+                    self._tell(file, f"stands beside {other.name}", "keep one of the two")
+        return [found[name] for name in sorted(found)]
+
+    def _make(self, shape: TableShape, table: Table, file: Path) -> object | None:
+        self.problems += conflicts(table)
+        made, problems = construct.make(shape, table, Place(file))
+        self.problems += problems
+        return made
+
+    def _with_imports(self, file: Path, shape: TableShape) -> Table:
+        table = Table({}, Place(file))
+        for each in self._order(file, shape, set()):
+            table = merge_tables(table, self._read(each, shape, _ELSEWHERE))
+        return Table({k: v for k, v in table.entries.items() if k != "imports"}, Place(file))
+
+    def _order(self, file: Path, shape: TableShape, seen: set[Path]) -> Iterator[Path]:
+        """A file and all that it imports, each once, what is imported first."""
+        seen.add(file.absolute())
+        imports = self._read(file, shape, _ELSEWHERE).entries.get("imports")
+        for item in imports.items if isinstance(imports, List) else ():
+            if isinstance(item.value, Path) and item.value.is_file() and item.value not in seen:
+                yield from self._order(item.value, shape, seen)
+        yield file
+
+    def _read(self, file: Path, shape: TableShape, elsewhere: Mapping[str, str]) -> Table:
+        known = self._files.get((file, shape is _MACHINE_FILE))
+        if known is None:
+            known = self._read_new(file, shape, elsewhere)
+            self._files[(file, shape is _MACHINE_FILE)] = known
+        return known
+
+    def _read_new(self, file: Path, shape: TableShape, elsewhere: Mapping[str, str]) -> Table:
+        try:
+            checked = check(toml.read(file), shape, elsewhere)
+        except toml.NoToml as error:
+            self.problems.append(error.problem)
+            return Table({}, Place(file))
+        self.problems += checked.problems
+        self.problems += _missing_files(checked.table)
+        return checked.table
+
+
+def _settled(host: Host, project: Project) -> Host:
+    """A host with what it leaves to the project and to its folder's name."""
+    machine = host.machine
+    return replace(
+        host,
+        hostname=machine.hostname or host.name,
+        architecture=machine.architecture or project.architecture,
+    )
+
+
+def _missing_files(table: Table) -> Iterator[Problem]:
+    """Files that are named and do not exist."""
+    for key, setting in settings(table):
+        if isinstance(setting.value, Path) and not setting.value.is_file():
+            hint = _HINTS.get(setting.value.suffix, "write the path as seen from this file")
+            yield Problem(setting.place, key, f"there is no file {setting.value}", hint)
+
+
+_HINTS = {".pub": "make a key: ssh-keygen -t ed25519 -f <the name without .pub>"}
+
+
+def settings(value: Value, key: str = "") -> Iterator[tuple[str, Setting]]:
+    """Everything that was set, with the key of its option."""
+    if isinstance(value, Table):
+        for name, child in value.entries.items():
+            yield from settings(child, dotted(key, name))
+    elif isinstance(value, Scalar):
+        yield from ((key, setting) for setting in value.settings)
+    else:
+        yield from ((key, setting) for setting in value.items)

@@ -1,0 +1,144 @@
+"""The algebra by which configurations are put together.
+
+A system is its machine plus its own file, and each of them may import others. What the result is
+must not depend on how the pieces are grouped, and hardly on their order, or nobody can move a
+line from one file to another without fear. So there is one operation, ``merge``, with laws:
+
+* Tables merge: the result has the keys of both, and what both have is merged.
+* Lists add, in order, an item that is there already once. ``{ remove = [...] }`` takes items out,
+  wherever they come from; ``{ force = [...] }`` replaces, ``{ default = [...] }`` is replaced.
+* Scalars have a weight: ``{ default = v }`` < ``v`` < ``{ force = v }``. The heaviest counts. Two
+  different ones of the same weight are a conflict, which shows both places.
+
+``merge`` is associative and idempotent, and commutative but for the order of list items. To be all
+that, it never fails: a conflict is kept in the result, ``conflicts`` finds it at the end.
+
+Proven by ``tests/unit/config/test_merge.py``, which draws values at random and checks the laws.
+"""
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from reconix.config.problems import Place, Problem
+
+
+class Weight(enum.IntEnum):
+    """How much a value counts against others for the same option."""
+
+    DEFAULT = 0
+    PLAIN = 1
+    FORCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value that somebody wrote somewhere; the value alone makes two of them equal."""
+
+    value: object
+    place: Place = field(compare=False)
+    written: str = field(default="", compare=False)
+    """The value as it could stand in TOML."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One value: what was set with the greatest weight; several different ones are a conflict."""
+
+    weight: Weight
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """Items that were added with the greatest weight, and items that were taken out."""
+
+    weight: Weight
+    added: tuple[Setting, ...]
+    removed: tuple[Setting, ...]
+    place: Place = field(compare=False)
+
+    @property
+    def items(self) -> tuple[Setting, ...]:
+        """What is left in the end."""
+        removed = {setting.value for setting in self.removed}
+        return tuple(item for item in self.added if item.value not in removed)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Values by key."""
+
+    entries: Mapping[str, "Value"]
+    place: Place = field(compare=False)
+
+
+Value = Scalar | List | Table
+
+
+def merge(one: Value, other: Value) -> Value:
+    """What two values for the same option give together; both have its shape."""
+    if isinstance(one, Table) and isinstance(other, Table):
+        return merge_tables(one, other)
+    if isinstance(one, Scalar) and isinstance(other, Scalar):
+        return Scalar(max(one.weight, other.weight), _heaviest(one, other))
+    assert isinstance(one, List) and isinstance(other, List), "both have the shape of one option"
+    return List(
+        max(one.weight, other.weight),
+        _heaviest(one, other),
+        _distinct((*one.removed, *other.removed)),
+        one.place,
+    )
+
+
+def merge_tables(one: Table, other: Table) -> Table:
+    """What two tables give together."""
+    entries = dict(one.entries)
+    for key, value in other.entries.items():
+        entries[key] = merge(entries[key], value) if key in entries else value
+    return Table(entries, one.place)
+
+
+def _heaviest(one: Scalar | List, other: Scalar | List) -> tuple[Setting, ...]:
+    if one.weight != other.weight:
+        return _settings(one if one.weight > other.weight else other)
+    return _distinct((*_settings(one), *_settings(other)))
+
+
+def _settings(value: Scalar | List) -> tuple[Setting, ...]:
+    return value.settings if isinstance(value, Scalar) else value.added
+
+
+def _distinct(settings: Iterable[Setting]) -> tuple[Setting, ...]:
+    found: dict[object, Setting] = {}
+    for setting in settings:
+        found.setdefault(setting.value, setting)
+    return tuple(found.values())
+
+
+def conflicts(value: Value, key: str = "") -> Iterator[Problem]:
+    """Scalars that were set to different values."""
+    if isinstance(value, Table):
+        for name, child in value.entries.items():
+            yield from conflicts(child, dotted(key, name))
+    elif isinstance(value, Scalar) and len(value.settings) > 1:
+        yield _conflict(key, value)
+
+
+def _conflict(key: str, value: Scalar) -> Problem:
+    first, *_, last = value.settings
+    name = key.rpartition(".")[2]
+    if value.weight is Weight.FORCE:
+        hint = "only one of them can be forced"
+    else:
+        hint = f"if this one shall count, write {name} = {{ force = {last.written} }}"
+    return Problem(
+        last.place, key, f"is {last.written} here, but {first.written} in {first.place}", hint
+    )
+
+
+def dotted(key: str, name: str) -> str:
+    """The key of an option within a table; a name that TOML would quote is quoted."""
+    bare = name.replace("-", "").replace("_", "")
+    shown = name if bare.isalnum() and bare.isascii() else f'"{name}"'
+    return f"{key}.{shown}" if key else shown

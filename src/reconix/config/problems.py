@@ -1,0 +1,62 @@
+"""Mistakes in a configuration: where each is, what is wrong, and what to write instead.
+
+Somebody who made three mistakes wants to hear of three, not of one, three times. So nothing in this
+package stops at the first one: mistakes are collected as values and told together, in the order of
+the files.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconix.base.errors import ReconixError
+
+_MAX_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something is written; line and column count from 1, line 0 means the whole file."""
+
+    file: Path
+    line: int = 0
+    column: int = 0
+    text: str = field(default="", compare=False)
+    """The line itself."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else str(self.file)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One mistake."""
+
+    place: Place
+    key: str
+    """The option, dotted; empty if the mistake is about the file."""
+    fact: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        head = f"{self.place}: {self.key + ': ' if self.key else ''}{self.fact}"
+        shown = f"\n    {self.place.text.strip()[:120]}" if self.place.text.strip() else ""
+        hint = f"\n    -> {self.hint}" if self.hint else ""
+        return head + shown + hint
+
+
+class BadConfiguration(ReconixError):
+    """The configuration has mistakes: all of them, not only the first."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        shown = "\n".join(str(problem) for problem in self.problems[:_MAX_SHOWN])
+        left = len(self.problems) - _MAX_SHOWN
+        more = f"\nand {left} more" if left > 0 else ""
+        count = f"{len(self.problems)} mistakes" if len(self.problems) > 1 else "a mistake"
+        super().__init__(
+            f"the configuration has {count}\n{shown}{more}",
+            hint="docs/options.md lists all options with examples",
+        )

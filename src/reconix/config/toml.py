@@ -1,0 +1,295 @@
+"""TOML with a place for everything: file, line and column of each key and of each list item.
+
+A message about a mistake is worth little without the place of the mistake, and the standard
+library's parser does not tell places. So the text is read twice. ``tomllib`` decides whether it is
+TOML and what it means; then a small scanner walks over the text, which is known to be valid by
+then, and notes where each key begins. It has to know only where a value *ends*: strings, arrays
+and inline tables; everything else ends at a comma, a bracket or the line.
+
+A file may be *literate*: ``mqtt.toml.md`` is Markdown, and its fenced ``toml`` blocks, in order,
+are the configuration. Everything else is blanked out line by line, so places stay what they are.
+
+Source: TOML 1.0.0; CommonMark 0.31, section 4.5 (fenced code blocks).
+Proven by ``tests/unit/config/test_toml.py``.
+"""
+
+import bisect
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconix.base.files import read_bounded
+from reconix.config.problems import Place, Problem
+
+MAX_FILE_BYTES = 1 << 20
+LITERATE = ".toml.md"
+PLAIN = ".toml"
+
+KeyPath = tuple[str | int, ...]
+"""Keys and list indexes from the top of a document: ``("health", "checks", 0, "unit")``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawScalar:
+    """A text, a number, a truth value; also dates and floats, which no option takes."""
+
+    value: object
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RawList:
+    """An array, or an array of tables."""
+
+    items: tuple["Raw", ...]
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RawTable:
+    """A table, whichever of its spellings was used."""
+
+    entries: Mapping[str, "Raw"]
+    place: Place = field(compare=False)
+
+
+Raw = RawScalar | RawList | RawTable
+
+
+class NoToml(Exception):
+    """The text is no TOML; carries what to tell."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.fact)
+        self.problem = problem
+
+
+def read(file: Path) -> RawTable:
+    """Read a file, literate or not.
+
+    Raises:
+        NoToml: it cannot be read, or is no TOML.
+    """
+    try:
+        text = read_bounded(file, MAX_FILE_BYTES).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise NoToml(Problem(Place(file), "", f"cannot be read: {reason}")) from error
+    return parse(literate(text) if file.name.endswith(LITERATE) else text, file)
+
+
+def parse(text: str, file: Path) -> RawTable:
+    """Read a text as if it stood in ``file``.
+
+    Raises:
+        NoToml: it is no TOML; the problem says where.
+    """
+    text = text.replace("\r\n", "\n")
+    try:
+        document = tomllib.loads(text)
+        places = _Places(file, text, _Scanner(text).scan())
+        entries = {key: _raw(value, (key,), places) for key, value in document.items()}
+    except tomllib.TOMLDecodeError as error:
+        raise NoToml(_problem(error, text, file)) from error
+    except RecursionError as error:
+        raise NoToml(Problem(Place(file), "", "is nested too deep")) from error
+    return RawTable(entries, Place(file))
+
+
+def _problem(error: tomllib.TOMLDecodeError, text: str, file: Path) -> Problem:
+    found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
+    lines = text.split("\n")
+    if found is None or found[2] is None:
+        place = Place(file, len(lines), 1)
+    else:
+        line = int(found[2])
+        place = Place(file, line, int(found[3]), lines[line - 1])
+    message = found[1] if found else str(error)
+    return Problem(place, "", f"is no TOML: {message[0].lower()}{message[1:]}")
+
+
+def _raw(value: object, path: KeyPath, places: "_Places") -> Raw:
+    if isinstance(value, dict):
+        entries = {key: _raw(child, (*path, key), places) for key, child in value.items()}
+        return RawTable(entries, places.at(path))
+    if isinstance(value, list):
+        items = [_raw(child, (*path, index), places) for index, child in enumerate(value)]
+        return RawList(tuple(items), places.at(path))
+    return RawScalar(value, places.at(path))
+
+
+class _Places:
+    """Turns offsets into places."""
+
+    def __init__(self, file: Path, text: str, offsets: Mapping[KeyPath, int]) -> None:
+        self._file, self._offsets = file, offsets
+        self._lines = text.split("\n")
+        self._starts = [0]
+        for line in self._lines:
+            self._starts.append(self._starts[-1] + len(line) + 1)
+
+    def at(self, path: KeyPath) -> Place:
+        offset = self._offsets.get(path)
+        if offset is None:
+            return Place(self._file)
+        line = bisect.bisect_right(self._starts, offset)
+        column = offset - self._starts[line - 1] + 1
+        return Place(self._file, line, column, self._lines[line - 1])
+
+
+_BLANK = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
+_SPACE = re.compile(r"[ \t]*")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_STRING = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}(?!")|'
+    r"'''.*?'{3,5}(?!')|"
+    r'"(?:\\.|[^"\\])*"|'
+    r"'[^']*'",
+    re.DOTALL,
+)
+_OTHER = re.compile(r"[^,\]}\n#]*")
+
+
+class _Scanner:
+    """Notes where keys and list items begin, in a text that is valid TOML."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._at = text, 0
+        self._offsets: dict[KeyPath, int] = {}
+        self._tables_in: dict[KeyPath, int] = {}
+        """How many tables an array of tables has so far."""
+
+    def scan(self) -> Mapping[KeyPath, int]:
+        table: KeyPath = ()
+        self._skip(_BLANK)
+        while self._at < len(self._text):
+            if self._text[self._at] == "[":
+                table = self._header()
+            else:
+                self._pair(table)
+            self._skip(_BLANK)
+        return self._offsets
+
+    def _skip(self, pattern: re.Pattern[str]) -> str:
+        found = pattern.match(self._text, self._at)
+        assert found is not None, "the text is valid TOML"
+        self._at = found.end()
+        return found[0]
+
+    def _header(self) -> KeyPath:
+        begin = self._at
+        double = self._text.startswith("[[", begin)
+        self._at += 2 if double else 1
+        path: KeyPath = ()
+        for key, offset in self._keys():
+            self._offsets.setdefault((*path, key), offset)
+            path = self._inside((*path, key))
+        self._at += 2 if double else 1
+        if double:
+            path = self._next_table(path)
+            self._offsets[path] = begin
+        return path
+
+    def _inside(self, path: KeyPath) -> KeyPath:
+        """The table that a header means: in an array of tables, its last one."""
+        count = self._tables_in.get(path)
+        return path if count is None else (*path, count - 1)
+
+    def _next_table(self, path: KeyPath) -> KeyPath:
+        array = path[:-1] if path and isinstance(path[-1], int) else path
+        index = self._tables_in.get(array, 0)
+        self._tables_in[array] = index + 1
+        return (*array, index)
+
+    def _pair(self, table: KeyPath) -> None:
+        path = table
+        for key, offset in self._keys():
+            path = (*path, key)
+            self._offsets.setdefault(path, offset)
+        self._at += 1  # =
+        self._skip(_SPACE)
+        self._value(path)
+
+    def _keys(self) -> list[tuple[str, int]]:
+        """The parts of a key with their offsets, and the space behind it."""
+        keys = [self._key()]
+        while self._text.startswith(".", self._at):
+            self._at += 1
+            keys.append(self._key())
+        return keys
+
+    def _key(self) -> tuple[str, int]:
+        self._skip(_SPACE)
+        begin = self._at
+        if self._text[begin] in "\"'":
+            key = str(tomllib.loads(f"key = {self._skip(_STRING)}")["key"])
+        else:
+            key = self._skip(_BARE_KEY)
+        self._skip(_SPACE)
+        return key, begin
+
+    def _value(self, path: KeyPath) -> None:
+        first = self._text[self._at]
+        if first in "\"'":
+            self._skip(_STRING)
+        elif first == "[":
+            self._array(path)
+        elif first == "{":
+            self._inline_table(path)
+        else:
+            self._skip(_OTHER)
+
+    def _array(self, path: KeyPath) -> None:
+        index = 0
+        self._open()
+        while self._text[self._at] != "]":
+            self._offsets[(*path, index)] = self._at
+            self._value((*path, index))
+            self._separator()
+            index += 1
+        self._at += 1
+
+    def _inline_table(self, path: KeyPath) -> None:
+        self._open()
+        while self._text[self._at] != "}":
+            self._pair(path)
+            self._separator()
+        self._at += 1
+
+    def _open(self) -> None:
+        self._at += 1
+        self._skip(_BLANK)
+
+    def _separator(self) -> None:
+        self._skip(_BLANK)
+        if self._text[self._at] == ",":
+            self._at += 1
+            self._skip(_BLANK)
+
+
+_FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[^\s`]*)")
+
+
+def literate(markdown: str) -> str:
+    """The TOML in a Markdown text: the content of its ``toml`` blocks, all other lines empty."""
+    fence, wanted = "", False
+    kept = []
+    for line in markdown.replace("\r\n", "\n").split("\n"):
+        found = _FENCE.match(line)
+        if not fence:
+            if found:
+                fence, wanted = found["fence"], found["language"] == "toml"
+            kept.append("")
+        elif _closes(line, fence):
+            fence = ""
+            kept.append("")
+        else:
+            kept.append(line if wanted else "")
+    return "\n".join(kept)
+
+
+def _closes(line: str, fence: str) -> bool:
+    text = line.strip()
+    return len(text) >= len(fence) and set(text) == {fence[0]} and not line.startswith("    ")
