@@ -591,6 +591,10 @@ class Restorer:
         while self._folders:
             os.close(self._folders.pop()[0])
 
+    def open_names(self) -> list[bytes]:
+        """The root and the names of the folders that are open, outermost first."""
+        return [name for _, name in self._folders]
+
     def _parent(self) -> int | None:
         return self._folders[-1][0] if self._folders else None
 

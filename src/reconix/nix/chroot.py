@@ -1,0 +1,389 @@
+"""The store on the build host: a folder that the user owns and that Nix understands.
+
+Below a root of the user's choice lies what Nix calls a chroot store::
+
+    <root>/nix/store/<hash>-<name>        the objects; inside they call themselves /nix/store/...
+    <root>/nix/store/.links/              one name for each content
+    <root>/nix/store/.add-*               what is being added, or was when the power went
+    <root>/nix/var/nix/db/                the database
+    <root>/nix/var/nix/gcroots/           what must stay
+
+An object is added in one pass: every event of the tree goes to the disk, to the hash, to the
+scanner for references and to the hash of its file, so its content is read once. Only then its
+name is known. The steps are ordered so that a cut after any of them leaves a store that is right:
+
+1. write the tree under ``.add-*``; files whose content is in ``.links`` become links at once
+2. make it durable, all at once: one ``syncfs`` instead of one ``fsync`` for each of many files
+3. put its new files into ``.links``
+4. rename it to its final name, with the lock of that name held; an unregistered leftover goes first
+5. make the names durable
+6. register it, in one transaction
+
+Source: Nix manual, *Local store*. Proven by ``tests/unit/nix/test_chroot.py``, by the real
+``nix`` in ``tests/compat/test_nix_chroot.py`` and step by step in
+``tests/crash/test_store_add.py``.
+"""
+
+import contextlib
+import errno
+import hashlib
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from reconix.base.digests import Digest
+from reconix.base.errors import ReconixError
+from reconix.base.files import remove_tree
+from reconix.base.process import run
+from reconix.nix.canonical import canonicalise
+from reconix.nix.database import NotValid, PathInfo, open_database
+from reconix.nix.locks import (
+    TemporaryRoots,
+    collecting_locked,
+    path_locked,
+    path_locked_if_free,
+)
+from reconix.store import nar
+from reconix.store import tree as trees
+from reconix.store.links import LinkPool, NodeKey, SharingRestorer
+from reconix.store.manifest import Manifest, StoreObject
+from reconix.store.nar import Encoder, Entry, Event, FolderBegin, FolderEnd, NarInfo
+from reconix.store.paths import StorePath, base32_encode, content_address
+from reconix.store.references import Scanner
+
+_NUMBERS = itertools.count()
+_STAGED = ".add-"
+
+
+class WrongContent(ReconixError):
+    """What arrived is not what was promised under that name."""
+
+    exit_code = 26
+
+    def __init__(self, path: StorePath, *, expected: NarInfo, found: NarInfo) -> None:
+        super().__init__(
+            f"{path}: expected {expected.digest} ({expected.size_bytes} bytes), "
+            f"found {found.digest} ({found.size_bytes} bytes)",
+            hint="the source is damaged or lies; nothing was added",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What one pass over a tree found out."""
+
+    nar: NarInfo
+    references: tuple[StorePath, ...]
+
+
+class ChrootStore:
+    """A store below a root folder; open it with ``with`` or call ``close``.
+
+    Several processes, and real Nix processes, may use the same store at the same time.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self.store_dir = self.root / "nix/store"
+        self.state_dir = self.root / "nix/var/nix"
+        self.store_dir.mkdir(parents=True, exist_ok=True)
+        self.database = open_database(self.state_dir / "db")
+        self._pool = LinkPool(self.store_dir)
+        self._roots = TemporaryRoots(self.state_dir)
+
+    def close(self) -> None:
+        """Let go of the database and of what this process protects."""
+        self._roots.close()
+        self.database.close()
+
+    def __enter__(self) -> "ChrootStore":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def path(self, path: StorePath) -> Path:
+        """Where the object lies on this machine."""
+        return self.store_dir / path.basename
+
+    def is_valid(self, path: StorePath) -> bool:
+        """Whether the object is here, whole."""
+        return self.database.info(path) is not None
+
+    def valid_all(self, paths: Iterable[StorePath]) -> bool:
+        """Whether all objects are here; if so they stay until this store is closed."""
+        wanted = list(paths)
+        self._roots.keep(wanted)
+        return all(self.is_valid(path) for path in wanted)
+
+    def info(self, path: StorePath) -> StoreObject:
+        """What is registered about an object.
+
+        Raises:
+            NotValid: it is not here.
+        """
+        return self.path_info(path).object
+
+    def path_info(self, path: StorePath) -> PathInfo:
+        """All that the database knows about an object.
+
+        Raises:
+            NotValid: it is not here.
+        """
+        info = self.database.info(path)
+        if info is None:
+            raise NotValid(path)
+        return info
+
+    def closure(self, *roots: StorePath) -> list[StorePath]:
+        """The objects and all that they need, sorted.
+
+        Raises:
+            NotValid: a root is not here.
+        """
+        return sorted(item.path for item in self._reach(roots))
+
+    def manifest(self, root: StorePath) -> Manifest:
+        """The closure of an object with what is registered about it.
+
+        Raises:
+            NotValid: it is not here.
+        """
+        return Manifest(root, tuple(sorted(self._reach([root]))))
+
+    def _reach(self, roots: Iterable[StorePath]) -> set[StoreObject]:
+        reached: set[StoreObject] = set()
+        seen: set[StorePath] = set()
+        waiting = list(roots)
+        while waiting:
+            path = waiting.pop()
+            if path not in seen:
+                seen.add(path)
+                item = self.info(path)
+                reached.add(item)
+                waiting.extend(item.references)
+        return reached
+
+    def add(
+        self, tree: Path, name: str, candidates: Iterable[StorePath] = (), *, move: bool = False
+    ) -> StorePath:
+        """Add a file or folder under the name that its content decides.
+
+        Args:
+            tree: what to add.
+            name: the part of the store path after the hash.
+            candidates: the objects that it may refer to; their closures are looked for as well.
+            move: take the tree itself instead of a copy. It is gone afterwards.
+
+        Raises:
+            BadTree: the tree contains something that a store cannot hold.
+            NotValid: a candidate is not here.
+        """
+        if move:
+            return self._add(lambda place: _Moved(tree, place, self._pool), name, candidates)
+        return self.add_events(nar.walk(tree), name, candidates)
+
+    def add_files(
+        self, files: trees.Node, name: str, candidates: Iterable[StorePath] = ()
+    ) -> StorePath:
+        """Add a tree that was described in memory; see ``add``."""
+        return self.add_events(trees.events(files), name, candidates)
+
+    def add_events(
+        self, events: Iterable[Event], name: str, candidates: Iterable[StorePath] = ()
+    ) -> StorePath:
+        """Add a tree that comes node by node; see ``add``."""
+        return self._add(lambda place: _Written(events, place, self._pool), name, candidates)
+
+    def receive(self, info: PathInfo, read: nar.Read) -> None:
+        """Add an object under a name that is known, from its archive.
+
+        Args:
+            info: what must arrive; what it refers to must be valid already.
+            read: gives the archive; not a byte behind it is read.
+
+        Raises:
+            WrongContent: digest or size differ.
+            BadArchive: the archive is damaged.
+            NotValid: it refers to something that is not here.
+        """
+        for path in set(info.object.references) - {info.path}:
+            if not self.is_valid(path):
+                raise NotValid(path, needed_by=info.path)
+        self._roots.keep([info.path, *info.object.references])
+        with collecting_locked(self.state_dir, exclusive=False), self._place() as place:
+            staged = _Written(nar.parse(read), place, self._pool)
+            found = _measure(staged.events(), Scanner(()))
+            expected = NarInfo(info.object.nar, info.object.nar_size_bytes)
+            if found != expected:
+                raise WrongContent(info.path, expected=expected, found=found)
+            self._settle(staged, place, info)
+
+    def _add(
+        self, stage: "Callable[[Path], _Staged]", name: str, candidates: Iterable[StorePath]
+    ) -> StorePath:
+        StorePath("0" * 32, name)  # a bad name shows before the work
+        known = self.closure(*candidates)
+        self._roots.keep(known)
+        scanner = Scanner(known)
+        with collecting_locked(self.state_dir, exclusive=False), self._place() as place:
+            staged = stage(place)
+            measured = _measure(staged.events(), scanner)
+            info = _describe(measured, name, tuple(sorted(scanner.found())))
+            self._roots.keep([info.path])
+            self._settle(staged, place, info)
+        return info.path
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[Path]:
+        """Give a free name in the store; what is left there at the end is removed."""
+        self._remove_leftovers()
+        place = self.store_dir / f"{_STAGED}{os.getpid()}-{next(_NUMBERS)}"
+        with path_locked(place):
+            try:
+                yield place
+            finally:
+                remove_tree(place)
+
+    def _remove_leftovers(self) -> None:
+        """Remove what processes left that died while they added something."""
+        for lock in sorted(self.store_dir.glob(f"{_STAGED}*.lock")):
+            place = lock.with_suffix("")
+            with path_locked_if_free(place) as free:
+                if free:
+                    remove_tree(place)
+
+    def _settle(self, staged: "_Staged", place: Path, info: PathInfo) -> None:
+        final = self.path(info.path)
+        with path_locked(final):
+            if self.is_valid(info.path):
+                return
+            self._sync()
+            staged.share()
+            remove_tree(final)
+            place.rename(final)
+            self._sync()
+            self.database.register([info])
+
+    def _sync(self) -> None:
+        """Make everything durable that was written to this file system."""
+        run("sync", "--file-system", self.store_dir)
+
+
+def _measure(events: Iterable[Event], scanner: Scanner) -> NarInfo:
+    """Hash and scan a tree while it passes."""
+    state = hashlib.sha256()
+
+    def see(data: bytes) -> None:
+        state.update(data)
+        scanner.feed(data)
+
+    encoder = Encoder(see)
+    for event in events:
+        encoder.feed(event)
+    return NarInfo(Digest(state.digest()), encoder.size_bytes)
+
+
+def _describe(measured: NarInfo, name: str, references: tuple[StorePath, ...]) -> PathInfo:
+    path = content_address(measured.digest, name, references)
+    return PathInfo(
+        object=StoreObject(path, measured.digest, measured.size_bytes, references),
+        content_address=f"fixed:r:sha256:{base32_encode(measured.digest.value)}",
+    )
+
+
+class _Staged(Protocol):
+    """A tree on its way into the store."""
+
+    def events(self) -> Iterator[Event]:
+        """Put the tree to its place and tell what is in it."""
+
+    def share(self) -> None:
+        """Share its files with the store; the tree is durable."""
+
+
+class _Written:
+    """A tree that is written from events."""
+
+    def __init__(self, source: Iterable[Event], place: Path, pool: LinkPool) -> None:
+        self._source = source
+        self._restorer = SharingRestorer(place, pool)
+
+    def events(self) -> Iterator[Event]:
+        try:
+            for event in self._source:
+                self._restorer.feed(event)
+                yield event
+        finally:
+            self._restorer.close()
+
+    def share(self) -> None:
+        self._restorer.share_fresh()
+
+
+class _Moved:
+    """A tree that is moved from where it was made."""
+
+    def __init__(self, source: Path, place: Path, pool: LinkPool) -> None:
+        self._source = source
+        self._place = place
+        self._pool = pool
+        self._keys: list[tuple[Path, str]] = []
+
+    def events(self) -> Iterator[Event]:
+        canonicalise(self._source)
+        _move(self._source, self._place)
+        names = [os.fsencode(self._place)]
+        key = NodeKey()
+        for event in nar.walk(self._place):
+            match event:
+                case Entry(name):
+                    names.append(name)
+                case FolderBegin():
+                    pass
+                case FolderEnd():
+                    del names[-1]
+                case _:
+                    if found := key.feed(event):
+                        self._keys.append((Path(os.fsdecode(b"/".join(names))), found))
+                        del names[-1]
+            yield event
+
+    def share(self) -> None:
+        for path, key in self._keys:
+            self._pool.share(path, key)
+
+
+def _move(source: Path, place: Path) -> None:
+    """Rename, or copy and remove if the store is on another file system."""
+    try:
+        _rename_folder(source, place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        restorer = nar.Restorer(place)
+        try:
+            for event in nar.walk(source):
+                restorer.feed(event)
+        finally:
+            restorer.close()
+        remove_tree(source)
+
+
+def _rename_folder(source: Path, place: Path) -> None:
+    """Rename; a folder that changes its parent must be writable for that moment."""
+    is_folder = source.is_dir() and not source.is_symlink()
+    if is_folder:
+        source.chmod(0o755)
+    source.rename(place)
+    if is_folder:
+        place.chmod(0o555)

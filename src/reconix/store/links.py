@@ -1,0 +1,244 @@
+"""Equal files are stored once.
+
+Store objects never change, so equal files in different objects may be one file with several
+names. The folder ``/nix/store/.links`` holds one name for each content: the digest, in Nix base
+32, of the archive of the file alone, which covers the content and the executable bit. A file
+whose key is there becomes a hard link to it; one whose key is not there gets this name in
+addition. Symbolic links are treated the same way, as Nix does on Linux.
+
+To replace a file by a link a second name is made and renamed over the first, so a cut leaves the
+one or the other and never neither. A name in ``.links`` whose size is wrong lost its content in a
+power cut; it is dropped.
+
+Source: ``libstore/optimise-store.cc`` of Nix 2.8. Proven by ``tests/compat/test_nix_links.py``:
+after us, ``nix-store --optimise`` finds nothing to do, and the other way round.
+"""
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.files import COPY_BYTES
+from reconix.store.nar import (
+    MTIME,
+    Content,
+    Encoder,
+    Event,
+    FileBegin,
+    Link,
+    Restorer,
+    walk,
+)
+from reconix.store.paths import base32_encode
+
+LINKS = ".links"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became shared."""
+
+    files: int = 0
+    size_bytes: int = 0
+
+    def __add__(self, other: "Saved") -> "Saved":
+        return Saved(self.files + other.files, self.size_bytes + other.size_bytes)
+
+
+def link_key(path: Path) -> str:
+    """The name that a file has in ``.links``: 52 characters."""
+    state = hashlib.sha256()
+    encoder = Encoder(state.update)
+    for event in walk(path):
+        encoder.feed(event)
+    return base32_encode(state.digest())
+
+
+def optimise(store_dir: Path, tree: Path) -> Saved:
+    """Make the files of one object share their content with the rest of the store.
+
+    Args:
+        store_dir: the folder that holds the objects and ``.links``.
+        tree: an object in it, in its final modes.
+    """
+    pool = LinkPool(store_dir)
+    saved = Saved()
+    for path in _leaves(tree):
+        saved += pool.share(path, link_key(path))
+    return saved
+
+
+def optimise_all(store_dir: Path, trees: Iterator[Path]) -> Saved:
+    """``optimise`` for many objects; files that are shared already are not read again."""
+    pool = LinkPool(store_dir)
+    known = pool.inodes()
+    saved = Saved()
+    for tree in trees:
+        for path in _leaves(tree):
+            status = path.lstat()
+            if status.st_ino not in known:
+                saved += pool.share(path, link_key(path))
+                known.add(path.lstat().st_ino)
+    return saved
+
+
+def _leaves(tree: Path) -> Iterator[Path]:
+    if tree.is_symlink() or not tree.is_dir():
+        yield tree
+        return
+    for folder, folders, names in os.walk(tree):
+        folders.sort()
+        for name in sorted(names + [name for name in folders if Path(folder, name).is_symlink()]):
+            yield Path(folder, name)
+
+
+class LinkPool:
+    """The folder ``.links`` of a store."""
+
+    def __init__(self, store_dir: Path) -> None:
+        self._store_dir = store_dir
+        self._folder = store_dir / LINKS
+        self._folder.mkdir(exist_ok=True)
+
+    def path(self, key: str) -> Path:
+        """Where the content with this key lies, if it does."""
+        return self._folder / key
+
+    def inodes(self) -> set[int]:
+        """The inodes of all shared files."""
+        with os.scandir(self._folder) as entries:
+            return {entry.inode() for entry in entries}
+
+    def share(self, path: Path, key: str) -> Saved:
+        """Make ``path`` the same file as the one with this key, or the first of its kind."""
+        pooled = self._folder / key
+        try:
+            os.link(path, pooled, follow_symlinks=False)
+        except OSError as error:
+            if error.errno == errno.EEXIST:
+                return self._replace(path, pooled)
+            if error.errno not in (errno.EMLINK, errno.ENOSPC):
+                raise
+        return Saved()
+
+    def _replace(self, path: Path, pooled: Path) -> Saved:
+        ours, theirs = path.lstat(), pooled.lstat()
+        if ours.st_ino == theirs.st_ino:
+            return Saved()
+        if ours.st_size != theirs.st_size:
+            pooled.unlink()
+            return self.share(path, pooled.name)
+        temporary = self._store_dir / f".tmp-link-{os.getpid()}-{pooled.name}"
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(pooled, temporary, follow_symlinks=False)
+        except OSError as error:
+            if error.errno == errno.EMLINK:
+                return Saved()
+            raise
+        _rename_into_closed_folder(temporary, path, inside=path.parent != self._store_dir)
+        return Saved(1, ours.st_size)
+
+
+def _rename_into_closed_folder(temporary: Path, path: Path, *, inside: bool) -> None:
+    """Rename over a file of an object, whose folders are read-only and have a fixed time."""
+    folder = path.parent
+    if inside:
+        folder.chmod(0o755)
+    temporary.rename(path)
+    if inside:
+        folder.chmod(0o555)
+        os.utime(folder, (MTIME, MTIME))
+
+
+class NodeKey:
+    """The key of a file or link, from the events that describe it."""
+
+    def __init__(self) -> None:
+        self._state = hashlib.sha256()
+        self._encoder = Encoder(self._state.update)
+
+    def feed(self, event: Event) -> str | None:
+        """Take the next event of a file or link; with the last one of it, give its key."""
+        if not isinstance(event, Content):
+            self._state = hashlib.sha256()
+            self._encoder = Encoder(self._state.update)
+        self._encoder.feed(event)
+        return base32_encode(self._state.digest()) if self._encoder.complete else None
+
+
+class SharingRestorer(Restorer):
+    """Makes a tree whose files are shared with the store as far as they are there already.
+
+    Files that the pool does not have are written, and remembered in ``fresh`` with their keys: they
+    enter the pool when their content is durable.
+    """
+
+    def __init__(self, root: Path, pool: LinkPool) -> None:
+        super().__init__(root)
+        self._pool = pool
+        self._fresh: dict[str, bytes] = {}  # where a new content lies, by key
+        self._key = NodeKey()
+        self._held: list[Event] | None = None  # a small file, until its key is known
+
+    def share_fresh(self) -> None:
+        """Put the new files into the pool; call it when they are durable."""
+        for key, path in self._fresh.items():
+            self._pool.share(Path(os.fsdecode(path)), key)
+
+    def feed(self, event: Event) -> None:
+        """Take the next event of a tree."""
+        match event:
+            case Content():
+                self._take_content(event)
+            case FileBegin(size_bytes):
+                self._held = [] if size_bytes <= COPY_BYTES else None
+                self._take_content(event)
+            case Link():
+                self._held = []
+                self._take_content(event)
+            case _:
+                super().feed(event)
+
+    def _take_content(self, event: Event) -> None:
+        key = self._key.feed(event)
+        if self._held is None:
+            super().feed(event)
+        else:
+            self._held.append(event)
+        if key is not None:
+            self._end_node(key)
+
+    def _end_node(self, key: str) -> None:
+        if self._held is not None:
+            if self._link_known(key, _size(self._held[0])):
+                return
+            for event in self._held:
+                super().feed(event)
+            self._held = None
+        self._fresh.setdefault(key, b"/".join([*self.open_names(), self._name]))
+
+    def _link_known(self, key: str, size_bytes: int) -> bool:
+        """Give the next node the content that is there already, if it is, and is whole."""
+        known = self._fresh.get(key) or os.fsencode(self._pool.path(key))
+        try:
+            if os.lstat(known).st_size != size_bytes:
+                return False
+            os.link(known, self._name, dst_dir_fd=self._parent(), follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EMLINK):
+                raise
+            return False
+        return True
+
+
+def _size(first: Event) -> int:
+    match first:
+        case FileBegin(size_bytes):
+            return size_bytes
+        case Link(target):
+            return len(target)
+    return -1
