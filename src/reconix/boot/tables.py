@@ -1,0 +1,439 @@
+"""Which slot boots: N prepared tables on one disk, and one sector that selects.
+
+A firmware boots what the partition table says. To make it boot another slot we must change the
+table, and a table is more than a sector: header, entry array, and both again as a backup. Writing
+them can be cut anywhere. So all arrays that will ever be needed are on the disk from the beginning,
+one per slot, each of them listing *its* slot as partition 1 and as the only EFI system partition:
+
+    LBA 0            protective MBR
+        1            primary header ──────────┐ names one of
+        2 … 33       (EDK2 writes here when it repairs; nothing of ours)
+       64 …          array of slot 1 ◄────────┤ each 32 sectors
+       96 …          array of slot 2 ◄────────┘
+     2048 …          slot-1, slot-2, …, system, data
+        …            (33 sectors: EDK2 writes here when it repairs)
+        …            array of slot 1, array of slot 2, …: copies for the backup header
+    last-32 … last-1 (where others expect the backup array; nothing of ours)
+     last            backup header
+
+To select a slot, the backup header is written and flushed, then the primary header: one sector
+each. The firmware takes the primary header if its checksums are right and the backup otherwise, so
+at each moment it finds the old table or the new one, even if the sector that is being written is
+torn. Two valid headers that select different slots are an interrupted switch; the primary counts.
+
+Source: the thesis *reCoNix*, "hermetic bootloader"; UEFI Specification 2.10, section 5.3.2 (a
+primary that is not valid is replaced by the backup); byte tables in ``docs/spec/disk.md``.
+Proven by ``tests/crash/test_gpt_switch.py`` at every write, and ``tests/compat/test_gpt.py``.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import NewType
+
+from reconix.base.errors import ReconixError
+from reconix.boot.disk import Disk, NotKept
+from reconix.boot.gpt import (
+    ARRAY_BYTES,
+    ARRAY_SECTORS,
+    EFI_SYSTEM,
+    PRIMARY_LBA,
+    SECTOR,
+    BadPartitionTable,
+    DamagedPartitionTable,
+    Guid,
+    Header,
+    Lba,
+    Partition,
+    check_partitions,
+    parse_array,
+    parse_header,
+    print_array,
+    print_header,
+    print_protective_mbr,
+)
+
+Slot = NewType("Slot", int)
+"""The number of a slot, from 1."""
+
+MIN_SLOTS, MAX_SLOTS = 2, 8
+FIRST_USABLE = Lba(2048)
+IDLE_SLOT = Guid.parse("18D1BE9C-5224-88FD-BC07-5F0AFDC2C343")
+"""The type of a slot that is not selected: no firmware and no automatic mount looks at it."""
+
+_FIRST_ARRAY = 64
+_REPAIRED_SECTORS = 32  # EDK2 writes LastUsableLBA+1 … +32
+_ALIGNMENT = 2048
+
+
+class TablesDisagree(ReconixError):
+    """Both tables are valid, and no interruption of ours explains how they differ."""
+
+    exit_code = 30
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the two partition tables disagree: {what}",
+            hint="another program changed the partition table; nothing was written",
+        )
+
+
+class UnknownSlot(ReconixError):
+    """The disk has no slot of that number."""
+
+    exit_code = 34
+
+    def __init__(self, slot: int, *, count: int) -> None:
+        super().__init__(f"there is no slot {slot}", hint=f"the disk has slots 1 to {count}")
+
+
+class Copy(Enum):
+    """The two copies of a table."""
+
+    PRIMARY = "primary"
+    BACKUP = "backup"
+
+    @property
+    def other(self) -> "Copy":
+        """Its twin."""
+        return Copy.BACKUP if self is Copy.PRIMARY else Copy.PRIMARY
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Sectors that should have a certain content."""
+
+    at: Lba
+    content: bytes
+    what: str
+
+    @property
+    def offset(self) -> int:
+        """Where it begins, in bytes."""
+        return self.at * SECTOR
+
+
+@dataclass(frozen=True, slots=True)
+class SlotTables:
+    """Everything that the tables of a disk say, whichever slot is selected.
+
+    Args:
+        sectors: how many the disk has.
+        disk: the GUID of the disk.
+        slots: the slots in order, each of type ``IDLE_SLOT``.
+        others: the partitions after them, for instance ``system`` and ``data``.
+    """
+
+    sectors: int
+    disk: Guid
+    slots: tuple[Partition, ...]
+    others: tuple[Partition, ...]
+
+    def __post_init__(self) -> None:
+        if not MIN_SLOTS <= len(self.slots) <= MAX_SLOTS:
+            raise BadPartitionTable(
+                f"{len(self.slots)} slots on a disk, it must be {MIN_SLOTS} to {MAX_SLOTS}"
+            )
+        expected = [slot_name(slot) for slot in self.numbers]
+        if [part.name for part in self.slots] != expected:
+            raise BadPartitionTable(f"the slots of a disk must be named {', '.join(expected)}")
+        if any(part.type != IDLE_SLOT for part in self.slots):
+            raise BadPartitionTable("a slot has the type of something else")
+        check_partitions(self.slots + self.others, first=FIRST_USABLE, last=self.last_usable)
+        names = [part.name for part in self.slots + self.others]
+        if len(set(names)) != len(names):
+            raise BadPartitionTable("two partitions have the same name")
+
+    @property
+    def numbers(self) -> tuple[Slot, ...]:
+        """The numbers of the slots."""
+        return tuple(Slot(number) for number in range(1, len(self.slots) + 1))
+
+    @property
+    def last_usable(self) -> Lba:
+        """The last sector that a partition may use."""
+        return last_usable(self.sectors, len(self.slots))
+
+    def slot(self, number: Slot) -> Partition:
+        """The partition of a slot.
+
+        Raises:
+            UnknownSlot: there is no such slot.
+        """
+        if number not in self.numbers:
+            raise UnknownSlot(number, count=len(self.slots))
+        return self.slots[number - 1]
+
+    def named(self, name: str) -> Partition:
+        """The partition with a name, whichever slot is selected.
+
+        Raises:
+            BadPartitionTable: there is none.
+        """
+        for part in self.slots + self.others:
+            if part.name == name:
+                return part
+        raise BadPartitionTable(f"the disk has no partition named {name!r}")
+
+    def partitions(self, selected: Slot) -> tuple[Partition, ...]:
+        """The partitions in the order of the table that selects a slot."""
+        chosen = self.slot(selected).of_type(EFI_SYSTEM)
+        idle = tuple(part for part in self.slots if part.name != chosen.name)
+        return (chosen, *idle, *self.others)
+
+    def header_at(self, copy: Copy) -> Lba:
+        """Where a header is."""
+        return PRIMARY_LBA if copy is Copy.PRIMARY else Lba(self.sectors - 1)
+
+    def array_at(self, slot: Slot, copy: Copy) -> Lba:
+        """Where the array is that selects a slot."""
+        begin = _FIRST_ARRAY
+        if copy is Copy.BACKUP:
+            begin = self.sectors - 1 - ARRAY_SECTORS * (1 + len(self.slots))
+        return Lba(begin + ARRAY_SECTORS * (slot - 1))
+
+    def arrays(self, copy: Copy) -> list[Write]:
+        """All prepared arrays of one copy."""
+        return [
+            Write(
+                self.array_at(slot, copy),
+                print_array(self.partitions(slot)),
+                f"the {copy.value} array of {slot_name(slot)}",
+            )
+            for slot in self.numbers
+        ]
+
+    def header(self, selected: Slot, copy: Copy) -> Write:
+        """The header that selects a slot."""
+        header = Header(
+            at=self.header_at(copy),
+            twin=self.header_at(copy.other),
+            first_usable=FIRST_USABLE,
+            last_usable=self.last_usable,
+            disk=self.disk,
+            array=self.array_at(selected, copy),
+            array_crc=zlib.crc32(print_array(self.partitions(selected))),
+        )
+        return Write(header.at, print_header(header), f"the {copy.value} header")
+
+    def protective_mbr(self) -> Write:
+        """What LBA 0 should be."""
+        return Write(Lba(0), print_protective_mbr(self.sectors), "the protective MBR")
+
+    def writes(self, selected: Slot) -> Iterator[Write]:
+        """Everything that a new disk needs besides the content of its partitions."""
+        yield self.protective_mbr()
+        for copy in Copy:
+            yield from self.arrays(copy)
+            yield self.header(selected, copy)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a firmware finds on a disk.
+
+    Args:
+        tables: what the disk should have.
+        slot: the slot that boots.
+        used: which copy says so.
+        faults: what is not as it should be, a sentence each; ``repair`` puts it right.
+    """
+
+    tables: SlotTables
+    slot: Slot
+    used: Copy
+    faults: tuple[str, ...]
+
+
+def slot_name(slot: Slot) -> str:
+    """The name of a slot's partition."""
+    return f"slot-{slot}"
+
+
+def last_usable(sectors: int, slots: int) -> Lba:
+    """The last sector for partitions on a disk; what follows begins at a whole MiB."""
+    end = sectors - 1 - ARRAY_SECTORS * (1 + slots) - _REPAIRED_SECTORS
+    return Lba(end // _ALIGNMENT * _ALIGNMENT - 1)
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One valid copy of the table, as it is on the disk."""
+
+    header: Header
+    tables: SlotTables
+    slot: Slot
+
+
+def read_selection(disk: Disk) -> Selection:
+    """Find out which slot boots, as a firmware does, and what is damaged.
+
+    Raises:
+        BadPartitionTable: neither copy can be used, or one is valid but not ours.
+        TablesDisagree: the copies contradict each other.
+    """
+    faults: list[str] = []
+    sectors = disk.size_bytes // SECTOR
+    primary = _side_or_fault(disk, PRIMARY_LBA, faults)
+    backup_at = primary.header.twin if primary else Lba(sectors - 1)
+    backup = _side_or_fault(disk, backup_at, faults)
+    used = primary or backup
+    if used is None:
+        raise DamagedPartitionTable(
+            f"both partition tables are damaged: {'; '.join(faults)}",
+            hint="write the partition table again from the image of this host, "
+            "the content of the partitions is not affected",
+        )
+    if primary and backup:
+        _check_agreement(primary, backup, faults)
+    faults += _wrong_sectors(disk, used)
+    return Selection(
+        used.tables, used.slot, Copy.PRIMARY if primary else Copy.BACKUP, tuple(faults)
+    )
+
+
+def selected_slot(disk: Disk) -> Slot:
+    """The slot that a firmware boots from this disk.
+
+    Raises:
+        BadPartitionTable: neither copy can be used, or one is valid but not ours.
+        TablesDisagree: the copies contradict each other.
+    """
+    return read_selection(disk).slot
+
+
+def _side_or_fault(disk: Disk, at: Lba, faults: list[str]) -> _Side | None:
+    try:
+        return _read_side(disk, at)
+    except DamagedPartitionTable as error:
+        faults.append(str(error))
+        return None
+
+
+def _read_side(disk: Disk, at: Lba) -> _Side:
+    sectors = disk.size_bytes // SECTOR
+    if not 0 < at < sectors:
+        raise DamagedPartitionTable(f"the backup header should be in LBA {at} of {sectors}")
+    header = parse_header(disk.read(at * SECTOR, SECTOR), at=at)
+    if not 0 < header.array <= sectors - ARRAY_SECTORS:
+        raise DamagedPartitionTable(f"the header in LBA {at} has its array in LBA {header.array}")
+    content = disk.read(header.array * SECTOR, ARRAY_BYTES)
+    if zlib.crc32(content) != header.array_crc:
+        raise DamagedPartitionTable(f"the array in LBA {header.array} has a wrong checksum")
+    partitions = parse_array(content)
+    check_partitions(partitions, first=header.first_usable, last=header.last_usable)
+    tables, slot = _recognise(partitions, sectors, header.disk)
+    return _Side(header, tables, slot)
+
+
+def _recognise(
+    partitions: tuple[Partition, ...], sectors: int, disk: Guid
+) -> tuple[SlotTables, Slot]:
+    """The tables of which these partitions are one, and the slot that this one selects."""
+    names = {slot_name(Slot(number)) for number in range(1, MAX_SLOTS + 1)}
+    slots = sorted((p for p in partitions if p.name in names), key=lambda part: part.name)
+    tables = SlotTables(
+        sectors,
+        disk,
+        tuple(part.of_type(IDLE_SLOT) for part in slots),
+        tuple(part for part in partitions if part.name not in names),
+    )
+    for slot in tables.numbers:
+        if tables.partitions(slot) == partitions:
+            return tables, slot
+    raise BadPartitionTable("the partitions are not in an order that selects a slot")
+
+
+def _check_agreement(primary: _Side, backup: _Side, faults: list[str]) -> None:
+    if primary.tables != backup.tables:
+        raise TablesDisagree("they list different partitions")
+    if backup.header.twin != PRIMARY_LBA:
+        raise TablesDisagree(f"the backup has its primary in LBA {backup.header.twin}")
+    if primary.slot != backup.slot:
+        faults.append(
+            f"a switch was interrupted: the primary header selects {slot_name(primary.slot)}, "
+            f"the backup header {slot_name(backup.slot)}"
+        )
+
+
+def _wrong_sectors(disk: Disk, used: _Side) -> list[str]:
+    tables = used.tables
+    end = used.header.at if used.header.at != PRIMARY_LBA else used.header.twin
+    if end != tables.sectors - 1:
+        return [f"the disk has grown: its table ends in LBA {end} of {tables.sectors}"]
+    return [
+        f"{write.what} is not as it should be"
+        for write in tables.writes(used.slot)
+        if disk.read(write.offset, len(write.content)) != write.content
+    ]
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
+def repair(disk: Disk) -> tuple[str, ...]:
+    """Make both copies and all prepared arrays what they should be, without changing the selection.
+
+    The copy that the firmware uses is touched last, and only when its twin is whole. So this also
+    finishes what EDK2 began when it repaired a table in its own way, undoes an interrupted switch,
+    and moves the backup to the end of a disk that has grown.
+
+    Returns:
+        What was repaired, a sentence each; nothing if nothing was written.
+
+    Raises:
+        BadPartitionTable: neither copy can be used, or one is valid but not ours.
+        TablesDisagree: the copies contradict each other.
+        NotKept: the medium does not keep what is written.
+    """
+    found = read_selection(disk)
+    if not found.faults:
+        return ()
+    tables, first, last = found.tables, found.used.other, found.used
+    _write_all(disk, tables.arrays(first))
+    _write_all(disk, [tables.header(found.slot, first)])
+    _write_all(disk, tables.arrays(last))
+    _write_all(disk, [tables.header(found.slot, last)])
+    _write_all(disk, [tables.protective_mbr()])
+    return found.faults
+
+
+def switch(disk: Disk, slot: Slot) -> tuple[str, ...]:
+    """Make a slot the one that boots, in one sector write that counts.
+
+    Damage is repaired before: a switch needs a whole table to fall back on at each of its writes.
+    If the slot is selected already, nothing is written.
+
+    Returns:
+        What was repaired on the way, a sentence each.
+
+    Raises:
+        UnknownSlot: the disk has no such slot.
+        BadPartitionTable: neither copy can be used, or one is valid but not ours.
+        TablesDisagree: the copies contradict each other.
+        NotKept: the medium does not keep what is written.
+    """
+    tables = read_selection(disk).tables
+    tables.slot(slot)
+    repaired = repair(disk)
+    _write_all(disk, [tables.header(slot, Copy.BACKUP)])
+    _write_all(disk, [tables.header(slot, Copy.PRIMARY)])
+    return repaired
+
+
+def _write_all(disk: Disk, writes: list[Write]) -> None:
+    """Write what differs, make it durable, and read it back."""
+    changed = [
+        write for write in writes if disk.read(write.offset, len(write.content)) != write.content
+    ]
+    for write in changed:
+        disk.write(write.offset, write.content)
+    if changed:
+        disk.flush()
+    for write in changed:
+        if disk.read(write.offset, len(write.content)) != write.content:
+            raise NotKept(write.what, offset=write.offset)
