@@ -1,0 +1,115 @@
+"""The command ``reconix``.
+
+This is where words become a call and where every failure is shown: the fact, the next step, the
+exit status of its kind, and never a traceback for an error that has a name. With ``--json`` the
+same is one JSON object on the standard output.
+
+Proven by ``tests/unit/cli/test_main.py``.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from types import FrameType
+
+from reconix.base import progress
+from reconix.base.documents import print_json
+from reconix.base.errors import ReconixError
+from reconix.cli import commands, parsers
+
+INTERRUPTED = 130
+TERMINATED = 143
+PIPE_CLOSED = 141
+"""Exit statuses as shells report them: 128 and the number of the signal."""
+
+
+def entry() -> int:
+    """Run ``reconix`` with the words of this process; gives its exit status."""
+    signal.signal(signal.SIGTERM, _terminate)
+    return main(sys.argv[1:])
+
+
+def main(words: list[str]) -> int:
+    """Run ``reconix`` with these words; gives its exit status."""
+    try:
+        status = _run_or_exit(words)
+        sys.stdout.flush()
+    except ReconixError as error:
+        return _show(error, words)
+    except BrokenPipeError:
+        # Whoever read our output has enough; a second failure at exit must not be shown.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except OSError as error:
+        return _show(_translated(error), words)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return status
+
+
+def _run_or_exit(words: list[str]) -> int:
+    """Let ``--help``, which leaves by an exception, end like everything else."""
+    try:
+        return _run(words)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+
+
+def _run(words: list[str]) -> int:
+    before = parsers.top_parser().parse_args(words)
+    name: str | None = before.command
+    if before.version:
+        return _show_version()
+    if name is None:
+        parsers.top_parser().print_help()
+        return 2
+    parsers.check_command(name)
+    arguments = parsers.parse(name, before.words, before)
+    _listen(arguments)
+    return commands.load(name).run(arguments)
+
+
+def _listen(arguments: argparse.Namespace) -> None:
+    from reconix.cli.progress import listener  # not needed for --help
+
+    if not arguments.no_progress:
+        progress.listen(listener(sys.stderr))
+
+
+def _show_version() -> int:
+    from importlib import metadata  # slow, and needed only here
+
+    try:
+        version = metadata.version("reconix")
+    except metadata.PackageNotFoundError:
+        version = "(run from its source, not installed)"
+    print(f"reconix {version}")
+    return 0
+
+
+def _translated(error: OSError) -> ReconixError:
+    """An error of the operating system that no other place has given a name."""
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return ReconixError(f"{where}{error.strerror or error}")
+
+
+def _show(error: ReconixError, words: list[str]) -> int:
+    """Tell about a failure; gives its exit status."""
+    if "--json" in words:
+        document = {"message": str(error), "hint": error.hint, "exit_code": error.exit_code}
+        sys.stdout.buffer.write(print_json({"error": document}))
+        sys.stdout.flush()
+        return error.exit_code
+    print(f"error: {error}", file=sys.stderr)
+    if {"-v", "--verbose"} & set(words) and error.__cause__ is not None:
+        print(f"cause: {error.__cause__!r}", file=sys.stderr)
+    if error.hint:
+        print(f"hint: {error.hint}", file=sys.stderr)
+    return error.exit_code
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    """End as after Ctrl-C: what we started is ended, what we made is removed."""
+    raise SystemExit(TERMINATED)
