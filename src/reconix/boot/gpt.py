@@ -172,6 +172,9 @@ def print_header(header: Header) -> bytes:
 def parse_header(block: bytes, *, at: Lba) -> Header:
     """Read the header of a partition table from its sector.
 
+    What follows the 92 bytes of the header is not looked at: no firmware does, so whatever a torn
+    write left there must not change what we think that it boots.
+
     Args:
         block: ``SECTOR`` bytes.
         at: where they were read; a header knows its own place.
@@ -194,10 +197,8 @@ def parse_header(block: bytes, *, at: Lba) -> Header:
     if own != at:
         raise DamagedPartitionTable(f"{where} says that it stands in LBA {own}")
     header = Header(Lba(own), Lba(twin), Lba(first), Lba(last), Guid(disk), Lba(array), array_crc)
-    if print_header(header) != block:
-        raise BadPartitionTable(
-            f"{where} has a size, a revision or reserved bytes that are not ours"
-        )
+    if print_header(header)[:_HEADER_BYTES] != block[:_HEADER_BYTES]:
+        raise BadPartitionTable(f"{where} has a size, a revision or a reserve that is not ours")
     if not first <= last < 1 << 63:
         raise BadPartitionTable(f"{where} has no usable sectors")
     return header
