@@ -1,7 +1,7 @@
 """The one place that starts programs.
 
-A program is started with words, never with a shell line, and with an environment that does not leak
-the locale or the time zone of whoever runs us. The result is its output or an exception that shows
+A program is started with words, never with a shell line, and with an environment and a umask that do
+not leak the locale, the time zone or the habits of whoever runs us. The result is its output or an exception that shows
 the command and the last of what it said.
 
 Proven by ``tests/unit/base/test_process.py``.
@@ -20,6 +20,7 @@ from reconix.base.errors import ReconixError
 
 Word = str | Path
 _LAST_BYTES = 1024
+_UMASK = 0o022
 
 INSTALLED_BY = {
     "apt-cache": "apt",
@@ -93,6 +94,7 @@ def run(
             cwd=folder,
             env=clean_environment(environment),
             timeout=timeout_seconds,
+            umask=_UMASK,
             check=False,
         )
     except FileNotFoundError as error:
@@ -137,6 +139,7 @@ def start(
             stderr=stderr,
             cwd=folder,
             env=clean_environment(environment),
+            umask=_UMASK,
         )
     except FileNotFoundError as error:
         raise ProgramMissing(str(words[0])) from error

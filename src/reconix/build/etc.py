@@ -1,0 +1,158 @@
+"""The generated files of a system, laid over those of its Debian root.
+
+They are an object of their own, so that a changed port does not make a new root. Everything here is a
+pure function of the configuration and, for users and units, of the root: no disk is written, the
+result is a tree in memory and a list of unusual owners and modes.
+
+Proven by ``tests/unit/build/test_etc.py``; what systemd makes of them, by ``tests/vm/``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.build import units
+from reconix.build.accounts import Accounts
+from reconix.build.normalise import Ownership
+from reconix.config.schema import Network, Ssh, System
+from reconix.store.tree import File, Folder, Symlink, folder
+
+AGENT_PLACE = "reconix/reconix-device.pyz"
+_KEYS = "reconix/authorized_keys"
+
+Files = dict[str, File | Symlink]
+
+
+@dataclass(frozen=True, slots=True)
+class Etc:
+    """The content of ``/etc`` that we generate, and its unusual owners and modes."""
+
+    tree: Folder
+    ownerships: tuple[Ownership, ...]
+
+
+def make_etc(
+    system: System, *, hostname: str, root: Path, agent: str, agent_units: Mapping[str, str]
+) -> Etc:
+    """Generate the files of one system.
+
+    Args:
+        system: machine and system file, merged.
+        hostname: of the device.
+        root: the Debian root, as it lies in the store of the build machine.
+        agent: the path of the agent's program, on the device.
+        agent_units: the units that run it, by name.
+
+    Raises:
+        UnknownAccount, UnknownUnit, NotInstallable: the configuration names what there is not.
+    """
+    accounts = Accounts.read(root / "etc").with_users(system.users)
+    own = {name: unit.read() for name, unit in system.units.items()}
+    own |= {name: text.encode() for name, text in agent_units.items()}
+    files: Files = {
+        **_identity(hostname),
+        **{name: File(content) for name, content in accounts.files().items()},
+        **{f"systemd/network/{name}": File(text) for name, text in _networks(system).items()},
+        **{f"{units.FOLDER}/{name}": File(content) for name, content in own.items()},
+        **units.links(system.services, own, root),
+        **_kernel_settings(system),
+        **_defaults(),
+        **(_ssh(system.ssh) if system.ssh.enable else {}),
+        **_authorized_keys(system, accounts),
+        AGENT_PLACE: Symlink(agent),
+    }
+    files |= {path: File(file.read()) for path, file in system.files.items()}
+    return Etc(folder(files), _ownerships(system, accounts))
+
+
+def _identity(hostname: str) -> Files:
+    return {
+        "hostname": File(f"{hostname}\n".encode()),
+        "hosts": File(f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {hostname}\n".encode()),
+        "machine-id": File(b""),  # the script of the initrd lays the device's own over it
+        "fstab": File(b"# Everything is mounted by the initrd.\n"),
+        # Nothing has to be brought up to date at boot: /usr and /etc come from one build.
+        ".updated": File(b"TIMESTAMP_NSEC=1000000000\n"),
+    }
+
+
+def _defaults() -> Files:
+    return {
+        f"{units.FOLDER}/default.target": Symlink("/usr/lib/systemd/system/multi-user.target"),
+        # Six log-in prompts for a screen that the device does not have.
+        f"{units.FOLDER}/getty-static.service": Symlink("/dev/null"),
+        "systemd/journald.conf.d/reconix.conf": File(
+            b"[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\n"
+        ),
+        "systemd/system.conf.d/reconix.conf": File(
+            b"[Manager]\nRuntimeWatchdogSec=60s\nRebootWatchdogSec=2min\n"
+            b"DefaultTimeoutStopSec=15s\n"
+        ),
+    }
+
+
+def _networks(system: System) -> dict[str, bytes]:
+    return {
+        f"{number:02}-{name.replace('*', 'x')}.network": _network(name, network)
+        for number, (name, network) in enumerate(sorted(system.network.items()), start=10)
+    }
+
+
+def _network(name: str, network: Network) -> bytes:
+    lines = ["[Match]", f"Name={network.match or name}", "", "[Network]"]
+    lines += [f"DHCP={'yes' if network.dhcp else 'no'}"]
+    lines += [f"Address={address}" for address in network.address]
+    lines += [f"Gateway={network.gateway}"] if network.gateway else []
+    lines += [f"DNS={server}" for server in network.dns]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _kernel_settings(system: System) -> Files:
+    files: Files = {}
+    if system.sysctl:
+        lines = "".join(f"{key} = {value}\n" for key, value in sorted(system.sysctl.items()))
+        files["sysctl.d/90-reconix.conf"] = File(lines.encode())
+    if system.kernel.modules:
+        names = "".join(f"{name}\n" for name in system.kernel.modules)
+        files["modules-load.d/reconix.conf"] = File(names.encode())
+    return files
+
+
+def _ssh(ssh: Ssh) -> Files:
+    """dropbear without passwords; the key of the device is made when it starts for the first time."""
+    key = f"{ssh.host_keys}/ed25519"
+    make = f"dropbearkey -t ed25519 -f {key}.new && sync && mv {key}.new {key} && sync"
+    drop_in = (
+        "[Service]\n"
+        f"ExecStartPre=/bin/mkdir -p {ssh.host_keys}\n"
+        f"ExecStartPre=/bin/sh -c 'test -s {key} || {{ rm -f {key}.new; {make}; }}'\n"
+    )
+    settings = f'DROPBEAR_PORT={ssh.port}\nDROPBEAR_EXTRA_ARGS="-s -r {key}"\n'
+    return {
+        "default/dropbear": File(settings.encode()),
+        f"{units.FOLDER}/dropbear.service.d/reconix.conf": File(drop_in.encode()),
+    }
+
+
+def _authorized_keys(system: System, accounts: Accounts) -> Files:
+    """The keys of each user, and what puts them into his home at boot."""
+    files: Files = {}
+    lines: list[str] = []
+    for name, user in sorted(system.users.items()):
+        home, gid = accounts.home(name), next(u.gid for u in accounts.users if u.name == name)
+        lines += [f"d {home} 0700 {name} {gid} -", f"d {home}/.ssh 0700 {name} {gid} -"]
+        if keys := user.keys():
+            files[f"{_KEYS}/{name}"] = File("".join(f"{key}\n" for key in keys).encode())
+            place = f"{home}/.ssh/authorized_keys"
+            lines += [f"C {place} 0600 {name} {gid} - /etc/{_KEYS}/{name}"]
+    files["tmpfiles.d/reconix-users.conf"] = File("".join(f"{line}\n" for line in lines).encode())
+    return files
+
+
+def _ownerships(system: System, accounts: Accounts) -> tuple[Ownership, ...]:
+    listed = []
+    for path, file in system.files.items():
+        user, group = accounts.uid(file.owner), accounts.gid(file.group)
+        if (file.mode, user, group) != (0o644, 0, 0):
+            listed.append(Ownership(f"etc/{path}", file.mode, user, group))
+    return tuple(listed)

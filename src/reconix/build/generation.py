@@ -1,0 +1,107 @@
+"""The generation: all systems of a host and the boot tree, as one store path.
+
+    <hash>-generation-<host>/
+        generation.json        what is in it, and the hash of its slot image
+        boot                   → the boot tree
+        systems/<name>         → the toplevel of each system
+
+The slot image is computed here once, to know its hash and to find out at build time that a kernel
+has outgrown the slot. The agent computes it again from the boot tree when it writes the slot.
+
+Proven by ``tests/unit/build/test_generation.py``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconix.base.documents import print_json
+from reconix.boot import bootspec, fat
+from reconix.boot.bootspec import BootSpec
+from reconix.boot.loaders import systemd_boot
+from reconix.boot.tree import BootTree
+from reconix.config.schema import Host
+from reconix.device.generation import VERSION
+from reconix.nix.chroot import ChrootStore
+from reconix.store.paths import StorePath
+from reconix.store.tree import File, Folder, Symlink, folder
+
+_MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SlotContent:
+    """A boot tree in the store and the image that a slot gets from it."""
+
+    tree: StorePath
+    image: fat.FatImage
+
+
+def add_generation(
+    store: ChrootStore, host: Host, toplevels: Mapping[str, StorePath], loader: bytes
+) -> StorePath:
+    """Add boot tree and generation of a host to the store.
+
+    Args:
+        store: has the toplevels.
+        host: as configured.
+        toplevels: one for each system, by name.
+        loader: the boot loader's program.
+
+    Raises:
+        SlotTooSmall: the boot tree does not fit into a slot.
+    """
+    content = _add_boot_tree(store, host, toplevels, loader)
+    tree = _tree(host, toplevels, content)
+    return store.add_files(tree, f"generation-{host.name}", [content.tree, *toplevels.values()])
+
+
+def _add_boot_tree(
+    store: ChrootStore, host: Host, toplevels: Mapping[str, StorePath], loader: bytes
+) -> SlotContent:
+    specs = [_bootspec(store, path) for _, path in sorted(toplevels.items())]
+    files = systemd_boot.boot_tree(
+        specs,
+        loader=loader,
+        architecture=host.architecture.value,
+        default=host.machine.boot.default,
+        read=lambda path: _file(store, path),
+    )
+    image = fat.image(files, host.machine.boot.slot_size)
+    nodes = {file.path: File(b"".join(file.chunks())) for file in files.files}
+    return SlotContent(
+        store.add_files(folder(nodes), f"boot-{host.name}", toplevels.values()), image
+    )
+
+
+def _bootspec(store: ChrootStore, toplevel: StorePath) -> BootSpec:
+    content = (store.path(toplevel) / "boot.json").read_bytes()
+    return bootspec.parse_bootspec(content, toplevel=str(toplevel))
+
+
+def _file(store: ChrootStore, place: str) -> bytes:
+    """The content of a file inside an object, by its path on the device."""
+    _, _, _, name, *inner = place.split("/")
+    return store.store_dir.joinpath(name, *inner).read_bytes()
+
+
+def _tree(host: Host, toplevels: Mapping[str, StorePath], content: SlotContent) -> Folder:
+    document = {
+        "version": VERSION,
+        "host": host.name,
+        "architecture": host.architecture.value,
+        "default": host.machine.boot.default,
+        "systems": {name: {"toplevel": str(path)} for name, path in toplevels.items()},
+        "boot": str(content.tree),
+        "slot": {
+            "image_sha256": content.image.digest().hex(),
+            "image_size_bytes": content.image.size_bytes,
+            "slot_size_bytes": content.image.slot_size_bytes,
+        },
+    }
+    return folder(
+        {
+            "generation.json": File(print_json(document)),
+            "boot": Symlink(str(content.tree)),
+            **{f"systems/{name}": Symlink(str(path)) for name, path in toplevels.items()},
+        }
+    )

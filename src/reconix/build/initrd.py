@@ -1,0 +1,47 @@
+"""The first root: a static busybox, a few kernel modules and one readable script.
+
+It is the same for all systems of a machine. Which system to start stands on the kernel's command
+line; how its root is put together, the script ``build/data/init`` tells. The archive is not
+compressed: no version of a compressor is part of its hash, two of them have small differences, and it
+costs about 2 MB in a slot (``docs/decisions/0004-uncompressed-initrd.md``).
+
+Proven by ``tests/vm/``: everything there boots through it.
+"""
+
+from collections.abc import Sequence
+from importlib import resources
+
+from reconix.build.cpio import Entry, print_archive
+from reconix.build.linux import Modules
+
+_FOLDERS = ("bin", "dev", "mnt", "modules", "new", "proc", "run", "sys", "tmp")
+
+NEEDED_MODULES = ("overlay", "efivarfs")
+"""What the script itself needs from the kernel, whatever the machine is."""
+
+
+def make_initrd(busybox: bytes, modules: Modules, wanted: Sequence[str]) -> bytes:
+    """The initrd of a machine.
+
+    Args:
+        busybox: the static program.
+        modules: those of the machine's kernel.
+        wanted: what the machine needs until its system partition is mounted; what these need comes
+            along.
+
+    Raises:
+        NoSuchModule: the kernel does not have one of them.
+    """
+    script = resources.files("reconix.build").joinpath("data/init").read_bytes()
+    order = modules.in_load_order([*NEEDED_MODULES, *wanted])
+    load = "".join(f"{name}\n" for name in order)
+    return print_archive(
+        [
+            *(Entry.folder(name) for name in _FOLDERS),
+            Entry.file("bin/busybox", busybox, executable=True),
+            Entry.link("bin/sh", "busybox"),
+            Entry.file("init", script, executable=True),
+            Entry.file("modules/order", load.encode()),
+            *(Entry.file(f"modules/{name}.ko", modules.content(name)) for name in sorted(order)),
+        ]
+    )

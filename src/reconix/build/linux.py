@@ -1,0 +1,139 @@
+"""The kernel object: one kernel and its modules, taken from a Debian package.
+
+    <hash>-linux-<version>/vmlinuz
+    <hash>-linux-<version>/modules/<version>/kernel/…  modules.dep modules.alias …
+
+The package is not installed, only unpacked: its maintainer scripts would make an initrd and boot
+entries, and both are ours. ``depmod`` adds the index files that ``modprobe`` and udev read.
+
+Source: deb(5); depmod(8); modules.dep(5).
+Proven by ``tests/compat/test_linux.py`` against ``modprobe --show-depends``.
+"""
+
+import lzma
+import re
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from reconix.base import process
+from reconix.base.errors import ReconixError
+
+_KERNEL = re.compile(r"\./boot/vmlinu[xz]-(?P<version>.+)")
+_MODULES = PurePosixPath("usr/lib/modules")
+
+
+class NoKernel(ReconixError):
+    """A package that should hold a kernel does not."""
+
+    exit_code = 61
+
+
+class NoSuchModule(ReconixError):
+    """A module that the machine needs is not part of its kernel."""
+
+    exit_code = 61
+
+
+def unpack_kernel(package: Path, into: Path) -> str:
+    """Unpack a kernel package into a new folder and give the version of its kernel.
+
+    Raises:
+        NoKernel: there is none in it.
+    """
+    into.mkdir()
+    version = ""
+    with (
+        process.reading("dpkg-deb", "--fsys-tarfile", package) as stream,
+        tarfile.open(fileobj=stream, mode="r|") as archive,
+    ):
+        for member in archive:
+            kernel = _KERNEL.fullmatch(member.name)
+            if kernel and member.isreg():
+                version = kernel["version"]
+                _write(archive, member, into / "vmlinuz")
+            elif member.isreg() and _is_module_file(member.name):
+                place = PurePosixPath(member.name).relative_to(_MODULES)
+                _write(archive, member, into / "modules" / place)
+    if not version:
+        raise NoKernel(
+            f"{package.name} has no /boot/vmlinuz-*", hint="is it a linux-image package?"
+        )
+    _index(into, version)
+    return version
+
+
+def _is_module_file(name: str) -> bool:
+    path = PurePosixPath(name.removeprefix("./"))
+    return ".." not in path.parts and path.is_relative_to(_MODULES)
+
+
+def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    content = archive.extractfile(member)
+    assert content is not None
+    place.write_bytes(content.read())
+
+
+def _index(into: Path, version: str) -> None:
+    """Let depmod write its index files; it wants to see ``lib/modules`` below some root."""
+    root = into / "depmod"
+    (root / "lib").mkdir(parents=True)
+    (root / "lib/modules").symlink_to(into / "modules")
+    process.run("depmod", "--basedir", root, version)
+    (root / "lib/modules").unlink()
+    (root / "lib").rmdir()
+    root.rmdir()
+
+
+@dataclass(frozen=True, slots=True)
+class Modules:
+    """The modules of one kernel and what each needs, from ``modules.dep`` and ``modules.builtin``."""
+
+    folder: Path
+    needs: dict[str, tuple[str, ...]]
+    places: dict[str, str]
+    builtin: frozenset[str]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Modules":
+        """Read the index of ``…/modules/<version>``."""
+        needs: dict[str, tuple[str, ...]] = {}
+        places: dict[str, str] = {}
+        for line in (folder / "modules.dep").read_text().splitlines():
+            place, _, wanted = line.partition(":")
+            places[module_name(place)] = place
+            needs[module_name(place)] = tuple(module_name(other) for other in wanted.split())
+        builtin = (folder / "modules.builtin").read_text().split()
+        return cls(folder, needs, places, frozenset(module_name(place) for place in builtin))
+
+    def in_load_order(self, wanted: list[str]) -> list[str]:
+        """The wanted modules and all that they need, each after what it needs; no built-in ones.
+
+        Raises:
+            NoSuchModule: the kernel has no such module.
+        """
+        order: list[str] = []
+        for name in (module_name(text) for text in wanted):
+            if name in self.builtin:
+                continue
+            if name not in self.needs:
+                raise NoSuchModule(
+                    f"the kernel has no module {name!r}",
+                    hint="see `kernel.initrd_modules` in machine.toml",
+                )
+            for each in (*reversed(self.needs[name]), name):
+                if each not in order:
+                    order.append(each)
+        return order
+
+    def content(self, name: str) -> bytes:
+        """The module itself, uncompressed."""
+        path = self.folder / self.places[name]
+        content = path.read_bytes()
+        return lzma.decompress(content) if path.suffix == ".xz" else content
+
+
+def module_name(place: str) -> str:
+    """The name of a module from its file or from any spelling of it (``-`` and ``_`` are the same)."""
+    return PurePosixPath(place).name.split(".ko")[0].replace("-", "_")

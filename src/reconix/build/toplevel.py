@@ -1,0 +1,119 @@
+"""The toplevel: the store path that *is* one system.
+
+It holds nothing of its own but names: which root, which generated files, which kernel, and what the
+boot loader has to say to start it. The script of the initrd follows these names; the agent reads the
+health checks beside them.
+
+    <hash>-system-<name>/
+        boot.json     bootspec v1
+        init          → /usr/lib/systemd/systemd
+        root etc modules agent   → their objects
+        metadata      owners and modes that a store cannot hold
+        persist       what must outlive a boot
+        health.json   what a trial must pass
+
+Source: Nix RFC 125 (bootspec).
+Proven by ``tests/unit/build/test_toplevel.py`` and everything that boots.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.documents import JsonInput, print_json
+from reconix.boot.bootspec import BootSpec, print_bootspec
+from reconix.build import normalise
+from reconix.build.debian import METADATA
+from reconix.build.normalise import Ownership
+from reconix.config.schema import Architecture, Check, CommandCheck, System, TcpCheck
+from reconix.store.paths import StorePath
+from reconix.store.tree import File, Folder, Symlink, folder
+
+INIT = "/usr/lib/systemd/systemd"
+
+ALWAYS = ("gpt", "panic=10")
+"""Kernel parameters of every system: look for the backup table; a panic ends in a reboot."""
+
+_NIX_SYSTEM = {Architecture.AMD64: "x86_64-linux", Architecture.ARM64: "aarch64-linux"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The objects that a system consists of."""
+
+    root: StorePath
+    etc: StorePath
+    linux: StorePath
+    linux_version: str
+    initrd: StorePath
+    agent: StorePath
+
+    def paths(self) -> tuple[StorePath, ...]:
+        """All of them."""
+        return (self.root, self.etc, self.linux, self.initrd, self.agent)
+
+
+def make_toplevel(
+    name: str,
+    system: System,
+    architecture: Architecture,
+    parts: Parts,
+    ownerships: Iterable[Ownership],
+    root: Path,
+) -> Folder:
+    """The tree of a toplevel.
+
+    Args:
+        name: of the system.
+        system: machine and system file, merged.
+        architecture: of the host.
+        parts: what it refers to.
+        ownerships: unusual owners and modes of generated files.
+        root: where ``parts.root`` lies on the build machine.
+    """
+    metadata = (root / METADATA).read_bytes() + normalise.print_ownerships(ownerships)
+    return folder(
+        {
+            "boot.json": File(print_bootspec(_bootspec(name, system, architecture, parts))),
+            "init": Symlink(INIT),
+            "root": Symlink(str(parts.root)),
+            "etc": Symlink(str(parts.etc)),
+            "modules": Symlink(f"{parts.linux}/modules"),
+            "agent": Symlink(str(parts.agent)),
+            "metadata": File(metadata),
+            "persist": File(_persist(name, system)),
+            "health.json": File(print_json(_health(system))),
+        }
+    )
+
+
+def _bootspec(name: str, system: System, architecture: Architecture, parts: Parts) -> BootSpec:
+    return BootSpec(
+        name=name,
+        system=_NIX_SYSTEM[architecture],
+        label=f"{name} (Linux {parts.linux_version})",
+        kernel=f"{parts.linux}/vmlinuz",
+        kernel_parameters=(*ALWAYS, *system.kernel.parameters),
+        initrd=f"{parts.initrd}/initrd",
+    )
+
+
+def _persist(name: str, system: System) -> bytes:
+    shared = [f"shared {path}\n" for path in system.persist.shared]
+    own = [f"systems/{name} {path}\n" for path in system.persist.paths]
+    return "".join([*shared, *own]).encode()
+
+
+def _health(system: System) -> JsonInput:
+    return {
+        "timeout_seconds": system.health.timeout,
+        "checks": [_check(check) for check in system.health.checks],
+    }
+
+
+def _check(check: Check) -> JsonInput:
+    if isinstance(check, CommandCheck):
+        return {"kind": "command", "command": list(check.command)}
+    if isinstance(check, TcpCheck):
+        return {"kind": "tcp", "port": check.tcp}
+    return {"kind": "unit", "unit": check.unit}

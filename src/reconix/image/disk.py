@@ -1,0 +1,177 @@
+"""The disk of a device as one file, ready to be flashed or to run in QEMU.
+
+    partition tables   boot/tables.py; slot 1 is selected
+    slot-1             the slot image of the generation
+    slot-2 …           empty: an update fills them
+    system             /nix/store with the closure, /reconix with the agent's state
+    data               an empty file system
+
+The same generation and the same layout give the same bytes: no mount, no root, no clock. The file is
+sparse.
+
+Proven by ``tests/compat/test_disk.py`` with sgdisk, fsck.fat, mtools and e2fsck; booted by
+``tests/vm/``.
+"""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base import progress
+from reconix.base.files import COPY_BYTES, remove_tree, sync_folder
+from reconix.boot import fat
+from reconix.boot.disk import DiskFile
+from reconix.boot.gpt import SECTOR, Partition
+from reconix.boot.tables import Slot
+from reconix.boot.tree import BootTree
+from reconix.boot.trial import State, installed, print_state
+from reconix.build.generation import Generation
+from reconix.image.ext4 import make_ext4
+from reconix.image.layout import DATA, SYSTEM, Sizes, needed_bytes, plan
+from reconix.nix.chroot import ChrootStore
+from reconix.store.manifest import Manifest, print_manifest
+from reconix.store.paths import StorePath
+from reconix.store.registry import manifest_name
+
+FIRST_SLOT = Slot(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How large the disk and its parts are."""
+
+    sizes: Sizes
+    disk_bytes: int | None = None
+    """Without it: what the parts need."""
+
+
+def make_disk(store: ChrootStore, generation_path: StorePath, layout: Layout, into: Path) -> None:
+    """Make the disk image of a generation.
+
+    Args:
+        store: has the generation.
+        generation_path: what is installed.
+        layout: sizes of the parts.
+        into: the file; one that is there is replaced when the new one is whole.
+
+    Raises:
+        SlotTooSmall, DoesNotFit, DiskTooSmall: a part is larger than its place.
+    """
+    work = Path(tempfile.mkdtemp(prefix=f".{into.name}.", dir=into.parent))
+    try:
+        image = work / "disk"
+        _fill(store, generation_path, layout, image, work)
+        image.rename(into)
+        sync_folder(into.parent)
+    finally:
+        remove_tree(work)
+
+
+def _fill(store: ChrootStore, path: StorePath, layout: Layout, image: Path, work: Path) -> None:
+    generation = Generation.read(store, path)
+    size = layout.disk_bytes or needed_bytes(layout.sizes)
+    tables = plan(generation.host, size_bytes=size, sizes=layout.sizes)
+    with image.open("wb") as file:
+        file.truncate(size)
+    with DiskFile(image) as disk:
+        for write in tables.writes(FIRST_SLOT):
+            disk.write(write.offset, write.content)
+        disk.flush()
+    with progress.stage("write the boot partition"):
+        _write_slot(store, generation, tables.slot(FIRST_SLOT), image)
+    with progress.stage("make the system partition"):
+        _write_system(store, generation, tables.named(SYSTEM), image, work)
+    _write_data(tables.named(DATA), image, work)
+
+
+def _write_slot(store: ChrootStore, generation: Generation, slot: Partition, image: Path) -> None:
+    tree = BootTree.read(store.path(generation.boot))
+    with image.open("r+b") as file:
+        file.seek(slot.first * SECTOR)
+        for chunk in fat.image(tree, generation.slot_size_bytes):
+            file.write(chunk)
+
+
+def _write_system(
+    store: ChrootStore, generation: Generation, place: Partition, image: Path, work: Path
+) -> None:
+    manifest = store.manifest(generation.path)
+    content = work / SYSTEM
+    _copy_objects(store, manifest, content / "nix/store")
+    registry = content / "reconix"
+    (registry / "generations").mkdir(parents=True)
+    (registry / "staging").mkdir()
+    (registry / "generations" / manifest_name(generation.path)).write_bytes(
+        print_manifest(manifest)
+    )
+    (registry / "state.json").write_bytes(print_state(_first_state(generation)))
+    _plain_modes(content)
+    make_ext4(work / "system.ext4", content, label=SYSTEM, size_bytes=place.size_bytes)
+    _copy_into(work / "system.ext4", image, place)
+
+
+def _first_state(generation: Generation) -> State:
+    return installed(str(generation.path), FIRST_SLOT)
+
+
+def _copy_objects(store: ChrootStore, manifest: Manifest, into: Path) -> None:
+    """Link every object of a closure into another folder; equal files stay one file."""
+    into.mkdir(parents=True)
+    for item in manifest.objects:
+        _link_tree(store.path(item.path), into / item.path.basename)
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    if source.is_symlink() or not source.is_dir():
+        os.link(source, target, follow_symlinks=False)
+        return
+    target.mkdir()
+    with os.scandir(source) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            _link_tree(Path(entry.path), target / entry.name)
+    os.utime(target, (1, 1))
+    target.chmod(0o555)
+
+
+def _plain_modes(content: Path) -> None:
+    """Folders and files that are not objects: the same whatever umask or clock we run with."""
+    for folder, folders, names in os.walk(content):
+        if folder.endswith("/nix/store"):
+            folders.clear()
+        else:
+            for name in names:
+                Path(folder, name).chmod(0o644)
+                os.utime(Path(folder, name), (1, 1))
+        Path(folder).chmod(0o755)
+    for folder, folders, _ in os.walk(content):
+        if folder.endswith("/nix/store"):
+            folders.clear()
+        os.utime(folder, (1, 1))
+
+
+def _write_data(place: Partition, image: Path, work: Path) -> None:
+    make_ext4(work / "data.ext4", None, label=DATA, size_bytes=place.size_bytes)
+    _copy_into(work / "data.ext4", image, place)
+
+
+def _copy_into(part: Path, image: Path, place: Partition) -> None:
+    """Copy what a sparse file really holds to the place of a partition."""
+    with part.open("rb") as source, image.open("r+b") as target:
+        size = part.stat().st_size
+        begin = _next_data(source.fileno(), 0, size)
+        while begin < size:
+            end = os.lseek(source.fileno(), begin, os.SEEK_HOLE)
+            source.seek(begin)
+            target.seek(place.first * SECTOR + begin)
+            while begin < end:
+                begin += target.write(source.read(min(COPY_BYTES, end - begin)))
+            begin = _next_data(source.fileno(), end, size)
+
+
+def _next_data(descriptor: int, offset: int, size: int) -> int:
+    """Where the next written byte lies, or the end."""
+    try:
+        return os.lseek(descriptor, offset, os.SEEK_DATA)
+    except OSError:  # ENXIO: only a hole up to the end
+        return size
