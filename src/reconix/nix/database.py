@@ -33,6 +33,7 @@ SCHEMA = 10
 BUSY_SECONDS = 600.0
 """How long we wait for another process that writes."""
 
+# letter by letter what Nix creates
 _TABLES = """
 create table if not exists ValidPaths (
     id               integer primary key autoincrement not null,
@@ -43,7 +44,8 @@ create table if not exists ValidPaths (
     narSize          integer,
     ultimate         integer, -- null implies "false"
     sigs             text, -- space-separated
-    ca               text -- if not null, an assertion that the path is content-addressed; see ValidPathInfo
+    ca               text -- if not null, an assertion that the path is \
+content-addressed; see ValidPathInfo
 );
 
 create table if not exists Refs (
@@ -76,7 +78,7 @@ create table if not exists DerivationOutputs (
 );
 
 create index if not exists IndexDerivationOutputs on DerivationOutputs(path);
-"""  # noqa: E501 - letter by letter what Nix creates
+"""
 
 _COLUMNS = "id, path, hash, registrationTime, deriver, narSize, ultimate, sigs, ca"
 _Row = tuple[int, str, str, int, str | None, int | None, int | None, str | None, str | None]
