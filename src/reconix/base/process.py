@@ -166,6 +166,7 @@ def reading(*words: Word, environment: Mapping[str, str] | None = None) -> Itera
     except BaseException:
         child.kill()
         child.wait()
+        child.stdout.close()
         raise
     finally:
         listener.join()

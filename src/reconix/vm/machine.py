@@ -14,12 +14,12 @@ Proven by ``tests/compat/test_ovmf.py``; the boots in ``tests/vm`` stand on it.
 """
 
 import contextlib
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from reconix.base.errors import ReconixError
 from reconix.base.process import CommandFailed, run, start
@@ -51,10 +51,23 @@ class GuestNotReady(ReconixError):
     exit_code = 41
 
 
+class Process(Protocol):
+    """What we need of a program that runs."""
+
+    def poll(self) -> int | None:
+        """Its exit status, if it has ended."""
+
+    def kill(self) -> None:
+        """End it, now."""
+
+    def wait(self) -> int:
+        """Wait until it has ended."""
+
+
 class Machine:
     """One running guest and its console."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", monitor: Monitor, log: Path) -> None:
+    def __init__(self, process: Process, monitor: Monitor, log: Path) -> None:
         self._process = process
         self._monitor = monitor
         self.console = Console(log, running=self.is_running)
@@ -93,10 +106,11 @@ class Machine:
         Raises:
             GuestNotReady: it still runs.
         """
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired as error:
-            raise GuestNotReady(f"the guest is still on after {seconds:g} s") from error
+        deadline = time.monotonic() + seconds
+        while self.is_running():
+            if time.monotonic() > deadline:
+                raise GuestNotReady(f"the guest is still on after {seconds:g} s")
+            time.sleep(_PAUSE_SECONDS)
 
     def ssh(
         self,
@@ -181,7 +195,11 @@ def running(
         ends = Ends(files.console_log, terminal, Path(sockets, "monitor"))
         words = command_line(guest, accelerator, ends)
         with files.complaints.open("wb") as complaints:
-            process = start(*words, stdin=0 if terminal else subprocess.DEVNULL, stderr=complaints)
+            process: Process = (
+                start(*words, stdin=0, stderr=complaints)
+                if terminal
+                else start(*words, stderr=complaints)
+            )
         try:
             with contextlib.closing(_connect(process, ends.monitor, files)) as connection:
                 yield Machine(process, connection, files.console_log)
@@ -190,7 +208,7 @@ def running(
             process.wait()
 
 
-def _connect(process: "subprocess.Popen[bytes]", path: Path, files: _Files) -> Monitor:
+def _connect(process: Process, path: Path, files: _Files) -> Monitor:
     """Reach the monitor of a QEMU that has just been started."""
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:

@@ -1,0 +1,238 @@
+"""The shape of the code: who may import whom, and which one place does what.
+
+The tables are the rules. A failure names the file, the line and the rule that it breaks.
+"""
+
+import ast
+import re
+import statistics
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "reconix"
+
+MAY_IMPORT = {
+    "base": "",
+    "store": "base",
+    "boot": "base store",
+    "transfer": "base store",
+    "device": "base store boot transfer",
+    "nix": "base store",
+    "config": "base store",
+    "build": "base store boot device nix config",
+    "minify": "base store nix config build",
+    "containers": "base store nix config build",
+    "image": "base store boot nix config build",
+    "vm": "base",
+    "cli": "base store boot transfer device nix config build minify containers image vm",
+}
+"""What each package may import besides itself."""
+
+SHIPPED = ("base", "store", "boot", "transfer", "device")
+"""Packages that go to the device: the standard library only."""
+
+HOST_ONLY = {"transfer/match.py", "transfer/encode.py", "transfer/send.py"}
+"""Their modules that stay on the host; they may import ``nix`` too."""
+
+ONE_HOME = {
+    "import subprocess": {"base/process.py"},
+    "import sqlite3": {"nix/database.py"},
+    "os.environ": {"base/process.py", "cli/", "device/__main__.py"},
+    "os.getenv": {"cli/", "device/__main__.py"},
+    "print": {"cli/", "device/__main__.py"},
+    "input": {"cli/"},
+    "sys.argv": {"cli/main.py", "device/__main__.py"},
+    "sys.exit": {"cli/", "device/__main__.py"},
+    "os.system": set[str](),
+    "os.execv": set[str](),
+    "os.fork": set[str](),
+    "os.fsync": {"base/files.py", "boot/disk.py", "transfer/staging.py"},
+    "os.sync": set[str](),
+}
+"""What only these files may do, and why it has one home:
+
+* programs: a clean environment and one kind of error; SQL: one schema;
+* the environment, output and exit status: what lies below the commands can be used by any of them;
+* fsync: what is durable must be reasoned about in one place. ``boot/disk.py`` writes to partitions,
+  which have no name to replace; ``transfer/staging.py`` makes thousands of received files durable
+  in batches before the tree that holds them gets its name.
+"""
+
+MEDIAN_LINES = 14
+LONGEST_LINES = 60
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file."""
+
+    name: str  # relative to the package: boot/fat.py
+    tree: ast.Module
+
+    @property
+    def package(self) -> str:
+        """The part of the code it belongs to; "" for the top."""
+        return self.name.partition("/")[0] if "/" in self.name else ""
+
+    def shipped(self) -> bool:
+        """Whether it goes to the device."""
+        return self.package in SHIPPED and self.name not in HOST_ONLY
+
+
+def read(path: Path) -> Module:
+    return Module(path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_bytes(), str(path)))
+
+
+MODULES = [read(path) for path in sorted(PACKAGE.rglob("*.py"))]
+each_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+
+
+def imports(module: Module) -> Iterator[tuple[int, str]]:
+    """Every import of a module as line and full dotted name."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module.name}:{node.lineno}: imports are written in full"
+            assert node.module is not None
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def functions(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Every function of a module as its name and its length in lines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            yield node.name, node.end_lineno - node.lineno + 1
+
+
+def uses(module: Module) -> Iterator[tuple[int, str]]:
+    """What a module does of the things that have one home."""
+    for line, name in imports(module):
+        yield line, f"import {name.partition('.')[0]}"
+        yield line, name
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield node.lineno, f"{node.value.id}.{node.attr}"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.lineno, node.func.id
+
+
+def test_every_package_stands_in_the_table() -> None:
+    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert packages <= set(MAY_IMPORT)
+
+
+def test_the_table_has_no_circle() -> None:
+    done: set[str] = set()
+    for name in MAY_IMPORT:
+        assert set(MAY_IMPORT[name].split()) <= done, f"{name} imports what comes after it"
+        done.add(name)
+
+
+@each_module
+def test_imports_point_down(module: Module) -> None:
+    allowed = {module.package, *MAY_IMPORT.get(module.package, "").split()}
+    if module.name in HOST_ONLY:
+        allowed.add("nix")
+    for line, name in imports(module):
+        first, _, rest = name.partition(".")
+        if first == "reconix":
+            package = rest.partition(".")[0]
+            assert package in allowed, f"{module.name}:{line}: {module.package} imports {package}"
+
+
+@each_module
+def test_what_goes_to_the_device_needs_only_the_standard_library(module: Module) -> None:
+    if not module.shipped():
+        return
+    stay = {"reconix." + name.removesuffix(".py").replace("/", ".") for name in HOST_ONLY}
+    for line, name in imports(module):
+        where = f"{module.name}:{line}: {name}"
+        first = name.partition(".")[0]
+        assert first == "reconix" or first in sys.stdlib_module_names, f"{where} is not there"
+        assert not any(f"{name}.".startswith(f"{each}.") for each in stay), f"{where} stays here"
+
+
+@each_module
+def test_what_has_one_home_is_done_there(module: Module) -> None:
+    for line, what in uses(module):
+        homes = ONE_HOME.get(what)
+        if homes is not None:
+            at_home = any(
+                module.name.startswith(home) if home.endswith("/") else module.name == home
+                for home in homes
+            )
+            assert at_home, f"{module.name}:{line}: `{what}` belongs to {sorted(homes)}"
+
+
+@each_module
+def test_a_package_file_holds_only_a_docstring(module: Module) -> None:
+    if module.name.endswith("__init__.py"):
+        assert ast.get_docstring(module.tree), f"{module.name} says nothing"
+        assert len(module.tree.body) == 1, f"{module.name} holds more than a docstring"
+
+
+@each_module
+def test_every_module_says_what_it_is_about(module: Module) -> None:
+    assert ast.get_docstring(module.tree), f"{module.name} has no docstring"
+
+
+@each_module
+def test_nothing_is_caught_wholesale(module: Module) -> None:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ExceptHandler):
+            caught = ast.unparse(node.type) if node.type is not None else "everything"
+            where = f"{module.name}:{node.lineno}: catches {caught}"
+            assert caught not in {"everything", "Exception"}, where
+
+
+def test_functions_are_small() -> None:
+    found = [
+        (lines, f"{module.name}: {name}")
+        for module in MODULES
+        for name, lines in functions(module.tree)
+    ]
+    median = statistics.median(lines for lines, _ in found)
+    longest = sorted(found, reverse=True)[:10]
+    print(f"{len(found)} functions, median {median} lines; the longest: {longest}")
+    assert median <= MEDIAN_LINES
+    assert longest[0][0] <= LONGEST_LINES, f"split it: {longest[0]}"
+
+
+def text_files() -> Iterator[tuple[str, str]]:
+    """Every text file that is part of the project, by its name."""
+    kept = ("src", "tests", "tools", "bench", "examples", "docs", "changes", ".ci")
+    inside = [path for folder in kept for path in (ROOT / folder).rglob("*")]
+    for path in [*ROOT.iterdir(), *inside]:
+        if path.is_file() and not {".git", "__pycache__", "work"} & set(path.parts):
+            try:
+                yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+
+
+ARCHIVE = re.compile(
+    r"\b(?:debian|ubuntu|docker|pypi|pythonhosted|nixos|ghcr|quay|gcr)\.(?:org|net|io|com)\b"
+)
+ADDRESS = re.compile(r"\b(?:https?|ftp)://(?P<host>[\w.\[\]:-]+)")
+NO_REAL_HOST = re.compile(r"localhost|127\.0\.0\.1|\[::1\]|(?:.*\.)?(?:example|invalid|test)")
+
+
+def test_no_host_of_an_archive_is_named_in_the_project() -> None:
+    """The address of the archive comes from the build machine's apt or from the user."""
+    for name, text in text_files():
+        found = ARCHIVE.search(text)
+        assert found is None, f"{name} names {found[0] if found else ''}"
+
+
+def test_no_program_or_test_names_a_real_host() -> None:
+    for name, text in text_files():
+        for found in ADDRESS.finditer(text):
+            host = re.sub(r":\d*$", "", found["host"])
+            assert NO_REAL_HOST.fullmatch(host), f"{name} names {found[0]}"

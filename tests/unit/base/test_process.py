@@ -1,0 +1,89 @@
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from reconix.base.process import CommandFailed, ProgramMissing, reading, run, start, succeeds
+
+
+def test_output_comes_back_and_input_goes_in() -> None:
+    assert run("cat", stdin=b"\0\xffbytes") == b"\0\xffbytes"
+
+
+def test_words_are_no_shell_line() -> None:
+    assert run("printf", "%s", "$HOME; *") == b"$HOME; *"
+
+
+def test_no_input_means_an_empty_one() -> None:
+    assert run("cat", timeout_seconds=5) == b""
+
+
+def test_a_failure_shows_the_command_its_status_and_its_last_words() -> None:
+    with pytest.raises(CommandFailed) as caught:
+        run("sh", "-c", "head -c 5000 /dev/zero | tr '\\0' x >&2; echo the end >&2; exit 3")
+    assert caught.value.status == 3
+    assert str(caught.value).startswith("`sh -c 'head")
+    assert str(caught.value).endswith("the end")
+    assert len(str(caught.value)) < 1300
+
+
+def test_a_missing_program_names_its_package() -> None:
+    with pytest.raises(ProgramMissing, match="no-such-program is not installed") as caught:
+        run("no-such-program")
+    assert caught.value.hint == "apt install no-such-program"
+    assert ProgramMissing("sgdisk").hint == "apt install gdisk"
+
+
+def test_a_missing_folder_is_not_taken_for_a_missing_program(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        run("true", folder=tmp_path / "absent")
+
+
+def test_a_program_that_takes_too_long_is_ended() -> None:
+    began = time.monotonic()
+    with pytest.raises(CommandFailed, match="no end after"):
+        run("sleep", "60", timeout_seconds=0.1)
+    assert time.monotonic() - began < 10
+
+
+def test_habits_of_the_user_do_not_reach_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    said = run("sh", "-c", "echo $LC_ALL $TZ $EXTRA", environment={"EXTRA": "more"})
+    assert said == b"C.UTF-8 UTC more\n"
+
+
+def test_success_can_be_asked_for() -> None:
+    assert succeeds("true")
+    assert not succeeds("false")
+
+
+def test_output_is_read_as_it_comes() -> None:
+    with reading("sh", "-c", "echo one; echo two") as output:
+        assert output.readline() == b"one\n"
+        assert output.read() == b"two\n"
+
+
+def test_a_failure_shows_after_its_output_was_read() -> None:
+    with (
+        pytest.raises(CommandFailed, match="exited with 4: broken"),
+        reading("sh", "-c", "echo data; echo broken >&2; exit 4") as output,
+    ):
+        assert output.read() == b"data\n"
+
+
+def test_a_program_is_ended_when_its_reader_fails() -> None:
+    began = time.monotonic()
+    with pytest.raises(ZeroDivisionError), reading("sleep", "60"):
+        raise ZeroDivisionError
+    assert time.monotonic() - began < 10
+
+
+def test_what_is_started_runs_until_it_is_ended() -> None:
+    child = start("cat", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.poll() is None
+    said, _ = child.communicate(b"hello")
+    assert (said, child.wait()) == (b"hello", 0)
+    with pytest.raises(ProgramMissing):
+        start("no-such-program")
