@@ -21,7 +21,7 @@ name is known. The steps are ordered so that a cut after any of them leaves a st
 
 Source: Nix manual, *Local store*. Proven by ``tests/unit/nix/test_chroot.py``, by the real
 ``nix`` in ``tests/compat/test_nix_chroot.py`` and step by step in
-``tests/crash/test_store_add.py``.
+``tests/crash/test_store_crash.py``.
 """
 
 import contextlib

@@ -17,6 +17,7 @@ after us, ``nix-store --optimise`` finds nothing to do, and the other way round.
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ def optimise(store_dir: Path, tree: Path) -> Saved:
     """
     pool = LinkPool(store_dir)
     saved = Saved()
-    for path in _leaves(tree):
+    for path in leaves(tree):
         saved += pool.share(path, link_key(path))
     return saved
 
@@ -77,7 +78,7 @@ def optimise_all(store_dir: Path, trees: Iterator[Path]) -> Saved:
     known = pool.inodes()
     saved = Saved()
     for tree in trees:
-        for path in _leaves(tree):
+        for path in leaves(tree):
             status = path.lstat()
             if status.st_ino not in known:
                 saved += pool.share(path, link_key(path))
@@ -85,7 +86,8 @@ def optimise_all(store_dir: Path, trees: Iterator[Path]) -> Saved:
     return saved
 
 
-def _leaves(tree: Path) -> Iterator[Path]:
+def leaves(tree: Path) -> Iterator[Path]:
+    """The files and links of a tree, or the tree itself if it is one."""
     if tree.is_symlink() or not tree.is_dir():
         yield tree
         return
@@ -111,6 +113,11 @@ class LinkPool:
         """The inodes of all shared files."""
         with os.scandir(self._folder) as entries:
             return {entry.inode() for entry in entries}
+
+    def keys_by_inode(self) -> dict[int, str]:
+        """The key under which each shared file was stored."""
+        with os.scandir(self._folder) as entries:
+            return {entry.inode(): entry.name for entry in entries}
 
     def share(self, path: Path, key: str) -> Saved:
         """Make ``path`` the same file as the one with this key, or the first of its kind."""
@@ -139,19 +146,21 @@ class LinkPool:
             if error.errno == errno.EMLINK:
                 return Saved()
             raise
-        _rename_into_closed_folder(temporary, path, inside=path.parent != self._store_dir)
+        _rename_into_closed_folder(temporary, path)
         return Saved(1, ours.st_size)
 
 
-def _rename_into_closed_folder(temporary: Path, path: Path, *, inside: bool) -> None:
-    """Rename over a file of an object, whose folders are read-only and have a fixed time."""
+def _rename_into_closed_folder(temporary: Path, path: Path) -> None:
+    """Rename over a file; the folders of an object are read-only and have a fixed time."""
     folder = path.parent
-    if inside:
-        folder.chmod(0o755)
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & stat.S_IWUSR:
+        temporary.rename(path)
+        return
+    folder.chmod(0o755)
     temporary.rename(path)
-    if inside:
-        folder.chmod(0o555)
-        os.utime(folder, (MTIME, MTIME))
+    folder.chmod(mode)
+    os.utime(folder, (MTIME, MTIME))
 
 
 class NodeKey:

@@ -1,0 +1,149 @@
+"""What is installed on a device: one manifest for each generation, no database.
+
+::
+
+    <system>/nix/store/<hash>-<name>                     objects
+    <system>/nix/store/.links/                           one name for each content
+    <system>/reconix/generations/<hash>-<name>.manifest  an installed generation
+    <system>/reconix/staging/                            objects that are being received
+
+An object is valid when an installed manifest names it. It gets its final name only when it is
+whole, durable and verified (``place``), and it loses it before the first byte of it is removed
+(``collect.py``). So whatever carries a final name is whole, also after a power cut; what was
+received for a generation that is not registered yet need not be received again.
+
+Proven by ``tests/unit/store/test_registry.py`` and, step by step,
+``tests/crash/test_store_crash.py``.
+"""
+
+import os
+from pathlib import Path
+
+from reconix.base.files import (
+    read_bounded,
+    rename_durably,
+    sync_folder,
+    sync_tree,
+    write_durably,
+)
+from reconix.store.collect import withdraw
+from reconix.store.links import LinkPool
+from reconix.store.manifest import (
+    MAX_MANIFEST_BYTES,
+    Manifest,
+    StoreObject,
+    parse_manifest,
+    print_manifest,
+)
+from reconix.store.nar import NarInfo
+from reconix.store.paths import StorePath
+from reconix.store.verify import ContentChanged, ObjectMissing, forget_cached, measure
+
+_SUFFIX = ".manifest"
+
+
+class Registry:
+    """The store and the installed generations below the root of a system partition."""
+
+    def __init__(self, system_root: Path) -> None:
+        self.system_root = system_root
+        self.store_dir = system_root / "nix/store"
+        self.staging_dir = system_root / "reconix/staging"
+        self._generations = system_root / "reconix/generations"
+
+    def path(self, path: StorePath) -> Path:
+        """Where an object lies, or would."""
+        return self.store_dir / path.basename
+
+    def manifests(self) -> tuple[Manifest, ...]:
+        """The installed generations, sorted by the path of their roots.
+
+        Raises:
+            BadManifest: a file was damaged.
+        """
+        names = sorted(self._generations.glob(f"*{_SUFFIX}"))
+        return tuple(_read_manifest(name) for name in names if not name.name.startswith("."))
+
+    def get(self, root: StorePath) -> Manifest | None:
+        """The manifest of one generation, if it is installed."""
+        name = self._name(root)
+        return _read_manifest(name) if name.exists() else None
+
+    def objects(self) -> tuple[StoreObject, ...]:
+        """All valid objects, each once, sorted."""
+        return tuple(sorted({item for one in self.manifests() for item in one.objects}))
+
+    def add(self, manifest: Manifest) -> None:
+        """Install a generation whose objects are all in place; repeating it changes nothing.
+
+        Raises:
+            ObjectMissing: an object is not there.
+        """
+        for item in manifest.objects:
+            if not os.path.lexists(self.path(item.path)):
+                raise ObjectMissing(item.path)
+        content = print_manifest(manifest)
+        name = self._name(manifest.root)
+        if not (name.exists() and name.read_bytes() == content):
+            self._generations.mkdir(parents=True, exist_ok=True)
+            write_durably(name, content)
+
+    def remove(self, root: StorePath) -> None:
+        """Uninstall a generation; its objects stay until they are collected."""
+        name = self._name(root)
+        if name.exists():
+            name.unlink()
+            sync_folder(self._generations)
+
+    def place(self, staged: Path, item: StoreObject) -> None:
+        """Give a received tree its final name, when it is durable and right on the disk itself.
+
+        Args:
+            staged: the tree, on the same file system; with the modes that ``nar.Restorer`` gives.
+            item: what it must be.
+
+        Raises:
+            ContentChanged: it is something else; nothing was placed.
+        """
+        final = self.path(item.path)
+        _sync(staged)
+        forget_cached(staged)
+        measured = measure(staged)
+        if measured.nar != NarInfo(item.nar, item.nar_size_bytes):
+            raise ContentChanged(item.path, expected=item.nar, found=measured.nar.digest)
+        self.store_dir.mkdir(parents=True, exist_ok=True)
+        pool = LinkPool(self.store_dir)
+        for path, key in measured.keys:
+            pool.share(path, key)
+        _rename_over(staged, final)
+
+    def _name(self, root: StorePath) -> Path:
+        return self._generations / f"{root.basename}{_SUFFIX}"
+
+
+def _read_manifest(name: Path) -> Manifest:
+    return parse_manifest(read_bounded(name, MAX_MANIFEST_BYTES), source=str(name))
+
+
+def _sync(root: Path) -> None:
+    """Make a tree durable, which may also be a single file or link."""
+    if root.is_dir() and not root.is_symlink():
+        sync_tree(root)
+    elif not root.is_symlink():
+        descriptor = os.open(root, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    sync_folder(root.parent)
+
+
+def _rename_over(staged: Path, final: Path) -> None:
+    """Rename; a folder that changes its parent must be writable for that moment."""
+    withdraw(final)
+    is_folder = staged.is_dir() and not staged.is_symlink()
+    if is_folder:
+        staged.chmod(0o755)
+    rename_durably(staged, final)
+    if is_folder:
+        final.chmod(0o555)

@@ -1,0 +1,149 @@
+"""Checking that an object still is what its registration says.
+
+The digest of an object covers every byte of it, so it finds any flipped bit; but it does not tell
+where. The folder ``.links`` does: each shared file is named there by the digest that it had when it
+was stored. So when an object is found changed, its files are compared with their names.
+
+Proven by ``tests/unit/store/test_verify.py``.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.digests import Digest
+from reconix.base.errors import ReconixError
+from reconix.store.links import LinkPool, NodeKey, leaves, link_key
+from reconix.store.manifest import StoreObject
+from reconix.store.nar import (
+    Encoder,
+    Entry,
+    FolderBegin,
+    FolderEnd,
+    NarInfo,
+    digest,
+    walk,
+)
+from reconix.store.paths import StorePath
+
+_SHOWN_FILES = 5
+
+
+class ContentChanged(ReconixError):
+    """The bytes under a store path are not those that were registered."""
+
+    exit_code = 20
+
+    def __init__(
+        self, path: StorePath, *, expected: Digest, found: Digest, files: tuple[str, ...] = ()
+    ) -> None:
+        where = f"; changed: {', '.join(files[:_SHOWN_FILES])}" if files else ""
+        more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""
+        super().__init__(
+            f"{path} was altered: expected {expected}, found {found}{where}{more}",
+            hint=f"fetch it again: reconix store repair {path}",
+        )
+        self.path, self.expected, self.found, self.files = path, expected, found, files
+
+
+class ObjectMissing(ReconixError):
+    """An object is registered, but nothing is there."""
+
+    exit_code = 25
+
+    def __init__(self, path: StorePath) -> None:
+        super().__init__(f"{path} is missing", hint=f"fetch it again: reconix store repair {path}")
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An archive's digest and size, and the key of each file and link in it."""
+
+    nar: NarInfo
+    keys: tuple[tuple[Path, str], ...]
+
+
+def verify_object(store_dir: Path, item: StoreObject) -> None:
+    """Read an object and compare it with its registration.
+
+    Raises:
+        ContentChanged: it differs; the error names the files if they are known.
+        ObjectMissing: nothing is there.
+    """
+    tree = store_dir / item.path.basename
+    if not os.path.lexists(tree):
+        raise ObjectMissing(item.path)
+    found = digest(tree)
+    if found != NarInfo(item.nar, item.nar_size_bytes):
+        raise ContentChanged(
+            item.path,
+            expected=item.nar,
+            found=found.digest,
+            files=tuple(changed_files(store_dir, tree)),
+        )
+
+
+def verify_all(
+    store_dir: Path, items: Iterable[StoreObject]
+) -> list[ContentChanged | ObjectMissing]:
+    """Check many objects and tell everything that is wrong."""
+    wrong: list[ContentChanged | ObjectMissing] = []
+    for item in items:
+        try:
+            verify_object(store_dir, item)
+        except (ContentChanged, ObjectMissing) as error:
+            wrong.append(error)
+    return wrong
+
+
+def changed_files(store_dir: Path, tree: Path) -> list[str]:
+    """The files of an object that are not what their names in ``.links`` say, or have none there.
+
+    Returns:
+        Paths relative to the object; ``.`` if the object is a file itself.
+    """
+    keys = LinkPool(store_dir).keys_by_inode()
+    return [
+        str(path.relative_to(tree))
+        for path in leaves(tree)
+        if keys.get(path.lstat().st_ino) != link_key(path)
+    ]
+
+
+def measure(tree: Path) -> Measured:
+    """Hash a tree and each of its files, reading it once."""
+    state = hashlib.sha256()
+    encoder, key = Encoder(state.update), NodeKey()
+    keys: list[tuple[Path, str]] = []
+    names = [os.fsencode(tree)]
+    for event in walk(tree):
+        encoder.feed(event)
+        match event:
+            case Entry(name):
+                names.append(name)
+            case FolderBegin():
+                pass
+            case FolderEnd():
+                del names[-1]
+            case _:
+                if found := key.feed(event):
+                    keys.append((Path(os.fsdecode(b"/".join(names))), found))
+                    del names[-1]
+    return Measured(NarInfo(Digest(state.digest()), encoder.size_bytes), tuple(keys))
+
+
+def forget_cached(tree: Path) -> None:
+    """Let the kernel drop what it remembers of a tree, so that the disk itself is read next.
+
+    The tree must be durable: what is not yet on the disk cannot be dropped.
+    """
+    for path in leaves(tree):
+        if not path.is_symlink():
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
