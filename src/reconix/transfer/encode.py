@@ -1,0 +1,231 @@
+"""Describing a tree by its difference to what the device has.
+
+Two sorted lists of names are walked side by side: the entries of the new folder and those of the
+old folder that it is most like. Equal entries are kept, in runs; an entry that is only in the old
+one is dropped; one that is only in the new one, or has changed, is described: by a place where it
+is already, as a link, as a folder by its own difference, or, if nothing else helps, by its content.
+
+The result is a list of events for ``plan.Printer`` in which a file's content is not there yet:
+``Literal`` says where it comes from.
+
+Proven by ``tests/unit/transfer/test_encode.py``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from reconix.transfer.match import (
+    FileNode,
+    FolderNode,
+    Index,
+    LinkNode,
+    Node,
+    blocks,
+    checks_of,
+    link_space,
+)
+from reconix.transfer.plan import (
+    MAX_CHECKS,
+    Drop,
+    End,
+    Event,
+    Here,
+    Keep,
+    Like,
+    Link,
+    Location,
+    New,
+    Take,
+    print_checks,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A file whose content is sent."""
+
+    name: bytes | None
+    file: FileNode
+
+
+Step = Event | Literal
+
+
+@dataclass(slots=True)
+class Described:
+    """An object as steps, and what it costs the device."""
+
+    steps: list[Step] = field(default_factory=list)
+    content_bytes: int = 0
+    space_bytes: int = 0
+    inodes: int = 0
+
+
+def describe(tree: Node, like: Location | None, source: int, index: Index) -> Described:
+    """Describe one object.
+
+    Args:
+        tree: the object.
+        like: the object that it resembles, which the device has by then.
+        source: the number of the new object itself; what comes first in it can be referred to.
+        index: what the device has by then. The new object is not added, but the places of the
+            files that are sent are.
+    """
+    describer = _Describer(index)
+    describer.node(None, tree, Location(source), like)
+    return describer.result
+
+
+def _own(like: Location | None, name: bytes) -> Location | None:
+    return None if like is None else Location(like.source, (*like.path, name))
+
+
+@dataclass(slots=True)
+class _Describer:
+    index: Index
+    result: Described = field(default_factory=Described)
+
+    def node(self, name: bytes | None, node: Node, place: Location, like: Location | None) -> None:
+        """Describe a node that is not simply kept; ``like`` may be a place where nothing is."""
+        found = self.index.find(node)
+        if found is not None and self._may_take(node):
+            self._take(name, node, found)
+        elif isinstance(node, LinkNode):
+            self._add(Link(name, node.target), inodes=1, space_bytes=link_space(node.target))
+        elif isinstance(node, FileNode):
+            self._literal(name, node, place)
+        else:
+            self._folder(name, node, place, like)
+
+    def _may_take(self, node: Node) -> bool:
+        return not isinstance(node, FolderNode) or node.checks <= MAX_CHECKS
+
+    def _take(self, name: bytes | None, node: Node, found: Location) -> None:
+        self._add(Take(name, found, print_checks(checks_of(node))))
+        self._count_kept(node)
+
+    def _literal(self, name: bytes | None, node: FileNode, place: Location) -> None:
+        size = node.size_bytes
+        self._add(Literal(name, node), inodes=1, content_bytes=size, space_bytes=blocks(size))
+        self.index.note(place, node)
+
+    def _folder(
+        self, name: bytes | None, node: FolderNode, place: Location, like: Location | None
+    ) -> None:
+        self._count_folder(node)
+        old, at = self._choose(node, like)
+        if old is None or at is None:
+            self._add(New(name))
+            self._merge(node, None, place, None)
+        else:
+            self._add(Like(name, at, old.check))
+            self._merge(node, old, place, at)
+
+    def _choose(
+        self, node: FolderNode, like: Location | None
+    ) -> tuple[FolderNode | None, Location | None]:
+        for at in (like, self.index.folder_like(node)):
+            old = None if at is None else self.index.node(at)
+            if isinstance(old, FolderNode):
+                return old, at
+        return None, None
+
+    def _merge(
+        self, new: FolderNode, old: FolderNode | None, place: Location, like: Location | None
+    ) -> None:
+        """The entries of a folder, by their difference to those of another."""
+        run = _Run(self)
+        entries = old.entries if old is not None else ()
+        for name, left, right in _side_by_side(entries, new.entries):
+            if right is None:
+                run.drop()
+            elif left is not None and left.key == right.key and self._may_take(right):
+                run.keep(right)
+            else:
+                run.flush()
+                below = Location(place.source, (*place.path, name))
+                self._entry(name, left, right, below, _own(like, name))
+        run.flush_kept()
+        self._add(End())
+
+    def _entry(
+        self, name: bytes, old: Node | None, new: Node, place: Location, like: Location | None
+    ) -> None:
+        takes = self.index.find(new) is not None and self._may_take(new)
+        if isinstance(old, FolderNode) and isinstance(new, FolderNode) and not takes:
+            self._here(old, new, place, like)
+        else:
+            self.node(None if old is not None else name, new, place, like)
+
+    def _here(
+        self, old: FolderNode, new: FolderNode, place: Location, like: Location | None
+    ) -> None:
+        self._count_folder(new)
+        self._add(Here(old.check))
+        self._merge(new, old, place, like)
+
+    def _count_kept(self, node: Node) -> None:
+        if isinstance(node, FolderNode):
+            self.result.inodes += node.folders
+            self.result.space_bytes += node.folder_space_bytes
+
+    def _count_folder(self, node: FolderNode) -> None:
+        below = [child for _, child in node.entries if isinstance(child, FolderNode)]
+        self.result.inodes += 1
+        self.result.space_bytes += node.folder_space_bytes
+        self.result.space_bytes -= sum(child.folder_space_bytes for child in below)
+
+    def _add(
+        self, step: Step, *, inodes: int = 0, content_bytes: int = 0, space_bytes: int = 0
+    ) -> None:
+        self.result.steps.append(step)
+        self.result.inodes += inodes
+        self.result.content_bytes += content_bytes
+        self.result.space_bytes += space_bytes
+
+
+@dataclass(slots=True)
+class _Run:
+    """Equal steps one after the other become one."""
+
+    describer: _Describer
+    kept: int = 0
+    dropped: int = 0
+    checks: list[int] = field(default_factory=list)
+
+    def keep(self, node: Node) -> None:
+        """The next entry of the source stays."""
+        found = list(checks_of(node))
+        if self.dropped or len(self.checks) + len(found) > MAX_CHECKS:
+            self.flush()
+        self.kept += 1
+        self.checks += found
+        self.describer._count_kept(node)
+
+    def drop(self) -> None:
+        """The next entry of the source goes."""
+        self.flush_kept()
+        self.dropped += 1
+
+    def flush(self) -> None:
+        """Write down what was gathered."""
+        self.flush_kept()
+        if self.dropped:
+            self.describer._add(Drop(self.dropped))
+            self.dropped = 0
+
+    def flush_kept(self) -> None:
+        """Write down what is kept; what is dropped at the end of a folder needs no words."""
+        if self.kept:
+            self.describer._add(Keep(self.kept, print_checks(self.checks)))
+            self.kept = 0
+            self.checks = []
+
+
+def _side_by_side(
+    old: tuple[tuple[bytes, Node], ...], new: tuple[tuple[bytes, Node], ...]
+) -> Iterator[tuple[bytes, Node | None, Node | None]]:
+    """Each name of two folders, sorted, with what it is in the one and in the other."""
+    before, after = dict(old), dict(new)
+    for name in sorted(before.keys() | after.keys()):
+        yield name, before.get(name), after.get(name)

@@ -1,0 +1,226 @@
+"""What of a new tree an old one has already.
+
+To describe a tree by its difference to what the device has, three questions must be quick to
+answer: are two nodes equal, is this node anywhere, and which old folder is most like this new
+one. So every tree is read once into nodes that know their *key*, a digest of all that they contain.
+Equal keys are equal nodes. An index gives the first place of each key.
+
+Files that share an inode share their content: in a store where equal files are linked, the many
+roots of a generation are read once.
+
+Proven by ``tests/unit/transfer/test_match.py``.
+"""
+
+import hashlib
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from reconix.base.files import chunks
+from reconix.store.nar import BadTree
+from reconix.transfer.plan import Location, check_of, file_check_start, folder_check
+
+_BLOCK_BYTES = 4096
+_ENTRY_BYTES = 12  # of a folder's block, beside the name
+_SHORT_TARGET_BYTES = 59  # of a link that fits into its inode
+
+
+@dataclass(frozen=True, slots=True)
+class FileNode:
+    """A regular file."""
+
+    key: bytes
+    size_bytes: int
+    executable: bool
+    check: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LinkNode:
+    """A symbolic link."""
+
+    key: bytes
+    target: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FolderNode:
+    """A folder and, in sums, what is below it."""
+
+    key: bytes
+    entries: tuple[tuple[bytes, "Node"], ...]  # sorted by name
+    check: int
+    checks: int  # how many folders and files it holds, itself included
+    folders: int  # how many folders, itself included
+    folder_space_bytes: int  # what all these folders take on a disk
+
+    def get(self, name: bytes) -> "Node | None":
+        """The entry of that name."""
+        return next((node for found, node in self.entries if found == name), None)
+
+
+Node = FileNode | LinkNode | FolderNode
+
+
+def blocks(size_bytes: int) -> int:
+    """What so many bytes take on a disk."""
+    return -(-size_bytes // _BLOCK_BYTES) * _BLOCK_BYTES
+
+
+def link_space(target: bytes) -> int:
+    """What a symbolic link takes on a disk, beside its inode."""
+    return 0 if len(target) <= _SHORT_TARGET_BYTES else _BLOCK_BYTES
+
+
+def checks_of(node: Node) -> Iterator[int]:
+    """The checks of a node in the order in which the receiver meets what they belong to."""
+    if isinstance(node, LinkNode):
+        return
+    yield node.check
+    if isinstance(node, FolderNode):
+        for _, child in node.entries:
+            yield from checks_of(child)
+
+
+@dataclass(slots=True)
+class Scanner:
+    """Reads trees into nodes; each inode once."""
+
+    _known: dict[tuple[int, int], FileNode] = field(default_factory=dict)
+
+    def scan(self, tree: Path) -> Node:
+        """Read a tree.
+
+        Raises:
+            BadTree: it holds something other than files, folders and symbolic links.
+        """
+        status = tree.lstat()
+        if stat.S_ISREG(status.st_mode):
+            return self._file(tree, status)
+        if stat.S_ISLNK(status.st_mode):
+            target = os.fsencode(tree.readlink())
+            return LinkNode(_digest(b"link", target), target)
+        if not stat.S_ISDIR(status.st_mode):
+            raise BadTree(f"{tree} is neither file, folder nor symbolic link")
+        names = sorted(os.fsencode(name) for name in os.listdir(tree))  # noqa: PTH208
+        return _folder(tuple((name, self.scan(tree / os.fsdecode(name))) for name in names))
+
+    def _file(self, path: Path, status: os.stat_result) -> FileNode:
+        inode = (status.st_dev, status.st_ino)
+        known = self._known.get(inode)
+        if known is None:
+            known = _read_file(path, status)
+            self._known[inode] = known
+        return known
+
+
+def _read_file(path: Path, status: os.stat_result) -> FileNode:
+    executable = bool(status.st_mode & stat.S_IXUSR)
+    state = hashlib.sha256(b"executable" if executable else b"file")
+    check = file_check_start(executable=executable)
+    with path.open("rb") as file:
+        for chunk in chunks(file):
+            state.update(chunk)
+            check = check_of(chunk, check)
+    return FileNode(state.digest(), status.st_size, executable, check & 0xFFFF, path)
+
+
+def _folder(entries: tuple[tuple[bytes, Node], ...]) -> FolderNode:
+    state = hashlib.sha256(b"folder")
+    for name, node in entries:
+        state.update(len(name).to_bytes(1, "little") + name + node.key)
+    below = [node for _, node in entries if isinstance(node, FolderNode)]
+    files = sum(isinstance(node, FileNode) for _, node in entries)
+    own_space = blocks(sum(_ENTRY_BYTES + len(name) for name, _ in entries) * 4 // 3 + 1)
+    return FolderNode(
+        key=state.digest(),
+        entries=entries,
+        check=folder_check((name, _kind(node)) for name, node in entries),
+        checks=1 + files + sum(node.checks for node in below),
+        folders=1 + sum(node.folders for node in below),
+        folder_space_bytes=own_space + sum(node.folder_space_bytes for node in below),
+    )
+
+
+def _kind(node: Node) -> bytes:
+    if isinstance(node, LinkNode):
+        return b"l" + node.target
+    return b"d" if isinstance(node, FolderNode) else b"-"
+
+
+def _digest(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+@dataclass(slots=True)
+class Index:
+    """Where each node is, among all that the device has or will have got by then."""
+
+    _places: dict[bytes, Location] = field(default_factory=dict)
+    _trees: dict[int, Node] = field(default_factory=dict)
+
+    def add(self, source: int, tree: Node) -> None:
+        """An object can be referred to from now on."""
+        self._trees[source] = tree
+        self.note(Location(source), tree)
+        self._add_below(Location(source), tree)
+
+    def note(self, location: Location, node: Node) -> None:
+        """A single node can be referred to from now on; links and what is empty never are."""
+        size = node.size_bytes if isinstance(node, FileNode) else 0
+        if size or (isinstance(node, FolderNode) and node.entries):
+            self._places.setdefault(node.key, location)
+
+    def find(self, node: Node) -> Location | None:
+        """A place where an equal node is."""
+        return None if isinstance(node, LinkNode) else self._places.get(node.key)
+
+    def node(self, location: Location) -> Node | None:
+        """What is at a place of a complete object."""
+        found = self._trees.get(location.source)
+        for name in location.path:
+            found = found.get(name) if isinstance(found, FolderNode) else None
+        return found
+
+    def most_like(self, folder: FolderNode) -> Location | None:
+        """The object that has most of a tree's files."""
+        votes = Counter(
+            place.source for file in _files(folder) if (place := self.find(file)) is not None
+        )
+        return Location(_winner(votes)) if votes else None
+
+    def folder_like(self, folder: FolderNode) -> Location | None:
+        """The folder that has most of a folder's own entries; at least two."""
+        found = [place for _, node in folder.entries if (place := self.find(node)) is not None]
+        votes = Counter(Location(place.source, place.path[:-1]) for place in found if place.path)
+        if not votes or max(votes.values()) < 2:
+            return None
+        return _winner(votes)
+
+    def _add_below(self, location: Location, node: Node) -> None:
+        if isinstance(node, FolderNode):
+            for name, child in node.entries:
+                below = Location(location.source, (*location.path, name))
+                self.note(below, child)
+                self._add_below(below, child)
+
+
+def _files(node: Node) -> Iterator[FileNode]:
+    if isinstance(node, FileNode):
+        yield node
+    elif isinstance(node, FolderNode):
+        for _, child in node.entries:
+            yield from _files(child)
+
+
+_Place = TypeVar("_Place", int, Location)
+
+
+def _winner(votes: "Counter[_Place]") -> _Place:
+    most = max(votes.values())
+    return min(place for place, count in votes.items() if count == most)

@@ -1,0 +1,377 @@
+"""Receiving: from a stream and an intact base to a generation that is complete and registered.
+
+Everything that can be known before the first write is checked before the first write: format, host
+and architecture, whether the base is installed and complete, whether the objects that stay are
+intact, whether there is room. Then the objects are made one after the other under
+``/reconix/staging``, each made durable and read back against its hash. Only when the whole stream
+has proved right do they get their names in the store, and only then is the manifest registered,
+which is what makes the generation exist.
+
+==========================  =======================================================================
+after a power cut           repeating the same stream
+==========================  =======================================================================
+while an object is made     what was complete in staging is verified and used, the part removed
+between two final names     what has its name is verified and skipped
+before the manifest         nothing is written but the manifest
+after the manifest          nothing is written at all
+==========================  =======================================================================
+
+When a stream is refused staging is emptied and its space given back. Two receivers at once are
+excluded by whoever calls (the agent's lock).
+
+Proven by ``tests/unit/transfer/test_receive.py`` and ``tests/crash/test_receive_cut.py``.
+"""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base import progress
+from reconix.base.errors import ReconixError
+from reconix.base.files import remove_tree, sync_folder
+from reconix.store import nar
+from reconix.store.manifest import Manifest, StoreObject
+from reconix.store.nar import BadTree, NarInfo
+from reconix.store.paths import StorePath
+from reconix.store.registry import Registry
+from reconix.store.verify import ContentChanged, verify_object
+from reconix.transfer.plan import Need, Piece, parse, parse_preface
+from reconix.transfer.staging import DamagedBase, Maker, Sources, sync_folders, verify
+from reconix.transfer.stream import Header, Read, StreamReader
+
+_MARGIN_BYTES = 1 << 20
+_MARGIN_INODES = 16
+_PART = ".part"
+_SHOWN_FILES = 3
+
+
+class WrongDevice(ReconixError):
+    """The stream is for another kind of device."""
+
+    exit_code = 53
+
+    def __init__(self, what: str, *, wanted: str, ours: str) -> None:
+        super().__init__(
+            f"the stream is for {what} {wanted[:80]!r}; this device is {ours!r}",
+            hint="send the stream that was made for this host",
+        )
+
+
+class WrongBase(ReconixError):
+    """The generation that the stream starts from is not here, or not all of it."""
+
+    exit_code = 54
+
+    def __init__(self, base: StorePath, what: str) -> None:
+        super().__init__(
+            f"the stream starts from {base}, {what}",
+            hint="make a stream from what `reconix-device status` shows, or without a base",
+        )
+        self.base = base
+
+
+class DiskFull(ReconixError):
+    """There is not enough room for the new generation."""
+
+    exit_code = 56
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"not enough room: {what}", hint="nothing was installed; collect old generations first"
+        )
+
+
+class StorageFailed(ReconixError):
+    """The device's disk refused to read or write."""
+
+    exit_code = 58
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(
+            f"the disk failed: {error}", hint="nothing was installed; check the device's disk"
+        )
+
+
+def receive(read: Read, registry: Registry, *, host: str, architecture: str) -> Manifest:
+    """Take a stream in and register the generation that it leads to.
+
+    Args:
+        read: gives up to that many bytes of the stream, and nothing at its end.
+        registry: the generations of this device; its partition must be writable.
+        host: what this device is.
+        architecture: likewise.
+
+    Raises:
+        BadStream, TruncatedStream, UnsupportedStream: see ``StreamReader``.
+        WrongDevice, WrongBase, DamagedBase, DiskFull: this device cannot take it.
+        ContentMismatch, StorageFailed: it was stopped while objects were made.
+    """
+    stream = StreamReader(read)
+    _check_device(stream.header, host, architecture)
+    job = _prepare(stream, registry)
+    try:
+        job.run()
+    except ReconixError:
+        job.clear_staging()
+        raise
+    except OSError as error:
+        job.clear_staging()
+        raise _translated(error) from error
+    return job.manifest
+
+
+def _check_device(header: Header, host: str, architecture: str) -> None:
+    if header.host != host:
+        raise WrongDevice("host", wanted=header.host, ours=host)
+    if header.architecture != architecture:
+        raise WrongDevice("architecture", wanted=header.architecture, ours=architecture)
+
+
+def _translated(error: OSError) -> ReconixError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull("the disk was full before everything was written")
+    return StorageFailed(error)
+
+
+def _prepare(stream: StreamReader, registry: Registry) -> "_Job":
+    """Preflight: whatever can be refused without having written anything."""
+    base = _find_base(registry, stream.header.base)
+    manifest, needs = parse_preface(stream)
+    _check_header(stream, manifest, needs)
+    job = _Job(stream, registry, base, manifest, needs)
+    try:
+        job.check_base()
+        job.look_around()
+        job.check_room()
+    except OSError as error:
+        raise StorageFailed(error) from error
+    return job
+
+
+def _find_base(registry: Registry, base: StorePath | None) -> Manifest | None:
+    if base is None:
+        return None
+    manifest = registry.get(base)
+    if manifest is None:
+        raise WrongBase(base, "which is not installed")
+    return manifest
+
+
+def _check_header(stream: StreamReader, manifest: Manifest, needs: tuple[Need, ...]) -> None:
+    header = stream.header
+    totals = (
+        len(needs),
+        sum(need.content_bytes for need in needs),
+        sum(need.space_bytes for need in needs),
+        sum(need.inodes for need in needs),
+    )
+    if totals != (header.objects, header.content_bytes, header.space_bytes, header.inodes):
+        raise stream.wrong("the header does not add up")
+    if manifest.root != header.target:
+        raise stream.wrong(f"the header leads to {header.target}, the manifest to {manifest.root}")
+
+
+@dataclass(slots=True)
+class _Job:
+    """One stream on its way into the store."""
+
+    stream: StreamReader
+    registry: Registry
+    base: Manifest | None
+    manifest: Manifest
+    needs: tuple[Need, ...]
+    _present: frozenset[StorePath] = frozenset()  # sent, but there already under the final name
+    _staged: frozenset[StorePath] = frozenset()  # sent, but left in staging by a cut
+
+    def check_base(self) -> None:
+        """What stays must be in the base, and what is in the base must be here.
+
+        Raises:
+            WrongBase: an object of the base is missing.
+            DamagedBase: an object that the target keeps was altered.
+            BadStream: an object of the target comes from nowhere.
+        """
+        old = {} if self.base is None else {item.path: item for item in self.base.objects}
+        for path in old:
+            if self.base is not None and not _exists(self.registry.path(path)):
+                raise WrongBase(self.base.root, f"of which {path} is missing")
+        sent = {item.path for item in self._sent()}
+        kept = [item for item in self.manifest.objects if item.path not in sent]
+        for item in kept:
+            if old.get(item.path) != item:
+                raise self.stream.wrong(f"{item.path} is neither sent nor in the base")
+        self._verify_kept(kept)
+
+    def look_around(self) -> None:
+        """Find out which objects need not be made again."""
+        sent = self._sent()
+        self._present = frozenset(
+            item.path for item in sent if self._is_intact(self.registry.path(item.path), item)
+        )
+        self._staged = frozenset(
+            item.path
+            for item in sent
+            if item.path not in self._present and self._is_intact(self._ready(item.path), item)
+        )
+        named = {item.path for item in self.registry.objects()}
+        for item in sent:
+            final = self.registry.path(item.path)
+            if item.path not in self._present and item.path in named and _exists(final):
+                raise DamagedBase(str(item.path), "an installed generation uses it")
+
+    def check_room(self) -> None:
+        """Refuse what cannot fit.
+
+        Raises:
+            DiskFull: bytes or inodes are too few.
+        """
+        missing = [need for need in self.needs if not self._is_there(self._item(need).path)]
+        if not missing:
+            return
+        wanted = sum(need.space_bytes for need in missing)
+        inodes = sum(need.inodes for need in missing)
+        status = os.statvfs(self.registry.store_dir)
+        free = status.f_bavail * status.f_frsize
+        if free < wanted + wanted // 64 + _MARGIN_BYTES:
+            raise DiskFull(f"{wanted} bytes are needed, {free} are free")
+        if status.f_files and status.f_favail < inodes + _MARGIN_INODES:
+            raise DiskFull(f"{inodes} inodes are needed, {status.f_favail} are free")
+
+    def run(self) -> None:
+        """Make all objects, give them their names, register the generation."""
+        self._remove_leftovers()
+        sources = self._sources()
+        with progress.stage("receive", total=self.stream.header.content_bytes) as stage:
+            for need in self.needs:
+                self._receive_object(need, sources, stage)
+            self.stream.finish()
+        self._commit()
+
+    def clear_staging(self) -> None:
+        """Give back the space of everything that is staged."""
+        with contextlib.suppress(OSError):  # what cannot be removed now goes with the next stream
+            self._remove_staged(keep=())
+
+    def _sent(self) -> list[StoreObject]:
+        return [self._item(need) for need in self.needs]
+
+    def _item(self, need: Need) -> StoreObject:
+        return self.manifest.objects[need.index]
+
+    def _ready(self, path: StorePath) -> Path:
+        return self.registry.staging_dir / path.basename
+
+    def _part(self, path: StorePath) -> Path:
+        return self.registry.staging_dir / f"{path.basename}{_PART}"
+
+    def _is_there(self, path: StorePath) -> bool:
+        return path in self._present or path in self._staged
+
+    def _verify_kept(self, kept: list[StoreObject]) -> None:
+        total = sum(item.nar_size_bytes for item in kept)
+        with progress.stage("check what stays", total=total) as stage:
+            for item in kept:
+                _expect_intact(self.registry, item)
+                stage.advance(item.nar_size_bytes)
+
+    def _is_intact(self, path: Path, item: StoreObject) -> bool:
+        if not _exists(path):
+            return False
+        try:
+            return nar.digest(path) == NarInfo(item.nar, item.nar_size_bytes)
+        except BadTree:
+            return False
+
+    def _sources(self) -> Sources:
+        old = () if self.base is None else self.base.objects
+        roots: list[Path | None] = [self.registry.path(item.path) for item in old]
+        sent = {item.path for item in self._sent()}
+        for item in self.manifest.objects:
+            there = item.path in self._present or item.path not in sent
+            roots.append(self.registry.path(item.path) if there else None)
+        return Sources(roots)
+
+    def _receive_object(self, need: Need, sources: Sources, stage: progress.Stage) -> None:
+        item = self._item(need)
+        number = need.index + (0 if self.base is None else len(self.base.objects))
+        if self._is_there(item.path):
+            self._skip(stage)
+        else:
+            self._make(item, need, sources, number, stage)
+        if item.path not in self._present:
+            sources.set(number, self._ready(item.path))
+
+    def _skip(self, stage: progress.Stage) -> None:
+        for event in parse(self.stream):
+            if isinstance(event, Piece):
+                stage.advance(len(event.data))
+
+    def _make(
+        self, item: StoreObject, need: Need, sources: Sources, number: int, stage: progress.Stage
+    ) -> None:
+        part = self._part(item.path)
+        self.registry.staging_dir.mkdir(exist_ok=True)
+        sources.set(number, part)
+        maker = Maker.begin(part, sources, need, self.stream.wrong)
+        try:
+            for event in parse(self.stream):
+                maker.feed(event)
+                if isinstance(event, Piece):
+                    stage.advance(len(event.data))
+            maker.finish()
+        finally:
+            maker.close()
+        sync_folders(part)
+        verify(part, item, bytes(maker.checks), sources)
+        part.rename(self._ready(item.path))
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a cut left behind and is of no use."""
+        self._remove_staged(keep=[path.basename for path in self._staged])
+        for item in self._sent():
+            if item.path not in self._present and _exists(self.registry.path(item.path)):
+                remove_tree(self.registry.path(item.path))
+
+    def _remove_staged(self, *, keep: Iterable[str]) -> None:
+        kept = set(keep)
+        if not self.registry.staging_dir.is_dir():
+            return
+        for entry in sorted(self.registry.staging_dir.iterdir()):
+            if entry.name not in kept:
+                remove_tree(entry)
+
+    def _commit(self) -> None:
+        fresh = [item.path for item in self._sent() if item.path not in self._present]
+        for path in fresh:
+            _move(self._ready(path), self.registry.path(path))
+        if fresh:
+            sync_folder(self.registry.store_dir)
+            sync_folder(self.registry.staging_dir)
+        self.registry.add(self.manifest)
+
+
+def _expect_intact(registry: Registry, item: StoreObject) -> None:
+    try:
+        verify_object(registry.store_dir, item)
+    except ContentChanged as error:
+        where = f" in {', '.join(error.files)}" if 0 < len(error.files) <= _SHOWN_FILES else ""
+        raise DamagedBase(str(item.path), f"its content was altered{where}") from error
+    except BadTree as error:
+        raise DamagedBase(str(item.path), str(error)) from error
+
+
+def _exists(path: Path) -> bool:
+    return os.path.lexists(path)  # a symbolic link may be an object
+
+
+def _move(old: Path, new: Path) -> None:
+    """Rename; who is not root may move a folder only while it is writable."""
+    try:
+        old.rename(new)
+    except PermissionError:
+        old.chmod(0o755)
+        old.rename(new)
+        new.chmod(0o555)
