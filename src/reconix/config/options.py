@@ -42,21 +42,26 @@ class Form:
     Attributes:
         expected: what to write, for a message: ``a size such as "64M"``.
         pattern: a regular expression for the whole text.
-        convert: from a text that matches to the value; may raise ``ValueError`` with a reason.
+        convert: from a text that matches to the value; may raise ``ValueError``.
+        show: from the value to the text, the inverse.
         takes_number: whether a TOML integer is also good; it is converted as its digits.
     """
 
     expected: str
     pattern: str
     convert: Callable[[str], object] = str
+    show: Callable[[object], str] = str
     takes_number: bool = False
 
     def read(self, text: str) -> object:
         """The value that a text stands for.
 
         Raises:
-            ValueError: the text does not have this form.
+            ValueError: the text does not have this form; it says what was expected.
         """
         if not re.fullmatch(self.pattern, text):
             raise ValueError(self.expected)
-        return self.convert(text)
+        try:
+            return self.convert(text)
+        except ValueError as error:
+            raise ValueError(self.expected) from error

@@ -17,6 +17,7 @@ is what this module says.
 """
 
 import enum
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,6 +62,9 @@ class Forward:
             raise ValueError("ports from 1 to 65535")
         return cls(name, *numbers)
 
+    def __str__(self) -> str:
+        return f"{self.name}:{self.port}" + (f":{self.host_port}" if self.host_port else "")
+
 
 _UNITS_OF_SIZE = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _UNITS_OF_TIME = {"": 1, "s": 1, "min": 60, "h": 3600}
@@ -76,6 +80,35 @@ def parse_duration(text: str) -> int:
     """Seconds from ``90s``, ``5min`` or ``2h``."""
     number, unit = re.fullmatch(r"(\d+)(\w*)", text).groups()  # type: ignore[union-attr] # Form
     return int(number) * _UNITS_OF_TIME[unit]
+
+
+def print_size(size: object) -> str:
+    """The shortest text for a number of bytes: the inverse of ``parse_size``."""
+    return _print_quantity(int(str(size)), _UNITS_OF_SIZE)
+
+
+def print_duration(duration: object) -> str:
+    """The shortest text for a number of seconds: the inverse of ``parse_duration``."""
+    return _print_quantity(int(str(duration)), {**_UNITS_OF_TIME, "": 0, "s": 1})
+
+
+def _print_quantity(number: int, units: Mapping[str, int]) -> str:
+    fitting = [(factor, unit) for unit, factor in units.items() if factor and number % factor == 0]
+    factor, unit = max(fitting) if number else min(fitting)
+    return f"{number // factor}{unit}"
+
+
+def print_mode(mode: object) -> str:
+    """A file mode in octal digits."""
+    return f"{int(str(mode)):04o}"
+
+
+def _interface(text: str) -> str:
+    return str(ipaddress.ip_interface(text))
+
+
+def _address(text: str) -> str:
+    return str(ipaddress.ip_address(text))
 
 
 Name = Annotated[
@@ -133,12 +166,16 @@ Interface = Annotated[
 ]
 Address = Annotated[
     str,
-    Form("an address with its prefix length such as 192.0.2.10/24", r"[0-9a-fA-F:.]+/\d{1,3}"),
+    Form(
+        "an address with its prefix length such as 192.0.2.10/24",
+        r"[0-9a-fA-F:.]+/\d{1,3}",
+        _interface,
+    ),
 ]
-Gateway = Annotated[str, Form("an address such as 192.0.2.1", r"[0-9a-fA-F:.]+")]
+Gateway = Annotated[str, Form("an address such as 192.0.2.1", r"[0-9a-fA-F:.]+", _address)]
 Mode = Annotated[
     int,
-    Form('a file mode such as "0644"', r"0?[0-7]{3,4}", lambda text: int(text, 8)),
+    Form('a file mode such as "0644"', r"0?[0-7]{3,4}", lambda text: int(text, 8), print_mode),
 ]
 Url = Annotated[
     str, Form("an address that begins with http:// or https://", r"https?://[^\s]{1,500}")
@@ -147,11 +184,13 @@ SuiteName = Annotated[str, Form("the name of a Debian suite such as trixie", r"[
 Port = Annotated[int, Range(1, 65535)]
 SizeBytes = Annotated[
     int,
-    Form('a size such as "64M" or "4G"', r"\d{1,15}[KMGT]?", parse_size, takes_number=True),
+    Form('a size such as "64M" or "4G"', r"\d{1,15}[KMGT]?", parse_size, print_size, True),
 ]
 Seconds = Annotated[
     int,
-    Form('a time such as "90s" or "5min"', r"\d{1,9}(s|min|h)?", parse_duration, takes_number=True),
+    Form(
+        'a time such as "90s" or "5min"', r"\d{1,9}(s|min|h)?", parse_duration, print_duration, True
+    ),
 ]
 ForwardedPort = Annotated[
     Forward,
