@@ -1,9 +1,9 @@
 """A Debian root from exactly the locked packages.
 
 ``mmdebstrap`` installs them as Debian means it, maintainer scripts included, from a folder that has
-nothing else, with the network cut off. It hands the root over as a tar archive, which carries owners
-and modes whoever runs it; we read that archive once, normalise as we go (``build/normalise.py``), and
-write a tree for the store.
+nothing else, with the network cut off. It hands the root over as a tar archive, which carries
+owners and modes whoever runs it; we read that archive once, normalise as we go
+(``build/normalise.py``), and write a tree for the store.
 
     packages (cache) → folder with an index → mmdebstrap → tar → root/ + metadata
 
@@ -18,9 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from reconix.base import process, progress
+from reconix.base import process
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
+from reconix.base.files import remove_tree
 from reconix.base.process import CommandFailed
 from reconix.build import normalise
 from reconix.build.normalise import Ownership
@@ -66,15 +67,16 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
     archive.mkdir(parents=True)
     names = _make_archive(packages, archive)
     words = _words(names, suite, architecture, archive, work)
-    with progress.stage(f"install {len(names)} packages"):
-        try:
-            with process.reading(*words) as stream:
-                unpack(stream, into)
-        except CommandFailed as error:
-            raise RootFailed(
-                f"installing {len(names)} packages failed: {error}",
-                hint="the whole log: run the command again with --verbose",
-            ) from error
+    try:
+        with process.reading(*words) as stream:
+            unpack(stream, into)
+    except CommandFailed as error:
+        raise RootFailed(
+            f"installing {len(names)} packages failed: {error}",
+            hint="do the packages install together on a plain Debian of this suite?",
+        ) from error
+    finally:
+        remove_tree(work)
 
 
 def _make_archive(packages: Sequence[Path], archive: Path) -> list[str]:

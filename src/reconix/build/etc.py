@@ -1,7 +1,7 @@
 """The generated files of a system, laid over those of its Debian root.
 
-They are an object of their own, so that a changed port does not make a new root. Everything here is a
-pure function of the configuration and, for users and units, of the root: no disk is written, the
+They are an object of their own, so that a changed port does not make a new root. Everything here is
+a pure function of the configuration and, for users and units, of the root: no disk is written, the
 result is a tree in memory and a list of unusual owners and modes.
 
 Proven by ``tests/unit/build/test_etc.py``; what systemd makes of them, by ``tests/vm/``.
@@ -119,7 +119,7 @@ def _kernel_settings(system: System) -> Files:
 
 
 def _ssh(ssh: Ssh) -> Files:
-    """dropbear without passwords; the key of the device is made when it starts for the first time."""
+    """Log-in without passwords; the key of the device is made at the first start."""
     key = f"{ssh.host_keys}/ed25519"
     make = f"dropbearkey -t ed25519 -f {key}.new && sync && mv {key}.new {key} && sync"
     drop_in = (

@@ -18,7 +18,6 @@ from reconix.base.documents import print_json
 from reconix.boot import bootspec, fat
 from reconix.boot.bootspec import BootSpec
 from reconix.boot.loaders import systemd_boot
-from reconix.boot.tree import BootTree
 from reconix.config.schema import Host
 from reconix.device.generation import VERSION
 from reconix.nix.chroot import ChrootStore

@@ -2,19 +2,21 @@
 
 It is the same for all systems of a machine. Which system to start stands on the kernel's command
 line; how its root is put together, the script ``build/data/init`` tells. The archive is not
-compressed: no version of a compressor is part of its hash, two of them have small differences, and it
-costs about 2 MB in a slot (``docs/decisions/0004-uncompressed-initrd.md``).
+compressed: no version of a compressor is part of its hash, two of them have small differences, and
+it costs about 2 MB in a slot (``docs/decisions/0004-uncompressed-initrd.md``).
 
 Proven by ``tests/vm/``: everything there boots through it.
 """
 
 from collections.abc import Sequence
-from importlib import resources
+from pathlib import Path
 
 from reconix.build.cpio import Entry, print_archive
 from reconix.build.linux import Modules
 
 _FOLDERS = ("bin", "dev", "mnt", "modules", "new", "proc", "run", "sys", "tmp")
+
+SCRIPT = Path(__file__).with_name("data") / "init"
 
 NEEDED_MODULES = ("overlay", "efivarfs")
 """What the script itself needs from the kernel, whatever the machine is."""
@@ -32,7 +34,7 @@ def make_initrd(busybox: bytes, modules: Modules, wanted: Sequence[str]) -> byte
     Raises:
         NoSuchModule: the kernel does not have one of them.
     """
-    script = resources.files("reconix.build").joinpath("data/init").read_bytes()
+    script = SCRIPT.read_bytes()
     order = modules.in_load_order([*NEEDED_MODULES, *wanted])
     load = "".join(f"{name}\n" for name in order)
     return print_archive(

@@ -88,7 +88,7 @@ def _index(into: Path, version: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Modules:
-    """The modules of one kernel and what each needs, from ``modules.dep`` and ``modules.builtin``."""
+    """The modules of one kernel and what each of them needs."""
 
     folder: Path
     needs: dict[str, tuple[str, ...]]
@@ -135,5 +135,5 @@ class Modules:
 
 
 def module_name(place: str) -> str:
-    """The name of a module from its file or from any spelling of it (``-`` and ``_`` are the same)."""
+    """The name of a module from its file; ``-`` and ``_`` are the same."""
     return PurePosixPath(place).name.split(".ko")[0].replace("-", "_")

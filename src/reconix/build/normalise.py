@@ -1,15 +1,15 @@
 """What is taken out of a fresh Debian root, and what is put in order, so that it is reproducible.
 
-Two installations of the same packages differ in a handful of places: time stamps, logs, caches, keys
-made by maintainer scripts, the header of compiled Python files. Here each has a rule with its reason.
-What the rules do not name stays as dpkg and the maintainer scripts left it.
+Two installations of the same packages differ in a handful of places: time stamps, logs, caches,
+keys made by maintainer scripts, the header of compiled Python files. Here each has a rule with its
+reason. What the rules do not name stays as dpkg and the maintainer scripts left it.
 
-A Nix archive has no owners and one bit of mode, so everything else about owners and modes is written
-beside the tree, as a list of exceptions (DESIGN section 3). Below ``/usr`` there are none: a setuid
-program comes out without its bit unless the configuration asks for it.
+A Nix archive has no owners and one bit of mode, so everything else about owners and modes is
+written beside the tree, as a list of exceptions (DESIGN section 3). Below ``/usr`` there are none:
+a setuid program comes out without its bit unless the configuration asks for it.
 
-Proven by ``tests/unit/build/test_normalise.py``, and by ``tests/compat/test_build.py``, which builds
-the same lock on two different days.
+Proven by ``tests/unit/build/test_normalise.py``, and by ``tests/compat/test_build.py``, which
+builds the same lock on two different days.
 """
 
 import re

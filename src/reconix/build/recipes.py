@@ -1,23 +1,26 @@
 """What was made from what: the cache that lets an unchanged build end at once.
 
-An object's path says what is in it, not how it came about. To know the path without making the object
-again, a *realisation* is written down: a recipe - the kind of object, everything that goes into it,
-and the code that makes it - leads to the path that came out. Content addressing keeps this honest:
-losing the cache costs time, never correctness.
+An object's path says what is in it, not how it came about. To know the path without making the
+object again, a *realisation* is written down: a recipe - the kind of object, everything that goes
+into it, and the code that makes it - leads to the path that came out. Content addressing keeps this
+honest: losing the cache costs time, never correctness.
 
     <store root>/nix/var/reconix/realisations/<SHA-256 of the recipe>   one line: the store path
 
 Proven by ``tests/unit/build/test_recipes.py``.
 """
 
-import shutil
+import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.base.documents import print_json
 from reconix.base.files import read_bounded, remove_tree, write_durably
@@ -35,7 +38,7 @@ class Recipe:
     kind: str
     name: str
     """The name of the object in the store."""
-    inputs: Mapping[str, str]
+    inputs: tuple[tuple[str, str], ...]
     code: tuple[Path, ...]
     """The source files that decide what comes out."""
 
@@ -44,7 +47,12 @@ class Recipe:
         code = [_source_digest(path) for path in self.code]
         return Digest.of(
             print_json(
-                {"kind": self.kind, "name": self.name, "inputs": dict(self.inputs), "code": code}
+                {
+                    "kind": self.kind,
+                    "name": self.name,
+                    "inputs": [list(pair) for pair in self.inputs],
+                    "code": code,
+                }
             )
         )
 
@@ -68,42 +76,81 @@ def known(store: ChrootStore, recipe: Recipe) -> StorePath | None:
     return path if store.is_valid(path) else None
 
 
+Make = Callable[[Path], object]
+"""Writes an object under the path that it is given, which does not exist yet."""
+
+
 def realise(
-    store: ChrootStore,
-    recipe: Recipe,
-    make: Callable[[Path], object],
-    candidates: Iterable[StorePath] = (),
+    store: ChrootStore, recipe: Recipe, make: Make, candidates: Iterable[StorePath] = ()
 ) -> StorePath:
     """Give the object of a recipe; make it if need be.
 
     Args:
         store: where it goes, and where ``known`` looks.
         recipe: how it comes about.
-        make: writes it under the path that it is given, which does not exist yet.
+        make: makes it.
         candidates: what it may refer to.
     """
     found = known(store, recipe)
     if found is not None:
         return found
-    work = Path(tempfile.mkdtemp(prefix=f"build-{recipe.kind}-", dir=_work_folder(store)))
-    try:
+    with _work_folder(store) as work:
         make(work / recipe.name)
-        path = store.add(work / recipe.name, recipe.name, candidates, move=True)
-    finally:
-        remove_tree(work)
+        return _add(store, recipe, work / recipe.name, candidates)
+
+
+def realise_all(
+    store: ChrootStore, what: str, recipes: Mapping[Recipe, Make]
+) -> dict[Recipe, StorePath]:
+    """Give the objects of several recipes that refer to nothing, making several at once.
+
+    Args:
+        store: where they go.
+        what: what is made, for the progress.
+        recipes: how each comes about, and what makes it.
+    """
+    missing = {r: make for r, make in recipes.items() if known(store, r) is None}
+    if missing:
+        with (
+            progress.stage(what, total=len(missing)) as stage,
+            _work_folder(store) as work,
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+        ):
+            places = {
+                recipe: work / str(number) / recipe.name for number, recipe in enumerate(missing)
+            }
+            for place in places.values():
+                place.parent.mkdir()
+            made = {pool.submit(make, places[recipe]): recipe for recipe, make in missing.items()}
+            for done in as_completed(made):
+                done.result()
+                _add(store, made[done], places[made[done]], ())
+                stage.advance(1)
+    return {recipe: _surely(known(store, recipe)) for recipe in recipes}
+
+
+def _surely(path: StorePath | None) -> StorePath:
+    assert path is not None, "an object was collected while it was made"
+    return path
+
+
+def _add(
+    store: ChrootStore, recipe: Recipe, place: Path, candidates: Iterable[StorePath]
+) -> StorePath:
+    path = store.add(place, recipe.name, candidates, move=True)
     folder = store.root / _FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     write_durably(folder / recipe.digest().hex(), f"{path}\n".encode())
     return path
 
 
-def _work_folder(store: ChrootStore) -> Path:
-    """Beside the store, so that a finished tree is moved and not copied."""
-    folder = store.root / "nix/var/reconix/work"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def forget_work(store: ChrootStore) -> None:
-    """Remove what interrupted builds left behind."""
-    shutil.rmtree(_work_folder(store), ignore_errors=True)
+@contextmanager
+def _work_folder(store: ChrootStore) -> Iterator[Path]:
+    """A folder beside the store, so that a finished tree is moved and not copied."""
+    works = store.root / "nix/var/reconix/work"
+    works.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=works))
+    try:
+        yield folder
+    finally:
+        remove_tree(folder)

@@ -1,8 +1,8 @@
 """The toplevel: the store path that *is* one system.
 
 It holds nothing of its own but names: which root, which generated files, which kernel, and what the
-boot loader has to say to start it. The script of the initrd follows these names; the agent reads the
-health checks beside them.
+boot loader has to say to start it. The script of the initrd follows these names; the agent reads
+the health checks beside them.
 
     <hash>-system-<name>/
         boot.json     bootspec v1

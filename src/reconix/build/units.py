@@ -1,7 +1,7 @@
-"""Which systemd units start: the links that ``systemctl enable``, ``disable`` and ``mask`` would make.
+"""Which systemd units start: the links that ``systemctl`` would make.
 
-They are generated files below ``/etc/systemd/system``, laid over those of the root. A link cannot be
-taken away by laying something over it, so to disable a unit that a package enabled, its link is
+They are generated files below ``/etc/systemd/system``, laid over those of the root. A link cannot
+be taken away by laying something over it, so to disable a unit that a package enabled, its link is
 replaced by one to ``/dev/null``: systemd ignores a dependency of that form.
 
 Source: systemd.unit(5), sections *[Install] section options* and *Unit file load path*.
@@ -105,5 +105,9 @@ def _text(unit: str, own: Mapping[str, bytes], root: Path) -> tuple[str, str]:
 
 def _disabled(unit: str, root: Path) -> dict[str, Symlink]:
     folder = root / "etc" / FOLDER
-    found = [*folder.glob(f"*.wants/{unit}"), *folder.glob(f"*.requires/{unit}")]
-    return {f"{FOLDER}/{link.relative_to(folder)}": Symlink("/dev/null") for link in sorted(found)}
+    lists = [*folder.glob("*.wants"), *folder.glob("*.requires")]
+    return {
+        f"{FOLDER}/{place.name}/{unit}": Symlink("/dev/null")
+        for place in sorted(lists)
+        if (place / unit).is_symlink()
+    }

@@ -6,8 +6,8 @@
     system             /nix/store with the closure, /reconix with the agent's state
     data               an empty file system
 
-The same generation and the same layout give the same bytes: no mount, no root, no clock. The file is
-sparse.
+The same generation and the same layout give the same bytes: no mount, no root, no clock. The file
+is sparse.
 
 Proven by ``tests/compat/test_disk.py`` with sgdisk, fsck.fat, mtools and e2fsck; booted by
 ``tests/vm/``.

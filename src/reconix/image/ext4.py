@@ -1,9 +1,9 @@
 """ext4 file systems made from a folder, without root, without mounting, without a clock.
 
-``mkfs.ext4 -d`` copies a folder into a new file system, hard links included. What it would take from
-the moment or from chance is given: identifier, hash seed, and the time it writes everywhere. Two times
-it takes from the copied files, and nobody can set the *change* time of a file, so ``debugfs`` sets
-them afterwards.
+``mkfs.ext4 -d`` copies a folder into a new file system, hard links included. What it would take
+from the moment or from chance is given: identifier, hash seed, and the time it writes everywhere.
+Two times it takes from the copied files, and nobody can set the *change* time of a file, so
+``debugfs`` sets them afterwards.
 
 Source: mke2fs(8); debugfs(8); libext2fs reads ``E2FSPROGS_FAKE_TIME`` (lib/ext2fs/initialize.c).
 Proven by ``tests/compat/test_ext4.py`` with e2fsck and debugfs.

@@ -1,0 +1,184 @@
+"""From a configuration and its lock to a generation.
+
+    locked packages ──► root ──┐
+    kernel package ───► linux ─┤
+    busybox, modules ─► initrd ┼─► toplevel of each system ─► boot tree ─► generation
+    the agent ────────────────┤
+    configuration ────► etc ──┘
+
+Roots, kernels and initrds are dear, so they are looked up by recipe; everything else is generated
+in memory and its path computed anew each time. Nothing here asks the world: packages come from the
+cache, by hash.
+
+Proven by ``tests/compat/test_build.py``.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base import process
+from reconix.build import agent, cpio, debian, initrd, linux, normalise, recipes
+from reconix.build.etc import make_etc
+from reconix.build.generation import add_generation
+from reconix.build.linux import Modules
+from reconix.build.recipes import Recipe
+from reconix.build.toplevel import Parts, make_toplevel
+from reconix.config.lock import HostLock, LockedPackage, SystemLock
+from reconix.config.schema import Host, System
+from reconix.nix.chroot import ChrootStore
+from reconix.store.paths import StorePath
+from reconix.store.tree import File, folder
+
+Fetch = Callable[[Iterable[LockedPackage]], Mapping[LockedPackage, Path]]
+"""Gives the files of packages, from the cache or from an archive, checked."""
+
+_BUSYBOX = "usr/bin/busybox"
+_LOADERS = {
+    "amd64": "usr/lib/systemd/boot/efi/systemd-bootx64.efi",
+    "arm64": "usr/lib/systemd/boot/efi/systemd-bootaa64.efi",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What a build needs: a store, and where packages come from."""
+
+    store: ChrootStore
+    fetch: Fetch
+
+
+def build_host(workshop: Workshop, host: Host, lock: HostLock) -> StorePath:
+    """Build the generation of a host.
+
+    Args:
+        workshop: store and packages.
+        host: as configured.
+        lock: what its systems consist of; it must fit the configuration.
+    """
+    roots = _roots(workshop, lock)
+    kernels = _kernels(workshop, lock)
+    program = workshop.store.add_files(
+        folder({agent.PROGRAM: File(agent.pack())}), "reconix-device"
+    )
+    toplevels = {
+        name: _toplevel(workshop, host, lock, name, roots[name], kernels[name], program)
+        for name in sorted(host.systems)
+    }
+    return add_generation(workshop.store, host, toplevels, _loader(workshop, lock))
+
+
+def _roots(workshop: Workshop, lock: HostLock) -> dict[str, StorePath]:
+    """The root of each system; equal package sets share one."""
+    recipes_of = {name: _root_recipe(system, lock) for name, system in lock.systems.items()}
+    packages = {recipes_of[name]: system.packages for name, system in lock.systems.items()}
+
+    def maker(chosen: tuple[LockedPackage, ...]) -> recipes.Make:
+        files = list(workshop.fetch(chosen).values())
+        return lambda into: debian.build_root(files, lock.suites[0], lock.architecture, into)
+
+    makers = {
+        recipe: maker(chosen)
+        for recipe, chosen in packages.items()
+        if recipes.known(workshop.store, recipe) is None
+    }
+    made = recipes.realise_all(workshop.store, "install the packages of the systems", makers)
+    return {
+        name: made.get(recipe) or _known(workshop, recipe) for name, recipe in recipes_of.items()
+    }
+
+
+def _known(workshop: Workshop, recipe: Recipe) -> StorePath:
+    found = recipes.known(workshop.store, recipe)
+    assert found is not None
+    return found
+
+
+def _root_recipe(system: SystemLock, lock: HostLock) -> Recipe:
+    inputs = [("suite", lock.suites[0]), ("architecture", lock.architecture)]
+    inputs += [(package.id, str(package.sha256)) for package in sorted(system.packages)]
+    return Recipe("root", "debian-root", tuple(inputs), recipes.sources(debian, normalise))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    path: StorePath
+    version: str
+
+
+def _kernels(workshop: Workshop, lock: HostLock) -> dict[str, _Kernel]:
+    return {name: _kernel(workshop, system) for name, system in lock.systems.items()}
+
+
+def _kernel(workshop: Workshop, system: SystemLock) -> _Kernel:
+    """The kernel of a system: its largest locked package, the others only name it."""
+    package = max(system.kernel, key=lambda package: package.size_bytes)
+    version = package.name.removeprefix("linux-image-")
+    recipe = Recipe(
+        "linux", f"linux-{version}", ((package.id, str(package.sha256)),), recipes.sources(linux)
+    )
+
+    def make(into: Path) -> None:
+        linux.unpack_kernel(workshop.fetch([package])[package], into)
+
+    return _Kernel(recipes.realise(workshop.store, recipe, make), version)
+
+
+def _initrd(workshop: Workshop, system: System, kernel: _Kernel, lock: HostLock) -> StorePath:
+    busybox = lock.initrd[0]
+    wanted = system.kernel.initrd_modules
+    inputs = (("busybox", str(busybox.sha256)), ("linux", str(kernel.path)), *_numbered(wanted))
+    code = (*recipes.sources(initrd, cpio, linux), initrd.SCRIPT)
+    recipe = Recipe("initrd", "initrd", inputs, code)
+
+    def make(into: Path) -> None:
+        program = _member(workshop, busybox, _BUSYBOX)
+        modules = Modules.read(workshop.store.path(kernel.path) / "modules" / kernel.version)
+        into.mkdir()
+        (into / "initrd").write_bytes(initrd.make_initrd(program, modules, wanted))
+
+    return recipes.realise(workshop.store, recipe, make)
+
+
+def _numbered(values: Iterable[str]) -> list[tuple[str, str]]:
+    return [(f"module {number}", value) for number, value in enumerate(values)]
+
+
+def _toplevel(
+    workshop: Workshop,
+    host: Host,
+    lock: HostLock,
+    name: str,
+    root: StorePath,
+    kernel: _Kernel,
+    program: StorePath,
+) -> StorePath:
+    system = host.systems[name]
+    store = workshop.store
+    etc = make_etc(
+        system,
+        hostname=host.hostname,
+        root=store.path(root),
+        agent=f"{program}/{agent.PROGRAM}",
+        agent_units=agent.units(),
+    )
+    parts = Parts(
+        root=root,
+        etc=store.add_files(etc.tree, f"etc-{name}", [program]),
+        linux=kernel.path,
+        linux_version=kernel.version,
+        initrd=_initrd(workshop, system, kernel, lock),
+        agent=program,
+    )
+    tree = make_toplevel(name, system, host.architecture, parts, etc.ownerships, store.path(root))
+    return store.add_files(tree, f"system-{name}", parts.paths())
+
+
+def _loader(workshop: Workshop, lock: HostLock) -> bytes:
+    return _member(workshop, lock.loader[0], _LOADERS[lock.architecture])
+
+
+def _member(workshop: Workshop, package: LockedPackage, member: str) -> bytes:
+    """One file of a package."""
+    archive = process.run("dpkg-deb", "--fsys-tarfile", workshop.fetch([package])[package])
+    return process.run("tar", "--extract", "--to-stdout", f"./{member}", stdin=archive)

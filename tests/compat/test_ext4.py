@@ -1,0 +1,59 @@
+"""ext4 images: right by e2fsck, and the same whenever they are made."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconix.base.process import run
+from reconix.image.ext4 import DoesNotFit, make_ext4
+
+Need = Callable[..., None]
+
+
+SIZE = 32 << 20
+
+
+@pytest.fixture
+def content(need: Need, tmp_path: Path) -> Path:
+    need("mkfs.ext4", "debugfs", "e2fsck")
+    folder = tmp_path / "content"
+    (folder / "deep/er").mkdir(parents=True)
+    (folder / "deep/er/file").write_bytes(b"x" * 100_000)
+    (folder / "twin").hardlink_to(folder / "deep/er/file")
+    (folder / "link").symlink_to("deep/er/file")
+    return folder
+
+
+def test_the_file_system_is_clean_and_has_the_content(content: Path, tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    make_ext4(image, content, label="system", size_bytes=SIZE)
+    run("e2fsck", "-f", "-n", image)
+    out = tmp_path / "out"
+    out.mkdir()
+    run("debugfs", "-R", f"rdump / {out}", image)
+    assert (out / "deep/er/file").read_bytes() == b"x" * 100_000
+    assert (out / "link").readlink() == Path("deep/er/file")
+    said = run("debugfs", "-R", "stat /twin", image).decode()
+    assert "Links: 2" in said
+
+
+def test_the_same_content_gives_the_same_bytes_at_any_time(content: Path, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for path in content.rglob("*"):
+        os.utime(path, (1, 1), follow_symlinks=False)
+    os.utime(content, (1, 1))
+    make_ext4(one, content, label="system", size_bytes=SIZE)
+    time.sleep(1.1)
+    (content / "twin").chmod(0o600)
+    (content / "twin").chmod(0o644)  # a new change time, nothing else
+    make_ext4(other, content, label="system", size_bytes=SIZE)
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_content_that_does_not_fit_is_refused_by_name(content: Path, tmp_path: Path) -> None:
+    (content / "large").write_bytes(os.urandom(SIZE))
+    with pytest.raises(DoesNotFit, match="system"):
+        make_ext4(tmp_path / "image", content, label="system", size_bytes=SIZE)
