@@ -1,8 +1,8 @@
 """The one place that starts programs.
 
-A program is started with words, never with a shell line, and with an environment and a umask that do
-not leak the locale, the time zone or the habits of whoever runs us. The result is its output or an exception that shows
-the command and the last of what it said.
+A program is started with words, never with a shell line, and with an environment and a umask that
+do not leak the locale, the time zone or the habits of whoever runs us. The result is its output or
+an exception that shows the command and the last of what it said.
 
 Proven by ``tests/unit/base/test_process.py``.
 """

@@ -1,0 +1,50 @@
+# What a developer does with reconix. `sudo sh tools/install-packages` comes first.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+# Programs of administrators (mkfs.ext4, sgdisk) are not on everybody's PATH.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/sbin:/sbin
+
+.PHONY: help setup check test vm demo bench docs
+
+help:
+	@echo 'make setup   a virtual environment in $(VENV) with reconix and what its tests need'
+	@echo 'make check   format, lint, types and all tests but those that boot or ask an archive'
+	@echo 'make test    all tests'
+	@echo 'make vm      only the tests that boot virtual devices'
+	@echo 'make demo    the whole way once, in a virtual device'
+	@echo 'make bench   print the figures of bench/'
+	@echo 'make docs    write the manual pages'
+
+setup: $(VENV)/ready
+
+# Made again only when what it is made from has changed, so it works without a network.
+$(VENV)/ready: pyproject.toml tools/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo 'missing: Python 3.11 or newer; get it with: sudo apt install python3' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check \
+	    --constraint tools/constraints.txt --editable '.[test]'
+	touch $@
+
+# Format, lint and types are tests too: tests/test_house.py.
+check: setup
+	$(RUN) -m pytest --numprocesses auto -m 'not vm and not archive'
+
+test: setup
+	$(RUN) -m pytest --numprocesses auto -m 'not vm'
+	$(RUN) -m pytest -m vm
+
+vm: setup
+	$(RUN) -m pytest -m vm
+
+demo: setup
+	$(RUN) examples/demo.py
+
+bench: setup
+	@for each in bench/*.py; do $(RUN) "$$each" || exit 1; done
+
+docs: setup
+	$(RUN) tools/write_manual.py
