@@ -1,0 +1,70 @@
+"""Boot loaders: one interface, so that the rest does not know which one a machine has.
+
+A boot loader is given the systems of a generation and says which files a slot must hold. That is
+all: it writes nothing, and what it says depends on nothing else. Choosing a system at run time is
+the firmware's side, ``boot/firmware/``.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from reconix.base.errors import ReconixError
+from reconix.boot.bootspec import BootSpec
+from reconix.boot.tree import BootTree
+
+Content = Callable[[str], bytes | Path]
+"""Where the content of a file in the store is, given its path in the store."""
+
+
+class NoSuchDefault(ReconixError):
+    """The default system is not one of the systems."""
+
+    exit_code = 36
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"there is no system {name!r}", hint=f"there are: {', '.join(known)}")
+
+
+@dataclass(frozen=True, slots=True)
+class BootSystem:
+    """One system that can be chosen: the name that it is chosen by, and how it is started."""
+
+    name: str
+    spec: BootSpec
+
+
+class BootLoader(Protocol):
+    """Knows which files make a slot bootable."""
+
+    def boot_tree(
+        self, systems: Sequence[BootSystem], *, default: str, content: Content
+    ) -> BootTree:
+        """The files of a slot that offers some systems and starts one of them by default.
+
+        Raises:
+            NoSuchDefault: the default is none of the systems.
+            BadBootTree: names do not fit on a FAT file system.
+        """
+
+
+def check_default(systems: Sequence[BootSystem], default: str) -> None:
+    """Check that the default is one of the systems.
+
+    Raises:
+        NoSuchDefault: it is none.
+    """
+    names = [system.name for system in systems]
+    if default not in names:
+        raise NoSuchDefault(default, names)
+
+
+def slot_path(store_path: str) -> str:
+    """Where a file of the store lies in a slot: one file there, however many systems use it.
+
+    ``/nix/store/<hash>-linux-6.12/vmlinuz`` becomes ``reconix/<hash>-linux-6.12-vmlinuz``. A ``?``,
+    which a store path may contain and FAT may not, becomes ``_``; the hash keeps names apart.
+    """
+    name = store_path.removeprefix("/nix/store/").replace("/", "-").replace("?", "_")
+    return f"reconix/{name}"

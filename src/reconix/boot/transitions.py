@@ -1,0 +1,406 @@
+"""Transitions: a new generation is tried once, and only what proved itself is kept.
+
+This is the memory of the agent and the rules by which it changes, and nothing else: no disk, no
+firmware, no clock. The agent tells what happened (an *event*) and gets the next state, which it
+writes down durably before it goes on. What the table does not allow is an error with a name.
+
+    idle ──received─► received ──write begun─► writing ──written─► written ──armed─► armed
+     ▲                                                               ▲                 │
+     │                                         came back, and may be │        booted in│its slot
+     │                                         tried again           │                 ▼
+     ├─────────────── confirmed, from the slot under trial ──────────┴───────────── on trial
+     │                                                                                 │
+     └─────────────── came back in another slot ── rejected ◄─── unhealthy, cancelled ─┘
+
+How the steps of the agent go with it:
+
+* *write begun* is recorded before the first byte is written: from then on the slot holds nothing.
+* *armed* is recorded before the one-shot of the firmware is set: so attempts are counted.
+* The table of the disk is switched before *confirmed* is recorded. A cut in between is found at the
+  next boot: the disk selects the slot under trial, so it was confirmed.
+
+The booted slot tells the rest. In the slot under trial: it runs. In another one while armed or on
+trial: the device came back. With a verdict on record it was unhealthy, and that is final. Without
+one, power or a hang interrupted it; it may be tried again as often as was allowed when it was
+received, unless a panic or a watchdog is known to have ended it.
+
+Source: DESIGN sections 6 and 7; the table is drawn in ``docs/spec/trial.md``.
+Proven by ``tests/unit/boot/test_transitions.py``, with random histories of a whole device.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from reconix.base.errors import ReconixError
+from reconix.boot.tables import Slot
+from reconix.boot.trial import (
+    DEFAULT_ATTEMPTS,
+    BadState,
+    Outcome,
+    Phase,
+    Reason,
+    Result,
+    SlotContent,
+    State,
+    Trial,
+    Verdict,
+)
+
+
+class NotNow(ReconixError):
+    """This cannot happen in the phase in which the update is."""
+
+    exit_code = 37
+
+    def __init__(self, phase: Phase, event: "Event") -> None:
+        possible = ", ".join(sorted(_words(kind) for kind in TRANSITIONS[phase]))
+        super().__init__(
+            f"an update that is {phase.value.replace('-', ' ')} cannot be {_words(type(event))}",
+            hint=f"possible now: {possible}",
+        )
+        self.phase, self.event = phase, event
+
+
+class WrongSlot(ReconixError):
+    """Something happened to a slot to which it must not happen."""
+
+    exit_code = 37
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """All objects of a generation are on the device and verified."""
+
+    generation: str
+    attempts_allowed: int = DEFAULT_ATTEMPTS
+
+
+@dataclass(frozen=True, slots=True)
+class WriteBegun:
+    """The content of a slot is about to be replaced."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The slot holds the image of the generation; it was read back and compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """The next boot shall be the trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booted:
+    """The device has started.
+
+    Args:
+        slot: from which it was.
+        selected: which slot the table of the disk selects.
+        evidence: how the boot before ended, if something tells.
+    """
+
+    slot: Slot
+    selected: Slot
+    evidence: Reason = Reason.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """All checks passed, and the disk selects the slot from now on.
+
+    Args:
+        slot: from which the device was booted.
+    """
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Unhealthy:
+    """A check failed, or the time was over."""
+
+    what: str
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Somebody does not want the update."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """Somebody wants another slot, and the disk selects it from now on."""
+
+    slot: Slot
+
+
+Event = (
+    Received
+    | WriteBegun
+    | Written
+    | Armed
+    | Booted
+    | Confirmed
+    | Unhealthy
+    | Cancelled
+    | RolledBack
+)
+
+
+TRANSITIONS: Mapping[Phase, Mapping[type[Event], tuple[Phase, ...]]] = {
+    Phase.IDLE: {
+        Received: (Phase.RECEIVED,),
+        Booted: (Phase.IDLE,),
+        RolledBack: (Phase.IDLE,),
+    },
+    Phase.RECEIVED: {
+        Received: (Phase.RECEIVED,),
+        WriteBegun: (Phase.WRITING,),
+        Booted: (Phase.RECEIVED, Phase.IDLE),
+        Cancelled: (Phase.IDLE,),
+    },
+    Phase.WRITING: {
+        Received: (Phase.RECEIVED,),
+        WriteBegun: (Phase.WRITING,),
+        Written: (Phase.WRITTEN,),
+        Booted: (Phase.WRITING, Phase.IDLE),
+        Cancelled: (Phase.IDLE,),
+    },
+    Phase.WRITTEN: {
+        Received: (Phase.RECEIVED,),
+        WriteBegun: (Phase.WRITING,),
+        Armed: (Phase.ARMED,),
+        Booted: (Phase.WRITTEN, Phase.ON_TRIAL, Phase.IDLE),
+        Cancelled: (Phase.IDLE,),
+    },
+    Phase.ARMED: {
+        Armed: (Phase.ARMED,),
+        Booted: (Phase.ON_TRIAL, Phase.WRITTEN, Phase.IDLE),
+        Cancelled: (Phase.IDLE,),
+    },
+    Phase.ON_TRIAL: {
+        Confirmed: (Phase.IDLE,),
+        Unhealthy: (Phase.REJECTED,),
+        Booted: (Phase.ON_TRIAL, Phase.WRITTEN, Phase.IDLE),
+        Cancelled: (Phase.REJECTED,),
+    },
+    Phase.REJECTED: {
+        Unhealthy: (Phase.REJECTED,),
+        Booted: (Phase.REJECTED, Phase.IDLE),
+        Cancelled: (Phase.REJECTED,),
+    },
+}
+"""What may happen in each phase, and the phases to which it may lead."""
+
+
+def advance(state: State, event: Event) -> State:
+    """The state after something happened.
+
+    Raises:
+        NotNow: it cannot happen in this phase.
+        WrongSlot: it cannot happen to this slot.
+        BadState: the event itself makes no sense.
+    """
+    allowed = TRANSITIONS[state.phase].get(type(event))
+    if allowed is None:
+        raise NotNow(state.phase, event)
+    following = _after(state, event)
+    if following.phase not in allowed:
+        raise BadState(f"{event} led from {state.phase.value} to {following.phase.value}")
+    return following
+
+
+def _after(state: State, event: Event) -> State:
+    match event:
+        case Received():
+            return _received(state, event)
+        case WriteBegun():
+            return _write_begun(state, event)
+        case Written():
+            return _written(state)
+        case Armed():
+            return _armed(state)
+        case Booted():
+            return _booted(state, event)
+        case Confirmed():
+            return _confirmed(state, event)
+        case Unhealthy():
+            return _rejected(state, Verdict(Reason.UNHEALTHY, event.what, event.said))
+        case Cancelled():
+            return _cancelled(state)
+        case RolledBack():
+            return _rolled_back(state, event.slot)
+        case _:
+            assert_never(event)
+
+
+def slot_for(state: State, generation: str, slots: Iterable[Slot]) -> Slot:
+    """The slot in which a generation should be written: the one where it costs least.
+
+    That is a slot that holds it already, else one that holds nothing, else one that nobody needs,
+    else that of the previous generation; never the committed one.
+
+    Raises:
+        WrongSlot: there is no other slot.
+    """
+    idle = [slot for slot in slots if slot != state.committed.slot]
+    if not idle:
+        raise WrongSlot("the disk has no slot besides the committed one")
+    for wish in (generation, None):
+        for slot in idle:
+            if state.in_slot(slot) == wish:
+                return slot
+    return next((slot for slot in idle if state.in_slot(slot) != state.previous), idle[0])
+
+
+def _received(state: State, event: Received) -> State:
+    if event.generation == state.committed.generation:
+        raise WrongSlot(f"{event.generation} is committed already; there is nothing to try")
+    trial = Trial(event.generation, attempts_allowed=event.attempts_allowed)
+    return replace(state, phase=Phase.RECEIVED, trial=trial)
+
+
+def _write_begun(state: State, event: WriteBegun) -> State:
+    if event.slot == state.committed.slot:
+        raise WrongSlot(f"slot {event.slot} is committed; it must not be written")
+    others = tuple(content for content in state.contents if content.slot != event.slot)
+    trial = replace(_trial(state), slot=event.slot)
+    return replace(state, phase=Phase.WRITING, contents=others, trial=trial)
+
+
+def _written(state: State) -> State:
+    trial = _trial(state)
+    made = SlotContent(_slot(trial), trial.generation)
+    return replace(state, phase=Phase.WRITTEN, contents=tuple(sorted([*state.contents, made])))
+
+
+def _armed(state: State) -> State:
+    if state.phase is Phase.ARMED:
+        return state
+    trial = _trial(state)
+    return replace(state, phase=Phase.ARMED, trial=replace(trial, attempts=trial.attempts + 1))
+
+
+def _booted(state: State, event: Booted) -> State:
+    if event.selected != state.committed.slot:
+        return _found_selected(state, event.selected)
+    trial = state.trial
+    if trial is None or trial.slot is None or state.phase is Phase.WRITING:
+        return state
+    if event.slot == trial.slot:
+        return _booted_under_trial(state, trial)
+    if state.phase is Phase.WRITTEN:
+        return state
+    if state.verdict is not None:
+        return _fell_back(state, state.verdict)
+    return _came_back(state, trial, event.evidence)
+
+
+def _found_selected(state: State, selected: Slot) -> State:
+    """The disk selects another slot than we know of: a cut after a switch, or somebody else."""
+    trial = state.trial
+    if trial is None:
+        return _rolled_back(state, selected)
+    if state.phase is Phase.ON_TRIAL and trial.slot == selected:
+        return _committed(state, trial)
+    if state.phase is Phase.REJECTED and trial.slot == selected:
+        raise WrongSlot(
+            f"the disk selects slot {selected}, whose generation was rejected",
+            hint="select a slot that is known to work",
+        )
+    return _rolled_back(_fell_back(state, Verdict(Reason.OPERATOR)), selected)
+
+
+def _booted_under_trial(state: State, trial: Trial) -> State:
+    if state.phase is Phase.REJECTED:
+        return state
+    # Not armed, and yet here: a one-shot that was set by somebody else. It counts all the same.
+    attempts = max(1, trial.attempts)
+    return replace(state, phase=Phase.ON_TRIAL, trial=replace(trial, attempts=attempts))
+
+
+def _came_back(state: State, trial: Trial, evidence: Reason) -> State:
+    if evidence.may_be_repeated and trial.attempts < trial.attempts_allowed:
+        return replace(state, phase=Phase.WRITTEN)
+    return _fell_back(state, Verdict(evidence))
+
+
+def _confirmed(state: State, event: Confirmed) -> State:
+    trial = _trial(state)
+    if event.slot != trial.slot:
+        raise WrongSlot(
+            f"slot {event.slot} cannot confirm what is on trial in slot {trial.slot}",
+            hint="only the generation under trial may confirm itself",
+        )
+    return _committed(state, trial)
+
+
+def _committed(state: State, trial: Trial) -> State:
+    return replace(
+        state,
+        phase=Phase.IDLE,
+        committed=SlotContent(_slot(trial), trial.generation),
+        previous=state.committed.generation,
+        trial=None,
+        last=Outcome(Result.CONFIRMED, trial.generation),
+    )
+
+
+def _rejected(state: State, verdict: Verdict) -> State:
+    if state.phase is Phase.REJECTED:
+        return state  # the first verdict counts
+    return replace(state, phase=Phase.REJECTED, verdict=verdict)
+
+
+def _cancelled(state: State) -> State:
+    verdict = Verdict(Reason.OPERATOR)
+    if state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
+        return _rejected(state, verdict)
+    return _fell_back(state, verdict)
+
+
+def _fell_back(state: State, verdict: Verdict) -> State:
+    outcome = Outcome(Result.FELL_BACK, _trial(state).generation, verdict)
+    return replace(state, phase=Phase.IDLE, trial=None, verdict=None, last=outcome)
+
+
+def _rolled_back(state: State, slot: Slot) -> State:
+    """Another slot is the committed one now, without a trial."""
+    generation = state.in_slot(slot)
+    if generation is None:
+        raise WrongSlot(
+            f"the disk selects slot {slot}, of which nothing is known",
+            hint="another program changed the partition table; select a known slot again",
+        )
+    if slot == state.committed.slot:
+        return state
+    return replace(
+        state,
+        committed=SlotContent(slot, generation),
+        previous=state.committed.generation,
+        last=Outcome(
+            Result.FELL_BACK, state.committed.generation, Verdict(Reason.OPERATOR, "rolled back")
+        ),
+    )
+
+
+def _trial(state: State) -> Trial:
+    if state.trial is None:
+        raise BadState("there is no trial")
+    return state.trial
+
+
+def _slot(trial: Trial) -> Slot:
+    if trial.slot is None:
+        raise BadState("the trial has no slot")
+    return trial.slot
+
+
+def _words(kind: type[Event]) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()

@@ -1,0 +1,325 @@
+"""What the agent remembers: which slot holds what, and how far an update is.
+
+One small document on the system partition, replaced as a whole at each step. It is valid by
+construction: a state in which the committed slot is under trial, or an update has a phase but no
+generation, cannot be made, neither by the rules nor by reading a file. The rules by which it
+changes are in ``boot/transitions.py``.
+
+Format: ``docs/spec/trial.md``, version 1.
+Proven by ``tests/unit/boot/test_trial.py``.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TypeVar
+
+from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
+from reconix.base.errors import ReconixError
+from reconix.base.files import read_bounded, write_durably
+from reconix.boot.tables import MAX_SLOTS, Slot
+
+VERSION = 1
+DEFAULT_ATTEMPTS = 2
+MAX_ATTEMPTS = 10
+MAX_STATE_BYTES = 64 << 10
+MAX_SAID_CHARACTERS = 4000
+
+_GENERATION = re.compile(r"[^\x00-\x20\x7f]{1,300}")
+
+
+_Vocabulary = TypeVar("_Vocabulary", bound=Enum)
+
+
+class Phase(Enum):
+    """How far an update is."""
+
+    IDLE = "idle"
+    RECEIVED = "received"
+    WRITING = "writing"
+    WRITTEN = "written"
+    ARMED = "armed"
+    ON_TRIAL = "on-trial"
+    REJECTED = "rejected"
+
+
+class Reason(Enum):
+    """Why a device came back to the old generation."""
+
+    UNHEALTHY = "unhealthy"
+    POWER = "power"
+    PANIC = "panic"
+    HANG = "hang"
+    OPERATOR = "operator"
+    UNKNOWN = "unknown"
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Whether the generation need not be the cause."""
+        return self in (Reason.POWER, Reason.UNKNOWN)
+
+
+class Result(Enum):
+    """How a trial ended."""
+
+    CONFIRMED = "confirmed"
+    FELL_BACK = "fell-back"
+
+
+class BadState(ReconixError):
+    """What the agent remembers contradicts itself."""
+
+    exit_code = 37
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SlotContent:
+    """A slot and the generation whose image it holds."""
+
+    slot: Slot
+    generation: str
+
+    def __post_init__(self) -> None:
+        _check_slot(self.slot)
+        _check_generation(self.generation)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A generation on its way to be tried."""
+
+    generation: str
+    slot: Slot | None = None  # known as soon as it is being written
+    attempts: int = 0
+    attempts_allowed: int = DEFAULT_ATTEMPTS
+
+    def __post_init__(self) -> None:
+        _check_generation(self.generation)
+        if self.slot is not None:
+            _check_slot(self.slot)
+        if not 0 <= self.attempts <= self.attempts_allowed <= MAX_ATTEMPTS:
+            raise BadState(f"attempt {self.attempts} of {self.attempts_allowed} at most")
+        if self.attempts_allowed == 0:
+            raise BadState("a generation that may never be tried")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a generation is not kept: the reason, and what failed with the last of what it said."""
+
+    reason: Reason
+    what: str = ""
+    said: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "what", self.what[:MAX_SAID_CHARACTERS])
+        object.__setattr__(self, "said", self.said[-MAX_SAID_CHARACTERS:])
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the last trial ended."""
+
+    result: Result
+    generation: str
+    verdict: Verdict | None = None
+
+    def __post_init__(self) -> None:
+        _check_generation(self.generation)
+        if (self.verdict is None) != (self.result is Result.CONFIRMED):
+            raise BadState("only a fall-back has a reason, and always one")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the agent remembers about its slots; valid by construction.
+
+    Args:
+        committed: what the disk boots when nobody says otherwise.
+        contents: which slots hold which generation, read back and compared; sorted.
+        previous: the generation to which one can roll back; its objects are kept.
+        phase: how far an update is.
+        trial: what is updated to; none when idle.
+        verdict: recorded when the trial has failed, before the restart.
+        last: how the last trial ended.
+    """
+
+    committed: SlotContent
+    contents: tuple[SlotContent, ...]
+    previous: str | None = None
+    phase: Phase = Phase.IDLE
+    trial: Trial | None = None
+    verdict: Verdict | None = None
+    last: Outcome | None = None
+
+    def __post_init__(self) -> None:
+        slots = [content.slot for content in self.contents]
+        if slots != sorted(set(slots)) or self.committed not in self.contents:
+            raise BadState("the committed slot is not one of the slots that hold a generation")
+        if (self.trial is None) != (self.phase is Phase.IDLE):
+            raise BadState("a trial without a phase, or a phase without a trial")
+        if (self.verdict is None) != (self.phase is not Phase.REJECTED):
+            raise BadState("a verdict without a rejection, or a rejection without a verdict")
+        if self.trial is not None:
+            self._check_trial(self.trial)
+
+    def _check_trial(self, trial: Trial) -> None:
+        if trial.slot == self.committed.slot:
+            raise BadState("the slot under trial is the committed one")
+        if (trial.slot is None) != (self.phase is Phase.RECEIVED):
+            raise BadState("an update has a slot from when it is written, not before")
+        held = trial.slot is not None and self.in_slot(trial.slot) == trial.generation
+        if held != (self.phase not in (Phase.RECEIVED, Phase.WRITING)):
+            raise BadState("the slot under trial does not hold the generation under trial")
+        if self.phase in (Phase.ARMED, Phase.ON_TRIAL, Phase.REJECTED) and not trial.attempts:
+            raise BadState("a trial that was never counted")
+
+    def in_slot(self, slot: Slot) -> str | None:
+        """The generation that a slot holds, if that is known."""
+        for content in self.contents:
+            if content.slot == slot:
+                return content.generation
+        return None
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The generations whose objects must be kept, sorted."""
+        trial = self.trial.generation if self.trial else None
+        kept = {self.committed.generation, self.previous, trial}
+        return tuple(sorted(generation for generation in kept if generation))
+
+
+def installed(generation: str, slot: Slot) -> State:
+    """The state of a disk that has just been made."""
+    content = SlotContent(slot, generation)
+    return State(committed=content, contents=(content,))
+
+
+def _check_slot(slot: Slot) -> None:
+    if not 1 <= slot <= MAX_SLOTS:
+        raise BadState(f"there is no slot {slot}")
+
+
+def _check_generation(generation: str) -> None:
+    if not _GENERATION.fullmatch(generation):
+        raise BadState(f"{generation[:80]!r} is no name of a generation")
+
+
+# -- the document ----------------------------------------------------------------------------------
+
+
+def print_state(state: State) -> bytes:
+    """The document of a state; the opposite of ``parse_state``."""
+    return print_json(
+        {
+            "version": VERSION,
+            "committed": _print_content(state.committed),
+            "contents": [_print_content(content) for content in state.contents],
+            "previous": state.previous,
+            "phase": state.phase.value,
+            "trial": _print_trial(state.trial),
+            "verdict": _print_verdict(state.verdict),
+            "last": _print_outcome(state.last),
+        }
+    )
+
+
+def parse_state(content: bytes, *, source: str) -> State:
+    """Read the document of a state.
+
+    Raises:
+        BadDocument: it is not in the format.
+        BadState: it contradicts itself.
+    """
+    fields = Fields.parse(content, source=source)
+    if fields.number("version") != VERSION:
+        raise BadDocument(
+            f"{source} has version {fields.number('version')}, this agent knows {VERSION}"
+        )
+    return State(
+        committed=_parse_content(fields.object("committed")),
+        contents=tuple(_parse_content(item) for item in fields.objects("contents")),
+        previous=fields.text("previous") if fields.has("previous") else None,
+        phase=_parse_enum(Phase, fields, "phase"),
+        trial=_parse_trial(fields.object("trial")) if fields.has("trial") else None,
+        verdict=_parse_verdict(fields.object("verdict")) if fields.has("verdict") else None,
+        last=_parse_outcome(fields.object("last")) if fields.has("last") else None,
+    )
+
+
+def read_state(path: Path) -> State:
+    """Read what the agent remembers.
+
+    Raises:
+        BadDocument, BadState, TooLarge, OSError: there is nothing that can be used.
+    """
+    return parse_state(read_bounded(path, MAX_STATE_BYTES), source=str(path))
+
+
+def write_state(path: Path, state: State) -> None:
+    """Remember a state durably, as one step."""
+    write_durably(path, print_state(state))
+
+
+def _print_content(content: SlotContent) -> JsonInput:
+    return {"slot": content.slot, "generation": content.generation}
+
+
+def _parse_content(fields: Fields) -> SlotContent:
+    return SlotContent(Slot(fields.number("slot")), fields.text("generation"))
+
+
+def _print_trial(trial: Trial | None) -> JsonInput:
+    if trial is None:
+        return None
+    return {
+        "generation": trial.generation,
+        "slot": trial.slot,
+        "attempts": trial.attempts,
+        "attempts_allowed": trial.attempts_allowed,
+    }
+
+
+def _parse_trial(fields: Fields) -> Trial:
+    return Trial(
+        generation=fields.text("generation"),
+        slot=Slot(fields.number("slot")) if fields.has("slot") else None,
+        attempts=fields.number("attempts"),
+        attempts_allowed=fields.number("attempts_allowed"),
+    )
+
+
+def _print_verdict(verdict: Verdict | None) -> JsonInput:
+    if verdict is None:
+        return None
+    return {"reason": verdict.reason.value, "what": verdict.what, "said": verdict.said}
+
+
+def _parse_verdict(fields: Fields) -> Verdict:
+    return Verdict(_parse_enum(Reason, fields, "reason"), fields.text("what"), fields.text("said"))
+
+
+def _print_outcome(outcome: Outcome | None) -> JsonInput:
+    if outcome is None:
+        return None
+    return {
+        "result": outcome.result.value,
+        "generation": outcome.generation,
+        "verdict": _print_verdict(outcome.verdict),
+    }
+
+
+def _parse_outcome(fields: Fields) -> Outcome:
+    return Outcome(
+        result=_parse_enum(Result, fields, "result"),
+        generation=fields.text("generation"),
+        verdict=_parse_verdict(fields.object("verdict")) if fields.has("verdict") else None,
+    )
+
+
+def _parse_enum(kind: type[_Vocabulary], fields: Fields, key: str) -> _Vocabulary:
+    try:
+        return kind(fields.text(key))
+    except ValueError as error:
+        raise BadDocument(f"{fields.source}: {key!r} is {fields.text(key)!r}") from error

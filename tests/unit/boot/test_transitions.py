@@ -1,0 +1,320 @@
+import itertools
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconix.base.errors import ReconixError
+from reconix.boot.tables import Slot
+from reconix.boot.transitions import (
+    TRANSITIONS,
+    Armed,
+    Booted,
+    Cancelled,
+    Confirmed,
+    Event,
+    NotNow,
+    Received,
+    RolledBack,
+    Unhealthy,
+    WriteBegun,
+    Written,
+    WrongSlot,
+    advance,
+    slot_for,
+)
+from reconix.boot.trial import (
+    Outcome,
+    Phase,
+    Reason,
+    Result,
+    SlotContent,
+    State,
+    Verdict,
+    installed,
+    parse_state,
+    print_state,
+)
+
+ONE, TWO, THREE = Slot(1), Slot(2), Slot(3)
+TO_TRIAL: list[Event] = [Received("new"), WriteBegun(TWO), Written(), Armed(), Booted(TWO, ONE)]
+IDLE = installed("old", ONE)
+
+
+def history(*events: Event, begin: State = IDLE) -> State:
+    state = begin
+    for event in events:
+        state = advance(state, event)
+    return state
+
+
+ON_TRIAL = history(*TO_TRIAL)
+ARMED = history(*TO_TRIAL[:4])
+REJECTED = history(*TO_TRIAL, Unhealthy("port 80", "refused"))
+OF_PHASE = {
+    Phase.IDLE: IDLE,
+    Phase.RECEIVED: history(*TO_TRIAL[:1]),
+    Phase.WRITING: history(*TO_TRIAL[:2]),
+    Phase.WRITTEN: history(*TO_TRIAL[:3]),
+    Phase.ARMED: ARMED,
+    Phase.ON_TRIAL: ON_TRIAL,
+    Phase.REJECTED: REJECTED,
+}
+EVENTS: list[Event] = [
+    Received("newer"),
+    WriteBegun(TWO),
+    Written(),
+    Armed(),
+    Booted(ONE, ONE),
+    Booted(TWO, ONE),
+    Booted(ONE, ONE, Reason.PANIC),
+    Confirmed(TWO),
+    Unhealthy("x"),
+    Cancelled(),
+    RolledBack(ONE),
+]
+
+
+def test_a_generation_that_proves_itself_is_committed() -> None:
+    done = history(*TO_TRIAL, Confirmed(TWO))
+    assert done.committed == SlotContent(TWO, "new") and done.previous == "old"
+    assert done.phase is Phase.IDLE and done.last == Outcome(Result.CONFIRMED, "new")
+    assert done.needed == ("new", "old")
+
+
+@pytest.mark.parametrize(("phase", "event"), list(itertools.product(Phase, EVENTS)), ids=str)
+def test_every_event_in_every_phase_changes_the_state_or_has_a_named_error(
+    phase: Phase, event: Event
+) -> None:
+    state = OF_PHASE[phase]
+    assert state.phase is phase
+    if type(event) in TRANSITIONS[phase]:
+        assert advance(state, event).phase in TRANSITIONS[phase][type(event)]
+    else:
+        with pytest.raises(NotNow, match=phase.value.replace("-", " ")) as caught:
+            advance(state, event)
+        assert caught.value.hint.startswith("possible now: ")
+
+
+def test_b6_an_unhealthy_generation_is_left_with_the_check_and_what_it_said() -> None:
+    back = history(Booted(ONE, ONE), begin=REJECTED)
+    assert back.committed == SlotContent(ONE, "old")
+    verdict = Verdict(Reason.UNHEALTHY, "port 80", "refused")
+    assert back.last == Outcome(Result.FELL_BACK, "new", verdict)
+
+
+def test_b6_an_unhealthy_generation_is_never_tried_again() -> None:
+    assert advance(REJECTED, Booted(TWO, ONE)).phase is Phase.REJECTED
+    assert advance(REJECTED, Booted(ONE, ONE, Reason.POWER)).phase is Phase.IDLE
+    with pytest.raises(NotNow):
+        advance(REJECTED, Confirmed(TWO))
+
+
+def test_b6_the_first_verdict_counts() -> None:
+    assert history(Unhealthy("later"), Cancelled(), begin=REJECTED) == REJECTED
+
+
+def test_b7_only_the_slot_under_trial_confirms() -> None:
+    with pytest.raises(WrongSlot, match="slot 1 cannot confirm"):
+        advance(ON_TRIAL, Confirmed(ONE))
+
+
+def test_b7_nothing_is_confirmed_twice_or_late() -> None:
+    with pytest.raises(NotNow):
+        advance(advance(ON_TRIAL, Confirmed(TWO)), Confirmed(TWO))
+    with pytest.raises(NotNow):
+        advance(advance(REJECTED, Booted(ONE, ONE)), Confirmed(TWO))
+
+
+@pytest.mark.parametrize("state", [ARMED, ON_TRIAL], ids=["before", "after"])
+def test_b8_a_trial_cut_by_power_is_repeated_as_often_as_allowed(state: State) -> None:
+    again = advance(state, Booted(ONE, ONE))
+    assert again.phase is Phase.WRITTEN and again.last is None
+    back = history(Armed(), Booted(TWO, ONE), Booted(ONE, ONE, Reason.POWER), begin=again)
+    assert back.last == Outcome(Result.FELL_BACK, "new", Verdict(Reason.POWER))
+
+
+def test_b8_writing_the_slot_again_gives_no_new_attempts() -> None:
+    again = history(Booted(ONE, ONE), WriteBegun(TWO), Written(), Armed(), begin=ARMED)
+    assert advance(again, Booted(ONE, ONE)).phase is Phase.IDLE
+
+
+@pytest.mark.parametrize("evidence", [Reason.PANIC, Reason.HANG])
+def test_b5_a_panic_or_a_hang_is_not_repeated(evidence: Reason) -> None:
+    back = advance(ON_TRIAL, Booted(ONE, ONE, evidence))
+    assert back.last == Outcome(Result.FELL_BACK, "new", Verdict(evidence))
+
+
+def test_p8_a_cut_after_the_switch_and_before_its_record_is_a_confirmation() -> None:
+    cut = advance(ON_TRIAL, Booted(TWO, selected=TWO))
+    assert cut == advance(ON_TRIAL, Confirmed(TWO))
+
+
+def test_p8_a_cut_after_a_rollback_and_before_its_record_is_a_rollback() -> None:
+    confirmed = history(*TO_TRIAL, Confirmed(TWO))
+    assert advance(confirmed, Booted(ONE, selected=ONE)) == advance(confirmed, RolledBack(ONE))
+    assert advance(confirmed, RolledBack(ONE)).committed == SlotContent(ONE, "old")
+
+
+def test_a_rejected_generation_that_the_disk_selects_is_an_error() -> None:
+    with pytest.raises(WrongSlot, match="rejected"):
+        advance(REJECTED, Booted(TWO, selected=TWO))
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_slot_that_nobody_knows_is_never_adopted(phase: Phase) -> None:
+    with pytest.raises(WrongSlot, match="of which nothing is known"):
+        advance(OF_PHASE[phase], Booted(THREE, selected=THREE))
+
+
+def test_c1_a_newer_generation_replaces_one_that_waits_but_none_that_is_armed() -> None:
+    for phase in (Phase.RECEIVED, Phase.WRITING, Phase.WRITTEN):
+        newer = advance(OF_PHASE[phase], Received("newer"))
+        assert newer.trial and newer.trial.generation == "newer"
+    for phase in (Phase.ARMED, Phase.ON_TRIAL, Phase.REJECTED):
+        with pytest.raises(NotNow):
+            advance(OF_PHASE[phase], Received("newer"))
+
+
+def test_an_update_that_was_cancelled_says_so() -> None:
+    for phase in (Phase.RECEIVED, Phase.WRITING, Phase.WRITTEN, Phase.ARMED):
+        cancelled = advance(OF_PHASE[phase], Cancelled())
+        assert cancelled.last == Outcome(Result.FELL_BACK, "new", Verdict(Reason.OPERATOR))
+    assert advance(ON_TRIAL, Cancelled()).verdict == Verdict(Reason.OPERATOR)
+
+
+def test_p5_a_slot_that_is_being_written_holds_nothing() -> None:
+    confirmed = history(*TO_TRIAL, Confirmed(TWO))
+    writing = history(Received("newer"), WriteBegun(ONE), begin=confirmed)
+    assert writing.in_slot(ONE) is None and writing.in_slot(TWO) == "new"
+    assert writing.needed == ("new", "newer", "old")
+    with pytest.raises(WrongSlot, match="is committed"):
+        advance(writing, WriteBegun(TWO))
+
+
+def test_what_is_committed_is_not_tried() -> None:
+    with pytest.raises(WrongSlot, match="nothing to try"):
+        advance(IDLE, Received("old"))
+
+
+def test_the_slot_to_write_is_the_one_that_is_needed_least() -> None:
+    slots = (ONE, TWO, THREE)
+    assert slot_for(IDLE, "new", slots) == TWO
+    confirmed = history(*TO_TRIAL, Confirmed(TWO))
+    assert slot_for(confirmed, "new", (ONE, TWO)) == ONE
+    assert slot_for(confirmed, "newer", slots) == THREE
+    assert slot_for(confirmed, "old", slots) == ONE
+    third = history(
+        Received("newer"), WriteBegun(THREE), Written(), Armed(), Booted(THREE, TWO),
+        Confirmed(THREE), begin=confirmed,
+    )  # fmt: skip
+    assert slot_for(third, "newest", slots) == ONE
+    with pytest.raises(WrongSlot):
+        slot_for(IDLE, "new", (ONE,))
+
+
+# -- random histories ------------------------------------------------------------------------------
+
+
+@dataclass
+class Device:
+    """A device with an agent that follows the rules, and a world that does not care for it."""
+
+    state: State = IDLE
+    selected: Slot = ONE
+    booted: Slot = ONE
+    slots: dict[Slot, str] = field(default_factory=lambda: {ONE: "old"})
+    one_shot: Slot | None = None
+    ran: set[str] = field(default_factory=lambda: {"old"})
+    rejected: set[str] = field(default_factory=set)
+    numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def tell(self, event: Event) -> None:
+        self.state = advance(self.state, event)
+        assert parse_state(print_state(self.state), source="state.json") == self.state
+
+    def receive(self) -> None:
+        self.tell(Received(f"generation-{next(self.numbers)}"))
+
+    def write(self) -> None:
+        self.begin_to_write()
+        trial = self.state.trial
+        assert trial and trial.slot
+        self.slots[trial.slot] = trial.generation
+        self.tell(Written())
+
+    def begin_to_write(self) -> None:
+        trial = self.state.trial
+        slot = slot_for(self.state, trial.generation if trial else "", (ONE, TWO, THREE))
+        self.tell(WriteBegun(slot))
+        self.slots.pop(slot, None)
+
+    def arm(self) -> None:
+        self.arm_but_cut_before_the_firmware_knows()
+        assert self.state.trial
+        self.one_shot = self.state.trial.slot
+
+    def arm_but_cut_before_the_firmware_knows(self) -> None:
+        self.tell(Armed())
+
+    def boot(self) -> None:
+        self.booted, self.one_shot = self.one_shot or self.selected, None
+        self.ran.add(self.slots[self.booted])  # a slot that holds nothing must never be booted
+        self.tell(Booted(self.booted, self.selected))
+
+    def confirm(self) -> None:
+        advance(self.state, Confirmed(self.booted))  # asked before the disk is switched
+        self.selected = self.booted
+        self.tell(Confirmed(self.booted))
+
+    def confirm_but_cut_before_the_record(self) -> None:
+        advance(self.state, Confirmed(self.booted))
+        self.selected = self.booted
+
+    def reject(self) -> None:
+        self.tell(Unhealthy("a check", "what it said"))
+        self.rejected.add(self.slots[self.booted])
+
+    def cancel(self) -> None:
+        self.tell(Cancelled())
+        self.one_shot = None
+
+    def roll_back(self) -> None:
+        slot = next(slot for slot, held in self.slots.items() if held == self.state.previous)
+        advance(self.state, RolledBack(slot))
+        self.selected = slot
+        self.tell(RolledBack(slot))
+
+
+STEPS = [name for name in vars(Device) if not name.startswith("_") and callable(vars(Device)[name])]
+STEPS.remove("tell")
+
+
+@settings(max_examples=400, deadline=None)
+@given(steps=st.lists(st.sampled_from(STEPS) | st.just("boot"), max_size=60))
+def test_no_history_loses_the_committed_slot_or_confirms_what_did_not_run(
+    steps: list[str],
+) -> None:
+    device = Device()
+    for step in steps:
+        before = device.selected
+        try:
+            getattr(device, step)()
+        except (ReconixError, StopIteration):
+            assert device.selected == before
+        committed = device.state.committed
+        assert device.slots[device.selected], "what the disk selects can be booted"
+        assert device.slots[committed.slot] == committed.generation
+        assert committed.generation in device.ran
+        assert committed.generation not in device.rejected
+        assert device.slots[device.selected] in device.ran - device.rejected
+        assert all(device.slots.get(c.slot) == c.generation for c in device.state.contents)
+
+
+def test_random_histories_reach_every_phase_and_outcome() -> None:
+    device = Device()
+    for step in ["receive", "write", "arm", "boot", "confirm", "boot", "roll_back", "boot"]:
+        getattr(device, step)()
+    assert device.selected == ONE and device.state.last
+    assert device.state.last.verdict == Verdict(Reason.OPERATOR, "rolled back")

@@ -1,0 +1,99 @@
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconix.base.documents import BadDocument
+from reconix.boot.tables import Slot
+from reconix.boot.trial import (
+    MAX_SAID_CHARACTERS,
+    BadState,
+    Outcome,
+    Phase,
+    Reason,
+    Result,
+    SlotContent,
+    State,
+    Trial,
+    Verdict,
+    installed,
+    parse_state,
+    print_state,
+    read_state,
+    write_state,
+)
+
+GOLDEN = Path(__file__).parents[2] / "data" / "boot" / "state.json"
+OLD, NEW = "/nix/store/0123-generation-old", "/nix/store/4567-generation-new"
+REJECTED = State(
+    committed=SlotContent(Slot(1), OLD),
+    contents=(SlotContent(Slot(1), OLD), SlotContent(Slot(2), NEW)),
+    previous="/nix/store/89ab-generation-older",
+    phase=Phase.REJECTED,
+    trial=Trial(NEW, Slot(2), attempts=1),
+    verdict=Verdict(Reason.UNHEALTHY, "unit nginx.service is active", "failed\n"),
+    last=Outcome(Result.FELL_BACK, NEW, Verdict(Reason.POWER)),
+)
+
+
+@pytest.mark.parametrize("state", [REJECTED, installed(OLD, Slot(1))], ids=["full", "new"])
+def test_a_state_is_read_as_it_was_written(state: State, tmp_path: Path) -> None:
+    write_state(tmp_path / "state.json", state)
+    assert read_state(tmp_path / "state.json") == state
+
+
+def test_the_document_is_that_of_the_golden_file() -> None:
+    """A change here is a change of version: agents in the field read this."""
+    if os.environ.get("ACCEPT"):
+        GOLDEN.write_bytes(print_state(REJECTED))
+    assert print_state(REJECTED) == GOLDEN.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("version", 2),
+        ("committed", {"slot": 2, "generation": OLD}),
+        ("committed", {"slot": 9, "generation": OLD}),
+        ("contents", []),
+        ("contents", [{"slot": 2, "generation": NEW}, {"slot": 1, "generation": OLD}]),
+        ("phase", "confused"),
+        ("phase", "on-trial"),
+        ("phase", "idle"),
+        ("phase", "received"),
+        ("trial", None),
+        ("trial", {"generation": NEW, "slot": 1, "attempts": 1, "attempts_allowed": 2}),
+        ("trial", {"generation": OLD, "slot": 2, "attempts": 1, "attempts_allowed": 2}),
+        ("trial", {"generation": NEW, "slot": 2, "attempts": 0, "attempts_allowed": 2}),
+        ("trial", {"generation": NEW, "slot": 2, "attempts": 3, "attempts_allowed": 2}),
+        ("trial", {"generation": NEW, "slot": 2, "attempts": 0, "attempts_allowed": 0}),
+        ("trial", {"generation": "two words", "slot": 2, "attempts": 1, "attempts_allowed": 2}),
+        ("verdict", None),
+        ("verdict", {"reason": "bad mood", "what": "", "said": ""}),
+        ("last", {"result": "fell-back", "generation": NEW, "verdict": None}),
+    ],
+)
+def test_a_document_that_contradicts_itself_is_refused(key: str, value: object) -> None:
+    document = json.loads(print_state(REJECTED))
+    document[key] = value
+    content = json.dumps(document).encode()
+    with pytest.raises((BadState, BadDocument)):
+        parse_state(content, source="s")
+
+
+def test_what_a_check_said_is_bounded() -> None:
+    verdict = Verdict(Reason.UNHEALTHY, "x" * 9999, "begin" + "y" * 9999 + "end")
+    assert len(verdict.what) == len(verdict.said) == MAX_SAID_CHARACTERS
+    assert verdict.said.endswith("yend")
+
+
+def test_only_a_fall_back_has_a_reason() -> None:
+    with pytest.raises(BadState):
+        Outcome(Result.CONFIRMED, NEW, Verdict(Reason.POWER))
+
+
+def test_a_confirmed_slot_is_never_under_trial() -> None:
+    with pytest.raises(BadState, match="committed"):
+        replace(REJECTED, committed=SlotContent(Slot(2), NEW))
