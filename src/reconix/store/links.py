@@ -18,7 +18,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def optimise(store_dir: Path, tree: Path) -> Saved:
     return saved
 
 
-def optimise_all(store_dir: Path, trees: Iterator[Path]) -> Saved:
+def optimise_all(store_dir: Path, trees: Iterable[Path]) -> Saved:
     """``optimise`` for many objects; files that are shared already are not read again."""
     pool = LinkPool(store_dir)
     known = pool.inodes()

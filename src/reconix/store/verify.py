@@ -9,7 +9,7 @@ Proven by ``tests/unit/store/test_verify.py``.
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,12 +105,19 @@ def changed_files(store_dir: Path, tree: Path) -> list[str]:
     Returns:
         Paths relative to the object; ``.`` if the object is a file itself.
     """
-    keys = LinkPool(store_dir).keys_by_inode()
+    by_inode = LinkPool(store_dir).keys_by_inode()
+    known = set(by_inode.values())
     return [
         str(path.relative_to(tree))
         for path in leaves(tree)
-        if keys.get(path.lstat().st_ino) != link_key(path)
+        if not _is_unchanged(path, by_inode, known)
     ]
+
+
+def _is_unchanged(path: Path, by_inode: Mapping[int, str], known: Container[str]) -> bool:
+    key = link_key(path)
+    stored = by_inode.get(path.lstat().st_ino)
+    return key == stored if stored else key in known
 
 
 def measure(tree: Path) -> Measured:
