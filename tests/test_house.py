@@ -6,9 +6,8 @@ from pathlib import Path
 from reconix.base.process import run, succeeds
 
 ROOT = Path(__file__).parent.parent
-CHECKED = [
-    folder for folder in ("src", "tests", "tools", "bench", "examples") if (ROOT / folder).is_dir()
-]
+FOLDERS = ("src", "tests", "tools", "bench", "examples")
+CHECKED = [folder for folder in FOLDERS if any((ROOT / folder).rglob("*.py"))]
 
 
 def test_every_file_is_formatted() -> None:
