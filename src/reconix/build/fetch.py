@@ -16,11 +16,8 @@ Proven by ``tests/unit/build/test_fetch.py`` with a real server that misbehaves.
 
 import fcntl
 import hashlib
-import http.client
-import ssl
 import threading
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,20 +34,13 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import replacing
 from reconix.base.progress import Stage
 from reconix.build import apt, resolve
+from reconix.build.transport import Client, Gone, Route, Transient
 from reconix.config.lock import LockedPackage
 from reconix.config.schema import Archive
 
 _AT_ONCE = 4
 _CHUNK_BYTES = 1 << 16
-_GONE = (404, 410)
 _MAX_NAMED = 40
-_NETWORK_ERRORS = (
-    urllib.error.URLError,
-    http.client.HTTPException,
-    TimeoutError,
-    ConnectionError,
-    ssl.SSLError,
-)
 _DATE_FORM = "%Y%m%dT%H%M%SZ"
 
 
@@ -87,7 +77,6 @@ class PackagesGone(ReconixError):
 class Patience:
     """How long a server may take, and how often it is asked."""
 
-    timeout_seconds: float = 30
     attempts: int = 3
     pause_seconds: float = 1
     grace_seconds: float = 60
@@ -106,9 +95,7 @@ class Locations:
     """Addresses by the names that the lock uses: ``debian``, ``debian-security``."""
     snapshot: str | None = None
     """A template with ``{archive}`` and ``{date}``."""
-    proxies: Mapping[str, str] = field(default_factory=dict)
-    """By scheme; those of the environment if there are none."""
-    certificates: Path | None = None
+    route: Route = field(default_factory=Route)
 
     def addresses(self, package: LockedPackage) -> Iterator[str]:
         """Where to look for a package, in order."""
@@ -137,12 +124,15 @@ def locate(archive: Archive) -> Locations:
     archives = {"debian": where.main, "debian-security": where.security}
     settings = apt.machine_settings()
     proxies = {s: apt.setting(settings, f"Acquire::{s}::Proxy") for s in ("http", "https")}
+    named = {scheme: proxy for scheme, proxy in proxies.items() if proxy and proxy != "DIRECT"}
     certificates = apt.setting(settings, "Acquire::https::CaInfo")
     return Locations(
         archives={name: address for name, address in archives.items() if address},
         snapshot=archive.snapshot,
-        proxies={s: proxy for s, proxy in proxies.items() if proxy and proxy != "DIRECT"},
-        certificates=Path(certificates) if certificates else None,
+        route=Route(
+            proxies=urllib.request.getproxies() | named,
+            certificates=Path(certificates) if certificates else None,
+        ),
     )
 
 
@@ -216,28 +206,23 @@ def _only_writer(cache: Path) -> Iterator[None]:
         yield
 
 
-class _Gone(Exception):
-    """A server says that it does not have a file."""
-
-
-class _Transient(Exception):
-    """Something that may be different next time."""
-
-
 class _Downloads:
     """Fetches several files at once."""
 
     def __init__(self, locations: Locations, patience: Patience) -> None:
         self._locations, self._patience = locations, patience
         self._lock = threading.Lock()
-        proxies = dict(locations.proxies) or None
-        context = ssl.create_default_context(
-            cafile=str(locations.certificates) if locations.certificates else None
-        )
-        self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context)
-        )
-        self._opener.addheaders = [("User-Agent", "reconix"), ("Accept-Encoding", "identity")]
+        self._own = threading.local()
+        self._clients: list[Client] = []
+
+    def _client(self) -> Client:
+        """The connections of this thread."""
+        if not hasattr(self._own, "client"):
+            self._own.client = Client(self._locations.route)
+            with self._lock:
+                self._clients.append(self._own.client)
+        client: Client = self._own.client
+        return client
 
     def get(self, wanted: Mapping[LockedPackage, Path]) -> None:
         total = sum(package.size_bytes for package in wanted)
@@ -252,6 +237,10 @@ class _Downloads:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+            finally:
+                pool.shutdown()
+                for client in self._clients:
+                    client.close()
         if gone:
             snapshot = self._locations.snapshot is not None
             raise PackagesGone(sorted(gone), searched_snapshot=snapshot)
@@ -262,7 +251,7 @@ class _Downloads:
         for address in self._locations.addresses(package):
             try:
                 self._get_patiently(address, package, path)
-            except _Gone:
+            except Gone:
                 continue
             with self._lock:
                 stage.advance(package.size_bytes)
@@ -273,7 +262,7 @@ class _Downloads:
         for attempt in range(1, self._patience.attempts + 1):
             try:
                 self._get_from(address, package, path)
-            except _Transient as error:
+            except Transient as error:
                 if attempt == self._patience.attempts:
                     raise DownloadFailed(
                         f"{address} could not be fetched: {error}",
@@ -284,32 +273,23 @@ class _Downloads:
                 return
 
     def _get_from(self, address: str, package: LockedPackage, path: Path) -> None:
-        try:
-            with (
-                self._opener.open(address, timeout=self._patience.timeout_seconds) as answer,
-                replacing(path) as file,
-            ):
-                self._copy(answer, file, package, address)
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code in _GONE:
-                raise _Gone from error
-            raise _Transient(f"the server answered {error.code} {error.reason}") from error
-        except _NETWORK_ERRORS as error:
-            raise _Transient(str(getattr(error, "reason", error)) or repr(error)) from error
+        with self._client().get(address) as read, replacing(path) as file:
+            self._copy(read, file, package, address)
 
-    def _copy(self, answer: BinaryIO, file: BinaryIO, package: LockedPackage, address: str) -> None:
+    def _copy(
+        self, read: Callable[[int], bytes], file: BinaryIO, package: LockedPackage, address: str
+    ) -> None:
         """Copy exactly what the lock names, or fail."""
         until = time.monotonic() + self._patience.limit_seconds(package.size_bytes)
         state, size_bytes = hashlib.sha256(), 0
-        while chunk := answer.read(min(_CHUNK_BYTES, package.size_bytes + 1 - size_bytes)):
+        while chunk := read(min(_CHUNK_BYTES, package.size_bytes + 1 - size_bytes)):
             size_bytes += len(chunk)
             state.update(chunk)
             file.write(chunk)
             if time.monotonic() > until:
-                raise _Transient("the server is too slow")
+                raise Transient("the server is too slow")
         if size_bytes < package.size_bytes:
-            raise _Transient(f"only {size_bytes} of {package.size_bytes} bytes came")
+            raise Transient(f"only {size_bytes} of {package.size_bytes} bytes came")
         _check(Digest(state.digest()), size_bytes, package, address)
 
 
