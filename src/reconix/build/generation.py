@@ -13,18 +13,19 @@ Proven by ``tests/unit/build/test_generation.py``.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from reconix.base.documents import print_json
+from reconix.base.files import read_bounded
 from reconix.boot import bootspec, fat
 from reconix.boot.bootspec import BootSpec
-from reconix.boot.loaders import systemd_boot
+from reconix.boot.loaders.loader import BootSystem
+from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
 from reconix.config.schema import Host
 from reconix.device.generation import VERSION
 from reconix.nix.chroot import ChrootStore
-from reconix.store.paths import StorePath
+from reconix.store.paths import STORE_DIR, StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
-
-_MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +58,24 @@ def add_generation(
 def _add_boot_tree(
     store: ChrootStore, host: Host, toplevels: Mapping[str, StorePath], loader: bytes
 ) -> SlotContent:
-    specs = [_bootspec(store, path) for _, path in sorted(toplevels.items())]
-    files = systemd_boot.boot_tree(
-        specs,
-        loader=loader,
-        architecture=host.architecture.value,
-        default=host.machine.boot.default,
-        read=lambda path: _file(store, path),
+    systems = [BootSystem(name, _bootspec(store, path)) for name, path in toplevels.items()]
+    files = SystemdBoot(Program[host.architecture.name], loader).boot_tree(
+        systems, default=host.machine.boot.default, content=lambda path: _file(store, path)
     )
     image = fat.image(files, host.machine.boot.slot_size)
     nodes = {file.path: File(b"".join(file.chunks())) for file in files.files}
-    return SlotContent(
-        store.add_files(folder(nodes), f"boot-{host.name}", toplevels.values()), image
-    )
+    tree = store.add_files(folder(nodes), f"boot-{host.name}", toplevels.values())
+    return SlotContent(tree, image)
 
 
 def _bootspec(store: ChrootStore, toplevel: StorePath) -> BootSpec:
-    content = (store.path(toplevel) / "boot.json").read_bytes()
+    content = read_bounded(store.path(toplevel) / "boot.json", bootspec.MAX_BYTES)
     return bootspec.parse_bootspec(content, toplevel=str(toplevel))
 
 
-def _file(store: ChrootStore, place: str) -> bytes:
-    """The content of a file inside an object, by its path on the device."""
-    _, _, _, name, *inner = place.split("/")
-    return store.store_dir.joinpath(name, *inner).read_bytes()
+def _file(store: ChrootStore, place: str) -> Path:
+    """Where a file of an object lies here, by its path on the device."""
+    return store.store_dir / Path(place).relative_to(STORE_DIR)
 
 
 def _tree(host: Host, toplevels: Mapping[str, StorePath], content: SlotContent) -> Folder:

@@ -111,17 +111,20 @@ def _kernels(workshop: Workshop, lock: HostLock) -> dict[str, _Kernel]:
 
 
 def _kernel(workshop: Workshop, system: SystemLock) -> _Kernel:
-    """The kernel of a system: its largest locked package, the others only name it."""
-    package = max(system.kernel, key=lambda package: package.size_bytes)
-    version = package.name.removeprefix("linux-image-")
-    recipe = Recipe(
-        "linux", f"linux-{version}", ((package.id, str(package.sha256)),), recipes.sources(linux)
-    )
+    version = _version(system.kernel)
+    inputs = tuple((package.id, str(package.sha256)) for package in sorted(system.kernel))
+    recipe = Recipe("linux", f"linux-{version}", inputs, recipes.sources(linux))
 
     def make(into: Path) -> None:
-        linux.unpack_kernel(workshop.fetch([package])[package], into)
+        files = workshop.fetch(system.kernel)
+        linux.unpack_kernel([files[package] for package in sorted(files)], into)
 
     return _Kernel(recipes.realise(workshop.store, recipe, make), version)
+
+
+def _version(packages: Iterable[LockedPackage]) -> str:
+    """The version as the kernel itself says it, from the names of its packages."""
+    return max(package.name for package in packages).removeprefix("linux-image-")
 
 
 def _initrd(workshop: Workshop, system: System, kernel: _Kernel, lock: HostLock) -> StorePath:

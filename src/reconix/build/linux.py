@@ -1,4 +1,4 @@
-"""The kernel object: one kernel and its modules, taken from a Debian package.
+"""The kernel object: one kernel and its modules, taken from Debian packages.
 
     <hash>-linux-<version>/vmlinuz
     <hash>-linux-<version>/modules/<version>/kernel/…  modules.dep modules.alias …
@@ -13,6 +13,7 @@ Proven by ``tests/compat/test_linux.py`` against ``modprobe --show-depends``.
 import lzma
 import re
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -35,14 +36,31 @@ class NoSuchModule(ReconixError):
     exit_code = 61
 
 
-def unpack_kernel(package: Path, into: Path) -> str:
-    """Unpack a kernel package into a new folder and give the version of its kernel.
+def unpack_kernel(packages: Sequence[Path], into: Path) -> str:
+    """Unpack kernel packages into a new folder and give the version of the kernel.
+
+    Args:
+        packages: the image, and its modules if they are packaged apart.
+        into: a folder that does not exist yet.
 
     Raises:
-        NoKernel: there is none in it.
+        NoKernel: there is none in them.
     """
     into.mkdir()
-    version = ""
+    versions = [version for package in packages for version in _unpack(package, into)]
+    if len(versions) != 1:
+        names = ", ".join(package.name for package in packages)
+        raise NoKernel(
+            f"{names} hold {len(versions)} kernels as /boot/vmlinuz-*, expected one",
+            hint="is kernel.package a linux-image package?",
+        )
+    _index(into, versions[0])
+    return versions[0]
+
+
+def _unpack(package: Path, into: Path) -> list[str]:
+    """Unpack one package; gives the versions of the kernels in it."""
+    versions = []
     with (
         process.reading("dpkg-deb", "--fsys-tarfile", package) as stream,
         tarfile.open(fileobj=stream, mode="r|") as archive,
@@ -50,17 +68,12 @@ def unpack_kernel(package: Path, into: Path) -> str:
         for member in archive:
             kernel = _KERNEL.fullmatch(member.name)
             if kernel and member.isreg():
-                version = kernel["version"]
+                versions.append(kernel["version"])
                 _write(archive, member, into / "vmlinuz")
             elif member.isreg() and _is_module_file(member.name):
                 place = PurePosixPath(member.name).relative_to(_MODULES)
                 _write(archive, member, into / "modules" / place)
-    if not version:
-        raise NoKernel(
-            f"{package.name} has no /boot/vmlinuz-*", hint="is it a linux-image package?"
-        )
-    _index(into, version)
-    return version
+    return versions
 
 
 def _is_module_file(name: str) -> bool:

@@ -25,14 +25,14 @@ from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import SECTOR, Partition
 from reconix.boot.tables import Slot
 from reconix.boot.tree import BootTree
-from reconix.boot.trial import State, installed, print_state
-from reconix.build.generation import Generation
+from reconix.boot.trial import installed, print_state
+from reconix.device.generation import Generation, read_generation
 from reconix.image.ext4 import make_ext4
 from reconix.image.layout import DATA, SYSTEM, Sizes, needed_bytes, plan
 from reconix.nix.chroot import ChrootStore
-from reconix.store.manifest import Manifest, print_manifest
+from reconix.store.manifest import Manifest
 from reconix.store.paths import StorePath
-from reconix.store.registry import manifest_name
+from reconix.store.registry import Registry
 
 FIRST_SLOT = Slot(1)
 
@@ -69,7 +69,7 @@ def make_disk(store: ChrootStore, generation_path: StorePath, layout: Layout, in
 
 
 def _fill(store: ChrootStore, path: StorePath, layout: Layout, image: Path, work: Path) -> None:
-    generation = Generation.read(store, path)
+    generation = read_generation(store.store_dir, path)
     size = layout.disk_bytes or needed_bytes(layout.sizes)
     tables = plan(generation.host, size_bytes=size, sizes=layout.sizes)
     with image.open("wb") as file:
@@ -89,7 +89,7 @@ def _write_slot(store: ChrootStore, generation: Generation, slot: Partition, ima
     tree = BootTree.read(store.path(generation.boot))
     with image.open("r+b") as file:
         file.seek(slot.first * SECTOR)
-        for chunk in fat.image(tree, generation.slot_size_bytes):
+        for chunk in fat.image(tree, generation.slot.slot_size_bytes):
             file.write(chunk)
 
 
@@ -98,21 +98,14 @@ def _write_system(
 ) -> None:
     manifest = store.manifest(generation.path)
     content = work / SYSTEM
-    _copy_objects(store, manifest, content / "nix/store")
-    registry = content / "reconix"
-    (registry / "generations").mkdir(parents=True)
-    (registry / "staging").mkdir()
-    (registry / "generations" / manifest_name(generation.path)).write_bytes(
-        print_manifest(manifest)
-    )
-    (registry / "state.json").write_bytes(print_state(_first_state(generation)))
+    registry = Registry(content)
+    _copy_objects(store, manifest, registry.store_dir)
+    registry.add(manifest)
+    state = installed(str(generation.path), FIRST_SLOT)
+    (content / "reconix/state.json").write_bytes(print_state(state))
     _plain_modes(content)
     make_ext4(work / "system.ext4", content, label=SYSTEM, size_bytes=place.size_bytes)
     _copy_into(work / "system.ext4", image, place)
-
-
-def _first_state(generation: Generation) -> State:
-    return installed(str(generation.path), FIRST_SLOT)
 
 
 def _copy_objects(store: ChrootStore, manifest: Manifest, into: Path) -> None:

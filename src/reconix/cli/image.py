@@ -1,0 +1,76 @@
+"""Make a disk image of a host, ready to be flashed or to run in QEMU.
+
+The image has the partition tables, the boot partition and the store of one generation, and an empty
+data partition. Needs no root, mounts nothing, and the same generation gives the same bytes. The
+file is sparse: copy it with `cp --sparse=always`, write it to a device with `dd conv=sparse` or a
+flasher.
+
+Exit status: 0 it is made, 30-39 or 63 a part is larger than its place on the disk.
+"""
+
+import argparse
+from pathlib import Path
+
+from reconix.cli import places
+from reconix.cli.answers import answer
+from reconix.cli.build import build
+from reconix.cli.parsers import add_json
+from reconix.cli.projects import ProjectFiles
+from reconix.cli.sizes import human
+from reconix.config.schema import Machine
+from reconix.image.disk import Layout, make_disk
+from reconix.image.layout import Sizes
+from reconix.nix.chroot import ChrootStore
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say which words the command accepts."""
+    parser.add_argument("host", nargs="?", help="which host (default: the only one)")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="the image (default: HOST.img here)"
+    )
+    parser.add_argument(
+        "-g",
+        "--generation",
+        metavar="G",
+        help="number or store path of a built generation (default: build the current one)",
+    )
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the image."""
+    files = ProjectFiles.read(arguments)
+    host = files.host(arguments.host)
+    output: Path = arguments.output or Path(f"{host.name}.img")
+    with ChrootStore(places.store(arguments)) as store:
+        if arguments.generation:
+            pin = files.pins(store, host).find(arguments.generation)
+        else:
+            pin = build(files, store, host)
+        make_disk(store, pin.path, layout(host.machine), output.absolute())
+    stat = output.stat()
+    answer(
+        arguments,
+        text=f"{output}: generation {pin.number} of {host.name}, {human(stat.st_size)}, "
+        f"{human(stat.st_blocks * 512)} used",
+        document={
+            "image": str(output),
+            "number": pin.number,
+            "generation": str(pin.path),
+            "size_bytes": stat.st_size,
+            "used_bytes": stat.st_blocks * 512,
+        },
+    )
+    return 0
+
+
+def layout(machine: Machine) -> Layout:
+    """The layout that a machine asks for."""
+    sizes = Sizes(
+        slots=machine.boot.slots,
+        slot_bytes=machine.boot.slot_size,
+        system_bytes=machine.disk.system_size,
+        data_bytes=machine.disk.data_size,
+    )
+    return Layout(sizes, machine.disk.size)

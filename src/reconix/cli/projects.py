@@ -1,0 +1,112 @@
+"""What several commands need of a project: its configuration, its lock, one of its hosts.
+
+Reading is here; what the parts mean is in ``config/``.
+"""
+
+import argparse
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.errors import ReconixError, UsageError
+from reconix.base.files import read_bounded
+from reconix.build import fetch
+from reconix.build.host import Workshop
+from reconix.build.pins import Pins
+from reconix.cli import places
+from reconix.cli.parsers import nearest
+from reconix.config import load
+from reconix.config.lock import (
+    FILE_NAME,
+    MAX_LOCK_BYTES,
+    HostLock,
+    Lock,
+    LockedPackage,
+    parse_lock,
+)
+from reconix.config.schema import Configuration, Host
+from reconix.nix.chroot import ChrootStore
+
+
+class NotLocked(ReconixError):
+    """The lock does not say what a system of the configuration consists of."""
+
+    exit_code = 64
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{FILE_NAME}: {what}", hint="ask the archive: reconix lock")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFiles:
+    """A project as a command finds it."""
+
+    folder: Path
+    configuration: Configuration
+
+    @classmethod
+    def read(cls, arguments: argparse.Namespace) -> "ProjectFiles":
+        """The project that the command is about."""
+        folder = places.project(arguments)
+        return cls(folder, load.load(folder))
+
+    def host(self, name: str | None) -> Host:
+        """A host by its name; the only one if no name is given.
+
+        Raises:
+            UsageError: there is no such host.
+        """
+        hosts = self.configuration.hosts
+        if name is None and len(hosts) == 1:
+            return next(iter(hosts.values()))
+        if name is None:
+            raise UsageError(f"which host? There are: {', '.join(hosts)}")
+        if name not in hosts:
+            hint = nearest(name, hosts) or f"there are: {', '.join(hosts)}"
+            raise UsageError(f"there is no host {name!r}", hint=hint)
+        return hosts[name]
+
+    def lock(self) -> Lock | None:
+        """What ``reconix.lock`` says, if it is there."""
+        path = self.folder / FILE_NAME
+        if not path.is_file():
+            return None
+        return parse_lock(read_bounded(path, MAX_LOCK_BYTES), source=str(path))
+
+    def host_lock(self, host: Host) -> HostLock:
+        """What the systems of a host consist of.
+
+        Raises:
+            NotLocked: there is no lock, or it answers other questions than are asked now.
+        """
+        lock = self.lock()
+        if lock is None:
+            raise NotLocked("it is not there yet")
+        found = lock.hosts.get(host.name)
+        if found is None:
+            raise NotLocked(f"it does not have the host {host.name}")
+        for name, system in host.systems.items():
+            locked = found.systems.get(name)
+            asked = tuple(sorted(set(system.packages)))
+            if locked is None or (locked.asked, locked.asked_kernel) != (
+                asked,
+                system.kernel.package,
+            ):
+                raise NotLocked(f"the packages of {host.name}:{name} have changed since")
+        if found.architecture != host.architecture.value:
+            raise NotLocked(f"the architecture of {host.name} has changed since")
+        return found
+
+    def pins(self, store: ChrootStore, host: Host) -> Pins:
+        """The generations of a host that were built."""
+        return Pins(store.root, self.configuration.project.name, host.name)
+
+    def workshop(self, store: ChrootStore) -> Workshop:
+        """What a build needs."""
+        cache = places.cache_home() / "downloads"
+
+        def fetched(packages: Iterable[LockedPackage]) -> Mapping[LockedPackage, Path]:
+            archive = self.configuration.project.archive
+            return fetch.fetch(packages, lambda: fetch.locate(archive), cache=cache)
+
+        return Workshop(store, fetched)
