@@ -7,35 +7,22 @@ import argparse
 import os
 from pathlib import Path
 
-from reconix.base.errors import ReconixError
-
-PROJECT_FILE = "reconix.toml"
-
-
-class NoProject(ReconixError):
-    """There is no project where one is needed."""
-
-    exit_code = 2
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(
-            f"there is no {PROJECT_FILE} in {folder} or above it",
-            hint="go to the project, name it with --project, or make one: `reconix init`",
-        )
+from reconix.base.errors import UsageError
+from reconix.config.load import PROJECT_FILE, find_project
 
 
 def project(arguments: argparse.Namespace) -> Path:
     """The folder of the project: the one that was named, else the nearest one upwards.
 
     Raises:
-        NoProject: there is none.
+        UsageError: there is none.
     """
     named: Path | None = arguments.project
-    start = Path.cwd() if named is None else named.absolute()
-    for folder in [start] if named is not None else [start, *start.parents]:
-        if (folder / PROJECT_FILE).is_file():
-            return folder
-    raise NoProject(start)
+    if named is None:
+        return find_project(Path.cwd())
+    if not (named / PROJECT_FILE).is_file():
+        raise UsageError(f"there is no {PROJECT_FILE} in {named}", hint="make one: `reconix init`")
+    return named.absolute()
 
 
 def store(arguments: argparse.Namespace) -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reconix.base.errors import UsageError
 from reconix.base.process import CommandFailed, run
 from reconix.cli import commands, parsers, places
 from reconix.cli.main import INTERRUPTED, PIPE_CLOSED, TERMINATED, main
@@ -137,7 +138,7 @@ def test_the_project_is_the_nearest_folder_upwards(
     monkeypatch.chdir(inner)
     assert places.project(arguments) == tmp_path / "project"
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(places.NoProject, match=str(tmp_path)):
+    with pytest.raises(UsageError, match=str(tmp_path)):
         places.project(arguments)
 
 
@@ -147,7 +148,7 @@ def test_a_named_project_is_not_looked_for_further_up(tmp_path: Path) -> None:
     inner.mkdir()
     words = ["--project", str(inner), "completion", "bash"]
     before = parsers.top_parser().parse_args(words)
-    with pytest.raises(places.NoProject):
+    with pytest.raises(UsageError):
         places.project(parsers.parse("completion", before.words, before))
 
 

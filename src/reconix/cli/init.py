@@ -1,0 +1,45 @@
+"""Make a new project that locks, builds and boots as it is.
+
+Asks nothing. The project describes one host, `gateway`, with three systems: `default` for
+maintenance, `mqtt` with a message broker, `web` with a web server. A key to log in with is made
+beside it: `keys/operator` is secret and stays out of version control, `keys/operator.pub` goes to
+the device. Change the files, they explain themselves, then:
+
+    reconix lock && reconix run
+
+Exit status: 0 it is made, 2 the folder is not empty.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from reconix.base import process
+from reconix.base.errors import UsageError
+
+_TEMPLATES = Path(__file__).with_name("templates")
+TEMPLATES = tuple(sorted(folder.name for folder in _TEMPLATES.iterdir() if folder.is_dir()))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say which words the command accepts."""
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(), help="where to make it (default: here)"
+    )
+    parser.add_argument(
+        "--template", choices=TEMPLATES, default="gateway", help="what to begin with"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the project."""
+    folder: Path = arguments.folder
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(
+            f"{folder.absolute()} is not empty", hint="name a new folder: reconix init FOLDER"
+        )
+    shutil.copytree(_TEMPLATES / arguments.template, folder, dirs_exist_ok=True)
+    key = folder / "keys/operator"
+    process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
+    print(f"made a project in {folder.absolute()}; next: reconix lock, then reconix run")
+    return 0

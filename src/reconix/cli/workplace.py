@@ -1,0 +1,95 @@
+"""What the commands leave for each other, one folder for each host of a project.
+
+    <project>/.reconix/<host>/
+        generation       the store path that `reconix build` made last
+        disk.img         the image that `reconix image` made from it
+        vm/              the virtual device of `reconix run`: disk, variables, console.log
+
+Everything here can be made again. The folder tells git to leave it out.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.errors import ReconixError, UsageError
+from reconix.base.files import read_bounded, write_durably
+from reconix.config.schema import Configuration, Host
+from reconix.store.paths import StorePath
+
+_PATH_BYTES = 1024
+
+
+class NotBuilt(ReconixError):
+    """A command needs what another one makes first."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """The folder of one host."""
+
+    project: Path
+    host: str
+
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self.project / ".reconix" / self.host
+
+    @property
+    def image(self) -> Path:
+        """The disk image of the last generation."""
+        return self.folder / "disk.img"
+
+    @property
+    def vm(self) -> Path:
+        """What belongs to the virtual device."""
+        return self.folder / "vm"
+
+    def make(self) -> None:
+        """Make the folder, if it is not there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        ignore = self.folder.parent / ".gitignore"
+        if not ignore.exists():
+            write_durably(ignore, b"*\n")
+
+    def last_generation(self) -> StorePath | None:
+        """What was built last, if anything was."""
+        path = self.folder / "generation"
+        if not path.is_file():
+            return None
+        return StorePath.parse(read_bounded(path, _PATH_BYTES).decode().strip())
+
+    def generation(self) -> StorePath:
+        """What was built last.
+
+        Raises:
+            NotBuilt: nothing was.
+        """
+        last = self.last_generation()
+        if last is None:
+            hint = f"reconix build {self.host}"
+            raise NotBuilt(f"no generation of {self.host} was built yet", hint=hint)
+        return last
+
+    def record_generation(self, path: StorePath) -> None:
+        """Remember what was built."""
+        self.make()
+        write_durably(self.folder / "generation", f"{path}\n".encode())
+
+
+def pick_host(configuration: Configuration, name: str | None) -> Host:
+    """The host that was named; without a name, the only one.
+
+    Raises:
+        UsageError: there is no such host, or a name is needed.
+    """
+    known = ", ".join(configuration.hosts)
+    if name is None and len(configuration.hosts) == 1:
+        return next(iter(configuration.hosts.values()))
+    if name is None:
+        raise UsageError("which host?", hint=f"this project has: {known or 'none'}")
+    if name not in configuration.hosts:
+        raise UsageError(f"there is no host {name!r}", hint=f"this project has: {known or 'none'}")
+    return configuration.hosts[name]

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from reconix.base.errors import UsageError
+from reconix.cli.workplace import NotBuilt, Workplace, pick_host
+from reconix.config.load import load
+from reconix.store.paths import StorePath
+
+BUILT = StorePath.parse("/nix/store/" + "0" * 32 + "-generation-gateway")
+
+
+def test_the_last_generation_is_remembered(tmp_path: Path) -> None:
+    workplace = Workplace(tmp_path, "gateway")
+    assert workplace.last_generation() is None
+    workplace.record_generation(BUILT)
+    assert workplace.generation() == BUILT
+    assert (tmp_path / ".reconix" / ".gitignore").read_text() == "*\n"
+
+
+def test_what_was_not_built_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(NotBuilt) as caught:
+        Workplace(tmp_path, "gateway").generation()
+    assert caught.value.hint == "reconix build gateway"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with the smallest possible hosts."""
+    (tmp_path / "reconix.toml").write_text('name = "test"\narchitecture = "amd64"\n')
+    add_host(tmp_path, "one")
+    return tmp_path
+
+
+def add_host(project: Path, name: str) -> None:
+    systems = project / "hosts" / name / "systems"
+    systems.mkdir(parents=True)
+    (systems.parent / "machine.toml").write_text('[kernel]\npackage = "linux-image-amd64"\n')
+    (systems / "default.toml").write_text("")
+
+
+def test_the_only_host_needs_no_name(project: Path) -> None:
+    assert pick_host(load(project), None).name == "one"
+
+
+def test_one_of_several_must_be_named_and_must_exist(project: Path) -> None:
+    add_host(project, "two")
+    configuration = load(project)
+    assert pick_host(configuration, "two").name == "two"
+    for name in (None, "three"):
+        with pytest.raises(UsageError) as caught:
+            pick_host(configuration, name)
+        assert caught.value.hint == "this project has: one, two"
