@@ -1,7 +1,7 @@
 """A guest that is only firmware: start, reset, switch off, cut the power."""
 
-from dataclasses import replace
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest

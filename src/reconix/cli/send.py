@@ -1,0 +1,105 @@
+"""Make the stream that brings devices from one generation to another.
+
+The stream is made from the store alone, no device is needed: it can be kept, copied, broadcast, and
+given to any number of devices that have the base. A device takes it with `reconix-device receive`.
+The same two generations give the same bytes.
+
+Without --base the stream needs nothing on the device and is as large as a first installation.
+
+Exit status: 0 made, 2 there is no such generation, 59 the store is damaged.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from reconix.base.errors import UsageError
+from reconix.base.files import replacing
+from reconix.build.pins import Pin, Pins
+from reconix.cli import parsers, places
+from reconix.cli.answers import answer
+from reconix.cli.projects import ProjectFiles
+from reconix.cli.sizes import human
+from reconix.nix.chroot import ChrootStore
+from reconix.transfer import send
+from reconix.transfer.send import Sent
+
+STANDARD_OUTPUT = "-"
+LATEST = "latest"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say which words the command accepts."""
+    parser.add_argument("host", nargs="?", help="which host (default: the only one)")
+    parser.add_argument(
+        "-b",
+        "--base",
+        metavar="G",
+        help="number or store path of the generation that the devices have",
+    )
+    parser.add_argument(
+        "-g",
+        "--generation",
+        metavar="G",
+        default=LATEST,
+        help="number or store path of the generation that they shall have (default: the latest)",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        required=True,
+        help="the stream; - is the standard output",
+    )
+    parsers.add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the stream."""
+    files = ProjectFiles.read(arguments)
+    with ChrootStore(places.store(arguments)) as store:
+        pins = files.pins(store, files.host(arguments.host))
+        if arguments.output == STANDARD_OUTPUT:
+            _to_standard_output(arguments, store, pins)
+        else:
+            _to_file(arguments, store, pins)
+    return 0
+
+
+def _ends(arguments: argparse.Namespace, pins: Pins) -> tuple[Pin | None, Pin]:
+    """Where the stream begins and where it leads."""
+    base = None if arguments.base is None else pins.find(arguments.base)
+    return base, pins.find(arguments.generation)
+
+
+def _to_standard_output(arguments: argparse.Namespace, store: ChrootStore, pins: Pins) -> None:
+    if arguments.json:
+        raise UsageError("--json and the stream cannot both go to the standard output")
+    if sys.stdout.isatty():
+        raise UsageError("a stream is nothing for a terminal", hint="name a file: --output FILE")
+    base, target = _ends(arguments, pins)
+    send.create(store, base and base.path, target.path, sys.stdout.buffer.write)
+
+
+def _to_file(arguments: argparse.Namespace, store: ChrootStore, pins: Pins) -> None:
+    base, target = _ends(arguments, pins)
+    output = Path(arguments.output)
+    with replacing(output) as file:
+        sent = send.create(store, base and base.path, target.path, file.write)
+    _tell(arguments, base, target, sent)
+
+
+def _tell(arguments: argparse.Namespace, base: Pin | None, target: Pin, sent: Sent) -> None:
+    start = f"generation {base.number}" if base else "nothing"
+    answer(
+        arguments,
+        text=f"{arguments.output}: {human(sent.size_bytes)}, "
+        f"from {start} to generation {target.number} of {sent.header.host}",
+        document={
+            "stream": arguments.output,
+            "size_bytes": sent.size_bytes,
+            "base": None if base is None else str(base.path),
+            "generation": str(target.path),
+            "number": target.number,
+        },
+    )
