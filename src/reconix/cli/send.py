@@ -21,6 +21,7 @@ from reconix.cli.answers import answer
 from reconix.cli.projects import ProjectFiles
 from reconix.cli.sizes import human
 from reconix.nix.chroot import ChrootStore
+from reconix.store.paths import StorePath
 from reconix.transfer import send
 from reconix.transfer.send import Sent
 
@@ -72,20 +73,24 @@ def _ends(arguments: argparse.Namespace, pins: Pins) -> tuple[Pin | None, Pin]:
     return base, pins.find(arguments.generation)
 
 
+def _path(base: Pin | None) -> StorePath | None:
+    return None if base is None else base.path
+
+
 def _to_standard_output(arguments: argparse.Namespace, store: ChrootStore, pins: Pins) -> None:
     if arguments.json:
         raise UsageError("--json and the stream cannot both go to the standard output")
     if sys.stdout.isatty():
         raise UsageError("a stream is nothing for a terminal", hint="name a file: --output FILE")
     base, target = _ends(arguments, pins)
-    send.create(store, base and base.path, target.path, sys.stdout.buffer.write)
+    send.create(store, _path(base), target.path, sys.stdout.buffer.write)
 
 
 def _to_file(arguments: argparse.Namespace, store: ChrootStore, pins: Pins) -> None:
     base, target = _ends(arguments, pins)
     output = Path(arguments.output)
     with replacing(output) as file:
-        sent = send.create(store, base and base.path, target.path, file.write)
+        sent = send.create(store, _path(base), target.path, file.write)
     _tell(arguments, base, target, sent)
 
 
