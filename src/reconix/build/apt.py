@@ -213,8 +213,14 @@ class Apt:
             raise _update_failure(error.said.decode(errors="replace"), self.sources) from error
 
     def names(self) -> frozenset[str]:
-        """The names of all packages, also of those that are only provided by others."""
+        """The names of all packages."""
         return frozenset(self._run("apt-cache", "pkgnames").decode().split())
+
+    def providers(self, name: str) -> list[str]:
+        """The names of packages that provide another name."""
+        said = self._run("apt-cache", "showpkg", "--", name).decode()
+        lines = said.partition("Reverse Provides:")[2].splitlines()
+        return sorted({line.split()[0] for line in lines if line.strip()})
 
     def solve(self, wanted: Sequence[str]) -> list[Chosen]:
         """What has to be installed, on a machine that has nothing, to have ``wanted``.
@@ -230,7 +236,10 @@ class Apt:
             return parse_uris(self._run(*words, "-qq", "--", *wanted))
         except CommandFailed as error:
             reasons = self._reasons(*words, "--", *wanted) or error.said.decode(errors="replace")
-            raise Unsolvable(f"apt cannot install what was asked for: {reasons.strip()}") from error
+            raise Unsolvable(
+                f"apt cannot install what was asked for: {' '.join(reasons.split())}",
+                hint="which of the packages contradict each other? leave one of them out",
+            ) from error
 
     def _reasons(self, *words: str) -> str:
         """Ask again for the explanation, which apt does not print with -qq, and not as an error."""

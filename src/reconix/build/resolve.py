@@ -27,7 +27,17 @@ from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.build import apt
-from reconix.build.apt import SECURITY, Apt, AptFailed, Chosen, Listing, Record, Source, Target
+from reconix.build.apt import (
+    SECURITY,
+    Apt,
+    AptFailed,
+    Chosen,
+    Listing,
+    Record,
+    Source,
+    Target,
+    Unsolvable,
+)
 from reconix.config.lock import (
     INITRD,
     LOADER,
@@ -59,6 +69,12 @@ class PackageNotFound(ReconixError):
             hint=f"{advice}correct it in the files of {wanted_by}",
         )
         self.name = name
+
+
+class NoKernel(ReconixError):
+    """The package that should bring the kernel brings none."""
+
+    exit_code = 65
 
 
 class NoArchive(ReconixError):
@@ -190,7 +206,7 @@ class _Resolver:
         kernel = self._solve(who, [system.kernel.package])
         images = tuple(package for package in kernel if _KERNEL_IMAGE.fullmatch(package.name))
         if not images:
-            raise AptFailed(
+            raise NoKernel(
                 f"{who}: the package {system.kernel.package} brings no kernel",
                 hint="name one such as linux-image-amd64 in kernel.package",
             )
@@ -205,13 +221,16 @@ class _Resolver:
         key = tuple(wanted)
         if key not in self._answers:
             self._check_names(who, wanted)
-            self._answers[key] = self._locked(self._apt.solve(wanted))
+            try:
+                self._answers[key] = self._locked(self._apt.solve(wanted))
+            except Unsolvable as error:
+                raise Unsolvable(f"{who}: {error}", hint=error.hint) from error
         return self._answers[key]
 
     def _check_names(self, who: str, wanted: Iterable[str]) -> None:
         for name in wanted:
             if name != ESSENTIAL and name not in self._names:
-                near = " or ".join(near_names(name, self._names))
+                near = " or ".join(self._apt.providers(name) or near_names(name, self._names))
                 suites = self._archive.suites
                 raise PackageNotFound(name, wanted_by=who, suites=suites, near=near)
 

@@ -1,0 +1,272 @@
+"""Against the real apt: on a small signed archive that is made here, and on Debian's own."""
+
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from reconix.base.digests import Digest
+from reconix.base.process import run
+from reconix.build import resolve
+from reconix.build.apt import ArchiveUnreachable, BadSignature, Unsolvable
+from reconix.build.fetch import Locations, fetch
+from reconix.build.resolve import NoArchive, PackageNotFound
+from reconix.config import load
+from reconix.config.lock import Lock, parse_lock, print_lock
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "gateway"
+
+MAIN = {
+    "base-files 1": "Essential: yes",
+    "libweb 2:1.0+b1~x": "",
+    "webber 1:1.0": "Depends: libweb (>= 2:1.0), init\nRecommends: extra",
+    "init 3": "",
+    "extra 3": "",
+    "quarrel 1": "Conflicts: libweb",
+    "virtual-giver 1": "Provides: web-server",
+    "initramfs-tools 1": "",
+    "linux-image-cloud-amd64 6.1": "Depends: linux-image-6.1-cloud-amd64 (= 6.1)",
+    "linux-image-6.1-cloud-amd64 6.1": "Depends: initramfs-tools",
+    "busybox-static 1": "Depends: init",
+    "systemd-boot-efi 1": "",
+}
+SECURITY = {"webber 1:1.0+sec1": "Depends: libweb (>= 2:1.0), init", "init 3": ""}
+
+
+@dataclass(frozen=True)
+class Site:
+    """Two archives on a server on loopback, as Debian has them, and a project that uses them."""
+
+    folder: Path
+    address: str
+    project: Path
+
+    def lock(self, previous: Lock | None = None) -> Lock:
+        configuration = load.load(self.project)
+        return resolve.resolve(configuration, work=self.project / "work", previous=previous)
+
+    def write(self, system: str, *, archive: str = "") -> None:
+        """Set the system file and more options of the archive."""
+        keyring = self.folder / "keyring.gpg"
+        (self.project / "reconix.toml").write_text(
+            f'name = "test"\n[archive]\nmain = "{self.address}/debian/"\n'
+            f'security = "{self.address}/security"\nkeyring = "{keyring}"\n'
+            f"{archive or SUITES}\n"
+        )
+        (self.project / "hosts/device/systems/default.toml").write_text(system)
+
+
+SUITES = 'suites = ["trixie", "trixie-security"]'
+
+
+@pytest.fixture
+def site(tmp_path: Path, need: Callable[..., None]) -> Iterator[Site]:
+    need("apt-get", "dpkg-deb", "gpg")
+    make_archive(tmp_path / "debian", "trixie", MAIN, "Sat, 01 Feb 2020 10:00:00 UTC")
+    make_archive(
+        tmp_path / "security", "trixie-security", SECURITY, "Sun, 02 Feb 2020 00:00:00 UTC"
+    )
+    sign(tmp_path)
+    handler = functools.partial(QuietHandler, directory=tmp_path)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    project = tmp_path / "project"
+    (project / "hosts/device/systems").mkdir(parents=True)
+    (project / "hosts/device/machine.toml").write_text(
+        'kernel.package = "linux-image-cloud-amd64"\n'
+    )
+    yield Site(tmp_path, f"http://127.0.0.1:{server.server_port}", project)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def make_archive(folder: Path, suite: str, packages: dict[str, str], date: str) -> None:
+    """Build packages and their index."""
+    index = folder / "dists" / suite
+    (folder / "pool/main").mkdir(parents=True)
+    stanzas = b"\n".join(make_package(folder, name, more) for name, more in packages.items())
+    for architecture in ("amd64", "arm64"):
+        place = index / f"main/binary-{architecture}/Packages"
+        place.parent.mkdir(parents=True)
+        place.write_bytes(stanzas)
+    listed = "".join(
+        f" {Digest.of(stanzas).hex()} {len(stanzas)} main/binary-{architecture}/Packages\n"
+        for architecture in ("amd64", "arm64")
+    )
+    (index / "Release").write_text(
+        f"Origin: Debian\nSuite: {suite}\nCodename: {suite}\nDate: {date}\n"
+        f"Architectures: amd64 arm64\nComponents: main\nSHA256:\n{listed}"
+    )
+
+
+def make_package(folder: Path, name_and_version: str, more: str) -> bytes:
+    name, version = name_and_version.split()
+    tree = folder / "tree" / f"{name}_{version}"
+    (tree / "DEBIAN").mkdir(parents=True)
+    control = (
+        f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
+        f"Maintainer: nobody <nobody@example>\nDescription: test\n{more}\n"
+    ).replace("\n\n", "\n")
+    (tree / "DEBIAN/control").write_text(control)
+    path = folder / "pool/main" / f"{name}_{version.partition(':')[2] or version}_all.deb"
+    run("dpkg-deb", "--build", "-Znone", "--root-owner-group", tree, path)
+    content = path.read_bytes()
+    place = f"Filename: pool/main/{path.name}\nSize: {len(content)}\n"
+    return f"{control}{place}SHA256: {Digest.of(content).hex()}\n".encode()
+
+
+def sign(folder: Path, *, key: str = "keyring") -> None:
+    """Sign all indexes below a folder; the key is made if there is none of this name."""
+    home = folder / f"gnupg-{key}"
+    gpg = ("gpg", "--homedir", home, "--batch", "--quiet", "--yes", "--passphrase", "")
+    try:
+        if not home.exists():
+            home.mkdir(mode=0o700)
+            run(*gpg, "--quick-gen-key", "archive@example", "ed25519", "sign", "never")
+            (folder / f"{key}.gpg").write_bytes(run(*gpg, "--export"))
+        for release in folder.glob("*/dists/*/Release"):
+            run(*gpg, "--clearsign", "--output", release.with_name("InRelease"), release)
+    finally:
+        run("gpgconf", "--homedir", home, "--kill", "all")
+
+
+def names(lock: Lock) -> list[str]:
+    return [f"{p.name} {p.version}" for p in lock.hosts["device"].systems["default"].packages]
+
+
+def test_a_system_is_locked_with_what_it_depends_on_and_the_essential_packages(site: Site) -> None:
+    site.write('packages = ["webber"]')
+    lock = site.lock()
+    assert names(lock) == ["base-files 1", "init 3", "libweb 2:1.0+b1~x", "webber 1:1.0+sec1"]
+    host = lock.hosts["device"]
+    assert [p.name for p in host.systems["default"].kernel] == ["linux-image-6.1-cloud-amd64"]
+    assert [p.name for p in (*host.loader, *host.initrd)] == ["systemd-boot-efi", "busybox-static"]
+
+
+def test_what_is_locked_can_be_fetched_and_is_dated_by_its_index(
+    site: Site, tmp_path: Path
+) -> None:
+    site.write('packages = ["webber"]')
+    packages = {package.name: package for package in site.lock().packages()}
+    where = {"debian": f"{site.address}/debian", "debian-security": f"{site.address}/security"}
+    paths = fetch(packages.values(), lambda: Locations(where), cache=tmp_path / "cache")
+    assert len(paths) == len(packages) == 7
+    assert (packages["webber"].archive, packages["webber"].date) == (
+        "debian-security",
+        "20200202T000000Z",
+    )
+    assert packages["libweb"].date == "20200201T100000Z"
+
+
+def test_locking_again_writes_the_same_bytes_even_when_the_index_is_newer(site: Site) -> None:
+    site.write('packages = ["webber"]')
+    first = print_lock(site.lock())
+    assert print_lock(site.lock(parse_lock(first, source="test"))) == first
+    release = site.folder / "debian/dists/trixie/Release"
+    release.write_text(release.read_text().replace("01 Feb", "03 Feb"))
+    sign(site.folder)
+    os.utime(release.with_name("InRelease"), (2e9, 2e9))  # HTTP tells times apart by the second
+    assert print_lock(site.lock(parse_lock(first, source="test"))) == first
+    assert b"20200203T100000Z" in print_lock(site.lock())
+
+
+def test_another_architecture_is_solved_as_well(site: Site) -> None:
+    machine = site.project / "hosts/device/machine.toml"
+    machine.write_text(f'architecture = "arm64"\n{machine.read_text()}')
+    site.write('packages = ["webber"]')
+    lock = site.lock()
+    assert lock.hosts["device"].architecture == "arm64"
+    assert "webber 1:1.0+sec1" in names(lock)
+
+
+def test_an_unknown_package_is_named_with_the_system_and_the_nearest_name(site: Site) -> None:
+    site.write('packages = ["weber"]')
+    with pytest.raises(
+        PackageNotFound, match="device:default: there is no package 'weber'"
+    ) as failure:
+        site.lock()
+    assert "did you mean webber?" in failure.value.hint
+
+
+def test_a_name_that_is_only_provided_comes_with_those_who_provide_it(site: Site) -> None:
+    site.write('packages = ["web-server"]')
+    with pytest.raises(PackageNotFound) as failure:
+        site.lock()
+    assert "virtual-giver" in failure.value.hint
+
+
+def test_what_cannot_be_installed_is_told_in_the_words_of_apt(site: Site) -> None:
+    site.write('packages = ["webber", "quarrel"]')
+    with pytest.raises(Unsolvable, match=r"device:default: .*webber : Depends: libweb"):
+        site.lock()
+
+
+def test_a_wrong_signature_is_refused(site: Site) -> None:
+    site.write("")
+    sign(site.folder, key="other")
+    with pytest.raises(BadSignature, match=r"keyring\.gpg"):
+        site.lock()
+
+
+def test_an_altered_index_is_refused(site: Site) -> None:
+    site.write("")
+    index = site.folder / "debian/dists/trixie/main/binary-amd64/Packages"
+    index.write_bytes(index.read_bytes().replace(b"webber", b"rebbew"))
+    with pytest.raises(ArchiveUnreachable):
+        site.lock()
+
+
+def test_a_suite_that_is_not_there_is_told(site: Site) -> None:
+    site.write("", archive='suites = ["trixie", "forky"]')
+    with pytest.raises(ArchiveUnreachable, match="forky") as failure:
+        site.lock()
+    assert "archive.suites" in failure.value.hint
+
+
+def test_a_dead_address_is_told(site: Site) -> None:
+    site.write("")
+    file = site.project / "reconix.toml"
+    file.write_text(file.read_text().replace(site.address, "http://127.0.0.1:1"))
+    with pytest.raises(ArchiveUnreachable, match=r"127\.0\.0\.1:1") as failure:
+        site.lock()
+    assert "network" in failure.value.hint
+
+
+def test_a_missing_keyring_is_told(site: Site) -> None:
+    site.write("")
+    (site.folder / "keyring.gpg").unlink()
+    with pytest.raises(NoArchive, match=r"keyring\.gpg"):
+        site.lock()
+
+
+def test_a_package_without_a_kernel_is_no_kernel(site: Site) -> None:
+    site.write('kernel.package = { force = "webber" }')
+    with pytest.raises(resolve.NoKernel, match="webber"):
+        site.lock()
+
+
+@pytest.mark.archive
+def test_the_example_can_be_locked_today_and_again(
+    tmp_path: Path, need: Callable[..., None]
+) -> None:
+    need("apt-get", "cp")
+    project = tmp_path / "gateway"
+    run("cp", "-r", EXAMPLE, project)
+    (project / "keys/operator.pub").write_text("ssh-ed25519 AAAA test\n")
+    configuration = load.load(project)
+    first = resolve.resolve(configuration, work=tmp_path / "work")
+    again = resolve.resolve(configuration, work=tmp_path / "work", previous=first)
+    assert print_lock(again) == print_lock(first)
+    assert set(first.hosts["gateway"].systems) == {"default", "mqtt", "web"}
