@@ -28,7 +28,9 @@ SELF = "@toplevel@"
 MAX_BYTES = 1 << 20
 
 _NIXOS, _RECONIX = "org.nixos.bootspec.v1", "org.reconix.v1"
-_STORE_FILE = re.compile(r"/nix/store/[0-9a-z]{32}-[0-9a-zA-Z+._?=-]+(/[0-9a-zA-Z+._?=@-]+)+")
+_STORE_FILE = re.compile(
+    r"/nix/store/[0-9a-z]{32}-[0-9a-zA-Z+._?=-]+(/(?!\.{1,2}(/|\Z))[0-9a-zA-Z+._?=@-]+)+"
+)
 _ONE_LINE = re.compile(r"[^\x00-\x1f\x7f]*")
 
 

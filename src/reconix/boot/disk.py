@@ -10,12 +10,14 @@ cache; it is never the medium of a device that boots from it. A block device tha
 Proven by ``tests/unit/boot/test_disk.py`` and, with recorded writes, ``tests/crash/test_gpt_*.py``.
 """
 
+import contextlib
 import errno
 import fcntl
 import mmap
 import os
 import stat
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -31,6 +33,18 @@ class UnfitDisk(ReconixError):
     """This file or device cannot be written sector by sector."""
 
     exit_code = 33
+
+
+class DiskFailed(ReconixError):
+    """The kernel reports that sectors could not be read or written."""
+
+    exit_code = 33
+
+    def __init__(self, path: Path, *, what: str, why: str) -> None:
+        super().__init__(
+            f"{path}: {what} failed: {why}",
+            hint="the medium is failing or was taken away; the system that runs is not changed",
+        )
 
 
 class NotKept(ReconixError):
@@ -67,6 +81,7 @@ class DiskFile:
 
     Raises:
         UnfitDisk: its sectors are not 512 bytes long, or something uses it.
+        DiskFailed: from all that reads or writes.
     """
 
     def __init__(self, path: Path, *, exclusive: bool = False) -> None:
@@ -114,28 +129,39 @@ class DiskFile:
 
     def flush(self) -> None:
         """Return when everything written is durable."""
-        os.fsync(self._descriptor)
+        with self._translated("flushing"):
+            os.fsync(self._descriptor)
 
     def _read(self, offset: int, size: int) -> bytes:
-        if self._direct is None:
-            os.posix_fadvise(self._descriptor, offset, size, os.POSIX_FADV_DONTNEED)
-            content = os.pread(self._descriptor, size, offset)
-        else:
-            with memoryview(self._buffer)[:size] as part:
-                content = bytes(part[: os.preadv(self._direct, [part], offset)])
-        if len(content) != size:
-            raise OSError(errno.EIO, f"read {len(content)} of {size} bytes", str(self.path))
+        with self._translated(f"reading {size} bytes at {offset}"):
+            if self._direct is None:
+                os.posix_fadvise(self._descriptor, offset, size, os.POSIX_FADV_DONTNEED)
+                content = os.pread(self._descriptor, size, offset)
+            else:
+                with memoryview(self._buffer)[:size] as part:
+                    content = bytes(part[: os.preadv(self._direct, [part], offset)])
+            if len(content) != size:
+                raise OSError(errno.EIO, f"only {len(content)} came")
         return content
 
     def _write(self, offset: int, content: bytes) -> None:
-        if self._direct is None:
-            written = os.pwrite(self._descriptor, content, offset)
-        else:
-            with memoryview(self._buffer)[: len(content)] as part:
-                part[:] = content
-                written = os.pwritev(self._direct, [part], offset)
-        if written != len(content):
-            raise OSError(errno.EIO, f"wrote {written} of {len(content)} bytes", str(self.path))
+        with self._translated(f"writing {len(content)} bytes at {offset}"):
+            if self._direct is None:
+                written = os.pwrite(self._descriptor, content, offset)
+            else:
+                with memoryview(self._buffer)[: len(content)] as part:
+                    part[:] = content
+                    written = os.pwritev(self._direct, [part], offset)
+            if written != len(content):
+                raise OSError(errno.EIO, f"only {written} were taken")
+
+    @contextlib.contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise DiskFailed(self.path, what=what, why=why) from error
 
     def _open_direct(self) -> int | None:
         """A descriptor that goes around the page cache, if the file system can do sectors."""

@@ -14,7 +14,8 @@ writes down durably before it goes on. What the table does not allow is an error
 
 How the steps of the agent go with it:
 
-* *write begun* is recorded before the first byte is written: from then on the slot holds nothing.
+* *write begun* is recorded before the first byte is written, and the one-shot of the firmware is
+  taken back before that: from then on the slot holds nothing, and nothing may boot it.
 * *armed* is recorded before the one-shot of the firmware is set: so attempts are counted.
 * The table of the disk is switched before *confirmed* is recorded. A cut in between is found at the
   next boot: the disk selects the slot under trial, so it was confirmed.

@@ -1,0 +1,152 @@
+"""UEFI with systemd-boot: one boot from another slot, one boot of another system.
+
+``BootNext`` names a load option and is forgotten by the firmware before it is tried: so a trial
+happens once, whatever comes of it. Each slot gets one load option of its own, found again by the
+GUID of its partition. The options stand in no boot order; without ``BootNext`` the firmware boots
+what it always boots, the EFI system partition of the selected table, and needs no variable at all.
+
+``LoaderEntryOneShot`` names an entry of systemd-boot and is forgotten by systemd-boot in the same
+way. In the other direction systemd-boot leaves the GUID of the partition that it was loaded from.
+
+Source: UEFI Specification 2.10, section 3.3; systemd, *The Boot Loader Interface*.
+Proven by ``tests/unit/boot/firmware/test_uefi.py``, and on OVMF by ``tests/vm/``.
+"""
+
+import re
+import struct
+from dataclasses import dataclass
+
+from reconix.boot.firmware.load_option import (
+    ForeignLoadOption,
+    LoadOption,
+    parse_load_option,
+    parse_text,
+    print_load_option,
+    print_text,
+)
+from reconix.boot.firmware.variables import GLOBAL, LOADER, FirmwareRefuses, Variables
+from reconix.boot.gpt import BadPartitionTable, Guid, Partition
+from reconix.boot.loaders.systemd_boot import entry_name, system_of_entry
+
+_OPTION = re.compile(r"Boot([0-9A-F]{4})")
+_NEXT = "BootNext"
+_ONE_SHOT, _DEFAULT = "LoaderEntryOneShot", "LoaderEntryDefault"
+_PARTITION, _SELECTED = "LoaderDevicePartUUID", "LoaderEntrySelected"
+_MAX_OPTIONS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Uefi:
+    """The one-shots of a UEFI firmware.
+
+    Args:
+        variables: of the firmware.
+        program: the loader in a slot, for instance ``EFI/BOOT/BOOTX64.EFI``.
+    """
+
+    variables: Variables
+    program: str
+
+    def booted_partition(self) -> Guid | None:
+        """The partition from which the boot loader was loaded, if it tells."""
+        text = self._text(_PARTITION)
+        try:
+            return Guid.parse(text) if text else None
+        except BadPartitionTable:
+            return None
+
+    def booted_system(self) -> str | None:
+        """The system whose entry was started, if the boot loader tells."""
+        entry = self._text(_SELECTED)
+        return system_of_entry(entry) if entry else None
+
+    def try_slot(self, name: str, number: int, partition: Partition) -> None:
+        """Boot a slot next, once.
+
+        Args:
+            name: for people, in the firmware's menu.
+            number: of the partition in the table that is selected now.
+            partition: which one.
+
+        Raises:
+            FirmwareRefuses: it cannot be told.
+        """
+        wanted = LoadOption(
+            name, number, partition.first, partition.sectors, partition.guid, self.program
+        )
+        option = self._option_of(partition.guid)
+        if option is None:
+            option = self._free_option()
+        self.variables.set(f"Boot{option:04X}", GLOBAL, print_load_option(wanted))
+        self.variables.set(_NEXT, GLOBAL, struct.pack("<H", option))
+
+    def next_partition(self) -> Guid | None:
+        """The partition that is booted next, if it is one of ours that was asked for."""
+        value = self.variables.get(_NEXT, GLOBAL)
+        if value is None or len(value) != 2:
+            return None
+        found = self._load_option(int.from_bytes(value, "little"))
+        return found.partition if found else None
+
+    def forget_slot(self) -> None:
+        """Boot the selected slot next."""
+        self.variables.remove(_NEXT, GLOBAL)
+
+    def ask_for(self, system: str | None) -> None:
+        """Start this system at the next boot, or the default one.
+
+        Raises:
+            FirmwareRefuses: it cannot be told.
+        """
+        self._set_entry(_ONE_SHOT, system)
+
+    def asked_for(self) -> str | None:
+        """The system that was asked for at the next boot."""
+        entry = self._text(_ONE_SHOT)
+        return system_of_entry(entry) if entry else None
+
+    def make_default(self, system: str | None) -> None:
+        """Start this system whenever none is asked for, or the one that the slot says.
+
+        Raises:
+            FirmwareRefuses: it cannot be told.
+        """
+        self._set_entry(_DEFAULT, system)
+
+    def _set_entry(self, variable: str, system: str | None) -> None:
+        if system is None:
+            self.variables.remove(variable, LOADER)
+        else:
+            self.variables.set(variable, LOADER, print_text(entry_name(system)))
+
+    def _text(self, name: str) -> str | None:
+        value = self.variables.get(name, LOADER)
+        try:
+            return parse_text(value) if value is not None else None
+        except UnicodeDecodeError:
+            return None
+
+    def _option_of(self, partition: Guid) -> int | None:
+        for number in self._options():
+            found = self._load_option(number)
+            if found and found.partition == partition and found.path == self.program:
+                return number
+        return None
+
+    def _options(self) -> list[int]:
+        names = self.variables.names(GLOBAL)
+        return [int(match[1], 16) for name in names if (match := _OPTION.fullmatch(name))]
+
+    def _free_option(self) -> int:
+        used = set(self._options())
+        for number in range(_MAX_OPTIONS):
+            if number not in used:
+                return number
+        raise FirmwareRefuses("Boot####", why="all numbers are taken")
+
+    def _load_option(self, number: int) -> LoadOption | None:
+        content = self.variables.get(f"Boot{number:04X}", GLOBAL)
+        try:
+            return parse_load_option(content) if content is not None else None
+        except ForeignLoadOption:
+            return None

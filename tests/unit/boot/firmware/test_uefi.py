@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from reconix.boot.firmware.load_option import parse_load_option
+from reconix.boot.firmware.uefi import Uefi
+from reconix.boot.firmware.variables import GLOBAL, LOADER, Variables
+from reconix.boot.gpt import Guid, Lba, Partition
+from reconix.boot.tables import IDLE_SLOT
+
+PROGRAM = "EFI/BOOT/BOOTX64.EFI"
+ONE, TWO = (
+    Partition(IDLE_SLOT, Guid.derive(name), Lba(at), Lba(at + 99), name)
+    for name, at in (("slot-1", 2048), ("slot-2", 4096))
+)
+
+
+@pytest.fixture
+def variables(tmp_path: Path) -> Variables:
+    found = Variables(tmp_path)
+    found.set("Boot0000", GLOBAL, b"an option of the firmware")
+    found.set("BootOrder", GLOBAL, b"\0\0")
+    found.set("BootOptionSupport", GLOBAL, b"\x03\x03\0\0")
+    return found
+
+
+def test_a_slot_gets_a_free_option_and_is_next(variables: Variables) -> None:
+    uefi = Uefi(variables, PROGRAM)
+    uefi.try_slot("reconix slot-2", 2, TWO)
+    assert variables.get("BootNext", GLOBAL) == b"\x01\0"
+    option = parse_load_option(variables.get("Boot0001", GLOBAL) or b"")
+    assert (option.partition, option.first, option.sectors) == (TWO.guid, 4096, 100)
+    assert (option.number, option.path) == (2, PROGRAM)
+    assert uefi.next_partition() == TWO.guid
+
+
+def test_the_order_and_the_options_of_others_are_left_alone(variables: Variables) -> None:
+    uefi = Uefi(variables, PROGRAM)
+    uefi.try_slot("reconix slot-2", 2, TWO)
+    uefi.forget_slot()
+    assert uefi.next_partition() is None and variables.get("BootNext", GLOBAL) is None
+    assert variables.get("BootOrder", GLOBAL) == b"\0\0"
+    assert variables.get("Boot0000", GLOBAL) == b"an option of the firmware"
+
+
+def test_an_option_is_found_by_the_guid_of_the_slot_not_by_its_number(
+    variables: Variables,
+) -> None:
+    uefi = Uefi(variables, PROGRAM)
+    for slot, number in ((TWO, 2), (ONE, 1), (TWO, 1), (ONE, 2), (TWO, 2)):
+        uefi.try_slot(slot.name, number, slot)
+        assert uefi.next_partition() == slot.guid
+    options = [name for name in variables.names(GLOBAL) if name.startswith("Boot00")]
+    assert options == ["Boot0000", "Boot0001", "Boot0002"]
+    assert parse_load_option(variables.get("Boot0002", GLOBAL) or b"").number == 2
+
+
+def test_a_next_option_that_is_not_ours_is_nobody(variables: Variables) -> None:
+    variables.set("BootNext", GLOBAL, b"\0\0")
+    assert Uefi(variables, PROGRAM).next_partition() is None
+    variables.set("BootNext", GLOBAL, b"\0")
+    assert Uefi(variables, PROGRAM).next_partition() is None
+
+
+def test_a_system_is_asked_for_and_forgotten(variables: Variables) -> None:
+    uefi = Uefi(variables, PROGRAM)
+    uefi.ask_for("mqtt")
+    assert variables.get("LoaderEntryOneShot", LOADER) == "mqtt.conf\0".encode("utf-16-le")
+    assert uefi.asked_for() == "mqtt"
+    uefi.ask_for(None)
+    assert uefi.asked_for() is None
+    uefi.make_default("web")
+    assert variables.get("LoaderEntryDefault", LOADER) == "web.conf\0".encode("utf-16-le")
+
+
+def test_what_systemd_boot_tells_is_read(variables: Variables) -> None:
+    uefi = Uefi(variables, PROGRAM)
+    assert uefi.booted_partition() is None and uefi.booted_system() is None
+    spelled = f"{str(TWO.guid).lower()}\0".encode("utf-16-le")
+    variables.set("LoaderDevicePartUUID", LOADER, spelled)
+    variables.set("LoaderEntrySelected", LOADER, "mqtt.conf".encode("utf-16-le"))
+    assert uefi.booted_partition() == TWO.guid and uefi.booted_system() == "mqtt"
+
+
+@pytest.mark.parametrize("value", [b"", b"x", b"\0\xd8\0\xd8", "no guid\0".encode("utf-16-le")])
+def test_nonsense_in_a_variable_is_nothing(value: bytes, variables: Variables) -> None:
+    variables.set("LoaderDevicePartUUID", LOADER, value)
+    assert Uefi(variables, PROGRAM).booted_partition() is None
