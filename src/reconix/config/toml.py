@@ -102,7 +102,7 @@ def _problem(error: tomllib.TOMLDecodeError, text: str, file: Path) -> Problem:
     found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
     lines = text.split("\n")
     if found is None or found[2] is None:
-        place = Place(file, len(lines), 1)
+        place = Place(file, len(lines), len(lines[-1]) + 1, lines[-1])
     else:
         line = int(found[2])
         place = Place(file, line, int(found[3]), lines[line - 1])

@@ -1,0 +1,138 @@
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconix.base.digests import Digest
+from reconix.base.documents import BadDocument
+from reconix.config.lock import (
+    BadLock,
+    HostLock,
+    Lock,
+    LockedPackage,
+    SystemLock,
+    keep_dates,
+    parse_lock,
+    print_lock,
+)
+
+GOLDEN = Path(__file__).parents[2] / "data" / "reconix.lock"
+
+
+def package(name: str = "nginx", **other: str) -> LockedPackage:
+    fields = {
+        "version": "1:1.26.3-3+deb13u1~rc",
+        "architecture": "amd64",
+        "archive": "debian",
+        "path": f"pool/main/n/{name}/{name}_1.26.3.deb",
+        "date": "20260912T075541Z",
+    } | other
+    return LockedPackage(name=name, size_bytes=5, sha256=Digest.of(name.encode()), **fields)
+
+
+def lock(*packages: LockedPackage, kernel: LockedPackage | None = None) -> Lock:
+    system = SystemLock(
+        asked=("nginx", "curl"),
+        packages=tuple(sorted(packages)),
+        asked_kernel="linux-image-amd64",
+        kernel=(kernel or package("linux-image-6.12"),),
+    )
+    return Lock(
+        {
+            "gateway": HostLock(
+                architecture="amd64",
+                suites=("trixie", "trixie-security"),
+                components=("main",),
+                loader=(package("systemd-boot-efi"),),
+                initrd=(package("busybox-static"),),
+                systems={"default": replace(system, asked=("curl", "nginx")), "web": system},
+            )
+        }
+    )
+
+
+def test_the_format_is_the_one_that_is_specified() -> None:
+    printed = print_lock(lock(package(), package("libc6")))
+    if os.environ.get("ACCEPT"):
+        GOLDEN.write_bytes(printed)
+    assert printed == GOLDEN.read_bytes()
+
+
+names = st.from_regex(r"[a-z0-9][a-z0-9.+-]{1,8}", fullmatch=True)
+
+
+@given(st.sets(names, max_size=5))
+def test_parse_and_print_are_inverse(packages: set[str]) -> None:
+    original = lock(*(package(name) for name in packages))
+    printed = print_lock(original)
+    assert print_lock(parse_lock(printed, source="test")) == printed
+    assert parse_lock(printed, source="test").packages() == original.packages()
+
+
+def test_a_lock_that_was_changed_by_hand_is_refused() -> None:
+    printed = print_lock(lock(package()))
+    with pytest.raises(BadLock, match="changed by hand"):
+        parse_lock(printed.replace(b'"size_bytes": 5', b'"size_bytes": 6', 1), source="test")
+
+
+def test_a_lock_of_another_version_is_refused() -> None:
+    printed = print_lock(lock(package())).replace(b'"version": 1\n', b'"version": 2\n')
+    with pytest.raises(BadLock, match="version 2"):
+        parse_lock(printed, source="test")
+
+
+def test_a_package_that_is_not_listed_is_refused() -> None:
+    printed = print_lock(lock(package()))
+    with pytest.raises(BadLock, match="not listed"):
+        parse_lock(printed.replace(b'"nginx_1:1.26', b'"other_1:1.26', 1), source="test")
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"version": "1"}', b"\xff"])
+def test_what_is_no_lock_is_refused(content: bytes) -> None:
+    with pytest.raises(BadDocument):
+        parse_lock(content, source="test")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"path": "pool/../../etc/passwd.deb"},
+        {"path": "/pool/x.deb"},
+        {"path": "pool/x.deb?query"},
+        {"version": "1 2"},
+        {"archive": "../x"},
+        {"date": "yesterday"},
+        {"architecture": "amd64;"},
+    ],
+)
+def test_a_package_is_valid_by_construction(field: dict[str, str]) -> None:
+    with pytest.raises(BadLock):
+        package(**field)
+
+
+def test_the_file_of_a_package_is_called_as_apt_calls_it() -> None:
+    assert package().file_name == "nginx_1%3a1.26.3-3+deb13u1~rc_amd64.deb"
+
+
+def test_two_files_for_one_package_are_refused() -> None:
+    other = replace(package(), sha256=Digest.of(b"other"))
+    with pytest.raises(BadLock, match="stands for two files"):
+        lock(package(), other)
+
+
+def test_a_package_keeps_the_date_of_its_first_sight() -> None:
+    old = lock(package(), package("libc6"))
+    later = {"date": "20270101T000000Z"}
+    new = lock(package(**later), package("libc6", version="2", **later))
+    kept = {p.name: p.date for p in keep_dates(old, new).packages()}
+    assert kept["nginx"] == "20260912T075541Z"
+    assert kept["libc6"] == "20270101T000000Z"
+
+
+def test_the_digest_is_that_of_the_packages_not_of_their_dates() -> None:
+    one, other = lock(package()), lock(package(date="20270101T000000Z"))
+    assert one.digest() == other.digest()
+    assert one.digest() != lock(package("curl")).digest()

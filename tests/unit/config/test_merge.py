@@ -1,0 +1,152 @@
+"""The laws of the merge, on values drawn at random."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconix.config.merge import (
+    List,
+    Scalar,
+    Setting,
+    Table,
+    Value,
+    Weight,
+    conflicts,
+    dotted,
+    merge,
+)
+from reconix.config.problems import Place
+
+PLACE = Place(Path("a.toml"), 1, 1)
+
+weights = st.sampled_from(Weight)
+settings_ = st.integers(0, 3).map(lambda number: Setting(number, PLACE, str(number)))
+distinct = st.lists(settings_, max_size=4, unique_by=lambda setting: setting.value).map(tuple)
+scalars = st.builds(lambda weight, one: Scalar(weight, (one,)), weights, settings_)
+lists = st.builds(List, weights, distinct, distinct, st.just(PLACE))
+
+
+def leaves_only(scalar: Scalar | None, items: List | None, inner: Table | None) -> Table:
+    given_ = {"scalar": scalar, "list": items, "table": inner}
+    return Table({key: value for key, value in given_.items() if value is not None}, PLACE)
+
+
+flat = st.builds(leaves_only, st.none() | scalars, st.none() | lists, st.none())
+nested = st.builds(leaves_only, st.none() | scalars, st.none() | lists, st.none() | flat)
+
+
+def unordered(value: Value) -> object:
+    """A value without the order in which its parts were written."""
+    if isinstance(value, Table):
+        return {key: unordered(child) for key, child in value.entries.items()}
+    if isinstance(value, Scalar):
+        return value.weight, {setting.value for setting in value.settings}
+    return (
+        value.weight,
+        {setting.value for setting in value.added},
+        {setting.value for setting in value.removed},
+    )
+
+
+@given(nested, nested, nested)
+def test_it_does_not_matter_how_files_are_grouped(one: Table, two: Table, three: Table) -> None:
+    assert merge(merge(one, two), three) == merge(one, merge(two, three))
+
+
+@given(nested, nested)
+def test_a_file_taken_in_twice_counts_once(one: Table, two: Table) -> None:
+    assert merge(one, one) == one
+    both = merge(one, two)
+    assert merge(both, one) == both
+    assert merge(both, two) == both
+
+
+@given(nested, nested)
+def test_the_order_of_files_changes_the_order_of_list_items_and_nothing_else(
+    one: Table, two: Table
+) -> None:
+    assert unordered(merge(one, two)) == unordered(merge(two, one))
+
+
+@given(scalars, lists)
+def test_the_order_of_files_about_different_things_does_not_matter(
+    scalar: Scalar, items: List
+) -> None:
+    one, two = Table({"scalar": scalar}, PLACE), Table({"list": items}, PLACE)
+    assert merge(one, two) == merge(two, one)
+
+
+@given(nested)
+def test_an_empty_file_changes_nothing(one: Table) -> None:
+    empty = Table({}, PLACE)
+    assert merge(one, empty) == merge(empty, one) == one
+
+
+@given(lists, lists)
+def test_an_item_that_is_taken_out_is_out_wherever_it_comes_from(one: List, two: List) -> None:
+    both = merge(one, two)
+    assert isinstance(both, List)
+    removed = {setting.value for setting in (*one.removed, *two.removed)}
+    assert not removed & {setting.value for setting in both.items}
+
+
+def scalar(value: object, weight: Weight = Weight.PLAIN, line: int = 1) -> Scalar:
+    return Scalar(weight, (Setting(value, Place(Path("x.toml"), line, 1), str(value)),))
+
+
+def items(*values: int, weight: Weight = Weight.PLAIN, removed: tuple[int, ...] = ()) -> List:
+    def as_settings(numbers: tuple[int, ...]) -> tuple[Setting, ...]:
+        return tuple(Setting(number, PLACE) for number in numbers)
+
+    return List(weight, as_settings(values), as_settings(removed), PLACE)
+
+
+def shown(value: Value) -> list[object]:
+    assert isinstance(value, List)
+    return [setting.value for setting in value.items]
+
+
+def test_lists_add_in_order_and_keep_what_is_twice_once() -> None:
+    assert shown(merge(items(1, 2), items(2, 3))) == [1, 2, 3]
+    assert shown(merge(items(1, 2), items(removed=(1,), weight=Weight.DEFAULT))) == [2]
+    assert shown(merge(items(1, 2, weight=Weight.DEFAULT), items(3))) == [3]
+    assert shown(merge(items(1, 2), items(3, weight=Weight.FORCE))) == [3]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "value"),
+    [
+        (scalar(1), scalar(1), 1),
+        (scalar(1), scalar(2, Weight.FORCE), 2),
+        (scalar(2, Weight.FORCE), scalar(1), 2),
+        (scalar(1), scalar(2, Weight.DEFAULT), 1),
+    ],
+)
+def test_the_heavier_scalar_counts(one: Scalar, other: Scalar, value: int) -> None:
+    both = merge(one, other)
+    assert isinstance(both, Scalar)
+    assert [setting.value for setting in both.settings] == [value]
+    assert not list(conflicts(both))
+
+
+def test_two_scalars_that_differ_are_a_conflict_that_shows_both_places() -> None:
+    one = Table({"disk": Table({"size": scalar("1G", line=3)}, PLACE)}, PLACE)
+    two = Table({"disk": Table({"size": scalar("2G", line=8)}, PLACE)}, PLACE)
+    (problem,) = conflicts(merge(one, two))
+    assert problem.key == "disk.size"
+    assert "x.toml:8:1" in str(problem)
+    assert "x.toml:3:1" in str(problem)
+    assert "force" in problem.hint
+
+
+def test_two_that_are_forced_conflict_as_well() -> None:
+    both = merge(scalar(1, Weight.FORCE), scalar(2, Weight.FORCE))
+    (problem,) = conflicts(both)
+    assert problem.hint == "only one of them can be forced"
+
+
+def test_names_that_toml_would_quote_are_quoted() -> None:
+    assert dotted("files", "a/b.conf") == 'files."a/b.conf"'
+    assert dotted("", "hosts-1_x") == "hosts-1_x"
