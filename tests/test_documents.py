@@ -1,0 +1,75 @@
+"""What the documents say is so."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconix.base.process import INSTALLED_BY
+from reconix.cli.commands import NAMES
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = {
+    line.split()[0]: line.split()[1]
+    for line in (ROOT / "tools" / "packages.txt").read_text().splitlines()
+    if not line.startswith("#")
+}
+ALWAYS_THERE = {"bash", "sh", "dpkg-deb", "dpkg", "apt-get", "apt-cache", "tar", "cp", "unshare"}
+"""Programs of essential packages, and apt."""
+
+SAME_PACKAGE = {
+    "fsck.fat": {"mkfs.fat", "fatlabel"},
+    "mcopy": {"mdir", "mtype", "minfo", "mattrib", "mformat", "mmd"},
+    "mkfs.ext4": {"e2fsck", "debugfs", "dumpe2fs", "tune2fs", "mke2fs", "resize2fs"},
+    "mosquitto_pub": {"mosquitto_sub"},
+    "nix-store": {"nix", "nix-build", "nix-instantiate", "nix-hash", "nix-env", "nix-shell"},
+    "qemu-img": {"qemu-io", "qemu-nbd", "qemu-storage-daemon"},
+    "ssh": {"ssh-keygen", "scp"},
+    "xz": {"unxz", "xzcat"},
+    "zstd": {"unzstd"},
+    "objdump": {"objcopy", "as", "ld", "readelf"},
+}
+
+
+def installed_programs() -> set[str]:
+    """What is there after set-up."""
+    signs = set(PACKAGES.values())
+    return ALWAYS_THERE | signs | {each for sign in signs for each in SAME_PACKAGE.get(sign, set())}
+
+
+def needed_programs() -> Iterator[tuple[str, str]]:
+    """Every program that a test asks for, with the test file."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "need":
+                for word in node.args:
+                    if isinstance(word, ast.Constant) and isinstance(word.value, str):
+                        yield path.name, word.value
+
+
+def test_set_up_installs_every_program_that_a_test_needs() -> None:
+    missing = {each for each in needed_programs() if each[1] not in installed_programs()}
+    assert not missing, f"add their packages to tools/packages.txt: {sorted(missing)}"
+
+
+def test_set_up_installs_every_package_that_a_message_names() -> None:
+    essential = {"apt", "dpkg"}
+    assert set(INSTALLED_BY.values()) - essential <= set(PACKAGES)
+
+
+def test_the_readme_tells_of_every_command() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name in NAMES:
+        assert f"reconix {name}" in readme, f"README.md does not mention `reconix {name}`"
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    for document in documents:
+        for target in re.findall(r"\]\(([^)#:\s]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target} is not there"
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs" / "decisions").glob("*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))
