@@ -1,0 +1,191 @@
+"""The agent as an object: one zip application with exactly what it imports, and its units.
+
+The agent must run where nothing is installed but Python itself, so it is one file:
+``python3 -I -S reconix-device.pyz``. It holds the modules that ``reconix.device`` reaches by
+import, also by an import inside a function, and nothing else. Names are sorted, times are
+1980-01-01, nothing is compressed: same sources, same bytes, whatever Python and zlib packed them.
+
+The units are here too, because they and the agent's commands are one design: whatever goes wrong
+while a generation is on trial ends in a restart, and a restart is all that it takes to fall back.
+
+Proven by ``tests/unit/build/test_agent.py``; the units by ``tests/compat/test_agent_units.py``
+(``systemd-analyze verify``) and ``tests/vm/``.
+"""
+
+import ast
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconix.base.errors import ReconixError
+
+MAIN_MODULE = "reconix.device.__main__"
+PROGRAM = "reconix-device.pyz"
+SOURCE = Path(__file__).resolve().parents[2]
+"""The folder that holds the package ``reconix``."""
+
+_START = b"""\
+import sys
+
+from reconix.device.__main__ import main
+
+sys.exit(main())
+"""
+
+
+AGENT = f"/usr/bin/python3 -I -S /etc/reconix/{PROGRAM}"
+"""How the units start the agent; ``/etc/reconix`` links to the object of the system that runs."""
+
+_STATE = "/run/reconix/system/reconix/state.json"
+
+_UNITS = {
+    # Finds out what runs, and notices that a trial has ended. It is early and waits for nothing but
+    # itself, because what it would wait for might never come.
+    "reconix-start.service": f"""\
+[Unit]
+Description=Find out which generation and system run
+DefaultDependencies=no
+Before=sysinit.target
+OnFailure=reconix-fallback.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={AGENT} start
+TimeoutStartSec=120
+
+[Install]
+WantedBy=sysinit.target
+""",
+    # Only where something is to be proven. Not stopped at shutdown: it is what issues the restart,
+    # and must be there to insist.
+    "reconix-watch.service": f"""\
+[Unit]
+Description=Check the health of what is on trial
+DefaultDependencies=no
+After=reconix-start.service
+ConditionPathExists=/run/reconix/unproven
+OnFailure=reconix-fallback.service
+
+[Service]
+Type=exec
+ExecStart={AGENT} watch
+RuntimeMaxSec=3600
+
+[Install]
+WantedBy=sysinit.target
+""",
+    # The agent itself has failed. The first line records that, if the agent can still do as much.
+    # The second needs no agent: it restarts if a trial is under way and the slot that runs was not
+    # found to be the committed one.
+    "reconix-fallback.service": f"""\
+[Unit]
+Description=Leave a generation in whose trial the agent failed
+DefaultDependencies=no
+
+[Service]
+Type=oneshot
+ExecStart=-/usr/bin/timeout 60 {AGENT} abandon --reason "the agent failed"
+ExecStart=/bin/sh -c '\\
+    test -e /run/reconix/committed && exit 0; \\
+    grep -qsE "phase.: .(armed|on-trial|rejected)" {_STATE} || exit 0; \\
+    systemctl reboot; sleep 60; systemctl reboot --force --force; sleep 10; \\
+    echo b > /proc/sysrq-trigger'
+""",
+}
+
+
+class NotOurs(ReconixError):
+    """A module of the agent imports something of ours that is not there."""
+
+    exit_code = 61
+
+
+def pack(source: Path = SOURCE) -> bytes:
+    """Make the zip application of the agent from the sources of this project.
+
+    Raises:
+        NotOurs: an import names a module that does not exist.
+    """
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        _add(archive, "__main__.py", _START)
+        for path in modules(source):
+            _add(archive, path, (source / path).read_bytes())
+    return packed.getvalue()
+
+
+def units() -> dict[str, str]:
+    """The systemd units that run the agent, by name; each says itself what starts it."""
+    return dict(_UNITS)
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    entry.create_system = 3  # Unix, whatever runs this
+    entry.external_attr = 0o100444 << 16
+    archive.writestr(entry, content)
+
+
+def modules(source: Path = SOURCE) -> list[str]:
+    """The files of all modules that the agent reaches by import, sorted.
+
+    Raises:
+        NotOurs: an import names a module that does not exist.
+    """
+    found: dict[str, Path] = {}
+    waiting = [MAIN_MODULE]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        file = _file_of(name, source)
+        if file is None:
+            raise NotOurs(f"the agent imports {name}, which does not exist")
+        found[name] = file
+        waiting += _parents(name)
+        waiting += _imports(file, source)
+    return sorted(str(file.relative_to(source)) for file in found.values())
+
+
+def foreign_modules(source: Path = SOURCE) -> set[str]:
+    """The modules that the agent's own files import and that are not ours."""
+    found: set[str] = set()
+    for path in modules(source):
+        for name, _ in _imported((source / path).read_bytes()):
+            if name.split(".")[0] != "reconix":
+                found.add(name)
+    return found
+
+
+def _file_of(name: str, source: Path) -> Path | None:
+    path = source.joinpath(*name.split("."))
+    for file in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
+        if file.is_file():
+            return file
+    return None
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _imports(file: Path, source: Path) -> Iterator[str]:
+    for name, attribute in _imported(file.read_bytes()):
+        if name.split(".")[0] != "reconix":
+            continue
+        yield name
+        inner = f"{name}.{attribute}"
+        if attribute and _file_of(inner, source) is not None:
+            yield inner
+
+
+def _imported(content: bytes) -> Iterator[tuple[str, str]]:
+    """Each import of a module: its name, and what is taken from it, if anything."""
+    for node in ast.walk(ast.parse(content)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from ((node.module, alias.name) for alias in node.names)

@@ -1,0 +1,276 @@
+"""Keep this device up to date, choose its system, and see what it did.
+
+The device always boots the committed generation. An update is received, written to another boot
+slot and tried once; if it proves healthy it is confirmed and becomes the committed one, otherwise
+the device comes back by itself and `status` says why.
+
+Exit status: 0 done, 2 wrong usage, 20-29 store, 30-39 boot and disk, 40-49 programs and files,
+50-59 the stream, 70-79 the device; 1 anything else.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from reconix.base import progress
+from reconix.base.documents import print_json
+from reconix.base.errors import ReconixError
+from reconix.device import lines
+from reconix.device.device import Device
+from reconix.device.places import Places
+
+_BROKEN_PIPE = 32
+Arguments = argparse.Namespace
+
+
+def main(words: Sequence[str] | None = None, device: Device | None = None) -> int:
+    """Run one command and give its exit status."""
+    arguments = _parser().parse_args(words)
+    progress.listen((lines.JsonLines if arguments.json else lines.PlainLines)(_say_progress))
+    try:
+        command: Callable[[Device, Arguments], int] = arguments.command
+        return command(device or _this_device(), arguments)
+    except ReconixError as error:
+        return _complain(arguments, str(error), error.hint, error.exit_code)
+    except BrokenPipeError:
+        return _BROKEN_PIPE
+    except OSError as error:
+        return _complain(arguments, str(error), "see the kernel's log: dmesg", 40)
+
+
+def _this_device() -> Device:
+    from reconix.boot.firmware.uefi import Uefi
+    from reconix.boot.firmware.variables import Variables
+    from reconix.boot.loaders.systemd_boot import Program
+
+    places = Places()
+    program = Program.ARM64 if os.uname().machine == "aarch64" else Program.AMD64
+    return Device(places, Uefi(Variables(places.efivars), program.value))
+
+
+def _tell(arguments: Arguments, text: str) -> None:
+    """Say a result: in words, or as a line of JSON."""
+    said = json.dumps({"event": "result", "message": text}) if arguments.json else text
+    print(said, flush=True)
+
+
+def _say_progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _complain(arguments: Arguments, fact: str, hint: str, exit_code: int) -> int:
+    if arguments.json:
+        error = {"event": "error", "message": fact, "hint": hint, "exit_code": exit_code}
+        print(json.dumps(error), flush=True)
+    print(f"reconix-device: {fact}", file=sys.stderr)
+    if hint:
+        print(f"  {hint}", file=sys.stderr)
+    return exit_code
+
+
+# -- the commands ----------------------------------------------------------------------------------
+
+
+def _status(device: Device, arguments: Arguments) -> int:
+    """Show what runs, what boots next, and how the last update ended."""
+    from reconix.device.status import read_status, status_document, status_lines
+
+    status = read_status(device)
+    if arguments.json:
+        sys.stdout.buffer.write(print_json(status_document(status)))
+        sys.stdout.buffer.flush()
+    else:
+        print("\n".join(status_lines(status)))
+    return 0
+
+
+def _receive(device: Device, arguments: Arguments) -> int:
+    """Take an update from standard input, write it to the idle slot and restart into its trial."""
+    from reconix.device.apply import apply
+    from reconix.device.receiving import receive
+    from reconix.device.work import working
+
+    with working(device.places):
+        generation = receive(device, sys.stdin.buffer.read)
+        _tell(arguments, f"installed {generation}")
+        if not arguments.apply:
+            return 0
+        slot = apply(device, generation, system=arguments.system)
+    return _after_apply(slot, arguments)
+
+
+def _apply(device: Device, arguments: Arguments) -> int:
+    """Write an installed generation to the idle slot and restart into its trial."""
+    from reconix.device.apply import apply
+    from reconix.device.work import working
+    from reconix.store.paths import StorePath
+
+    with working(device.places):
+        slot = apply(device, StorePath.parse(arguments.generation), system=arguments.system)
+    return _after_apply(slot, arguments)
+
+
+def _after_apply(slot: int | None, arguments: Arguments) -> int:
+    if slot is None:
+        _tell(arguments, "this generation is committed already; nothing to do")
+        return 0
+    _tell(arguments, f"the next boot tries slot {slot}")
+    return _restart(arguments)
+
+
+def _restart(arguments: Arguments) -> int:
+    from reconix.device.restart import ask_to_restart
+
+    if arguments.reboot:
+        _tell(arguments, "restarting")
+        ask_to_restart()
+    return 0
+
+
+def _boot(device: Device, arguments: Arguments) -> int:
+    """Choose the system of the next boot, or of all that follow."""
+    from reconix.device.choose import choose_always, choose_once
+    from reconix.device.work import working
+
+    with working(device.places):
+        (choose_always if arguments.always else choose_once)(device, arguments.system)
+    when = "every boot" if arguments.always else "the next boot"
+    _tell(arguments, f"{when} starts system {arguments.system}")
+    return _restart(arguments)
+
+
+def _rollback(device: Device, arguments: Arguments) -> int:
+    """Leave the generation on trial, or try the one that was committed before this one."""
+    from reconix.device.rollback import RolledBack, rollback
+    from reconix.device.work import working
+
+    with working(device.places):
+        done = rollback(device)
+    _tell(arguments, done.value)
+    return 0 if done is RolledBack.DISARMED else _restart(arguments)
+
+
+def _confirm(device: Device, arguments: Arguments) -> int:
+    """Keep the generation on trial without waiting for its health checks."""
+    from reconix.device.confirm import confirm
+    from reconix.device.work import working
+
+    with working(device.places):
+        _tell(arguments, "confirmed" if confirm(device) else "it is committed already")
+    return 0
+
+
+def _verify(device: Device, arguments: Arguments) -> int:
+    """Read every object and slot and compare them with what was installed."""
+    from reconix.device.verify import verify
+
+    wrong = verify(device)
+    for fact in wrong:
+        _tell(arguments, fact)
+    if not wrong:
+        _tell(arguments, "everything is as it was installed")
+    return 20 if wrong else 0
+
+
+def _collect(device: Device, arguments: Arguments) -> int:
+    """Give back the space of generations that nobody goes back to."""
+    from reconix.device.collect import collect
+    from reconix.device.work import working
+
+    with working(device.places):
+        removed = collect(device, device.recall())
+    _tell(arguments, f"{len(removed.names)} objects removed")
+    return 0
+
+
+def _start(device: Device, arguments: Arguments) -> int:
+    """For the unit: find out what runs, and follow up on the boot before."""
+    from reconix.device.restart import force_restart
+    from reconix.device.start import start
+
+    started = start(device)
+    _tell(arguments, f"system {started.booted.system}, slot {started.booted.slot}")
+    if started.restart:
+        force_restart(device.places)
+    return 0
+
+
+def _watch(device: Device, arguments: Arguments) -> int:
+    """For the unit: check the health of what is on trial; keep it, or restart."""
+    from reconix.device.restart import force_restart
+    from reconix.device.watch import watch
+
+    if watch(device):
+        return 0
+    force_restart(device.places)
+    return 1
+
+
+def _abandon(device: Device, arguments: Arguments) -> int:
+    """For the unit: the agent failed while a generation is on trial; record that."""
+    from reconix.device.watch import abandon
+
+    abandon(device, arguments.reason)
+    return 0
+
+
+# -- the command line ------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="reconix-device",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add(commands, "status", _status)
+    _with_apply(_add(commands, "receive", _receive)).add_argument(
+        "--no-apply", dest="apply", action="store_false", help="only install it in the store"
+    )
+    apply = _with_apply(_add(commands, "apply", _apply))
+    apply.add_argument("generation", metavar="PATH", help="store path of the generation")
+    boot = _add(commands, "boot", _boot)
+    boot.add_argument("system", metavar="SYSTEM", help="name of the system")
+    boot.add_argument("--now", dest="reboot", action="store_true", help="restart at once")
+    boot.add_argument("--always", action="store_true", help="as long as it comes up healthy")
+    _with_reboot(_add(commands, "rollback", _rollback))
+    _add(commands, "confirm", _confirm)
+    _add(commands, "verify", _verify)
+    _add(commands, "collect", _collect)
+    _add(commands, "start", _start)
+    _add(commands, "watch", _watch)
+    _add(commands, "abandon", _abandon).add_argument(
+        "--reason", default="the agent failed", help="what to record"
+    )
+    return parser
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    command: Callable[[Device, Arguments], int],
+) -> argparse.ArgumentParser:
+    text = (command.__doc__ or "").strip()
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("--json", action="store_true", help="for programs: JSON, progress as lines")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _with_apply(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("--system", metavar="NAME", help="system of the trial [the one that runs]")
+    return _with_reboot(parser)
+
+
+def _with_reboot(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument(
+        "--no-reboot", dest="reboot", action="store_false", help="restart later, yourself"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""Applying: put an installed generation into an idle slot and try it at the next boot.
+
+Every step is recorded before it is relied on, and each can be repeated:
+
+==============  ================================================================================
+disarm          nothing may boot the slot while it is written
+write the slot  the image is computed from the boot tree; only blocks that differ are written
+compare         read back from the medium, against the hash in the generation
+arm             recorded first, then told to the firmware: no trial that nobody counted
+==============  ================================================================================
+
+The committed slot and the partition table are not touched. After a cut anywhere the old generation
+boots; applying the same generation again continues.
+
+Proven by ``tests/unit/device/test_apply.py`` and ``tests/crash/test_agent_cut.py``.
+"""
+
+from dataclasses import replace
+
+from reconix.base import progress
+from reconix.base.errors import ReconixError
+from reconix.boot import fat
+from reconix.boot.slots import SlotSizeDiffers, write_slot
+from reconix.boot.tables import Slot, read_selection, slot_name
+from reconix.boot.transitions import Armed, Cancelled, Received, WriteBegun, Written, slot_for
+from reconix.boot.tree import BootTree
+from reconix.boot.trial import Phase, State
+from reconix.device.booted import UnknownBoot, read_booted
+from reconix.device.choice import read_choice, write_choice
+from reconix.device.device import Device
+from reconix.device.generation import Generation
+from reconix.device.media import Window, holds, open_disk
+from reconix.device.memory import remember
+from reconix.store.paths import StorePath
+
+
+class OnTrial(ReconixError):
+    """A generation is on trial, and nothing else can be begun."""
+
+    exit_code = 74
+
+    def __init__(self, generation: str) -> None:
+        super().__init__(
+            f"{generation} is on trial right now",
+            hint="wait until it is confirmed, or leave it with `reconix-device rollback`",
+        )
+
+
+def apply(device: Device, path: StorePath, *, system: str | None = None) -> Slot | None:
+    """Write a generation to an idle slot and arm its trial; must be called while ``working``.
+
+    Args:
+        device: to change.
+        path: an installed generation.
+        system: the system that runs in the trial; the one that runs now if there is one of that
+            name, else the default one.
+
+    Returns:
+        The slot; ``None`` if the generation is committed already, and nothing was armed.
+
+    Raises:
+        OnTrial: first the trial that runs must end.
+        SlotSizeDiffers, WrongImage, NotKept: the generation does not fit, is damaged, or the
+            medium is. Nothing is armed.
+    """
+    generation = device.generation(path)
+    name = generation.system(system or _running(device, generation)).name
+    state = device.recall()
+    if state.trial is not None and state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
+        raise OnTrial(state.trial.generation)
+    if not _is_written(device, state, generation):
+        state = _end_other(device, state)
+        if state.committed.generation == str(path):
+            return None
+        _check_size(device, generation)
+        state = remember(device.places, state, Received(str(path)))
+        state = _write(device, state, generation)
+    return arm(device, state, system=name)
+
+
+def arm(device: Device, state: State, *, system: str | None) -> Slot:
+    """Make the next boot the trial of what is written; must be called while ``working``."""
+    after = remember(device.places, state, Armed())
+    trial = after.trial
+    assert trial is not None and trial.slot is not None
+    generation = device.generation(trial.generation)
+    name = system if system is not None else generation.default
+    choice = read_choice(device.places.choice)
+    write_choice(device.places.choice, replace(choice, once=name))
+    selection = device.selection()
+    partitions = selection.tables.partitions(selection.slot)
+    partition = selection.tables.slot(trial.slot)
+    number = 1 + [part.guid for part in partitions].index(partition.guid)
+    device.oneshots.ask_for(generation.system(name).name)
+    device.oneshots.try_slot(slot_name(trial.slot), number, partition)
+    return trial.slot
+
+
+def _is_written(device: Device, state: State, generation: Generation) -> bool:
+    """Whether a trial of this very generation was prepared, and its slot still is right."""
+    trial = state.trial
+    prepared = state.phase in (Phase.WRITTEN, Phase.ARMED)
+    if not prepared or trial is None or trial.slot is None:
+        return False
+    if trial.generation != str(generation.path):
+        return False
+    with open_disk(device.places) as disk:
+        partition = read_selection(disk).tables.slot(trial.slot)
+        return holds(Window(disk, partition), generation.slot)
+
+
+def _end_other(device: Device, state: State) -> State:
+    """End an update that was begun, before its slot is written; what was received of it stays."""
+    device.oneshots.forget_slot()
+    if state.phase is Phase.ARMED:
+        return remember(device.places, state, Cancelled())
+    return state
+
+
+def _check_size(device: Device, generation: Generation) -> None:
+    selection = device.selection()
+    for slot in selection.tables.slots:
+        if slot.size_bytes != generation.slot.slot_size_bytes:
+            raise SlotSizeDiffers(
+                made_for_bytes=generation.slot.slot_size_bytes, slot_bytes=slot.size_bytes
+            )
+
+
+def _write(device: Device, state: State, generation: Generation) -> State:
+    with open_disk(device.places) as disk:
+        tables = read_selection(disk).tables
+        slot = slot_for(state, str(generation.path), tables.numbers)
+        state = remember(device.places, state, WriteBegun(slot))
+        tree = BootTree.read(device.places.store / generation.boot.basename)
+        partition = tables.slot(slot)
+        image = fat.image(tree, partition.size_bytes)
+        write_slot(image, Window(disk, partition), generation.slot.digest)
+    progress.note(f"{slot_name(slot)} holds {generation.path}")
+    return remember(device.places, state, Written())
+
+
+def _running(device: Device, generation: Generation) -> str:
+    """The system that runs now, if the generation has one of that name."""
+    try:
+        name = read_booted(device.places.booted).system
+    except UnknownBoot:
+        return generation.default
+    names = [system.name for system in generation.systems]
+    return name if name in names else generation.default

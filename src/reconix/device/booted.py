@@ -1,0 +1,121 @@
+"""What runs: which slot the firmware took, which generation that is, and which of its systems.
+
+The slot is known from the firmware: the boot loader leaves the GUID of the partition that it was
+loaded from. The toplevel stands on the kernel's command line, ``init=<toplevel>/init``. The
+generation is the one that the agent's state has for the slot. The three must fit together; what
+does not is left open rather than guessed.
+
+The result is written to ``/run/reconix/booted.json`` once a boot, and as ``KEY=value`` lines to
+``/run/reconix/booted`` for shell scripts and ``EnvironmentFile=``.
+
+Proven by ``tests/unit/device/test_booted.py``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.documents import Fields, print_json
+from reconix.base.errors import ReconixError
+from reconix.base.files import read_bounded, write_durably
+from reconix.boot.tables import Slot
+from reconix.device.places import Places
+from reconix.store.paths import BadStorePath, StorePath
+
+MAX_BYTES = 1 << 16
+
+
+class UnknownBoot(ReconixError):
+    """It cannot be found out what runs."""
+
+    exit_code = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Booted:
+    """What runs.
+
+    Attributes:
+        boot_id: the kernel's name for this boot.
+        toplevel: the system's store path.
+        system: its name.
+        slot: where its boot loader came from.
+        generation: the generation that lies in the slot, unless that is not known.
+        deadline_seconds: until when, on the monotonic clock, a trial must be confirmed.
+    """
+
+    boot_id: str
+    toplevel: StorePath
+    system: str
+    slot: Slot
+    generation: StorePath | None
+    deadline_seconds: int
+
+
+def read_boot_id(places: Places) -> str:
+    """The kernel's random name for this boot."""
+    return read_bounded(places.boot_id, 64).decode("ascii", "replace").strip()
+
+
+def read_toplevel(places: Places) -> StorePath:
+    """The system that the kernel was told to start.
+
+    Raises:
+        UnknownBoot: the command line does not say.
+    """
+    line = read_bounded(places.proc / "cmdline", MAX_BYTES).decode("ascii", "replace")
+    for word in line.split():
+        if word.startswith("init="):
+            return _toplevel(word.removeprefix("init="))
+    raise UnknownBoot("the kernel's command line has no init=", hint="is this a reconix device?")
+
+
+def _toplevel(init: str) -> StorePath:
+    try:
+        return StorePath.containing(init)
+    except BadStorePath as error:
+        raise UnknownBoot(f"init={init} does not lie in the store") from error
+
+
+def write_booted(places: Places, booted: Booted) -> None:
+    """Leave a note for this boot, for programs and for shells."""
+    generation = str(booted.generation) if booted.generation else None
+    document = print_json(
+        {
+            "version": 1,
+            "boot_id": booted.boot_id,
+            "toplevel": str(booted.toplevel),
+            "system": booted.system,
+            "slot": booted.slot,
+            "generation": generation,
+            "deadline_seconds": booted.deadline_seconds,
+        }
+    )
+    lines = (
+        f"GENERATION={generation or ''}\nSYSTEM={booted.system}\n"
+        f"SLOT={booted.slot}\nTOPLEVEL={booted.toplevel}\n"
+    )
+    write_durably(places.run / "booted", lines.encode())
+    write_durably(places.booted, document)
+
+
+def read_booted(path: Path) -> Booted:
+    """Read the note of this boot.
+
+    Raises:
+        UnknownBoot: there is none.
+    """
+    try:
+        fields = Fields.parse(read_bounded(path, MAX_BYTES), source=str(path))
+    except OSError as error:
+        raise UnknownBoot(
+            f"{path} cannot be read: {error.strerror}",
+            hint="`systemctl status reconix-start` says why",
+        ) from error
+    return Booted(
+        fields.text("boot_id"),
+        StorePath.parse(fields.text("toplevel")),
+        fields.text("system"),
+        Slot(fields.number("slot")),
+        StorePath.parse(fields.text("generation")) if fields.has("generation") else None,
+        fields.number("deadline_seconds"),
+    )

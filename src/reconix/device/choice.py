@@ -1,0 +1,132 @@
+"""Which system runs: the default one, another one once, or another one always.
+
+The boot loader starts the default system unless the firmware tells it another one for a single
+boot. There is nothing else, on purpose: a system that cannot even start its agent must not be able
+to keep the device. So *always* is *once, renewed*: when a system that is wanted always has come up
+healthy, its agent asks for it at the next boot again. If it did not come up, the default system
+runs; its agent counts that and tries again, until that has happened ``MAX_FAILURES`` times in a
+row, and then leaves it at that until somebody chooses again.
+
+    {"version": 1, "once": "mqtt", "always": {"system": "web", "failures": 0}}
+
+Proven by ``tests/unit/device/test_choice.py``.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconix.base.documents import BadDocument, Fields, print_json
+from reconix.base.files import TooLarge, read_bounded, write_durably
+
+VERSION = 1
+MAX_BYTES = 1 << 16
+MAX_FAILURES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """The system that every boot should end in, and how often in a row it did not."""
+
+    system: str
+    failures: int = 0
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it is not tried any more."""
+        return self.failures >= MAX_FAILURES
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was asked for.
+
+    Attributes:
+        once: the system that somebody asked for at the next boot only.
+        always: the system that is wanted at every boot, if it is not the default one.
+    """
+
+    once: str | None = None
+    always: Always | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """What follows from the system that runs.
+
+    Attributes:
+        choice: to be remembered.
+        ask_for: the system that the firmware must be told for the next boot.
+        restart: whether that should be now.
+    """
+
+    choice: Choice
+    ask_for: str | None = None
+    restart: bool = False
+
+
+def came_up(choice: Choice, system: str) -> FollowUp:
+    """What follows when a system runs from the committed slot."""
+    always = choice.always
+    if always is None or always.given_up or always.system == system:
+        return FollowUp(replace(choice, once=None))
+    if system == choice.once:
+        return FollowUp(Choice(always=always), ask_for=always.system)
+    counted = Always(always.system, always.failures + 1)
+    if counted.given_up:
+        return FollowUp(Choice(always=counted))
+    return FollowUp(Choice(always=counted), ask_for=always.system, restart=True)
+
+
+def is_to_be_proven(choice: Choice, system: str) -> bool:
+    """Whether the system that runs must show that it is healthy, to be started again."""
+    return choice.always is not None and choice.always.system == system
+
+
+def renewed(choice: Choice) -> FollowUp:
+    """What follows when a system has come up healthy."""
+    if choice.always is None or choice.always.given_up:
+        return FollowUp(replace(choice, once=None))
+    wanted = choice.always.system
+    return FollowUp(Choice(always=Always(wanted)), ask_for=wanted)
+
+
+def read_choice(path: Path) -> Choice:
+    """Read what was asked for; without a readable file it is nothing."""
+    try:
+        return parse_choice(read_bounded(path, MAX_BYTES), source=str(path))
+    except (OSError, TooLarge, BadDocument):
+        return Choice()
+
+
+def write_choice(path: Path, choice: Choice) -> None:
+    """Remember a choice durably, unless it is what is remembered already."""
+    if read_choice(path) != choice:
+        write_durably(path, print_choice(choice))
+
+
+def print_choice(choice: Choice) -> bytes:
+    """The document of a choice; the opposite of ``parse_choice``."""
+    always = choice.always
+    return print_json(
+        {
+            "version": VERSION,
+            "once": choice.once,
+            "always": always and {"system": always.system, "failures": always.failures},
+        }
+    )
+
+
+def parse_choice(content: bytes, *, source: str) -> Choice:
+    """Read a choice.
+
+    Raises:
+        BadDocument: it is not in the format.
+    """
+    fields = Fields.parse(content, source=source)
+    if fields.number("version") != VERSION:
+        raise BadDocument(f"{source} has a version that this agent does not know")
+    always = fields.object("always") if fields.has("always") else None
+    return Choice(
+        once=fields.text("once") if fields.has("once") else None,
+        always=Always(always.text("system"), always.number("failures")) if always else None,
+    )

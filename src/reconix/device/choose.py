@@ -1,0 +1,46 @@
+"""Choosing the system of the next boot, or of every boot; see ``choice.py`` for how it is kept.
+
+Proven by ``tests/unit/device/test_choose.py``.
+"""
+
+from dataclasses import replace
+
+from reconix.boot.trial import Phase
+from reconix.device.apply import OnTrial
+from reconix.device.choice import Always, Choice, read_choice, write_choice
+from reconix.device.device import Device
+from reconix.device.generation import Generation
+
+
+def choose_once(device: Device, system: str) -> None:
+    """Start a system at the next boot only; must be called while ``working``.
+
+    Raises:
+        UnknownSystem: the committed generation has no such system.
+        OnTrial: the next boot is a trial, or this one is.
+    """
+    _bootable(device).system(system)
+    before = read_choice(device.places.choice)
+    write_choice(device.places.choice, replace(before, once=system))
+    device.oneshots.ask_for(system)
+
+
+def choose_always(device: Device, system: str) -> None:
+    """Start a system at the next boot and, as long as it comes up healthy, at all that follow.
+
+    Raises:
+        UnknownSystem: the committed generation has no such system.
+        OnTrial: the next boot is a trial, or this one is.
+    """
+    generation = _bootable(device)
+    wanted = generation.system(system).name
+    always = None if wanted == generation.default else Always(wanted)
+    write_choice(device.places.choice, Choice(always=always))
+    device.oneshots.ask_for(wanted if always else None)
+
+
+def _bootable(device: Device) -> Generation:
+    state = device.recall()
+    if state.trial is not None and state.phase in (Phase.ARMED, Phase.ON_TRIAL, Phase.REJECTED):
+        raise OnTrial(state.trial.generation)
+    return device.generation(state.committed.generation)

@@ -1,0 +1,21 @@
+"""Collecting: give back the space of generations that nobody goes back to.
+
+Kept are the committed generation, the one before it, and one that is on its way. The manifest of a
+generation goes first, then the objects that no manifest names: whatever is named is there.
+
+Proven by ``tests/unit/device/test_collect.py`` and ``tests/crash/test_agent_cut.py``.
+"""
+
+from reconix.boot.trial import State
+from reconix.device.device import Device
+from reconix.store import collect as objects
+from reconix.store.collect import Collected
+
+
+def collect(device: Device, state: State) -> Collected:
+    """Remove what is not needed; must be called while ``working``."""
+    registry = device.registry
+    for manifest in registry.manifests():
+        if str(manifest.root) not in state.needed:
+            registry.remove(manifest.root)
+    return objects.collect(registry.store_dir, registry.manifests())

@@ -1,0 +1,106 @@
+"""The device as the commands see it: its places, its firmware, its store, and what it remembers.
+
+What is remembered may be missing (the first boot) or unreadable (a damaged file, an agent that is
+older than the file). Then it is found out again from what cannot be wrong: the partition table says
+which slot boots, and the content of the slot says which installed generation it is.
+
+Proven by ``tests/unit/device/test_device.py``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base import progress
+from reconix.base.documents import BadDocument
+from reconix.base.errors import ReconixError
+from reconix.base.files import TooLarge
+from reconix.boot.disk import Disk
+from reconix.boot.tables import Selection, Slot, read_selection
+from reconix.boot.trial import BadState, State, installed, read_state
+from reconix.device.generation import BadGeneration, Generation, read_generation
+from reconix.device.media import Window, holds, open_disk
+from reconix.device.oneshots import OneShots
+from reconix.device.places import Places
+from reconix.store.paths import StorePath
+from reconix.store.registry import Registry
+
+
+class UnknownGeneration(ReconixError):
+    """It cannot be found out which generation a slot holds."""
+
+    exit_code = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device."""
+
+    places: Places
+    oneshots: OneShots
+
+    @property
+    def registry(self) -> Registry:
+        """The installed generations."""
+        return Registry(self.places.system)
+
+    def generation(self, path: StorePath | str) -> Generation:
+        """An installed generation.
+
+        Raises:
+            BadGeneration: it is not installed, or no generation.
+        """
+        root = path if isinstance(path, StorePath) else StorePath.parse(path)
+        if self.registry.get(root) is None:
+            raise BadGeneration(f"{root} is not installed", hint="see `reconix-device status`")
+        return read_generation(self.places.store, root)
+
+    def selection(self) -> Selection:
+        """What the partition table says."""
+        with open_disk(self.places) as disk:
+            return read_selection(disk)
+
+    def recall(self) -> State:
+        """What the agent remembers, or what can be found out if that is nothing.
+
+        Raises:
+            UnknownGeneration: no installed generation fits the slot that boots.
+        """
+        return self.remembered() or self.find_out()
+
+    def remembered(self) -> State | None:
+        """What the agent remembers, unless that is nothing or of no use."""
+        try:
+            return read_state(self.places.state)
+        except FileNotFoundError:
+            return None
+        except (BadDocument, BadState, TooLarge) as error:
+            progress.note(f"what the agent remembered is of no use: {error}")
+            return None
+
+    def find_out(self) -> State:
+        """The state that the disk itself shows, with nothing on trial.
+
+        Raises:
+            UnknownGeneration: no installed generation fits the slot that boots.
+        """
+        with open_disk(self.places) as disk:
+            found = read_selection(disk)
+            slot = Window(disk, found.tables.slot(found.slot))
+            return installed(str(self._generation_in(slot, found.slot)), found.slot)
+
+    def _generation_in(self, slot: Disk, number: Slot) -> StorePath:
+        roots = [manifest.root for manifest in self.registry.manifests()]
+        if len(roots) == 1:
+            return roots[0]
+        for root in roots:
+            if holds(slot, read_generation(self.places.store, root).slot):
+                return root
+        raise UnknownGeneration(
+            f"slot {number} boots, but holds no installed generation",
+            hint="send the generation of this device again, without a base",
+        )
+
+
+def toplevel_folder(places: Places, toplevel: StorePath) -> Path:
+    """Where the files of a system are."""
+    return places.store / toplevel.basename

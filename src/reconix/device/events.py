@@ -1,0 +1,78 @@
+"""The log of a device: what happened to its generations, bounded, on the system partition.
+
+One JSON object a line, oldest first, the last ``KEPT`` of them. It is written as a whole, like
+everything durable, so a cut leaves the old one or the new one; there is a line for each step of an
+update that counts, that is, a few per update.
+
+    {"at": 1767225600, "event": "fell-back", "generation": "/nix/store/…", "text": "…"}
+
+Proven by ``tests/unit/device/test_events.py``.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.documents import BadDocument, Fields
+from reconix.base.files import TooLarge, read_bounded, write_durably
+
+KEPT = 200
+MAX_BYTES = 4 << 20
+_MAX_TEXT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        at: seconds since 1970, by the clock of the device, which may be wrong.
+        name: what, in one word.
+        generation: which generation it happened to, or nothing.
+        text: the rest, for people.
+    """
+
+    at: int
+    name: str
+    generation: str
+    text: str
+
+
+def read_events(path: Path) -> tuple[Event, ...]:
+    """Read a log; what is not there or damaged is left out."""
+    try:
+        lines = read_bounded(path, MAX_BYTES).splitlines()
+    except (OSError, TooLarge):
+        return ()
+    return tuple(event for line in lines if (event := _parse(line)) is not None)
+
+
+def record(path: Path, name: str, *, generation: str = "", text: str = "") -> None:
+    """Add an event to a log, durably; the oldest one goes when there are too many."""
+    event = Event(int(time.time()), name, generation, text[-_MAX_TEXT:])
+    kept = [*read_events(path), event][-KEPT:]
+    write_durably(path, b"".join(map(_print, kept)))
+
+
+def _print(event: Event) -> bytes:
+    line = {
+        "at": event.at,
+        "event": event.name,
+        "generation": event.generation,
+        "text": event.text,
+    }
+    return json.dumps(line, sort_keys=True).encode() + b"\n"
+
+
+def _parse(line: bytes) -> Event | None:
+    try:
+        fields = Fields.parse(line, source="log")
+        return Event(
+            fields.number("at"),
+            fields.text("event"),
+            fields.text("generation"),
+            fields.text("text"),
+        )
+    except BadDocument:
+        return None

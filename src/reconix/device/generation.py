@@ -1,0 +1,152 @@
+"""Generations as the device knows them: which systems, which boot tree, which slot image.
+
+A generation is one store object with ``generation.json``. It names the toplevel of each system, the
+boot tree, and the hash of the slot image that the boot tree gives: what a manifest promises for the
+store, this hash promises for the boot partition.
+
+    {"version": 1, "host": "gateway", "architecture": "amd64", "default": "default",
+     "systems": {"default": {"toplevel": "/nix/store/…-system-default"}, …},
+     "boot": "/nix/store/…-boot-gateway",
+     "slot": {"image_sha256": "…", "image_size_bytes": 1, "slot_size_bytes": 1}}
+
+Proven by ``tests/unit/device/test_generation.py``.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.digests import BadDigest, Digest
+from reconix.base.documents import BadDocument, Fields
+from reconix.base.errors import ReconixError
+from reconix.base.files import TooLarge, read_bounded
+from reconix.store.paths import BadStorePath, StorePath
+
+VERSION = 1
+MAX_BYTES = 1 << 20
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+class BadGeneration(ReconixError):
+    """A store object is no generation, or contradicts itself."""
+
+    exit_code = 70
+
+
+class UnknownSystem(ReconixError):
+    """A generation has no system of that name."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"there is no system {name!r}", hint=f"there are: {', '.join(known)}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class InstalledSystem:
+    """One system of a generation."""
+
+    name: str
+    toplevel: StorePath
+
+
+@dataclass(frozen=True, slots=True)
+class SlotImage:
+    """What the slot of a generation must contain, and the slot that the image was made for."""
+
+    digest: Digest
+    size_bytes: int
+    slot_size_bytes: int
+
+    def __post_init__(self) -> None:
+        sizes = (self.size_bytes, self.slot_size_bytes)
+        if not 0 < self.size_bytes <= self.slot_size_bytes or any(size % 512 for size in sizes):
+            raise BadGeneration(f"an image of {sizes[0]} bytes in a slot of {sizes[1]} bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """All systems of a host and their boot tree; valid by construction."""
+
+    path: StorePath
+    host: str
+    architecture: str
+    default: str
+    systems: tuple[InstalledSystem, ...]  # sorted by name
+    boot: StorePath
+    slot: SlotImage
+
+    def __post_init__(self) -> None:
+        names = [system.name for system in self.systems]
+        if names != sorted(set(names)) or not all(map(_NAME.fullmatch, names)):
+            raise BadGeneration(f"{self.path}: bad names of systems: {names!r}")
+        if self.default not in names:
+            raise BadGeneration(f"{self.path}: its default system {self.default!r} is none of it")
+
+    def system(self, name: str) -> InstalledSystem:
+        """The system of that name.
+
+        Raises:
+            UnknownSystem: there is none.
+        """
+        for system in self.systems:
+            if system.name == name:
+                return system
+        raise UnknownSystem(name, tuple(system.name for system in self.systems))
+
+    def running(self, toplevel: StorePath) -> InstalledSystem | None:
+        """The system with that toplevel, if it is one of this generation."""
+        found = [system for system in self.systems if system.toplevel == toplevel]
+        return found[0] if found else None
+
+
+def parse_generation(content: bytes, path: StorePath) -> Generation:
+    """Read ``generation.json`` of the object ``path``.
+
+    Raises:
+        BadGeneration: it is not what this module says.
+    """
+    try:
+        fields = Fields.parse(content, source=f"{path}/generation.json")
+        if fields.number("version") != VERSION:
+            raise BadGeneration(
+                f"{fields.source} has version {fields.number('version')}; "
+                f"this agent knows {VERSION}",
+                hint="update to a generation in between first",
+            )
+        return _generation(fields, path)
+    except (BadDocument, BadStorePath, BadDigest) as error:
+        raise BadGeneration(str(error), hint="build the generation again") from error
+
+
+def _generation(fields: Fields, path: StorePath) -> Generation:
+    systems, slot = fields.object("systems"), fields.object("slot")
+    return Generation(
+        path=path,
+        host=fields.text("host"),
+        architecture=fields.text("architecture"),
+        default=fields.text("default"),
+        systems=tuple(
+            InstalledSystem(name, StorePath.parse(systems.object(name).text("toplevel")))
+            for name in systems.names()
+        ),
+        boot=StorePath.parse(fields.text("boot")),
+        slot=SlotImage(
+            Digest.parse(slot.text("image_sha256")),
+            slot.number("image_size_bytes"),
+            slot.number("slot_size_bytes"),
+        ),
+    )
+
+
+def read_generation(store: Path, path: StorePath) -> Generation:
+    """Read an installed generation from the folder that holds the store objects.
+
+    Raises:
+        BadGeneration: the object is not there or is no generation.
+    """
+    try:
+        content = read_bounded(store / path.basename / "generation.json", MAX_BYTES)
+    except (OSError, TooLarge) as error:
+        raise BadGeneration(f"{path} is no generation: {error}") from error
+    return parse_generation(content, path)

@@ -1,0 +1,54 @@
+"""Remembering what happened: one event, one durable step.
+
+An event changes the state by the rules of ``boot/transitions.py`` and is on the disk before
+anything is done that relies on it. Events that change nothing write nothing.
+"""
+
+import time
+
+from reconix.boot import transitions
+from reconix.boot.trial import Outcome, State, write_state
+from reconix.device import events
+from reconix.device.places import Places
+
+
+def remember(places: Places, state: State, event: transitions.Event) -> State:
+    """Let an event happen, durably.
+
+    Raises:
+        NotNow, WrongSlot: it cannot.
+    """
+    following = transitions.advance(state, event)
+    if following != state:
+        write_state(places.state, following)
+        _record(places, state, following)
+    return following
+
+
+def _record(places: Places, before: State, after: State) -> None:
+    """Put a line into the log for what a person would want to know later."""
+    if after.last is not None and after.last != before.last:
+        events.record(
+            places.log,
+            after.last.result.value,
+            generation=after.last.generation,
+            text=reason_of(after.last),
+        )
+    elif after.phase != before.phase and after.trial is not None:
+        said = f"{after.verdict.what}\n{after.verdict.said}" if after.verdict else ""
+        events.record(
+            places.log, after.phase.value, generation=after.trial.generation, text=said.strip()
+        )
+
+
+def reason_of(outcome: Outcome) -> str:
+    """Why a trial ended as it did, in a line for people."""
+    if outcome.verdict is None:
+        return ""
+    what = f": {outcome.verdict.what}" if outcome.verdict.what else ""
+    return f"{outcome.verdict.reason.value}{what}"
+
+
+def uptime() -> float:
+    """Seconds on the clock of which a deadline is a point; it counts from boot and never jumps."""
+    return time.monotonic()

@@ -1,0 +1,80 @@
+"""Where the agent finds things: one value, so that all of it can be moved aside.
+
+On a device these are fixed places. A test makes its own below a temporary folder: a file with a
+real partition table in place of a disk, a plain folder in place of the system partition, files in
+place of firmware variables. The code under test is the same.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The places of one device.
+
+    Attributes:
+        system: the system partition: ``nix/store`` and ``reconix``. Mounted read-only.
+        run: what is known about this boot; gone at the next.
+        sysfs: devices, and whether there is UEFI.
+        efivars: the variables of the firmware.
+        proc: command line and identity of this boot, and the last way to restart.
+        dev: device nodes.
+        disk: the whole disk with the slots; ``None`` to look for the one that holds ``system``.
+        shared: whether ``system`` is mounted read-only for everybody, so that it takes a mount
+            namespace of our own to write there.
+    """
+
+    system: Path = Path("/run/reconix/system")
+    run: Path = Path("/run/reconix")
+    sysfs: Path = Path("/sys")
+    efivars: Path = Path("/sys/firmware/efi/efivars")
+    proc: Path = Path("/proc")
+    dev: Path = Path("/dev")
+    disk: Path | None = None
+    shared: bool = True
+
+    @property
+    def store(self) -> Path:
+        """The store where it can be written, in a mount namespace of our own."""
+        return self.system / "nix" / "store"
+
+    @property
+    def home(self) -> Path:
+        """The folder of the agent's durable files."""
+        return self.system / "reconix"
+
+    @property
+    def state(self) -> Path:
+        """What the agent must remember."""
+        return self.home / "state.json"
+
+    @property
+    def choice(self) -> Path:
+        """Which system was asked for."""
+        return self.home / "choice.json"
+
+    @property
+    def log(self) -> Path:
+        """What happened, the last of it."""
+        return self.home / "log"
+
+    @property
+    def booted(self) -> Path:
+        """What was found out about this boot."""
+        return self.run / "booted.json"
+
+    @property
+    def is_committed(self) -> Path:
+        """There when this boot is not a trial; the last thing that a broken agent is asked for."""
+        return self.run / "committed"
+
+    @property
+    def is_unproven(self) -> Path:
+        """There when what runs must show that it is healthy."""
+        return self.run / "unproven"
+
+    @property
+    def boot_id(self) -> Path:
+        """The kernel's random name for this boot."""
+        return self.proc / "sys/kernel/random/boot_id"

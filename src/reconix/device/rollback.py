@@ -1,0 +1,57 @@
+"""Rolling back: leave what is on trial, or go back to the generation before this one.
+
+Going back is an update like any other: the previous generation is written to an idle slot, which
+costs nothing where it still lies there, and tried. So it must come up healthy as well, and if it
+does not, the device stays where it is.
+
+Proven by ``tests/unit/device/test_rollback.py``.
+"""
+
+from enum import Enum
+
+from reconix.base.errors import ReconixError
+from reconix.boot.transitions import Cancelled
+from reconix.boot.trial import Phase
+from reconix.device.apply import apply
+from reconix.device.device import Device
+from reconix.device.memory import remember
+from reconix.store.paths import StorePath
+
+
+class NothingBefore(ReconixError):
+    """There is no generation to go back to."""
+
+    exit_code = 76
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no generation came before this one", hint="the first update that is kept makes one"
+        )
+
+
+class RolledBack(Enum):
+    """What was done; a restart carries it out, but for ``DISARMED``."""
+
+    LEFT_TRIAL = "left the generation on trial"
+    DISARMED = "disarmed the generation that was to be tried"
+    PREVIOUS = "the next boot tries the previous generation"
+
+
+def rollback(device: Device) -> RolledBack:
+    """Undo the last thing that was done; must be called while ``working``.
+
+    Raises:
+        NothingBefore: nothing was done yet.
+    """
+    state = device.recall()
+    if state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
+        remember(device.places, state, Cancelled())
+        return RolledBack.LEFT_TRIAL
+    if state.phase is not Phase.IDLE:
+        device.oneshots.forget_slot()
+        remember(device.places, state, Cancelled())
+        return RolledBack.DISARMED
+    if state.previous is None:
+        raise NothingBefore
+    apply(device, StorePath.parse(state.previous))
+    return RolledBack.PREVIOUS

@@ -1,0 +1,205 @@
+"""Starting: find out what runs, and what that says about the boot before.
+
+Run once, early at each boot. It leaves a note for everybody (``booted.py``), tells the state what
+happened, and follows up: a trial that was cut short is armed again, a system that is wanted always
+and did not come up is asked for again. An ordinary boot writes nothing to the disk.
+
+Before anything that could fail on what an earlier agent left, it leaves ``/run/reconix/committed``
+if this is no trial: then, whatever fails here does not make the device restart.
+
+Proven by ``tests/unit/device/test_start.py`` and ``tests/crash/test_agent_cut.py``.
+"""
+
+from dataclasses import dataclass
+
+from reconix.base import progress
+from reconix.base.documents import BadDocument
+from reconix.base.errors import ReconixError
+from reconix.base.files import TooLarge, write_durably
+from reconix.boot.gpt import Guid
+from reconix.boot.tables import Selection, Slot, repair
+from reconix.boot.transitions import Booted as BootedEvent
+from reconix.boot.transitions import WrongSlot, advance
+from reconix.boot.trial import Phase, Reason, State, write_state
+from reconix.device import apply, booted, choice, events, memory
+from reconix.device.booted import Booted, UnknownBoot
+from reconix.device.choice import Choice, FollowUp
+from reconix.device.device import Device, toplevel_folder
+from reconix.device.evidence import evidence_of_last_boot, take_panic
+from reconix.device.generation import BadGeneration
+from reconix.device.health import MAX_TIMEOUT_SECONDS, read_health
+from reconix.device.media import open_disk
+from reconix.device.work import working
+from reconix.store.paths import StorePath
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What was found out, and whether the device should restart at once, to try something again."""
+
+    booted: Booted
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to write down and what to ask for, decided before anything is changed."""
+
+    selection: Selection
+    before: State | None  # None: nothing of use was remembered
+    event: BootedEvent
+    after: State
+    choice: Choice
+    follow: FollowUp
+
+    @property
+    def tries_again(self) -> bool:
+        """Whether a trial was cut short and is armed once more."""
+        was_tried = self.before is not None and self.before.phase in (Phase.ARMED, Phase.ON_TRIAL)
+        return was_tried and self.after.phase is Phase.WRITTEN
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is as it should be."""
+        return (
+            not self.selection.faults
+            and self.event.evidence is not Reason.PANIC
+            and self.before == self.after
+            and self.follow == FollowUp(self.choice)
+        )
+
+
+def start(device: Device) -> Started:
+    """Find out what runs and follow up; a second time in the same boot changes nothing.
+
+    Raises:
+        UnknownBoot: this was not started as a system of ours.
+    """
+    places = device.places
+    boot_id = booted.read_boot_id(places)
+    if (noted := _note_of_this_boot(device, boot_id)) is not None:
+        return Started(noted)
+    toplevel = booted.read_toplevel(places)
+    selection = device.selection()
+    slot = slot_with(selection, device.oneshots.booted_partition()) or selection.slot
+    if slot == selection.slot:
+        write_durably(places.is_committed, b"")
+    plan = _plan(device, selection, slot, toplevel)
+    if not plan.is_empty:
+        with working(places):
+            _carry_out(device, plan)
+    found = _describe(device, plan.after, slot, toplevel, boot_id)
+    booted.write_booted(places, found)
+    restart = plan.tries_again or plan.follow.restart
+    if not restart and _is_unproven(plan, found):
+        write_durably(places.is_unproven, b"")
+    return Started(found, restart)
+
+
+def slot_with(selection: Selection, guid: Guid | None) -> Slot | None:
+    """The slot whose partition has this GUID."""
+    for number in selection.tables.numbers:
+        if selection.tables.slot(number).guid == guid:
+            return number
+    return None
+
+
+def _note_of_this_boot(device: Device, boot_id: str) -> Booted | None:
+    try:
+        noted = booted.read_booted(device.places.booted)
+    except (UnknownBoot, BadDocument, TooLarge):
+        return None
+    return noted if noted.boot_id == boot_id else None
+
+
+# -- deciding --------------------------------------------------------------------------------------
+
+
+def _plan(device: Device, selection: Selection, slot: Slot, toplevel: StorePath) -> _Plan:
+    event = BootedEvent(slot, selection.slot, evidence_of_last_boot(device.places))
+    before, after = _what_happened(device, event)
+    chosen = choice.read_choice(device.places.choice)
+    follow = FollowUp(chosen)
+    if slot == after.committed.slot:
+        system = system_name(device, after.committed.generation, toplevel)
+        follow = choice.came_up(chosen, system)
+    return _Plan(selection, before, event, after, chosen, follow)
+
+
+def _what_happened(device: Device, event: BootedEvent) -> tuple[State | None, State]:
+    """The state before this boot, if one was remembered, and now."""
+    before = device.remembered()
+    if before is not None:
+        try:
+            return before, advance(before, event)
+        except WrongSlot as error:
+            progress.note(str(error))
+    return None, advance(device.find_out(), event)
+
+
+def system_name(device: Device, generation: str | None, toplevel: StorePath) -> str:
+    """What a system is called in its generation; without one, by the name of its store path."""
+    if generation is not None:
+        try:
+            found = device.generation(generation).running(toplevel)
+        except BadGeneration as error:
+            progress.note(str(error))
+        else:
+            if found is not None:
+                return found.name
+    return toplevel.name.removeprefix("system-")
+
+
+# -- doing -----------------------------------------------------------------------------------------
+
+
+def _carry_out(device: Device, plan: _Plan) -> None:
+    places = device.places
+    if plan.selection.faults:
+        _mend_table(device)
+    if plan.before is None:
+        write_state(places.state, plan.after)
+    else:
+        memory.remember(places, plan.before, plan.event)
+    if plan.event.evidence is Reason.PANIC:
+        events.record(places.log, "panic", text=take_panic(places))
+    choice.write_choice(places.choice, plan.follow.choice)
+    if plan.tries_again:
+        apply.arm(device, plan.after, system=plan.choice.once)
+    elif plan.follow.ask_for is not None:
+        device.oneshots.ask_for(plan.follow.ask_for)
+
+
+def _mend_table(device: Device) -> None:
+    with open_disk(device.places) as disk:
+        for fault in repair(disk):
+            events.record(device.places.log, "repaired", text=fault)
+
+
+def _describe(
+    device: Device, state: State, slot: Slot, toplevel: StorePath, boot_id: str
+) -> Booted:
+    generation = state.in_slot(slot)
+    return Booted(
+        boot_id=boot_id,
+        toplevel=toplevel,
+        system=system_name(device, generation, toplevel),
+        slot=slot,
+        generation=StorePath.parse(generation) if generation else None,
+        deadline_seconds=int(memory.uptime()) + _timeout_seconds(device, toplevel),
+    )
+
+
+def _timeout_seconds(device: Device, toplevel: StorePath) -> int:
+    """How long the checks may take; what cannot be read is judged by ``watch``."""
+    try:
+        return read_health(toplevel_folder(device.places, toplevel)).timeout_seconds
+    except (OSError, ReconixError):
+        return MAX_TIMEOUT_SECONDS
+
+
+def _is_unproven(plan: _Plan, found: Booted) -> bool:
+    on_trial = plan.after.phase in (Phase.ON_TRIAL, Phase.REJECTED)
+    if on_trial and found.slot != plan.after.committed.slot:
+        return True
+    return choice.is_to_be_proven(plan.follow.choice, found.system)

@@ -1,0 +1,233 @@
+"""The status of a device: what runs, what boots next, and how the last trial ended.
+
+It is read from the agent's files and the firmware alone, takes no lock, and works while another
+command changes the device: each file is whole at any time.
+
+The JSON is ``docs/spec/agent.md``, version 1.
+Proven by ``tests/unit/device/test_status.py``.
+"""
+
+from dataclasses import dataclass
+
+from reconix.base.documents import JsonInput
+from reconix.base.errors import ReconixError
+from reconix.boot.trial import Phase, State, Verdict
+from reconix.device.booted import Booted, UnknownBoot, read_booted
+from reconix.device.choice import Choice, read_choice
+from reconix.device.device import Device
+from reconix.device.events import Event, read_events
+from reconix.device.generation import Generation
+from reconix.device.memory import uptime
+from reconix.device.work import being_changed
+
+_SHOWN_EVENTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class NextBoot:
+    """What the next boot will be, if nobody does anything."""
+
+    generation: str
+    system: str
+    slot: int
+    is_trial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a device is and has done."""
+
+    host: str
+    architecture: str
+    booted: Booted | None
+    state: State
+    choice: Choice
+    next_boot: NextBoot
+    installed: tuple[str, ...]
+    systems: tuple[str, ...]
+    busy: bool
+    events: tuple[Event, ...]
+
+
+def read_status(device: Device) -> Status:
+    """Read everything that is to be known.
+
+    Raises:
+        ReconixError: the device has no state and none can be found out.
+    """
+    places = device.places
+    state = device.recall()
+    choice = read_choice(places.choice)
+    committed = device.generation(state.committed.generation)
+    return Status(
+        host=committed.host,
+        architecture=committed.architecture,
+        booted=_booted(device),
+        state=state,
+        choice=choice,
+        next_boot=_next_boot(device, state, committed),
+        installed=tuple(str(manifest.root) for manifest in device.registry.manifests()),
+        systems=tuple(system.name for system in committed.systems),
+        busy=being_changed(places),
+        events=read_events(places.log)[-_SHOWN_EVENTS:],
+    )
+
+
+def _booted(device: Device) -> Booted | None:
+    try:
+        return read_booted(device.places.booted)
+    except UnknownBoot:
+        return None
+
+
+def _next_boot(device: Device, state: State, committed: Generation) -> NextBoot:
+    trial = state.trial
+    is_trial = state.phase is Phase.ARMED and trial is not None and trial.slot is not None
+    generation, slot = state.committed.generation, state.committed.slot
+    tried = committed
+    if is_trial and trial is not None and trial.slot is not None:
+        generation, slot = trial.generation, trial.slot
+        tried = device.generation(generation)
+    return NextBoot(generation, _asked_for(device, tried), slot, is_trial)
+
+
+def _asked_for(device: Device, generation: Generation) -> str:
+    try:
+        asked = device.oneshots.asked_for()
+    except ReconixError:
+        asked = None
+    names = [system.name for system in generation.systems]
+    return asked if asked in names else generation.default
+
+
+# -- for programs ----------------------------------------------------------------------------------
+
+
+def status_document(status: Status) -> JsonInput:
+    """The status as JSON."""
+    state, always = status.state, status.choice.always
+    return {
+        "version": 1,
+        "host": status.host,
+        "architecture": status.architecture,
+        "booted": _booted_document(status.booted),
+        "committed": {"generation": state.committed.generation, "slot": state.committed.slot},
+        "previous": state.previous,
+        "next": {
+            "generation": status.next_boot.generation,
+            "system": status.next_boot.system,
+            "slot": status.next_boot.slot,
+            "trial": status.next_boot.is_trial,
+        },
+        "phase": state.phase.value,
+        "trial": _trial_document(state, status.booted),
+        "last": _last_document(state),
+        "always": {"system": always.system, "failures": always.failures} if always else None,
+        "once": status.choice.once,
+        "systems": list(status.systems),
+        "installed": list(status.installed),
+        "busy": status.busy,
+        "events": [
+            {
+                "at": event.at,
+                "event": event.name,
+                "generation": event.generation,
+                "text": event.text,
+            }
+            for event in status.events
+        ],
+    }
+
+
+def _booted_document(booted: Booted | None) -> JsonInput:
+    if booted is None:
+        return None
+    return {
+        "generation": str(booted.generation) if booted.generation else None,
+        "system": booted.system,
+        "slot": booted.slot,
+        "toplevel": str(booted.toplevel),
+        "boot_id": booted.boot_id,
+    }
+
+
+def _trial_document(state: State, booted: Booted | None) -> JsonInput:
+    trial = state.trial
+    if trial is None:
+        return None
+    left = max(0, booted.deadline_seconds - int(uptime())) if booted else None
+    return {
+        "generation": trial.generation,
+        "slot": trial.slot,
+        "attempts": trial.attempts,
+        "attempts_allowed": trial.attempts_allowed,
+        "seconds_left": left if state.phase is Phase.ON_TRIAL else None,
+        "verdict": _verdict_document(state.verdict),
+    }
+
+
+def _last_document(state: State) -> JsonInput:
+    if state.last is None:
+        return None
+    return {
+        "result": state.last.result.value,
+        "generation": state.last.generation,
+        "verdict": _verdict_document(state.last.verdict),
+    }
+
+
+def _verdict_document(verdict: Verdict | None) -> JsonInput:
+    if verdict is None:
+        return None
+    return {"reason": verdict.reason.value, "what": verdict.what, "said": verdict.said}
+
+
+# -- for people ------------------------------------------------------------------------------------
+
+
+def status_lines(status: Status) -> list[str]:
+    """The status in words, a fact a line."""
+    state, ahead = status.state, status.next_boot
+    committed = f"{state.committed.generation} (slot {state.committed.slot})"
+    lines = [
+        f"host       {status.host} ({status.architecture})",
+        f"running    {_running(status.booted)}",
+        f"committed  {committed}",
+        f"previous   {state.previous or 'none'}",
+        f"next boot  system {ahead.system}, slot {ahead.slot}{', a trial' * ahead.is_trial}",
+        f"update     {_update(state)}",
+        *_last_lines(state),
+    ]
+    if status.choice.always:
+        always = status.choice.always
+        given_up = ", given up" if always.given_up else ""
+        lines.append(f"always     {always.system} ({always.failures} failures{given_up})")
+    return lines + ["busy       another command works on this device"] * status.busy
+
+
+def _running(booted: Booted | None) -> str:
+    if booted is None:
+        return "not known; `systemctl status reconix-start` says why"
+    return f"system {booted.system}, slot {booted.slot}, {booted.generation or 'no generation'}"
+
+
+def _update(state: State) -> str:
+    if state.trial is None:
+        return "none"
+    tried = f"attempt {state.trial.attempts} of {state.trial.attempts_allowed}"
+    return f"{state.phase.value} ({tried}): {state.trial.generation}"
+
+
+def _last_lines(state: State) -> list[str]:
+    if state.last is None:
+        return ["last       nothing was tried yet"]
+    if state.last.verdict is None:
+        return [f"last       {state.last.result.value}: {state.last.generation}"]
+    verdict = state.last.verdict
+    what = f": {verdict.what}" if verdict.what else ""
+    said = [f"           | {line}" for line in verdict.said.splitlines()]
+    return [
+        f"last       {state.last.result.value} from {state.last.generation}",
+        f"           because: {verdict.reason.value}{what}",
+        *said,
+    ]

@@ -1,0 +1,96 @@
+"""Watching: decide about what is on trial, and see to it that the decision is carried out.
+
+Healthy in time: it is confirmed. Not healthy, or not decidable: the reason is recorded, durably,
+and the device restarts. If even recording fails, it restarts all the same: then the next boot says
+that the trial was interrupted, which is true.
+
+A system that is wanted always is watched in the same way; it has no generation to lose, but only
+if it is healthy it is started at the next boot again.
+
+Proven by ``tests/unit/device/test_watch.py``.
+"""
+
+from reconix.base import progress
+from reconix.base.errors import ReconixError
+from reconix.boot.transitions import Unhealthy as UnhealthyEvent
+from reconix.boot.trial import Phase
+from reconix.device import events, memory
+from reconix.device.booted import Booted, read_booted
+from reconix.device.choice import is_to_be_proven, read_choice
+from reconix.device.confirm import confirm, keep_system
+from reconix.device.device import Device, toplevel_folder
+from reconix.device.health import Unhealthy, await_health, read_health
+from reconix.device.work import working
+
+WAIT_SECONDS = 30.0
+"""How long another command may hold the lock when a verdict is to be recorded."""
+
+
+def watch(device: Device) -> bool:
+    """Check what runs, and confirm it or record why not.
+
+    Returns:
+        Whether it may stay; if not, the device must be restarted.
+    """
+    booted = read_booted(device.places.booted)
+    state = device.recall()
+    on_trial = state.trial is not None and state.trial.slot == booted.slot
+    if on_trial and state.phase is Phase.REJECTED:
+        return False
+    if on_trial and state.phase is Phase.ON_TRIAL:
+        return _decide(device, booted)
+    if is_to_be_proven(read_choice(device.places.choice), booted.system):
+        return _renew(device, booted)
+    return True
+
+
+def _decide(device: Device, booted: Booted) -> bool:
+    problem = _examine(device, booted)
+    if problem is not None:
+        _record(device, problem)
+        return False
+    try:
+        with working(device.places, wait_seconds=WAIT_SECONDS):
+            confirm(device)
+    except (ReconixError, OSError) as error:
+        _record(device, Unhealthy("the agent confirms", str(error)))
+        return False
+    return True
+
+
+def _renew(device: Device, booted: Booted) -> bool:
+    problem = _examine(device, booted)
+    with working(device.places, wait_seconds=WAIT_SECONDS):
+        if problem is None:
+            keep_system(device)
+        else:
+            text = f"{booted.system}: {problem.check}\n{problem.said}"
+            events.record(device.places.log, "system-unhealthy", text=text)
+    return problem is None
+
+
+def _examine(device: Device, booted: Booted) -> Unhealthy | None:
+    try:
+        health = read_health(toplevel_folder(device.places, booted.toplevel))
+    except (ReconixError, OSError) as error:
+        return Unhealthy("health.json can be read", str(error))
+    return await_health(health, booted.deadline_seconds, note=progress.note)
+
+
+def _record(device: Device, problem: Unhealthy) -> None:
+    """Write the verdict down; if that fails, the restart that follows is verdict enough."""
+    progress.note(f"not healthy: {problem.check}: {problem.said}")
+    try:
+        with working(device.places, wait_seconds=WAIT_SECONDS):
+            verdict = UnhealthyEvent(problem.check, problem.said)
+            memory.remember(device.places, device.recall(), verdict)
+    except (ReconixError, OSError) as error:
+        progress.note(f"the reason is not recorded: {error}")
+
+
+def abandon(device: Device, why: str) -> None:
+    """Record that the agent failed, if what runs is on trial; the unit restarts the device."""
+    booted = read_booted(device.places.booted)
+    state = device.recall()
+    if state.phase is Phase.ON_TRIAL and state.trial and state.trial.slot == booted.slot:
+        _record(device, Unhealthy(why, ""))
