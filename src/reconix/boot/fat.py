@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import COPY_BYTES
+from reconix.boot.fat_names import ARCHIVE, ENTRY_BYTES, FOLDER, LABEL, Named, aliased, entry
 from reconix.boot.tree import BadBootTree, BootFile, BootTree
 
 SECTOR = 512
@@ -43,12 +44,8 @@ _COPY_AT = 6
 _ROOT_CLUSTER = 2
 _END_OF_CHAIN = 0x0FFF_FFFF
 _FAT_BEGINS = (0x0FFF_FFF8, _END_OF_CHAIN)  # media type; "cleanly unmounted, no errors"
-_MAX_FOLDER_BYTES = 65536 * 32
-_DATE = 0x0021  # 1980-01-01, the first day that FAT can express
-_FOLDER, _ARCHIVE, _LABEL, _LONG_NAME = 0x10, 0x20, 0x08, 0x0F
-_CHARACTERS_PER_ENTRY = 13
+_MAX_FOLDER_BYTES = 65536 * ENTRY_BYTES
 _ZEROS = bytes(COPY_BYTES)
-_SHORT = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'()-@^_`{}~")
 
 
 class SlotUnfit(ReconixError):
@@ -138,19 +135,6 @@ class _Extent:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """One name in a folder, in both spellings."""
-
-    name: str
-    alias: bytes  # 11 bytes: 8 of base name, 3 of extension
-
-    @property
-    def entries(self) -> int:
-        """How many entries of 32 bytes it takes."""
-        return 1 + (_long_entries(self.name) if _plain(self.alias) != self.name else 0)
-
-
 @dataclass(slots=True)
 class _Folder:
     """A folder while the image is laid out."""
@@ -161,14 +145,14 @@ class _Folder:
     files: dict[str, BootFile] = field(default_factory=dict)
     extent: _Extent = _Extent(0, 0)
 
-    def names(self) -> list[_Named]:
+    def names(self) -> list[Named]:
         """Everything in it, sorted."""
-        return _aliased(sorted([*self.folders, *self.files]))
+        return aliased(sorted([*self.folders, *self.files]))
 
     def size_bytes(self) -> int:
         """The size of its table: its names, and the label of the root or two dots."""
         extra = 1 if self.parent is None else 2
-        return 32 * (extra + sum(name.entries for name in self.names()))
+        return ENTRY_BYTES * (extra + sum(named.count for named in self.names()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,121 +380,16 @@ def _fs_info(geometry: Geometry, used: int) -> bytes:
 def _folder_table(folder: _Folder, extents: dict[str, _Extent]) -> bytes:
     table = bytearray()
     if folder.parent is None:
-        table += _entry(VOLUME_LABEL.ljust(11).encode(), _LABEL, 0, 0)
+        table += entry(VOLUME_LABEL.ljust(11).encode(), LABEL, 0, 0)
     else:
         above = folder.parent.extent.first if folder.parent.parent else 0
-        table += _entry(b".".ljust(11), _FOLDER, folder.extent.first, 0)
-        table += _entry(b"..".ljust(11), _FOLDER, above, 0)
+        table += entry(b".".ljust(11), FOLDER, folder.extent.first, 0)
+        table += entry(b"..".ljust(11), FOLDER, above, 0)
     for named in folder.names():
-        if named.entries > 1:
-            table += _long_name(named)
+        table += named.long_entries()
         if named.name in folder.folders:
-            first = folder.folders[named.name].extent.first
-            table += _entry(named.alias, _FOLDER, first, 0)
+            table += entry(named.alias, FOLDER, folder.folders[named.name].extent.first, 0)
         else:
             file = folder.files[named.name]
-            table += _entry(named.alias, _ARCHIVE, extents[file.path].first, file.size_bytes)
+            table += entry(named.alias, ARCHIVE, extents[file.path].first, file.size_bytes)
     return bytes(table)
-
-
-def _entry(alias: bytes, attributes: int, cluster: int, size_bytes: int) -> bytes:
-    return struct.pack(
-        "<11sBBBHHHHHHHI",
-        alias,
-        attributes,
-        0,
-        0,
-        0,  # created, time
-        _DATE,
-        _DATE,  # last read
-        cluster >> 16,
-        0,  # written, time
-        _DATE,
-        cluster & 0xFFFF,
-        size_bytes,
-    )
-
-
-def _long_entries(name: str) -> int:
-    return -(-len(name.encode("utf-16-le")) // 2 // _CHARACTERS_PER_ENTRY)
-
-
-def _long_name(named: _Named) -> bytes:
-    """The entries before the short one: last part first, which is filled with 0, then FFFF."""
-    size = 2 * _CHARACTERS_PER_ENTRY
-    count = _long_entries(named.name)
-    text = named.name.encode("utf-16-le")
-    if len(text) < count * size:
-        text = (text + b"\0\0").ljust(count * size, b"\xff")
-    table = bytearray()
-    for number in range(count, 0, -1):
-        part = text[(number - 1) * size : number * size]
-        order = number | (0x40 if number == count else 0)
-        table += struct.pack(
-            "<B10sBBB12sH4s",
-            order,
-            part[:10],
-            _LONG_NAME,
-            0,
-            _checksum(named.alias),
-            part[10:22],
-            0,
-            part[22:],
-        )
-    return bytes(table)
-
-
-def _checksum(alias: bytes) -> int:
-    value = 0
-    for byte in alias:
-        value = ((value << 7 | value >> 1) + byte) & 0xFF
-    return value
-
-
-def _aliased(names: list[str]) -> list[_Named]:
-    """Give each name of a folder its short spelling, ``BASE~N.EXT`` where it has none of its own.
-
-    Names that are short ones but for the case keep theirs, so they are dealt with first; the others
-    are numbered in the order of names.
-    """
-    short = {name: alias for name in names if (alias := _short(name))}
-    taken = set(short.values())
-    last: dict[tuple[str, str], int] = {}
-    for name in names:
-        if name not in short:
-            short[name] = _numbered(name, taken, last)
-    return [_Named(name, short[name]) for name in names]
-
-
-def _short(name: str) -> bytes | None:
-    base, dot, extension = name.upper().partition(".") if name.isascii() else ("", "", "")
-    fits = 1 <= len(base) <= 8 and len(extension) <= 3 and bool(extension) == bool(dot)
-    if not fits or not set(base + extension) <= _SHORT:
-        return None
-    return (base.ljust(8) + extension.ljust(3)).encode()
-
-
-def _numbered(name: str, taken: set[bytes], last: dict[tuple[str, str], int]) -> bytes:
-    base, _, extension = name.lstrip(".").upper().rpartition(".")
-    if not base:
-        base, extension = extension, ""
-    base, extension = _shortened(base)[:6] or "_", _shortened(extension)[:3]
-    number = last.get((base, extension), 0)
-    while True:
-        number += 1
-        tail = f"~{number}"
-        alias = ((base[: 8 - len(tail)] + tail).ljust(8) + extension.ljust(3)).encode()
-        if alias not in taken:
-            taken.add(alias)
-            last[base, extension] = number
-            return alias
-
-
-def _shortened(text: str) -> str:
-    kept = text.replace(" ", "").replace(".", "")
-    return "".join(letter if letter in _SHORT else "_" for letter in kept)
-
-
-def _plain(alias: bytes) -> str:
-    base, extension = alias[:8].decode().rstrip(), alias[8:].decode().rstrip()
-    return f"{base}.{extension}" if extension else base
