@@ -1,5 +1,7 @@
 import itertools
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -337,3 +339,29 @@ def test_random_histories_reach_every_phase_and_outcome() -> None:
         getattr(device, step)()
     assert device.selected == ONE and device.state.last
     assert device.state.last.verdict == Verdict(Reason.OPERATOR, "rolled back")
+
+
+# -- the specification -----------------------------------------------------------------------------
+
+
+KINDS = list(dict.fromkeys(type(event) for event in EVENTS))
+SPECIFICATION = Path(__file__).parents[3] / "docs" / "spec" / "trial.md"
+BEGIN, END = "<!-- transitions: begin", "<!-- transitions: end -->"
+
+
+def spelled_table() -> str:
+    kinds = sorted({kind for row in TRANSITIONS.values() for kind in row}, key=KINDS.index)
+    lines = [["", *(kind.__name__ for kind in kinds)], ["---"] * (len(kinds) + 1)]
+    for phase, row in TRANSITIONS.items():
+        cells = (", ".join(to.value for to in row.get(kind, ())) for kind in kinds)
+        lines.append([phase.value, *cells])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines).replace("  ", " ")
+
+
+def test_the_specification_has_the_table_that_the_code_has() -> None:
+    text = SPECIFICATION.read_text()
+    begin = text.index("\n", text.index(BEGIN)) + 1
+    written = text[:begin] + spelled_table() + text[text.index(END) :]
+    if os.environ.get("ACCEPT"):
+        SPECIFICATION.write_text(written)
+    assert SPECIFICATION.read_text() == written
