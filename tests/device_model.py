@@ -1,0 +1,284 @@
+"""A whole device on plain files: a disk with its real partition table, a store, a firmware.
+
+The disk is a sparse file, the system partition a folder, the variables of the firmware a folder of
+files. ``boot`` does what the firmware, the boot loader and the initrd do, by reading what they
+read: the one-shots, which are forgotten before they are used; the partition table; the slot, whose
+content must be exactly the image of an installed generation; the store, whose objects must be
+whole.
+"""
+
+import io
+import shutil
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconix.base.documents import JsonInput, print_json
+from reconix.base.files import read_bounded
+from reconix.boot import bootspec, fat
+from reconix.boot.bootspec import BootSpec, print_bootspec
+from reconix.boot.disk import DiskFile
+from reconix.boot.firmware.load_option import parse_load_option, parse_text, print_text
+from reconix.boot.firmware.uefi import Uefi
+from reconix.boot.firmware.variables import GLOBAL, LOADER, Variables
+from reconix.boot.loaders.loader import BootSystem
+from reconix.boot.loaders.systemd_boot import Program, SystemdBoot, system_of_entry
+from reconix.boot.slots import write_slot
+from reconix.boot.tables import Slot, SlotTables, read_selection
+from reconix.boot.tree import BootTree
+from reconix.boot.trial import read_state
+from reconix.device.device import Device
+from reconix.device.generation import Generation, read_generation
+from reconix.device.media import Window, holds
+from reconix.device.places import Places
+from reconix.device.start import Started, start
+from reconix.image.layout import Sizes, plan
+from reconix.nix.chroot import ChrootStore
+from reconix.store.paths import STORE_DIR, StorePath
+from reconix.store.registry import Registry
+from reconix.store.tree import File, Folder, Node, Symlink, folder
+from reconix.store.verify import verify_object
+from reconix.transfer import send
+
+HOST = "gateway"
+MIB = 1 << 20
+SLOT_BYTES = 34 * MIB
+SYSTEMS = ("default", "mqtt")
+HEALTHY: JsonInput = {"timeout_seconds": 60, "checks": []}
+
+
+@dataclass
+class Machine:
+    """One device, and the build store from which it is fed."""
+
+    place: Path
+    store: ChrootStore
+    tables: SlotTables
+    boots: int = 0
+    generations: dict[str, StorePath] = field(default_factory=dict)
+
+    @classmethod
+    def make(cls, place: Path, store: ChrootStore, *, slots: int = 2) -> "Machine":
+        """A new device, with the generation ``one`` in slot 1."""
+        sizes = Sizes(slots, SLOT_BYTES, MIB, MIB)
+        tables = plan(HOST, size_bytes=(slots * 34 + 8) * MIB, sizes=sizes)
+        machine = cls(place, store, tables)
+        machine._prepare(machine.generation("one"))
+        return machine
+
+    # -- its parts ---------------------------------------------------------------------------------
+
+    @property
+    def places(self) -> Places:
+        """Where everything is."""
+        return Places(
+            system=self.place / "system",
+            run=self.place / "run",
+            sysfs=self.place / "sys",
+            efivars=self.place / "efivars",
+            proc=self.place / "proc",
+            dev=self.place / "dev",
+            disk=self.place / "disk",
+            shared=False,
+        )
+
+    @property
+    def variables(self) -> Variables:
+        """Of the firmware."""
+        return Variables(self.places.efivars)
+
+    @property
+    def device(self) -> Device:
+        """As the agent sees it."""
+        return Device(self.places, Uefi(self.variables, Program.AMD64.value))
+
+    @property
+    def registry(self) -> Registry:
+        """The installed generations."""
+        return Registry(self.places.system)
+
+    # -- making generations ------------------------------------------------------------------------
+
+    def generation(
+        self,
+        name: str,
+        *,
+        systems: Sequence[str] = SYSTEMS,
+        health: JsonInput = HEALTHY,
+        extra: Mapping[str, Node] | None = None,
+    ) -> StorePath:
+        """Add a generation to the build store; generations of other names have other kernels."""
+        kernel = self.store.add_files(
+            folder({"vmlinuz": File(f"kernel {name}\n".encode() * 999)}), "linux"
+        )
+        tops = {one: self._toplevel(one, name, kernel, health, extra or {}) for one in systems}
+        specs = [BootSystem(one, self._spec(top)) for one, top in tops.items()]
+        loader = SystemdBoot(Program.AMD64, b"loader")
+        files = loader.boot_tree(specs, default=systems[0], content=self._file)
+        nodes: dict[str, Node] = {f.path: File(b"".join(f.chunks())) for f in files.files}
+        tree = self.store.add_files(folder(nodes), f"boot-{HOST}", tops.values())
+        content = _generation_tree(tops, tree, fat.image(files, SLOT_BYTES), systems[0])
+        made = self.store.add_files(content, f"generation-{HOST}", [tree, *tops.values()])
+        self.generations[name] = made
+        return made
+
+    def _toplevel(
+        self,
+        system: str,
+        name: str,
+        kernel: StorePath,
+        health: JsonInput,
+        extra: Mapping[str, Node],
+    ) -> StorePath:
+        spec = BootSpec(
+            system, "x86_64-linux", f"{system} {name}", f"{kernel}/vmlinuz", ("gpt",), None
+        )
+        content: dict[str, Node] = {
+            "boot.json": File(print_bootspec(spec)),
+            "health.json": File(print_json(health)),
+            "page": File(f"{name}\n".encode()),
+            **extra,
+        }
+        return self.store.add_files(folder(content), f"system-{system}", [kernel])
+
+    def _spec(self, toplevel: StorePath) -> BootSpec:
+        content = read_bounded(self.store.path(toplevel) / "boot.json", bootspec.MAX_BYTES)
+        return bootspec.parse_bootspec(content, toplevel=str(toplevel))
+
+    def _file(self, path: str) -> Path:
+        return self.store.store_dir / Path(path).relative_to(STORE_DIR)
+
+    def stream(self, base: str | None, target: str) -> io.BytesIO:
+        """The stream from one generation to another."""
+        written = io.BytesIO()
+        start_from = self.generations[base] if base else None
+        send.create(self.store, start_from, self.generations[target], written.write)
+        written.seek(0)
+        return written
+
+    # -- a new disk --------------------------------------------------------------------------------
+
+    def _prepare(self, first: StorePath) -> None:
+        for folder_ in ("system/nix/store", "system/reconix/generations", "run", "sys", "efivars"):
+            (self.place / folder_).mkdir(parents=True)
+        (self.place / "proc/sys/kernel/random").mkdir(parents=True)
+        (self.place / "proc/locks").symlink_to("/proc/locks")
+        with (self.place / "disk").open("wb") as file:
+            file.truncate(self.tables.sectors * 512)
+        with DiskFile(self.place / "disk") as disk:
+            for write in self.tables.writes(Slot(1)):
+                disk.write(write.offset, write.content)
+        self.install("one")
+        with DiskFile(self.place / "disk") as disk:
+            slot = Window(disk, self.tables.slot(Slot(1)))
+            write_slot(self.image_of(first), slot, self.read(first).slot.digest)
+
+    def install(self, name: str) -> StorePath:
+        """Put a generation into the device's store and register it, as an image does."""
+        path = self.generations[name]
+        for item in self.store.manifest(path).objects:
+            if not self.registry.path(item.path).exists():
+                shutil.copytree(
+                    self.store.path(item.path), self.registry.path(item.path), symlinks=True
+                )
+        self.registry.add(self.store.manifest(path))
+        return path
+
+    def read(self, path: StorePath) -> Generation:
+        """An installed generation."""
+        return read_generation(self.registry.store_dir, path)
+
+    def image_of(self, path: StorePath) -> fat.FatImage:
+        """The slot image of an installed generation."""
+        tree = self.registry.path(self.read(path).boot)
+        return fat.image(BootTree.read(tree), SLOT_BYTES)
+
+    # -- booting -----------------------------------------------------------------------------------
+
+    def boot(self) -> Started:
+        """Start the device as firmware, boot loader and initrd do, and let the agent begin."""
+        slot = self._slot_that_boots()
+        generation = self.check_slot(slot)
+        system = self._system_that_boots(generation)
+        self.boots += 1
+        shutil.rmtree(self.places.run)
+        self.places.run.mkdir()
+        toplevel = generation.system(system).toplevel
+        guid = str(self.tables.slot(slot).guid).lower()
+        self.variables.set("LoaderDevicePartUUID", LOADER, print_text(guid))
+        (self.places.proc / "cmdline").write_text(f"initrd=x init={toplevel}/init gpt panic=10\n")
+        self.places.boot_id.write_text(f"boot-{self.boots}\n")
+        return start(self.device)
+
+    def settle(self) -> Started:
+        """Boot until the device does not restart by itself any more."""
+        for _ in range(8):
+            started = self.boot()
+            if not started.restart:
+                return started
+        raise AssertionError("the device restarts for ever")
+
+    def _slot_that_boots(self) -> Slot:
+        chosen = self.variables.get("BootNext", GLOBAL)
+        self.variables.remove("BootNext", GLOBAL)
+        if chosen is not None:
+            (number,) = struct.unpack("<H", chosen)
+            option = self.variables.get(f"Boot{number:04X}", GLOBAL)
+            assert option is not None
+            guid = parse_load_option(option).partition
+            return next(n for n in self.tables.numbers if self.tables.slot(n).guid == guid)
+        return self.selected
+
+    def _system_that_boots(self, generation: Generation) -> str:
+        entry = self.variables.get("LoaderEntryOneShot", LOADER)
+        self.variables.remove("LoaderEntryOneShot", LOADER)
+        asked = system_of_entry(parse_text(entry)) if entry else generation.default
+        names = [system.name for system in generation.systems]
+        return asked if asked in names else generation.default
+
+    @property
+    def selected(self) -> Slot:
+        """The slot that the partition table selects."""
+        with DiskFile(self.place / "disk") as disk:
+            return read_selection(disk).slot
+
+    def check_slot(self, slot: Slot) -> Generation:
+        """The installed generation that a slot holds, to the byte, with all its objects."""
+        for manifest in self.registry.manifests():
+            generation = self.read(manifest.root)
+            with DiskFile(self.place / "disk") as disk:
+                if not holds(Window(disk, self.tables.slot(slot)), generation.slot):
+                    continue
+            for item in manifest.objects:
+                verify_object(self.registry.store_dir, item)
+            return generation
+        raise AssertionError(f"slot {slot} would boot and holds no installed generation")
+
+    def check_committed(self) -> Generation:
+        """Whatever happens now, the device boots the generation that it says is committed."""
+        generation = self.check_slot(self.selected)
+        if self.places.state.exists():
+            state = read_state(self.places.state)
+            known = {state.committed.generation, state.trial and state.trial.generation}
+            assert str(generation.path) in known
+        return generation
+
+
+def _generation_tree(
+    tops: Mapping[str, StorePath], tree: StorePath, image: fat.FatImage, default: str
+) -> Folder:
+    document = {
+        "version": 1,
+        "host": HOST,
+        "architecture": "amd64",
+        "default": default,
+        "systems": {name: {"toplevel": str(path)} for name, path in tops.items()},
+        "boot": str(tree),
+        "slot": {
+            "image_sha256": image.digest().hex(),
+            "image_size_bytes": image.size_bytes,
+            "slot_size_bytes": image.slot_size_bytes,
+        },
+    }
+    return folder({"generation.json": File(print_json(document)), "boot": Symlink(str(tree))})

@@ -1,0 +1,53 @@
+"""A device on plain files for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.device_model import Machine
+
+from reconix.nix.chroot import ChrootStore
+
+SYSTEMCTL = """\
+#!/bin/sh
+echo "$*" >> {log}
+case "$1" in
+    is-active) grep -qx "$3" {active} ;;
+    status) echo "$5 is broken: no such page"; exit 3 ;;
+esac
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    with ChrootStore(tmp_path / "build") as store:
+        yield Machine.make(tmp_path / "device", store)
+
+
+class Units:
+    """A stand-in for systemd: it has the units that are named in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._active, self._log = folder / "active", folder / "log"
+        self._log.touch()
+        self.activate("multi-user.target")
+        program = folder / "systemctl"
+        program.write_text(SYSTEMCTL.format(log=self._log, active=self._active))
+        program.chmod(0o755)
+
+    def activate(self, *units: str) -> None:
+        """From now on exactly these are active."""
+        self._active.write_text("".join(f"{unit}\n" for unit in units))
+
+    @property
+    def calls(self) -> list[str]:
+        """What it was asked."""
+        return self._log.read_text().splitlines()
+
+
+@pytest.fixture
+def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Units:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return Units(folder)

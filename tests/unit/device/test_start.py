@@ -1,0 +1,112 @@
+"""A device starts, tries, keeps and comes back."""
+
+import json
+
+from tests.device_model import Machine
+
+from reconix.boot.trial import Phase, Reason, Result, read_state
+from reconix.device.apply import apply
+from reconix.device.booted import read_booted
+from reconix.device.confirm import confirm
+from reconix.device.work import working
+
+
+def arm(machine: Machine, name: str) -> None:
+    machine.install(name)
+    with working(machine.places):
+        apply(machine.device, machine.generations[name])
+
+
+def test_a_new_device_finds_out_what_it_is(machine: Machine) -> None:
+    started = machine.boot()
+    booted = read_booted(machine.places.booted)
+    assert booted == started.booted
+    assert (booted.system, booted.slot, booted.generation) == (
+        "default",
+        1,
+        machine.generations["one"],
+    )
+    assert "SYSTEM=default\n" in (machine.places.run / "booted").read_text()
+    assert read_state(machine.places.state).phase is Phase.IDLE
+
+
+def test_an_ordinary_boot_writes_nothing(machine: Machine) -> None:
+    machine.boot()
+    before = machine.places.state.stat().st_mtime_ns
+    disk = (machine.place / "disk").stat().st_mtime_ns
+    machine.boot()
+    assert machine.places.state.stat().st_mtime_ns == before
+    assert (machine.place / "disk").stat().st_mtime_ns == disk
+    assert not machine.places.choice.exists()
+
+
+def test_a_trial_runs_once_and_is_kept_when_confirmed(machine: Machine) -> None:
+    machine.boot()
+    two = machine.generation("two")
+    arm(machine, "two")
+    started = machine.boot()
+    assert (started.booted.slot, started.booted.generation) == (2, two)
+    assert machine.places.is_unproven.exists()
+    assert not machine.places.is_committed.exists()
+    assert machine.selected == 1
+    with working(machine.places):
+        assert confirm(machine.device)
+    assert machine.selected == 2
+    assert machine.boot().booted.generation == two
+    assert machine.places.is_committed.exists()
+    last = read_state(machine.places.state).last
+    assert last is not None and last.result is Result.CONFIRMED
+
+
+def test_a_trial_that_is_cut_short_is_repeated_and_then_left(machine: Machine) -> None:
+    machine.boot()
+    machine.generation("two")
+    arm(machine, "two")
+    assert machine.boot().booted.slot == 2  # and the power goes
+    again = machine.boot()
+    assert (again.booted.slot, again.restart) == (1, True)
+    assert machine.boot().booted.slot == 2  # and goes again
+    back = machine.boot()
+    assert (back.booted.slot, back.restart) == (1, False)
+    last = read_state(machine.places.state).last
+    assert last is not None and last.verdict is not None
+    assert (last.result, last.verdict.reason) == (Result.FELL_BACK, Reason.UNKNOWN)
+
+
+def test_a_panic_is_not_repeated(machine: Machine) -> None:
+    machine.boot()
+    machine.generation("two")
+    arm(machine, "two")
+    machine.boot()
+    pstore = machine.places.sysfs / "fs/pstore"
+    pstore.mkdir(parents=True)
+    (pstore / "dmesg-efi-1").write_text("Kernel panic - not syncing: no init")
+    back = machine.boot()
+    assert (back.booted.slot, back.restart) == (1, False)
+    last = read_state(machine.places.state).last
+    assert last is not None and last.verdict is not None
+    assert last.verdict.reason is Reason.PANIC
+    assert list(pstore.iterdir()) == []
+    assert "no init" in machine.places.log.read_text()
+
+
+def test_a_second_start_in_the_same_boot_changes_nothing(machine: Machine) -> None:
+    from reconix.device.start import start
+
+    machine.boot()
+    machine.generation("two")
+    arm(machine, "two")
+    assert not start(machine.device).restart
+    assert read_state(machine.places.state).phase is Phase.ARMED
+
+
+def test_state_that_cannot_be_read_is_found_out_from_the_disk(machine: Machine) -> None:
+    machine.boot()
+    machine.generation("two")
+    arm(machine, "two")
+    machine.boot()
+    with working(machine.places):
+        confirm(machine.device)
+    machine.places.state.write_text(json.dumps({"version": 99}))
+    assert machine.boot().booted.generation == machine.generations["two"]
+    assert read_state(machine.places.state).committed.slot == 2
