@@ -11,6 +11,7 @@ import contextlib
 import os
 import shlex
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -173,3 +174,37 @@ def reading(*words: Word, environment: Mapping[str, str] | None = None) -> Itera
         errors.close()
     if status != 0:
         raise CommandFailed(words, status=status, said=bytes(said))
+
+
+@contextlib.contextmanager
+def feeding(*words: Word, environment: Mapping[str, str] | None = None) -> Iterator[BinaryIO]:
+    """Run a program and write its standard input as it comes; the end of the block is its end.
+
+    What the program says is kept for the error. If it ends early, the broken pipe ends the block,
+    and its failure is raised instead.
+
+    Raises:
+        ProgramMissing: there is no such program.
+        CommandFailed: when the block is left, if the program failed.
+    """
+    with tempfile.TemporaryFile() as said:
+        child = start(
+            *words, stdin=subprocess.PIPE, stdout=said, stderr=said, environment=environment
+        )
+        assert child.stdin is not None
+        try:
+            yield child.stdin  # type: ignore[misc] # a pipe is a BinaryIO
+            child.stdin.close()
+        except BrokenPipeError:
+            if child.wait() == 0:
+                raise
+        except BaseException:
+            child.kill()
+            raise
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.close()
+            child.wait()
+        if child.returncode != 0:
+            said.seek(max(0, said.tell() - _LAST_BYTES))
+            raise CommandFailed(words, status=child.returncode, said=said.read())

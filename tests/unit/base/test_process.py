@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from reconix.base.process import CommandFailed, ProgramMissing, reading, run, start, succeeds
+from reconix.base.process import (
+    CommandFailed,
+    ProgramMissing,
+    feeding,
+    reading,
+    run,
+    start,
+    succeeds,
+)
 
 
 def test_output_comes_back_and_input_goes_in() -> None:
@@ -87,3 +95,38 @@ def test_what_is_started_runs_until_it_is_ended() -> None:
     assert (said, child.wait()) == (b"hello", 0)
     with pytest.raises(ProgramMissing):
         start("no-such-program")
+
+
+def test_input_is_written_as_it_comes(tmp_path: Path) -> None:
+    with feeding("sh", "-c", f"cat > '{tmp_path}/copy'") as sink:
+        sink.write(b"one ")
+        sink.write(b"two")
+    assert (tmp_path / "copy").read_bytes() == b"one two"
+
+
+def test_a_program_that_refuses_its_input_is_the_error_not_the_broken_pipe() -> None:
+    with (
+        pytest.raises(CommandFailed, match="exited with 51: refused") as caught,
+        feeding("sh", "-c", "echo refused >&2; exit 51") as sink,
+    ):
+        for _ in range(100):
+            sink.write(b"x" * 100_000)
+    assert caught.value.status == 51
+
+
+def test_a_program_that_fails_after_all_its_input_is_an_error_too() -> None:
+    with pytest.raises(CommandFailed, match="exited with 3"), feeding("sh", "-c", "cat; exit 3"):
+        pass
+
+
+def test_a_program_that_does_not_want_all_its_input_is_not_taken_for_one_that_read_it() -> None:
+    with pytest.raises(BrokenPipeError), feeding("true") as sink:
+        for _ in range(100):
+            sink.write(b"x" * 100_000)
+
+
+def test_a_program_is_ended_when_what_feeds_it_fails() -> None:
+    began = time.monotonic()
+    with pytest.raises(ZeroDivisionError), feeding("sleep", "60"):
+        raise ZeroDivisionError
+    assert time.monotonic() - began < 10

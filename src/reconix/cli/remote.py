@@ -1,0 +1,175 @@
+"""A device that is reached through ssh: its status, and commands of its agent.
+
+The user's own ssh is used as it is set up: names, keys, agents, jump hosts, known hosts. What a
+device says is not trusted: it is bounded, and parsed field by field.
+
+Proven by ``tests/unit/cli/test_remote.py``, with the status that the agent itself prints.
+"""
+
+import argparse
+import contextlib
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from reconix.base.documents import BadDocument, Fields
+from reconix.base.errors import ReconixError
+from reconix.base.process import CommandFailed, feeding, run
+from reconix.store.paths import StorePath
+
+AGENT = "reconix-device"
+_CONNECT_SECONDS = 30
+_STATUS_SECONDS = 60.0
+_STATUS_BYTES = 1 << 20
+_SSH_FAILED = 255  # ssh exits with the status of the command, or 255 if an error occurred
+_TOO_LONG = -1
+
+
+class NotReached(ReconixError):
+    """A device does not answer."""
+
+    exit_code = 78
+
+    def __init__(self, to: str, said: str) -> None:
+        super().__init__(f"cannot reach {to}: {said.strip()}", hint=f"try: ssh {to} {AGENT} status")
+
+
+class Refused(ReconixError):
+    """The agent of a device refused what it was asked; the exit status is the agent's."""
+
+    def __init__(self, to: str, said: str, *, status: int) -> None:
+        super().__init__(f"{to} refused: {said.strip() or 'it did not say why'}")
+        self.exit_code = status
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the last trial of a device ended."""
+
+    result: str
+    generation: str
+    reason: str
+    what: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """What a device says about itself."""
+
+    host: str
+    boot_id: str
+    system: str
+    committed: StorePath
+    phase: str
+    on_trial: str
+    last: Ended | None
+    installed: tuple[str, ...]
+
+
+def parse_status(content: bytes, *, source: str) -> DeviceStatus:
+    """Read what ``reconix-device status --json`` prints.
+
+    Raises:
+        BadDocument: it is something else.
+    """
+    fields = Fields.parse(content, source=source)
+    if fields.number("version") != 1:
+        raise BadDocument(f"{source}: a status of version {fields.number('version')}")
+    booted = fields.object("booted") if fields.has("booted") else None
+    return DeviceStatus(
+        host=fields.text("host"),
+        boot_id=booted.text("boot_id") if booted else "",
+        system=booted.text("system") if booted else "",
+        committed=StorePath.parse(fields.object("committed").text("generation")),
+        phase=fields.text("phase"),
+        on_trial=fields.object("trial").text("generation") if fields.has("trial") else "",
+        last=_ended(fields.object("last")) if fields.has("last") else None,
+        installed=tuple(fields.texts("installed")),
+    )
+
+
+def _ended(fields: Fields) -> Ended:
+    verdict = fields.object("verdict") if fields.has("verdict") else None
+    return Ended(
+        result=fields.text("result"),
+        generation=fields.text("generation"),
+        reason=verdict.text("reason") if verdict else "",
+        what=verdict.text("what") if verdict else "",
+        said=verdict.text("said") if verdict else "",
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Add the options that say which device is meant and how ssh gets there."""
+    parser.add_argument(
+        "--to", required=required, metavar="USER@ADDR", help="the device, as ssh is told"
+    )
+    parser.add_argument("-p", "--port", type=int, metavar="PORT", help="port of the device's ssh")
+    parser.add_argument("-i", "--identity", metavar="FILE", help="key to log in with")
+    parser.add_argument(
+        "-o",
+        "--ssh-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of ssh, as ssh_config(5) has it; may be given several times",
+    )
+
+
+class Remote:
+    """One device behind ssh."""
+
+    def __init__(self, to: str, options: tuple[str, ...] = ()) -> None:
+        self.to = to
+        self._options = options
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> "Remote":
+        """The device that a command was told."""
+        options = [word for each in arguments.ssh_option for word in ("-o", each)]
+        if arguments.port is not None:
+            options += ["-p", str(arguments.port)]
+        if arguments.identity is not None:
+            options += ["-i", arguments.identity]
+        return cls(arguments.to, tuple(options))
+
+    def status(self) -> DeviceStatus:
+        """Ask how the device is.
+
+        Raises:
+            NotReached: it does not answer.
+            Refused: its agent failed.
+        """
+        try:
+            said = run(*self._words("status", "--json"), timeout_seconds=_STATUS_SECONDS)
+        except CommandFailed as error:
+            raise self._failure(error) from error
+        return parse_status(said[:_STATUS_BYTES], source=f"the status of {self.to}")
+
+    @contextlib.contextmanager
+    def agent(self, *words: str) -> Iterator[BinaryIO]:
+        """Let the agent do something; gives its standard input.
+
+        Raises:
+            NotReached: ssh failed, at the start or on the way.
+            Refused: the agent did not do it.
+        """
+        try:
+            with feeding(*self._words(*words)) as sink:
+                yield sink
+        except CommandFailed as error:
+            raise self._failure(error) from error
+
+    def _words(self, *words: str) -> list[str]:
+        """Quote each word: ssh joins those of a command and gives them to a shell."""
+        command = shlex.join((AGENT, *words))
+        options = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_SECONDS}")
+        return ["ssh", *self._options, *options, self.to, "--", command]
+
+    def _failure(self, error: CommandFailed) -> ReconixError:
+        said = error.said.decode(errors="replace")
+        if error.status in (_SSH_FAILED, _TOO_LONG):
+            return NotReached(self.to, said)
+        return Refused(self.to, said, status=error.status)
