@@ -61,8 +61,9 @@ class _Checker:
         self.problems: list[Problem] = []
         self._top, self._elsewhere = top, elsewhere
 
-    def _wrong(self, raw: Raw, key: str, expected: str) -> None:
-        self.problems.append(Problem(raw.place, key, f"expected {expected}, found {_shown(raw)}"))
+    def _wrong(self, raw: Raw, key: str, expected: str, hint: str = "") -> None:
+        fact = f"expected {expected}, found {_shown(raw)}"
+        self.problems.append(Problem(raw.place, key, fact, hint))
 
     def table(self, raw: RawTable, shape: TableShape, key: str) -> Table:
         entries = {}
@@ -141,7 +142,8 @@ class _Checker:
         try:
             return Setting(read_scalar(raw, shape), raw.place, _shown(raw))
         except ValueError as error:
-            self._wrong(raw, key, str(error))
+            hint = "is this a name with dots? put it in quotes" if isinstance(raw, RawTable) else ""
+            self._wrong(raw, key, str(error), hint)
             return None
 
     def _choice(self, raw: Raw, shape: ChoiceShape, key: str) -> Setting | None:

@@ -14,6 +14,7 @@ and a mistake is better found before somebody else trips over it.
 Proven by ``tests/unit/config/test_load.py``.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,12 +47,15 @@ from reconix.config.shapes import TableShape, scalar_shape_of, shape_of
 
 PROJECT_FILE = "reconix.toml"
 _NAME = scalar_shape_of(Name)
-_PROJECT = shape_of(Project)
+PROJECT = shape_of(Project)
+"""What may stand in ``reconix.toml``."""
 _MACHINE = shape_of(Machine)
 _SYSTEM = shape_of(System)
 _IMPORTS = shape_of(Imports)
-_MACHINE_FILE = _MACHINE.with_options_of(_SYSTEM).with_options_of(_IMPORTS)
-_SYSTEM_FILE = _SYSTEM.with_options_of(_IMPORTS)
+MACHINE_FILE = _MACHINE.with_options_of(_SYSTEM).with_options_of(_IMPORTS)
+"""What may stand in ``machine.toml``."""
+SYSTEM_FILE = _SYSTEM.with_options_of(_IMPORTS)
+"""What may stand in the file of a system."""
 _ELSEWHERE = {
     name: "this is the same for all systems: it belongs into machine.toml"
     for name in _MACHINE.options
@@ -118,7 +122,7 @@ class _Loader:
 
     def project(self) -> Loaded | None:
         file = self._folder / PROJECT_FILE
-        project = self._make(_PROJECT, self._read(file, _PROJECT, {}), file)
+        project = self._make(PROJECT, self._read(file, PROJECT, {}), file)
         hosts = [self._host(host) for host in self._host_folders()]
         if not isinstance(project, Project):
             return None
@@ -150,7 +154,7 @@ class _Loader:
             self._tell(folder, "has no machine.toml", "write what all systems of the host share")
             return None
         file = files[0]
-        table = self._with_imports(file, _MACHINE_FILE)
+        table = self._with_imports(file, MACHINE_FILE)
         self._machines[folder.name] = table
         machine = self._make(_MACHINE, table, file)
         systems = self._systems_of(folder, table)
@@ -170,7 +174,7 @@ class _Loader:
             name = file.name.partition(".")[0]
             if not self._name_is_good(file, name):
                 continue
-            table = merge_tables(shared, self._with_imports(file, _SYSTEM_FILE))
+            table = merge_tables(shared, self._with_imports(file, SYSTEM_FILE))
             self._systems.setdefault(folder.name, {})[name] = table
             system = self._make(_SYSTEM, table, file)
             if isinstance(system, System):
@@ -206,14 +210,18 @@ class _Loader:
         imports = self._read(file, shape, _ELSEWHERE).entries.get("imports")
         for item in imports.items if isinstance(imports, List) else ():
             if isinstance(item.value, Path) and item.value.is_file() and item.value not in seen:
-                yield from self._order(item.value, shape, seen)
+                yield from self._order(self._as_named(item.value), shape, seen)
         yield file
 
+    def _as_named(self, file: Path) -> Path:
+        """A file as seen from where the project's folder was named, for messages."""
+        return self._folder / os.path.relpath(file, self._folder.absolute())
+
     def _read(self, file: Path, shape: TableShape, elsewhere: Mapping[str, str]) -> Table:
-        known = self._files.get((file, shape is _MACHINE_FILE))
+        known = self._files.get((file, shape is MACHINE_FILE))
         if known is None:
             known = self._read_new(file, shape, elsewhere)
-            self._files[(file, shape is _MACHINE_FILE)] = known
+            self._files[(file, shape is MACHINE_FILE)] = known
         return known
 
     def _read_new(self, file: Path, shape: TableShape, elsewhere: Mapping[str, str]) -> Table:

@@ -1,0 +1,202 @@
+"""The manual of the options, and schemas for editors, printed from the schema.
+
+What an option means is said once, where it is declared. ``docs/options.md`` and the JSON Schemas in
+``docs/schema`` are that, printed; a test says when they are stale, and ``ACCEPT=1`` renews them.
+
+Source of the schemas: JSON Schema, draft 7, which editors use to complete TOML.
+Proven by ``tests/unit/config/test_reference.py``.
+"""
+
+import enum
+from collections.abc import Iterator, Mapping
+
+from reconix.base.documents import JsonInput, print_json
+from reconix.config.load import MACHINE_FILE, PROJECT, SYSTEM_FILE
+from reconix.config.merge import dotted
+from reconix.config.schema import Imports, Machine, Project, System
+from reconix.config.shapes import (
+    ChoiceShape,
+    ListShape,
+    NamedShape,
+    OptionShape,
+    ScalarShape,
+    Shape,
+    TableShape,
+    shape_of,
+)
+from reconix.config.show import print_value
+
+_INTRODUCTION = """\
+# Options
+
+Generated from `src/reconix/config/schema.py`, where each option is declared.
+
+A system is `machine.toml` and its own file together. Tables merge. Lists add, what stands in the
+machine first; `{ remove = [...] }` takes items out again, wherever they come from. A scalar that is
+set twice must agree, or one of them says `{ force = value }`; `{ default = value }` gives way to
+anybody. Unknown keys are mistakes. Any file may be literate: in `web.toml.md` the fenced `toml`
+blocks count.
+"""
+_FILES = {
+    "`reconix.toml`": Project,
+    "`hosts/<host>/machine.toml`": Machine,
+    "`machine.toml` and `systems/<name>.toml`": System,
+    "Any file below `hosts/`": Imports,
+}
+
+
+def print_markdown() -> bytes:
+    """``docs/options.md``."""
+    parts = [_INTRODUCTION]
+    for title, table in _FILES.items():
+        shape = shape_of(table)
+        parts.append(f"## {title}\n\n{_first_paragraph(shape)}\n")
+        parts += _sections(shape, "")
+    return "\n".join(parts).encode()
+
+
+def _first_paragraph(shape: TableShape) -> str:
+    return " ".join(shape.doc.partition("\n\n")[0].split())
+
+
+def _sections(shape: TableShape, key: str) -> Iterator[str]:
+    """A paragraph for each option, and a section for each table."""
+    for name, option in shape.options.items():
+        if option.option is not None:
+            yield _paragraph(dotted(key, name), option)
+    for name, option in shape.options.items():
+        table, inner = _inner(option.shape, dotted(key, name))
+        if table is not None:
+            yield f"### `[{inner}]`\n\n{_first_paragraph(table)}\n"
+            yield from _sections(table, inner)
+
+
+def _inner(shape: Shape, key: str) -> tuple[TableShape | None, str]:
+    """The table that an option holds, and how its options are addressed."""
+    if isinstance(shape, TableShape):
+        return shape, key
+    if isinstance(shape, NamedShape) and isinstance(shape.item, TableShape):
+        return shape.item, f"{key}.<name>"
+    return None, key
+
+
+def _paragraph(key: str, option: OptionShape) -> str:
+    assert option.option is not None
+    return (
+        f"**`{key}`**: {option.option.doc}\n"
+        f"Takes {option.shape.expected}. {_default(option)}\n\n"
+        f"    {key} = {option.option.example}\n"
+    )
+
+
+def _default(option: OptionShape) -> str:
+    if option.required:
+        return "Must be set."
+    if option.default is None or option.default == ():
+        return "Not set by default."
+    return f"Default: `{print_value(option.shape, option.default)}`."
+
+
+def print_schemas() -> Mapping[str, bytes]:
+    """The JSON Schemas by file name: one for each kind of file."""
+    return {
+        "project.json": _print_schema(PROJECT, "reconix.toml"),
+        "machine.json": _print_schema(MACHINE_FILE, "machine.toml"),
+        "system.json": _print_schema(SYSTEM_FILE, "systems/<name>.toml"),
+    }
+
+
+def _print_schema(shape: TableShape, title: str) -> bytes:
+    head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": title}
+    return print_json({**head, **_table(shape)})
+
+
+_Schema = dict[str, JsonInput]
+
+
+def _schema(shape: Shape) -> _Schema:
+    if isinstance(shape, TableShape):
+        return _table(shape)
+    if isinstance(shape, NamedShape):
+        names: _Schema = {"pattern": f"^({shape.name.form.pattern})$"} if shape.name.form else {}
+        inner = _schema(shape.item)
+        values = inner if isinstance(shape.item, TableShape) else _weighted(inner)
+        return {"type": "object", "propertyNames": names, "additionalProperties": values}
+    if isinstance(shape, ListShape):
+        return _list(shape)
+    if isinstance(shape, ChoiceShape):
+        return {"oneOf": [_plain_table(table) for table in shape.tables]}
+    return _weighted(_scalar(shape))
+
+
+def _table(shape: TableShape) -> _Schema:
+    properties: _Schema = {}
+    for name, option in shape.options.items():
+        doc = option.option.doc if option.option else _inner_doc(option.shape)
+        properties[name] = {"description": doc, **_schema(option.shape)}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _inner_doc(shape: Shape) -> str:
+    return _first_paragraph(shape) if isinstance(shape, TableShape) else shape.expected
+
+
+def _plain_table(shape: TableShape) -> _Schema:
+    """A table that stands as a whole, as an item of a list: nothing in it is merged."""
+    properties: _Schema = {}
+    for name, option in shape.options.items():
+        if isinstance(option.shape, ScalarShape):
+            properties[name] = _scalar(option.shape)
+        elif isinstance(option.shape, ListShape):
+            properties[name] = _items(option.shape)
+    required: list[JsonInput] = [name for name, option in shape.options.items() if option.required]
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def _items(shape: ListShape) -> _Schema:
+    item = shape.item
+    return {
+        "type": "array",
+        "items": _scalar(item) if isinstance(item, ScalarShape) else _schema(item),
+    }
+
+
+def _list(shape: ListShape) -> _Schema:
+    items = _items(shape)
+    return {
+        "anyOf": [
+            items,
+            _object({"add": items, "remove": items}),
+            _object({"force": items}),
+            _object({"default": items}),
+        ]
+    }
+
+
+def _weighted(value: _Schema) -> _Schema:
+    return {"anyOf": [value, _object({"force": value}), _object({"default": value})]}
+
+
+def _object(properties: _Schema) -> _Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "minProperties": 1,
+        "additionalProperties": False,
+    }
+
+
+def _scalar(shape: ScalarShape) -> _Schema:
+    if issubclass(shape.kind, enum.Enum):
+        return {"enum": [str(member.value) for member in shape.kind]}
+    if shape.form is not None:
+        text: _Schema = {"type": "string", "pattern": f"^({shape.form.pattern})$"}
+        return {"anyOf": [text, {"type": "integer"}]} if shape.form.takes_number else text
+    if shape.range is not None:
+        return {"type": "integer", "minimum": shape.range.least, "maximum": shape.range.most}
+    return {"type": {bool: "boolean", int: "integer"}.get(shape.kind, "string")}

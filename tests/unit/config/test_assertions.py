@@ -1,0 +1,80 @@
+"""One test for each rule that holds between options."""
+
+from pathlib import Path
+
+import pytest
+
+from reconix.config.load import load
+from reconix.config.problems import BadConfiguration, Problem
+
+MACHINE = 'kernel.package = "linux-image-cloud-amd64"\n'
+
+
+def mistakes(folder: Path, machine: str = "", system: str = "") -> tuple[Problem, ...]:
+    (folder / "hosts/gw/systems").mkdir(parents=True)
+    (folder / "reconix.toml").write_text('name = "test"\n')
+    (folder / "hosts/gw/machine.toml").write_text(f"{MACHINE}{machine}")
+    (folder / "hosts/gw/systems/default.toml").write_text(system)
+    try:
+        load(folder)
+    except BadConfiguration as error:
+        return error.problems
+    return ()
+
+
+OF_A_MACHINE = {
+    'boot.default = "rescue"': ("boot.default", "there is no system 'rescue'"),
+    'boot.slot_size = "16M"': ("boot.slot_size", "too small"),
+    'disk.system_size = "1M"': ("disk.system_size", "too small"),
+    'disk.data_size = "1M"': ("disk.data_size", "too small"),
+    'disk.size = "1G"': ("disk.size", "the disk has 1073741824"),
+    'run.forward = ["a:1", "a:2"]': ("run.forward", "the name a stands twice"),
+    'run.forward = ["a:1:80", "b:2:80"]': ("run.forward", "the port here 80 stands twice"),
+}
+
+
+@pytest.mark.parametrize("text", OF_A_MACHINE)
+def test_a_machine_that_cannot_be_is_told(tmp_path: Path, text: str) -> None:
+    (problem,) = mistakes(tmp_path, machine=f"{text}\n")
+    key, fact = OF_A_MACHINE[text]
+    assert problem.key == key
+    assert fact in problem.fact
+    assert (problem.place.file.name, problem.place.line) == ("machine.toml", 2)
+
+
+OF_A_SYSTEM = {
+    '[files.x]\nmode = "0600"': ("files.x", "neither text nor source"),
+    '[units."a.service"]': ('units."a.service"', "neither text nor source"),
+    '[files.x]\ntext = ""\nsource = "default.toml"': ("files.x", "text and source"),
+    "[network.lan]": ("network.lan", "no way to get an address"),
+    "[users.a]\nuid = 5\n[users.b]\nuid = 5": ("users.b.uid", "is that of a"),
+    "[ssh]\nenable = true": ("ssh.enable", "is not installed"),
+    '[persist]\nshared = ["/a"]\npaths = ["/a/b"]': ("persist.paths", "/a/b is persisted already"),
+    '[persist]\nshared = ["/a"]\npaths = ["/a"]': ("persist.paths", "/a is persisted already"),
+    '[persist]\npaths = ["/a/b", "/a"]': ("persist.paths", "/a/b is persisted already"),
+    '[services]\nenable = ["a.service"]\nmask = ["a.service"]': ("services.enable", "is masked"),
+    '[services]\nmask = ["a.timer"]\n[health]\nchecks = [{ unit = "a.timer" }]': (
+        "health.checks",
+        "is masked",
+    ),
+    '[health]\ntimeout = "10min"': ("health.timeout", "leave no time"),
+}
+
+
+@pytest.mark.parametrize("text", OF_A_SYSTEM)
+def test_a_system_that_cannot_be_is_told(tmp_path: Path, text: str) -> None:
+    (problem,) = mistakes(tmp_path, system=f"{text}\n")
+    key, fact = OF_A_SYSTEM[text]
+    assert problem.key == key
+    assert fact in problem.fact
+    assert problem.place.file.name == "default.toml"
+    assert problem.place.line > 0
+
+
+def test_what_fits_together_is_accepted(tmp_path: Path) -> None:
+    machine = (
+        'packages = ["dropbear"]\nssh.enable = true\ndisk.size = "2G"\n'
+        '[boot]\nslot_size = "64M"\n[network.lan]\ndhcp = true\n'
+        '[persist]\nshared = ["/var/lib/a"]\npaths = ["/var/lib/ab"]\n'
+    )
+    assert not mistakes(tmp_path, machine)

@@ -1,0 +1,188 @@
+"""The schema describes itself: every option is documented, and its example works."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconix.config import schema
+from reconix.config.check import check
+from reconix.config.merge import dotted
+from reconix.config.schema import (
+    Forward,
+    Imports,
+    Machine,
+    Project,
+    System,
+    parse_duration,
+    parse_size,
+    print_duration,
+    print_mode,
+    print_size,
+)
+from reconix.config.shapes import (
+    ChoiceShape,
+    ListShape,
+    NamedShape,
+    OptionShape,
+    Shape,
+    TableShape,
+    shape_of,
+)
+from reconix.config.show import print_value
+from reconix.config.toml import parse
+
+FILE = Path("machine.toml")
+
+
+def options(shape: Shape, key: str = "") -> Iterator[tuple[str, OptionShape]]:
+    """Every option that can be written, with a key that addresses it."""
+    if isinstance(shape, TableShape):
+        for name, option in shape.options.items():
+            yield dotted(key, name), option
+            yield from options(option.shape, dotted(key, name))
+    elif isinstance(shape, NamedShape) and isinstance(shape.item, TableShape):
+        yield from options(shape.item, f"{key}.NAME")
+
+
+ALL = [
+    (table, key, option)
+    for table in (Project, Machine, System, Imports)
+    for key, option in options(shape_of(table))
+]
+IDS = [f"{table.__name__}.{key}" for table, key, _ in ALL]
+
+
+def name_of(table: type, key: str) -> str:
+    """The key with a name that fits where any name may stand."""
+    fitting = {"units": '"a.service"', "files": '"a/b"', "sysctl": '"vm.swappiness"'}
+    return key.replace("NAME", fitting.get(key.partition(".")[0], "a"))
+
+
+@pytest.mark.parametrize(("table", "key", "option"), ALL, ids=IDS)
+def test_the_example_of_each_option_is_accepted(table: type, key: str, option: OptionShape) -> None:
+    if option.option is None:
+        assert isinstance(option.shape, TableShape)
+        assert option.shape.doc
+        return
+    text = f"{name_of(table, key)} = {option.option.example}\n"
+    checked = check(parse(text, FILE), shape_of(table))
+    assert not checked.problems
+    assert option.option.doc.endswith((".", "*/"))
+
+
+@pytest.mark.parametrize(("table", "key", "option"), ALL, ids=IDS)
+def test_the_default_of_each_option_can_be_written(
+    table: type, key: str, option: OptionShape
+) -> None:
+    if option.option is None or option.default is None:
+        return
+    text = f"{name_of(table, key)} = {print_value(option.shape, option.default)}\n"
+    assert not check(parse(text, FILE), shape_of(table)).problems
+
+
+@pytest.mark.parametrize("table", [schema.UnitCheck, schema.TcpCheck, schema.CommandCheck])
+def test_each_kind_of_check_has_one_option_that_tells_it_apart(table: type) -> None:
+    (option,) = shape_of(table).options.values()
+    assert option.required
+    checks = shape_of(schema.Health).options["checks"].shape
+    assert isinstance(checks, ListShape)
+    assert isinstance(checks.item, ChoiceShape)
+    assert shape_of(table) in checks.item.tables
+
+
+def test_no_option_means_two_things_in_machine_toml() -> None:
+    names = [name for t in (Machine, System, Imports) for name in shape_of(t).options]
+    assert len(names) == len(set(names))
+
+
+def test_there_is_no_option_for_a_password() -> None:
+    assert not [key for _, key, _ in ALL if "password" in key]
+
+
+@given(st.integers(0, 1 << 50))
+def test_sizes_survive_printing(size: int) -> None:
+    assert parse_size(print_size(size)) == size
+
+
+@given(st.integers(0, 1 << 30))
+def test_durations_survive_printing(seconds: int) -> None:
+    assert parse_duration(print_duration(seconds)) == seconds
+
+
+def test_quantities_read_as_people_write_them() -> None:
+    assert [parse_size(text) for text in ("5", "1K", "64M", "2G")] == [5, 1024, 64 << 20, 2 << 30]
+    assert [parse_duration(text) for text in ("5", "90s", "5min", "2h")] == [5, 90, 300, 7200]
+    assert print_size(64 << 20) == "64M"
+    assert print_duration(300) == "5min"
+    assert print_mode(0o600) == "0600"
+
+
+@pytest.mark.parametrize("text", ["ssh:22", "http:80:8080"])
+def test_forwards_survive_printing(text: str) -> None:
+    assert str(Forward.parse(text)) == text
+
+
+BAD = {
+    'hostname = "Has Space"': "a host name",
+    'hostname = ""': "a host name",
+    "hostname = 5": "a host name",
+    "boot.slots = 1": "from 2 to 8",
+    "boot.slots = 9": "from 2 to 8",
+    "boot.slots = true": "from 2 to 8",
+    'boot.slots = "2"': "from 2 to 8",
+    'boot.slot_size = "64MB"': "a size such as",
+    "boot.slot_size = -1": "a size such as",
+    "boot.slot_size = 1.5": "a size such as",
+    'boot.firmware = "bios"': '"uefi"',
+    'run.forward = ["ssh:0"]': "a name and a port",
+    'run.forward = ["ssh"]': "a name and a port",
+    'run.forward = "ssh:22"': "a list",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), BAD.items(), ids=list(BAD))
+def test_a_machine_with_a_wrong_value_is_refused(text: str, expected: str) -> None:
+    (problem,) = check(parse(text, FILE), shape_of(Machine)).problems
+    assert expected in problem.fact
+    assert problem.place.line == 1
+
+
+BAD_SYSTEM = {
+    'packages = ["nginx nano"]': "Debian package",
+    'packages = ["--force-yes"]': "Debian package",
+    'packages = { plus = ["a"] }': "a list",
+    'services.enable = ["nginx"]': "systemd unit",
+    'files."/etc/motd".text = ""': "below /etc",
+    'files."../motd".text = ""': "below /etc",
+    'files."a//b".text = ""': "below /etc",
+    'files."a\\nb".text = ""': "below /etc",
+    'files.motd.mode = "0999"': "a file mode",
+    "files.motd.mode = 644": "a file mode",
+    'files.motd.source = "/etc/passwd"': "seen from",
+    'users.root.authorized_keys = ["-----BEGIN OPENSSH PRIVATE KEY-----"]': "a public key",
+    'users."a:b".uid = 5': "a user name",
+    "users.root = 5": "a table",
+    'persist.shared = ["relative"]': "an absolute path",
+    'persist.shared = ["/a/../b"]': "an absolute path",
+    'network.lan.address = ["300.1.1.1/24"]': "an address with its prefix",
+    'network.lan.gateway = "somewhere"': "an address such as",
+    'kernel.parameters = ["two words"]': "one word",
+    'sysctl."vm.x" = { a = 1 }': "a text or a number",
+    "sysctl.vm.swappiness = 0": "a text or a number",
+    "health.checks = [{ tcp = 80, unit = 'a.service' }]": "a table with one of",
+    "health.checks = [{ port = 80 }]": "a table with one of",
+    "health.checks = [{ tcp = 70000 }]": "from 1 to 65535",
+    "health.checks = [5]": "a table with one of",
+    'health.timeout = "soon"': "a time such as",
+    "update.receive = 1": "true or false",
+    "update.receive = 2020-01-01": "true or false",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), BAD_SYSTEM.items(), ids=list(BAD_SYSTEM))
+def test_a_system_with_a_wrong_value_is_refused(text: str, expected: str) -> None:
+    (problem,) = check(parse(text, FILE), shape_of(System)).problems
+    assert expected in problem.fact
