@@ -33,11 +33,12 @@ from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_folder
 from reconix.store import nar
+from reconix.store.links import LINKS
 from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.nar import BadTree, NarInfo
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
-from reconix.store.verify import ContentChanged, verify_object
+from reconix.store.verify import changed_files
 from reconix.transfer.plan import Need, Piece, parse, parse_preface
 from reconix.transfer.staging import DamagedBase, Maker, Sources, sync_folders, verify
 from reconix.transfer.stream import Header, Read, StreamReader
@@ -209,12 +210,12 @@ class _Job:
         """Find out which objects need not be made again."""
         sent = self._sent()
         self._present = frozenset(
-            item.path for item in sent if self._is_intact(self.registry.path(item.path), item)
+            item.path for item in sent if _is_intact(self.registry.path(item.path), item)
         )
         self._staged = frozenset(
             item.path
             for item in sent
-            if item.path not in self._present and self._is_intact(self._ready(item.path), item)
+            if item.path not in self._present and _is_intact(self._ready(item.path), item)
         )
         named = {item.path for item in self.registry.objects()}
         for item in sent:
@@ -274,16 +275,10 @@ class _Job:
         total = sum(item.nar_size_bytes for item in kept)
         with progress.stage("check what stays", total=total) as stage:
             for item in kept:
-                _expect_intact(self.registry, item)
+                if not _is_intact(self.registry.path(item.path), item):
+                    where = _altered_files(self.registry, item)
+                    raise DamagedBase(str(item.path), f"its content was altered{where}")
                 stage.advance(item.nar_size_bytes)
-
-    def _is_intact(self, path: Path, item: StoreObject) -> bool:
-        if not _exists(path):
-            return False
-        try:
-            return nar.digest(path) == NarInfo(item.nar, item.nar_size_bytes)
-        except BadTree:
-            return False
 
     def _sources(self) -> Sources:
         old = () if self.base is None else self.base.objects
@@ -353,14 +348,21 @@ class _Job:
         self.registry.add(self.manifest)
 
 
-def _expect_intact(registry: Registry, item: StoreObject) -> None:
+def _is_intact(path: Path, item: StoreObject) -> bool:
+    if not _exists(path):
+        return False
     try:
-        verify_object(registry.store_dir, item)
-    except ContentChanged as error:
-        where = f" in {', '.join(error.files)}" if 0 < len(error.files) <= _SHOWN_FILES else ""
-        raise DamagedBase(str(item.path), f"its content was altered{where}") from error
-    except BadTree as error:
-        raise DamagedBase(str(item.path), str(error)) from error
+        return nar.digest(path) == NarInfo(item.nar, item.nar_size_bytes)
+    except BadTree:
+        return False
+
+
+def _altered_files(registry: Registry, item: StoreObject) -> str:
+    """Which files of an object were altered, as far as ``.links`` tells."""
+    if not (registry.store_dir / LINKS).is_dir():
+        return ""
+    files = changed_files(registry.store_dir, registry.path(item.path))
+    return f" in {', '.join(files)}" if 0 < len(files) <= _SHOWN_FILES else ""
 
 
 def _exists(path: Path) -> bool:
