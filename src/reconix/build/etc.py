@@ -8,13 +8,13 @@ Proven by ``tests/unit/build/test_etc.py``; what systemd makes of them, by ``tes
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.build import units
 from reconix.build.accounts import Accounts
 from reconix.build.normalise import Ownership
-from reconix.config.schema import Network, Ssh, System
+from reconix.config.schema import Network, Services, Ssh, System
 from reconix.store.tree import File, Folder, Symlink, folder
 
 AGENT_PLACE = "reconix/reconix-device.pyz"
@@ -54,7 +54,7 @@ def make_etc(
         **{name: File(content) for name, content in accounts.files().items()},
         **{f"systemd/network/{name}": File(text) for name, text in _networks(system).items()},
         **{f"{units.FOLDER}/{name}": File(content) for name, content in own.items()},
-        **units.links(system.services, own, root),
+        **units.links(_services(system), own, root),
         **_kernel_settings(system),
         **_defaults(),
         **(_ssh(system.ssh) if system.ssh.enable else {}),
@@ -63,6 +63,13 @@ def make_etc(
     }
     files |= {path: File(file.read()) for path, file in system.files.items()}
     return Etc(folder(files), _ownerships(system, accounts))
+
+
+def _services(system: System) -> Services:
+    """What the configuration enables, and what the rest of it cannot do without."""
+    needed = ["systemd-networkd.service"] if system.network else []
+    needed += ["dropbear.service"] if system.ssh.enable else []
+    return replace(system.services, enable=(*needed, *system.services.enable))
 
 
 def _identity(hostname: str) -> Files:
@@ -81,6 +88,10 @@ def _defaults() -> Files:
         f"{units.FOLDER}/default.target": Symlink("/usr/lib/systemd/system/multi-user.target"),
         # Six log-in prompts for a screen that the device does not have.
         f"{units.FOLDER}/getty-static.service": Symlink("/dev/null"),
+        # Packages change with the generation, never by themselves.
+        f"{units.FOLDER}/apt-daily.timer": Symlink("/dev/null"),
+        f"{units.FOLDER}/apt-daily-upgrade.timer": Symlink("/dev/null"),
+        f"{units.FOLDER}/dpkg-db-backup.timer": Symlink("/dev/null"),
         "systemd/journald.conf.d/reconix.conf": File(
             b"[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\n"
         ),

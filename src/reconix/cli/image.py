@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("host", nargs="?", help="which host (default: the only one)")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="the image (default: HOST.img here)"
+        "-o", "--output", type=Path, metavar="FILE", help="the image (default: where `run` looks)"
     )
     parser.add_argument(
         "-g",
@@ -42,7 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Make the image."""
     files = ProjectFiles.read(arguments)
     host = files.host(arguments.host)
-    output: Path = arguments.output or Path(f"{host.name}.img")
+    workplace = files.workplace(host)
+    workplace.make()
+    output: Path = arguments.output or workplace.image
     with ChrootStore(places.store(arguments)) as store:
         if arguments.generation:
             pin = files.pins(store, host).find(arguments.generation)

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base.errors import ReconixError, UsageError
+from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded
 from reconix.build import fetch
 from reconix.build.host import Workshop
 from reconix.build.pins import Pins
 from reconix.cli import places
-from reconix.cli.parsers import nearest
+from reconix.cli.workplace import Workplace, pick_host
 from reconix.config import load
 from reconix.config.lock import (
     FILE_NAME,
@@ -51,20 +51,12 @@ class ProjectFiles:
         return cls(folder, load.load(folder))
 
     def host(self, name: str | None) -> Host:
-        """A host by its name; the only one if no name is given.
+        """A host by its name; the only one if no name is given."""
+        return pick_host(self.configuration, name)
 
-        Raises:
-            UsageError: there is no such host.
-        """
-        hosts = self.configuration.hosts
-        if name is None and len(hosts) == 1:
-            return next(iter(hosts.values()))
-        if name is None:
-            raise UsageError(f"which host? There are: {', '.join(hosts)}")
-        if name not in hosts:
-            hint = nearest(name, hosts) or f"there are: {', '.join(hosts)}"
-            raise UsageError(f"there is no host {name!r}", hint=hint)
-        return hosts[name]
+    def workplace(self, host: Host) -> Workplace:
+        """The folder for what is made of a host."""
+        return Workplace(self.folder, host.name)
 
     def lock(self) -> Lock | None:
         """What ``reconix.lock`` says, if it is there."""

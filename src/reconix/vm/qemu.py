@@ -102,7 +102,7 @@ def command_line(guest: Guest, accelerator: Accelerator, ends: Ends) -> list[str
     """
     return [
         *(PROGRAM, "-no-user-config", "-nodefaults", "-display", "none"),
-        *("-machine", "q35"),
+        *("-machine", "q35,sata=off,smbus=off,vmport=off"),
         *_processor(guest, accelerator),
         *_firmware(guest.firmware),
         *("-device", "virtio-rng-pci"),

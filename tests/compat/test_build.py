@@ -1,0 +1,146 @@
+"""The same lock gives the same generation, on another day and in other circumstances.
+
+One small host is locked against the real archive and built twice, each time into an empty store.
+The second build happens more than a year later, with the network off, in another time zone, locale,
+umask, order of hashes and folder; ``libfaketime`` moves the clock for every process, those in the
+root included.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from reconix.base.documents import Fields
+from reconix.base.process import run
+from reconix.nix.chroot import ChrootStore
+from reconix.store.paths import StorePath
+
+Need = Callable[..., None]
+PROJECT = """\
+name = "twice"
+"""
+MACHINE = """\
+packages = ["systemd", "systemd-sysv", "udev", "kmod", "dropbear", "mosquitto", "nginx", "python3"]
+[kernel]
+package = "linux-image-cloud-amd64"
+initrd_modules = ["virtio_blk"]
+[ssh]
+enable = true
+[services]
+enable = ["nginx.service", "systemd-networkd.service"]
+"""
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+WRAPPER = f"""\
+#!/bin/sh
+# mmdebstrap in another year: the clock is moved outside of the root and, by a copy, inside.
+export LD_PRELOAD={FAKETIME} FAKETIME='+400d' FAKETIME_DONT_FAKE_MONOTONIC=1
+copy='mkdir -p "$1$(dirname {FAKETIME})" && cp {FAKETIME} "$1{FAKETIME}"'
+remove='rm -r "$1$(dirname {FAKETIME})"'
+exec {{real}} --setup-hook="$copy" --customize-hook="$remove" "$@"
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "reconix.toml").write_text(PROJECT)
+    (folder / "hosts/box/systems").mkdir(parents=True)
+    (folder / "hosts/box/machine.toml").write_text(MACHINE)
+    (folder / "hosts/box/systems/default.toml").write_text("")
+    reconix("lock", project=folder)
+    return folder
+
+
+def reconix(
+    *words: str,
+    project: Path,
+    environment: Mapping[str, str] | None = None,
+    umask: str = "0o022",
+    network: bool = True,
+) -> Fields:
+    """Run the real command, as a process of its own."""
+    code = (
+        f"import os, sys; os.umask({umask})\nfrom reconix.cli.main import entry\nsys.exit(entry())"
+    )
+    alone = ["unshare", "--net"] if not network and os.geteuid() == 0 else []
+    python = [*alone, sys.executable, "-c", code, "--project", str(project)]
+    return Fields.parse(run(*python, *words, "--json", environment=environment), source="reconix")
+
+
+@pytest.fixture
+def another_year(tmp_path: Path) -> Mapping[str, str]:
+    """An environment in which everything is different that must not matter."""
+    real = shutil.which("mmdebstrap")
+    wrapper = tmp_path / "bin/mmdebstrap"
+    wrapper.parent.mkdir()
+    wrapper.write_text(WRAPPER.format(real=real))
+    wrapper.chmod(0o755)
+    return {
+        "PATH": f"{wrapper.parent}:{os.environ['PATH']}",
+        "LD_PRELOAD": FAKETIME,
+        "FAKETIME": "+400d",
+        "TZ": "Pacific/Chatham",
+        "LC_ALL": "C",
+        "LANG": "tr_TR.UTF-8",
+        "PYTHONHASHSEED": "4711",
+    }
+
+
+@pytest.mark.archive
+def test_the_same_lock_gives_the_same_paths_on_another_day(
+    project: Path, tmp_path: Path, need: Need, another_year: Mapping[str, str]
+) -> None:
+    need("mmdebstrap", "depmod")
+    assert Path(FAKETIME).exists(), "not installed: libfaketime"
+    one, other = tmp_path / "one", tmp_path / "a longer name of a store"
+    first = reconix("build", "--store", str(one), project=project)
+    second = reconix(
+        "build",
+        "--store",
+        str(other),
+        project=project,
+        environment=another_year,
+        umask="0o077",
+        network=False,
+    )
+    with ChrootStore(one) as store, ChrootStore(other) as later:
+        assert_equal_closures(store, later, first, second)
+        check_what_nix_says(store, StorePath.parse(first.text("generation")))
+        check_root(store, first)
+
+
+def assert_equal_closures(
+    store: ChrootStore, later: ChrootStore, first: Fields, second: Fields
+) -> None:
+    """Object by object, so that a failure names the one that differs."""
+    ours = store.closure(StorePath.parse(first.text("generation")))
+    theirs = later.closure(StorePath.parse(second.text("generation")))
+    assert [str(path) for path in ours] == [str(path) for path in theirs]
+
+
+def check_what_nix_says(store: ChrootStore, generation: StorePath) -> None:
+    said = run(
+        "nix",
+        "--extra-experimental-features",
+        "nix-command",
+        "--store",
+        store.root,
+        "path-info",
+        "-r",
+        str(generation),
+    )
+    assert sorted(said.decode().split()) == [str(path) for path in store.closure(generation)]
+
+
+def check_root(store: ChrootStore, built: Fields) -> None:
+    toplevel = StorePath.parse(built.object("systems").text("default"))
+    root = store.path(StorePath.parse(str((store.path(toplevel) / "root").readlink())))
+    assert not list((root / "etc/dropbear").glob("*_host_key"))
+    assert not (root / "etc/machine-id").exists()
+    assert not list((root / "var/log").glob("*.log"))
+    assert b" /etc/shadow" in (root / "metadata").read_bytes()
+    assert (root / "usr/bin/nginx").exists() or (root / "usr/sbin/nginx").exists()
