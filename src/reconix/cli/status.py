@@ -1,0 +1,95 @@
+"""Show what is built in this project, and what runs on a device.
+
+Without --to: the generations of a host that are in the build store, the oldest first, and whether
+the image of `reconix run` is there. With --to: what the agent of a device says through ssh, and
+which of these generations the device has committed.
+
+Exit status: 0 shown, 78 the device cannot be reached.
+"""
+
+import argparse
+
+from reconix.base.documents import JsonInput
+from reconix.build.pins import Pin
+from reconix.cli import parsers, places, remote
+from reconix.cli.answers import answer
+from reconix.cli.projects import ProjectFiles
+from reconix.cli.remote import DeviceStatus, Remote
+from reconix.cli.workplace import Workplace
+from reconix.nix.chroot import ChrootStore
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say which words the command accepts."""
+    parser.add_argument("host", nargs="?", help="which host (default: the only one)")
+    remote.add_arguments(parser, required=False)
+    parsers.add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show it."""
+    files = ProjectFiles.read(arguments)
+    host = files.host(arguments.host)
+    with ChrootStore(places.store(arguments)) as store:
+        pins = files.pins(store, host).all()
+    if arguments.to is None:
+        _tell_project(arguments, files.workplace(host), pins)
+    else:
+        _tell_device(arguments, Remote.of(arguments).status(), pins)
+    return 0
+
+
+def _tell_project(arguments: argparse.Namespace, workplace: Workplace, pins: list[Pin]) -> None:
+    image = workplace.image if workplace.image.is_file() else None
+    lines = [f"{workplace.host}: generation {pin.number}  {pin.path}" for pin in pins]
+    nothing = [f"{workplace.host}: nothing is built yet (reconix build {workplace.host})"]
+    shown = f"image: {image}" if image else f"image: none (reconix image {workplace.host})"
+    document: JsonInput = {
+        "host": workplace.host,
+        "generations": [{"number": pin.number, "generation": str(pin.path)} for pin in pins],
+        "image": str(image) if image else None,
+    }
+    answer(arguments, text="\n".join([*(lines or nothing), shown]), document=document)
+
+
+def _tell_device(arguments: argparse.Namespace, status: DeviceStatus, pins: list[Pin]) -> None:
+    number = next((pin.number for pin in pins if pin.path == status.committed), None)
+    known = f"generation {number}" if number else "a generation that is not in the build store"
+    lines = [
+        f"host       {status.host}",
+        f"running    system {status.system or 'unknown'}",
+        f"committed  {known}  {status.committed}",
+        f"update     {status.phase}{f': {status.on_trial}' if status.on_trial else ''}",
+        *_last_lines(status),
+    ]
+    answer(arguments, text="\n".join(lines), document=_document(status, number))
+
+
+def _last_lines(status: DeviceStatus) -> list[str]:
+    if status.last is None:
+        return ["last       nothing was tried yet"]
+    because = ": ".join(part for part in (status.last.reason, status.last.what) if part)
+    lines = [f"last       {status.last.result}  {status.last.generation}"]
+    return [*lines, f"           because: {because}"] if because else lines
+
+
+def _document(status: DeviceStatus, number: int | None) -> JsonInput:
+    last: JsonInput = None
+    if status.last is not None:
+        last = {
+            "result": status.last.result,
+            "generation": status.last.generation,
+            "reason": status.last.reason,
+            "what": status.last.what,
+            "said": status.last.said,
+        }
+    return {
+        "host": status.host,
+        "system": status.system,
+        "committed": str(status.committed),
+        "number": number,
+        "phase": status.phase,
+        "on_trial": status.on_trial or None,
+        "last": last,
+        "installed": list(status.installed),
+    }

@@ -1,0 +1,112 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconix.base.documents import BadDocument, print_json
+from reconix.boot.tables import Slot
+from reconix.boot.trial import Outcome, Reason, Result, Verdict, installed
+from reconix.cli.deploy import FellBack, is_over
+from reconix.cli.remote import DeviceStatus, Ended, NotReached, Refused, Remote, parse_status
+from reconix.device.booted import Booted
+from reconix.device.choice import Choice
+from reconix.device.status import NextBoot, Status, status_document
+from reconix.store.paths import StorePath
+
+OLD = StorePath.parse("/nix/store/" + "1" * 32 + "-generation-gateway")
+NEW = StorePath.parse("/nix/store/" + "2" * 32 + "-generation-gateway")
+TOPLEVEL = StorePath.parse("/nix/store/" + "3" * 32 + "-system-default")
+VERDICT = Verdict(Reason.UNHEALTHY, "nginx.service", "bad directive")
+STATE = replace(installed(str(OLD), Slot(1)), last=Outcome(Result.FELL_BACK, str(NEW), VERDICT))
+DOCUMENT = status_document(
+    Status(
+        host="gateway",
+        architecture="amd64",
+        booted=Booted("boot-1", TOPLEVEL, "default", Slot(1), OLD, 0),
+        state=STATE,
+        choice=Choice(),
+        next_boot=NextBoot(str(OLD), "default", 1, is_trial=False),
+        installed=(str(OLD),),
+        systems=("default",),
+        busy=False,
+        events=(),
+    )
+)
+"""What the agent itself prints."""
+
+STATUS = parse_status(print_json(DOCUMENT), source="test")
+
+
+@pytest.fixture
+def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program `ssh` that writes down its words and runs what follows from the file `agent`."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > '{tmp_path}/words'\n. '{tmp_path}/agent'\n")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    return tmp_path
+
+
+def test_the_status_of_a_device_is_read_by_its_fields() -> None:
+    last = Ended("fell-back", str(NEW), "unhealthy", "nginx.service", "bad directive")
+    expected = DeviceStatus("gateway", "boot-1", "default", OLD, "idle", "", last, (str(OLD),))
+    assert expected == STATUS
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"host": 1}, {"committed": None}])
+def test_a_status_of_another_form_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(BadDocument):
+        parse_status(print_json({**json.loads(print_json(DOCUMENT)), **change}), source="test")
+
+
+def test_ssh_gets_the_options_and_the_quoted_command(device: Path) -> None:
+    (device / "agent").write_text(f"cat <<'END'\n{print_json(DOCUMENT).decode()}END\n")
+    assert Remote("root@192.0.2.1", ("-p", "2222")).status() == STATUS
+    words = (device / "words").read_text().splitlines()
+    assert words[:2] == ["-p", "2222"]
+    assert words[-3:] == ["root@192.0.2.1", "--", "reconix-device status --json"]
+
+
+def test_a_device_that_does_not_answer_is_not_taken_for_one_that_refuses(device: Path) -> None:
+    (device / "agent").write_text("echo no route >&2; exit 255\n")
+    with pytest.raises(NotReached, match=r"cannot reach gateway\.example: no route"):
+        Remote("gateway.example").status()
+
+
+def test_a_refusal_keeps_the_reason_and_the_exit_status_of_the_agent(device: Path) -> None:
+    (device / "agent").write_text("echo 'the disk is full' >&2; exit 55\n")
+    with (
+        pytest.raises(Refused, match="the disk is full") as caught,
+        Remote("gateway.example").agent("receive") as sink,
+    ):
+        for _ in range(100):
+            sink.write(b"x" * 100_000)
+    assert caught.value.exit_code == 55
+
+
+@pytest.mark.parametrize(
+    ("now", "over"),
+    [
+        (STATUS, False),  # it has not restarted yet
+        (replace(STATUS, boot_id="boot-2", phase="on-trial"), False),
+        (replace(STATUS, boot_id="boot-2", phase="rejected"), False),
+        (replace(STATUS, boot_id="boot-2", phase="armed"), False),  # tried once more
+        (replace(STATUS, boot_id="boot-3"), True),  # it is back
+        (replace(STATUS, boot_id="boot-2", committed=NEW), True),
+    ],
+)
+def test_a_trial_is_over_when_it_is_kept_or_the_device_is_back(
+    now: DeviceStatus, *, over: bool
+) -> None:
+    assert is_over(STATUS, now, NEW) is over
+
+
+def test_coming_back_is_told_with_its_reason() -> None:
+    assert STATUS.last is not None
+    error = FellBack("gateway", STATUS.last)
+    assert str(error).splitlines() == [
+        "gateway came back to its old generation, because: unhealthy: nginx.service",
+        "    bad directive",
+    ]
+    assert error.exit_code == 79
