@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "build": "base store boot device nix config",
     "minify": "base store nix config build",
     "containers": "base store nix config build",
-    "image": "base store boot nix config build",
+    "image": "base store boot device nix config build",
     "vm": "base",
     "cli": "base store boot transfer device nix config build minify containers image vm",
 }
