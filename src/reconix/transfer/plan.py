@@ -48,7 +48,8 @@ from reconix.store.nar import (
 )
 from reconix.transfer.stream import BadStream, Write, varint
 
-MAX_MANIFEST_BYTES = 8 << 20
+MAX_MANIFEST_BYTES = 2 << 20
+"""As many as a small device can hold as values: about 7,000 objects."""
 MAX_PATH_BYTES = 4095
 MAX_CHECKS = 1 << 18
 """More files and folders are not kept by one ``keep`` or ``take``."""

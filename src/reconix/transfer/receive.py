@@ -234,7 +234,7 @@ class _Job:
             return
         wanted = sum(need.space_bytes for need in missing)
         inodes = sum(need.inodes for need in missing)
-        status = os.statvfs(self.registry.store_dir)
+        status = os.statvfs(self.registry.system_root)
         free = status.f_bavail * status.f_frsize
         if free < wanted + wanted // 64 + _MARGIN_BYTES:
             raise DiskFull(f"{wanted} bytes are needed, {free} are free")
@@ -308,7 +308,7 @@ class _Job:
         self, item: StoreObject, need: Need, sources: Sources, number: int, stage: progress.Stage
     ) -> None:
         part = self._part(item.path)
-        self.registry.staging_dir.mkdir(exist_ok=True)
+        self.registry.staging_dir.mkdir(parents=True, exist_ok=True)
         sources.set(number, part)
         maker = Maker.begin(part, sources, need, self.stream.wrong)
         try:
@@ -340,6 +340,7 @@ class _Job:
 
     def _commit(self) -> None:
         fresh = [item.path for item in self._sent() if item.path not in self._present]
+        self.registry.store_dir.mkdir(parents=True, exist_ok=True)
         for path in fresh:
             _move(self._ready(path), self.registry.path(path))
         if fresh:

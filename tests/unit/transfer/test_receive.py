@@ -2,7 +2,7 @@ import errno
 import io
 import os
 import shutil
-import tempfile
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,6 +148,30 @@ def test_metadata_of_thousands_of_kept_files_is_small(workshop: "Workshop") -> N
     device = workshop.device(old)
     workshop.receive(workshop.stream(old, new), device)
     workshop.expect_complete(device, new)
+
+
+RECEIVER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from reconix.store.registry import Registry
+from reconix.transfer.receive import receive
+registry = Registry(Path(sys.argv[2]))
+receive(sys.stdin.buffer.read, registry, host="gateway", architecture="amd64")
+print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+"""
+
+
+def test_r3_memory_does_not_depend_on_the_size_of_a_file_and_the_library_is_enough(
+    workshop: "Workshop",
+) -> None:
+    target = workshop.generation(root=folder({"big": File(bytes(100 << 20))}))
+    device = workshop.device()
+    source = str(Path(plan.__file__).parents[2])
+    words = [sys.executable, "-I", "-S", "-c", RECEIVER, source, str(device.system_root)]
+    peak_kib = int(run(*words, stdin=workshop.stream(None, target)))
+    workshop.expect_complete(device, target)
+    assert peak_kib < 64 << 10
 
 
 names = st.sampled_from(["a", "b", "bin", "lib", "lib-1", "lib.so", "é", "Z"])
@@ -677,6 +701,10 @@ def test_links_are_links(workshop: "Workshop", pair: "Pair") -> None:
     assert events.count(NarLink(b"usr/bin")) == 2
 
 
-def test_folders_of_a_device_that_nobody_prepared_are_made() -> None:
-    with tempfile.TemporaryDirectory() as name:
-        assert Registry(Path(name)).manifests() == ()
+def test_folders_of_a_device_that_nobody_prepared_are_made(
+    workshop: "Workshop", pair: "Pair"
+) -> None:
+    device = Registry(workshop.place / "bare")
+    device.system_root.mkdir()
+    workshop.receive(workshop.stream(None, pair.new), device)
+    workshop.expect_complete(device, pair.new)

@@ -1,3 +1,4 @@
+import base64
 import io
 import lzma
 import random
@@ -25,6 +26,19 @@ from reconix.transfer.stream import (
 TARGET = StorePath("0" * 32, "generation-gateway")
 HEADER = Header("gateway", "amd64", None, TARGET, 1, 2, 3, 4)
 NOISE = random.Random(2).randbytes(50_000)
+
+
+STORED = base64.b64decode(
+    """
+    iVJDWA0KGgoBAAAAAADaAAAAewogICJhcmNoaXRlY3R1cmUiOiAiYW1kNjQiLAogICJiYXNlIjogbnVs
+    bCwKICAiY29udGVudF9ieXRlcyI6IDIsCiAgImhvc3QiOiAiZ2F0ZXdheSIsCiAgImlub2RlcyI6IDQs
+    CiAgIm9iamVjdHMiOiAxLAogICJzcGFjZV9ieXRlcyI6IDMsCiAgInRhcmdldCI6ICIvbml4L3N0b3Jl
+    LzAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwLWdlbmVyYXRpb24tZ2F0ZXdheSIKfQphhoA6
+    28d1yCX0xXnfCI0L3zrAbaiw4pGxR9OSJae87wE4AAAA/Td6WFoAAAD/EtlBAgEEACEBGACDq7aBAQAG
+    cGF5bG9hZAAAAAEXBx6kYbsGcp56AQAAAAAAWVq6rIQtnKg/h6DPcm0TFJaJU886eBcY3ZKkHIL4jk38
+    sgIAAAAA1HsySvEqFQF5Yfw2SVVN2RXLfmHVDh7iy1HLZJzqoW8=
+    """
+)
 
 
 def write(*payload: bytes, header: Header = HEADER) -> bytes:
@@ -232,3 +246,8 @@ def test_a_failing_link_is_a_truncated_stream() -> None:
 
     with pytest.raises(TruncatedStream, match="connection reset"):
         StreamReader(fail)
+
+
+def test_a_stream_that_was_stored_when_version_1_was_new_can_be_read() -> None:
+    assert StreamReader(io.BytesIO(STORED).read).header == HEADER
+    assert read(STORED, 7) == b"payload"
