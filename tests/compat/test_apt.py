@@ -228,6 +228,16 @@ def test_an_altered_index_is_refused(site: Site) -> None:
         site.lock()
 
 
+def test_an_index_that_has_expired_is_refused(site: Site) -> None:
+    site.write("")
+    release = site.folder / "debian/dists/trixie/Release"
+    release.write_text(f"Valid-Until: Sat, 08 Feb 2020 10:00:00 UTC\n{release.read_text()}")
+    sign(site.folder)
+    with pytest.raises(ArchiveUnreachable, match="not of today") as failure:
+        site.lock()
+    assert "clock" in failure.value.hint
+
+
 def test_a_suite_that_is_not_there_is_told(site: Site) -> None:
     site.write("", archive='suites = ["trixie", "forky"]')
     with pytest.raises(ArchiveUnreachable, match="forky") as failure:

@@ -9,8 +9,10 @@ sources, its own lists and an empty list of installed packages.
     <folder>/state/status        empty: nothing is installed
     <folder>/state, cache        lists and what apt makes of them; nobody else writes there
 
-Two things are taken over from the machine, for they say how *it* reaches the world: proxies with
-their certificates (``Acquire::…``), and where the Debian archives are (``build/resolve.py``).
+Some things are taken over from the machine, for they say how *it* reaches the world: proxies with
+their certificates (``Acquire::…``), and where the Debian archives are (``build/resolve.py``). Who
+works with a copy of an archive that stands still has told apt not to mind its age; that is taken
+over as well, but only together with the address of the copy.
 
 Here are the calls, and parsers for what apt prints; the parsers are pure.
 
@@ -39,36 +41,35 @@ SECURITY = "-security"
 _TIMEOUT_SECONDS = 600
 _MAX_IN_RELEASE_BYTES = 4 << 20
 _MAX_REASONS_BYTES = 1 << 16
-_TAKEN_OVER = re.compile(
-    r'(Acquire::https?::(?:[^:"\s]+::)?'
-    r"(?:Proxy|Proxy-Auto-Detect|ProxyAutoDetect|CaInfo|CaPath|CrlFile|IssuerCert|SslCert|SslKey))"
-    r' "([^"\n]*)";',
-    re.IGNORECASE,
+_ROUTE = (
+    r'Acquire::https?::(?:[^:"\s]+::)?'
+    r"(?:Proxy|Proxy-Auto-Detect|ProxyAutoDetect|CaInfo|CaPath|CrlFile|IssuerCert|SslCert|SslKey)"
 )
+_FRESHNESS = r"Acquire::Check-(?:Valid-Until|Date)"
 
 
 class AptFailed(ReconixError):
     """apt could not do what was asked, for a reason that we do not know better than it."""
 
-    exit_code = 61
+    exit_code = 66
 
 
 class ArchiveUnreachable(ReconixError):
     """The lists of an archive could not be fetched."""
 
-    exit_code = 62
+    exit_code = 66
 
 
 class BadSignature(ReconixError):
     """The lists of an archive are not signed by a key that we trust."""
 
-    exit_code = 63
+    exit_code = 67
 
 
 class Unsolvable(ReconixError):
     """There is no set of packages that has everything that was asked for."""
 
-    exit_code = 64
+    exit_code = 65
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +130,19 @@ class Listing:
     suite: str
 
 
-def machine_settings() -> str:
-    """How this machine's apt reaches the world: proxies and certificates, nothing else."""
-    return parse_settings(process.run("apt-config", "dump"))
+def machine_settings(*, with_freshness: bool = False) -> str:
+    """How this machine's apt reaches the world: proxies and certificates.
+
+    Args:
+        with_freshness: also whether it minds the age of its archives.
+    """
+    return parse_settings(process.run("apt-config", "dump"), with_freshness=with_freshness)
 
 
-def parse_settings(dump: bytes) -> str:
+def parse_settings(dump: bytes, *, with_freshness: bool) -> str:
     """The lines of an ``apt-config dump`` that we take over."""
-    found = _TAKEN_OVER.findall(dump.decode(errors="replace"))
+    keys = f"{_ROUTE}|{_FRESHNESS}" if with_freshness else _ROUTE
+    found = re.findall(rf'^({keys}) "([^"\n]*)";$', dump.decode(errors="replace"), re.M | re.I)
     return "".join(f'{key} "{value}";\n' for key, value in found)
 
 
@@ -313,6 +319,11 @@ def _update_failure(said: str, sources: Sequence[Source]) -> ReconixError:
         return BadSignature(
             f"the lists of {addresses} are not signed by the keys in {keyrings}: {last}",
             hint="is the address right? is the keyring current (debian-archive-keyring)?",
+        )
+    if re.search(r"is expired|not valid yet|invalid for another", said):
+        return ArchiveUnreachable(
+            f"the lists of an archive are not of today: {last}",
+            hint="is the clock of this machine right? is the archive a copy that stands still?",
         )
     if "does not have a Release file" in said or re.search(r"Release\s+404", said):
         return ArchiveUnreachable(

@@ -171,7 +171,9 @@ def _prepared(archive: Archive, where: Addresses, architecture: str, work: Path)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        private = Apt.prepare(folder, architecture, sources, apt.machine_settings())
+        ours = archive.main is not None or archive.security is not None
+        settings = apt.machine_settings(with_freshness=not ours)
+        private = Apt.prepare(folder, architecture, sources, settings)
         with progress.stage(f"read the lists of {', '.join(archive.suites)} for {architecture}"):
             private.update()
         yield private

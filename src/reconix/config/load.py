@@ -249,11 +249,10 @@ def _missing_files(table: Table) -> Iterator[Problem]:
     """Files that are named and do not exist."""
     for key, setting in settings(table):
         if isinstance(setting.value, Path) and not setting.value.is_file():
-            hint = _HINTS.get(setting.value.suffix, "write the path as seen from this file")
+            hint = "write the path as seen from this file"
+            if setting.value.suffix == ".pub":
+                hint = f"make a key: ssh-keygen -t ed25519 -f {setting.value.with_suffix('')}"
             yield Problem(setting.place, key, f"there is no file {setting.value}", hint)
-
-
-_HINTS = {".pub": "make a key: ssh-keygen -t ed25519 -f <the name without .pub>"}
 
 
 def settings(value: Value, key: str = "") -> Iterator[tuple[str, Setting]]:

@@ -47,7 +47,7 @@ _DATE = re.compile(r"\d{8}T\d{6}Z")
 class BadLock(ReconixError):
     """The lock file is not one that we wrote."""
 
-    exit_code = 60
+    exit_code = 64
 
     def __init__(self, message: str) -> None:
         super().__init__(message, hint="write it anew: reconix lock")

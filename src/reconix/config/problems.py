@@ -12,6 +12,7 @@ from pathlib import Path
 from reconix.base.errors import ReconixError
 
 _MAX_SHOWN = 100
+_MAX_LINE = 120
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,9 +41,16 @@ class Problem:
 
     def __str__(self) -> str:
         head = f"{self.place}: {self.key + ': ' if self.key else ''}{self.fact}"
-        shown = f"\n    {self.place.text.strip()[:120]}" if self.place.text.strip() else ""
         hint = f"\n    -> {self.hint}" if self.hint else ""
-        return head + shown + hint
+        return head + self._quotation() + hint
+
+    def _quotation(self) -> str:
+        """The line, and a mark below the column."""
+        text = self.place.text.replace("\t", " ")[:_MAX_LINE]
+        if not text.strip() or self.place.column > len(text):
+            return ""
+        indent = len(text) - len(text.lstrip())
+        return f"\n    {text.strip()}\n    {'^'.rjust(self.place.column - indent)}"
 
 
 class BadConfiguration(ReconixError):

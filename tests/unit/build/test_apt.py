@@ -33,7 +33,7 @@ Acquire::AllowInsecureRepositories "1";
 Acquire::http::Proxy-Auto-Detect "/usr/bin/auto-apt-proxy";
 DPkg::Post-Invoke:: "rm -rf /";
 """
-    settings = parse_settings(dump)
+    settings = parse_settings(dump, with_freshness=False)
     assert settings == (
         'Acquire::http::Proxy "http://proxy.example:3128";\n'
         'Acquire::https::mirror.example::CaInfo "/etc/ssl/own.pem";\n'
@@ -41,6 +41,12 @@ DPkg::Post-Invoke:: "rm -rf /";
     )
     assert setting(settings, "Acquire::http::Proxy") == "http://proxy.example:3128"
     assert setting(settings, "Acquire::https::Proxy") is None
+    assert parse_settings(dump, with_freshness=True) == (
+        'Acquire::http::Proxy "http://proxy.example:3128";\n'
+        'Acquire::https::mirror.example::CaInfo "/etc/ssl/own.pem";\n'
+        'Acquire::Check-Valid-Until "false";\n'
+        'Acquire::http::Proxy-Auto-Detect "/usr/bin/auto-apt-proxy";\n'
+    )
 
 
 def test_versions_keep_their_epoch_and_addresses_stay_as_they_are() -> None:
