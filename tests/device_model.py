@@ -11,11 +11,12 @@ import io
 import shutil
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconix.base.documents import JsonInput, print_json
-from reconix.base.files import read_bounded
+from reconix.base.files import read_bounded, remove_tree
+from reconix.base.process import run
 from reconix.boot import bootspec, fat
 from reconix.boot.bootspec import BootSpec, print_bootspec
 from reconix.boot.disk import DiskFile
@@ -194,10 +195,25 @@ class Machine:
         tree = self.registry.path(self.read(path).boot)
         return fat.image(BootTree.read(tree), SLOT_BYTES)
 
+    def copy(self, name: str) -> "Machine":
+        """Another device that is in the same state."""
+        place = self.place.with_name(name)
+        run("cp", "-a", "--sparse=always", self.place, place)
+        return replace(self, place=place)
+
+    def remove(self) -> None:
+        """Throw the device away."""
+        remove_tree(self.place)
+
     # -- booting -----------------------------------------------------------------------------------
 
     def boot(self) -> Started:
-        """Start the device as firmware, boot loader and initrd do, and let the agent begin."""
+        """Start the device and let the agent begin."""
+        self.firmware()
+        return start(self.device)
+
+    def firmware(self) -> None:
+        """Do what comes before the agent: firmware, boot loader, kernel and initrd."""
         slot = self._slot_that_boots()
         generation = self.check_slot(slot)
         system = self._system_that_boots(generation)
@@ -209,7 +225,6 @@ class Machine:
         self.variables.set("LoaderDevicePartUUID", LOADER, print_text(guid))
         (self.places.proc / "cmdline").write_text(f"initrd=x init={toplevel}/init gpt panic=10\n")
         self.places.boot_id.write_text(f"boot-{self.boots}\n")
-        return start(self.device)
 
     def settle(self) -> Started:
         """Boot until the device does not restart by itself any more."""
@@ -222,7 +237,7 @@ class Machine:
     def _slot_that_boots(self) -> Slot:
         chosen = self.variables.get("BootNext", GLOBAL)
         self.variables.remove("BootNext", GLOBAL)
-        if chosen is not None:
+        if chosen:  # a name without a value is none: efivarfs makes a variable by writing it
             (number,) = struct.unpack("<H", chosen)
             option = self.variables.get(f"Boot{number:04X}", GLOBAL)
             assert option is not None
