@@ -20,7 +20,7 @@ name is known. The steps are ordered so that a cut after any of them leaves a st
 6. register it, in one transaction
 
 Source: Nix manual, *Local store*. Proven by ``tests/unit/nix/test_chroot.py``, by the real
-``nix`` in ``tests/compat/test_nix_chroot.py`` and step by step in
+``nix`` in ``tests/compat/test_nix_store.py`` and step by step in
 ``tests/crash/test_store_crash.py``.
 """
 
@@ -29,8 +29,8 @@ import errno
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -39,6 +39,7 @@ from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
 from reconix.base.process import run
+from reconix.nix import roots
 from reconix.nix.canonical import canonicalise
 from reconix.nix.database import NotValid, PathInfo, open_database
 from reconix.nix.locks import (
@@ -57,6 +58,8 @@ from reconix.store.references import Scanner
 
 _NUMBERS = itertools.count()
 _STAGED = ".add-"
+_BATCH_OBJECTS = 64
+_BATCH_BYTES = 256 << 20
 
 
 class WrongContent(ReconixError):
@@ -73,11 +76,15 @@ class WrongContent(ReconixError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """What one pass over a tree found out."""
+class Arrival:
+    """An object that comes from elsewhere under a name that is known."""
 
-    nar: NarInfo
-    references: tuple[StorePath, ...]
+    info: PathInfo
+    events: Iterable[Event]  # its content; not asked for if the object is here already
+
+    def paths(self) -> tuple[StorePath, ...]:
+        """The object and what it refers to."""
+        return (self.info.path, *self.info.object.references)
 
 
 class ChrootStore:
@@ -144,13 +151,13 @@ class ChrootStore:
             raise NotValid(path)
         return info
 
-    def closure(self, *roots: StorePath) -> list[StorePath]:
+    def closure(self, *tops: StorePath) -> list[StorePath]:
         """The objects and all that they need, sorted.
 
         Raises:
-            NotValid: a root is not here.
+            NotValid: one of them is not here.
         """
-        return sorted(item.path for item in self._reach(roots))
+        return sorted(item.path for item in self._reach(tops))
 
     def manifest(self, root: StorePath) -> Manifest:
         """The closure of an object with what is registered about it.
@@ -160,10 +167,10 @@ class ChrootStore:
         """
         return Manifest(root, tuple(sorted(self._reach([root]))))
 
-    def _reach(self, roots: Iterable[StorePath]) -> set[StoreObject]:
+    def _reach(self, tops: Iterable[StorePath]) -> set[StoreObject]:
         reached: set[StoreObject] = set()
         seen: set[StorePath] = set()
-        waiting = list(roots)
+        waiting = list(tops)
         while waiting:
             path = waiting.pop()
             if path not in seen:
@@ -205,28 +212,103 @@ class ChrootStore:
         return self._add(lambda place: _Written(events, place, self._pool), name, candidates)
 
     def receive(self, info: PathInfo, read: nar.Read) -> None:
-        """Add an object under a name that is known, from its archive.
+        """Add an object under a name that is known, from its archive; see ``receive_all``.
 
         Args:
-            info: what must arrive; what it refers to must be valid already.
+            info: what must arrive.
             read: gives the archive; not a byte behind it is read.
+        """
+        self.receive_all([Arrival(info, nar.parse(read))])
+
+    def receive_all(self, arrivals: Iterable["Arrival"]) -> None:
+        """Add objects under names that are known; an object comes after what it refers to.
+
+        Objects are made durable and registered many at a time. Those that are valid already are
+        not read.
 
         Raises:
             WrongContent: digest or size differ.
-            BadArchive: the archive is damaged.
-            NotValid: it refers to something that is not here.
+            BadArchive: an archive is damaged.
+            NotValid: an object refers to something that is neither here nor came before it.
         """
-        for path in set(info.object.references) - {info.path}:
-            if not self.is_valid(path):
-                raise NotValid(path, needed_by=info.path)
-        self._roots.keep([info.path, *info.object.references])
-        with collecting_locked(self.state_dir, exclusive=False), self._place() as place:
-            staged = _Written(nar.parse(read), place, self._pool)
-            found = _measure(staged.events(), Scanner(()))
-            expected = NarInfo(info.object.nar, info.object.nar_size_bytes)
-            if found != expected:
-                raise WrongContent(info.path, expected=expected, found=found)
-            self._settle(staged, place, info)
+        for batch in _batches(arrivals):
+            self._receive_batch(batch)
+
+    def take_closure(self, source: "ChrootStore", tops: Iterable[StorePath]) -> None:
+        """Copy objects with all that they need from another store, names and facts unchanged.
+
+        Raises:
+            NotValid: one of them is not in the source.
+            WrongContent: the source is damaged.
+        """
+        self.receive_all(
+            Arrival(replace(info, built_here=False, registered=0), nar.walk(source.path(info.path)))
+            for info in source.in_order(tops)
+            if not self.is_valid(info.path)
+        )
+
+    def in_order(self, tops: Iterable[StorePath]) -> list[PathInfo]:
+        """A closure, each object after everything that it refers to.
+
+        Raises:
+            NotValid: one of them is not here.
+        """
+        order: dict[StorePath, PathInfo] = {}
+        waiting = [(path, False) for path in sorted(set(tops), reverse=True)]
+        while waiting:
+            path, seen = waiting.pop()
+            if path in order:
+                continue
+            info = self.path_info(path)
+            if seen:
+                order[path] = info
+                continue
+            waiting.append((path, True))
+            inner = [one for one in info.object.references if one != path and one not in order]
+            waiting.extend((one, False) for one in reversed(inner))
+        return list(order.values())
+
+    def _receive_batch(self, batch: list["Arrival"]) -> None:
+        coming: set[StorePath] = set()
+        with contextlib.ExitStack() as stack:
+            self._roots.keep(path for one in batch for path in one.paths())
+            stack.enter_context(collecting_locked(self.state_dir, exclusive=False))
+            ready = []
+            for arrival in batch:
+                path = arrival.info.path
+                if not self.is_valid(path):
+                    coming.add(path)
+                    self._expect_valid(arrival.info.object, coming)
+                    ready.append(self._receive_one(arrival, stack.enter_context(self._place())))
+            self._settle(ready)
+
+    def _expect_valid(self, item: StoreObject, coming: Container[StorePath]) -> None:
+        for path in item.references:
+            if path not in coming and not self.is_valid(path):
+                raise NotValid(path, needed_by=item.path)
+
+    def _receive_one(self, arrival: "Arrival", place: Path) -> "_Ready":
+        staged = _Written(arrival.events, place, self._pool)
+        found = _measure(staged.events(), Scanner(()))
+        item = arrival.info.object
+        expected = NarInfo(item.nar, item.nar_size_bytes)
+        if found != expected:
+            raise WrongContent(item.path, expected=expected, found=found)
+        return _Ready(arrival.info, place, staged)
+
+    def pin(self, name: str, path: StorePath) -> None:
+        """Keep an object and all that it needs from being collected, until ``unpin``.
+
+        Raises:
+            NotValid: it is not here.
+        """
+        self._roots.keep([path])
+        self.path_info(path)
+        roots.pin(self.state_dir, name, path)
+
+    def unpin(self, name: str) -> None:
+        """Let an object be collected."""
+        roots.unpin(self.state_dir, name)
 
     def _add(
         self, stage: "Callable[[Path], _Staged]", name: str, candidates: Iterable[StorePath]
@@ -240,7 +322,7 @@ class ChrootStore:
             measured = _measure(staged.events(), scanner)
             info = _describe(measured, name, tuple(sorted(scanner.found())))
             self._roots.keep([info.path])
-            self._settle(staged, place, info)
+            self._settle([_Ready(info, place, staged)])
         return info.path
 
     @contextlib.contextmanager
@@ -262,17 +344,21 @@ class ChrootStore:
                 if free:
                     remove_tree(place)
 
-    def _settle(self, staged: "_Staged", place: Path, info: PathInfo) -> None:
-        final = self.path(info.path)
-        with path_locked(final):
-            if self.is_valid(info.path):
+    def _settle(self, ready: Sequence["_Ready"]) -> None:
+        """Steps 2 to 6: objects that stand complete at their places become valid."""
+        with contextlib.ExitStack() as stack:
+            for one in sorted(ready, key=lambda one: one.info.path):
+                stack.enter_context(path_locked(self.path(one.info.path)))
+            fresh = [one for one in ready if not self.is_valid(one.info.path)]
+            if not fresh:
                 return
             self._sync()
-            staged.share()
-            remove_tree(final)
-            place.rename(final)
+            for one in fresh:
+                one.staged.share()
+                remove_tree(self.path(one.info.path))
+                one.place.rename(self.path(one.info.path))
             self._sync()
-            self.database.register([info])
+            self.database.register(one.info for one in fresh)
 
     def _sync(self) -> None:
         """Make everything durable that was written to this file system."""
@@ -301,6 +387,19 @@ def _describe(measured: NarInfo, name: str, references: tuple[StorePath, ...]) -
     )
 
 
+def _batches(arrivals: Iterable["Arrival"]) -> Iterator[list["Arrival"]]:
+    batch: list[Arrival] = []
+    size_bytes = 0
+    for arrival in arrivals:
+        batch.append(arrival)
+        size_bytes += arrival.info.object.nar_size_bytes
+        if len(batch) == _BATCH_OBJECTS or size_bytes >= _BATCH_BYTES:
+            yield batch
+            batch, size_bytes = [], 0
+    if batch:
+        yield batch
+
+
 class _Staged(Protocol):
     """A tree on its way into the store."""
 
@@ -309,6 +408,15 @@ class _Staged(Protocol):
 
     def share(self) -> None:
         """Share its files with the store; the tree is durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """An object that stands complete at its place and waits for its name."""
+
+    info: PathInfo
+    place: Path
+    staged: _Staged
 
 
 class _Written:

@@ -10,7 +10,7 @@ us.
 This is the only module with SQL in it.
 
 Source: ``libstore/schema.sql`` and ``libstore/local-store.cc`` of Nix 2.8.
-Proven by ``tests/compat/test_nix_database.py``: the schema equals that of a store which Nix made,
+Proven by ``tests/compat/test_nix_store.py``: the schema equals that of a store which Nix made,
 and Nix queries, verifies and collects a store that we made.
 """
 
@@ -349,7 +349,7 @@ def _connect(source: Path, busy_seconds: float) -> sqlite3.Connection:
         )
         try:
             connection.execute("pragma foreign_keys = on")
-            connection.execute("pragma synchronous = normal")
+            connection.execute("pragma synchronous = full")  # a commit survives a power cut
             connection.execute("pragma journal_mode = wal")
             connection.execute("select count(*) from Refs").fetchone()
         except BaseException:

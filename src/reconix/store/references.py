@@ -11,7 +11,7 @@ cost does not depend on their number. The last 31 bytes are kept, so that a hash
 any chunk border.
 
 Source: Nix manual, *Store Object: references*; ``libstore/references.cc`` of Nix 2.8.
-Proven by ``tests/unit/store/test_references.py`` and ``tests/compat/test_nix_references.py``.
+Proven by ``tests/unit/store/test_references.py`` and ``tests/compat/test_nix_store.py``.
 """
 
 import hashlib
@@ -63,10 +63,11 @@ def _runs(text: bytes) -> Iterator[tuple[int, int]]:
 
 
 class SelfBlindDigest:
-    """The digest of a tree that mentions its own hash, as if the hash were zeros.
+    """The digest of a tree that mentions its own hash, as if it were not there.
 
-    The name of an object cannot depend on itself. So each place where it stands is read as zeros,
-    and the offsets of these places, in the form ``|<offset>``, are hashed after the content.
+    The name of an object cannot depend on itself. So each place where it stands is read as NUL
+    bytes, and the offsets of these places, in the form ``|<offset>``, are hashed after the
+    content.
 
     Source: ``HashModuloSink`` in ``libstore/references.cc`` of Nix 2.8.
     """
@@ -84,7 +85,7 @@ class SelfBlindDigest:
         start = text.find(self._own)
         while start >= 0:
             self._places.append(self._offset + start)
-            text = text[:start] + b"0" * _HASH_BYTES + text[start + _HASH_BYTES :]
+            text = text[:start] + bytes(_HASH_BYTES) + text[start + _HASH_BYTES :]
             start = text.find(self._own, start + _HASH_BYTES)
         keep = min(len(text), _HASH_BYTES - 1)
         self._state.update(text[: len(text) - keep])
