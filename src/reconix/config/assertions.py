@@ -56,7 +56,7 @@ def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from _users_have_numbers_of_their_own(system, table, file)
     yield from _ssh_has_its_server(system, table, file)
     yield from _persisted_folders_are_apart(system, table, file)
-    yield from _masked_units_are_not_wanted(system, table, file)
+    yield from _units_are_wanted_or_not(system, table, file)
     yield from _health_fits_the_trial(system, table, file)
 
 
@@ -151,8 +151,13 @@ def _persisted_folders_are_apart(system: System, table: Table, file: Place) -> I
             yield Problem(place, f"persist.{option}", fact, "keep one of the two")
 
 
-def _masked_units_are_not_wanted(system: System, table: Table, file: Place) -> Iterator[Problem]:
+def _units_are_wanted_or_not(system: System, table: Table, file: Place) -> Iterator[Problem]:
     checked = {check.unit for check in system.health.checks if isinstance(check, UnitCheck)}
+    for unit in sorted(set(system.services.enable) & set(system.services.disable)):
+        place = place_of(table, "services", "disable", default=file)
+        yield Problem(
+            place, "services.disable", f"{unit} is enabled as well", "keep one of the two"
+        )
     for option, wanted in (
         ("services.enable", set(system.services.enable)),
         ("health.checks", checked),

@@ -19,8 +19,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reconix.base import progress
 from reconix.base.errors import UsageError
-from reconix.config import assertions, construct, toml
+from reconix.config import advice, assertions, construct, toml
 from reconix.config.check import check, read_scalar
 from reconix.config.merge import (
     List,
@@ -71,6 +72,8 @@ class Loaded:
     """By host: what its machine files say."""
     systems: Mapping[str, Mapping[str, Table]]
     """By host and system: machine and system files merged."""
+    advice: tuple[Problem, ...]
+    """What works but is hardly meant."""
 
 
 def find_project(start: Path) -> Path:
@@ -89,12 +92,15 @@ def find_project(start: Path) -> Path:
 
 
 def load(folder: Path) -> Configuration:
-    """Read the project in a folder.
+    """Read the project in a folder; what is hardly meant in it is told as notes.
 
     Raises:
         BadConfiguration: it has mistakes; the error has all of them.
     """
-    return load_with_places(folder).configuration
+    loaded = load_with_places(folder)
+    for problem in loaded.advice:
+        progress.note(str(problem))
+    return loaded.configuration
 
 
 def load_with_places(folder: Path) -> Loaded:
@@ -116,6 +122,7 @@ class _Loader:
     def __init__(self, folder: Path) -> None:
         self.problems: list[Problem] = []
         self._folder = folder
+        self._advice: list[Problem] = []
         self._files: dict[tuple[Path, bool], Table] = {}
         self._machines: dict[str, Table] = {}
         self._systems: dict[str, dict[str, Table]] = {}
@@ -128,7 +135,8 @@ class _Loader:
             return None
         by_name = {host.name: _settled(host, project) for host in hosts if host}
         configuration = Configuration(self._folder, project, by_name)
-        return Loaded(configuration, self._machines, self._systems)
+        notes = tuple(sorted(set(self._advice)))
+        return Loaded(configuration, self._machines, self._systems, notes)
 
     def _host_folders(self) -> list[Path]:
         parent = self._folder / "hosts"
@@ -180,6 +188,7 @@ class _Loader:
             if isinstance(system, System):
                 systems[name] = system
                 self.problems += assertions.about_system(system, table, Place(file))
+                self._advice += advice.about_system(system, table, Place(file))
         return systems
 
     def _found(self, folder: Path, stem: str) -> list[Path]:

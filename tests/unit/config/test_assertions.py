@@ -53,6 +53,10 @@ OF_A_SYSTEM = {
     '[persist]\nshared = ["/a"]\npaths = ["/a"]': ("persist.paths", "/a is persisted already"),
     '[persist]\npaths = ["/a/b", "/a"]': ("persist.paths", "/a/b is persisted already"),
     '[services]\nenable = ["a.service"]\nmask = ["a.service"]': ("services.enable", "is masked"),
+    '[services]\nenable = ["a.service"]\ndisable = ["a.service"]': (
+        "services.disable",
+        "is enabled as well",
+    ),
     '[services]\nmask = ["a.timer"]\n[health]\nchecks = [{ unit = "a.timer" }]': (
         "health.checks",
         "is masked",

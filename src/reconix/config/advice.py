@@ -1,0 +1,56 @@
+"""What works but is hardly meant: told as a note, never as an error.
+
+A rule belongs here if there is a configuration for which breaking it is right; if there is none, it
+belongs into ``assertions.py``.
+"""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from reconix.config.assertions import place_of
+from reconix.config.merge import List, Table, Value, dotted
+from reconix.config.problems import Place, Problem
+from reconix.config.schema import System
+
+
+def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    """What is hardly meant in one system."""
+    yield from _useless_removals(table, "")
+    yield from _keys_that_are_lost(system, table, file)
+    yield from _users_without_a_key(system, table, file)
+    yield from _trials_that_check_nothing(system, file)
+
+
+def _useless_removals(value: Value, key: str) -> Iterator[Problem]:
+    if isinstance(value, Table):
+        for name, child in value.entries.items():
+            yield from _useless_removals(child, dotted(key, name))
+    elif isinstance(value, List):
+        added = {item.value for item in value.added}
+        for item in value.removed:
+            if item.value not in added:
+                fact = f"takes out {item.written}, which nobody adds"
+                yield Problem(item.place, key, fact, "is it spelt so? otherwise leave it out")
+
+
+def _keys_that_are_lost(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    folder = PurePosixPath(system.ssh.host_keys)
+    kept = any(folder.is_relative_to(path) for path in system.persist.shared)
+    if system.ssh.enable and not kept:
+        place = place_of(table, "ssh", "enable", default=file)
+        hint = f'add "{folder}" to persist.shared'
+        yield Problem(place, "ssh.host_keys", "the keys of the host are new at each boot", hint)
+
+
+def _users_without_a_key(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    for name, user in system.users.items():
+        if system.ssh.enable and not user.authorized_keys and not user.authorized_keys_files:
+            place = place_of(table, "users", name, default=file)
+            hint = "add authorized_keys or authorized_keys_files"
+            yield Problem(place, dotted("users", name), "has no key and cannot log in", hint)
+
+
+def _trials_that_check_nothing(system: System, file: Place) -> Iterator[Problem]:
+    if not system.health.checks:
+        fact = "nothing is checked: a new generation is kept as soon as it has booted"
+        yield Problem(file, "health.checks", fact, "name what must work, for example { tcp = 22 }")
