@@ -13,6 +13,7 @@ Proven by ``tests/compat/test_build.py``.
 
 import os
 import tarfile
+import urllib.parse
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -69,7 +70,7 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
     words = _words(names, suite, architecture, archive, work)
     try:
         with process.reading(*words) as stream:
-            unpack(stream, into)
+            whole = _unpack_if_whole(stream, into)
     except CommandFailed as error:
         raise RootFailed(
             f"installing {len(names)} packages failed: {error}",
@@ -77,6 +78,8 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
         ) from error
     finally:
         remove_tree(work)
+    if not whole:
+        raise RootFailed("mmdebstrap wrote an archive that cannot be read")
 
 
 def _make_archive(packages: Sequence[Path], archive: Path) -> list[str]:
@@ -127,8 +130,17 @@ def _words(
         f"--include={','.join(names)}",
         suite,
         "-",
-        f"deb [trusted=yes] copy:{archive} ./",
+        f"deb [trusted=yes] copy:{urllib.parse.quote(str(archive))} ./",
     ]
+
+
+def _unpack_if_whole(stream: "tarfile._Fileobj", into: Path) -> bool:
+    """Unpack; an archive that is cut short has its reason elsewhere, in the program's exit."""
+    try:
+        unpack(stream, into)
+    except tarfile.ReadError:
+        return False
+    return True
 
 
 def unpack(stream: "tarfile._Fileobj", into: Path) -> None:
