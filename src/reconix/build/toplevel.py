@@ -11,6 +11,7 @@ the health checks beside them.
         metadata      owners and modes that a store cannot hold
         persist       what must outlive a boot
         health.json   what a trial must pass
+        update.json   how the system takes updates
 
 Source: Nix RFC 125 (bootspec).
 Proven by ``tests/unit/build/test_toplevel.py`` and everything that boots.
@@ -83,6 +84,7 @@ def make_toplevel(
             "metadata": File(metadata),
             "persist": File(_persist(name, system)),
             "health.json": File(print_json(_health(system))),
+            "update.json": File(print_json(_update(system))),
         }
     )
 
@@ -108,6 +110,13 @@ def _health(system: System) -> JsonInput:
     return {
         "timeout_seconds": system.health.timeout,
         "checks": [_check(check) for check in system.health.checks],
+    }
+
+
+def _update(system: System) -> JsonInput:
+    return {
+        "receive": system.update.receive,
+        "trial_timeout_seconds": system.update.trial_timeout,
     }
 
 

@@ -9,6 +9,7 @@ Proven by ``tests/unit/device/test_device.py``.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconix.base import progress
 from reconix.base.documents import BadDocument
@@ -22,7 +23,11 @@ from reconix.device.media import Window, holds, open_disk
 from reconix.device.oneshots import OneShots
 from reconix.device.places import Places
 from reconix.store.paths import StorePath
-from reconix.store.registry import Registry
+
+if TYPE_CHECKING:
+    from reconix.store.registry import Registry
+
+_MANIFEST = ".manifest"
 
 
 class UnknownGeneration(ReconixError):
@@ -39,9 +44,17 @@ class Device:
     oneshots: OneShots
 
     @property
-    def registry(self) -> Registry:
-        """The installed generations."""
+    def registry(self) -> "Registry":
+        """The store and the installed generations."""
+        from reconix.store.registry import Registry  # late: a start or a status can do without
+
         return Registry(self.places.system)
+
+    def installed(self) -> tuple[StorePath, ...]:
+        """The installed generations, sorted."""
+        names = (entry.name for entry in self.places.manifests.glob(f"*{_MANIFEST}"))
+        found = (name.removesuffix(_MANIFEST) for name in names if not name.startswith("."))
+        return tuple(sorted(map(StorePath.of_basename, found)))
 
     def generation(self, path: StorePath | str) -> Generation:
         """An installed generation.
@@ -50,7 +63,7 @@ class Device:
             BadGeneration: it is not installed, or no generation.
         """
         root = path if isinstance(path, StorePath) else StorePath.parse(path)
-        if self.registry.get(root) is None:
+        if root not in self.installed():
             raise BadGeneration(f"{root} is not installed", hint="see `reconix-device status`")
         return read_generation(self.places.store, root)
 
@@ -89,7 +102,7 @@ class Device:
             return installed(str(self._generation_in(slot, found.slot)), found.slot)
 
     def _generation_in(self, slot: Disk, number: Slot) -> StorePath:
-        roots = [manifest.root for manifest in self.registry.manifests()]
+        roots = self.installed()
         if len(roots) == 1:
             return roots[0]
         for root in roots:

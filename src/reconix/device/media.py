@@ -16,7 +16,6 @@ from pathlib import Path
 from reconix.base.errors import ReconixError
 from reconix.boot.disk import Disk, DiskFile
 from reconix.boot.gpt import SECTOR, Partition
-from reconix.boot.slots import hash_slot
 from reconix.device.generation import SlotImage
 from reconix.device.places import Places
 
@@ -87,4 +86,6 @@ def holds(slot: Disk, image: SlotImage) -> bool:
     """Whether a slot contains an image, read from the medium."""
     if slot.size_bytes != image.slot_size_bytes:
         return False
+    from reconix.boot.slots import hash_slot  # late: it is slow to import, and rarely needed
+
     return hash_slot(slot, image.size_bytes) == image.digest

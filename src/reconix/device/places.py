@@ -40,6 +40,11 @@ class Places:
         return self.system / "nix" / "store"
 
     @property
+    def manifests(self) -> Path:
+        """The manifests of the installed generations."""
+        return self.home / "generations"
+
+    @property
     def home(self) -> Path:
         """The folder of the agent's durable files."""
         return self.system / "reconix"

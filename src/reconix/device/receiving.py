@@ -9,7 +9,9 @@ from reconix.base.errors import ReconixError
 from reconix.boot.trial import Phase
 from reconix.device import events
 from reconix.device.apply import OnTrial
-from reconix.device.device import Device
+from reconix.device.booted import UnknownBoot, read_booted
+from reconix.device.device import Device, toplevel_folder
+from reconix.device.policy import read_policy
 from reconix.store.paths import StorePath
 from reconix.transfer.receive import receive as receive_stream
 
@@ -30,9 +32,11 @@ def receive(device: Device, read: Callable[[int], bytes]) -> StorePath:
     """Take in a stream; must be called while ``working``.
 
     Raises:
+        UpdatesForbidden: the system that runs may not.
         OnTrial: first the trial that runs must end.
         ReconixError: see ``transfer/receive.py``; nothing was installed.
     """
+    _check_allowed(device)
     state = device.recall()
     if state.trial is not None and state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
         raise OnTrial(state.trial.generation)
@@ -41,3 +45,12 @@ def receive(device: Device, read: Callable[[int], bytes]) -> StorePath:
     device.generation(manifest.root)
     events.record(device.places.log, "installed", generation=str(manifest.root))
     return manifest.root
+
+
+def _check_allowed(device: Device) -> None:
+    try:
+        booted = read_booted(device.places.booted)
+    except UnknownBoot:
+        return  # nothing says so; a device that cannot be updated could not be mended either
+    if not read_policy(toplevel_folder(device.places, booted.toplevel)).receive:
+        raise UpdatesForbidden(booted.system)

@@ -21,7 +21,7 @@ from reconix.boot.tables import Selection, Slot, repair
 from reconix.boot.transitions import Booted as BootedEvent
 from reconix.boot.transitions import WrongSlot, advance
 from reconix.boot.trial import Phase, Reason, State, write_state
-from reconix.device import apply, booted, choice, events, memory
+from reconix.device import booted, choice, events, memory
 from reconix.device.booted import Booted, UnknownBoot
 from reconix.device.choice import Choice, FollowUp
 from reconix.device.device import Device, toplevel_folder
@@ -29,6 +29,7 @@ from reconix.device.evidence import evidence_of_last_boot, take_panic
 from reconix.device.generation import BadGeneration
 from reconix.device.health import MAX_TIMEOUT_SECONDS, read_health
 from reconix.device.media import open_disk
+from reconix.device.policy import read_policy
 from reconix.device.work import working
 from reconix.store.paths import StorePath
 
@@ -165,7 +166,9 @@ def _carry_out(device: Device, plan: _Plan) -> None:
         events.record(places.log, "panic", text=take_panic(places))
     choice.write_choice(places.choice, plan.follow.choice)
     if plan.tries_again:
-        apply.arm(device, plan.after, system=plan.choice.once)
+        from reconix.device.apply import arm  # late: it is slow to import, and rarely needed
+
+        arm(device, plan.after, system=plan.choice.once)
     elif plan.follow.ask_for is not None:
         device.oneshots.ask_for(plan.follow.ask_for)
 
@@ -186,14 +189,15 @@ def _describe(
         system=system_name(device, generation, toplevel),
         slot=slot,
         generation=StorePath.parse(generation) if generation else None,
-        deadline_seconds=int(memory.uptime()) + _timeout_seconds(device, toplevel),
+        deadline_seconds=int(memory.uptime()) + _seconds_to_prove(device, toplevel),
     )
 
 
-def _timeout_seconds(device: Device, toplevel: StorePath) -> int:
-    """How long the checks may take; what cannot be read is judged by ``watch``."""
+def _seconds_to_prove(device: Device, toplevel: StorePath) -> int:
+    """How long a trial may take; what cannot be read is judged by ``watch``."""
+    folder = toplevel_folder(device.places, toplevel)
     try:
-        return read_health(toplevel_folder(device.places, toplevel)).timeout_seconds
+        return min(read_health(folder).timeout_seconds, read_policy(folder).trial_timeout_seconds)
     except (OSError, ReconixError):
         return MAX_TIMEOUT_SECONDS
 

@@ -66,7 +66,7 @@ def read_status(device: Device) -> Status:
         state=state,
         choice=choice,
         next_boot=_next_boot(device, state, committed),
-        installed=tuple(str(manifest.root) for manifest in device.registry.manifests()),
+        installed=tuple(map(str, device.installed())),
         systems=tuple(system.name for system in committed.systems),
         busy=being_changed(places),
         events=read_events(places.log)[-_SHOWN_EVENTS:],
