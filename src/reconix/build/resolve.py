@@ -57,18 +57,32 @@ _DEBIAN_SUITE = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A package that the configuration names and no suite has."""
+
+    name: str
+    wanted_by: str
+    """``host:system``."""
+    near: tuple[str, ...]
+    """What may have been meant."""
+
+    def __str__(self) -> str:
+        advice = f" (did you mean {' or '.join(self.near)}?)" if self.near else ""
+        return f"{self.name} for {self.wanted_by}{advice}"
+
+
 class PackageNotFound(ReconixError):
-    """The configuration names a package that no suite has."""
+    """The configuration names packages that no suite has."""
 
     exit_code = 65
 
-    def __init__(self, name: str, *, wanted_by: str, suites: Sequence[str], near: str) -> None:
-        advice = f"did you mean {near}? " if near else ""
+    def __init__(self, unknown: Sequence[Unknown], *, suites: Sequence[str]) -> None:
         super().__init__(
-            f"{wanted_by}: there is no package {name!r} in {', '.join(suites)}",
-            hint=f"{advice}correct it in the files of {wanted_by}",
+            f"{', '.join(suites)} have no package {', no package '.join(map(str, unknown))}",
+            hint="correct `packages` in machine.toml or in the file of the system",
         )
-        self.name = name
+        self.unknown = tuple(unknown)
 
 
 class NoKernel(ReconixError):
@@ -189,6 +203,7 @@ class _Resolver:
         self._answers: dict[tuple[str, ...], tuple[LockedPackage, ...]] = {}
 
     def host(self, host: Host) -> HostLock:
+        self._check_names(host)
         tools = self._solve(f"host {host.name}", [INITRD, LOADER])
         systems = {}
         for name, system in host.systems.items():
@@ -222,19 +237,25 @@ class _Resolver:
     def _solve(self, who: str, wanted: Sequence[str]) -> tuple[LockedPackage, ...]:
         key = tuple(wanted)
         if key not in self._answers:
-            self._check_names(who, wanted)
             try:
                 self._answers[key] = self._locked(self._apt.solve(wanted))
             except Unsolvable as error:
                 raise Unsolvable(f"{who}: {error}", hint=error.hint) from error
         return self._answers[key]
 
-    def _check_names(self, who: str, wanted: Iterable[str]) -> None:
-        for name in wanted:
-            if name != ESSENTIAL and name not in self._names:
-                near = " or ".join(self._apt.providers(name) or near_names(name, self._names))
-                suites = self._archive.suites
-                raise PackageNotFound(name, wanted_by=who, suites=suites, near=near)
+    def _check_names(self, host: Host) -> None:
+        """Find all names that do not exist before anything is solved."""
+        wanted = [(f"host {host.name}", name) for name in (INITRD, LOADER)]
+        for system_name, system in host.systems.items():
+            who = f"{host.name}:{system_name}"
+            wanted += [(who, name) for name in (system.kernel.package, *system.packages)]
+        unknown = [
+            Unknown(name, who, tuple(self._apt.providers(name) or near_names(name, self._names)))
+            for who, name in wanted
+            if name not in self._names
+        ]
+        if unknown:
+            raise PackageNotFound(unknown, suites=self._archive.suites)
 
     def _locked(self, chosen: Sequence[Chosen]) -> tuple[LockedPackage, ...]:
         records = self._apt.records(chosen)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from reconix.base.digests import Digest
@@ -6,6 +8,7 @@ from reconix.build.resolve import (
     Addresses,
     NoArchive,
     PackageNotFound,
+    Unknown,
     choose_addresses,
     lock_packages,
     near_names,
@@ -21,8 +24,6 @@ DIGEST = Digest.of(b"nginx")
 
 
 def target(address: str, suite: str, origin: str = "Debian") -> Target:
-    from pathlib import Path
-
     return Target(Path("/lists/x"), address, suite, origin)
 
 
@@ -105,6 +106,8 @@ def test_answers_that_contradict_each_other_lock_nothing(records: list[Record], 
 
 def test_an_unknown_package_comes_with_names_that_may_have_been_meant() -> None:
     assert near_names("ngnix", ["nginx", "nginx-light", "zsh", "nano"]) == ["nginx"]
-    failure = PackageNotFound("ngnix", wanted_by="gateway:web", suites=["trixie"], near="nginx")
-    assert "gateway:web" in str(failure)
-    assert "did you mean nginx?" in failure.hint
+    unknown = [Unknown("ngnix", "gateway:web", ("nginx",)), Unknown("zz", "gateway:mqtt", ())]
+    assert str(PackageNotFound(unknown, suites=["trixie", "sid"])) == (
+        "trixie, sid have no package ngnix for gateway:web (did you mean nginx?), "
+        "no package zz for gateway:mqtt"
+    )
