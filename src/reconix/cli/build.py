@@ -44,7 +44,6 @@ def run(arguments: argparse.Namespace) -> int:
 def build(files: ProjectFiles, store: ChrootStore, host: Host) -> Pin:
     """Build a host and keep what came out."""
     path = build_host(files.workshop(store), host, files.host_lock(host))
-    files.workplace(host).record_generation(path)
     return files.pins(store, host).add(path)
 
 

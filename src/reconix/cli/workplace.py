@@ -1,8 +1,7 @@
 """What the commands leave for each other, one folder for each host of a project.
 
     <project>/.reconix/<host>/
-        generation       the store path that `reconix build` made last
-        disk.img         the image that `reconix image` made from it
+        disk.img         the image that `reconix image` made last
         vm/              the virtual device of `reconix run`: disk, variables, console.log
 
 Everything here can be made again. The folder tells git to leave it out.
@@ -12,11 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import ReconixError, UsageError
-from reconix.base.files import read_bounded, write_durably
+from reconix.base.files import write_durably
 from reconix.config.schema import Configuration, Host
-from reconix.store.paths import StorePath
-
-_PATH_BYTES = 1024
 
 
 class NotBuilt(ReconixError):
@@ -53,30 +49,6 @@ class Workplace:
         ignore = self.folder.parent / ".gitignore"
         if not ignore.exists():
             write_durably(ignore, b"*\n")
-
-    def last_generation(self) -> StorePath | None:
-        """What was built last, if anything was."""
-        path = self.folder / "generation"
-        if not path.is_file():
-            return None
-        return StorePath.parse(read_bounded(path, _PATH_BYTES).decode().strip())
-
-    def generation(self) -> StorePath:
-        """What was built last.
-
-        Raises:
-            NotBuilt: nothing was.
-        """
-        last = self.last_generation()
-        if last is None:
-            hint = f"reconix build {self.host}"
-            raise NotBuilt(f"no generation of {self.host} was built yet", hint=hint)
-        return last
-
-    def record_generation(self, path: StorePath) -> None:
-        """Remember what was built."""
-        self.make()
-        write_durably(self.folder / "generation", f"{path}\n".encode())
 
 
 def pick_host(configuration: Configuration, name: str | None) -> Host:

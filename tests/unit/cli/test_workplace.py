@@ -3,25 +3,16 @@ from pathlib import Path
 import pytest
 
 from reconix.base.errors import UsageError
-from reconix.cli.workplace import NotBuilt, Workplace, pick_host
+from reconix.cli.workplace import Workplace, pick_host
 from reconix.config.load import load
-from reconix.store.paths import StorePath
-
-BUILT = StorePath.parse("/nix/store/" + "0" * 32 + "-generation-gateway")
 
 
-def test_the_last_generation_is_remembered(tmp_path: Path) -> None:
+def test_what_commands_leave_behind_is_left_out_of_git(tmp_path: Path) -> None:
     workplace = Workplace(tmp_path, "gateway")
-    assert workplace.last_generation() is None
-    workplace.record_generation(BUILT)
-    assert workplace.generation() == BUILT
+    workplace.make()
+    workplace.make()
+    assert workplace.image.parent.is_dir()
     assert (tmp_path / ".reconix" / ".gitignore").read_text() == "*\n"
-
-
-def test_what_was_not_built_is_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(NotBuilt) as caught:
-        Workplace(tmp_path, "gateway").generation()
-    assert caught.value.hint == "reconix build gateway"
 
 
 @pytest.fixture
