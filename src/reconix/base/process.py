@@ -11,7 +11,6 @@ import contextlib
 import os
 import shlex
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -187,7 +186,7 @@ def feeding(*words: Word, environment: Mapping[str, str] | None = None) -> Itera
         ProgramMissing: there is no such program.
         CommandFailed: when the block is left, if the program failed.
     """
-    with tempfile.TemporaryFile() as said:
+    with open(os.memfd_create("said"), "w+b") as said:  # noqa: PTH123 - a descriptor, not a path
         child = start(
             *words, stdin=subprocess.PIPE, stdout=said, stderr=said, environment=environment
         )

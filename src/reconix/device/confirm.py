@@ -12,7 +12,7 @@ Proven by ``tests/unit/device/test_confirm.py`` and ``tests/crash/test_agent_cut
 from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.boot.tables import read_selection, switch
-from reconix.boot.transitions import Confirmed, NotNow, WrongSlot
+from reconix.boot.transitions import Confirmed, advance
 from reconix.boot.trial import Phase, State
 from reconix.device import events, memory
 from reconix.device.booted import Booted, read_boot_id, read_booted
@@ -74,13 +74,7 @@ def keep_system(device: Device) -> None:
 
 
 def _check(device: Device, state: State, booted: Booted) -> None:
-    event = Confirmed(booted.slot)
-    if state.phase is not Phase.ON_TRIAL:
-        raise NotNow(state.phase, event)
-    if state.trial is None or state.trial.slot != booted.slot:
-        raise WrongSlot(
-            f"slot {booted.slot} runs, and is not the one on trial",
-            hint="only the generation under trial may confirm itself",
-        )
+    """Ask the rules before the table is switched; they cannot be asked to undo it."""
+    advance(state, Confirmed(booted.slot))
     if booted.boot_id != read_boot_id(device.places) or memory.uptime() > booted.deadline_seconds:
         raise TooLate("the time of the trial is over", hint="the device will restart by itself")

@@ -1,0 +1,81 @@
+"""What the agent needs of Python's standard library, and the check that this is all.
+
+The device has Python's minimal library and whatever else stands here; minify keeps exactly that.
+
+``python tools/device_stdlib.py``: compare the table with the imports in the agent's sources.
+``python tools/device_stdlib.py --closure python3.13``: let that Python, which should be the
+device's, name every module that the table brings along, one a line.
+"""
+
+import argparse
+import sys
+
+from reconix.base.process import run
+from reconix.build.agent import foreign_modules
+
+IMPORTED = {
+    "argparse": "the command line",
+    "collections.abc": "types",
+    "contextlib": "what must be undone: locks, mounts, half-written files",
+    "dataclasses": "types that carry meaning",
+    "enum": "vocabularies",
+    "errno": "telling a full disk from a broken one",
+    "fcntl": "the lock; flags of firmware variables; the size of a sector",
+    "hashlib": "SHA-256",
+    "itertools": "comparing neighbours in partition tables",
+    "json": "documents",
+    "lzma": "the payload of streams",
+    "mmap": "memory that is aligned for direct writes",
+    "os": "files",
+    "pathlib": "paths",
+    "re": "parsing",
+    "shlex": "showing a command in a message",
+    "socket": "health: a port answers",
+    "stat": "kinds of files",
+    "struct": "partition tables, FAT, load options",
+    "subprocess": "mount, systemctl, commands of health checks",
+    "sys": "input, output, exit status",
+    "threading": "reading what a program says",
+    "time": "deadlines; the times of events",
+    "types": "context managers",
+    "typing": "types",
+    "zlib": "the checksum of partition tables",
+}
+"""Every module that the agent's sources import, and what for."""
+
+LATE = {
+    "encodings.ascii": "what the kernel says in /proc",
+    "encodings.utf_16_le": "names of partitions, variables of the firmware",
+    "encodings.idna": "an address of a socket, even a numeric one",
+    "stringprep": "needed by encodings.idna",
+    "unicodedata": "needed by encodings.idna",
+}
+"""Modules that Python itself imports only when something is used."""
+
+
+def differences() -> list[str]:
+    """What the sources import and the table does not have, and the other way round."""
+    found = foreign_modules()
+    unknown = [f"{name} is imported and not in the table" for name in found - IMPORTED.keys()]
+    unused = [f"{name} is in the table and not imported" for name in IMPORTED.keys() - found]
+    return sorted(unknown + unused)
+
+
+def closure(python: str) -> list[str]:
+    """Every module that is loaded when all of the table is, by this Python."""
+    program = f"import {', '.join(sorted(IMPORTED | LATE))}, sys; print(*sorted(sys.modules))"
+    return run(python, "-I", "-S", "-c", program).decode().split()
+
+
+def main() -> int:
+    """Check, or print the closure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--closure", metavar="PYTHON", help="name every module")
+    python = parser.parse_args().closure
+    lines = closure(python) if python else differences()
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0 if python or not lines else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
