@@ -1,5 +1,6 @@
 import errno
 import io
+import lzma
 import os
 import shutil
 import sys
@@ -43,6 +44,7 @@ from reconix.transfer.stream import (
     StreamWriter,
     TruncatedStream,
     UnsupportedStream,
+    parse_header,
 )
 
 if TYPE_CHECKING:
@@ -553,6 +555,54 @@ def test_an_object_that_comes_from_nowhere_is_refused(workshop: "Workshop", forg
     assert needed[-1] <= last
     error = expect_refused(workshop, stream, forger.device, BadStream)
     assert "neither sent nor in the base" in str(error)
+
+
+def unframed(stream: bytes) -> tuple[Header, bytes]:
+    """The header of a stream and its payload."""
+    at = 18 + int.from_bytes(stream[14:18], "little")
+    header, at, packed = parse_header(stream[18:at]), at + 32, b""
+    while at < len(stream):
+        size = int.from_bytes(stream[at + 1 : at + 5], "little")
+        packed += stream[at + 5 : at + 5 + size]
+        at += 5 + size + 32
+    return header, lzma.decompress(packed)
+
+
+def framed(header: Header, payload: bytes) -> bytes:
+    """A stream that is right in everything but perhaps the payload."""
+    written = io.BytesIO()
+    writer = StreamWriter(written.write, header)
+    writer.payload(payload)
+    writer.finish()
+    return written.getvalue()
+
+
+EXAMPLES = int(os.environ.get("RECONIX_EXAMPLES", "60"))
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_s7_a_changed_payload_gives_the_target_or_a_refusal(
+    workshop: "Workshop", pair: "Pair", data: st.DataObject
+) -> None:
+    header, payload = unframed(workshop.stream(pair.old, pair.new))
+    preface = payload.index(b"\n}\n")
+    begin = data.draw(st.integers(preface, len(payload)))
+    end = data.draw(st.integers(begin, min(begin + 8, len(payload))))
+    put = data.draw(st.binary(max_size=8) | st.just(payload[begin - 9 : begin]))
+    changed = framed(header, payload[:begin] + put + payload[end:])
+    device = workshop.device(pair.old)
+    try:
+        workshop.receive(changed, device)
+    except ReconixError:
+        device = workshop.device(pair.old)
+        expect_refused(workshop, changed, device)
+    else:
+        workshop.expect_complete(device, pair.new)
 
 
 # --- disks that are full or fail
