@@ -4,7 +4,7 @@ Reading is here; what the parts mean is in ``config/``.
 """
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from reconix.config.lock import (
     LockedPackage,
     parse_lock,
 )
-from reconix.config.schema import Configuration, Host
+from reconix.config.schema import Archive, Configuration, Host
 from reconix.nix.chroot import ChrootStore
 
 
@@ -77,16 +77,8 @@ class ProjectFiles:
         found = lock.hosts.get(host.name)
         if found is None:
             raise NotLocked(f"it does not have the host {host.name}")
-        for name, system in host.systems.items():
-            locked = found.systems.get(name)
-            asked = tuple(sorted(set(system.packages)))
-            if locked is None or (locked.asked, locked.asked_kernel) != (
-                asked,
-                system.kernel.package,
-            ):
-                raise NotLocked(f"the packages of {host.name}:{name} have changed since")
-        if found.architecture != host.architecture.value:
-            raise NotLocked(f"the architecture of {host.name} has changed since")
+        for change in _changes(self.configuration.project.archive, host, found):
+            raise NotLocked(f"{change} changed since")
         return found
 
     def pins(self, store: ChrootStore, host: Host) -> Pins:
@@ -102,3 +94,18 @@ class ProjectFiles:
             return fetch.fetch(packages, lambda: fetch.locate(archive), cache=cache)
 
         return Workshop(store, fetched)
+
+
+def _changes(archive: Archive, host: Host, lock: HostLock) -> Iterator[str]:
+    """What is asked for now and was not when the lock was written."""
+    if lock.architecture != host.architecture.value:
+        yield f"the architecture of {host.name} has"
+    if lock.suites != archive.suites:
+        yield f"`archive.suites` ({' '.join(lock.suites)}) have"
+    if lock.components != archive.components:
+        yield f"`archive.components` ({' '.join(lock.components)}) have"
+    for name, system in host.systems.items():
+        locked = lock.systems.get(name)
+        asked = (tuple(sorted(set(system.packages))), system.kernel.package)
+        if locked is None or (locked.asked, locked.asked_kernel) != asked:
+            yield f"the packages of {host.name}:{name} have"

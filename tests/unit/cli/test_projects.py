@@ -1,0 +1,84 @@
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconix.base.digests import Digest
+from reconix.cli.projects import NotLocked, ProjectFiles
+from reconix.config.lock import (
+    FILE_NAME,
+    HostLock,
+    Lock,
+    LockedPackage,
+    SystemLock,
+    print_lock,
+)
+
+PACKAGE = LockedPackage(
+    name="busybox-static",
+    version="1.37",
+    architecture="amd64",
+    size_bytes=1,
+    sha256=Digest.of(b"x"),
+    archive="debian",
+    path="pool/main/b/busybox-static.deb",
+    date="20260912T075541Z",
+)
+SYSTEM = SystemLock(("nginx",), (PACKAGE,), "linux-image-amd64", (PACKAGE,))
+LOCKED = HostLock(
+    architecture="amd64",
+    suites=("trixie", "trixie-updates"),
+    components=("main",),
+    loader=(PACKAGE,),
+    initrd=(PACKAGE,),
+    systems={"default": SYSTEM},
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ProjectFiles:
+    (tmp_path / "reconix.toml").write_text(
+        'name = "test"\narchive.suites = ["trixie", "trixie-updates"]\n'
+    )
+    systems = tmp_path / "hosts/gw/systems"
+    systems.mkdir(parents=True)
+    (systems.parent / "machine.toml").write_text(
+        'packages = ["nginx"]\nkernel.package = "linux-image-amd64"\n'
+    )
+    (systems / "default.toml").touch()
+    return ProjectFiles.read(argparse.Namespace(project=tmp_path))
+
+
+def write_lock(project: ProjectFiles, host: HostLock) -> None:
+    (project.folder / FILE_NAME).write_bytes(print_lock(Lock({"gw": host})))
+
+
+def test_a_lock_that_answers_what_is_asked_is_taken(project: ProjectFiles) -> None:
+    write_lock(project, LOCKED)
+    assert project.host_lock(project.host("gw")) == LOCKED
+
+
+def test_without_a_lock_the_user_is_told_to_make_one(project: ProjectFiles) -> None:
+    with pytest.raises(NotLocked, match="not there yet") as failure:
+        project.host_lock(project.host("gw"))
+    assert failure.value.hint == "ask the archive: reconix lock"
+
+
+ALTERED: dict[str, Callable[[HostLock], HostLock]] = {
+    "architecture": lambda lock: replace(lock, architecture="arm64"),
+    "archive.suites": lambda lock: replace(lock, suites=("trixie",)),
+    "archive.components": lambda lock: replace(lock, components=("main", "contrib")),
+    "packages of gw:default": lambda lock: replace(
+        lock, systems={"default": replace(SYSTEM, asked=())}
+    ),
+    "the packages": lambda lock: replace(lock, systems={"web": SYSTEM}),
+}
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_a_lock_that_answers_something_else_is_refused(project: ProjectFiles, what: str) -> None:
+    write_lock(project, ALTERED[what](LOCKED))
+    with pytest.raises(NotLocked, match=what):
+        project.host_lock(project.host("gw"))
