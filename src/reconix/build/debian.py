@@ -115,7 +115,14 @@ def _words(
     cut_off = ["unshare", "--net"]
     if os.geteuid() != 0:
         cut_off = ["unshare", "--user", "--map-root-user", "--map-auto", "--net"]
-    clean = ["env", "-i", f"PATH={os.environ['PATH']}", "LC_ALL=C.UTF-8", "TZ=UTC", "HOME=/root"]
+    clean = [
+        "env",
+        "-i",
+        f"PATH={process.clean_environment()['PATH']}",
+        "LC_ALL=C.UTF-8",
+        "TZ=UTC",
+        "HOME=/root",
+    ]
     return [
         *cut_off,
         *clean,

@@ -54,7 +54,7 @@ def test_the_day_of_a_password_does_not_show() -> None:
 def test_compiled_python_is_valid_without_the_time_of_its_source(tmp_path: Path) -> None:
     source = tmp_path / "answer.py"
     source.write_text("ANSWER = 42\n")
-    compiled = Path(py_compile.compile(str(source), doraise=True))
+    compiled = Path(str(py_compile.compile(str(source), doraise=True)))
     normalised = normalise.content("usr/lib/answer.pyc", compiled.read_bytes())
     compiled.write_bytes(normalised)
     # The source changes, and Python still takes the compiled file: it does not compare.

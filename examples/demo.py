@@ -1,0 +1,374 @@
+"""The whole way once: from text files to a device that updates itself and comes back when it must.
+
+Takes the example `examples/gateway`, locks it, builds it and boots it in QEMU; uses each of its
+three systems; updates it to a second generation, which it keeps; to a third, in which the web
+server is broken, and which it leaves by itself; and to a fourth, whose arrival is interrupted by a
+power cut. Ends with a table of what it took. Everything happens in a folder of its own, which is
+made anew.
+
+    examples/demo.py [--folder DIR]
+"""
+
+import argparse
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconix.base import process, progress
+from reconix.base.errors import ReconixError
+from reconix.base.files import remove_tree
+from reconix.cli import places
+from reconix.cli.progress import listener
+from reconix.cli.sizes import human
+from reconix.vm import accelerator, firmware
+from reconix.vm.disks import overlay
+from reconix.vm.login import Login
+from reconix.vm.machine import BOOT_SECONDS, Machine, running
+from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
+
+SSH, HTTP, MQTT = 22, 80, 1883
+FELL_BACK = 79
+ANSWER_SECONDS = 120.0
+
+BROKEN = "listen eighty default_server;"
+RIGHT = "listen 80 default_server;"
+
+
+class DemoFailed(ReconixError):
+    """Something is not as the demo promises."""
+
+
+@dataclass
+class Report:
+    """What is shown in the end."""
+
+    began: float = field(default_factory=time.monotonic)
+    seconds: list[tuple[str, float]] = field(default_factory=list)
+    sizes: list[tuple[str, int]] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def stage(self, what: str) -> Iterator[None]:
+        """Do a part of the demo under a headline, and note how long it took."""
+        print(f"\n=== {what}", flush=True)
+        began = time.monotonic()
+        yield
+        self.seconds.append((what, time.monotonic() - began))
+
+    def table(self) -> str:
+        """All of it, in columns."""
+        total = time.monotonic() - self.began
+        lines = [f"{what:<62} {seconds:>8.1f} s" for what, seconds in self.seconds]
+        lines += [f"{'all together':<62} {total:>8.1f} s", ""]
+        lines += [f"{what:<58} {human(size):>14}" for what, size in self.sizes]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Project:
+    """The example in its work folder, and the commands of reconix in it."""
+
+    folder: Path
+
+    @property
+    def files(self) -> Path:
+        """Where its text files are."""
+        return self.folder / "project"
+
+    def places(self) -> list[str]:
+        """Where the commands shall work."""
+        return ["--project", str(self.files), "--store", str(self.folder / "store")]
+
+    def reconix(self, *words: str, expect: int = 0) -> str:
+        """Run a command as a user would; gives what it printed."""
+        print(f"$ reconix {' '.join(words)}", flush=True)
+        child = process.start("reconix", *self.places(), *words, stdout=subprocess.PIPE)
+        said, _ = child.communicate()
+        if child.returncode != expect:
+            raise DemoFailed(f"reconix {words[0]} exited with {child.returncode}, not {expect}")
+        return said.decode()
+
+    def answer(self, *words: str) -> dict[str, object]:
+        """Run a command for its answer in JSON."""
+        found: dict[str, object] = json.loads(self.reconix(*words, "--json"))
+        return found
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Change a text file, and show it."""
+        path = self.files / name
+        text = path.read_text()
+        if old not in text:
+            raise DemoFailed(f"{path} does not contain {old!r}")
+        path.write_text(text.replace(old, new, 1))
+        print(f"  {name}: {old!r} → {new!r}")
+
+
+class Gateway:
+    """The virtual device: its disk and variables last, its power comes and goes."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.folder = project.folder / "device"
+        self.login = Login(project.files / "keys/operator")
+        self.machine: Machine | None = None
+
+    def make(self, image: Path) -> None:
+        """Put a fresh disk with the image into a fresh device."""
+        self.folder.mkdir()
+        overlay(image, self.folder / "disk.qcow2")
+
+    @contextlib.contextmanager
+    def power(self) -> Iterator[Machine]:
+        """Have the device on."""
+        guest = Guest(
+            firmware.prepare(self.folder / "variables"),
+            disks=(Disk(self.folder / "disk.qcow2", DiskFormat.QCOW2),),
+            forwards=(Forward(SSH), Forward(HTTP), Forward(MQTT)),
+        )
+        how = accelerator.choose(places.cache_home() / "accelerator")
+        with running(guest, self.folder, how) as machine:
+            self.machine = machine
+            machine.wait_for_ssh(self.login, seconds=BOOT_SECONDS)
+            yield machine
+
+    def port(self, guest_port: int) -> int:
+        """Where one of its ports is reached."""
+        assert self.machine is not None
+        return self.machine.port(guest_port)
+
+    def run(self, *words: str) -> str:
+        """Run a command on the device."""
+        assert self.machine is not None
+        return self.machine.ssh(self.login, *words).decode()
+
+    def status(self) -> str:
+        """What its agent says; shown."""
+        print("device$ reconix-device status")
+        said = self.run("reconix-device", "status")
+        print("".join(f"  {line}\n" for line in said.splitlines()), end="")
+        return said
+
+    def boot(self, system: str) -> None:
+        """Have it start another system once, and wait until that runs."""
+        print(f"device$ reconix-device boot {system} --now")
+        before = self.boot_id()
+        with contextlib.suppress(process.CommandFailed):  # the connection may end first
+            self.run("reconix-device", "boot", system, "--now")
+        self.wait_for_next_boot(before)
+        expect(f"system {system}" in self.status(), f"the device runs {system}")
+
+    def restart(self) -> None:
+        """Restart it without choosing anything."""
+        print("device$ systemctl reboot")
+        before = self.boot_id()
+        with contextlib.suppress(process.CommandFailed):
+            self.run("systemctl", "reboot")
+        self.wait_for_next_boot(before)
+
+    def boot_id(self) -> str:
+        """What tells this boot from any other."""
+        return self.run("cat", "/proc/sys/kernel/random/boot_id").strip()
+
+    def wait_for_next_boot(self, before: str) -> None:
+        """Wait until it has restarted and can be logged in to."""
+        deadline = time.monotonic() + BOOT_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(process.CommandFailed):
+                if self.boot_id() != before:
+                    return
+            time.sleep(0.5)
+        raise DemoFailed("the device did not restart")
+
+    def way(self) -> list[str]:
+        """How `reconix` reaches it."""
+        options = [*("-o", "StrictHostKeyChecking=no"), *("-o", "UserKnownHostsFile=/dev/null")]
+        key = str(self.login.key)
+        return ["--to", "root@127.0.0.1", "-p", str(self.port(SSH)), "-i", key, *options]
+
+    def page(self) -> str:
+        """What its web server says."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port(HTTP)}/") as answer:
+                    text: str = answer.read().decode()
+                    return text
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+
+def expect(fact: bool, what: str) -> None:
+    """Go on only if it is so."""
+    if not fact:
+        raise DemoFailed(f"not so: {what}")
+    print(f"✓ {what}")
+
+
+def main() -> int:
+    """Run the demo."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--folder", type=Path, default=places.cache_home() / "demo")
+    folder: Path = parser.parse_args().folder
+    progress.listen(listener(sys.stderr))
+    try:
+        print(run_demo(folder))
+    except ReconixError as error:
+        print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def run_demo(folder: Path) -> str:
+    """The whole way; gives the table."""
+    if folder.exists():
+        remove_tree(folder)
+    folder.mkdir(parents=True)
+    report, project = Report(), Project(folder)
+    install(project, report)
+    gateway = Gateway(project)
+    gateway.make(folder / "gateway.img")
+    with gateway.power() as machine:
+        report.seconds.append(("boot", time.monotonic() - report.began - total(report)))
+        use_systems(gateway, report)
+        update(gateway, report)
+        survive_a_bad_update(gateway, report)
+        cut_the_power(gateway, machine, report)
+    finish_after_the_cut(gateway, report)
+    return "\n" + report.table()
+
+
+def total(report: Report) -> float:
+    """The seconds that stages have taken so far."""
+    return sum(seconds for _, seconds in report.seconds)
+
+
+def install(project: Project, report: Report) -> None:
+    """From text files to a disk image."""
+    shutil.copytree(Path(__file__).parent / "gateway", project.files)
+    key = project.files / "keys/operator"
+    process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
+    with report.stage("lock"):
+        print(project.reconix("lock"), end="")
+    with report.stage("build generation 1: three systems"):
+        built = project.answer("build")
+    with report.stage("build it again, unchanged"):
+        expect(project.answer("build") == built, "the same generation")
+    with report.stage("disk image"):
+        image = project.answer("image", "--output", str(project.folder / "gateway.img"))
+    report.sizes += [
+        ("generation 1: all objects", int(str(built["nar_size_bytes"]))),
+        ("generation 1: boot partition", int(str(built["slot_image_size_bytes"]))),
+        ("disk image: used, equal files stored once", int(str(image["used_bytes"]))),
+    ]
+
+
+def use_systems(gateway: Gateway, report: Report) -> None:
+    """Status; MQTT through the forwarded port; back to the default system."""
+    with report.stage("default: log in, status"):
+        expect("system default" in gateway.status(), "the default system runs")
+        print(gateway.project.reconix("status", *gateway.way()), end="")
+        key = gateway.run("cat", "/var/lib/dropbear/ed25519.pub")
+    with report.stage("mqtt: start it once and use it"):
+        gateway.boot("mqtt")
+        expect(talk_mqtt(gateway) == "21.5", "published and received by a real client")
+    with report.stage("default: back by itself"):
+        gateway.restart()
+        expect("system default" in gateway.status(), "the default system runs again")
+        same = gateway.run("cat", "/var/lib/dropbear/ed25519.pub") == key
+        expect(same, "the host key is the one of the first boot")
+
+
+def talk_mqtt(gateway: Gateway) -> str:
+    """Publish a value and receive it, with Debian's clients."""
+    where = ("-h", "127.0.0.1", "-p", str(gateway.port(MQTT)), "-t", "room/temperature")
+    process.run("mosquitto_pub", *where, "-r", "-m", "21.5", timeout_seconds=ANSWER_SECONDS)
+    said = process.run("mosquitto_sub", *where, "-C", "1", timeout_seconds=ANSWER_SECONDS)
+    return said.decode().strip()
+
+
+def update(gateway: Gateway, report: Report) -> None:
+    """A changed page, an added package, a changed setting: tried, proven, kept."""
+    project = gateway.project
+    with report.stage("web: start it once and use it"):
+        gateway.boot("web")
+        expect("<h1>gateway</h1>" in gateway.page(), "the page of generation 1")
+    with report.stage("build generation 2: a page, a package, a setting"):
+        systems = "hosts/gateway/systems"
+        project.edit(f"{systems}/web/index.html", "<h1>gateway</h1>", "<h1>second edition</h1>")
+        project.edit(f"{systems}/web.toml", '["nginx"]', '["nginx", "less"]')
+        setting = '[sysctl]\n"vm.swappiness" = 10\n\n[persist]'
+        project.edit("hosts/gateway/machine.toml", "[persist]", setting)
+        print(project.reconix("lock"), end="")
+        built = project.answer("build")
+    with report.stage("send generation 2, trial, confirm"):
+        sent = project.answer("deploy", *gateway.way())
+        report.sizes.append(("sent for generation 2", int(str(sent["sent_bytes"]))))
+        generation = str(built["generation"])
+        expect(generation in gateway.status(), "generation 2 is kept")
+        page = gateway.page()
+        expect("second edition" in page, "the new page")
+        expect(generation in page and '"web"' in page, "which names generation and system")
+        expect(gateway.run("less", "--version").startswith("less"), "the new package is there")
+        swappiness = gateway.run("cat", "/proc/sys/vm/swappiness").strip()
+        expect(swappiness == "10", "the setting is made")
+
+
+def survive_a_bad_update(gateway: Gateway, report: Report) -> None:
+    """A generation whose web server cannot start: the device comes back and says why."""
+    project = gateway.project
+    kept = gateway.status()
+    with report.stage("build generation 3: nginx is broken"):
+        project.edit("hosts/gateway/systems/web/site.conf", RIGHT, BROKEN)
+        built = project.answer("build")
+    with report.stage("send generation 3, trial, fall back"):
+        project.reconix("deploy", *gateway.way(), expect=FELL_BACK)
+        said = gateway.status()
+        committed = [line for line in kept.splitlines() if line.startswith("committed")]
+        expect(all(line in said for line in committed), "the device is back at generation 2")
+        expect(str(built["generation"]) in said and "nginx.service" in said, "and says why")
+
+
+def cut_the_power(gateway: Gateway, machine: Machine, report: Report) -> None:
+    """Pull the plug while the next generation arrives."""
+    project = gateway.project
+    with report.stage("build generation 4: repaired, one package more"):
+        project.edit("hosts/gateway/systems/web/site.conf", BROKEN, RIGHT)
+        project.edit("hosts/gateway/systems/web.toml", '"less"]', '"less", "tree"]')
+        print(project.reconix("lock"), end="")
+        project.answer("build")
+    with report.stage("send generation 4, cut the power on the way"):
+        sender = process.start("reconix", *project.places(), "deploy", *gateway.way())
+        arrived = "ls -A /run/reconix/system/reconix/staging | grep -q ."
+        gateway.run("sh", "-c", f"until {arrived}; do sleep 0.1; done")
+        machine.cut_power()
+        print("✗ power cut")
+        sender.terminate()
+        sender.wait()
+
+
+def finish_after_the_cut(gateway: Gateway, report: Report) -> None:
+    """The same stream again, on a device that was cut off in the middle."""
+    with report.stage("power on again"), contextlib.ExitStack() as stack:
+        stack.enter_context(gateway.power())
+        said = gateway.status()
+        expect("generation-gateway" in said and "system default" in said, "the old generation runs")
+        powered = stack.pop_all()
+    with powered, report.stage("send generation 4 again, trial, confirm"):
+        sent = gateway.project.answer("deploy", *gateway.way())
+        report.sizes.append(("sent for generation 4", int(str(sent["sent_bytes"]))))
+        expect(str(sent["generation"]) in gateway.status(), "generation 4 is kept")
+        expect("everything" in gateway.run("reconix-device", "verify"), "every object is intact")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
