@@ -132,11 +132,12 @@ def _kernel_settings(system: System) -> Files:
 def _ssh(ssh: Ssh) -> Files:
     """Log-in without passwords; the key of the device is made at the first start."""
     key = f"{ssh.host_keys}/ed25519"
-    make = f"dropbearkey -t ed25519 -f {key}.new && sync && mv {key}.new {key} && sync"
+    make = f"dropbearkey -t ed25519 -f {key}.new && rm -f {key}.new.pub && sync"
+    make = f"rm -f {key}.new {key}.new.pub; {make} && mv {key}.new {key} && sync"
     drop_in = (
         "[Service]\n"
         f"ExecStartPre=/bin/mkdir -p {ssh.host_keys}\n"
-        f"ExecStartPre=/bin/sh -c 'test -s {key} || {{ rm -f {key}.new; {make}; }}'\n"
+        f"ExecStartPre=/bin/sh -c 'test -s {key} || {{ {make}; }}'\n"
     )
     settings = f'DROPBEAR_PORT={ssh.port}\nDROPBEAR_EXTRA_ARGS="-s -r {key}"\n'
     return {
