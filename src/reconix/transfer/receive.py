@@ -340,13 +340,16 @@ class _Job:
 
     def _commit(self) -> None:
         fresh = [item.path for item in self._sent() if item.path not in self._present]
+        if fresh:
+            self._name(fresh)
+        self.registry.add(self.manifest)
+
+    def _name(self, fresh: Iterable[StorePath]) -> None:
         self.registry.store_dir.mkdir(parents=True, exist_ok=True)
         for path in fresh:
             _move(self._ready(path), self.registry.path(path))
-        if fresh:
-            sync_folder(self.registry.store_dir)
-            sync_folder(self.registry.staging_dir)
-        self.registry.add(self.manifest)
+        sync_folder(self.registry.store_dir)
+        sync_folder(self.registry.staging_dir)
 
 
 def _is_intact(path: Path, item: StoreObject) -> bool:

@@ -2,7 +2,7 @@ import io
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconix.base.digests import Digest
@@ -102,6 +102,7 @@ def inside(draw: st.DrawFn, *, has_source: bool, depth: int) -> list[Event]:
     return events
 
 
+@settings(deadline=None)
 @given(nodes(st.none(), 3))
 def test_events_come_back(events: list[Event]) -> None:
     reader = payload(printed(events))

@@ -152,6 +152,9 @@ def test_metadata_of_thousands_of_kept_files_is_small(workshop: "Workshop") -> N
     workshop.expect_complete(device, new)
 
 
+EXAMPLES = int(os.environ.get("RECONIX_EXAMPLES", "30"))
+"""How many random cases; more of them in a long run."""
+
 RECEIVER = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -194,7 +197,7 @@ objects = st.dictionaries(st.sampled_from(["root", "etc", "app"]), trees, max_si
 
 
 @settings(
-    max_examples=60,
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -575,9 +578,6 @@ def framed(header: Header, payload: bytes) -> bytes:
     writer.payload(payload)
     writer.finish()
     return written.getvalue()
-
-
-EXAMPLES = int(os.environ.get("RECONIX_EXAMPLES", "60"))
 
 
 @settings(

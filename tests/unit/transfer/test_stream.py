@@ -5,7 +5,7 @@ import random
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconix.store.paths import StorePath
@@ -76,12 +76,14 @@ def long_stream() -> tuple[bytes, int]:
     return content, len(payload)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=3000), max_size=5))
 def test_payload_comes_back(parts: list[bytes]) -> None:
     payload = b"".join(parts)
     assert read(write(*parts), len(payload)) == payload
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(1, 7))
 def test_a_link_may_give_a_few_bytes_at_a_time(payload: bytes, at_once: int) -> None:
     source = io.BytesIO(write(payload))
@@ -90,6 +92,7 @@ def test_a_link_may_give_a_few_bytes_at_a_time(payload: bytes, at_once: int) -> 
     reader.finish()
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         Header,
@@ -104,6 +107,7 @@ def test_header_comes_back(header: Header) -> None:
     assert parse_header(header.print()) == header
 
 
+@settings(deadline=None)
 @given(st.integers(0, (1 << 63) - 1))
 def test_number_comes_back(number: int) -> None:
     reader = StreamReader(io.BytesIO(write(varint(number))).read)
