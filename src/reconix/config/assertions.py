@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from reconix.config.merge import List, Scalar, Table, Value, dotted
 from reconix.config.problems import Place, Problem
-from reconix.config.schema import Content, Host, System, UnitCheck
+from reconix.config.schema import Content, Host, Nixos, System, UnitCheck
 
 MIN_SLOT_BYTES = 36 << 20
 """FAT32 has at least 65525 clusters (Microsoft's FAT specification 1.03, section 3.5)."""
@@ -60,9 +60,34 @@ def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from _health_fits_the_trial(system, table, file)
 
 
+def about_nix_system(nixos: Nixos, table: Table, file: Place) -> Iterator[Problem]:
+    """What must hold for a system that Nix built."""
+    for key, value in table.entries.items():
+        if key != "nix":
+            hint = "write it in the configuration of NixOS, or remove nix"
+            yield Problem(
+                _place(value, file), key, "Nix built this system: nothing adds to it", hint
+            )
+    place = place_of(table, "nix", default=file)
+    if (nixos.path is None) == (nixos.flake is None):
+        said = "neither path nor flake" if nixos.path is None else "path and flake"
+        yield Problem(place, "nix", f"has {said}", "write one of the two")
+    if (nixos.flake is None) != (nixos.attribute is None):
+        missing, there = ("attribute", "flake") if nixos.flake else ("flake", "attribute")
+        yield Problem(place, "nix", f"has {there} without {missing}", f"add {missing}")
+    if nixos.specialisation is not None and nixos.all_specialisations:
+        fact = "has one specialisation and all of them"
+        yield Problem(place, "nix", fact, "remove specialisation or all_specialisations")
+
+
 def _default_exists(host: Host, table: Table, file: Place) -> Iterator[Problem]:
     name = host.machine.boot.default
-    if name not in host.systems:
+    if name in host.nixos:
+        place = place_of(table, "boot", "default", default=file)
+        hint = "name one of Debian's, and choose this one with `reconix-device boot`"
+        fact = f"Nix built the system {name!r}: without the agent it cannot mend the device"
+        yield Problem(place, "boot.default", fact, hint)
+    elif name not in host.systems:
         place = place_of(table, "boot", "default", default=file)
         known = ", ".join(host.systems) or "none"
         hint = f"write systems/{name}.toml; the systems of this host are: {known}"

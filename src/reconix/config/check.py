@@ -87,12 +87,20 @@ class _Checker:
         if isinstance(shape, ListShape):
             return self._list(raw, shape, key)
         if not isinstance(raw, RawTable):
-            self._wrong(raw, key, shape.expected)
-            return None
+            return self._short(raw, shape, key)
         if isinstance(shape, NamedShape):
             return self._named(raw, shape, key)
         assert isinstance(shape, TableShape), "choices stand in lists only"
         return self.table(raw, shape, key)
+
+    def _short(self, raw: Raw, shape: Shape, key: str) -> Table | None:
+        """A table of which one value is written in its place."""
+        short = shape.short_form if isinstance(shape, TableShape) else None
+        if short is None:
+            self._wrong(raw, key, shape.expected)
+            return None
+        assert isinstance(shape, TableShape) and shape.short_name is not None
+        return Table({shape.short_name: self._scalar(raw, short, key)}, raw.place)
 
     def _named(self, raw: RawTable, shape: NamedShape, key: str) -> Table:
         entries = {}

@@ -15,7 +15,7 @@ Proven by ``tests/unit/config/test_load.py``.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,6 +41,8 @@ from reconix.config.schema import (
     Imports,
     Machine,
     Name,
+    Nixos,
+    NixSystem,
     Project,
     System,
 )
@@ -52,10 +54,11 @@ PROJECT = shape_of(Project)
 """What may stand in ``reconix.toml``."""
 _MACHINE = shape_of(Machine)
 _SYSTEM = shape_of(System)
+_NIX_SYSTEM = shape_of(NixSystem)
 _IMPORTS = shape_of(Imports)
 MACHINE_FILE = _MACHINE.with_options_of(_SYSTEM).with_options_of(_IMPORTS)
 """What may stand in ``machine.toml``."""
-SYSTEM_FILE = _SYSTEM.with_options_of(_IMPORTS)
+SYSTEM_FILE = _SYSTEM.with_options_of(_NIX_SYSTEM).with_options_of(_IMPORTS)
 """What may stand in the file of a system."""
 _ELSEWHERE = {
     name: "this is the same for all systems: it belongs into machine.toml"
@@ -74,6 +77,19 @@ class Loaded:
     """By host and system: machine and system files merged."""
     advice: tuple[Problem, ...]
     """What works but is hardly meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class _SystemFile:
+    """The file of a system, and what it says together with its imports."""
+
+    name: str
+    file: Path
+    table: Table
+
+    @property
+    def is_built_by_nix(self) -> bool:
+        return "nix" in self.table.entries
 
 
 def find_project(start: Path) -> Path:
@@ -165,31 +181,60 @@ class _Loader:
         table = self._with_imports(file, MACHINE_FILE)
         self._machines[folder.name] = table
         machine = self._make(_MACHINE, table, file)
-        systems = self._systems_of(folder, table)
+        each = list(self._system_files(folder))
+        systems, nixos = self._systems_of(folder, table, each), self._nix_systems_of(each)
         if not isinstance(machine, Machine):
             return None
-        host = Host(folder.name, folder, folder.name, Architecture.AMD64, machine, systems)
+        host = Host(
+            name=folder.name,
+            folder=folder,
+            hostname=folder.name,
+            architecture=Architecture.AMD64,
+            machine=machine,
+            systems=systems,
+            nixos=nixos,
+        )
         self.problems += assertions.about_host(host, table, Place(file))
         return host
 
-    def _systems_of(self, folder: Path, machine: Table) -> dict[str, System]:
+    def _systems_of(
+        self, folder: Path, machine: Table, files: Iterable["_SystemFile"]
+    ) -> dict[str, System]:
         systems = {}
         shared = Table(
             {key: value for key, value in machine.entries.items() if key in _SYSTEM.options},
             machine.place,
         )
+        for each in files:
+            if each.is_built_by_nix:
+                continue
+            table = merge_tables(shared, each.table)
+            self._systems.setdefault(folder.name, {})[each.name] = table
+            system = self._make(_SYSTEM, table, each.file)
+            if isinstance(system, System):
+                systems[each.name] = system
+                self.problems += assertions.about_system(system, table, Place(each.file))
+                self._advice += advice.about_system(system, table, Place(each.file))
+        return systems
+
+    def _nix_systems_of(self, files: Iterable["_SystemFile"]) -> dict[str, Nixos]:
+        """The systems that Nix built; what the machine says is not for them."""
+        systems = {}
+        for each in files:
+            if not each.is_built_by_nix:
+                continue
+            system = self._make(_NIX_SYSTEM, each.table, each.file)
+            if isinstance(system, NixSystem):
+                systems[each.name] = _seen_from_its_file(system.nix, each.table)
+                place = Place(each.file)
+                self.problems += assertions.about_nix_system(system.nix, each.table, place)
+        return systems
+
+    def _system_files(self, folder: Path) -> Iterator["_SystemFile"]:
         for file in self._found(folder / "systems", "*"):
             name = file.name.partition(".")[0]
-            if not self._name_is_good(file, name):
-                continue
-            table = merge_tables(shared, self._with_imports(file, SYSTEM_FILE))
-            self._systems.setdefault(folder.name, {})[name] = table
-            system = self._make(_SYSTEM, table, file)
-            if isinstance(system, System):
-                systems[name] = system
-                self.problems += assertions.about_system(system, table, Place(file))
-                self._advice += advice.about_system(system, table, Place(file))
-        return systems
+            if self._name_is_good(file, name):
+                yield _SystemFile(name, file, self._with_imports(file, SYSTEM_FILE))
 
     def _found(self, folder: Path, stem: str) -> list[Path]:
         """Files of a name, plain or literate, sorted; of the same name twice only one."""
@@ -252,6 +297,14 @@ def _settled(host: Host, project: Project) -> Host:
         hostname=machine.hostname or host.name,
         architecture=machine.architecture or project.architecture,
     )
+
+
+def _seen_from_its_file(nixos: Nixos, table: Table) -> Nixos:
+    """With the flake, if it is a folder of this machine, as an absolute path."""
+    if nixos.flake is None or not nixos.flake.startswith("."):
+        return nixos
+    place = assertions.place_of(table, "nix", "flake", default=table.place)
+    return replace(nixos, flake=os.path.normpath(place.file.parent.absolute() / nixos.flake))
 
 
 def _missing_files(table: Table) -> Iterator[Problem]:

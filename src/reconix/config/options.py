@@ -20,6 +20,8 @@ class Option:
 
     doc: str
     example: str
+    is_short_form: bool = False
+    """Whether its value may be written in place of the whole table."""
 
 
 @dataclass(frozen=True, slots=True)

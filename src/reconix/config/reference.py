@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from reconix.base.documents import JsonInput, print_json
 from reconix.config.load import MACHINE_FILE, PROJECT, SYSTEM_FILE
 from reconix.config.merge import dotted
-from reconix.config.schema import Imports, Machine, Project, System
+from reconix.config.schema import Imports, Machine, NixSystem, Project, System
 from reconix.config.shapes import (
     ChoiceShape,
     ListShape,
@@ -41,6 +41,7 @@ _FILES = {
     "`reconix.toml`": Project,
     "`hosts/<host>/machine.toml`": Machine,
     "`machine.toml` and `systems/<name>.toml`": System,
+    "`systems/<name>.toml` of a system that Nix built": NixSystem,
     "Any file below `hosts/`": Imports,
 }
 
@@ -116,7 +117,9 @@ _Schema = dict[str, JsonInput]
 
 def _schema(shape: Shape) -> _Schema:
     if isinstance(shape, TableShape):
-        return _table(shape)
+        short = shape.short_form
+        table = _table(shape)
+        return table if short is None else {"anyOf": [_weighted(_scalar(short)), table]}
     if isinstance(shape, NamedShape):
         names: _Schema = {"pattern": f"^({shape.name.form.pattern})$"} if shape.name.form else {}
         inner = _schema(shape.item)

@@ -7,7 +7,7 @@ about an option is said anywhere else: loading and merging, the messages about m
 
     reconix.toml                       Project
     hosts/<host>/machine.toml          Machine and System: what all systems of the host share
-    hosts/<host>/systems/<name>.toml   System: what this one adds
+    hosts/<host>/systems/<name>.toml   System: what this one adds; or NixSystem
 
 The types are also the result. ``load.load`` gives a ``Configuration`` whose hosts have one
 ``Machine`` and, for each system, one ``System``: machine and system file merged (``merge.py``).
@@ -181,6 +181,23 @@ Url = Annotated[
     str, Form("an address that begins with http:// or https://", r"https?://[^\s]{1,500}")
 ]
 SuiteName = Annotated[str, Form("the name of a Debian suite such as trixie", r"[a-z0-9][a-z0-9-]+")]
+NixPath = Annotated[
+    str,
+    Form(
+        "a store path such as /nix/store/7a3xvq1k0hzmcr3frnk0s5cbzgwd8h2d-nixos-system-gateway",
+        r"/nix/store/[0-9a-df-np-sv-z]{32}-(?!\.)[0-9A-Za-z+._?=-]{1,211}",
+    ),
+]
+FlakeReference = Annotated[
+    str, Form("a reference to a flake such as ./nixos", r"[A-Za-z0-9./][^\s#\x00-\x1f]{0,1023}")
+]
+Attribute = Annotated[
+    str,
+    Form("an attribute such as packages.x86_64-linux.default", r'[A-Za-z0-9_][\w."\'-]{0,1023}'),
+]
+SpecialisationName = Annotated[
+    str, Form("the name of a specialisation", r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+]
 Port = Annotated[int, Range(1, 65535)]
 SizeBytes = Annotated[
     int,
@@ -634,6 +651,59 @@ class System:
     update: Update = field(default_factory=Update)
 
 
+# --- systems/<name>.toml of a system that Nix built -----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nixos:
+    """Where the toplevel of the system comes from: a store path, or a flake that Nix builds."""
+
+    path: Annotated[
+        NixPath | None,
+        Option(
+            'Store path of the toplevel, from the Nix of the build machine; `nix = "/nix/store/…"` '
+            "is short for it.",
+            '"/nix/store/7a3xvq1k0hzmcr3frnk0s5cbzgwd8h2d-nixos-system-gateway"',
+            is_short_form=True,
+        ),
+    ] = None
+    flake: Annotated[
+        FlakeReference | None,
+        Option(
+            "Flake to build the toplevel from; one that begins with `.` is seen from this file.",
+            '"./nixos"',
+        ),
+    ] = None
+    attribute: Annotated[
+        Attribute | None,
+        Option(
+            "What to build of the flake.",
+            '"nixosConfigurations.gateway.config.system.build.toplevel"',
+        ),
+    ] = None
+    specialisation: Annotated[
+        SpecialisationName | None,
+        Option("The specialisation of the toplevel that this system is.", '"quiet"'),
+    ] = None
+    all_specialisations: Annotated[
+        bool,
+        Option(
+            "Whether each specialisation becomes a system as well, `<system>-<specialisation>`.",
+            "true",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NixSystem:
+    """A system that the real Nix built, with its own kernel, initrd and init; it is taken as it is.
+
+    Nothing else may stand in its file, and `machine.toml` adds nothing to it.
+    """
+
+    nix: Nixos = field(default_factory=Nixos)
+
+
 # --- the result -----------------------------------------------------------------------------------
 
 
@@ -648,6 +718,8 @@ class Host:
     machine: Machine
     systems: Mapping[str, System]
     """By name, sorted; the default system is among them."""
+    nixos: Mapping[str, Nixos] = field(default_factory=dict)
+    """Systems that Nix built, by name, sorted; none of them is in ``systems``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,23 @@ class TableShape:
     @property
     def expected(self) -> str:
         """What to write, for a message."""
-        return f"a table with {', '.join(self.options)}"
+        table = f"a table with {', '.join(self.options)}"
+        return table if self.short_form is None else f"{self.short_form.expected}, or {table}"
+
+    @property
+    def short_name(self) -> str | None:
+        """The option whose value may be written in place of the table."""
+        for name, each in self.options.items():
+            if each.option is not None and each.option.is_short_form:
+                return name
+        return None
+
+    @property
+    def short_form(self) -> "ScalarShape | None":
+        """What may be written in place of the table."""
+        shape = None if self.short_name is None else self.options[self.short_name].shape
+        assert shape is None or isinstance(shape, ScalarShape), "only one value is short"
+        return shape
 
     @property
     def doc(self) -> str:

@@ -14,6 +14,7 @@ from reconix.config.schema import (
     Forward,
     Imports,
     Machine,
+    NixSystem,
     Project,
     System,
     parse_duration,
@@ -49,7 +50,7 @@ def options(shape: Shape, key: str = "") -> Iterator[tuple[str, OptionShape]]:
 
 ALL = [
     (table, key, option)
-    for table in (Project, Machine, System, Imports)
+    for table in (Project, Machine, System, NixSystem, Imports)
     for key, option in options(shape_of(table))
 ]
 IDS = [f"{table.__name__}.{key}" for table, key, _ in ALL]
@@ -94,7 +95,7 @@ def test_each_kind_of_check_has_one_option_that_tells_it_apart(table: type) -> N
 
 
 def test_no_option_means_two_things_in_machine_toml() -> None:
-    names = [name for t in (Machine, System, Imports) for name in shape_of(t).options]
+    names = [name for t in (Machine, System, NixSystem, Imports) for name in shape_of(t).options]
     assert len(names) == len(set(names))
 
 
