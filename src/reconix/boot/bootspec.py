@@ -6,12 +6,14 @@ real Nix built. What we add stands under a key of our own.
 
 An object of ours is named after its content and cannot contain its own name. It says ``@toplevel@``
 instead, and the real path is put in when the document is read. Documents of NixOS name their
-toplevel and pass through unchanged.
+toplevel and pass through unchanged. They may also have specialisations: complete systems with a
+toplevel of their own, each described by a document of the same form inside the document.
 
     {"org.nixos.bootspec.v1": {"system": "x86_64-linux", "label": "mqtt (Linux 6.12.1)",
          "kernel": "/nix/store/…-linux-6.12.1/vmlinuz", "kernelParams": ["gpt", "panic=10"],
          "initrd": "/nix/store/…-initrd/initrd", "init": "@toplevel@/init",
          "toplevel": "@toplevel@"},
+     "org.nixos.specialisation.v1": {"quiet": {"org.nixos.bootspec.v1": {…}}},
      "org.reconix.v1": {"name": "mqtt"}}
 
 Source: Nix RFC 125, *Bootspec*.
@@ -19,6 +21,7 @@ Proven by ``tests/unit/boot/test_bootspec.py``.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
@@ -28,6 +31,7 @@ SELF = "@toplevel@"
 MAX_BYTES = 1 << 20
 
 _NIXOS, _RECONIX = "org.nixos.bootspec.v1", "org.reconix.v1"
+_SPECIALISATIONS = "org.nixos.specialisation.v1"
 _STORE_FILE = re.compile(
     r"/nix/store/[0-9a-z]{32}-[0-9a-zA-Z+._?=-]+(/(?!\.{1,2}(/|\Z))[0-9a-zA-Z+._?=@-]+)+"
 )
@@ -91,24 +95,40 @@ def parse_bootspec(content: bytes, *, toplevel: str) -> BootSpec:
         BadDocument: it is not in the format.
         BadBootSpec: what it says cannot start a system.
     """
-    source = f"{toplevel}/boot.json"
-    document = Fields.parse(content, source=source)
+    document = Fields.parse(content, source=f"{toplevel}/boot.json")
+    return _with_path(_spec(document), toplevel)
+
+
+def parse_specialisations(content: bytes, *, toplevel: str) -> Mapping[str, BootSpec]:
+    """Read the specialisations in ``boot.json`` of a toplevel; most have none.
+
+    Each names the toplevel that it is.
+
+    Raises:
+        BadDocument: it is not in the format.
+        BadBootSpec: what it says cannot start a system.
+    """
+    document = Fields.parse(content, source=f"{toplevel}/boot.json")
+    if not document.has(_SPECIALISATIONS):
+        return {}
+    found = document.object(_SPECIALISATIONS)
+    return {name: _spec(found.object(name)) for name in found.names()}
+
+
+def _spec(document: Fields) -> BootSpec:
     if not document.has(_NIXOS):
-        raise BadDocument(f"{source} is no boot specification: {_NIXOS!r} is missing")
+        raise BadDocument(f"{document.source} is no boot specification: {_NIXOS!r} is missing")
     fields = document.object(_NIXOS)
     ours = document.object(_RECONIX) if document.has(_RECONIX) else None
-    return _with_path(
-        BootSpec(
-            name=ours.text("name") if ours else "",
-            system=fields.text("system"),
-            label=fields.text("label"),
-            kernel=fields.text("kernel"),
-            kernel_parameters=tuple(fields.texts("kernelParams")),
-            initrd=fields.text("initrd") if fields.has("initrd") else None,
-            toplevel=fields.text("toplevel"),
-            init=fields.text("init"),
-        ),
-        toplevel,
+    return BootSpec(
+        name=ours.text("name") if ours else "",
+        system=fields.text("system"),
+        label=fields.text("label"),
+        kernel=fields.text("kernel"),
+        kernel_parameters=tuple(fields.texts("kernelParams")),
+        initrd=fields.text("initrd") if fields.has("initrd") else None,
+        toplevel=fields.text("toplevel"),
+        init=fields.text("init"),
     )
 
 

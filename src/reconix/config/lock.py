@@ -16,7 +16,12 @@ stays when the lock is made again (``keep_dates``).
      "hosts": {"<host>": {"architecture", "suites": ["trixie", …], "components": ["main"],
                "loader": [<package>], "initrd": [<package>],
                "systems": {"<system>": {"asked": ["nginx", …], "packages": [<package>, …],
-                                        "asked_kernel": "linux-image-…", "kernel": [<package>]}}}}}
+                                        "asked_kernel": "linux-image-…", "kernel": [<package>]}},
+               "nix": {"<system>": {"asked": "nixos#toplevel", "toplevel": "/nix/store/…",
+                                    "closure_sha256": "…"}}}}}
+
+Systems that Nix built stand under ``nix``, which is left out if there are none: their names in a
+store do not always follow from their content, so that of the whole closure is pinned by a hash.
 
 Specified in ``docs/spec/lock.md``. Proven by ``tests/unit/config/test_lock.py``.
 """
@@ -24,11 +29,12 @@ Specified in ``docs/spec/lock.md``. Proven by ``tests/unit/config/test_lock.py``
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reconix.base.digests import Digest
 from reconix.base.documents import Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
+from reconix.store.paths import StorePath
 
 FILE_NAME = "reconix.lock"
 VERSION = 1
@@ -104,6 +110,17 @@ class SystemLock:
 
 
 @dataclass(frozen=True, slots=True)
+class NixLock:
+    """What a system that Nix built is, and what was asked for."""
+
+    asked: str
+    """A store path, or a flake and an attribute."""
+    toplevel: StorePath
+    closure: Digest
+    """SHA-256 of the manifest of the toplevel's closure (``store/manifest.py``)."""
+
+
+@dataclass(frozen=True, slots=True)
 class HostLock:
     """What the systems of one host consist of."""
 
@@ -113,6 +130,7 @@ class HostLock:
     loader: tuple[LockedPackage, ...]
     initrd: tuple[LockedPackage, ...]
     systems: Mapping[str, SystemLock]
+    nix: Mapping[str, NixLock] = field(default_factory=dict)
 
     def packages(self) -> Iterator[LockedPackage]:
         """Every package that the host needs, some more than once."""
@@ -178,7 +196,8 @@ def _hosts(lock: Lock) -> JsonInput:
 
 
 def _host(host: HostLock) -> JsonInput:
-    return {
+    nix = {"nix": {name: _nix(system) for name, system in host.nix.items()}} if host.nix else {}
+    return nix | {
         "architecture": host.architecture,
         "suites": list(host.suites),
         "components": list(host.components),
@@ -194,6 +213,14 @@ def _system(system: SystemLock) -> JsonInput:
         "packages": _ids(system.packages),
         "asked_kernel": system.asked_kernel,
         "kernel": _ids(system.kernel),
+    }
+
+
+def _nix(system: NixLock) -> JsonInput:
+    return {
+        "asked": system.asked,
+        "toplevel": str(system.toplevel),
+        "closure_sha256": system.closure.hex(),
     }
 
 
@@ -242,7 +269,19 @@ def _read_host(fields: Fields, packages: Mapping[str, LockedPackage]) -> HostLoc
         loader=_read_ids(fields, "loader", packages),
         initrd=_read_ids(fields, "initrd", packages),
         systems={name: _read_system(systems.object(name), packages) for name in systems.names()},
+        nix=_read_nix(fields.object("nix")) if fields.has("nix") else {},
     )
+
+
+def _read_nix(fields: Fields) -> Mapping[str, NixLock]:
+    return {
+        name: NixLock(
+            asked=system.text("asked"),
+            toplevel=StorePath.parse(system.text("toplevel")),
+            closure=Digest.parse(system.text("closure_sha256")),
+        )
+        for name, system in ((name, fields.object(name)) for name in fields.names())
+    }
 
 
 def _read_system(fields: Fields, packages: Mapping[str, LockedPackage]) -> SystemLock:

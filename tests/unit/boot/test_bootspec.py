@@ -4,7 +4,13 @@ from dataclasses import replace
 import pytest
 
 from reconix.base.documents import BadDocument
-from reconix.boot.bootspec import BadBootSpec, BootSpec, parse_bootspec, print_bootspec
+from reconix.boot.bootspec import (
+    BadBootSpec,
+    BootSpec,
+    parse_bootspec,
+    parse_specialisations,
+    print_bootspec,
+)
 
 HASH = "0123456789abcdfghijklmnpqrsvwxyz"
 TOPLEVEL = f"/nix/store/{HASH}-system-mqtt"
@@ -45,6 +51,21 @@ def test_a_document_of_nixos_passes_unchanged() -> None:
     assert (found.name, found.init) == ("", f"{TOPLEVEL}/init")
     assert found.command_line == f"init={TOPLEVEL}/init loglevel=4 net.ifnames=0"
     assert parse_bootspec(print_bootspec(found), toplevel=TOPLEVEL) == found
+
+
+def test_specialisations_are_documents_in_the_document() -> None:
+    assert parse_specialisations(json.dumps(NIXOS).encode(), toplevel=TOPLEVEL) == {}
+    assert parse_specialisations(print_bootspec(SPEC), toplevel=TOPLEVEL) == {}
+    other = f"/nix/store/{HASH}-nixos-system-quiet"
+    inner = NIXOS["org.nixos.bootspec.v1"] | {"toplevel": other, "init": f"{other}/init"}
+    whole = NIXOS | {"org.nixos.specialisation.v1": {"quiet": {"org.nixos.bootspec.v1": inner}}}
+    found = parse_specialisations(json.dumps(whole).encode(), toplevel=TOPLEVEL)
+    assert [(name, spec.toplevel, spec.init) for name, spec in found.items()] == [
+        ("quiet", other, f"{other}/init")
+    ]
+    broken = json.dumps({"org.nixos.specialisation.v1": {"quiet": {}}})
+    with pytest.raises(BadDocument, match="quiet is no boot specification"):
+        parse_specialisations(broken.encode(), toplevel=TOPLEVEL)
 
 
 def test_a_kernel_may_do_without_initrd() -> None:

@@ -13,11 +13,13 @@ from reconix.config.lock import (
     HostLock,
     Lock,
     LockedPackage,
+    NixLock,
     SystemLock,
     keep_dates,
     parse_lock,
     print_lock,
 )
+from reconix.store.paths import StorePath
 
 GOLDEN = Path(__file__).parents[2] / "data" / "reconix.lock"
 
@@ -62,6 +64,19 @@ def test_the_format_is_the_one_that_is_specified() -> None:
 
 
 names = st.from_regex(r"[a-z0-9][a-z0-9.+-]{1,8}", fullmatch=True)
+
+
+def test_systems_that_nix_built_are_pinned_by_their_closure() -> None:
+    plain = lock(package())
+    path = StorePath("7a3xvq1k0hzmcr3frnk0s5cbzgwd8h2d", "nixos-system-gateway")
+    pinned = NixLock("nixos#toplevel", path, Digest.of(b"closure"))
+    with_nix = Lock({"gateway": replace(plain.hosts["gateway"], nix={"appliance": pinned})})
+    printed = print_lock(with_nix)
+    assert parse_lock(printed, source="test").hosts["gateway"].nix == {"appliance": pinned}
+    assert with_nix.digest() != plain.digest()
+    assert keep_dates(plain, with_nix) == with_nix
+    with pytest.raises(BadLock, match="changed by hand"):
+        parse_lock(printed.replace(b"nixos#toplevel", b"other#toplevel"), source="test")
 
 
 @given(st.sets(names, max_size=5))
