@@ -1,0 +1,144 @@
+"""Disk images against the programs that others use to look at disks."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.device_model import MIB, SLOT_BYTES, Machine
+
+from reconix.base.digests import Digest
+from reconix.base.process import run
+from reconix.boot.gpt import SECTOR
+from reconix.boot.tables import SlotTables
+from reconix.boot.trial import parse_state
+from reconix.device.generation import read_generation
+from reconix.image.disk import Layout, make_disk
+from reconix.image.ext4 import DoesNotFit
+from reconix.image.layout import Sizes, needed_bytes, plan
+from reconix.nix.chroot import ChrootStore
+from reconix.store.paths import StorePath
+from reconix.store.tree import File
+
+Need = Callable[..., None]
+SIZES = Sizes(slots=3, slot_bytes=SLOT_BYTES, system_bytes=32 * MIB, data_bytes=16 * MIB)
+PROGRAMS = ("sgdisk", "fsck.fat", "mcopy", "mkfs.ext4", "debugfs", "e2fsck")
+
+
+@pytest.fixture
+def store(tmp_path: Path, need: Need) -> Iterator[ChrootStore]:
+    need(*PROGRAMS)
+    with ChrootStore(tmp_path / "store") as store:
+        yield store
+
+
+@pytest.fixture
+def machine(store: ChrootStore, tmp_path: Path) -> Machine:
+    return Machine.make(tmp_path / "device", store)
+
+
+@pytest.fixture
+def generation(machine: Machine) -> StorePath:
+    return machine.generations["one"]
+
+
+@pytest.fixture
+def image(store: ChrootStore, generation: StorePath, tmp_path: Path) -> Path:
+    path = tmp_path / "gateway.img"
+    make_disk(store, generation, Layout(SIZES), path)
+    return path
+
+
+def tables() -> SlotTables:
+    return plan("gateway", size_bytes=needed_bytes(SIZES), sizes=SIZES)
+
+
+def part(image: Path, name: str, into: Path) -> Path:
+    """Copy a partition out of the image."""
+    found = tables().named(name)
+    with image.open("rb") as file:
+        file.seek(found.first * SECTOR)
+        into.write_bytes(file.read(found.size_bytes))
+    return into
+
+
+def test_the_tables_are_right_and_slot_1_is_selected(image: Path) -> None:
+    assert "No problems found" in run("sgdisk", "--verify", image).decode()
+    lines = run("sgdisk", "--print", image).decode().splitlines()
+    rows = [line.split() for line in lines if line[:4].strip().isdecimal()]
+    assert [(row[5], row[-1]) for row in rows] == [
+        ("EF00", "slot-1"),
+        ("FFFF", "slot-2"),
+        ("FFFF", "slot-3"),
+        ("8300", "system"),
+        ("8300", "data"),
+    ]
+
+
+def test_slot_1_holds_the_boot_tree_and_the_promised_hash(
+    store: ChrootStore, generation: StorePath, image: Path, tmp_path: Path
+) -> None:
+    slot = part(image, "slot-1", tmp_path / "slot")
+    run("fsck.fat", "-n", slot)
+    described = read_generation(store.store_dir, generation)
+    content = slot.read_bytes()[: described.slot.size_bytes]
+    assert Digest.of(content) == described.slot.digest
+    out = tmp_path / "out"
+    out.mkdir()
+    run("mcopy", "-s", "-i", slot, "::*", out)
+    tree = store.path(described.boot)
+    for path in sorted(tree.rglob("*")):
+        if path.is_file():
+            assert (out / path.relative_to(tree)).read_bytes() == path.read_bytes()
+
+
+def test_the_system_partition_holds_the_whole_closure_and_the_state(
+    store: ChrootStore, generation: StorePath, image: Path, tmp_path: Path
+) -> None:
+    system = part(image, "system", tmp_path / "system")
+    run("e2fsck", "-f", "-n", system)
+    out = tmp_path / "out"
+    out.mkdir()
+    run("debugfs", "-R", f"rdump / {out}", system)
+    names = sorted(path.name for path in (out / "nix/store").iterdir())
+    assert names == sorted(path.basename for path in store.closure(generation))
+    for item in store.manifest(generation).objects:
+        dumped = run("nix-store", "--dump", out / "nix/store" / item.path.basename)
+        assert Digest.of(dumped) == item.nar
+    state = parse_state((out / "reconix/state.json").read_bytes(), source="state")
+    assert (state.committed.slot, state.committed.generation) == (1, str(generation))
+
+
+def test_the_data_partition_is_empty_and_clean(image: Path, tmp_path: Path) -> None:
+    data = part(image, "data", tmp_path / "data")
+    run("e2fsck", "-f", "-n", data)
+    listed = run("debugfs", "-R", "ls -p /", data).decode().split()
+    assert sorted(line.split("/")[5] for line in listed) == [".", "..", "lost+found"]
+
+
+def test_the_same_generation_gives_the_same_bytes(
+    store: ChrootStore, generation: StorePath, image: Path, tmp_path: Path
+) -> None:
+    time.sleep(1.1)
+    other = tmp_path / "elsewhere/other.img"
+    other.parent.mkdir()
+    before = os.umask(0o077)
+    try:
+        make_disk(store, generation, Layout(SIZES), other)
+    finally:
+        os.umask(before)
+    assert Digest.of_file(image) == Digest.of_file(other)
+    assert image.stat().st_blocks * 512 < image.stat().st_size / 2
+
+
+def test_a_store_that_is_too_large_is_refused_and_nothing_is_left(
+    store: ChrootStore, machine: Machine, tmp_path: Path
+) -> None:
+    large = machine.generation("large", extra={"blob": File(os.urandom(2 * MIB))})
+    small = Sizes(slots=2, slot_bytes=SLOT_BYTES, system_bytes=1 * MIB, data_bytes=1 * MIB)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    with pytest.raises(DoesNotFit, match="system"):
+        make_disk(store, large, Layout(small), folder / "gateway.img")
+    assert list(folder.iterdir()) == []

@@ -1,0 +1,73 @@
+"""Kernel objects: taken out of a package by dpkg-deb, indexed by depmod."""
+
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconix.base.process import run
+from reconix.build.linux import Modules, NoKernel, NoSuchModule, unpack_kernel
+
+Need = Callable[..., None]
+VERSION = "6.12.1-test"
+CONTROL = (
+    "Package: linux-image-test\nVersion: 1\nArchitecture: all\nMaintainer: x\nDescription: x\n"
+)
+
+
+@pytest.fixture
+def package(need: Need, tmp_path: Path) -> Path:
+    need("dpkg-deb", "depmod", "modprobe")
+    tree = tmp_path / "tree"
+    place = tree / f"usr/lib/modules/{VERSION}/kernel"
+    place.mkdir(parents=True)
+    (tree / "boot").mkdir()
+    (tree / f"boot/vmlinuz-{VERSION}").write_bytes(b"kernel")
+    (tree / "DEBIAN").mkdir()
+    (tree / "DEBIAN/control").write_text(CONTROL)
+    (place.parent / "modules.builtin").write_text("kernel/fs/ext4.ko\n")
+    (place.parent / "modules.order").write_text("")
+    (place / "plain.ko.xz").write_bytes(lzma.compress(b"no object at all"))
+    out = tmp_path / "linux-image-test.deb"
+    run("dpkg-deb", "--build", "--root-owner-group", tree, out)
+    return out
+
+
+def test_a_kernel_and_its_modules_are_taken_out_and_indexed(package: Path, tmp_path: Path) -> None:
+    assert unpack_kernel([package], tmp_path / "linux") == VERSION
+    assert (tmp_path / "linux/vmlinuz").read_bytes() == b"kernel"
+    folder = tmp_path / "linux/modules" / VERSION
+    assert (folder / "modules.dep.bin").exists()
+    assert not (tmp_path / "linux/depmod").exists()
+    modules = Modules.read(folder)
+    assert modules.in_load_order(["plain"]) == ["plain"]
+    assert modules.in_load_order(["ext4"]) == []
+    assert modules.content("plain") == b"no object at all"
+
+
+def test_a_package_without_a_kernel_is_refused_by_name(need: Need, tmp_path: Path) -> None:
+    need("dpkg-deb")
+    (tmp_path / "tree/DEBIAN").mkdir(parents=True)
+    (tmp_path / "tree/DEBIAN/control").write_text(CONTROL)
+    run("dpkg-deb", "--build", tmp_path / "tree", tmp_path / "empty.deb")
+    with pytest.raises(NoKernel, match=r"empty\.deb"):
+        unpack_kernel([tmp_path / "empty.deb"], tmp_path / "linux")
+
+
+def test_an_unknown_module_is_an_error_that_names_it(package: Path, tmp_path: Path) -> None:
+    unpack_kernel([package], tmp_path / "linux")
+    modules = Modules.read(tmp_path / "linux/modules" / VERSION)
+    with pytest.raises(NoSuchModule, match="'virtio_blk'"):
+        modules.in_load_order(["virtio-blk"])
+
+
+def test_modules_are_loaded_after_what_they_need(tmp_path: Path) -> None:
+    (tmp_path / "modules.builtin").write_text("")
+    (tmp_path / "modules.dep").write_text(
+        "a/virtio_blk.ko.xz: b/virtio-ring.ko.xz b/virtio_core.ko\n"
+        "b/virtio-ring.ko.xz: b/virtio_core.ko\n"
+        "b/virtio_core.ko:\n"
+    )
+    modules = Modules.read(tmp_path)
+    assert modules.in_load_order(["virtio_blk"]) == ["virtio_core", "virtio_ring", "virtio_blk"]

@@ -1,0 +1,109 @@
+"""Generated files: what the configuration says, in the words of the programs that read them."""
+
+from pathlib import Path
+
+import pytest
+
+from reconix.build.accounts import UnknownAccount
+from reconix.build.etc import Etc, make_etc
+from reconix.build.normalise import Ownership
+from reconix.config.schema import File as ConfiguredFile
+from reconix.config.schema import Kernel, Network, Services, Ssh, System, Unit, User
+from reconix.store.tree import File, Symlink, files
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== me"
+KERNEL = Kernel(package="linux-image-cloud-amd64")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    (etc / "passwd").write_text("root:x:0:0:root:/root:/bin/bash\nmosquitto:x:100:101::/:/bin/x\n")
+    (etc / "group").write_text("root:x:0:\nadm:x:4:\nmosquitto:x:101:\n")
+    units = tmp_path / "usr/lib/systemd/system"
+    units.mkdir(parents=True)
+    for name in ("systemd-networkd", "dropbear"):
+        (units / f"{name}.service").write_text("[Install]\nWantedBy=multi-user.target\n")
+    return tmp_path
+
+
+def make(system: System, root: Path) -> Etc:
+    return make_etc(
+        system, hostname="gw", root=root, agent="/nix/store/x/agent.pyz", agent_units={}
+    )
+
+
+def text(etc: Etc, path: str) -> str:
+    node = dict(files(etc.tree))[path]
+    assert isinstance(node, File)
+    return node.content.decode()
+
+
+def test_a_device_knows_its_name_and_the_way_to_its_agent(root: Path) -> None:
+    etc = make(System(kernel=KERNEL), root)
+    assert text(etc, "hostname") == "gw\n"
+    assert dict(files(etc.tree))["reconix/reconix-device.pyz"] == Symlink("/nix/store/x/agent.pyz")
+    assert text(etc, "machine-id") == ""
+
+
+def test_a_network_is_described_to_networkd_which_is_started(root: Path) -> None:
+    lan = Network(match="en*", address=("192.0.2.2/24",), gateway="192.0.2.1", dns=("192.0.2.1",))
+    etc = make(System(kernel=KERNEL, network={"lan": lan}), root)
+    assert text(etc, "systemd/network/10-lan.network") == (
+        "[Match]\nName=en*\n\n[Network]\nDHCP=no\nAddress=192.0.2.2/24\n"
+        "Gateway=192.0.2.1\nDNS=192.0.2.1\n"
+    )
+    link = "systemd/system/multi-user.target.wants/systemd-networkd.service"
+    assert link in dict(files(etc.tree))
+
+
+def test_keys_are_put_into_the_homes_and_nobody_has_a_password(root: Path) -> None:
+    people = {"ann": User(authorized_keys=(KEY,)), "root": User(authorized_keys=(KEY,))}
+    etc = make(System(kernel=KERNEL, users=people, ssh=Ssh(enable=True)), root)
+    assert text(etc, "reconix/authorized_keys/ann") == f"{KEY}\n"
+    lines = text(etc, "tmpfiles.d/reconix-users.conf").splitlines()
+    keys = "/.ssh/authorized_keys 0600"
+    assert f"C /home/ann{keys} ann 1000 - /etc/reconix/authorized_keys/ann" in lines
+    assert f"C /root{keys} root 0 - /etc/reconix/authorized_keys/root" in lines
+    assert "-s" in text(etc, "default/dropbear")
+    assert all(":*:" in line for line in text(etc, "shadow").splitlines())
+
+
+def test_host_keys_are_made_once_and_whole(root: Path) -> None:
+    etc = make(System(kernel=KERNEL, ssh=Ssh(enable=True, host_keys="/var/lib/k")), root)
+    said = text(etc, "systemd/system/dropbear.service.d/reconix.conf")
+    assert "test -s /var/lib/k/ed25519 ||" in said
+    assert "mv /var/lib/k/ed25519.new /var/lib/k/ed25519 && sync" in said
+
+
+def test_files_have_their_content_and_unusual_owners_are_listed(root: Path) -> None:
+    secret = ConfiguredFile(text="a\n", mode=0o600, owner="mosquitto", group="mosquitto")
+    etc = make(System(kernel=KERNEL, files={"mosquitto/passwd": secret}), root)
+    assert text(etc, "mosquitto/passwd") == "a\n"
+    assert etc.ownerships == (Ownership("etc/mosquitto/passwd", 0o600, 100, 101),)
+
+
+def test_a_file_of_somebody_unknown_is_an_error(root: Path) -> None:
+    file = ConfiguredFile(text="", owner="nobody-here")
+    with pytest.raises(UnknownAccount, match="nobody-here"):
+        make(System(kernel=KERNEL, files={"x": file}), root)
+
+
+def test_kernel_settings_and_modules_are_files(root: Path) -> None:
+    kernel = Kernel(package="linux-image-amd64", modules=("i6300esb",))
+    etc = make(System(kernel=kernel, sysctl={"vm.swappiness": "10"}), root)
+    assert text(etc, "sysctl.d/90-reconix.conf") == "vm.swappiness = 10\n"
+    assert text(etc, "modules-load.d/reconix.conf") == "i6300esb\n"
+
+
+def test_own_units_are_there_and_start(root: Path) -> None:
+    unit = Unit(text="[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n")
+    etc = make(System(kernel=KERNEL, units={"own.service": unit}), root)
+    assert "ExecStart" in text(etc, "systemd/system/own.service")
+    assert "systemd/system/multi-user.target.wants/own.service" in dict(files(etc.tree))
+
+
+def test_what_packages_would_do_by_themselves_is_off(root: Path) -> None:
+    made = dict(files(make(System(kernel=KERNEL, services=Services()), root).tree))
+    assert made["systemd/system/apt-daily.timer"] == Symlink("/dev/null")
