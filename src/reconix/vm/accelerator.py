@@ -17,7 +17,7 @@ from pathlib import Path
 
 from reconix.base.files import write_durably
 from reconix.base.process import CommandFailed, run
-from reconix.vm.qemu import PROGRAM, Accelerator
+from reconix.vm.qemu import EMULATED_PROCESSOR, PROGRAM, Accelerator
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _KVM = Path("/dev/kvm")
@@ -92,7 +92,7 @@ def _disk() -> bytes:
 
 
 def _words(accelerator: Accelerator, disk: Path) -> list[str]:
-    processor = "host" if accelerator is Accelerator.KVM else "Nehalem"
+    processor = "host" if accelerator is Accelerator.KVM else EMULATED_PROCESSOR
     return [
         *(PROGRAM, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"),
         *("-machine", "q35", "-accel", accelerator.value, "-cpu", processor, "-m", "64"),
