@@ -19,7 +19,13 @@ from reconix.base.process import CommandFailed, feeding, run
 from reconix.store.paths import StorePath
 
 AGENT = "reconix-device"
-_CONNECT_SECONDS = 30
+_SSH_OPTIONS = (
+    *("-o", "BatchMode=yes"),
+    *("-o", "ConnectTimeout=30"),
+    # A device that restarts, or whose link is gone, does not say good-bye.
+    *("-o", "ServerAliveInterval=10"),
+    *("-o", "ServerAliveCountMax=6"),
+)
 _STATUS_SECONDS = 60.0
 _STATUS_BYTES = 1 << 20
 _SSH_FAILED = 255  # ssh exits with the status of the command, or 255 if an error occurred
@@ -165,8 +171,7 @@ class Remote:
     def _words(self, *words: str) -> list[str]:
         """Quote each word: ssh joins those of a command and gives them to a shell."""
         command = shlex.join((AGENT, *words))
-        options = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_SECONDS}")
-        return ["ssh", *self._options, *options, self.to, "--", command]
+        return ["ssh", *self._options, *_SSH_OPTIONS, self.to, "--", command]
 
     def _failure(self, error: CommandFailed) -> ReconixError:
         said = error.said.decode(errors="replace")

@@ -31,6 +31,9 @@ def ssh_options(login: Login, *, connect_seconds: int = CONNECT_SECONDS) -> list
         "ConnectTimeout": str(connect_seconds),
         "IdentitiesOnly": "yes",
         "LogLevel": "ERROR",
+        # A guest that restarts does not say good-bye.
+        "ServerAliveInterval": "5",
+        "ServerAliveCountMax": "4",
         "StrictHostKeyChecking": "no",
         "UserKnownHostsFile": "/dev/null",
     }
