@@ -50,14 +50,23 @@ from reconix.nix.locks import (
 )
 from reconix.store import nar
 from reconix.store import tree as trees
-from reconix.store.links import LinkPool, NodeKey, SharingRestorer
+from reconix.store.links import (
+    LINKS,
+    LinkPool,
+    NodeKey,
+    Saved,
+    SharingRestorer,
+    optimise_all,
+)
 from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.nar import Encoder, Entry, Event, FolderBegin, FolderEnd, NarInfo
 from reconix.store.paths import StorePath, base32_encode, content_address
 from reconix.store.references import Scanner
+from reconix.store.verify import ContentChanged, ObjectMissing, verify_all
 
 _NUMBERS = itertools.count()
 _STAGED = ".add-"
+_LINK = ".link"
 _BATCH_OBJECTS = 64
 _BATCH_BYTES = 256 << 20
 
@@ -97,9 +106,8 @@ class ChrootStore:
         self.root = root.absolute()
         self.store_dir = self.root / "nix/store"
         self.state_dir = self.root / "nix/var/nix"
-        self.store_dir.mkdir(parents=True, exist_ok=True)
+        (self.store_dir / LINKS).mkdir(parents=True, exist_ok=True)
         self.database = open_database(self.state_dir / "db")
-        self._pool = LinkPool(self.store_dir)
         self._roots = TemporaryRoots(self.state_dir)
 
     def close(self) -> None:
@@ -196,7 +204,7 @@ class ChrootStore:
             NotValid: a candidate is not here.
         """
         if move:
-            return self._add(lambda place: _Moved(tree, place, self._pool), name, candidates)
+            return self._add(lambda place: _Moved(tree, place, self._pool(place)), name, candidates)
         return self.add_events(nar.walk(tree), name, candidates)
 
     def add_files(
@@ -209,7 +217,7 @@ class ChrootStore:
         self, events: Iterable[Event], name: str, candidates: Iterable[StorePath] = ()
     ) -> StorePath:
         """Add a tree that comes node by node; see ``add``."""
-        return self._add(lambda place: _Written(events, place, self._pool), name, candidates)
+        return self._add(lambda place: _Written(events, place, self._pool(place)), name, candidates)
 
     def receive(self, info: PathInfo, read: nar.Read) -> None:
         """Add an object under a name that is known, from its archive; see ``receive_all``.
@@ -288,13 +296,26 @@ class ChrootStore:
                 raise NotValid(path, needed_by=item.path)
 
     def _receive_one(self, arrival: "Arrival", place: Path) -> "_Ready":
-        staged = _Written(arrival.events, place, self._pool)
+        staged = _Written(arrival.events, place, self._pool(place))
         found = _measure(staged.events(), Scanner(()))
         item = arrival.info.object
         expected = NarInfo(item.nar, item.nar_size_bytes)
         if found != expected:
             raise WrongContent(item.path, expected=expected, found=found)
         return _Ready(arrival.info, place, staged)
+
+    def verify(
+        self, paths: Iterable[StorePath] | None = None
+    ) -> list[ContentChanged | ObjectMissing]:
+        """Read objects, by default all, and tell which are not what is registered."""
+        chosen = self.database.valid_paths() if paths is None else paths
+        return verify_all(self.store_dir, [self.info(path) for path in sorted(chosen)])
+
+    def optimise(self) -> Saved:
+        """Make equal files of all objects one file."""
+        with collecting_locked(self.state_dir, exclusive=False):
+            valid = sorted(self.database.valid_paths())
+            return optimise_all(self.store_dir, [self.path(path) for path in valid])
 
     def pin(self, name: str, path: StorePath) -> None:
         """Keep an object and all that it needs from being collected, until ``unpin``.
@@ -334,7 +355,10 @@ class ChrootStore:
             try:
                 yield place
             finally:
-                remove_tree(place)
+                _clear(place)
+
+    def _pool(self, place: Path) -> LinkPool:
+        return LinkPool(self.store_dir, place.with_name(place.name + _LINK))
 
     def _remove_leftovers(self) -> None:
         """Remove what processes left that died while they added something."""
@@ -342,7 +366,7 @@ class ChrootStore:
             place = lock.with_suffix("")
             with path_locked_if_free(place) as free:
                 if free:
-                    remove_tree(place)
+                    _clear(place)
 
     def _settle(self, ready: Sequence["_Ready"]) -> None:
         """Steps 2 to 6: objects that stand complete at their places become valid."""
@@ -363,6 +387,11 @@ class ChrootStore:
     def _sync(self) -> None:
         """Make everything durable that was written to this file system."""
         run("sync", "--file-system", self.store_dir)
+
+
+def _clear(place: Path) -> None:
+    remove_tree(place)
+    place.with_name(place.name + _LINK).unlink(missing_ok=True)
 
 
 def _measure(events: Iterable[Event], scanner: Scanner) -> NarInfo:

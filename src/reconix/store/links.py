@@ -31,7 +31,7 @@ from reconix.store.nar import (
     FileBegin,
     Link,
     Restorer,
-    walk,
+    digest,
 )
 from reconix.store.paths import base32_encode
 
@@ -51,11 +51,7 @@ class Saved:
 
 def link_key(path: Path) -> str:
     """The name that a file has in ``.links``: 52 characters."""
-    state = hashlib.sha256()
-    encoder = Encoder(state.update)
-    for event in walk(path):
-        encoder.feed(event)
-    return base32_encode(state.digest())
+    return base32_encode(digest(path).digest.value)
 
 
 def optimise(store_dir: Path, tree: Path) -> Saved:
@@ -65,43 +61,58 @@ def optimise(store_dir: Path, tree: Path) -> Saved:
         store_dir: the folder that holds the objects and ``.links``.
         tree: an object in it, in its final modes.
     """
-    pool = LinkPool(store_dir)
-    saved = Saved()
-    for path in leaves(tree):
-        saved += pool.share(path, link_key(path))
-    return saved
+    return _optimise(LinkPool(store_dir), tree, set())
 
 
 def optimise_all(store_dir: Path, trees: Iterable[Path]) -> Saved:
     """``optimise`` for many objects; files that are shared already are not read again."""
     pool = LinkPool(store_dir)
     known = pool.inodes()
+    return sum((_optimise(pool, tree, known) for tree in trees), Saved())
+
+
+def _optimise(pool: "LinkPool", tree: Path, known: set[int]) -> Saved:
+    """Share the leaves of a tree but those with known inodes, and add theirs."""
     saved = Saved()
-    for tree in trees:
-        for path in leaves(tree):
-            status = path.lstat()
-            if status.st_ino not in known:
-                saved += pool.share(path, link_key(path))
-                known.add(path.lstat().st_ino)
+    for path, inode in _leaves_with_inodes(tree):
+        if inode not in known:
+            saved += pool.share(path, link_key(path))
+            known.add(inode)
     return saved
 
 
 def leaves(tree: Path) -> Iterator[Path]:
     """The files and links of a tree, or the tree itself if it is one."""
-    if tree.is_symlink() or not tree.is_dir():
-        yield tree
+    return (path for path, _ in _leaves_with_inodes(tree))
+
+
+def _leaves_with_inodes(tree: Path) -> Iterator[tuple[Path, int]]:
+    status = tree.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        yield tree, status.st_ino
         return
-    for folder, folders, names in os.walk(tree):
-        folders.sort()
-        for name in sorted(names + [name for name in folders if Path(folder, name).is_symlink()]):
-            yield Path(folder, name)
+    waiting = [os.fspath(tree)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(entry.path)
+            else:
+                yield Path(entry.path), entry.inode()
 
 
 class LinkPool:
-    """The folder ``.links`` of a store."""
+    """The folder ``.links`` of a store.
 
-    def __init__(self, store_dir: Path) -> None:
-        self._store_dir = store_dir
+    Args:
+        store_dir: the folder of the objects.
+        temporary: a name on the same file system for the moment in which a file is replaced. After
+            a cut it may be left; whoever gives a name knows when to remove it.
+    """
+
+    def __init__(self, store_dir: Path, temporary: Path | None = None) -> None:
+        self._temporary = temporary or store_dir / f".tmp-link-{os.getpid()}"
         self._folder = store_dir / LINKS
         self._folder.mkdir(exist_ok=True)
 
@@ -138,15 +149,14 @@ class LinkPool:
         if ours.st_size != theirs.st_size:
             pooled.unlink()
             return self.share(path, pooled.name)
-        temporary = self._store_dir / f".tmp-link-{os.getpid()}-{pooled.name}"
-        temporary.unlink(missing_ok=True)
+        self._temporary.unlink(missing_ok=True)
         try:
-            os.link(pooled, temporary, follow_symlinks=False)
+            os.link(pooled, self._temporary, follow_symlinks=False)
         except OSError as error:
             if error.errno == errno.EMLINK:
                 return Saved()
             raise
-        _rename_into_closed_folder(temporary, path)
+        _rename_into_closed_folder(self._temporary, path)
         return Saved(1, ours.st_size)
 
 

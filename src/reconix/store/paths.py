@@ -27,6 +27,7 @@ STORE_DIR = "/nix/store"
 
 _ALPHABET = "0123456789abcdfghijklmnpqrsvwxyz"
 _VALUE = {letter: value for value, letter in enumerate(_ALPHABET)}
+_PAIRS = [one + other for one in _ALPHABET for other in _ALPHABET]
 _HASH = re.compile(rf"[{_ALPHABET}]{{32}}")
 _NAME = re.compile(r"[0-9A-Za-z+\-_?=][0-9A-Za-z+\-._?=]{0,210}")
 _FOLDED_BYTES = 20
@@ -101,7 +102,8 @@ def base32_encode(value: bytes) -> str:
     """Spell bytes as Nix does: least significant five bits first, written from the end."""
     number = int.from_bytes(value, "little")
     length = (len(value) * 8 + 4) // 5
-    return "".join(_ALPHABET[number >> 5 * index & 31] for index in reversed(range(length)))
+    pairs = [_PAIRS[number >> shift & 1023] for shift in range((length - 1) // 2 * 10, -1, -10)]
+    return "".join(pairs)[length % 2 :]
 
 
 def base32_decode(text: str, size_bytes: int) -> bytes:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from reconix.base.files import (
     read_bounded,
+    remove_tree,
     rename_durably,
     sync_folder,
     sync_tree,
@@ -37,7 +38,13 @@ from reconix.store.manifest import (
 )
 from reconix.store.nar import NarInfo
 from reconix.store.paths import StorePath
-from reconix.store.verify import ContentChanged, ObjectMissing, forget_cached, measure
+from reconix.store.verify import (
+    ContentChanged,
+    ObjectMissing,
+    forget_cached,
+    measure,
+    verify_object,
+)
 
 _SUFFIX = ".manifest"
 
@@ -98,6 +105,8 @@ class Registry:
     def place(self, staged: Path, item: StoreObject) -> None:
         """Give a received tree its final name, when it is durable and right on the disk itself.
 
+        If the object is there already and right, it stays as it is and the new tree is dropped.
+
         Args:
             staged: the tree, on the same file system; with the modes that ``nar.Restorer`` gives.
             item: what it must be.
@@ -105,7 +114,9 @@ class Registry:
         Raises:
             ContentChanged: it is something else; nothing was placed.
         """
-        final = self.path(item.path)
+        if self._is_right(item):
+            remove_tree(staged)
+            return
         _sync(staged)
         forget_cached(staged)
         measured = measure(staged)
@@ -115,7 +126,15 @@ class Registry:
         pool = LinkPool(self.store_dir)
         for path, key in measured.keys:
             pool.share(path, key)
-        _rename_over(staged, final)
+        _rename_over(staged, self.path(item.path))
+
+    def _is_right(self, item: StoreObject) -> bool:
+        """Whether an object stands under its name; if it is damaged, it may be replaced."""
+        try:
+            verify_object(self.store_dir, item)
+        except (ContentChanged, ObjectMissing):
+            return False
+        return True
 
     def _name(self, root: StorePath) -> Path:
         return self._generations / f"{root.basename}{_SUFFIX}"
