@@ -19,6 +19,7 @@ ALWAYS_THERE = {"bash", "sh", "dpkg-deb", "dpkg", "apt-get", "apt-cache", "tar",
 
 SAME_PACKAGE = {
     "fsck.fat": {"mkfs.fat", "fatlabel"},
+    "depmod": {"modprobe", "modinfo", "insmod", "kmod"},
     "mcopy": {"mdir", "mtype", "minfo", "mattrib", "mformat", "mmd"},
     "mkfs.ext4": {"e2fsck", "debugfs", "dumpe2fs", "tune2fs", "mke2fs", "resize2fs"},
     "mosquitto_pub": {"mosquitto_sub"},
