@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "containers": "base store nix config build",
     "image": "base store boot device nix config build",
     "vm": "base",
-    "cli": "base store boot transfer device nix config build minify containers image vm",
+    "prove": "base store boot transfer device",
+    "cli": "base store boot transfer device nix config build minify containers image vm prove",
 }
 """What each package may import besides itself."""
 

@@ -13,7 +13,10 @@ import importlib.util
 from pathlib import Path
 from typing import Protocol, cast
 
-NAMES = ("init", "lock", "build", "image", "run", "send", "deploy", "status", "completion")
+NAMES = (
+    *("init", "check", "show", "lock", "build", "image", "run"),
+    *("send", "deploy", "status", "completion"),
+)
 """All commands, in the order in which a user meets them."""
 
 
