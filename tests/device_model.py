@@ -195,11 +195,10 @@ class Machine:
         tree = self.registry.path(self.read(path).boot)
         return fat.image(BootTree.read(tree), SLOT_BYTES)
 
-    def copy(self, name: str) -> "Machine":
+    def copy(self, place: Path) -> "Machine":
         """Another device that is in the same state."""
-        place = self.place.with_name(name)
         run("cp", "-a", "--sparse=always", self.place, place)
-        return replace(self, place=place)
+        return replace(self, place=place, generations=dict(self.generations))
 
     def remove(self) -> None:
         """Throw the device away."""

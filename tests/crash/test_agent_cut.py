@@ -83,7 +83,7 @@ def machine(tmp_path: Path, store: ChrootStore) -> Machine:
 def _cut_everywhere(machine: Machine, patch: pytest.MonkeyPatch, work: Work) -> Iterator[Machine]:
     """A copy of the device for each step of the work, stopped there; the last was not stopped."""
     for allowed in range(2000):
-        copy = machine.copy(f"{machine.place.name}-{allowed}")
+        copy = machine.copy(machine.place.with_name(f"cut-{allowed}"))
         finished = False
         with Cut(patch, allowed), contextlib.suppress(PowerCut):
             work(copy.device)

@@ -18,10 +18,21 @@ esac
 """
 
 
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChrootStore]:
+    """What is in it is named after its content, so all tests may share it."""
+    with ChrootStore(tmp_path_factory.mktemp("build")) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def new_machine(tmp_path_factory: pytest.TempPathFactory, store: ChrootStore) -> Machine:
+    return Machine.make(tmp_path_factory.mktemp("new") / "device", store)
+
+
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    with ChrootStore(tmp_path / "build") as store:
-        yield Machine.make(tmp_path / "device", store)
+def machine(tmp_path: Path, new_machine: Machine) -> Machine:
+    return new_machine.copy(tmp_path / "device")
 
 
 class Units:
