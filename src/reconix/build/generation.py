@@ -11,7 +11,7 @@ has outgrown the slot. The agent computes it again from the boot tree when it wr
 Proven by ``tests/unit/build/test_generation.py``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,15 @@ from reconix.store.tree import File, Folder, Symlink, folder
 
 
 @dataclass(frozen=True, slots=True)
+class BuiltSystem:
+    """A system whose toplevel is in the store, and how it is started."""
+
+    name: str
+    toplevel: StorePath
+    spec: BootSpec
+
+
+@dataclass(frozen=True, slots=True)
 class SlotContent:
     """A boot tree in the store and the image that a slot gets from it."""
 
@@ -37,40 +46,48 @@ class SlotContent:
 
 
 def add_generation(
-    store: ChrootStore, host: Host, toplevels: Mapping[str, StorePath], loader: bytes
+    store: ChrootStore, host: Host, systems: Iterable[BuiltSystem], loader: bytes
 ) -> StorePath:
     """Add boot tree and generation of a host to the store.
 
     Args:
         store: has the toplevels.
         host: as configured.
-        toplevels: one for each system, by name.
+        systems: all of them.
         loader: the boot loader's program.
 
     Raises:
         SlotTooSmall: the boot tree does not fit into a slot.
     """
-    content = _add_boot_tree(store, host, toplevels, loader)
+    by_name = {system.name: system for system in sorted(systems, key=lambda each: each.name)}
+    content = _add_boot_tree(store, host, by_name.values(), loader)
+    toplevels = {name: system.toplevel for name, system in by_name.items()}
     tree = _tree(host, toplevels, content)
     return store.add_files(tree, f"generation-{host.name}", [content.tree, *toplevels.values()])
 
 
+def read_system(store: ChrootStore, name: str, toplevel: StorePath) -> BuiltSystem:
+    """A system that starts as its toplevel says.
+
+    Raises:
+        BadDocument, BadBootSpec: it does not say how.
+    """
+    content = read_bounded(store.path(toplevel) / "boot.json", bootspec.MAX_BYTES)
+    return BuiltSystem(name, toplevel, bootspec.parse_bootspec(content, toplevel=str(toplevel)))
+
+
 def _add_boot_tree(
-    store: ChrootStore, host: Host, toplevels: Mapping[str, StorePath], loader: bytes
+    store: ChrootStore, host: Host, systems: Collection[BuiltSystem], loader: bytes
 ) -> SlotContent:
-    systems = [BootSystem(name, _bootspec(store, path)) for name, path in toplevels.items()]
+    choices = [BootSystem(system.name, system.spec) for system in systems]
     files = SystemdBoot(Program[host.architecture.name], loader).boot_tree(
-        systems, default=host.machine.boot.default, content=lambda path: _file(store, path)
+        choices, default=host.machine.boot.default, content=lambda path: _file(store, path)
     )
     image = fat.image(files, host.machine.boot.slot_size)
     nodes = {file.path: File(b"".join(file.chunks())) for file in files.files}
-    tree = store.add_files(folder(nodes), f"boot-{host.name}", toplevels.values())
+    toplevels = [system.toplevel for system in systems]
+    tree = store.add_files(folder(nodes), f"boot-{host.name}", toplevels)
     return SlotContent(tree, image)
-
-
-def _bootspec(store: ChrootStore, toplevel: StorePath) -> BootSpec:
-    content = read_bounded(store.path(toplevel) / "boot.json", bootspec.MAX_BYTES)
-    return bootspec.parse_bootspec(content, toplevel=str(toplevel))
 
 
 def _file(store: ChrootStore, place: str) -> Path:

@@ -4,7 +4,8 @@
     kernel package ───► linux ─┤
     busybox, modules ─► initrd ┼─► toplevel of each system ─► boot tree ─► generation
     the agent ────────────────┤
-    configuration ────► etc ──┘
+    configuration ────► etc ──┘         ▲
+    the real Nix ───────────────────────┘
 
 Roots, kernels and initrds are dear, so they are looked up by recipe; everything else is generated
 in memory and its path computed anew each time. Nothing here asks the world: packages come from the
@@ -18,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base import process
-from reconix.build import agent, cpio, debian, initrd, linux, normalise, recipes
+from reconix.build import agent, cpio, debian, initrd, linux, nixos, normalise, recipes
 from reconix.build.etc import make_etc
-from reconix.build.generation import add_generation
+from reconix.build.generation import add_generation, read_system
 from reconix.build.linux import Modules
 from reconix.build.recipes import Recipe
 from reconix.build.toplevel import Parts, make_toplevel
@@ -65,7 +66,10 @@ def build_host(workshop: Workshop, host: Host, lock: HostLock) -> StorePath:
         name: _toplevel(workshop, host, lock, name, roots[name], kernels[name], program)
         for name in sorted(host.systems)
     }
-    return add_generation(workshop.store, host, toplevels, _loader(workshop, lock))
+    store = workshop.store
+    systems = [read_system(store, name, toplevel) for name, toplevel in toplevels.items()]
+    systems += nixos.take_systems(store, host, lock)
+    return add_generation(store, host, systems, _loader(workshop, lock))
 
 
 def _roots(workshop: Workshop, lock: HostLock) -> dict[str, StorePath]:

@@ -35,7 +35,8 @@ INIT = "/usr/lib/systemd/systemd"
 ALWAYS = ("gpt", "panic=10")
 """Kernel parameters of every system: look for the backup table; a panic ends in a reboot."""
 
-_NIX_SYSTEM = {Architecture.AMD64: "x86_64-linux", Architecture.ARM64: "aarch64-linux"}
+NIX_SYSTEM = {Architecture.AMD64: "x86_64-linux", Architecture.ARM64: "aarch64-linux"}
+"""What Nix calls an architecture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def make_toplevel(
 def _bootspec(name: str, system: System, architecture: Architecture, parts: Parts) -> BootSpec:
     return BootSpec(
         name=name,
-        system=_NIX_SYSTEM[architecture],
+        system=NIX_SYSTEM[architecture],
         label=f"{name} (Linux {parts.linux_version})",
         kernel=f"{parts.linux}/vmlinuz",
         kernel_parameters=(*ALWAYS, *system.kernel.parameters),

@@ -5,6 +5,9 @@ configuration ask for, with what they depend on. Each goes into the lock with it
 SHA-256 and place, so that `reconix build` needs to ask nobody. apt works on a configuration of its
 own: what is installed on this machine plays no part.
 
+Systems that Nix builds are built by the Nix of this machine, taken into the store of reconix, and
+locked by their store path and the hash of all that it needs.
+
 When nothing has changed, the same bytes are written. Commit the lock beside the configuration.
 
 Exit status: 0 the lock is current, 2 a mistake in the configuration, 60-69 the archives cannot give
@@ -12,16 +15,18 @@ what is asked for.
 """
 
 import argparse
+from collections.abc import Mapping
 
 from reconix.base.digests import Digest
 from reconix.base.documents import JsonInput
 from reconix.base.files import write_durably
-from reconix.build import resolve
+from reconix.build import nixos, resolve
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.projects import ProjectFiles
 from reconix.config.lock import FILE_NAME, Lock, print_lock
+from reconix.nix.chroot import ChrootStore
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     files = ProjectFiles.read(arguments)
     before = files.lock()
     lock = resolve.resolve(files.configuration, work=places.cache_home() / "apt", previous=before)
+    if any(host.nixos for host in files.configuration.hosts.values()):
+        with ChrootStore(places.store(arguments)) as store:
+            lock = nixos.lock_systems(store, files.configuration, lock)
     if not arguments.dry_run:
         write_durably(files.folder / FILE_NAME, print_lock(lock))
     _tell(arguments, before, lock)
@@ -46,19 +54,31 @@ def run(arguments: argparse.Namespace) -> int:
 def _tell(arguments: argparse.Namespace, before: Lock | None, lock: Lock) -> None:
     old = {package.id for package in before.packages()} if before else set[str]()
     new = {package.id for package in lock.packages()}
+    toplevels = _toplevels(lock)
     document: JsonInput = {
         "digest": lock.digest().hex(),
         "packages": len(new),
         "added": [*sorted(new - old)],
         "removed": [*sorted(old - new)],
+        "toplevels": {**toplevels},
         "size_bytes": sum(package.size_bytes for package in lock.packages()),
     }
     changes = [f"- {name}" for name in sorted(old - new)] if before else []
     changes += [f"+ {name}" for name in sorted(new - old)] if before else []
+    changes += [f"  {name} is {toplevel}" for name, toplevel in toplevels.items()]
     summary = f"{FILE_NAME}: {len(new)} packages, {len(lock.hosts)} hosts"
     if before and _digest(before) == _digest(lock):
         summary += ", nothing has changed"
     answer(arguments, text="\n".join([*changes, summary]), document=document)
+
+
+def _toplevels(lock: Lock) -> Mapping[str, str]:
+    """What Nix built, by host and system."""
+    return {
+        f"{name}:{system}": str(built.toplevel)
+        for name, host in lock.hosts.items()
+        for system, built in host.nix.items()
+    }
 
 
 def _digest(lock: Lock) -> Digest:

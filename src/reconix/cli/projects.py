@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded
-from reconix.build import fetch
+from reconix.build import fetch, nixos
 from reconix.build.host import Workshop
 from reconix.build.pins import Pins
 from reconix.cli import places
@@ -109,3 +109,7 @@ def _changes(archive: Archive, host: Host, lock: HostLock) -> Iterator[str]:
         asked = (tuple(sorted(set(system.packages))), system.kernel.package)
         if locked is None or (locked.asked, locked.asked_kernel) != asked:
             yield f"the packages of {host.name}:{name} have"
+    for name, wanted in host.nixos.items():
+        built = lock.nix.get(name)
+        if built is None or built.asked != nixos.asked(host, wanted):
+            yield f"what Nix builds for {host.name}:{name} has"
