@@ -7,6 +7,7 @@ import argparse
 from dataclasses import dataclass
 
 from reconix.cli import commands, parsers
+from reconix.device.__main__ import make_parser
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,27 @@ class CommandDescription:
 
 def describe(name: str) -> CommandDescription:
     """Describe one command; imports its module."""
-    parser = parsers.command_parser(name)
+    return _described(name, commands.manual_of(name), parsers.command_parser(name))
+
+
+def describe_agent() -> list[CommandDescription]:
+    """Describe the commands of the agent on the device."""
+    inner = [action for action in make_parser()._actions if action.dest == "command_name"]
+    made = [
+        choice
+        for action in inner
+        if isinstance(action.choices, dict)
+        for choice in action.choices.items()
+    ]
+    return [_described(name, parser.description or "", parser) for name, parser in made]
+
+
+def _described(name: str, manual: str, parser: argparse.ArgumentParser) -> CommandDescription:
     # argparse has no public way to ask for its actions.
     actions = [action for action in parser._actions if action.help != argparse.SUPPRESS]
     return CommandDescription(
         name=name,
-        manual=commands.manual_of(name),
+        manual=manual,
         usage=parser.format_usage().removeprefix("usage: ").strip(),
         options=tuple(_option(action) for action in actions if action.option_strings),
         operands=tuple(_operand(action) for action in actions if not action.option_strings),

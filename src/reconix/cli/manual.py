@@ -7,15 +7,22 @@ all backslashes and dashes are protected.
 Source: man(7), groff_man_style(7). Proven by ``tests/unit/cli/test_manual.py`` with ``man`` itself.
 """
 
-from reconix.cli.description import CommandDescription, Operand, Option, describe_all
+from reconix.cli.description import (
+    CommandDescription,
+    Operand,
+    Option,
+    describe_agent,
+    describe_all,
+)
 from reconix.cli.parsers import ABOUT
+from reconix.device import __main__ as agent
 
 
 def pages() -> dict[str, bytes]:
     """Every page by its file name."""
     described = describe_all()
     found = {f"reconix-{each.name}.1": _page(each) for each in described}
-    return {**found, "reconix.1": _overview(described)}
+    return {**found, "reconix.1": _overview(described), "reconix-device.1": _agent()}
 
 
 def _overview(described: list[CommandDescription]) -> bytes:
@@ -28,6 +35,22 @@ def _overview(described: list[CommandDescription]) -> bytes:
         lines += [".TP", rf"\fBreconix\-{each.name}\fP(1)", _text(each.summary)]
     lines += [".SH EXIT STATUS", _text(EXIT_STATUS)]
     return _joined(lines)
+
+
+def _agent() -> bytes:
+    """The page of the agent, which is a program of its own with few options."""
+    lines = [
+        *_head("reconix-device", agent.ABOUT.partition("\n")[0].removesuffix(".")),
+        *(".SH SYNOPSIS", r".B reconix\-device", r"\fICOMMAND\fP [\fIoptions\fP]"),
+        *(".SH DESCRIPTION", *_paragraphs(agent.ABOUT.partition("\n")[2].strip())),
+        ".SH COMMANDS",
+    ]
+    for each in describe_agent():
+        usage = " ".join(each.usage.split()).removeprefix("reconix-device ")
+        lines += [".TP", rf"\fB{_text(usage)}\fP", _text(each.manual)]
+        options = [one for one in each.options if "--help" not in one.spellings]
+        lines += [".RS", *(line for one in options for line in _option(one)), ".RE"]
+    return _joined([*lines, ".SH SEE ALSO", r"\fBreconix\fP(1)"])
 
 
 EXIT_STATUS = (

@@ -21,13 +21,14 @@ from reconix.device import lines
 from reconix.device.device import Device
 from reconix.device.places import Places
 
+ABOUT = __doc__
 _BROKEN_PIPE = 32
 Arguments = argparse.Namespace
 
 
 def main(words: Sequence[str] | None = None, device: Device | None = None) -> int:
     """Run one command and give its exit status."""
-    arguments = _parser().parse_args(words)
+    arguments = make_parser().parse_args(words)
     progress.listen((lines.JsonLines if arguments.json else lines.PlainLines)(_say_progress))
     try:
         command: Callable[[Device, Arguments], int] = arguments.command
@@ -219,13 +220,14 @@ def _abandon(device: Device, arguments: Arguments) -> int:
 # -- the command line ------------------------------------------------------------------------------
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The command line; the manual page is made from it."""
     parser = argparse.ArgumentParser(
         prog="reconix-device",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command_name", metavar="COMMAND", required=True)
     _add(commands, "status", _status)
     _with_apply(_add(commands, "receive", _receive)).add_argument(
         "--no-apply", dest="apply", action="store_false", help="only install it in the store"
