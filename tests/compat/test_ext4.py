@@ -27,7 +27,9 @@ def content(need: Need, tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_file_system_is_clean_and_has_the_content(content: Path, tmp_path: Path) -> None:
+def test_the_file_system_is_clean_and_has_the_content(
+    content: Path, tmp_path: Path
+) -> None:
     image = tmp_path / "image"
     make_ext4(image, content, label="system", size_bytes=SIZE)
     run("e2fsck", "-f", "-n", image)
@@ -40,7 +42,9 @@ def test_the_file_system_is_clean_and_has_the_content(content: Path, tmp_path: P
     assert "Links: 2" in said
 
 
-def test_the_same_content_gives_the_same_bytes_at_any_time(content: Path, tmp_path: Path) -> None:
+def test_the_same_content_gives_the_same_bytes_at_any_time(
+    content: Path, tmp_path: Path
+) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     for path in content.rglob("*"):
         os.utime(path, (1, 1), follow_symlinks=False)
@@ -53,7 +57,20 @@ def test_the_same_content_gives_the_same_bytes_at_any_time(content: Path, tmp_pa
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_content_that_does_not_fit_is_refused_by_name(content: Path, tmp_path: Path) -> None:
+def test_content_that_does_not_fit_is_refused_by_name(
+    content: Path, tmp_path: Path
+) -> None:
     (content / "large").write_bytes(os.urandom(SIZE))
     with pytest.raises(DoesNotFit, match="system"):
         make_ext4(tmp_path / "image", content, label="system", size_bytes=SIZE)
+
+
+def test_no_superblock_has_a_checksum_that_a_power_cut_between_its_sectors_breaks(
+    content: Path, tmp_path: Path
+) -> None:
+    """P3. The kernel refuses a superblock with a wrong checksum, and looks at no copy of it."""
+    image = tmp_path / "image"
+    make_ext4(image, content, label="system", size_bytes=SIZE)
+    said = run("dumpe2fs", "-h", image).decode()
+    assert "has_journal" in said
+    assert "metadata_csum" not in said

@@ -5,6 +5,11 @@ from the moment or from chance is given: identifier, hash seed, and the time it 
 Two times it takes from the copied files, and nobody can set the *change* time of a file, so
 ``debugfs`` sets them afterwards.
 
+The file systems have no checksums of their metadata. The superblock would have one too, and it goes
+over two sectors, is written in place, and the kernel takes no other superblock: a power cut between
+the two sectors would be the end of the device. Without it any mixture of two superblocks mounts,
+and the journal protects the rest. What we store has checksums of its own.
+
 Source: mke2fs(8); debugfs(8); libext2fs reads ``E2FSPROGS_FAKE_TIME`` (lib/ext2fs/initialize.c).
 Proven by ``tests/compat/test_ext4.py`` with e2fsck and debugfs.
 """
@@ -17,6 +22,7 @@ from reconix.base import process
 from reconix.base.errors import ReconixError
 from reconix.base.process import CommandFailed
 
+_FEATURES = "^metadata_csum"
 _TIME = "1"
 _WHEN = "19700101000001"
 _FIRST_INODE = 11
@@ -29,7 +35,9 @@ class DoesNotFit(ReconixError):
     exit_code = 63
 
 
-def make_ext4(image: Path, content: Path | None, *, label: str, size_bytes: int) -> None:
+def make_ext4(
+    image: Path, content: Path | None, *, label: str, size_bytes: int
+) -> None:
     """Make a file with an ext4 file system.
 
     Args:
@@ -42,14 +50,18 @@ def make_ext4(image: Path, content: Path | None, *, label: str, size_bytes: int)
         DoesNotFit: ``content`` is larger than that.
     """
     options = f"hash_seed={_uuid(label, 'seed')},root_owner=0:0,lazy_itable_init=0"
-    words = ["mkfs.ext4", "-q", "-F", "-L", label, "-U", _uuid(label, "uuid"), "-E", options, "-m0"]
+    names = ["-L", label, "-U", _uuid(label, "uuid")]
+    words = ["mkfs.ext4", "-q", "-F", *names, "-O", _FEATURES, "-E", options, "-m0"]
     source = ["-d", str(content)] if content else []
     with image.open("wb") as file:
         file.truncate(size_bytes)
     try:
         process.run(*_as_root(), *words, *source, image, environment=_FIXED_TIME)
     except CommandFailed as error:
-        if b"Could not allocate" not in error.said and b"No free space" not in error.said:
+        if (
+            b"Could not allocate" not in error.said
+            and b"No free space" not in error.said
+        ):
             raise
         raise DoesNotFit(
             f"the partition {label} of {size_bytes} bytes is too small for what goes into it",
@@ -68,7 +80,9 @@ def _as_root() -> list[str]:
 
 def _uuid(label: str, purpose: str) -> str:
     digits = sha256(f"reconix ext4 {label} {purpose}".encode()).hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
+    return (
+        f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
+    )
 
 
 def _set_times(image: Path) -> None:
