@@ -1,0 +1,212 @@
+"""Cells: a disk in any of its crash states, without copying it.
+
+A disk is cut into *cells*, the blocks of its file system. A state is the image that the history
+began with, and for each cell that was written since, an identifier of its content: the hash.
+Equal contents have equal identifiers, in whatever state they appear.
+
+Most states differ in a few cells only, and most questions about a state depend on a few cells only.
+``Memo`` keeps answers together with the cells that were read to find them: where the same cells
+have the same identifiers, the answer is the same. This is exact, and what makes thousands of states
+affordable.
+
+Proven by ``tests/unit/prove/test_cells.py``.
+"""
+
+import mmap
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from reconix.prove.log import Bytes
+from reconix.prove.states import Piece
+
+Identifier = bytes
+"""The hash of a cell's content."""
+
+Key = TypeVar("Key", bound=Hashable)
+Answer = TypeVar("Answer")
+
+
+def identify(content: bytes) -> Identifier:
+    """The identifier of a content."""
+    return blake2b(content, digest_size=16).digest()
+
+
+def map_file(path: Path) -> mmap.mmap:
+    """A file as bytes, without reading it."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+class View(Protocol):
+    """A disk in one state."""
+
+    @property
+    def cell_bytes(self) -> int:
+        """How large a cell is."""
+
+    def identifier(self, cell: int) -> Identifier | None:
+        """What a cell contains, if it was ever written; else what the image has."""
+
+    def cell(self, number: int) -> bytes:
+        """The content of a cell."""
+
+
+def read(view: View, offset: int, size: int) -> bytes:
+    """Any bytes of a disk."""
+    each = view.cell_bytes
+    first, last = offset // each, (offset + size - 1) // each
+    content = b"".join(view.cell(number) for number in range(first, last + 1))
+    begin = offset - first * each
+    return content[begin : begin + size]
+
+
+class Disk:
+    """A disk that moves through its states: pieces are put on it and taken back."""
+
+    def __init__(self, image: Bytes, log: Bytes, cell_bytes: int) -> None:
+        self.cell_bytes = cell_bytes
+        self.size_bytes = len(image)
+        self._image, self._log = image, log
+        self._written: dict[int, Identifier] = {}
+        self._contents: dict[Identifier, bytes] = {}
+
+    @property
+    def written(self) -> Mapping[int, Identifier]:
+        """The cells that differ from the image, or were written at least."""
+        return self._written
+
+    def identifier(self, cell: int) -> Identifier | None:
+        """See ``View``."""
+        return self._written.get(cell)
+
+    def cell(self, number: int) -> bytes:
+        """See ``View``."""
+        found = self._written.get(number)
+        if found is not None:
+            return self._contents[found]
+        return self._image[number * self.cell_bytes : (number + 1) * self.cell_bytes]
+
+    def content(self, identifier: Identifier) -> bytes:
+        """What is behind an identifier."""
+        return self._contents[identifier]
+
+    def keep(self, content: bytes) -> Identifier:
+        """Give a content an identifier."""
+        found = identify(content)
+        self._contents.setdefault(found, content)
+        return found
+
+    def reset(self) -> None:
+        """Go back to the image."""
+        self._written.clear()
+
+    def put(
+        self, piece: Piece, size_bytes: int | None = None
+    ) -> dict[int, Identifier | None]:
+        """Write a piece, or its first bytes; gives what was there before, for ``restore``."""
+        size = piece.size_bytes if size_bytes is None else size_bytes
+        data = self._data(piece, size)
+        before: dict[int, Identifier | None] = {}
+        at, end = piece.offset, piece.offset + size
+        while at < end:
+            number = at // self.cell_bytes
+            border = min(end, (number + 1) * self.cell_bytes)
+            part = data[at - piece.offset : border - piece.offset]
+            before[number] = self._written.get(number)
+            self._written[number] = self.keep(self._merged(number, at, part))
+            at = border
+        return before
+
+    def restore(self, before: Mapping[int, Identifier | None]) -> None:
+        """Take a piece back."""
+        for number, identifier in before.items():
+            self.set(number, identifier)
+
+    def set(self, number: int, identifier: Identifier | None) -> None:
+        """Give a cell a content that is known, or that of the image."""
+        if identifier is None:
+            self._written.pop(number, None)
+        else:
+            self._written[number] = identifier
+
+    def _data(self, piece: Piece, size: int) -> bytes:
+        if piece.entry.is_zeros:
+            return bytes(size)
+        begin = piece.entry.data_at + piece.skip
+        return self._log[begin : begin + size]
+
+    def _merged(self, number: int, at: int, part: bytes) -> bytes:
+        if len(part) == self.cell_bytes:
+            return part
+        skip = at - number * self.cell_bytes
+        old = self.cell(number)
+        return old[:skip] + part + old[skip + len(part) :]
+
+
+class Patched:
+    """A disk with some cells that are not its own."""
+
+    def __init__(self, disk: Disk, patches: Mapping[int, Identifier]) -> None:
+        self.cell_bytes = disk.cell_bytes
+        self._disk, self._patches = disk, patches
+
+    def identifier(self, cell: int) -> Identifier | None:
+        """See ``View``."""
+        found = self._patches.get(cell)
+        return found if found is not None else self._disk.identifier(cell)
+
+    def cell(self, number: int) -> bytes:
+        """See ``View``."""
+        found = self._patches.get(number)
+        return (
+            self._disk.content(found) if found is not None else self._disk.cell(number)
+        )
+
+
+class _Watched:
+    """A view that remembers which of the changing cells were looked at."""
+
+    def __init__(self, view: View, changing: frozenset[int]) -> None:
+        self.cell_bytes = view.cell_bytes
+        self._view, self._changing = view, changing
+        self.seen: set[int] = set()
+
+    def identifier(self, cell: int) -> Identifier | None:
+        if cell in self._changing:
+            self.seen.add(cell)
+        return self._view.identifier(cell)
+
+    def cell(self, number: int) -> bytes:
+        if number in self._changing:
+            self.seen.add(number)
+        return self._view.cell(number)
+
+
+Identifiers = tuple[Identifier | None, ...]
+
+
+class Memo(Generic[Key, Answer]):
+    """Answers about views, found again by the cells on which they depend.
+
+    Args:
+        changing: all cells that may ever differ between two views.
+    """
+
+    def __init__(self, changing: Iterable[int]) -> None:
+        self._changing = frozenset(changing)
+        self._known: dict[Key, dict[tuple[int, ...], dict[Identifiers, Answer]]] = {}
+
+    def get(self, key: Key, view: View, answer: Callable[[View], Answer]) -> Answer:
+        """The answer to the question ``key`` about a view; found out if it is not known."""
+        by_cells = self._known.setdefault(key, {})
+        for cells, answers in by_cells.items():
+            identifiers = tuple(map(view.identifier, cells))
+            if identifiers in answers:
+                return answers[identifiers]
+        watched = _Watched(view, self._changing)
+        found = answer(watched)
+        cells = tuple(sorted(watched.seen))
+        by_cells.setdefault(cells, {})[tuple(map(view.identifier, cells))] = found
+        return found

@@ -1,0 +1,285 @@
+"""Judging a crash state: what would boot from this disk, and is it whole?
+
+A state is good when all of this holds:
+
+* a firmware finds a table, and with it a slot that holds, to the byte, the image of a generation;
+* so does the slot of a trial, if one may be armed in the firmware;
+* the file system recovers, and nothing is left to repair in it;
+* every object of these generations is there and has its content, the default system's among them;
+* so has every object of every installed generation, and everything that carries a final name;
+* what the agent remembers can be read, is true of the slots, and says what to do at the next start;
+* the generations that it may go back to are installed;
+* once an operation has said that it is done, its effect is there.
+
+It is *old* or *new* by the generation that boots without a trial, compared with the one before.
+
+Proven by ``tests/crash/test_prover.py`` and, with bugs planted, ``tests/crash/planted/``.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from reconix.base.documents import BadDocument
+from reconix.base.errors import ReconixError
+from reconix.boot.tables import Slot
+from reconix.boot.transitions import Booted, WrongSlot, advance
+from reconix.boot.trial import BadState, State, parse_state
+from reconix.device.generation import Generation
+from reconix.prove import uefi
+from reconix.prove.cells import Disk, Memo, Patched, View, read
+from reconix.prove.contents import Facts, Objects, read_facts
+from reconix.prove.ext4 import BadFileSystem
+from reconix.prove.recovery import Recovery
+from reconix.prove.uefi import Found
+from reconix.store.manifest import BadManifest, Manifest, parse_manifest
+from reconix.store.paths import StorePath
+
+SYSTEM = "system"
+_SLOT = "slot-"
+
+
+class Kind(Enum):
+    """What a crash state is."""
+
+    OLD = "old"
+    NEW = "new"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found out about a state.
+
+    Attributes:
+        boots: the generation that boots without a trial.
+        problem: why the state is bad; empty if it is good.
+        facts: what is on its system partition, if that could be read.
+        tries: whether a trial may be the next boot.
+    """
+
+    boots: StorePath | None
+    problem: str = ""
+    facts: Facts | None = None
+    tries: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A generation that may be on the disk."""
+
+    generation: Generation
+    manifest: Manifest
+
+
+class Bad(ReconixError):
+    """A state is bad; the message says why."""
+
+    exit_code = 36
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """One state, as far as it was found out."""
+
+    view: View
+    metadata: int
+    facts: Facts
+    slots: dict[Slot, Found]
+
+
+class Judge:
+    """Judges a disk in one state after the other.
+
+    Args:
+        disk: moves through its states.
+        recovery: of its system partition.
+        offset: where that begins, in bytes.
+        known: the generations that may be there.
+        changing: all cells that may differ between two states.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        recovery: Recovery,
+        offset: int,
+        known: Iterable[Known],
+        changing: frozenset[int],
+    ) -> None:
+        self._disk, self._recovery, self._offset = disk, recovery, offset
+        self._known = {each.generation.path: each for each in known}
+        self._items = {
+            item.path.basename: item
+            for each in self._known.values()
+            for item in each.manifest.objects
+        }
+        self._objects = Objects(offset, changing)
+        self._facts: Memo[str, Facts] = Memo(changing)
+        self._held: Memo[tuple[int, int], str] = Memo(changing)
+
+    def judge(self, next_boots: Iterable[bytes | None]) -> Verdict:
+        """Judge the disk as it is now.
+
+        Args:
+            next_boots: the partitions that the firmware may have been told to boot once.
+        """
+        boots: StorePath | None = None
+        facts: Facts | None = None
+        asked = [guid for guid in next_boots if guid is not None]
+        try:
+            table = self._table()
+            boots = self._generation_in(table[0])
+            scene = self._scene(table)
+            facts = scene.facts
+            self._check_store(scene)
+            selected = _number(table[0])
+            self._check_memory(scene, boots, selected)
+            for guid in asked:
+                self._check_trial(scene, guid, selected)
+        except (Bad, BadFileSystem, BadManifest) as error:
+            return Verdict(boots, str(error), facts)
+        return Verdict(boots, facts=facts, tries=bool(asked))
+
+    # -- what boots --------------------------------------------------------------------------------
+
+    def _table(self) -> tuple[Found, ...]:
+        table = uefi.table(
+            lambda at, size: read(self._disk, at, size), self._disk.size_bytes
+        )
+        if not table:
+            raise Bad("the firmware finds no partition table")
+        if not table[0].name.startswith(_SLOT):
+            raise Bad(f"the firmware boots {table[0].name!r}, which is no slot")
+        places = {each.offset for each in table if each.name == SYSTEM}
+        if places != {self._offset}:
+            raise Bad("the table has lost the system partition")
+        return table
+
+    def _generation_in(self, slot: Found) -> StorePath:
+        """The generation whose image a slot holds."""
+        for path, each in self._known.items():
+            image = each.generation.slot
+            if image.slot_size_bytes == slot.size_bytes:
+                found = self._hash(slot.offset, image.size_bytes)
+                if found == image.digest.hex():
+                    return path
+        raise Bad(f"{slot.name} would boot, and holds no image of a generation")
+
+    def _hash(self, offset: int, size: int) -> str:
+        def answer(view: View) -> str:
+            state = hashlib.sha256()
+            for at in range(offset, offset + size, _READ_BYTES):
+                state.update(read(view, at, min(_READ_BYTES, offset + size - at)))
+            return state.hexdigest()
+
+        return self._held.get((offset, size), self._disk, answer)
+
+    # -- the system partition ----------------------------------------------------------------------
+
+    def _scene(self, table: tuple[Found, ...]) -> _Scene:
+        recovered = self._recovery.recover()
+        if recovered.problem:
+            raise Bad(recovered.problem)
+        view = Patched(self._disk, recovered.patches)
+        facts = self._facts.get(
+            "facts", view, lambda watched: read_facts(watched, self._offset)
+        )
+        slots = {_number(each): each for each in table if each.name.startswith(_SLOT)}
+        return _Scene(view, recovered.metadata, facts, slots)
+
+    def _check_store(self, scene: _Scene) -> None:
+        """Whatever carries a final name must be whole; what is installed must be there."""
+        wanted: set[str] = set(scene.facts.objects)
+        for name, content in scene.facts.manifests:
+            manifest = self._manifest(name, content)
+            wanted.update(item.path.basename for item in manifest.objects)
+        for name in sorted(wanted):
+            self._check_object(scene, name)
+
+    def _manifest(self, name: str, content: bytes) -> Manifest:
+        found = parse_manifest(content, source=f"{name}.manifest")
+        known = self._known.get(found.root)
+        if known is None or known.manifest != found or found.root.basename != name:
+            raise Bad(f"{name}.manifest is not that of a known generation")
+        return found
+
+    def _check_object(self, scene: _Scene, name: str) -> None:
+        item = self._items.get(name)
+        if item is None:
+            raise Bad(f"/nix/store/{name} belongs to no generation")
+        problem = self._objects.problem(scene.view, item, scene.metadata)
+        if problem:
+            raise Bad(problem)
+
+    def _check_generation(self, scene: _Scene, path: StorePath) -> None:
+        for item in self._known[path].manifest.objects:
+            self._check_object(scene, item.path.basename)
+
+    # -- what the agent remembers ------------------------------------------------------------------
+
+    def _check_memory(self, scene: _Scene, boots: StorePath, selected: Slot) -> None:
+        self._check_generation(scene, boots)
+        state = _state(scene.facts)
+        for content in state.contents:
+            slot = scene.slots.get(content.slot)
+            if slot is None or str(self._generation_in(slot)) != content.generation:
+                raise Bad(f"slot {content.slot} does not hold what the agent remembers")
+        installed = {StorePath.of_basename(name) for name, _ in scene.facts.manifests}
+        for generation in state.needed:
+            if StorePath.parse(generation) not in installed:
+                raise Bad(f"{generation} is needed and not installed")
+        _next_step(state, selected, selected, boots)
+
+    def _check_trial(self, scene: _Scene, guid: bytes, selected: Slot) -> None:
+        for number, slot in scene.slots.items():
+            if slot.guid == guid:
+                tried = self._generation_in(slot)
+                self._check_generation(scene, tried)
+                _next_step(_state(scene.facts), number, selected, tried)
+                return
+        raise Bad("the firmware was told to boot a partition that is no slot")
+
+
+_READ_BYTES = 1 << 20
+
+
+def _number(slot: Found) -> Slot:
+    digits = slot.name.removeprefix(_SLOT)
+    if not digits.isdecimal():
+        raise Bad(f"{slot.name!r} is no name of a slot")
+    return Slot(int(digits))
+
+
+def _state(facts: Facts) -> State:
+    if facts.state is None:
+        raise Bad("the agent has lost its memory")
+    try:
+        return parse_state(facts.state, source="state.json")
+    except (BadDocument, BadState) as error:
+        raise Bad(f"what the agent remembers cannot be read: {error}") from error
+
+
+def _next_step(state: State, slot: Slot, selected: Slot, boots: StorePath) -> None:
+    """What the agent does when it starts from a slot must be defined, and true of that slot."""
+    try:
+        after = advance(state, Booted(slot, selected))
+    except (WrongSlot, BadState) as error:
+        raise Bad(f"the agent does not know what to do next: {error}") from error
+    if after.in_slot(slot) != str(boots):
+        raise Bad(
+            f"the agent takes slot {slot} for {after.in_slot(slot)}, it holds {boots}"
+        )
+
+
+def difference(found: Facts, promised: Facts) -> Iterator[str]:
+    """What of a promised effect is missing."""
+    if found.state != promised.state:
+        yield "what the agent remembers"
+    if found.choice != promised.choice:
+        yield "the choice of the system"
+    if found.manifests != promised.manifests:
+        yield "the installed generations"
+    if found.objects != promised.objects:
+        yield "the objects of the store"

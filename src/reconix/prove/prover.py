@@ -1,0 +1,341 @@
+"""The prover: goes through all crash states of a history and judges each.
+
+States are judged in the order of their epochs, because neighbours share most of what has to be
+read. Several processes share the work in batches; each reads image and log for itself.
+
+Proven by ``tests/crash/test_prover.py``.
+"""
+
+import multiprocessing
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconix.base import progress
+from reconix.base.files import remove_tree
+from reconix.prove.cells import Disk, Identifier, map_file
+from reconix.prove.ext4 import Ext4
+from reconix.prove.history import Asked, History, Step, history
+from reconix.prove.judge import Judge, Kind, Known, Verdict, difference
+from reconix.prove.recovery import Recovery, extract, volume
+from reconix.prove.states import Cut, choose, pieces
+from reconix.store.paths import StorePath
+
+BATCH_STATES = 100
+KEPT_CASES = 20
+_MEMORY = Path("/dev/shm")
+AFTERWARDS = "afterwards"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A recorded history and what is known about it; can be given to another process.
+
+    Attributes:
+        image: the disk that it began with.
+        log: what was written to it since.
+        metadata: of the image's system partition, see ``recovery.extract``.
+        offset: where that begins, in bytes.
+        size_bytes: how large it is.
+        known: the generations that may be on the disk.
+        steps: what was done.
+        asked: when the firmware was told what.
+    """
+
+    image: Path
+    log: Path
+    metadata: Path
+    offset: int
+    size_bytes: int
+    known: tuple[Known, ...]
+    steps: tuple[Step, ...]
+    asked: tuple[Asked, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A bad state."""
+
+    step: str
+    cut: Cut
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The states of one step."""
+
+    step: str
+    states: int
+    old: int
+    new: int
+    bad: int
+    trials: int
+
+
+@dataclass
+class Tally:
+    """How many states of which kind there were."""
+
+    counts: Counter[tuple[int, Kind]] = field(default_factory=Counter)
+    trials: Counter[int] = field(default_factory=Counter)
+    cases: list[Case] = field(default_factory=list)
+    distinct: int = 0
+
+    def add(self, other: "Tally") -> None:
+        """Count these too."""
+        self.counts += other.counts
+        self.trials += other.trials
+        self.cases += other.cases[: KEPT_CASES - len(self.cases)]
+        self.distinct += other.distinct
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the prover has found."""
+
+    rows: tuple[Row, ...]
+    cases: tuple[Case, ...]
+    seed: int
+
+    @property
+    def states(self) -> int:
+        """How many states were judged."""
+        return sum(row.states for row in self.rows)
+
+    @property
+    def bad(self) -> int:
+        """How many of them are bad."""
+        return sum(row.bad for row in self.rows)
+
+
+def prove(job: Job, *, wanted: int, seed: int, processes: int | None = None) -> Result:
+    """Judge crash states of a history.
+
+    Args:
+        job: the history.
+        wanted: how many states, if there are as many.
+        seed: of what is left to chance.
+        processes: how many at once; as many as there are cores if not given.
+    """
+    cuts = _cuts(job, wanted, seed)
+    batches = [cuts[at : at + BATCH_STATES] for at in range(0, len(cuts), BATCH_STATES)]
+    count = min(processes or os.cpu_count() or 1, len(batches))
+    total = Tally()
+    with progress.stage("judge crash states", total=len(cuts)) as stage:
+        for tally, size in _judged(job, batches, count):
+            total.add(tally)
+            stage.advance(size)
+    return _result(job, total, seed)
+
+
+def _cuts(job: Job, wanted: int, seed: int) -> list[Cut]:
+    read = _history(job)
+    return choose([pieces(epoch) for epoch in read.epochs], wanted=wanted, seed=seed)
+
+
+def _history(job: Job) -> History:
+    return history(map_file(job.log), job.steps, job.asked)
+
+
+def _judged(
+    job: Job, batches: list[list[Cut]], count: int
+) -> Iterator[tuple[Tally, int]]:
+    if count == 1:
+        with closing(Walk(job)) as walk:
+            yield from ((walk.judge_all(batch), len(batch)) for batch in batches)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(count, initializer=_begin, initargs=(job,)) as pool:
+        yield from pool.imap_unordered(_judge_batch, batches)
+
+
+_walk: "Walk | None" = None  # of this process
+
+
+def _begin(job: Job) -> None:
+    global _walk
+    _walk = Walk(job)
+
+
+def _judge_batch(batch: list[Cut]) -> tuple[Tally, int]:
+    assert _walk is not None
+    return _walk.judge_all(batch), len(batch)
+
+
+def _result(job: Job, total: Tally, seed: int) -> Result:
+    numbers = sorted({number for number, _ in total.counts})
+    return Result(
+        tuple(_row(job, total, number) for number in numbers), tuple(total.cases), seed
+    )
+
+
+def _row(job: Job, total: Tally, number: int) -> Row:
+    by_kind = {kind: total.counts[number, kind] for kind in Kind}
+    return Row(
+        _name(job.steps, number),
+        sum(by_kind.values()),
+        by_kind[Kind.OLD],
+        by_kind[Kind.NEW],
+        by_kind[Kind.BAD],
+        total.trials[number],
+    )
+
+
+def _name(steps: Sequence[Step], number: int) -> str:
+    return steps[number].name if number < len(steps) else AFTERWARDS
+
+
+class Walk:
+    """Goes from state to state of one history.
+
+    Everything before the epoch of a state is on the disk; the pieces that the state keeps of it are
+    put there and taken back.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._image, self._log = map_file(job.image), map_file(job.log)
+        self.history = history(self._log, job.steps, job.asked)
+        self.pieces = [pieces(epoch) for epoch in self.history.epochs]
+        probe = Disk(self._image, self._log, 4096)
+        self._cell_bytes = Ext4(probe, job.offset).super.block_bytes
+        self.disk = Disk(self._image, self._log, self._cell_bytes)
+        self._folder = Path(tempfile.mkdtemp(dir=_MEMORY if _MEMORY.is_dir() else None))
+        written = self._everything_written()
+        place = volume(self.disk, job.offset, job.size_bytes, written)
+        changing = frozenset(written) | frozenset(place.metadata)
+        self._recovery = Recovery(self.disk, place, job.metadata, self._folder)
+        self._judge = Judge(self.disk, self._recovery, job.offset, job.known, changing)
+        self._at = 0
+        self._before, self._promises = self._milestones()
+
+    def close(self) -> None:
+        """Remove what was needed meanwhile."""
+        remove_tree(self._folder)
+
+    def judge_all(self, cuts: Iterable[Cut]) -> Tally:
+        """Judge some states and count them."""
+        tally = Tally()
+        for cut in cuts:
+            step, verdict = self.judge(cut)
+            kind = self._kind(step, verdict)
+            tally.counts[step, kind] += 1
+            tally.trials[step] += verdict.tries
+            if kind is Kind.BAD and len(tally.cases) < KEPT_CASES:
+                tally.cases.append(
+                    Case(_name(self._job.steps, step), cut, verdict.problem)
+                )
+        return tally
+
+    def judge(self, cut: Cut) -> tuple[int, Verdict]:
+        """Judge one state; gives the number of the step that was cut, too."""
+        earliest, latest = self._window(cut)
+        with ExitStack() as stack:
+            self.enter(cut, stack)
+            verdict = self._judge.judge(self.history.next_boots(earliest, latest))
+        step = self._step(cut)
+        return step, self._with_promise(verdict, earliest)
+
+    def enter(self, cut: Cut, stack: ExitStack) -> None:
+        """Bring the disk into a state; the stack takes it back."""
+        self._go_to(cut.epoch)
+        for number in cut.kept:
+            last = number == cut.kept[-1]
+            before = self.disk.put(
+                self.pieces[cut.epoch][number], cut.torn_bytes if last else None
+            )
+            stack.callback(self.disk.restore, before)
+
+    def _go_to(self, epoch: int) -> None:
+        if epoch < self._at:
+            self.disk.reset()
+            self._at = 0
+        for number in range(self._at, epoch):
+            for piece in self.pieces[number]:
+                self.disk.put(piece)
+        self._at = epoch
+
+    def _everything_written(self) -> dict[int, list[bytes]]:
+        """Every content that the history gives to a cell."""
+        contents: dict[int, dict[Identifier, bytes]] = {}
+        for parts in self.pieces:
+            for piece in parts:
+                for cell in self.disk.put(piece):
+                    identifier = self.disk.written[cell]
+                    contents.setdefault(cell, {})[identifier] = self.disk.cell(cell)
+        self.disk.reset()
+        return {cell: list(found.values()) for cell, found in contents.items()}
+
+    # -- time --------------------------------------------------------------------------------------
+
+    def _window(self, cut: Cut) -> tuple[int, int]:
+        """Between which two positions of the log the power may have gone."""
+        epochs = self.history.epochs
+        if cut.epoch == len(epochs):
+            return len(self._log), len(self._log)
+        begins = epochs[cut.epoch - 1].ends if cut.epoch else 0
+        if cut.kept:
+            begins = self.pieces[cut.epoch][cut.kept[-1]].entry.at
+        return begins, epochs[cut.epoch].ends
+
+    def _step(self, cut: Cut) -> int:
+        if cut.epoch == len(self.history.epochs):
+            return len(self._job.steps)
+        found = self.history.step_of(self.history.epochs[cut.epoch].begins())
+        return len(self._job.steps) if found is None else found
+
+    # -- promises ----------------------------------------------------------------------------------
+
+    def _milestones(
+        self,
+    ) -> tuple[list[StorePath | None], list[tuple[int, int, Verdict]]]:
+        """What boots before each step, and what each has promised from when to when."""
+        before: list[StorePath | None] = []
+        promises: list[tuple[int, int, Verdict]] = []
+        boots = self._quiet(0).boots
+        following = [step.begin for step in self._job.steps[1:]] + [len(self._log) + 1]
+        for step, until in zip(self._job.steps, following, strict=True):
+            before.append(boots)
+            after = self._quiet(step.end)
+            promises.append((step.acknowledged, until, after))
+            boots = after.boots
+        before.append(boots)
+        return before, promises
+
+    def _quiet(self, position: int) -> Verdict:
+        """What is found when everything up to a position was kept."""
+        epochs = self.history.epochs
+        epoch = sum(1 for each in epochs if each.ends < position)
+        self._go_to(epoch)
+        return self._judge.judge(())
+
+    def _with_promise(self, verdict: Verdict, earliest: int) -> Verdict:
+        """The verdict, if what was promised before the cut is there."""
+        if verdict.problem or verdict.facts is None:
+            return verdict
+        for begins, until, promised in self._promises:
+            if begins <= earliest < until and promised.facts is not None:
+                missing = list(difference(verdict.facts, promised.facts))
+                if verdict.boots != promised.boots:
+                    missing.append("the generation that boots")
+                if missing:
+                    problem = f"it was done, and after the cut it is not: {', '.join(missing)}"
+                    return Verdict(verdict.boots, problem, verdict.facts)
+        return verdict
+
+    def _kind(self, step: int, verdict: Verdict) -> Kind:
+        if verdict.problem:
+            return Kind.BAD
+        return Kind.OLD if verdict.boots == self._before[step] else Kind.NEW
+
+
+def prepare(job_image: Path, offset: int, folder: Path) -> Path:
+    """Make the metadata file of a job."""
+    into = folder / "metadata"
+    extract(job_image, offset, into)
+    return into

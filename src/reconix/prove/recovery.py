@@ -1,0 +1,237 @@
+"""Recovering a file system as its next mount would, without mounting it.
+
+``e2fsck -p`` replays the journal and ends what was begun with files that were being deleted; then
+nothing may be left to repair: ``e2fsck -fn`` must find the file system whole. Both see a sparse
+file that has only the metadata, which makes them fast, and each metadata content is asked about
+once, in whatever states it appears.
+
+The kernel is stricter in one thing: it takes no other superblock than the first one, and none with
+a wrong checksum. e2fsck would fall back on a copy. So that is checked here.
+
+Source: e2image(8), e2fsck(8); ``ext4_superblock_csum`` of Linux.
+Proven by ``tests/unit/prove/test_recovery.py``.
+"""
+
+import os
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base import process
+from reconix.base.process import CommandFailed
+from reconix.prove.cells import Disk, Identifier, Identifiers, Patched, map_file, read
+from reconix.prove.ext4 import SUPER_BYTES, SUPER_OFFSET, Ext4, Super
+from reconix.prove.journal import journaled
+
+_CORRECTED = 1
+_SAID_CHARACTERS = 300
+_METADATA_CSUM = 0x400
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a mount makes of a file system.
+
+    Attributes:
+        problem: why it cannot be mounted or is not whole; empty if all is well.
+        patches: the cells that recovery has changed.
+        metadata: a number; equal where all metadata are equal.
+    """
+
+    problem: str
+    patches: Mapping[int, Identifier]
+    metadata: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A file system on a disk, and which of its cells a history has to do with.
+
+    Attributes:
+        offset: where it begins on the disk, in bytes.
+        size_bytes: how large it is.
+        metadata: the cells that ever were metadata, journal excluded.
+        asked: these, and the journal's, as far as anything was written there.
+        super_cell: the cell with the superblock.
+    """
+
+    offset: int
+    size_bytes: int
+    metadata: tuple[int, ...]
+    asked: tuple[int, ...]
+    super_cell: int
+
+
+def volume(
+    disk: Disk, offset: int, size_bytes: int, written: Mapping[int, list[bytes]]
+) -> Volume:
+    """Find out which cells of a file system are metadata.
+
+    Args:
+        disk: at the image that a history begins with.
+        offset: where on it the file system begins.
+        size_bytes: how large that is.
+        written: every content that the history gives to a cell.
+    """
+    first = offset // disk.cell_bytes
+    files = Ext4(disk, offset)
+    journal = {
+        first + block
+        for run in files.runs(files.inode(files.super.journal_inode))
+        for block in range(run.physical, run.physical + run.count)
+    }
+    contents = (
+        each for cell in sorted(journal & written.keys()) for each in written[cell]
+    )
+    named = {first + block for block in journaled(contents)}
+    super_cell = (offset + SUPER_OFFSET) // disk.cell_bytes
+    metadata = tuple(sorted(named - journal | {super_cell}))
+    asked = tuple(sorted((named | journal | {super_cell}) & written.keys()))
+    return Volume(offset, size_bytes, metadata, asked, super_cell)
+
+
+class Recovery:
+    """Recovers the file system of a disk in one state after the other.
+
+    Args:
+        disk: moves through its states.
+        place: the file system on it.
+        metadata: a file with only the metadata that the history begins with, see ``extract``.
+        folder: for a sparse file, best in memory.
+    """
+
+    def __init__(self, disk: Disk, place: Volume, metadata: Path, folder: Path) -> None:
+        self._disk, self._volume = disk, place
+        self._base = map_file(metadata)
+        self._extents = [
+            (begin, self._base[begin:end]) for begin, end in _data(metadata)
+        ]
+        self._scratch = folder / f"recovered-{os.getpid()}"
+        self._asked = frozenset(place.asked)
+        self._known: dict[Identifiers, Recovered] = {}
+        self._numbers: dict[Identifiers, int] = {}
+        self._problems: list[str] = []
+
+    def recover(self) -> Recovered:
+        """Recover the file system of the disk as it is now."""
+        asked = tuple(map(self._disk.identifier, self._volume.asked))
+        found = self._known.get(asked)
+        if found is None:
+            found = self._known[asked] = self._recover()
+        return found
+
+    def close(self) -> None:
+        """Remove what was needed meanwhile."""
+        self._scratch.unlink(missing_ok=True)
+
+    @property
+    def checked(self) -> int:
+        """How many different file systems were checked as a whole."""
+        return len(self._problems)
+
+    def _recover(self) -> Recovered:
+        block = read(self._disk, self._volume.offset + SUPER_OFFSET, SUPER_BYTES)
+        problem = superblock_problem(block) or self._replay()
+        if problem:
+            return Recovered(problem, {})
+        patches = dict(self._patches())
+        view = Patched(self._disk, patches)
+        metadata = tuple(map(view.identifier, self._volume.metadata))
+        number = self._numbers.setdefault(metadata, len(self._numbers))
+        if number == len(self._problems):
+            self._problems.append(self._examine())
+        return Recovered(self._problems[number], patches, number)
+
+    def _replay(self) -> str:
+        self._fill()
+        try:
+            process.run("e2fsck", "-p", self._scratch)
+        except CommandFailed as error:
+            if error.status != _CORRECTED:
+                return f"the journal cannot be replayed: {_short(error)}"
+        return ""
+
+    def _examine(self) -> str:
+        try:
+            process.run("e2fsck", "-fn", self._scratch)
+        except CommandFailed as error:
+            return f"the file system is damaged: {_short(error)}"
+        return ""
+
+    def _fill(self) -> None:
+        size, begin = self._disk.cell_bytes, self._volume.offset
+        with self._scratch.open("wb") as file:
+            file.truncate(self._volume.size_bytes)
+            for at, content in self._extents:
+                os.pwrite(file.fileno(), content, at)
+            for cell in self._volume.asked:
+                if self._disk.identifier(cell) is not None:
+                    os.pwrite(file.fileno(), self._disk.cell(cell), cell * size - begin)
+
+    def _patches(self) -> Iterator[tuple[int, Identifier]]:
+        """The cells that are others than what was filled in; of the superblock only times are."""
+        size, begin = self._disk.cell_bytes, self._volume.offset
+        with self._scratch.open("rb") as file:
+            for cell in self._volume.metadata:
+                at = cell * size - begin
+                content = os.pread(file.fileno(), size, at)
+                if cell != self._volume.super_cell and content != self._filled(
+                    cell, at
+                ):
+                    yield cell, self._disk.keep(content)
+
+    def _filled(self, cell: int, at: int) -> bytes:
+        if self._disk.identifier(cell) is not None and cell in self._asked:
+            return self._disk.cell(cell)
+        return self._base[at : at + self._disk.cell_bytes]
+
+
+def extract(image: Path, offset: int, into: Path) -> None:
+    """Copy the metadata of a file system on a disk into a sparse file."""
+    process.run("e2image", "-r", "-o", str(offset), image, into)
+
+
+def superblock_problem(block: bytes) -> str:
+    """Why a kernel would not take a superblock, or nothing."""
+    Super.parse(block)
+    (features,) = struct.unpack_from("<I", block, 0x64)
+    (checksum,) = struct.unpack_from("<I", block, 0x3FC)
+    if features & _METADATA_CSUM and crc32c(block[:0x3FC]) != checksum:
+        return "the superblock has a wrong checksum: no kernel mounts it"
+    return ""
+
+
+def crc32c(content: bytes) -> int:
+    """The checksum of ext4, as it is stored: not inverted at the end."""
+    state = 0xFFFFFFFF
+    for byte in content:
+        state = _CRC[(state ^ byte) & 0xFF] ^ state >> 8
+    return state
+
+
+def _crc_of(number: int) -> int:
+    for _ in range(8):
+        number = number >> 1 ^ (0x82F63B78 if number & 1 else 0)
+    return number
+
+
+_CRC = tuple(map(_crc_of, range(256)))
+
+
+def _data(path: Path) -> Iterable[tuple[int, int]]:
+    """The parts of a sparse file that hold data."""
+    with path.open("rb") as file:
+        size, end = path.stat().st_size, 0
+        while end < size:
+            try:
+                begin = os.lseek(file.fileno(), end, os.SEEK_DATA)
+            except OSError:  # ENXIO: only a hole up to the end
+                return
+            end = os.lseek(file.fileno(), begin, os.SEEK_HOLE)
+            yield begin, end
+
+
+def _short(error: CommandFailed) -> str:
+    said = error.said.decode(errors="replace") or str(error)
+    return " ".join(said.split())[:_SAID_CHARACTERS]

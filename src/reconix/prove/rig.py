@@ -1,0 +1,196 @@
+"""A device to make a history with: the real agent on a recorded disk, and a firmware.
+
+What the agent changes on the disk is recorded. Firmware, boot loader and kernel are played: the
+one-shots are taken before they are used, the table is read as a firmware reads it, and the command
+line names the system of the generation that lies in the slot. Everything else is the agent's own
+code, in this process.
+
+Proven by ``tests/crash/test_prover.py``.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconix.base.errors import ReconixError
+from reconix.base.files import remove_tree
+from reconix.boot.firmware.load_option import parse_load_option, parse_text, print_text
+from reconix.boot.firmware.uefi import Uefi
+from reconix.boot.firmware.variables import GLOBAL, LOADER, Variables
+from reconix.boot.gpt import Guid, Partition
+from reconix.boot.loaders.systemd_boot import Program, system_of_entry
+from reconix.boot.tables import Selection
+from reconix.device.device import Device
+from reconix.device.generation import Generation
+from reconix.device.media import Window, holds, open_disk
+from reconix.device.places import Places
+from reconix.device.start import start
+from reconix.device.work import working
+from reconix.prove.history import Asked, Step
+from reconix.prove.recorder import Recording
+
+_MAX_RESTARTS = 8
+
+
+class DoesNotBoot(ReconixError):
+    """The device does not come up, without any power cut."""
+
+    exit_code = 36
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedOneShots:
+    """One-shots that tell when the slot of the next boot changes."""
+
+    inner: Uefi
+    changed: Callable[[Guid | None], None]
+
+    def booted_partition(self) -> Guid | None:
+        """See ``OneShots``."""
+        return self.inner.booted_partition()
+
+    def try_slot(self, name: str, number: int, partition: Partition) -> None:
+        """See ``OneShots``."""
+        self.inner.try_slot(name, number, partition)
+        self.changed(partition.guid)
+
+    def next_partition(self) -> Guid | None:
+        """See ``OneShots``."""
+        return self.inner.next_partition()
+
+    def forget_slot(self) -> None:
+        """See ``OneShots``."""
+        self.inner.forget_slot()
+        self.changed(None)
+
+    def ask_for(self, system: str | None) -> None:
+        """See ``OneShots``."""
+        self.inner.ask_for(system)
+
+    def asked_for(self) -> str | None:
+        """See ``OneShots``."""
+        return self.inner.asked_for()
+
+
+@dataclass
+class Rig:
+    """One device under recording, and what was done to it so far.
+
+    Attributes:
+        recording: its disk.
+        folder: for what a device keeps in memory or in its firmware.
+    """
+
+    recording: Recording
+    folder: Path
+    program: str = Program.AMD64.value
+    steps: list[Step] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    boots: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("run", "sys", "efivars", "proc/sys/kernel/random"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def places(self) -> Places:
+        """Where the agent finds everything."""
+        return Places(
+            system=self.recording.system,
+            run=self.folder / "run",
+            sysfs=self.folder / "sys",
+            efivars=self.folder / "efivars",
+            proc=self.folder / "proc",
+            dev=self.folder / "dev",
+            disk=self.recording.disk,
+            shared=False,
+        )
+
+    @property
+    def device(self) -> Device:
+        """The device as the agent sees it."""
+        return Device(self.places, WatchedOneShots(self._firmware, self._changed))
+
+    def do(self, name: str, work: Callable[[Device], object]) -> None:
+        """Record one operation of the agent under a name."""
+        begin = self.recording.position()
+        with self.recording.writable():
+            with working(self.places):
+                work(self.device)
+            acknowledged = self.recording.position()
+        self.steps.append(Step(name, begin, acknowledged, self.recording.position()))
+
+    def boot(self, name: str) -> None:
+        """Record what the agent does when the device starts, until it does not restart again."""
+        begin = self.recording.position()
+        with self.recording.writable():
+            for _ in range(_MAX_RESTARTS):
+                self._play_firmware()
+                if not start(self.device).restart:
+                    break
+            else:
+                raise DoesNotBoot("the device restarts for ever")
+            acknowledged = self.recording.position()
+        self.steps.append(Step(name, begin, acknowledged, self.recording.position()))
+
+    # -- firmware, boot loader, kernel -------------------------------------------------------------
+
+    @property
+    def _variables(self) -> Variables:
+        return Variables(self.places.efivars)
+
+    @property
+    def _firmware(self) -> Uefi:
+        return Uefi(self._variables, self.program)
+
+    def _changed(self, guid: Guid | None) -> None:
+        self.asked.append(
+            Asked(self.recording.position(), guid.value if guid else None)
+        )
+
+    def _play_firmware(self) -> None:
+        selection = self.device.selection()
+        partition = self._take_next(selection)
+        generation = self._generation_in(partition)
+        system = self._take_system(generation)
+        self.boots += 1
+        remove_tree(self.places.run)
+        self.places.run.mkdir()
+        toplevel = generation.system(system).toplevel
+        guid = str(partition.guid).lower()
+        self._variables.set("LoaderDevicePartUUID", LOADER, print_text(guid))
+        (self.places.proc / "cmdline").write_text(
+            f"init={toplevel}/init gpt panic=10\n"
+        )
+        self.places.boot_id.write_text(f"boot-{self.boots}\n")
+
+    def _take_next(self, selection: Selection) -> Partition:
+        """The slot that boots; the one-shot is forgotten first."""
+        chosen = self._variables.get("BootNext", GLOBAL)
+        self._variables.remove("BootNext", GLOBAL)
+        self._changed(None)
+        if not chosen:
+            return selection.tables.slot(selection.slot)
+        (number,) = struct.unpack("<H", chosen)
+        option = self._variables.get(f"Boot{number:04X}", GLOBAL)
+        guid = parse_load_option(option).partition if option else None
+        for slot in selection.tables.slots:
+            if slot.guid == guid:
+                return slot
+        raise DoesNotBoot(f"the firmware was told to boot {guid}, which is no slot")
+
+    def _generation_in(self, partition: Partition) -> Generation:
+        with open_disk(self.places) as disk:
+            for path in self.device.installed():
+                generation = self.device.generation(path)
+                if holds(Window(disk, partition), generation.slot):
+                    return generation
+        raise DoesNotBoot(f"{partition.name} boots and holds no installed generation")
+
+    def _take_system(self, generation: Generation) -> str:
+        entry = self._variables.get("LoaderEntryOneShot", LOADER)
+        self._variables.remove("LoaderEntryOneShot", LOADER)
+        asked = system_of_entry(parse_text(entry)) if entry else None
+        names = [system.name for system in generation.systems]
+        return asked if asked in names else generation.default

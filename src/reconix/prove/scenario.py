@@ -1,0 +1,68 @@
+"""The scenario: everything that a device does around an update, one operation after the other.
+
+    first boot          the agent finds out what runs
+    receive             a stream is taken in; register: its manifest
+    collect             what was received and is not wanted is removed again
+    receive again
+    write slot and arm
+    boot of the trial
+    confirm             the switch; then the record, then collecting
+    choose a system     where there is more than one
+    roll back           the previous generation is armed
+    boot of the roll-back
+    leave it            an operator does not want it after all
+    boot after that
+
+Proven by ``tests/crash/test_prover.py``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.device.apply import apply
+from reconix.device.choose import choose_always
+from reconix.device.collect import collect
+from reconix.device.confirm import confirm
+from reconix.device.device import Device
+from reconix.device.generation import Generation
+from reconix.device.receiving import receive
+from reconix.device.rollback import rollback
+from reconix.prove.rig import Rig
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a device is brought from and to, and the stream that does it."""
+
+    base: Generation
+    target: Generation
+    stream: Path
+
+
+def play(rig: Rig, update: Update) -> None:
+    """Do all of it, in order."""
+    rig.boot("first boot")
+    rig.do("receive", lambda device: _receive(device, update))
+    rig.do("collect", lambda device: collect(device, device.recall()))
+    rig.do("receive again", lambda device: _receive(device, update))
+    rig.do("write slot and arm", lambda device: apply(device, update.target.path))
+    rig.boot("boot of the trial")
+    rig.do("confirm", confirm)
+    _choose(rig, update)
+    rig.do("roll back", rollback)
+    rig.boot("boot of the roll-back")
+    rig.do("leave it", rollback)
+    rig.boot("boot after that")
+
+
+def _receive(device: Device, update: Update) -> None:
+    with update.stream.open("rb") as stream:
+        receive(device, stream.read)
+
+
+def _choose(rig: Rig, update: Update) -> None:
+    default = update.target.default
+    others = [each.name for each in update.target.systems if each.name != default]
+    if others:
+        rig.do("choose a system", lambda device: choose_always(device, others[0]))
+        rig.do("choose the default", lambda device: choose_always(device, default))

@@ -1,0 +1,72 @@
+"""What a UEFI firmware boots from a disk: a reader that knows nothing of ours.
+
+The verdict about a crash state must not rest on the code that wrote the tables. So this is written
+from the specification alone: the primary header if signature, place, size and both checksums are
+right, else the one in the last sector; then the first EFI system partition of its array.
+
+Source: UEFI Specification 2.10, section 5.3.2.
+Proven by ``tests/unit/prove/test_uefi.py``, and on OVMF by ``tests/vm/test_prover_boots.py``.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Read = Callable[[int, int], bytes]
+"""Gives the bytes at an offset of a disk."""
+
+_SECTOR = 512
+_ESP = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
+_MAX_ARRAY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A partition: its name, its identifier as on the disk, and where it lies, in bytes."""
+
+    name: str
+    guid: bytes
+    offset: int
+    size_bytes: int
+
+
+def table(read: Read, disk_bytes: int) -> tuple[Found, ...] | None:
+    """The partitions that a firmware sees, the EFI system partition that boots first; or none."""
+    for lba in (1, disk_bytes // _SECTOR - 1):
+        array = _valid_array(read, lba, disk_bytes)
+        if array is not None:
+            ordered = sorted(
+                array, key=lambda each: not each[0]
+            )  # stable: the first that boots
+            return tuple(found for _, found in ordered)
+    return None
+
+
+def _valid_array(
+    read: Read, lba: int, disk_bytes: int
+) -> list[tuple[bool, Found]] | None:
+    block = read(lba * _SECTOR, _SECTOR)
+    signature, _, size, crc, _, own = struct.unpack_from("<8sIIIIQ", block)
+    at, count, entry, array_crc = struct.unpack_from("<QIII", block, 72)
+    if signature != b"EFI PART" or not 92 <= size <= _SECTOR or own != lba:
+        return None
+    if crc != zlib.crc32(block[:16] + bytes(4) + block[20:size]):
+        return None
+    array_bytes = -(-count * entry // _SECTOR) * _SECTOR
+    if entry < 128 or not 0 < array_bytes <= min(
+        _MAX_ARRAY_BYTES, disk_bytes - at * _SECTOR
+    ):
+        return None
+    array = read(at * _SECTOR, array_bytes)[: count * entry]
+    if zlib.crc32(array) != array_crc:
+        return None
+    pieces = (array[begin : begin + entry] for begin in range(0, count * entry, entry))
+    return [_partition(piece) for piece in pieces if any(piece[:16])]
+
+
+def _partition(entry: bytes) -> tuple[bool, Found]:
+    first, last = struct.unpack_from("<QQ", entry, 32)
+    name = entry[56:128].decode("utf-16-le", "replace").partition("\0")[0]
+    found = Found(name, entry[16:32], first * _SECTOR, (last - first + 1) * _SECTOR)
+    return entry[:16] == _ESP, found
