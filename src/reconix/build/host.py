@@ -19,7 +19,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base import process
-from reconix.build import agent, cpio, debian, initrd, linux, nixos, normalise, recipes
+from reconix.base.digests import Digest
+from reconix.build import (
+    agent,
+    bytecode,
+    cpio,
+    debian,
+    initrd,
+    linux,
+    nixos,
+    normalise,
+    recipes,
+)
 from reconix.build.etc import make_etc
 from reconix.build.generation import add_generation, read_system
 from reconix.build.linux import Modules
@@ -34,6 +45,7 @@ from reconix.store.tree import File, folder
 Fetch = Callable[[Iterable[LockedPackage]], Mapping[LockedPackage, Path]]
 """Gives the files of packages, from the cache or from an archive, checked."""
 
+_AGENT = "reconix-device"
 _BUSYBOX = "usr/bin/busybox"
 _LOADERS = {
     "amd64": "usr/lib/systemd/boot/efi/systemd-bootx64.efi",
@@ -59,11 +71,17 @@ def build_host(workshop: Workshop, host: Host, lock: HostLock) -> StorePath:
     """
     roots = _roots(workshop, lock)
     kernels = _kernels(workshop, lock)
-    program = workshop.store.add_files(
-        folder({agent.PROGRAM: File(agent.pack())}), "reconix-device"
-    )
+    packed = agent.pack()
     toplevels = {
-        name: _toplevel(workshop, host, lock, name, roots[name], kernels[name], program)
+        name: _toplevel(
+            workshop,
+            host,
+            lock,
+            name,
+            roots[name],
+            kernels[name],
+            _agent(workshop, lock, packed, roots[name]),
+        )
         for name in sorted(host.systems)
     }
     store = workshop.store
@@ -104,6 +122,21 @@ def _root_recipe(system: SystemLock, lock: HostLock) -> Recipe:
     return Recipe("root", "debian-root", tuple(inputs), recipes.sources(debian, normalise))
 
 
+def _agent(workshop: Workshop, lock: HostLock, packed: bytes, root: StorePath) -> StorePath:
+    """The agent for the Python of a root."""
+    place = workshop.store.path(root)
+    if not bytecode.can_compile(place, lock.architecture):
+        return workshop.store.add_files(folder({agent.PROGRAM: File(packed)}), _AGENT)
+    inputs = (("root", str(root)), ("agent", str(Digest.of(packed))))
+    recipe = Recipe("agent", _AGENT, inputs, (*recipes.sources(bytecode), bytecode.SCRIPT))
+
+    def make(into: Path) -> None:
+        into.mkdir()
+        (into / agent.PROGRAM).write_bytes(bytecode.compiled(packed, place))
+
+    return recipes.realise(workshop.store, recipe, make)
+
+
 @dataclass(frozen=True, slots=True)
 class _Kernel:
     path: StorePath
@@ -134,7 +167,11 @@ def _version(packages: Iterable[LockedPackage]) -> str:
 def _initrd(workshop: Workshop, system: System, kernel: _Kernel, lock: HostLock) -> StorePath:
     busybox = lock.initrd[0]
     wanted = system.kernel.initrd_modules
-    inputs = (("busybox", str(busybox.sha256)), ("linux", str(kernel.path)), *_numbered(wanted))
+    inputs = (
+        ("busybox", str(busybox.sha256)),
+        ("linux", str(kernel.path)),
+        *_numbered(wanted),
+    )
     code = (*recipes.sources(initrd, cpio, linux), initrd.SCRIPT)
     recipe = Recipe("initrd", "initrd", inputs, code)
 

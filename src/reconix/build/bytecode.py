@@ -1,0 +1,39 @@
+"""The agent, compiled for the Python that will run it.
+
+Python keeps compiled modules beside their sources, but an application in a zip file has nowhere to keep
+them: all its modules would be compiled at each start, on a slow device for seconds. So they are
+compiled when the generation is built, by the Python of the root itself, which is run in that root. A
+root of another architecture cannot be run here; its agent stays as it is and starts more slowly.
+
+Source: PEP 552 (unchecked hashes); the Python documentation of ``zipimport``.
+Proven by ``tests/compat/test_bytecode.py``.
+"""
+
+import os
+import platform
+from pathlib import Path
+
+from reconix.base import process
+
+SCRIPT = Path(__file__).with_name("data") / "compile_agent.py"
+_PYTHON = "usr/bin/python3"
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+_SECONDS = 120
+
+
+def can_compile(root: Path, architecture: str) -> bool:
+    """Whether the Python of a root can be run on this machine."""
+    return (root / _PYTHON).exists() and _MACHINES.get(architecture) == platform.machine()
+
+
+def compiled(program: bytes, root: Path) -> bytes:
+    """The application with its modules compiled by the Python of a root.
+
+    Args:
+        program: a zip application of sources.
+        root: a Debian root that ``can_compile``.
+    """
+    inside = () if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user")
+    python = (f"/{_PYTHON}", "-I", "-S", "-B", "-c", SCRIPT.read_text())
+    words = (*inside, "chroot", str(root), *python)
+    return process.run(*words, stdin=program, timeout_seconds=_SECONDS)
