@@ -1,4 +1,4 @@
-"""The compiled agent: the same program, whatever Python compiled it, and no source to compile again."""
+"""The compiled agent: the same program, and nothing to compile again."""
 
 import io
 import sys

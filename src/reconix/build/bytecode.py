@@ -1,9 +1,9 @@
 """The agent, compiled for the Python that will run it.
 
-Python keeps compiled modules beside their sources, but an application in a zip file has nowhere to keep
-them: all its modules would be compiled at each start, on a slow device for seconds. So they are
-compiled when the generation is built, by the Python of the root itself, which is run in that root. A
-root of another architecture cannot be run here; its agent stays as it is and starts more slowly.
+Python keeps compiled modules beside their sources, but an application in a zip file has nowhere to
+keep them: all its modules would be compiled at each start, on a slow device for seconds. So they
+are compiled when the generation is built, by the Python of the root itself, run in that root. A root
+of another architecture cannot be run here; its agent stays as it is and starts more slowly.
 
 Source: PEP 552 (unchecked hashes); the Python documentation of ``zipimport``.
 Proven by ``tests/compat/test_bytecode.py``.

@@ -1,7 +1,7 @@
 """Compile the modules of a zip application; runs on the Python of a device's root.
 
 Reads the application from standard input and writes it to standard output, with every module but
-``__main__.py`` compiled. A compiled file carries an unchecked hash, so it is valid whatever the time.
+``__main__.py`` compiled. A compiled file carries an unchecked hash: it is valid at any time.
 Standard library only, and only what `python3 -I -S` has.
 """
 
