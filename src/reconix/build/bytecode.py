@@ -2,7 +2,7 @@
 
 Python keeps compiled modules beside their sources, but an application in a zip file has nowhere to
 keep them: all its modules would be compiled at each start, on a slow device for seconds. So they
-are compiled when the generation is built, by the Python of the root itself, run in that root. A root
+are compiled when the generation is built, by the Python of the root itself, run in that root. One
 of another architecture cannot be run here; its agent stays as it is and starts more slowly.
 
 Source: PEP 552 (unchecked hashes); the Python documentation of ``zipimport``.
