@@ -96,7 +96,10 @@ def python(code: str, *words: Path) -> bytes:
         "-c",
         head + code,
         *words,
-        environment={"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": ""},
+        environment={
+            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONDONTWRITEBYTECODE": "",
+        },
     )
 
 

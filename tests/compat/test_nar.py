@@ -23,7 +23,8 @@ NAMES = st.text(
     st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=30
 ).filter(lambda name: name not in (".", ".."))
 LEAVES = st.builds(File, st.binary(max_size=200), st.booleans()) | st.builds(
-    Symlink, st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30)
+    Symlink,
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30),
 )
 NODES: st.SearchStrategy[Node] = st.recursive(
     LEAVES,
@@ -96,11 +97,22 @@ def test_names_and_targets_that_are_no_text(need: Need, tmp_path: Path) -> None:
 def test_a_listing_tells_what_nix_tells(need: Need, tmp_path: Path) -> None:
     need("nix")
     content = tree.folder(
-        {"a/run": File(b"12345", executable=True), "a/t": File(b"1"), "l": Symlink("a/t")}
+        {
+            "a/run": File(b"12345", executable=True),
+            "a/t": File(b"1"),
+            "l": Symlink("a/t"),
+        }
     )
     tree.write(content, tmp_path / "t")
     (tmp_path / "t.nar").write_bytes(dump(tmp_path / "t"))
-    words = ["--extra-experimental-features", "nix-command", "nar", "ls", "--json", "-R"]
+    words = [
+        "--extra-experimental-features",
+        "nix-command",
+        "nar",
+        "ls",
+        "--json",
+        "-R",
+    ]
     said = json.loads(run("nix", *words, tmp_path / "t.nar", "/"))
     ours = list(nar.listing(io.BytesIO(dump(tmp_path / "t")).read))
     assert ours == list(_flatten(said, b""))

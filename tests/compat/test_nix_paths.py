@@ -47,7 +47,16 @@ def test_base_32_is_that_of_nix(need: Need, nix: "Nix") -> None:
 
 def test_the_source_rule(need: Need, nix: "Nix", source: Path) -> None:
     need("nix")
-    said = nix("nix", "--store", source / "s", "store", "add-path", source / "tree", "--name", "n")
+    said = nix(
+        "nix",
+        "--store",
+        source / "s",
+        "store",
+        "add-path",
+        source / "tree",
+        "--name",
+        "n",
+    )
     ours = content_address(nar.digest(source / "tree").digest, "n")
     assert str(ours) == said.decode().strip()
 

@@ -33,7 +33,12 @@ def fill(store: ChrootStore) -> StorePath:
     """A closure of three objects with equal files in two of them."""
     lib = store.add_files(folder({"lib/a": File(b"same" * 99), "l": Symlink("lib")}), "lib")
     tool = store.add_files(
-        folder({"run": File(f"#!{lib}/a".encode(), executable=True), "copy": File(b"same" * 99)}),
+        folder(
+            {
+                "run": File(f"#!{lib}/a".encode(), executable=True),
+                "copy": File(b"same" * 99),
+            }
+        ),
         "tool",
         [lib],
     )
@@ -247,7 +252,9 @@ def test_we_and_nix_write_at_the_same_time(need: Need, nix: "Nix", tmp_path: Pat
     with ChrootStore(root) as store:
         words = ["nix-store", "--store", str(root), "--add"]
         child = subprocess.Popen(
-            [*words, *map(str, files)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            [*words, *map(str, files)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
         ours = [store.add(path, path.name) for path in reversed(files)]
         said, _ = child.communicate()
@@ -265,7 +272,12 @@ def test_a_store_that_nix_upgrades_is_waited_for(need: Need, tmp_path: Path) -> 
     lock = os.open(tmp_path / "s/nix/var/nix/db/big-lock", os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
     code = "import sys; from pathlib import Path; from reconix.nix.chroot import ChrootStore\n"
-    words = [sys.executable, "-c", code + "ChrootStore(Path(sys.argv[1]))", str(tmp_path / "s")]
+    words = [
+        sys.executable,
+        "-c",
+        code + "ChrootStore(Path(sys.argv[1]))",
+        str(tmp_path / "s"),
+    ]
     child = subprocess.Popen(words)
     with pytest.raises(subprocess.TimeoutExpired):
         child.wait(timeout=1)

@@ -263,7 +263,9 @@ def test_an_installation_cut_anywhere_leaves_the_old_or_the_new(tmp_path: Path) 
     assert seen == {1, 2}
 
 
-def test_a_removal_cut_anywhere_leaves_the_other_generation_whole(tmp_path: Path) -> None:
+def test_a_removal_cut_anywhere_leaves_the_other_generation_whole(
+    tmp_path: Path,
+) -> None:
     for step in steps():
         registry = Registry(tmp_path / str(step))
         old, new = install(registry, 1), install(registry, 2)

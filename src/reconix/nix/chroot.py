@@ -33,7 +33,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, Self
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
@@ -115,7 +115,7 @@ class ChrootStore:
         self._roots.close()
         self.database.close()
 
-    def __enter__(self) -> "ChrootStore":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -189,7 +189,12 @@ class ChrootStore:
         return reached
 
     def add(
-        self, tree: Path, name: str, candidates: Iterable[StorePath] = (), *, move: bool = False
+        self,
+        tree: Path,
+        name: str,
+        candidates: Iterable[StorePath] = (),
+        *,
+        move: bool = False,
     ) -> StorePath:
         """Add a file or folder under the name that its content decides.
 
@@ -242,6 +247,26 @@ class ChrootStore:
         for batch in _batches(arrivals):
             self._receive_batch(batch)
 
+    def receive_unnamed(
+        self, events: Iterable[Event], describe: Callable[[NarInfo], PathInfo]
+    ) -> StorePath:
+        """Add an object whose name becomes known only after its content.
+
+        Args:
+            events: the content.
+            describe: gives name and facts, when the content was read and measured.
+
+        Raises:
+            NotValid: it refers to something that is not here.
+        """
+        with collecting_locked(self.state_dir, exclusive=False), self._place() as place:
+            staged = _Written(events, place, self._pool(place))
+            info = describe(_measure(staged.events(), Scanner(())))
+            self._roots.keep([info.path, *info.object.references])
+            self._expect_valid(info.object, {info.path})
+            self._settle([_Ready(info, place, staged)])
+        return info.path
+
     def take_closure(self, source: "ChrootStore", tops: Iterable[StorePath]) -> None:
         """Copy objects with all that they need from another store, names and facts unchanged.
 
@@ -250,7 +275,10 @@ class ChrootStore:
             WrongContent: the source is damaged.
         """
         self.receive_all(
-            Arrival(replace(info, built_here=False, registered=0), nar.walk(source.path(info.path)))
+            Arrival(
+                replace(info, built_here=False, registered=0),
+                nar.walk(source.path(info.path)),
+            )
             for info in source.in_order(tops)
             if not self.is_valid(info.path)
         )
@@ -332,7 +360,10 @@ class ChrootStore:
         roots.unpin(self.state_dir, name)
 
     def _add(
-        self, stage: "Callable[[Path], _Staged]", name: str, candidates: Iterable[StorePath]
+        self,
+        stage: "Callable[[Path], _Staged]",
+        name: str,
+        candidates: Iterable[StorePath],
     ) -> StorePath:
         StorePath("0" * 32, name)  # a bad name shows before the work
         known = self.closure(*candidates)

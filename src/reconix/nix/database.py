@@ -215,7 +215,8 @@ class Database:
                 "select path from ValidPaths where id = ?", (row,)
             ).fetchone()
             raise StillNeeded(
-                f"{text} is still needed", hint=f"see what refers to it: reconix store why {text}"
+                f"{text} is still needed",
+                hint=f"see what refers to it: reconix store why {text}",
             ) from error
 
     def _insert(self, info: PathInfo) -> bool:
@@ -245,7 +246,8 @@ class Database:
             if reference is None:
                 raise NotValid(path, needed_by=item.path)
             self._connection.execute(
-                "insert into Refs (referrer, reference) values (?, ?)", (referrer, reference)
+                "insert into Refs (referrer, reference) values (?, ?)",
+                (referrer, reference),
             )
 
     def _id(self, path: StorePath) -> int | None:
@@ -255,7 +257,17 @@ class Database:
         return row[0] if row else None
 
     def _path_info(self, row: _Row) -> PathInfo:
-        identity, path, digest, registered, deriver, size, ultimate, signatures, address = row
+        (
+            identity,
+            path,
+            digest,
+            registered,
+            deriver,
+            size,
+            ultimate,
+            signatures,
+            address,
+        ) = row
         references = self._connection.execute(
             "select path from Refs join ValidPaths on reference = id where referrer = ?",
             (identity,),

@@ -70,7 +70,8 @@ def pinned(state: Path) -> list[tuple[str, StorePath]]:
 def _link(state: Path, name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot name a pin", hint="use letters, digits, dot, underscore and hyphen"
+            f"{name!r} cannot name a pin",
+            hint="use letters, digits, dot, underscore and hyphen",
         )
     return state / _OURS / name
 

@@ -49,7 +49,7 @@ class Saved:
         return Saved(self.files + other.files, self.size_bytes + other.size_bytes)
 
 
-def link_key(path: Path) -> str:
+def link_key(path: Path | str) -> str:
     """The name that a file has in ``.links``: 52 characters."""
     return base32_encode(digest(path).digest.value)
 
@@ -83,13 +83,13 @@ def _optimise(pool: "LinkPool", tree: Path, known: set[int]) -> Saved:
 
 def leaves(tree: Path) -> Iterator[Path]:
     """The files and links of a tree, or the tree itself if it is one."""
-    return (path for path, _ in _leaves_with_inodes(tree))
+    return (Path(path) for path, _ in _leaves_with_inodes(tree))
 
 
-def _leaves_with_inodes(tree: Path) -> Iterator[tuple[Path, int]]:
+def _leaves_with_inodes(tree: Path) -> Iterator[tuple[str, int]]:
     status = tree.lstat()
     if not stat.S_ISDIR(status.st_mode):
-        yield tree, status.st_ino
+        yield os.fspath(tree), status.st_ino
         return
     waiting = [os.fspath(tree)]
     while waiting:
@@ -99,7 +99,7 @@ def _leaves_with_inodes(tree: Path) -> Iterator[tuple[Path, int]]:
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(entry.path)
             else:
-                yield Path(entry.path), entry.inode()
+                yield entry.path, entry.inode()
 
 
 class LinkPool:
@@ -114,6 +114,7 @@ class LinkPool:
     def __init__(self, store_dir: Path, temporary: Path | None = None) -> None:
         self._temporary = temporary or store_dir / f".tmp-link-{os.getpid()}"
         self._folder = store_dir / LINKS
+        self._name = os.fspath(self._folder)
         self._folder.mkdir(exist_ok=True)
 
     def path(self, key: str) -> Path:
@@ -130,14 +131,14 @@ class LinkPool:
         with os.scandir(self._folder) as entries:
             return {entry.inode(): entry.name for entry in entries}
 
-    def share(self, path: Path, key: str) -> Saved:
+    def share(self, path: Path | str, key: str) -> Saved:
         """Make ``path`` the same file as the one with this key, or the first of its kind."""
-        pooled = self._folder / key
+        pooled = f"{self._name}/{key}"
         try:
             os.link(path, pooled, follow_symlinks=False)
         except OSError as error:
             if error.errno == errno.EEXIST:
-                return self._replace(path, pooled)
+                return self._replace(Path(path), Path(pooled))
             if error.errno not in (errno.EMLINK, errno.ENOSPC):
                 raise
         return Saved()

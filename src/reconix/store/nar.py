@@ -156,7 +156,7 @@ def dump(tree: Path, write: Write) -> None:
     _Dumper(write).dump(tree)
 
 
-def digest(tree: Path) -> NarInfo:
+def digest(tree: Path | str) -> NarInfo:
     """Hash the archive of a tree without storing it.
 
     Raises:
@@ -483,7 +483,7 @@ class _Dumper:
         self._held_bytes = 0  # of content; an estimate is enough
         self._written = 0
 
-    def dump(self, tree: Path) -> int:
+    def dump(self, tree: Path | str) -> int:
         """Write it and give the size."""
         name, parent = os.fsencode(tree), None
         mode = os.lstat(name).st_mode
@@ -705,7 +705,12 @@ class Restorer:
                 self._file_begin(size_bytes, executable=executable)
             case Link(target):
                 os.symlink(target, self._name, dir_fd=self._parent())
-                os.utime(self._name, (MTIME, MTIME), dir_fd=self._parent(), follow_symlinks=False)
+                os.utime(
+                    self._name,
+                    (MTIME, MTIME),
+                    dir_fd=self._parent(),
+                    follow_symlinks=False,
+                )
             case FolderBegin():
                 self._folder_begin()
             case FolderEnd():

@@ -145,16 +145,8 @@ def _read_manifest(name: Path) -> Manifest:
 
 
 def _sync(root: Path) -> None:
-    """Make a tree durable, which may also be a single file or link."""
-    if root.is_dir() and not root.is_symlink():
-        sync_tree(root)
-    elif not root.is_symlink():
-        descriptor = os.open(root, os.O_RDONLY | os.O_NOFOLLOW)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    sync_folder(root.parent)
+    """Make a tree durable; for a single file or link, all that is being staged."""
+    sync_tree(root if root.is_dir() and not root.is_symlink() else root.parent)
 
 
 def _rename_over(staged: Path, final: Path) -> None:

@@ -37,7 +37,12 @@ class ContentChanged(ReconixError):
     exit_code = 20
 
     def __init__(
-        self, path: StorePath, *, expected: Digest, found: Digest, files: tuple[str, ...] = ()
+        self,
+        path: StorePath,
+        *,
+        expected: Digest,
+        found: Digest,
+        files: tuple[str, ...] = (),
     ) -> None:
         where = f"; changed: {', '.join(files[:_SHOWN_FILES])}" if files else ""
         more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""

@@ -55,7 +55,9 @@ def test_owners_become_the_owner_of_the_store(tmp_path: Path) -> None:
     assert (tmp_path / "t/d/run").stat().st_mode & 0o7777 == 0o555
 
 
-def test_a_file_with_a_name_outside_is_refused_before_anything_changes(tmp_path: Path) -> None:
+def test_a_file_with_a_name_outside_is_refused_before_anything_changes(
+    tmp_path: Path,
+) -> None:
     make(tmp_path / "t")
     os.link(tmp_path / "t/d/run", tmp_path / "outside")
     with pytest.raises(BadTree, match="another name outside"):

@@ -32,7 +32,8 @@ NAMES = st.text(
     st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20
 ).filter(lambda name: name not in (".", ".."))
 LEAVES = st.builds(File, st.binary(max_size=300), st.booleans()) | st.builds(
-    Symlink, st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30)
+    Symlink,
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=30),
 )
 
 
@@ -45,7 +46,9 @@ def _folder(entries: dict[str, Node]) -> Folder:
 
 
 NODES: st.SearchStrategy[Node] = st.recursive(
-    LEAVES, lambda inner: st.dictionaries(NAMES, inner, max_size=5).map(_folder), max_leaves=20
+    LEAVES,
+    lambda inner: st.dictionaries(NAMES, inner, max_size=5).map(_folder),
+    max_leaves=20,
 )
 
 SAMPLE = tree.folder(
@@ -249,15 +252,27 @@ def test_wrong_magic_is_refused(tmp_path: Path) -> None:
 
 
 def test_wrong_padding_is_refused(tmp_path: Path) -> None:
-    refuse(MAGIC + FILE.replace(b"x\0\0\0", b"x\0\1\0"), tmp_path, "padding that is not zero")
+    refuse(
+        MAGIC + FILE.replace(b"x\0\0\0", b"x\0\1\0"),
+        tmp_path,
+        "padding that is not zero",
+    )
 
 
 def test_unsorted_names_are_refused(tmp_path: Path) -> None:
-    refuse(MAGIC + FOLDER + entry(b"b") + entry(b"a") + CLOSE, tmp_path, "b'a' stands after b'b'")
+    refuse(
+        MAGIC + FOLDER + entry(b"b") + entry(b"a") + CLOSE,
+        tmp_path,
+        "b'a' stands after b'b'",
+    )
 
 
 def test_a_name_twice_is_refused(tmp_path: Path) -> None:
-    refuse(MAGIC + FOLDER + entry(b"a") + entry(b"a") + CLOSE, tmp_path, "b'a' stands after b'a'")
+    refuse(
+        MAGIC + FOLDER + entry(b"a") + entry(b"a") + CLOSE,
+        tmp_path,
+        "b'a' stands after b'a'",
+    )
 
 
 @pytest.mark.parametrize("name", [b"", b".", b"..", b"a/b", b"/", b"a\0b", b"../x"])
@@ -266,7 +281,11 @@ def test_a_name_that_leads_elsewhere_is_refused(name: bytes, tmp_path: Path) -> 
 
 
 def test_a_name_over_255_bytes_is_refused(tmp_path: Path) -> None:
-    refuse(MAGIC + FOLDER + entry(b"n" * 256) + CLOSE, tmp_path, "256 bytes where 255 are allowed")
+    refuse(
+        MAGIC + FOLDER + entry(b"n" * 256) + CLOSE,
+        tmp_path,
+        "256 bytes where 255 are allowed",
+    )
 
 
 def test_a_name_of_255_bytes_is_accepted(tmp_path: Path) -> None:
@@ -310,7 +329,9 @@ def test_no_file_is_written_through_a_link(tmp_path: Path) -> None:
     assert entries(outside) == []
 
 
-def test_the_disk_refuses_a_second_node_even_if_the_parser_did_not(tmp_path: Path) -> None:
+def test_the_disk_refuses_a_second_node_even_if_the_parser_did_not(
+    tmp_path: Path,
+) -> None:
     restorer = nar.Restorer(tmp_path / "t")
     for event in (FolderBegin(), Entry(b"a"), Link(b"/tmp"), Entry(b"a")):
         restorer.feed(event)
@@ -333,7 +354,11 @@ def test_a_target_over_4095_bytes_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_of_node_is_refused(tmp_path: Path) -> None:
-    refuse(MAGIC + words(b"(", b"type", b"device", b")"), tmp_path, "b'device' is no kind of node")
+    refuse(
+        MAGIC + words(b"(", b"type", b"device", b")"),
+        tmp_path,
+        "b'device' is no kind of node",
+    )
 
 
 @given(st.data())

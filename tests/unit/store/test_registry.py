@@ -11,7 +11,12 @@ from reconix.store.manifest import BadManifest, Manifest, StoreObject
 from reconix.store.paths import StorePath, content_address
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Node, Symlink, folder
-from reconix.store.verify import ContentChanged, ObjectMissing, verify_all, verify_object
+from reconix.store.verify import (
+    ContentChanged,
+    ObjectMissing,
+    verify_all,
+    verify_object,
+)
 
 
 def entries(folder: Path) -> list[str]:
@@ -37,7 +42,10 @@ def generation(registry: Registry, number: int) -> Manifest:
     """A generation of two objects, of which one is the same in every generation."""
     common = place(registry, folder({"lib": File(b"common" * 99), "l": Symlink("lib")}), "common")
     root = place(
-        registry, folder({"n": File(b"%d" % number), "c": Symlink("lib")}), "root", common.path
+        registry,
+        folder({"n": File(b"%d" % number), "c": Symlink("lib")}),
+        "root",
+        common.path,
     )
     return Manifest(root.path, tuple(sorted([common, root])))
 
@@ -66,7 +74,9 @@ def test_what_was_added_is_installed(registry: Registry) -> None:
     assert registry.get(one.root) is None
 
 
-def test_a_generation_with_a_missing_object_is_not_installed(registry: Registry) -> None:
+def test_a_generation_with_a_missing_object_is_not_installed(
+    registry: Registry,
+) -> None:
     one = generation(registry, 1)
     registry.path(one.objects[0].path).rename(registry.system_root / "elsewhere")
     with pytest.raises(ObjectMissing, match="is missing"):
@@ -171,7 +181,9 @@ def _flip(path: Path) -> None:
     path.chmod(0o444)
 
 
-def test_a_changed_link_an_extra_file_and_a_changed_mode_are_found(registry: Registry) -> None:
+def test_a_changed_link_an_extra_file_and_a_changed_mode_are_found(
+    registry: Registry,
+) -> None:
     one = generation(registry, 1)
     root = next(item for item in one.objects if item.path == one.root)
     tree_dir = registry.path(root.path)

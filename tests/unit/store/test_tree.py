@@ -19,7 +19,9 @@ TREE = folder(
 )
 
 
-def test_a_tree_on_the_disk_has_the_archive_of_the_tree_in_memory(tmp_path: Path) -> None:
+def test_a_tree_on_the_disk_has_the_archive_of_the_tree_in_memory(
+    tmp_path: Path,
+) -> None:
     tree.write(TREE, tmp_path / "t")
     written, described = bytearray(), bytearray()
     nar.dump(tmp_path / "t", written.extend)
