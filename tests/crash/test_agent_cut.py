@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from tests.device_model import Machine
 
-from reconix.boot.trial import State, print_state, read_state
+from reconix.boot.trial import Phase, State, print_state, read_state
 from reconix.device.apply import apply
 from reconix.device.collect import collect
 from reconix.device.confirm import confirm
@@ -28,6 +27,7 @@ from reconix.device.start import start
 from reconix.device.work import working
 from reconix.nix.chroot import ChrootStore
 from reconix.store.verify import verify_all
+from tests.device_model import Machine
 
 STEPS = (
     *("fsync", "rename", "replace", "link", "unlink", "mkdir", "rmdir"),
@@ -44,7 +44,9 @@ class PowerCut(BaseException):
 class Cut:
     """Lets some steps happen and none after them."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, allowed: int | None = None) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, allowed: int | None = None
+    ) -> None:
         self._patch, self.allowed, self.steps = monkeypatch, allowed, 0
 
     def __enter__(self) -> Self:
@@ -80,7 +82,9 @@ def machine(tmp_path: Path, store: ChrootStore) -> Machine:
     return machine
 
 
-def _cut_everywhere(machine: Machine, patch: pytest.MonkeyPatch, work: Work) -> Iterator[Machine]:
+def _cut_everywhere(
+    machine: Machine, patch: pytest.MonkeyPatch, work: Work
+) -> Iterator[Machine]:
     """A copy of the device for each step of the work, stopped there; the last was not stopped."""
     for allowed in range(2000):
         copy = machine.copy(machine.place.with_name(f"cut-{allowed}"))
@@ -89,6 +93,10 @@ def _cut_everywhere(machine: Machine, patch: pytest.MonkeyPatch, work: Work) -> 
             work(copy.device)
             finished = True
         copy.check_committed()
+        if copy.device.oneshots.next_partition() is not None:
+            assert read_state(copy.places.state).phase is Phase.ARMED, (
+                "a trial that nobody counted"
+            )
         yield copy
         copy.remove()
         if finished:
@@ -131,13 +139,15 @@ def _update(machine: Machine, name: str) -> None:
 def _arrive(machine: Machine, name: str) -> State:
     """Start the device and do what is left, until it has committed a generation."""
     goal = str(machine.generations[name])
-    for _ in range(4):
+    for _ in range(6):
         started = machine.settle()
         machine.check_committed()
         state = read_state(machine.places.state)
         if state.trial is not None and state.trial.slot == started.booted.slot:
-            _confirm(machine.device)
+            (_confirm if state.trial.generation == goal else _rollback)(machine.device)
             state = read_state(machine.places.state)
+        if state.phase is Phase.REJECTED:
+            continue
         if state.committed.generation == goal:
             _collect(machine.device)
             assert str(machine.check_slot(machine.selected).path) == goal
@@ -155,6 +165,20 @@ def test_apply_cut_at_any_step_leaves_the_old_generation_and_can_be_repeated(
         assert device.selected == 1
         ends.add(print_state(_arrive(device, "two")))
     assert len(ends) == 1
+
+
+def test_no_slot_boots_while_it_is_written(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another generation takes the place of one whose trial is armed."""
+    machine.install("two")
+    _apply(machine, "two")(machine.device)
+    machine.generation("three")
+    machine.install("three")
+    for device in _cut_everywhere(machine, monkeypatch, _apply(machine, "three")):
+        _arrive(
+            device, "three"
+        )  # notices if a slot that boots holds no whole generation
 
 
 def test_confirm_cut_at_any_step_leaves_old_or_new(
@@ -193,7 +217,9 @@ def test_collect_cut_at_any_step_keeps_what_boots_and_what_was_before(
         _collect(device.device)
         kept = {machine.generations["one"], machine.generations["two"]}
         assert {manifest.root for manifest in device.registry.manifests()} == kept
-        installed.add(tuple(sorted(entry.name for entry in device.registry.store_dir.iterdir())))
+        installed.add(
+            tuple(sorted(entry.name for entry in device.registry.store_dir.iterdir()))
+        )
         for manifest in device.registry.manifests():
             assert verify_all(device.registry.store_dir, manifest.objects) == []
     assert len(installed) == 1
