@@ -66,7 +66,7 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
     work = into.with_name(f"{into.name}.work")
     archive = work / "archive"
     archive.mkdir(parents=True)
-    names = _make_archive(packages, archive)
+    names = make_archive(packages, archive)
     words = _words(names, suite, architecture, archive, work)
     try:
         with process.reading(*words) as stream:
@@ -82,7 +82,7 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
         raise RootFailed("mmdebstrap wrote an archive that cannot be read")
 
 
-def _make_archive(packages: Sequence[Path], archive: Path) -> list[str]:
+def make_archive(packages: Sequence[Path], archive: Path) -> list[str]:
     """Make a folder that apt can use as an archive and give the names of its packages."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         stanzas = sorted(pool.map(lambda package: _stanza(package, archive), packages))

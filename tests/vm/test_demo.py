@@ -1,0 +1,44 @@
+"""The demo is a test: what it shows, it has checked, in a real firmware with a real kernel.
+
+It locks, builds, boots, uses each system, updates, survives a bad update and a power cut; each line
+with ✓ is an assertion of `examples/demo.py`, which ends with another status if one does not hold.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconix.base.process import run
+
+Need = Callable[..., None]
+DEMO = Path(__file__).parents[2] / "examples/demo.py"
+PROGRAMS = ("qemu-system-x86_64", "qemu-img", "mmdebstrap", "mosquitto_pub", "ssh", "ssh-keygen")
+CLAIMS = (
+    "the same generation",
+    "the device runs mqtt",
+    "published and received by a real client",
+    "the default system runs again",
+    "the host key is the one of the first boot",
+    "generation 2 is kept",
+    "the new page",
+    "which names generation and system",
+    "the new package is there",
+    "the setting is made",
+    "the device is back at generation 2",
+    "and says why",
+    "the old generation runs",
+    "generation 4 is kept",
+    "every object is intact",
+)
+
+
+@pytest.mark.vm
+@pytest.mark.archive
+def test_the_demo_goes_the_whole_way(tmp_path: Path, need: Need) -> None:
+    need(*PROGRAMS)
+    said = run(sys.executable, DEMO, "--folder", tmp_path / "demo", timeout_seconds=2400).decode()
+    missing = [claim for claim in CLAIMS if f"✓ {claim}" not in said]
+    assert not missing, said
+    print(said)
