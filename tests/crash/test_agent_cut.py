@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from tests.device_model import Machine
 
 from reconix.boot.trial import Phase, State, print_state, read_state
 from reconix.device.apply import apply
@@ -27,7 +28,6 @@ from reconix.device.start import start
 from reconix.device.work import working
 from reconix.nix.chroot import ChrootStore
 from reconix.store.verify import verify_all
-from tests.device_model import Machine
 
 STEPS = (
     *("fsync", "rename", "replace", "link", "unlink", "mkdir", "rmdir"),
@@ -44,9 +44,7 @@ class PowerCut(BaseException):
 class Cut:
     """Lets some steps happen and none after them."""
 
-    def __init__(
-        self, monkeypatch: pytest.MonkeyPatch, allowed: int | None = None
-    ) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, allowed: int | None = None) -> None:
         self._patch, self.allowed, self.steps = monkeypatch, allowed, 0
 
     def __enter__(self) -> Self:
@@ -82,9 +80,7 @@ def machine(tmp_path: Path, store: ChrootStore) -> Machine:
     return machine
 
 
-def _cut_everywhere(
-    machine: Machine, patch: pytest.MonkeyPatch, work: Work
-) -> Iterator[Machine]:
+def _cut_everywhere(machine: Machine, patch: pytest.MonkeyPatch, work: Work) -> Iterator[Machine]:
     """A copy of the device for each step of the work, stopped there; the last was not stopped."""
     for allowed in range(2000):
         copy = machine.copy(machine.place.with_name(f"cut-{allowed}"))
@@ -94,9 +90,7 @@ def _cut_everywhere(
             finished = True
         copy.check_committed()
         if copy.device.oneshots.next_partition() is not None:
-            assert read_state(copy.places.state).phase is Phase.ARMED, (
-                "a trial that nobody counted"
-            )
+            assert read_state(copy.places.state).phase is Phase.ARMED, "a trial that nobody counted"
         yield copy
         copy.remove()
         if finished:
@@ -176,9 +170,7 @@ def test_no_slot_boots_while_it_is_written(
     machine.generation("three")
     machine.install("three")
     for device in _cut_everywhere(machine, monkeypatch, _apply(machine, "three")):
-        _arrive(
-            device, "three"
-        )  # notices if a slot that boots holds no whole generation
+        _arrive(device, "three")  # notices if a slot that boots holds no whole generation
 
 
 def test_confirm_cut_at_any_step_leaves_old_or_new(
@@ -217,9 +209,7 @@ def test_collect_cut_at_any_step_keeps_what_boots_and_what_was_before(
         _collect(device.device)
         kept = {machine.generations["one"], machine.generations["two"]}
         assert {manifest.root for manifest in device.registry.manifests()} == kept
-        installed.add(
-            tuple(sorted(entry.name for entry in device.registry.store_dir.iterdir()))
-        )
+        installed.add(tuple(sorted(entry.name for entry in device.registry.store_dir.iterdir())))
         for manifest in device.registry.manifests():
             assert verify_all(device.registry.store_dir, manifest.objects) == []
     assert len(installed) == 1
