@@ -14,7 +14,8 @@ from pathlib import Path
 from reconix.build import units
 from reconix.build.accounts import Accounts
 from reconix.build.normalise import Ownership
-from reconix.config.schema import Network, Services, Ssh, System
+from reconix.config.schema import File as ConfiguredFile
+from reconix.config.schema import Network, Services, System
 from reconix.store.tree import File, Folder, Symlink, folder
 
 AGENT_PLACE = "reconix/reconix-device.pyz"
@@ -57,18 +58,20 @@ def make_etc(
         **units.links(_services(system), own, root),
         **_kernel_settings(system),
         **_defaults(),
-        **(_ssh(system.ssh) if system.ssh.enable else {}),
         **_authorized_keys(system, accounts),
         AGENT_PLACE: Symlink(agent),
     }
-    files |= {path: File(file.read()) for path, file in system.files.items()}
+    files |= {path: _written(file) for path, file in system.files.items()}
     return Etc(folder(files), _ownerships(system, accounts))
+
+
+def _written(file: ConfiguredFile) -> File | Symlink:
+    return File(file.read()) if file.link is None else Symlink(file.link)
 
 
 def _services(system: System) -> Services:
     """What the configuration enables, and what the rest of it cannot do without."""
     needed = ["systemd-networkd.service"] if system.network else []
-    needed += ["dropbear.service"] if system.ssh.enable else []
     return replace(system.services, enable=(*needed, *system.services.enable))
 
 
@@ -127,23 +130,6 @@ def _kernel_settings(system: System) -> Files:
         names = "".join(f"{name}\n" for name in system.kernel.modules)
         files["modules-load.d/reconix.conf"] = File(names.encode())
     return files
-
-
-def _ssh(ssh: Ssh) -> Files:
-    """Log-in without passwords; the key of the device is made at the first start."""
-    key = f"{ssh.host_keys}/ed25519"
-    make = f"dropbearkey -t ed25519 -f {key}.new && rm -f {key}.new.pub && sync"
-    make = f"rm -f {key}.new {key}.new.pub; {make} && mv {key}.new {key} && sync"
-    drop_in = (
-        "[Service]\n"
-        f"ExecStartPre=/bin/mkdir -p {ssh.host_keys}\n"
-        f"ExecStartPre=/bin/sh -c 'test -s {key} || {{ {make}; }}'\n"
-    )
-    settings = f'DROPBEAR_PORT={ssh.port}\nDROPBEAR_EXTRA_ARGS="-s -r {key}"\n'
-    return {
-        "default/dropbear": File(settings.encode()),
-        f"{units.FOLDER}/dropbear.service.d/reconix.conf": File(drop_in.encode()),
-    }
 
 
 def _authorized_keys(system: System, accounts: Accounts) -> Files:

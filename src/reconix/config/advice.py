@@ -5,18 +5,18 @@ belongs into ``assertions.py``.
 """
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from reconix.config.assertions import place_of
 from reconix.config.merge import List, Table, Value, dotted
 from reconix.config.problems import Place, Problem
 from reconix.config.schema import System
 
+_SSH = "dropbear.service"
+
 
 def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]:
     """What is hardly meant in one system."""
     yield from _useless_removals(table, "")
-    yield from _keys_that_are_lost(system, table, file)
     yield from _users_without_a_key(system, table, file)
     yield from _trials_that_check_nothing(system, file)
 
@@ -33,18 +33,10 @@ def _useless_removals(value: Value, key: str) -> Iterator[Problem]:
                 yield Problem(item.place, key, fact, "is it spelt so? otherwise leave it out")
 
 
-def _keys_that_are_lost(system: System, table: Table, file: Place) -> Iterator[Problem]:
-    folder = PurePosixPath(system.ssh.host_keys)
-    kept = any(folder.is_relative_to(path) for path in system.persist.shared)
-    if system.ssh.enable and not kept:
-        place = place_of(table, "ssh", "enable", default=file)
-        hint = f'add "{folder}" to persist.shared'
-        yield Problem(place, "ssh.host_keys", "the keys of the host are new at each boot", hint)
-
-
 def _users_without_a_key(system: System, table: Table, file: Place) -> Iterator[Problem]:
     for name, user in system.users.items():
-        if system.ssh.enable and not user.authorized_keys and not user.authorized_keys_files:
+        has_key = user.authorized_keys or user.authorized_keys_files
+        if _SSH in system.services.enable and not has_key:
             place = place_of(table, "users", name, default=file)
             hint = "add authorized_keys or authorized_keys_files"
             yield Problem(place, dotted("users", name), "has no key and cannot log in", hint)

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from reconix.config.merge import List, Scalar, Table, Value, dotted
 from reconix.config.problems import Place, Problem
-from reconix.config.schema import Content, Host, Nixos, System, UnitCheck
+from reconix.config.schema import Content, File, Host, Nixos, System, UnitCheck
 
 MIN_SLOT_BYTES = 36 << 20
 """FAT32 has at least 65525 clusters (Microsoft's FAT specification 1.03, section 3.5)."""
@@ -18,7 +18,6 @@ MIN_SYSTEM_BYTES = 64 << 20
 MIN_DATA_BYTES = 8 << 20
 TABLES_BYTES = 4 << 20
 """For the partition tables at both ends of a disk, and for alignment."""
-_SSH_PACKAGES = {"dropbear", "dropbear-bin"}
 
 
 def place_of(table: Table, *keys: str, default: Place) -> Place:
@@ -54,7 +53,6 @@ def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from _content_is_said_once(system.units, "units", table, file)
     yield from _interfaces_have_addresses(system, table, file)
     yield from _users_have_numbers_of_their_own(system, table, file)
-    yield from _ssh_has_its_server(system, table, file)
     yield from _persisted_folders_are_apart(system, table, file)
     yield from _units_are_wanted_or_not(system, table, file)
     yield from _health_fits_the_trial(system, table, file)
@@ -130,14 +128,12 @@ def _content_is_said_once(
     contents: Mapping[str, Content], option: str, table: Table, file: Place
 ) -> Iterator[Problem]:
     for name, content in contents.items():
-        if (content.text is None) == (content.source is None):
-            said = "neither text nor source" if content.text is None else "text and source"
-            yield Problem(
-                place_of(table, option, name, default=file),
-                dotted(option, name),
-                f"has {said}",
-                "write one of the two",
-            )
+        kinds = ("text", "source", "link") if isinstance(content, File) else ("text", "source")
+        said = [kind for kind in kinds if getattr(content, kind) is not None]
+        if len(said) != 1:
+            fact = f"has {' and '.join(said)}" if said else f"has neither {' nor '.join(kinds)}"
+            place = place_of(table, option, name, default=file)
+            yield Problem(place, dotted(option, name), fact, "write one of them")
 
 
 def _interfaces_have_addresses(system: System, table: Table, file: Place) -> Iterator[Problem]:
@@ -158,13 +154,6 @@ def _users_have_numbers_of_their_own(
             yield Problem(place, f"users.{other}.uid", f"is that of {one}", "choose another number")
 
 
-def _ssh_has_its_server(system: System, table: Table, file: Place) -> Iterator[Problem]:
-    if system.ssh.enable and not _SSH_PACKAGES & set(system.packages):
-        place = place_of(table, "ssh", "enable", default=file)
-        hint = 'add "dropbear" to packages'
-        yield Problem(place, "ssh.enable", "the package of the server is not installed", hint)
-
-
 def _persisted_folders_are_apart(system: System, table: Table, file: Place) -> Iterator[Problem]:
     persist = system.persist
     paths = [("shared", path) for path in persist.shared] + [("paths", p) for p in persist.paths]
@@ -173,7 +162,8 @@ def _persisted_folders_are_apart(system: System, table: Table, file: Place) -> I
         if inside and (one != other or option == "paths"):
             place = place_of(table, "persist", option, default=file)
             fact = f"{other} is persisted already: {one}"
-            yield Problem(place, f"persist.{option}", fact, "keep one of the two")
+            hint = f'keep one of the two: persist.{option} = {{ remove = ["{other}"] }}'
+            yield Problem(place, f"persist.{option}", fact, hint)
 
 
 def _units_are_wanted_or_not(system: System, table: Table, file: Place) -> Iterator[Problem]:

@@ -13,17 +13,20 @@ class _Missing(Exception):
     """An option without a default has no value."""
 
 
-def make(shape: TableShape, table: Table, place: Place) -> tuple[object | None, list[Problem]]:
+def make(
+    shape: TableShape, table: Table, place: Place, key: str = ""
+) -> tuple[object | None, list[Problem]]:
     """Make the dataclass of a shape; options of other shapes in the table are left alone.
 
     Args:
         shape: which dataclass.
         table: merged values.
         place: the file to name for options that are missing.
+        key: the option that the table is.
     """
     maker = _Maker(place)
     try:
-        return maker.table(shape, table, ""), maker.problems
+        return maker.table(shape, table, key), maker.problems
     except _Missing:
         return None, maker.problems
 

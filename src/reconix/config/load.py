@@ -21,7 +21,7 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.errors import UsageError
-from reconix.config import advice, assertions, construct, toml
+from reconix.config import advice, assertions, construct, modules, toml
 from reconix.config.check import check, read_scalar
 from reconix.config.merge import (
     List,
@@ -56,10 +56,6 @@ _MACHINE = shape_of(Machine)
 _SYSTEM = shape_of(System)
 _NIX_SYSTEM = shape_of(NixSystem)
 _IMPORTS = shape_of(Imports)
-MACHINE_FILE = _MACHINE.with_options_of(_SYSTEM).with_options_of(_IMPORTS)
-"""What may stand in ``machine.toml``."""
-SYSTEM_FILE = _SYSTEM.with_options_of(_NIX_SYSTEM).with_options_of(_IMPORTS)
-"""What may stand in the file of a system."""
 _ELSEWHERE = {
     name: "this is the same for all systems: it belongs into machine.toml"
     for name in _MACHINE.options
@@ -67,10 +63,53 @@ _ELSEWHERE = {
 
 
 @dataclass(frozen=True, slots=True)
+class Shapes:
+    """What may stand in the files below ``hosts/``."""
+
+    machine: TableShape
+    """Options of the machine."""
+    system: TableShape
+    """Options of a system."""
+
+    machine_file: TableShape
+    """What may stand in ``machine.toml``."""
+    system_file: TableShape
+    """What may stand in the file of a system."""
+
+
+def shapes_with(system: TableShape) -> Shapes:
+    """What may stand where, if systems have these options."""
+    return Shapes(
+        machine=_MACHINE,
+        system=system,
+        machine_file=_MACHINE.with_options_of(system).with_options_of(_IMPORTS),
+        system_file=system.with_options_of(_NIX_SYSTEM).with_options_of(_IMPORTS),
+    )
+
+
+def built_in_shapes() -> Shapes:
+    """What may stand in the files of a project that has no modules of its own."""
+    return shapes_with(modules.built_in(_SYSTEM).system)
+
+
+def find_shapes(folder: Path) -> Shapes:
+    """What may stand in the files of the project in a folder.
+
+    Raises:
+        BadConfiguration: a module of it cannot be used.
+    """
+    found, problems = modules.find(folder, _SYSTEM)
+    if problems:
+        raise BadConfiguration(problems)
+    return shapes_with(found.system)
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """A configuration, and the values that it was made from with the places of all of them."""
 
     configuration: Configuration
+    shapes: Shapes
     machines: Mapping[str, Table]
     """By host: what its machine files say."""
     systems: Mapping[str, Mapping[str, Table]]
@@ -136,8 +175,10 @@ class _Loader:
     """Reads one project and collects what is wrong with it."""
 
     def __init__(self, folder: Path) -> None:
-        self.problems: list[Problem] = []
         self._folder = folder
+        self._modules, problems = modules.find(folder, _SYSTEM)
+        self.problems: list[Problem] = [*problems]
+        self._shapes = shapes_with(self._modules.system)
         self._advice: list[Problem] = []
         self._files: dict[tuple[Path, bool], Table] = {}
         self._machines: dict[str, Table] = {}
@@ -152,7 +193,7 @@ class _Loader:
         by_name = {host.name: _settled(host, project) for host in hosts if host}
         configuration = Configuration(self._folder, project, by_name)
         notes = tuple(sorted(set(self._advice)))
-        return Loaded(configuration, self._machines, self._systems, notes)
+        return Loaded(configuration, self._shapes, self._machines, self._systems, notes)
 
     def _host_folders(self) -> list[Path]:
         parent = self._folder / "hosts"
@@ -178,7 +219,7 @@ class _Loader:
             self._tell(folder, "has no machine.toml", "write what all systems of the host share")
             return None
         file = files[0]
-        table = self._with_imports(file, MACHINE_FILE)
+        table = self._with_imports(file, self._shapes.machine_file)
         self._machines[folder.name] = table
         machine = self._make(_MACHINE, table, file)
         each = list(self._system_files(folder))
@@ -202,13 +243,15 @@ class _Loader:
     ) -> dict[str, System]:
         systems = {}
         shared = Table(
-            {key: value for key, value in machine.entries.items() if key in _SYSTEM.options},
+            {k: v for k, v in machine.entries.items() if k in self._modules.system.options},
             machine.place,
         )
         for each in files:
             if each.is_built_by_nix:
                 continue
-            table = merge_tables(shared, each.table)
+            complete = self._modules.apply(merge_tables(shared, each.table), Place(each.file))
+            table = complete.table
+            self.problems += [*complete.problems, *_missing_files(table)]
             self._systems.setdefault(folder.name, {})[each.name] = table
             system = self._make(_SYSTEM, table, each.file)
             if isinstance(system, System):
@@ -234,7 +277,7 @@ class _Loader:
         for file in self._found(folder / "systems", "*"):
             name = file.name.partition(".")[0]
             if self._name_is_good(file, name):
-                yield _SystemFile(name, file, self._with_imports(file, SYSTEM_FILE))
+                yield _SystemFile(name, file, self._with_imports(file, self._shapes.system_file))
 
     def _found(self, folder: Path, stem: str) -> list[Path]:
         """Files of a name, plain or literate, sorted; of the same name twice only one."""
@@ -272,10 +315,10 @@ class _Loader:
         return self._folder / os.path.relpath(file, self._folder.absolute())
 
     def _read(self, file: Path, shape: TableShape, elsewhere: Mapping[str, str]) -> Table:
-        known = self._files.get((file, shape is MACHINE_FILE))
+        key = (file, shape is self._shapes.machine_file)
+        known = self._files.get(key)
         if known is None:
-            known = self._read_new(file, shape, elsewhere)
-            self._files[(file, shape is MACHINE_FILE)] = known
+            known = self._files[key] = self._read_new(file, shape, elsewhere)
         return known
 
     def _read_new(self, file: Path, shape: TableShape, elsewhere: Mapping[str, str]) -> Table:

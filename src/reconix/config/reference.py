@@ -7,13 +7,16 @@ Source of the schemas: JSON Schema, draft 7, which editors use to complete TOML.
 Proven by ``tests/unit/config/test_reference.py``.
 """
 
+import difflib
 import enum
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from reconix.base.documents import JsonInput, print_json
-from reconix.config.load import MACHINE_FILE, PROJECT, SYSTEM_FILE
+from reconix.base.errors import UsageError
+from reconix.config.load import PROJECT, Shapes
 from reconix.config.merge import dotted
-from reconix.config.schema import Imports, Machine, NixSystem, Project, System
+from reconix.config.schema import Imports, NixSystem
 from reconix.config.shapes import (
     ChoiceShape,
     ListShape,
@@ -29,7 +32,8 @@ from reconix.config.show import print_value
 _INTRODUCTION = """\
 # Options
 
-Generated from `src/reconix/config/schema.py`, where each option is declared.
+Generated from `src/reconix/config/schema.py` and `src/reconix/config/services`, where each option
+is declared. In a project, `reconix options` tells the same and what the project's modules have.
 
 A system is `machine.toml` and its own file together. Tables merge. Lists add, what stands in the
 machine first; `{ remove = [...] }` takes items out again, wherever they come from. A scalar that is
@@ -37,20 +41,88 @@ set twice must agree, or one of them says `{ force = value }`; `{ default = valu
 anybody. Unknown keys are mistakes. Any file may be literate: in `web.toml.md` the fenced `toml`
 blocks count.
 """
-_FILES = {
-    "`reconix.toml`": Project,
-    "`hosts/<host>/machine.toml`": Machine,
-    "`machine.toml` and `systems/<name>.toml`": System,
-    "`systems/<name>.toml` of a system that Nix built": NixSystem,
-    "Any file below `hosts/`": Imports,
-}
 
 
-def print_markdown() -> bytes:
-    """``docs/options.md``."""
+def _files(shapes: Shapes) -> Iterator[tuple[str, TableShape]]:
+    """Each kind of file, and the options that can stand in it."""
+    yield "`reconix.toml`", PROJECT
+    yield "`hosts/<host>/machine.toml`", shapes.machine
+    yield "`machine.toml` and `systems/<name>.toml`", shapes.system
+    yield "`systems/<name>.toml` of a system that Nix built", shape_of(NixSystem)
+    yield "Any file below `hosts/`", shape_of(Imports)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One option, as a reader of the manual meets it."""
+
+    key: str
+    """With ``<name>`` where the user chooses a name."""
+    file: str
+    """In which kind of file it stands."""
+    option: OptionShape
+
+    @property
+    def doc(self) -> str:
+        """What it is for."""
+        assert self.option.option is not None
+        return self.option.option.doc
+
+    @property
+    def default(self) -> str:
+        """What holds if nobody writes it, as a sentence."""
+        return _default(self.option).replace("`", "")
+
+    @property
+    def example(self) -> str:
+        """A line of TOML."""
+        assert self.option.option is not None
+        return f"{self.key} = {self.option.option.example}"
+
+    def is_called(self, name: str) -> bool:
+        """Whether a user who says ``name`` means this, or a table that holds this."""
+        asked, own = name.split("."), self.key.split(".")
+        return len(asked) <= len(own) and all(
+            one in (other, "<name>") or other == "<name>"
+            for one, other in zip(asked, own, strict=False)
+        )
+
+
+def entries(shapes: Shapes) -> Iterator[Entry]:
+    """Every option there is, in the order of the manual."""
+    for title, shape in _files(shapes):
+        for key, option in _options(shape, ""):
+            yield Entry(key, title.replace("`", ""), option)
+
+
+def _options(shape: TableShape, key: str) -> Iterator[tuple[str, OptionShape]]:
+    for name, option in shape.options.items():
+        if option.option is not None:
+            yield dotted(key, name), option
+        table, inner = _inner(option.shape, dotted(key, name))
+        if table is not None:
+            yield from _options(table, inner)
+
+
+def select(shapes: Shapes, name: str) -> list[Entry]:
+    """The options that a user means.
+
+    Raises:
+        UsageError: there are none; the hint has the nearest.
+    """
+    known = list(entries(shapes))
+    found = [entry for entry in known if entry.is_called(name)]
+    if not found:
+        near = difflib.get_close_matches(name, [entry.key for entry in known], n=1)
+        hint = f"did you mean {near[0]}?" if near else "`reconix options` lists all"
+        raise UsageError(f"there is no option {name}", hint=hint)
+    return found
+
+
+def print_markdown(shapes: Shapes) -> bytes:
+    """``docs/options.md``, and the same for the modules of a project."""
     parts = [_INTRODUCTION]
-    for title, table in _FILES.items():
-        shape = shape_of(table)
+    for title, shape in _files(shapes):
         parts.append(f"## {title}\n\n{_first_paragraph(shape)}\n")
         parts += _sections(shape, "")
     return "\n".join(parts).encode()
@@ -98,12 +170,12 @@ def _default(option: OptionShape) -> str:
     return f"Default: `{print_value(option.shape, option.default)}`."
 
 
-def print_schemas() -> Mapping[str, bytes]:
+def print_schemas(shapes: Shapes) -> Mapping[str, bytes]:
     """The JSON Schemas by file name: one for each kind of file."""
     return {
         "project.json": _print_schema(PROJECT, "reconix.toml"),
-        "machine.json": _print_schema(MACHINE_FILE, "machine.toml"),
-        "system.json": _print_schema(SYSTEM_FILE, "systems/<name>.toml"),
+        "machine.json": _print_schema(shapes.machine_file, "machine.toml"),
+        "system.json": _print_schema(shapes.system_file, "systems/<name>.toml"),
     }
 
 

@@ -199,6 +199,13 @@ SpecialisationName = Annotated[
     str, Form("the name of a specialisation", r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 ]
 Port = Annotated[int, Range(1, 65535)]
+PortName = Annotated[
+    str,
+    Form(
+        'the number of a port in quotes such as "80"',
+        r"[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]",
+    ),
+]
 SizeBytes = Annotated[
     int,
     Form('a size such as "64M" or "4G"', r"\d{1,15}[KMGT]?", parse_size, print_size, True),
@@ -451,25 +458,6 @@ class User:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ssh:
-    """Log-in over the network with dropbear, by key only."""
-
-    enable: Annotated[
-        bool,
-        Option("Whether to run the ssh server; needs the package `dropbear`.", "true"),
-    ] = False
-    port: Annotated[Port, Option("Port it listens on.", "2222")] = 22
-    host_keys: Annotated[
-        AbsolutePath,
-        Option(
-            "Folder of the host keys, which are made at the first boot; name it in "
-            "`persist.shared` so that they are kept.",
-            '"/var/lib/dropbear"',
-        ),
-    ] = "/var/lib/dropbear"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """How a network interface gets its address, done by systemd-networkd."""
 
@@ -529,6 +517,13 @@ class Unit(Content):
 class File(Content):
     """A file below `/etc`."""
 
+    link: Annotated[
+        AbsolutePath | None,
+        Option(
+            "Where it leads, if it shall be a symbolic link and has no content.",
+            '"/usr/share/zoneinfo/Europe/Berlin"',
+        ),
+    ] = None
     mode: Annotated[Mode, Option("Permissions.", '"0600"')] = 0o644
     owner: Annotated[UserName, Option("User that owns the file.", '"mosquitto"')] = "root"
     group: Annotated[UserName, Option("Group that owns the file.", '"mosquitto"')] = "root"
@@ -628,7 +623,6 @@ class System:
     users: Annotated[
         Mapping[UserName, User], Option("Who may log in.", '{ operator = { groups = ["adm"] } }')
     ] = field(default_factory=dict)
-    ssh: Ssh = field(default_factory=Ssh)
     network: Annotated[
         Mapping[Interface, Network],
         Option("Network interfaces.", '{ lan = { match = "en*", dhcp = true } }'),
@@ -645,6 +639,13 @@ class System:
     sysctl: Annotated[
         Mapping[SysctlName, SysctlValue],
         Option("Settings of the kernel.", '{ "vm.swappiness" = 0 }'),
+    ] = field(default_factory=dict)
+    ports: Annotated[
+        Mapping[PortName, Name],
+        Option(
+            "Who listens on which TCP port of the device; two that want the same are a mistake.",
+            '{ "8080" = "status-page" }',
+        ),
     ] = field(default_factory=dict)
     persist: Persist = field(default_factory=Persist)
     health: Health = field(default_factory=Health)

@@ -8,12 +8,14 @@ Proven by ``tests/unit/config/test_show.py``: what is shown, read again, is the 
 """
 
 import dataclasses
+import difflib
 import enum
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.base.errors import UsageError
 from reconix.config.merge import List, Scalar, Table, Value, dotted
 from reconix.config.problems import Place
 from reconix.config.shapes import (
@@ -36,6 +38,21 @@ class Row:
     """As it could stand in TOML; nothing if the option has no value."""
     places: tuple[Place, ...]
     """Nothing: it is the default."""
+
+
+def select(found: Iterable[Row], key: str) -> list[Row]:
+    """The rows of an option, or of all options below a table.
+
+    Raises:
+        UsageError: there is none; the hint has the nearest key.
+    """
+    rows = list(found)
+    chosen = [row for row in rows if row.key == key or row.key.startswith(f"{key}.")]
+    if not chosen:
+        near = difflib.get_close_matches(key, [row.key for row in rows], n=1)
+        hint = f"did you mean {near[0]}?" if near else "`reconix options` lists all options"
+        raise UsageError(f"nothing is called {key}", hint=hint)
+    return chosen
 
 
 def rows(shape: TableShape, table: Table | None, key: str = "") -> Iterator[Row]:

@@ -8,7 +8,7 @@ from reconix.build.accounts import UnknownAccount
 from reconix.build.etc import Etc, make_etc
 from reconix.build.normalise import Ownership
 from reconix.config.schema import File as ConfiguredFile
-from reconix.config.schema import Kernel, Network, Services, Ssh, System, Unit, User
+from reconix.config.schema import Kernel, Network, Services, System, Unit, User
 from reconix.store.tree import File, Symlink, files
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== me"
@@ -60,21 +60,26 @@ def test_a_network_is_described_to_networkd_which_is_started(root: Path) -> None
 
 def test_keys_are_put_into_the_homes_and_nobody_has_a_password(root: Path) -> None:
     people = {"ann": User(authorized_keys=(KEY,)), "root": User(authorized_keys=(KEY,))}
-    etc = make(System(kernel=KERNEL, users=people, ssh=Ssh(enable=True)), root)
+    etc = make(System(kernel=KERNEL, users=people), root)
     assert text(etc, "reconix/authorized_keys/ann") == f"{KEY}\n"
     lines = text(etc, "tmpfiles.d/reconix-users.conf").splitlines()
     keys = "/.ssh/authorized_keys 0600"
     assert f"C /home/ann{keys} ann 1000 - /etc/reconix/authorized_keys/ann" in lines
     assert f"C /root{keys} root 0 - /etc/reconix/authorized_keys/root" in lines
-    assert "-s" in text(etc, "default/dropbear")
     assert all(":*:" in line for line in text(etc, "shadow").splitlines())
 
 
-def test_host_keys_are_made_once_and_whole(root: Path) -> None:
-    etc = make(System(kernel=KERNEL, ssh=Ssh(enable=True, host_keys="/var/lib/k")), root)
-    said = text(etc, "systemd/system/dropbear.service.d/reconix.conf")
-    assert "test -s /var/lib/k/ed25519 ||" in said
-    assert "mv /var/lib/k/ed25519.new /var/lib/k/ed25519 && sync" in said
+def test_a_file_may_be_a_link(root: Path) -> None:
+    zone = ConfiguredFile(link="/usr/share/zoneinfo/Europe/Berlin")
+    made = dict(files(make(System(kernel=KERNEL, files={"localtime": zone}), root).tree))
+    assert made["localtime"] == Symlink("/usr/share/zoneinfo/Europe/Berlin")
+
+
+def test_what_every_system_has_gives_way_to_what_is_configured(root: Path) -> None:
+    path = "systemd/journald.conf.d/reconix.conf"
+    assert "RuntimeMaxUse=16M" in text(make(System(kernel=KERNEL), root), path)
+    own = {path: ConfiguredFile(text="[Journal]\n")}
+    assert text(make(System(kernel=KERNEL, files=own), root), path) == "[Journal]\n"
 
 
 def test_files_have_their_content_and_unusual_owners_are_listed(root: Path) -> None:

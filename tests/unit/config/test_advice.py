@@ -7,7 +7,7 @@ from reconix.config.load import load_with_places
 from reconix.config.problems import Problem
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "gateway"
-MACHINE = 'kernel.package = "linux-image-amd64"\npackages = ["dropbear"]\n'
+MACHINE = 'kernel.package = "linux-image-amd64"\n'
 QUIET = "[health]\nchecks = [{ tcp = 22 }]\n"
 
 
@@ -21,12 +21,7 @@ def advice(folder: Path, system: str) -> tuple[Problem, ...]:
 
 HARDLY_MEANT = {
     f'packages = {{ remove = ["nginx"] }}\n{QUIET}': ("packages", 'takes out "nginx"', 1),
-    f"[ssh]\nenable = true\n{QUIET}": ("ssh.host_keys", "new at each boot", 2),
-    f'persist.shared = ["/var/lib"]\n[ssh]\nenable = true\n[users.me]\n{QUIET}': (
-        "users.me",
-        "cannot log in",
-        4,
-    ),
+    f"[ssh]\nenable = true\n[users.me]\n{QUIET}": ("users.me", "cannot log in", 3),
     "": ("health.checks", "nothing is checked", 0),
 }
 

@@ -48,7 +48,7 @@ OF_A_SYSTEM = {
     '[files.x]\ntext = ""\nsource = "default.toml"': ("files.x", "text and source"),
     "[network.lan]": ("network.lan", "no way to get an address"),
     "[users.a]\nuid = 5\n[users.b]\nuid = 5": ("users.b.uid", "is that of a"),
-    "[ssh]\nenable = true": ("ssh.enable", "is not installed"),
+    '[files.x]\nlink = "/a"\ntext = ""': ("files.x", "text and link"),
     '[persist]\nshared = ["/a"]\npaths = ["/a/b"]': ("persist.paths", "/a/b is persisted already"),
     '[persist]\nshared = ["/a"]\npaths = ["/a"]': ("persist.paths", "/a is persisted already"),
     '[persist]\npaths = ["/a/b", "/a"]': ("persist.paths", "/a/b is persisted already"),
@@ -77,7 +77,7 @@ def test_a_system_that_cannot_be_is_told(tmp_path: Path, text: str) -> None:
 
 def test_what_fits_together_is_accepted(tmp_path: Path) -> None:
     machine = (
-        'packages = ["dropbear"]\nssh.enable = true\ndisk.size = "2G"\n'
+        'ssh.enable = true\ndisk.size = "2G"\n'
         '[boot]\nslot_size = "64M"\n[network.lan]\ndhcp = true\n'
         '[persist]\nshared = ["/var/lib/a"]\npaths = ["/var/lib/ab"]\n'
     )

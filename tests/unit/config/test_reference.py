@@ -3,12 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from reconix.config.reference import print_markdown, print_schemas
+from reconix.base.errors import UsageError
+from reconix.config.load import built_in_shapes
+from reconix.config.reference import entries, print_markdown, print_schemas, select
 
 DOCS = Path(__file__).parents[3] / "docs"
+SHAPES = built_in_shapes()
 GENERATED = {
-    "options.md": print_markdown(),
-    **{f"schema/{name}": content for name, content in print_schemas().items()},
+    "options.md": print_markdown(SHAPES),
+    **{f"schema/{name}": content for name, content in print_schemas(SHAPES).items()},
 }
 
 
@@ -29,3 +32,26 @@ def test_every_option_stands_in_the_manual_with_default_and_example() -> None:
     assert "**`users.<name>.authorized_keys_files`**" in manual
     assert "**`kernel.package`**" in manual
     assert "Must be set." in manual
+
+
+def test_an_option_is_found_by_its_name_and_by_the_table_that_holds_it() -> None:
+    assert [entry.key for entry in select(SHAPES, "boot.slots")] == ["boot.slots"]
+    assert [entry.key for entry in select(SHAPES, "health")] == [
+        "health.timeout",
+        "health.checks",
+    ]
+    (shell,) = select(SHAPES, "users.operator.shell")
+    assert shell.key == "users.<name>.shell"
+    assert shell.default == 'Default: "/bin/bash".'
+    assert shell.example == 'users.<name>.shell = "/bin/sh"'
+
+
+def test_an_option_that_there_is_not_names_the_nearest() -> None:
+    with pytest.raises(UsageError) as failure:
+        select(SHAPES, "boot.slot")
+    assert failure.value.hint == "did you mean boot.slots?"
+
+
+def test_options_of_modules_stand_in_the_manual_beside_all_others() -> None:
+    assert {"ssh.port", "nginx.sites.<name>.folder"} <= {entry.key for entry in entries(SHAPES)}
+    assert "### `[nginx.sites.<name>]`" in GENERATED["options.md"].decode()

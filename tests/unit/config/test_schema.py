@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reconix.config import schema
 from reconix.config.check import check
+from reconix.config.load import built_in_shapes
 from reconix.config.merge import dotted
 from reconix.config.schema import (
     Forward,
@@ -48,40 +49,42 @@ def options(shape: Shape, key: str = "") -> Iterator[tuple[str, OptionShape]]:
         yield from options(shape.item, f"{key}.NAME")
 
 
-ALL = [
-    (table, key, option)
-    for table in (Project, Machine, System, NixSystem, Imports)
-    for key, option in options(shape_of(table))
+SHAPES = [
+    *map(shape_of, (Project, Machine, NixSystem, Imports)),
+    built_in_shapes().system,  # those of the modules are among them
 ]
-IDS = [f"{table.__name__}.{key}" for table, key, _ in ALL]
+ALL = [(shape, key, option) for shape in SHAPES for key, option in options(shape)]
+IDS = [f"{shape.type.__name__}.{key}" for shape, key, _ in ALL]
 
 
-def name_of(table: type, key: str) -> str:
+def name_of(key: str) -> str:
     """The key with a name that fits where any name may stand."""
     fitting = {"units": '"a.service"', "files": '"a/b"', "sysctl": '"vm.swappiness"'}
     return key.replace("NAME", fitting.get(key.partition(".")[0], "a"))
 
 
 @pytest.mark.parametrize(("table", "key", "option"), ALL, ids=IDS)
-def test_the_example_of_each_option_is_accepted(table: type, key: str, option: OptionShape) -> None:
+def test_the_example_of_each_option_is_accepted(
+    table: TableShape, key: str, option: OptionShape
+) -> None:
     if option.option is None:
         assert isinstance(option.shape, TableShape)
         assert option.shape.doc
         return
-    text = f"{name_of(table, key)} = {option.option.example}\n"
-    checked = check(parse(text, FILE), shape_of(table))
+    text = f"{name_of(key)} = {option.option.example}\n"
+    checked = check(parse(text, FILE), table)
     assert not checked.problems
     assert option.option.doc.endswith((".", "*/"))
 
 
 @pytest.mark.parametrize(("table", "key", "option"), ALL, ids=IDS)
 def test_the_default_of_each_option_can_be_written(
-    table: type, key: str, option: OptionShape
+    table: TableShape, key: str, option: OptionShape
 ) -> None:
     if option.option is None or option.default is None:
         return
-    text = f"{name_of(table, key)} = {print_value(option.shape, option.default)}\n"
-    assert not check(parse(text, FILE), shape_of(table)).problems
+    text = f"{name_of(key)} = {print_value(option.shape, option.default)}\n"
+    assert not check(parse(text, FILE), table).problems
 
 
 @pytest.mark.parametrize("table", [schema.UnitCheck, schema.TcpCheck, schema.CommandCheck])

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from reconix.config.load import Loaded, load_with_places
-from reconix.config.schema import Machine, System
+from reconix.config.schema import Machine
 from reconix.config.shapes import shape_of
 from reconix.config.show import Row, rows
 
@@ -21,7 +21,7 @@ def example(tmp_path: Path) -> Path:
 
 def shown(loaded: Loaded, system: str) -> dict[str, Row]:
     table = loaded.systems["gateway"][system]
-    return {row.key: row for row in rows(shape_of(System), table)}
+    return {row.key: row for row in rows(loaded.shapes.system, table)}
 
 
 def test_each_option_is_shown_with_its_value_and_its_places(example: Path) -> None:

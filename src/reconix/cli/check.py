@@ -1,0 +1,73 @@
+"""Read the whole configuration and tell everything that is wrong with it.
+
+All hosts and all systems are read, merged and compared with what the options allow and with each
+other. All mistakes are told at once, each with its place, the line, and what was expected. What
+works but is hardly meant is told as a note. Nothing is built and nobody is asked: this is quick
+enough to run on every save.
+
+With --json, mistakes and notes are lists of objects with file, line, column, key, fact and hint,
+for editors.
+
+Exit status: 0 the configuration is good, 2 it has mistakes.
+"""
+
+import argparse
+from collections.abc import Iterable
+
+from reconix.base.documents import JsonInput
+from reconix.cli import places
+from reconix.cli.answers import answer
+from reconix.cli.parsers import add_json
+from reconix.config.load import Loaded, load_with_places
+from reconix.config.problems import BadConfiguration, Problem
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say which words the command accepts."""
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the project."""
+    try:
+        loaded = load_with_places(places.project(arguments))
+    except BadConfiguration as error:
+        if not arguments.json:
+            raise
+        answer(arguments, text="", document=_document(None, error.problems))
+        return error.exit_code
+    answer(arguments, text=_summary(loaded), document=_document(loaded, ()))
+    return 0
+
+
+def _summary(loaded: Loaded) -> str:
+    hosts = loaded.configuration.hosts
+    systems = sum(len(host.systems) for host in hosts.values())
+    counted = f"{_count(len(hosts), 'host')}, {_count(systems, 'system')}"
+    notes = [f"note: {problem}" for problem in loaded.advice]
+    return "\n".join([*notes, f"the configuration is good: {counted}"])
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _document(loaded: Loaded | None, mistakes: Iterable[Problem]) -> JsonInput:
+    hosts = loaded.configuration.hosts if loaded else {}
+    return {
+        "good": loaded is not None,
+        "hosts": {name: list(host.systems) for name, host in hosts.items()},
+        "mistakes": [_problem(problem) for problem in mistakes],
+        "notes": [_problem(problem) for problem in (loaded.advice if loaded else ())],
+    }
+
+
+def _problem(problem: Problem) -> JsonInput:
+    return {
+        "file": str(problem.place.file),
+        "line": problem.place.line,
+        "column": problem.place.column,
+        "key": problem.key,
+        "fact": problem.fact,
+        "hint": problem.hint,
+    }

@@ -1,0 +1,79 @@
+"""A firewall with nftables: what is not wanted does not come in.
+
+Everything the device begins itself is answered. From outside, only the named ports are open.
+Modules open the ports of their services, so that usually nothing but `enable` has to be written.
+
+Source: nft(8); RFC 4890 for what ICMPv6 cannot do without.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated
+
+from reconix.config.addition import Addition
+from reconix.config.options import Option
+from reconix.config.schema import File, Interface, Port, Services
+
+_RULES = """\
+#!/usr/sbin/nft -f
+flush ruleset
+
+table inet reconix {{
+    chain input {{
+        type filter hook input priority filter; policy drop;
+        ct state vmap {{ established : accept, related : accept, invalid : drop }}
+{trusted}        icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert }} accept
+        icmpv6 type {{ packet-too-big, time-exceeded, parameter-problem }} accept
+        icmp type {{ destination-unreachable, time-exceeded, parameter-problem }} accept
+        udp sport 67 udp dport 68 accept
+        ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
+{opened}    }}
+    chain forward {{
+        type filter hook forward priority filter; policy drop;
+    }}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """A firewall with nftables: what is not named does not come in."""
+
+    enable: Annotated[bool, Option("Whether there is a firewall.", "true")] = False
+    tcp: Annotated[
+        tuple[Port, ...],
+        Option("TCP ports that anybody may reach; modules open those of their services.", "[8080]"),
+    ] = ()
+    udp: Annotated[
+        tuple[Port, ...],
+        Option("UDP ports that anybody may reach; modules open those of their services.", "[123]"),
+    ] = ()
+    ping: Annotated[bool, Option("Whether the device answers echo requests.", "false")] = True
+    trusted: Annotated[
+        tuple[Interface, ...],
+        Option("Interfaces through which everything may come in, besides `lo`.", '["eth1"]'),
+    ] = ()
+
+
+def configure(options: Options) -> Addition:
+    """The rules, and what loads them at boot before the network is there."""
+    if not options.enable:
+        return Addition()
+    interfaces = ("lo", *sorted(options.trusted))
+    trusted = "".join(f'        iifname "{name}" accept\n' for name in interfaces)
+    rules = _RULES.format(trusted=trusted, opened="".join(_opened(options)))
+    return Addition(
+        packages=("nftables",),
+        services=Services(enable=("nftables.service",)),
+        files={"nftables.conf": File(text=rules)},
+    )
+
+
+def _opened(options: Options) -> Iterable[str]:
+    if options.ping:
+        yield "        icmp type echo-request accept\n"
+        yield "        icmpv6 type echo-request accept\n"
+    for protocol, ports in (("tcp", options.tcp), ("udp", options.udp)):
+        if ports:
+            numbers = ", ".join(str(port) for port in sorted(ports))
+            yield f"        {protocol} dport {{ {numbers} }} accept\n"

@@ -1,0 +1,67 @@
+"""How much the log may hold, and whether it survives a reboot.
+
+A device's flash wears with every line that is written, and a log that fills the disk stops the
+device. So the log is in memory and small unless somebody says otherwise.
+
+Source: journald.conf(5).
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated
+
+from reconix.config.addition import Addition
+from reconix.config.options import Option, Range
+from reconix.config.schema import File, Persist, Seconds, SizeBytes
+
+
+class Level(Enum):
+    """How urgent a message is, as syslog calls it."""
+
+    ERROR = "err"
+    WARNING = "warning"
+    NOTICE = "notice"
+    INFO = "info"
+    DEBUG = "debug"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How much the log of a system may hold, and whether it survives a reboot."""
+
+    size: Annotated[SizeBytes, Option("The most that it may take.", '"64M"')] = 16 << 20
+    keep: Annotated[
+        bool,
+        Option(
+            "Whether it survives a reboot, on the data partition; each line wears the flash.",
+            "true",
+        ),
+    ] = False
+    level: Annotated[
+        Level, Option("The least urgent messages that are written down.", '"notice"')
+    ] = Level.DEBUG
+    burst: Annotated[
+        Annotated[int, Range(0, 1 << 30)] | None,
+        Option("How many messages a service may write in `burst_time`; 0: any number.", "1000"),
+    ] = None
+    burst_time: Annotated[
+        Seconds, Option("The time in which a service may write `burst` messages.", '"1min"')
+    ] = 30
+
+
+def configure(options: Options) -> Addition:
+    """A drop-in for journald, in place of the one that every system has."""
+    where = "System" if options.keep else "Runtime"
+    lines = [
+        "[Journal]",
+        f"Storage={'persistent' if options.keep else 'volatile'}",
+        f"{where}MaxUse={options.size}",
+        f"MaxLevelStore={options.level.value}",
+    ]
+    if options.burst is not None:
+        lines += [f"RateLimitIntervalSec={options.burst_time}", f"RateLimitBurst={options.burst}"]
+    text = "".join(f"{line}\n" for line in lines)
+    return Addition(
+        files={"systemd/journald.conf.d/reconix.conf": File(text=text)},
+        persist=Persist(paths=("/var/log/journal",) if options.keep else ()),
+    )

@@ -1,0 +1,54 @@
+"""A message broker: MQTT with mosquitto.
+
+What the broker keeps for its clients survives a reboot. Trees in the store have no owner, so its
+folder gets one at boot.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from reconix.config.addition import Addition
+from reconix.config.options import Option
+from reconix.config.schema import File, Health, Persist, Port, Services, TcpCheck, UnitCheck
+from reconix.config.services.firewall import Options as Firewall
+
+_UNIT = "mosquitto.service"
+_DATA = "/var/lib/mosquitto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """A message broker: MQTT with mosquitto."""
+
+    enable: Annotated[bool, Option("Whether to run the broker.", "true")] = False
+    port: Annotated[Port, Option("Port it listens on.", "8883")] = 1883
+    anonymous: Annotated[
+        bool, Option("Whether clients may connect without saying who they are.", "true")
+    ] = False
+    settings: Annotated[
+        tuple[str, ...],
+        Option("Further lines of the broker's configuration.", '["max_connections 100"]'),
+    ] = ()
+
+
+def configure(options: Options) -> Addition:
+    """The broker, its folder, and the checks that it works."""
+    if not options.enable:
+        return Addition()
+    lines = [
+        f"listener {options.port}",
+        f"allow_anonymous {'true' if options.anonymous else 'false'}",
+        *options.settings,
+    ]
+    return Addition(
+        packages=("mosquitto",),
+        services=Services(enable=(_UNIT,)),
+        files={
+            "mosquitto/conf.d/reconix.conf": File(text="".join(f"{line}\n" for line in lines)),
+            "tmpfiles.d/reconix-mosquitto.conf": File(text=f"d {_DATA} 0700 mosquitto mosquitto\n"),
+        },
+        ports={str(options.port): "mosquitto"},
+        persist=Persist(paths=(_DATA,)),
+        health=Health(checks=(UnitCheck(unit=_UNIT), TcpCheck(tcp=options.port))),
+        others=(Firewall(tcp=(options.port,)),),
+    )

@@ -1,0 +1,86 @@
+"""A web server: nginx, with sites that are files or another program behind it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from reconix.config.addition import Addition, Mistake
+from reconix.config.options import Option
+from reconix.config.schema import (
+    AbsolutePath,
+    File,
+    Health,
+    Name,
+    Port,
+    Services,
+    TcpCheck,
+    UnitCheck,
+    Url,
+)
+from reconix.config.services.firewall import Options as Firewall
+
+_UNIT = "nginx.service"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What the web server answers on one port."""
+
+    port: Annotated[Port, Option("Port it listens on.", "8080")] = 80
+    folder: Annotated[
+        AbsolutePath | None, Option("Folder of the files to serve.", '"/etc/gateway/www"')
+    ] = None
+    proxy: Annotated[
+        Url | None,
+        Option("Program behind the server, which gets the requests.", '"http://127.0.0.1:3000"'),
+    ] = None
+    settings: Annotated[
+        tuple[str, ...], Option("Further lines within the site's configuration.", '["gzip on;"]')
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """A web server: nginx."""
+
+    enable: Annotated[bool, Option("Whether to run the web server.", "true")] = False
+    sites: Annotated[
+        Mapping[Name, Site],
+        Option("What it answers.", '{ pages = { folder = "/etc/gateway/www" } }'),
+    ] = field(default_factory=dict)
+
+
+def configure(options: Options) -> Addition:
+    """The server with its sites, and the checks that it works."""
+    if not options.enable:
+        return Addition()
+    if not options.sites:
+        raise Mistake("enable", "there is nothing to serve", "add a table nginx.sites.<name>")
+    ports = dict.fromkeys(site.port for site in options.sites.values())
+    sites = "\n".join(_site(name, site) for name, site in sorted(options.sites.items()))
+    return Addition(
+        packages=("nginx",),
+        services=Services(enable=(_UNIT,)),
+        files={
+            "nginx/sites-enabled/default": File(text=sites),
+            "tmpfiles.d/reconix-nginx.conf": File(text="d /var/log/nginx 0755 root adm\n"),
+        },
+        ports={str(port): "nginx" for port in ports},
+        health=Health(checks=(UnitCheck(unit=_UNIT), *(TcpCheck(tcp=port) for port in ports))),
+        others=(Firewall(tcp=tuple(ports)),),
+    )
+
+
+def _site(name: str, site: Site) -> str:
+    if (site.folder is None) == (site.proxy is None):
+        said = "neither folder nor proxy" if site.folder is None else "folder and proxy"
+        raise Mistake(f"sites.{name}", f"has {said}", "write one of the two")
+    lines = [
+        f"listen {site.port};",
+        f"listen [::]:{site.port};",
+        *([f"root {site.folder};"] if site.folder else []),
+        *([f"location / {{ proxy_pass {site.proxy}; }}"] if site.proxy else []),
+        *site.settings,
+    ]
+    body = "".join(f"    {line}\n" for line in lines)
+    return f"# {name}\nserver {{\n{body}}}\n"

@@ -1,0 +1,58 @@
+"""Log-in over the network with dropbear, by key only.
+
+The keys of the host are made at its first boot and kept for all systems, so that they stay the same
+whichever system runs and whatever is updated.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from reconix.config.addition import Addition
+from reconix.config.options import Option
+from reconix.config.schema import AbsolutePath, File, Persist, Port, Services
+from reconix.config.services.firewall import Options as Firewall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Log-in over the network with dropbear, by key only; who may is said in `users`."""
+
+    enable: Annotated[bool, Option("Whether to run the ssh server.", "true")] = False
+    port: Annotated[Port, Option("Port it listens on.", "2222")] = 22
+    host_keys: Annotated[
+        AbsolutePath,
+        Option(
+            "Folder of the host keys, which are made at the first boot and kept.",
+            '"/var/lib/dropbear"',
+        ),
+    ] = "/var/lib/dropbear"
+
+
+def configure(options: Options) -> Addition:
+    """A server without passwords, and the key that it needs."""
+    if not options.enable:
+        return Addition()
+    key = f"{options.host_keys}/ed25519"
+    settings = f'DROPBEAR_PORT={options.port}\nDROPBEAR_EXTRA_ARGS="-s -r {key}"\n'
+    return Addition(
+        packages=("dropbear",),
+        services=Services(enable=("dropbear.service",)),
+        files={
+            "default/dropbear": File(text=settings),
+            "systemd/system/dropbear.service.d/reconix.conf": File(
+                text=_drop_in(options.host_keys, key)
+            ),
+        },
+        ports={str(options.port): "ssh"},
+        persist=Persist(shared=(options.host_keys,)),
+        others=(Firewall(tcp=(options.port,)),),
+    )
+
+
+def _drop_in(folder: str, key: str) -> str:
+    make = f"dropbearkey -t ed25519 -f {key}.new && sync && mv {key}.new {key} && sync"
+    return (
+        "[Service]\n"
+        f"ExecStartPre=/bin/mkdir -p {folder}\n"
+        f"ExecStartPre=/bin/sh -c 'test -s {key} || {{ rm -f {key}.new; {make}; }}'\n"
+    )

@@ -1,0 +1,44 @@
+"""The hardware watchdog: a device that hangs is reset.
+
+The initrd starts it if there is one; systemd goes on from there. While systemd lives, it tells the
+hardware so in time.
+
+Source: systemd-system.conf(5).
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from reconix.config.addition import Addition, KernelAddition
+from reconix.config.options import Option
+from reconix.config.schema import File, ModuleName, Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The hardware watchdog: a device that hangs is reset."""
+
+    enable: Annotated[bool, Option("Whether systemd feeds the watchdog.", "false")] = True
+    timeout: Annotated[
+        Seconds, Option("How long the device may hang before it is reset.", '"30s"')
+    ] = 60
+    reboot_timeout: Annotated[
+        Seconds, Option("How long a reboot may take before the device is reset.", '"5min"')
+    ] = 120
+    modules: Annotated[
+        tuple[ModuleName, ...],
+        Option("Drivers of the hardware, loaded before the disk is looked for.", '["i6300esb"]'),
+    ] = ()
+
+
+def configure(options: Options) -> Addition:
+    """A drop-in for systemd, in place of the one that every system has."""
+    times = (options.timeout, options.reboot_timeout) if options.enable else (0, 0)
+    text = (
+        f"[Manager]\nRuntimeWatchdogSec={times[0]}\nRebootWatchdogSec={times[1]}\n"
+        "DefaultTimeoutStopSec=15s\n"
+    )
+    return Addition(
+        kernel=KernelAddition(initrd_modules=options.modules if options.enable else ()),
+        files={"systemd/system.conf.d/reconix.conf": File(text=text)},
+    )

@@ -1,0 +1,78 @@
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from reconix.config import services
+from reconix.config.confined import Failed, load
+
+BUILT_IN = sorted(
+    path for path in Path(str(services.__file__)).parent.glob("*.py") if path.stem != "__init__"
+)
+
+
+def sibling(name: str) -> ModuleType:
+    raise ImportError(name)
+
+
+def run(folder: Path, source: str) -> ModuleType:
+    file = folder / "hello.py"
+    file.write_text(source)
+    return load(file, sibling)
+
+
+REFUSED = {
+    "import time": "imports time",
+    "from time import time": "may not import time",
+    "from os import environ": "may not import os",
+    "from . import x": "may not import .",
+    "x = open('/etc/passwd')": "may not use open",
+    "x = __import__('os')": "may not use __import__",
+    "x = eval('1')": "may not use eval",
+    "x = (1).__class__": "may not use __class__",
+    "x = hash('a')": "may not use hash",
+    "x = {1, 2}": "uses a set",
+    "x = [y for y in {z for z in ()}]": "uses a set",
+    "x = set()": "may not use set",
+    "print('x')": "may not use print",
+    "from dataclasses import sys": "may not import sys from dataclasses",
+    "from modules.other import x": "fails with ImportError: other",
+    "x = getattr(1, 'y')": "has no attribute 'y'",
+    "x = unknown": "fails with NameError",
+}
+
+
+@pytest.mark.parametrize("source", REFUSED)
+def test_what_reaches_for_the_world_is_refused_with_its_line(tmp_path: Path, source: str) -> None:
+    with pytest.raises(Failed) as failure:
+        run(tmp_path, f"# a module\n{source}\n")
+    problem = failure.value.problems[0]
+    assert REFUSED[source] in problem.fact
+    assert (problem.place.line, problem.place.text) == (2, source)
+    assert problem.key == "module hello"
+
+
+def test_all_that_is_refused_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(Failed) as failure:
+        run(tmp_path, "import os\nimport time\nx = open\n")
+    assert len(failure.value.problems) == 3
+
+
+def test_what_only_computes_runs(tmp_path: Path) -> None:
+    source = (
+        "from dataclasses import dataclass\nfrom re import sub\n"
+        "@dataclass(frozen=True, slots=True)\nclass Point:\n    x: int = 0\n"
+        "total = sum(p.x for p in (Point(1), Point(2)))\nname = sub('a', 'b', 'aa')\n"
+    )
+    module = run(tmp_path, source)
+    assert (module.__dict__["total"], module.__dict__["name"]) == (3, "bb")
+
+
+@pytest.mark.parametrize("file", BUILT_IN, ids=lambda file: file.stem)
+def test_built_in_modules_keep_the_rules_of_all_others(file: Path) -> None:
+    assert load(file, sibling).__dict__["configure"]
+
+
+def test_a_module_that_is_too_large_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Failed, match="cannot be read"):
+        run(tmp_path, "#" * (257 << 10))

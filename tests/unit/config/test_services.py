@@ -1,0 +1,151 @@
+"""Built-in services: what few options come to, in the words of the programs behind them."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconix.base.process import run
+from reconix.config.addition import Addition, Mistake
+from reconix.config.modules import BUILT_IN
+from reconix.config.services import (
+    chrony,
+    firewall,
+    journal,
+    mosquitto,
+    nginx,
+    ssh,
+    time,
+    watchdog,
+)
+from reconix.config.shapes import shape_of
+
+
+def text(addition: Addition, path: str) -> str:
+    return addition.files[path].text or ""
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_each_has_a_docstring_and_options_with_one(name: str) -> None:
+    module = importlib.import_module(f"reconix.config.services.{name}")
+    assert module.__doc__
+    assert shape_of(module.Options).doc.endswith(".")
+
+
+def test_the_key_of_a_host_is_made_once_whole_and_kept() -> None:
+    made = ssh.configure(ssh.Options(enable=True, host_keys="/var/lib/k", port=2222))
+    said = text(made, "systemd/system/dropbear.service.d/reconix.conf")
+    assert "test -s /var/lib/k/ed25519 ||" in said
+    assert "mv /var/lib/k/ed25519.new /var/lib/k/ed25519 && sync" in said
+    assert made.persist.shared == ("/var/lib/k",)
+    assert made.packages == ("dropbear",)
+
+
+def test_nobody_logs_in_with_a_password() -> None:
+    made = ssh.configure(ssh.Options(enable=True))
+    assert text(made, "default/dropbear") == (
+        'DROPBEAR_PORT=22\nDROPBEAR_EXTRA_ARGS="-s -r /var/lib/dropbear/ed25519"\n'
+    )
+
+
+def test_a_firewall_lets_in_what_is_named() -> None:
+    options = firewall.Options(enable=True, tcp=(80, 22), udp=(123,), trusted=("vpn*",), ping=False)
+    rules = text(firewall.configure(options), "nftables.conf")
+    assert "policy drop;" in rules
+    assert "tcp dport { 22, 80 } accept" in rules
+    assert "udp dport { 123 } accept" in rules
+    assert 'iifname "lo" accept' in rules
+    assert 'iifname "vpn*" accept' in rules
+    assert "echo-request" not in rules
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        firewall.Options(enable=True),
+        firewall.Options(enable=True, tcp=(22, 80), udp=(123,), trusted=("eth1", "vpn*")),
+    ],
+    ids=["bare", "full"],
+)
+def test_nft_takes_the_rules(
+    options: firewall.Options, need: Callable[..., None], tmp_path: Path
+) -> None:
+    need("nft", "unshare")
+    rules = tmp_path / "nftables.conf"
+    rules.write_text(text(firewall.configure(options), "nftables.conf"))
+    run("unshare", "--net", "--map-root-user", "nft", "--check", "--file", rules)
+
+
+def test_a_site_is_files_or_another_program() -> None:
+    pages = nginx.Site(folder="/srv/www")
+    program = nginx.Site(port=8080, proxy="http://127.0.0.1:3000", settings=("gzip on;",))
+    made = nginx.configure(nginx.Options(enable=True, sites={"pages": pages, "api": program}))
+    assert text(made, "nginx/sites-enabled/default") == (
+        "# api\nserver {\n    listen 8080;\n    listen [::]:8080;\n"
+        "    location / { proxy_pass http://127.0.0.1:3000; }\n    gzip on;\n}\n"
+        "\n# pages\nserver {\n    listen 80;\n    listen [::]:80;\n    root /srv/www;\n}\n"
+    )
+    assert made.ports == {"80": "nginx", "8080": "nginx"}
+
+
+@pytest.mark.parametrize("site", [nginx.Site(), nginx.Site(folder="/a", proxy="http://b.test")])
+def test_a_site_is_not_both_or_nothing(site: nginx.Site) -> None:
+    with pytest.raises(Mistake) as failure:
+        nginx.configure(nginx.Options(enable=True, sites={"a": site}))
+    assert failure.value.option == "sites.a"
+
+
+def test_a_web_server_needs_a_site_and_chrony_a_server() -> None:
+    with pytest.raises(Mistake):
+        nginx.configure(nginx.Options(enable=True))
+    with pytest.raises(Mistake):
+        chrony.configure(chrony.Options(enable=True))
+
+
+def test_a_broker_listens_where_it_is_told() -> None:
+    options = mosquitto.Options(enable=True, port=8883, settings=("max_connections 9",))
+    made = mosquitto.configure(options)
+    assert text(made, "mosquitto/conf.d/reconix.conf") == (
+        "listener 8883\nallow_anonymous false\nmax_connections 9\n"
+    )
+    assert made.others == (firewall.Options(tcp=(8883,)),)
+
+
+def test_a_log_is_in_memory_or_kept() -> None:
+    path = "systemd/journald.conf.d/reconix.conf"
+    small = journal.configure(journal.Options(size=1 << 20, level=journal.Level.NOTICE))
+    assert text(small, path) == (
+        "[Journal]\nStorage=volatile\nRuntimeMaxUse=1048576\nMaxLevelStore=notice\n"
+    )
+    kept = journal.configure(journal.Options(keep=True, burst=10))
+    assert "Storage=persistent\nSystemMaxUse=16777216\n" in text(kept, path)
+    assert "RateLimitIntervalSec=30\nRateLimitBurst=10\n" in text(kept, path)
+    assert kept.persist.paths == ("/var/log/journal",)
+
+
+def test_the_clock_has_a_zone_and_is_set_by_whom_one_names() -> None:
+    made = time.configure(time.Options(zone="Europe/Berlin", ntp=True, servers=("192.0.2.1",)))
+    assert made.files["localtime"].link == "/usr/share/zoneinfo/Europe/Berlin"
+    assert text(made, "systemd/timesyncd.conf.d/reconix.conf") == (
+        "[Time]\nNTP=192.0.2.1\nFallbackNTP=\n"
+    )
+    assert made.packages == ("tzdata", "systemd-timesyncd")
+    assert time.configure(time.Options()) == Addition()
+
+
+def test_chrony_keeps_the_drift_and_may_give_time() -> None:
+    options = chrony.Options(enable=True, servers=("192.0.2.1",), allow=("192.0.2.0/24",))
+    made = chrony.configure(options)
+    assert "server 192.0.2.1 iburst\nallow 192.0.2.0/24\n" in text(made, "chrony/chrony.conf")
+    assert made.persist.paths == ("/var/lib/chrony",)
+    assert made.others == (firewall.Options(udp=(123,)),)
+
+
+def test_a_watchdog_can_be_told_how_long_or_not_at_all() -> None:
+    path = "systemd/system.conf.d/reconix.conf"
+    made = watchdog.configure(watchdog.Options(timeout=30, modules=("i6300esb",)))
+    assert "RuntimeWatchdogSec=30\nRebootWatchdogSec=120\n" in text(made, path)
+    assert made.kernel.initrd_modules == ("i6300esb",)
+    off = watchdog.configure(watchdog.Options(enable=False))
+    assert "RuntimeWatchdogSec=0\nRebootWatchdogSec=0\n" in text(off, path)
