@@ -10,7 +10,7 @@ whole.
 import io
 import shutil
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -108,12 +108,14 @@ class Machine:
         systems: Sequence[str] = SYSTEMS,
         health: JsonInput = HEALTHY,
         extra: Mapping[str, Node] | None = None,
+        without_agent: Collection[str] = (),
     ) -> StorePath:
         """Add a generation to the build store; generations of other names have other kernels."""
         kernel = self.store.add_files(
             folder({"vmlinuz": File(f"kernel {name}\n".encode() * 999)}), "linux"
         )
-        tops = {one: self._toplevel(one, name, kernel, health, extra or {}) for one in systems}
+        checks = {one: None if one in without_agent else health for one in systems}
+        tops = {one: self._toplevel(one, name, kernel, checks[one], extra or {}) for one in systems}
         specs = [BootSystem(one, self._spec(top)) for one, top in tops.items()]
         loader = SystemdBoot(Program.AMD64, b"loader")
         files = loader.boot_tree(specs, default=systems[0], content=self._file)
@@ -137,10 +139,11 @@ class Machine:
         )
         content: dict[str, Node] = {
             "boot.json": File(print_bootspec(spec)),
-            "health.json": File(print_json(health)),
             "page": File(f"{name}\n".encode()),
             **extra,
         }
+        if health is not None:
+            content["health.json"] = File(print_json(health))
         return self.store.add_files(folder(content), f"system-{system}", [kernel])
 
     def _spec(self, toplevel: StorePath) -> BootSpec:

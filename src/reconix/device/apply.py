@@ -27,8 +27,9 @@ from reconix.boot.tree import BootTree
 from reconix.boot.trial import Phase, State
 from reconix.device.booted import UnknownBoot, read_booted
 from reconix.device.choice import read_choice, write_choice
-from reconix.device.device import Device
-from reconix.device.generation import Generation
+from reconix.device.device import Device, toplevel_folder
+from reconix.device.generation import Generation, InstalledSystem
+from reconix.device.health import can_be_proven
 from reconix.device.media import Window, holds, open_disk
 from reconix.device.memory import remember
 from reconix.store.paths import StorePath
@@ -46,6 +47,18 @@ class OnTrial(ReconixError):
         )
 
 
+class WithoutAgent(ReconixError):
+    """A system was to prove that it is healthy, and has no agent for that."""
+
+    exit_code = 71
+
+    def __init__(self, system: str) -> None:
+        super().__init__(
+            f"the system {system} has no agent: nobody would say that it is healthy",
+            hint=f"choose it for one boot: reconix-device boot {system}",
+        )
+
+
 def apply(device: Device, path: StorePath, *, system: str | None = None) -> Slot | None:
     """Write a generation to an idle slot and arm its trial; must be called while ``working``.
 
@@ -60,11 +73,13 @@ def apply(device: Device, path: StorePath, *, system: str | None = None) -> Slot
 
     Raises:
         OnTrial: first the trial that runs must end.
+        WithoutAgent: nobody would confirm the system.
         SlotSizeDiffers, WrongImage, NotKept: the generation does not fit, is damaged, or the
             medium is. Nothing is armed.
     """
     generation = device.generation(path)
     name = generation.system(system or _running(device, generation)).name
+    expect_agent(device, generation, name)
     state = device.recall()
     if state.trial is not None and state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
         raise OnTrial(state.trial.generation)
@@ -76,6 +91,16 @@ def apply(device: Device, path: StorePath, *, system: str | None = None) -> Slot
         state = remember(device.places, state, Received(str(path)))
         state = _write(device, state, generation)
     return arm(device, state, system=name)
+
+
+def expect_agent(device: Device, generation: Generation, system: str) -> None:
+    """Check that a system can report that it is healthy.
+
+    Raises:
+        WithoutAgent: it cannot.
+    """
+    if not _has_agent(device, generation.system(system)):
+        raise WithoutAgent(system)
 
 
 def arm(device: Device, state: State, *, system: str | None) -> Slot:
@@ -140,10 +165,14 @@ def _write(device: Device, state: State, generation: Generation) -> State:
 
 
 def _running(device: Device, generation: Generation) -> str:
-    """The system that runs now, if the generation has one of that name."""
+    """The system that runs now, if the generation has one of that name, with the agent."""
     try:
         name = read_booted(device.places.booted).system
     except UnknownBoot:
         return generation.default
-    names = [system.name for system in generation.systems]
+    names = [each.name for each in generation.systems if _has_agent(device, each)]
     return name if name in names else generation.default
+
+
+def _has_agent(device: Device, system: InstalledSystem) -> bool:
+    return can_be_proven(toplevel_folder(device.places, system.toplevel))

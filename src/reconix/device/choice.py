@@ -5,7 +5,8 @@ boot. There is nothing else, on purpose: a system that cannot even start its age
 to keep the device. So *always* is *once, renewed*: when a system that is wanted always has come up
 healthy, its agent asks for it at the next boot again. If it did not come up, the default system
 runs; its agent counts that and tries again, until that has happened ``MAX_FAILURES`` times in a
-row, and then leaves it at that until somebody chooses again.
+row, and then leaves it at that until somebody chooses again. What was chosen once in between does
+not count: it may be a system without the agent, after which the default system runs.
 
     {"version": 1, "once": "mqtt", "always": {"system": "web", "failures": 0}}
 
@@ -71,6 +72,8 @@ def came_up(choice: Choice, system: str) -> FollowUp:
         return FollowUp(replace(choice, once=None))
     if system == choice.once:
         return FollowUp(Choice(always=always), ask_for=always.system)
+    if choice.once is not None:  # another system ran before this boot, or should have
+        return FollowUp(Choice(always=always), ask_for=always.system, restart=True)
     counted = Always(always.system, always.failures + 1)
     if counted.given_up:
         return FollowUp(Choice(always=counted))

@@ -6,7 +6,7 @@ Proven by ``tests/unit/device/test_choose.py``.
 from dataclasses import replace
 
 from reconix.boot.trial import Phase
-from reconix.device.apply import OnTrial
+from reconix.device.apply import OnTrial, expect_agent
 from reconix.device.choice import Always, Choice, read_choice, write_choice
 from reconix.device.device import Device
 from reconix.device.generation import Generation
@@ -30,10 +30,12 @@ def choose_always(device: Device, system: str) -> None:
 
     Raises:
         UnknownSystem: the committed generation has no such system.
+        WithoutAgent: it could not ask for itself again.
         OnTrial: the next boot is a trial, or this one is.
     """
     generation = _bootable(device)
     wanted = generation.system(system).name
+    expect_agent(device, generation, wanted)
     always = None if wanted == generation.default else Always(wanted)
     write_choice(device.places.choice, Choice(always=always))
     device.oneshots.ask_for(wanted if always else None)

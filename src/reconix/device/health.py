@@ -25,6 +25,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded
 from reconix.base.process import CommandFailed, ProgramMissing, run
 
+NAME = "health.json"
 MAX_BYTES = 1 << 20
 MAX_TIMEOUT_SECONDS = 3000
 """A trial must end; the unit that watches it is stopped after an hour."""
@@ -117,13 +118,21 @@ def _check(fields: Fields) -> Check:
     raise BadHealth(f"{fields.source} is no check of kind unit, tcp or command")
 
 
+def can_be_proven(toplevel: Path) -> bool:
+    """Whether the system with this toplevel says how it is judged, and so has an agent to do it.
+
+    A system of NixOS need not have one: nobody would confirm it, or ask for it again.
+    """
+    return (toplevel / NAME).is_file()
+
+
 def read_health(toplevel: Path) -> Health:
     """Read the checks of the system with this toplevel.
 
     Raises:
         BadHealth, BadDocument, TooLarge, OSError: it does not say what to check.
     """
-    path = toplevel / "health.json"
+    path = toplevel / NAME
     return parse_health(read_bounded(path, MAX_BYTES), source=str(path))
 
 
