@@ -12,8 +12,7 @@ unpacked. Both sizes are limits while we read, so an endless body or a bomb cost
 announced.
 
 Source: ``libstore/binary-cache-store.cc`` of Nix 2.8.
-Proven by ``tests/compat/test_nix_cache.py`` (``nix copy`` in both directions) and
-``tests/unit/nix/test_cache.py``.
+Proven by ``tests/compat/test_nix_cache.py``, with ``nix copy`` in both directions.
 """
 
 import contextlib

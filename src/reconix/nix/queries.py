@@ -1,0 +1,220 @@
+"""What people ask about a store: why is this here, how large is it, what is different.
+
+Answers are values; ``cli/store.py`` shows them.
+
+*Size* is a question with several answers, because objects share files. A file counts once, whoever
+has it; the bytes of an object are *its own* if no other object has the file, else *shared*. What
+would be *freed* is what disappears when the object and everything that needs it are collected.
+
+Proven by ``tests/unit/nix/test_queries.py``.
+"""
+
+import itertools
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.errors import ReconixError
+from reconix.nix.chroot import ChrootStore
+from reconix.store.links import leaves
+from reconix.store.nar import dump
+from reconix.store.paths import StorePath
+from reconix.store.references import Scanner
+
+_SYSTEMS = "systems"
+
+
+class NotNeeded(ReconixError):
+    """One object does not need another."""
+
+    exit_code = 25
+
+    def __init__(self, one: StorePath, other: StorePath) -> None:
+        super().__init__(f"{one} does not need {other}")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One object refers to the next, and these of its files say so."""
+
+    path: StorePath
+    files: tuple[str, ...]  # relative; "." if the object is the file; empty for the last object
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much disk an object takes, file contents only."""
+
+    path: StorePath
+    own_bytes: int
+    shared_bytes: int
+    freed_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Objects of one name that are not the same in two closures."""
+
+    name: str
+    before: tuple[StorePath, ...]  # empty: added
+    after: tuple[StorePath, ...]  # empty: removed
+    before_bytes: int  # of their archives
+    after_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is different between two closures, usually generations."""
+
+    changes: tuple[Change, ...]  # sorted by name
+    touched: tuple[str, ...]  # systems that are not the same, or only in one
+    identical: tuple[str, ...]  # systems that are the same object, hence the same to the last byte
+
+
+def why(store: ChrootStore, one: StorePath, other: StorePath) -> tuple[Step, ...]:
+    """The shortest chain by which one object needs another, with the files that hold it.
+
+    Raises:
+        NotNeeded: there is none.
+        NotValid: one of them is not here.
+    """
+    store.info(other)
+    came_from: dict[StorePath, StorePath] = {}
+    waiting = [one]
+    for path in waiting:
+        for reference in store.info(path).references:
+            if reference != one and reference not in came_from:
+                came_from[reference] = path
+                waiting.append(reference)
+    if other != one and other not in came_from:
+        raise NotNeeded(one, other)
+    chain = [other]
+    while chain[-1] != one:
+        chain.append(came_from[chain[-1]])
+    chain.reverse()
+    steps = [
+        Step(path, files_that_mention(store, path, following))
+        for path, following in itertools.pairwise(chain)
+    ]
+    return (*steps, Step(other, ()))
+
+
+def files_that_mention(store: ChrootStore, path: StorePath, wanted: StorePath) -> tuple[str, ...]:
+    """The files and links of an object that contain the hash of another, relative and sorted."""
+    tree = store.path(path)
+    return tuple(
+        sorted(str(leaf.relative_to(tree)) for leaf in leaves(tree) if _mentions(leaf, wanted))
+    )
+
+
+def _mentions(leaf: Path, wanted: StorePath) -> bool:
+    scanner = Scanner([wanted])
+    dump(leaf, scanner.feed)
+    return bool(scanner.found())
+
+
+def sizes(store: ChrootStore, paths: Iterable[StorePath]) -> tuple[Size, ...]:
+    """How much disk objects take, the largest first.
+
+    Raises:
+        NotValid: one of them is not here.
+    """
+    chosen = sorted(set(paths))
+    for path in chosen:
+        store.info(path)
+    files = {path: _files(store.path(path)) for path in store.database.valid_paths()}
+    owners: dict[int, set[StorePath]] = {}
+    for path, found in files.items():
+        for inode in found:
+            owners.setdefault(inode, set()).add(path)
+    measured = [_size(store, path, files, owners) for path in chosen]
+    return tuple(sorted(measured, key=lambda size: (-size.freed_bytes, size.path)))
+
+
+def _size(
+    store: ChrootStore,
+    path: StorePath,
+    files: Mapping[StorePath, Mapping[int, int]],
+    owners: Mapping[int, set[StorePath]],
+) -> Size:
+    own = sum(size for inode, size in files[path].items() if owners[inode] == {path})
+    gone = _gone_with(store, path)
+    lost = {inode: size for one in gone for inode, size in files[one].items()}
+    return Size(
+        path=path,
+        own_bytes=own,
+        shared_bytes=sum(files[path].values()) - own,
+        freed_bytes=sum(size for inode, size in lost.items() if owners[inode] <= gone),
+    )
+
+
+def _files(tree: Path) -> dict[int, int]:
+    """The size of each regular file of an object, by inode."""
+    found = {}
+    for leaf in leaves(tree):
+        status = leaf.lstat()
+        if stat.S_ISREG(status.st_mode):
+            found[status.st_ino] = status.st_size
+    return found
+
+
+def _gone_with(store: ChrootStore, path: StorePath) -> set[StorePath]:
+    """An object, what needs it, and what only they need."""
+    gone = {path}
+    waiting = [path]
+    while waiting:
+        fresh = store.database.referrers(waiting.pop()) - gone
+        gone |= fresh
+        waiting.extend(fresh)
+    needed = set(store.closure(*gone)) - gone
+    others = store.database.valid_paths() - gone - needed
+    return gone | (needed - set(store.closure(*others)))
+
+
+def difference(store: ChrootStore, before: StorePath, after: StorePath) -> Difference:
+    """Compare two closures object by object, and two generations system by system.
+
+    Raises:
+        NotValid: one of them is not here.
+    """
+    old, new = _by_name(store, before), _by_name(store, after)
+    changes = [
+        _change(store, name, old.get(name, set()), new.get(name, set()))
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+    old_systems, new_systems = systems_of(store, before), systems_of(store, after)
+    names = sorted(old_systems.keys() | new_systems.keys())
+    same = [name for name in names if old_systems.get(name) == new_systems.get(name)]
+    return Difference(
+        changes=tuple(changes),
+        touched=tuple(name for name in names if name not in same),
+        identical=tuple(same),
+    )
+
+
+def systems_of(store: ChrootStore, generation: StorePath) -> dict[str, StorePath]:
+    """The systems of a generation by name; empty for any other object."""
+    folder = store.path(generation) / _SYSTEMS
+    if not folder.is_dir():
+        return {}
+    links = sorted(link for link in folder.iterdir() if link.is_symlink())
+    return {link.name: StorePath.containing(str(link.readlink())) for link in links}
+
+
+def _by_name(store: ChrootStore, top: StorePath) -> dict[str, set[StorePath]]:
+    found: dict[str, set[StorePath]] = {}
+    for path in store.closure(top):
+        found.setdefault(path.name, set()).add(path)
+    return found
+
+
+def _change(store: ChrootStore, name: str, before: set[StorePath], after: set[StorePath]) -> Change:
+    return Change(
+        name=name,
+        before=tuple(sorted(before - after)),
+        after=tuple(sorted(after - before)),
+        before_bytes=sum(store.info(path).nar_size_bytes for path in before - after),
+        after_bytes=sum(store.info(path).nar_size_bytes for path in after - before),
+    )
