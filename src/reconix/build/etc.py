@@ -13,9 +13,10 @@ from pathlib import Path
 
 from reconix.build import units
 from reconix.build.accounts import Accounts
+from reconix.build.networks import make_networks
 from reconix.build.normalise import Ownership
 from reconix.config.schema import File as ConfiguredFile
-from reconix.config.schema import Network, Services, System
+from reconix.config.schema import Services, System
 from reconix.store.tree import File, Folder, Symlink, folder
 
 AGENT_PLACE = "reconix/reconix-device.pyz"
@@ -50,10 +51,11 @@ def make_etc(
     accounts = Accounts.read(root / "etc").with_users(system.users)
     own = {name: unit.read() for name, unit in system.units.items()}
     own |= {name: text.encode() for name, text in agent_units.items()}
+    networks = make_networks(system.network)
     files: Files = {
         **_identity(hostname),
         **{name: File(content) for name, content in accounts.files().items()},
-        **{f"systemd/network/{name}": File(text) for name, text in _networks(system).items()},
+        **{f"systemd/network/{name}": File(text) for name, text in networks.items()},
         **{f"{units.FOLDER}/{name}": File(content) for name, content in own.items()},
         **units.links(_services(system), own, root),
         **_kernel_settings(system),
@@ -103,22 +105,6 @@ def _defaults() -> Files:
             b"DefaultTimeoutStopSec=15s\n"
         ),
     }
-
-
-def _networks(system: System) -> dict[str, bytes]:
-    return {
-        f"{number:02}-{name.replace('*', 'x')}.network": _network(name, network)
-        for number, (name, network) in enumerate(sorted(system.network.items()), start=10)
-    }
-
-
-def _network(name: str, network: Network) -> bytes:
-    lines = ["[Match]", f"Name={network.match or name}", "", "[Network]"]
-    lines += [f"DHCP={'yes' if network.dhcp else 'no'}"]
-    lines += [f"Address={address}" for address in network.address]
-    lines += [f"Gateway={network.gateway}"] if network.gateway else []
-    lines += [f"DNS={server}" for server in network.dns]
-    return ("\n".join(lines) + "\n").encode()
 
 
 def _kernel_settings(system: System) -> Files:

@@ -5,6 +5,7 @@ to judge, and the merged values, which know where everything was written.
 """
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
@@ -18,6 +19,8 @@ MIN_SYSTEM_BYTES = 64 << 20
 MIN_DATA_BYTES = 8 << 20
 TABLES_BYTES = 4 << 20
 """For the partition tables at both ends of a disk, and for alignment."""
+_IS_INTERFACE = re.compile(r"[A-Za-z0-9_-]{1,15}")
+"""What the kernel takes as a name (IFNAMSIZ), and no pattern."""
 
 
 def place_of(table: Table, *keys: str, default: Place) -> Place:
@@ -52,6 +55,7 @@ def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from _content_is_said_once(system.files, "files", table, file)
     yield from _content_is_said_once(system.units, "units", table, file)
     yield from _interfaces_have_addresses(system, table, file)
+    yield from _virtual_interfaces_stand_on_others(system, table, file)
     yield from _users_have_numbers_of_their_own(system, table, file)
     yield from _persisted_folders_are_apart(system, table, file)
     yield from _units_are_wanted_or_not(system, table, file)
@@ -137,11 +141,36 @@ def _content_is_said_once(
 
 
 def _interfaces_have_addresses(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    carrying = {network.on for network in system.network.values()}
+    joined = {member for network in system.network.values() for member in network.bridge}
     for name, network in system.network.items():
-        if not network.dhcp and not network.address:
-            place = place_of(table, "network", name, default=file)
+        addressed = network.dhcp or bool(network.address)
+        place = place_of(table, "network", name, default=file)
+        if not addressed and name not in carrying | joined:
             hint = "write dhcp = true, or an address"
             yield Problem(place, dotted("network", name), "has no way to get an address", hint)
+        if addressed and name in joined:
+            hint = "the bridge has the address of all that it joins"
+            yield Problem(place, dotted("network", name), "is part of a bridge", hint)
+
+
+def _virtual_interfaces_stand_on_others(
+    system: System, table: Table, file: Place
+) -> Iterator[Problem]:
+    for name, network in system.network.items():
+        key, place = dotted("network", name), place_of(table, "network", name, default=file)
+        if (network.vlan is None) != (network.on is None):
+            yield Problem(place, key, "vlan and on belong together", "write both, or none")
+        if network.vlan is not None and network.bridge:
+            yield Problem(place, key, "is a VLAN and a bridge", "make it two tables")
+        if network.is_virtual and (network.match or not _IS_INTERFACE.fullmatch(name)):
+            fact = "a new interface is called as its table: at most 15 letters, digits, - and _"
+            yield Problem(place, key, fact, "rename the table, and leave match out")
+        for other in (*network.bridge, *((network.on,) if network.on else ())):
+            if other not in system.network or other == name:
+                known = ", ".join(sorted(system.network.keys() - {name})) or "none"
+                fact = f"stands on {other}, which is no other network"
+                yield Problem(place, key, fact, f"the networks are: {known}")
 
 
 def _users_have_numbers_of_their_own(

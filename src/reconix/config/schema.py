@@ -471,6 +471,27 @@ class Network:
         Gateway | None, Option("Where everything else is reached.", '"192.0.2.1"')
     ] = None
     dns: Annotated[tuple[Gateway, ...], Option("Name servers.", '["192.0.2.1"]')] = ()
+    vlan: Annotated[
+        Annotated[int, Range(1, 4094)] | None,
+        Option("Tag, if this is a VLAN; the table is called as the new interface.", "20"),
+    ] = None
+    on: Annotated[
+        Interface | None,
+        Option("Network, by the name of its table, that carries the VLAN.", '"lan"'),
+    ] = None
+    bridge: Annotated[
+        tuple[Interface, ...],
+        Option(
+            "Networks, by the names of their tables, that are joined if this is a bridge; the "
+            "table is called as the new interface, and only it has addresses.",
+            '["lan", "machine"]',
+        ),
+    ] = ()
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether the interface is made by software."""
+        return self.vlan is not None or bool(self.bridge)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,21 @@ OF_A_SYSTEM = {
     '[units."a.service"]': ('units."a.service"', "neither text nor source"),
     '[files.x]\ntext = ""\nsource = "default.toml"': ("files.x", "text and source"),
     "[network.lan]": ("network.lan", "no way to get an address"),
+    "[network.v]\ndhcp = true\nvlan = 5": ("network.v", "vlan and on belong together"),
+    '[network.v]\ndhcp = true\nvlan = 5\non = "x"': ("network.v", "stands on x"),
+    '[network.b]\ndhcp = true\nbridge = ["c"]': ("network.b", "stands on c"),
+    '[network.b]\ndhcp = true\nbridge = ["l"]\n[network.l]\ndhcp = true': (
+        "network.l",
+        "is part of a bridge",
+    ),
+    '[network.b]\ndhcp = true\nmatch = "br0"\nbridge = ["l"]\n[network.l]': (
+        "network.b",
+        "is called as its table",
+    ),
+    '[network.b]\ndhcp = true\nvlan = 5\non = "l"\nbridge = ["l"]\n[network.l]': (
+        "network.b",
+        "is a VLAN and a bridge",
+    ),
     "[users.a]\nuid = 5\n[users.b]\nuid = 5": ("users.b.uid", "is that of a"),
     '[files.x]\nlink = "/a"\ntext = ""': ("files.x", "text and link"),
     '[persist]\nshared = ["/a"]\npaths = ["/a/b"]': ("persist.paths", "/a/b is persisted already"),

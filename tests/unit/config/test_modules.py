@@ -239,3 +239,11 @@ def test_a_service_is_one_line(project: Project) -> None:
         "listener 1883\nallow_anonymous true\n"
     )
     assert system.health.checks == (UnitCheck(unit="mosquitto.service"), TcpCheck(tcp=1883))
+
+
+def test_the_example_in_the_manual_works(project: Project) -> None:
+    manual = (Path(__file__).parents[3] / "docs/modules.md").read_text()
+    project.write("modules/hello.py", manual.partition("```python\n")[2].partition("```")[0])
+    assert project.system("hello.enable = true\n").ports == {"4000": "hello"}
+    (problem,) = project.mistakes("[hello]\nenable = true\nport = 80\n")
+    assert (problem.fact, problem.place.line) == ("is for the administrator only", 3)
