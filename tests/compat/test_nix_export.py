@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconix.base.process import Word
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.database import NotValid
 from reconix.nix.export import BadExport, export_stream, import_stream
+from reconix.nix.program import take_from_nix
 from reconix.store.links import LINKS
 from reconix.store.nar import BadArchive
 
@@ -38,6 +40,19 @@ def test_exports_of_nix_are_taken_in_and_given_back(
     (back / "nix").mkdir(parents=True)
     nix("nix-store", "--store", back, "--import", stdin=bytes(written))
     nix("nix-store", "--store", back, "--verify", "--check-contents")
+
+
+def test_closures_are_taken_from_the_nix_of_this_machine(
+    need: Need, nix: "Nix", tmp_path: Path, closure_expression: str
+) -> None:
+    need("nix-store", "nix-build", "busybox")
+    theirs = tmp_path / "theirs"
+    (path,) = nix.build(theirs, closure_expression, "all")
+    options: list[Word] = ["--store", theirs, "--option", "build-users-group", ""]
+    with ChrootStore(theirs) as source, ChrootStore(tmp_path / "ours") as ours:
+        assert sorted(take_from_nix(ours, [path], options)) == ours.closure(path)
+        assert ours.manifest(path) == source.manifest(path)
+        assert take_from_nix(ours, [path], options) == []
 
 
 def test_a_truncated_export_adds_nothing_half(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ from reconix.store.links import (
     NodeKey,
     Saved,
     SharingRestorer,
+    drop_changed,
     optimise_all,
 )
 from reconix.store.manifest import Manifest, StoreObject
@@ -338,6 +339,32 @@ class ChrootStore:
         """Read objects, by default all, and tell which are not what is registered."""
         chosen = self.database.valid_paths() if paths is None else paths
         return verify_all(self.store_dir, [self.info(path) for path in sorted(chosen)])
+
+    def replace(self, path: StorePath, events: Iterable[Event]) -> None:
+        """Put the registered content under a name where something else lies, or nothing.
+
+        Files that lost their content are also dropped from ``.links``: nobody shares them again.
+        A cut in the last moment leaves the object missing, which ``verify`` tells.
+
+        Args:
+            path: a valid object.
+            events: its content, from a place that has it whole.
+
+        Raises:
+            NotValid: it is not registered here.
+            WrongContent: the other place does not have it either.
+        """
+        info = self.path_info(path)
+        with collecting_locked(self.state_dir, exclusive=False), self._place() as place:
+            if os.path.lexists(self.path(path)):
+                drop_changed(self.store_dir, self.path(path))
+            ready = self._receive_one(Arrival(info, events), place)
+            self._sync()
+            ready.staged.share()
+            with path_locked(self.path(path)):
+                remove_tree(self.path(path))
+                place.rename(self.path(path))
+                self._sync()
 
     def optimise(self) -> Saved:
         """Make equal files of all objects one file."""

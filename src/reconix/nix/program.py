@@ -1,61 +1,38 @@
-"""The real Nix as a program: it builds flakes for us and hands over what it has.
+"""Taking closures from the store that the real Nix keeps on this machine.
 
-Which Nix that is, with which store and which settings, is the user's choice (``NIX_REMOTE``,
-``nix.conf``); we add only what these commands need. Nix copies into our store by itself, as it
-would into any other: ``nix/chroot.py`` keeps one that it knows.
+Its database may belong to somebody else, so the program is asked: what is needed, and a stream of
+what we lack. Paths keep their names, whether they were named by content or by how they were
+built.
 
-Proven by ``tests/compat/test_nixos.py``.
+Proven by ``tests/compat/test_nix_export.py``.
 """
 
-from reconix.base.documents import BadDocument, Fields, parse_json
-from reconix.base.process import Word, run
+from collections.abc import Iterable, Sequence
+
+from reconix.base.process import Word, reading, run
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.export import import_stream
 from reconix.store.paths import StorePath
 
-_FEATURES = ("--extra-experimental-features", "nix-command flakes")
 
+def take_from_nix(
+    store: ChrootStore, tops: Iterable[StorePath], options: Sequence[Word] = ()
+) -> list[StorePath]:
+    """Take objects with all that they need; give those that were not here before.
 
-def build(flake: str, attribute: str) -> StorePath:
-    """Build an attribute of a flake in the store of Nix, and give its first output.
-
-    Raises:
-        ProgramMissing: Nix is not installed.
-        CommandFailed: it cannot be built.
-    """
-    said = _nix("build", "--no-link", "--json", f"{flake}#{attribute}")
-    return _first_output(said, source=f"nix build {flake}#{attribute}")
-
-
-def _first_output(said: bytes, *, source: str) -> StorePath:
-    built = parse_json(said, source=source)
-    if not isinstance(built, list) or not built:
-        raise BadDocument(f"{source} says nothing about what it built")
-    outputs = Fields.of(built[0], source=source).object("outputs")
-    name = "out" if outputs.has("out") else outputs.names()[0]
-    return StorePath.parse(outputs.text(name))
-
-
-def hand_over(path: StorePath, store: ChrootStore) -> None:
-    """Copy an object with all that it needs from the store of Nix into ours.
-
-    Objects that were built on this machine have no signatures; that they are what they were is
-    checked against the lock.
+    Args:
+        store: where to.
+        tops: what to take.
+        options: for ``nix-store``, for example another ``--store``.
 
     Raises:
         ProgramMissing: Nix is not installed.
-        CommandFailed: it does not have the object.
+        CommandFailed: Nix does not have them.
     """
-    _nix(
-        "copy",
-        "--no-check-sigs",
-        "--option",
-        "build-users-group",
-        "",
-        "--to",
-        store.root,
-        str(path),
-    )
-
-
-def _nix(*words: Word) -> bytes:
-    return run("nix", *_FEATURES, *words)
+    said = run("nix-store", *options, "--query", "--requisites", *map(str, tops)).decode()
+    needed = [StorePath.parse(line) for line in said.split()]
+    lacking = [str(path) for path in needed if not store.is_valid(path)]
+    if not lacking:
+        return []
+    with reading("nix-store", *options, "--export", *lacking) as stream:
+        return import_stream(store, stream.read)

@@ -81,6 +81,16 @@ def _optimise(pool: "LinkPool", tree: Path, known: set[int]) -> Saved:
     return saved
 
 
+def drop_changed(store_dir: Path, tree: Path) -> None:
+    """Take the files of an object out of ``.links`` that are not what their names there say."""
+    pool = LinkPool(store_dir)
+    keys = pool.keys_by_inode()
+    for path, inode in _leaves_with_inodes(tree):
+        key = keys.get(inode)
+        if key is not None and key != link_key(path):
+            pool.path(key).unlink(missing_ok=True)
+
+
 def leaves(tree: Path) -> Iterator[Path]:
     """The files and links of a tree, or the tree itself if it is one."""
     return (Path(path) for path, _ in _leaves_with_inodes(tree))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.digests import Digest
+from reconix.base.files import remove_tree
 from reconix.nix.chroot import ChrootStore, WrongContent
 from reconix.nix.database import NotValid, PathInfo
 from reconix.store import nar, tree
@@ -17,6 +18,7 @@ from reconix.store.manifest import StoreObject
 from reconix.store.nar import BadArchive, BadTree
 from reconix.store.paths import BadStorePath, StorePath
 from reconix.store.tree import File, Symlink, folder
+from reconix.store.verify import ObjectMissing
 
 TREE = folder({"bin/run": File(b"run", executable=True), "l": Symlink("bin"), "t": File(b"text")})
 
@@ -208,3 +210,39 @@ def test_an_object_without_what_it_needs_is_not_received(store: ChrootStore) -> 
     with pytest.raises(NotValid, match="2222-other is not valid"):
         store.receive(promise(TREE, PATH, other), Source(archive(TREE)).read)
     assert names(store) == [LINKS]
+
+
+# Repairing
+
+
+def test_a_repair_replaces_what_was_damaged_and_nothing_else(tmp_path: Path) -> None:
+    common = File(b"common" * 99)
+    with ChrootStore(tmp_path / "good") as good, ChrootStore(tmp_path / "s") as store:
+        paths = []
+        for name in ("one", "two", "three"):
+            content = common if name != "three" else File(b"other")
+            paths.append(good.add_files(folder({"f": content, name: File(b"")}), name))
+        store.take_closure(good, paths)
+        before = store.path(paths[2]).stat().st_ino
+        damaged = store.path(paths[0]) / "f"
+        damaged.chmod(0o644)
+        damaged.write_bytes(b"Common" + damaged.read_bytes()[6:])
+        damaged.chmod(0o444)
+        wrong = store.verify()
+        assert sorted(one.path for one in wrong) == sorted(paths[:2])  # they share the file
+        for one in wrong:
+            store.replace(one.path, nar.walk(good.path(one.path)))
+        assert store.verify() == []
+        assert store.path(paths[2]).stat().st_ino == before
+        inodes = {(store.path(path) / "f").stat().st_ino for path in paths[:2]}
+        assert len(inodes) == 1
+
+
+def test_a_repair_brings_back_what_is_missing(store: ChrootStore) -> None:
+    path = store.add_files(TREE, "thing")
+    remove_tree(store.path(path))
+    assert [type(one) for one in store.verify()] == [ObjectMissing]
+    with pytest.raises(WrongContent):
+        store.replace(path, tree.events(File(b"")))
+    store.replace(path, tree.events(TREE))
+    assert store.verify() == []
