@@ -12,6 +12,7 @@ made anew.
 import argparse
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -27,15 +28,12 @@ from reconix.base.files import remove_tree
 from reconix.cli import places
 from reconix.cli.progress import listener
 from reconix.cli.sizes import human
-from reconix.vm import accelerator, firmware
-from reconix.vm.disks import overlay
-from reconix.vm.login import Login
-from reconix.vm.machine import BOOT_SECONDS, Machine, running
-from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
+from reconix.vm.login import Login, ssh_words
+from reconix.vm.machine import BOOT_SECONDS
 
-SSH, HTTP, MQTT = 22, 80, 1883
 FELL_BACK = 79
 ANSWER_SECONDS = 120.0
+PORT = re.compile(r"^  (\w+): .*?(?:-p |:)(\d+)", re.MULTILINE)
 
 BROKEN = "listen eighty default_server;"
 RIGHT = "listen 80 default_server;"
@@ -81,6 +79,11 @@ class Project:
         """Where its text files are."""
         return self.folder / "project"
 
+    @property
+    def image(self) -> Path:
+        """The disk image that is made of it."""
+        return self.folder / "gateway.img"
+
     def places(self) -> list[str]:
         """Where the commands shall work."""
         return ["--project", str(self.files), "--store", str(self.folder / "store")]
@@ -110,42 +113,37 @@ class Project:
 
 
 class Gateway:
-    """The virtual device: its disk and variables last, its power comes and goes."""
+    """The device: `reconix run` gives it power, ssh and its ports are the ways to it."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.folder = project.folder / "device"
         self.login = Login(project.files / "keys/operator")
-        self.machine: Machine | None = None
-
-    def make(self, image: Path) -> None:
-        """Put a fresh disk with the image into a fresh device."""
-        self.folder.mkdir()
-        overlay(image, self.folder / "disk.qcow2")
+        self._ports: dict[str, int] = {}
 
     @contextlib.contextmanager
-    def power(self) -> Iterator[Machine]:
-        """Have the device on."""
-        guest = Guest(
-            firmware.prepare(self.folder / "variables"),
-            disks=(Disk(self.folder / "disk.qcow2", DiskFormat.QCOW2),),
-            forwards=(Forward(SSH), Forward(HTTP), Forward(MQTT)),
-        )
-        how = accelerator.choose(places.cache_home() / "accelerator")
-        with running(guest, self.folder, how) as machine:
-            self.machine = machine
-            machine.wait_for_ssh(self.login, seconds=BOOT_SECONDS)
-            yield machine
+    def power(self) -> Iterator[None]:
+        """Have the device on; at the end of the block its plug is pulled."""
+        console = self.project.folder / "console.log"
+        print("$ reconix run", flush=True)
+        with console.open("wb") as said:
+            words = [*self.project.places(), "run", "--image", str(self.project.image)]
+            child = process.start("reconix", *words, stdout=said, stderr=said)
+            try:
+                self._ports = wait_for_ports(console)
+                self.wait_for_login(other_than="")
+                yield
+            finally:
+                child.terminate()
+                child.wait()
 
-    def port(self, guest_port: int) -> int:
-        """Where one of its ports is reached."""
-        assert self.machine is not None
-        return self.machine.port(guest_port)
+    def port(self, name: str) -> int:
+        """Where one of its ports is reached, by the name in machine.toml."""
+        return self._ports[name]
 
     def run(self, *words: str) -> str:
         """Run a command on the device."""
-        assert self.machine is not None
-        return self.machine.ssh(self.login, *words).decode()
+        line = ssh_words(self.login, self.port("ssh"), words)
+        return process.run(*line, timeout_seconds=ANSWER_SECONDS).decode()
 
     def status(self) -> str:
         """What its agent says; shown."""
@@ -160,7 +158,7 @@ class Gateway:
         before = self.boot_id()
         with contextlib.suppress(process.CommandFailed):  # the connection may end first
             self.run("reconix-device", "boot", system, "--now")
-        self.wait_for_next_boot(before)
+        self.wait_for_login(other_than=before)
         expect(f"system {system}" in self.status(), f"the device runs {system}")
 
     def restart(self) -> None:
@@ -169,34 +167,34 @@ class Gateway:
         before = self.boot_id()
         with contextlib.suppress(process.CommandFailed):
             self.run("systemctl", "reboot")
-        self.wait_for_next_boot(before)
+        self.wait_for_login(other_than=before)
 
     def boot_id(self) -> str:
         """What tells this boot from any other."""
         return self.run("cat", "/proc/sys/kernel/random/boot_id").strip()
 
-    def wait_for_next_boot(self, before: str) -> None:
-        """Wait until it has restarted and can be logged in to."""
+    def wait_for_login(self, *, other_than: str) -> None:
+        """Wait until one can log in, in another boot than that one."""
         deadline = time.monotonic() + BOOT_SECONDS
         while time.monotonic() < deadline:
             with contextlib.suppress(process.CommandFailed):
-                if self.boot_id() != before:
+                if self.boot_id() != other_than:
                     return
             time.sleep(0.5)
-        raise DemoFailed("the device did not restart")
+        raise DemoFailed("the device did not start in time")
 
     def way(self) -> list[str]:
         """How `reconix` reaches it."""
         options = [*("-o", "StrictHostKeyChecking=no"), *("-o", "UserKnownHostsFile=/dev/null")]
         key = str(self.login.key)
-        return ["--to", "root@127.0.0.1", "-p", str(self.port(SSH)), "-i", key, *options]
+        return ["--to", "root@127.0.0.1", "-p", str(self.port("ssh")), "-i", key, *options]
 
     def page(self) -> str:
         """What its web server says."""
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port(HTTP)}/") as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port('http')}/") as answer:
                     text: str = answer.read().decode()
                     return text
             except OSError:
@@ -236,20 +234,37 @@ def run_demo(folder: Path) -> str:
     report, project = Report(), Project(folder)
     install(project, report)
     gateway = Gateway(project)
-    gateway.make(folder / "gateway.img")
-    with gateway.power() as machine:
-        report.seconds.append(("boot", time.monotonic() - report.began - total(report)))
+    with powered(gateway, report, "boot"):
         use_systems(gateway, report)
         update(gateway, report)
         survive_a_bad_update(gateway, report)
-        cut_the_power(gateway, machine, report)
-    finish_after_the_cut(gateway, report)
+        sender = begin_an_update(gateway, report)
+    print("✗ the power is cut, in the middle of receiving generation 4")
+    sender.terminate()
+    sender.wait()
+    with powered(gateway, report, "boot again"):
+        finish_the_update(gateway, report)
     return "\n" + report.table()
 
 
-def total(report: Report) -> float:
-    """The seconds that stages have taken so far."""
-    return sum(seconds for _, seconds in report.seconds)
+@contextlib.contextmanager
+def powered(gateway: Gateway, report: Report, what: str) -> Iterator[None]:
+    """Have the device on; how long it took to start is a stage of its own."""
+    with contextlib.ExitStack() as stack:
+        with report.stage(what):
+            stack.enter_context(gateway.power())
+        yield
+
+
+def wait_for_ports(console: Path) -> dict[str, int]:
+    """The ports that `reconix run` says it has forwarded, by name."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while time.monotonic() < deadline:
+        said = console.read_text(errors="replace")
+        if "console:" in said:
+            return {name: int(port) for name, port in PORT.findall(said)}
+        time.sleep(0.1)
+    raise DemoFailed(f"`reconix run` names no ports, see {console}")
 
 
 def install(project: Project, report: Report) -> None:
@@ -264,7 +279,7 @@ def install(project: Project, report: Report) -> None:
     with report.stage("build it again, unchanged"):
         expect(project.answer("build") == built, "the same generation")
     with report.stage("disk image"):
-        image = project.answer("image", "--output", str(project.folder / "gateway.img"))
+        image = project.answer("image", "--output", str(project.image))
     report.sizes += [
         ("generation 1: all objects", int(str(built["nar_size_bytes"]))),
         ("generation 1: boot partition", int(str(built["slot_image_size_bytes"]))),
@@ -290,7 +305,7 @@ def use_systems(gateway: Gateway, report: Report) -> None:
 
 def talk_mqtt(gateway: Gateway) -> str:
     """Publish a value and receive it, with Debian's clients."""
-    where = ("-h", "127.0.0.1", "-p", str(gateway.port(MQTT)), "-t", "room/temperature")
+    where = ("-h", "127.0.0.1", "-p", str(gateway.port("mqtt")), "-t", "room/temperature")
     process.run("mosquitto_pub", *where, "-r", "-m", "21.5", timeout_seconds=ANSWER_SECONDS)
     said = process.run("mosquitto_sub", *where, "-C", "1", timeout_seconds=ANSWER_SECONDS)
     return said.decode().strip()
@@ -338,32 +353,26 @@ def survive_a_bad_update(gateway: Gateway, report: Report) -> None:
         expect(str(built["generation"]) in said and "nginx.service" in said, "and says why")
 
 
-def cut_the_power(gateway: Gateway, machine: Machine, report: Report) -> None:
-    """Pull the plug while the next generation arrives."""
+def begin_an_update(gateway: Gateway, report: Report) -> "subprocess.Popen[bytes]":
+    """Send the next generation; gives the sender as soon as a part of it has arrived."""
     project = gateway.project
     with report.stage("build generation 4: repaired, one package more"):
         project.edit("hosts/gateway/systems/web/site.conf", BROKEN, RIGHT)
         project.edit("hosts/gateway/systems/web.toml", '"less"]', '"less", "tree"]')
         print(project.reconix("lock"), end="")
         project.answer("build")
-    with report.stage("send generation 4, cut the power on the way"):
+    with report.stage("send generation 4"):
         sender = process.start("reconix", *project.places(), "deploy", *gateway.way())
         arrived = "ls -A /run/reconix/system/reconix/staging | grep -q ."
         gateway.run("sh", "-c", f"until {arrived}; do sleep 0.1; done")
-        machine.cut_power()
-        print("✗ power cut")
-        sender.terminate()
-        sender.wait()
+    return sender
 
 
-def finish_after_the_cut(gateway: Gateway, report: Report) -> None:
+def finish_the_update(gateway: Gateway, report: Report) -> None:
     """The same stream again, on a device that was cut off in the middle."""
-    with report.stage("power on again"), contextlib.ExitStack() as stack:
-        stack.enter_context(gateway.power())
-        said = gateway.status()
-        expect("generation-gateway" in said and "system default" in said, "the old generation runs")
-        powered = stack.pop_all()
-    with powered, report.stage("send generation 4 again, trial, confirm"):
+    said = gateway.status()
+    expect("update     none" in said and "system default" in said, "the old generation runs")
+    with report.stage("send generation 4 again, trial, confirm"):
         sent = gateway.project.answer("deploy", *gateway.way())
         report.sizes.append(("sent for generation 4", int(str(sent["sent_bytes"]))))
         expect(str(sent["generation"]) in gateway.status(), "generation 4 is kept")

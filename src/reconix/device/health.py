@@ -10,7 +10,7 @@ A system says in ``health.json`` of its toplevel what must hold, and within how 
 One check is always made, and first: ``multi-user.target`` is active, that is, the device came up as
 far as a system without checks could tell. All checks are tried again and again until all pass in
 the same round, or the time is over; then the first one that failed in the last round is the reason,
-with the last of what it said.
+with the last of what it said. A unit that systemd has given up is not waited for.
 
 Proven by ``tests/unit/device/test_health.py``.
 """
@@ -33,6 +33,8 @@ MAX_TIMEOUT_SECONDS = 3000
 SAID_CHARACTERS = 1000
 _CHECK_SECONDS = 10.0
 _PAUSE_SECONDS = 1.0
+_ROUNDS_GIVEN_UP = 3
+"""For so many rounds a unit must have failed; in between somebody may start it again."""
 
 
 class BadHealth(ReconixError):
@@ -88,6 +90,7 @@ class Unhealthy:
 
     check: str
     said: str
+    given_up: bool = False  # nobody tries any more to make it hold
 
 
 STARTED = UnitActive("multi-user.target")
@@ -150,11 +153,13 @@ def await_health(
         ``None`` if all passed, else the first that failed in the last round.
     """
     noted = ""
+    given_up = 0
     while True:
         failed = _first_failure(health, deadline)
         if failed is None:
             return None
-        if time.monotonic() + _PAUSE_SECONDS >= deadline:
+        given_up = given_up + 1 if failed.given_up else 0
+        if given_up == _ROUNDS_GIVEN_UP or time.monotonic() + _PAUSE_SECONDS >= deadline:
             return failed
         if failed.check != noted:
             noted = failed.check
@@ -167,8 +172,15 @@ def _first_failure(health: Health, deadline: float) -> Unhealthy | None:
         left = min(_CHECK_SECONDS, max(1.0, deadline - time.monotonic()))
         said = _fails(check, left)
         if said is not None:
-            return Unhealthy(str(check), said[-SAID_CHARACTERS:])
+            return Unhealthy(str(check), said[-SAID_CHARACTERS:], _is_given_up(check))
     return None
+
+
+def _is_given_up(check: Check) -> bool:
+    """Whether systemd has given up a unit; one that it will start again is not *failed*."""
+    if not isinstance(check, UnitActive):
+        return False
+    return _command_fails(("systemctl", "is-failed", "--quiet", check.unit), 5) is None
 
 
 def _fails(check: Check, seconds: float) -> str | None:

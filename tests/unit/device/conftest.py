@@ -13,6 +13,7 @@ SYSTEMCTL = """\
 echo "$*" >> {log}
 case "$1" in
     is-active) grep -qx "$3" {active} ;;
+    is-failed) grep -qx "$3" {active}.failed ;;
     status) echo "$5 is broken: no such page"; exit 3 ;;
 esac
 """
@@ -40,6 +41,8 @@ class Units:
 
     def __init__(self, folder: Path) -> None:
         self._active, self._log = folder / "active", folder / "log"
+        self._failed = folder / "active.failed"
+        self._failed.touch()
         self._log.touch()
         self.activate("multi-user.target")
         program = folder / "systemctl"
@@ -49,6 +52,10 @@ class Units:
     def activate(self, *units: str) -> None:
         """From now on exactly these are active."""
         self._active.write_text("".join(f"{unit}\n" for unit in units))
+
+    def give_up(self, *units: str) -> None:
+        """From now on exactly these have failed for good."""
+        self._failed.write_text("".join(f"{unit}\n" for unit in units))
 
     @property
     def calls(self) -> list[str]:

@@ -83,6 +83,16 @@ def test_a_unit_that_is_not_active_is_named_with_its_status(units: Units) -> Non
     assert found.said == "nginx.service is broken: no such page"
 
 
+def test_a_unit_that_systemd_has_given_up_is_not_waited_for(units: Units) -> None:
+    units.activate("multi-user.target")
+    units.give_up("nginx.service")
+    began = time.monotonic()
+    found = await_health(only(STARTED, UnitActive("nginx.service")), soon(60))
+    assert found is not None
+    assert found.check == "unit nginx.service is active"
+    assert time.monotonic() - began < 30
+
+
 def test_a_port_that_does_not_answer_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = int(server.getsockname()[1])
