@@ -102,9 +102,7 @@ class Disk:
         """Go back to the image."""
         self._written.clear()
 
-    def put(
-        self, piece: Piece, size_bytes: int | None = None
-    ) -> dict[int, Identifier | None]:
+    def put(self, piece: Piece, size_bytes: int | None = None) -> dict[int, Identifier | None]:
         """Write a piece, or its first bytes; gives what was there before, for ``restore``."""
         size = piece.size_bytes if size_bytes is None else size_bytes
         data = self._data(piece, size)
@@ -160,9 +158,7 @@ class Patched:
     def cell(self, number: int) -> bytes:
         """See ``View``."""
         found = self._patches.get(number)
-        return (
-            self._disk.content(found) if found is not None else self._disk.cell(number)
-        )
+        return self._disk.content(found) if found is not None else self._disk.cell(number)
 
 
 class _Watched:

@@ -127,9 +127,7 @@ class Objects:
         if shape is None:
             return f"{item.path} is missing"
         number = self._numbers.setdefault(shape, len(self._numbers))
-        found = self._digests.get(
-            number, view, lambda watched: self._digest(watched, shape)
-        )
+        found = self._digests.get(number, view, lambda watched: self._digest(watched, shape))
         if found != f"{item.nar} {item.nar_size_bytes}":
             return f"{item.path} has another content"
         return ""

@@ -131,9 +131,7 @@ class Ext4:
         """The inode at a path from the root, if there is one."""
         inode = self.inode(ROOT_INODE)
         for name in names:
-            found = (
-                dict(self.names(inode)).get(name.encode()) if inode.is_folder else None
-            )
+            found = dict(self.names(inode)).get(name.encode()) if inode.is_folder else None
             if found is None:
                 return None
             inode = self.inode(found)
@@ -181,9 +179,7 @@ class Ext4:
     def _table(self, group: int) -> int:
         """Where the inodes of a group begin."""
         facts = self.super
-        at = (
-            facts.first_block + 1
-        ) * facts.block_bytes + group * facts.descriptor_bytes
+        at = (facts.first_block + 1) * facts.block_bytes + group * facts.descriptor_bytes
         raw = read(self._view, self._offset + at, facts.descriptor_bytes)
         (low,) = struct.unpack_from("<I", raw, 8)
         high = struct.unpack_from("<I", raw, 0x28)[0] if len(raw) >= 64 else 0

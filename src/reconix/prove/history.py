@@ -88,9 +88,7 @@ def history(log: Bytes, steps: Iterable[Step], asked: Iterable[Asked]) -> Histor
     Raises:
         BadLog: it is none.
     """
-    return History(
-        tuple(_epochs(list(entries(log)), len(log))), tuple(steps), tuple(asked)
-    )
+    return History(tuple(_epochs(list(entries(log)), len(log))), tuple(steps), tuple(asked))
 
 
 def _epochs(found: Sequence[Entry], end: int) -> Iterable[Epoch]:

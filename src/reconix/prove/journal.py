@@ -36,9 +36,7 @@ def journaled(blocks: Iterable[bytes]) -> frozenset[int]:
             descriptors.append(block)
     if features & ~_KNOWN:
         raise BadFileSystem(f"a journal with the features {features:x} cannot be read")
-    return frozenset(
-        number for block in descriptors for number in _tags(block, features)
-    )
+    return frozenset(number for block in descriptors for number in _tags(block, features))
 
 
 def _tags(block: bytes, features: int) -> Iterator[int]:

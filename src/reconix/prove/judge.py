@@ -3,7 +3,9 @@
 A state is good when all of this holds:
 
 * a firmware finds a table, and with it a slot that holds, to the byte, the image of a generation;
-* so does the slot of a trial, if one may be armed in the firmware;
+* so does the slot of a trial, if one may be armed in the firmware, and the slot to which the backup
+  of the table leads, in case the primary one is damaged next; that never leads back to the old
+  generation when the new one boots;
 * the file system recovers, and nothing is left to repair in it;
 * every object of these generations is there and has its content, the default system's among them;
 * so has every object of every installed generation, and everything that carries a final name;
@@ -32,7 +34,7 @@ from reconix.prove.cells import Disk, Memo, Patched, View, read
 from reconix.prove.contents import Facts, Objects, read_facts
 from reconix.prove.ext4 import BadFileSystem
 from reconix.prove.recovery import Recovery
-from reconix.prove.uefi import Found
+from reconix.prove.uefi import Found, Tables
 from reconix.store.manifest import BadManifest, Manifest, parse_manifest
 from reconix.store.paths import StorePath
 
@@ -57,12 +59,14 @@ class Verdict:
         problem: why the state is bad; empty if it is good.
         facts: what is on its system partition, if that could be read.
         tries: whether a trial may be the next boot.
+        spare: the generation that would boot if the primary table were lost now.
     """
 
     boots: StorePath | None
     problem: str = ""
     facts: Facts | None = None
     tries: bool = False
+    spare: StorePath | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,25 +133,28 @@ class Judge:
         facts: Facts | None = None
         asked = [guid for guid in next_boots if guid is not None]
         try:
-            table = self._table()
+            tables = self._tables()
+            table = self._checked(tables.used)
             boots = self._generation_in(table[0])
+            spare = self._generation_in(self._checked(tables.backup)[0]) if tables.backup else None
             scene = self._scene(table)
             facts = scene.facts
             self._check_store(scene)
             selected = _number(table[0])
             self._check_memory(scene, boots, selected)
+            self._check_generation(scene, spare or boots)
             for guid in asked:
                 self._check_trial(scene, guid, selected)
         except (Bad, BadFileSystem, BadManifest) as error:
             return Verdict(boots, str(error), facts)
-        return Verdict(boots, facts=facts, tries=bool(asked))
+        return Verdict(boots, facts=facts, tries=bool(asked), spare=spare)
 
     # -- what boots --------------------------------------------------------------------------------
 
-    def _table(self) -> tuple[Found, ...]:
-        table = uefi.table(
-            lambda at, size: read(self._disk, at, size), self._disk.size_bytes
-        )
+    def _tables(self) -> Tables:
+        return uefi.tables(lambda at, size: read(self._disk, at, size), self._disk.size_bytes)
+
+    def _checked(self, table: tuple[Found, ...] | None) -> tuple[Found, ...]:
         if not table:
             raise Bad("the firmware finds no partition table")
         if not table[0].name.startswith(_SLOT):
@@ -183,9 +190,7 @@ class Judge:
         if recovered.problem:
             raise Bad(recovered.problem)
         view = Patched(self._disk, recovered.patches)
-        facts = self._facts.get(
-            "facts", view, lambda watched: read_facts(watched, self._offset)
-        )
+        facts = self._facts.get("facts", view, lambda watched: read_facts(watched, self._offset))
         slots = {_number(each): each for each in table if each.name.startswith(_SLOT)}
         return _Scene(view, recovered.metadata, facts, slots)
 
@@ -268,9 +273,7 @@ def _next_step(state: State, slot: Slot, selected: Slot, boots: StorePath) -> No
     except (WrongSlot, BadState) as error:
         raise Bad(f"the agent does not know what to do next: {error}") from error
     if after.in_slot(slot) != str(boots):
-        raise Bad(
-            f"the agent takes slot {slot} for {after.in_slot(slot)}, it holds {boots}"
-        )
+        raise Bad(f"the agent takes slot {slot} for {after.in_slot(slot)}, it holds {boots}")
 
 
 def difference(found: Facts, promised: Facts) -> Iterator[str]:

@@ -21,7 +21,7 @@ from reconix.prove.cells import Disk, Identifier, map_file
 from reconix.prove.ext4 import Ext4
 from reconix.prove.history import Asked, History, Step, history
 from reconix.prove.judge import Judge, Kind, Known, Verdict, difference
-from reconix.prove.recovery import Recovery, extract, volume
+from reconix.prove.recovery import Recovery, volume
 from reconix.prove.states import Cut, choose, pieces
 from reconix.store.paths import StorePath
 
@@ -142,9 +142,7 @@ def _history(job: Job) -> History:
     return history(map_file(job.log), job.steps, job.asked)
 
 
-def _judged(
-    job: Job, batches: list[list[Cut]], count: int
-) -> Iterator[tuple[Tally, int]]:
+def _judged(job: Job, batches: list[list[Cut]], count: int) -> Iterator[tuple[Tally, int]]:
     if count == 1:
         with closing(Walk(job)) as walk:
             yield from ((walk.judge_all(batch), len(batch)) for batch in batches)
@@ -169,9 +167,7 @@ def _judge_batch(batch: list[Cut]) -> tuple[Tally, int]:
 
 def _result(job: Job, total: Tally, seed: int) -> Result:
     numbers = sorted({number for number, _ in total.counts})
-    return Result(
-        tuple(_row(job, total, number) for number in numbers), tuple(total.cases), seed
-    )
+    return Result(tuple(_row(job, total, number) for number in numbers), tuple(total.cases), seed)
 
 
 def _row(job: Job, total: Tally, number: int) -> Row:
@@ -227,9 +223,7 @@ class Walk:
             tally.counts[step, kind] += 1
             tally.trials[step] += verdict.tries
             if kind is Kind.BAD and len(tally.cases) < KEPT_CASES:
-                tally.cases.append(
-                    Case(_name(self._job.steps, step), cut, verdict.problem)
-                )
+                tally.cases.append(Case(_name(self._job.steps, step), cut, verdict.problem))
         return tally
 
     def judge(self, cut: Cut) -> tuple[int, Verdict]:
@@ -239,16 +233,14 @@ class Walk:
             self.enter(cut, stack)
             verdict = self._judge.judge(self.history.next_boots(earliest, latest))
         step = self._step(cut)
-        return step, self._with_promise(verdict, earliest)
+        return step, self._with_promise(self._with_spare(verdict, step), earliest)
 
     def enter(self, cut: Cut, stack: ExitStack) -> None:
         """Bring the disk into a state; the stack takes it back."""
         self._go_to(cut.epoch)
         for number in cut.kept:
             last = number == cut.kept[-1]
-            before = self.disk.put(
-                self.pieces[cut.epoch][number], cut.torn_bytes if last else None
-            )
+            before = self.disk.put(self.pieces[cut.epoch][number], cut.torn_bytes if last else None)
             stack.callback(self.disk.restore, before)
 
     def _go_to(self, epoch: int) -> None:
@@ -314,6 +306,14 @@ class Walk:
         self._go_to(epoch)
         return self._judge.judge(())
 
+    def _with_spare(self, verdict: Verdict, step: int) -> Verdict:
+        """The verdict, if a damaged primary table would not undo what boots already."""
+        before = self._before[step]
+        if verdict.problem or verdict.boots == before or verdict.spare != before:
+            return verdict
+        problem = "the backup of the table still leads to the old generation, the primary does not"
+        return Verdict(verdict.boots, problem, verdict.facts)
+
     def _with_promise(self, verdict: Verdict, earliest: int) -> Verdict:
         """The verdict, if what was promised before the cut is there."""
         if verdict.problem or verdict.facts is None:
@@ -332,10 +332,3 @@ class Walk:
         if verdict.problem:
             return Kind.BAD
         return Kind.OLD if verdict.boots == self._before[step] else Kind.NEW
-
-
-def prepare(job_image: Path, offset: int, folder: Path) -> Path:
-    """Make the metadata file of a job."""
-    into = folder / "metadata"
-    extract(job_image, offset, into)
-    return into

@@ -19,9 +19,11 @@ Source: qemu-storage-daemon(1); ext4(5). Proven by ``tests/crash/test_prover.py`
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from reconix.base import process
@@ -38,6 +40,17 @@ class CannotRecord(ReconixError):
     exit_code = 36
 
 
+class Pace(Enum):
+    """When the kernel writes what nobody has asked it to make durable yet.
+
+    It may do so at any time. Late shows what was not asked for; early shows what must not be there
+    yet, in the middle of a change that otherwise would be one commit of the journal.
+    """
+
+    QUIET = "late"
+    RESTLESS = "early"
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """A disk under recording.
@@ -46,11 +59,13 @@ class Recording:
         disk: the block device.
         system: where its system partition is mounted, read-only.
         log: the file with everything that was written.
+        pace: when the kernel writes by itself.
     """
 
     disk: Path
     system: Path
     log: Path
+    pace: "Pace"
 
     def position(self) -> int:
         """How far the log is now: whatever has been written stands before this byte."""
@@ -61,14 +76,33 @@ class Recording:
         """Let the system partition be writable, as the agent does for its work."""
         process.run("mount", "-o", f"remount,rw,{MOUNT_OPTIONS}", self.system)
         try:
-            yield
+            with self._pace():
+                yield
         finally:
             process.run("mount", "-o", "remount,ro", self.system)
+
+    @contextlib.contextmanager
+    def _pace(self) -> Iterator[None]:
+        if self.pace is Pace.QUIET:
+            yield
+            return
+        done = threading.Event()
+        writer = threading.Thread(target=self._write_back, args=[done])
+        writer.start()
+        try:
+            yield
+        finally:
+            done.set()
+            writer.join()
+
+    def _write_back(self, done: threading.Event) -> None:
+        while not done.is_set():
+            process.run("sync", "--file-system", self.system)
 
 
 @contextlib.contextmanager
 def recording(
-    image: Path, folder: Path, *, offset: int, size_bytes: int
+    image: Path, folder: Path, *, offset: int, size_bytes: int, pace: Pace
 ) -> Iterator[Recording]:
     """Record what is done to an image.
 
@@ -77,14 +111,13 @@ def recording(
         folder: where the log and what else is needed goes.
         offset: where the system partition begins, in bytes.
         size_bytes: how large that is.
+        pace: when the kernel writes by itself.
 
     Raises:
         CannotRecord: without root, or when QEMU does not start.
     """
     if os.geteuid() != 0:
-        raise CannotRecord(
-            "recording a disk needs loop devices and mounts", hint="run it as root"
-        )
+        raise CannotRecord("recording a disk needs loop devices and mounts", hint="run it as root")
     log, shown, system = folder / "log", folder / "shown", folder / "system"
     log.write_bytes(b"")
     shown.touch()
@@ -96,7 +129,7 @@ def recording(
             _loop(shown, "--offset", str(offset), "--sizelimit", str(size_bytes))
         )
         stack.enter_context(_mounted(part, system))
-        yield Recording(disk, system, log)
+        yield Recording(disk, system, log, pace)
 
 
 @contextlib.contextmanager
@@ -136,9 +169,7 @@ def _quoted(path: Path) -> str:
 
 @contextlib.contextmanager
 def _loop(file: Path, *options: str) -> Iterator[Path]:
-    device = Path(
-        process.run("losetup", "--find", "--show", *options, file).decode().strip()
-    )
+    device = Path(process.run("losetup", "--find", "--show", *options, file).decode().strip())
     try:
         yield device
     finally:

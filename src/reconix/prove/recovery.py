@@ -63,9 +63,7 @@ class Volume:
     super_cell: int
 
 
-def volume(
-    disk: Disk, offset: int, size_bytes: int, written: Mapping[int, list[bytes]]
-) -> Volume:
+def volume(disk: Disk, offset: int, size_bytes: int, written: Mapping[int, list[bytes]]) -> Volume:
     """Find out which cells of a file system are metadata.
 
     Args:
@@ -81,9 +79,7 @@ def volume(
         for run in files.runs(files.inode(files.super.journal_inode))
         for block in range(run.physical, run.physical + run.count)
     }
-    contents = (
-        each for cell in sorted(journal & written.keys()) for each in written[cell]
-    )
+    contents = (each for cell in sorted(journal & written.keys()) for each in written[cell])
     named = {first + block for block in journaled(contents)}
     super_cell = (offset + SUPER_OFFSET) // disk.cell_bytes
     metadata = tuple(sorted(named - journal | {super_cell}))
@@ -104,9 +100,7 @@ class Recovery:
     def __init__(self, disk: Disk, place: Volume, metadata: Path, folder: Path) -> None:
         self._disk, self._volume = disk, place
         self._base = map_file(metadata)
-        self._extents = [
-            (begin, self._base[begin:end]) for begin, end in _data(metadata)
-        ]
+        self._extents = [(begin, self._base[begin:end]) for begin, end in _data(metadata)]
         self._scratch = folder / f"recovered-{os.getpid()}"
         self._asked = frozenset(place.asked)
         self._known: dict[Identifiers, Recovered] = {}
@@ -176,9 +170,7 @@ class Recovery:
             for cell in self._volume.metadata:
                 at = cell * size - begin
                 content = os.pread(file.fileno(), size, at)
-                if cell != self._volume.super_cell and content != self._filled(
-                    cell, at
-                ):
+                if cell != self._volume.super_cell and content != self._filled(cell, at):
                     yield cell, self._disk.keep(content)
 
     def _filled(self, cell: int, at: int) -> bytes:

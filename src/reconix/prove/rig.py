@@ -145,9 +145,7 @@ class Rig:
         return Uefi(self._variables, self.program)
 
     def _changed(self, guid: Guid | None) -> None:
-        self.asked.append(
-            Asked(self.recording.position(), guid.value if guid else None)
-        )
+        self.asked.append(Asked(self.recording.position(), guid.value if guid else None))
 
     def _play_firmware(self) -> None:
         selection = self.device.selection()
@@ -160,9 +158,7 @@ class Rig:
         toplevel = generation.system(system).toplevel
         guid = str(partition.guid).lower()
         self._variables.set("LoaderDevicePartUUID", LOADER, print_text(guid))
-        (self.places.proc / "cmdline").write_text(
-            f"init={toplevel}/init gpt panic=10\n"
-        )
+        (self.places.proc / "cmdline").write_text(f"init={toplevel}/init gpt panic=10\n")
         self.places.boot_id.write_text(f"boot-{self.boots}\n")
 
     def _take_next(self, selection: Selection) -> Partition:

@@ -16,6 +16,7 @@
 Proven by ``tests/crash/test_prover.py``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,20 +40,44 @@ class Update:
     stream: Path
 
 
-def play(rig: Rig, update: Update) -> None:
+Play = Callable[[Rig, Update], None]
+"""Some operations, one after the other."""
+
+
+def everything(rig: Rig, update: Update) -> None:
     """Do all of it, in order."""
     rig.boot("first boot")
-    rig.do("receive", lambda device: _receive(device, update))
-    rig.do("collect", lambda device: collect(device, device.recall()))
+    receiving(rig, update)
+    collecting(rig, update)
     rig.do("receive again", lambda device: _receive(device, update))
-    rig.do("write slot and arm", lambda device: apply(device, update.target.path))
-    rig.boot("boot of the trial")
-    rig.do("confirm", confirm)
+    trying(rig, update)
+    confirming(rig, update)
     _choose(rig, update)
     rig.do("roll back", rollback)
     rig.boot("boot of the roll-back")
     rig.do("leave it", rollback)
     rig.boot("boot after that")
+
+
+def receiving(rig: Rig, update: Update) -> None:
+    """Take the stream in."""
+    rig.do("receive", lambda device: _receive(device, update))
+
+
+def collecting(rig: Rig, _: Update) -> None:
+    """Remove what is not wanted."""
+    rig.do("collect", lambda device: collect(device, device.recall()))
+
+
+def trying(rig: Rig, update: Update) -> None:
+    """Put the generation on trial."""
+    rig.do("write slot and arm", lambda device: apply(device, update.target.path))
+    rig.boot("boot of the trial")
+
+
+def confirming(rig: Rig, _: Update) -> None:
+    """Keep it."""
+    rig.do("confirm", confirm)
 
 
 def _receive(device: Device, update: Update) -> None:

@@ -4,8 +4,8 @@ Everything before the epoch is kept. Of the epoch itself any part may be: writes
 *pieces* of at most 4 KiB, because no disk promises more, and any subset of them is a state. Of the
 last piece only the first sectors may have arrived, or, if it is a single sector, its first bytes.
 
-A smaller write that overlaps an earlier one cannot be overtaken by it: what a disk has accepted it
-gives back when it is read, so it cannot end up below what came before. All other orders are subsets.
+A write cannot be overtaken by an earlier one to the same place: what a disk has accepted it gives
+back when it is read. All other orders are subsets.
 
 Where an epoch has few pieces, all subsets are taken. Where it has many, the telling ones come first
 (each prefix, each piece missing alone, each piece alone), then as many as are wanted at random. The
@@ -25,6 +25,7 @@ from reconix.prove.log import Entry
 PIECE_BYTES = 4096
 SECTOR = 512
 EXHAUSTIVE_PIECES = 6
+_MIN_QUOTA = 24
 _PATIENCE = 64
 _MAX_QUOTA = 1 << 16
 
@@ -89,14 +90,12 @@ def choose(epochs: Sequence[Sequence[Piece]], *, wanted: int, seed: int) -> list
             each epoch is more.
         seed: of what is left to chance.
     """
-    quota = 8
+    quota = _MIN_QUOTA
     while True:
         found = [
             cut
             for number, parts in enumerate(epochs)
-            for cut in _of_epoch(
-                number, parts, quota, random.Random(f"{seed} {number}")
-            )
+            for cut in _of_epoch(number, parts, quota, random.Random(f"{seed} {number}"))
         ]
         found.append(Cut(len(epochs)))
         if len(found) >= wanted or quota >= _MAX_QUOTA:
@@ -120,30 +119,35 @@ def _of_epoch(
         yield cut
 
 
-def _candidates(
-    number: int, parts: Sequence[Piece], chance: random.Random
-) -> Iterator[Cut]:
+def _candidates(number: int, parts: Sequence[Piece], chance: random.Random) -> Iterator[Cut]:
+    """The states of an epoch, the telling ones mixed with random ones; without an end."""
     yield Cut(number)
-    count = len(parts)
-    for kept in _telling(count):
+    for kept in itertools.chain(_of_writes(parts), _telling(len(parts))):
         yield Cut(number, kept)
-    for kept in itertools.chain(_telling(count), [tuple(range(count))]):
         yield _torn(number, kept, parts, chance)
-    if count <= EXHAUSTIVE_PIECES:
-        yield from (Cut(number, kept) for kept in _subsets(count))
+        if len(parts) > EXHAUSTIVE_PIECES:
+            yield from _random(number, parts, chance)
+    yield _torn(number, tuple(range(len(parts))), parts, chance)
     while True:
-        some = tuple(
-            each
-            for each in range(count)
-            if chance.random() < chance.choice((0.2, 0.5, 0.9))
-        )
-        if some:
-            yield (
-                Cut(number, some)
-                if len(some) < count
-                else _torn(number, some, parts, chance)
-            )
-            yield _torn(number, some, parts, chance)
+        yield from _random(number, parts, chance)
+
+
+def _of_writes(parts: Sequence[Piece]) -> Iterator[tuple[int, ...]]:
+    """All proper subsets of whole writes, if there are few."""
+    writes = list(dict.fromkeys(part.entry for part in parts))
+    if len(writes) <= EXHAUSTIVE_PIECES:
+        for chosen in _subsets(len(writes)):
+            entries = {writes[each] for each in chosen}
+            yield tuple(each for each, part in enumerate(parts) if part.entry in entries)
+
+
+def _random(number: int, parts: Sequence[Piece], chance: random.Random) -> Iterator[Cut]:
+    count, likely = len(parts), chance.choice((0.2, 0.5, 0.9))
+    kept = tuple(each for each in range(count) if chance.random() < likely)
+    if 0 < len(kept) < count:
+        yield Cut(number, kept)
+    if kept:
+        yield _torn(number, kept, parts, chance)
 
 
 def _telling(count: int) -> Iterator[tuple[int, ...]]:
@@ -163,9 +167,7 @@ def _subsets(count: int) -> Iterator[tuple[int, ...]]:
         yield from itertools.combinations(range(count), size)
 
 
-def _torn(
-    number: int, kept: tuple[int, ...], parts: Sequence[Piece], chance: random.Random
-) -> Cut:
+def _torn(number: int, kept: tuple[int, ...], parts: Sequence[Piece], chance: random.Random) -> Cut:
     size = parts[kept[-1]].size_bytes
     if size > SECTOR:
         return Cut(number, kept, SECTOR * chance.randrange(1, size // SECTOR))

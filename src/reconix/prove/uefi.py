@@ -31,21 +31,35 @@ class Found:
     size_bytes: int
 
 
-def table(read: Read, disk_bytes: int) -> tuple[Found, ...] | None:
-    """The partitions that a firmware sees, the EFI system partition that boots first; or none."""
-    for lba in (1, disk_bytes // _SECTOR - 1):
-        array = _valid_array(read, lba, disk_bytes)
-        if array is not None:
-            ordered = sorted(
-                array, key=lambda each: not each[0]
-            )  # stable: the first that boots
-            return tuple(found for _, found in ordered)
-    return None
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Both copies of a table: the partitions, the one that boots first; none if it is not valid."""
+
+    primary: tuple[Found, ...] | None
+    backup: tuple[Found, ...] | None
+
+    @property
+    def used(self) -> tuple[Found, ...] | None:
+        """What a firmware goes by."""
+        return self.primary or self.backup
 
 
-def _valid_array(
-    read: Read, lba: int, disk_bytes: int
-) -> list[tuple[bool, Found]] | None:
+def tables(read: Read, disk_bytes: int) -> Tables:
+    """Read both copies from a disk."""
+    return Tables(
+        _partitions(_valid_array(read, 1, disk_bytes)),
+        _partitions(_valid_array(read, disk_bytes // _SECTOR - 1, disk_bytes)),
+    )
+
+
+def _partitions(array: list[tuple[bool, Found]] | None) -> tuple[Found, ...] | None:
+    if array is None:
+        return None
+    ordered = sorted(array, key=lambda each: not each[0])  # stable: the first that can boot
+    return tuple(found for _, found in ordered)
+
+
+def _valid_array(read: Read, lba: int, disk_bytes: int) -> list[tuple[bool, Found]] | None:
     block = read(lba * _SECTOR, _SECTOR)
     signature, _, size, crc, _, own = struct.unpack_from("<8sIIIIQ", block)
     at, count, entry, array_crc = struct.unpack_from("<QIII", block, 72)
@@ -54,9 +68,7 @@ def _valid_array(
     if crc != zlib.crc32(block[:16] + bytes(4) + block[20:size]):
         return None
     array_bytes = -(-count * entry // _SECTOR) * _SECTOR
-    if entry < 128 or not 0 < array_bytes <= min(
-        _MAX_ARRAY_BYTES, disk_bytes - at * _SECTOR
-    ):
+    if entry < 128 or not 0 < array_bytes <= min(_MAX_ARRAY_BYTES, disk_bytes - at * _SECTOR):
         return None
     array = read(at * _SECTOR, array_bytes)[: count * entry]
     if zlib.crc32(array) != array_crc:

@@ -1,0 +1,50 @@
+"""The smallest device that the prover can work with: two generations and a disk of 110 MiB."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.device_model import HOST, MIB, SLOT_BYTES, Machine
+
+from reconix.device.generation import read_generation
+from reconix.image.disk import Layout, make_disk
+from reconix.image.layout import Sizes, plan
+from reconix.nix.chroot import ChrootStore
+from reconix.prove.judge import Known
+from reconix.prove.scenario import Update
+from reconix.store.paths import StorePath
+from reconix.store.tree import File
+
+SIZES = Sizes(2, SLOT_BYTES, 32 * MIB, MIB)
+FILES = 60
+"""In each system of generation two: many small files, as systems have them."""
+
+PROGRAMS = ("qemu-storage-daemon", "losetup", "e2fsck", "e2image", "mkfs.ext4", "debugfs")
+
+
+@dataclass(frozen=True)
+class SmallDevice:
+    """A disk image of generation one, and an update to generation two."""
+
+    image: Path
+    update: Update
+    known: tuple[Known, ...]
+
+
+@contextmanager
+def small_device(folder: Path) -> Iterator[SmallDevice]:
+    with ChrootStore(folder / "build") as store:
+        tables = plan(HOST, size_bytes=(2 * 34 + 8) * MIB, sizes=Sizes(2, SLOT_BYTES, MIB, MIB))
+        maker = Machine(folder / "none", store, tables)
+        files = {f"file-{number}": File(b"%d\n" % number) for number in range(FILES)}
+        one, two = maker.generation("one"), maker.generation("two", extra=files)
+        image, stream = folder / "image", folder / "stream"
+        make_disk(store, one, Layout(SIZES), image)
+        stream.write_bytes(maker.stream("one", "two").getvalue())
+        known = (_known(store, one), _known(store, two))
+        yield SmallDevice(image, Update(known[0].generation, known[1].generation, stream), known)
+
+
+def _known(store: ChrootStore, path: StorePath) -> Known:
+    return Known(read_generation(store.store_dir, path), store.manifest(path))
