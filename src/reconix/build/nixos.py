@@ -35,8 +35,9 @@ from reconix.build.toplevel import ALWAYS, NIX_SYSTEM
 from reconix.config.lock import HostLock, Lock, NixLock
 from reconix.config.schema import Configuration, Host, Name, Nixos
 from reconix.config.shapes import scalar_shape_of
-from reconix.nix import program
+from reconix.nix import flake
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.program import take_from_nix
 from reconix.store.manifest import print_manifest
 from reconix.store.paths import STORE_DIR, BadStorePath, StorePath
 
@@ -117,13 +118,13 @@ def asked(host: Host, nixos: Nixos) -> str:
     if nixos.flake is None:
         return str(nixos.path)
     is_here = nixos.flake.startswith("/")
-    flake = os.path.relpath(nixos.flake, host.folder.absolute()) if is_here else nixos.flake
-    return f"{flake}#{nixos.attribute}"
+    shown = os.path.relpath(nixos.flake, host.folder.absolute()) if is_here else nixos.flake
+    return f"{shown}#{nixos.attribute}"
 
 
 def _built(nixos: Nixos) -> StorePath:
     try:
-        return program.build(str(nixos.flake), str(nixos.attribute))
+        return flake.build(str(nixos.flake), str(nixos.attribute))
     except CommandFailed as error:
         raise NotHandedOver(str(error), hint="see what Nix says") from error
 
@@ -133,7 +134,7 @@ def _bring(store: ChrootStore, toplevel: StorePath) -> None:
     if store.valid_all([toplevel]):
         return
     try:
-        program.hand_over(toplevel, store)
+        take_from_nix(store, [toplevel])
     except CommandFailed as error:
         raise NotHandedOver(
             f"{toplevel} is neither in our store nor to be had from Nix: {error}",
