@@ -5,7 +5,7 @@ maintenance, `mqtt` with a message broker, `web` with a web server. A key to log
 beside it: `keys/operator` is secret and stays out of version control, `keys/operator.pub` goes to
 the device. Change the files, they explain themselves, then:
 
-    reconix lock && reconix run
+    reconix lock && reconix image && reconix run
 
 Exit status: 0 it is made, 2 the folder is not empty.
 """
@@ -41,5 +41,5 @@ def run(arguments: argparse.Namespace) -> int:
     shutil.copytree(_TEMPLATES / arguments.template, folder, dirs_exist_ok=True)
     key = folder / "keys/operator"
     process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
-    print(f"made a project in {folder.absolute()}; next: reconix lock, then reconix run")
+    print(f"made a project in {folder.absolute()}; next: reconix lock, reconix image, reconix run")
     return 0

@@ -172,8 +172,16 @@ def _first_failure(health: Health, deadline: float) -> Unhealthy | None:
         left = min(_CHECK_SECONDS, max(1.0, deadline - time.monotonic()))
         said = _fails(check, left)
         if said is not None:
-            return Unhealthy(str(check), said[-SAID_CHARACTERS:], _is_given_up(check))
+            return Unhealthy(str(check), _last_words(said), _is_given_up(check))
     return None
+
+
+def _last_words(said: str) -> str:
+    """The end of what was said, in whole lines if there are several."""
+    if len(said) <= SAID_CHARACTERS:
+        return said
+    end = said[-SAID_CHARACTERS:]
+    return end.partition("\n")[2] or end
 
 
 def _is_given_up(check: Check) -> bool:
