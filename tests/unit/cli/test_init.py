@@ -1,0 +1,47 @@
+"""A new project is right as it is, and its secret stays out of version control."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconix.cli.main import main
+from reconix.config.load import load
+
+Need = Callable[..., None]
+
+
+def test_a_new_project_is_a_good_configuration(
+    tmp_path: Path, need: Need, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need("ssh-keygen")
+    assert main(["init", str(tmp_path / "new")]) == 0
+    assert "reconix lock" in capsys.readouterr().out
+    host = load(tmp_path / "new").hosts["gateway"]
+    assert sorted(host.systems) == ["default", "mqtt", "web"]
+    key = (tmp_path / "new/keys/operator.pub").read_text().strip()
+    assert host.systems["default"].users["root"].keys() == (key,)
+
+
+def test_the_secret_key_is_not_for_version_control(tmp_path: Path, need: Need) -> None:
+    need("git", "ssh-keygen")
+    main(["init", str(tmp_path / "new")])
+    subprocess.run(["git", "init", "-q", tmp_path / "new"], check=True)
+    listed = subprocess.run(
+        ["git", "-C", tmp_path / "new", "ls-files", "--others", "--exclude-standard"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "reconix.toml" in listed
+    assert "operator" not in listed
+
+
+def test_a_folder_with_files_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").write_text("x")
+    assert main(["init", str(tmp_path)]) == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
