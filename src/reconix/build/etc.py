@@ -16,7 +16,7 @@ from reconix.build.accounts import Accounts
 from reconix.build.networks import make_networks
 from reconix.build.normalise import Ownership
 from reconix.config.schema import File as ConfiguredFile
-from reconix.config.schema import Services, System
+from reconix.config.schema import Services, System, UnitCheck
 from reconix.store.tree import File, Folder, Symlink, folder
 
 AGENT_PLACE = "reconix/reconix-device.pyz"
@@ -51,6 +51,8 @@ def make_etc(
     accounts = Accounts.read(root / "etc").with_users(system.users)
     own = {name: unit.read() for name, unit in system.units.items()}
     own |= {name: text.encode() for name, text in agent_units.items()}
+    checked = [check.unit for check in system.health.checks if isinstance(check, UnitCheck)]
+    units.check_known(checked, own, root)
     networks = make_networks(system.network)
     files: Files = {
         **_identity(hostname),

@@ -8,7 +8,8 @@ Source: systemd.unit(5), sections *[Install] section options* and *Unit file loa
 Proven by ``tests/compat/test_units.py`` against ``systemctl --root``.
 """
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from reconix.store.tree import Symlink
 
 FOLDER = "systemd/system"
 _SHIPPED = Path("usr/lib/systemd/system")
+_PLACES = (_SHIPPED, Path("etc/systemd/system"))
+_WRITTEN = ("service", "socket", "timer", "path", "target")
+"""Kinds of units that are always files."""
 
 
 class UnknownUnit(ReconixError):
@@ -76,6 +80,37 @@ def links(services: Services, own: Mapping[str, bytes], root: Path) -> dict[str,
     return made
 
 
+def check_known(wanted: Iterable[str], own: Mapping[str, bytes], root: Path) -> None:
+    """Refuse units that no package and no file of the system has.
+
+    Units that systemd makes by itself, such as those of mounts and devices, are not looked for.
+
+    Args:
+        wanted: names, for example those that health checks wait for.
+        own: the units of the configuration, by name.
+        root: the Debian root.
+
+    Raises:
+        UnknownUnit: one is not there; the hint has the nearest.
+    """
+    shipped = {path.name for place in _PLACES for path in (root / place).glob("*.*")}
+    known = {*own, *shipped, *(name for text in own.values() for name in _aliases(text))}
+    for unit in wanted:
+        if unit.rpartition(".")[2] in _WRITTEN and not known & {unit, _template(unit)}:
+            near = difflib.get_close_matches(unit, sorted(known), n=1)
+            hint = f"did you mean {near[0]}?" if near else "is its package in `packages`?"
+            raise UnknownUnit(f"health.checks waits for {unit}, which there is not", hint=hint)
+
+
+def _aliases(unit: bytes) -> tuple[str, ...]:
+    return Install.parse(unit.decode(errors="replace")).aliases
+
+
+def _template(unit: str) -> str:
+    """The file of a unit: several may be made from one, ``getty@tty1`` from ``getty@``."""
+    return unit.partition("@")[0] + "@." + unit.rpartition(".")[2] if "@" in unit else unit
+
+
 def _enabled(unit: str, own: Mapping[str, bytes], root: Path, *, must: bool) -> dict[str, Symlink]:
     target, text = _text(unit, own, root)
     install = Install.parse(text)
@@ -96,7 +131,7 @@ def _text(unit: str, own: Mapping[str, bytes], root: Path) -> tuple[str, str]:
     """Where a unit is on the device, and what it says."""
     if unit in own:
         return f"/etc/{FOLDER}/{unit}", own[unit].decode()
-    template = unit.partition("@")[0] + "@." + unit.rpartition(".")[2] if "@" in unit else unit
+    template = _template(unit)
     shipped = root / _SHIPPED / template
     if not shipped.is_file():
         raise UnknownUnit(f"no unit {unit}", hint="is its package in `packages`?")

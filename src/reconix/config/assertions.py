@@ -19,6 +19,7 @@ MIN_SYSTEM_BYTES = 64 << 20
 MIN_DATA_BYTES = 8 << 20
 TABLES_BYTES = 4 << 20
 """For the partition tables at both ends of a disk, and for alignment."""
+_CLOCKS = {"chrony.service", "systemd-timesyncd.service"}
 _IS_INTERFACE = re.compile(r"[A-Za-z0-9_-]{1,15}")
 """What the kernel takes as a name (IFNAMSIZ), and no pattern."""
 
@@ -59,6 +60,7 @@ def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from _users_have_numbers_of_their_own(system, table, file)
     yield from _persisted_folders_are_apart(system, table, file)
     yield from _units_are_wanted_or_not(system, table, file)
+    yield from _one_program_sets_the_clock(system, table, file)
     yield from _health_fits_the_trial(system, table, file)
 
 
@@ -123,7 +125,9 @@ def _forwards_differ(host: Host, table: Table, file: Place) -> Iterator[Problem]
     place = place_of(table, "run", "forward", default=file)
     names = [forward.name for forward in forwards]
     ports = [str(forward.host_port) for forward in forwards if forward.host_port]
-    for what, values in (("name", names), ("port here", ports)):
+    of_device = [str(forward.port) for forward in forwards]
+    kinds = (("name", names), ("port here", ports), ("port of the device", of_device))
+    for what, values in kinds:
         for value in sorted({value for value in values if values.count(value) > 1}):
             yield Problem(place, "run.forward", f"the {what} {value} stands twice")
 
@@ -210,6 +214,13 @@ def _units_are_wanted_or_not(system: System, table: Table, file: Place) -> Itera
             place = place_of(table, *option.split("."), default=file)
             hint = "take it out of services.mask, or out of here"
             yield Problem(place, option, f"{unit} is masked and can never start", hint)
+
+
+def _one_program_sets_the_clock(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    if set(system.services.enable) >= _CLOCKS:
+        place = place_of(table, "services", "enable", default=file)
+        fact = f"{' and '.join(sorted(_CLOCKS))} would both set the clock"
+        yield Problem(place, "services.enable", fact, "leave out time.ntp or chrony")
 
 
 def _health_fits_the_trial(system: System, table: Table, file: Place) -> Iterator[Problem]:

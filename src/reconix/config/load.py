@@ -21,7 +21,7 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.errors import UsageError
-from reconix.config import advice, assertions, construct, modules, toml
+from reconix.config import across, advice, assertions, construct, modules, toml
 from reconix.config.check import check, read_scalar
 from reconix.config.merge import (
     List,
@@ -236,6 +236,9 @@ class _Loader:
             nixos=nixos,
         )
         self.problems += assertions.about_host(host, table, Place(file))
+        tables = self._systems.get(host.name, {})
+        self.problems += across.about_systems(host, tables, Place(file))
+        self._advice += across.about_two_systems(host, tables)
         return host
 
     def _systems_of(

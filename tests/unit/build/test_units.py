@@ -73,3 +73,16 @@ def test_an_unknown_unit_is_an_error_that_names_it(root: Path) -> None:
 def test_a_unit_that_nothing_would_start_is_an_error(root: Path) -> None:
     with pytest.raises(NotInstallable, match=r"static\.service"):
         units.links(Services(enable=("static.service",)), {}, root)
+
+
+@pytest.mark.parametrize(
+    "unit", ["nginx.service", "getty@tty1.service", "own.service", "other.service", "a.mount"]
+)
+def test_a_check_may_wait_for_what_there_is(root: Path, unit: str) -> None:
+    units.check_known([unit], {"own.service": b"[Install]\nAlias=other.service\n"}, root)
+
+
+def test_a_check_that_waits_for_nothing_names_the_nearest(root: Path) -> None:
+    with pytest.raises(UnknownUnit, match=r"waits for ngnix\.service") as failure:
+        units.check_known(["ngnix.service"], {}, root)
+    assert failure.value.hint == "did you mean nginx.service?"

@@ -29,6 +29,7 @@ OF_A_MACHINE = {
     'disk.data_size = "1M"': ("disk.data_size", "too small"),
     'disk.size = "1G"': ("disk.size", "the disk has 1073741824"),
     'run.forward = ["a:1", "a:2"]': ("run.forward", "the name a stands twice"),
+    'run.forward = ["a:1", "b:1"]': ("run.forward", "the port of the device 1 stands twice"),
     'run.forward = ["a:1:80", "b:2:80"]': ("run.forward", "the port here 80 stands twice"),
 }
 
@@ -61,6 +62,10 @@ OF_A_SYSTEM = {
     '[network.b]\ndhcp = true\nvlan = 5\non = "l"\nbridge = ["l"]\n[network.l]': (
         "network.b",
         "is a VLAN and a bridge",
+    ),
+    '[services]\nenable = ["chrony.service", "systemd-timesyncd.service"]': (
+        "services.enable",
+        "would both set the clock",
     ),
     "[users.a]\nuid = 5\n[users.b]\nuid = 5": ("users.b.uid", "is that of a"),
     '[files.x]\nlink = "/a"\ntext = ""': ("files.x", "text and link"),

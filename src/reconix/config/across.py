@@ -1,0 +1,147 @@
+"""What must hold between the systems of one host, which share a disk and a fall-back.
+
+* What one system keeps for all, no other keeps for itself: they would not see each other's data.
+* The default system starts without the data partition, or it is no fall-back. It may keep data
+  there; nothing in it may need them. Examined is what the configuration itself says: units, files
+  beside units, and health checks.
+
+Proven by ``tests/unit/config/test_across.py``.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+from reconix.config.assertions import place_of
+from reconix.config.merge import List, Table, dotted
+from reconix.config.problems import Place, Problem
+from reconix.config.schema import CommandCheck, Content, Host, System
+
+DATA = "/run/reconix/data"
+"""Where the device mounts the data partition."""
+_UNIT_FILES = "systemd/system/"
+_PREFIXES = "@-:+!|"
+"""What may stand before a program (systemd.service(5)) or before the path of a condition."""
+
+
+def about_systems(host: Host, tables: Mapping[str, Table], file: Place) -> Iterator[Problem]:
+    """What must hold between the systems of a host.
+
+    Args:
+        host: with its systems.
+        tables: the merged values of each system.
+        file: of the machine.
+    """
+    yield from _what_is_shared_is_shared_by_all(host, tables, file)
+    default = host.systems.get(host.machine.boot.default)
+    if default is not None:
+        yield from _needs_no_data(default, tables[host.machine.boot.default], file)
+
+
+def _what_is_shared_is_shared_by_all(
+    host: Host, tables: Mapping[str, Table], file: Place
+) -> Iterator[Problem]:
+    shared: dict[str, str] = {}
+    for name, system in host.systems.items():
+        for path in system.persist.shared:
+            shared.setdefault(path, name)
+    for name, system in host.systems.items():
+        for own in system.persist.paths:
+            for path, other in shared.items():
+                if other != name and _overlap(own, path):
+                    place = _item_place(tables[name], own, file)
+                    fact = f"{name} keeps {own} for itself, but {other} shares {path} with all"
+                    hint = "name it in persist.shared of both, or in persist.paths of both"
+                    yield Problem(place, "persist.paths", fact, hint)
+
+
+def _overlap(one: str, other: str) -> bool:
+    first, second = PurePosixPath(one), PurePosixPath(other)
+    return first.is_relative_to(second) or second.is_relative_to(first)
+
+
+def _item_place(table: Table, path: str, default: Place) -> Place:
+    persist = table.entries.get("persist")
+    paths = persist.entries.get("paths") if isinstance(persist, Table) else None
+    items = paths.items if isinstance(paths, List) else ()
+    return next((item.place for item in items if item.value == path), default)
+
+
+def about_two_systems(host: Host, tables: Mapping[str, Table]) -> Iterator[Problem]:
+    """What is hardly meant: two systems that were told apart to keep the same path."""
+    seen: dict[str, tuple[str, Place]] = {}
+    for name, system in host.systems.items():
+        for path in system.persist.paths:
+            place = _item_place(tables[name], path, Place(host.folder))
+            other, first = seen.setdefault(path, (name, place))
+            if first != place:
+                fact = f"{path} is kept by {other} as well, and each has its own"
+                hint = "if they shall see the same, name it in persist.shared"
+                yield Problem(place, "persist.paths", fact, hint)
+
+
+def _needs_no_data(default: System, table: Table, file: Place) -> Iterator[Problem]:
+    kept = (DATA, *default.persist.shared, *default.persist.paths)
+    for option, contents in _units(default):
+        for name, content in contents.items():
+            for line in _lines(content):
+                if found := _needed(line, kept):
+                    place = place_of(table, option, name, default=file)
+                    yield _problem(place, dotted(option, name), found)
+    for check in default.health.checks:
+        words = check.command if isinstance(check, CommandCheck) else ()
+        for word in words:
+            if _overlap(word, DATA):
+                yield _problem(place_of(table, "health", "checks", default=file), "health", word)
+
+
+def _lines(content: Content) -> list[str]:
+    if content.source is not None and not content.source.is_file():
+        return []  # a mistake that is told elsewhere
+    return content.read().decode(errors="replace").splitlines()
+
+
+def _problem(place: Place, key: str, needed: str) -> Problem:
+    fact = f"the default system needs {needed}, which is on the data partition"
+    hint = "the default system must start without it: keep it in the generation, or want it only"
+    return Problem(place, key, fact, hint)
+
+
+def _units(system: System) -> Iterator[tuple[str, Mapping[str, Content]]]:
+    yield "units", system.units
+    drop_ins = {
+        name: file
+        for name, file in system.files.items()
+        if name.startswith(_UNIT_FILES) and file.link is None
+    }
+    yield "files", drop_ins
+
+
+def _needed(line: str, kept: tuple[str, ...]) -> str:
+    """What of the data a line of a unit cannot do without, or nothing."""
+    key, _, value = (part.strip() for part in line.partition("="))
+    if key in ("Requires", "Requisite", "BindsTo"):
+        mounts = {f"{_escaped(path)}.mount" for path in kept}
+        return next((unit for unit in value.split() if unit in mounts), "")
+    if key == "ExecStart" or re.fullmatch(r"AssertPath\w+|AssertDirectory\w+", key):
+        path = (value.split() or [""])[0].lstrip(_PREFIXES)
+        inside = any(PurePosixPath(path).is_relative_to(each) for each in kept)
+        return path if inside else ""
+    return ""
+
+
+def _escaped(path: str) -> str:
+    """A path as part of a unit's name (systemd.unit(5), *String escaping*)."""
+    text = path.strip("/")
+    return "".join(
+        "-"
+        if letter == "/"
+        else letter
+        if re.fullmatch(r"[A-Za-z0-9:_.]", letter)
+        else _hex(letter)
+        for letter in text
+    )
+
+
+def _hex(letter: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in letter.encode())

@@ -1,0 +1,103 @@
+"""One test for each rule between the systems of a host."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconix.base.process import run
+from reconix.config.across import _escaped
+from reconix.config.load import load, load_with_places
+from reconix.config.problems import BadConfiguration, Problem
+
+MACHINE = 'kernel.package = "linux-image-cloud-amd64"\n[health]\nchecks = [{ tcp = 22 }]\n'
+
+
+def write(folder: Path, machine: str = "", **systems: str) -> None:
+    (folder / "hosts/gw/systems").mkdir(parents=True)
+    (folder / "reconix.toml").write_text('name = "test"\n')
+    (folder / "hosts/gw/machine.toml").write_text(f"{MACHINE}{machine}")
+    for name, text in {"default": "", **systems}.items():
+        (folder / f"hosts/gw/systems/{name}.toml").write_text(text)
+
+
+def mistakes(folder: Path) -> tuple[Problem, ...]:
+    with pytest.raises(BadConfiguration) as failure:
+        load(folder)
+    return failure.value.problems
+
+
+@pytest.mark.parametrize("path", ["/var/lib/a", "/var/lib/a/b", "/var/lib"])
+def test_what_one_system_shares_no_other_keeps_for_itself(tmp_path: Path, path: str) -> None:
+    shared = '[persist]\nshared = ["/var/lib/a"]\n'
+    write(tmp_path, one=shared, two=f'[persist]\npaths = ["{path}"]\n')
+    (problem,) = mistakes(tmp_path)
+    assert problem.fact == f"two keeps {path} for itself, but one shares /var/lib/a with all"
+    assert (problem.place.file.name, problem.place.line) == ("two.toml", 2)
+
+
+def test_two_systems_that_keep_the_same_path_are_asked_whether_they_mean_it(
+    tmp_path: Path,
+) -> None:
+    own = '[persist]\npaths = ["/var/lib/a"]\n'
+    write(tmp_path, one=own, two=own)
+    (note,) = load_with_places(tmp_path).advice
+    assert note.fact == "/var/lib/a is kept by one as well, and each has its own"
+    assert note.place.file.name == "two.toml"
+
+
+def test_what_the_machine_or_a_module_says_once_is_meant(tmp_path: Path) -> None:
+    machine = '[persist]\npaths = ["/var/lib/a"]\n'
+    broker = "mosquitto.enable = true\n"
+    write(tmp_path, machine, one=broker, two=broker)
+    assert not load_with_places(tmp_path).advice
+
+
+NEEDS_DATA = {
+    "[Unit]\\nRequires=run-reconix-data.mount": "run-reconix-data.mount",
+    "[Unit]\\nBindsTo=a.mount var-lib-a.mount": "var-lib-a.mount",
+    "[Unit]\\nAssertPathIsMountPoint=/var/lib/a": "/var/lib/a",
+    "[Service]\\nExecStart=-/var/lib/a/program --x": "/var/lib/a/program",
+    "[Service]\\nExecStart = /run/reconix/data/program": "/run/reconix/data/program",
+}
+
+
+@pytest.mark.parametrize("text", NEEDS_DATA)
+@pytest.mark.parametrize("table", ['units."x.service"', 'files."systemd/system/x.service.d/y"'])
+def test_the_default_system_starts_without_data(tmp_path: Path, text: str, table: str) -> None:
+    own = f'[persist]\npaths = ["/var/lib/a"]\n[{table}]\ntext = "{text}\\n"\n'
+    write(tmp_path, default=own)
+    (problem,) = mistakes(tmp_path)
+    assert problem.key == table
+    assert f"needs {NEEDS_DATA[text]}, which is on the data" in problem.fact
+    assert problem.place.line == 3
+
+
+def test_a_unit_whose_file_is_missing_is_told_as_that(tmp_path: Path) -> None:
+    write(tmp_path, default='units."x.service".source = "x.service"\n')
+    (problem,) = mistakes(tmp_path)
+    assert problem.fact.startswith("there is no file")
+
+
+def test_a_check_of_the_default_system_does_not_look_at_data(tmp_path: Path) -> None:
+    check = 'health.checks = [{ command = ["/bin/test", "-d", "/run/reconix/data/x"] }]\n'
+    write(tmp_path, default=check)
+    (problem,) = mistakes(tmp_path)
+    assert "/run/reconix/data/x" in problem.fact
+
+
+def test_wanting_data_is_not_needing_them_and_other_systems_may(tmp_path: Path) -> None:
+    wants = "[Unit]\\nWants=run-reconix-data.mount\\n[Service]\\nExecStart=/usr/bin/x\\n"
+    needs = "[Unit]\\nRequires=run-reconix-data.mount\\n"
+    write(
+        tmp_path,
+        default=f'[units."x.service"]\ntext = "{wants}"\n',
+        other=f'[units."x.service"]\ntext = "{needs}"\n',
+    )
+    assert load(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["/var/lib/a", "/var/lib/a-b", "/srv/a b/ü", "/x.y:z_1"])
+def test_paths_are_escaped_as_systemd_does(path: str, need: Callable[..., None]) -> None:
+    need("systemd-escape")
+    assert run("systemd-escape", "--path", path).decode().strip() == _escaped(path)
