@@ -163,6 +163,15 @@ def describe(cache: Cache, path: StorePath) -> NarInfoFile:
     return found
 
 
+def events(cache: Cache, path: StorePath) -> Iterator[Event]:
+    """The content of an object, checked against what the cache announced while it is read.
+
+    Raises:
+        CacheUnusable: the cache does not have it, or not as announced.
+    """
+    return _events(cache, describe(cache, path))
+
+
 def push(
     store: ChrootStore,
     folder: Path,

@@ -1,0 +1,248 @@
+"""Look into the build store, check it, and clean it up.
+
+ls                 all objects, with the size of their archives
+info PATH…         what is registered about objects
+closure PATH…      objects with all that they need
+why PATH PATH      the chain by which one needs the other, and the files that hold it
+size PATH…         bytes of its own, bytes shared with others, bytes that would be freed
+diff PATH PATH     what is different between two closures, and which systems that touches
+verify [PATH…]     read objects, by default all, and compare them with what is registered
+repair [PATH…]     fetch what is damaged, and nothing else; needs --from
+collect            remove what no root needs; --dry-run only tells
+optimise           make equal files one file
+
+A PATH is a store path, its <hash>-<name>, or the beginning of that.
+
+Exit status: 0 done, 20 something is not as registered, 25 something is not there.
+"""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+from reconix.base.documents import JsonInput
+from reconix.base.errors import ReconixError, UsageError
+from reconix.cli import parsers, places
+from reconix.cli.answers import answer
+from reconix.cli.sizes import human
+from reconix.nix import cache, queries
+from reconix.nix.chroot import ChrootStore
+from reconix.nix.collect import collect
+from reconix.store import nar
+from reconix.store.paths import STORE_DIR, StorePath
+
+ACTIONS = (
+    *("ls", "info", "closure", "why", "size", "diff"),
+    *("verify", "repair", "collect", "optimise"),
+)
+_TWO = ("why", "diff")
+_SOME = ("info", "closure", "size")
+_NONE = ("ls", "collect", "optimise")
+_NOT_AS_REGISTERED = 20
+
+
+class NoSuchObject(ReconixError):
+    """No object, or more than one, begins like this."""
+
+    exit_code = 25
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say which words the command accepts."""
+    parser.add_argument("action", choices=ACTIONS, help="what to do")
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="store paths")
+    parser.add_argument("--dry-run", action="store_true", help="collect: only tell")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="WHERE",
+        help="repair: a binary cache (file:// or http://), or a folder that holds nix/store",
+    )
+    parsers.add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it."""
+    _check_count(arguments.action, len(arguments.paths))
+    with ChrootStore(places.store(arguments)) as store:
+        paths = [_find(store, text) for text in arguments.paths]
+        if arguments.action == "verify":
+            return _verify(arguments, store, paths)
+        if arguments.action == "repair":
+            return _repair(arguments, store, paths)
+        text, document = _ask(arguments, store, paths)
+    answer(arguments, text=text, document=document)
+    return 0
+
+
+def _check_count(action: str, count: int) -> None:
+    if action in _TWO and count != 2:
+        raise UsageError(f"reconix store {action}: expected two paths, found {count}")
+    if action in _SOME and count == 0:
+        raise UsageError(f"reconix store {action}: which object?", hint="see `reconix store ls`")
+    if action in _NONE and count:
+        raise UsageError(f"reconix store {action}: takes no path")
+
+
+def _find(store: ChrootStore, text: str) -> StorePath:
+    """The object that begins like this; links on this machine may be named, as `result`."""
+    start = text.removeprefix(f"{store.store_dir}/").removeprefix(f"{STORE_DIR}/").rstrip("/")
+    found = [path for path in store.database.valid_paths() if path.basename.startswith(start)]
+    if len(found) != 1:
+        many = f"{len(found)} objects begin" if found else "no object begins"
+        raise NoSuchObject(f"{many} with {start!r}", hint="see `reconix store ls`")
+    return found[0]
+
+
+def _ask(
+    arguments: argparse.Namespace, store: ChrootStore, paths: list[StorePath]
+) -> tuple[str, JsonInput]:
+    match arguments.action:
+        case "ls":
+            return _list(store, sorted(store.database.valid_paths(), key=lambda path: path.name))
+        case "info":
+            return _info(store, paths)
+        case "closure":
+            return _list(store, store.closure(*paths))
+        case "why":
+            return _why(store, *paths)
+        case "size":
+            return _size(store, paths)
+        case "diff":
+            return _diff(store, *paths)
+        case "collect":
+            return _collect(arguments, store)
+    saved = store.optimise()
+    text = f"{saved.files} files became links, {human(saved.size_bytes)} saved"
+    return text, {"files": saved.files, "size_bytes": saved.size_bytes}
+
+
+def _list(store: ChrootStore, paths: Iterable[StorePath]) -> tuple[str, JsonInput]:
+    items = [store.info(path) for path in paths]
+    lines = [f"{human(item.nar_size_bytes):>10}  {item.path}" for item in items]
+    total = sum(item.nar_size_bytes for item in items)
+    lines.append(f"{human(total):>10}  {len(items)} objects")
+    document: JsonInput = [
+        {"path": str(item.path), "nar_size_bytes": item.nar_size_bytes} for item in items
+    ]
+    return "\n".join(lines), document
+
+
+def _info(store: ChrootStore, paths: Iterable[StorePath]) -> tuple[str, JsonInput]:
+    lines: list[str] = []
+    documents: list[JsonInput] = []
+    for info in map(store.path_info, paths):
+        item = info.object
+        lines += [
+            str(item.path),
+            f"  archive     {item.nar}, {human(item.nar_size_bytes)}",
+            f"  named by    {info.content_address or 'how it was built'}",
+            *(f"  signed      {signature}" for signature in info.signatures),
+            *(f"  refers to   {path}" for path in item.references),
+        ]
+        documents.append(
+            {
+                "path": str(item.path),
+                "nar_sha256": item.nar.hex(),
+                "nar_size_bytes": item.nar_size_bytes,
+                "references": [str(path) for path in item.references],
+                "content_address": info.content_address,
+                "signatures": list(info.signatures),
+            }
+        )
+    return "\n".join(lines), documents
+
+
+def _why(store: ChrootStore, one: StorePath, other: StorePath) -> tuple[str, JsonInput]:
+    steps = queries.why(store, one, other)
+    lines = []
+    for depth, step in enumerate(steps):
+        held = f"  in {', '.join(step.files)}" if step.files else ""
+        lines.append(f"{'  ' * depth}{step.path}{held}")
+    document: JsonInput = [{"path": str(one.path), "files": list(one.files)} for one in steps]
+    return "\n".join(lines), document
+
+
+def _size(store: ChrootStore, paths: Iterable[StorePath]) -> tuple[str, JsonInput]:
+    found = queries.sizes(store, paths)
+    lines = [f"{'own':>10} {'shared':>10} {'freed':>10}"]
+    lines += [
+        f"{human(one.own_bytes):>10} {human(one.shared_bytes):>10} "
+        f"{human(one.freed_bytes):>10}  {one.path}"
+        for one in found
+    ]
+    document: JsonInput = [
+        {
+            "path": str(one.path),
+            "own_bytes": one.own_bytes,
+            "shared_bytes": one.shared_bytes,
+            "freed_bytes": one.freed_bytes,
+        }
+        for one in found
+    ]
+    return "\n".join(lines), document
+
+
+def _diff(store: ChrootStore, one: StorePath, other: StorePath) -> tuple[str, JsonInput]:
+    found = queries.difference(store, one, other)
+    lines = []
+    for change in found.changes:
+        kind = "changed" if change.before and change.after else "added"
+        kind = kind if change.after else "removed"
+        sizes = f"{human(change.before_bytes)} → {human(change.after_bytes)}"
+        lines.append(f"{kind:<8} {change.name:<40} {sizes}")
+    lines += [f"system {name}: touched" for name in found.touched]
+    lines += [f"system {name}: the same to the last byte" for name in found.identical]
+    document: JsonInput = {
+        "changes": [
+            {
+                "name": change.name,
+                "before": [str(path) for path in change.before],
+                "after": [str(path) for path in change.after],
+                "before_bytes": change.before_bytes,
+                "after_bytes": change.after_bytes,
+            }
+            for change in found.changes
+        ],
+        "touched": list(found.touched),
+        "identical": list(found.identical),
+    }
+    return "\n".join(lines) or "no difference", document
+
+
+def _collect(arguments: argparse.Namespace, store: ChrootStore) -> tuple[str, JsonInput]:
+    found = collect(store, dry=arguments.dry_run)
+    lines = [str(path) for path in found.paths]
+    verb = "would go" if arguments.dry_run else f"removed, {human(found.size_bytes)} freed"
+    lines.append(f"{len(found.paths)} objects and {len(found.leftovers)} leftovers {verb}")
+    document: JsonInput = {
+        "paths": [str(path) for path in found.paths],
+        "leftovers": list(found.leftovers),
+        "freed_bytes": found.size_bytes,
+    }
+    return "\n".join(lines), document
+
+
+def _verify(arguments: argparse.Namespace, store: ChrootStore, paths: list[StorePath]) -> int:
+    wrong = store.verify(paths or None)
+    text = "\n".join(str(error) for error in wrong) or "everything is as registered"
+    answer(arguments, text=text, document={"wrong": [str(error.path) for error in wrong]})
+    return _NOT_AS_REGISTERED if wrong else 0
+
+
+def _repair(arguments: argparse.Namespace, store: ChrootStore, paths: list[StorePath]) -> int:
+    if arguments.source is None:
+        raise UsageError("repair: where from?", hint="name a binary cache or a store: --from WHERE")
+    wrong = [error.path for error in store.verify(paths or None)]
+    if "://" in arguments.source:
+        place = cache.open_cache(arguments.source)
+        for path in wrong:
+            store.replace(path, cache.events(place, path))
+    else:
+        with ChrootStore(Path(arguments.source)) as other:
+            for path in wrong:
+                other.info(path)
+                store.replace(path, nar.walk(other.path(path)))
+    text = "\n".join([*(f"repaired {path}" for path in wrong), f"{len(wrong)} objects repaired"])
+    answer(arguments, text=text, document={"repaired": [str(path) for path in wrong]})
+    return 0
