@@ -38,6 +38,7 @@ def test_the_key_of_a_host_is_made_once_whole_and_kept() -> None:
     said = text(made, "systemd/system/dropbear.service.d/reconix.conf")
     assert "test -s /var/lib/k/ed25519 ||" in said
     assert "mv /var/lib/k/ed25519.new /var/lib/k/ed25519 && sync" in said
+    assert "&& rm -f /var/lib/k/ed25519.new.pub && sync" in said
     assert made.persist.shared == ("/var/lib/k",)
     assert made.packages == ("dropbear",)
 

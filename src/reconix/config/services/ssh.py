@@ -50,9 +50,10 @@ def configure(options: Options) -> Addition:
 
 
 def _drop_in(folder: str, key: str) -> str:
-    make = f"dropbearkey -t ed25519 -f {key}.new && sync && mv {key}.new {key} && sync"
+    make = f"dropbearkey -t ed25519 -f {key}.new && rm -f {key}.new.pub && sync"
+    make = f"rm -f {key}.new {key}.new.pub; {make} && mv {key}.new {key} && sync"
     return (
         "[Service]\n"
         f"ExecStartPre=/bin/mkdir -p {folder}\n"
-        f"ExecStartPre=/bin/sh -c 'test -s {key} || {{ rm -f {key}.new; {make}; }}'\n"
+        f"ExecStartPre=/bin/sh -c 'test -s {key} || {{ {make}; }}'\n"
     )
