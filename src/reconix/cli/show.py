@@ -23,6 +23,7 @@ from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.workplace import pick_host
 from reconix.config.load import Loaded, load_with_places
+from reconix.config.modules import BUILT_IN_FOLDER
 from reconix.config.problems import Place
 from reconix.config.show import Row, rows, select
 
@@ -82,4 +83,6 @@ class _Shown:
         return {"key": row.key, "value": value, "origins": [*map(self._place, row.places)]}
 
     def _place(self, place: Place) -> str:
+        if place.file.is_relative_to(BUILT_IN_FOLDER):
+            return f"module {place.file.stem}"
         return str(place).removeprefix(f"{self._folder}/")

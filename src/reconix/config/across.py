@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from reconix.config.assertions import place_of
-from reconix.config.merge import List, Table, dotted
+from reconix.config.merge import List, Scalar, Table, Value, dotted, settings
 from reconix.config.problems import Place, Problem
 from reconix.config.schema import CommandCheck, Content, Host, System
+from reconix.config.shapes import TableShape
 
 DATA = "/run/reconix/data"
 """Where the device mounts the data partition."""
@@ -78,6 +79,34 @@ def about_two_systems(host: Host, tables: Mapping[str, Table]) -> Iterator[Probl
                 fact = f"{path} is kept by {other} as well, and each has its own"
                 hint = "if they shall see the same, name it in persist.shared"
                 yield Problem(place, "persist.paths", fact, hint)
+
+
+def about_modules(
+    system: TableShape, machine: Table, tables: Mapping[str, Table]
+) -> Iterator[Problem]:
+    """What is hardly meant: options of a module that no system of the host switches on."""
+    for name, option in system.options.items():
+        shape = option.shape
+        switch = shape.options.get("enable") if isinstance(shape, TableShape) else None
+        if switch is None or switch.default is not False:
+            continue
+        values = [each.entries.get(name) for each in (machine, *tables.values())]
+        found = [value for value in values if isinstance(value, Table)]
+        if not any(_is_on(value.entries.get("enable")) for value in found):
+            yield from _useless(name, found)
+
+
+def _is_on(value: Value | None) -> bool:
+    return isinstance(value, Scalar) and any(setting.value is True for setting in value.settings)
+
+
+def _useless(name: str, tables: list[Table]) -> Iterator[Problem]:
+    for table in tables:
+        for key, setting in settings(table):
+            by_hand = setting.place.file.suffix != ".py"
+            if by_hand and key != "enable":
+                fact = f"has no effect: {name}.enable is not set"
+                yield Problem(setting.place, f"{name}.{key}", fact, f"write {name}.enable = true")
 
 
 def _needs_no_data(default: System, table: Table, file: Place) -> Iterator[Problem]:

@@ -25,13 +25,10 @@ from reconix.config import across, advice, assertions, construct, modules, toml
 from reconix.config.check import check, read_scalar
 from reconix.config.merge import (
     List,
-    Scalar,
-    Setting,
     Table,
-    Value,
     conflicts,
-    dotted,
     merge_tables,
+    settings,
 )
 from reconix.config.problems import BadConfiguration, Place, Problem
 from reconix.config.schema import (
@@ -239,6 +236,7 @@ class _Loader:
         tables = self._systems.get(host.name, {})
         self.problems += across.about_systems(host, tables, Place(file))
         self._advice += across.about_two_systems(host, tables)
+        self._advice += across.about_modules(self._modules.system, table, tables)
         return host
 
     def _systems_of(
@@ -361,14 +359,3 @@ def _missing_files(table: Table) -> Iterator[Problem]:
             if setting.value.suffix == ".pub":
                 hint = f"make a key: ssh-keygen -t ed25519 -f {setting.value.with_suffix('')}"
             yield Problem(setting.place, key, f"there is no file {setting.value}", hint)
-
-
-def settings(value: Value, key: str = "") -> Iterator[tuple[str, Setting]]:
-    """Everything that was set, with the key of its option."""
-    if isinstance(value, Table):
-        for name, child in value.entries.items():
-            yield from settings(child, dotted(key, name))
-    elif isinstance(value, Scalar):
-        yield from ((key, setting) for setting in value.settings)
-    else:
-        yield from ((key, setting) for setting in value.items)

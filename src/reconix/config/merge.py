@@ -137,6 +137,17 @@ def _conflict(key: str, value: Scalar) -> Problem:
     )
 
 
+def settings(value: Value, key: str = "") -> Iterator[tuple[str, Setting]]:
+    """Everything that was set, with the key of its option."""
+    if isinstance(value, Table):
+        for name, child in value.entries.items():
+            yield from settings(child, dotted(key, name))
+    elif isinstance(value, Scalar):
+        yield from ((key, setting) for setting in value.settings)
+    else:
+        yield from ((key, setting) for setting in value.items)
+
+
 def dotted(key: str, name: str) -> str:
     """The key of an option within a table; a name that TOML would quote is quoted."""
     bare = name.replace("-", "").replace("_", "")

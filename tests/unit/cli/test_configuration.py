@@ -3,12 +3,10 @@
 import json
 import shutil
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from reconix.base.progress import Silent, listen
 from reconix.cli.main import main
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "gateway"
@@ -22,13 +20,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "keys/operator.pub").write_text("ssh-ed25519 AAAA test\n")
     monkeypatch.chdir(folder)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    """What a command listens with ends with its test."""
-    yield
-    listen(Silent())
 
 
 def machine(project: Path) -> Path:
@@ -89,6 +80,15 @@ def test_origins_are_seen_from_the_project(project: Path, capsys: Capture) -> No
     assert line.startswith('health.timeout = "2min"  # hosts/gateway/machine.toml:')
     assert main(["show", "gateway:web", "update.receive", "--origins"]) == 0
     assert capsys.readouterr().out == "update.receive = true  # default\n"
+
+
+def test_what_a_built_in_module_adds_is_said_to_be_from_there(
+    project: Path, capsys: Capture
+) -> None:
+    assert main(["show", "gateway:mqtt", "persist.paths", "--origins"]) == 0
+    assert capsys.readouterr().out == (
+        'persist.paths = ["/var/lib/mosquitto"]  # module mosquitto\n'
+    )
 
 
 def test_a_table_is_shown_with_all_that_is_in_it(project: Path, capsys: Capture) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from reconix.cli.init import TEMPLATES
 from reconix.cli.main import main
-from reconix.config.load import load
+from reconix.config.load import load, load_with_places
 
 Need = Callable[..., None]
 
@@ -22,6 +23,15 @@ def test_a_new_project_is_a_good_configuration(
     assert sorted(host.systems) == ["default", "mqtt", "web"]
     key = (tmp_path / "new/keys/operator.pub").read_text().strip()
     assert host.systems["default"].users["root"].keys() == (key,)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_template_is_right_and_has_nothing_to_advise(
+    template: str, tmp_path: Path, need: Need
+) -> None:
+    need("ssh-keygen")
+    assert main(["init", "--template", template, str(tmp_path / "new")]) == 0
+    assert not load_with_places(tmp_path / "new").advice
 
 
 def test_the_secret_key_is_not_for_version_control(tmp_path: Path, need: Need) -> None:

@@ -101,3 +101,14 @@ def test_wanting_data_is_not_needing_them_and_other_systems_may(tmp_path: Path) 
 def test_paths_are_escaped_as_systemd_does(path: str, need: Callable[..., None]) -> None:
     need("systemd-escape")
     assert run("systemd-escape", "--path", path).decode().strip() == _escaped(path)
+
+
+def test_options_of_what_no_system_switches_on_have_no_effect(tmp_path: Path) -> None:
+    write(tmp_path, "[mosquitto]\nport = 8883\n", one="ssh.enable = true\n")
+    (note,) = load_with_places(tmp_path).advice
+    assert (note.key, note.fact) == (
+        "mosquitto.port",
+        "has no effect: mosquitto.enable is not set",
+    )
+    (tmp_path / "hosts/gw/systems/one.toml").write_text("mosquitto.enable = true\n")
+    assert not load_with_places(tmp_path).advice

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from reconix.base.errors import UsageError
-from reconix.config.load import find_project, load, load_with_places, settings
+from reconix.config.load import find_project, load, load_with_places
+from reconix.config.merge import settings
 from reconix.config.problems import BadConfiguration
 from reconix.config.schema import Architecture, Configuration, System, TcpCheck, UnitCheck
 
