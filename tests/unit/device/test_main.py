@@ -1,0 +1,161 @@
+"""The command line of the agent."""
+
+import io
+import json
+import os
+import sys
+
+import pytest
+from tests.device_model import Machine
+from tests.unit.device.conftest import Units
+
+from reconix.boot.trial import Phase, read_state
+from reconix.device.__main__ import main
+from reconix.device.work import working
+from reconix.transfer.stream import TruncatedStream
+
+
+def feed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+def test_an_update_from_receive_to_confirm(
+    machine: Machine,
+    units: Units,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    machine.firmware()
+    assert main(["start"], machine.device) == 0
+    two = machine.generation("two")
+    feed(monkeypatch, machine.stream("one", "two").getvalue())
+    assert main(["receive"], machine.device) == 0
+    assert units.calls == ["reboot"]
+    said = capsys.readouterr()
+    assert f"installed {two}" in said.out
+    assert "receive: done" in said.err
+    machine.firmware()
+    assert main(["start"], machine.device) == 0
+    assert main(["watch"], machine.device) == 0
+    assert read_state(machine.places.state).committed.generation == str(two)
+    assert main(["verify"], machine.device) == 0
+    assert main(["collect"], machine.device) == 0
+    assert main(["confirm"], machine.device) == 0
+    assert main(["status"], machine.device) == 0
+
+
+def test_receive_can_leave_it_at_that(
+    machine: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.boot()
+    two = machine.generation("two")
+    feed(monkeypatch, machine.stream("one", "two").getvalue())
+    assert main(["receive", "--no-apply"], machine.device) == 0
+    assert read_state(machine.places.state).phase is Phase.IDLE
+    assert main(["apply", str(two), "--no-reboot"], machine.device) == 0
+    assert read_state(machine.places.state).phase is Phase.ARMED
+    assert units.calls == []
+
+
+def test_a_finished_update_that_is_sent_again_changes_nothing(
+    machine: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N3: a lost acknowledgement."""
+    machine.boot()
+    machine.generation("two")
+    stream = machine.stream("one", "two").getvalue()
+    feed(monkeypatch, stream)
+    assert main(["receive"], machine.device) == 0
+    machine.boot()
+    assert main(["confirm"], machine.device) == 0
+    before = (machine.place / "disk").stat().st_mtime_ns, machine.places.state.read_bytes()
+    feed(monkeypatch, stream)
+    calls = units.calls
+    assert main(["receive"], machine.device) == 0
+    assert units.calls == calls
+    after = (machine.place / "disk").stat().st_mtime_ns, machine.places.state.read_bytes()
+    assert after == before
+
+
+def test_a_stream_that_ends_early_installs_nothing(
+    machine: Machine,
+    units: Units,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    machine.boot()
+    machine.generation("two")
+    stream = machine.stream("one", "two").getvalue()
+    feed(monkeypatch, stream[: len(stream) // 2])
+    assert main(["receive", "--json"], machine.device) == TruncatedStream.exit_code
+    assert machine.device.installed() == (machine.generations["one"],)
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["event"] == "error" and last["exit_code"] == TruncatedStream.exit_code
+
+
+def test_a_second_command_gets_a_clear_answer(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """C1: two updaters at once."""
+    machine.boot()
+    with working(machine.places):
+        assert main(["boot", "mqtt"], machine.device) == 72
+    assert "another update or command works on this device" in capsys.readouterr().err
+
+
+def test_a_system_is_chosen_and_booted(machine: Machine, units: Units) -> None:
+    machine.boot()
+    assert main(["boot", "mqtt", "--now"], machine.device) == 0
+    assert units.calls == ["reboot"]
+    assert machine.boot().booted.system == "mqtt"
+
+
+def test_an_unhealthy_trial_is_left_step_by_step(
+    machine: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B6: the reboot is actually issued, and insisted on."""
+    monkeypatch.setattr("reconix.device.restart.time.sleep", lambda _: None)
+    machine.boot()
+    two = machine.generation(
+        "two", health={"timeout_seconds": 1, "checks": [{"kind": "unit", "unit": "x.service"}]}
+    )
+    machine.install("two")
+    assert main(["apply", str(two), "--no-reboot"], machine.device) == 0
+    machine.boot()
+    assert main(["watch"], machine.device) == 1
+    assert [call for call in units.calls if "reboot" in call] == [
+        "reboot",
+        "reboot --force --force",
+    ]
+    assert (machine.places.proc / "sysrq-trigger").read_bytes() == b"b"
+
+
+def test_a_system_that_forbids_updates_takes_none(
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    machine.boot()
+    toplevel = machine.registry.path(machine.boot().booted.toplevel)
+    toplevel.chmod(0o755)
+    (toplevel / "update.json").write_text('{"receive": false, "trial_timeout_seconds": 9}')
+    machine.generation("two")
+    feed(monkeypatch, machine.stream("one", "two").getvalue())
+    assert main(["receive"], machine.device) == 77
+    assert "may not receive updates" in capsys.readouterr().err
+
+
+def test_an_error_of_the_kernel_is_no_traceback(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.boot()
+    os.truncate(machine.place / "disk", 512)
+    assert main(["verify"], machine.device) != 0
+    assert "reconix-device:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["fly"], ["boot"], ["apply"]])
+def test_words_that_do_not_fit_are_refused(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
