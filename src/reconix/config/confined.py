@@ -142,7 +142,7 @@ def _parse(file: Path) -> ast.Module:
     except SyntaxError as error:
         place = line_of(file, error.lineno or 0)
         raise Failed([Problem(place, key, f"is no Python: {error.msg}")]) from error
-    except (OSError, TooLarge, ValueError) as error:
+    except (OSError, RecursionError, TooLarge, ValueError) as error:
         raise Failed([Problem(Place(file), key, f"cannot be read: {error}")]) from error
 
 

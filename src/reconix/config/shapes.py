@@ -193,6 +193,8 @@ def _bare_shape(hint: object, notes: tuple[object, ...]) -> Shape:
     form = next((note for note in notes if isinstance(note, Form)), None)
     if dataclasses.is_dataclass(kind) and form is None:
         return shape_of(kind)
+    known = form is not None or issubclass(kind, enum.Enum) or kind in _KINDS
+    assert known, f"{kind.__name__} is no type that an option can have"
     return ScalarShape(kind, form, next((n for n in notes if isinstance(n, Range)), None))
 
 

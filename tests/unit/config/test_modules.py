@@ -178,6 +178,9 @@ def test_a_failing_module_names_itself_and_the_line(project: Project, body: str)
 
 
 INCOMPLETE = {
+    f'{HEAD}@dataclass\nclass Options:\n    "x"\n    x: float = 0\n\ndef configure(o): pass\n': (
+        "float is no type that an option can have"
+    ),
     "x = 1\n": "has no dataclass Options",
     HELLO.partition("\n\ndef configure")[0]: "has no function configure",
     "def configure(:\n": "is no Python",
@@ -191,6 +194,15 @@ def test_what_is_no_module_is_told(project: Project, source: str) -> None:
     (problem,) = project.mistakes()
     assert INCOMPLETE[source] in problem.fact
     assert problem.key == "module hello"
+
+
+def test_an_option_without_a_default_must_be_written(project: Project) -> None:
+    without = HELLO.replace('"hello"\')] = ""', '"hello"\')]')
+    project.write("modules/hello.py", without)
+    assert project.system("")
+    (problem,) = project.mistakes("hello.port = 5\n")
+    assert (problem.key, problem.fact) == ("hello.word", "is missing")
+    assert problem.hint == 'for example hello.word = "hello"'
 
 
 @pytest.mark.parametrize("name", ["packages", "ssh", "my-module"])
