@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from reconix.base.digests import Digest
 from reconix.prove.cells import Memo, View
-from reconix.prove.ext4 import BadFileSystem, Ext4, Inode
+from reconix.prove.ext4 import BadFileSystem, Ext4, Geometry, Inode
 from reconix.store.manifest import StoreObject
 from reconix.store.nar import (
     Content,
@@ -30,6 +30,7 @@ STATE, CHOICE = "state.json", "choice.json"
 _MANIFEST = ".manifest"
 _MAX_DOCUMENT_BYTES = 16 << 20
 _EXECUTABLE = 0o111
+_MISSING = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,13 @@ class Facts:
     objects: tuple[str, ...]
 
 
-def read_facts(view: View, offset: int) -> Facts:
-    """Read them from the file system at an offset.
+def read_facts(view: View, geometry: Geometry) -> Facts:
+    """Read them from a file system.
 
     Raises:
         BadFileSystem: they cannot be found.
     """
-    files = Ext4(view, offset)
+    files = Ext4(view, geometry)
     home = _folder(files, "reconix")
     store = _folder(files, "nix", "store")
     manifests = files.lookup("reconix", "generations")
@@ -106,42 +107,54 @@ class Objects:
     """Judges store objects in one state after the other.
 
     Args:
-        offset: where the file system begins on the disk.
+        geometry: of the file system.
         changing: all cells that may differ between two states.
     """
 
-    def __init__(self, offset: int, changing: frozenset[int]) -> None:
-        self._offset = offset
+    def __init__(self, geometry: Geometry, changing: frozenset[int]) -> None:
+        self._geometry = geometry
         self._shapes: Memo[str, Shape | None] = Memo(changing)
         self._digests: Memo[int, str] = Memo(changing)
-        self._numbers: dict[Shape, int] = {}
-        self._by_metadata: dict[tuple[str, int], Shape | None] = {}
+        self._numbers: dict[Shape | None, int] = {None: _MISSING}
+        self._by_number: dict[int, Shape] = {}
+        self._by_metadata: dict[tuple[str, int], int] = {}
 
     def problem(self, view: View, item: StoreObject, metadata: int) -> str:
         """What is wrong with an object, or nothing.
 
+        Args:
+            view: the disk, its file system recovered.
+            item: what should be there.
+            metadata: a number; equal where all metadata are equal.
+
         Raises:
             BadFileSystem: it cannot be read at all.
         """
-        shape = self._shape(view, item.path.basename, metadata)
-        if shape is None:
+        number = self._shape(view, item.path.basename, metadata)
+        if number == _MISSING:
             return f"{item.path} is missing"
-        number = self._numbers.setdefault(shape, len(self._numbers))
-        found = self._digests.get(number, view, lambda watched: self._digest(watched, shape))
+        found = self._digests.get(
+            number, view, lambda watched: self._digest(watched, self._by_number[number])
+        )
         if found != f"{item.nar} {item.nar_size_bytes}":
             return f"{item.path} has another content"
         return ""
 
-    def _shape(self, view: View, name: str, metadata: int) -> Shape | None:
+    def _shape(self, view: View, name: str, metadata: int) -> int:
+        """The number of an object's shape."""
         key = name, metadata
         if key not in self._by_metadata:
-            self._by_metadata[key] = self._shapes.get(
-                name, view, lambda watched: _shape(Ext4(watched, self._offset), name)
+            shape = self._shapes.get(
+                name, view, lambda watched: _shape(Ext4(watched, self._geometry), name)
             )
+            number = self._numbers.setdefault(shape, len(self._numbers))
+            self._by_metadata[key] = number
+            if shape is not None:
+                self._by_number[number] = shape
         return self._by_metadata[key]
 
     def _digest(self, view: View, shape: Shape) -> str:
-        files = Ext4(view, self._offset)
+        files = Ext4(view, self._geometry)
         state = hashlib.sha256()
         encoder = Encoder(state.update)
         for event, inode in shape:

@@ -25,6 +25,7 @@ _EXTENTS_FLAG, _INLINE_FLAG = 0x80000, 0x10000000
 _64BIT = 0x80
 _FAST_LINK_BYTES = 60
 _MAX_DEPTH = 5
+_MAX_LOG_SIZE = 6
 _UNWRITTEN = 1 << 15
 
 
@@ -44,6 +45,7 @@ class Super:
     descriptor_bytes: int
     first_block: int
     journal_inode: int
+    groups: int
 
     @classmethod
     def parse(cls, block: bytes) -> "Super":
@@ -56,6 +58,7 @@ class Super:
         if magic != _MAGIC:
             raise BadFileSystem("there is no ext4 superblock")
         (first, log_size) = struct.unpack_from("<II", block, 0x14)
+        inodes, _ = struct.unpack_from("<II", block, 0)
         (per_group,) = struct.unpack_from("<I", block, 0x28)
         (inode_bytes,) = struct.unpack_from("<H", block, 0x58)
         (incompatible,) = struct.unpack_from("<I", block, 0x60)
@@ -63,7 +66,17 @@ class Super:
         (descriptor,) = struct.unpack_from("<H", block, 0xFE)
         if not incompatible & _64BIT:
             descriptor = 32
-        return cls(1024 << log_size, per_group, inode_bytes, descriptor, first, journal)
+        if log_size > _MAX_LOG_SIZE or not per_group or inode_bytes < 128:
+            raise BadFileSystem("the ext4 superblock makes no sense")
+        return cls(
+            1024 << log_size,
+            per_group,
+            inode_bytes,
+            descriptor,
+            first,
+            journal,
+            inodes // per_group,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +114,63 @@ class Run:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Where everything begins in a file system; the same as long as it exists.
+
+    Attributes:
+        offset: where it begins on the disk, in bytes.
+        super: the facts of its superblock.
+        tables: the first block of each group's inodes.
+    """
+
+    offset: int
+    super: Super
+    tables: tuple[int, ...]
+
+    @classmethod
+    def read(cls, view: View, offset: int) -> "Geometry":
+        """Find it out from a file system at some place of a disk.
+
+        Raises:
+            BadFileSystem: there is none.
+        """
+        facts = Super.parse(read(view, offset + SUPER_OFFSET, SUPER_BYTES))
+        at = offset + (facts.first_block + 1) * facts.block_bytes
+        raw = read(view, at, facts.groups * facts.descriptor_bytes)
+        size = facts.descriptor_bytes
+        pieces = (raw[begin : begin + size] for begin in range(0, len(raw), size))
+        return cls(offset, facts, tuple(map(_table, pieces)))
+
+
+def _table(descriptor: bytes) -> int:
+    (low,) = struct.unpack_from("<I", descriptor, 8)
+    high = struct.unpack_from("<I", descriptor, 0x28)[0] if len(descriptor) >= 64 else 0
+    return int(high << 32 | low)
+
+
 class Ext4:
-    """A file system at some place of a disk.
+    """A file system on a disk.
 
     Args:
         view: the disk.
-        offset: where the file system begins, in bytes.
+        geometry: of the file system.
 
     Raises:
-        BadFileSystem: from everything; it is none, or is damaged.
+        BadFileSystem: from everything; it is damaged.
     """
 
-    def __init__(self, view: View, offset: int) -> None:
-        self._view, self._offset = view, offset
-        self.super = Super.parse(read(view, offset + SUPER_OFFSET, SUPER_BYTES))
+    def __init__(self, view: View, geometry: Geometry) -> None:
+        self._view, self._geometry = view, geometry
+        self._offset, self.super = geometry.offset, geometry.super
 
     def inode(self, number: int) -> Inode:
         """The inode of a number."""
         facts = self.super
         group, index = divmod(number - 1, facts.inodes_per_group)
-        at = self._table(group) * facts.block_bytes + index * facts.inode_bytes
+        if not 0 <= group < len(self._geometry.tables):
+            raise BadFileSystem(f"there is no inode {number}")
+        at = self._geometry.tables[group] * facts.block_bytes + index * facts.inode_bytes
         raw = read(self._view, self._offset + at, 128)
         mode, _, low = struct.unpack_from("<HHI", raw)
         (flags,) = struct.unpack_from("<I", raw, 0x20)
@@ -175,15 +225,6 @@ class Ext4:
         """One block."""
         size = self.super.block_bytes
         return read(self._view, self._offset + number * size, size)
-
-    def _table(self, group: int) -> int:
-        """Where the inodes of a group begin."""
-        facts = self.super
-        at = (facts.first_block + 1) * facts.block_bytes + group * facts.descriptor_bytes
-        raw = read(self._view, self._offset + at, facts.descriptor_bytes)
-        (low,) = struct.unpack_from("<I", raw, 8)
-        high = struct.unpack_from("<I", raw, 0x28)[0] if len(raw) >= 64 else 0
-        return int(high << 32 | low)
 
     def _runs(self, node: bytes, depth: int) -> Iterator[Run]:
         magic, count, _, level = struct.unpack_from("<HHHH", node)

@@ -19,7 +19,7 @@ Proven by ``tests/crash/test_prover.py`` and, with bugs planted, ``tests/crash/p
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -32,13 +32,13 @@ from reconix.device.generation import Generation
 from reconix.prove import uefi
 from reconix.prove.cells import Disk, Memo, Patched, View, read
 from reconix.prove.contents import Facts, Objects, read_facts
-from reconix.prove.ext4 import BadFileSystem
-from reconix.prove.recovery import Recovery
+from reconix.prove.ext4 import BadFileSystem, Geometry
+from reconix.prove.image import SYSTEM
+from reconix.prove.recovery import Recovered
 from reconix.prove.uefi import Found, Tables
 from reconix.store.manifest import BadManifest, Manifest, parse_manifest
 from reconix.store.paths import StorePath
 
-SYSTEM = "system"
 _SLOT = "slot-"
 
 
@@ -98,8 +98,8 @@ class Judge:
 
     Args:
         disk: moves through its states.
-        recovery: of its system partition.
-        offset: where that begins, in bytes.
+        recover: recovers its system partition.
+        geometry: of that.
         known: the generations that may be there.
         changing: all cells that may differ between two states.
     """
@@ -107,19 +107,19 @@ class Judge:
     def __init__(
         self,
         disk: Disk,
-        recovery: Recovery,
-        offset: int,
+        recover: Callable[[], Recovered],
+        geometry: Geometry,
         known: Iterable[Known],
         changing: frozenset[int],
     ) -> None:
-        self._disk, self._recovery, self._offset = disk, recovery, offset
+        self._disk, self._recover, self._geometry = disk, recover, geometry
         self._known = {each.generation.path: each for each in known}
         self._items = {
             item.path.basename: item
             for each in self._known.values()
             for item in each.manifest.objects
         }
-        self._objects = Objects(offset, changing)
+        self._objects = Objects(geometry, changing)
         self._facts: Memo[str, Facts] = Memo(changing)
         self._held: Memo[tuple[int, int], str] = Memo(changing)
 
@@ -160,7 +160,7 @@ class Judge:
         if not table[0].name.startswith(_SLOT):
             raise Bad(f"the firmware boots {table[0].name!r}, which is no slot")
         places = {each.offset for each in table if each.name == SYSTEM}
-        if places != {self._offset}:
+        if places != {self._geometry.offset}:
             raise Bad("the table has lost the system partition")
         return table
 
@@ -186,11 +186,11 @@ class Judge:
     # -- the system partition ----------------------------------------------------------------------
 
     def _scene(self, table: tuple[Found, ...]) -> _Scene:
-        recovered = self._recovery.recover()
+        recovered = self._recover()
         if recovered.problem:
             raise Bad(recovered.problem)
         view = Patched(self._disk, recovered.patches)
-        facts = self._facts.get("facts", view, lambda watched: read_facts(watched, self._offset))
+        facts = self._facts.get("facts", view, lambda watched: read_facts(watched, self._geometry))
         slots = {_number(each): each for each in table if each.name.startswith(_SLOT)}
         return _Scene(view, recovered.metadata, facts, slots)
 

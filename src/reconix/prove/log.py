@@ -95,6 +95,11 @@ def entries(log: Bytes) -> Iterator[Entry]:
         yield entry
 
 
+def print_super(count: int, sector: int = 512) -> bytes:
+    """The superblock of a log with so many entries."""
+    return _SUPER.pack(MAGIC, VERSION, count, sector).ljust(sector, b"\0")
+
+
 def _sector_size(log: Bytes) -> int:
     if len(log) < _SUPER.size:
         raise BadLog("the log has no superblock")
@@ -108,7 +113,7 @@ def _entry(log: Bytes, at: int, sector: int) -> tuple[Entry, int]:
     if at + _ENTRY.size > len(log):
         raise BadLog(f"the log ends within the entry at byte {at}")
     first, count, raw, _ = _ENTRY.unpack_from(log, at)
-    if raw & ~_KNOWN:
+    if raw & ~int(_KNOWN):
         raise BadLog(f"the entry at byte {at} has flags that are not known: {raw:x}")
     flags = Flag(raw)
     data_at, size = at + sector, count * sector

@@ -11,21 +11,23 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.files import remove_tree
 from reconix.prove.cells import Disk, Identifier, map_file
-from reconix.prove.ext4 import Ext4
+from reconix.prove.ext4 import Geometry
 from reconix.prove.history import Asked, History, Step, history
+from reconix.prove.image import system_partition
 from reconix.prove.judge import Judge, Kind, Known, Verdict, difference
-from reconix.prove.recovery import Recovery, volume
+from reconix.prove.recovery import Recovered, Recovery, recover_in_place, volume
 from reconix.prove.states import Cut, choose, pieces
 from reconix.store.paths import StorePath
 
 BATCH_STATES = 100
+CELL_BYTES = 4096
 KEPT_CASES = 20
 _MEMORY = Path("/dev/shm")
 AFTERWARDS = "afterwards"
@@ -76,6 +78,19 @@ class Row:
     bad: int
     trials: int
 
+    @classmethod
+    def sum(cls, step: str, rows: Iterable["Row"]) -> "Row":
+        """Several rows added up."""
+        each = list(rows)
+        return cls(
+            step,
+            sum(row.states for row in each),
+            sum(row.old for row in each),
+            sum(row.new for row in each),
+            sum(row.bad for row in each),
+            sum(row.trials for row in each),
+        )
+
 
 @dataclass
 class Tally:
@@ -84,14 +99,12 @@ class Tally:
     counts: Counter[tuple[int, Kind]] = field(default_factory=Counter)
     trials: Counter[int] = field(default_factory=Counter)
     cases: list[Case] = field(default_factory=list)
-    distinct: int = 0
 
     def add(self, other: "Tally") -> None:
         """Count these too."""
         self.counts += other.counts
         self.trials += other.trials
         self.cases += other.cases[: KEPT_CASES - len(self.cases)]
-        self.distinct += other.distinct
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +156,57 @@ def _history(job: Job) -> History:
 
 
 def _judged(job: Job, batches: list[list[Cut]], count: int) -> Iterator[tuple[Tally, int]]:
-    if count == 1:
-        with closing(Walk(job)) as walk:
+    with _in_memory() as folder:
+        if count == 1:
+            walk = Walk(job, folder)
             yield from ((walk.judge_all(batch), len(batch)) for batch in batches)
-        return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(count, initializer=_begin, initargs=(job,)) as pool:
-        yield from pool.imap_unordered(_judge_batch, batches)
+            return
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(count, initializer=_begin, initargs=(job, folder)) as pool:
+            yield from pool.imap_unordered(_judge_batch, batches)
+
+
+@contextmanager
+def _in_memory() -> Iterator[Path]:
+    """A folder for sparse files that are written again and again."""
+    folder = Path(tempfile.mkdtemp(dir=_MEMORY if _MEMORY.is_dir() else None))
+    try:
+        yield folder
+    finally:
+        remove_tree(folder)
+
+
+@contextmanager
+def walking(job: Job) -> Iterator["Walk"]:
+    """Go from state to state of a history."""
+    with _in_memory() as folder:
+        yield Walk(job, folder)
+
+
+def replay(image: Path, known: Iterable[Known], next_boots: Iterable[bytes | None]) -> Verdict:
+    """Judge one disk as it is; its file system is recovered in place.
+
+    Args:
+        image: of the disk.
+        known: the generations that may be on it.
+        next_boots: what the firmware may have been told to boot next.
+    """
+    system = system_partition(image)
+    recovered = Recovered(recover_in_place(image, system.offset, system.size_bytes), {})
+    if recovered.problem:
+        return Verdict(None, recovered.problem)
+    disk = Disk(map_file(image), b"", CELL_BYTES)
+    geometry = Geometry.read(disk, system.offset)
+    judge = Judge(disk, lambda: recovered, geometry, known, frozenset())
+    return judge.judge(next_boots)
 
 
 _walk: "Walk | None" = None  # of this process
 
 
-def _begin(job: Job) -> None:
+def _begin(job: Job, folder: Path) -> None:
     global _walk
-    _walk = Walk(job)
+    _walk = Walk(job, folder)
 
 
 def _judge_batch(batch: list[Cut]) -> tuple[Tally, int]:
@@ -191,28 +240,28 @@ class Walk:
 
     Everything before the epoch of a state is on the disk; the pieces that the state keeps of it are
     put there and taken back.
+
+    Args:
+        job: the history.
+        folder: for sparse files, best in memory.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, folder: Path) -> None:
         self._job = job
         self._image, self._log = map_file(job.image), map_file(job.log)
         self.history = history(self._log, job.steps, job.asked)
         self.pieces = [pieces(epoch) for epoch in self.history.epochs]
-        probe = Disk(self._image, self._log, 4096)
-        self._cell_bytes = Ext4(probe, job.offset).super.block_bytes
+        probe = Disk(self._image, self._log, CELL_BYTES)
+        self._cell_bytes = Geometry.read(probe, job.offset).super.block_bytes
         self.disk = Disk(self._image, self._log, self._cell_bytes)
-        self._folder = Path(tempfile.mkdtemp(dir=_MEMORY if _MEMORY.is_dir() else None))
         written = self._everything_written()
         place = volume(self.disk, job.offset, job.size_bytes, written)
         changing = frozenset(written) | frozenset(place.metadata)
-        self._recovery = Recovery(self.disk, place, job.metadata, self._folder)
-        self._judge = Judge(self.disk, self._recovery, job.offset, job.known, changing)
+        self._recovery = Recovery(self.disk, place, job.metadata, folder)
+        geometry = Geometry.read(self.disk, job.offset)
+        self._judge = Judge(self.disk, self._recovery.recover, geometry, job.known, changing)
         self._at = 0
         self._before, self._promises = self._milestones()
-
-    def close(self) -> None:
-        """Remove what was needed meanwhile."""
-        remove_tree(self._folder)
 
     def judge_all(self, cuts: Iterable[Cut]) -> Tally:
         """Judge some states and count them."""
@@ -228,10 +277,10 @@ class Walk:
 
     def judge(self, cut: Cut) -> tuple[int, Verdict]:
         """Judge one state; gives the number of the step that was cut, too."""
-        earliest, latest = self._window(cut)
+        earliest, _ = self._window(cut)
         with ExitStack() as stack:
             self.enter(cut, stack)
-            verdict = self._judge.judge(self.history.next_boots(earliest, latest))
+            verdict = self._judge.judge(self.next_boots(cut))
         step = self._step(cut)
         return step, self._with_promise(self._with_spare(verdict, step), earliest)
 
@@ -242,6 +291,10 @@ class Walk:
             last = number == cut.kept[-1]
             before = self.disk.put(self.pieces[cut.epoch][number], cut.torn_bytes if last else None)
             stack.callback(self.disk.restore, before)
+
+    def next_boots(self, cut: Cut) -> tuple[bytes | None, ...]:
+        """What the firmware may have been told to boot next, when the power went."""
+        return self.history.next_boots(*self._window(cut))
 
     def _go_to(self, epoch: int) -> None:
         if epoch < self._at:

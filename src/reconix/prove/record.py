@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from reconix.base import process, progress
-from reconix.prove import uefi
-from reconix.prove.cells import map_file
-from reconix.prove.judge import SYSTEM, Known
+from reconix.prove.image import system_partition
+from reconix.prove.judge import Known
 from reconix.prove.prover import Job
-from reconix.prove.recorder import CannotRecord, Pace, recording
+from reconix.prove.recorder import Pace, recording
 from reconix.prove.recovery import extract
 from reconix.prove.rig import Rig
-from reconix.prove.uefi import Found
 
 
 def record(
@@ -59,17 +57,3 @@ def record(
         steps=tuple(rig.steps),
         asked=tuple(rig.asked),
     )
-
-
-def system_partition(image: Path) -> Found:
-    """Where the system partition of an image lies.
-
-    Raises:
-        CannotRecord: it has none.
-    """
-    content = map_file(image)
-    table = uefi.tables(lambda at, size: content[at : at + size], len(content)).used or ()
-    for found in table:
-        if found.name == SYSTEM:
-            return found
-    raise CannotRecord(f"{image} has no system partition", hint="make it with `reconix image`")

@@ -124,9 +124,9 @@ def recording(
     system.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_exported(image, log, shown))
-        disk = stack.enter_context(_loop(shown))
+        disk = stack.enter_context(loop(shown))
         part = stack.enter_context(
-            _loop(shown, "--offset", str(offset), "--sizelimit", str(size_bytes))
+            loop(shown, "--offset", str(offset), "--sizelimit", str(size_bytes))
         )
         stack.enter_context(_mounted(part, system))
         yield Recording(disk, system, log, pace)
@@ -168,7 +168,8 @@ def _quoted(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _loop(file: Path, *options: str) -> Iterator[Path]:
+def loop(file: Path, *options: str) -> Iterator[Path]:
+    """A file as a block device; the options are those of losetup."""
     device = Path(process.run("losetup", "--find", "--show", *options, file).decode().strip())
     try:
         yield device

@@ -21,8 +21,16 @@ from pathlib import Path
 from reconix.base import process
 from reconix.base.process import CommandFailed
 from reconix.prove.cells import Disk, Identifier, Identifiers, Patched, map_file, read
-from reconix.prove.ext4 import SUPER_BYTES, SUPER_OFFSET, Ext4, Super
+from reconix.prove.ext4 import (
+    SUPER_BYTES,
+    SUPER_OFFSET,
+    BadFileSystem,
+    Ext4,
+    Geometry,
+    Super,
+)
 from reconix.prove.journal import journaled
+from reconix.prove.recorder import loop
 
 _CORRECTED = 1
 _SAID_CHARACTERS = 300
@@ -73,7 +81,7 @@ def volume(disk: Disk, offset: int, size_bytes: int, written: Mapping[int, list[
         written: every content that the history gives to a cell.
     """
     first = offset // disk.cell_bytes
-    files = Ext4(disk, offset)
+    files = Ext4(disk, Geometry.read(disk, offset))
     journal = {
         first + block
         for run in files.runs(files.inode(files.super.journal_inode))
@@ -115,18 +123,12 @@ class Recovery:
             found = self._known[asked] = self._recover()
         return found
 
-    def close(self) -> None:
-        """Remove what was needed meanwhile."""
-        self._scratch.unlink(missing_ok=True)
-
-    @property
-    def checked(self) -> int:
-        """How many different file systems were checked as a whole."""
-        return len(self._problems)
-
     def _recover(self) -> Recovered:
         block = read(self._disk, self._volume.offset + SUPER_OFFSET, SUPER_BYTES)
-        problem = superblock_problem(block) or self._replay()
+        problem = superblock_problem(block)
+        if not problem:
+            self._fill()
+            problem = _replay(self._scratch)
         if problem:
             return Recovered(problem, {})
         patches = dict(self._patches())
@@ -134,24 +136,8 @@ class Recovery:
         metadata = tuple(map(view.identifier, self._volume.metadata))
         number = self._numbers.setdefault(metadata, len(self._numbers))
         if number == len(self._problems):
-            self._problems.append(self._examine())
+            self._problems.append(_examine(self._scratch))
         return Recovered(self._problems[number], patches, number)
-
-    def _replay(self) -> str:
-        self._fill()
-        try:
-            process.run("e2fsck", "-p", self._scratch)
-        except CommandFailed as error:
-            if error.status != _CORRECTED:
-                return f"the journal cannot be replayed: {_short(error)}"
-        return ""
-
-    def _examine(self) -> str:
-        try:
-            process.run("e2fsck", "-fn", self._scratch)
-        except CommandFailed as error:
-            return f"the file system is damaged: {_short(error)}"
-        return ""
 
     def _fill(self) -> None:
         size, begin = self._disk.cell_bytes, self._volume.offset
@@ -179,14 +165,44 @@ class Recovery:
         return self._base[at : at + self._disk.cell_bytes]
 
 
+def recover_in_place(image: Path, offset: int, size_bytes: int) -> str:
+    """Recover a file system on a disk image; gives what is wrong with it, or nothing."""
+    block = map_file(image)[offset + SUPER_OFFSET : offset + SUPER_OFFSET + SUPER_BYTES]
+    problem = superblock_problem(block)
+    if problem:
+        return problem
+    with loop(image, "--offset", str(offset), "--sizelimit", str(size_bytes)) as device:
+        return _replay(device) or _examine(device)
+
+
 def extract(image: Path, offset: int, into: Path) -> None:
     """Copy the metadata of a file system on a disk into a sparse file."""
     process.run("e2image", "-r", "-o", str(offset), image, into)
 
 
+def _replay(place: Path) -> str:
+    try:
+        process.run("e2fsck", "-p", place)
+    except CommandFailed as error:
+        if error.status != _CORRECTED:
+            return f"the journal cannot be replayed: {_short(error)}"
+    return ""
+
+
+def _examine(place: Path) -> str:
+    try:
+        process.run("e2fsck", "-fn", place)
+    except CommandFailed as error:
+        return f"the file system is damaged: {_short(error)}"
+    return ""
+
+
 def superblock_problem(block: bytes) -> str:
     """Why a kernel would not take a superblock, or nothing."""
-    Super.parse(block)
+    try:
+        Super.parse(block)
+    except BadFileSystem as error:
+        return str(error)
     (features,) = struct.unpack_from("<I", block, 0x64)
     (checksum,) = struct.unpack_from("<I", block, 0x3FC)
     if features & _METADATA_CSUM and crc32c(block[:0x3FC]) != checksum:

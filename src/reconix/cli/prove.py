@@ -1,0 +1,280 @@
+"""Prove that no power cut during an update can keep a device from booting.
+
+Makes the image of a generation, brings it to another one as a device does it, with the real agent
+on the real kernel's ext4, and records every write and every flush. Then it builds the states in
+which a power cut may have left the disk: after each flush, with any part of what was not flushed
+yet, and with the last sector torn. Each is judged without booting it: what the firmware would
+choose, whether that slot holds exactly the old or exactly the new generation, whether the file
+system recovers, whether every object of what would boot is there and whole, and whether the agent
+knows what to do next.
+
+Everything is recorded twice: once with a kernel that writes as late as it may, once with one that
+writes at every moment.
+
+A state that is bad is kept as a file; `--replay FILE` judges it again, and with `--output` makes
+the image of a disk from it, to look at or to boot with `reconix run --image`.
+
+Needs root, for loop devices and mounts, and room for two disk images.
+
+Exit status: 0 no state is bad, 36 at least one is, or this machine cannot record.
+"""
+
+import argparse
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base import process
+from reconix.base.documents import JsonInput
+from reconix.base.errors import UsageError
+from reconix.base.files import remove_tree
+from reconix.build.pins import Pin, Pins
+from reconix.cli import parsers, places
+from reconix.cli.answers import answer
+from reconix.cli.image import layout
+from reconix.cli.projects import ProjectFiles
+from reconix.config.schema import Host
+from reconix.device.generation import read_generation
+from reconix.image.disk import make_disk
+from reconix.nix.chroot import ChrootStore
+from reconix.prove.case import keep, put_on, read_case, write_case
+from reconix.prove.judge import Known
+from reconix.prove.prover import Job, Result, Row, prove, replay, walking
+from reconix.prove.record import record
+from reconix.prove.recorder import Pace
+from reconix.prove.scenario import Update, everything
+from reconix.store.paths import StorePath
+from reconix.transfer import send
+
+BAD = 36
+STATES = 10_000
+LATEST = "latest"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say which words the command accepts."""
+    parser.add_argument("host", nargs="?", help="which host (default: the only one)")
+    parser.add_argument(
+        "-b",
+        "--base",
+        metavar="G",
+        help="number or store path of the generation on the device (default: the one before)",
+    )
+    parser.add_argument(
+        "-g",
+        "--generation",
+        metavar="G",
+        default=LATEST,
+        help="number or store path of the generation that it is updated to (default: the latest)",
+    )
+    parser.add_argument(
+        "--states", type=int, default=STATES, metavar="N", help=f"how many (default: {STATES})"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="of what is left to chance"
+    )
+    parser.add_argument("--processes", type=int, metavar="N", help="(default: one for each core)")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        metavar="DIR",
+        help="where the disk images go (default: beside the host)",
+    )
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="judge one kept state again")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="its image (with --replay)"
+    )
+    parsers.add_json(parser)
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """A host, its store, and a folder to work in."""
+
+    host: Host
+    store: ChrootStore
+    pins: Pins
+    folder: Path
+    work: Path
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prove it, or look at one case."""
+    with _site(arguments) as site:
+        if arguments.replay is not None:
+            return _replay(arguments, site)
+        if arguments.output is not None:
+            raise UsageError("--output goes with --replay")
+        return _prove(arguments, site)
+
+
+@contextlib.contextmanager
+def _site(arguments: argparse.Namespace) -> Iterator[_Site]:
+    files = ProjectFiles.read(arguments)
+    host = files.host(arguments.host)
+    workplace = files.workplace(host)
+    workplace.make()
+    parent: Path = arguments.work or workplace.folder
+    with ChrootStore(places.store(arguments)) as store:
+        work = Path(tempfile.mkdtemp(prefix="prove-", dir=parent))
+        try:
+            yield _Site(host, store, files.pins(store, host), workplace.folder, work)
+        finally:
+            remove_tree(work)
+
+
+# -- proving ---------------------------------------------------------------------------------------
+
+
+def _prove(arguments: argparse.Namespace, site: _Site) -> int:
+    base, target = _ends(arguments, site.pins)
+    began = time.monotonic()
+    image = _image(site, base.path)
+    update = _update(site, base.path, target.path)
+    results = []
+    cases: list[Path] = []
+    for pace in Pace:
+        job = _record(site, image, update, pace)
+        result = prove(
+            job, wanted=arguments.states // 2, seed=arguments.seed, processes=arguments.processes
+        )
+        results.append(result)
+        cases += _keep(site, job, result, update, pace)
+    seconds = time.monotonic() - began
+    answer(
+        arguments,
+        text=_text(results, cases, base, target, seconds),
+        document=_document(results, cases, base, target, seconds),
+    )
+    return BAD if any(result.bad for result in results) else 0
+
+
+def _ends(arguments: argparse.Namespace, pins: Pins) -> tuple[Pin, Pin]:
+    """What is on the device, and what it is updated to."""
+    target = pins.find(arguments.generation)
+    if arguments.base is not None:
+        return pins.find(arguments.base), target
+    before = [pin for pin in pins.all() if pin.number < target.number]
+    if not before:
+        raise UsageError(
+            f"no generation was built before generation {target.number}, so there is no update",
+            hint="change something and build again; then prove the update between the two",
+        )
+    return before[-1], target
+
+
+def _image(site: _Site, path: StorePath) -> Path:
+    image = site.work / "image"
+    make_disk(site.store, path, layout(site.host.machine), image)
+    return image
+
+
+def _known(site: _Site, path: StorePath) -> Known:
+    return Known(read_generation(site.store.store_dir, path), site.store.manifest(path))
+
+
+def _update(site: _Site, base: StorePath, target: StorePath) -> Update:
+    stream = site.work / "stream"
+    with stream.open("wb") as file:
+        send.create(site.store, base, target, file.write)
+    return Update(_known(site, base).generation, _known(site, target).generation, stream)
+
+
+def _record(site: _Site, image: Path, update: Update, pace: Pace) -> Job:
+    known = [_known(site, path) for path in (update.base.path, update.target.path)]
+    folder = site.work / pace.value
+    folder.mkdir()
+    return record(image, known, folder, lambda rig: everything(rig, update), pace=pace)
+
+
+def _keep(site: _Site, job: Job, result: Result, update: Update, pace: Pace) -> list[Path]:
+    """Write the bad states to files beside the host."""
+    if not result.cases:
+        return []
+    kept = []
+    with walking(job) as walk:
+        for number, case in enumerate(result.cases, 1):
+            path = site.folder / f"bad-{pace.value}-{number}.case"
+            write_case(path, keep(walk, case, update.base.path, update.target.path))
+            kept.append(path)
+    return kept
+
+
+# -- one case --------------------------------------------------------------------------------------
+
+
+def _replay(arguments: argparse.Namespace, site: _Site) -> int:
+    case = read_case(arguments.replay)
+    image = _image(site, case.base)
+    put_on(image, case)
+    verdict = replay(
+        image,
+        [_known(site, path) for path in (case.base, case.target)],
+        case.next_boots,
+    )
+    if arguments.output is not None:
+        process.run("cp", "--sparse=always", image, arguments.output)
+    answer(
+        arguments,
+        text=f"cut in: {case.step}\nthen:   {case.problem}\nnow:    {verdict.problem or 'good'}",
+        document={"step": case.step, "found": case.problem, "problem": verdict.problem},
+    )
+    return BAD if verdict.problem else 0
+
+
+# -- telling ---------------------------------------------------------------------------------------
+
+
+def _rows(results: list[Result]) -> list[Row]:
+    """The rows of all results, those of equal steps added up."""
+    names = list(dict.fromkeys(row.step for result in results for row in result.rows))
+    return [
+        Row.sum(name, [row for result in results for row in result.rows if row.step == name])
+        for name in names
+    ]
+
+
+def _text(results: list[Result], cases: list[Path], base: Pin, target: Pin, seconds: float) -> str:
+    rows = _rows(results)
+    rows.append(Row.sum("all", rows))
+    lines = [f"{'operation':24} {'states':>7} {'old':>7} {'new':>7} {'bad':>5}"]
+    lines += [f"{row.step:24} {row.states:7} {row.old:7} {row.new:7} {row.bad:5}" for row in rows]
+    lines.append(
+        f"from generation {base.number} to {target.number}, seed {results[0].seed}, "
+        f"{seconds:.0f} s; a trial may have been the next boot in {rows[-1].trials} states"
+    )
+    lines += [f"kept: {path}" for path in cases]
+    lines += sorted({f"bad: {case.problem}" for result in results for case in result.cases})
+    return "\n".join(lines)
+
+
+def _document(
+    results: list[Result], cases: list[Path], base: Pin, target: Pin, seconds: float
+) -> JsonInput:
+    rows = _rows(results)
+    total = Row.sum("all", rows)
+    return {
+        "base": str(base.path),
+        "generation": str(target.path),
+        "seed": results[0].seed,
+        "seconds": round(seconds),
+        "states": total.states,
+        "bad": total.bad,
+        "operations": [_print_row(row) for row in rows],
+        "problems": [*sorted({case.problem for result in results for case in result.cases})],
+        "cases": [str(path) for path in cases],
+    }
+
+
+def _print_row(row: Row) -> JsonInput:
+    return {
+        "operation": row.step,
+        "states": row.states,
+        "old": row.old,
+        "new": row.new,
+        "bad": row.bad,
+        "trials": row.trials,
+    }

@@ -1,0 +1,135 @@
+"""A case: one crash state in a file, small enough to keep, complete enough to look at again.
+
+    line 1   JSON: format, generation that the image is made from, what the verdict was, what
+             follows
+    rest     zlib: the contents of the cells that differ from the image, one after the other
+
+The image itself is not in it: the same generation and layout give the same image. The generations
+come from the store.
+
+Proven by ``tests/crash/test_prover.py``.
+"""
+
+import zlib
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.documents import BadDocument, Fields, print_json
+from reconix.base.files import read_bounded, write_durably
+from reconix.prove.prover import Case, Walk
+from reconix.store.paths import StorePath
+
+VERSION = 1
+MAX_BYTES = 1 << 30
+_LEVEL = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One crash state.
+
+    Attributes:
+        base: the generation of the image.
+        target: the one that it was to be updated to.
+        step: what was interrupted.
+        problem: what was wrong.
+        cell_bytes: how large a cell is.
+        cells: their contents, by number.
+        next_boots: what the firmware may have been told to boot next.
+    """
+
+    base: StorePath
+    target: StorePath
+    step: str
+    problem: str
+    cell_bytes: int
+    cells: dict[int, bytes]
+    next_boots: tuple[bytes | None, ...]
+
+
+def keep(walk: Walk, case: Case, base: StorePath, target: StorePath) -> Kept:
+    """Take a state out of the history in which it was found."""
+    with ExitStack() as stack:
+        walk.enter(case.cut, stack)
+        cells = {cell: walk.disk.cell(cell) for cell in sorted(walk.disk.written)}
+    return Kept(
+        base,
+        target,
+        case.step,
+        case.problem,
+        walk.disk.cell_bytes,
+        cells,
+        walk.next_boots(case.cut),
+    )
+
+
+def write_case(path: Path, kept: Kept) -> None:
+    """Write a case to a file."""
+    write_durably(path, print_case(kept))
+
+
+def read_case(path: Path) -> Kept:
+    """Read a case from a file.
+
+    Raises:
+        BadDocument, TooLarge, OSError: it is none.
+    """
+    return parse_case(read_bounded(path, MAX_BYTES), source=str(path))
+
+
+def print_case(kept: Kept) -> bytes:
+    """The bytes of a case; the opposite of ``parse_case``."""
+    head = {
+        "version": VERSION,
+        "base": str(kept.base),
+        "target": str(kept.target),
+        "step": kept.step,
+        "problem": kept.problem,
+        "cell_bytes": kept.cell_bytes,
+        "cells": list(kept.cells),
+        "next_boots": [guid.hex() if guid else "" for guid in kept.next_boots],
+    }
+    line = b" ".join(print_json(head).split(b"\n")) + b"\n"
+    return line + zlib.compress(b"".join(kept.cells.values()), _LEVEL)
+
+
+def parse_case(content: bytes, *, source: str) -> Kept:
+    """Read a case.
+
+    Raises:
+        BadDocument: it is none.
+    """
+    line, _, packed = content.partition(b"\n")
+    fields = Fields.parse(line, source=source)
+    if fields.number("version") != VERSION:
+        raise BadDocument(f"{source} is a case of a version that this program does not know")
+    size = fields.number("cell_bytes")
+    numbers = [number for number in fields.items("cells") if isinstance(number, int)]
+    return Kept(
+        StorePath.parse(fields.text("base")),
+        StorePath.parse(fields.text("target")),
+        fields.text("step"),
+        fields.text("problem"),
+        size,
+        dict(zip(numbers, _unpack(packed, size, len(numbers), source), strict=True)),
+        tuple(bytes.fromhex(text) or None for text in fields.texts("next_boots")),
+    )
+
+
+def _unpack(packed: bytes, size: int, count: int, source: str) -> list[bytes]:
+    try:
+        content = zlib.decompressobj().decompress(packed, size * count + 1)
+    except zlib.error as error:
+        raise BadDocument(f"{source}: its cells cannot be unpacked: {error}") from error
+    if len(content) != size * count:
+        raise BadDocument(f"{source}: it has not the cells that it names")
+    return [content[at : at + size] for at in range(0, len(content), size)]
+
+
+def put_on(image: Path, kept: Kept) -> None:
+    """Bring an image, made from the generation of a case, into its state."""
+    with image.open("r+b") as file:
+        for cell, content in kept.cells.items():
+            file.seek(cell * kept.cell_bytes)
+            file.write(content)

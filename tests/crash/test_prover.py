@@ -1,0 +1,103 @@
+"""No power cut during an update of a small device leaves it in a state that is not old or new."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.small_device import PROGRAMS, SmallDevice, small_device
+
+from reconix.base.documents import BadDocument
+from reconix.base.process import run
+from reconix.prove.case import keep, parse_case, print_case, put_on
+from reconix.prove.prover import Case, Job, prove, replay, walking
+from reconix.prove.record import record
+from reconix.prove.recorder import Pace
+from reconix.prove.scenario import everything
+from reconix.prove.states import Cut
+
+STATES, SEED = 2500, 1
+
+
+@pytest.fixture(scope="module")
+def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDevice]:
+    with small_device(tmp_path_factory.mktemp("device")) as made:
+        yield made
+
+
+def recorded(device: SmallDevice, folder: Path, pace: Pace) -> Job:
+    folder.mkdir()
+    return record(
+        device.image,
+        device.known,
+        folder,
+        lambda rig: everything(rig, device.update),
+        pace=pace,
+    )
+
+
+@pytest.fixture(scope="module")
+def job(device: SmallDevice, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    return recorded(device, tmp_path_factory.mktemp("job") / "quiet", Pace.QUIET)
+
+
+@pytest.fixture(autouse=True)
+def programs(need: Callable[..., None]) -> None:
+    need(*PROGRAMS)
+
+
+def test_every_crash_state_of_an_update_boots_old_or_new(job: Job) -> None:
+    """P1 to P6, P8, P12: in receive, collect, slot, arm, trial, confirm, choice, roll-back."""
+    result = prove(job, wanted=STATES, seed=SEED, processes=2)
+    assert result.bad == 0, result.cases
+    assert result.states >= STATES
+    by_step = {row.step: row for row in result.rows}
+    assert by_step["confirm"].old > 3 and by_step["confirm"].new > 3
+    assert by_step["write slot and arm"].trials > 0
+    for step in ("receive", "collect", "write slot and arm", "roll back"):
+        assert by_step[step].old == by_step[step].states > 20
+
+
+def test_nor_when_the_kernel_writes_at_every_moment(device: SmallDevice, tmp_path: Path) -> None:
+    result = prove(
+        recorded(device, tmp_path / "restless", Pace.RESTLESS),
+        wanted=STATES,
+        seed=SEED,
+        processes=2,
+    )
+    assert result.bad == 0, result.cases
+    assert result.states >= STATES
+
+
+def test_the_same_seed_gives_the_same_result_in_one_process_or_two(job: Job) -> None:
+    one = prove(job, wanted=400, seed=3, processes=1)
+    assert one == prove(job, wanted=400, seed=3, processes=2)
+
+
+def test_a_kept_state_is_judged_again_as_it_was(
+    device: SmallDevice, job: Job, tmp_path: Path
+) -> None:
+    with walking(job) as walk:
+        cut = Cut(len(walk.history.epochs) // 2, (0,))
+        _, verdict = walk.judge(cut)
+        kept = keep(walk, Case("a step", cut, "none"), *(k.generation.path for k in device.known))
+    again = parse_case(print_case(kept), source="case")
+    assert again == kept
+    image = tmp_path / "image"
+    run("cp", "--sparse=always", device.image, image)
+    put_on(image, again)
+    found = replay(image, device.known, again.next_boots)
+    assert (found.problem, found.boots) == ("", verdict.boots)
+    damage(image, job.offset + 1024 + 0x38)
+    assert "superblock" in replay(image, device.known, ()).problem
+
+
+def damage(image: Path, offset: int) -> None:
+    with image.open("r+b") as file:
+        file.seek(offset)
+        file.write(b"\xff\xff")
+
+
+def test_what_is_no_case_is_refused() -> None:
+    for content in (b"", b"{}\n", b'{"version": 2}\n'):
+        with pytest.raises(BadDocument):
+            parse_case(content, source="case")
