@@ -7,12 +7,17 @@ seconds, only a changed set of packages makes a new root.
 
 Each new generation is kept under a number; building the same again gives the same number.
 
-Exit status: 0 it is built, 2 a mistake in the configuration, 60-69 an input is missing or wrong.
+A system that has a budget must keep it. One that is frozen must be what it was in the generation
+before: what reaches it is told, and nothing is kept.
+
+Exit status: 0 it is built, 2 a mistake in the configuration, 60-69 an input is missing or wrong, or
+(63) a promise of the configuration is not kept.
 """
 
 import argparse
 
 from reconix.base.documents import JsonInput
+from reconix.build import promises
 from reconix.build.host import build_host
 from reconix.build.pins import Pin
 from reconix.cli import places
@@ -42,9 +47,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def build(files: ProjectFiles, store: ChrootStore, host: Host) -> Pin:
-    """Build a host and keep what came out."""
+    """Build a host and keep what came out, if it is what the configuration promises."""
     path = build_host(files.workshop(store), host, files.host_lock(host))
-    return files.pins(store, host).add(path)
+    pins = files.pins(store, host)
+    before = [pin.path for pin in pins.all() if store.is_valid(pin.path)]
+    promises.check(store, host.systems, path, before[-1] if before else None)
+    return pins.add(path)
 
 
 def _tell(arguments: argparse.Namespace, store: ChrootStore, host: Host, pin: Pin) -> None:

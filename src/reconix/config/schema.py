@@ -670,6 +670,21 @@ class System:
     ] = field(default_factory=dict)
     persist: Persist = field(default_factory=Persist)
     health: Health = field(default_factory=Health)
+    budget: Annotated[
+        SizeBytes | None,
+        Option(
+            "The most that the system may take in the store, uncompressed, with all that it "
+            "refers to; a build that needs more fails.",
+            '"300M"',
+        ),
+    ] = None
+    frozen: Annotated[
+        bool,
+        Option(
+            "Whether a build that changes this system, compared with the generation before, fails.",
+            "true",
+        ),
+    ] = False
     update: Update = field(default_factory=Update)
 
 
