@@ -109,6 +109,7 @@ class Machine:
         health: JsonInput = HEALTHY,
         extra: Mapping[str, Node] | None = None,
         without_agent: Collection[str] = (),
+        program: bytes = b"loader",
     ) -> StorePath:
         """Add a generation to the build store; generations of other names have other kernels."""
         kernel = self.store.add_files(
@@ -117,7 +118,7 @@ class Machine:
         checks = {one: None if one in without_agent else health for one in systems}
         tops = {one: self._toplevel(one, name, kernel, checks[one], extra or {}) for one in systems}
         specs = [BootSystem(one, self._spec(top)) for one, top in tops.items()]
-        loader = SystemdBoot(Program.AMD64, b"loader")
+        loader = SystemdBoot(Program.AMD64, program)
         files = loader.boot_tree(specs, default=systems[0], content=self._file)
         nodes: dict[str, Node] = {f.path: File(b"".join(f.chunks())) for f in files.files}
         tree = self.store.add_files(folder(nodes), f"boot-{HOST}", tops.values())

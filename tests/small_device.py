@@ -33,16 +33,18 @@ class SmallDevice:
 
 
 @contextmanager
-def small_device(folder: Path) -> Iterator[SmallDevice]:
+def small_device(folder: Path, *, one: bytes = b"1", two: bytes = b"2") -> Iterator[SmallDevice]:
+    """Make it; ``one`` and ``two`` stand in place of the boot loaders."""
     with ChrootStore(folder / "build") as store:
         tables = plan(HOST, size_bytes=(2 * 34 + 8) * MIB, sizes=Sizes(2, SLOT_BYTES, MIB, MIB))
         maker = Machine(folder / "none", store, tables)
         files = {f"file-{number}": File(b"%d\n" % number) for number in range(FILES)}
-        one, two = maker.generation("one"), maker.generation("two", extra=files)
+        old = maker.generation("one", program=one)
+        new = maker.generation("two", program=two, extra=files)
         image, stream = folder / "image", folder / "stream"
-        make_disk(store, one, Layout(SIZES), image)
+        make_disk(store, old, Layout(SIZES), image)
         stream.write_bytes(maker.stream("one", "two").getvalue())
-        known = (_known(store, one), _known(store, two))
+        known = (_known(store, old), _known(store, new))
         yield SmallDevice(image, Update(known[0].generation, known[1].generation, stream), known)
 
 

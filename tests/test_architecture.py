@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "containers": "base store nix config build",
     "image": "base store boot device nix config build",
     "vm": "base",
-    "prove": "base store boot transfer device",
+    "prove": "base store boot transfer device vm",
     "cli": "base store boot transfer device nix config build minify containers image vm prove",
 }
 """What each package may import besides itself."""

@@ -8,6 +8,9 @@ choose, whether that slot holds exactly the old or exactly the new generation, w
 system recovers, whether every object of what would boot is there and whole, and whether the agent
 knows what to do next.
 
+With --boot, so many of the states are started in QEMU as well, under a real firmware, and the
+generation that comes up must be the one that was expected.
+
 Everything is recorded twice: once with a kernel that writes as late as it may, once with one that
 writes at every moment.
 
@@ -24,7 +27,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base import process
@@ -40,6 +43,7 @@ from reconix.config.schema import Host
 from reconix.device.generation import read_generation
 from reconix.image.disk import make_disk
 from reconix.nix.chroot import ChrootStore
+from reconix.prove.boots import Boot, Virtual, boot_some
 from reconix.prove.case import keep, put_on, read_case, write_case
 from reconix.prove.judge import Known
 from reconix.prove.prover import Job, Result, Row, prove, replay, walking
@@ -48,6 +52,7 @@ from reconix.prove.recorder import Pace
 from reconix.prove.scenario import Update, everything
 from reconix.store.paths import StorePath
 from reconix.transfer import send
+from reconix.vm import accelerator
 
 BAD = 36
 STATES = 10_000
@@ -77,6 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=1, metavar="N", help="of what is left to chance"
     )
     parser.add_argument("--processes", type=int, metavar="N", help="(default: one for each core)")
+    parser.add_argument(
+        "--boot", type=int, default=0, metavar="N", help="really boot so many of them (default: 0)"
+    )
     parser.add_argument(
         "--work",
         type=Path,
@@ -129,27 +137,64 @@ def _site(arguments: argparse.Namespace) -> Iterator[_Site]:
 # -- proving ---------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """Everything that was found out."""
+
+    base: Pin
+    target: Pin
+    results: list[Result]
+    boots: list[Boot]
+    cases: list[Path]
+    seconds: float
+
+    @property
+    def is_good(self) -> bool:
+        return not any(result.bad for result in self.results) and not self.failed_boots
+
+    @property
+    def failed_boots(self) -> list[Boot]:
+        return [boot for boot in self.boots if boot.problem]
+
+    @property
+    def problems(self) -> list[str]:
+        return sorted({case.problem for result in self.results for case in result.cases})
+
+
 def _prove(arguments: argparse.Namespace, site: _Site) -> int:
-    base, target = _ends(arguments, site.pins)
     began = time.monotonic()
-    image = _image(site, base.path)
-    update = _update(site, base.path, target.path)
-    results = []
-    cases: list[Path] = []
+    found = _Outcome(*_ends(arguments, site.pins), [], [], [], 0)
+    image = _image(site, found.base.path)
+    update = _update(site, found.base.path, found.target.path)
+    wanted, seed = arguments.states // len(Pace), arguments.seed
     for pace in Pace:
         job = _record(site, image, update, pace)
-        result = prove(
-            job, wanted=arguments.states // 2, seed=arguments.seed, processes=arguments.processes
-        )
-        results.append(result)
-        cases += _keep(site, job, result, update, pace)
-    seconds = time.monotonic() - began
-    answer(
-        arguments,
-        text=_text(results, cases, base, target, seconds),
-        document=_document(results, cases, base, target, seconds),
+        result = prove(job, wanted=wanted, seed=seed, processes=arguments.processes)
+        found.results.append(result)
+        found.cases.extend(_keep(site, job, result, update, pace))
+        count = arguments.boot // len(Pace)
+        if count:
+            found.boots.extend(_boot(site, job, update, count, wanted=wanted, seed=seed))
+    found = replace(found, seconds=time.monotonic() - began)
+    answer(arguments, text=_text(found), document=_document(found))
+    return 0 if found.is_good else BAD
+
+
+def _boot(
+    site: _Site, job: Job, update: Update, count: int, *, wanted: int, seed: int
+) -> Iterator[Boot]:
+    generations = {each.path: each for each in (update.base, update.target)}
+
+    def says(path: StorePath) -> list[str]:
+        generation = generations[path]
+        toplevel = generation.system(generation.default).toplevel
+        return [f"init={toplevel}/init", "login:"]
+
+    virtual = Virtual(
+        accelerator.choose(places.cache_home() / "accelerator"),
+        site.host.machine.run.memory >> 20,
     )
-    return BAD if any(result.bad for result in results) else 0
+    return boot_some(job, count, says, site.work, virtual, wanted=wanted, seed=seed)
 
 
 def _ends(arguments: argparse.Namespace, pins: Pins) -> tuple[Pin, Pin]:
@@ -237,35 +282,40 @@ def _rows(results: list[Result]) -> list[Row]:
     ]
 
 
-def _text(results: list[Result], cases: list[Path], base: Pin, target: Pin, seconds: float) -> str:
-    rows = _rows(results)
+def _text(found: _Outcome) -> str:
+    rows = _rows(found.results)
     rows.append(Row.sum("all", rows))
     lines = [f"{'operation':24} {'states':>7} {'old':>7} {'new':>7} {'bad':>5}"]
     lines += [f"{row.step:24} {row.states:7} {row.old:7} {row.new:7} {row.bad:5}" for row in rows]
     lines.append(
-        f"from generation {base.number} to {target.number}, seed {results[0].seed}, "
-        f"{seconds:.0f} s; a trial may have been the next boot in {rows[-1].trials} states"
+        f"from generation {found.base.number} to {found.target.number}, "
+        f"seed {found.results[0].seed}, {found.seconds:.0f} s; "
+        f"a trial may have been the next boot in {rows[-1].trials} states"
     )
-    lines += [f"kept: {path}" for path in cases]
-    lines += sorted({f"bad: {case.problem}" for result in results for case in result.cases})
+    if found.boots:
+        good = len(found.boots) - len(found.failed_boots)
+        lines.append(f"really booted: {len(found.boots)}, as expected: {good}")
+    lines += [f"kept: {path}" for path in found.cases]
+    lines += [f"bad: {problem}" for problem in found.problems]
+    lines += [f"boot: {boot.step}, {boot.cut}: {boot.problem}" for boot in found.failed_boots]
     return "\n".join(lines)
 
 
-def _document(
-    results: list[Result], cases: list[Path], base: Pin, target: Pin, seconds: float
-) -> JsonInput:
-    rows = _rows(results)
+def _document(found: _Outcome) -> JsonInput:
+    rows = _rows(found.results)
     total = Row.sum("all", rows)
     return {
-        "base": str(base.path),
-        "generation": str(target.path),
-        "seed": results[0].seed,
-        "seconds": round(seconds),
+        "base": str(found.base.path),
+        "generation": str(found.target.path),
+        "seed": found.results[0].seed,
+        "seconds": round(found.seconds),
         "states": total.states,
         "bad": total.bad,
+        "booted": len(found.boots),
+        "booted_wrong": len(found.failed_boots),
         "operations": [_print_row(row) for row in rows],
-        "problems": [*sorted({case.problem for result in results for case in result.cases})],
-        "cases": [str(path) for path in cases],
+        "problems": [*found.problems],
+        "cases": [str(path) for path in found.cases],
     }
 
 

@@ -11,7 +11,6 @@ Proven by ``tests/crash/test_prover.py``.
 """
 
 import zlib
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,16 +49,13 @@ class Kept:
 
 def keep(walk: Walk, case: Case, base: StorePath, target: StorePath) -> Kept:
     """Take a state out of the history in which it was found."""
-    with ExitStack() as stack:
-        walk.enter(case.cut, stack)
-        cells = {cell: walk.disk.cell(cell) for cell in sorted(walk.disk.written)}
     return Kept(
         base,
         target,
         case.step,
         case.problem,
         walk.disk.cell_bytes,
-        cells,
+        walk.contents(case.cut),
         walk.next_boots(case.cut),
     )
 

@@ -135,7 +135,7 @@ def prove(job: Job, *, wanted: int, seed: int, processes: int | None = None) -> 
         seed: of what is left to chance.
         processes: how many at once; as many as there are cores if not given.
     """
-    cuts = _cuts(job, wanted, seed)
+    cuts = cuts_of(job, wanted, seed)
     batches = [cuts[at : at + BATCH_STATES] for at in range(0, len(cuts), BATCH_STATES)]
     count = min(processes or os.cpu_count() or 1, len(batches))
     total = Tally()
@@ -146,7 +146,8 @@ def prove(job: Job, *, wanted: int, seed: int, processes: int | None = None) -> 
     return _result(job, total, seed)
 
 
-def _cuts(job: Job, wanted: int, seed: int) -> list[Cut]:
+def cuts_of(job: Job, wanted: int, seed: int) -> list[Cut]:
+    """The states that ``prove`` judges."""
     read = _history(job)
     return choose([pieces(epoch) for epoch in read.epochs], wanted=wanted, seed=seed)
 
@@ -283,6 +284,16 @@ class Walk:
             verdict = self._judge.judge(self.next_boots(cut))
         step = self._step(cut)
         return step, self._with_promise(self._with_spare(verdict, step), earliest)
+
+    def contents(self, cut: Cut) -> dict[int, bytes]:
+        """The cells of a state that differ from the image, or were written at least."""
+        with ExitStack() as stack:
+            self.enter(cut, stack)
+            return {cell: self.disk.cell(cell) for cell in sorted(self.disk.written)}
+
+    def step(self, cut: Cut) -> str:
+        """What was interrupted."""
+        return _name(self._job.steps, self._step(cut))
 
     def enter(self, cut: Cut, stack: ExitStack) -> None:
         """Bring the disk into a state; the stack takes it back."""
