@@ -1,0 +1,98 @@
+"""What differs between two states of a project, system by system.
+
+A system is decided by three things: its options, the content of the files that they name, and its
+locked packages. Here they are spread out as texts by key, so that two states can be compared
+without building either. A system for which all are the same is built to the same store path by the
+same version of reconix, so a change that does not show here cannot reach it.
+
+Proven by ``tests/unit/config/test_compare.py``.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.digests import Digest
+from reconix.config.load import Loaded
+from reconix.config.lock import HostLock, LockedPackage
+from reconix.config.schema import Content, Host, System
+from reconix.config.show import Row, rows
+
+Facts = Mapping[str, str]
+"""Texts by key, for example ``health.timeout`` and ``package nginx``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is not the same in both states; nothing stands for what is not there."""
+
+    key: str
+    old: str | None
+    new: str | None
+
+
+def compare(old: Facts, new: Facts) -> tuple[Difference, ...]:
+    """What differs, in the order of the newer state; what is gone comes last."""
+    keys = [*new, *(key for key in old if key not in new)]
+    found = (Difference(key, old.get(key), new.get(key)) for key in keys)
+    return tuple(each for each in found if each.old != each.new)
+
+
+def facts(loaded: Loaded, lock: HostLock | None, host: Host) -> dict[str, Facts]:
+    """Everything that decides the systems of a host, and what they share as ``""``.
+
+    Args:
+        loaded: the project.
+        lock: of the host, if there is one.
+        host: one of the project's.
+    """
+    found: dict[str, Facts] = {"": _machine(loaded, lock, host)}
+    for name, system in host.systems.items():
+        options = rows(loaded.shapes.system, loaded.systems[host.name][name])
+        found[name] = {
+            **_texts(options, loaded.configuration.folder),
+            **_contents(system),
+            **_packages(lock, name),
+        }
+    for name, nixos in host.nixos.items():
+        said = {f.name: getattr(nixos, f.name) for f in dataclasses.fields(nixos)}
+        texts = {f"nix.{key}": str(value) for key, value in said.items() if value}
+        locked = lock.nix.get(name) if lock else None
+        found[name] = texts | ({"toplevel": str(locked.toplevel)} if locked else {})
+    return found
+
+
+def _machine(loaded: Loaded, lock: HostLock | None, host: Host) -> Facts:
+    texts = _texts(
+        rows(loaded.shapes.machine, loaded.machines[host.name]), loaded.configuration.folder
+    )
+    return {**texts, **_versions([*lock.loader, *lock.initrd] if lock else [])}
+
+
+def _texts(found: Iterable[Row], folder: Path) -> dict[str, str]:
+    """Values as they stand in TOML, files as seen from the project."""
+    home = f"{folder.absolute()}/"
+    return {row.key: row.value.replace(home, "") for row in found if row.value is not None}
+
+
+def _contents(system: System) -> dict[str, str]:
+    """What files hold that are only named in the configuration."""
+    named: dict[str, Content] = {f"files.{name}": file for name, file in system.files.items()}
+    named |= {f"units.{name}": unit for name, unit in system.units.items()}
+    found = {
+        f"content of {name}": str(Digest.of(content.read()))
+        for name, content in named.items()
+        if content.source is not None
+    }
+    keys = {f"keys of {name}": ", ".join(user.keys()) for name, user in system.users.items()}
+    return found | keys
+
+
+def _packages(lock: HostLock | None, name: str) -> dict[str, str]:
+    system = lock.systems.get(name) if lock else None
+    return _versions([*system.packages, *system.kernel] if system else [])
+
+
+def _versions(packages: Iterable[LockedPackage]) -> dict[str, str]:
+    return {f"package {each.name}": each.version for each in packages}

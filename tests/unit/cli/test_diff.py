@@ -1,0 +1,63 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconix.base.process import run
+from reconix.cli.main import main
+
+Capture = pytest.CaptureFixture[str]
+KEY = 'users.root.authorized_keys_files = ["../../operator.pub"]\n'
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=x", "-c", "user.email=x@example.test")
+    run("git", *who, *words, folder=folder, environment={"HOME": str(folder)})
+
+
+@pytest.fixture
+def project(tmp_path: Path, need: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Path:
+    need("git", "tar")
+    folder = tmp_path / "repository/project"  # below the top of the repository
+    (folder / "hosts/gw/systems").mkdir(parents=True)
+    (folder / "reconix.toml").write_text('name = "test"\n')
+    (folder / "hosts/gw/machine.toml").write_text(f'kernel.package = "linux-image-amd64"\n{KEY}')
+    (folder / "hosts/gw/systems/default.toml").touch()
+    (folder / "hosts/gw/systems/web.toml").write_text("")
+    (folder / ".gitignore").write_text("*.pub\n")
+    (folder / "operator.pub").write_text("ssh-ed25519 AAAA test\n")
+    git(tmp_path / "repository", "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "first")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_change_is_shown_where_it_arrives(project: Path, capsys: Capture) -> None:
+    (project / "hosts/gw/systems/web.toml").write_text('health.timeout = "2min"\n')
+    assert main(["diff"]) == 0
+    assert capsys.readouterr().out == (
+        'machine: unchanged\ndefault: unchanged\nweb:\n  health.timeout = "90s" → "2min"\n'
+    )
+
+
+def test_two_revisions_are_compared_whatever_the_files_say_now(
+    project: Path, capsys: Capture
+) -> None:
+    (project / "hosts/gw/machine.toml").write_text(f'kernel.package = "linux-image-x"\n{KEY}')
+    (project / "hosts/gw/systems/mqtt.toml").write_text("mosquitto.enable = true\n")
+    git(project, "add", ".")
+    git(project, "commit", "-q", "-m", "second")
+    (project / "hosts/gw/machine.toml").write_text("nonsense")
+    assert main(["diff", "HEAD~1..HEAD", "gw", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["web"] == [
+        {"key": "kernel.package", "old": '"linux-image-amd64"', "new": '"linux-image-x"'}
+    ]
+    assert {"key": "ports.1883", "old": None, "new": '"mosquitto"'} in found["mqtt"]
+
+
+def test_a_revision_that_git_does_not_know_is_told(project: Path, capsys: Capture) -> None:
+    assert main(["diff", "--", "v9"]) == 2
+    assert "does not know the revision v9" in capsys.readouterr().err

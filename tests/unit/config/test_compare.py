@@ -1,0 +1,46 @@
+from pathlib import Path
+
+from reconix.config.compare import Difference, compare, facts
+from reconix.config.load import load_with_places
+
+
+def write(folder: Path, web: str, page: str = "hello") -> Path:
+    (folder / "hosts/gw/systems").mkdir(parents=True)
+    (folder / "reconix.toml").write_text('name = "test"\n')
+    (folder / "hosts/gw/machine.toml").write_text('kernel.package = "linux-image-amd64"\n')
+    (folder / "hosts/gw/systems/default.toml").touch()
+    (folder / "hosts/gw/systems/web.toml").write_text(f'files.page.source = "page.html"\n{web}')
+    (folder / "hosts/gw/systems/page.html").write_text(page)
+    return folder
+
+
+def changes(one: Path, other: Path) -> dict[str, tuple[Difference, ...]]:
+    loaded = [load_with_places(folder) for folder in (one, other)]
+    old, new = (facts(each, None, each.configuration.hosts["gw"]) for each in loaded)
+    return {name: compare(old[name], new[name]) for name in old}
+
+
+def test_the_same_project_elsewhere_is_the_same(tmp_path: Path) -> None:
+    one, other = write(tmp_path / "one", ""), write(tmp_path / "two", "")
+    assert changes(one, other) == {"": (), "default": (), "web": ()}
+
+
+def test_an_option_shows_in_its_system_only(tmp_path: Path) -> None:
+    one = write(tmp_path / "one", "")
+    other = write(tmp_path / "two", 'health.timeout = "2min"\n')
+    found = changes(one, other)
+    assert found["web"] == (Difference("health.timeout", '"90s"', '"2min"'),)
+    assert found["default"] == ()
+
+
+def test_the_content_of_a_named_file_shows(tmp_path: Path) -> None:
+    one, other = write(tmp_path / "one", ""), write(tmp_path / "two", "", page="other")
+    (difference,) = changes(one, other)["web"]
+    assert difference.key == "content of files.page"
+
+
+def test_what_is_new_and_what_is_gone_have_one_side() -> None:
+    assert compare({"a": "1", "b": "1"}, {"b": "1", "c": "1"}) == (
+        Difference("c", None, "1"),
+        Difference("a", "1", None),
+    )
