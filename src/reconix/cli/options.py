@@ -77,10 +77,8 @@ def _list(found: list[Entry]) -> str:
     for before, entry in zip([None, *found], found, strict=False):
         if before is None or before.file != entry.file:
             lines += ["", entry.file]
-        line = f"  {entry.key:{width}}  {entry.doc}"
-        lines.append(
-            textwrap.shorten(line, _WIDTH, placeholder=" …") if len(line) > _WIDTH else line
-        )
+        doc = textwrap.shorten(entry.doc, _WIDTH - width - 4, placeholder=" …")
+        lines.append(f"  {entry.key:{width}}  {doc}")
     return "\n".join(lines[1:])
 
 

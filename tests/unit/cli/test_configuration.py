@@ -120,6 +120,7 @@ def test_every_option_is_a_line(project: Path, capsys: Capture) -> None:
     assert "hosts/<host>/machine.toml" in lines
     assert max(map(len, lines)) <= 100
     assert any(line.startswith("  nginx.sites.<name>.port ") for line in lines)
+    assert all(line.startswith("  ") for line in lines if " …" in line)
 
 
 def test_an_option_is_told_with_default_and_example(project: Path, capsys: Capture) -> None:
