@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 # Programs of administrators (mkfs.ext4, sgdisk) are not on everybody's PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup check test vm demo bench docs
+.PHONY: help setup check test vm demo prove bench docs
 
 help:
 	@echo 'make setup   a virtual environment in $(VENV) with reconix and what its tests need'
@@ -15,6 +15,7 @@ help:
 	@echo 'make test    all tests'
 	@echo 'make vm      only the tests that boot virtual devices'
 	@echo 'make demo    the whole way once, in a virtual device'
+	@echo 'make prove   cut the power of the example device in 10,000 ways (as root)'
 	@echo 'make bench   print the figures of bench/'
 	@echo 'make docs    write the manual pages'
 
@@ -42,6 +43,9 @@ vm: setup
 
 demo: setup
 	$(RUN) examples/demo.py
+
+prove: setup
+	$(RUN) examples/prove.py
 
 bench: setup
 	@for each in bench/*.py; do $(RUN) "$$each" || exit 1; done

@@ -1,10 +1,12 @@
 """The smallest device that the prover can work with: two generations and a disk of 110 MiB."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from tests.device_model import HOST, MIB, SLOT_BYTES, Machine
 
 from reconix.device.generation import read_generation
@@ -21,6 +23,13 @@ FILES = 60
 """In each system of generation two: many small files, as systems have them."""
 
 PROGRAMS = ("qemu-storage-daemon", "losetup", "e2fsck", "e2image", "mkfs.ext4", "debugfs")
+
+
+def need_recording(need: Callable[..., None]) -> None:
+    """Recording needs loop devices and mounts; like a program, root is not asked for at home."""
+    need(*PROGRAMS)
+    if os.geteuid() != 0 and not os.environ.get("CI"):
+        pytest.skip("only root can record a disk")
 
 
 @dataclass(frozen=True)

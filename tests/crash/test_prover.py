@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.small_device import PROGRAMS, SmallDevice, small_device
+from tests.small_device import SmallDevice, need_recording, small_device
 
 from reconix.base.documents import BadDocument
 from reconix.base.process import run
@@ -42,7 +42,7 @@ def job(device: SmallDevice, tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 @pytest.fixture(autouse=True)
 def programs(need: Callable[..., None]) -> None:
-    need(*PROGRAMS)
+    need_recording(need)
 
 
 def test_every_crash_state_of_an_update_boots_old_or_new(job: Job) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.small_device import PROGRAMS, small_device
+from tests.small_device import need_recording, small_device
 from tests.vm.test_firmware_and_slots import program
 
 from reconix.prove.boots import Virtual, boot_some
@@ -25,7 +25,8 @@ COUNT, STATES, SEED = 14, 1000, 1
 def test_a_sample_of_crash_states_boots_what_was_expected(
     need: Callable[..., None], tmp_path: Path
 ) -> None:
-    need(PROGRAM, *PROGRAMS)
+    need(PROGRAM)
+    need_recording(need)
     one = program("generation one runs", {}, restarts=False)
     two = program("generation two runs", {}, restarts=False)
     with small_device(tmp_path, one=one, two=two) as device:

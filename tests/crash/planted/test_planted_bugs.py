@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import pytest
-from tests.small_device import PROGRAMS, SmallDevice
+from tests.small_device import SmallDevice, need_recording
 
 from reconix.base.digests import Digest
 from reconix.base.files import remove_tree, rename_durably
@@ -41,7 +41,7 @@ class Find(Protocol):
 
 @pytest.fixture
 def find(need: Callable[..., None], device: SmallDevice, tmp_path: Path) -> Find:
-    need(*PROGRAMS)
+    need_recording(need)
 
     def found(*steps: Play, pace: Pace = Pace.QUIET) -> Result:
         def play(rig: Rig) -> None:
