@@ -20,6 +20,7 @@ from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.config.load import Loaded, load_with_places
 from reconix.config.problems import BadConfiguration, Problem
+from reconix.config.schema import Host
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,10 +43,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _summary(loaded: Loaded) -> str:
     hosts = loaded.configuration.hosts
-    systems = sum(len(host.systems) for host in hosts.values())
+    systems = sum(len(_systems(host)) for host in hosts.values())
     counted = f"{_count(len(hosts), 'host')}, {_count(systems, 'system')}"
     notes = [f"note: {problem}" for problem in loaded.advice]
     return "\n".join([*notes, f"the configuration is good: {counted}"])
+
+
+def _systems(host: Host) -> list[str]:
+    """Those of Debian and those that Nix built."""
+    return sorted([*host.systems, *host.nixos])
 
 
 def _count(number: int, what: str) -> str:
@@ -56,7 +62,7 @@ def _document(loaded: Loaded | None, mistakes: Iterable[Problem]) -> JsonInput:
     hosts = loaded.configuration.hosts if loaded else {}
     return {
         "good": loaded is not None,
-        "hosts": {name: list(host.systems) for name, host in hosts.items()},
+        "hosts": {name: [*_systems(host)] for name, host in hosts.items()},
         "mistakes": [_problem(problem) for problem in mistakes],
         "notes": [_problem(problem) for problem in (loaded.advice if loaded else ())],
     }

@@ -57,7 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _rows(loaded: Loaded, host: str, system: str) -> list[Row]:
     """All options of a system and of its machine."""
-    known = pick_host(loaded.configuration, host).systems
+    found = pick_host(loaded.configuration, host)
+    if system in found.nixos:
+        hint = "its options are in the configuration of NixOS"
+        raise UsageError(f"{host}:{system} is built by Nix and has none of our options", hint=hint)
+    known = found.systems
     if system and system not in known:
         raise UsageError(f"{host} has no system {system!r}", hint=f"it has: {', '.join(known)}")
     machine = loaded.machines[host]

@@ -100,6 +100,17 @@ def test_a_table_is_shown_with_all_that_is_in_it(project: Path, capsys: Capture)
     assert (document["host"], document["system"]) == ("gateway", None)
 
 
+def test_a_system_that_nix_built_counts_and_has_no_options_of_ours(
+    project: Path, capsys: Capture
+) -> None:
+    path = "/nix/store/7a3xvq1k0hzmcr3frnk0s5cbzgwd8h2d-nixos-system-x"
+    (project / "hosts/gateway/systems/nixos.toml").write_text(f'nix = "{path}"\n')
+    assert main(["check"]) == 0
+    assert capsys.readouterr().out.endswith("1 host, 4 systems\n")
+    assert main(["show", "gateway:nixos"]) == 2
+    assert "is built by Nix" in capsys.readouterr().err
+
+
 WRONG = {
     ("show", "gatway"): "there is no host 'gatway'",
     ("show", "gateway:wbe"): "gateway has no system 'wbe'",
