@@ -5,7 +5,8 @@ info PATH…         what is registered about objects
 closure PATH…      objects with all that they need
 why PATH PATH      the chain by which one needs the other, and the files that hold it
 size PATH…         bytes of its own, bytes shared with others, bytes that would be freed
-diff PATH PATH     what is different between two closures, and which systems that touches
+diff PATH PATH     what is different between two closures or generations: objects, Debian packages
+                   (up, down, added, removed), and which systems that touches
 verify [PATH…]     read objects, by default all, and compare them with what is registered
 repair [PATH…]     fetch what is damaged, and nothing else; needs --from
 collect            remove what no root needs; --dry-run only tells
@@ -28,6 +29,7 @@ from reconix.cli.sizes import human
 from reconix.nix import cache, queries
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.collect import collect
+from reconix.nix.packages import PackageChange
 from reconix.store import nar
 from reconix.store.paths import STORE_DIR, StorePath
 
@@ -191,6 +193,7 @@ def _diff(store: ChrootStore, one: StorePath, other: StorePath) -> tuple[str, Js
         kind = kind if change.after else "removed"
         sizes = f"{human(change.before_bytes)} → {human(change.after_bytes)}"
         lines.append(f"{kind:<8} {change.name:<40} {sizes}")
+    lines += [_package_line(change) for change in found.packages]
     lines += [f"system {name}: touched" for name in found.touched]
     lines += [f"system {name}: the same to the last byte" for name in found.identical]
     document: JsonInput = {
@@ -204,10 +207,32 @@ def _diff(store: ChrootStore, one: StorePath, other: StorePath) -> tuple[str, Js
             }
             for change in found.changes
         ],
+        "packages": [_package_document(change) for change in found.packages],
         "touched": list(found.touched),
         "identical": list(found.identical),
     }
     return "\n".join(lines) or "no difference", document
+
+
+def _package_line(change: PackageChange) -> str:
+    there = [package for package in (change.before, change.after) if package is not None]
+    versions = " → ".join(package.version for package in there)
+    sizes = " → ".join(human(package.size_bytes) for package in there)
+    where = ", ".join(change.systems)
+    return f"{change.step.value:<8} package {change.name:<32} {versions}  ({sizes})  in {where}"
+
+
+def _package_document(change: PackageChange) -> JsonInput:
+    before, after = change.before, change.after
+    return {
+        "name": change.name,
+        "change": change.step.value,
+        "before": before.version if before else None,
+        "after": after.version if after else None,
+        "before_bytes": before.size_bytes if before else 0,
+        "after_bytes": after.size_bytes if after else 0,
+        "systems": list(change.systems),
+    }
 
 
 def _collect(arguments: argparse.Namespace, store: ChrootStore) -> tuple[str, JsonInput]:

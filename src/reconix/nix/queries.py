@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
+from reconix.nix import packages
 from reconix.nix.chroot import ChrootStore
 from reconix.store.links import leaves
 from reconix.store.nar import dump
@@ -68,6 +69,7 @@ class Difference:
     """What is different between two closures, usually generations."""
 
     changes: tuple[Change, ...]  # sorted by name
+    packages: tuple[packages.PackageChange, ...]  # of Debian, in the systems; sorted by name
     touched: tuple[str, ...]  # systems that are not the same, or only in one
     identical: tuple[str, ...]  # systems that are the same object, hence the same to the last byte
 
@@ -189,6 +191,9 @@ def difference(store: ChrootStore, before: StorePath, after: StorePath) -> Diffe
     same = [name for name in names if old_systems.get(name) == new_systems.get(name)]
     return Difference(
         changes=tuple(changes),
+        packages=packages.compare(
+            _packages(store, old_systems, same), _packages(store, new_systems, same)
+        ),
         touched=tuple(name for name in names if name not in same),
         identical=tuple(same),
     )
@@ -201,6 +206,17 @@ def systems_of(store: ChrootStore, generation: StorePath) -> dict[str, StorePath
         return {}
     links = sorted(link for link in folder.iterdir() if link.is_symlink())
     return {link.name: StorePath.containing(str(link.readlink())) for link in links}
+
+
+def _packages(
+    store: ChrootStore, systems: Mapping[str, StorePath], same: Iterable[str]
+) -> dict[str, dict[str, packages.Package]]:
+    """The packages of the systems that are not the same."""
+    return {
+        name: packages.packages_of(store, toplevel)
+        for name, toplevel in systems.items()
+        if name not in same
+    }
 
 
 def _by_name(store: ChrootStore, top: StorePath) -> dict[str, set[StorePath]]:

@@ -95,3 +95,38 @@ def test_collect_tells_first_and_removes_then(root: Path, capsys: Captured) -> N
     assert ask(root, "collect") == 0
     assert ask(root, "ls", "--json") == 0
     assert capsys.readouterr().out.endswith("[]\n")
+
+
+def test_a_difference_of_generations_lists_packages_and_systems(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    with ChrootStore(tmp_path / "s") as store:
+        first, second = (
+            _generation(store, f"Package: ssl\nStatus: install ok installed\n{text}\n")
+            for text in ("Version: 1.0~rc1\nInstalled-Size: 5", "Version: 1.0\nInstalled-Size: 6")
+        )
+    assert ask(tmp_path / "s", "diff", first.hash, second.hash) == 0
+    shown = capsys.readouterr().out
+    assert "up       package ssl" in shown
+    assert "1.0~rc1 → 1.0  (5.0 KiB → 6.0 KiB)  in web\n" in shown
+    assert "system web: touched\nsystem default: the same to the last byte\n" in shown
+    assert ask(tmp_path / "s", "diff", first.hash, second.hash, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["packages"] == [
+        {
+            "name": "ssl",
+            "change": "up",
+            "before": "1.0~rc1",
+            "after": "1.0",
+            "before_bytes": 5120,
+            "after_bytes": 6144,
+            "systems": ["web"],
+        }
+    ]
+
+
+def _generation(store: ChrootStore, status: str) -> StorePath:
+    root = store.add_files(folder({"var/lib/dpkg/status": File(status.encode())}), "root-web")
+    web = store.add_files(folder({"root": Symlink(str(root))}), "system-web", [root])
+    default = store.add_files(File(b"default"), "system-default")
+    links = folder({"systems/default": Symlink(str(default)), "systems/web": Symlink(str(web))})
+    return store.add_files(links, "generation", [web, default])
