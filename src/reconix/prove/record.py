@@ -26,7 +26,7 @@ def record(
     """Do something with a device that starts from an image, and record it.
 
     Args:
-        image: of a disk; it is not changed.
+        image: of a disk that was left in order; it is not changed.
         known: the generations that may be on it.
         folder: where everything that is needed goes; it must stay as long as the job is used.
         play: what is done.

@@ -25,7 +25,7 @@ from reconix.prove.log import Entry
 PIECE_BYTES = 4096
 SECTOR = 512
 EXHAUSTIVE_PIECES = 6
-_MIN_QUOTA = 24
+_MIN_QUOTA = 4
 _PATIENCE = 64
 _MAX_QUOTA = 1 << 16
 

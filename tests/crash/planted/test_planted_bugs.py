@@ -32,7 +32,7 @@ from reconix.store import collect
 from reconix.store.registry import Registry
 from reconix.transfer.staging import _Unsynced
 
-SEED, STATES = 1, 600
+SEED, STATES = 1, 1000
 
 
 class Find(Protocol):
