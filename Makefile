@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/sbin:/sbin
 
 help:
 	@echo 'make setup   a virtual environment in $(VENV) with reconix and what its tests need'
-	@echo 'make check   format, lint, types and all tests but those that boot or ask an archive'
+	@echo 'make check   format, lint, types and all tests but the long ones'
 	@echo 'make test    all tests'
 	@echo 'make vm      only the tests that boot virtual devices'
 	@echo 'make demo    the whole way once, in a virtual device'
@@ -32,7 +32,7 @@ $(VENV)/ready: pyproject.toml tools/constraints.txt
 
 # Format, lint and types are tests too: tests/test_house.py.
 check: setup
-	$(RUN) -m pytest --numprocesses auto -m 'not vm and not archive'
+	$(RUN) -m pytest --numprocesses auto -m 'not vm and not prover and not archive'
 
 test: setup
 	$(RUN) -m pytest --numprocesses auto -m 'not vm'

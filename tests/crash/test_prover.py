@@ -18,6 +18,8 @@ from reconix.prove.rig import Rig
 from reconix.prove.scenario import Update, confirming, everything, receiving, trying
 from reconix.prove.states import Cut
 
+pytestmark = pytest.mark.prover
+
 STATES, SEED = 2000, 1
 
 

@@ -32,6 +32,8 @@ from reconix.store import collect
 from reconix.store.registry import Registry
 from reconix.transfer.staging import _Unsynced
 
+pytestmark = pytest.mark.prover
+
 SEED, STATES = 1, 1000
 
 
