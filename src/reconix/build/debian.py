@@ -12,7 +12,9 @@ Proven by ``tests/compat/test_build.py``.
 """
 
 import os
+import shutil
 import tarfile
+import tempfile
 import urllib.parse
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -63,9 +65,9 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
     Raises:
         RootFailed: mmdebstrap or a maintainer script failed; the end of its log is in the message.
     """
-    work = into.with_name(f"{into.name}.work")
+    work = _work_folder(into)
     archive = work / "archive"
-    archive.mkdir(parents=True)
+    archive.mkdir()
     names = make_archive(packages, archive)
     words = _words(names, suite, architecture, archive, work)
     try:
@@ -80,6 +82,25 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
         remove_tree(work)
     if not whole:
         raise RootFailed("mmdebstrap wrote an archive that cannot be read")
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _work_folder(into: Path) -> Path:
+    """A new folder that mmdebstrap can use, whoever it is.
+
+    Run by a user, it works under the numbers that ``/etc/subuid`` grants him, and these are
+    strangers in his home folder.
+    """
+    if _is_root():
+        work = into.with_name(f"{into.name}.work")
+        work.mkdir()
+    else:
+        work = Path(tempfile.mkdtemp(prefix="reconix-root-"))
+        work.chmod(0o755)
+    return work
 
 
 def make_archive(packages: Sequence[Path], archive: Path) -> list[str]:
@@ -100,7 +121,10 @@ def _stanza(package: Path, archive: Path) -> tuple[str, bytes]:
     )
     name = fields[b"Package"].decode()
     place = archive / f"{name}.deb"
-    place.symlink_to(package.resolve())
+    if _is_root():
+        place.symlink_to(package.resolve())
+    else:
+        shutil.copyfile(package, place)
     facts = (
         f"Filename: ./{place.name}\nSize: {package.stat().st_size}\n"
         f"SHA256: {Digest.of_file(package).hex()}\n"
@@ -111,10 +135,11 @@ def _stanza(package: Path, archive: Path) -> tuple[str, bytes]:
 def _words(
     names: Sequence[str], suite: str, architecture: str, archive: Path, work: Path
 ) -> list[str]:
-    """The command line that installs ``names`` and writes the root to standard output."""
-    cut_off = ["unshare", "--net"]
-    if os.geteuid() != 0:
-        cut_off = ["unshare", "--user", "--map-root-user", "--map-auto", "--net"]
+    """The command line that installs ``names`` and writes the root to standard output.
+
+    Only root can cut off the network: the namespaces that mmdebstrap makes for a user share it.
+    """
+    cut_off = ["unshare", "--net"] if _is_root() else []
     clean = [
         "env",
         "-i",
@@ -130,7 +155,7 @@ def _words(
         f"TMPDIR={work}",
         "mmdebstrap",
         "--quiet",
-        "--mode=root",
+        f"--mode={'root' if _is_root() else 'unshare'}",
         "--variant=custom",
         "--format=tar",
         f"--architectures={architecture}",
