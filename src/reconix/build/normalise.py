@@ -45,9 +45,10 @@ class Rule:
 RULES = (
     Rule(r"(dev|proc|sys|run|tmp)/.*", "belongs to the running system"),
     Rule(r"boot/.*", "the boot partition is made from the generation"),
+    # Who owns these depends on who built the root; apt makes them when it is used.
+    Rule(r"var/(cache|lib)/apt/.*", "the device has no archive"),
     Rule(r"var/(cache|tmp|backups)/.*", "is made again when needed", Keep.FOLDER_ONLY),
     Rule(r"var/log/.*", "tells when the root was built", Keep.FOLDER_ONLY),
-    Rule(r"var/lib/apt/.*", "the device has no archive", Keep.FOLDER_ONLY),
     Rule(r"var/lib/dpkg/.*-old", "a copy of what was before the last step of the installation"),
     Rule(r"var/lib/dpkg/lock(-frontend)?", "a lock"),
     Rule(r"var/lib/systemd/random-seed", "must differ from device to device"),

@@ -42,6 +42,7 @@ def test_what_the_packages_brought_stays(path: str) -> None:
 def test_folders_of_logs_and_caches_stay_since_services_expect_them() -> None:
     assert normalise.keep("var/log/nginx", folder=True)
     assert not normalise.keep("etc/machine-id", folder=True)
+    assert not normalise.keep("var/cache/apt/archives/partial", folder=True)
 
 
 def test_the_day_of_a_password_does_not_show() -> None:
