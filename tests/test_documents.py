@@ -21,7 +21,7 @@ SAME_PACKAGE = {
     "fsck.fat": {"mkfs.fat", "fatlabel"},
     "depmod": {"modprobe", "modinfo", "insmod", "kmod"},
     "mcopy": {"mdir", "mtype", "minfo", "mattrib", "mformat", "mmd"},
-    "mkfs.ext4": {"e2fsck", "debugfs", "dumpe2fs", "tune2fs", "mke2fs", "resize2fs"},
+    "mkfs.ext4": {"e2image", "e2fsck", "debugfs", "dumpe2fs", "tune2fs", "mke2fs", "resize2fs"},
     "mosquitto_pub": {"mosquitto_sub"},
     "nix-store": {"nix", "nix-build", "nix-instantiate", "nix-hash", "nix-env", "nix-shell"},
     "qemu-img": {"qemu-io", "qemu-nbd", "qemu-storage-daemon"},

@@ -27,9 +27,7 @@ def content(need: Need, tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_file_system_is_clean_and_has_the_content(
-    content: Path, tmp_path: Path
-) -> None:
+def test_the_file_system_is_clean_and_has_the_content(content: Path, tmp_path: Path) -> None:
     image = tmp_path / "image"
     make_ext4(image, content, label="system", size_bytes=SIZE)
     run("e2fsck", "-f", "-n", image)
@@ -42,9 +40,7 @@ def test_the_file_system_is_clean_and_has_the_content(
     assert "Links: 2" in said
 
 
-def test_the_same_content_gives_the_same_bytes_at_any_time(
-    content: Path, tmp_path: Path
-) -> None:
+def test_the_same_content_gives_the_same_bytes_at_any_time(content: Path, tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     for path in content.rglob("*"):
         os.utime(path, (1, 1), follow_symlinks=False)
@@ -57,9 +53,7 @@ def test_the_same_content_gives_the_same_bytes_at_any_time(
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_content_that_does_not_fit_is_refused_by_name(
-    content: Path, tmp_path: Path
-) -> None:
+def test_content_that_does_not_fit_is_refused_by_name(content: Path, tmp_path: Path) -> None:
     (content / "large").write_bytes(os.urandom(SIZE))
     with pytest.raises(DoesNotFit, match="system"):
         make_ext4(tmp_path / "image", content, label="system", size_bytes=SIZE)

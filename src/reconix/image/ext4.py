@@ -35,9 +35,7 @@ class DoesNotFit(ReconixError):
     exit_code = 63
 
 
-def make_ext4(
-    image: Path, content: Path | None, *, label: str, size_bytes: int
-) -> None:
+def make_ext4(image: Path, content: Path | None, *, label: str, size_bytes: int) -> None:
     """Make a file with an ext4 file system.
 
     Args:
@@ -58,10 +56,7 @@ def make_ext4(
     try:
         process.run(*_as_root(), *words, *source, image, environment=_FIXED_TIME)
     except CommandFailed as error:
-        if (
-            b"Could not allocate" not in error.said
-            and b"No free space" not in error.said
-        ):
+        if b"Could not allocate" not in error.said and b"No free space" not in error.said:
             raise
         raise DoesNotFit(
             f"the partition {label} of {size_bytes} bytes is too small for what goes into it",
@@ -80,9 +75,7 @@ def _as_root() -> list[str]:
 
 def _uuid(label: str, purpose: str) -> str:
     digits = sha256(f"reconix ext4 {label} {purpose}".encode()).hexdigest()
-    return (
-        f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
-    )
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
 
 
 def _set_times(image: Path) -> None:
