@@ -29,7 +29,7 @@ class UpdatesForbidden(ReconixError):
 
 
 def receive(device: Device, read: Callable[[int], bytes]) -> StorePath:
-    """Take in a stream; must be called while ``working``.
+    """Take in a stream; must be called while ``working``. A second time nothing is written.
 
     Raises:
         UpdatesForbidden: the system that runs may not.
@@ -41,9 +41,11 @@ def receive(device: Device, read: Callable[[int], bytes]) -> StorePath:
     if state.trial is not None and state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
         raise OnTrial(state.trial.generation)
     ours = device.generation(state.committed.generation)
+    before = device.installed()
     manifest = receive_stream(read, device.registry, host=ours.host, architecture=ours.architecture)
     device.generation(manifest.root)
-    events.record(device.places.log, "installed", generation=str(manifest.root))
+    if manifest.root not in before:
+        events.record(device.places.log, "installed", generation=str(manifest.root))
     return manifest.root
 
 

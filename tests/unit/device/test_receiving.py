@@ -44,6 +44,18 @@ def test_an_update_is_taken_in_and_noted(machine: Machine) -> None:
     assert '"installed"' in machine.places.log.read_text()
 
 
+def test_taking_in_a_finished_update_again_changes_nothing(machine: Machine) -> None:
+    """R4"""
+    machine.boot()
+    machine.generation("two")
+    said = []
+    for _ in range(2):
+        with working(machine.places):
+            receive(machine.device, machine.stream("one", "two").read)
+        said.append(machine.places.log.read_bytes())
+    assert said[0] == said[1]
+
+
 def test_nothing_is_received_during_a_trial(machine: Machine) -> None:
     """C1"""
     machine.boot()
