@@ -11,6 +11,7 @@ from reconix.base.process import run
 from reconix.boot.trial import Phase
 from reconix.device.collect import collect
 from reconix.prove.case import keep, parse_case, print_case, put_on
+from reconix.prove.log import Entry
 from reconix.prove.prover import Case, Job, cuts_of, prove, replay, walking
 from reconix.prove.record import record
 from reconix.prove.recorder import Pace, loop
@@ -117,6 +118,34 @@ def test_an_update_that_was_cut_is_finished_by_repeating_it(
         assert verdict.facts is not None
         ends.add((verdict.facts.manifests, verdict.facts.objects))
     assert len(ends) == 1
+
+
+def test_repeating_a_finished_update_writes_neither_slots_nor_files(
+    device: SmallDevice, tmp_path: Path
+) -> None:
+    """R4. What is left is what a remount writes: the superblock, and an empty journal."""
+
+    def play(rig: Rig, update: Update) -> None:
+        for step in (receiving, trying, confirming, receiving):
+            step(rig, update)
+        rig.do("nothing", lambda device: None)
+
+    job = record(device.image, device.known, tmp_path, lambda rig: play(rig, device.update))
+    first, again, nothing = (
+        {write.offset for write in writes_of(job, number)} for number in (0, 4, 5)
+    )
+    assert again <= nothing, "what a remount alone does not write"
+    assert len(first) > 5 * len(nothing)
+
+
+def writes_of(job: Job, step: int) -> list[Entry]:
+    with walking(job) as walk:
+        return [
+            write
+            for epoch in walk.history.epochs
+            if walk.history.step_of(epoch.begins()) == step
+            for write in epoch.writes
+        ]
 
 
 def recover(image: Path, job: Job, folder: Path) -> None:
