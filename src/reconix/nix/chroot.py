@@ -68,6 +68,7 @@ from reconix.store.verify import ContentChanged, ObjectMissing, verify_all
 _NUMBERS = itertools.count()
 _STAGED = ".add-"
 _LINK = ".link"
+_THREADS = 2  # hashing releases the interpreter, all else does not: more do not help
 _BATCH_OBJECTS = 64
 _BATCH_BYTES = 256 << 20
 
@@ -368,9 +369,14 @@ class ChrootStore:
 
     def optimise(self) -> Saved:
         """Make equal files of all objects one file."""
-        with collecting_locked(self.state_dir, exclusive=False):
-            valid = sorted(self.database.valid_paths())
-            return optimise_all(self.store_dir, [self.path(path) for path in valid])
+        from concurrent.futures import ThreadPoolExecutor  # slow, and needed only here
+
+        with (
+            collecting_locked(self.state_dir, exclusive=False),
+            ThreadPoolExecutor(_THREADS) as threads,
+        ):
+            trees = [self.path(path) for path in sorted(self.database.valid_paths())]
+            return optimise_all(self.store_dir, trees, threads.map)
 
     def pin(self, name: str, path: StorePath) -> None:
         """Keep an object and all that it needs from being collected, until ``unpin``.

@@ -16,9 +16,10 @@ after us, ``nix-store --optimise`` finds nothing to do, and the other way round.
 
 import errno
 import hashlib
+import itertools
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,11 +32,15 @@ from reconix.store.nar import (
     FileBegin,
     Link,
     Restorer,
-    digest,
+    file_digest,
 )
 from reconix.store.paths import base32_encode
 
 LINKS = ".links"
+_BATCH = 64  # files that a thread takes at once
+
+Each = Callable[[Callable[[list[str]], list[str]], list[list[str]]], Iterable[list[str]]]
+"""How to do something to each element of a list, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Saved:
 
 def link_key(path: Path | str) -> str:
     """The name that a file has in ``.links``: 52 characters."""
-    return base32_encode(digest(path).digest.value)
+    return base32_encode(file_digest(path).value)
 
 
 def optimise(store_dir: Path, tree: Path) -> Saved:
@@ -64,21 +69,33 @@ def optimise(store_dir: Path, tree: Path) -> Saved:
     return _optimise(LinkPool(store_dir), tree, set())
 
 
-def optimise_all(store_dir: Path, trees: Iterable[Path]) -> Saved:
-    """``optimise`` for many objects; files that are shared already are not read again."""
+def optimise_all(store_dir: Path, trees: Iterable[Path], each: Each = map) -> Saved:
+    """``optimise`` for many objects; files that are shared already are not read again.
+
+    Args:
+        store_dir: the folder that holds the objects and ``.links``.
+        trees: objects in it, in their final modes.
+        each: what ``map`` does; that of a pool of threads reads and hashes several files at once.
+    """
     pool = LinkPool(store_dir)
     known = pool.inodes()
-    return sum((_optimise(pool, tree, known) for tree in trees), Saved())
+    return sum((_optimise(pool, tree, known, each) for tree in trees), Saved())
 
 
-def _optimise(pool: "LinkPool", tree: Path, known: set[int]) -> Saved:
+def _optimise(pool: "LinkPool", tree: Path, known: set[int], each: Each = map) -> Saved:
     """Share the leaves of a tree but those with known inodes, and add theirs."""
-    saved = Saved()
+    fresh = []
     for path, inode in _leaves_with_inodes(tree):
         if inode not in known:
-            saved += pool.share(path, link_key(path))
             known.add(inode)
-    return saved
+            fresh.append(path)
+    batches = [fresh[begin : begin + _BATCH] for begin in range(0, len(fresh), _BATCH)]
+    keys = itertools.chain.from_iterable(each(_link_keys, batches))
+    return sum((pool.share(path, key) for path, key in zip(fresh, keys, strict=True)), Saved())
+
+
+def _link_keys(paths: list[str]) -> list[str]:
+    return [link_key(path) for path in paths]
 
 
 def drop_changed(store_dir: Path, tree: Path) -> None:

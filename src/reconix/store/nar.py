@@ -167,6 +167,31 @@ def digest(tree: Path | str) -> NarInfo:
     return NarInfo(Digest(state.digest()), size_bytes)
 
 
+def file_digest(path: Path | str) -> Digest:
+    """Hash the archive of a single file or link; gives what ``digest`` gives, but sooner.
+
+    Raises:
+        BadTree: see ``dump``.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:  # a link, or something for ``digest`` to complain about
+        return digest(path).digest
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size >= COPY_BYTES:
+            return digest(path).digest
+        data = os.read(descriptor, status.st_size)
+    finally:
+        os.close(descriptor)
+    size = len(data)
+    if size != status.st_size:
+        raise BadTree(f"{os.fspath(path)} changed while it was read")
+    begin = _EXECUTABLE if status.st_mode & stat.S_IXUSR else _PLAIN
+    words = (_MAGIC, begin, size.to_bytes(8, "little"), data, _PADDINGS[size & 7], _END)
+    return Digest(hashlib.sha256(b"".join(words)).digest())
+
+
 def restore(read: Read, into: Path) -> None:
     """Make the tree of an archive; ``into`` must not exist.
 

@@ -1,9 +1,12 @@
 """Equal files become one file, and what is shared is always right."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from reconix.base.files import COPY_BYTES
 from reconix.store import links, nar, tree
 from reconix.store.links import LINKS, LinkPool, Saved, SharingRestorer, link_key
 from reconix.store.tree import File, Symlink, folder
@@ -37,6 +40,32 @@ def test_the_key_is_the_digest_of_the_file_as_an_archive(tmp_path: Path) -> None
     # `nix-store --optimise` gave this name to a file with the content "x\n"
     (tmp_path / "x").write_bytes(b"x\n")
     assert link_key(tmp_path / "x") == "0hkbia1003qqh0r7fn03drzx5yaw7yp99xs7j6c7qsddnp1w7dpc"
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 5000, COPY_BYTES - 1, COPY_BYTES, COPY_BYTES + 1])
+@pytest.mark.parametrize("mode", [0o444, 0o555])
+def test_the_short_way_to_a_key_gives_the_same_key(tmp_path: Path, size: int, mode: int) -> None:
+    (tmp_path / "x").write_bytes(b"x" * size)
+    (tmp_path / "x").chmod(mode)
+    assert nar.file_digest(tmp_path / "x") == nar.digest(tmp_path / "x").digest
+
+
+def test_what_is_no_file_has_the_key_of_its_archive_or_none(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    assert nar.file_digest(tmp_path / "link") == nar.digest(tmp_path / "link").digest
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(nar.BadTree):
+        nar.file_digest(tmp_path / "fifo")
+
+
+def test_threads_share_the_same_files(store: Path) -> None:
+    for name in ("one", "two"):
+        files = {f"f{number:03}": File(b"%d" % (number % 70)) for number in range(300)}
+        tree.write(folder(files), store / name)
+    with ThreadPoolExecutor(2) as threads:
+        saved = links.optimise_all(store, [store / "one", store / "two"], threads.map)
+    assert saved.files == 530
+    assert len(set(inodes(store / "one").values()) | set(inodes(store / "two").values())) == 70
 
 
 def test_equal_files_become_one(store: Path) -> None:
