@@ -1,0 +1,213 @@
+"""Feed parsers with bytes that were bent until something breaks.
+
+    python tools/fuzz.py nar|narinfo|export|stream|receive FOLDER [options of libFuzzer]
+
+What comes from outside is either taken exactly as it is or refused by an error of ours, and
+whatever is refused leaves nothing under a final name. Each target checks that for one format;
+coverage leads the way (atheris). FOLDER, best in memory, keeps what was interesting in ``corpus``.
+
+It is no part of the tests: what it finds becomes one. See ``docs/fuzzing.md``.
+"""
+
+import importlib
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+atheris = importlib.import_module("atheris")
+with atheris.instrument_imports(include=["reconix"]):
+    from reconix.base.errors import ReconixError
+    from reconix.base.files import remove_tree
+    from reconix.nix import export, narinfo
+    from reconix.nix.chroot import ChrootStore
+    from reconix.nix.database import PathInfo
+    from reconix.store import nar
+    from reconix.store.links import LINKS
+    from reconix.store.manifest import Manifest
+    from reconix.store.paths import StorePath
+    from reconix.store.registry import Registry
+    from reconix.store.tree import File, Node, Symlink, folder
+    from reconix.transfer import plan, send
+    from reconix.transfer.receive import receive
+    from reconix.transfer.stream import BadStream, Header, StreamReader, StreamWriter
+
+HOST, ARCHITECTURE = "gateway", "amd64"
+TREE = folder(
+    {
+        "bin/tool": File(b"#!/bin/sh\n", executable=True),
+        "empty": File(b""),
+        "long": File(b"0123456789" * 400),
+        "link": Symlink("bin/tool"),
+    }
+)
+TARGETS = ("nar", "narinfo", "export", "stream", "receive")
+
+
+class Fuzz:
+    """The targets, and a place on the disk where they work.
+
+    Args:
+        place: an empty folder.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        with ChrootStore(place / "build") as store:
+            self.base = _generation(store, folder({"a": File(b"a" * 5000)}))
+            self.target = _generation(store, TREE)
+            self.old, self.new = store.manifest(self.base), store.manifest(self.target)
+            stream, exported = io.BytesIO(), io.BytesIO()
+            send.create(store, self.base, self.target, stream.write)
+            order = [info.path for info in store.in_order([self.target])]
+            export.export_stream(store, order, exported.write)
+        self.sent, self.exported = stream.getvalue(), exported.getvalue()
+        reader = StreamReader(io.BytesIO(self.sent).read)
+        self.header: Header = reader.header
+        plan.parse_preface(reader)
+        self.operations = b"".join(_rest(reader))
+        reader = StreamReader(io.BytesIO(self.sent).read)
+        whole = b"".join(_rest(reader))
+        self.preface = whole.removesuffix(self.operations)
+        self.device()
+
+    def nar(self, data: bytes) -> None:
+        """An archive is restored to a tree whose archive it is, or refused."""
+        source, into, again = io.BytesIO(data), self.place / "nar/tree", bytearray()
+        into.parent.mkdir(exist_ok=True)
+        try:
+            nar.restore(source.read, into)
+            nar.dump(into, again.extend)
+            assert bytes(again) == data[: source.tell()], "accepted, but not canonical"
+        except nar.BadArchive:
+            pass
+        assert not {each.name for each in into.parent.iterdir()} - {"tree"}, "written outside"
+        remove_tree(into)
+
+    def narinfo(self, data: bytes) -> None:
+        """A description survives being printed, or is refused."""
+        try:
+            found = narinfo.parse_narinfo(data, source="fuzz")
+        except narinfo.BadNarInfo:
+            return
+        again = narinfo.parse_narinfo(narinfo.print_narinfo(found), source="again")
+        assert again == found, (found, again)
+
+    def export(self, data: bytes) -> None:
+        """What is imported verifies; what is refused left no name."""
+        with ChrootStore(self.place / "import") as store:
+            try:
+                taken = export.import_stream(store, io.BytesIO(data).read)
+            except ReconixError:
+                taken = []
+            valid = store.database.valid_paths()
+            names = {each.name for each in store.store_dir.iterdir()} - {LINKS}
+            assert set(taken) <= valid, "told, but not registered"
+            assert names == {path.basename for path in valid}, names
+            assert not store.verify(), "registered, but not intact"
+        if valid:
+            remove_tree(self.place / "import")
+
+    def stream(self, data: bytes) -> None:
+        """The payload of a stream comes in order or not at all."""
+        try:
+            reader = StreamReader(io.BytesIO(data).read)
+            plan.parse_preface(reader)
+            for _ in plan.parse(reader):
+                pass
+            reader.finish()
+        except ReconixError:
+            pass
+
+    def receive(self, data: bytes) -> None:
+        """Operations behind a right beginning give the generation, or change nothing."""
+        written = io.BytesIO()
+        writer = StreamWriter(written.write, self.header)
+        writer.payload(self.preface + data)
+        writer.finish()
+        registry = Registry(self.place / "device")
+        before = {each.name for each in registry.store_dir.iterdir()}
+        read = io.BytesIO(written.getvalue()).read
+        try:
+            manifest = receive(read, registry, host=HOST, architecture=ARCHITECTURE)
+        except ReconixError:
+            after = {each.name for each in registry.store_dir.iterdir()}
+            assert after == before, f"refused, but {after - before} has a name"
+            assert _names(registry.staging_dir) == [], "refused, but staged"
+            return
+        assert manifest == self.new, "another generation than was promised"
+        for item in manifest.objects:
+            found = nar.digest(registry.path(item.path))
+            assert found == nar.NarInfo(item.nar, item.nar_size_bytes), f"{item.path} is wrong"
+        self.device()
+
+    def device(self) -> None:
+        """Make a device anew that has the base."""
+        place = self.place / "device"
+        remove_tree(place)
+        registry = Registry(place)
+        registry.store_dir.mkdir(parents=True)
+        for item in self.old.objects:
+            archive = bytearray()
+            nar.dump(self.place / "build" / str(item.path)[1:], archive.extend)
+            nar.restore(io.BytesIO(archive).read, registry.path(item.path))
+        registry.add(self.old)
+
+    def seeds(self) -> dict[str, bytes]:
+        """Something right to begin with, for each target."""
+        archive = bytearray()
+        nar.dump(self.place / "build" / str(self.new.root)[1:], archive.extend)
+        return {
+            "nar": bytes(archive),
+            "narinfo": _narinfo(self.new),
+            "export": self.exported,
+            "stream": self.sent,
+            "receive": self.operations,
+        }
+
+
+def _generation(store: ChrootStore, tree: Node) -> StorePath:
+    item = store.add_files(tree, "part")
+    document = f'{{"host": "{HOST}", "architecture": "{ARCHITECTURE}", "version": 1}}\n'
+    files: dict[str, Node] = {
+        "generation.json": File(document.encode()),
+        "part": Symlink(str(item)),
+    }
+    return store.add_files(folder(files), f"generation-{HOST}", [item])
+
+
+def _narinfo(manifest: Manifest) -> bytes:
+    info = PathInfo(manifest.objects[0], signatures=("key:c2lnbmF0dXJl",))
+    return narinfo.print_narinfo(narinfo.NarInfoFile(info, "nar/a.nar.xz", "xz"))
+
+
+def _rest(reader: StreamReader) -> Iterator[bytes]:
+    """The payload up to its end, which a reader reports as an error."""
+    try:
+        while True:
+            yield reader.take(1)
+    except BadStream:
+        pass
+
+
+def _names(place: Path) -> list[str]:
+    return sorted(each.name for each in place.iterdir()) if place.is_dir() else []
+
+
+def main() -> None:
+    """Fuzz one target until libFuzzer has enough, or fails."""
+    if len(sys.argv) < 3 or sys.argv[1] not in TARGETS:
+        sys.exit(__doc__)
+    name, place = sys.argv.pop(1), Path(sys.argv.pop(1))
+    corpus = place / "corpus" / name
+    corpus.mkdir(parents=True, exist_ok=True)
+    work = place / f"work-{name}"
+    remove_tree(work)
+    fuzz = Fuzz(work)
+    (corpus / "right").write_bytes(fuzz.seeds()[name])
+    atheris.Setup([*sys.argv, f"-artifact_prefix={place}/", str(corpus)], getattr(fuzz, name))
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
