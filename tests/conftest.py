@@ -2,8 +2,18 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 
 import pytest
+
+from reconix.base.progress import Silent, listen
+
+
+@pytest.fixture(autouse=True)
+def _silence() -> Iterator[None]:
+    """What a command listens with ends with its test; its stream does too."""
+    yield
+    listen(Silent())
 
 
 @pytest.fixture
