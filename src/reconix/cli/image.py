@@ -20,6 +20,7 @@ from reconix.cli.sizes import human
 from reconix.config.schema import Machine
 from reconix.image.disk import Layout, make_disk
 from reconix.image.layout import Sizes
+from reconix.nix import roots
 from reconix.nix.chroot import ChrootStore
 
 
@@ -51,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             pin = build(files, store, host)
         make_disk(store, pin.path, layout(host.machine), output.absolute())
+        if output == workplace.image:
+            roots.link(store.state_dir, workplace.generation, pin.path)
     stat = output.stat()
     answer(
         arguments,

@@ -23,6 +23,8 @@ from reconix.cli import places
 from reconix.cli.workplace import NotBuilt, Workplace, pick_host
 from reconix.config.load import load
 from reconix.config.schema import Architecture, Host
+from reconix.nix import roots
+from reconix.store.paths import StorePath
 from reconix.vm import accelerator, firmware
 from reconix.vm.disks import overlay
 from reconix.vm.machine import Machine, running
@@ -70,12 +72,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.fresh:
         remove_tree(workplace.vm)
     workplace.vm.mkdir(exist_ok=True)
+    if not (workplace.vm / "disk.qcow2").exists() and image == workplace.image:
+        keep_generation(workplace, places.store(arguments))
     guest = _guest(host, workplace, _disk(image, workplace), watchdog=arguments.watchdog)
     with running(guest, workplace.vm, _accelerator(arguments.accelerator), terminal=True) as device:
         print(_where(host, device, workplace), flush=True)
         while device.is_running():
             time.sleep(_PAUSE_SECONDS)
     return 0
+
+
+def keep_generation(workplace: Workplace, store: Path) -> None:
+    """Keep what a new device is started with: updates start from it, whatever is built later."""
+    if workplace.generation.is_symlink() and store.is_dir():
+        path = StorePath.parse(str(workplace.generation.readlink()))
+        roots.link(store / "nix/var/nix", workplace.vm / "generation", path)
 
 
 def _image(named: Path | None, workplace: Workplace) -> Path:

@@ -2,7 +2,9 @@
 
     <project>/.reconix/<host>/
         disk.img         the image that `reconix image` made last
-        vm/              the virtual device of `reconix run`: disk, variables, console.log
+        generation       a link to what it holds, which keeps that in the store
+        vm/              the virtual device of `reconix run`: disk, variables, console.log, and its
+                         own link to the generation that it was started with
 
 Everything here can be made again. The folder tells git to leave it out.
 """
@@ -37,6 +39,11 @@ class Workplace:
     def image(self) -> Path:
         """The disk image of the last generation."""
         return self.folder / "disk.img"
+
+    @property
+    def generation(self) -> Path:
+        """The link to the generation in the image."""
+        return self.folder / "generation"
 
     @property
     def vm(self) -> Path:

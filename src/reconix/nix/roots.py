@@ -2,6 +2,7 @@
 
 =====================================  =========================================================
 ``gcroots/reconix/<name>``             pinned by us, until it is unpinned
+``gcroots/auto``                       what a link elsewhere points to (``link``), while it is there
 other links in ``gcroots``             as Nix defines them: into the store, or to a link into it
 ``profiles``                           the generations of Nix profiles
 ``temproots/<pid>``                    what a living process builds or uses (``nix/locks.py``)
@@ -14,6 +15,7 @@ Proven by ``tests/unit/nix/test_collect.py`` and ``tests/compat/test_nix_store.p
 """
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -42,10 +44,7 @@ def pin(state: Path, name: str, path: StorePath) -> None:
     """
     link = _link(state, name)
     link.parent.mkdir(parents=True, exist_ok=True)
-    temporary = link.with_name(f".{name}.new")
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(str(path))
-    rename_durably(temporary, link)
+    _replace(link, str(path))
 
 
 def unpin(state: Path, name: str) -> None:
@@ -54,6 +53,30 @@ def unpin(state: Path, name: str) -> None:
     if link.is_symlink():
         link.unlink()
         sync_folder(link.parent)
+
+
+def link(state: Path, place: Path, path: StorePath) -> None:
+    """Keep an object as long as a link to it lies at a place outside of the store.
+
+    This is what ``nix-build`` does with ``result``: who removes the link lets the object go.
+
+    Args:
+        state: the folder ``<root>/nix/var/nix``.
+        place: where the link goes; an older one is replaced.
+        path: what to keep.
+    """
+    place = place.absolute()
+    known = state / "gcroots/auto" / hashlib.sha256(os.fsencode(place)).hexdigest()[:32]
+    known.parent.mkdir(parents=True, exist_ok=True)
+    _replace(known, str(place))
+    _replace(place, str(path))
+
+
+def _replace(link: Path, target: str) -> None:
+    temporary = link.with_name(f".{link.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    rename_durably(temporary, link)
 
 
 def pinned(state: Path) -> list[tuple[str, StorePath]]:

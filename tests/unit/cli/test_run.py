@@ -3,8 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from reconix.cli.run import ImageChanged, _disk, _image
+from reconix.base.files import remove_tree
+from reconix.cli.run import ImageChanged, _disk, _image, keep_generation
 from reconix.cli.workplace import NotBuilt, Workplace
+from reconix.nix import roots
+from reconix.nix.chroot import ChrootStore
+from reconix.nix.collect import collect
+from reconix.store.tree import File
 from reconix.vm.qemu import DiskFormat
 
 
@@ -45,3 +50,18 @@ def test_without_an_image_the_next_step_is_said(tmp_path: Path) -> None:
     with pytest.raises(NotBuilt) as caught:
         _image(None, Workplace(tmp_path, "gateway"))
     assert caught.value.hint == "reconix image gateway"
+
+
+def test_the_generation_of_a_device_stays_when_a_newer_image_is_made(
+    workplace: Workplace, tmp_path: Path
+) -> None:
+    with ChrootStore(tmp_path / "s") as store:
+        first, second = (store.add_files(File(text), "generation") for text in (b"1", b"2"))
+        roots.link(store.state_dir, workplace.generation, first)
+        workplace.vm.mkdir(exist_ok=True)
+        keep_generation(workplace, tmp_path / "s")
+        roots.link(store.state_dir, workplace.generation, second)
+    with ChrootStore(tmp_path / "s") as store:
+        assert collect(store).paths == ()
+        remove_tree(workplace.vm)
+        assert collect(store).paths == (first,)

@@ -93,6 +93,19 @@ def test_links_as_nix_makes_them_are_roots(store: ChrootStore, tmp_path: Path) -
     assert collect(store).paths == (lib,)
 
 
+def test_a_link_outside_keeps_what_it_points_to_until_it_goes(
+    tmp_path: Path,
+) -> None:
+    with ChrootStore(tmp_path / "s") as store:
+        old, new = (store.add_files(File(text), "x") for text in (b"1", b"2"))
+        roots.link(store.state_dir, tmp_path / "generation", old)
+        roots.link(store.state_dir, tmp_path / "generation", new)
+    with ChrootStore(tmp_path / "s") as store:
+        assert collect(store).paths == (old,)
+        (tmp_path / "generation").unlink()
+        assert collect(store).paths == (new,)
+
+
 def test_what_this_process_adds_or_asks_for_stays(store: ChrootStore) -> None:
     lib, tool, alone = filled(store.root)
     assert store.valid_all([alone])
