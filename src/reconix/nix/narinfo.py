@@ -95,12 +95,13 @@ def _lines(content: bytes, source: str) -> tuple[dict[str, str], list[str]]:
         key, colon, value = line.partition(": ")
         if not colon and not line.endswith(":"):
             raise BadNarInfo(source, f"{line[:80]!r} is no line of a description")
+        key = key.removesuffix(":")  # nothing follows the colon, not even a space
         if key == "Sig":
             signatures.append(value)
         elif key in values:
             raise BadNarInfo(source, f"{key} stands twice")
         else:
-            values[key.removesuffix(":")] = value.strip()
+            values[key] = value.strip()
     return values, signatures
 
 
