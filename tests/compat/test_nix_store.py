@@ -283,3 +283,14 @@ def test_a_store_that_nix_upgrades_is_waited_for(need: Need, tmp_path: Path) -> 
         child.wait(timeout=1)
     os.close(lock)
     assert child.wait(timeout=30) == 0
+
+
+def test_a_cycle_between_outputs_is_made_by_nobody(need: Need, nix: "Nix", tmp_path: Path) -> None:
+    """Nix refuses it, so no closure can bring one: an object comes after what it refers to."""
+    need("nix-build", "busybox")
+    expression = """derivation {
+      name = "pair"; system = builtins.currentSystem; outputs = [ "out" "dev" ];
+      builder = "/bin/sh"; args = [ "-c" "echo $dev > $out; echo $out > $dev" ];
+    }"""
+    with pytest.raises(CommandFailed, match="cycle"):
+        nix.build(tmp_path, expression)
