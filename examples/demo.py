@@ -28,11 +28,12 @@ from reconix.base.files import remove_tree
 from reconix.cli import places
 from reconix.cli.progress import listener
 from reconix.cli.sizes import human
-from reconix.vm.login import Login, ssh_words
+from reconix.vm.login import CONNECT_SECONDS, Login, ssh_words
 from reconix.vm.machine import BOOT_SECONDS
 
 FELL_BACK = 79
 ANSWER_SECONDS = 120.0
+PROBE_SECONDS = 8
 PORT = re.compile(r"^  (\w+): .*?(?:-p |:)(\d+)", re.MULTILINE)
 
 BROKEN = "listen eighty default_server;"
@@ -140,9 +141,9 @@ class Gateway:
         """Where one of its ports is reached, by the name in machine.toml."""
         return self._ports[name]
 
-    def run(self, *words: str) -> str:
+    def run(self, *words: str, connect_seconds: int = CONNECT_SECONDS) -> str:
         """Run a command on the device."""
-        line = ssh_words(self.login, self.port("ssh"), words)
+        line = ssh_words(self.login, self.port("ssh"), words, connect_seconds=connect_seconds)
         return process.run(*line, timeout_seconds=ANSWER_SECONDS).decode()
 
     def status(self) -> str:
@@ -171,7 +172,9 @@ class Gateway:
 
     def boot_id(self) -> str:
         """What tells this boot from any other."""
-        return self.run("cat", "/proc/sys/kernel/random/boot_id").strip()
+        # QEMU takes connections for a guest that is not up yet; so each is given little time.
+        place = "/proc/sys/kernel/random/boot_id"
+        return self.run("cat", place, connect_seconds=PROBE_SECONDS).strip()
 
     def wait_for_login(self, *, other_than: str) -> None:
         """Wait until one can log in, in another boot than that one."""
