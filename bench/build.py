@@ -22,6 +22,7 @@ from reconix.config.load import load
 from reconix.config.lock import parse_lock
 
 EXAMPLE = Path(__file__).parents[1] / "examples/gateway"
+RECONIX = Path(sys.executable).with_name("reconix")
 RUNS = 3
 
 
@@ -57,7 +58,7 @@ def measure(folder: Path) -> None:
 def reconix(folder: Path, *words: str) -> None:
     """Run the command as a user would."""
     where = ("--project", folder / "project", "--store", folder / "store", "--no-progress")
-    process.run("reconix", *where, *words)
+    process.run(RECONIX, *where, *words)
 
 
 def package_sets(project: Path) -> set[tuple[Path, ...]]:

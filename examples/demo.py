@@ -32,6 +32,7 @@ from reconix.vm.login import CONNECT_SECONDS, Login, ssh_words
 from reconix.vm.machine import BOOT_SECONDS
 
 FELL_BACK = 79
+RECONIX = Path(sys.executable).with_name("reconix")
 ANSWER_SECONDS = 120.0
 PROBE_SECONDS = 8
 PORT = re.compile(r"^  (\w+): .*?(?:-p |:)(\d+)", re.MULTILINE)
@@ -92,7 +93,7 @@ class Project:
     def reconix(self, *words: str, expect: int = 0) -> str:
         """Run a command as a user would; gives what it printed."""
         print(f"$ reconix {' '.join(words)}", flush=True)
-        child = process.start("reconix", *self.places(), *words, stdout=subprocess.PIPE)
+        child = process.start(RECONIX, *self.places(), *words, stdout=subprocess.PIPE)
         said, _ = child.communicate()
         if child.returncode != expect:
             raise DemoFailed(f"reconix {words[0]} exited with {child.returncode}, not {expect}")
@@ -128,7 +129,7 @@ class Gateway:
         print("$ reconix run", flush=True)
         with console.open("wb") as said:
             words = [*self.project.places(), "run", "--image", str(self.project.image)]
-            child = process.start("reconix", *words, stdout=said, stderr=said)
+            child = process.start(RECONIX, *words, stdout=said, stderr=said)
             try:
                 self._ports = wait_for_ports(console)
                 self.wait_for_login(other_than="")
@@ -365,7 +366,7 @@ def begin_an_update(gateway: Gateway, report: Report) -> "subprocess.Popen[bytes
         print(project.reconix("lock"), end="")
         project.answer("build")
     with report.stage("send generation 4"):
-        sender = process.start("reconix", *project.places(), "deploy", *gateway.way())
+        sender = process.start(RECONIX, *project.places(), "deploy", *gateway.way())
         arrived = "ls -A /run/reconix/system/reconix/staging | grep -q ."
         gateway.run("sh", "-c", f"until {arrived}; do sleep 0.1; done")
     return sender
