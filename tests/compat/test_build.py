@@ -44,6 +44,14 @@ exec {{real}} --setup-hook="$copy" --customize-hook="$remove" "$@"
 """
 
 
+# libfaketime leaves files in /dev/shm that are named by process numbers, and stumbles over those
+# that others have left there. So it gets both for itself.
+ALONE = [
+    *("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc"),
+    *("sh", "-c", 'mount -t tmpfs shm /dev/shm && exec "$@"', "sh"),
+]
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
@@ -66,9 +74,10 @@ def reconix(
     code = (
         f"import os, sys; os.umask({umask})\nfrom reconix.cli.main import entry\nsys.exit(entry())"
     )
-    alone = ["unshare", "--net"] if not network and os.geteuid() == 0 else []
-    python = [*alone, sys.executable, "-c", code, "--project", str(project)]
-    return Fields.parse(run(*python, *words, "--json", environment=environment), source="reconix")
+    alone = ALONE if not network and os.geteuid() == 0 else []
+    settings = [f"{name}={value}" for name, value in (environment or {}).items()]
+    python = [*alone, "env", *settings, sys.executable, "-c", code, "--project", str(project)]
+    return Fields.parse(run(*python, *words, "--json"), source="reconix")
 
 
 @pytest.fixture
