@@ -22,7 +22,8 @@ PROGRAM = "qemu-system-x86_64"
 
 EMULATED_PROCESSOR = "qemu64,-svm,+ssse3,+sse4.1,+sse4.2,+popcnt"
 """x86-64-v2, and of no maker whose faults a kernel works around: a boot takes a fifth less time
-than with ``Nehalem`` and a third less than with ``max``."""
+than with ``Nehalem`` and a third less than with ``max``. Without virtualisation of its own: a guest
+that had loaded kvm_amd did not come back from a restart (QEMU 7.2, TCG)."""
 
 
 class Accelerator(enum.Enum):
