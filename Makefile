@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 # Programs of administrators (mkfs.ext4, sgdisk) are not on everybody's PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup check test vm demo prove bench docs
+.PHONY: help setup check check-all test vm demo prove bench docs
 
 help:
 	@echo 'make setup   a virtual environment in $(VENV) with reconix and what its tests need'
@@ -34,12 +34,16 @@ $(VENV)/ready: pyproject.toml tools/constraints.txt
 check: setup
 	$(RUN) -m pytest --numprocesses auto -m 'not vm and not prover and not archive'
 
-test: setup
-	$(RUN) -m pytest --numprocesses auto -m 'not vm'
-	$(RUN) -m pytest -m vm
+test: check-all vm
 
+check-all: setup
+	$(RUN) -m pytest --numprocesses auto -m 'not vm'
+
+# Once in about 60 restarts an emulated guest does not come back (seen with QEMU 7.2 and TCG: the
+# firmware spins). That, and nothing else, is tried a second time.
+GUEST_HANGS := did not start in time|cannot log in|did not say|GuestNotReady|NotSaid
 vm: setup
-	$(RUN) -m pytest -m vm
+	$(RUN) -m pytest -m vm --reruns 1 --only-rerun '$(GUEST_HANGS)'
 
 demo: setup
 	$(RUN) examples/demo.py
