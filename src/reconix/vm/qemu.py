@@ -22,8 +22,13 @@ PROGRAM = "qemu-system-x86_64"
 
 EMULATED_PROCESSOR = "qemu64,-svm,+ssse3,+sse4.1,+sse4.2,+popcnt"
 """x86-64-v2, and of no maker whose faults a kernel works around: a boot takes a fifth less time
-than with ``Nehalem`` and a third less than with ``max``. Without virtualisation of its own: a guest
-that had loaded kvm_amd did not come back from a restart (QEMU 7.2, TCG)."""
+than with ``Nehalem`` and a third less than with ``max``. Without virtualisation of its own, which
+costs a guest time and gives it nothing."""
+
+EMULATION = "tcg,thread=single"
+"""All cores of a guest in one thread. With a thread for each, QEMU 7.2 runs code that another core
+has just changed: a kernel that patches itself (static keys) met a breakpoint that was gone already,
+in one of 7 starts (``Oops: int3``, or a hang at a restart); with one thread in none of 51."""
 
 
 class Accelerator(enum.Enum):
@@ -130,7 +135,7 @@ def _processor(guest: Guest, accelerator: Accelerator) -> list[str]:
     if accelerator is Accelerator.KVM:
         how = ["-accel", "kvm", "-cpu", "host"]
     else:
-        how = ["-accel", "tcg,thread=multi", "-cpu", EMULATED_PROCESSOR]
+        how = ["-accel", EMULATION, "-cpu", EMULATED_PROCESSOR]
     return [*how, "-smp", str(guest.cores), "-m", str(guest.memory_mib)]
 
 
