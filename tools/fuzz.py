@@ -29,6 +29,7 @@ with atheris.instrument_imports(include=["reconix"]):
     from reconix.store.registry import Registry
     from reconix.store.tree import File, Node, Symlink, folder
     from reconix.transfer import plan, send
+    from reconix.transfer.packing import Packer, Unpacker
     from reconix.transfer.receive import receive
     from reconix.transfer.stream import BadStream, Header, StreamReader, StreamWriter
 
@@ -64,10 +65,10 @@ class Fuzz:
         self.sent, self.exported = stream.getvalue(), exported.getvalue()
         reader = StreamReader(io.BytesIO(self.sent).read)
         self.header: Header = reader.header
-        plan.parse_preface(reader)
-        self.operations = b"".join(_rest(reader))
-        reader = StreamReader(io.BytesIO(self.sent).read)
-        whole = b"".join(_rest(reader))
+        payload = Unpacker(reader)
+        plan.parse_preface(payload)
+        self.operations = b"".join(_rest(payload))
+        whole = b"".join(_rest(Unpacker(StreamReader(io.BytesIO(self.sent).read))))
         self.preface = whole.removesuffix(self.operations)
         self.device()
 
@@ -112,9 +113,11 @@ class Fuzz:
         """The payload of a stream comes in order or not at all."""
         try:
             reader = StreamReader(io.BytesIO(data).read)
-            plan.parse_preface(reader)
-            for _ in plan.parse(reader):
+            payload = Unpacker(reader)
+            plan.parse_preface(payload)
+            for _ in plan.parse(payload):
                 pass
+            payload.finish()
             reader.finish()
         except ReconixError:
             pass
@@ -123,7 +126,9 @@ class Fuzz:
         """Operations behind a right beginning give the generation, or change nothing."""
         written = io.BytesIO()
         writer = StreamWriter(written.write, self.header)
-        writer.payload(self.preface + data)
+        packer = Packer(writer.payload, ARCHITECTURE)
+        packer.write(self.preface + data)
+        packer.finish()
         writer.finish()
         registry = Registry(self.place / "device")
         before = {each.name for each in registry.store_dir.iterdir()}
@@ -181,7 +186,7 @@ def _narinfo(manifest: Manifest) -> bytes:
     return narinfo.print_narinfo(narinfo.NarInfoFile(info, "nar/a.nar.xz", "xz"))
 
 
-def _rest(reader: StreamReader) -> Iterator[bytes]:
+def _rest(reader: Unpacker) -> Iterator[bytes]:
     """The payload up to its end, which a reader reports as an error."""
     try:
         while True:

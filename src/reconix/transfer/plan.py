@@ -182,7 +182,7 @@ class Need:
 
 
 class Payload(Protocol):
-    """Where a plan is read from: ``stream.StreamReader``."""
+    """Where a plan is read from: ``packing.Unpacker``."""
 
     def take(self, size_bytes: int) -> bytes:
         """The next bytes, exactly so many."""

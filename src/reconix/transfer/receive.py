@@ -39,6 +39,7 @@ from reconix.store.nar import BadTree, NarInfo
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.verify import changed_files
+from reconix.transfer.packing import Unpacker
 from reconix.transfer.plan import Need, Piece, parse, parse_preface
 from reconix.transfer.staging import DamagedBase, Maker, Sources, sync_folders, verify
 from reconix.transfer.stream import Header, Read, StreamReader
@@ -140,9 +141,10 @@ def _translated(error: OSError) -> ReconixError:
 def _prepare(stream: StreamReader, registry: Registry) -> "_Job":
     """Preflight: whatever can be refused without having written anything."""
     base = _find_base(registry, stream.header.base)
-    manifest, needs = parse_preface(stream)
+    payload = Unpacker(stream)
+    manifest, needs = parse_preface(payload)
     _check_header(stream, manifest, needs)
-    job = _Job(stream, registry, base, manifest, needs)
+    job = _Job(stream, payload, registry, base, manifest, needs)
     try:
         job.check_base()
         job.look_around()
@@ -180,6 +182,7 @@ class _Job:
     """One stream on its way into the store."""
 
     stream: StreamReader
+    payload: Unpacker
     registry: Registry
     base: Manifest | None
     manifest: Manifest
@@ -248,6 +251,7 @@ class _Job:
         with progress.stage("receive", total=self.stream.header.content_bytes) as stage:
             for need in self.needs:
                 self._receive_object(need, sources, stage)
+            self.payload.finish()
             self.stream.finish()
         self._commit()
 
@@ -300,7 +304,7 @@ class _Job:
             sources.set(number, self._ready(item.path))
 
     def _skip(self, stage: progress.Stage) -> None:
-        for event in parse(self.stream):
+        for event in parse(self.payload):
             if isinstance(event, Piece):
                 stage.advance(len(event.data))
 
@@ -312,7 +316,7 @@ class _Job:
         sources.set(number, part)
         maker = Maker.begin(part, sources, need, self.stream.wrong)
         try:
-            for event in parse(self.stream):
+            for event in parse(self.payload):
                 maker.feed(event)
                 if isinstance(event, Piece):
                     stage.advance(len(event.data))

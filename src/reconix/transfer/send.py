@@ -21,6 +21,7 @@ from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.paths import StorePath
 from reconix.transfer.encode import Described, Literal, describe
 from reconix.transfer.match import FolderNode, Index, Node, Scanner
+from reconix.transfer.packing import Packer
 from reconix.transfer.plan import (
     File,
     Location,
@@ -84,16 +85,18 @@ def create(store: ChrootStore, base: StorePath | None, target: StorePath, write:
     header = job.header(described)
     counted = _Counted(write)
     writer = StreamWriter(counted, header)
-    writer.payload(print_preface(job.target, [need for need, _ in described]))
+    packer = Packer(writer.payload, header.architecture)
+    packer.write(print_preface(job.target, [need for need, _ in described]))
     with progress.stage("compress", total=header.content_bytes) as stage:
         for _, steps in described:
-            _print_steps(steps, writer, stage)
+            _print_steps(steps, packer, stage)
+        packer.finish()
         writer.finish()
     return Sent(header, counted.size_bytes, job.target.nar_size_bytes)
 
 
-def _print_steps(described: Described, writer: StreamWriter, stage: progress.Stage) -> None:
-    printer = Printer(writer.payload)
+def _print_steps(described: Described, packer: Packer, stage: progress.Stage) -> None:
+    printer = Printer(packer.write)
     for step in described.steps:
         if isinstance(step, Literal):
             printer.feed(File(step.name, step.file.size_bytes, step.file.executable))

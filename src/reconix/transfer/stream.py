@@ -11,16 +11,15 @@ this chain is the digest of everything up to the end of the header. So a frame t
 dropped, repeated, moved or taken from another stream is refused before its bytes are decompressed,
 and the digest of the end frame is one over the whole stream.
 
-The bytes of all payload frames together are one xz stream; its dictionary is small enough for the
-device (``DICTIONARY_BYTES``). What it contains is told by ``transfer/plan.py``.
+The bytes of all payload frames together are the payload. How it is compressed is told by
+``transfer/packing.py``, what it contains by ``transfer/plan.py``.
 
 The format, byte by byte: ``docs/spec/stream.md``. Proven by ``tests/unit/transfer/test_stream.py``.
 """
 
 import enum
 import hashlib
-import lzma
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from reconix.base.documents import BadDocument, Fields, print_json
@@ -35,12 +34,6 @@ FEATURES = 0
 MAX_HEADER_BYTES = 1 << 16
 FRAME_BYTES = 1 << 17
 """No frame holds more; all but the last hold exactly this."""
-DICTIONARY_BYTES = 16 << 20
-"""How far back the compression may look: the receiver holds that much."""
-
-_PIECE_BYTES = 1 << 16  # of decompressed payload, at once
-_MEMORY_LIMIT = DICTIONARY_BYTES + (2 << 20)
-_MAX_VARINT_BYTES = 9
 
 Read = Callable[[int], bytes]
 Write = Callable[[bytes], object]
@@ -156,9 +149,6 @@ class StreamWriter:
     def __init__(self, write: Write, header: Header) -> None:
         self._write = write
         self._pending = bytearray()
-        self._compressor = lzma.LZMACompressor(
-            format=lzma.FORMAT_XZ, check=lzma.CHECK_NONE, filters=_filters(header.architecture)
-        )
         document = header.print()
         start = _start(VERSION, FEATURES, len(document)) + document
         self._chain = hashlib.sha256(start).digest()
@@ -166,28 +156,21 @@ class StreamWriter:
 
     def payload(self, data: bytes) -> None:
         """Append to the payload."""
-        self._pending += self._compressor.compress(data)
+        self._pending += data
         while len(self._pending) >= FRAME_BYTES:
             self._frame(Kind.PAYLOAD, bytes(self._pending[:FRAME_BYTES]))
             del self._pending[:FRAME_BYTES]
 
     def finish(self) -> None:
         """Write what is left, and the end mark."""
-        self._pending += self._compressor.flush()
-        for begin in range(0, len(self._pending), FRAME_BYTES):
-            self._frame(Kind.PAYLOAD, bytes(self._pending[begin : begin + FRAME_BYTES]))
+        if self._pending:
+            self._frame(Kind.PAYLOAD, bytes(self._pending))
         self._frame(Kind.END, b"")
 
     def _frame(self, kind: Kind, content: bytes) -> None:
         start = _frame_start(kind, len(content))
         self._chain = hashlib.sha256(self._chain + start + content).digest()
         self._write(start + content + self._chain)
-
-
-def _filters(architecture: str) -> list[dict[str, int]]:
-    """How to compress; on amd64 branch targets are made absolute first, which saves 2 %."""
-    branches = [{"id": lzma.FILTER_X86}] if architecture == "amd64" else []
-    return [*branches, {"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": DICTIONARY_BYTES}]
 
 
 def _start(version: int, features: int, header_bytes: int) -> bytes:
@@ -216,8 +199,6 @@ class StreamReader:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._offset = 0
-        self._ready = memoryview(b"")  # payload that was not yet taken
-        self._decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY_LIMIT)
         self._chain = b""
         self._ended = False
         self.header = self._take_header()
@@ -231,52 +212,18 @@ class StreamReader:
         """An error that names the place."""
         return BadStream(message, offset=self._offset)
 
-    def take(self, size_bytes: int) -> bytes:
-        """The next bytes of the payload, exactly so many; meant for small things."""
-        if size_bytes <= len(self._ready):
-            taken = bytes(self._ready[:size_bytes])
-            self._ready = self._ready[size_bytes:]
-            return taken
-        return b"".join(self.pieces(size_bytes))
-
-    def pieces(self, size_bytes: int) -> Iterator[bytes]:
-        """The next bytes of the payload, exactly so many, in pieces of bounded size."""
-        left = size_bytes
-        while left:
-            if not self._ready:
-                self._ready = memoryview(self._decompress())
-            piece = bytes(self._ready[:left])
-            self._ready = self._ready[len(piece) :]
-            left -= len(piece)
-            yield piece
-
-    def number(self) -> int:
-        """The next ``varint`` of the payload.
-
-        Raises:
-            BadStream: it has more bytes than it needs, or is 2^63 or more.
-        """
-        value = 0
-        for index in range(_MAX_VARINT_BYTES):
-            byte = self.take(1)[0]
-            value |= (byte & 0x7F) << 7 * index
-            if byte < 0x80:
-                if byte == 0 and index:
-                    break
-                return value
-        raise self.wrong("a number that is not spelled as it should be")
+    def some(self) -> bytes:
+        """The next bytes of the payload, as many as a frame holds; none at its end."""
+        return self._next_frame()
 
     def finish(self) -> None:
-        """Check that the payload is over, that the end mark follows, and then nothing.
+        """Check that the end mark follows, and then nothing.
 
         Raises:
             TruncatedStream: the end mark is missing.
             BadStream: there is more.
         """
-        while not self._decompressor.eof:
-            if len(self._ready) or len(self._decompress(at_end=True)):
-                raise self.wrong("bytes follow the last object")
-        if len(self._ready) or self._next_frame():
+        if self._next_frame():
             raise self.wrong("bytes follow the last object")
         if self._more(1):
             raise self.wrong("bytes follow the end mark")
@@ -303,29 +250,6 @@ class StreamReader:
             return parse_header(document)
         except (BadDocument, BadStorePath) as error:
             raise BadStream(str(error), offset=18) from error
-
-    def _decompress(self, *, at_end: bool = False) -> bytes:
-        """At least one byte of payload; at the end of the xz stream none if that is allowed."""
-        while True:
-            if self._decompressor.eof:
-                if at_end:
-                    return b""
-                raise self.wrong("the payload ends in the middle of something")
-            content = b""
-            if self._decompressor.needs_input:
-                content = self._next_frame()
-                if not content:
-                    raise self.wrong("the payload ends in the middle of its compression")
-            try:
-                data = self._decompressor.decompress(content, max_length=_PIECE_BYTES)
-            except lzma.LZMAError as error:
-                raise self.wrong(
-                    f"the payload is not compressed as it should be: {error}"
-                ) from error
-            if self._decompressor.unused_data:
-                raise self.wrong("bytes follow the compressed payload")
-            if data:
-                return data
 
     def _next_frame(self) -> bytes:
         """The checked content of the next frame; empty if that is the end mark."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from reconix.base.digests import Digest
 from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.paths import StorePath
+from reconix.transfer.packing import Packer, Unpacker
 from reconix.transfer.plan import (
     MAX_CHECKS,
     Drop,
@@ -29,19 +30,31 @@ from reconix.transfer.plan import (
     parse_preface,
     print_preface,
 )
-from reconix.transfer.stream import BadStream, Header, StreamReader, StreamWriter, varint
+from reconix.transfer.stream import BadStream, varint
 
 TARGET = StorePath("0" * 32, "generation-gateway")
 PLACE = Location(3, (b"usr", b"lib"))
 
 
-def payload(content: bytes) -> StreamReader:
+class Proved:
+    """Bytes that nobody has to prove."""
+
+    def __init__(self, content: bytes) -> None:
+        self.left = io.BytesIO(content)
+
+    def some(self) -> bytes:
+        return self.left.read(1000)
+
+    def wrong(self, message: str) -> BadStream:
+        return BadStream(message, offset=self.left.tell())
+
+
+def payload(content: bytes) -> Unpacker:
     written = io.BytesIO()
-    writer = StreamWriter(written.write, Header("gateway", "amd64", None, TARGET, 0, 0, 0, 0))
-    writer.payload(content)
-    writer.finish()
-    written.seek(0)
-    return StreamReader(written.read)
+    packer = Packer(written.write, "amd64")
+    packer.write(content)
+    packer.finish()
+    return Unpacker(Proved(written.getvalue()))
 
 
 def printed(events: Iterable[Event]) -> bytes:

@@ -23,6 +23,7 @@ from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Folder, Node, Symlink, folder
 from reconix.transfer import plan
+from reconix.transfer.packing import Packer
 from reconix.transfer.plan import (
     Event,
     Keep,
@@ -416,11 +417,13 @@ class Forger:
             sum(n.inodes for n in needs),
         )
         writer = StreamWriter(written.write, header)
-        writer.payload(print_preface(manifest or self.new, needs))
-        printer = Printer(writer.payload)
+        packer = Packer(writer.payload, "amd64")
+        packer.write(print_preface(manifest or self.new, needs))
+        printer = Printer(packer.write)
         for event in events:
             printer.feed(event)
         printer.close()
+        packer.finish()
         writer.finish()
         return written.getvalue()
 
@@ -575,7 +578,9 @@ def framed(header: Header, payload: bytes) -> bytes:
     """A stream that is right in everything but perhaps the payload."""
     written = io.BytesIO()
     writer = StreamWriter(written.write, header)
-    writer.payload(payload)
+    packer = Packer(writer.payload, "amd64")
+    packer.write(payload)
+    packer.finish()
     writer.finish()
     return written.getvalue()
 
