@@ -18,8 +18,10 @@ from reconix.image.disk import Layout, make_disk
 from reconix.image.ext4 import DoesNotFit
 from reconix.image.layout import Sizes, needed_bytes, plan
 from reconix.nix.chroot import ChrootStore
+from reconix.store.links import LINKS
 from reconix.store.paths import StorePath
 from reconix.store.tree import File
+from reconix.store.verify import ContentChanged, verify_object
 
 Need = Callable[..., None]
 SIZES = Sizes(slots=3, slot_bytes=SLOT_BYTES, system_bytes=32 * MIB, data_bytes=16 * MIB)
@@ -102,12 +104,28 @@ def test_the_system_partition_holds_the_whole_closure_and_the_state(
     out.mkdir()
     run("debugfs", "-R", f"rdump / {out}", system)
     names = sorted(path.name for path in (out / "nix/store").iterdir())
-    assert names == sorted(path.basename for path in store.closure(generation))
+    assert names == sorted([LINKS, *(path.basename for path in store.closure(generation))])
     for item in store.manifest(generation).objects:
         dumped = run("nix-store", "--dump", out / "nix/store" / item.path.basename)
         assert Digest.of(dumped) == item.nar
     state = parse_state((out / "reconix/state.json").read_bytes(), source="state")
     assert (state.committed.slot, state.committed.generation) == (1, str(generation))
+
+
+def test_a_changed_byte_on_the_system_partition_is_found_and_its_file_named(
+    store: ChrootStore, generation: StorePath, image: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    run("debugfs", "-R", f"rdump / {out}", part(image, "system", tmp_path / "system"))
+    toplevel = read_generation(store.store_dir, generation).systems[0].toplevel
+    page = out / "nix/store" / toplevel.basename / "page"
+    page.chmod(0o644)
+    page.write_bytes(bytes([page.read_bytes()[0] ^ 1]) + page.read_bytes()[1:])
+    page.chmod(0o444)
+    item = store.info(toplevel)
+    with pytest.raises(ContentChanged, match=r"changed: page$"):
+        verify_object(out / "nix/store", item)
 
 
 def test_the_data_partition_is_empty_and_clean(image: Path, tmp_path: Path) -> None:

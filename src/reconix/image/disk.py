@@ -3,7 +3,7 @@
     partition tables   boot/tables.py; slot 1 is selected
     slot-1             the slot image of the generation
     slot-2 …           empty: an update fills them
-    system             /nix/store with the closure, /reconix with the agent's state
+    system             /nix/store with the closure and its .links, /reconix with the agent's state
     data               an empty file system
 
 The same generation and the same layout give the same bytes: no mount, no root, no clock. The file
@@ -30,6 +30,7 @@ from reconix.device.generation import Generation, read_generation
 from reconix.image.ext4 import make_ext4
 from reconix.image.layout import DATA, SYSTEM, Sizes, needed_bytes, plan
 from reconix.nix.chroot import ChrootStore
+from reconix.store.links import LINKS, LinkPool, fill_pool
 from reconix.store.manifest import Manifest
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
@@ -111,8 +112,10 @@ def _write_system(
 def _copy_objects(store: ChrootStore, manifest: Manifest, into: Path) -> None:
     """Link every object of a closure into another folder; equal files stay one file."""
     into.mkdir(parents=True)
-    for item in manifest.objects:
-        _link_tree(store.path(item.path), into / item.path.basename)
+    trees = [into / item.path.basename for item in manifest.objects]
+    for tree in trees:
+        _link_tree(store.store_dir / tree.name, tree)
+    fill_pool(into, trees, LinkPool(store.store_dir).keys_by_inode())
 
 
 def _link_tree(source: Path, target: Path) -> None:
@@ -131,15 +134,15 @@ def _plain_modes(content: Path) -> None:
     """Folders and files that are not objects: the same whatever umask or clock we run with."""
     for folder, folders, names in os.walk(content):
         if folder.endswith("/nix/store"):
-            folders.clear()
-        else:
+            folders[:] = [LINKS]
+        elif not folder.endswith(f"/{LINKS}"):
             for name in names:
                 Path(folder, name).chmod(0o644)
                 os.utime(Path(folder, name), (1, 1))
         Path(folder).chmod(0o755)
     for folder, folders, _ in os.walk(content):
         if folder.endswith("/nix/store"):
-            folders.clear()
+            folders[:] = [LINKS]
         os.utime(folder, (1, 1))
 
 

@@ -19,7 +19,7 @@ import hashlib
 import itertools
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +94,29 @@ def _optimise(pool: "LinkPool", tree: Path, known: set[int], each: Each = map) -
     return sum((pool.share(path, key) for path, key in zip(fresh, keys, strict=True)), Saved())
 
 
+def fill_pool(store_dir: Path, trees: Iterable[Path], known: Mapping[int, str]) -> None:
+    """Give files a name in ``.links`` where their content has none, so that damage can be named.
+
+    Unlike ``optimise`` it leaves the objects as they are; a second time it reads only files that are
+    equal to others without being shared.
+
+    Args:
+        store_dir: the folder that holds the objects and ``.links``.
+        trees: objects in it, durable.
+        known: keys that need not be computed, by inode.
+    """
+    pool = LinkPool(store_dir)
+    keys = pool.keys_by_inode()
+    there = set(keys.values())
+    for tree in trees:
+        for path, inode in _leaves_with_inodes(tree):
+            if inode not in keys:
+                key = keys[inode] = known.get(inode) or link_key(path)
+                if key not in there:
+                    there.add(key)
+                    pool.add(path, key)
+
+
 def _link_keys(paths: list[str]) -> list[str]:
     return [link_key(path) for path in paths]
 
@@ -142,7 +165,8 @@ class LinkPool:
         self._temporary = temporary or store_dir / f".tmp-link-{os.getpid()}"
         self._folder = store_dir / LINKS
         self._name = os.fspath(self._folder)
-        self._folder.mkdir(exist_ok=True)
+        if not self._folder.is_dir():
+            self._folder.mkdir(exist_ok=True)
 
     def path(self, key: str) -> Path:
         """Where the content with this key lies, if it does."""
@@ -158,17 +182,20 @@ class LinkPool:
         with os.scandir(self._folder) as entries:
             return {entry.inode(): entry.name for entry in entries}
 
-    def share(self, path: Path | str, key: str) -> Saved:
-        """Make ``path`` the same file as the one with this key, or the first of its kind."""
-        pooled = f"{self._name}/{key}"
+    def add(self, path: Path | str, key: str) -> bool:
+        """Keep a file under its key; False if there is one already."""
         try:
-            os.link(path, pooled, follow_symlinks=False)
+            os.link(path, f"{self._name}/{key}", follow_symlinks=False)
         except OSError as error:
             if error.errno == errno.EEXIST:
-                return self._replace(Path(path), Path(pooled))
+                return False
             if error.errno not in (errno.EMLINK, errno.ENOSPC):
                 raise
-        return Saved()
+        return True
+
+    def share(self, path: Path | str, key: str) -> Saved:
+        """Make ``path`` the same file as the one with this key, or the first of its kind."""
+        return Saved() if self.add(path, key) else self._replace(Path(path), self.path(key))
 
     def _replace(self, path: Path, pooled: Path) -> Saved:
         ours, theirs = path.lstat(), pooled.lstat()

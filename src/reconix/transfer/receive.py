@@ -33,7 +33,7 @@ from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_folder
 from reconix.store import nar
-from reconix.store.links import LINKS
+from reconix.store.links import LINKS, fill_pool
 from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.nar import BadTree, NarInfo
 from reconix.store.paths import StorePath
@@ -347,6 +347,16 @@ class _Job:
         if fresh:
             self._name(fresh)
         self.registry.add(self.manifest)
+        self._remember_files()
+
+    def _remember_files(self) -> None:
+        """Put the new files into ``.links``: it tells later which of them was damaged.
+
+        The generation is installed by then; what a cut prevents here the same stream makes up for.
+        """
+        trees = [self.registry.path(item.path) for item in self._sent()]
+        if trees:
+            fill_pool(self.registry.store_dir, trees, {})
 
     def _name(self, fresh: Iterable[StorePath]) -> None:
         self.registry.store_dir.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from reconix.store.nar import walk
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Folder, Node, Symlink, folder
+from reconix.store.verify import ContentChanged, verify_object
 from reconix.transfer import plan
 from reconix.transfer.packing import Packer
 from reconix.transfer.plan import (
@@ -128,9 +129,17 @@ def test_an_object_that_is_there_is_not_made_again(workshop: "Workshop", pair: "
     before = workshop.snapshot(device)
     workshop.receive(workshop.stream(None, pair.new), device)
     after = workshop.snapshot(device)
-    assert {path: after[path] for path in before if "/nix/" in path} == {
-        path: facts for path, facts in before.items() if "/nix/" in path
-    }
+    objects = [path for path in before if "/nix/store/" in path]
+    assert {path: after[path] for path in objects} == {path: before[path] for path in objects}
+
+
+def test_a_received_file_that_changes_later_is_named(workshop: "Workshop", pair: "Pair") -> None:
+    device = workshop.device(pair.old)
+    workshop.receive(workshop.stream(pair.old, pair.new), device)
+    path = workshop.path(pair.new, "root")
+    flip(device.path(path) / "usr/share/page")
+    with pytest.raises(ContentChanged, match=r"changed: usr/share/page$"):
+        verify_object(device.store_dir, workshop.store.info(path))
 
 
 def test_a_damaged_object_that_nobody_uses_is_made_again(
