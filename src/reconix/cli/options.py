@@ -84,7 +84,8 @@ def _list(found: list[Entry]) -> str:
 
 def _paragraph(entry: Entry) -> str:
     expected = f"Takes {entry.option.shape.expected}. {entry.default}"
-    body = [*textwrap.wrap(entry.doc, _WIDTH - 4), *textwrap.wrap(expected, _WIDTH - 4)]
+    sentences = (entry.doc, expected, entry.why)
+    body = [line for each in sentences for line in textwrap.wrap(each, _WIDTH - 4)]
     lines = [
         f"{entry.key}  ({entry.file})",
         *(f"    {line}" for line in [*body, "", entry.example]),
@@ -99,6 +100,7 @@ def _document(entry: Entry) -> JsonInput:
         "key": entry.key,
         "file": entry.file,
         "doc": entry.doc,
+        "why": entry.why,
         "expected": option.shape.expected,
         "required": option.required,
         "default": default,

@@ -3,7 +3,10 @@
 A file that was read (``toml.py``) is compared with the shape of what may stand in it
 (``shapes.py``). What fits becomes a value with its place (``merge.py``), texts already turned into
 what they stand for: ``"64M"`` into bytes, a path into where it leads. What does not fit becomes a
-problem, and the check goes on.
+problem, and the check goes on. An option that stands under a name it had before counts, and a note
+tells the new one.
+
+Proven by ``tests/unit/config/test_schema.py`` and ``tests/unit/config/test_renamed.py``.
 """
 
 import difflib
@@ -41,6 +44,8 @@ class Checked:
 
     table: Table
     problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...] = ()
+    """What is good still, but has another name now."""
 
 
 def check(raw: RawTable, shape: TableShape, elsewhere: Mapping[str, str] | None = None) -> Checked:
@@ -53,12 +58,13 @@ def check(raw: RawTable, shape: TableShape, elsewhere: Mapping[str, str] | None 
     """
     checker = _Checker(shape, elsewhere or {})
     table = checker.table(raw, shape, "")
-    return Checked(table, tuple(checker.problems))
+    return Checked(table, tuple(checker.problems), tuple(checker.notes))
 
 
 class _Checker:
     def __init__(self, top: TableShape, elsewhere: Mapping[str, str]) -> None:
         self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
         self._top, self._elsewhere = top, elsewhere
 
     def _wrong(self, raw: Raw, key: str, expected: str, hint: str = "") -> None:
@@ -67,7 +73,8 @@ class _Checker:
 
     def table(self, raw: RawTable, shape: TableShape, key: str) -> Table:
         entries = {}
-        for name, child in raw.entries.items():
+        for written, child in raw.entries.items():
+            name = self._renamed(child, written, raw, shape, key)
             if name not in shape.options:
                 self._unknown(child, name, shape, key)
                 continue
@@ -75,6 +82,21 @@ class _Checker:
             if value is not None:
                 entries[name] = value
         return Table(entries, raw.place)
+
+    def _renamed(self, raw: Raw, written: str, table: RawTable, shape: TableShape, key: str) -> str:
+        """The name that an option has now."""
+        name = written if written in shape.options else shape.current_name(written)
+        if name != written:
+            fact = f"is called {dotted(key, name)} now"
+            if name in table.entries:
+                hint = "keep the new one"
+                self.problems.append(
+                    Problem(raw.place, dotted(key, written), f"{fact}, and both are here", hint)
+                )
+            else:
+                hint = "write the new name; the old one will go"
+                self.notes.append(Problem(raw.place, dotted(key, written), fact, hint))
+        return name
 
     def _unknown(self, raw: Raw, name: str, shape: TableShape, key: str) -> None:
         hint = _REFUSED.get(name) or (self._elsewhere.get(name) if not key else None)

@@ -330,6 +330,7 @@ class _Loader:
             return Table({}, Place(file))
         self.problems += checked.problems
         self.problems += _missing_files(checked.table)
+        self._advice += checked.notes
         return checked.table
 
 

@@ -4,7 +4,8 @@
 a frozen dataclass, an option is a field, and ``Annotated`` adds what a type cannot say. This module
 has the three things that are added.
 
-* ``Option``: one sentence about the option, and an example as it would be written in TOML.
+* ``Option``: one sentence about the option, an example as it would be written in TOML, and the
+  reason to set it to something else than its default.
 * ``Form``: what a text must look like, and the value that it stands for.
 * ``Range``: the limits of a number.
 """
@@ -20,8 +21,12 @@ class Option:
 
     doc: str
     example: str
+    why: str = ""
+    """When, or to what end, one sets it: the rest of a sentence that begins with "Set it"."""
     is_short_form: bool = False
     """Whether its value may be written in place of the whole table."""
+    formerly: tuple[str, ...] = ()
+    """Names in the same table that it had before: they work, and a note tells the new one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from reconix.base.documents import JsonInput, print_json
 from reconix.base.errors import UsageError
 from reconix.config.load import PROJECT, Shapes
 from reconix.config.merge import dotted
+from reconix.config.options import Option
 from reconix.config.schema import Imports, NixSystem
 from reconix.config.shapes import (
     ChoiceShape,
@@ -40,6 +41,9 @@ machine first; `{ remove = [...] }` takes items out again, wherever they come fr
 set twice must agree, or one of them says `{ force = value }`; `{ default = value }` gives way to
 anybody. Unknown keys are mistakes. Any file may be literate: in `web.toml.md` the fenced `toml`
 blocks count.
+
+A size is a number of bytes, or has a unit of 1024 times the one before: `"512K"`, `"64M"`, `"4G"`,
+`"1T"`. A time is a number of seconds, or has a unit: `"90s"`, `"5min"`, `"2h"`.
 """
 
 
@@ -67,6 +71,12 @@ class Entry:
         """What it is for."""
         assert self.option.option is not None
         return self.option.option.doc
+
+    @property
+    def why(self) -> str:
+        """The reason to set it, as a sentence; nothing if the module does not say."""
+        assert self.option.option is not None
+        return _why(self.option.option)
 
     @property
     def default(self) -> str:
@@ -155,11 +165,16 @@ def _inner(shape: Shape, key: str) -> tuple[TableShape | None, str]:
 
 def _paragraph(key: str, option: OptionShape) -> str:
     assert option.option is not None
+    why = _why(option.option)
     return (
         f"**`{key}`**: {option.option.doc}\n"
-        f"Takes {option.shape.expected}. {_default(option)}\n\n"
+        f"Takes {option.shape.expected}. {_default(option)}{why and f' {why}'}\n\n"
         f"    {key} = {option.option.example}\n"
     )
+
+
+def _why(option: Option) -> str:
+    return f"Set it {option.why}." if option.why else ""
 
 
 def _default(option: OptionShape) -> str:
@@ -207,9 +222,14 @@ def _schema(shape: Shape) -> _Schema:
 def _table(shape: TableShape) -> _Schema:
     properties: _Schema = {}
     for name, option in shape.options.items():
-        doc = option.option.doc if option.option else _inner_doc(option.shape)
+        doc = _hover(option.option) if option.option else _inner_doc(option.shape)
         properties[name] = {"description": doc, **_schema(option.shape)}
     return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _hover(option: Option) -> str:
+    """What an editor shows beside the option."""
+    return " ".join(filter(None, (option.doc, _why(option))))
 
 
 def _inner_doc(shape: Shape) -> str:

@@ -239,17 +239,23 @@ class Archive:
             "Suites that `reconix lock` takes packages from; one that ends in `-security` is "
             "looked for in the security archive.",
             '["trixie", "trixie-security"]',
+            "to build from another release, or to leave out point releases between two of yours",
         ),
     ] = ("trixie", "trixie-updates", "trixie-security")
     components: Annotated[
         tuple[Name, ...],
-        Option("Components of these suites.", '["main", "non-free-firmware"]'),
+        Option(
+            "Components of these suites.",
+            '["main", "non-free-firmware"]',
+            "when the hardware needs firmware that is not free",
+        ),
     ] = ("main",)
     main: Annotated[
         Url | None,
         Option(
             "Address of the Debian archive; without it, the one that apt uses here.",
             '"http://mirror.example/debian"',
+            "when everybody who locks shall ask the same mirror, or one of your own",
         ),
     ] = None
     security: Annotated[
@@ -257,6 +263,7 @@ class Archive:
         Option(
             "Address of the security archive; without it, the one that apt uses here.",
             '"http://mirror.example/debian-security"',
+            "when everybody who locks shall ask the same mirror, or one of your own",
         ),
     ] = None
     snapshot: Annotated[
@@ -266,6 +273,7 @@ class Archive:
             "`debian-security`) and `{date}` (`20260912T075541Z`) in it; asked for a locked file "
             "that the archive no longer has.",
             '"http://snapshot.example/archive/{archive}/{date}"',
+            "when a lock must still be built after the archive has moved on",
         ),
     ] = None
     keyring: Annotated[
@@ -273,6 +281,7 @@ class Archive:
         Option(
             "Keys that sign the archive, on the build machine.",
             '"/usr/share/keyrings/debian-archive-keyring.gpg"',
+            "when your packages come from an archive that you sign",
         ),
     ] = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
@@ -281,10 +290,21 @@ class Archive:
 class Project:
     """A project: what all its hosts share. Written in `reconix.toml`."""
 
-    name: Annotated[Name, Option("What the project is called.", '"gateway"')]
+    name: Annotated[
+        Name,
+        Option(
+            "What the project is called.",
+            '"gateway"',
+            "to tell the generations of several projects in one store apart",
+        ),
+    ]
     architecture: Annotated[
         Architecture,
-        Option("Architecture of hosts that do not name their own.", '"arm64"'),
+        Option(
+            "Architecture of hosts that do not name their own.",
+            '"arm64"',
+            "when most of the hosts have another processor",
+        ),
     ] = Architecture.AMD64
     archive: Archive = field(default_factory=Archive)
 
@@ -301,6 +321,7 @@ class Imports:
         Option(
             "Files to merge into this one, seen from it; their list items come first.",
             '["../../shared/operator.toml"]',
+            "to say once what several hosts or systems share",
         ),
     ] = ()
 
@@ -312,24 +333,33 @@ class Imports:
 class Boot:
     """How the device starts."""
 
-    firmware: Annotated[Firmware, Option("What starts the boot loader.", '"uefi"')] = Firmware.UEFI
+    firmware: Annotated[
+        Firmware,
+        Option("What starts the boot loader.", '"uefi"', "when the board starts in another way"),
+    ] = Firmware.UEFI
     slots: Annotated[
         Annotated[int, Range(2, 8)],
         Option(
             "Number of boot partitions; one is in use and one takes the next generation, more "
             "keep older generations bootable.",
             "3",
+            "to keep older generations bootable, at the price of a slot each",
         ),
     ] = 2
     slot_size: Annotated[
         SizeBytes,
-        Option("Size of each boot partition; kernels and initrds must fit.", '"128M"'),
+        Option(
+            "Size of each boot partition; kernels and initrds must fit.",
+            '"128M"',
+            "when kernels and initrds of all systems need more, or the disk is small",
+        ),
     ] = 64 << 20
     default: Annotated[
         Name,
         Option(
             "The protected system: started unless another one is chosen, and when one fails.",
             '"maintenance"',
+            "when the protected system has a better name",
         ),
     ] = "default"
 
@@ -340,17 +370,26 @@ class Disk:
 
     system_size: Annotated[
         SizeBytes,
-        Option("Size of the partition for the store; two generations must fit.", '"4G"'),
+        Option(
+            "Size of the partition for the store; two generations must fit.",
+            '"4G"',
+            "when two generations need more; sizes cannot grow on devices in the field",
+        ),
     ] = 1 << 30
     data_size: Annotated[
         SizeBytes,
-        Option("Size of the partition for what persists.", '"1G"'),
+        Option(
+            "Size of the partition for what persists.",
+            '"1G"',
+            "when the device keeps more than settings, such as recordings",
+        ),
     ] = 256 << 20
     size: Annotated[
         SizeBytes | None,
         Option(
             "Size of the whole disk; without it, what the partitions need.",
             '"8G"',
+            "when the image must fit a certain disk exactly",
         ),
     ] = None
 
@@ -359,9 +398,21 @@ class Disk:
 class Run:
     """How `reconix run` starts the device in QEMU."""
 
-    memory: Annotated[SizeBytes, Option("Memory of the virtual machine.", '"512M"')] = 512 << 20
+    memory: Annotated[
+        SizeBytes,
+        Option(
+            "Memory of the virtual machine.",
+            '"512M"',
+            "to try whether the device's own memory is enough",
+        ),
+    ] = 512 << 20
     cores: Annotated[
-        Annotated[int, Range(1, 64)], Option("Processors of the virtual machine.", "4")
+        Annotated[int, Range(1, 64)],
+        Option(
+            "Processors of the virtual machine.",
+            "4",
+            "to try what the device does with as many as it has",
+        ),
     ] = 2
     forward: Annotated[
         tuple[ForwardedPort, ...],
@@ -370,6 +421,7 @@ class Run:
             "device, and a port here if it must be a certain one. `ssh` is the one that "
             "`reconix run` logs in through.",
             '["ssh:22", "mqtt:1883", "http:80:8080"]',
+            "to reach the services of the device from here",
         ),
     ] = (Forward("ssh", 22),)
 
@@ -383,11 +435,16 @@ class Machine:
         Option(
             "Name of the device on the network; without it, the name of the host's folder.",
             '"gateway"',
+            "when the folder is called by something else than the name on the network",
         ),
     ] = None
     architecture: Annotated[
         Architecture | None,
-        Option("Architecture of the processor; without it, that of the project.", '"arm64"'),
+        Option(
+            "Architecture of the processor; without it, that of the project.",
+            '"arm64"',
+            "when this host has another processor than most",
+        ),
     ] = None
     boot: Boot = field(default_factory=Boot)
     disk: Disk = field(default_factory=Disk)
@@ -403,22 +460,35 @@ class Kernel:
 
     package: Annotated[
         PackageName,
-        Option("Debian package of the kernel, or one that depends on it.", '"linux-image-amd64"'),
+        Option(
+            "Debian package of the kernel, or one that depends on it.",
+            '"linux-image-amd64"',
+            "to choose between a small kernel for virtual machines and one for all hardware",
+        ),
     ]
     parameters: Annotated[
         tuple[KernelParameter, ...],
-        Option("Words to add to the kernel's command line.", '["console=ttyS0", "quiet"]'),
+        Option(
+            "Words to add to the kernel's command line.",
+            '["console=ttyS0", "quiet"]',
+            "when hardware or kernel must be told something before anything runs",
+        ),
     ] = ()
     initrd_modules: Annotated[
         tuple[ModuleName, ...],
         Option(
             "Modules that are needed to reach the disk; what they depend on comes along.",
             '["virtio_pci", "virtio_blk"]',
+            "when the disk is behind another controller or bus",
         ),
     ] = ()
     modules: Annotated[
         tuple[ModuleName, ...],
-        Option("Modules to load when the system has started.", '["i6300esb"]'),
+        Option(
+            "Modules to load when the system has started.",
+            '["i6300esb"]',
+            "when hardware is not found by itself, as on buses that cannot be asked",
+        ),
     ] = ()
 
 
@@ -428,21 +498,40 @@ class User:
 
     uid: Annotated[
         Annotated[int, Range(0, 65533)] | None,
-        Option("Number of the user; without it, one is assigned from 1000 on.", "1000"),
+        Option(
+            "Number of the user; without it, one is assigned from 1000 on.",
+            "1000",
+            "when files on the data partition belong to a certain number",
+        ),
     ] = None
-    groups: Annotated[tuple[UserName, ...], Option("Further groups of the user.", '["adm"]')] = ()
-    shell: Annotated[AbsolutePath, Option("Program that a log-in starts.", '"/bin/sh"')] = (
-        "/bin/bash"
-    )
+    groups: Annotated[
+        tuple[UserName, ...],
+        Option(
+            "Further groups of the user.", '["adm"]', "when the user must read logs or use devices"
+        ),
+    ] = ()
+    shell: Annotated[
+        AbsolutePath,
+        Option(
+            "Program that a log-in starts.",
+            '"/bin/sh"',
+            "when there is no bash, or the user shall get one program only",
+        ),
+    ] = "/bin/bash"
     authorized_keys: Annotated[
         tuple[PublicKey, ...],
-        Option("Public keys that may log in.", '["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@home"]'),
+        Option(
+            "Public keys that may log in.",
+            '["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@home"]',
+            "for a key that is part of the configuration",
+        ),
     ] = ()
     authorized_keys_files: Annotated[
         tuple[Path, ...],
         Option(
             "Files with public keys that may log in, seen from the file that names them.",
             '["../../keys/operator.pub"]',
+            "for keys that stand in files, such as one for each person",
         ),
     ] = ()
 
@@ -463,21 +552,52 @@ class Network:
 
     match: Annotated[
         Interface | None,
-        Option("Which interfaces are meant; without it, the one called as the table is.", '"en*"'),
+        Option(
+            "Which interfaces are meant; without it, the one called as the table is.",
+            '"en*"',
+            "when the name differs from board to board, or one table is for several",
+        ),
     ] = None
-    dhcp: Annotated[bool, Option("Whether to ask for an address.", "true")] = False
-    address: Annotated[tuple[Address, ...], Option("Fixed addresses.", '["192.0.2.10/24"]')] = ()
+    dhcp: Annotated[
+        bool, Option("Whether to ask for an address.", "true", "when the network gives addresses")
+    ] = False
+    address: Annotated[
+        tuple[Address, ...],
+        Option(
+            "Fixed addresses.",
+            '["192.0.2.10/24"]',
+            "when nobody gives the device an address, or it must always be the same",
+        ),
+    ] = ()
     gateway: Annotated[
-        Gateway | None, Option("Where everything else is reached.", '"192.0.2.1"')
+        Gateway | None,
+        Option(
+            "Where everything else is reached.",
+            '"192.0.2.1"',
+            "when the address is fixed and the device reaches further than its network",
+        ),
     ] = None
-    dns: Annotated[tuple[Gateway, ...], Option("Name servers.", '["192.0.2.1"]')] = ()
+    dns: Annotated[
+        tuple[Gateway, ...],
+        Option(
+            "Name servers.", '["192.0.2.1"]', "when the address is fixed and names must be found"
+        ),
+    ] = ()
     vlan: Annotated[
         Annotated[int, Range(1, 4094)] | None,
-        Option("Tag, if this is a VLAN; the table is called as the new interface.", "20"),
+        Option(
+            "Tag, if this is a VLAN; the table is called as the new interface.",
+            "20",
+            "when one cable carries several networks",
+        ),
     ] = None
     on: Annotated[
         Interface | None,
-        Option("Network, by the name of its table, that carries the VLAN.", '"lan"'),
+        Option(
+            "Network, by the name of its table, that carries the VLAN.",
+            '"lan"',
+            "to say which cable carries the VLAN",
+        ),
     ] = None
     bridge: Annotated[
         tuple[Interface, ...],
@@ -485,6 +605,7 @@ class Network:
             "Networks, by the names of their tables, that are joined if this is a bridge; the "
             "table is called as the new interface, and only it has addresses.",
             '["lan", "machine"]',
+            "when the device joins networks, or lends its own to containers",
         ),
     ] = ()
 
@@ -500,15 +621,27 @@ class Services:
 
     enable: Annotated[
         tuple[UnitName, ...],
-        Option("Units to start at boot, as their `[Install]` section says.", '["nginx.service"]'),
+        Option(
+            "Units to start at boot, as their `[Install]` section says.",
+            '["nginx.service"]',
+            "to start what a package does not start by itself, and units of your own",
+        ),
     ] = ()
     disable: Annotated[
         tuple[UnitName, ...],
-        Option("Units that a package enables and that must not start at boot.", '["cron.service"]'),
+        Option(
+            "Units that a package enables and that must not start at boot.",
+            '["cron.service"]',
+            "to keep a program for use by hand or by another unit only",
+        ),
     ] = ()
     mask: Annotated[
         tuple[UnitName, ...],
-        Option("Units that must never start, whoever asks.", '["apt-daily.timer"]'),
+        Option(
+            "Units that must never start, whoever asks.",
+            '["apt-daily.timer"]',
+            "when nothing at all may start the unit, not even a dependency",
+        ),
     ] = ()
 
 
@@ -516,10 +649,21 @@ class Services:
 class Content:
     """What a generated file holds: a text written in place, or another file."""
 
-    text: Annotated[str | None, Option("The content itself.", '"hello\\n"')] = None
+    text: Annotated[
+        str | None,
+        Option(
+            "The content itself.",
+            '"hello\\n"',
+            "for a few lines that are best read where they are used",
+        ),
+    ] = None
     source: Annotated[
         Path | None,
-        Option("A file with the content, seen from the file that names it.", '"files/nginx.conf"'),
+        Option(
+            "A file with the content, seen from the file that names it.",
+            '"files/nginx.conf"',
+            "for longer content, or such that other tools edit",
+        ),
     ] = None
 
     def read(self) -> bytes:
@@ -543,11 +687,29 @@ class File(Content):
         Option(
             "Where it leads, if it shall be a symbolic link and has no content.",
             '"/usr/share/zoneinfo/Europe/Berlin"',
+            "when programs expect a link, for example to one of several choices",
         ),
     ] = None
-    mode: Annotated[Mode, Option("Permissions.", '"0600"')] = 0o644
-    owner: Annotated[UserName, Option("User that owns the file.", '"mosquitto"')] = "root"
-    group: Annotated[UserName, Option("Group that owns the file.", '"mosquitto"')] = "root"
+    mode: Annotated[
+        Mode,
+        Option("Permissions.", '"0600"', "when only some may read the file, or it is a program"),
+    ] = 0o644
+    owner: Annotated[
+        UserName,
+        Option(
+            "User that owns the file.",
+            '"mosquitto"',
+            "when the program that reads it is not root and the file is secret",
+        ),
+    ] = "root"
+    group: Annotated[
+        UserName,
+        Option(
+            "Group that owns the file.",
+            '"mosquitto"',
+            "when several programs that are not root read the file",
+        ),
+    ] = "root"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -556,11 +718,19 @@ class Persist:
 
     shared: Annotated[
         tuple[AbsolutePath, ...],
-        Option("Folders that all systems of the device see alike.", '["/var/lib/dropbear"]'),
+        Option(
+            "Folders that all systems of the device see alike.",
+            '["/var/lib/dropbear"]',
+            "for what belongs to the device: host keys, its certificates",
+        ),
     ] = ()
     paths: Annotated[
         tuple[AbsolutePath, ...],
-        Option("Folders that every system has of its own.", '["/var/lib/mosquitto"]'),
+        Option(
+            "Folders that every system has of its own.",
+            '["/var/lib/mosquitto"]',
+            "for what a service must find again after a reboot",
+        ),
     ] = ()
 
 
@@ -568,14 +738,28 @@ class Persist:
 class UnitCheck:
     """A unit must be active."""
 
-    unit: Annotated[UnitName, Option("Unit that must be active.", '"nginx.service"')]
+    unit: Annotated[
+        UnitName,
+        Option(
+            "Unit that must be active.",
+            '"nginx.service"',
+            "for a service that says itself when it is ready",
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpCheck:
     """A port must answer."""
 
-    tcp: Annotated[Port, Option("Port of the device that must accept a connection.", "80")]
+    tcp: Annotated[
+        Port,
+        Option(
+            "Port of the device that must accept a connection.",
+            "80",
+            "for a service that is only useful if it can be reached",
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -584,7 +768,11 @@ class CommandCheck:
 
     command: Annotated[
         tuple[str, ...],
-        Option("Command that must exit with 0, word by word.", '["/usr/bin/test", "-e", "/x"]'),
+        Option(
+            "Command that must exit with 0, word by word.",
+            '["/usr/bin/test", "-e", "/x"]',
+            "for whatever else must hold, such as an answer that is right",
+        ),
     ]
 
 
@@ -598,7 +786,9 @@ class Health:
     timeout: Annotated[
         Seconds,
         Option(
-            "How long after boot all checks must have passed; then they count as failed.", '"2min"'
+            "How long after boot all checks must have passed; then they count as failed.",
+            '"2min"',
+            "when services need longer on slow hardware",
         ),
     ] = 90
     checks: Annotated[
@@ -606,6 +796,7 @@ class Health:
         Option(
             "What must hold: a `unit` is active, a `tcp` port answers, a `command` succeeds.",
             '[{ unit = "nginx.service" }, { tcp = 80 }]',
+            "to say what a good generation is: without checks, one that boots is kept",
         ),
     ] = ()
 
@@ -615,12 +806,19 @@ class Update:
     """How the device takes new generations."""
 
     receive: Annotated[
-        bool, Option("Whether an update may be received while this system runs.", "false")
+        bool,
+        Option(
+            "Whether an update may be received while this system runs.",
+            "false",
+            "when a system must never change the device, however it is attacked",
+        ),
     ] = True
     trial_timeout: Annotated[
         Seconds,
         Option(
-            "How long a trial may take from boot to confirm; then the device goes back.", '"5min"'
+            "How long a trial may take from boot to confirm; then the device goes back.",
+            '"5min"',
+            "when a trial needs longer on slow hardware",
         ),
     ] = 300
 
@@ -639,33 +837,54 @@ class System:
             "Debian packages to install besides the essential ones; what they depend on comes "
             "along, what they recommend does not.",
             '["nginx"]',
+            "for what the system is there to do",
         ),
     ] = ()
     users: Annotated[
-        Mapping[UserName, User], Option("Who may log in.", '{ operator = { groups = ["adm"] } }')
+        Mapping[UserName, User],
+        Option(
+            "Who may log in.", '{ operator = { groups = ["adm"] } }', "when somebody has to log in"
+        ),
     ] = field(default_factory=dict)
     network: Annotated[
         Mapping[Interface, Network],
-        Option("Network interfaces.", '{ lan = { match = "en*", dhcp = true } }'),
+        Option(
+            "Network interfaces.",
+            '{ lan = { match = "en*", dhcp = true } }',
+            "when the device talks to anybody",
+        ),
     ] = field(default_factory=dict)
     services: Services = field(default_factory=Services)
     units: Annotated[
         Mapping[UnitName, Unit],
-        Option("Units of your own.", '{ "hello.service" = { source = "hello.service" } }'),
+        Option(
+            "Units of your own.",
+            '{ "hello.service" = { source = "hello.service" } }',
+            "for programs that no package brings a unit for, timers, sockets",
+        ),
     ] = field(default_factory=dict)
     files: Annotated[
         Mapping[EtcPath, File],
-        Option("Files below `/etc`.", '{ "motd" = { text = "Welcome\\n" } }'),
+        Option(
+            "Files below `/etc`.",
+            '{ "motd" = { text = "Welcome\\n" } }',
+            "for settings that no option has a name for",
+        ),
     ] = field(default_factory=dict)
     sysctl: Annotated[
         Mapping[SysctlName, SysctlValue],
-        Option("Settings of the kernel.", '{ "vm.swappiness" = 0 }'),
+        Option(
+            "Settings of the kernel.",
+            '{ "vm.swappiness" = 0 }',
+            "to change how the kernel uses memory or network",
+        ),
     ] = field(default_factory=dict)
     ports: Annotated[
         Mapping[PortName, Name],
         Option(
             "Who listens on which TCP port of the device; two that want the same are a mistake.",
             '{ "8080" = "status-page" }',
+            "for programs of your own; modules name theirs",
         ),
     ] = field(default_factory=dict)
     persist: Persist = field(default_factory=Persist)
@@ -676,6 +895,7 @@ class System:
             "The most that the system may take in the store, uncompressed, with all that it "
             "refers to; a build that needs more fails.",
             '"300M"',
+            "when flash or link are small and growth must be noticed at once",
         ),
     ] = None
     frozen: Annotated[
@@ -683,6 +903,7 @@ class System:
         Option(
             "Whether a build that changes this system, compared with the generation before, fails.",
             "true",
+            "when a system is certified, or a change must not reach it by accident",
         ),
     ] = False
     update: Update = field(default_factory=Update)
@@ -701,6 +922,7 @@ class Nixos:
             'Store path of the toplevel, from the Nix of the build machine; `nix = "/nix/store/…"` '
             "is short for it.",
             '"/nix/store/7a3xvq1k0hzmcr3frnk0s5cbzgwd8h2d-nixos-system-gateway"',
+            "when the toplevel was built elsewhere and is in the store of this machine",
             is_short_form=True,
         ),
     ] = None
@@ -709,6 +931,7 @@ class Nixos:
         Option(
             "Flake to build the toplevel from; one that begins with `.` is seen from this file.",
             '"./nixos"',
+            "when Nix shall build the toplevel as part of `reconix lock`",
         ),
     ] = None
     attribute: Annotated[
@@ -716,17 +939,23 @@ class Nixos:
         Option(
             "What to build of the flake.",
             '"nixosConfigurations.gateway.config.system.build.toplevel"',
+            "to say which of the flake's systems it is",
         ),
     ] = None
     specialisation: Annotated[
         SpecialisationName | None,
-        Option("The specialisation of the toplevel that this system is.", '"quiet"'),
+        Option(
+            "The specialisation of the toplevel that this system is.",
+            '"quiet"',
+            "when the system is a variant of another one",
+        ),
     ] = None
     all_specialisations: Annotated[
         bool,
         Option(
             "Whether each specialisation becomes a system as well, `<system>-<specialisation>`.",
             "true",
+            "to have every variant at choice on the device",
         ),
     ] = False
 

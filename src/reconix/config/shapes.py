@@ -96,6 +96,13 @@ class TableShape:
         assert shape is None or isinstance(shape, ScalarShape), "only one value is short"
         return shape
 
+    def current_name(self, name: str) -> str:
+        """The name that an option has now; unchanged if it has had no other."""
+        for current, each in self.options.items():
+            if each.option is not None and name in each.option.formerly:
+                return current
+        return name
+
     @property
     def doc(self) -> str:
         """What the table is about."""

@@ -78,6 +78,16 @@ def test_the_example_of_each_option_is_accepted(
 
 
 @pytest.mark.parametrize(("table", "key", "option"), ALL, ids=IDS)
+def test_each_option_has_a_reason_to_set_it(
+    table: TableShape, key: str, option: OptionShape
+) -> None:
+    if option.option is not None:
+        words = option.option.why.partition(" ")
+        assert words[0] in {"when", "to", "for", "together"}, f"Set it {option.option.why}."
+        assert not option.option.why.endswith(".")
+
+
+@pytest.mark.parametrize(("table", "key", "option"), ALL, ids=IDS)
 def test_the_default_of_each_option_can_be_written(
     table: TableShape, key: str, option: OptionShape
 ) -> None:

@@ -25,12 +25,29 @@ class Options:
     Use this or `time.ntp`, not both.
     """
 
-    enable: Annotated[bool, Option("Whether to run chrony.", "true")] = False
+    enable: Annotated[
+        bool,
+        Option(
+            "Whether to run chrony.",
+            "true",
+            "when time must be good to milliseconds, or the device gives it to others",
+        ),
+    ] = False
     servers: Annotated[
-        tuple[Server, ...], Option("Time servers to ask.", '["192.0.2.1", "192.0.2.2"]')
+        tuple[Server, ...],
+        Option(
+            "Time servers to ask.",
+            '["192.0.2.1", "192.0.2.2"]',
+            "to name who knows the time; nobody is asked by default",
+        ),
     ] = ()
     allow: Annotated[
-        tuple[Subnet, ...], Option("Networks that may ask this device.", '["192.0.2.0/24"]')
+        tuple[Subnet, ...],
+        Option(
+            "Networks that may ask this device.",
+            '["192.0.2.0/24"]',
+            "when machines behind the device take their time from it",
+        ),
     ] = ()
 
 

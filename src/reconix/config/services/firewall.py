@@ -39,19 +39,45 @@ table inet reconix {{
 class Options:
     """A firewall with nftables: what is not named does not come in."""
 
-    enable: Annotated[bool, Option("Whether there is a firewall.", "true")] = False
+    enable: Annotated[
+        bool,
+        Option(
+            "Whether there is a firewall.",
+            "true",
+            "when the device is in a network that is not yours alone",
+        ),
+    ] = False
     tcp: Annotated[
         tuple[Port, ...],
-        Option("TCP ports that anybody may reach; modules open those of their services.", "[8080]"),
+        Option(
+            "TCP ports that anybody may reach; modules open those of their services.",
+            "[8080]",
+            "for programs that no module opens a port for",
+        ),
     ] = ()
     udp: Annotated[
         tuple[Port, ...],
-        Option("UDP ports that anybody may reach; modules open those of their services.", "[123]"),
+        Option(
+            "UDP ports that anybody may reach; modules open those of their services.",
+            "[123]",
+            "for programs that no module opens a port for",
+        ),
     ] = ()
-    ping: Annotated[bool, Option("Whether the device answers echo requests.", "false")] = True
+    ping: Annotated[
+        bool,
+        Option(
+            "Whether the device answers echo requests.",
+            "false",
+            "when the device must not be found by those who look for it",
+        ),
+    ] = True
     trusted: Annotated[
         tuple[Interface, ...],
-        Option("Interfaces through which everything may come in, besides `lo`.", '["eth1"]'),
+        Option(
+            "Interfaces through which everything may come in, besides `lo`.",
+            '["eth1"]',
+            "when an interface leads to a network that is yours alone",
+        ),
     ] = ()
 
 

@@ -29,23 +29,45 @@ class Level(Enum):
 class Options:
     """How much the log of a system may hold, and whether it survives a reboot."""
 
-    size: Annotated[SizeBytes, Option("The most that it may take.", '"64M"')] = 16 << 20
+    size: Annotated[
+        SizeBytes,
+        Option(
+            "The most that it may take.",
+            '"64M"',
+            "when memory is small, or a fault is seen only in a long log",
+        ),
+    ] = 16 << 20
     keep: Annotated[
         bool,
         Option(
             "Whether it survives a reboot, on the data partition; each line wears the flash.",
             "true",
+            "when one must read after a reboot what came before it",
         ),
     ] = False
     level: Annotated[
-        Level, Option("The least urgent messages that are written down.", '"notice"')
+        Level,
+        Option(
+            "The least urgent messages that are written down.",
+            '"notice"',
+            "when a talkative program fills the log with what nobody reads",
+        ),
     ] = Level.DEBUG
     burst: Annotated[
         Annotated[int, Range(0, 1 << 30)] | None,
-        Option("How many messages a service may write in `burst_time`; 0: any number.", "1000"),
+        Option(
+            "How many messages a service may write in `burst_time`; 0: any number.",
+            "1000",
+            "when a program that runs wild must not push everything else out",
+        ),
     ] = None
     burst_time: Annotated[
-        Seconds, Option("The time in which a service may write `burst` messages.", '"1min"')
+        Seconds,
+        Option(
+            "The time in which a service may write `burst` messages.",
+            '"1min"',
+            "together with `burst`, when messages come in waves",
+        ),
     ] = 30
 
 

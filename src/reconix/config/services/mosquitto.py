@@ -20,14 +20,31 @@ _DATA = "/var/lib/mosquitto"
 class Options:
     """A message broker: MQTT with mosquitto."""
 
-    enable: Annotated[bool, Option("Whether to run the broker.", "true")] = False
-    port: Annotated[Port, Option("Port it listens on.", "8883")] = 1883
+    enable: Annotated[
+        bool,
+        Option("Whether to run the broker.", "true", "when programs or devices exchange messages"),
+    ] = False
+    port: Annotated[
+        Port,
+        Option(
+            "Port it listens on.", "8883", "when clients expect another one, such as 8883 with TLS"
+        ),
+    ] = 1883
     anonymous: Annotated[
-        bool, Option("Whether clients may connect without saying who they are.", "true")
+        bool,
+        Option(
+            "Whether clients may connect without saying who they are.",
+            "true",
+            "when the network itself is trusted",
+        ),
     ] = False
     settings: Annotated[
         tuple[str, ...],
-        Option("Further lines of the broker's configuration.", '["max_connections 100"]'),
+        Option(
+            "Further lines of the broker's configuration.",
+            '["max_connections 100"]',
+            "for what has no option: passwords files, bridges, limits",
+        ),
     ] = ()
 
 

@@ -26,16 +26,31 @@ _UNIT = "nginx.service"
 class Site:
     """What the web server answers on one port."""
 
-    port: Annotated[Port, Option("Port it listens on.", "8080")] = 80
+    port: Annotated[
+        Port,
+        Option(
+            "Port it listens on.", "8080", "when several sites are told apart by it, or 80 is taken"
+        ),
+    ] = 80
     folder: Annotated[
-        AbsolutePath | None, Option("Folder of the files to serve.", '"/etc/gateway/www"')
+        AbsolutePath | None,
+        Option("Folder of the files to serve.", '"/etc/gateway/www"', "when the site is files"),
     ] = None
     proxy: Annotated[
         Url | None,
-        Option("Program behind the server, which gets the requests.", '"http://127.0.0.1:3000"'),
+        Option(
+            "Program behind the server, which gets the requests.",
+            '"http://127.0.0.1:3000"',
+            "when the site is a program",
+        ),
     ] = None
     settings: Annotated[
-        tuple[str, ...], Option("Further lines within the site's configuration.", '["gzip on;"]')
+        tuple[str, ...],
+        Option(
+            "Further lines within the site's configuration.",
+            '["gzip on;"]',
+            "for what has no option: certificates, caching, limits",
+        ),
     ] = ()
 
 
@@ -43,10 +58,21 @@ class Site:
 class Options:
     """A web server: nginx."""
 
-    enable: Annotated[bool, Option("Whether to run the web server.", "true")] = False
+    enable: Annotated[
+        bool,
+        Option(
+            "Whether to run the web server.",
+            "true",
+            "when the device shows pages or passes requests on",
+        ),
+    ] = False
     sites: Annotated[
         Mapping[Name, Site],
-        Option("What it answers.", '{ pages = { folder = "/etc/gateway/www" } }'),
+        Option(
+            "What it answers.",
+            '{ pages = { folder = "/etc/gateway/www" } }',
+            "to say what is served; without a site there is nothing",
+        ),
     ] = field(default_factory=dict)
 
 

@@ -17,13 +17,26 @@ from reconix.config.services.firewall import Options as Firewall
 class Options:
     """Log-in over the network with dropbear, by key only; who may is said in `users`."""
 
-    enable: Annotated[bool, Option("Whether to run the ssh server.", "true")] = False
-    port: Annotated[Port, Option("Port it listens on.", "2222")] = 22
+    enable: Annotated[
+        bool,
+        Option(
+            "Whether to run the ssh server.",
+            "true",
+            "when people or `reconix deploy` log in over the network",
+        ),
+    ] = False
+    port: Annotated[
+        Port,
+        Option(
+            "Port it listens on.", "2222", "when 22 is taken, or a network lets another one through"
+        ),
+    ] = 22
     host_keys: Annotated[
         AbsolutePath,
         Option(
             "Folder of the host keys, which are made at the first boot and kept.",
             '"/var/lib/dropbear"',
+            "when keys that devices have already lie elsewhere",
         ),
     ] = "/var/lib/dropbear"
 

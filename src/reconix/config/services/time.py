@@ -22,13 +22,29 @@ Server = Annotated[
 class Options:
     """The clock: its zone, and whether the network sets it."""
 
-    zone: Annotated[Zone | None, Option("Time zone; without it, UTC.", '"Europe/Berlin"')] = None
+    zone: Annotated[
+        Zone | None,
+        Option(
+            "Time zone; without it, UTC.",
+            '"Europe/Berlin"',
+            "when people read the times, or timers follow the local day",
+        ),
+    ] = None
     ntp: Annotated[
-        bool, Option("Whether systemd-timesyncd sets the clock from the network.", "true")
+        bool,
+        Option(
+            "Whether systemd-timesyncd sets the clock from the network.",
+            "true",
+            "when a clock that is right to a fraction of a second is enough",
+        ),
     ] = False
     servers: Annotated[
         tuple[Server, ...],
-        Option("Time servers; without them, those that DHCP names.", '["192.0.2.1"]'),
+        Option(
+            "Time servers; without them, those that DHCP names.",
+            '["192.0.2.1"]',
+            "when the network does not name time servers",
+        ),
     ] = ()
 
 

@@ -18,16 +18,37 @@ from reconix.config.schema import File, ModuleName, Seconds
 class Options:
     """The hardware watchdog: a device that hangs is reset."""
 
-    enable: Annotated[bool, Option("Whether systemd feeds the watchdog.", "false")] = True
+    enable: Annotated[
+        bool,
+        Option(
+            "Whether systemd feeds the watchdog.",
+            "false",
+            "when another program feeds the hardware",
+        ),
+    ] = True
     timeout: Annotated[
-        Seconds, Option("How long the device may hang before it is reset.", '"30s"')
+        Seconds,
+        Option(
+            "How long the device may hang before it is reset.",
+            '"30s"',
+            "when the hardware takes no more, or a hang must end sooner",
+        ),
     ] = 60
     reboot_timeout: Annotated[
-        Seconds, Option("How long a reboot may take before the device is reset.", '"5min"')
+        Seconds,
+        Option(
+            "How long a reboot may take before the device is reset.",
+            '"5min"',
+            "when services need longer to stop",
+        ),
     ] = 120
     modules: Annotated[
         tuple[ModuleName, ...],
-        Option("Drivers of the hardware, loaded before the disk is looked for.", '["i6300esb"]'),
+        Option(
+            "Drivers of the hardware, loaded before the disk is looked for.",
+            '["i6300esb"]',
+            "when the driver of the hardware is a module",
+        ),
     ] = ()
 
 

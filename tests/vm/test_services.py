@@ -1,0 +1,207 @@
+"""The built-in services run on a device as their options say, all of them in one boot.
+
+What the options come to as text is tested without a device, in
+``tests/unit/config/test_services.py``. Here the programs themselves are asked: does the port
+answer, does the firewall drop what nobody allowed, does the log keep its limit, are bridge and VLAN
+there.
+"""
+
+import contextlib
+import http.client
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.conftest import Need
+
+from reconix.base.documents import Fields
+from reconix.base.process import run
+from reconix.vm import accelerator, firmware
+from reconix.vm.disks import overlay
+from reconix.vm.login import Login
+from reconix.vm.machine import BOOT_SECONDS, Machine, running
+from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
+
+pytestmark = [pytest.mark.vm, pytest.mark.archive]
+CLOSED = 9000
+"""A program listens here, and nobody opened it."""
+CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
+ACCEPTED = b"\x20\x02\x00\x00"
+"""MQTT 3.1.1, sections 3.1 and 3.2."""
+ANSWER_SECONDS = 20
+MACHINE = f"""\
+packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
+[boot]
+slot_size = "48M"
+[disk]
+system_size = "768M"
+data_size = "64M"
+[kernel]
+package = "linux-image-cloud-amd64"
+parameters = ["console=ttyS0"]
+initrd_modules = ["virtio_pci", "virtio_blk"]
+
+[network.lan]
+match = "en*"
+[network.br0]
+bridge = ["lan"]
+dhcp = true
+[network.machine]
+vlan = 20
+on = "br0"
+address = ["192.0.2.1/24"]
+
+[users.root]
+authorized_keys_files = ["../../key.pub"]
+[ssh]
+enable = true
+[firewall]
+enable = true
+ping = false
+[journal]
+size = "4M"
+burst = 100000
+[chrony]
+enable = true
+servers = ["10.0.2.2"]
+allow = ["192.0.2.0/24"]
+[mosquitto]
+enable = true
+anonymous = true
+[nginx]
+enable = true
+[nginx.sites.pages]
+folder = "/etc/pages"
+[files."pages/index.html"]
+text = "served by nginx"
+
+[units."closed.service"]
+text = \"\"\"
+[Service]
+ExecStart=/usr/bin/python3 -m http.server {CLOSED} --directory /etc/pages
+[Install]
+WantedBy=multi-user.target
+\"\"\"
+[services]
+enable = ["closed.service"]
+"""
+
+
+@dataclass(frozen=True)
+class Box:
+    """The device, running."""
+
+    machine: Machine
+    login: Login
+
+    def say(self, *command: str) -> str:
+        """Run a command on the device and give what it prints."""
+        return self.machine.ssh(self.login, *command).decode()
+
+    def page(self, port: int) -> bytes:
+        """What the device answers from outside."""
+        address = ("127.0.0.1", self.machine.port(port))
+        with contextlib.closing(http.client.HTTPConnection(*address, ANSWER_SECONDS)) as browser:
+            browser.request("GET", "/")
+            return browser.getresponse().read()
+
+    def is_active(self, unit: str) -> bool:
+        return self.say("systemctl", "show", "--property=ActiveState", unit) == (
+            "ActiveState=active\n"
+        )
+
+
+def reconix(folder: Path, *words: str) -> Fields:
+    """Run the command as a user would, and give its answer."""
+    code = "import sys; from reconix.cli.main import entry; sys.exit(entry())"
+    options = ("--project", str(folder), "--store", str(folder / "store"))
+    return Fields.parse(
+        run(sys.executable, "-c", code, *options, *words, "--json"), source="reconix"
+    )
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    need = Need()
+    need("mmdebstrap", "qemu-system-x86_64", "qemu-img", "ssh", "ssh-keygen")
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "hosts/box/systems").mkdir(parents=True)
+    (folder / "reconix.toml").write_text('name = "services-test"\n')
+    (folder / "hosts/box/machine.toml").write_text(MACHINE)
+    (folder / "hosts/box/systems/default.toml").write_text("")
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
+    reconix(folder, "lock")
+    image = Path(reconix(folder, "image").text("image"))
+    (folder / "vm").mkdir()
+    overlay(image, folder / "vm/disk.qcow2")
+    guest = Guest(
+        firmware.prepare(folder / "vm/variables"),
+        disks=(Disk(folder / "vm/disk.qcow2", DiskFormat.QCOW2),),
+        forwards=tuple(Forward(port, 0) for port in (22, 80, 1883, CLOSED)),
+        memory_mib=512,
+    )
+    with running(guest, folder / "vm", accelerator.choose(folder / "vm/accelerator")) as machine:
+        login = Login(folder / "key")
+        machine.wait_for_ssh(login, seconds=BOOT_SECONDS)
+        yield Box(machine, login)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("nginx.service", "mosquitto.service", "chrony.service", "dropbear.service"),
+        *("nftables.service", "systemd-networkd.service", "closed.service"),
+    ],
+)
+def test_each_service_runs(box: Box, unit: str) -> None:
+    assert box.is_active(unit)
+
+
+def test_nothing_failed(box: Box) -> None:
+    assert box.say("systemctl", "--failed", "--plain", "--no-legend") == ""
+
+
+def test_the_web_server_answers_through_the_bridge_and_the_firewall(box: Box) -> None:
+    assert box.page(80) == b"served by nginx"
+
+
+def test_the_broker_takes_a_client(box: Box) -> None:
+    address = ("127.0.0.1", box.machine.port(1883))
+    with socket.create_connection(address, ANSWER_SECONDS) as client:
+        client.sendall(CONNECT)
+        assert client.recv(4) == ACCEPTED
+
+
+def test_the_firewall_drops_what_nobody_allowed(box: Box) -> None:
+    fetch = f"from urllib.request import *; print(urlopen('http://127.0.0.1:{CLOSED}').read())"
+    assert "served by nginx" in box.say("python3", "-c", fetch), "the program listens"
+    with pytest.raises((OSError, http.client.HTTPException)):
+        box.page(CLOSED)
+
+
+def test_the_clock_is_set_by_chrony_from_the_server_that_was_named(box: Box) -> None:
+    assert "^,?,10.0.2.2," in box.say("chronyc", "-n", "-c", "sources")
+
+
+def test_the_log_keeps_its_limit(box: Box) -> None:
+    write = "for n in $(seq 40); do head -c 200000 /dev/zero | tr '\\0' x | logger; done"
+    box.say("sh", "-c", f"{write}; journalctl --flush; sync")
+    files = box.say("sh", "-c", "du --summarize --bytes /run/log/journal").split()
+    assert 1 << 20 < int(files[0]) <= 4 << 20
+    assert "max 4M" in box.say("journalctl", "--unit=systemd-journald", "--no-pager")
+
+
+def test_bridge_and_vlan_stand_on_each_other(box: Box) -> None:
+    links = {
+        link["ifname"]: link for link in json.loads(box.say("ip", "-details", "-json", "link"))
+    }
+    (member,) = (link for name, link in links.items() if name.startswith("en"))
+    assert member["master"] == "br0"
+    assert links["br0"]["linkinfo"]["info_kind"] == "bridge"
+    assert links["machine"]["link"] == "br0"
+    assert links["machine"]["linkinfo"]["info_data"]["id"] == 20
+    assert "192.0.2.1/24" in box.say("ip", "-oneline", "address", "show", "machine")
