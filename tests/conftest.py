@@ -5,8 +5,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from reconix.base.progress import Silent, listen
+
+# How long an example takes depends on what else the machine does; speed is measured in bench/.
+settings.register_profile("reconix", deadline=None)
+settings.load_profile("reconix")
 
 
 @pytest.fixture(autouse=True)

@@ -255,7 +255,7 @@ def test_a_disk_that_has_shrunk_below_its_partitions_is_refused() -> None:
         switch(disk, Slot(2))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     place=st.sampled_from(["primary", "backup"]),
     at=st.integers(0, SECTOR - 1),

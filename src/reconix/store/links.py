@@ -97,8 +97,8 @@ def _optimise(pool: "LinkPool", tree: Path, known: set[int], each: Each = map) -
 def fill_pool(store_dir: Path, trees: Iterable[Path], known: Mapping[int, str]) -> None:
     """Give files a name in ``.links`` where their content has none, so that damage can be named.
 
-    Unlike ``optimise`` it leaves the objects as they are; a second time it reads only files that are
-    equal to others without being shared.
+    Unlike ``optimise`` it leaves the objects as they are; a second time it reads only files that
+    are equal to others without being shared.
 
     Args:
         store_dir: the folder that holds the objects and ``.links``.

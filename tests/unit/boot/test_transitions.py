@@ -312,7 +312,7 @@ STEPS = [name for name in vars(Device) if not name.startswith("_") and callable(
 STEPS.remove("tell")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(steps=st.lists(st.just("go_on") | st.just("boot") | st.sampled_from(STEPS), max_size=60))
 def test_no_history_loses_the_committed_slot_or_confirms_what_did_not_run(
     steps: list[str],

@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconix.store import nar
@@ -31,7 +31,6 @@ SHAPES = [
 ]
 
 
-@settings(deadline=None)
 @given(st.sampled_from(SHAPES), st.sampled_from(SHAPES))
 def test_keys_are_equal_exactly_when_the_archives_are(
     tmp_path_factory: pytest.TempPathFactory, left: Node, right: Node
