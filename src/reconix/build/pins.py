@@ -26,6 +26,15 @@ class Pin:
     path: StorePath
 
 
+def every_host(store_root: Path) -> "dict[str, Pins]":
+    """The generations of all hosts of all projects in a store, by ``<project>/<host>``, sorted."""
+    folders = sorted((store_root / _FOLDER).glob("*/*/"))
+    return {
+        f"{folder.parent.name}/{folder.name}": Pins(store_root, folder.parent.name, folder.name)
+        for folder in folders
+    }
+
+
 class Pins:
     """The generations of one host that are kept."""
 
@@ -50,6 +59,21 @@ class Pins:
         (self._folder / str(pin.number)).symlink_to(str(path))
         sync_folder(self._folder)
         return pin
+
+    def drop(self, keep: int) -> list[Pin]:
+        """Let go of all but the newest; what they need goes with the next collection.
+
+        Args:
+            keep: how many stay, at least 1; so a number is never given twice.
+        """
+        if keep < 1:
+            raise UsageError("at least one generation of each host stays", hint="--keep 1")
+        dropped = self.all()[:-keep]
+        for pin in dropped:
+            (self._folder / str(pin.number)).unlink()
+        if dropped:
+            sync_folder(self._folder)
+        return dropped
 
     def find(self, text: str) -> Pin:
         """A generation by its number, by its store path, or ``latest``.

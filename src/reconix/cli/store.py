@@ -1,6 +1,6 @@
 """Look into the build store, check it, and clean it up.
 
-ls                 all objects, with the size of their archives
+ls [PATH]          all objects, with the size of their archives; the files of one of them
 info PATH…         what is registered about objects
 closure PATH…      objects with all that they need
 why PATH PATH      the chain by which one needs the other, and the files that hold it
@@ -9,7 +9,8 @@ diff PATH PATH     what is different between two closures or generations: object
                    (up, down, added, removed), and which systems that touches
 verify [PATH…]     read objects, by default all, and compare them with what is registered
 repair [PATH…]     fetch what is damaged, and nothing else; needs --from
-collect            remove what no root needs; --dry-run only tells
+collect            remove what no root needs; --dry-run only tells; --keep N drops all but the
+                   newest N generations of each host before
 optimise           make equal files one file
 
 A PATH is a store path, its <hash>-<name>, or the beginning of that.
@@ -23,8 +24,10 @@ from pathlib import Path
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError, UsageError
+from reconix.build.pins import every_host
 from reconix.cli import parsers, places
 from reconix.cli.answers import answer
+from reconix.cli.contents import files_of
 from reconix.cli.sizes import human
 from reconix.nix import cache, queries
 from reconix.nix.chroot import ChrootStore
@@ -39,7 +42,7 @@ ACTIONS = (
 )
 _TWO = ("why", "diff")
 _SOME = ("info", "closure", "size")
-_NONE = ("ls", "collect", "optimise")
+_NONE = ("collect", "optimise")
 _NOT_AS_REGISTERED = 20
 
 
@@ -54,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=ACTIONS, help="what to do")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="store paths")
     parser.add_argument("--dry-run", action="store_true", help="collect: only tell")
+    parser.add_argument(
+        "--keep", type=int, metavar="N", help="collect: generations of each host that stay [all]"
+    )
     parser.add_argument(
         "--from",
         dest="source",
@@ -82,6 +88,8 @@ def _check_count(action: str, count: int) -> None:
         raise UsageError(f"reconix store {action}: expected two paths, found {count}")
     if action in _SOME and count == 0:
         raise UsageError(f"reconix store {action}: which object?", hint="see `reconix store ls`")
+    if action == "ls" and count > 1:
+        raise UsageError("reconix store ls: one object at a time")
     if action in _NONE and count:
         raise UsageError(f"reconix store {action}: takes no path")
 
@@ -100,6 +108,8 @@ def _ask(
     arguments: argparse.Namespace, store: ChrootStore, paths: list[StorePath]
 ) -> tuple[str, JsonInput]:
     match arguments.action:
+        case "ls" if paths:
+            return files_of(store.path(paths[0]))
         case "ls":
             return _list(store, sorted(store.database.valid_paths(), key=lambda path: path.name))
         case "info":
@@ -236,8 +246,9 @@ def _package_document(change: PackageChange) -> JsonInput:
 
 
 def _collect(arguments: argparse.Namespace, store: ChrootStore) -> tuple[str, JsonInput]:
+    lines = [] if arguments.keep is None else _drop(arguments, store)
     found = collect(store, dry=arguments.dry_run)
-    lines = [str(path) for path in found.paths]
+    lines += [str(path) for path in found.paths]
     verb = "would go" if arguments.dry_run else f"removed, {human(found.size_bytes)} freed"
     lines.append(f"{len(found.paths)} objects and {len(found.leftovers)} leftovers {verb}")
     document: JsonInput = {
@@ -246,6 +257,17 @@ def _collect(arguments: argparse.Namespace, store: ChrootStore) -> tuple[str, Js
         "freed_bytes": found.size_bytes,
     }
     return "\n".join(lines), document
+
+
+def _drop(arguments: argparse.Namespace, store: ChrootStore) -> list[str]:
+    """Let go of old generations, and say which."""
+    if arguments.dry_run:
+        raise UsageError("collect: --keep cannot be tried with --dry-run", hint="leave out one")
+    return [
+        f"generation {pin.number} of {host} dropped"
+        for host, pins in every_host(store.root).items()
+        for pin in pins.drop(arguments.keep)
+    ]
 
 
 def _verify(arguments: argparse.Namespace, store: ChrootStore, paths: list[StorePath]) -> int:

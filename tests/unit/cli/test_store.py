@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from reconix.build.pins import Pins
 from reconix.cli.main import main
 from reconix.nix.cache import push
 from reconix.nix.chroot import ChrootStore
@@ -44,13 +45,39 @@ def test_the_beginning_of_a_path_is_enough(root: Path, capsys: Captured) -> None
         assert str(tool) in capsys.readouterr().out
 
 
+def test_the_files_of_an_object_are_listed(root: Path, capsys: Captured) -> None:
+    tool = path_of(root, "tool")
+    assert ask(root, "ls", str(tool), "--json") == 0
+    target = f"{path_of(root, 'lib')}/a"
+    assert json.loads(capsys.readouterr().out) == [
+        {"path": ".", "type": "directory"},
+        {"path": "l", "type": "symlink", "target": target},
+    ]
+    assert ask(root, "ls", str(path_of(root, "lib"))) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[-1] == "a"
+
+
+def test_collect_can_drop_old_generations_first(root: Path, capsys: Captured) -> None:
+    lib, tool = path_of(root, "lib"), path_of(root, "tool")
+    pins = Pins(root, "project", "gateway")
+    pins.add(tool)
+    pins.add(lib)
+    assert ask(root, "collect") == 0
+    assert path_of(root, "tool") == tool
+    capsys.readouterr()
+    assert ask(root, "collect", "--keep", "1") == 0
+    assert "generation 1 of project/gateway dropped" in capsys.readouterr().out
+    with ChrootStore(root) as store:
+        assert store.database.valid_paths() == {lib}
+
+
 @pytest.mark.parametrize("text", ["zzzz", ""])
 def test_what_is_no_single_object_is_refused(root: Path, text: str, capsys: Captured) -> None:
     assert ask(root, "info", text) == 25
     assert "reconix store ls" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["why", "x"], ["info"], ["ls", "x"], ["diff"], ["repair"]])
+@pytest.mark.parametrize("words", [["why", "x"], ["info"], ["ls", "x", "y"], ["diff"], ["repair"]])
 def test_a_wrong_number_of_words_is_a_mistake_of_use(root: Path, words: list[str]) -> None:
     assert ask(root, *words) == 2
 
