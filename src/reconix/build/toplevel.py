@@ -17,16 +17,28 @@ Source: Nix RFC 125 (bootspec).
 Proven by ``tests/unit/build/test_toplevel.py`` and everything that boots.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
 from reconix.base.documents import JsonInput, print_json
 from reconix.boot.bootspec import BootSpec, print_bootspec
 from reconix.build import normalise
 from reconix.build.debian import METADATA
 from reconix.build.normalise import Ownership
-from reconix.config.schema import Architecture, Check, CommandCheck, System, TcpCheck
+from reconix.config.schema import (
+    Architecture,
+    Check,
+    CommandCheck,
+    FailedUnitsCheck,
+    FileCheck,
+    FreeCheck,
+    HttpCheck,
+    System,
+    TcpCheck,
+    UnitCheck,
+)
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
 
@@ -110,7 +122,12 @@ def _persist(name: str, system: System) -> bytes:
 def _health(system: System) -> JsonInput:
     return {
         "timeout_seconds": system.health.timeout,
-        "checks": [_check(check) for check in system.health.checks],
+        "stable_seconds": system.health.stable,
+        "retries": system.health.retries,
+        "checks": [
+            {**_condition(check), "timeout_seconds": check.timeout}
+            for check in system.health.checks
+        ],
     }
 
 
@@ -118,12 +135,30 @@ def _update(system: System) -> JsonInput:
     return {
         "receive": system.update.receive,
         "trial_timeout_seconds": system.update.trial_timeout,
+        "trial_attempts": system.update.trial_attempts,
+        "always_attempts": system.update.always_attempts,
     }
 
 
-def _check(check: Check) -> JsonInput:
-    if isinstance(check, CommandCheck):
-        return {"kind": "command", "command": list(check.command)}
-    if isinstance(check, TcpCheck):
-        return {"kind": "tcp", "port": check.tcp}
-    return {"kind": "unit", "unit": check.unit}
+def _condition(check: Check) -> Mapping[str, JsonInput]:
+    match check:
+        case UnitCheck():
+            return {"kind": "unit", "unit": check.unit}
+        case FailedUnitsCheck():
+            return {"kind": "failed-units", "at_most": check.failed_units}
+        case TcpCheck():
+            return {"kind": "tcp", "port": check.tcp}
+        case HttpCheck():
+            return _page(check)
+        case CommandCheck():
+            return {"kind": "command", "command": list(check.command)}
+        case FileCheck():
+            return {"kind": "file", "path": check.file, "max_age_seconds": check.max_age}
+        case FreeCheck():
+            return {"kind": "free", "path": check.free, "at_least_bytes": check.at_least}
+        case _:
+            assert_never(check)
+
+
+def _page(check: HttpCheck) -> Mapping[str, JsonInput]:
+    return {"kind": "http", "port": check.http, "path": check.path, "status": check.status}

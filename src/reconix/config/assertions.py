@@ -229,3 +229,8 @@ def _health_fits_the_trial(system: System, table: Table, file: Place) -> Iterato
         fact = f"{system.health.timeout} s leave no time to confirm"
         hint = f"update.trial_timeout is {system.update.trial_timeout} s and must be longer"
         yield Problem(place, "health.timeout", fact, hint)
+    if system.health.stable >= system.health.timeout:
+        place = place_of(table, "health", "stable", default=file)
+        fact = f"{system.health.stable} s of good health do not fit"
+        hint = f"health.timeout is {system.health.timeout} s and must be longer"
+        yield Problem(place, "health.stable", fact, hint)

@@ -239,7 +239,8 @@ def _weighted(raw: Raw) -> tuple[Weight, Raw]:
 
 
 def _has_key_of(raw: Raw, table: TableShape) -> bool:
-    return isinstance(raw, RawTable) and bool(raw.entries.keys() & table.options.keys())
+    """Whether what tells this table from the others of its choice is written."""
+    return isinstance(raw, RawTable) and next(iter(table.options)) in raw.entries
 
 
 def _nearest(name: str, shape: TableShape, key: str, top: TableShape) -> str:

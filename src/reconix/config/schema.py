@@ -199,6 +199,7 @@ SpecialisationName = Annotated[
     str, Form("the name of a specialisation", r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 ]
 Port = Annotated[int, Range(1, 65535)]
+PagePath = Annotated[str, Form("the path of a page such as /health", r"/[!-~]{0,1023}")]
 PortName = Annotated[
     str,
     Form(
@@ -734,6 +735,16 @@ class Persist:
     ] = ()
 
 
+CheckTimeout = Annotated[
+    Seconds,
+    Option(
+        "How long one try may take; it is made again until all pass.",
+        '"30s"',
+        "for a command that needs longer",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitCheck:
     """A unit must be active."""
@@ -746,6 +757,22 @@ class UnitCheck:
             "for a service that says itself when it is ready",
         ),
     ]
+    timeout: CheckTimeout = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedUnitsCheck:
+    """Units must not have failed."""
+
+    failed_units: Annotated[
+        Annotated[int, Range(0, 1000)],
+        Option(
+            "How many units may have failed at most.",
+            "0",
+            "when every unit of a system has to work",
+        ),
+    ]
+    timeout: CheckTimeout = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -760,6 +787,30 @@ class TcpCheck:
             "for a service that is only useful if it can be reached",
         ),
     ]
+    timeout: CheckTimeout = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpCheck:
+    """A web server must answer."""
+
+    http: Annotated[
+        Port,
+        Option(
+            "Port of the device on which a web server must answer.",
+            "80",
+            "for a service that can say itself whether it is well",
+        ),
+    ]
+    path: Annotated[
+        PagePath,
+        Option("The page that is asked for.", '"/health"', "when there is a page made for this"),
+    ] = "/"
+    status: Annotated[
+        Annotated[int, Range(100, 599)],
+        Option("The status that it must answer with.", "204", "when a good answer is not a page"),
+    ] = 200
+    timeout: CheckTimeout = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -774,9 +825,47 @@ class CommandCheck:
             "for whatever else must hold, such as an answer that is right",
         ),
     ]
+    timeout: CheckTimeout = 10
 
 
-Check = UnitCheck | TcpCheck | CommandCheck
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileCheck:
+    """A file must have been written not long ago."""
+
+    file: Annotated[
+        AbsolutePath,
+        Option(
+            "File that must be fresh.",
+            '"/run/pump/alive"',
+            "for a program that shows its life by touching a file",
+        ),
+    ]
+    max_age: Annotated[
+        Seconds,
+        Option("How long ago it may have been written.", '"1min"', "together with `file`"),
+    ]
+    timeout: CheckTimeout = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeCheck:
+    """A file system must have room."""
+
+    free: Annotated[
+        AbsolutePath,
+        Option(
+            "Folder that must have room.",
+            '"/var/lib/pump"',
+            "when a system may fill what persists before it is useful",
+        ),
+    ]
+    at_least: Annotated[
+        SizeBytes, Option("How much room at least.", '"10M"', "together with `free`")
+    ]
+    timeout: CheckTimeout = 10
+
+
+Check = UnitCheck | FailedUnitsCheck | TcpCheck | HttpCheck | CommandCheck | FileCheck | FreeCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -794,11 +883,31 @@ class Health:
     checks: Annotated[
         tuple[Check, ...],
         Option(
-            "What must hold: a `unit` is active, a `tcp` port answers, a `command` succeeds.",
-            '[{ unit = "nginx.service" }, { tcp = 80 }]',
+            "What must hold: a `unit` is active; not more `failed_units` than that; a `tcp` port "
+            "accepts connections; a web server answers (`http`, and if need be `path` and "
+            "`status`); a `command` succeeds; a `file` is not older than `max_age`; the file "
+            "system of a folder has room (`free`, `at_least`). Each may have a `timeout`, for one "
+            "try. Those of the machine and those of the system add up.",
+            '[{ unit = "nginx.service" }, { http = 80, status = 204, timeout = "3s" }]',
             "to say what a good generation is: without checks, one that boots is kept",
         ),
     ] = ()
+    stable: Annotated[
+        Seconds,
+        Option(
+            "For how long all checks must go on passing, and no checked unit be started again.",
+            '"30s"',
+            "for services that come up well and fail a little later",
+        ),
+    ] = 3
+    retries: Annotated[
+        Annotated[int, Range(0, 100)],
+        Option(
+            "How often the stable time may begin again because a check failed in it.",
+            "0",
+            "when a service must not fail even once",
+        ),
+    ] = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -821,6 +930,24 @@ class Update:
             "when a trial needs longer on slow hardware",
         ),
     ] = 300
+    trial_attempts: Annotated[
+        Annotated[int, Range(1, 10)],
+        Option(
+            "How often a trial is made in all if it is interrupted, say, by a power cut; one that "
+            "was found unhealthy is never repeated.",
+            "5",
+            "when the power often fails",
+        ),
+    ] = 2
+    always_attempts: Annotated[
+        Annotated[int, Range(1, 100)],
+        Option(
+            "How often in a row this system may fail to come up healthy if it is chosen with "
+            "`--always`; then the default system stays.",
+            "1",
+            "when its work can wait, and restarts disturb",
+        ),
+    ] = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

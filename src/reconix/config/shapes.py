@@ -115,14 +115,14 @@ class TableShape:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceShape:
-    """A table that says one of several things."""
+    """A table that says one of several things; the first option of each tells which."""
 
     tables: tuple[TableShape, ...]
 
     @property
     def expected(self) -> str:
         """What to write, for a message."""
-        keys = [key for table in self.tables for key in table.options]
+        keys = [next(iter(table.options)) for table in self.tables]
         return f"a table with one of {', '.join(keys)}"
 
 

@@ -32,6 +32,7 @@ from reconix.device.generation import Generation, InstalledSystem
 from reconix.device.health import can_be_proven
 from reconix.device.media import Window, holds, open_disk
 from reconix.device.memory import remember
+from reconix.device.policy import Policy, read_policy
 from reconix.store.paths import StorePath
 
 
@@ -88,7 +89,8 @@ def apply(device: Device, path: StorePath, *, system: str | None = None) -> Slot
         if state.committed.generation == str(path):
             return None
         _check_size(device, generation)
-        state = remember(device.places, state, Received(str(path)))
+        attempts = _policy(device, generation, name).trial_attempts
+        state = remember(device.places, state, Received(str(path), attempts))
         state = _write(device, state, generation)
     return arm(device, state, system=name)
 
@@ -162,6 +164,10 @@ def _write(device: Device, state: State, generation: Generation) -> State:
         write_slot(image, Window(disk, partition), generation.slot.digest)
     progress.note(f"{slot_name(slot)} holds {generation.path}")
     return remember(device.places, state, Written())
+
+
+def _policy(device: Device, generation: Generation, system: str) -> Policy:
+    return read_policy(toplevel_folder(device.places, generation.system(system).toplevel))
 
 
 def _running(device: Device, generation: Generation) -> str:

@@ -4,11 +4,13 @@ The boot loader starts the default system unless the firmware tells it another o
 boot. There is nothing else, on purpose: a system that cannot even start its agent must not be able
 to keep the device. So *always* is *once, renewed*: when a system that is wanted always has come up
 healthy, its agent asks for it at the next boot again. If it did not come up, the default system
-runs; its agent counts that and tries again, until that has happened ``MAX_FAILURES`` times in a
-row, and then leaves it at that until somebody chooses again. What was chosen once in between does
-not count: it may be a system without the agent, after which the default system runs.
+runs; its agent counts that and tries again, until that has happened as often in a row as the system
+allows (``update.always_attempts``), and then leaves it at that until somebody chooses again. What
+was chosen once in between does not count: it may be a system without the agent, after which the
+default system runs.
 
-    {"version": 1, "once": "mqtt", "always": {"system": "web", "failures": 0}}
+    {"version": 1, "once": "mqtt",
+     "always": {"system": "web", "failures": 0, "failures_allowed": 3}}
 
 Proven by ``tests/unit/device/test_choice.py``.
 """
@@ -16,12 +18,13 @@ Proven by ``tests/unit/device/test_choice.py``.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconix.base.documents import BadDocument, Fields, print_json
+from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.files import TooLarge, read_bounded, write_durably
 
 VERSION = 1
 MAX_BYTES = 1 << 16
-MAX_FAILURES = 3
+DEFAULT_FAILURES = 3
+MAX_FAILURES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,12 @@ class Always:
 
     system: str
     failures: int = 0
+    failures_allowed: int = DEFAULT_FAILURES
 
     @property
     def given_up(self) -> bool:
         """Whether it is not tried any more."""
-        return self.failures >= MAX_FAILURES
+        return self.failures >= self.failures_allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def came_up(choice: Choice, system: str) -> FollowUp:
         return FollowUp(Choice(always=always), ask_for=always.system)
     if choice.once is not None:  # another system ran before this boot, or should have
         return FollowUp(Choice(always=always), ask_for=always.system, restart=True)
-    counted = Always(always.system, always.failures + 1)
+    counted = replace(always, failures=always.failures + 1)
     if counted.given_up:
         return FollowUp(Choice(always=counted))
     return FollowUp(Choice(always=counted), ask_for=always.system, restart=True)
@@ -89,8 +93,8 @@ def renewed(choice: Choice) -> FollowUp:
     """What follows when a system has come up healthy."""
     if choice.always is None or choice.always.given_up:
         return FollowUp(replace(choice, once=None))
-    wanted = choice.always.system
-    return FollowUp(Choice(always=Always(wanted)), ask_for=wanted)
+    healthy = replace(choice.always, failures=0)
+    return FollowUp(Choice(always=healthy), ask_for=healthy.system)
 
 
 def read_choice(path: Path) -> Choice:
@@ -109,14 +113,21 @@ def write_choice(path: Path, choice: Choice) -> None:
 
 def print_choice(choice: Choice) -> bytes:
     """The document of a choice; the opposite of ``parse_choice``."""
-    always = choice.always
     return print_json(
         {
             "version": VERSION,
             "once": choice.once,
-            "always": always and {"system": always.system, "failures": always.failures},
+            "always": _print_always(choice.always) if choice.always else None,
         }
     )
+
+
+def _print_always(always: Always) -> JsonInput:
+    return {
+        "system": always.system,
+        "failures": always.failures,
+        "failures_allowed": always.failures_allowed,
+    }
 
 
 def parse_choice(content: bytes, *, source: str) -> Choice:
@@ -128,8 +139,15 @@ def parse_choice(content: bytes, *, source: str) -> Choice:
     fields = Fields.parse(content, source=source)
     if fields.number("version") != VERSION:
         raise BadDocument(f"{source} has a version that this agent does not know")
-    always = fields.object("always") if fields.has("always") else None
     return Choice(
         once=fields.text("once") if fields.has("once") else None,
-        always=Always(always.text("system"), always.number("failures")) if always else None,
+        always=_parse_always(fields.object("always")) if fields.has("always") else None,
     )
+
+
+def _parse_always(fields: Fields) -> Always:
+    # Devices that chose before there was a number of their own allowed the default.
+    allowed = DEFAULT_FAILURES
+    if fields.has("failures_allowed"):
+        allowed = fields.number("failures_allowed")
+    return Always(fields.text("system"), fields.number("failures"), allowed)

@@ -8,8 +8,9 @@ from dataclasses import replace
 from reconix.boot.trial import Phase
 from reconix.device.apply import OnTrial, expect_agent
 from reconix.device.choice import Always, Choice, read_choice, write_choice
-from reconix.device.device import Device
+from reconix.device.device import Device, toplevel_folder
 from reconix.device.generation import Generation
+from reconix.device.policy import read_policy
 
 
 def choose_once(device: Device, system: str) -> None:
@@ -36,7 +37,9 @@ def choose_always(device: Device, system: str) -> None:
     generation = _bootable(device)
     wanted = generation.system(system).name
     expect_agent(device, generation, wanted)
-    always = None if wanted == generation.default else Always(wanted)
+    policy = read_policy(toplevel_folder(device.places, generation.system(wanted).toplevel))
+    is_default = wanted == generation.default
+    always = None if is_default else Always(wanted, failures_allowed=policy.always_attempts)
     write_choice(device.places.choice, Choice(always=always))
     device.oneshots.ask_for(wanted if always else None)
 

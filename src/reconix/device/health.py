@@ -1,40 +1,39 @@
 """Health: what a generation must show before it is kept.
 
-A system says in ``health.json`` of its toplevel what must hold, and within how many seconds:
+A system says in ``health.json`` of its toplevel what must hold, how soon, and for how long:
 
-    {"timeout_seconds": 90, "checks": [
+    {"timeout_seconds": 90, "stable_seconds": 3, "retries": 3, "checks": [
         {"kind": "unit", "unit": "nginx.service"},
+        {"kind": "failed-units", "at_most": 0},
         {"kind": "tcp", "port": 80},
-        {"kind": "command", "command": ["/usr/bin/test", "-e", "/run/ready"]}]}
+        {"kind": "http", "port": 80, "path": "/", "status": 200},
+        {"kind": "command", "command": ["/usr/bin/pump", "--self-test"], "timeout_seconds": 30},
+        {"kind": "file", "path": "/run/pump/alive", "max_age_seconds": 60},
+        {"kind": "free", "path": "/var/lib/pump", "at_least_bytes": 10485760}]}
 
 One check is always made, and first: ``multi-user.target`` is active, that is, the device came up as
-far as a system without checks could tell. All checks are tried again and again until all pass in
-the same round, or the time is over; then the first one that failed in the last round is the reason,
-with the last of what it said. A unit that systemd has given up is not waited for.
+far as a system without checks could tell. This module is the vocabulary and its document;
+``checks.py`` makes a check, ``rounds.py`` decides.
 
 Proven by ``tests/unit/device/test_health.py``.
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.documents import Fields
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded
-from reconix.base.process import CommandFailed, ProgramMissing, run
 
 NAME = "health.json"
 MAX_BYTES = 1 << 20
 MAX_TIMEOUT_SECONDS = 3000
 """A trial must end; the unit that watches it is stopped after an hour."""
 
-SAID_CHARACTERS = 1000
-_CHECK_SECONDS = 10.0
-_PAUSE_SECONDS = 1.0
-_ROUNDS_GIVEN_UP = 3
-"""For so many rounds a unit must have failed; in between somebody may start it again."""
+MAX_CHECK_SECONDS = 300
+MAX_RETRIES = 100
+CHECK_SECONDS = 10
+DEFAULT_RETRIES = 3
 
 
 class BadHealth(ReconixError):
@@ -45,12 +44,22 @@ class BadHealth(ReconixError):
 
 @dataclass(frozen=True, slots=True)
 class UnitActive:
-    """A unit of systemd is active."""
+    """A unit of systemd is active, and is not started again while it must be stable."""
 
     unit: str
 
     def __str__(self) -> str:
         return f"unit {self.unit} is active"
+
+
+@dataclass(frozen=True, slots=True)
+class FewUnitsFailed:
+    """At most so many units of systemd have failed."""
+
+    at_most: int
+
+    def __str__(self) -> str:
+        return f"at most {self.at_most} units have failed" if self.at_most else "no unit has failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,18 @@ class PortAnswers:
 
 
 @dataclass(frozen=True, slots=True)
+class PageAnswers:
+    """A web server of the device answers with a certain status."""
+
+    port: int
+    path: str
+    status: int
+
+    def __str__(self) -> str:
+        return f"port {self.port} answers {self.path} with status {self.status}"
+
+
+@dataclass(frozen=True, slots=True)
 class CommandSucceeds:
     """A command exits with 0."""
 
@@ -73,52 +94,127 @@ class CommandSucceeds:
         return f"command `{' '.join(self.words)}` succeeds"
 
 
-Check = UnitActive | PortAnswers | CommandSucceeds
+@dataclass(frozen=True, slots=True)
+class FileIsFresh:
+    """A file was written not long ago, say, by a program that lives."""
+
+    path: str
+    max_age_seconds: int
+
+    def __str__(self) -> str:
+        return f"file {self.path} is at most {self.max_age_seconds} s old"
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceIsFree:
+    """The file system of a folder has room."""
+
+    path: str
+    at_least_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.path} has {self.at_least_bytes} bytes free"
+
+
+Condition = (
+    UnitActive
+    | FewUnitsFailed
+    | PortAnswers
+    | PageAnswers
+    | CommandSucceeds
+    | FileIsFresh
+    | SpaceIsFree
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A condition, and how long finding out whether it holds may take."""
+
+    condition: Condition
+    timeout_seconds: int = CHECK_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What must hold, and how soon after the agent started."""
+    """What must hold.
+
+    Attributes:
+        timeout_seconds: how soon after the agent has started.
+        checks: all must pass in the same round.
+        stable_seconds: for how long they must go on passing.
+        retries: how often that time may begin again because a check failed in it.
+    """
 
     timeout_seconds: int
     checks: tuple[Check, ...]
+    stable_seconds: int = 0
+    retries: int = DEFAULT_RETRIES
 
 
-@dataclass(frozen=True, slots=True)
-class Unhealthy:
-    """The check that did not hold when the time was over, and the last of what it said."""
-
-    check: str
-    said: str
-    given_up: bool = False  # nobody tries any more to make it hold
-
-
-STARTED = UnitActive("multi-user.target")
+STARTED = Check(UnitActive("multi-user.target"))
 
 
 def parse_health(content: bytes, *, source: str) -> Health:
-    """Read ``health.json``.
+    """Read ``health.json``; what it may leave out, a hand-written one of NixOS may leave out.
 
     Raises:
         BadHealth, BadDocument: it is not what this module says.
     """
     fields = Fields.parse(content, source=source)
-    timeout = fields.number("timeout_seconds")
-    if not 1 <= timeout <= MAX_TIMEOUT_SECONDS:
-        raise BadHealth(f"{source}: timeout_seconds is {timeout}, not 1 to {MAX_TIMEOUT_SECONDS}")
+    timeout = _number(fields, "timeout_seconds", 1, MAX_TIMEOUT_SECONDS)
     checks = [_check(item) for item in fields.objects("checks")]
-    return Health(timeout, (STARTED, *(check for check in checks if check != STARTED)))
+    return Health(
+        timeout,
+        (STARTED, *(check for check in checks if check != STARTED)),
+        _number(fields, "stable_seconds", 0, timeout - 1, default=0),
+        _number(fields, "retries", 0, MAX_RETRIES, default=DEFAULT_RETRIES),
+    )
 
 
 def _check(fields: Fields) -> Check:
-    kind = fields.text("kind")
-    if kind == "unit":
-        return UnitActive(fields.text("unit"))
-    if kind == "tcp" and 1 <= fields.number("port") <= 65535:
-        return PortAnswers(fields.number("port"))
-    if kind == "command" and fields.texts("command"):
-        return CommandSucceeds(tuple(fields.texts("command")))
-    raise BadHealth(f"{fields.source} is no check of kind unit, tcp or command")
+    seconds = _number(fields, "timeout_seconds", 1, MAX_CHECK_SECONDS, default=CHECK_SECONDS)
+    return Check(_condition(fields), seconds)
+
+
+def _condition(fields: Fields) -> Condition:
+    match fields.text("kind"):
+        case "unit":
+            return UnitActive(fields.text("unit"))
+        case "failed-units":
+            return FewUnitsFailed(_number(fields, "at_most", 0, 1000))
+        case "tcp":
+            return PortAnswers(_port(fields))
+        case "http":
+            return PageAnswers(_port(fields), _page(fields), _number(fields, "status", 100, 599))
+        case "command" if fields.texts("command"):
+            return CommandSucceeds(tuple(fields.texts("command")))
+        case "file":
+            return FileIsFresh(fields.text("path"), _number(fields, "max_age_seconds", 1, 1 << 40))
+        case "free":
+            return SpaceIsFree(fields.text("path"), _number(fields, "at_least_bytes", 1, 1 << 60))
+        case _:
+            raise BadHealth(f"{fields.source} is no check that this agent can make")
+
+
+def _port(fields: Fields) -> int:
+    return _number(fields, "port", 1, 65535)
+
+
+def _page(fields: Fields) -> str:
+    path = fields.text("path")
+    if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path:
+        raise BadHealth(f"{fields.source}: {path!r} is no path of a page")
+    return path
+
+
+def _number(fields: Fields, key: str, least: int, most: int, *, default: int | None = None) -> int:
+    if default is not None and not fields.has(key):
+        return default
+    found = fields.number(key)
+    if not least <= found <= most:
+        raise BadHealth(f"{fields.source}: {key} is {found}, not {least} to {most}")
+    return found
 
 
 def can_be_proven(toplevel: Path) -> bool:
@@ -137,97 +233,3 @@ def read_health(toplevel: Path) -> Health:
     """
     path = toplevel / NAME
     return parse_health(read_bounded(path, MAX_BYTES), source=str(path))
-
-
-def await_health(
-    health: Health, deadline: float, *, note: Callable[[str], None] = lambda _: None
-) -> Unhealthy | None:
-    """Try all checks until all pass in the same round.
-
-    Args:
-        health: what must hold.
-        deadline: when it must, on the clock of ``time.monotonic``.
-        note: told each time when another check is the first that fails.
-
-    Returns:
-        ``None`` if all passed, else the first that failed in the last round.
-    """
-    noted = ""
-    given_up = 0
-    while True:
-        failed = _first_failure(health, deadline)
-        if failed is None:
-            return None
-        given_up = given_up + 1 if failed.given_up else 0
-        if given_up == _ROUNDS_GIVEN_UP or time.monotonic() + _PAUSE_SECONDS >= deadline:
-            return failed
-        if failed.check != noted:
-            noted = failed.check
-            note(f"waiting until {noted}")
-        time.sleep(_PAUSE_SECONDS)
-
-
-def _first_failure(health: Health, deadline: float) -> Unhealthy | None:
-    for check in health.checks:
-        left = min(_CHECK_SECONDS, max(1.0, deadline - time.monotonic()))
-        said = _fails(check, left)
-        if said is not None:
-            return Unhealthy(str(check), _last_words(said), _is_given_up(check))
-    return None
-
-
-def _last_words(said: str) -> str:
-    """The end of what was said, in whole lines if there are several."""
-    if len(said) <= SAID_CHARACTERS:
-        return said
-    end = said[-SAID_CHARACTERS:]
-    return end.partition("\n")[2] or end
-
-
-def _is_given_up(check: Check) -> bool:
-    """Whether systemd has given up a unit; one that it will start again is not *failed*."""
-    if not isinstance(check, UnitActive):
-        return False
-    return _command_fails(("systemctl", "is-failed", "--quiet", check.unit), 5) is None
-
-
-def _fails(check: Check, seconds: float) -> str | None:
-    """What a check said if it failed."""
-    if isinstance(check, UnitActive):
-        return _unit_fails(check.unit, seconds)
-    if isinstance(check, PortAnswers):
-        return _port_fails(check.port, seconds)
-    return _command_fails(check.words, seconds)
-
-
-def _command_fails(words: tuple[str, ...], seconds: float) -> str | None:
-    try:
-        run(*words, timeout_seconds=seconds)
-    except CommandFailed as error:
-        last = error.said.decode(errors="replace").strip()
-        return f"exit status {error.status}: {last}" if error.status >= 0 else last
-    except (ProgramMissing, OSError) as error:
-        return str(error)
-    return None
-
-
-def _unit_fails(unit: str, seconds: float) -> str | None:
-    if _command_fails(("systemctl", "is-active", "--quiet", unit), seconds) is None:
-        return None
-    try:
-        run("systemctl", "status", "--no-pager", "--full", "--lines=8", unit, timeout_seconds=5)
-    except CommandFailed as error:
-        return error.said.decode(errors="replace").strip()
-    except (ProgramMissing, OSError) as error:
-        return str(error)
-    return "it is active now, but was not when it was asked for"
-
-
-def _port_fails(port: int, seconds: float) -> str | None:
-    import socket  # late: slow to import, and few commands need it
-
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=seconds).close()
-    except OSError as error:
-        return str(error)
-    return None

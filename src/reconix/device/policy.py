@@ -1,6 +1,6 @@
-"""Policy: what a system says about updates, in ``update.json`` of its toplevel.
+"""Policy: what a system says about updates and trials, in ``update.json`` of its toplevel.
 
-    {"receive": true, "trial_timeout_seconds": 300}
+    {"receive": true, "trial_timeout_seconds": 300, "trial_attempts": 2, "always_attempts": 3}
 
 A system without the file, such as one of NixOS, allows updates and has no time limit of its own for
 a trial besides that of its health checks.
@@ -11,8 +11,10 @@ Proven by ``tests/unit/device/test_policy.py``.
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base.documents import Fields
+from reconix.base.documents import BadDocument, Fields
 from reconix.base.files import read_bounded
+from reconix.boot.trial import DEFAULT_ATTEMPTS, MAX_ATTEMPTS
+from reconix.device.choice import DEFAULT_FAILURES, MAX_FAILURES
 from reconix.device.health import MAX_TIMEOUT_SECONDS
 
 MAX_BYTES = 1 << 16
@@ -20,15 +22,19 @@ MAX_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a system takes updates.
+    """How a system takes updates, and how often it may fail to come up.
 
     Attributes:
-        receive: whether one may be received while it runs.
+        receive: whether an update may be received while it runs.
         trial_timeout_seconds: how long its trial may take from its start to its confirmation.
+        trial_attempts: how often a trial of it is made, if what ended it need not be its fault.
+        always_attempts: how often in a row it may fail to come up, if it is wanted always.
     """
 
     receive: bool = True
     trial_timeout_seconds: int = MAX_TIMEOUT_SECONDS
+    trial_attempts: int = DEFAULT_ATTEMPTS
+    always_attempts: int = DEFAULT_FAILURES
 
 
 def read_policy(toplevel: Path) -> Policy:
@@ -42,4 +48,16 @@ def read_policy(toplevel: Path) -> Policy:
         fields = Fields.parse(read_bounded(path, MAX_BYTES), source=str(path))
     except FileNotFoundError:
         return Policy()
-    return Policy(fields.flag("receive"), fields.number("trial_timeout_seconds"))
+    return Policy(
+        fields.flag("receive"),
+        fields.number("trial_timeout_seconds"),
+        _attempts(fields, "trial_attempts", DEFAULT_ATTEMPTS, MAX_ATTEMPTS),
+        _attempts(fields, "always_attempts", DEFAULT_FAILURES, MAX_FAILURES),
+    )
+
+
+def _attempts(fields: Fields, key: str, default: int, most: int) -> int:
+    found = fields.number(key) if fields.has(key) else default
+    if not 1 <= found <= most:
+        raise BadDocument(f"{fields.source}: {key} is {found}, not 1 to {most}")
+    return found

@@ -13,7 +13,7 @@ from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError
 from reconix.boot.trial import Phase, State, Verdict
 from reconix.device.booted import Booted, UnknownBoot, read_booted
-from reconix.device.choice import Choice, read_choice
+from reconix.device.choice import Always, Choice, read_choice
 from reconix.device.device import Device
 from reconix.device.events import Event, read_events
 from reconix.device.generation import Generation
@@ -122,7 +122,7 @@ def status_document(status: Status) -> JsonInput:
         "phase": state.phase.value,
         "trial": _trial_document(state, status.booted),
         "last": _last_document(state),
-        "always": {"system": always.system, "failures": always.failures} if always else None,
+        "always": _always_document(always) if always else None,
         "once": status.choice.once,
         "systems": list(status.systems),
         "installed": list(status.installed),
@@ -148,6 +148,14 @@ def _booted_document(booted: Booted | None) -> JsonInput:
         "slot": booted.slot,
         "toplevel": str(booted.toplevel),
         "boot_id": booted.boot_id,
+    }
+
+
+def _always_document(always: Always) -> JsonInput:
+    return {
+        "system": always.system,
+        "failures": always.failures,
+        "failures_allowed": always.failures_allowed,
     }
 
 
@@ -201,7 +209,8 @@ def status_lines(status: Status) -> list[str]:
     if status.choice.always:
         always = status.choice.always
         given_up = ", given up" if always.given_up else ""
-        lines.append(f"always     {always.system} ({always.failures} failures{given_up})")
+        failures = f"{always.failures} of {always.failures_allowed} failures"
+        lines.append(f"always     {always.system} ({failures}{given_up})")
     return lines + ["busy       another command works on this device"] * status.busy
 
 

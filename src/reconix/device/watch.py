@@ -19,7 +19,8 @@ from reconix.device.booted import Booted, read_booted
 from reconix.device.choice import is_to_be_proven, read_choice
 from reconix.device.confirm import confirm, keep_system
 from reconix.device.device import Device, toplevel_folder
-from reconix.device.health import Unhealthy, await_health, read_health
+from reconix.device.health import read_health
+from reconix.device.rounds import Unhealthy, await_health
 from reconix.device.work import working
 
 WAIT_SECONDS = 30.0

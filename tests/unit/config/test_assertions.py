@@ -82,6 +82,10 @@ OF_A_SYSTEM = {
         "is masked",
     ),
     '[health]\ntimeout = "10min"': ("health.timeout", "leave no time"),
+    '[health]\nstable = "90s"': ("health.stable", "do not fit"),
+    "[health]\nchecks = [{ status = 204 }]": ("health.checks", "expected a table with one of"),
+    "[health]\nchecks = [{ tcp = 80, http = 80 }]": ("health.checks", "expected a table with one"),
+    "[health]\nchecks = [{ tcp = 80, status = 204 }]": ("health.checks.status", "no such option"),
 }
 
 

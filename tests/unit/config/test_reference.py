@@ -40,6 +40,8 @@ def test_an_option_is_found_by_its_name_and_by_the_table_that_holds_it() -> None
     assert [entry.key for entry in select(SHAPES, "health")] == [
         "health.timeout",
         "health.checks",
+        "health.stable",
+        "health.retries",
     ]
     (shell,) = select(SHAPES, "users.operator.shell")
     assert shell.key == "users.<name>.shell"

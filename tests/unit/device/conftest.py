@@ -12,8 +12,12 @@ SYSTEMCTL = """\
 #!/bin/sh
 echo "$*" >> {log}
 case "$1" in
-    is-active) grep -qx "$3" {active} ;;
-    is-failed) grep -qx "$3" {active}.failed ;;
+    show)
+        if grep -qx "$3" {active}; then echo ActiveState=active
+        elif grep -qx "$3" {active}.failed; then echo ActiveState=failed
+        else echo ActiveState=activating; fi
+        cat {active}.invocation ;;
+    list-units) sed 's/$/ loaded failed failed something/' {active}.failed ;;
     status) echo "$5 is broken: no such page"; exit 3 ;;
 esac
 """
@@ -43,6 +47,8 @@ class Units:
         self._active, self._log = folder / "active", folder / "log"
         self._failed = folder / "active.failed"
         self._failed.touch()
+        self.invocation = folder / "active.invocation"
+        self.invocation.write_text("InvocationID=1\n")
         self._log.touch()
         self.activate("multi-user.target")
         program = folder / "systemctl"

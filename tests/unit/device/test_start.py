@@ -4,11 +4,13 @@ import json
 
 from tests.device_model import Machine
 
+from reconix.base.documents import print_json
 from reconix.boot.trial import Phase, Reason, Result, read_state
 from reconix.device.apply import apply
 from reconix.device.booted import read_booted
 from reconix.device.confirm import confirm
 from reconix.device.work import working
+from reconix.store.tree import File
 
 
 def arm(machine: Machine, name: str) -> None:
@@ -71,6 +73,22 @@ def test_a_trial_that_is_cut_short_is_repeated_and_then_left(machine: Machine) -
     last = read_state(machine.places.state).last
     assert last is not None and last.verdict is not None
     assert (last.result, last.verdict.reason) == (Result.FELL_BACK, Reason.UNKNOWN)
+
+
+def test_a_trial_that_is_cut_short_is_repeated_as_often_as_its_system_says(
+    machine: Machine,
+) -> None:
+    """B8, also with power cuts of the old generation in between: the count is on the disk."""
+    limits = {"receive": True, "trial_timeout_seconds": 60, "trial_attempts": 4}
+    machine.boot()
+    machine.generation("two", extra={"update.json": File(print_json(limits))})
+    arm(machine, "two")
+    slots = []
+    while (started := machine.boot()).restart or started.booted.slot == 2:
+        slots.append(started.booted.slot)
+    assert slots == [2, 1, 2, 1, 2, 1, 2]
+    last = read_state(machine.places.state).last
+    assert last is not None and last.result is Result.FELL_BACK
 
 
 def test_a_panic_is_not_repeated(machine: Machine) -> None:

@@ -98,7 +98,7 @@ def test_a_wish_for_always_is_shown(machine: Machine) -> None:
     machine.boot()
     with working(machine.places):
         choose_always(machine.device, "mqtt")
-    assert "always     mqtt (0 failures)" in status_lines(read_status(machine.device))
+    assert "always     mqtt (0 of 3 failures)" in status_lines(read_status(machine.device))
 
 
 def test_a_device_whose_start_failed_tells_that(

@@ -7,6 +7,7 @@ from tests.unit.device.conftest import Units
 from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.apply import apply
 from reconix.device.choose import choose_always
+from reconix.device.confirm import confirm
 from reconix.device.watch import abandon, watch
 from reconix.device.work import working
 from reconix.store.tree import File
@@ -134,3 +135,17 @@ def test_a_system_that_is_wanted_always_and_is_not_healthy_is_given_up(
         seen.append(started.booted.system)
     assert seen[:6] == ["mqtt", "default", "mqtt", "default", "mqtt", "default"]
     assert set(seen[6:]) == {"default"}
+
+
+def test_a_system_is_given_up_after_as_many_failures_as_it_says(machine: Machine) -> None:
+    limits = File(b'{"receive": true, "trial_timeout_seconds": 60, "always_attempts": 1}')
+    machine.boot()
+    machine.generation("two", extra={"update.json": limits})
+    machine.install("two")
+    with working(machine.places):
+        apply(machine.device, machine.generations["two"])
+    machine.boot()
+    with working(machine.places):
+        confirm(machine.device)
+        choose_always(machine.device, "mqtt")
+    assert [machine.boot().booted.system for _ in range(4)] == ["mqtt", *["default"] * 3]

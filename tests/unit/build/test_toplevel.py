@@ -1,0 +1,98 @@
+"""What is configured about trials is what the agent reads."""
+
+from pathlib import Path
+
+import pytest
+
+from reconix.build.toplevel import Parts, make_toplevel
+from reconix.config.load import load
+from reconix.config.schema import Architecture, System
+from reconix.device.health import (
+    STARTED,
+    Check,
+    CommandSucceeds,
+    FewUnitsFailed,
+    FileIsFresh,
+    Health,
+    PageAnswers,
+    PortAnswers,
+    SpaceIsFree,
+    UnitActive,
+    parse_health,
+)
+from reconix.device.policy import Policy, read_policy
+from reconix.store.paths import StorePath
+from reconix.store.tree import File
+
+MACHINE = """\
+kernel.package = "linux-image-cloud-amd64"
+[health]
+stable = "20s"
+checks = [{ tcp = 22 }, { failed_units = 0 }]
+[update]
+trial_attempts = 5
+"""
+SYSTEM = """\
+[health]
+timeout = "2min"
+retries = 1
+checks = [
+    { unit = "pump.service", timeout = "30s" },
+    { http = 80, path = "/health", status = 204 },
+    { command = ["/usr/bin/pump", "--test"] },
+    { file = "/run/pump/alive", max_age = "1min" },
+    { free = "/var/lib/pump", at_least = "10M" },
+]
+[update]
+receive = false
+always_attempts = 1
+"""
+
+
+def _path(name: str) -> StorePath:
+    return StorePath("0" * 32, name)
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> System:
+    (tmp_path / "hosts/gw/systems").mkdir(parents=True)
+    (tmp_path / "reconix.toml").write_text('name = "test"\n')
+    (tmp_path / "hosts/gw/machine.toml").write_text(MACHINE)
+    (tmp_path / "hosts/gw/systems/default.toml").write_text(SYSTEM)
+    (host,) = load(tmp_path).hosts.values()
+    found = host.systems["default"]
+    assert isinstance(found, System)
+    return found
+
+
+@pytest.fixture
+def files(tmp_path: Path, system: System) -> dict[str, bytes]:
+    """The plain files of the toplevel."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/metadata").touch()
+    parts = Parts(
+        *(_path("root"), _path("etc"), _path("linux"), "6.12", _path("initrd"), _path("agent"))
+    )
+    tree = make_toplevel("default", system, Architecture.AMD64, parts, [], tmp_path / "root")
+    return {name: node.content for name, node in tree.entries if isinstance(node, File)}
+
+
+def test_checks_of_machine_and_system_add_up(files: dict[str, bytes]) -> None:
+    expected = (
+        STARTED,
+        Check(PortAnswers(22)),
+        Check(FewUnitsFailed(0)),
+        Check(UnitActive("pump.service"), 30),
+        Check(PageAnswers(80, "/health", 204)),
+        Check(CommandSucceeds(("/usr/bin/pump", "--test"))),
+        Check(FileIsFresh("/run/pump/alive", 60)),
+        Check(SpaceIsFree("/var/lib/pump", 10 << 20)),
+    )
+    found = parse_health(files["health.json"], source="health.json")
+    assert found == Health(120, expected, stable_seconds=20, retries=1)
+
+
+def test_attempts_and_limits_arrive(files: dict[str, bytes], tmp_path: Path) -> None:
+    (tmp_path / "update.json").write_bytes(files["update.json"])
+    expected = Policy(receive=False, trial_timeout_seconds=300, trial_attempts=5, always_attempts=1)
+    assert read_policy(tmp_path) == expected
