@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 NAMES = (
-    *("init", "check", "show", "options", "diff", "lock", "build", "image", "run"),
+    *("init", "check", "fmt", "show", "options", "diff", "lock", "build", "image", "run"),
     *("send", "deploy", "status", "store", "prove", "completion"),
 )
 """All commands, in the order in which a user meets them."""

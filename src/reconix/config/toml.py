@@ -16,11 +16,12 @@ Proven by ``tests/unit/config/test_toml.py``.
 import bisect
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base.files import read_bounded
+from reconix.config.cursor import BARE_KEY, BLANK, OTHER, SPACE, STRING, Cursor
 from reconix.config.problems import Place, Problem
 
 MAX_FILE_BYTES = 1 << 20
@@ -139,54 +140,35 @@ class _Places:
         return Place(self._file, line, column, self._lines[line - 1])
 
 
-_BLANK = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
-_SPACE = re.compile(r"[ \t]*")
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_STRING = re.compile(
-    r'"""(?:\\.|[^\\])*?"{3,5}(?!")|'
-    r"'''.*?'{3,5}(?!')|"
-    r'"(?:\\.|[^"\\])*"|'
-    r"'[^']*'",
-    re.DOTALL,
-)
-_OTHER = re.compile(r"[^,\]}\n#]*")
-
-
-class _Scanner:
+class _Scanner(Cursor):
     """Notes where keys and list items begin, in a text that is valid TOML."""
 
     def __init__(self, text: str) -> None:
-        self._text, self._at = text, 0
+        super().__init__(text)
         self._offsets: dict[KeyPath, int] = {}
         self._tables_in: dict[KeyPath, int] = {}
         """How many tables an array of tables has so far."""
 
     def scan(self) -> Mapping[KeyPath, int]:
         table: KeyPath = ()
-        self._skip(_BLANK)
-        while self._at < len(self._text):
-            if self._text[self._at] == "[":
+        self.skip(BLANK)
+        while self.at < len(self.text):
+            if self.text[self.at] == "[":
                 table = self._header()
             else:
                 self._pair(table)
-            self._skip(_BLANK)
+            self.skip(BLANK)
         return self._offsets
 
-    def _skip(self, pattern: re.Pattern[str]) -> str:
-        found = pattern.match(self._text, self._at)
-        assert found is not None, "the text is valid TOML"
-        self._at = found.end()
-        return found[0]
-
     def _header(self) -> KeyPath:
-        begin = self._at
-        double = self._text.startswith("[[", begin)
-        self._at += 2 if double else 1
+        begin = self.at
+        double = self.text.startswith("[[", begin)
+        self.at += 2 if double else 1
         path: KeyPath = ()
         for key, offset in self._keys():
             self._offsets.setdefault((*path, key), offset)
             path = self._inside((*path, key))
-        self._at += 2 if double else 1
+        self.at += 2 if double else 1
         if double:
             path = self._next_table(path)
             self._offsets[path] = begin
@@ -208,65 +190,65 @@ class _Scanner:
         for key, offset in self._keys():
             path = (*path, key)
             self._offsets.setdefault(path, offset)
-        self._at += 1  # =
-        self._skip(_SPACE)
+        self.at += 1  # =
+        self.skip(SPACE)
         self._value(path)
 
     def _keys(self) -> list[tuple[str, int]]:
         """The parts of a key with their offsets, and the space behind it."""
         keys = [self._key()]
-        while self._text.startswith(".", self._at):
-            self._at += 1
+        while self.text.startswith(".", self.at):
+            self.at += 1
             keys.append(self._key())
         return keys
 
     def _key(self) -> tuple[str, int]:
-        self._skip(_SPACE)
-        begin = self._at
-        if self._text[begin] in "\"'":
-            key = str(tomllib.loads(f"key = {self._skip(_STRING)}")["key"])
+        self.skip(SPACE)
+        begin = self.at
+        if self.text[begin] in "\"'":
+            key = str(tomllib.loads(f"key = {self.skip(STRING)}")["key"])
         else:
-            key = self._skip(_BARE_KEY)
-        self._skip(_SPACE)
+            key = self.skip(BARE_KEY)
+        self.skip(SPACE)
         return key, begin
 
     def _value(self, path: KeyPath) -> None:
-        first = self._text[self._at]
+        first = self.text[self.at]
         if first in "\"'":
-            self._skip(_STRING)
+            self.skip(STRING)
         elif first == "[":
             self._array(path)
         elif first == "{":
             self._inline_table(path)
         else:
-            self._skip(_OTHER)
+            self.skip(OTHER)
 
     def _array(self, path: KeyPath) -> None:
         index = 0
         self._open()
-        while self._text[self._at] != "]":
-            self._offsets[(*path, index)] = self._at
+        while self.text[self.at] != "]":
+            self._offsets[(*path, index)] = self.at
             self._value((*path, index))
             self._separator()
             index += 1
-        self._at += 1
+        self.at += 1
 
     def _inline_table(self, path: KeyPath) -> None:
         self._open()
-        while self._text[self._at] != "}":
+        while self.text[self.at] != "}":
             self._pair(path)
             self._separator()
-        self._at += 1
+        self.at += 1
 
     def _open(self) -> None:
-        self._at += 1
-        self._skip(_BLANK)
+        self.at += 1
+        self.skip(BLANK)
 
     def _separator(self) -> None:
-        self._skip(_BLANK)
-        if self._text[self._at] == ",":
-            self._at += 1
-            self._skip(_BLANK)
+        self.skip(BLANK)
+        if self.text[self.at] == ",":
+            self.at += 1
+            self.skip(BLANK)
 
 
 _FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[^\s`]*)")
@@ -274,20 +256,23 @@ _FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[^\s`]*)")
 
 def literate(markdown: str) -> str:
     """The TOML in a Markdown text: the content of its ``toml`` blocks, all other lines empty."""
+    return "\n".join(line if counts else "" for line, counts in marked(markdown))
+
+
+def marked(markdown: str) -> Iterator[tuple[str, bool]]:
+    """The lines of a Markdown text, and for each whether it is inside of a ``toml`` block."""
     fence, wanted = "", False
-    kept = []
     for line in markdown.replace("\r\n", "\n").split("\n"):
         found = _FENCE.match(line)
         if not fence:
             if found:
                 fence, wanted = found["fence"], found["language"] == "toml"
-            kept.append("")
+            yield line, False
         elif _closes(line, fence):
             fence = ""
-            kept.append("")
+            yield line, False
         else:
-            kept.append(line if wanted else "")
-    return "\n".join(kept)
+            yield line, wanted
 
 
 def _closes(line: str, fence: str) -> bool:
