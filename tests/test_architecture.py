@@ -37,7 +37,10 @@ MAY_IMPORT = {
 SHIPPED = ("base", "store", "boot", "transfer", "device")
 """Packages that go to the device: the standard library only."""
 
-HOST_ONLY = {"transfer/match.py", "transfer/encode.py", "transfer/send.py"}
+HOST_ONLY = {
+    *("transfer/match.py", "transfer/encode.py", "transfer/send.py"),
+    *("transfer/signing.py", "transfer/writer.py"),
+}
 """Their modules that stay on the host; they may import ``nix`` too."""
 
 ONE_HOME = {

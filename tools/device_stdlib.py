@@ -15,12 +15,16 @@ from reconix.build.agent import foreign_modules
 
 IMPORTED = {
     "argparse": "the command line",
+    "base64": "keys",
+    "binascii": "keys",
     "collections.abc": "types",
     "contextlib": "what must be undone: locks, mounts, half-written files",
+    "ctypes": "checking signatures with libcrypto, which hashlib stands on",
     "dataclasses": "types that carry meaning",
     "enum": "vocabularies",
     "errno": "telling a full disk from a broken one",
     "fcntl": "the lock; flags of firmware variables; the size of a sector",
+    "functools": "loading libcrypto once",
     "hashlib": "SHA-256",
     "itertools": "comparing neighbours in partition tables",
     "json": "documents",

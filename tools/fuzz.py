@@ -31,7 +31,8 @@ with atheris.instrument_imports(include=["reconix"]):
     from reconix.transfer import plan, send
     from reconix.transfer.packing import Packer, Unpacker
     from reconix.transfer.receive import receive
-    from reconix.transfer.stream import BadStream, Header, StreamReader, StreamWriter
+    from reconix.transfer.stream import BadStream, Header, StreamReader
+    from reconix.transfer.writer import StreamWriter
 
 HOST, ARCHITECTURE = "gateway", "amd64"
 TREE = folder(

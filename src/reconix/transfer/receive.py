@@ -25,7 +25,7 @@ Proven by ``tests/unit/transfer/test_receive.py`` and ``tests/crash/test_receive
 import contextlib
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ from reconix.store.verify import changed_files
 from reconix.transfer.packing import Unpacker
 from reconix.transfer.plan import Need, Piece, parse, parse_preface
 from reconix.transfer.staging import DamagedBase, Maker, Sources, sync_folders, verify
-from reconix.transfer.stream import Header, Read, StreamReader
+from reconix.transfer.stream import Header, Judge, Read, StreamReader
 
 _MARGIN_BYTES = 1 << 20
 _MARGIN_INODES = 16
@@ -97,7 +97,14 @@ class StorageFailed(ReconixError):
         )
 
 
-def receive(read: Read, registry: Registry, *, host: str, architecture: str) -> Manifest:
+def receive(
+    read: Read,
+    registry: Registry,
+    *,
+    host: str,
+    architecture: str,
+    judge: Judge | None = None,
+) -> Manifest:
     """Take a stream in and register the generation that it leads to.
 
     Args:
@@ -105,6 +112,8 @@ def receive(read: Read, registry: Registry, *, host: str, architecture: str) -> 
         registry: the generations of this device; its partition must be writable.
         host: what this device is.
         architecture: likewise.
+        judge: decides on seal, statement and header whether the stream can be trusted, and refuses
+            by raising; without it every stream is taken that is whole.
 
     Raises:
         BadStream, TruncatedStream, UnsupportedStream: see ``StreamReader``.
@@ -113,6 +122,7 @@ def receive(read: Read, registry: Registry, *, host: str, architecture: str) -> 
     """
     stream = StreamReader(read)
     _check_device(stream.header, host, architecture)
+    stream.prove(judge)
     job = _prepare(stream, registry)
     try:
         job.run()
@@ -140,7 +150,7 @@ def _translated(error: OSError) -> ReconixError:
 
 def _prepare(stream: StreamReader, registry: Registry) -> "_Job":
     """Preflight: whatever can be refused without having written anything."""
-    base = _find_base(registry, stream.header.base)
+    base = _find_base(registry, stream.header.bases)
     payload = Unpacker(stream)
     manifest, needs = parse_preface(payload)
     _check_header(stream, manifest, needs)
@@ -154,13 +164,15 @@ def _prepare(stream: StreamReader, registry: Registry) -> "_Job":
     return job
 
 
-def _find_base(registry: Registry, base: StorePath | None) -> Manifest | None:
-    if base is None:
-        return None
-    manifest = registry.get(base)
-    if manifest is None:
-        raise WrongBase(base, "which is not installed")
-    return manifest
+def _find_base(registry: Registry, bases: Sequence[StorePath]) -> Manifest | None:
+    """The first of the bases that is installed; none if none is needed."""
+    for base in bases:
+        manifest = registry.get(base)
+        if manifest is not None:
+            return manifest
+    if bases:
+        raise WrongBase(bases[0], "which is not installed")
+    return None
 
 
 def _check_header(stream: StreamReader, manifest: Manifest, needs: tuple[Need, ...]) -> None:

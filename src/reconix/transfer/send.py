@@ -30,7 +30,9 @@ from reconix.transfer.plan import (
     Printer,
     print_preface,
 )
-from reconix.transfer.stream import Header, StreamWriter, Write
+from reconix.transfer.signing import Signer
+from reconix.transfer.stream import Header, Write
+from reconix.transfer.writer import StreamWriter
 
 _MAX_DOCUMENT_BYTES = 1 << 20
 
@@ -65,7 +67,15 @@ class Sent:
     target_nar_bytes: int
 
 
-def create(store: ChrootStore, base: StorePath | None, target: StorePath, write: Write) -> Sent:
+def create(
+    store: ChrootStore,
+    base: StorePath | None,
+    target: StorePath,
+    write: Write,
+    *,
+    sequence: int = 0,
+    signer: Signer | None = None,
+) -> Sent:
     """Make the stream that leads from one generation to another.
 
     Args:
@@ -73,6 +83,8 @@ def create(store: ChrootStore, base: StorePath | None, target: StorePath, write:
         base: what the device has; None makes a stream that needs nothing.
         target: what it shall have.
         write: takes the bytes.
+        sequence: number of the target; a device takes none below that of what it has confirmed.
+        signer: vouches for the stream; None leaves it unsigned.
 
     Raises:
         NotValid: a generation is not in the store.
@@ -82,16 +94,16 @@ def create(store: ChrootStore, base: StorePath | None, target: StorePath, write:
     job = _Job(store, None if base is None else store.manifest(base), store.manifest(target))
     with progress.stage("compare generations"):
         described = job.describe()
-    header = job.header(described)
+    header = job.header(described, sequence)
     counted = _Counted(write)
-    writer = StreamWriter(counted, header)
+    writer = StreamWriter(counted, header, signer)
     packer = Packer(writer.payload, header.architecture)
     packer.write(print_preface(job.target, [need for need, _ in described]))
     with progress.stage("compress", total=header.content_bytes) as stage:
         for _, steps in described:
             _print_steps(steps, packer, stage)
         packer.finish()
-        writer.finish()
+        header = writer.finish()
     return Sent(header, counted.size_bytes, job.target.nar_size_bytes)
 
 
@@ -147,18 +159,19 @@ class _Job:
             described.append((_need(position, result), result))
         return described
 
-    def header(self, described: Sequence[tuple[Need, Described]]) -> Header:
+    def header(self, described: Sequence[tuple[Need, Described]], sequence: int) -> Header:
         """What the receiver must know first."""
         host, architecture = self._host()
         return Header(
             host=host,
             architecture=architecture,
-            base=None if self.base is None else self.base.root,
+            bases=() if self.base is None else (self.base.root,),
             target=self.target.root,
             objects=len(described),
             content_bytes=sum(need.content_bytes for need, _ in described),
             space_bytes=sum(need.space_bytes for need, _ in described),
             inodes=sum(need.inodes for need, _ in described),
+            sequence=sequence,
         )
 
     def _host(self) -> tuple[str, str]:

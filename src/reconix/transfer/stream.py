@@ -3,37 +3,45 @@
 A stream comes over a link that nobody trusts and goes to a device that has little memory. So it is
 read once, from front to end, and each piece is checked before anything is done with it::
 
-    stream  = magic version features header frame* end
-    frame   = kind length bytes digest
+    stream  = preface frame*
+    preface = magic version features length header digest leaf* length seal
 
-A frame's digest covers the digest before it, the kind, the length and the bytes. The first link of
-this chain is the digest of everything up to the end of the header. So a frame that was changed,
-dropped, repeated, moved or taken from another stream is refused before its bytes are decompressed,
-and the digest of the end frame is one over the whole stream.
+The header says what a device must know first, the number of frames among it. Then come the hashes
+of all frames, the *leaves*: the root of the tree over them (``merkle.py``) and the digest of the
+header are what the seal signs (``seal.py``). So when the first frame arrives it is known whether
+all of it can be trusted, and a frame that was changed, dropped, repeated, moved or taken from
+another stream does not have the hash that its place demands. A frame is nothing but its content;
+all have ``FRAME_BYTES`` but the last. A reader can begin at any frame if it has the preface.
 
-The bytes of all payload frames together are the payload. How it is compressed is told by
-``transfer/packing.py``, what it contains by ``transfer/plan.py``.
+The bytes of all frames together are the payload. How it is compressed is told by ``packing.py``,
+what it contains by ``plan.py``. Streams are written by ``writer.py``.
 
 The format, byte by byte: ``docs/spec/stream.md``. Proven by ``tests/unit/transfer/test_stream.py``.
 """
 
-import enum
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reconix.base.documents import BadDocument, Fields, print_json
+from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
 from reconix.store.paths import BadStorePath, StorePath
+from reconix.transfer import merkle
+from reconix.transfer.merkle import HASH_BYTES
+from reconix.transfer.seal import MAX_SEAL_BYTES, BadSeal, Seal, parse_seal, stream_statement
 
 MAGIC = b"\x89RCX\r\n\x1a\n"
-VERSION = 1
+VERSION = 2
 FEATURES = 0
 """Every feature that this program knows; a stream that needs another one is refused."""
 
+START_BYTES = len(MAGIC) + 10
 MAX_HEADER_BYTES = 1 << 16
 FRAME_BYTES = 1 << 17
-"""No frame holds more; all but the last hold exactly this."""
+"""All frames but the last hold exactly this."""
+MAX_FRAMES = 1 << 16
+"""More leaves are not held in memory; streams end at 8 GiB."""
+MAX_BASES = 8
 
 Read = Callable[[int], bytes]
 Write = Callable[[bytes], object]
@@ -53,14 +61,14 @@ class BadStream(ReconixError):
 
 
 class TruncatedStream(ReconixError):
-    """The stream ends before its end mark."""
+    """The stream ends before its last frame."""
 
     exit_code = 51
 
     def __init__(self, *, offset: int, cause: str = "it ends too early") -> None:
         super().__init__(
             f"the stream was cut off at byte {offset}: {cause}",
-            hint="transfer it again; nothing of it was installed",
+            hint="transfer it again, or its rest: `reconix-device offset` says from where",
         )
         self.offset = offset
 
@@ -77,60 +85,73 @@ class UnsupportedStream(ReconixError):
         )
 
 
-class Kind(enum.IntEnum):
-    """What a frame is."""
-
-    PAYLOAD = 1
-    END = 2
-
-
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a device must know before it reads on."""
 
     host: str
     architecture: str
-    base: StorePath | None
+    bases: tuple[StorePath, ...]  # any one of them will do; none: nothing is needed
     target: StorePath
     objects: int  # how many of the target's objects are in the stream
     content_bytes: int  # of all files that are in it literally
     space_bytes: int  # how much disk its objects need at most
     inodes: int
+    sequence: int = 0  # of the target; a device does not go below what it has confirmed
+    payload_bytes: int = 0  # of all frames
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return -(-self.payload_bytes // FRAME_BYTES)
+
+    def frame_bytes(self, number: int) -> int:
+        """What a frame holds."""
+        return min(FRAME_BYTES, self.payload_bytes - number * FRAME_BYTES)
 
     def print(self) -> bytes:
         """The header as a document."""
-        return print_json(
-            {
-                "host": self.host,
-                "architecture": self.architecture,
-                "base": None if self.base is None else str(self.base),
-                "target": str(self.target),
-                "objects": self.objects,
-                "content_bytes": self.content_bytes,
-                "space_bytes": self.space_bytes,
-                "inodes": self.inodes,
-            }
-        )
+        document: JsonInput = {
+            "host": self.host,
+            "architecture": self.architecture,
+            "bases": [str(base) for base in self.bases],
+            "target": str(self.target),
+            "sequence": self.sequence,
+            "objects": self.objects,
+            "content_bytes": self.content_bytes,
+            "payload_bytes": self.payload_bytes,
+            "space_bytes": self.space_bytes,
+            "inodes": self.inodes,
+        }
+        return print_json(document)
 
 
 def parse_header(content: bytes) -> Header:
     """Read a header document; keys that we do not know are allowed, they only inform.
 
     Raises:
-        BadDocument: a field is missing or has a wrong type.
+        BadDocument: a field is missing, has a wrong type, or is beyond its limit.
         BadStorePath: base or target is no store path.
     """
     fields = Fields.parse(content, source="header")
-    return Header(
+    bases = tuple(StorePath.parse(text) for text in fields.texts("bases"))
+    if len(bases) > MAX_BASES or len(set(bases)) != len(bases):
+        raise BadDocument(f"header: {len(bases)} bases; at most {MAX_BASES}, each once")
+    header = Header(
         host=fields.text("host"),
         architecture=fields.text("architecture"),
-        base=StorePath.parse(fields.text("base")) if fields.has("base") else None,
+        bases=bases,
         target=StorePath.parse(fields.text("target")),
         objects=fields.number("objects"),
         content_bytes=fields.number("content_bytes"),
         space_bytes=fields.number("space_bytes"),
         inodes=fields.number("inodes"),
+        sequence=fields.number("sequence"),
+        payload_bytes=fields.number("payload_bytes"),
     )
+    if header.frames > MAX_FRAMES:
+        raise BadDocument(f"header: {header.frames} frames, more than {MAX_FRAMES}")
+    return header
 
 
 def varint(number: int) -> bytes:
@@ -143,52 +164,45 @@ def varint(number: int) -> bytes:
     return bytes(spelled)
 
 
-class StreamWriter:
-    """Writes a stream from front to end."""
-
-    def __init__(self, write: Write, header: Header) -> None:
-        self._write = write
-        self._pending = bytearray()
-        document = header.print()
-        start = _start(VERSION, FEATURES, len(document)) + document
-        self._chain = hashlib.sha256(start).digest()
-        write(start + self._chain)
-
-    def payload(self, data: bytes) -> None:
-        """Append to the payload."""
-        self._pending += data
-        while len(self._pending) >= FRAME_BYTES:
-            self._frame(Kind.PAYLOAD, bytes(self._pending[:FRAME_BYTES]))
-            del self._pending[:FRAME_BYTES]
-
-    def finish(self) -> None:
-        """Write what is left, and the end mark."""
-        if self._pending:
-            self._frame(Kind.PAYLOAD, bytes(self._pending))
-        self._frame(Kind.END, b"")
-
-    def _frame(self, kind: Kind, content: bytes) -> None:
-        start = _frame_start(kind, len(content))
-        self._chain = hashlib.sha256(self._chain + start + content).digest()
-        self._write(start + content + self._chain)
+Judge = Callable[[Header, Seal, bytes], object]
+"""Decides on a header, a seal, and the statement that it signs; refuses by raising."""
 
 
-def _start(version: int, features: int, header_bytes: int) -> bytes:
-    numbers = ((version, 2), (features, 4), (header_bytes, 4))
-    return MAGIC + b"".join(number.to_bytes(size, "little") for number, size in numbers)
+@dataclass(frozen=True, slots=True)
+class Preface:
+    """Everything that precedes the frames."""
+
+    header: Header
+    leaves: tuple[bytes, ...]
+    seal: Seal
+
+    def print(self) -> bytes:
+        """The preface as bytes."""
+        seal = self.seal.print()
+        return (
+            print_header(self.header)
+            + b"".join(self.leaves)
+            + len(seal).to_bytes(4, "little")
+            + seal
+        )
 
 
-def _frame_start(kind: int, length: int) -> bytes:
-    return bytes([kind]) + length.to_bytes(4, "little")
+def print_header(header: Header) -> bytes:
+    """The first part of a preface: all up to the digest of the header."""
+    document = header.print()
+    numbers = ((VERSION, 2), (FEATURES, 4), (len(document), 4))
+    start = MAGIC + b"".join(number.to_bytes(size, "little") for number, size in numbers)
+    return start + document + hashlib.sha256(start + document).digest()
 
 
 class StreamReader:
     """Reads a stream from front to end; what it gives was checked.
 
-    Making one reads up to the end of the header.
+    Making one reads up to the end of the header; ``prove`` reads the rest of the preface.
 
     Args:
         read: gives up to that many bytes, and nothing at the end, like the method of a file.
+        proved: is given all bytes again, each as soon as it was checked.
 
     Raises:
         TruncatedStream: it ends too early.
@@ -196,11 +210,14 @@ class StreamReader:
         BadStream: anything else is wrong.
     """
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: Read, proved: Write | None = None) -> None:
         self._read = read
+        self._proved = proved or _forget
         self._offset = 0
-        self._chain = b""
-        self._ended = False
+        self._next = 0
+        self._preface: Preface | None = None
+        self._begin = b""
+        self._header_digest = b""
         self.header = self._take_header()
 
     @property
@@ -212,24 +229,52 @@ class StreamReader:
         """An error that names the place."""
         return BadStream(message, offset=self._offset)
 
-    def some(self) -> bytes:
-        """The next bytes of the payload, as many as a frame holds; none at its end."""
-        return self._next_frame()
+    def prove(self, judge: Judge | None = None) -> Preface:
+        """Read the rest of the preface and let somebody decide whether it can be trusted."""
+        if self._preface is None:
+            content = self._exactly(HASH_BYTES * self.header.frames)
+            leaves = _cut(content)
+            length = self._exactly(4)
+            seal = self._take_seal(int.from_bytes(length, "little"))
+            if judge is not None:
+                root = merkle.root(leaves)
+                judge(self.header, seal, stream_statement(self._header_digest, root))
+            self._preface = Preface(self.header, leaves, seal)
+            self._proved(self._begin + content + length + seal.print())
+            self._begin = b""
+        return self._preface
 
-    def finish(self) -> None:
-        """Check that the end mark follows, and then nothing.
+    def some(self) -> bytes:
+        """The next bytes of the payload, as many as a frame holds; none at its end.
 
         Raises:
-            TruncatedStream: the end mark is missing.
+            TruncatedStream: the link ends.
+            BadStream: these are not the bytes that belong here.
+        """
+        preface = self.prove()
+        if self._next == self.header.frames:
+            return b""
+        begin = self._offset
+        content = self._exactly(self.header.frame_bytes(self._next))
+        if merkle.leaf(content) != preface.leaves[self._next]:
+            raise BadStream(f"frame {self._next} does not have its hash", offset=begin)
+        self._next += 1
+        self._proved(content)
+        return content
+
+    def finish(self) -> None:
+        """Check that all frames were read, and that nothing follows.
+
+        Raises:
             BadStream: there is more.
         """
-        if self._next_frame():
+        if self.some():
             raise self.wrong("bytes follow the last object")
         if self._more(1):
-            raise self.wrong("bytes follow the end mark")
+            raise self.wrong("bytes follow the last frame")
 
     def _take_header(self) -> Header:
-        start = self._exactly(len(MAGIC) + 10)
+        start = self._exactly(START_BYTES)
         if start[: len(MAGIC)] != MAGIC:
             raise BadStream("this is no update stream", offset=0)
         version, features, size = (
@@ -243,32 +288,23 @@ class StreamReader:
         if size > MAX_HEADER_BYTES:
             raise self.wrong(f"a header of {size} bytes, more than {MAX_HEADER_BYTES}")
         document = self._exactly(size)
-        self._chain = hashlib.sha256(start + document).digest()
-        if self._exactly(32) != self._chain:
+        self._header_digest = hashlib.sha256(start + document).digest()
+        if self._exactly(HASH_BYTES) != self._header_digest:
             raise BadStream("the header does not have the digest that follows it", offset=18)
+        self._begin = start + document + self._header_digest
         try:
             return parse_header(document)
         except (BadDocument, BadStorePath) as error:
             raise BadStream(str(error), offset=18) from error
 
-    def _next_frame(self) -> bytes:
-        """The checked content of the next frame; empty if that is the end mark."""
-        if self._ended:
-            return b""
+    def _take_seal(self, size_bytes: int) -> Seal:
         begin = self._offset
-        start = self._exactly(5)
-        kind, size = start[0], int.from_bytes(start[1:], "little")
-        if kind not in (Kind.PAYLOAD, Kind.END):
-            raise UnsupportedStream(f"has a frame of kind {kind} at byte {begin}")
-        if size > FRAME_BYTES or (kind == Kind.END) != (size == 0):
-            raise BadStream(f"a frame of {size} bytes", offset=begin)
-        content = self._exactly(size)
-        chain = hashlib.sha256(self._chain + start + content).digest()
-        if self._exactly(32) != chain:
-            raise BadStream("a frame does not have the digest that follows it", offset=begin)
-        self._chain = chain
-        self._ended = kind == Kind.END
-        return content
+        if size_bytes > MAX_SEAL_BYTES:
+            raise self.wrong(f"a seal of {size_bytes} bytes, more than {MAX_SEAL_BYTES}")
+        try:
+            return parse_seal(self._exactly(size_bytes))
+        except BadSeal as error:
+            raise BadStream(f"the seal: {error}", offset=begin) from error
 
     def _exactly(self, size_bytes: int) -> bytes:
         data = bytearray()
@@ -286,3 +322,11 @@ class StreamReader:
             raise TruncatedStream(offset=self._offset, cause=str(error)) from error
         self._offset += len(data)
         return data
+
+
+def _cut(content: bytes) -> tuple[bytes, ...]:
+    return tuple(content[at : at + HASH_BYTES] for at in range(0, len(content), HASH_BYTES))
+
+
+def _forget(_: bytes) -> None:
+    """For who does not want to keep what was proved."""

@@ -43,11 +43,11 @@ from reconix.transfer.staging import ContentMismatch, DamagedBase
 from reconix.transfer.stream import (
     BadStream,
     Header,
-    StreamWriter,
+    StreamReader,
     TruncatedStream,
     UnsupportedStream,
-    parse_header,
 )
+from reconix.transfer.writer import StreamWriter
 
 if TYPE_CHECKING:
     from tests.unit.transfer.conftest import Pair, Workshop
@@ -268,7 +268,7 @@ def test_s2_with_a_flipped_bit_anywhere_it_installs_nothing(
 def test_trailing_bytes_are_refused(workshop: "Workshop", pair: "Pair") -> None:
     stream, device = workshop.stream(pair.old, pair.new), workshop.device(pair.old)
     error = expect_refused(workshop, stream + b"\0", device, BadStream)
-    assert "follow the end mark" in str(error)
+    assert "follow the last frame" in str(error)
 
 
 def test_s8_a_stream_for_another_host_or_architecture_is_refused_first(
@@ -276,9 +276,9 @@ def test_s8_a_stream_for_another_host_or_architecture_is_refused_first(
 ) -> None:
     stream, device = workshop.stream(None, pair.new), workshop.device()
     with pytest.raises(WrongDevice, match="host 'gateway'; this device is 'satellite'"):
-        receive(io.BytesIO(stream[:300]).read, device, host="satellite", architecture="amd64")
+        receive(io.BytesIO(stream[:600]).read, device, host="satellite", architecture="amd64")
     with pytest.raises(WrongDevice, match="architecture 'amd64'; this device is 'arm64'"):
-        receive(io.BytesIO(stream[:300]).read, device, host="gateway", architecture="arm64")
+        receive(io.BytesIO(stream[:600]).read, device, host="gateway", architecture="arm64")
 
 
 def test_s3_a_base_that_is_not_installed_is_named(workshop: "Workshop", pair: "Pair") -> None:
@@ -418,7 +418,7 @@ class Forger:
         header = Header(
             "gateway",
             "amd64",
-            self.old.root,
+            (self.old.root,),
             target or self.new.root,
             len(needs),
             sum(n.content_bytes for n in needs),
@@ -574,13 +574,8 @@ def test_an_object_that_comes_from_nowhere_is_refused(workshop: "Workshop", forg
 
 def unframed(stream: bytes) -> tuple[Header, bytes]:
     """The header of a stream and its payload."""
-    at = 18 + int.from_bytes(stream[14:18], "little")
-    header, at, packed = parse_header(stream[18:at]), at + 32, b""
-    while at < len(stream):
-        size = int.from_bytes(stream[at + 1 : at + 5], "little")
-        packed += stream[at + 5 : at + 5 + size]
-        at += 5 + size + 32
-    return header, lzma.decompress(packed)
+    reader = StreamReader(io.BytesIO(stream).read)
+    return reader.header, lzma.decompress(b"".join(iter(reader.some, b"")))
 
 
 def framed(header: Header, payload: bytes) -> bytes:

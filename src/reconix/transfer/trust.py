@@ -1,0 +1,121 @@
+"""Trust: whether a device takes a stream from whoever made it.
+
+Two questions, both answered before anything is written. *Who says so?* As many keys of the set that
+the device believes as that set demands. *Is it new?* Each generation has a sequence number; a
+stream whose number is below that of what was confirmed last is an old one that somebody kept. No
+clock is asked: a device whose clock says 1970, or 2106, decides in the same way.
+
+A stream may bring newer key sets along. They are followed one by one, each signed by the one
+before, and the stream itself is then judged by the last of them.
+
+Proven by ``tests/unit/transfer/test_trust.py``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reconix.base.errors import ReconixError
+from reconix.transfer.ed25519 import is_signed
+from reconix.transfer.keys import BadKey, KeySet
+from reconix.transfer.seal import Seal, Signature, SignedKeySet, keys_statement
+
+MAX_LEAP = 1 << 20
+"""No number leaps further ahead: one stolen signature must not use up all numbers there are."""
+
+
+class NotTrusted(ReconixError):
+    """Nobody whom the device believes vouches for a stream."""
+
+    exit_code = 80
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the stream is not trusted: {what}",
+            hint="sign it with a key that the device believes: reconix keys list",
+        )
+
+
+class OutOfSequence(ReconixError):
+    """A stream is older than what the device had already, or pretends to be far ahead."""
+
+    exit_code = 81
+
+    def __init__(self, found: int, *, floor: int) -> None:
+        says = "leaps far ahead" if found > floor else "is an older one"
+        super().__init__(
+            f"the stream {says}: it has sequence number {found}, this device is at {floor}",
+            hint="to go back on purpose, build the old state again: it gets a new number",
+        )
+        self.found, self.floor = found, floor
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a device believes.
+
+    Attributes:
+        keys: the set in force; None if there is none.
+        required: whether a stream must be signed.
+        floor: the least sequence number that is taken.
+    """
+
+    keys: KeySet | None = None
+    required: bool = True
+    floor: int = 0
+
+    def judge(self, seal: Seal, statement: bytes, sequence: int) -> "Trust":
+        """Decide on a stream; gives what is believed from then on.
+
+        Raises:
+            NotTrusted: too few of the right keys have signed, or a key set does not follow.
+            OutOfSequence: it is too old, or pretends to be far ahead.
+        """
+        if not self.required:
+            return self
+        if self.keys is None:
+            raise NotTrusted("this device believes no key")
+        keys = _follow(self.keys, seal.key_sets)
+        _expect_signed(keys, seal.signatures, statement, "the stream")
+        if not self.floor <= sequence <= self.floor + MAX_LEAP:
+            raise OutOfSequence(sequence, floor=self.floor)
+        return Trust(keys, self.required, self.floor)
+
+
+UNSIGNED = Trust(required=False)
+"""Takes whatever is whole."""
+
+
+def _follow(keys: KeySet, updates: Iterable[SignedKeySet]) -> KeySet:
+    for signed in updates:
+        keys = _followed(keys, signed)
+    return keys
+
+
+def _followed(keys: KeySet, signed: SignedKeySet) -> KeySet:
+    try:
+        update = signed.key_set
+        if update.version <= keys.version:
+            return keys
+        if update.version != keys.version + 1:
+            raise NotTrusted(f"key set {update.version} cannot follow {keys.version}")
+        what = f"key set {update.version}"
+        _expect_signed(keys, signed.signatures, keys_statement(signed.document), what)
+        return update.after(keys)
+    except BadKey as error:
+        raise NotTrusted(str(error)) from error
+
+
+def _expect_signed(
+    keys: KeySet, signatures: Iterable[Signature], statement: bytes, what: str
+) -> None:
+    """Count those whose word counts, each once."""
+    good = {
+        each.key
+        for each in signatures
+        if each.key in keys.active and is_signed(each.key, each.value, statement)
+    }
+    if len(good) < keys.threshold:
+        raise NotTrusted(
+            f"{what} is signed by {len(good)} of the keys of set {keys.version}, "
+            f"and {keys.threshold} must"
+        )

@@ -1,0 +1,65 @@
+"""Writing a stream: the payload first, then what stands before it.
+
+The hashes of all frames come before the first frame, so a writer keeps the frames until the last of
+them is known: in memory as long as they are few, then in a file without a name.
+
+Proven by ``tests/unit/transfer/test_stream.py``.
+"""
+
+import tempfile
+from dataclasses import replace
+
+from reconix.base.files import chunks
+from reconix.transfer import merkle
+from reconix.transfer.merkle import HASH_BYTES
+from reconix.transfer.seal import Seal
+from reconix.transfer.signing import Signer
+from reconix.transfer.stream import FRAME_BYTES, Header, Preface, Write, print_header
+
+_IN_MEMORY_BYTES = 16 << 20
+
+
+class StreamWriter:
+    """Takes the payload of a stream, and writes all of it when that is complete.
+
+    Args:
+        write: takes the bytes of the stream.
+        header: what a device must know; how large the payload is, is found out here.
+        signer: vouches for the stream; None leaves it unsigned.
+    """
+
+    def __init__(self, write: Write, header: Header, signer: Signer | None = None) -> None:
+        self._write = write
+        self._header = header
+        self._signer = signer
+        self._payload = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - `finish`
+        self._pending = bytearray()
+        self._leaves: list[bytes] = []
+        self._size_bytes = 0
+
+    def payload(self, data: bytes) -> None:
+        """Append to the payload."""
+        self._pending += data
+        self._size_bytes += len(data)
+        while len(self._pending) >= FRAME_BYTES:
+            self._frame(bytes(self._pending[:FRAME_BYTES]))
+            del self._pending[:FRAME_BYTES]
+
+    def finish(self) -> Header:
+        """Write the stream; gives the header as it stands in it."""
+        if self._pending:
+            self._frame(bytes(self._pending))
+        header = replace(self._header, payload_bytes=self._size_bytes)
+        digest = print_header(header)[-HASH_BYTES:]
+        root = merkle.root(self._leaves)
+        seal = Seal() if self._signer is None else self._signer.seal(digest, root)
+        self._write(Preface(header, tuple(self._leaves), seal).print())
+        with self._payload as file:
+            file.seek(0)
+            for chunk in chunks(file):  # type: ignore[arg-type] # it is read like a BinaryIO
+                self._write(chunk)
+        return header
+
+    def _frame(self, content: bytes) -> None:
+        self._leaves.append(merkle.leaf(content))
+        self._payload.write(content)
