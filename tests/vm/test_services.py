@@ -34,7 +34,12 @@ ACCEPTED = b"\x20\x02\x00\x00"
 """MQTT 3.1.1, sections 3.1 and 3.2."""
 ANSWER_SECONDS = 20
 MACHINE = f"""\
-packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
+packages = ["iproute2"]
+[agent]
+enable = true
+[console]
+serial = "ttyS0"
+login = "root"
 [boot]
 slot_size = "48M"
 [disk]
@@ -42,7 +47,6 @@ system_size = "768M"
 data_size = "64M"
 [kernel]
 package = "linux-image-cloud-amd64"
-parameters = ["console=ttyS0"]
 initrd_modules = ["virtio_pci", "virtio_blk"]
 
 [network.lan]
@@ -78,6 +82,13 @@ enable = true
 folder = "/etc/pages"
 [files."pages/index.html"]
 text = "served by nginx"
+
+[volumes.scratch]
+path = "/srv/scratch"
+size = "1M"
+[volumes.card]
+path = "/srv/card"
+device = "/dev/disk/by-label/card"
 
 [units."closed.service"]
 text = \"\"\"
@@ -161,7 +172,7 @@ def test_each_service_runs(box: Box, unit: str) -> None:
     assert box.is_active(unit)
 
 
-def test_nothing_failed(box: Box) -> None:
+def test_nothing_else_failed(box: Box) -> None:
     assert box.say("systemctl", "--failed", "--plain", "--no-legend") == ""
 
 
@@ -205,3 +216,15 @@ def test_bridge_and_vlan_stand_on_each_other(box: Box) -> None:
     assert links["machine"]["link"] == "br0"
     assert links["machine"]["linkinfo"]["info_data"]["id"] == 20
     assert "192.0.2.1/24" in box.say("ip", "-oneline", "address", "show", "machine")
+
+
+def test_a_volume_in_memory_keeps_its_limit_and_a_missing_card_stops_nothing(box: Box) -> None:
+    scratch = box.say("findmnt", "--noheadings", "--output=FSTYPE,SIZE", "/srv/scratch")
+    assert scratch.split() == ["tmpfs", "1M"]
+    assert not box.is_active("srv-card.mount")
+    assert box.is_active("multi-user.target")
+
+
+def test_who_holds_the_cable_is_logged_in(box: Box) -> None:
+    assert box.is_active("serial-getty@ttyS0.service")
+    box.machine.console.wait("root@box:~#", seconds=ANSWER_SECONDS)

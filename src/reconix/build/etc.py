@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconix.build import units
+from reconix.build import units, volumes
 from reconix.build.accounts import Accounts
 from reconix.build.networks import make_networks
 from reconix.build.normalise import Ownership
@@ -51,6 +51,7 @@ def make_etc(
     accounts = Accounts.read(root / "etc").with_users(system.users)
     own = {name: unit.read() for name, unit in system.units.items()}
     own |= {name: text.encode() for name, text in agent_units.items()}
+    own |= volumes.make_mounts(system.volumes)
     checked = [check.unit for check in system.health.checks if isinstance(check, UnitCheck)]
     units.check_known(checked, own, root)
     networks = make_networks(system.network)

@@ -17,6 +17,7 @@ from reconix.config.merge import List, Scalar, Table, Value, dotted, settings
 from reconix.config.problems import Place, Problem
 from reconix.config.schema import CommandCheck, Content, Host, System
 from reconix.config.shapes import TableShape
+from reconix.config.unit_names import mount_unit
 
 DATA = "/run/reconix/data"
 """Where the device mounts the data partition."""
@@ -150,27 +151,10 @@ def _needed(line: str, kept: tuple[str, ...]) -> str:
     """What of the data a line of a unit cannot do without, or nothing."""
     key, _, value = (part.strip() for part in line.partition("="))
     if key in ("Requires", "Requisite", "BindsTo"):
-        mounts = {f"{_escaped(path)}.mount" for path in kept}
+        mounts = {mount_unit(path) for path in kept}
         return next((unit for unit in value.split() if unit in mounts), "")
     if key == "ExecStart" or re.fullmatch(r"AssertPath\w+|AssertDirectory\w+", key):
         path = (value.split() or [""])[0].lstrip(_PREFIXES)
         inside = any(PurePosixPath(path).is_relative_to(each) for each in kept)
         return path if inside else ""
     return ""
-
-
-def _escaped(path: str) -> str:
-    """A path as part of a unit's name (systemd.unit(5), *String escaping*)."""
-    text = path.strip("/")
-    return "".join(
-        "-"
-        if letter == "/"
-        else letter
-        if re.fullmatch(r"[A-Za-z0-9:_.]", letter)
-        else _hex(letter)
-        for letter in text
-    )
-
-
-def _hex(letter: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in letter.encode())

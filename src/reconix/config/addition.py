@@ -37,6 +37,7 @@ from reconix.config.schema import (
     Services,
     Unit,
     User,
+    Volume,
 )
 from reconix.config.shapes import (
     ChoiceShape,
@@ -87,6 +88,7 @@ class Addition:
     sysctl: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, str] = field(default_factory=dict)
     persist: Persist = field(default_factory=Persist)
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
     others: tuple[object, ...] = ()
     """Options of other modules: their ``Options``, in which only what differs counts."""

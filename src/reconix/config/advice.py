@@ -19,6 +19,7 @@ def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from _useless_removals(table, "")
     yield from _users_without_a_key(system, table, file)
     yield from _trials_that_check_nothing(system, file)
+    yield from _sections_without_effect(system, table, file)
 
 
 def _useless_removals(value: Value, key: str) -> Iterator[Problem]:
@@ -46,3 +47,10 @@ def _trials_that_check_nothing(system: System, file: Place) -> Iterator[Problem]
     if not system.health.checks:
         fact = "nothing is checked: a new generation is kept as soon as it has booted"
         yield Problem(file, "health.checks", fact, "name what must work, for example { tcp = 22 }")
+
+
+def _sections_without_effect(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    for name, option in (("minify", system.minify.enable), ("containers", system.containers)):
+        if option:
+            place = place_of(table, name, default=file)
+            yield Problem(place, name, "has no effect yet", "this version builds without it")

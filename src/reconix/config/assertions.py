@@ -22,6 +22,7 @@ TABLES_BYTES = 4 << 20
 _CLOCKS = {"chrony.service", "systemd-timesyncd.service"}
 _IS_INTERFACE = re.compile(r"[A-Za-z0-9_-]{1,15}")
 """What the kernel takes as a name (IFNAMSIZ), and no pattern."""
+_IS_LOCKED = re.compile(r"@sha256:[0-9a-f]{64}\Z")
 
 
 def place_of(table: Table, *keys: str, default: Place) -> Place:
@@ -62,6 +63,8 @@ def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from _units_are_wanted_or_not(system, table, file)
     yield from _one_program_sets_the_clock(system, table, file)
     yield from _health_fits_the_trial(system, table, file)
+    yield from _volumes_are_apart(system, table, file)
+    yield from _images_are_locked(system, table, file)
 
 
 def about_nix_system(nixos: Nixos, table: Table, file: Place) -> Iterator[Problem]:
@@ -234,3 +237,26 @@ def _health_fits_the_trial(system: System, table: Table, file: Place) -> Iterato
         fact = f"{system.health.stable} s of good health do not fit"
         hint = f"health.timeout is {system.health.timeout} s and must be longer"
         yield Problem(place, "health.stable", fact, hint)
+
+
+def _volumes_are_apart(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    taken = [("persist", path) for path in (*system.persist.shared, *system.persist.paths)]
+    for name, volume in sorted(system.volumes.items()):
+        key, place = dotted("volumes", name), place_of(table, "volumes", name, default=file)
+        if volume.device is not None and volume.size is not None:
+            hint = "leave out size, or leave out device for a volume in memory"
+            yield Problem(place, key, "has a size, but a disk is as large as it is", hint)
+        for other, path in taken:
+            if PurePosixPath(volume.path) == PurePosixPath(path):
+                fact = f"{path} is that of {other} as well"
+                yield Problem(place, key, fact, "each has a path of its own")
+        taken.append((key, volume.path))
+
+
+def _images_are_locked(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    for name, container in system.containers.items():
+        if not _IS_LOCKED.search(container.image):
+            place = place_of(table, "containers", name, "image", default=file)
+            fact = "is not locked: the same name may be another image tomorrow"
+            hint = f"name its content: {container.image.partition('@')[0]}@sha256:…"
+            yield Problem(place, f"{dotted('containers', name)}.image", fact, hint)

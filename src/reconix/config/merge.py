@@ -126,7 +126,8 @@ def conflicts(value: Value, key: str = "") -> Iterator[Problem]:
 
 
 def _conflict(key: str, value: Scalar) -> Problem:
-    first, *_, last = value.settings
+    # Told where somebody can change it: what a module says follows from other options.
+    first, *_, last = sorted(value.settings, key=lambda each: each.place.file.suffix != ".py")
     name = key.rpartition(".")[2]
     if value.weight is Weight.FORCE:
         hint = "only one of them can be forced"

@@ -29,7 +29,10 @@ from reconix.config.merge import Table, dotted, merge_tables
 from reconix.config.problems import Place, Problem
 from reconix.config.shapes import OptionShape, TableShape, shape_of
 
-BUILT_IN = ("chrony", "firewall", "journal", "mosquitto", "nginx", "ssh", "time", "watchdog")
+BUILT_IN = (
+    *("agent", "chrony", "console", "firewall", "journal", "mosquitto", "nginx", "ssh", "time"),
+    "watchdog",
+)
 BUILT_IN_FOLDER = Path(__file__).with_name("services")
 FOLDER = "modules"
 _MAX_ROUNDS = 10

@@ -198,6 +198,9 @@ Attribute = Annotated[
 SpecialisationName = Annotated[
     str, Form("the name of a specialisation", r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 ]
+Image = Annotated[
+    str, Form("the name of an image such as example/app@sha256:…", r"[A-Za-z0-9][!-~]{0,1023}")
+]
 Port = Annotated[int, Range(1, 65535)]
 PagePath = Annotated[str, Form("the path of a page such as /health", r"/[!-~]{0,1023}")]
 PortName = Annotated[
@@ -746,6 +749,83 @@ CheckTimeout = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """Something that is mounted: a disk besides the device's own, or a part of memory.
+
+    No system needs a volume to start. A unit that needs one says `RequiresMountsFor=`.
+    """
+
+    path: Annotated[
+        AbsolutePath,
+        Option(
+            "Where it is mounted.", '"/srv/recordings"', "to say where programs find the volume"
+        ),
+    ]
+    device: Annotated[
+        AbsolutePath | None,
+        Option(
+            "The partition that is mounted; without it, the volume is memory and empty at boot.",
+            '"/dev/disk/by-label/recordings"',
+            "when a card or another disk carries the volume",
+        ),
+    ] = None
+    type: Annotated[
+        Name,
+        Option("File system on `device`.", '"vfat"', "when other machines read the disk as well"),
+    ] = "ext4"
+    size: Annotated[
+        SizeBytes | None,
+        Option(
+            "The most that a volume in memory may take; without it, half of the memory.",
+            '"16M"',
+            "to keep a program that runs wild from filling the memory",
+        ),
+    ] = None
+    read_only: Annotated[
+        bool,
+        Option("Whether nobody may write.", "true", "when the device only reads what is delivered"),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minify:
+    """What is left out of a system because nothing in it needs it.
+
+    The section is here so that files can be written; nothing is left out yet.
+    """
+
+    enable: Annotated[
+        bool,
+        Option("Whether what nothing needs is left out.", "true", "when flash or link are small"),
+    ] = False
+    keep: Annotated[
+        tuple[AbsolutePath, ...],
+        Option(
+            "Files and folders that stay, although nothing seems to need them.",
+            '["/usr/share/zoneinfo"]',
+            "for what programs look for only when they run",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A program with its own root, taken from an image when the system is built.
+
+    The section is here so that files can be written; no container is built yet.
+    """
+
+    image: Annotated[
+        Image,
+        Option(
+            "The image, named by its content.",
+            f'"example/app@sha256:{"0" * 64}"',
+            "to say what runs in the container",
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitCheck:
     """A unit must be active."""
 
@@ -1015,6 +1095,23 @@ class System:
         ),
     ] = field(default_factory=dict)
     persist: Persist = field(default_factory=Persist)
+    volumes: Annotated[
+        Mapping[Name, Volume],
+        Option(
+            "What is mounted besides the device's own disk.",
+            '{ scratch = { path = "/srv/scratch", size = "16M" } }',
+            "when a card or a second disk is used, or memory is to be limited",
+        ),
+    ] = field(default_factory=dict)
+    minify: Minify = field(default_factory=Minify)
+    containers: Annotated[
+        Mapping[Name, Container],
+        Option(
+            "Programs with a root of their own.",
+            f'{{ app = {{ image = "example/app@sha256:{"0" * 64}" }} }}',
+            "for programs that come as images",
+        ),
+    ] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
     budget: Annotated[
         SizeBytes | None,

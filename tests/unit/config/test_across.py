@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from reconix.base.process import run
-from reconix.config.across import _escaped
 from reconix.config.load import load, load_with_places
 from reconix.config.problems import BadConfiguration, Problem
+from reconix.config.unit_names import escaped
 
 MACHINE = 'kernel.package = "linux-image-cloud-amd64"\n[health]\nchecks = [{ tcp = 22 }]\n'
 
@@ -97,10 +97,10 @@ def test_wanting_data_is_not_needing_them_and_other_systems_may(tmp_path: Path) 
     assert load(tmp_path)
 
 
-@pytest.mark.parametrize("path", ["/var/lib/a", "/var/lib/a-b", "/srv/a b/ü", "/x.y:z_1"])
+@pytest.mark.parametrize("path", ["/var/lib/a", "/var/lib/a-b", "/srv/a b/ü", "/x.y:z_1", "/.h"])
 def test_paths_are_escaped_as_systemd_does(path: str, need: Callable[..., None]) -> None:
     need("systemd-escape")
-    assert run("systemd-escape", "--path", path).decode().strip() == _escaped(path)
+    assert run("systemd-escape", "--path", path).decode().strip() == escaped(path)
 
 
 def test_options_of_what_no_system_switches_on_have_no_effect(tmp_path: Path) -> None:

@@ -22,6 +22,12 @@ def advice(folder: Path, system: str) -> tuple[Problem, ...]:
 HARDLY_MEANT = {
     f'packages = {{ remove = ["nginx"] }}\n{QUIET}': ("packages", 'takes out "nginx"', 1),
     f"[ssh]\nenable = true\n[users.me]\n{QUIET}": ("users.me", "cannot log in", 3),
+    f"[minify]\nenable = true\n{QUIET}": ("minify", "has no effect yet", 1),
+    f'[containers.a]\nimage = "a@sha256:{"0" * 64}"\n{QUIET}': (
+        "containers",
+        "has no effect yet",
+        1,
+    ),
     "": ("health.checks", "nothing is checked", 0),
 }
 

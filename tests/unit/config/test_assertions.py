@@ -82,6 +82,20 @@ OF_A_SYSTEM = {
         "is masked",
     ),
     '[health]\ntimeout = "10min"': ("health.timeout", "leave no time"),
+    '[volumes.a]\npath = "/a"\n[volumes.b]\npath = "/a"': (
+        "volumes.b",
+        "/a is that of volumes.a as well",
+    ),
+    '[volumes.a]\npath = "/a"\n[persist]\npaths = ["/a"]': (
+        "volumes.a",
+        "/a is that of persist as well",
+    ),
+    '[volumes.a]\npath = "/a"\ndevice = "/dev/sda1"\nsize = 1': ("volumes.a", "has a size"),
+    '[containers.a]\nimage = "example/app:latest"': ("containers.a.image", "is not locked"),
+    '[ports]\n"80" = "mine"\n[nginx]\nenable = true\nsites.a = { folder = "/a" }': (
+        "ports.80",
+        'is "mine" here, but "nginx" in',
+    ),
     '[health]\nstable = "90s"': ("health.stable", "do not fit"),
     "[health]\nchecks = [{ status = 204 }]": ("health.checks", "expected a table with one of"),
     "[health]\nchecks = [{ tcp = 80, http = 80 }]": ("health.checks", "expected a table with one"),

@@ -123,8 +123,9 @@ def test_a_module_that_contradicts_a_file_is_told_with_both_places(project: Proj
     text = '[hello]\nword = "hi"\n[files.hello]\ntext = "other"\n'
     (problem,) = project.mistakes(text)
     assert problem.key == "files.hello.text"
-    assert problem.place.file.name == "hello.py"
-    assert "default.toml:4:1" in problem.fact
+    assert (problem.place.file.name, problem.place.line) == ("default.toml", 4), "where it is mine"
+    assert "hello.py:" in problem.fact
+    assert "force" in problem.hint
     assert project.system(text.replace('"other"', '{ force = "other" }')).files["hello"].text
 
 

@@ -10,7 +10,9 @@ from reconix.base.process import run
 from reconix.config.addition import Addition, Mistake
 from reconix.config.modules import BUILT_IN
 from reconix.config.services import (
+    agent,
     chrony,
+    console,
     firewall,
     journal,
     mosquitto,
@@ -150,3 +152,24 @@ def test_a_watchdog_can_be_told_how_long_or_not_at_all() -> None:
     assert made.kernel.initrd_modules == ("i6300esb",)
     off = watchdog.configure(watchdog.Options(enable=False))
     assert "RuntimeWatchdogSec=0\nRebootWatchdogSec=0\n" in text(off, path)
+
+
+def test_a_console_speaks_and_lets_in_only_whom_one_names() -> None:
+    silent = console.configure(console.Options(serial="ttyS0"))
+    assert silent.kernel.parameters == ("console=ttyS0,115200",)
+    assert silent.services.mask == ("serial-getty@ttyS0.service",)
+    open_ = console.configure(console.Options(serial="ttyAMA0", speed=9600, login="root"))
+    assert open_.kernel.parameters == ("console=ttyAMA0,9600",)
+    said = text(open_, "systemd/system/serial-getty@ttyAMA0.service.d/reconix.conf")
+    assert "--autologin root " in said
+    assert not open_.services.mask
+
+
+def test_a_console_needs_a_line() -> None:
+    with pytest.raises(Mistake):
+        console.configure(console.Options(login="root"))
+
+
+def test_the_agent_brings_what_it_runs_on() -> None:
+    assert "python3" in agent.configure(agent.Options(enable=True)).packages
+    assert agent.configure(agent.Options()) == Addition()
