@@ -13,7 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from demo import Project
+from demo import RECONIX, Project
 
 from reconix.base import process, progress
 from reconix.base.errors import ReconixError
@@ -39,7 +39,7 @@ def main() -> int:
         if not project.files.exists():
             make_generations(project)
         words = ("prove", "--states", arguments.states, "--boot", arguments.boot)
-        child = process.start("reconix", *project.places(), *words)
+        child = process.start(RECONIX, *project.places(), *words)
         return child.wait()
     except (ReconixError, CommandFailed) as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)

@@ -3,13 +3,15 @@
 The judge reads a disk as the specifications say that it is read. Whether a firmware, a boot loader
 and a kernel see the same is asked here: the disk of a state is made as a file, a device is started
 from it with a firmware that remembers nothing, and its console must say which generation comes up.
+Each device has one core, and some run at once.
 
 Proven by ``tests/vm/test_prover_boots.py``.
 """
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base import process, progress
@@ -28,11 +30,19 @@ Says = Callable[[StorePath], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Virtual:
-    """The virtual device that is started."""
+    """The virtual devices that are started.
+
+    Attributes:
+        accelerator: how they are run.
+        memory_mib: what each has.
+        seconds: how long the next line of its console may take.
+        at_once: how many run side by side.
+    """
 
     accelerator: Accelerator
     memory_mib: int = 512
-    seconds: float = BOOT_SECONDS
+    seconds: float = 2 * BOOT_SECONDS
+    at_once: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +76,22 @@ def boot_some(
         wanted: as for ``prove``.
         seed: as for ``prove``.
     """
-    with walking(job) as walk, progress.stage("boot crash states", total=count) as stage:
-        for cut in _sample(walk, cuts_of(job, wanted, seed), count, seed):
-            place = folder / "booted"
+    with (
+        walking(job) as walk,
+        progress.stage("boot crash states", total=count) as stage,
+        ThreadPoolExecutor(virtual.at_once) as guests,
+    ):
+        begun: list[Future[Boot]] = []
+        for number, cut in enumerate(_sample(walk, cuts_of(job, wanted, seed), count, seed)):
+            if len(begun) >= virtual.at_once:
+                yield begun.pop(0).result()
+                stage.advance(1)
+            place = folder / f"booted-{number}"
             place.mkdir()
-            try:
-                yield _boot(walk, job, cut, says, place, virtual)
-            finally:
-                remove_tree(place)
+            boot, disk = _prepare(walk, job, cut, place)
+            begun.append(guests.submit(_finish, boot, disk, says, place, virtual))
+        for each in begun:
+            yield each.result()
             stage.advance(1)
 
 
@@ -91,18 +109,26 @@ def _sample(walk: Walk, cuts: Sequence[Cut], count: int, seed: int) -> list[Cut]
     return sorted(found[:count], key=lambda cut: cut.epoch)
 
 
-def _boot(walk: Walk, job: Job, cut: Cut, says: Says, place: Path, virtual: Virtual) -> Boot:
+def _prepare(walk: Walk, job: Job, cut: Cut, place: Path) -> tuple[Boot, Path]:
+    """Make the disk of a state."""
     _, verdict = walk.judge(cut)
-    if verdict.boots is None:
-        return Boot(walk.step(cut), cut, None, verdict.problem)
     disk = place / "disk"
     process.run("cp", "--sparse=always", job.image, disk)
     with disk.open("r+b") as file:
         for cell, content in walk.contents(cut).items():
             file.seek(cell * walk.disk.cell_bytes)
             file.write(content)
-    problem = _start(disk, says(verdict.boots), place, virtual)
-    return Boot(walk.step(cut), cut, verdict.boots, problem)
+    return Boot(walk.step(cut), cut, verdict.boots, verdict.problem), disk
+
+
+def _finish(boot: Boot, disk: Path, says: Says, place: Path, virtual: Virtual) -> Boot:
+    """Start it, unless it is known already that nothing good comes of it."""
+    try:
+        if boot.generation is None:
+            return boot
+        return replace(boot, problem=_start(disk, says(boot.generation), place, virtual))
+    finally:
+        remove_tree(place)
 
 
 def _start(disk: Path, says: Sequence[str], place: Path, virtual: Virtual) -> str:
@@ -111,6 +137,7 @@ def _start(disk: Path, says: Sequence[str], place: Path, virtual: Virtual) -> st
         disks=(Disk(disk),),
         forwards=(),
         memory_mib=virtual.memory_mib,
+        cores=1,
     )
     with running(guest, place, virtual.accelerator) as machine:
         for text in says:

@@ -4,6 +4,9 @@ A disk is cut into *cells*, the blocks of its file system. A state is the image 
 began with, and for each cell that was written since, an identifier of its content: the hash.
 Equal contents have equal identifiers, in whatever state they appear.
 
+A *fingerprint* of all cells that matter is kept while the disk moves: each cell gives a number, and
+they are added up by exclusive or, so a write costs two steps, however large the disk is.
+
 Most states differ in a few cells only, and most questions about a state depend on a few cells only.
 ``Memo`` keeps answers together with the cells that were read to find them: where the same cells
 have the same identifiers, the answer is the same. This is exact, and what makes thousands of states
@@ -63,14 +66,28 @@ def read(view: View, offset: int, size: int) -> bytes:
 
 
 class Disk:
-    """A disk that moves through its states: pieces are put on it and taken back."""
+    """A disk that moves through its states: pieces are put on it and taken back.
+
+    Attributes:
+        fingerprint: equal where all cells that are watched are equal.
+    """
 
     def __init__(self, image: Bytes, log: Bytes, cell_bytes: int) -> None:
         self.cell_bytes = cell_bytes
         self.size_bytes = len(image)
+        self.fingerprint = 0
         self._image, self._log = image, log
         self._written: dict[int, Identifier] = {}
         self._contents: dict[Identifier, bytes] = {}
+        self._of_log: dict[int, Identifier] = {}
+        self._watched: frozenset[int] = frozenset()
+
+    def watch(self, cells: Iterable[int]) -> None:
+        """Say which cells the fingerprint is of."""
+        self._watched = frozenset(cells)
+        self.fingerprint = 0
+        for number in self._watched & self._written.keys():
+            self.fingerprint ^= _trace(number, self._written[number])
 
     @property
     def written(self) -> Mapping[int, Identifier]:
@@ -101,21 +118,35 @@ class Disk:
     def reset(self) -> None:
         """Go back to the image."""
         self._written.clear()
+        self.fingerprint = 0
 
     def put(self, piece: Piece, size_bytes: int | None = None) -> dict[int, Identifier | None]:
         """Write a piece, or its first bytes; gives what was there before, for ``restore``."""
         size = piece.size_bytes if size_bytes is None else size_bytes
+        if size == self.cell_bytes and piece.offset % size == 0 and not piece.entry.is_zeros:
+            number = piece.offset // size
+            before = {number: self._written.get(number)}
+            self.set(number, self._whole(piece))
+            return before
         data = self._data(piece, size)
-        before: dict[int, Identifier | None] = {}
+        before = {}
         at, end = piece.offset, piece.offset + size
         while at < end:
             number = at // self.cell_bytes
             border = min(end, (number + 1) * self.cell_bytes)
             part = data[at - piece.offset : border - piece.offset]
             before[number] = self._written.get(number)
-            self._written[number] = self.keep(self._merged(number, at, part))
+            self.set(number, self.keep(self._merged(number, at, part)))
             at = border
         return before
+
+    def _whole(self, piece: Piece) -> Identifier:
+        """What a cell is given by a piece that begins with it; it is asked for in many states."""
+        at = piece.entry.data_at + piece.skip
+        found = self._of_log.get(at)
+        if found is None:
+            found = self._of_log[at] = self.keep(self._data(piece, self.cell_bytes))
+        return found
 
     def restore(self, before: Mapping[int, Identifier | None]) -> None:
         """Take a piece back."""
@@ -124,6 +155,9 @@ class Disk:
 
     def set(self, number: int, identifier: Identifier | None) -> None:
         """Give a cell a content that is known, or that of the image."""
+        if number in self._watched:
+            self.fingerprint ^= _trace(number, self._written.get(number))
+            self.fingerprint ^= _trace(number, identifier)
         if identifier is None:
             self._written.pop(number, None)
         else:
@@ -141,6 +175,13 @@ class Disk:
         skip = at - number * self.cell_bytes
         old = self.cell(number)
         return old[:skip] + part + old[skip + len(part) :]
+
+
+def _trace(cell: int, identifier: Identifier | None) -> int:
+    """What a cell gives to a fingerprint."""
+    if identifier is None:
+        return 0
+    return int.from_bytes(blake2b(b"%d " % cell + identifier, digest_size=16).digest())
 
 
 class Patched:

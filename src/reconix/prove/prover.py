@@ -298,10 +298,12 @@ class Walk:
     def enter(self, cut: Cut, stack: ExitStack) -> None:
         """Bring the disk into a state; the stack takes it back."""
         self._go_to(cut.epoch)
+        before: dict[int, Identifier | None] = {}
+        stack.callback(self.disk.restore, before)
         for number in cut.kept:
             last = number == cut.kept[-1]
-            before = self.disk.put(self.pieces[cut.epoch][number], cut.torn_bytes if last else None)
-            stack.callback(self.disk.restore, before)
+            was = self.disk.put(self.pieces[cut.epoch][number], cut.torn_bytes if last else None)
+            before.update({cell: old for cell, old in was.items() if cell not in before})
 
     def next_boots(self, cut: Cut) -> tuple[bytes | None, ...]:
         """What the firmware may have been told to boot next, when the power went."""

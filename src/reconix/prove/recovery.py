@@ -35,6 +35,7 @@ from reconix.prove.recorder import loop
 _CORRECTED = 1
 _SAID_CHARACTERS = 300
 _METADATA_CSUM = 0x400
+_MAX_RUN = 1024  # IOV_MAX of Linux
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +112,17 @@ class Recovery:
         self._extents = [(begin, self._base[begin:end]) for begin, end in _data(metadata)]
         self._scratch = folder / f"recovered-{os.getpid()}"
         self._asked = frozenset(place.asked)
-        self._known: dict[Identifiers, Recovered] = {}
+        self._metadata = list(_runs(place.metadata))
+        self._known: dict[int, Recovered] = {}
         self._numbers: dict[Identifiers, int] = {}
         self._problems: list[str] = []
+        disk.watch(place.asked)
 
     def recover(self) -> Recovered:
         """Recover the file system of the disk as it is now."""
-        asked = tuple(map(self._disk.identifier, self._volume.asked))
-        found = self._known.get(asked)
+        found = self._known.get(self._disk.fingerprint)
         if found is None:
-            found = self._known[asked] = self._recover()
+            found = self._known[self._disk.fingerprint] = self._recover()
         return found
 
     def _recover(self) -> Recovered:
@@ -145,24 +147,39 @@ class Recovery:
             file.truncate(self._volume.size_bytes)
             for at, content in self._extents:
                 os.pwrite(file.fileno(), content, at)
-            for cell in self._volume.asked:
-                if self._disk.identifier(cell) is not None:
-                    os.pwrite(file.fileno(), self._disk.cell(cell), cell * size - begin)
+            written = (each for each in self._volume.asked if each in self._disk.written)
+            for run in _runs(written):
+                os.pwritev(file.fileno(), [*map(self._disk.cell, run)], run[0] * size - begin)
 
     def _patches(self) -> Iterator[tuple[int, Identifier]]:
         """The cells that are others than what was filled in; of the superblock only times are."""
         size, begin = self._disk.cell_bytes, self._volume.offset
         with self._scratch.open("rb") as file:
-            for cell in self._volume.metadata:
-                at = cell * size - begin
-                content = os.pread(file.fileno(), size, at)
-                if cell != self._volume.super_cell and content != self._filled(cell, at):
-                    yield cell, self._disk.keep(content)
+            for run in self._metadata:
+                at = run[0] * size - begin
+                found = os.pread(file.fileno(), len(run) * size, at)
+                for cell, skip in zip(run, range(0, len(found), size), strict=True):
+                    content = found[skip : skip + size]
+                    if cell != self._volume.super_cell and content != self._filled(cell, at + skip):
+                        yield cell, self._disk.keep(content)
 
     def _filled(self, cell: int, at: int) -> bytes:
         if self._disk.identifier(cell) is not None and cell in self._asked:
             return self._disk.cell(cell)
         return self._base[at : at + self._disk.cell_bytes]
+
+
+def _runs(cells: Iterable[int]) -> Iterator[range]:
+    """Ascending numbers as runs without gaps, of a length that one call writes."""
+    begin = end = 0
+    for cell in cells:
+        if cell != end or end - begin == _MAX_RUN:
+            if begin < end:
+                yield range(begin, end)
+            begin = cell
+        end = cell + 1
+    if begin < end:
+        yield range(begin, end)
 
 
 def recover_in_place(image: Path, offset: int, size_bytes: int) -> str:

@@ -28,6 +28,13 @@ def test_only_the_first_bytes_of_a_torn_piece_arrive() -> None:
     assert read(disk, 2048, 1024) == b"x" * 100 + IMAGE[2148:3072]
 
 
+def test_of_a_piece_that_is_torn_at_a_cell_nothing_more_arrives() -> None:
+    disk, piece = disk_and_piece(2048, b"x" * 2048)
+    disk.put(piece, 1024)
+    assert read(disk, 2048, 2048) == b"x" * 1024 + IMAGE[3072:4096]
+    assert list(map(len, map(disk.cell, range(8)))) == [CELL] * 8
+
+
 def test_what_is_discarded_reads_as_zeros() -> None:
     disk, piece = disk_and_piece(1024, b"x" * 1024, Flag.DISCARD)
     disk.put(piece)
@@ -56,3 +63,27 @@ def test_an_answer_is_asked_again_only_if_a_cell_differs_on_which_it_depends() -
     disk.set(1, disk.keep(b"y" * CELL))  # was not looked at
     assert memo.get("q", disk, answer) == b"\2"
     assert asked == [b"\2", b"x"]
+
+
+def test_the_fingerprint_is_of_the_watched_cells_and_comes_back_with_them() -> None:
+    disk, piece = disk_and_piece(2048, b"x" * 1024)
+    disk.watch([2])
+    assert disk.fingerprint == 0
+    before = disk.put(piece)
+    with_piece = disk.fingerprint
+    disk.set(1, disk.keep(b"y" * CELL))  # is not watched
+    assert disk.fingerprint == with_piece != 0
+    disk.restore(before)
+    assert disk.fingerprint == 0
+    disk.put(piece, 100)
+    assert disk.fingerprint not in (0, with_piece)
+    disk.put(piece)
+    assert disk.fingerprint == with_piece
+
+
+def test_equal_contents_of_two_cells_do_not_cancel_each_other() -> None:
+    disk = Disk(IMAGE, b"", CELL)
+    disk.watch([1, 2])
+    for cell in (1, 2):
+        disk.set(cell, disk.keep(b"y" * CELL))
+    assert disk.fingerprint != 0
