@@ -27,7 +27,9 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
 from reconix.base.process import CommandFailed
 from reconix.build import normalise
+from reconix.build.accounts import Accounts
 from reconix.build.normalise import Ownership
+from reconix.build.numbers import Renumbering
 
 EPOCH = 1
 """Every time stamp in a root, in seconds since 1970."""
@@ -193,8 +195,20 @@ def unpack(stream: "tarfile._Fileobj", into: Path) -> None:
             if path and normalise.keep(path, folder=member.isdir()):
                 _unpack_member(archive, member, path, into)
                 ownerships.extend(_ownership(member, path))
-    (into / METADATA).write_bytes(normalise.print_ownerships(ownerships))
+    (into / METADATA).write_bytes(normalise.print_ownerships(_renumber(into / "etc", ownerships)))
     _add_ours(into)
+
+
+def _renumber(etc: Path, ownerships: list[Ownership]) -> list[Ownership]:
+    """Give users and groups the numbers that go with their names."""
+    if not (etc / "passwd").is_file() or not (etc / "group").is_file():
+        return ownerships
+    found = Accounts.read(etc)
+    renumbering = Renumbering.of(found)
+    files = renumbering.accounts(found).files()
+    for name in ("passwd", "group"):
+        (etc / name).write_bytes(files[name])
+    return [renumbering.ownership(each) for each in ownerships]
 
 
 def _add_ours(root: Path) -> None:
