@@ -69,10 +69,29 @@ def build_host(workshop: Workshop, host: Host, lock: HostLock) -> StorePath:
         host: as configured.
         lock: what its systems consist of; it must fit the configuration.
     """
-    roots = _roots(workshop, lock)
-    kernels = _kernels(workshop, lock)
+    toplevels = build_toplevels(workshop, host, lock, host.systems)
+    store = workshop.store
+    systems = [read_system(store, name, toplevel) for name, toplevel in toplevels.items()]
+    systems += nixos.take_systems(store, host, lock)
+    return add_generation(store, host, systems, _loader(workshop, lock))
+
+
+def build_toplevels(
+    workshop: Workshop, host: Host, lock: HostLock, names: Iterable[str]
+) -> dict[str, StorePath]:
+    """Build some of the systems that are Debian's, and of roots and kernels only what these need.
+
+    Args:
+        workshop: store and packages.
+        host: as configured.
+        lock: what its systems consist of; it must fit the configuration.
+        names: of the systems.
+    """
+    locked = {name: lock.systems[name] for name in sorted(names)}
+    roots = _roots(workshop, lock, locked)
+    kernels = {name: _kernel(workshop, system) for name, system in locked.items()}
     packed = agent.pack()
-    toplevels = {
+    return {
         name: _toplevel(
             workshop,
             host,
@@ -82,18 +101,16 @@ def build_host(workshop: Workshop, host: Host, lock: HostLock) -> StorePath:
             kernels[name],
             _agent(workshop, lock, packed, roots[name]),
         )
-        for name in sorted(host.systems)
+        for name in locked
     }
-    store = workshop.store
-    systems = [read_system(store, name, toplevel) for name, toplevel in toplevels.items()]
-    systems += nixos.take_systems(store, host, lock)
-    return add_generation(store, host, systems, _loader(workshop, lock))
 
 
-def _roots(workshop: Workshop, lock: HostLock) -> dict[str, StorePath]:
+def _roots(
+    workshop: Workshop, lock: HostLock, systems: Mapping[str, SystemLock]
+) -> dict[str, StorePath]:
     """The root of each system; equal package sets share one."""
-    recipes_of = {name: _root_recipe(system, lock) for name, system in lock.systems.items()}
-    packages = {recipes_of[name]: system.packages for name, system in lock.systems.items()}
+    recipes_of = {name: _root_recipe(system, lock) for name, system in systems.items()}
+    packages = {recipes_of[name]: system.packages for name, system in systems.items()}
 
     def maker(chosen: tuple[LockedPackage, ...]) -> recipes.Make:
         files = list(workshop.fetch(chosen).values())
@@ -141,10 +158,6 @@ def _agent(workshop: Workshop, lock: HostLock, packed: bytes, root: StorePath) -
 class _Kernel:
     path: StorePath
     version: str
-
-
-def _kernels(workshop: Workshop, lock: HostLock) -> dict[str, _Kernel]:
-    return {name: _kernel(workshop, system) for name, system in lock.systems.items()}
 
 
 def _kernel(workshop: Workshop, system: SystemLock) -> _Kernel:

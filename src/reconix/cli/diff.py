@@ -1,42 +1,75 @@
-"""Show what a change means for a host, system by system, without a build.
+"""Show what a change means for a host, system by system, and prove what it leaves alone.
 
     reconix diff                       the last commit against the files as they are now
     reconix diff v1.2                  a revision of git against the files as they are now
     reconix diff v1.2..v1.3 gateway    two revisions, one host
 
 Options, the content of files that they name, and locked packages are compared, after imports,
-modules and merging. A system that is called unchanged is built to the same bytes by the same
-version of reconix. Files that git does not know, such as keys, are taken as they are now.
+modules and merging. Files that git does not know, such as keys, are taken as they are now.
 
-Exit status: 0 it is shown, 2 a mistake in one of the configurations, or no such host or revision.
+The proof is the store path of a system: it is the hash of all that the system consists of, so one
+path means the same bytes. It is told where packages need not be unpacked for it, because both
+states were built before, or share what takes long. With --build the missing parts, and only these,
+are built. Where both paths are known, the files that are another on the device are listed, with the
+way to each.
+
+Exit status: 0 it is shown, 2 a mistake in one of the configurations, or no such host or revision;
+with --build also those of `reconix build`.
 """
 
 import argparse
 import contextlib
 import tempfile
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base import process
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
-from reconix.base.files import read_bounded
+from reconix.build import proof
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.cli.workplace import pick_host
+from reconix.cli.projects import NotLocked, ProjectFiles
 from reconix.config.compare import Difference, Facts, compare, facts
 from reconix.config.load import load_with_places
-from reconix.config.lock import FILE_NAME, MAX_LOCK_BYTES, parse_lock
+from reconix.config.schema import Host
+from reconix.nix.chroot import ChrootStore
+from reconix.store.paths import StorePath
 
 _WIDTH = 60
 _WORK = ".reconix/"
 _WRITTEN = (".toml", ".md", ".py")
 """What makes a configuration; if git does not know it, it was not there."""
 
-Differences = Mapping[str, tuple[Difference, ...]]
-"""By system; what all share is ``""``."""
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A host at one of the two revisions."""
+
+    files: ProjectFiles
+    host: Host
+    facts: dict[str, Facts]
+    """By system; what all share is ``""``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What the change means for one system, or for what all share."""
+
+    name: str
+    is_there: tuple[bool, bool]
+    """Whether it is there before and after."""
+    differences: tuple[Difference, ...]
+    paths: tuple[StorePath | None, StorePath | None] = (None, None)
+    """The toplevels, as far as they are known."""
+    on_device: tuple[str, ...] = ()
+
+    @property
+    def is_proven_identical(self) -> bool:
+        return self.paths[0] is not None and self.paths[0] == self.paths[1]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "revisions", metavar="REV[..REV]", nargs="?", default="HEAD", help="(default: HEAD)"
     )
     parser.add_argument("host", nargs="?", help="which host (default: the only one)")
+    parser.add_argument(
+        "--build", action="store_true", help="build what the proof needs and is not there"
+    )
     add_json(parser)
 
 
@@ -53,11 +89,51 @@ def run(arguments: argparse.Namespace) -> int:
     folder = places.project(arguments)
     before, _, after = arguments.revisions.partition("..")
     with _at(folder, before or "HEAD") as old_folder, _at(folder, after) as new_folder:
-        old, new = _facts(old_folder, arguments.host), _facts(new_folder, arguments.host)
-    found = {name: compare(old.get(name, {}), new.get(name, {})) for name in sorted({*old, *new})}
-    text = "\n".join(_lines(found, old, new))
-    answer(arguments, text=text, document={name: _document(each) for name, each in found.items()})
+        old, new = _state(old_folder, arguments.host), _state(new_folder, arguments.host)
+        changes = list(_changes(arguments, old, new))
+    text = "\n".join(line for change in changes for line in _lines(change))
+    answer(arguments, text=text, document={each.name: _document(each) for each in changes})
     return 0
+
+
+def _changes(arguments: argparse.Namespace, old: _State, new: _State) -> Iterator[_Change]:
+    """What the change means, what all systems share first."""
+    root = places.store(arguments)
+    if not arguments.build and not root.is_dir():
+        yield from (_change(name, old, new) for name in sorted({*old.facts, *new.facts}))
+        return
+    with ChrootStore(root) as store:
+        before, after = (_toplevels(arguments, store, state) for state in (old, new))
+        for name in sorted({*old.facts, *new.facts}):
+            paths = (before.get(name), after.get(name))
+            one, other = paths
+            on_device = proof.told(store, one, other) if one and other else ()
+            yield _change(name, old, new, paths, on_device)
+
+
+def _change(
+    name: str,
+    old: _State,
+    new: _State,
+    paths: tuple[StorePath | None, StorePath | None] = (None, None),
+    on_device: tuple[str, ...] = (),
+) -> _Change:
+    differences = compare(old.facts.get(name, {}), new.facts.get(name, {}))
+    return _Change(name, (name in old.facts, name in new.facts), differences, paths, on_device)
+
+
+def _toplevels(
+    arguments: argparse.Namespace, store: ChrootStore, state: _State
+) -> dict[str, StorePath]:
+    """The toplevels of a state; without --build only those that are known, if there is a lock."""
+    workshop = state.files.workshop(store)
+    if arguments.build:
+        return proof.toplevels(workshop, state.host, state.files.host_lock(state.host))
+    try:
+        lock = state.files.host_lock(state.host)
+    except NotLocked:
+        return {}
+    return proof.known_toplevels(workshop, state.host, lock)
 
 
 @contextlib.contextmanager
@@ -95,26 +171,29 @@ def _commit(folder: Path, revision: str) -> str:
     return found.decode().strip()
 
 
-def _facts(folder: Path, name: str | None) -> dict[str, Facts]:
+def _state(folder: Path, name: str | None) -> _State:
     loaded = load_with_places(folder)
-    host = pick_host(loaded.configuration, name)
-    file = folder / FILE_NAME
-    lock = (
-        parse_lock(read_bounded(file, MAX_LOCK_BYTES), source=FILE_NAME) if file.exists() else None
-    )
-    return facts(loaded, lock.hosts.get(host.name) if lock else None, host)
+    files = ProjectFiles(folder, loaded.configuration)
+    host, lock = files.host(name), files.lock()
+    return _State(files, host, facts(loaded, lock.hosts.get(host.name) if lock else None, host))
 
 
-def _lines(found: Differences, old: Mapping[str, Facts], new: Mapping[str, Facts]) -> Iterator[str]:
-    for name, differences in found.items():
-        title = name or "machine"
-        if name not in old or name not in new:
-            yield f"{title}: {'new' if name in new else 'gone'}"
-        elif not differences:
-            yield f"{title}: unchanged"
-        else:
-            yield f"{title}:"
-            yield from (f"  {_line(each)}" for each in differences)
+def _lines(change: _Change) -> Iterator[str]:
+    title = change.name or "machine"
+    if not all(change.is_there):
+        yield f"{title}: {'new' if change.is_there[1] else 'gone'}"
+        return
+    yield f"{title}:{_verdict(change)}"
+    yield from (f"  {_line(each)}" for each in change.differences)
+    yield from (f"  on the device: {line}" for line in change.on_device)
+
+
+def _verdict(change: _Change) -> str:
+    if change.is_proven_identical:
+        return f" the same bytes, {change.paths[0]}"
+    if change.differences or change.on_device:
+        return ""
+    return " unchanged" if not change.name else " unchanged (no store path known: --build)"
 
 
 def _line(each: Difference) -> str:
@@ -129,5 +208,14 @@ def _shortened(value: str | None) -> str:
     return textwrap.shorten(value or "", _WIDTH, placeholder=" …")
 
 
-def _document(differences: tuple[Difference, ...]) -> JsonInput:
-    return [{"key": each.key, "old": each.old, "new": each.new} for each in differences]
+def _document(change: _Change) -> JsonInput:
+    old, new = change.paths
+    return {
+        "identical": change.is_proven_identical,
+        "old": str(old) if old else None,
+        "new": str(new) if new else None,
+        "differences": [
+            {"key": each.key, "old": each.old, "new": each.new} for each in change.differences
+        ],
+        "on_device": [*change.on_device],
+    }

@@ -2,9 +2,10 @@
 
 Asks nothing. The project describes one host, `gateway`, with three systems: `default` for
 maintenance, `mqtt` with a message broker, `web` with a web server. With --template minimal it is
-one host with one system that lets you in. A key to log in with is made beside it: `keys/operator`
-is secret and stays out of version control, `keys/operator.pub` goes to the device. Change the
-files, they explain themselves, then:
+one host with one system that lets you in; with --template nixos there is a second one beside it,
+which Nix builds as soon as a line is no comment any more. A key to log in with is made:
+`keys/operator` is secret and stays out of version control, `keys/operator.pub` goes to the device.
+Change the files, they explain themselves, then:
 
     reconix lock && reconix image && reconix run
 

@@ -82,19 +82,19 @@ def about_two_systems(host: Host, tables: Mapping[str, Table]) -> Iterator[Probl
                 yield Problem(place, "persist.paths", fact, hint)
 
 
-def about_modules(
-    system: TableShape, machine: Table, tables: Mapping[str, Table]
-) -> Iterator[Problem]:
-    """What is hardly meant: options of a module that no system of the host switches on."""
+def about_modules(system: TableShape, tables: Mapping[str, Table]) -> Iterator[Problem]:
+    """What is hardly meant: options of a module in no system that switches the module on.
+
+    Args:
+        system: the options of a system.
+        tables: the merged values of each system.
+    """
     for name, option in system.options.items():
         shape = option.shape
         switch = shape.options.get("enable") if isinstance(shape, TableShape) else None
-        if switch is None or switch.default is not False:
-            continue
-        values = [each.entries.get(name) for each in (machine, *tables.values())]
-        found = [value for value in values if isinstance(value, Table)]
-        if not any(_is_on(value.entries.get("enable")) for value in found):
-            yield from _useless(name, found)
+        if switch is not None and switch.default is False:
+            values = [each.entries.get(name) for each in tables.values()]
+            yield from _useless(name, [value for value in values if isinstance(value, Table)])
 
 
 def _is_on(value: Value | None) -> bool:
@@ -102,12 +102,15 @@ def _is_on(value: Value | None) -> bool:
 
 
 def _useless(name: str, tables: list[Table]) -> Iterator[Problem]:
+    """What was written by hand and counts in none of the systems that have it."""
+    where: dict[bool, set[tuple[str, Place]]] = {True: set(), False: set()}
     for table in tables:
-        for key, setting in settings(table):
-            by_hand = setting.place.file.suffix != ".py"
-            if by_hand and key != "enable":
-                fact = f"has no effect: {name}.enable is not set"
-                yield Problem(setting.place, f"{name}.{key}", fact, f"write {name}.enable = true")
+        is_on = _is_on(table.entries.get("enable"))
+        where[is_on] |= {(key, setting.place) for key, setting in settings(table)}
+    for key, place in sorted(where[False] - where[True]):
+        if place.file.suffix != ".py" and key != "enable":
+            fact = f"has no effect: {name}.enable is not set"
+            yield Problem(place, f"{name}.{key}", fact, f"write {name}.enable = true")
 
 
 def _needs_no_data(default: System, table: Table, file: Place) -> Iterator[Problem]:

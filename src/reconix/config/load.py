@@ -236,7 +236,7 @@ class _Loader:
         tables = self._systems.get(host.name, {})
         self.problems += across.about_systems(host, tables, Place(file))
         self._advice += across.about_two_systems(host, tables)
-        self._advice += across.about_modules(self._modules.system, table, tables)
+        self._advice += across.about_modules(self._modules.system, tables)
         return host
 
     def _systems_of(

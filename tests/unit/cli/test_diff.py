@@ -31,6 +31,7 @@ def project(tmp_path: Path, need: Callable[..., None], monkeypatch: pytest.Monke
     git(folder, "add", ".")
     git(folder, "commit", "-q", "-m", "first")
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return folder
 
 
@@ -38,7 +39,8 @@ def test_a_change_is_shown_where_it_arrives(project: Path, capsys: Capture) -> N
     (project / "hosts/gw/systems/web.toml").write_text('health.timeout = "2min"\n')
     assert main(["diff"]) == 0
     assert capsys.readouterr().out == (
-        'machine: unchanged\ndefault: unchanged\nweb:\n  health.timeout = "90s" → "2min"\n'
+        "machine: unchanged\ndefault: unchanged (no store path known: --build)\n"
+        'web:\n  health.timeout = "90s" → "2min"\n'
     )
 
 
@@ -52,10 +54,10 @@ def test_two_revisions_are_compared_whatever_the_files_say_now(
     (project / "hosts/gw/machine.toml").write_text("nonsense")
     assert main(["diff", "HEAD~1..HEAD", "gw", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["web"] == [
+    assert found["web"]["differences"] == [
         {"key": "kernel.package", "old": '"linux-image-amd64"', "new": '"linux-image-x"'}
     ]
-    assert {"key": "ports.1883", "old": None, "new": '"mosquitto"'} in found["mqtt"]
+    assert {"key": "ports.1883", "old": None, "new": '"mosquitto"'} in found["mqtt"]["differences"]
 
 
 def test_a_revision_that_git_does_not_know_is_told(project: Path, capsys: Capture) -> None:

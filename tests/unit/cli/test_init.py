@@ -1,11 +1,13 @@
 """A new project is right as it is, and its secret stays out of version control."""
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from reconix.base.process import run
 from reconix.cli.init import TEMPLATES
 from reconix.cli.main import main
 from reconix.config.load import load, load_with_places
@@ -32,6 +34,41 @@ def test_every_template_is_right_and_has_nothing_to_advise(
     need("ssh-keygen")
     assert main(["init", "--template", template, str(tmp_path / "new")]) == 0
     assert not load_with_places(tmp_path / "new").advice
+
+
+@pytest.fixture
+def nixos(tmp_path: Path, need: Need) -> Path:
+    need("ssh-keygen", "nix-instantiate")
+    assert main(["init", "--template", "nixos", str(tmp_path / "new")]) == 0
+    return tmp_path / "new"
+
+
+def evaluated(folder: Path, expression: str) -> object:
+    """What Nix makes of an expression, beside the files of a project; it needs no store."""
+    words = ("nix-instantiate", "--eval", "--strict", "--json", "--store", "dummy://")
+    found: object = json.loads(run(*words, "--expr", expression, folder=folder / "nixos"))
+    return found
+
+
+def test_the_line_that_asks_nix_is_right_once_it_is_no_comment(nixos: Path) -> None:
+    assert sorted(load(nixos).hosts["device"].systems) == ["appliance", "default"]
+    file = nixos / "hosts/device/systems/appliance.toml.md"
+    file.write_text(file.read_text().replace("# nix =", "nix ="))
+    asked = load(nixos).hosts["device"].nixos["appliance"]
+    assert asked.flake == str(nixos / "nixos")
+    built = "{ nixpkgs.lib.nixosSystem = asked: { config.system.build.toplevel = asked.system; }; }"
+    expression = f"((import ./flake.nix).outputs {built}).{asked.attribute}"
+    assert evaluated(nixos, expression) == "x86_64-linux"
+
+
+def test_the_nixos_of_the_template_finds_the_disk_of_the_device(nixos: Path) -> None:
+    disk = "(import ./appliance.nix { }).fileSystems"
+    for mount, device in {
+        "/": "none",
+        "/system": "/dev/disk/by-partlabel/system",
+        "/nix/store": "/system/nix/store",
+    }.items():
+        assert evaluated(nixos, f'{disk}."{mount}".device') == device
 
 
 def test_the_secret_key_is_not_for_version_control(tmp_path: Path, need: Need) -> None:

@@ -112,3 +112,14 @@ def test_options_of_what_no_system_switches_on_have_no_effect(tmp_path: Path) ->
     )
     (tmp_path / "hosts/gw/systems/one.toml").write_text("mosquitto.enable = true\n")
     assert not load_with_places(tmp_path).advice
+
+
+def test_what_another_system_switches_on_has_no_effect_here(tmp_path: Path) -> None:
+    write(tmp_path, one="[mosquitto]\nport = 8883\n", two="mosquitto.enable = true\n")
+    (note,) = load_with_places(tmp_path).advice
+    assert (note.key, note.place.file.name) == ("mosquitto.port", "one.toml")
+
+
+def test_what_the_machine_says_counts_if_one_system_switches_it_on(tmp_path: Path) -> None:
+    write(tmp_path, "[mosquitto]\nport = 8883\n", one="mosquitto.enable = true\n", two="")
+    assert not load_with_places(tmp_path).advice
