@@ -223,6 +223,8 @@ def test_a_volume_in_memory_keeps_its_limit_and_a_missing_card_stops_nothing(box
     assert scratch.split() == ["tmpfs", "1M"]
     assert not box.is_active("srv-card.mount")
     assert box.is_active("multi-user.target")
+    waiting = box.say("systemctl", "show", "--property=Before", "--value", "srv-card.mount")
+    assert "local-fs.target" not in waiting.split()
 
 
 def test_who_holds_the_cable_is_logged_in(box: Box) -> None:

@@ -1,4 +1,4 @@
-"""Show what a change means for a host, system by system, and prove what it leaves alone.
+"""Show what a change means for each system, and prove what it leaves alone.
 
     reconix diff                       the last commit against the files as they are now
     reconix diff v1.2                  a revision of git against the files as they are now

@@ -162,7 +162,7 @@ def test_a_console_speaks_and_lets_in_only_whom_one_names() -> None:
     assert open_.kernel.parameters == ("console=ttyAMA0,9600",)
     said = text(open_, "systemd/system/serial-getty@ttyAMA0.service.d/reconix.conf")
     assert "--autologin root " in said
-    assert not open_.services.mask
+    assert (open_.packages, open_.services.mask) == (("login",), ())
 
 
 def test_a_console_needs_a_line() -> None:

@@ -53,6 +53,7 @@ def configure(options: Options) -> Addition:
     drop_in = f"[Service]\nExecStart=\nExecStart={agetty}\n"
     login = {f"systemd/system/{unit}.d/reconix.conf": File(text=drop_in)} if options.login else {}
     return Addition(
+        packages=("login",) if options.login else (),
         kernel=KernelAddition(parameters=(f"console={options.serial},{options.speed}",)),
         # systemd starts a log-in at each console of the kernel unless it is masked.
         services=Services() if options.login else Services(mask=(unit,)),
