@@ -16,7 +16,14 @@ from reconix.prove.prover import Case, Job, cuts_of, prove, replay, walking
 from reconix.prove.record import record
 from reconix.prove.recorder import Pace, loop
 from reconix.prove.rig import Rig
-from reconix.prove.scenario import Update, confirming, everything, receiving, trying
+from reconix.prove.scenario import (
+    Update,
+    confirming,
+    everything,
+    receiving,
+    repeating,
+    trying,
+)
 from reconix.prove.states import Cut
 
 pytestmark = pytest.mark.prover
@@ -58,8 +65,9 @@ def test_every_crash_state_of_an_update_boots_old_or_new(job: Job) -> None:
     assert result.states >= STATES
     by_step = {row.step: row for row in result.rows}
     assert by_step["confirm"].old > 3 and by_step["confirm"].new > 3
-    assert by_step["write slot and arm"].trials > 0
-    for step in ("receive", "collect", "write slot and arm", "roll back"):
+    assert by_step["arm"].trials > 0
+    assert by_step["register"].states > 0
+    for step in ("receive", "collect", "write the slot", "roll back"):
         assert by_step[step].old == by_step[step].states > 20
 
 
@@ -126,25 +134,27 @@ def test_repeating_a_finished_update_writes_neither_slots_nor_files(
     """R4. What is left is what a remount writes: the superblock, and an empty journal."""
 
     def play(rig: Rig, update: Update) -> None:
-        for step in (receiving, trying, confirming, receiving):
+        for step in (receiving, trying, confirming, repeating):
             step(rig, update)
         rig.do("nothing", lambda device: None)
 
     job = record(device.image, device.known, tmp_path, lambda rig: play(rig, device.update))
     first, again, nothing = (
-        {write.offset for write in writes_of(job, number)} for number in (0, 4, 5)
+        {write.offset for write in writes_of(job, step)}
+        for step in ("receive", "all of it again", "nothing")
     )
     assert again <= nothing, "what a remount alone does not write"
     assert len(first) > 5 * len(nothing)
 
 
-def writes_of(job: Job, step: int) -> list[Entry]:
+def writes_of(job: Job, step: str) -> list[Entry]:
+    number = [each.name for each in job.steps].index(step)
     with walking(job) as walk:
         return [
             write
             for epoch in walk.history.epochs
-            if walk.history.step_of(epoch.begins()) == step
             for write in epoch.writes
+            if walk.history.step_of(write.at) == number
         ]
 
 

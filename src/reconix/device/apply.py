@@ -81,18 +81,37 @@ def apply(device: Device, path: StorePath, *, system: str | None = None) -> Slot
     generation = device.generation(path)
     name = generation.system(system or _running(device, generation)).name
     expect_agent(device, generation, name)
+    state = write(device, generation, system=name)
+    return None if state is None else arm(device, state, system=name)
+
+
+def write(device: Device, generation: Generation, *, system: str) -> State | None:
+    """Have a generation in an idle slot, which nothing boots yet; while ``working``.
+
+    Args:
+        device: to change.
+        generation: an installed one.
+        system: the one that will run in the trial; it says how often that is attempted.
+
+    Returns:
+        What is remembered then; ``None`` if the generation is committed already.
+
+    Raises:
+        OnTrial: first the trial that runs must end.
+        SlotSizeDiffers, WrongImage, NotKept: as for ``apply``.
+    """
     state = device.recall()
     if state.trial is not None and state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
         raise OnTrial(state.trial.generation)
-    if not _is_written(device, state, generation):
-        state = _end_other(device, state)
-        if state.committed.generation == str(path):
-            return None
-        _check_size(device, generation)
-        attempts = _policy(device, generation, name).trial_attempts
-        state = remember(device.places, state, Received(str(path), attempts))
-        state = _write(device, state, generation)
-    return arm(device, state, system=name)
+    if _is_written(device, state, generation):
+        return state
+    state = _end_other(device, state)
+    if state.committed.generation == str(generation.path):
+        return None
+    _check_size(device, generation)
+    attempts = _policy(device, generation, system).trial_attempts
+    state = remember(device.places, state, Received(str(generation.path), attempts))
+    return _write(device, state, generation)
 
 
 def expect_agent(device: Device, generation: Generation, system: str) -> None:

@@ -29,6 +29,8 @@ from reconix.device.start import start
 from reconix.device.work import working
 from reconix.prove.history import Asked, Step
 from reconix.prove.recorder import Recording
+from reconix.store.manifest import Manifest
+from reconix.store.registry import Registry
 
 _MAX_RESTARTS = 8
 
@@ -73,6 +75,31 @@ class WatchedOneShots:
         return self.inner.asked_for()
 
 
+class MarkedRegistry(Registry):
+    """A registry that tells when a generation is about to be installed."""
+
+    def __init__(self, system_root: Path, adding: Callable[[], None]) -> None:
+        super().__init__(system_root)
+        self._adding = adding
+
+    def add(self, manifest: Manifest) -> None:
+        """See ``Registry``."""
+        self._adding()
+        super().add(manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedDevice(Device):
+    """A device whose registry is a marked one."""
+
+    adding: Callable[[], None]
+
+    @property
+    def registry(self) -> Registry:
+        """See ``Device``."""
+        return MarkedRegistry(self.places.system, self.adding)
+
+
 @dataclass
 class Rig:
     """One device under recording, and what was done to it so far.
@@ -87,6 +114,7 @@ class Rig:
     program: str = Program.AMD64.value
     steps: list[Step] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    marks: list[int] = field(default_factory=list)
     boots: int = 0
 
     def __post_init__(self) -> None:
@@ -110,15 +138,27 @@ class Rig:
     @property
     def device(self) -> Device:
         """The device as the agent sees it."""
-        return Device(self.places, WatchedOneShots(self._firmware, self._changed))
+        oneshots = WatchedOneShots(self._firmware, self._changed)
+        return MarkedDevice(self.places, oneshots, self._mark)
 
-    def do(self, name: str, work: Callable[[Device], object]) -> None:
-        """Record one operation of the agent under a name."""
+    def do(self, name: str, work: Callable[[Device], object], *, installs: str = "") -> None:
+        """Record one operation of the agent under a name.
+
+        Args:
+            name: of the operation.
+            work: what is done.
+            installs: the name of its last part, if it installs a generation.
+        """
         begin = self.recording.position()
+        self.marks.clear()
         with self.recording.writable():
             with working(self.places):
                 work(self.device)
             acknowledged = self.recording.position()
+        if installs:
+            (mark,) = self.marks
+            self.steps.append(Step(name, begin, mark, mark))
+            name, begin = installs, mark
         self.steps.append(Step(name, begin, acknowledged, self.recording.position()))
 
     def boot(self, name: str) -> None:
@@ -146,6 +186,9 @@ class Rig:
 
     def _changed(self, guid: Guid | None) -> None:
         self.asked.append(Asked(self.recording.position(), guid.value if guid else None))
+
+    def _mark(self) -> None:
+        self.marks.append(self.recording.position())
 
     def _play_firmware(self) -> None:
         selection = self.device.selection()

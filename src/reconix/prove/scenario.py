@@ -1,14 +1,16 @@
 """The scenario: everything that a device does around an update, one operation after the other.
 
     first boot          the agent finds out what runs
-    receive             a stream is taken in; register: its manifest
+    receive, register   a stream is taken in; then its manifest
     collect             what was received and is not wanted is removed again
-    receive again
-    write slot and arm
+    receive again, register again
+    write the slot
+    arm
     boot of the trial
     confirm             the switch; then the record, then collecting
+    all of it again     the same stream once more, although the update is finished
     choose a system     where there is more than one
-    roll back           the previous generation is armed
+    roll back           the previous generation is written and armed
     boot of the roll-back
     leave it            an operator does not want it after all
     boot after that
@@ -20,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.device.apply import apply
+from reconix.device.apply import apply, write
 from reconix.device.choose import choose_always
 from reconix.device.collect import collect
 from reconix.device.confirm import confirm
@@ -49,9 +51,10 @@ def everything(rig: Rig, update: Update) -> None:
     rig.boot("first boot")
     receiving(rig, update)
     collecting(rig, update)
-    rig.do("receive again", lambda device: _receive(device, update))
+    rig.do("receive again", lambda device: _receive(device, update), installs="register again")
     trying(rig, update)
     confirming(rig, update)
+    repeating(rig, update)
     _choose(rig, update)
     rig.do("roll back", rollback)
     rig.boot("boot of the roll-back")
@@ -61,7 +64,7 @@ def everything(rig: Rig, update: Update) -> None:
 
 def receiving(rig: Rig, update: Update) -> None:
     """Take the stream in."""
-    rig.do("receive", lambda device: _receive(device, update))
+    rig.do("receive", lambda device: _receive(device, update), installs="register")
 
 
 def collecting(rig: Rig, _: Update) -> None:
@@ -71,13 +74,25 @@ def collecting(rig: Rig, _: Update) -> None:
 
 def trying(rig: Rig, update: Update) -> None:
     """Put the generation on trial."""
-    rig.do("write slot and arm", lambda device: apply(device, update.target.path))
+    target = update.target
+    rig.do("write the slot", lambda device: write(device, target, system=target.default))
+    rig.do("arm", lambda device: apply(device, target.path))
     rig.boot("boot of the trial")
 
 
 def confirming(rig: Rig, _: Update) -> None:
     """Keep it."""
     rig.do("confirm", confirm)
+
+
+def repeating(rig: Rig, update: Update) -> None:
+    """Do what was done already."""
+
+    def repeat(device: Device) -> None:
+        _receive(device, update)
+        apply(device, update.target.path)
+
+    rig.do("all of it again", repeat)
 
 
 def _receive(device: Device, update: Update) -> None:
