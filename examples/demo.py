@@ -1,10 +1,10 @@
 """The whole way once: from text files to a device that updates itself and comes back when it must.
 
 Takes the example `examples/gateway`, locks it, builds it and boots it in QEMU; uses each of its
-three systems; updates it to a second generation, which it keeps; to a third, in which the web
-server is broken, and which it leaves by itself; and to a fourth, whose arrival is interrupted by a
-power cut. Ends with a table of what it took. Everything happens in a folder of its own, which is
-made anew.
+three systems, one of which takes over without a restart of the kernel; updates it to a second
+generation, which it keeps; to a third, in which the web server is broken, and which it leaves by
+itself; and to a fourth, whose arrival is interrupted by a power cut. Ends with a table of what it
+took. Everything happens in a folder of its own, which is made anew.
 
     examples/demo.py [--folder DIR]
 """
@@ -154,35 +154,50 @@ class Gateway:
         print("".join(f"  {line}\n" for line in said.splitlines()), end="")
         return said
 
-    def boot(self, system: str) -> None:
-        """Have it start another system once, and wait until that runs."""
-        print(f"device$ reconix-device boot {system} --now")
+    def switch(self, system: str) -> None:
+        """Have another system take over under the same kernel, and wait until that runs."""
         before = self.boot_id()
+        self._start(system, "--now")
+        expect(self.boot_id() == before, f"the device runs {system}, under the same kernel")
+
+    def boot(self, system: str) -> None:
+        """Have it start another system once by a restart, and wait until that runs."""
+        before = self.boot_id()
+        self._start(system, "--now", "--full")
+        expect(self.boot_id() != before, f"the device runs {system}, after a restart")
+
+    def _start(self, system: str, *options: str) -> None:
+        print(f"device$ reconix-device boot {system} {' '.join(options)}")
+        before = self.start_id()
         with contextlib.suppress(process.CommandFailed):  # the connection may end first
-            self.run("reconix-device", "boot", system, "--now")
+            self.run("reconix-device", "boot", system, *options)
         self.wait_for_login(other_than=before)
-        expect(f"system {system}" in self.status(), f"the device runs {system}")
+        expect(f"system {system}" in self.status(), f"status says {system}")
 
     def restart(self) -> None:
         """Restart it without choosing anything."""
         print("device$ systemctl reboot")
-        before = self.boot_id()
+        before = self.start_id()
         with contextlib.suppress(process.CommandFailed):
             self.run("systemctl", "reboot")
         self.wait_for_login(other_than=before)
 
     def boot_id(self) -> str:
-        """What tells this boot from any other."""
+        """What tells this start of the kernel from any other."""
+        return self.start_id().splitlines()[0]
+
+    def start_id(self) -> str:
+        """What tells this start of a system from any other: by the kernel, or under it."""
         # QEMU takes connections for a guest that is not up yet; so each is given little time.
-        place = "/proc/sys/kernel/random/boot_id"
-        return self.run("cat", place, connect_seconds=PROBE_SECONDS).strip()
+        places = ("/proc/sys/kernel/random/boot_id", "/run/reconix/booted")
+        return self.run("cat", *places, connect_seconds=PROBE_SECONDS).strip()
 
     def wait_for_login(self, *, other_than: str) -> None:
-        """Wait until one can log in, in another boot than that one."""
+        """Wait until one can log in and the agent knows what runs, if it is not that."""
         deadline = time.monotonic() + BOOT_SECONDS
         while time.monotonic() < deadline:
             with contextlib.suppress(process.CommandFailed):
-                if self.boot_id() != other_than:
+                if self.start_id() != other_than:
                     return
             time.sleep(0.5)
         raise DemoFailed("the device did not start in time")
@@ -297,8 +312,8 @@ def use_systems(gateway: Gateway, report: Report) -> None:
         expect("system default" in gateway.status(), "the default system runs")
         print(gateway.project.reconix("status", *gateway.way()), end="")
         key = gateway.run("sha256sum", "/var/lib/dropbear/ed25519")
-    with report.stage("mqtt: start it once and use it"):
-        gateway.boot("mqtt")
+    with report.stage("mqtt: let it take over once and use it"):
+        gateway.switch("mqtt")
         expect(talk_mqtt(gateway) == "21.5", "published and received by a real client")
     with report.stage("default: back by itself"):
         gateway.restart()
@@ -318,7 +333,7 @@ def talk_mqtt(gateway: Gateway) -> str:
 def update(gateway: Gateway, report: Report) -> None:
     """A changed page, an added package, a changed setting: tried, proven, kept."""
     project = gateway.project
-    with report.stage("web: start it once and use it"):
+    with report.stage("web: start it once by a restart and use it"):
         gateway.boot("web")
         expect("<h1>gateway</h1>" in gateway.page(), "the page of generation 1")
     with report.stage("build generation 2: a page, a package, a setting"):

@@ -75,6 +75,7 @@ class Machine:
         """Where everything is."""
         return Places(
             system=self.place / "system",
+            root=self.place / "root",
             run=self.place / "run",
             sysfs=self.place / "sys",
             efivars=self.place / "efivars",
@@ -110,13 +111,23 @@ class Machine:
         extra: Mapping[str, Node] | None = None,
         without_agent: Collection[str] = (),
         program: bytes = b"loader",
+        etc: Mapping[str, Folder] | None = None,
     ) -> StorePath:
-        """Add a generation to the build store; generations of other names have other kernels."""
+        """Add a generation to the build store; generations of other names have other kernels.
+
+        The systems that ``etc`` has generated files for can take over without a restart.
+        """
         kernel = self.store.add_files(
             folder({"vmlinuz": File(f"kernel {name}\n".encode() * 999)}), "linux"
         )
         checks = {one: None if one in without_agent else health for one in systems}
-        tops = {one: self._toplevel(one, name, kernel, checks[one], extra or {}) for one in systems}
+        parts = {one: self._parts(kernel, files) for one, files in (etc or {}).items()}
+        tops = {
+            one: self._toplevel(
+                one, name, kernel, checks[one], {**(extra or {}), **parts.get(one, {})}
+            )
+            for one in systems
+        }
         specs = [BootSystem(one, self._spec(top)) for one, top in tops.items()]
         loader = SystemdBoot(Program.AMD64, program)
         files = loader.boot_tree(specs, default=systems[0], content=self._file)
@@ -126,6 +137,15 @@ class Machine:
         made = self.store.add_files(content, f"generation-{HOST}", [tree, *tops.values()])
         self.generations[name] = made
         return made
+
+    def _parts(self, kernel: StorePath, etc: Folder) -> dict[str, Node]:
+        """The links of a toplevel to what a soft reboot looks at."""
+        agent = self.store.add_files(folder({"switch": File(b"")}), "reconix-device")
+        return {
+            "agent": Symlink(str(agent)),
+            "etc": Symlink(str(self.store.add_files(etc, "etc"))),
+            "modules": Symlink(f"{kernel}/modules"),
+        }
 
     def _toplevel(
         self,
@@ -145,7 +165,9 @@ class Machine:
         }
         if health is not None:
             content["health.json"] = File(print_json(health))
-        return self.store.add_files(folder(content), f"system-{system}", [kernel])
+        links = [content[name] for name in ("agent", "etc") if name in content]
+        parts = [StorePath.parse(link.target) for link in links if isinstance(link, Symlink)]
+        return self.store.add_files(folder(content), f"system-{system}", [kernel, *parts])
 
     def _spec(self, toplevel: StorePath) -> BootSpec:
         content = read_bounded(self.store.path(toplevel) / "boot.json", bootspec.MAX_BYTES)
@@ -165,7 +187,14 @@ class Machine:
     # -- a new disk --------------------------------------------------------------------------------
 
     def _prepare(self, first: StorePath) -> None:
-        for folder_ in ("system/nix/store", "system/reconix/generations", "run", "sys", "efivars"):
+        for folder_ in (
+            "system/nix/store",
+            "system/reconix/generations",
+            "run",
+            "sys",
+            "efivars",
+            "root",
+        ):
             (self.place / folder_).mkdir(parents=True)
         (self.place / "proc/sys/kernel/random").mkdir(parents=True)
         (self.place / "proc/locks").symlink_to("/proc/locks")

@@ -17,7 +17,8 @@ DEMO = Path(__file__).parents[2] / "examples/demo.py"
 PROGRAMS = ("qemu-system-x86_64", "qemu-img", "mmdebstrap", "mosquitto_pub", "ssh", "ssh-keygen")
 CLAIMS = (
     "the same generation",
-    "the device runs mqtt",
+    "the device runs mqtt, under the same kernel",
+    "the device runs web, after a restart",
     "published and received by a real client",
     "the default system runs again",
     "the host key is the one of the first boot",

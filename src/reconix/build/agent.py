@@ -25,6 +25,9 @@ PROGRAM = "reconix-device.pyz"
 SOURCE = Path(__file__).resolve().parents[2]
 """The folder that holds the package ``reconix``."""
 
+SCRIPTS = tuple(Path(__file__).with_name("data") / name for name in ("root.sh", "switch"))
+"""What lies beside the program: how a soft reboot puts the root of the next system together."""
+
 _START = b"""\
 import sys
 
@@ -37,6 +40,16 @@ sys.exit(main())
 AGENT = f"/usr/bin/python3 -I -S /etc/reconix/{PROGRAM}"
 """How the units start the agent; ``/etc/reconix`` links to the object of the system that runs."""
 
+KEPT_MOUNTS = (
+    "etc",
+    "nix-store",
+    "run-reconix-data",
+    "run-reconix-system",
+    "usr-lib-modules",
+    "var",
+)
+"""Mounts that stay to the end: the last program of a system works with them."""
+
 _STATE = "/run/reconix/system/reconix/state.json"
 
 _UNITS = {
@@ -46,7 +59,8 @@ _UNITS = {
 [Unit]
 Description=Find out which generation and system run
 DefaultDependencies=no
-Before=sysinit.target
+Before=sysinit.target soft-reboot.target
+Conflicts=soft-reboot.target
 OnFailure=reconix-fallback.service
 
 [Service]
@@ -58,27 +72,52 @@ TimeoutStartSec=120
 [Install]
 WantedBy=sysinit.target
 """,
-    # Only where something is to be proven. Not stopped at shutdown: it is what issues the restart,
-    # and must be there to insist.
+    # Only where something is to be proven, and behind what it is to see coming up. Not stopped at
+    # shutdown: it is what issues the restart, and must be there to insist.
     "reconix-watch.service": f"""\
 [Unit]
 Description=Check the health of what is on trial
 DefaultDependencies=no
 After=reconix-start.service
+Before=soft-reboot.target
+Conflicts=soft-reboot.target
 ConditionPathExists=/run/reconix/unproven
 OnFailure=reconix-fallback.service
 
 [Service]
 Type=exec
 ExecStart={AGENT} watch
+Nice=10
 RuntimeMaxSec=3600
 
 [Install]
 WantedBy=sysinit.target
 """,
+    # The last program of a system that gives way to another one, or, if nobody asked for another
+    # one, to itself. It is that of the system that comes.
+    "reconix-switch.service": """\
+[Unit]
+Description=Put the root of the next system together
+DefaultDependencies=no
+After=shutdown.target umount.target final.target
+Before=systemd-soft-reboot.service
+FailureAction=reboot-force
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c '\\
+    next=$$(cat /run/reconix/next 2>/dev/null || readlink /nix/system); \\
+    exec /bin/sh "$$next/agent/switch" "$$next"'
+TimeoutStartSec=120
+StandardOutput=kmsg
+StandardError=kmsg
+
+[Install]
+RequiredBy=systemd-soft-reboot.service
+""",
     # The agent itself has failed. The first line records that, if the agent can still do as much.
     # The second needs no agent: it restarts if a trial is under way and the slot that runs was not
-    # found to be the committed one.
+    # found to be the committed one, or if the system has taken over without a restart.
     "reconix-fallback.service": f"""\
 [Unit]
 Description=Leave a generation in whose trial the agent failed
@@ -88,8 +127,10 @@ DefaultDependencies=no
 Type=oneshot
 ExecStart=-/usr/bin/timeout 60 {AGENT} abandon --reason "the agent failed"
 ExecStart=/bin/sh -c '\\
-    test -e /run/reconix/committed && exit 0; \\
-    grep -qsE "phase.: .(armed|on-trial|rejected)" {_STATE} || exit 0; \\
+    test -e /run/reconix/switched || {{ \\
+        test -e /run/reconix/committed && exit 0; \\
+        grep -qsE "phase.: .(armed|on-trial|rejected)" {_STATE} || exit 0; \\
+    }}; \\
     systemctl reboot; sleep 60; systemctl reboot --force --force; sleep 10; \\
     echo b > /proc/sysrq-trigger'
 """,

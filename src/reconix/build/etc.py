@@ -13,6 +13,7 @@ from pathlib import Path
 
 from reconix.build import units, volumes
 from reconix.build.accounts import Accounts
+from reconix.build.agent import KEPT_MOUNTS
 from reconix.build.networks import make_networks
 from reconix.build.normalise import Ownership
 from reconix.config.schema import File as ConfiguredFile
@@ -23,6 +24,8 @@ AGENT_PLACE = "reconix/reconix-device.pyz"
 _KEYS = "reconix/authorized_keys"
 
 Files = dict[str, File | Symlink]
+
+_KEPT = File(b"# Nothing unmounts it before the last program.\n[Unit]\nDefaultDependencies=no\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ def _defaults() -> Files:
         f"{units.FOLDER}/default.target": Symlink("/usr/lib/systemd/system/multi-user.target"),
         # Six log-in prompts for a screen that the device does not have.
         f"{units.FOLDER}/getty-static.service": Symlink("/dev/null"),
+        **{f"{units.FOLDER}/{name}.mount.d/reconix.conf": _KEPT for name in KEPT_MOUNTS},
         # Packages change with the generation, never by themselves.
         f"{units.FOLDER}/apt-daily.timer": Symlink("/dev/null"),
         f"{units.FOLDER}/apt-daily-upgrade.timer": Symlink("/dev/null"),

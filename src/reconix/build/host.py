@@ -142,14 +142,19 @@ def _root_recipe(system: SystemLock, lock: HostLock) -> Recipe:
 def _agent(workshop: Workshop, lock: HostLock, packed: bytes, root: StorePath) -> StorePath:
     """The agent for the Python of a root."""
     place = workshop.store.path(root)
+    scripts = {path.name: File(path.read_bytes()) for path in agent.SCRIPTS}
     if not bytecode.can_compile(place, lock.architecture):
-        return workshop.store.add_files(folder({agent.PROGRAM: File(packed)}), _AGENT)
+        return workshop.store.add_files(folder({agent.PROGRAM: File(packed), **scripts}), _AGENT)
     inputs = (("root", str(root)), ("agent", str(Digest.of(packed))))
-    recipe = Recipe("agent", _AGENT, inputs, (*recipes.sources(bytecode), bytecode.SCRIPT))
+    recipe = Recipe(
+        "agent", _AGENT, inputs, (*recipes.sources(bytecode), bytecode.SCRIPT, *agent.SCRIPTS)
+    )
 
     def make(into: Path) -> None:
         into.mkdir()
         (into / agent.PROGRAM).write_bytes(bytecode.compiled(packed, place))
+        for name, script in scripts.items():
+            (into / name).write_bytes(script.content)
 
     return recipes.realise(workshop.store, recipe, make)
 
@@ -185,7 +190,7 @@ def _initrd(workshop: Workshop, system: System, kernel: _Kernel, lock: HostLock)
         ("linux", str(kernel.path)),
         *_numbered(wanted),
     )
-    code = (*recipes.sources(initrd, cpio, linux), initrd.SCRIPT)
+    code = (*recipes.sources(initrd, cpio, linux), initrd.SCRIPT, initrd.ROOT_SCRIPT)
     recipe = Recipe("initrd", "initrd", inputs, code)
 
     def make(into: Path) -> None:

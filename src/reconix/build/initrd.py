@@ -1,9 +1,9 @@
 """The first root: a static busybox, a few kernel modules and one readable script.
 
 It is the same for all systems of a machine. Which system to start stands on the kernel's command
-line; how its root is put together, the script ``build/data/init`` tells. The archive is not
-compressed: no version of a compressor is part of its hash, two of them have small differences, and
-it costs about 2 MB in a slot (``docs/decisions/0004-uncompressed-initrd.md``).
+line; how its root is put together, the scripts ``init`` and ``root.sh`` in ``build/data`` tell. The
+archive is not compressed: no version of a compressor is part of its hash, two of them have small
+differences, and it costs about 2 MB in a slot (``docs/decisions/0004-uncompressed-initrd.md``).
 
 Proven by ``tests/vm/``: everything there boots through it.
 """
@@ -17,6 +17,9 @@ from reconix.build.linux import Modules
 _FOLDERS = ("bin", "dev", "mnt", "modules", "new", "proc", "run", "sys", "tmp")
 
 SCRIPT = Path(__file__).with_name("data") / "init"
+
+ROOT_SCRIPT = SCRIPT.with_name("root.sh")
+"""How the root of a system is put together; a soft reboot uses it as well."""
 
 NEEDED_MODULES = ("overlay", "efivarfs")
 """What the script itself needs from the kernel, whatever the machine is."""
@@ -34,7 +37,6 @@ def make_initrd(busybox: bytes, modules: Modules, wanted: Sequence[str]) -> byte
     Raises:
         NoSuchModule: the kernel does not have one of them.
     """
-    script = SCRIPT.read_bytes()
     order = modules.in_load_order([*NEEDED_MODULES, *wanted])
     load = "".join(f"{name}\n" for name in order)
     return print_archive(
@@ -42,7 +44,8 @@ def make_initrd(busybox: bytes, modules: Modules, wanted: Sequence[str]) -> byte
             *(Entry.folder(name) for name in _FOLDERS),
             Entry.file("bin/busybox", busybox, executable=True),
             Entry.link("bin/sh", "busybox"),
-            Entry.file("init", script, executable=True),
+            Entry.file("init", SCRIPT.read_bytes(), executable=True),
+            Entry.file("root.sh", ROOT_SCRIPT.read_bytes()),
             Entry.file("modules/order", load.encode()),
             *(Entry.file(f"modules/{name}.ko", modules.content(name)) for name in sorted(order)),
         ]

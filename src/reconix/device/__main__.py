@@ -131,15 +131,43 @@ def _restart(arguments: Arguments) -> int:
 
 
 def _boot(device: Device, arguments: Arguments) -> int:
-    """Choose the system of the next boot, or of all that follow."""
-    from reconix.device.choose import choose_always, choose_once
+    """Choose the system of the next boot, or of all that follow; or change to it now.
+
+    Now, that is without a restart of the kernel where the two systems agree on it: all that runs is
+    stopped, and the other system starts from a root of its own. The boot after that is an ordinary
+    one.
+    """
+    from reconix.device.choose import Way, choose_always, choose_once
     from reconix.device.work import working
 
+    way = Way.SWITCH if arguments.reboot and _can_switch(device, arguments) else Way.BOOT
     with working(device.places):
-        (choose_always if arguments.always else choose_once)(device, arguments.system)
+        (choose_always if arguments.always else choose_once)(device, arguments.system, way)
+    if way is Way.SWITCH:
+        return _switch(device, arguments)
     when = "every boot" if arguments.always else "the next boot"
     _tell(arguments, f"{when} starts system {arguments.system}")
     return _restart(arguments)
+
+
+def _can_switch(device: Device, arguments: Arguments) -> bool:
+    from reconix.device.switch import obstacle
+
+    if arguments.full:
+        return False
+    reason = obstacle(device, arguments.system)
+    if reason is not None:
+        progress.note(f"a full restart, because {reason}")
+    return reason is None
+
+
+def _switch(device: Device, arguments: Arguments) -> int:
+    from reconix.device.switch import switch
+
+    committed = device.generation(device.recall().committed.generation)
+    _tell(arguments, f"system {arguments.system} takes over")
+    switch(device.places, committed.system(arguments.system).toplevel)
+    return 0
 
 
 def _rollback(device: Device, arguments: Arguments) -> int:
@@ -236,7 +264,10 @@ def make_parser() -> argparse.ArgumentParser:
     apply.add_argument("generation", metavar="PATH", help="store path of the generation")
     boot = _add(commands, "boot", _boot)
     boot.add_argument("system", metavar="SYSTEM", help="name of the system")
-    boot.add_argument("--now", dest="reboot", action="store_true", help="restart at once")
+    boot.add_argument(
+        "--now", dest="reboot", action="store_true", help="at once, if possible by a soft reboot"
+    )
+    boot.add_argument("--full", action="store_true", help="with --now: restart the kernel, too")
     boot.add_argument("--always", action="store_true", help="as long as it comes up healthy")
     _with_reboot(_add(commands, "rollback", _rollback))
     _add(commands, "confirm", _confirm)

@@ -1,9 +1,11 @@
 """What runs: which slot the firmware took, which generation that is, and which of its systems.
 
 The slot is known from the firmware: the boot loader leaves the GUID of the partition that it was
-loaded from. The toplevel stands on the kernel's command line, ``init=<toplevel>/init``. The
-generation is the one that the agent's state has for the slot. The three must fit together; what
-does not is left open rather than guessed.
+loaded from. The toplevel is said by the root itself, in the link ``/nix/system`` that was made with
+it; a root that has none, such as one of NixOS, was started by the kernel, whose command line names
+it, ``init=<toplevel>/init``. After a soft reboot the two differ (``switch.py``). The generation is
+the one that the agent's state has for the slot. All must fit together; what does not is left open
+rather than guessed.
 
 The result is written to ``/run/reconix/booted.json`` once a boot, and as ``KEY=value`` lines to
 ``/run/reconix/booted`` for shell scripts and ``EnvironmentFile=``.
@@ -41,6 +43,7 @@ class Booted:
         slot: where its boot loader came from.
         generation: the generation that lies in the slot, unless that is not known.
         deadline_seconds: until when, on the monotonic clock, a trial must be confirmed.
+        soft_reboots: how often a system has taken over since the kernel was started.
     """
 
     boot_id: str
@@ -49,6 +52,7 @@ class Booted:
     slot: Slot
     generation: StorePath | None
     deadline_seconds: int
+    soft_reboots: int = 0
 
 
 def read_boot_id(places: Places) -> str:
@@ -57,6 +61,26 @@ def read_boot_id(places: Places) -> str:
 
 
 def read_toplevel(places: Places) -> StorePath:
+    """The system that runs.
+
+    Raises:
+        UnknownBoot: neither its root nor the kernel's command line says.
+    """
+    try:
+        return _toplevel(str(places.running.readlink()))
+    except OSError:
+        return read_kernel_toplevel(places)
+
+
+def read_soft_reboots(places: Places) -> int:
+    """How often a system has taken over since the kernel was started."""
+    try:
+        return int(read_bounded(places.switches, 64))
+    except (OSError, ValueError):
+        return 0
+
+
+def read_kernel_toplevel(places: Places) -> StorePath:
     """The system that the kernel was told to start.
 
     Raises:
@@ -69,11 +93,11 @@ def read_toplevel(places: Places) -> StorePath:
     raise UnknownBoot("the kernel's command line has no init=", hint="is this a reconix device?")
 
 
-def _toplevel(init: str) -> StorePath:
+def _toplevel(path: str) -> StorePath:
     try:
-        return StorePath.containing(init)
+        return StorePath.containing(path)
     except BadStorePath as error:
-        raise UnknownBoot(f"init={init} does not lie in the store") from error
+        raise UnknownBoot(f"{path} does not lie in the store") from error
 
 
 def write_booted(places: Places, booted: Booted) -> None:
@@ -88,11 +112,12 @@ def write_booted(places: Places, booted: Booted) -> None:
             "slot": booted.slot,
             "generation": generation,
             "deadline_seconds": booted.deadline_seconds,
+            "soft_reboots": booted.soft_reboots,
         }
     )
     lines = (
         f"GENERATION={generation or ''}\nSYSTEM={booted.system}\n"
-        f"SLOT={booted.slot}\nTOPLEVEL={booted.toplevel}\n"
+        f"SLOT={booted.slot}\nSOFT_REBOOTS={booted.soft_reboots}\nTOPLEVEL={booted.toplevel}\n"
     )
     write_durably(places.run / "booted", lines.encode())
     write_durably(places.booted, document)
@@ -118,4 +143,5 @@ def read_booted(path: Path) -> Booted:
         Slot(fields.number("slot")),
         StorePath.parse(fields.text("generation")) if fields.has("generation") else None,
         fields.number("deadline_seconds"),
+        fields.number("soft_reboots"),
     )

@@ -1,9 +1,14 @@
 """Choosing the system of the next boot, or of every boot; see ``choice.py`` for how it is kept.
 
+A system that is about to take over without a restart (``switch.py``) is remembered in the same way,
+but the firmware is not told: whatever happens then, the next boot is the one that there would have
+been without it.
+
 Proven by ``tests/unit/device/test_choose.py``.
 """
 
 from dataclasses import replace
+from enum import Enum
 
 from reconix.boot.trial import Phase
 from reconix.device.apply import OnTrial, expect_agent
@@ -13,7 +18,14 @@ from reconix.device.generation import Generation
 from reconix.device.policy import read_policy
 
 
-def choose_once(device: Device, system: str) -> None:
+class Way(Enum):
+    """How a system is going to be started."""
+
+    BOOT = "by the firmware"
+    SWITCH = "by a soft reboot"
+
+
+def choose_once(device: Device, system: str, way: Way = Way.BOOT) -> None:
     """Start a system at the next boot only; must be called while ``working``.
 
     Raises:
@@ -23,10 +35,15 @@ def choose_once(device: Device, system: str) -> None:
     _bootable(device).system(system)
     before = read_choice(device.places.choice)
     write_choice(device.places.choice, replace(before, once=system))
-    device.oneshots.ask_for(system)
+    device.oneshots.ask_for(system if way is Way.BOOT else _wanted(before))
 
 
-def choose_always(device: Device, system: str) -> None:
+def _wanted(choice: Choice) -> str | None:
+    """The system of a boot for which nothing was asked."""
+    return choice.always.system if choice.always and not choice.always.given_up else None
+
+
+def choose_always(device: Device, system: str, way: Way = Way.BOOT) -> None:
     """Start a system at the next boot and, as long as it comes up healthy, at all that follow.
 
     Raises:
@@ -41,7 +58,7 @@ def choose_always(device: Device, system: str) -> None:
     is_default = wanted == generation.default
     always = None if is_default else Always(wanted, failures_allowed=policy.always_attempts)
     write_choice(device.places.choice, Choice(always=always))
-    device.oneshots.ask_for(wanted if always else None)
+    device.oneshots.ask_for(wanted if always and way is Way.BOOT else None)
 
 
 def _bootable(device: Device) -> Generation:

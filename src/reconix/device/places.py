@@ -15,6 +15,7 @@ class Places:
 
     Attributes:
         system: the system partition: ``nix/store`` and ``reconix``. Mounted read-only.
+        root: of the system that runs.
         run: what is known about this boot; gone at the next.
         sysfs: devices, and whether there is UEFI.
         efivars: the variables of the firmware.
@@ -26,6 +27,7 @@ class Places:
     """
 
     system: Path = Path("/run/reconix/system")
+    root: Path = Path("/")
     run: Path = Path("/run/reconix")
     sysfs: Path = Path("/sys")
     efivars: Path = Path("/sys/firmware/efi/efivars")
@@ -68,6 +70,26 @@ class Places:
     def booted(self) -> Path:
         """What was found out about this boot."""
         return self.run / "booted.json"
+
+    @property
+    def running(self) -> Path:
+        """A link to the toplevel of the system whose root this is."""
+        return self.root / "nix/system"
+
+    @property
+    def next_system(self) -> Path:
+        """The toplevel that a soft reboot is to start."""
+        return self.run / "next"
+
+    @property
+    def switched(self) -> Path:
+        """The toplevel that a soft reboot has started, until that has shown that it is healthy."""
+        return self.run / "switched"
+
+    @property
+    def switches(self) -> Path:
+        """How many soft reboots there were since the kernel was started."""
+        return self.run / "switches"
 
     @property
     def is_committed(self) -> Path:

@@ -30,6 +30,7 @@ from reconix.device.generation import BadGeneration
 from reconix.device.health import MAX_TIMEOUT_SECONDS, read_health
 from reconix.device.media import open_disk
 from reconix.device.policy import read_policy
+from reconix.device.switch import has_taken_over
 from reconix.device.work import working
 from reconix.store.paths import StorePath
 
@@ -81,6 +82,7 @@ def start(device: Device) -> Started:
     if (noted := _note_of_this_boot(device, boot_id)) is not None:
         return Started(noted)
     toplevel = booted.read_toplevel(places)
+    expected = has_taken_over(places)
     selection = device.selection()
     slot = slot_with(selection, device.oneshots.booted_partition()) or selection.slot
     if slot == selection.slot:
@@ -91,8 +93,10 @@ def start(device: Device) -> Started:
             _carry_out(device, plan)
     found = _describe(device, plan.after, slot, toplevel, boot_id)
     booted.write_booted(places, found)
-    restart = plan.tries_again or plan.follow.restart
-    if not restart and _is_unproven(plan, found):
+    if expected is not None and expected != toplevel:
+        _record_failed_switch(device, expected)
+    restart = plan.tries_again or plan.follow.restart or expected not in (None, toplevel)
+    if not restart and (expected is not None or _is_unproven(plan, found)):
         write_durably(places.is_unproven, b"")
     return Started(found, restart)
 
@@ -110,7 +114,8 @@ def _note_of_this_boot(device: Device, boot_id: str) -> Booted | None:
         noted = booted.read_booted(device.places.booted)
     except (UnknownBoot, BadDocument, TooLarge):
         return None
-    return noted if noted.boot_id == boot_id else None
+    same = noted.boot_id == boot_id and noted.toplevel == booted.read_toplevel(device.places)
+    return noted if same else None
 
 
 # -- deciding --------------------------------------------------------------------------------------
@@ -179,6 +184,11 @@ def _mend_table(device: Device) -> None:
             events.record(device.places.log, "repaired", text=fault)
 
 
+def _record_failed_switch(device: Device, expected: StorePath) -> None:
+    with working(device.places):
+        events.record(device.places.log, "switch-failed", text=f"{expected} did not come up")
+
+
 def _describe(
     device: Device, state: State, slot: Slot, toplevel: StorePath, boot_id: str
 ) -> Booted:
@@ -190,6 +200,7 @@ def _describe(
         slot=slot,
         generation=StorePath.parse(generation) if generation else None,
         deadline_seconds=int(memory.uptime()) + _seconds_to_prove(device, toplevel),
+        soft_reboots=booted.read_soft_reboots(device.places),
     )
 
 

@@ -148,6 +148,7 @@ def _booted_document(booted: Booted | None) -> JsonInput:
         "slot": booted.slot,
         "toplevel": str(booted.toplevel),
         "boot_id": booted.boot_id,
+        "soft_reboots": booted.soft_reboots,
     }
 
 
@@ -217,7 +218,9 @@ def status_lines(status: Status) -> list[str]:
 def _running(booted: Booted | None) -> str:
     if booted is None:
         return "not known; `systemctl status reconix-start` says why"
-    return f"system {booted.system}, slot {booted.slot}, {booted.generation or 'no generation'}"
+    since = f", soft reboot {booted.soft_reboots}" if booted.soft_reboots else ""
+    generation = booted.generation or "no generation"
+    return f"system {booted.system}, slot {booted.slot}, {generation}{since}"
 
 
 def _update(state: State) -> str:

@@ -5,7 +5,8 @@ and the device restarts. If even recording fails, it restarts all the same: then
 that the trial was interrupted, which is true.
 
 A system that is wanted always is watched in the same way; it has no generation to lose, but only
-if it is healthy it is started at the next boot again.
+if it is healthy it is started at the next boot again. So is one that has taken over without a
+restart: if it is not healthy, the restart that follows is an ordinary boot.
 
 Proven by ``tests/unit/device/test_watch.py``.
 """
@@ -21,6 +22,7 @@ from reconix.device.confirm import confirm, keep_system
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.health import read_health
 from reconix.device.rounds import Unhealthy, await_health
+from reconix.device.switch import has_taken_over
 from reconix.device.work import working
 
 WAIT_SECONDS = 30.0
@@ -42,6 +44,8 @@ def watch(device: Device) -> bool:
         return _decide(device, booted)
     if is_to_be_proven(read_choice(device.places.choice), booted.system):
         return _renew(device, booted)
+    if has_taken_over(device.places) is not None:
+        return _prove(device, booted)
     return True
 
 
@@ -64,10 +68,26 @@ def _renew(device: Device, booted: Booted) -> bool:
     with working(device.places, wait_seconds=WAIT_SECONDS):
         if problem is None:
             keep_system(device)
+            device.places.switched.unlink(missing_ok=True)
         else:
-            text = f"{booted.system}: {problem.check}\n{problem.said}"
-            events.record(device.places.log, "system-unhealthy", text=text)
+            _record_system(device, booted, problem)
     return problem is None
+
+
+def _prove(device: Device, booted: Booted) -> bool:
+    problem = _examine(device, booted)
+    if problem is None:
+        device.places.switched.unlink(missing_ok=True)
+        return True
+    with working(device.places, wait_seconds=WAIT_SECONDS):
+        _record_system(device, booted, problem)
+    return False
+
+
+def _record_system(device: Device, booted: Booted, problem: Unhealthy) -> None:
+    progress.note(f"{booted.system} is not healthy: {problem.check}: {problem.said}")
+    text = f"{booted.system}: {problem.check}\n{problem.said}"
+    events.record(device.places.log, "system-unhealthy", text=text)
 
 
 def _examine(device: Device, booted: Booted) -> Unhealthy | None:
@@ -95,3 +115,6 @@ def abandon(device: Device, why: str) -> None:
     state = device.recall()
     if state.phase is Phase.ON_TRIAL and state.trial and state.trial.slot == booted.slot:
         _record(device, Unhealthy(why, ""))
+    elif has_taken_over(device.places) is not None:
+        with working(device.places, wait_seconds=WAIT_SECONDS):
+            _record_system(device, booted, Unhealthy(why, ""))

@@ -1,0 +1,130 @@
+# How the root of one system is put together. The initrd does it when the device starts, the script
+# `switch` when another system takes over without a restart; both read this file. They set
+#
+#     TOPLEVEL  the store path of the system, NEW  where its root is to be mounted
+#     SYSTEM, DATA  where the two partitions are, data  empty where there is no data
+#
+# and the functions `say` and `fail`. In the toplevel stand links to the parts of the system:
+#
+#     root    the Debian root            → /usr (read-only), below /etc and /var
+#     etc     generated files            → over the root's /etc
+#     modules the kernel's modules       → /usr/lib/modules
+#     metadata  owners and modes that a store cannot hold: <mode> <user> <group> <path> a line
+#     persist   what must outlive a boot: <folder on data> <path> a line
+#
+#     /             tmpfs: gone with the system
+#     /nix/store    bound from the system partition, read-only
+#     /nix/system   a link to the toplevel: which system this root is
+#     /etc, /var    overlays: a tmpfs over the generated files over the root's
+
+need() { "$@" || fail "$*"; }
+
+make_system_root() {
+    make_root
+    bind_store
+    bind_usr
+    lay_over
+    apply_metadata
+    give_machine_id
+    keep_paths
+}
+
+make_root() {
+    need mount -t tmpfs -o mode=0755 root $NEW
+    cd $NEW || fail "no new root"
+    mkdir -p dev etc home media mnt nix/store opt proc root run srv sys tmp usr var
+    chmod 0700 root
+    chmod 1777 tmp
+    ln -s usr/bin usr/sbin usr/lib usr/lib64 .
+    ln -s "$TOPLEVEL" nix/system
+    cd /
+}
+
+bind_store() {
+    need mount -o bind "$SYSTEM/nix/store" $NEW/nix/store
+    need mount -o remount,bind,ro $NEW/nix/store
+}
+
+bind_usr() {
+    need mount -o bind "$TOPLEVEL/root/usr" $NEW/usr
+    need mount -o remount,bind,ro $NEW/usr
+    if [ -d $NEW/usr/lib/modules ]; then
+        need mount -o bind "$TOPLEVEL/modules" $NEW/usr/lib/modules
+        need mount -o remount,bind,ro $NEW/usr/lib/modules
+    fi
+}
+
+# What is changed goes to a tmpfs that only the overlays hold: nobody else can reach it, and it goes
+# with them, however often roots are made.
+lay_over() {
+    need mount -t tmpfs -o mode=0755 changes $NEW/mnt
+    need mkdir $NEW/mnt/etc $NEW/mnt/etc.work $NEW/mnt/var $NEW/mnt/var.work
+    overlay etc "$TOPLEVEL/etc:$TOPLEVEL/root/etc"
+    overlay var "$TOPLEVEL/root/var"
+    need umount $NEW/mnt
+}
+
+overlay() {
+    changes="upperdir=$NEW/mnt/$1,workdir=$NEW/mnt/$1.work"
+    need mount -t overlay -o "metacopy=on,$changes,lowerdir=$2" overlay "$NEW/$1"
+}
+
+# Owners first, because a change of owner takes set-id bits away; one call for all of a mode, because
+# to start a program takes the most time here.
+apply_metadata() {
+    modes=
+    while read -r mode user group path; do
+        [ "$user:$group" = 0:0 ] || chown -h "$user:$group" "$NEW$path" || say "owner: $path"
+        case " $modes " in *" $mode "*) ;; *) modes="$modes $mode" ;; esac
+    done < "$TOPLEVEL/metadata"
+    for wanted in $modes; do
+        set --
+        while read -r mode user group path; do
+            [ "$mode" != "$wanted" ] || set -- "$@" "$NEW$path"
+        done < "$TOPLEVEL/metadata"
+        chmod "$wanted" "$@" || say "not all are $wanted: $*"
+    done
+}
+
+# A path that must outlive a boot: filled from the system the first time, then bound. The copy gets
+# its name only when it is whole, so that a cut leaves nothing half.
+keep() {
+    kept="$DATA/$1$2"
+    if [ ! -d "$kept" ]; then
+        rm -rf "$kept.new"
+        mkdir -p "$kept.new" "$NEW$2"
+        cp -a "$NEW$2/." "$kept.new/"
+        chown "$(stat -c %u:%g "$NEW$2")" "$kept.new"
+        chmod "$(stat -c %a "$NEW$2")" "$kept.new"
+        sync
+        mv "$kept.new" "$kept"
+        sync
+    fi
+    mkdir -p "$NEW$2"
+    mount -o bind "$kept" "$NEW$2" || say "$2 is not kept"
+}
+
+keep_paths() {
+    [ -n "$data" ] || return 0
+    while read -r folder path; do
+        keep "$folder" "$path"
+    done < "$TOPLEVEL/persist"
+}
+
+# One identity for a device, made at its first boot; known already when a system takes over.
+give_machine_id() {
+    id=/run/reconix/machine-id
+    [ -s $id ] || find_machine_id
+    cp $id $NEW/etc/machine-id
+    chmod 0444 $NEW/etc/machine-id
+}
+
+find_machine_id() {
+    tr -d - < /proc/sys/kernel/random/uuid > $id
+    if [ -n "$data" ]; then
+        if ! grep -qxE '[0-9a-f]{32}' $DATA/machine-id 2>/dev/null; then
+            cp $id $DATA/machine-id.new && sync && mv $DATA/machine-id.new $DATA/machine-id && sync
+        fi
+        cp $DATA/machine-id $id
+    fi
+}
