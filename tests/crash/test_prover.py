@@ -17,6 +17,7 @@ from reconix.prove.record import record
 from reconix.prove.recorder import Pace, loop
 from reconix.prove.rig import Rig
 from reconix.prove.scenario import (
+    UPDATE,
     Update,
     confirming,
     everything,
@@ -25,6 +26,7 @@ from reconix.prove.scenario import (
     trying,
 )
 from reconix.prove.states import Cut
+from reconix.prove.wear import Wear, wear_of
 
 pytestmark = pytest.mark.prover
 
@@ -145,6 +147,15 @@ def test_repeating_a_finished_update_writes_neither_slots_nor_files(
     )
     assert again <= nothing, "what a remount alone does not write"
     assert len(first) > 5 * len(nothing)
+
+
+def test_what_an_update_writes_and_changes_is_counted(job: Job) -> None:
+    wear = {each.step: each for each in wear_of(job)}
+    update = Wear.sum("update", [wear[step] for step in UPDATE])
+    assert 0 < update.changed_bytes < update.written_bytes
+    again = wear["all of it again"]
+    assert again.written_bytes < update.written_bytes / 50
+    assert again.changed_bytes <= 4096, "the superblock, which knows when it was mounted"
 
 
 def writes_of(job: Job, step: str) -> list[Entry]:

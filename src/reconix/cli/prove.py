@@ -12,7 +12,8 @@ With --boot, so many of the states are started in QEMU as well, under a real fir
 generation that comes up must be the one that was expected.
 
 Everything is recorded twice: once with a kernel that writes as late as it may, once with one that
-writes at every moment.
+writes at every moment. The table shows what each operation writes in the first recording, and how
+much of the disk is different after it.
 
 A state that is bad is kept as a file; `--replay FILE` judges it again, and with `--output` makes
 the image of a disk from it, to look at or to boot with `reconix run --image`.
@@ -39,6 +40,7 @@ from reconix.cli import parsers, places
 from reconix.cli.answers import answer
 from reconix.cli.image import layout
 from reconix.cli.projects import ProjectFiles
+from reconix.cli.sizes import human
 from reconix.config.schema import Host
 from reconix.device.generation import read_generation
 from reconix.image.disk import make_disk
@@ -49,7 +51,8 @@ from reconix.prove.judge import Known
 from reconix.prove.prover import Job, Result, Row, prove, replay, walking
 from reconix.prove.record import record
 from reconix.prove.recorder import Pace
-from reconix.prove.scenario import Update, everything
+from reconix.prove.scenario import UPDATE, Update, everything
+from reconix.prove.wear import Wear, wear_of
 from reconix.store.paths import StorePath
 from reconix.transfer import send
 from reconix.vm import accelerator
@@ -146,6 +149,7 @@ class _Outcome:
     results: list[Result]
     boots: list[Boot]
     cases: list[Path]
+    wear: list[Wear]
     seconds: float
 
     @property
@@ -163,7 +167,7 @@ class _Outcome:
 
 def _prove(arguments: argparse.Namespace, site: _Site) -> int:
     began = time.monotonic()
-    found = _Outcome(*_ends(arguments, site.pins), [], [], [], 0)
+    found = _Outcome(*_ends(arguments, site.pins), [], [], [], [], 0)
     image = _image(site, found.base.path)
     update = _update(site, found.base.path, found.target.path)
     wanted, seed = arguments.states // len(Pace), arguments.seed
@@ -171,6 +175,8 @@ def _prove(arguments: argparse.Namespace, site: _Site) -> int:
         job = _record(site, image, update, pace)
         result = prove(job, wanted=wanted, seed=seed, processes=arguments.processes)
         found.results.append(result)
+        if pace is Pace.QUIET:
+            found.wear.extend(wear_of(job))
         found.cases.extend(_keep(site, job, result, update, pace))
         count = arguments.boot // len(Pace)
         if count:
@@ -284,13 +290,22 @@ def _rows(results: list[Result]) -> list[Row]:
 
 def _text(found: _Outcome) -> str:
     rows = _rows(found.results)
-    rows.append(Row.sum("all", rows))
-    lines = [f"{'operation':24} {'states':>7} {'old':>7} {'new':>7} {'bad':>5}"]
-    lines += [f"{row.step:24} {row.states:7} {row.old:7} {row.new:7} {row.bad:5}" for row in rows]
+    wear = {each.step: each for each in found.wear}
+    total = Row.sum("all", rows)
+    lines = [
+        f"{'operation':22} {'states':>7} {'old':>7} {'new':>7} {'bad':>5} "
+        f"{'written':>11} {'different':>11}"
+    ]
+    lines += [_line(row, wear.get(row.step)) for row in [*rows, total]]
     lines.append(
         f"from generation {found.base.number} to {found.target.number}, "
         f"seed {found.results[0].seed}, {found.seconds:.0f} s; "
-        f"a trial may have been the next boot in {rows[-1].trials} states"
+        f"a trial may have been the next boot in {total.trials} states"
+    )
+    update = _update_wear(found)
+    lines.append(
+        f"the update writes {human(update.written_bytes)}; {human(update.changed_bytes)} "
+        f"of the disk are different then: {update.ratio:.2f} x"
     )
     if found.boots:
         good = len(found.boots) - len(found.failed_boots)
@@ -299,6 +314,17 @@ def _text(found: _Outcome) -> str:
     lines += [f"bad: {problem}" for problem in found.problems]
     lines += [f"boot: {boot.step}, {boot.cut}: {boot.problem}" for boot in found.failed_boots]
     return "\n".join(lines)
+
+
+def _line(row: Row, wear: Wear | None) -> str:
+    counts = f"{row.step:22} {row.states:7} {row.old:7} {row.new:7} {row.bad:5}"
+    if wear is None:
+        return counts
+    return f"{counts} {human(wear.written_bytes):>11} {human(wear.changed_bytes):>11}"
+
+
+def _update_wear(found: _Outcome) -> Wear:
+    return Wear.sum("update", (each for each in found.wear if each.step in UPDATE))
 
 
 def _document(found: _Outcome) -> JsonInput:
@@ -313,7 +339,9 @@ def _document(found: _Outcome) -> JsonInput:
         "bad": total.bad,
         "booted": len(found.boots),
         "booted_wrong": len(found.failed_boots),
+        "update": _print_wear(_update_wear(found)),
         "operations": [_print_row(row) for row in rows],
+        "wear": [{"operation": each.step, **_print_wear(each)} for each in found.wear],
         "problems": [*found.problems],
         "cases": [str(path) for path in found.cases],
     }
@@ -328,3 +356,7 @@ def _print_row(row: Row) -> JsonInput:
         "bad": row.bad,
         "trials": row.trials,
     }
+
+
+def _print_wear(wear: Wear) -> dict[str, JsonInput]:
+    return {"written_bytes": wear.written_bytes, "changed_bytes": wear.changed_bytes}

@@ -82,18 +82,24 @@ def volume(disk: Disk, offset: int, size_bytes: int, written: Mapping[int, list[
         written: every content that the history gives to a cell.
     """
     first = offset // disk.cell_bytes
-    files = Ext4(disk, Geometry.read(disk, offset))
-    journal = {
-        first + block
-        for run in files.runs(files.inode(files.super.journal_inode))
-        for block in range(run.physical, run.physical + run.count)
-    }
+    journal = journal_cells(disk, offset)
     contents = (each for cell in sorted(journal & written.keys()) for each in written[cell])
     named = {first + block for block in journaled(contents)}
     super_cell = (offset + SUPER_OFFSET) // disk.cell_bytes
     metadata = tuple(sorted(named - journal | {super_cell}))
     asked = tuple(sorted((named | journal | {super_cell}) & written.keys()))
     return Volume(offset, size_bytes, metadata, asked, super_cell)
+
+
+def journal_cells(disk: Disk, offset: int) -> frozenset[int]:
+    """The cells of the journal of a file system that begins at an offset."""
+    first = offset // disk.cell_bytes
+    files = Ext4(disk, Geometry.read(disk, offset))
+    return frozenset(
+        first + block
+        for run in files.runs(files.inode(files.super.journal_inode))
+        for block in range(run.physical, run.physical + run.count)
+    )
 
 
 class Recovery:

@@ -42,6 +42,9 @@ class Update:
     stream: Path
 
 
+UPDATE = ("receive", "register", "write the slot", "arm", "boot of the trial", "confirm")
+"""The operations of one update; everything else happens around it."""
+
 Play = Callable[[Rig, Update], None]
 """Some operations, one after the other."""
 

@@ -1,0 +1,86 @@
+"""Wear: how much each operation writes, against how much of the disk is different after it.
+
+Flash memory is worn by writes, so an update should write what it changes, once. Both are counted in
+cells, the blocks of the file system, because flash writes nothing smaller. The journal is no
+content: what is written there counts as written and never as changed. So the ratio of content is 1
+at best, that of metadata, which a journal writes twice, a little more than 2.
+
+Proven by ``tests/unit/prove/test_wear.py`` and ``tests/crash/test_prover.py``.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reconix.prove.cells import Disk, Identifier, identify, map_file
+from reconix.prove.ext4 import Geometry
+from reconix.prove.history import History, Step, history
+from reconix.prove.prover import CELL_BYTES, Job
+from reconix.prove.recovery import journal_cells
+from reconix.prove.states import Piece, pieces
+
+
+@dataclass(frozen=True, slots=True)
+class Wear:
+    """What one operation, or several, did to the disk."""
+
+    step: str
+    written_bytes: int
+    changed_bytes: int
+
+    @classmethod
+    def sum(cls, step: str, parts: Iterable["Wear"]) -> "Wear":
+        """Several operations together."""
+        each = list(parts)
+        return cls(
+            step,
+            sum(wear.written_bytes for wear in each),
+            sum(wear.changed_bytes for wear in each),
+        )
+
+    @property
+    def ratio(self) -> float:
+        """How often, on average, what is different was written."""
+        return self.written_bytes / self.changed_bytes if self.changed_bytes else 0.0
+
+
+def wear_of(job: Job) -> tuple[Wear, ...]:
+    """The wear of each operation of a recorded history."""
+    image, log = map_file(job.image), map_file(job.log)
+    cell_bytes = Geometry.read(Disk(image, log, CELL_BYTES), job.offset).super.block_bytes
+    disk = Disk(image, log, cell_bytes)
+    return measure(disk, history(log, job.steps, job.asked), journal_cells(disk, job.offset))
+
+
+def measure(disk: Disk, recorded: History, journal: frozenset[int]) -> tuple[Wear, ...]:
+    """The wear of each operation.
+
+    Args:
+        disk: at the image that the history begins with; it moves to the end.
+        recorded: the history.
+        journal: the cells that are no content.
+    """
+    parts = [part for epoch in recorded.epochs for part in pieces(epoch)]
+    return tuple(
+        _wear(disk, step, [part for part in parts if _is_within(step, part)], journal)
+        for step in recorded.steps
+    )
+
+
+def _is_within(step: Step, part: Piece) -> bool:
+    return step.begin <= part.entry.at < step.end
+
+
+def _wear(disk: Disk, step: Step, parts: Iterable[Piece], journal: frozenset[int]) -> Wear:
+    written = 0
+    before: dict[int, Identifier] = {}
+    for part in parts:
+        first = part.offset // disk.cell_bytes
+        last = (part.offset + part.size_bytes - 1) // disk.cell_bytes
+        for cell in range(first, last + 1):
+            before.setdefault(cell, identify(disk.cell(cell)))
+        disk.put(part)
+        written += 0 if part.entry.is_zeros else last + 1 - first
+    changed = sum(
+        identify(disk.cell(cell)) != was for cell, was in before.items() if cell not in journal
+    )
+    return Wear(step.name, written * disk.cell_bytes, changed * disk.cell_bytes)
