@@ -45,10 +45,14 @@ def load(name: str) -> Command:
 
 def manual_of(name: str) -> str:
     """The docstring of a command, read from the source without running it."""
-    source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
-    return ast.get_docstring(ast.parse(source)) or ""
+    return ast.get_docstring(ast.parse(_source(name).read_text(encoding="utf-8"))) or ""
 
 
 def summary_of(name: str) -> str:
-    """The first line of a command's help."""
-    return manual_of(name).partition("\n")[0]
+    """The first line of a command's help: the first of its source, which need not be parsed."""
+    with _source(name).open(encoding="utf-8") as source:
+        return source.readline().strip().strip('"')
+
+
+def _source(name: str) -> Path:
+    return Path(__file__).with_name(f"{name}.py")

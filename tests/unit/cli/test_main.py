@@ -35,6 +35,7 @@ def test_help_of_a_command_is_its_docstring(name: str, capsys: pytest.CaptureFix
 @pytest.mark.parametrize("name", commands.available())
 def test_a_command_begins_its_help_with_one_short_sentence(name: str) -> None:
     first, blank, *_ = [*commands.manual_of(name).split("\n"), ""]
+    assert first == commands.summary_of(name)
     assert first.endswith(".") and len(first) <= 80 and not blank
 
 
