@@ -1,12 +1,11 @@
 """What ``reconix diff`` proves from store paths is what a build makes."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.projects import reconix
 
-from reconix.base.documents import Fields
 from reconix.base.process import run
 
 Need = Callable[..., None]
@@ -17,13 +16,6 @@ enable = true
 package = "linux-image-cloud-amd64"
 initrd_modules = ["virtio_blk"]
 """
-
-
-def reconix(project: Path, *words: str) -> Fields:
-    """Run the real command, as a process of its own."""
-    code = "import sys; from reconix.cli.main import entry; sys.exit(entry())"
-    options = ("--project", str(project), "--store", str(project / "store"))
-    return Fields.parse(run(sys.executable, "-c", code, *options, *words, "--json"), source="diff")
 
 
 def commit(project: Path) -> None:
@@ -37,27 +29,28 @@ def test_a_change_is_proven_to_reach_one_system_and_not_the_other(
     tmp_path: Path, need: Need
 ) -> None:
     need("git", "mmdebstrap", "depmod")
-    (tmp_path / "hosts/box/systems").mkdir(parents=True)
-    (tmp_path / "reconix.toml").write_text('name = "diff-test"\n')
-    (tmp_path / "hosts/box/machine.toml").write_text(MACHINE)
-    (tmp_path / "hosts/box/systems/default.toml").touch()
-    web = tmp_path / "hosts/box/systems/web.toml"
+    project = tmp_path / "project"
+    (project / "hosts/box/systems").mkdir(parents=True)
+    (project / "reconix.toml").write_text('name = "diff-test"\n')
+    (project / "hosts/box/machine.toml").write_text(MACHINE)
+    (project / "hosts/box/systems/default.toml").touch()
+    web = project / "hosts/box/systems/web.toml"
     web.touch()
-    (tmp_path / ".gitignore").write_text("store/\n.reconix/\n")
-    run("git", "init", "--quiet", folder=tmp_path)
-    reconix(tmp_path, "lock")
-    commit(tmp_path)
+    (project / ".gitignore").write_text(".reconix/\n")
+    run("git", "init", "--quiet", folder=project)
+    reconix(project, "lock")
+    commit(project)
     web.write_text('budget = "1G"\nfiles.greeting.text = "hello"\n')
-    said = reconix(tmp_path, "diff")
+    said = reconix(project, "diff")
     assert not said.object("default").flag("identical"), "nothing was built yet"
-    proven = reconix(tmp_path, "diff", "--build")
-    built = reconix(tmp_path, "build").object("systems")
+    proven = reconix(project, "diff", "--build")
+    built = reconix(project, "build").object("systems")
     for name in ("default", "web"):
         assert proven.object(name).text("new") == built.text(name)
     assert proven.object("default").flag("identical")
     assert not proven.object("web").flag("identical")
     assert proven.object("web").texts("on_device") == ["etc → greeting is new"]
-    assert reconix(tmp_path, "diff") == proven, "what is built is known without --build"
+    assert reconix(project, "diff") == proven, "what is built is known without --build"
     web.write_text('budget = "1G"\n')
-    harmless = reconix(tmp_path, "diff").object("web")
+    harmless = reconix(project, "diff").object("web")
     assert harmless.flag("identical"), "a budget is no part of the device"

@@ -10,21 +10,17 @@ import contextlib
 import http.client
 import json
 import socket
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.conftest import Need
+from tests.projects import PROGRAMS, booted, reconix
 
-from reconix.base.documents import Fields
 from reconix.base.process import run
-from reconix.vm import accelerator, firmware
-from reconix.vm.disks import overlay
 from reconix.vm.login import Login
-from reconix.vm.machine import BOOT_SECONDS, Machine, running
-from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
+from reconix.vm.machine import BOOT_SECONDS, Machine
 
 pytestmark = [pytest.mark.vm, pytest.mark.archive]
 CLOSED = 9000
@@ -126,20 +122,11 @@ class Box:
         )
 
 
-def reconix(folder: Path, *words: str) -> Fields:
-    """Run the command as a user would, and give its answer."""
-    code = "import sys; from reconix.cli.main import entry; sys.exit(entry())"
-    options = ("--project", str(folder), "--store", str(folder / "store"))
-    return Fields.parse(
-        run(sys.executable, "-c", code, *options, *words, "--json"), source="reconix"
-    )
-
-
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     need = Need()
-    need("mmdebstrap", "qemu-system-x86_64", "qemu-img", "ssh", "ssh-keygen")
-    folder = tmp_path_factory.mktemp("project")
+    need(*PROGRAMS)
+    folder = tmp_path_factory.mktemp("services") / "project"
     (folder / "hosts/box/systems").mkdir(parents=True)
     (folder / "reconix.toml").write_text('name = "services-test"\n')
     (folder / "hosts/box/machine.toml").write_text(MACHINE)
@@ -147,15 +134,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
     reconix(folder, "lock")
     image = Path(reconix(folder, "image").text("image"))
-    (folder / "vm").mkdir()
-    overlay(image, folder / "vm/disk.qcow2")
-    guest = Guest(
-        firmware.prepare(folder / "vm/variables"),
-        disks=(Disk(folder / "vm/disk.qcow2", DiskFormat.QCOW2),),
-        forwards=tuple(Forward(port, 0) for port in (22, 80, 1883, CLOSED)),
-        memory_mib=512,
-    )
-    with running(guest, folder / "vm", accelerator.choose(folder / "vm/accelerator")) as machine:
+    with booted(image, folder.parent / "device", (22, 80, 1883, CLOSED)) as machine:
         login = Login(folder / "key")
         machine.wait_for_ssh(login, seconds=BOOT_SECONDS)
         yield Box(machine, login)

@@ -1,0 +1,49 @@
+"""What tests of whole projects share: running the real command, and booting what it made."""
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from reconix.base.documents import Fields
+from reconix.base.process import run
+from reconix.vm import accelerator, firmware
+from reconix.vm.disks import overlay
+from reconix.vm.machine import Machine, running
+from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
+
+PROGRAMS = ("mmdebstrap", "depmod", "qemu-system-x86_64", "qemu-img", "ssh", "ssh-keygen")
+_CODE = "import sys; from reconix.cli.main import entry; sys.exit(entry())"
+
+
+def reconix(project: Path, *words: str) -> Fields:
+    """Run the command as a user would, with a store beside the project, and give its answer."""
+    options = ("--project", str(project), "--store", str(store_of(project)))
+    said = run(sys.executable, "-c", _CODE, *options, *words, "--json")
+    return Fields.parse(said, source="reconix")
+
+
+def store_of(project: Path) -> Path:
+    """The store that ``reconix`` uses here."""
+    return project.parent / f"{project.name}-store"
+
+
+@contextlib.contextmanager
+def booted(image: Path, folder: Path, ports: Iterable[int]) -> Iterator[Machine]:
+    """A device with this disk, while it runs.
+
+    Args:
+        image: of the disk; it is not changed.
+        folder: new, for what belongs to the device.
+        ports: of the device that can be reached from here.
+    """
+    folder.mkdir()
+    overlay(image, folder / "disk.qcow2")
+    guest = Guest(
+        firmware.prepare(folder / "variables"),
+        disks=(Disk(folder / "disk.qcow2", DiskFormat.QCOW2),),
+        forwards=tuple(Forward(port, 0) for port in ports),
+        memory_mib=512,
+    )
+    with running(guest, folder, accelerator.choose(folder / "accelerator")) as machine:
+        yield machine
