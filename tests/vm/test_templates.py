@@ -1,4 +1,4 @@
-"""What ``reconix init`` writes locks, builds and boots as it is; the demo shows it of ``gateway``."""
+"""What ``reconix init`` writes locks, builds and boots. The demo shows it of ``gateway``."""
 
 from pathlib import Path
 

@@ -2,11 +2,14 @@
 
 import json
 import shutil
+import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from reconix.base.process import run
 from reconix.cli.main import main
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "gateway"
@@ -159,3 +162,11 @@ def test_outside_of_a_project_the_built_in_options_are_told(
     monkeypatch.chdir(tmp_path)
     assert main(["options", "--markdown"]) == 0
     assert capsys.readouterr().out == (EXAMPLE.parents[1] / "docs/options.md").read_text()
+
+
+def test_check_asks_nobody(project: Path, need: Callable[..., None]) -> None:
+    need("unshare")
+    code = "import sys; from reconix.cli.main import entry; sys.exit(entry())"
+    alone = ("unshare", "--net", "--map-root-user")
+    said = run(*alone, sys.executable, "-c", code, "--project", project, "check")
+    assert b"the configuration is good" in said

@@ -1,7 +1,10 @@
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconix.base.errors import UsageError
 from reconix.config.load import find_project, load, load_with_places
@@ -234,3 +237,30 @@ def test_every_value_knows_where_it_was_written(folder: Folder) -> None:
         'packages="nginx"': "web.toml:3",
         'sysctl."vm.swappiness"=0': "a.toml:3",
     }
+
+
+SETTINGS = (
+    'packages = ["nginx"]',
+    'health.timeout = "2min"',
+    "users.ann.uid = 1005",
+    "users.bob = {}",
+    'files.motd.text = "hello"',
+    'sysctl."vm.swappiness" = 0',
+    "update.receive = false",
+    'kernel.parameters = ["quiet"]',
+)
+
+
+@given(st.permutations(SETTINGS), st.lists(st.integers(0, 3), min_size=8, max_size=8))
+def test_it_does_not_matter_in_which_file_a_line_stands_nor_their_order(
+    lines: list[str], files: list[int]
+) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Folder(Path(place))
+        folder.write("hosts/gw/systems/web.toml", "\n".join(SETTINGS))
+        for number in range(4):
+            mine = [line for line, file in zip(lines, files, strict=True) if file == number]
+            folder.write(f"hosts/gw/systems/parts/{number}.toml", "\n".join(mine))
+        names = ", ".join(f'"parts/{number}.toml"' for number in dict.fromkeys([*files, *range(4)]))
+        folder.write("hosts/gw/systems/mqtt.toml", f"imports = [{names}]\n")
+        assert folder.system("mqtt") == folder.system("web")
