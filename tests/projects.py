@@ -13,13 +13,15 @@ from reconix.vm.machine import Machine, running
 from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
 
 PROGRAMS = ("mmdebstrap", "depmod", "qemu-system-x86_64", "qemu-img", "ssh", "ssh-keygen")
+_SOURCE = Path(__file__).parents[1] / "src"
 _CODE = "import sys; from reconix.cli.main import entry; sys.exit(entry())"
 
 
 def reconix(project: Path, *words: str) -> Fields:
     """Run the command as a user would, with a store beside the project, and give its answer."""
     options = ("--project", str(project), "--store", str(store_of(project)))
-    said = run(sys.executable, "-c", _CODE, *options, *words, "--json")
+    environment = {"PYTHONPATH": str(_SOURCE)}
+    said = run(sys.executable, "-c", _CODE, *options, *words, "--json", environment=environment)
     return Fields.parse(said, source="reconix")
 
 

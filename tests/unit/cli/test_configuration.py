@@ -168,5 +168,6 @@ def test_check_asks_nobody(project: Path, need: Callable[..., None]) -> None:
     need("unshare")
     code = "import sys; from reconix.cli.main import entry; sys.exit(entry())"
     alone = ("unshare", "--net", "--map-root-user")
-    said = run(*alone, sys.executable, "-c", code, "--project", project, "check")
+    environment = {"PYTHONPATH": str(EXAMPLE.parents[1] / "src")}
+    said = run(*alone, sys.executable, "-c", code, "check", environment=environment)
     assert b"the configuration is good" in said
