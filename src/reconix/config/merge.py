@@ -17,6 +17,7 @@ Proven by ``tests/unit/config/test_merge.py``, which draws values at random and 
 """
 
 import enum
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -151,6 +152,10 @@ def settings(value: Value, key: str = "") -> Iterator[tuple[str, Setting]]:
 
 def dotted(key: str, name: str) -> str:
     """The key of an option within a table; a name that TOML would quote is quoted."""
+    return f"{key}.{_quoted(name)}" if key else _quoted(name)
+
+
+@functools.cache
+def _quoted(name: str) -> str:
     bare = name.replace("-", "").replace("_", "")
-    shown = name if bare.isalnum() and bare.isascii() else f'"{name}"'
-    return f"{key}.{shown}" if key else shown
+    return name if bare.isalnum() and bare.isascii() else f'"{name}"'
