@@ -28,13 +28,13 @@ _BLOCK = 1 << 20
 
 
 class BudgetExceeded(ReconixError):
-    """A system has become larger than it may be."""
+    """A system, or all of a host together, has become larger than it may be."""
 
     exit_code = 63
 
-    def __init__(self, system: str, *, size_bytes: int, budget_bytes: int) -> None:
+    def __init__(self, what: str, *, size_bytes: int, budget_bytes: int) -> None:
         super().__init__(
-            f"the system {system} has {size_bytes} bytes, its budget is {budget_bytes}: "
+            f"{what} has {size_bytes} bytes, its budget is {budget_bytes}: "
             f"{size_bytes - budget_bytes} too many",
             hint=f"take something out, or raise budget (now {print_size(budget_bytes)})",
         )
@@ -73,7 +73,7 @@ def check(
     before = _toplevels(store, old) if old else {}
     for name, system in systems.items():
         if system.budget is not None:
-            _check_budget(store, name, toplevels[name], system.budget)
+            _check_budget(store, f"the system {name}", toplevels[name], system.budget)
         changed = name in before and before[name] != toplevels[name]
         if system.frozen and changed:
             found = differences(store, before[name], toplevels[name])
@@ -85,10 +85,20 @@ def _toplevels(store: ChrootStore, generation: StorePath) -> dict[str, StorePath
     return {system.name: system.toplevel for system in found.systems}
 
 
-def _check_budget(store: ChrootStore, name: str, toplevel: StorePath, budget: int) -> None:
-    size = sum(store.info(path).nar_size_bytes for path in store.closure(toplevel))
+def check_generation(store: ChrootStore, generation: StorePath, budget: int | None) -> None:
+    """Hold all systems of a host together against their budget, if they have one.
+
+    Raises:
+        BudgetExceeded: they are too large.
+    """
+    if budget is not None:
+        _check_budget(store, "the generation", generation, budget)
+
+
+def _check_budget(store: ChrootStore, what: str, path: StorePath, budget: int) -> None:
+    size = sum(store.info(each).nar_size_bytes for each in store.closure(path))
     if size > budget:
-        raise BudgetExceeded(name, size_bytes=size, budget_bytes=budget)
+        raise BudgetExceeded(what, size_bytes=size, budget_bytes=budget)
 
 
 def differences(store: ChrootStore, old: StorePath, new: StorePath) -> Iterator[str]:

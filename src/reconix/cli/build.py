@@ -52,6 +52,7 @@ def build(files: ProjectFiles, store: ChrootStore, host: Host) -> Pin:
     pins = files.pins(store, host)
     before = [pin.path for pin in pins.all() if store.is_valid(pin.path)]
     promises.check(store, host.systems, path, before[-1] if before else None)
+    promises.check_generation(store, path, files.configuration.project.budgets.generation)
     return pins.add(path)
 
 

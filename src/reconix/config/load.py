@@ -336,9 +336,13 @@ class _Loader:
 
 def _settled(host: Host, project: Project) -> Host:
     """A host with what it leaves to the project and to its folder's name."""
-    machine = host.machine
+    machine, budget = host.machine, project.budgets.system
     return replace(
         host,
+        systems={
+            name: system if system.budget is not None else replace(system, budget=budget)
+            for name, system in host.systems.items()
+        },
         hostname=machine.hostname or host.name,
         architecture=machine.architecture or project.architecture,
     )

@@ -291,6 +291,29 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """How large what is built may become, uncompressed; a build that needs more fails."""
+
+    system: Annotated[
+        SizeBytes | None,
+        Option(
+            "The most that a system may take with all that it refers to, if it has no `budget` of "
+            "its own.",
+            '"300M"',
+            "to notice at once that a system has grown",
+        ),
+    ] = None
+    generation: Annotated[
+        SizeBytes | None,
+        Option(
+            "The most that all systems of a host may take together; what they share counts once.",
+            '"400M"',
+            "to know that two generations fit on the smallest device",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A project: what all its hosts share. Written in `reconix.toml`."""
 
@@ -311,6 +334,7 @@ class Project:
         ),
     ] = Architecture.AMD64
     archive: Archive = field(default_factory=Archive)
+    budgets: Budgets = field(default_factory=Budgets)
 
 
 # --- every file below hosts/ ---------------------------------------------------------------------

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from reconix.base.documents import print_json
-from reconix.build.promises import BudgetExceeded, FrozenChanged, check, differences
+from reconix.build.promises import (
+    BudgetExceeded,
+    FrozenChanged,
+    check,
+    check_generation,
+    differences,
+)
 from reconix.config.schema import Kernel, System
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
@@ -52,6 +58,15 @@ def test_a_system_within_its_budget_is_kept(store: ChrootStore) -> None:
     check(store, {"web": System(kernel=KERNEL, budget=size)}, new, None)
     with pytest.raises(BudgetExceeded, match="1 too many"):
         check(store, {"web": System(kernel=KERNEL, budget=size - 1)}, new, None)
+
+
+def test_all_systems_together_have_a_budget_too(store: ChrootStore) -> None:
+    new = generation(store, toplevel(store))
+    size = sum(store.info(path).nar_size_bytes for path in store.closure(new))
+    check_generation(store, new, None)
+    check_generation(store, new, size)
+    with pytest.raises(BudgetExceeded, match="the generation has"):
+        check_generation(store, new, size - 1)
 
 
 def test_a_frozen_system_that_changes_names_the_way_to_the_file(store: ChrootStore) -> None:

@@ -192,6 +192,12 @@ def test_items_are_taken_out_and_lists_replaced_only_when_said(folder: Folder) -
     assert systems["only"].packages == ("four",)
 
 
+def test_a_system_has_the_budget_of_the_project_unless_it_has_its_own(folder: Folder) -> None:
+    folder.write("reconix.toml", f'{PROJECT}[budgets]\nsystem = "300M"\n')
+    folder.write("hosts/gw/systems/web.toml", 'budget = "400M"\n')
+    assert (folder.system().budget, folder.system("web").budget) == (300 << 20, 400 << 20)
+
+
 def test_a_literate_system_is_a_system_and_there_is_only_one(folder: Folder) -> None:
     folder.write("hosts/gw/systems/web.toml.md", '# Web\n```toml\npackages = ["nginx"]\n```\n')
     assert folder.system("web").packages == ("nginx",)
