@@ -1,6 +1,7 @@
 """No power cut during an update of a small device leaves it in a state that is not old or new."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from reconix.base.process import run
 from reconix.boot.trial import Phase
 from reconix.device.collect import collect
 from reconix.prove.case import keep, parse_case, print_case, put_on
+from reconix.prove.cells import Disk, Patched, map_file
 from reconix.prove.log import Entry
 from reconix.prove.prover import Case, Job, cuts_of, prove, replay, walking
 from reconix.prove.record import record
 from reconix.prove.recorder import Pace, loop
+from reconix.prove.recovery import recover_in_place
 from reconix.prove.rig import Rig
 from reconix.prove.scenario import (
     UPDATE,
@@ -105,6 +108,29 @@ def test_a_kept_state_is_judged_again_as_it_was(
     assert (found.problem, found.boots) == ("", verdict.boots)
     damage(image, job.offset + 1024 + 0x38)
     assert "superblock" in replay(image, device.known, ()).problem
+
+
+def test_recovery_needs_no_more_than_it_was_given(
+    device: SmallDevice, job: Job, tmp_path: Path
+) -> None:
+    """The same as e2fsck makes of the whole disk, with all of its journal, block by block."""
+    image, replayed = tmp_path / "image", 0
+    with walking(job) as walk:
+        volume = walk.recovery.volume
+        compared = [cell for cell in volume.metadata if cell != volume.super_cell]
+        for cut in cuts_of(job, STATES, SEED)[:: STATES // 40]:
+            run("cp", "--sparse=always", device.image, image)
+            put_on(image, keep(walk, Case("", cut, ""), *(k.generation.path for k in device.known)))
+            with ExitStack() as stack:
+                walk.enter(cut, stack)
+                found = walk.recovery.recover()
+                view = Patched(walk.disk, found.patches)
+                ours = [view.cell(cell) for cell in compared]
+            assert recover_in_place(image, volume.offset, volume.size_bytes) == found.problem == ""
+            whole = Disk(map_file(image), b"", walk.disk.cell_bytes)
+            assert ours == [whole.cell(cell) for cell in compared], cut
+            replayed += len(found.patches) > 0
+    assert replayed > 10
 
 
 def test_an_update_that_was_cut_is_finished_by_repeating_it(

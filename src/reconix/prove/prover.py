@@ -258,9 +258,9 @@ class Walk:
         written = self._everything_written()
         place = volume(self.disk, job.offset, job.size_bytes, written)
         changing = frozenset(written) | frozenset(place.metadata)
-        self._recovery = Recovery(self.disk, place, job.metadata, folder)
+        self.recovery = Recovery(self.disk, place, job.metadata, folder)
         geometry = Geometry.read(self.disk, job.offset)
-        self._judge = Judge(self.disk, self._recovery.recover, geometry, job.known, changing)
+        self._judge = Judge(self.disk, self.recovery.recover, geometry, job.known, changing)
         self._at = 0
         self._before, self._promises = self._milestones()
 

@@ -2,8 +2,8 @@
 
 ``e2fsck -p`` replays the journal and ends what was begun with files that were being deleted; then
 nothing may be left to repair: ``e2fsck -fn`` must find the file system whole. Both see a sparse
-file that has only the metadata, which makes them fast, and each metadata content is asked about
-once, in whatever states it appears.
+file that has only the metadata, and of the journal only what a replay depends on. That makes them
+fast, and each content of these is asked about once, in whatever states it appears.
 
 The kernel is stricter in one thing: it takes no other superblock than the first one, and none with
 a wrong checksum. e2fsck would fall back on a copy. So that is checked here.
@@ -20,7 +20,15 @@ from pathlib import Path
 
 from reconix.base import process
 from reconix.base.process import CommandFailed
-from reconix.prove.cells import Disk, Identifier, Identifiers, Patched, map_file, read
+from reconix.prove.cells import (
+    Disk,
+    Identifier,
+    Identifiers,
+    Patched,
+    identify,
+    map_file,
+    read,
+)
 from reconix.prove.ext4 import (
     SUPER_BYTES,
     SUPER_OFFSET,
@@ -29,7 +37,7 @@ from reconix.prove.ext4 import (
     Geometry,
     Super,
 )
-from reconix.prove.journal import journaled
+from reconix.prove.journal import journaled, replayed
 from reconix.prove.recorder import loop
 
 _CORRECTED = 1
@@ -61,7 +69,8 @@ class Volume:
         offset: where it begins on the disk, in bytes.
         size_bytes: how large it is.
         metadata: the cells that ever were metadata, journal excluded.
-        asked: these, and the journal's, as far as anything was written there.
+        asked: these, as far as anything was written there.
+        journal: the cells of the journal, in their order.
         super_cell: the cell with the superblock.
     """
 
@@ -69,6 +78,7 @@ class Volume:
     size_bytes: int
     metadata: tuple[int, ...]
     asked: tuple[int, ...]
+    journal: tuple[int, ...]
     super_cell: int
 
 
@@ -83,19 +93,19 @@ def volume(disk: Disk, offset: int, size_bytes: int, written: Mapping[int, list[
     """
     first = offset // disk.cell_bytes
     journal = journal_cells(disk, offset)
-    contents = (each for cell in sorted(journal & written.keys()) for each in written[cell])
-    named = {first + block for block in journaled(contents)}
+    contents = (each for cell in journal if cell in written for each in written[cell])
     super_cell = (offset + SUPER_OFFSET) // disk.cell_bytes
-    metadata = tuple(sorted(named - journal | {super_cell}))
-    asked = tuple(sorted((named | journal | {super_cell}) & written.keys()))
-    return Volume(offset, size_bytes, metadata, asked, super_cell)
+    named = {first + block for block in journaled(contents)} | {super_cell}
+    metadata = tuple(sorted(named - set(journal)))
+    asked = tuple(each for each in metadata if each in written)
+    return Volume(offset, size_bytes, metadata, asked, journal, super_cell)
 
 
-def journal_cells(disk: Disk, offset: int) -> frozenset[int]:
-    """The cells of the journal of a file system that begins at an offset."""
+def journal_cells(disk: Disk, offset: int) -> tuple[int, ...]:
+    """The cells of the journal of a file system that begins at an offset, in their order."""
     first = offset // disk.cell_bytes
     files = Ext4(disk, Geometry.read(disk, offset))
-    return frozenset(
+    return tuple(
         first + block
         for run in files.runs(files.inode(files.super.journal_inode))
         for block in range(run.physical, run.physical + run.count)
@@ -113,60 +123,77 @@ class Recovery:
     """
 
     def __init__(self, disk: Disk, place: Volume, metadata: Path, folder: Path) -> None:
-        self._disk, self._volume = disk, place
+        self._disk, self.volume = disk, place
         self._base = map_file(metadata)
         self._extents = [(begin, self._base[begin:end]) for begin, end in _data(metadata)]
         self._scratch = folder / f"recovered-{os.getpid()}"
         self._asked = frozenset(place.asked)
         self._metadata = list(_runs(place.metadata))
         self._known: dict[int, Recovered] = {}
+        self._known_by_effect: dict[Identifier, Recovered] = {}
         self._numbers: dict[Identifiers, int] = {}
         self._problems: list[str] = []
-        disk.watch(place.asked)
+        disk.watch({*place.asked, *place.journal})
 
     def recover(self) -> Recovered:
         """Recover the file system of the disk as it is now."""
         found = self._known.get(self._disk.fingerprint)
         if found is None:
-            found = self._known[self._disk.fingerprint] = self._recover()
+            found = self._known[self._disk.fingerprint] = self._recover_or_recall()
         return found
 
-    def _recover(self) -> Recovered:
-        block = read(self._disk, self._volume.offset + SUPER_OFFSET, SUPER_BYTES)
+    def _recover_or_recall(self) -> Recovered:
+        wanted = self._read_by_a_mount()
+        content = "".join(f"{cell} {self._disk.identifier(cell)!r} " for cell in wanted)
+        effect = identify(content.encode())
+        found = self._known_by_effect.get(effect)
+        if found is None:
+            found = self._known_by_effect[effect] = self._recover(wanted)
+        return found
+
+    def _read_by_a_mount(self) -> list[int]:
+        """The cells on which recovery depends, ascending."""
+        journal = self.volume.journal
+        numbers = replayed(lambda number: self._disk.cell(journal[number]), len(journal))
+        live = journal if numbers is None else (journal[number] for number in numbers)
+        return sorted({*self.volume.asked, *live})
+
+    def _recover(self, wanted: Iterable[int]) -> Recovered:
+        block = read(self._disk, self.volume.offset + SUPER_OFFSET, SUPER_BYTES)
         problem = superblock_problem(block)
         if not problem:
-            self._fill()
+            self._fill(wanted)
             problem = _replay(self._scratch)
         if problem:
             return Recovered(problem, {})
         patches = dict(self._patches())
         view = Patched(self._disk, patches)
-        metadata = tuple(map(view.identifier, self._volume.metadata))
+        metadata = tuple(map(view.identifier, self.volume.metadata))
         number = self._numbers.setdefault(metadata, len(self._numbers))
         if number == len(self._problems):
             self._problems.append(_examine(self._scratch))
         return Recovered(self._problems[number], patches, number)
 
-    def _fill(self) -> None:
-        size, begin = self._disk.cell_bytes, self._volume.offset
+    def _fill(self, wanted: Iterable[int]) -> None:
+        size, begin = self._disk.cell_bytes, self.volume.offset
         with self._scratch.open("wb") as file:
-            file.truncate(self._volume.size_bytes)
+            file.truncate(self.volume.size_bytes)
             for at, content in self._extents:
                 os.pwrite(file.fileno(), content, at)
-            written = (each for each in self._volume.asked if each in self._disk.written)
+            written = (each for each in wanted if each in self._disk.written)
             for run in _runs(written):
                 os.pwritev(file.fileno(), [*map(self._disk.cell, run)], run[0] * size - begin)
 
     def _patches(self) -> Iterator[tuple[int, Identifier]]:
         """The cells that are others than what was filled in; of the superblock only times are."""
-        size, begin = self._disk.cell_bytes, self._volume.offset
+        size, begin = self._disk.cell_bytes, self.volume.offset
         with self._scratch.open("rb") as file:
             for run in self._metadata:
                 at = run[0] * size - begin
                 found = os.pread(file.fileno(), len(run) * size, at)
                 for cell, skip in zip(run, range(0, len(found), size), strict=True):
                     content = found[skip : skip + size]
-                    if cell != self._volume.super_cell and content != self._filled(cell, at + skip):
+                    if cell != self.volume.super_cell and content != self._filled(cell, at + skip):
                         yield cell, self._disk.keep(content)
 
     def _filled(self, cell: int, at: int) -> bytes:

@@ -48,7 +48,9 @@ def wear_of(job: Job) -> tuple[Wear, ...]:
     image, log = map_file(job.image), map_file(job.log)
     cell_bytes = Geometry.read(Disk(image, log, CELL_BYTES), job.offset).super.block_bytes
     disk = Disk(image, log, cell_bytes)
-    return measure(disk, history(log, job.steps, job.asked), journal_cells(disk, job.offset))
+    return measure(
+        disk, history(log, job.steps, job.asked), frozenset(journal_cells(disk, job.offset))
+    )
 
 
 def measure(disk: Disk, recorded: History, journal: frozenset[int]) -> tuple[Wear, ...]:

@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from reconix.prove.ext4 import BadFileSystem
-from reconix.prove.journal import journaled
+from reconix.prove.journal import journaled, replayed
 
 BLOCK = 1024
 
@@ -42,3 +42,54 @@ def test_other_blocks_of_a_journal_name_nothing() -> None:
 def test_a_journal_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(BadFileSystem, match="features 20"):
         journaled([superblock(0x20)])
+
+
+# -- what a replay reads ---------------------------------------------------------------------------
+
+COUNT = 10
+
+
+def block(kind: int, sequence: int, rest: bytes = b"") -> bytes:
+    return (struct.pack(">III", 0xC03B3998, kind, sequence) + rest).ljust(BLOCK, b"\0")
+
+
+def journal(*, start: int, **blocks: bytes) -> tuple[int, ...] | None:
+    """The answer for a journal of ten blocks that is to be replayed from a block with number 7."""
+    fields = struct.pack(">IIIII", BLOCK, COUNT, 1, 7, start)
+    head = (struct.pack(">III", 0xC03B3998, 4, 0) + fields).ljust(BLOCK, b"\0")
+    content = {0: head} | {int(name[1:]): found for name, found in blocks.items()}
+    return replayed(lambda number: content.get(number, bytes(BLOCK)), COUNT)
+
+
+TWO = struct.pack(">IHH", 5, 0, 0) + bytes(16) + struct.pack(">IHH", 9, 0, 2 | 8)
+DESCRIPTOR, COMMIT, REVOCATION = 1, 2, 5
+
+
+def test_a_clean_journal_is_not_read() -> None:
+    assert journal(start=0, b1=block(DESCRIPTOR, 7, TWO)) == (0,)
+
+
+def test_transactions_are_read_up_to_the_first_without_a_commit() -> None:
+    whole = {"b3": block(DESCRIPTOR, 7, TWO), "b6": block(COMMIT, 7)}
+    assert journal(start=3, **whole) == (0, 3, 4, 5, 6)
+    assert journal(start=3, **whole, b7=block(DESCRIPTOR, 8, TWO)) == (0, 3, 4, 5, 6)
+    assert journal(start=3, **whole, b7=block(COMMIT, 6)) == (0, 3, 4, 5, 6), "an older one"
+
+
+def test_revocations_belong_to_their_transaction() -> None:
+    assert journal(start=3, b3=block(REVOCATION, 7), b4=block(COMMIT, 7)) == (0, 3, 4)
+
+
+def test_a_journal_is_a_ring() -> None:
+    found = journal(start=8, b8=block(DESCRIPTOR, 7, TWO), b2=block(COMMIT, 7))
+    assert found == (0, 8, 9, 1, 2)
+
+
+def test_a_journal_without_end_is_read_once() -> None:
+    commits = {f"b{number}": block(COMMIT, 6 + number) for number in range(1, COUNT)}
+    assert journal(start=1, **commits) == tuple(range(COUNT))
+
+
+def test_of_what_is_no_journal_anything_may_matter() -> None:
+    assert replayed(lambda number: bytes(BLOCK), COUNT) is None
+    assert journal(start=COUNT) is None
