@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from reconix.config.assertions import place_of
-from reconix.config.merge import List, Scalar, Table, Value, dotted, settings
+from reconix.config.assertions import place_of, place_of_item
+from reconix.config.merge import Scalar, Table, Value, dotted, settings
 from reconix.config.problems import Place, Problem
 from reconix.config.schema import CommandCheck, Content, Host, System
 from reconix.config.shapes import TableShape
@@ -51,7 +51,7 @@ def _what_is_shared_is_shared_by_all(
         for own in system.persist.paths:
             for path, other in shared.items():
                 if other != name and _overlap(own, path):
-                    place = _item_place(tables[name], own, file)
+                    place = place_of_item(tables[name], "persist", "paths", item=own, default=file)
                     fact = f"{name} keeps {own} for itself, but {other} shares {path} with all"
                     hint = "name it in persist.shared of both, or in persist.paths of both"
                     yield Problem(place, "persist.paths", fact, hint)
@@ -62,19 +62,14 @@ def _overlap(one: str, other: str) -> bool:
     return first.is_relative_to(second) or second.is_relative_to(first)
 
 
-def _item_place(table: Table, path: str, default: Place) -> Place:
-    persist = table.entries.get("persist")
-    paths = persist.entries.get("paths") if isinstance(persist, Table) else None
-    items = paths.items if isinstance(paths, List) else ()
-    return next((item.place for item in items if item.value == path), default)
-
-
 def about_two_systems(host: Host, tables: Mapping[str, Table]) -> Iterator[Problem]:
     """What is hardly meant: two systems that were told apart to keep the same path."""
     seen: dict[str, tuple[str, Place]] = {}
     for name, system in host.systems.items():
         for path in system.persist.paths:
-            place = _item_place(tables[name], path, Place(host.folder))
+            place = place_of_item(
+                tables[name], "persist", "paths", item=path, default=Place(host.folder)
+            )
             other, first = seen.setdefault(path, (name, place))
             if first != place:
                 fact = f"{path} is kept by {other} as well, and each has its own"

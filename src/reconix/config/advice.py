@@ -4,12 +4,13 @@ A rule belongs here if there is a configuration for which breaking it is right; 
 belongs into ``assertions.py``.
 """
 
+import difflib
 from collections.abc import Iterator
 
-from reconix.config.assertions import place_of
+from reconix.config.assertions import place_of, place_of_item
 from reconix.config.merge import List, Table, Value, dotted
 from reconix.config.problems import Place, Problem
-from reconix.config.schema import System
+from reconix.config.schema import System, UnitCheck
 
 _SSH = "dropbear.service"
 
@@ -20,6 +21,7 @@ def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from _users_without_a_key(system, table, file)
     yield from _trials_that_check_nothing(system, file)
     yield from _sections_without_effect(system, table, file)
+    yield from _checked_units_are_misspelt(system, table, file)
 
 
 def _useless_removals(value: Value, key: str) -> Iterator[Problem]:
@@ -54,3 +56,15 @@ def _sections_without_effect(system: System, table: Table, file: Place) -> Itera
         if option:
             place = place_of(table, name, default=file)
             yield Problem(place, name, "has no effect yet", "this version builds without it")
+
+
+def _checked_units_are_misspelt(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    """A unit that nobody enables may be one of a package's; only a build knows (decision 0019)."""
+    known = [*system.services.enable, *system.units]
+    for check in system.health.checks:
+        if isinstance(check, UnitCheck) and check.unit not in known:
+            near = difflib.get_close_matches(check.unit, known, n=1, cutoff=0.85)
+            if near:
+                place = place_of_item(table, "health", "checks", item=check, default=file)
+                fact = f"waits for {check.unit}, which nobody enables"
+                yield Problem(place, "health.checks", fact, f"did you mean {near[0]}?")

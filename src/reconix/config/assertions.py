@@ -37,6 +37,15 @@ def place_of(table: Table, *keys: str, default: Place) -> Place:
     return place
 
 
+def place_of_item(table: Table, *keys: str, item: object, default: Place) -> Place:
+    """Where an item of a list was written, or the default."""
+    value: Value | None = table
+    for key in keys:
+        value = value.entries.get(key) if isinstance(value, Table) else None
+    items = value.items if isinstance(value, List) else ()
+    return next((each.place for each in items if each.value == item), default)
+
+
 def _place(value: Value, default: Place) -> Place:
     if isinstance(value, Scalar):
         return value.settings[-1].place if value.settings else default

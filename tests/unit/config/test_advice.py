@@ -28,6 +28,11 @@ HARDLY_MEANT = {
         "has no effect yet",
         1,
     ),
+    'services.enable = ["nginx.service"]\n[health]\nchecks = [\n\n{ unit = "ngnix.service" }]': (
+        "health.checks",
+        "waits for ngnix.service, which nobody enables",
+        5,
+    ),
     "": ("health.checks", "nothing is checked", 0),
 }
 
