@@ -30,6 +30,7 @@ from reconix.build import (
     nixos,
     normalise,
     recipes,
+    schedule,
 )
 from reconix.build.etc import make_etc
 from reconix.build.generation import add_generation, read_system
@@ -215,14 +216,14 @@ def _toplevel(
     kernel: _Kernel,
     program: StorePath,
 ) -> StorePath:
-    system = host.systems[name]
+    system, plan = host.systems[name], host.machine.schedule
     store = workshop.store
     etc = make_etc(
         system,
         hostname=host.hostname,
         root=store.path(root),
         agent=f"{program}/{agent.PROGRAM}",
-        agent_units=agent.units(),
+        agent_units={**agent.units(), **schedule.units(plan)},
     )
     parts = Parts(
         root=root,
@@ -232,7 +233,15 @@ def _toplevel(
         initrd=_initrd(workshop, system, kernel, lock),
         agent=program,
     )
-    tree = make_toplevel(name, system, host.architecture, parts, etc.ownerships, store.path(root))
+    tree = make_toplevel(
+        name,
+        system,
+        host.architecture,
+        parts,
+        etc.ownerships,
+        store.path(root),
+        schedule.document(plan, host.machine.boot.default) if plan.is_set else None,
+    )
     return store.add_files(tree, f"system-{name}", parts.paths())
 
 

@@ -12,6 +12,7 @@ the health checks beside them.
         persist       what must outlive a boot
         health.json   what a trial must pass
         update.json   how the system takes updates
+        schedule.json when which system runs, if there is a schedule
 
 Source: Nix RFC 125 (bootspec).
 Proven by ``tests/unit/build/test_toplevel.py`` and everything that boots.
@@ -74,6 +75,7 @@ def make_toplevel(
     parts: Parts,
     ownerships: Iterable[Ownership],
     root: Path,
+    schedule: JsonInput = None,
 ) -> Folder:
     """The tree of a toplevel.
 
@@ -84,6 +86,7 @@ def make_toplevel(
         parts: what it refers to.
         ownerships: unusual owners and modes of generated files.
         root: where ``parts.root`` lies on the build machine.
+        schedule: of the host, if it has one.
     """
     metadata = (root / METADATA).read_bytes() + normalise.print_ownerships(ownerships)
     return folder(
@@ -98,6 +101,7 @@ def make_toplevel(
             "persist": File(_persist(name, system)),
             "health.json": File(print_json(_health(system))),
             "update.json": File(print_json(_update(system))),
+            **({"schedule.json": File(print_json(schedule))} if schedule else {}),
         }
     )
 

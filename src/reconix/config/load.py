@@ -21,7 +21,7 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.errors import UsageError
-from reconix.config import across, advice, assertions, construct, modules, toml
+from reconix.config import across, advice, assertions, construct, modules, schedule, toml
 from reconix.config.check import check, read_scalar
 from reconix.config.merge import (
     List,
@@ -233,6 +233,7 @@ class _Loader:
             nixos=nixos,
         )
         self.problems += assertions.about_host(host, table, Place(file))
+        self.problems += schedule.about_schedule(host, table, Place(file))
         tables = self._systems.get(host.name, {})
         self.problems += across.about_systems(host, tables, Place(file))
         self._advice += across.about_two_systems(host, tables)

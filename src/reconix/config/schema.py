@@ -66,6 +66,63 @@ class Forward:
         return f"{self.name}:{self.port}" + (f":{self.host_port}" if self.host_port else "")
 
 
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MINUTES_OF_DAY = 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A system and the hours in which it runs, on some days of the week.
+
+    What ends before it begins ends on the next day.
+    """
+
+    system: str
+    begin_minute: int
+    """Of the day."""
+    end_minute: int
+    days: tuple[int, ...] = tuple(range(len(DAYS)))
+    """On which it begins, from Monday, 0."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Hours":
+        """Read ``mqtt 06:00-22:00`` or ``mqtt Mon..Fri 06:00-22:00``."""
+        system, *days, hours = text.split(" ")
+        begin, end = (_minute(time) for time in hours.split("-"))
+        if begin == end:
+            raise ValueError("hours that do not end when they begin")
+        return cls(system, begin, end, _days(days[0])) if days else cls(system, begin, end)
+
+    def __str__(self) -> str:
+        hours = f"{_clock(self.begin_minute)}-{_clock(self.end_minute)}"
+        names = ",".join(DAYS[day] for day in self.days)
+        return " ".join([self.system, *([names] if len(self.days) < len(DAYS) else []), hours])
+
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """Begin and end, in minutes of a week that begins on Monday; an end may lie behind it."""
+        length = (self.end_minute - self.begin_minute) % MINUTES_OF_DAY
+        begins = (day * MINUTES_OF_DAY + self.begin_minute for day in self.days)
+        return tuple((begin, begin + length) for begin in begins)
+
+
+def _minute(time: str) -> int:
+    hours, minutes = time.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def _days(text: str) -> tuple[int, ...]:
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("..")
+        begin, end = DAYS.index(first), DAYS.index(last or first)
+        found |= {day % len(DAYS) for day in range(begin, begin + (end - begin) % len(DAYS) + 1)}
+    return tuple(sorted(found))
+
+
 _UNITS_OF_SIZE = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _UNITS_OF_TIME = {"": 1, "s": 1, "min": 60, "h": 3600}
 
@@ -226,6 +283,16 @@ ForwardedPort = Annotated[
         'a name and a port of the device such as "mqtt:1883", or with the port here "web:80:8080"',
         r"[a-z0-9-]{1,32}:\d{1,5}(:\d{1,5})?",
         Forward.parse,
+    ),
+]
+_DAY = f"({'|'.join(DAYS)})"
+_TIME = r"([01]\d|2[0-3]):[0-5]\d"
+ScheduledHours = Annotated[
+    Hours,
+    Form(
+        'a system and its hours such as "mqtt 06:00-22:00" or "mqtt Mon..Fri,Sun 06:00-22:00"',
+        rf"[a-z0-9][a-z0-9-]{{0,62}} ({_DAY}(\.\.{_DAY})?(,{_DAY}(\.\.{_DAY})?)* )?{_TIME}-{_TIME}",
+        Hours.parse,
     ),
 ]
 
@@ -455,6 +522,42 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Which system runs when, by the clock of the device and in its time zone."""
+
+    hours: Annotated[
+        tuple[ScheduledHours, ...],
+        Option(
+            "Systems and the hours in which they run; hours of two systems must not overlap.",
+            '["mqtt 06:00-22:00"]',
+            "when the device has different jobs at different times",
+        ),
+    ] = ()
+    otherwise: Annotated[
+        Name | None,
+        Option(
+            "System that runs at all other times; without it, the default system.",
+            '"web"',
+            "when the default system is kept for maintenance",
+        ),
+    ] = None
+    confirm_within: Annotated[
+        Seconds | None,
+        Option(
+            "How long a system other than the default one runs without `reconix-device confirm`; "
+            "then the default system takes over, and the schedule rests until its next change.",
+            '"30min"',
+            "when somebody or something must keep saying that the system does its job",
+        ),
+    ] = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is one."""
+        return bool(self.hours) or self.otherwise is not None or self.confirm_within is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """A device: what exists once, whichever system runs. Written in `machine.toml`."""
 
@@ -477,6 +580,7 @@ class Machine:
     boot: Boot = field(default_factory=Boot)
     disk: Disk = field(default_factory=Disk)
     run: Run = field(default_factory=Run)
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 # --- machine.toml and systems/<name>.toml ---------------------------------------------------------

@@ -170,6 +170,28 @@ def _switch(device: Device, arguments: Arguments) -> int:
     return 0
 
 
+def _schedule(device: Device, arguments: Arguments) -> int:
+    """For the unit: let the system take over that the schedule wants now."""
+    import time
+
+    from reconix.device.choose import Way, choose_once
+    from reconix.device.follow import look, note_look
+    from reconix.device.work import working
+
+    found = look(device, time.time())
+    if found is None or found.start is None:
+        _tell(arguments, f"wanted: {found.wanted}" if found else "there is no schedule")
+        if found is not None:
+            note_look(device.places, found)
+        return 0
+    arguments = Arguments(**vars(arguments), system=found.start, full=False, reboot=True)
+    way = Way.SWITCH if _can_switch(device, arguments) else Way.BOOT
+    with working(device.places):
+        choose_once(device, found.start, way)
+    note_look(device.places, found)
+    return _switch(device, arguments) if way is Way.SWITCH else _restart(arguments)
+
+
 def _rollback(device: Device, arguments: Arguments) -> int:
     """Leave the generation on trial, or try the one that was committed before this one."""
     from reconix.device.rollback import RolledBack, rollback
@@ -182,12 +204,17 @@ def _rollback(device: Device, arguments: Arguments) -> int:
 
 
 def _confirm(device: Device, arguments: Arguments) -> int:
-    """Keep the generation on trial without waiting for its health checks."""
+    """Keep the generation on trial without waiting for its health checks; let the system stay.
+
+    A schedule may want that a system is confirmed within some time after its start.
+    """
+    from reconix.base.files import write_durably
     from reconix.device.confirm import confirm
     from reconix.device.work import working
 
     with working(device.places):
         _tell(arguments, "confirmed" if confirm(device) else "it is committed already")
+    write_durably(device.places.stays, b"")
     return 0
 
 
@@ -275,6 +302,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add(commands, "collect", _collect)
     _add(commands, "start", _start)
     _add(commands, "watch", _watch)
+    _add(commands, "schedule", _schedule)
     _add(commands, "abandon", _abandon).add_argument(
         "--reason", default="the agent failed", help="what to record"
     )

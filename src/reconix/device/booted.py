@@ -44,6 +44,7 @@ class Booted:
         generation: the generation that lies in the slot, unless that is not known.
         deadline_seconds: until when, on the monotonic clock, a trial must be confirmed.
         soft_reboots: how often a system has taken over since the kernel was started.
+        started_seconds: when the agent began to run in it, on the monotonic clock.
     """
 
     boot_id: str
@@ -53,6 +54,7 @@ class Booted:
     generation: StorePath | None
     deadline_seconds: int
     soft_reboots: int = 0
+    started_seconds: int = 0
 
 
 def read_boot_id(places: Places) -> str:
@@ -113,6 +115,7 @@ def write_booted(places: Places, booted: Booted) -> None:
             "generation": generation,
             "deadline_seconds": booted.deadline_seconds,
             "soft_reboots": booted.soft_reboots,
+            "started_seconds": booted.started_seconds,
         }
     )
     lines = (
@@ -144,4 +147,5 @@ def read_booted(path: Path) -> Booted:
         StorePath.parse(fields.text("generation")) if fields.has("generation") else None,
         fields.number("deadline_seconds"),
         fields.number("soft_reboots"),
+        fields.number("started_seconds"),
     )

@@ -92,6 +92,26 @@ class Places:
         return self.run / "switches"
 
     @property
+    def is_chosen(self) -> Path:
+        """There when the system that runs was asked for."""
+        return self.run / "chosen"
+
+    @property
+    def stays(self) -> Path:
+        """There when the system that runs was confirmed, as far as the schedule is concerned."""
+        return self.run / "stays"
+
+    @property
+    def schedule(self) -> Path:
+        """What the schedule wanted when the agent last looked."""
+        return self.run / "schedule"
+
+    @property
+    def resting(self) -> Path:
+        """What the schedule wanted when it was left because nobody confirmed it."""
+        return self.home / "resting"
+
+    @property
     def is_committed(self) -> Path:
         """There when this boot is not a trial; the last thing that a broken agent is asked for."""
         return self.run / "committed"

@@ -92,6 +92,8 @@ def start(device: Device) -> Started:
         with working(places):
             _carry_out(device, plan)
     found = _describe(device, plan.after, slot, toplevel, boot_id)
+    if plan.choice.once == found.system:
+        write_durably(places.is_chosen, b"")
     booted.write_booted(places, found)
     if expected is not None and expected != toplevel:
         _record_failed_switch(device, expected)
@@ -201,6 +203,7 @@ def _describe(
         generation=StorePath.parse(generation) if generation else None,
         deadline_seconds=int(memory.uptime()) + _seconds_to_prove(device, toplevel),
         soft_reboots=booted.read_soft_reboots(device.places),
+        started_seconds=int(memory.uptime()),
     )
 
 

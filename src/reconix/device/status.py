@@ -7,17 +7,21 @@ The JSON is ``docs/spec/agent.md``, version 1.
 Proven by ``tests/unit/device/test_status.py``.
 """
 
+import time
 from dataclasses import dataclass
 
-from reconix.base.documents import JsonInput
+from reconix.base.documents import BadDocument, JsonInput
 from reconix.base.errors import ReconixError
+from reconix.base.files import TooLarge
 from reconix.boot.trial import Phase, State, Verdict
 from reconix.device.booted import Booted, UnknownBoot, read_booted
 from reconix.device.choice import Always, Choice, read_choice
-from reconix.device.device import Device
+from reconix.device.device import Device, toplevel_folder
 from reconix.device.events import Event, read_events
+from reconix.device.follow import is_resting, seconds_to_confirm, suspended
 from reconix.device.generation import Generation
 from reconix.device.memory import uptime
+from reconix.device.schedule import Change, minute_of_week, read_schedule
 from reconix.device.work import being_changed
 
 _SHOWN_EVENTS = 10
@@ -34,6 +38,23 @@ class NextBoot:
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """What the schedule says now.
+
+    Attributes:
+        wanted: the system for now.
+        change: when it will want another one.
+        rests: whether it is not followed until then, or as long as a system is wanted always.
+        seconds_to_confirm: how long what runs may go on without being confirmed, if it must be.
+    """
+
+    wanted: str
+    change: Change | None
+    rests: bool
+    seconds_to_confirm: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What a device is and has done."""
 
@@ -47,6 +68,7 @@ class Status:
     systems: tuple[str, ...]
     busy: bool
     events: tuple[Event, ...]
+    schedule: Followed | None = None
 
 
 def read_status(device: Device) -> Status:
@@ -70,6 +92,27 @@ def read_status(device: Device) -> Status:
         systems=tuple(system.name for system in committed.systems),
         busy=being_changed(places),
         events=read_events(places.log)[-_SHOWN_EVENTS:],
+        schedule=_followed(device, time.time()),
+    )
+
+
+def _followed(device: Device, now: float) -> Followed | None:
+    """What the schedule of the system that runs says; it is no reason for a status to fail."""
+    booted = _booted(device)
+    if booted is None:
+        return None
+    try:
+        schedule = read_schedule(toplevel_folder(device.places, booted.toplevel))
+    except (OSError, TooLarge, BadDocument):
+        return None
+    if schedule is None:
+        return None
+    wanted = schedule.wanted(minute_of_week(now))
+    return Followed(
+        wanted,
+        schedule.next_change(now),
+        suspended(device) or is_resting(device.places, wanted),
+        seconds_to_confirm(device.places, schedule, booted),
     )
 
 
@@ -124,6 +167,7 @@ def status_document(status: Status) -> JsonInput:
         "last": _last_document(state),
         "always": _always_document(always) if always else None,
         "once": status.choice.once,
+        "schedule": _schedule_document(status.schedule),
         "systems": list(status.systems),
         "installed": list(status.installed),
         "busy": status.busy,
@@ -136,6 +180,18 @@ def status_document(status: Status) -> JsonInput:
             }
             for event in status.events
         ],
+    }
+
+
+def _schedule_document(followed: Followed | None) -> JsonInput:
+    if followed is None:
+        return None
+    change = followed.change
+    return {
+        "wanted": followed.wanted,
+        "next": {"at": change.at, "system": change.system} if change else None,
+        "rests": followed.rests,
+        "seconds_to_confirm": followed.seconds_to_confirm,
     }
 
 
@@ -205,6 +261,7 @@ def status_lines(status: Status) -> list[str]:
         f"previous   {state.previous or 'none'}",
         f"next boot  system {ahead.system}, slot {ahead.slot}{', a trial' * ahead.is_trial}",
         f"update     {_update(state)}",
+        *_schedule_lines(status.schedule),
         *_last_lines(state),
     ]
     if status.choice.always:
@@ -221,6 +278,19 @@ def _running(booted: Booted | None) -> str:
     since = f", soft reboot {booted.soft_reboots}" if booted.soft_reboots else ""
     generation = booted.generation or "no generation"
     return f"system {booted.system}, slot {booted.slot}, {generation}{since}"
+
+
+def _schedule_lines(followed: Followed | None) -> list[str]:
+    if followed is None:
+        return []
+    line = f"schedule   wants {followed.wanted}{' (rests)' if followed.rests else ''}"
+    if followed.change is not None:
+        at = time.strftime("%a %Y-%m-%d %H:%M", time.localtime(followed.change.at))
+        line += f"; next switch {at}: {followed.change.system}"
+    left = followed.seconds_to_confirm
+    if left is None:
+        return [line]
+    return [line, f"           back to the default system in {left} s unless it is confirmed"]
 
 
 def _update(state: State) -> str:

@@ -57,7 +57,7 @@ def test_the_document_keeps_its_form(machine: Machine, units: Units, tmp_path: P
     document = json.loads(print_json(status_document(read_status(machine.device))))
     assert sorted(document) == [
         *("always", "architecture", "booted", "busy", "committed", "events", "host", "installed"),
-        *("last", "next", "once", "phase", "previous", "systems", "trial", "version"),
+        *("last", "next", "once", "phase", "previous", "schedule", "systems", "trial", "version"),
     ]
     assert document["version"] == 1
     assert document["booted"]["system"] == "default"

@@ -1,0 +1,50 @@
+"""What must hold for a schedule: each system is there and can follow it, and only one is meant.
+
+A system of Nix has no agent of ours that would end its hours, so it takes no part.
+
+Proven by ``tests/unit/config/test_schedule.py``.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+from reconix.config.assertions import place_of
+from reconix.config.merge import Table
+from reconix.config.problems import Place, Problem
+from reconix.config.schema import DAYS, MINUTES_OF_DAY, Host, Hours
+
+_WEEK = len(DAYS) * MINUTES_OF_DAY
+
+
+def about_schedule(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    """What must hold for the schedule of a host."""
+    schedule = host.machine.schedule
+    named = [("schedule.hours", hours.system) for hours in schedule.hours]
+    if schedule.otherwise is not None:
+        named.append(("schedule.otherwise", schedule.otherwise))
+    for key, name in named:
+        if problem := _problem(host, name):
+            place = place_of(table, *key.split("."), default=file)
+            yield Problem(place, key, *problem)
+    place = place_of(table, "schedule", "hours", default=file)
+    for one, other in itertools.combinations(schedule.hours, 2):
+        if overlap(one, other):
+            hint = "let one end when the other begins"
+            yield Problem(place, "schedule.hours", f"{one} and {other} overlap", hint)
+
+
+def _problem(host: Host, name: str) -> tuple[str, str] | None:
+    if name in host.nixos:
+        return (f"{name} is a system of Nix, which cannot follow a schedule", "choose it once")
+    if name not in host.systems:
+        known = ", ".join(host.systems)
+        return (f"there is no system {name!r}", f"the systems of this host are: {known}")
+    return None
+
+
+def overlap(one: Hours, other: Hours) -> bool:
+    """Whether there is a minute of the week that both have."""
+    moved = [
+        (begin + week, end + week) for begin, end in other.spans() for week in (-_WEEK, 0, _WEEK)
+    ]
+    return any(begin < last and first < end for begin, end in one.spans() for first, last in moved)
