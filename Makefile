@@ -39,8 +39,8 @@ test: check-all vm
 check-all: setup
 	$(RUN) -m pytest --numprocesses auto -m 'not vm'
 
-# Once in about 60 restarts an emulated guest does not come back (seen with QEMU 7.2 and TCG: the
-# firmware spins). That, and nothing else, is tried a second time.
+# Where a build machine is busy with other work, an emulated guest may be starved until it is late.
+# That, and nothing else, is tried a second time.
 GUEST_HANGS := did not start in time|cannot log in|did not say|GuestNotReady|NotSaid
 vm: setup
 	$(RUN) -m pytest -m vm --reruns 1 --only-rerun '$(GUEST_HANGS)'

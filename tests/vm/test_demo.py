@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconix.base.process import run
+from reconix.base.process import CommandFailed, run
 
 Need = Callable[..., None]
 DEMO = Path(__file__).parents[2] / "examples/demo.py"
@@ -39,7 +39,16 @@ CLAIMS = (
 @pytest.mark.archive
 def test_the_demo_goes_the_whole_way(tmp_path: Path, need: Need) -> None:
     need(*PROGRAMS)
-    said = run(sys.executable, DEMO, "--folder", tmp_path / "demo", timeout_seconds=2400).decode()
+    folder = tmp_path / "demo"
+    try:
+        said = run(sys.executable, DEMO, "--folder", folder, timeout_seconds=2400).decode()
+    except CommandFailed as error:
+        pytest.fail(f"{error}\n--- the end of its console:\n{_console(folder)}")
     missing = [claim for claim in CLAIMS if f"✓ {claim}" not in said]
     assert not missing, said
     print(said)
+
+
+def _console(folder: Path) -> str:
+    said = (folder / "console.log").read_text(errors="replace") if folder.is_dir() else ""
+    return said[-6000:]
