@@ -29,6 +29,7 @@ from reconix.boot.slots import write_slot
 from reconix.boot.tables import Slot, SlotTables, read_selection
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import read_state
+from reconix.device.belief import Creed
 from reconix.device.device import Device
 from reconix.device.generation import Generation, read_generation
 from reconix.device.media import Window, holds
@@ -60,12 +61,14 @@ class Machine:
     generations: dict[str, StorePath] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, place: Path, store: ChrootStore, *, slots: int = 2) -> "Machine":
+    def make(
+        cls, place: Path, store: ChrootStore, *, slots: int = 2, creed: Creed | None = None
+    ) -> "Machine":
         """A new device, with the generation ``one`` in slot 1."""
         sizes = Sizes(slots, SLOT_BYTES, MIB, MIB)
         tables = plan(HOST, size_bytes=(slots * 34 + 8) * MIB, sizes=sizes)
         machine = cls(place, store, tables)
-        machine._prepare(machine.generation("one"))
+        machine._prepare(machine.generation("one", creed=creed))
         return machine
 
     # -- its parts ---------------------------------------------------------------------------------
@@ -112,6 +115,7 @@ class Machine:
         without_agent: Collection[str] = (),
         program: bytes = b"loader",
         etc: Mapping[str, Folder] | None = None,
+        creed: Creed | None = None,
     ) -> StorePath:
         """Add a generation to the build store; generations of other names have other kernels.
 
@@ -133,7 +137,7 @@ class Machine:
         files = loader.boot_tree(specs, default=systems[0], content=self._file)
         nodes: dict[str, Node] = {f.path: File(b"".join(f.chunks())) for f in files.files}
         tree = self.store.add_files(folder(nodes), f"boot-{HOST}", tops.values())
-        content = _generation_tree(tops, tree, fat.image(files, SLOT_BYTES), systems[0])
+        content = _generation_tree(tops, tree, fat.image(files, SLOT_BYTES), systems[0], creed)
         made = self.store.add_files(content, f"generation-{HOST}", [tree, *tops.values()])
         self.generations[name] = made
         return made
@@ -313,7 +317,11 @@ class Machine:
 
 
 def _generation_tree(
-    tops: Mapping[str, StorePath], tree: StorePath, image: fat.FatImage, default: str
+    tops: Mapping[str, StorePath],
+    tree: StorePath,
+    image: fat.FatImage,
+    default: str,
+    creed: Creed | None,
 ) -> Folder:
     document = {
         "version": 1,
@@ -328,4 +336,7 @@ def _generation_tree(
             "slot_size_bytes": image.slot_size_bytes,
         },
     }
-    return folder({"generation.json": File(print_json(document)), "boot": Symlink(str(tree))})
+    said: dict[str, Node] = {} if creed is None else {"trust.json": File(creed.print())}
+    return folder(
+        {"generation.json": File(print_json(document)), "boot": Symlink(str(tree)), **said}
+    )

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "device": "base store boot transfer",
     "nix": "base store",
     "config": "base store",
-    "build": "base store boot device nix config",
+    "build": "base store boot transfer device nix config",
     "minify": "base store nix config build",
     "containers": "base store nix config build",
     "image": "base store boot device nix config build",

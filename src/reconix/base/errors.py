@@ -5,7 +5,7 @@ values, a hint with the next step, and an exit code that scripts can tell apart.
 the cause is known and shown in one place, ``cli/main.py`` or ``device/__main__.py``.
 
 Exit codes: 1 general, 2 usage and configuration, 20-29 store, 30-39 boot, 40-49 programs and files,
-50-59 streams, 60-69 inputs of a build, 70-79 the device.
+50-59 streams, 60-69 inputs of a build, 70-79 the device, 80-89 trust and transport.
 """
 
 

@@ -63,6 +63,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_file(file: BinaryIO) -> None:
+    """Make durable what was written to an open file."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
 def sync_tree(root: Path) -> None:
     """Make a whole tree durable: every regular file and every folder, children first."""
     for folder, _, names in os.walk(root, topdown=False):

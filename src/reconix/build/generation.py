@@ -2,6 +2,7 @@
 
     <hash>-generation-<host>/
         generation.json        what is in it, and the hash of its slot image
+        trust.json             whose updates a device takes that runs it
         boot                   → the boot tree
         systems/<name>         → the toplevel of each system
 
@@ -21,11 +22,14 @@ from reconix.boot import bootspec, fat
 from reconix.boot.bootspec import BootSpec
 from reconix.boot.loaders.loader import BootSystem
 from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
-from reconix.config.schema import Host
+from reconix.config.schema import Host, Updates
+from reconix.device import belief
+from reconix.device.belief import Creed
 from reconix.device.generation import VERSION
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import STORE_DIR, StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
+from reconix.transfer.keys import KeySet, PublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,27 @@ def _file(store: ChrootStore, place: str) -> Path:
     return store.store_dir / Path(place).relative_to(STORE_DIR)
 
 
+def key_set(updates: Updates) -> KeySet | None:
+    """The keys that a project names, as devices believe them; nothing if it names none.
+
+    Raises:
+        BadKey: they make no sense together.
+    """
+    texts = updates.texts()
+    if not texts:
+        return None
+    return KeySet.of(
+        map(PublicKey.parse, texts),
+        version=updates.key_set,
+        threshold=updates.threshold,
+        revoked=[PublicKey.parse(text).value for text in updates.revoked],
+    )
+
+
+def _creed(updates: Updates) -> Creed:
+    return Creed(key_set(updates), updates.require_signature, updates.url, updates.download_limit)
+
+
 def _tree(host: Host, toplevels: Mapping[str, StorePath], content: SlotContent) -> Folder:
     document = {
         "version": VERSION,
@@ -112,6 +137,7 @@ def _tree(host: Host, toplevels: Mapping[str, StorePath], content: SlotContent) 
     return folder(
         {
             "generation.json": File(print_json(document)),
+            belief.FILE_NAME: File(_creed(host.updates).print()),
             "boot": Symlink(str(content.tree)),
             **{f"systems/{name}": Symlink(str(path)) for name, path in toplevels.items()},
         }

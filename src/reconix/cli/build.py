@@ -20,7 +20,7 @@ from reconix.base.documents import JsonInput
 from reconix.build import promises
 from reconix.build.host import build_host
 from reconix.build.pins import Pin
-from reconix.cli import places
+from reconix.cli import places, signers
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.projects import ProjectFiles
@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def build(files: ProjectFiles, store: ChrootStore, host: Host) -> Pin:
     """Build a host and keep what came out, if it is what the configuration promises."""
+    host = signers.with_keys(files, host)
     path = build_host(files.workshop(store), host, files.host_lock(host))
     pins = files.pins(store, host)
     before = [pin.path for pin in pins.all() if store.is_valid(pin.path)]

@@ -6,32 +6,39 @@ a trial. The command waits for the end of the trial and reports it: the generati
 device is back at the old one and says why.
 
 If the build store no longer has the generation of the device, or with --full, the stream needs
-nothing on the device and is as large as a first installation. A stream that was interrupted is sent
-again with the same command; what the device has received whole is not received twice.
+nothing on the device and is as large as a first installation. If the link is cut, the command goes
+on where the device says it can, also when it is called again later; what arrived is not sent twice.
 
-Exit status: 0 the device keeps the generation or had it already, 50-59 the device refused the
-stream, 78 the device cannot be reached, 79 it came back to the old generation.
+Exit status: 0 the device keeps the generation or had it already, 50-59 and 80-89 the device refused
+the stream, 78 the device cannot be reached, 79 it came back to the old generation.
 """
 
 import argparse
+import contextlib
+import os
+import tempfile
 import time
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
+from reconix.base.files import chunks
 from reconix.build.pins import Pin
 from reconix.cli import parsers, places, remote
 from reconix.cli.answers import answer
 from reconix.cli.projects import ProjectFiles
-from reconix.cli.remote import DeviceStatus, Ended, NotReached, Remote
+from reconix.cli.remote import DeviceStatus, Ended, NotReached, Refused, Remote
+from reconix.cli.send import add_trust_arguments, make
 from reconix.cli.sizes import human
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
-from reconix.transfer import send
-from reconix.transfer.send import Sent
+from reconix.transfer.stream import StreamReader
 
 _PAUSE_SECONDS = 3.0
 _DEFAULT_WAIT_SECONDS = 900
+_BACK_OFF_SECONDS = (2.0, 5.0, 15.0, 30.0, 60.0)
+"""How long to wait before each next try, as long as nothing arrives in between."""
 _BUSY_PHASES = ("armed", "on-trial", "rejected")
 
 
@@ -92,6 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=_DEFAULT_WAIT_SECONDS,
         help="how long to wait for the end of the trial (default: %(default)s; 0: do not wait)",
     )
+    add_trust_arguments(parser)
     parsers.add_json(parser)
 
 
@@ -107,7 +115,15 @@ def run(arguments: argparse.Namespace) -> int:
             _tell(arguments, pin, Delivered(pin.path, 0, 0, 0), "it has this generation already")
             return 0
         base = None if arguments.full else _base(store, before)
-        sent_bytes, send_seconds = _send(device, store, base, pin.path)
+        delivery = Delivery(device, before, pin.path)
+        sent_bytes, began = 0, time.monotonic()
+        if str(pin.path) in before.installed:
+            delivery.apply()
+        else:
+            with tempfile.TemporaryFile() as stream:
+                make(arguments, files, store, base, pin, stream.write)
+                sent_bytes = delivery.send(stream)
+        send_seconds = time.monotonic() - began
     began = time.monotonic()
     if arguments.wait:
         _wait(device, before, pin.path, seconds=arguments.wait)
@@ -136,20 +152,81 @@ def _base(store: ChrootStore, status: DeviceStatus) -> StorePath | None:
     return None
 
 
-def _send(
-    device: Remote, store: ChrootStore, base: StorePath | None, target: StorePath
-) -> tuple[int, float]:
-    """Make the stream and let the agent receive it; gives its size and the time it took."""
-    began = time.monotonic()
-    sent: Sent | None = None
-    try:
-        with progress.stage(f"send to {device.to}"), device.agent("receive") as sink:
-            sent = send.create(store, base, target, sink.write)
-    except NotReached:
-        # A device that restarts at once may end the connection before the agent has ended.
-        if sent is None:
-            raise
-    return sent.size_bytes, time.monotonic() - began
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A generation on its way to a device."""
+
+    device: Remote
+    before: DeviceStatus
+    target: StorePath
+
+    def apply(self) -> None:
+        """Let the agent try what it has received already."""
+        try:
+            with progress.stage(f"apply on {self.device.to}"):
+                self._ask("apply", str(self.target))
+        except NotReached as error:  # a device that restarts at once may not say good-bye
+            if not self._has_arrived(self._status_later(0, error)):
+                raise
+
+    def _ask(self, *words: str) -> None:
+        with self.device.agent(*words):
+            pass
+
+    def send(self, stream: BinaryIO) -> int:
+        """Let the agent receive a stream, in as many pieces as the link makes of it.
+
+        Gives how many bytes were sent.
+
+        Raises:
+            NotReached: the link is cut again and again, and nothing arrives in between.
+        """
+        stream.seek(0)
+        name = StreamReader(stream.read).prove().name
+        size, sent, failures, offset = stream.seek(0, os.SEEK_END), 0, 0, self._offset(name)
+        with progress.stage(f"send to {self.device.to}", total=size) as stage:
+            stage.advance(offset)
+            while True:
+                try:
+                    self._send_from(stream, offset, stage)
+                    return sent + size - offset
+                except NotReached as error:
+                    sent += stream.tell() - offset
+                    if self._has_arrived(self._status_later(failures, error)):
+                        return sent
+                    before, offset = offset, self._offset(name)
+                    failures = 0 if offset > before else failures + 1
+
+    def _send_from(self, stream: BinaryIO, offset: int, stage: progress.Stage) -> None:
+        stream.seek(offset)
+        resume = ["--resume-at", str(offset)] if offset else []
+        with self.device.agent("receive", *resume) as sink:
+            for chunk in chunks(stream):
+                sink.write(chunk)
+                stage.advance(len(chunk))
+
+    def _offset(self, name: str) -> int:
+        """From which byte on the device needs the stream of that name."""
+        try:
+            arrived = self.device.arrived()
+        except Refused:
+            return 0
+        return arrived.offset if arrived.stream == name else 0
+
+    def _status_later(self, failures: int, error: NotReached) -> DeviceStatus:
+        """How a device is that was cut off; it may take a while to come back."""
+        progress.note(f"{self.device.to} is cut off; trying again")
+        for seconds in _BACK_OFF_SECONDS[failures:]:
+            time.sleep(seconds)
+            with contextlib.suppress(NotReached):
+                return self.device.status()
+        raise error
+
+    def _has_arrived(self, now: DeviceStatus) -> bool:
+        """Whether a device whose link ended got all that it needs, and restarts or has done so."""
+        is_new_boot = now.boot_id != self.before.boot_id
+        tried = now.on_trial == str(self.target) or now.committed == self.target
+        return tried or (is_new_boot and now.last is not None and now.last != self.before.last)
 
 
 def _wait(device: Remote, before: DeviceStatus, target: StorePath, *, seconds: float) -> None:

@@ -3,9 +3,10 @@
 Asks nothing. The project describes one host, `gateway`, with three systems: `default` for
 maintenance, `mqtt` with a message broker, `web` with a web server. With --template minimal it is
 one host with one system that lets you in; with --template nixos there is a second one beside it,
-which Nix builds as soon as a line is no comment any more. A key to log in with is made:
-`keys/operator` is secret and stays out of version control, `keys/operator.pub` goes to the device.
-Change the files, they explain themselves, then:
+which Nix builds as soon as a line is no comment any more. Two keys are made: `keys/operator` lets
+you log in, `keys/update` signs what devices of this project take as an update. Both are secret and
+stay out of version control; `keys/operator.pub` and `keys/update.pub` go to the device. Change the
+files, they explain themselves, then:
 
     reconix lock && reconix image && reconix run
 
@@ -18,6 +19,8 @@ from pathlib import Path
 
 from reconix.base import process
 from reconix.base.errors import UsageError
+from reconix.cli import signers
+from reconix.cli.projects import ProjectFiles
 
 _TEMPLATES = Path(__file__).with_name("templates")
 TEMPLATES = tuple(sorted(folder.name for folder in _TEMPLATES.iterdir() if folder.is_dir()))
@@ -43,5 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     shutil.copytree(_TEMPLATES / arguments.template, folder, dirs_exist_ok=True)
     key = folder / "keys/operator"
     process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
+    files = ProjectFiles.read(argparse.Namespace(project=folder.absolute()))
+    signers.updates_of(files)
+    print(f"{folder / 'keys/update'} signs updates: keep it safe, and never give it to a device")
     print(f"made a project in {folder.absolute()}; next: reconix lock, reconix image, reconix run")
     return 0

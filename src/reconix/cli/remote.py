@@ -28,6 +28,7 @@ _SSH_OPTIONS = (
 )
 _STATUS_SECONDS = 60.0
 _STATUS_BYTES = 1 << 20
+_OFFSET_SECONDS = 600.0  # it reads all that it has
 _SSH_FAILED = 255  # ssh exits with the status of the command, or 255 if an error occurred
 _TOO_LONG = -1
 
@@ -107,6 +108,25 @@ def _ended(fields: Fields) -> Ended:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """How much of which stream a device has."""
+
+    stream: str
+    offset: int
+
+
+def parse_arrived(content: bytes, *, source: str) -> Arrived:
+    """Read what ``reconix-device offset --json`` prints.
+
+    Raises:
+        BadDocument: it is something else.
+    """
+    fields = Fields.parse(content, source=source)
+    name = fields.text("stream") if fields.has("stream") else ""
+    return Arrived(name, fields.number("offset"))
+
+
 def add_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
     """Add the options that say which device is meant and how ssh gets there."""
     parser.add_argument(
@@ -153,6 +173,19 @@ class Remote:
         except CommandFailed as error:
             raise self._failure(error) from error
         return parse_status(said[:_STATUS_BYTES], source=f"the status of {self.to}")
+
+    def arrived(self) -> Arrived:
+        """Ask how much of which stream is there already.
+
+        Raises:
+            NotReached: it does not answer.
+            Refused: its agent failed.
+        """
+        try:
+            said = run(*self._words("offset", "--json"), timeout_seconds=_OFFSET_SECONDS)
+        except CommandFailed as error:
+            raise self._failure(error) from error
+        return parse_arrived(said[:_STATUS_BYTES], source=f"what {self.to} has")
 
     @contextlib.contextmanager
     def agent(self, *words: str) -> Iterator[BinaryIO]:

@@ -4,7 +4,9 @@ The stream is made from the store alone, no device is needed: it can be kept, co
 given to any number of devices that have the base. A device takes it with `reconix-device receive`.
 The same two generations give the same bytes.
 
-Without --base the stream needs nothing on the device and is as large as a first installation.
+The stream is signed with the keys of the project (`reconix keys list`); a device that believes them
+takes it from anybody. Without --base the stream needs nothing on the device and is as large as a
+first installation.
 
 Exit status: 0 made, 2 there is no such generation, 59 the store is damaged.
 """
@@ -16,7 +18,7 @@ from pathlib import Path
 from reconix.base.errors import UsageError
 from reconix.base.files import replacing
 from reconix.build.pins import Pin, Pins
-from reconix.cli import parsers, places
+from reconix.cli import parsers, places, signers
 from reconix.cli.answers import answer
 from reconix.cli.projects import ProjectFiles
 from reconix.cli.sizes import human
@@ -24,6 +26,7 @@ from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 from reconix.transfer import send
 from reconix.transfer.send import Sent
+from reconix.transfer.stream import Write
 
 STANDARD_OUTPUT = "-"
 LATEST = "latest"
@@ -52,7 +55,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="the stream; - is the standard output",
     )
+    add_trust_arguments(parser)
     parsers.add_json(parser)
+
+
+def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say who vouches for a stream."""
+    parser.add_argument(
+        "--key",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a secret key that signs, beside those of the project; may be given several times",
+    )
+    parser.add_argument(
+        "--unsigned", action="store_true", help="do not sign: for devices that demand nothing"
+    )
+    parser.add_argument(
+        "--sequence",
+        type=int,
+        metavar="N",
+        help="number by which devices tell new from old (default: that of the generation)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,10 +86,24 @@ def run(arguments: argparse.Namespace) -> int:
     with ChrootStore(places.store(arguments)) as store:
         pins = files.pins(store, files.host(arguments.host))
         if arguments.output == STANDARD_OUTPUT:
-            _to_standard_output(arguments, store, pins)
+            _to_standard_output(arguments, store, pins, files)
         else:
-            _to_file(arguments, store, pins)
+            _to_file(arguments, store, pins, files)
     return 0
+
+
+def make(
+    arguments: argparse.Namespace,
+    files: ProjectFiles,
+    store: ChrootStore,
+    base: StorePath | None,
+    target: Pin,
+    write: Write,
+) -> Sent:
+    """Make a stream, signed as the project says."""
+    sequence = target.number if arguments.sequence is None else arguments.sequence
+    signer = None if arguments.unsigned else signers.signer(files, arguments.key)
+    return send.create(store, base, target.path, write, sequence=sequence, signer=signer)
 
 
 def _ends(arguments: argparse.Namespace, pins: Pins) -> tuple[Pin | None, Pin]:
@@ -77,20 +116,24 @@ def _path(base: Pin | None) -> StorePath | None:
     return None if base is None else base.path
 
 
-def _to_standard_output(arguments: argparse.Namespace, store: ChrootStore, pins: Pins) -> None:
+def _to_standard_output(
+    arguments: argparse.Namespace, store: ChrootStore, pins: Pins, files: ProjectFiles
+) -> None:
     if arguments.json:
         raise UsageError("--json and the stream cannot both go to the standard output")
     if sys.stdout.isatty():
         raise UsageError("a stream is nothing for a terminal", hint="name a file: --output FILE")
     base, target = _ends(arguments, pins)
-    send.create(store, _path(base), target.path, sys.stdout.buffer.write)
+    make(arguments, files, store, _path(base), target, sys.stdout.buffer.write)
 
 
-def _to_file(arguments: argparse.Namespace, store: ChrootStore, pins: Pins) -> None:
+def _to_file(
+    arguments: argparse.Namespace, store: ChrootStore, pins: Pins, files: ProjectFiles
+) -> None:
     base, target = _ends(arguments, pins)
     output = Path(arguments.output)
     with replacing(output) as file:
-        sent = send.create(store, _path(base), target.path, file.write)
+        sent = make(arguments, files, store, _path(base), target, file.write)
     _tell(arguments, base, target, sent)
 
 

@@ -346,6 +346,7 @@ def _settled(host: Host, project: Project) -> Host:
         },
         hostname=machine.hostname or host.name,
         architecture=machine.architecture or project.architecture,
+        updates=project.update,
     )
 
 
@@ -363,5 +364,8 @@ def _missing_files(table: Table) -> Iterator[Problem]:
         if isinstance(setting.value, Path) and not setting.value.is_file():
             hint = "write the path as seen from this file"
             if setting.value.suffix == ".pub":
-                hint = f"make a key: ssh-keygen -t ed25519 -f {setting.value.with_suffix('')}"
+                secret = setting.value.with_suffix("")
+                hint = f"make a key: ssh-keygen -t ed25519 -f {secret}"
+                if key.startswith("update."):
+                    hint = f"make a key: reconix keys generate --file {secret}"
             yield Problem(setting.place, key, f"there is no file {setting.value}", hint)

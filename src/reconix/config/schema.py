@@ -218,6 +218,13 @@ PublicKey = Annotated[
         r"(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+|sk-[a-z0-9@.-]+) [A-Za-z0-9+/=]+( [^\n]*)?",
     ),
 ]
+SigningKey = Annotated[
+    str,
+    Form(
+        "a public key that `reconix keys generate` made, <name>:<base 64>",
+        r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}:[A-Za-z0-9+/]{43}=",
+    ),
+]
 Interface = Annotated[
     str, Form("the name of a network interface, * allowed, such as en*", r"[A-Za-z0-9_.*?-]{1,64}")
 ]
@@ -381,6 +388,87 @@ class Budgets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Updates:
+    """Whose updates devices take, and where they look for them."""
+
+    keys: Annotated[
+        tuple[SigningKey, ...],
+        Option(
+            "Public keys whose owners may sign updates.",
+            '["release:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="]',
+            "for keys whose secret half is kept elsewhere",
+        ),
+    ] = ()
+    keys_files: Annotated[
+        tuple[Path, ...],
+        Option(
+            "Files with such keys, one a line; the secret key is looked for beside each, under the "
+            "same name without `.pub`.",
+            '["keys/update.pub"]',
+            "to sign with keys that lie in the project's folder, outside of version control",
+        ),
+    ] = ()
+    threshold: Annotated[
+        Annotated[int, Range(1, 16)],
+        Option(
+            "How many of the keys must have signed an update.",
+            "2",
+            "when one stolen key shall not be enough",
+        ),
+    ] = 1
+    revoked: Annotated[
+        tuple[SigningKey, ...],
+        Option(
+            "Keys that were taken back; no later set may have them again.",
+            '["old:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="]',
+            "when a secret key was lost or stolen",
+        ),
+    ] = ()
+    key_set: Annotated[
+        Annotated[int, Range(1, 1 << 31)],
+        Option(
+            "Number of this set of keys; devices follow them one by one.",
+            "2",
+            "to the next number, with each change of the keys, the threshold or what is revoked",
+        ),
+    ] = 1
+    require_signature: Annotated[
+        bool,
+        Option(
+            "Whether devices refuse updates that are not signed.",
+            "false",
+            "to false for devices that nobody but you can send anything to",
+        ),
+    ] = True
+    url: Annotated[
+        Url | None,
+        Option(
+            "Where devices look for updates when `reconix-device update` names no other place.",
+            '"http://updates.example/gateway"',
+            "to the address at which what `reconix publish` wrote is served",
+        ),
+    ] = None
+    download_limit: Annotated[
+        SizeBytes,
+        Option(
+            "The most that a device downloads for one update, unless it is told to at that moment.",
+            '"64M"',
+            "when the link is metered: no device then loads a whole system by mistake",
+        ),
+    ] = 256 << 20
+
+    def texts(self) -> tuple[str, ...]:
+        """All keys that may sign, those from files included."""
+        lines = [
+            line.strip()
+            for path in self.keys_files
+            for line in read_bounded(path, _MAX_SOURCE_BYTES).decode().splitlines()
+        ]
+        written = [line for line in lines if line and not line.startswith("#")]
+        return tuple(dict.fromkeys([*self.keys, *written]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A project: what all its hosts share. Written in `reconix.toml`."""
 
@@ -402,6 +490,7 @@ class Project:
     ] = Architecture.AMD64
     archive: Archive = field(default_factory=Archive)
     budgets: Budgets = field(default_factory=Budgets)
+    update: Updates = field(default_factory=Updates)
 
 
 # --- every file below hosts/ ---------------------------------------------------------------------
@@ -1338,6 +1427,8 @@ class Host:
     """By name, sorted; the default system is among them."""
     nixos: Mapping[str, Nixos] = field(default_factory=dict)
     """Systems that Nix built, by name, sorted; none of them is in ``systems``."""
+    updates: Updates = field(default_factory=Updates)
+    """Whose updates it takes: the same for all hosts of the project."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ slot and tried once; if it proves healthy it is confirmed and becomes the commit
 the device comes back by itself and `status` says why.
 
 Exit status: 0 done, 2 wrong usage, 20-29 store, 30-39 boot and disk, 40-49 programs and files,
-50-59 the stream, 70-79 the device; 1 anything else.
+50-59 the stream, 70-79 the device, 80-89 trust and transport; 1 anything else.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.documents import print_json
@@ -88,18 +89,38 @@ def _status(device: Device, arguments: Arguments) -> int:
 
 
 def _receive(device: Device, arguments: Arguments) -> int:
-    """Take an update from standard input, write it to the idle slot and restart into its trial."""
+    """Take an update, write it to the idle slot and restart into its trial."""
     from reconix.device.apply import apply
-    from reconix.device.receiving import receive
+    from reconix.device.receiving import receive, resuming
     from reconix.device.work import working
 
     with working(device.places):
-        generation = receive(device, sys.stdin.buffer.read)
+        if arguments.source == "-":
+            link = sys.stdin.buffer.read
+            with resuming(device, link, arguments.resume_at) as (read, spool):
+                generation = receive(device, read, spool)
+        else:
+            with Path(arguments.source).open("rb") as file:
+                generation = receive(device, file.read)
         _tell(arguments, f"installed {generation}")
         if not arguments.apply:
             return 0
         slot = apply(device, generation, system=arguments.system)
     return _after_apply(slot, arguments)
+
+
+def _offset(device: Device, arguments: Arguments) -> int:
+    """Say from which byte on a stream must be sent that was cut off; 0 if from its beginning."""
+    from reconix.device.receiving import held_document
+    from reconix.transfer.spool import Spool
+
+    held = Spool(device.places.spool).held()
+    if arguments.json:
+        sys.stdout.buffer.write(print_json(held_document(held)))
+        sys.stdout.buffer.flush()
+    else:
+        print(0 if held is None else held.offset)
+    return 0
 
 
 def _apply(device: Device, arguments: Arguments) -> int:
@@ -284,9 +305,15 @@ def make_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command_name", metavar="COMMAND", required=True)
     _add(commands, "status", _status)
-    _with_apply(_add(commands, "receive", _receive)).add_argument(
+    receive = _with_apply(_add(commands, "receive", _receive))
+    receive.add_argument("source", nargs="?", metavar="FILE", default="-", help="[standard input]")
+    receive.add_argument(
+        "--resume-at", type=int, metavar="BYTE", default=0, help="the input begins at this byte"
+    )
+    receive.add_argument(
         "--no-apply", dest="apply", action="store_false", help="only install it in the store"
     )
+    _add(commands, "offset", _offset)
     apply = _with_apply(_add(commands, "apply", _apply))
     apply.add_argument("generation", metavar="PATH", help="store path of the generation")
     boot = _add(commands, "boot", _boot)

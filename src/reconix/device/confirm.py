@@ -15,6 +15,7 @@ from reconix.boot.tables import read_selection, switch
 from reconix.boot.transitions import Confirmed, advance
 from reconix.boot.trial import Phase, State
 from reconix.device import events, memory
+from reconix.device.belief import settle
 from reconix.device.booted import Booted, read_boot_id, read_booted
 from reconix.device.choice import read_choice, renewed, write_choice
 from reconix.device.collect import collect
@@ -58,6 +59,7 @@ def _tidy(device: Device, state: State) -> None:
     """What is good to do and can be done later; the generation is kept, whatever happens here."""
     try:
         keep_system(device)
+        settle(device)
         collected = collect(device, state)
     except (ReconixError, OSError) as error:
         progress.note(f"not everything was tidied up: {error}")

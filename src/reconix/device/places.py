@@ -57,6 +57,16 @@ class Places:
         return self.home / "state.json"
 
     @property
+    def trust(self) -> Path:
+        """What the agent remembers about whose updates it takes."""
+        return self.home / "trust.json"
+
+    @property
+    def spool(self) -> Path:
+        """What arrived of a stream so far."""
+        return self.home / "spool"
+
+    @property
     def choice(self) -> Path:
         """Which system was asked for."""
         return self.home / "choice.json"

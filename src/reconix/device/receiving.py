@@ -3,17 +3,22 @@
 Proven by ``tests/unit/device/test_receiving.py``.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError
 from reconix.boot.trial import Phase
 from reconix.device import events
 from reconix.device.apply import OnTrial
+from reconix.device.belief import Belief
 from reconix.device.booted import UnknownBoot, read_booted
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.policy import read_policy
 from reconix.store.paths import StorePath
 from reconix.transfer.receive import receive as receive_stream
+from reconix.transfer.spool import Held, Spool, WrongOffset
+from reconix.transfer.stream import Read
 
 
 class UpdatesForbidden(ReconixError):
@@ -28,12 +33,18 @@ class UpdatesForbidden(ReconixError):
         )
 
 
-def receive(device: Device, read: Callable[[int], bytes]) -> StorePath:
+def receive(device: Device, read: Read, spool: Spool | None = None) -> StorePath:
     """Take in a stream; must be called while ``working``. A second time nothing is written.
+
+    Args:
+        device: to change.
+        read: gives up to that many bytes of the stream, and nothing at its end.
+        spool: keeps what arrived if the link is cut.
 
     Raises:
         UpdatesForbidden: the system that runs may not.
         OnTrial: first the trial that runs must end.
+        NotTrusted, OutOfSequence: nobody whom the device believes vouches for it, or it is old.
         ReconixError: see ``transfer/receive.py``; nothing was installed.
     """
     _check_allowed(device)
@@ -42,11 +53,47 @@ def receive(device: Device, read: Callable[[int], bytes]) -> StorePath:
         raise OnTrial(state.trial.generation)
     ours = device.generation(state.committed.generation)
     before = device.installed()
-    manifest = receive_stream(read, device.registry, host=ours.host, architecture=ours.architecture)
+    manifest = receive_stream(
+        read,
+        device.registry,
+        host=ours.host,
+        architecture=ours.architecture,
+        believer=Belief.of(device),
+        spool=spool,
+    )
     device.generation(manifest.root)
     if manifest.root not in before:
         events.record(device.places.log, "installed", generation=str(manifest.root))
     return manifest.root
+
+
+@contextmanager
+def resuming(device: Device, link: Read, offset: int) -> Iterator[tuple[Read, Spool]]:
+    """A stream of which a link gives only what follows a byte; the rest is there already.
+
+    Raises:
+        WrongOffset: what is there ends at another byte.
+    """
+    spool = Spool(device.places.spool)
+    if offset == 0:
+        yield link, spool
+        return
+    held = spool.held()
+    if held is None or held.offset != offset:
+        raise WrongOffset(offset, ours=0 if held is None else held.offset)
+    with spool.resuming(held, link) as read:
+        yield read, spool
+
+
+def held_document(held: Held | None) -> JsonInput:
+    """How much of which stream is there, as JSON."""
+    return {
+        "version": 1,
+        "offset": 0 if held is None else held.offset,
+        "stream": None if held is None else held.name,
+        "size_bytes": 0 if held is None else held.preface.stream_bytes,
+        "generation": None if held is None else str(held.preface.header.target),
+    }
 
 
 def _check_allowed(device: Device) -> None:

@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from reconix.base.documents import BadDocument, Fields, print_json
+from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
 from reconix.transfer.ed25519 import KEY_BYTES
 
@@ -93,7 +93,7 @@ class KeySet:
     revoked: frozenset[bytes] = frozenset()
 
     def __post_init__(self) -> None:
-        values = {key.value for key in self.keys}
+        values = self.values
         if self.version < 1 or not 1 <= len(self.keys) <= MAX_KEYS:
             raise BadKey(f"key set {self.version} has {len(self.keys)} keys, not 1 to {MAX_KEYS}")
         if len(values) != len(self.keys) or self.keys != tuple(sorted(self.keys)):
@@ -116,27 +116,37 @@ class KeySet:
         return cls(version, threshold, tuple(sorted(keys)), frozenset(revoked))
 
     @property
+    def values(self) -> frozenset[bytes]:
+        """The keys without their names."""
+        return frozenset(key.value for key in self.keys)
+
+    @property
     def active(self) -> frozenset[bytes]:
         """The keys whose signatures count."""
-        return frozenset(key.value for key in self.keys) - self.revoked
+        return self.values - self.revoked
 
     def after(self, before: "KeySet") -> "KeySet":
-        """This set, with what an earlier one has taken back as well."""
-        gone = self.revoked | (before.revoked - {key.value for key in self.keys})
-        if before.revoked & {key.value for key in self.keys}:
+        """This set, with what an earlier one has taken back as well.
+
+        Raises:
+            BadKey: one of its own keys was taken back.
+        """
+        if before.revoked & self.values:
             raise BadKey(f"key set {self.version} has a key that was taken back before")
-        return replace(self, revoked=gone)
+        return replace(self, revoked=self.revoked | before.revoked)
+
+    def document(self) -> dict[str, JsonInput]:
+        """The set as a part of a document."""
+        return {
+            "version": self.version,
+            "threshold": self.threshold,
+            "keys": [str(key) for key in self.keys],
+            "revoked": [*sorted(map(print_value, self.revoked))],
+        }
 
     def print(self) -> bytes:
         """The set as a document."""
-        return print_json(
-            {
-                "version": self.version,
-                "threshold": self.threshold,
-                "keys": [str(key) for key in self.keys],
-                "revoked": sorted(map(print_value, self.revoked)),
-            }
-        )
+        return print_json(self.document())
 
 
 def parse_key_set(content: bytes, *, source: str = "key set") -> KeySet:

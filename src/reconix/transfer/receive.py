@@ -25,9 +25,10 @@ Proven by ``tests/unit/transfer/test_receive.py`` and ``tests/crash/test_receive
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
@@ -41,8 +42,11 @@ from reconix.store.registry import Registry
 from reconix.store.verify import changed_files
 from reconix.transfer.packing import Unpacker
 from reconix.transfer.plan import Need, Piece, parse, parse_preface
+from reconix.transfer.seal import Seal
+from reconix.transfer.spool import Spool
 from reconix.transfer.staging import DamagedBase, Maker, Sources, sync_folders, verify
-from reconix.transfer.stream import Header, Judge, Read, StreamReader
+from reconix.transfer.stream import Header, Read, StreamReader, TruncatedStream
+from reconix.transfer.trust import UNSIGNED, Trust
 
 _MARGIN_BYTES = 1 << 20
 _MARGIN_INODES = 16
@@ -97,42 +101,102 @@ class StorageFailed(ReconixError):
         )
 
 
+class Believer(Protocol):
+    """Who decides whether a stream can be trusted, and remembers those that were."""
+
+    def judge(self, header: Header, seal: Seal, statement: bytes) -> Trust:
+        """Decide, before anything is written; refuses by raising."""
+
+    def learn(self, header: Header, judged: Trust) -> None:
+        """Remember a stream that proved right, before its generation is registered."""
+
+
+class Anybody:
+    """Takes every stream that is whole, and remembers none."""
+
+    def judge(self, header: Header, seal: Seal, statement: bytes) -> Trust:
+        """Agree."""
+        return UNSIGNED
+
+    def learn(self, header: Header, judged: Trust) -> None:
+        """Forget it."""
+
+
 def receive(
     read: Read,
     registry: Registry,
     *,
     host: str,
     architecture: str,
-    judge: Judge | None = None,
+    believer: Believer | None = None,
+    spool: Spool | None = None,
 ) -> Manifest:
     """Take a stream in and register the generation that it leads to.
+
+    A generation that is installed and intact needs nothing of the stream but its preface.
 
     Args:
         read: gives up to that many bytes of the stream, and nothing at its end.
         registry: the generations of this device; its partition must be writable.
         host: what this device is.
         architecture: likewise.
-        judge: decides on seal, statement and header whether the stream can be trusted, and refuses
-            by raising; without it every stream is taken that is whole.
+        believer: decides whether the stream can be trusted; without it every one is that is whole.
+        spool: keeps what arrived if the link is cut; without it that is lost.
 
     Raises:
         BadStream, TruncatedStream, UnsupportedStream: see ``StreamReader``.
         WrongDevice, WrongBase, DamagedBase, DiskFull: this device cannot take it.
         ContentMismatch, StorageFailed: it was stopped while objects were made.
     """
-    stream = StreamReader(read)
+    believer = believer or Anybody()
+    stream = StreamReader(read, None if spool is None else spool.take)
     _check_device(stream.header, host, architecture)
-    stream.prove(judge)
+    judged = believer.judge(stream.header, stream.prove().seal, stream.statement)
+    installed = registry.get(stream.header.target)
+    if installed is not None and _all_intact(installed, registry):
+        believer.learn(stream.header, judged)
+        _forget(spool)
+        return installed
     job = _prepare(stream, registry)
-    try:
+    with _cleaning_up(job, spool):
+        if spool is not None:
+            job.begin_spool(spool)
         job.run()
+        believer.learn(stream.header, judged)
+        job.commit()
+    _forget(spool)
+    return job.manifest
+
+
+@contextlib.contextmanager
+def _cleaning_up(job: "_Job", spool: Spool | None) -> Iterator[None]:
+    """Give the space back after a refusal; keep what arrived if only the link failed."""
+    try:
+        yield
+    except TruncatedStream:
+        if spool is None or not spool.is_kept:
+            job.clear_staging()
+        else:
+            spool.close()
+        raise
     except ReconixError:
         job.clear_staging()
+        _forget(spool)
         raise
     except OSError as error:
         job.clear_staging()
+        _forget(spool)
         raise _translated(error) from error
-    return job.manifest
+
+
+def _forget(spool: Spool | None) -> None:
+    if spool is not None:
+        with contextlib.suppress(OSError):  # it is overwritten by the next stream
+            spool.discard()
+
+
+def _all_intact(manifest: Manifest, registry: Registry) -> bool:
+    return all(_is_intact(registry.path(item.path), item) for item in manifest.objects)
 
 
 def _check_device(header: Header, host: str, architecture: str) -> None:
@@ -244,20 +308,27 @@ class _Job:
         Raises:
             DiskFull: bytes or inodes are too few.
         """
+        lack = self._lacks(0)
+        if lack:
+            raise DiskFull(lack)
+
+    def _lacks(self, more_bytes: int) -> str:
+        """What there is not enough of, for the objects that are missing and so many bytes more."""
         missing = [need for need in self.needs if not self._is_there(self._item(need).path)]
         if not missing:
-            return
-        wanted = sum(need.space_bytes for need in missing)
+            return ""
+        wanted = sum(need.space_bytes for need in missing) + more_bytes
         inodes = sum(need.inodes for need in missing)
         status = os.statvfs(self.registry.system_root)
         free = status.f_bavail * status.f_frsize
         if free < wanted + wanted // 64 + _MARGIN_BYTES:
-            raise DiskFull(f"{wanted} bytes are needed, {free} are free")
+            return f"{wanted} bytes are needed, {free} are free"
         if status.f_files and status.f_favail < inodes + _MARGIN_INODES:
-            raise DiskFull(f"{inodes} inodes are needed, {status.f_favail} are free")
+            return f"{inodes} inodes are needed, {status.f_favail} are free"
+        return ""
 
     def run(self) -> None:
-        """Make all objects, give them their names, register the generation."""
+        """Make all objects."""
         self._remove_leftovers()
         sources = self._sources()
         with progress.stage("receive", total=self.stream.header.content_bytes) as stage:
@@ -265,7 +336,14 @@ class _Job:
                 self._receive_object(need, sources, stage)
             self.payload.finish()
             self.stream.finish()
-        self._commit()
+
+    def begin_spool(self, spool: Spool) -> None:
+        """Keep what arrives from now on, if there is room for that too."""
+        if self._lacks(self.stream.header.payload_bytes - spool.resumed_bytes):
+            progress.note("there is no room to keep what arrives: after a cut all is sent again")
+            spool.give_up()
+        else:
+            spool.begin()
 
     def clear_staging(self) -> None:
         """Give back the space of everything that is staged."""
@@ -354,7 +432,8 @@ class _Job:
             if entry.name not in kept:
                 remove_tree(entry)
 
-    def _commit(self) -> None:
+    def commit(self) -> None:
+        """Give the objects their names and register the generation."""
         fresh = [item.path for item in self._sent() if item.path not in self._present]
         if fresh:
             self._name(fresh)

@@ -52,9 +52,13 @@ class Signer:
     keys: tuple[SecretKey, ...] = ()
     key_sets: tuple[SignedKeySet, ...] = ()
 
+    def sign(self, statement: bytes) -> tuple[Signature, ...]:
+        """One signature of each key."""
+        return _sign(statement, self.keys)
+
     def seal(self, header_digest: bytes, root: bytes) -> Seal:
         """Vouch for a stream."""
-        return Seal(_sign(stream_statement(header_digest, root), self.keys), self.key_sets)
+        return Seal(self.sign(stream_statement(header_digest, root)), self.key_sets)
 
 
 def _sign(statement: bytes, keys: Iterable[SecretKey]) -> tuple[Signature, ...]:

@@ -164,10 +164,6 @@ def varint(number: int) -> bytes:
     return bytes(spelled)
 
 
-Judge = Callable[[Header, Seal, bytes], object]
-"""Decides on a header, a seal, and the statement that it signs; refuses by raising."""
-
-
 @dataclass(frozen=True, slots=True)
 class Preface:
     """Everything that precedes the frames."""
@@ -175,6 +171,16 @@ class Preface:
     header: Header
     leaves: tuple[bytes, ...]
     seal: Seal
+
+    @property
+    def name(self) -> str:
+        """What a stream is called: the SHA-256 of its preface, which pins down every byte of it."""
+        return hashlib.sha256(self.print()).hexdigest()
+
+    @property
+    def stream_bytes(self) -> int:
+        """How long the whole stream is."""
+        return len(self.print()) + self.header.payload_bytes
 
     def print(self) -> bytes:
         """The preface as bytes."""
@@ -229,20 +235,22 @@ class StreamReader:
         """An error that names the place."""
         return BadStream(message, offset=self._offset)
 
-    def prove(self, judge: Judge | None = None) -> Preface:
-        """Read the rest of the preface and let somebody decide whether it can be trusted."""
+    def prove(self) -> Preface:
+        """Read the rest of the preface; the seal is for somebody to judge."""
         if self._preface is None:
             content = self._exactly(HASH_BYTES * self.header.frames)
             leaves = _cut(content)
             length = self._exactly(4)
             seal = self._take_seal(int.from_bytes(length, "little"))
-            if judge is not None:
-                root = merkle.root(leaves)
-                judge(self.header, seal, stream_statement(self._header_digest, root))
             self._preface = Preface(self.header, leaves, seal)
             self._proved(self._begin + content + length + seal.print())
             self._begin = b""
         return self._preface
+
+    @property
+    def statement(self) -> bytes:
+        """What the seal signs."""
+        return stream_statement(self._header_digest, merkle.root(self.prove().leaves))
 
     def some(self) -> bytes:
         """The next bytes of the payload, as many as a frame holds; none at its end.

@@ -557,9 +557,9 @@ def test_s6_sizes_that_no_disk_has_are_refused_before_anything_is_written(
 def test_a_header_that_does_not_agree_with_the_rest_is_refused(
     workshop: "Workshop", forger: Forger
 ) -> None:
-    error = expect_refused(
-        workshop, forger.stream([], target=forger.old.root), forger.device, BadStream
-    )
+    elsewhere = StorePath("0" * 32, "generation-gateway")
+    stream = forger.stream([], target=elsewhere)
+    error = expect_refused(workshop, stream, forger.device, BadStream)
     assert "the manifest to" in str(error)
 
 

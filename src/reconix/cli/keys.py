@@ -1,0 +1,156 @@
+"""Make and show the keys that sign updates, and sign with them.
+
+generate [NAME]    make a key: FILE is secret, FILE.pub goes to the devices
+list               the keys that devices of this project believe, and which secret ones are here
+renew --key FILE…  sign the present set of keys with keys of the set before, for devices that still
+                   believe that one; do it after each change of `update.key_set`
+sign STREAM…       add signatures to streams, for a threshold above one
+
+A device believes a set of keys from its image on. To change it: change the keys in reconix.toml,
+raise `update.key_set` by one, sign the new set with the old keys (`renew`), build and send. Streams
+bring along all sets that were signed, so that a device can follow them one by one.
+
+Exit status: 0 done, 2 a key is there already or missing, 27 and 80 something is no key.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from reconix.base.documents import JsonInput
+from reconix.base.errors import UsageError
+from reconix.base.files import chunks, replacing
+from reconix.build.generation import key_set
+from reconix.cli import parsers, signers
+from reconix.cli.answers import answer
+from reconix.cli.projects import ProjectFiles
+from reconix.config.schema import Updates
+from reconix.nix.signatures import SecretKey
+from reconix.transfer import signing
+from reconix.transfer.keys import PublicKey
+from reconix.transfer.seal import Signature
+from reconix.transfer.signing import Signer
+from reconix.transfer.stream import StreamReader
+
+ACTIONS = ("generate", "list", "renew", "sign")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say which words the command accepts."""
+    parser.add_argument("action", choices=ACTIONS, help="what to do")
+    parser.add_argument("words", nargs="*", metavar="NAME|STREAM", help="see above")
+    parser.add_argument(
+        "--file", type=Path, metavar="FILE", help="generate: where [keys/NAME in the project]"
+    )
+    parser.add_argument(
+        "--key",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="renew, sign: a secret key; may be given several times",
+    )
+    parsers.add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it."""
+    files = ProjectFiles.read(arguments)
+    if arguments.action == "generate":
+        text, document = _generate(files, arguments)
+    elif arguments.action == "list":
+        text, document = _list(files)
+    elif arguments.action == "renew":
+        text, document = _renew(files, arguments.key)
+    else:
+        text, document = _sign(files, arguments)
+    answer(arguments, text=text, document=document)
+    return 0
+
+
+def _generate(files: ProjectFiles, arguments: argparse.Namespace) -> tuple[str, JsonInput]:
+    if len(arguments.words) > 1:
+        raise UsageError("reconix keys generate: one key at a time")
+    name = arguments.words[0] if arguments.words else signers.DEFAULT_NAME
+    file: Path = arguments.file or files.folder / "keys" / name
+    public = signers.make_key(file, name)
+    text = f"{public}\n{file} is secret; {file}.pub belongs into update.keys_files of reconix.toml"
+    return text, {"key": str(public), "secret": str(file), "public": f"{file}.pub"}
+
+
+def _list(files: ProjectFiles) -> tuple[str, JsonInput]:
+    updates = signers.updates_of(files)
+    here = {signing.public(key).value for key in _here(files)}
+    keys = [PublicKey.parse(text) for text in updates.texts()]
+    lines = [f"{key}{'  (secret key is here)' if key.value in here else ''}" for key in keys]
+    required = "" if updates.require_signature else "; unsigned updates are taken as well"
+    head = f"key set {updates.key_set}: {updates.threshold} of {len(keys)} must sign{required}"
+    document: JsonInput = {
+        "key_set": updates.key_set,
+        "threshold": updates.threshold,
+        "require_signature": updates.require_signature,
+        "keys": [{"key": str(key), "secret": key.value in here} for key in keys],
+        "revoked": list(updates.revoked),
+        "signed_sets": [each.key_set.version for each in signers.signed_sets(files)],
+    }
+    return "\n".join([head, *lines]), document
+
+
+def _here(files: ProjectFiles) -> tuple[SecretKey, ...]:
+    try:
+        found = signers.signer(files)
+    except UsageError:
+        return ()
+    return () if found is None else found.keys
+
+
+def _renew(files: ProjectFiles, keys: list[Path]) -> tuple[str, JsonInput]:
+    updates = signers.updates_of(files)
+    keys_now = key_set(updates)
+    if keys_now is None or keys_now.version == 1:
+        raise UsageError(
+            "the first key set needs no signature",
+            hint="change the keys, then raise update.key_set by one",
+        )
+    signed = signing.sign_key_set(keys_now, _secrets(files, updates, keys))
+    path = signers.keep_set(files, signed)
+    count = len(signed.signatures)
+    text = f"{path}: key set {keys_now.version}, signed by {count} keys"
+    return text, {"file": str(path), "key_set": keys_now.version, "signatures": count}
+
+
+def _secrets(files: ProjectFiles, updates: Updates, keys: list[Path]) -> list[SecretKey]:
+    """The keys that were named; without any, those of the project."""
+    found = [signers.read_secret(file) for file in keys] or list(_here(files))
+    if not found:
+        raise UsageError("no secret key is here", hint="name one: --key FILE")
+    return found
+
+
+def _sign(files: ProjectFiles, arguments: argparse.Namespace) -> tuple[str, JsonInput]:
+    if not arguments.words:
+        raise UsageError("reconix keys sign: which stream?")
+    keys = _secrets(files, signers.updates_of(files), arguments.key)
+    counts = {stream: _add_signatures(Path(stream), keys) for stream in arguments.words}
+    text = "\n".join(f"{stream}: {count} signatures" for stream, count in counts.items())
+    return text, {"signatures": dict(counts)}
+
+
+def _add_signatures(path: Path, keys: list[SecretKey]) -> int:
+    """Sign a stream with more keys; gives how many signatures it has then."""
+    with path.open("rb") as old, replacing(path) as new:
+        stream = StreamReader(old.read)
+        preface = stream.prove()
+        more = Signer(tuple(keys)).sign(stream.statement)
+        signatures = tuple(_merged(preface.seal.signatures, more))
+        sealed = replace(preface, seal=replace(preface.seal, signatures=signatures))
+        new.write(sealed.print())
+        for chunk in chunks(old):
+            new.write(chunk)
+    return len(signatures)
+
+
+def _merged(old: tuple[Signature, ...], more: tuple[Signature, ...]) -> Iterator[Signature]:
+    by_key = {each.key: each for each in (*old, *more)}
+    yield from (by_key[key] for key in sorted(by_key))

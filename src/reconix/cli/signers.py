@@ -1,0 +1,142 @@
+"""The keys of a project: where they lie, and who signs with them.
+
+Updates are signed unless a project says otherwise. A project that names no key gets one at its
+first build, ``keys/update``; the folder keeps what is secret out of version control. The public
+half becomes part of each generation, so devices believe it from their first image on.
+
+    keys/update        secret: who has it decides what devices run
+    keys/update.pub    public, one line
+    keys/sets/2.json   key set 2, signed by set 1; streams bring it to devices that slept long
+
+Proven by ``tests/unit/cli/test_keys.py``.
+"""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from reconix.base import progress
+from reconix.base.documents import Fields, print_json
+from reconix.base.errors import UsageError
+from reconix.base.files import read_bounded, write_durably
+from reconix.cli.projects import ProjectFiles
+from reconix.config.schema import Host, Updates
+from reconix.nix.signatures import SecretKey
+from reconix.transfer import signing
+from reconix.transfer.keys import MAX_SET_BYTES, PublicKey
+from reconix.transfer.seal import Signature, SignedKeySet
+from reconix.transfer.signing import Signer
+
+DEFAULT_NAME = "update"
+_FOLDER = Path("keys")
+_SETS = _FOLDER / "sets"
+_IGNORE = b"# What is secret stays here.\n*\n!.gitignore\n!*.pub\n!sets\n!sets/*\n"
+_MAX_KEY_BYTES = 4096
+
+
+def make_key(file: Path, name: str) -> PublicKey:
+    """Make a key: the secret half in a file of its own, the public one beside it.
+
+    Raises:
+        UsageError: there is a key of that name already.
+    """
+    shown = file.with_name(f"{file.name}.pub")
+    if file.exists() or shown.exists():
+        raise UsageError(f"{file} is there already", hint="name another file: --file FILE")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    ignore = file.parent / ".gitignore"
+    if not ignore.exists():
+        write_durably(ignore, _IGNORE)
+    key = signing.generate(name)
+    write_durably(file, f"{signing.print_secret(key)}\n".encode(), mode=0o600)
+    public = signing.public(key)
+    write_durably(shown, f"{public}\n".encode())
+    return public
+
+
+def updates_of(files: ProjectFiles) -> Updates:
+    """Whose updates devices take; a project that names no key gets one."""
+    updates = files.configuration.project.update
+    if updates.texts() or not updates.require_signature:
+        return updates
+    shown = files.folder / _FOLDER / f"{DEFAULT_NAME}.pub"
+    if not shown.is_file():
+        public = make_key(shown.with_suffix(""), f"{files.configuration.project.name}-1")
+        progress.note(f"made {shown.with_suffix('')}, the key that signs updates: keep it safe")
+        progress.note(f'where others build, let reconix.toml say: update.keys = ["{public}"]')
+    return replace(updates, keys_files=(shown,))
+
+
+def with_keys(files: ProjectFiles, host: Host) -> Host:
+    """A host whose generations say whose updates a device takes."""
+    return replace(host, updates=updates_of(files))
+
+
+def signer(files: ProjectFiles, more: Iterable[Path] = ()) -> Signer | None:
+    """Who signs the streams of a project; None if they need not be signed.
+
+    Raises:
+        UsageError: a secret key is needed and none is here.
+    """
+    updates = updates_of(files)
+    secrets = [*_secrets(updates), *(read_secret(file) for file in more)]
+    if not secrets and not updates.require_signature:
+        return None
+    if not secrets:
+        raise UsageError(
+            "no secret key is here that could sign",
+            hint="name one: --key FILE; or make the stream unsigned: --unsigned",
+        )
+    if len(secrets) < updates.threshold:
+        progress.note(
+            f"signed by {len(secrets)} of {updates.threshold}: add the others, reconix keys sign"
+        )
+    return Signer(tuple(secrets), tuple(signed_sets(files)))
+
+
+def _secrets(updates: Updates) -> list[SecretKey]:
+    files = [file.with_suffix("") for file in updates.keys_files if file.suffix == ".pub"]
+    return [read_secret(file) for file in files if file.is_file()]
+
+
+def read_secret(file: Path) -> SecretKey:
+    """Read the file of a secret key.
+
+    Raises:
+        BadKey: it is none.
+    """
+    return SecretKey.parse(read_bounded(file, _MAX_KEY_BYTES).decode(errors="replace"))
+
+
+def signed_sets(files: ProjectFiles) -> list[SignedKeySet]:
+    """The key sets that were signed by their predecessors, in order."""
+    found = (files.folder / _SETS).glob("*.json")
+    return sorted(map(_read_set, found), key=lambda signed: signed.key_set.version)
+
+
+def keep_set(files: ProjectFiles, signed: SignedKeySet) -> Path:
+    """Put a signed key set where streams find it."""
+    path = files.folder / _SETS / f"{signed.key_set.version}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "document": signed.document.decode(),
+        "signatures": [
+            {"key": _text(each.key), "value": _text(each.value)} for each in signed.signatures
+        ],
+    }
+    write_durably(path, print_json(document))
+    return path
+
+
+def _read_set(path: Path) -> SignedKeySet:
+    fields = Fields.parse(read_bounded(path, 4 * MAX_SET_BYTES), source=str(path))
+    signatures = tuple(
+        Signature(base64.b64decode(each.text("key")), base64.b64decode(each.text("value")))
+        for each in fields.objects("signatures")
+    )
+    return SignedKeySet(fields.text("document").encode(), signatures)
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode()

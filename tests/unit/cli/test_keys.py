@@ -1,0 +1,160 @@
+"""The keys of a project: made without being asked for, kept out of version control."""
+
+import argparse
+import io
+import json
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconix.base.errors import UsageError
+from reconix.build.generation import key_set
+from reconix.cli import signers
+from reconix.cli.main import main
+from reconix.cli.projects import ProjectFiles
+from reconix.nix.chroot import ChrootStore
+from reconix.store.paths import StorePath
+from reconix.store.tree import File, folder
+from reconix.transfer import send
+from reconix.transfer.keys import KeySet
+from reconix.transfer.stream import StreamReader
+from reconix.transfer.trust import NotTrusted, Trust
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    write(tmp_path, "")
+    systems = tmp_path / "hosts/gw/systems"
+    systems.mkdir(parents=True)
+    (systems.parent / "machine.toml").write_text('kernel.package = "linux-image-amd64"\n')
+    (systems / "default.toml").touch()
+    return tmp_path
+
+
+def write(project: Path, update: str) -> None:
+    (project / "reconix.toml").write_text(f'name = "test"\n{update}')
+
+
+def files(project: Path) -> ProjectFiles:
+    return ProjectFiles.read(argparse.Namespace(project=project))
+
+
+def believed(project: Path) -> KeySet:
+    found = key_set(signers.updates_of(files(project)))
+    assert found is not None
+    return found
+
+
+def reconix(project: Path, *words: str) -> int:
+    return main(["--project", str(project), *words])
+
+
+def stream(project: Path, place: Path) -> Path:
+    """A small stream that the project signs."""
+    with ChrootStore(place / "store") as store:
+        document = File(b'{"host": "gw", "architecture": "amd64"}')
+        target = store.add_files(folder({"generation.json": document}), "generation-gw")
+        with (place / "stream").open("wb") as file:
+            signer = signers.signer(files(project))
+            send.create(store, None, target, file.write, sequence=1, signer=signer)
+    return place / "stream"
+
+
+def judge(stream: Path, keys: KeySet) -> None:
+    reader = StreamReader(io.BytesIO(stream.read_bytes()).read)
+    Trust(keys).judge(reader.prove().seal, reader.statement, reader.header.sequence)
+
+
+def test_a_project_without_keys_gets_one_once(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = believed(project)
+    assert believed(project) == first
+    secret = project / "keys/update"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert (project / "keys/update.pub").read_text().strip() == str(first.keys[0])
+
+
+def test_a_secret_key_is_not_for_version_control(project: Path, need: Callable[..., None]) -> None:
+    need("git")
+    believed(project)
+    subprocess.run(["git", "init", "-q", project], check=True)
+    words = ["git", "-C", str(project), "ls-files", "--others", "--exclude-standard"]
+    listed = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
+    assert "keys/update.pub" in listed
+    assert "keys/update" not in listed
+
+
+def test_what_a_project_sends_is_believed_by_its_devices(project: Path, tmp_path: Path) -> None:
+    judge(stream(project, tmp_path), believed(project))
+
+
+def test_without_a_secret_key_nothing_is_sent(project: Path) -> None:
+    believed(project)
+    (project / "keys/update").unlink()
+    with pytest.raises(UsageError, match="no secret key"):
+        signers.signer(files(project))
+
+
+def test_a_project_may_do_without(project: Path) -> None:
+    write(project, "update.require_signature = false\n")
+    assert signers.signer(files(project)) is None
+    assert not (project / "keys").exists()
+
+
+def test_a_threshold_is_reached_by_signing_again(project: Path, tmp_path: Path) -> None:
+    for name in ("anna", "bert"):
+        assert reconix(project, "keys", "generate", name) == 0
+    both = 'keys_files = ["keys/anna.pub", "keys/bert.pub"]\nthreshold = 2\n'
+    write(project, f"[update]\n{both}")
+    away = (project / "keys/bert").rename(tmp_path / "bert")
+    sent = stream(project, tmp_path)
+    with pytest.raises(NotTrusted, match="signed by 1"):
+        judge(sent, believed(project))
+    assert reconix(project, "keys", "sign", str(sent), "--key", str(away)) == 0
+    judge(sent, believed(project))
+
+
+def test_keys_are_changed_by_the_set_before(project: Path, tmp_path: Path) -> None:
+    before = believed(project)
+    assert reconix(project, "keys", "generate", "second") == 0
+    write(project, '[update]\nkeys_files = ["keys/second.pub"]\nkey_set = 2\n')
+    with pytest.raises(NotTrusted):
+        judge(stream(project, tmp_path), before)
+    assert reconix(project, "keys", "renew", "--key", str(project / "keys/update")) == 0
+    judge(stream(project, tmp_path), before)
+    judge(stream(project, tmp_path), believed(project))
+
+
+def test_the_list_says_what_devices_believe(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = believed(project)
+    capsys.readouterr()
+    assert reconix(project, "keys", "list", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["keys"] == [{"key": str(keys.keys[0]), "secret": True}]
+    assert said["require_signature"] is True
+
+
+@pytest.mark.parametrize(
+    "words", [("generate", "update"), ("renew",), ("sign",), ("generate", "a", "b")]
+)
+def test_what_makes_no_sense_is_refused(project: Path, words: tuple[str, ...]) -> None:
+    believed(project)
+    assert reconix(project, "keys", *words) == 2
+
+
+def test_signing_again_changes_nothing(project: Path, tmp_path: Path) -> None:
+    sent = stream(project, tmp_path)
+    before = sent.read_bytes()
+    assert reconix(project, "keys", "sign", str(sent)) == 0
+    assert sent.read_bytes() == before
+
+
+def test_a_stream_names_its_target(project: Path, tmp_path: Path) -> None:
+    reader = StreamReader(io.BytesIO(stream(project, tmp_path).read_bytes()).read)
+    assert isinstance(reader.header.target, StorePath) and reader.header.sequence == 1

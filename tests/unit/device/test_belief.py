@@ -1,0 +1,194 @@
+"""Whose updates a device takes, from one generation to the next."""
+
+import io
+from pathlib import Path
+
+import pytest
+from tests.device_model import Machine
+from tests.unit.device.conftest import Units
+
+from reconix.device.__main__ import main
+from reconix.device.belief import FILE_NAME, Belief, Creed, Memory, read_creed, read_memory
+from reconix.device.receiving import receive
+from reconix.device.work import working
+from reconix.nix.chroot import ChrootStore
+from reconix.nix.signatures import SecretKey
+from reconix.transfer import send
+from reconix.transfer.keys import KeySet
+from reconix.transfer.signing import Signer, generate, public, sign_key_set
+from reconix.transfer.trust import NotTrusted, OutOfSequence
+
+ANNA, BERT, EVE = (generate(name) for name in ("anna", "bert", "eve"))
+FIRST = KeySet.of([public(ANNA)])
+SECOND = KeySet.of([public(BERT)], version=2, revoked=[public(ANNA).value])
+
+
+def believing(place: Path, store: ChrootStore, creed: Creed) -> Machine:
+    """A device whose first generation says whom to believe."""
+    machine = Machine.make(place / "device", store, creed=creed)
+    machine.boot()
+    return machine
+
+
+@pytest.fixture
+def strict(tmp_path: Path, store: ChrootStore) -> Machine:
+    return believing(tmp_path, store, Creed(FIRST))
+
+
+def signed(machine: Machine, target: str, sequence: int, *keys: SecretKey) -> bytes:
+    written = io.BytesIO()
+    base, path = machine.generations["one"], machine.generations[target]
+    signer = Signer(keys, (sign_key_set(SECOND, [ANNA]),)) if BERT in keys else Signer(keys)
+    send.create(machine.store, base, path, written.write, sequence=sequence, signer=signer)
+    return written.getvalue()
+
+
+def take(machine: Machine, stream: bytes) -> None:
+    with working(machine.places):
+        receive(machine.device, io.BytesIO(stream).read)
+
+
+def keep(machine: Machine, units: Units, target: str) -> None:
+    """Go through the trial of what was received."""
+    assert main(["apply", str(machine.generations[target])], machine.device) == 0
+    machine.boot()
+    assert main(["confirm"], machine.device) == 0
+
+
+def test_t1_a_signed_update_is_taken(strict: Machine) -> None:
+    two = strict.generation("two")
+    take(strict, signed(strict, "two", 2, ANNA))
+    assert two in strict.device.installed()
+
+
+@pytest.mark.parametrize("keys", [(), (EVE,)], ids=["unsigned", "by somebody else"])
+def test_t1_anything_else_is_refused_before_anything_is_written(
+    strict: Machine, keys: tuple[SecretKey, ...]
+) -> None:
+    strict.generation("two")
+    before = sorted(path for path in strict.places.system.rglob("*"))
+    with pytest.raises(NotTrusted):
+        take(strict, signed(strict, "two", 2, *keys))
+    assert sorted(path for path in strict.places.system.rglob("*")) == before
+
+
+def test_t1_a_device_that_names_no_key_takes_nothing(tmp_path: Path, store: ChrootStore) -> None:
+    machine = believing(tmp_path, store, Creed())
+    machine.generation("two")
+    with pytest.raises(NotTrusted, match="believes no key"):
+        take(machine, signed(machine, "two", 2, ANNA))
+
+
+def test_t1_unless_its_configuration_says_so(tmp_path: Path, store: ChrootStore) -> None:
+    machine = believing(tmp_path, store, Creed(require_signature=False))
+    machine.generation("two")
+    take(machine, machine.stream("one", "two").getvalue())
+
+
+def test_t2_a_device_does_not_go_below_what_it_has_confirmed(strict: Machine, units: Units) -> None:
+    for name in ("two", "three"):
+        strict.generation(name)
+    stream = signed(strict, "three", 3, ANNA)
+    take(strict, stream)
+    assert Belief.of(strict.device).floor == 0, "only what was confirmed counts"
+    keep(strict, units, "three")
+    assert Belief.of(strict.device).floor == 3
+    with pytest.raises(OutOfSequence, match="number 2, this device is at 3"):
+        take(strict, signed(strict, "two", 2, ANNA))
+
+
+def test_t2_the_floor_does_not_sink_when_a_device_goes_back(strict: Machine, units: Units) -> None:
+    strict.generation("two")
+    strict.generation("three")
+    take(strict, signed(strict, "three", 3, ANNA))
+    keep(strict, units, "three")
+    assert main(["rollback"], strict.device) == 0
+    strict.boot()
+    assert main(["confirm"], strict.device) == 0
+    assert strict.device.recall().committed.generation == str(strict.generations["one"])
+    assert Belief.of(strict.device).floor == 3
+    with pytest.raises(OutOfSequence):
+        take(strict, signed(strict, "two", 2, ANNA))
+
+
+def test_t2_the_floor_holds_also_if_it_was_not_written_at_the_confirmation(
+    strict: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cut between the switch and the record."""
+    strict.generation("two")
+    take(strict, signed(strict, "two", 2, ANNA))
+    monkeypatch.setattr("reconix.device.confirm.settle", lambda _: None)
+    keep(strict, units, "two")
+    assert read_memory(strict.places).floor == 0
+    assert Belief.of(strict.device).floor == 2
+
+
+def test_t4_keys_that_a_stream_brought_along_are_believed_from_then_on(strict: Machine) -> None:
+    strict.generation("two")
+    strict.generation("three")
+    take(strict, signed(strict, "two", 2, BERT))
+    with pytest.raises(NotTrusted):
+        take(strict, signed(strict, "three", 3, ANNA))
+    take(strict, signed(strict, "three", 3, BERT))
+
+
+def test_t4_a_generation_that_is_kept_brings_its_keys(strict: Machine, units: Units) -> None:
+    """The usual way: the old key signs a generation that names the new one."""
+    folder_of_two = strict.generation("two", creed=Creed(SECOND))
+    strict.generation("three")
+    take(strict, signed(strict, "two", 2, ANNA))
+    keep(strict, units, "two")
+    assert strict.device.recall().committed.generation == str(folder_of_two)
+    with pytest.raises(NotTrusted):
+        take(strict, signed(strict, "three", 3, ANNA))
+    assert main(["rollback"], strict.device) == 0
+    strict.boot()
+    assert main(["confirm"], strict.device) == 0
+    with pytest.raises(NotTrusted):
+        take(strict, signed(strict, "three", 3, ANNA))
+
+
+def test_t4_a_generation_that_is_not_kept_does_not_bring_its_keys(strict: Machine) -> None:
+    strict.generation("two", creed=Creed(SECOND))
+    strict.generation("three")
+    take(strict, signed(strict, "two", 2, ANNA))
+    take(strict, signed(strict, "three", 3, ANNA))
+
+
+def test_n3_the_same_update_again_writes_nothing(strict: Machine) -> None:
+    strict.generation("two")
+    stream = signed(strict, "two", 2, ANNA)
+    take(strict, stream)
+    before = {path: path.lstat().st_mtime_ns for path in strict.places.system.rglob("*")}
+    take(strict, stream)
+    assert {p: p.lstat().st_mtime_ns for p in strict.places.system.rglob("*")} == before
+
+
+def test_a_generation_that_says_nothing_demands_nothing(machine: Machine) -> None:
+    machine.boot()
+    machine.generation("two")
+    take(machine, machine.stream("one", "two").getvalue())
+
+
+def test_but_a_device_that_has_demanded_once_goes_on(machine: Machine) -> None:
+    machine.boot()
+    machine.generation("two")
+    machine.places.trust.write_bytes(Memory(0, FIRST).print())
+    with pytest.raises(NotTrusted):
+        take(machine, machine.stream("one", "two").getvalue())
+
+
+def test_a_memory_that_is_damaged_is_none(strict: Machine) -> None:
+    strict.generation("two")
+    for content in (b"", b"{", b'{"version": 9}', b"x" * (1 << 17)):
+        strict.places.trust.write_bytes(content)
+        assert read_memory(strict.places) == Memory()
+    take(strict, signed(strict, "two", 2, ANNA))
+    assert read_memory(strict.places).sequences == {str(strict.generations["two"]): 2}
+
+
+def test_what_a_generation_says_comes_back(tmp_path: Path) -> None:
+    assert read_creed(tmp_path) is None
+    for creed in (Creed(FIRST), Creed(None, False, "http://a.example/x", 7)):
+        (tmp_path / FILE_NAME).write_bytes(creed.print())
+        assert read_creed(tmp_path) == creed
