@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 # Programs of administrators (mkfs.ext4, sgdisk) are not on everybody's PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup check check-all test vm demo prove bench docs
+.PHONY: help setup check check-all test vm demo prove bench bench-updates docs
 
 help:
 	@echo 'make setup   a virtual environment in $(VENV) with reconix and what its tests need'
@@ -17,6 +17,7 @@ help:
 	@echo 'make demo    the whole way once, in a virtual device'
 	@echo 'make prove   cut the power of the example device in 10,000 ways (as root)'
 	@echo 'make bench   print the figures of bench/'
+	@echo 'make bench-updates  updates beside those of other programs (as root, hours)'
 	@echo 'make docs    write the manual pages'
 
 setup: $(VENV)/ready
@@ -53,6 +54,11 @@ prove: setup
 
 bench: setup
 	@for each in bench/*.py; do $(RUN) "$$each" || exit 1; done
+
+bench-updates: setup
+	$(RUN) -m pip install --quiet --disable-pip-version-check \
+	    --constraint tools/constraints.txt --editable '.[bench]'
+	$(RUN) -m bench.updates
 
 docs: setup
 	$(RUN) tools/write_manual.py

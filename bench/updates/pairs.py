@@ -1,0 +1,110 @@
+"""Pairs of trees: what devices have and what they shall have.
+
+========  ==========================================================================================
+security  Debian bookworm as released → with all that its security and updates suites have
+config    the same system with one page and two settings changed and a small package more
+upgrade   Debian bookworm with its updates → trixie
+nix       a closure of the real Nix → the same over a rebuilt bottom: every path has another name
+oci       an OCI image of Debian with an application → both updated, layers compressed as usual
+========  ==========================================================================================
+
+The trees are made once and kept in the user's cache folder; remove it to make them from what the
+archives have today.
+"""
+
+import shutil
+from pathlib import Path
+
+from bench.updates import closure, layout, roots, site
+from bench.updates.peers.peer import Closures, Pair
+
+from reconix.base.files import remove_tree
+
+RELEASE = ("bookworm",)
+UPDATED = ("bookworm", "bookworm-security", "bookworm-updates")
+NEXT = ("trixie",)
+NAMES = ("security", "config", "upgrade", "nix", "oci")
+_CLOSURES = "store"
+_COMPLETE = "complete"
+
+
+def make(name: str, cache: Path) -> Pair:
+    """The pair of that name, from the cache or new."""
+    folder = cache / name
+    if not (folder / _COMPLETE).exists():
+        remove_tree(folder)
+        folder.mkdir(parents=True)
+        _MAKE[name](folder, _Roots(cache / "roots"))
+        (folder / _COMPLETE).touch()
+    return read(folder)
+
+
+def read(folder: Path) -> Pair:
+    """A pair that was made."""
+    store = folder / _CLOSURES
+    if not store.exists():
+        return Pair(folder.name, folder)
+    return Pair(folder.name, folder, Closures(store, *closure.tops(store)))
+
+
+class _Roots:
+    """The Debian roots, each built once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, name: str, suites: tuple[str, ...], *more: str) -> Path:
+        root = self._folder / name
+        if not root.exists():
+            unfinished = self._folder / f"{name}.part"
+            remove_tree(unfinished)
+            roots.build(suites, (*roots.PACKAGES, *more), unfinished)
+            unfinished.rename(root)
+        return root
+
+    def release(self) -> Path:
+        return self.get("release", RELEASE)
+
+    def updated(self) -> Path:
+        return self.get("updated", UPDATED)
+
+
+def _copy(root: Path, place: Path) -> Path:
+    shutil.copytree(root, place, symlinks=True)
+    return place
+
+
+def _security(folder: Path, built: _Roots) -> None:
+    _copy(built.release(), folder / "old")
+    _copy(built.updated(), folder / "new")
+
+
+def _config(folder: Path, built: _Roots) -> None:
+    site.add_old(_copy(built.updated(), folder / "old"))
+    site.add_new(_copy(built.get("less", UPDATED, "less"), folder / "new"))
+
+
+def _upgrade(folder: Path, built: _Roots) -> None:
+    _copy(built.updated(), folder / "old")
+    _copy(built.get("trixie", NEXT), folder / "new")
+
+
+def _nix(folder: Path, built: _Roots) -> None:
+    closure.build(built.updated(), folder / _CLOSURES)
+    old, new = closure.tops(folder / _CLOSURES)
+    closure.copy(folder / _CLOSURES, old, folder / "old")
+    closure.copy(folder / _CLOSURES, new, folder / "new")
+
+
+def _oci(folder: Path, built: _Roots) -> None:
+    layout.write(built.release(), "1.4.0", folder / "old")
+    layout.write(built.updated(), "1.4.1", folder / "new")
+
+
+_MAKE = {
+    "security": _security,
+    "config": _config,
+    "upgrade": _upgrade,
+    "nix": _nix,
+    "oci": _oci,
+}
