@@ -141,6 +141,8 @@ def _update(system: System) -> JsonInput:
         "trial_timeout_seconds": system.update.trial_timeout,
         "trial_attempts": system.update.trial_attempts,
         "always_attempts": system.update.always_attempts,
+        **({} if system.update.automatic else {"automatic": False}),
+        **({"window": system.update.window} if system.update.window else {}),
     }
 
 

@@ -22,6 +22,7 @@ def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from _trials_that_check_nothing(system, file)
     yield from _sections_without_effect(system, table, file)
     yield from _checked_units_are_misspelt(system, table, file)
+    yield from _windows_without_effect(system, table, file)
 
 
 def _useless_removals(value: Value, key: str) -> Iterator[Problem]:
@@ -68,3 +69,12 @@ def _checked_units_are_misspelt(system: System, table: Table, file: Place) -> It
                 place = place_of_item(table, "health", "checks", item=check, default=file)
                 fact = f"waits for {check.unit}, which nobody enables"
                 yield Problem(place, "health.checks", fact, f"did you mean {near[0]}?")
+
+
+def _windows_without_effect(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    place = place_of(table, "update", "window", default=file)
+    update = system.update
+    if update.window is not None and not (update.automatic and update.receive):
+        because = "update.receive" if update.automatic else "update.automatic"
+        fact = f"has no effect: {because} is false"
+        yield Problem(place, "update.window", fact, "leave one of the two out")

@@ -284,6 +284,13 @@ Seconds = Annotated[
         'a time such as "90s" or "5min"', r"\d{1,9}(s|min|h)?", parse_duration, print_duration, True
     ),
 ]
+TimeOfDay = Annotated[
+    str,
+    Form(
+        "a part of the day such as 02:00-04:00",
+        r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d",
+    ),
+]
 ForwardedPort = Annotated[
     Forward,
     Form(
@@ -1219,6 +1226,24 @@ class Update:
             "when a system must never change the device, however it is attacked",
         ),
     ] = True
+    automatic: Annotated[
+        bool,
+        Option(
+            "Whether the device restarts into an update by itself; otherwise it is tried at the "
+            "next restart, whoever asks for it.",
+            "false",
+            "when somebody must be there, or a program knows best when work may stop",
+        ),
+    ] = True
+    window: Annotated[
+        TimeOfDay | None,
+        Option(
+            "When in the day, by the clock of the device, it restarts into an update; one that "
+            "arrives at another time is taken in and waits.",
+            '"02:00-04:00"',
+            "when the device must not stop while it is used",
+        ),
+    ] = None
     trial_timeout: Annotated[
         Seconds,
         Option(

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def _receive(device: Device, arguments: Arguments) -> int:
         if not arguments.apply:
             return 0
         slot = apply(device, generation, system=arguments.system)
-    return _after_apply(slot, arguments)
+    return _after_apply(device, slot, arguments)
 
 
 def _offset(device: Device, arguments: Arguments) -> int:
@@ -131,14 +132,19 @@ def _apply(device: Device, arguments: Arguments) -> int:
 
     with working(device.places):
         slot = apply(device, StorePath.parse(arguments.generation), system=arguments.system)
-    return _after_apply(slot, arguments)
+    return _after_apply(device, slot, arguments)
 
 
-def _after_apply(slot: int | None, arguments: Arguments) -> int:
+def _after_apply(device: Device, slot: int | None, arguments: Arguments) -> int:
+    from reconix.device.window import waits
+
     if slot is None:
         _tell(arguments, "this generation is committed already; nothing to do")
         return 0
     _tell(arguments, f"the next boot tries slot {slot}")
+    if arguments.reboot and (reason := waits(device, time.localtime())):
+        _tell(arguments, reason)
+        return 0
     return _restart(arguments)
 
 

@@ -29,12 +29,16 @@ class Policy:
         trial_timeout_seconds: how long its trial may take from its start to its confirmation.
         trial_attempts: how often a trial of it is made, if what ended it need not be its fault.
         always_attempts: how often in a row it may fail to come up, if it is wanted always.
+        automatic: whether the device restarts into an update by itself.
+        window: when, as ``device/window.py`` has it; nothing: at any time.
     """
 
     receive: bool = True
     trial_timeout_seconds: int = MAX_TIMEOUT_SECONDS
     trial_attempts: int = DEFAULT_ATTEMPTS
     always_attempts: int = DEFAULT_FAILURES
+    automatic: bool = True
+    window: str = ""
 
 
 def read_policy(toplevel: Path) -> Policy:
@@ -53,6 +57,8 @@ def read_policy(toplevel: Path) -> Policy:
         fields.number("trial_timeout_seconds"),
         _attempts(fields, "trial_attempts", DEFAULT_ATTEMPTS, MAX_ATTEMPTS),
         _attempts(fields, "always_attempts", DEFAULT_FAILURES, MAX_FAILURES),
+        fields.flag("automatic") if fields.has("automatic") else True,
+        fields.text("window") if fields.has("window") else "",
     )
 
 

@@ -46,6 +46,8 @@ checks = [
 [update]
 receive = false
 always_attempts = 1
+automatic = false
+window = "22:00-04:00"
 """
 
 
@@ -94,5 +96,12 @@ def test_checks_of_machine_and_system_add_up(files: dict[str, bytes]) -> None:
 
 def test_attempts_and_limits_arrive(files: dict[str, bytes], tmp_path: Path) -> None:
     (tmp_path / "update.json").write_bytes(files["update.json"])
-    expected = Policy(receive=False, trial_timeout_seconds=300, trial_attempts=5, always_attempts=1)
+    expected = Policy(
+        receive=False,
+        trial_timeout_seconds=300,
+        trial_attempts=5,
+        always_attempts=1,
+        automatic=False,
+        window="22:00-04:00",
+    )
     assert read_policy(tmp_path) == expected

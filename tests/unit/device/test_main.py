@@ -57,6 +57,22 @@ def test_receive_can_leave_it_at_that(
     assert units.calls == []
 
 
+def test_a_system_may_forbid_that_the_device_restarts_by_itself(
+    machine: Machine, units: Units, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toplevel = machine.registry.path(machine.boot().booted.toplevel)
+    toplevel.chmod(0o755)
+    (toplevel / "update.json").write_text(
+        '{"receive": true, "trial_timeout_seconds": 9, "automatic": false}'
+    )
+    two = machine.generation("two")
+    machine.install("two")
+    assert main(["apply", str(two)], machine.device) == 0
+    assert read_state(machine.places.state).phase is Phase.ARMED
+    assert units.calls == []
+    assert "nothing restarts by itself here" in capsys.readouterr().out
+
+
 def test_a_finished_update_that_is_sent_again_changes_nothing(
     machine: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
 ) -> None:
