@@ -84,6 +84,7 @@ class Machine:
             efivars=self.place / "efivars",
             proc=self.place / "proc",
             dev=self.place / "dev",
+            data=self.place / "data",
             disk=self.place / "disk",
             shared=False,
         )
@@ -198,6 +199,7 @@ class Machine:
             "sys",
             "efivars",
             "root",
+            "data",
         ):
             (self.place / folder_).mkdir(parents=True)
         (self.place / "proc/sys/kernel/random").mkdir(parents=True)

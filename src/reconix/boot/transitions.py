@@ -23,7 +23,8 @@ How the steps of the agent go with it:
 The booted slot tells the rest. In the slot under trial: it runs. In another one while armed or on
 trial: the device came back. With a verdict on record it was unhealthy, and that is final. Without
 one, power or a hang interrupted it; it may be tried again as often as was allowed when it was
-received, unless a panic or a watchdog is known to have ended it.
+received, unless a panic or a watchdog is known to have ended it, or the firmware is known to have
+forgotten what it was told.
 
 Source: DESIGN sections 6 and 7; the table is drawn in ``docs/spec/trial.md``.
 Proven by ``tests/unit/boot/test_transitions.py``, with random histories of a whole device.
@@ -103,11 +104,13 @@ class Booted:
         slot: from which it was.
         selected: which slot the table of the disk selects.
         evidence: how the boot before ended, if something tells.
+        said: what tells, the last of it.
     """
 
     slot: Slot
     selected: Slot
     evidence: Reason = Reason.UNKNOWN
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,10 @@ class Unhealthy:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """Somebody does not want the update."""
+    """Somebody does not want the update, or the firmware does not take part in it."""
+
+    reason: Reason = Reason.OPERATOR
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +240,7 @@ def _after(state: State, event: Event) -> State:
         case Unhealthy():
             return _rejected(state, Verdict(Reason.UNHEALTHY, event.what, event.said))
         case Cancelled():
-            return _cancelled(state)
+            return _cancelled(state, Verdict(event.reason, event.what))
         case RolledBack():
             return _rolled_back(state, event.slot)
         case _:
@@ -300,7 +306,7 @@ def _booted(state: State, event: Booted) -> State:
         return state
     if state.verdict is not None:
         return _fell_back(state, state.verdict)
-    return _came_back(state, trial, event.evidence)
+    return _came_back(state, trial, event)
 
 
 def _found_selected(state: State, selected: Slot) -> State:
@@ -326,10 +332,10 @@ def _booted_under_trial(state: State, trial: Trial) -> State:
     return replace(state, phase=Phase.ON_TRIAL, trial=replace(trial, attempts=attempts))
 
 
-def _came_back(state: State, trial: Trial, evidence: Reason) -> State:
-    if evidence.may_be_repeated and trial.attempts < trial.attempts_allowed:
+def _came_back(state: State, trial: Trial, event: Booted) -> State:
+    if event.evidence.may_be_repeated and trial.attempts < trial.attempts_allowed:
         return replace(state, phase=Phase.WRITTEN)
-    return _fell_back(state, Verdict(evidence))
+    return _fell_back(state, Verdict(event.evidence, said=event.said))
 
 
 def _confirmed(state: State, event: Confirmed) -> State:
@@ -359,8 +365,7 @@ def _rejected(state: State, verdict: Verdict) -> State:
     return replace(state, phase=Phase.REJECTED, verdict=verdict)
 
 
-def _cancelled(state: State) -> State:
-    verdict = Verdict(Reason.OPERATOR)
+def _cancelled(state: State, verdict: Verdict) -> State:
     if state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
         return _rejected(state, verdict)
     return _fell_back(state, verdict)

@@ -52,6 +52,7 @@ class Reason(Enum):
     PANIC = "panic"
     HANG = "hang"
     OPERATOR = "operator"
+    FIRMWARE = "firmware"
     UNKNOWN = "unknown"
 
     @property

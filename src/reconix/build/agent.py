@@ -115,6 +115,22 @@ StandardError=kmsg
 [Install]
 RequiredBy=systemd-soft-reboot.service
 """,
+    # A factory reset sets aside in the initrd, which is quick; this deletes when there is time.
+    "reconix-discard.service": f"""\
+[Unit]
+Description=Delete what a factory reset has set aside
+After=reconix-watch.service
+ConditionPathExists=/run/reconix/discarded
+
+[Service]
+Type=exec
+ExecStart={AGENT} discard
+Nice=19
+IOSchedulingClass=idle
+
+[Install]
+WantedBy=multi-user.target
+""",
     # The agent itself has failed. The first line records that, if the agent can still do as much.
     # The second needs no agent: it restarts if a trial is under way and the slot that runs was not
     # found to be the committed one, or if the system has taken over without a restart.

@@ -24,6 +24,9 @@ ROOT_SCRIPT = SCRIPT.with_name("root.sh")
 NEEDED_MODULES = ("overlay", "efivarfs")
 """What the script itself needs from the kernel, whatever the machine is."""
 
+WELCOME_MODULES = ("efi_pstore",)
+"""What is loaded if the kernel has it: the last words of a panic are kept by the firmware."""
+
 
 def make_initrd(busybox: bytes, modules: Modules, wanted: Sequence[str]) -> bytes:
     """The initrd of a machine.
@@ -37,7 +40,8 @@ def make_initrd(busybox: bytes, modules: Modules, wanted: Sequence[str]) -> byte
     Raises:
         NoSuchModule: the kernel does not have one of them.
     """
-    order = modules.in_load_order([*NEEDED_MODULES, *wanted])
+    welcome = [name for name in WELCOME_MODULES if name in modules.needs]
+    order = modules.in_load_order([*NEEDED_MODULES, *welcome, *wanted])
     load = "".join(f"{name}\n" for name in order)
     return print_archive(
         [

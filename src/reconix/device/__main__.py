@@ -268,6 +268,26 @@ def _collect(device: Device, arguments: Arguments) -> int:
     return 0
 
 
+def _reset(device: Device, arguments: Arguments) -> int:
+    """Forget what a system has kept, or all of them: what persists is as on a new device."""
+    from reconix.device.reset import order_reset
+    from reconix.device.work import working
+
+    with working(device.places):
+        order_reset(device, system=arguments.system)
+    whose = f"of system {arguments.system}" if arguments.system else "of all systems"
+    _tell(arguments, f"the data {whose} go at the next boot")
+    return _restart(arguments)
+
+
+def _discard(device: Device, arguments: Arguments) -> int:
+    """For the unit: delete what a factory reset has set aside."""
+    from reconix.device.reset import discard
+
+    _tell(arguments, f"deleted what {discard(device)} resets have set aside")
+    return 0
+
+
 def _start(device: Device, arguments: Arguments) -> int:
     """For the unit: find out what runs, and follow up on the boot before."""
     from reconix.device.restart import force_restart
@@ -333,7 +353,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add(commands, "confirm", _confirm)
     _add(commands, "verify", _verify)
     _add(commands, "collect", _collect)
+    reset = _with_reboot(_add(commands, "reset", _reset))
+    reset.add_argument("--system", metavar="NAME", help="only what this system has of its own")
     _add(commands, "start", _start)
+    _add(commands, "discard", _discard)
     _add(commands, "watch", _watch)
     _add(commands, "schedule", _schedule)
     _add(commands, "abandon", _abandon).add_argument(

@@ -20,11 +20,12 @@ from dataclasses import replace
 from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.boot import fat
+from reconix.boot.firmware.variables import FirmwareRefuses
 from reconix.boot.slots import SlotSizeDiffers, write_slot
 from reconix.boot.tables import Slot, read_selection, slot_name
 from reconix.boot.transitions import Armed, Cancelled, Received, WriteBegun, Written, slot_for
 from reconix.boot.tree import BootTree
-from reconix.boot.trial import Phase, State
+from reconix.boot.trial import Phase, Reason, State
 from reconix.device.booted import UnknownBoot, read_booted
 from reconix.device.choice import read_choice, write_choice
 from reconix.device.device import Device, toplevel_folder
@@ -75,6 +76,7 @@ def apply(device: Device, path: StorePath, *, system: str | None = None) -> Slot
     Raises:
         OnTrial: first the trial that runs must end.
         WithoutAgent: nobody would confirm the system.
+        FirmwareRefuses: it does not take the one-shot.
         SlotSizeDiffers, WrongImage, NotKept: the generation does not fit, is damaged, or the
             medium is. Nothing is armed.
     """
@@ -125,7 +127,11 @@ def expect_agent(device: Device, generation: Generation, system: str) -> None:
 
 
 def arm(device: Device, state: State, *, system: str | None) -> Slot:
-    """Make the next boot the trial of what is written; must be called while ``working``."""
+    """Make the next boot the trial of what is written; must be called while ``working``.
+
+    Raises:
+        FirmwareRefuses: it does not take part. The update has ended, with this as the reason.
+    """
     after = remember(device.places, state, Armed())
     trial = after.trial
     assert trial is not None and trial.slot is not None
@@ -137,8 +143,12 @@ def arm(device: Device, state: State, *, system: str | None) -> Slot:
     partitions = selection.tables.partitions(selection.slot)
     partition = selection.tables.slot(trial.slot)
     number = 1 + [part.guid for part in partitions].index(partition.guid)
-    device.oneshots.ask_for(generation.system(name).name)
-    device.oneshots.try_slot(slot_name(trial.slot), number, partition)
+    try:
+        device.oneshots.ask_for(generation.system(name).name)
+        device.oneshots.try_slot(slot_name(trial.slot), number, partition)
+    except FirmwareRefuses as error:
+        remember(device.places, after, Cancelled(Reason.FIRMWARE, str(error)))
+        raise
     return trial.slot
 
 

@@ -25,6 +25,9 @@ class OneShots(Protocol):
             partition: which one.
         """
 
+    def knows(self, partition: Partition) -> bool:
+        """Whether the firmware still has what ``try_slot`` left to boot this slot with."""
+
     def next_partition(self) -> Guid | None:
         """The partition that is booted next, if one was asked for."""
 

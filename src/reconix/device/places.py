@@ -21,6 +21,7 @@ class Places:
         efivars: the variables of the firmware.
         proc: command line and identity of this boot, and the last way to restart.
         dev: device nodes.
+        data: what persists, of all systems.
         disk: the whole disk with the slots; ``None`` to look for the one that holds ``system``.
         shared: whether ``system`` is mounted read-only for everybody, so that it takes a mount
             namespace of our own to write there.
@@ -33,6 +34,7 @@ class Places:
     efivars: Path = Path("/sys/firmware/efi/efivars")
     proc: Path = Path("/proc")
     dev: Path = Path("/dev")
+    data: Path = Path("/run/reconix/data")
     disk: Path | None = None
     shared: bool = True
 
@@ -130,6 +132,11 @@ class Places:
     def is_unproven(self) -> Path:
         """There when what runs must show that it is healthy."""
         return self.run / "unproven"
+
+    @property
+    def discarded(self) -> Path:
+        """There when the initrd has set something aside that is to be deleted."""
+        return self.run / "discarded"
 
     @property
     def boot_id(self) -> Path:

@@ -16,6 +16,7 @@ from reconix.base import progress
 from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
 from reconix.base.files import TooLarge, write_durably
+from reconix.boot.firmware.variables import FirmwareRefuses
 from reconix.boot.gpt import Guid
 from reconix.boot.tables import Selection, Slot, repair
 from reconix.boot.transitions import Booted as BootedEvent
@@ -25,7 +26,7 @@ from reconix.device import booted, choice, events, memory
 from reconix.device.booted import Booted, UnknownBoot
 from reconix.device.choice import Choice, FollowUp
 from reconix.device.device import Device, toplevel_folder
-from reconix.device.evidence import evidence_of_last_boot, take_panic
+from reconix.device.evidence import Evidence, evidence_of_last_boot, forget_panic
 from reconix.device.generation import BadGeneration
 from reconix.device.health import MAX_TIMEOUT_SECONDS, read_health
 from reconix.device.media import open_disk
@@ -88,16 +89,18 @@ def start(device: Device) -> Started:
     if slot == selection.slot:
         write_durably(places.is_committed, b"")
     plan = _plan(device, selection, slot, toplevel)
+    is_told = True
     if not plan.is_empty:
         with working(places):
-            _carry_out(device, plan)
+            is_told = _carry_out(device, plan)
     found = _describe(device, plan.after, slot, toplevel, boot_id)
     if plan.choice.once == found.system:
         write_durably(places.is_chosen, b"")
     booted.write_booted(places, found)
     if expected is not None and expected != toplevel:
         _record_failed_switch(device, expected)
-    restart = plan.tries_again or plan.follow.restart or expected not in (None, toplevel)
+    asked = plan.tries_again or plan.follow.restart
+    restart = (is_told and asked) or expected not in (None, toplevel)
     if not restart and (expected is not None or _is_unproven(plan, found)):
         write_durably(places.is_unproven, b"")
     return Started(found, restart)
@@ -124,7 +127,8 @@ def _note_of_this_boot(device: Device, boot_id: str) -> Booted | None:
 
 
 def _plan(device: Device, selection: Selection, slot: Slot, toplevel: StorePath) -> _Plan:
-    event = BootedEvent(slot, selection.slot, evidence_of_last_boot(device.places))
+    evidence = _evidence(device, selection)
+    event = BootedEvent(slot, selection.slot, evidence.reason, evidence.said)
     before, after = _what_happened(device, event)
     chosen = choice.read_choice(device.places.choice)
     follow = FollowUp(chosen)
@@ -132,6 +136,18 @@ def _plan(device: Device, selection: Selection, slot: Slot, toplevel: StorePath)
         system = system_name(device, after.committed.generation, toplevel)
         follow = choice.came_up(chosen, system)
     return _Plan(selection, before, event, after, chosen, follow)
+
+
+def _evidence(device: Device, selection: Selection) -> Evidence:
+    """How the boot before ended, or why it was not the trial that it should have been."""
+    found = evidence_of_last_boot(device.places)
+    state = device.remembered() if found.reason is Reason.UNKNOWN else None
+    trial = state.trial if state is not None and state.phase is Phase.ARMED else None
+    if trial is None or trial.slot is None:
+        return found
+    if device.oneshots.knows(selection.tables.slot(trial.slot)):
+        return found
+    return Evidence(Reason.FIRMWARE, "it did not keep the variables that it was given")
 
 
 def _what_happened(device: Device, event: BootedEvent) -> tuple[State | None, State]:
@@ -161,7 +177,8 @@ def system_name(device: Device, generation: str | None, toplevel: StorePath) -> 
 # -- doing -----------------------------------------------------------------------------------------
 
 
-def _carry_out(device: Device, plan: _Plan) -> None:
+def _carry_out(device: Device, plan: _Plan) -> bool:
+    """Write down what happened; whether the next boot is what it should be."""
     places = device.places
     if plan.selection.faults:
         _mend_table(device)
@@ -170,14 +187,26 @@ def _carry_out(device: Device, plan: _Plan) -> None:
     else:
         memory.remember(places, plan.before, plan.event)
     if plan.event.evidence is Reason.PANIC:
-        events.record(places.log, "panic", text=take_panic(places))
+        events.record(places.log, "panic", text=plan.event.said)
+        forget_panic(places)
     choice.write_choice(places.choice, plan.follow.choice)
-    if plan.tries_again:
-        from reconix.device.apply import arm  # late: it is slow to import, and rarely needed
+    return _tell_firmware(device, plan)
 
-        arm(device, plan.after, system=plan.choice.once)
-    elif plan.follow.ask_for is not None:
-        device.oneshots.ask_for(plan.follow.ask_for)
+
+def _tell_firmware(device: Device, plan: _Plan) -> bool:
+    """Ask for the next boot what is to be asked for; whether the firmware takes it."""
+    try:
+        if plan.tries_again:
+            from reconix.device.apply import arm  # late: it is slow to import, and rarely needed
+
+            arm(device, plan.after, system=plan.choice.once)
+        elif plan.follow.ask_for is not None:
+            device.oneshots.ask_for(plan.follow.ask_for)
+    except FirmwareRefuses as error:
+        progress.note(str(error))
+        events.record(device.places.log, "firmware-refused", text=str(error))
+        return False
+    return True
 
 
 def _mend_table(device: Device) -> None:

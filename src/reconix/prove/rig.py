@@ -57,6 +57,10 @@ class WatchedOneShots:
         self.inner.try_slot(name, number, partition)
         self.changed(partition.guid)
 
+    def knows(self, partition: Partition) -> bool:
+        """See ``OneShots``."""
+        return self.inner.knows(partition)
+
     def next_partition(self) -> Guid | None:
         """See ``OneShots``."""
         return self.inner.next_partition()

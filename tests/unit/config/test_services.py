@@ -150,8 +150,10 @@ def test_a_watchdog_can_be_told_how_long_or_not_at_all() -> None:
     made = watchdog.configure(watchdog.Options(timeout=30, modules=("i6300esb",)))
     assert "RuntimeWatchdogSec=30\nRebootWatchdogSec=120\n" in text(made, path)
     assert made.kernel.initrd_modules == ("i6300esb",)
+    assert made.kernel.parameters == ("reconix.watchdog=30",)
     off = watchdog.configure(watchdog.Options(enable=False))
     assert "RuntimeWatchdogSec=0\nRebootWatchdogSec=0\n" in text(off, path)
+    assert off.kernel.parameters == ()
 
 
 def test_a_console_speaks_and_lets_in_only_whom_one_names() -> None:

@@ -5,7 +5,7 @@ import json
 from tests.device_model import Machine
 
 from reconix.base.documents import print_json
-from reconix.boot.trial import Phase, Reason, Result, read_state
+from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.apply import apply
 from reconix.device.booted import read_booted
 from reconix.device.confirm import confirm
@@ -98,12 +98,12 @@ def test_a_panic_is_not_repeated(machine: Machine) -> None:
     machine.boot()
     pstore = machine.places.sysfs / "fs/pstore"
     pstore.mkdir(parents=True)
-    (pstore / "dmesg-efi-1").write_text("Kernel panic - not syncing: no init")
+    (pstore / "dmesg-efi-1").write_text("Panic#1 Part1\nKernel panic - not syncing: no init")
     back = machine.boot()
     assert (back.booted.slot, back.restart) == (1, False)
     last = read_state(machine.places.state).last
     assert last is not None and last.verdict is not None
-    assert last.verdict.reason is Reason.PANIC
+    assert last.verdict == Verdict(Reason.PANIC, said="Kernel panic - not syncing: no init")
     assert list(pstore.iterdir()) == []
     assert "no init" in machine.places.log.read_text()
 

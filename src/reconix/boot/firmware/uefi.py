@@ -81,6 +81,13 @@ class Uefi:
         self.variables.set(f"Boot{option:04X}", GLOBAL, print_load_option(wanted))
         self.variables.set(_NEXT, GLOBAL, struct.pack("<H", option))
 
+    def knows(self, partition: Partition) -> bool:
+        """Whether there still is a load option of ours for a slot.
+
+        It is kept over any number of boots. So if it is gone after one, the firmware forgets.
+        """
+        return self._option_of(partition.guid) is not None
+
     def next_partition(self) -> Guid | None:
         """The partition that is booted next, if it is one of ours that was asked for."""
         value = self.variables.get(_NEXT, GLOBAL)

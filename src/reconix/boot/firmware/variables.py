@@ -91,11 +91,11 @@ class Variables:
             FirmwareRefuses: it is still there.
         """
         path = self._path(name, vendor)
+        if not path.exists():
+            return  # a read-only file system refuses to remove even this
         try:
             _make_mutable(path)
-            path.unlink()
-        except FileNotFoundError:
-            return
+            path.unlink(missing_ok=True)
         except OSError as error:
             raise FirmwareRefuses(name, why=str(error.strerror)) from error
 

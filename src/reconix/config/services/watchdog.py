@@ -59,7 +59,12 @@ def configure(options: Options) -> Addition:
         f"[Manager]\nRuntimeWatchdogSec={times[0]}\nRebootWatchdogSec={times[1]}\n"
         "DefaultTimeoutStopSec=15s\n"
     )
+    if options.enable:
+        parameters = (f"reconix.watchdog={options.timeout}",)
+        kernel = KernelAddition(parameters=parameters, initrd_modules=options.modules)
+    else:
+        kernel = KernelAddition()
     return Addition(
-        kernel=KernelAddition(initrd_modules=options.modules if options.enable else ()),
+        kernel=kernel,
         files={"systemd/system.conf.d/reconix.conf": File(text=text)},
     )

@@ -1,0 +1,115 @@
+"""P11: the agent is really killed, at each step that reaches the disk or the firmware.
+
+``Cut`` in ``test_agent_cut.py`` stops the agent by an exception, so locks and descriptors are given
+back in order. Here another process does the work and sends itself SIGKILL at one of its steps. What
+it leaves, a lock among it, must not keep the next one from working.
+"""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.device_model import Machine
+
+from reconix.base.process import CommandFailed, run
+from reconix.boot.trial import read_state
+from reconix.device.apply import apply
+from reconix.device.confirm import confirm
+from reconix.device.work import working
+from reconix.nix.chroot import ChrootStore
+
+WORKER = """\
+import os, signal, sys
+from pathlib import Path
+
+from reconix.boot.firmware.uefi import Uefi
+from reconix.boot.firmware.variables import Variables
+from reconix.device.__main__ import main
+from reconix.device.device import Device
+from reconix.device.places import Places
+
+place, allowed, *words = sys.argv[1:]
+left = [int(allowed)]
+
+def counted(real):
+    def step(*arguments, **named):
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left[0] -= 1
+        return real(*arguments, **named)
+    return step
+
+for name in ("fsync", "rename", "replace", "link", "unlink", "mkdir", "pwrite", "pwritev"):
+    setattr(os, name, counted(getattr(os, name)))
+at = Path(place)
+names = ("system", "root", "run", "sys", "efivars", "proc", "dev", "data", "disk")
+fields = {{"sys": "sysfs"}.get(name, name): at / name for name in names}
+places = Places(**fields, shared=False)
+program = "EFI/BOOT/BOOTX64.EFI"
+sys.exit(main(words, Device(places, Uefi(Variables(places.efivars), program))))
+"""
+EVERY = 3
+"""Of the steps, each third is killed at; ``test_agent_cut.py`` has all of them."""
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A device that runs generation one, with generation two in its store."""
+    with ChrootStore(tmp_path / "build") as store:
+        machine = Machine.make(tmp_path / "device", store)
+        machine.generation("two")
+        machine.install("two")
+        machine.boot()
+        yield machine
+
+
+def killed_everywhere(machine: Machine, words: Callable[[], list[str]]) -> Iterator[Machine]:
+    """A copy of the device for each killing; the last agent came to its end."""
+    for allowed in range(0, 200, EVERY):
+        copy = machine.copy(machine.place.with_name(f"killed-{allowed}"))
+        try:
+            run(sys.executable, "-c", WORKER, copy.place, str(allowed), *words())
+            finished = True
+        except CommandFailed as error:
+            assert error.status == -signal.SIGKILL, error
+            finished = False
+        copy.check_committed()
+        yield copy
+        copy.remove()
+        if finished:
+            assert allowed > EVERY
+            return
+    raise AssertionError("the work has no end")
+
+
+def finish(machine: Machine) -> None:
+    """Do the update again, without any accident."""
+    two = machine.generations["two"]
+    machine.settle()
+    if read_state(machine.places.state).trial is None or machine.places.is_committed.exists():
+        with working(machine.places):
+            apply(machine.device, two)
+        machine.settle()
+    with working(machine.places):
+        confirm(machine.device)
+    assert machine.boot().booted.generation == two
+
+
+def test_p11_a_killed_update_can_be_repeated(machine: Machine) -> None:
+    two = str(machine.generations["two"])
+    for device in killed_everywhere(machine, lambda: ["apply", two, "--no-reboot"]):
+        assert device.selected == 1
+        finish(device)
+
+
+def test_p11_a_killed_confirmation_leaves_old_or_new(machine: Machine) -> None:
+    with working(machine.places):
+        apply(machine.device, machine.generations["two"])
+    machine.boot()
+    selected = set()
+    for device in killed_everywhere(machine, lambda: ["confirm"]):
+        selected.add(device.selected)
+        finish(device)
+    assert selected == {1, 2}

@@ -1,0 +1,143 @@
+"""A firmware whose memory is read-only, full or forgetful: nothing is lost, and it is said.
+
+The variables are files in a folder; where the folder is a file system of its own, it can be made
+read-only and full for real.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.device_model import Machine
+from tests.unit.device.conftest import Units
+
+from reconix.base.process import run
+from reconix.boot.firmware.variables import FirmwareRefuses
+from reconix.boot.trial import Phase, Reason, Result, State, read_state
+from reconix.device.apply import apply
+from reconix.device.choose import choose_always
+from reconix.device.status import read_status, status_lines
+from reconix.device.watch import watch
+from reconix.device.work import working
+
+
+@contextlib.contextmanager
+def memory(machine: Machine, options: str) -> Iterator[None]:
+    """Replace the memory of the firmware by one of these properties; what was in it stays."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount")
+    place = machine.places.efivars
+    before = {path.name: path.read_bytes() for path in place.iterdir()}
+    run("mount", "-t", "tmpfs", "-o", "size=64k", "memory", place)
+    try:
+        for name, content in before.items():
+            (place / name).write_bytes(content)
+        if options == "full":
+            filler = place / "Filler-00000000-0000-0000-0000-000000000000"
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+        else:
+            run("mount", "-o", "remount,ro", place)
+        yield
+    finally:
+        run("umount", place)
+
+
+@pytest.fixture
+def ready(machine: Machine) -> Machine:
+    """A device that runs generation one; generation two is installed."""
+    machine.boot()
+    machine.generation("two")
+    machine.install("two")
+    return machine
+
+
+def try_two(machine: Machine) -> None:
+    with working(machine.places):
+        apply(machine.device, machine.generations["two"])
+
+
+def state(machine: Machine) -> State:
+    return read_state(machine.places.state)
+
+
+def assert_said(machine: Machine) -> None:
+    last = state(machine).last
+    assert last is not None and last.verdict is not None
+    assert (last.result, last.verdict.reason) == (Result.FELL_BACK, Reason.FIRMWARE)
+    assert any("because: firmware" in line for line in status_lines(read_status(machine.device)))
+
+
+@pytest.mark.parametrize("kind", ["read-only", "full"])
+def test_a_memory_that_takes_nothing_ends_the_update_before_the_restart(
+    ready: Machine, kind: str
+) -> None:
+    with memory(ready, kind):
+        with pytest.raises(FirmwareRefuses) as caught:
+            try_two(ready)
+        assert caught.value.exit_code == 39
+        assert state(ready).phase is Phase.IDLE
+        assert_said(ready)
+    assert ready.boot().booted.generation == ready.generations["one"]
+
+
+def test_an_update_that_the_firmware_refused_can_be_repeated(ready: Machine) -> None:
+    with memory(ready, "full"), pytest.raises(FirmwareRefuses):
+        try_two(ready)
+    try_two(ready)
+    assert ready.boot().booted.generation == ready.generations["two"]
+
+
+def test_a_memory_that_forgets_is_found_out_and_no_second_trial_is_made(ready: Machine) -> None:
+    try_two(ready)
+    shutil.rmtree(ready.places.efivars)
+    ready.places.efivars.mkdir()
+    back = ready.boot()
+    assert (back.booted.generation, back.restart) == (ready.generations["one"], False)
+    assert_said(ready)
+
+
+def test_a_device_whose_memory_becomes_read_only_in_a_trial_still_starts(ready: Machine) -> None:
+    try_two(ready)
+    ready.boot()  # and the power goes: the trial would be repeated
+    ready.firmware()
+    from reconix.device.start import start
+
+    with memory(ready, "read-only"):
+        back = start(ready.device)
+    assert (back.booted.slot, back.restart) == (1, False)
+    assert_said(ready)
+
+
+def test_a_healthy_generation_is_kept_also_by_a_firmware_that_takes_nothing_any_more(
+    ready: Machine, units: Units
+) -> None:
+    try_two(ready)
+    ready.boot()
+    with memory(ready, "read-only"):
+        assert watch(ready.device)
+    assert ready.selected == 2
+
+
+def test_a_wish_that_cannot_be_told_is_in_the_log_and_the_device_starts(ready: Machine) -> None:
+    with working(ready.places):
+        choose_always(ready.device, "mqtt")
+    ready.boot()
+    ready.firmware()
+    from reconix.device.start import start
+
+    with memory(ready, "full"):
+        assert start(ready.device).booted.system == "default"
+    assert "firmware-refused" in ready.places.log.read_text()
+
+
+def test_an_ordinary_boot_needs_no_memory_at_all(ready: Machine, tmp_path: Path) -> None:
+    shutil.rmtree(ready.places.efivars)
+    ready.places.efivars.mkdir()
+    before = ready.places.state.read_bytes()
+    assert ready.boot().booted.generation == ready.generations["one"]
+    assert ready.places.state.read_bytes() == before
