@@ -30,11 +30,14 @@ from reconix.boot.tables import Slot, SlotTables, read_selection
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import read_state
 from reconix.device.belief import Creed
+from reconix.device.apply import apply
+from reconix.device.confirm import confirm
 from reconix.device.device import Device
 from reconix.device.generation import Generation, read_generation
 from reconix.device.media import Window, holds
 from reconix.device.places import Places
 from reconix.device.start import Started, start
+from reconix.device.work import working
 from reconix.image.layout import Sizes, plan
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import STORE_DIR, StorePath
@@ -271,6 +274,19 @@ class Machine:
             if not started.restart:
                 return started
         raise AssertionError("the device restarts for ever")
+
+    def finish(self, name: str) -> None:
+        """After an accident: boot, and bring the update to its end without another one."""
+        goal = self.generations[name]
+        started = self.settle()
+        self.check_committed()
+        if started.booted.slot == self.selected and started.booted.generation != goal:
+            with working(self.places):
+                apply(self.device, goal)
+            self.settle()
+        with working(self.places):
+            confirm(self.device)
+        assert self.boot().booted.generation == goal
 
     def _slot_that_boots(self) -> Slot:
         chosen = self.variables.get("BootNext", GLOBAL)

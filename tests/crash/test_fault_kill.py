@@ -14,9 +14,7 @@ import pytest
 from tests.device_model import Machine
 
 from reconix.base.process import CommandFailed, run
-from reconix.boot.trial import read_state
 from reconix.device.apply import apply
-from reconix.device.confirm import confirm
 from reconix.device.work import working
 from reconix.nix.chroot import ChrootStore
 
@@ -84,24 +82,11 @@ def killed_everywhere(machine: Machine, words: Callable[[], list[str]]) -> Itera
     raise AssertionError("the work has no end")
 
 
-def finish(machine: Machine) -> None:
-    """Do the update again, without any accident."""
-    two = machine.generations["two"]
-    machine.settle()
-    if read_state(machine.places.state).trial is None or machine.places.is_committed.exists():
-        with working(machine.places):
-            apply(machine.device, two)
-        machine.settle()
-    with working(machine.places):
-        confirm(machine.device)
-    assert machine.boot().booted.generation == two
-
-
 def test_p11_a_killed_update_can_be_repeated(machine: Machine) -> None:
     two = str(machine.generations["two"])
     for device in killed_everywhere(machine, lambda: ["apply", two, "--no-reboot"]):
         assert device.selected == 1
-        finish(device)
+        device.finish("two")
 
 
 def test_p11_a_killed_confirmation_leaves_old_or_new(machine: Machine) -> None:
@@ -111,5 +96,5 @@ def test_p11_a_killed_confirmation_leaves_old_or_new(machine: Machine) -> None:
     selected = set()
     for device in killed_everywhere(machine, lambda: ["confirm"]):
         selected.add(device.selected)
-        finish(device)
+        device.finish("two")
     assert selected == {1, 2}

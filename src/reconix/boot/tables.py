@@ -59,11 +59,11 @@ Slot = NewType("Slot", int)
 """The number of a slot, from 1."""
 
 MIN_SLOTS, MAX_SLOTS = 2, 8
+FIRST_ARRAY = 64
 FIRST_USABLE = Lba(2048)
 IDLE_SLOT = Guid.parse("18D1BE9C-5224-88FD-BC07-5F0AFDC2C343")
 """The type of a slot that is not selected: no firmware and no automatic mount looks at it."""
 
-_FIRST_ARRAY = 64
 _REPAIRED_SECTORS = 32  # EDK2 writes LastUsableLBA+1 … +32
 _ALIGNMENT = 2048
 
@@ -189,7 +189,7 @@ class SlotTables:
 
     def array_at(self, slot: Slot, copy: Copy) -> Lba:
         """Where the array is that selects a slot."""
-        begin = _FIRST_ARRAY
+        begin = FIRST_ARRAY
         if copy is Copy.BACKUP:
             begin = self.sectors - 1 - ARRAY_SECTORS * (1 + len(self.slots))
         return Lba(begin + ARRAY_SECTORS * (slot - 1))
@@ -286,7 +286,7 @@ def read_selection(disk: Disk) -> Selection:
     if used is None:
         raise DamagedPartitionTable(
             f"both partition tables are damaged: {'; '.join(faults)}",
-            hint="write the partition table again from the image of this host, "
+            hint="from another system, `reconix-device rescue DISK --slot N` makes them again; "
             "the content of the partitions is not affected",
         )
     if primary and backup:
@@ -327,14 +327,18 @@ def _read_side(disk: Disk, at: Lba) -> _Side:
         raise DamagedPartitionTable(f"the array in LBA {header.array} has a wrong checksum")
     partitions = parse_array(content)
     check_partitions(partitions, first=header.first_usable, last=header.last_usable)
-    tables, slot = _recognise(partitions, sectors, header.disk)
+    tables, slot = recognise(partitions, sectors, header.disk)
     return _Side(header, tables, slot)
 
 
-def _recognise(
+def recognise(
     partitions: tuple[Partition, ...], sectors: int, disk: Guid
 ) -> tuple[SlotTables, Slot]:
-    """The tables of which these partitions are one, and the slot that this one selects."""
+    """The tables of which these partitions are one, and the slot that this one selects.
+
+    Raises:
+        BadPartitionTable: they are not those of a disk of ours.
+    """
     names = {slot_name(Slot(number)) for number in range(1, MAX_SLOTS + 1)}
     slots = sorted((p for p in partitions if p.name in names), key=lambda part: part.name)
     tables = SlotTables(
@@ -395,11 +399,11 @@ def repair(disk: Disk) -> tuple[str, ...]:
     if not found.faults:
         return ()
     tables, first, last = found.tables, found.used.other, found.used
-    _write_all(disk, tables.arrays(first))
-    _write_all(disk, [tables.header(found.slot, first)])
-    _write_all(disk, tables.arrays(last))
-    _write_all(disk, [tables.header(found.slot, last)])
-    _write_all(disk, [tables.protective_mbr()])
+    write_all(disk, tables.arrays(first))
+    write_all(disk, [tables.header(found.slot, first)])
+    write_all(disk, tables.arrays(last))
+    write_all(disk, [tables.header(found.slot, last)])
+    write_all(disk, [tables.protective_mbr()])
     return found.faults
 
 
@@ -421,13 +425,17 @@ def switch(disk: Disk, slot: Slot) -> tuple[str, ...]:
     tables = read_selection(disk).tables
     tables.slot(slot)
     repaired = repair(disk)
-    _write_all(disk, [tables.header(slot, Copy.BACKUP)])
-    _write_all(disk, [tables.header(slot, Copy.PRIMARY)])
+    write_all(disk, [tables.header(slot, Copy.BACKUP)])
+    write_all(disk, [tables.header(slot, Copy.PRIMARY)])
     return repaired
 
 
-def _write_all(disk: Disk, writes: list[Write]) -> None:
-    """Write what differs, make it durable, and read it back."""
+def write_all(disk: Disk, writes: list[Write]) -> None:
+    """Write what differs, make it durable, and read it back.
+
+    Raises:
+        NotKept: the medium does not keep what is written.
+    """
     changed = [
         write for write in writes if disk.read(write.offset, len(write.content)) != write.content
     ]

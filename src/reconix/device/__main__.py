@@ -280,6 +280,19 @@ def _reset(device: Device, arguments: Arguments) -> int:
     return _restart(arguments)
 
 
+def _rescue(device: Device, arguments: Arguments) -> int:
+    """Make the partition tables of a disk again from its prepared arrays, when both are damaged."""
+    from reconix.boot.disk import DiskFile
+    from reconix.boot.rescue import rescue
+    from reconix.boot.tables import Slot
+
+    with DiskFile(arguments.disk, exclusive=True) as disk:
+        done = rescue(disk, Slot(arguments.slot))
+    for fact in done or ("nothing is damaged",):
+        _tell(arguments, fact)
+    return 0
+
+
 def _discard(device: Device, arguments: Arguments) -> int:
     """For the unit: delete what a factory reset has set aside."""
     from reconix.device.reset import discard
@@ -355,6 +368,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add(commands, "collect", _collect)
     reset = _with_reboot(_add(commands, "reset", _reset))
     reset.add_argument("--system", metavar="NAME", help="only what this system has of its own")
+    rescue = _add(commands, "rescue", _rescue)
+    rescue.add_argument("disk", metavar="DISK", type=Path, help="the whole disk, or its image")
+    rescue.add_argument("--slot", metavar="N", type=int, required=True, help="what shall boot")
     _add(commands, "start", _start)
     _add(commands, "discard", _discard)
     _add(commands, "watch", _watch)
