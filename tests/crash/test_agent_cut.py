@@ -150,7 +150,7 @@ def _arrive(machine: Machine, name: str) -> State:
     raise AssertionError(f"the device does not get to generation {name}")
 
 
-def test_apply_cut_at_any_step_leaves_the_old_generation_and_can_be_repeated(
+def test_p5_apply_cut_at_any_step_leaves_the_old_generation_and_can_be_repeated(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.install("two")
@@ -161,7 +161,7 @@ def test_apply_cut_at_any_step_leaves_the_old_generation_and_can_be_repeated(
     assert len(ends) == 1
 
 
-def test_no_slot_boots_while_it_is_written(
+def test_p5_no_slot_boots_while_it_is_written(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another generation takes the place of one whose trial is armed."""
@@ -173,7 +173,7 @@ def test_no_slot_boots_while_it_is_written(
         _arrive(device, "three")  # notices if a slot that boots holds no whole generation
 
 
-def test_confirm_cut_at_any_step_leaves_old_or_new(
+def test_p8_confirm_cut_at_any_step_leaves_old_or_new(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.install("two")
@@ -187,7 +187,7 @@ def test_confirm_cut_at_any_step_leaves_old_or_new(
     assert len(ends) == 1
 
 
-def test_rollback_cut_at_any_step_leaves_new_or_old(
+def test_p8_rollback_cut_at_any_step_leaves_new_or_old(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _update(machine, "two")
@@ -198,7 +198,7 @@ def test_rollback_cut_at_any_step_leaves_new_or_old(
     assert len(ends) == 1
 
 
-def test_collect_cut_at_any_step_keeps_what_boots_and_what_was_before(
+def test_p4_collect_cut_at_any_step_keeps_what_boots_and_what_was_before(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _update(machine, "two")
@@ -215,7 +215,7 @@ def test_collect_cut_at_any_step_keeps_what_boots_and_what_was_before(
     assert len(installed) == 1
 
 
-def test_start_cut_at_any_step_does_not_keep_the_device_from_coming_back(
+def test_b8_start_cut_at_any_step_does_not_keep_the_device_from_coming_back(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.install("two")
@@ -227,7 +227,7 @@ def test_start_cut_at_any_step_does_not_keep_the_device_from_coming_back(
         _arrive(device, "two")
 
 
-def test_receive_cut_at_any_step_can_be_repeated(
+def test_p1_receive_cut_at_any_step_can_be_repeated(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = machine.stream("one", "two").getvalue()

@@ -1,18 +1,11 @@
-"""P10: a factory reset is cut before each of its steps, and carried out by the next boot.
+"""P10: a factory reset is cut before each of its steps, and carried out by the next boot."""
 
-The functions are those of the initrd's script. The programs that they use are replaced by shims
-that count, and at one step end the shell and everything in it; a folder stands for the partition.
-"""
-
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from reconix.base.process import succeeds
-from reconix.build.initrd import SCRIPT
+from tests.crash.initrd_functions import Functions
 
 STEPS = ("mkdir", "mv", "rm", "sync")
 KEPT = {
@@ -22,12 +15,6 @@ KEPT = {
     "systems/web/var/lib/web/db": "4",
     "lost+found/x": "5",
 }
-SHIM = """\
-#!/bin/sh
-echo >> {count}
-[ "$(wc -l < {count})" -le {allowed} ] || {{ kill -9 $PPID; exit 1; }}
-exec {program} "$@"
-"""
 
 
 @pytest.fixture
@@ -43,25 +30,10 @@ def data(tmp_path: Path) -> Path:
 
 def boot(data: Path, *, allowed: int) -> bool:
     """What the initrd does about resets, cut after so many steps; whether it came to its end."""
-    folder = data.parent
-    shutil.rmtree(folder / "shims", ignore_errors=True)
-    (folder / "shims").mkdir()
-    (folder / "count").write_text("")
-    for name in STEPS:
-        shim = folder / "shims" / name
-        program = shutil.which(name)
-        shim.write_text(SHIM.format(count=folder / "count", allowed=allowed, program=program))
-        shim.chmod(0o755)
-    script = SCRIPT.read_text()
-    functions = [
-        match[0]
-        for name in ("reset_data", "set_aside")
-        if (match := re.search(rf"^{name}\(\) {{$.*?^}}$", script, re.MULTILINE | re.DOTALL))
-    ]
-    assert len(functions) == 2
-    head = f"PATH={folder}/shims:$PATH; DATA={data}; data=x; say() {{ :; }}\n"
-    text = (head + "\n".join(functions) + "\nreset_data\n").replace("/run/reconix", str(folder))
-    return succeeds("sh", "-c", text)
+    names = ("set_aside", "reset_data")
+    return Functions(names, STEPS, data.parent, {"DATA": str(data), "data": "x"}).run(
+        allowed=allowed
+    )
 
 
 def kept(data: Path) -> dict[str, str]:
@@ -97,7 +69,9 @@ def test_p10_a_cut_reset_of_everything_is_carried_out_by_the_next_boot(
         assert kept(copy) == {"lost+found/x": "5"}
 
 
-def test_p10_a_cut_reset_of_one_system_leaves_the_others_alone(data: Path, tmp_path: Path) -> None:
+def test_p10_d4_a_cut_reset_of_one_system_leaves_the_others_alone(
+    data: Path, tmp_path: Path
+) -> None:
     expected = {name: text for name, text in KEPT.items() if "mqtt" not in name}
     for copy in cuts(data, tmp_path, "systems/mqtt\n"):
         assert kept(copy) == expected

@@ -162,7 +162,7 @@ BEFORE: dict[str, Callable[[RecordedDisk], object]] = {
 
 
 @pytest.mark.parametrize("before", BEFORE)
-def test_power_cut_in_a_switch_leaves_the_old_or_the_new_slot(before: str) -> None:
+def test_p3_p6_power_cut_in_a_switch_leaves_the_old_or_the_new_slot(before: str) -> None:
     """P3, P6, B2: torn and lost writes, damaged copies before it began."""
     disk = new_disk(1)
     BEFORE[before](disk)
@@ -182,7 +182,7 @@ def test_power_cut_in_a_switch_leaves_the_old_or_the_new_slot(before: str) -> No
 
 
 @pytest.mark.parametrize("before", BEFORE)
-def test_power_cut_in_a_repair_changes_no_selection(before: str) -> None:
+def test_p6_power_cut_in_a_repair_changes_no_selection(before: str) -> None:
     disk = new_disk(1)
     BEFORE[before](disk)
     start = disk.copy()
@@ -225,7 +225,7 @@ def test_power_cut_while_the_backup_moves_to_the_end_of_a_disk_that_has_grown() 
         assert all(firmware_choice(state) == "slot-2" for state in crash_states(start, disk))
 
 
-def test_both_tables_damaged_is_an_error_that_names_both() -> None:
+def test_b2_both_tables_damaged_is_an_error_that_names_both() -> None:
     disk = new_disk(1)
     damage(disk, 1)
     damage(disk, LAST)
@@ -261,7 +261,7 @@ def test_a_disk_that_has_shrunk_below_its_partitions_is_refused() -> None:
     at=st.integers(0, SECTOR - 1),
     bit=st.integers(0, 7),
 )
-def test_no_flipped_bit_of_a_header_changes_what_boots(place: str, at: int, bit: int) -> None:
+def test_b2_no_flipped_bit_of_a_header_changes_what_boots(place: str, at: int, bit: int) -> None:
     disk = new_disk(2)
     lba = 1 if place == "primary" else LAST
     block = bytearray(disk.read(lba * SECTOR, SECTOR))

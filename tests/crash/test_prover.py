@@ -63,7 +63,7 @@ def programs(need: Callable[..., None]) -> None:
     need_recording(need)
 
 
-def test_every_crash_state_of_an_update_boots_old_or_new(job: Job) -> None:
+def test_p1_p2_every_crash_state_of_an_update_boots_old_or_new(job: Job) -> None:
     """P1 to P6, P8, P12: in receive, collect, slot, arm, trial, confirm, choice, roll-back."""
     result = prove(job, wanted=STATES, seed=SEED, processes=2)
     assert result.bad == 0, result.cases

@@ -59,7 +59,7 @@ _UNITS = {
 [Unit]
 Description=Find out which generation and system run
 DefaultDependencies=no
-Before=sysinit.target soft-reboot.target
+Before=sysinit.target soft-reboot.target systemd-pstore.service
 Conflicts=soft-reboot.target
 OnFailure=reconix-fallback.service
 

@@ -14,6 +14,7 @@ Proven by ``tests/unit/device/test_booted.py``.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from reconix.base.documents import Fields, print_json
@@ -32,6 +33,19 @@ class UnknownBoot(ReconixError):
     exit_code = 75
 
 
+class Why(Enum):
+    """Why this runs, and nothing else."""
+
+    COMMITTED = "committed"  # nobody said otherwise
+    TRIAL = "trial"
+    FELL_BACK = "fell-back"  # the trial before has ended; its verdict is the reason
+    INTERRUPTED = "trial-interrupted"  # the trial is repeated at once
+    ONCE = "once"
+    ALWAYS = "always"
+    ALWAYS_FAILED = "always-failed"  # the system that is wanted always did not come up
+    TAKEN_OVER = "taken-over"  # without a restart
+
+
 @dataclass(frozen=True, slots=True)
 class Booted:
     """What runs.
@@ -45,6 +59,7 @@ class Booted:
         deadline_seconds: until when, on the monotonic clock, a trial must be confirmed.
         soft_reboots: how often a system has taken over since the kernel was started.
         started_seconds: when the agent began to run in it, on the monotonic clock.
+        why: why this runs.
     """
 
     boot_id: str
@@ -55,6 +70,7 @@ class Booted:
     deadline_seconds: int
     soft_reboots: int = 0
     started_seconds: int = 0
+    why: Why = Why.COMMITTED
 
 
 def read_boot_id(places: Places) -> str:
@@ -116,11 +132,13 @@ def write_booted(places: Places, booted: Booted) -> None:
             "deadline_seconds": booted.deadline_seconds,
             "soft_reboots": booted.soft_reboots,
             "started_seconds": booted.started_seconds,
+            "why": booted.why.value,
         }
     )
     lines = (
         f"GENERATION={generation or ''}\nSYSTEM={booted.system}\n"
         f"SLOT={booted.slot}\nSOFT_REBOOTS={booted.soft_reboots}\nTOPLEVEL={booted.toplevel}\n"
+        f"WHY={booted.why.value}\n"
     )
     write_durably(places.run / "booted", lines.encode())
     write_durably(places.booted, document)
@@ -148,4 +166,5 @@ def read_booted(path: Path) -> Booted:
         fields.number("deadline_seconds"),
         fields.number("soft_reboots"),
         fields.number("started_seconds"),
+        Why(fields.text("why")),
     )

@@ -10,7 +10,7 @@ if this is no trial: then, whatever fails here does not make the device restart.
 Proven by ``tests/unit/device/test_start.py`` and ``tests/crash/test_agent_cut.py``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconix.base import progress
 from reconix.base.documents import BadDocument
@@ -21,9 +21,9 @@ from reconix.boot.gpt import Guid
 from reconix.boot.tables import Selection, Slot, repair
 from reconix.boot.transitions import Booted as BootedEvent
 from reconix.boot.transitions import WrongSlot, advance
-from reconix.boot.trial import Phase, Reason, State, write_state
+from reconix.boot.trial import Phase, Reason, Result, State, write_state
 from reconix.device import booted, choice, events, memory
-from reconix.device.booted import Booted, UnknownBoot
+from reconix.device.booted import Booted, UnknownBoot, Why
 from reconix.device.choice import Choice, FollowUp
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.evidence import Evidence, evidence_of_last_boot, forget_panic
@@ -93,7 +93,9 @@ def start(device: Device) -> Started:
     if not plan.is_empty:
         with working(places):
             is_told = _carry_out(device, plan)
-    found = _describe(device, plan.after, slot, toplevel, boot_id)
+    found = _describe(device, plan, toplevel, boot_id)
+    if expected == toplevel:
+        found = replace(found, why=Why.TAKEN_OVER)
     if plan.choice.once == found.system:
         write_durably(places.is_chosen, b"")
     booted.write_booted(places, found)
@@ -220,20 +222,38 @@ def _record_failed_switch(device: Device, expected: StorePath) -> None:
         events.record(device.places.log, "switch-failed", text=f"{expected} did not come up")
 
 
-def _describe(
-    device: Device, state: State, slot: Slot, toplevel: StorePath, boot_id: str
-) -> Booted:
-    generation = state.in_slot(slot)
+def _describe(device: Device, plan: _Plan, toplevel: StorePath, boot_id: str) -> Booted:
+    slot = plan.event.slot
+    generation = plan.after.in_slot(slot)
+    system = system_name(device, generation, toplevel)
     return Booted(
         boot_id=boot_id,
         toplevel=toplevel,
-        system=system_name(device, generation, toplevel),
+        system=system,
         slot=slot,
         generation=StorePath.parse(generation) if generation else None,
         deadline_seconds=int(memory.uptime()) + _seconds_to_prove(device, toplevel),
         soft_reboots=booted.read_soft_reboots(device.places),
         started_seconds=int(memory.uptime()),
+        why=_why(plan, system),
     )
+
+
+def _why(plan: _Plan, system: str) -> Why:
+    before, after = plan.before, plan.after
+    if plan.event.slot != after.committed.slot:
+        return Why.TRIAL
+    if plan.tries_again:
+        return Why.INTERRUPTED
+    last = after.last if before is not None and after.last != before.last else None
+    if last is not None and last.result is Result.FELL_BACK:
+        return Why.FELL_BACK
+    always = plan.follow.choice.always
+    if always is not None and always.system == system:
+        return Why.ALWAYS
+    if always != plan.choice.always:
+        return Why.ALWAYS_FAILED
+    return Why.ONCE if plan.choice.once == system else Why.COMMITTED
 
 
 def _seconds_to_prove(device: Device, toplevel: StorePath) -> int:

@@ -14,7 +14,7 @@ from reconix.base.documents import BadDocument, JsonInput
 from reconix.base.errors import ReconixError
 from reconix.base.files import TooLarge
 from reconix.boot.trial import Phase, State, Verdict
-from reconix.device.booted import Booted, UnknownBoot, read_booted
+from reconix.device.booted import Booted, UnknownBoot, Why, read_booted
 from reconix.device.choice import Always, Choice, read_choice
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.events import Event, read_events
@@ -25,6 +25,17 @@ from reconix.device.schedule import Change, minute_of_week, read_schedule
 from reconix.device.work import being_changed
 
 _SHOWN_EVENTS = 10
+
+_WHY = {
+    Why.COMMITTED: "nobody said otherwise",
+    Why.TRIAL: "this is a trial",
+    Why.FELL_BACK: "the trial before has ended, see `last`",
+    Why.INTERRUPTED: "the trial before was cut short, and is repeated",
+    Why.ONCE: "it was chosen once",
+    Why.ALWAYS: "it was chosen always",
+    Why.ALWAYS_FAILED: "the system that was chosen always did not come up",
+    Why.TAKEN_OVER: "it has taken over without a restart",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +216,7 @@ def _booted_document(booted: Booted | None) -> JsonInput:
         "toplevel": str(booted.toplevel),
         "boot_id": booted.boot_id,
         "soft_reboots": booted.soft_reboots,
+        "why": booted.why.value,
     }
 
 
@@ -257,6 +269,7 @@ def status_lines(status: Status) -> list[str]:
     lines = [
         f"host       {status.host} ({status.architecture})",
         f"running    {_running(status.booted)}",
+        *_why_lines(status.booted),
         f"committed  {committed}",
         f"previous   {state.previous or 'none'}",
         f"next boot  system {ahead.system}, slot {ahead.slot}{', a trial' * ahead.is_trial}",
@@ -291,6 +304,13 @@ def _schedule_lines(followed: Followed | None) -> list[str]:
     if left is None:
         return [line]
     return [line, f"           back to the default system in {left} s unless it is confirmed"]
+
+
+def _why_lines(booted: Booted | None) -> list[str]:
+    """Why this runs; nothing when nobody said otherwise."""
+    if booted is None or booted.why is Why.COMMITTED:
+        return []
+    return [f"           because: {_WHY[booted.why]}"]
 
 
 def _update(state: State) -> str:

@@ -19,7 +19,7 @@ def test_a_system_that_is_chosen_once_runs_once(machine: Machine) -> None:
     assert read_choice(machine.places.choice) == Choice()
 
 
-def test_a_boot_that_was_cut_short_does_not_keep_the_system(machine: Machine) -> None:
+def test_b10_a_boot_that_was_cut_short_does_not_keep_the_system(machine: Machine) -> None:
     """B10: what is armed is gone before anything is loaded that could fail."""
     machine.boot()
     with working(machine.places):

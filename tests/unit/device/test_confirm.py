@@ -23,7 +23,7 @@ def confirmed(machine: Machine) -> bool:
         return confirm(machine.device)
 
 
-def test_confirming_twice_does_nothing_the_second_time(machine: Machine) -> None:
+def test_b7_confirming_twice_does_nothing_the_second_time(machine: Machine) -> None:
     """B7"""
     machine.boot()
     tried(machine, "two")
@@ -34,7 +34,7 @@ def test_confirming_twice_does_nothing_the_second_time(machine: Machine) -> None
     assert (machine.place / "disk").stat().st_mtime_ns == written
 
 
-def test_the_old_generation_cannot_confirm_the_new_one(machine: Machine) -> None:
+def test_b7_the_old_generation_cannot_confirm_the_new_one(machine: Machine) -> None:
     """B7: a confirmation from the wrong slot."""
     machine.boot()
     tried(machine, "two")
@@ -43,7 +43,7 @@ def test_the_old_generation_cannot_confirm_the_new_one(machine: Machine) -> None
     assert machine.selected == 1
 
 
-def test_a_confirmation_after_the_deadline_is_refused(
+def test_b7_a_confirmation_after_the_deadline_is_refused(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B7: a late confirmation."""

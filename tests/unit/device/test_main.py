@@ -73,7 +73,7 @@ def test_a_system_may_forbid_that_the_device_restarts_by_itself(
     assert "nothing restarts by itself here" in capsys.readouterr().out
 
 
-def test_a_finished_update_that_is_sent_again_changes_nothing(
+def test_n3_a_finished_update_that_is_sent_again_changes_nothing(
     machine: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """N3: a lost acknowledgement."""
@@ -109,7 +109,7 @@ def test_a_stream_that_ends_early_installs_nothing(
     assert last["event"] == "error" and last["exit_code"] == TruncatedStream.exit_code
 
 
-def test_a_second_command_gets_a_clear_answer(
+def test_c1_a_second_command_gets_a_clear_answer(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """C1: two updaters at once."""
@@ -126,7 +126,7 @@ def test_a_system_is_chosen_and_booted(machine: Machine, units: Units) -> None:
     assert machine.boot().booted.system == "mqtt"
 
 
-def test_an_unhealthy_trial_is_left_step_by_step(
+def test_b6_an_unhealthy_trial_is_left_step_by_step(
     machine: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B6: the reboot is actually issued, and insisted on."""

@@ -76,7 +76,7 @@ def test_what_flaps_more_often_than_it_may_is_not_healthy(tmp_path: Path) -> Non
     assert len((tmp_path / "tries").read_text().splitlines()) == 4
 
 
-def test_a_unit_that_is_started_again_and_again_is_not_healthy(units: Units) -> None:
+def test_b6_a_unit_that_is_started_again_and_again_is_not_healthy(units: Units) -> None:
     """B6: it is active whenever somebody looks."""
     units.activate("nginx.service")
     restarts = shell(f"date +InvocationID=%s%N > {units.invocation}")

@@ -3,12 +3,15 @@
 import json
 
 from tests.device_model import Machine
+from tests.unit.device.conftest import Units
 
 from reconix.base.documents import print_json
 from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.apply import apply
-from reconix.device.booted import read_booted
+from reconix.device.booted import Why, read_booted
+from reconix.device.choose import choose_always, choose_once
 from reconix.device.confirm import confirm
+from reconix.device.status import read_status, status_lines
 from reconix.device.work import working
 from reconix.store.tree import File
 
@@ -75,7 +78,7 @@ def test_a_trial_that_is_cut_short_is_repeated_and_then_left(machine: Machine) -
     assert (last.result, last.verdict.reason) == (Result.FELL_BACK, Reason.UNKNOWN)
 
 
-def test_a_trial_that_is_cut_short_is_repeated_as_often_as_its_system_says(
+def test_b8_a_trial_that_is_cut_short_is_repeated_as_often_as_its_system_says(
     machine: Machine,
 ) -> None:
     """B8, also with power cuts of the old generation in between: the count is on the disk."""
@@ -106,6 +109,30 @@ def test_a_panic_is_not_repeated(machine: Machine) -> None:
     assert last.verdict == Verdict(Reason.PANIC, said="Kernel panic - not syncing: no init")
     assert list(pstore.iterdir()) == []
     assert "no init" in machine.places.log.read_text()
+
+
+def test_each_boot_knows_why_it_is_what_it_is(machine: Machine, units: Units) -> None:
+    def boots() -> Why:
+        return machine.boot().booted.why
+
+    assert boots() is Why.COMMITTED
+    machine.generation("two")
+    arm(machine, "two")
+    assert [boots() for _ in range(4)] == [
+        *(Why.TRIAL, Why.INTERRUPTED),
+        *(Why.TRIAL, Why.FELL_BACK),
+    ]
+    assert boots() is Why.COMMITTED
+    with working(machine.places):
+        choose_once(machine.device, "mqtt")
+    assert boots() is Why.ONCE
+    with working(machine.places):
+        choose_always(machine.device, "mqtt")
+    assert boots() is Why.ALWAYS
+    assert read_booted(machine.places.booted).why is Why.ALWAYS
+    lines = status_lines(read_status(machine.device))
+    assert "           because: it was chosen always" in lines
+    assert boots() is Why.ALWAYS_FAILED
 
 
 def test_a_second_start_in_the_same_boot_changes_nothing(machine: Machine) -> None:

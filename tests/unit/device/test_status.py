@@ -84,7 +84,7 @@ def test_what_boots_next_is_told_before_a_trial(machine: Machine) -> None:
     assert "next boot  system mqtt, slot 2, a trial" in status_lines(status)
 
 
-def test_it_can_be_read_while_another_command_works(machine: Machine) -> None:
+def test_c1_it_can_be_read_while_another_command_works(machine: Machine) -> None:
     """C1: status during an update."""
     machine.boot()
     assert not read_status(machine.device).busy
