@@ -29,8 +29,8 @@ from reconix.boot.slots import write_slot
 from reconix.boot.tables import Slot, SlotTables, read_selection
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import read_state
-from reconix.device.belief import Creed
 from reconix.device.apply import apply
+from reconix.device.belief import Creed
 from reconix.device.confirm import confirm
 from reconix.device.device import Device
 from reconix.device.generation import Generation, read_generation

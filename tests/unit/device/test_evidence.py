@@ -13,7 +13,7 @@ from reconix.device.places import Places
     ("status", "expected"),
     [("0", Reason.UNKNOWN), ("32", Reason.HANG), ("0x20", Reason.HANG), ("?", Reason.UNKNOWN)],
 )
-def test_a_watchdog_tells_that_it_was_the_one(
+def test_b5_a_watchdog_tells_that_it_was_the_one(
     tmp_path: Path, status: str, expected: Reason
 ) -> None:
     place = tmp_path / "class/watchdog/watchdog0"
@@ -31,7 +31,7 @@ def pstore(tmp_path: Path) -> Path:
     return place
 
 
-def test_a_panic_is_told_once_from_where_it_begins(pstore: Path, tmp_path: Path) -> None:
+def test_b5_a_panic_is_told_once_from_where_it_begins(pstore: Path, tmp_path: Path) -> None:
     places = Places(sysfs=tmp_path)
     (pstore / "dmesg-efi_pstore-170000000001001").write_text("Panic#1 Part1\nno init!\nTrace\n")
     (pstore / "dmesg-efi_pstore-170000000002001").write_text(
