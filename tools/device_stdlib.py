@@ -26,6 +26,7 @@ IMPORTED = {
     "fcntl": "the lock; flags of firmware variables; the size of a sector",
     "functools": "loading libcrypto once",
     "hashlib": "SHA-256",
+    "http.client": "updates from a web server",
     "itertools": "comparing neighbours in partition tables",
     "json": "documents",
     "lzma": "the payload of streams",
@@ -43,6 +44,7 @@ IMPORTED = {
     "time": "deadlines; the times of events",
     "types": "context managers",
     "typing": "types",
+    "urllib.parse": "addresses of web servers",
     "zlib": "the checksum of partition tables",
 }
 """Every module that the agent's sources import, and what for."""

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconix.base import progress
 from reconix.base.documents import print_json
@@ -22,6 +23,9 @@ from reconix.base.errors import ReconixError
 from reconix.device import lines
 from reconix.device.device import Device
 from reconix.device.places import Places
+
+if TYPE_CHECKING:
+    from reconix.device.update import Found
 
 ABOUT = __doc__
 _BROKEN_PIPE = 32
@@ -108,6 +112,35 @@ def _receive(device: Device, arguments: Arguments) -> int:
             return 0
         slot = apply(device, generation, system=arguments.system)
     return _after_apply(device, slot, arguments)
+
+
+def _update(device: Device, arguments: Arguments) -> int:
+    """Look for an update in a folder or on a web server, take it the cheapest way and try it."""
+    from reconix.device.apply import apply
+    from reconix.device.update import UNLIMITED, Place, look
+    from reconix.device.work import working
+
+    limit = UNLIMITED if arguments.any_size else None
+    place = Place.of(device, arguments.place, limit_bytes=limit)
+    found = look(device, place)
+    if arguments.check or found.target is None:
+        return _tell_found(arguments, found)
+    with working(device.places):
+        for offer in found.way:
+            _tell(arguments, f"installed {place.take(device, offer)}")
+        slot = apply(device, found.target, system=arguments.system)
+    return _after_apply(slot, arguments)
+
+
+def _tell_found(arguments: Arguments, found: "Found") -> int:
+    if arguments.json:
+        sys.stdout.buffer.write(print_json(found.document()))
+        sys.stdout.buffer.flush()
+    elif found.target is None:
+        print("there is nothing new")
+    else:
+        print(f"{found.target}: {found.size_bytes} bytes in {len(found.way)} streams")
+    return 0
 
 
 def _offset(device: Device, arguments: Arguments) -> int:
@@ -353,6 +386,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--no-apply", dest="apply", action="store_false", help="only install it in the store"
     )
     _add(commands, "offset", _offset)
+    update = _with_apply(_add(commands, "update", _update))
+    update.add_argument(
+        "--from", dest="place", metavar="URL|DIR", help="where [update.url of the configuration]"
+    )
+    update.add_argument("--check", action="store_true", help="only say what there is")
+    update.add_argument("--any-size", action="store_true", help="however large the download is")
     apply = _with_apply(_add(commands, "apply", _apply))
     apply.add_argument("generation", metavar="PATH", help="store path of the generation")
     boot = _add(commands, "boot", _boot)

@@ -1,0 +1,186 @@
+"""Updating from a place that holds streams: a folder, perhaps on a stick, or a web server.
+
+The index is read, the newest generation for this device looked for, and the cheapest way to it
+taken. Nothing in the index is believed: it only saves asking for what does not fit. What a way
+costs is compared with the limit of the configuration before the first byte of it is loaded.
+
+Proven by ``tests/unit/device/test_update.py``.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.documents import JsonInput
+from reconix.base.files import read_bounded
+from reconix.device.belief import DOWNLOAD_LIMIT_BYTES, Belief
+from reconix.device.device import Device
+from reconix.device.receiving import receive
+from reconix.device.web import LinkFailed, Patience, TooMuch, Unreachable, Web
+from reconix.store.paths import StorePath
+from reconix.transfer.catalog import (
+    INDEX,
+    MAX_INDEX_BYTES,
+    Offer,
+    cheapest,
+    newest,
+    parse_index,
+)
+from reconix.transfer.spool import Spool
+from reconix.transfer.stream import Read
+
+UNLIMITED = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a place offers to a device.
+
+    Attributes:
+        target: the newest generation; None if there is nothing for this device.
+        sequence: its number.
+        way: the streams to take; empty if the target is installed.
+    """
+
+    target: StorePath | None
+    sequence: int
+    way: tuple[Offer, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """What the way costs."""
+        return sum(offer.size_bytes for offer in self.way)
+
+    def document(self) -> JsonInput:
+        """As JSON."""
+        return {
+            "version": 1,
+            "generation": None if self.target is None else str(self.target),
+            "sequence": self.sequence,
+            "size_bytes": self.size_bytes,
+            "streams": [offer.file for offer in self.way],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where streams are: the address of a folder, or its path."""
+
+    where: str
+    limit_bytes: int = DOWNLOAD_LIMIT_BYTES
+    patience: Patience = Patience()  # noqa: RUF009 - it is frozen
+
+    @classmethod
+    def of(cls, device: Device, where: str | None, *, limit_bytes: int | None = None) -> "Place":
+        """The place that was named, else that of the configuration.
+
+        Raises:
+            Unreachable: there is none.
+        """
+        creed = Belief.of(device).creed
+        url = where or (creed.url if creed else None)
+        if url is None:
+            raise Unreachable("no place for updates is known", hint="name one: --from URL")
+        ours = creed.download_limit_bytes if creed else DOWNLOAD_LIMIT_BYTES
+        return cls(url, ours if limit_bytes is None else limit_bytes)
+
+    @property
+    def is_web(self) -> bool:
+        """Whether it is a web server, which costs and may be cut."""
+        return self.where.startswith(("http://", "https://"))
+
+    def offers(self) -> tuple[Offer, ...]:
+        """What the index says.
+
+        Raises:
+            Unreachable: it cannot be read.
+            BadDocument: it is none.
+        """
+        return parse_index(self._index(), source=f"{self.where}/{INDEX}")
+
+    def _index(self) -> bytes:
+        if not self.is_web:
+            try:
+                return read_bounded(Path(self.where) / INDEX, MAX_INDEX_BYTES)
+            except OSError as error:
+                raise Unreachable(str(error), hint="is the right folder named?") from error
+        with self._web(INDEX, MAX_INDEX_BYTES) as web:
+            try:
+                return b"".join(iter(lambda: web.read(1 << 16), b""))
+            except LinkFailed as error:
+                raise Unreachable(str(error), hint="try again later") from error
+
+    @contextlib.contextmanager
+    def _web(self, file: str, limit_bytes: int) -> Iterator[Web]:
+        url = f"{self.where.rstrip('/')}/{file}"
+        web = Web(url, limit_bytes=limit_bytes, patience=self.patience)
+        try:
+            yield web
+        finally:
+            web.close()
+
+    def take(self, device: Device, offer: Offer) -> StorePath:
+        """Receive one of the streams; must be called while ``working``."""
+        if not self.is_web:
+            with (Path(self.where) / offer.file).open("rb") as file:
+                return receive(device, file.read)
+        with self._web(offer.file, self.limit_bytes) as web, _continued(device, web) as parts:
+            return receive(device, *parts)
+
+
+@contextlib.contextmanager
+def _continued(device: Device, web: Web) -> Iterator[tuple[Read, Spool]]:
+    """A stream of the web of which the beginning may be here already."""
+    spool = Spool(device.places.spool)
+    held = spool.held()
+    if held is None or not _begins_with(web, held.preface.print()):
+        web.go_to(0)
+        yield web.read, spool
+        return
+    web.go_to(held.offset)
+    with spool.resuming(held, web.read) as read:
+        yield read, spool
+
+
+def _begins_with(web: Web, preface: bytes) -> bool:
+    found = b""
+    while len(found) < len(preface):
+        try:
+            data = web.read(len(preface) - len(found))
+        except LinkFailed as error:
+            raise Unreachable(str(error), hint="what has arrived is kept; try again") from error
+        if not data or not preface.startswith(found + data):
+            return False
+        found += data
+    return True
+
+
+def look(device: Device, place: Place) -> Found:
+    """Find the newest generation and the way to it; changes nothing.
+
+    Raises:
+        Unreachable: no way leads to it, or the index cannot be read.
+        TooMuch: the way costs more than the configuration allows.
+    """
+    belief = Belief.of(device)
+    ours = device.generation(belief.committed)
+    offers = [
+        offer
+        for offer in place.offers()
+        if (offer.host, offer.architecture) == (ours.host, ours.architecture)
+        and offer.sequence >= belief.floor
+    ]
+    best = newest(offers)
+    if best is None or str(best.target) == belief.committed:
+        return Found(None, belief.floor, ())
+    way = cheapest(offers, device.installed(), best.target)
+    if way is None:
+        raise Unreachable(
+            f"{place.where} has no stream that this device can start from",
+            hint="publish one from what it has, or a full one: reconix publish --full",
+        )
+    found = Found(best.target, best.sequence, way)
+    if place.is_web and found.size_bytes > place.limit_bytes:
+        raise TooMuch(found.size_bytes, limit_bytes=place.limit_bytes)
+    return found

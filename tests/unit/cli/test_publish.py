@@ -1,0 +1,86 @@
+"""A folder of streams: the same files for the same generations, and an index that fits them."""
+
+from pathlib import Path
+
+import pytest
+
+from reconix.build.pins import Pin, Pins
+from reconix.cli.main import main
+from reconix.nix.chroot import ChrootStore
+from reconix.store.tree import File, folder
+from reconix.transfer.catalog import INDEX, Offer, parse_index
+from reconix.transfer.stream import StreamReader
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with four generations in its store."""
+    place = tmp_path / "project"
+    systems = place / "hosts/gw/systems"
+    systems.mkdir(parents=True)
+    (place / "reconix.toml").write_text('name = "test"\n')
+    (systems.parent / "machine.toml").write_text('kernel.package = "linux-image-amd64"\n')
+    (systems / "default.toml").touch()
+    with ChrootStore(tmp_path / "store") as store:
+        for number in range(1, 5):
+            add(store, number)
+    return place
+
+
+def add(store: ChrootStore, number: int) -> Pin:
+    files = {
+        "generation.json": File(b'{"host": "gw", "architecture": "amd64"}'),
+        "page": File(b"%d" % number),
+    }
+    return Pins(store.root, "test", "gw").add(store.add_files(folder(files), "generation-gw"))
+
+
+def publish(project: Path, into: Path, *words: str) -> int:
+    store = project.parent / "store"
+    return main(["--project", str(project), "--store", str(store), "publish", str(into), *words])
+
+
+def index(into: Path) -> tuple[Offer, ...]:
+    return parse_index((into / INDEX).read_bytes(), source="index")
+
+
+def contents(into: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in into.iterdir()}
+
+
+def test_there_is_a_stream_from_each_of_the_last_and_a_full_one(
+    project: Path, tmp_path: Path
+) -> None:
+    assert publish(project, tmp_path / "out", "--from-last", "2") == 0
+    begins = [offer.file.split("-")[1].split(".")[0] for offer in index(tmp_path / "out")]
+    assert begins == ["2", "3", "full"]
+    assert {offer.sequence for offer in index(tmp_path / "out")} == {4}
+
+
+def test_the_index_says_what_is_there(project: Path, tmp_path: Path) -> None:
+    publish(project, tmp_path / "out")
+    for offer in index(tmp_path / "out"):
+        content = (tmp_path / "out" / offer.file).read_bytes()
+        with (tmp_path / "out" / offer.file).open("rb") as file:
+            preface = StreamReader(file.read).prove()
+        assert len(content) == offer.size_bytes == preface.stream_bytes
+        assert Offer.of(offer.file, len(content), preface.header) == offer
+        assert len(preface.seal.signatures) == 1
+
+
+def test_the_same_generations_give_the_same_files(project: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert publish(project, tmp_path / name) == 0
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert publish(project, tmp_path / "one") == 0
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_what_was_published_stays_for_those_who_sleep_long(project: Path, tmp_path: Path) -> None:
+    assert publish(project, tmp_path / "out", "-g", "2", "--no-full") == 0
+    assert publish(project, tmp_path / "out", "--from-last", "1", "--no-full") == 0
+    assert sorted(offer.sequence for offer in index(tmp_path / "out")) == [2, 4]
+
+
+def test_a_generation_that_is_not_there_is_told(project: Path, tmp_path: Path) -> None:
+    assert publish(project, tmp_path / "out", "-g", "9") == 2

@@ -1,0 +1,154 @@
+"""Updates from a folder, and from a web server that serves it."""
+
+import functools
+import http.server
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.device_model import Machine
+from tests.unit.device.conftest import Units
+
+from reconix.boot.trial import Phase, read_state
+from reconix.device.__main__ import main
+from reconix.device.update import Place, look
+from reconix.device.web import Patience, TooMuch, Unreachable
+from reconix.device.work import working
+from reconix.store.tree import File
+from reconix.transfer import send
+from reconix.transfer.catalog import INDEX, Offer, print_index
+from reconix.transfer.stream import FRAME_BYTES, TruncatedStream
+
+QUICK = Patience(2.0, (0.01, 0.01))
+
+
+class Folder:
+    """Streams between generations of a device, as ``reconix publish`` makes them."""
+
+    def __init__(self, machine: Machine, place: Path) -> None:
+        self.machine, self.place = machine, place
+        place.mkdir()
+        self.offers: list[Offer] = []
+
+    def add(self, base: str | None, target: str, sequence: int) -> Path:
+        path = self.place / f"{base}-{target}.rcx"
+        begin = self.machine.generations[base] if base else None
+        with path.open("wb") as file:
+            end = self.machine.generations[target]
+            sent = send.create(self.machine.store, begin, end, file.write, sequence=sequence)
+        self.offers.append(Offer.of(path.name, sent.size_bytes, sent.header))
+        (self.place / INDEX).write_bytes(print_index(self.offers))
+        return path
+
+
+@pytest.fixture
+def folder(machine: Machine, tmp_path: Path) -> Folder:
+    """Generation two is small, three large; there is a way in two steps."""
+    machine.boot()
+    machine.generation("two")
+    machine.generation("three", extra={"large": File(random.Random(1).randbytes(4 * FRAME_BYTES))})
+    made = Folder(machine, tmp_path / "streams")
+    made.add("one", "two", 2)
+    made.add("two", "three", 3)
+    return made
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """The server of the standard library, which ignores ranges."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def web() -> Iterator[Callable[[Path], str]]:
+    servers: list[http.server.ThreadingHTTPServer] = []
+
+    def serve(place: Path) -> str:
+        handler = functools.partial(Quiet, directory=str(place))
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_address[1]}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_stick_brings_the_cheapest_way(machine: Machine, folder: Folder, units: Units) -> None:
+    assert main(["update", "--from", str(folder.place)], machine.device) == 0
+    state = read_state(machine.places.state)
+    assert state.phase is Phase.ARMED and state.trial is not None
+    assert state.trial.generation == str(machine.generations["three"])
+    assert machine.generations["two"] in machine.device.installed()
+    assert units.calls == ["reboot"]
+
+
+def test_a_check_only_tells(
+    machine: Machine, folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["update", "--from", str(folder.place), "--check", "--json"]
+    assert main(words, machine.device) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["streams"] == ["one-two.rcx", "two-three.rcx"]
+    assert said["generation"] == str(machine.generations["three"])
+    assert machine.device.installed() == (machine.generations["one"],)
+
+
+def test_a_web_server_serves_the_same_folder(
+    machine: Machine, folder: Folder, web: Callable[[Path], str], units: Units
+) -> None:
+    assert main(["update", "--from", web(folder.place)], machine.device) == 0
+    assert machine.generations["three"] in machine.device.installed()
+    assert not machine.places.spool.exists()
+
+
+def test_what_is_committed_is_nothing_new(machine: Machine, tmp_path: Path) -> None:
+    machine.boot()
+    made = Folder(machine, tmp_path / "streams")
+    made.add(None, "one", 1)
+    assert look(machine.device, Place(str(made.place))).target is None
+
+
+def test_n2_no_full_download_above_the_limit_without_being_told(
+    machine: Machine, folder: Folder, web: Callable[[Path], str]
+) -> None:
+    url = web(folder.place)
+    with pytest.raises(TooMuch):
+        look(machine.device, Place(url, limit_bytes=100))
+    assert look(machine.device, Place(str(folder.place), limit_bytes=100)).way
+
+
+def test_n1_what_a_cut_left_is_not_loaded_again(
+    machine: Machine, folder: Folder, web: Callable[[Path], str]
+) -> None:
+    full = folder.add(None, "three", 3)
+    content = full.read_bytes()
+    at = content[: len(content) - FRAME_BYTES // 2]
+    url = web(folder.place)
+    place = Place(url, patience=QUICK)
+    offer = next(each for each in place.offers() if not each.bases)
+    full.write_bytes(at)
+    with pytest.raises(TruncatedStream), working(machine.places):
+        place.take(machine.device, offer)
+    assert machine.places.spool.stat().st_size > 3 * FRAME_BYTES
+    full.write_bytes(content)
+    with working(machine.places):
+        assert place.take(machine.device, offer) == machine.generations["three"]
+    assert not machine.places.spool.exists()
+
+
+def test_a_place_that_has_nothing_is_told(machine: Machine, tmp_path: Path) -> None:
+    machine.boot()
+    assert main(["update", "--from", str(tmp_path / "no")], machine.device) == 82
+    assert main(["update"], machine.device) == 82
+
+
+def test_a_folder_without_a_way_is_told(machine: Machine, folder: Folder) -> None:
+    (folder.place / INDEX).write_bytes(print_index(folder.offers[1:2]))
+    with pytest.raises(Unreachable, match="no stream that this device can start from"):
+        look(machine.device, Place(str(folder.place)))
