@@ -129,7 +129,7 @@ def _update(device: Device, arguments: Arguments) -> int:
         for offer in found.way:
             _tell(arguments, f"installed {place.take(device, offer)}")
         slot = apply(device, found.target, system=arguments.system)
-    return _after_apply(slot, arguments)
+    return _after_apply(device, slot, arguments)
 
 
 def _tell_found(arguments: Arguments, found: "Found") -> int:
