@@ -1,5 +1,8 @@
 """A generation is put into an idle slot and armed."""
 
+import itertools
+from pathlib import Path
+
 import pytest
 from tests.device_model import SLOT_BYTES, Machine
 
@@ -145,3 +148,20 @@ def test_with_three_slots_the_previous_generation_keeps_its_slot(
         with working(device.places):
             confirm(device.device)
     assert slots == [2, 3, 1]
+
+
+@pytest.mark.parametrize("slots", [2, 3, 8])
+def test_updates_one_after_the_other_use_any_number_of_slots(
+    tmp_path: Path, store: ChrootStore, slots: int
+) -> None:
+    machine = Machine.make(tmp_path / "device", store, slots=slots)
+    machine.boot()
+    used = [machine.selected]
+    for number in range(slots + 1):
+        name = f"number-{number}"
+        machine.generation(name)
+        machine.install(name)
+        machine.finish(name)
+        used.append(machine.selected)
+    assert used[:slots] == list(range(1, slots + 1)), "what holds nothing is used first"
+    assert all(before != after for before, after in itertools.pairwise(used))
