@@ -34,6 +34,7 @@ IMPORTED = {
     "os": "files",
     "pathlib": "paths",
     "re": "parsing",
+    "select": "noticing that whoever sends has fallen silent",
     "shlex": "showing a command in a message",
     "socket": "health: a port answers",
     "stat": "kinds of files",

@@ -36,7 +36,7 @@ from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.files import remove_tree
 from reconix.build.pins import Pin, Pins
-from reconix.cli import parsers, places
+from reconix.cli import parsers, places, signers
 from reconix.cli.answers import answer
 from reconix.cli.image import layout
 from reconix.cli.projects import ProjectFiles
@@ -55,6 +55,7 @@ from reconix.prove.scenario import UPDATE, Update, everything
 from reconix.prove.wear import Wear, wear_of
 from reconix.store.paths import StorePath
 from reconix.transfer import send
+from reconix.transfer.signing import Signer
 from reconix.vm import accelerator
 
 BAD = 36
@@ -110,6 +111,7 @@ class _Site:
     pins: Pins
     folder: Path
     work: Path
+    signer: Signer | None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -132,7 +134,8 @@ def _site(arguments: argparse.Namespace) -> Iterator[_Site]:
     with ChrootStore(places.store(arguments)) as store:
         work = Path(tempfile.mkdtemp(prefix="prove-", dir=parent))
         try:
-            yield _Site(host, store, files.pins(store, host), workplace.folder, work)
+            pins, signer = files.pins(store, host), signers.signer(files)
+            yield _Site(host, store, pins, workplace.folder, work, signer)
         finally:
             remove_tree(work)
 
@@ -169,7 +172,7 @@ def _prove(arguments: argparse.Namespace, site: _Site) -> int:
     began = time.monotonic()
     found = _Outcome(*_ends(arguments, site.pins), [], [], [], [], 0)
     image = _image(site, found.base.path)
-    update = _update(site, found.base.path, found.target.path)
+    update = _update(site, found.base.path, found.target)
     wanted, seed = arguments.states // len(Pace), arguments.seed
     for pace in Pace:
         job = _record(site, image, update, pace)
@@ -227,11 +230,12 @@ def _known(site: _Site, path: StorePath) -> Known:
     return Known(read_generation(site.store.store_dir, path), site.store.manifest(path))
 
 
-def _update(site: _Site, base: StorePath, target: StorePath) -> Update:
+def _update(site: _Site, base: StorePath, target: Pin) -> Update:
     stream = site.work / "stream"
     with stream.open("wb") as file:
-        send.create(site.store, base, target, file.write)
-    return Update(_known(site, base).generation, _known(site, target).generation, stream)
+        sequence, signer = target.number, site.signer
+        send.create(site.store, base, target.path, file.write, sequence=sequence, signer=signer)
+    return Update(_known(site, base).generation, _known(site, target.path).generation, stream)
 
 
 def _record(site: _Site, image: Path, update: Update, pace: Pace) -> Job:

@@ -96,12 +96,13 @@ def _status(device: Device, arguments: Arguments) -> int:
 def _receive(device: Device, arguments: Arguments) -> int:
     """Take an update, write it to the idle slot and restart into its trial."""
     from reconix.device.apply import apply
+    from reconix.device.patience import patient
     from reconix.device.receiving import receive, resuming
     from reconix.device.work import working
 
     with working(device.places):
         if arguments.source == "-":
-            link = sys.stdin.buffer.read
+            link = patient(sys.stdin.fileno())
             with resuming(device, link, arguments.resume_at) as (read, spool):
                 generation = receive(device, read, spool)
         else:

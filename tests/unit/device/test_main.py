@@ -1,8 +1,8 @@
 """The command line of the agent."""
 
-import io
 import json
 import os
+import random
 import sys
 
 import pytest
@@ -12,11 +12,15 @@ from tests.unit.device.conftest import Units
 from reconix.boot.trial import Phase, read_state
 from reconix.device.__main__ import main
 from reconix.device.work import working
+from reconix.store.tree import File, Node
 from reconix.transfer.stream import TruncatedStream
 
 
 def feed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    descriptor = os.memfd_create("stdin")
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    monkeypatch.setattr(sys, "stdin", os.fdopen(descriptor, closefd=False))
 
 
 def test_an_update_from_receive_to_confirm(
@@ -175,3 +179,30 @@ def test_words_that_do_not_fit_are_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 2
+
+
+def test_n1_a_stream_that_was_cut_goes_on_where_the_agent_says(
+    machine: Machine,
+    units: Units,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    machine.boot()
+    large: dict[str, Node] = {"large": File(random.Random(7).randbytes(1 << 20))}
+    two = machine.generation("two", extra=large)
+    stream = machine.stream("one", "two").getvalue()
+    feed(monkeypatch, stream[: len(stream) - 5000])
+    assert main(["receive"], machine.device) == TruncatedStream.exit_code
+    machine.boot()
+    capsys.readouterr()
+    assert main(["offset", "--json"], machine.device) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["size_bytes"] == len(stream) and said["generation"] == str(two)
+    assert said["offset"] > len(stream) // 2
+    feed(monkeypatch, stream[said["offset"] :])
+    assert main(["receive", "--resume-at", "1"], machine.device) == 51
+    assert main(["receive", "--resume-at", str(said["offset"])], machine.device) == 0
+    assert two in machine.device.installed()
+    capsys.readouterr()
+    assert main(["offset"], machine.device) == 0
+    assert capsys.readouterr().out == "0\n"
