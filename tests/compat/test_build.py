@@ -122,6 +122,21 @@ def test_the_same_lock_gives_the_same_paths_on_another_day(
         check_root(store, first)
 
 
+@pytest.mark.archive
+def test_what_single_devices_have_of_their_own_is_no_part_of_a_generation(
+    project: Path, tmp_path: Path, need: Need
+) -> None:
+    need("mmdebstrap", "depmod")
+    store = ("--store", str(tmp_path / "store"))
+    machine = project / "hosts/box/machine.toml"
+    without = reconix("build", *store, project=project).text("generation")
+    machine.write_text(f'{MACHINE}[devices.BOX-1]\nhostname = "box-1"\n')
+    try:
+        assert reconix("build", *store, project=project).text("generation") == without
+    finally:
+        machine.write_text(MACHINE)
+
+
 def assert_equal_closures(
     store: ChrootStore, later: ChrootStore, first: Fields, second: Fields
 ) -> None:

@@ -112,6 +112,19 @@ def test_the_system_partition_holds_the_whole_closure_and_the_state(
     assert (state.committed.slot, state.committed.generation) == (1, str(generation))
 
 
+def test_the_data_partition_holds_what_one_device_has_of_its_own_and_nothing_else_differs(
+    store: ChrootStore, generation: StorePath, image: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.img"
+    make_disk(store, generation, Layout(SIZES, data={"identity.json": b"{}"}), own)
+    data = part(own, "data", tmp_path / "data")
+    run("e2fsck", "-f", "-n", data)
+    assert run("debugfs", "-R", "cat /identity.json", data) == b"{}"
+    for name in ("slot-1", "system"):
+        one, other = part(image, name, tmp_path / "one"), part(own, name, tmp_path / "other")
+        assert Digest.of(one.read_bytes()) == Digest.of(other.read_bytes())
+
+
 def test_a_changed_byte_on_the_system_partition_is_found_and_its_file_named(
     store: ChrootStore, generation: StorePath, image: Path, tmp_path: Path
 ) -> None:

@@ -72,6 +72,23 @@ TimeoutStartSec=120
 [Install]
 WantedBy=sysinit.target
 """,
+    # Before any program reads what it changes. That it fails is no reason not to start.
+    "reconix-identity.service": f"""\
+[Unit]
+Description=Apply what this device has of its own
+DefaultDependencies=no
+After=reconix-start.service
+Before=sysinit.target systemd-tmpfiles-setup.service systemd-networkd.service network-pre.target
+ConditionPathExists=/run/reconix/data/identity.json
+
+[Service]
+Type=oneshot
+ExecStart={AGENT} identify
+TimeoutStartSec=60
+
+[Install]
+WantedBy=sysinit.target
+""",
     # Only where something is to be proven, and behind what it is to see coming up. Not stopped at
     # shutdown: it is what issues the restart, and must be there to insist.
     "reconix-watch.service": f"""\

@@ -5,13 +5,18 @@ data partition. Needs no root, mounts nothing, and the same generation gives the
 file is sparse: copy it with `cp --sparse=always`, write it to a device with `dd conv=sparse` or a
 flasher.
 
+`--device SERIAL` makes the image of one device: what `[devices.SERIAL]` in machine.toml says of it
+is written to the data partition, signed by the keys that sign updates. The generation is the same
+for all.
+
 Exit status: 0 it is made, 30-39 or 63 a part is larger than its place on the disk.
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
-from reconix.cli import places
+from reconix.cli import identities, places
 from reconix.cli.answers import answer
 from reconix.cli.build import build
 from reconix.cli.parsers import add_json
@@ -29,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("host", nargs="?", help="which host (default: the only one)")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="the image (default: where `run` looks)"
+    )
+    parser.add_argument(
+        "--device", metavar="SERIAL", help="the device whose identity it has (default: none)"
     )
     parser.add_argument(
         "-g",
@@ -51,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
             pin = files.pins(store, host).find(arguments.generation)
         else:
             pin = build(files, store, host)
-        make_disk(store, pin.path, layout(host.machine), output.absolute())
+        own = identities.files_of(files, host, arguments.device) if arguments.device else {}
+        make_disk(store, pin.path, layout(host.machine, own), output.absolute())
         if output == workplace.image:
             roots.link(store.state_dir, workplace.generation, pin.path)
     stat = output.stat()
@@ -70,12 +79,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def layout(machine: Machine) -> Layout:
-    """The layout that a machine asks for."""
+def layout(machine: Machine, data: Mapping[str, bytes] | None = None) -> Layout:
+    """The layout that a machine asks for, with files for its data partition."""
     sizes = Sizes(
         slots=machine.boot.slots,
         slot_bytes=machine.boot.slot_size,
         system_bytes=machine.disk.system_size,
         data_bytes=machine.disk.data_size,
     )
-    return Layout(sizes, machine.disk.size)
+    return Layout(sizes, machine.disk.size, data or {})

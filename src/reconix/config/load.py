@@ -21,7 +21,16 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.errors import UsageError
-from reconix.config import across, advice, assertions, construct, modules, schedule, toml
+from reconix.config import (
+    across,
+    advice,
+    assertions,
+    construct,
+    devices,
+    modules,
+    schedule,
+    toml,
+)
 from reconix.config.check import check, read_scalar
 from reconix.config.merge import (
     List,
@@ -234,6 +243,7 @@ class _Loader:
         )
         self.problems += assertions.about_host(host, table, Place(file))
         self.problems += schedule.about_schedule(host, table, Place(file))
+        self.problems += devices.about_devices(host, table, Place(file))
         tables = self._systems.get(host.name, {})
         self.problems += across.about_systems(host, tables, Place(file))
         self._advice += across.about_two_systems(host, tables)

@@ -177,6 +177,9 @@ HostName = Annotated[
 PackageName = Annotated[
     str, Form("the name of a Debian package such as nginx", r"[a-z0-9][a-z0-9.+-]+")
 ]
+Serial = Annotated[
+    str, Form("the serial number of a device such as GW-0001", r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+]
 UserName = Annotated[str, Form("a user name such as operator", r"[a-z_][a-z0-9_-]{0,30}")]
 UnitName = Annotated[
     str,
@@ -654,6 +657,36 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What one device of the host has of its own; the generation is the same for all."""
+
+    hostname: Annotated[
+        HostName | None,
+        Option(
+            "Name of this device on the network; without it, that of the host.",
+            '"gateway-0001"',
+            "when devices of one kind must be told apart",
+        ),
+    ] = None
+    address: Annotated[
+        Mapping[Interface, Address],
+        Option(
+            "Fixed addresses in place of those of a network, by the name of its table.",
+            '{ lan = "192.0.2.11/24" }',
+            "when addresses are assigned by hand",
+        ),
+    ] = field(default_factory=dict)
+    authorized_keys: Annotated[
+        tuple[PublicKey, ...],
+        Option(
+            "Public keys that may log in to this device, as each user who has keys, besides those.",
+            '["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 site@home"]',
+            "when somebody looks after this device and no other",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """A device: what exists once, whichever system runs. Written in `machine.toml`."""
 
@@ -677,6 +710,15 @@ class Machine:
     disk: Disk = field(default_factory=Disk)
     run: Run = field(default_factory=Run)
     schedule: Schedule = field(default_factory=Schedule)
+    devices: Annotated[
+        Mapping[Serial, Device],
+        Option(
+            "Devices of this host, by serial number, and what each has of its own. It is written "
+            "by `reconix image --device`, signed; the generation does not contain it.",
+            '{ GW-0001 = { hostname = "gateway-0001" } }',
+            "when several devices share one host, and so one generation and one stream",
+        ),
+    ] = field(default_factory=dict)
 
 
 # --- machine.toml and systems/<name>.toml ---------------------------------------------------------

@@ -358,6 +358,17 @@ def _watch(device: Device, arguments: Arguments) -> int:
     return 1
 
 
+def _identify(device: Device, arguments: Arguments) -> int:
+    """For the unit: apply what this device has of its own."""
+    from reconix.device.identity import apply_identity, read_identity
+
+    identity = read_identity(device)
+    if identity is not None:
+        apply_identity(identity, device.places.root)
+        _tell(arguments, f"this is {identity.serial}")
+    return 0
+
+
 def _abandon(device: Device, arguments: Arguments) -> int:
     """For the unit: the agent failed while a generation is on trial; record that."""
     from reconix.device.watch import abandon
@@ -415,6 +426,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add(commands, "discard", _discard)
     _add(commands, "watch", _watch)
     _add(commands, "schedule", _schedule)
+    _add(commands, "identify", _identify)
     _add(commands, "abandon", _abandon).add_argument(
         "--reason", default="the agent failed", help="what to record"
     )

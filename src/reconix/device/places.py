@@ -84,6 +84,11 @@ class Places:
         return self.run / "booted.json"
 
     @property
+    def known_identity(self) -> Path:
+        """The digest of an identity that was vouched for once."""
+        return self.home / "identity"
+
+    @property
     def running(self) -> Path:
         """A link to the toplevel of the system whose root this is."""
         return self.root / "nix/system"

@@ -15,7 +15,8 @@ Proven by ``tests/compat/test_disk.py`` with sgdisk, fsck.fat, mtools and e2fsck
 
 import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base import progress
@@ -45,6 +46,8 @@ class Layout:
     sizes: Sizes
     disk_bytes: int | None = None
     """Without it: what the parts need."""
+    data: Mapping[str, bytes] = field(default_factory=dict)
+    """Files on the data partition, by name: what one device has of its own."""
 
 
 def make_disk(store: ChrootStore, generation_path: StorePath, layout: Layout, into: Path) -> None:
@@ -83,7 +86,7 @@ def _fill(store: ChrootStore, path: StorePath, layout: Layout, image: Path, work
         _write_slot(store, generation, tables.slot(FIRST_SLOT), image)
     with progress.stage("make the system partition"):
         _write_system(store, generation, tables.named(SYSTEM), image, work)
-    _write_data(tables.named(DATA), image, work)
+    _write_data(tables.named(DATA), layout.data, image, work)
 
 
 def _write_slot(store: ChrootStore, generation: Generation, slot: Partition, image: Path) -> None:
@@ -146,8 +149,14 @@ def _plain_modes(content: Path) -> None:
         os.utime(folder, (1, 1))
 
 
-def _write_data(place: Partition, image: Path, work: Path) -> None:
-    make_ext4(work / "data.ext4", None, label=DATA, size_bytes=place.size_bytes)
+def _write_data(place: Partition, files: Mapping[str, bytes], image: Path, work: Path) -> None:
+    content = work / DATA
+    content.mkdir()
+    for name, text in files.items():
+        (content / name).write_bytes(text)
+    _plain_modes(content)
+    source = content if files else None
+    make_ext4(work / "data.ext4", source, label=DATA, size_bytes=place.size_bytes)
     _copy_into(work / "data.ext4", image, place)
 
 

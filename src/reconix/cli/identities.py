@@ -1,0 +1,41 @@
+"""The identity of a device, from the configuration and signed; see ``device/identity.py``.
+
+Proven by ``tests/unit/cli/test_identities.py``.
+"""
+
+import difflib
+
+from reconix.base.errors import UsageError
+from reconix.cli import signers
+from reconix.cli.projects import ProjectFiles
+from reconix.config.schema import Host
+from reconix.device.identity import FILE_NAME, Identity, print_signed, statement
+
+
+def files_of(files: ProjectFiles, host: Host, serial: str) -> dict[str, bytes]:
+    """What lies on the data partition of a device, by name.
+
+    Raises:
+        UsageError: the host has no such device, or nobody here can sign.
+    """
+    document = identity_of(host, serial).print()
+    signer = signers.signer(files)
+    signatures = signer.sign(statement(document)) if signer else ()
+    return {FILE_NAME: print_signed(document, signatures)}
+
+
+def identity_of(host: Host, serial: str) -> Identity:
+    """What the configuration says of a device.
+
+    Raises:
+        UsageError: nothing.
+    """
+    devices = host.machine.devices
+    if serial not in devices:
+        near = difflib.get_close_matches(serial, devices, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"write [devices.{serial}] in machine.toml"
+        raise UsageError(f"{host.name} has no device {serial}", hint=hint)
+    device = devices[serial]
+    return Identity(
+        host.name, serial, device.hostname, dict(device.address), device.authorized_keys
+    )

@@ -1,0 +1,28 @@
+"""What must hold for the devices of a host: each differs only in what there is.
+
+Proven by ``tests/unit/config/test_devices.py``.
+"""
+
+from collections.abc import Iterator
+
+from reconix.config.assertions import place_of
+from reconix.config.merge import Table, dotted
+from reconix.config.problems import Place, Problem
+from reconix.config.schema import Host
+
+
+def about_devices(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    """What must hold for the devices of a host."""
+    known = {name for system in host.systems.values() for name in system.network}
+    addresses: dict[str, str] = {}
+    for serial, device in sorted(host.machine.devices.items()):
+        for network, address in sorted(device.address.items()):
+            key = dotted("devices", serial) + ".address"
+            place = place_of(table, "devices", serial, "address", network, default=file)
+            if network not in known:
+                hint = f"the networks are: {', '.join(sorted(known)) or 'none'}"
+                yield Problem(place, key, f"no system has a network {network!r}", hint)
+            other = addresses.setdefault(address, serial)
+            if other != serial:
+                fact = f"{address} is the address of {other}"
+                yield Problem(place, key, fact, "give each device its own")

@@ -1,0 +1,232 @@
+"""Identity: what one device has of its own, while all devices of a host share one generation.
+
+``reconix image --device SERIAL`` writes it to the data partition. It is signed by whoever signs the
+updates, because it says who may log in. What was signed is kept as it was spelled, as a text:
+
+    {"document": "…", "signatures": [{"key": "<base 64>", "value": "<base 64>"}]}
+
+    document: {"version": 1, "host": "gateway", "serial": "GW-0001", "hostname": "gateway-0001",
+               "address": {"lan": "192.0.2.11/24"}, "authorized_keys": ["ssh-ed25519 …"]}
+
+The agent applies it early at each start, over the generated files of the system that runs, and only
+if the keys that the device believes vouch for it and it is for this host. One that is not right
+changes nothing: the device starts as any of its kind, and says why. One that was right once is
+remembered by its digest on the system partition, which only the agent writes: a device must not
+lose its address because the keys for updates have changed since it was made.
+
+Proven by ``tests/unit/device/test_identity.py``.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.digests import Digest
+from reconix.base.documents import BadDocument, Fields, print_json
+from reconix.base.errors import ReconixError
+from reconix.base.files import TooLarge, read_bounded, write_durably
+from reconix.device.belief import Belief
+from reconix.device.device import Device
+from reconix.device.work import working
+from reconix.transfer.ed25519 import is_signed
+from reconix.transfer.seal import Signature
+from reconix.transfer.trust import UNSIGNED, Trust
+
+FILE_NAME = "identity.json"
+MAX_BYTES = 1 << 16
+MAX_SIGNATURES = 16
+_WAIT_SECONDS = 30.0
+_STATEMENT = b"reconix identity 1\n"
+_HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_NETWORK = re.compile(r"[A-Za-z0-9_.*?-]{1,64}")
+_ADDRESS = re.compile(r"[0-9a-fA-F:.]+/\d{1,3}")
+_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\x00-\x1f]*)?")
+
+
+class BadIdentity(ReconixError):
+    """An identity is not one, is not for this device, or nobody vouches for it."""
+
+    exit_code = 82
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the identity of this device is not applied: {what}",
+            hint="make its image again: reconix image --device SERIAL",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What one device has of its own; valid by construction."""
+
+    host: str
+    serial: str
+    hostname: str | None
+    address: Mapping[str, str]  # by network
+    authorized_keys: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        spelled = [
+            (_SERIAL, self.serial),
+            *((_HOSTNAME, name) for name in (self.hostname,) if name is not None),
+            *((_NETWORK, name) for name in self.address),
+            *((_ADDRESS, value) for value in self.address.values()),
+            *((_KEY, key) for key in self.authorized_keys),
+        ]
+        for form, text in spelled:
+            if not form.fullmatch(text):
+                raise BadIdentity(f"{text[:80]!r} cannot be a part of one")
+
+    def print(self) -> bytes:
+        """The document that is signed."""
+        return print_json(
+            {
+                "version": 1,
+                "host": self.host,
+                "serial": self.serial,
+                "hostname": self.hostname,
+                "address": dict(self.address),
+                "authorized_keys": list(self.authorized_keys),
+            }
+        )
+
+
+def statement(document: bytes) -> bytes:
+    """What is signed: the document, and what the signature is for."""
+    return _STATEMENT + document
+
+
+def print_signed(document: bytes, signatures: Iterable[Signature]) -> bytes:
+    """The file of an identity."""
+    return print_json(
+        {
+            "document": document.decode(),
+            "signatures": [
+                {"key": _text(each.key), "value": _text(each.value)} for each in signatures
+            ],
+        }
+    )
+
+
+def parse_signed(content: bytes, trust: Trust, *, source: str) -> Identity:
+    """Read the file of an identity, if it is vouched for as an update would have to be.
+
+    Raises:
+        BadIdentity: it is none, or is not signed by those whom the device believes.
+    """
+    try:
+        fields = Fields.parse(content, source=source)
+        document = fields.text("document").encode()
+        listed = fields.objects("signatures")
+        if len(listed) > MAX_SIGNATURES:
+            raise BadIdentity(f"it has {len(listed)} signatures")
+        signatures = [Signature(_bytes(one, "key"), _bytes(one, "value")) for one in listed]
+        _expect_signed(trust, document, signatures)
+        return _identity(Fields.parse(document, source=f"{source}: document"))
+    except (BadDocument, binascii.Error, ValueError) as error:
+        raise BadIdentity(str(error)) from error
+
+
+def _expect_signed(trust: Trust, document: bytes, signatures: Iterable[Signature]) -> None:
+    if not trust.required:
+        return
+    if trust.keys is None:
+        raise BadIdentity("this device believes no key")
+    good = {
+        each.key
+        for each in signatures
+        if each.key in trust.keys.active and is_signed(each.key, each.value, statement(document))
+    }
+    if len(good) < trust.keys.threshold:
+        raise BadIdentity(
+            f"{len(good)} of the keys that this device believes have signed it, "
+            f"and {trust.keys.threshold} must"
+        )
+
+
+def _identity(fields: Fields) -> Identity:
+    if fields.number("version") != 1:
+        raise BadIdentity(f"it has version {fields.number('version')}; this agent knows 1")
+    addresses = fields.object("address")
+    return Identity(
+        host=fields.text("host"),
+        serial=fields.text("serial"),
+        hostname=fields.text("hostname") if fields.has("hostname") else None,
+        address={name: addresses.text(name) for name in addresses.names()},
+        authorized_keys=tuple(fields.texts("authorized_keys")),
+    )
+
+
+def read_identity(device: Device) -> Identity | None:
+    """The identity of this device, if it has one.
+
+    Raises:
+        BadIdentity: it is not to be applied.
+        ReconixError: it is not known whom this device believes.
+    """
+    path = device.places.data / FILE_NAME
+    try:
+        content = read_bounded(path, MAX_BYTES)
+    except FileNotFoundError:
+        return None
+    except TooLarge as error:
+        raise BadIdentity(str(error)) from error
+    identity = _believed(device, content, source=str(path))
+    host = device.generation(device.recall().committed.generation).host
+    if identity.host != host:
+        raise BadIdentity(f"it is for a device of {identity.host}, and this is one of {host}")
+    return identity
+
+
+def _believed(device: Device, content: bytes, *, source: str) -> Identity:
+    digest, known = f"{Digest.of(content).hex()}\n".encode(), device.places.known_identity
+    if known.exists() and read_bounded(known, len(digest)) == digest:
+        return parse_signed(content, UNSIGNED, source=source)
+    identity = parse_signed(content, Belief.of(device).trust, source=source)
+    with working(device.places, wait_seconds=_WAIT_SECONDS):
+        write_durably(known, digest)
+    return identity
+
+
+def apply_identity(identity: Identity, root: Path) -> None:
+    """Lay an identity over the files of a system, before any program reads them.
+
+    Args:
+        identity: of this device, verified.
+        root: of the system that runs.
+    """
+    etc = root / "etc"
+    if identity.hostname is not None:
+        name = identity.hostname
+        _replace(etc / "hostname", f"{name}\n")
+        _replace(etc / "hosts", f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}\n")
+        _replace(root / "proc/sys/kernel/hostname", f"{name}\n")
+    for network, address in sorted(identity.address.items()):
+        for file in sorted((etc / "systemd/network").glob(f"[0-9]*-{_stem(network)}.network")):
+            text = f"[Network]\nAddress=\nAddress={address}\n"
+            _replace(file.with_name(f"{file.name}.d") / "identity.conf", text)
+    for file in sorted((etc / "reconix/authorized_keys").glob("*")):
+        keys = "".join(f"{key}\n" for key in identity.authorized_keys)
+        _replace(file, file.read_text() + keys)
+
+
+def _stem(network: str) -> str:
+    return network.replace("*", "x").replace("?", "[?]")
+
+
+def _replace(file: Path, text: str) -> None:
+    """These files are gone at the next start, so there is nothing to make durable."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def _bytes(fields: Fields, key: str) -> bytes:
+    return base64.b64decode(fields.text(key), validate=True)
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode()

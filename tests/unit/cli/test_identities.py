@@ -1,0 +1,48 @@
+"""The identity of a device is what the configuration says of it, signed by the project's key."""
+
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from reconix.base.errors import UsageError
+from reconix.build.generation import key_set
+from reconix.cli import identities, signers
+from reconix.cli.projects import ProjectFiles
+from reconix.device.identity import FILE_NAME, parse_signed
+from reconix.transfer.trust import Trust
+
+MACHINE = """\
+kernel.package = "linux-image-cloud-amd64"
+[devices.GW-0001]
+hostname = "gateway-0001"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ProjectFiles:
+    (tmp_path / "hosts/gw/systems").mkdir(parents=True)
+    (tmp_path / "reconix.toml").write_text('name = "test"\n')
+    (tmp_path / "hosts/gw/machine.toml").write_text(MACHINE)
+    (tmp_path / "hosts/gw/systems/default.toml").write_text("")
+    return ProjectFiles.read(Namespace(project=tmp_path))
+
+
+def test_devices_believe_what_the_project_signs(project: ProjectFiles) -> None:
+    host = project.host(None)
+    content = identities.files_of(project, host, "GW-0001")[FILE_NAME]
+    trust = Trust(key_set(signers.updates_of(project)))
+    identity = parse_signed(content, trust, source="x")
+    assert (identity.host, identity.serial, identity.hostname) == ("gw", "GW-0001", "gateway-0001")
+
+
+def test_the_same_device_gives_the_same_bytes(project: ProjectFiles) -> None:
+    host = project.host(None)
+    once = identities.files_of(project, host, "GW-0001")
+    assert identities.files_of(project, host, "GW-0001") == once
+
+
+def test_a_device_that_is_not_there_is_refused_with_the_nearest(project: ProjectFiles) -> None:
+    with pytest.raises(UsageError) as failure:
+        identities.identity_of(project.host(None), "GW-001")
+    assert failure.value.hint == "did you mean GW-0001?"

@@ -1,0 +1,169 @@
+"""A device is told apart by what was signed for it, and by nothing else."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.device_model import HOST, Machine
+
+from reconix.base.documents import print_json
+from reconix.device.__main__ import main
+from reconix.device.identity import (
+    FILE_NAME,
+    BadIdentity,
+    Identity,
+    apply_identity,
+    parse_signed,
+    print_signed,
+    read_identity,
+    statement,
+)
+from reconix.transfer.keys import KeySet
+from reconix.transfer.signing import Signer, generate, public
+from reconix.transfer.trust import UNSIGNED, Trust
+
+KEY, OTHER = generate("release"), generate("other")
+TRUST = Trust(KeySet.of([public(KEY)]))
+IDENTITY = Identity(
+    HOST, "GW-0001", "gateway-0001", {"lan": "192.0.2.11/24"}, ("ssh-ed25519 AAAA site",)
+)
+
+
+def signed(identity: Identity = IDENTITY, *, by: tuple[object, ...] = (KEY,)) -> bytes:
+    document = identity.print()
+    signer = Signer(by)  # type: ignore[arg-type] # these are keys
+    return print_signed(document, signer.sign(statement(document)))
+
+
+def test_what_was_signed_is_read() -> None:
+    assert parse_signed(signed(), TRUST, source="x") == IDENTITY
+
+
+@pytest.mark.parametrize("by", [(), (OTHER,)], ids=["nobody", "somebody else"])
+def test_what_nobody_vouches_for_is_refused(by: tuple[object, ...]) -> None:
+    with pytest.raises(BadIdentity, match="have signed it"):
+        parse_signed(signed(by=by), TRUST, source="x")
+
+
+def test_every_key_counts_once() -> None:
+    two = Trust(KeySet.of([public(KEY), public(OTHER)], threshold=2))
+    with pytest.raises(BadIdentity, match="1 of the keys"):
+        parse_signed(signed(by=(KEY, KEY)), two, source="x")
+    assert parse_signed(signed(by=(KEY, OTHER)), two, source="x") == IDENTITY
+
+
+def test_a_signature_for_something_else_does_not_count() -> None:
+    document = IDENTITY.print()
+    with pytest.raises(BadIdentity):
+        parse_signed(print_signed(document, Signer((KEY,)).sign(document)), TRUST, source="x")
+
+
+def test_a_changed_byte_of_the_document_is_noticed() -> None:
+    changed = signed().replace(b"192.0.2.11", b"192.0.2.12")
+    assert changed != signed()
+    with pytest.raises(BadIdentity):
+        parse_signed(changed, TRUST, source="x")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{}", print_json({"document": "{}", "signatures": []})],
+)
+def test_what_is_no_identity_is_refused(content: bytes) -> None:
+    with pytest.raises(BadIdentity):
+        parse_signed(content, UNSIGNED, source="x")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"hostname": "a\nb"}, {"address": {"lan": "1\n[Match]"}}, {"authorized_keys": ("a b\nc d",)}],
+)
+def test_no_line_can_be_smuggled_into_a_file(change: dict[str, object]) -> None:
+    with pytest.raises(BadIdentity):
+        replace(IDENTITY, **change)  # type: ignore[arg-type] # wrong on purpose
+
+
+def root_with_files(root: Path) -> Path:
+    for path, text in {
+        "etc/hostname": "gateway\n",
+        "etc/systemd/network/10-lan.network": "[Match]\n",
+        "etc/systemd/network/11-other.network": "[Match]\n",
+        "etc/reconix/authorized_keys/root": "ssh-ed25519 BBBB all\n",
+        "proc/sys/kernel/hostname": "gateway\n",
+    }.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return root
+
+
+def test_it_is_laid_over_the_files_of_the_system(tmp_path: Path) -> None:
+    root = root_with_files(tmp_path)
+    apply_identity(IDENTITY, root)
+    assert (root / "etc/hostname").read_text() == "gateway-0001\n"
+    assert "127.0.1.1 gateway-0001\n" in (root / "etc/hosts").read_text()
+    assert (root / "proc/sys/kernel/hostname").read_text() == "gateway-0001\n"
+    drop_in = root / "etc/systemd/network/10-lan.network.d/identity.conf"
+    assert drop_in.read_text() == "[Network]\nAddress=\nAddress=192.0.2.11/24\n"
+    assert not (root / "etc/systemd/network/11-other.network.d").exists()
+    keys = (root / "etc/reconix/authorized_keys/root").read_text()
+    assert keys == "ssh-ed25519 BBBB all\nssh-ed25519 AAAA site\n"
+
+
+def test_what_it_does_not_say_stays(tmp_path: Path) -> None:
+    root = root_with_files(tmp_path)
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    apply_identity(Identity(HOST, "GW-0002", None, {}, ()), root)
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def device_with(machine: Machine, content: bytes, trust: Trust) -> Machine:
+    """A device whose data partition has an identity."""
+    machine.boot()
+    machine.places.data.mkdir(exist_ok=True)
+    (machine.places.data / FILE_NAME).write_bytes(content)
+    believe(machine, trust)
+    return machine
+
+
+def believe(machine: Machine, trust: Trust) -> None:
+    keys = trust.keys.document() if trust.keys else None
+    document = {"version": 1, "floor": 0, "keys": keys, "sequences": {}}
+    machine.places.trust.write_bytes(print_json(document))
+
+
+def test_the_agent_believes_it_as_it_would_an_update(machine: Machine) -> None:
+    device_with(machine, signed(), TRUST)
+    root_with_files(machine.places.root)
+    assert main(["identify"], machine.device) == 0
+    assert (machine.places.root / "etc/hostname").read_text() == "gateway-0001\n"
+
+
+def test_one_that_is_not_believed_changes_nothing(machine: Machine) -> None:
+    device_with(machine, signed(by=(OTHER,)), TRUST)
+    root_with_files(machine.places.root)
+    assert main(["identify"], machine.device) == 82
+    assert (machine.places.root / "etc/hostname").read_text() == "gateway\n"
+    assert not machine.places.known_identity.exists()
+
+
+def test_one_of_another_host_changes_nothing(machine: Machine) -> None:
+    device_with(machine, signed(replace(IDENTITY, host="other")), TRUST)
+    with pytest.raises(BadIdentity, match="for a device of other"):
+        read_identity(machine.device)
+
+
+def test_one_that_was_right_once_outlives_the_keys(machine: Machine) -> None:
+    device_with(machine, signed(), TRUST)
+    assert read_identity(machine.device) == IDENTITY
+    believe(machine, Trust(KeySet.of([public(OTHER)], version=2)))
+    assert read_identity(machine.device) == IDENTITY
+    other = replace(IDENTITY, serial="GW-0002")
+    (machine.places.data / FILE_NAME).write_bytes(signed(other))
+    with pytest.raises(BadIdentity):
+        read_identity(machine.device)
+
+
+def test_a_device_without_one_is_like_all_others(machine: Machine) -> None:
+    machine.boot()
+    assert main(["identify"], machine.device) == 0
+    assert read_identity(machine.device) is None
