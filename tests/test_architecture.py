@@ -38,8 +38,9 @@ SHIPPED = ("base", "store", "boot", "transfer", "device")
 """Packages that go to the device: the standard library only."""
 
 HOST_ONLY = {
-    *("transfer/match.py", "transfer/encode.py", "transfer/send.py"),
-    *("transfer/signing.py", "transfer/writer.py"),
+    *("transfer/covers.py", "transfer/encode.py", "transfer/match.py", "transfer/members.py"),
+    *("transfer/packer.py", "transfer/recipes.py", "transfer/send.py", "transfer/signing.py"),
+    "transfer/writer.py",
 }
 """Their modules that stay on the host; they may import ``nix`` too."""
 

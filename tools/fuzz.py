@@ -11,6 +11,7 @@ It is no part of the tests: what it finds becomes one. See ``docs/fuzzing.md``.
 
 import importlib
 import io
+import lzma
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,14 +30,17 @@ with atheris.instrument_imports(include=["reconix"]):
     from reconix.store.registry import Registry
     from reconix.store.tree import File, Node, Symlink, folder
     from reconix.transfer import plan, send
-    from reconix.transfer.packing import Packer, Unpacker
+    from reconix.transfer.packing import Channel, Unpacker, filters
+    from reconix.transfer.preface import parse_preface
     from reconix.transfer.receive import receive
     from reconix.transfer.stream import BadStream, Header, StreamReader
     from reconix.transfer.writer import StreamWriter
 
 HOST, ARCHITECTURE = "gateway", "amd64"
+CHANGED = bytes(range(256)) * 3
 TREE = folder(
     {
+        "changed": File(b"new" + CHANGED[:300] + b"!" + CHANGED[301:]),
         "bin/tool": File(b"#!/bin/sh\n", executable=True),
         "empty": File(b""),
         "long": File(b"0123456789" * 400),
@@ -56,7 +60,9 @@ class Fuzz:
     def __init__(self, place: Path) -> None:
         self.place = place
         with ChrootStore(place / "build") as store:
-            self.base = _generation(store, folder({"a": File(b"a" * 5000)}))
+            self.base = _generation(
+                store, folder({"a": File(b"a" * 5000), "changed": File(CHANGED)})
+            )
             self.target = _generation(store, TREE)
             self.old, self.new = store.manifest(self.base), store.manifest(self.target)
             stream, exported = io.BytesIO(), io.BytesIO()
@@ -66,11 +72,11 @@ class Fuzz:
         self.sent, self.exported = stream.getvalue(), exported.getvalue()
         reader = StreamReader(io.BytesIO(self.sent).read)
         self.header: Header = reader.header
-        payload = Unpacker(reader)
-        plan.parse_preface(payload)
+        self.channels = _channels(b"".join(iter(reader.some, b"")))
+        payload = Unpacker(StreamReader(io.BytesIO(self.sent).read))
+        parse_preface(payload, self.old)
         self.operations = b"".join(_rest(payload))
-        whole = b"".join(_rest(Unpacker(StreamReader(io.BytesIO(self.sent).read))))
-        self.preface = whole.removesuffix(self.operations)
+        self.preface = self.channels[Channel.PLAN].removesuffix(self.operations)
         self.device()
 
     def nar(self, data: bytes) -> None:
@@ -115,7 +121,7 @@ class Fuzz:
         try:
             reader = StreamReader(io.BytesIO(data).read)
             payload = Unpacker(reader)
-            plan.parse_preface(payload)
+            parse_preface(payload, None)
             for _ in plan.parse(payload):
                 pass
             payload.finish()
@@ -127,9 +133,9 @@ class Fuzz:
         """Operations behind a right beginning give the generation, or change nothing."""
         written = io.BytesIO()
         writer = StreamWriter(written.write, self.header)
-        packer = Packer(writer.payload, ARCHITECTURE)
-        packer.write(self.preface + data)
-        packer.finish()
+        for channel, content in _bent(self.channels, self.preface, data).items():
+            packed = lzma.compress(content, lzma.FORMAT_RAW, filters=filters(channel))
+            writer.payload(bytes([channel]) + (len(packed) - 1).to_bytes(2, "little") + packed)
         writer.finish()
         registry = Registry(self.place / "device")
         before = {each.name for each in registry.store_dir.iterdir()}
@@ -168,7 +174,7 @@ class Fuzz:
             "narinfo": _narinfo(self.new),
             "export": self.exported,
             "stream": self.sent,
-            "receive": self.operations,
+            "receive": _records(self.channels, self.operations),
         }
 
 
@@ -194,6 +200,39 @@ def _rest(reader: Unpacker) -> Iterator[bytes]:
             yield reader.take(1)
     except BadStream:
         pass
+
+
+_Contents = dict[Channel, bytes]
+
+
+def _channels(payload: bytes) -> _Contents:
+    """The content of each channel of a small payload, in the order of their packets."""
+    found = _Contents()
+    while payload:
+        size, channel = 4 + int.from_bytes(payload[1:3], "little"), Channel(payload[0])
+        packed = payload[3:size]
+        found[channel] = lzma.decompress(packed, lzma.FORMAT_RAW, filters=filters(channel))
+        payload = payload[size:]
+    return found
+
+
+def _records(channels: _Contents, operations: bytes) -> bytes:
+    """What to begin with: a byte for the channel, one for the size, content; and so on."""
+    contents = {**channels, Channel.PLAN: operations}
+    return b"".join(
+        bytes([channel, len(content[at : at + 255])]) + content[at : at + 255]
+        for channel, content in contents.items()
+        for at in range(0, len(content), 255)
+    )
+
+
+def _bent(channels: _Contents, preface: bytes, data: bytes) -> _Contents:
+    """The channels that records make; the preface is right, and so is the order."""
+    bent = {channel: b"" for channel in [*channels, *Channel]} | {Channel.PLAN: preface}
+    while len(data) > 1:
+        bent[Channel(data[0] % len(Channel))] += data[2 : 2 + data[1]]
+        data = data[2 + data[1] :]
+    return {channel: content for channel, content in bent.items() if content}
 
 
 def _names(place: Path) -> list[str]:

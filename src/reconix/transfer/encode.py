@@ -13,6 +13,7 @@ Proven by ``tests/unit/transfer/test_encode.py``.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from reconix.transfer.match import (
     FileNode,
@@ -21,11 +22,10 @@ from reconix.transfer.match import (
     LinkNode,
     Node,
     blocks,
-    checks_of,
     link_space,
+    seen_check,
 )
 from reconix.transfer.plan import (
-    MAX_CHECKS,
     Drop,
     End,
     Event,
@@ -36,16 +36,17 @@ from reconix.transfer.plan import (
     Location,
     New,
     Take,
-    print_checks,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A file whose content is sent."""
+    """A file whose content is sent, perhaps as a difference to an old file."""
 
     name: bytes | None
     file: FileNode
+    origin: Location | None = None  # None with an old path: the entry that it replaces
+    old: Path | None = None
 
 
 Step = Event | Literal
@@ -85,35 +86,55 @@ class _Describer:
     index: Index
     result: Described = field(default_factory=Described)
 
-    def node(self, name: bytes | None, node: Node, place: Location, like: Location | None) -> None:
+    def node(
+        self,
+        name: bytes | None,
+        node: Node,
+        place: Location,
+        like: Location | None,
+        replaced: Node | None = None,
+    ) -> None:
         """Describe a node that is not simply kept; ``like`` may be a place where nothing is."""
         found = self.index.find(node)
-        if found is not None and self._may_take(node):
+        if found is not None:
             self._take(name, node, found)
         elif isinstance(node, LinkNode):
             self._add(Link(name, node.target), inodes=1, space_bytes=link_space(node.target))
         elif isinstance(node, FileNode):
-            self._literal(name, node, place)
+            self._literal(name, node, place, replaced)
         else:
             self._folder(name, node, place, like)
 
-    def _may_take(self, node: Node) -> bool:
-        return not isinstance(node, FolderNode) or node.checks <= MAX_CHECKS
-
     def _take(self, name: bytes | None, node: Node, found: Location) -> None:
-        self._add(Take(name, found, print_checks(checks_of(node))))
+        self._add(Take(name, found, seen_check(b"", node) & 0xFFFF))
         self._count_kept(node)
 
-    def _literal(self, name: bytes | None, node: FileNode, place: Location) -> None:
+    def _literal(
+        self, name: bytes | None, node: FileNode, place: Location, replaced: Node | None
+    ) -> None:
         size = node.size_bytes
-        self._add(Literal(name, node), inodes=1, content_bytes=size, space_bytes=blocks(size))
+        self._add(
+            self._with_origin(name, node, place, replaced),
+            inodes=1,
+            content_bytes=size,
+            space_bytes=blocks(size),
+        )
         self.index.note(place, node)
+
+    def _with_origin(
+        self, name: bytes | None, node: FileNode, place: Location, replaced: Node | None
+    ) -> Literal:
+        if isinstance(replaced, FileNode) and replaced.size_bytes:
+            return Literal(name, node, None, replaced.path)
+        origin = self.index.file_like(place.path, node) if node.size_bytes else None
+        old = None if origin is None else self.index.node(origin)
+        return Literal(name, node, origin, old.path if isinstance(old, FileNode) else None)
 
     def _folder(
         self, name: bytes | None, node: FolderNode, place: Location, like: Location | None
     ) -> None:
         self._count_folder(node)
-        old, at = self._choose(node, like)
+        old, at = self._choose(node, place, like)
         if old is None or at is None:
             self._add(New(name))
             self._merge(node, None, place, None)
@@ -122,9 +143,10 @@ class _Describer:
             self._merge(node, old, place, at)
 
     def _choose(
-        self, node: FolderNode, like: Location | None
+        self, node: FolderNode, place: Location, like: Location | None
     ) -> tuple[FolderNode | None, Location | None]:
-        for at in (like, self.index.folder_like(node)):
+        named = self.index.folder_named(place.path)
+        for at in (like, named, self.index.folder_like(node)):
             old = None if at is None else self.index.node(at)
             if isinstance(old, FolderNode):
                 return old, at
@@ -139,8 +161,8 @@ class _Describer:
         for name, left, right in _side_by_side(entries, new.entries):
             if right is None:
                 run.drop()
-            elif left is not None and left.key == right.key and self._may_take(right):
-                run.keep(right)
+            elif left is not None and left.key == right.key:
+                run.keep(name, right)
             else:
                 run.flush()
                 below = Location(place.source, (*place.path, name))
@@ -151,11 +173,11 @@ class _Describer:
     def _entry(
         self, name: bytes, old: Node | None, new: Node, place: Location, like: Location | None
     ) -> None:
-        takes = self.index.find(new) is not None and self._may_take(new)
+        takes = self.index.find(new) is not None
         if isinstance(old, FolderNode) and isinstance(new, FolderNode) and not takes:
             self._here(old, new, place, like)
         else:
-            self.node(None if old is not None else name, new, place, like)
+            self.node(None if old is not None else name, new, place, like, old)
 
     def _here(
         self, old: FolderNode, new: FolderNode, place: Location, like: Location | None
@@ -186,24 +208,21 @@ class _Describer:
 
 @dataclass(slots=True)
 class _Run:
-    """Equal steps one after the other become one."""
+    """Neighbours that are kept or dropped, until something else comes."""
 
     describer: _Describer
     kept: int = 0
+    seen: int = 0
     dropped: int = 0
-    checks: list[int] = field(default_factory=list)
 
-    def keep(self, node: Node) -> None:
-        """The next entry of the source stays."""
-        found = list(checks_of(node))
-        if self.dropped or len(self.checks) + len(found) > MAX_CHECKS:
+    def keep(self, name: bytes, node: Node) -> None:
+        if self.dropped:
             self.flush()
         self.kept += 1
-        self.checks += found
+        self.seen = seen_check(name, node, self.seen)
         self.describer._count_kept(node)
 
     def drop(self) -> None:
-        """The next entry of the source goes."""
         self.flush_kept()
         self.dropped += 1
 
@@ -217,9 +236,8 @@ class _Run:
     def flush_kept(self) -> None:
         """Write down what is kept; what is dropped at the end of a folder needs no words."""
         if self.kept:
-            self.describer._add(Keep(self.kept, print_checks(self.checks)))
-            self.kept = 0
-            self.checks = []
+            self.describer._add(Keep(self.kept, self.seen & 0xFFFF))
+            self.kept = self.seen = 0
 
 
 def _side_by_side(

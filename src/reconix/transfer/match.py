@@ -1,9 +1,12 @@
 """What of a new tree an old one has already.
 
 To describe a tree by its difference to what the device has, three questions must be quick to
-answer: are two nodes equal, is this node anywhere, and which old folder is most like this new
-one. So every tree is read once into nodes that know their *key*, a digest of all that they contain.
-Equal keys are equal nodes. An index gives the first place of each key.
+answer: are two nodes equal, is this node anywhere, and which old folder or file is most like this
+new one. So every tree is read once into nodes that know their *key*, a digest of all that they
+contain. Equal keys are equal nodes. An index gives the first place of each key.
+
+What is new but not strange has an old name: the same one, or the same but for a version. So names
+are compared without their numbers, first the whole path, then the last name alone.
 
 Files that share an inode share their content: in a store where equal files are linked, the many
 roots of a generation are read once.
@@ -13,6 +16,7 @@ Proven by ``tests/unit/transfer/test_match.py``.
 
 import hashlib
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -22,10 +26,11 @@ from typing import TypeVar
 
 from reconix.base.files import chunks
 from reconix.store.nar import BadTree
-from reconix.transfer.plan import Location, check_of, file_check_start, folder_check
+from reconix.transfer.plan import Location, end_check, entry_check, folder_check
 
 _BLOCK_BYTES = 4096
 _ENTRY_BYTES = 12  # of a folder's block, beside the name
+_MANY_NAMESAKES = 64  # a name like README tells nothing
 _SHORT_TARGET_BYTES = 59  # of a link that fits into its inode
 
 
@@ -36,7 +41,6 @@ class FileNode:
     key: bytes
     size_bytes: int
     executable: bool
-    check: int
     path: Path
 
 
@@ -55,7 +59,6 @@ class FolderNode:
     key: bytes
     entries: tuple[tuple[bytes, "Node"], ...]  # sorted by name
     check: int
-    checks: int  # how many folders and files it holds, itself included
     folders: int  # how many folders, itself included
     folder_space_bytes: int  # what all these folders take on a disk
 
@@ -77,14 +80,23 @@ def link_space(target: bytes) -> int:
     return 0 if len(target) <= _SHORT_TARGET_BYTES else _BLOCK_BYTES
 
 
-def checks_of(node: Node) -> Iterator[int]:
-    """The checks of a node in the order in which the receiver meets what they belong to."""
-    if isinstance(node, LinkNode):
-        return
-    yield node.check
+def seen_check(name: bytes, node: Node, state: int = 0) -> int:
+    """Go on with the check over what a receiver sees when it copies a node."""
+    state = entry_check(name, _kind(node), state)
     if isinstance(node, FolderNode):
-        for _, child in node.entries:
-            yield from checks_of(child)
+        for below, child in node.entries:
+            state = seen_check(below, child, state)
+        state = end_check(state)
+    return state
+
+
+_NUMBER = re.compile(rb"\d+(?:[.+~:-]*(?:deb|dfsg|ds|rc|u|b)?\d+)*[.+~:-]*")
+_PACKED = re.compile(rb"\.(?:gz|xz|zst)$")
+
+
+def unversioned(name: bytes) -> bytes:
+    """A name without versions, and without the mark of being compressed."""
+    return _NUMBER.sub(b"#", _PACKED.sub(b"", name))
 
 
 @dataclass(slots=True)
@@ -122,12 +134,10 @@ class Scanner:
 def _read_file(path: Path, status: os.stat_result) -> FileNode:
     executable = bool(status.st_mode & stat.S_IXUSR)
     state = hashlib.sha256(b"executable" if executable else b"file")
-    check = file_check_start(executable=executable)
     with path.open("rb") as file:
         for chunk in chunks(file):
             state.update(chunk)
-            check = check_of(chunk, check)
-    return FileNode(state.digest(), status.st_size, executable, check & 0xFFFF, path)
+    return FileNode(state.digest(), status.st_size, executable, path)
 
 
 def _folder(entries: tuple[tuple[bytes, Node], ...]) -> FolderNode:
@@ -135,13 +145,11 @@ def _folder(entries: tuple[tuple[bytes, Node], ...]) -> FolderNode:
     for name, node in entries:
         state.update(len(name).to_bytes(1, "little") + name + node.key)
     below = [node for _, node in entries if isinstance(node, FolderNode)]
-    files = sum(isinstance(node, FileNode) for _, node in entries)
     own_space = blocks(sum(_ENTRY_BYTES + len(name) for name, _ in entries) * 4 // 3 + 1)
     return FolderNode(
         key=state.digest(),
         entries=entries,
         check=folder_check((name, _kind(node)) for name, node in entries),
-        checks=1 + files + sum(node.checks for node in below),
         folders=1 + sum(node.folders for node in below),
         folder_space_bytes=own_space + sum(node.folder_space_bytes for node in below),
     )
@@ -163,11 +171,14 @@ class Index:
 
     _places: dict[bytes, Location] = field(default_factory=dict)
     _trees: dict[int, Node] = field(default_factory=dict)
+    _folders: dict[bytes, Location] = field(default_factory=dict)  # by path, without versions
+    _files: dict[bytes, list[Location]] = field(default_factory=dict)
 
     def add(self, source: int, tree: Node) -> None:
         """An object can be referred to from now on."""
         self._trees[source] = tree
         self.note(Location(source), tree)
+        self._note_name(Location(source), tree)
         self._add_below(Location(source), tree)
 
     def note(self, location: Location, node: Node) -> None:
@@ -202,11 +213,41 @@ class Index:
             return None
         return _winner(votes)
 
+    def folder_named(self, path: tuple[bytes, ...]) -> Location | None:
+        """A folder whose path differs in nothing but versions."""
+        return self._folders.get(unversioned(b"/".join(path))) if path else None
+
+    def file_like(self, path: tuple[bytes, ...], node: FileNode) -> Location | None:
+        """A file that has this path or name but for versions, and nearly this size."""
+        whole = unversioned(b"/".join(path))
+        last = b"*/" + (unversioned(path[-1]) if path else b"")
+        found = self._files.get(whole) or self._files.get(last) or []
+        if len(found) > _MANY_NAMESAKES:
+            return None
+        return min(found, key=lambda place: self._distance(place, path, node), default=None)
+
+    def _distance(
+        self, place: Location, path: tuple[bytes, ...], node: FileNode
+    ) -> tuple[bool, int, Location]:
+        found = self.node(place)
+        size = found.size_bytes if isinstance(found, FileNode) else 0
+        return place.path != path, abs(size - node.size_bytes), place
+
+    def _note_name(self, location: Location, node: Node) -> None:
+        whole = unversioned(b"/".join(location.path))
+        if isinstance(node, FolderNode):
+            self._folders.setdefault(whole, location)
+        elif isinstance(node, FileNode) and node.size_bytes:
+            last = b"*/" + (unversioned(location.path[-1]) if location.path else b"")
+            for key in (whole, last):
+                self._files.setdefault(key, []).append(location)
+
     def _add_below(self, location: Location, node: Node) -> None:
         if isinstance(node, FolderNode):
             for name, child in node.entries:
                 below = Location(location.source, (*location.path, name))
                 self.note(below, child)
+                self._note_name(below, child)
                 self._add_below(below, child)
 
 

@@ -1,25 +1,57 @@
 """The payload's bytes, compressed: what lies between the frames and the plan.
 
 ``stream.py`` carries bytes that are proved; ``plan.py`` says what they mean. Between them they are
-made small. All bytes of a payload are one xz stream whose dictionary a device can hold. A reader
-decompresses only as far as somebody asks, so a bomb costs no more than what was declared.
+made small. Bytes compress well beside bytes of their kind, so a payload is cut into *channels*:
+the steps, the numbers of the copies, the differences, text, and programs. Each channel is one
+LZMA2 stream of its own. To be read in one pass they are interleaved, as packets::
 
-The format, byte by byte: ``docs/spec/stream.md``, *Compression*. Proven by
+    payload = packet*
+    packet  = channel size bytes
+
+A packet stands where a reader that follows the plan runs out of its channel, and nowhere else. So a
+reader never has to put one aside: its memory is the dictionaries, whose sizes are the table
+``DICTIONARIES``, and one packet. It decompresses only as far as somebody asks; a bomb costs no
+more than what was declared.
+
+The format, byte by byte: ``docs/spec/stream.md``, *Channels*. Proven by
 ``tests/unit/transfer/test_packing.py``.
 """
 
+import enum
 import lzma
 from collections.abc import Iterator
 from typing import Protocol
 
-from reconix.transfer.stream import BadStream, Write
+from reconix.transfer.stream import BadStream
 
-DICTIONARY_BYTES = 16 << 20
-"""How far back the compression may look: the receiver holds that much."""
+MAX_PACKET_BYTES = 1 << 16
 
 _PIECE_BYTES = 1 << 16  # of decompressed payload, at once
-_MEMORY_LIMIT = DICTIONARY_BYTES + (2 << 20)
 _MAX_VARINT_BYTES = 9
+
+
+class Channel(enum.IntEnum):
+    """What kind of bytes; each kind is compressed by itself."""
+
+    PLAN = 0
+    FROM = 1  # of each copy: where in the old content, as a distance
+    GAP = 2  # of each copy: how much new content comes before it
+    LENGTH = 3  # of each copy
+    DIFFERENCE = 4  # what is to be added to old content, byte by byte
+    TEXT = 5  # new content
+    BINARY = 6  # new content
+
+
+DICTIONARIES = {
+    Channel.PLAN: 1 << 20,
+    Channel.FROM: 1 << 19,
+    Channel.GAP: 1 << 19,
+    Channel.LENGTH: 1 << 19,
+    Channel.DIFFERENCE: 8 << 20,
+    Channel.TEXT: 8 << 20,
+    Channel.BINARY: 8 << 20,
+}
+"""How far back each channel may look: the receiver holds that much of it."""
 
 
 class Proved(Protocol):
@@ -32,70 +64,142 @@ class Proved(Protocol):
         """An error that names the place."""
 
 
-class Packer:
-    """Compresses a payload from front to end."""
+class Packets(Protocol):
+    """Where the packets of the channels come from."""
 
-    def __init__(self, write: Write, architecture: str) -> None:
-        self._write = write
-        self._compressor = lzma.LZMACompressor(
-            format=lzma.FORMAT_XZ, check=lzma.CHECK_NONE, filters=_filters(architecture)
-        )
+    def next(self, channel: Channel) -> bytes:
+        """The next packet, which must be of that channel; never empty."""
 
-    def write(self, data: bytes) -> None:
-        """Append to the payload."""
-        self._write(self._compressor.compress(data))
-
-    def finish(self) -> None:
-        """Write what is still held."""
-        self._write(self._compressor.flush())
+    def wrong(self, message: str) -> BadStream:
+        """An error that names the place."""
 
 
-def _filters(architecture: str) -> list[dict[str, int]]:
-    """How to compress; on amd64 branch targets are made absolute first, which saves 2 %."""
-    branches = [{"id": lzma.FILTER_X86}] if architecture == "amd64" else []
-    return [*branches, {"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": DICTIONARY_BYTES}]
-
-
-class Unpacker:
-    """Reads a payload from front to end."""
+class PacketReader:
+    """Cuts proved bytes into packets."""
 
     def __init__(self, source: Proved) -> None:
         self._source = source
-        self._ready = memoryview(b"")  # payload that was not yet taken
-        self._decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY_LIMIT)
+        self._ready = b""
+        self._used = 0
 
     def wrong(self, message: str) -> BadStream:
         """An error that names the place."""
         return self._source.wrong(message)
 
-    def take(self, size_bytes: int) -> bytes:
-        """The next bytes of the payload, exactly so many; meant for small things."""
-        if size_bytes <= len(self._ready):
-            taken = bytes(self._ready[:size_bytes])
-            self._ready = self._ready[size_bytes:]
-            return taken
-        return b"".join(self.pieces(size_bytes))
+    def next(self, channel: Channel) -> bytes:
+        """The next packet.
 
-    def pieces(self, size_bytes: int) -> Iterator[bytes]:
-        """The next bytes of the payload, exactly so many, in pieces of bounded size."""
+        Raises:
+            BadStream: there is none, it is of another channel, or has no size that is allowed.
+        """
+        start = self._exactly(3)
+        size = int.from_bytes(start[1:], "little") + 1
+        if start[0] != channel:
+            raise self.wrong(f"bytes of channel {start[0]} where {channel.name} is needed")
+        return self._exactly(size)
+
+    def finish(self) -> None:
+        """Expect the end of the payload.
+
+        Raises:
+            BadStream: there is more.
+        """
+        if self._used < len(self._ready) or self._source.some():
+            raise self.wrong("bytes follow the last object")
+
+    def _exactly(self, size_bytes: int) -> bytes:
+        taken = self._ready[self._used : self._used + size_bytes]
+        self._used += len(taken)
+        while len(taken) < size_bytes:
+            self._ready = self._source.some()
+            if not self._ready:
+                raise self.wrong("the payload ends in the middle of its compression")
+            self._used = min(size_bytes - len(taken), len(self._ready))
+            taken += self._ready[: self._used]
+        return taken
+
+
+def filters(channel: Channel) -> list[dict[str, int]]:
+    """What a decompressor of this channel must be told."""
+    return [{"id": lzma.FILTER_LZMA2, "dict_size": DICTIONARIES[channel]}]
+
+
+class _Lane:
+    """One channel: packets in, bytes out."""
+
+    def __init__(self, channel: Channel, packets: Packets) -> None:
+        self._channel = channel
+        self._packets = packets
+        self._decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters(channel))
+        self._ready = memoryview(b"")
+
+    def take(self, size_bytes: int) -> bytes:
+        """At least one byte and at most so many."""
+        if not self._ready:
+            self._ready = memoryview(self._more())
+            if not self._ready:
+                raise self._packets.wrong("the payload ends in the middle of something")
+        taken = bytes(self._ready[:size_bytes])
+        self._ready = self._ready[len(taken) :]
+        return taken
+
+    def finish(self) -> None:
+        """Expect the end of the channel."""
+        if self._ready or self._more():
+            raise self._packets.wrong("bytes follow the last object")
+
+    def _more(self) -> bytes:
+        """The next bytes; none at the end of the channel."""
+        while not self._decompressor.eof:
+            needs = self._decompressor.needs_input
+            packet = self._packets.next(self._channel) if needs else b""
+            try:
+                data = self._decompressor.decompress(packet, max_length=_PIECE_BYTES)
+            except lzma.LZMAError as error:
+                what = f"the payload is not compressed as it should be: {error}"
+                raise self._packets.wrong(what) from error
+            if self._decompressor.unused_data:
+                raise self._packets.wrong("bytes follow the compressed payload")
+            if data:
+                return data
+        return b""
+
+
+class Channels:
+    """Takes bytes out of channels, whose packets come in the order in which they are needed."""
+
+    def __init__(self, packets: Packets) -> None:
+        self._packets = packets
+        self._lanes: dict[Channel, _Lane] = {}
+
+    def wrong(self, message: str) -> BadStream:
+        """An error that names the place."""
+        return self._packets.wrong(message)
+
+    def take(self, size_bytes: int, channel: Channel = Channel.PLAN) -> bytes:
+        """The next bytes of a channel, exactly so many; meant for small things."""
+        return b"".join(self.pieces(size_bytes, channel))
+
+    def pieces(self, size_bytes: int, channel: Channel = Channel.PLAN) -> Iterator[bytes]:
+        """The next bytes of a channel, exactly so many, in pieces of bounded size."""
+        if not size_bytes:
+            return
+        lane = self._lane(channel)
         left = size_bytes
         while left:
-            if not self._ready:
-                self._ready = memoryview(self._decompress())
-            piece = bytes(self._ready[:left])
-            self._ready = self._ready[len(piece) :]
+            piece = lane.take(left)
             left -= len(piece)
             yield piece
 
-    def number(self) -> int:
-        """The next ``varint`` of the payload.
+    def number(self, channel: Channel = Channel.PLAN) -> int:
+        """The next ``varint`` of a channel.
 
         Raises:
             BadStream: it has more bytes than it needs, or is 2^63 or more.
         """
-        value = 0
+        lane, value = self._lane(channel), 0
         for index in range(_MAX_VARINT_BYTES):
-            byte = self.take(1)[0]
+            byte = lane.take(1)[0]
             value |= (byte & 0x7F) << 7 * index
             if byte < 0x80:
                 if byte == 0 and index:
@@ -103,37 +207,34 @@ class Unpacker:
                 return value
         raise self.wrong("a number that is not spelled as it should be")
 
+    def close(self) -> None:
+        """Expect the end of every channel that was used.
+
+        Raises:
+            BadStream: there is more in one.
+        """
+        for channel in sorted(self._lanes):
+            self._lanes[channel].finish()
+
+    def _lane(self, channel: Channel) -> _Lane:
+        lane = self._lanes.get(channel)
+        if lane is None:
+            lane = self._lanes[channel] = _Lane(channel, self._packets)
+        return lane
+
+
+class Unpacker(Channels):
+    """Reads a payload from front to end."""
+
+    def __init__(self, source: Proved) -> None:
+        self._reader = PacketReader(source)
+        super().__init__(self._reader)
+
     def finish(self) -> None:
         """Check that the payload is over.
 
         Raises:
             BadStream: there is more.
         """
-        while not self._decompressor.eof:
-            if len(self._ready) or len(self._decompress(at_end=True)):
-                raise self.wrong("bytes follow the last object")
-        if len(self._ready) or self._source.some():
-            raise self.wrong("bytes follow the last object")
-
-    def _decompress(self, *, at_end: bool = False) -> bytes:
-        """At least one byte of payload; at the end of the xz stream none if that is allowed."""
-        while True:
-            if self._decompressor.eof:
-                if at_end:
-                    return b""
-                raise self.wrong("the payload ends in the middle of something")
-            content = b""
-            if self._decompressor.needs_input:
-                content = self._source.some()
-                if not content:
-                    raise self.wrong("the payload ends in the middle of its compression")
-            try:
-                data = self._decompressor.decompress(content, max_length=_PIECE_BYTES)
-            except lzma.LZMAError as error:
-                raise self.wrong(
-                    f"the payload is not compressed as it should be: {error}"
-                ) from error
-            if self._decompressor.unused_data:
-                raise self.wrong("bytes follow the compressed payload")
-            if data:
-                return data
+        self.close()
+        self._reader.finish()

@@ -4,12 +4,12 @@ Between two generations a handful of files differ among ten thousand. A list of 
 would cost more than the files. So a folder is described as a *difference to a folder that the
 device has*: keep the next 812 entries of it, drop one, change the next one in this way::
 
-    payload = manifest needs object*
+    payload = preface object*
     object  = node
-    node    = file | link | folder | "take" location checks
+    node    = file | made | link | folder | "take" location check
     folder  = "new" entry* end
             | ( "like" location | "here" ) check step* end
-    step    = entry | change | "keep" n checks | "drop" n
+    step    = entry | change | "keep" n check | "drop" n
     entry   = name node
     change  = node                   instead of the next entry of the folder that it is like
 
@@ -17,8 +17,12 @@ device has*: keep the next 812 entries of it, drop one, change the next one in t
 ``here`` means: like the entry of the outer folder that is changed.
 
 A position in a folder means something only if the folder is what the sender saw. A *check* is 16
-bits of a CRC over its names, kinds and link targets; that of a file covers its content. Checks find
-the place of damage and need not resist anybody: what counts is the SHA-256 of the whole object.
+bits of a CRC over names, kinds and link targets. Checks find the place of damage and need not
+resist anybody: what counts is the SHA-256 of the whole object.
+
+A file that is *made* consists of parts. Each is made by copying from old files, where something is
+added to every byte of a copy, most often 0, and by new content between the copies. A part that is
+compressed in the file is made in its expanded form and compressed again (``Pack``).
 
 Here a node is a sequence of events. ``parse`` makes them from a payload, ``Printer`` spells them.
 
@@ -27,17 +31,11 @@ The format, byte by byte: ``docs/spec/stream.md``. Proven by ``tests/unit/transf
 
 import enum
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from reconix.store.manifest import (
-    BadManifest,
-    Manifest,
-    StoreObject,
-    parse_manifest,
-    print_manifest,
-)
 from reconix.store.nar import (
     MAX_DEPTH,
     MAX_NAME_BYTES,
@@ -46,18 +44,20 @@ from reconix.store.nar import (
     check_name,
     check_target,
 )
-from reconix.transfer.stream import BadStream, Write, varint
+from reconix.transfer.packing import Channel
+from reconix.transfer.stream import BadStream, varint
 
-MAX_MANIFEST_BYTES = 2 << 20
-"""As many as a small device can hold as values: about 7,000 objects."""
 MAX_PATH_BYTES = 4095
-MAX_CHECKS = 1 << 18
-"""More files and folders are not kept by one ``keep`` or ``take``."""
 MAX_INODES = 1 << 21
 """No object has more files, links and folders of its own."""
 MAX_SIZE = 1 << 60
 
-_BUFFER_BYTES = 1 << 16
+MAX_PARTS = 1 << 14
+MAX_SOURCES = 8
+MAX_COPIES = 1 << 17
+"""More copies are not held at once: they take 3 MiB."""
+MAX_EXPANDED_BYTES = 256 << 20
+"""No part that is compressed, and no compressed member of an old file, is larger."""
 
 
 class Op(enum.IntEnum):
@@ -73,10 +73,12 @@ class Op(enum.IntEnum):
     LIKE = 12
     HERE = 13
     TAKE = 14
+    MADE = 15
+    MADE_EXECUTABLE = 16
 
 
 _NAMED = 0x40
-_NODES = frozenset({Op.FILE, Op.EXECUTABLE, Op.LINK, Op.NEW, Op.LIKE, Op.TAKE})
+_NODES = frozenset(Op) - {Op.END, Op.KEEP, Op.DROP, Op.HERE}
 _STEPS = frozenset({Op.KEEP, Op.DROP, Op.HERE})  # need a folder to refer to; have no name
 
 
@@ -98,11 +100,78 @@ class File:
     name: bytes | None  # None: it replaces the next entry of the folder that this one is like
     size_bytes: int
     executable: bool
+    channel: Channel = Channel.BINARY  # TEXT or BINARY: which channel its content is in
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The next piece of the open file; never empty."""
+    """The next new content of the open file or part; never empty."""
+
+    data: bytes
+
+
+class Pack(enum.IntEnum):
+    """How content is packed in a file, and how exactly the same bytes are made again."""
+
+    NONE = 0
+    GZIP = 1  # ``gzip -9n``
+    XZ = 2  # ``xz --threads=2 --check=crc32 --lzma2=dict=1MiB``, as Debian packs kernel modules
+    LZ4 = 3  # ``lz4 -l -9`` without what follows the last block, as Linux packs itself
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Old content to copy from: a file, or what is packed in it."""
+
+    location: Location | None  # None: the entry that the made file replaces
+    pack: Pack = Pack.NONE
+    offset: int = 0  # these three only if something is packed: where, how much,
+    packed_bytes: int = 0
+    size_bytes: int = 0  # and how much it is when expanded
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What is copied into a part, in order; a *gap* is new content before a copy."""
+
+    origins: "array[int]"  # places in the sources, one after the other
+    gaps: "array[int]"
+    lengths: "array[int]"
+
+    @classmethod
+    def of(cls, copies: Iterable[tuple[int, int, int]]) -> "Copies":
+        """Take origins, gaps and lengths."""
+        listed = list(copies)
+        return cls(*(array("Q", (copy[index] for copy in listed)) for index in range(3)))
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file that is made from old ones; its parts follow."""
+
+    name: bytes | None
+    size_bytes: int
+    executable: bool
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a made file; ``Piece`` and ``Difference`` events follow as its copies say."""
+
+    pack: Pack
+    size_bytes: int  # expanded
+    channel: Channel  # TEXT or BINARY: which channel its new content is in
+    sources: tuple[Source, ...]
+    copies: Copies
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is to be added to the next old bytes, each to each modulo 256; never empty."""
 
     data: bytes
 
@@ -121,7 +190,7 @@ class Take:
 
     name: bytes | None
     location: Location
-    checks: bytes
+    check: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +221,7 @@ class Keep:
     """The next entries of the source are here too, with all that they contain."""
 
     count: int
-    checks: bytes
+    check: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,44 +236,31 @@ class End:
     """The innermost folder is complete; what is left of its source is not here."""
 
 
-Node = File | Link | Take | New | Like  # what may have a name
-Event = Node | Piece | Here | Keep | Drop | End
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """One object that is in the stream, and what it costs on the disk."""
-
-    index: int  # in the manifest of the target
-    content_bytes: int
-    space_bytes: int
-    inodes: int
+Node = File | Made | Link | Take | New | Like  # what may have a name
+Event = Node | Part | Piece | Difference | Here | Keep | Drop | End
 
 
 class Payload(Protocol):
     """Where a plan is read from: ``packing.Unpacker``."""
 
-    def take(self, size_bytes: int) -> bytes:
-        """The next bytes, exactly so many."""
+    def take(self, size_bytes: int, channel: Channel = Channel.PLAN) -> bytes:
+        """The next bytes of a channel, exactly so many."""
 
-    def pieces(self, size_bytes: int) -> Iterator[bytes]:
-        """The next bytes, exactly so many, in pieces."""
+    def pieces(self, size_bytes: int, channel: Channel = Channel.PLAN) -> Iterator[bytes]:
+        """The next bytes of a channel, exactly so many, in pieces."""
 
-    def number(self) -> int:
-        """The next ``varint``."""
+    def number(self, channel: Channel = Channel.PLAN) -> int:
+        """The next ``varint`` of a channel."""
 
     def wrong(self, message: str) -> BadStream:
         """An error that names the place."""
 
 
-def check_of(content: bytes, before: int = 0) -> int:
-    """Go on with a check; cut it with ``& 0xFFFF`` at the end."""
-    return zlib.crc32(content, before)
+class Sink(Protocol):
+    """Where a plan is written to: ``packer.Packer``."""
 
-
-def file_check_start(*, executable: bool) -> int:
-    """Begin the check of a file: its executable bit is part of it."""
-    return check_of(b"x" if executable else b"-")
+    def write(self, data: bytes, channel: Channel = Channel.PLAN) -> None:
+        """Append to a channel."""
 
 
 def folder_check(entries: Iterable[tuple[bytes, bytes]]) -> int:
@@ -216,58 +272,18 @@ def folder_check(entries: Iterable[tuple[bytes, bytes]]) -> int:
     """
     state = 0
     for name, kind in entries:
-        state = check_of(name + b"\0" + kind + b"\0", state)
+        state = entry_check(name, kind, state)
     return state & 0xFFFF
 
 
-def print_checks(checks: Iterable[int]) -> bytes:
-    """Spell checks: 16 bits each, little endian."""
-    return b"".join(check.to_bytes(2, "little") for check in checks)
+def entry_check(name: bytes, kind: bytes, state: int) -> int:
+    """Go on with a check over a tree: an entry comes before what is in it, then ``end_check``."""
+    return zlib.crc32(name + b"\0" + kind + b"\0", state)
 
 
-def print_preface(manifest: Manifest, needs: Iterable[Need]) -> bytes:
-    """Spell what comes before the objects: the manifest and what each object needs."""
-    document = print_manifest(manifest)
-    listed = list(needs)
-    numbers = [len(listed)]
-    for need in listed:
-        numbers += (need.index, need.content_bytes, need.space_bytes, need.inodes)
-    return varint(len(document)) + document + b"".join(varint(number) for number in numbers)
-
-
-def parse_preface(payload: Payload) -> tuple[Manifest, tuple[Need, ...]]:
-    """Read what comes before the objects.
-
-    Raises:
-        BadStream: it breaks the format or its limits.
-    """
-    manifest = _parse_manifest(payload)
-    count = payload.number()
-    if count > len(manifest.objects):
-        raise payload.wrong(f"{count} objects are sent, more than the target has")
-    needs = tuple(Need(*(payload.number() for _ in range(4))) for _ in range(count))
-    indexes = [need.index for need in needs]
-    if indexes != sorted(set(indexes)) or any(i >= len(manifest.objects) for i in indexes):
-        raise payload.wrong("the list of sent objects is not one")
-    if any(need.inodes > MAX_INODES for need in needs):
-        raise payload.wrong(f"an object with more than {MAX_INODES} files")
-    return manifest, needs
-
-
-def _parse_manifest(payload: Payload) -> Manifest:
-    size = payload.number()
-    if size > MAX_MANIFEST_BYTES:
-        raise payload.wrong(f"a manifest of {size} bytes, more than {MAX_MANIFEST_BYTES}")
-    content = payload.take(size)
-    try:
-        return parse_manifest(content, source="the manifest in the stream")
-    except BadManifest as error:
-        raise payload.wrong(str(error)) from error
-
-
-def sent_objects(manifest: Manifest, needs: Iterable[Need]) -> tuple[StoreObject, ...]:
-    """The objects that are in the stream, in its order."""
-    return tuple(manifest.objects[need.index] for need in needs)
+def end_check(state: int) -> int:
+    """Go on with a check over a tree: a folder is over."""
+    return zlib.crc32(b"\0", state)
 
 
 def parse(payload: Payload) -> Iterator[Event]:
@@ -285,8 +301,10 @@ def parse(payload: Payload) -> Iterator[Event]:
         event = _parse_event(payload, op, name)
         yield event
         if isinstance(event, File):
-            for data in payload.pieces(event.size_bytes):
-                yield Piece(data)
+            yield from _pieces(payload, event.size_bytes, event.channel)
+        elif isinstance(event, Made):
+            for _ in range(event.parts):
+                yield from _parse_part(payload)
         elif isinstance(event, New | Like | Here):
             has_source.append(not isinstance(event, New))
             if len(has_source) > MAX_DEPTH:
@@ -310,7 +328,7 @@ def _parse_op(payload: Payload, has_source: list[bool]) -> tuple[int, bytes | No
 
 
 def _parse_name(payload: Payload) -> bytes:
-    name = _parse_bytes(payload, MAX_NAME_BYTES, "a name")
+    name = parse_bytes(payload, MAX_NAME_BYTES, "a name")
     try:
         check_name(name)
     except BadArchive as error:
@@ -321,7 +339,12 @@ def _parse_name(payload: Payload) -> bytes:
 def _parse_event(payload: Payload, op: int, name: bytes | None) -> Event:
     match op:
         case Op.FILE | Op.EXECUTABLE:
-            return File(name, _parse_size(payload), op == Op.EXECUTABLE)
+            size = _parse_size(payload)
+            return File(name, size, op == Op.EXECUTABLE, _parse_channel(payload))
+        case Op.MADE | Op.MADE_EXECUTABLE:
+            size = _parse_size(payload)
+            parts = _parse_bounded(payload, MAX_PARTS, "parts")
+            return Made(name, size, op == Op.MADE_EXECUTABLE, parts)
         case Op.LINK:
             return Link(name, _parse_target(payload))
         case Op.NEW:
@@ -331,9 +354,9 @@ def _parse_event(payload: Payload, op: int, name: bytes | None) -> Event:
         case Op.HERE:
             return Here(_parse_check(payload))
         case Op.TAKE:
-            return Take(name, _parse_location(payload), _parse_checks(payload))
+            return Take(name, _parse_location(payload), _parse_check(payload))
         case Op.KEEP:
-            return Keep(_parse_count(payload), _parse_checks(payload))
+            return Keep(_parse_count(payload), _parse_check(payload))
         case Op.DROP:
             return Drop(_parse_count(payload))
     return End()
@@ -347,7 +370,7 @@ def _parse_size(payload: Payload) -> int:
 
 
 def _parse_target(payload: Payload) -> bytes:
-    target = _parse_bytes(payload, MAX_TARGET_BYTES, "a link target")
+    target = parse_bytes(payload, MAX_TARGET_BYTES, "a link target")
     try:
         check_target(target)
     except BadArchive as error:
@@ -357,7 +380,7 @@ def _parse_target(payload: Payload) -> bytes:
 
 def _parse_location(payload: Payload) -> Location:
     source = payload.number()
-    path = _parse_bytes(payload, MAX_PATH_BYTES, "a path")
+    path = parse_bytes(payload, MAX_PATH_BYTES, "a path")
     names = tuple(path.split(b"/")) if path else ()
     try:
         for name in names:
@@ -371,11 +394,72 @@ def _parse_check(payload: Payload) -> int:
     return int.from_bytes(payload.take(2), "little")
 
 
-def _parse_checks(payload: Payload) -> bytes:
-    count = payload.number()
-    if count > MAX_CHECKS:
-        raise payload.wrong(f"{count} checks, more than {MAX_CHECKS}")
-    return payload.take(2 * count)
+def _parse_bounded(payload: Payload, limit: int, what: str) -> int:
+    number = payload.number()
+    if number > limit:
+        raise payload.wrong(f"{number} {what}, more than {limit}")
+    return number
+
+
+def _parse_channel(payload: Payload) -> Channel:
+    return Channel(Channel.TEXT + _parse_bounded(payload, 1, "is no kind of content"))
+
+
+def _pieces(payload: Payload, size_bytes: int, channel: Channel) -> Iterator[Piece]:
+    for data in payload.pieces(size_bytes, channel):
+        yield Piece(data)
+
+
+def _parse_part(payload: Payload) -> Iterator[Event]:
+    part = _parse_part_start(payload)
+    yield part
+    left = part.size_bytes
+    for gap, length in zip(part.copies.gaps, part.copies.lengths, strict=True):
+        left -= gap + length
+        if left < 0:
+            raise payload.wrong("copies of more than their part holds")
+        yield from _pieces(payload, gap, part.channel)
+        for data in payload.pieces(length, Channel.DIFFERENCE):
+            yield Difference(data)
+    yield from _pieces(payload, left, part.channel)
+
+
+def _parse_part_start(payload: Payload) -> Part:
+    pack = Pack(_parse_bounded(payload, max(Pack), "is no kind of packing"))
+    size = _parse_size(payload)
+    if pack is not Pack.NONE and size > MAX_EXPANDED_BYTES:
+        raise payload.wrong(f"a packed part of {size} bytes, more than {MAX_EXPANDED_BYTES}")
+    channel = _parse_channel(payload)
+    count = _parse_bounded(payload, MAX_SOURCES, "sources")
+    sources = tuple(_parse_source(payload) for _ in range(count))
+    return Part(pack, size, channel, sources, _parse_copies(payload))
+
+
+def _parse_source(payload: Payload) -> Source:
+    kind = _parse_bounded(payload, 2 * max(Pack) + 1, "is no kind of source")
+    location = _parse_location(payload) if kind & 1 else None
+    pack = Pack(kind >> 1)
+    if pack is Pack.NONE:
+        return Source(location)
+    offset, packed, size = (_parse_size(payload) for _ in range(3))
+    if size > MAX_EXPANDED_BYTES:
+        raise payload.wrong(f"a source of {size} bytes, more than {MAX_EXPANDED_BYTES}")
+    return Source(location, pack, offset, packed, size)
+
+
+def _parse_copies(payload: Payload) -> Copies:
+    count = _parse_bounded(payload, MAX_COPIES, "copies")
+    distances = [payload.number(Channel.FROM) for _ in range(count)]
+    gaps = array("Q", (payload.number(Channel.GAP) for _ in range(count)))
+    lengths = array("Q", (payload.number(Channel.LENGTH) for _ in range(count)))
+    origins, at = array("Q"), 0
+    for distance, length in zip(distances, lengths, strict=True):
+        at += distance >> 1 if distance & 1 == 0 else -(distance >> 1) - 1
+        if at < 0 or length == 0 or at + length > MAX_SIZE:
+            raise payload.wrong("a copy of nothing, or from nowhere")
+        origins.append(at)
+        at += length
+    return Copies(origins, gaps, lengths)
 
 
 def _parse_count(payload: Payload) -> int:
@@ -385,7 +469,8 @@ def _parse_count(payload: Payload) -> int:
     return count
 
 
-def _parse_bytes(payload: Payload, limit_bytes: int, what: str) -> bytes:
+def parse_bytes(payload: Payload, limit_bytes: int, what: str) -> bytes:
+    """Read bytes that have their size before them; ``what`` they are is said if it is too much."""
     size = payload.number()
     if size > limit_bytes:
         raise payload.wrong(f"{what} of {size} bytes, more than {limit_bytes}")
@@ -393,32 +478,51 @@ def _parse_bytes(payload: Payload, limit_bytes: int, what: str) -> bytes:
 
 
 class Printer:
-    """Spells events; the inverse of ``parse``. ``close`` it to write what it still holds."""
+    """Spells events; the inverse of ``parse``."""
 
-    def __init__(self, write: Write) -> None:
-        self._write = write
-        self._buffer = bytearray()
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._channel = Channel.BINARY  # of the open file or part
 
     def feed(self, event: Event) -> None:
         """Take the next event."""
-        self._buffer += _print_event(event)
-        if len(self._buffer) >= _BUFFER_BYTES:
-            self.close()
+        match event:
+            case Piece(data):
+                self._sink.write(data, self._channel)
+            case Difference(data):
+                self._sink.write(data, Channel.DIFFERENCE)
+            case Part():
+                self._part(event)
+            case _:
+                if isinstance(event, File):
+                    self._channel = event.channel
+                self._sink.write(_print_event(event))
 
-    def close(self) -> None:
-        """Write what is still held."""
-        self._write(bytes(self._buffer))
-        self._buffer.clear()
+    def _part(self, part: Part) -> None:
+        self._channel = part.channel
+        numbers = [varint(part.pack), varint(part.size_bytes), _channel(part.channel)]
+        numbers.append(varint(len(part.sources)))
+        numbers += [_source(source) for source in part.sources]
+        self._sink.write(b"".join([*numbers, varint(len(part.copies))]))
+        self._sink.write(b"".join(map(varint, _distances(part.copies))), Channel.FROM)
+        self._sink.write(b"".join(map(varint, part.copies.gaps)), Channel.GAP)
+        self._sink.write(b"".join(map(varint, part.copies.lengths)), Channel.LENGTH)
 
 
-def _print_event(event: Event) -> bytes:
+def _distances(copies: Copies) -> Iterator[int]:
+    """From the end of each copy to the next, as numbers that are never negative."""
+    at = 0
+    for origin, length in zip(copies.origins, copies.lengths, strict=True):
+        distance, at = origin - at, origin + length
+        yield 2 * distance if distance >= 0 else -2 * distance - 1
+
+
+def _print_event(event: Node | Here | Keep | Drop | End) -> bytes:
     match event:
-        case Piece(data):
-            return data
         case Here(check):
-            return bytes([Op.HERE]) + print_checks([check])
-        case Keep(count, checks):
-            return bytes([Op.KEEP]) + varint(count) + _checks(checks)
+            return bytes([Op.HERE]) + _check(check)
+        case Keep(count, check):
+            return bytes([Op.KEEP]) + varint(count) + _check(check)
         case Drop(count):
             return bytes([Op.DROP]) + varint(count)
         case End():
@@ -429,29 +533,47 @@ def _print_event(event: Event) -> bytes:
 
 def _print_node(event: Node) -> bytes:
     match event:
-        case File(name, size_bytes, executable):
-            return _node(Op.EXECUTABLE if executable else Op.FILE, name) + varint(size_bytes)
+        case File(name, size, executable, channel):
+            op = Op.EXECUTABLE if executable else Op.FILE
+            return _node(op, name) + varint(size) + _channel(channel)
+        case Made(name, size, executable, parts):
+            op = Op.MADE_EXECUTABLE if executable else Op.MADE
+            return _node(op, name) + varint(size) + varint(parts)
         case Link(name, target):
-            return _node(Op.LINK, name) + _counted(target)
-        case Take(name, location, checks):
-            return _node(Op.TAKE, name) + _location(location) + _checks(checks)
+            return _node(Op.LINK, name) + counted(target)
+        case Take(name, location, check):
+            return _node(Op.TAKE, name) + _location(location) + _check(check)
         case New(name):
             return _node(Op.NEW, name)
         case Like(name, location, check):
-            return _node(Op.LIKE, name) + _location(location) + print_checks([check])
+            return _node(Op.LIKE, name) + _location(location) + _check(check)
 
 
 def _node(op: Op, name: bytes | None) -> bytes:
-    return bytes([op]) if name is None else bytes([op | _NAMED]) + _counted(name)
+    return bytes([op]) if name is None else bytes([op | _NAMED]) + counted(name)
 
 
-def _counted(content: bytes) -> bytes:
+def counted(content: bytes) -> bytes:
+    """Spell bytes with their size before them."""
     return varint(len(content)) + content
 
 
 def _location(location: Location) -> bytes:
-    return varint(location.source) + _counted(b"/".join(location.path))
+    return varint(location.source) + counted(b"/".join(location.path))
 
 
-def _checks(checks: bytes) -> bytes:
-    return varint(len(checks) // 2) + checks
+def _check(check: int) -> bytes:
+    return check.to_bytes(2, "little")
+
+
+def _channel(channel: Channel) -> bytes:
+    return varint(channel - Channel.TEXT)
+
+
+def _source(source: Source) -> bytes:
+    kind = varint(2 * source.pack + (source.location is not None))
+    place = b"" if source.location is None else _location(source.location)
+    if source.pack is Pack.NONE:
+        return kind + place
+    numbers = (source.offset, source.packed_bytes, source.size_bytes)
+    return kind + place + b"".join(map(varint, numbers))

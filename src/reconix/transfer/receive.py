@@ -34,24 +34,37 @@ from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_folder
 from reconix.store import nar
-from reconix.store.links import LINKS, fill_pool
+from reconix.store.links import fill_pool
 from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.nar import BadTree, NarInfo
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
-from reconix.store.verify import changed_files
+from reconix.transfer.codecs import tools
 from reconix.transfer.packing import Unpacker
-from reconix.transfer.plan import Need, Piece, parse, parse_preface
+from reconix.transfer.plan import Difference, Piece, parse
+from reconix.transfer.preface import Need, parse_preface
 from reconix.transfer.seal import Seal
 from reconix.transfer.spool import Spool
-from reconix.transfer.staging import DamagedBase, Maker, Sources, sync_folders, verify
-from reconix.transfer.stream import Header, Read, StreamReader, TruncatedStream
+from reconix.transfer.staging import (
+    DamagedBase,
+    Maker,
+    Sources,
+    altered_files,
+    sync_folders,
+    verify,
+)
+from reconix.transfer.stream import (
+    Header,
+    Read,
+    StreamReader,
+    TruncatedStream,
+    UnsupportedStream,
+)
 from reconix.transfer.trust import UNSIGNED, Trust
 
 _MARGIN_BYTES = 1 << 20
 _MARGIN_INODES = 16
 _PART = ".part"
-_SHOWN_FILES = 3
 
 
 class WrongDevice(ReconixError):
@@ -216,9 +229,12 @@ def _prepare(stream: StreamReader, registry: Registry) -> "_Job":
     """Preflight: whatever can be refused without having written anything."""
     base = _find_base(registry, stream.header.bases)
     payload = Unpacker(stream)
-    manifest, needs = parse_preface(payload)
-    _check_header(stream, manifest, needs)
-    job = _Job(stream, payload, registry, base, manifest, needs)
+    preface = parse_preface(payload, base)
+    _check_header(stream, preface.manifest, preface.needs)
+    lacking = tools.missing(preface.tools)
+    if lacking:
+        raise UnsupportedStream(f"needs {' and '.join(lacking)}, which this device lacks")
+    job = _Job(stream, payload, registry, base, preface.manifest, preface.needs)
     try:
         job.check_base()
         job.look_around()
@@ -370,7 +386,7 @@ class _Job:
         with progress.stage("check what stays", total=total) as stage:
             for item in kept:
                 if not _is_intact(self.registry.path(item.path), item):
-                    where = _altered_files(self.registry, item)
+                    where = altered_files(self.registry.path(item.path))
                     raise DamagedBase(str(item.path), f"its content was altered{where}")
                 stage.advance(item.nar_size_bytes)
 
@@ -381,7 +397,7 @@ class _Job:
         for item in self.manifest.objects:
             there = item.path in self._present or item.path not in sent
             roots.append(self.registry.path(item.path) if there else None)
-        return Sources(roots)
+        return Sources(roots, {self.registry.path(item.path): item for item in old})
 
     def _receive_object(self, need: Need, sources: Sources, stage: progress.Stage) -> None:
         item = self._item(need)
@@ -395,7 +411,7 @@ class _Job:
 
     def _skip(self, stage: progress.Stage) -> None:
         for event in parse(self.payload):
-            if isinstance(event, Piece):
+            if isinstance(event, Piece | Difference):
                 stage.advance(len(event.data))
 
     def _make(
@@ -408,13 +424,13 @@ class _Job:
         try:
             for event in parse(self.payload):
                 maker.feed(event)
-                if isinstance(event, Piece):
+                if isinstance(event, Piece | Difference):
                     stage.advance(len(event.data))
             maker.finish()
         finally:
             maker.close()
         sync_folders(part)
-        verify(part, item, bytes(maker.checks), sources)
+        verify(part, item, sources)
         part.rename(self._ready(item.path))
 
     def _remove_leftovers(self) -> None:
@@ -464,14 +480,6 @@ def _is_intact(path: Path, item: StoreObject) -> bool:
         return nar.digest(path) == NarInfo(item.nar, item.nar_size_bytes)
     except BadTree:
         return False
-
-
-def _altered_files(registry: Registry, item: StoreObject) -> str:
-    """Which files of an object were altered, as far as ``.links`` tells."""
-    if not (registry.store_dir / LINKS).is_dir():
-        return ""
-    files = changed_files(registry.store_dir, registry.path(item.path))
-    return f" in {', '.join(files)}" if 0 < len(files) <= _SHOWN_FILES else ""
 
 
 def _exists(path: Path) -> bool:

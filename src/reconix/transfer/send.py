@@ -7,6 +7,8 @@ others. The same generations give the same bytes.
 Proven by ``tests/unit/transfer/test_receive.py``, which receives what is made here.
 """
 
+import functools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,22 +16,18 @@ from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.base.documents import BadDocument, Fields
 from reconix.base.errors import ReconixError
-from reconix.base.files import chunks, read_bounded
+from reconix.base.files import read_bounded
 from reconix.nix.chroot import ChrootStore
 from reconix.store import nar
 from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.paths import StorePath
-from reconix.transfer.encode import Described, Literal, describe
+from reconix.transfer.codecs.tools import Tool
+from reconix.transfer.encode import Described, Literal, Step, describe
 from reconix.transfer.match import FolderNode, Index, Node, Scanner
-from reconix.transfer.packing import Packer
-from reconix.transfer.plan import (
-    File,
-    Location,
-    Need,
-    Piece,
-    Printer,
-    print_preface,
-)
+from reconix.transfer.packer import Packer
+from reconix.transfer.plan import Location, Printer
+from reconix.transfer.preface import Need, Preface, print_preface
+from reconix.transfer.recipes import Job, Recipe, content, recipes, tools_of
 from reconix.transfer.signing import Signer
 from reconix.transfer.stream import Header, Write
 from reconix.transfer.writer import StreamWriter
@@ -97,28 +95,41 @@ def create(
     header = job.header(described, sequence)
     counted = _Counted(write)
     writer = StreamWriter(counted, header, signer)
-    packer = Packer(writer.payload, header.architecture)
-    packer.write(print_preface(job.target, [need for need, _ in described]))
+    packer = Packer(writer.payload)
+    packer.write(print_preface(job.preface(described), job.base))
     with progress.stage("compress", total=header.content_bytes) as stage:
-        for _, steps in described:
-            _print_steps(steps, packer, stage)
+        printer = Printer(packer)
+        for each in described:
+            for step, recipe in zip(each.steps.steps, each.recipes, strict=True):
+                _print_step(printer, step, recipe)
+                stage.advance(step.file.size_bytes if isinstance(step, Literal) else 0)
         packer.finish()
         header = writer.finish()
     return Sent(header, counted.size_bytes, job.target.nar_size_bytes)
 
 
-def _print_steps(described: Described, packer: Packer, stage: progress.Stage) -> None:
-    printer = Printer(packer.write)
-    for step in described.steps:
-        if isinstance(step, Literal):
-            printer.feed(File(step.name, step.file.size_bytes, step.file.executable))
-            with step.file.path.open("rb") as file:
-                for chunk in chunks(file):
-                    printer.feed(Piece(chunk))
-                    stage.advance(len(chunk))
-        else:
-            printer.feed(step)
-    printer.close()
+def _print_step(printer: Printer, step: Step, recipe: Recipe | None) -> None:
+    if not isinstance(step, Literal):
+        printer.feed(step)
+        return
+    assert recipe is not None
+    for event in content(step.name, Job(step.file.path, step.old), recipe, step.origin):
+        printer.feed(event)
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """An object that is sent."""
+
+    index: int  # in the target's manifest
+    steps: Described
+    recipes: Sequence[Recipe | None] = ()  # one for each step
+
+    def need(self) -> Need:
+        """What it costs."""
+        scratch = max((each.scratch_bytes for each in self.recipes if each), default=0)
+        space = self.steps.space_bytes + scratch
+        return Need(self.index, self.steps.content_bytes, space, self.steps.inodes)
 
 
 @dataclass(slots=True)
@@ -137,7 +148,7 @@ class _Job:
     base: Manifest | None
     target: Manifest
 
-    def describe(self) -> list[tuple[Need, Described]]:
+    def describe(self) -> list[_Object]:
         """Every object that the base lacks."""
         old = () if self.base is None else self.base.objects
         scanner, index = Scanner(), Index()
@@ -146,7 +157,7 @@ class _Job:
             index.add(number, tree)
         names = {item.path.name: number for number, item in reversed(list(enumerate(old)))}
         known = {item.path for item in old}
-        described = []
+        described: list[_Object] = []
         for position, item in enumerate(self.target.objects):
             if item.path in known:
                 continue
@@ -156,21 +167,29 @@ class _Job:
             like = _most_like(item, tree, names, index, trees)
             result = describe(tree, like, number, index)
             index.add(number, tree)
-            described.append((_need(position, result), result))
-        return described
+            described.append(_Object(position, result))
+        tools = tools_of(tree for tree in trees)
+        return _with_recipes(described, tools)
 
-    def header(self, described: Sequence[tuple[Need, Described]], sequence: int) -> Header:
+    def preface(self, described: Sequence[_Object]) -> Preface:
+        """What comes before the objects."""
+        used = [each.tools for item in described for each in item.recipes if each]
+        tools = functools.reduce(operator.or_, used, Tool(0))
+        return Preface(self.target, tuple(item.need() for item in described), tools)
+
+    def header(self, described: Sequence[_Object], sequence: int) -> Header:
         """What the receiver must know first."""
         host, architecture = self._host()
+        needs = [item.need() for item in described]
         return Header(
             host=host,
             architecture=architecture,
             bases=() if self.base is None else (self.base.root,),
             target=self.target.root,
             objects=len(described),
-            content_bytes=sum(need.content_bytes for need, _ in described),
-            space_bytes=sum(need.space_bytes for need, _ in described),
-            inodes=sum(need.inodes for need, _ in described),
+            content_bytes=sum(need.content_bytes for need in needs),
+            space_bytes=sum(need.space_bytes for need in needs),
+            inodes=sum(need.inodes for need in needs),
             sequence=sequence,
         )
 
@@ -191,8 +210,18 @@ class _Job:
             raise StoreDamaged(item, found=found.digest)
 
 
-def _need(position: int, result: Described) -> Need:
-    return Need(position, result.content_bytes, result.space_bytes, result.inodes)
+def _with_recipes(described: Sequence[_Object], tools: Tool) -> list[_Object]:
+    """Find out how each file is made best, on all cores."""
+    files = [step for item in described for step in item.steps.steps if isinstance(step, Literal)]
+    found = recipes([Job(each.file.path, each.old, tools) for each in files])
+    return [
+        _Object(
+            item.index,
+            item.steps,
+            [next(found) if isinstance(step, Literal) else None for step in item.steps.steps],
+        )
+        for item in described
+    ]
 
 
 def _most_like(

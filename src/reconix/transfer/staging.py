@@ -6,9 +6,8 @@ dropped from the page cache, and the whole object is read once: what is hashed i
 gives back, old files included. So each byte is read once, not when it is linked and again when it
 is verified.
 
-Memory does not depend on the size of a file. What grows with an object is two bytes for each of its
-files (their checks, which name the damaged one if the hash is wrong) and the listings of the source
-folders that are open.
+Memory does not depend on the size of a file. What grows with an object is the listings of the
+source folders that are open.
 
 Names come from the stream and from the base; each is one name below an open folder, and no link is
 followed anywhere.
@@ -20,7 +19,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,9 +27,14 @@ from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import sync_folder
 from reconix.store import nar
+from reconix.store.links import LINKS
 from reconix.store.manifest import StoreObject
 from reconix.store.nar import MAX_DEPTH, MTIME
+from reconix.store.verify import changed_files
+from reconix.transfer.codecs.packs import BadPack
+from reconix.transfer.patching import Old, PartMaker, expanded
 from reconix.transfer.plan import (
+    Difference,
     Drop,
     End,
     Event,
@@ -40,19 +44,23 @@ from reconix.transfer.plan import (
     Like,
     Link,
     Location,
-    Need,
+    Made,
     New,
     Node,
+    Pack,
+    Part,
     Piece,
+    Source,
     Take,
-    check_of,
-    file_check_start,
+    end_check,
+    entry_check,
     folder_check,
-    print_checks,
 )
+from reconix.transfer.preface import Need
 from reconix.transfer.stream import BadStream
 
 _COPY_BYTES = 1 << 16
+_SHOWN_FILES = 3
 _BATCH_FILES = 64
 _BATCH_BYTES = 32 << 20
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -131,16 +139,21 @@ def _kind(entry: "os.DirEntry[str]", folder: int) -> bytes:
 class Sources:
     """Finds the places that a stream refers to."""
 
-    def __init__(self, roots: Sequence[Path | None]) -> None:
+    def __init__(
+        self, roots: Sequence[Path | None], promised: Mapping[Path, StoreObject] | None = None
+    ) -> None:
         self._roots = list(roots)
+        self._promised = dict(promised or {})
 
     def set(self, number: int, root: Path) -> None:
         """An object of the target can be referred to from now on."""
         self._roots[number] = root
 
-    def roots(self) -> list[Path]:
-        """All that can be referred to."""
-        return [root for root in self._roots if root is not None]
+    def damaged(self) -> Iterator[Path]:
+        """Those objects of the base that are not what they should be."""
+        for root, item in self._promised.items():
+            if nar.digest(root) != nar.NarInfo(item.nar, item.nar_size_bytes):
+                yield root
 
     def shown(self, location: Location) -> str:
         """A place as text, for messages."""
@@ -176,6 +189,22 @@ class Sources:
         return below
 
 
+def open_file(parent: int, name: bytes, shown: str) -> int:
+    """Open a regular file of the base.
+
+    Raises:
+        DamagedBase: it is missing or is something else.
+    """
+    if _kind_of(parent, name, shown) != _FILE:
+        raise DamagedBase(shown, "it is no file")
+    return os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
+
+
+def _expect_seen(seen: int, check: int, shown: str) -> None:
+    if seen & 0xFFFF != check:
+        raise DamagedBase(shown, "what is in it is not what should be")
+
+
 def open_folder(parent: int, name: bytes, shown: str) -> int:
     """Open a folder of the base.
 
@@ -186,26 +215,6 @@ def open_folder(parent: int, name: bytes, shown: str) -> int:
         return os.open(name, _FOLDER_FLAGS, dir_fd=parent)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DamagedBase(shown, "a folder is missing") from error
-
-
-class _Checks:
-    """Takes the checks of one step, one after the other."""
-
-    def __init__(self, content: bytes, shown: str) -> None:
-        self._content = content
-        self._shown = shown
-        self._used = 0
-
-    def next(self) -> int:
-        taken = self._content[self._used : self._used + 2]
-        if len(taken) < 2:
-            raise DamagedBase(self._shown, "it holds more files than it should")
-        self._used += 2
-        return int.from_bytes(taken, "little")
-
-    def expect_end(self) -> None:
-        if self._used != len(self._content):
-            raise DamagedBase(self._shown, "it holds fewer files than it should")
 
 
 class _Unsynced:
@@ -265,7 +274,20 @@ class _OpenFile:
     descriptor: int
     size_bytes: int = 0
     left: int = 0
-    check: int = 0
+    replaced: tuple[int, bytes, str] | None = None  # folder and name of the file that it replaces
+    made: bool = False  # in parts
+    parts: int = 0  # that are still to come
+    old: Old | None = None
+    part: PartMaker | None = None
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+        self.close_old()
+
+    def close_old(self) -> None:
+        if self.old is not None:
+            self.old.close()
+            self.old = None
 
 
 @dataclass(slots=True)
@@ -274,6 +296,7 @@ class _Budget:
 
     content_bytes: int
     inodes: int
+    scratch_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -283,7 +306,7 @@ class Maker:
     name: bytes
     sources: Sources
     wrong: Callable[[str], BadStream]  # makes an error that names the place in the stream
-    checks: bytearray = field(default_factory=bytearray)  # of all files, in the archive's order
+    scratch: Path = Path()  # a folder for what is expanded meanwhile
     _folders: list[_Folder] = field(default_factory=list)
     _file: _OpenFile | None = None
     _unsynced: _Unsynced = field(default_factory=_Unsynced)
@@ -294,9 +317,9 @@ class Maker:
         cls, part: Path, sources: Sources, need: Need, wrong: Callable[[str], BadStream]
     ) -> "Maker":
         """Begin an object; ``part`` must not exist, its folder must."""
-        maker = cls(os.fsencode(part.name), sources, wrong)
+        maker = cls(os.fsencode(part.name), sources, wrong, part.parent)
         maker._folders.append(_Folder(os.open(part.parent, _FOLDER_FLAGS)))
-        maker._budget = _Budget(need.content_bytes, need.inodes)
+        maker._budget = _Budget(need.content_bytes, need.inodes, need.space_bytes)
         return maker
 
     def feed(self, event: Event) -> None:
@@ -307,12 +330,14 @@ class Maker:
             DamagedBase: the base does not have what it should have.
         """
         match event:
-            case Piece(data):
-                self._write(data)
+            case Piece() | Difference():
+                self._content(event)
+            case Part():
+                self._begin_part(event)
             case Here(check):
                 self._open_here(check)
-            case Keep(count, checks):
-                self._keep(count, checks)
+            case Keep(count, check):
+                self._keep(count, check)
             case Drop(count):
                 self._drop(count)
             case End():
@@ -324,10 +349,13 @@ class Maker:
         match event:
             case File(name, size_bytes, executable):
                 self._begin_file(self._place(name), size_bytes, executable=executable)
+                self._end_file_if_complete()
+            case Made(name, size_bytes, executable, parts):
+                self._begin_made(name, size_bytes, parts, executable=executable)
             case Link(name, target):
                 self._make_link(self._place(name), target)
-            case Take(name, location, checks):
-                self._take(self._place(name), location, checks)
+            case Take(name, location, check):
+                self._take(self._place(name), location, check)
             case New(name):
                 self._open_folder(self._place(name), None)
             case Like(name, location, check):
@@ -341,7 +369,7 @@ class Maker:
         """Let go of what is open; needed in any case."""
         self._unsynced.close()
         if self._file is not None:
-            os.close(self._file.descriptor)
+            self._file.close()
             self._file = None
         while self._folders:
             self._folders.pop().close()
@@ -377,47 +405,139 @@ class Maker:
         if self._budget.inodes < 0 or self._budget.content_bytes < 0:
             raise self.wrong("an object needs more than it declared")
 
-    def _begin_file(self, name: bytes, size_bytes: int, *, executable: bool) -> None:
+    def _begin_file(self, name: bytes, size_bytes: int, *, executable: bool) -> _OpenFile:
         self._spend(content_bytes=size_bytes)
         descriptor = _create(name, self._top.descriptor, executable=executable)
-        check = file_check_start(executable=executable)
-        self._file = _OpenFile(descriptor, size_bytes, size_bytes, check)
-        if size_bytes == 0:
-            self._end_file(self._file)
+        self._file = _OpenFile(descriptor, size_bytes, size_bytes)
+        return self._file
+
+    def _begin_made(
+        self, name: bytes | None, size_bytes: int, parts: int, *, executable: bool
+    ) -> None:
+        source = self._top.source
+        replaced = source.peek() if source is not None and name is None else None
+        file = self._begin_file(self._place(name), size_bytes, executable=executable)
+        file.made, file.parts = True, parts
+        if source is not None and replaced is not None:
+            shown = f"{source.path}/{os.fsdecode(replaced[0])}"
+            file.replaced = (source.descriptor, replaced[0], shown)
+        self._end_file_if_complete()
+
+    def _begin_part(self, part: Part) -> None:
+        file = self._file
+        assert file is not None
+        file.old = Old()
+        for source in part.sources:
+            self._open_source(file, source)
+        file.parts -= 1
+        try:
+            file.part = PartMaker(part, file.old, self._write, self.wrong)
+        except OSError as error:
+            raise self._packing(error) from error
+        self._end_part_if_complete(file)
+
+    def _packing(self, error: Exception) -> BadStream:
+        return self.wrong(f"a part cannot be packed: {error}")
+
+    def _open_source(self, file: _OpenFile, source: Source) -> None:
+        if source.location is not None:
+            self._expect_known(source.location)
+            with self.sources.parent(source.location) as (parent, name):
+                self._add_source(file, source, parent, name, self.sources.shown(source.location))
+        elif file.replaced is not None:
+            self._add_source(file, source, *file.replaced)
+        else:
+            raise self.wrong("a file is made from the one that it replaces, but replaces none")
+
+    def _add_source(
+        self, file: _OpenFile, source: Source, parent: int, name: bytes, shown: str
+    ) -> None:
+        assert file.old is not None
+        descriptor = open_file(parent, name, shown)
+        if source.pack is Pack.NONE:
+            file.old.append(descriptor, os.fstat(descriptor).st_size)
+            return
+        try:
+            file.old.append(self._expand(source, descriptor, shown), source.size_bytes)
+        finally:
+            os.close(descriptor)
+
+    def _expand(self, source: Source, descriptor: int, shown: str) -> int:
+        """Expand what is packed into a file without a name; give its descriptor."""
+        if self._scratch_left() < source.size_bytes:
+            raise self.wrong("an object needs more than it declared")
+        path = self.scratch / ".expanded"
+        with path.open("w+b") as scratch:
+            path.unlink()
+            try:
+                expanded(source, descriptor, scratch)
+            except BadPack as error:
+                raise DamagedBase(shown, f"it cannot be expanded: {error}") from error
+            return os.dup(scratch.fileno())
+
+    def _scratch_left(self) -> int:
+        old = None if self._file is None else self._file.old
+        return self._budget.scratch_bytes - (0 if old is None else old.size_bytes)
+
+    def _content(self, event: Piece | Difference) -> None:
+        file = self._file
+        assert file is not None  # the parser sees to it
+        if file.part is None:
+            self._write(event.data)
+            self._end_file_if_complete()
+            return
+        try:
+            file.part.feed(event)
+        except BadPack as error:
+            raise self._packing(error) from error
+        self._end_part_if_complete(file)
+
+    def _end_part_if_complete(self, file: _OpenFile) -> None:
+        if file.part is None or not file.part.complete:
+            return
+        try:
+            file.part.finish()
+        except BadPack as error:
+            raise self._packing(error) from error
+        file.part = None
+        file.close_old()
+        self._end_file_if_complete()
 
     def _write(self, data: bytes) -> None:
         file = self._file
         assert file is not None
-        _write_all(file.descriptor, data)
-        file.check = check_of(data, file.check)
         file.left -= len(data)
-        if file.left == 0:
-            self._end_file(file)
+        if file.left < 0:
+            raise self.wrong("a file is larger than it should be")
+        _write_all(file.descriptor, data)
 
-    def _end_file(self, file: _OpenFile) -> None:
-        self._seal_file(file.descriptor, file.size_bytes)
-        self._remember(file.check & 0xFFFF)
+    def _end_file_if_complete(self) -> None:
+        file = self._file
+        assert file is not None
+        if file.parts or file.part is not None:
+            return
+        if file.made and file.left:
+            raise self.wrong("a file is smaller than it should be")
+        if file.left == 0:
+            self._seal_file(file.descriptor, file.size_bytes)
 
     def _seal_file(self, descriptor: int, size_bytes: int) -> None:
         os.utime(descriptor, (MTIME, MTIME))
         self._file = None
         self._unsynced.add(descriptor, size_bytes)
 
-    def _remember(self, check: int) -> None:
-        self.checks += print_checks([check])
-
     def _make_link(self, name: bytes, target: bytes) -> None:
         self._spend()
         os.symlink(target, name, dir_fd=self._top.descriptor)
         os.utime(name, (MTIME, MTIME), dir_fd=self._top.descriptor, follow_symlinks=False)
 
-    def _take(self, name: bytes, location: Location, checks: bytes) -> None:
+    def _take(self, name: bytes, location: Location, check: int) -> None:
         self._expect_known(location)
         shown = self.sources.shown(location)
         with self.sources.parent(location) as (parent, last):
-            left = _Checks(checks, shown)
-            self._copy(parent, (last, _kind_of(parent, last, shown)), name, left, shown)
-            left.expect_end()
+            kind = _kind_of(parent, last, shown)
+            seen = self._copy(parent, (last, kind), name, entry_check(b"", kind, 0), shown)
+        _expect_seen(seen, check, shown)
 
     def _expect_known(self, location: Location) -> None:
         if not self.sources.knows(location):
@@ -467,16 +587,16 @@ class Maker:
         os.utime(folder.descriptor, (MTIME, MTIME))
         folder.close()
 
-    def _keep(self, count: int, checks: bytes) -> None:
+    def _keep(self, count: int, check: int) -> None:
         source = self._top.source
         assert source is not None
-        left = _Checks(checks, source.path)
+        seen = 0
         for _ in range(count):
             entry = self._next_entry()
             self._rise(entry[0])
             shown = f"{source.path}/{os.fsdecode(entry[0])}"
-            self._copy(source.descriptor, entry, entry[0], left, shown)
-        left.expect_end()
+            seen = self._copy(source.descriptor, entry, entry[0], entry_check(*entry, seen), shown)
+        _expect_seen(seen, check, source.path)
 
     def _drop(self, count: int) -> None:
         source = self._top.source
@@ -486,29 +606,26 @@ class Maker:
         source.used += count
 
     def _copy(
-        self, parent: int, entry: tuple[bytes, bytes], name: bytes, checks: _Checks, shown: str
-    ) -> None:
-        """Make a node equal to one that the device has."""
+        self, parent: int, entry: tuple[bytes, bytes], name: bytes, seen: int, shown: str
+    ) -> int:
+        """Make a node equal to one that the device has; go on with the check over what is seen."""
         old, kind = entry
         if kind == _FOLDER:
-            self._copy_folder(parent, old, name, checks, shown)
-        elif kind[:1] in (_FILE, _LINK):
-            self._link(parent, old, name)
-            if kind == _FILE:
-                self._remember(checks.next())
-        else:
+            return self._copy_folder(parent, old, name, seen, shown)
+        if kind[:1] not in (_FILE, _LINK):
             raise DamagedBase(shown, "it is neither file, folder nor symbolic link")
+        self._link(parent, old, name)
+        return seen
 
-    def _copy_folder(
-        self, parent: int, old: bytes, name: bytes, checks: _Checks, shown: str
-    ) -> None:
+    def _copy_folder(self, parent: int, old: bytes, name: bytes, seen: int, shown: str) -> int:
         source = _list(parent, old, shown)
         self._open_folder(name, source)
-        self._expect_check(checks.next())
         for entry in source.entries:
             inside = f"{shown}/{os.fsdecode(entry[0])}"
-            self._copy(source.descriptor, entry, entry[0], checks, inside)
+            below = entry_check(*entry, seen)
+            seen = self._copy(source.descriptor, entry, entry[0], below, inside)
         self._end()
+        return end_check(seen)
 
     def _link(self, parent: int, old: bytes, name: bytes) -> None:
         target = self._top.descriptor
@@ -576,68 +693,25 @@ def sync_folders(tree: Path) -> None:
         sync_folder(Path(folder))
 
 
-def verify(tree: Path, item: StoreObject, checks: bytes, sources: Sources) -> None:
+def verify(tree: Path, item: StoreObject, sources: Sources) -> None:
     """Read a whole object and compare it with what the manifest promises.
 
     Raises:
-        DamagedBase: it is wrong because of a file of the base, which is named.
+        DamagedBase: it is wrong because an object of the base is, which is named.
         ContentMismatch: it is wrong.
     """
     found = nar.digest(tree)
     if found == nar.NarInfo(item.nar, item.nar_size_bytes):
         return
-    where = ""
-    damaged = _find_damage(tree, checks)
-    if damaged is not None:
-        origin = _find_origin(tree / os.fsdecode(damaged), sources)
-        if origin is not None:
-            raise DamagedBase(str(origin), f"so {item.path} cannot be made from it")
-        where = f"; the file that differs is {os.fsdecode(damaged) or 'the object itself'}"
-    raise ContentMismatch(item, found=found.digest, where=where)
+    for root in sources.damaged():
+        files = altered_files(root)
+        raise DamagedBase(str(root), f"its content was altered{files}")
+    raise ContentMismatch(item, found=found.digest, where="")
 
 
-def _find_damage(tree: Path, checks: bytes) -> bytes | None:
-    """The first file whose check is wrong, relative to the tree."""
-    for index, (path, found) in enumerate(_file_checks(tree)):
-        if checks[2 * index : 2 * index + 2] != print_checks([found]):
-            return path
-    return None
-
-
-def _file_checks(tree: Path) -> Iterator[tuple[bytes, int]]:
-    """Path and check of each file, in the archive's order."""
-    names: list[bytes] = []
-    state = left = 0
-    for event in nar.walk(tree):
-        match event:
-            case nar.Entry(name):
-                names.append(name)
-            case nar.FileBegin(size_bytes, executable):
-                state, left = file_check_start(executable=executable), size_bytes
-            case nar.Content(data):
-                state, left = check_of(data, state), left - len(data)
-        if isinstance(event, nar.FileBegin | nar.Content) and left == 0:
-            yield b"/".join(names), state & 0xFFFF
-            del names[-1:]
-        elif isinstance(event, nar.Link | nar.FolderEnd):
-            del names[-1:]
-
-
-def _find_origin(path: Path, sources: Sources) -> Path | None:
-    """The other name of a file, in an object that the device had before."""
-    wanted = path.lstat().st_ino
-    for root in sources.roots():
-        if path.is_relative_to(root):
-            continue
-        for candidate in _files(root):
-            if candidate.lstat().st_ino == wanted:
-                return candidate
-    return None
-
-
-def _files(root: Path) -> Iterator[Path]:
-    if not root.is_dir() or root.is_symlink():
-        yield root
-        return
-    for folder, _, names in os.walk(root):
-        yield from (Path(folder, name) for name in names)
+def altered_files(root: Path) -> str:
+    """Which files of an object were altered, as far as ``.links`` beside it tells."""
+    if not (root.parent / LINKS).is_dir():
+        return ""
+    files = changed_files(root.parent, root)
+    return f" in {', '.join(files)}" if 0 < len(files) <= _SHOWN_FILES else ""

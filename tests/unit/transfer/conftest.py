@@ -17,8 +17,24 @@ from reconix.store.registry import Registry
 from reconix.store.tree import File, Node, Symlink, folder
 from reconix.transfer import send
 from reconix.transfer.receive import receive
+from reconix.transfer.stream import BadStream
 
 HOST, ARCHITECTURE = "gateway", "amd64"
+
+
+class Proved:
+    """Packed bytes that nobody has to prove."""
+
+    def __init__(self, content: bytes, at_once: int = 1000) -> None:
+        self.content, self.used, self.at_once = content, 0, at_once
+
+    def some(self) -> bytes:
+        taken = self.content[self.used : self.used + self.at_once]
+        self.used += len(taken)
+        return taken
+
+    def wrong(self, message: str) -> BadStream:
+        return BadStream(message, offset=self.used)
 
 
 @dataclass(frozen=True)
@@ -124,6 +140,7 @@ def pair(workshop: Workshop) -> "Pair":
         "usr/bin/tool": File(b"#!/bin/sh\nexit 0\n", executable=True),
         "usr/lib/old-1.0/library": File(library),
         "usr/lib/old-1.0/data": File(b"data of the library\n" * 9),
+        "usr/lib/changed": File(bytes(range(256)) * 4),
         "usr/lib/gone": File(b"not needed any more\n"),
         "usr/share/page": File(b"generation one\n"),
         "usr/share/same/a": File(b"kept a\n"),
@@ -133,6 +150,7 @@ def pair(workshop: Workshop) -> "Pair":
     new: dict[str, Node] = {
         "usr/bin/tool": File(b"#!/bin/sh\nexit 0\n", executable=True),
         "usr/bin/added": File(b"#!/bin/sh\nexit 1\n", executable=True),
+        "usr/lib/changed": File(b"new" + bytes(range(256)) * 3 + b"\1" + bytes(range(1, 256))),
         "usr/lib/new-1.1/library": File(library),
         "usr/lib/new-1.1/data": File(b"data of the library\n" * 9),
         "usr/lib/new-1.1/more": File(b""),

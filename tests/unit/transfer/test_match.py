@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reconix.store import nar
 from reconix.store.nar import BadTree
 from reconix.store.tree import File, Node, Symlink, folder, write
-from reconix.transfer.match import FileNode, FolderNode, Index, Scanner, checks_of
+from reconix.transfer.match import FileNode, FolderNode, Index, Scanner, seen_check, unversioned
 from reconix.transfer.plan import Location
 
 
@@ -50,8 +50,7 @@ def test_a_folder_knows_what_is_below_it(tmp_path: Path) -> None:
     }
     node = scanned(folder(shape), tmp_path / "tree")
     assert node.folders == 3
-    assert node.checks == 3 + 3
-    assert len(list(checks_of(node))) == node.checks
+    assert seen_check(b"x", node) != seen_check(b"y", node)
     assert node.folder_space_bytes == 3 * 4096
 
 
@@ -98,3 +97,33 @@ def test_what_no_store_holds_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "tree/pipe")
     with pytest.raises(BadTree, match="pipe"):
         Scanner().scan(tmp_path / "tree")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (b"modules/6.1.0-30-cloud-amd64/a.ko", b"modules/6.12.107+deb13-cloud-amd64/a.ko.xz"),
+        (b"lib/libfoo.so.1.2", b"lib/libfoo.so.2"),
+        (b"python3.11/abc.py", b"python3.13/abc.py"),
+        (b"doc/a/changelog.Debian.gz", b"doc/a/changelog.Debian"),
+    ],
+)
+def test_names_that_differ_in_a_version_are_alike(one: bytes, other: bytes) -> None:
+    assert unversioned(one) == unversioned(other)
+
+
+def test_the_old_file_of_a_new_one_has_nearly_its_name_and_size(tmp_path: Path) -> None:
+    old: dict[str, Node] = {
+        "lib/1.0/a.so.1": File(b"a" * 100),
+        "lib/1.0/b": File(b"b"),
+        "else/1.0/b": File(b"b" * 50),
+    }
+    index = Index()
+    index.add(7, scanned(folder(old), tmp_path / "old"))
+    node = scanned(folder({"n": File(b"n" * 60)}), tmp_path / "new").get(b"n")
+    assert isinstance(node, FileNode)
+    like = index.file_like
+    assert like((b"lib", b"2.0", b"a.so.2"), node) == Location(7, (b"lib", b"1.0", b"a.so.1"))
+    assert like((b"new", b"b"), node) == Location(7, (b"else", b"1.0", b"b"))
+    assert like((b"new", b"c"), node) is None
+    assert index.folder_named((b"lib", b"2.0")) == Location(7, (b"lib", b"1.0"))

@@ -1,67 +1,78 @@
 import lzma
 import tracemalloc
+import zlib
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.transfer.conftest import Proved
 
-from reconix.transfer import packing
-from reconix.transfer.packing import DICTIONARY_BYTES, Packer, Unpacker
+from reconix.transfer.packer import Packer
+from reconix.transfer.packing import DICTIONARIES, Channel, Unpacker, filters
 from reconix.transfer.stream import BadStream, varint
 
 
-class Proved:
-    """Bytes that nobody has to prove."""
-
-    def __init__(self, content: bytes, at_once: int = 1000) -> None:
-        self.content, self.used, self.at_once = content, 0, at_once
-
-    def some(self) -> bytes:
-        taken = self.content[self.used : self.used + self.at_once]
-        self.used += len(taken)
-        return taken
-
-    def wrong(self, message: str) -> BadStream:
-        return BadStream(message, offset=self.used)
-
-
-def packed(*parts: bytes) -> bytes:
+def packed(*parts: tuple[Channel, bytes]) -> bytes:
     written = bytearray()
-    packer = Packer(written.extend, "amd64")
-    for part in parts:
-        packer.write(part)
+    packer = Packer(written.extend)
+    for channel, part in parts:
+        packer.write(part, channel)
     packer.finish()
     return bytes(written)
 
 
-def payload(*parts: bytes) -> Unpacker:
-    return Unpacker(Proved(packed(*parts)))
+def plan(*parts: bytes) -> Unpacker:
+    return Unpacker(Proved(packed(*((Channel.PLAN, part) for part in parts))))
+
+
+def packet(channel: int, content: bytes) -> bytes:
+    return bytes([channel]) + (len(content) - 1).to_bytes(2, "little") + content
 
 
 @settings(deadline=None)
-@given(st.lists(st.binary(max_size=3000), max_size=5), st.integers(1, 50))
-def test_what_was_packed_comes_back(parts: list[bytes], at_once: int) -> None:
-    content = b"".join(parts)
+@given(
+    st.lists(st.tuples(st.sampled_from(Channel), st.binary(max_size=3000)), max_size=9),
+    st.integers(1, 50),
+)
+def test_what_was_packed_comes_back_in_the_same_order(
+    parts: list[tuple[Channel, bytes]], at_once: int
+) -> None:
     reader = Unpacker(Proved(packed(*parts), at_once))
-    assert b"".join(reader.pieces(len(content))) == content
+    for channel, part in parts:
+        assert b"".join(reader.pieces(len(part), channel)) == part
+    reader.finish()
+
+
+def test_however_it_was_cut_the_bytes_are_the_same() -> None:
+    one = packed((Channel.TEXT, b"one two"), (Channel.PLAN, b"three"))
+    two = [(Channel.TEXT, b"one "), (Channel.TEXT, b"two"), (Channel.PLAN, b"three")]
+    assert packed(*two) == one
+
+
+def test_long_channels_alternate() -> None:
+    noise = [bytes(range(n, 256)) * 900 for n in range(40)]
+    parts = [(channel, part) for part in noise for channel in (Channel.TEXT, Channel.BINARY)]
+    reader = Unpacker(Proved(packed(*parts)))
+    for channel, part in parts:
+        assert reader.take(len(part), channel) == part
     reader.finish()
 
 
 @settings(deadline=None)
 @given(st.integers(0, (1 << 63) - 1))
 def test_number_comes_back(number: int) -> None:
-    assert payload(varint(number)).number() == number
+    assert plan(varint(number)).number() == number
 
 
 @pytest.mark.parametrize("spelled", [b"\x80\x00", b"\xff" * 9, b"\x80" * 8 + b"\x80\x01"])
 def test_a_number_has_one_spelling_and_a_limit(spelled: bytes) -> None:
     with pytest.raises(BadStream, match="number"):
-        payload(spelled).number()
+        plan(spelled).number()
 
 
 @pytest.mark.parametrize("taken", [0, 3, 6])
 def test_payload_that_nobody_asked_for_is_refused(taken: int) -> None:
-    reader = payload(b"payload")
+    reader = plan(b"payload")
     reader.take(taken)
     with pytest.raises(BadStream, match="follow the last object"):
         reader.finish()
@@ -69,24 +80,55 @@ def test_payload_that_nobody_asked_for_is_refused(taken: int) -> None:
 
 def test_payload_that_is_not_there_is_refused() -> None:
     with pytest.raises(BadStream, match="ends in the middle"):
-        payload(b"payload").take(8)
+        plan(b"payload").take(8)
 
 
-def test_s6_a_dictionary_that_a_device_cannot_hold_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    greedy = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 64 << 20}]
-    monkeypatch.setattr(packing, "_filters", lambda _: greedy)
+def test_s4_a_packet_out_of_order_is_refused() -> None:
+    reader = Unpacker(Proved(packed((Channel.TEXT, b"text"))))
+    with pytest.raises(BadStream, match="channel 5 where PLAN is needed"):
+        reader.take(1)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60))
+def test_s2_any_bytes_are_content_or_refused(content: bytes) -> None:
+    reader = Unpacker(Proved(packet(Channel.PLAN, b"\1\0\0a" + content)))
+    try:
+        reader.take(1)
+        reader.finish()
+    except BadStream:
+        pass
+
+
+def test_bytes_behind_the_end_of_a_channel_are_refused() -> None:
+    reader = Unpacker(Proved(packet(Channel.PLAN, b"\1\0\0a\0more")))
+    with pytest.raises(BadStream, match="follow the compressed payload"):
+        reader.take(2)
+
+
+def test_s6_a_reference_behind_the_dictionary_is_refused() -> None:
+    far = DICTIONARIES[Channel.PLAN] + (1 << 20)
+    greedy = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 2 * far}]
+    noise = b"".join(zlib.crc32(b"%d" % n).to_bytes(4, "big") for n in range(1000))
+    content = lzma.compress(noise + bytes(far) + noise, lzma.FORMAT_RAW, filters=greedy)
+    packets = b"".join(
+        packet(0, content[at : at + 60_000]) for at in range(0, len(content), 60_000)
+    )
     with pytest.raises(BadStream, match="not compressed as it should be"):
-        payload(b"payload").take(7)
+        Unpacker(Proved(packets)).take(len(noise) * 2 + far)
+    assert filters(Channel.PLAN)[0]["dict_size"] == DICTIONARIES[Channel.PLAN]
 
 
 def test_s6_a_bomb_is_decompressed_only_as_far_as_it_is_asked_for() -> None:
-    reader = payload(bytes(50 << 20))
+    reader = Unpacker(Proved(packed((Channel.BINARY, bytes(50 << 20)))))
     tracemalloc.start()
-    assert reader.take(10) == bytes(10)
+    assert reader.take(10, Channel.BINARY) == bytes(10)
     with pytest.raises(BadStream, match="follow the last object"):
         reader.finish()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < DICTIONARY_BYTES + (2 << 20)
+    assert peak < DICTIONARIES[Channel.BINARY] + (2 << 20)
+
+
+def test_all_dictionaries_fit_into_a_small_device() -> None:
+    assert sum(DICTIONARIES.values()) < 28 << 20

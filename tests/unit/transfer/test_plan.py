@@ -1,16 +1,19 @@
-import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.transfer.conftest import Proved
 
-from reconix.base.digests import Digest
-from reconix.store.manifest import Manifest, StoreObject
-from reconix.store.paths import StorePath
-from reconix.transfer.packing import Packer, Unpacker
+from reconix.transfer.packer import Packer
+from reconix.transfer.packing import Channel, Unpacker
 from reconix.transfer.plan import (
-    MAX_CHECKS,
+    MAX_COPIES,
+    MAX_EXPANDED_BYTES,
+    MAX_PARTS,
+    MAX_SOURCES,
+    Copies,
+    Difference,
     Drop,
     End,
     Event,
@@ -20,50 +23,58 @@ from reconix.transfer.plan import (
     Like,
     Link,
     Location,
-    Need,
+    Made,
     New,
+    Pack,
+    Part,
     Piece,
     Printer,
+    Source,
     Take,
     folder_check,
     parse,
-    parse_preface,
-    print_preface,
 )
 from reconix.transfer.stream import BadStream, varint
 
-TARGET = StorePath("0" * 32, "generation-gateway")
 PLACE = Location(3, (b"usr", b"lib"))
 
 
-class Proved:
-    """Bytes that nobody has to prove."""
-
-    def __init__(self, content: bytes) -> None:
-        self.left = io.BytesIO(content)
-
-    def some(self) -> bytes:
-        return self.left.read(1000)
-
-    def wrong(self, message: str) -> BadStream:
-        return BadStream(message, offset=self.left.tell())
-
-
 def payload(content: bytes) -> Unpacker:
-    written = io.BytesIO()
-    packer = Packer(written.write, "amd64")
-    packer.write(content)
+    return packed_again(lambda packer: packer.write(content))
+
+
+def packed_again(fill: Callable[[Packer], object]) -> Unpacker:
+    """What is packed in this way, ready to be read."""
+    written = bytearray()
+    packer = Packer(written.extend)
+    fill(packer)
     packer.finish()
-    return Unpacker(Proved(written.getvalue()))
+    return Unpacker(Proved(bytes(written)))
+
+
+def printed_to(packer: Packer, events: Iterable[Event]) -> None:
+    printer = Printer(packer)
+    for event in events:
+        printer.feed(event)
+
+
+class Joined:
+    """Takes what is written to the channel of the plan."""
+
+    def __init__(self) -> None:
+        self.plan = bytearray()
+
+    def write(self, data: bytes, channel: Channel = Channel.PLAN) -> None:
+        if channel is Channel.PLAN:
+            self.plan += data
 
 
 def printed(events: Iterable[Event]) -> bytes:
-    written = io.BytesIO()
-    printer = Printer(written.write)
+    sink = Joined()
+    printer = Printer(sink)
     for event in events:
         printer.feed(event)
-    printer.close()
-    return written.getvalue()
+    return bytes(sink.plan)
 
 
 names = st.binary(min_size=1, max_size=8).filter(
@@ -73,7 +84,6 @@ targets = st.binary(min_size=1, max_size=20).filter(lambda target: 0 not in targ
 places = st.builds(
     Location, st.integers(0, 1 << 40), st.lists(names, max_size=3).map(lambda path: tuple(path))
 )
-checks = st.binary(max_size=6).map(lambda content: content[: len(content) // 2 * 2])
 numbers = st.integers(0, 0xFFFF)
 counts = st.integers(1, 1 << 40)
 
@@ -85,8 +95,37 @@ def leaves(draw: st.DrawFn, name: st.SearchStrategy[bytes | None]) -> list[Event
     file = File(chosen, len(content), draw(st.booleans()))
     pieces = [Piece(content)] if content else []
     link = Link(chosen, draw(targets))
-    take = Take(chosen, draw(places), draw(checks))
-    return draw(st.sampled_from([[file, *pieces], [link], [take]]))
+    take = Take(chosen, draw(places), draw(numbers))
+    return draw(st.sampled_from([[file, *pieces], [link], [take], draw(made(chosen))]))
+
+
+sources = st.builds(Source, st.none() | places) | st.builds(
+    Source,
+    st.none() | places,
+    st.sampled_from([Pack.GZIP, Pack.XZ, Pack.LZ4]),
+    *[st.integers(0, 1 << 20)] * 3,
+)
+copies = st.lists(
+    st.tuples(st.integers(0, 1 << 40), st.integers(0, 9), st.integers(1, 9)), max_size=4
+)
+
+
+@st.composite
+def made(draw: st.DrawFn, name: bytes | None) -> list[Event]:
+    count = draw(st.integers(0, 2))
+    events: list[Event] = [Made(name, draw(st.integers(0, 1 << 40)), draw(st.booleans()), count)]
+    for _ in range(count):
+        listed, rest = draw(copies), draw(st.integers(0, 9))
+        size = rest + sum(gap + length for _, gap, length in listed)
+        channel = draw(st.sampled_from([Channel.TEXT, Channel.BINARY]))
+        chosen = tuple(draw(st.lists(sources, max_size=2)))
+        pack = draw(st.sampled_from(Pack))
+        events.append(Part(pack, size, channel, chosen, Copies.of(listed)))
+        for _, gap, length in listed:
+            events += [Piece(b"p" * gap)] if gap else []
+            events.append(Difference(b"d" * length))
+        events += [Piece(b"r" * rest)] if rest else []
+    return events
 
 
 @st.composite
@@ -107,7 +146,7 @@ def inside(draw: st.DrawFn, *, has_source: bool, depth: int) -> list[Event]:
         if choice == 0:
             events += draw(nodes(optional, depth))
         elif choice == 1:
-            events.append(Keep(draw(counts), draw(checks)))
+            events.append(Keep(draw(counts), draw(numbers)))
         elif choice == 2:
             events.append(Drop(draw(counts)))
         elif depth:
@@ -118,7 +157,7 @@ def inside(draw: st.DrawFn, *, has_source: bool, depth: int) -> list[Event]:
 @settings(deadline=None)
 @given(nodes(st.none(), 3))
 def test_events_come_back(events: list[Event]) -> None:
-    reader = payload(printed(events))
+    reader = packed_again(lambda packer: printed_to(packer, events))
     assert list(parse(reader)) == events
     reader.finish()
 
@@ -148,11 +187,11 @@ def test_s5_a_link_target_that_cannot_be_is_refused(target: bytes) -> None:
     "events",
     [
         [End()],
-        [Keep(1, b"")],
+        [Keep(1, 0)],
         [Drop(1)],
         [Here(0)],
         [File(b"name", 0, False)],
-        [New(None), Keep(1, b"")],
+        [New(None), Keep(1, 0)],
         [New(None), Drop(1)],
         [New(None), Here(0)],
         [New(None), Link(None, b"target")],
@@ -164,7 +203,7 @@ def test_a_step_that_has_nothing_to_refer_to_is_refused(events: list[Event]) -> 
         list(parse(payload(printed(events))))
 
 
-@pytest.mark.parametrize("op", [3, 7, 15, 0x40, 0x41, 0x4D, 0x80, 0xFF])
+@pytest.mark.parametrize("op", [3, 7, 17, 0x40, 0x41, 0x4D, 0x80, 0xFF])
 def test_an_unknown_step_is_refused(op: int) -> None:
     content = printed([Like(None, PLACE, 0)]) + bytes([op])
     with pytest.raises(BadStream, match=f"no step begins with {op:#04x}"):
@@ -182,40 +221,46 @@ def test_s6_absurd_numbers_are_refused() -> None:
     for content in (b"\x08" + too_big, printed([Like(None, PLACE, 0)]) + b"\x02\x00"):
         with pytest.raises(BadStream, match=r"a file of|does nothing"):
             list(parse(payload(content)))
-    many = printed([Like(None, PLACE, 0)]) + b"\x01\x01" + varint(MAX_CHECKS + 1)
-    with pytest.raises(BadStream, match="checks"):
-        list(parse(payload(many)))
-
-
-def manifest() -> Manifest:
-    item = StoreObject(TARGET, Digest.of(b"nar"), 3)
-    return Manifest(TARGET, (item,))
-
-
-def test_preface_comes_back() -> None:
-    needs = (Need(0, 5, 4096, 1),)
-    assert parse_preface(payload(print_preface(manifest(), needs))) == (manifest(), needs)
+    parts = printed([Made(None, 1, False, MAX_PARTS + 1)])
+    with pytest.raises(BadStream, match="parts"):
+        list(parse(payload(parts)))
 
 
 @pytest.mark.parametrize(
-    "needs",
+    ("start", "said"),
     [
-        [Need(1, 0, 0, 0)],
-        [Need(0, 0, 0, 0), Need(0, 0, 0, 0)],
-        [Need(0, 0, 0, (1 << 21) + 1)],
+        (b"\x04", "no kind of packing"),
+        (b"\x01" + varint(MAX_EXPANDED_BYTES + 1), "packed part"),
+        (b"\x00\x05\x02", "no kind of content"),
+        (b"\x00\x05\x00" + varint(MAX_SOURCES + 1), "sources"),
+        (b"\x00\x05\x00\x01\x08", "no kind of source"),
+        (b"\x00\x05\x00\x01\x02\x00\x00" + varint(MAX_EXPANDED_BYTES + 1), "a source of"),
+        (b"\x00\x05\x00\x00" + varint(MAX_COPIES + 1), "copies"),
     ],
-    ids=repr,
 )
-def test_needs_that_cannot_be_are_refused(needs: list[Need]) -> None:
-    with pytest.raises(BadStream):
-        parse_preface(payload(print_preface(manifest(), needs)))
+def test_s6_a_part_that_cannot_be_is_refused(start: bytes, said: str) -> None:
+    content = printed([Made(None, 5, False, 1)]) + start
+    with pytest.raises(BadStream, match=said):
+        list(parse(payload(content)))
 
 
-def test_a_manifest_that_is_none_is_refused() -> None:
-    with pytest.raises(BadStream, match="manifest"):
-        parse_preface(payload(varint(3) + b"{}\n" + b"\0"))
-    with pytest.raises(BadStream, match="manifest"):
-        parse_preface(payload(varint(1 << 40)))
+@pytest.mark.parametrize("copies", [[(0, 0, 6)], [(0, 6, 1)], [(0, 3, 1), (0, 1, 1)]])
+def test_s6_copies_do_not_make_more_than_their_part(copies: list[tuple[int, int, int]]) -> None:
+    part = Part(Pack.NONE, 5, Channel.TEXT, (Source(None),), Copies.of(copies))
+    size = sum(gap for _, gap, _ in copies)
+    events: list[Event] = [Made(None, 5, False, 1), part, Piece(bytes(size)), Difference(bytes(9))]
+    with pytest.raises(BadStream, match="copies of more"):
+        list(parse(packed_again(lambda packer: printed_to(packer, events))))
+
+
+def test_a_copy_from_before_the_beginning_is_refused() -> None:
+    def fill(packer: Packer) -> None:
+        packer.write(printed([Made(None, 5, False, 1)]) + b"\x00\x05\x00\x00\x01")
+        for channel in (Channel.FROM, Channel.GAP, Channel.LENGTH):
+            packer.write(b"\x01", channel)
+
+    with pytest.raises(BadStream, match="from nowhere"):
+        list(parse(packed_again(fill)))
 
 
 def test_a_folder_check_tells_names_kinds_and_targets_apart() -> None:

@@ -1,0 +1,214 @@
+"""Compressed members of files: to expand them, and to make them again bit by bit.
+
+Two kernels differ in one per cent of their bytes; their compressed forms differ in nearly all. So
+what is compressed in a file travels expanded, as a difference to the expanded old one, and the
+device compresses it again. That gives the very same bytes only with the very same program, so
+whoever makes a stream tries it, and sends the file as it is if the result differs (``members.py``).
+
+======== ===================================== ============================
+pack     made by                               holds in memory
+======== ===================================== ============================
+gzip     the program, ``gzip -9n``             the expanded member, 8 MiB
+xz       liblzma, one block of 3 MiB at once   16 MiB
+lz4      liblz4, one block of 8 MiB at once    16 MiB
+======== ===================================== ============================
+
+Proven by ``tests/unit/transfer/codecs/test_packs.py`` against gzip, xz and lz4.
+"""
+
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+
+from reconix.base.process import CommandFailed, ProgramMissing, run
+from reconix.transfer.codecs import lz4
+from reconix.transfer.plan import Pack
+
+MAX_GZIP_BYTES = 8 << 20
+"""A member that expands to more is sent as it is."""
+
+XZ_BLOCK_BYTES = 3 << 20
+_XZ_DICTIONARY = 1 << 20
+_XZ_MEMORY = 96 << 20
+_XZ_MAGIC = b"\xfd7zXZ\0"
+_HEADER_BYTES = 20
+_XZ_FLAGS = b"\0\x01"  # the check is a CRC-32
+_CHUNK_BYTES = 1 << 16
+
+Read = Callable[[int], bytes]
+Write = Callable[[bytes], object]
+
+
+class BadPack(ValueError):
+    """Content cannot be expanded or packed."""
+
+
+class Packer:
+    """Takes expanded content and writes it packed; collects what the format takes at once."""
+
+    def __init__(self, write: Write, block_bytes: int) -> None:
+        self._write = write
+        self._block_bytes = block_bytes
+        self._block = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Take the next expanded content."""
+        left = memoryview(data)
+        while left:
+            room = self._block_bytes - len(self._block)
+            self._block += left[:room]
+            left = left[room:]
+            if len(self._block) == self._block_bytes:
+                self._pack(self._block)
+                self._block = bytearray()
+
+    def finish(self) -> None:
+        """Write what is left."""
+        if self._block:
+            self._pack(self._block)
+            self._block = bytearray()
+
+    def _pack(self, block: bytearray) -> None:
+        self._write(bytes(block))
+
+
+class _Gzip(Packer):
+    """The program decides; its output depends on nothing but the content."""
+
+    def __init__(self, write: Write) -> None:
+        super().__init__(write, MAX_GZIP_BYTES + 1)
+
+    def feed(self, data: bytes) -> None:
+        if len(self._block) + len(data) > MAX_GZIP_BYTES:
+            raise BadPack(f"more than {MAX_GZIP_BYTES} bytes for gzip")
+        super().feed(data)
+
+    def finish(self) -> None:
+        try:
+            self._write(run("gzip", "-9n", stdin=bytes(self._block)))
+        except (CommandFailed, ProgramMissing) as error:
+            raise BadPack(str(error)) from error
+
+
+class _Lz4(Packer):
+    def __init__(self, write: Write) -> None:
+        super().__init__(write, lz4.BLOCK_BYTES)
+        write(lz4.MAGIC)
+
+    def _pack(self, block: bytearray) -> None:
+        lz4.compress_block(block, self._write)
+
+
+class _Xz(Packer):
+    """The container of the multi-threaded xz: block headers that tell sizes, then an index."""
+
+    def __init__(self, write: Write) -> None:
+        super().__init__(write, XZ_BLOCK_BYTES)
+        self._records: list[tuple[int, int]] = []
+        write(_XZ_MAGIC + _XZ_FLAGS + _crc(_XZ_FLAGS))
+
+    def _pack(self, block: bytearray) -> None:
+        lzma2 = {"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": _XZ_DICTIONARY}
+        packed = lzma.compress(block, lzma.FORMAT_RAW, filters=[lzma2])
+        header = _block_header(len(packed), len(block))
+        padding = bytes(-len(packed) % 4)
+        self._records.append((len(header) + len(packed) + 4, len(block)))
+        self._write(header + packed + padding + _crc(block))
+
+    def finish(self) -> None:
+        super().finish()
+        numbers = [number for record in self._records for number in record]
+        index = b"\0" + b"".join(map(_number, [len(self._records), *numbers]))
+        index += bytes(-len(index) % 4)
+        index += _crc(index)
+        tail = (len(index) // 4 - 1).to_bytes(4, "little") + _XZ_FLAGS
+        self._write(index + _crc(tail) + tail + b"YZ")
+
+
+def _block_header(packed_bytes: int, size_bytes: int) -> bytes:
+    """As long as it may have to be, because it is written when the block is complete.
+
+    Source: The .xz File Format, section 3.1.
+    """
+    fields = b"\xc0" + _number(packed_bytes) + _number(size_bytes) + b"\x21\x01\x10"
+    header = bytes([_HEADER_BYTES // 4 - 1]) + fields
+    header += bytes(_HEADER_BYTES - 4 - len(header))
+    return header + _crc(header)
+
+
+def _number(number: int) -> bytes:
+    spelled = bytearray()
+    while number > 0x7F:
+        spelled.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*spelled, number])
+
+
+def _crc(content: bytes | bytearray) -> bytes:
+    return zlib.crc32(content).to_bytes(4, "little")
+
+
+def packer(pack: Pack, write: Write) -> Packer:
+    """Something that packs in that way."""
+    match pack:
+        case Pack.GZIP:
+            return _Gzip(write)
+        case Pack.XZ:
+            return _Xz(write)
+        case Pack.LZ4:
+            return _Lz4(write)
+    return Packer(write, 1)
+
+
+def expand(pack: Pack, read: Read, packed_bytes: int, limit_bytes: int) -> Iterator[bytes]:
+    """Expand a member of a file.
+
+    Args:
+        pack: how it is packed.
+        read: gives up to that many bytes of it.
+        packed_bytes: its size in the file.
+        limit_bytes: what it must not exceed.
+
+    Raises:
+        BadPack: it is not packed like that, or expands to more.
+    """
+    try:
+        for data in _expand(pack, read, packed_bytes):
+            limit_bytes -= len(data)
+            if limit_bytes < 0:
+                raise BadPack("it expands to more than was declared")
+            yield data
+    except (zlib.error, lzma.LZMAError, lz4.BadBlock, EOFError) as error:
+        raise BadPack(str(error)) from error
+
+
+def _expand(pack: Pack, read: Read, packed_bytes: int) -> Iterator[bytes]:
+    if pack is Pack.LZ4:
+        yield from lz4.expand(read, packed_bytes)
+        return
+    left = packed_bytes
+    inflate = zlib.decompressobj(31)
+    unxz = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+    while left > 0:
+        content = read(min(left, _CHUNK_BYTES))
+        if not content:
+            raise BadPack("it is shorter than it should be")
+        left -= len(content)
+        if pack is Pack.XZ:
+            yield from _unxz(unxz, content)
+        elif pack is Pack.GZIP:
+            yield from _inflate(inflate, content)
+        else:
+            yield content
+
+
+def _inflate(inflate: "zlib._Decompress", content: bytes) -> Iterator[bytes]:
+    while content:
+        yield inflate.decompress(content, _CHUNK_BYTES)
+        content = inflate.unconsumed_tail
+
+
+def _unxz(unxz: lzma.LZMADecompressor, content: bytes) -> Iterator[bytes]:
+    yield unxz.decompress(content, max_length=_CHUNK_BYTES)
+    while not unxz.eof and not unxz.needs_input:
+        yield unxz.decompress(b"", max_length=_CHUNK_BYTES)

@@ -1,0 +1,119 @@
+"""Making the parts of a file from old content, copy by copy.
+
+A part reads from its *sources* as if they were one file, one after the other. What is packed in a
+source is expanded once, into a file without a name beside the object, so that a copy can come from
+anywhere at no cost in memory; it goes when the part is done. What a part gives runs through
+the packer that it names and on into the file.
+
+Proven by ``tests/unit/transfer/test_patching.py``.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from reconix.transfer.codecs import packs
+from reconix.transfer.codecs.patch import add
+from reconix.transfer.plan import Difference, Pack, Part, Piece, Source
+from reconix.transfer.stream import BadStream, Write
+
+Wrong = Callable[[str], BadStream]
+
+
+@dataclass(slots=True)
+class Old:
+    """Old content: files, or stretches of them, read as if they were one."""
+
+    stretches: list[tuple[int, int]] = field(default_factory=list)  # descriptor and size
+    size_bytes: int = 0
+
+    def append(self, descriptor: int, size_bytes: int) -> None:
+        """Take over an open file."""
+        self.stretches.append((descriptor, size_bytes))
+        self.size_bytes += size_bytes
+
+    def read(self, offset: int, size_bytes: int) -> bytes:
+        """So many bytes from there, less only where all of it ends."""
+        parts = []
+        for descriptor, size in self.stretches:
+            if size_bytes and offset < size:
+                part = os.pread(descriptor, min(size_bytes, size - offset), offset)
+                parts.append(part)
+                offset, size_bytes = size, size_bytes - len(part)
+            offset -= size
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        while self.stretches:
+            os.close(self.stretches.pop()[0])
+
+
+def expanded(source: Source, descriptor: int, scratch: BinaryIO) -> None:
+    """Expand what is packed in a source into a scratch file.
+
+    Raises:
+        BadPack: it is not what the source says.
+    """
+    at = source.offset
+
+    def read(size_bytes: int) -> bytes:
+        nonlocal at
+        data = os.pread(descriptor, size_bytes, at)
+        at += len(data)
+        return data
+
+    for data in packs.expand(source.pack, read, source.packed_bytes, source.size_bytes):
+        scratch.write(data)
+    scratch.flush()
+    if scratch.tell() != source.size_bytes:
+        raise packs.BadPack("it expands to less than was declared")
+
+
+class PartMaker:
+    """Makes one part; ``feed`` it the events that follow the part, then ``finish``."""
+
+    def __init__(self, part: Part, old: Old, write: Write, wrong: Wrong) -> None:
+        self._old = old
+        self._wrong = wrong
+        self._left = part.size_bytes
+        self._copies = _places(part)
+        self._at = self._end = 0
+        self._plain = part.pack is Pack.NONE
+        self._write = write
+        self._packer = packs.packer(part.pack, write)
+        for origin, length in zip(part.copies.origins, part.copies.lengths, strict=True):
+            if origin + length > old.size_bytes:
+                raise wrong("a copy from behind the end of its source")
+
+    def feed(self, event: Piece | Difference) -> None:
+        """Take new content, or what is to be added to the next old bytes."""
+        data = event.data
+        if isinstance(event, Difference):
+            if self._at == self._end:
+                self._at, self._end = next(self._copies)
+            old = self._old.read(self._at, len(data))
+            if len(old) != len(data):
+                raise self._wrong("a copy from behind the end of its source")
+            self._at += len(data)
+            data = add(old, data)
+        self._left -= len(data)
+        if self._plain:
+            self._write(data)
+        else:
+            self._packer.feed(data)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was made."""
+        return self._left == 0
+
+    def finish(self) -> None:
+        """Write what the packer still holds."""
+        self._packer.finish()
+
+
+def _places(part: Part) -> Iterator[tuple[int, int]]:
+    for origin, length in zip(part.copies.origins, part.copies.lengths, strict=True):
+        yield origin, origin + length

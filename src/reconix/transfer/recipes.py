@@ -1,0 +1,259 @@
+"""How a file is best made on the device: of which parts, copied from what.
+
+Every way competes with sending the file as it is. What is compressed in the file and in the old one
+is expanded first (``members.py``), then the copies are found (``covers.py``). Files are independent
+of one another, so they are worked on by as many processes as there are cores; each gives back a
+recipe, which is small, and the content is looked at again when it is written.
+
+Proven by ``tests/unit/transfer/test_recipes.py``.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconix.base.files import chunks
+from reconix.transfer import covers, members
+from reconix.transfer.codecs.patch import subtract
+from reconix.transfer.codecs.tools import NO_TOOLS, Tool
+from reconix.transfer.match import FileNode, FolderNode, Node
+from reconix.transfer.members import Member
+from reconix.transfer.packing import Channel
+from reconix.transfer.plan import (
+    MAX_COPIES,
+    Copies,
+    Difference,
+    Event,
+    File,
+    Location,
+    Made,
+    Pack,
+    Part,
+    Piece,
+    Source,
+)
+
+_JOBS = 2
+_BATCH = 8
+_FEW_BYTES = 4 << 20  # not worth a second process
+_MAX_BYTES = 80 << 20  # what is larger is compared in windows
+_WINDOW_BYTES = 32 << 20
+_MARGIN_BYTES = 8 << 20
+_CHUNK_BYTES = 1 << 16
+_COPY_COST = 4  # bytes, about
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file, and the old one that it may be made from."""
+
+    new: Path
+    old: Path | None = None
+    tools: Tool = NO_TOOLS  # what the device has
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a file is made; no parts: it is sent as it is."""
+
+    size_bytes: int
+    executable: bool
+    channel: Channel
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def tools(self) -> Tool:
+        """What the device needs for it."""
+        packs = [part.pack for part in self.parts]
+        packs += [source.pack for part in self.parts for source in part.sources]
+        needed = Tool(0)
+        for pack in packs:
+            needed |= members.NEEDED[pack] & (Tool.LZ4 if pack is Pack.LZ4 else ~Tool(0))
+        return needed
+
+    @property
+    def scratch_bytes(self) -> int:
+        """What the device needs meanwhile, beside the file."""
+        return max((sum(s.size_bytes for s in part.sources) for part in self.parts), default=0)
+
+
+def recipes(jobs: Sequence[Job]) -> Iterator[Recipe]:
+    """Find a recipe for each file, in order."""
+    if sum(job.new.stat().st_size for job in jobs) <= _FEW_BYTES:
+        yield from map(recipe, jobs)
+        return
+    with ProcessPoolExecutor(_JOBS) as pool:
+        yield from pool.map(recipe, jobs, chunksize=_BATCH)
+
+
+def recipe(job: Job) -> Recipe:
+    """How one file is made best."""
+    status = job.new.stat()
+    size, executable = status.st_size, bool(status.st_mode & 0o100)
+    if size > _MAX_BYTES:
+        return Recipe(size, executable, Channel.BINARY, tuple(_windows(job, size)))
+    content = job.new.read_bytes()
+    plain = Recipe(size, executable, _channel(content))
+    if not content:
+        return plain
+    old = job.old.read_bytes() if job.old and job.old.stat().st_size <= _MAX_BYTES else b""
+    parts = tuple(_parts(members.cut(content, job.tools), old, job.tools))
+    if len(parts) == 1 and parts[0].pack is Pack.NONE and not parts[0].copies:
+        return plain
+    return replace(plain, parts=parts)
+
+
+def _parts(stretches: Sequence[Member], old: bytes, tools: Tool) -> Iterator[Part]:
+    """The parts of a file; what is packed is compared with what is packed in the old one."""
+    packed = members.find(old)
+    if packed is not None and packed.pack is Pack.LZ4 and Tool.LZ4 not in tools:
+        packed = None
+    whole = members.whole(old)
+    for stretch in stretches:
+        alone = len(stretches) == 1
+        inside = packed is not None and (alone or stretch.pack is not Pack.NONE)
+        yield _part(stretch, packed if inside and packed else whole)
+
+
+def _part(stretch: Member, old: Member) -> Part:
+    channel = _channel(stretch.content)
+    size = len(stretch.content)
+    found = covers.find(old.content, stretch.content)
+    if not found or len(found) > MAX_COPIES or not _pays(stretch.content, old.content, found):
+        return Part(stretch.pack, size, channel, (), Copies.of(()))
+    return Part(stretch.pack, size, channel, (_source(old),), Copies.of(found))
+
+
+def _source(old: Member) -> Source:
+    if old.pack is Pack.NONE:
+        return Source(None)
+    return Source(None, old.pack, old.begin, old.end - old.begin, len(old.content))
+
+
+def _pays(new: bytes, old: bytes, copies: Sequence[covers.Copy]) -> bool:
+    """Whether a difference is smaller than the content itself; both are only estimated."""
+    size = zlib.compressobj(1)
+    estimate = _COPY_COST * len(copies)
+    for event in _content(new, old, Copies.of(copies)):
+        estimate += len(size.compress(event.data))
+    return estimate + len(size.flush()) < len(zlib.compress(new, 1))
+
+
+def _channel(content: bytes) -> Channel:
+    return Channel.BINARY if b"\0" in content[:4096] else Channel.TEXT
+
+
+def _windows(job: Job, size: int) -> Iterator[Part]:
+    """A very large file, compared with what is about at the same place in the old one."""
+    for begin in range(0, size, _WINDOW_BYTES):
+        new = _slice(job.new, begin, _WINDOW_BYTES)
+        at = max(0, begin - _MARGIN_BYTES)
+        old = _slice(job.old, at, _WINDOW_BYTES + 2 * _MARGIN_BYTES) if job.old else b""
+        part = _part(members.whole(new), members.whole(old))
+        origins = (origin + at for origin in part.copies.origins)
+        copies = Copies.of(zip(origins, part.copies.gaps, part.copies.lengths, strict=True))
+        yield replace(part, copies=copies, channel=Channel.BINARY)
+
+
+def _slice(path: Path, begin: int, size: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(begin)
+        return file.read(size)
+
+
+def content(name: bytes | None, job: Job, made: Recipe, origin: Location | None) -> Iterator[Event]:
+    """The events that make a file.
+
+    Args:
+        name: its name, if it does not replace an entry.
+        job: the file and the old one.
+        made: how it is made.
+        origin: where the device has the old one; None: it is the entry that is replaced.
+    """
+    if not made.parts:
+        yield File(name, made.size_bytes, made.executable, made.channel)
+        with job.new.open("rb") as file:
+            yield from (Piece(chunk) for chunk in chunks(file))
+        return
+    yield Made(name, made.size_bytes, made.executable, len(made.parts))
+    at = 0
+    for part in made.parts:
+        sources = tuple(replace(source, location=origin) for source in part.sources)
+        yield replace(part, sources=sources)
+        new = _new_content(job.new, part, at, made)
+        yield from _content(new, _old_content(job.old, part), part.copies)
+        at += part.size_bytes if part.pack is Pack.NONE else len(new)
+
+
+def _new_content(path: Path, part: Part, at: int, made: Recipe) -> bytes:
+    if made.size_bytes > _MAX_BYTES:
+        return _slice(path, at, part.size_bytes)
+    content = path.read_bytes()
+    if all(each.pack is Pack.NONE for each in made.parts):
+        return content[at : at + part.size_bytes]
+    member = members.find(content)
+    assert member is not None
+    if part.pack is not Pack.NONE:
+        return member.content
+    return content[: member.begin] if at == 0 else content[member.end :]
+
+
+def _old_content(path: Path | None, part: Part) -> "bytes | _Sliced":
+    if path is None or not part.sources:
+        return b""
+    if part.sources[0].pack is Pack.NONE:
+        return _Sliced(path)
+    member = members.find(path.read_bytes())
+    assert member is not None
+    return member.content
+
+
+class _Sliced:
+    """A file that is read in slices."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __getitem__(self, where: slice) -> bytes:
+        return _slice(self._path, where.start, where.stop - where.start)
+
+
+def _content(new: bytes, old: "bytes | _Sliced", copies: Copies) -> Iterator[Piece | Difference]:
+    at = 0
+    for origin, gap, length in zip(copies.origins, copies.gaps, copies.lengths, strict=True):
+        yield from _pieces(new, at, gap)
+        at += gap
+        for begin in range(0, length, _CHUNK_BYTES):
+            size = min(_CHUNK_BYTES, length - begin)
+            there = origin + begin
+            ours = new[at + begin : at + begin + size]
+            yield Difference(subtract(ours, old[there : there + size]))
+        at += length
+    yield from _pieces(new, at, len(new) - at)
+
+
+def _pieces(new: bytes, at: int, size: int) -> Iterator[Piece]:
+    for begin in range(at, at + size, _CHUNK_BYTES):
+        yield Piece(new[begin : min(begin + _CHUNK_BYTES, at + size)])
+
+
+def tools_of(trees: Iterable[Node]) -> Tool:
+    """What a device has that has these objects."""
+    found = Tool(0)
+    for tree in trees:
+        for name in _names(tree):
+            if name == b"gzip":
+                found |= Tool.GZIP
+            elif name == b"liblz4.so.1":
+                found |= Tool.LZ4
+    return found
+
+
+def _names(node: Node) -> Iterator[bytes]:
+    if isinstance(node, FolderNode):
+        for name, child in node.entries:
+            yield name
+            if not isinstance(child, FileNode):
+                yield from _names(child)

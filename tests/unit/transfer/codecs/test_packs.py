@@ -1,0 +1,95 @@
+import contextlib
+import io
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.conftest import Need
+
+from reconix.base.process import run
+from reconix.transfer.codecs import packs
+from reconix.transfer.codecs.packs import BadPack
+from reconix.transfer.codecs.tools import NO_TOOLS, Tool, missing
+from reconix.transfer.plan import Pack
+
+need = Need()
+WORDS = [random.Random(1).randbytes(9) for _ in range(300)]
+
+
+def content(size: int) -> bytes:
+    """Bytes that compress about as well as a program."""
+    return b"".join(random.Random(size).choices(WORDS, k=size // 9 + 1))[:size]
+
+
+def packed(pack: Pack, *parts: bytes) -> bytes:
+    made = bytearray()
+    packer = packs.packer(pack, made.extend)
+    for part in parts:
+        packer.feed(part)
+    packer.finish()
+    return bytes(made)
+
+
+def expanded(pack: Pack, member: bytes, limit: int = 64 << 20) -> bytes:
+    read = io.BytesIO(member).read
+    return b"".join(packs.expand(pack, read, len(member), limit))
+
+
+def by_gzip(plain: bytes) -> bytes:
+    return run("gzip", "-9n", stdin=plain)
+
+
+def by_xz(plain: bytes) -> bytes:
+    return run("xz", "--threads=2", "--check=crc32", "--lzma2=dict=1MiB", "-c", stdin=plain)
+
+
+def by_lz4(plain: bytes) -> bytes:
+    return run("lz4", "-l", "-9", "-c", stdin=plain)
+
+
+@pytest.mark.parametrize("size", [1, 2, 100, 5000, 70_001, (3 << 20) + 5, (8 << 20) + 77])
+@pytest.mark.parametrize(
+    ("pack", "program"), [(Pack.GZIP, by_gzip), (Pack.XZ, by_xz), (Pack.LZ4, by_lz4)]
+)
+def test_packed_content_equals_that_of_the_program(
+    pack: Pack, program: Callable[[bytes], bytes], size: int
+) -> None:
+    need({Pack.GZIP: "gzip", Pack.XZ: "xz", Pack.LZ4: "lz4"}[pack])
+    if pack is Pack.GZIP and size > packs.MAX_GZIP_BYTES:
+        return
+    plain = content(size)
+    theirs = program(plain)
+    assert packed(pack, plain[: size // 3], plain[size // 3 :]) == theirs
+    assert expanded(pack, theirs) == plain
+
+
+@settings(deadline=None)
+@given(st.sampled_from(Pack), st.binary(min_size=1, max_size=300), st.data())
+def test_s7_a_damaged_member_is_expanded_or_refused(
+    pack: Pack, plain: bytes, data: st.DataObject
+) -> None:
+    member = bytearray(packed(pack, plain))
+    member[data.draw(st.integers(0, len(member) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with contextlib.suppress(BadPack):
+        expanded(pack, bytes(member), 9000)
+
+
+@pytest.mark.parametrize("pack", Pack)
+def test_s6_a_member_that_expands_to_more_than_declared_is_refused(pack: Pack) -> None:
+    with pytest.raises(BadPack, match="more than was declared"):
+        expanded(pack, packed(pack, bytes(1 << 20)), 1000)
+
+
+def test_s6_gzip_is_not_given_more_than_it_may_hold() -> None:
+    packer = packs.packer(Pack.GZIP, lambda _: None)
+    with pytest.raises(BadPack, match="for gzip"):
+        for _ in range(9):
+            packer.feed(bytes(1 << 20))
+
+
+def test_a_tool_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert missing(NO_TOOLS) == []
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert missing(Tool.GZIP) == ["gzip"]

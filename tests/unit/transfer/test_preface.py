@@ -1,0 +1,90 @@
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.transfer.conftest import Proved
+
+from reconix.base.digests import Digest
+from reconix.store.manifest import Manifest, StoreObject
+from reconix.store.paths import StorePath
+from reconix.transfer.codecs.tools import Tool
+from reconix.transfer.packer import Packer
+from reconix.transfer.packing import Unpacker
+from reconix.transfer.preface import MAX_OBJECTS, Need, Preface, parse_preface, print_preface
+from reconix.transfer.stream import BadStream, varint
+
+
+def packed(content: bytes) -> Unpacker:
+    written = bytearray()
+    packer = Packer(written.extend)
+    packer.write(content)
+    packer.finish()
+    return Unpacker(Proved(bytes(written)))
+
+
+def manifest(names: Sequence[str], size: int = 3) -> Manifest:
+    """A generation that refers to objects of these names."""
+    below = [StorePath(f"{name * 32}", "part") for name in names]
+    root = StorePath("0" * 32, "generation-gateway")
+    items = [StoreObject(path, Digest.of(str(path).encode()), size) for path in below]
+    items.append(StoreObject(root, Digest.of(b"root"), 5, tuple(sorted([*below, root]))))
+    return Manifest(root, tuple(sorted(items)))
+
+
+names = st.lists(st.sampled_from("123456789abcdfgh"), unique=True)
+
+
+@given(names, names, st.sampled_from([3, 4]), st.sampled_from([Tool(0), Tool.GZIP | Tool.LZ4]))
+def test_any_manifest_comes_back_with_any_base(
+    old: list[str], new: list[str], size: int, tools: Tool
+) -> None:
+    preface = Preface(manifest(new, size), (Need(0, 5, 4096, 1),), tools)
+    for base in (None, manifest(old)):
+        assert parse_preface(packed(print_preface(preface, base)), base) == preface
+
+
+def test_a_change_of_one_object_costs_little() -> None:
+    many = "123456789abcdfghijklmnpqrsvwxyz"
+    base, target = manifest(many), manifest(many[:-1] + "0"[:0])
+    assert len(print_preface(Preface(target, ()), base)) < 200
+    assert len(print_preface(Preface(target, ()), None)) > 2000
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [
+        [Need(1, 0, 0, 0)],
+        [Need(0, 0, 0, 0), Need(0, 0, 0, 0)],
+        [Need(0, 0, 0, (1 << 21) + 1)],
+    ],
+    ids=repr,
+)
+def test_needs_that_cannot_be_are_refused(needs: list[Need]) -> None:
+    content = print_preface(Preface(manifest([]), tuple(needs)), None)
+    with pytest.raises(BadStream):
+        parse_preface(packed(content), None)
+
+
+NAME = b"\x21" + b"0" * 32 + b"-"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (varint(MAX_OBJECTS + 1), "steps in the manifest"),
+        (b"\1\3", "that stay"),
+        (b"\1\0\3", "that leave"),
+        (b"\1\0\0" + varint(MAX_OBJECTS + 1), "objects in the manifest"),
+        (b"\1\0\0\1\x80\x02", "a name"),
+        (b"\1\0\0\1\4name" + bytes(33), "store path"),
+        (b"\1\0\0\1" + NAME + bytes(33), "store path"),
+        (b"\0\0", "no place"),
+        (b"\1\2\0\0\5", "no place"),
+        (b"\1\2\0\0\1", "nothing refers"),
+        (b"\1\2\0\0\0\0\x08", "tools"),
+    ],
+)
+def test_s6_a_preface_that_cannot_be_is_refused(content: bytes, said: str) -> None:
+    with pytest.raises(BadStream, match=said):
+        parse_preface(packed(content + bytes(40)), manifest(["1"]))

@@ -1,0 +1,161 @@
+"""Recipes give the file again, as the device would make it."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.conftest import Need
+
+from reconix.base.process import run
+from reconix.transfer import recipes
+from reconix.transfer.codecs.tools import NO_TOOLS, Tool
+from reconix.transfer.packing import Channel
+from reconix.transfer.patching import Old, PartMaker, expanded
+from reconix.transfer.plan import Difference, Event, File, Made, Pack, Part, Piece
+from reconix.transfer.recipes import Job, Recipe, recipe
+from reconix.transfer.stream import BadStream
+
+need = Need()
+ALL = Tool.GZIP | Tool.LZ4
+
+
+def wrong(message: str) -> BadStream:
+    return BadStream(message, offset=0)
+
+
+def made(job: Job, found: Recipe, place: Path) -> bytes:
+    """The file that the events of a recipe make."""
+    result, maker = bytearray(), None
+    old = Old()
+    for event in recipes.content(None, job, found, None):
+        match event:
+            case Part():
+                old = opened(job, event, place)
+                maker = PartMaker(event, old, result.extend, wrong)
+            case Piece() | Difference() if maker is not None:
+                maker.feed(event)
+            case Piece(data):
+                result += data
+        if maker is not None and maker.complete:
+            maker.finish()
+            maker = None
+            old.close()
+    return bytes(result)
+
+
+def opened(job: Job, part: Part, place: Path) -> Old:
+    old = Old()
+    for source in part.sources:
+        assert job.old is not None
+        descriptor = os.open(job.old, os.O_RDONLY)
+        if source.pack is Pack.NONE:
+            old.append(descriptor, job.old.stat().st_size)
+        else:
+            with (place / "scratch").open("w+b") as scratch:
+                expanded(source, descriptor, scratch)
+                old.append(os.dup(scratch.fileno()), source.size_bytes)
+            os.close(descriptor)
+    return old
+
+
+def job(place: Path, new: bytes, old: bytes | None, tools: Tool = ALL) -> Job:
+    (place / "new").write_bytes(new)
+    if old is None:
+        return Job(place / "new", None, tools)
+    (place / "old").write_bytes(old)
+    return Job(place / "new", place / "old", tools)
+
+
+def events(place: Path, work: Job) -> list[Event]:
+    found = recipe(work)
+    assert made(work, found, place) == work.new.read_bytes()
+    return list(recipes.content(None, work, found, None))
+
+
+def sent(found: list[Event]) -> int:
+    """How many bytes are new or differ."""
+    return sum(
+        len(event.data) if isinstance(event, Piece) else len(event.data) - event.data.count(0)
+        for event in found
+        if isinstance(event, Piece | Difference)
+    )
+
+
+NOISE = random.Random(5).randbytes(40_000)
+LINES = b"".join(b"line %d of a text, %d\n" % (n, n * n) for n in range(2000))
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.sampled_from([NOISE[:700], NOISE[:3000], b"\0" * 90, LINES[:800]]), max_size=4),
+    st.lists(st.binary(max_size=90) | st.sampled_from([NOISE[:2500], LINES[:800]]), max_size=4),
+)
+def test_any_file_comes_back_from_any_other(
+    tmp_path: Path, old: list[bytes], new: list[bytes]
+) -> None:
+    events(tmp_path, job(tmp_path, b"".join(new), b"".join(old)))
+
+
+def test_a_changed_file_costs_what_changed(tmp_path: Path) -> None:
+    new = NOISE[:9000] + b"inserted" + NOISE[9000:20_000] + b"!" + NOISE[20_001:]
+    assert sent(events(tmp_path, job(tmp_path, new, NOISE))) < 100
+
+
+def test_what_resembles_nothing_is_sent_as_it_is(tmp_path: Path) -> None:
+    strange = random.Random(6).randbytes(5000)
+    found = events(tmp_path, job(tmp_path, strange, NOISE))
+    assert found[0] == File(None, 5000, False, Channel.BINARY)
+
+
+def pack(kind: Pack, plain: bytes) -> bytes:
+    if kind is Pack.GZIP:
+        return run("gzip", "-9n", stdin=plain)
+    if kind is Pack.XZ:
+        return run("xz", "-T2", "--check=crc32", "--lzma2=dict=1MiB", "-c", stdin=plain)
+    need("lz4")
+    kernel = bytearray(NOISE[:1000])
+    kernel[0x202:0x206] = b"HdrS"
+    return bytes(kernel) + run("lz4", "-l", "-9", "-c", stdin=plain) + b"\x07\0\0\0tail"
+
+
+@pytest.mark.parametrize("kind", [Pack.GZIP, Pack.XZ, Pack.LZ4])
+def test_packed_content_is_compared_expanded(tmp_path: Path, kind: Pack) -> None:
+    new = pack(kind, LINES.replace(b"line 77 ", b"lime 77 "))
+    found = events(tmp_path, job(tmp_path, new, pack(kind, LINES)))
+    assert isinstance(found[0], Made)
+    assert kind in {event.pack for event in found if isinstance(event, Part)}
+    assert sent(found) < 100
+
+
+def test_content_that_is_packed_only_now_is_compared_too(tmp_path: Path) -> None:
+    assert sent(events(tmp_path, job(tmp_path, pack(Pack.XZ, LINES), LINES))) == 0
+    assert sent(events(tmp_path, job(tmp_path, LINES, pack(Pack.XZ, LINES)))) == 0
+
+
+def test_what_cannot_be_packed_again_is_sent_packed(tmp_path: Path) -> None:
+    fast = run("gzip", "-1n", stdin=LINES)
+    found = events(tmp_path, job(tmp_path, fast, pack(Pack.GZIP, LINES)))
+    assert {event.pack for event in found if isinstance(event, Part)} <= {Pack.NONE}
+
+
+@pytest.mark.parametrize("kind", [Pack.GZIP, Pack.LZ4])
+def test_a_tool_that_the_device_lacks_is_not_used(tmp_path: Path, kind: Pack) -> None:
+    new = pack(kind, LINES.replace(b"line 77 ", b"lime 77 "))
+    work = job(tmp_path, new, pack(kind, LINES), NO_TOOLS)
+    assert recipe(work).tools == NO_TOOLS
+    events(tmp_path, work)
+
+
+def test_a_large_file_is_compared_in_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes, "_MAX_BYTES", 20_000)
+    monkeypatch.setattr(recipes, "_WINDOW_BYTES", 8_000)
+    monkeypatch.setattr(recipes, "_MARGIN_BYTES", 2_000)
+    new = NOISE[:9000] + b"inserted" + NOISE[9000:]
+    assert sent(events(tmp_path, job(tmp_path, new, NOISE))) < 100
