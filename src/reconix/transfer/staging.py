@@ -200,6 +200,22 @@ def open_file(parent: int, name: bytes, shown: str) -> int:
     return os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
 
 
+def _see(parent: int, name: bytes, shown: str, seen: int) -> int:
+    """Go on with a check over all that is below a node."""
+    if _kind_of(parent, name, shown) != _FOLDER:
+        return seen
+    source = _list(parent, name, shown)
+    try:
+        for entry, kind in source.entries:
+            below = f"{shown}/{os.fsdecode(entry)}"
+            seen = entry_check(entry, kind, seen)
+            if kind == _FOLDER:
+                seen = _see(source.descriptor, entry, below, seen)
+    finally:
+        source.close()
+    return end_check(seen)
+
+
 def _expect_seen(seen: int, check: int, shown: str) -> None:
     if seen & 0xFFFF != check:
         raise DamagedBase(shown, "what is in it is not what should be")
@@ -536,8 +552,8 @@ class Maker:
         shown = self.sources.shown(location)
         with self.sources.parent(location) as (parent, last):
             kind = _kind_of(parent, last, shown)
-            seen = self._copy(parent, (last, kind), name, entry_check(b"", kind, 0), shown)
-        _expect_seen(seen, check, shown)
+            _expect_seen(_see(parent, last, shown, entry_check(b"", kind, 0)), check, shown)
+            self._copy(parent, (last, kind), name, shown)
 
     def _expect_known(self, location: Location) -> None:
         if not self.sources.knows(location):
@@ -590,13 +606,16 @@ class Maker:
     def _keep(self, count: int, check: int) -> None:
         source = self._top.source
         assert source is not None
+        entries = [self._next_entry() for _ in range(min(count, len(source.entries) + 1))]
         seen = 0
-        for _ in range(count):
-            entry = self._next_entry()
+        for name, kind in entries:
+            shown = f"{source.path}/{os.fsdecode(name)}"
+            seen = _see(source.descriptor, name, shown, entry_check(name, kind, seen))
+        _expect_seen(seen, check, source.path)
+        for entry in entries:
             self._rise(entry[0])
             shown = f"{source.path}/{os.fsdecode(entry[0])}"
-            seen = self._copy(source.descriptor, entry, entry[0], entry_check(*entry, seen), shown)
-        _expect_seen(seen, check, source.path)
+            self._copy(source.descriptor, entry, entry[0], shown)
 
     def _drop(self, count: int) -> None:
         source = self._top.source
@@ -605,27 +624,23 @@ class Maker:
             raise self.wrong(f"{source.path} has no more entries")
         source.used += count
 
-    def _copy(
-        self, parent: int, entry: tuple[bytes, bytes], name: bytes, seen: int, shown: str
-    ) -> int:
-        """Make a node equal to one that the device has; go on with the check over what is seen."""
+    def _copy(self, parent: int, entry: tuple[bytes, bytes], name: bytes, shown: str) -> None:
+        """Make a node equal to one that the device has."""
         old, kind = entry
         if kind == _FOLDER:
-            return self._copy_folder(parent, old, name, seen, shown)
-        if kind[:1] not in (_FILE, _LINK):
+            self._copy_folder(parent, old, name, shown)
+        elif kind[:1] in (_FILE, _LINK):
+            self._link(parent, old, name)
+        else:
             raise DamagedBase(shown, "it is neither file, folder nor symbolic link")
-        self._link(parent, old, name)
-        return seen
 
-    def _copy_folder(self, parent: int, old: bytes, name: bytes, seen: int, shown: str) -> int:
+    def _copy_folder(self, parent: int, old: bytes, name: bytes, shown: str) -> None:
         source = _list(parent, old, shown)
         self._open_folder(name, source)
         for entry in source.entries:
             inside = f"{shown}/{os.fsdecode(entry[0])}"
-            below = entry_check(*entry, seen)
-            seen = self._copy(source.descriptor, entry, entry[0], below, inside)
+            self._copy(source.descriptor, entry, entry[0], inside)
         self._end()
-        return end_check(seen)
 
     def _link(self, parent: int, old: bytes, name: bytes) -> None:
         target = self._top.descriptor
