@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconix.build import units, volumes, window
+from reconix.build import units, updates, volumes
 from reconix.build.accounts import Accounts
 from reconix.build.agent import KEPT_MOUNTS
 from reconix.build.networks import make_networks
@@ -55,7 +55,7 @@ def make_etc(
     own = {name: unit.read() for name, unit in system.units.items()}
     own |= {name: text.encode() for name, text in agent_units.items()}
     own |= volumes.make_mounts(system.volumes)
-    own |= window.make_units(system.update.window if system.update.automatic else None)
+    own |= updates.make_units(system.update)
     checked = [check.unit for check in system.health.checks if isinstance(check, UnitCheck)]
     units.check_known(checked, own, root)
     networks = make_networks(system.network)

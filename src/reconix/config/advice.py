@@ -71,6 +71,17 @@ def _checked_units_are_misspelt(system: System, table: Table, file: Place) -> It
                 yield Problem(place, "health.checks", fact, f"did you mean {near[0]}?")
 
 
+def about_updates(system: System, url: str | None, table: Table, file: Place) -> Iterator[Problem]:
+    """What is hardly meant about updates, given the address in ``reconix.toml``."""
+    place = place_of(table, "update", "every", default=file)
+    if system.update.every is not None and url is None:
+        hint = "name the place in reconix.toml, or leave this out"
+        yield Problem(place, "update.every", "has no effect: update.url is not set", hint)
+    elif system.update.every is not None and not system.update.receive:
+        hint = "leave one of the two out"
+        yield Problem(place, "update.every", "has no effect: update.receive is false", hint)
+
+
 def _windows_without_effect(system: System, table: Table, file: Place) -> Iterator[Problem]:
     place = place_of(table, "update", "window", default=file)
     update = system.update

@@ -197,6 +197,10 @@ class _Loader:
         if not isinstance(project, Project):
             return None
         by_name = {host.name: _settled(host, project) for host in hosts if host}
+        for host in by_name.values():
+            for name, system in host.systems.items():
+                table, place = self._systems[host.name][name], Place(host.folder)
+                self._advice += advice.about_updates(system, project.update.url, table, place)
         configuration = Configuration(self._folder, project, by_name)
         notes = tuple(sorted(set(self._advice)))
         return Loaded(configuration, self._shapes, self._machines, self._systems, notes)

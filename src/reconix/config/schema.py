@@ -1268,6 +1268,15 @@ class Update:
             "when a system must never change the device, however it is attacked",
         ),
     ] = True
+    every: Annotated[
+        Seconds | None,
+        Option(
+            "How often the device looks for an update by itself, at the `update.url` of "
+            "`reconix.toml`; without it, only when `reconix-device update` is called.",
+            '"6h"',
+            "when nobody logs in to devices to update them",
+        ),
+    ] = None
     automatic: Annotated[
         bool,
         Option(

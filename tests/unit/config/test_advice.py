@@ -33,6 +33,11 @@ HARDLY_MEANT = {
         "waits for ngnix.service, which nobody enables",
         5,
     ),
+    f'{QUIET}[update]\nevery = "1h"\n': (
+        "update.every",
+        "has no effect: update.url is not set",
+        4,
+    ),
     f'{QUIET}[update]\nautomatic = false\nwindow = "02:00-04:00"\n': (
         "update.window",
         "has no effect: update.automatic is false",
