@@ -1,7 +1,8 @@
 """The timers of updates: when a device looks for one, and when it restarts into one.
 
 Looking is the agent's command ``update``; whether it fails, because the link is down, is no matter
-of the system's health, so the unit does not fail. With a window, what an update needs was done when
+of the system's health, so the unit does not fail. What the device came back from is left alone, or
+it would be tried for ever. With a window, what an update needs was done when
 it arrived; it is armed, and any restart tries it. So all that is left is a restart, and only if
 something is armed.
 
@@ -21,7 +22,7 @@ Description=Look for an update
 
 [Service]
 Type=oneshot
-ExecStart=-{AGENT} update
+ExecStart=-{AGENT} update --unattended
 """
 _LOOKS = """\
 [Unit]

@@ -118,7 +118,7 @@ def _receive(device: Device, arguments: Arguments) -> int:
 def _update(device: Device, arguments: Arguments) -> int:
     """Look for an update in a folder or on a web server, take it the cheapest way and try it."""
     from reconix.device.apply import apply
-    from reconix.device.update import UNLIMITED, Place, look
+    from reconix.device.update import UNLIMITED, Place, came_back_from, look
     from reconix.device.work import working
 
     limit = UNLIMITED if arguments.any_size else None
@@ -126,6 +126,9 @@ def _update(device: Device, arguments: Arguments) -> int:
     found = look(device, place)
     if arguments.check or found.target is None:
         return _tell_found(arguments, found)
+    if arguments.unattended and came_back_from(device, found.target):
+        _tell(arguments, f"{found.target} was tried before, and is not tried again by itself")
+        return 0
     with working(device.places):
         for offer in found.way:
             _tell(arguments, f"installed {place.take(device, offer)}")
@@ -403,6 +406,9 @@ def make_parser() -> argparse.ArgumentParser:
         "--from", dest="place", metavar="URL|DIR", help="where [update.url of the configuration]"
     )
     update.add_argument("--check", action="store_true", help="only say what there is")
+    update.add_argument(
+        "--unattended", action="store_true", help="leave alone what the device came back from"
+    )
     update.add_argument("--any-size", action="store_true", help="however large the download is")
     apply = _with_apply(_add(commands, "apply", _apply))
     apply.add_argument("generation", metavar="PATH", help="store path of the generation")

@@ -17,7 +17,7 @@ def test_a_device_looks_as_often_as_it_is_told_and_a_link_that_is_down_is_no_fai
     assert b"OnBootSec=300\nOnUnitInactiveSec=21600\n" in made["reconix-update.timer"]
     service = made["reconix-update.service"].decode()
     assert "ExecStart=-/" in service
-    assert service.endswith("reconix-device.pyz update\n")
+    assert service.endswith("reconix-device.pyz update --unattended\n")
 
 
 def test_without_a_policy_there_are_no_timers() -> None:

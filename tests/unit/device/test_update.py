@@ -14,6 +14,7 @@ from tests.unit.device.conftest import Units
 
 from reconix.boot.trial import Phase, read_state
 from reconix.device.__main__ import main
+from reconix.device.rollback import rollback
 from reconix.device.update import Place, look
 from reconix.device.web import Patience, TooMuch, Unreachable
 from reconix.device.work import working
@@ -86,6 +87,23 @@ def test_a_stick_brings_the_cheapest_way(machine: Machine, folder: Folder, units
     assert state.trial.generation == str(machine.generations["three"])
     assert machine.generations["two"] in machine.device.installed()
     assert units.calls == ["reboot"]
+
+
+def test_what_a_device_came_back_from_is_not_tried_again_by_itself(
+    machine: Machine, folder: Folder, units: Units
+) -> None:
+    words = ["update", "--from", str(folder.place)]
+    assert main([*words, "--unattended"], machine.device) == 0
+    machine.boot()
+    with working(machine.places):
+        rollback(machine.device)
+    machine.boot()
+    before = len(units.calls)
+    assert main([*words, "--unattended"], machine.device) == 0
+    assert read_state(machine.places.state).phase is Phase.IDLE
+    assert len(units.calls) == before
+    assert main(words, machine.device) == 0, "somebody may still try"
+    assert read_state(machine.places.state).phase is Phase.ARMED
 
 
 def test_a_check_only_tells(
