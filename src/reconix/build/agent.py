@@ -46,7 +46,6 @@ KEPT_MOUNTS = (
     "run-reconix-data",
     "run-reconix-system",
     "usr-lib-modules",
-    "var",
 )
 """Mounts that stay to the end: the last program of a system works with them."""
 
