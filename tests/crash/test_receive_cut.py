@@ -20,6 +20,7 @@ from reconix.store.registry import Registry
 from reconix.store.tree import File, Node, Symlink, folder
 from reconix.transfer import send
 from reconix.transfer.receive import receive
+from reconix.transfer.spool import Spool
 
 CHANGES = ["fsync", "rename", "replace", "link", "symlink", "mkdir", "write", "fchmod", "utime"]
 CHANGES += ["unlink", "rmdir", "chmod"]
@@ -35,6 +36,7 @@ class Update:
     stream: bytes
     pristine: Path
     system: Path
+    keeps: bool  # what arrived, for the next attempt
 
     def reset(self) -> Registry:
         """The device as it was."""
@@ -43,9 +45,20 @@ class Update:
         return Registry(self.system)
 
     def receive(self, registry: Registry) -> None:
-        """Receive the stream."""
-        read = io.BytesIO(self.stream).read
-        receive(read, registry, host="gateway", architecture="amd64")
+        """Receive the stream; if what arrived is kept, only the rest of it comes again."""
+        if not self.keeps:
+            read = io.BytesIO(self.stream).read
+            receive(read, registry, host="gateway", architecture="amd64")
+            return
+        spool = Spool(registry.system_root / "reconix/spool")
+        held = spool.held()
+        if held is None:
+            read = io.BytesIO(self.stream).read
+            receive(read, registry, host="gateway", architecture="amd64", spool=spool)
+            return
+        link = io.BytesIO(self.stream[held.offset :])
+        with spool.resuming(held, link.read) as rest:
+            receive(rest, registry, host="gateway", architecture="amd64", spool=spool)
 
 
 def generation(store: ChrootStore, **objects: Node) -> StorePath:
@@ -63,8 +76,8 @@ def copy(old: Path, new: Path) -> None:
         shutil.copy2(old, new)
 
 
-@pytest.fixture
-def update(tmp_path: Path) -> Iterator[Update]:
+@pytest.fixture(params=[False, True], ids=["", "kept"])
+def update(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Update]:
     old: dict[str, Node] = {"lib/a": File(b"a"), "lib/b": File(b"b"), "bin": Symlink("lib")}
     new: dict[str, Node] = {**old, "lib/b": File(b"changed"), "lib/c": File(b"c", executable=True)}
     with ChrootStore(tmp_path / "build") as store:
@@ -79,7 +92,7 @@ def update(tmp_path: Path) -> Iterator[Update]:
         for item in store.manifest(base).objects:
             copy(store.path(item.path), registry.path(item.path))
         registry.add(store.manifest(base))
-    yield Update(base, target, stream.getvalue(), pristine, tmp_path / "device")
+    yield Update(base, target, stream.getvalue(), pristine, tmp_path / "device", request.param)
 
 
 def stop_after(steps: int) -> None:
@@ -132,6 +145,7 @@ def expect_finished(registry: Registry, update: Update) -> None:
     expect_consistent(registry, update)
     assert registry.get(update.target) is not None
     assert list(registry.staging_dir.iterdir()) == []
+    assert not (registry.system_root / "reconix/spool").exists()
 
 
 def contents(registry: Registry) -> dict[str, NarInfo]:
@@ -204,4 +218,4 @@ def test_p12_everything_is_durable_before_it_gets_its_name(
         index for index, what in enumerate(order[:manifest]) if what.startswith("-> ")
     )
     assert "store" in order[last_object:manifest]
-    assert order[-1] == "generations"
+    assert order[-2 if update.keeps else -1] == "generations"

@@ -295,12 +295,14 @@ def _verify(device: Device, arguments: Arguments) -> int:
 
 
 def _collect(device: Device, arguments: Arguments) -> int:
-    """Give back the space of generations that nobody goes back to."""
+    """Give back the space of old generations, and of a stream that was cut off."""
     from reconix.device.collect import collect
     from reconix.device.work import working
+    from reconix.transfer.spool import Spool
 
     with working(device.places):
         removed = collect(device, device.recall())
+        Spool(device.places.spool).discard()
     _tell(arguments, f"{len(removed.names)} objects removed")
     return 0
 

@@ -201,6 +201,10 @@ def test_n1_a_stream_that_was_cut_goes_on_where_the_agent_says(
     assert said["offset"] > len(stream) // 2
     feed(monkeypatch, stream[said["offset"] :])
     assert main(["receive", "--resume-at", "1"], machine.device) == 51
+    kept = machine.places.spool.read_bytes()
+    assert main(["collect"], machine.device) == 0
+    assert not machine.places.spool.exists()
+    machine.places.spool.write_bytes(kept)
     assert main(["receive", "--resume-at", str(said["offset"])], machine.device) == 0
     assert two in machine.device.installed()
     capsys.readouterr()

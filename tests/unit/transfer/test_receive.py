@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reconix.base.errors import ReconixError
 from reconix.base.process import CommandFailed, run
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.signatures import SecretKey
 from reconix.store.links import fill_pool, optimise
 from reconix.store.manifest import Manifest
 from reconix.store.nar import Link as NarLink
@@ -23,8 +24,9 @@ from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Folder, Node, Symlink, folder
 from reconix.store.verify import ContentChanged, verify_object
-from reconix.transfer import plan
+from reconix.transfer import plan, send
 from reconix.transfer.codecs.tools import NO_TOOLS
+from reconix.transfer.keys import KeySet
 from reconix.transfer.packer import Packer
 from reconix.transfer.packing import Channel, filters
 from reconix.transfer.plan import (
@@ -39,7 +41,9 @@ from reconix.transfer.plan import (
 )
 from reconix.transfer.preface import Need, Preface, print_preface
 from reconix.transfer.receive import DiskFull, StorageFailed, WrongBase, WrongDevice, receive
+from reconix.transfer.seal import Seal
 from reconix.transfer.send import NotAGeneration, StoreDamaged
+from reconix.transfer.signing import Signer, generate, public
 from reconix.transfer.staging import ContentMismatch, DamagedBase
 from reconix.transfer.stream import (
     BadStream,
@@ -48,6 +52,7 @@ from reconix.transfer.stream import (
     TruncatedStream,
     UnsupportedStream,
 )
+from reconix.transfer.trust import Trust
 from reconix.transfer.writer import StreamWriter
 
 if TYPE_CHECKING:
@@ -630,6 +635,52 @@ def test_s7_a_changed_payload_gives_the_target_or_a_refusal(
         expect_refused(workshop, changed, device)
     else:
         workshop.expect_complete(device, pair.new)
+
+
+class Strict:
+    """Believes one key."""
+
+    def __init__(self, key: SecretKey) -> None:
+        self.trust = Trust(KeySet.of([public(key)]))
+
+    def judge(self, header: Header, seal: Seal, statement: bytes) -> Trust:
+        return self.trust.judge(seal, statement, header.sequence)
+
+    def learn(self, header: Header, judged: Trust) -> None:
+        pass
+
+
+@settings(
+    max_examples=4 * EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_s2_t3_whatever_is_done_to_a_signed_stream_it_is_refused(
+    workshop: "Workshop", pair: "Pair", data: st.DataObject
+) -> None:
+    """Bytes replaced, inserted, removed, repeated, taken from another signed stream."""
+    key, written = generate("key"), io.BytesIO()
+    send.create(workshop.store, pair.old, pair.new, written.write, signer=Signer((key,)))
+    right = written.getvalue()
+    other = workshop.stream(None, pair.new)
+    begin = data.draw(st.integers(0, len(right)))
+    end = data.draw(st.integers(begin, min(begin + 200, len(right))))
+    put = data.draw(
+        st.binary(max_size=64) | st.just(right[begin:end] * 2) | st.just(other[begin:end])
+    )
+    changed = right[:begin] + put + right[end:]
+    device = workshop.device(pair.old)
+    if changed == right:
+        return
+    with pytest.raises(ReconixError) as caught:
+        read = io.BytesIO(changed).read
+        receive(read, device, host="gateway", architecture="amd64", believer=Strict(key))
+    assert 50 <= caught.value.exit_code < 60 or caught.value.exit_code in (80, 81)
+    assert device.get(pair.new) is None and workshop.staged(device) == []
+    assert {path.name for path in device.store_dir.iterdir()} <= {
+        item.path.basename for item in workshop.store.manifest(pair.old).objects
+    } | {".links"}
 
 
 # --- disks that are full or fail
