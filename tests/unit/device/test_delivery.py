@@ -1,0 +1,117 @@
+"""``reconix deploy`` and the agent, over a link that is cut: a program in place of ssh runs it."""
+
+import io
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+from tests.device_model import Machine
+from tests.unit.device.conftest import Units
+
+from reconix.cli import deploy
+from reconix.cli.deploy import Delivery
+from reconix.cli.remote import NotReached, Remote
+from reconix.store.tree import File, Node
+from reconix.transfer.stream import FRAME_BYTES
+
+SOURCE = Path(deploy.__file__).parents[2]
+AGENT = """\
+import sys
+sys.path.insert(0, {source!r})
+from pathlib import Path
+from reconix.boot.firmware.uefi import Uefi
+from reconix.boot.firmware.variables import Variables
+from reconix.device.__main__ import main
+from reconix.device.device import Device
+from reconix.device.places import Places
+
+place = Path({place!r})
+places = Places(system=place / "system", run=place / "run", sysfs=place / "sys",
+    efivars=place / "efivars", proc=place / "proc", disk=place / "disk", shared=False)
+firmware = Uefi(Variables(places.efivars), "EFI/BOOT/BOOTX64.EFI")
+sys.exit(main(sys.argv[1:], Device(places, firmware)))
+"""
+SSH = """\
+#!/bin/sh
+for command; do :; done
+echo "$command" >> {log}
+cut=$(head -n 1 {cuts})
+case "$command" in *" receive"*)
+    if [ -n "$cut" ]; then
+        sed -i 1d {cuts}
+        head -c "$cut" | {python} {agent} ${{command#reconix-device }} >&2
+        exit 255
+    fi
+esac
+exec {python} {agent} ${{command#reconix-device }}
+"""
+
+
+class Link:
+    """A way to a device that is cut after so many bytes, once for each number."""
+
+    def __init__(self, folder: Path, place: Path) -> None:
+        self._log, self._cuts = folder / "asked", folder / "cuts"
+        agent, program = folder / "agent.py", folder / "ssh"
+        agent.write_text(AGENT.format(source=str(SOURCE), place=str(place)))
+        names = {"log": self._log, "cuts": self._cuts, "python": sys.executable, "agent": agent}
+        program.write_text(SSH.format(**names))
+        program.chmod(0o755)
+        self.cut()
+
+    def cut(self, *after: int) -> None:
+        self._cuts.write_text("".join(f"{size}\n" for size in after))
+
+    def asked(self) -> list[str]:
+        return [line for line in self._log.read_text().splitlines() if " receive" in line]
+
+
+@pytest.fixture
+def link(machine: Machine, units: Units, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Link:
+    monkeypatch.setattr(deploy, "_BACK_OFF_SECONDS", (0.01, 0.01))
+    assert os.environ["PATH"].startswith(str(tmp_path / "bin"))
+    return Link(tmp_path / "bin", machine.place)
+
+
+@pytest.fixture
+def stream(machine: Machine) -> bytes:
+    machine.boot()
+    noise: dict[str, Node] = {"large": File(random.Random(3).randbytes(6 * FRAME_BYTES))}
+    machine.generation("two", extra=noise)
+    return machine.stream("one", "two").getvalue()
+
+
+def delivery(machine: Machine) -> Delivery:
+    remote = Remote("device")
+    return Delivery(remote, remote.status(), machine.generations["two"])
+
+
+def test_n1_a_deployment_goes_on_where_the_link_was_cut(
+    machine: Machine, link: Link, stream: bytes
+) -> None:
+    link.cut(3 * FRAME_BYTES, FRAME_BYTES + 999)
+    sent = delivery(machine).send(io.BytesIO(stream))
+    assert machine.generations["two"] in machine.device.installed()
+    begins = [int(line.rpartition(" ")[2]) for line in link.asked() if "--resume-at" in line]
+    assert len(link.asked()) == 3 and 0 < begins[0] < begins[1]
+    assert sent >= len(stream)
+
+
+def test_n1_a_link_that_brings_nothing_is_given_up(
+    machine: Machine, link: Link, stream: bytes
+) -> None:
+    link.cut(*[10] * 9)
+    with pytest.raises(NotReached):
+        delivery(machine).send(io.BytesIO(stream))
+    assert len(link.asked()) == 3
+
+
+def test_what_was_received_is_applied_without_being_sent(
+    machine: Machine, link: Link, stream: bytes
+) -> None:
+    delivery(machine).send(io.BytesIO(stream))
+    before = link.asked()
+    delivery(machine).apply()
+    assert link.asked() == before
