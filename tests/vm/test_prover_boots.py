@@ -4,14 +4,16 @@ There is no operating system on the small device: in place of the boot loader ea
 tiny program that says which one it is.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.small_device import need_recording, small_device
+from tests.small_device import SmallDevice, need_recording, small_device
 from tests.vm.test_firmware_and_slots import program
 
-from reconix.prove.boots import Virtual, boot_some
+from reconix.prove.boots import Boot, Says, Virtual, boot_some
+from reconix.prove.prover import Job
 from reconix.prove.record import record
 from reconix.prove.scenario import everything
 from reconix.store.paths import StorePath
@@ -20,30 +22,59 @@ from reconix.vm.qemu import PROGRAM, Accelerator
 pytestmark = pytest.mark.vm
 
 COUNT, STATES, SEED = 14, 1000, 1
+ONE, TWO = "generation one runs", "generation two runs"
+
+
+@pytest.fixture
+def device(need: Callable[..., None], tmp_path: Path) -> Iterator[SmallDevice]:
+    need(PROGRAM)
+    need_recording(need)
+    one = program(ONE, {}, restarts=False)
+    two = program(TWO, {}, restarts=False)
+    with small_device(tmp_path, one=one, two=two) as made:
+        yield made
+
+
+@pytest.fixture
+def job(device: SmallDevice, tmp_path: Path) -> Job:
+    folder = tmp_path / "job"
+    folder.mkdir()
+    return record(device.image, device.known, folder, lambda rig: everything(rig, device.update))
+
+
+def booting(
+    job: Job, says: Says, folder: Path, *, seconds: float = 120, count: int = COUNT
+) -> Generator[Boot, None, None]:
+    virtual = Virtual(Accelerator.TCG, memory_mib=256, seconds=seconds)
+    return boot_some(job, count, says, folder, virtual, wanted=STATES, seed=SEED)
 
 
 def test_a_sample_of_crash_states_boots_what_was_expected(
-    need: Callable[..., None], tmp_path: Path
+    device: SmallDevice, job: Job, tmp_path: Path
 ) -> None:
-    need(PROGRAM)
-    need_recording(need)
-    one = program("generation one runs", {}, restarts=False)
-    two = program("generation two runs", {}, restarts=False)
-    with small_device(tmp_path, one=one, two=two) as device:
-        folder = tmp_path / "job"
-        folder.mkdir()
-        job = record(device.image, device.known, folder, lambda rig: everything(rig, device.update))
-        says = {
-            device.update.base.path: ["generation one runs"],
-            device.update.target.path: ["generation two runs"],
-        }
-        virtual = Virtual(Accelerator.TCG, memory_mib=256, seconds=120)
+    says = {device.update.base.path: [ONE], device.update.target.path: [TWO]}
 
-        def expected(path: StorePath) -> list[str]:
-            return says[path]
+    def expected(path: StorePath) -> list[str]:
+        return says[path]
 
-        boots = list(boot_some(job, COUNT, expected, tmp_path, virtual, wanted=STATES, seed=SEED))
+    boots = list(booting(job, expected, tmp_path))
     assert len(boots) == COUNT
     assert [boot for boot in boots if boot.problem] == []
     assert {boot.generation for boot in boots} == set(says), "the sample has old and new states"
     assert len({boot.step for boot in boots}) > 10
+
+
+def test_who_stops_early_waits_for_no_device(job: Job, tmp_path: Path) -> None:
+    """Two run side by side; one has come up, the other one never says what it should."""
+    asked: list[StorePath] = []
+
+    def expected(path: StorePath) -> list[str]:
+        asked.append(path)
+        return ["runs"] if len(asked) == 1 else ["what nobody says"]
+
+    boots = booting(job, expected, tmp_path, seconds=3600, count=2)
+    assert next(boots).problem == ""
+    began = time.monotonic()
+    boots.close()
+    assert time.monotonic() - began < 60
+    assert not list(tmp_path.glob("booted-*")), "and nothing is left"

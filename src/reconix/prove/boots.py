@@ -8,8 +8,9 @@ Each device has one core, and some run at once.
 Proven by ``tests/vm/test_prover_boots.py``.
 """
 
+import contextlib
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,8 +22,10 @@ from reconix.prove.states import Cut
 from reconix.store.paths import StorePath
 from reconix.vm import firmware
 from reconix.vm.console import NotSaid
-from reconix.vm.machine import BOOT_SECONDS, running
+from reconix.vm.machine import BOOT_SECONDS, Machine, running
 from reconix.vm.qemu import Accelerator, Disk, Guest
+
+_DISK = "disk"
 
 Says = Callable[[StorePath], Sequence[str]]
 """What the console says, in this order, when a generation comes up."""
@@ -64,8 +67,10 @@ class Boot:
 
 def boot_some(
     job: Job, count: int, says: Says, folder: Path, virtual: Virtual, *, wanted: int, seed: int
-) -> Iterator[Boot]:
+) -> Generator[Boot, None, None]:
     """Boot a sample of the states that ``prove`` judges with the same seed.
+
+    Who stops asking, or is interrupted, does not wait for the devices that still run.
 
     Args:
         job: the history.
@@ -76,10 +81,12 @@ def boot_some(
         wanted: as for ``prove``.
         seed: as for ``prove``.
     """
+    room = _Room(says, virtual)
     with (
         walking(job) as walk,
         progress.stage("boot crash states", total=count) as stage,
-        ThreadPoolExecutor(virtual.at_once) as guests,
+        ThreadPoolExecutor(virtual.at_once) as threads,
+        contextlib.closing(room),
     ):
         begun: list[Future[Boot]] = []
         for number, cut in enumerate(_sample(walk, cuts_of(job, wanted, seed), count, seed)):
@@ -88,8 +95,8 @@ def boot_some(
                 stage.advance(1)
             place = folder / f"booted-{number}"
             place.mkdir()
-            boot, disk = _prepare(walk, job, cut, place)
-            begun.append(guests.submit(_finish, boot, disk, says, place, virtual))
+            boot = _prepare(walk, job, cut, place)
+            begun.append(threads.submit(room.finish, boot, place))
         for each in begun:
             yield each.result()
             stage.advance(1)
@@ -109,40 +116,62 @@ def _sample(walk: Walk, cuts: Sequence[Cut], count: int, seed: int) -> list[Cut]
     return sorted(found[:count], key=lambda cut: cut.epoch)
 
 
-def _prepare(walk: Walk, job: Job, cut: Cut, place: Path) -> tuple[Boot, Path]:
+def _prepare(walk: Walk, job: Job, cut: Cut, place: Path) -> Boot:
     """Make the disk of a state."""
     _, verdict = walk.judge(cut)
-    disk = place / "disk"
+    disk = place / _DISK
     process.run("cp", "--sparse=always", job.image, disk)
     with disk.open("r+b") as file:
         for cell, content in walk.contents(cut).items():
             file.seek(cell * walk.disk.cell_bytes)
             file.write(content)
-    return Boot(walk.step(cut), cut, verdict.boots, verdict.problem), disk
+    return Boot(walk.step(cut), cut, verdict.boots, verdict.problem)
 
 
-def _finish(boot: Boot, disk: Path, says: Says, place: Path, virtual: Virtual) -> Boot:
-    """Start it, unless it is known already that nothing good comes of it."""
-    try:
-        if boot.generation is None:
-            return boot
-        return replace(boot, problem=_start(disk, says(boot.generation), place, virtual))
-    finally:
-        remove_tree(place)
+class _Room:
+    """Where the devices stand; whoever leaves it switches them off."""
 
+    def __init__(self, says: Says, virtual: Virtual) -> None:
+        self._says, self._virtual = says, virtual
+        self._on: list[Machine] = []
+        self._is_closed = False
 
-def _start(disk: Path, says: Sequence[str], place: Path, virtual: Virtual) -> str:
-    guest = Guest(
-        firmware.prepare(place / "variables"),
-        disks=(Disk(disk),),
-        forwards=(),
-        memory_mib=virtual.memory_mib,
-        cores=1,
-    )
-    with running(guest, place, virtual.accelerator) as machine:
+    def close(self) -> None:
+        """Switch off whatever still runs; nobody waits for it any more."""
+        self._is_closed = True
+        for machine in list(self._on):
+            machine.cut_power()
+
+    def finish(self, boot: Boot, place: Path) -> Boot:
+        """Start it, unless it is known already that nothing good comes of it."""
+        try:
+            if boot.generation is None:
+                return boot
+            return replace(boot, problem=self._start(place, self._says(boot.generation)))
+        finally:
+            remove_tree(place)
+
+    def _start(self, place: Path, says: Sequence[str]) -> str:
+        guest = Guest(
+            firmware.prepare(place / "variables"),
+            disks=(Disk(place / _DISK),),
+            forwards=(),
+            memory_mib=self._virtual.memory_mib,
+            cores=1,
+        )
+        with running(guest, place, self._virtual.accelerator) as machine:
+            self._on.append(machine)
+            try:
+                return self._expect(machine, says)
+            finally:
+                self._on.remove(machine)
+
+    def _expect(self, machine: Machine, says: Sequence[str]) -> str:
+        if self._is_closed:
+            return "it was interrupted"
         for text in says:
             try:
-                machine.console.wait(text, seconds=virtual.seconds)
+                machine.console.wait(text, seconds=self._virtual.seconds)
             except NotSaid as error:
                 return str(error)
-    return ""
+        return ""
