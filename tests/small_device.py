@@ -22,7 +22,15 @@ SIZES = Sizes(2, SLOT_BYTES, 32 * MIB, MIB)
 FILES = 60
 """In each system of generation two: many small files, as systems have them."""
 
-PROGRAMS = ("qemu-storage-daemon", "losetup", "e2fsck", "e2image", "mkfs.ext4", "debugfs")
+PROGRAMS = (
+    "qemu-storage-daemon",
+    "losetup",
+    "e2fsck",
+    "e2image",
+    "mkfs.ext4",
+    "debugfs",
+    "fsck.fat",
+)
 
 
 def need_recording(need: Callable[..., None]) -> None:

@@ -2,7 +2,8 @@
 
 A state is good when all of this holds:
 
-* a firmware finds a table, and with it a slot that holds, to the byte, the image of a generation;
+* a firmware finds a table, and with it a slot that holds, to the byte, the image of a generation,
+  which is a consistent file system;
 * so does the slot of a trial, if one may be armed in the firmware, and the slot to which the backup
   of the table leads, in case the primary one is damaged next; that never leads back to the old
   generation when the new one boots;
@@ -28,11 +29,12 @@ from reconix.base.errors import ReconixError
 from reconix.boot.tables import Slot
 from reconix.boot.transitions import Booted, WrongSlot, advance
 from reconix.boot.trial import BadState, State, parse_state
-from reconix.device.generation import Generation
+from reconix.device.generation import Generation, SlotImage
 from reconix.prove import uefi
 from reconix.prove.cells import Disk, Memo, Patched, View, read
 from reconix.prove.contents import Facts, Objects, read_facts
 from reconix.prove.ext4 import BadFileSystem, Geometry
+from reconix.prove.fat import fat_problem
 from reconix.prove.image import SYSTEM
 from reconix.prove.recovery import Recovered
 from reconix.prove.uefi import Found, Tables
@@ -122,6 +124,7 @@ class Judge:
         self._objects = Objects(geometry, changing)
         self._facts: Memo[str, Facts] = Memo(changing)
         self._held: Memo[tuple[int, int], str] = Memo(changing)
+        self._sound: set[SlotImage] = set()
 
     def judge(self, next_boots: Iterable[bytes | None]) -> Verdict:
         """Judge the disk as it is now.
@@ -171,8 +174,18 @@ class Judge:
             if image.slot_size_bytes == slot.size_bytes:
                 found = self._hash(slot.offset, image.size_bytes)
                 if found == image.digest.hex():
+                    self._check_file_system(slot, image)
                     return path
         raise Bad(f"{slot.name} would boot, and holds no image of a generation")
+
+    def _check_file_system(self, slot: Found, image: SlotImage) -> None:
+        """Equal bytes are asked about once."""
+        if image not in self._sound:
+            sizes = {"image_bytes": image.size_bytes, "slot_bytes": slot.size_bytes}
+            problem = fat_problem(self._disk, slot.offset, **sizes)
+            if problem:
+                raise Bad(f"{slot.name} would boot, and is no consistent file system: {problem}")
+            self._sound.add(image)
 
     def _hash(self, offset: int, size: int) -> str:
         def answer(view: View) -> str:

@@ -28,7 +28,7 @@ from reconix.store.paths import StorePath
 
 BATCH_STATES = 100
 CELL_BYTES = 4096
-KEPT_CASES = 20
+KEPT_CASES, KEPT_ALIKE = 20, 3
 _MEMORY = Path("/dev/shm")
 AFTERWARDS = "afterwards"
 
@@ -104,7 +104,14 @@ class Tally:
         """Count these too."""
         self.counts += other.counts
         self.trials += other.trials
-        self.cases += other.cases[: KEPT_CASES - len(self.cases)]
+        for case in other.cases:
+            self.keep(case)
+
+    def keep(self, case: Case) -> None:
+        """Keep a bad state, unless there are enough, or enough with the same problem."""
+        alike = sum(each.problem == case.problem for each in self.cases)
+        if len(self.cases) < KEPT_CASES and alike < KEPT_ALIKE:
+            self.cases.append(case)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +279,8 @@ class Walk:
             kind = self._kind(step, verdict)
             tally.counts[step, kind] += 1
             tally.trials[step] += verdict.tries
-            if kind is Kind.BAD and len(tally.cases) < KEPT_CASES:
-                tally.cases.append(Case(_name(self._job.steps, step), cut, verdict.problem))
+            if kind is Kind.BAD:
+                tally.keep(Case(_name(self._job.steps, step), cut, verdict.problem))
         return tally
 
     def judge(self, cut: Cut) -> tuple[int, Verdict]:

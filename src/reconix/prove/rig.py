@@ -1,9 +1,10 @@
 """A device to make a history with: the real agent on a recorded disk, and a firmware.
 
-What the agent changes on the disk is recorded. Firmware, boot loader and kernel are played: the
-one-shots are taken before they are used, the table is read as a firmware reads it, and the command
-line names the system of the generation that lies in the slot. Everything else is the agent's own
-code, in this process.
+What the agent changes on the disk is recorded, but for the data partition: a folder stands for it,
+and what a cut leaves there is the subject of ``tests/crash/test_fault_reset.py``. Firmware, boot
+loader and kernel are played: the one-shots are taken before they are used, the table is read as a
+firmware reads it, and the command line names the system of the generation that lies in the slot.
+Everything else is the agent's own code, in this process.
 
 Proven by ``tests/crash/test_prover.py``.
 """
@@ -122,7 +123,7 @@ class Rig:
     boots: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("run", "sys", "efivars", "proc/sys/kernel/random"):
+        for name in ("run", "sys", "efivars", "proc/sys/kernel/random", "data"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
 
     @property
@@ -135,6 +136,7 @@ class Rig:
             efivars=self.folder / "efivars",
             proc=self.folder / "proc",
             dev=self.folder / "dev",
+            data=self.folder / "data",
             disk=self.recording.disk,
             shared=False,
         )
@@ -151,7 +153,7 @@ class Rig:
         Args:
             name: of the operation.
             work: what is done.
-            installs: the name of its last part, if it installs a generation.
+            installs: the name of its last part, which installs a generation if that is not there.
         """
         begin = self.recording.position()
         self.marks.clear()
@@ -159,8 +161,7 @@ class Rig:
             with working(self.places):
                 work(self.device)
             acknowledged = self.recording.position()
-        if installs:
-            (mark,) = self.marks
+        for mark in self.marks[:1] if installs else ():
             self.steps.append(Step(name, begin, mark, mark))
             name, begin = installs, mark
         self.steps.append(Step(name, begin, acknowledged, self.recording.position()))

@@ -10,6 +10,7 @@
     confirm             the switch; then the record, then collecting
     all of it again     the same stream once more, although the update is finished
     choose a system     where there is more than one
+    order a reset       of everything that persists; it must not touch what boots
     roll back           the previous generation is written and armed
     boot of the roll-back
     leave it            an operator does not want it after all
@@ -29,6 +30,7 @@ from reconix.device.confirm import confirm
 from reconix.device.device import Device
 from reconix.device.generation import Generation
 from reconix.device.receiving import receive
+from reconix.device.reset import order_reset
 from reconix.device.rollback import rollback
 from reconix.prove.rig import Rig
 
@@ -59,6 +61,7 @@ def everything(rig: Rig, update: Update) -> None:
     confirming(rig, update)
     repeating(rig, update)
     _choose(rig, update)
+    rig.do("order a reset", lambda device: order_reset(device, system=None))
     rig.do("roll back", rollback)
     rig.boot("boot of the roll-back")
     rig.do("leave it", rollback)
