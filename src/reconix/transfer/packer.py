@@ -16,13 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from reconix.base.files import chunks
-from reconix.transfer.packing import DICTIONARIES, MAX_PACKET_BYTES, Channel, Channels
+from reconix.transfer.packing import DICTIONARIES, MAX_PACKET_BYTES, Channel, Channels, branches
 from reconix.transfer.stream import BadStream, Write
 
 _TUNED = {
     Channel.DIFFERENCE: {"lc": 0, "lp": 0, "pb": 2},
     Channel.TEXT: {"lc": 4, "lp": 0, "pb": 0},
     Channel.BINARY: {"lc": 3, "lp": 0, "pb": 2},
+    Channel.CODE: {"lc": 3, "lp": 0, "pb": 2},
 }
 _NUMBERS = {"lc": 0, "lp": 0, "pb": 0}
 _JOBS = 2
@@ -95,10 +96,11 @@ def _filters(channel: Channel, size_bytes: int) -> list[dict[str, int]]:
     """How to compress; no larger dictionary than there are bytes, which saves memory."""
     dictionary = min(DICTIONARIES[channel], max(4096, size_bytes))
     return [
+        *branches(channel),
         {
             "id": lzma.FILTER_LZMA2,
             "preset": 9 | lzma.PRESET_EXTREME,
             "dict_size": dictionary,
             **_TUNED.get(channel, _NUMBERS),
-        }
+        },
     ]

@@ -40,6 +40,7 @@ class Channel(enum.IntEnum):
     DIFFERENCE = 4  # what is to be added to old content, byte by byte
     TEXT = 5  # new content
     BINARY = 6  # new content
+    CODE = 7  # new content: linked programs and libraries of amd64
 
 
 DICTIONARIES = {
@@ -48,8 +49,9 @@ DICTIONARIES = {
     Channel.GAP: 1 << 19,
     Channel.LENGTH: 1 << 19,
     Channel.DIFFERENCE: 8 << 20,
-    Channel.TEXT: 8 << 20,
-    Channel.BINARY: 8 << 20,
+    Channel.TEXT: 6 << 20,
+    Channel.BINARY: 6 << 20,
+    Channel.CODE: 6 << 20,
 }
 """How far back each channel may look: the receiver holds that much of it."""
 
@@ -121,7 +123,12 @@ class PacketReader:
 
 def filters(channel: Channel) -> list[dict[str, int]]:
     """What a decompressor of this channel must be told."""
-    return [{"id": lzma.FILTER_LZMA2, "dict_size": DICTIONARIES[channel]}]
+    return [*branches(channel), {"id": lzma.FILTER_LZMA2, "dict_size": DICTIONARIES[channel]}]
+
+
+def branches(channel: Channel) -> list[dict[str, int]]:
+    """In programs branch targets are made absolute, which saves 5 %; in kernel modules it costs."""
+    return [{"id": lzma.FILTER_X86}] if channel is Channel.CODE else []
 
 
 class _Lane:

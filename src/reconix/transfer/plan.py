@@ -100,7 +100,7 @@ class File:
     name: bytes | None  # None: it replaces the next entry of the folder that this one is like
     size_bytes: int
     executable: bool
-    channel: Channel = Channel.BINARY  # TEXT or BINARY: which channel its content is in
+    channel: Channel = Channel.BINARY  # TEXT, BINARY or CODE, with its content
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class Part:
 
     pack: Pack
     size_bytes: int  # expanded
-    channel: Channel  # TEXT or BINARY: which channel its new content is in
+    channel: Channel  # TEXT, BINARY or CODE, with its new content
     sources: tuple[Source, ...]
     copies: Copies
 
@@ -402,7 +402,8 @@ def _parse_bounded(payload: Payload, limit: int, what: str) -> int:
 
 
 def _parse_channel(payload: Payload) -> Channel:
-    return Channel(Channel.TEXT + _parse_bounded(payload, 1, "is no kind of content"))
+    limit = Channel.CODE - Channel.TEXT
+    return Channel(Channel.TEXT + _parse_bounded(payload, limit, "is no kind of content"))
 
 
 def _pieces(payload: Payload, size_bytes: int, channel: Channel) -> Iterator[Piece]:

@@ -42,6 +42,8 @@ _MAX_BYTES = 80 << 20  # what is larger is compared in windows
 _WINDOW_BYTES = 32 << 20
 _MARGIN_BYTES = 8 << 20
 _CHUNK_BYTES = 1 << 16
+_ELF = b"\x7fELF\2\1"
+_LINKED_FOR_AMD64 = (b"\2\0\x3e\0", b"\3\0\x3e\0")  # kind and machine
 _COPY_COST = 4  # bytes, about
 
 
@@ -142,6 +144,8 @@ def _pays(new: bytes, old: bytes, copies: Sequence[covers.Copy]) -> bool:
 
 
 def _channel(content: bytes) -> Channel:
+    if content.startswith(_ELF) and content[16:20] in _LINKED_FOR_AMD64:
+        return Channel.CODE
     return Channel.BINARY if b"\0" in content[:4096] else Channel.TEXT
 
 

@@ -117,7 +117,7 @@ def made(draw: st.DrawFn, name: bytes | None) -> list[Event]:
     for _ in range(count):
         listed, rest = draw(copies), draw(st.integers(0, 9))
         size = rest + sum(gap + length for _, gap, length in listed)
-        channel = draw(st.sampled_from([Channel.TEXT, Channel.BINARY]))
+        channel = draw(st.sampled_from([Channel.TEXT, Channel.BINARY, Channel.CODE]))
         chosen = tuple(draw(st.lists(sources, max_size=2)))
         pack = draw(st.sampled_from(Pack))
         events.append(Part(pack, size, channel, chosen, Copies.of(listed)))
@@ -231,7 +231,7 @@ def test_s6_absurd_numbers_are_refused() -> None:
     [
         (b"\x04", "no kind of packing"),
         (b"\x01" + varint(MAX_EXPANDED_BYTES + 1), "packed part"),
-        (b"\x00\x05\x02", "no kind of content"),
+        (b"\x00\x05\x03", "no kind of content"),
         (b"\x00\x05\x00" + varint(MAX_SOURCES + 1), "sources"),
         (b"\x00\x05\x00\x01\x08", "no kind of source"),
         (b"\x00\x05\x00\x01\x02\x00\x00" + varint(MAX_EXPANDED_BYTES + 1), "a source of"),

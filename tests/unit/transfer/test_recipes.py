@@ -159,3 +159,10 @@ def test_a_large_file_is_compared_in_windows(
     monkeypatch.setattr(recipes, "_MARGIN_BYTES", 2_000)
     new = NOISE[:9000] + b"inserted" + NOISE[9000:]
     assert sent(events(tmp_path, job(tmp_path, new, NOISE))) < 100
+
+
+def test_programs_have_a_channel_of_their_own(tmp_path: Path) -> None:
+    kinds = {b"\2\0\x3e\0": Channel.CODE, b"\1\0\x3e\0": Channel.BINARY}
+    for kind, channel in kinds.items():
+        content = b"\x7fELF\2\1" + bytes(10) + kind + NOISE[:100]
+        assert recipe(job(tmp_path, content, None)).channel is channel
