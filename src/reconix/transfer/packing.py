@@ -49,9 +49,9 @@ DICTIONARIES = {
     Channel.GAP: 1 << 19,
     Channel.LENGTH: 1 << 19,
     Channel.DIFFERENCE: 8 << 20,
-    Channel.TEXT: 6 << 20,
+    Channel.TEXT: 4 << 20,
     Channel.BINARY: 6 << 20,
-    Channel.CODE: 6 << 20,
+    Channel.CODE: 4 << 20,
 }
 """How far back each channel may look: the receiver holds that much of it."""
 

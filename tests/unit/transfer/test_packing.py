@@ -131,4 +131,4 @@ def test_s6_a_bomb_is_decompressed_only_as_far_as_it_is_asked_for() -> None:
 
 
 def test_all_dictionaries_fit_into_a_small_device() -> None:
-    assert sum(DICTIONARIES.values()) < 29 << 20
+    assert sum(DICTIONARIES.values()) < 25 << 20
