@@ -14,7 +14,7 @@ from tests.conftest import Need
 from reconix.base.process import Word, run
 from reconix.build.apt import Source
 from reconix.build.resolve import addresses
-from reconix.config.schema import Archive
+from reconix.config.schema.project import Archive
 from reconix.nix import cache
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath

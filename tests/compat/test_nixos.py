@@ -17,7 +17,11 @@ from reconix.build.nixos import (
     take_systems,
 )
 from reconix.config.lock import HostLock, Lock, parse_lock, print_lock
-from reconix.config.schema import Architecture, Configuration, Host, Machine, Nixos, Project
+from reconix.config.schema.hosts import Configuration, Host
+from reconix.config.schema.machine import Machine
+from reconix.config.schema.nixos import Nixos
+from reconix.config.schema.project import Project
+from reconix.config.schema.values import Architecture
 from reconix.nix.chroot import ChrootStore
 from reconix.store.verify import verify_all
 

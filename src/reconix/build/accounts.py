@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
-from reconix.config.schema import User
+from reconix.config.schema.system import User
 
 FIRST_UID = 1000
 

@@ -16,8 +16,9 @@ from reconix.build.accounts import Accounts
 from reconix.build.agent import KEPT_MOUNTS
 from reconix.build.networks import make_networks
 from reconix.build.normalise import Ownership
-from reconix.config.schema import File as ConfiguredFile
-from reconix.config.schema import Services, System, UnitCheck
+from reconix.config.schema.health import UnitCheck
+from reconix.config.schema.system import File as ConfiguredFile
+from reconix.config.schema.system import Services, System
 from reconix.store.tree import File, Folder, Symlink, folder
 
 AGENT_PLACE = "reconix/reconix-device.pyz"

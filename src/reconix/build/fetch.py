@@ -36,7 +36,7 @@ from reconix.base.progress import Stage
 from reconix.build import apt, resolve
 from reconix.build.transport import Client, Gone, Route, Transient
 from reconix.config.lock import LockedPackage
-from reconix.config.schema import Archive
+from reconix.config.schema.project import Archive
 
 _AT_ONCE = 4
 _CHUNK_BYTES = 1 << 16

@@ -22,7 +22,8 @@ from reconix.boot import bootspec, fat
 from reconix.boot.bootspec import BootSpec
 from reconix.boot.loaders.loader import BootSystem
 from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
-from reconix.config.schema import Host, Updates
+from reconix.config.schema.hosts import Host
+from reconix.config.schema.project import Updates
 from reconix.device import belief
 from reconix.device.belief import Creed
 from reconix.device.generation import VERSION

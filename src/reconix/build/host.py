@@ -38,7 +38,8 @@ from reconix.build.linux import Modules
 from reconix.build.recipes import Recipe
 from reconix.build.toplevel import Parts, make_toplevel
 from reconix.config.lock import HostLock, LockedPackage, SystemLock
-from reconix.config.schema import Host, System
+from reconix.config.schema.hosts import Host
+from reconix.config.schema.system import System
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, folder

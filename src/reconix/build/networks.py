@@ -10,7 +10,7 @@ Proven by ``tests/unit/build/test_networks.py``.
 
 from collections.abc import Mapping
 
-from reconix.config.schema import Network
+from reconix.config.schema.system import Network
 
 
 def make_networks(networks: Mapping[str, Network]) -> dict[str, bytes]:

@@ -33,7 +33,9 @@ from reconix.boot.bootspec import BootSpec
 from reconix.build.generation import BuiltSystem
 from reconix.build.toplevel import ALWAYS, NIX_SYSTEM
 from reconix.config.lock import HostLock, Lock, NixLock
-from reconix.config.schema import Configuration, Host, Name, Nixos
+from reconix.config.schema.hosts import Configuration, Host
+from reconix.config.schema.nixos import Nixos
+from reconix.config.schema.values import Name
 from reconix.config.shapes import scalar_shape_of
 from reconix.nix import flake
 from reconix.nix.chroot import ChrootStore

@@ -17,7 +17,7 @@ from reconix.base.errors import ReconixError
 from reconix.build.host import Workshop, build_toplevels
 from reconix.build.promises import differences
 from reconix.config.lock import HostLock, LockedPackage
-from reconix.config.schema import Host
+from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 

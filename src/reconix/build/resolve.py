@@ -47,7 +47,9 @@ from reconix.config.lock import (
     SystemLock,
     keep_dates,
 )
-from reconix.config.schema import Archive, Configuration, Host, System
+from reconix.config.schema.hosts import Configuration, Host
+from reconix.config.schema.project import Archive
+from reconix.config.schema.system import System
 
 ESSENTIAL = "?essential"
 _KERNEL_IMAGE = re.compile(r"linux-(image|modules|binary)-[0-9].*")

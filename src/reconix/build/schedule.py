@@ -12,7 +12,8 @@ Proven by ``tests/compat/test_schedule.py`` with systemd-analyze.
 
 from reconix.base.documents import JsonInput
 from reconix.build.agent import AGENT
-from reconix.config.schema import DAYS, Hours, Schedule
+from reconix.config.schema.machine import Schedule
+from reconix.config.schema.values import DAYS, Hours
 
 _SERVICE = f"""\
 [Unit]

@@ -28,18 +28,18 @@ from reconix.boot.bootspec import BootSpec, print_bootspec
 from reconix.build import normalise
 from reconix.build.debian import METADATA
 from reconix.build.normalise import Ownership
-from reconix.config.schema import (
-    Architecture,
+from reconix.config.schema.health import (
     Check,
     CommandCheck,
     FailedUnitsCheck,
     FileCheck,
     FreeCheck,
     HttpCheck,
-    System,
     TcpCheck,
     UnitCheck,
 )
+from reconix.config.schema.system import System
+from reconix.config.schema.values import Architecture
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
 

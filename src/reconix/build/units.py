@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
-from reconix.config.schema import Services
+from reconix.config.schema.system import Services
 from reconix.store.tree import Symlink
 
 FOLDER = "systemd/system"

@@ -11,7 +11,7 @@ Proven by ``tests/unit/build/test_updates.py``.
 """
 
 from reconix.build.agent import AGENT
-from reconix.config.schema import Update
+from reconix.config.schema.system import Update
 
 _STATE = "/run/reconix/system/reconix/state.json"
 _FIRST_LOOK_SECONDS = 300

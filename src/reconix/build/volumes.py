@@ -9,7 +9,7 @@ Proven by ``tests/unit/build/test_volumes.py``; that they are mounted, by ``test
 
 from collections.abc import Mapping
 
-from reconix.config.schema import Volume
+from reconix.config.schema.system import Volume
 from reconix.config.unit_names import mount_unit
 
 

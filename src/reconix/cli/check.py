@@ -20,7 +20,7 @@ from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.config.load import Loaded, load_with_places
 from reconix.config.problems import BadConfiguration, Problem
-from reconix.config.schema import Host
+from reconix.config.schema.hosts import Host
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -35,7 +35,7 @@ from reconix.cli.parsers import add_json
 from reconix.cli.projects import NotLocked, ProjectFiles
 from reconix.config.compare import Difference, Facts, compare, facts
 from reconix.config.load import load_with_places
-from reconix.config.schema import Host
+from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 

@@ -8,7 +8,7 @@ import difflib
 from reconix.base.errors import UsageError
 from reconix.cli import signers
 from reconix.cli.projects import ProjectFiles
-from reconix.config.schema import Host
+from reconix.config.schema.hosts import Host
 from reconix.device.identity import FILE_NAME, Identity, print_signed, statement
 
 

@@ -22,7 +22,7 @@ from reconix.cli.build import build
 from reconix.cli.parsers import add_json
 from reconix.cli.projects import ProjectFiles
 from reconix.cli.sizes import human
-from reconix.config.schema import Machine
+from reconix.config.schema.machine import Machine
 from reconix.image.disk import Layout, make_disk
 from reconix.image.layout import Sizes
 from reconix.nix import roots

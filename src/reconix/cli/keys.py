@@ -25,7 +25,7 @@ from reconix.build.generation import key_set
 from reconix.cli import parsers, signers
 from reconix.cli.answers import answer
 from reconix.cli.projects import ProjectFiles
-from reconix.config.schema import Updates
+from reconix.config.schema.project import Updates
 from reconix.nix.signatures import SecretKey
 from reconix.transfer import signing
 from reconix.transfer.keys import PublicKey

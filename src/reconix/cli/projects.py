@@ -24,7 +24,8 @@ from reconix.config.lock import (
     LockedPackage,
     parse_lock,
 )
-from reconix.config.schema import Archive, Configuration, Host
+from reconix.config.schema.hosts import Configuration, Host
+from reconix.config.schema.project import Archive
 from reconix.nix.chroot import ChrootStore
 
 

@@ -41,7 +41,7 @@ from reconix.cli.answers import answer
 from reconix.cli.image import layout
 from reconix.cli.projects import ProjectFiles
 from reconix.cli.sizes import human
-from reconix.config.schema import Host
+from reconix.config.schema.hosts import Host
 from reconix.device.generation import read_generation
 from reconix.image.disk import make_disk
 from reconix.nix.chroot import ChrootStore

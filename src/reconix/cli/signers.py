@@ -21,7 +21,8 @@ from reconix.base.documents import Fields, print_json
 from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded, write_durably
 from reconix.cli.projects import ProjectFiles
-from reconix.config.schema import Host, Updates
+from reconix.config.schema.hosts import Host
+from reconix.config.schema.project import Updates
 from reconix.nix.signatures import SecretKey
 from reconix.transfer import signing
 from reconix.transfer.keys import MAX_SET_BYTES, PublicKey

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from reconix.base.errors import ReconixError, UsageError
 from reconix.base.files import write_durably
-from reconix.config.schema import Configuration, Host
+from reconix.config.schema.hosts import Configuration, Host
 
 
 class NotBuilt(ReconixError):

@@ -15,7 +15,9 @@ from pathlib import PurePosixPath
 from reconix.config.assertions import place_of, place_of_item
 from reconix.config.merge import Scalar, Table, Value, dotted, settings
 from reconix.config.problems import Place, Problem
-from reconix.config.schema import CommandCheck, Content, Host, System
+from reconix.config.schema.health import CommandCheck
+from reconix.config.schema.hosts import Host
+from reconix.config.schema.system import Content, System
 from reconix.config.shapes import TableShape
 from reconix.config.unit_names import mount_unit
 

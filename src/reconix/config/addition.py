@@ -27,18 +27,9 @@ from dataclasses import dataclass, field
 
 from reconix.config.merge import dotted
 from reconix.config.problems import Place
-from reconix.config.schema import (
-    File,
-    Health,
-    KernelParameter,
-    ModuleName,
-    Network,
-    Persist,
-    Services,
-    Unit,
-    User,
-    Volume,
-)
+from reconix.config.schema.health import Health
+from reconix.config.schema.system import File, Network, Persist, Services, Unit, User, Volume
+from reconix.config.schema.values import KernelParameter, ModuleName
 from reconix.config.shapes import (
     ChoiceShape,
     ListShape,

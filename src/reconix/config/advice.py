@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from reconix.config.assertions import place_of, place_of_item
 from reconix.config.merge import List, Table, Value, dotted
 from reconix.config.problems import Place, Problem
-from reconix.config.schema import System, UnitCheck
+from reconix.config.schema.health import UnitCheck
+from reconix.config.schema.system import System
 
 _SSH = "dropbear.service"
 

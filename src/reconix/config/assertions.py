@@ -11,7 +11,10 @@ from pathlib import PurePosixPath
 
 from reconix.config.merge import List, Scalar, Table, Value, dotted
 from reconix.config.problems import Place, Problem
-from reconix.config.schema import Content, File, Host, Nixos, System, UnitCheck
+from reconix.config.schema.health import UnitCheck
+from reconix.config.schema.hosts import Host
+from reconix.config.schema.nixos import Nixos
+from reconix.config.schema.system import Content, File, System
 
 MIN_SLOT_BYTES = 36 << 20
 """FAT32 has at least 65525 clusters (Microsoft's FAT specification 1.03, section 3.5)."""

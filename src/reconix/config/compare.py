@@ -16,7 +16,8 @@ from pathlib import Path
 from reconix.base.digests import Digest
 from reconix.config.load import Loaded
 from reconix.config.lock import HostLock, LockedPackage
-from reconix.config.schema import Content, Host, System
+from reconix.config.schema.hosts import Host
+from reconix.config.schema.system import Content, System
 from reconix.config.show import Row, rows
 
 Facts = Mapping[str, str]

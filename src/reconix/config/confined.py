@@ -38,7 +38,11 @@ IMPORTS = (
     "typing",
     "reconix.config.addition",
     "reconix.config.options",
-    "reconix.config.schema",
+    "reconix.config.schema.health",
+    "reconix.config.schema.machine",
+    "reconix.config.schema.project",
+    "reconix.config.schema.system",
+    "reconix.config.schema.values",
 )
 SERVICES = "reconix.config.services."
 """Built-in modules, whose options others may set."""

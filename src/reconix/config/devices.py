@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconix.config.assertions import place_of
 from reconix.config.merge import Table, dotted
 from reconix.config.problems import Place, Problem
-from reconix.config.schema import Host
+from reconix.config.schema.hosts import Host
 
 
 def about_devices(host: Host, table: Table, file: Place) -> Iterator[Problem]:

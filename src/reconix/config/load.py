@@ -40,18 +40,12 @@ from reconix.config.merge import (
     settings,
 )
 from reconix.config.problems import BadConfiguration, Place, Problem
-from reconix.config.schema import (
-    Architecture,
-    Configuration,
-    Host,
-    Imports,
-    Machine,
-    Name,
-    Nixos,
-    NixSystem,
-    Project,
-    System,
-)
+from reconix.config.schema.hosts import Configuration, Host
+from reconix.config.schema.machine import Machine
+from reconix.config.schema.nixos import Nixos, NixSystem
+from reconix.config.schema.project import Project
+from reconix.config.schema.system import Imports, System
+from reconix.config.schema.values import Architecture, Name
 from reconix.config.shapes import TableShape, scalar_shape_of, shape_of
 
 PROJECT_FILE = "reconix.toml"

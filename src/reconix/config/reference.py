@@ -17,7 +17,8 @@ from reconix.base.errors import UsageError
 from reconix.config.load import PROJECT, Shapes
 from reconix.config.merge import dotted
 from reconix.config.options import Option
-from reconix.config.schema import Imports, NixSystem
+from reconix.config.schema.nixos import NixSystem
+from reconix.config.schema.system import Imports
 from reconix.config.shapes import (
     ChoiceShape,
     ListShape,
@@ -33,7 +34,7 @@ from reconix.config.show import print_value
 _INTRODUCTION = """\
 # Options
 
-Generated from `src/reconix/config/schema.py` and `src/reconix/config/services`, where each option
+Generated from `src/reconix/config/schema` and `src/reconix/config/services`, where each option
 is declared. In a project, `reconix options` tells the same and what the project's modules have.
 
 A system is `machine.toml` and its own file together. Tables merge. Lists add, what stands in the

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from reconix.config.assertions import place_of
 from reconix.config.merge import Table
 from reconix.config.problems import Place, Problem
-from reconix.config.schema import DAYS, MINUTES_OF_DAY, Host, Hours
+from reconix.config.schema.hosts import Host
+from reconix.config.schema.values import DAYS, MINUTES_OF_DAY, Hours
 
 _WEEK = len(DAYS) * MINUTES_OF_DAY
 

@@ -1,6 +1,6 @@
 """What may be written where, read off the types of the schema.
 
-``schema.py`` says with dataclasses and annotations which options there are. Whoever checks a file,
+``schema/`` says with dataclasses and annotations which options there are. Whoever checks a file,
 makes the result or prints the documentation needs the same in a form that can be walked: a tree of
 shapes. This is the only module that looks into type annotations.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconix.build.accounts import Accounts, UnknownAccount
-from reconix.config.schema import User
+from reconix.config.schema.system import User
 
 
 @pytest.fixture

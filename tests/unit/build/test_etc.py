@@ -7,8 +7,8 @@ import pytest
 from reconix.build.accounts import UnknownAccount
 from reconix.build.etc import Etc, make_etc
 from reconix.build.normalise import Ownership
-from reconix.config.schema import File as ConfiguredFile
-from reconix.config.schema import Kernel, Network, Services, System, Unit, User
+from reconix.config.schema.system import File as ConfiguredFile
+from reconix.config.schema.system import Kernel, Network, Services, System, Unit, User
 from reconix.store.tree import File, Symlink, files
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== me"

@@ -1,5 +1,5 @@
 from reconix.build.networks import make_networks
-from reconix.config.schema import Network
+from reconix.config.schema.system import Network
 
 
 def test_a_network_is_one_file() -> None:

@@ -14,7 +14,10 @@ from reconix.boot.bootspec import BadBootSpec
 from reconix.build.generation import BuiltSystem, add_generation, read_system
 from reconix.build.nixos import BadToplevel, NotLikeLocked, asked, read_toplevel, take_systems
 from reconix.config.lock import HostLock, NixLock
-from reconix.config.schema import Architecture, Host, Machine, Nixos
+from reconix.config.schema.hosts import Host
+from reconix.config.schema.machine import Machine
+from reconix.config.schema.nixos import Nixos
+from reconix.config.schema.values import Architecture
 from reconix.device.generation import read_generation
 from reconix.nix.chroot import Arrival, ChrootStore
 from reconix.nix.database import PathInfo

@@ -13,7 +13,7 @@ from reconix.build.promises import (
     check_generation,
     differences,
 )
-from reconix.config.schema import Kernel, System
+from reconix.config.schema.system import Kernel, System
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Folder, Symlink, folder

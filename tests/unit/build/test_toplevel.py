@@ -6,7 +6,8 @@ import pytest
 
 from reconix.build.toplevel import Parts, make_toplevel
 from reconix.config.load import load
-from reconix.config.schema import Architecture, System
+from reconix.config.schema.system import System
+from reconix.config.schema.values import Architecture
 from reconix.device.health import (
     STARTED,
     Check,

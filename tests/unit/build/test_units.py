@@ -6,7 +6,7 @@ import pytest
 
 from reconix.build import units
 from reconix.build.units import Install, NotInstallable, UnknownUnit
-from reconix.config.schema import Services
+from reconix.config.schema.system import Services
 from reconix.store.tree import Symlink
 
 NGINX = "[Unit]\nDescription=x\n[Install]\nWantedBy=multi-user.target\nAlias=www.service\n"

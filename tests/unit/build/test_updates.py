@@ -3,7 +3,7 @@ from pathlib import Path
 
 from reconix.base.process import run
 from reconix.build.updates import make_units
-from reconix.config.schema import Update
+from reconix.config.schema.system import Update
 
 
 def test_the_window_begins_with_a_restart_if_something_is_armed() -> None:

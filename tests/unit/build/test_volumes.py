@@ -3,7 +3,7 @@ from pathlib import Path
 
 from reconix.base.process import run
 from reconix.build.volumes import make_mounts
-from reconix.config.schema import Volume
+from reconix.config.schema.system import Volume
 
 CARD = Volume(path="/srv/my card", device="/dev/disk/by-label/card", type="vfat", read_only=True)
 

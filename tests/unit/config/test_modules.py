@@ -6,7 +6,8 @@ import pytest
 
 from reconix.config.load import Loaded, load, load_with_places
 from reconix.config.problems import BadConfiguration, Problem
-from reconix.config.schema import System, TcpCheck, UnitCheck
+from reconix.config.schema.health import TcpCheck, UnitCheck
+from reconix.config.schema.system import System
 from reconix.config.show import rows
 
 MACHINE = 'kernel.package = "linux-image-cloud-amd64"\n'
@@ -16,7 +17,9 @@ from typing import Annotated
 
 from reconix.config.addition import Addition, Mistake
 from reconix.config.options import Option
-from reconix.config.schema import File, Health, Port, Services, TcpCheck, Unit
+from reconix.config.schema.health import Health, TcpCheck
+from reconix.config.schema.system import File, Services, Unit
+from reconix.config.schema.values import Port
 """
 HELLO = f"""\
 {HEAD}from reconix.config.services.firewall import Options as Firewall

@@ -6,7 +6,8 @@ import pytest
 
 from reconix.config.load import load
 from reconix.config.problems import BadConfiguration
-from reconix.config.schema import Host, Nixos
+from reconix.config.schema.hosts import Host
+from reconix.config.schema.nixos import Nixos
 
 TOPLEVEL = "/nix/store/7a3xvq1k0hzmcr3frnk0s5cbzgwd8h2d-nixos-system-gateway"
 

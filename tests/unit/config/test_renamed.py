@@ -15,7 +15,7 @@ from typing import Annotated
 
 from reconix.config.addition import Addition
 from reconix.config.options import Option
-from reconix.config.schema import File
+from reconix.config.schema.system import File
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,17 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconix.config import schema
 from reconix.config.check import check
 from reconix.config.load import built_in_shapes
 from reconix.config.merge import dotted
-from reconix.config.schema import (
+from reconix.config.schema.health import Check, Health
+from reconix.config.schema.machine import Machine
+from reconix.config.schema.nixos import NixSystem
+from reconix.config.schema.project import Project
+from reconix.config.schema.system import Imports, System
+from reconix.config.schema.values import (
     Forward,
-    Imports,
-    Machine,
-    NixSystem,
-    Project,
-    System,
     parse_duration,
     parse_size,
     print_duration,
@@ -98,13 +97,13 @@ def test_the_default_of_each_option_can_be_written(
     assert not check(parse(text, FILE), table).problems
 
 
-@pytest.mark.parametrize("table", typing.get_args(schema.Check))
+@pytest.mark.parametrize("table", typing.get_args(Check))
 def test_each_kind_of_check_begins_with_an_option_that_tells_it_apart(table: type) -> None:
     first = next(iter(shape_of(table).options))
     assert shape_of(table).options[first].required
-    others = [shape_of(each).options for each in typing.get_args(schema.Check) if each != table]
+    others = [shape_of(each).options for each in typing.get_args(Check) if each != table]
     assert not any(first in options for options in others)
-    checks = shape_of(schema.Health).options["checks"].shape
+    checks = shape_of(Health).options["checks"].shape
     assert isinstance(checks, ListShape)
     assert isinstance(checks.item, ChoiceShape)
     assert shape_of(table) in checks.item.tables

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from reconix.config.load import Loaded, load_with_places
-from reconix.config.schema import Machine
+from reconix.config.schema.machine import Machine
 from reconix.config.shapes import shape_of
 from reconix.config.show import Row, rows
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from reconix.config.addition import Addition, Mistake
 from reconix.config.options import Form, Option
-from reconix.config.schema import File, Persist, Services
+from reconix.config.schema.system import File, Persist, Services
 from reconix.config.services.firewall import Options as Firewall
 
 Server = Annotated[

@@ -11,7 +11,8 @@ from typing import Annotated
 
 from reconix.config.addition import Addition, KernelAddition, Mistake
 from reconix.config.options import Form, Option, Range
-from reconix.config.schema import File, Services, UserName
+from reconix.config.schema.system import File, Services
+from reconix.config.schema.values import UserName
 
 Line = Annotated[str, Form("a serial line such as ttyS0", r"tty[A-Za-z]{1,8}\d{1,3}")]
 Speed = Annotated[int, Range(300, 4_000_000)]

@@ -12,7 +12,8 @@ from typing import Annotated
 
 from reconix.config.addition import Addition
 from reconix.config.options import Option
-from reconix.config.schema import File, Interface, Port, Services
+from reconix.config.schema.system import File, Services
+from reconix.config.schema.values import Interface, Port
 
 _RULES = """\
 #!/usr/sbin/nft -f

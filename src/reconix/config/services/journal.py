@@ -12,7 +12,8 @@ from typing import Annotated
 
 from reconix.config.addition import Addition
 from reconix.config.options import Option, Range
-from reconix.config.schema import File, Persist, Seconds, SizeBytes
+from reconix.config.schema.system import File, Persist
+from reconix.config.schema.values import Seconds, SizeBytes
 
 
 class Level(Enum):

@@ -9,7 +9,9 @@ from typing import Annotated
 
 from reconix.config.addition import Addition
 from reconix.config.options import Option
-from reconix.config.schema import File, Health, Persist, Port, Services, TcpCheck, UnitCheck
+from reconix.config.schema.health import Health, TcpCheck, UnitCheck
+from reconix.config.schema.system import File, Persist, Services
+from reconix.config.schema.values import Port
 from reconix.config.services.firewall import Options as Firewall
 
 _UNIT = "mosquitto.service"

@@ -6,17 +6,9 @@ from typing import Annotated
 
 from reconix.config.addition import Addition, Mistake
 from reconix.config.options import Option
-from reconix.config.schema import (
-    AbsolutePath,
-    File,
-    Health,
-    Name,
-    Port,
-    Services,
-    TcpCheck,
-    UnitCheck,
-    Url,
-)
+from reconix.config.schema.health import Health, TcpCheck, UnitCheck
+from reconix.config.schema.system import File, Services
+from reconix.config.schema.values import AbsolutePath, Name, Port, Url
 from reconix.config.services.firewall import Options as Firewall
 
 _UNIT = "nginx.service"

@@ -9,7 +9,8 @@ from typing import Annotated
 
 from reconix.config.addition import Addition
 from reconix.config.options import Option
-from reconix.config.schema import AbsolutePath, File, Persist, Port, Services
+from reconix.config.schema.system import File, Persist, Services
+from reconix.config.schema.values import AbsolutePath, Port
 from reconix.config.services.firewall import Options as Firewall
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from reconix.config.addition import Addition
 from reconix.config.options import Form, Option
-from reconix.config.schema import File, Services
+from reconix.config.schema.system import File, Services
 
 Zone = Annotated[
     str, Form("a time zone such as Europe/Berlin", r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")

@@ -11,7 +11,8 @@ from typing import Annotated
 
 from reconix.config.addition import Addition, KernelAddition
 from reconix.config.options import Option
-from reconix.config.schema import File, ModuleName, Seconds
+from reconix.config.schema.system import File
+from reconix.config.schema.values import ModuleName, Seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,181 @@
+"""Health checks: what a generation must show before it is kept."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from reconix.config.options import Option, Range
+from reconix.config.schema.values import AbsolutePath, PagePath, Port, Seconds, SizeBytes, UnitName
+
+CheckTimeout = Annotated[
+    Seconds,
+    Option(
+        "How long one try may take; it is made again until all pass.",
+        '"30s"',
+        "for a command that needs longer",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitCheck:
+    """A unit must be active."""
+
+    unit: Annotated[
+        UnitName,
+        Option(
+            "Unit that must be active.",
+            '"nginx.service"',
+            "for a service that says itself when it is ready",
+        ),
+    ]
+    timeout: CheckTimeout = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedUnitsCheck:
+    """Units must not have failed."""
+
+    failed_units: Annotated[
+        Annotated[int, Range(0, 1000)],
+        Option(
+            "How many units may have failed at most.",
+            "0",
+            "when every unit of a system has to work",
+        ),
+    ]
+    timeout: CheckTimeout = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpCheck:
+    """A port must answer."""
+
+    tcp: Annotated[
+        Port,
+        Option(
+            "Port of the device that must accept a connection.",
+            "80",
+            "for a service that is only useful if it can be reached",
+        ),
+    ]
+    timeout: CheckTimeout = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpCheck:
+    """A web server must answer."""
+
+    http: Annotated[
+        Port,
+        Option(
+            "Port of the device on which a web server must answer.",
+            "80",
+            "for a service that can say itself whether it is well",
+        ),
+    ]
+    path: Annotated[
+        PagePath,
+        Option("The page that is asked for.", '"/health"', "when there is a page made for this"),
+    ] = "/"
+    status: Annotated[
+        Annotated[int, Range(100, 599)],
+        Option("The status that it must answer with.", "204", "when a good answer is not a page"),
+    ] = 200
+    timeout: CheckTimeout = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandCheck:
+    """A command must succeed."""
+
+    command: Annotated[
+        tuple[str, ...],
+        Option(
+            "Command that must exit with 0, word by word.",
+            '["/usr/bin/test", "-e", "/x"]',
+            "for whatever else must hold, such as an answer that is right",
+        ),
+    ]
+    timeout: CheckTimeout = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileCheck:
+    """A file must have been written not long ago."""
+
+    file: Annotated[
+        AbsolutePath,
+        Option(
+            "File that must be fresh.",
+            '"/run/pump/alive"',
+            "for a program that shows its life by touching a file",
+        ),
+    ]
+    max_age: Annotated[
+        Seconds,
+        Option("How long ago it may have been written.", '"1min"', "together with `file`"),
+    ]
+    timeout: CheckTimeout = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeCheck:
+    """A file system must have room."""
+
+    free: Annotated[
+        AbsolutePath,
+        Option(
+            "Folder that must have room.",
+            '"/var/lib/pump"',
+            "when a system may fill what persists before it is useful",
+        ),
+    ]
+    at_least: Annotated[
+        SizeBytes, Option("How much room at least.", '"10M"', "together with `free`")
+    ]
+    timeout: CheckTimeout = 10
+
+
+Check = UnitCheck | FailedUnitsCheck | TcpCheck | HttpCheck | CommandCheck | FileCheck | FreeCheck
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What a new generation must pass before it is kept."""
+
+    timeout: Annotated[
+        Seconds,
+        Option(
+            "How long after boot all checks must have passed; then they count as failed.",
+            '"2min"',
+            "when services need longer on slow hardware",
+        ),
+    ] = 90
+    checks: Annotated[
+        tuple[Check, ...],
+        Option(
+            "What must hold: a `unit` is active; not more `failed_units` than that; a `tcp` port "
+            "accepts connections; a web server answers (`http`, and if need be `path` and "
+            "`status`); a `command` succeeds; a `file` is not older than `max_age`; the file "
+            "system of a folder has room (`free`, `at_least`). Each may have a `timeout`, for one "
+            "try. Those of the machine and those of the system add up.",
+            '[{ unit = "nginx.service" }, { http = 80, status = 204, timeout = "3s" }]',
+            "to say what a good generation is: without checks, one that boots is kept",
+        ),
+    ] = ()
+    stable: Annotated[
+        Seconds,
+        Option(
+            "For how long all checks must go on passing, and no checked unit be started again.",
+            '"30s"',
+            "for services that come up well and fail a little later",
+        ),
+    ] = 3
+    retries: Annotated[
+        Annotated[int, Range(0, 100)],
+        Option(
+            "How often the stable time may begin again because a check failed in it.",
+            "0",
+            "when a service must not fail even once",
+        ),
+    ] = 3

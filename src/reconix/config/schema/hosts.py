@@ -1,0 +1,38 @@
+"""The result of loading: hosts with their systems, checked, ready to be built."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconix.config.schema.machine import Machine
+from reconix.config.schema.nixos import Nixos
+from reconix.config.schema.project import Project, Updates
+from reconix.config.schema.system import System
+from reconix.config.schema.values import Architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One kind of device with all its systems, ready to be built."""
+
+    name: str
+    folder: Path
+    hostname: str
+    architecture: Architecture
+    machine: Machine
+    systems: Mapping[str, System]
+    """By name, sorted; the default system is among them."""
+    nixos: Mapping[str, Nixos] = field(default_factory=dict)
+    """Systems that Nix built, by name, sorted; none of them is in ``systems``."""
+    updates: Updates = field(default_factory=Updates)
+    """Whose updates it takes: the same for all hosts of the project."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A whole project, checked."""
+
+    folder: Path
+    project: Project
+    hosts: Mapping[str, Host]
+    """By name, sorted."""

@@ -1,0 +1,220 @@
+"""``machine.toml`` only: what all systems of a host share, and what it takes to start them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from reconix.config.options import Option, Range
+from reconix.config.schema.values import (
+    Address,
+    Architecture,
+    Firmware,
+    Forward,
+    ForwardedPort,
+    HostName,
+    Interface,
+    Name,
+    PublicKey,
+    ScheduledHours,
+    Seconds,
+    Serial,
+    SizeBytes,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boot:
+    """How the device starts."""
+
+    firmware: Annotated[
+        Firmware,
+        Option("What starts the boot loader.", '"uefi"', "when the board starts in another way"),
+    ] = Firmware.UEFI
+    slots: Annotated[
+        Annotated[int, Range(2, 8)],
+        Option(
+            "Number of boot partitions; one is in use and one takes the next generation, more "
+            "keep older generations bootable.",
+            "3",
+            "to keep older generations bootable, at the price of a slot each",
+        ),
+    ] = 2
+    slot_size: Annotated[
+        SizeBytes,
+        Option(
+            "Size of each boot partition; kernels and initrds must fit.",
+            '"128M"',
+            "when kernels and initrds of all systems need more, or the disk is small",
+        ),
+    ] = 64 << 20
+    default: Annotated[
+        Name,
+        Option(
+            "The protected system: started unless another one is chosen, and when one fails.",
+            '"maintenance"',
+            "when the protected system has a better name",
+        ),
+    ] = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """How large the parts of the disk are."""
+
+    system_size: Annotated[
+        SizeBytes,
+        Option(
+            "Size of the partition for the store; two generations must fit.",
+            '"4G"',
+            "when two generations need more; sizes cannot grow on devices in the field",
+        ),
+    ] = 1 << 30
+    data_size: Annotated[
+        SizeBytes,
+        Option(
+            "Size of the partition for what persists.",
+            '"1G"',
+            "when the device keeps more than settings, such as recordings",
+        ),
+    ] = 256 << 20
+    size: Annotated[
+        SizeBytes | None,
+        Option(
+            "Size of the whole disk; without it, what the partitions need.",
+            '"8G"',
+            "when the image must fit a certain disk exactly",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How `reconix run` starts the device in QEMU."""
+
+    memory: Annotated[
+        SizeBytes,
+        Option(
+            "Memory of the virtual machine.",
+            '"512M"',
+            "to try whether the device's own memory is enough",
+        ),
+    ] = 512 << 20
+    cores: Annotated[
+        Annotated[int, Range(1, 64)],
+        Option(
+            "Processors of the virtual machine.",
+            "4",
+            "to try what the device does with as many as it has",
+        ),
+    ] = 2
+    forward: Annotated[
+        tuple[ForwardedPort, ...],
+        Option(
+            "Ports of the device to reach from here, on 127.0.0.1: a name and the port on the "
+            "device, and a port here if it must be a certain one. `ssh` is the one that "
+            "`reconix run` logs in through.",
+            '["ssh:22", "mqtt:1883", "http:80:8080"]',
+            "to reach the services of the device from here",
+        ),
+    ] = (Forward("ssh", 22),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Which system runs when, by the clock of the device and in its time zone."""
+
+    hours: Annotated[
+        tuple[ScheduledHours, ...],
+        Option(
+            "Systems and the hours in which they run; hours of two systems must not overlap.",
+            '["mqtt 06:00-22:00"]',
+            "when the device has different jobs at different times",
+        ),
+    ] = ()
+    otherwise: Annotated[
+        Name | None,
+        Option(
+            "System that runs at all other times; without it, the default system.",
+            '"web"',
+            "when the default system is kept for maintenance",
+        ),
+    ] = None
+    confirm_within: Annotated[
+        Seconds | None,
+        Option(
+            "How long a system other than the default one runs without `reconix-device confirm`; "
+            "then the default system takes over, and the schedule rests until its next change.",
+            '"30min"',
+            "when somebody or something must keep saying that the system does its job",
+        ),
+    ] = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is one."""
+        return bool(self.hours) or self.otherwise is not None or self.confirm_within is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What one device of the host has of its own; the generation is the same for all."""
+
+    hostname: Annotated[
+        HostName | None,
+        Option(
+            "Name of this device on the network; without it, that of the host.",
+            '"gateway-0001"',
+            "when devices of one kind must be told apart",
+        ),
+    ] = None
+    address: Annotated[
+        Mapping[Interface, Address],
+        Option(
+            "Fixed addresses in place of those of a network, by the name of its table.",
+            '{ lan = "192.0.2.11/24" }',
+            "when addresses are assigned by hand",
+        ),
+    ] = field(default_factory=dict)
+    authorized_keys: Annotated[
+        tuple[PublicKey, ...],
+        Option(
+            "Public keys that may log in to this device, as each user who has keys, besides those.",
+            '["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 site@home"]',
+            "when somebody looks after this device and no other",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A device: what exists once, whichever system runs. Written in `machine.toml`."""
+
+    hostname: Annotated[
+        HostName | None,
+        Option(
+            "Name of the device on the network; without it, the name of the host's folder.",
+            '"gateway"',
+            "when the folder is called by something else than the name on the network",
+        ),
+    ] = None
+    architecture: Annotated[
+        Architecture | None,
+        Option(
+            "Architecture of the processor; without it, that of the project.",
+            '"arm64"',
+            "when this host has another processor than most",
+        ),
+    ] = None
+    boot: Boot = field(default_factory=Boot)
+    disk: Disk = field(default_factory=Disk)
+    run: Run = field(default_factory=Run)
+    schedule: Schedule = field(default_factory=Schedule)
+    devices: Annotated[
+        Mapping[Serial, Device],
+        Option(
+            "Devices of this host, by serial number, and what each has of its own. It is written "
+            "by `reconix image --device`, signed; the generation does not contain it.",
+            '{ GW-0001 = { hostname = "gateway-0001" } }',
+            "when several devices share one host, and so one generation and one stream",
+        ),
+    ] = field(default_factory=dict)

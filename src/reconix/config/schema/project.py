@@ -1,0 +1,204 @@
+"""``reconix.toml``: where packages come from, whose updates devices take, what things may cost."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from reconix.base.files import read_bounded
+from reconix.config.options import Option, Range
+from reconix.config.schema.values import (
+    _MAX_SOURCE_BYTES,
+    AbsolutePath,
+    Architecture,
+    Name,
+    SigningKey,
+    SizeBytes,
+    SuiteName,
+    Url,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """Where Debian packages come from."""
+
+    suites: Annotated[
+        tuple[SuiteName, ...],
+        Option(
+            "Suites that `reconix lock` takes packages from; one that ends in `-security` is "
+            "looked for in the security archive.",
+            '["trixie", "trixie-security"]',
+            "to build from another release, or to leave out point releases between two of yours",
+        ),
+    ] = ("trixie", "trixie-updates", "trixie-security")
+    components: Annotated[
+        tuple[Name, ...],
+        Option(
+            "Components of these suites.",
+            '["main", "non-free-firmware"]',
+            "when the hardware needs firmware that is not free",
+        ),
+    ] = ("main",)
+    main: Annotated[
+        Url | None,
+        Option(
+            "Address of the Debian archive; without it, the one that apt uses here.",
+            '"http://mirror.example/debian"',
+            "when everybody who locks shall ask the same mirror, or one of your own",
+        ),
+    ] = None
+    security: Annotated[
+        Url | None,
+        Option(
+            "Address of the security archive; without it, the one that apt uses here.",
+            '"http://mirror.example/debian-security"',
+            "when everybody who locks shall ask the same mirror, or one of your own",
+        ),
+    ] = None
+    snapshot: Annotated[
+        Url | None,
+        Option(
+            "Address of a dated archive that keeps old versions, with `{archive}` (`debian` or "
+            "`debian-security`) and `{date}` (`20260912T075541Z`) in it; asked for a locked file "
+            "that the archive no longer has.",
+            '"http://snapshot.example/archive/{archive}/{date}"',
+            "when a lock must still be built after the archive has moved on",
+        ),
+    ] = None
+    keyring: Annotated[
+        AbsolutePath,
+        Option(
+            "Keys that sign the archive, on the build machine.",
+            '"/usr/share/keyrings/debian-archive-keyring.gpg"',
+            "when your packages come from an archive that you sign",
+        ),
+    ] = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """How large what is built may become, uncompressed; a build that needs more fails."""
+
+    system: Annotated[
+        SizeBytes | None,
+        Option(
+            "The most that a system may take with all that it refers to, if it has no `budget` of "
+            "its own.",
+            '"300M"',
+            "to notice at once that a system has grown",
+        ),
+    ] = None
+    generation: Annotated[
+        SizeBytes | None,
+        Option(
+            "The most that all systems of a host may take together; what they share counts once.",
+            '"400M"',
+            "to know that two generations fit on the smallest device",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Updates:
+    """Whose updates devices take, and where they look for them."""
+
+    keys: Annotated[
+        tuple[SigningKey, ...],
+        Option(
+            "Public keys whose owners may sign updates.",
+            '["release:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="]',
+            "for keys whose secret half is kept elsewhere",
+        ),
+    ] = ()
+    keys_files: Annotated[
+        tuple[Path, ...],
+        Option(
+            "Files with such keys, one a line; the secret key is looked for beside each, under the "
+            "same name without `.pub`.",
+            '["keys/update.pub"]',
+            "to sign with keys that lie in the project's folder, outside of version control",
+        ),
+    ] = ()
+    threshold: Annotated[
+        Annotated[int, Range(1, 16)],
+        Option(
+            "How many of the keys must have signed an update.",
+            "2",
+            "when one stolen key shall not be enough",
+        ),
+    ] = 1
+    revoked: Annotated[
+        tuple[SigningKey, ...],
+        Option(
+            "Keys that were taken back; no later set may have them again.",
+            '["old:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="]',
+            "when a secret key was lost or stolen",
+        ),
+    ] = ()
+    key_set: Annotated[
+        Annotated[int, Range(1, 1 << 31)],
+        Option(
+            "Number of this set of keys; devices follow them one by one.",
+            "2",
+            "to the next number, with each change of the keys, the threshold or what is revoked",
+        ),
+    ] = 1
+    require_signature: Annotated[
+        bool,
+        Option(
+            "Whether devices refuse updates that are not signed.",
+            "false",
+            "to false for devices that nobody but you can send anything to",
+        ),
+    ] = True
+    url: Annotated[
+        Url | None,
+        Option(
+            "Where devices look for updates when `reconix-device update` names no other place.",
+            '"http://updates.example/gateway"',
+            "to the address at which what `reconix publish` wrote is served",
+        ),
+    ] = None
+    download_limit: Annotated[
+        SizeBytes,
+        Option(
+            "The most that a device downloads for one update, unless it is told to at that moment.",
+            '"64M"',
+            "when the link is metered: no device then loads a whole system by mistake",
+        ),
+    ] = 256 << 20
+
+    def texts(self) -> tuple[str, ...]:
+        """All keys that may sign, those from files included."""
+        lines = [
+            line.strip()
+            for path in self.keys_files
+            for line in read_bounded(path, _MAX_SOURCE_BYTES).decode().splitlines()
+        ]
+        written = [line for line in lines if line and not line.startswith("#")]
+        return tuple(dict.fromkeys([*self.keys, *written]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A project: what all its hosts share. Written in `reconix.toml`."""
+
+    name: Annotated[
+        Name,
+        Option(
+            "What the project is called.",
+            '"gateway"',
+            "to tell the generations of several projects in one store apart",
+        ),
+    ]
+    architecture: Annotated[
+        Architecture,
+        Option(
+            "Architecture of hosts that do not name their own.",
+            '"arm64"',
+            "when most of the hosts have another processor",
+        ),
+    ] = Architecture.AMD64
+    archive: Archive = field(default_factory=Archive)
+    budgets: Budgets = field(default_factory=Budgets)
+    update: Updates = field(default_factory=Updates)

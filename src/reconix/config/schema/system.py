@@ -1,0 +1,574 @@
+"""``machine.toml`` and ``systems/<name>.toml``: what a system consists of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from reconix.base.files import read_bounded
+from reconix.config.options import Option, Range
+from reconix.config.schema.health import Health
+from reconix.config.schema.values import (
+    _MAX_SOURCE_BYTES,
+    AbsolutePath,
+    Address,
+    EtcPath,
+    Gateway,
+    Image,
+    Interface,
+    KernelParameter,
+    Mode,
+    ModuleName,
+    Name,
+    PackageName,
+    PortName,
+    PublicKey,
+    Seconds,
+    SizeBytes,
+    SysctlName,
+    SysctlValue,
+    TimeOfDay,
+    UnitName,
+    UserName,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imports:
+    """What a file takes in from others. Written at the top of any file below `hosts/`."""
+
+    imports: Annotated[
+        tuple[Path, ...],
+        Option(
+            "Files to merge into this one, seen from it; their list items come first.",
+            '["../../shared/operator.toml"]',
+            "to say once what several hosts or systems share",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """The kernel, its modules and its command line."""
+
+    package: Annotated[
+        PackageName,
+        Option(
+            "Debian package of the kernel, or one that depends on it.",
+            '"linux-image-amd64"',
+            "to choose between a small kernel for virtual machines and one for all hardware",
+        ),
+    ]
+    parameters: Annotated[
+        tuple[KernelParameter, ...],
+        Option(
+            "Words to add to the kernel's command line.",
+            '["console=ttyS0", "quiet"]',
+            "when hardware or kernel must be told something before anything runs",
+        ),
+    ] = ()
+    initrd_modules: Annotated[
+        tuple[ModuleName, ...],
+        Option(
+            "Modules that are needed to reach the disk; what they depend on comes along.",
+            '["virtio_pci", "virtio_blk"]',
+            "when the disk is behind another controller or bus",
+        ),
+    ] = ()
+    modules: Annotated[
+        tuple[ModuleName, ...],
+        Option(
+            "Modules to load when the system has started.",
+            '["i6300esb"]',
+            "when hardware is not found by itself, as on buses that cannot be asked",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Somebody who may log in, by key only: there is no option for a password."""
+
+    uid: Annotated[
+        Annotated[int, Range(0, 65533)] | None,
+        Option(
+            "Number of the user; without it, one is assigned from 1000 on.",
+            "1000",
+            "when files on the data partition belong to a certain number",
+        ),
+    ] = None
+    groups: Annotated[
+        tuple[UserName, ...],
+        Option(
+            "Further groups of the user.", '["adm"]', "when the user must read logs or use devices"
+        ),
+    ] = ()
+    shell: Annotated[
+        AbsolutePath,
+        Option(
+            "Program that a log-in starts.",
+            '"/bin/sh"',
+            "when there is no bash, or the user shall get one program only",
+        ),
+    ] = "/bin/bash"
+    authorized_keys: Annotated[
+        tuple[PublicKey, ...],
+        Option(
+            "Public keys that may log in.",
+            '["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@home"]',
+            "for a key that is part of the configuration",
+        ),
+    ] = ()
+    authorized_keys_files: Annotated[
+        tuple[Path, ...],
+        Option(
+            "Files with public keys that may log in, seen from the file that names them.",
+            '["../../keys/operator.pub"]',
+            "for keys that stand in files, such as one for each person",
+        ),
+    ] = ()
+
+    def keys(self) -> tuple[str, ...]:
+        """All keys that may log in, those from files included."""
+        lines = [
+            line.strip()
+            for path in self.authorized_keys_files
+            for line in read_bounded(path, _MAX_SOURCE_BYTES).decode().splitlines()
+        ]
+        written = [line for line in lines if line and not line.startswith("#")]
+        return tuple(dict.fromkeys([*self.authorized_keys, *written]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """How a network interface gets its address, done by systemd-networkd."""
+
+    match: Annotated[
+        Interface | None,
+        Option(
+            "Which interfaces are meant; without it, the one called as the table is.",
+            '"en*"',
+            "when the name differs from board to board, or one table is for several",
+        ),
+    ] = None
+    dhcp: Annotated[
+        bool, Option("Whether to ask for an address.", "true", "when the network gives addresses")
+    ] = False
+    address: Annotated[
+        tuple[Address, ...],
+        Option(
+            "Fixed addresses.",
+            '["192.0.2.10/24"]',
+            "when nobody gives the device an address, or it must always be the same",
+        ),
+    ] = ()
+    gateway: Annotated[
+        Gateway | None,
+        Option(
+            "Where everything else is reached.",
+            '"192.0.2.1"',
+            "when the address is fixed and the device reaches further than its network",
+        ),
+    ] = None
+    dns: Annotated[
+        tuple[Gateway, ...],
+        Option(
+            "Name servers.", '["192.0.2.1"]', "when the address is fixed and names must be found"
+        ),
+    ] = ()
+    vlan: Annotated[
+        Annotated[int, Range(1, 4094)] | None,
+        Option(
+            "Tag, if this is a VLAN; the table is called as the new interface.",
+            "20",
+            "when one cable carries several networks",
+        ),
+    ] = None
+    on: Annotated[
+        Interface | None,
+        Option(
+            "Network, by the name of its table, that carries the VLAN.",
+            '"lan"',
+            "to say which cable carries the VLAN",
+        ),
+    ] = None
+    bridge: Annotated[
+        tuple[Interface, ...],
+        Option(
+            "Networks, by the names of their tables, that are joined if this is a bridge; the "
+            "table is called as the new interface, and only it has addresses.",
+            '["lan", "machine"]',
+            "when the device joins networks, or lends its own to containers",
+        ),
+    ] = ()
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether the interface is made by software."""
+        return self.vlan is not None or bool(self.bridge)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Which units start by themselves."""
+
+    enable: Annotated[
+        tuple[UnitName, ...],
+        Option(
+            "Units to start at boot, as their `[Install]` section says.",
+            '["nginx.service"]',
+            "to start what a package does not start by itself, and units of your own",
+        ),
+    ] = ()
+    disable: Annotated[
+        tuple[UnitName, ...],
+        Option(
+            "Units that a package enables and that must not start at boot.",
+            '["cron.service"]',
+            "to keep a program for use by hand or by another unit only",
+        ),
+    ] = ()
+    mask: Annotated[
+        tuple[UnitName, ...],
+        Option(
+            "Units that must never start, whoever asks.",
+            '["apt-daily.timer"]',
+            "when nothing at all may start the unit, not even a dependency",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a generated file holds: a text written in place, or another file."""
+
+    text: Annotated[
+        str | None,
+        Option(
+            "The content itself.",
+            '"hello\\n"',
+            "for a few lines that are best read where they are used",
+        ),
+    ] = None
+    source: Annotated[
+        Path | None,
+        Option(
+            "A file with the content, seen from the file that names it.",
+            '"files/nginx.conf"',
+            "for longer content, or such that other tools edit",
+        ),
+    ] = None
+
+    def read(self) -> bytes:
+        """The content."""
+        if self.source is not None:
+            return read_bounded(self.source, _MAX_SOURCE_BYTES)
+        return (self.text or "").encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit(Content):
+    """A systemd unit in `/etc/systemd/system`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File(Content):
+    """A file below `/etc`."""
+
+    link: Annotated[
+        AbsolutePath | None,
+        Option(
+            "Where it leads, if it shall be a symbolic link and has no content.",
+            '"/usr/share/zoneinfo/Europe/Berlin"',
+            "when programs expect a link, for example to one of several choices",
+        ),
+    ] = None
+    mode: Annotated[
+        Mode,
+        Option("Permissions.", '"0600"', "when only some may read the file, or it is a program"),
+    ] = 0o644
+    owner: Annotated[
+        UserName,
+        Option(
+            "User that owns the file.",
+            '"mosquitto"',
+            "when the program that reads it is not root and the file is secret",
+        ),
+    ] = "root"
+    group: Annotated[
+        UserName,
+        Option(
+            "Group that owns the file.",
+            '"mosquitto"',
+            "when several programs that are not root read the file",
+        ),
+    ] = "root"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Persist:
+    """What survives a reboot: everything else is gone."""
+
+    shared: Annotated[
+        tuple[AbsolutePath, ...],
+        Option(
+            "Folders that all systems of the device see alike.",
+            '["/var/lib/dropbear"]',
+            "for what belongs to the device: host keys, its certificates",
+        ),
+    ] = ()
+    paths: Annotated[
+        tuple[AbsolutePath, ...],
+        Option(
+            "Folders that every system has of its own.",
+            '["/var/lib/mosquitto"]',
+            "for what a service must find again after a reboot",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """Something that is mounted: a disk besides the device's own, or a part of memory.
+
+    No system needs a volume to start. A unit that needs one says `RequiresMountsFor=`.
+    """
+
+    path: Annotated[
+        AbsolutePath,
+        Option(
+            "Where it is mounted.", '"/srv/recordings"', "to say where programs find the volume"
+        ),
+    ]
+    device: Annotated[
+        AbsolutePath | None,
+        Option(
+            "The partition that is mounted; without it, the volume is memory and empty at boot.",
+            '"/dev/disk/by-label/recordings"',
+            "when a card or another disk carries the volume",
+        ),
+    ] = None
+    type: Annotated[
+        Name,
+        Option("File system on `device`.", '"vfat"', "when other machines read the disk as well"),
+    ] = "ext4"
+    size: Annotated[
+        SizeBytes | None,
+        Option(
+            "The most that a volume in memory may take; without it, half of the memory.",
+            '"16M"',
+            "to keep a program that runs wild from filling the memory",
+        ),
+    ] = None
+    read_only: Annotated[
+        bool,
+        Option("Whether nobody may write.", "true", "when the device only reads what is delivered"),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minify:
+    """What is left out of a system because nothing in it needs it.
+
+    The section is here so that files can be written; nothing is left out yet.
+    """
+
+    enable: Annotated[
+        bool,
+        Option("Whether what nothing needs is left out.", "true", "when flash or link are small"),
+    ] = False
+    keep: Annotated[
+        tuple[AbsolutePath, ...],
+        Option(
+            "Files and folders that stay, although nothing seems to need them.",
+            '["/usr/share/zoneinfo"]',
+            "for what programs look for only when they run",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A program with its own root, taken from an image when the system is built.
+
+    The section is here so that files can be written; no container is built yet.
+    """
+
+    image: Annotated[
+        Image,
+        Option(
+            "The image, named by its content.",
+            f'"example/app@sha256:{"0" * 64}"',
+            "to say what runs in the container",
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """How the device takes new generations."""
+
+    receive: Annotated[
+        bool,
+        Option(
+            "Whether an update may be received while this system runs.",
+            "false",
+            "when a system must never change the device, however it is attacked",
+        ),
+    ] = True
+    every: Annotated[
+        Seconds | None,
+        Option(
+            "How often the device looks for an update by itself, at the `update.url` of "
+            "`reconix.toml`; without it, only when `reconix-device update` is called.",
+            '"6h"',
+            "when nobody logs in to devices to update them",
+        ),
+    ] = None
+    automatic: Annotated[
+        bool,
+        Option(
+            "Whether the device restarts into an update by itself; otherwise it is tried at the "
+            "next restart, whoever asks for it.",
+            "false",
+            "when somebody must be there, or a program knows best when work may stop",
+        ),
+    ] = True
+    window: Annotated[
+        TimeOfDay | None,
+        Option(
+            "When in the day, by the clock of the device, it restarts into an update; one that "
+            "arrives at another time is taken in and waits.",
+            '"02:00-04:00"',
+            "when the device must not stop while it is used",
+        ),
+    ] = None
+    trial_timeout: Annotated[
+        Seconds,
+        Option(
+            "How long a trial may take from boot to confirm; then the device goes back.",
+            '"5min"',
+            "when a trial needs longer on slow hardware",
+        ),
+    ] = 300
+    trial_attempts: Annotated[
+        Annotated[int, Range(1, 10)],
+        Option(
+            "How often a trial is made in all if it is interrupted, say, by a power cut; one that "
+            "was found unhealthy is never repeated.",
+            "5",
+            "when the power often fails",
+        ),
+    ] = 2
+    always_attempts: Annotated[
+        Annotated[int, Range(1, 100)],
+        Option(
+            "How often in a row this system may fail to come up healthy if it is chosen with "
+            "`--always`; then the default system stays.",
+            "1",
+            "when its work can wait, and restarts disturb",
+        ),
+    ] = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """One complete system.
+
+    Written in `machine.toml` for all systems of the host, in a system's own file for it alone.
+    """
+
+    kernel: Kernel
+    packages: Annotated[
+        tuple[PackageName, ...],
+        Option(
+            "Debian packages to install besides the essential ones; what they depend on comes "
+            "along, what they recommend does not.",
+            '["nginx"]',
+            "for what the system is there to do",
+        ),
+    ] = ()
+    users: Annotated[
+        Mapping[UserName, User],
+        Option(
+            "Who may log in.", '{ operator = { groups = ["adm"] } }', "when somebody has to log in"
+        ),
+    ] = field(default_factory=dict)
+    network: Annotated[
+        Mapping[Interface, Network],
+        Option(
+            "Network interfaces.",
+            '{ lan = { match = "en*", dhcp = true } }',
+            "when the device talks to anybody",
+        ),
+    ] = field(default_factory=dict)
+    services: Services = field(default_factory=Services)
+    units: Annotated[
+        Mapping[UnitName, Unit],
+        Option(
+            "Units of your own.",
+            '{ "hello.service" = { source = "hello.service" } }',
+            "for programs that no package brings a unit for, timers, sockets",
+        ),
+    ] = field(default_factory=dict)
+    files: Annotated[
+        Mapping[EtcPath, File],
+        Option(
+            "Files below `/etc`.",
+            '{ "motd" = { text = "Welcome\\n" } }',
+            "for settings that no option has a name for",
+        ),
+    ] = field(default_factory=dict)
+    sysctl: Annotated[
+        Mapping[SysctlName, SysctlValue],
+        Option(
+            "Settings of the kernel.",
+            '{ "vm.swappiness" = 0 }',
+            "to change how the kernel uses memory or network",
+        ),
+    ] = field(default_factory=dict)
+    ports: Annotated[
+        Mapping[PortName, Name],
+        Option(
+            "Who listens on which TCP port of the device; two that want the same are a mistake.",
+            '{ "8080" = "status-page" }',
+            "for programs of your own; modules name theirs",
+        ),
+    ] = field(default_factory=dict)
+    persist: Persist = field(default_factory=Persist)
+    volumes: Annotated[
+        Mapping[Name, Volume],
+        Option(
+            "What is mounted besides the device's own disk.",
+            '{ scratch = { path = "/srv/scratch", size = "16M" } }',
+            "when a card or a second disk is used, or memory is to be limited",
+        ),
+    ] = field(default_factory=dict)
+    minify: Minify = field(default_factory=Minify)
+    containers: Annotated[
+        Mapping[Name, Container],
+        Option(
+            "Programs with a root of their own.",
+            f'{{ app = {{ image = "example/app@sha256:{"0" * 64}" }} }}',
+            "for programs that come as images",
+        ),
+    ] = field(default_factory=dict)
+    health: Health = field(default_factory=Health)
+    budget: Annotated[
+        SizeBytes | None,
+        Option(
+            "The most that the system may take in the store, uncompressed, with all that it "
+            "refers to; a build that needs more fails.",
+            '"300M"',
+            "when flash or link are small and growth must be noticed at once",
+        ),
+    ] = None
+    frozen: Annotated[
+        bool,
+        Option(
+            "Whether a build that changes this system, compared with the generation before, fails.",
+            "true",
+            "when a system is certified, or a change must not reach it by accident",
+        ),
+    ] = False
+    update: Update = field(default_factory=Update)

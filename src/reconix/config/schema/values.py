@@ -1,0 +1,301 @@
+"""The vocabulary of the options: what a text may be, what a number means, in which unit.
+
+A type here is a plain ``str`` or ``int`` with a *form*: how it is written, what to tell who writes
+it otherwise, and, where the value is kept in another way than it is written, how to read and print
+it.
+"""
+
+import enum
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from reconix.config.options import Form, Range
+
+_MAX_SOURCE_BYTES = 16 << 20
+
+
+class Architecture(enum.Enum):
+    """An architecture, as Debian calls it."""
+
+    AMD64 = "amd64"
+    ARM64 = "arm64"
+
+
+class Firmware(enum.Enum):
+    """What starts the boot loader."""
+
+    UEFI = "uefi"
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A port of the device that can be reached from the machine that runs it in QEMU."""
+
+    name: str
+    port: int
+    """On the device."""
+    host_port: int | None = None
+    """On the machine that runs QEMU; a free one is chosen if it is not given."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Forward":
+        """Read ``name:port`` or ``name:port:host-port``."""
+        name, *ports = text.split(":")
+        numbers = [int(port) for port in ports]
+        if not all(1 <= number <= 65535 for number in numbers):
+            raise ValueError("ports from 1 to 65535")
+        return cls(name, *numbers)
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.port}" + (f":{self.host_port}" if self.host_port else "")
+
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MINUTES_OF_DAY = 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A system and the hours in which it runs, on some days of the week.
+
+    What ends before it begins ends on the next day.
+    """
+
+    system: str
+    begin_minute: int
+    """Of the day."""
+    end_minute: int
+    days: tuple[int, ...] = tuple(range(len(DAYS)))
+    """On which it begins, from Monday, 0."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Hours":
+        """Read ``mqtt 06:00-22:00`` or ``mqtt Mon..Fri 06:00-22:00``."""
+        system, *days, hours = text.split(" ")
+        begin, end = (_minute(time) for time in hours.split("-"))
+        if begin == end:
+            raise ValueError("hours that do not end when they begin")
+        return cls(system, begin, end, _days(days[0])) if days else cls(system, begin, end)
+
+    def __str__(self) -> str:
+        hours = f"{_clock(self.begin_minute)}-{_clock(self.end_minute)}"
+        names = ",".join(DAYS[day] for day in self.days)
+        return " ".join([self.system, *([names] if len(self.days) < len(DAYS) else []), hours])
+
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """Begin and end, in minutes of a week that begins on Monday; an end may lie behind it."""
+        length = (self.end_minute - self.begin_minute) % MINUTES_OF_DAY
+        begins = (day * MINUTES_OF_DAY + self.begin_minute for day in self.days)
+        return tuple((begin, begin + length) for begin in begins)
+
+
+def _minute(time: str) -> int:
+    hours, minutes = time.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def _days(text: str) -> tuple[int, ...]:
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("..")
+        begin, end = DAYS.index(first), DAYS.index(last or first)
+        found |= {day % len(DAYS) for day in range(begin, begin + (end - begin) % len(DAYS) + 1)}
+    return tuple(sorted(found))
+
+
+_UNITS_OF_SIZE = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_UNITS_OF_TIME = {"": 1, "s": 1, "min": 60, "h": 3600}
+
+
+def parse_size(text: str) -> int:
+    """Bytes from ``64M``: a number and K, M, G or T, each 1024 times the one before."""
+    number, unit = re.fullmatch(r"(\d+)(\w*)", text).groups()  # type: ignore[union-attr] # Form
+    return int(number) * _UNITS_OF_SIZE[unit]
+
+
+def parse_duration(text: str) -> int:
+    """Seconds from ``90s``, ``5min`` or ``2h``."""
+    number, unit = re.fullmatch(r"(\d+)(\w*)", text).groups()  # type: ignore[union-attr] # Form
+    return int(number) * _UNITS_OF_TIME[unit]
+
+
+def print_size(size: object) -> str:
+    """The shortest text for a number of bytes: the inverse of ``parse_size``."""
+    return _print_quantity(int(str(size)), _UNITS_OF_SIZE)
+
+
+def print_duration(duration: object) -> str:
+    """The shortest text for a number of seconds: the inverse of ``parse_duration``."""
+    return _print_quantity(int(str(duration)), {**_UNITS_OF_TIME, "": 0, "s": 1})
+
+
+def _print_quantity(number: int, units: Mapping[str, int]) -> str:
+    fitting = [(factor, unit) for unit, factor in units.items() if factor and number % factor == 0]
+    factor, unit = max(fitting) if number else min(fitting)
+    return f"{number // factor}{unit}"
+
+
+def print_mode(mode: object) -> str:
+    """A file mode in octal digits."""
+    return f"{int(str(mode)):04o}"
+
+
+def _interface(text: str) -> str:
+    return str(ipaddress.ip_interface(text))
+
+
+def _address(text: str) -> str:
+    return str(ipaddress.ip_address(text))
+
+
+Name = Annotated[
+    str, Form("a name of lower-case letters, digits and -", r"[a-z0-9][a-z0-9-]{0,62}")
+]
+HostName = Annotated[
+    str, Form("a host name such as gateway", r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+]
+PackageName = Annotated[
+    str, Form("the name of a Debian package such as nginx", r"[a-z0-9][a-z0-9.+-]+")
+]
+Serial = Annotated[
+    str, Form("the serial number of a device such as GW-0001", r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+]
+UserName = Annotated[str, Form("a user name such as operator", r"[a-z_][a-z0-9_-]{0,30}")]
+UnitName = Annotated[
+    str,
+    Form(
+        "the name of a systemd unit such as nginx.service",
+        r"[A-Za-z0-9:_.@\\-]{1,200}\."
+        r"(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)",
+    ),
+]
+EtcPath = Annotated[
+    str,
+    Form(
+        "a path below /etc without a leading /, such as nginx/nginx.conf",
+        r"(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\x7f]{1,1024}",
+    ),
+]
+AbsolutePath = Annotated[
+    str,
+    Form(
+        "an absolute path such as /var/lib/mosquitto",
+        r"/(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\x7f]{1,1024}",
+    ),
+]
+ModuleName = Annotated[
+    str, Form("the name of a kernel module such as virtio_blk", r"[A-Za-z0-9_-]{1,64}")
+]
+KernelParameter = Annotated[
+    str,
+    Form("one word of a kernel command line such as console=ttyS0", r"[!-~]{1,256}"),
+]
+SysctlName = Annotated[
+    str, Form('the name of a kernel setting in quotes such as "vm.swappiness"', r"[a-z0-9_./-]+")
+]
+SysctlValue = Annotated[str, Form("a text or a number", r"[^\n]{0,1024}", takes_number=True)]
+PublicKey = Annotated[
+    str,
+    Form(
+        "a public key as it stands in a .pub file",
+        r"(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+|sk-[a-z0-9@.-]+) [A-Za-z0-9+/=]+( [^\n]*)?",
+    ),
+]
+SigningKey = Annotated[
+    str,
+    Form(
+        "a public key that `reconix keys generate` made, <name>:<base 64>",
+        r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}:[A-Za-z0-9+/]{43}=",
+    ),
+]
+Interface = Annotated[
+    str, Form("the name of a network interface, * allowed, such as en*", r"[A-Za-z0-9_.*?-]{1,64}")
+]
+Address = Annotated[
+    str,
+    Form(
+        "an address with its prefix length such as 192.0.2.10/24",
+        r"[0-9a-fA-F:.]+/\d{1,3}",
+        _interface,
+    ),
+]
+Gateway = Annotated[str, Form("an address such as 192.0.2.1", r"[0-9a-fA-F:.]+", _address)]
+Mode = Annotated[
+    int,
+    Form('a file mode such as "0644"', r"0?[0-7]{3,4}", lambda text: int(text, 8), print_mode),
+]
+Url = Annotated[
+    str, Form("an address that begins with http:// or https://", r"https?://[^\s]{1,500}")
+]
+SuiteName = Annotated[str, Form("the name of a Debian suite such as trixie", r"[a-z0-9][a-z0-9-]+")]
+NixPath = Annotated[
+    str,
+    Form(
+        "a store path such as /nix/store/7a3xvq1k0hzmcr3frnk0s5cbzgwd8h2d-nixos-system-gateway",
+        r"/nix/store/[0-9a-df-np-sv-z]{32}-(?!\.)[0-9A-Za-z+._?=-]{1,211}",
+    ),
+]
+FlakeReference = Annotated[
+    str, Form("a reference to a flake such as ./nixos", r"[A-Za-z0-9./][^\s#\x00-\x1f]{0,1023}")
+]
+Attribute = Annotated[
+    str,
+    Form("an attribute such as packages.x86_64-linux.default", r'[A-Za-z0-9_][\w."\'-]{0,1023}'),
+]
+SpecialisationName = Annotated[
+    str, Form("the name of a specialisation", r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+]
+Image = Annotated[
+    str, Form("the name of an image such as example/app@sha256:…", r"[A-Za-z0-9][!-~]{0,1023}")
+]
+Port = Annotated[int, Range(1, 65535)]
+PagePath = Annotated[str, Form("the path of a page such as /health", r"/[!-~]{0,1023}")]
+PortName = Annotated[
+    str,
+    Form(
+        'the number of a port in quotes such as "80"',
+        r"[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]",
+    ),
+]
+SizeBytes = Annotated[
+    int,
+    Form('a size such as "64M" or "4G"', r"\d{1,15}[KMGT]?", parse_size, print_size, True),
+]
+Seconds = Annotated[
+    int,
+    Form(
+        'a time such as "90s" or "5min"', r"\d{1,9}(s|min|h)?", parse_duration, print_duration, True
+    ),
+]
+TimeOfDay = Annotated[
+    str,
+    Form(
+        "a part of the day such as 02:00-04:00",
+        r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d",
+    ),
+]
+ForwardedPort = Annotated[
+    Forward,
+    Form(
+        'a name and a port of the device such as "mqtt:1883", or with the port here "web:80:8080"',
+        r"[a-z0-9-]{1,32}:\d{1,5}(:\d{1,5})?",
+        Forward.parse,
+    ),
+]
+_DAY = f"({'|'.join(DAYS)})"
+_TIME = r"([01]\d|2[0-3]):[0-5]\d"
+ScheduledHours = Annotated[
+    Hours,
+    Form(
+        'a system and its hours such as "mqtt 06:00-22:00" or "mqtt Mon..Fri,Sun 06:00-22:00"',
+        rf"[a-z0-9][a-z0-9-]{{0,62}} ({_DAY}(\.\.{_DAY})?(,{_DAY}(\.\.{_DAY})?)* )?{_TIME}-{_TIME}",
+        Hours.parse,
+    ),
+]
