@@ -33,13 +33,13 @@ from reconix.device.apply import apply
 from reconix.device.belief import Creed
 from reconix.device.confirm import confirm
 from reconix.device.device import Device
-from reconix.device.generation import Generation, read_generation
 from reconix.device.media import Window, holds
 from reconix.device.places import Places
 from reconix.device.start import Started, start
 from reconix.device.work import working
 from reconix.image.layout import Sizes, plan
 from reconix.nix.chroot import ChrootStore
+from reconix.store.generation import Generation, read_generation
 from reconix.store.paths import STORE_DIR, StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Folder, Node, Symlink, folder

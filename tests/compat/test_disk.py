@@ -13,11 +13,11 @@ from reconix.base.process import run
 from reconix.boot.gpt import SECTOR
 from reconix.boot.tables import SlotTables
 from reconix.boot.trial import parse_state
-from reconix.device.generation import read_generation
 from reconix.image.disk import Layout, make_disk
 from reconix.image.ext4 import DoesNotFit
 from reconix.image.layout import Sizes, needed_bytes, plan
 from reconix.nix.chroot import ChrootStore
+from reconix.store.generation import read_generation
 from reconix.store.links import LINKS
 from reconix.store.paths import StorePath
 from reconix.store.tree import File

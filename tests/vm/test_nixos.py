@@ -17,8 +17,8 @@ from tests.nixos_shape import PROGRAMS, Shape, nix_environment
 from reconix.base.documents import Fields
 from reconix.base.process import CommandFailed, run
 from reconix.build.linux import Modules
-from reconix.device.generation import Generation, read_generation
 from reconix.nix.chroot import ChrootStore
+from reconix.store.generation import Generation, read_generation
 from reconix.store.paths import StorePath
 from reconix.vm import accelerator, firmware
 from reconix.vm.disks import overlay

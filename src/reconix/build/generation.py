@@ -26,8 +26,8 @@ from reconix.config.schema.hosts import Host
 from reconix.config.schema.project import Updates
 from reconix.device import belief
 from reconix.device.belief import Creed
-from reconix.device.generation import VERSION
 from reconix.nix.chroot import ChrootStore
+from reconix.store.generation import VERSION
 from reconix.store.paths import STORE_DIR, StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
 from reconix.transfer.keys import KeySet, PublicKey

@@ -20,8 +20,8 @@ from pathlib import Path
 from reconix.base.errors import ReconixError
 from reconix.config.schema.system import System
 from reconix.config.schema.values import print_size
-from reconix.device.generation import read_generation
 from reconix.nix.chroot import ChrootStore
+from reconix.store.generation import read_generation
 from reconix.store.paths import STORE_DIR, StorePath
 
 _MAX_TOLD = 10

@@ -26,8 +26,8 @@ from reconix.cli.parsers import add_json
 from reconix.cli.projects import ProjectFiles
 from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
-from reconix.device.generation import read_generation
 from reconix.nix.chroot import ChrootStore
+from reconix.store.generation import read_generation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

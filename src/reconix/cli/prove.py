@@ -42,7 +42,6 @@ from reconix.cli.image import layout
 from reconix.cli.projects import ProjectFiles
 from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
-from reconix.device.generation import read_generation
 from reconix.image.disk import make_disk
 from reconix.nix.chroot import ChrootStore
 from reconix.prove.boots import Boot, Virtual, boot_some
@@ -53,6 +52,7 @@ from reconix.prove.record import record
 from reconix.prove.recorder import Pace
 from reconix.prove.scenario import UPDATE, Update, everything
 from reconix.prove.wear import Wear, wear_of
+from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
 from reconix.transfer import send
 from reconix.transfer.signing import Signer

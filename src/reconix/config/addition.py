@@ -1,7 +1,7 @@
 """What a module adds to a system: the words in which modules are written.
 
 A module is a file of Python that makes many settings out of few. It has options of its own, as a
-dataclass in the style of ``schema.py``, and a function from them to an ``Addition``:
+dataclass in the style of ``schema/``, and a function from them to an ``Addition``:
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Options:

@@ -1,6 +1,6 @@
 """The vocabulary in which an option is declared: what it means, and what a value must look like.
 
-``schema.py`` is the one place that says which options there are. It says it with types: a table is
+``schema/`` is the one place that says which options there are. It says it with types: a table is
 a frozen dataclass, an option is a field, and ``Annotated`` adds what a type cannot say. This module
 has the three things that are added.
 

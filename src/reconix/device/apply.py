@@ -29,11 +29,11 @@ from reconix.boot.trial import Phase, Reason, State
 from reconix.device.booted import UnknownBoot, read_booted
 from reconix.device.choice import read_choice, write_choice
 from reconix.device.device import Device, toplevel_folder
-from reconix.device.generation import Generation, InstalledSystem
 from reconix.device.health import can_be_proven
 from reconix.device.media import Window, holds, open_disk
 from reconix.device.memory import remember
 from reconix.device.policy import Policy, read_policy
+from reconix.store.generation import Generation, InstalledSystem
 from reconix.store.paths import StorePath
 
 

@@ -14,8 +14,8 @@ from reconix.boot.trial import Phase
 from reconix.device.apply import OnTrial, expect_agent
 from reconix.device.choice import Always, Choice, read_choice, write_choice
 from reconix.device.device import Device, toplevel_folder
-from reconix.device.generation import Generation
 from reconix.device.policy import read_policy
+from reconix.store.generation import Generation
 
 
 class Way(Enum):

@@ -18,10 +18,10 @@ from reconix.base.files import TooLarge
 from reconix.boot.disk import Disk
 from reconix.boot.tables import Selection, Slot, read_selection
 from reconix.boot.trial import BadState, State, installed, read_state
-from reconix.device.generation import BadGeneration, Generation, read_generation
 from reconix.device.media import Window, holds, open_disk
 from reconix.device.oneshots import OneShots
 from reconix.device.places import Places
+from reconix.store.generation import BadGeneration, Generation, read_generation
 from reconix.store.paths import StorePath
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from pathlib import Path
 from reconix.base.errors import ReconixError
 from reconix.boot.disk import Disk, DiskFile
 from reconix.boot.gpt import SECTOR, Partition
-from reconix.device.generation import SlotImage
 from reconix.device.places import Places
+from reconix.store.generation import SlotImage
 
 
 class NoDisk(ReconixError):

@@ -27,12 +27,12 @@ from reconix.device.booted import Booted, UnknownBoot, Why
 from reconix.device.choice import Choice, FollowUp
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.evidence import Evidence, evidence_of_last_boot, forget_panic
-from reconix.device.generation import BadGeneration
 from reconix.device.health import MAX_TIMEOUT_SECONDS, read_health
 from reconix.device.media import open_disk
 from reconix.device.policy import read_policy
 from reconix.device.switch import has_taken_over
 from reconix.device.work import working
+from reconix.store.generation import BadGeneration
 from reconix.store.paths import StorePath
 
 

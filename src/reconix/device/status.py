@@ -19,10 +19,10 @@ from reconix.device.choice import Always, Choice, read_choice
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.events import Event, read_events
 from reconix.device.follow import is_resting, seconds_to_confirm, suspended
-from reconix.device.generation import Generation
 from reconix.device.memory import uptime
 from reconix.device.schedule import Change, minute_of_week, read_schedule
 from reconix.device.work import being_changed
+from reconix.store.generation import Generation
 
 _SHOWN_EVENTS = 10
 

@@ -32,9 +32,9 @@ from reconix.boot import bootspec
 from reconix.boot.bootspec import BadBootSpec, BootSpec, parse_bootspec
 from reconix.device.booted import Booted, read_booted, read_kernel_toplevel
 from reconix.device.device import Device, toplevel_folder
-from reconix.device.generation import InstalledSystem
 from reconix.device.health import can_be_proven
 from reconix.device.places import Places
+from reconix.store.generation import InstalledSystem
 from reconix.store.paths import BadStorePath, StorePath
 
 SCRIPT = "switch"

@@ -27,10 +27,10 @@ from reconix.boot.gpt import SECTOR, Partition
 from reconix.boot.tables import Slot
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import installed, print_state
-from reconix.device.generation import Generation, read_generation
 from reconix.image.ext4 import make_ext4
 from reconix.image.layout import DATA, SYSTEM, Sizes, needed_bytes, plan
 from reconix.nix.chroot import ChrootStore
+from reconix.store.generation import Generation, read_generation
 from reconix.store.links import LINKS, LinkPool, fill_pool
 from reconix.store.manifest import Manifest
 from reconix.store.paths import StorePath

@@ -29,7 +29,6 @@ from reconix.base.errors import ReconixError
 from reconix.boot.tables import Slot
 from reconix.boot.transitions import Booted, WrongSlot, advance
 from reconix.boot.trial import BadState, State, parse_state
-from reconix.device.generation import Generation, SlotImage
 from reconix.prove import uefi
 from reconix.prove.cells import Disk, Memo, Patched, View, read
 from reconix.prove.contents import Facts, Objects, read_facts
@@ -38,6 +37,7 @@ from reconix.prove.fat import fat_problem
 from reconix.prove.image import SYSTEM
 from reconix.prove.recovery import Recovered
 from reconix.prove.uefi import Found, Tables
+from reconix.store.generation import Generation, SlotImage
 from reconix.store.manifest import BadManifest, Manifest, parse_manifest
 from reconix.store.paths import StorePath
 

@@ -23,13 +23,13 @@ from reconix.boot.gpt import Guid, Partition
 from reconix.boot.loaders.systemd_boot import Program, system_of_entry
 from reconix.boot.tables import Selection
 from reconix.device.device import Device
-from reconix.device.generation import Generation
 from reconix.device.media import Window, holds, open_disk
 from reconix.device.places import Places
 from reconix.device.start import start
 from reconix.device.work import working
 from reconix.prove.history import Asked, Step
 from reconix.prove.recorder import Recording
+from reconix.store.generation import Generation
 from reconix.store.manifest import Manifest
 from reconix.store.registry import Registry
 

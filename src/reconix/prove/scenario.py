@@ -28,11 +28,11 @@ from reconix.device.choose import choose_always
 from reconix.device.collect import collect
 from reconix.device.confirm import confirm
 from reconix.device.device import Device
-from reconix.device.generation import Generation
 from reconix.device.receiving import receive
 from reconix.device.reset import order_reset
 from reconix.device.rollback import rollback
 from reconix.prove.rig import Rig
+from reconix.store.generation import Generation
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from reconix.config.schema.hosts import Host
 from reconix.config.schema.machine import Machine
 from reconix.config.schema.nixos import Nixos
 from reconix.config.schema.values import Architecture
-from reconix.device.generation import read_generation
 from reconix.nix.chroot import Arrival, ChrootStore
 from reconix.nix.database import PathInfo
 from reconix.store import tree as trees
+from reconix.store.generation import read_generation
 from reconix.store.manifest import StoreObject, print_manifest
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry

@@ -12,10 +12,10 @@ from reconix.boot.tables import Slot
 from reconix.boot.trial import Phase, read_state
 from reconix.device.apply import OnTrial, apply
 from reconix.device.confirm import confirm
-from reconix.device.generation import BadGeneration, UnknownSystem
 from reconix.device.media import Window, holds
 from reconix.device.work import working
 from reconix.nix.chroot import ChrootStore
+from reconix.store.generation import BadGeneration, UnknownSystem
 from reconix.store.tree import File
 
 

@@ -6,8 +6,8 @@ from tests.device_model import Machine
 from reconix.device.apply import OnTrial, apply
 from reconix.device.choice import Always, Choice, parse_choice, print_choice, read_choice
 from reconix.device.choose import choose_always, choose_once
-from reconix.device.generation import UnknownSystem
 from reconix.device.work import working
+from reconix.store.generation import UnknownSystem
 
 
 def test_a_system_that_is_chosen_once_runs_once(machine: Machine) -> None:

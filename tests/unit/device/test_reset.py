@@ -7,9 +7,9 @@ from tests.device_model import Machine
 
 from reconix.device.apply import OnTrial, apply
 from reconix.device.device import Device
-from reconix.device.generation import UnknownSystem
 from reconix.device.reset import NoData, discard, order_reset
 from reconix.device.work import working
+from reconix.store.generation import UnknownSystem
 
 
 def order(machine: Machine, system: str | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Generations as the device knows them: which systems, which boot tree, which slot image.
+"""Generations: which systems, which boot tree, which slot image.
 
 A generation is one store object with ``generation.json``. It names the toplevel of each system, the
 boot tree, and the hash of the slot image that the boot tree gives: what a manifest promises for the
@@ -9,7 +9,7 @@ store, this hash promises for the boot partition.
      "boot": "/nix/store/…-boot-gateway",
      "slot": {"image_sha256": "…", "image_size_bytes": 1, "slot_size_bytes": 1}}
 
-Proven by ``tests/unit/device/test_generation.py``.
+Proven by ``tests/unit/store/test_generation.py``.
 """
 
 import re

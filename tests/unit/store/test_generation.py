@@ -1,12 +1,14 @@
 """``generation.json`` is taken strictly."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.device_model import Machine
 
-from reconix.device.generation import (
+from reconix.nix.chroot import ChrootStore
+from reconix.store.generation import (
     BadGeneration,
     UnknownSystem,
     parse_generation,
@@ -24,6 +26,12 @@ GOOD = {
     "boot": f"/nix/store/{'2' * 32}-boot-gateway",
     "slot": {"image_sha256": "ab" * 32, "image_size_bytes": 1024, "slot_size_bytes": 4096},
 }
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    with ChrootStore(tmp_path / "store") as store:
+        yield Machine.make(tmp_path / "device", store)
 
 
 def test_what_a_build_makes_is_understood(machine: Machine) -> None:
