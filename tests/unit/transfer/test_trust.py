@@ -250,7 +250,7 @@ def test_a_key_set_comes_back() -> None:
         {"keys": (public(ANNA), public(ANNA))},
         {"revoked": frozenset([public(ANNA).value])},
     ],
-    ids=str,
+    ids=["nobody", "too-many", "version-0", "no-keys", "one-twice", "taken-back"],
 )
 def test_a_key_set_that_makes_no_sense_cannot_be_made(wrong: dict[str, object]) -> None:
     with pytest.raises(BadKey):
