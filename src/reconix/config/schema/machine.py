@@ -102,7 +102,7 @@ class Run:
     cores: Annotated[
         Annotated[int, Range(1, 64)],
         Option(
-            "Processors of the virtual machine.",
+            "Processors of the virtual machine; one that is emulated, without KVM, has one.",
             "4",
             "to try what the device does with as many as it has",
         ),
