@@ -6,7 +6,7 @@ ends: Linux puts the size of the expanded kernel behind it.
 
 The library promises one result for the same version, content and level. Whether the device's gives
 what the file holds nobody knows before the object's digest was checked: then a stream is refused.
-Versions 1.9.0 to 1.10.0 give the same bytes for level 9.
+Level 9 was compared with what Linux holds for version 1.9.4, that of Debian 12.
 
 Source: LZ4 Frame Format Description, *Legacy frame*; lz4.h, lz4hc.h.
 """
