@@ -18,6 +18,7 @@ from reconix.store.nar import NarInfo, digest
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Node, Symlink, folder
+from reconix.store.verify import changed_files
 from reconix.transfer import send
 from reconix.transfer.receive import receive
 from reconix.transfer.spool import Spool
@@ -146,6 +147,10 @@ def expect_finished(registry: Registry, update: Update) -> None:
     assert registry.get(update.target) is not None
     assert list(registry.staging_dir.iterdir()) == []
     assert not (registry.system_root / "reconix/spool").exists()
+    base, target = registry.get(update.base), registry.get(update.target)
+    assert base is not None and target is not None
+    for item in set(target.objects) - set(base.objects):  # what was sent: each file can be named
+        assert changed_files(registry.store_dir, registry.path(item.path)) == []
 
 
 def contents(registry: Registry) -> dict[str, NarInfo]:

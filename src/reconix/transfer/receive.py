@@ -453,13 +453,13 @@ class _Job:
         fresh = [item.path for item in self._sent() if item.path not in self._present]
         if fresh:
             self._name(fresh)
-        self.registry.add(self.manifest)
         self._remember_files()
+        self.registry.add(self.manifest)
 
     def _remember_files(self) -> None:
         """Put the new files into ``.links``: it tells later which of them was damaged.
 
-        The generation is installed by then; what a cut prevents here the same stream makes up for.
+        The generation is not installed yet: what a cut prevents here the same stream makes up for.
         """
         trees = [self.registry.path(item.path) for item in self._sent()]
         if trees:
