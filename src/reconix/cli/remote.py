@@ -168,11 +168,8 @@ class Remote:
             NotReached: it does not answer.
             Refused: its agent failed.
         """
-        try:
-            said = run(*self._words("status", "--json"), timeout_seconds=_STATUS_SECONDS)
-        except CommandFailed as error:
-            raise self._failure(error) from error
-        return parse_status(said[:_STATUS_BYTES], source=f"the status of {self.to}")
+        said = self._ask("status", timeout_seconds=_STATUS_SECONDS)
+        return parse_status(said, source=f"the status of {self.to}")
 
     def arrived(self) -> Arrived:
         """Ask how much of which stream is there already.
@@ -181,11 +178,8 @@ class Remote:
             NotReached: it does not answer.
             Refused: its agent failed.
         """
-        try:
-            said = run(*self._words("offset", "--json"), timeout_seconds=_OFFSET_SECONDS)
-        except CommandFailed as error:
-            raise self._failure(error) from error
-        return parse_arrived(said[:_STATUS_BYTES], source=f"what {self.to} has")
+        said = self._ask("offset", timeout_seconds=_OFFSET_SECONDS)
+        return parse_arrived(said, source=f"what {self.to} has")
 
     @contextlib.contextmanager
     def agent(self, *words: str) -> Iterator[BinaryIO]:
@@ -200,6 +194,14 @@ class Remote:
                 yield sink
         except CommandFailed as error:
             raise self._failure(error) from error
+
+    def _ask(self, command: str, *, timeout_seconds: float) -> bytes:
+        """The beginning of what a command of the agent answers in JSON."""
+        try:
+            said = run(*self._words(command, "--json"), timeout_seconds=timeout_seconds)
+        except CommandFailed as error:
+            raise self._failure(error) from error
+        return said[:_STATUS_BYTES]
 
     def _words(self, *words: str) -> list[str]:
         """Quote each word: ssh joins those of a command and gives them to a shell."""

@@ -76,11 +76,6 @@ class Web:
         self._failures = 0
         self._window = (0.0, 0)
 
-    @property
-    def loaded_bytes(self) -> int:
-        """How much was downloaded."""
-        return self._loaded
-
     def go_to(self, position: int) -> None:
         """Continue at another byte."""
         self.close()
