@@ -95,7 +95,6 @@ def test_a_slot_filled_to_the_last_cluster(tmp_path: Path, need: Need) -> None:
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(files=TREES)

@@ -34,7 +34,6 @@ NODES: st.SearchStrategy[Node] = st.recursive(
     max_leaves=25,
 )
 PATIENT = settings(
-    deadline=None,
     max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -1,7 +1,7 @@
 """The cheapest way through a folder of streams."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconix.base.documents import BadDocument
@@ -58,7 +58,6 @@ def test_the_newest_has_the_highest_number() -> None:
 steps = st.tuples(st.none() | st.integers(0, 5), st.integers(0, 5), st.integers(0, 9))
 
 
-@settings(deadline=None)
 @given(st.lists(steps, max_size=12), st.sets(st.integers(0, 5), max_size=2), st.integers(0, 5))
 def test_no_way_is_cheaper_than_the_one_that_is_found(
     edges: list[tuple[int | None, int, int]], installed: set[int], target: int

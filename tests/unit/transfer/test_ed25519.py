@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconix.transfer import ed25519
@@ -36,7 +36,6 @@ def test_the_vectors_of_the_rfc_are_accepted(key: str, message: str, signature: 
     assert not is_signed(words[0], words[1], words[2] + b"x")
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=200), st.data())
 def test_what_is_signed_is_accepted_and_a_flipped_bit_is_not(
     seed: bytes, statement: bytes, data: st.DataObject

@@ -3,7 +3,7 @@ import tracemalloc
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.transfer.conftest import Proved
 
@@ -29,7 +29,6 @@ def packet(channel: int, content: bytes) -> bytes:
     return bytes([channel]) + (len(content) - 1).to_bytes(2, "little") + content
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(Channel), st.binary(max_size=3000)), max_size=9),
     st.integers(1, 50),
@@ -58,7 +57,6 @@ def test_long_channels_alternate() -> None:
     reader.finish()
 
 
-@settings(deadline=None)
 @given(st.integers(0, (1 << 63) - 1))
 def test_number_comes_back(number: int) -> None:
     assert plan(varint(number)).number() == number
@@ -89,7 +87,6 @@ def test_s4_a_packet_out_of_order_is_refused() -> None:
         reader.take(1)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_s2_any_bytes_are_content_or_refused(content: bytes) -> None:
     reader = Unpacker(Proved(packet(Channel.PLAN, b"\1\0\0a" + content)))

@@ -1,7 +1,7 @@
 from collections.abc import Callable, Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.transfer.conftest import Proved
 
@@ -154,7 +154,6 @@ def inside(draw: st.DrawFn, *, has_source: bool, depth: int) -> list[Event]:
     return events
 
 
-@settings(deadline=None)
 @given(nodes(st.none(), 3))
 def test_events_come_back(events: list[Event]) -> None:
     reader = packed_again(lambda packer: printed_to(packer, events))

@@ -214,7 +214,6 @@ objects = st.dictionaries(st.sampled_from(["root", "etc", "app"]), trees, max_si
 
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(objects, objects)
@@ -612,7 +611,6 @@ def framed(header: Header, packets: Packets) -> bytes:
 
 @settings(
     max_examples=EXAMPLES * 3,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
@@ -652,7 +650,6 @@ class Strict:
 
 @settings(
     max_examples=4 * EXAMPLES,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())

@@ -3,7 +3,7 @@ import io
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconix.store.paths import StorePath
@@ -72,7 +72,6 @@ def long_stream() -> tuple[bytes, int]:
     return content, len(payload)
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=3000), max_size=5), st.integers(1, 7))
 def test_payload_comes_back_however_it_was_cut(parts: list[bytes], at_once: int) -> None:
     source = io.BytesIO(write(*parts))
@@ -82,7 +81,6 @@ def test_payload_comes_back_however_it_was_cut(parts: list[bytes], at_once: int)
     assert write(*parts) == write(b"".join(parts))
 
 
-@settings(deadline=None)
 @given(
     st.builds(
         Header,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconix.nix.signatures import SecretKey
@@ -217,7 +217,6 @@ def test_a_seal_comes_back() -> None:
     assert parse_seal(sealed.print()) == sealed
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_bytes_are_a_seal_with_one_spelling_or_none(content: bytes) -> None:
     try:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import Need
 
@@ -65,7 +65,6 @@ def test_packed_content_equals_that_of_the_program(
     assert expanded(pack, theirs) == plain
 
 
-@settings(deadline=None)
 @given(st.sampled_from(Pack), st.binary(min_size=1, max_size=300), st.data())
 def test_s7_a_damaged_member_is_expanded_or_refused(
     pack: Pack, plain: bytes, data: st.DataObject
