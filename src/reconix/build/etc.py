@@ -53,12 +53,8 @@ def make_etc(
         UnknownAccount, UnknownUnit, NotInstallable: the configuration names what there is not.
     """
     accounts = Accounts.read(root / "etc").with_users(system.users)
-    own = {name: unit.read() for name, unit in system.units.items()}
-    own |= {name: text.encode() for name, text in agent_units.items()}
-    own |= volumes.make_mounts(system.volumes)
-    own |= updates.make_units(system.update)
-    checked = [check.unit for check in system.health.checks if isinstance(check, UnitCheck)]
-    units.check_known(checked, own, root)
+    own = own_units(system, agent_units)
+    units.check_known(checked_units(system), own, root)
     networks = make_networks(system.network)
     files: Files = {
         **_identity(hostname),
@@ -73,6 +69,21 @@ def make_etc(
     }
     files |= {path: _written(file) for path, file in system.files.items()}
     return Etc(folder(files), _ownerships(system, accounts))
+
+
+def own_units(system: System, agent_units: Mapping[str, str]) -> dict[str, bytes]:
+    """The units that no package brings, by name."""
+    return {
+        **{name: unit.read() for name, unit in system.units.items()},
+        **{name: text.encode() for name, text in agent_units.items()},
+        **volumes.make_mounts(system.volumes),
+        **updates.make_units(system.update),
+    }
+
+
+def checked_units(system: System) -> list[str]:
+    """The units that health checks wait for."""
+    return [check.unit for check in system.health.checks if isinstance(check, UnitCheck)]
 
 
 def _written(file: ConfiguredFile) -> File | Symlink:

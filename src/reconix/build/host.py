@@ -28,7 +28,7 @@ from reconix.build import (
     initrd,
     linux,
     nixos,
-    normalise,
+    parts,
     recipes,
     schedule,
 )
@@ -111,7 +111,7 @@ def _roots(
     workshop: Workshop, lock: HostLock, systems: Mapping[str, SystemLock]
 ) -> dict[str, StorePath]:
     """The root of each system; equal package sets share one."""
-    recipes_of = {name: _root_recipe(system, lock) for name, system in systems.items()}
+    recipes_of = {name: parts.root_recipe(system, lock) for name, system in systems.items()}
     packages = {recipes_of[name]: system.packages for name, system in systems.items()}
 
     def maker(chosen: tuple[LockedPackage, ...]) -> recipes.Make:
@@ -133,12 +133,6 @@ def _known(workshop: Workshop, recipe: Recipe) -> StorePath:
     found = recipes.known(workshop.store, recipe)
     assert found is not None
     return found
-
-
-def _root_recipe(system: SystemLock, lock: HostLock) -> Recipe:
-    inputs = [("suite", lock.suites[0]), ("architecture", lock.architecture)]
-    inputs += [(package.id, str(package.sha256)) for package in sorted(system.packages)]
-    return Recipe("root", "debian-root", tuple(inputs), recipes.sources(debian, normalise))
 
 
 def _agent(workshop: Workshop, lock: HostLock, packed: bytes, root: StorePath) -> StorePath:
@@ -168,20 +162,12 @@ class _Kernel:
 
 
 def _kernel(workshop: Workshop, system: SystemLock) -> _Kernel:
-    version = _version(system.kernel)
-    inputs = tuple((package.id, str(package.sha256)) for package in sorted(system.kernel))
-    recipe = Recipe("linux", f"linux-{version}", inputs, recipes.sources(linux))
-
     def make(into: Path) -> None:
         files = workshop.fetch(system.kernel)
         linux.unpack_kernel([files[package] for package in sorted(files)], into)
 
-    return _Kernel(recipes.realise(workshop.store, recipe, make), version)
-
-
-def _version(packages: Iterable[LockedPackage]) -> str:
-    """The version as the kernel itself says it, from the names of its packages."""
-    return max(package.name for package in packages).removeprefix("linux-image-")
+    path = recipes.realise(workshop.store, parts.linux_recipe(system), make)
+    return _Kernel(path, parts.linux_version(system))
 
 
 def _initrd(workshop: Workshop, system: System, kernel: _Kernel, lock: HostLock) -> StorePath:
@@ -226,7 +212,7 @@ def _toplevel(
         agent=f"{program}/{agent.PROGRAM}",
         agent_units={**agent.units(), **schedule.units(plan)},
     )
-    parts = Parts(
+    made_of = Parts(
         root=root,
         etc=store.add_files(etc.tree, f"etc-{name}", [program]),
         linux=kernel.path,
@@ -238,12 +224,12 @@ def _toplevel(
         name,
         system,
         host.architecture,
-        parts,
+        made_of,
         etc.ownerships,
         store.path(root),
         schedule.document(plan, host.machine.boot.default) if plan.is_set else None,
     )
-    return store.add_files(tree, f"system-{name}", parts.paths())
+    return store.add_files(tree, f"system-{name}", made_of.paths())
 
 
 def _loader(workshop: Workshop, lock: HostLock) -> bytes:

@@ -9,7 +9,7 @@ Proven by ``tests/compat/test_units.py`` against ``systemctl --root``.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,8 +83,6 @@ def links(services: Services, own: Mapping[str, bytes], root: Path) -> dict[str,
 def check_known(wanted: Iterable[str], own: Mapping[str, bytes], root: Path) -> None:
     """Refuse units that no package and no file of the system has.
 
-    Units that systemd makes by itself, such as those of mounts and devices, are not looked for.
-
     Args:
         wanted: names, for example those that health checks wait for.
         own: the units of the configuration, by name.
@@ -93,13 +91,30 @@ def check_known(wanted: Iterable[str], own: Mapping[str, bytes], root: Path) -> 
     Raises:
         UnknownUnit: one is not there; the hint has the nearest.
     """
-    shipped = {path.name for place in _PLACES for path in (root / place).glob("*.*")}
-    known = {*own, *shipped, *(name for text in own.values() for name in _aliases(text))}
+    for unit, hint in unknown(wanted, own, shipped(root)):
+        raise UnknownUnit(f"health.checks waits for {unit}, which there is not", hint=hint)
+
+
+def shipped(root: Path) -> frozenset[str]:
+    """The units that packages have brought into a root."""
+    return frozenset(path.name for place in _PLACES for path in (root / place).glob("*.*"))
+
+
+def unknown(
+    wanted: Iterable[str], own: Mapping[str, bytes], of_packages: frozenset[str]
+) -> Iterator[tuple[str, str]]:
+    """Which units no package and no file of the system has, each with advice.
+
+    Units that systemd makes by itself, such as those of mounts and devices, are not looked for.
+    """
     for unit in wanted:
-        if unit.rpartition(".")[2] in _WRITTEN and not known & {unit, _template(unit)}:
+        names = {unit, _template(unit)}
+        if unit.rpartition(".")[2] not in _WRITTEN or names & of_packages or names & own.keys():
+            continue
+        known = {*own, *of_packages, *(name for text in own.values() for name in _aliases(text))}
+        if not names & known:
             near = difflib.get_close_matches(unit, sorted(known), n=1)
-            hint = f"did you mean {near[0]}?" if near else "is its package in `packages`?"
-            raise UnknownUnit(f"health.checks waits for {unit}, which there is not", hint=hint)
+            yield unit, f"did you mean {near[0]}?" if near else "is its package in `packages`?"
 
 
 def _aliases(unit: bytes) -> tuple[str, ...]:

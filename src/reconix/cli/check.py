@@ -5,6 +5,10 @@ other. All mistakes are told at once, each with its place, the line, and what wa
 works but is hardly meant is told as a note. Nothing is built and nobody is asked: this is quick
 enough to run on every save.
 
+Units and sizes are known from packages only. Where the packages of the lock were built before, they
+are known: a unit that there is not and a budget that is too small are mistakes like all others.
+Where they were not, a build says so.
+
 With --json, mistakes and notes are lists of objects with file, line, column, key, fact and hint,
 for editors.
 
@@ -13,14 +17,20 @@ Exit status: 0 the configuration is good, 2 it has mistakes.
 
 import argparse
 from collections.abc import Iterable
+from pathlib import Path
 
-from reconix.base.documents import JsonInput
+from reconix.base.documents import BadDocument, JsonInput
+from reconix.base.files import read_bounded
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
+from reconix.config import lock
 from reconix.config.load import Loaded, load_with_places
-from reconix.config.problems import BadConfiguration, Problem
+from reconix.config.problems import BadConfiguration, Place, Problem
 from reconix.config.schema.hosts import Host
+
+_DATABASE = Path("nix/var/nix/db/db.sqlite")
+"""Below the folder of a store; without it there is no store, and none is to be made here."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Check the project."""
     try:
         loaded = load_with_places(places.project(arguments))
+        if foreseen := _foreseen(loaded, places.store(arguments)):
+            raise BadConfiguration(foreseen)
     except BadConfiguration as error:
         if not arguments.json:
             raise
@@ -39,6 +51,30 @@ def run(arguments: argparse.Namespace) -> int:
         return error.exit_code
     answer(arguments, text=_summary(loaded), document=_document(loaded, ()))
     return 0
+
+
+def _foreseen(loaded: Loaded, store: Path) -> list[Problem]:
+    """What a build would refuse, as far as that is known from what was built before."""
+    file = loaded.configuration.folder / lock.FILE_NAME
+    if not file.is_file():
+        return []
+    try:
+        locked = lock.parse_lock(read_bounded(file, lock.MAX_LOCK_BYTES), source=file.name).hosts
+    except (lock.BadLock, BadDocument) as error:
+        return [Problem(Place(file), "", str(error), "write it anew: reconix lock")]
+    if not (store / _DATABASE).is_file():
+        return []
+    from reconix.build.foresight import Foresight  # late: many projects are checked without a store
+    from reconix.nix.chroot import ChrootStore
+
+    with ChrootStore(store) as opened:
+        foresight = Foresight(opened)
+        return [
+            problem
+            for name, host in loaded.configuration.hosts.items()
+            if name in locked
+            for problem in foresight.of(host, locked[name], loaded.systems.get(name, {}))
+        ]
 
 
 def _summary(loaded: Loaded) -> str:

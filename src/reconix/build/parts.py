@@ -1,0 +1,36 @@
+"""The dear parts of a system, by recipe: its root and its kernel.
+
+Both follow from the lock alone, so whoever has the lock can ask a store whether they are there,
+without building: a build, to make nothing twice, and a check, to say early what a build would say
+(``foresight.py``).
+
+Proven by ``tests/compat/test_build.py``.
+"""
+
+from collections.abc import Iterable
+
+from reconix.build import debian, linux, normalise, recipes
+from reconix.build.recipes import Recipe
+from reconix.config.lock import HostLock, LockedPackage, SystemLock
+
+
+def root_recipe(system: SystemLock, lock: HostLock) -> Recipe:
+    """What a Debian root is made from."""
+    inputs = [("suite", lock.suites[0]), ("architecture", lock.architecture)]
+    inputs += _pinned(system.packages)
+    return Recipe("root", "debian-root", tuple(inputs), recipes.sources(debian, normalise))
+
+
+def linux_recipe(system: SystemLock) -> Recipe:
+    """What the object of a kernel is made from."""
+    name = f"linux-{linux_version(system)}"
+    return Recipe("linux", name, tuple(_pinned(system.kernel)), recipes.sources(linux))
+
+
+def linux_version(system: SystemLock) -> str:
+    """The version as the kernel itself says it, from the names of its packages."""
+    return max(package.name for package in system.kernel).removeprefix("linux-image-")
+
+
+def _pinned(packages: Iterable[LockedPackage]) -> list[tuple[str, str]]:
+    return [(package.id, str(package.sha256)) for package in sorted(packages)]
