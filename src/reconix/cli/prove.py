@@ -8,8 +8,9 @@ choose, whether that slot holds exactly the old or exactly the new generation, w
 system recovers, whether every object of what would boot is there and whole, and whether the agent
 knows what to do next.
 
-With --boot, so many of the states are started in QEMU as well, under a real firmware, and the
-generation that comes up must be the one that was expected.
+With --boot, so many of the states are started in QEMU as well, under a real firmware, until the
+first program of a system says that it runs; that system must be of the generation that was
+expected.
 
 Everything is recorded twice: once with a kernel that writes as late as it may, once with one that
 writes at every moment. The table shows what each operation writes in the first recording, and how
@@ -61,6 +62,8 @@ from reconix.vm import accelerator
 BAD = 36
 STATES = 10_000
 LATEST = "latest"
+GREETING = "Welcome to "
+"""What the first program of a system says when it has been started, see systemd(1)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -197,7 +200,7 @@ def _boot(
     def says(path: StorePath) -> list[str]:
         generation = generations[path]
         toplevel = generation.system(generation.default).toplevel
-        return [f"init={toplevel}/init", "login:"]
+        return [f"init={toplevel}/init", GREETING]
 
     virtual = Virtual(
         accelerator.choose(places.cache_home() / "accelerator"),
