@@ -37,7 +37,7 @@ from reconix.store.nar import (
 from reconix.store.paths import base32_encode
 
 LINKS = ".links"
-_BATCH = 64  # files that a thread takes at once
+_BATCH = 128  # files that a process takes at once
 
 Each = Callable[[Callable[[list[str]], list[str]], list[list[str]]], Iterable[list[str]]]
 """How to do something to each element of a list, in order."""
@@ -75,7 +75,7 @@ def optimise_all(store_dir: Path, trees: Iterable[Path], each: Each = map) -> Sa
     Args:
         store_dir: the folder that holds the objects and ``.links``.
         trees: objects in it, in their final modes.
-        each: what ``map`` does; that of a pool of threads reads and hashes several files at once.
+        each: what ``map`` does; that of a pool of processes reads and hashes several files at once.
     """
     pool = LinkPool(store_dir)
     known = pool.inodes()

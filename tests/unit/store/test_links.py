@@ -1,7 +1,7 @@
 """Equal files become one file, and what is shared is always right."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,12 +58,12 @@ def test_what_is_no_file_has_the_key_of_its_archive_or_none(tmp_path: Path) -> N
         nar.file_digest(tmp_path / "fifo")
 
 
-def test_threads_share_the_same_files(store: Path) -> None:
+def test_processes_that_read_find_the_same_keys(store: Path) -> None:
     for name in ("one", "two"):
         files = {f"f{number:03}": File(b"%d" % (number % 70)) for number in range(300)}
         tree.write(folder(files), store / name)
-    with ThreadPoolExecutor(2) as threads:
-        saved = links.optimise_all(store, [store / "one", store / "two"], threads.map)
+    with ProcessPoolExecutor(2) as readers:
+        saved = links.optimise_all(store, [store / "one", store / "two"], readers.map)
     assert saved.files == 530
     assert len(set(inodes(store / "one").values()) | set(inodes(store / "two").values())) == 70
 
