@@ -165,7 +165,7 @@ def _create(
     store: ChrootStore, base: StorePath | None, target: StorePath, place: Path
 ) -> send.Sent:
     with place.open("wb") as file:
-        return send.create(store, base, target, file.write)
+        return send.create(store, [base] if base else [], target, file.write)
 
 
 if __name__ == "__main__":

@@ -187,8 +187,8 @@ class Machine:
     def stream(self, base: str | None, target: str) -> io.BytesIO:
         """The stream from one generation to another."""
         written = io.BytesIO()
-        start_from = self.generations[base] if base else None
-        send.create(self.store, start_from, self.generations[target], written.write)
+        bases = [self.generations[base]] if base else []
+        send.create(self.store, bases, self.generations[target], written.write)
         written.seek(0)
         return written
 

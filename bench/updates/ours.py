@@ -44,15 +44,15 @@ class Reconix(Peer):
     def prepare(self) -> None:
         with ChrootStore(self.work / "builder") as store:
             tops = self._add(store)
-            paths = [_generation(store, top) for top in tops]
+            paths = [generation(store, top) for top in tops]
             (self.work / "generations").write_text("".join(f"{path}\n" for path in paths))
-            _install(store, paths[0], self.work / "device")
+            install(store, paths[0], self.work / "device")
 
     def create(self) -> None:
         old, new = self._generations()
         with ChrootStore(self.work / "builder") as store, self.update.open("wb") as file:
             send.create(
-                store, old, new, file.write, sequence=1, signer=Signer((generate("bench"),))
+                store, [old], new, file.write, sequence=1, signer=Signer((generate("bench"),))
             )
 
     def apply(self) -> None:
@@ -81,18 +81,19 @@ class Reconix(Peer):
         return StorePath.parse(old), StorePath.parse(new)
 
 
-def _generation(store: ChrootStore, top: StorePath) -> StorePath:
+def generation(store: ChrootStore, top: StorePath) -> StorePath:
+    """A generation that refers to an object."""
     document = f'{{"host": "{HOST}", "architecture": "{ARCHITECTURE}"}}\n'
     files = folder({"generation.json": File(document.encode()), "root": Symlink(str(top))})
     return store.add_files(files, f"generation-{HOST}", [top])
 
 
-def _install(store: ChrootStore, generation: StorePath, system: Path) -> None:
+def install(store: ChrootStore, path: StorePath, system: Path) -> None:
     """Lay out the system partition of a device that runs a generation."""
     registry = Registry(system)
     registry.store_dir.mkdir(parents=True)
     (system / "reconix").mkdir()
-    manifest = store.manifest(generation)
+    manifest = store.manifest(path)
     for item in manifest.objects:
         source, target = store.path(item.path), registry.path(item.path)
         if source.is_dir():

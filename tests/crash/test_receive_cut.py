@@ -85,7 +85,7 @@ def update(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Update]:
         base = generation(store, root=folder(old), kept=File(b"kept"))
         target = generation(store, root=folder(new), kept=File(b"kept"), page=File(b"page"))
         stream = io.BytesIO()
-        send.create(store, base, target, stream.write)
+        send.create(store, [base], target, stream.write)
         pristine = tmp_path / "pristine"
         for part in ("nix/store", "reconix/generations"):
             (pristine / part).mkdir(parents=True)

@@ -113,7 +113,7 @@ class Box:
         """Send a generation and give its verdict, when the device is back."""
         stream = io.BytesIO()
         with ChrootStore(self.project.store) as store:
-            send.create(store, self.base, target, stream.write)
+            send.create(store, [self.base], target, stream.write)
         self.status()  # from here on it is there to receive
         self.run("reconix-device", "receive", stdin=stream.getvalue())
         deadline = time.monotonic() + 2 * BOOT_SECONDS

@@ -121,7 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
             delivery.apply()
         else:
             with tempfile.TemporaryFile() as stream:
-                make(arguments, files, store, base, pin, stream.write)
+                make(arguments, files, store, [base] if base else [], pin, stream.write)
                 sent_bytes = delivery.send(stream)
         send_seconds = time.monotonic() - began
     began = time.monotonic()

@@ -237,7 +237,7 @@ def _update(site: _Site, base: StorePath, target: Pin) -> Update:
     stream = site.work / "stream"
     with stream.open("wb") as file:
         sequence, signer = target.number, site.signer
-        send.create(site.store, base, target.path, file.write, sequence=sequence, signer=signer)
+        send.create(site.store, [base], target.path, file.write, sequence=sequence, signer=signer)
     return Update(_known(site, base).generation, _known(site, target.path).generation, stream)
 
 

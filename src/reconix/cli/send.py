@@ -8,11 +8,17 @@ The stream is signed with the keys of the project (`reconix keys list`); a devic
 takes it from anybody. Without --base the stream needs nothing on the device and is as large as a
 first installation.
 
-Exit status: 0 made, 2 there is no such generation, 59 the store is damaged.
+With --base given several times, at most eight, one stream serves devices with any of these
+generations: what one of them lacks is in it, and each takes what it needs. It is larger than a
+stream for one base and smaller than all of those together; meant for broadcast, sticks and links
+on which nobody can be asked.
+
+Exit status: 0 made, 2 there is no such generation or there are too many, 59 the store is damaged.
 """
 
 import argparse
 import sys
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from reconix.base.errors import UsageError
@@ -39,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-b",
         "--base",
         metavar="G",
-        help="number or store path of the generation that the devices have",
+        action="append",
+        default=[],
+        help="number or store path of a generation that devices have; may be given several times",
     )
     parser.add_argument(
         "-g",
@@ -96,24 +104,24 @@ def make(
     arguments: argparse.Namespace,
     files: ProjectFiles,
     store: ChrootStore,
-    base: StorePath | None,
+    bases: Collection[StorePath],
     target: Pin,
     write: Write,
 ) -> Sent:
     """Make a stream, signed as the project says."""
     sequence = target.number if arguments.sequence is None else arguments.sequence
     signer = None if arguments.unsigned else signers.signer(files, arguments.key)
-    return send.create(store, base, target.path, write, sequence=sequence, signer=signer)
+    return send.create(store, bases, target.path, write, sequence=sequence, signer=signer)
 
 
-def _ends(arguments: argparse.Namespace, pins: Pins) -> tuple[Pin | None, Pin]:
+def _ends(arguments: argparse.Namespace, pins: Pins) -> tuple[list[Pin], Pin]:
     """Where the stream begins and where it leads."""
-    base = None if arguments.base is None else pins.find(arguments.base)
-    return base, pins.find(arguments.generation)
+    found = {pins.find(base) for base in arguments.base}
+    return sorted(found, key=lambda pin: pin.number), pins.find(arguments.generation)
 
 
-def _path(base: Pin | None) -> StorePath | None:
-    return None if base is None else base.path
+def _paths(bases: Iterable[Pin]) -> list[StorePath]:
+    return [base.path for base in bases]
 
 
 def _to_standard_output(
@@ -123,22 +131,22 @@ def _to_standard_output(
         raise UsageError("--json and the stream cannot both go to the standard output")
     if sys.stdout.isatty():
         raise UsageError("a stream is nothing for a terminal", hint="name a file: --output FILE")
-    base, target = _ends(arguments, pins)
-    make(arguments, files, store, _path(base), target, sys.stdout.buffer.write)
+    bases, target = _ends(arguments, pins)
+    make(arguments, files, store, _paths(bases), target, sys.stdout.buffer.write)
 
 
 def _to_file(
     arguments: argparse.Namespace, store: ChrootStore, pins: Pins, files: ProjectFiles
 ) -> None:
-    base, target = _ends(arguments, pins)
+    bases, target = _ends(arguments, pins)
     output = Path(arguments.output)
     with replacing(output) as file:
-        sent = make(arguments, files, store, _path(base), target, file.write)
-    _tell(arguments, base, target, sent)
+        sent = make(arguments, files, store, _paths(bases), target, file.write)
+    _tell(arguments, bases, target, sent)
 
 
-def _tell(arguments: argparse.Namespace, base: Pin | None, target: Pin, sent: Sent) -> None:
-    start = f"generation {base.number}" if base else "nothing"
+def _tell(arguments: argparse.Namespace, bases: list[Pin], target: Pin, sent: Sent) -> None:
+    start = " or ".join(f"generation {base.number}" for base in bases) or "nothing"
     answer(
         arguments,
         text=f"{arguments.output}: {human(sent.size_bytes)}, "
@@ -146,7 +154,7 @@ def _tell(arguments: argparse.Namespace, base: Pin | None, target: Pin, sent: Se
         document={
             "stream": arguments.output,
             "size_bytes": sent.size_bytes,
-            "base": None if base is None else str(base.path),
+            "bases": [str(base.path) for base in bases],
             "generation": str(target.path),
             "number": target.number,
         },

@@ -13,7 +13,6 @@ Proven by ``tests/unit/transfer/test_encode.py``.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from reconix.transfer.match import (
     FileNode,
@@ -45,8 +44,9 @@ class Literal:
 
     name: bytes | None
     file: FileNode
+    place: tuple[bytes, ...]  # in the object
     origin: Location | None = None  # None with an old path: the entry that it replaces
-    old: Path | None = None
+    old: FileNode | None = None
 
 
 Step = Event | Literal
@@ -125,10 +125,11 @@ class _Describer:
         self, name: bytes | None, node: FileNode, place: Location, replaced: Node | None
     ) -> Literal:
         if isinstance(replaced, FileNode) and replaced.size_bytes:
-            return Literal(name, node, None, replaced.path)
+            return Literal(name, node, place.path, None, replaced)
         origin = self.index.file_like(place.path, node) if node.size_bytes else None
         old = None if origin is None else self.index.node(origin)
-        return Literal(name, node, origin, old.path if isinstance(old, FileNode) else None)
+        like = old if isinstance(old, FileNode) else None
+        return Literal(name, node, place.path, origin, like)
 
     def _folder(
         self, name: bytes | None, node: FolderNode, place: Location, like: Location | None

@@ -120,7 +120,7 @@ class Scanner:
         if not stat.S_ISDIR(status.st_mode):
             raise BadTree(f"{tree} is neither file, folder nor symbolic link")
         names = sorted(os.fsencode(name) for name in os.listdir(tree))  # noqa: PTH208
-        return _folder(tuple((name, self.scan(tree / os.fsdecode(name))) for name in names))
+        return folder_of(tuple((name, self.scan(tree / os.fsdecode(name))) for name in names))
 
     def _file(self, path: Path, status: os.stat_result) -> FileNode:
         inode = (status.st_dev, status.st_ino)
@@ -140,7 +140,8 @@ def _read_file(path: Path, status: os.stat_result) -> FileNode:
     return FileNode(state.digest(), status.st_size, executable, path)
 
 
-def _folder(entries: tuple[tuple[bytes, Node], ...]) -> FolderNode:
+def folder_of(entries: tuple[tuple[bytes, Node], ...]) -> FolderNode:
+    """The folder with these entries, which are sorted."""
     state = hashlib.sha256(b"folder")
     for name, node in entries:
         state.update(len(name).to_bytes(1, "little") + name + node.key)

@@ -6,7 +6,8 @@ device has*: keep the next 812 entries of it, drop one, change the next one in t
 
     payload = preface object*
     object  = node
-    node    = file | made | link | folder | "take" location check
+    node    = file | made | link | folder | "take" location check | choice
+    choice  = "choice" pick* node*    several ways to one file; each base picks one
     folder  = "new" entry* end
             | ( "like" location | "here" ) check step* end
     step    = entry | change | "keep" n check | "drop" n
@@ -75,10 +76,12 @@ class Op(enum.IntEnum):
     TAKE = 14
     MADE = 15
     MADE_EXECUTABLE = 16
+    CHOICE = 17
 
 
 _NAMED = 0x40
 _NODES = frozenset(Op) - {Op.END, Op.KEEP, Op.DROP, Op.HERE}
+_WAYS = frozenset({Op.FILE, Op.EXECUTABLE, Op.MADE, Op.MADE_EXECUTABLE, Op.TAKE})
 _STEPS = frozenset({Op.KEEP, Op.DROP, Op.HERE})  # need a folder to refer to; have no name
 
 
@@ -194,6 +197,29 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A file that is made in another way from each base.
+
+    The ways follow, each as a file, a made file or a take without a name. Who parses for a device
+    gets the one that it picks, and neither the others nor this.
+    """
+
+    name: bytes | None
+    picks: tuple[int, ...]  # for each base the number of its way; ways are used in their order
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which of the bases of a stream a device has."""
+
+    number: int
+    count: int
+
+
+ONLY = Which(0, 1)
+
+
+@dataclass(frozen=True, slots=True)
 class New:
     """A folder opens that is described from nothing."""
 
@@ -238,6 +264,7 @@ class End:
 
 Node = File | Made | Link | Take | New | Like  # what may have a name
 Event = Node | Part | Piece | Difference | Here | Keep | Drop | End
+Printed = Event | Choice
 
 
 class Payload(Protocol):
@@ -286,8 +313,8 @@ def end_check(state: int) -> int:
     return zlib.crc32(b"\0", state)
 
 
-def parse(payload: Payload) -> Iterator[Event]:
-    """Give the events of one node.
+def parse(payload: Payload, which: Which = ONLY) -> Iterator[Event]:
+    """Give the events of one node, as they are for one of the bases.
 
     Names are possible names and what needs a source folder has one; whether names rise only the
     receiver can tell, who knows those of the source.
@@ -298,21 +325,56 @@ def parse(payload: Payload) -> Iterator[Event]:
     has_source: list[bool] = []  # for each open folder
     while True:
         op, name = _parse_op(payload, has_source)
-        event = _parse_event(payload, op, name)
-        yield event
-        if isinstance(event, File):
-            yield from _pieces(payload, event.size_bytes, event.channel)
-        elif isinstance(event, Made):
-            for _ in range(event.parts):
-                yield from _parse_part(payload)
-        elif isinstance(event, New | Like | Here):
-            has_source.append(not isinstance(event, New))
-            if len(has_source) > MAX_DEPTH:
-                raise payload.wrong(f"folders are nested deeper than {MAX_DEPTH}")
-        elif isinstance(event, End):
-            has_source.pop()
+        if op == Op.CHOICE:
+            yield from _parse_choice(payload, name, which)
+        else:
+            event = _parse_event(payload, op, name)
+            yield event
+            yield from _parse_content(payload, event)
+            if isinstance(event, New | Like | Here):
+                has_source.append(not isinstance(event, New))
+                if len(has_source) > MAX_DEPTH:
+                    raise payload.wrong(f"folders are nested deeper than {MAX_DEPTH}")
+            elif isinstance(event, End):
+                has_source.pop()
         if not has_source:
             return
+
+
+def _parse_content(payload: Payload, event: Event) -> Iterator[Event]:
+    """What follows a file; nothing for all else."""
+    if isinstance(event, File):
+        yield from _pieces(payload, event.size_bytes, event.channel)
+    elif isinstance(event, Made):
+        for _ in range(event.parts):
+            yield from _parse_part(payload)
+
+
+def _parse_choice(payload: Payload, name: bytes | None, which: Which) -> Iterator[Event]:
+    """All ways are read; the events of ours are given."""
+    if which.count < 2:
+        raise payload.wrong("a choice where there is nothing to choose")
+    picks = _parse_picks(payload, which.count)
+    for way in range(max(picks) + 1):
+        op = payload.take(1)[0]
+        if op not in _WAYS:
+            raise payload.wrong(f"no way begins with {op:#04x}")
+        event = _parse_event(payload, op, name)
+        if way == picks[which.number]:
+            yield event
+            yield from _parse_content(payload, event)
+        else:
+            for _ in _parse_content(payload, event):
+                pass
+
+
+def _parse_picks(payload: Payload, count: int) -> list[int]:
+    picks: list[int] = []
+    for _ in range(count):
+        picks.append(payload.number())
+        if picks[-1] > max(picks[:-1], default=-1) + 1:
+            raise payload.wrong("ways that are not numbered in their order")
+    return picks
 
 
 def _parse_op(payload: Payload, has_source: list[bool]) -> tuple[int, bytes | None]:
@@ -350,11 +412,11 @@ def _parse_event(payload: Payload, op: int, name: bytes | None) -> Event:
         case Op.NEW:
             return New(name)
         case Op.LIKE:
-            return Like(name, _parse_location(payload), _parse_check(payload))
+            return Like(name, parse_location(payload), _parse_check(payload))
         case Op.HERE:
             return Here(_parse_check(payload))
         case Op.TAKE:
-            return Take(name, _parse_location(payload), _parse_check(payload))
+            return Take(name, parse_location(payload), _parse_check(payload))
         case Op.KEEP:
             return Keep(_parse_count(payload), _parse_check(payload))
         case Op.DROP:
@@ -378,7 +440,8 @@ def _parse_target(payload: Payload) -> bytes:
     return target
 
 
-def _parse_location(payload: Payload) -> Location:
+def parse_location(payload: Payload) -> Location:
+    """Read a location."""
     source = payload.number()
     path = parse_bytes(payload, MAX_PATH_BYTES, "a path")
     names = tuple(path.split(b"/")) if path else ()
@@ -438,7 +501,7 @@ def _parse_part_start(payload: Payload) -> Part:
 
 def _parse_source(payload: Payload) -> Source:
     kind = _parse_bounded(payload, 2 * max(Pack) + 1, "is no kind of source")
-    location = _parse_location(payload) if kind & 1 else None
+    location = parse_location(payload) if kind & 1 else None
     pack = Pack(kind >> 1)
     if pack is Pack.NONE:
         return Source(location)
@@ -485,7 +548,7 @@ class Printer:
         self._sink = sink
         self._channel = Channel.BINARY  # of the open file or part
 
-    def feed(self, event: Event) -> None:
+    def feed(self, event: Printed) -> None:
         """Take the next event."""
         match event:
             case Piece(data):
@@ -518,8 +581,10 @@ def _distances(copies: Copies) -> Iterator[int]:
         yield 2 * distance if distance >= 0 else -2 * distance - 1
 
 
-def _print_event(event: Node | Here | Keep | Drop | End) -> bytes:
+def _print_event(event: Node | Choice | Here | Keep | Drop | End) -> bytes:
     match event:
+        case Choice(name, picks):
+            return _node(Op.CHOICE, name) + b"".join(map(varint, picks))
         case Here(check):
             return bytes([Op.HERE]) + _check(check)
         case Keep(count, check):
@@ -543,11 +608,11 @@ def _print_node(event: Node) -> bytes:
         case Link(name, target):
             return _node(Op.LINK, name) + counted(target)
         case Take(name, location, check):
-            return _node(Op.TAKE, name) + _location(location) + _check(check)
+            return _node(Op.TAKE, name) + print_location(location) + _check(check)
         case New(name):
             return _node(Op.NEW, name)
         case Like(name, location, check):
-            return _node(Op.LIKE, name) + _location(location) + _check(check)
+            return _node(Op.LIKE, name) + print_location(location) + _check(check)
 
 
 def _node(op: Op, name: bytes | None) -> bytes:
@@ -559,7 +624,8 @@ def counted(content: bytes) -> bytes:
     return varint(len(content)) + content
 
 
-def _location(location: Location) -> bytes:
+def print_location(location: Location) -> bytes:
+    """Spell a location."""
     return varint(location.source) + counted(b"/".join(location.path))
 
 
@@ -573,7 +639,7 @@ def _channel(channel: Channel) -> bytes:
 
 def _source(source: Source) -> bytes:
     kind = varint(2 * source.pack + (source.location is not None))
-    place = b"" if source.location is None else _location(source.location)
+    place = b"" if source.location is None else print_location(source.location)
     if source.pack is Pack.NONE:
         return kind + place
     numbers = (source.offset, source.packed_bytes, source.size_bytes)

@@ -1,8 +1,8 @@
 """What comes before the objects in a payload: the target's manifest, costs, and needed tools.
 
 A manifest names every object of a generation; between two generations nearly all of it stays. So it
-is told by its difference to the manifest of the base, which the device has: so many objects stay,
-so many go, these are new. References are positions in the new list.
+is told by its difference to what the bases have in common (``bases.py``): so many objects stay, so
+many go, these are new. References are positions in the new list.
 
 For each object that is sent follows what it costs on the disk; the device refuses before it has
 written anything if there is no room. Programs and libraries that are needed to pack content again
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from reconix.base.digests import Digest
 from reconix.store.manifest import BadManifest, Manifest, StoreObject
 from reconix.store.paths import BadStorePath, StorePath
+from reconix.transfer.bases import View
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.plan import MAX_INODES, Payload, counted, parse_bytes
 from reconix.transfer.stream import varint
@@ -49,17 +50,17 @@ class Preface:
     tools: Tool = NO_TOOLS
 
 
-def print_preface(preface: Preface, base: Manifest | None) -> bytes:
-    """Spell a preface for a device that has ``base``."""
+def print_preface(preface: Preface, view: View) -> bytes:
+    """Spell a preface for devices of which this is seen."""
     numbers = [len(preface.needs)]
     for need in preface.needs:
         numbers += (need.index, need.content_bytes, need.space_bytes, need.inodes)
     numbers.append(preface.tools.value)
-    return _print_manifest(preface.manifest, base) + b"".join(map(varint, numbers))
+    return _print_manifest(preface.manifest, view) + b"".join(map(varint, numbers))
 
 
-def _print_manifest(manifest: Manifest, base: Manifest | None) -> bytes:
-    steps = list(_steps(() if base is None else base.objects, manifest.objects))
+def _print_manifest(manifest: Manifest, view: View) -> bytes:
+    steps = list(_steps(view.staying, manifest.objects))
     index = {item.path: number for number, item in enumerate(manifest.objects)}
     parts = [varint(len(steps))]
     for keep, drop, added in steps:
@@ -96,17 +97,17 @@ def _steps(old: tuple[StoreObject, ...], new: tuple[StoreObject, ...]) -> Iterat
     yield keep, drop, added
 
 
-def parse_preface(payload: Payload, base: Manifest | None) -> Preface:
+def parse_preface(payload: Payload, view: View) -> Preface:
     """Read what comes before the objects.
 
     Args:
         payload: the payload, from its beginning.
-        base: what the device has.
+        view: what is seen of the device's base.
 
     Raises:
         BadStream: it breaks the format or its limits.
     """
-    manifest = _parse_manifest(payload, base)
+    manifest = _parse_manifest(payload, view)
     count = payload.number()
     if count > len(manifest.objects):
         raise payload.wrong(f"{count} objects are sent, more than the target has")
@@ -122,15 +123,15 @@ def parse_preface(payload: Payload, base: Manifest | None) -> Preface:
     return Preface(manifest, needs, Tool(tools))
 
 
-def _parse_manifest(payload: Payload, base: Manifest | None) -> Manifest:
+def _parse_manifest(payload: Payload, view: View) -> Manifest:
     try:
-        return _Parser(payload, () if base is None else base.objects).parse()
+        return _Parser(payload, view.staying).parse()
     except (BadManifest, BadStorePath) as error:
         raise payload.wrong(f"the manifest in the stream: {error}") from error
 
 
 class _Parser:
-    """Makes a manifest from that of the base."""
+    """Makes a manifest from what may stay."""
 
     def __init__(self, payload: Payload, old: tuple[StoreObject, ...]) -> None:
         self._payload = payload

@@ -39,9 +39,10 @@ from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.nar import BadTree, NarInfo
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
+from reconix.transfer.bases import View, parse_views
 from reconix.transfer.codecs import tools
 from reconix.transfer.packing import Unpacker
-from reconix.transfer.plan import Difference, Piece, parse
+from reconix.transfer.plan import Difference, Piece, Which, parse
 from reconix.transfer.preface import Need, parse_preface
 from reconix.transfer.seal import Seal
 from reconix.transfer.spool import Spool
@@ -229,12 +230,13 @@ def _prepare(stream: StreamReader, registry: Registry) -> "_Job":
     """Preflight: whatever can be refused without having written anything."""
     base = _find_base(registry, stream.header.bases)
     payload = Unpacker(stream)
-    preface = parse_preface(payload, base)
+    view = _view(payload, base, stream.header.bases)
+    preface = parse_preface(payload, view)
     _check_header(stream, preface.manifest, preface.needs)
     lacking = tools.missing(preface.tools)
     if lacking:
         raise UnsupportedStream(f"needs {' and '.join(lacking)}, which this device lacks")
-    job = _Job(stream, payload, registry, base, preface.manifest, preface.needs)
+    job = _Job(stream, payload, registry, base, view, preface.manifest, preface.needs)
     try:
         job.check_base()
         job.look_around()
@@ -245,14 +247,27 @@ def _prepare(stream: StreamReader, registry: Registry) -> "_Job":
 
 
 def _find_base(registry: Registry, bases: Sequence[StorePath]) -> Manifest | None:
-    """The first of the bases that is installed; none if none is needed."""
-    for base in bases:
-        manifest = registry.get(base)
-        if manifest is not None:
-            return manifest
-    if bases:
-        raise WrongBase(bases[0], "which is not installed")
-    return None
+    """The first of the bases that is installed whole, or at all; none if none is needed."""
+    if not bases:
+        return None
+    installed = [found for base in bases if (found := registry.get(base)) is not None]
+    if not installed:
+        others = f", and so are {len(bases) - 1} others" if len(bases) > 1 else ""
+        raise WrongBase(bases[0], f"which is not installed{others}")
+    return next((each for each in installed if not _missing(each, registry)), installed[0])
+
+
+def _missing(base: Manifest, registry: Registry) -> StorePath | None:
+    """An object of a base that is not there."""
+    paths = (item.path for item in base.objects)
+    return next((path for path in paths if not _exists(registry.path(path))), None)
+
+
+def _view(payload: Unpacker, base: Manifest | None, bases: Sequence[StorePath]) -> View:
+    """What the stream sees of our base."""
+    if base is None or len(bases) < 2:
+        return View.whole(base)
+    return parse_views(payload, base, Which(bases.index(base.root), len(bases)))
 
 
 def _check_header(stream: StreamReader, manifest: Manifest, needs: tuple[Need, ...]) -> None:
@@ -277,6 +292,7 @@ class _Job:
     payload: Unpacker
     registry: Registry
     base: Manifest | None
+    view: View
     manifest: Manifest
     needs: tuple[Need, ...]
     _present: frozenset[StorePath] = frozenset()  # sent, but there already under the final name
@@ -290,10 +306,10 @@ class _Job:
             DamagedBase: an object that the target keeps was altered.
             BadStream: an object of the target comes from nowhere.
         """
-        old = {} if self.base is None else {item.path: item for item in self.base.objects}
-        for path in old:
-            if self.base is not None and not _exists(self.registry.path(path)):
-                raise WrongBase(self.base.root, f"of which {path} is missing")
+        missing = None if self.base is None else _missing(self.base, self.registry)
+        if self.base is not None and missing is not None:
+            raise WrongBase(self.base.root, f"of which {missing} is missing")
+        old = {item.path: item for item in self.view.staying}
         sent = {item.path for item in self._sent()}
         kept = [item for item in self.manifest.objects if item.path not in sent]
         for item in kept:
@@ -391,17 +407,18 @@ class _Job:
                 stage.advance(item.nar_size_bytes)
 
     def _sources(self) -> Sources:
-        old = () if self.base is None else self.base.objects
+        old = self.view.objects
         roots: list[Path | None] = [self.registry.path(item.path) for item in old]
         sent = {item.path for item in self._sent()}
         for item in self.manifest.objects:
             there = item.path in self._present or item.path not in sent
             roots.append(self.registry.path(item.path) if there else None)
-        return Sources(roots, {self.registry.path(item.path): item for item in old})
+        promised = {self.registry.path(item.path): item for item in old}
+        return Sources(roots, promised, self.view.left_out)
 
     def _receive_object(self, need: Need, sources: Sources, stage: progress.Stage) -> None:
         item = self._item(need)
-        number = need.index + (0 if self.base is None else len(self.base.objects))
+        number = need.index + len(self.view.objects)
         if self._is_there(item.path):
             self._skip(stage)
         else:
@@ -410,7 +427,7 @@ class _Job:
             sources.set(number, self._ready(item.path))
 
     def _skip(self, stage: progress.Stage) -> None:
-        for event in parse(self.payload):
+        for event in parse(self.payload, self.view.which):
             if isinstance(event, Piece | Difference):
                 stage.advance(len(event.data))
 
@@ -422,7 +439,7 @@ class _Job:
         sources.set(number, part)
         maker = Maker.begin(part, sources, need, self.stream.wrong)
         try:
-            for event in parse(self.payload):
+            for event in parse(self.payload, self.view.which):
                 maker.feed(event)
                 if isinstance(event, Piece | Difference):
                     stage.advance(len(event.data))

@@ -1,15 +1,17 @@
-"""Making a stream from two generations in the build store; no device is needed.
+"""Making a stream from generations in the build store; no device is needed.
 
 Objects that the base has are not sent. Each other object of the target is described by its
 difference to what the device will have by then (``encode.py``) and compressed together with the
-others. The same generations give the same bytes.
+others. If there are several bases, what counts is what they have in common (``overlap.py``). The
+same generations give the same bytes.
 
 Proven by ``tests/unit/transfer/test_receive.py``, which receives what is made here.
 """
 
 import functools
+import itertools
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from reconix.base import progress
@@ -21,15 +23,18 @@ from reconix.nix.chroot import ChrootStore
 from reconix.store import nar
 from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.paths import StorePath
-from reconix.transfer.codecs.tools import Tool
+from reconix.transfer.bases import View, print_views
+from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.encode import Described, Literal, Step, describe
 from reconix.transfer.match import FolderNode, Index, Node, Scanner
+from reconix.transfer.overlap import Overlap, overlap
 from reconix.transfer.packer import Packer
 from reconix.transfer.plan import Location, Printer
 from reconix.transfer.preface import Need, Preface, print_preface
-from reconix.transfer.recipes import Job, Recipe, content, recipes, tools_of
+from reconix.transfer.recipes import Recipe, recipes, tools_of
 from reconix.transfer.signing import Signer
-from reconix.transfer.stream import Header, Write
+from reconix.transfer.stream import MAX_BASES, Header, Write
+from reconix.transfer.ways import Chosen, Options, Own
 from reconix.transfer.writer import StreamWriter
 
 _MAX_DOCUMENT_BYTES = 1 << 20
@@ -42,6 +47,17 @@ class NotAGeneration(ReconixError):
 
     def __init__(self, path: StorePath, what: str) -> None:
         super().__init__(f"{path} is no generation: {what}", hint="build one: reconix build")
+
+
+class TooManyBases(ReconixError):
+    """A stream cannot serve that many bases."""
+
+    exit_code = 2
+
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"one stream for {count} bases; it serves at most {MAX_BASES}", hint="make several"
+        )
 
 
 class StoreDamaged(ReconixError):
@@ -67,54 +83,58 @@ class Sent:
 
 def create(
     store: ChrootStore,
-    base: StorePath | None,
+    bases: Collection[StorePath],
     target: StorePath,
     write: Write,
     *,
     sequence: int = 0,
     signer: Signer | None = None,
 ) -> Sent:
-    """Make the stream that leads from one generation to another.
+    """Make the stream that leads from any of some generations to another.
 
     Args:
-        store: holds both.
-        base: what the device has; None makes a stream that needs nothing.
-        target: what it shall have.
+        store: holds them all.
+        bases: what devices have, each one of them; none makes a stream that needs nothing. Their
+            order does not matter.
+        target: what devices shall have.
         write: takes the bytes.
         sequence: number of the target; a device takes none below that of what it has confirmed.
         signer: vouches for the stream; None leaves it unsigned.
 
     Raises:
+        TooManyBases: no stream serves so many.
         NotValid: a generation is not in the store.
         NotAGeneration: the target has no ``generation.json``, or one without host.
         StoreDamaged: an object that would be sent was altered.
     """
-    job = _Job(store, None if base is None else store.manifest(base), store.manifest(target))
+    if len(set(bases)) > MAX_BASES:
+        raise TooManyBases(len(set(bases)))
+    old = tuple(store.manifest(base) for base in sorted(set(bases)))
+    job = _Job(store, old, store.manifest(target))
     with progress.stage("compare generations"):
         described = job.describe()
-    header = job.header(described, sequence)
+    header = job.header(described.objects, sequence)
     counted = _Counted(write)
     writer = StreamWriter(counted, header, signer)
     packer = Packer(writer.payload)
-    packer.write(print_preface(job.preface(described), job.base))
+    packer.write(job.beginning(described))
     with progress.stage("compress", total=header.content_bytes) as stage:
         printer = Printer(packer)
-        for each in described:
-            for step, recipe in zip(each.steps.steps, each.recipes, strict=True):
-                _print_step(printer, step, recipe)
+        for each in described.objects:
+            for step, ways in zip(each.steps.steps, each.ways, strict=True):
+                _print_step(printer, step, ways)
                 stage.advance(step.file.size_bytes if isinstance(step, Literal) else 0)
         packer.finish()
         header = writer.finish()
     return Sent(header, counted.size_bytes, job.target.nar_size_bytes)
 
 
-def _print_step(printer: Printer, step: Step, recipe: Recipe | None) -> None:
-    if not isinstance(step, Literal):
+def _print_step(printer: Printer, step: Step, chosen: Chosen | None) -> None:
+    if chosen is not None:
+        for event in chosen.events():
+            printer.feed(event)
+    elif not isinstance(step, Literal):
         printer.feed(step)
-        return
-    assert recipe is not None
-    for event in content(step.name, Job(step.file.path, step.old), recipe, step.origin):
-        printer.feed(event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +143,26 @@ class _Object:
 
     index: int  # in the target's manifest
     steps: Described
-    recipes: Sequence[Recipe | None] = ()  # one for each step
+    ways: Sequence[Chosen | None] = ()  # for each step that is a file's content
+
+    @property
+    def recipes(self) -> list[Recipe]:
+        """All that are sent."""
+        return [each for chosen in self.ways if chosen for each in chosen.recipes if each]
 
     def need(self) -> Need:
         """What it costs."""
-        scratch = max((each.scratch_bytes for each in self.recipes if each), default=0)
+        scratch = max((each.scratch_bytes for each in self.recipes), default=0)
         space = self.steps.space_bytes + scratch
         return Need(self.index, self.steps.content_bytes, space, self.steps.inodes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What is sent, and of what it makes use."""
+
+    overlap: Overlap
+    objects: list[_Object]
 
 
 @dataclass(slots=True)
@@ -145,37 +178,46 @@ class _Counted:
 @dataclass(frozen=True, slots=True)
 class _Job:
     store: ChrootStore
-    base: Manifest | None
+    bases: tuple[Manifest, ...]
     target: Manifest
 
-    def describe(self) -> list[_Object]:
-        """Every object that the base lacks."""
-        old = () if self.base is None else self.base.objects
+    def describe(self) -> _Described:
+        """Every object that not all bases have."""
         scanner, index = Scanner(), Index()
-        trees = [scanner.scan(self.store.path(item.path)) for item in old]
-        for number, tree in enumerate(trees):
-            index.add(number, tree)
-        names = {item.path.name: number for number, item in reversed(list(enumerate(old)))}
-        known = {item.path for item in old}
+        trees = [
+            [scanner.scan(self.store.path(item.path)) for item in base.objects]
+            for base in self.bases
+        ]
+        found = overlap(self.bases, trees)
+        for slot, tree in enumerate(found.trees):
+            if tree is not None:
+                index.add(slot, tree)
+        names = {item.path.name: slot for slot, item in reversed(list(enumerate(found.slots)))}
+        known = {item.path for item in found.slots[: found.equal]}
         described: list[_Object] = []
         for position, item in enumerate(self.target.objects):
             if item.path in known:
                 continue
             self._expect_intact(item)
             tree = scanner.scan(self.store.path(item.path))
-            number = len(old) + position
-            like = _most_like(item, tree, names, index, trees)
+            number = len(found.slots) + position
+            like = _most_like(item, tree, names, index, found.trees)
             result = describe(tree, like, number, index)
             index.add(number, tree)
             described.append(_Object(position, result))
-        tools = tools_of(tree for tree in trees)
-        return _with_recipes(described, tools)
+        tools = [tools_of(each) for each in trees]
+        all_have = functools.reduce(operator.and_, tools) if tools else NO_TOOLS
+        return _Described(found, _with_ways(described, Own(found), all_have))
 
-    def preface(self, described: Sequence[_Object]) -> Preface:
+    def beginning(self, described: _Described) -> bytes:
         """What comes before the objects."""
-        used = [each.tools for item in described for each in item.recipes if each]
-        tools = functools.reduce(operator.or_, used, Tool(0))
-        return Preface(self.target, tuple(item.need() for item in described), tools)
+        used = [recipe.tools for item in described.objects for recipe in item.recipes]
+        tools = functools.reduce(operator.or_, used, NO_TOOLS)
+        needs = tuple(item.need() for item in described.objects)
+        views = described.overlap.views
+        several = print_views(views, self.bases) if len(views) > 1 else b""
+        view = views[0] if views else View.whole(None)
+        return several + print_preface(Preface(self.target, needs, tools), view)
 
     def header(self, described: Sequence[_Object], sequence: int) -> Header:
         """What the receiver must know first."""
@@ -184,7 +226,7 @@ class _Job:
         return Header(
             host=host,
             architecture=architecture,
-            bases=() if self.base is None else (self.base.root,),
+            bases=tuple(base.root for base in self.bases),
             target=self.target.root,
             objects=len(described),
             content_bytes=sum(need.content_bytes for need in needs),
@@ -210,22 +252,29 @@ class _Job:
             raise StoreDamaged(item, found=found.digest)
 
 
-def _with_recipes(described: Sequence[_Object], tools: Tool) -> list[_Object]:
+def _with_ways(described: Sequence[_Object], own: Own, tools: Tool) -> list[_Object]:
     """Find out how each file is made best, on all cores."""
-    files = [step for item in described for step in item.steps.steps if isinstance(step, Literal)]
-    found = recipes([Job(each.file.path, each.old, tools) for each in files])
+    options = [
+        [Options(step, own.ways(step)) if isinstance(step, Literal) else None for step in steps]
+        for steps in (item.steps.steps for item in described)
+    ]
+    jobs = [[each.jobs(tools) for each in item if each] for item in options]
+    found = recipes([job for item in jobs for each in item for job in each])
     return [
-        _Object(
-            item.index,
-            item.steps,
-            [next(found) if isinstance(step, Literal) else None for step in item.steps.steps],
-        )
-        for item in described
+        _Object(item.index, item.steps, [_chosen(each, found, tools) for each in ours])
+        for item, ours in zip(described, options, strict=True)
     ]
 
 
+def _chosen(options: Options | None, found: Iterator[Recipe], tools: Tool) -> Chosen | None:
+    if options is None:
+        return None
+    count = len(options.jobs(tools))
+    return options.choose(list(itertools.islice(found, count)), tools)
+
+
 def _most_like(
-    item: StoreObject, tree: Node, names: dict[str, int], index: Index, old: Sequence[Node]
+    item: StoreObject, tree: Node, names: dict[str, int], index: Index, old: Sequence[Node | None]
 ) -> Location | None:
     """The old object of the same name, else the one with most of the same files."""
     number = names.get(item.path.name)

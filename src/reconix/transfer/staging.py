@@ -19,7 +19,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,10 +104,14 @@ class Listing:
     used: int = 0
 
     @classmethod
-    def read(cls, descriptor: int, path: str) -> "Listing":
+    def read(cls, descriptor: int, path: str, left_out: Collection[bytes] = ()) -> "Listing":
         """List an open folder; the listing owns the descriptor from now on."""
         with os.scandir(descriptor) as found:
-            entries = sorted((os.fsencode(entry.name), _kind(entry, descriptor)) for entry in found)
+            entries = sorted(
+                (name, _kind(entry, descriptor))
+                for entry in found
+                if (name := os.fsencode(entry.name)) not in left_out
+            )
         return cls(descriptor, path, entries)
 
     def expect(self, check: int) -> None:
@@ -140,10 +144,17 @@ class Sources:
     """Finds the places that a stream refers to."""
 
     def __init__(
-        self, roots: Sequence[Path | None], promised: Mapping[Path, StoreObject] | None = None
+        self,
+        roots: Sequence[Path | None],
+        promised: Mapping[Path, StoreObject] | None = None,
+        left_out: Collection[Location] = (),
     ) -> None:
         self._roots = list(roots)
         self._promised = dict(promised or {})
+        self._left_out: dict[str, set[bytes]] = {}  # by folder, as it is shown
+        for place in left_out:
+            folder = self.shown(Location(place.source, place.path[:-1]))
+            self._left_out.setdefault(folder, set()).add(place.path[-1])
 
     def set(self, number: int, root: Path) -> None:
         """An object of the target can be referred to from now on."""
@@ -179,6 +190,34 @@ class Sources:
         finally:
             os.close(descriptor)
 
+    def listing(self, parent: int, name: bytes, shown: str) -> Listing:
+        """List a folder, without what is left out of it.
+
+        Raises:
+            DamagedBase: there is no such folder.
+        """
+        descriptor = open_folder(parent, name, shown)
+        try:
+            return Listing.read(descriptor, shown, self._left_out.get(shown, ()))
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def see(self, parent: int, name: bytes, shown: str, seen: int) -> int:
+        """Go on with a check over all that is below a node."""
+        if _kind_of(parent, name, shown) != _FOLDER:
+            return seen
+        source = self.listing(parent, name, shown)
+        try:
+            for entry, kind in source.entries:
+                below = f"{shown}/{os.fsdecode(entry)}"
+                seen = entry_check(entry, kind, seen)
+                if kind == _FOLDER:
+                    seen = self.see(source.descriptor, entry, below, seen)
+        finally:
+            source.close()
+        return end_check(seen)
+
     def knows(self, location: Location) -> bool:
         """Whether the object of that number is there."""
         return location.source < len(self._roots) and self._roots[location.source] is not None
@@ -198,22 +237,6 @@ def open_file(parent: int, name: bytes, shown: str) -> int:
     if _kind_of(parent, name, shown) != _FILE:
         raise DamagedBase(shown, "it is no file")
     return os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
-
-
-def _see(parent: int, name: bytes, shown: str, seen: int) -> int:
-    """Go on with a check over all that is below a node."""
-    if _kind_of(parent, name, shown) != _FOLDER:
-        return seen
-    source = _list(parent, name, shown)
-    try:
-        for entry, kind in source.entries:
-            below = f"{shown}/{os.fsdecode(entry)}"
-            seen = entry_check(entry, kind, seen)
-            if kind == _FOLDER:
-                seen = _see(source.descriptor, entry, below, seen)
-    finally:
-        source.close()
-    return end_check(seen)
 
 
 def _expect_seen(seen: int, check: int, shown: str) -> None:
@@ -552,7 +575,9 @@ class Maker:
         shown = self.sources.shown(location)
         with self.sources.parent(location) as (parent, last):
             kind = _kind_of(parent, last, shown)
-            _expect_seen(_see(parent, last, shown, entry_check(b"", kind, 0)), check, shown)
+            _expect_seen(
+                self.sources.see(parent, last, shown, entry_check(b"", kind, 0)), check, shown
+            )
             self._copy(parent, (last, kind), name, shown)
 
     def _expect_known(self, location: Location) -> None:
@@ -563,7 +588,7 @@ class Maker:
         self._expect_known(location)
         shown = self.sources.shown(location)
         with self.sources.parent(location) as (parent, last):
-            self._open_folder(name, _list(parent, last, shown))
+            self._open_folder(name, self.sources.listing(parent, last, shown))
         self._expect_check(check)
 
     def _open_here(self, check: int) -> None:
@@ -574,7 +599,7 @@ class Maker:
         if kind != _FOLDER:
             raise self.wrong(f"{name!r} is no folder")
         shown = f"{source.path}/{os.fsdecode(name)}"
-        self._open_folder(name, _list(source.descriptor, name, shown))
+        self._open_folder(name, self.sources.listing(source.descriptor, name, shown))
         self._expect_check(check)
 
     def _expect_check(self, check: int) -> None:
@@ -610,7 +635,7 @@ class Maker:
         seen = 0
         for name, kind in entries:
             shown = f"{source.path}/{os.fsdecode(name)}"
-            seen = _see(source.descriptor, name, shown, entry_check(name, kind, seen))
+            seen = self.sources.see(source.descriptor, name, shown, entry_check(name, kind, seen))
         _expect_seen(seen, check, source.path)
         for entry in entries:
             self._rise(entry[0])
@@ -635,7 +660,7 @@ class Maker:
             raise DamagedBase(shown, "it is neither file, folder nor symbolic link")
 
     def _copy_folder(self, parent: int, old: bytes, name: bytes, shown: str) -> None:
-        source = _list(parent, old, shown)
+        source = self.sources.listing(parent, old, shown)
         self._open_folder(name, source)
         for entry in source.entries:
             inside = f"{shown}/{os.fsdecode(entry[0])}"
@@ -679,15 +704,6 @@ def _write_all(descriptor: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(descriptor, left) :]
-
-
-def _list(parent: int, name: bytes, shown: str) -> Listing:
-    descriptor = open_folder(parent, name, shown)
-    try:
-        return Listing.read(descriptor, shown)
-    except BaseException:
-        os.close(descriptor)
-        raise
 
 
 def _kind_of(parent: int, name: bytes, shown: str) -> bytes:

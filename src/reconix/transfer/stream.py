@@ -32,7 +32,8 @@ from reconix.transfer.seal import MAX_SEAL_BYTES, BadSeal, Seal, parse_seal, str
 
 MAGIC = b"\x89RCX\r\n\x1a\n"
 VERSION = 2
-FEATURES = 0
+SEVERAL_BASES = 1
+FEATURES = SEVERAL_BASES
 """Every feature that this program knows; a stream that needs another one is refused."""
 
 START_BYTES = len(MAGIC) + 10
@@ -99,6 +100,11 @@ class Header:
     inodes: int
     sequence: int = 0  # of the target; a device does not go below what it has confirmed
     payload_bytes: int = 0  # of all frames
+
+    @property
+    def features(self) -> int:
+        """What a reader must know."""
+        return SEVERAL_BASES if len(self.bases) > 1 else 0
 
     @property
     def frames(self) -> int:
@@ -196,7 +202,7 @@ class Preface:
 def print_header(header: Header) -> bytes:
     """The first part of a preface: all up to the digest of the header."""
     document = header.print()
-    numbers = ((VERSION, 2), (FEATURES, 4), (len(document), 4))
+    numbers = ((VERSION, 2), (header.features, 4), (len(document), 4))
     start = MAGIC + b"".join(number.to_bytes(size, "little") for number, size in numbers)
     return start + document + hashlib.sha256(start + document).digest()
 
@@ -301,9 +307,12 @@ class StreamReader:
             raise BadStream("the header does not have the digest that follows it", offset=18)
         self._begin = start + document + self._header_digest
         try:
-            return parse_header(document)
+            header = parse_header(document)
         except (BadDocument, BadStorePath) as error:
             raise BadStream(str(error), offset=18) from error
+        if header.features != features:
+            raise BadStream(f"features {features:#x} do not fit the header", offset=10)
+        return header
 
     def _take_seal(self, size_bytes: int) -> Seal:
         begin = self._offset

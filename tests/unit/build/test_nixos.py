@@ -237,9 +237,9 @@ def test_an_update_brings_a_system_of_nix_to_a_device_that_has_none(
     for part in ("nix/store", "reconix/generations"):
         (tmp_path / "device" / part).mkdir(parents=True)
     registry = Registry(tmp_path / "device")
-    for base, target in ((None, before), (before, after)):
+    for bases, target in (([], before), ([before], after)):
         stream = io.BytesIO()
-        send.create(nix.store, base, target, stream.write)
+        send.create(nix.store, bases, target, stream.write)
         stream.seek(0)
         receive(stream.read, registry, host="box", architecture="amd64")
     found = read_generation(registry.store_dir, after)

@@ -59,7 +59,7 @@ def stream(project: Path, place: Path) -> Path:
         target = store.add_files(folder({"generation.json": document}), "generation-gw")
         with (place / "stream").open("wb") as file:
             signer = signers.signer(files(project))
-            send.create(store, None, target, file.write, sequence=1, signer=signer)
+            send.create(store, [], target, file.write, sequence=1, signer=signer)
     return place / "stream"
 
 

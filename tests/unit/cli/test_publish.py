@@ -84,3 +84,22 @@ def test_what_was_published_stays_for_those_who_sleep_long(project: Path, tmp_pa
 
 def test_a_generation_that_is_not_there_is_told(project: Path, tmp_path: Path) -> None:
     assert publish(project, tmp_path / "out", "-g", "9") == 2
+
+
+def test_one_stream_may_serve_all_that_devices_have(project: Path, tmp_path: Path) -> None:
+    assert publish(project, tmp_path / "out", "--together", "--no-full") == 0
+    (offer,) = index(tmp_path / "out")
+    assert len(offer.bases) == 3
+    assert offer.file.startswith("gw-1to3.")
+    before = contents(tmp_path / "out")
+    assert publish(project, tmp_path / "out", "--together", "--no-full") == 0
+    assert contents(tmp_path / "out") == before
+
+
+def test_the_order_in_which_bases_are_named_does_not_matter(project: Path, tmp_path: Path) -> None:
+    names = [["1", "3"], ["3", "1", "3"]]
+    for number, bases in enumerate(names):
+        words = [word for base in bases for word in ("--base", base)]
+        store = ["--project", str(project), "--store", str(project.parent / "store")]
+        assert main([*store, "send", *words, "--output", str(tmp_path / f"{number}")]) == 0
+    assert (tmp_path / "0").read_bytes() == (tmp_path / "1").read_bytes()

@@ -39,7 +39,7 @@ def signed(machine: Machine, target: str, sequence: int, *keys: SecretKey) -> by
     written = io.BytesIO()
     base, path = machine.generations["one"], machine.generations[target]
     signer = Signer(keys, (sign_key_set(SECOND, [ANNA]),)) if BERT in keys else Signer(keys)
-    send.create(machine.store, base, path, written.write, sequence=sequence, signer=signer)
+    send.create(machine.store, [base], path, written.write, sequence=sequence, signer=signer)
     return written.getvalue()
 
 

@@ -36,10 +36,10 @@ class Folder:
 
     def add(self, base: str | None, target: str, sequence: int) -> Path:
         path = self.place / f"{base}-{target}.rcx"
-        begin = self.machine.generations[base] if base else None
+        bases = [self.machine.generations[base]] if base else []
         with path.open("wb") as file:
             end = self.machine.generations[target]
-            sent = send.create(self.machine.store, begin, end, file.write, sequence=sequence)
+            sent = send.create(self.machine.store, bases, end, file.write, sequence=sequence)
         self.offers.append(Offer.of(path.name, sent.size_bytes, sent.header))
         (self.place / INDEX).write_bytes(print_index(self.offers))
         return path

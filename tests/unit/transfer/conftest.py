@@ -58,10 +58,10 @@ class Workshop:
         assert len(found) == 1
         return found[0]
 
-    def stream(self, base: StorePath | None, target: StorePath) -> bytes:
-        """The stream from one generation to another."""
+    def stream(self, base: StorePath | None, target: StorePath, *others: StorePath) -> bytes:
+        """The stream from one generation, or one of several, to another."""
         written = io.BytesIO()
-        send.create(self.store, base, target, written.write)
+        send.create(self.store, [*([base] if base else []), *others], target, written.write)
         return written.getvalue()
 
     def device(self, *installed: StorePath, at: Path | None = None) -> Registry:

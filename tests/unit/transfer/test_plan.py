@@ -12,6 +12,7 @@ from reconix.transfer.plan import (
     MAX_EXPANDED_BYTES,
     MAX_PARTS,
     MAX_SOURCES,
+    Choice,
     Copies,
     Difference,
     Drop,
@@ -25,12 +26,14 @@ from reconix.transfer.plan import (
     Location,
     Made,
     New,
+    Op,
     Pack,
     Part,
     Piece,
     Printer,
     Source,
     Take,
+    Which,
     folder_check,
     parse,
 )
@@ -161,6 +164,63 @@ def test_events_come_back(events: list[Event]) -> None:
     reader.finish()
 
 
+def choice(*picks: int) -> Unpacker:
+    """A choice of two ways to a file, inside a folder."""
+
+    def fill(packer: Packer) -> None:
+        packer.write(print_ops(Op.NEW))
+        printer = Printer(packer)
+        for event in (Choice(b"a", picks), *WAYS[0], *WAYS[1]):
+            printer.feed(event)
+        packer.write(print_ops(Op.END))
+
+    return packed_again(fill)
+
+
+def print_ops(*ops: Op) -> bytes:
+    return bytes(ops)
+
+
+COPY = Part(Pack.NONE, 9, Channel.TEXT, (Source(PLACE),), Copies.of([(0, 2, 5)]))
+WAYS: list[list[Event]] = [
+    [File(None, 3, False), Piece(b"abc")],
+    [Made(None, 9, True, 1), COPY, Piece(b"pp"), Difference(b"ddddd"), Piece(b"rr")],
+]
+
+
+@pytest.mark.parametrize(("number", "way"), [(0, 0), (1, 1), (2, 0)])
+def test_of_several_ways_each_base_gets_its_own(number: int, way: int) -> None:
+    reader = choice(0, 1, 0)
+    found = list(parse(reader, Which(number, 3)))
+    first = File(b"a", 3, False) if way == 0 else Made(b"a", 9, True, 1)
+    assert found == [New(None), first, *WAYS[way][1:], End()]
+    reader.finish()
+
+
+@pytest.mark.parametrize("picks", [(1, 0), (0, 2), (0, 1 << 62)])
+def test_s6_ways_that_are_not_there_cannot_be_picked(picks: tuple[int, int]) -> None:
+    with pytest.raises(BadStream, match="in their order"):
+        list(parse(choice(*picks), Which(0, 2)))
+
+
+def test_with_one_base_there_is_nothing_to_choose() -> None:
+    with pytest.raises(BadStream, match="nothing to choose"):
+        list(parse(choice(0)))
+
+
+@pytest.mark.parametrize("op", [Op.NEW, Op.LIKE, Op.LINK, Op.CHOICE, Op.END, 0x48, 0xFF])
+def test_a_way_is_nothing_but_a_file(op: int) -> None:
+    content = printed([New(None)]) + printed_choice() + bytes([op])
+    with pytest.raises(BadStream, match="no way begins with"):
+        list(parse(payload(content), Which(0, 2)))
+
+
+def printed_choice() -> bytes:
+    sink = Joined()
+    Printer(sink).feed(Choice(b"a", (0, 1)))
+    return bytes(sink.plan)
+
+
 @pytest.mark.parametrize("name", [b"", b".", b"..", b"/etc", b"a/b", b"a\0b", b"n" * 256])
 def test_s5_a_name_that_no_file_can_have_is_refused(name: bytes) -> None:
     reader = payload(printed([New(None), File(name, 0, False), End()]))
@@ -202,7 +262,7 @@ def test_a_step_that_has_nothing_to_refer_to_is_refused(events: list[Event]) -> 
         list(parse(payload(printed(events))))
 
 
-@pytest.mark.parametrize("op", [3, 7, 17, 0x40, 0x41, 0x4D, 0x80, 0xFF])
+@pytest.mark.parametrize("op", [3, 7, 18, 0x40, 0x41, 0x4D, 0x80, 0xFF])
 def test_an_unknown_step_is_refused(op: int) -> None:
     content = printed([Like(None, PLACE, 0)]) + bytes([op])
     with pytest.raises(BadStream, match=f"no step begins with {op:#04x}"):

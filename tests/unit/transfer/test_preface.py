@@ -8,6 +8,7 @@ from tests.unit.transfer.conftest import Proved
 from reconix.base.digests import Digest
 from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.paths import StorePath
+from reconix.transfer.bases import View
 from reconix.transfer.codecs.tools import Tool
 from reconix.transfer.packer import Packer
 from reconix.transfer.packing import Unpacker
@@ -41,14 +42,15 @@ def test_any_manifest_comes_back_with_any_base(
 ) -> None:
     preface = Preface(manifest(new, size), (Need(0, 5, 4096, 1),), tools)
     for base in (None, manifest(old)):
-        assert parse_preface(packed(print_preface(preface, base)), base) == preface
+        view = View.whole(base)
+        assert parse_preface(packed(print_preface(preface, view)), view) == preface
 
 
 def test_a_change_of_one_object_costs_little() -> None:
     many = "123456789abcdfghijklmnpqrsvwxyz"
     base, target = manifest(many), manifest(many[:-1] + "0"[:0])
-    assert len(print_preface(Preface(target, ()), base)) < 200
-    assert len(print_preface(Preface(target, ()), None)) > 2000
+    assert len(print_preface(Preface(target, ()), View.whole(base))) < 200
+    assert len(print_preface(Preface(target, ()), View.whole(None))) > 2000
 
 
 @pytest.mark.parametrize(
@@ -61,9 +63,9 @@ def test_a_change_of_one_object_costs_little() -> None:
     ids=repr,
 )
 def test_needs_that_cannot_be_are_refused(needs: list[Need]) -> None:
-    content = print_preface(Preface(manifest([]), tuple(needs)), None)
+    content = print_preface(Preface(manifest([]), tuple(needs)), View.whole(None))
     with pytest.raises(BadStream):
-        parse_preface(packed(content), None)
+        parse_preface(packed(content), View.whole(None))
 
 
 NAME = b"\x21" + b"0" * 32 + b"-"
@@ -87,4 +89,4 @@ NAME = b"\x21" + b"0" * 32 + b"-"
 )
 def test_s6_a_preface_that_cannot_be_is_refused(content: bytes, said: str) -> None:
     with pytest.raises(BadStream, match=said):
-        parse_preface(packed(content + bytes(40)), manifest(["1"]))
+        parse_preface(packed(content + bytes(40)), View.whole(manifest(["1"])))

@@ -25,6 +25,7 @@ from reconix.store.registry import Registry
 from reconix.store.tree import File, Folder, Node, Symlink, folder
 from reconix.store.verify import ContentChanged, verify_object
 from reconix.transfer import plan, send
+from reconix.transfer.bases import View
 from reconix.transfer.codecs.tools import NO_TOOLS
 from reconix.transfer.keys import KeySet
 from reconix.transfer.packer import Packer
@@ -435,7 +436,7 @@ class Forger:
         writer = StreamWriter(written.write, header)
         packer = Packer(writer.payload)
         preface = Preface(manifest or self.new, tuple(needs), self.tools)
-        packer.write(print_preface(preface, self.old))
+        packer.write(print_preface(preface, View.whole(self.old)))
         printer = Printer(packer)
         for event in events:
             printer.feed(event)
@@ -658,7 +659,7 @@ def test_s2_t3_whatever_is_done_to_a_signed_stream_it_is_refused(
 ) -> None:
     """Bytes replaced, inserted, removed, repeated, taken from another signed stream."""
     key, written = generate("key"), io.BytesIO()
-    send.create(workshop.store, pair.old, pair.new, written.write, signer=Signer((key,)))
+    send.create(workshop.store, [pair.old], pair.new, written.write, signer=Signer((key,)))
     right = written.getvalue()
     other = workshop.stream(None, pair.new)
     begin = data.draw(st.integers(0, len(right)))

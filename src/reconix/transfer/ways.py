@@ -1,0 +1,162 @@
+"""How a new file is made on devices with different bases.
+
+Nothing that the bases have in common may help to make a file, and yet each of them has something
+for itself: the same file under another name, or an older one that is not the same everywhere. Then
+the stream says several *ways* to the file, and which of them each base takes. They stand beside
+each other, so that what they share is compressed as if it stood there once.
+
+A way costs its bytes on every device. So if one device needs the file whole, it is sent whole, and
+only those that have it already do something else; likewise if all ways together are no smaller.
+
+Proven by ``tests/unit/transfer/test_several_bases.py``.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reconix.transfer.codecs.tools import Tool
+from reconix.transfer.encode import Literal
+from reconix.transfer.match import FileNode, Index, Node, seen_check
+from reconix.transfer.overlap import Overlap
+from reconix.transfer.plan import Choice, Difference, Location, Piece, Printed, Take
+from reconix.transfer.recipes import Job, Recipe, content
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a device with one of the bases comes by a file.
+
+    Attributes:
+        origin: where an old file is; None with an old path: the entry that the new one replaces.
+        old: that file.
+        equal: whether it is the file itself.
+    """
+
+    origin: Location | None = None
+    old: FileNode | None = None
+    equal: bool = False
+
+    @property
+    def key(self) -> bytes | None:
+        """What is the same for equal old files."""
+        return self.old.key if self.old else None
+
+
+class Own:
+    """What each base has for itself."""
+
+    def __init__(self, found: Overlap) -> None:
+        self._indexes = [_index(trees) for trees in found.own]
+
+    def ways(self, step: Literal) -> tuple[Way, ...]:
+        """For each base; one alone if it is the same for all."""
+        common = Way(step.origin, step.old)
+        if len(self._indexes) < 2 or not step.file.size_bytes:
+            return (common,)
+        ways = tuple(_way(index, step) or common for index in self._indexes)
+        return ways if any(_differs(way, common) for way in ways) else (common,)
+
+
+def _differs(way: Way, common: Way) -> bool:
+    return way.equal or way.key != common.key
+
+
+def _index(trees: Sequence[Node]) -> Index:
+    index = Index()
+    for slot, tree in enumerate(trees):
+        index.add(slot, tree)
+    return index
+
+
+def _way(index: Index, step: Literal) -> Way | None:
+    """The file itself, else one that is like it."""
+    place = index.find(step.file)
+    if place is not None:
+        return Way(place, step.file, equal=True)
+    like = index.file_like(step.place, step.file)
+    node = None if like is None else index.node(like)
+    return Way(like, node) if isinstance(node, FileNode) else None
+
+
+_WHOLE = Way()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """A file, the way of each base, and the jobs that tell how good they are."""
+
+    step: Literal
+    ways: tuple[Way, ...]  # one for all, or one for each base
+
+    def jobs(self, tools: Tool) -> list[Job]:
+        """One for each way that is not a take; then, if there is a choice, one for the whole."""
+        whole = [_WHOLE] if len(self.ways) > 1 else []
+        return [self._job(way, tools) for way in [*self._made, *whole]]
+
+    @property
+    def _made(self) -> list[Way]:
+        return list(dict.fromkeys(way for way in self.ways if not way.equal))
+
+    def choose(self, recipes: Sequence[Recipe], tools: Tool) -> "Chosen":
+        """Decide, when it is known how good the ways are."""
+        if len(self.ways) == 1:
+            return Chosen(self.step, self.ways, tuple(recipes), (0,))
+        known = dict(zip(self._made, recipes, strict=False))
+        whole = recipes[-1]
+        if not self._pays(known, whole, tools):
+            known = dict.fromkeys(known, whole)
+            return self._chosen([way if way.equal else _WHOLE for way in self.ways], known, whole)
+        return self._chosen(self.ways, known, whole)
+
+    def _chosen(self, ways: Sequence[Way], known: dict[Way, Recipe], whole: Recipe) -> "Chosen":
+        distinct = list(dict.fromkeys(ways))
+        found = tuple(None if way.equal else known.get(way, whole) for way in distinct)
+        return Chosen(self.step, tuple(distinct), found, tuple(map(distinct.index, ways)))
+
+    def _pays(self, known: dict[Way, Recipe], whole: Recipe, tools: Tool) -> bool:
+        """Whether all ways together are smaller than the file; both are only estimated."""
+        if not all(_uses_old(recipe) for recipe in known.values()):
+            return False
+        if len(known) < 2:
+            return True
+        size = sum(_estimate(self._job(way, tools), recipe) for way, recipe in known.items())
+        return size < _estimate(self._job(_WHOLE, tools), whole)
+
+    def _job(self, way: Way, tools: Tool) -> Job:
+        return Job(self.step.file.path, way.old.path if way.old else None, tools)
+
+
+def _uses_old(recipe: Recipe) -> bool:
+    return any(part.sources for part in recipe.parts)
+
+
+def _estimate(job: Job, recipe: Recipe) -> int:
+    packer, size = zlib.compressobj(1), 0
+    for event in content(None, job, recipe, None):
+        if isinstance(event, Piece | Difference):
+            size += len(packer.compress(event.data))
+    return size + len(packer.flush())
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The ways to a file that are sent, and which of them each base takes."""
+
+    step: Literal
+    ways: tuple[Way, ...]
+    recipes: tuple[Recipe | None, ...]  # none for a take
+    picks: tuple[int, ...]
+
+    def events(self) -> Iterator[Printed]:
+        """What is written."""
+        name = self.step.name
+        if len(self.ways) > 1:
+            yield Choice(name, self.picks)
+            name = None
+        for way, recipe in zip(self.ways, self.recipes, strict=True):
+            if recipe is not None:
+                old = way.old.path if way.old else None
+                yield from content(name, Job(self.step.file.path, old), recipe, way.origin)
+            elif way.origin is not None:
+                yield Take(name, way.origin, seen_check(b"", self.step.file) & 0xFFFF)

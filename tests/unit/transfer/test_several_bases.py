@@ -1,0 +1,189 @@
+"""One stream for devices with different generations: each ends with the target, exactly."""
+
+import itertools
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from tests.unit.transfer.test_receive import EXAMPLES, expect_refused, flip, objects
+
+from reconix.store.paths import StorePath
+from reconix.store.tree import File, Node, Symlink, folder
+from reconix.transfer.codecs import packs
+from reconix.transfer.plan import Pack
+from reconix.transfer.receive import WrongBase
+from reconix.transfer.send import TooManyBases
+from reconix.transfer.staging import DamagedBase
+from reconix.transfer.stream import MAX_BASES
+
+if TYPE_CHECKING:
+    from tests.unit.transfer.conftest import Workshop
+
+
+def noise(seed: int, size: int = 6000) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def edited(content: bytes, *words: bytes) -> bytes:
+    """Content that differs a little, in another place for each word."""
+    for number, word in enumerate(words, 1):
+        at = number * 997 % len(content)
+        content = content[:at] + word + content[at:]
+    return content
+
+
+def packed(content: bytes) -> File:
+    written = bytearray()
+    packer = packs.packer(Pack.XZ, written.extend)
+    packer.feed(content)
+    packer.finish()
+    return File(bytes(written))
+
+
+def root(release: int) -> dict[str, Node]:
+    """A root whose files change in all the ways in which releases differ from each other."""
+    early, late = min(release, 2), max(release, 2)
+    return {
+        "bin": Symlink("usr/bin"),
+        "usr/bin/same": File(noise(1), executable=True),
+        "usr/bin/each": File(edited(noise(2), *[b"%d" % n for n in range(release)])),
+        "usr/bin/since-two": File(edited(noise(3), b"%d" % early)),
+        "usr/bin/until-two": File(edited(noise(4), b"%d" % late)),
+        f"usr/lib/modules/{release}/kernel/net.ko": File(edited(noise(5), b"%d" % release)),
+        f"usr/lib/modules/{release}/kernel/same.ko": File(noise(6)),
+        f"usr/lib/modules/{release}/kernel/packed.ko.xz": packed(edited(noise(7), b"%d" % release)),
+        f"usr/share/only/{release}": File(b"only in release %d\n" % release),
+        "usr/share/doc/same": File(b"the same text\n" * 50),
+        "usr/share/link": Symlink(f"only/{release}"),
+    }
+
+
+def generation(workshop: "Workshop", release: int) -> StorePath:
+    linux = folder({"vmlinuz": File(noise(8))})
+    etc = folder({"issue": File(b"release %d\n" % release), "hosts": File(b"127.0.0.1\n" * 20)})
+    return workshop.generation(root=folder(root(release)), linux=linux, etc=etc)
+
+
+@pytest.fixture
+def releases(workshop: "Workshop") -> list[StorePath]:
+    """Five of them; the last is the target."""
+    return [generation(workshop, number) for number in range(1, 6)]
+
+
+def test_a_device_with_either_base_ends_with_the_target(
+    workshop: "Workshop", releases: list[StorePath]
+) -> None:
+    one, two, three, *_, target = releases
+    stream = workshop.stream(one, target, two, three)
+    for base in (one, two, three):
+        device = workshop.device(base)
+        assert workshop.receive(stream, device) == workshop.store.manifest(target)
+        workshop.expect_complete(device, target)
+        workshop.expect_complete(device, base)
+        assert workshop.staged(device) == []
+
+
+def test_s3_a_device_with_another_generation_is_refused_before_the_first_write(
+    workshop: "Workshop", releases: list[StorePath]
+) -> None:
+    one, two, _, four, target = releases
+    device = workshop.device(four)
+    error = expect_refused(workshop, workshop.stream(one, target, two), device, WrongBase)
+    assert "which is not installed, and so are 1 others" in str(error)
+    assert not device.staging_dir.exists()
+
+
+def test_the_order_of_the_bases_does_not_matter(
+    workshop: "Workshop", releases: list[StorePath]
+) -> None:
+    one, two, three, _, target = releases
+    streams = {
+        workshop.stream(order[0], target, *order[1:])
+        for order in itertools.permutations([one, two, three, one])
+    }
+    assert len(streams) == 1
+
+
+def test_it_is_smaller_than_the_streams_of_the_bases_together(
+    workshop: "Workshop", releases: list[StorePath]
+) -> None:
+    one, _, _, four, target = releases
+    single = [len(workshop.stream(base, target)) for base in (one, four)]
+    together = len(workshop.stream(one, target, four))
+    assert max(single) < together < sum(single)
+    assert together < len(workshop.stream(None, target)) / 2
+
+
+def test_what_each_base_has_in_its_own_way_is_not_sent_again(workshop: "Workshop") -> None:
+    one, two, target = (
+        workshop.generation(root=folder({f"{name}/big": File(noise(1, 200_000))}))
+        for name in ("one", "two", "three")
+    )
+    stream = workshop.stream(one, target, two)
+    assert len(stream) < 4000
+    device = workshop.device(two)
+    workshop.receive(stream, device)
+    old, new = (device.path(workshop.path(each, "root")) for each in (two, target))
+    assert (old / "two/big").samefile(new / "three/big")
+
+
+def test_s3_damage_that_another_base_would_not_have_is_found(
+    workshop: "Workshop", releases: list[StorePath]
+) -> None:
+    one, two, *_, target = releases
+    stream = workshop.stream(one, target, two)
+    device = workshop.device(two)
+    flip(device.path(workshop.path(two, "root")) / "usr/bin/each")
+    expect_refused(workshop, stream, device, DamagedBase)
+    device = workshop.device(two)
+    extra = device.path(workshop.path(two, "root")) / "usr/share/doc/more"
+    extra.parent.chmod(0o755)
+    extra.write_bytes(b"")
+    expect_refused(workshop, stream, device, DamagedBase)
+
+
+def test_of_two_bases_that_are_installed_the_whole_one_is_taken(
+    workshop: "Workshop", releases: list[StorePath]
+) -> None:
+    one, two, *_, target = releases
+    stream = workshop.stream(one, target, two)
+    for broken in (one, two):
+        device = workshop.device(one, two)
+        make_writable(device.path(broken)).rename(workshop.place / f"away-{broken.hash}")
+        workshop.receive(stream, device)
+        workshop.expect_complete(device, target)
+
+
+def make_writable(path: Path) -> Path:
+    path.chmod(0o755)
+    return path
+
+
+def test_no_stream_serves_more_bases_than_its_header_holds(workshop: "Workshop") -> None:
+    bases = [generation(workshop, number) for number in range(MAX_BASES + 2)]
+    with pytest.raises(TooManyBases):
+        workshop.stream(bases[0], bases[-1], *bases[1:-1])
+    stream = workshop.stream(bases[0], bases[-1], *bases[1:-2])
+    for base in (bases[0], bases[7]):
+        device = workshop.device(base)
+        workshop.receive(stream, device)
+        workshop.expect_complete(device, bases[-1])
+
+
+@settings(
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(objects, objects, objects)
+def test_any_generation_is_made_from_any_two_others(
+    workshop: "Workshop", one: dict[str, Node], two: dict[str, Node], new: dict[str, Node]
+) -> None:
+    bases = [workshop.generation(**each) for each in (one, two)]
+    target = workshop.generation(**new)
+    stream = workshop.stream(bases[0], target, bases[1])
+    for base in bases:
+        device = workshop.device(base, at=workshop.place / "several")
+        workshop.receive(stream, device)
+        workshop.expect_complete(device, target)
