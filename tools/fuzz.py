@@ -2,6 +2,8 @@
 
     python tools/fuzz.py nar|narinfo|export|stream|receive FOLDER [options of libFuzzer]
 
+Of memory `-rss_limit_mb` and `-malloc_limit_mb` take care.
+
 What comes from outside is either taken exactly as it is or refused by an error of ours, and
 whatever is refused leaves nothing under a final name. Each target checks that for one format;
 coverage leads the way (atheris). FOLDER, best in memory, keeps what was interesting in ``corpus``.
@@ -9,9 +11,11 @@ coverage leads the way (atheris). FOLDER, best in memory, keeps what was interes
 It is no part of the tests: what it finds becomes one. See ``docs/fuzzing.md``.
 """
 
+import contextlib
 import importlib
 import io
 import lzma
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +34,9 @@ with atheris.instrument_imports(include=["reconix"]):
     from reconix.store.registry import Registry
     from reconix.store.tree import File, Node, Symlink, folder
     from reconix.transfer import plan, send
-    from reconix.transfer.packing import Channel, Unpacker, filters
+    from reconix.transfer.bases import View
+    from reconix.transfer.codecs import packs
+    from reconix.transfer.packing import Channel, Unpacker, branches, filters
     from reconix.transfer.preface import parse_preface
     from reconix.transfer.receive import receive
     from reconix.transfer.stream import BadStream, Header, StreamReader
@@ -38,6 +44,26 @@ with atheris.instrument_imports(include=["reconix"]):
 
 HOST, ARCHITECTURE = "gateway", "amd64"
 CHANGED = bytes(range(256)) * 3
+
+
+def packed(content: bytes) -> File:
+    """A file that is made by expanding the old one and packing the new one."""
+    written = bytearray()
+    packer = packs.packer(plan.Pack.XZ, written.extend)
+    packer.feed(content)
+    packer.finish()
+    return File(bytes(written))
+
+
+BASE = folder(
+    {
+        "a": File(b"a" * 5000),
+        "changed": File(CHANGED),
+        "module.xz": packed(bytes(range(251)) * 9),
+        "same/b": File(b"b" * 100),
+        "same/c": Symlink("b"),
+    }
+)
 TREE = folder(
     {
         "changed": File(b"new" + CHANGED[:300] + b"!" + CHANGED[301:]),
@@ -45,6 +71,10 @@ TREE = folder(
         "empty": File(b""),
         "long": File(b"0123456789" * 400),
         "link": Symlink("bin/tool"),
+        "module.xz": packed(bytes(range(251)) * 4 + b"new" + bytes(range(251)) * 5),
+        "same/b": File(b"b" * 100),
+        "same/c": Symlink("b"),
+        "same/d": File(b"a" * 5000),
     }
 )
 TARGETS = ("nar", "narinfo", "export", "stream", "receive")
@@ -60,13 +90,11 @@ class Fuzz:
     def __init__(self, place: Path) -> None:
         self.place = place
         with ChrootStore(place / "build") as store:
-            self.base = _generation(
-                store, folder({"a": File(b"a" * 5000), "changed": File(CHANGED)})
-            )
+            self.base = _generation(store, BASE)
             self.target = _generation(store, TREE)
             self.old, self.new = store.manifest(self.base), store.manifest(self.target)
             stream, exported = io.BytesIO(), io.BytesIO()
-            send.create(store, self.base, self.target, stream.write)
+            send.create(store, [self.base], self.target, stream.write)
             order = [info.path for info in store.in_order([self.target])]
             export.export_stream(store, order, exported.write)
         self.sent, self.exported = stream.getvalue(), exported.getvalue()
@@ -74,7 +102,7 @@ class Fuzz:
         self.header: Header = reader.header
         self.channels = _channels(b"".join(iter(reader.some, b"")))
         payload = Unpacker(StreamReader(io.BytesIO(self.sent).read))
-        parse_preface(payload, self.old)
+        parse_preface(payload, View.whole(self.old))
         self.operations = b"".join(_rest(payload))
         self.preface = self.channels[Channel.PLAN].removesuffix(self.operations)
         self.device()
@@ -121,7 +149,7 @@ class Fuzz:
         try:
             reader = StreamReader(io.BytesIO(data).read)
             payload = Unpacker(reader)
-            parse_preface(payload, None)
+            parse_preface(payload, View.whole(None))
             for _ in plan.parse(payload):
                 pass
             payload.finish()
@@ -134,14 +162,15 @@ class Fuzz:
         written = io.BytesIO()
         writer = StreamWriter(written.write, self.header)
         for channel, content in _bent(self.channels, self.preface, data).items():
-            packed = lzma.compress(content, lzma.FORMAT_RAW, filters=filters(channel))
+            packed = lzma.compress(content, lzma.FORMAT_RAW, filters=_quick(channel))
             writer.payload(bytes([channel]) + (len(packed) - 1).to_bytes(2, "little") + packed)
         writer.finish()
         registry = Registry(self.place / "device")
         before = {each.name for each in registry.store_dir.iterdir()}
         read = io.BytesIO(written.getvalue()).read
         try:
-            manifest = receive(read, registry, host=HOST, architecture=ARCHITECTURE)
+            with _at_most(self.header.content_bytes):
+                manifest = receive(read, registry, host=HOST, architecture=ARCHITECTURE)
         except ReconixError:
             after = {each.name for each in registry.store_dir.iterdir()}
             assert after == before, f"refused, but {after - before} has a name"
@@ -202,6 +231,25 @@ def _rest(reader: Unpacker) -> Iterator[bytes]:
         pass
 
 
+@contextlib.contextmanager
+def _at_most(size_bytes: int) -> Iterator[None]:
+    """Whoever makes objects writes no more than was declared."""
+    write, left = os.write, size_bytes
+
+    def count(descriptor: int, data: bytes) -> int:
+        nonlocal left
+        written = write(descriptor, data)
+        left -= written
+        assert left >= 0, f"{-left} bytes more were written than declared"
+        return written
+
+    os.write = count  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        os.write = write
+
+
 _Contents = dict[Channel, bytes]
 
 
@@ -233,6 +281,11 @@ def _bent(channels: _Contents, preface: bytes, data: bytes) -> _Contents:
         bent[Channel(data[0] % len(Channel))] += data[2 : 2 + data[1]]
         data = data[2 + data[1] :]
     return {channel: content for channel, content in bent.items() if content}
+
+
+def _quick(channel: Channel) -> list[dict[str, int]]:
+    """A compressor for little content."""
+    return [*branches(channel), {"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 14}]
 
 
 def _names(place: Path) -> list[str]:
