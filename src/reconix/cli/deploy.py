@@ -9,8 +9,8 @@ If the build store no longer has the generation of the device, or with --full, t
 nothing on the device and is as large as a first installation. If the link is cut, the command goes
 on where the device says it can, also when it is called again later; what arrived is not sent twice.
 
-Exit status: 0 the device keeps the generation or had it already, 50-59 and 80-89 the device refused
-the stream, 78 the device cannot be reached, 79 it came back to the old generation.
+Exit status: 0 the device keeps the generation or had it already, 31, 50-59 and 80-89 the device
+refused the stream, 78 the device cannot be reached, 79 it came back to the old generation.
 """
 
 import argparse

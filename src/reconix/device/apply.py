@@ -110,7 +110,7 @@ def write(device: Device, generation: Generation, *, system: str) -> State | Non
     state = _end_other(device, state)
     if state.committed.generation == str(generation.path):
         return None
-    _check_size(device, generation)
+    expect_slots(device, generation.slot.slot_size_bytes)
     attempts = _policy(device, generation, system).trial_attempts
     state = remember(device.places, state, Received(str(generation.path), attempts))
     return _write(device, state, generation)
@@ -173,13 +173,15 @@ def _end_other(device: Device, state: State) -> State:
     return state
 
 
-def _check_size(device: Device, generation: Generation) -> None:
-    selection = device.selection()
-    for slot in selection.tables.slots:
-        if slot.size_bytes != generation.slot.slot_size_bytes:
-            raise SlotSizeDiffers(
-                made_for_bytes=generation.slot.slot_size_bytes, slot_bytes=slot.size_bytes
-            )
+def expect_slots(device: Device, size_bytes: int) -> None:
+    """Check that the boot slots have the size that a generation was made for.
+
+    Raises:
+        SlotSizeDiffers: one has not.
+    """
+    for slot in device.selection().tables.slots:
+        if slot.size_bytes != size_bytes:
+            raise SlotSizeDiffers(made_for_bytes=size_bytes, slot_bytes=slot.size_bytes)
 
 
 def _write(device: Device, state: State, generation: Generation) -> State:

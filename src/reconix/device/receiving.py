@@ -5,20 +5,23 @@ Proven by ``tests/unit/device/test_receiving.py``.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError
 from reconix.boot.trial import Phase
 from reconix.device import events
-from reconix.device.apply import OnTrial
+from reconix.device.apply import OnTrial, expect_slots
 from reconix.device.belief import Belief
 from reconix.device.booted import UnknownBoot, read_booted
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.policy import read_policy
 from reconix.store.paths import StorePath
 from reconix.transfer.receive import receive as receive_stream
+from reconix.transfer.seal import Seal
 from reconix.transfer.spool import Held, Spool, WrongOffset
-from reconix.transfer.stream import Read
+from reconix.transfer.stream import Header, Read
+from reconix.transfer.trust import Trust
 
 
 class UpdatesForbidden(ReconixError):
@@ -33,6 +36,29 @@ class UpdatesForbidden(ReconixError):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Examiner:
+    """Believes what the device believes, and refuses what its boot slots are not made for.
+
+    A boot tree that has grown out of its slot would be found out by ``apply`` as well, but then all
+    of the stream has been transferred, and lies on the disk.
+    """
+
+    device: Device
+    belief: Belief
+
+    def judge(self, header: Header, seal: Seal, statement: bytes) -> Trust:
+        """Decide on a stream; changes nothing."""
+        judged = self.belief.judge(header, seal, statement)
+        if header.slot_bytes:
+            expect_slots(self.device, header.slot_bytes)
+        return judged
+
+    def learn(self, header: Header, judged: Trust) -> None:
+        """Remember a stream that proved right."""
+        self.belief.learn(header, judged)
+
+
 def receive(device: Device, read: Read, spool: Spool | None = None) -> StorePath:
     """Take in a stream; must be called while ``working``. A second time nothing is written.
 
@@ -44,6 +70,7 @@ def receive(device: Device, read: Read, spool: Spool | None = None) -> StorePath
     Raises:
         UpdatesForbidden: the system that runs may not.
         OnTrial: first the trial that runs must end.
+        SlotSizeDiffers: the generation was made for boot slots of another size.
         NotTrusted, OutOfSequence: nobody whom the device believes vouches for it, or it is old.
         ReconixError: see ``transfer/receive.py``; nothing was installed.
     """
@@ -58,7 +85,7 @@ def receive(device: Device, read: Read, spool: Spool | None = None) -> StorePath
         device.registry,
         host=ours.host,
         architecture=ours.architecture,
-        believer=Belief.of(device),
+        believer=_Examiner(device, Belief.of(device)),
         spool=spool,
     )
     device.generation(manifest.root)

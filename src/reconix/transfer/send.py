@@ -221,7 +221,7 @@ class _Job:
 
     def header(self, described: Sequence[_Object], sequence: int) -> Header:
         """What the receiver must know first."""
-        host, architecture = self._host()
+        host, architecture, slot_bytes = self._generation()
         needs = [item.need() for item in described]
         return Header(
             host=host,
@@ -233,14 +233,18 @@ class _Job:
             space_bytes=sum(need.space_bytes for need in needs),
             inodes=sum(need.inodes for need in needs),
             sequence=sequence,
+            slot_bytes=slot_bytes,
         )
 
-    def _host(self) -> tuple[str, str]:
+    def _generation(self) -> tuple[str, str, int]:
+        """Host, architecture, and the size of the boot slots, if that is told."""
         root = self.target.root
         path = self.store.path(root) / "generation.json"
         try:
             fields = Fields.parse(read_bounded(path, _MAX_DOCUMENT_BYTES), source=str(path))
-            return fields.text("host"), fields.text("architecture")
+            has_slot = fields.has("slot")
+            slot_bytes = fields.object("slot").number("slot_size_bytes") if has_slot else 0
+            return fields.text("host"), fields.text("architecture"), slot_bytes
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotAGeneration(root, "it has no generation.json") from error
         except BadDocument as error:

@@ -100,6 +100,7 @@ class Header:
     inodes: int
     sequence: int = 0  # of the target; a device does not go below what it has confirmed
     payload_bytes: int = 0  # of all frames
+    slot_bytes: int = 0  # of the boot slots that the target was made for; 0: it does not say
 
     @property
     def features(self) -> int:
@@ -128,6 +129,7 @@ class Header:
             "payload_bytes": self.payload_bytes,
             "space_bytes": self.space_bytes,
             "inodes": self.inodes,
+            **({"slot_bytes": self.slot_bytes} if self.slot_bytes else {}),
         }
         return print_json(document)
 
@@ -154,6 +156,7 @@ def parse_header(content: bytes) -> Header:
         inodes=fields.number("inodes"),
         sequence=fields.number("sequence"),
         payload_bytes=fields.number("payload_bytes"),
+        slot_bytes=fields.number("slot_bytes") if fields.has("slot_bytes") else 0,
     )
     if header.frames > MAX_FRAMES:
         raise BadDocument(f"header: {header.frames} frames, more than {MAX_FRAMES}")

@@ -1,17 +1,20 @@
 """A device takes what is for it, in little memory."""
 
+import io
 import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tests.device_model import Machine
+from tests.device_model import SLOT_BYTES, Machine
 
+from reconix.boot.slots import SlotSizeDiffers
 from reconix.device.apply import OnTrial, apply
 from reconix.device.receiving import UpdatesForbidden, receive
 from reconix.device.work import working
 from reconix.store.tree import File, Node
+from reconix.transfer.stream import StreamReader
 
 SOURCE = Path(__file__).parents[3] / "src"
 MIB = 1 << 20
@@ -54,6 +57,43 @@ def test_taking_in_a_finished_update_again_changes_nothing(machine: Machine) -> 
             receive(machine.device, machine.stream("one", "two").read)
         said.append(machine.places.log.read_bytes())
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("more", [MIB, -MIB], ids=["larger", "smaller"])
+def test_r1_a_generation_for_other_boot_slots_is_refused_before_the_first_write(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    """A kernel grows, so the slots of the description do; those of devices stay as they are."""
+    machine.boot()
+    monkeypatch.setattr("tests.device_model.SLOT_BYTES", SLOT_BYTES + more)
+    two = machine.generation("two")
+    stream, before = machine.stream("one", "two"), contents(machine.places.system)
+    link = Link(stream.getvalue())
+    wanted = f"{SLOT_BYTES + more} bytes"
+    with pytest.raises(SlotSizeDiffers, match=wanted), working(machine.places):
+        receive(machine.device, link.read)
+    assert contents(machine.places.system) == before
+    assert two not in machine.device.installed()
+    preface = StreamReader(stream.read).prove()
+    assert link.given <= len(preface.print()), "nothing behind the preface is asked for"
+
+
+class Link:
+    """Counts what is taken from it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._stream, self.given = io.BytesIO(content), 0
+
+    def read(self, size_bytes: int) -> bytes:
+        data = self._stream.read(size_bytes)
+        self.given += len(data)
+        return data
+
+
+def contents(place: Path) -> dict[str, int]:
+    """All that is on the system partition, but for the agent's lock."""
+    found = {str(path): path.lstat() for path in place.rglob("*") if path.name != "lock"}
+    return {path: status.st_mtime_ns for path, status in found.items()}
 
 
 def test_nothing_is_received_during_a_trial(machine: Machine) -> None:
