@@ -38,6 +38,7 @@ IMPORTED = {
     "select": "noticing that whoever sends has fallen silent",
     "shlex": "showing a command in a message",
     "socket": "health: a port answers",
+    "ssl": "web servers that speak https",
     "stat": "kinds of files",
     "struct": "partition tables, FAT, load options",
     "subprocess": "mount, systemctl, commands of health checks",

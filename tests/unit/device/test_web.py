@@ -1,5 +1,6 @@
 """N1 and N2: servers that stall, crawl, lie, and send what nobody asked for."""
 
+import contextlib
 import random
 import threading
 import time
@@ -64,19 +65,21 @@ class Request(BaseHTTPRequestHandler):
         self.wfile.write(CONTENT[self.begin : until])
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[[Callable[[Request], None]], Server]]:
-    servers: list[Server] = []
-
-    def start(behave: Callable[[Request], None]) -> Server:
-        servers.append(Server(behave))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-        return servers[-1]
-
-    yield start
-    for server in servers:
+@contextlib.contextmanager
+def serving(server: Server) -> Iterator[Server]:
+    """A server that answers as long as the context lasts."""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[Request], None]], Server]]:
+    with contextlib.ExitStack() as stack:
+        yield lambda behave: stack.enter_context(serving(Server(behave)))
 
 
 Serve = Callable[[Callable[[Request], None]], Server]
