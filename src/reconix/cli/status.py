@@ -60,9 +60,18 @@ def _tell_device(arguments: argparse.Namespace, status: DeviceStatus, pins: list
         f"running    system {status.system or 'unknown'}",
         f"committed  {known}  {status.committed}",
         f"update     {status.phase}{f': {status.on_trial}' if status.on_trial else ''}",
+        *_newer_lines(number, pins),
         *_last_lines(status),
     ]
     answer(arguments, text="\n".join(lines), document=_document(status, number))
+
+
+def _newer_lines(number: int | None, pins: list[Pin]) -> list[str]:
+    """Whether the device is behind: it cannot know that itself if its mirror is frozen."""
+    latest = max((pin.number for pin in pins), default=None)
+    if latest is None or number == latest:
+        return []
+    return [f"           generation {latest} is the latest that is built here"]
 
 
 def _last_lines(status: DeviceStatus) -> list[str]:

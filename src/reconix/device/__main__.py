@@ -141,7 +141,10 @@ def _tell_found(arguments: Arguments, found: "Found") -> int:
         sys.stdout.buffer.write(print_json(found.document()))
         sys.stdout.buffer.flush()
     elif found.target is None:
-        print("there is nothing new")
+        offered = "nothing for this host" if found.offered is None else f"number {found.offered}"
+        print(
+            f"there is nothing new: this device is at number {found.sequence}, there is {offered}"
+        )
     else:
         print(f"{found.target}: {found.size_bytes} bytes in {len(found.way)} streams")
     return 0

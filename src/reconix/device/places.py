@@ -124,6 +124,11 @@ class Places:
         return self.run / "schedule"
 
     @property
+    def looked(self) -> Path:
+        """When an index of updates was read last, and what it offered."""
+        return self.run / "looked.json"
+
+    @property
     def resting(self) -> Path:
         """What the schedule wanted when it was left because nobody confirmed it."""
         return self.home / "resting"

@@ -14,11 +14,14 @@ from reconix.base.documents import BadDocument, JsonInput
 from reconix.base.errors import ReconixError
 from reconix.base.files import TooLarge
 from reconix.boot.trial import Phase, State, Verdict
+from reconix.device import looked
+from reconix.device.belief import Belief
 from reconix.device.booted import Booted, UnknownBoot, Why, read_booted
 from reconix.device.choice import Always, Choice, read_choice
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.events import Event, read_events
 from reconix.device.follow import is_resting, seconds_to_confirm, suspended
+from reconix.device.looked import Looked
 from reconix.device.memory import uptime
 from reconix.device.schedule import Change, minute_of_week, read_schedule
 from reconix.device.work import being_changed
@@ -80,6 +83,8 @@ class Status:
     busy: bool
     events: tuple[Event, ...]
     schedule: Followed | None = None
+    sequence: int | None = None
+    looked: Looked | None = None
 
 
 def read_status(device: Device) -> Status:
@@ -104,7 +109,17 @@ def read_status(device: Device) -> Status:
         busy=being_changed(places),
         events=read_events(places.log)[-_SHOWN_EVENTS:],
         schedule=_followed(device, time.time()),
+        sequence=_sequence(device),
+        looked=looked.read(places),
     )
+
+
+def _sequence(device: Device) -> int | None:
+    """The number below which nothing is taken; it is no reason for a status to fail."""
+    try:
+        return Belief.of(device).floor
+    except (ReconixError, OSError):
+        return None
 
 
 def _followed(device: Device, now: float) -> Followed | None:
@@ -182,6 +197,8 @@ def status_document(status: Status) -> JsonInput:
         "systems": list(status.systems),
         "installed": list(status.installed),
         "busy": status.busy,
+        "sequence": status.sequence,
+        "looked": _looked_document(status.looked),
         "events": [
             {
                 "at": event.at,
@@ -191,6 +208,16 @@ def status_document(status: Status) -> JsonInput:
             }
             for event in status.events
         ],
+    }
+
+
+def _looked_document(found: Looked | None) -> JsonInput:
+    if found is None:
+        return None
+    return {
+        "where": found.where,
+        "sequence": found.sequence,
+        "seconds_ago": found.seconds_ago,
     }
 
 
@@ -274,6 +301,7 @@ def status_lines(status: Status) -> list[str]:
         f"previous   {state.previous or 'none'}",
         f"next boot  system {ahead.system}, slot {ahead.slot}{', a trial' * ahead.is_trial}",
         f"update     {_update(state)}",
+        *_sequence_lines(status),
         *_schedule_lines(status.schedule),
         *_last_lines(state),
     ]
@@ -283,6 +311,18 @@ def status_lines(status: Status) -> list[str]:
         failures = f"{always.failures} of {always.failures_allowed} failures"
         lines.append(f"always     {always.system} ({failures}{given_up})")
     return lines + ["busy       another command works on this device"] * status.busy
+
+
+def _sequence_lines(status: Status) -> list[str]:
+    """Where this device is, and what was offered last; a frozen mirror shows here."""
+    if status.sequence is None:
+        return []
+    line = f"sequence   {status.sequence}"
+    if status.looked is None:
+        return [f"{line}; nobody looked for updates since the start"]
+    seen = status.looked
+    offered = "nothing for this host" if seen.sequence is None else f"{seen.sequence}"
+    return [f"{line}; {seen.seconds_ago // 60} minutes ago {seen.where} had {offered}"]
 
 
 def _running(booted: Booted | None) -> str:

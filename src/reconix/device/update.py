@@ -15,6 +15,7 @@ from pathlib import Path
 from reconix.base.documents import JsonInput
 from reconix.base.files import read_bounded
 from reconix.boot.trial import Result
+from reconix.device import looked
 from reconix.device.belief import DOWNLOAD_LIMIT_BYTES, Belief
 from reconix.device.device import Device
 from reconix.device.receiving import receive
@@ -42,11 +43,13 @@ class Found:
         target: the newest generation; None if there is nothing for this device.
         sequence: its number.
         way: the streams to take; empty if the target is installed.
+        offered: the highest number for this host, also if it is below what the device has.
     """
 
     target: StorePath | None
     sequence: int
     way: tuple[Offer, ...]
+    offered: int | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -59,6 +62,7 @@ class Found:
             "version": 1,
             "generation": None if self.target is None else str(self.target),
             "sequence": self.sequence,
+            "offered": self.offered,
             "size_bytes": self.size_bytes,
             "streams": [offer.file for offer in self.way],
         }
@@ -168,7 +172,7 @@ def came_back_from(device: Device, target: StorePath) -> bool:
 
 
 def look(device: Device, place: Place) -> Found:
-    """Find the newest generation and the way to it; changes nothing.
+    """Find the newest generation and the way to it; changes nothing but what was seen last.
 
     Raises:
         Unreachable: no way leads to it, or the index cannot be read.
@@ -176,22 +180,24 @@ def look(device: Device, place: Place) -> Found:
     """
     belief = Belief.of(device)
     ours = device.generation(belief.committed)
-    offers = [
+    for_us = [
         offer
         for offer in place.offers()
         if (offer.host, offer.architecture) == (ours.host, ours.architecture)
-        and offer.sequence >= belief.floor
     ]
+    offered = max((offer.sequence for offer in for_us), default=None)
+    looked.note(device.places, place.where, offered)
+    offers = [offer for offer in for_us if offer.sequence >= belief.floor]
     best = newest(offers)
     if best is None or str(best.target) == belief.committed:
-        return Found(None, belief.floor, ())
+        return Found(None, belief.floor, (), offered)
     way = cheapest(offers, device.installed(), best.target)
     if way is None:
         raise Unreachable(
             f"{place.where} has no stream that this device can start from",
             hint="publish one from what it has, or a full one: reconix publish --full",
         )
-    found = Found(best.target, best.sequence, way)
+    found = Found(best.target, best.sequence, way, offered)
     if place.is_web and found.size_bytes > place.limit_bytes:
         raise TooMuch(found.size_bytes, limit_bytes=place.limit_bytes)
     return found

@@ -39,6 +39,7 @@ def test_a_new_device_has_nothing_to_tell(machine: Machine) -> None:
         "previous   none",
         "next boot  system default, slot 1",
         "update     none",
+        "sequence   0; nobody looked for updates since the start",
         "last       nothing was tried yet",
     ]
 
@@ -57,7 +58,8 @@ def test_the_document_keeps_its_form(machine: Machine, units: Units, tmp_path: P
     document = json.loads(print_json(status_document(read_status(machine.device))))
     assert sorted(document) == [
         *("always", "architecture", "booted", "busy", "committed", "events", "host", "installed"),
-        *("last", "next", "once", "phase", "previous", "schedule", "systems", "trial", "version"),
+        *("last", "looked", "next", "once", "phase", "previous", "schedule", "sequence"),
+        *("systems", "trial", "version"),
     ]
     assert document["version"] == 1
     assert document["booted"]["system"] == "default"
