@@ -39,7 +39,13 @@ SHIPPED = ("base", "store", "boot", "transfer", "device")
 
 HOST_ONLY = {
     *("transfer/covers.py", "transfer/encode.py", "transfer/match.py", "transfer/members.py"),
-    *("transfer/overlap.py", "transfer/packer.py", "transfer/recipes.py", "transfer/send.py"),
+    *(
+        "transfer/following.py",
+        "transfer/overlap.py",
+        "transfer/packer.py",
+        "transfer/recipes.py",
+        "transfer/send.py",
+    ),
     *("transfer/signing.py", "transfer/ways.py", "transfer/writer.py"),
 }
 """Their modules that stay on the host; they may import ``nix`` too."""

@@ -2,8 +2,9 @@
 
 Two sorted lists of names are walked side by side: the entries of the new folder and those of the
 old folder that it is most like. Equal entries are kept, in runs; an entry that is only in the old
-one is dropped; one that is only in the new one, or has changed, is described: by a place where it
-is already, as a link, as a folder by its own difference, or, if nothing else helps, by its content.
+one is dropped; one in which nothing but references has changed, and as foreseen (``renames.py``),
+follows; one that is only in the new one, or has changed, is described: by a place where it is
+already, as a link, as a folder by its own difference, or, if nothing else helps, by its content.
 
 The result is a list of events for ``plan.Printer`` in which a file's content is not there yet:
 ``Literal`` says where it comes from.
@@ -14,6 +15,7 @@ Proven by ``tests/unit/transfer/test_encode.py``.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from reconix.transfer.following import Following
 from reconix.transfer.match import (
     FileNode,
     FolderNode,
@@ -28,6 +30,7 @@ from reconix.transfer.plan import (
     Drop,
     End,
     Event,
+    Follow,
     Here,
     Keep,
     Like,
@@ -36,6 +39,9 @@ from reconix.transfer.plan import (
     New,
     Take,
 )
+from reconix.transfer.renames import NO_RENAMES, Renames
+
+_SMALL_BYTES = 1 << 16  # a device looks through it in no time
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class Literal:
     place: tuple[bytes, ...]  # in the object
     origin: Location | None = None  # None with an old path: the entry that it replaces
     old: FileNode | None = None
+    renames: Renames = NO_RENAMES  # those that the old file has use for
 
 
 Step = Event | Literal
@@ -62,7 +69,13 @@ class Described:
     inodes: int = 0
 
 
-def describe(tree: Node, like: Location | None, source: int, index: Index) -> Described:
+def describe(
+    tree: Node,
+    like: Location | None,
+    source: int,
+    index: Index,
+    following: Following | None = None,
+) -> Described:
     """Describe one object.
 
     Args:
@@ -71,8 +84,9 @@ def describe(tree: Node, like: Location | None, source: int, index: Index) -> De
         source: the number of the new object itself; what comes first in it can be referred to.
         index: what the device has by then. The new object is not added, but the places of the
             files that are sent are.
+        following: tells what follows.
     """
-    describer = _Describer(index)
+    describer = _Describer(index, following or Following(NO_RENAMES))
     describer.node(None, tree, Location(source), like)
     return describer.result
 
@@ -84,6 +98,7 @@ def _own(like: Location | None, name: bytes) -> Location | None:
 @dataclass(slots=True)
 class _Describer:
     index: Index
+    following: Following
     result: Described = field(default_factory=Described)
 
     def node(
@@ -125,11 +140,13 @@ class _Describer:
         self, name: bytes | None, node: FileNode, place: Location, replaced: Node | None
     ) -> Literal:
         if isinstance(replaced, FileNode) and replaced.size_bytes:
-            return Literal(name, node, place.path, None, replaced)
+            renames = self.following.used_in(replaced)
+            return Literal(name, node, place.path, None, replaced, renames)
         origin = self.index.file_like(place.path, node) if node.size_bytes else None
         old = None if origin is None else self.index.node(origin)
         like = old if isinstance(old, FileNode) else None
-        return Literal(name, node, place.path, origin, like)
+        renames = NO_RENAMES if like is None else self.following.used_in(like)
+        return Literal(name, node, place.path, origin, like, renames)
 
     def _folder(
         self, name: bytes | None, node: FolderNode, place: Location, like: Location | None
@@ -164,6 +181,8 @@ class _Describer:
                 run.drop()
             elif left is not None and left.key == right.key:
                 run.keep(name, right)
+            elif left is not None and self.following.leads(left, right):
+                run.follow(name, left, right)
             else:
                 run.flush()
                 below = Location(place.source, (*place.path, name))
@@ -192,6 +211,19 @@ class _Describer:
             self.result.inodes += node.folders
             self.result.space_bytes += node.folder_space_bytes
 
+    def _count_followed(self, old: Node, new: Node) -> None:
+        if isinstance(old, FolderNode) and isinstance(new, FolderNode):
+            self._count_folder(new)
+            for (_, before), (_, after) in zip(old.entries, new.entries, strict=True):
+                self._count_followed(before, after)
+        elif old.key != new.key:
+            self.result.inodes += 1
+            if isinstance(new, FileNode):
+                self.result.content_bytes += new.size_bytes
+                self.result.space_bytes += blocks(new.size_bytes)
+            elif isinstance(new, LinkNode):
+                self.result.space_bytes += link_space(new.target)
+
     def _count_folder(self, node: FolderNode) -> None:
         below = [child for _, child in node.entries if isinstance(child, FolderNode)]
         self.result.inodes += 1
@@ -209,19 +241,37 @@ class _Describer:
 
 @dataclass(slots=True)
 class _Run:
-    """Neighbours that are kept or dropped, until something else comes."""
+    """Neighbours that are kept, follow, or are dropped, until something else comes.
+
+    What is kept and costs little to look through may stand among what follows: one run is shorter
+    than three.
+    """
 
     describer: _Describer
     kept: int = 0
+    follows: bool = False  # something among what is kept
+    large: bool = False
     seen: int = 0
     dropped: int = 0
 
     def keep(self, name: bytes, node: Node) -> None:
-        if self.dropped:
+        large = not _is_small(node)
+        if self.dropped or (self.follows and large):
             self.flush()
+        self.large |= large
+        self._add(name, node)
+        self.describer._count_kept(node)
+
+    def follow(self, name: bytes, old: Node, new: Node) -> None:
+        if self.dropped or self.large:
+            self.flush()
+        self.follows = True
+        self._add(name, old)
+        self.describer._count_followed(old, new)
+
+    def _add(self, name: bytes, node: Node) -> None:
         self.kept += 1
         self.seen = seen_check(name, node, self.seen)
-        self.describer._count_kept(node)
 
     def drop(self) -> None:
         self.flush_kept()
@@ -237,8 +287,16 @@ class _Run:
     def flush_kept(self) -> None:
         """Write down what is kept; what is dropped at the end of a folder needs no words."""
         if self.kept:
-            self.describer._add(Keep(self.kept, self.seen & 0xFFFF))
+            step = Follow if self.follows else Keep
+            self.describer._add(step(self.kept, self.seen & 0xFFFF))
             self.kept = self.seen = 0
+            self.follows = self.large = False
+
+
+def _is_small(node: Node) -> bool:
+    if isinstance(node, FileNode):
+        return node.size_bytes <= _SMALL_BYTES
+    return isinstance(node, LinkNode)
 
 
 def _side_by_side(

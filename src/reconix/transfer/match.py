@@ -131,9 +131,14 @@ class Scanner:
         return known
 
 
+def file_state(*, executable: bool) -> "hashlib._Hash":
+    """Where the key of a file begins; its content follows."""
+    return hashlib.sha256(b"executable" if executable else b"file")
+
+
 def _read_file(path: Path, status: os.stat_result) -> FileNode:
     executable = bool(status.st_mode & stat.S_IXUSR)
-    state = hashlib.sha256(b"executable" if executable else b"file")
+    state = file_state(executable=executable)
     with path.open("rb") as file:
         for chunk in chunks(file):
             state.update(chunk)

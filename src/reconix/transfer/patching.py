@@ -16,38 +16,54 @@ from typing import BinaryIO
 from reconix.transfer.codecs import packs
 from reconix.transfer.codecs.patch import add
 from reconix.transfer.plan import Difference, Pack, Part, Piece, Source
+from reconix.transfer.renames import NO_RENAMES, Renames
 from reconix.transfer.stream import BadStream, Write
 
 Wrong = Callable[[str], BadStream]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """An open file."""
+
+    descriptor: int
+    size_bytes: int
+    renames: Renames
+
+    def read(self, offset: int, size_bytes: int) -> bytes:
+        return self.renames.read(self._raw, offset, size_bytes)
+
+    def _raw(self, offset: int, size_bytes: int) -> bytes:
+        return os.pread(self.descriptor, size_bytes, offset)
 
 
 @dataclass(slots=True)
 class Old:
     """Old content: files, or stretches of them, read as if they were one."""
 
-    stretches: list[tuple[int, int]] = field(default_factory=list)  # descriptor and size
+    stretches: list["_Stretch"] = field(default_factory=list)
     size_bytes: int = 0
 
-    def append(self, descriptor: int, size_bytes: int) -> None:
-        """Take over an open file."""
-        self.stretches.append((descriptor, size_bytes))
+    def append(self, descriptor: int, size_bytes: int, renames: Renames = NO_RENAMES) -> None:
+        """Take over an open file, in which references may follow their objects."""
+        self.stretches.append(_Stretch(descriptor, size_bytes, renames))
         self.size_bytes += size_bytes
 
     def read(self, offset: int, size_bytes: int) -> bytes:
         """So many bytes from there, less only where all of it ends."""
         parts = []
-        for descriptor, size in self.stretches:
-            if size_bytes and offset < size:
-                part = os.pread(descriptor, min(size_bytes, size - offset), offset)
+        for stretch in self.stretches:
+            if size_bytes and offset < stretch.size_bytes:
+                part = stretch.read(offset, min(size_bytes, stretch.size_bytes - offset))
                 parts.append(part)
-                offset, size_bytes = size, size_bytes - len(part)
-            offset -= size
+                offset, size_bytes = stretch.size_bytes, size_bytes - len(part)
+            offset -= stretch.size_bytes
         return b"".join(parts)
 
     def close(self) -> None:
         """Let go of the files."""
         while self.stretches:
-            os.close(self.stretches.pop()[0])
+            os.close(self.stretches.pop().descriptor)
 
 
 def expanded(source: Source, descriptor: int, scratch: BinaryIO) -> None:

@@ -10,7 +10,7 @@ device has*: keep the next 812 entries of it, drop one, change the next one in t
     choice  = "choice" pick* node*    several ways to one file; each base picks one
     folder  = "new" entry* end
             | ( "like" location | "here" ) check step* end
-    step    = entry | change | "keep" n check | "drop" n
+    step    = entry | change | "keep" n check | "follow" n check | "drop" n
     entry   = name node
     change  = node                   instead of the next entry of the folder that it is like
 
@@ -46,7 +46,7 @@ from reconix.store.nar import (
     check_target,
 )
 from reconix.transfer.packing import Channel
-from reconix.transfer.stream import BadStream, varint
+from reconix.transfer.stream import BadStream, folded, unfolded, varint
 
 MAX_PATH_BYTES = 4095
 MAX_INODES = 1 << 21
@@ -67,6 +67,7 @@ class Op(enum.IntEnum):
     END = 0
     KEEP = 1
     DROP = 2
+    FOLLOW = 3
     FILE = 8
     EXECUTABLE = 9
     LINK = 10
@@ -80,9 +81,11 @@ class Op(enum.IntEnum):
 
 
 _NAMED = 0x40
-_NODES = frozenset(Op) - {Op.END, Op.KEEP, Op.DROP, Op.HERE}
+_NODES = frozenset(Op) - {Op.END, Op.KEEP, Op.DROP, Op.FOLLOW, Op.HERE}
 _WAYS = frozenset({Op.FILE, Op.EXECUTABLE, Op.MADE, Op.MADE_EXECUTABLE, Op.TAKE})
-_STEPS = frozenset({Op.KEEP, Op.DROP, Op.HERE})  # need a folder to refer to; have no name
+_STEPS = frozenset(
+    {Op.KEEP, Op.DROP, Op.FOLLOW, Op.HERE}
+)  # need a folder to refer to; have no name
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -131,6 +134,7 @@ class Source:
     offset: int = 0  # these three only if something is packed: where, how much,
     packed_bytes: int = 0
     size_bytes: int = 0  # and how much it is when expanded
+    follows: bool = False  # its references are replaced first; only if nothing is packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +255,14 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class Follow:
+    """The same, but all references in them follow their objects: see ``renames.py``."""
+
+    count: int
+    check: int
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """The next entries of the source are not here."""
 
@@ -263,7 +275,7 @@ class End:
 
 
 Node = File | Made | Link | Take | New | Like  # what may have a name
-Event = Node | Part | Piece | Difference | Here | Keep | Drop | End
+Event = Node | Part | Piece | Difference | Here | Keep | Follow | Drop | End
 Printed = Event | Choice
 
 
@@ -413,12 +425,19 @@ def _parse_event(payload: Payload, op: int, name: bytes | None) -> Event:
             return New(name)
         case Op.LIKE:
             return Like(name, parse_location(payload), _parse_check(payload))
-        case Op.HERE:
-            return Here(_parse_check(payload))
         case Op.TAKE:
             return Take(name, parse_location(payload), _parse_check(payload))
+    return _parse_step(payload, op)
+
+
+def _parse_step(payload: Payload, op: int) -> Event:
+    match op:
+        case Op.HERE:
+            return Here(_parse_check(payload))
         case Op.KEEP:
             return Keep(_parse_count(payload), _parse_check(payload))
+        case Op.FOLLOW:
+            return Follow(_parse_count(payload), _parse_check(payload))
         case Op.DROP:
             return Drop(_parse_count(payload))
     return End()
@@ -500,11 +519,13 @@ def _parse_part_start(payload: Payload) -> Part:
 
 
 def _parse_source(payload: Payload) -> Source:
-    kind = _parse_bounded(payload, 2 * max(Pack) + 1, "is no kind of source")
+    kind = _parse_bounded(payload, 4 * max(Pack) + 1, "is no kind of source")
     location = parse_location(payload) if kind & 1 else None
-    pack = Pack(kind >> 1)
+    pack = Pack(kind >> 2)
     if pack is Pack.NONE:
-        return Source(location)
+        return Source(location, follows=bool(kind & 2))
+    if kind & 2:
+        raise payload.wrong("references are replaced in what is packed")
     offset, packed, size = (_parse_size(payload) for _ in range(3))
     if size > MAX_EXPANDED_BYTES:
         raise payload.wrong(f"a source of {size} bytes, more than {MAX_EXPANDED_BYTES}")
@@ -518,7 +539,7 @@ def _parse_copies(payload: Payload) -> Copies:
     lengths = array("Q", (payload.number(Channel.LENGTH) for _ in range(count)))
     origins, at = array("Q"), 0
     for distance, length in zip(distances, lengths, strict=True):
-        at += distance >> 1 if distance & 1 == 0 else -(distance >> 1) - 1
+        at += unfolded(distance)
         if at < 0 or length == 0 or at + length > MAX_SIZE:
             raise payload.wrong("a copy of nothing, or from nowhere")
         origins.append(at)
@@ -578,10 +599,10 @@ def _distances(copies: Copies) -> Iterator[int]:
     at = 0
     for origin, length in zip(copies.origins, copies.lengths, strict=True):
         distance, at = origin - at, origin + length
-        yield 2 * distance if distance >= 0 else -2 * distance - 1
+        yield folded(distance)
 
 
-def _print_event(event: Node | Choice | Here | Keep | Drop | End) -> bytes:
+def _print_event(event: Node | Choice | Here | Keep | Follow | Drop | End) -> bytes:
     match event:
         case Choice(name, picks):
             return _node(Op.CHOICE, name) + b"".join(map(varint, picks))
@@ -589,6 +610,8 @@ def _print_event(event: Node | Choice | Here | Keep | Drop | End) -> bytes:
             return bytes([Op.HERE]) + _check(check)
         case Keep(count, check):
             return bytes([Op.KEEP]) + varint(count) + _check(check)
+        case Follow(count, check):
+            return bytes([Op.FOLLOW]) + varint(count) + _check(check)
         case Drop(count):
             return bytes([Op.DROP]) + varint(count)
         case End():
@@ -638,7 +661,7 @@ def _channel(channel: Channel) -> bytes:
 
 
 def _source(source: Source) -> bytes:
-    kind = varint(2 * source.pack + (source.location is not None))
+    kind = varint(4 * source.pack + 2 * source.follows + (source.location is not None))
     place = b"" if source.location is None else print_location(source.location)
     if source.pack is Pack.NONE:
         return kind + place

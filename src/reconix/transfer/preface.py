@@ -12,23 +12,26 @@ The format, byte by byte: ``docs/spec/stream.md``, *Preface*. Proven by
 ``tests/unit/transfer/test_preface.py``.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from reconix.base.digests import Digest
 from reconix.store.manifest import BadManifest, Manifest, StoreObject
-from reconix.store.paths import BadStorePath, StorePath
+from reconix.store.paths import BadStorePath, StorePath, base32_decode, base32_encode
 from reconix.transfer.bases import View
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.plan import MAX_INODES, Payload, counted, parse_bytes
-from reconix.transfer.stream import varint
+from reconix.transfer.renames import NO_RENAMES, Renames
+from reconix.transfer.stream import folded, unfolded, varint
 
 MAX_OBJECTS = 8192
 MAX_REFERENCES = 1 << 16
 """Together they bound the memory that a manifest takes; those of the base count, too."""
 
 _MAX_NAME_BYTES = 255
+_HASH_BYTES = 20
 _DIGEST_BYTES = 32
+_UNNAMED = "unnamed"  # until its name is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +51,74 @@ class Preface:
     manifest: Manifest
     needs: tuple[Need, ...]
     tools: Tool = NO_TOOLS
+    renames: Renames = NO_RENAMES  # told by the manifest, and not spelled again
 
 
 def print_preface(preface: Preface, view: View) -> bytes:
     """Spell a preface for devices of which this is seen."""
     numbers = [len(preface.needs)]
+    before = -1
     for need in preface.needs:
-        numbers += (need.index, need.content_bytes, need.space_bytes, need.inodes)
+        numbers += (need.index - before - 1, need.content_bytes, need.space_bytes, need.inodes)
+        before = need.index
     numbers.append(preface.tools.value)
     return _print_manifest(preface.manifest, view) + b"".join(map(varint, numbers))
 
 
 def _print_manifest(manifest: Manifest, view: View) -> bytes:
     steps = list(_steps(view.staying, manifest.objects))
+    added = [item for step in steps for item in step[2]]
+    stood = pairs(view.staying, manifest.objects)
+    places = {item: number for number, item in enumerate(view.staying)}
+    renames = Renames.of((old.path, new.path) for new, old in stood.items())
     index = {item.path: number for number, item in enumerate(manifest.objects)}
     parts = [varint(len(steps))]
-    for keep, drop, added in steps:
-        parts += [varint(keep), varint(drop), varint(len(added)), *map(_print_object, added)]
-    for _, _, added in steps:
-        for item in added:
-            parts.append(varint(len(item.references)))
+    for keep, drop, here in steps:
+        parts += [varint(keep), varint(drop), varint(len(here)), *map(_print_hashes, here)]
+    for item in added:
+        old = stood.get(item)
+        parts.append(
+            varint(0) + counted(item.path.name.encode()) if old is None else varint(1 + places[old])
+        )
+        parts.append(varint(folded(item.nar_size_bytes - (old.nar_size_bytes if old else 0))))
+    for item in added:
+        old = stood.get(item)
+        if old is not None and _followed(old, renames) == item.references:
+            parts.append(varint(0))
+        else:
+            parts.append(varint(1 + len(item.references)))
             parts += [varint(index[path]) for path in item.references]
     return b"".join([*parts, varint(index[manifest.root])])
 
 
-def _print_object(item: StoreObject) -> bytes:
-    name = item.path.basename.encode()
-    return counted(name) + bytes.fromhex(item.nar.hex()) + varint(item.nar_size_bytes)
+def _print_hashes(item: StoreObject) -> bytes:
+    return base32_decode(item.path.hash, _HASH_BYTES) + item.nar.value
+
+
+def _followed(old: StoreObject, renames: Renames) -> tuple[StorePath, ...]:
+    """What an object refers to when all of it has got new names."""
+    return tuple(sorted(map(renames.follow, old.references)))
+
+
+def pairs(
+    old: Sequence[StoreObject], new: Sequence[StoreObject]
+) -> Mapping[StoreObject, StoreObject]:
+    """For new objects, the old ones for which they stand: those of the same name that go."""
+    before, after = set(old), set(new)
+    gone = _by_name(item for item in old if item not in after)
+    come = _by_name(item for item in new if item not in before)
+    return {
+        theirs: ours
+        for name, items in come.items()
+        for theirs, ours in zip(items, gone.get(name, ()), strict=False)
+    }
+
+
+def _by_name(items: Iterable[StoreObject]) -> Mapping[str, Sequence[StoreObject]]:
+    found: dict[str, list[StoreObject]] = {}
+    for item in items:
+        found.setdefault(item.path.name, []).append(item)
+    return found
 
 
 _Step = tuple[int, int, list[StoreObject]]
@@ -107,25 +151,32 @@ def parse_preface(payload: Payload, view: View) -> Preface:
     Raises:
         BadStream: it breaks the format or its limits.
     """
-    manifest = _parse_manifest(payload, view)
+    manifest, renames = _parse_manifest(payload, view)
     count = payload.number()
     if count > len(manifest.objects):
         raise payload.wrong(f"{count} objects are sent, more than the target has")
-    needs = tuple(Need(*(payload.number() for _ in range(4))) for _ in range(count))
-    indexes = [need.index for need in needs]
-    if indexes != sorted(set(indexes)) or any(i >= len(manifest.objects) for i in indexes):
+    needs = tuple(_parse_needs(payload, count))
+    if needs and needs[-1].index >= len(manifest.objects):
         raise payload.wrong("the list of sent objects is not one")
     if any(need.inodes > MAX_INODES for need in needs):
         raise payload.wrong(f"an object with more than {MAX_INODES} files")
     tools = payload.number()
     if tools & ~sum(Tool):
         raise payload.wrong(f"tools {tools:#x} are needed, which nobody knows")
-    return Preface(manifest, needs, Tool(tools))
+    return Preface(manifest, needs, Tool(tools), renames)
 
 
-def _parse_manifest(payload: Payload, view: View) -> Manifest:
+def _parse_needs(payload: Payload, count: int) -> Iterator[Need]:
+    index = -1
+    for _ in range(count):
+        index += 1 + payload.number()
+        yield Need(index, *(payload.number() for _ in range(3)))
+
+
+def _parse_manifest(payload: Payload, view: View) -> tuple[Manifest, Renames]:
+    parser = _Parser(payload, view.staying)
     try:
-        return _Parser(payload, view.staying).parse()
+        return parser.parse(), parser.renames
     except (BadManifest, BadStorePath) as error:
         raise payload.wrong(f"the manifest in the stream: {error}") from error
 
@@ -140,12 +191,18 @@ class _Parser:
         self._items: list[StoreObject] = []
         self._added: list[int] = []
         self._references_left = MAX_REFERENCES
+        self.renames = NO_RENAMES
 
     def parse(self) -> Manifest:
+        """The manifest; then ``renames`` are known, too."""
         for _ in range(self._bounded(MAX_OBJECTS, "steps in the manifest")):
             self._step()
-        for position in self._added:
-            self._refer(position)
+        stood = [self._describe(position) for position in self._added]
+        added = [self._items[position].path for position in self._added]
+        both = zip(stood, added, strict=True)
+        self.renames = Renames.of((old.path, new) for old, new in both if old)
+        for position, old in zip(self._added, stood, strict=True):
+            self._refer(position, old)
         root = self._position()
         return Manifest(self._items[root].path, tuple(self._items))
 
@@ -162,21 +219,40 @@ class _Parser:
         drop = self._bounded(left - keep, "objects that leave the manifest")
         self._used += keep + drop
         for _ in range(self._bounded(MAX_OBJECTS - len(self._added), "objects in the manifest")):
+            hash_part = base32_encode(self._payload.take(_HASH_BYTES))
+            digest = Digest(self._payload.take(_DIGEST_BYTES))
             self._added.append(len(self._items))
-            self._items.append(self._object())
+            self._items.append(StoreObject(StorePath(hash_part, _UNNAMED), digest, 0))
 
-    def _object(self) -> StoreObject:
-        name = parse_bytes(self._payload, _MAX_NAME_BYTES, "a name in the manifest")
-        path = StorePath.of_basename(name.decode("ascii", "replace"))
-        digest = Digest(self._payload.take(_DIGEST_BYTES))
-        return StoreObject(path, digest, self._payload.number())
-
-    def _refer(self, position: int) -> None:
+    def _describe(self, position: int) -> StoreObject | None:
+        """Complete an object but for its references; give the old one for which it stands."""
         item = self._items[position]
-        count = self._bounded(self._references_left, "references in the manifest")
+        place = self._bounded(len(self._old), "is no place in the base's manifest")
+        old = self._old[place - 1] if place else None
+        name = old.path.name if old else self._name()
+        size = unfolded(self._payload.number()) + (old.nar_size_bytes if old else 0)
+        self._items[position] = StoreObject(StorePath(item.path.hash, name), item.nar, size)
+        return old
+
+    def _name(self) -> str:
+        return parse_bytes(self._payload, _MAX_NAME_BYTES, "a name").decode("ascii", "replace")
+
+    def _refer(self, position: int, old: StoreObject | None) -> None:
+        item = self._items[position]
+        count = self._bounded(self._references_left + 1, "references in the manifest")
+        if count:
+            references = tuple(self._items[self._position()].path for _ in range(count - 1))
+        elif old is not None:
+            references = _followed(old, self.renames)
+        else:
+            raise self._payload.wrong("an object that stands for none refers to what that does")
+        self._spend_references(len(references))
+        self._items[position] = replace(item, references=references)
+
+    def _spend_references(self, count: int) -> None:
         self._references_left -= count
-        references = tuple(self._items[self._position()].path for _ in range(count))
-        self._items[position] = StoreObject(item.path, item.nar, item.nar_size_bytes, references)
+        if self._references_left < 0:
+            raise self._payload.wrong(f"more than {MAX_REFERENCES} references in the manifest")
 
     def _position(self) -> int:
         return self._bounded(len(self._items) - 1, "is no place in the manifest")

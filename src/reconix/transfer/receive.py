@@ -44,6 +44,7 @@ from reconix.transfer.codecs import tools
 from reconix.transfer.packing import Unpacker
 from reconix.transfer.plan import Difference, Piece, Which, parse
 from reconix.transfer.preface import Need, parse_preface
+from reconix.transfer.renames import Renames
 from reconix.transfer.seal import Seal
 from reconix.transfer.spool import Spool
 from reconix.transfer.staging import (
@@ -236,7 +237,9 @@ def _prepare(stream: StreamReader, registry: Registry) -> "_Job":
     lacking = tools.missing(preface.tools)
     if lacking:
         raise UnsupportedStream(f"needs {' and '.join(lacking)}, which this device lacks")
-    job = _Job(stream, payload, registry, base, view, preface.manifest, preface.needs)
+    job = _Job(
+        stream, payload, registry, base, view, preface.manifest, preface.needs, preface.renames
+    )
     try:
         job.check_base()
         job.look_around()
@@ -295,6 +298,7 @@ class _Job:
     view: View
     manifest: Manifest
     needs: tuple[Need, ...]
+    renames: Renames
     _present: frozenset[StorePath] = frozenset()  # sent, but there already under the final name
     _staged: frozenset[StorePath] = frozenset()  # sent, but left in staging by a cut
 
@@ -414,7 +418,7 @@ class _Job:
             there = item.path in self._present or item.path not in sent
             roots.append(self.registry.path(item.path) if there else None)
         promised = {self.registry.path(item.path): item for item in old}
-        return Sources(roots, promised, self.view.left_out)
+        return Sources(roots, promised, self.view.left_out, self.renames)
 
     def _receive_object(self, need: Need, sources: Sources, stage: progress.Stage) -> None:
         item = self._item(need)
@@ -440,9 +444,7 @@ class _Job:
         maker = Maker.begin(part, sources, need, self.stream.wrong)
         try:
             for event in parse(self.payload, self.view.which):
-                maker.feed(event)
-                if isinstance(event, Piece | Difference):
-                    stage.advance(len(event.data))
+                stage.advance(maker.feed(event))
             maker.finish()
         finally:
             maker.close()

@@ -34,6 +34,7 @@ from reconix.transfer.plan import (
     Piece,
     Source,
 )
+from reconix.transfer.renames import NO_RENAMES, Renames
 
 _JOBS = 2
 _BATCH = 8
@@ -54,6 +55,7 @@ class Job:
     new: Path
     old: Path | None = None
     tools: Tool = NO_TOOLS  # what the device has
+    renames: Renames = NO_RENAMES  # references in the old one that follow their objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,36 +103,39 @@ def recipe(job: Job) -> Recipe:
     if not content:
         return plain
     old = job.old.read_bytes() if job.old and job.old.stat().st_size <= _MAX_BYTES else b""
-    parts = tuple(_parts(members.cut(content, job.tools), old, job.tools))
+    parts = tuple(_parts(members.cut(content, job.tools), old, job))
     if len(parts) == 1 and parts[0].pack is Pack.NONE and not parts[0].copies:
         return plain
     return replace(plain, parts=parts)
 
 
-def _parts(stretches: Sequence[Member], old: bytes, tools: Tool) -> Iterator[Part]:
+def _parts(stretches: Sequence[Member], old: bytes, job: Job) -> Iterator[Part]:
     """The parts of a file; what is packed is compared with what is packed in the old one."""
     packed = members.find(old)
-    if packed is not None and packed.pack is Pack.LZ4 and Tool.LZ4 not in tools:
+    if packed is not None and packed.pack is Pack.LZ4 and Tool.LZ4 not in job.tools:
         packed = None
-    whole = members.whole(old)
+    whole = members.whole(job.renames.apply(old))
     for stretch in stretches:
         alone = len(stretches) == 1
         inside = packed is not None and (alone or stretch.pack is not Pack.NONE)
-        yield _part(stretch, packed if inside and packed else whole)
+        if inside and packed:
+            yield _part(stretch, packed)
+        else:
+            yield _part(stretch, whole, follows=bool(job.renames))
 
 
-def _part(stretch: Member, old: Member) -> Part:
+def _part(stretch: Member, old: Member, *, follows: bool = False) -> Part:
     channel = _channel(stretch.content)
     size = len(stretch.content)
     found = covers.find(old.content, stretch.content)
     if not found or len(found) > MAX_COPIES or not _pays(stretch.content, old.content, found):
         return Part(stretch.pack, size, channel, (), Copies.of(()))
-    return Part(stretch.pack, size, channel, (_source(old),), Copies.of(found))
+    return Part(stretch.pack, size, channel, (_source(old, follows=follows),), Copies.of(found))
 
 
-def _source(old: Member) -> Source:
+def _source(old: Member, *, follows: bool) -> Source:
     if old.pack is Pack.NONE:
-        return Source(None)
+        return Source(None, follows=follows)
     return Source(None, old.pack, old.begin, old.end - old.begin, len(old.content))
 
 
@@ -187,7 +192,7 @@ def content(name: bytes | None, job: Job, made: Recipe, origin: Location | None)
         sources = tuple(replace(source, location=origin) for source in part.sources)
         yield replace(part, sources=sources)
         new = _new_content(job.new, part, at, made)
-        yield from _content(new, _old_content(job.old, part), part.copies)
+        yield from _content(new, _old_content(job, part), part.copies)
         at += part.size_bytes if part.pack is Pack.NONE else len(new)
 
 
@@ -204,12 +209,12 @@ def _new_content(path: Path, part: Part, at: int, made: Recipe) -> bytes:
     return content[: member.begin] if at == 0 else content[member.end :]
 
 
-def _old_content(path: Path | None, part: Part) -> "bytes | _Sliced":
-    if path is None or not part.sources:
+def _old_content(job: Job, part: Part) -> "bytes | _Sliced":
+    if job.old is None or not part.sources:
         return b""
     if part.sources[0].pack is Pack.NONE:
-        return _Sliced(path)
-    member = members.find(path.read_bytes())
+        return _Sliced(job.old, job.renames if part.sources[0].follows else NO_RENAMES)
+    member = members.find(job.old.read_bytes())
     assert member is not None
     return member.content
 
@@ -217,11 +222,15 @@ def _old_content(path: Path | None, part: Part) -> "bytes | _Sliced":
 class _Sliced:
     """A file that is read in slices."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, renames: Renames) -> None:
         self._path = path
+        self._renames = renames
 
     def __getitem__(self, where: slice) -> bytes:
-        return _slice(self._path, where.start, where.stop - where.start)
+        return self._renames.read(self._read, where.start, where.stop - where.start)
+
+    def _read(self, begin: int, size_bytes: int) -> bytes:
+        return _slice(self._path, begin, size_bytes)
 
 
 def _content(new: bytes, old: "bytes | _Sliced", copies: Copies) -> Iterator[Piece | Difference]:

@@ -26,12 +26,14 @@ from reconix.store.paths import StorePath
 from reconix.transfer.bases import View, print_views
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.encode import Described, Literal, Step, describe
+from reconix.transfer.following import Following
 from reconix.transfer.match import FolderNode, Index, Node, Scanner
 from reconix.transfer.overlap import Overlap, overlap
 from reconix.transfer.packer import Packer
 from reconix.transfer.plan import Location, Printer
-from reconix.transfer.preface import Need, Preface, print_preface
+from reconix.transfer.preface import Need, Preface, pairs, print_preface
 from reconix.transfer.recipes import Recipe, recipes, tools_of
+from reconix.transfer.renames import Renames
 from reconix.transfer.signing import Signer
 from reconix.transfer.stream import MAX_BASES, Header, Write
 from reconix.transfer.ways import Chosen, Options, Own
@@ -195,6 +197,8 @@ class _Job:
         names = {item.path.name: slot for slot, item in reversed(list(enumerate(found.slots)))}
         known = {item.path for item in found.slots[: found.equal]}
         described: list[_Object] = []
+        stood = pairs(found.slots[: found.equal], self.target.objects)
+        following = Following(Renames.of((old.path, new.path) for new, old in stood.items()))
         for position, item in enumerate(self.target.objects):
             if item.path in known:
                 continue
@@ -202,7 +206,7 @@ class _Job:
             tree = scanner.scan(self.store.path(item.path))
             number = len(found.slots) + position
             like = _most_like(item, tree, names, index, found.trees)
-            result = describe(tree, like, number, index)
+            result = describe(tree, like, number, index, following)
             index.add(number, tree)
             described.append(_Object(position, result))
         tools = [tools_of(each) for each in trees]

@@ -39,6 +39,7 @@ from reconix.transfer.plan import (
     End,
     Event,
     File,
+    Follow,
     Here,
     Keep,
     Like,
@@ -57,12 +58,16 @@ from reconix.transfer.plan import (
     folder_check,
 )
 from reconix.transfer.preface import Need
+from reconix.transfer.renames import NO_RENAMES, Renames
 from reconix.transfer.stream import BadStream
 
 _COPY_BYTES = 1 << 16
 _SHOWN_FILES = 3
 _BATCH_FILES = 64
 _BATCH_BYTES = 32 << 20
+_Leaf = Callable[[int, bytes, bytes], None]
+"""Makes a file or link like an old one: folder and name of that, and the new name."""
+
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _FILE, _FOLDER, _LINK = b"-", b"d", b"l"  # how a kind begins, see ``plan.folder_check``
@@ -148,8 +153,10 @@ class Sources:
         roots: Sequence[Path | None],
         promised: Mapping[Path, StoreObject] | None = None,
         left_out: Collection[Location] = (),
+        renames: Renames = NO_RENAMES,
     ) -> None:
         self._roots = list(roots)
+        self.renames = renames
         self._promised = dict(promised or {})
         self._left_out: dict[str, set[bytes]] = {}  # by folder, as it is shown
         for place in left_out:
@@ -361,8 +368,8 @@ class Maker:
         maker._budget = _Budget(need.content_bytes, need.inodes, need.space_bytes)
         return maker
 
-    def feed(self, event: Event) -> None:
-        """Take the next event.
+    def feed(self, event: Event) -> int:
+        """Take the next event; gives how many bytes of content were made.
 
         Raises:
             BadStream: it asks for something that cannot be, or for more than was declared.
@@ -371,18 +378,24 @@ class Maker:
         match event:
             case Piece() | Difference():
                 self._content(event)
+                return len(event.data)
             case Part():
                 self._begin_part(event)
             case Here(check):
                 self._open_here(check)
             case Keep(count, check):
-                self._keep(count, check)
+                self._keep(count, check, self._link)
+            case Follow(count, check):
+                before = self._budget.content_bytes
+                self._keep(count, check, self._follow)
+                return before - self._budget.content_bytes
             case Drop(count):
                 self._drop(count)
             case End():
                 self._end()
             case _:
                 self._feed_node(event)
+        return 0
 
     def _feed_node(self, event: Node) -> None:
         match event:
@@ -494,7 +507,8 @@ class Maker:
         assert file.old is not None
         descriptor = open_file(parent, name, shown)
         if source.pack is Pack.NONE:
-            file.old.append(descriptor, os.fstat(descriptor).st_size)
+            renames = self.sources.renames if source.follows else NO_RENAMES
+            file.old.append(descriptor, os.fstat(descriptor).st_size, renames)
             return
         try:
             file.old.append(self._expand(source, descriptor, shown), source.size_bytes)
@@ -578,7 +592,7 @@ class Maker:
             _expect_seen(
                 self.sources.see(parent, last, shown, entry_check(b"", kind, 0)), check, shown
             )
-            self._copy(parent, (last, kind), name, shown)
+            self._copy(parent, (last, kind), name, shown, self._link)
 
     def _expect_known(self, location: Location) -> None:
         if not self.sources.knows(location):
@@ -628,7 +642,7 @@ class Maker:
         os.utime(folder.descriptor, (MTIME, MTIME))
         folder.close()
 
-    def _keep(self, count: int, check: int) -> None:
+    def _keep(self, count: int, check: int, leaf: "_Leaf") -> None:
         source = self._top.source
         assert source is not None
         entries = [self._next_entry() for _ in range(min(count, len(source.entries) + 1))]
@@ -640,7 +654,7 @@ class Maker:
         for entry in entries:
             self._rise(entry[0])
             shown = f"{source.path}/{os.fsdecode(entry[0])}"
-            self._copy(source.descriptor, entry, entry[0], shown)
+            self._copy(source.descriptor, entry, entry[0], shown, leaf)
 
     def _drop(self, count: int) -> None:
         source = self._top.source
@@ -649,22 +663,24 @@ class Maker:
             raise self.wrong(f"{source.path} has no more entries")
         source.used += count
 
-    def _copy(self, parent: int, entry: tuple[bytes, bytes], name: bytes, shown: str) -> None:
-        """Make a node equal to one that the device has."""
+    def _copy(
+        self, parent: int, entry: tuple[bytes, bytes], name: bytes, shown: str, leaf: "_Leaf"
+    ) -> None:
+        """Make a node like one that the device has; ``leaf`` does so for a file or link."""
         old, kind = entry
         if kind == _FOLDER:
-            self._copy_folder(parent, old, name, shown)
+            self._copy_folder(parent, old, name, shown, leaf)
         elif kind[:1] in (_FILE, _LINK):
-            self._link(parent, old, name)
+            leaf(parent, old, name)
         else:
             raise DamagedBase(shown, "it is neither file, folder nor symbolic link")
 
-    def _copy_folder(self, parent: int, old: bytes, name: bytes, shown: str) -> None:
+    def _copy_folder(self, parent: int, old: bytes, name: bytes, shown: str, leaf: "_Leaf") -> None:
         source = self.sources.listing(parent, old, shown)
         self._open_folder(name, source)
         for entry in source.entries:
             inside = f"{shown}/{os.fsdecode(entry[0])}"
-            self._copy(source.descriptor, entry, entry[0], inside)
+            self._copy(source.descriptor, entry, entry[0], inside, leaf)
         self._end()
 
     def _link(self, parent: int, old: bytes, name: bytes) -> None:
@@ -675,6 +691,35 @@ class Maker:
             if error.errno != errno.EMLINK:
                 raise
             self._duplicate(parent, old, name)
+
+    def _follow(self, parent: int, old: bytes, name: bytes) -> None:
+        """Make a file or link whose references follow; what has none is linked."""
+        renames = self.sources.renames
+        status = os.stat(old, dir_fd=parent, follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            target = os.readlink(old, dir_fd=parent)
+            if renames.apply(os.fsencode(target)) == os.fsencode(target):
+                self._link(parent, old, name)
+            else:
+                self._make_link(name, renames.apply(os.fsencode(target)))
+            return
+        source = os.open(old, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
+        try:
+            if renames.used_in(_pieces(source)):
+                executable = bool(status.st_mode & stat.S_IXUSR)
+                self._write_following(source, name, status.st_size, executable=executable)
+            else:
+                self._link(parent, old, name)
+        finally:
+            os.close(source)
+
+    def _write_following(
+        self, source: int, name: bytes, size_bytes: int, *, executable: bool
+    ) -> None:
+        self._begin_file(name, size_bytes, executable=executable)
+        for data in self.sources.renames.apply_all(_pieces(source)):
+            self._write(data)
+        self._end_file_if_complete()
 
     def _duplicate(self, parent: int, old: bytes, name: bytes) -> None:
         """Copy what has as many names as the file system allows."""
@@ -692,6 +737,14 @@ class Maker:
         finally:
             os.close(source)
         self._seal_file(self._file.descriptor, status.st_size)
+
+
+def _pieces(descriptor: int) -> Iterator[bytes]:
+    """The content of an open file, from its beginning."""
+    at = 0
+    while data := os.pread(descriptor, _COPY_BYTES, at):
+        yield data
+        at += len(data)
 
 
 def _create(name: bytes, parent: int, *, executable: bool) -> int:

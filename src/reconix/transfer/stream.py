@@ -173,6 +173,16 @@ def varint(number: int) -> bytes:
     return bytes(spelled)
 
 
+def folded(number: int) -> int:
+    """A number that may be negative as one that is not: twice it, or twice less 1 without sign."""
+    return 2 * number if number >= 0 else -2 * number - 1
+
+
+def unfolded(number: int) -> int:
+    """The inverse of ``folded``."""
+    return number >> 1 if number & 1 == 0 else -(number >> 1) - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Preface:
     """Everything that precedes the frames."""

@@ -15,12 +15,13 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reconix.transfer.codecs.tools import Tool
+from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.encode import Literal
 from reconix.transfer.match import FileNode, Index, Node, seen_check
 from reconix.transfer.overlap import Overlap
 from reconix.transfer.plan import Choice, Difference, Location, Piece, Printed, Take
 from reconix.transfer.recipes import Job, Recipe, content
+from reconix.transfer.renames import NO_RENAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,12 @@ class Options:
         return size < _estimate(self._job(_WHOLE, tools), whole)
 
     def _job(self, way: Way, tools: Tool) -> Job:
-        return Job(self.step.file.path, way.old.path if way.old else None, tools)
+        return _job(self.step, way, tools)
+
+
+def _job(step: Literal, way: Way, tools: Tool) -> Job:
+    renames = step.renames if way.old is step.old else NO_RENAMES
+    return Job(step.file.path, way.old.path if way.old else None, tools, renames)
 
 
 def _uses_old(recipe: Recipe) -> bool:
@@ -156,7 +162,6 @@ class Chosen:
             name = None
         for way, recipe in zip(self.ways, self.recipes, strict=True):
             if recipe is not None:
-                old = way.old.path if way.old else None
-                yield from content(name, Job(self.step.file.path, old), recipe, way.origin)
+                yield from content(name, _job(self.step, way, NO_TOOLS), recipe, way.origin)
             elif way.origin is not None:
                 yield Take(name, way.origin, seen_check(b"", self.step.file) & 0xFFFF)

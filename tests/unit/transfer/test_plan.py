@@ -262,7 +262,7 @@ def test_a_step_that_has_nothing_to_refer_to_is_refused(events: list[Event]) -> 
         list(parse(payload(printed(events))))
 
 
-@pytest.mark.parametrize("op", [3, 7, 18, 0x40, 0x41, 0x4D, 0x80, 0xFF])
+@pytest.mark.parametrize("op", [4, 7, 18, 0x40, 0x41, 0x4D, 0x80, 0xFF])
 def test_an_unknown_step_is_refused(op: int) -> None:
     content = printed([Like(None, PLACE, 0)]) + bytes([op])
     with pytest.raises(BadStream, match=f"no step begins with {op:#04x}"):
@@ -292,8 +292,9 @@ def test_s6_absurd_numbers_are_refused() -> None:
         (b"\x01" + varint(MAX_EXPANDED_BYTES + 1), "packed part"),
         (b"\x00\x05\x03", "no kind of content"),
         (b"\x00\x05\x00" + varint(MAX_SOURCES + 1), "sources"),
-        (b"\x00\x05\x00\x01\x08", "no kind of source"),
-        (b"\x00\x05\x00\x01\x02\x00\x00" + varint(MAX_EXPANDED_BYTES + 1), "a source of"),
+        (b"\x00\x05\x00\x01\x0e", "no kind of source"),
+        (b"\x00\x05\x00\x01\x06", "references are replaced in what is packed"),
+        (b"\x00\x05\x00\x01\x04\x00\x00" + varint(MAX_EXPANDED_BYTES + 1), "a source of"),
         (b"\x00\x05\x00\x00" + varint(MAX_COPIES + 1), "copies"),
     ],
 )
