@@ -9,6 +9,7 @@ of scripts, a table of measurements and settings, both compressed by ``gzip -n``
 Source: OCI Image Format Specification 1.1, *Image Layout*, *Image Manifest*, *Image Layer*.
 """
 
+import gzip
 import hashlib
 import json
 import random
@@ -69,6 +70,19 @@ def write(root: Path, version: str, into: Path) -> None:
     index = {"schemaVersion": 2, "manifests": [_descriptor("manifest.v1+json", *manifest)]}
     (into / "index.json").write_text(json.dumps(index))
     (into / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+
+
+def apply(layout: Path, into: Path) -> None:
+    """Apply the layers of the image of a layout, the first one first."""
+    (described,) = json.loads((layout / "index.json").read_text())["manifests"]
+    manifest = json.loads(_path(layout, described["digest"]).read_text())
+    for layer in manifest["layers"]:
+        with gzip.open(_path(layout, layer["digest"])) as stream:
+            roots.unpack(stream, into)
+
+
+def _path(layout: Path, digest: str) -> Path:
+    return layout / "blobs" / digest.replace(":", "/")
 
 
 def write_application(place: Path, version: str) -> None:

@@ -5,7 +5,8 @@ security  Debian bookworm as released → with all that its security and updates
 config    the same system with one page and two settings changed and a small package more
 upgrade   Debian bookworm with its updates → trixie
 nix       a closure of the real Nix → the same over a rebuilt bottom: every path has another name
-oci       an OCI image of Debian with an application → both updated, layers compressed as usual
+oci       an OCI image of Debian with an application → both updated, as devices have it: unpacked
+layers    the same images as a registry has them: layouts of compressed layers
 ========  ==========================================================================================
 
 The trees are made once and kept in the user's cache folder; remove it to make them from what the
@@ -13,6 +14,7 @@ archives have today.
 """
 
 import shutil
+import tempfile
 from pathlib import Path
 
 from bench.updates import closure, layout, roots, site
@@ -23,7 +25,7 @@ from reconix.base.files import remove_tree
 RELEASE = ("bookworm",)
 UPDATED = ("bookworm", "bookworm-security", "bookworm-updates")
 NEXT = ("trixie",)
-NAMES = ("security", "config", "upgrade", "nix", "oci")
+NAMES = ("security", "config", "upgrade", "nix", "oci", "layers")
 _CLOSURES = "store"
 _COMPLETE = "complete"
 
@@ -97,6 +99,13 @@ def _nix(folder: Path, built: _Roots) -> None:
 
 
 def _oci(folder: Path, built: _Roots) -> None:
+    with tempfile.TemporaryDirectory(prefix="reconix-oci-") as name:
+        _layers(Path(name), built)
+        for each in ("old", "new"):
+            layout.apply(Path(name, each), folder / each)
+
+
+def _layers(folder: Path, built: _Roots) -> None:
     layout.write(built.release(), "1.4.0", folder / "old")
     layout.write(built.updated(), "1.4.1", folder / "new")
 
@@ -107,4 +116,5 @@ _MAKE = {
     "upgrade": _upgrade,
     "nix": _nix,
     "oci": _oci,
+    "layers": _layers,
 }

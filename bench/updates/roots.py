@@ -12,7 +12,7 @@ ship it in their image, and the initrd that Debian's scripts would make does not
 import shutil
 import tarfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from reconix.base import process
 from reconix.build import apt, normalise, resolve
@@ -42,9 +42,9 @@ def build(suites: tuple[str, ...], packages: tuple[str, ...], into: Path) -> Non
         unpack(stream, into)
 
 
-def unpack(stream: BinaryIO, into: Path) -> None:
+def unpack(stream: IO[bytes], into: Path) -> None:
     """Write a tar archive of a root as a tree of plain files, folders and links."""
-    into.mkdir(parents=True)
+    into.mkdir(parents=True, exist_ok=True)
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:
             path = member.name.removeprefix("./").strip("/")
