@@ -11,6 +11,7 @@ Source: OCI Image Format Specification 1.1, *Image Layout*, *Image Manifest*, *I
 
 import gzip
 import hashlib
+import io
 import json
 import random
 import tempfile
@@ -77,8 +78,8 @@ def apply(layout: Path, into: Path) -> None:
     (described,) = json.loads((layout / "index.json").read_text())["manifests"]
     manifest = json.loads(_path(layout, described["digest"]).read_text())
     for layer in manifest["layers"]:
-        with gzip.open(_path(layout, layer["digest"])) as stream:
-            roots.unpack(stream, into)
+        archive = gzip.decompress(_path(layout, layer["digest"]).read_bytes())
+        roots.unpack(io.BytesIO(archive), into)
 
 
 def _path(layout: Path, digest: str) -> Path:
