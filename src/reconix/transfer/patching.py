@@ -15,6 +15,8 @@ from typing import BinaryIO
 
 from reconix.transfer.codecs import packs
 from reconix.transfer.codecs.patch import add
+from reconix.transfer.codecs.programs import ReadAt
+from reconix.transfer.codecs.references import Moved
 from reconix.transfer.plan import Difference, Pack, Part, Piece, Source
 from reconix.transfer.renames import NO_RENAMES, Renames
 from reconix.transfer.stream import BadStream, Write
@@ -91,7 +93,7 @@ class PartMaker:
     """Makes one part; ``feed`` it the events that follow the part, then ``finish``."""
 
     def __init__(self, part: Part, old: Old, write: Write, wrong: Wrong) -> None:
-        self._old = old
+        self._read = _read(part, old)
         self._wrong = wrong
         self._left = part.size_bytes
         self._copies = _places(part)
@@ -109,7 +111,7 @@ class PartMaker:
         if isinstance(event, Difference):
             if self._at == self._end:
                 self._at, self._end = next(self._copies)
-            old = self._old.read(self._at, len(data))
+            old = self._read(self._at, len(data))
             if len(old) != len(data):
                 raise self._wrong("a copy from behind the end of its source")
             self._at += len(data)
@@ -128,6 +130,12 @@ class PartMaker:
     def finish(self) -> None:
         """Write what the packer still holds."""
         self._packer.finish()
+
+
+def _read(part: Part, old: Old) -> ReadAt:
+    if part.targets is None:
+        return old.read
+    return Moved(old.read, old.size_bytes, part.copies.moves(), part.targets).read
 
 
 def _places(part: Part) -> Iterator[tuple[int, int]]:

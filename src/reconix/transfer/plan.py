@@ -57,6 +57,9 @@ MAX_PARTS = 1 << 14
 MAX_SOURCES = 8
 MAX_COPIES = 1 << 17
 """More copies are not held at once: they take 3 MiB."""
+MAX_CORRECTIONS = 1 << 16
+MAX_SHIFT = 1 << 60
+"""No correction is at a higher address, or moves anything further."""
 MAX_EXPANDED_BYTES = 256 << 20
 """No part that is compressed, and no compressed member of an old file, is larger."""
 
@@ -81,6 +84,7 @@ class Op(enum.IntEnum):
 
 
 _NAMED = 0x40
+_CHANNELS = Channel.CODE - Channel.TEXT + 1  # of content
 _NODES = frozenset(Op) - {Op.END, Op.KEEP, Op.DROP, Op.FOLLOW, Op.HERE}
 _WAYS = frozenset({Op.FILE, Op.EXECUTABLE, Op.MADE, Op.MADE_EXECUTABLE, Op.TAKE})
 _STEPS = frozenset(
@@ -154,6 +158,30 @@ class Copies:
     def __len__(self) -> int:
         return len(self.origins)
 
+    def moves(self) -> Iterator[tuple[int, int, int]]:
+        """From where to where how much goes."""
+        at = 0
+        for origin, gap, length in zip(self.origins, self.gaps, self.lengths, strict=True):
+            yield origin, at + gap, length
+            at += gap + length
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """What to correct when references in old content are moved (``codecs/references.py``)."""
+
+    addresses: "array[int]"  # rising
+    shifts: "array[int]"
+
+    @classmethod
+    def of(cls, corrections: Iterable[tuple[int, int]]) -> "Corrections":
+        """Take addresses and shifts."""
+        listed = list(corrections)
+        return cls(*(array("q", (each[index] for each in listed)) for index in range(2)))
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self.addresses, self.shifts, strict=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -174,6 +202,7 @@ class Part:
     channel: Channel  # TEXT, BINARY or CODE, with its new content
     sources: tuple[Source, ...]
     copies: Copies
+    targets: Corrections | None = None  # None: references in the sources stay as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,8 +513,8 @@ def _parse_bounded(payload: Payload, limit: int, what: str) -> int:
 
 
 def _parse_channel(payload: Payload) -> Channel:
-    limit = Channel.CODE - Channel.TEXT
-    return Channel(Channel.TEXT + _parse_bounded(payload, limit, "is no kind of content"))
+    kind = _parse_bounded(payload, _CHANNELS - 1, "is no kind of content")
+    return Channel(Channel.TEXT + kind)
 
 
 def _pieces(payload: Payload, size_bytes: int, channel: Channel) -> Iterator[Piece]:
@@ -512,10 +541,13 @@ def _parse_part_start(payload: Payload) -> Part:
     size = _parse_size(payload)
     if pack is not Pack.NONE and size > MAX_EXPANDED_BYTES:
         raise payload.wrong(f"a packed part of {size} bytes, more than {MAX_EXPANDED_BYTES}")
-    channel = _parse_channel(payload)
+    kind = _parse_bounded(payload, 2 * _CHANNELS - 1, "is no kind of content")
+    channel = Channel(Channel.TEXT + kind % _CHANNELS)
     count = _parse_bounded(payload, MAX_SOURCES, "sources")
     sources = tuple(_parse_source(payload) for _ in range(count))
-    return Part(pack, size, channel, sources, _parse_copies(payload))
+    copies = _parse_copies(payload)
+    targets = _parse_corrections(payload) if kind >= _CHANNELS else None
+    return Part(pack, size, channel, sources, copies, targets)
 
 
 def _parse_source(payload: Payload) -> Source:
@@ -545,6 +577,19 @@ def _parse_copies(payload: Payload) -> Copies:
         origins.append(at)
         at += length
     return Copies(origins, gaps, lengths)
+
+
+def _parse_corrections(payload: Payload) -> Corrections:
+    count = _parse_bounded(payload, MAX_CORRECTIONS, "corrections")
+    found: list[tuple[int, int]] = []
+    address = shift = 0
+    for step in [unfolded(payload.number(Channel.FROM)) for _ in range(count)]:
+        address += step
+        shift += unfolded(payload.number(Channel.LENGTH))
+        if (found and step <= 0) or max(abs(address), abs(shift)) > MAX_SHIFT:
+            raise payload.wrong("a correction that is out of order, or out of range")
+        found.append((address, shift))
+    return Corrections.of(found)
 
 
 def _parse_count(payload: Payload) -> int:
@@ -585,13 +630,29 @@ class Printer:
 
     def _part(self, part: Part) -> None:
         self._channel = part.channel
-        numbers = [varint(part.pack), varint(part.size_bytes), _channel(part.channel)]
+        kind = part.channel - Channel.TEXT + (0 if part.targets is None else _CHANNELS)
+        numbers = [varint(part.pack), varint(part.size_bytes), varint(kind)]
         numbers.append(varint(len(part.sources)))
         numbers += [_source(source) for source in part.sources]
         self._sink.write(b"".join([*numbers, varint(len(part.copies))]))
         self._sink.write(b"".join(map(varint, _distances(part.copies))), Channel.FROM)
         self._sink.write(b"".join(map(varint, part.copies.gaps)), Channel.GAP)
         self._sink.write(b"".join(map(varint, part.copies.lengths)), Channel.LENGTH)
+        if part.targets is not None:
+            self._corrections(part.targets)
+
+    def _corrections(self, corrections: Corrections) -> None:
+        self._sink.write(varint(len(corrections.addresses)))
+        self._sink.write(b"".join(_steps(corrections.addresses)), Channel.FROM)
+        self._sink.write(b"".join(_steps(corrections.shifts)), Channel.LENGTH)
+
+
+def _steps(numbers: Iterable[int]) -> Iterator[bytes]:
+    """From each number to the next."""
+    before = 0
+    for number in numbers:
+        yield varint(folded(number - before))
+        before = number
 
 
 def _distances(copies: Copies) -> Iterator[int]:

@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base.files import chunks
-from reconix.transfer import covers, members
+from reconix.transfer import covers, members, targets
 from reconix.transfer.codecs.patch import subtract
+from reconix.transfer.codecs.references import Moved
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.match import FileNode, FolderNode, Node
 from reconix.transfer.members import Member
@@ -24,6 +25,7 @@ from reconix.transfer.packing import Channel
 from reconix.transfer.plan import (
     MAX_COPIES,
     Copies,
+    Corrections,
     Difference,
     Event,
     File,
@@ -78,6 +80,11 @@ class Recipe:
         return needed
 
     @property
+    def moved_parts(self) -> int:
+        """How many parts are made from old programs whose references are moved."""
+        return sum(part.targets is not None for part in self.parts)
+
+    @property
     def scratch_bytes(self) -> int:
         """What the device needs meanwhile, beside the file."""
         return max((sum(s.size_bytes for s in part.sources) for part in self.parts), default=0)
@@ -119,18 +126,37 @@ def _parts(stretches: Sequence[Member], old: bytes, job: Job) -> Iterator[Part]:
         alone = len(stretches) == 1
         inside = packed is not None and (alone or stretch.pack is not Pack.NONE)
         if inside and packed:
-            yield _part(stretch, packed)
+            yield _with_targets(_part(stretch, packed), stretch, packed)
         else:
-            yield _part(stretch, whole, follows=bool(job.renames))
+            part = _part(stretch, whole, follows=bool(job.renames))
+            yield _with_targets(part, stretch, whole)
+
+
+def _with_targets(plain: Part, stretch: Member, old: Member) -> Part:
+    """The part as it is, or made from an old program whose references are moved, if smaller."""
+    found = targets.find(old.content, stretch.content, plain.copies)
+    if found is None or len(found.copies) > MAX_COPIES:
+        return plain
+    moved = replace(
+        plain,
+        copies=Copies.of(found.copies),
+        targets=Corrections.of(found.corrections),
+    )
+    there, new = _Content(old.content), stretch.content
+    smaller = _estimate(new, moved, there) < _estimate(new, plain, there)
+    return moved if smaller else plain
 
 
 def _part(stretch: Member, old: Member, *, follows: bool = False) -> Part:
     channel = _channel(stretch.content)
     size = len(stretch.content)
     found = covers.find(old.content, stretch.content)
-    if not found or len(found) > MAX_COPIES or not _pays(stretch.content, old.content, found):
-        return Part(stretch.pack, size, channel, (), Copies.of(()))
-    return Part(stretch.pack, size, channel, (_source(old, follows=follows),), Copies.of(found))
+    plain = Part(stretch.pack, size, channel, (), Copies.of(()))
+    if not found or len(found) > MAX_COPIES:
+        return plain
+    part = replace(plain, sources=(_source(old, follows=follows),), copies=Copies.of(found))
+    there, new = _Content(old.content), stretch.content
+    return part if _estimate(new, part, there) < _estimate(new, plain, there) else plain
 
 
 def _source(old: Member, *, follows: bool) -> Source:
@@ -139,13 +165,13 @@ def _source(old: Member, *, follows: bool) -> Source:
     return Source(None, old.pack, old.begin, old.end - old.begin, len(old.content))
 
 
-def _pays(new: bytes, old: bytes, copies: Sequence[covers.Copy]) -> bool:
-    """Whether a difference is smaller than the content itself; both are only estimated."""
+def _estimate(new: bytes, part: Part, old: "_Content") -> int:
+    """How many bytes a part takes in a stream, about."""
     size = zlib.compressobj(1)
-    estimate = _COPY_COST * len(copies)
-    for event in _content(new, old, Copies.of(copies)):
+    estimate = _COPY_COST * len(part.copies)
+    for event in _content(new, part, old):
         estimate += len(size.compress(event.data))
-    return estimate + len(size.flush()) < len(zlib.compress(new, 1))
+    return estimate + len(size.flush())
 
 
 def _channel(content: bytes) -> Channel:
@@ -192,7 +218,7 @@ def content(name: bytes | None, job: Job, made: Recipe, origin: Location | None)
         sources = tuple(replace(source, location=origin) for source in part.sources)
         yield replace(part, sources=sources)
         new = _new_content(job.new, part, at, made)
-        yield from _content(new, _old_content(job, part), part.copies)
+        yield from _content(new, part, _old_content(job, part))
         at += part.size_bytes if part.pack is Pack.NONE else len(new)
 
 
@@ -209,32 +235,52 @@ def _new_content(path: Path, part: Part, at: int, made: Recipe) -> bytes:
     return content[: member.begin] if at == 0 else content[member.end :]
 
 
-def _old_content(job: Job, part: Part) -> "bytes | _Sliced":
+def _old_content(job: Job, part: Part) -> "_Content | _File":
     if job.old is None or not part.sources:
-        return b""
+        return _Content(b"")
     if part.sources[0].pack is Pack.NONE:
-        return _Sliced(job.old, job.renames if part.sources[0].follows else NO_RENAMES)
+        return _File(job.old, job.renames if part.sources[0].follows else NO_RENAMES)
     member = members.find(job.old.read_bytes())
     assert member is not None
-    return member.content
+    return _Content(member.content)
 
 
-class _Sliced:
-    """A file that is read in slices."""
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """Old content in memory."""
 
-    def __init__(self, path: Path, renames: Renames) -> None:
-        self._path = path
-        self._renames = renames
+    content: bytes
 
-    def __getitem__(self, where: slice) -> bytes:
-        return self._renames.read(self._read, where.start, where.stop - where.start)
+    def read(self, offset: int, size_bytes: int) -> bytes:
+        return self.content[offset : offset + size_bytes]
 
-    def _read(self, begin: int, size_bytes: int) -> bytes:
-        return _slice(self._path, begin, size_bytes)
+    @property
+    def size_bytes(self) -> int:
+        return len(self.content)
 
 
-def _content(new: bytes, old: "bytes | _Sliced", copies: Copies) -> Iterator[Piece | Difference]:
-    at = 0
+@dataclass(frozen=True, slots=True)
+class _File:
+    """Old content in a file."""
+
+    path: Path
+    renames: Renames
+
+    def read(self, offset: int, size_bytes: int) -> bytes:
+        return self.renames.read(self._raw, offset, size_bytes)
+
+    @property
+    def size_bytes(self) -> int:
+        return self.path.stat().st_size
+
+    def _raw(self, offset: int, size_bytes: int) -> bytes:
+        return _slice(self.path, offset, size_bytes)
+
+
+def _content(new: bytes, part: Part, old: "_Content | _File") -> Iterator[Piece | Difference]:
+    at, copies, read = 0, part.copies, old.read
+    if part.targets is not None:
+        read = Moved(old.read, old.size_bytes, copies.moves(), part.targets).read
     for origin, gap, length in zip(copies.origins, copies.gaps, copies.lengths, strict=True):
         yield from _pieces(new, at, gap)
         at += gap
@@ -242,7 +288,7 @@ def _content(new: bytes, old: "bytes | _Sliced", copies: Copies) -> Iterator[Pie
             size = min(_CHUNK_BYTES, length - begin)
             there = origin + begin
             ours = new[at + begin : at + begin + size]
-            yield Difference(subtract(ours, old[there : there + size]))
+            yield Difference(subtract(ours, read(there, size)))
         at += length
     yield from _pieces(new, at, len(new) - at)
 

@@ -238,6 +238,7 @@ class _Job:
             inodes=sum(need.inodes for need in needs),
             sequence=sequence,
             slot_bytes=slot_bytes,
+            moved_parts=sum(recipe.moved_parts for item in described for recipe in item.recipes),
         )
 
     def _generation(self) -> tuple[str, str, int]:

@@ -33,7 +33,8 @@ from reconix.transfer.seal import MAX_SEAL_BYTES, BadSeal, Seal, parse_seal, str
 MAGIC = b"\x89RCX\r\n\x1a\n"
 VERSION = 2
 SEVERAL_BASES = 1
-FEATURES = SEVERAL_BASES
+MOVED_REFERENCES = 2
+FEATURES = SEVERAL_BASES | MOVED_REFERENCES
 """Every feature that this program knows; a stream that needs another one is refused."""
 
 START_BYTES = len(MAGIC) + 10
@@ -101,11 +102,13 @@ class Header:
     sequence: int = 0  # of the target; a device does not go below what it has confirmed
     payload_bytes: int = 0  # of all frames
     slot_bytes: int = 0  # of the boot slots that the target was made for; 0: it does not say
+    moved_parts: int = 0  # made from old programs whose references are moved
 
     @property
     def features(self) -> int:
         """What a reader must know."""
-        return SEVERAL_BASES if len(self.bases) > 1 else 0
+        several = SEVERAL_BASES if len(self.bases) > 1 else 0
+        return several | (MOVED_REFERENCES if self.moved_parts else 0)
 
     @property
     def frames(self) -> int:
@@ -130,6 +133,7 @@ class Header:
             "space_bytes": self.space_bytes,
             "inodes": self.inodes,
             **({"slot_bytes": self.slot_bytes} if self.slot_bytes else {}),
+            **({"moved_parts": self.moved_parts} if self.moved_parts else {}),
         }
         return print_json(document)
 
@@ -157,6 +161,7 @@ def parse_header(content: bytes) -> Header:
         sequence=fields.number("sequence"),
         payload_bytes=fields.number("payload_bytes"),
         slot_bytes=fields.number("slot_bytes") if fields.has("slot_bytes") else 0,
+        moved_parts=fields.number("moved_parts") if fields.has("moved_parts") else 0,
     )
     if header.frames > MAX_FRAMES:
         raise BadDocument(f"header: {header.frames} frames, more than {MAX_FRAMES}")

@@ -9,11 +9,14 @@ from reconix.transfer.packer import Packer
 from reconix.transfer.packing import Channel, Unpacker
 from reconix.transfer.plan import (
     MAX_COPIES,
+    MAX_CORRECTIONS,
     MAX_EXPANDED_BYTES,
     MAX_PARTS,
+    MAX_SHIFT,
     MAX_SOURCES,
     Choice,
     Copies,
+    Corrections,
     Difference,
     Drop,
     End,
@@ -112,6 +115,11 @@ copies = st.lists(
     st.tuples(st.integers(0, 1 << 40), st.integers(0, 9), st.integers(1, 9)), max_size=4
 )
 
+shifts = st.integers(-MAX_SHIFT, MAX_SHIFT)
+corrections = st.dictionaries(shifts, shifts, max_size=4).map(
+    lambda found: Corrections.of(sorted(found.items()))
+)
+
 
 @st.composite
 def made(draw: st.DrawFn, name: bytes | None) -> list[Event]:
@@ -123,7 +131,8 @@ def made(draw: st.DrawFn, name: bytes | None) -> list[Event]:
         channel = draw(st.sampled_from([Channel.TEXT, Channel.BINARY, Channel.CODE]))
         chosen = tuple(draw(st.lists(sources, max_size=2)))
         pack = draw(st.sampled_from(Pack))
-        events.append(Part(pack, size, channel, chosen, Copies.of(listed)))
+        targets = draw(st.none() | corrections)
+        events.append(Part(pack, size, channel, chosen, Copies.of(listed), targets))
         for _, gap, length in listed:
             events += [Piece(b"p" * gap)] if gap else []
             events.append(Difference(b"d" * length))
@@ -290,7 +299,7 @@ def test_s6_absurd_numbers_are_refused() -> None:
     [
         (b"\x04", "no kind of packing"),
         (b"\x01" + varint(MAX_EXPANDED_BYTES + 1), "packed part"),
-        (b"\x00\x05\x03", "no kind of content"),
+        (b"\x00\x05\x06", "no kind of content"),
         (b"\x00\x05\x00" + varint(MAX_SOURCES + 1), "sources"),
         (b"\x00\x05\x00\x01\x0e", "no kind of source"),
         (b"\x00\x05\x00\x01\x06", "references are replaced in what is packed"),
@@ -302,6 +311,25 @@ def test_s6_a_part_that_cannot_be_is_refused(start: bytes, said: str) -> None:
     content = printed([Made(None, 5, False, 1)]) + start
     with pytest.raises(BadStream, match=said):
         list(parse(payload(content)))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        [(5, 1), (5, 2)],
+        [(5, 1), (4, 2)],
+        [(MAX_SHIFT + 1, 1)],
+        [(-MAX_SHIFT - 1, 1)],
+        [(0, MAX_SHIFT), (1, MAX_SHIFT + 1)],
+        [(number, 1) for number in range(MAX_CORRECTIONS + 1)],
+    ],
+    ids=len,
+)
+def test_s6_corrections_have_an_order_and_limits(found: list[tuple[int, int]]) -> None:
+    part = Part(Pack.NONE, 5, Channel.CODE, (), Copies.of([]), Corrections.of(found))
+    events: list[Event] = [Made(None, 5, False, 1), part, Piece(bytes(5))]
+    with pytest.raises(BadStream, match="correction"):
+        list(parse(packed_again(lambda packer: printed_to(packer, events))))
 
 
 @pytest.mark.parametrize("copies", [[(0, 0, 6)], [(0, 6, 1)], [(0, 3, 1), (0, 1, 1)]])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import Need
+from tests.unit.transfer.test_targets import built
 
 from reconix.base.process import run
 from reconix.transfer import recipes
@@ -159,6 +160,20 @@ def test_a_large_file_is_compared_in_windows(
     monkeypatch.setattr(recipes, "_MARGIN_BYTES", 2_000)
     new = NOISE[:9000] + b"inserted" + NOISE[9000:]
     assert sent(events(tmp_path, job(tmp_path, new, NOISE))) < 100
+
+
+def test_references_in_an_old_program_are_moved(tmp_path: Path) -> None:
+    old, new = (built(tmp_path, inserted, "-shared", "-Bsymbolic") for inserted in (0, 21))
+    work = job(tmp_path, new, old)
+    assert recipe(work).moved_parts == 1
+    assert sent(events(tmp_path, work)) < 100
+    assert recipe(job(tmp_path, LINES[:-5], LINES)).moved_parts == 0
+
+
+def test_references_in_a_packed_program_are_moved_too(tmp_path: Path) -> None:
+    programs = (built(tmp_path, inserted, "-e", "f0") for inserted in (0, 21))
+    old, new = (pack(Pack.XZ, program) for program in programs)
+    assert sent(events(tmp_path, job(tmp_path, new, old))) < 100
 
 
 def test_programs_have_a_channel_of_their_own(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import base64
 import io
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from reconix.store.paths import StorePath
 from reconix.transfer.stream import (
     FRAME_BYTES,
     MAX_FRAMES,
+    MOVED_REFERENCES,
     BadStream,
     Header,
     StreamReader,
@@ -177,6 +179,15 @@ def test_s4_an_unknown_feature_is_named() -> None:
     content = bytearray(write(b""))
     content[10] = 4
     with pytest.raises(UnsupportedStream, match="features 0x4"):
+        read(bytes(content), 0)
+
+
+def test_a_stream_with_moved_references_asks_for_who_knows_them() -> None:
+    content = bytearray(write(b"", header=replace(HEADER, moved_parts=3)))
+    assert content[10] == MOVED_REFERENCES
+    assert StreamReader(io.BytesIO(content).read).header.moved_parts == 3
+    content[10] = 0
+    with pytest.raises(BadStream):
         read(bytes(content), 0)
 
 

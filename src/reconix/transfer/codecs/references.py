@@ -1,0 +1,362 @@
+"""References of programs, moved to where their targets will be.
+
+One inserted line of source moves all code behind it, and every call across that place changes,
+though nothing about it did. Who knows what moved how far can tell beforehand what a call will be:
+its target moved by so much, itself by so much. So before old bytes are copied, the references in
+them are *moved* (``Shifts``): to each is added by how much its target moves, and, if it counts from
+its own place, that place's own shift is taken off. What is then still different is rare.
+
+::
+
+    old            call at 1000 → 5000      difference 4000 - 5
+    copies say     1000 → 1000, 5000 → 5016
+    moved          call at 1000 → 5016      what the new file has
+
+Only old bytes are changed, by a function of the old file, the copies, and a few *corrections*, and
+both ends know these. So a wrong guess costs a difference and nothing else: no number in here has to
+be right, and any bytes may pass as a program.
+
+Shifts follow from the copies: what is copied from 5000 to 5016 moved by 16. Where copies say
+nothing or the wrong thing (variables without content, tables whose entries all look the same) the
+sender, who sees both files, corrects them: from this address on it is so much more.
+
+Work is done in blocks of at most ``BLOCK_BYTES``, which begin where a section begins; a reference
+across the end of one stays as it is. (``programs.Kind.FRAMES`` is one block.)
+
+Proven by ``tests/unit/transfer/codecs/test_references.py``.
+"""
+
+import operator
+import re
+import struct
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+
+from reconix.transfer.codecs.programs import (
+    Kind,
+    Program,
+    ReadAt,
+    Section,
+    parse,
+    section_symbols,
+)
+
+BLOCK_BYTES = 65_520
+"""Whole entries of every table: a multiple of 4, 8, 16 and 24."""
+
+_BLOCKS = 16  # kept
+_INSTRUCTION = re.compile(
+    rb"(?s)[\xe8\xe9"  # call, jump
+    rb"\x80-\x8f"  # jump on a condition, if after 0x0f
+    rb"\x05\x0d\x15\x1d\x25\x2d\x35\x3d]"  # memory from here on
+    rb"(?<![^\x0f][\x80-\x8f])(?=...[\x00-\x03\xfc-\xff])"
+)
+_RELOCATION_BYTES, _SYMBOL_BYTES = 24, 24
+_FROM_HERE = frozenset({2, 4})  # R_X86_64_PC32, R_X86_64_PLT32: what to add is 4 less
+
+Move = tuple[int, int, int]  # of content: old offset, new offset, size
+Stretch = tuple[int, int, int]  # of old content: begin, end, how far it moves
+Correction = tuple[int, int]  # an address, and how much more things move from there on
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """References of one width in a block."""
+
+    positions: Sequence[int]  # in the block
+    width: int  # bytes
+    targets: Sequence[int]  # addresses in the old program
+    places: Sequence[int] = ()  # addresses that they count from; none: they are addresses
+    unit: int = 1  # bytes that one more in the reference means
+
+
+class Shifts:
+    """How far each address of a program moves: a step function."""
+
+    def __init__(
+        self, program: Program, moves: Iterable[Move], corrections: Iterable[Correction] = ()
+    ) -> None:
+        self._starts: list[int] = []
+        self._by = [0]  # before the first start
+        for address, by in _corrected(_steps(program, disjoint(moves)), corrections):
+            if self._starts and self._starts[-1] == address:
+                self._by[-1] = by
+            elif by != self._by[-1]:
+                self._starts.append(address)
+                self._by.append(by)
+
+    def __bool__(self) -> bool:
+        """Whether anything moves at all."""
+        return bool(self._starts)
+
+    def of(self, addresses: Sequence[int]) -> list[int]:
+        """By how many bytes these move."""
+        by = self._by
+        return [by[index] for index in map(bisect_right, repeat(self._starts), addresses)]
+
+    def rest(self, begin: int, end: int) -> bool:
+        """Whether nothing from one address up to another moves."""
+        first, last = (bisect_right(self._starts, address) for address in (begin, end))
+        return first == last and self._by[first] == 0
+
+
+def disjoint(moves: Iterable[Move]) -> list[Stretch]:
+    """Begin and end of each old stretch, and how far it moves; of two copies the first counts."""
+    stretches, end = [], 0
+    for old, size, new in sorted((old, -size, new) for old, new, size in moves):
+        if old - size > end:
+            stretches.append((max(old, end), old - size, new - old))
+            end = old - size
+    return stretches
+
+
+def _steps(program: Program, stretches: Sequence[Stretch]) -> list[tuple[int, int]]:
+    """The shifts of addresses, from those of offsets."""
+    starts = [begin for begin, _, _ in stretches]
+    steps = []
+    for section in program.sections:
+        index = bisect_right(starts, section.offset)
+        by = stretches[index - 1][2] if index else 0
+        base = by if program.relocatable else 0
+        steps.append((section.address, by - base))
+        end = section.offset + section.size_bytes
+        within = stretches[index : bisect_left(starts, end)]
+        steps += [(section.address + at - section.offset, by - base) for at, _, by in within]
+    return sorted(steps)
+
+
+def _corrected(
+    steps: Iterable[tuple[int, int]], corrections: Iterable[Correction]
+) -> Iterator[tuple[int, int]]:
+    by = more = 0
+    events = [(at, 0, by) for at, by in steps] + [(at, 1, by) for at, by in corrections]
+    for address, is_correction, value in sorted(events):
+        if is_correction:
+            more = value
+        else:
+            by = value
+        yield address, by + more
+
+
+class Finder:
+    """Finds the references in blocks of a program."""
+
+    def __init__(self, program: Program, read: ReadAt) -> None:
+        self._program = program
+        self._read = read
+        self._low, self._high = program.range
+        self._spaces: dict[int, list[int]] = {}  # of a symbol table, see ``section_symbols``
+
+    def find(self, section: Section, begin: int, block: bytes) -> Iterator[Found]:
+        """The references in a block.
+
+        Args:
+            section: where it is from.
+            begin: where in the section.
+            block: its bytes.
+        """
+        base = section.address + begin
+        match section.kind:
+            case Kind.INSTRUCTIONS:
+                yield _in_instructions(block, base)
+            case Kind.PLACES:
+                places = range(base, base + len(block) // 4 * 4, 4)
+                yield _from(range(0, 4 * len(places), 4), block, places)
+            case Kind.FRAME_TABLE:
+                positions = range(0, len(block) // 4 * 4, 4)
+                yield _from(positions, block, [section.address] * len(positions))
+            case Kind.FRAMES:
+                frames = _frames(block)
+                yield _from(frames, block, [base + position for position in frames])
+            case Kind.ADDRESSES:
+                yield self._addresses(block)
+            case Kind.RELOCATIONS:
+                yield from self._relocations(section, block)
+            case Kind.SYMBOLS:
+                yield self._symbols(block)
+
+    def _addresses(self, block: bytes) -> Found:
+        words = _words("q", block, 8)
+        low, high = self._low, self._high
+        there = [index for index, word in enumerate(words) if low <= word <= high]
+        return Found([8 * index for index in there], 8, [words[index] for index in there])
+
+    def _relocations(self, section: Section, block: bytes) -> Iterator[Found]:
+        size = len(block) // _RELOCATION_BYTES * _RELOCATION_BYTES
+        words, halves = _words("q", block[:size], 8), _words("I", block[:size], 4)
+        kinds, symbols = halves[2::6], halves[3::6]
+        offsets = [section.target + word for word in words[0::3]]
+        yield Found(range(0, size, _RELOCATION_BYTES), 8, offsets)
+        table = self._program.numbered.get(section.linked)
+        if table is not None:
+            entries = [table.address + _SYMBOL_BYTES * symbol for symbol in symbols]
+            yield Found(range(12, size, _RELOCATION_BYTES), 4, entries, unit=_SYMBOL_BYTES)
+        spaces = self._of_symbols(section, symbols)
+        there = [index for index, space in enumerate(spaces) if space >= 0]
+        addends = words[2::3]
+        targets = [
+            spaces[index] + addends[index] + (4 if kinds[index] in _FROM_HERE else 0)
+            for index in there
+        ]
+        yield Found([_RELOCATION_BYTES * index + 16 for index in there], 8, targets)
+
+    def _of_symbols(self, section: Section, symbols: Sequence[int]) -> list[int]:
+        """What addends count from: the section that a symbol stands for, or -1; or nothing."""
+        if not self._program.relocatable:
+            return [0] * len(symbols)
+        spaces = self._spaces.get(section.linked)
+        if spaces is None:
+            spaces = section_symbols(self._program, section.linked, self._read)
+            self._spaces[section.linked] = spaces
+        known = len(spaces)
+        return [(spaces[symbol] or -1) if symbol < known else -1 for symbol in symbols]
+
+    def _symbols(self, block: bytes) -> Found:
+        size = len(block) // _SYMBOL_BYTES * _SYMBOL_BYTES
+        numbered = self._program.numbered
+        positions, targets = [], []
+        entries = struct.iter_unpack("<6xHq8x", block[:size])
+        for position, (number, value) in zip(range(8, size, _SYMBOL_BYTES), entries, strict=True):
+            section = numbered.get(number)
+            if section is not None:
+                positions.append(position)
+                targets.append(section.address + value)
+        return Found(positions, 8, targets)
+
+
+def _words(code: str, block: bytes, width: int) -> "array[int]":
+    words = array(code)
+    words.frombytes(block[: len(block) // width * width])
+    return words
+
+
+def _from(positions: Sequence[int], block: bytes, places: Sequence[int]) -> Found:
+    """References of four bytes that count from the places given."""
+    if isinstance(positions, range):
+        values: Sequence[int] = _words("i", block, 4)
+    else:
+        unpack = struct.Struct("<i").unpack_from
+        values = [unpack(block, position)[0] for position in positions]
+    return Found(positions, 4, list(map(operator.add, places, values)), places)
+
+
+def _in_instructions(block: bytes, base: int) -> Found:
+    """A reference counts from the end of its instruction, which is mostly its own end."""
+    positions = [match.end() for match in _INSTRUCTION.finditer(block)]
+    return _from(positions, block, [base + 4 + position for position in positions])
+
+
+def _frames(block: bytes) -> list[int]:
+    """Where records of functions say where these begin.
+
+    Source: Linux Standard Base Core Specification, section 10.6, *Exception Frames*.
+    """
+    positions, at = [], 0
+    while at + 12 <= len(block):
+        size, kind = struct.unpack_from("<II", block, at)
+        if not 4 <= size < 0xFFFFFFF0:
+            break
+        if kind:
+            positions.append(at + 8)
+        at += 4 + size
+    return positions
+
+
+def move(block: bytes, found: Iterable[Found], shifts: Shifts) -> bytes:
+    """The block with these references as they will be."""
+    moved = bytearray(block)
+    for each in found:
+        by = shifts.of(each.targets)
+        if each.places:
+            by = list(map(operator.sub, by, shifts.of(each.places)))
+        mask, width = (1 << 8 * each.width) - 1, each.width
+        for position, distance in zip(each.positions, by, strict=True):
+            if distance:
+                old = int.from_bytes(block[position : position + width], "little")
+                new = old + distance // each.unit & mask
+                moved[position : position + width] = new.to_bytes(width, "little")
+    return bytes(moved)
+
+
+def blocks(program: Program) -> Iterator[tuple[Section, int, int]]:
+    """All blocks with references: section, begin in it, size."""
+    for section in program.sections:
+        if section.kind is not Kind.NONE:
+            step = _block_bytes(section)
+            for begin in range(0, section.size_bytes, step):
+                yield section, begin, min(step, section.size_bytes - begin)
+
+
+def _block_bytes(section: Section) -> int:
+    return section.size_bytes if section.kind is Kind.FRAMES else BLOCK_BYTES
+
+
+class Moved:
+    """Old content, read as if its references had been moved.
+
+    Args:
+        read: gives the old content.
+        size_bytes: how much there is of it.
+        moves: what is copied.
+        corrections: of what follows from that.
+    """
+
+    def __init__(
+        self,
+        read: ReadAt,
+        size_bytes: int,
+        moves: Iterable[Move],
+        corrections: Iterable[Correction],
+    ) -> None:
+        self._read = read
+        self._sections: list[Section] = []
+        program = parse(read, size_bytes)
+        if program is not None:
+            self._sections = program.sections
+            self._finder = Finder(program, read)
+            self._shifts = Shifts(program, moves, corrections)
+        self._offsets = [section.offset for section in self._sections]
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+
+    def read(self, offset: int, size_bytes: int) -> bytes:
+        """So many bytes from there, less only at the end."""
+        parts = []
+        end = offset + size_bytes
+        while offset < end:
+            part = self._some(offset, end - offset)
+            if not part:
+                break
+            parts.append(part)
+            offset += len(part)
+        return b"".join(parts)
+
+    def _some(self, offset: int, size_bytes: int) -> bytes:
+        """At least one byte from there, if there is one, and at most so many."""
+        index = bisect_right(self._offsets, offset)
+        section = self._sections[index - 1] if index else None
+        if section is not None and offset < section.offset + section.size_bytes:
+            if section.kind is Kind.NONE or not self._shifts:
+                size_bytes = min(size_bytes, section.offset + section.size_bytes - offset)
+                return self._read(offset, size_bytes)
+            inside = offset - section.offset
+            begin = inside - inside % _block_bytes(section)
+            return self._block(section, begin)[inside - begin :][:size_bytes]
+        if index < len(self._offsets):
+            size_bytes = min(size_bytes, self._offsets[index] - offset)
+        return self._read(offset, size_bytes)
+
+    def _block(self, section: Section, begin: int) -> bytes:
+        at = section.offset + begin
+        block = self._kept.pop(at, None)
+        if block is None:
+            size = min(_block_bytes(section), section.size_bytes - begin)
+            block = self._read(at, size)
+            block = move(block, self._finder.find(section, begin, block), self._shifts)
+            if len(self._kept) >= _BLOCKS:
+                self._kept.popitem(last=False)
+        self._kept[at] = block
+        return block

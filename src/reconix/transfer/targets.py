@@ -1,0 +1,208 @@
+"""Where in a new program is what an old one refers to: the sender's side of moved references.
+
+The receiver moves references by the copies (``codecs/references.py``). Both depend on each other:
+good copies tell where everything went, and who knows that finds better copies. A table of calls
+has no two bytes in common with the new one if everything moved; and the wrong entry of a table
+looks as good as the right one. So:
+
+1. Copies are found as in any other file.
+2. In both programs each reference is *spelled out*: instead of how far away its target is, where
+   it is, in the new program. Now equal is what means the same, and copies are found again.
+3. What these copies tell wrongly is seen by comparing with the new program's references, and
+   *corrected* where it pays: from one address on, everything moves by so much more.
+
+Proven by ``tests/unit/transfer/test_targets.py``.
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconix.transfer import covers
+from reconix.transfer.codecs import programs
+from reconix.transfer.codecs.programs import SPACE, Program
+from reconix.transfer.codecs.references import Correction, Finder, Found, Shifts, blocks, disjoint
+from reconix.transfer.covers import Copy
+from reconix.transfer.plan import MAX_CORRECTIONS, MAX_SHIFT, Copies
+
+_STEP_COST = 4  # bytes of a correction, about; of a wrong reference likewise one each
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Copies, and what they tell wrongly."""
+
+    copies: list[Copy]
+    corrections: list[Correction]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A program and its content."""
+
+    program: Program
+    content: bytes
+
+    @classmethod
+    def parse(cls, content: bytes) -> "_File | None":
+        found = programs.parse(_reader(content), len(content))
+        return None if found is None else cls(found, content)
+
+    def references(self) -> Iterator[tuple[int, Found]]:
+        """All references, with the offset that their positions count from."""
+        finder = Finder(self.program, _reader(self.content))
+        for section, begin, size in blocks(self.program):
+            at = section.offset + begin
+            for found in finder.find(section, begin, self.content[at : at + size]):
+                yield at, found
+
+
+def _reader(content: bytes) -> programs.ReadAt:
+    return lambda offset, size_bytes: content[offset : offset + size_bytes]
+
+
+def find(old: bytes, new: bytes, copies: Copies) -> Targets | None:
+    """How a new program is made from an old one.
+
+    Args:
+        old: the old program.
+        new: the new one.
+        copies: a first guess.
+
+    Returns:
+        None if they are no programs, or nothing in them moved.
+    """
+    before, after = _File.parse(old), _File.parse(new)
+    if before is None or after is None or not copies:
+        return None
+    shifts = Shifts(before.program, copies.moves())
+    if not shifts:
+        return None
+    better = covers.find(_spelled_out(before, shifts), _spelled_out(after, None))
+    moves = list(Copies.of(better).moves())
+    shifts = Shifts(before.program, moves)
+    return Targets(better, _corrections(before, after, moves, shifts))
+
+
+def _spelled_out(file: _File, shifts: Shifts | None) -> bytes:
+    """The content with the address of its target in each reference, after the shifts."""
+    content = bytearray(file.content)
+    for at, found in file.references():
+        by = [0] * len(found.targets) if shifts is None else shifts.of(found.targets)
+        width, mask = found.width, (1 << 8 * found.width) - 1
+        for position, target, distance in zip(found.positions, found.targets, by, strict=True):
+            begin = at + position
+            if found.places:
+                value = target + distance
+            elif distance:
+                there = int.from_bytes(file.content[begin : begin + width], "little")
+                value = there + distance // found.unit
+            else:
+                continue
+            content[begin : begin + width] = (value & mask).to_bytes(width, "little")
+    return bytes(content)
+
+
+def _corrections(
+    old: _File, new: _File, moves: Sequence[tuple[int, int, int]], shifts: Shifts
+) -> list[Correction]:
+    right: list[int] = []
+    wrong: dict[int, Counter[int]] = {}
+    for target, error in _errors(old, new, moves, shifts):
+        if error:
+            wrong.setdefault(target, Counter())[error] += 1
+        else:
+            right.append(target)
+    steps = _steps(wrong, sorted(right))
+    allowed = [step for step in steps if max(map(abs, step)) <= MAX_SHIFT]
+    return allowed[:MAX_CORRECTIONS]
+
+
+def _errors(
+    old: _File, new: _File, moves: Sequence[tuple[int, int, int]], shifts: Shifts
+) -> Iterator[tuple[int, int]]:
+    """For each reference that is copied: its target, and by how much more that moved."""
+    there = _by_position(new)
+    same = _same_spaces(old.program, new.program)
+    stretches = disjoint(moves)
+    starts = [begin for begin, _, _ in stretches]
+    for at, found in old.references():
+        by = shifts.of(found.targets)
+        for position, target, guess in zip(found.positions, found.targets, by, strict=True):
+            begin, end, moved = stretches[bisect_right(starts, at + position) - 1]
+            if not begin <= at + position <= end - found.width:
+                continue
+            actual = there.get(at + position + moved)
+            if actual is not None:
+                yield target, same.get(actual // SPACE, 0) + actual - target - guess
+
+
+def _by_position(file: _File) -> dict[int, int]:
+    """The target of each reference of a program, by its offset."""
+    targets: dict[int, int] = {}
+    for at, found in file.references():
+        targets.update(zip(map(at.__add__, found.positions), found.targets, strict=True))
+    return targets
+
+
+def _same_spaces(old: Program, new: Program) -> Mapping[int, int]:
+    """From the space of a section to that of the old section of the same name, as a distance."""
+    if not new.relocatable:
+        return {}
+    named = {section.name: section.address for section in old.numbered.values()}
+    return {
+        section.address // SPACE: named.get(section.name, section.address) - section.address
+        for section in new.numbered.values()
+    }
+
+
+def _steps(wrong: Mapping[int, Counter[int]], right: Sequence[int]) -> list[Correction]:
+    """The corrections that leave the fewest errors, each counted as a few.
+
+    For each address it is known how many references want which correction. Along the addresses
+    the best course is followed for each correction that was wanted so far; to change to another
+    one costs. (The algorithm of Viterbi.)
+
+    Args:
+        wrong: for each target how many references want which correction.
+        right: targets of references that want none, in order; each as often as it is meant.
+    """
+    best, leader = {0: 0}, 0
+    path: list[tuple[int, dict[int, int]]] = []
+    for address, wanted in _wants(wrong, right):
+        changed = {}
+        entry = best[leader] - _STEP_COST
+        for correction, count in wanted.items():
+            if best.get(correction, entry - 1) < entry:
+                best[correction], changed[correction] = entry, leader
+            best[correction] += count
+        path.append((address, changed))
+        leader = max([leader, *wanted], key=best.__getitem__)
+    return _course(path, leader)
+
+
+def _wants(
+    wrong: Mapping[int, Counter[int]], right: Sequence[int]
+) -> Iterator[tuple[int, Mapping[int, int]]]:
+    """What is wanted at each address; what is right between two of them is counted together."""
+    seen = 0
+    for address in sorted(wrong):
+        until = bisect_right(right, address)
+        if until > seen:
+            yield right[seen], {0: until - seen}
+        seen = until
+        yield address, wrong[address]
+    if seen < len(right):
+        yield right[seen], {0: len(right) - seen}
+
+
+def _course(path: Sequence[tuple[int, dict[int, int]]], last: int) -> list[Correction]:
+    """The corrections along the best way, which is known from its end."""
+    steps: list[Correction] = []
+    current = last
+    for address, changed in reversed(path):
+        if current in changed:
+            steps.append((address, current))
+            current = changed[current]
+    return steps[::-1]
