@@ -36,12 +36,18 @@ _SHORT_TARGET_BYTES = 59  # of a link that fits into its inode
 
 @dataclass(frozen=True, slots=True)
 class FileNode:
-    """A regular file."""
+    """A regular file; there are many, so they share the folder that they stand in."""
 
     key: bytes
     size_bytes: int
     executable: bool
-    path: Path
+    folder: Path
+    name: bytes
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self.folder / os.fsdecode(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +117,26 @@ class Scanner:
         Raises:
             BadTree: it holds something other than files, folders and symbolic links.
         """
+        return self._scan(tree.parent, os.fsencode(tree.name))
+
+    def _scan(self, folder: Path, name: bytes) -> Node:
+        tree = folder / os.fsdecode(name)
         status = tree.lstat()
         if stat.S_ISREG(status.st_mode):
-            return self._file(tree, status)
+            return self._file(folder, name, status)
         if stat.S_ISLNK(status.st_mode):
             target = os.fsencode(tree.readlink())
             return LinkNode(_digest(b"link", target), target)
         if not stat.S_ISDIR(status.st_mode):
             raise BadTree(f"{tree} is neither file, folder nor symbolic link")
         names = sorted(os.fsencode(name) for name in os.listdir(tree))  # noqa: PTH208
-        return folder_of(tuple((name, self.scan(tree / os.fsdecode(name))) for name in names))
+        return folder_of(tuple((name, self._scan(tree, name)) for name in names))
 
-    def _file(self, path: Path, status: os.stat_result) -> FileNode:
+    def _file(self, folder: Path, name: bytes, status: os.stat_result) -> FileNode:
         inode = (status.st_dev, status.st_ino)
         known = self._known.get(inode)
         if known is None:
-            known = _read_file(path, status)
+            known = _read_file(folder, name, status)
             self._known[inode] = known
         return known
 
@@ -136,13 +146,13 @@ def file_state(*, executable: bool) -> "hashlib._Hash":
     return hashlib.sha256(b"executable" if executable else b"file")
 
 
-def _read_file(path: Path, status: os.stat_result) -> FileNode:
+def _read_file(folder: Path, name: bytes, status: os.stat_result) -> FileNode:
     executable = bool(status.st_mode & stat.S_IXUSR)
     state = file_state(executable=executable)
-    with path.open("rb") as file:
+    with (folder / os.fsdecode(name)).open("rb") as file:
         for chunk in chunks(file):
             state.update(chunk)
-    return FileNode(state.digest(), status.st_size, executable, path)
+    return FileNode(state.digest(), status.st_size, executable, folder, name)
 
 
 def folder_of(entries: tuple[tuple[bytes, Node], ...]) -> FolderNode:
@@ -178,7 +188,7 @@ class Index:
     _places: dict[bytes, Location] = field(default_factory=dict)
     _trees: dict[int, Node] = field(default_factory=dict)
     _folders: dict[bytes, Location] = field(default_factory=dict)  # by path, without versions
-    _files: dict[bytes, list[Location]] = field(default_factory=dict)
+    _files: dict[bytes, Location | list[Location]] = field(default_factory=dict)
 
     def add(self, source: int, tree: Node) -> None:
         """An object can be referred to from now on."""
@@ -228,6 +238,8 @@ class Index:
         whole = unversioned(b"/".join(path))
         last = b"*/" + (unversioned(path[-1]) if path else b"")
         found = self._files.get(whole) or self._files.get(last) or []
+        if isinstance(found, Location):
+            return found
         if len(found) > _MANY_NAMESAKES:
             return None
         return min(found, key=lambda place: self._distance(place, path, node), default=None)
@@ -246,7 +258,17 @@ class Index:
         elif isinstance(node, FileNode) and node.size_bytes:
             last = b"*/" + (unversioned(location.path[-1]) if location.path else b"")
             for key in (whole, last):
-                self._files.setdefault(key, []).append(location)
+                self._note_file(key, location)
+
+    def _note_file(self, key: bytes, location: Location) -> None:
+        """Most names are there once, and a list takes more than the place itself."""
+        found = self._files.get(key)
+        if found is None:
+            self._files[key] = location
+        elif isinstance(found, list):
+            found.append(location)
+        else:
+            self._files[key] = [found, location]
 
     def _add_below(self, location: Location, node: Node) -> None:
         if isinstance(node, FolderNode):

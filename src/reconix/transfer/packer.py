@@ -1,17 +1,17 @@
 """Compressing a payload: the inverse of ``packing.Unpacker``.
 
-What is written is collected by channel, and the order in which channels were written is noted: it
-is the order in which a reader will ask. When all is there each channel is compressed as a whole,
-on all cores. Then a reader is let run over the result; whenever it asks for a packet, that packet
-is what comes next in the stream. So writer and reader cannot disagree.
+What is written is collected by channel, in files without names, and the order in which channels
+were written is noted: it is the order in which a reader will ask. When all is there each channel is
+compressed as a whole, on all cores, into another such file. Then a reader is let run over the
+result; whenever it asks for a packet, that packet is what comes next in the stream. So writer and
+reader cannot disagree.
 
 Proven by ``tests/unit/transfer/test_packing.py``.
 """
 
 import lzma
 import tempfile
-from collections import deque
-from collections.abc import Iterator
+from array import array
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
@@ -27,6 +27,8 @@ _TUNED = {
 }
 _NUMBERS = {"lc": 0, "lp": 0, "pb": 0}
 _JOBS = 2
+_CHANNEL_BITS = 8
+_CHANNEL_MASK = (1 << _CHANNEL_BITS) - 1
 
 
 class Packer:
@@ -35,7 +37,7 @@ class Packer:
     def __init__(self, write: Write) -> None:
         self._write = write
         self._spools: dict[Channel, BinaryIO] = {}
-        self._asked: list[tuple[Channel, int]] = []
+        self._asked = array("Q")  # size and channel: there may be millions
 
     def write(self, data: bytes, channel: Channel = Channel.PLAN) -> None:
         """Append to a channel."""
@@ -44,10 +46,10 @@ class Packer:
         if channel not in self._spools:
             self._spools[channel] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by finish
         self._spools[channel].write(data)
-        if self._asked and self._asked[-1][0] == channel:
-            self._asked[-1] = (channel, self._asked[-1][1] + len(data))
+        if self._asked and self._asked[-1] & _CHANNEL_MASK == channel:
+            self._asked[-1] += len(data) << _CHANNEL_BITS
         else:
-            self._asked.append((channel, len(data)))
+            self._asked.append(len(data) << _CHANNEL_BITS | channel)
 
     def finish(self) -> None:
         """Compress and write everything."""
@@ -55,23 +57,23 @@ class Packer:
             done = pool.map(_compressed, self._spools, self._spools.values())
             packed = dict(zip(self._spools, done, strict=True))
         reader = Channels(_Interleaver(self._write, packed))
-        for channel, size in self._asked:
-            for _ in reader.pieces(size, channel):
+        for asked in self._asked:
+            for _ in reader.pieces(asked >> _CHANNEL_BITS, Channel(asked & _CHANNEL_MASK)):
                 pass
         reader.close()
-        for spool in self._spools.values():
-            spool.close()
+        for file in (*self._spools.values(), *packed.values()):
+            file.close()
 
 
 class _Interleaver:
     """Gives a reader the packets that it asks for, and writes them in that order."""
 
-    def __init__(self, write: Write, packed: dict[Channel, bytes]) -> None:
+    def __init__(self, write: Write, packed: dict[Channel, BinaryIO]) -> None:
         self._write = write
-        self._left = {channel: deque(_cut(content)) for channel, content in packed.items()}
+        self._packed = packed
 
     def next(self, channel: Channel) -> bytes:
-        packet = self._left[channel].popleft()
+        packet = self._packed[channel].read(MAX_PACKET_BYTES)
         self._write(bytes([channel]) + (len(packet) - 1).to_bytes(2, "little") + packet)
         return packet
 
@@ -79,17 +81,16 @@ class _Interleaver:
         return BadStream(message, offset=0)
 
 
-def _cut(content: bytes) -> Iterator[bytes]:
-    for begin in range(0, len(content), MAX_PACKET_BYTES):
-        yield content[begin : begin + MAX_PACKET_BYTES]
-
-
-def _compressed(channel: Channel, spool: BinaryIO) -> bytes:
+def _compressed(channel: Channel, spool: BinaryIO) -> BinaryIO:
     size = spool.tell()
     spool.seek(0)
     compressor = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=_filters(channel, size))
-    parts = [compressor.compress(chunk) for chunk in chunks(spool)]
-    return b"".join([*parts, compressor.flush()])
+    packed = tempfile.TemporaryFile()  # noqa: SIM115 - closed by finish
+    for chunk in chunks(spool):
+        packed.write(compressor.compress(chunk))
+    packed.write(compressor.flush())
+    packed.seek(0)
+    return packed
 
 
 def _filters(channel: Channel, size_bytes: int) -> list[dict[str, int]]:

@@ -90,13 +90,27 @@ class Recipe:
         return max((sum(s.size_bytes for s in part.sources) for part in self.parts), default=0)
 
 
-def recipes(jobs: Sequence[Job]) -> Iterator[Recipe]:
-    """Find a recipe for each file, in order."""
-    if sum(job.new.stat().st_size for job in jobs) <= _FEW_BYTES:
-        yield from map(recipe, jobs)
-        return
-    with ProcessPoolExecutor(_JOBS) as pool:
-        yield from pool.map(recipe, jobs, chunksize=_BATCH)
+class Workers:
+    """As many processes as there are cores, which find recipes.
+
+    They are started at once: who forks later gives them all that it has in memory by then.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ProcessPoolExecutor(_JOBS)
+        self._pool.submit(int).result()
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def recipes(self, jobs: Sequence[Job]) -> list[Recipe]:
+        """Find a recipe for each file, in order."""
+        if sum(job.new.stat().st_size for job in jobs) <= _FEW_BYTES:
+            return list(map(recipe, jobs))
+        return list(self._pool.map(recipe, jobs, chunksize=_BATCH))
 
 
 def recipe(job: Job) -> Recipe:

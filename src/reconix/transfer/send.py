@@ -28,11 +28,11 @@ from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.encode import Described, Literal, Step, describe
 from reconix.transfer.following import Following
 from reconix.transfer.match import FolderNode, Index, Node, Scanner
-from reconix.transfer.overlap import Overlap, overlap
+from reconix.transfer.overlap import overlap
 from reconix.transfer.packer import Packer
 from reconix.transfer.plan import Location, Printer
 from reconix.transfer.preface import Need, Preface, pairs, print_preface
-from reconix.transfer.recipes import Recipe, recipes, tools_of
+from reconix.transfer.recipes import Recipe, Workers, tools_of
 from reconix.transfer.renames import Renames
 from reconix.transfer.signing import Signer
 from reconix.transfer.stream import MAX_BASES, Header, Write
@@ -113,8 +113,8 @@ def create(
         raise TooManyBases(len(set(bases)))
     old = tuple(store.manifest(base) for base in sorted(set(bases)))
     job = _Job(store, old, store.manifest(target))
-    with progress.stage("compare generations"):
-        described = job.describe()
+    with Workers() as workers, progress.stage("compare generations"):
+        described = job.describe(workers)
     header = job.header(described.objects, sequence)
     counted = _Counted(write)
     writer = StreamWriter(counted, header, signer)
@@ -163,7 +163,7 @@ class _Object:
 class _Described:
     """What is sent, and of what it makes use."""
 
-    overlap: Overlap
+    views: tuple[View, ...]
     objects: list[_Object]
 
 
@@ -183,7 +183,7 @@ class _Job:
     bases: tuple[Manifest, ...]
     target: Manifest
 
-    def describe(self) -> _Described:
+    def describe(self, workers: Workers) -> _Described:
         """Every object that not all bases have."""
         scanner, index = Scanner(), Index()
         trees = [
@@ -211,14 +211,14 @@ class _Job:
             described.append(_Object(position, result))
         tools = [tools_of(each) for each in trees]
         all_have = functools.reduce(operator.and_, tools) if tools else NO_TOOLS
-        return _Described(found, _with_ways(described, Own(found), all_have))
+        return _Described(found.views, _with_ways(described, Own(found), all_have, workers))
 
     def beginning(self, described: _Described) -> bytes:
         """What comes before the objects."""
         used = [recipe.tools for item in described.objects for recipe in item.recipes]
         tools = functools.reduce(operator.or_, used, NO_TOOLS)
         needs = tuple(item.need() for item in described.objects)
-        views = described.overlap.views
+        views = described.views
         several = print_views(views, self.bases) if len(views) > 1 else b""
         view = views[0] if views else View.whole(None)
         return several + print_preface(Preface(self.target, needs, tools), view)
@@ -261,14 +261,16 @@ class _Job:
             raise StoreDamaged(item, found=found.digest)
 
 
-def _with_ways(described: Sequence[_Object], own: Own, tools: Tool) -> list[_Object]:
+def _with_ways(
+    described: Sequence[_Object], own: Own, tools: Tool, workers: Workers
+) -> list[_Object]:
     """Find out how each file is made best, on all cores."""
     options = [
         [Options(step, own.ways(step)) if isinstance(step, Literal) else None for step in steps]
         for steps in (item.steps.steps for item in described)
     ]
     jobs = [[each.jobs(tools) for each in item if each] for item in options]
-    found = recipes([job for item in jobs for each in item for job in each])
+    found = iter(workers.recipes([job for item in jobs for each in item for job in each]))
     return [
         _Object(item.index, item.steps, [_chosen(each, found, tools) for each in ours])
         for item, ours in zip(described, options, strict=True)
