@@ -14,7 +14,7 @@ looks as good as the right one. So:
 Proven by ``tests/unit/transfer/test_targets.py``.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,8 +114,8 @@ def _corrections(
             wrong.setdefault(target, Counter())[error] += 1
         else:
             right.append(target)
-    steps = _steps(wrong, sorted(right))
-    allowed = [step for step in steps if max(map(abs, step)) <= MAX_SHIFT]
+    found = steps(wrong, sorted(right))
+    allowed = [step for step in found if max(map(abs, step)) <= MAX_SHIFT]
     return allowed[:MAX_CORRECTIONS]
 
 
@@ -157,7 +157,7 @@ def _same_spaces(old: Program, new: Program) -> Mapping[int, int]:
     }
 
 
-def _steps(wrong: Mapping[int, Counter[int]], right: Sequence[int]) -> list[Correction]:
+def steps(wrong: Mapping[int, Counter[int]], right: Sequence[int]) -> list[Correction]:
     """The corrections that leave the fewest errors, each counted as a few.
 
     For each address it is known how many references want which correction. Along the addresses
@@ -188,21 +188,21 @@ def _wants(
     """What is wanted at each address; what is right between two of them is counted together."""
     seen = 0
     for address in sorted(wrong):
-        until = bisect_right(right, address)
+        until = bisect_left(right, address)
         if until > seen:
             yield right[seen], {0: until - seen}
-        seen = until
-        yield address, wrong[address]
+        seen = bisect_right(right, address)
+        yield address, {**wrong[address], 0: seen - until}
     if seen < len(right):
         yield right[seen], {0: len(right) - seen}
 
 
 def _course(path: Sequence[tuple[int, dict[int, int]]], last: int) -> list[Correction]:
     """The corrections along the best way, which is known from its end."""
-    steps: list[Correction] = []
+    found: list[Correction] = []
     current = last
     for address, changed in reversed(path):
         if current in changed:
-            steps.append((address, current))
+            found.append((address, current))
             current = changed[current]
-    return steps[::-1]
+    return found[::-1]

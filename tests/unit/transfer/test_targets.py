@@ -1,8 +1,12 @@
 """What the linker does to references is foreseen, in programs that it linked."""
 
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.conftest import Need
 
 from reconix.base.process import run
@@ -13,6 +17,7 @@ from reconix.transfer.plan import Copies
 
 need = Need()
 FUNCTIONS = 300
+Wrong = dict[int, Counter[int]]
 
 
 def source(inserted: int) -> str:
@@ -66,6 +71,42 @@ def test_what_the_linker_changes_is_foreseen(tmp_path: Path, link: list[str]) ->
     before, after = differences(old, new, plain, None), differences(old, new, found.copies, moved)
     assert after < before / 10
     assert len(found.corrections) < 20
+
+
+def cost(steps: list[tuple[int, int]], wrong: Wrong, right: list[int]) -> int:
+    """What a course costs: its steps, and the references that it leaves wrong."""
+
+    def at(address: int) -> int:
+        return next((by for start, by in reversed(steps) if start <= address), 0)
+
+    errors = sum(
+        count
+        for address, wanted in wrong.items()
+        for by, count in wanted.items()
+        if at(address) != by
+    )
+    return 4 * len(steps) + errors + sum(at(address) != 0 for address in right)
+
+
+addresses = st.integers(0, 12)
+
+
+@given(
+    st.dictionaries(addresses, st.dictionaries(st.integers(1, 3), st.integers(1, 9), min_size=1)),
+    st.lists(addresses).map(sorted),
+)
+def test_corrections_rise_and_cost_less_than_any_simple_course(
+    wrong: dict[int, dict[int, int]], right: list[int]
+) -> None:
+    counted = {address: Counter(wanted) for address, wanted in wrong.items()}
+    found = targets.steps(counted, right)
+    assert all(one < other for (one, _), (other, _) in pairwise(found))
+    best = cost(found, counted, right)
+    assert best <= cost([], counted, right)
+    for begin in range(13):
+        for end in range(begin + 1, 14):
+            for by in (1, 2, 3):
+                assert best <= cost([(begin, by), (end, 0)], counted, right)
 
 
 def test_what_is_no_program_or_did_not_move_has_no_targets(tmp_path: Path) -> None:
