@@ -1,6 +1,8 @@
 """Feed parsers with bytes that were bent until something breaks.
 
-    python tools/fuzz.py nar|narinfo|export|stream|receive FOLDER [options of libFuzzer]
+    python tools/fuzz.py TARGET FOLDER [options of libFuzzer]
+
+TARGET is nar, narinfo, export, stream, preface, receive or several.
 
 Of memory `-rss_limit_mb` and `-malloc_limit_mb` take care.
 
@@ -16,6 +18,8 @@ import importlib
 import io
 import lzma
 import os
+import random
+import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,9 +38,10 @@ with atheris.instrument_imports(include=["reconix"]):
     from reconix.store.registry import Registry
     from reconix.store.tree import File, Node, Symlink, folder
     from reconix.transfer import plan, send
-    from reconix.transfer.bases import View
+    from reconix.transfer.bases import View, parse_views
     from reconix.transfer.codecs import packs
     from reconix.transfer.packing import Channel, Unpacker, branches, filters
+    from reconix.transfer.plan import Which
     from reconix.transfer.preface import parse_preface
     from reconix.transfer.receive import receive
     from reconix.transfer.stream import BadStream, Header, StreamReader
@@ -55,11 +60,28 @@ def packed(content: bytes) -> File:
     return File(bytes(written))
 
 
+def program(inserted: int) -> File:
+    """A linked program whose functions call each other; code is inserted in its middle."""
+    begins = [60 * number + inserted * (number > 15) for number in range(40)]
+    code = bytearray(random.Random(1).randbytes(begins[-1] + 60))
+    for number, begin in enumerate(begins):
+        code[begin : begin + 20] = random.Random(number).randbytes(20)
+        for call in range(8):
+            at = begin + 20 + 5 * call
+            target = begins[(number * 7 + call * 3) % len(begins)]
+            code[at : at + 5] = b"\xe8" + struct.pack("<i", target - at - 5)
+    start = b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack("<HHIQQQ", 2, 62, 1, 0, 0, 64)
+    start += struct.pack("<IHHHHHH", 0, 64, 0, 0, 64, 2, 0) + bytes(64)
+    row = struct.pack("<IIQQQQIIQQ", 0, 1, 6, 0x400000, 192, len(code), 0, 0, 0, 0)
+    return File(start + row + bytes(code))
+
+
 BASE = folder(
     {
         "a": File(b"a" * 5000),
         "changed": File(CHANGED),
         "module.xz": packed(bytes(range(251)) * 9),
+        "program": program(0),
         "same/b": File(b"b" * 100),
         "same/c": Symlink("b"),
     }
@@ -72,12 +94,23 @@ TREE = folder(
         "long": File(b"0123456789" * 400),
         "link": Symlink("bin/tool"),
         "module.xz": packed(bytes(range(251)) * 4 + b"new" + bytes(range(251)) * 5),
+        "program": program(23),
         "same/b": File(b"b" * 100),
         "same/c": Symlink("b"),
         "same/d": File(b"a" * 5000),
     }
 )
-TARGETS = ("nar", "narinfo", "export", "stream", "receive")
+OTHER = folder(
+    {
+        "a": File(b"a" * 5000),
+        "changed": File(CHANGED[::-1]),
+        "module.xz": packed(bytes(range(251)) * 9 + b"other"),
+        "program": program(5),
+        "same/b": File(b"b" * 100),
+        "same/more": File(b"c"),
+    }
+)
+TARGETS = ("nar", "narinfo", "export", "stream", "preface", "receive", "several")
 
 
 class Fuzz:
@@ -85,16 +118,18 @@ class Fuzz:
 
     Args:
         place: an empty folder.
+        several: whether the stream serves another base, too.
     """
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, *, several: bool = False) -> None:
         self.place = place
         with ChrootStore(place / "build") as store:
             self.base = _generation(store, BASE)
             self.target = _generation(store, TREE)
             self.old, self.new = store.manifest(self.base), store.manifest(self.target)
             stream, exported = io.BytesIO(), io.BytesIO()
-            send.create(store, [self.base], self.target, stream.write)
+            bases = [self.base, _generation(store, OTHER)] if several else [self.base]
+            send.create(store, bases, self.target, stream.write)
             order = [info.path for info in store.in_order([self.target])]
             export.export_stream(store, order, exported.write)
         self.sent, self.exported = stream.getvalue(), exported.getvalue()
@@ -102,10 +137,17 @@ class Fuzz:
         self.header: Header = reader.header
         self.channels = _channels(b"".join(iter(reader.some, b"")))
         payload = Unpacker(StreamReader(io.BytesIO(self.sent).read))
-        parse_preface(payload, View.whole(self.old))
+        parse_preface(payload, self._view(payload))
         self.operations = b"".join(_rest(payload))
-        self.preface = self.channels[Channel.PLAN].removesuffix(self.operations)
+        self.beginning = self.channels[Channel.PLAN].removesuffix(self.operations)
         self.device()
+
+    def _view(self, payload: Unpacker) -> View:
+        """What the stream sees of our base."""
+        bases = self.header.bases
+        if len(bases) == 1:
+            return View.whole(self.old)
+        return parse_views(payload, self.old, Which(bases.index(self.base), len(bases)))
 
     def nar(self, data: bytes) -> None:
         """An archive is restored to a tree whose archive it is, or refused."""
@@ -157,13 +199,27 @@ class Fuzz:
         except ReconixError:
             pass
 
+    def preface(self, data: bytes) -> None:
+        """What comes before the objects is understood or refused."""
+        packed = lzma.compress(data, lzma.FORMAT_RAW, filters=_quick(Channel.PLAN))
+        payload = Unpacker(_Plain(_packet(Channel.PLAN, packed)))
+        try:
+            found = parse_preface(payload, self._view(payload))
+        except ReconixError:
+            return
+        assert len(found.needs) <= len(found.manifest.objects)
+
+    def several(self, data: bytes) -> None:
+        """As ``receive``; the stream serves another base, too."""
+        self.receive(data)
+
     def receive(self, data: bytes) -> None:
         """Operations behind a right beginning give the generation, or change nothing."""
         written = io.BytesIO()
         writer = StreamWriter(written.write, self.header)
-        for channel, content in _bent(self.channels, self.preface, data).items():
+        for channel, content in _bent(self.channels, self.beginning, data).items():
             packed = lzma.compress(content, lzma.FORMAT_RAW, filters=_quick(channel))
-            writer.payload(bytes([channel]) + (len(packed) - 1).to_bytes(2, "little") + packed)
+            writer.payload(_packet(channel, packed))
         writer.finish()
         registry = Registry(self.place / "device")
         before = {each.name for each in registry.store_dir.iterdir()}
@@ -203,6 +259,8 @@ class Fuzz:
             "narinfo": _narinfo(self.new),
             "export": self.exported,
             "stream": self.sent,
+            "preface": self.beginning,
+            "several": _records(self.channels, self.operations),
             "receive": _records(self.channels, self.operations),
         }
 
@@ -283,6 +341,24 @@ def _bent(channels: _Contents, preface: bytes, data: bytes) -> _Contents:
     return {channel: content for channel, content in bent.items() if content}
 
 
+def _packet(channel: Channel, packed: bytes) -> bytes:
+    return bytes([channel]) + (len(packed) - 1).to_bytes(2, "little") + packed
+
+
+class _Plain:
+    """Packed bytes that nobody has to prove."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def some(self) -> bytes:
+        content, self._content = self._content, b""
+        return content
+
+    def wrong(self, message: str) -> BadStream:
+        return BadStream(message, offset=0)
+
+
 def _quick(channel: Channel) -> list[dict[str, int]]:
     """A compressor for little content."""
     return [*branches(channel), {"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 14}]
@@ -301,7 +377,7 @@ def main() -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     work = place / f"work-{name}"
     remove_tree(work)
-    fuzz = Fuzz(work)
+    fuzz = Fuzz(work, several=name in ("preface", "several"))
     (corpus / "right").write_bytes(fuzz.seeds()[name])
     atheris.Setup([*sys.argv, f"-artifact_prefix={place}/", str(corpus)], getattr(fuzz, name))
     atheris.Fuzz()

@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import io
 import lzma
@@ -610,25 +611,47 @@ def framed(header: Header, packets: Packets) -> bytes:
     return written.getvalue()
 
 
-@settings(
-    max_examples=EXAMPLES * 3,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(data=st.data())
-def test_s7_a_changed_payload_gives_the_target_or_a_refusal(
-    workshop: "Workshop", pair: "Pair", data: st.DataObject
-) -> None:
-    header, packets = unframed(workshop.stream(pair.old, pair.new))
+def bent(data: st.DataObject, packets: Packets) -> Packets:
+    """One channel with other bytes somewhere, more of them or fewer."""
     chosen = data.draw(st.integers(0, len(packets) - 1))
     channel, content = packets[chosen]
     begin = data.draw(st.integers(0, len(content)))
     end = data.draw(st.integers(begin, min(begin + 8, len(content))))
     put = data.draw(st.binary(max_size=8) | st.just(content[max(0, begin - 9) : begin]))
-    packets[chosen] = (channel, content[:begin] + put + content[end:])
-    changed = framed(header, packets)
+    changed = (channel, content[:begin] + put + content[end:])
+    return [*packets[:chosen], changed, *packets[chosen + 1 :]]
+
+
+@contextlib.contextmanager
+def writing_at_most(size_bytes: int) -> Iterator[None]:
+    """Whoever makes objects writes no more than was declared."""
+    write, written = os.write, 0
+
+    def count(descriptor: int, content: bytes) -> int:
+        nonlocal written
+        written += len(content)
+        assert written <= size_bytes
+        return write(descriptor, content)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "write", count)
+        yield
+
+
+@settings(
+    max_examples=EXAMPLES * 3,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_s6_s7_a_changed_payload_gives_the_target_or_a_refusal_within_what_was_declared(
+    workshop: "Workshop", pair: "Pair", data: st.DataObject
+) -> None:
+    header, packets = unframed(workshop.stream(pair.old, pair.new))
+    changed = framed(header, bent(data, packets))
     device = workshop.device(pair.old)
     try:
-        workshop.receive(changed, device)
+        with writing_at_most(header.content_bytes):
+            workshop.receive(changed, device)
     except ReconixError:
         device = workshop.device(pair.old)
         expect_refused(workshop, changed, device)

@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from tests.unit.transfer.test_receive import EXAMPLES, expect_refused, flip, objects
+from hypothesis import strategies as st
+from tests.unit.transfer.test_receive import (
+    EXAMPLES,
+    bent,
+    expect_refused,
+    flip,
+    framed,
+    objects,
+    unframed,
+    writing_at_most,
+)
 
+from reconix.base.errors import ReconixError
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, Symlink, folder
 from reconix.transfer.codecs import packs
@@ -127,6 +138,29 @@ def test_what_each_base_has_in_its_own_way_is_not_sent_again(workshop: "Workshop
     workshop.receive(stream, device)
     old, new = (device.path(workshop.path(each, "root")) for each in (two, target))
     assert (old / "two/big").samefile(new / "three/big")
+
+
+@settings(
+    max_examples=EXAMPLES * 2,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_s6_s7_a_changed_payload_gives_the_target_or_a_refusal_within_what_was_declared(
+    workshop: "Workshop", releases: list[StorePath], data: st.DataObject
+) -> None:
+    one, two, *_, target = releases
+    base = data.draw(st.sampled_from([one, two]))
+    header, packets = unframed(workshop.stream(one, target, two))
+    changed = framed(header, bent(data, packets))
+    device = workshop.device(base)
+    try:
+        with writing_at_most(header.content_bytes):
+            workshop.receive(changed, device)
+    except ReconixError:
+        device = workshop.device(base)
+        expect_refused(workshop, changed, device)
+    else:
+        workshop.expect_complete(device, target)
 
 
 def test_s3_damage_that_another_base_would_not_have_is_found(
