@@ -1,6 +1,7 @@
 """ext4 images: right by e2fsck, and the same whenever they are made."""
 
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,12 @@ def test_the_same_content_gives_the_same_bytes_at_any_time(content: Path, tmp_pa
     (content / "twin").chmod(0o644)  # a new change time, nothing else
     make_ext4(other, content, label="system", size_bytes=SIZE)
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_blocks_are_as_small_as_one_asks_for(content: Path, tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    make_ext4(image, content, label="system", size_bytes=2 << 30, block_bytes=1024)
+    assert re.search(r"Block size: +1024$", run("dumpe2fs", "-h", image).decode(), re.MULTILINE)
 
 
 def test_content_that_does_not_fit_is_refused_by_name(content: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from reconix.boot.gpt import SECTOR, Partition
 from reconix.boot.tables import Slot
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import installed, print_state
-from reconix.image.ext4 import make_ext4
+from reconix.image.ext4 import SMALL_BLOCK_BYTES, make_ext4
 from reconix.image.layout import DATA, SYSTEM, Sizes, needed_bytes, plan
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import Generation, read_generation
@@ -108,7 +108,13 @@ def _write_system(
     state = installed(str(generation.path), FIRST_SLOT)
     (content / "reconix/state.json").write_bytes(print_state(state))
     _plain_modes(content)
-    make_ext4(work / "system.ext4", content, label=SYSTEM, size_bytes=place.size_bytes)
+    make_ext4(
+        work / "system.ext4",
+        content,
+        label=SYSTEM,
+        size_bytes=place.size_bytes,
+        block_bytes=SMALL_BLOCK_BYTES,
+    )
     _copy_into(work / "system.ext4", image, place)
 
 

@@ -10,6 +10,9 @@ over two sectors, is written in place, and the kernel takes no other superblock:
 the two sectors would be the end of the device. Without it any mixture of two superblocks mounts,
 and the journal protects the rest. What we store has checksums of its own.
 
+A store is mostly names. A new root is a thousand folders of a few names each, and a folder is at
+least one block, which the journal writes twice: so the partition of the store has small blocks.
+
 Source: mke2fs(8); debugfs(8); libext2fs reads ``E2FSPROGS_FAKE_TIME`` (lib/ext2fs/initialize.c).
 Proven by ``tests/compat/test_ext4.py`` with e2fsck and debugfs.
 """
@@ -21,6 +24,9 @@ from pathlib import Path
 from reconix.base import process
 from reconix.base.errors import ReconixError
 from reconix.base.process import CommandFailed
+
+SMALL_BLOCK_BYTES = 1024
+"""For a file system with many small folders, see ``docs/decisions/0033-small-blocks.md``."""
 
 _FEATURES = "^metadata_csum"
 _TIME = "1"
@@ -35,7 +41,14 @@ class DoesNotFit(ReconixError):
     exit_code = 63
 
 
-def make_ext4(image: Path, content: Path | None, *, label: str, size_bytes: int) -> None:
+def make_ext4(
+    image: Path,
+    content: Path | None,
+    *,
+    label: str,
+    size_bytes: int,
+    block_bytes: int | None = None,
+) -> None:
     """Make a file with an ext4 file system.
 
     Args:
@@ -43,6 +56,7 @@ def make_ext4(image: Path, content: Path | None, *, label: str, size_bytes: int)
         content: a folder that becomes the root of the file system, or nothing.
         label: its name; identifier and hash seed follow from it.
         size_bytes: of the file system.
+        block_bytes: of its blocks; mkfs chooses by the size if not given.
 
     Raises:
         DoesNotFit: ``content`` is larger than that.
@@ -50,6 +64,8 @@ def make_ext4(image: Path, content: Path | None, *, label: str, size_bytes: int)
     options = f"hash_seed={_uuid(label, 'seed')},root_owner=0:0,lazy_itable_init=0"
     names = ["-L", label, "-U", _uuid(label, "uuid")]
     words = ["mkfs.ext4", "-q", "-F", *names, "-O", _FEATURES, "-E", options, "-m0"]
+    if block_bytes is not None:
+        words += ["-b", str(block_bytes)]
     source = ["-d", str(content)] if content else []
     with image.open("wb") as file:
         file.truncate(size_bytes)

@@ -1,9 +1,11 @@
 """Wear: how much each operation writes, against how much of the disk is different after it.
 
 Flash memory is worn by writes, so an update should write what it changes, once. Both are counted in
-cells, the blocks of the file system, because flash writes nothing smaller. The journal is no
-content: what is written there counts as written and never as changed. So the ratio of content is 1
-at best, that of metadata, which a journal writes twice, a little more than 2.
+pages of 4 KiB, however small the blocks of the file system are, because flash writes nothing
+smaller: a write of one sector counts as a page, and blocks that go to the disk in one request share
+theirs. The journal is no content: what is written there counts as written and never as changed. So
+the ratio of content is 1 at best, that of metadata, which a journal writes twice, a little more
+than 2.
 
 Proven by ``tests/unit/prove/test_wear.py`` and ``tests/crash/test_prover.py``.
 """
@@ -14,9 +16,11 @@ from dataclasses import dataclass
 from reconix.prove.cells import Disk, Identifier, identify, map_file
 from reconix.prove.ext4 import Geometry
 from reconix.prove.history import History, Step, history
-from reconix.prove.prover import CELL_BYTES, Job
+from reconix.prove.prover import Job
 from reconix.prove.recovery import journal_cells
 from reconix.prove.states import Piece, pieces
+
+PAGE_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,11 @@ class Wear:
 def wear_of(job: Job) -> tuple[Wear, ...]:
     """The wear of each operation of a recorded history."""
     image, log = map_file(job.image), map_file(job.log)
-    cell_bytes = Geometry.read(Disk(image, log, CELL_BYTES), job.offset).super.block_bytes
-    disk = Disk(image, log, cell_bytes)
-    return measure(
-        disk, history(log, job.steps, job.asked), frozenset(journal_cells(disk, job.offset))
-    )
+    pages = Disk(image, log, PAGE_BYTES)
+    block_bytes = Geometry.read(pages, job.offset).super.block_bytes
+    blocks = journal_cells(Disk(image, log, block_bytes), job.offset)
+    journal = frozenset(block * block_bytes // PAGE_BYTES for block in blocks)
+    return measure(pages, history(log, job.steps, job.asked), journal)
 
 
 def measure(disk: Disk, recorded: History, journal: frozenset[int]) -> tuple[Wear, ...]:

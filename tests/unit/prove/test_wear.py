@@ -35,6 +35,11 @@ def test_a_sector_wears_a_whole_block() -> None:
     assert worn((512, 512, PLAIN)) == Wear("update", CELL, CELL)
 
 
+def test_small_blocks_share_a_page_only_if_they_come_in_one_request() -> None:
+    assert worn((0, 2048, PLAIN)) == Wear("update", CELL, CELL)
+    assert worn((0, 1024, PLAIN), (1024, 1024, PLAIN)) == Wear("update", 2 * CELL, CELL)
+
+
 def test_the_journal_is_written_and_is_no_content() -> None:
     assert worn((7 * CELL, CELL, PLAIN)) == Wear("update", CELL, 0)
 
