@@ -12,6 +12,9 @@ With --boot, so many of the states are started in QEMU as well, under a real fir
 first program of a system says that it runs; that system must be of the generation that was
 expected.
 
+The data partition has a life of its own: the first boot fills it, a factory reset empties it. That
+is recorded and judged as well, with the scripts that do it on the device.
+
 Everything is recorded twice: once with a kernel that writes as late as it may, once with one that
 writes at every moment. The table shows what each operation writes in the first recording, and how
 much of the disk is different after it.
@@ -36,6 +39,7 @@ from reconix.base import process
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.files import remove_tree
+from reconix.build.initrd import ROOT_SCRIPT, SCRIPT
 from reconix.build.pins import Pin, Pins
 from reconix.cli import parsers, places, signers
 from reconix.cli.answers import answer
@@ -47,7 +51,9 @@ from reconix.image.disk import make_disk
 from reconix.nix.chroot import ChrootStore
 from reconix.prove.boots import Boot, Virtual, boot_some
 from reconix.prove.case import keep, put_on, read_case, write_case
+from reconix.prove.data import prove_data, record_data
 from reconix.prove.judge import Known
+from reconix.prove.life import Persisting
 from reconix.prove.prover import Job, Result, Row, prove, replay, walking
 from reconix.prove.record import record
 from reconix.prove.recorder import Pace
@@ -61,6 +67,8 @@ from reconix.vm import accelerator
 
 BAD = 36
 STATES = 10_000
+DATA_PART = 10
+"""One state in so many is of the data partition, besides the others."""
 LATEST = "latest"
 GREETING = "Welcome to "
 """What the first program of a system says when it has been started, see systemd(1)."""
@@ -181,6 +189,7 @@ def _prove(arguments: argparse.Namespace, site: _Site) -> int:
         job = _record(site, image, update, pace)
         result = prove(job, wanted=wanted, seed=seed, processes=arguments.processes)
         found.results.append(result)
+        found.results.append(_prove_data(site, image, found.target.path, pace, wanted, seed))
         if pace is Pace.QUIET:
             found.wear.extend(wear_of(job))
         found.cases.extend(_keep(site, job, result, update, pace))
@@ -246,6 +255,29 @@ def _record(site: _Site, image: Path, update: Update, pace: Pace) -> Job:
     folder = site.work / pace.value
     folder.mkdir()
     return record(image, known, folder, lambda rig: everything(rig, update), pace=pace)
+
+
+def _prove_data(
+    site: _Site, image: Path, target: StorePath, pace: Pace, wanted: int, seed: int
+) -> Result:
+    """The part of the states that is about what persists; what is bad there is not kept."""
+    scripts = SCRIPT.read_text() + ROOT_SCRIPT.read_text()
+    persisting = Persisting(scripts, _persisting(site, target))
+    folder = site.work / f"data-{pace.value}"
+    folder.mkdir()
+    job = record_data(image, persisting, folder, pace=pace)
+    return prove_data(job, persisting, wanted=wanted // DATA_PART, seed=seed)
+
+
+def _persisting(site: _Site, target: StorePath) -> tuple[tuple[str, str], ...]:
+    """What the systems of a generation keep, sorted."""
+    found: set[tuple[str, str]] = set()
+    for system in _known(site, target).generation.systems:
+        path = site.store.path(system.toplevel) / "persist"
+        lines = path.read_text().splitlines() if path.exists() else []
+        words = (line.split(maxsplit=1) for line in lines)
+        found.update((folder, kept) for folder, kept in words)
+    return tuple(sorted(found))
 
 
 def _keep(site: _Site, job: Job, result: Result, update: Update, pace: Pace) -> list[Path]:

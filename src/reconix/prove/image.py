@@ -1,4 +1,4 @@
-"""Where the system partition of a disk image lies.
+"""Where the partitions of a disk image lie.
 
 Proven by ``tests/crash/test_prover.py``.
 """
@@ -10,24 +10,29 @@ from reconix.prove import uefi
 from reconix.prove.cells import map_file
 from reconix.prove.uefi import Found
 
-SYSTEM = "system"
+SYSTEM, DATA = "system", "data"
 
 
-class NoSystemPartition(ReconixError):
+class NoSuchPartition(ReconixError):
     """A disk image is not one of ours."""
 
     exit_code = 36
 
 
 def system_partition(image: Path) -> Found:
-    """Find it as a firmware does.
+    """The partition of the store."""
+    return partition(image, SYSTEM)
+
+
+def partition(image: Path, name: str) -> Found:
+    """Find a partition as a firmware does.
 
     Raises:
-        NoSystemPartition: there is none.
+        NoSuchPartition: there is none of that name.
     """
     content = map_file(image)
     table = uefi.tables(lambda at, size: content[at : at + size], len(content)).used or ()
     for found in table:
-        if found.name == SYSTEM:
+        if found.name == name:
             return found
-    raise NoSystemPartition(f"{image} has no system partition", hint="make it with `reconix image`")
+    raise NoSuchPartition(f"{image} has no partition {name}", hint="make it with `reconix image`")

@@ -285,7 +285,7 @@ class Walk:
 
     def judge(self, cut: Cut) -> tuple[int, Verdict]:
         """Judge one state; gives the number of the step that was cut, too."""
-        earliest, _ = self._window(cut)
+        earliest, _ = self.window(cut)
         with ExitStack() as stack:
             self.enter(cut, stack)
             verdict = self._judge.judge(self.next_boots(cut))
@@ -314,7 +314,7 @@ class Walk:
 
     def next_boots(self, cut: Cut) -> tuple[bytes | None, ...]:
         """What the firmware may have been told to boot next, when the power went."""
-        return self.history.next_boots(*self._window(cut))
+        return self.history.next_boots(*self.window(cut))
 
     def _go_to(self, epoch: int) -> None:
         if epoch < self._at:
@@ -338,7 +338,7 @@ class Walk:
 
     # -- time --------------------------------------------------------------------------------------
 
-    def _window(self, cut: Cut) -> tuple[int, int]:
+    def window(self, cut: Cut) -> tuple[int, int]:
         """Between which two positions of the log the power may have gone."""
         epochs = self.history.epochs
         if cut.epoch == len(epochs):
