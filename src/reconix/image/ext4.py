@@ -26,7 +26,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.process import CommandFailed
 
 SMALL_BLOCK_BYTES = 1024
-"""For a file system with many small folders, see ``docs/decisions/0033-small-blocks.md``."""
+"""For a file system with many small folders, see ``docs/decisions/0037-small-blocks.md``."""
 
 _FEATURES = "^metadata_csum"
 _TIME = "1"
