@@ -1,9 +1,11 @@
 """N2 and T5: which web servers a device speaks https with, and that no date prevents it."""
 
 import datetime
+import functools
 import ipaddress
 import ssl
 from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.device_model import Machine
+from tests.unit.device.conftest import Units
+from tests.unit.device.test_update import Folder, Quiet, running
 from tests.unit.device.test_web import CONTENT, QUICK, Server, serving
 
+from reconix.device.__main__ import main
 from reconix.device.web import LinkFailed, Web
 
 Key = ec.EllipticCurvePrivateKey
@@ -163,3 +169,21 @@ def test_t5_the_dates_of_a_certificate_do_not_count(
 ) -> None:
     """To a device whose clock says something else every certificate is of another time."""
     assert b"".join(load(authority.server(tmp_path, "127.0.0.1", begin))) == CONTENT
+
+
+def test_an_update_comes_from_a_server_that_hides_it(
+    machine: Machine, units: Units, authority: Authority, tmp_path: Path
+) -> None:
+    machine.boot()
+    two = machine.generation("two")
+    folder = Folder(machine, tmp_path / "streams")
+    folder.add("one", "two", 2)
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder.place))
+    )
+    context = authority.server(tmp_path, "127.0.0.1", LONG_AGO)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with running(server):
+        url = f"https://127.0.0.1:{server.server_address[1]}"
+        assert main(["update", "--from", url], machine.device) == 0
+    assert two in machine.device.installed()

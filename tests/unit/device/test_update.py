@@ -1,5 +1,6 @@
 """Updates from a folder, and from a web server that serves it."""
 
+import contextlib
 import functools
 import http.server
 import json
@@ -34,9 +35,9 @@ class Folder:
         place.mkdir()
         self.offers: list[Offer] = []
 
-    def add(self, base: str | None, target: str, sequence: int) -> Path:
+    def add(self, base: str | None, target: str, sequence: int, *others: str) -> Path:
         path = self.place / f"{base}-{target}.rcx"
-        bases = [self.machine.generations[base]] if base else []
+        bases = [self.machine.generations[name] for name in (base, *others) if name]
         with path.open("wb") as file:
             end = self.machine.generations[target]
             sent = send.create(self.machine.store, bases, end, file.write, sequence=sequence)
@@ -66,16 +67,24 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def web() -> Iterator[Callable[[Path], str]]:
-    servers: list[http.server.ThreadingHTTPServer] = []
+    with contextlib.ExitStack() as stack:
 
-    def serve(place: Path) -> str:
-        handler = functools.partial(Quiet, directory=str(place))
-        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{servers[-1].server_address[1]}"
+        def serve(place: Path) -> str:
+            handler = functools.partial(Quiet, directory=str(place))
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            stack.enter_context(running(server))
+            return f"http://127.0.0.1:{server.server_address[1]}"
 
-    yield serve
-    for server in servers:
+        yield serve
+
+
+@contextlib.contextmanager
+def running(server: http.server.HTTPServer) -> Iterator[None]:
+    """A server that answers as long as the context lasts."""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield
+    finally:
         server.shutdown()
         server.server_close()
 
@@ -123,6 +132,19 @@ def test_a_web_server_serves_the_same_folder(
     assert main(["update", "--from", web(folder.place)], machine.device) == 0
     assert machine.generations["three"] in machine.device.installed()
     assert not machine.places.spool.exists()
+
+
+def test_one_stream_may_serve_several_generations(
+    machine: Machine, tmp_path: Path, units: Units
+) -> None:
+    machine.boot()
+    machine.generation("two")
+    three = machine.generation("three")
+    folder = Folder(machine, tmp_path / "streams")
+    folder.add("two", "three", 3, "one")
+    assert main(["update", "--from", str(folder.place)], machine.device) == 0
+    assert three in machine.device.installed()
+    assert machine.generations["two"] not in machine.device.installed()
 
 
 def test_what_is_committed_is_nothing_new(machine: Machine, tmp_path: Path) -> None:
