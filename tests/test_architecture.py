@@ -46,7 +46,13 @@ HOST_ONLY = {
         "transfer/recipes.py",
         "transfer/send.py",
     ),
-    *("transfer/signing.py", "transfer/targets.py", "transfer/ways.py", "transfer/writer.py"),
+    *(
+        "transfer/signing.py",
+        "transfer/similar.py",
+        "transfer/targets.py",
+        "transfer/ways.py",
+        "transfer/writer.py",
+    ),
 }
 """Their modules that stay on the host; they may import ``nix`` too."""
 

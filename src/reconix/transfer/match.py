@@ -6,7 +6,8 @@ new one. So every tree is read once into nodes that know their *key*, a digest o
 contain. Equal keys are equal nodes. An index gives the first place of each key.
 
 What is new but not strange has an old name: the same one, or the same but for a version. So names
-are compared without their numbers, first the whole path, then the last name alone.
+are compared without their numbers, first the whole path, then the last name alone. Where names tell
+nothing, contents do (``similar.py``).
 
 Files that share an inode share their content: in a store where equal files are linked, the many
 roots of a generation are read once.
@@ -27,6 +28,7 @@ from typing import TypeVar
 from reconix.base.files import chunks
 from reconix.store.nar import BadTree
 from reconix.transfer.plan import Location, end_check, entry_check, folder_check
+from reconix.transfer.similar import Similar
 
 _BLOCK_BYTES = 4096
 _ENTRY_BYTES = 12  # of a folder's block, beside the name
@@ -189,6 +191,10 @@ class Index:
     _trees: dict[int, Node] = field(default_factory=dict)
     _folders: dict[bytes, Location] = field(default_factory=dict)  # by path, without versions
     _files: dict[bytes, Location | list[Location]] = field(default_factory=dict)
+    _similar: Similar = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._similar = Similar(self._all_files)
 
     def add(self, source: int, tree: Node) -> None:
         """An object can be referred to from now on."""
@@ -234,15 +240,28 @@ class Index:
         return self._folders.get(unversioned(b"/".join(path))) if path else None
 
     def file_like(self, path: tuple[bytes, ...], node: FileNode) -> Location | None:
-        """A file that has this path or name but for versions, and nearly this size."""
+        """A file that has this path or name but for versions, and nearly this size.
+
+        If there is none, or there are too many, one with similar content.
+        """
         whole = unversioned(b"/".join(path))
         last = b"*/" + (unversioned(path[-1]) if path else b"")
         found = self._files.get(whole) or self._files.get(last) or []
         if isinstance(found, Location):
             return found
-        if len(found) > _MANY_NAMESAKES:
-            return None
-        return min(found, key=lambda place: self._distance(place, path, node), default=None)
+        if not 0 < len(found) <= _MANY_NAMESAKES:
+            return self._similar.find(node)
+        return min(found, key=lambda place: self._distance(place, path, node))
+
+    def _all_files(self) -> Iterator[tuple[Location, FileNode]]:
+        waiting = [(Location(source), tree) for source, tree in self._trees.items()]
+        while waiting:
+            place, node = waiting.pop()
+            if isinstance(node, FileNode):
+                yield place, node
+            elif isinstance(node, FolderNode):
+                below = [(Location(place.source, (*place.path, n)), c) for n, c in node.entries]
+                waiting.extend(reversed(below))
 
     def _distance(
         self, place: Location, path: tuple[bytes, ...], node: FileNode

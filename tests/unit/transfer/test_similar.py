@@ -1,0 +1,73 @@
+"""What has a new name and a new content is still made from the old one."""
+
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconix.store.tree import File, folder, write
+from reconix.transfer.encode import Literal, describe
+from reconix.transfer.match import Index, Scanner
+from reconix.transfer.plan import Location
+from reconix.transfer.similar import sketch
+
+if TYPE_CHECKING:
+    from tests.unit.transfer.conftest import Workshop
+
+CHANCE = random.Random(7)
+MODEL = CHANCE.randbytes(60_000)
+OTHER = CHANCE.randbytes(60_000)
+TEXT = b"".join(b"setting_%d = %d\n" % (CHANCE.randrange(10**6), n) for n in range(2000))
+
+
+def edited(content: bytes) -> bytes:
+    """Content in which everything moves and some of it changes."""
+    middle = len(content) // 2
+    return b"new beginning" + content[:middle] + b"new middle" * 20 + content[middle + 100 :]
+
+
+def test_sketches_of_similar_contents_share_most_numbers() -> None:
+    for content in (MODEL, TEXT):
+        assert len(set(sketch(content)) & set(sketch(edited(content)))) > 30
+    assert not set(sketch(MODEL)) & set(sketch(OTHER))
+
+
+def test_a_file_with_another_name_is_found_by_its_content(tmp_path: Path) -> None:
+    write(
+        folder({"a/model.bin": File(MODEL), "a/zz": File(OTHER), "b": File(TEXT)}), tmp_path / "1"
+    )
+    write(
+        folder({"detector.onnx": File(edited(MODEL)), "settings": File(edited(TEXT))}),
+        tmp_path / "2",
+    )
+    scanner, index = Scanner(), Index()
+    index.add(0, scanner.scan(tmp_path / "1"))
+    steps = describe(scanner.scan(tmp_path / "2"), Location(0), 1, index).steps
+    found = {step.name: step.origin for step in steps if isinstance(step, Literal)}
+    assert found == {
+        b"detector.onnx": Location(0, (b"a", b"model.bin")),
+        b"settings": Location(0, (b"b",)),
+    }
+
+
+def test_a_file_that_is_like_nothing_has_no_origin(tmp_path: Path) -> None:
+    write(folder({"a": File(MODEL)}), tmp_path / "1")
+    write(folder({"b": File(OTHER)}), tmp_path / "2")
+    scanner, index = Scanner(), Index()
+    index.add(0, scanner.scan(tmp_path / "1"))
+    (literal,) = [
+        step
+        for step in describe(scanner.scan(tmp_path / "2"), Location(0), 1, index).steps
+        if isinstance(step, Literal)
+    ]
+    assert literal.origin is None
+    assert literal.old is None
+
+
+def test_a_moved_model_costs_what_changed_in_it(workshop: "Workshop") -> None:
+    old = workshop.generation(app=folder({"models/v1.bin": File(MODEL)}))
+    new = workshop.generation(app=folder({"nets/detector": File(edited(MODEL))}))
+    stream = workshop.stream(old, new)
+    assert len(stream) < 1500
+    registry = workshop.device(old)
+    workshop.receive(stream, registry)
+    workshop.expect_complete(registry, new)
