@@ -27,7 +27,7 @@ from reconix.transfer.stream import BadStream
 MAX_PACKET_BYTES = 1 << 16
 
 _PIECE_BYTES = 1 << 16  # of decompressed payload, at once
-_MAX_VARINT_BYTES = 9
+_VARINT_BITS = 63
 
 
 class Channel(enum.IntEnum):
@@ -142,13 +142,21 @@ class _Lane:
 
     def take(self, size_bytes: int) -> bytes:
         """At least one byte and at most so many."""
+        taken = bytes(self.ready()[:size_bytes])
+        self.drop(len(taken))
+        return taken
+
+    def ready(self) -> memoryview:
+        """At least one byte, which stays there until it is dropped."""
         if not self._ready:
             self._ready = memoryview(self._more())
             if not self._ready:
                 raise self._packets.wrong("the payload ends in the middle of something")
-        taken = bytes(self._ready[:size_bytes])
-        self._ready = self._ready[len(taken) :]
-        return taken
+        return self._ready
+
+    def drop(self, size_bytes: int) -> None:
+        """So many bytes that were ready are used."""
+        self._ready = self._ready[size_bytes:]
 
     def finish(self) -> None:
         """Expect the end of the channel."""
@@ -204,15 +212,31 @@ class Channels:
         Raises:
             BadStream: it has more bytes than it needs, or is 2^63 or more.
         """
-        lane, value = self._lane(channel), 0
-        for index in range(_MAX_VARINT_BYTES):
-            byte = lane.take(1)[0]
-            value |= (byte & 0x7F) << 7 * index
-            if byte < 0x80:
-                if byte == 0 and index:
+        return self.numbers(1, channel)[0]
+
+    def numbers(self, count: int, channel: Channel) -> list[int]:
+        """The next so many ``varint`` of a channel; see ``number``."""
+        found: list[int] = []
+        if not count:
+            return found
+        lane = self._lane(channel)
+        value = bits = 0
+        while len(found) < count:
+            ready, used = lane.ready(), 0
+            for used, byte in enumerate(ready, 1):  # noqa: B007 - used after the loop
+                value |= (byte & 0x7F) << bits
+                if byte >= 0x80:
+                    bits += 7
+                    if bits < _VARINT_BITS:
+                        continue
+                if byte >= 0x80 or (byte == 0 and bits):
+                    raise self.wrong("a number that is not spelled as it should be")
+                found.append(value)
+                value = bits = 0
+                if len(found) == count:
                     break
-                return value
-        raise self.wrong("a number that is not spelled as it should be")
+            lane.drop(used)
+        return found
 
     def close(self) -> None:
         """Expect the end of every channel that was used.

@@ -320,6 +320,9 @@ class Payload(Protocol):
     def number(self, channel: Channel = Channel.PLAN) -> int:
         """The next ``varint`` of a channel."""
 
+    def numbers(self, count: int, channel: Channel) -> list[int]:
+        """The next so many ``varint`` of a channel."""
+
     def wrong(self, message: str) -> BadStream:
         """An error that names the place."""
 
@@ -566,9 +569,9 @@ def _parse_source(payload: Payload) -> Source:
 
 def _parse_copies(payload: Payload) -> Copies:
     count = _parse_bounded(payload, MAX_COPIES, "copies")
-    distances = [payload.number(Channel.FROM) for _ in range(count)]
-    gaps = array("Q", (payload.number(Channel.GAP) for _ in range(count)))
-    lengths = array("Q", (payload.number(Channel.LENGTH) for _ in range(count)))
+    distances = payload.numbers(count, Channel.FROM)
+    gaps = array("Q", payload.numbers(count, Channel.GAP))
+    lengths = array("Q", payload.numbers(count, Channel.LENGTH))
     origins, at = array("Q"), 0
     for distance, length in zip(distances, lengths, strict=True):
         at += unfolded(distance)
@@ -583,9 +586,10 @@ def _parse_corrections(payload: Payload) -> Corrections:
     count = _parse_bounded(payload, MAX_CORRECTIONS, "corrections")
     found: list[tuple[int, int]] = []
     address = shift = 0
-    for step in [unfolded(payload.number(Channel.FROM)) for _ in range(count)]:
+    numbers = (payload.numbers(count, channel) for channel in (Channel.FROM, Channel.LENGTH))
+    for step, change in zip(*(map(unfolded, each) for each in numbers), strict=True):
         address += step
-        shift += unfolded(payload.number(Channel.LENGTH))
+        shift += change
         if (found and step <= 0) or max(abs(address), abs(shift)) > MAX_SHIFT:
             raise payload.wrong("a correction that is out of order, or out of range")
         found.append((address, shift))

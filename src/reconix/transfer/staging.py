@@ -325,6 +325,21 @@ class _OpenFile:
     parts: int = 0  # that are still to come
     old: Old | None = None
     part: PartMaker | None = None
+    pending: bytearray = field(default_factory=bytearray)  # too little to be written yet
+
+    def write(self, data: bytes) -> None:
+        """Take the next content; pieces between two copies are small."""
+        if len(self.pending) + len(data) >= _COPY_BYTES:
+            self.flush()
+        if len(data) >= _COPY_BYTES:
+            _write_all(self.descriptor, data)
+        else:
+            self.pending += data
+
+    def flush(self) -> None:
+        """Write what is pending."""
+        _write_all(self.descriptor, self.pending)
+        self.pending.clear()
 
     def close(self) -> None:
         os.close(self.descriptor)
@@ -562,7 +577,7 @@ class Maker:
         file.left -= len(data)
         if file.left < 0:
             raise self.wrong("a file is larger than it should be")
-        _write_all(file.descriptor, data)
+        file.write(data)
 
     def _end_file_if_complete(self) -> None:
         file = self._file
@@ -572,6 +587,7 @@ class Maker:
         if file.made and file.left:
             raise self.wrong("a file is smaller than it should be")
         if file.left == 0:
+            file.flush()
             self._seal_file(file.descriptor, file.size_bytes)
 
     def _seal_file(self, descriptor: int, size_bytes: int) -> None:
@@ -753,10 +769,11 @@ def _create(name: bytes, parent: int, *, executable: bool) -> int:
     return descriptor
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]
+def _write_all(descriptor: int, data: bytes | bytearray) -> None:
+    with memoryview(data) as view:
+        written = 0
+        while written < len(data):
+            written += os.write(descriptor, view[written:])
 
 
 def _kind_of(parent: int, name: bytes, shown: str) -> bytes:

@@ -34,7 +34,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import accumulate, compress, islice, repeat
 
 from reconix.transfer.codecs.programs import (
     Kind,
@@ -48,13 +48,14 @@ from reconix.transfer.codecs.programs import (
 BLOCK_BYTES = 65_520
 """Whole entries of every table: a multiple of 4, 8, 16 and 24."""
 
-_BLOCKS = 16  # kept
+_BLOCKS = 64  # kept
 _INSTRUCTION = re.compile(
     rb"(?s)[\xe8\xe9"  # call, jump
     rb"\x80-\x8f"  # jump on a condition, if after 0x0f
     rb"\x05\x0d\x15\x1d\x25\x2d\x35\x3d]"  # memory from here on
-    rb"(?<![^\x0f][\x80-\x8f])(?=...[\x00-\x03\xfc-\xff])"
+    rb"(?<![^\x0f][\x80-\x8f])(...[\x00-\x03\xfc-\xff])"
 )
+_FOUR_BYTES = struct.Struct("<i")
 _RELOCATION_BYTES, _SYMBOL_BYTES = 24, 24
 _FROM_HERE = frozenset({2, 4})  # R_X86_64_PC32, R_X86_64_PLT32: what to add is 4 less
 
@@ -67,8 +68,9 @@ Correction = tuple[int, int]  # an address, and how much more things move from t
 class Found:
     """References of one width in a block."""
 
-    positions: Sequence[int]  # in the block
+    positions: Sequence[int]  # in the block, rising
     width: int  # bytes
+    values: Sequence[int]
     targets: Sequence[int]  # addresses in the old program
     places: Sequence[int] = ()  # addresses that they count from; none: they are addresses
     unit: int = 1  # bytes that one more in the reference means
@@ -98,10 +100,17 @@ class Shifts:
         by = self._by
         return [by[index] for index in map(bisect_right, repeat(self._starts), addresses)]
 
-    def rest(self, begin: int, end: int) -> bool:
-        """Whether nothing from one address up to another moves."""
-        first, last = (bisect_right(self._starts, address) for address in (begin, end))
-        return first == last and self._by[first] == 0
+    def along(self, addresses: Sequence[int]) -> list[int]:
+        """The same for addresses that do not fall, which is less work."""
+        found: list[int] = []
+        if addresses:
+            index = bisect_right(self._starts, addresses[0])
+            last = bisect_right(self._starts, addresses[-1])
+            for step in range(index, last):
+                until = bisect_left(addresses, self._starts[step])
+                found += [self._by[step]] * (until - len(found))
+            found += [self._by[last]] * (len(addresses) - len(found))
+        return found
 
 
 def disjoint(moves: Iterable[Move]) -> list[Stretch]:
@@ -164,14 +173,13 @@ class Finder:
             case Kind.INSTRUCTIONS:
                 yield _in_instructions(block, base)
             case Kind.PLACES:
-                places = range(base, base + len(block) // 4 * 4, 4)
-                yield _from(range(0, 4 * len(places), 4), block, places)
+                yield _table(block, base, 4)
             case Kind.FRAME_TABLE:
-                positions = range(0, len(block) // 4 * 4, 4)
-                yield _from(positions, block, [section.address] * len(positions))
+                yield _table(block, section.address, 0)
             case Kind.FRAMES:
                 frames = _frames(block)
-                yield _from(frames, block, [base + position for position in frames])
+                values = [_FOUR_BYTES.unpack_from(block, position)[0] for position in frames]
+                yield _from(frames, values, [base + position for position in frames])
             case Kind.ADDRESSES:
                 yield self._addresses(block)
             case Kind.RELOCATIONS:
@@ -183,26 +191,28 @@ class Finder:
         words = _words("q", block, 8)
         low, high = self._low, self._high
         there = [index for index, word in enumerate(words) if low <= word <= high]
-        return Found([8 * index for index in there], 8, [words[index] for index in there])
+        values = [words[index] for index in there]
+        return Found([8 * index for index in there], 8, values, values)
 
     def _relocations(self, section: Section, block: bytes) -> Iterator[Found]:
         size = len(block) // _RELOCATION_BYTES * _RELOCATION_BYTES
         words, halves = _words("q", block[:size], 8), _words("I", block[:size], 4)
-        kinds, symbols = halves[2::6], halves[3::6]
-        offsets = [section.target + word for word in words[0::3]]
-        yield Found(range(0, size, _RELOCATION_BYTES), 8, offsets)
+        offsets, kinds, symbols = words[0::3], halves[2::6], halves[3::6]
+        targets = [section.target + offset for offset in offsets]
+        yield Found(range(0, size, _RELOCATION_BYTES), 8, offsets, targets)
         table = self._program.numbered.get(section.linked)
         if table is not None:
-            entries = [table.address + _SYMBOL_BYTES * symbol for symbol in symbols]
-            yield Found(range(12, size, _RELOCATION_BYTES), 4, entries, unit=_SYMBOL_BYTES)
+            targets = [table.address + _SYMBOL_BYTES * symbol for symbol in symbols]
+            positions = range(12, size, _RELOCATION_BYTES)
+            yield Found(positions, 4, symbols, targets, unit=_SYMBOL_BYTES)
         spaces = self._of_symbols(section, symbols)
         there = [index for index, space in enumerate(spaces) if space >= 0]
-        addends = words[2::3]
+        addends = [words[3 * index + 2] for index in there]
         targets = [
-            spaces[index] + addends[index] + (4 if kinds[index] in _FROM_HERE else 0)
-            for index in there
+            spaces[index] + addend + (4 if kinds[index] in _FROM_HERE else 0)
+            for index, addend in zip(there, addends, strict=True)
         ]
-        yield Found([_RELOCATION_BYTES * index + 16 for index in there], 8, targets)
+        yield Found([_RELOCATION_BYTES * index + 16 for index in there], 8, addends, targets)
 
     def _of_symbols(self, section: Section, symbols: Sequence[int]) -> list[int]:
         """What addends count from: the section that a symbol stands for, or -1; or nothing."""
@@ -218,14 +228,15 @@ class Finder:
     def _symbols(self, block: bytes) -> Found:
         size = len(block) // _SYMBOL_BYTES * _SYMBOL_BYTES
         numbered = self._program.numbered
-        positions, targets = [], []
+        positions, values, targets = [], [], []
         entries = struct.iter_unpack("<6xHq8x", block[:size])
         for position, (number, value) in zip(range(8, size, _SYMBOL_BYTES), entries, strict=True):
             section = numbered.get(number)
             if section is not None:
                 positions.append(position)
+                values.append(value)
                 targets.append(section.address + value)
-        return Found(positions, 8, targets)
+        return Found(positions, 8, values, targets)
 
 
 def _words(code: str, block: bytes, width: int) -> "array[int]":
@@ -234,20 +245,25 @@ def _words(code: str, block: bytes, width: int) -> "array[int]":
     return words
 
 
-def _from(positions: Sequence[int], block: bytes, places: Sequence[int]) -> Found:
+def _from(positions: Sequence[int], values: Sequence[int], places: Sequence[int]) -> Found:
     """References of four bytes that count from the places given."""
-    if isinstance(positions, range):
-        values: Sequence[int] = _words("i", block, 4)
-    else:
-        unpack = struct.Struct("<i").unpack_from
-        values = [unpack(block, position)[0] for position in positions]
-    return Found(positions, 4, list(map(operator.add, places, values)), places)
+    return Found(positions, 4, values, list(map(operator.add, places, values)), places)
 
 
 def _in_instructions(block: bytes, base: int) -> Found:
     """A reference counts from the end of its instruction, which is mostly its own end."""
-    positions = [match.end() for match in _INSTRUCTION.finditer(block)]
-    return _from(positions, block, [base + 4 + position for position in positions])
+    parts = _INSTRUCTION.split(block)  # what is before an opcode, what is after it, and so on
+    before = accumulate(map(len, parts[:-1]))
+    positions = [at + index for index, at in enumerate(islice(before, 0, None, 2), 1)]
+    places = [base + 4 + position for position in positions]
+    return _from(positions, _words("i", b"".join(parts[1::2]), 4), places)
+
+
+def _table(block: bytes, first: int, step: int) -> Found:
+    """Each word of four bytes counts from the first place, or from one so much further."""
+    values = _words("i", block, 4)
+    places = range(first, first + step * len(values), step) if step else [first] * len(values)
+    return _from(range(0, 4 * len(values), 4), values, places)
 
 
 def _frames(block: bytes) -> list[int]:
@@ -272,14 +288,18 @@ def move(block: bytes, found: Iterable[Found], shifts: Shifts) -> bytes:
     for each in found:
         by = shifts.of(each.targets)
         if each.places:
-            by = list(map(operator.sub, by, shifts.of(each.places)))
-        mask, width = (1 << 8 * each.width) - 1, each.width
-        for position, distance in zip(each.positions, by, strict=True):
-            if distance:
-                old = int.from_bytes(block[position : position + width], "little")
-                new = old + distance // each.unit & mask
-                moved[position : position + width] = new.to_bytes(width, "little")
+            by = list(map(operator.sub, by, shifts.along(each.places)))
+        if each.unit != 1:
+            by = [distance // each.unit for distance in by]
+        mask, write = _MASKS[each.width], _WRITERS[each.width]
+        rows = zip(each.positions, each.values, by, strict=True)
+        for position, value, distance in compress(rows, by):
+            write(moved, position, value + distance & mask)
     return bytes(moved)
+
+
+_MASKS = {width: (1 << 8 * width) - 1 for width in (4, 8)}
+_WRITERS = {4: struct.Struct("<I").pack_into, 8: struct.Struct("<Q").pack_into}
 
 
 def blocks(program: Program) -> Iterator[tuple[Section, int, int]]:
