@@ -341,9 +341,13 @@ class Moved:
             self._shifts = Shifts(program, moves, corrections)
         self._offsets = [section.offset for section in self._sections]
         self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._last_at, self._last = 0, b""
 
     def read(self, offset: int, size_bytes: int) -> bytes:
         """So many bytes from there, less only at the end."""
+        inside = offset - self._last_at  # most copies are from where the one before was
+        if 0 <= inside <= len(self._last) - size_bytes:
+            return self._last[inside : inside + size_bytes]
         parts = []
         end = offset + size_bytes
         while offset < end:
@@ -379,4 +383,5 @@ class Moved:
             if len(self._kept) >= _BLOCKS:
                 self._kept.popitem(last=False)
         self._kept[at] = block
+        self._last_at, self._last = at, block
         return block
