@@ -14,8 +14,10 @@ Proven by ``tests/unit/transfer/test_similar.py``.
 import heapq
 import re
 import zlib
+from array import array
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -48,6 +50,32 @@ def sketch(content: bytes) -> tuple[int, ...]:
     return tuple(heapq.nsmallest(_HASHES, set(map(zlib.crc32, set(_PLACE.findall(content))))))
 
 
+class _Sketches:
+    """Which files have a hash; eight bytes for each, because there are a million."""
+
+    def __init__(self) -> None:
+        self.places: list[Location] = []
+        self._buckets = [array("Q") for _ in range(256)]
+
+    def add(self, place: Location, hashes: Iterable[int]) -> None:
+        """Take the sketch of a file."""
+        for number in hashes:
+            self._buckets[number >> 24].append(number << 32 | len(self.places))
+        self.places.append(place)
+
+    def sort(self) -> None:
+        """Make ready for questions, a bucket at a time."""
+        self._buckets = [array("Q", sorted(bucket)) for bucket in self._buckets]
+
+    def having(self, number: int) -> Iterator[int]:
+        """The files that have a hash, by their position in ``places``."""
+        bucket = self._buckets[number >> 24]
+        for at in range(bisect_left(bucket, number << 32), len(bucket)):
+            if bucket[at] >> 32 != number:
+                return
+            yield bucket[at] & 0xFFFF_FFFF
+
+
 class Similar:
     """Finds old files by their content.
 
@@ -57,26 +85,29 @@ class Similar:
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self._places: dict[int, list[Location]] | None = None
+        self._sketches: _Sketches | None = None
 
     def find(self, file: File) -> Location | None:
         """The place of the file that has most in common with a new one, if it is enough."""
         if not _MIN_BYTES <= file.size_bytes <= _MAX_BYTES:
             return None
-        if self._places is None:
-            self._places = self._sketch_all()
-        votes: Counter[Location] = Counter()
+        if self._sketches is None:
+            self._sketches = self._sketch_all()
+        votes: Counter[int] = Counter()
         for number in sketch(file.path.read_bytes()):
-            votes.update(self._places.get(number, ()))
+            votes.update(self._sketches.having(number))
         best = max(votes.values(), default=0)
-        return min(place for place in votes if votes[place] == best) if best >= _ENOUGH else None
+        if best < _ENOUGH:
+            return None
+        return min(self._sketches.places[each] for each in votes if votes[each] == best)
 
-    def _sketch_all(self) -> dict[int, list[Location]]:
-        places: dict[int, list[Location]] = {}
-        seen: set[Path] = set()
+    def _sketch_all(self) -> _Sketches:
+        found = _Sketches()
+        seen: set[str] = set()
         for location, file in self._files():
-            if _MIN_BYTES <= file.size_bytes <= _MAX_BYTES and file.path not in seen:
-                seen.add(file.path)
-                for number in sketch(file.path.read_bytes()):
-                    places.setdefault(number, []).append(location)
-        return places
+            name = str(file.path)
+            if _MIN_BYTES <= file.size_bytes <= _MAX_BYTES and name not in seen:
+                seen.add(name)
+                found.add(location, sketch(file.path.read_bytes()))
+        found.sort()
+        return found
