@@ -26,7 +26,8 @@ from reconix.transfer.stream import varint
 
 MAX_SLOTS = 8192
 MAX_LEFT_OUT = 1 << 14
-"""Of one base: a device holds their names."""
+MAX_LEFT_OUT_BYTES = 1 << 20
+"""Of one base, how many and how long together: a device holds their paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ class View:
     def staying(self) -> tuple[StoreObject, ...]:
         """What may stay in the target; sorted by path."""
         return self.objects[: self.equal]
+
+
+def path_bytes(path: tuple[bytes, ...]) -> int:
+    """How long a path is."""
+    return len(b"/".join(path))
 
 
 def print_views(views: Sequence[View], bases: Sequence[Manifest]) -> bytes:
@@ -99,7 +105,13 @@ def _parse_left_out(payload: Payload, slots: int) -> list[Location]:
     count = payload.number()
     if count > MAX_LEFT_OUT:
         raise payload.wrong(f"{count} names are left out, more than {MAX_LEFT_OUT}")
-    found = [parse_location(payload) for _ in range(count)]
+    found: list[Location] = []
+    left = MAX_LEFT_OUT_BYTES
+    for _ in range(count):
+        found.append(parse_location(payload))
+        left -= path_bytes(found[-1].path)
+        if left < 0:
+            raise payload.wrong(f"what is left out takes more than {MAX_LEFT_OUT_BYTES} bytes")
     if any(place.source >= slots or not place.path for place in found):
         raise payload.wrong("something is left out that is in no object of the base")
     return found

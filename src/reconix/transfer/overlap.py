@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from reconix.store.manifest import Manifest, StoreObject
-from reconix.transfer.bases import MAX_LEFT_OUT, View
+from reconix.transfer.bases import MAX_LEFT_OUT, MAX_LEFT_OUT_BYTES, View, path_bytes
 from reconix.transfer.match import FolderNode, Node, folder_of, unversioned
 from reconix.transfer.plan import Location, Which
 
@@ -103,12 +103,15 @@ class _Common:
     def slot(self, number: int, nodes: Sequence[Node]) -> Node | None:
         """What the objects of a slot have in common; nothing if it takes too long to tell."""
         node, apart = _in_common(nodes, ())
-        totals = [len(old) + len(new) for old, new in zip(self.left_out, apart, strict=True)]
-        if node is None or max(totals) > MAX_LEFT_OUT:
+        if node is None or not all(map(self._fits, self.left_out, apart)):
             return None
         for old, new in zip(self.left_out, apart, strict=True):
             old.extend(Location(number, path) for path in new)
         return node
+
+    def _fits(self, old: Sequence[Location], new: Sequence[_Names]) -> bool:
+        paths = [*(place.path for place in old), *new]
+        return len(paths) <= MAX_LEFT_OUT and sum(map(path_bytes, paths)) <= MAX_LEFT_OUT_BYTES
 
 
 def _in_common(nodes: Sequence[Node], place: _Names) -> tuple[Node | None, list[list[_Names]]]:

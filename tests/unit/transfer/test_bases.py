@@ -5,7 +5,7 @@ from tests.unit.transfer.test_preface import manifest, packed
 
 from reconix.store.manifest import Manifest
 from reconix.transfer.bases import MAX_LEFT_OUT, MAX_SLOTS, View, parse_views, print_views
-from reconix.transfer.plan import Location, Which
+from reconix.transfer.plan import Location, Which, counted
 from reconix.transfer.stream import BadStream, varint
 
 BASES = [manifest("123"), manifest("13579")]
@@ -33,6 +33,7 @@ def test_what_all_have_may_stay() -> None:
 
 
 LEFT_OUT = varint(0)
+LONG = b"\0" + counted(b"/".join([b"x" * 250] * 16))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ LEFT_OUT = varint(0)
         (b"\1\1" + varint(4) + LEFT_OUT, "does not have"),
         (b"\2\0\1\1" + LEFT_OUT, "does not have"),
         (b"\1\1\0" + varint(MAX_LEFT_OUT + 1), "left out"),
+        (b"\1\1\0" + varint(300) + LONG * 300, "takes more"),
         (b"\1\1\0\1\1\1a", "in no object"),
         (b"\1\1\0\1\0\0", "in no object"),
         (b"\1\1\0\1\0\2..", "name"),

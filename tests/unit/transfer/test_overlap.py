@@ -90,10 +90,15 @@ def test_one_base_is_all_there_is(workshop: "Workshop", two: tuple[StorePath, St
     assert compared(workshop) == Overlap((), (), ())
 
 
+@pytest.mark.parametrize(("limit", "value"), [("MAX_LEFT_OUT", 2), ("MAX_LEFT_OUT_BYTES", 10)])
 def test_a_tree_of_which_too_much_would_be_left_out_is_not_used(
-    workshop: "Workshop", two: tuple[StorePath, StorePath], monkeypatch: pytest.MonkeyPatch
+    workshop: "Workshop",
+    two: tuple[StorePath, StorePath],
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    value: int,
 ) -> None:
-    monkeypatch.setattr(overlaps, "MAX_LEFT_OUT", 2)
+    monkeypatch.setattr(overlaps, limit, value)
     found = compared(workshop, *two)
     root = slot(workshop, found, two[0], "root")
     assert found.trees[root] is None

@@ -791,7 +791,7 @@ def test_r2_a_disk_that_fails_is_reported(
     workshop.expect_complete(device, pair.new)
 
 
-def test_a_file_with_as_many_names_as_possible_is_copied(
+def test_s5_a_file_with_as_many_names_as_possible_is_copied(
     workshop: "Workshop", pair: "Pair", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream, device = workshop.stream(pair.old, pair.new), workshop.device(pair.old)
