@@ -19,6 +19,7 @@ from reconix.prove.case import read_case, write_case
 pytestmark = pytest.mark.prover
 
 HOST, SLOT_BYTES = "gateway", 36 * MIB
+WORDS = ("--states", "400", "--seed", "7", "--json")
 MACHINE = """\
 kernel.package = "linux-image-amd64"
 boot.slot_size = "36M"
@@ -55,7 +56,7 @@ def prove(
 def test_the_answer_for_programs_has_what_the_table_has(
     prove: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert prove("--states", "400", "--seed", "7", "--json") == 0
+    assert prove(*WORDS) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["seed"], said["bad"], said["cases"], said["booted"]) == (7, 0, [], 0)
     rows = said["operations"]
@@ -75,7 +76,7 @@ def test_a_bad_state_is_kept_and_looked_at_again(
 
     with monkeypatch.context() as planted:
         planted.setattr("reconix.device.memory.write_state", write_state)
-        assert prove("--states", "400", "--json") == 36
+        assert prove(*WORDS) == 36, "with the seed that finds nothing without the bug"
     bad = json.loads(capsys.readouterr().out)
     assert bad["bad"] > 0 and bad["problems"]
     case = Path(bad["cases"][0])
@@ -89,4 +90,3 @@ def test_a_bad_state_is_kept_and_looked_at_again(
     write_case(good, replace(read_case(case), cells={}, next_boots=(None,)))
     assert prove("--replay", str(good)) == 0
     assert "now:    good" in capsys.readouterr().out
-    assert prove("--states", "400", "--json") == 0, "without the bug the same seed finds nothing"
