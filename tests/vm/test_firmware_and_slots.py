@@ -6,6 +6,7 @@ says which slot it is from and then, if it was made so, sets variables and resta
 
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from reconix.boot import fat
 from reconix.boot.disk import DiskFile
 from reconix.boot.firmware.load_option import LoadOption, print_load_option
 from reconix.boot.gpt import SECTOR, Guid
+from reconix.boot.rescue import rescue
 from reconix.boot.tables import Copy, Slot, SlotTables, read_selection, repair, switch
 from reconix.boot.tree import BootTree
 from reconix.image.layout import MIB, Sizes, plan
@@ -26,6 +28,8 @@ pytestmark = pytest.mark.vm
 SECONDS = 120.0
 LOADER = "EFI/BOOT/BOOTX64.EFI"
 GLOBAL_VARIABLE = Guid.parse("8BE4DF61-93CA-11D2-AA0D-00E098032B8C")
+OURS = Guid.parse("5D1C7F0A-4E0B-4B6F-9A43-7B6C1D0E2F31")
+"""Of variables that no specification knows; a firmware takes others only by name."""
 SLOTS = 3
 
 
@@ -67,7 +71,8 @@ def program(says: str, variables: dict[str, bytes], *, restarts: bool) -> bytes:
     made.code("ff5108")  # call OutputString
     for name, value in variables.items():
         made.lea("488d0d", text(name))  # lea rcx, the name
-        made.lea("488d15", GLOBAL_VARIABLE.value)  # lea rdx, the vendor
+        vendor = GLOBAL_VARIABLE if name.startswith("Boot") else OURS
+        made.lea("488d15", vendor.value)  # lea rdx, the vendor
         made.code("41b807000000")  # mov r8d, 7: kept
         made.code("41b9" + struct.pack("<I", len(value)).hex())  # mov r9d, the size
         made.lea("488d05", value)  # lea rax, the value
@@ -121,11 +126,13 @@ def boot(tmp_path: Path, need: Callable[..., None]) -> Callable[..., None]:
     """Give a function that starts a guest with a disk and waits for what is said, in this order."""
     need(PROGRAM)
 
-    def boot(disk: Path, *says: str) -> None:
-        guest = Guest(prepare(tmp_path / "variables"), disks=(Disk(disk),), memory_mib=256)
+    def boot(disk: Path, *says: str, is_protected: bool = False) -> None:
+        firmware = replace(prepare(tmp_path / "variables"), is_protected=is_protected)
+        guest = Guest(firmware, disks=(Disk(disk),), memory_mib=256)
         with running(guest, tmp_path, Accelerator.TCG) as machine:
             for words in says:
-                machine.console.wait(words, seconds=SECONDS)
+                said = machine.console.wait(words, seconds=SECONDS)
+                assert said.count(" runs") == words.count(" runs"), "another slot ran in between"
 
     return boot
 
@@ -178,20 +185,111 @@ def test_p6_the_firmware_finds_one_table_whenever_a_switch_is_cut(
         disk.write_bytes(before)
 
 
-def test_a_load_option_of_ours_boots_another_slot_once(
-    tmp_path: Path, boot: Callable[..., None]
-) -> None:
-    disk = tmp_path / "disk"
+ASKS = "slot 1 asks for slot 3"
+
+
+def make_asking_disk(disk: Path, *, first: dict[str, bytes], restarts: bool) -> SlotTables:
+    """Slot 1 sets some variables, then those that let slot 3 boot next."""
     tables = make_disk(disk, {})
     slot = tables.slot(Slot(3))
     option = LoadOption("reconix slot-3", 3, slot.first, slot.sectors, slot.guid, LOADER)
-    variables = {"Boot0042": print_load_option(option), "BootNext": b"\x42\0"}
+    variables = {**first, "Boot0042": print_load_option(option), "BootNext": b"\x42\0"}
     make_disk(
         disk,
         {
-            1: program("slot 1 asks for slot 3", variables, restarts=True),
+            1: program(ASKS, variables, restarts=restarts),
             2: program("slot 2 runs", {}, restarts=False),
             3: program("slot 3 runs", {}, restarts=True),
         },
     )
-    boot(disk, "slot 1 asks for slot 3", "slot 3 runs", "slot 1 asks for slot 3", "slot 3 runs")
+    return tables
+
+
+def test_a_load_option_of_ours_boots_another_slot_once(
+    tmp_path: Path, boot: Callable[..., None]
+) -> None:
+    disk = tmp_path / "disk"
+    make_asking_disk(disk, first={}, restarts=True)
+    boot(disk, ASKS, "slot 3 runs", ASKS, "slot 3 runs")
+
+
+# -- B1, B4: what the slot of a trial holds --------------------------------------------------------
+
+
+def test_b1_a_loader_that_is_damaged_leaves_the_selected_slot(
+    tmp_path: Path, boot: Callable[..., None]
+) -> None:
+    disk = tmp_path / "disk"
+    tables = make_asking_disk(disk, first={}, restarts=True)
+    place = tables.slot(Slot(3))
+    with disk.open("r+b") as file:
+        file.seek(place.first * SECTOR)
+        content = file.read(place.sectors * SECTOR)
+        file.seek(place.first * SECTOR + content.index(b"MZ"))
+        file.write(b"\xa5" * SECTOR)
+    boot(disk, ASKS, ASKS, ASKS)
+
+
+def test_b4_a_slot_full_of_rubbish_leaves_the_selected_one(
+    tmp_path: Path, boot: Callable[..., None]
+) -> None:
+    disk = tmp_path / "disk"
+    tables = make_asking_disk(disk, first={}, restarts=True)
+    for lba in range(tables.slot(Slot(3)).first, tables.slot(Slot(3)).first + 2048):
+        damage(disk, lba)
+    boot(disk, ASKS, ASKS, ASKS)
+
+
+# -- B2: partition tables --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("copy", list(Copy))
+@pytest.mark.parametrize("part", ["header", "array"])
+def test_b2_one_damaged_table_does_not_keep_the_firmware_from_booting(
+    tmp_path: Path, boot: Callable[..., None], copy: Copy, part: str
+) -> None:
+    disk = tmp_path / "disk"
+    tables = make_disk(disk, each_says_its_name())
+    with DiskFile(disk) as opened:
+        switch(opened, Slot(2))
+    header, array = tables.header_at(copy), tables.array_at(Slot(2), copy)
+    damage(disk, header if part == "header" else array)
+    boot(disk, "slot 2 runs")
+    with DiskFile(disk) as opened:
+        repair(opened)
+        assert read_selection(opened).slot == 2
+        assert read_selection(opened).faults == ()
+    boot(disk, "slot 2 runs")
+
+
+def test_b2_a_rescue_after_both_tables_were_damaged_is_what_the_firmware_boots(
+    tmp_path: Path, boot: Callable[..., None]
+) -> None:
+    disk = tmp_path / "disk"
+    tables = make_disk(disk, each_says_its_name())
+    for copy in Copy:
+        damage(disk, tables.header_at(copy))
+    with DiskFile(disk) as opened:
+        rescue(opened, Slot(3))
+    boot(disk, "slot 3 runs")
+
+
+# -- firmware that takes no variables, or keeps none -----------------------------------------------
+
+
+def test_a_firmware_whose_memory_is_protected_boots_the_selected_slot(
+    tmp_path: Path, boot: Callable[..., None]
+) -> None:
+    disk = tmp_path / "disk"
+    make_disk(disk, each_says_its_name())
+    boot(disk, "slot 1 runs", is_protected=True)
+
+
+def test_a_firmware_that_forgets_boots_the_selected_slot(
+    tmp_path: Path, boot: Callable[..., None]
+) -> None:
+    disk = tmp_path / "disk"
+    make_asking_disk(disk, first={}, restarts=False)
+    boot(disk, ASKS)
+    (tmp_path / "variables").unlink()
+    boot(disk, ASKS)

@@ -75,6 +75,7 @@ class Firmware:
 
     code: Path
     variables: Path
+    is_protected: bool = False  # True: nothing can write the variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +143,10 @@ def _processor(guest: Guest, accelerator: Accelerator) -> list[str]:
 
 def _firmware(firmware: Firmware) -> list[str]:
     code, variables = _escaped(firmware.code), _escaped(firmware.variables)
+    protected = "readonly=on," if firmware.is_protected else ""
     return [
         *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}"),
-        *("-drive", f"if=pflash,unit=1,format=raw,file={variables}"),
+        *("-drive", f"if=pflash,unit=1,format=raw,{protected}file={variables}"),
     ]
 
 
