@@ -1,13 +1,15 @@
-"""R1 and R2: the disk is full, or fails, at every write of an update.
+"""R1, R2 and V1: the disk is full, or fails, at every write of an update, or keeps something else.
 
 Disk full is real: the system partition is a small ext4, filled so that a little more room is left
 each time. A failing disk is an error that the kernel would give, at each step that reaches it.
-Afterwards the old generation boots, and with a disk that works again the update is finished.
+A bit that flips is flipped on the medium, below the file system and what the kernel has cached of
+it. Afterwards the old generation boots, and with a disk that works again the update is finished.
 """
 
 import errno
 import io
 import os
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
@@ -24,6 +26,8 @@ from reconix.device.device import Device
 from reconix.device.receiving import receive
 from reconix.device.work import working
 from reconix.nix.chroot import ChrootStore
+from reconix.store.tree import File
+from reconix.transfer.staging import ContentMismatch
 
 Need = Callable[..., None]
 KIB = 1 << 10
@@ -153,3 +157,32 @@ def test_r1_a_disk_of_any_fullness_refuses_or_takes_an_update_and_gives_all_room
     assert outcomes[0] is False and outcomes[-1] is True
     assert machine.selected == 1
     machine.finish("two")
+
+
+def test_v1_what_changes_below_the_page_cache_is_found_before_it_has_a_name(
+    machine: Machine, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = random.Random(1).randbytes(64 * KIB)
+    goal = machine.generation("marked", extra={"mark": File(mark)})
+    stream = machine.stream("one", "marked").getvalue()
+    medium = machine.place.parent / "system.img"
+    fsync = os.fsync
+    flipped: list[int] = []
+
+    def fsync_and_flip(descriptor: int) -> None:
+        fsync(descriptor)
+        at = medium.read_bytes().find(mark)
+        if at >= 0 and not flipped:
+            flipped.append(at)
+            with medium.open("r+b") as file:
+                file.seek(at + 4 * KIB)
+                file.write(bytes([mark[4 * KIB] ^ 1]))
+
+    with monkeypatch.context() as failing, pytest.raises(ContentMismatch):
+        failing.setattr(os, "fsync", fsync_and_flip)
+        update(machine.device, machine, stream)
+    assert flipped
+    assert goal not in machine.device.installed()
+    with working(machine.places):
+        receive(machine.device, io.BytesIO(stream).read)
+    machine.finish("marked")
