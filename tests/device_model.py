@@ -14,6 +14,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.crash.initrd_functions import Functions
+
 from reconix.base.documents import JsonInput, print_json
 from reconix.base.files import read_bounded, remove_tree
 from reconix.base.process import run
@@ -50,6 +52,8 @@ HOST = "gateway"
 MIB = 1 << 20
 SLOT_BYTES = 34 * MIB
 SYSTEMS = ("default", "mqtt")
+BY_DISK: JsonInput = {"receive": True, "trial_timeout_seconds": 300, "needs_firmware": False}
+"""The policy of a system whose trial asks for no variable of the firmware."""
 HEALTHY: JsonInput = {"timeout_seconds": 60, "checks": []}
 
 
@@ -255,6 +259,26 @@ class Machine:
 
     def firmware(self) -> None:
         """Do what comes before the agent: firmware, boot loader, kernel and initrd."""
+        self._firmware()
+        if not self.begin_trial():
+            self._firmware()
+            assert self.begin_trial(), "the initrd restarts for ever"
+
+    def begin_trial(self, *, allowed: int = 99) -> bool:
+        """The initrd's part in a trial that the disk remembers, cut after so many steps.
+
+        Whether it came to its end; if not, it has restarted the device.
+        """
+        script = Functions(
+            ("go_back", "begin_trial"),
+            ("dd", "touch", "sync", "mount", "reboot"),
+            self.places.run,
+            {"SYSTEM": str(self.places.system)},
+            (str(self.place / "disk"),),
+        )
+        return not self.places.way_back.is_dir() or script.run(allowed=allowed)
+
+    def _firmware(self) -> None:
         slot = self._slot_that_boots()
         generation = self.check_slot(slot)
         system = self._system_that_boots(generation)

@@ -1,7 +1,7 @@
 """The smallest device that the prover can work with: two generations and a disk of 110 MiB."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from reconix.prove.judge import Known
 from reconix.prove.scenario import Update
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
-from reconix.store.tree import File
+from reconix.store.tree import File, Node
 
 SIZES = Sizes(2, SLOT_BYTES, 32 * MIB, MIB)
 FILES = 60
@@ -50,12 +50,24 @@ class SmallDevice:
 
 
 @contextmanager
-def small_device(folder: Path, *, one: bytes = b"1", two: bytes = b"2") -> Iterator[SmallDevice]:
-    """Make it; ``one`` and ``two`` stand in place of the boot loaders."""
+def small_device(
+    folder: Path,
+    *,
+    one: bytes = b"1",
+    two: bytes = b"2",
+    extra: Mapping[str, Node] | None = None,
+) -> Iterator[SmallDevice]:
+    """Make it; ``one`` and ``two`` stand in place of the boot loaders.
+
+    The systems of generation two have the files ``extra`` as well.
+    """
     with ChrootStore(folder / "build") as store:
         tables = plan(HOST, size_bytes=(2 * 34 + 8) * MIB, sizes=Sizes(2, SLOT_BYTES, MIB, MIB))
         maker = Machine(folder / "none", store, tables)
-        files = {f"file-{number}": File(b"%d\n" % number) for number in range(FILES)}
+        files: dict[str, Node] = {
+            f"file-{number}": File(b"%d\n" % number) for number in range(FILES)
+        }
+        files.update(extra or {})
         old = maker.generation("one", program=one)
         new = maker.generation("two", program=two, extra=files)
         image, stream = folder / "image", folder / "stream"

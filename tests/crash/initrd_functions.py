@@ -6,6 +6,7 @@ does nothing.
 """
 
 import re
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ echo >> {count}
 [ "$(wc -l < {count})" -le {allowed} ] || {{ kill -9 $PPID; exit 1; }}
 {work}
 """
+ENDS = "kill -9 $PPID"
+"""What a restart is to a script."""
 SCRIPTS = (initrd.SCRIPT, initrd.SCRIPT.with_name("root.sh"))
 
 
@@ -29,6 +32,7 @@ class Functions:
 
     Attributes:
         names: the last of them is run.
+        arguments: of that.
         steps: programs that change something.
         folder: stands for ``/run/reconix``, and holds the shims.
         setting: variables of the script.
@@ -38,13 +42,14 @@ class Functions:
     steps: Sequence[str]
     folder: Path
     setting: Mapping[str, str]
+    arguments: Sequence[str] = ()
 
     def run(self, *, allowed: int) -> bool:
         """Run the last function, cut after so many steps; whether it came to its end."""
         self._make_shims(allowed)
         head = [f"{name}={value}" for name, value in self.setting.items()]
         lines = [*head, f"PATH={self.folder}/shims:$PATH", "say() { :; }", *self._texts()]
-        text = "\n".join([*lines, self.names[-1]])
+        text = "\n".join([*lines, shlex.join([self.names[-1], *self.arguments])])
         return succeeds("sh", "-c", text.replace("/run/reconix", str(self.folder)))
 
     def _texts(self) -> list[str]:
@@ -58,7 +63,7 @@ class Functions:
         count.write_text("")
         for name in self.steps:
             program = f'exec {shutil.which(name)} "$@"'
-            work = "true" if name == "mount" else program
+            work = {"mount": "true", "reboot": ENDS}.get(name, program)
             shim = shims / name
             shim.write_text(SHIM.format(count=count, allowed=allowed, work=work))
             shim.chmod(0o755)

@@ -5,9 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.device_model import BY_DISK
 from tests.small_device import SmallDevice, need_recording, small_device
 
-from reconix.base.documents import BadDocument
+from reconix.base.documents import BadDocument, print_json
 from reconix.base.process import run
 from reconix.boot.trial import Phase
 from reconix.device.collect import collect
@@ -30,6 +31,7 @@ from reconix.prove.scenario import (
 )
 from reconix.prove.states import Cut
 from reconix.prove.wear import Wear, wear_of
+from reconix.store.tree import File
 
 pytestmark = pytest.mark.prover
 
@@ -63,8 +65,11 @@ def programs(need: Callable[..., None]) -> None:
     need_recording(need)
 
 
-def test_p1_p2_every_crash_state_of_an_update_boots_old_or_new(job: Job) -> None:
-    """P1 to P6, P8, P12: in receive, collect, slot, arm, trial, confirm, choice, roll-back."""
+def test_p1_p2_b11_every_crash_state_of_an_update_boots_old_or_new(job: Job) -> None:
+    """P1 to P6, P8 and P12; and B11, because each generation has a loader of its own.
+
+    In receive, collect, slot, arm, trial, confirm, choice and roll-back.
+    """
     result = prove(job, wanted=STATES, seed=SEED, processes=2)
     assert result.bad == 0, result.cases
     assert result.states >= STATES
@@ -85,6 +90,18 @@ def test_nor_when_the_kernel_writes_at_every_moment(device: SmallDevice, tmp_pat
     )
     assert result.bad == 0, result.cases
     assert result.states >= STATES
+
+
+def test_nor_when_the_disk_remembers_the_trial(tmp_path: Path) -> None:
+    policy = {"update.json": File(print_json(BY_DISK))}
+    with small_device(tmp_path, extra=policy) as device:
+        job = recorded(device, tmp_path / "job", Pace.QUIET)
+        result = prove(job, wanted=STATES, seed=SEED, processes=2)
+    assert result.bad == 0, result.cases
+    by_step = {row.step: row for row in result.rows}
+    assert by_step["arm"].old == by_step["arm"].states
+    assert by_step["arm"].trials > 0 and by_step["boot of the trial"].trials > 0
+    assert by_step["confirm"].old > 3 and by_step["confirm"].new > 3
 
 
 def test_the_same_seed_gives_the_same_result_in_one_process_or_two(job: Job) -> None:

@@ -14,7 +14,7 @@ import contextlib
 import io
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -109,13 +109,17 @@ class Box:
             loader = (store.path(generation.boot) / Program.AMD64.value).read_bytes()
             return add_generation(store, host, [read_system(store, "default", made)], loader)
 
-    def try_out(self, target: StorePath) -> Fields:
-        """Send a generation and give its verdict, when the device is back."""
+    def send(self, target: StorePath) -> None:
+        """Send a generation, which is tried at once."""
         stream = io.BytesIO()
         with ChrootStore(self.project.store) as store:
             send.create(store, [self.base], target, stream.write)
         self.status()  # from here on it is there to receive
         self.run("reconix-device", "receive", stdin=stream.getvalue())
+
+    def try_out(self, target: StorePath) -> Fields:
+        """Send a generation and give its verdict, when the device is back."""
+        self.send(target)
         deadline = time.monotonic() + 2 * BOOT_SECONDS
         while time.monotonic() < deadline:
             status = self.status()
@@ -141,14 +145,14 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 
 
 @contextlib.contextmanager
-def booted(project: Project) -> Iterator[Box]:
-    """The device of a project, from a new image."""
+def booted(project: Project, *, is_protected: bool = False) -> Iterator[Box]:
+    """The device of a project, from a new image; its firmware may keep nothing."""
     image = project.reconix("image")
     place = project.folder / "vm"
     place.mkdir()
     overlay(Path(image.text("image")), place / "disk.qcow2")
     guest = Guest(
-        firmware.prepare(place / "variables"),
+        replace(firmware.prepare(place / "variables"), is_protected=is_protected),
         disks=(Disk(place / "disk.qcow2", DiskFormat.QCOW2),),
         forwards=(Forward(22, 0),),
         watchdog=True,

@@ -228,6 +228,7 @@ def _toplevel(
         etc.ownerships,
         store.path(root),
         schedule.document(plan, host.machine.boot.default) if plan.is_set else None,
+        host.machine.boot.one_shot,
     )
     return store.add_files(tree, f"system-{name}", made_of.paths())
 

@@ -39,7 +39,7 @@ from reconix.config.schema.health import (
     UnitCheck,
 )
 from reconix.config.schema.system import System
-from reconix.config.schema.values import Architecture
+from reconix.config.schema.values import Architecture, OneShot
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
 
@@ -76,6 +76,7 @@ def make_toplevel(
     ownerships: Iterable[Ownership],
     root: Path,
     schedule: JsonInput = None,
+    one_shot: OneShot = OneShot.FIRMWARE,
 ) -> Folder:
     """The tree of a toplevel.
 
@@ -87,6 +88,7 @@ def make_toplevel(
         ownerships: unusual owners and modes of generated files.
         root: where ``parts.root`` lies on the build machine.
         schedule: of the host, if it has one.
+        one_shot: what remembers a trial, on this host.
     """
     metadata = (root / METADATA).read_bytes() + normalise.print_ownerships(ownerships)
     return folder(
@@ -100,7 +102,7 @@ def make_toplevel(
             "metadata": File(metadata),
             "persist": File(_persist(name, system)),
             "health.json": File(print_json(_health(system))),
-            "update.json": File(print_json(_update(system))),
+            "update.json": File(print_json(_update(system, one_shot))),
             **({"schedule.json": File(print_json(schedule))} if schedule else {}),
         }
     )
@@ -135,7 +137,7 @@ def _health(system: System) -> JsonInput:
     }
 
 
-def _update(system: System) -> JsonInput:
+def _update(system: System, one_shot: OneShot) -> JsonInput:
     return {
         "receive": system.update.receive,
         "trial_timeout_seconds": system.update.trial_timeout,
@@ -143,6 +145,7 @@ def _update(system: System) -> JsonInput:
         "always_attempts": system.update.always_attempts,
         **({} if system.update.automatic else {"automatic": False}),
         **({"window": system.update.window} if system.update.window else {}),
+        **({"needs_firmware": False} if one_shot is OneShot.DISK else {}),
     }
 
 

@@ -6,7 +6,8 @@ Every step is recorded before it is relied on, and each can be repeated:
 disarm          nothing may boot the slot while it is written
 write the slot  the image is computed from the boot tree; only blocks that differ are written
 compare         read back from the medium, against the hash in the generation
-arm             recorded first, then told to the firmware: no trial that nobody counted
+arm             recorded first, then told to the firmware, or to the disk where the
+                configuration says so: no trial that nobody counted
 ==============  ================================================================================
 
 The committed slot and the partition table are not touched. After a cut anywhere the old generation
@@ -33,6 +34,7 @@ from reconix.device.health import can_be_proven
 from reconix.device.media import Window, holds, open_disk
 from reconix.device.memory import remember
 from reconix.device.policy import Policy, read_policy
+from reconix.device.way_back import select_once, undo
 from reconix.store.generation import Generation, InstalledSystem
 from reconix.store.paths import StorePath
 
@@ -136,9 +138,12 @@ def arm(device: Device, state: State, *, system: str | None) -> Slot:
     trial = after.trial
     assert trial is not None and trial.slot is not None
     generation = device.generation(trial.generation)
+    if not _policy(device, generation, generation.default).needs_firmware:
+        _expect_once(device, generation.default)
+        select_once(device.places, trial.slot)
+        return trial.slot
     name = system if system is not None else generation.default
-    choice = read_choice(device.places.choice)
-    write_choice(device.places.choice, replace(choice, once=name))
+    _expect_once(device, name)
     selection = device.selection()
     partitions = selection.tables.partitions(selection.slot)
     partition = selection.tables.slot(trial.slot)
@@ -150,6 +155,17 @@ def arm(device: Device, state: State, *, system: str | None) -> Slot:
         remember(device.places, after, Cancelled(Reason.FIRMWARE, str(error)))
         raise
     return trial.slot
+
+
+def _expect_once(device: Device, system: str) -> None:
+    choice = read_choice(device.places.choice)
+    write_choice(device.places.choice, replace(choice, once=system))
+
+
+def disarm(device: Device) -> None:
+    """Boot the committed slot next, whoever was told to boot another one."""
+    device.oneshots.forget_slot()
+    undo(device.places)
 
 
 def _is_written(device: Device, state: State, generation: Generation) -> bool:
@@ -167,7 +183,7 @@ def _is_written(device: Device, state: State, generation: Generation) -> bool:
 
 def _end_other(device: Device, state: State) -> State:
     """End an update that was begun, before its slot is written; what was received of it stays."""
-    device.oneshots.forget_slot()
+    disarm(device)
     if state.phase is Phase.ARMED:
         return remember(device.places, state, Cancelled())
     return state

@@ -1,6 +1,7 @@
 """Confirming: what is on trial becomes what boots from now on.
 
-The partition table is switched first, by one sector; then it is recorded, then the system that was
+The partition table is switched first, by one sector, or the way back of a trial that it selects
+already is removed; then it is recorded, then the system that was
 wanted always is asked for again, then space is given back. A cut after the switch is found at the
 next start, which records what the table says already; a cut before it ends the trial.
 
@@ -21,6 +22,7 @@ from reconix.device.choice import read_choice, renewed, write_choice
 from reconix.device.collect import collect
 from reconix.device.device import Device
 from reconix.device.media import open_disk
+from reconix.device.way_back import forget
 
 
 class TooLate(ReconixError):
@@ -49,6 +51,7 @@ def confirm(device: Device) -> bool:
         for fault in switch(disk, booted.slot):
             events.record(device.places.log, "repaired", text=fault)
         assert read_selection(disk).slot == booted.slot
+    forget(device.places)
     state = memory.remember(device.places, state, Confirmed(booted.slot))
     progress.note(f"confirmed {state.committed.generation}")
     _tidy(device, state)

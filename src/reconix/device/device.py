@@ -21,6 +21,7 @@ from reconix.boot.trial import BadState, State, installed, read_state
 from reconix.device.media import Window, holds, open_disk
 from reconix.device.oneshots import OneShots
 from reconix.device.places import Places
+from reconix.device.way_back import seen_through
 from reconix.store.generation import BadGeneration, Generation, read_generation
 from reconix.store.paths import StorePath
 
@@ -68,9 +69,9 @@ class Device:
         return read_generation(self.places.store, root)
 
     def selection(self) -> Selection:
-        """What the partition table says."""
+        """What the partition table says, or will when a trial that it selects now is over."""
         with open_disk(self.places) as disk:
-            return read_selection(disk)
+            return seen_through(self.places, read_selection(disk))
 
     def recall(self) -> State:
         """What the agent remembers, or what can be found out if that is nothing.
@@ -97,7 +98,7 @@ class Device:
             UnknownGeneration: no installed generation fits the slot that boots.
         """
         with open_disk(self.places) as disk:
-            found = read_selection(disk)
+            found = seen_through(self.places, read_selection(disk))
             slot = Window(disk, found.tables.slot(found.slot))
             return installed(str(self._generation_in(slot, found.slot)), found.slot)
 

@@ -74,6 +74,11 @@ class Places:
         return self.home / "choice.json"
 
     @property
+    def way_back(self) -> Path:
+        """What leads back from a trial that needs no variable of the firmware."""
+        return self.home / "way-back"
+
+    @property
     def log(self) -> Path:
         """What happened, the last of it."""
         return self.home / "log"

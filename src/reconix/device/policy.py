@@ -30,6 +30,8 @@ class Policy:
         trial_attempts: how often a trial of it is made, if what ended it need not be its fault.
         always_attempts: how often in a row it may fail to come up, if it is wanted always.
         automatic: whether the device restarts into an update by itself.
+        needs_firmware: whether the firmware's variables keep what the next boot is; if not, the
+            disk does (``device/way_back.py``).
         window: when, as ``device/window.py`` has it; nothing: at any time.
     """
 
@@ -38,6 +40,7 @@ class Policy:
     trial_attempts: int = DEFAULT_ATTEMPTS
     always_attempts: int = DEFAULT_FAILURES
     automatic: bool = True
+    needs_firmware: bool = True
     window: str = ""
 
 
@@ -58,6 +61,7 @@ def read_policy(toplevel: Path) -> Policy:
         _attempts(fields, "trial_attempts", DEFAULT_ATTEMPTS, MAX_ATTEMPTS),
         _attempts(fields, "always_attempts", DEFAULT_FAILURES, MAX_FAILURES),
         fields.flag("automatic") if fields.has("automatic") else True,
+        fields.flag("needs_firmware") if fields.has("needs_firmware") else True,
         fields.text("window") if fields.has("window") else "",
     )
 

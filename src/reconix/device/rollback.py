@@ -12,7 +12,7 @@ from enum import Enum
 from reconix.base.errors import ReconixError
 from reconix.boot.transitions import Cancelled
 from reconix.boot.trial import Phase
-from reconix.device.apply import apply
+from reconix.device.apply import apply, disarm
 from reconix.device.device import Device
 from reconix.device.memory import remember
 from reconix.store.paths import StorePath
@@ -48,7 +48,7 @@ def rollback(device: Device) -> RolledBack:
         remember(device.places, state, Cancelled())
         return RolledBack.LEFT_TRIAL
     if state.phase is not Phase.IDLE:
-        device.oneshots.forget_slot()
+        disarm(device)
         remember(device.places, state, Cancelled())
         return RolledBack.DISARMED
     if state.previous is None:

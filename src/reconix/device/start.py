@@ -18,7 +18,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import TooLarge, write_durably
 from reconix.boot.firmware.variables import FirmwareRefuses
 from reconix.boot.gpt import Guid
-from reconix.boot.tables import Selection, Slot, repair
+from reconix.boot.tables import Selection, Slot, read_selection, repair
 from reconix.boot.transitions import Booted as BootedEvent
 from reconix.boot.transitions import WrongSlot, advance
 from reconix.boot.trial import Phase, Reason, Result, State, write_state
@@ -31,6 +31,7 @@ from reconix.device.health import MAX_TIMEOUT_SECONDS, read_health
 from reconix.device.media import open_disk
 from reconix.device.policy import read_policy
 from reconix.device.switch import has_taken_over
+from reconix.device.way_back import read_way_back, undo
 from reconix.device.work import working
 from reconix.store.generation import BadGeneration
 from reconix.store.paths import StorePath
@@ -85,7 +86,7 @@ def start(device: Device) -> Started:
     toplevel = booted.read_toplevel(places)
     expected = has_taken_over(places)
     selection = device.selection()
-    slot = slot_with(selection, device.oneshots.booted_partition()) or selection.slot
+    slot = slot_with(selection, device.oneshots.booted_partition()) or _slot_by_table(device)
     if slot == selection.slot:
         write_durably(places.is_committed, b"")
     plan = _plan(device, selection, slot, toplevel)
@@ -114,6 +115,12 @@ def slot_with(selection: Selection, guid: Guid | None) -> Slot | None:
         if selection.tables.slot(number).guid == guid:
             return number
     return None
+
+
+def _slot_by_table(device: Device) -> Slot:
+    """The slot that the table selects, for a firmware that does not tell which one it took."""
+    with open_disk(device.places) as disk:
+        return read_selection(disk).slot
 
 
 def _note_of_this_boot(device: Device, boot_id: str) -> Booted | None:
@@ -147,9 +154,12 @@ def _evidence(device: Device, selection: Selection) -> Evidence:
     trial = state.trial if state is not None and state.phase is Phase.ARMED else None
     if trial is None or trial.slot is None:
         return found
+    if read_way_back(device.places) is not None:
+        return found  # the firmware was not asked
     if device.oneshots.knows(selection.tables.slot(trial.slot)):
         return found
-    return Evidence(Reason.FIRMWARE, "it did not keep the variables that it was given")
+    said = 'it did not keep the variables that it was given; see the option one_shot = "disk"'
+    return Evidence(Reason.FIRMWARE, said)
 
 
 def _what_happened(device: Device, event: BootedEvent) -> tuple[State | None, State]:
@@ -191,6 +201,8 @@ def _carry_out(device: Device, plan: _Plan) -> bool:
     if plan.event.evidence is Reason.PANIC:
         events.record(places.log, "panic", text=plan.event.said)
         forget_panic(places)
+    if plan.event.slot == plan.after.committed.slot:
+        undo(places)  # what it led back from was left
     choice.write_choice(places.choice, plan.follow.choice)
     return _tell_firmware(device, plan)
 

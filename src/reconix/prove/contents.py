@@ -26,11 +26,12 @@ from reconix.store.nar import (
     Link,
 )
 
-STATE, CHOICE = "state.json", "choice.json"
+STATE, CHOICE, WAY_BACK = "state.json", "choice.json", "way-back"
 _MANIFEST = ".manifest"
 _MAX_DOCUMENT_BYTES = 16 << 20
 _EXECUTABLE = 0o111
 _MISSING = 0
+_SECTOR_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,15 @@ class Facts:
         choice: the document of which system is wanted.
         manifests: by the base name of a generation; sorted.
         objects: all names in the store that are final, sorted.
+        way_back: what the initrd of a trial writes where to leave it, in this order, if the disk
+            remembers the trial.
     """
 
     state: bytes | None
     choice: bytes | None
     manifests: tuple[tuple[str, bytes], ...]
     objects: tuple[str, ...]
+    way_back: tuple[tuple[int, bytes], ...] = ()
 
 
 def read_facts(view: View, geometry: Geometry) -> Facts:
@@ -70,7 +74,27 @@ def read_facts(view: View, geometry: Geometry) -> Facts:
             if name.endswith(_MANIFEST) and not name.startswith(".")
         ),
         tuple(name for name in store if not name.startswith(".")),
+        _way_back(files),
     )
+
+
+def _way_back(files: Ext4) -> tuple[tuple[int, bytes], ...]:
+    folder = files.lookup("reconix", WAY_BACK)
+    if folder is None:
+        return ()
+    names = _names(files, folder)
+    lines = (_document(files, names.get("sectors")) or b"").decode(errors="replace").splitlines()
+    found = tuple(_sector(files, names, *line.split()) for line in lines)
+    if not found:
+        raise BadFileSystem("the way back from a trial leads nowhere")
+    return found
+
+
+def _sector(files: Ext4, names: dict[str, int], lba: str = "", name: str = "") -> tuple[int, bytes]:
+    content = _document(files, names.get(name))
+    if not lba.isdecimal() or content is None or len(content) != _SECTOR_BYTES:
+        raise BadFileSystem("the way back from a trial is not whole")
+    return int(lba), content
 
 
 def _folder(files: Ext4, *names: str) -> dict[str, int]:

@@ -4,13 +4,15 @@ A state is good when all of this holds:
 
 * a firmware finds a table, and with it a slot that holds, to the byte, the image of a generation,
   which is a consistent file system;
-* so does the slot of a trial, if one may be armed in the firmware, and the slot to which the backup
+* so does the slot of a trial, if one may be armed in the firmware or the disk remembers one, and
+  then what leads back from it; and the slot to which the backup
   of the table leads, in case the primary one is damaged next; that never leads back to the old
   generation when the new one boots;
 * the file system recovers, and nothing is left to repair in it;
 * every object of these generations is there and has its content, the default system's among them;
 * so has every object of every installed generation, and everything that carries a final name;
 * what the agent remembers can be read, is true of the slots, and says what to do at the next start;
+* what boots without a trial has been on trial;
 * the generations that it may go back to are installed;
 * once an operation has said that it is done, its effect is there.
 
@@ -28,7 +30,7 @@ from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
 from reconix.boot.tables import Slot
 from reconix.boot.transitions import Booted, WrongSlot, advance
-from reconix.boot.trial import BadState, State, parse_state
+from reconix.boot.trial import BadState, Phase, State, parse_state
 from reconix.prove import uefi
 from reconix.prove.cells import Disk, Memo, Patched, View, read
 from reconix.prove.contents import Facts, Objects, read_facts
@@ -144,6 +146,11 @@ class Judge:
             facts = scene.facts
             self._check_store(scene)
             selected = _number(table[0])
+            if facts.way_back:
+                home = self._checked(self._tables(facts.way_back).used)[0]
+                boots = self._generation_in(home)
+                asked += [] if home.guid == table[0].guid else [table[0].guid]
+                selected = _number(home)
             self._check_memory(scene, boots, selected)
             self._check_generation(scene, spare or boots)
             for guid in asked:
@@ -154,8 +161,14 @@ class Judge:
 
     # -- what boots --------------------------------------------------------------------------------
 
-    def _tables(self) -> Tables:
-        return uefi.tables(lambda at, size: read(self._disk, at, size), self._disk.size_bytes)
+    def _tables(self, changed: Iterable[tuple[int, bytes]] = ()) -> Tables:
+        """Both copies of the table, as they are or with some sectors changed."""
+        sectors = {lba * uefi.SECTOR: content for lba, content in changed}
+
+        def content(at: int, size: int) -> bytes:
+            return sectors[at] if at in sectors else read(self._disk, at, size)
+
+        return uefi.tables(content, self._disk.size_bytes)
 
     def _checked(self, table: tuple[Found, ...] | None) -> tuple[Found, ...]:
         if not table:
@@ -248,6 +261,9 @@ class Judge:
         for generation in state.needed:
             if StorePath.parse(generation) not in installed:
                 raise Bad(f"{generation} is needed and not installed")
+        trial = state.trial
+        if trial is not None and trial.slot == selected and state.phase is not Phase.ON_TRIAL:
+            raise Bad(f"{boots} boots from now on, and was never tried")
         _next_step(state, selected, selected, boots)
 
     def _check_trial(self, scene: _Scene, guid: bytes, selected: Slot) -> None:

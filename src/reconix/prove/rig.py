@@ -15,17 +15,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
-from reconix.base.files import remove_tree
+from reconix.base.files import remove_tree, sync_folder
 from reconix.boot.firmware.load_option import parse_load_option, parse_text, print_text
 from reconix.boot.firmware.uefi import Uefi
 from reconix.boot.firmware.variables import GLOBAL, LOADER, Variables
-from reconix.boot.gpt import Guid, Partition
+from reconix.boot.gpt import SECTOR, Guid, Partition
 from reconix.boot.loaders.systemd_boot import Program, system_of_entry
-from reconix.boot.tables import Selection
+from reconix.boot.tables import Selection, read_selection
 from reconix.device.device import Device
 from reconix.device.media import Window, holds, open_disk
 from reconix.device.places import Places
 from reconix.device.start import start
+from reconix.device.way_back import BEGUN, SECTORS, read_way_back
 from reconix.device.work import working
 from reconix.prove.history import Asked, Step
 from reconix.prove.recorder import Recording
@@ -172,7 +173,7 @@ class Rig:
         with self.recording.writable():
             for _ in range(_MAX_RESTARTS):
                 self._play_firmware()
-                if not start(self.device).restart:
+                if self._play_initrd() and not start(self.device).restart:
                     break
             else:
                 raise DoesNotBoot("the device restarts for ever")
@@ -195,8 +196,29 @@ class Rig:
     def _mark(self) -> None:
         self.marks.append(self.recording.position())
 
+    def _play_initrd(self) -> bool:
+        """What it does about a trial that the disk remembers; whether the device goes on."""
+        way = read_way_back(self.places)
+        if way is None or self._selection().slot != way.trial:
+            return True
+        if not way.has_begun:
+            (self.places.way_back / BEGUN).touch()
+            sync_folder(self.places.way_back)
+            return True
+        folder = self.places.way_back
+        with open_disk(self.places) as disk:
+            for line in (folder / SECTORS).read_text().splitlines():
+                lba, name = line.split()
+                disk.write(int(lba) * SECTOR, (folder / name).read_bytes())
+                disk.flush()
+        return False
+
+    def _selection(self) -> Selection:
+        with open_disk(self.places) as disk:
+            return read_selection(disk)
+
     def _play_firmware(self) -> None:
-        selection = self.device.selection()
+        selection = self._selection()
         partition = self._take_next(selection)
         generation = self._generation_in(partition)
         system = self._take_system(generation)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 Read = Callable[[int, int], bytes]
 """Gives the bytes at an offset of a disk."""
 
-_SECTOR = 512
+SECTOR = 512
 _ESP = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
 _MAX_ARRAY_BYTES = 1 << 20
 
@@ -48,7 +48,7 @@ def tables(read: Read, disk_bytes: int) -> Tables:
     """Read both copies from a disk."""
     return Tables(
         _partitions(_valid_array(read, 1, disk_bytes)),
-        _partitions(_valid_array(read, disk_bytes // _SECTOR - 1, disk_bytes)),
+        _partitions(_valid_array(read, disk_bytes // SECTOR - 1, disk_bytes)),
     )
 
 
@@ -60,17 +60,17 @@ def _partitions(array: list[tuple[bool, Found]] | None) -> tuple[Found, ...] | N
 
 
 def _valid_array(read: Read, lba: int, disk_bytes: int) -> list[tuple[bool, Found]] | None:
-    block = read(lba * _SECTOR, _SECTOR)
+    block = read(lba * SECTOR, SECTOR)
     signature, _, size, crc, _, own = struct.unpack_from("<8sIIIIQ", block)
     at, count, entry, array_crc = struct.unpack_from("<QIII", block, 72)
-    if signature != b"EFI PART" or not 92 <= size <= _SECTOR or own != lba:
+    if signature != b"EFI PART" or not 92 <= size <= SECTOR or own != lba:
         return None
     if crc != zlib.crc32(block[:16] + bytes(4) + block[20:size]):
         return None
-    array_bytes = -(-count * entry // _SECTOR) * _SECTOR
-    if entry < 128 or not 0 < array_bytes <= min(_MAX_ARRAY_BYTES, disk_bytes - at * _SECTOR):
+    array_bytes = -(-count * entry // SECTOR) * SECTOR
+    if entry < 128 or not 0 < array_bytes <= min(_MAX_ARRAY_BYTES, disk_bytes - at * SECTOR):
         return None
-    array = read(at * _SECTOR, array_bytes)[: count * entry]
+    array = read(at * SECTOR, array_bytes)[: count * entry]
     if zlib.crc32(array) != array_crc:
         return None
     pieces = (array[begin : begin + entry] for begin in range(0, count * entry, entry))
@@ -80,5 +80,5 @@ def _valid_array(read: Read, lba: int, disk_bytes: int) -> list[tuple[bool, Foun
 def _partition(entry: bytes) -> tuple[bool, Found]:
     first, last = struct.unpack_from("<QQ", entry, 32)
     name = entry[56:128].decode("utf-16-le", "replace").partition("\0")[0]
-    found = Found(name, entry[16:32], first * _SECTOR, (last - first + 1) * _SECTOR)
+    found = Found(name, entry[16:32], first * SECTOR, (last - first + 1) * SECTOR)
     return entry[:16] == _ESP, found

@@ -13,16 +13,20 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import pytest
-from tests.small_device import SmallDevice, need_recording
+from tests.device_model import BY_DISK
+from tests.small_device import SmallDevice, need_recording, small_device
 
 from reconix.base.digests import Digest
+from reconix.base.documents import print_json
 from reconix.base.files import remove_tree, rename_durably
 from reconix.boot.disk import Disk, DiskFile
 from reconix.boot.fat import FatImage
 from reconix.boot.gpt import parse_header, print_header
 from reconix.boot.slots import write_slot
 from reconix.boot.tables import Copy, Slot, Write, read_selection, switch
-from reconix.device.media import Window
+from reconix.device.media import Window, open_disk
+from reconix.device.places import Places
+from reconix.device.way_back import leave_way_back
 from reconix.prove.prover import Result, prove
 from reconix.prove.record import record
 from reconix.prove.recorder import Pace
@@ -30,6 +34,7 @@ from reconix.prove.rig import Rig
 from reconix.prove.scenario import Play, collecting, confirming, everything, receiving, trying
 from reconix.store import collect
 from reconix.store.registry import Registry
+from reconix.store.tree import File
 from reconix.transfer.staging import _Unsynced
 
 pytestmark = pytest.mark.prover
@@ -191,3 +196,27 @@ def test_no_flush_of_the_disk(monkeypatch: pytest.MonkeyPatch, find: Find) -> No
 
 def write(disk: Disk, wanted: Write) -> None:
     disk.write(wanted.offset, wanted.content)
+
+
+def test_a_trial_selected_before_its_way_back_is_there(
+    monkeypatch: pytest.MonkeyPatch, need: Callable[..., None], tmp_path: Path
+) -> None:
+    need_recording(need)
+
+    def select_once(places: Places, trial: Slot) -> None:
+        with open_disk(places) as disk:
+            home = read_selection(disk)
+            switch(disk, trial)
+        leave_way_back(places, home, trial)
+
+    monkeypatch.setattr("reconix.device.apply.select_once", select_once)
+
+    def play(rig: Rig) -> None:
+        receiving(rig, device.update)
+        trying(rig, device.update)
+
+    with small_device(tmp_path, extra={"update.json": File(print_json(BY_DISK))}) as device:
+        folder = tmp_path / "job"
+        folder.mkdir()
+        job = record(device.image, device.known, folder, play)
+        expect(prove(job, wanted=STATES, seed=SEED, processes=1), "was never tried")

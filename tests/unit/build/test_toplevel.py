@@ -7,7 +7,7 @@ import pytest
 from reconix.build.toplevel import Parts, make_toplevel
 from reconix.config.load import load
 from reconix.config.schema.system import System
-from reconix.config.schema.values import Architecture
+from reconix.config.schema.values import Architecture, OneShot
 from reconix.device.health import (
     STARTED,
     Check,
@@ -76,7 +76,10 @@ def files(tmp_path: Path, system: System) -> dict[str, bytes]:
     parts = Parts(
         *(_path("root"), _path("etc"), _path("linux"), "6.12", _path("initrd"), _path("agent"))
     )
-    tree = make_toplevel("default", system, Architecture.AMD64, parts, [], tmp_path / "root")
+    tree = make_toplevel(
+        *("default", system, Architecture.AMD64, parts, [], tmp_path / "root"),
+        one_shot=OneShot.DISK,
+    )
     return {name: node.content for name, node in tree.entries if isinstance(node, File)}
 
 
@@ -104,5 +107,6 @@ def test_attempts_and_limits_arrive(files: dict[str, bytes], tmp_path: Path) -> 
         always_attempts=1,
         automatic=False,
         window="22:00-04:00",
+        needs_firmware=False,
     )
     assert read_policy(tmp_path) == expected

@@ -40,7 +40,8 @@ class FirmwareRefuses(ReconixError):
         super().__init__(
             f"the firmware does not take the variable {name}: {why}",
             hint="without its variables no generation can be tried; "
-            "is efivarfs mounted read-write, and is there room in the firmware's memory?",
+            "is efivarfs mounted read-write, and is there room in the firmware's memory? "
+            'If it keeps none, see `one_shot = "disk"` in the manual of options',
         )
         self.name = name
 

@@ -14,6 +14,7 @@ from reconix.config.schema.values import (
     HostName,
     Interface,
     Name,
+    OneShot,
     PublicKey,
     ScheduledHours,
     Seconds,
@@ -30,6 +31,16 @@ class Boot:
         Firmware,
         Option("What starts the boot loader.", '"uefi"', "when the board starts in another way"),
     ] = Firmware.UEFI
+    one_shot: Annotated[
+        OneShot,
+        Option(
+            "What remembers that the next boot is a trial. With `disk` no variable of the firmware "
+            "is needed, and a trial promises less: a kernel or an initrd that does not start is "
+            "not left by itself.",
+            '"disk"',
+            "when the firmware takes no variables, or forgets them",
+        ),
+    ] = OneShot.FIRMWARE
     slots: Annotated[
         Annotated[int, Range(2, 8)],
         Option(

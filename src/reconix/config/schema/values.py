@@ -30,6 +30,13 @@ class Firmware(enum.Enum):
     UEFI = "uefi"
 
 
+class OneShot(enum.Enum):
+    """What remembers that the next boot is a trial."""
+
+    FIRMWARE = "firmware"
+    DISK = "disk"
+
+
 @dataclass(frozen=True, slots=True)
 class Forward:
     """A port of the device that can be reached from the machine that runs it in QEMU."""

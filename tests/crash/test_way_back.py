@@ -1,0 +1,189 @@
+"""A trial that the disk remembers is left like one that the firmware remembers.
+
+The initrd's part is that of the real script; see ``tests/device_model.py``.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.crash.test_agent_cut import Work, _apply, _arrive, _confirm, _cut_everywhere, _rollback
+from tests.device_model import BY_DISK, Machine
+
+from reconix.base.documents import BadDocument, JsonInput, print_json
+from reconix.boot.disk import DiskFile
+from reconix.boot.tables import read_selection
+from reconix.boot.trial import Outcome, Phase, Reason, Result, print_state, read_state
+from reconix.device.device import Device
+from reconix.device.start import start
+from reconix.device.watch import watch
+from reconix.device.way_back import read_way_back
+from reconix.nix.chroot import ChrootStore
+from reconix.store.tree import File
+
+POLICY = File(print_json(BY_DISK))
+SICK: JsonInput = {
+    "timeout_seconds": 1,
+    "checks": [{"kind": "command", "command": ["/bin/false"]}],
+}
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A device that runs generation one; two and a sick one ask for no variable."""
+    with ChrootStore(tmp_path / "build") as store:
+        machine = Machine.make(tmp_path / "device", store)
+        machine.generation("two", extra={"update.json": POLICY})
+        machine.generation("sick", extra={"update.json": POLICY}, health=SICK)
+        for name in ("two", "sick"):
+            machine.install(name)
+        machine.boot()
+        yield machine
+
+
+def last(machine: Machine) -> Outcome:
+    found = read_state(machine.places.state).last
+    assert found is not None
+    return found
+
+
+def test_a_trial_takes_no_variable_and_is_kept_when_it_is_confirmed(machine: Machine) -> None:
+    before = sorted(path.name for path in machine.places.efivars.iterdir())
+    _apply(machine, "two")(machine.device)
+    assert machine.selected == 2, "as weak as that"
+    assert sorted(path.name for path in machine.places.efivars.iterdir()) == before
+    assert machine.boot().booted.generation == machine.generations["two"]
+    _confirm(machine.device)
+    assert not machine.places.way_back.exists()
+    assert machine.boot().booted.generation == machine.generations["two"]
+    assert last(machine).result is Result.CONFIRMED
+
+
+def test_what_is_not_healthy_is_left_once_and_for_all(machine: Machine) -> None:
+    _apply(machine, "sick")(machine.device)
+    assert machine.boot().booted.slot == 2
+    assert not watch(machine.device)
+    back = machine.boot()
+    assert (back.booted.slot, back.restart, machine.selected) == (1, False, 1)
+    verdict = last(machine).verdict
+    assert verdict is not None and verdict.reason is Reason.UNHEALTHY
+    assert not machine.places.way_back.exists()
+    assert [machine.boot().booted.slot for _ in range(3)] == [1, 1, 1]
+
+
+def test_b8_what_never_reaches_a_verdict_is_tried_as_often_as_allowed(machine: Machine) -> None:
+    _apply(machine, "two")(machine.device)
+    boots = [machine.boot() for _ in range(6)]
+    assert [boot.booted.slot for boot in boots] == [2, 1, 2, 1, 1, 1]
+    assert (last(machine).result, machine.selected) == (Result.FELL_BACK, 1)
+
+
+def test_b5_what_hangs_before_its_agent_is_left_by_the_next_initrd(machine: Machine) -> None:
+    _apply(machine, "two")(machine.device)
+    machine.firmware()
+    assert machine.selected == 2
+    machine.firmware()
+    assert machine.selected == 1
+
+
+def test_an_operator_may_want_it_no_more(machine: Machine) -> None:
+    _apply(machine, "two")(machine.device)
+    _rollback(machine.device)
+    assert machine.selected == 1
+    assert read_state(machine.places.state).phase is Phase.IDLE
+    assert machine.boot().booted.slot == 1
+
+
+def test_a_firmware_that_does_not_say_which_slot_it_took_is_no_obstacle(machine: Machine) -> None:
+    _apply(machine, "two")(machine.device)
+    machine.firmware()
+    for path in machine.places.efivars.iterdir():
+        path.unlink()
+    assert start(machine.device).booted.slot == 2
+
+
+@pytest.mark.parametrize("work", ["apply again", "confirm", "rollback"])
+def test_p6_p8_a_cut_at_any_step_leaves_old_or_new(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    does: dict[str, Work] = {
+        "apply again": _apply(machine, "two"),
+        "confirm": _confirm,
+        "rollback": _rollback,
+    }
+    _apply(machine, "two")(machine.device)
+    if work == "confirm":
+        machine.boot()
+    ends = set()
+    for device in _cut_everywhere(machine, monkeypatch, does[work]):
+        ends.add(print_state(_arrive(device, "two")))
+        assert not device.places.way_back.exists()
+    assert len(ends) == 1
+
+
+def test_b8_a_start_that_is_cut_at_any_step_comes_back(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _apply(machine, "two")(machine.device)
+    machine.boot()
+    machine.firmware()  # and the power goes: the next start arms the trial again
+
+    def work(device: Device) -> None:
+        start(device)
+
+    for device in _cut_everywhere(machine, monkeypatch, work):
+        _arrive(device, "two")
+
+
+def cuts_of_the_initrd(machine: Machine, tmp_path: Path) -> Iterator[Machine]:
+    """A copy for each step of the initrd after which the power fails."""
+    for allowed in range(99):
+        copy = machine.copy(tmp_path / f"cut-{allowed}")
+        steps = len(copy_of_count(copy, allowed))
+        yield copy
+        copy.remove()
+        if steps <= allowed:
+            assert allowed >= 3
+            return
+    raise AssertionError("the initrd has no end")
+
+
+def copy_of_count(machine: Machine, allowed: int) -> list[str]:
+    machine.begin_trial(allowed=allowed)
+    return (machine.places.run / "count").read_text().splitlines()
+
+
+@pytest.mark.parametrize("boots", [0, 1], ids=["begins", "goes back"])
+def test_p6_p10_an_initrd_that_is_cut_leaves_a_table_and_an_end(
+    machine: Machine, tmp_path: Path, boots: int
+) -> None:
+    _apply(machine, "two")(machine.device)
+    for _ in range(boots):
+        machine.firmware()
+    for device in cuts_of_the_initrd(machine, tmp_path):
+        with DiskFile(device.place / "disk") as disk:
+            assert read_selection(disk).slot in (1, 2)
+        slots = [device.boot().booted.slot for _ in range(6)]
+        assert slots[-2:] == [1, 1], "nobody confirmed it"
+
+
+def test_a_way_back_that_cannot_be_read_confirms_nothing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _apply(machine, "two")(machine.device)
+    machine.firmware()
+    (machine.places.way_back / "slots").write_text("2\n")
+    with pytest.raises(BadDocument):
+        read_way_back(machine.places)
+    with pytest.raises(BadDocument):
+        start(machine.device)
+    machine.firmware()
+    assert machine.selected == 1, "the next initrd needs only the sectors"
+
+
+def test_a_trial_of_the_firmware_is_as_it_was(machine: Machine) -> None:
+    machine.generation("three")
+    machine.install("three")
+    _apply(machine, "three")(machine.device)
+    assert machine.selected == 1
+    assert machine.device.oneshots.next_partition() is not None
