@@ -5,7 +5,6 @@ other bytes, and it knows its two spellings: hexadecimal, and the ``sha256:<hex>
 and manifests. (Nix base 32 belongs to the store: ``store/paths.py``.)
 """
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +47,15 @@ class Digest:
     @classmethod
     def of(cls, content: bytes) -> "Digest":
         """The digest of bytes in memory."""
+        import hashlib  # late: it loads OpenSSL, and the start of a device hashes nothing
+
         return cls(hashlib.sha256(content).digest())
 
     @classmethod
     def of_file(cls, path: Path) -> "Digest":
         """The digest of a file's content, read in constant memory."""
+        import hashlib
+
         state = hashlib.sha256()
         with path.open("rb") as file:
             for chunk in chunks(file):

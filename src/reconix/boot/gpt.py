@@ -12,7 +12,6 @@ Source: UEFI Specification 2.10, sections 5.2.3 (protective MBR) and 5.3 (GPT).
 Proven by ``tests/compat/test_gpt.py`` against sgdisk and sfdisk.
 """
 
-import hashlib
 import itertools
 import re
 import struct
@@ -81,6 +80,8 @@ class Guid:
 
         Source: RFC 9562, section 5.8 (version 8: custom), over SHA-256.
         """
+        import hashlib  # late: it loads OpenSSL, and the start of a device hashes nothing
+
         raw = bytearray(hashlib.sha256(seed.encode()).digest()[:16])
         raw[7] = raw[7] & 0x0F | 0x80
         raw[8] = raw[8] & 0x3F | 0x80

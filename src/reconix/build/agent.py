@@ -122,7 +122,7 @@ FailureAction=reboot-force
 [Service]
 Type=oneshot
 ExecStart=/bin/sh -c '\\
-    next=$$(cat /run/reconix/next 2>/dev/null || readlink /nix/system); \\
+    { read -r next < /run/reconix/next; } 2>/dev/null || next=$$(readlink /nix/system); \\
     exec /bin/sh "$$next/agent/switch" "$$next"'
 TimeoutStartSec=120
 StandardOutput=kmsg

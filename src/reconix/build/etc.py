@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconix.build import units, updates, volumes
+from reconix.build import needless, units, updates, volumes
 from reconix.build.accounts import Accounts
 from reconix.build.agent import KEPT_MOUNTS
 from reconix.build.networks import make_networks
@@ -64,6 +64,7 @@ def make_etc(
         **units.links(_services(system), own, root),
         **_kernel_settings(system),
         **_defaults(),
+        **{path: Symlink("/dev/null") for path in needless.masked(system, root)},
         **_authorized_keys(system, accounts),
         AGENT_PLACE: Symlink(agent),
     }
@@ -110,13 +111,7 @@ def _identity(hostname: str) -> Files:
 def _defaults() -> Files:
     return {
         f"{units.FOLDER}/default.target": Symlink("/usr/lib/systemd/system/multi-user.target"),
-        # Six log-in prompts for a screen that the device does not have.
-        f"{units.FOLDER}/getty-static.service": Symlink("/dev/null"),
         **{f"{units.FOLDER}/{name}.mount.d/reconix.conf": _KEPT for name in KEPT_MOUNTS},
-        # Packages change with the generation, never by themselves.
-        f"{units.FOLDER}/apt-daily.timer": Symlink("/dev/null"),
-        f"{units.FOLDER}/apt-daily-upgrade.timer": Symlink("/dev/null"),
-        f"{units.FOLDER}/dpkg-db-backup.timer": Symlink("/dev/null"),
         "systemd/journald.conf.d/reconix.conf": File(
             b"[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\n"
         ),

@@ -204,11 +204,11 @@ def _boot(device: Device, arguments: Arguments) -> int:
     stopped, and the other system starts from a root of its own. The boot after that is an ordinary
     one.
     """
-    from reconix.device.choose import Way, choose_always, choose_once
-    from reconix.device.work import working
+    from reconix.device.choose import Way, choose_always, choose_once, writes
+    from reconix.device.work import alone, working
 
     way = Way.SWITCH if arguments.reboot and _can_switch(device, arguments) else Way.BOOT
-    with working(device.places):
+    with (working if writes(device, way, always=arguments.always) else alone)(device.places):
         (choose_always if arguments.always else choose_once)(device, arguments.system, way)
     if way is Way.SWITCH:
         return _switch(device, arguments)
@@ -241,9 +241,9 @@ def _schedule(device: Device, arguments: Arguments) -> int:
     """For the unit: let the system take over that the schedule wants now."""
     import time
 
-    from reconix.device.choose import Way, choose_once
+    from reconix.device.choose import Way, choose_once, writes
     from reconix.device.follow import look, note_look
-    from reconix.device.work import working
+    from reconix.device.work import alone, working
 
     found = look(device, time.time())
     if found is None or found.start is None:
@@ -253,7 +253,7 @@ def _schedule(device: Device, arguments: Arguments) -> int:
         return 0
     arguments = Arguments(**vars(arguments), system=found.start, full=False, reboot=True)
     way = Way.SWITCH if _can_switch(device, arguments) else Way.BOOT
-    with working(device.places):
+    with (working if writes(device, way) else alone)(device.places):
         choose_once(device, found.start, way)
     note_look(device.places, found)
     return _switch(device, arguments) if way is Way.SWITCH else _restart(arguments)
@@ -345,12 +345,13 @@ def _discard(device: Device, arguments: Arguments) -> int:
 
 def _start(device: Device, arguments: Arguments) -> int:
     """For the unit: find out what runs, and follow up on the boot before."""
-    from reconix.device.restart import force_restart
     from reconix.device.start import start
 
     started = start(device)
     _tell(arguments, f"system {started.booted.system}, slot {started.booted.slot}")
     if started.restart:
+        from reconix.device.restart import force_restart  # late: hardly ever needed
+
         force_restart(device.places)
     return 0
 

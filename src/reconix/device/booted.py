@@ -98,6 +98,16 @@ def read_soft_reboots(places: Places) -> int:
         return 0
 
 
+def has_taken_over(places: Places) -> StorePath | None:
+    """The system that a soft reboot was to start and that has yet to show that it is healthy."""
+    try:
+        return StorePath.parse(
+            read_bounded(places.switched, 4096).decode("ascii", "replace").strip()
+        )
+    except (OSError, BadStorePath):
+        return None
+
+
 def read_kernel_toplevel(places: Places) -> StorePath:
     """The system that the kernel was told to start.
 

@@ -1,8 +1,8 @@
 """Choosing the system of the next boot, or of every boot; see ``choice.py`` for how it is kept.
 
-A system that is about to take over without a restart (``switch.py``) is remembered in the same way,
-but the firmware is not told: whatever happens then, the next boot is the one that there would have
-been without it.
+A system that is about to take over without a restart (``switch.py``) is remembered in memory only,
+and the firmware is not told: whatever happens then, the next boot is the one that there would have
+been without it. Nothing is written, unless there is a choice for that boot to take back.
 
 Proven by ``tests/unit/device/test_choose.py``.
 """
@@ -11,7 +11,6 @@ from dataclasses import replace
 from enum import Enum
 
 from reconix.boot.trial import Phase
-from reconix.device.apply import OnTrial, expect_agent
 from reconix.device.choice import Always, Choice, read_choice, write_choice
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.policy import read_policy
@@ -34,8 +33,16 @@ def choose_once(device: Device, system: str, way: Way = Way.BOOT) -> None:
     """
     _bootable(device).system(system)
     before = read_choice(device.places.choice)
-    write_choice(device.places.choice, replace(before, once=system))
-    device.oneshots.ask_for(system if way is Way.BOOT else _wanted(before))
+    write_choice(device.places.choice, replace(before, once=system if way is Way.BOOT else None))
+    asked = system if way is Way.BOOT else _wanted(before)
+    if device.oneshots.asked_for() != asked:
+        device.oneshots.ask_for(asked)
+
+
+def writes(device: Device, way: Way, *, always: bool = False) -> bool:
+    """Whether to choose a system in this way changes what is on the disk."""
+    is_pending = read_choice(device.places.choice).once is not None
+    return way is Way.BOOT or always or is_pending
 
 
 def _wanted(choice: Choice) -> str | None:
@@ -51,6 +58,8 @@ def choose_always(device: Device, system: str, way: Way = Way.BOOT) -> None:
         WithoutAgent: it could not ask for itself again.
         OnTrial: the next boot is a trial, or this one is.
     """
+    from reconix.device.apply import expect_agent  # late: it is slow to import
+
     generation = _bootable(device)
     wanted = generation.system(system).name
     expect_agent(device, generation, wanted)
@@ -64,5 +73,7 @@ def choose_always(device: Device, system: str, way: Way = Way.BOOT) -> None:
 def _bootable(device: Device) -> Generation:
     state = device.recall()
     if state.trial is not None and state.phase in (Phase.ARMED, Phase.ON_TRIAL, Phase.REJECTED):
+        from reconix.device.apply import OnTrial
+
         raise OnTrial(state.trial.generation)
     return device.generation(state.committed.generation)

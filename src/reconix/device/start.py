@@ -23,14 +23,13 @@ from reconix.boot.transitions import Booted as BootedEvent
 from reconix.boot.transitions import WrongSlot, advance
 from reconix.boot.trial import Phase, Reason, Result, State, write_state
 from reconix.device import booted, choice, events, memory
-from reconix.device.booted import Booted, UnknownBoot, Why
+from reconix.device.booted import Booted, UnknownBoot, Why, has_taken_over
 from reconix.device.choice import Choice, FollowUp
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.evidence import Evidence, evidence_of_last_boot, forget_panic
 from reconix.device.health import MAX_TIMEOUT_SECONDS, read_health
 from reconix.device.media import open_disk
 from reconix.device.policy import read_policy
-from reconix.device.switch import has_taken_over
 from reconix.device.way_back import read_way_back, undo
 from reconix.device.work import working
 from reconix.store.generation import BadGeneration
@@ -53,7 +52,8 @@ class _Plan:
     before: State | None  # None: nothing of use was remembered
     event: BootedEvent
     after: State
-    choice: Choice
+    stored: Choice
+    choice: Choice  # as it is stored, and what a soft reboot was asked for
     follow: FollowUp
 
     @property
@@ -69,7 +69,7 @@ class _Plan:
             not self.selection.faults
             and self.event.evidence is not Reason.PANIC
             and self.before == self.after
-            and self.follow == FollowUp(self.choice)
+            and self.follow == FollowUp(self.stored)
         )
 
 
@@ -89,7 +89,7 @@ def start(device: Device) -> Started:
     slot = slot_with(selection, device.oneshots.booted_partition()) or _slot_by_table(device)
     if slot == selection.slot:
         write_durably(places.is_committed, b"")
-    plan = _plan(device, selection, slot, toplevel)
+    plan = _plan(device, selection, slot, toplevel, expected)
     is_told = True
     if not plan.is_empty:
         with working(places):
@@ -135,16 +135,24 @@ def _note_of_this_boot(device: Device, boot_id: str) -> Booted | None:
 # -- deciding --------------------------------------------------------------------------------------
 
 
-def _plan(device: Device, selection: Selection, slot: Slot, toplevel: StorePath) -> _Plan:
+def _plan(
+    device: Device,
+    selection: Selection,
+    slot: Slot,
+    toplevel: StorePath,
+    expected: StorePath | None,
+) -> _Plan:
     evidence = _evidence(device, selection)
     event = BootedEvent(slot, selection.slot, evidence.reason, evidence.said)
     before, after = _what_happened(device, event)
-    chosen = choice.read_choice(device.places.choice)
+    stored = chosen = choice.read_choice(device.places.choice)
     follow = FollowUp(chosen)
     if slot == after.committed.slot:
         system = system_name(device, after.committed.generation, toplevel)
+        if expected == toplevel:
+            chosen = replace(stored, once=system)
         follow = choice.came_up(chosen, system)
-    return _Plan(selection, before, event, after, chosen, follow)
+    return _Plan(selection, before, event, after, stored, chosen, follow)
 
 
 def _evidence(device: Device, selection: Selection) -> Evidence:

@@ -95,16 +95,6 @@ def switch(places: Places, toplevel: StorePath) -> None:
         raise
 
 
-def has_taken_over(places: Places) -> StorePath | None:
-    """The system that a soft reboot was to start and that has yet to show that it is healthy."""
-    try:
-        return StorePath.parse(
-            read_bounded(places.switched, 4096).decode("ascii", "replace").strip()
-        )
-    except (OSError, BadStorePath):
-        return None
-
-
 def _can_take_over(places: Places, toplevel: StorePath) -> bool:
     folder = toplevel_folder(places, toplevel)
     return can_be_proven(folder) and (_part(places, folder, "agent") / SCRIPT).is_file()

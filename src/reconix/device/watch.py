@@ -16,13 +16,12 @@ from reconix.base.errors import ReconixError
 from reconix.boot.transitions import Unhealthy as UnhealthyEvent
 from reconix.boot.trial import Phase
 from reconix.device import events, memory
-from reconix.device.booted import Booted, read_booted
+from reconix.device.booted import Booted, has_taken_over, read_booted
 from reconix.device.choice import is_to_be_proven, read_choice
 from reconix.device.confirm import confirm, keep_system
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.health import read_health
 from reconix.device.rounds import Unhealthy, await_health
-from reconix.device.switch import has_taken_over
 from reconix.device.work import working
 
 WAIT_SECONDS = 30.0

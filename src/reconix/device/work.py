@@ -21,7 +21,6 @@ from collections.abc import Iterator
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
-from reconix.base.process import CommandFailed, run
 from reconix.device.places import Places
 
 
@@ -56,6 +55,17 @@ def working(places: Places, *, wait_seconds: float = 0) -> Iterator[None]:
         NoPrivilege: we may not mount.
     """
     with _locked(places, wait_seconds), _writable(places):
+        yield
+
+
+@contextlib.contextmanager
+def alone(places: Places, *, wait_seconds: float = 0) -> Iterator[None]:
+    """Keep everybody else from changing the device, and change nothing on the system partition.
+
+    Raises:
+        Busy: somebody works on it.
+    """
+    with _locked(places, wait_seconds):
         yield
 
 
@@ -100,7 +110,10 @@ def _writable(places: Places) -> Iterator[None]:
     if not places.shared:
         yield
         return
+    from reconix.base.process import run  # late: slow to import, and most starts change nothing
+
     _leave_mount_namespace()
+    run("mount", "--make-rprivate", "/")
     run("mount", "-o", "remount,rw", places.system)
     try:
         yield
@@ -109,6 +122,8 @@ def _writable(places: Places) -> Iterator[None]:
 
 
 def _make_readonly(places: Places) -> None:
+    from reconix.base.process import CommandFailed, run
+
     try:
         run("mount", "-o", "remount,ro", places.system)
     except CommandFailed as error:
@@ -125,4 +140,3 @@ def _leave_mount_namespace() -> None:
         raise NoPrivilege(f"cannot make a mount namespace: {error}", hint="run it as root") from (
             error
         )
-    run("mount", "--make-rprivate", "/")

@@ -37,8 +37,8 @@ def test_each_has_a_docstring_and_options_with_one(name: str) -> None:
 
 def test_the_key_of_a_host_is_made_once_whole_and_kept() -> None:
     made = ssh.configure(ssh.Options(enable=True, host_keys="/var/lib/k", port=2222))
-    said = text(made, "systemd/system/dropbear.service.d/reconix.conf")
-    assert "test -s /var/lib/k/ed25519 ||" in said
+    said = made.units["reconix-host-key.service"].text or ""
+    assert "ConditionFileNotEmpty=!/var/lib/k/ed25519\n" in said
     assert "mv /var/lib/k/ed25519.new /var/lib/k/ed25519 && sync" in said
     assert "&& rm -f /var/lib/k/ed25519.new.pub && sync" in said
     assert made.persist.shared == ("/var/lib/k",)
@@ -113,6 +113,18 @@ def test_a_broker_listens_where_it_is_told() -> None:
         "listener 8883\nallow_anonymous false\nmax_connections 9\n"
     )
     assert made.others == (firewall.Options(tcp=(8883,)),)
+
+
+def test_the_folders_of_a_broker_are_there_without_programs_of_its_unit() -> None:
+    made = mosquitto.configure(mosquitto.Options(enable=True))
+    assert text(made, "systemd/system/mosquitto.service.d/reconix.conf") == (
+        "[Service]\nExecStartPre=\n"
+    )
+    assert text(made, "tmpfiles.d/reconix-mosquitto.conf").splitlines() == [
+        "d /var/lib/mosquitto 0700 mosquitto mosquitto",
+        "d /var/log/mosquitto 0740 mosquitto mosquitto",
+        "d /run/mosquitto 0740 mosquitto mosquitto",
+    ]
 
 
 def test_a_log_is_in_memory_or_kept() -> None:

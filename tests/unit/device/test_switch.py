@@ -1,5 +1,7 @@
 """A system takes over without a restart, and nothing of that outlives the next boot."""
 
+from pathlib import Path
+
 import pytest
 from tests.device_model import Machine
 from tests.unit.device.conftest import Units
@@ -7,13 +9,13 @@ from tests.unit.device.conftest import Units
 from reconix.base.documents import JsonInput
 from reconix.base.process import CommandFailed
 from reconix.device.apply import OnTrial, apply
-from reconix.device.choose import Way, choose_always, choose_once
+from reconix.device.choose import Way, choose_always, choose_once, writes
 from reconix.device.events import read_events
 from reconix.device.start import Started, start
 from reconix.device.status import read_status, status_lines
 from reconix.device.switch import obstacle, switch
 from reconix.device.watch import abandon, watch
-from reconix.device.work import working
+from reconix.device.work import alone, working
 from reconix.store.tree import File, Folder, folder
 
 ETC = {"default": folder({}), "mqtt": folder({})}
@@ -235,3 +237,19 @@ def test_a_switch_that_systemd_refuses_leaves_nothing(
     with pytest.raises(CommandFailed):
         switch(machine.places, mqtt)
     assert not machine.places.next_system.exists()
+
+
+def test_a_switch_writes_nothing_to_the_disk(machine: Machine, units: Units) -> None:
+    machine_with(machine)
+    before = _written(machine.places.system)
+    assert not writes(machine.device, Way.SWITCH)
+    with alone(machine.places):
+        choose_once(machine.device, "mqtt", Way.SWITCH)
+    assert take_over(machine, "mqtt").booted.system == "mqtt"
+    assert machine.places.is_chosen.exists(), "and yet it is known that somebody asked for it"
+    assert watch(machine.device)
+    assert _written(machine.places.system) == before
+
+
+def _written(folder: Path) -> dict[Path, int]:
+    return {path: path.lstat().st_mtime_ns for path in folder.rglob("*")}

@@ -16,6 +16,8 @@
 #     /nix/store    bound from the system partition, read-only
 #     /nix/system   a link to the toplevel: which system this root is
 #     /etc, /var    overlays: a tmpfs over the generated files over the root's
+#
+# To start a program takes the most time here, so what a shell can do itself it does itself.
 
 need() { "$@" || fail "$*"; }
 
@@ -34,24 +36,25 @@ make_root() {
     cd $NEW || fail "no new root"
     mkdir -p dev etc home media mnt nix/store opt proc root run srv sys tmp usr var
     chmod 0700 root
-    chmod 1777 tmp
     ln -s usr/bin usr/sbin usr/lib usr/lib64 .
     ln -s "$TOPLEVEL" nix/system
     cd /
+    need mount -t tmpfs -o mode=1777,nosuid,nodev tmp $NEW/tmp
+}
+
+# In two steps, because the first one takes no other options in busybox.
+bind_read_only() {
+    need mount -o bind "$1" "$2"
+    need mount -o remount,bind,ro "$2"
 }
 
 bind_store() {
-    need mount -o bind "$SYSTEM/nix/store" $NEW/nix/store
-    need mount -o remount,bind,ro $NEW/nix/store
+    bind_read_only "$SYSTEM/nix/store" $NEW/nix/store
 }
 
 bind_usr() {
-    need mount -o bind "$TOPLEVEL/root/usr" $NEW/usr
-    need mount -o remount,bind,ro $NEW/usr
-    if [ -d $NEW/usr/lib/modules ]; then
-        need mount -o bind "$TOPLEVEL/modules" $NEW/usr/lib/modules
-        need mount -o remount,bind,ro $NEW/usr/lib/modules
-    fi
+    bind_read_only "$TOPLEVEL/root/usr" $NEW/usr
+    [ ! -d $NEW/usr/lib/modules ] || bind_read_only "$TOPLEVEL/modules" $NEW/usr/lib/modules
 }
 
 # What is changed goes to a tmpfs that only the overlays hold: nobody else can reach it, and it goes
@@ -69,14 +72,21 @@ overlay() {
     need mount -t overlay -o "metacopy=on,$changes,lowerdir=$2" overlay "$NEW/$1"
 }
 
-# Owners first, because a change of owner takes set-id bits away; one call for all of a mode, because
-# to start a program takes the most time here.
+# Owners first, because a change of owner takes set-id bits away; one call for all of an owner, and
+# for all of a mode.
 apply_metadata() {
-    modes=
+    owners= modes=
     while read -r mode user group path; do
-        [ "$user:$group" = 0:0 ] || chown -h "$user:$group" "$NEW$path" || say "owner: $path"
+        case " 0:0 $owners " in *" $user:$group "*) ;; *) owners="$owners $user:$group" ;; esac
         case " $modes " in *" $mode "*) ;; *) modes="$modes $mode" ;; esac
     done < "$TOPLEVEL/metadata"
+    for wanted in $owners; do
+        set --
+        while read -r mode user group path; do
+            [ "$user:$group" != "$wanted" ] || set -- "$@" "$NEW$path"
+        done < "$TOPLEVEL/metadata"
+        chown -h "$wanted" "$@" || say "not all belong to $wanted: $*"
+    done
     for wanted in $modes; do
         set --
         while read -r mode user group path; do
@@ -100,7 +110,7 @@ keep() {
         mv "$kept.new" "$kept"
         sync
     fi
-    mkdir -p "$NEW$2"
+    [ -d "$NEW$2" ] || mkdir -p "$NEW$2"
     mount -o bind "$kept" "$NEW$2" || say "$2 is not kept"
 }
 

@@ -236,6 +236,15 @@ class Services:
             "when nothing at all may start the unit, not even a dependency",
         ),
     ] = ()
+    keep: Annotated[
+        tuple[UnitName, ...],
+        Option(
+            "Units that Debian starts by itself, that a built system leaves out as needless, and "
+            "that are to start all the same; `docs/decisions/*-needless-units.md` has the list.",
+            '["sys-kernel-config.mount"]',
+            "when a program needs what such a unit prepares",
+        ),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

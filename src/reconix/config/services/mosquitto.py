@@ -1,7 +1,8 @@
 """A message broker: MQTT with mosquitto.
 
 What the broker keeps for its clients survives a reboot. Trees in the store have no owner, so its
-folder gets one at boot.
+folder gets one at boot. The folders that Debian's unit makes with four programs before each start
+are made there as well, by a program that runs anyway.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from reconix.config.services.firewall import Options as Firewall
 
 _UNIT = "mosquitto.service"
 _DATA = "/var/lib/mosquitto"
+_FOLDERS = {_DATA: "0700", "/var/log/mosquitto": "0740", "/run/mosquitto": "0740"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +61,14 @@ def configure(options: Options) -> Addition:
         f"allow_anonymous {'true' if options.anonymous else 'false'}",
         *options.settings,
     ]
+    folders = [f"d {path} {mode} mosquitto mosquitto\n" for path, mode in _FOLDERS.items()]
     return Addition(
         packages=("mosquitto",),
         services=Services(enable=(_UNIT,)),
         files={
             "mosquitto/conf.d/reconix.conf": File(text="".join(f"{line}\n" for line in lines)),
-            "tmpfiles.d/reconix-mosquitto.conf": File(text=f"d {_DATA} 0700 mosquitto mosquitto\n"),
+            "tmpfiles.d/reconix-mosquitto.conf": File(text="".join(folders)),
+            f"systemd/system/{_UNIT}.d/reconix.conf": File(text="[Service]\nExecStartPre=\n"),
         },
         ports={str(options.port): "mosquitto"},
         persist=Persist(paths=(_DATA,)),

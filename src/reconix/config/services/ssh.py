@@ -9,9 +9,11 @@ from typing import Annotated
 
 from reconix.config.addition import Addition
 from reconix.config.options import Option
-from reconix.config.schema.system import File, Persist, Services
+from reconix.config.schema.system import File, Persist, Services, Unit
 from reconix.config.schema.values import AbsolutePath, Port
 from reconix.config.services.firewall import Options as Firewall
+
+_KEY_UNIT = "reconix-host-key.service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,21 +55,27 @@ def configure(options: Options) -> Addition:
         services=Services(enable=("dropbear.service",)),
         files={
             "default/dropbear": File(text=settings),
-            "systemd/system/dropbear.service.d/reconix.conf": File(
-                text=_drop_in(options.host_keys, key)
-            ),
         },
+        units={_KEY_UNIT: Unit(text=_make_key(options.host_keys, key))},
         ports={str(options.port): "ssh"},
         persist=Persist(shared=(options.host_keys,)),
         others=(Firewall(tcp=(options.port,)),),
     )
 
 
-def _drop_in(folder: str, key: str) -> str:
+def _make_key(folder: str, key: str) -> str:
+    """A unit of its own: where the key is there, as nearly always, no program is started."""
     make = f"dropbearkey -t ed25519 -f {key}.new && rm -f {key}.new.pub && sync"
     make = f"rm -f {key}.new {key}.new.pub; {make} && mv {key}.new {key} && sync"
     return (
+        "[Unit]\n"
+        "Description=Make the host key of this device\n"
+        f"ConditionFileNotEmpty=!{key}\n"
+        "Before=dropbear.service\n\n"
         "[Service]\n"
-        f"ExecStartPre=/bin/mkdir -p {folder}\n"
-        f"ExecStartPre=/bin/sh -c 'test -s {key} || {{ {make}; }}'\n"
+        "Type=oneshot\n"
+        f"ExecStart=/bin/mkdir -p {folder}\n"
+        f"ExecStart=/bin/sh -c '{make}'\n\n"
+        "[Install]\n"
+        "WantedBy=dropbear.service\n"
     )
