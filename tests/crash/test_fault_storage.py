@@ -1,16 +1,19 @@
 """R1, R2 and V1: the disk is full, or fails, at every write of an update, or keeps something else.
 
 Disk full is real: the system partition is a small ext4, filled so that a little more room is left
-each time. A failing disk is an error that the kernel would give, at each step that reaches it.
+each time. A failing disk is an error that the kernel would give, at each step that reaches it; and
+a real one, a loop device that keeps only so much of what ext4 writes back.
 A bit that flips is flipped on the medium, below the file system and what the kernel has cached of
 it. Afterwards the old generation boots, and with a disk that works again the update is finished.
 """
 
+import contextlib
 import errno
 import io
 import os
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -20,7 +23,7 @@ from tests.small_device import need_recording
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
-from reconix.base.process import run
+from reconix.base.process import run, succeeds
 from reconix.device.apply import apply
 from reconix.device.device import Device
 from reconix.device.receiving import receive
@@ -121,6 +124,79 @@ def small(machine: Machine, need: Need) -> Iterator[Path]:
     finally:
         run("umount", place)
         remove_tree(content)
+
+
+@dataclass(frozen=True)
+class Medium:
+    """A file system on a disk whose own memory is a tmpfs: where that is full, writing fails.
+
+    The kernel's loop device gives an I/O error then, as a worn flash does, at any write.
+    """
+
+    folder: Path
+    place: Path
+
+    @contextlib.contextmanager
+    def holding(self, image: Path, *, spare_bytes: int) -> Iterator[None]:
+        """The medium, with a copy of an image and so much room that may be written."""
+        self.folder.mkdir()
+        run("mount", "-t", "tmpfs", "-o", "size=64m", "medium", self.folder)
+        try:
+            run("cp", "--sparse=always", image, self._image)
+            used = self._image.stat().st_blocks * 512
+            run("mount", "-o", f"remount,size={used + spare_bytes}", self.folder)
+            yield
+        finally:
+            run("umount", self.folder)
+            self.folder.rmdir()
+
+    @property
+    def _image(self) -> Path:
+        return self.folder / "image"
+
+    @contextlib.contextmanager
+    def mounted(self) -> Iterator[None]:
+        run("mount", "-o", "loop", self._image, self.place)
+        try:
+            yield
+        finally:
+            run("umount", self.place)
+
+    def mend(self) -> None:
+        """From now on it keeps everything."""
+        run("mount", "-o", "remount,size=64m", self.folder)
+        succeeds("e2fsck", "-p", self._image)
+
+
+def test_r2_a_medium_that_fails_at_any_write_leaves_the_old_generation(
+    machine: Machine, tmp_path: Path, need: Need
+) -> None:
+    need_recording(need)
+    stream = machine.stream("one", "two").getvalue()
+    image, content = tmp_path / "system.img", tmp_path / "content"
+    machine.places.system.rename(content)
+    machine.places.system.mkdir()
+    run("mkfs.ext4", "-q", "-m", "0", "-O", "^metadata_csum", "-d", content, image, "32M")
+    failed = 0
+    for spare_bytes in range(0, 4 * MIB, 96 * KIB):
+        copy = machine.copy(tmp_path / f"failing-{spare_bytes}")
+        medium = Medium(tmp_path / "medium", copy.places.system)
+        with medium.holding(image, spare_bytes=spare_bytes):
+            try:
+                with medium.mounted():
+                    update(copy.device, copy, stream)
+                finished = True
+            except (OSError, ReconixError):
+                finished = False
+            medium.mend()
+            with medium.mounted():
+                copy.check_committed()
+                repeat(copy, stream)
+        copy.remove()
+        failed += not finished
+        if finished:
+            break
+    assert finished and failed > 3
 
 
 def fill(place: Path, *, leave: int) -> Path:
