@@ -64,6 +64,7 @@ def measure(image: Path, login: Login, folder: Path, rounds: int) -> dict[str, l
         for _ in range(rounds):
             for way, words in WAYS.items():
                 times[way].append(change(machine, login, words))
+                print(f"{way}: {times[way][-1]:.1f} s", flush=True)
                 wait_for(machine, login, "mqtt")
                 ask(machine, login, "reconix-device", "boot", "default", "--now")
                 wait_for(machine, login, "default")

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from reconix.base.documents import Fields
@@ -17,11 +17,11 @@ _SOURCE = Path(__file__).parents[1] / "src"
 _CODE = "import sys; from reconix.cli.main import entry; sys.exit(entry())"
 
 
-def reconix(project: Path, *words: str) -> Fields:
+def reconix(project: Path, *words: str, environment: Mapping[str, str] | None = None) -> Fields:
     """Run the command as a user would, with a store beside the project, and give its answer."""
     options = ("--project", str(project), "--store", str(store_of(project)))
-    environment = {"PYTHONPATH": str(_SOURCE)}
-    said = run(sys.executable, "-c", _CODE, *options, *words, "--json", environment=environment)
+    variables = {"PYTHONPATH": str(_SOURCE), **(environment or {})}
+    said = run(sys.executable, "-c", _CODE, *options, *words, "--json", environment=variables)
     return Fields.parse(said, source="reconix")
 
 

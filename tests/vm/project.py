@@ -1,37 +1,63 @@
-"""A project with one host and one system, made for a test and used as a user would."""
+"""A project with one host, made for a test and used as a user would."""
 
-import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.projects import reconix, store_of
 
 from reconix.base.documents import Fields
 from reconix.base.process import run
+from reconix.vm.login import Login
+
+UNSIGNED = "update.require_signature = false\n"
 
 
 @dataclass(frozen=True)
 class Project:
-    """Where it is."""
+    """Where it is, and what the environment of its commands has besides."""
 
     folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, folder: Path, machine: str) -> "Project":
-        """The host is called ``box``; root logs in with the key of the project."""
+    def make(
+        cls,
+        folder: Path,
+        machine: str,
+        systems: Mapping[str, str] | None = None,
+        settings: str = UNSIGNED,
+    ) -> "Project":
+        """The host is called ``box``; root logs in with the key of the project.
+
+        Args:
+            folder: for the project, new or empty.
+            machine: what ``machine.toml`` says.
+            systems: what the files of the systems say; without it there is one, which adds nothing.
+            settings: lines of ``reconix.toml`` besides the name.
+        """
         (folder / "hosts/box/systems").mkdir(parents=True)
-        (folder / "reconix.toml").write_text('name = "test"\nupdate.require_signature = false\n')
+        (folder / "reconix.toml").write_text(f'name = "test"\n{settings}')
         (folder / "hosts/box/machine.toml").write_text(machine)
-        (folder / "hosts/box/systems/default.toml").write_text("")
+        for name, text in (systems or {"default": ""}).items():
+            (folder / f"hosts/box/systems/{name}.toml").write_text(text)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
         return cls(folder)
 
     @property
     def store(self) -> Path:
         """Its build store."""
-        return self.folder / "store"
+        return store_of(self.folder)
+
+    @property
+    def login(self) -> Login:
+        """How root logs in."""
+        return Login(self.folder / "key")
 
     def reconix(self, *words: str) -> Fields:
         """Run the command as a user would, and give its answer."""
-        code = "import sys; from reconix.cli.main import entry; sys.exit(entry())"
-        options = ("--project", str(self.folder), "--store", str(self.store))
-        said = run(sys.executable, "-c", code, *options, *words, "--json")
-        return Fields.parse(said, source="reconix")
+        return reconix(self.folder, *words, environment=self.environment)
+
+    def image(self, *words: str) -> Path:
+        """Make the image of a disk; the packages are locked."""
+        return Path(self.reconix("image", *words).text("image"))

@@ -4,23 +4,14 @@ Two systems of one package set: the default one, and one that keeps a counter an
 kernel, systemd and the scripts are the real ones.
 """
 
-import contextlib
-import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import Need
+from tests.projects import PROGRAMS, booted
+from tests.vm.device import Device
+from tests.vm.project import Project
 
-from reconix.base.documents import Fields
-from reconix.base.process import CommandFailed, run
-from reconix.vm import accelerator, firmware
-from reconix.vm.disks import overlay
-from reconix.vm.login import Login
-from reconix.vm.machine import BOOT_SECONDS, Machine, running
-from reconix.vm.qemu import Disk, DiskFormat, Guest
-
-Need = Callable[..., None]
 MACHINE = """\
 packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
 [boot]
@@ -68,79 +59,16 @@ MOUNTS = "grep -v -e binfmt -e credentials /proc/self/mounts | cut -d ' ' -f 2 |
 """Where something is mounted, but for what comes and goes while a system runs."""
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("project")
-    systems = folder / "hosts/box/systems"
-    systems.mkdir(parents=True)
-    (folder / "reconix.toml").write_text('name = "switch-test"\n')
-    (folder / "hosts/box/machine.toml").write_text(MACHINE)
-    for name, text in (("default", ""), ("worker", WORKER), ("broken", BROKEN)):
-        (systems / f"{name}.toml").write_text(text)
-    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
-    return folder
-
-
-def reconix(project: Path, *words: str) -> Fields:
-    code = "import sys; from reconix.cli.main import entry; sys.exit(entry())"
-    options = ("--project", str(project), "--store", str(project / "store"))
-    said = run(sys.executable, "-c", code, *options, *words, "--json", timeout_seconds=900)
-    return Fields.parse(said, source="reconix")
-
-
-class Device:
-    """The guest, and how one asks it."""
-
-    def __init__(self, machine: Machine, login: Login) -> None:
-        self._machine, self._login = machine, login
-
-    def ask(self, line: str) -> str:
-        return self._machine.ssh(self._login, "sh", "-c", line).decode().strip()
-
-    def switch(self, system: str) -> None:
-        with contextlib.suppress(CommandFailed):  # the connection may end first
-            self.ask(f"reconix-device boot {system} --now")
-
-    def wait_for(self, system: str, *, soft_reboots: int) -> None:
-        """Wait until a system runs and has been found healthy."""
-        deadline = time.monotonic() + BOOT_SECONDS
-        facts = (f"SYSTEM={system}", f"SOFT_REBOOTS={soft_reboots}")
-        wanted = " && ".join(f"grep -qx {fact} /run/reconix/booted" for fact in facts)
-        rests = "! test -e /run/reconix/switched && systemctl is-active multi-user.target"
-        while True:
-            try:
-                self.ask(f"{wanted} && {rests}")
-                return
-            except CommandFailed:
-                assert time.monotonic() < deadline, f"{system} does not run"
-                time.sleep(0.5)
-
-    def status(self) -> Fields:
-        return Fields.parse(self.ask("reconix-device status --json").encode(), source="status")
-
-
-@contextlib.contextmanager
-def booted(project: Path, image: Path) -> Iterator[Device]:
-    folder = project / "vm"
-    folder.mkdir()
-    overlay(image, folder / "disk.qcow2")
-    guest = Guest(
-        firmware.prepare(folder / "variables"),
-        disks=(Disk(folder / "disk.qcow2", DiskFormat.QCOW2),),
-    )
-    with running(guest, folder, accelerator.choose(folder / "accelerator")) as machine:
-        device = Device(machine, Login(project / "key"))
-        device.wait_for("default", soft_reboots=0)
-        yield device
-
-
 @pytest.mark.vm
 @pytest.mark.archive
-def test_systems_take_over_under_one_kernel_and_leave_nothing(project: Path, need: Need) -> None:
-    need("mmdebstrap", "qemu-system-x86_64", "qemu-img", "ssh", "ssh-keygen")
-    reconix(project, "lock")
-    image = Path(reconix(project, "image").text("image"))
-    with booted(project, image) as device:
+def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, need: Need) -> None:
+    need(*PROGRAMS)
+    systems = {"default": "", "worker": WORKER, "broken": BROKEN}
+    project = Project.make(tmp_path / "project", MACHINE, systems)
+    project.reconix("lock")
+    with booted(project.image(), tmp_path / "device", [22]) as machine:
+        device = Device(machine, project.login)
+        device.wait_for("default", soft_reboots=0)
         boot_id = device.status().object("booted").text("boot_id")
         mounts: dict[str, set[str]] = {"worker": set(), "default": set()}
         for number, system in enumerate(("worker", "default", "worker", "default"), 1):

@@ -1,0 +1,55 @@
+"""A device that changes its system while it runs, and how one asks it."""
+
+import contextlib
+import time
+from dataclasses import dataclass
+
+from reconix.base.documents import Fields
+from reconix.base.process import CommandFailed
+from reconix.vm.login import Login
+from reconix.vm.machine import BOOT_SECONDS, Machine
+
+_PAUSE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Device:
+    """A running guest."""
+
+    machine: Machine
+    login: Login
+
+    def ask(self, line: str) -> str:
+        """What a line of shell says."""
+        return self.machine.ssh(self.login, "sh", "-c", line).decode().strip()
+
+    def tell(self, line: str) -> None:
+        """Run a line of shell that may end the connection before it ends itself."""
+        with contextlib.suppress(CommandFailed):
+            self.ask(line)
+
+    def switch(self, system: str) -> None:
+        """Let another system take over."""
+        self.tell(f"reconix-device boot {system} --now")
+
+    def wait_for(self, system: str, *, soft_reboots: int) -> None:
+        """Wait until a system runs and has been found healthy."""
+        facts = (f"SYSTEM={system}", f"SOFT_REBOOTS={soft_reboots}")
+        wanted = " && ".join(f"grep -qx {fact} /run/reconix/booted" for fact in facts)
+        rests = "! test -e /run/reconix/switched && systemctl is-active multi-user.target"
+        self.wait_until(f"{wanted} && {rests}", f"{system} does not run")
+
+    def wait_until(self, line: str, otherwise: str, *, seconds: float = BOOT_SECONDS) -> None:
+        """Wait until a line of shell succeeds."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.ask(line)
+                return
+            except CommandFailed:
+                assert time.monotonic() < deadline, otherwise
+                time.sleep(_PAUSE_SECONDS)
+
+    def status(self) -> Fields:
+        """What the agent says."""
+        return Fields.parse(self.ask("reconix-device status --json").encode(), source="status")
