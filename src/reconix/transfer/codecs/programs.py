@@ -94,7 +94,8 @@ class Section:
     size_bytes: int
     address: int
     linked: int = 0  # the section that the table says belongs to it
-    target: int = 0  # address of the section that is relocated
+    info: int = 0  # the section that is relocated
+    target: int = 0  # its address
     loaded: bool = True
     filled: bool = True  # has content in the file
 
@@ -194,6 +195,7 @@ def _sections(
             row.size_bytes,
             space(number) if relocatable else _signed(row.address),
             row.link,
+            row.info,
             space(row.info) if relocatable and row.info < len(rows) else 0,
             loaded=bool(row.flags & _LOADED),
             filled=filled,

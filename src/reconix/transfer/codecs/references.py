@@ -48,7 +48,7 @@ from reconix.transfer.codecs.programs import (
 BLOCK_BYTES = 65_520
 """Whole entries of every table: a multiple of 4, 8, 16 and 24."""
 
-_BLOCKS = 64  # kept
+_BLOCKS = 48  # kept: 3 MiB
 _INSTRUCTION = re.compile(
     rb"(?s)[\xe8\xe9"  # call, jump
     rb"\x80-\x8f"  # jump on a condition, if after 0x0f
@@ -100,6 +100,11 @@ class Shifts:
         by = self._by
         return [by[index] for index in map(bisect_right, repeat(self._starts), addresses)]
 
+    def same(self, begin: int, end: int) -> int | None:
+        """How far everything between two addresses moves, if it moves together."""
+        first, last = (bisect_right(self._starts, address) for address in (begin, end))
+        return self._by[first] if first == last else None
+
     def along(self, addresses: Sequence[int]) -> list[int]:
         """The same for addresses that do not fall, which is less work."""
         found: list[int] = []
@@ -115,8 +120,10 @@ class Shifts:
 
 def disjoint(moves: Iterable[Move]) -> list[Stretch]:
     """Begin and end of each old stretch, and how far it moves; of two copies the first counts."""
+    ordered = [(old, -size, new) for old, new, size in moves]
+    ordered.sort()
     stretches, end = [], 0
-    for old, size, new in sorted((old, -size, new) for old, new, size in moves):
+    for old, size, new in ordered:
         if old - size > end:
             stretches.append((max(old, end), old - size, new - old))
             end = old - size
@@ -125,37 +132,51 @@ def disjoint(moves: Iterable[Move]) -> list[Stretch]:
 
 def _steps(program: Program, stretches: Sequence[Stretch]) -> list[tuple[int, int]]:
     """The shifts of addresses, from those of offsets."""
-    starts = [begin for begin, _, _ in stretches]
     steps = []
     for section in program.sections:
-        index = bisect_right(starts, section.offset)
+        index = bisect_right(stretches, section.offset, key=operator.itemgetter(0))
         by = stretches[index - 1][2] if index else 0
         base = by if program.relocatable else 0
         steps.append((section.address, by - base))
         end = section.offset + section.size_bytes
-        within = stretches[index : bisect_left(starts, end)]
-        steps += [(section.address + at - section.offset, by - base) for at, _, by in within]
-    return sorted(steps)
+        distance = section.address - section.offset
+        for at, _, by in islice(stretches, index, None):
+            if at >= end:
+                break
+            steps.append((at + distance, by - base))
+    steps.sort()
+    return steps
 
 
 def _corrected(
     steps: Iterable[tuple[int, int]], corrections: Iterable[Correction]
 ) -> Iterator[tuple[int, int]]:
+    """Each step with the last correction at or before it, and each correction."""
+    waiting = sorted(corrections, reverse=True)
     by = more = 0
-    events = [(at, 0, by) for at, by in steps] + [(at, 1, by) for at, by in corrections]
-    for address, is_correction, value in sorted(events):
-        if is_correction:
-            more = value
-        else:
-            by = value
+    for address, after in steps:
+        while waiting and waiting[-1][0] < address:
+            at, more = waiting.pop()
+            yield at, by + more
+        by = after
         yield address, by + more
+    while waiting:
+        at, more = waiting.pop()
+        yield at, by + more
 
 
 class Finder:
-    """Finds the references in blocks of a program."""
+    """Finds the references in blocks of a program.
 
-    def __init__(self, program: Program, read: ReadAt) -> None:
+    Args:
+        program: where they are.
+        read: gives its bytes.
+        shifts: if given, sections of a kernel module to which nothing can happen are left out.
+    """
+
+    def __init__(self, program: Program, read: ReadAt, shifts: Shifts | None = None) -> None:
         self._program = program
+        self._together = _together(program, shifts) if shifts and program.relocatable else {}
         self._read = read
         self._low, self._high = program.range
         self._spaces: dict[int, list[int]] = {}  # of a symbol table, see ``section_symbols``
@@ -170,6 +191,8 @@ class Finder:
         """
         base = section.address + begin
         match section.kind:
+            case Kind.INSTRUCTIONS if section.address in self._together:
+                pass  # nothing in it refers to another section
             case Kind.INSTRUCTIONS:
                 yield _in_instructions(block, base)
             case Kind.PLACES:
@@ -187,6 +210,9 @@ class Finder:
             case Kind.SYMBOLS:
                 yield self._symbols(block)
 
+    def _is_still(self, section: Section | None) -> bool:
+        return section is not None and self._together.get(section.address) == 0
+
     def _addresses(self, block: bytes) -> Found:
         words = _words("q", block, 8)
         low, high = self._low, self._high
@@ -198,10 +224,12 @@ class Finder:
         size = len(block) // _RELOCATION_BYTES * _RELOCATION_BYTES
         words, halves = _words("q", block[:size], 8), _words("I", block[:size], 4)
         offsets, kinds, symbols = words[0::3], halves[2::6], halves[3::6]
-        targets = [section.target + offset for offset in offsets]
-        yield Found(range(0, size, _RELOCATION_BYTES), 8, offsets, targets)
-        table = self._program.numbered.get(section.linked)
-        if table is not None:
+        numbered = self._program.numbered
+        if not self._is_still(numbered.get(section.info)):
+            targets = [section.target + offset for offset in offsets]
+            yield Found(range(0, size, _RELOCATION_BYTES), 8, offsets, targets)
+        table = numbered.get(section.linked)
+        if table is not None and not self._is_still(table):
             targets = [table.address + _SYMBOL_BYTES * symbol for symbol in symbols]
             positions = range(12, size, _RELOCATION_BYTES)
             yield Found(positions, 4, symbols, targets, unit=_SYMBOL_BYTES)
@@ -221,6 +249,7 @@ class Finder:
         spaces = self._spaces.get(section.linked)
         if spaces is None:
             spaces = section_symbols(self._program, section.linked, self._read)
+            spaces = [-1 if self._together.get(space) == 0 else space for space in spaces]
             self._spaces[section.linked] = spaces
         known = len(spaces)
         return [(spaces[symbol] or -1) if symbol < known else -1 for symbol in symbols]
@@ -232,11 +261,20 @@ class Finder:
         entries = struct.iter_unpack("<6xHq8x", block[:size])
         for position, (number, value) in zip(range(8, size, _SYMBOL_BYTES), entries, strict=True):
             section = numbered.get(number)
-            if section is not None:
+            if section is not None and not self._is_still(section):
                 positions.append(position)
                 values.append(value)
                 targets.append(section.address + value)
         return Found(positions, 8, values, targets)
+
+
+def _together(program: Program, shifts: Shifts) -> dict[int, int]:
+    """For each section of which everything moves as one, by its address: how far."""
+    moved = {
+        section.address: shifts.same(section.address, section.address + section.size_bytes)
+        for section in program.numbered.values()
+    }
+    return {address: by for address, by in moved.items() if by is not None}
 
 
 def _words(code: str, block: bytes, width: int) -> "array[int]":
@@ -337,8 +375,8 @@ class Moved:
         program = parse(read, size_bytes)
         if program is not None:
             self._sections = program.sections
-            self._finder = Finder(program, read)
             self._shifts = Shifts(program, moves, corrections)
+            self._finder = Finder(program, read, self._shifts)
         self._offsets = [section.offset for section in self._sections]
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._last_at, self._last = 0, b""
