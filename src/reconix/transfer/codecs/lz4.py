@@ -64,7 +64,9 @@ def compress_block(content: bytearray, write: Write) -> None:
     size: int = _library().LZ4_compress_HC(
         source, packed.address, len(content), _BOUND_BYTES, _LEVEL
     )
-    write(size.to_bytes(4, "little") + packed.content(size))
+    write(size.to_bytes(4, "little"))
+    for begin in range(0, size, _PIECE_BYTES):
+        write(packed.content(min(begin + _PIECE_BYTES, size), begin))
 
 
 def expand(read: Read, packed_bytes: int) -> Iterator[bytes]:
