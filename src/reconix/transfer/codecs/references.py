@@ -256,16 +256,17 @@ class Finder:
 
     def _symbols(self, block: bytes) -> Found:
         size = len(block) // _SYMBOL_BYTES * _SYMBOL_BYTES
+        words, sections = _words("q", block[:size], 8)[1::3], _words("H", block[:size], 2)[3::12]
         numbered = self._program.numbered
-        positions, values, targets = [], [], []
-        entries = struct.iter_unpack("<6xHq8x", block[:size])
-        for position, (number, value) in zip(range(8, size, _SYMBOL_BYTES), entries, strict=True):
-            section = numbered.get(number)
-            if section is not None and not self._is_still(section):
-                positions.append(position)
-                values.append(value)
-                targets.append(section.address + value)
-        return Found(positions, 8, values, targets)
+        base = {
+            number: section.address
+            for number, section in numbered.items()
+            if not self._is_still(section)
+        }
+        there = [index for index, number in enumerate(sections) if number in base]
+        values = [words[index] for index in there]
+        targets = [base[sections[index]] + words[index] for index in there]
+        return Found([_SYMBOL_BYTES * index + 8 for index in there], 8, values, targets)
 
 
 def _together(program: Program, shifts: Shifts) -> dict[int, int]:
@@ -277,7 +278,7 @@ def _together(program: Program, shifts: Shifts) -> dict[int, int]:
     return {address: by for address, by in moved.items() if by is not None}
 
 
-def _words(code: str, block: bytes, width: int) -> "array[int]":
+def _words(code: str, block: bytes | bytearray, width: int) -> "array[int]":
     words = array(code)
     words.frombytes(block[: len(block) // width * width])
     return words
@@ -329,15 +330,32 @@ def move(block: bytes, found: Iterable[Found], shifts: Shifts) -> bytes:
             by = list(map(operator.sub, by, shifts.along(each.places)))
         if each.unit != 1:
             by = [distance // each.unit for distance in by]
-        mask, write = _MASKS[each.width], _WRITERS[each.width]
-        rows = zip(each.positions, each.values, by, strict=True)
-        for position, value, distance in compress(rows, by):
-            write(moved, position, value + distance & mask)
+        _write(moved, each, by)
     return bytes(moved)
 
 
-_MASKS = {width: (1 << 8 * width) - 1 for width in (4, 8)}
-_WRITERS = {4: struct.Struct("<I").pack_into, 8: struct.Struct("<Q").pack_into}
+def _write(block: bytearray, found: Found, by: Sequence[int]) -> None:
+    """Add so much to each reference."""
+    width, positions = found.width, found.positions
+    mask = (1 << 8 * width) - 1
+    if isinstance(positions, range):
+        column = [value + distance & mask for value, distance in zip(found.values, by, strict=True)]
+        words = _words(_CODES[width], block, width)
+        begin, end, step = (
+            positions.start // width,
+            positions.stop // width,
+            positions.step // width,
+        )
+        words[begin:end:step] = array(_CODES[width], column)
+        block[: len(words) * width] = words.tobytes()
+        return
+    write = struct.Struct("<" + _CODES[width]).pack_into
+    rows = zip(positions, found.values, by, strict=True)
+    for position, value, distance in compress(rows, by):
+        write(block, position, value + distance & mask)
+
+
+_CODES = {4: "I", 8: "Q"}
 
 
 def blocks(program: Program) -> Iterator[tuple[Section, int, int]]:

@@ -76,7 +76,9 @@ sections = st.lists(
     st.tuples(
         st.sampled_from([1, 2, 4, 11]),
         st.sampled_from([0, LOADED, WRITABLE, EXECUTABLE]),
-        st.binary(max_size=300) | st.integers(0, 9).map(lambda seed: _noise(seed)),
+        st.binary(max_size=300)
+        | st.integers(20, 90).map(lambda size: _noise(size)[:size])
+        | st.integers(0, 9).map(lambda seed: _noise(seed)),
     ),
     max_size=4,
 )
