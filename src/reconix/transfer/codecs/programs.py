@@ -217,8 +217,7 @@ def _kind(row: _Row, name: bytes) -> Kind:
 
 
 def _module_kind(row: _Row) -> Kind:
-    if row.flags & _INSTRUCTIONS:
-        return Kind.INSTRUCTIONS
+    """Nearly all that its instructions refer to is told by its relocations."""
     if row.kind == _RELOCATIONS:
         return Kind.RELOCATIONS
     return Kind.SYMBOLS if row.kind == _SYMBOLS else Kind.NONE

@@ -100,10 +100,10 @@ class Shifts:
         by = self._by
         return [by[index] for index in map(bisect_right, repeat(self._starts), addresses)]
 
-    def same(self, begin: int, end: int) -> int | None:
-        """How far everything between two addresses moves, if it moves together."""
+    def rest(self, begin: int, end: int) -> bool:
+        """Whether nothing from one address up to another moves."""
         first, last = (bisect_right(self._starts, address) for address in (begin, end))
-        return self._by[first] if first == last else None
+        return first == last and self._by[first] == 0
 
     def along(self, addresses: Sequence[int]) -> list[int]:
         """The same for addresses that do not fall, which is less work."""
@@ -176,7 +176,7 @@ class Finder:
 
     def __init__(self, program: Program, read: ReadAt, shifts: Shifts | None = None) -> None:
         self._program = program
-        self._together = _together(program, shifts) if shifts and program.relocatable else {}
+        self._still = _still(program, shifts) if shifts and program.relocatable else frozenset()
         self._read = read
         self._low, self._high = program.range
         self._spaces: dict[int, list[int]] = {}  # of a symbol table, see ``section_symbols``
@@ -191,8 +191,6 @@ class Finder:
         """
         base = section.address + begin
         match section.kind:
-            case Kind.INSTRUCTIONS if section.address in self._together:
-                pass  # nothing in it refers to another section
             case Kind.INSTRUCTIONS:
                 yield _in_instructions(block, base)
             case Kind.PLACES:
@@ -211,7 +209,7 @@ class Finder:
                 yield self._symbols(block)
 
     def _is_still(self, section: Section | None) -> bool:
-        return section is not None and self._together.get(section.address) == 0
+        return section is not None and section.address in self._still
 
     def _addresses(self, block: bytes) -> Found:
         words = _words("q", block, 8)
@@ -249,7 +247,7 @@ class Finder:
         spaces = self._spaces.get(section.linked)
         if spaces is None:
             spaces = section_symbols(self._program, section.linked, self._read)
-            spaces = [-1 if self._together.get(space) == 0 else space for space in spaces]
+            spaces = [-1 if space in self._still else space for space in spaces]
             self._spaces[section.linked] = spaces
         known = len(spaces)
         return [(spaces[symbol] or -1) if symbol < known else -1 for symbol in symbols]
@@ -269,13 +267,13 @@ class Finder:
         return Found([_SYMBOL_BYTES * index + 8 for index in there], 8, values, targets)
 
 
-def _together(program: Program, shifts: Shifts) -> dict[int, int]:
-    """For each section of which everything moves as one, by its address: how far."""
-    moved = {
-        section.address: shifts.same(section.address, section.address + section.size_bytes)
+def _still(program: Program, shifts: Shifts) -> frozenset[int]:
+    """The addresses of sections in which nothing moves."""
+    return frozenset(
+        section.address
         for section in program.numbered.values()
-    }
-    return {address: by for address, by in moved.items() if by is not None}
+        if shifts.rest(section.address, section.address + section.size_bytes)
+    )
 
 
 def _words(code: str, block: bytes | bytearray, width: int) -> "array[int]":
