@@ -59,9 +59,15 @@ def differences(old: bytes, new: bytes, copies: list[covers.Copy], moved: Moved 
 
 
 @pytest.mark.parametrize(
-    "link", [["-e", "f0"], ["-pie", "--eh-frame-hdr", "-e", "f0"], ["-shared", "-Bsymbolic"], []]
+    ("link", "factor"),
+    [
+        (["-e", "f0"], 10),
+        (["-pie", "--eh-frame-hdr", "-e", "f0"], 10),
+        (["-shared", "-Bsymbolic"], 10),
+        ([], 5),  # what the assembler has resolved stays
+    ],
 )
-def test_what_the_linker_changes_is_foreseen(tmp_path: Path, link: list[str]) -> None:
+def test_what_the_linker_changes_is_foreseen(tmp_path: Path, link: list[str], factor: int) -> None:
     old, new = built(tmp_path, 0, *link), built(tmp_path, 37, *link)
     plain = covers.find(old, new)
     found = targets.find(old, new, Copies.of(plain))
@@ -69,7 +75,7 @@ def test_what_the_linker_changes_is_foreseen(tmp_path: Path, link: list[str]) ->
     moves = Copies.of(found.copies).moves()
     moved = Moved(lambda at, size: old[at : at + size], len(old), moves, found.corrections)
     before, after = differences(old, new, plain, None), differences(old, new, found.copies, moved)
-    assert after < before / 10
+    assert after * factor < before
     assert len(found.corrections) < 20
 
 
