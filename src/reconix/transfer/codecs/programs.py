@@ -35,9 +35,9 @@ ReadAt = Callable[[int, int], bytes]
 SPACE = 1 << 40
 MAX_SECTIONS = 1 << 12
 MAX_SYMBOLS = 1 << 16
-MAX_FRAMES_BYTES = 4 << 20
+MAX_FRAMES_BYTES = 1 << 20
 
-_MAX_NAMES_BYTES = 1 << 20
+_MAX_NAMES_BYTES, _MAX_NAME_BYTES = 1 << 20, 128
 _HEADER_BYTES, _SECTION_BYTES, _SYMBOL_BYTES = 64, 64, 24
 _ELF = b"\x7fELF\2\1"
 _RELOCATABLE, _EXECUTABLE, _SHARED = 1, 2, 3
@@ -179,15 +179,17 @@ def _names(row: _Row, read: ReadAt, size_bytes: int) -> bytes:
 def _sections(
     rows: Sequence[_Row], names: bytes, size_bytes: int, *, relocatable: bool
 ) -> dict[int, Section]:
-    found = {}
+    found: dict[int, Section] = {}
     for number, row in enumerate(rows):
         filled = row.kind != _NO_BITS
         if row.kind == _NULL or (filled and row.offset + row.size_bytes > size_bytes):
             continue
         if not relocatable and not row.flags & _LOADED:
             continue
-        name = names[row.name :].split(b"\0", 1)[0] if row.name < len(names) else b""
+        name = names[row.name : row.name + _MAX_NAME_BYTES].split(b"\0", 1)[0]
         kind = _module_kind(row) if relocatable else _kind(row, name)
+        if kind is Kind.FRAMES and any(each.kind is kind for each in found.values()):
+            kind = Kind.NONE  # they are kept as a whole
         found[number] = Section(
             name,
             kind if filled else Kind.NONE,

@@ -140,10 +140,10 @@ def _steps(program: Program, stretches: Sequence[Stretch]) -> list[tuple[int, in
         steps.append((section.address, by - base))
         end = section.offset + section.size_bytes
         distance = section.address - section.offset
-        for at, _, by in islice(stretches, index, None):
-            if at >= end:
-                break
+        while index < len(stretches) and stretches[index][0] < end:
+            at, _, by = stretches[index]
             steps.append((at + distance, by - base))
+            index += 1
     steps.sort()
     return steps
 
@@ -179,7 +179,7 @@ class Finder:
         self._still = _still(program, shifts) if shifts and program.relocatable else frozenset()
         self._read = read
         self._low, self._high = program.range
-        self._spaces: dict[int, list[int]] = {}  # of a symbol table, see ``section_symbols``
+        self._spaces: tuple[int, list[int]] = -1, []  # of a symbol table: ``section_symbols``
 
     def find(self, section: Section, begin: int, block: bytes) -> Iterator[Found]:
         """The references in a block.
@@ -244,11 +244,11 @@ class Finder:
         """What addends count from: the section that a symbol stands for, or -1; or nothing."""
         if not self._program.relocatable:
             return [0] * len(symbols)
-        spaces = self._spaces.get(section.linked)
-        if spaces is None:
+        number, spaces = self._spaces
+        if number != section.linked:
             spaces = section_symbols(self._program, section.linked, self._read)
             spaces = [-1 if space in self._still else space for space in spaces]
-            self._spaces[section.linked] = spaces
+            self._spaces = section.linked, spaces
         known = len(spaces)
         return [(spaces[symbol] or -1) if symbol < known else -1 for symbol in symbols]
 

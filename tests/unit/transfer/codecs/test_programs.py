@@ -89,6 +89,19 @@ def test_s6_sections_outside_the_file_or_over_each_other_are_left_out() -> None:
     assert [each.address for each in program.sections] == [4096]
 
 
+def test_s6_names_without_an_end_and_second_frames_take_no_memory() -> None:
+    count, endless = 40, b"x" * 5000
+    at = 64 + 64 * (count + 1)
+    rows = [row(0, 0, 0, at, len(endless))] + [row(1, 2, 0, at + 9 * n, 9) for n in range(count)]
+    program = parse(header(2, count + 1) + b"".join(rows) + endless)
+    assert program is not None
+    assert max(len(each.name) for each in program.sections) <= 128
+    named = b".eh_frame\0".ljust(len(endless))
+    program = parse(header(2, count + 1) + b"".join(rows) + named)
+    assert program is not None
+    assert [each.kind for each in program.sections].count(Kind.FRAMES) == 1
+
+
 numbers = st.integers(0, (1 << 64) - 1) | st.integers(0, 2000)
 
 
