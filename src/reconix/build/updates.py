@@ -7,7 +7,7 @@ it arrived; it is armed, and any restart tries it. So all that is left is a rest
 something is armed.
 
 Source: systemd.timer(5), systemd.time(7).
-Proven by ``tests/unit/build/test_updates.py`` and ``tests/vm/test_schedule.py``.
+Proven by ``tests/unit/build/test_updates.py``.
 """
 
 from reconix.build.agent import AGENT
