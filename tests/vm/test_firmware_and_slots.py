@@ -293,3 +293,13 @@ def test_a_firmware_that_forgets_boots_the_selected_slot(
     boot(disk, ASKS)
     (tmp_path / "variables").unlink()
     boot(disk, ASKS)
+
+
+def test_a_firmware_whose_memory_is_full_boots_the_selected_slot(
+    tmp_path: Path, boot: Callable[..., None]
+) -> None:
+    disk = tmp_path / "disk"
+    sizes = [8000] * 70 + [1000] * 10 + [100] * 12 + [10] * 12 + [1] * 12
+    full = {f"Full{number}": bytes([number]) * size for number, size in enumerate(sizes)}
+    make_asking_disk(disk, first=full, restarts=True)
+    boot(disk, ASKS, ASKS, ASKS)
