@@ -4,14 +4,16 @@ A step runs as a child of its own. Processor time is what the kernel counted for
 waited for. Memory is looked at twenty times a second, for the child and all its descendants: the
 largest sum of their resident sets, or the largest high-water mark of one of them, whichever is
 more. Pages that processes share count for each, so who works in several processes is not flattered.
+But a child between ``vfork`` and ``execve`` has no memory of its own: it *is* in its parent's.
 
 The kernel's own ``ru_maxrss`` is of no use here: it starts with what the parent had before
 ``execve``. And a child that does nothing but start the program to be measured may be left out.
 
-Source: wait4(2), proc(5). Proven by ``tests/unit/bench/test_measure.py``.
+Source: wait4(2), proc(5), kcmp(2). Proven by ``tests/unit/bench/test_measure.py``.
 """
 
 import contextlib
+import ctypes
 import os
 import re
 import threading
@@ -25,6 +27,7 @@ from reconix.base.process import CommandFailed, Word
 
 _PAUSE_SECONDS = 0.05
 _PROC = Path("/proc")
+_KCMP, _KCMP_VM = 312, 1  # on x86-64
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +104,23 @@ class Memory:
 
 def memory(top: int) -> dict[int, Memory]:
     """What a process and its descendants have in memory, by their numbers."""
-    found, waiting = {}, [top]
+    found, waiting = {}, [(top, 0)]
     while waiting:
-        process_id = waiting.pop()
+        process_id, parent = waiting.pop()
         # One that has ended meanwhile has no memory and no children.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             status = (_PROC / f"{process_id}/status").read_text()
-            if lines := parse_memory(status):
+            lines = parse_memory(status)
+            if lines and not (parent and share_memory(parent, process_id)):
                 found[process_id] = lines
-            waiting += _children(process_id)
+            waiting += [(child, process_id) for child in _children(process_id)]
     return found
+
+
+def share_memory(one: int, other: int) -> bool:
+    """Whether two processes have the same memory, not only equal pages in it."""
+    libc = ctypes.CDLL(None)
+    return bool(libc.syscall(_KCMP, one, other, _KCMP_VM, 0, 0) == 0)
 
 
 def parse_memory(status: str) -> Memory | None:

@@ -1,5 +1,6 @@
 """What a step costs is what it really used, and nothing of who started it."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -29,6 +30,21 @@ def test_who_only_starts_others_does_not_count(tmp_path: Path) -> None:
     words = (sys.executable, "-c", "held = bytearray(b'x') * (200 << 20)\n" + START)
     assert measure(words, tmp_path / "log", only_starts=True).peak_bytes < 96 * MEBI
     assert measure(words, tmp_path / "log").peak_bytes > 264 * MEBI
+
+
+def test_a_child_that_is_still_its_parent_does_not_count(tmp_path: Path) -> None:
+    """``posix_spawn`` opens the file in the child, before ``execve``; here that takes a while."""
+    os.mkfifo(tmp_path / "late")
+    code = f"""
+import os, subprocess
+held = bytearray(b'x') * (100 << 20)
+subprocess.Popen(['sh', '-c', 'sleep 0.5; : > {tmp_path}/late'])
+late = (os.POSIX_SPAWN_OPEN, 0, '{tmp_path}/late', os.O_RDONLY, 0)
+os.waitpid(os.posix_spawn('/bin/true', ['true'], {{}}, file_actions=[late]), 0)
+"""
+    cost = measure((sys.executable, "-S", "-c", code), tmp_path / "log")
+    assert cost.seconds > 0.5
+    assert 100 * MEBI < cost.peak_bytes < 150 * MEBI
 
 
 def test_a_step_that_fails_has_no_cost(tmp_path: Path) -> None:
