@@ -28,7 +28,7 @@ from reconix.nix.chroot import ChrootStore  # noqa: E402 - runs without being in
 from reconix.store.paths import StorePath  # noqa: E402
 from reconix.store.registry import Registry  # noqa: E402
 from reconix.store.tree import File, Symlink, folder  # noqa: E402
-from reconix.transfer import send  # noqa: E402
+from reconix.transfer.sending import send  # noqa: E402
 
 HOST, ARCHITECTURE = "bench", "amd64"
 FILES, CHANGED, TOTAL_BYTES = 8_000, 10, 200 << 20

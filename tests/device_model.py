@@ -46,7 +46,7 @@ from reconix.store.paths import STORE_DIR, StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Folder, Node, Symlink, folder
 from reconix.store.verify import verify_object
-from reconix.transfer import send
+from reconix.transfer.sending import send
 
 HOST = "gateway"
 MIB = 1 << 20

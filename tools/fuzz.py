@@ -37,15 +37,16 @@ with atheris.instrument_imports(include=["reconix"]):
     from reconix.store.paths import StorePath
     from reconix.store.registry import Registry
     from reconix.store.tree import File, Node, Symlink, folder
-    from reconix.transfer import plan, send
+    from reconix.transfer import plan
     from reconix.transfer.bases import View, parse_views
     from reconix.transfer.codecs import packs
     from reconix.transfer.packing import Channel, Unpacker, branches, filters
     from reconix.transfer.plan import Which
     from reconix.transfer.preface import parse_preface
     from reconix.transfer.receive import receive
+    from reconix.transfer.sending import send
+    from reconix.transfer.sending.writer import StreamWriter
     from reconix.transfer.stream import BadStream, Header, StreamReader
-    from reconix.transfer.writer import StreamWriter
 
 HOST, ARCHITECTURE = "gateway", "amd64"
 CHANGED = bytes(range(256)) * 3

@@ -18,8 +18,8 @@ from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Symlink, folder
-from reconix.transfer import send
-from reconix.transfer.signing import Signer, generate
+from reconix.transfer.sending import send
+from reconix.transfer.sending.signing import Signer, generate
 
 HOST, ARCHITECTURE = "bench", "amd64"
 SOURCE = Path(reconix.__file__).parent.parent

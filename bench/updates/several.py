@@ -22,8 +22,8 @@ from reconix.cli import places
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
-from reconix.transfer import send
 from reconix.transfer.receive import receive
+from reconix.transfer.sending import send
 
 
 def main(words: list[str]) -> int:

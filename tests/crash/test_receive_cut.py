@@ -19,8 +19,8 @@ from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Node, Symlink, folder
 from reconix.store.verify import changed_files
-from reconix.transfer import send
 from reconix.transfer.receive import receive
+from reconix.transfer.sending import send
 from reconix.transfer.spool import Spool
 
 CHANGES = ["fsync", "rename", "replace", "link", "symlink", "mkdir", "write", "fchmod", "utime"]

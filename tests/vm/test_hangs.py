@@ -29,7 +29,7 @@ from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, Symlink, folder
-from reconix.transfer import send
+from reconix.transfer.sending import send
 from reconix.vm import accelerator, firmware
 from reconix.vm.disks import overlay
 from reconix.vm.login import Login

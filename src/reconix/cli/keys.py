@@ -27,10 +27,10 @@ from reconix.cli.answers import answer
 from reconix.cli.projects import ProjectFiles
 from reconix.config.schema.project import Updates
 from reconix.nix.signatures import SecretKey
-from reconix.transfer import signing
 from reconix.transfer.keys import PublicKey
 from reconix.transfer.seal import Signature
-from reconix.transfer.signing import Signer
+from reconix.transfer.sending import signing
+from reconix.transfer.sending.signing import Signer
 from reconix.transfer.stream import StreamReader
 
 ACTIONS = ("generate", "list", "renew", "sign")

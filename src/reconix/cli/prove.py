@@ -61,8 +61,8 @@ from reconix.prove.scenario import UPDATE, Update, everything
 from reconix.prove.wear import Wear, wear_of
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
-from reconix.transfer import send
-from reconix.transfer.signing import Signer
+from reconix.transfer.sending import send
+from reconix.transfer.sending.signing import Signer
 from reconix.vm import accelerator
 
 BAD = 36

@@ -30,8 +30,8 @@ from reconix.cli.projects import ProjectFiles
 from reconix.cli.sizes import human
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
-from reconix.transfer import send
-from reconix.transfer.send import Sent
+from reconix.transfer.sending import send
+from reconix.transfer.sending.send import Sent
 from reconix.transfer.stream import Write
 
 STANDARD_OUTPUT = "-"

@@ -24,10 +24,10 @@ from reconix.cli.projects import ProjectFiles
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.project import Updates
 from reconix.nix.signatures import SecretKey
-from reconix.transfer import signing
 from reconix.transfer.keys import MAX_SET_BYTES, PublicKey
 from reconix.transfer.seal import Signature, SignedKeySet
-from reconix.transfer.signing import Signer
+from reconix.transfer.sending import signing
+from reconix.transfer.sending.signing import Signer
 
 DEFAULT_NAME = "update"
 _FOLDER = Path("keys")

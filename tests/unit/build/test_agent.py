@@ -34,7 +34,9 @@ def test_every_module_in_it_can_be_imported_from_it(tmp_path: Path) -> None:
 def test_it_has_the_packages_of_the_device_and_no_others() -> None:
     found = {path.split("/")[1] for path in modules() if path.count("/") > 1}
     assert found == {"base", "store", "boot", "transfer", "device"}
-    assert not {"reconix/transfer/send.py", "reconix/transfer/encode.py"} & set(modules())
+    assert not {"reconix/transfer/sending/send.py", "reconix/transfer/sending/encode.py"} & set(
+        modules()
+    )
 
 
 def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from reconix.cli.projects import ProjectFiles
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, folder
-from reconix.transfer import send
 from reconix.transfer.keys import KeySet
+from reconix.transfer.sending import send
 from reconix.transfer.stream import StreamReader
 from reconix.transfer.trust import NotTrusted, Trust
 

@@ -13,9 +13,9 @@ from reconix.device.receiving import receive
 from reconix.device.work import working
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.signatures import SecretKey
-from reconix.transfer import send
 from reconix.transfer.keys import KeySet
-from reconix.transfer.signing import Signer, generate, public, sign_key_set
+from reconix.transfer.sending import send
+from reconix.transfer.sending.signing import Signer, generate, public, sign_key_set
 from reconix.transfer.trust import NotTrusted, OutOfSequence
 
 ANNA, BERT, EVE = (generate(name) for name in ("anna", "bert", "eve"))

@@ -19,7 +19,7 @@ from reconix.device.identity import (
     statement,
 )
 from reconix.transfer.keys import KeySet
-from reconix.transfer.signing import Signer, generate, public
+from reconix.transfer.sending.signing import Signer, generate, public
 from reconix.transfer.trust import UNSIGNED, Trust
 
 KEY, OTHER = generate("release"), generate("other")

@@ -20,8 +20,8 @@ from reconix.device.update import Place, look
 from reconix.device.web import Patience, TooMuch, Unreachable
 from reconix.device.work import working
 from reconix.store.tree import File
-from reconix.transfer import send
 from reconix.transfer.catalog import INDEX, Offer, print_index
+from reconix.transfer.sending import send
 from reconix.transfer.stream import FRAME_BYTES, TruncatedStream
 
 QUICK = Patience(2.0, (0.01, 0.01))

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.transfer.conftest import Proved
 
-from reconix.transfer.packer import Packer
 from reconix.transfer.packing import DICTIONARIES, Channel, Unpacker, filters
+from reconix.transfer.sending.packer import Packer
 from reconix.transfer.stream import BadStream, varint
 
 

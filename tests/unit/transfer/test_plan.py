@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.transfer.conftest import Proved
 
-from reconix.transfer.packer import Packer
 from reconix.transfer.packing import Channel, Unpacker
 from reconix.transfer.plan import (
     MAX_COPIES,
@@ -40,6 +39,7 @@ from reconix.transfer.plan import (
     folder_check,
     parse,
 )
+from reconix.transfer.sending.packer import Packer
 from reconix.transfer.stream import BadStream, varint
 
 PLACE = Location(3, (b"usr", b"lib"))

@@ -13,7 +13,6 @@ from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.paths import StorePath, base32_encode
 from reconix.transfer.bases import View
 from reconix.transfer.codecs.tools import Tool
-from reconix.transfer.packer import Packer
 from reconix.transfer.packing import Unpacker
 from reconix.transfer.preface import (
     MAX_OBJECTS,
@@ -25,6 +24,7 @@ from reconix.transfer.preface import (
     print_preface,
 )
 from reconix.transfer.renames import NO_RENAMES, Renames
+from reconix.transfer.sending.packer import Packer
 from reconix.transfer.stream import BadStream, varint
 
 

@@ -25,11 +25,10 @@ from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Folder, Node, Symlink, folder
 from reconix.store.verify import ContentChanged, verify_object
-from reconix.transfer import plan, send
+from reconix.transfer import plan
 from reconix.transfer.bases import View
 from reconix.transfer.codecs.tools import NO_TOOLS
 from reconix.transfer.keys import KeySet
-from reconix.transfer.packer import Packer
 from reconix.transfer.packing import Channel, filters
 from reconix.transfer.plan import (
     Event,
@@ -44,8 +43,11 @@ from reconix.transfer.plan import (
 from reconix.transfer.preface import Need, Preface, print_preface
 from reconix.transfer.receive import DiskFull, StorageFailed, WrongBase, WrongDevice, receive
 from reconix.transfer.seal import Seal
-from reconix.transfer.send import NotAGeneration, StoreDamaged
-from reconix.transfer.signing import Signer, generate, public
+from reconix.transfer.sending import send
+from reconix.transfer.sending.packer import Packer
+from reconix.transfer.sending.send import NotAGeneration, StoreDamaged
+from reconix.transfer.sending.signing import Signer, generate, public
+from reconix.transfer.sending.writer import StreamWriter
 from reconix.transfer.staging import ContentMismatch, DamagedBase
 from reconix.transfer.stream import (
     BadStream,
@@ -55,7 +57,6 @@ from reconix.transfer.stream import (
     UnsupportedStream,
 )
 from reconix.transfer.trust import Trust
-from reconix.transfer.writer import StreamWriter
 
 if TYPE_CHECKING:
     from tests.unit.transfer.conftest import Pair, Workshop

@@ -25,7 +25,7 @@ from reconix.store.tree import File, Node, Symlink, folder
 from reconix.transfer.codecs import packs
 from reconix.transfer.plan import Pack
 from reconix.transfer.receive import WrongBase
-from reconix.transfer.send import TooManyBases
+from reconix.transfer.sending.send import TooManyBases
 from reconix.transfer.staging import DamagedBase
 from reconix.transfer.stream import MAX_BASES
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconix.store.paths import StorePath
+from reconix.transfer.sending.writer import StreamWriter
 from reconix.transfer.stream import (
     FRAME_BYTES,
     MAX_FRAMES,
@@ -20,7 +21,6 @@ from reconix.transfer.stream import (
     parse_header,
     print_header,
 )
-from reconix.transfer.writer import StreamWriter
 
 TARGET = StorePath("0" * 32, "generation-gateway")
 HEADER = Header("gateway", "amd64", (), TARGET, 1, 2, 3, 4, sequence=5)

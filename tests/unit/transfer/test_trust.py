@@ -22,7 +22,7 @@ from reconix.transfer.seal import (
     parse_seal,
     stream_statement,
 )
-from reconix.transfer.signing import Signer, generate, print_secret, public, sign_key_set
+from reconix.transfer.sending.signing import Signer, generate, print_secret, public, sign_key_set
 from reconix.transfer.trust import MAX_LEAP, UNSIGNED, NotTrusted, OutOfSequence, Trust
 
 DIGEST, ROOT = bytes(range(32)), bytes(range(32, 64))

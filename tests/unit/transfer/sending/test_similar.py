@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconix.store.tree import File, folder, write
-from reconix.transfer.encode import Literal, describe
-from reconix.transfer.match import Index, Scanner
 from reconix.transfer.plan import Location
-from reconix.transfer.similar import sketch
+from reconix.transfer.sending.encode import Literal, describe
+from reconix.transfer.sending.match import Index, Scanner
+from reconix.transfer.sending.similar import sketch
 
 if TYPE_CHECKING:
     from tests.unit.transfer.conftest import Workshop

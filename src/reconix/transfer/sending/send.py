@@ -25,19 +25,19 @@ from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.paths import StorePath
 from reconix.transfer.bases import View, print_views
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
-from reconix.transfer.encode import Described, Literal, Step, describe
-from reconix.transfer.following import Following
-from reconix.transfer.match import FolderNode, Index, Node, Scanner
-from reconix.transfer.overlap import overlap
-from reconix.transfer.packer import Packer
 from reconix.transfer.plan import Location, Printer
 from reconix.transfer.preface import Need, Preface, pairs, print_preface
-from reconix.transfer.recipes import Recipe, Workers, tools_of
 from reconix.transfer.renames import Renames
-from reconix.transfer.signing import Signer
+from reconix.transfer.sending.encode import Described, Literal, Step, describe
+from reconix.transfer.sending.following import Following
+from reconix.transfer.sending.match import FolderNode, Index, Node, Scanner
+from reconix.transfer.sending.overlap import overlap
+from reconix.transfer.sending.packer import Packer
+from reconix.transfer.sending.recipes import Recipe, Workers, tools_of
+from reconix.transfer.sending.signing import Signer
+from reconix.transfer.sending.ways import Chosen, Options, Own
+from reconix.transfer.sending.writer import StreamWriter
 from reconix.transfer.stream import MAX_BASES, Header, Write
-from reconix.transfer.ways import Chosen, Options, Own
-from reconix.transfer.writer import StreamWriter
 
 _MAX_DOCUMENT_BYTES = 1 << 20
 

@@ -6,10 +6,10 @@ import pytest
 
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, folder
-from reconix.transfer import overlap as overlaps
-from reconix.transfer.match import FolderNode, Scanner
-from reconix.transfer.match import Node as Scanned
-from reconix.transfer.overlap import Overlap, overlap
+from reconix.transfer.sending import overlap as overlaps
+from reconix.transfer.sending.match import FolderNode, Scanner
+from reconix.transfer.sending.match import Node as Scanned
+from reconix.transfer.sending.overlap import Overlap, overlap
 
 if TYPE_CHECKING:
     from tests.unit.transfer.conftest import Workshop

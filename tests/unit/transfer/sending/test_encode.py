@@ -1,9 +1,9 @@
 from pathlib import Path
 
 from reconix.store.tree import File, Node, Symlink, folder, write
-from reconix.transfer.encode import Described, Literal, describe
-from reconix.transfer.match import FolderNode, Index, Scanner
 from reconix.transfer.plan import Drop, End, Here, Keep, Like, Link, Location, New, Take
+from reconix.transfer.sending.encode import Described, Literal, describe
+from reconix.transfer.sending.match import FolderNode, Index, Scanner
 
 SELF = 1
 

@@ -9,23 +9,12 @@ already, as a link, as a folder by its own difference, or, if nothing else helps
 The result is a list of events for ``plan.Printer`` in which a file's content is not there yet:
 ``Literal`` says where it comes from.
 
-Proven by ``tests/unit/transfer/test_encode.py``.
+Proven by ``tests/unit/transfer/sending/test_encode.py``.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reconix.transfer.following import Following
-from reconix.transfer.match import (
-    FileNode,
-    FolderNode,
-    Index,
-    LinkNode,
-    Node,
-    blocks,
-    link_space,
-    seen_check,
-)
 from reconix.transfer.plan import (
     Drop,
     End,
@@ -40,6 +29,17 @@ from reconix.transfer.plan import (
     Take,
 )
 from reconix.transfer.renames import NO_RENAMES, Renames
+from reconix.transfer.sending.following import Following
+from reconix.transfer.sending.match import (
+    FileNode,
+    FolderNode,
+    Index,
+    LinkNode,
+    Node,
+    blocks,
+    link_space,
+    seen_check,
+)
 
 _SMALL_BYTES = 1 << 16  # a device looks through it in no time
 

@@ -13,7 +13,7 @@ from reconix.base.files import chunks
 from reconix.transfer import merkle
 from reconix.transfer.merkle import HASH_BYTES
 from reconix.transfer.seal import Seal
-from reconix.transfer.signing import Signer
+from reconix.transfer.sending.signing import Signer
 from reconix.transfer.stream import FRAME_BYTES, Header, Preface, Write, print_header
 
 _IN_MEMORY_BYTES = 16 << 20

@@ -6,8 +6,8 @@ Proven by ``tests/unit/transfer/test_renames.py``.
 from dataclasses import dataclass, field
 
 from reconix.base.files import chunks
-from reconix.transfer.match import FileNode, FolderNode, LinkNode, Node, file_state
 from reconix.transfer.renames import NO_RENAMES, Renames
+from reconix.transfer.sending.match import FileNode, FolderNode, LinkNode, Node, file_state
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ is expanded first (``members.py``), then the copies are found (``covers.py``). F
 of one another, so they are worked on by as many processes as there are cores; each gives back a
 recipe, which is small, and the content is looked at again when it is written.
 
-Proven by ``tests/unit/transfer/test_recipes.py``.
+Proven by ``tests/unit/transfer/sending/test_recipes.py``.
 """
 
 import zlib
@@ -15,12 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base.files import chunks
-from reconix.transfer import covers, members, targets
 from reconix.transfer.codecs.patch import subtract
 from reconix.transfer.codecs.references import Moved
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
-from reconix.transfer.match import FileNode, FolderNode, Node
-from reconix.transfer.members import Member
 from reconix.transfer.packing import Channel
 from reconix.transfer.plan import (
     MAX_COPIES,
@@ -37,6 +34,9 @@ from reconix.transfer.plan import (
     Source,
 )
 from reconix.transfer.renames import NO_RENAMES, Renames
+from reconix.transfer.sending import covers, members, targets
+from reconix.transfer.sending.match import FileNode, FolderNode, Node
+from reconix.transfer.sending.members import Member
 
 _JOBS = 2
 _BATCH = 8

@@ -16,12 +16,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
-from reconix.transfer.encode import Literal
-from reconix.transfer.match import FileNode, Index, Node, seen_check
-from reconix.transfer.overlap import Overlap
 from reconix.transfer.plan import Choice, Difference, Location, Piece, Printed, Take
-from reconix.transfer.recipes import Job, Recipe, content
 from reconix.transfer.renames import NO_RENAMES
+from reconix.transfer.sending.encode import Literal
+from reconix.transfer.sending.match import FileNode, Index, Node, seen_check
+from reconix.transfer.sending.overlap import Overlap
+from reconix.transfer.sending.recipes import Job, Recipe, content
 
 
 @dataclass(frozen=True, slots=True)

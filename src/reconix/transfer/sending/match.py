@@ -12,7 +12,7 @@ nothing, contents do (``similar.py``).
 Files that share an inode share their content: in a store where equal files are linked, the many
 roots of a generation are read once.
 
-Proven by ``tests/unit/transfer/test_match.py``.
+Proven by ``tests/unit/transfer/sending/test_match.py``.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from typing import TypeVar
 from reconix.base.files import chunks
 from reconix.store.nar import BadTree
 from reconix.transfer.plan import Location, end_check, entry_check, folder_check
-from reconix.transfer.similar import Similar
+from reconix.transfer.sending.similar import Similar
 
 _BLOCK_BYTES = 4096
 _ENTRY_BYTES = 12  # of a folder's block, beside the name

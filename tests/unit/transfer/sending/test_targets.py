@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.conftest import Need
 
 from reconix.base.process import run
-from reconix.transfer import covers, targets
 from reconix.transfer.codecs.patch import subtract
 from reconix.transfer.codecs.references import Moved
 from reconix.transfer.plan import Copies
+from reconix.transfer.sending import covers, targets
 
 need = Need()
 FUNCTIONS = 300

@@ -4,7 +4,7 @@ Objects that are equal in all bases come first. The others are put together by t
 versions, and of their trees only that remains which all have: a folder with the entries that are
 equal everywhere, and so on down. What is left out is told to the devices (``bases.py``).
 
-Proven by ``tests/unit/transfer/test_overlap.py`` and, from end to end, by
+Proven by ``tests/unit/transfer/sending/test_overlap.py`` and, from end to end, by
 ``tests/unit/transfer/test_several_bases.py``.
 """
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from reconix.store.manifest import Manifest, StoreObject
 from reconix.transfer.bases import MAX_LEFT_OUT, MAX_LEFT_OUT_BYTES, View, path_bytes
-from reconix.transfer.match import FolderNode, Node, folder_of, unversioned
 from reconix.transfer.plan import Location, Which
+from reconix.transfer.sending.match import FolderNode, Node, folder_of, unversioned
 
 _Names = tuple[bytes, ...]
 

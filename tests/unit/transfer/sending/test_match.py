@@ -8,8 +8,15 @@ from hypothesis import strategies as st
 from reconix.store import nar
 from reconix.store.nar import BadTree
 from reconix.store.tree import File, Node, Symlink, folder, write
-from reconix.transfer.match import FileNode, FolderNode, Index, Scanner, seen_check, unversioned
 from reconix.transfer.plan import Location
+from reconix.transfer.sending.match import (
+    FileNode,
+    FolderNode,
+    Index,
+    Scanner,
+    seen_check,
+    unversioned,
+)
 
 
 def scanned(tree: Node, place: Path) -> FolderNode:

@@ -11,7 +11,7 @@ looks as good as the right one. So:
 3. What these copies tell wrongly is seen by comparing with the new program's references, and
    *corrected* where it pays: from one address on, everything moves by so much more.
 
-Proven by ``tests/unit/transfer/test_targets.py``.
+Proven by ``tests/unit/transfer/sending/test_targets.py``.
 """
 
 from bisect import bisect_left, bisect_right
@@ -19,12 +19,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconix.transfer import covers
 from reconix.transfer.codecs import programs
 from reconix.transfer.codecs.programs import SPACE, Program
 from reconix.transfer.codecs.references import Correction, Finder, Found, Shifts, blocks, disjoint
-from reconix.transfer.covers import Copy
 from reconix.transfer.plan import MAX_CORRECTIONS, MAX_SHIFT, Copies
+from reconix.transfer.sending import covers
+from reconix.transfer.sending.covers import Copy
 
 _STEP_COST = 4  # bytes of a correction, about; of a wrong reference likewise one each
 

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import Need
-from tests.unit.transfer.test_targets import built
+from tests.unit.transfer.sending.test_targets import built
 
 from reconix.base.process import run
-from reconix.transfer import recipes
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.packing import Channel
 from reconix.transfer.patching import Old, PartMaker, expanded
 from reconix.transfer.plan import Difference, Event, File, Made, Pack, Part, Piece
-from reconix.transfer.recipes import Job, Recipe, recipe
+from reconix.transfer.sending import recipes
+from reconix.transfer.sending.recipes import Job, Recipe, recipe
 from reconix.transfer.stream import BadStream
 
 need = Need()
