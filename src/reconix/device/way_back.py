@@ -17,7 +17,8 @@ to is the selected one as long as the folder is there: that it is gone is what c
 What it cannot do: a loader, a kernel or an initrd that does not come so far is not left. That is
 why it must be asked for (``docs/decisions/0029-firmware-without-memory.md``).
 
-Proven by ``tests/crash/test_way_back.py`` at every step, and by the prover.
+Proven by ``tests/crash/test_way_back.py`` at every step, by the prover, and on a device by
+``tests/vm/test_way_back.py``.
 """
 
 import re
