@@ -46,15 +46,9 @@ from reconix.transfer.plan import Difference, Piece, Which, parse
 from reconix.transfer.preface import Need, parse_preface
 from reconix.transfer.renames import Renames
 from reconix.transfer.seal import Seal
+from reconix.transfer.sources import DamagedBase, Sources
 from reconix.transfer.spool import Spool
-from reconix.transfer.staging import (
-    DamagedBase,
-    Maker,
-    Sources,
-    altered_files,
-    sync_folders,
-    verify,
-)
+from reconix.transfer.staging import Maker, altered_files, sync_folders, verify
 from reconix.transfer.stream import (
     Header,
     Read,

@@ -15,11 +15,10 @@ followed anywhere.
 Proven by ``tests/unit/transfer/test_receive.py`` and ``tests/crash/test_receive_cut.py``.
 """
 
-import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,12 +52,22 @@ from reconix.transfer.plan import (
     Piece,
     Source,
     Take,
-    end_check,
     entry_check,
-    folder_check,
 )
 from reconix.transfer.preface import Need
-from reconix.transfer.renames import NO_RENAMES, Renames
+from reconix.transfer.renames import NO_RENAMES
+from reconix.transfer.sources import (
+    FILE,
+    FOLDER,
+    FOLDER_FLAGS,
+    LINK,
+    DamagedBase,
+    Listing,
+    Sources,
+    expect_seen,
+    kind_of,
+    open_file,
+)
 from reconix.transfer.stream import BadStream
 
 _COPY_BYTES = 1 << 16
@@ -68,22 +77,7 @@ _BATCH_BYTES = 32 << 20
 _Leaf = Callable[[int, bytes, bytes], None]
 """Makes a file or link like an old one: folder and name of that, and the new name."""
 
-_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-_FILE, _FOLDER, _LINK = b"-", b"d", b"l"  # how a kind begins, see ``plan.folder_check``
-
-
-class DamagedBase(ReconixError):
-    """What the device has is not what the base generation promises."""
-
-    exit_code = 55
-
-    def __init__(self, path: str, what: str) -> None:
-        super().__init__(
-            f"{path} is damaged: {what}",
-            hint="nothing was installed; send the whole generation, without a base",
-        )
-        self.path = path
 
 
 class ContentMismatch(ReconixError):
@@ -97,170 +91,6 @@ class ContentMismatch(ReconixError):
             hint="nothing was installed; transfer the stream again, then check the device's disk",
         )
         self.path, self.expected, self.found = item.path, item.nar, found
-
-
-@dataclass(slots=True)
-class Listing:
-    """The entries of a source folder, and how far they were used."""
-
-    descriptor: int
-    path: str
-    entries: list[tuple[bytes, bytes]]  # name and kind, sorted
-    used: int = 0
-
-    @classmethod
-    def read(cls, descriptor: int, path: str, left_out: Collection[bytes] = ()) -> "Listing":
-        """List an open folder; the listing owns the descriptor from now on."""
-        with os.scandir(descriptor) as found:
-            entries = sorted(
-                (name, _kind(entry, descriptor))
-                for entry in found
-                if (name := os.fsencode(entry.name)) not in left_out
-            )
-        return cls(descriptor, path, entries)
-
-    def expect(self, check: int) -> None:
-        """Refuse a folder that is not the one the sender saw.
-
-        Raises:
-            DamagedBase: names, kinds or link targets differ.
-        """
-        if folder_check(self.entries) != check:
-            raise DamagedBase(self.path, "its entries are not those that it should have")
-
-    def peek(self) -> tuple[bytes, bytes] | None:
-        """The next entry, if there is one."""
-        return self.entries[self.used] if self.used < len(self.entries) else None
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        os.close(self.descriptor)
-
-
-def _kind(entry: "os.DirEntry[str]", folder: int) -> bytes:
-    if entry.is_symlink():
-        return _LINK + os.fsencode(os.readlink(entry.name, dir_fd=folder))
-    if entry.is_dir(follow_symlinks=False):
-        return _FOLDER
-    return _FILE if entry.is_file(follow_symlinks=False) else b"?"
-
-
-class Sources:
-    """Finds the places that a stream refers to."""
-
-    def __init__(
-        self,
-        roots: Sequence[Path | None],
-        promised: Mapping[Path, StoreObject] | None = None,
-        left_out: Collection[Location] = (),
-        renames: Renames = NO_RENAMES,
-    ) -> None:
-        self._roots = list(roots)
-        self.renames = renames
-        self._promised = dict(promised or {})
-        self._left_out: dict[str, set[bytes]] = {}  # by folder, as it is shown
-        for place in left_out:
-            folder = self.shown(Location(place.source, place.path[:-1]))
-            self._left_out.setdefault(folder, set()).add(place.path[-1])
-
-    def set(self, number: int, root: Path) -> None:
-        """An object of the target can be referred to from now on."""
-        self._roots[number] = root
-
-    def damaged(self) -> Iterator[Path]:
-        """Those objects of the base that are not what they should be."""
-        for root, item in self._promised.items():
-            if nar.digest(root) != nar.NarInfo(item.nar, item.nar_size_bytes):
-                yield root
-
-    def shown(self, location: Location) -> str:
-        """A place as text, for messages."""
-        root = self._roots[location.source]
-        inside = os.fsdecode(b"/".join(location.path))
-        return f"{root}/{inside}" if inside else str(root)
-
-    @contextlib.contextmanager
-    def parent(self, location: Location) -> Iterator[tuple[int, bytes]]:
-        """Open the folder above a place; give it and the last name.
-
-        Raises:
-            DamagedBase: there is no such folder.
-        """
-        root = self._roots[location.source]
-        assert root is not None
-        names = (os.fsencode(root.name), *location.path)
-        descriptor = os.open(root.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            for name in names[:-1]:
-                descriptor = self._descend(descriptor, name, location)
-            yield descriptor, names[-1]
-        finally:
-            os.close(descriptor)
-
-    def listing(self, parent: int, name: bytes, shown: str) -> Listing:
-        """List a folder, without what is left out of it.
-
-        Raises:
-            DamagedBase: there is no such folder.
-        """
-        descriptor = open_folder(parent, name, shown)
-        try:
-            return Listing.read(descriptor, shown, self._left_out.get(shown, ()))
-        except BaseException:
-            os.close(descriptor)
-            raise
-
-    def see(self, parent: int, name: bytes, shown: str, seen: int) -> int:
-        """Go on with a check over all that is below a node."""
-        if _kind_of(parent, name, shown) != _FOLDER:
-            return seen
-        source = self.listing(parent, name, shown)
-        try:
-            for entry, kind in source.entries:
-                below = f"{shown}/{os.fsdecode(entry)}"
-                seen = entry_check(entry, kind, seen)
-                if kind == _FOLDER:
-                    seen = self.see(source.descriptor, entry, below, seen)
-        finally:
-            source.close()
-        return end_check(seen)
-
-    def knows(self, location: Location) -> bool:
-        """Whether the object of that number is there."""
-        return location.source < len(self._roots) and self._roots[location.source] is not None
-
-    def _descend(self, descriptor: int, name: bytes, location: Location) -> int:
-        below = open_folder(descriptor, name, self.shown(location))
-        os.close(descriptor)
-        return below
-
-
-def open_file(parent: int, name: bytes, shown: str) -> int:
-    """Open a regular file of the base.
-
-    Raises:
-        DamagedBase: it is missing or is something else.
-    """
-    if _kind_of(parent, name, shown) != _FILE:
-        raise DamagedBase(shown, "it is no file")
-    return os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
-
-
-def _expect_seen(seen: int, check: int, shown: str) -> None:
-    if seen & 0xFFFF != check:
-        raise DamagedBase(shown, "what is in it is not what should be")
-
-
-def open_folder(parent: int, name: bytes, shown: str) -> int:
-    """Open a folder of the base.
-
-    Raises:
-        DamagedBase: it is missing or is something else.
-    """
-    try:
-        return os.open(name, _FOLDER_FLAGS, dir_fd=parent)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise DamagedBase(shown, "a folder is missing") from error
 
 
 class _Unsynced:
@@ -379,7 +209,7 @@ class Maker:
     ) -> "Maker":
         """Begin an object; ``part`` must not exist, its folder must."""
         maker = cls(os.fsencode(part.name), sources, wrong, part.parent)
-        maker._folders.append(_Folder(os.open(part.parent, _FOLDER_FLAGS)))
+        maker._folders.append(_Folder(os.open(part.parent, FOLDER_FLAGS)))
         maker._budget = _Budget(need.content_bytes, need.inodes, need.space_bytes)
         return maker
 
@@ -604,8 +434,8 @@ class Maker:
         self._expect_known(location)
         shown = self.sources.shown(location)
         with self.sources.parent(location) as (parent, last):
-            kind = _kind_of(parent, last, shown)
-            _expect_seen(
+            kind = kind_of(parent, last, shown)
+            expect_seen(
                 self.sources.see(parent, last, shown, entry_check(b"", kind, 0)), check, shown
             )
             self._copy(parent, (last, kind), name, shown, self._link)
@@ -626,7 +456,7 @@ class Maker:
         self._rise(name)
         source = self._top.source
         assert source is not None
-        if kind != _FOLDER:
+        if kind != FOLDER:
             raise self.wrong(f"{name!r} is no folder")
         shown = f"{source.path}/{os.fsdecode(name)}"
         self._open_folder(name, self.sources.listing(source.descriptor, name, shown))
@@ -650,7 +480,7 @@ class Maker:
         if len(self._folders) > MAX_DEPTH:
             raise self.wrong(f"folders are nested deeper than {MAX_DEPTH}")
         os.mkdir(name, 0o700, dir_fd=self._top.descriptor)
-        return os.open(name, _FOLDER_FLAGS, dir_fd=self._top.descriptor)
+        return os.open(name, FOLDER_FLAGS, dir_fd=self._top.descriptor)
 
     def _end(self) -> None:
         folder = self._folders.pop()
@@ -666,7 +496,7 @@ class Maker:
         for name, kind in entries:
             shown = f"{source.path}/{os.fsdecode(name)}"
             seen = self.sources.see(source.descriptor, name, shown, entry_check(name, kind, seen))
-        _expect_seen(seen, check, source.path)
+        expect_seen(seen, check, source.path)
         for entry in entries:
             self._rise(entry[0])
             shown = f"{source.path}/{os.fsdecode(entry[0])}"
@@ -684,9 +514,9 @@ class Maker:
     ) -> None:
         """Make a node like one that the device has; ``leaf`` does so for a file or link."""
         old, kind = entry
-        if kind == _FOLDER:
+        if kind == FOLDER:
             self._copy_folder(parent, old, name, shown, leaf)
-        elif kind[:1] in (_FILE, _LINK):
+        elif kind[:1] in (FILE, LINK):
             leaf(parent, old, name)
         else:
             raise DamagedBase(shown, "it is neither file, folder nor symbolic link")
@@ -774,18 +604,6 @@ def _write_all(descriptor: int, data: bytes | bytearray) -> None:
         written = 0
         while written < len(data):
             written += os.write(descriptor, view[written:])
-
-
-def _kind_of(parent: int, name: bytes, shown: str) -> bytes:
-    try:
-        mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
-    except FileNotFoundError as error:
-        raise DamagedBase(shown, "it is missing") from error
-    if stat.S_ISDIR(mode):
-        return _FOLDER
-    if stat.S_ISLNK(mode):
-        return _LINK
-    return _FILE if stat.S_ISREG(mode) else b"?"
 
 
 def sync_folders(tree: Path) -> None:

@@ -48,7 +48,8 @@ from reconix.transfer.sending.packer import Packer
 from reconix.transfer.sending.send import NotAGeneration, StoreDamaged
 from reconix.transfer.sending.signing import Signer, generate, public
 from reconix.transfer.sending.writer import StreamWriter
-from reconix.transfer.staging import ContentMismatch, DamagedBase
+from reconix.transfer.sources import DamagedBase
+from reconix.transfer.staging import ContentMismatch
 from reconix.transfer.stream import (
     BadStream,
     Header,

@@ -16,7 +16,8 @@ from reconix.transfer.packing import Unpacker
 from reconix.transfer.plan import Follow, parse
 from reconix.transfer.preface import parse_preface
 from reconix.transfer.renames import NO_RENAMES, Renames
-from reconix.transfer.staging import ContentMismatch, DamagedBase
+from reconix.transfer.sources import DamagedBase
+from reconix.transfer.staging import ContentMismatch
 from reconix.transfer.stream import StreamReader
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from reconix.transfer.codecs import packs
 from reconix.transfer.plan import Pack
 from reconix.transfer.receive import WrongBase
 from reconix.transfer.sending.send import TooManyBases
-from reconix.transfer.staging import DamagedBase
+from reconix.transfer.sources import DamagedBase
 from reconix.transfer.stream import MAX_BASES
 
 if TYPE_CHECKING:

@@ -1,0 +1,223 @@
+"""What a device has and a stream refers to: folders of the base, and of objects made by then.
+
+Names come from a stream and lead into trees that may have been damaged. So each is one name below
+an open folder, no link is followed anywhere, and before a position in a folder means anything the
+folder is compared with what the sender saw (``plan.folder_check``).
+
+Proven by ``tests/unit/transfer/test_receive.py``.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.errors import ReconixError
+from reconix.store import nar
+from reconix.store.manifest import StoreObject
+from reconix.transfer.plan import Location, end_check, entry_check, folder_check
+from reconix.transfer.renames import NO_RENAMES, Renames
+
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+FILE, FOLDER, LINK = b"-", b"d", b"l"  # how a kind begins, see ``plan.folder_check``
+
+
+class DamagedBase(ReconixError):
+    """What the device has is not what the base generation promises."""
+
+    exit_code = 55
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(
+            f"{path} is damaged: {what}",
+            hint="nothing was installed; send the whole generation, without a base",
+        )
+        self.path = path
+
+
+@dataclass(slots=True)
+class Listing:
+    """The entries of a source folder, and how far they were used."""
+
+    descriptor: int
+    path: str
+    entries: list[tuple[bytes, bytes]]  # name and kind, sorted
+    used: int = 0
+
+    @classmethod
+    def read(cls, descriptor: int, path: str, left_out: Collection[bytes] = ()) -> "Listing":
+        """List an open folder; the listing owns the descriptor from now on."""
+        with os.scandir(descriptor) as found:
+            entries = sorted(
+                (name, _kind(entry, descriptor))
+                for entry in found
+                if (name := os.fsencode(entry.name)) not in left_out
+            )
+        return cls(descriptor, path, entries)
+
+    def expect(self, check: int) -> None:
+        """Refuse a folder that is not the one the sender saw.
+
+        Raises:
+            DamagedBase: names, kinds or link targets differ.
+        """
+        if folder_check(self.entries) != check:
+            raise DamagedBase(self.path, "its entries are not those that it should have")
+
+    def peek(self) -> tuple[bytes, bytes] | None:
+        """The next entry, if there is one."""
+        return self.entries[self.used] if self.used < len(self.entries) else None
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        os.close(self.descriptor)
+
+
+def _kind(entry: "os.DirEntry[str]", folder: int) -> bytes:
+    if entry.is_symlink():
+        return LINK + os.fsencode(os.readlink(entry.name, dir_fd=folder))
+    if entry.is_dir(follow_symlinks=False):
+        return FOLDER
+    return FILE if entry.is_file(follow_symlinks=False) else b"?"
+
+
+class Sources:
+    """Finds the places that a stream refers to."""
+
+    def __init__(
+        self,
+        roots: Sequence[Path | None],
+        promised: Mapping[Path, StoreObject] | None = None,
+        left_out: Collection[Location] = (),
+        renames: Renames = NO_RENAMES,
+    ) -> None:
+        self._roots = list(roots)
+        self.renames = renames
+        self._promised = dict(promised or {})
+        self._left_out: dict[str, set[bytes]] = {}  # by folder, as it is shown
+        for place in left_out:
+            folder = self.shown(Location(place.source, place.path[:-1]))
+            self._left_out.setdefault(folder, set()).add(place.path[-1])
+
+    def set(self, number: int, root: Path) -> None:
+        """An object of the target can be referred to from now on."""
+        self._roots[number] = root
+
+    def damaged(self) -> Iterator[Path]:
+        """Those objects of the base that are not what they should be."""
+        for root, item in self._promised.items():
+            if nar.digest(root) != nar.NarInfo(item.nar, item.nar_size_bytes):
+                yield root
+
+    def shown(self, location: Location) -> str:
+        """A place as text, for messages."""
+        root = self._roots[location.source]
+        inside = os.fsdecode(b"/".join(location.path))
+        return f"{root}/{inside}" if inside else str(root)
+
+    @contextlib.contextmanager
+    def parent(self, location: Location) -> Iterator[tuple[int, bytes]]:
+        """Open the folder above a place; give it and the last name.
+
+        Raises:
+            DamagedBase: there is no such folder.
+        """
+        root = self._roots[location.source]
+        assert root is not None
+        names = (os.fsencode(root.name), *location.path)
+        descriptor = os.open(root.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for name in names[:-1]:
+                descriptor = self._descend(descriptor, name, location)
+            yield descriptor, names[-1]
+        finally:
+            os.close(descriptor)
+
+    def listing(self, parent: int, name: bytes, shown: str) -> Listing:
+        """List a folder, without what is left out of it.
+
+        Raises:
+            DamagedBase: there is no such folder.
+        """
+        descriptor = open_folder(parent, name, shown)
+        try:
+            return Listing.read(descriptor, shown, self._left_out.get(shown, ()))
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def see(self, parent: int, name: bytes, shown: str, seen: int) -> int:
+        """Go on with a check over all that is below a node."""
+        if kind_of(parent, name, shown) != FOLDER:
+            return seen
+        source = self.listing(parent, name, shown)
+        try:
+            for entry, kind in source.entries:
+                below = f"{shown}/{os.fsdecode(entry)}"
+                seen = entry_check(entry, kind, seen)
+                if kind == FOLDER:
+                    seen = self.see(source.descriptor, entry, below, seen)
+        finally:
+            source.close()
+        return end_check(seen)
+
+    def knows(self, location: Location) -> bool:
+        """Whether the object of that number is there."""
+        return location.source < len(self._roots) and self._roots[location.source] is not None
+
+    def _descend(self, descriptor: int, name: bytes, location: Location) -> int:
+        below = open_folder(descriptor, name, self.shown(location))
+        os.close(descriptor)
+        return below
+
+
+def open_file(parent: int, name: bytes, shown: str) -> int:
+    """Open a regular file of the base.
+
+    Raises:
+        DamagedBase: it is missing or is something else.
+    """
+    if kind_of(parent, name, shown) != FILE:
+        raise DamagedBase(shown, "it is no file")
+    return os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
+
+
+def expect_seen(seen: int, check: int, shown: str) -> None:
+    """Refuse what is not what the sender saw.
+
+    Raises:
+        DamagedBase: the checks differ.
+    """
+    if seen & 0xFFFF != check:
+        raise DamagedBase(shown, "what is in it is not what should be")
+
+
+def open_folder(parent: int, name: bytes, shown: str) -> int:
+    """Open a folder of the base.
+
+    Raises:
+        DamagedBase: it is missing or is something else.
+    """
+    try:
+        return os.open(name, FOLDER_FLAGS, dir_fd=parent)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DamagedBase(shown, "a folder is missing") from error
+
+
+def kind_of(parent: int, name: bytes, shown: str) -> bytes:
+    """What stands below an open folder: ``FILE``, ``FOLDER`` or ``LINK``.
+
+    Raises:
+        DamagedBase: nothing.
+    """
+    try:
+        mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+    except FileNotFoundError as error:
+        raise DamagedBase(shown, "it is missing") from error
+    if stat.S_ISDIR(mode):
+        return FOLDER
+    if stat.S_ISLNK(mode):
+        return LINK
+    return FILE if stat.S_ISREG(mode) else b"?"
