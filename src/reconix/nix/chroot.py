@@ -26,6 +26,7 @@ Source: Nix manual, *Local store*. Proven by ``tests/unit/nix/test_chroot.py``, 
 
 import contextlib
 import errno
+import hashlib
 import itertools
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -34,6 +35,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
 from reconix.base.process import run
@@ -46,7 +48,6 @@ from reconix.nix.locks import (
     path_locked,
     path_locked_if_free,
 )
-from reconix.nix.measure import measure
 from reconix.store import nar
 from reconix.store import tree as trees
 from reconix.store.links import (
@@ -59,7 +60,7 @@ from reconix.store.links import (
     optimise_all,
 )
 from reconix.store.manifest import Manifest, StoreObject
-from reconix.store.nar import Entry, Event, FolderBegin, FolderEnd, NarInfo
+from reconix.store.nar import Encoder, Entry, Event, FolderBegin, FolderEnd, NarInfo
 from reconix.store.paths import StorePath, base32_encode, content_address
 from reconix.store.references import Scanner
 from reconix.store.verify import ContentChanged, ObjectMissing, verify_all
@@ -262,7 +263,7 @@ class ChrootStore:
         """
         with collecting_locked(self.state_dir, exclusive=False), self._place() as place:
             staged = _Written(events, place, self._pool(place))
-            info = describe(measure(staged.events(), Scanner(())))
+            info = describe(_measure(staged.events(), Scanner(())))
             self._roots.keep([info.path, *info.object.references])
             self._expect_valid(info.object, {info.path})
             self._settle([_Ready(info, place, staged)])
@@ -326,7 +327,7 @@ class ChrootStore:
 
     def _receive_one(self, arrival: "Arrival", place: Path) -> "_Ready":
         staged = _Written(arrival.events, place, self._pool(place))
-        found = measure(staged.events(), Scanner(()))
+        found = _measure(staged.events(), Scanner(()))
         item = arrival.info.object
         expected = NarInfo(item.nar, item.nar_size_bytes)
         if found != expected:
@@ -403,7 +404,7 @@ class ChrootStore:
         scanner = Scanner(known)
         with collecting_locked(self.state_dir, exclusive=False), self._place() as place:
             staged = stage(place)
-            measured = measure(staged.events(), scanner)
+            measured = _measure(staged.events(), scanner)
             info = _describe(measured, name, tuple(sorted(scanner.found())))
             self._roots.keep([info.path])
             self._settle([_Ready(info, place, staged)])
@@ -455,6 +456,20 @@ class ChrootStore:
 def _clear(place: Path) -> None:
     remove_tree(place)
     place.with_name(place.name + _LINK).unlink(missing_ok=True)
+
+
+def _measure(events: Iterable[Event], scanner: Scanner) -> NarInfo:
+    """Hash and scan a tree while it passes."""
+    state = hashlib.sha256()
+
+    def see(data: bytes) -> None:
+        state.update(data)
+        scanner.feed(data)
+
+    encoder = Encoder(see)
+    for event in events:
+        encoder.feed(event)
+    return NarInfo(Digest(state.digest()), encoder.size_bytes)
 
 
 def _describe(measured: NarInfo, name: str, references: tuple[StorePath, ...]) -> PathInfo:
