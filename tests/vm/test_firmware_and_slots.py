@@ -19,13 +19,13 @@ from reconix.boot.rescue import rescue
 from reconix.boot.tables import Copy, Slot, SlotTables, read_selection, repair, switch
 from reconix.boot.tree import BootTree
 from reconix.image.layout import MIB, Sizes, plan
-from reconix.vm.firmware import prepare
+from reconix.vm.firmware import PAIRS, prepare
 from reconix.vm.machine import running
 from reconix.vm.qemu import PROGRAM, Accelerator, Disk, Guest
 
 pytestmark = pytest.mark.vm
 
-SECONDS = 120.0
+SECONDS = 300.0
 LOADER = "EFI/BOOT/BOOTX64.EFI"
 GLOBAL_VARIABLE = Guid.parse("8BE4DF61-93CA-11D2-AA0D-00E098032B8C")
 OURS = Guid.parse("5D1C7F0A-4E0B-4B6F-9A43-7B6C1D0E2F31")
@@ -126,8 +126,13 @@ def boot(tmp_path: Path, need: Callable[..., None]) -> Callable[..., None]:
     """Give a function that starts a guest with a disk and waits for what is said, in this order."""
     need(PROGRAM)
 
-    def boot(disk: Path, *says: str, is_protected: bool = False) -> None:
-        firmware = replace(prepare(tmp_path / "variables"), is_protected=is_protected)
+    def boot(
+        disk: Path,
+        *says: str,
+        is_protected: bool = False,
+        pairs: tuple[tuple[str, str], ...] = PAIRS,
+    ) -> None:
+        firmware = replace(prepare(tmp_path / "variables", pairs), is_protected=is_protected)
         guest = Guest(firmware, disks=(Disk(disk),), memory_mib=256)
         with running(guest, tmp_path, Accelerator.TCG) as machine:
             for words in says:
@@ -295,11 +300,15 @@ def test_a_firmware_that_forgets_boots_the_selected_slot(
     boot(disk, ASKS)
 
 
+SMALL_MEMORY = (PAIRS[1],)
+"""A flash of a quarter: it is written byte by byte, and all of it whenever room is looked for."""
+
+
 def test_a_firmware_whose_memory_is_full_boots_the_selected_slot(
     tmp_path: Path, boot: Callable[..., None]
 ) -> None:
     disk = tmp_path / "disk"
-    sizes = [8000] * 70 + [1000] * 10 + [100] * 12 + [10] * 12 + [1] * 12
+    sizes = [8000] * 8 + [1000] * 10 + [100] * 12 + [10] * 12 + [1] * 12
     full = {f"Full{number}": bytes([number]) * size for number, size in enumerate(sizes)}
     make_asking_disk(disk, first=full, restarts=True)
-    boot(disk, ASKS, ASKS, ASKS)
+    boot(disk, ASKS, ASKS, ASKS, pairs=SMALL_MEMORY)
