@@ -543,11 +543,12 @@ class Maker:
         renames = self.sources.renames
         status = os.stat(old, dir_fd=parent, follow_symlinks=False)
         if stat.S_ISLNK(status.st_mode):
-            target = os.readlink(old, dir_fd=parent)
-            if renames.apply(os.fsencode(target)) == os.fsencode(target):
+            target = os.fsencode(os.readlink(old, dir_fd=parent))
+            followed = renames.apply(target)
+            if followed == target:
                 self._link(parent, old, name)
             else:
-                self._make_link(name, renames.apply(os.fsencode(target)))
+                self._make_link(name, followed)
             return
         source = os.open(old, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
         try:

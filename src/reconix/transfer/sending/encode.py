@@ -139,14 +139,13 @@ class _Describer:
     def _with_origin(
         self, name: bytes | None, node: FileNode, place: Location, replaced: Node | None
     ) -> Literal:
-        if isinstance(replaced, FileNode) and replaced.size_bytes:
-            renames = self.following.used_in(replaced)
-            return Literal(name, node, place.path, None, replaced, renames)
-        origin = self.index.file_like(place.path, node) if node.size_bytes else None
-        old = None if origin is None else self.index.node(origin)
-        like = old if isinstance(old, FileNode) else None
-        renames = NO_RENAMES if like is None else self.following.used_in(like)
-        return Literal(name, node, place.path, origin, like, renames)
+        origin, old = None, replaced
+        if not (isinstance(replaced, FileNode) and replaced.size_bytes):
+            origin = self.index.file_like(place.path, node) if node.size_bytes else None
+            old = None if origin is None else self.index.node(origin)
+        if not isinstance(old, FileNode):
+            return Literal(name, node, place.path, origin)
+        return Literal(name, node, place.path, origin, old, self.following.used_in(old))
 
     def _folder(
         self, name: bytes | None, node: FolderNode, place: Location, like: Location | None

@@ -140,37 +140,57 @@ def _parts(stretches: Sequence[Member], old: bytes, job: Job) -> Iterator[Part]:
         alone = len(stretches) == 1
         inside = packed is not None and (alone or stretch.pack is not Pack.NONE)
         if inside and packed:
-            yield _with_targets(_part(stretch, packed), stretch, packed)
+            yield _best(stretch, packed)
         else:
-            part = _part(stretch, whole, follows=bool(job.renames))
-            yield _with_targets(part, stretch, whole)
+            yield _best(stretch, whole, follows=bool(job.renames))
 
 
-def _with_targets(plain: Part, stretch: Member, old: Member) -> Part:
-    """The part as it is, or made from an old program whose references are moved, if smaller."""
-    found = targets.find(old.content, stretch.content, plain.copies)
+def _best(stretch: Member, old: Member, *, follows: bool = False) -> Part:
+    """The smallest: all of it sent, copies, or copies whose references are moved."""
+    copied = _copied(stretch, old, follows=follows)
+    if copied is None:
+        return _sent(stretch)
+    moved = _with_targets(copied.part, stretch, old)
+    if moved is None or _estimate(stretch.content, moved, old.content) >= copied.size_bytes:
+        return copied.part
+    return moved
+
+
+def _with_targets(part: Part, stretch: Member, old: Member) -> Part | None:
+    """The part made from an old program whose references are moved, if it is one."""
+    found = targets.find(old.content, stretch.content, part.copies)
     if found is None or len(found.copies) > MAX_COPIES:
-        return plain
-    moved = replace(
-        plain,
+        return None
+    return replace(
+        part,
         copies=Copies.of(found.copies),
         targets=Corrections.of(found.corrections),
     )
-    there, new = _Content(old.content), stretch.content
-    smaller = _estimate(new, moved, there) < _estimate(new, plain, there)
-    return moved if smaller else plain
 
 
-def _part(stretch: Member, old: Member, *, follows: bool = False) -> Part:
-    channel = _channel(stretch.content)
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """A part, and how many bytes it takes in a stream, about."""
+
+    part: Part
+    size_bytes: int
+
+
+def _sent(stretch: Member) -> Part:
+    """A part without old content."""
     size = len(stretch.content)
+    return Part(stretch.pack, size, _channel(stretch.content), (), Copies.of(()))
+
+
+def _copied(stretch: Member, old: Member, *, follows: bool = False) -> _Weighed | None:
+    """The part made from copies, if that is smaller than all of it sent."""
     found = covers.find(old.content, stretch.content)
-    plain = Part(stretch.pack, size, channel, (), Copies.of(()))
     if not found or len(found) > MAX_COPIES:
-        return plain
-    part = replace(plain, sources=(_source(old, follows=follows),), copies=Copies.of(found))
-    there, new = _Content(old.content), stretch.content
-    return part if _estimate(new, part, there) < _estimate(new, plain, there) else plain
+        return None
+    sent = _sent(stretch)
+    part = replace(sent, sources=(_source(old, follows=follows),), copies=Copies.of(found))
+    size = _estimate(stretch.content, part, old.content)
+    return _Weighed(part, size) if size < _estimate(stretch.content, sent, old.content) else None
 
 
 def _source(old: Member, *, follows: bool) -> Source:
@@ -179,13 +199,18 @@ def _source(old: Member, *, follows: bool) -> Source:
     return Source(None, old.pack, old.begin, old.end - old.begin, len(old.content))
 
 
-def _estimate(new: bytes, part: Part, old: "_Content") -> int:
+def _estimate(new: bytes, part: Part, old: bytes) -> int:
     """How many bytes a part takes in a stream, about."""
-    size = zlib.compressobj(1)
-    estimate = _COPY_COST * len(part.copies)
-    for event in _content(new, part, old):
-        estimate += len(size.compress(event.data))
-    return estimate + len(size.flush())
+    return _COPY_COST * len(part.copies) + compressed_bytes(_content(new, part, _Content(old)))
+
+
+def compressed_bytes(events: Iterable[Event]) -> int:
+    """How many bytes the content in some events takes in a stream, about."""
+    packer, size = zlib.compressobj(1), 0
+    for event in events:
+        if isinstance(event, Piece | Difference):
+            size += len(packer.compress(event.data))
+    return size + len(packer.flush())
 
 
 def _channel(content: bytes) -> Channel:
@@ -200,7 +225,9 @@ def _windows(job: Job, size: int) -> Iterator[Part]:
         new = _slice(job.new, begin, _WINDOW_BYTES)
         at = max(0, begin - _MARGIN_BYTES)
         old = _slice(job.old, at, _WINDOW_BYTES + 2 * _MARGIN_BYTES) if job.old else b""
-        part = _part(members.whole(new), members.whole(old))
+        whole = members.whole(new)
+        copied = _copied(whole, members.whole(old))
+        part = _sent(whole) if copied is None else copied.part
         origins = (origin + at for origin in part.copies.origins)
         copies = Copies.of(zip(origins, part.copies.gaps, part.copies.lengths, strict=True))
         yield replace(part, copies=copies, channel=Channel.BINARY)

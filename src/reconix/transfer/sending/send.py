@@ -11,7 +11,7 @@ Proven by ``tests/unit/transfer/test_receive.py``, which receives what is made h
 import functools
 import itertools
 import operator
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from reconix.base import progress
@@ -269,19 +269,17 @@ def _with_ways(
         [Options(step, own.ways(step)) if isinstance(step, Literal) else None for step in steps]
         for steps in (item.steps.steps for item in described)
     ]
-    jobs = [[each.jobs(tools) for each in item if each] for item in options]
-    found = iter(workers.recipes([job for item in jobs for each in item for job in each]))
+    jobs = [each.jobs(tools) for item in options for each in item if each]
+    found = iter(workers.recipes(list(itertools.chain.from_iterable(jobs))))
+    recipes = (list(itertools.islice(found, len(each))) for each in jobs)
     return [
-        _Object(item.index, item.steps, [_chosen(each, found, tools) for each in ours])
+        _Object(
+            item.index,
+            item.steps,
+            [each.choose(next(recipes), tools) if each else None for each in ours],
+        )
         for item, ours in zip(described, options, strict=True)
     ]
-
-
-def _chosen(options: Options | None, found: Iterator[Recipe], tools: Tool) -> Chosen | None:
-    if options is None:
-        return None
-    count = len(options.jobs(tools))
-    return options.choose(list(itertools.islice(found, count)), tools)
 
 
 def _most_like(

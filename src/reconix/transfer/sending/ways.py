@@ -11,17 +11,16 @@ only those that have it already do something else; likewise if all ways together
 Proven by ``tests/unit/transfer/test_several_bases.py``.
 """
 
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
-from reconix.transfer.plan import Choice, Difference, Location, Piece, Printed, Take
+from reconix.transfer.plan import Choice, Location, Printed, Take
 from reconix.transfer.renames import NO_RENAMES
 from reconix.transfer.sending.encode import Literal
 from reconix.transfer.sending.match import FileNode, Index, Node, seen_check
 from reconix.transfer.sending.overlap import Overlap
-from reconix.transfer.sending.recipes import Job, Recipe, content
+from reconix.transfer.sending.recipes import Job, Recipe, compressed_bytes, content
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class Options:
     def jobs(self, tools: Tool) -> list[Job]:
         """One for each way that is not a take; then, if there is a choice, one for the whole."""
         whole = [_WHOLE] if len(self.ways) > 1 else []
-        return [self._job(way, tools) for way in [*self._made, *whole]]
+        return [_job(self.step, way, tools) for way in [*self._made, *whole]]
 
     @property
     def _made(self) -> list[Way]:
@@ -121,11 +120,11 @@ class Options:
             return False
         if len(known) < 2:
             return True
-        size = sum(_estimate(self._job(way, tools), recipe) for way, recipe in known.items())
-        return size < _estimate(self._job(_WHOLE, tools), whole)
+        size = sum(self._estimate(way, recipe, tools) for way, recipe in known.items())
+        return size < self._estimate(_WHOLE, whole, tools)
 
-    def _job(self, way: Way, tools: Tool) -> Job:
-        return _job(self.step, way, tools)
+    def _estimate(self, way: Way, recipe: Recipe, tools: Tool) -> int:
+        return compressed_bytes(content(None, _job(self.step, way, tools), recipe, None))
 
 
 def _job(step: Literal, way: Way, tools: Tool) -> Job:
@@ -135,14 +134,6 @@ def _job(step: Literal, way: Way, tools: Tool) -> Job:
 
 def _uses_old(recipe: Recipe) -> bool:
     return any(part.sources for part in recipe.parts)
-
-
-def _estimate(job: Job, recipe: Recipe) -> int:
-    packer, size = zlib.compressobj(1), 0
-    for event in content(None, job, recipe, None):
-        if isinstance(event, Piece | Difference):
-            size += len(packer.compress(event.data))
-    return size + len(packer.flush())
 
 
 @dataclass(frozen=True, slots=True)
