@@ -4,8 +4,7 @@ The device is that of ``tests/device_model.py``: a real partition table, real sl
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from tests.device_model import Machine
@@ -25,23 +24,11 @@ from reconix.device.rollback import NothingBefore, rollback
 from reconix.device.verify import verify
 from reconix.device.watch import watch
 from reconix.device.work import working
-from reconix.nix.chroot import ChrootStore
 
 BROKEN: JsonInput = {
     "timeout_seconds": 1,
     "checks": [{"kind": "command", "command": ["/bin/false"]}],
 }
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    """A device that runs generation one; generation two is in its store."""
-    with ChrootStore(tmp_path / "build") as store:
-        machine = Machine.make(tmp_path / "device", store)
-        machine.generation("two")
-        machine.install("two")
-        machine.boot()
-        yield machine
 
 
 def try_out(machine: Machine, name: str) -> None:

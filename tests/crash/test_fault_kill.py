@@ -8,15 +8,12 @@ it leaves, a lock among it, must not keep the next one from working.
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import pytest
 from tests.device_model import Machine
 
 from reconix.base.process import CommandFailed, run
 from reconix.device.apply import apply
 from reconix.device.work import working
-from reconix.nix.chroot import ChrootStore
 
 WORKER = """\
 import os, signal, sys
@@ -50,17 +47,6 @@ sys.exit(main(words, Device(places, Uefi(Variables(places.efivars), program))))
 """
 EVERY = 3
 """Of the steps, each third is killed at; ``test_agent_cut.py`` has all of them."""
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    """A device that runs generation one, with generation two in its store."""
-    with ChrootStore(tmp_path / "build") as store:
-        machine = Machine.make(tmp_path / "device", store)
-        machine.generation("two")
-        machine.install("two")
-        machine.boot()
-        yield machine
 
 
 def killed_everywhere(machine: Machine, words: Callable[[], list[str]]) -> Iterator[Machine]:

@@ -204,11 +204,10 @@ def _boot(device: Device, arguments: Arguments) -> int:
     stopped, and the other system starts from a root of its own. The boot after that is an ordinary
     one.
     """
-    from reconix.device.choose import Way, choose_always, choose_once, writes
-    from reconix.device.work import alone, working
+    from reconix.device.choose import Way, choose_always, choose_once, choosing
 
     way = Way.SWITCH if arguments.reboot and _can_switch(device, arguments) else Way.BOOT
-    with (working if writes(device, way, always=arguments.always) else alone)(device.places):
+    with choosing(device, way, always=arguments.always):
         (choose_always if arguments.always else choose_once)(device, arguments.system, way)
     if way is Way.SWITCH:
         return _switch(device, arguments)
@@ -241,9 +240,8 @@ def _schedule(device: Device, arguments: Arguments) -> int:
     """For the unit: let the system take over that the schedule wants now."""
     import time
 
-    from reconix.device.choose import Way, choose_once, writes
+    from reconix.device.choose import Way, choose_once, choosing
     from reconix.device.follow import look, note_look
-    from reconix.device.work import alone, working
 
     found = look(device, time.time())
     if found is None or found.start is None:
@@ -253,7 +251,7 @@ def _schedule(device: Device, arguments: Arguments) -> int:
         return 0
     arguments = Arguments(**vars(arguments), system=found.start, full=False, reboot=True)
     way = Way.SWITCH if _can_switch(device, arguments) else Way.BOOT
-    with (working if writes(device, way) else alone)(device.places):
+    with choosing(device, way):
         choose_once(device, found.start, way)
     note_look(device.places, found)
     return _switch(device, arguments) if way is Way.SWITCH else _restart(arguments)

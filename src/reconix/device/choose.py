@@ -7,6 +7,7 @@ been without it. Nothing is written, unless there is a choice for that boot to t
 Proven by ``tests/unit/device/test_choose.py``.
 """
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from enum import Enum
 
@@ -14,6 +15,7 @@ from reconix.boot.trial import Phase
 from reconix.device.choice import Always, Choice, read_choice, write_choice
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.policy import read_policy
+from reconix.device.work import alone, working
 from reconix.store.generation import Generation
 
 
@@ -37,6 +39,11 @@ def choose_once(device: Device, system: str, way: Way = Way.BOOT) -> None:
     asked = system if way is Way.BOOT else _wanted(before)
     if device.oneshots.asked_for() != asked:
         device.oneshots.ask_for(asked)
+
+
+def choosing(device: Device, way: Way, *, always: bool = False) -> AbstractContextManager[None]:
+    """Be the only one who works on a device, and with a writable disk only where that is needed."""
+    return (working if writes(device, way, always=always) else alone)(device.places)
 
 
 def writes(device: Device, way: Way, *, always: bool = False) -> bool:
