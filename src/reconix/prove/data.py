@@ -17,13 +17,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base import process, progress
+from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.device.reset import ORDER
 from reconix.prove.cells import Patched
 from reconix.prove.ext4 import BadFileSystem, Ext4, Geometry
 from reconix.prove.history import Step
-from reconix.prove.image import DATA, partition
+from reconix.prove.image import DATA
 from reconix.prove.judge import Kind
 from reconix.prove.life import (
     DELETE,
@@ -38,8 +38,8 @@ from reconix.prove.life import (
     Persisting,
 )
 from reconix.prove.prover import Case, Job, Result, Row, Tally, Walk, cuts_of, walking
-from reconix.prove.recorder import Pace, recording
-from reconix.prove.recovery import extract
+from reconix.prove.record import Played, record_partition
+from reconix.prove.recorder import Pace, Recording
 from reconix.prove.states import Cut
 
 _AN_IDENTITY = re.compile(rb"[0-9a-f]{32}\n")
@@ -82,20 +82,13 @@ def record_data(image: Path, persisting: Persisting, folder: Path, *, pace: Pace
     Raises:
         CannotRecord: this machine cannot.
     """
-    place = partition(image, DATA)
-    disk, metadata = folder / "disk", folder / "metadata"
-    process.run("cp", "--sparse=always", image, disk)
-    extract(image, place.offset, metadata)
-    size = {"offset": place.offset, "size_bytes": place.size_bytes}
-    with (
-        progress.stage(f"record the data, the kernel writing {pace.value}"),
-        recording(disk, folder, **size, pace=pace) as recorded,
-    ):
+
+    def played(recorded: Recording) -> Played:
         life = Life(recorded, persisting, folder / "life")
         life.play()
-    disk.unlink()
-    steps = tuple(life.steps)
-    return Job(image, recorded.log, metadata, place.offset, place.size_bytes, (), steps, ())
+        return Played(tuple(life.steps))
+
+    return record_partition(image, DATA, folder, played, pace=pace)
 
 
 def prove_data(job: Job, persisting: Persisting, *, wanted: int, seed: int) -> Result:

@@ -4,15 +4,25 @@ Proven by ``tests/crash/test_prover.py``.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base import process, progress
-from reconix.prove.image import system_partition
+from reconix.prove.history import Asked, Step
+from reconix.prove.image import SYSTEM, partition
 from reconix.prove.judge import Known
 from reconix.prove.prover import Job
-from reconix.prove.recorder import Pace, recording
+from reconix.prove.recorder import Pace, Recording, recording
 from reconix.prove.recovery import extract
 from reconix.prove.rig import Rig
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What was done with a disk, and when the firmware was told what."""
+
+    steps: tuple[Step, ...]
+    asked: tuple[Asked, ...] = ()
 
 
 def record(
@@ -35,25 +45,38 @@ def record(
     Raises:
         CannotRecord: this machine cannot.
     """
-    system = system_partition(image)
-    disk, metadata = folder / "disk", folder / "metadata"
-    process.run("cp", "--sparse=always", image, disk)
-    extract(image, system.offset, metadata)
-    place = {"offset": system.offset, "size_bytes": system.size_bytes}
-    with (
-        progress.stage(f"record the device, the kernel writing {pace.value}"),
-        recording(disk, folder, **place, pace=pace) as recorded,
-    ):
+
+    def played(recorded: Recording) -> Played:
         rig = Rig(recorded, folder / "rig")
         play(rig)
+        return Played(tuple(rig.steps), tuple(rig.asked))
+
+    job = record_partition(image, SYSTEM, folder, played, pace=pace)
+    return replace(job, known=tuple(known))
+
+
+def record_partition(
+    image: Path, name: str, folder: Path, play: Callable[[Recording], Played], *, pace: Pace
+) -> Job:
+    """Do something with one partition of a disk, and record it; arguments as in ``record``."""
+    place = partition(image, name)
+    disk, metadata = folder / "disk", folder / "metadata"
+    process.run("cp", "--sparse=always", image, disk)
+    extract(image, place.offset, metadata)
+    size = {"offset": place.offset, "size_bytes": place.size_bytes}
+    with (
+        progress.stage(f"record the partition {name}, the kernel writing {pace.value}"),
+        recording(disk, folder, **size, pace=pace) as recorded,
+    ):
+        played = play(recorded)
     disk.unlink()
     return Job(
         image=image,
         log=recorded.log,
         metadata=metadata,
-        offset=system.offset,
-        size_bytes=system.size_bytes,
-        known=tuple(known),
-        steps=tuple(rig.steps),
-        asked=tuple(rig.asked),
+        offset=place.offset,
+        size_bytes=place.size_bytes,
+        known=(),
+        steps=played.steps,
+        asked=played.asked,
     )
