@@ -31,6 +31,13 @@ runs code that another core has just changed: a kernel that patches itself (stat
 breakpoint that was gone already, in one of 7 starts (``Oops: int3``, or a hang at a restart). With
 one thread for all, the idle cores of the firmware wait actively and take the time of the other."""
 
+TRANSLATED_MIB = 128
+"""How much translated code QEMU keeps before it drops all of it; by default 1 GiB, and a restart of
+the guest drops nothing. As long as there is code of a page, each write to that page searches all of
+it. Firmware unpacks itself, byte by byte, over the kernel that ran before: the more the guest had
+run, the longer that took, up to minutes. Less than this, and much is translated again and again.
+Seen with QEMU 7.2, ``page_collection_lock`` in ``accel/tcg/translate-all.c``."""
+
 
 class Accelerator(enum.Enum):
     """How guest instructions are executed."""
@@ -137,7 +144,8 @@ def _processor(guest: Guest, accelerator: Accelerator) -> list[str]:
     if accelerator is Accelerator.KVM:
         how, cores = ["-accel", "kvm", "-cpu", "host"], guest.cores
     else:
-        how, cores = ["-accel", "tcg", "-cpu", EMULATED_PROCESSOR], EMULATED_CORES
+        how = ["-accel", f"tcg,tb-size={TRANSLATED_MIB}", "-cpu", EMULATED_PROCESSOR]
+        cores = EMULATED_CORES
     return [*how, "-smp", str(cores), "-m", str(guest.memory_mib)]
 
 
