@@ -5,7 +5,8 @@ functions, relocations. Which numbers these are follows from the kind of a secti
 read as a list of *sections*, each with its place in the file, its addresses, and a kind:
 
 ============= ====================================================================
-instructions  x86: calls, jumps, and whatever addresses memory from where it is
+x86           instructions: calls, jumps, and whatever addresses memory from where it is
+a64           instructions of Arm, see ``a64.py``
 places        a table; each entry says how far away something is from it
 frame table   a table; each entry says how far away something is from its begin
 frames        what unwinds the stack; each record says where its function is
@@ -17,10 +18,14 @@ symbols       where each symbol is in its section
 A kernel module has no addresses yet: all of its sections begin at 0. Here each has a space of its
 own, ``SPACE`` bytes behind the one before.
 
+A kernel for arm64 is a Portable Executable, because UEFI starts it as it is. Of its sections only
+the instructions are known.
+
 The table is read with limits, because it may be anything; what is odd has no references, which
 costs bytes and does no harm. The same bytes give the same sections on both ends.
 
-Source: System V Application Binary Interface, *Object Files*; its AMD64 supplement.
+Source: System V Application Binary Interface, *Object Files*; its supplement for AMD64;
+*ELF for the Arm 64-bit Architecture*; *PE Format* of Microsoft.
 Proven by ``tests/unit/transfer/codecs/test_programs.py`` against ``readelf``.
 """
 
@@ -40,8 +45,10 @@ MAX_FRAMES_BYTES = 1 << 20
 _MAX_NAMES_BYTES, _MAX_NAME_BYTES = 1 << 20, 128
 _HEADER_BYTES, _SECTION_BYTES, _SYMBOL_BYTES = 64, 64, 24
 _ELF = b"\x7fELF\2\1"
+_PORTABLE, _PORTABLE_ARM64, _PORTABLE_CODE = b"MZ", b"PE\0\0\x64\xaa", 0x20
+_PORTABLE_HEADER_BYTES, _PORTABLE_SECTION_BYTES = 24, 40
 _RELOCATABLE, _EXECUTABLE, _SHARED = 1, 2, 3
-_AMD64 = 62
+_AMD64, _ARM64 = 62, 183
 _NULL, _SYMBOLS, _RELOCATIONS, _NO_BITS, _DYNAMIC_SYMBOLS = 0, 2, 4, 8, 11
 _WRITE, _LOADED, _INSTRUCTIONS = 1, 2, 4
 
@@ -52,7 +59,8 @@ class Kind(enum.Enum):
     """What references a section has."""
 
     NONE = enum.auto()
-    INSTRUCTIONS = enum.auto()
+    X86 = enum.auto()
+    A64 = enum.auto()
     PLACES = enum.auto()
     FRAME_TABLE = enum.auto()
     FRAMES = enum.auto()
@@ -82,6 +90,9 @@ _NAMED = {
     ),
     Kind.PLACES,
 )
+
+
+_CODE = {_AMD64: Kind.X86, _ARM64: Kind.A64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +137,7 @@ class Program:
 
 
 def parse(read: ReadAt, size_bytes: int) -> Program | None:
-    """Read the section table of a program for AMD64.
+    """Read the section table of a program for AMD64 or AArch64.
 
     Args:
         read: gives the bytes of the file.
@@ -136,12 +147,18 @@ def parse(read: ReadAt, size_bytes: int) -> Program | None:
         None for everything else, and for tables beyond the limits.
     """
     head = read(0, _HEADER_BYTES)
-    if len(head) < _HEADER_BYTES or not head.startswith(_ELF):
-        return None
+    if len(head) == _HEADER_BYTES and head.startswith(_ELF):
+        return _parse_linked(head, read, size_bytes)
+    if len(head) == _HEADER_BYTES and head.startswith(_PORTABLE):
+        return _parse_portable(head, read, size_bytes)
+    return None
+
+
+def _parse_linked(head: bytes, read: ReadAt, size_bytes: int) -> Program | None:
     kind, machine = struct.unpack_from("<HH", head, 16)
     (at,) = struct.unpack_from("<Q", head, 40)
     entry_bytes, count, names = struct.unpack_from("<HHH", head, 58)
-    if machine != _AMD64 or kind not in (_RELOCATABLE, _EXECUTABLE, _SHARED):
+    if machine not in _CODE or kind not in (_RELOCATABLE, _EXECUTABLE, _SHARED):
         return None
     if entry_bytes != _SECTION_BYTES or not names < count <= MAX_SECTIONS:
         return None
@@ -150,8 +167,34 @@ def parse(read: ReadAt, size_bytes: int) -> Program | None:
         return None
     rows = [_Row(*row) for row in struct.iter_unpack("<IIQQQQIIQQ", table)]
     spelled = _names(rows[names], read, size_bytes)
-    relocatable = kind == _RELOCATABLE
-    return Program(relocatable, _sections(rows, spelled, size_bytes, relocatable=relocatable))
+    code = None if kind == _RELOCATABLE else _CODE[machine]
+    return Program(code is None, _sections(rows, spelled, size_bytes, code))
+
+
+def _parse_portable(head: bytes, read: ReadAt, size_bytes: int) -> Program | None:
+    (at,) = struct.unpack_from("<I", head, 60)
+    header = read(at, _PORTABLE_HEADER_BYTES) if at < size_bytes else b""
+    if len(header) < _PORTABLE_HEADER_BYTES or not header.startswith(_PORTABLE_ARM64):
+        return None
+    (count,) = struct.unpack_from("<H", header, 6)
+    (options_bytes,) = struct.unpack_from("<H", header, 20)
+    begin = at + _PORTABLE_HEADER_BYTES + options_bytes
+    table = read(begin, count * _PORTABLE_SECTION_BYTES) if begin < size_bytes else b""
+    if not 0 < count <= MAX_SECTIONS or len(table) != count * _PORTABLE_SECTION_BYTES:
+        return None
+    rows = struct.iter_unpack("<8s4xIII12xI", table)
+    return Program(
+        relocatable=False,
+        numbered={
+            number: Section(name, _portable_kind(flags), offset, size, address)
+            for number, (name, address, size, offset, flags) in enumerate(rows)
+            if offset + size <= size_bytes
+        },
+    )
+
+
+def _portable_kind(flags: int) -> Kind:
+    return Kind.A64 if flags & _PORTABLE_CODE else Kind.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +220,10 @@ def _names(row: _Row, read: ReadAt, size_bytes: int) -> bytes:
 
 
 def _sections(
-    rows: Sequence[_Row], names: bytes, size_bytes: int, *, relocatable: bool
+    rows: Sequence[_Row], names: bytes, size_bytes: int, code: Kind | None
 ) -> dict[int, Section]:
+    """By number; without a kind of code they are those of a program that is not linked yet."""
+    relocatable = code is None
     found: dict[int, Section] = {}
     for number, row in enumerate(rows):
         filled = row.kind != _NO_BITS
@@ -187,7 +232,7 @@ def _sections(
         if not relocatable and not row.flags & _LOADED:
             continue
         name = names[row.name : row.name + _MAX_NAME_BYTES].split(b"\0", 1)[0]
-        kind = _module_kind(row) if relocatable else _kind(row, name)
+        kind = _module_kind(row) if code is None else _kind(row, name, code)
         if kind is Kind.FRAMES and any(each.kind is kind for each in found.values()):
             kind = Kind.NONE  # they are kept as a whole
         found[number] = Section(
@@ -205,9 +250,9 @@ def _sections(
     return found
 
 
-def _kind(row: _Row, name: bytes) -> Kind:
+def _kind(row: _Row, name: bytes, code: Kind) -> Kind:
     if row.flags & _INSTRUCTIONS:
-        return Kind.INSTRUCTIONS
+        return code
     if row.kind == _RELOCATIONS:
         return Kind.RELOCATIONS
     kind = _NAMED.get(name, Kind.NONE)

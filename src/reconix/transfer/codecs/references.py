@@ -36,6 +36,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, compress, islice, repeat
 
+from reconix.transfer.codecs import a64
 from reconix.transfer.codecs.programs import (
     Kind,
     Program,
@@ -74,6 +75,7 @@ class Found:
     targets: Sequence[int]  # addresses in the old program
     places: Sequence[int] = ()  # addresses that they count from; none: they are addresses
     unit: int = 1  # bytes that one more in the reference means
+    spell: a64.Spell | None = None  # if it is a part of the value: how the value is made
 
 
 class Shifts:
@@ -191,8 +193,10 @@ class Finder:
         """
         base = section.address + begin
         match section.kind:
-            case Kind.INSTRUCTIONS:
-                yield _in_instructions(block, base)
+            case Kind.X86:
+                yield _in_x86(block, base)
+            case Kind.A64:
+                yield from _in_a64(block, base)
             case Kind.PLACES:
                 yield _table(block, base, 4)
             case Kind.FRAME_TABLE:
@@ -287,13 +291,22 @@ def _from(positions: Sequence[int], values: Sequence[int], places: Sequence[int]
     return Found(positions, 4, values, list(map(operator.add, places, values)), places)
 
 
-def _in_instructions(block: bytes, base: int) -> Found:
+def _in_x86(block: bytes, base: int) -> Found:
     """A reference counts from the end of its instruction, which is mostly its own end."""
     parts = _INSTRUCTION.split(block)  # what is before an opcode, what is after it, and so on
     before = accumulate(map(len, parts[:-1]))
     positions = [at + index for index, at in enumerate(islice(before, 0, None, 2), 1)]
     places = [base + 4 + position for position in positions]
     return _from(positions, _words("i", b"".join(parts[1::2]), 4), places)
+
+
+def _in_a64(block: bytes, base: int) -> Iterator[Found]:
+    words = _words("I", block, 4)
+    for part in a64.find(block, words, base):
+        positions = [4 * index for index in part.indices]
+        values = [words[index] for index in part.indices]
+        places = [base + position for position in positions]
+        yield Found(positions, 4, values, part.targets, places, spell=part.spell)
 
 
 def _table(block: bytes, first: int, step: int) -> Found:
@@ -324,12 +337,22 @@ def move(block: bytes, found: Iterable[Found], shifts: Shifts) -> bytes:
     moved = bytearray(block)
     for each in found:
         by = shifts.of(each.targets)
-        if each.places:
+        if each.spell:
+            by = _respelled(each, by, shifts)
+        elif each.places:
             by = list(map(operator.sub, by, shifts.along(each.places)))
         if each.unit != 1:
             by = [distance // each.unit for distance in by]
         _write(moved, each, by)
     return bytes(moved)
+
+
+def _respelled(found: Found, by: Sequence[int], shifts: Shifts) -> list[int]:
+    """By how much the values change when targets move so far, and places as they do."""
+    targets = map(operator.add, found.targets, by)
+    places = map(operator.add, found.places, shifts.along(found.places))
+    spell = found.spell or a64.branch
+    return list(map(operator.sub, map(spell, found.values, targets, places), found.values))
 
 
 def _write(block: bytearray, found: Found, by: Sequence[int]) -> None:

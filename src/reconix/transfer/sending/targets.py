@@ -91,9 +91,12 @@ def _spelled_out(file: _File, shifts: Shifts | None) -> bytes:
     for at, found in file.references():
         by = [0] * len(found.targets) if shifts is None else shifts.of(found.targets)
         width, mask = found.width, (1 << 8 * found.width) - 1
-        for position, target, distance in zip(found.positions, found.targets, by, strict=True):
+        rows = zip(found.positions, found.values, found.targets, by, strict=True)
+        for position, value, target, distance in rows:
             begin = at + position
-            if found.places:
+            if found.spell:
+                value = found.spell(value, target + distance, 0)
+            elif found.places:
                 value = target + distance
             elif distance:
                 there = int.from_bytes(file.content[begin : begin + width], "little")
