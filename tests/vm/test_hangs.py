@@ -145,8 +145,10 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 
 
 @contextlib.contextmanager
-def booted(project: Project, *, is_protected: bool = False) -> Iterator[Box]:
-    """The device of a project, from a new image; its firmware may keep nothing."""
+def booted(
+    project: Project, *, is_protected: bool = False, clock: str | None = None
+) -> Iterator[Box]:
+    """The device of a project, from a new image; its firmware may keep nothing, its clock lie."""
     image = project.reconix("image")
     place = project.folder / "vm"
     place.mkdir()
@@ -156,6 +158,7 @@ def booted(project: Project, *, is_protected: bool = False) -> Iterator[Box]:
         disks=(Disk(place / "disk.qcow2", DiskFormat.QCOW2),),
         forwards=(Forward(22, 0),),
         watchdog=True,
+        clock=clock,
     )
     with running(guest, place, accelerator.choose(place / "accelerator")) as machine:
         base = StorePath.parse(image.text("generation"))

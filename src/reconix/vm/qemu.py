@@ -96,6 +96,7 @@ class Guest:
     cores: int = 2
     watchdog: bool = False
     restarts: bool = True  # False: a restart of the guest ends QEMU
+    clock: str | None = None  # what its clock says at the start: 1970-01-01T00:00:00
 
     def __post_init__(self) -> None:
         if self.memory_mib < 64 or self.cores < 1:
@@ -132,6 +133,7 @@ def command_line(guest: Guest, accelerator: Accelerator, ends: Ends) -> list[str
         *("-mon", "chardev=monitor,mode=control"),
         *(("-device", "i6300esb", "-action", "watchdog=reset") if guest.watchdog else ()),
         *(() if guest.restarts else ("-no-reboot",)),
+        *(("-rtc", f"base={guest.clock}") if guest.clock else ()),
     ]
 
 

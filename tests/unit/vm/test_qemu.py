@@ -27,6 +27,7 @@ RICH = Guest(
     cores=4,
     watchdog=True,
     restarts=False,
+    clock="2106-03-01T00:00:00",
 )
 ENDS = Ends(Path("work/console.log"), terminal=False, monitor=Path("/tmp/vm/monitor"))
 
