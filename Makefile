@@ -52,8 +52,10 @@ demo: setup
 prove: setup
 	$(RUN) examples/prove.py
 
+# A bar that is missed does not keep the other figures from being made.
 bench: setup
-	@for each in bench/*.py; do $(RUN) "$$each" || exit 1; done
+	@missed=; for each in bench/*.py; do echo "== $$each"; $(RUN) "$$each" || missed="$$missed $$each"; done; \
+	    test -z "$$missed" || { echo "missed:$$missed" >&2; exit 1; }
 
 bench-updates: setup
 	$(RUN) -m pip install --quiet --disable-pip-version-check \
