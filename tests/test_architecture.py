@@ -52,7 +52,7 @@ ONE_HOME = {
     "os.system": set[str](),
     "os.execv": set[str](),
     "os.fork": set[str](),
-    "os.fsync": {"base/files.py", "boot/disk.py", "transfer/staging.py"},
+    "os.fsync": {"base/files.py", "boot/disk.py"},
     "os.sync": set[str](),
 }
 """What only these files may do, and why it has one home:
@@ -60,8 +60,7 @@ ONE_HOME = {
 * programs: a clean environment and one kind of error; SQL: one schema;
 * the environment, output and exit status: what lies below the commands can be used by any of them;
 * fsync: what is durable must be reasoned about in one place. ``boot/disk.py`` writes to partitions,
-  which have no name to replace; ``transfer/staging.py`` makes thousands of received files durable
-  in batches before the tree that holds them gets its name.
+  which have no name to replace.
 """
 
 MEDIAN_LINES = 14

@@ -22,7 +22,7 @@ from tests.device_model import MIB, Machine
 from tests.small_device import need_recording
 
 from reconix.base.errors import ReconixError
-from reconix.base.files import remove_tree
+from reconix.base.files import remove_tree, sync_file_system
 from reconix.base.process import run, succeeds
 from reconix.device.apply import apply
 from reconix.device.device import Device
@@ -242,11 +242,10 @@ def test_v1_what_changes_below_the_page_cache_is_found_before_it_has_a_name(
     goal = machine.generation("marked", extra={"mark": File(mark)})
     stream = machine.stream("one", "marked").getvalue()
     medium = machine.place.parent / "system.img"
-    fsync = os.fsync
     flipped: list[int] = []
 
-    def fsync_and_flip(descriptor: int) -> None:
-        fsync(descriptor)
+    def sync_and_flip(descriptor: int) -> None:
+        sync_file_system(descriptor)
         at = medium.read_bytes().find(mark)
         if at >= 0 and not flipped:
             flipped.append(at)
@@ -255,7 +254,7 @@ def test_v1_what_changes_below_the_page_cache_is_found_before_it_has_a_name(
                 file.write(bytes([mark[4 * KIB] ^ 1]))
 
     with monkeypatch.context() as failing, pytest.raises(ContentMismatch):
-        failing.setattr(os, "fsync", fsync_and_flip)
+        failing.setattr("reconix.transfer.staging.sync_file_system", sync_and_flip)
         update(machine.device, machine, stream)
     assert flipped
     assert goal not in machine.device.installed()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from reconix.base.files import sync_file_system
 from reconix.nix.chroot import ChrootStore
 from reconix.store.nar import NarInfo, digest
 from reconix.store.paths import StorePath
@@ -215,7 +216,12 @@ def test_p12_everything_is_durable_before_it_gets_its_name(
         rename(old, new)
         order.append(f"-> {Path(new).name}")
 
+    def record_all(descriptor: int) -> None:
+        sync_file_system(descriptor)
+        durable.update(path.lstat().st_ino for path in update.system.rglob("*"))
+
     monkeypatch.setattr(os, "fsync", record_fsync)
+    monkeypatch.setattr("reconix.transfer.staging.sync_file_system", record_all)
     monkeypatch.setattr(os, "rename", record_rename)
     update.receive(registry)
     manifest = order.index(f"-> {update.target.basename}.manifest")

@@ -18,8 +18,10 @@ The format, byte by byte: ``docs/spec/stream.md``, *Channels*. Proven by
 """
 
 import enum
+import functools
 import lzma
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from reconix.transfer.stream import BadStream
@@ -27,7 +29,8 @@ from reconix.transfer.stream import BadStream
 MAX_PACKET_BYTES = 1 << 16
 
 _PIECE_BYTES = 1 << 16  # of decompressed payload, at once
-_VARINT_BITS = 63
+_VARINT = re.compile(rb"[\x80-\xff]*[\x00-\x7f]")
+_VARINT_BYTES = 9
 
 
 class Channel(enum.IntEnum):
@@ -131,6 +134,16 @@ def branches(channel: Channel) -> list[dict[str, int]]:
     return [{"id": lzma.FILTER_X86}] if channel is Channel.CODE else []
 
 
+@functools.lru_cache(maxsize=4096)
+def _parse_varint(spelled: bytes) -> int:
+    if len(spelled) > _VARINT_BYTES or (len(spelled) > 1 and spelled[-1] == 0):
+        raise ValueError("bytes that are not needed")
+    number = 0
+    for byte in reversed(spelled):
+        number = number << 7 | byte & 0x7F
+    return number
+
+
 class _Lane:
     """One channel: packets in, bytes out."""
 
@@ -138,29 +151,56 @@ class _Lane:
         self._channel = channel
         self._packets = packets
         self._decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters(channel))
-        self._ready = memoryview(b"")
+        self._ready = b""
+        self._used = 0
 
     def take(self, size_bytes: int) -> bytes:
         """At least one byte and at most so many."""
-        taken = bytes(self.ready()[:size_bytes])
-        self.drop(len(taken))
+        if self._used == len(self._ready):
+            self._refill()
+        taken = self._ready[self._used : self._used + size_bytes]
+        self._used += len(taken)
         return taken
 
-    def ready(self) -> memoryview:
-        """At least one byte, which stays there until it is dropped."""
-        if not self._ready:
-            self._ready = memoryview(self._more())
-            if not self._ready:
-                raise self._packets.wrong("the payload ends in the middle of something")
-        return self._ready
+    def exactly(self, size_bytes: int) -> bytes:
+        """So many bytes; meant for small things."""
+        taken = self._ready[self._used : self._used + size_bytes]
+        self._used += len(taken)
+        while len(taken) < size_bytes:
+            taken += self.take(size_bytes - len(taken))
+        return taken
 
-    def drop(self, size_bytes: int) -> None:
-        """So many bytes that were ready are used."""
-        self._ready = self._ready[size_bytes:]
+    def numbers(self, count: int) -> list[int]:
+        """At least one number and at most so many."""
+        while True:
+            begin = self._ready[self._used : self._used + count * _VARINT_BYTES]
+            spelled = _VARINT.findall(begin)[:count]
+            if spelled:
+                self._used += sum(map(len, spelled))
+                return self._parsed(spelled)
+            if len(begin) >= _VARINT_BYTES:
+                raise self._misspelled()
+            self._refill()
+
+    def _parsed(self, spelled: Sequence[bytes]) -> list[int]:
+        try:
+            return list(map(_parse_varint, spelled))
+        except ValueError as error:
+            raise self._misspelled() from error
+
+    def _misspelled(self) -> BadStream:
+        return self._packets.wrong("a number that is not spelled as it should be")
+
+    def _refill(self) -> None:
+        """Put more behind what is not used yet."""
+        more = self._more()
+        if not more:
+            raise self._packets.wrong("the payload ends in the middle of something")
+        self._ready, self._used = self._ready[self._used :] + more, 0
 
     def finish(self) -> None:
         """Expect the end of the channel."""
-        if self._ready or self._more():
+        if self._used < len(self._ready) or self._more():
             raise self._packets.wrong("bytes follow the last object")
 
     def _more(self) -> bytes:
@@ -193,7 +233,7 @@ class Channels:
 
     def take(self, size_bytes: int, channel: Channel = Channel.PLAN) -> bytes:
         """The next bytes of a channel, exactly so many; meant for small things."""
-        return b"".join(self.pieces(size_bytes, channel))
+        return self._lane(channel).exactly(size_bytes) if size_bytes else b""
 
     def pieces(self, size_bytes: int, channel: Channel = Channel.PLAN) -> Iterator[bytes]:
         """The next bytes of a channel, exactly so many, in pieces of bounded size."""
@@ -220,22 +260,8 @@ class Channels:
         if not count:
             return found
         lane = self._lane(channel)
-        value = bits = 0
         while len(found) < count:
-            ready, used = lane.ready(), 0
-            for used, byte in enumerate(ready, 1):  # noqa: B007 - used after the loop
-                value |= (byte & 0x7F) << bits
-                if byte >= 0x80:
-                    bits += 7
-                    if bits < _VARINT_BITS:
-                        continue
-                if byte >= 0x80 or (byte == 0 and bits):
-                    raise self.wrong("a number that is not spelled as it should be")
-                found.append(value)
-                value = bits = 0
-                if len(found) == count:
-                    break
-            lane.drop(used)
+            found += lane.numbers(count - len(found))
         return found
 
     def close(self) -> None:

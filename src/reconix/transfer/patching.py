@@ -9,7 +9,7 @@ Proven by ``tests/unit/transfer/test_patching.py``.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -17,9 +17,11 @@ from reconix.transfer.codecs import packs
 from reconix.transfer.codecs.patch import add
 from reconix.transfer.codecs.programs import ReadAt
 from reconix.transfer.codecs.references import Moved
-from reconix.transfer.plan import Difference, Pack, Part, Piece, Source
+from reconix.transfer.plan import Copied, Pack, Part, Piece, Source
 from reconix.transfer.renames import NO_RENAMES, Renames
 from reconix.transfer.stream import BadStream, Write
+
+_AHEAD_BYTES = 1 << 14
 
 Wrong = Callable[[str], BadStream]
 
@@ -45,6 +47,8 @@ class Old:
 
     stretches: list["_Stretch"] = field(default_factory=list)
     size_bytes: int = 0
+    _ahead_at: int = 0
+    _ahead: bytes = b""  # what was read last, and more
 
     def append(self, descriptor: int, size_bytes: int, renames: Renames = NO_RENAMES) -> None:
         """Take over an open file, in which references may follow their objects."""
@@ -53,6 +57,15 @@ class Old:
 
     def read(self, offset: int, size_bytes: int) -> bytes:
         """So many bytes from there, less only where all of it ends."""
+        inside = offset - self._ahead_at  # most copies are from where the one before was
+        if 0 <= inside <= len(self._ahead) - size_bytes:
+            return self._ahead[inside : inside + size_bytes]
+        if size_bytes >= _AHEAD_BYTES:
+            return self._together(offset, size_bytes)
+        self._ahead_at, self._ahead = offset, self._together(offset, _AHEAD_BYTES)
+        return self._ahead[:size_bytes]
+
+    def _together(self, offset: int, size_bytes: int) -> bytes:
         parts = []
         for stretch in self.stretches:
             if size_bytes and offset < stretch.size_bytes:
@@ -96,31 +109,29 @@ class PartMaker:
         self._read = _read(part, old)
         self._wrong = wrong
         self._left = part.size_bytes
-        self._copies = _places(part)
-        self._at = self._end = 0
         self._plain = part.pack is Pack.NONE
         self._write = write
         self._packer = packs.packer(part.pack, write)
-        for origin, length in zip(part.copies.origins, part.copies.lengths, strict=True):
+        for origin, _, length in part.copies:
             if origin + length > old.size_bytes:
                 raise wrong("a copy from behind the end of its source")
 
-    def feed(self, event: Piece | Difference) -> None:
-        """Take new content, or what is to be added to the next old bytes."""
-        data = event.data
-        if isinstance(event, Difference):
-            if self._at == self._end:
-                self._at, self._end = next(self._copies)
-            old = self._read(self._at, len(data))
-            if len(old) != len(data):
-                raise self._wrong("a copy from behind the end of its source")
-            self._at += len(data)
-            data = add(old, data)
+    def feed(self, event: Piece | Copied) -> None:
+        """Take new content, or copies with what is between them."""
+        data = self._made(event) if isinstance(event, Copied) else event.data
         self._left -= len(data)
         if self._plain:
             self._write(data)
         else:
             self._packer.feed(data)
+
+    def _made(self, event: Copied) -> bytes:
+        read = self._read
+        old = b"".join([read(origin, length) for origin, _, length in event.copies])
+        if len(old) != len(event.difference):
+            raise self._wrong("a copy from behind the end of its source")
+        made = add(old, event.difference)
+        return _between(event, made) if event.new else made
 
     @property
     def complete(self) -> bool:
@@ -138,6 +149,12 @@ def _read(part: Part, old: Old) -> ReadAt:
     return Moved(old.read, old.size_bytes, part.copies.moves(), part.targets).read
 
 
-def _places(part: Part) -> Iterator[tuple[int, int]]:
-    for origin, length in zip(part.copies.origins, part.copies.lengths, strict=True):
-        yield origin, origin + length
+def _between(event: Copied, made: bytes) -> bytes:
+    """What was made of copies, with the new content before each of them."""
+    pieces = []
+    at = new_at = 0
+    for _, gap, length in event.copies:
+        pieces.append(event.new[new_at : new_at + gap])
+        pieces.append(made[at : at + length])
+        at, new_at = at + length, new_at + gap
+    return b"".join(pieces)

@@ -33,7 +33,7 @@ The format, byte by byte: ``docs/spec/stream.md``. Proven by ``tests/unit/transf
 import enum
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -84,6 +84,8 @@ class Op(enum.IntEnum):
 
 
 _NAMED = 0x40
+_COPIED_BYTES = 1 << 16  # what is copied at once, with what is between
+_COPIED_AT_ONCE = 1 << 12
 _CHANNELS = Channel.CODE - Channel.TEXT + 1  # of content
 _NODES = frozenset(Op) - {Op.END, Op.KEEP, Op.DROP, Op.FOLLOW, Op.HERE}
 _WAYS = frozenset({Op.FILE, Op.EXECUTABLE, Op.MADE, Op.MADE_EXECUTABLE, Op.TAKE})
@@ -158,6 +160,9 @@ class Copies:
     def __len__(self) -> int:
         return len(self.origins)
 
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        return zip(self.origins, self.gaps, self.lengths, strict=True)
+
     def moves(self) -> Iterator[tuple[int, int, int]]:
         """From where to where how much goes."""
         at = 0
@@ -195,7 +200,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a made file; ``Piece`` and ``Difference`` events follow as its copies say."""
+    """A part of a made file; ``Piece`` and ``Copied`` events follow as its copies say."""
 
     pack: Pack
     size_bytes: int  # expanded
@@ -206,10 +211,21 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """What is to be added to the next old bytes, each to each modulo 256; never empty."""
+class Copied:
+    """The next copies of a part, each behind the new content before it; never much at once.
 
-    data: bytes
+    There may be a hundred of them in the time that one event takes. So a parser gives them
+    together; they are spelled one after the other.
+    """
+
+    copies: Sequence[tuple[int, int, int]]  # origin in the sources, size of the gap before, length
+    new: bytes  # what is in the gaps
+    difference: bytes  # what is to be added to the old bytes, each to each modulo 256
+
+    @property
+    def data(self) -> bytes:
+        """All of it that is in the stream; as long as what it makes."""
+        return self.new + self.difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +320,7 @@ class End:
 
 
 Node = File | Made | Link | Take | New | Like  # what may have a name
-Event = Node | Part | Piece | Difference | Here | Keep | Follow | Drop | End
+Event = Node | Part | Piece | Copied | Here | Keep | Follow | Drop | End
 Printed = Event | Choice
 
 
@@ -529,14 +545,60 @@ def _parse_part(payload: Payload) -> Iterator[Event]:
     part = _parse_part_start(payload)
     yield part
     left = part.size_bytes
-    for gap, length in zip(part.copies.gaps, part.copies.lengths, strict=True):
+    run = _Run(payload, part.channel)
+    for origin, gap, length in part.copies:
         left -= gap + length
         if left < 0:
             raise payload.wrong("copies of more than their part holds")
-        yield from _pieces(payload, gap, part.channel)
-        for data in payload.pieces(length, Channel.DIFFERENCE):
-            yield Difference(data)
+        if run.is_full(gap + length):
+            yield from run.end()
+        if gap + length > _COPIED_BYTES:
+            yield from _pieces(payload, gap, part.channel)
+            yield from _long_copy(payload, origin, length)
+        else:
+            run.take(origin, gap, length)
+    yield from run.end()
     yield from _pieces(payload, left, part.channel)
+
+
+class _Run:
+    """Collects copies that are small."""
+
+    def __init__(self, payload: Payload, channel: Channel) -> None:
+        self._payload = payload
+        self._channel = channel
+        self._begin()
+
+    def _begin(self) -> None:
+        self._size_bytes = 0
+        self._copies: list[tuple[int, int, int]] = []
+        self._new: list[bytes] = []
+        self._differences: list[bytes] = []
+
+    def take(self, origin: int, gap: int, length: int) -> None:
+        """Read what belongs to the next copy."""
+        if gap:
+            self._new.append(self._payload.take(gap, self._channel))
+        self._differences.append(self._payload.take(length, Channel.DIFFERENCE))
+        self._copies.append((origin, gap, length))
+        self._size_bytes += gap + length
+
+    def is_full(self, size_bytes: int) -> bool:
+        """Whether so much more is too much."""
+        too_many = len(self._copies) == _COPIED_AT_ONCE
+        return too_many or self._size_bytes + size_bytes > _COPIED_BYTES
+
+    def end(self) -> Iterator[Copied]:
+        """Give what was collected."""
+        if self._copies:
+            yield Copied(self._copies, b"".join(self._new), b"".join(self._differences))
+            self._begin()
+
+
+def _long_copy(payload: Payload, origin: int, length: int) -> Iterator[Copied]:
+    for difference in payload.pieces(length, Channel.DIFFERENCE):
+        yield Copied([(origin, 0, len(difference))], b"", difference)
+        origin += len(difference)
 
 
 def _parse_part_start(payload: Payload) -> Part:
@@ -623,14 +685,21 @@ class Printer:
         match event:
             case Piece(data):
                 self._sink.write(data, self._channel)
-            case Difference(data):
-                self._sink.write(data, Channel.DIFFERENCE)
+            case Copied():
+                self._copied(event)
             case Part():
                 self._part(event)
             case _:
                 if isinstance(event, File):
                     self._channel = event.channel
                 self._sink.write(_print_event(event))
+
+    def _copied(self, event: Copied) -> None:
+        new = difference = 0
+        for _, gap, length in event.copies:
+            self._sink.write(event.new[new : new + gap], self._channel)
+            self._sink.write(event.difference[difference : difference + length], Channel.DIFFERENCE)
+            new, difference = new + gap, difference + length
 
     def _part(self, part: Part) -> None:
         self._channel = part.channel

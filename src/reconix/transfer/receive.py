@@ -42,13 +42,13 @@ from reconix.store.registry import Registry
 from reconix.transfer.bases import View, parse_views
 from reconix.transfer.codecs import tools
 from reconix.transfer.packing import Unpacker
-from reconix.transfer.plan import Difference, Piece, Which, parse
+from reconix.transfer.plan import Copied, Piece, Which, parse
 from reconix.transfer.preface import Need, parse_preface
 from reconix.transfer.renames import Renames
 from reconix.transfer.seal import Seal
 from reconix.transfer.sources import DamagedBase, Sources
 from reconix.transfer.spool import Spool
-from reconix.transfer.staging import Maker, altered_files, sync_folders, verify
+from reconix.transfer.staging import Maker, altered_files, verify
 from reconix.transfer.stream import (
     Header,
     Read,
@@ -426,7 +426,7 @@ class _Job:
 
     def _skip(self, stage: progress.Stage) -> None:
         for event in parse(self.payload, self.view.which):
-            if isinstance(event, Piece | Difference):
+            if isinstance(event, Piece | Copied):
                 stage.advance(len(event.data))
 
     def _make(
@@ -442,7 +442,6 @@ class _Job:
             maker.finish()
         finally:
             maker.close()
-        sync_folders(part)
         verify(part, item, sources)
         part.rename(self._ready(item.path))
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
-from reconix.base.files import sync_folder
+from reconix.base.files import sync_file_system
 from reconix.store import nar
 from reconix.store.links import LINKS
 from reconix.store.manifest import StoreObject
@@ -33,7 +33,7 @@ from reconix.store.verify import changed_files
 from reconix.transfer.codecs.packs import BadPack
 from reconix.transfer.patching import Old, PartMaker, expanded
 from reconix.transfer.plan import (
-    Difference,
+    Copied,
     Drop,
     End,
     Event,
@@ -96,8 +96,7 @@ class ContentMismatch(ReconixError):
 class _Unsynced:
     """Files that were written and are not durable yet, a batch at a time.
 
-    To write back all of a batch before the first ``fsync`` lets one commit of the journal serve
-    them all.
+    One ``syncfs`` serves them all, and the folders that they are in.
     """
 
     def __init__(self) -> None:
@@ -108,16 +107,17 @@ class _Unsynced:
         """Take over a file that is complete."""
         self._files.append(descriptor)
         self._size_bytes += size_bytes
-        if len(self._files) >= _BATCH_FILES or self._size_bytes >= _BATCH_BYTES:
-            self.flush()
 
-    def flush(self) -> None:
-        """Make all durable and forget what is cached of them."""
-        if len(self._files) > 1:
-            self._drop()
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to flush."""
+        return len(self._files) >= _BATCH_FILES or self._size_bytes >= _BATCH_BYTES
+
+    def flush(self, folder: int) -> None:
+        """Make all durable, with what else is in this file system; forget what is cached of it."""
+        sync_file_system(folder)
         for descriptor in self._files:
-            os.fsync(descriptor)
-        self._drop()
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         self.close()
 
     def close(self) -> None:
@@ -125,10 +125,6 @@ class _Unsynced:
         while self._files:
             os.close(self._files.pop())
         self._size_bytes = 0
-
-    def _drop(self) -> None:
-        for descriptor in self._files:
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 @dataclass(slots=True)
@@ -221,7 +217,7 @@ class Maker:
             DamagedBase: the base does not have what it should have.
         """
         match event:
-            case Piece() | Difference():
+            case Piece() | Copied():
                 self._content(event)
                 return len(event.data)
             case Part():
@@ -259,8 +255,8 @@ class Maker:
                 self._open_like(self._place(name), location, check)
 
     def finish(self) -> None:
-        """Make the files durable; the object is complete."""
-        self._unsynced.flush()
+        """Make it durable; the object is complete."""
+        self._unsynced.flush(self._folders[0].descriptor)
 
     def close(self) -> None:
         """Let go of what is open; needed in any case."""
@@ -377,10 +373,11 @@ class Maker:
         old = None if self._file is None else self._file.old
         return self._budget.scratch_bytes - (0 if old is None else old.size_bytes)
 
-    def _content(self, event: Piece | Difference) -> None:
+    def _content(self, event: Piece | Copied) -> None:
         file = self._file
         assert file is not None  # the parser sees to it
         if file.part is None:
+            assert isinstance(event, Piece)  # likewise
             self._write(event.data)
             self._end_file_if_complete()
             return
@@ -424,6 +421,8 @@ class Maker:
         os.utime(descriptor, (MTIME, MTIME))
         self._file = None
         self._unsynced.add(descriptor, size_bytes)
+        if self._unsynced.is_full:
+            self._unsynced.flush(self._folders[0].descriptor)
 
     def _make_link(self, name: bytes, target: bytes) -> None:
         self._spend()
@@ -605,12 +604,6 @@ def _write_all(descriptor: int, data: bytes | bytearray) -> None:
         written = 0
         while written < len(data):
             written += os.write(descriptor, view[written:])
-
-
-def sync_folders(tree: Path) -> None:
-    """Make the names of a tree durable: every folder, children first."""
-    for folder, _, _ in os.walk(tree, topdown=False):
-        sync_folder(Path(folder))
 
 
 def verify(tree: Path, item: StoreObject, sources: Sources) -> None:

@@ -128,7 +128,10 @@ def test_a_switch_of_two_sectors(monkeypatch: pytest.MonkeyPatch, find: Find) ->
 
 
 def test_rename_before_the_content_is_durable(monkeypatch: pytest.MonkeyPatch, find: Find) -> None:
-    monkeypatch.setattr("reconix.transfer.staging._Unsynced.flush", _Unsynced.close)
+    def forget(self: _Unsynced, _: int) -> None:
+        self.close()
+
+    monkeypatch.setattr("reconix.transfer.staging._Unsynced.flush", forget)
     expect(find(receiving), "has another content")
 
 

@@ -13,6 +13,7 @@ from reconix.base.files import (
     remove_tree,
     rename_durably,
     replacing,
+    sync_file_system,
     sync_tree,
     write_durably,
 )
@@ -149,3 +150,11 @@ def test_a_single_name_is_removed_too(tmp_path: Path, kind: str) -> None:
     remove_tree(path)
     assert not path.is_symlink() and not path.exists()
     assert tmp_path.exists()
+
+
+def test_a_file_system_is_synced_by_any_of_its_folders(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    sync_file_system(descriptor)
+    os.close(descriptor)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        sync_file_system(descriptor)

@@ -14,9 +14,9 @@ from reconix.transfer.plan import (
     MAX_SHIFT,
     MAX_SOURCES,
     Choice,
+    Copied,
     Copies,
     Corrections,
-    Difference,
     Drop,
     End,
     Event,
@@ -133,9 +133,9 @@ def made(draw: st.DrawFn, name: bytes | None) -> list[Event]:
         pack = draw(st.sampled_from(Pack))
         targets = draw(st.none() | corrections)
         events.append(Part(pack, size, channel, chosen, Copies.of(listed), targets))
-        for _, gap, length in listed:
-            events += [Piece(b"p" * gap)] if gap else []
-            events.append(Difference(b"d" * length))
+        if listed:
+            gaps, lengths = (sum(copy[index] for copy in listed) for index in (1, 2))
+            events.append(Copied(listed, b"p" * gaps, b"d" * lengths))
         events += [Piece(b"r" * rest)] if rest else []
     return events
 
@@ -193,7 +193,7 @@ def print_ops(*ops: Op) -> bytes:
 COPY = Part(Pack.NONE, 9, Channel.TEXT, (Source(PLACE),), Copies.of([(0, 2, 5)]))
 WAYS: list[list[Event]] = [
     [File(None, 3, False), Piece(b"abc")],
-    [Made(None, 9, True, 1), COPY, Piece(b"pp"), Difference(b"ddddd"), Piece(b"rr")],
+    [Made(None, 9, True, 1), COPY, Copied([(0, 2, 5)], b"pp", b"ddddd"), Piece(b"rr")],
 ]
 
 
@@ -335,8 +335,8 @@ def test_s6_corrections_have_an_order_and_limits(found: list[tuple[int, int]]) -
 @pytest.mark.parametrize("copies", [[(0, 0, 6)], [(0, 6, 1)], [(0, 3, 1), (0, 1, 1)]])
 def test_s6_copies_do_not_make_more_than_their_part(copies: list[tuple[int, int, int]]) -> None:
     part = Part(Pack.NONE, 5, Channel.TEXT, (Source(None),), Copies.of(copies))
-    size = sum(gap for _, gap, _ in copies)
-    events: list[Event] = [Made(None, 5, False, 1), part, Piece(bytes(size)), Difference(bytes(9))]
+    copied = Copied(copies, bytes(sum(gap for _, gap, _ in copies)), bytes(9))
+    events: list[Event] = [Made(None, 5, False, 1), part, copied]
     with pytest.raises(BadStream, match="copies of more"):
         list(parse(packed_again(lambda packer: printed_to(packer, events))))
 

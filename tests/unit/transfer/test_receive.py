@@ -787,7 +787,7 @@ def test_r2_a_disk_that_fails_is_reported(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", fail)
+        patch.setattr("reconix.transfer.staging.sync_file_system", fail)
         expect_refused(workshop, stream, device, StorageFailed)
     workshop.receive(stream, device)
     workshop.expect_complete(device, pair.new)

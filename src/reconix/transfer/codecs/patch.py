@@ -4,10 +4,15 @@ Python adds big integers quickly, and bytes side by side are a big integer. What
 that a carry runs into the next byte. So the highest bit of each byte is left out of the addition
 and put back with exclusive or: in the highest place addition modulo 2 is just that.
 
+Most differences are nearly all 0. So it is done in pieces, and those that are 0 are left out.
+
 Proven by ``tests/unit/transfer/codecs/test_patch.py`` against the loop.
 """
 
 import functools
+
+_PIECE_BYTES = 1 << 10
+_ZEROS = bytes(_PIECE_BYTES)
 
 
 def add(old: bytes, difference: bytes) -> bytes:
@@ -15,6 +20,15 @@ def add(old: bytes, difference: bytes) -> bytes:
     size = len(old)
     if difference.count(0) == size:
         return old
+    begins = range(0, size, _PIECE_BYTES)
+    pieces = (slice(begin, begin + _PIECE_BYTES) for begin in begins)
+    return b"".join([_add(old[piece], difference[piece]) for piece in pieces])
+
+
+def _add(old: bytes, difference: bytes) -> bytes:
+    if difference == _ZEROS:
+        return old
+    size = len(old)
     high = _high(size)
     left, right = int.from_bytes(old, "little"), int.from_bytes(difference, "little")
     low = (left & ~high) + (right & ~high)

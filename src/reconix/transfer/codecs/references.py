@@ -50,6 +50,7 @@ BLOCK_BYTES = 65_520
 """Whole entries of every table: a multiple of 4, 8, 16 and 24."""
 
 _BLOCKS = 48  # kept: 3 MiB
+_PLAIN_BYTES = 1 << 14  # read at once where no references are
 _INSTRUCTION = re.compile(
     rb"(?s)[\xe8\xe9"  # call, jump
     rb"\x80-\x8f"  # jump on a condition, if after 0x0f
@@ -99,6 +100,8 @@ class Shifts:
 
     def of(self, addresses: Sequence[int]) -> list[int]:
         """By how many bytes these move."""
+        if not any(map(operator.gt, addresses, islice(addresses, 1, None))):
+            return self.along(addresses)
         by = self._by
         return [by[index] for index in map(bisect_right, repeat(self._starts), addresses)]
 
@@ -359,17 +362,6 @@ def _write(block: bytearray, found: Found, by: Sequence[int]) -> None:
     """Add so much to each reference."""
     width, positions = found.width, found.positions
     mask = (1 << 8 * width) - 1
-    if isinstance(positions, range):
-        column = [value + distance & mask for value, distance in zip(found.values, by, strict=True)]
-        words = _words(_CODES[width], block, width)
-        begin, end, step = (
-            positions.start // width,
-            positions.stop // width,
-            positions.step // width,
-        )
-        words[begin:end:step] = array(_CODES[width], column)
-        block[: len(words) * width] = words.tobytes()
-        return
     write = struct.Struct("<" + _CODES[width]).pack_into
     rows = zip(positions, found.values, by, strict=True)
     for position, value, distance in compress(rows, by):
@@ -418,7 +410,7 @@ class Moved:
             self._finder = Finder(program, read, self._shifts)
         self._offsets = [section.offset for section in self._sections]
         self._kept: OrderedDict[int, bytes] = OrderedDict()
-        self._last_at, self._last = 0, b""
+        self._last_at, self._last = 0, b""  # what was read last
 
     def read(self, offset: int, size_bytes: int) -> bytes:
         """So many bytes from there, less only at the end."""
@@ -426,31 +418,31 @@ class Moved:
         if 0 <= inside <= len(self._last) - size_bytes:
             return self._last[inside : inside + size_bytes]
         parts = []
-        end = offset + size_bytes
-        while offset < end:
-            part = self._some(offset, end - offset)
+        while size_bytes:
+            self._last_at, self._last = self._around(offset)
+            inside = offset - self._last_at
+            part = self._last[inside : inside + size_bytes]
             if not part:
                 break
             parts.append(part)
             offset += len(part)
+            size_bytes -= len(part)
         return b"".join(parts)
 
-    def _some(self, offset: int, size_bytes: int) -> bytes:
-        """At least one byte from there, if there is one, and at most so many."""
+    def _around(self, offset: int) -> tuple[int, bytes]:
+        """A stretch with the byte at an offset, if there is one, and where the stretch begins."""
         index = bisect_right(self._offsets, offset)
         section = self._sections[index - 1] if index else None
         if section is not None and offset < section.offset + section.size_bytes:
             if section.kind is Kind.NONE or not self._shifts:
-                size_bytes = min(size_bytes, section.offset + section.size_bytes - offset)
-                return self._read(offset, size_bytes)
+                end = section.offset + section.size_bytes
+                return offset, self._read(offset, min(_PLAIN_BYTES, end - offset))
             inside = offset - section.offset
-            begin = inside - inside % _block_bytes(section)
-            return self._block(section, begin)[inside - begin :][:size_bytes]
-        if index < len(self._offsets):
-            size_bytes = min(size_bytes, self._offsets[index] - offset)
-        return self._read(offset, size_bytes)
+            return self._block(section, inside - inside % _block_bytes(section))
+        end = self._offsets[index] if index < len(self._offsets) else offset + _PLAIN_BYTES
+        return offset, self._read(offset, min(_PLAIN_BYTES, end - offset))
 
-    def _block(self, section: Section, begin: int) -> bytes:
+    def _block(self, section: Section, begin: int) -> tuple[int, bytes]:
         at = section.offset + begin
         block = self._kept.pop(at, None)
         if block is None:
@@ -460,5 +452,4 @@ class Moved:
             if len(self._kept) >= _BLOCKS:
                 self._kept.popitem(last=False)
         self._kept[at] = block
-        self._last_at, self._last = at, block
-        return block
+        return at, block

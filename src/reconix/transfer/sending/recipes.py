@@ -21,9 +21,9 @@ from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.packing import Channel
 from reconix.transfer.plan import (
     MAX_COPIES,
+    Copied,
     Copies,
     Corrections,
-    Difference,
     Event,
     File,
     Location,
@@ -208,7 +208,7 @@ def compressed_bytes(events: Iterable[Event]) -> int:
     """How many bytes the content in some events takes in a stream, about."""
     packer, size = zlib.compressobj(1), 0
     for event in events:
-        if isinstance(event, Piece | Difference):
+        if isinstance(event, Piece | Copied):
             size += len(packer.compress(event.data))
     return size + len(packer.flush())
 
@@ -318,7 +318,7 @@ class _File:
         return _slice(self.path, offset, size_bytes)
 
 
-def _content(new: bytes, part: Part, old: "_Content | _File") -> Iterator[Piece | Difference]:
+def _content(new: bytes, part: Part, old: "_Content | _File") -> Iterator[Piece | Copied]:
     at, copies, read = 0, part.copies, old.read
     if part.targets is not None:
         read = Moved(old.read, old.size_bytes, copies.moves(), part.targets).read
@@ -329,7 +329,7 @@ def _content(new: bytes, part: Part, old: "_Content | _File") -> Iterator[Piece 
             size = min(_CHUNK_BYTES, length - begin)
             there = origin + begin
             ours = new[at + begin : at + begin + size]
-            yield Difference(subtract(ours, read(there, size)))
+            yield Copied([(there, 0, size)], b"", subtract(ours, read(there, size)))
         at += length
     yield from _pieces(new, at, len(new) - at)
 

@@ -14,7 +14,7 @@ from reconix.base.process import run
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.packing import Channel
 from reconix.transfer.patching import Old, PartMaker, expanded
-from reconix.transfer.plan import Difference, Event, File, Made, Pack, Part, Piece
+from reconix.transfer.plan import Copied, Event, File, Made, Pack, Part, Piece
 from reconix.transfer.sending import recipes
 from reconix.transfer.sending.recipes import Job, Recipe, recipe
 from reconix.transfer.stream import BadStream
@@ -36,7 +36,7 @@ def made(job: Job, found: Recipe, place: Path) -> bytes:
             case Part():
                 old = opened(job, event, place)
                 maker = PartMaker(event, old, result.extend, wrong)
-            case Piece() | Difference() if maker is not None:
+            case Piece() | Copied() if maker is not None:
                 maker.feed(event)
             case Piece(data):
                 result += data
@@ -81,7 +81,7 @@ def sent(found: list[Event]) -> int:
     return sum(
         len(event.data) if isinstance(event, Piece) else len(event.data) - event.data.count(0)
         for event in found
-        if isinstance(event, Piece | Difference)
+        if isinstance(event, Piece | Copied)
     )
 
 
