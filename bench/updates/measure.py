@@ -109,9 +109,10 @@ def memory(top: int) -> dict[int, Memory]:
         process_id, parent = waiting.pop()
         # One that has ended meanwhile has no memory and no children.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            status = (_PROC / f"{process_id}/status").read_text()
-            lines = parse_memory(status)
-            if lines and not (parent and share_memory(parent, process_id)):
+            # Asked first: what has its own memory now will not share it again.
+            shared = parent and share_memory(parent, process_id)
+            lines = parse_memory((_PROC / f"{process_id}/status").read_text())
+            if lines and not shared:
                 found[process_id] = lines
             waiting += [(child, process_id) for child in _children(process_id)]
     return found

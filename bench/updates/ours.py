@@ -15,6 +15,7 @@ from bench.updates.peers.peer import Peer, Wrong
 import reconix
 from reconix.base.process import run
 from reconix.nix.chroot import ChrootStore
+from reconix.store.links import fill_pool
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Symlink, folder
@@ -89,7 +90,7 @@ def generation(store: ChrootStore, top: StorePath) -> StorePath:
 
 
 def install(store: ChrootStore, path: StorePath, system: Path) -> None:
-    """Lay out the system partition of a device that runs a generation."""
+    """Lay out the system partition of a device that runs a generation, as an image has it."""
     registry = Registry(system)
     registry.store_dir.mkdir(parents=True)
     (system / "reconix").mkdir()
@@ -100,4 +101,5 @@ def install(store: ChrootStore, path: StorePath, system: Path) -> None:
             shutil.copytree(source, target, symlinks=True)
         else:
             shutil.copy2(source, target, follow_symlinks=False)
+    fill_pool(registry.store_dir, [registry.path(item.path) for item in manifest.objects], {})
     registry.add(manifest)

@@ -48,6 +48,7 @@ _CHUNK_BYTES = 1 << 16
 _ELF = b"\x7fELF\2\1"
 _LINKED_FOR_AMD64 = (b"\2\0\x3e\0", b"\3\0\x3e\0")  # kind and machine
 _COPY_COST = 4  # bytes, about
+_REFERENCE_COST = 0.4  # bytes for which a device may look at one; by what it costs and saves
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +152,24 @@ def _best(stretch: Member, old: Member, *, follows: bool = False) -> Part:
     if copied is None:
         return _sent(stretch)
     moved = _with_targets(copied.part, stretch, old)
-    if moved is None or _estimate(stretch.content, moved, old.content) >= copied.size_bytes:
-        return copied.part
-    return moved
+    return moved.part if moved and moved.size_bytes < copied.size_bytes else copied.part
 
 
-def _with_targets(part: Part, stretch: Member, old: Member) -> Part | None:
-    """The part made from an old program whose references are moved, if it is one."""
+def _with_targets(part: Part, stretch: Member, old: Member) -> "_Weighed | None":
+    """The part made from an old program whose references are moved, if it is one.
+
+    To move references costs a device time, and that counts as if it were bytes.
+    """
     found = targets.find(old.content, stretch.content, part.copies)
     if found is None or len(found.copies) > MAX_COPIES:
         return None
-    return replace(
+    moved = replace(
         part,
         copies=Copies.of(found.copies),
         targets=Corrections.of(found.corrections),
     )
+    weight = int(_REFERENCE_COST * found.references)
+    return _Weighed(moved, weight + _estimate(stretch.content, moved, old.content))
 
 
 @dataclass(frozen=True, slots=True)

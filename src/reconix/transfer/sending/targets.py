@@ -31,10 +31,11 @@ _STEP_COST = 4  # bytes of a correction, about; of a wrong reference likewise on
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Copies, and what they tell wrongly."""
+    """Copies, what they tell wrongly, and how many references a device has to look at."""
 
     copies: list[Copy]
     corrections: list[Correction]
+    references: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ def find(old: bytes, new: bytes, copies: Copies) -> Targets | None:
     better = covers.find(_spelled_out(before, shifts), _spelled_out(after, None))
     moves = list(Copies.of(better).moves())
     shifts = Shifts(before.program, moves)
-    return Targets(better, _corrections(before, after, moves, shifts))
+    count = sum(len(found.positions) for _, found in before.references())
+    return Targets(better, _corrections(before, after, moves, shifts), count)
 
 
 def _spelled_out(file: _File, shifts: Shifts | None) -> bytes:
