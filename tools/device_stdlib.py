@@ -22,7 +22,7 @@ IMPORTED = {
     "collections": "blocks that are kept for a while",
     "collections.abc": "types",
     "contextlib": "what must be undone: locks, mounts, half-written files",
-    "ctypes": "libcrypto, on which hashlib stands, for signatures; liblz4, which packs kernels",
+    "ctypes": "libcrypto, which hashlib has, for signatures; liblz4, which packs kernels; syncfs",
     "dataclasses": "types that carry meaning",
     "enum": "vocabularies",
     "errno": "telling a full disk from a broken one",
