@@ -117,8 +117,19 @@ def key_set(updates: Updates) -> KeySet | None:
     )
 
 
-def _creed(updates: Updates) -> Creed:
-    return Creed(key_set(updates), updates.require_signature, updates.url, updates.download_limit)
+def creed(updates: Updates) -> Creed:
+    """What devices are told about updates.
+
+    Raises:
+        BadKey: the keys make no sense together.
+    """
+    return Creed(
+        key_set(updates),
+        updates.require_signature,
+        updates.url,
+        updates.download_limit,
+        updates.certificates(),
+    )
 
 
 def _tree(host: Host, toplevels: Mapping[str, StorePath], content: SlotContent) -> Folder:
@@ -138,7 +149,7 @@ def _tree(host: Host, toplevels: Mapping[str, StorePath], content: SlotContent) 
     return folder(
         {
             "generation.json": File(print_json(document)),
-            belief.FILE_NAME: File(_creed(host.updates).print()),
+            belief.FILE_NAME: File(creed(host.updates).print()),
             "boot": Symlink(str(content.tree)),
             **{f"systems/{name}": Symlink(str(path)) for name, path in toplevels.items()},
         }

@@ -6,6 +6,7 @@ to judge, and the merged values, which know where everything was written.
 
 import itertools
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
@@ -14,6 +15,7 @@ from reconix.config.problems import Place, Problem
 from reconix.config.schema.health import UnitCheck
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.nixos import Nixos
+from reconix.config.schema.project import Project
 from reconix.config.schema.system import Content, File, System
 
 MIN_SLOT_BYTES = 36 << 20
@@ -54,6 +56,18 @@ def _place(value: Value, default: Place) -> Place:
         return value.settings[-1].place if value.settings else default
     place = value.added[-1].place if isinstance(value, List) and value.added else value.place
     return place if place.line else default
+
+
+def about_project(project: Project, table: Table, file: Place) -> Iterator[Problem]:
+    """What must hold for what all hosts share."""
+    for path in project.update.authorities_files:
+        try:
+            ssl.create_default_context(cadata=path.read_text("ascii"))
+        except (ssl.SSLError, UnicodeDecodeError, ValueError):
+            place = place_of(table, "update", "authorities_files", default=file)
+            hint = "write PEM, which begins with -----BEGIN CERTIFICATE-----"
+            fact = f"{path} holds no certificate"
+            yield Problem(place, "update.authorities_files", fact, hint)
 
 
 def about_host(host: Host, table: Table, file: Place) -> Iterator[Problem]:

@@ -186,10 +186,12 @@ class _Loader:
 
     def project(self) -> Loaded | None:
         file = self._folder / PROJECT_FILE
-        project = self._make(PROJECT, self._read(file, PROJECT, {}), file)
+        table = self._read(file, PROJECT, {})
+        project = self._make(PROJECT, table, file)
         hosts = [self._host(host) for host in self._host_folders()]
         if not isinstance(project, Project):
             return None
+        self.problems += assertions.about_project(project, table, Place(file))
         by_name = {host.name: _settled(host, project) for host in hosts if host}
         for host in by_name.values():
             for name, system in host.systems.items():

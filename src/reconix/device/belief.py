@@ -9,7 +9,8 @@ and kept, or left, with everything else. Two things must outlive it, in ``/recon
 The floor never sinks, also after a roll-back. No clock is asked for anything.
 
     trust.json of a generation   {"version": 1, "require_signature": true, "keys": {…} or null,
-                                  "url": "http://…" or null, "download_limit_bytes": 268435456}
+                                  "url": "http://…" or null, "download_limit_bytes": 268435456,
+                                  "authorities": "-----BEGIN CERTIFICATE-----…" or null}
     /reconix/trust.json          {"version": 1, "floor": 7, "keys": {…} or null,
                                   "sequences": {"/nix/store/…": 7}}
 
@@ -49,12 +50,14 @@ class Creed:
         require_signature: whether a stream must be signed.
         url: where updates are looked for.
         download_limit_bytes: no download is larger unless somebody says so at that moment.
+        authorities: certificates by which web servers are believed; None: those of the system.
     """
 
     keys: KeySet | None = None
     require_signature: bool = True
     url: str | None = None
     download_limit_bytes: int = DOWNLOAD_LIMIT_BYTES
+    authorities: str | None = None
 
     def print(self) -> bytes:
         """As a document."""
@@ -65,6 +68,7 @@ class Creed:
                 "keys": None if self.keys is None else self.keys.document(),
                 "url": self.url,
                 "download_limit_bytes": self.download_limit_bytes,
+                "authorities": self.authorities,
             }
         )
 
@@ -103,6 +107,7 @@ def read_creed(generation: Path) -> Creed | None:
         fields.flag("require_signature"),
         fields.text("url") if fields.has("url") else None,
         fields.number("download_limit_bytes"),
+        fields.text("authorities") if fields.has("authorities") else None,
     )
 
 

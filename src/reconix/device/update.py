@@ -74,6 +74,7 @@ class Place:
 
     where: str
     limit_bytes: int = DOWNLOAD_LIMIT_BYTES
+    authorities: str | None = None
     patience: Patience = Patience()  # noqa: RUF009 - it is frozen
 
     @classmethod
@@ -88,7 +89,8 @@ class Place:
         if url is None:
             raise Unreachable("no place for updates is known", hint="name one: --from URL")
         ours = creed.download_limit_bytes if creed else DOWNLOAD_LIMIT_BYTES
-        return cls(url, ours if limit_bytes is None else limit_bytes)
+        limit = ours if limit_bytes is None else limit_bytes
+        return cls(url, limit, creed.authorities if creed else None)
 
     @property
     def is_web(self) -> bool:
@@ -119,7 +121,9 @@ class Place:
     @contextlib.contextmanager
     def _web(self, file: str, limit_bytes: int) -> Iterator[Web]:
         url = f"{self.where.rstrip('/')}/{file}"
-        web = Web(url, limit_bytes=limit_bytes, patience=self.patience)
+        web = Web(
+            url, limit_bytes=limit_bytes, authorities=self.authorities, patience=self.patience
+        )
         try:
             yield web
         finally:

@@ -10,9 +10,9 @@ checked. It matters to how long a device waits and how much it pays for. So:
 * a server that sends all of a file when it is asked for the rest is refused if that is too much;
 * no more than the limit is read at all, whatever the server says.
 
-With https the certificate must be that of the host, from an authority that the system believes
-(``/etc/ssl/certs``); its dates do not count, because a device may have no clock. All that it
-protects is who can see what is asked for.
+With https the certificate must be that of the host, from an authority that the generation names, or
+else the system believes (``/etc/ssl/certs``); its dates do not count, because a device may have no
+clock. All that it protects is who can see what is asked for.
 
 Source: RFC 9110, sections 14 (*Range Requests*) and 15.4 (*Redirection*).
 Proven by ``tests/unit/device/test_web.py``, with servers that misbehave.
@@ -70,9 +70,17 @@ class Patience:
 class Web:
     """One file of a web server, read from front to end."""
 
-    def __init__(self, url: str, *, limit_bytes: int, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        limit_bytes: int,
+        authorities: str | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self._url = url
         self._limit = limit_bytes
+        self._authorities = authorities
         self._patience = patience or Patience()
         self._position = 0
         self._loaded = 0
@@ -156,7 +164,7 @@ class Web:
 
     def _ask(self, url: str) -> http.client.HTTPResponse:
         parts = _parts(url)
-        self._connection = _connect(parts, self._patience.timeout_seconds)
+        self._connection = self._connect(parts)
         headers = {"Accept-Encoding": "identity"}
         if self._position:
             headers["Range"] = f"bytes={self._position}-"
@@ -166,6 +174,13 @@ class Web:
         except ssl.SSLCertVerificationError as error:
             raise LinkFailed(f"its certificate is not believed: {error.verify_message}") from error
         return self._connection.getresponse()
+
+    def _connect(self, parts: SplitResult) -> http.client.HTTPConnection:
+        host, port, timeout = parts.hostname or "", parts.port, self._patience.timeout_seconds
+        if parts.scheme == "http":
+            return http.client.HTTPConnection(host, port, timeout=timeout)
+        context = _believing(self._authorities)
+        return http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
 
     def _begin(self, response: http.client.HTTPResponse) -> http.client.HTTPResponse:
         status = response.status
@@ -206,17 +221,12 @@ def _parts(url: str) -> SplitResult:
     return parts
 
 
-def _connect(parts: SplitResult, timeout_seconds: float) -> http.client.HTTPConnection:
-    host, port = parts.hostname or "", parts.port
-    if parts.scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=timeout_seconds)
-    context = _believing()
-    return http.client.HTTPSConnection(host, port, timeout=timeout_seconds, context=context)
-
-
-def _believing() -> ssl.SSLContext:
+def _believing(authorities: str | None) -> ssl.SSLContext:
     """Checks certificates, but not by a clock: in 1970 and in 2106 a device must be mendable."""
-    context = ssl.create_default_context()
+    try:
+        context = ssl.create_default_context(cadata=authorities)
+    except ssl.SSLError as error:
+        raise LinkFailed(f"its authorities are no certificates: {error.reason}") from error
     context.verify_flags |= _NO_CHECK_TIME
     return context
 

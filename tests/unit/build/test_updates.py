@@ -2,7 +2,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconix.base.process import run
+from reconix.build.generation import creed
 from reconix.build.updates import make_units
+from reconix.config.schema.project import Updates
 from reconix.config.schema.system import Update
 
 
@@ -24,6 +26,14 @@ def test_without_a_policy_there_are_no_timers() -> None:
     assert make_units(Update()) == {}
     assert make_units(Update(receive=False, every=60)) == {}
     assert make_units(Update(automatic=False, window="02:00-04:00")) == {}
+
+
+def test_a_device_is_told_whose_certificates_count(tmp_path: Path) -> None:
+    files = tmp_path / "ours.pem", tmp_path / "theirs.pem"
+    for file in files:
+        file.write_text(f"{file.name}\n")
+    assert creed(Updates(authorities_files=files)).authorities == "ours.pem\ntheirs.pem\n"
+    assert creed(Updates()).authorities is None
 
 
 def test_systemd_takes_the_units(tmp_path: Path, need: Callable[..., None]) -> None:

@@ -10,9 +10,11 @@ from reconix.config.problems import BadConfiguration, Problem
 MACHINE = 'kernel.package = "linux-image-cloud-amd64"\n'
 
 
-def mistakes(folder: Path, machine: str = "", system: str = "") -> tuple[Problem, ...]:
+def mistakes(
+    folder: Path, machine: str = "", system: str = "", project: str = ""
+) -> tuple[Problem, ...]:
     (folder / "hosts/gw/systems").mkdir(parents=True)
-    (folder / "reconix.toml").write_text('name = "test"\n')
+    (folder / "reconix.toml").write_text(f'name = "test"\n{project}')
     (folder / "hosts/gw/machine.toml").write_text(f"{MACHINE}{machine}")
     (folder / "hosts/gw/systems/default.toml").write_text(system)
     try:
@@ -41,6 +43,14 @@ def test_a_machine_that_cannot_be_is_told(tmp_path: Path, text: str) -> None:
     assert problem.key == key
     assert fact in problem.fact
     assert (problem.place.file.name, problem.place.line) == ("machine.toml", 2)
+
+
+def test_authorities_that_are_no_certificates_are_told(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    (problem,) = mistakes(tmp_path, project='update.authorities_files = ["ca.pem"]\n')
+    assert problem.key == "update.authorities_files"
+    assert problem.fact == f"{tmp_path}/ca.pem holds no certificate"
+    assert (problem.place.file.name, problem.place.line) == ("reconix.toml", 2)
 
 
 OF_A_SYSTEM = {

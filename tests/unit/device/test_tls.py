@@ -19,7 +19,9 @@ from tests.unit.device.test_update import Folder, Quiet, running
 from tests.unit.device.test_web import CONTENT, QUICK, Server, serving
 
 from reconix.device.__main__ import main
+from reconix.device.belief import Creed
 from reconix.device.web import LinkFailed, Web
+from reconix.nix.chroot import ChrootStore
 
 Key = ec.EllipticCurvePrivateKey
 LONG_AGO = datetime.datetime(1971, 1, 1)
@@ -121,9 +123,9 @@ class Secure(Server):
         """A client that hangs up is what is tested."""
 
 
-def load(context: ssl.SSLContext) -> Iterator[bytes]:
+def load(context: ssl.SSLContext, authorities: str | None = None) -> Iterator[bytes]:
     with serving(Secure(context)) as server:
-        web = Web(server.url, limit_bytes=len(CONTENT), patience=QUICK)
+        web = Web(server.url, limit_bytes=len(CONTENT), authorities=authorities, patience=QUICK)
         try:
             yield from iter(lambda: web.read(50_000), b"")
         finally:
@@ -163,6 +165,18 @@ def test_n2_a_device_without_authorities_believes_no_certificate(
         list(load(authority.server(tmp_path, "127.0.0.1", today())))
 
 
+def test_only_authorities_that_are_named_are_believed(authority: Authority, tmp_path: Path) -> None:
+    other = Authority("of the company")
+    named = other.write(tmp_path / "company.pem").read_text()
+    theirs = other.server(tmp_path, "127.0.0.1", today())
+    assert b"".join(load(theirs, named)) == CONTENT
+    ours = authority.server(tmp_path, "127.0.0.1", today())
+    with pytest.raises(LinkFailed, match="its certificate is not believed"):
+        list(load(ours, named))
+    with pytest.raises(LinkFailed, match="its authorities are no certificates"):
+        list(load(theirs, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))
+
+
 @pytest.mark.parametrize("begin", [LONG_AGO, datetime.datetime(2105, 1, 1)], ids=str)
 def test_t5_the_dates_of_a_certificate_do_not_count(
     authority: Authority, tmp_path: Path, begin: datetime.datetime
@@ -175,15 +189,35 @@ def test_an_update_comes_from_a_server_that_hides_it(
     machine: Machine, units: Units, authority: Authority, tmp_path: Path
 ) -> None:
     machine.boot()
+    assert updates(machine, authority, tmp_path)
+
+
+def test_a_generation_names_the_authorities_that_its_device_believes(
+    units: Units, authority: Authority, tmp_path: Path
+) -> None:
+    company = Authority("of the company")
+    named = company.write(tmp_path / "company.pem").read_text()
+    creed = Creed(require_signature=False, authorities=named)
+    with ChrootStore(tmp_path / "build") as store:
+        machine = Machine.make(tmp_path / "device", store, creed=creed)
+        machine.boot()
+        assert not updates(machine, authority, tmp_path / "ours")
+        assert updates(machine, company, tmp_path / "theirs")
+
+
+def updates(machine: Machine, authority: Authority, place: Path) -> bool:
+    """Whether a device takes an update from a server whose certificate is of this authority."""
+    place.mkdir(exist_ok=True)
     two = machine.generation("two")
-    folder = Folder(machine, tmp_path / "streams")
+    folder = Folder(machine, place / "streams")
     folder.add("one", "two", 2)
     server = ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder.place))
     )
-    context = authority.server(tmp_path, "127.0.0.1", LONG_AGO)
+    context = authority.server(place, "127.0.0.1", LONG_AGO)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     with running(server):
         url = f"https://127.0.0.1:{server.server_address[1]}"
-        assert main(["update", "--from", url], machine.device) == 0
-    assert two in machine.device.installed()
+        is_taken = main(["update", "--from", url], machine.device) == 0
+    assert is_taken == (two in machine.device.installed())
+    return is_taken

@@ -159,6 +159,15 @@ class Updates:
             "to the address at which what `reconix publish` wrote is served",
         ),
     ] = None
+    authorities_files: Annotated[
+        tuple[Path, ...],
+        Option(
+            "Files with certificates (PEM) of authorities: a web server with updates must have its "
+            "own from one of them; without them, from one that the system believes.",
+            '["keys/company-ca.pem"]',
+            "when you have an authority of your own, and to believe no other",
+        ),
+    ] = ()
     download_limit: Annotated[
         SizeBytes,
         Option(
@@ -167,6 +176,11 @@ class Updates:
             "when the link is metered: no device then loads a whole system by mistake",
         ),
     ] = 256 << 20
+
+    def certificates(self) -> str | None:
+        """Those of the authorities, one after the other; None: what the system believes."""
+        files = [read_bounded(path, _MAX_SOURCE_BYTES) for path in self.authorities_files]
+        return b"".join(files).decode("ascii") if files else None
 
     def texts(self) -> tuple[str, ...]:
         """All keys that may sign, those from files included."""
