@@ -115,7 +115,7 @@ class Places:
 
     @property
     def is_chosen(self) -> Path:
-        """There when the system that runs was asked for."""
+        """There when the system that runs was asked for, and not for a trial."""
         return self.run / "chosen"
 
     @property

@@ -97,7 +97,7 @@ def start(device: Device) -> Started:
     found = _describe(device, plan, toplevel, boot_id)
     if expected == toplevel:
         found = replace(found, why=Why.TAKEN_OVER)
-    if plan.choice.once == found.system:
+    if found.why in (Why.ONCE, Why.TAKEN_OVER):  # and not for a trial
         write_durably(places.is_chosen, b"")
     booted.write_booted(places, found)
     if expected is not None and expected != toplevel:

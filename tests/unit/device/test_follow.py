@@ -10,10 +10,11 @@ from reconix.base.documents import print_json
 from reconix.device import memory
 from reconix.device.__main__ import main
 from reconix.device.apply import apply
+from reconix.device.booted import Why
 from reconix.device.choose import choose_always, choose_once
 from reconix.device.follow import Look, look, note_look
 from reconix.device.status import read_status, status_document, status_lines
-from reconix.device.watch import watch
+from reconix.device.watch import abandon, watch
 from reconix.device.work import working
 from reconix.store.tree import File
 
@@ -36,8 +37,8 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def scheduled(machine: Machine, units: Units) -> Machine:
-    """A device that runs the default system of a generation with a schedule."""
+def updated(machine: Machine, units: Units) -> Machine:
+    """A device that has just confirmed a generation with a schedule, in its default system."""
     machine.generation("two", extra={"schedule.json": File(print_json(DOCUMENT))})
     machine.boot()
     machine.install("two")
@@ -45,8 +46,29 @@ def scheduled(machine: Machine, units: Units) -> Machine:
         apply(machine.device, machine.generations["two"])
     machine.boot()
     assert watch(machine.device)
-    machine.boot()
     return machine
+
+
+@pytest.fixture
+def scheduled(updated: Machine) -> Machine:
+    """A device that runs the default system of a generation with a schedule."""
+    updated.boot()
+    return updated
+
+
+def test_an_update_is_no_choice_of_a_system(updated: Machine) -> None:
+    assert look(updated.device, MORNING) == Look("mqtt", start="mqtt")
+
+
+def test_nor_is_what_runs_after_an_update_that_failed(updated: Machine) -> None:
+    updated.generation("three", extra={"schedule.json": File(print_json(DOCUMENT))})
+    updated.install("three")
+    with working(updated.places):
+        apply(updated.device, updated.generations["three"])
+    updated.boot()
+    abandon(updated.device, "it shall fail")
+    assert updated.boot().booted.why is Why.FELL_BACK
+    assert look(updated.device, MORNING) == Look("mqtt", start="mqtt")
 
 
 def start(machine: Machine, found: Look | None) -> None:
