@@ -57,7 +57,7 @@ class _Room:
         return self._memory[begin:end]
 
 
-def compress_block(content: bytearray, write: Write) -> None:
+def compress_block(content: memoryview, write: Write) -> None:
     """Write one block, at most ``BLOCK_BYTES``, with its size before it."""
     packed = _Room(_BOUND_BYTES)
     source = (ctypes.c_char * len(content)).from_buffer(content)

@@ -17,6 +17,7 @@ Proven by ``tests/unit/transfer/codecs/test_packs.py`` against gzip, xz and lz4.
 """
 
 import lzma
+import mmap
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -44,31 +45,39 @@ class BadPack(ValueError):
 
 
 class Packer:
-    """Takes expanded content and writes it packed; collects what the format takes at once."""
+    """Takes expanded content and writes it packed; collects what the format takes at once.
+
+    It does so in memory of its own: the C library would keep a block of this size, and a second one
+    while the first grows.
+    """
 
     def __init__(self, write: Write, block_bytes: int) -> None:
         self._write = write
         self._block_bytes = block_bytes
-        self._block = bytearray()
+        self._room = mmap.mmap(-1, block_bytes)
+        self._filled = 0
 
     def feed(self, data: bytes) -> None:
         """Take the next expanded content."""
         left = memoryview(data)
         while left:
-            room = self._block_bytes - len(self._block)
-            self._block += left[:room]
-            left = left[room:]
-            if len(self._block) == self._block_bytes:
-                self._pack(self._block)
-                self._block = bytearray()
+            taken = left[: self._block_bytes - self._filled]
+            self._room[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            left = left[len(taken) :]
+            if self._filled == self._block_bytes:
+                self._end_block()
 
     def finish(self) -> None:
         """Write what is left."""
-        if self._block:
-            self._pack(self._block)
-            self._block = bytearray()
+        if self._filled:
+            self._end_block()
 
-    def _pack(self, block: bytearray) -> None:
+    def _end_block(self) -> None:
+        self._pack(memoryview(self._room)[: self._filled])
+        self._filled = 0
+
+    def _pack(self, block: memoryview) -> None:
         self._write(bytes(block))
 
 
@@ -79,13 +88,13 @@ class _Gzip(Packer):
         super().__init__(write, MAX_GZIP_BYTES + 1)
 
     def feed(self, data: bytes) -> None:
-        if len(self._block) + len(data) > MAX_GZIP_BYTES:
+        if self._filled + len(data) > MAX_GZIP_BYTES:
             raise BadPack(f"more than {MAX_GZIP_BYTES} bytes for gzip")
         super().feed(data)
 
     def finish(self) -> None:
         try:
-            self._write(run("gzip", "-9n", stdin=bytes(self._block)))
+            self._write(run("gzip", "-9n", stdin=self._room[: self._filled]))
         except (CommandFailed, ProgramMissing) as error:
             raise BadPack(str(error)) from error
 
@@ -95,7 +104,7 @@ class _Lz4(Packer):
         super().__init__(write, lz4.BLOCK_BYTES)
         write(lz4.MAGIC)
 
-    def _pack(self, block: bytearray) -> None:
+    def _pack(self, block: memoryview) -> None:
         lz4.compress_block(block, self._write)
 
 
@@ -107,7 +116,7 @@ class _Xz(Packer):
         self._records: list[tuple[int, int]] = []
         write(_XZ_MAGIC + _XZ_FLAGS + _crc(_XZ_FLAGS))
 
-    def _pack(self, block: bytearray) -> None:
+    def _pack(self, block: memoryview) -> None:
         lzma2 = {"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": _XZ_DICTIONARY}
         packed = lzma.compress(block, lzma.FORMAT_RAW, filters=[lzma2])
         header = _block_header(len(packed), len(block))
@@ -144,7 +153,7 @@ def _number(number: int) -> bytes:
     return bytes([*spelled, number])
 
 
-def _crc(content: bytes | bytearray) -> bytes:
+def _crc(content: bytes | memoryview) -> bytes:
     return zlib.crc32(content).to_bytes(4, "little")
 
 
