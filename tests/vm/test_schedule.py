@@ -1,11 +1,15 @@
-"""A device of its own name follows the clock: it changes its system at the hours of its schedule.
+"""A device of its own name follows the clock: it changes its system, and updates in its window.
 
 One device, switched on once. Its clock is set so that something is about to happen; the calendar
 has hours that are far from now, so that nothing happens before. What is told by text and unit
 files is tested without a device; here the timers are systemd's, and the clock is the kernel's.
 """
 
+import functools
+import threading
 import time
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,9 @@ from reconix.vm.login import Login
 
 _HOUR = 3600
 _DAY = 24 * _HOUR
+HOST = "10.0.2.2"
+"""The computer that QEMU runs on, as a device sees it."""
+PUBLISHED = "published"
 SERIAL = "BOX-0007"
 MACHINE = """\
 packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
@@ -47,11 +54,17 @@ authorized_keys_files = ["../../key.pub"]
 [schedule]
 hours = ["night {night}"]
 confirm_within = "90s"
+[update]
+every = "20s"
+window = "{window}"
 [devices.{serial}]
 hostname = "box-seven"
 address = {{ machine = "192.0.2.7/24" }}
 authorized_keys = ["{key}"]
 """
+
+_PHASE = "reconix-device status --json | grep -q 'phase.: .{}'"
+IS_ARMED, IS_IDLE = (_PHASE.format(phase) for phase in ("armed", "idle"))
 
 
 class Clock:
@@ -59,7 +72,9 @@ class Clock:
 
     def __init__(self) -> None:
         now = time.time()
-        self.night, self.morning = (int(now // 60 * 60 + hours * _HOUR) for hours in (6, 10))
+        self.night, self.morning, self.window = (
+            int(now // 60 * 60 + hours * _HOUR) for hours in (6, 10, 15)
+        )
 
     @staticmethod
     def span(begin: int, end: int) -> str:
@@ -73,16 +88,30 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def project(tmp_path: Path, clock: Clock) -> Project:
+def server(tmp_path: Path) -> Iterator[ThreadingHTTPServer]:
+    """Where the device looks for updates; there is nothing yet."""
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path / PUBLISHED))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def project(tmp_path: Path, clock: Clock, server: ThreadingHTTPServer) -> Project:
     site = tmp_path / "site"
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", site)
     machine = MACHINE.format(
         night=clock.span(clock.night, clock.morning),
+        window=clock.span(clock.window, clock.window + _HOUR),
         serial=SERIAL,
         key=site.with_suffix(".pub").read_text().strip(),
     )
     systems = {"default": "", "night": ""}
-    return Project.make(tmp_path / "project", machine, systems, settings="")
+    url = f'update.url = "http://{HOST}:{server.server_port}"\n'
+    return Project.make(tmp_path / "project", machine, systems, settings=url)
 
 
 @pytest.mark.vm
@@ -93,11 +122,21 @@ def test_a_device_follows_the_clock(
     need(*PROGRAMS)
     project.reconix("lock")
     image = project.image("--device", SERIAL)
+    target = publish_an_update(project, tmp_path / PUBLISHED)
     with booted(image, tmp_path / "device", [22]) as machine:
         device = Device(machine, Login(tmp_path / "site"))
         device.wait_for("default", soft_reboots=0)
         has_its_identity(device)
+        updates_in_its_window(device, clock, target)
         follows_the_schedule(device, clock)
+
+
+def publish_an_update(project: Project, folder: Path) -> str:
+    with (project.folder / "hosts/box/machine.toml").open("a") as machine:
+        machine.write('[files.note]\ntext = "the second generation"\n')
+    target = project.reconix("build").text("generation")
+    project.reconix("publish", str(folder), "--no-full")
+    return target
 
 
 def has_its_identity(device: Device) -> None:
@@ -106,6 +145,18 @@ def has_its_identity(device: Device) -> None:
     addresses = device.ask("ip -oneline address show machine")
     assert "192.0.2.7/24" in addresses
     assert "192.0.2.1/24" not in addresses
+
+
+def updates_in_its_window(device: Device, clock: Clock, target: str) -> None:
+    before = device.status().object("booted").text("boot_id")
+    device.wait_until(IS_ARMED, "it has not looked for an update, or not taken it")
+    assert "waits for its window" in device.ask("journalctl --unit=reconix-update --no-pager")
+    assert device.status().object("booted").text("boot_id") == before, "it restarts by day"
+    set_clock(device, clock.window - 5)
+    device.wait_until(f"grep -qx GENERATION={target} /run/reconix/booted", "there is no trial")
+    device.wait_until(IS_IDLE, "the trial is not confirmed")
+    assert device.ask("cat /etc/note") == "the second generation"
+    assert device.status().object("committed").text("generation") == target
 
 
 def follows_the_schedule(device: Device, clock: Clock) -> None:
