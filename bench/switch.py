@@ -13,12 +13,15 @@ other system follows. Any other ends the benchmark, with what was said. For each
 what the system that came says of its start; if it does not come, then the end of the console, and
 what the device says if one can still log in.
 
-    bench/switch.py IMAGE KEY [--rounds N] [--ways WAY,…] [--logs DIR]
+    bench/switch.py [--image FILE --key FILE] [--rounds N] [--ways WAY,…] [--logs DIR]
+
+Without an image the example is locked and built, once, in the user's cache folder.
 """
 
 import argparse
 import contextlib
 import select
+import shutil
 import socket
 import statistics
 import subprocess
@@ -30,7 +33,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
-from reconix.base.process import CommandFailed, start
+from reconix.base.process import CommandFailed, run, start
+from reconix.cli import places
 from reconix.vm import accelerator, firmware
 from reconix.vm.disks import overlay
 from reconix.vm.login import Login, ssh_words
@@ -38,6 +42,8 @@ from reconix.vm.machine import BOOT_SECONDS, Machine, running
 from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
 
 BAR = 0.4
+EXAMPLE = Path(__file__).parents[1] / "examples/gateway"
+RECONIX = Path(sys.executable).with_name("reconix")
 BROKER = 1883
 CONNECT = b"\x10\x11\x00\x04MQTT\x04\x02\x00\x3c\x00\x05bench"
 """MQTT 3.1.1, section 3.1: a clean session of a client that is called *bench*."""
@@ -99,7 +105,10 @@ def main() -> int:
     logs.mkdir(parents=True, exist_ok=True)
     print(f"what the device says: {logs}", flush=True)
     times: dict[str, list[Cost]] = {way: [] for way in arguments.ways.split(",")}
-    with device(arguments.image, Login(arguments.key), logs) as gateway:
+    image, key = arguments.image, arguments.key
+    if image is None or key is None:
+        image, key = example(places.cache_home() / "bench-switch")
+    with device(image, Login(key), logs) as gateway:
         for number in range(1, arguments.rounds + 1):
             for way, costs in times.items():
                 costs.append(there_and_back(gateway, way, number))
@@ -111,12 +120,26 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("image", type=Path)
-    parser.add_argument("key", type=Path)
+    parser.add_argument("--image", type=Path)
+    parser.add_argument("--key", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ways", default=",".join(WAYS), help="[%(default)s]")
     parser.add_argument("--logs", type=Path, metavar="DIR", help="[a new folder]")
     return parser.parse_args()
+
+
+def example(folder: Path) -> tuple[Path, Path]:
+    """The disk image of `examples/gateway`, and the key with which root logs in."""
+    files, image = folder / "project", folder / "gateway.img"
+    key = files / "keys/operator"
+    if not image.exists():
+        shutil.rmtree(files, ignore_errors=True)
+        shutil.copytree(EXAMPLE, files)
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
+        ours = (RECONIX, "--project", files, "--store", folder / "store")
+        for words in (("lock",), ("build",), ("image", "--output", image)):
+            run(*ours, *words)
+    return image, key
 
 
 def _compare(times: dict[str, list[Cost]]) -> int:
