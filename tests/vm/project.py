@@ -11,6 +11,30 @@ from reconix.base.process import run
 from reconix.vm.login import Login
 
 UNSIGNED = "update.require_signature = false\n"
+MACHINE = """\
+packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
+[boot]
+slot_size = "48M"
+[disk]
+system_size = "768M"
+data_size = "16M"
+[kernel]
+package = "linux-image-cloud-amd64"
+parameters = ["console=ttyS0"]
+initrd_modules = ["virtio_pci", "virtio_blk"]
+[network.lan]
+match = "en*"
+dhcp = true
+[ssh]
+enable = true
+[users.root]
+authorized_keys_files = ["../../key.pub"]
+"""
+"""A small machine: what a test needs besides stands behind it."""
+KEEPS_HOST_KEY = """\
+[persist]
+shared = ["/var/lib/dropbear"]
+"""
 
 
 @dataclass(frozen=True)

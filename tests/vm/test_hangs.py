@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tests.vm.project import Project
+from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
 
 from reconix.base.documents import Fields
 from reconix.base.process import CommandFailed
@@ -38,29 +38,11 @@ from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
 
 Need = Callable[..., None]
 PROGRAMS = ("mmdebstrap", "qemu-system-x86_64", "ssh")
-MACHINE = """\
-packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
-[boot]
-slot_size = "48M"
-[disk]
-system_size = "700M"
-data_size = "16M"
-[kernel]
-package = "linux-image-cloud-amd64"
-parameters = ["console=ttyS0"]
-initrd_modules = ["virtio_pci", "virtio_blk"]
+WITH_WATCHDOG = f"""\
+{MACHINE}{KEEPS_HOST_KEY}
 [watchdog]
 modules = ["i6300esb"]
 timeout = "20s"
-[network.lan]
-match = "en*"
-dhcp = true
-[ssh]
-enable = true
-[users.root]
-authorized_keys_files = ["../../key.pub"]
-[persist]
-shared = ["/var/lib/dropbear"]
 """
 
 HANGS_IN_INITRD: Mapping[str, Node] = {"metadata": Symlink("/dev/console")}
@@ -137,7 +119,7 @@ def node(path: Path) -> Node:
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    project = Project.make(tmp_path_factory.mktemp("project"), MACHINE)
+    project = Project.make(tmp_path_factory.mktemp("project"), WITH_WATCHDOG)
     project.reconix("lock")
     project.reconix("build")
     with booted(project) as box:

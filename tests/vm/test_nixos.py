@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.nixos_shape import PROGRAMS, Shape, nix_environment
+from tests.vm.project import MACHINE
 
 from reconix.base.documents import Fields
 from reconix.base.process import CommandFailed, run
@@ -27,25 +28,6 @@ from reconix.vm.machine import BOOT_SECONDS, Machine, running
 from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
 
 Need = Callable[..., None]
-MACHINE = """\
-packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
-[boot]
-slot_size = "48M"
-[disk]
-system_size = "768M"
-data_size = "16M"
-[kernel]
-package = "linux-image-cloud-amd64"
-parameters = ["console=ttyS0"]
-initrd_modules = ["virtio_pci", "virtio_blk"]
-[network.lan]
-match = "en*"
-dhcp = true
-[ssh]
-enable = true
-[users.root]
-authorized_keys_files = ["../../key.pub"]
-"""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import Need
 from tests.projects import PROGRAMS, booted
 from tests.vm.device import Device
-from tests.vm.project import Project
+from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
 
 from reconix.base.process import run
 from reconix.vm.login import Login
@@ -27,30 +27,11 @@ HOST = "10.0.2.2"
 """The computer that QEMU runs on, as a device sees it."""
 PUBLISHED = "published"
 SERIAL = "BOX-0007"
-MACHINE = """\
-packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
-[boot]
-slot_size = "48M"
-[disk]
-system_size = "768M"
-data_size = "16M"
-[kernel]
-package = "linux-image-cloud-amd64"
-parameters = ["console=ttyS0"]
-initrd_modules = ["virtio_pci", "virtio_blk"]
-[network.lan]
-match = "en*"
-dhcp = true
+MORE = """\
 [network.machine]
 vlan = 20
 on = "lan"
 address = ["192.0.2.1/24"]
-[ssh]
-enable = true
-[persist]
-shared = ["/var/lib/dropbear"]
-[users.root]
-authorized_keys_files = ["../../key.pub"]
 [schedule]
 hours = ["night {night}"]
 confirm_within = "90s"
@@ -103,7 +84,7 @@ def server(tmp_path: Path) -> Iterator[ThreadingHTTPServer]:
 def project(tmp_path: Path, clock: Clock, server: ThreadingHTTPServer) -> Project:
     site = tmp_path / "site"
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", site)
-    machine = MACHINE.format(
+    more = MORE.format(
         night=clock.span(clock.night, clock.morning),
         window=clock.span(clock.window, clock.window + _HOUR),
         serial=SERIAL,
@@ -111,6 +92,7 @@ def project(tmp_path: Path, clock: Clock, server: ThreadingHTTPServer) -> Projec
     )
     systems = {"default": "", "night": ""}
     url = f'update.url = "http://{HOST}:{server.server_port}"\n'
+    machine = MACHINE + KEEPS_HOST_KEY + more
     return Project.make(tmp_path / "project", machine, systems, settings=url)
 
 

@@ -10,29 +10,8 @@ import pytest
 from tests.conftest import Need
 from tests.projects import PROGRAMS, booted
 from tests.vm.device import Device
-from tests.vm.project import Project
+from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
 
-MACHINE = """\
-packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
-[boot]
-slot_size = "48M"
-[disk]
-system_size = "768M"
-data_size = "16M"
-[kernel]
-package = "linux-image-cloud-amd64"
-parameters = ["console=ttyS0"]
-initrd_modules = ["virtio_pci", "virtio_blk"]
-[network.lan]
-match = "en*"
-dhcp = true
-[ssh]
-enable = true
-[persist]
-shared = ["/var/lib/dropbear"]
-[users.root]
-authorized_keys_files = ["../../key.pub"]
-"""
 WORKER = """\
 [units."worker.service"]
 text = '''
@@ -64,7 +43,7 @@ MOUNTS = "grep -v -e binfmt -e credentials /proc/self/mounts | cut -d ' ' -f 2 |
 def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, need: Need) -> None:
     need(*PROGRAMS)
     systems = {"default": "", "worker": WORKER, "broken": BROKEN}
-    project = Project.make(tmp_path / "project", MACHINE, systems)
+    project = Project.make(tmp_path / "project", MACHINE + KEEPS_HOST_KEY, systems)
     project.reconix("lock")
     with booted(project.image(), tmp_path / "device", [22]) as machine:
         device = Device(machine, project.login)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.vm.project import Project
-from tests.vm.test_hangs import MACHINE, PANICS, PROGRAMS, Box, booted
+from tests.vm.test_hangs import PANICS, PROGRAMS, WITH_WATCHDOG, Box, booted
 
 from reconix.store.tree import File
 from reconix.vm.machine import BOOT_SECONDS
@@ -25,7 +25,7 @@ one_shot = "disk"
 @pytest.fixture
 def box(tmp_path_factory: pytest.TempPathFactory, need: Callable[..., None]) -> Iterator[Box]:
     need(*PROGRAMS)
-    machine = MACHINE.replace("[boot]", ONE_SHOT)
+    machine = WITH_WATCHDOG.replace("[boot]", ONE_SHOT)
     project = Project.make(tmp_path_factory.mktemp("project"), machine)
     project.reconix("lock")
     project.reconix("build")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Need
 from tests.vm.project import Project
-from tests.vm.test_hangs import MACHINE, PROGRAMS, booted
+from tests.vm.test_hangs import PROGRAMS, WITH_WATCHDOG, booted
 
 from reconix.store.tree import File
 from reconix.vm.machine import BOOT_SECONDS
@@ -23,7 +23,7 @@ DAY = 24 * 60 * 60
 @pytest.mark.archive
 def test_t5_an_update_is_kept_in_2106(tmp_path: Path, need: Need) -> None:
     need(*PROGRAMS)
-    project = Project.make(tmp_path / "project", MACHINE)
+    project = Project.make(tmp_path / "project", WITH_WATCHDOG)
     project.reconix("lock")
     project.reconix("build")
     with booted(project, clock=CLOCK) as box:
