@@ -53,14 +53,14 @@ from reconix.store import tree as trees
 from reconix.store.links import (
     LINKS,
     LinkPool,
-    NodeKey,
     Saved,
     SharingRestorer,
+    TreeKeys,
     drop_changed,
     optimise_all,
 )
 from reconix.store.manifest import Manifest, StoreObject
-from reconix.store.nar import Encoder, Entry, Event, FolderBegin, FolderEnd, NarInfo
+from reconix.store.nar import Encoder, Event, NarInfo
 from reconix.store.paths import StorePath, base32_encode, content_address
 from reconix.store.references import Scanner
 from reconix.store.verify import ContentChanged, ObjectMissing, verify_all
@@ -538,29 +538,17 @@ class _Moved:
         self._source = source
         self._place = place
         self._pool = pool
-        self._keys: list[tuple[Path, str]] = []
+        self._keys = TreeKeys(place)
 
     def events(self) -> Iterator[Event]:
         canonicalise(self._source)
         _move(self._source, self._place)
-        names = [os.fsencode(self._place)]
-        key = NodeKey()
         for event in nar.walk(self._place):
-            match event:
-                case Entry(name):
-                    names.append(name)
-                case FolderBegin():
-                    pass
-                case FolderEnd():
-                    del names[-1]
-                case _:
-                    if found := key.feed(event):
-                        self._keys.append((Path(os.fsdecode(b"/".join(names))), found))
-                        del names[-1]
+            self._keys.feed(event)
             yield event
 
     def share(self) -> None:
-        for path, key in self._keys:
+        for path, key in self._keys.found:
             self._pool.share(path, key)
 
 

@@ -28,8 +28,11 @@ from reconix.store.nar import (
     MTIME,
     Content,
     Encoder,
+    Entry,
     Event,
     FileBegin,
+    FolderBegin,
+    FolderEnd,
     Link,
     Restorer,
     file_digest,
@@ -242,6 +245,33 @@ class NodeKey:
             self._encoder = Encoder(self._state.update)
         self._encoder.feed(event)
         return base32_encode(self._state.digest()) if self._encoder.complete else None
+
+
+class TreeKeys:
+    """The keys of all files and links of a tree, from its events.
+
+    Args:
+        tree: where it is.
+    """
+
+    def __init__(self, tree: Path) -> None:
+        self.found: list[tuple[Path, str]] = []
+        self._names = [os.fsencode(tree)]  # down to what is described
+        self._key = NodeKey()
+
+    def feed(self, event: Event) -> None:
+        """Take the next event."""
+        match event:
+            case Entry(name):
+                self._names.append(name)
+            case FolderBegin():
+                pass
+            case FolderEnd():
+                del self._names[-1]
+            case _:
+                if key := self._key.feed(event):
+                    self.found.append((Path(os.fsdecode(b"/".join(self._names))), key))
+                    del self._names[-1]
 
 
 class SharingRestorer(Restorer):

@@ -15,13 +15,10 @@ from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
-from reconix.store.links import LinkPool, NodeKey, leaves, link_key
+from reconix.store.links import LinkPool, TreeKeys, leaves, link_key
 from reconix.store.manifest import StoreObject
 from reconix.store.nar import (
     Encoder,
-    Entry,
-    FolderBegin,
-    FolderEnd,
     NarInfo,
     digest,
     walk,
@@ -128,23 +125,11 @@ def _is_unchanged(path: Path, by_inode: Mapping[int, str], known: Container[str]
 def measure(tree: Path) -> Measured:
     """Hash a tree and each of its files, reading it once."""
     state = hashlib.sha256()
-    encoder, key = Encoder(state.update), NodeKey()
-    keys: list[tuple[Path, str]] = []
-    names = [os.fsencode(tree)]
+    encoder, keys = Encoder(state.update), TreeKeys(tree)
     for event in walk(tree):
         encoder.feed(event)
-        match event:
-            case Entry(name):
-                names.append(name)
-            case FolderBegin():
-                pass
-            case FolderEnd():
-                del names[-1]
-            case _:
-                if found := key.feed(event):
-                    keys.append((Path(os.fsdecode(b"/".join(names))), found))
-                    del names[-1]
-    return Measured(NarInfo(Digest(state.digest()), encoder.size_bytes), tuple(keys))
+        keys.feed(event)
+    return Measured(NarInfo(Digest(state.digest()), encoder.size_bytes), tuple(keys.found))
 
 
 def forget_cached(tree: Path) -> None:
