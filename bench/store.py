@@ -5,7 +5,8 @@ Nix, and prints the best time of each side and their ratio. Nix is measured as a
 measured as a program too, so that both pay for their start.
 
 Nothing is removed before the end: ext4 gives no inode away again for some minutes after it was
-freed (``recently_deleted``), and looking for others takes longer than what is measured.
+freed (``recently_deleted``), and looking for others takes longer than what is measured. So it needs
+much room, in the folder for temporary files unless another one is named.
 
     python bench/store.py [FOLDER]
 """
@@ -30,6 +31,7 @@ from reconix.store.references import Scanner
 FILES = 11_000
 SIZE_BYTES = 370 << 20
 ROUNDS = 6
+ROOM_BYTES = 32 << 30
 NIX = {
     "NIX_CONFIG": "extra-experimental-features = nix-command\nbuild-users-group =\nsubstituters ="
 }
@@ -228,6 +230,10 @@ def main() -> None:
     parent = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     with tempfile.TemporaryDirectory(dir=parent) as name:
         folder = Path(name)
+        if shutil.disk_usage(folder).free < ROOM_BYTES:
+            sys.exit(
+                f"{folder.parent} has less than {ROOM_BYTES >> 30} GiB free: name another folder"
+            )
         make_tree(folder / "tree")
         print(f"{'':<28} {'ours':>10} {'nix':>10} {'ratio':>8} {'bar':>6}")
         for job in jobs(folder, folder / "tree"):
