@@ -19,11 +19,6 @@ class NoSuchPartition(ReconixError):
     exit_code = 36
 
 
-def system_partition(image: Path) -> Found:
-    """The partition of the store."""
-    return partition(image, SYSTEM)
-
-
 def partition(image: Path, name: str) -> Found:
     """Find a partition as a firmware does.
 

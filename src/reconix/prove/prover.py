@@ -20,7 +20,7 @@ from reconix.base.files import remove_tree
 from reconix.prove.cells import Disk, Identifier, map_file
 from reconix.prove.ext4 import Geometry
 from reconix.prove.history import Asked, History, Step, history
-from reconix.prove.image import system_partition
+from reconix.prove.image import SYSTEM, partition
 from reconix.prove.judge import Judge, Kind, Known, Verdict, difference
 from reconix.prove.recovery import Recovered, Recovery, recover_in_place, volume
 from reconix.prove.states import Cut, choose, pieces
@@ -199,7 +199,7 @@ def replay(image: Path, known: Iterable[Known], next_boots: Iterable[bytes | Non
         known: the generations that may be on it.
         next_boots: what the firmware may have been told to boot next.
     """
-    system = system_partition(image)
+    system = partition(image, SYSTEM)
     recovered = Recovered(recover_in_place(image, system.offset, system.size_bytes), {})
     if recovered.problem:
         return Verdict(None, recovered.problem)
