@@ -166,7 +166,7 @@ class Copies:
     def moves(self) -> Iterator[tuple[int, int, int]]:
         """From where to where how much goes."""
         at = 0
-        for origin, gap, length in zip(self.origins, self.gaps, self.lengths, strict=True):
+        for origin, gap, length in self:
             yield origin, at + gap, length
             at += gap + length
 

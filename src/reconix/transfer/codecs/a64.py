@@ -20,6 +20,7 @@ Proven by ``tests/unit/transfer/codecs/test_a64.py`` against ``objdump``.
 """
 
 import re
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -49,17 +50,11 @@ class Parts:
     spell: Spell
 
 
-def find(block: bytes, words: Sequence[int], base: int) -> Iterator[Parts]:
-    """The references in a block of instructions.
-
-    Args:
-        block: its bytes.
-        words: the same as numbers.
-        base: the address of the first one.
-    """
-    highest = block[3::WORD_BYTES]
+def find(words: "array[int]", base: int) -> Iterator[Parts]:
+    """The references in instructions, the first of which is at the address ``base``."""
+    highest = words.tobytes()[WORD_BYTES - 1 :: WORD_BYTES]
     branches = [match.start() for match in _BRANCH_TOP.finditer(highest)]
-    yield Parts(branches, [_target(words[at], base + 4 * at) for at in branches], branch)
+    yield Parts(branches, [_target(words[at], base + WORD_BYTES * at) for at in branches], branch)
     starts = [match.start() for match in _PAGE_TOP.finditer(highest)]
     pairs = [pair for at in starts if (pair := _pair(words, at, base))]
     targets = [target for _, _, target in pairs]

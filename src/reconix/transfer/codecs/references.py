@@ -304,12 +304,12 @@ def _in_x86(block: bytes, base: int) -> Found:
 
 
 def _in_a64(block: bytes, base: int) -> Iterator[Found]:
-    words = _words("I", block, 4)
-    for part in a64.find(block, words, base):
-        positions = [4 * index for index in part.indices]
+    words = _words("I", block, a64.WORD_BYTES)
+    for part in a64.find(words, base):
+        positions = [a64.WORD_BYTES * index for index in part.indices]
         values = [words[index] for index in part.indices]
         places = [base + position for position in positions]
-        yield Found(positions, 4, values, part.targets, places, spell=part.spell)
+        yield Found(positions, a64.WORD_BYTES, values, part.targets, places, spell=part.spell)
 
 
 def _table(block: bytes, first: int, step: int) -> Found:
@@ -341,7 +341,7 @@ def move(block: bytes, found: Iterable[Found], shifts: Shifts) -> bytes:
     for each in found:
         by = shifts.of(each.targets)
         if each.spell:
-            by = _respelled(each, by, shifts)
+            by = _respelled(each, each.spell, by, shifts)
         elif each.places:
             by = list(map(operator.sub, by, shifts.along(each.places)))
         if each.unit != 1:
@@ -350,11 +350,10 @@ def move(block: bytes, found: Iterable[Found], shifts: Shifts) -> bytes:
     return bytes(moved)
 
 
-def _respelled(found: Found, by: Sequence[int], shifts: Shifts) -> list[int]:
+def _respelled(found: Found, spell: a64.Spell, by: Sequence[int], shifts: Shifts) -> list[int]:
     """By how much the values change when targets move so far, and places as they do."""
     targets = map(operator.add, found.targets, by)
     places = map(operator.add, found.places, shifts.along(found.places))
-    spell = found.spell or a64.branch
     return list(map(operator.sub, map(spell, found.values, targets, places), found.values))
 
 

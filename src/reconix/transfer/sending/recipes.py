@@ -232,8 +232,7 @@ def _windows(job: Job, size: int) -> Iterator[Part]:
         whole = members.whole(new)
         copied = _copied(whole, members.whole(old))
         part = _sent(whole) if copied is None else copied.part
-        origins = (origin + at for origin in part.copies.origins)
-        copies = Copies.of(zip(origins, part.copies.gaps, part.copies.lengths, strict=True))
+        copies = Copies.of((origin + at, gap, length) for origin, gap, length in part.copies)
         yield replace(part, copies=copies, channel=Channel.BINARY)
 
 
@@ -326,7 +325,7 @@ def _content(new: bytes, part: Part, old: "_Content | _File") -> Iterator[Piece 
     at, copies, read = 0, part.copies, old.read
     if part.targets is not None:
         read = Moved(old.read, old.size_bytes, copies.moves(), part.targets).read
-    for origin, gap, length in zip(copies.origins, copies.gaps, copies.lengths, strict=True):
+    for origin, gap, length in copies:
         yield from _pieces(new, at, gap)
         at += gap
         for begin in range(0, length, _CHUNK_BYTES):

@@ -32,7 +32,7 @@ def block(*words: int) -> bytes:
 
 def find(content: bytes, base: int = BASE) -> list[Parts]:
     words = array("I", content[: len(content) // 4 * 4])
-    return list(a64.find(content, words, base))
+    return list(a64.find(words, base))
 
 
 def targets(content: bytes) -> dict[int, int]:
