@@ -99,6 +99,14 @@ class Box:
         self.status()  # from here on it is there to receive
         self.run("reconix-device", "receive", stdin=stream.getvalue())
 
+    def keep(self, target: StorePath) -> None:
+        """Send a generation and wait until it is kept."""
+        self.send(target)
+        deadline = time.monotonic() + 2 * BOOT_SECONDS
+        while self.status().object("committed").text("generation") != str(target):
+            assert time.monotonic() < deadline, "it is not kept"
+            time.sleep(2)
+
     def try_out(self, target: StorePath) -> Fields:
         """Send a generation and give its verdict, when the device is back."""
         self.send(target)
