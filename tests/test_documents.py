@@ -3,12 +3,12 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
+
+from tests.project_files import ROOT, enough
 
 from reconix.base.process import INSTALLED_BY
 from reconix.cli.commands import NAMES
 
-ROOT = Path(__file__).parent.parent
 PACKAGES = {
     line.split()[0]: line.split()[1]
     for line in (ROOT / "tools" / "packages.txt").read_text().splitlines()
@@ -50,7 +50,8 @@ def needed_programs() -> Iterator[tuple[str, str]]:
 
 
 def test_set_up_installs_every_program_that_a_test_needs() -> None:
-    missing = {each for each in needed_programs() if each[1] not in installed_programs()}
+    needed = enough(set(needed_programs()), at_least=60, what="programs that tests need")
+    missing = {each for each in needed if each[1] not in installed_programs()}
     assert not missing, f"add their packages to tools/packages.txt: {sorted(missing)}"
 
 
@@ -66,7 +67,8 @@ def test_the_readme_tells_of_every_command() -> None:
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    documents = enough(found, at_least=50, what="documents")
     for document in documents:
         for target in re.findall(r"\]\(([^)#:\s]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target} is not there"
@@ -74,4 +76,5 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 def test_decisions_are_numbered_without_a_gap() -> None:
     numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs" / "decisions").glob("*.md"))
+    enough(numbers, at_least=38, what="decisions")
     assert numbers == list(range(1, len(numbers) + 1))

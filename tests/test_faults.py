@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.project_files import ROOT, enough
 
-ROOT = Path(__file__).parent.parent
 ROW = re.compile(r"\| ([A-Z]\d+) \| (.+) \| (.+) \| (.+) \|")
 NAMED = re.compile(r"test_((?:[a-z]\d+_)+)")
 
@@ -28,8 +28,12 @@ def codes(path: Path) -> set[str]:
     return {code.upper() for match in matches for code in match[1].rstrip("_").split("_")}
 
 
-ROWS = rows()
-TESTED = {path: codes(path) for path in sorted((ROOT / "tests").rglob("test_*.py"))}
+ROWS = enough(rows(), at_least=53, what="faults")
+TESTED = enough(
+    {path: codes(path) for path in sorted((ROOT / "tests").rglob("test_*.py"))},
+    at_least=200,
+    what="files of tests",
+)
 
 
 @pytest.mark.parametrize("code", ROWS)

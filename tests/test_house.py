@@ -3,9 +3,11 @@
 import sys
 from pathlib import Path
 
-from reconix.base.process import run, succeeds
+import pytest
+from tests.project_files import ROOT
 
-ROOT = Path(__file__).parent.parent
+from reconix.base.process import CommandFailed, run, succeeds
+
 FOLDERS = ("src", "tests", "tools", "bench", "examples")
 CHECKED = [folder for folder in FOLDERS if any((ROOT / folder).rglob("*.py"))]
 
@@ -25,3 +27,9 @@ def test_all_types_hold() -> None:
 def test_scripts_are_correct_shell() -> None:
     for script in ("tools/install-packages", ".ci/run"):
         assert succeeds("sh", "-n", ROOT / script), script
+
+
+def test_all_tests_run_although_some_have_failed(tmp_path: Path) -> None:
+    (tmp_path / "ready").touch()  # newer than what an environment is made from
+    with pytest.raises(CommandFailed, match="failed: check-all vm"):
+        run("make", "test", f"VENV={tmp_path}", "RUN=false", folder=ROOT)

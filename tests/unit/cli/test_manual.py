@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.project_files import enough
 
 from reconix.base.process import run
 from reconix.cli import commands
@@ -13,7 +14,7 @@ FOLDER = Path(__file__).parents[3] / "docs" / "man"
 def test_manual_pages_are_those_of_the_command_line() -> None:
     """After a change of the command line: `make docs`."""
     kept = {path.name: path.read_bytes() for path in FOLDER.glob("*.1")}
-    assert kept == pages()
+    assert enough(kept, at_least=20, what="manual pages") == pages()
 
 
 @pytest.mark.parametrize("name", ["", *(f"-{name}" for name in commands.available())])
