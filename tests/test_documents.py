@@ -28,7 +28,7 @@ SAME_PACKAGE = {
     "ssh": {"ssh-keygen", "scp"},
     "xz": {"unxz", "xzcat"},
     "zstd": {"unzstd"},
-    "systemd-analyze": {"systemd-escape"},
+    "systemd-analyze": {"systemctl", "systemd-escape"},
     "objdump": {"objcopy", "as", "ld", "readelf"},
 }
 

@@ -16,6 +16,7 @@ from reconix.build.accounts import Accounts
 from reconix.build.agent import KEPT_MOUNTS
 from reconix.build.networks import make_networks
 from reconix.build.normalise import Ownership
+from reconix.build.unit_files import FOLDER
 from reconix.config.schema.health import UnitCheck
 from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Services, System
@@ -54,16 +55,18 @@ def make_etc(
     """
     accounts = Accounts.read(root / "etc").with_users(system.users)
     own = own_units(system, agent_units)
-    units.check_known(checked_units(system), own, root)
+    generated = generated_units(system, own)
+    units.check_known(checked_units(system), generated, root)
     networks = make_networks(system.network)
     files: Files = {
         **_identity(hostname),
         **{name: File(content) for name, content in accounts.files().items()},
         **{f"systemd/network/{name}": File(text) for name, text in networks.items()},
-        **{f"{units.FOLDER}/{name}": File(content) for name, content in own.items()},
-        **units.links(_services(system), own, root),
+        **{f"{FOLDER}/{name}": File(content) for name, content in own.items()},
+        **units.links(_services(system), own, generated, root),
         **_kernel_settings(system),
         **_defaults(),
+        **_waiting_for_networks(system),
         **{path: Symlink("/dev/null") for path in needless.masked(system, root)},
         **_authorized_keys(system, accounts),
         AGENT_PLACE: Symlink(agent),
@@ -79,6 +82,16 @@ def own_units(system: System, agent_units: Mapping[str, str]) -> dict[str, bytes
         **{name: text.encode() for name, text in agent_units.items()},
         **volumes.make_mounts(system.volumes),
         **updates.make_units(system.update),
+    }
+
+
+def generated_units(system: System, own: Mapping[str, bytes]) -> Files:
+    """All that the configuration has among the units, by path: drop-ins and files included."""
+    under = f"{FOLDER}/"
+    listed = {p.removeprefix(under): f for p, f in system.files.items() if p.startswith(under)}
+    return {
+        **{name: File(content) for name, content in own.items()},
+        **{path: _written(file) for path, file in listed.items()},
     }
 
 
@@ -110,8 +123,8 @@ def _identity(hostname: str) -> Files:
 
 def _defaults() -> Files:
     return {
-        f"{units.FOLDER}/default.target": Symlink("/usr/lib/systemd/system/multi-user.target"),
-        **{f"{units.FOLDER}/{name}.mount.d/reconix.conf": _KEPT for name in KEPT_MOUNTS},
+        f"{FOLDER}/default.target": Symlink("/usr/lib/systemd/system/multi-user.target"),
+        **{f"{FOLDER}/{name}.mount.d/reconix.conf": _KEPT for name in KEPT_MOUNTS},
         "systemd/journald.conf.d/reconix.conf": File(
             b"[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\n"
         ),
@@ -120,6 +133,17 @@ def _defaults() -> Files:
             b"DefaultTimeoutStopSec=15s\n"
         ),
     }
+
+
+def _waiting_for_networks(system: System) -> Files:
+    """How long units that want to be online wait for it: less than a trial waits for them.
+
+    Without a cable the time runs out, and what can do without a network starts nevertheless.
+    """
+    program = "/usr/lib/systemd/systemd-networkd-wait-online"
+    lines = f"[Service]\nExecStart=\nExecStart={program} --timeout={system.health.timeout // 2}\n"
+    place = f"{FOLDER}/systemd-networkd-wait-online.service.d/reconix.conf"
+    return {place: File(lines.encode())} if system.network else {}
 
 
 def _kernel_settings(system: System) -> Files:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from reconix.build import agent, parts, recipes, schedule, units
-from reconix.build.etc import checked_units, own_units
+from reconix.build.etc import checked_units, generated_units, own_units
 from reconix.config.assertions import place_of, place_of_item
 from reconix.config.lock import HostLock, SystemLock
 from reconix.config.merge import Table
@@ -93,7 +93,7 @@ def _find(store: ChrootStore, locked: SystemLock, lock: HostLock) -> _Built | No
 def _unknown_units(
     system: System, generated: Mapping[str, str], built: _Built, table: Table, file: Place
 ) -> Iterator[Problem]:
-    own = own_units(system, generated)
+    own = generated_units(system, own_units(system, generated))
     unknown = dict(units.unknown(checked_units(system), own, built.units))
     for check in system.health.checks:
         if isinstance(check, UnitCheck) and check.unit in unknown:

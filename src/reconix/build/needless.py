@@ -24,6 +24,11 @@ from reconix.config.schema.system import System
 
 UNITS = "systemd/system"
 GENERATORS = "systemd/system-generators"
+_NETWORK_PARAMETERS = {
+    *("bond", "bootdev", "bridge", "ifname", "ip", "nameserver", "net.ifname_policy"),
+    *("net.ifname-policy", "team", "vlan"),
+}
+"""Source: systemd-network-generator.service(8)."""
 Condition = Callable[[System, Path], bool]
 
 
@@ -94,6 +99,13 @@ def _is_told_by_the_kernel(system: System, _root: Path) -> bool:
     return any(word.startswith("systemd.") for word in system.kernel.parameters)
 
 
+def _configures_networks_by_the_kernel(system: System, _root: Path) -> bool:
+    return any(
+        word.partition("=")[0] in _NETWORK_PARAMETERS or word.startswith("rd.")
+        for word in system.kernel.parameters
+    )
+
+
 def _has_old_scripts(system: System, root: Path) -> bool:
     """Whether a program comes with a script for System V and without a unit."""
     scripts, units = root / "etc/init.d", root / "usr/lib/systemd/system"
@@ -150,6 +162,11 @@ ALL = (
         ("systemd-networkd-persistent-storage.service",),
         "what it lets networkd save would be gone with /var",
         unless=_keeps("/var/lib/systemd/network"),
+    ),
+    Needless(
+        ("systemd-network-generator.service",),
+        "it makes networks of kernel parameters",
+        unless=_configures_networks_by_the_kernel,
     ),
     Needless(
         ("systemd-journal-flush.service",),

@@ -2,26 +2,40 @@
 
 They are generated files below ``/etc/systemd/system``, laid over those of the root. A link cannot
 be taken away by laying something over it, so to disable a unit that a package enabled, its link is
-replaced by one to ``/dev/null``: systemd ignores a dependency of that form.
+replaced by one to ``/dev/null``: systemd ignores a dependency of that form. What a package has
+masked and the configuration enables is unmasked in the same way: the mask is replaced.
+
+Presets are not looked at: they decide when a package is installed or a machine starts for the first
+time, and Debian's maintainer scripts have done the former.
 
 Source: systemd.unit(5), sections *[Install] section options* and *Unit file load path*.
 Proven by ``tests/compat/test_units.py`` against ``systemctl --root``.
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
+from reconix.build.unit_files import (
+    CONFIGURED,
+    FOLDER,
+    MASKED,
+    SHIPPED,
+    Install,
+    UnitFile,
+    UnitFiles,
+    instance,
+    template,
+)
 from reconix.config.schema.system import Services
-from reconix.store.tree import Symlink
+from reconix.store.tree import File, Symlink
 
-FOLDER = "systemd/system"
-_SHIPPED = Path("usr/lib/systemd/system")
-_PLACES = (_SHIPPED, Path("etc/systemd/system"))
 _WRITTEN = ("service", "socket", "timer", "path", "target")
 """Kinds of units that are always files."""
+_LISTS = ("*.wants/*", "*.requires/*", "*.upholds/*", "*.*")
+_SPECIFIER = re.compile(r"%(.?)")
 
 
 class UnknownUnit(ReconixError):
@@ -36,128 +50,179 @@ class NotInstallable(ReconixError):
     exit_code = 62
 
 
-@dataclass(frozen=True, slots=True)
-class Install:
-    """The section ``[Install]`` of a unit."""
-
-    wanted_by: tuple[str, ...] = ()
-    required_by: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> "Install":
-        """Read it from the text of a unit; one that is not there is empty."""
-        found: dict[str, list[str]] = {"WantedBy": [], "RequiredBy": [], "Alias": []}
-        section = ""
-        for line in (line.strip() for line in text.splitlines()):
-            key, _, value = line.partition("=")
-            if line.startswith("["):
-                section = line
-            elif section == "[Install]" and key.strip() in found:
-                found[key.strip()] += value.split()
-        return cls(*(tuple(names) for names in found.values()))
-
-
-def links(services: Services, own: Mapping[str, bytes], root: Path) -> dict[str, Symlink]:
+def links(
+    services: Services, own: Iterable[str], generated: Mapping[str, File | Symlink], root: Path
+) -> dict[str, Symlink]:
     """The links for what is enabled, disabled and masked, by path below ``/etc``.
 
     Args:
         services: what the configuration says.
-        own: the units of the configuration, by name; they start as their ``[Install]`` says.
+        own: names of the units of the configuration, which start as their ``[Install]`` says.
+        generated: what the configuration has below ``/etc/systemd/system``, by path.
         root: the Debian root.
 
     Raises:
         UnknownUnit: a unit that there is not.
         NotInstallable: a unit to enable that has no ``[Install]``.
     """
-    made: dict[str, Symlink] = {}
-    for unit in services.disable:
-        made |= _disabled(unit, root)
-    for unit in dict.fromkeys([*services.enable, *sorted(own)]):
-        made |= _enabled(unit, own, root, must=unit in services.enable)
-    for unit in services.mask:
-        made[f"{FOLDER}/{unit}"] = Symlink("/dev/null")
+    files = UnitFiles(generated, root)
+    made = _disabled(services.disable, files)
+    enabling = _Enabling(files, frozenset(services.disable))
+    for unit in services.enable:
+        made |= enabling.must(unit)
+    for unit in sorted(own):
+        made |= enabling.may(unit)
+    made |= {f"{FOLDER}/{unit}": MASKED for unit in services.mask}
     return made
 
 
-def check_known(wanted: Iterable[str], own: Mapping[str, bytes], root: Path) -> None:
+def check_known(wanted: Iterable[str], generated: Mapping[str, File | Symlink], root: Path) -> None:
     """Refuse units that no package and no file of the system has.
 
     Args:
         wanted: names, for example those that health checks wait for.
-        own: the units of the configuration, by name.
+        generated: what the configuration has below ``/etc/systemd/system``, by path.
         root: the Debian root.
 
     Raises:
         UnknownUnit: one is not there; the hint has the nearest.
     """
-    for unit, hint in unknown(wanted, own, shipped(root)):
+    for unit, hint in unknown(wanted, generated, shipped(root)):
         raise UnknownUnit(f"health.checks waits for {unit}, which there is not", hint=hint)
 
 
 def shipped(root: Path) -> frozenset[str]:
     """The units that packages have brought into a root."""
-    return frozenset(path.name for place in _PLACES for path in (root / place).glob("*.*"))
+    places = (root / SHIPPED, root / CONFIGURED)
+    return frozenset(path.name for place in places for path in place.glob("*.*"))
 
 
 def unknown(
-    wanted: Iterable[str], own: Mapping[str, bytes], of_packages: frozenset[str]
+    wanted: Iterable[str], generated: Mapping[str, File | Symlink], of_packages: frozenset[str]
 ) -> Iterator[tuple[str, str]]:
     """Which units no package and no file of the system has, each with advice.
 
     Units that systemd makes by itself, such as those of mounts and devices, are not looked for.
     """
+    aliases = {name for node in generated.values() for name in _aliases(node)}
+    known = {*generated, *aliases, *of_packages}
     for unit in wanted:
-        names = {unit, _template(unit)}
-        if unit.rpartition(".")[2] not in _WRITTEN or names & of_packages or names & own.keys():
-            continue
-        known = {*own, *of_packages, *(name for text in own.values() for name in _aliases(text))}
-        if not names & known:
+        if unit.rpartition(".")[2] in _WRITTEN and not {unit, template(unit)} & known:
             near = difflib.get_close_matches(unit, sorted(known), n=1)
             yield unit, f"did you mean {near[0]}?" if near else "is its package in `packages`?"
 
 
-def _aliases(unit: bytes) -> tuple[str, ...]:
-    return Install.parse(unit.decode(errors="replace")).aliases
+def _aliases(unit: File | Symlink) -> tuple[str, ...]:
+    text = unit.content if isinstance(unit, File) else b""
+    return Install.parse(text.decode(errors="replace")).aliases
 
 
-def _template(unit: str) -> str:
-    """The file of a unit: several may be made from one, ``getty@tty1`` from ``getty@``."""
-    return unit.partition("@")[0] + "@." + unit.rpartition(".")[2] if "@" in unit else unit
+class _Enabling:
+    """Makes the links of units and of those that they name in ``Also=``, each once."""
+
+    def __init__(self, files: UnitFiles, without: frozenset[str]) -> None:
+        self._files = files
+        self._done = set(without)
+
+    def must(self, unit: str) -> dict[str, Symlink]:
+        """Enable a unit that the configuration names."""
+        found = self._files.find(unit)
+        if found is None:
+            raise UnknownUnit(f"no unit {unit}", hint="is its package in `packages`?")
+        if not found.install.starts_something:
+            raise NotInstallable(
+                f"{unit} has no [Install] section, so nothing would start it",
+                hint="it is started by another unit, or needs WantedBy=multi-user.target",
+            )
+        made = self.may(unit)
+        if found.is_masked:
+            made[f"{FOLDER}/{found.unit}"] = Symlink(found.place)
+        return made
+
+    def may(self, unit: str) -> dict[str, Symlink]:
+        """Enable a unit as it says, if it is there and says something."""
+        found = self._files.find(unit)
+        if found is None or found.unit in self._done:
+            return {}
+        self._done.add(found.unit)
+        made = _links_of(found)
+        for also in found.install.also:
+            made |= self.may(_expanded(also, found))
+        return made
 
 
-def _enabled(unit: str, own: Mapping[str, bytes], root: Path, *, must: bool) -> dict[str, Symlink]:
-    target, text = _text(unit, own, root)
-    install = Install.parse(text)
-    if must and install == Install():
+def _links_of(found: UnitFile) -> dict[str, Symlink]:
+    install, link = found.install, Symlink(found.place)
+    made = {f"{FOLDER}/{_alias(name, found)}": link for name in install.aliases}
+    unit = _instantiated(found)
+    if instance(unit) or "@" not in unit:
+        for kind, names in (
+            ("wants", install.wanted_by),
+            ("requires", install.required_by),
+            ("upholds", install.upheld_by),
+        ):
+            made |= {f"{FOLDER}/{_expanded(name, found)}.{kind}/{unit}": link for name in names}
+    elif install.wanted_by or install.required_by or install.upheld_by:
         raise NotInstallable(
-            f"{unit} has no [Install] section, so nothing would start it",
-            hint="it is started by another unit, or needs WantedBy=multi-user.target",
+            f"{unit} is a template without DefaultInstance",
+            hint=f"name an instance: {unit.replace('@', '@NAME')}",
         )
-    link = Symlink(target)
+    return made
+
+
+def _instantiated(found: UnitFile) -> str:
+    """The unit, or that of the default instance if only the template is meant."""
+    if "@" in found.unit and not instance(found.unit):
+        return found.unit.replace("@", f"@{''.join(found.install.default_instance[-1:])}")
+    return found.unit
+
+
+def _alias(name: str, found: UnitFile) -> str:
+    """Another name of a unit; a template stands for the same instance."""
+    return _expanded(name, found).replace("@.", f"@{instance(found.unit)}.")
+
+
+def _expanded(text: str, found: UnitFile) -> str:
+    """A name in ``[Install]``, in which specifiers stand for parts of the unit's own name."""
+    unit = _instantiated(found)
+    name = unit.rpartition(".")[0]
+    prefix = name.partition("@")[0]
+    known = {"%": "%", "n": unit, "N": name, "p": prefix, "i": instance(unit)}
+    known["j"] = prefix.rpartition("-")[2]
+
+    def meaning(match: re.Match[str]) -> str:
+        if match[1] not in known:
+            fact = f"{found.unit} has {match[0]} in [Install], which only the device knows"
+            raise NotInstallable(fact, hint="write the name itself")
+        return known[match[1]]
+
+    return _SPECIFIER.sub(meaning, text)
+
+
+def _disabled(units: Iterable[str], files: UnitFiles) -> dict[str, Symlink]:
+    """All links that lead to these units, and to those that they name in ``Also=``, masked."""
+    gone: set[str] = set()
+    waiting = list(units)
+    while waiting:
+        unit = waiting.pop()
+        found = files.find(unit)
+        if unit not in gone and found is not None:
+            waiting += [_expanded(also, found) for also in found.install.also]
+            gone.add(found.unit)
+        gone.add(unit)
+    folder = files.root / CONFIGURED
+    found_links = sorted({path for pattern in _LISTS for path in folder.glob(pattern)})
     return {
-        **{f"{FOLDER}/{name}.wants/{unit}": link for name in install.wanted_by},
-        **{f"{FOLDER}/{name}.requires/{unit}": link for name in install.required_by},
-        **{f"{FOLDER}/{name}": link for name in install.aliases},
+        f"{FOLDER}/{path.relative_to(folder)}": MASKED
+        for path in found_links
+        if path.is_symlink() and _leads_to(path, gone)
     }
 
 
-def _text(unit: str, own: Mapping[str, bytes], root: Path) -> tuple[str, str]:
-    """Where a unit is on the device, and what it says."""
-    if unit in own:
-        return f"/etc/{FOLDER}/{unit}", own[unit].decode()
-    template = _template(unit)
-    shipped = root / _SHIPPED / template
-    if not shipped.is_file():
-        raise UnknownUnit(f"no unit {unit}", hint="is its package in `packages`?")
-    return f"/{_SHIPPED / template}", shipped.read_text()
-
-
-def _disabled(unit: str, root: Path) -> dict[str, Symlink]:
-    folder = root / "etc" / FOLDER
-    lists = [*folder.glob("*.wants"), *folder.glob("*.requires")]
-    return {
-        f"{FOLDER}/{place.name}/{unit}": Symlink("/dev/null")
-        for place in sorted(lists)
-        if (place / unit).is_symlink()
-    }
+def _leads_to(link: Path, units: set[str]) -> bool:
+    """Whether a link enables one of the units; a template means all its instances."""
+    target = link.readlink().name
+    is_dependency = link.parent.suffix in {".wants", ".requires", ".upholds"}
+    if is_dependency:
+        return link.name in units or template(link.name) in units or target in units - {link.name}
+    return target in units and link.name != target

@@ -7,6 +7,7 @@ import pytest
 from reconix.build.accounts import UnknownAccount
 from reconix.build.etc import Etc, make_etc
 from reconix.build.normalise import Ownership
+from reconix.config.schema.health import Health
 from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Kernel, Network, Services, System, Unit, User
 from reconix.store.tree import File, Symlink, files
@@ -56,6 +57,18 @@ def test_a_network_is_described_to_networkd_which_is_started(root: Path) -> None
     )
     link = "systemd/system/multi-user.target.wants/systemd-networkd.service"
     assert link in dict(files(etc.tree))
+
+
+def test_who_wants_to_be_online_waits_for_networkd_but_not_longer_than_a_trial(root: Path) -> None:
+    units = root / "usr/lib/systemd/system"
+    online = "systemd-networkd-wait-online.service"
+    with (units / "systemd-networkd.service").open("a") as file:
+        file.write(f"Also={online}\n")
+    (units / online).write_text("[Install]\nWantedBy=network-online.target\n")
+    lan, health = Network(dhcp=True), Health(timeout=60)
+    etc = make(System(kernel=KERNEL, network={"lan": lan}, health=health), root)
+    assert f"systemd/system/network-online.target.wants/{online}" in dict(files(etc.tree))
+    assert "wait-online --timeout=30\n" in text(etc, f"systemd/system/{online}.d/reconix.conf")
 
 
 def test_keys_are_put_into_the_homes_and_nobody_has_a_password(root: Path) -> None:

@@ -48,6 +48,9 @@ KEPT_BY_CONFIGURATION = {
     "systemd-debug-generator": System(
         kernel=Kernel(package="linux", parameters=("systemd.debug_shell",))
     ),
+    "systemd-network-generator.service": System(
+        kernel=Kernel(package="linux", parameters=("ip=dhcp",))
+    ),
     "systemd-sysv-generator": System(kernel=KERNEL, files={"init.d/own": File(text="")}),
     "systemd-random-seed.service": System(
         kernel=KERNEL, persist=Persist(shared=("/var/lib/systemd",))
