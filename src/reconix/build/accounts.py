@@ -1,21 +1,18 @@
 """The files that say who exists: passwd, group, shadow, gshadow.
 
 The packages of a system bring their own users, made by maintainer scripts when the root was built.
-The configuration adds people. What a device needs to know is both together, so these files are made
-from the root's and the configuration's. Nobody has a password: ``*`` can never match.
+The configuration adds people (``people.py``). What a device needs to know is both together. Nobody
+has a password: ``*`` can never match.
 
 Source: passwd(5), group(5), shadow(5).
 Proven by ``tests/unit/build/test_accounts.py``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
-from reconix.config.schema.system import User
-
-FIRST_UID = 1000
 
 
 class UnknownAccount(ReconixError):
@@ -97,28 +94,12 @@ class Accounts:
         self.uid(name)
         return next(user.home for user in self.users if user.name == name)
 
-    def with_users(self, wanted: Mapping[str, User]) -> "Accounts":
-        """These and the people of the configuration; who is there already keeps his number.
+    def with_member(self, group: str, user: str) -> "Accounts":
+        """These, and a user as a further member of a group.
 
         Raises:
-            UnknownAccount: a group that there is not.
+            UnknownAccount: there is no such group.
         """
-        accounts = self
-        for name in sorted(wanted):
-            accounts = accounts._with_user(name, wanted[name])
-        return accounts
-
-    def _with_user(self, name: str, wanted: User) -> "Accounts":
-        accounts = self
-        if name not in [user.name for user in self.users]:
-            uid = self._free_uid() if wanted.uid is None else wanted.uid
-            made = Account(name, uid, uid, "", f"/home/{name}", wanted.shell)
-            accounts = Accounts((*self.users, made), (*self.groups, Group(name, uid)))
-        for group in wanted.groups:
-            accounts = accounts._with_member(group, name)
-        return accounts
-
-    def _with_member(self, group: str, user: str) -> "Accounts":
         self.gid(group)
         groups = (
             replace(each, members=tuple(sorted({*each.members, user})))
@@ -127,10 +108,6 @@ class Accounts:
             for each in self.groups
         )
         return replace(self, groups=tuple(groups))
-
-    def _free_uid(self) -> int:
-        taken = {user.uid for user in self.users} | {group.gid for group in self.groups}
-        return next(number for number in range(FIRST_UID, 60000) if number not in taken)
 
     def files(self) -> dict[str, bytes]:
         """The four files, by their names below ``/etc``."""

@@ -12,19 +12,14 @@ Proven by ``tests/unit/build/test_agent.py``; the units by ``tests/compat/test_s
 (``systemd-analyze verify``) and ``tests/vm/``.
 """
 
-import ast
 import io
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
-from reconix.base.errors import ReconixError
+from reconix.build.imports import SOURCE, imported, reached
 
 MAIN_MODULE = "reconix.device.__main__"
 PROGRAM = "reconix-device.pyz"
-SOURCE = Path(__file__).resolve().parents[2]
-"""The folder that holds the package ``reconix``."""
-
 SCRIPTS = tuple(Path(__file__).with_name("data") / name for name in ("root.sh", "switch"))
 """What lies beside the program: how a soft reboot puts the root of the next system together."""
 
@@ -169,12 +164,6 @@ ExecStart=/bin/sh -c '\\
 }
 
 
-class NotOurs(ReconixError):
-    """A module of the agent imports something of ours that is not there."""
-
-    exit_code = 61
-
-
 def pack(source: Path = SOURCE) -> bytes:
     """Make the zip application of the agent from the sources of this project.
 
@@ -207,58 +196,15 @@ def modules(source: Path = SOURCE) -> list[str]:
     Raises:
         NotOurs: an import names a module that does not exist.
     """
-    found: dict[str, Path] = {}
-    waiting = [MAIN_MODULE]
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        file = _file_of(name, source)
-        if file is None:
-            raise NotOurs(f"the agent imports {name}, which does not exist")
-        found[name] = file
-        waiting += _parents(name)
-        waiting += _imports(file, source)
-    return sorted(str(file.relative_to(source)) for file in found.values())
+    found = reached([MAIN_MODULE], source).values()
+    return sorted(str(file.relative_to(source)) for file in found)
 
 
 def foreign_modules(source: Path = SOURCE) -> set[str]:
     """The modules that the agent's own files import and that are not ours."""
-    found: set[str] = set()
-    for path in modules(source):
-        for name, _ in _imported((source / path).read_bytes()):
-            if name.split(".")[0] != "reconix":
-                found.add(name)
-    return found
-
-
-def _file_of(name: str, source: Path) -> Path | None:
-    path = source.joinpath(*name.split("."))
-    for file in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
-        if file.is_file():
-            return file
-    return None
-
-
-def _parents(name: str) -> list[str]:
-    parts = name.split(".")
-    return [".".join(parts[:count]) for count in range(1, len(parts))]
-
-
-def _imports(file: Path, source: Path) -> Iterator[str]:
-    for name, attribute in _imported(file.read_bytes()):
-        if name.split(".")[0] != "reconix":
-            continue
-        yield name
-        inner = f"{name}.{attribute}"
-        if attribute and _file_of(inner, source) is not None:
-            yield inner
-
-
-def _imported(content: bytes) -> Iterator[tuple[str, str]]:
-    """Each import of a module: its name, and what is taken from it, if anything."""
-    for node in ast.walk(ast.parse(content)):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, "") for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield from ((node.module, alias.name) for alias in node.names)
+    return {
+        name
+        for path in modules(source)
+        for name, _ in imported((source / path).read_bytes())
+        if name.split(".")[0] != "reconix"
+    }

@@ -16,6 +16,7 @@ from reconix.build.accounts import Accounts
 from reconix.build.agent import KEPT_MOUNTS
 from reconix.build.networks import make_networks
 from reconix.build.normalise import Ownership
+from reconix.build.people import with_people
 from reconix.build.unit_files import FOLDER
 from reconix.config.schema.health import UnitCheck
 from reconix.config.schema.system import File as ConfiguredFile
@@ -53,7 +54,7 @@ def make_etc(
     Raises:
         UnknownAccount, UnknownUnit, NotInstallable: the configuration names what there is not.
     """
-    accounts = Accounts.read(root / "etc").with_users(system.users)
+    accounts = with_people(Accounts.read(root / "etc"), system.users)
     own = own_units(system, agent_units)
     generated = generated_units(system, own)
     units.check_known(checked_units(system), generated, root)

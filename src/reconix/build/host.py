@@ -23,7 +23,6 @@ from reconix.base.digests import Digest
 from reconix.build import (
     agent,
     bytecode,
-    cpio,
     debian,
     initrd,
     linux,
@@ -178,7 +177,7 @@ def _initrd(workshop: Workshop, system: System, kernel: _Kernel, lock: HostLock)
         ("linux", str(kernel.path)),
         *_numbered(wanted),
     )
-    code = (*recipes.sources(initrd, cpio, linux), initrd.SCRIPT, initrd.ROOT_SCRIPT)
+    code = (*recipes.sources(initrd), initrd.SCRIPT, initrd.ROOT_SCRIPT)
     recipe = Recipe("initrd", "initrd", inputs, code)
 
     def make(into: Path) -> None:

@@ -9,7 +9,7 @@ Proven by ``tests/compat/test_build.py``.
 
 from collections.abc import Iterable
 
-from reconix.build import debian, linux, normalise, recipes
+from reconix.build import debian, linux, recipes
 from reconix.build.recipes import Recipe
 from reconix.config.lock import HostLock, LockedPackage, SystemLock
 
@@ -18,7 +18,7 @@ def root_recipe(system: SystemLock, lock: HostLock) -> Recipe:
     """What a Debian root is made from."""
     inputs = [("suite", lock.suites[0]), ("architecture", lock.architecture)]
     inputs += _pinned(system.packages)
-    return Recipe("root", "debian-root", tuple(inputs), recipes.sources(debian, normalise))
+    return Recipe("root", "debian-root", tuple(inputs), recipes.sources(debian))
 
 
 def linux_recipe(system: SystemLock) -> Recipe:

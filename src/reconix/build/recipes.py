@@ -24,6 +24,7 @@ from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.base.documents import print_json
 from reconix.base.files import read_bounded, remove_tree, write_durably
+from reconix.build.imports import reached
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 
@@ -40,7 +41,7 @@ class Recipe:
     """The name of the object in the store."""
     inputs: tuple[tuple[str, str], ...]
     code: tuple[Path, ...]
-    """The source files that decide what comes out."""
+    """The source files that decide what comes out: never a list by hand, see ``sources``."""
 
     def digest(self) -> Digest:
         """What tells this recipe from any other."""
@@ -63,8 +64,13 @@ def _source_digest(path: Path) -> str:
 
 
 def sources(*modules: ModuleType) -> tuple[Path, ...]:
-    """The files of some modules."""
-    return tuple(Path(module.__file__) for module in modules if module.__file__)
+    """The files of some modules, and of all of ours that these import."""
+    return _sources(tuple(module.__name__ for module in modules))
+
+
+@cache
+def _sources(names: tuple[str, ...]) -> tuple[Path, ...]:
+    return tuple(reached(names).values())
 
 
 def known(store: ChrootStore, recipe: Recipe) -> StorePath | None:

@@ -6,11 +6,10 @@ import sys
 import zipfile
 from pathlib import Path
 
-import pytest
 from tests.conftest import Need
 
 from reconix.base.process import run
-from reconix.build.agent import NotOurs, foreign_modules, modules, pack, units
+from reconix.build.agent import foreign_modules, modules, pack, units
 
 ROOT = Path(__file__).parents[3]
 
@@ -72,16 +71,6 @@ def test_it_imports_what_the_table_of_the_device_says() -> None:
     )
     assert (said.returncode, said.stdout) == (0, "")
     assert not {name for name in foreign_modules() if name.split(".")[0] == "reconix"}
-
-
-def test_an_import_of_nothing_is_refused(tmp_path: Path) -> None:
-    device = tmp_path / "reconix/device"
-    device.mkdir(parents=True)
-    for folder in (device.parent, device):
-        (folder / "__init__.py").write_text('"""x"""')
-    (device / "__main__.py").write_text("from reconix.device.nothing import x\n")
-    with pytest.raises(NotOurs):
-        pack(tmp_path)
 
 
 def test_systemd_accepts_the_units(tmp_path: Path, need: Need) -> None:

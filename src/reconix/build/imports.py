@@ -1,0 +1,84 @@
+"""Which of our modules a module reaches by import, itself included.
+
+Two things depend on it. The agent goes to devices with all that it needs and nothing else. And what
+an object is made by is part of its recipe: a list of modules written by hand forgets one, and then
+a change of that one is answered with an object that the old code made.
+
+Read from the syntax, nothing is imported: so a late import within a function counts as well.
+
+Proven by ``tests/unit/build/test_imports.py``.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from reconix.base.errors import ReconixError
+
+SOURCE = Path(__file__).resolve().parents[2]
+"""The folder that holds the package ``reconix``."""
+
+_OURS = "reconix"
+
+
+class NotOurs(ReconixError):
+    """A module imports something of ours that is not there."""
+
+    exit_code = 61
+
+
+def reached(names: Iterable[str], source: Path = SOURCE) -> dict[str, Path]:
+    """The files of some modules and of all of ours that they reach, by name, sorted.
+
+    Args:
+        names: with dots, as an import has them.
+        source: the folder that holds the package.
+
+    Raises:
+        NotOurs: an import names a module that does not exist.
+    """
+    found: dict[str, Path] = {}
+    waiting = [*names]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        file = _file_of(name, source)
+        if file is None:
+            raise NotOurs(f"there is no module {name}, which is imported")
+        found[name] = file
+        waiting += _parents(name)
+        waiting += _ours(file, source)
+    return dict(sorted(found.items()))
+
+
+def imported(content: bytes) -> Iterator[tuple[str, str]]:
+    """Each import of a module: its name, and what is taken from it, if anything."""
+    for node in ast.walk(ast.parse(content)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def _file_of(name: str, source: Path) -> Path | None:
+    path = source.joinpath(*name.split("."))
+    for file in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
+        if file.is_file():
+            return file
+    return None
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _ours(file: Path, source: Path) -> Iterator[str]:
+    for name, attribute in imported(file.read_bytes()):
+        if name.split(".")[0] != _OURS:
+            continue
+        yield name
+        inner = f"{name}.{attribute}"
+        if attribute and _file_of(inner, source) is not None:
+            yield inner

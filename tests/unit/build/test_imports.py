@@ -1,0 +1,59 @@
+"""What a module reaches by import: what goes to devices, and what recipes hang on."""
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from reconix.build import bytecode, debian, initrd, linux, recipes
+from reconix.build.imports import SOURCE, NotOurs, reached
+
+SOURCES = {
+    "reconix/__init__.py": "",
+    "reconix/a.py": "import os\nfrom reconix.b import b\n",
+    "reconix/b.py": "def b():\n    from reconix.inner import late\n",
+    "reconix/inner/__init__.py": "",
+    "reconix/inner/late.py": "import reconix.a\n",
+    "reconix/other.py": "",
+}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    for name, text in SOURCES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_what_is_imported_late_or_in_a_circle_counts(source: Path) -> None:
+    found = reached(["reconix.a"], source)
+    assert {str(file.relative_to(source)) for file in found.values()} == {
+        name for name in SOURCES if name != "reconix/other.py"
+    }
+
+
+def test_an_import_of_nothing_is_refused(source: Path) -> None:
+    (source / "reconix/b.py").write_text("from reconix.nothing import x\n")
+    with pytest.raises(NotOurs, match=r"reconix\.nothing"):
+        reached(["reconix.a"], source)
+
+
+@pytest.mark.parametrize(
+    ("maker", "needed"),
+    [
+        (debian, {"accounts", "debian", "normalise", "numbers", "process"}),
+        (initrd, {"cpio", "initrd", "linux"}),
+        (linux, {"linux", "process"}),
+        (bytecode, {"bytecode", "process"}),
+    ],
+)
+def test_a_recipe_hangs_on_all_code_that_makes_the_object(
+    maker: ModuleType, needed: set[str]
+) -> None:
+    assert needed <= {path.stem for path in recipes.sources(maker)}
+
+
+def test_a_new_option_does_not_make_roots_anew() -> None:
+    sources = [path.relative_to(SOURCE) for path in recipes.sources(debian)]
+    assert not [path for path in sources if path.is_relative_to("reconix/config")]
