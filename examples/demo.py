@@ -28,13 +28,19 @@ from reconix.base.files import remove_tree
 from reconix.cli import places
 from reconix.cli.progress import listener
 from reconix.cli.sizes import human
+from reconix.vm.link import Link, dead_after
 from reconix.vm.login import CONNECT_SECONDS, Login, ssh_words
 from reconix.vm.machine import BOOT_SECONDS
+from reconix.vm.pace import scaled
 
 FELL_BACK = 79
 RECONIX = Path(sys.executable).with_name("reconix")
 ANSWER_SECONDS = 120.0
 PROBE_SECONDS = 8
+PAUSE_SECONDS = 0.5
+CUT_BYTES = 1_100_000
+"""Where the link to the device goes dead: after more than it makes durable at once, and before the
+end of the stream."""
 PORT = re.compile(r"^  (\w+): .*?(?:-p |:)(\d+)", re.MULTILINE)
 
 BROKEN = "listen eighty default_server;"
@@ -145,7 +151,7 @@ class Gateway:
     def run(self, *words: str, connect_seconds: int = CONNECT_SECONDS) -> str:
         """Run a command on the device."""
         line = ssh_words(self.login, self.port("ssh"), words, connect_seconds=connect_seconds)
-        return process.run(*line, timeout_seconds=ANSWER_SECONDS).decode()
+        return process.run(*line, timeout_seconds=scaled(ANSWER_SECONDS)).decode()
 
     def status(self) -> str:
         """What its agent says; shown."""
@@ -194,7 +200,7 @@ class Gateway:
 
     def wait_for_login(self, *, other_than: str) -> None:
         """Wait until one can log in and the agent knows what runs, if it is not that."""
-        deadline = time.monotonic() + BOOT_SECONDS
+        deadline = time.monotonic() + scaled(BOOT_SECONDS)
         while time.monotonic() < deadline:
             with contextlib.suppress(process.CommandFailed):
                 if self.start_id() != other_than:
@@ -202,15 +208,16 @@ class Gateway:
             time.sleep(0.5)
         raise DemoFailed("the device did not start in time")
 
-    def way(self) -> list[str]:
-        """How `reconix` reaches it."""
+    def way(self, link: Link | None = None) -> list[str]:
+        """How `reconix` reaches it, if not through a link that breaks."""
         options = [*("-o", "StrictHostKeyChecking=no"), *("-o", "UserKnownHostsFile=/dev/null")]
         key = str(self.login.key)
-        return ["--to", "root@127.0.0.1", "-p", str(self.port("ssh")), "-i", key, *options]
+        port = link.port if link else self.port("ssh")
+        return ["--to", "root@127.0.0.1", "-p", str(port), "-i", key, *options]
 
     def page(self) -> str:
         """What its web server says."""
-        deadline = time.monotonic() + ANSWER_SECONDS
+        deadline = time.monotonic() + scaled(ANSWER_SECONDS)
         while True:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port('http')}/") as answer:
@@ -257,10 +264,8 @@ def run_demo(folder: Path) -> str:
         use_systems(gateway, report)
         update(gateway, report)
         survive_a_bad_update(gateway, report)
-        sender = begin_an_update(gateway, report)
+        begin_an_update(gateway, report)
     print("✗ the power is cut, in the middle of receiving generation 4")
-    sender.terminate()
-    sender.wait()
     with powered(gateway, report, "boot again"):
         finish_the_update(gateway, report)
     return "\n" + report.table()
@@ -277,7 +282,7 @@ def powered(gateway: Gateway, report: Report, what: str) -> Iterator[None]:
 
 def wait_for_ports(console: Path) -> dict[str, int]:
     """The ports that `reconix run` says it has forwarded, by name."""
-    deadline = time.monotonic() + ANSWER_SECONDS
+    deadline = time.monotonic() + scaled(ANSWER_SECONDS)
     while time.monotonic() < deadline:
         said = console.read_text(errors="replace")
         if "console:" in said:
@@ -325,8 +330,8 @@ def use_systems(gateway: Gateway, report: Report) -> None:
 def talk_mqtt(gateway: Gateway) -> str:
     """Publish a value and receive it, with Debian's clients."""
     where = ("-h", "127.0.0.1", "-p", str(gateway.port("mqtt")), "-t", "room/temperature")
-    process.run("mosquitto_pub", *where, "-r", "-m", "21.5", timeout_seconds=ANSWER_SECONDS)
-    said = process.run("mosquitto_sub", *where, "-C", "1", timeout_seconds=ANSWER_SECONDS)
+    process.run("mosquitto_pub", *where, "-r", "-m", "21.5", timeout_seconds=scaled(ANSWER_SECONDS))
+    said = process.run("mosquitto_sub", *where, "-C", "1", timeout_seconds=scaled(ANSWER_SECONDS))
     return said.decode().strip()
 
 
@@ -372,19 +377,39 @@ def survive_a_bad_update(gateway: Gateway, report: Report) -> None:
         expect(str(built["generation"]) in said and "nginx.service" in said, "and says why")
 
 
-def begin_an_update(gateway: Gateway, report: Report) -> "subprocess.Popen[bytes]":
-    """Send the next generation; gives the sender as soon as a part of it has arrived."""
+def begin_an_update(gateway: Gateway, report: Report) -> None:
+    """Send the next generation through a link that goes dead while bytes are still to come."""
     project = gateway.project
     with report.stage("build generation 4: repaired, one package more"):
         project.edit("hosts/gateway/systems/web/site.conf", BROKEN, RIGHT)
-        project.edit("hosts/gateway/systems/web.toml", '"less"]', '"less", "tree"]')
+        project.edit("hosts/gateway/systems/web.toml", '"less"]', '"less", "strace"]')
         print(project.reconix("lock"), end="")
         project.answer("build")
-    with report.stage("send generation 4"):
-        sender = process.start(RECONIX, *project.places(), "deploy", *gateway.way())
-        arrived = "ls -A /run/reconix/system/reconix/staging | grep -q ."
-        gateway.run("sh", "-c", f"until {arrived}; do sleep 0.1; done")
-    return sender
+    with report.stage("send generation 4"), dead_after(CUT_BYTES, port=gateway.port("ssh")) as link:
+        words = [*project.places(), "deploy", *gateway.way(link)]
+        print("$ reconix deploy --to root@127.0.0.1 …", flush=True)
+        sender = process.start(RECONIX, *words)
+        try:
+            # However long the sender compares: it ends when it fails, and so does this.
+            while not link.is_dead.wait(PAUSE_SECONDS):
+                if sender.poll() is not None:
+                    raise DemoFailed("all was sent before the link went dead")
+            arrived = wait_for_arrival(gateway)
+        finally:
+            sender.terminate()
+            sender.wait()
+    report.sizes.append(("sent for generation 4, until the power was cut", CUT_BYTES))
+    print(f"  {arrived} bytes are on the device")
+
+
+def wait_for_arrival(gateway: Gateway) -> int:
+    """How much of a stream the device has, as soon as it has anything."""
+    deadline = time.monotonic() + scaled(ANSWER_SECONDS)
+    while time.monotonic() < deadline:
+        arrived = json.loads(gateway.run("reconix-device", "offset", "--json"))
+        if arrived["offset"]:
+            return int(arrived["offset"])
+    raise DemoFailed("nothing has arrived")
 
 
 def finish_the_update(gateway: Gateway, report: Report) -> None:
@@ -393,7 +418,10 @@ def finish_the_update(gateway: Gateway, report: Report) -> None:
     expect("update     none" in said and "system default" in said, "the old generation runs")
     with report.stage("send generation 4 again, trial, confirm"):
         sent = gateway.project.answer("deploy", *gateway.way())
-        report.sizes.append(("sent for generation 4", int(str(sent["sent_bytes"]))))
+        rest = int(str(sent["sent_bytes"]))
+        expect(rest > 0, "the rest is still to come")
+        report.sizes.append(("sent for generation 4, afterwards", rest))
+        report.sizes.append(("sent for generation 4, all together", CUT_BYTES + rest))
         expect(str(sent["generation"]) in gateway.status(), "generation 4 is kept")
         expect("everything" in gateway.run("reconix-device", "verify"), "every object is intact")
 

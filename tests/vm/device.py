@@ -8,6 +8,7 @@ from reconix.base.documents import Fields
 from reconix.base.process import CommandFailed
 from reconix.vm.login import Login
 from reconix.vm.machine import BOOT_SECONDS, Machine
+from reconix.vm.pace import scaled
 
 _PAUSE_SECONDS = 0.5
 
@@ -41,7 +42,7 @@ class Device:
 
     def wait_until(self, line: str, otherwise: str, *, seconds: float = BOOT_SECONDS) -> None:
         """Wait until a line of shell succeeds."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + scaled(seconds)
         while True:
             try:
                 self.ask(line)

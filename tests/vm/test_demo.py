@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.process import CommandFailed, run
+from reconix.vm.pace import scaled
 
 Need = Callable[..., None]
 DEMO = Path(__file__).parents[2] / "examples/demo.py"
@@ -29,6 +30,7 @@ CLAIMS = (
     "the setting is made",
     "the device is back at generation 2",
     "and says why",
+    "the rest is still to come",
     "the old generation runs",
     "generation 4 is kept",
     "every object is intact",
@@ -41,7 +43,7 @@ def test_the_demo_goes_the_whole_way(tmp_path: Path, need: Need) -> None:
     need(*PROGRAMS)
     folder = tmp_path / "demo"
     try:
-        said = run(sys.executable, DEMO, "--folder", folder, timeout_seconds=2400).decode()
+        said = run(sys.executable, DEMO, "--folder", folder, timeout_seconds=scaled(2400)).decode()
     except CommandFailed as error:
         pytest.fail(f"{error}\n--- the end of its console:\n{_console(folder)}")
     missing = [claim for claim in CLAIMS if f"✓ {claim}" not in said]

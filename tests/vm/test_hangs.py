@@ -34,6 +34,7 @@ from reconix.vm import accelerator, firmware
 from reconix.vm.disks import overlay
 from reconix.vm.login import Login
 from reconix.vm.machine import BOOT_SECONDS, Machine, running
+from reconix.vm.pace import scaled
 from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
 
 Need = Callable[..., None]
@@ -69,7 +70,7 @@ class Box:
 
     def answer(self, *words: str) -> bytes:
         """What a command says, as soon as the device is there to run it."""
-        deadline = time.monotonic() + BOOT_SECONDS
+        deadline = time.monotonic() + scaled(BOOT_SECONDS)
         while not (said := self.run(*words)):
             assert time.monotonic() < deadline, "the device does not come back"
             self.machine.wait_for_ssh(self.login, seconds=BOOT_SECONDS)
@@ -102,7 +103,7 @@ class Box:
     def keep(self, target: StorePath) -> None:
         """Send a generation and wait until it is kept."""
         self.send(target)
-        deadline = time.monotonic() + 2 * BOOT_SECONDS
+        deadline = time.monotonic() + scaled(2 * BOOT_SECONDS)
         while self.status().object("committed").text("generation") != str(target):
             assert time.monotonic() < deadline, "it is not kept"
             time.sleep(2)
@@ -110,7 +111,7 @@ class Box:
     def try_out(self, target: StorePath) -> Fields:
         """Send a generation and give its verdict, when the device is back."""
         self.send(target)
-        deadline = time.monotonic() + 2 * BOOT_SECONDS
+        deadline = time.monotonic() + scaled(2 * BOOT_SECONDS)
         while time.monotonic() < deadline:
             status = self.status()
             assert status.object("committed").text("generation") == str(self.base)
@@ -180,7 +181,7 @@ def test_b5_a_panic_is_told_with_the_last_words_of_the_kernel(box: Box) -> None:
 def test_p10_a_reset_forgets_what_was_kept_and_nothing_else(box: Box) -> None:
     before = box.answer("cat", "/etc/machine-id")
     box.run("reconix-device", "reset")
-    deadline = time.monotonic() + BOOT_SECONDS
+    deadline = time.monotonic() + scaled(BOOT_SECONDS)
     while box.answer("cat", "/etc/machine-id") == before:
         assert time.monotonic() < deadline
         time.sleep(1)

@@ -2,7 +2,8 @@
 
 QEMU writes everything to a log file; we read it as it grows and wait for a text. Each wait goes on
 where the one before has ended, so that the ``login:`` of the first boot is not taken for that of
-the second. Waiting always ends: the text comes, the time is over, or the guest stops.
+the second. Waiting always ends: the text comes, the guest stops, or the time is over, which follows
+the machine (``vm/pace.py``).
 
 Proven by ``tests/unit/vm/test_console.py``.
 """
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
+from reconix.vm.pace import scaled
 
 _PAUSE_SECONDS = 0.05
 _KEPT_BYTES = 1 << 20
@@ -45,7 +47,7 @@ class Console:
         Raises:
             NotSaid: the time is over, or the guest has stopped.
         """
-        wanted, deadline = text.encode(), time.monotonic() + seconds
+        wanted, deadline = text.encode(), time.monotonic() + scaled(seconds)
         while True:
             alive = self._running()
             self._read()
@@ -56,7 +58,7 @@ class Console:
             if not alive:
                 raise self._not_said(text, "the guest has stopped")
             if time.monotonic() > deadline:
-                raise self._not_said(text, f"{seconds:g} s are over")
+                raise self._not_said(text, f"{scaled(seconds):g} s are over")
             time.sleep(_PAUSE_SECONDS)
 
     def _read(self) -> None:

@@ -28,10 +28,12 @@ from reconix.vm import monitor
 from reconix.vm.console import Console
 from reconix.vm.login import Login, ssh_words
 from reconix.vm.monitor import Monitor, MonitorFailed
+from reconix.vm.pace import scaled
 from reconix.vm.qemu import Accelerator, Ends, Guest, command_line
 
 BOOT_SECONDS = 240.0
-"""How long a boot may take: 15 s emulated on an idle machine, several times that on a busy one."""
+"""How long a boot may take on an idle machine, where it takes 15 s emulated. All limits here follow
+the machine (``vm/pace.py``)."""
 
 _START_SECONDS = 30.0
 _COMMAND_SECONDS = 120.0
@@ -119,10 +121,10 @@ class Machine:
         Raises:
             GuestNotReady: it still runs.
         """
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + scaled(seconds)
         while self.is_running():
             if time.monotonic() > deadline:
-                raise GuestNotReady(f"the guest is still on after {seconds:g} s")
+                raise GuestNotReady(f"the guest is still on after {scaled(seconds):g} s")
             time.sleep(_PAUSE_SECONDS)
 
     def ssh(
@@ -138,7 +140,7 @@ class Machine:
             CommandFailed: it failed, or ssh did (status 255), or it took too long.
         """
         words = ssh_words(login, self.port(login.guest_port), command)
-        return run(*words, stdin=stdin, timeout_seconds=seconds)
+        return run(*words, stdin=stdin, timeout_seconds=scaled(seconds))
 
     def wait_for_ssh(self, login: Login, *, seconds: float) -> None:
         """Wait until one can log in.
@@ -146,7 +148,7 @@ class Machine:
         Raises:
             GuestNotReady: the time is over, or the guest has stopped.
         """
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + scaled(seconds)
         words = ssh_words(
             login, self.port(login.guest_port), ("true",), connect_seconds=_PROBE_SECONDS
         )
@@ -155,7 +157,7 @@ class Machine:
                 raise GuestNotReady("the guest stopped before one could log in")
             if time.monotonic() > deadline:
                 raise GuestNotReady(
-                    f"cannot log in as {login.user} after {seconds:g} s",
+                    f"cannot log in as {login.user} after {scaled(seconds):g} s",
                     hint=f"see its console: {self.console.log}",
                 )
             time.sleep(_PAUSE_SECONDS)
@@ -164,7 +166,7 @@ class Machine:
 def _answers(words: list[str]) -> bool:
     """Whether a command can be run in the guest; no connection yet is no failure."""
     try:
-        run(*words, timeout_seconds=4 * _PROBE_SECONDS)
+        run(*words, timeout_seconds=scaled(4 * _PROBE_SECONDS))
     except CommandFailed as error:
         if error.status not in (_NOT_CONNECTED, -1):
             raise
@@ -223,7 +225,7 @@ def running(
 
 def _connect(process: Process, path: Path, files: _Files) -> Monitor:
     """Reach the monitor of a QEMU that has just been started."""
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + scaled(_START_SECONDS)
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(MonitorFailed):
             return monitor.connect(path)
