@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.project_files import ROOT, enough
+from tests.project_files import ROOT, enough, texts
 
 from reconix.base.process import INSTALLED_BY
 from reconix.cli.commands import NAMES
@@ -72,6 +72,19 @@ def test_links_between_documents_lead_somewhere() -> None:
     for document in documents:
         for target in re.findall(r"\]\(([^)#:\s]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target} is not there"
+
+
+def proofs() -> Iterator[tuple[str, str]]:
+    """Every test that a module names as its proof, with the module."""
+    for name, text in texts().items():
+        for told in re.findall(r"(?:Proven|Tested) by\b(.*?)(?:\n\n|\"\"\")", text, re.DOTALL):
+            for test in re.findall(r"``(tests/[^`:]+)", told):
+                yield name, test
+
+
+def test_each_module_names_tests_that_are_there() -> None:
+    for name, test in enough(list(proofs()), at_least=240, what="proofs"):
+        assert any(ROOT.glob(test)), f"{name}: there is no {test}"
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:

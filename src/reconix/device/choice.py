@@ -12,7 +12,7 @@ default system runs.
     {"version": 1, "once": "mqtt",
      "always": {"system": "web", "failures": 0, "failures_allowed": 3}}
 
-Proven by ``tests/unit/device/test_choice.py``.
+Proven by ``tests/unit/device/test_choose.py``.
 """
 
 from dataclasses import dataclass, replace

@@ -3,7 +3,7 @@
 Kept are the committed generation, the one before it, and one that is on its way. The manifest of a
 generation goes first, then the objects that no manifest names: whatever is named is there.
 
-Proven by ``tests/unit/device/test_collect.py`` and ``tests/crash/test_agent_cut.py``.
+Proven by ``tests/crash/test_agent_cut.py``.
 """
 
 from reconix.boot.trial import State
