@@ -17,6 +17,7 @@ from reconix.base.documents import BadDocument, Fields
 from reconix.base.errors import ReconixError
 from reconix.base.process import CommandFailed, feeding, run
 from reconix.store.paths import StorePath
+from reconix.transfer.stream import LinkFault
 
 AGENT = "reconix-device"
 _SSH_OPTIONS = (
@@ -40,6 +41,19 @@ class NotReached(ReconixError):
 
     def __init__(self, to: str, said: str) -> None:
         super().__init__(f"cannot reach {to}: {said.strip()}", hint=f"try: ssh {to} {AGENT} status")
+
+
+class CutOff(NotReached):
+    """A device answers, but what it was sent did not arrive there, or not as it was sent."""
+
+    exit_code = LinkFault.exit_code
+
+    def __init__(self, to: str, said: str) -> None:
+        ReconixError.__init__(
+            self,
+            f"the link to {to} failed: {said.strip()}",
+            hint="deploy again: what has arrived is not sent twice",
+        )
 
 
 class Refused(ReconixError):
@@ -187,6 +201,7 @@ class Remote:
 
         Raises:
             NotReached: ssh failed, at the start or on the way.
+            CutOff: what was sent did not arrive as it should.
             Refused: the agent did not do it.
         """
         try:
@@ -212,4 +227,6 @@ class Remote:
         said = error.said.decode(errors="replace")
         if error.status in (_SSH_FAILED, _TOO_LONG):
             return NotReached(self.to, said)
+        if error.status == LinkFault.exit_code:
+            return CutOff(self.to, said)
         return Refused(self.to, said, status=error.status)

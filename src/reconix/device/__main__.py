@@ -97,7 +97,7 @@ def _receive(device: Device, arguments: Arguments) -> int:
     """Take an update, write it to the idle slot and restart into its trial."""
     from reconix.device.apply import apply
     from reconix.device.patience import patient
-    from reconix.device.receiving import receive, resuming
+    from reconix.device.receiving import receive, receive_file, resuming
     from reconix.device.work import working
 
     with working(device.places):
@@ -106,8 +106,7 @@ def _receive(device: Device, arguments: Arguments) -> int:
             with resuming(device, link, arguments.resume_at) as (read, spool):
                 generation = receive(device, read, spool)
         else:
-            with Path(arguments.source).open("rb") as file:
-                generation = receive(device, file.read)
+            generation = receive_file(device, Path(arguments.source))
         _tell(arguments, f"installed {generation}")
         if not arguments.apply:
             return 0

@@ -3,9 +3,11 @@
 Proven by ``tests/unit/device/test_receiving.py``.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError
@@ -20,7 +22,7 @@ from reconix.store.paths import StorePath
 from reconix.transfer.receive import receive as receive_stream
 from reconix.transfer.seal import Seal
 from reconix.transfer.spool import Held, Spool, WrongOffset
-from reconix.transfer.stream import Header, Read
+from reconix.transfer.stream import Again, Header, Read
 from reconix.transfer.trust import Trust
 
 
@@ -59,13 +61,16 @@ class _Examiner:
         self.belief.learn(header, judged)
 
 
-def receive(device: Device, read: Read, spool: Spool | None = None) -> StorePath:
+def receive(
+    device: Device, read: Read, spool: Spool | None = None, again: Again | None = None
+) -> StorePath:
     """Take in a stream; must be called while ``working``. A second time nothing is written.
 
     Args:
         device: to change.
         read: gives up to that many bytes of the stream, and nothing at its end.
-        spool: keeps what arrived if the link is cut.
+        spool: keeps what arrived if the link fails.
+        again: goes back on the link, for what came altered.
 
     Raises:
         UpdatesForbidden: the system that runs may not.
@@ -87,11 +92,28 @@ def receive(device: Device, read: Read, spool: Spool | None = None) -> StorePath
         architecture=ours.architecture,
         believer=_Examiner(device, Belief.of(device)),
         spool=spool,
+        again=again,
     )
     device.generation(manifest.root)
     if manifest.root not in before:
         events.record(device.places.log, "installed", generation=str(manifest.root))
     return manifest.root
+
+
+def receive_file(device: Device, path: Path) -> StorePath:
+    """Take in a stream that lies in a file, perhaps on a medium that errs now and then.
+
+    Raises:
+        OSError: there is no such file.
+        ReconixError: see ``receive``.
+    """
+    with path.open("rb", buffering=0) as file:
+
+        def again(begin: int, size_bytes: int) -> None:
+            os.posix_fadvise(file.fileno(), begin, size_bytes, os.POSIX_FADV_DONTNEED)
+            file.seek(begin)
+
+        return receive(device, file.read, again=again)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from reconix.boot.trial import Result
 from reconix.device import looked
 from reconix.device.belief import DOWNLOAD_LIMIT_BYTES, Belief
 from reconix.device.device import Device
-from reconix.device.receiving import receive
+from reconix.device.receiving import receive, receive_file
 from reconix.device.web import LinkFailed, Patience, TooMuch, Unreachable, Web
 from reconix.store.paths import StorePath
 from reconix.transfer.catalog import (
@@ -132,10 +132,12 @@ class Place:
     def take(self, device: Device, offer: Offer) -> StorePath:
         """Receive one of the streams; must be called while ``working``."""
         if not self.is_web:
-            with (Path(self.where) / offer.file).open("rb") as file:
-                return receive(device, file.read)
-        with self._web(offer.file, self.limit_bytes) as web, _continued(device, web) as parts:
-            return receive(device, *parts)
+            return receive_file(device, Path(self.where) / offer.file)
+        with (
+            self._web(offer.file, self.limit_bytes) as web,
+            _continued(device, web) as (read, spool),
+        ):
+            return receive(device, read, spool, web.again)
 
 
 @contextlib.contextmanager
@@ -143,7 +145,7 @@ def _continued(device: Device, web: Web) -> Iterator[tuple[Read, Spool]]:
     """A stream of the web of which the beginning may be here already."""
     spool = Spool(device.places.spool)
     held = spool.held()
-    if held is None or not _begins_with(web, held.preface.print()):
+    if held is None or not _is_of(web, held.preface.print()):
         web.go_to(0)
         yield web.read, spool
         return
@@ -152,7 +154,9 @@ def _continued(device: Device, web: Web) -> Iterator[tuple[Read, Spool]]:
         yield read, spool
 
 
-def _begins_with(web: Web, preface: bytes) -> bool:
+def _is_of(web: Web, preface: bytes) -> bool:
+    """Whether a file begins with a preface; no more of it is asked for."""
+    web.go_to(0, len(preface))
     found = b""
     while len(found) < len(preface):
         try:

@@ -27,6 +27,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
+from reconix.transfer.stream import LinkFault
 
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -34,7 +35,7 @@ _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python 
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
 
 
-class TooMuch(ReconixError):
+class TooMuch(LinkFault):
     """An update would cost more to download than the configuration allows."""
 
     exit_code = 83
@@ -83,6 +84,8 @@ class Web:
         self._authorities = authorities
         self._patience = patience or Patience()
         self._position = 0
+        self._until: int | None = None  # more is not asked for at first
+        self._altered = (0, 0)
         self._loaded = 0
         self._size: int | None = None
         self._response: http.client.HTTPResponse | None = None
@@ -90,10 +93,22 @@ class Web:
         self._failures = 0
         self._window = (0.0, 0)
 
-    def go_to(self, position: int) -> None:
-        """Continue at another byte."""
+    def go_to(self, position: int, size_bytes: int | None = None) -> None:
+        """Continue at another byte; ask for so many first, and for what follows if it is read."""
         self.close()
         self._position = position
+        self._until = None if size_bytes is None else position + size_bytes
+
+    def again(self, position: int, size_bytes: int) -> None:
+        """Go back for what came altered; each time after a longer pause, and for no more than that.
+
+        Whatever sits on the way, a portal that wants a password or a damaged cache, may be gone then.
+        """
+        before, times = self._altered
+        times = times + 1 if position == before else 0
+        self._altered = position, times
+        time.sleep(self._patience.pauses[min(times, len(self._patience.pauses) - 1)])
+        self.go_to(position, size_bytes)
 
     def read(self, size_bytes: int) -> bytes:
         """Up to that many bytes; nothing at the end of the file.
@@ -121,11 +136,15 @@ class Web:
         self._connection = self._response = None
 
     def _read(self, size_bytes: int) -> bytes:
+        if self._position == self._until:
+            self.go_to(self._position)
         if self._response is None:
             if self._size is not None and self._position >= self._size:
                 return b""
             self._response = self._open()
             self._window = (time.monotonic(), 0)
+        if self._until is not None:
+            size_bytes = min(size_bytes, self._until - self._position)
         data = self._response.read1(size_bytes)
         self._count(len(data))
         self._position += len(data)
@@ -166,8 +185,9 @@ class Web:
         parts = _parts(url)
         self._connection = self._connect(parts)
         headers = {"Accept-Encoding": "identity"}
-        if self._position:
-            headers["Range"] = f"bytes={self._position}-"
+        if self._position or self._until is not None:
+            last = "" if self._until is None else self._until - 1
+            headers["Range"] = f"bytes={self._position}-{last}"
         path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         try:
             self._connection.request("GET", path, headers=headers)
@@ -184,7 +204,7 @@ class Web:
 
     def _begin(self, response: http.client.HTTPResponse) -> http.client.HTTPResponse:
         status = response.status
-        if status == 206 and self._position:
+        if status == 206 and (self._position or self._until is not None):
             self._size = _total(response.getheader("Content-Range") or "", self._position)
         elif status == 200:
             self._size = response.length

@@ -50,10 +50,11 @@ from reconix.transfer.sources import DamagedBase, Sources
 from reconix.transfer.spool import Spool
 from reconix.transfer.staging import Maker, altered_files, verify
 from reconix.transfer.stream import (
+    Again,
     Header,
+    LinkFault,
     Read,
     StreamReader,
-    TruncatedStream,
     UnsupportedStream,
 )
 from reconix.transfer.trust import UNSIGNED, Trust
@@ -139,6 +140,7 @@ def receive(
     architecture: str,
     believer: Believer | None = None,
     spool: Spool | None = None,
+    again: Again | None = None,
 ) -> Manifest:
     """Take a stream in and register the generation that it leads to.
 
@@ -150,15 +152,16 @@ def receive(
         host: what this device is.
         architecture: likewise.
         believer: decides whether the stream can be trusted; without it every one is that is whole.
-        spool: keeps what arrived if the link is cut; without it that is lost.
+        spool: keeps what arrived if the link fails; without it that is lost.
+        again: goes back on the link, for what came altered.
 
     Raises:
-        BadStream, TruncatedStream, UnsupportedStream: see ``StreamReader``.
+        BadStream, LinkFault, UnsupportedStream: see ``StreamReader``.
         WrongDevice, WrongBase, DamagedBase, DiskFull: this device cannot take it.
         ContentMismatch, StorageFailed: it was stopped while objects were made.
     """
     believer = believer or Anybody()
-    stream = StreamReader(read, None if spool is None else spool.take)
+    stream = StreamReader(read, None if spool is None else spool.take, again)
     _check_device(stream.header, host, architecture)
     judged = believer.judge(stream.header, stream.prove().seal, stream.statement)
     installed = registry.get(stream.header.target)
@@ -182,7 +185,7 @@ def _cleaning_up(job: "_Job", spool: Spool | None) -> Iterator[None]:
     """Give the space back after a refusal; keep what arrived if only the link failed."""
     try:
         yield
-    except TruncatedStream:
+    except LinkFault:
         if spool is None or not spool.is_kept:
             job.clear_staging()
         else:

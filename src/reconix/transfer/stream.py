@@ -10,8 +10,8 @@ The header says what a device must know first, the number of frames among it. Th
 of all frames, the *leaves*: the root of the tree over them (``merkle.py``) and the digest of the
 header are what the seal signs (``seal.py``). So when the first frame arrives it is known whether
 all of it can be trusted, and a frame that was changed, dropped, repeated, moved or taken from
-another stream does not have the hash that its place demands. A frame is nothing but its content;
-all have ``FRAME_BYTES`` but the last. A reader can begin at any frame if it has the preface.
+another stream does not have the hash that its place demands. Such a frame is asked for again where
+the link allows it, a bounded number of times; those before it stay. A frame is nothing but its content; all have ``FRAME_BYTES`` but the last. A reader can begin at any frame if it has the preface.
 
 The bytes of all frames together are the payload. How it is compressed is told by ``packing.py``,
 what it contains by ``plan.py``. Streams are written by ``writer.py``.
@@ -23,6 +23,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from reconix.base import progress
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
 from reconix.store.paths import BadStorePath, StorePath
@@ -45,8 +46,13 @@ MAX_FRAMES = 1 << 16
 """More leaves are not held in memory; streams end at 8 GiB."""
 MAX_BASES = 8
 
+REREADS = 3
+"""How often a frame that came altered is asked for once more."""
+
 Read = Callable[[int], bytes]
 Write = Callable[[bytes], object]
+Again = Callable[[int, int], None]
+"""Goes back on a link: what it gives next begins at a byte; so many are needed before any other."""
 
 
 class BadStream(ReconixError):
@@ -62,15 +68,31 @@ class BadStream(ReconixError):
         self.offset = offset
 
 
-class TruncatedStream(ReconixError):
-    """The stream ends before its last frame."""
+class LinkFault(ReconixError):
+    """The link does not give what comes next; what came before it was proved, and is kept."""
 
     exit_code = 51
+
+
+class TruncatedStream(LinkFault):
+    """The stream ends before its last frame."""
 
     def __init__(self, *, offset: int, cause: str = "it ends too early") -> None:
         super().__init__(
             f"the stream was cut off at byte {offset}: {cause}",
             hint="transfer it again, or its rest: `reconix-device offset` says from where",
+        )
+        self.offset = offset
+
+
+class AlteredOnTheWay(LinkFault, BadStream):
+    """Other bytes came than those that belong here, and did so each time they were asked for."""
+
+    def __init__(self, message: str, *, offset: int) -> None:
+        ReconixError.__init__(
+            self,
+            f"the stream was altered at byte {offset}: {message}",
+            hint="transfer its rest: `reconix-device offset` says from where",
         )
         self.offset = offset
 
@@ -233,6 +255,7 @@ class StreamReader:
     Args:
         read: gives up to that many bytes, and nothing at the end, like the method of a file.
         proved: is given all bytes again, each as soon as it was checked.
+        again: goes back on the link, for what came altered; without it that ends the reading.
 
     Raises:
         TruncatedStream: it ends too early.
@@ -240,9 +263,10 @@ class StreamReader:
         BadStream: anything else is wrong.
     """
 
-    def __init__(self, read: Read, proved: Write | None = None) -> None:
+    def __init__(self, read: Read, proved: Write | None = None, again: Again | None = None) -> None:
         self._read = read
         self._proved = proved or _forget
+        self._again = again
         self._offset = 0
         self._next = 0
         self._preface: Preface | None = None
@@ -281,15 +305,12 @@ class StreamReader:
 
         Raises:
             TruncatedStream: the link ends.
-            BadStream: these are not the bytes that belong here.
+            AlteredOnTheWay: these are not the bytes that belong here.
         """
         preface = self.prove()
         if self._next == self.header.frames:
             return b""
-        begin = self._offset
-        content = self._exactly(self.header.frame_bytes(self._next))
-        if merkle.leaf(content) != preface.leaves[self._next]:
-            raise BadStream(f"frame {self._next} does not have its hash", offset=begin)
+        content = self._frame(preface.leaves[self._next])
         self._next += 1
         self._proved(content)
         return content
@@ -298,12 +319,43 @@ class StreamReader:
         """Check that all frames were read, and that nothing follows.
 
         Raises:
-            BadStream: there is more.
+            BadStream: the payload has more.
+            AlteredOnTheWay: something follows the last frame.
         """
         if self.some():
             raise self.wrong("bytes follow the last object")
-        if self._more(1):
-            raise self.wrong("bytes follow the last frame")
+        self._asked_again("bytes follow the last frame", lambda: not self._more(1), 1)
+
+    def _frame(self, leaf: bytes) -> bytes:
+        content = b""
+        size_bytes = self.header.frame_bytes(self._next)
+
+        def is_right() -> bool:
+            nonlocal content
+            content = self._exactly(size_bytes)
+            return merkle.leaf(content) == leaf
+
+        self._asked_again(f"frame {self._next} does not have its hash", is_right, size_bytes)
+        return content
+
+    def _asked_again(self, fact: str, is_right: Callable[[], bool], size_bytes: int) -> None:
+        """Read something until it is right, but not for ever."""
+        begin = self._offset
+        for _ in range(REREADS if self._again else 0):
+            if is_right():
+                return
+            progress.note(f"the stream was altered at byte {begin}; it is asked for again: {fact}")
+            self._go_back(begin, size_bytes)
+        if not is_right():
+            raise AlteredOnTheWay(fact, offset=begin)
+
+    def _go_back(self, begin: int, size_bytes: int) -> None:
+        assert self._again is not None
+        self._offset = begin
+        try:
+            self._again(begin, size_bytes)
+        except OSError as error:
+            raise TruncatedStream(offset=begin, cause=str(error)) from error
 
     def _take_header(self) -> Header:
         start = self._exactly(START_BYTES)

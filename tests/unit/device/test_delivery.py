@@ -12,7 +12,7 @@ from tests.unit.device.conftest import Units
 
 from reconix.cli import deploy
 from reconix.cli.deploy import Delivery
-from reconix.cli.remote import NotReached, Remote
+from reconix.cli.remote import CutOff, NotReached, Remote
 from reconix.store.tree import File, Node
 from reconix.transfer.stream import FRAME_BYTES
 
@@ -39,6 +39,12 @@ for command; do :; done
 echo "$command" >> {log}
 cut=$(head -n 1 {cuts})
 case "$command" in *" receive"*)
+    if [ "${{cut#altered }}" != "$cut" ]; then
+        sed -i 1d {cuts}
+        {{ head -c "${{cut#altered }}"; tr a-z b-za; }} |
+            {python} {agent} ${{command#reconix-device }}
+        exit
+    fi
     if [ -n "$cut" ]; then
         sed -i 1d {cuts}
         head -c "$cut" | {python} {agent} ${{command#reconix-device }} >&2
@@ -63,6 +69,10 @@ class Link:
 
     def cut(self, *after: int) -> None:
         self._cuts.write_text("".join(f"{size}\n" for size in after))
+
+    def alter(self, *after: int) -> None:
+        """All that follows so many bytes comes altered, once for each number."""
+        self._cuts.write_text("".join(f"altered {size}\n" for size in after))
 
     def asked(self) -> list[str]:
         return [line for line in self._log.read_text().splitlines() if " receive" in line]
@@ -97,6 +107,23 @@ def test_n1_a_deployment_goes_on_where_the_link_was_cut(
     begins = [int(line.rpartition(" ")[2]) for line in link.asked() if "--resume-at" in line]
     assert len(link.asked()) == 3 and 0 < begins[0] < begins[1]
     assert sent >= len(stream)
+
+
+def test_n1_a_deployment_goes_on_where_the_link_altered_something(
+    machine: Machine, link: Link, stream: bytes
+) -> None:
+    link.alter(3 * FRAME_BYTES, FRAME_BYTES + 999)
+    delivery(machine).send(io.BytesIO(stream))
+    assert machine.generations["two"] in machine.device.installed()
+    begins = [int(line.rpartition(" ")[2]) for line in link.asked() if "--resume-at" in line]
+    assert len(link.asked()) == 3 and 2 * FRAME_BYTES < begins[0] < begins[1]
+
+
+def test_n1_a_link_that_alters_all_is_given_up(machine: Machine, link: Link, stream: bytes) -> None:
+    link.alter(*[2 * FRAME_BYTES] + [0] * 9)
+    with pytest.raises(CutOff, match="was altered at byte"):
+        delivery(machine).send(io.BytesIO(stream))
+    assert len(link.asked()) == 4
 
 
 def test_n1_a_link_that_brings_nothing_is_given_up(

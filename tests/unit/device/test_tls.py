@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.device_model import Machine
+from tests.servers import CONTENT, Server, serving
 from tests.unit.device.conftest import Units
 from tests.unit.device.test_update import Folder, Quiet, running
-from tests.unit.device.test_web import CONTENT, QUICK, Server, serving
+from tests.unit.device.test_web import QUICK
 
 from reconix.device.__main__ import main
 from reconix.device.belief import Creed

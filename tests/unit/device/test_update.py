@@ -3,7 +3,9 @@
 import contextlib
 import functools
 import http.server
+import io
 import json
+import os
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -11,10 +13,14 @@ from pathlib import Path
 
 import pytest
 from tests.device_model import Machine
+from tests.servers import Request, Server, serving
 from tests.unit.device.conftest import Units
 
+from reconix.base import progress
+from reconix.base.progress import Silent
 from reconix.boot.trial import Phase, read_state
 from reconix.device.__main__ import main
+from reconix.device.receiving import receive_file
 from reconix.device.rollback import rollback
 from reconix.device.update import Place, look
 from reconix.device.web import Patience, TooMuch, Unreachable
@@ -22,7 +28,13 @@ from reconix.device.work import working
 from reconix.store.tree import File
 from reconix.transfer.catalog import INDEX, Offer, print_index
 from reconix.transfer.sending import send
-from reconix.transfer.stream import FRAME_BYTES, TruncatedStream
+from reconix.transfer.stream import (
+    FRAME_BYTES,
+    REREADS,
+    AlteredOnTheWay,
+    StreamReader,
+    TruncatedStream,
+)
 
 QUICK = Patience(2.0, (0.01, 0.01))
 
@@ -180,6 +192,97 @@ def test_n1_what_a_cut_left_is_not_loaded_again(
     with working(machine.places):
         assert place.take(machine.device, offer) == machine.generations["three"]
     assert not machine.places.spool.exists()
+
+
+class Portal:
+    """A web server of one stream; from a byte on somebody else answers, so many times."""
+
+    def __init__(self, stream: bytes, index: bytes, at: int, times: int) -> None:
+        self.stream, self.index, self.at, self.times = stream, index, at, times
+        self.server = Server(self.answer, stream)
+
+    def answer(self, request: Request) -> None:
+        if request.path.endswith(INDEX):
+            request.head(200, len(self.index))
+            request.wfile.write(self.index)
+        elif self.times and request.span[1] > self.at:
+            self.times -= 1
+            request.head(206 if request.begin else 200, request.span[1] - request.begin)
+            request.give(request.begin, self.at)
+            page = b"<html>log in to go on</html>"
+            request.wfile.write(page * (1 + (request.span[1] - self.at) // len(page)))
+        else:
+            request.right()
+
+
+@pytest.fixture
+def portal(folder: Folder) -> Iterator[Callable[[int, int], Portal]]:
+    """Gives a server of a full stream of generation three, altered at its end."""
+    path = folder.add(None, "three", 3)
+    with contextlib.ExitStack() as stack:
+
+        def serve(frame: int, times: int) -> Portal:
+            content, index = path.read_bytes(), print_index(folder.offers[-1:])
+            preface = StreamReader(io.BytesIO(content).read).prove().print()
+            made = Portal(content, index, len(preface) + frame * FRAME_BYTES + 10, times)
+            stack.enter_context(serving(made.server))
+            return made
+
+        yield serve
+
+
+def test_n1_a_page_of_a_portal_costs_the_frame_in_which_it_begins(
+    machine: Machine, portal: Callable[[int, int], Portal]
+) -> None:
+    made = portal(3, 2)
+    place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
+    with working(machine.places):
+        assert place.take(machine.device, place.offers()[0]) == machine.generations["three"]
+    frame = (made.at - 10, made.at - 10 + FRAME_BYTES)
+    wrong = [(0, made.at), (frame[0], made.at)]
+    assert made.server.given == [*wrong, frame, (frame[1], len(made.stream))]
+
+
+def test_n1_what_was_proved_stays_when_the_rest_comes_altered_each_time(
+    machine: Machine, portal: Callable[[int, int], Portal]
+) -> None:
+    made = portal(3, 1000)
+    place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
+    for _ in range(2):
+        made.server.given.clear()
+        with pytest.raises(AlteredOnTheWay, match="frame 3"), working(machine.places):
+            place.take(machine.device, place.offers()[0])
+    begin = made.at - 10
+    preface = begin - 3 * FRAME_BYTES
+    assert made.server.given == [(0, preface), *[(begin, made.at)] * (1 + REREADS)]
+    made.times = 0
+    made.server.given.clear()
+    with working(machine.places):
+        place.take(machine.device, place.offers()[0])
+    assert made.server.given == [(0, preface), (begin, len(made.stream))]
+
+
+class Healing(Silent):
+    """Puts a file right as soon as somebody complains."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.content, self.complaints = path, path.read_bytes(), 0
+
+    def note(self, message: str) -> None:
+        self.complaints += "asked for again" in message
+        self.path.write_bytes(self.content)
+
+
+def test_n1_a_medium_that_errs_is_read_again(machine: Machine, folder: Folder) -> None:
+    path = folder.add(None, "three", 3)
+    healing = Healing(path)
+    with path.open("r+b") as file:
+        file.seek(-FRAME_BYTES // 2, os.SEEK_END)
+        file.write(b"x" * 512)
+    progress.listen(healing)
+    with working(machine.places):
+        assert receive_file(machine.device, path) == machine.generations["three"]
+    assert healing.complaints == 1
 
 
 def test_a_place_that_has_nothing_is_told(machine: Machine, tmp_path: Path) -> None:

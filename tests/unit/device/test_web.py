@@ -1,79 +1,16 @@
 """N1 and N2: servers that stall, crawl, lie, and send what nobody asked for."""
 
 import contextlib
-import random
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.servers import CONTENT, Request, Server, serving
 
 from reconix.device.web import MAX_REDIRECTS, LinkFailed, Patience, TooMuch, Web
 
-CONTENT = random.Random(9).randbytes(300_000)
 QUICK = Patience(0.5, (0.01, 0.01, 0.01), min_bytes=10_000, window_seconds=0.5)
 LIMIT = 2 * len(CONTENT)
-
-
-class Server(ThreadingHTTPServer):
-    """Does what its ``behave`` says, and counts."""
-
-    daemon_threads = True
-
-    def __init__(self, behave: "Callable[[Request], None]") -> None:
-        super().__init__(("127.0.0.1", 0), Request)
-        self.behave = behave
-        self.requests = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/a/stream"
-
-
-class Request(BaseHTTPRequestHandler):
-    """One request, with the means to answer it well or badly."""
-
-    server: Server
-
-    def do_GET(self) -> None:
-        self.server.requests += 1
-        self.server.behave(self)
-        self.close_connection = True
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-    @property
-    def begin(self) -> int:
-        wanted = self.headers.get("Range", "bytes=0-")
-        return int(wanted.removeprefix("bytes=").removesuffix("-"))
-
-    def head(self, status: int, length: int, **more: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(length))
-        if status == 206:
-            size = len(CONTENT)
-            self.send_header("Content-Range", f"bytes {self.begin}-{size - 1}/{size}")
-        for name, value in more.items():
-            self.send_header(name, value)
-        self.end_headers()
-
-    def right(self, until: int | None = None) -> None:
-        """What a good server does, perhaps only up to a byte of the file."""
-        self.head(206 if self.begin else 200, len(CONTENT) - self.begin)
-        self.wfile.write(CONTENT[self.begin : until])
-
-
-@contextlib.contextmanager
-def serving(server: Server) -> Iterator[Server]:
-    """A server that answers as long as the context lasts."""
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture
@@ -104,6 +41,16 @@ def test_n1_a_connection_that_ends_early_is_continued(serve: Serve) -> None:
     server = serve(lambda request: request.right(request.begin + 70_000))
     assert load(server) == CONTENT
     assert server.requests == 5
+
+
+def test_what_came_altered_is_asked_for_again_and_no_more_than_that(serve: Serve) -> None:
+    server = serve(lambda request: request.right())
+    web = Web(server.url, limit_bytes=LIMIT, patience=QUICK)
+    web.go_to(10_000)
+    assert web.read(5_000) == CONTENT[10_000:15_000]
+    web.again(10_000, 8_000)
+    assert b"".join(iter(lambda: web.read(50_000), b"")) == CONTENT[10_000:]
+    assert server.given[1:] == [(10_000, 18_000), (18_000, len(CONTENT))]
 
 
 def test_n1_a_server_that_stalls_is_given_up_after_some_tries(serve: Serve) -> None:

@@ -11,7 +11,12 @@ from reconix.store.registry import Registry
 from reconix.store.tree import File, folder
 from reconix.transfer.receive import receive
 from reconix.transfer.spool import Spool
-from reconix.transfer.stream import FRAME_BYTES, BadStream, StreamReader, TruncatedStream
+from reconix.transfer.stream import (
+    FRAME_BYTES,
+    AlteredOnTheWay,
+    StreamReader,
+    TruncatedStream,
+)
 
 if TYPE_CHECKING:
     from tests.unit.transfer.conftest import Pair, Workshop
@@ -145,9 +150,37 @@ def test_t3_the_rest_of_another_stream_does_not_fit(workshop: "Workshop", stream
     device = workshop.device()
     offset = cut(device, stream, 4 * FRAME_BYTES)
     other = workshop.stream(None, workshop.generation(one=folder({"a": File(NOISE[::-1])})))
-    with pytest.raises(BadStream, match="hash"):
+    with pytest.raises(AlteredOnTheWay, match=f"at byte {offset}: frame 3 does not have its hash"):
         take(device, Link(other[offset:]), resume=True)
-    assert not place(device).exists() and workshop.staged(device) == []
+    assert device.manifests() == ()
+    held = Spool(place(device)).held()
+    assert held is not None and held.offset == offset, "what was proved stays"
+
+
+def test_n1_a_flipped_bit_costs_only_the_frames_behind_it(
+    workshop: "Workshop", stream: bytes
+) -> None:
+    device = workshop.device()
+    begin = preface_bytes(stream) + 4 * FRAME_BYTES
+    altered = bytearray(stream)
+    altered[begin + 1000] ^= 1
+    with pytest.raises(AlteredOnTheWay):
+        take(device, Link(bytes(altered)))
+    rest = Link(stream[begin:])
+    take(device, rest, resume=True)
+    assert rest.given == len(stream) - begin
+
+
+def test_n1_what_follows_a_stream_is_not_taken_and_costs_nothing_of_it(
+    workshop: "Workshop", stream: bytes
+) -> None:
+    device = workshop.device()
+    with pytest.raises(AlteredOnTheWay, match="bytes follow the last frame"):
+        take(device, Link(stream + b"<html>log in to go on</html>"))
+    nothing = Link(b"")
+    take(device, nothing, resume=True)
+    assert nothing.given == 0
+    workshop.expect_complete(device, StreamReader(io.BytesIO(stream).read).header.target)
 
 
 def test_a_stream_that_is_refused_first_leaves_what_was_kept(

@@ -13,6 +13,8 @@ from reconix.transfer.stream import (
     FRAME_BYTES,
     MAX_FRAMES,
     MOVED_REFERENCES,
+    REREADS,
+    AlteredOnTheWay,
     BadStream,
     Header,
     StreamReader,
@@ -145,6 +147,48 @@ def test_s2_nothing_of_a_frame_is_used_before_its_hash_was_checked() -> None:
     assert reader.some() == parts[1]
     with pytest.raises(BadStream, match=f"at byte {len(parts[0]) + len(parts[1])}: frame 1 .*hash"):
         reader.some()
+
+
+class NoisyLink:
+    """A link that alters a frame the first times that it gives it."""
+
+    def __init__(self, content: bytes, at: int, times: int) -> None:
+        self._content, self._at, self._times = content, at, times
+        self._place = self.given = 0
+
+    def read(self, size: int) -> bytes:
+        data = bytearray(self._content[self._place : self._place + size])
+        if self._times and self._place <= self._at < self._place + len(data):
+            self._times -= 1
+            data[self._at - self._place] ^= 1
+        self._place += len(data)
+        self.given += len(data)
+        return bytes(data)
+
+    def again(self, begin: int, size_bytes: int) -> None:
+        self._place = begin
+
+
+def test_s2_a_frame_that_came_altered_is_asked_for_again_and_nothing_else() -> None:
+    content, size = long_stream()
+    at = len(b"".join(frames(content)[:2])) + 1000
+    link = NoisyLink(content, at, REREADS)
+    reader = StreamReader(link.read, again=link.again)
+    assert b"".join(reader.some() for _ in range(reader.header.frames)) == b"".join(
+        frames(content)[1:]
+    )
+    reader.finish()
+    assert link.given == len(content) + REREADS * FRAME_BYTES
+
+
+def test_s2_a_frame_that_comes_altered_each_time_is_given_up() -> None:
+    content, _ = long_stream()
+    parts = frames(content)
+    link = NoisyLink(content, len(parts[0]) + 5, 1000)
+    reader = StreamReader(link.read, again=link.again)
+    with pytest.raises(AlteredOnTheWay, match=f"at byte {len(parts[0])}: frame 0 .*hash"):
+        reader.some()
+    assert link.given == len(parts[0]) + (1 + REREADS) * FRAME_BYTES
 
 
 @pytest.mark.parametrize(

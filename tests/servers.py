@@ -1,0 +1,86 @@
+"""Web servers on this machine that do what a test tells them, well or badly."""
+
+import contextlib
+import random
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+CONTENT = random.Random(9).randbytes(300_000)
+Span = tuple[int, int]
+
+
+class Server(ThreadingHTTPServer):
+    """Does what its ``behave`` says, and remembers which bytes of its file it gave."""
+
+    daemon_threads = True
+
+    def __init__(self, behave: "Callable[[Request], None]", content: bytes = CONTENT) -> None:
+        super().__init__(("127.0.0.1", 0), Request)
+        self.behave = behave
+        self.content = content
+        self.requests = 0
+        self.given: list[Span] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/a/stream"
+
+
+class Request(BaseHTTPRequestHandler):
+    """One request, with the means to answer it well or badly."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.requests += 1
+        self.server.behave(self)
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    @property
+    def span(self) -> Span:
+        """Which bytes are wanted."""
+        wanted = self.headers.get("Range", "bytes=0-").removeprefix("bytes=")
+        begin, _, last = wanted.partition("-")
+        size = len(self.server.content)
+        return int(begin), min(int(last) + 1, size) if last else size
+
+    @property
+    def begin(self) -> int:
+        return self.span[0]
+
+    def head(self, status: int, length: int, **more: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(length))
+        if status == 206:
+            begin, end = self.span
+            size = len(self.server.content)
+            self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{size}")
+        for name, value in more.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+
+    def right(self, until: int | None = None) -> None:
+        """What a good server does, perhaps only up to a byte of the file."""
+        begin, end = self.span
+        self.head(206 if "Range" in self.headers else 200, end - begin)
+        self.give(begin, end if until is None else min(until, end))
+
+    def give(self, begin: int, end: int) -> None:
+        """Some bytes of the file."""
+        self.server.given.append((begin, end))
+        self.wfile.write(self.server.content[begin:end])
+
+
+@contextlib.contextmanager
+def serving(server: Server) -> Iterator[Server]:
+    """A server that answers as long as the context lasts."""
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
