@@ -102,7 +102,7 @@ class Web:
     def again(self, position: int, size_bytes: int) -> None:
         """Go back for what came altered; each time after a longer pause, and for no more than that.
 
-        Whatever sits on the way, a portal that wants a password or a damaged cache, may be gone then.
+        Whatever sits on the way, a portal that wants a password, a damaged cache, may be gone then.
         """
         before, times = self._altered
         times = times + 1 if position == before else 0

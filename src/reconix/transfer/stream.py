@@ -11,7 +11,9 @@ of all frames, the *leaves*: the root of the tree over them (``merkle.py``) and 
 header are what the seal signs (``seal.py``). So when the first frame arrives it is known whether
 all of it can be trusted, and a frame that was changed, dropped, repeated, moved or taken from
 another stream does not have the hash that its place demands. Such a frame is asked for again where
-the link allows it, a bounded number of times; those before it stay. A frame is nothing but its content; all have ``FRAME_BYTES`` but the last. A reader can begin at any frame if it has the preface.
+the link allows it, a bounded number of times; those before it stay. A frame is nothing but its
+content; all have ``FRAME_BYTES`` but the last. A reader can begin at any frame if it has the
+preface.
 
 The bytes of all frames together are the payload. How it is compressed is told by ``packing.py``,
 what it contains by ``plan.py``. Streams are written by ``writer.py``.

@@ -170,7 +170,7 @@ class NoisyLink:
 
 
 def test_s2_a_frame_that_came_altered_is_asked_for_again_and_nothing_else() -> None:
-    content, size = long_stream()
+    content, _ = long_stream()
     at = len(b"".join(frames(content)[:2])) + 1000
     link = NoisyLink(content, at, REREADS)
     reader = StreamReader(link.read, again=link.again)
