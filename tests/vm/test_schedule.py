@@ -16,16 +16,22 @@ import pytest
 from tests.conftest import Need
 from tests.projects import PROGRAMS, booted
 from tests.vm.device import Device
-from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
+from tests.vm.project import MACHINE, Project
 
-from reconix.base.process import run
+from reconix.base.process import CommandFailed, run
 from reconix.vm.login import Login
+from reconix.vm.machine import Machine
 
 _HOUR = 3600
 _DAY = 24 * _HOUR
 HOST = "10.0.2.2"
 """The computer that QEMU runs on, as a device sees it."""
 PUBLISHED = "published"
+KEEPS = """\
+[persist]
+shared = ["/var/lib/dropbear", "/root"]
+"""
+"""Host keys, and a home: who may log in there is said by the configuration all the same."""
 SERIAL = "BOX-0007"
 MORE = """\
 [network.machine]
@@ -92,7 +98,7 @@ def project(tmp_path: Path, clock: Clock, server: ThreadingHTTPServer) -> Projec
     )
     systems = {"default": "", "night": ""}
     url = f'update.url = "http://{HOST}:{server.server_port}"\n'
-    machine = MACHINE + KEEPS_HOST_KEY + more
+    machine = MACHINE + KEEPS + more
     return Project.make(tmp_path / "project", machine, systems, settings=url)
 
 
@@ -110,15 +116,25 @@ def test_a_device_follows_the_clock(
         device.wait_for("default", soft_reboots=0)
         has_its_identity(device)
         updates_in_its_window(device, clock, target)
+        has_the_keys_of_the_update(machine, project)
         follows_the_schedule(device, clock)
 
 
 def publish_an_update(project: Project, folder: Path) -> str:
-    with (project.folder / "hosts/box/machine.toml").open("a") as machine:
-        machine.write('[files.note]\ntext = "the second generation"\n')
+    """It revokes the key with which root logged in, and has another one."""
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", project.folder / "new")
+    machine = project.folder / "hosts/box/machine.toml"
+    text = machine.read_text().replace("../../key.pub", "../../new.pub")
+    machine.write_text(f'{text}[files.note]\ntext = "the second generation"\n')
     target = project.reconix("build").text("generation")
     project.reconix("publish", str(folder), "--no-full")
     return target
+
+
+def has_the_keys_of_the_update(machine: Machine, project: Project) -> None:
+    assert machine.ssh(Login(project.folder / "new"), "readlink", "/root/.ssh/authorized_keys")
+    with pytest.raises(CommandFailed, match="Permission denied"):
+        machine.ssh(Login(project.folder / "key"), "true")
 
 
 def has_its_identity(device: Device) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconix.build import needless, units, updates, volumes
+from reconix.build import access, needless, units, updates, volumes
 from reconix.build.accounts import Accounts
 from reconix.build.agent import KEPT_MOUNTS
 from reconix.build.networks import make_networks
@@ -24,7 +24,6 @@ from reconix.config.schema.system import Services, System
 from reconix.store.tree import File, Folder, Symlink, folder
 
 AGENT_PLACE = "reconix/reconix-device.pyz"
-_KEYS = "reconix/authorized_keys"
 
 Files = dict[str, File | Symlink]
 
@@ -69,7 +68,7 @@ def make_etc(
         **_defaults(),
         **_waiting_for_networks(system),
         **{path: Symlink("/dev/null") for path in needless.masked(system, root)},
-        **_authorized_keys(system, accounts),
+        **access.files(system.users, accounts, root),
         AGENT_PLACE: Symlink(agent),
     }
     files |= {path: _written(file) for path, file in system.files.items()}
@@ -155,21 +154,6 @@ def _kernel_settings(system: System) -> Files:
     if system.kernel.modules:
         names = "".join(f"{name}\n" for name in system.kernel.modules)
         files["modules-load.d/reconix.conf"] = File(names.encode())
-    return files
-
-
-def _authorized_keys(system: System, accounts: Accounts) -> Files:
-    """The keys of each user, and what puts them into his home at boot."""
-    files: Files = {}
-    lines: list[str] = []
-    for name, user in sorted(system.users.items()):
-        home, gid = accounts.home(name), next(u.gid for u in accounts.users if u.name == name)
-        lines += [f"d {home} 0700 {name} {gid} -", f"d {home}/.ssh 0700 {name} {gid} -"]
-        if keys := user.keys():
-            files[f"{_KEYS}/{name}"] = File("".join(f"{key}\n" for key in keys).encode())
-            place = f"{home}/.ssh/authorized_keys"
-            lines += [f"C {place} 0600 {name} {gid} - /etc/{_KEYS}/{name}"]
-    files["tmpfiles.d/reconix-users.conf"] = File("".join(f"{line}\n" for line in lines).encode())
     return files
 
 

@@ -25,6 +25,21 @@ MIN_DATA_BYTES = 8 << 20
 TABLES_BYTES = 4 << 20
 """For the partition tables at both ends of a disk, and for alignment."""
 _CLOCKS = {"chrony.service", "systemd-timesyncd.service"}
+_HOLD_OTHERS = tuple(map(PurePosixPath, ("/", "/etc", "/etc/systemd", "/etc/systemd/system")))
+_NEVER_KEPT = (
+    "/etc/reconix",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib64",
+    "/nix",
+    "/boot",
+    "/run",
+    "/dev",
+    "/proc",
+    "/sys",
+)
 _IS_INTERFACE = re.compile(r"[A-Za-z0-9_-]{1,15}")
 """What the kernel takes as a name (IFNAMSIZ), and no pattern."""
 _IS_LOCKED = re.compile(r"@sha256:[0-9a-f]{64}\Z")
@@ -86,6 +101,7 @@ def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from _virtual_interfaces_stand_on_others(system, table, file)
     yield from _users_have_numbers_of_their_own(system, table, file)
     yield from _persisted_folders_are_apart(system, table, file)
+    yield from _what_decides_is_not_persisted(system, table, file)
     yield from _units_are_wanted_or_not(system, table, file)
     yield from _one_program_sets_the_clock(system, table, file)
     yield from _health_fits_the_trial(system, table, file)
@@ -226,6 +242,21 @@ def _persisted_folders_are_apart(system: System, table: Table, file: Place) -> I
             fact = f"{other} is persisted already: {one}"
             hint = f'keep one of the two: persist.{option} = {{ remove = ["{other}"] }}'
             yield Problem(place, f"persist.{option}", fact, hint)
+
+
+def _what_decides_is_not_persisted(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    for option in ("shared", "paths"):
+        for path in getattr(system.persist, option):
+            if _is_of_the_generation(PurePosixPath(path)):
+                place = place_of_item(table, "persist", option, item=path, default=file)
+                fact = f"{path} belongs to the generation or to the running system"
+                hint = "kept, it would hide what an update brings; name the folder of one program"
+                yield Problem(place, f"persist.{option}", fact, hint)
+
+
+def _is_of_the_generation(path: PurePosixPath) -> bool:
+    """Whether keeping it would decide instead of the configuration: who exists, what runs."""
+    return path in _HOLD_OTHERS or any(path.is_relative_to(each) for each in _NEVER_KEPT)
 
 
 def _units_are_wanted_or_not(system: System, table: Table, file: Place) -> Iterator[Problem]:

@@ -71,14 +71,10 @@ def test_who_wants_to_be_online_waits_for_networkd_but_not_longer_than_a_trial(r
     assert "wait-online --timeout=30\n" in text(etc, f"systemd/system/{online}.d/reconix.conf")
 
 
-def test_keys_are_put_into_the_homes_and_nobody_has_a_password(root: Path) -> None:
+def test_nobody_has_a_password_and_keys_are_those_of_the_generation(root: Path) -> None:
     people = {"ann": User(authorized_keys=(KEY,)), "root": User(authorized_keys=(KEY,))}
     etc = make(System(kernel=KERNEL, users=people), root)
     assert text(etc, "reconix/authorized_keys/ann") == f"{KEY}\n"
-    lines = text(etc, "tmpfiles.d/reconix-users.conf").splitlines()
-    keys = "/.ssh/authorized_keys 0600"
-    assert f"C /home/ann{keys} ann 1000 - /etc/reconix/authorized_keys/ann" in lines
-    assert f"C /root{keys} root 0 - /etc/reconix/authorized_keys/root" in lines
     assert all(":*:" in line for line in text(etc, "shadow").splitlines())
 
 

@@ -81,6 +81,12 @@ OF_A_SYSTEM = {
     '[files.x]\nlink = "/a"\ntext = ""': ("files.x", "text and link"),
     '[persist]\nshared = ["/a"]\npaths = ["/a/b"]': ("persist.paths", "/a/b is persisted already"),
     '[persist]\nshared = ["/a"]\npaths = ["/a"]': ("persist.paths", "/a is persisted already"),
+    '[persist]\npaths = ["/etc"]': ("persist.paths", "/etc belongs to the generation"),
+    '[persist]\nshared = ["/etc/reconix/authorized_keys"]': (
+        "persist.shared",
+        "/etc/reconix/authorized_keys belongs to the generation",
+    ),
+    '[persist]\npaths = ["/usr/local"]': ("persist.paths", "/usr/local belongs to the generation"),
     '[persist]\npaths = ["/a/b", "/a"]': ("persist.paths", "/a/b is persisted already"),
     '[services]\nenable = ["a.service"]\nmask = ["a.service"]': ("services.enable", "is masked"),
     '[services]\nenable = ["a.service"]\ndisable = ["a.service"]': (

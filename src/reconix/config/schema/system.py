@@ -114,7 +114,8 @@ class User:
     authorized_keys: Annotated[
         tuple[PublicKey, ...],
         Option(
-            "Public keys that may log in.",
+            "Public keys that may log in. They stay in the generation, with a link from the "
+            "home: what a device has kept there does not count.",
             '["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@home"]',
             "for a key that is part of the configuration",
         ),
