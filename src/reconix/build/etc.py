@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconix.build import access, needless, units, updates, volumes
+from reconix.build import access, needless, secrets, units, updates, volumes
 from reconix.build.accounts import Accounts
 from reconix.build.agent import KEPT_MOUNTS
 from reconix.build.networks import make_networks
@@ -54,7 +54,8 @@ def make_etc(
         UnknownAccount, UnknownUnit, NotInstallable: the configuration names what there is not.
     """
     accounts = with_people(Accounts.read(root / "etc"), system.users)
-    own = own_units(system, agent_units)
+    made = secrets.needed(root, system.files, system.units)
+    own = {**own_units(system, agent_units), **secrets.make_units(made)}
     generated = generated_units(system, own)
     units.check_known(checked_units(system), generated, root)
     networks = make_networks(system.network)
@@ -69,6 +70,7 @@ def make_etc(
         **_waiting_for_networks(system),
         **{path: Symlink("/dev/null") for path in needless.masked(system, root)},
         **access.files(system.users, accounts, root),
+        **secrets.make_files(made),
         AGENT_PLACE: Symlink(agent),
     }
     files |= {path: _written(file) for path, file in system.files.items()}

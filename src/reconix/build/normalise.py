@@ -20,6 +20,8 @@ from enum import Enum
 from hashlib import sha256
 from pathlib import PurePosixPath
 
+from reconix.build import secrets
+
 
 class Keep(Enum):
     """What happens to an entry of the root."""
@@ -57,9 +59,12 @@ RULES = (
     Rule(r"etc/(hostname|resolv\.conf|mtab|\.pwd\.lock)", "comes from the build machine"),
     Rule(r"etc/apt/sources\.list", "names the folder that the root was built from"),
     Rule(r"etc/(passwd|group|shadow|gshadow|subuid|subgid)-", "a copy of an earlier state"),
-    Rule(r"etc/dropbear/dropbear_.*_host_key(\.pub)?", "a secret; made on the device"),
-    Rule(r"etc/ssh/ssh_host_.*_key(\.pub)?", "a secret; made on the device"),
-    Rule(r"etc/ssl/private/ssl-cert-snakeoil\.key", "a secret; made on the device"),
+    *(
+        Rule(pattern, f"a secret, {secret.what}; made on the device")
+        for secret in secrets.ALL
+        for pattern in secret.removed
+    ),
+    Rule(r"var/lib/rabbitmq/\.erlang\.cookie", "a secret; made by the program that uses it"),
     Rule(r"usr/share/mime/mime\.cache|var/lib/mlocate/.*", "is made again when needed"),
 )
 

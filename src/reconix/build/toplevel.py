@@ -25,7 +25,7 @@ from typing import assert_never
 
 from reconix.base.documents import JsonInput, print_json
 from reconix.boot.bootspec import BootSpec, print_bootspec
-from reconix.build import normalise
+from reconix.build import normalise, secrets
 from reconix.build.debian import METADATA
 from reconix.build.normalise import Ownership
 from reconix.config.schema.health import (
@@ -100,7 +100,7 @@ def make_toplevel(
             "modules": Symlink(f"{parts.linux}/modules"),
             "agent": Symlink(str(parts.agent)),
             "metadata": File(metadata),
-            "persist": File(_persist(name, system)),
+            "persist": File(_persist(name, system, root)),
             "health.json": File(print_json(_health(system))),
             "update.json": File(print_json(_update(system, one_shot))),
             **({"schedule.json": File(print_json(schedule))} if schedule else {}),
@@ -119,8 +119,9 @@ def _bootspec(name: str, system: System, architecture: Architecture, parts: Part
     )
 
 
-def _persist(name: str, system: System) -> bytes:
-    shared = [f"shared {path}\n" for path in system.persist.shared]
+def _persist(name: str, system: System, root: Path) -> bytes:
+    made = [secrets.FOLDER] if secrets.needed(root, system.files, system.units) else []
+    shared = [f"shared {path}\n" for path in dict.fromkeys([*system.persist.shared, *made])]
     own = [f"systems/{name} {path}\n" for path in system.persist.paths]
     return "".join([*shared, *own]).encode()
 

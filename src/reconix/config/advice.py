@@ -13,7 +13,7 @@ from reconix.config.problems import Place, Problem
 from reconix.config.schema.health import UnitCheck
 from reconix.config.schema.system import System
 
-_SSH = "dropbear.service"
+_SSH = {"dropbear.service", "ssh.service"}
 
 
 def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]:
@@ -41,7 +41,7 @@ def _useless_removals(value: Value, key: str) -> Iterator[Problem]:
 def _users_without_a_key(system: System, table: Table, file: Place) -> Iterator[Problem]:
     for name, user in system.users.items():
         has_key = user.authorized_keys or user.authorized_keys_files
-        if _SSH in system.services.enable and not has_key:
+        if _SSH & set(system.services.enable) and not has_key:
             place = place_of(table, "users", name, default=file)
             hint = "add authorized_keys or authorized_keys_files"
             yield Problem(place, dotted("users", name), "has no key and cannot log in", hint)

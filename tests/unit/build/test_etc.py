@@ -71,6 +71,18 @@ def test_who_wants_to_be_online_waits_for_networkd_but_not_longer_than_a_trial(r
     assert "wait-online --timeout=30\n" in text(etc, f"systemd/system/{online}.d/reconix.conf")
 
 
+def test_a_package_whose_secret_a_root_has_not_gets_one_that_is_made_before_it_starts(
+    root: Path,
+) -> None:
+    (root / "usr/sbin").mkdir()
+    (root / "usr/sbin/sshd").touch()
+    etc = make(System(kernel=KERNEL), root)
+    unit = "systemd/system/sysinit.target.wants/reconix-secret-openssh.service"
+    assert unit in dict(files(etc.tree))
+    place = "C /etc/ssh/ssh_host_rsa_key 0600 root root - /var/lib/reconix/secrets/openssh/"
+    assert place in text(etc, "tmpfiles.d/reconix-secrets.conf")
+
+
 def test_nobody_has_a_password_and_keys_are_those_of_the_generation(root: Path) -> None:
     people = {"ann": User(authorized_keys=(KEY,)), "root": User(authorized_keys=(KEY,))}
     etc = make(System(kernel=KERNEL, users=people), root)

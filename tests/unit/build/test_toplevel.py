@@ -71,7 +71,8 @@ def system(tmp_path: Path) -> System:
 @pytest.fixture
 def files(tmp_path: Path, system: System) -> dict[str, bytes]:
     """The plain files of the toplevel."""
-    (tmp_path / "root").mkdir()
+    (tmp_path / "root/usr/sbin").mkdir(parents=True)
+    (tmp_path / "root/usr/sbin/sshd").touch()
     (tmp_path / "root/metadata").touch()
     parts = Parts(
         *(_path("root"), _path("etc"), _path("linux"), "6.12", _path("initrd"), _path("agent"))
@@ -96,6 +97,10 @@ def test_checks_of_machine_and_system_add_up(files: dict[str, bytes]) -> None:
     )
     found = parse_health(files["health.json"], source="health.json")
     assert found == Health(120, expected, stable_seconds=20, retries=1)
+
+
+def test_secrets_that_a_device_makes_are_kept_for_all_systems(files: dict[str, bytes]) -> None:
+    assert b"shared /var/lib/reconix/secrets\n" in files["persist"]
 
 
 def test_attempts_and_limits_arrive(files: dict[str, bytes], tmp_path: Path) -> None:

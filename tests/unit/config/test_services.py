@@ -9,6 +9,7 @@ import pytest
 from reconix.base.process import run
 from reconix.config.addition import Addition, Mistake
 from reconix.config.modules import BUILT_IN
+from reconix.config.schema.health import UnitCheck
 from reconix.config.services import (
     agent,
     chrony,
@@ -50,6 +51,21 @@ def test_nobody_logs_in_with_a_password() -> None:
     assert text(made, "default/dropbear") == (
         'DROPBEAR_PORT=22\nDROPBEAR_EXTRA_ARGS="-s -r /var/lib/dropbear/ed25519"\n'
     )
+
+
+def test_openssh_answers_by_key_only_and_a_generation_without_it_is_not_kept() -> None:
+    made = ssh.configure(ssh.Options(enable=True, server=ssh.Server.OPENSSH, port=2222))
+    settings = text(made, "ssh/sshd_config.d/20-reconix.conf")
+    assert settings.startswith("Port 2222\nPasswordAuthentication no\n")
+    assert made.packages == ("openssh-server",)
+    assert made.health.checks == (UnitCheck(unit="ssh.service"),)
+    assert made.others == (firewall.Options(tcp=(2222,)),)
+
+
+def test_a_folder_for_the_key_of_dropbear_is_a_mistake_where_openssh_answers() -> None:
+    with pytest.raises(Mistake) as failure:
+        ssh.configure(ssh.Options(enable=True, server=ssh.Server.OPENSSH, host_keys="/var/lib/k"))
+    assert failure.value.option == "host_keys"
 
 
 def test_a_firewall_lets_in_what_is_named() -> None:

@@ -1,24 +1,35 @@
-"""Log-in over the network with dropbear, by key only.
+"""Log-in over the network with dropbear or OpenSSH, by key only.
 
 The keys of the host are made at its first boot and kept for all systems, so that they stay the same
-whichever system runs and whatever is updated.
+whichever system runs and whatever is updated. Those of OpenSSH are made wherever its package is
+(``build/secrets.py``), so there is nothing to say about them here.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated
 
-from reconix.config.addition import Addition
+from reconix.config.addition import Addition, Mistake
 from reconix.config.options import Option
+from reconix.config.schema.health import Health, UnitCheck
 from reconix.config.schema.system import File, Persist, Services, Unit
 from reconix.config.schema.values import AbsolutePath, Port
 from reconix.config.services.firewall import Options as Firewall
 
 _KEY_UNIT = "reconix-host-key.service"
+_HOST_KEYS = "/var/lib/dropbear"
+
+
+class Server(Enum):
+    """Programs that one can log in to."""
+
+    DROPBEAR = "dropbear"
+    OPENSSH = "openssh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Log-in over the network with dropbear, by key only; who may is said in `users`."""
+    """Log-in over the network with dropbear or OpenSSH, by key only; who may is said in `users`."""
 
     enable: Annotated[
         bool,
@@ -28,6 +39,14 @@ class Options:
             "when people or `reconix deploy` log in over the network",
         ),
     ] = False
+    server: Annotated[
+        Server,
+        Option(
+            "Which program answers: the small `dropbear`, or `openssh`.",
+            '"openssh"',
+            "when sftp, certificates or settings of OpenSSH are needed",
+        ),
+    ] = Server.DROPBEAR
     port: Annotated[
         Port,
         Option(
@@ -37,17 +56,22 @@ class Options:
     host_keys: Annotated[
         AbsolutePath,
         Option(
-            "Folder of the host keys, which are made at the first boot and kept.",
+            "Folder of dropbear's host key, which is made at the first boot and kept; those of "
+            "OpenSSH need no folder to be named.",
             '"/var/lib/dropbear"',
             "when keys that devices have already lie elsewhere",
         ),
-    ] = "/var/lib/dropbear"
+    ] = _HOST_KEYS
 
 
 def configure(options: Options) -> Addition:
     """A server without passwords, and the key that it needs."""
     if not options.enable:
         return Addition()
+    return _dropbear(options) if options.server is Server.DROPBEAR else _openssh(options)
+
+
+def _dropbear(options: Options) -> Addition:
     key = f"{options.host_keys}/ed25519"
     settings = f'DROPBEAR_PORT={options.port}\nDROPBEAR_EXTRA_ARGS="-s -r {key}"\n'
     return Addition(
@@ -59,6 +83,25 @@ def configure(options: Options) -> Addition:
         units={_KEY_UNIT: Unit(text=_make_key(options.host_keys, key))},
         ports={str(options.port): "ssh"},
         persist=Persist(shared=(options.host_keys,)),
+        others=(Firewall(tcp=(options.port,)),),
+    )
+
+
+def _openssh(options: Options) -> Addition:
+    if options.host_keys != _HOST_KEYS:
+        fact = "is the folder of dropbear's host key, and OpenSSH answers"
+        raise Mistake("host_keys", fact, "leave it out: keys of OpenSSH are kept by themselves")
+    settings = (
+        f"Port {options.port}\n"
+        "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+        "PermitRootLogin prohibit-password\n"
+    )
+    return Addition(
+        packages=("openssh-server",),
+        services=Services(enable=("ssh.service",)),
+        files={"ssh/sshd_config.d/20-reconix.conf": File(text=settings)},
+        ports={str(options.port): "ssh"},
+        health=Health(checks=(UnitCheck(unit="ssh.service"),)),
         others=(Firewall(tcp=(options.port,)),),
     )
 
