@@ -1,7 +1,8 @@
 """Collecting: give back the space of generations that nobody goes back to.
 
 Kept are the committed generation, the one before it, and one that is on its way. The manifest of a
-generation goes first, then the objects that no manifest names: whatever is named is there.
+generation goes first, then the objects that no manifest names: whatever is named is there. What a
+cut left of a receive goes, too: it would be verified before it is used, and is made anew instead.
 
 Proven by ``tests/crash/test_agent_cut.py``.
 """
@@ -18,4 +19,5 @@ def collect(device: Device, state: State) -> Collected:
     for manifest in registry.manifests():
         if str(manifest.root) not in state.needed:
             registry.remove(manifest.root)
+    registry.clear_staging()
     return objects.collect(registry.store_dir, registry.manifests())

@@ -91,7 +91,7 @@ def receive(
         host=ours.host,
         architecture=ours.architecture,
         believer=_Examiner(device, Belief.of(device)),
-        spool=spool,
+        spool=spool or Spool(device.places.spool, keeps=False),
         again=again,
     )
     device.generation(manifest.root)

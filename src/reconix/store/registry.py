@@ -17,6 +17,7 @@ Proven by ``tests/unit/store/test_registry.py`` and, step by step,
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from reconix.base.files import (
@@ -101,6 +102,14 @@ class Registry:
         if name.exists():
             name.unlink()
             sync_folder(self._generations)
+
+    def clear_staging(self, keep: Iterable[StorePath] = ()) -> None:
+        """Remove what is being received, but for some objects that are complete."""
+        kept = {path.basename for path in keep}
+        entries = sorted(self.staging_dir.iterdir()) if self.staging_dir.is_dir() else []
+        for entry in entries:
+            if entry.name not in kept:
+                remove_tree(entry)
 
     def place(self, staged: Path, item: StoreObject) -> None:
         """Give a received tree its final name, when it is durable and right on the disk itself.

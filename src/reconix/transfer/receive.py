@@ -2,10 +2,10 @@
 
 Everything that can be known before the first write is checked before the first write: format, host
 and architecture, whether the base is installed and complete, whether the objects that stay are
-intact, whether there is room. Then the objects are made one after the other under
-``/reconix/staging``, each made durable and read back against its hash. Only when the whole stream
-has proved right do they get their names in the store, and only then is the manifest registered,
-which is what makes the generation exist.
+intact, whether there is room once what a cut left behind is gone (``room.py``). Then the objects
+are made one after the other under ``/reconix/staging``, each made durable and read back against its
+hash. Only when the whole stream has proved right do they get their names in the store, and only
+then is the manifest registered, which is what makes the generation exist.
 
 ==========================  =======================================================================
 after a power cut           repeating the same stream
@@ -45,6 +45,7 @@ from reconix.transfer.packing import Unpacker
 from reconix.transfer.plan import Copied, Piece, Which, parse
 from reconix.transfer.preface import Need, parse_preface
 from reconix.transfer.renames import Renames
+from reconix.transfer.room import DiskFull, Room, make_room, room_for, room_for_frames
 from reconix.transfer.seal import Seal
 from reconix.transfer.sources import DamagedBase, Sources
 from reconix.transfer.spool import Spool
@@ -59,8 +60,6 @@ from reconix.transfer.stream import (
 )
 from reconix.transfer.trust import UNSIGNED, Trust
 
-_MARGIN_BYTES = 1 << 20
-_MARGIN_INODES = 16
 _PART = ".part"
 
 
@@ -87,17 +86,6 @@ class WrongBase(ReconixError):
             hint="make a stream from what `reconix-device status` shows, or without a base",
         )
         self.base = base
-
-
-class DiskFull(ReconixError):
-    """There is not enough room for the new generation."""
-
-    exit_code = 56
-
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            f"not enough room: {what}", hint="nothing was installed; collect old generations first"
-        )
 
 
 class StorageFailed(ReconixError):
@@ -152,7 +140,7 @@ def receive(
         host: what this device is.
         architecture: likewise.
         believer: decides whether the stream can be trusted; without it every one is that is whole.
-        spool: keeps what arrived if the link fails; without it that is lost.
+        spool: keeps what arrived if the link fails; without it that is lost. Its file makes room.
         again: goes back on the link, for what came altered.
 
     Raises:
@@ -169,7 +157,7 @@ def receive(
         believer.learn(stream.header, judged)
         _forget(spool)
         return installed
-    job = _prepare(stream, registry)
+    job = _prepare(stream, registry, spool)
     with _cleaning_up(job, spool):
         if spool is not None:
             job.begin_spool(spool)
@@ -224,7 +212,7 @@ def _translated(error: OSError) -> ReconixError:
     return StorageFailed(error)
 
 
-def _prepare(stream: StreamReader, registry: Registry) -> "_Job":
+def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "_Job":
     """Preflight: whatever can be refused without having written anything."""
     base = _find_base(registry, stream.header.bases)
     payload = Unpacker(stream)
@@ -240,7 +228,8 @@ def _prepare(stream: StreamReader, registry: Registry) -> "_Job":
     try:
         job.check_base()
         job.look_around()
-        job.check_room()
+        job.remove_leftovers()
+        make_room(job.room, registry, job.manifest, spool)
     except OSError as error:
         raise StorageFailed(error) from error
     return job
@@ -335,34 +324,21 @@ class _Job:
             if item.path not in self._present and item.path in named and _exists(final):
                 raise DamagedBase(str(item.path), "an installed generation uses it")
 
-    def check_room(self) -> None:
-        """Refuse what cannot fit.
+    @property
+    def room(self) -> Room:
+        """What the objects take that are missing."""
+        missing = (need for need in self.needs if not self._is_there(self._item(need).path))
+        return room_for(missing, self.manifest, self.registry)
 
-        Raises:
-            DiskFull: bytes or inodes are too few.
-        """
-        lack = self._lacks(0)
-        if lack:
-            raise DiskFull(lack)
-
-    def _lacks(self, more_bytes: int) -> str:
-        """What there is not enough of, for the objects that are missing and so many bytes more."""
-        missing = [need for need in self.needs if not self._is_there(self._item(need).path)]
-        if not missing:
-            return ""
-        wanted = sum(need.space_bytes for need in missing) + more_bytes
-        inodes = sum(need.inodes for need in missing)
-        status = os.statvfs(self.registry.system_root)
-        free = status.f_bavail * status.f_frsize
-        if free < wanted + wanted // 64 + _MARGIN_BYTES:
-            return f"{wanted} bytes are needed, {free} are free"
-        if status.f_files and status.f_favail < inodes + _MARGIN_INODES:
-            return f"{inodes} inodes are needed, {status.f_favail} are free"
-        return ""
+    def remove_leftovers(self) -> None:
+        """Remove what a cut left behind and is of no use."""
+        self.registry.clear_staging(keep=self._staged)
+        for item in self._sent():
+            if item.path not in self._present and _exists(self.registry.path(item.path)):
+                remove_tree(self.registry.path(item.path))
 
     def run(self) -> None:
         """Make all objects."""
-        self._remove_leftovers()
         sources = self._sources()
         with progress.stage("receive", total=self.stream.header.content_bytes) as stage:
             for need in self.needs:
@@ -372,7 +348,12 @@ class _Job:
 
     def begin_spool(self, spool: Spool) -> None:
         """Keep what arrives from now on, if there is room for that too."""
-        if self._lacks(self.stream.header.payload_bytes - spool.resumed_bytes):
+        if not spool.keeps:
+            return
+        if not spool.resumed_bytes:
+            spool.discard()
+        frames = room_for_frames(self.stream.prove().stream_bytes, spool)
+        if (self.room + frames).lacks(self.registry.system_root):
             progress.note("there is no room to keep what arrives: after a cut all is sent again")
             spool.give_up()
         else:
@@ -381,7 +362,7 @@ class _Job:
     def clear_staging(self) -> None:
         """Give back the space of everything that is staged."""
         with contextlib.suppress(OSError):  # what cannot be removed now goes with the next stream
-            self._remove_staged(keep=())
+            self.registry.clear_staging()
 
     def _sent(self) -> list[StoreObject]:
         return [self._item(need) for need in self.needs]
@@ -447,21 +428,6 @@ class _Job:
             maker.close()
         verify(part, item, sources)
         part.rename(self._ready(item.path))
-
-    def _remove_leftovers(self) -> None:
-        """Remove what a cut left behind and is of no use."""
-        self._remove_staged(keep=[path.basename for path in self._staged])
-        for item in self._sent():
-            if item.path not in self._present and _exists(self.registry.path(item.path)):
-                remove_tree(self.registry.path(item.path))
-
-    def _remove_staged(self, *, keep: Iterable[str]) -> None:
-        kept = set(keep)
-        if not self.registry.staging_dir.is_dir():
-            return
-        for entry in sorted(self.registry.staging_dir.iterdir()):
-            if entry.name not in kept:
-                remove_tree(entry)
 
     def commit(self) -> None:
         """Give the objects their names and register the generation."""

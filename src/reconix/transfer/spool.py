@@ -63,13 +63,20 @@ class Held:
 
 
 class Spool:
-    """Keeps what was proved of one stream."""
+    """Keeps what was proved of one stream.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: of the file.
+        keeps: without it nothing is kept, and the file is another stream's: left alone, unless its
+            room is needed.
+    """
+
+    def __init__(self, path: Path, *, keeps: bool = True) -> None:
         self._path = path
+        self.keeps = keeps
         self._file: BinaryIO | None = None
         self._pending: list[bytes] = []
-        self._is_off = False
+        self._is_off = not keeps
         self.resumed_bytes = 0
         self._skip = 0  # what comes again from the file itself
         self._unsynced = 0
@@ -148,13 +155,20 @@ class Spool:
                 self._sync(file)
 
     def discard(self) -> None:
-        """Give the space back."""
+        """Forget the stream: it is received, or refused."""
+        if self.keeps:
+            self.give_back()
+
+    def give_back(self) -> bool:
+        """Give the space back, whosesoever it is; whether there was any."""
         file, self._file = self._file, None
         if file is not None:
             file.close()
-        if self._path.exists():
-            self._path.unlink()
-            sync_folder(self._path.parent)
+        if not self._path.exists():
+            return False
+        self._path.unlink()
+        sync_folder(self._path.parent)
+        return True
 
 
 def _measure(file: BinaryIO) -> Held | None:

@@ -11,6 +11,7 @@ from tests.device_model import SLOT_BYTES, Machine
 
 from reconix.boot.slots import SlotSizeDiffers
 from reconix.device.apply import OnTrial, apply
+from reconix.device.collect import collect
 from reconix.device.receiving import UpdatesForbidden, receive
 from reconix.device.work import working
 from reconix.store.tree import File, Node
@@ -131,3 +132,12 @@ def test_receiving_takes_less_than_64_mib(machine: Machine) -> None:
         check=True,
     )
     assert int(done.stdout) < 64 << 10, "KiB"
+
+
+def test_collecting_gives_back_what_a_cut_left_behind(machine: Machine) -> None:
+    machine.boot()
+    staging = machine.device.registry.staging_dir
+    (staging / "half.part/lib").mkdir(parents=True)
+    with working(machine.places):
+        collect(machine.device, machine.device.recall())
+    assert not any(staging.iterdir())
