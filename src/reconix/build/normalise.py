@@ -106,9 +106,13 @@ def _without_time(compiled: bytes) -> bytes:
     return compiled[:4] + _PYC_HASHED_UNCHECKED + sha256(code).digest()[:8] + code
 
 
+LAID_OVER = ("etc", "var", "home", "opt", "root", "srv")
+"""Folders of a root that a device can write to: the script of the initrd gives them owners."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Ownership:
-    """Owner and mode of one entry below ``/etc`` or ``/var`` that are not the usual ones."""
+    """Owner and mode of one entry outside ``/usr`` that are not the usual ones."""
 
     path: str
     mode: int
@@ -128,7 +132,7 @@ def ownership(path: str, *, mode: int, user: int, group: int) -> Ownership | Non
         user: numeric owner.
         group: numeric group.
     """
-    if PurePosixPath(path).parts[:1] not in {("etc",), ("var",)}:
+    if PurePosixPath(path).parts[0] not in LAID_OVER:
         return None
     usual = {0o755} if stat.S_ISDIR(mode) else {0o644, 0o755, 0o444, 0o555}
     bits = stat.S_IMODE(mode)

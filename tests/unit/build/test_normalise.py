@@ -68,7 +68,7 @@ def test_compiled_python_is_valid_without_the_time_of_its_source(tmp_path: Path)
     assert marshal.loads(normalised[16:]) is not None
 
 
-def test_only_unusual_owners_and_modes_below_etc_and_var_are_listed() -> None:
+def test_only_unusual_owners_and_modes_outside_usr_are_listed() -> None:
     file, folder = 0o100000, 0o040000
     listed = [
         normalise.ownership("etc/passwd", mode=file | 0o644, user=0, group=0),
@@ -76,6 +76,8 @@ def test_only_unusual_owners_and_modes_below_etc_and_var_are_listed() -> None:
         normalise.ownership("etc/shadow", mode=file | 0o640, user=0, group=42),
         normalise.ownership("var/tmp", mode=folder | 0o1777, user=0, group=0),
         normalise.ownership("var/lib/mosquitto", mode=folder | 0o755, user=100, group=0),
+        normalise.ownership("srv/tftp", mode=folder | 0o755, user=0, group=65534),
+        normalise.ownership("root", mode=folder | 0o700, user=0, group=0),
     ]
     assert listed == [
         None,
@@ -83,6 +85,8 @@ def test_only_unusual_owners_and_modes_below_etc_and_var_are_listed() -> None:
         Ownership("etc/shadow", 0o640, 0, 42),
         Ownership("var/tmp", 0o1777, 0, 0),
         Ownership("var/lib/mosquitto", 0o755, 100, 0),
+        Ownership("srv/tftp", 0o755, 0, 65534),
+        Ownership("root", 0o700, 0, 0),
     ]
 
 

@@ -6,7 +6,7 @@
 #
 # and the functions `say` and `fail`. In the toplevel stand links to the parts of the system:
 #
-#     root    the Debian root            → /usr (read-only), below /etc and /var
+#     root    the Debian root            → /usr (read-only), below /etc, /var and its other folders
 #     etc     generated files            → over the root's /etc
 #     modules the kernel's modules       → /usr/lib/modules
 #     metadata  owners and modes that a store cannot hold: <mode> <user> <group> <path> a line
@@ -16,6 +16,7 @@
 #     /nix/store    bound from the system partition, read-only
 #     /nix/system   a link to the toplevel: which system this root is
 #     /etc, /var    overlays: a tmpfs over the generated files over the root's
+#     /opt, /srv, /root, /home …  the same where packages have something there
 #
 # To start a program takes the most time here, so what a shell can do itself it does itself.
 
@@ -35,7 +36,6 @@ make_root() {
     need mount -t tmpfs -o mode=0755 root $NEW
     cd $NEW || fail "no new root"
     mkdir -p dev etc home media mnt nix/store opt proc root run srv sys tmp usr var
-    chmod 0700 root
     ln -s usr/bin usr/sbin usr/lib usr/lib64 .
     ln -s "$TOPLEVEL" nix/system
     cd /
@@ -61,10 +61,37 @@ bind_usr() {
 # with them, however often roots are made.
 lay_over() {
     need mount -t tmpfs -o mode=0755 changes $NEW/mnt
-    need mkdir $NEW/mnt/etc $NEW/mnt/etc.work $NEW/mnt/var $NEW/mnt/var.work
+    find_other_folders
+    folders=
+    for name in etc var $others; do
+        folders="$folders $NEW/$name $NEW/mnt/$name $NEW/mnt/$name.work"
+    done
+    need mkdir -p $folders
     overlay etc "$TOPLEVEL/etc:$TOPLEVEL/root/etc"
-    overlay var "$TOPLEVEL/root/var"
+    for name in var $others; do
+        overlay "$name" "$TOPLEVEL/root/$name"
+    done
+    chmod 0700 $NEW/root
     need umount $NEW/mnt
+}
+
+# Where packages have something besides /usr, /etc and /var: nearly always it is only in /root.
+find_other_folders() {
+    others=
+    for brought in "$TOPLEVEL"/root/*; do
+        name=${brought##*/}
+        case $name in
+            boot | dev | etc | media | mnt | nix | proc | run | sys | tmp | usr | var) ;;
+            *) [ -L "$brought" ] || ! has_something "$brought" || others="$others $name" ;;
+        esac
+    done
+}
+
+has_something() {
+    for entry in "$1"/* "$1"/.[!.]*; do
+        if [ -e "$entry" ] || [ -L "$entry" ]; then return 0; fi
+    done
+    return 1
 }
 
 overlay() {

@@ -1,0 +1,74 @@
+"""The root of a system as a device has it, put together by the real script with real mounts."""
+
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+from tests.conftest import Need
+
+from reconix.base.process import run
+from reconix.build import initrd
+
+LAY_OVER = """
+say() {{ echo "$*"; }}
+fail() {{ say "$*"; exit 1; }}
+. {script}
+TOPLEVEL={toplevel} NEW={new} DATA={data} data=x
+mount -t tmpfs root $NEW && cd $NEW && mkdir -p etc home media mnt opt root srv usr var
+cd / && lay_over && apply_metadata && keep_paths
+{then}
+"""
+
+
+@pytest.fixture
+def toplevel(tmp_path: Path) -> Path:
+    """As packages leave it: most of the folders that Debian has are empty."""
+    place = tmp_path / "toplevel"
+    for folder in ("etc", "root/etc", "root/var/lib", "root/usr", "root/home", "root/media/x"):
+        (place / folder).mkdir(parents=True)
+    for path in ("root/srv/tftp/boot.img", "root/opt/app/.hidden", "root/root/.profile"):
+        (place / path).parent.mkdir(parents=True)
+        (place / path).write_text("as delivered")
+    (place / "metadata").write_text("0700 0 0 /root\n0755 0 65534 /srv/tftp\n")
+    (place / "persist").write_text("systems/web /srv/tftp\n")
+    return place
+
+
+def started(toplevel: Path, then: str) -> str:
+    """What a program sees in the new root; its mounts are gone with it."""
+    Need()("unshare", "mount")
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount")
+    folder = toplevel.parent
+    for name in ("new", "data"):
+        (folder / name).mkdir(exist_ok=True)
+    script = LAY_OVER.format(
+        script=shlex.quote(str(initrd.ROOT_SCRIPT)),
+        toplevel=shlex.quote(str(toplevel)),
+        new=folder / "new",
+        data=folder / "data",
+        then=then,
+    )
+    return run("unshare", "--mount", "sh", "-c", script).decode()
+
+
+def test_what_packages_bring_outside_usr_is_there_and_can_be_changed(toplevel: Path) -> None:
+    said = started(
+        toplevel,
+        "cat $NEW/opt/app/.hidden; stat -c ' %a %g' $NEW/root $NEW/srv/tftp;"
+        "echo own > $NEW/opt/app/.hidden; echo own > $NEW/home/x; cat $NEW/opt/app/.hidden",
+    )
+    assert said == "as delivered 700 0\n 755 65534\nown\n"
+    assert (toplevel / "root/opt/app/.hidden").read_text() == "as delivered"
+
+
+def test_a_folder_below_them_persists(toplevel: Path) -> None:
+    started(toplevel, "echo own > $NEW/srv/tftp/boot.img; umount $NEW/srv/tftp")
+    assert started(toplevel, "cat $NEW/srv/tftp/boot.img") == "own\n"
+
+
+def test_where_packages_bring_nothing_nothing_is_mounted(toplevel: Path) -> None:
+    mounted = started(toplevel, "cut -d ' ' -f 2 /proc/mounts").split()
+    ours = {path.rpartition("/new/")[2] for path in mounted if "/new/" in path}
+    assert ours == {"etc", "var", "opt", "root", "srv", "srv/tftp"}
