@@ -270,7 +270,7 @@ class Machine:
         Whether it came to its end; if not, it has restarted the device.
         """
         script = Functions(
-            ("go_back", "begin_trial"),
+            ("fault", "go_back", "begin_trial"),
             ("dd", "touch", "sync", "mount", "reboot"),
             self.places.run,
             {"SYSTEM": str(self.places.system)},

@@ -45,7 +45,8 @@ ONE_HOME = {
     "import sqlite3": {"nix/database.py"},
     "os.environ": {"base/process.py", "cli/", "device/__main__.py"},
     "os.getenv": {"cli/", "device/__main__.py"},
-    "print": {"cli/", "device/__main__.py"},
+    "print": {"cli/answers.py", "device/__main__.py"},
+    "sys.stderr": {"cli/answers.py", "cli/main.py", "device/__main__.py"},
     "input": {"cli/"},
     "sys.argv": {"cli/main.py", "device/__main__.py"},
     "sys.exit": {"cli/", "device/__main__.py"},
@@ -58,7 +59,8 @@ ONE_HOME = {
 """What only these files may do, and why it has one home:
 
 * programs: a clean environment and one kind of error; SQL: one schema;
-* the environment, output and exit status: what lies below the commands can be used by any of them;
+* the environment and exit status: what lies below the commands can be used by any of them;
+* output: what is shown may hold text of others, which is spelt out there;
 * fsync: what is durable must be reasoned about in one place. ``boot/disk.py`` writes to partitions,
   which have no name to replace.
 """

@@ -70,6 +70,7 @@ class Functions:
 
 
 def _function(script: str, name: str) -> str:
-    found = re.search(rf"^{name}\(\) {{$.*?^}}$", script, re.MULTILINE | re.DOTALL)
+    form = rf"^{name}\(\) {{( [^\n]* }}$|$.*?^}}$)"
+    found = re.search(form, script, re.MULTILINE | re.DOTALL)
     assert found, f"the scripts have no function {name}"
     return found[0]

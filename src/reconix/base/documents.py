@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
+from reconix.base.text import shown_in_json
 
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
 JsonInput = None | bool | int | str | list["JsonInput"] | Mapping[str, "JsonInput"]
@@ -30,9 +31,28 @@ def print_json(value: object) -> bytes:
 
     Args:
         value: nothing but ``None``, ``bool``, ``int``, ``str``, lists, and dicts with text keys.
+
+    Raises:
+        BadDocument: a text in it is none, say, the name of a file that is not UTF-8.
     """
-    text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-    return text.encode() + b"\n"
+    try:
+        return _spelled(value).encode() + b"\n"
+    except UnicodeEncodeError as error:
+        raise BadDocument(f"{error.object[error.start]!r} is no character") from error
+
+
+def show_json(value: JsonInput) -> str:
+    """A JSON value for somebody to look at: the same, with what has no shape spelt out."""
+    return shown_in_json(_spelled(value))
+
+
+def show_json_line(value: JsonInput) -> str:
+    """The same on one line."""
+    return shown_in_json(json.dumps(value))
+
+
+def _spelled(value: object) -> str:
+    return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _refuse_number(text: str) -> Json:

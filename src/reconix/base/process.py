@@ -4,22 +4,34 @@ A program is started with words, never with a shell line, and with an environmen
 do not leak the locale, the time zone or the habits of whoever runs us. The result is its output or
 an exception that shows the command and the last of what it said.
 
+What a program says may come from the other end of a link, or from a service that has gone wild. So
+it is bounded while it is read: an answer has a limit, beyond which the program is ended, and of
+what is only shown the end is kept and the rest is thrown away as it comes.
+
 Proven by ``tests/unit/base/test_process.py``.
 """
 
 import contextlib
 import os
+import select
 import shlex
 import subprocess
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, Protocol
 
+from reconix.base import text
 from reconix.base.errors import ReconixError
 
 Word = str | Path
-_LAST_BYTES = 1024
+ANSWER_BYTES = 16 << 20
+"""How much a program may answer, unless its caller says otherwise."""
+
+_LAST_BYTES = 16 << 10
+_READ_BYTES = 1 << 16  # what a pipe holds
+_LINGER_SECONDS = 5.0
 _UMASK = 0o022
 
 INSTALLED_BY = {
@@ -66,9 +78,16 @@ class CommandFailed(ReconixError):
 
     def __init__(self, words: Iterable[Word], *, status: int, said: bytes) -> None:
         line = shlex.join(str(word) for word in words)
-        last = said[-_LAST_BYTES:].decode(errors="replace").strip()
-        super().__init__(f"`{line}` exited with {status}: {last}")
+        super().__init__(f"`{line}` exited with {status}: {text.last_words(said)}")
         self.status, self.said = status, said
+
+
+class AnswerTooLong(CommandFailed):
+    """A program said more than anything we would accept as its answer, and was ended."""
+
+    def __init__(self, words: Iterable[Word], *, limit_bytes: int) -> None:
+        said = f"ended, because it answers more than {limit_bytes} bytes"
+        super().__init__(words, status=-1, said=said.encode())
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -82,44 +101,172 @@ def run(
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
     timeout_seconds: float | None = None,
+    limit_bytes: int = ANSWER_BYTES,
 ) -> bytes:
     """Run a program to its end and give its standard output.
 
     Raises:
         ProgramMissing: there is no such program.
+        AnswerTooLong: it says more than ``limit_bytes``.
         CommandFailed: it exited with something other than 0, or took longer than allowed.
     """
-    try:
-        done = subprocess.run(
-            [str(word) for word in words],
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            cwd=folder,
-            env=clean_environment(environment),
-            timeout=timeout_seconds,
-            umask=_UMASK,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        if folder is not None and not folder.is_dir():
-            raise
-        raise ProgramMissing(str(words[0])) from error
-    except subprocess.TimeoutExpired as error:
-        said = f"no end after {timeout_seconds} s".encode()
-        raise CommandFailed(words, status=-1, said=said) from error
-    if done.returncode != 0:
-        raise CommandFailed(words, status=done.returncode, said=done.stderr or done.stdout)
-    return done.stdout
+    answer = _Whole(words, limit_bytes)
+    source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
+    with _talking(*words, stdin=source, folder=folder, environment=environment) as child:
+        _Talk(words, child, timeout_seconds).hear(answer, stdin or b"")
+    return bytes(answer.said)
+
+
+def run_for_its_end(*words: Word, timeout_seconds: float | None = None) -> bytes:
+    """Run a program to its end, however much it says, and give the last of its standard output.
+
+    Raises:
+        ProgramMissing: there is no such program.
+        CommandFailed: it exited with something other than 0, or took longer than allowed.
+    """
+    answer = _Last()
+    with _talking(*words) as child:
+        _Talk(words, child, timeout_seconds).hear(answer)
+    return bytes(answer.said)
 
 
 def succeeds(*words: Word, timeout_seconds: float | None = None) -> bool:
     """Run a program for its exit status alone."""
     try:
-        run(*words, timeout_seconds=timeout_seconds)
+        run_for_its_end(*words, timeout_seconds=timeout_seconds)
     except CommandFailed:
         return False
     return True
+
+
+@contextlib.contextmanager
+def _talking(
+    *words: Word,
+    stdin: int = subprocess.DEVNULL,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A program that we can hear; it is gone when the block is left."""
+    pipe = subprocess.PIPE
+    child = start(
+        *words, stdin=stdin, stdout=pipe, stderr=pipe, folder=folder, environment=environment
+    )
+    try:
+        yield child
+    except BaseException:
+        child.kill()
+        raise
+    finally:
+        for file in filter(None, (child.stdin, child.stdout, child.stderr)):
+            with contextlib.suppress(BrokenPipeError):
+                file.close()
+        child.wait()
+
+
+class _Ear(Protocol):
+    """Takes what a program says."""
+
+    said: bytearray
+
+    def take(self, data: bytes) -> None:
+        """More was said."""
+
+
+class _Whole:
+    """Keeps all, up to a limit."""
+
+    def __init__(self, words: Iterable[Word], limit_bytes: int) -> None:
+        self.said = bytearray()
+        self._words, self._limit = words, limit_bytes
+
+    def take(self, data: bytes) -> None:
+        if len(self.said) + len(data) > self._limit:
+            raise AnswerTooLong(self._words, limit_bytes=self._limit)
+        self.said += data
+
+
+class _Last:
+    """Keeps the end."""
+
+    def __init__(self) -> None:
+        self.said = bytearray()
+
+    def take(self, data: bytes) -> None:
+        self.said += data
+        del self.said[:-_LAST_BYTES]
+
+
+class _Talk:
+    """What is said to a program and what it says, whichever of the two comes first."""
+
+    def __init__(
+        self, words: Iterable[Word], child: "subprocess.Popen[bytes]", seconds: float | None
+    ) -> None:
+        self._words, self._child, self._seconds = words, child, seconds
+        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self._poll = select.poll()
+
+    def hear(self, answer: _Ear, stdin: bytes = b"") -> None:
+        """Give ``stdin`` and take what is said, until the program has ended."""
+        complaints = _Last()
+        self._exchange(stdin, answer, complaints)
+        try:
+            status = self._child.wait(self._left())
+        except subprocess.TimeoutExpired:
+            raise self._too_late() from None
+        if status != 0:
+            said = bytes(complaints.said or answer.said[-_LAST_BYTES:])
+            raise CommandFailed(self._words, status=status, said=said)
+
+    def _exchange(self, stdin: bytes, answer: _Ear, complaints: _Ear) -> None:
+        sink, out, errors = self._child.stdin, self._child.stdout, self._child.stderr
+        assert out is not None and errors is not None
+        ears = {out.fileno(): answer, errors.fileno(): complaints}
+        for descriptor in ears:
+            self._poll.register(descriptor, select.POLLIN)
+        left = memoryview(stdin)
+        if sink is not None:
+            os.set_blocking(sink.fileno(), False)
+            self._poll.register(sink, select.POLLOUT)
+        while ears:
+            for descriptor in self._ready():
+                if descriptor in ears:
+                    self._listen(descriptor, ears)
+                    continue
+                left = left[_write(descriptor, left) :]
+                if not left and sink is not None:
+                    self._poll.unregister(descriptor)
+                    sink.close()
+
+    def _listen(self, descriptor: int, ears: dict[int, _Ear]) -> None:
+        data = os.read(descriptor, _READ_BYTES)
+        if data:
+            ears[descriptor].take(data)
+        else:
+            self._poll.unregister(descriptor)
+            del ears[descriptor]
+
+    def _ready(self) -> list[int]:
+        left = self._left()
+        found = self._poll.poll(None if left is None else 1000 * left)
+        if not found:
+            raise self._too_late()
+        return [descriptor for descriptor, _ in found]
+
+    def _left(self) -> float | None:
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def _too_late(self) -> CommandFailed:
+        said = f"no end after {self._seconds} s"
+        return CommandFailed(self._words, status=-1, said=said.encode())
+
+
+def _write(descriptor: int, data: memoryview) -> int:
+    """Write what a pipe takes; one that nobody reads any more takes all."""
+    try:
+        return os.write(descriptor, data[:_READ_BYTES]) if data else 0
+    except BrokenPipeError:
+        return len(data)
 
 
 def start(
@@ -146,6 +293,8 @@ def start(
             umask=_UMASK,
         )
     except FileNotFoundError as error:
+        if folder is not None and not folder.is_dir():
+            raise
         raise ProgramMissing(str(words[0])) from error
 
 
@@ -159,10 +308,7 @@ def reading(*words: Word, environment: Mapping[str, str] | None = None) -> Itera
     """
     child = start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, environment=environment)
     assert child.stdout is not None and child.stderr is not None
-    said = bytearray()
-    errors = child.stderr
-    listener = threading.Thread(target=lambda: said.extend(errors.read()), daemon=True)
-    listener.start()
+    complaints = _Listening(child.stderr)
     try:
         yield child.stdout  # type: ignore[misc] # a pipe is a BinaryIO
         child.stdout.close()
@@ -173,41 +319,63 @@ def reading(*words: Word, environment: Mapping[str, str] | None = None) -> Itera
         child.stdout.close()
         raise
     finally:
-        listener.join()
-        errors.close()
+        said = complaints.end()
     if status != 0:
-        raise CommandFailed(words, status=status, said=bytes(said))
+        raise CommandFailed(words, status=status, said=said)
 
 
 @contextlib.contextmanager
 def feeding(*words: Word, environment: Mapping[str, str] | None = None) -> Iterator[BinaryIO]:
     """Run a program and write its standard input as it comes; the end of the block is its end.
 
-    What the program says is kept for the error. If it ends early, the broken pipe ends the block,
-    and its failure is raised instead.
+    The last of what the program says is kept for the error. If it ends early, the broken pipe ends
+    the block, and its failure is raised instead.
 
     Raises:
         ProgramMissing: there is no such program.
         CommandFailed: when the block is left, if the program failed.
     """
-    with open(os.memfd_create("said"), "w+b") as said:  # noqa: PTH123 - a descriptor, not a path
-        child = start(
-            *words, stdin=subprocess.PIPE, stdout=said, stderr=said, environment=environment
-        )
-        assert child.stdin is not None
-        try:
-            yield child.stdin  # type: ignore[misc] # a pipe is a BinaryIO
-            child.stdin.close()
-        except BrokenPipeError:
-            if child.wait() == 0:
-                raise
-        except BaseException:
-            child.kill()
+    pipe = subprocess.PIPE
+    child = start(
+        *words, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, environment=environment
+    )
+    assert child.stdin is not None and child.stdout is not None
+    listening = _Listening(child.stdout)
+    try:
+        yield child.stdin  # type: ignore[misc] # a pipe is a BinaryIO
+        child.stdin.close()
+    except BrokenPipeError:
+        if child.wait() == 0:
             raise
-        finally:
-            with contextlib.suppress(BrokenPipeError):
-                child.stdin.close()
-            child.wait()
-        if child.returncode != 0:
-            said.seek(max(0, said.tell() - _LAST_BYTES))
-            raise CommandFailed(words, status=child.returncode, said=said.read())
+    except BaseException:
+        child.kill()
+        raise
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            child.stdin.close()
+        child.wait()
+        said = listening.end()
+    if child.returncode != 0:
+        raise CommandFailed(words, status=child.returncode, said=said)
+
+
+class _Listening:
+    """Takes what comes from a pipe while something else is done, and keeps the end."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe, self._heard = pipe, _Last()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        with self._pipe as pipe:
+            while data := os.read(pipe.fileno(), _READ_BYTES):
+                self._heard.take(data)
+
+    def end(self) -> bytes:
+        """The last that was said.
+
+        What a program has left running may keep the pipe; that is not waited for.
+        """
+        self._thread.join(_LINGER_SECONDS)
+        return bytes(self._heard.said)

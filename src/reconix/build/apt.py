@@ -41,6 +41,7 @@ SECURITY = "-security"
 _TIMEOUT_SECONDS = 600
 _MAX_IN_RELEASE_BYTES = 4 << 20
 _MAX_REASONS_BYTES = 1 << 16
+_MAX_ANSWER_BYTES = 1 << 28  # all that apt knows of all packages
 _ROUTE = (
     r'Acquire::https?::(?:[^:"\s]+::)?'
     r"(?:Proxy|Proxy-Auto-Detect|ProxyAutoDetect|CaInfo|CaPath|CrlFile|IssuerCert|SslCert|SslKey)"
@@ -204,7 +205,12 @@ class Apt:
         return {"APT_CONFIG": str(self.folder / "apt.conf")}
 
     def _run(self, *words: str) -> bytes:
-        return process.run(*words, environment=self._environment, timeout_seconds=_TIMEOUT_SECONDS)
+        return process.run(
+            *words,
+            environment=self._environment,
+            timeout_seconds=_TIMEOUT_SECONDS,
+            limit_bytes=_MAX_ANSWER_BYTES,
+        )
 
     def update(self) -> None:
         """Fetch the lists of all sources, or find that those we have are current.

@@ -19,6 +19,7 @@ SCRIPT = Path(__file__).with_name("data") / "compile_agent.py"
 _PYTHON = "usr/bin/python3"
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _SECONDS = 120
+_MAX_BYTES = 1 << 26
 
 
 def can_compile(root: Path, architecture: str) -> bool:
@@ -36,4 +37,4 @@ def compiled(program: bytes, root: Path) -> bytes:
     inside = () if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user")
     python = (f"/{_PYTHON}", "-I", "-S", "-B", "-c", SCRIPT.read_text())
     words = (*inside, "chroot", str(root), *python)
-    return process.run(*words, stdin=program, timeout_seconds=_SECONDS)
+    return process.run(*words, stdin=program, timeout_seconds=_SECONDS, limit_bytes=_MAX_BYTES)

@@ -47,6 +47,7 @@ Fetch = Callable[[Iterable[LockedPackage]], Mapping[LockedPackage, Path]]
 """Gives the files of packages, from the cache or from an archive, checked."""
 
 _AGENT = "reconix-device"
+_MAX_PACKAGE_BYTES = 1 << 30
 _BUSYBOX = "usr/bin/busybox"
 _LOADERS = {
     "amd64": "usr/lib/systemd/boot/efi/systemd-bootx64.efi",
@@ -238,5 +239,6 @@ def _loader(workshop: Workshop, lock: HostLock) -> bytes:
 
 def _member(workshop: Workshop, package: LockedPackage, member: str) -> bytes:
     """One file of a package."""
-    archive = process.run("dpkg-deb", "--fsys-tarfile", workshop.fetch([package])[package])
+    file = workshop.fetch([package])[package]
+    archive = process.run("dpkg-deb", "--fsys-tarfile", file, limit_bytes=_MAX_PACKAGE_BYTES)
     return process.run("tar", "--extract", "--to-stdout", f"./{member}", stdin=archive)

@@ -12,6 +12,7 @@ For all sessions, save the output where the shell looks for it, for example in
 
 import argparse
 
+from reconix.cli.answers import give
 from reconix.cli.description import CommandDescription, Option, describe_all
 
 SHELLS = ("bash", "zsh", "fish")
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the script."""
-    print(script(arguments.shell, describe_all()), end="")
+    give(script(arguments.shell, describe_all()).encode())
     return 0
 
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from reconix.base.documents import JsonInput
+from reconix.base.text import one_line
 from reconix.cli.sizes import human
 from reconix.store.nar import Entry, Event, FileBegin, FolderBegin, FolderEnd, Link, walk
 
@@ -28,7 +29,7 @@ def files_of(tree: Path) -> tuple[str, JsonInput]:
                 documents.append({"path": path, **_document(event)})
                 if not isinstance(event, FolderBegin):
                     del names[-1:]
-    return "\n".join(lines), documents
+    return "\n".join(map(one_line, lines)), documents
 
 
 def _line(path: str, event: Event) -> str:

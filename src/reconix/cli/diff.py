@@ -28,6 +28,7 @@ from pathlib import Path
 from reconix.base import process
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
+from reconix.base.text import one_line
 from reconix.build import proof
 from reconix.cli import places
 from reconix.cli.answers import answer
@@ -41,6 +42,7 @@ from reconix.store.paths import StorePath
 
 _WIDTH = 60
 _WORK = ".reconix/"
+_MAX_PROJECT_BYTES = 1 << 30
 _WRITTEN = (".toml", ".md", ".py")
 """What makes a configuration; if git does not know it, it was not there."""
 
@@ -91,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     with _at(folder, before or "HEAD") as old_folder, _at(folder, after) as new_folder:
         old, new = _state(old_folder, arguments.host), _state(new_folder, arguments.host)
         changes = list(_changes(arguments, old, new))
-    text = "\n".join(line for change in changes for line in _lines(change))
+    text = "\n".join(one_line(line) for change in changes for line in _lines(change))
     answer(arguments, text=text, document={each.name: _document(each) for each in changes})
     return 0
 
@@ -142,9 +144,8 @@ def _at(folder: Path, revision: str) -> Iterator[Path]:
     if not revision:
         yield folder
         return
-    archive = process.run(
-        "git", "archive", "--format=tar", _commit(folder, revision), folder=folder
-    )
+    words = ("git", "archive", "--format=tar", _commit(folder, revision))
+    archive = process.run(*words, folder=folder, limit_bytes=_MAX_PROJECT_BYTES)
     unknown = process.run("git", "ls-files", "-z", "--others", folder=folder).decode()
     with tempfile.TemporaryDirectory(prefix="reconix-diff-") as place:
         process.run("tar", "--extract", "--directory", place, stdin=archive)

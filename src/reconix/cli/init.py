@@ -20,6 +20,7 @@ from pathlib import Path
 from reconix.base import process
 from reconix.base.errors import UsageError
 from reconix.cli import signers
+from reconix.cli.answers import say
 from reconix.cli.projects import ProjectFiles
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -48,6 +49,6 @@ def run(arguments: argparse.Namespace) -> int:
     process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
     files = ProjectFiles.read(argparse.Namespace(project=folder.absolute()))
     signers.updates_of(files)
-    print(f"{folder / 'keys/update'} signs updates: keep it safe, and never give it to a device")
-    print(f"made a project in {folder.absolute()}; next: reconix lock, reconix image, reconix run")
+    say(f"{folder / 'keys/update'} signs updates: keep it safe, and never give it to a device")
+    say(f"made a project in {folder.absolute()}; next: reconix lock, reconix image, reconix run")
     return 0

@@ -14,9 +14,8 @@ import sys
 from types import FrameType
 
 from reconix.base import progress
-from reconix.base.documents import print_json
 from reconix.base.errors import ReconixError
-from reconix.cli import commands, parsers
+from reconix.cli import answers, commands, parsers
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -27,6 +26,7 @@ PIPE_CLOSED = 141
 def entry() -> int:
     """Run ``reconix`` with the words of this process; gives its exit status."""
     signal.signal(signal.SIGTERM, _terminate)
+    answers.spell_what_a_terminal_cannot()
     return main(sys.argv[1:])
 
 
@@ -44,7 +44,7 @@ def main(words: list[str]) -> int:
     except OSError as error:
         return _show(_translated(error), words)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        answers.complain("interrupted")
         return INTERRUPTED
     return status
 
@@ -85,7 +85,7 @@ def _show_version() -> int:
         version = metadata.version("reconix")
     except metadata.PackageNotFoundError:
         version = "(run from its source, not installed)"
-    print(f"reconix {version}")
+    answers.say(f"reconix {version}")
     return 0
 
 
@@ -98,15 +98,14 @@ def _translated(error: OSError) -> ReconixError:
 def _show(error: ReconixError, words: list[str]) -> int:
     """Tell about a failure; gives its exit status."""
     if "--json" in words:
-        document = {"message": str(error), "hint": error.hint, "exit_code": error.exit_code}
-        sys.stdout.buffer.write(print_json({"error": document}))
-        sys.stdout.flush()
+        told = {"message": str(error), "hint": error.hint}
+        answers.answer_json({"error": {**told, "exit_code": error.exit_code}})
         return error.exit_code
-    print(f"error: {error}", file=sys.stderr)
+    answers.complain(f"error: {error}")
     if {"-v", "--verbose"} & set(words) and error.__cause__ is not None:
-        print(f"cause: {error.__cause__!r}", file=sys.stderr)
+        answers.complain(f"cause: {error.__cause__!r}")
     if error.hint:
-        print(f"hint: {error.hint}", file=sys.stderr)
+        answers.complain(f"hint: {error.hint}")
     return error.exit_code
 
 

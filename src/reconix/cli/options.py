@@ -11,13 +11,12 @@ Exit status: 0 it is told, 2 there is no such option.
 """
 
 import argparse
-import sys
 import textwrap
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.cli import places
-from reconix.cli.answers import answer
+from reconix.cli.answers import answer, give
 from reconix.config.load import Shapes, built_in_shapes, find_shapes
 from reconix.config.reference import Entry, entries, print_markdown, print_schemas, select
 from reconix.config.show import print_value
@@ -43,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Tell."""
     shapes = _shapes(arguments)
     if arguments.markdown or arguments.json_schema:
-        _print(print_markdown(shapes) if arguments.markdown else _schema(shapes, arguments))
+        give(print_markdown(shapes) if arguments.markdown else _schema(shapes, arguments))
         return 0
     found = select(shapes, arguments.name) if arguments.name else list(entries(shapes))
     text = "\n\n".join(map(_paragraph, found)) if arguments.name else _list(found)
@@ -63,11 +62,6 @@ def _shapes(arguments: argparse.Namespace) -> Shapes:
 
 def _schema(shapes: Shapes, arguments: argparse.Namespace) -> bytes:
     return print_schemas(shapes)[f"{arguments.json_schema}.json"]
-
-
-def _print(content: bytes) -> None:
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
 
 
 def _list(found: list[Entry]) -> str:

@@ -9,6 +9,7 @@ Proven by ``tests/unit/cli/test_progress.py``.
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from reconix.base import text
 from reconix.base.progress import Listener, Stage
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Lines:
         self._write(message)
 
     def _write(self, line: str) -> None:
-        self._stream.write(f"{'  ' * self._depth}{line}\n")
+        indent = "  " * self._depth
+        self._stream.write(f"{indent}{text.message(line)}\n")
         self._stream.flush()
 
 
@@ -80,7 +82,7 @@ class Bars:
             self._bars = self._new_bars()
             self._bars.start()
         indented = "  " * len(self._tasks) + what
-        self._tasks.append(self._bars.add_task(indented, total=total))
+        self._tasks.append(self._bars.add_task(text.one_line(indented), total=total))
         return _BarStage(self._bars, self._tasks[-1])
 
     def end(self, what: str, seconds: float, *, succeeded: bool) -> None:
@@ -95,7 +97,7 @@ class Bars:
 
     def note(self, message: str) -> None:
         """Print it above the bars."""
-        self._console.print(message, markup=False, highlight=False)
+        self._console.print(text.message(message), markup=False, highlight=False)
 
     def _new_bars(self) -> "Progress":
         from rich.progress import (
@@ -122,7 +124,7 @@ def _line(depth: int, what: str, seconds: float, *, succeeded: bool) -> "Text":
     from rich.text import Text
 
     mark = ("✓ ", "green") if succeeded else ("✗ ", "red")
-    return Text.assemble(mark, "  " * depth, what, (f" {seconds:.1f} s", "dim"))
+    return Text.assemble(mark, "  " * depth, text.one_line(what), (f" {seconds:.1f} s", "dim"))
 
 
 class _BarStage:

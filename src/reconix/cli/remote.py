@@ -15,7 +15,8 @@ from typing import BinaryIO
 
 from reconix.base.documents import BadDocument, Fields
 from reconix.base.errors import ReconixError
-from reconix.base.process import CommandFailed, feeding, run
+from reconix.base.process import AnswerTooLong, CommandFailed, feeding, run
+from reconix.base.text import last_words
 from reconix.store.paths import StorePath
 from reconix.transfer.stream import LinkFault
 
@@ -40,7 +41,7 @@ class NotReached(ReconixError):
     exit_code = 78
 
     def __init__(self, to: str, said: str) -> None:
-        super().__init__(f"cannot reach {to}: {said.strip()}", hint=f"try: ssh {to} {AGENT} status")
+        super().__init__(f"cannot reach {to}: {said}", hint=f"try: ssh {to} {AGENT} status")
 
 
 class CutOff(NotReached):
@@ -60,7 +61,7 @@ class Refused(ReconixError):
     """The agent of a device refused what it was asked; the exit status is the agent's."""
 
     def __init__(self, to: str, said: str, *, status: int) -> None:
-        super().__init__(f"{to} refused: {said.strip() or 'it did not say why'}")
+        super().__init__(f"{to} refused: {said or 'it did not say why'}")
         self.exit_code = status
 
 
@@ -211,12 +212,14 @@ class Remote:
             raise self._failure(error) from error
 
     def _ask(self, command: str, *, timeout_seconds: float) -> bytes:
-        """The beginning of what a command of the agent answers in JSON."""
+        """What a command of the agent answers in JSON."""
+        words = self._words(command, "--json")
         try:
-            said = run(*self._words(command, "--json"), timeout_seconds=timeout_seconds)
+            return run(*words, timeout_seconds=timeout_seconds, limit_bytes=_STATUS_BYTES)
+        except AnswerTooLong as error:
+            raise BadDocument(f"{self.to} answers more than {_STATUS_BYTES} bytes") from error
         except CommandFailed as error:
             raise self._failure(error) from error
-        return said[:_STATUS_BYTES]
 
     def _words(self, *words: str) -> list[str]:
         """Quote each word: ssh joins those of a command and gives them to a shell."""
@@ -224,7 +227,7 @@ class Remote:
         return ["ssh", *self._options, *_SSH_OPTIONS, self.to, "--", command]
 
     def _failure(self, error: CommandFailed) -> ReconixError:
-        said = error.said.decode(errors="replace")
+        said = last_words(error.said)
         if error.status in (_SSH_FAILED, _TOO_LONG):
             return NotReached(self.to, said)
         if error.status == LinkFault.exit_code:

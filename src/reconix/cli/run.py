@@ -20,6 +20,7 @@ from pathlib import Path
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded, remove_tree, write_durably
 from reconix.cli import places
+from reconix.cli.answers import say
 from reconix.cli.workplace import NotBuilt, Workplace, pick_host
 from reconix.config.load import load
 from reconix.config.schema.hosts import Host
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         keep_generation(workplace, places.store(arguments))
     guest = _guest(host, workplace, _disk(image, workplace), watchdog=arguments.watchdog)
     with running(guest, workplace.vm, _accelerator(arguments.accelerator), terminal=True) as device:
-        print(_where(host, device, workplace), flush=True)
+        say(_where(host, device, workplace))
         while device.is_running():
             time.sleep(_PAUSE_SECONDS)
     return 0

@@ -10,6 +10,7 @@ Exit status: 0 shown, 78 the device cannot be reached.
 import argparse
 
 from reconix.base.documents import JsonInput
+from reconix.base.text import one_line
 from reconix.build.pins import Pin
 from reconix.cli import parsers, places, remote
 from reconix.cli.answers import answer
@@ -63,7 +64,7 @@ def _tell_device(arguments: argparse.Namespace, status: DeviceStatus, pins: list
         *_newer_lines(number, pins),
         *_last_lines(status),
     ]
-    answer(arguments, text="\n".join(lines), document=_document(status, number))
+    answer(arguments, text="\n".join(map(one_line, lines)), document=_document(status, number))
 
 
 def _newer_lines(number: int | None, pins: list[Pin]) -> list[str]:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError, UsageError
+from reconix.base.text import one_line
 from reconix.build.pins import every_host
 from reconix.cli import parsers, places
 from reconix.cli.answers import answer
@@ -137,7 +138,7 @@ def _list(store: ChrootStore, paths: Iterable[StorePath]) -> tuple[str, JsonInpu
     document: JsonInput = [
         {"path": str(item.path), "nar_size_bytes": item.nar_size_bytes} for item in items
     ]
-    return "\n".join(lines), document
+    return "\n".join(map(one_line, lines)), document
 
 
 def _info(store: ChrootStore, paths: Iterable[StorePath]) -> tuple[str, JsonInput]:
@@ -162,7 +163,7 @@ def _info(store: ChrootStore, paths: Iterable[StorePath]) -> tuple[str, JsonInpu
                 "signatures": list(info.signatures),
             }
         )
-    return "\n".join(lines), documents
+    return "\n".join(map(one_line, lines)), documents
 
 
 def _why(store: ChrootStore, one: StorePath, other: StorePath) -> tuple[str, JsonInput]:
@@ -172,7 +173,7 @@ def _why(store: ChrootStore, one: StorePath, other: StorePath) -> tuple[str, Jso
         held = f"  in {', '.join(step.files)}" if step.files else ""
         lines.append(f"{'  ' * depth}{step.path}{held}")
     document: JsonInput = [{"path": str(one.path), "files": list(one.files)} for one in steps]
-    return "\n".join(lines), document
+    return "\n".join(map(one_line, lines)), document
 
 
 def _size(store: ChrootStore, paths: Iterable[StorePath]) -> tuple[str, JsonInput]:
@@ -192,7 +193,7 @@ def _size(store: ChrootStore, paths: Iterable[StorePath]) -> tuple[str, JsonInpu
         }
         for one in found
     ]
-    return "\n".join(lines), document
+    return "\n".join(map(one_line, lines)), document
 
 
 def _diff(store: ChrootStore, one: StorePath, other: StorePath) -> tuple[str, JsonInput]:
@@ -221,7 +222,7 @@ def _diff(store: ChrootStore, one: StorePath, other: StorePath) -> tuple[str, Js
         "touched": list(found.touched),
         "identical": list(found.identical),
     }
-    return "\n".join(lines) or "no difference", document
+    return "\n".join(map(one_line, lines)) or "no difference", document
 
 
 def _package_line(change: PackageChange) -> str:
@@ -256,7 +257,7 @@ def _collect(arguments: argparse.Namespace, store: ChrootStore) -> tuple[str, Js
         "leftovers": list(found.leftovers),
         "freed_bytes": found.size_bytes,
     }
-    return "\n".join(lines), document
+    return "\n".join(map(one_line, lines)), document
 
 
 def _drop(arguments: argparse.Namespace, store: ChrootStore) -> list[str]:

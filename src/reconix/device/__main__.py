@@ -9,7 +9,6 @@ Exit status: 0 done, 2 wrong usage, 20-29 store, 30-39 boot and disk, 40-49 prog
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -18,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconix.base import progress
-from reconix.base.documents import print_json
+from reconix.base.documents import JsonInput, show_json, show_json_line
 from reconix.base.errors import ReconixError
+from reconix.base.text import message, one_line, shown
 from reconix.device import lines
 from reconix.device.device import Device
 from reconix.device.places import Places
@@ -59,21 +59,31 @@ def _this_device() -> Device:
 
 def _tell(arguments: Arguments, text: str) -> None:
     """Say a result: in words, or as a line of JSON."""
-    said = json.dumps({"event": "result", "message": text}) if arguments.json else text
-    print(said, flush=True)
+    if arguments.json:
+        print(show_json_line({"event": "result", "message": text}), flush=True)
+    else:
+        _say(message(text))
+
+
+def _say(text: str) -> None:
+    print(shown(text), flush=True)
+
+
+def _say_json(document: JsonInput) -> None:
+    print(show_json(document), flush=True)
 
 
 def _say_progress(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(message(text), file=sys.stderr, flush=True)
 
 
 def _complain(arguments: Arguments, fact: str, hint: str, exit_code: int) -> int:
     if arguments.json:
-        error = {"event": "error", "message": fact, "hint": hint, "exit_code": exit_code}
-        print(json.dumps(error), flush=True)
-    print(f"reconix-device: {fact}", file=sys.stderr)
+        error = {"event": "error", "message": fact, "hint": hint}
+        print(show_json_line({**error, "exit_code": exit_code}), flush=True)
+    _say_progress(f"reconix-device: {fact}")
     if hint:
-        print(f"  {hint}", file=sys.stderr)
+        _say_progress(f"  {hint}")
     return exit_code
 
 
@@ -86,10 +96,9 @@ def _status(device: Device, arguments: Arguments) -> int:
 
     status = read_status(device)
     if arguments.json:
-        sys.stdout.buffer.write(print_json(status_document(status)))
-        sys.stdout.buffer.flush()
+        _say_json(status_document(status))
     else:
-        print("\n".join(status_lines(status)))
+        _say("\n".join(map(one_line, status_lines(status))))
     return 0
 
 
@@ -137,15 +146,12 @@ def _update(device: Device, arguments: Arguments) -> int:
 
 def _tell_found(arguments: Arguments, found: "Found") -> int:
     if arguments.json:
-        sys.stdout.buffer.write(print_json(found.document()))
-        sys.stdout.buffer.flush()
+        _say_json(found.document())
     elif found.target is None:
         offered = "nothing for this host" if found.offered is None else f"number {found.offered}"
-        print(
-            f"there is nothing new: this device is at number {found.sequence}, there is {offered}"
-        )
+        _say(f"there is nothing new: this device is at number {found.sequence}, there is {offered}")
     else:
-        print(f"{found.target}: {found.size_bytes} bytes in {len(found.way)} streams")
+        _say(f"{found.target}: {found.size_bytes} bytes in {len(found.way)} streams")
     return 0
 
 
@@ -156,10 +162,9 @@ def _offset(device: Device, arguments: Arguments) -> int:
 
     held = Spool(device.places.spool).held()
     if arguments.json:
-        sys.stdout.buffer.write(print_json(held_document(held)))
-        sys.stdout.buffer.flush()
+        _say_json(held_document(held))
     else:
-        print(0 if held is None else held.offset)
+        _say(str(0 if held is None else held.offset))
     return 0
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-from reconix.base.process import CommandFailed, ProgramMissing, run
+from reconix.base.process import CommandFailed, ProgramMissing, run, run_for_its_end
 from reconix.device.health import (
     Check,
     CommandSucceeds,
@@ -29,6 +29,7 @@ from reconix.device.health import (
 SAID_CHARACTERS = 1000
 _ASK_SECONDS = 5.0
 _ANSWER_BYTES = 4096
+_LIST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,9 @@ def _last_words(said: str) -> str:
 def _unit(unit: str, seconds: float) -> Finding:
     words = ("systemctl", "show", "--property=ActiveState,InvocationID", unit)
     try:
-        said = run(*words, timeout_seconds=seconds).decode(errors="replace")
+        said = run(*words, timeout_seconds=seconds, limit_bytes=_LIST_BYTES).decode(
+            errors="replace"
+        )
     except (CommandFailed, ProgramMissing, OSError) as error:
         return _fails(str(error))
     found = dict(line.partition("=")[::2] for line in said.splitlines())
@@ -107,7 +110,7 @@ def _status(unit: str, state: str) -> str:
     """What systemd tells about a unit that is not active, the last lines of its log among it."""
     try:
         words = ("systemctl", "status", "--no-pager", "--full", "--lines=8", unit)
-        run(*words, timeout_seconds=_ASK_SECONDS)
+        run_for_its_end(*words, timeout_seconds=_ASK_SECONDS)
     except CommandFailed as error:
         return error.said.decode(errors="replace").strip()
     except (ProgramMissing, OSError) as error:
@@ -118,16 +121,17 @@ def _status(unit: str, state: str) -> str:
 def _failed_units(at_most: int, seconds: float) -> Finding:
     words = ("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", "--no-pager")
     try:
-        lines = run(*words, timeout_seconds=seconds).decode(errors="replace").splitlines()
+        said = run(*words, timeout_seconds=seconds, limit_bytes=_LIST_BYTES)
     except (CommandFailed, ProgramMissing, OSError) as error:
         return _fails(str(error))
+    lines = said.decode(errors="replace").splitlines()
     failed = [line.split()[0] for line in lines if line.split()]
     return _HOLDS if len(failed) <= at_most else _fails(f"failed: {' '.join(failed)}")
 
 
 def _command(words: tuple[str, ...], seconds: float) -> Finding:
     try:
-        run(*words, timeout_seconds=seconds)
+        run_for_its_end(*words, timeout_seconds=seconds)
     except CommandFailed as error:
         last = error.said.decode(errors="replace").strip()
         return _fails(f"exit status {error.status}: {last}" if error.status >= 0 else last)

@@ -4,11 +4,11 @@ A line a stage is said when it begins and when it ends, and in between at most e
 JSON, each line is an object with ``event``: ``begin``, ``progress``, ``end`` or ``note``.
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from reconix.base.documents import JsonInput, show_json_line
 from reconix.base.progress import Stage
 
 SAY_EVERY_SECONDS = 2.0
@@ -70,17 +70,17 @@ class JsonLines:
 
     def begin(self, what: str, total: int | None) -> Stage:
         """A stage starts."""
-        self.say(json.dumps({"event": "begin", "what": what, "total": total}))
+        self.say(show_json_line({"event": "begin", "what": what, "total": total}))
         return _Counting(what, total, self._progress)
 
     def end(self, what: str, seconds: float, *, succeeded: bool) -> None:
         """A stage has ended."""
-        line = {"event": "end", "what": what, "milliseconds": int(seconds * 1000)}
-        self.say(json.dumps({**line, "succeeded": succeeded}))
+        line: dict[str, JsonInput] = {"event": "end", "what": what, "succeeded": succeeded}
+        self.say(show_json_line({**line, "milliseconds": int(seconds * 1000)}))
 
     def note(self, message: str) -> None:
         """A fact worth a line."""
-        self.say(json.dumps({"event": "note", "message": message}))
+        self.say(show_json_line({"event": "note", "message": message}))
 
     def _progress(self, what: str, done: int, total: int | None) -> None:
-        self.say(json.dumps({"event": "progress", "what": what, "done": done, "total": total}))
+        self.say(show_json_line({"event": "progress", "what": what, "done": done, "total": total}))

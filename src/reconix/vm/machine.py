@@ -37,6 +37,7 @@ the machine (``vm/pace.py``)."""
 
 _START_SECONDS = 30.0
 _COMMAND_SECONDS = 120.0
+_ANSWER_BYTES = 1 << 28
 _PROBE_SECONDS = 8
 _PAUSE_SECONDS = 0.1
 _NOT_CONNECTED = 255  # ssh: exits with the command's status, or 255 if an error occurred
@@ -141,6 +142,7 @@ class Machine:
         """
         words = ssh_words(login, self.port(login.guest_port), command)
         return run(*words, stdin=stdin, timeout_seconds=scaled(seconds))
+        return run(*words, stdin=stdin, timeout_seconds=seconds, limit_bytes=_ANSWER_BYTES)
 
     def wait_for_ssh(self, login: Login, *, seconds: float) -> None:
         """Wait until one can log in.
