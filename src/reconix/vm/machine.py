@@ -141,8 +141,7 @@ class Machine:
             CommandFailed: it failed, or ssh did (status 255), or it took too long.
         """
         words = ssh_words(login, self.port(login.guest_port), command)
-        return run(*words, stdin=stdin, timeout_seconds=scaled(seconds))
-        return run(*words, stdin=stdin, timeout_seconds=seconds, limit_bytes=_ANSWER_BYTES)
+        return run(*words, stdin=stdin, timeout_seconds=scaled(seconds), limit_bytes=_ANSWER_BYTES)
 
     def wait_for_ssh(self, login: Login, *, seconds: float) -> None:
         """Wait until one can log in.

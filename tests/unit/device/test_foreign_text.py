@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from tests.device_model import Machine
+from tests.servers import Request, Server, serving
 from tests.unit.base.test_text import HARMFUL
 from tests.unit.device.conftest import Units
 from tests.unit.device.test_checks import web_server
 from tests.unit.device.test_watch import on_trial
-from tests.unit.device.test_web import QUICK, Request, Server, serving
+from tests.unit.device.test_web import QUICK
 
 from reconix.base import progress
 from reconix.base.process import run
