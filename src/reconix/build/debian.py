@@ -29,7 +29,7 @@ from reconix.base.process import CommandFailed
 from reconix.build import normalise
 from reconix.build.accounts import Accounts
 from reconix.build.normalise import Ownership
-from reconix.build.numbers import Renumbering
+from reconix.build.numbers import Renumbering, of_packages
 
 EPOCH = 1
 """Every time stamp in a root, in seconds since 1970."""
@@ -200,11 +200,14 @@ def unpack(stream: "tarfile._Fileobj", into: Path) -> None:
 
 
 def _renumber(etc: Path, ownerships: list[Ownership]) -> list[Ownership]:
-    """Give users and groups the numbers that go with their names."""
+    """Number users and groups by their names, so that the order of packages does not show.
+
+    A system may give them others: those that devices know (``host.py``).
+    """
     if not (etc / "passwd").is_file() or not (etc / "group").is_file():
         return ownerships
     found = Accounts.read(etc)
-    renumbering = Renumbering.of(found)
+    renumbering = Renumbering.of(found, of_packages(found))
     files = renumbering.accounts(found).files()
     for name in ("passwd", "group"):
         (etc / name).write_bytes(files[name])

@@ -16,7 +16,6 @@ from reconix.build.accounts import Accounts
 from reconix.build.agent import KEPT_MOUNTS
 from reconix.build.networks import make_networks
 from reconix.build.normalise import Ownership
-from reconix.build.people import with_people
 from reconix.build.unit_files import FOLDER
 from reconix.config.schema.health import UnitCheck
 from reconix.config.schema.system import File as ConfiguredFile
@@ -39,13 +38,20 @@ class Etc:
 
 
 def make_etc(
-    system: System, *, hostname: str, root: Path, agent: str, agent_units: Mapping[str, str]
+    system: System,
+    *,
+    hostname: str,
+    accounts: Accounts,
+    root: Path,
+    agent: str,
+    agent_units: Mapping[str, str],
 ) -> Etc:
     """Generate the files of one system.
 
     Args:
         system: machine and system file, merged.
         hostname: of the device.
+        accounts: everybody on the system.
         root: the Debian root, as it lies in the store of the build machine.
         agent: the path of the agent's program, on the device.
         agent_units: the units that run it, by name.
@@ -53,7 +59,6 @@ def make_etc(
     Raises:
         UnknownAccount, UnknownUnit, NotInstallable: the configuration names what there is not.
     """
-    accounts = with_people(Accounts.read(root / "etc"), system.users)
     made = secrets.needed(root, system.files, system.units)
     own = {**own_units(system, agent_units), **secrets.make_units(made)}
     generated = generated_units(system, own)

@@ -14,8 +14,8 @@ cache, by hash.
 Proven by ``tests/compat/test_build.py``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base import process
@@ -27,13 +27,19 @@ from reconix.build import (
     initrd,
     linux,
     nixos,
+    normalise,
+    numbers,
     parts,
     recipes,
     schedule,
 )
+from reconix.build.accounts import Accounts
 from reconix.build.etc import make_etc
 from reconix.build.generation import add_generation, read_system
 from reconix.build.linux import Modules
+from reconix.build.normalise import Ownership
+from reconix.build.numbers import Renumbering
+from reconix.build.people import with_people
 from reconix.build.recipes import Recipe
 from reconix.build.toplevel import Parts, make_toplevel
 from reconix.config.lock import HostLock, LockedPackage, SystemLock
@@ -93,11 +99,12 @@ def build_toplevels(
     roots = _roots(workshop, lock, locked)
     kernels = {name: _kernel(workshop, system) for name, system in locked.items()}
     packed = agent.pack()
+    known = replace(lock, numbers=_numbers(workshop, host, lock, roots))
     return {
         name: _toplevel(
             workshop,
             host,
-            lock,
+            known,
             name,
             roots[name],
             kernels[name],
@@ -105,6 +112,29 @@ def build_toplevels(
         )
         for name in locked
     }
+
+
+def _numbers(
+    workshop: Workshop, host: Host, lock: HostLock, roots: Mapping[str, StorePath]
+) -> dict[str, int]:
+    """Who has which number. For names that are new all systems count: they share a disk."""
+    found = _populations(workshop, host, roots)
+    if any(each.names() - lock.numbers.keys() for each in found):
+        everyone = {name: lock.systems[name] for name in host.systems}
+        found = _populations(workshop, host, _roots(workshop, lock, everyone))
+    return numbers.assign(lock.numbers, found)
+
+
+def _populations(
+    workshop: Workshop, host: Host, roots: Mapping[str, StorePath]
+) -> list[numbers.Population]:
+    return [
+        numbers.Population(
+            Accounts.read(workshop.store.path(root) / "etc"),
+            {user: wanted.uid for user, wanted in host.systems[name].users.items()},
+        )
+        for name, root in sorted(roots.items())
+    ]
 
 
 def _roots(
@@ -205,9 +235,12 @@ def _toplevel(
 ) -> StorePath:
     system, plan = host.systems[name], host.machine.schedule
     store = workshop.store
+    found = Accounts.read(store.path(root) / "etc")
+    renumbering = Renumbering.of(found, lock.numbers)
     etc = make_etc(
         system,
         hostname=host.hostname,
+        accounts=with_people(renumbering.accounts(found), system.users, lock.numbers),
         root=store.path(root),
         agent=f"{program}/{agent.PROGRAM}",
         agent_units={**agent.units(), **schedule.units(plan)},
@@ -225,12 +258,18 @@ def _toplevel(
         system,
         host.architecture,
         made_of,
-        etc.ownerships,
+        [*_ownerships(store.path(root), renumbering), *etc.ownerships],
         store.path(root),
         schedule.document(plan, host.machine.boot.default) if plan.is_set else None,
         host.machine.boot.one_shot,
     )
     return store.add_files(tree, f"system-{name}", made_of.paths())
+
+
+def _ownerships(root: Path, renumbering: Renumbering) -> Iterator[Ownership]:
+    """Unusual owners and modes in a root, with the numbers of this host."""
+    entries = normalise.parse_ownerships((root / debian.METADATA).read_bytes())
+    return map(renumbering.ownership, entries)
 
 
 def _loader(workshop: Workshop, lock: HostLock) -> bytes:

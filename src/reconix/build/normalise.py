@@ -147,3 +147,9 @@ def print_ownerships(entries: Iterable[Ownership]) -> bytes:
     Paths with white space cannot stand in it and no Debian package has one there.
     """
     return "".join(f"{entry}\n" for entry in sorted(entries)).encode()
+
+
+def parse_ownerships(content: bytes) -> list[Ownership]:
+    """The entries of a sidecar list."""
+    lines = (line.split(" ", 3) for line in content.decode().splitlines())
+    return [Ownership(path[1:], int(mode, 8), int(u), int(g)) for mode, u, g, path in lines]

@@ -1,5 +1,8 @@
 """The people of the configuration, among the accounts that packages have made.
 
+A person has a group of his own, of his name. If a package has made a group of that name, or Debian
+always has one, as it has ``operator``, then it is that group: a name has one meaning.
+
 Proven by ``tests/unit/build/test_people.py``.
 """
 
@@ -8,30 +11,33 @@ from collections.abc import Mapping
 from reconix.build.accounts import Account, Accounts, Group
 from reconix.config.schema.system import User
 
-FIRST_UID = 1000
 
+def with_people(
+    accounts: Accounts, wanted: Mapping[str, User], numbers: Mapping[str, int]
+) -> Accounts:
+    """Accounts and the people of the configuration; who is there already stays who he is.
 
-def with_people(accounts: Accounts, wanted: Mapping[str, User]) -> Accounts:
-    """Accounts and the people of the configuration; who is there already keeps his number.
+    Args:
+        accounts: those of packages.
+        wanted: users of the configuration.
+        numbers: of those who are not there yet.
 
     Raises:
         UnknownAccount: a group that there is not.
     """
     for name in sorted(wanted):
-        accounts = _with_person(accounts, name, wanted[name])
+        if name not in [user.name for user in accounts.users]:
+            accounts = _with_person(accounts, name, numbers[name], wanted[name].shell)
+    for name in sorted(wanted):
+        for group in wanted[name].groups:
+            accounts = accounts.with_member(group, name)
     return accounts
 
 
-def _with_person(accounts: Accounts, name: str, wanted: User) -> Accounts:
-    if name not in [user.name for user in accounts.users]:
-        uid = _free_uid(accounts) if wanted.uid is None else wanted.uid
-        made = Account(name, uid, uid, "", f"/home/{name}", wanted.shell)
-        accounts = Accounts((*accounts.users, made), (*accounts.groups, Group(name, uid)))
-    for group in wanted.groups:
-        accounts = accounts.with_member(group, name)
-    return accounts
-
-
-def _free_uid(accounts: Accounts) -> int:
-    taken = {user.uid for user in accounts.users} | {group.gid for group in accounts.groups}
-    return next(number for number in range(FIRST_UID, 60000) if number not in taken)
+def _with_person(accounts: Accounts, name: str, number: int, shell: str) -> Accounts:
+    groups = accounts.groups
+    if name not in [group.name for group in groups]:
+        groups = (*groups, Group(name, number))
+    gid = next(group.gid for group in groups if group.name == name)
+    made = Account(name, number, gid, "", f"/home/{name}", shell)
+    return Accounts((*accounts.users, made), groups)

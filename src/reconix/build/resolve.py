@@ -46,6 +46,7 @@ from reconix.config.lock import (
     LockedPackage,
     SystemLock,
     keep_dates,
+    keep_numbers,
 )
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.project import Archive
@@ -151,7 +152,7 @@ def resolve(configuration: Configuration, *, work: Path, previous: Lock | None =
     Args:
         configuration: the project.
         work: a folder for apt's lists that is kept between runs.
-        previous: the lock so far; packages that it has keep their dates, see ``keep_dates``.
+        previous: the lock so far; packages that it has keep their dates, hosts their numbers.
 
     Raises:
         NoArchive, ArchiveUnreachable, BadSignature: the archives cannot be asked.
@@ -167,7 +168,7 @@ def resolve(configuration: Configuration, *, work: Path, previous: Lock | None =
                 if host.architecture.value == architecture:
                     hosts[host.name] = resolver.host(host)
     lock = Lock(dict(sorted(hosts.items())))
-    return keep_dates(previous, lock) if previous else lock
+    return keep_numbers(previous, keep_dates(previous, lock)) if previous else lock
 
 
 @contextmanager

@@ -26,7 +26,6 @@ from typing import assert_never
 from reconix.base.documents import JsonInput, print_json
 from reconix.boot.bootspec import BootSpec, print_bootspec
 from reconix.build import normalise, secrets
-from reconix.build.debian import METADATA
 from reconix.build.normalise import Ownership
 from reconix.config.schema.health import (
     Check,
@@ -85,12 +84,11 @@ def make_toplevel(
         system: machine and system file, merged.
         architecture: of the host.
         parts: what it refers to.
-        ownerships: unusual owners and modes of generated files.
+        ownerships: unusual owners and modes, of the root and of generated files.
         root: where ``parts.root`` lies on the build machine.
         schedule: of the host, if it has one.
         one_shot: what remembers a trial, on this host.
     """
-    metadata = (root / METADATA).read_bytes() + normalise.print_ownerships(ownerships)
     return folder(
         {
             "boot.json": File(print_bootspec(_bootspec(name, system, architecture, parts))),
@@ -99,7 +97,7 @@ def make_toplevel(
             "etc": Symlink(str(parts.etc)),
             "modules": Symlink(f"{parts.linux}/modules"),
             "agent": Symlink(str(parts.agent)),
-            "metadata": File(metadata),
+            "metadata": File(normalise.print_ownerships(ownerships)),
             "persist": File(_persist(name, system, root)),
             "health.json": File(print_json(_health(system))),
             "update.json": File(print_json(_update(system, one_shot))),

@@ -10,16 +10,22 @@ Each new generation is kept under a number; building the same again gives the sa
 A system that has a budget must keep it. One that is frozen must be what it was in the generation
 before: what reaches it is told, and nothing is kept.
 
+Numbers of users and groups are remembered in the lock, because what devices keep belongs to them:
+commit it. A change that would move one is refused.
+
 Exit status: 0 it is built, 2 a mistake in the configuration, 60-69 an input is missing or wrong, or
 (63) a promise of the configuration is not kept.
 """
 
 import argparse
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from reconix.base.documents import JsonInput
 from reconix.build import promises
 from reconix.build.host import build_host
 from reconix.build.pins import Pin
+from reconix.build.remembered import of_generation
 from reconix.cli import places, signers
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
@@ -33,7 +39,22 @@ from reconix.store.generation import read_generation
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("host", nargs="?", help="which host (default: the only one)")
+    parser.add_argument(
+        "--number",
+        metavar="NAME=NUMBER",
+        type=_user_number,
+        action="append",
+        default=[],
+        help="give a user or group this number, although devices know another one",
+    )
     add_json(parser)
+
+
+def _user_number(word: str) -> tuple[str, int]:
+    name, _, number = word.partition("=")
+    if not name or not number.isascii() or not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"{word!r} is not NAME=NUMBER")
+    return name, int(number)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,20 +62,35 @@ def run(arguments: argparse.Namespace) -> int:
     files = ProjectFiles.read(arguments)
     host = files.host(arguments.host)
     with ChrootStore(places.store(arguments)) as store:
-        pin = build(files, store, host)
+        pin = build(files, store, host, dict(arguments.number))
         _tell(arguments, store, host, pin)
     return 0
 
 
-def build(files: ProjectFiles, store: ChrootStore, host: Host) -> Pin:
-    """Build a host and keep what came out, if it is what the configuration promises."""
+def build(
+    files: ProjectFiles,
+    store: ChrootStore,
+    host: Host,
+    numbers: Mapping[str, int] = MappingProxyType({}),
+) -> Pin:
+    """Build a host and keep what came out, if it is what the configuration promises.
+
+    Args:
+        files: of the project.
+        store: where it goes.
+        host: one of the project's.
+        numbers: of users, whatever devices know.
+    """
     host = signers.with_keys(files, host)
-    path = build_host(files.workshop(store), host, files.host_lock(host))
+    lock = files.numbered_lock(store, host, numbers)
+    path = build_host(files.workshop(store), host, lock)
     pins = files.pins(store, host)
     before = [pin.path for pin in pins.all() if store.is_valid(pin.path)]
     promises.check(store, host.systems, path, before[-1] if before else None)
     promises.check_generation(store, path, files.configuration.project.budgets.generation)
-    return pins.add(path)
+    pin = pins.add(path)
+    files.remember(host, {**lock.numbers, **of_generation(store, path, host.systems)})
+    return pin
 
 
 def _tell(arguments: argparse.Namespace, store: ChrootStore, host: Host, pin: Pin) -> None:

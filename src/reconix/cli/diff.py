@@ -130,9 +130,9 @@ def _toplevels(
     """The toplevels of a state; without --build only those that are known, if there is a lock."""
     workshop = state.files.workshop(store)
     if arguments.build:
-        return proof.toplevels(workshop, state.host, state.files.host_lock(state.host))
+        return proof.toplevels(workshop, state.host, state.files.numbered_lock(store, state.host))
     try:
-        lock = state.files.host_lock(state.host)
+        lock = state.files.numbered_lock(store, state.host)
     except NotLocked:
         return {}
     return proof.known_toplevels(workshop, state.host, lock)

@@ -5,14 +5,17 @@ Reading is here; what the parts mean is in ``config/``.
 
 import argparse
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
+from reconix.base import progress
 from reconix.base.errors import ReconixError
-from reconix.base.files import read_bounded
+from reconix.base.files import read_bounded, write_durably
 from reconix.build import fetch, nixos
 from reconix.build.host import Workshop
 from reconix.build.pins import Pins
+from reconix.build.remembered import of_generation, with_numbers
 from reconix.cli import places
 from reconix.cli.workplace import Workplace, pick_host
 from reconix.config import load
@@ -23,6 +26,7 @@ from reconix.config.lock import (
     Lock,
     LockedPackage,
     parse_lock,
+    print_lock,
 )
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.project import Archive
@@ -81,6 +85,32 @@ class ProjectFiles:
         for change in _changes(self.configuration.project.archive, host, found):
             raise NotLocked(f"{change} changed since")
         return found
+
+    def numbered_lock(
+        self, store: ChrootStore, host: Host, said: Mapping[str, int] = MappingProxyType({})
+    ) -> HostLock:
+        """What the systems of a host consist of, with the numbers of users that devices know.
+
+        Args:
+            store: has what was built last.
+            host: one of the project's.
+            said: numbers that are to be given whatever devices know.
+        """
+        pins = [pin for pin in self.pins(store, host).all() if store.is_valid(pin.path)]
+        before = of_generation(store, pins[-1].path, host.systems) if pins else {}
+        return with_numbers(self.host_lock(host), before, said)
+
+    def remember(self, host: Host, numbers: Mapping[str, int]) -> None:
+        """Write into the lock which numbers a host's users have now, if it does not know yet."""
+        lock = self.lock()
+        if lock is None or lock.hosts[host.name].numbers == numbers:
+            return
+        known = replace(lock.hosts[host.name], numbers=numbers)
+        path = self.folder / FILE_NAME
+        try:
+            write_durably(path, print_lock(Lock({**lock.hosts, host.name: known})))
+        except OSError as error:
+            progress.note(f"the lock does not learn the numbers of users: {error}")
 
     def pins(self, store: ChrootStore, host: Host) -> Pins:
         """The generations of a host that were built."""

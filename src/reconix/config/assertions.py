@@ -24,6 +24,8 @@ MIN_SYSTEM_BYTES = 64 << 20
 MIN_DATA_BYTES = 8 << 20
 TABLES_BYTES = 4 << 20
 """For the partition tables at both ends of a disk, and for alignment."""
+FIRST_UID, LAST_UID = 100, 59999
+"""What is not given for ever, nor by systemd (Debian Policy 9.2.2)."""
 _CLOCKS = {"chrony.service", "systemd-timesyncd.service"}
 _HOLD_OTHERS = tuple(map(PurePosixPath, ("/", "/etc", "/etc/systemd", "/etc/systemd/system")))
 _NEVER_KEPT = (
@@ -225,9 +227,20 @@ def _virtual_interfaces_stand_on_others(
 def _users_have_numbers_of_their_own(
     system: System, table: Table, file: Place
 ) -> Iterator[Problem]:
-    users = sorted(system.users.items())
+    users = [
+        (name, user.uid) for name, user in sorted(system.users.items()) if user.uid is not None
+    ]
+    for name, uid in users:
+        place = place_of(table, "users", name, "uid", default=file)
+        if (uid == 0) != (name == "root"):
+            fact = "root has the number 0, and nobody else"
+            yield Problem(place, f"users.{name}.uid", fact, "leave uid out")
+        elif uid and not FIRST_UID <= uid <= LAST_UID:
+            fact = f"{uid} is for Debian or systemd to give"
+            hint = f"choose one from {FIRST_UID} to {LAST_UID}, best from 1000 on"
+            yield Problem(place, f"users.{name}.uid", fact, hint)
     for (one, first), (other, second) in itertools.combinations(users, 2):
-        if first.uid is not None and first.uid == second.uid:
+        if first == second:
             place = place_of(table, "users", other, "uid", default=file)
             yield Problem(place, f"users.{other}.uid", f"is that of {one}", "choose another number")
 

@@ -17,11 +17,15 @@ stays when the lock is made again (``keep_dates``).
                "loader": [<package>], "initrd": [<package>],
                "systems": {"<system>": {"asked": ["nginx", …], "packages": [<package>, …],
                                         "asked_kernel": "linux-image-…", "kernel": [<package>]}},
+               "numbers": {"<user or group>": 1234},
                "nix": {"<system>": {"asked": "nixos#toplevel", "toplevel": "/nix/store/…",
                                     "closure_sha256": "…"}}}}}
 
 Systems that Nix built stand under ``nix``, which is left out if there are none: their names in a
 store do not always follow from their content, so that of the whole closure is pinned by a hash.
+
+``numbers`` is what builds have learnt and must not forget: the numbers of users and groups, to whom
+what devices keep belongs (``build/numbers.py``). They are only ever added.
 
 Specified in ``docs/spec/lock.md``. Proven by ``tests/unit/config/test_lock.py``.
 """
@@ -47,6 +51,8 @@ _VERSION = re.compile(r"[0-9A-Za-z.+~:-]+")
 _ARCHITECTURE = re.compile(r"[a-z0-9-]+")
 _ARCHIVE = re.compile(r"debian(-security)?")
 _PATH = re.compile(r"pool/[A-Za-z0-9._+~/-]+\.deb")
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?")
+_NOBODY = 65534
 _DATE = re.compile(r"\d{8}T\d{6}Z")
 
 
@@ -131,6 +137,15 @@ class HostLock:
     initrd: tuple[LockedPackage, ...]
     systems: Mapping[str, SystemLock]
     nix: Mapping[str, NixLock] = field(default_factory=dict)
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    """Of users and groups, by name, on all its systems."""
+
+    def __post_init__(self) -> None:
+        for name, number in self.numbers.items():
+            if not _USER.fullmatch(name) or not 0 < number < _NOBODY:
+                raise BadLock(f"{name!r} cannot have the number {number}")
+        if len(set(self.numbers.values())) < len(self.numbers):
+            raise BadLock("two users have one number")
 
     def packages(self) -> Iterator[LockedPackage]:
         """Every package that the host needs, some more than once."""
@@ -197,7 +212,10 @@ def _hosts(lock: Lock) -> JsonInput:
 
 def _host(host: HostLock) -> JsonInput:
     nix = {"nix": {name: _nix(system) for name, system in host.nix.items()}} if host.nix else {}
-    return nix | {
+    numbers = {"numbers": {**host.numbers}} if host.numbers else {}
+    return {
+        **nix,
+        **numbers,
         "architecture": host.architecture,
         "suites": list(host.suites),
         "components": list(host.components),
@@ -270,7 +288,12 @@ def _read_host(fields: Fields, packages: Mapping[str, LockedPackage]) -> HostLoc
         initrd=_read_ids(fields, "initrd", packages),
         systems={name: _read_system(systems.object(name), packages) for name in systems.names()},
         nix=_read_nix(fields.object("nix")) if fields.has("nix") else {},
+        numbers=_read_numbers(fields.object("numbers")) if fields.has("numbers") else {},
     )
+
+
+def _read_numbers(fields: Fields) -> Mapping[str, int]:
+    return {name: fields.number(name) for name in fields.names()}
 
 
 def _read_nix(fields: Fields) -> Mapping[str, NixLock]:
@@ -322,3 +345,13 @@ def keep_dates(old: Lock, new: Lock) -> Lock:
         return replace(host, loader=dated(host.loader), initrd=dated(host.initrd), systems=systems)
 
     return Lock({name: redated(host) for name, host in new.hosts.items()})
+
+
+def keep_numbers(old: Lock, new: Lock) -> Lock:
+    """The new lock, with the numbers that the old one knows: archives know nothing of them."""
+    return Lock(
+        {
+            name: replace(host, numbers=old.hosts[name].numbers) if name in old.hosts else host
+            for name, host in new.hosts.items()
+        }
+    )

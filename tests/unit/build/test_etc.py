@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from reconix.build.accounts import UnknownAccount
+from reconix.build.accounts import Accounts, UnknownAccount
 from reconix.build.etc import Etc, make_etc
 from reconix.build.normalise import Ownership
+from reconix.build.people import with_people
 from reconix.config.schema.health import Health
 from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Kernel, Network, Services, System, Unit, User
@@ -31,7 +32,12 @@ def root(tmp_path: Path) -> Path:
 
 def make(system: System, root: Path) -> Etc:
     return make_etc(
-        system, hostname="gw", root=root, agent="/nix/store/x/agent.pyz", agent_units={}
+        system,
+        hostname="gw",
+        accounts=with_people(Accounts.read(root / "etc"), system.users, {"ann": 31415}),
+        root=root,
+        agent="/nix/store/x/agent.pyz",
+        agent_units={},
     )
 
 

@@ -73,7 +73,6 @@ def files(tmp_path: Path, system: System) -> dict[str, bytes]:
     """The plain files of the toplevel."""
     (tmp_path / "root/usr/sbin").mkdir(parents=True)
     (tmp_path / "root/usr/sbin/sshd").touch()
-    (tmp_path / "root/metadata").touch()
     parts = Parts(
         *(_path("root"), _path("etc"), _path("linux"), "6.12", _path("initrd"), _path("agent"))
     )

@@ -16,6 +16,7 @@ from reconix.config.lock import (
     NixLock,
     SystemLock,
     keep_dates,
+    keep_numbers,
     parse_lock,
     print_lock,
 )
@@ -151,3 +152,27 @@ def test_the_digest_is_that_of_the_packages_not_of_their_dates() -> None:
     one, other = lock(package()), lock(package(date="20270101T000000Z"))
     assert one.digest() == other.digest()
     assert one.digest() != lock(package("curl")).digest()
+
+
+def with_numbers(numbers: dict[str, int]) -> Lock:
+    gateway = replace(lock(package()).hosts["gateway"], numbers=numbers)
+    return Lock({"gateway": gateway})
+
+
+def test_numbers_of_users_are_remembered_and_survive_a_new_lock() -> None:
+    known = with_numbers({"operator": 1000, "Debian-exim": 312})
+    printed = print_lock(known)
+    found = parse_lock(printed, source="test").hosts["gateway"]
+    assert found.numbers == known.hosts["gateway"].numbers
+    anew = keep_numbers(known, lock(package(version="2"), package("libc6")))
+    assert anew.hosts["gateway"].numbers == known.hosts["gateway"].numbers
+    with pytest.raises(BadLock, match="changed by hand"):
+        parse_lock(printed.replace(b": 1000", b": 1001"), source="test")
+
+
+@pytest.mark.parametrize(
+    "numbers", [{"a": 500, "b": 500}, {"root": 0}, {"nobody": 65534}, {"a b": 500}, {"a:": 500}]
+)
+def test_numbers_that_cannot_be_are_refused(numbers: dict[str, int]) -> None:
+    with pytest.raises(BadLock):
+        with_numbers(numbers)

@@ -92,7 +92,8 @@ class User:
     uid: Annotated[
         Annotated[int, Range(0, 65533)] | None,
         Option(
-            "Number of the user; without it, one is assigned from 1000 on.",
+            "Number of the user; without it, one from 1000 on that follows from the name. "
+            "`reconix.lock` remembers it.",
             "1000",
             "when files on the data partition belong to a certain number",
         ),
