@@ -54,7 +54,7 @@ class Functions:
 
     def _texts(self) -> list[str]:
         script = "".join(path.read_text() for path in SCRIPTS)
-        return [_function(script, name) for name in self.names]
+        return [function_of(script, name) for name in self.names]
 
     def _make_shims(self, allowed: int) -> None:
         shims, count = self.folder / "shims", self.folder / "count"
@@ -69,7 +69,7 @@ class Functions:
             shim.chmod(0o755)
 
 
-def _function(script: str, name: str) -> str:
+def function_of(script: str, name: str) -> str:
     form = rf"^{name}\(\) {{( [^\n]* }}$|$.*?^}}$)"
     found = re.search(form, script, re.MULTILINE | re.DOTALL)
     assert found, f"the scripts have no function {name}"

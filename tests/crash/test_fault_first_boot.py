@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from tests.crash.initrd_functions import SCRIPTS, Functions
 
-STEPS = ("mkdir", "cp", "mv", "rm", "sync", "chown", "chmod", "mount")
+STEPS = ("mkdir", "cp", "mv", "rm", "sync", "chmod", "mount")
+IDENTITY = ("need", "fault", "make_machine_id", "find_machine_id", "give_machine_id")
+PATHS = ("fault", "enter", "fill", "bind_here", "keep", "keep_paths")
 
 
 @pytest.fixture
@@ -37,11 +39,10 @@ def boot(place: Path, *, allowed: int, data: str = "x") -> bool:
         "TOPLEVEL": f"{place}/toplevel",
         "data": data,
     }
-    identity = ("find_machine_id", "give_machine_id")
-    if not Functions(identity, STEPS, place / "run", setting).run(allowed=allowed):
+    if not Functions(IDENTITY, STEPS, place / "run", setting).run(allowed=allowed):
         return False
     used = len((place / "run/count").read_text().splitlines())
-    paths = Functions(("keep", "keep_paths"), STEPS, place / "run", setting)
+    paths = Functions(PATHS, STEPS, place / "run", setting)
     return paths.run(allowed=allowed - used)
 
 

@@ -167,6 +167,18 @@ def test_p6_p10_an_initrd_that_is_cut_leaves_a_table_and_an_end(
         assert slots[-2:] == [1, 1], "nobody confirmed it"
 
 
+def test_a_disk_that_does_not_take_the_way_back_is_no_reason_to_restart_for_ever(
+    machine: Machine,
+) -> None:
+    _apply(machine, "two")(machine.device)
+    machine.firmware()
+    (machine.places.way_back / "primary").unlink()
+    machine.firmware()
+    assert "cannot be left" in machine.places.faults.read_text()
+    start(machine.device)
+    assert not watch(machine.device), "and it is not kept"
+
+
 def test_a_way_back_that_cannot_be_read_confirms_nothing(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

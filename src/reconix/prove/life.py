@@ -33,7 +33,10 @@ IDENTITY, MACHINE_ID, USED = "identity.json", "machine-id", "used"
 GIVEN = {"small": b"given\n", "large": b"given " * 2000}
 """What the root has in each path that is kept."""
 
-_FUNCTIONS = ("need", "set_aside", "reset_data", "keep", "keep_paths", "find_machine_id")
+_FUNCTIONS = (
+    *("fault", "enter", "fill", "bind_here", "keep", "keep_paths"),
+    *("set_aside", "reset_data", "make_machine_id", "find_machine_id"),
+)
 _STAND_IN = 'say() { :; }\nmount() { :; }\nsync() { command sync -f "$DATA"; }'
 _WORK = "reset_data\nfind_machine_id\nkeep_paths"
 
@@ -120,7 +123,6 @@ class Life:
             "DATA": self._data,
             "NEW": self.folder / "new",
             "TOPLEVEL": self.folder / "top",
-            "id": self.folder / "machine-id",
             "data": "there",
         }
         words = [f"{name}={shlex.quote(str(value))}" for name, value in setting.items()]

@@ -4,7 +4,8 @@
 #     TOPLEVEL  the store path of the system, NEW  where its root is to be mounted
 #     SYSTEM, DATA  where the two partitions are, data  empty where there is no data
 #
-# and the functions `say` and `fail`. In the toplevel stand links to the parts of the system:
+# and the functions `say` and `fail`; `bind_read_only` and `bind_here`, if their `mount` is not that of
+# busybox. In the toplevel stand links to the parts of the system:
 #
 #     root    the Debian root            → /usr (read-only), below /etc, /var and its other folders
 #     etc     generated files            → over the root's /etc
@@ -22,6 +23,13 @@
 
 need() { "$@" || fail "$*"; }
 
+# What could not be done and is no reason not to start. The agent tells it, and a generation that
+# brought it is not kept.
+fault() {
+    say "$*"
+    echo "$*" >> /run/reconix/faults
+}
+
 make_system_root() {
     make_root
     bind_store
@@ -35,9 +43,9 @@ make_system_root() {
 make_root() {
     need mount -t tmpfs -o mode=0755 root $NEW
     cd $NEW || fail "no new root"
-    mkdir -p dev etc home media mnt nix/store opt proc root run srv sys tmp usr var
-    ln -s usr/bin usr/sbin usr/lib usr/lib64 .
-    ln -s "$TOPLEVEL" nix/system
+    need mkdir -p dev etc home media mnt nix/store opt proc root run srv sys tmp usr var
+    need ln -s usr/bin usr/sbin usr/lib usr/lib64 .
+    need ln -s "$TOPLEVEL" nix/system
     cd /
     need mount -t tmpfs -o mode=1777,nosuid,nodev tmp $NEW/tmp
 }
@@ -47,6 +55,9 @@ bind_read_only() {
     need mount -o bind "$1" "$2"
     need mount -o remount,bind,ro "$2"
 }
+
+# What we are in, and not what its path leads to by now.
+bind_here() { mount -o bind . "$1"; }
 
 bind_store() {
     bind_read_only "$SYSTEM/nix/store" $NEW/nix/store
@@ -71,7 +82,7 @@ lay_over() {
     for name in var $others; do
         overlay "$name" "$TOPLEVEL/root/$name"
     done
-    chmod 0700 $NEW/root
+    need chmod 0700 $NEW/root
     need umount $NEW/mnt
 }
 
@@ -123,45 +134,72 @@ apply_metadata() {
     done
 }
 
-# A path that must outlive a boot: filled from the system the first time, then bound. The copy gets
-# its name only when it is whole, so that a cut leaves nothing half.
+# Go into a folder below another one, step by step; what is missing is made. Below `data` programs
+# may have made links, and what runs may make one at any moment: where it has led shows behind it.
+enter() {
+    cd -P "$1" || return
+    rest=${2#/}/
+    while [ -n "$rest" ]; do
+        step=${rest%%/*} rest=${rest#*/}
+        expected=${PWD%/}/$step
+        [ -d "./$step" ] || mkdir "./$step" || return
+        cd -P "./$step" && [ "$PWD" = "$expected" ] || return
+    done
+}
+
+# A path that must outlive a boot: filled from the system the first time, then bound.
 keep() {
-    kept="$DATA/$1$2"
-    if [ ! -d "$kept" ]; then
-        rm -rf "$kept.new"
-        mkdir -p "$kept.new" "$NEW$2"
-        cp -a "$NEW$2/." "$kept.new/"
-        chown "$(stat -c %u:%g "$NEW$2")" "$kept.new"
-        chmod "$(stat -c %a "$NEW$2")" "$kept.new"
-        sync
-        mv "$kept.new" "$kept"
-        sync
+    name=${2##*/}
+    if ! enter "$NEW" "$2" || ! enter "$DATA" "$1${2%/*}"; then
+        fault "$2 is not kept: there is no way to its place that is all folders"
+    elif ! [ -e "./$name" ] && ! [ -L "./$name" ] && ! fill "$2"; then
+        fault "$2 is not kept: it cannot be filled: ${said##*: }"
+    elif ! enter . "$name" || ! bind_here "$NEW$2"; then
+        fault "$2 is not kept: it cannot be bound"
     fi
-    [ -d "$NEW$2" ] || mkdir -p "$NEW$2"
-    mount -o bind "$kept" "$NEW$2" || say "$2 is not kept"
+}
+
+# The copy is made where no program gets, and gets its name only when it is whole and durable:
+# neither a cut nor a full disk leaves half of it there.
+fill() {
+    said=$(exec 2>&1; cp -a "$NEW$1" "$DATA/.new" && sync -f "$DATA/.new" &&
+        mv -T "$DATA/.new" "./$name" && sync -f .) && return
+    rm -rf "$DATA/.new"
+    return 1
 }
 
 keep_paths() {
     [ -n "$data" ] || return 0
+    [ ! -e "$DATA/.new" ] || rm -rf "$DATA/.new"
     while read -r folder path; do
         keep "$folder" "$path"
     done < "$TOPLEVEL/persist"
+    cd /
 }
 
 # One identity for a device, made at its first boot; known already when a system takes over.
 give_machine_id() {
-    id=/run/reconix/machine-id
-    [ -s $id ] || find_machine_id
-    cp $id $NEW/etc/machine-id
-    chmod 0444 $NEW/etc/machine-id
+    [ -s /run/reconix/machine-id ] || find_machine_id
+    need cp /run/reconix/machine-id $NEW/etc/machine-id
+    need chmod 0444 $NEW/etc/machine-id
 }
 
 find_machine_id() {
-    tr -d - < /proc/sys/kernel/random/uuid > $id
-    if [ -n "$data" ]; then
-        if ! grep -qxE '[0-9a-f]{32}' $DATA/machine-id 2>/dev/null; then
-            cp $id $DATA/machine-id.new && sync && mv $DATA/machine-id.new $DATA/machine-id && sync
-        fi
-        cp $DATA/machine-id $id
+    known=$DATA/machine-id found=
+    if [ -n "$data" ] && [ -f "$known" ] && [ ! -L "$known" ]; then
+        found=$(head -c 33 "$known")
     fi
+    case $found in *[!0-9a-f]*) found= ;; esac
+    [ ${#found} = 32 ] || make_machine_id
+    echo "$found" > /run/reconix/machine-id
+}
+
+make_machine_id() {
+    found=$(tr -d - < /proc/sys/kernel/random/uuid)
+    [ -n "$data" ] || return 0
+    rm -rf "$known.new"
+    echo "$found" > "$known.new" && sync -f "$known.new" && mv -T "$known.new" "$known" &&
+        sync -f "$known" && return
+    rm -f "$known.new"
+    fault "the machine-id is not kept"
 }
