@@ -30,6 +30,7 @@ from reconix.boot.trial import Phase, Reason, State
 from reconix.device.booted import UnknownBoot, read_booted
 from reconix.device.choice import read_choice, write_choice
 from reconix.device.device import Device, toplevel_folder
+from reconix.device.faults import remember_faults
 from reconix.device.health import can_be_proven
 from reconix.device.media import Window, holds, open_disk
 from reconix.device.memory import remember
@@ -134,6 +135,7 @@ def arm(device: Device, state: State, *, system: str | None) -> Slot:
     Raises:
         FirmwareRefuses: it does not take part. The update has ended, with this as the reason.
     """
+    remember_faults(device.places)
     after = remember(device.places, state, Armed())
     trial = after.trial
     assert trial is not None and trial.slot is not None

@@ -89,6 +89,16 @@ class Places:
         return self.run / "booted.json"
 
     @property
+    def faults(self) -> Path:
+        """What could not be done when the root of this system was made."""
+        return self.run / "faults"
+
+    @property
+    def known_faults(self) -> Path:
+        """The faults that a trial is not to be blamed for."""
+        return self.home / "faults"
+
+    @property
     def known_identity(self) -> Path:
         """The digest of an identity that was vouched for once."""
         return self.home / "identity"

@@ -20,6 +20,7 @@ from reconix.device.booted import Booted, UnknownBoot, Why, read_booted
 from reconix.device.choice import Always, Choice, read_choice
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.events import Event, read_events
+from reconix.device.faults import read_faults
 from reconix.device.follow import is_resting, seconds_to_confirm, suspended
 from reconix.device.looked import Looked
 from reconix.device.memory import uptime
@@ -85,6 +86,7 @@ class Status:
     schedule: Followed | None = None
     sequence: int | None = None
     looked: Looked | None = None
+    faults: tuple[str, ...] = ()
 
 
 def read_status(device: Device) -> Status:
@@ -111,6 +113,7 @@ def read_status(device: Device) -> Status:
         schedule=_followed(device, time.time()),
         sequence=_sequence(device),
         looked=looked.read(places),
+        faults=read_faults(places),
     )
 
 
@@ -199,6 +202,7 @@ def status_document(status: Status) -> JsonInput:
         "busy": status.busy,
         "sequence": status.sequence,
         "looked": _looked_document(status.looked),
+        "faults": list(status.faults),
         "events": [
             {
                 "at": event.at,
@@ -297,6 +301,7 @@ def status_lines(status: Status) -> list[str]:
         f"host       {status.host} ({status.architecture})",
         f"running    {_running(status.booted)}",
         *_why_lines(status.booted),
+        *(f"fault      {fault}" for fault in status.faults),
         f"committed  {committed}",
         f"previous   {state.previous or 'none'}",
         f"next boot  system {ahead.system}, slot {ahead.slot}{', a trial' * ahead.is_trial}",

@@ -1,8 +1,8 @@
 """Watching: decide about what is on trial, and see to it that the decision is carried out.
 
-Healthy in time: it is confirmed. Not healthy, or not decidable: the reason is recorded, durably,
-and the device restarts. If even recording fails, it restarts all the same: then the next boot says
-that the trial was interrupted, which is true.
+Healthy in time, and made without a new fault (``faults.py``): it is confirmed. Not healthy, or not
+decidable: the reason is recorded, durably, and the device restarts. If even recording fails, it
+restarts all the same: then the next boot says that the trial was interrupted, which is true.
 
 A system that is wanted always is watched in the same way; it has no generation to lose, but only
 if it is healthy it is started at the next boot again. So is one that has taken over without a
@@ -17,9 +17,11 @@ from reconix.boot.transitions import Unhealthy as UnhealthyEvent
 from reconix.boot.trial import Phase
 from reconix.device import events, memory
 from reconix.device.booted import Booted, has_taken_over, read_booted
+from reconix.device.checks import SAID_CHARACTERS
 from reconix.device.choice import is_to_be_proven, read_choice
 from reconix.device.confirm import confirm, keep_system
 from reconix.device.device import Device, toplevel_folder
+from reconix.device.faults import new_faults
 from reconix.device.health import read_health
 from reconix.device.rounds import Unhealthy, await_health
 from reconix.device.work import working
@@ -49,7 +51,7 @@ def watch(device: Device) -> bool:
 
 
 def _decide(device: Device, booted: Booted) -> bool:
-    problem = _examine(device, booted)
+    problem = _faults(device) or _examine(device, booted)
     if problem is not None:
         _record(device, problem)
         return False
@@ -87,6 +89,14 @@ def _record_system(device: Device, booted: Booted, problem: Unhealthy) -> None:
     progress.note(f"{booted.system} is not healthy: {problem.check}: {problem.said}")
     text = f"{booted.system}: {problem.check}\n{problem.said}"
     events.record(device.places.log, "system-unhealthy", text=text)
+
+
+def _faults(device: Device) -> Unhealthy | None:
+    """What could not be done when the root was made; only a trial is judged by that."""
+    found = new_faults(device.places)
+    if not found:
+        return None
+    return Unhealthy("its root is made without a new fault", "\n".join(found)[:SAID_CHARACTERS])
 
 
 def _examine(device: Device, booted: Booted) -> Unhealthy | None:
