@@ -17,6 +17,7 @@ Exit status: 0 the configuration is good, 2 it has mistakes.
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from reconix.base.documents import BadDocument, JsonInput
@@ -44,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         loaded = load_with_places(places.project(arguments))
         if foreseen := _foreseen(loaded, places.store(arguments)):
             raise BadConfiguration(foreseen)
+        notes = (*loaded.advice, *_about_devices(loaded, places.store(arguments)))
+        loaded = replace(loaded, advice=notes)
     except BadConfiguration as error:
         if not arguments.json:
             raise
@@ -74,6 +77,25 @@ def _foreseen(loaded: Loaded, store: Path) -> list[Problem]:
             for name, host in loaded.configuration.hosts.items()
             if name in locked
             for problem in foresight.of(host, locked[name], loaded.systems.get(name, {}))
+        ]
+
+
+def _about_devices(loaded: Loaded, store: Path) -> list[Problem]:
+    """What is hardly meant for devices that have what was built last."""
+    if not (store / _DATABASE).is_file():
+        return []
+    from reconix.build.kept import about_kept  # late, as above
+    from reconix.build.pins import Pins
+    from reconix.nix.chroot import ChrootStore
+
+    project = loaded.configuration.project.name
+    with ChrootStore(store) as opened:
+        return [
+            problem
+            for name, host in loaded.configuration.hosts.items()
+            for pin in Pins(opened.root, project, name).all()[-1:]
+            if opened.is_valid(pin.path)
+            for problem in about_kept(opened, pin.path, host, loaded.systems.get(name, {}))
         ]
 
 

@@ -1,6 +1,8 @@
 """What must hold between the systems of one host, which share a disk and a fall-back.
 
 * What one system keeps for all, no other keeps for itself: they would not see each other's data.
+* What systems share does not lie within each other: whoever may write to the outer folder decides
+  what the inner one is.
 * The default system starts without the data partition, or it is no fall-back. It may keep data
   there; nothing in it may need them. Examined is what the configuration itself says: units, files
   beside units, and health checks.
@@ -8,6 +10,7 @@
 Proven by ``tests/unit/config/test_across.py``.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
@@ -37,6 +40,7 @@ def about_systems(host: Host, tables: Mapping[str, Table], file: Place) -> Itera
         file: of the machine.
     """
     yield from _what_is_shared_is_shared_by_all(host, tables, file)
+    yield from _what_is_shared_is_apart(host, tables, file)
     default = host.systems.get(host.machine.boot.default)
     if default is not None:
         yield from _needs_no_data(default, tables[host.machine.boot.default], file)
@@ -57,6 +61,19 @@ def _what_is_shared_is_shared_by_all(
                     fact = f"{name} keeps {own} for itself, but {other} shares {path} with all"
                     hint = "name it in persist.shared of both, or in persist.paths of both"
                     yield Problem(place, "persist.paths", fact, hint)
+
+
+def _what_is_shared_is_apart(
+    host: Host, tables: Mapping[str, Table], file: Place
+) -> Iterator[Problem]:
+    """Across systems; what one system keeps is compared in ``assertions.py``."""
+    for (one, outside), (other, inside) in itertools.permutations(host.systems.items(), 2):
+        for outer, inner in itertools.product(outside.persist.shared, inside.persist.shared):
+            if outer != inner and PurePosixPath(inner).is_relative_to(outer):
+                place = place_of_item(tables[other], "persist", "shared", item=inner, default=file)
+                fact = f"{other} shares {inner}, which lies in {outer} that {one} shares"
+                hint = f"share {outer} in both, or choose a folder outside of it"
+                yield Problem(place, "persist.shared", fact, hint)
 
 
 def _overlap(one: str, other: str) -> bool:

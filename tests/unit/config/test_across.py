@@ -36,6 +36,15 @@ def test_what_one_system_shares_no_other_keeps_for_itself(tmp_path: Path, path: 
     assert (problem.place.file.name, problem.place.line) == ("two.toml", 2)
 
 
+def test_what_systems_share_does_not_lie_within_each_other(tmp_path: Path) -> None:
+    outer, inner = '[persist]\nshared = ["/var/lib/a"]\n', '[persist]\nshared = ["/var/lib/a/b"]\n'
+    write(tmp_path, one=outer, two=inner, three=outer)
+    first, second = mistakes(tmp_path)
+    assert first.fact == "two shares /var/lib/a/b, which lies in /var/lib/a that one shares"
+    assert (first.place.file.name, first.place.line) == ("two.toml", 2)
+    assert "three" in second.fact
+
+
 def test_two_systems_that_keep_the_same_path_are_asked_whether_they_mean_it(
     tmp_path: Path,
 ) -> None:
