@@ -119,6 +119,20 @@ def rename_durably(old: Path, new: Path) -> None:
 
 
 @contextlib.contextmanager
+def lock_file(path: Path) -> Iterator[int]:
+    """Open a file that is there to be locked, and give its descriptor; it is made if it is missing.
+
+    Who can open a file can lock it and keep everybody waiting: so only its owner can open it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
 def replacing(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     """Write a new content for ``path`` that appears whole and durable, or not at all.
 

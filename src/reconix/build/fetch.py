@@ -31,7 +31,7 @@ from typing import BinaryIO
 from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
-from reconix.base.files import replacing
+from reconix.base.files import lock_file, replacing
 from reconix.base.progress import Stage
 from reconix.build import apt, resolve
 from reconix.build.transport import Client, Gone, Route, Transient
@@ -197,7 +197,7 @@ def _is_right(path: Path, package: LockedPackage) -> bool:
 def _only_writer(cache: Path) -> Iterator[None]:
     """Nobody else writes into the cache: two builds do not fetch the same things twice."""
     cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
+    with lock_file(cache / "lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -26,6 +26,7 @@ from pathlib import Path
 from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
+from reconix.base.files import lock_file
 from reconix.build import apt
 from reconix.build.apt import (
     SECURITY,
@@ -186,7 +187,7 @@ def _prepared(archive: Archive, where: Addresses, architecture: str, work: Path)
     identity = Digest.of("".join(s.line(architecture) + "\n" for s in sources).encode())
     folder = work / f"{architecture}-{identity.hex()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with lock_file(folder / "lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ours = archive.main is not None or archive.security is not None
         settings = apt.machine_settings(with_freshness=not ours)

@@ -89,6 +89,11 @@ class Places:
         return self.run / "booted.json"
 
     @property
+    def lock(self) -> Path:
+        """What is locked by who works on the device."""
+        return self.run / "lock"
+
+    @property
     def faults(self) -> Path:
         """What could not be done when the root of this system was made."""
         return self.run / "faults"

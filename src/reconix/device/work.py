@@ -1,7 +1,8 @@
 """Working on a device: one at a time, and with the system partition writable for nobody else.
 
-The system partition is mounted read-only for everybody. Who changes it takes a lock, so that a
-second one gets a clear answer at once; then a mount namespace of its own, in which the partition is
+The system partition is mounted read-only for everybody. Who changes it takes a lock that only
+root can open, so that a second one gets a clear answer at once and no program of a system can keep
+everybody waiting; then a mount namespace of its own, in which the partition is
 mounted read-write. The other mounts of it, ``/nix/store`` among them, stay read-only, because a
 mount has a flag of its own besides that of the file system. At the end the file system is read-only
 again; so it is after a crash, as soon as the next one has worked or the device has restarted.
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
+from reconix.base.files import lock_file
 from reconix.device.places import Places
 
 
@@ -37,7 +39,7 @@ class Busy(ReconixError):
 
 
 class NoPrivilege(ReconixError):
-    """Only root can make the system partition writable."""
+    """Only root can work on a device."""
 
     exit_code = 2
 
@@ -74,23 +76,25 @@ def being_changed(places: Places) -> bool:
 
     Source: proc_locks(5): ``1: FLOCK ADVISORY WRITE <pid> <major>:<minor>:<inode> 0 EOF``.
     """
-    inode = str(places.home.stat().st_ino)
     try:
+        lock = places.lock.stat()
         lines = (places.proc / "locks").read_text().splitlines()
     except OSError:
         return False
+    held = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
     words = [line.split() for line in lines]
-    return any(line[1:2] == ["FLOCK"] and line[5].split(":")[-1] == inode for line in words)
+    return any(line[1:2] == ["FLOCK"] and line[5] == held for line in words)
 
 
 @contextlib.contextmanager
 def _locked(places: Places, wait_seconds: float) -> Iterator[None]:
-    descriptor = os.open(places.home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with contextlib.ExitStack() as opened:
+        try:
+            descriptor = opened.enter_context(lock_file(places.lock))
+        except PermissionError as error:
+            raise NoPrivilege(f"{places.lock} cannot be opened", hint="run it as root") from error
         _take(descriptor, time.monotonic() + wait_seconds)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _take(descriptor: int, deadline: float) -> None:

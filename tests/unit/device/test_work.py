@@ -1,5 +1,7 @@
 """One at a time, and writable for nobody else; proven on a real ext4, where tests may mount."""
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from tests.conftest import Need
 from tests.device_model import Machine
 
 from reconix.base.process import CommandFailed, run
-from reconix.device.work import Busy, being_changed, working
+from reconix.device.work import Busy, NoPrivilege, being_changed, working
 
 SOURCE = Path(__file__).parents[3] / "src"
 PROGRAM = """\
@@ -30,7 +32,7 @@ def fails(path):
         path.write_text("no")
     except OSError as error:
         return error.strerror
-places = Places(system=root / "system")
+places = Places(system=root / "system", run=root)
 with working(places):
     (places.home / "written").write_text("yes")
     print(fails(root / "store" / "x"))
@@ -50,9 +52,33 @@ def test_a_second_one_is_told_that_somebody_works(machine: Machine) -> None:
     assert not being_changed(machine.places)
 
 
+def test_w4_what_everybody_can_open_keeps_nobody_from_working(machine: Machine) -> None:
+    """`nobody` locks whatever there is for as long as it runs."""
+    machine.boot()
+    with working(machine.places), contextlib.ExitStack() as held:
+        for path in [machine.place, *machine.place.rglob("*")]:
+            if path.lstat().st_mode & 0o004 and not path.is_symlink():
+                descriptor = os.open(path, os.O_RDONLY)
+                held.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        others = held.pop_all()
+    with others, working(machine.places):
+        assert being_changed(machine.places)
+    assert not being_changed(machine.places)
+
+
+def test_only_root_can_begin(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(NoPrivilege), working(machine.places):
+        pass
+
+
 def test_who_can_wait_gets_the_lock_when_it_is_free(machine: Machine) -> None:
     holder = subprocess.Popen(
-        ["flock", machine.places.home, "sh", "-c", "echo held; sleep 1"], stdout=subprocess.PIPE
+        ["flock", machine.places.lock, "sh", "-c", "echo held; sleep 1"], stdout=subprocess.PIPE
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"
