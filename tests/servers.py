@@ -1,7 +1,9 @@
 """Web servers on this machine that do what a test tells them, well or badly."""
 
+import base64
 import contextlib
 import random
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -84,3 +86,59 @@ def serving(server: Server) -> Iterator[Server]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+class Tunnel(ThreadingHTTPServer):
+    """A proxy that connects whoever knows its password, and only to this machine."""
+
+    daemon_threads = True
+
+    def __init__(self, password: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Tunneling)
+        self.login = f"Basic {base64.b64encode(f'me:{password}'.encode()).decode()}"
+        self.asked: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Tunneling(BaseHTTPRequestHandler):
+    server: Tunnel
+
+    def do_CONNECT(self) -> None:
+        if self.headers["Proxy-Authorization"] != self.server.login:
+            self.send_error(407)
+            return
+        self.server.asked.append(self.path)
+        port = int(self.path.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as target:
+            self.send_response(200)
+            self.end_headers()
+            back = threading.Thread(target=_copy, args=(target, self.connection))
+            back.start()
+            _copy(self.connection, target)
+            back.join()
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def tunneling(password: str) -> Iterator[Tunnel]:
+    """Such a proxy, as long as the context lasts."""
+    proxy = Tunnel(password)
+    threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield proxy
+    finally:
+        proxy.shutdown()
+        proxy.server_close()

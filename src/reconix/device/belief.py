@@ -10,7 +10,8 @@ The floor never sinks, also after a roll-back. No clock is asked for anything.
 
     trust.json of a generation   {"version": 1, "require_signature": true, "keys": {…} or null,
                                   "url": "http://…" or null, "download_limit_bytes": 268435456,
-                                  "authorities": "-----BEGIN CERTIFICATE-----…" or null}
+                                  "authorities": "-----BEGIN CERTIFICATE-----…" or null,
+                                  "proxy": "http://…" or null}
     /reconix/trust.json          {"version": 1, "floor": 7, "keys": {…} or null,
                                   "sequences": {"/nix/store/…": 7}}
 
@@ -51,6 +52,7 @@ class Creed:
         url: where updates are looked for.
         download_limit_bytes: no download is larger unless somebody says so at that moment.
         authorities: certificates by which web servers are believed; None: those of the system.
+        proxy: who is asked for updates in place of the servers themselves.
     """
 
     keys: KeySet | None = None
@@ -58,6 +60,7 @@ class Creed:
     url: str | None = None
     download_limit_bytes: int = DOWNLOAD_LIMIT_BYTES
     authorities: str | None = None
+    proxy: str | None = None
 
     def print(self) -> bytes:
         """As a document."""
@@ -69,6 +72,7 @@ class Creed:
                 "url": self.url,
                 "download_limit_bytes": self.download_limit_bytes,
                 "authorities": self.authorities,
+                "proxy": self.proxy,
             }
         )
 
@@ -108,6 +112,7 @@ def read_creed(generation: Path) -> Creed | None:
         fields.text("url") if fields.has("url") else None,
         fields.number("download_limit_bytes"),
         fields.text("authorities") if fields.has("authorities") else None,
+        fields.text("proxy") if fields.has("proxy") else None,
     )
 
 

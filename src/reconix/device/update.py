@@ -2,14 +2,15 @@
 
 The index is read, the newest generation for this device looked for, and the cheapest way to it
 taken. Nothing in the index is believed: it only saves asking for what does not fit. What a way
-costs is compared with the limit of the configuration before the first byte of it is loaded.
+costs is compared with the limit of the configuration before the first byte of it is loaded; then
+all that comes is counted together, and ends the update if it is more.
 
 Proven by ``tests/unit/device/test_update.py``.
 """
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base.documents import JsonInput
@@ -19,7 +20,7 @@ from reconix.device import looked
 from reconix.device.belief import DOWNLOAD_LIMIT_BYTES, Belief
 from reconix.device.device import Device
 from reconix.device.receiving import receive, receive_file
-from reconix.device.web import LinkFailed, Patience, TooMuch, Unreachable, Web
+from reconix.device.web import LinkFailed, Meter, Patience, Unreachable, Web
 from reconix.store.paths import StorePath
 from reconix.transfer.catalog import (
     INDEX,
@@ -68,14 +69,19 @@ class Found:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Place:
-    """Where streams are: the address of a folder, or its path."""
+    """Where streams are, the address of a folder or its path, and what one update loads there."""
 
     where: str
     limit_bytes: int = DOWNLOAD_LIMIT_BYTES
     authorities: str | None = None
+    proxy: str | None = None
     patience: Patience = Patience()  # noqa: RUF009 - it is frozen
+    meter: Meter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.meter = Meter(self.limit_bytes, seconds=self.patience.total_seconds)
 
     @classmethod
     def of(cls, device: Device, where: str | None, *, limit_bytes: int | None = None) -> "Place":
@@ -90,7 +96,9 @@ class Place:
             raise Unreachable("no place for updates is known", hint="name one: --from URL")
         ours = creed.download_limit_bytes if creed else DOWNLOAD_LIMIT_BYTES
         limit = ours if limit_bytes is None else limit_bytes
-        return cls(url, limit, creed.authorities if creed else None)
+        if creed is None:
+            return cls(url, limit)
+        return cls(url, limit, creed.authorities, creed.proxy)
 
     @property
     def is_web(self) -> bool:
@@ -112,17 +120,21 @@ class Place:
                 return read_bounded(Path(self.where) / INDEX, MAX_INDEX_BYTES)
             except OSError as error:
                 raise Unreachable(str(error), hint="is the right folder named?") from error
-        with self._web(INDEX, MAX_INDEX_BYTES) as web:
+        with self._web(INDEX) as web:
             try:
-                return b"".join(iter(lambda: web.read(1 << 16), b""))
+                return _bounded(web, MAX_INDEX_BYTES)
             except LinkFailed as error:
                 raise Unreachable(str(error), hint="try again later") from error
 
     @contextlib.contextmanager
-    def _web(self, file: str, limit_bytes: int) -> Iterator[Web]:
+    def _web(self, file: str) -> Iterator[Web]:
         url = f"{self.where.rstrip('/')}/{file}"
         web = Web(
-            url, limit_bytes=limit_bytes, authorities=self.authorities, patience=self.patience
+            url,
+            meter=self.meter,
+            authorities=self.authorities,
+            proxy=self.proxy,
+            patience=self.patience,
         )
         try:
             yield web
@@ -134,10 +146,19 @@ class Place:
         if not self.is_web:
             return receive_file(device, Path(self.where) / offer.file)
         with (
-            self._web(offer.file, self.limit_bytes) as web,
+            self._web(offer.file) as web,
             _continued(device, web) as (read, spool),
         ):
             return receive(device, read, spool, web.again)
+
+
+def _bounded(web: Web, most_bytes: int) -> bytes:
+    found = bytearray()
+    while data := web.read(most_bytes + 1 - len(found)):
+        found += data
+        if len(found) > most_bytes:
+            raise Unreachable(f"the index has more than {most_bytes} bytes")
+    return bytes(found)
 
 
 @contextlib.contextmanager
@@ -206,6 +227,6 @@ def look(device: Device, place: Place) -> Found:
             hint="publish one from what it has, or a full one: reconix publish --full",
         )
     found = Found(best.target, best.sequence, way, offered)
-    if place.is_web and found.size_bytes > place.limit_bytes:
-        raise TooMuch(found.size_bytes, limit_bytes=place.limit_bytes)
+    if place.is_web:
+        place.meter.expect(found.size_bytes)
     return found

@@ -4,11 +4,14 @@ A link to a device stalls, crawls, ends in the middle; a server ignores ranges, 
 says one length and sends another. None of that matters to what is installed, because every frame is
 checked. It matters to how long a device waits and how much it pays for. So:
 
-* each read has a time-out, and a connection that brings less than ``MIN_RATE`` is given up;
-* a connection that ends is opened again at the byte that is needed; after ``PAUSES`` without any
+* everything that is read has a deadline, and a connection that brings less than ``min_bytes`` in
+  ``window_seconds`` is given up (``base/http.py``);
+* a connection that ends is opened again at the byte that is needed; after ``pauses`` without any
   progress in between the attempt ends, and what has arrived is kept for the next one;
-* a server that sends all of a file when it is asked for the rest is refused if that is too much;
-* no more than the limit is read at all, whatever the server says.
+* a server that sends more than the rest, or all, when it is asked for the rest is borne with if
+  that is not too much; one whose ranges are of no use is asked for all;
+* one ``Meter`` counts all that an update loads, whatever for, and ends it when it is too much or
+  takes too long.
 
 With https the certificate must be that of the host, from an authority that the generation names, or
 else the system believes (``/etc/ssl/certs``); its dates do not count, because a device may have no
@@ -18,21 +21,25 @@ Source: RFC 9110, sections 14 (*Range Requests*) and 15.4 (*Redirection*).
 Proven by ``tests/unit/device/test_web.py``, with servers that misbehave.
 """
 
-import contextlib
 import http.client
+import math
+import re
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urljoin, urlsplit
 
 from reconix.base import progress
+from reconix.base.address import Address, Refused, shown
 from reconix.base.errors import ReconixError
+from reconix.base.http import BROKEN, Answer, Client, Limits, Proxy, Route
 from reconix.transfer.stream import LinkFault
 
-MAX_REDIRECTS = 5
-_REDIRECTS = (301, 302, 303, 307, 308)
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python has no name for
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
+_PIECE_BYTES = 1 << 16
+_SPAN = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_NONE_LEFT = re.compile(r"bytes \*/([0-9]{1,18})")
 
 
 class TooMuch(LinkFault):
@@ -40,9 +47,10 @@ class TooMuch(LinkFault):
 
     exit_code = 83
 
-    def __init__(self, size_bytes: int, *, limit_bytes: int) -> None:
+    def __init__(self, size_bytes: int, *, limit_bytes: int, loaded_bytes: int = 0) -> None:
+        besides = f", besides {loaded_bytes} that were" if loaded_bytes else ""
         super().__init__(
-            f"{size_bytes} bytes would be downloaded, more than {limit_bytes}",
+            f"{size_bytes} bytes would be downloaded, more than {limit_bytes}{besides}",
             hint="allow it this time: --any-size",
         )
 
@@ -59,13 +67,78 @@ class LinkFailed(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a server is waited for."""
+    """How long a server is waited for.
+
+    Attributes:
+        timeout_seconds: for each piece of an answer.
+        pauses: before each next try, as long as nothing comes in between.
+        min_bytes: less than this in ``window_seconds`` of waiting counts as no answer.
+        window_seconds: see there.
+        answer_seconds: for all that precedes the body of an answer.
+        total_seconds: for all that an update loads; what has arrived then waits for the next try.
+    """
 
     timeout_seconds: float = 30.0
     pauses: tuple[float, ...] = (1.0, 5.0, 15.0, 30.0, 60.0)
     min_bytes: int = 16 << 10
-    """Less than this in ``window_seconds`` counts as no answer."""
     window_seconds: float = 60.0
+    answer_seconds: float = 60.0
+    total_seconds: float = 6 * 3600.0
+
+    @property
+    def limits(self) -> Limits:
+        """For one connection."""
+        return Limits(
+            self.timeout_seconds, self.answer_seconds, self.min_bytes, self.window_seconds
+        )
+
+
+class Meter:
+    """Counts everything that one update loads: index, streams, what is loaded twice.
+
+    Args:
+        limit_bytes: how much that may be.
+        seconds: how long it may take, from now on.
+        clock: tells the time.
+    """
+
+    def __init__(
+        self,
+        limit_bytes: int,
+        *,
+        seconds: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.limit_bytes = limit_bytes
+        self.loaded_bytes = 0
+        self.until = clock() + seconds
+        self._clock = clock
+
+    def count(self, size_bytes: int) -> None:
+        """So many bytes came.
+
+        Raises:
+            TooMuch: that is more than is allowed.
+        """
+        self.loaded_bytes += size_bytes
+        self.expect(0)
+
+    def expect(self, size_bytes: int) -> None:
+        """So many bytes will be loaded.
+
+        Raises:
+            TooMuch: that would be more than is allowed.
+        """
+        loaded, limit = self.loaded_bytes, self.limit_bytes
+        if size_bytes and loaded + size_bytes > limit:
+            raise TooMuch(size_bytes, limit_bytes=limit, loaded_bytes=loaded)
+        if loaded > limit:
+            raise TooMuch(loaded, limit_bytes=limit)
+
+    @property
+    def left_seconds(self) -> float:
+        """How long it may still take."""
+        return max(0.0, self.until - self._clock())
 
 
 class Web:
@@ -75,23 +148,24 @@ class Web:
         self,
         url: str,
         *,
-        limit_bytes: int,
+        meter: Meter,
         authorities: str | None = None,
+        proxy: str | None = None,
         patience: Patience | None = None,
     ) -> None:
         self._url = url
-        self._limit = limit_bytes
-        self._authorities = authorities
+        self._meter = meter
         self._patience = patience or Patience()
+        self._authorities, self._proxy = authorities, proxy
+        self._client: Client | None = None
+        self._answer: Answer | None = None
         self._position = 0
         self._until: int | None = None  # more is not asked for at first
         self._altered = (0, 0)
-        self._loaded = 0
         self._size: int | None = None
-        self._response: http.client.HTTPResponse | None = None
-        self._connection: http.client.HTTPConnection | None = None
+        self._has_ranges = True
         self._failures = 0
-        self._window = (0.0, 0)
+        self._progress = 0  # bytes since the last failure
 
     def go_to(self, position: int, size_bytes: int | None = None) -> None:
         """Continue at another byte; ask for so many first, and for what follows if it is read."""
@@ -107,7 +181,7 @@ class Web:
         before, times = self._altered
         times = times + 1 if position == before else 0
         self._altered = position, times
-        time.sleep(self._patience.pauses[min(times, len(self._patience.pauses) - 1)])
+        self._pause(times)
         self.go_to(position, size_bytes)
 
     def read(self, size_bytes: int) -> bytes:
@@ -120,125 +194,124 @@ class Web:
         while True:
             try:
                 return self._read(size_bytes)
-            except (OSError, http.client.HTTPException) as error:
+            except BROKEN as error:
                 self.close()
-                if isinstance(error, LinkFailed) or self._failures >= len(self._patience.pauses):
-                    raise LinkFailed(f"{self._url}: {error or type(error).__name__}") from error
-                progress.note(f"{self._url}: {error or type(error).__name__}; trying again")
-                time.sleep(self._patience.pauses[self._failures])
+                fact = f"{shown(self._url)}: {error or type(error).__name__}"
+                is_final = isinstance(error, Refused) or self._failures >= len(
+                    self._patience.pauses
+                )
+                if is_final or not self._meter.left_seconds:
+                    raise LinkFailed(fact) from error
+                progress.note(f"{fact}; trying again")
+                self._pause(self._failures)
                 self._failures += 1
+                self._progress = 0
 
     def close(self) -> None:
         """Let go of the connection."""
-        if self._connection is not None:
-            with contextlib.suppress(OSError):
-                self._connection.close()
-        self._connection = self._response = None
+        if self._client is not None:
+            self._client.close()
+        self._answer = None
+
+    def _pause(self, times: int) -> None:
+        pauses = self._patience.pauses or (0.0,)
+        time.sleep(min(pauses[min(times, len(pauses) - 1)], self._meter.left_seconds))
 
     def _read(self, size_bytes: int) -> bytes:
         if self._position == self._until:
             self.go_to(self._position)
-        if self._response is None:
-            if self._size is not None and self._position >= self._size:
-                return b""
-            self._response = self._open()
-            self._window = (time.monotonic(), 0)
+        if self._answer is None:
+            self._answer = None if self._is_over() else self._open()
+        if self._is_over() or self._answer is None:
+            return b""
         if self._until is not None:
             size_bytes = min(size_bytes, self._until - self._position)
-        data = self._response.read1(size_bytes)
-        self._count(len(data))
+        data = self._answer.some(size_bytes)
         self._position += len(data)
-        if data:
-            self._check_rate(len(data))
-        elif self._size is not None and self._position < self._size:
+        self._progress += len(data)
+        if self._progress >= self._patience.min_bytes:
+            self._failures = 0
+        if not data and self._size is not None and not self._is_over():
             raise http.client.HTTPException(f"it ends at byte {self._position} of {self._size}")
         return data
 
-    def _count(self, size_bytes: int) -> None:
-        self._loaded += size_bytes
-        if self._loaded > self._limit:
-            raise TooMuch(self._loaded, limit_bytes=self._limit)
+    def _is_over(self) -> bool:
+        return self._size is not None and self._position >= self._size
 
-    def _check_rate(self, size_bytes: int) -> None:
-        began, got = self._window
-        got += size_bytes
-        if got >= self._patience.min_bytes:
-            self._failures = 0
-            self._window = (time.monotonic(), 0)
-        elif time.monotonic() - began > self._patience.window_seconds:
-            raise TimeoutError(f"only {got} bytes in {self._patience.window_seconds:g} s")
-        else:
-            self._window = (began, got)
-
-    def _open(self) -> http.client.HTTPResponse:
+    def _open(self) -> Answer:
         """Ask for the file from the position on; gives what follows the position."""
-        url = self._url
-        for _ in range(MAX_REDIRECTS + 1):
-            response = self._ask(url)
-            if response.status not in _REDIRECTS:
-                return self._begin(response)
-            url = _redirected(url, response.getheader("Location") or "")
-            self.close()
-        raise LinkFailed(f"more than {MAX_REDIRECTS} redirections")
+        if self._client is None:
+            self._client = Client(
+                _route(self._authorities, self._proxy),
+                self._patience.limits,
+                count=self._meter.count,
+                until=self._meter.until,
+            )
+        answer = self._client.ask(Address.parse(self._url), self._range())
+        begin, size = self._begin(answer)
+        if size is not None and size < self._position:
+            raise http.client.HTTPException(f"the file ends before byte {self._position}")
+        self._size = size
+        left = answer.left_bytes
+        self._meter.expect((size or begin) - begin if left is None else left)
+        if not self._is_over():
+            self._skip(answer, self._position - begin)
+        return answer
 
-    def _ask(self, url: str) -> http.client.HTTPResponse:
-        parts = _parts(url)
-        self._connection = self._connect(parts)
-        headers = {"Accept-Encoding": "identity"}
-        if self._position or self._until is not None:
-            last = "" if self._until is None else self._until - 1
-            headers["Range"] = f"bytes={self._position}-{last}"
-        path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-        try:
-            self._connection.request("GET", path, headers=headers)
-        except ssl.SSLCertVerificationError as error:
-            raise LinkFailed(f"its certificate is not believed: {error.verify_message}") from error
-        return self._connection.getresponse()
+    def _range(self) -> dict[str, str]:
+        if not self._has_ranges or (not self._position and self._until is None):
+            return {}
+        last = "" if self._until is None else self._until - 1
+        return {"Range": f"bytes={self._position}-{last}"}
 
-    def _connect(self, parts: SplitResult) -> http.client.HTTPConnection:
-        host, port, timeout = parts.hostname or "", parts.port, self._patience.timeout_seconds
-        if parts.scheme == "http":
-            return http.client.HTTPConnection(host, port, timeout=timeout)
-        context = _believing(self._authorities)
-        return http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
-
-    def _begin(self, response: http.client.HTTPResponse) -> http.client.HTTPResponse:
-        status = response.status
-        if status == 206 and (self._position or self._until is not None):
-            self._size = _total(response.getheader("Content-Range") or "", self._position)
-        elif status == 200:
-            self._size = response.length
-            self._skip(response)
-        elif status in _AGAIN:
+    def _begin(self, answer: Answer) -> tuple[int, int | None]:
+        """At which byte an answer begins, and how large the whole file is."""
+        status = answer.status
+        if status == 200:
+            return 0, answer.left_bytes
+        if status == 206:
+            return self._part(answer)
+        if status == 416 and _is_all(answer.header("Content-Range"), self._position):
+            return self._position, self._position
+        if status in _AGAIN:
             raise http.client.HTTPException(f"the server says {status}")
-        else:
-            raise LinkFailed(f"the server says {status}")
-        if (self._size or 0) - self._position + self._loaded > self._limit:
-            raise TooMuch((self._size or 0) - self._position, limit_bytes=self._limit)
-        return response
+        raise Refused(f"the server says {status}")
 
-    def _skip(self, response: http.client.HTTPResponse) -> None:
+    def _part(self, answer: Answer) -> tuple[int, int | None]:
+        """What a part begins with; a cache may have made it larger than what was asked for."""
+        said = answer.header("Content-Range")
+        found = _SPAN.fullmatch(said)
+        if found is not None:
+            begin, last = int(found[1]), int(found[2])
+            size = None if found[3] == "*" else int(found[3])
+            if size == self._position:
+                return size, size
+            if begin <= self._position <= last and (size is None or last < size):
+                return begin, size
+        fact = f"asked for byte {self._position}, it sends {said[:80]!r}"
+        if not self._range():
+            raise Refused(fact)
+        self._has_ranges = False
+        raise http.client.HTTPException(fact)
+
+    def _skip(self, answer: Answer, size_bytes: int) -> None:
         """Leave out what is there already, of a server that ignores ranges."""
-        if self._position + self._loaded > self._limit:
-            raise TooMuch(self._size or self._position, limit_bytes=self._limit)
-        left = self._position
-        while left:
-            data = response.read(min(left, 1 << 16))
+        while size_bytes:
+            data = answer.some(min(size_bytes, _PIECE_BYTES))
             if not data:
                 raise http.client.HTTPException(f"the file ends before byte {self._position}")
-            self._count(len(data))
-            left -= len(data)
+            size_bytes -= len(data)
 
 
-def _parts(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        is_good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port that is no number
-        is_good = False
-    if not is_good:
-        raise LinkFailed(f"{url[:200]!r} is no address of a web server")
-    return parts
+def _is_all(said: str, position: int) -> bool:
+    """Whether there is nothing behind a byte because the file ends there."""
+    found = _NONE_LEFT.fullmatch(said)
+    return found is not None and int(found[1]) == position
+
+
+def _route(authorities: str | None, proxy: str | None) -> Route:
+    proxies = {} if proxy is None else {"all": Proxy.parse(proxy)}
+    return Route(proxies, context=lambda: _believing(authorities))
 
 
 def _believing(authorities: str | None) -> ssl.SSLContext:
@@ -246,21 +319,6 @@ def _believing(authorities: str | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cadata=authorities)
     except ssl.SSLError as error:
-        raise LinkFailed(f"its authorities are no certificates: {error.reason}") from error
+        raise Refused(f"its authorities are no certificates: {error.reason}") from error
     context.verify_flags |= _NO_CHECK_TIME
     return context
-
-
-def _redirected(url: str, location: str) -> str:
-    target = urljoin(url, location)
-    if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
-        raise LinkFailed("it redirects from https to something else")
-    return target
-
-
-def _total(text: str, position: int) -> int | None:
-    """The size of the whole file from ``bytes 5-9/10``; it must begin where we asked."""
-    span, _, total = text.removeprefix("bytes ").partition("/")
-    if span.partition("-")[0] != str(position):
-        raise LinkFailed(f"asked for byte {position}, it sends {text[:80]!r}")
-    return int(total) if total.isdecimal() and len(total) < 20 else None

@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.device_model import Machine
-from tests.servers import CONTENT, Server, serving
+from tests.servers import CONTENT, Server, serving, tunneling
 from tests.unit.device.conftest import Units
 from tests.unit.device.test_update import Folder, Quiet, running
 from tests.unit.device.test_web import QUICK
 
 from reconix.device.__main__ import main
 from reconix.device.belief import Creed
-from reconix.device.web import LinkFailed, Web
+from reconix.device.web import LinkFailed, Meter, Web
 from reconix.nix.chroot import ChrootStore
 
 Key = ec.EllipticCurvePrivateKey
@@ -126,11 +126,27 @@ class Secure(Server):
 
 def load(context: ssl.SSLContext, authorities: str | None = None) -> Iterator[bytes]:
     with serving(Secure(context)) as server:
-        web = Web(server.url, limit_bytes=len(CONTENT), authorities=authorities, patience=QUICK)
+        web = Web(
+            server.url, meter=Meter(2 * len(CONTENT)), authorities=authorities, patience=QUICK
+        )
         try:
             yield from iter(lambda: web.read(50_000), b"")
         finally:
             web.close()
+
+
+def test_a_proxy_sees_only_the_name_of_a_server(authority: Authority, tmp_path: Path) -> None:
+    context = authority.server(tmp_path, "127.0.0.1", LONG_AGO)
+    with serving(Secure(context)) as server, tunneling("secret") as proxy:
+        web = Web(
+            server.url,
+            meter=Meter(2 * len(CONTENT)),
+            proxy=proxy.url.replace("//", "//me:secret@"),
+            patience=QUICK,
+        )
+        assert b"".join(iter(lambda: web.read(50_000), b"")) == CONTENT
+        web.close()
+    assert proxy.asked == [server.url.removeprefix("https://").removesuffix("/a/stream")]
 
 
 def today() -> datetime.datetime:

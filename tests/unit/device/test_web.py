@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.servers import CONTENT, Request, Server, serving
 
-from reconix.device.web import MAX_REDIRECTS, LinkFailed, Patience, TooMuch, Web
+from reconix.base.http import MAX_REDIRECTS
+from reconix.device.web import LinkFailed, Meter, Patience, TooMuch, Web
 
 QUICK = Patience(0.5, (0.01, 0.01, 0.01), min_bytes=10_000, window_seconds=0.5)
 LIMIT = 2 * len(CONTENT)
@@ -23,7 +24,7 @@ Serve = Callable[[Callable[[Request], None]], Server]
 
 
 def load(server: Server, begin: int = 0, limit: int = LIMIT) -> bytes:
-    web = Web(server.url, limit_bytes=limit, patience=QUICK)
+    web = Web(server.url, meter=Meter(limit), patience=QUICK)
     web.go_to(begin)
     try:
         return b"".join(iter(lambda: web.read(50_000), b""))
@@ -45,12 +46,13 @@ def test_n1_a_connection_that_ends_early_is_continued(serve: Serve) -> None:
 
 def test_what_came_altered_is_asked_for_again_and_no_more_than_that(serve: Serve) -> None:
     server = serve(lambda request: request.right())
-    web = Web(server.url, limit_bytes=LIMIT, patience=QUICK)
+    web = Web(server.url, meter=Meter(LIMIT), patience=QUICK)
     web.go_to(10_000)
     assert web.read(5_000) == CONTENT[10_000:15_000]
     web.again(10_000, 8_000)
     assert b"".join(iter(lambda: web.read(50_000), b"")) == CONTENT[10_000:]
     assert server.given[1:] == [(10_000, 18_000), (18_000, len(CONTENT))]
+    web.close()
 
 
 def test_n1_a_server_that_stalls_is_given_up_after_some_tries(serve: Serve) -> None:
@@ -153,16 +155,87 @@ def test_n2_a_length_that_is_too_large_is_not_believed(serve: Serve) -> None:
     assert server.requests == 2
 
 
-def test_n2_another_part_than_was_asked_for_is_refused(serve: Serve) -> None:
-    def shift(request: Request) -> None:
-        request.send_response(206)
-        request.send_header("Content-Range", f"bytes 0-9/{len(CONTENT)}")
-        request.send_header("Content-Length", "10")
-        request.end_headers()
-        request.wfile.write(CONTENT[:10])
+def part(request: Request, begin: int, end: int, said: str | None = None) -> None:
+    """An answer to the question for a range, whatever was asked for."""
+    request.send_response(206)
+    request.send_header("Content-Length", str(end - begin))
+    if said != "":
+        request.send_header("Content-Range", said or f"bytes {begin}-{end - 1}/{len(CONTENT)}")
+    request.end_headers()
+    request.give(begin, end)
 
-    with pytest.raises(LinkFailed, match="asked for byte 7"):
-        load(serve(shift), 7)
+
+def test_n2_a_cache_that_begins_earlier_than_asked_is_used(serve: Serve) -> None:
+    """Some keep a file in blocks and answer with whole ones."""
+    block = 1 << 16
+
+    def aligned(request: Request) -> None:
+        begin = request.begin // block * block
+        part(request, begin, min(begin + block, len(CONTENT)))
+
+    server = serve(aligned)
+    assert load(server, 100_000) == CONTENT[100_000:]
+    assert [begin for begin, _ in server.given] == [block, 2 * block, 3 * block, 4 * block]
+
+
+def test_n2_what_a_cache_sends_beyond_what_was_asked_for_counts(serve: Serve) -> None:
+    server = serve(lambda request: part(request, 0, len(CONTENT)))
+    with pytest.raises(TooMuch):
+        load(server, 250_000, limit=200_000)
+    assert load(server, 250_000) == CONTENT[250_000:]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"bytes 200000-{len(CONTENT) - 1}/{len(CONTENT)}",
+        "bytes 0-9/300000",
+        "bytes 100000-299999/200000",
+        "bytes 100000-9/300000",
+        "bytes -100000--1/300000",
+        "lines 100000-299999/300000",
+        f"bytes {'9' * 5000}-/*",
+        "",
+    ],
+)
+def test_n2_a_server_whose_ranges_are_of_no_use_is_asked_for_all(serve: Serve, said: str) -> None:
+    def useless(request: Request) -> None:
+        if "Range" in request.headers:
+            part(request, 100_000, len(CONTENT), said)
+        else:
+            request.right()
+
+    server = serve(useless)
+    assert load(server, 100_000) == CONTENT[100_000:]
+    assert server.requests == 2
+
+
+def test_n2_another_part_than_was_asked_for_is_refused(serve: Serve) -> None:
+    server = serve(lambda request: part(request, 0, 10))
+    with pytest.raises(LinkFailed, match="asked for byte 17"):
+        load(server, 17)
+    assert server.requests == 2
+
+
+def test_n2_what_is_not_sent_as_it_is_is_refused(serve: Serve) -> None:
+    server = serve(lambda request: request.head(200, 10, Content_Encoding="gzip"))
+    with pytest.raises(LinkFailed, match="'gzip', not the file as it is"):
+        load(server)
+    assert server.requests == 1
+
+
+def test_n2_a_short_page_in_place_of_the_rest_is_not_read(serve: Serve) -> None:
+    server = serve(lambda request: request.head(200, 900))
+    with pytest.raises(LinkFailed, match="ends before byte 1000"):
+        load(server, 1000)
+
+
+def test_n2_nothing_behind_the_end_of_a_file_is_no_failure(serve: Serve) -> None:
+    size = len(CONTENT)
+    server = serve(lambda request: request.head(416, 0, Content_Range=f"bytes */{size}"))
+    assert load(server, size) == b""
+    with pytest.raises(LinkFailed, match="the server says 416"):
+        load(server, size - 1)
 
 
 def test_n2_something_that_is_no_http_is_told(serve: Serve) -> None:
@@ -179,4 +252,4 @@ def test_a_server_that_is_not_there_is_told(serve: Serve) -> None:
     server.shutdown()
     server.server_close()
     with pytest.raises(LinkFailed, match="refused"):
-        Web(url, limit_bytes=1, patience=QUICK).read(1)
+        Web(url, meter=Meter(1), patience=QUICK).read(1)
