@@ -129,6 +129,7 @@ def creed(updates: Updates) -> Creed:
         updates.url,
         updates.download_limit,
         updates.certificates(),
+        updates.proxy,
     )
 
 

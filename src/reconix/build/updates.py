@@ -16,12 +16,15 @@ from reconix.config.schema.system import Update
 _STATE = "/run/reconix/system/reconix/state.json"
 _FIRST_LOOK_SECONDS = 300
 """After boot; by then it is known whether what runs is healthy."""
+_LOOK_SECONDS = 12 * 3600
+"""The agent ends by itself after half of that; should it hang all the same, its lock is freed."""
 _LOOK = f"""\
 [Unit]
 Description=Look for an update
 
 [Service]
 Type=oneshot
+TimeoutStartSec={_LOOK_SECONDS}
 ExecStart=-{AGENT} update --unattended
 """
 _LOOKS = """\

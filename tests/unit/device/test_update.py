@@ -8,6 +8,7 @@ import json
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from reconix.device.work import working
 from reconix.store.tree import File
 from reconix.transfer.catalog import INDEX, Offer, print_index
 from reconix.transfer.sending import send
+from reconix.transfer.spool import Spool
 from reconix.transfer.stream import (
     FRAME_BYTES,
     REREADS,
@@ -175,25 +177,6 @@ def test_n2_no_full_download_above_the_limit_without_being_told(
     assert look(machine.device, Place(str(folder.place), limit_bytes=100)).way
 
 
-def test_n1_what_a_cut_left_is_not_loaded_again(
-    machine: Machine, folder: Folder, web: Callable[[Path], str]
-) -> None:
-    full = folder.add(None, "three", 3)
-    content = full.read_bytes()
-    at = content[: len(content) - FRAME_BYTES // 2]
-    url = web(folder.place)
-    place = Place(url, patience=QUICK)
-    offer = next(each for each in place.offers() if not each.bases)
-    full.write_bytes(at)
-    with pytest.raises(TruncatedStream), working(machine.places):
-        place.take(machine.device, offer)
-    assert machine.places.spool.stat().st_size > 3 * FRAME_BYTES
-    full.write_bytes(content)
-    with working(machine.places):
-        assert place.take(machine.device, offer) == machine.generations["three"]
-    assert not machine.places.spool.exists()
-
-
 class Portal:
     """A web server of one stream; from a byte on somebody else answers, so many times."""
 
@@ -229,6 +212,91 @@ def portal(folder: Folder) -> Iterator[Callable[[int, int], Portal]]:
             return made
 
         yield serve
+
+
+def test_n2_one_limit_counts_for_the_index_and_all_streams_of_a_way(
+    machine: Machine, folder: Folder, web: Callable[[Path], str]
+) -> None:
+    url = web(folder.place)
+    sizes = [offer.size_bytes for offer in folder.offers]
+    index = (folder.place / INDEX).stat().st_size
+    place = Place(url, limit_bytes=sum(sizes) + index // 2)
+    with pytest.raises(TooMuch, match=f"{sum(sizes)} bytes would be downloaded, more than"):
+        look(machine.device, place)
+    place = Place(url, limit_bytes=max(sizes) + index + 1000, patience=QUICK)
+    first, second = place.offers()
+    with working(machine.places):
+        place.take(machine.device, first)
+        with pytest.raises(TooMuch, match="besides"):
+            place.take(machine.device, second)
+
+
+def test_n2_what_is_loaded_again_counts(
+    machine: Machine, portal: Callable[[int, int], Portal]
+) -> None:
+    made = portal(3, 1000)
+    limit = len(made.stream) + len(made.index) + FRAME_BYTES
+    place = Place(made.server.url.removesuffix("/stream"), limit_bytes=limit, patience=QUICK)
+    with pytest.raises(TooMuch), working(machine.places):
+        place.take(machine.device, place.offers()[0])
+    held = Spool(machine.places.spool).held()
+    assert held is not None and held.offset == made.at - 10, "what was proved stays"
+    assert place.meter.loaded_bytes <= limit + FRAME_BYTES
+
+
+SLOW = Patience(2.0, (), window_seconds=0.3, answer_seconds=0.3)
+
+
+@pytest.mark.parametrize("what", ["100 Continue", "head", "body"])
+def test_n1_a_server_that_keeps_a_device_busy_does_not_keep_its_lock(
+    machine: Machine, portal: Callable[[int, int], Portal], what: str
+) -> None:
+    def drip(request: Request) -> None:
+        with contextlib.suppress(OSError):
+            request.wfile.write({"body": b"HTTP/1.1 200 OK\r\n\r\n"}.get(what, b""))
+            while True:
+                request.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" if "100" in what else b"H")
+                time.sleep(0.02)
+
+    made = portal(3, 0)
+    place = Place(made.server.url.removesuffix("/stream"), patience=SLOW)
+    offer = place.offers()[0]
+    made.server.behave = drip
+    with pytest.raises(TruncatedStream), working(machine.places):
+        place.take(machine.device, offer)
+    with working(machine.places):
+        assert machine.device.installed() == (machine.generations["one"],)
+
+
+def test_n1_a_download_that_takes_too_long_in_all_waits_for_the_next_try(
+    machine: Machine, portal: Callable[[int, int], Portal]
+) -> None:
+    made = portal(3, 0)
+    place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
+    offer = place.offers()[0]
+    place.meter.until = time.monotonic()
+    with pytest.raises(TruncatedStream), working(machine.places):
+        place.take(machine.device, offer)
+    assert made.server.requests == 1, "only the index was asked for"
+
+
+def test_n1_what_a_cut_left_is_not_loaded_again(
+    machine: Machine, folder: Folder, web: Callable[[Path], str]
+) -> None:
+    full = folder.add(None, "three", 3)
+    content = full.read_bytes()
+    at = content[: len(content) - FRAME_BYTES // 2]
+    url = web(folder.place)
+    place = Place(url, patience=QUICK)
+    offer = next(each for each in place.offers() if not each.bases)
+    full.write_bytes(at)
+    with pytest.raises(TruncatedStream), working(machine.places):
+        place.take(machine.device, offer)
+    assert machine.places.spool.stat().st_size > 3 * FRAME_BYTES
+    full.write_bytes(content)
+    with working(machine.places):
+        assert place.take(machine.device, offer) == machine.generations["three"]
+    assert not machine.places.spool.exists()
 
 
 def test_n1_a_page_of_a_portal_costs_the_frame_in_which_it_begins(

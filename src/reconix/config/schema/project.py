@@ -176,6 +176,16 @@ class Updates:
             "when the link is metered: no device then loads a whole system by mistake",
         ),
     ] = 256 << 20
+    proxy: Annotated[
+        Url | None,
+        Option(
+            "A proxy that devices ask for updates in place of the server, `http://host:port`; with "
+            "`user:password@` before the host it is told these, and so is whoever reads a device "
+            "or the build store.",
+            '"http://proxy.example:3128"',
+            "when devices cannot reach the server of `update.url` themselves",
+        ),
+    ] = None
 
     def certificates(self) -> str | None:
         """Those of the authorities, one after the other; None: what the system believes."""
