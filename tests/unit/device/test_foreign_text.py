@@ -20,7 +20,7 @@ from reconix.device import checks
 from reconix.device.__main__ import main
 from reconix.device.lines import JsonLines, PlainLines
 from reconix.device.watch import watch
-from reconix.device.web import LinkFailed, Web
+from reconix.device.web import LinkFailed, Meter, Web
 
 HOSTILE = "\x1b]0;renamed\x07\x1b[2J\r" + "".join(HARMFUL) + "\ncommitted  /nix/store/evil"
 BYTES = HOSTILE.encode(errors="ignore") + b"\x9b2J"
@@ -59,7 +59,7 @@ def test_what_a_web_server_answers_instead_of_a_status_is_only_text(
         request.wfile.write(BYTES.replace(b"\n", b"") + b"\r\n\r\n")
 
     with serving(Server(behave)) as server:
-        web = Web(server.url, limit_bytes=1000, patience=QUICK)
+        web = Web(server.url, meter=Meter(1000), patience=QUICK)
         with pytest.raises(LinkFailed):
             web.read(10)
     shown = capsys.readouterr().err
