@@ -28,7 +28,7 @@ SAME_PACKAGE = {
     "ssh": {"ssh-keygen", "scp"},
     "xz": {"unxz", "xzcat"},
     "zstd": {"unzstd"},
-    "systemd-analyze": {"systemctl", "systemd-escape", "systemd-tmpfiles"},
+    "systemd-analyze": {"systemctl", "systemd-escape", "systemd-sysusers", "systemd-tmpfiles"},
     "objdump": {"objcopy", "as", "ld", "readelf"},
 }
 
