@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconix.build import access, needless, secrets, units, updates, volumes
+from reconix.build import access, caches, needless, secrets, units, updates, volumes
 from reconix.build.accounts import Accounts
 from reconix.build.agent import KEPT_MOUNTS
 from reconix.build.networks import make_networks
@@ -89,6 +89,7 @@ def own_units(system: System, agent_units: Mapping[str, str]) -> dict[str, bytes
         **{name: text.encode() for name, text in agent_units.items()},
         **volumes.make_mounts(system.volumes),
         **updates.make_units(system.update),
+        **caches.make_units(system.files),
     }
 
 

@@ -32,6 +32,7 @@ from reconix.build import (
     parts,
     recipes,
     schedule,
+    sysusers,
 )
 from reconix.build.accounts import Accounts
 from reconix.build.etc import make_etc
@@ -130,11 +131,22 @@ def _populations(
 ) -> list[numbers.Population]:
     return [
         numbers.Population(
-            Accounts.read(workshop.store.path(root) / "etc"),
+            _accounts(workshop.store.path(root), host.systems[name]),
             {user: wanted.uid for user, wanted in host.systems[name].users.items()},
         )
         for name, root in sorted(roots.items())
     ]
+
+
+def _accounts(root: Path, system: System) -> Accounts:
+    """Whom packages and declarations have made."""
+    given = {
+        path: b"" if file.link is not None else file.read()
+        for path, file in system.files.items()
+        if path.startswith(f"{sysusers.FOLDER}/")
+    }
+    lines = sysusers.declared(root, given)
+    return sysusers.with_declared(Accounts.read(root / "etc"), lines)
 
 
 def _roots(
@@ -235,7 +247,7 @@ def _toplevel(
 ) -> StorePath:
     system, plan = host.systems[name], host.machine.schedule
     store = workshop.store
-    found = Accounts.read(store.path(root) / "etc")
+    found = _accounts(store.path(root), system)
     renumbering = Renumbering.of(found, lock.numbers)
     etc = make_etc(
         system,

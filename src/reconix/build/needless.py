@@ -6,8 +6,9 @@ at the next start. In a built system all that is decided, and ``/var`` is gone w
 unit costs a program or two, started by systemd, and a device that changes its system in use waits
 for every one of them, at the end of the old system and at the beginning of the new.
 
-Each has its reason, and where there is one, what makes it needed after all: then it stays. A unit
-that ``services.enable`` names, or ``services.keep``, stays as well. A generator is a program that
+Each has its reason, and where there is one, what makes it needed after all: then it stays. What the
+configuration names stays as well, in ``services.enable``, ``services.keep``, as a unit or with a
+drop-in, and so does what another unit cannot do without. A generator is a program that
 systemd starts, early at each start, to find out which units there should be.
 
 For readers the list is in ``docs/decisions/*-needless-units.md``.
@@ -20,10 +21,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.build.unit_files import FOLDER as UNITS
+from reconix.build.unit_files import SHIPPED
 from reconix.config.schema.system import System
 
-UNITS = "systemd/system"
 GENERATORS = "systemd/system-generators"
+_REQUIRE = ("Requires", "Requisite", "BindsTo")
 _NETWORK_PARAMETERS = {
     *("bond", "bootdev", "bridge", "ifname", "ip", "nameserver", "net.ifname_policy"),
     *("net.ifname-policy", "team", "vlan"),
@@ -87,12 +90,27 @@ def _loads_modules(system: System, root: Path) -> bool:
     return (
         bool(system.kernel.modules)
         or named
+        or "modules" in system.files
+        or _says_something(root / "etc/modules")
         or _brings("modules-load.d", "modules.conf")(system, root)
     )
 
 
-def _has_fstab(system: System, _root: Path) -> bool:
-    return "fstab" in system.files
+def _says_something(file: Path) -> bool:
+    lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
+    return any(line.strip() and not line.lstrip().startswith("#") for line in lines)
+
+
+def _has_rc_local(system: System, root: Path) -> bool:
+    return "rc.local" in system.files or (root / "etc/rc.local").exists()
+
+
+def _hibernates(system: System, _root: Path) -> bool:
+    return any(word.startswith("resume") for word in system.kernel.parameters)
+
+
+def _has_fstab(system: System, root: Path) -> bool:
+    return "fstab" in system.files or _is_told_by_the_kernel(system, root)
 
 
 def _is_told_by_the_kernel(system: System, _root: Path) -> bool:
@@ -141,14 +159,26 @@ ALL = (
         folder=GENERATORS,
     ),
     Needless(
-        (
-            "systemd-hibernate-resume-generator",
-            "systemd-rc-local-generator",
-            "systemd-ssh-generator",
-            "systemd-system-update-generator",
-            "systemd-tpm2-generator",
-        ),
-        "nothing hibernates, updates are generations, and there are no such files",
+        ("systemd-hibernate-resume-generator",),
+        "nothing hibernates",
+        unless=_hibernates,
+        folder=GENERATORS,
+    ),
+    Needless(
+        ("systemd-rc-local-generator",),
+        "there is no rc.local",
+        unless=_has_rc_local,
+        folder=GENERATORS,
+    ),
+    Needless(
+        ("systemd-ssh-generator", "systemd-tpm2-generator"),
+        "nobody logs in from the machine that a virtual device runs on; nothing waits for a TPM",
+        unless=_is_told_by_the_kernel,
+        folder=GENERATORS,
+    ),
+    Needless(
+        ("systemd-system-update-generator",),
+        "updates are generations",
         folder=GENERATORS,
     ),
     Needless(("systemd-remount-fs.service",), "what is mounted has its options", unless=_has_fstab),
@@ -215,7 +245,41 @@ def masked(system: System, root: Path) -> Iterator[str]:
         system: machine and system file, merged.
         root: its Debian root.
     """
-    wanted = {*system.services.enable, *system.services.keep, *system.units}
-    for each in ALL:
-        if not each.unless(system, root):
-            yield from (f"{each.folder}/{name}" for name in each.names if name not in wanted)
+    needless = [each for each in ALL if not each.unless(system, root)]
+    wanted = _wanted(system, root, {name for each in needless for name in each.names})
+    for each in needless:
+        yield from (f"{each.folder}/{name}" for name in each.names if name not in wanted)
+
+
+def _wanted(system: System, root: Path, needless: set[str]) -> set[str]:
+    """What the configuration names, and what is required by something that is not left out."""
+    own = {name: unit.read().decode(errors="replace") for name, unit in system.units.items()}
+    soft = {need for text in own.values() for need in _needs(text, "Wants", "Upholds")}
+    wanted = {*system.services.enable, *system.services.keep, *own, *_with_drop_ins(system), *soft}
+    texts = {**_shipped(root), **own}
+    while True:
+        staying = (text for name, text in texts.items() if name not in needless - wanted)
+        required = {need for text in staying for need in _needs(text, *_REQUIRE)}
+        if required <= wanted:
+            return wanted
+        wanted |= required
+
+
+def _shipped(root: Path) -> dict[str, str]:
+    """The units of packages, by name; a link is only another name."""
+    files = (path for path in (root / SHIPPED).glob("*.*") if not path.is_symlink())
+    return {path.name: path.read_text(errors="replace") for path in files if path.is_file()}
+
+
+def _with_drop_ins(system: System) -> Iterator[str]:
+    for path in system.files:
+        name = path.removeprefix(f"{UNITS}/").partition(".d/")[0]
+        if path.startswith(f"{UNITS}/{name}.d/"):
+            yield name
+
+
+def _needs(text: str, *keys: str) -> Iterator[str]:
+    for line in text.replace("\\\n", " ").splitlines():
+        key, _, value = line.partition("=")
+        if key.strip() in keys:
+            yield from value.split()

@@ -7,12 +7,15 @@ belongs into ``assertions.py``.
 import difflib
 from collections.abc import Iterator
 
+from reconix.config import futile
 from reconix.config.assertions import place_of, place_of_item
 from reconix.config.merge import List, Table, Value, dotted
 from reconix.config.problems import Place, Problem
 from reconix.config.schema.health import UnitCheck
 from reconix.config.schema.system import System
 
+_USELESS = {"unattended-upgrades", "apt-listchanges", "needrestart", "apticron", "cron-apt"}
+"""They look after packages where these are installed one by one."""
 _SSH = {"dropbear.service", "ssh.service"}
 
 
@@ -24,6 +27,8 @@ def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from _sections_without_effect(system, table, file)
     yield from _checked_units_are_misspelt(system, table, file)
     yield from _windows_without_effect(system, table, file)
+    yield from _files_without_effect(system, table, file)
+    yield from _packages_without_use(system, table, file)
 
 
 def _useless_removals(value: Value, key: str) -> Iterator[Problem]:
@@ -90,3 +95,17 @@ def _windows_without_effect(system: System, table: Table, file: Place) -> Iterat
         because = "update.receive" if update.automatic else "update.automatic"
         fact = f"has no effect: {because} is false"
         yield Problem(place, "update.window", fact, "leave one of the two out")
+
+
+def _files_without_effect(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    for path, fact, hint in futile.about(system):
+        place = place_of(table, "files", path, default=file)
+        yield Problem(place, dotted("files", path), fact, hint)
+
+
+def _packages_without_use(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    for package in system.packages:
+        if package in _USELESS:
+            place = place_of_item(table, "packages", item=package, default=file)
+            hint = "updates are generations: reconix lock takes the newest packages"
+            yield Problem(place, "packages", f"{package} has nothing to do on a device", hint)

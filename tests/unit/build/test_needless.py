@@ -66,6 +66,19 @@ KEPT_BY_CONFIGURATION = {
     "sys-kernel-config.mount": System(
         kernel=KERNEL, services=Services(keep=("sys-kernel-config.mount",))
     ),
+    "systemd-rc-local-generator": System(kernel=KERNEL, files={"rc.local": File(text="")}),
+    "systemd-hibernate-resume-generator": System(
+        kernel=Kernel(package="linux", parameters=("resume=/dev/vda9",))
+    ),
+    "systemd-ssh-generator": System(
+        kernel=KERNEL, services=Services(keep=("systemd-ssh-generator",))
+    ),
+    "modprobe@drm.service": System(
+        kernel=KERNEL, units={"a.service": Unit(text="[Unit]\nWants=modprobe@drm.service\n")}
+    ),
+    "getty-static.service": System(
+        kernel=KERNEL, files={"systemd/system/getty-static.service.d/a.conf": File(text="")}
+    ),
     "getty@tty1.service": System(kernel=KERNEL, services=Services(enable=("getty@tty1.service",))),
     "apt-daily.timer": System(kernel=KERNEL, units={"apt-daily.timer": Unit(text="")}),
 }
@@ -88,6 +101,25 @@ def test_what_a_package_needs_stays(path: str, name: str, root: Path) -> None:
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     (root / path).touch()
     assert name not in names(PLAIN, root)
+
+
+def test_modules_may_be_named_where_debian_named_them_before(root: Path) -> None:
+    assert "systemd-modules-load.service" not in names(
+        System(kernel=KERNEL, files={"modules": File(text="loop\n")}), root
+    )
+    (root / "etc/modules").write_text("# none\n")
+    assert "systemd-modules-load.service" in names(PLAIN, root)
+    (root / "etc/modules").write_text("loop\n")
+    assert "systemd-modules-load.service" not in names(PLAIN, root)
+
+
+def test_what_a_unit_of_a_package_cannot_do_without_stays_with_what_that_needs(root: Path) -> None:
+    units = root / "usr/lib/systemd/system"
+    mount, load = "sys-kernel-config.mount", "modprobe@configfs.service"
+    (units / mount).write_text(f"[Unit]\nRequires={load}\n")
+    assert {mount, load} <= names(PLAIN, root)
+    (units / "target.service").write_text(f"[Unit]\nRequires={mount}\n")
+    assert not {mount, load} & names(PLAIN, root)
 
 
 def test_a_folder_beside_the_one_that_is_kept_is_not_kept(root: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from reconix.config.load import load_with_places
+from reconix.config.merge import dotted
 from reconix.config.problems import Problem
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "gateway"
@@ -43,7 +44,20 @@ HARDLY_MEANT = {
         "has no effect: update.automatic is false",
         5,
     ),
+    f'packages = ["unattended-upgrades"]\n{QUIET}': ("packages", "has nothing to do", 1),
     "": ("health.checks", "nothing is checked", 0),
+}
+WITHOUT_EFFECT = {
+    "locale.gen": "nothing makes locales",
+    "ca-certificates.conf": "nothing calls update-ca-certificates",
+    "systemd/system-preset/10-own.preset": "presets are for a first start",
+    "default/grub": "the boot partition is made from the generation",
+    "initramfs-tools/modules": "the initrd is reconix's own",
+    "sysctl.conf": "Debian reads it no more",
+    "passwd": "it replaces all users",
+    "rc.local": "it is no program",
+    "cron.daily/own": "it is no program",
+    "init.d/own": "no link says when",
 }
 
 
@@ -54,6 +68,24 @@ def test_what_is_hardly_meant_is_told_but_accepted(tmp_path: Path, text: str) ->
     assert (problem.key, problem.place.line) == (key, line)
     assert fact in problem.fact
     assert problem.hint
+
+
+@pytest.mark.parametrize("path", WITHOUT_EFFECT)
+def test_a_file_that_nothing_reads_is_told_with_what_to_write_instead(
+    tmp_path: Path, path: str
+) -> None:
+    told = advice(tmp_path, f'{QUIET}[files."{path}"]\ntext = "x"\n')
+    found = [problem for problem in told if WITHOUT_EFFECT[path] in problem.fact]
+    assert [(problem.place.line, problem.key) for problem in found] == [(3, dotted("files", path))]
+    assert found[0].hint
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["rc.local", "sysusers.d/own.conf", "ld.so.conf.d/own.conf", "modules", "binfmt.d/a.conf"],
+)
+def test_about_a_file_that_has_its_effect_nothing_is_told(tmp_path: Path, path: str) -> None:
+    assert not advice(tmp_path, f'{QUIET}[files."{path}"]\ntext = "x"\nmode = "0755"\n')
 
 
 def test_there_is_nothing_to_advise_about_the_example(tmp_path: Path) -> None:

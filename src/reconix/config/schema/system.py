@@ -25,6 +25,7 @@ from reconix.config.schema.values import (
     PublicKey,
     Seconds,
     SizeBytes,
+    StartedName,
     SysctlName,
     SysctlValue,
     TimeOfDay,
@@ -239,10 +240,11 @@ class Services:
         ),
     ] = ()
     keep: Annotated[
-        tuple[UnitName, ...],
+        tuple[StartedName, ...],
         Option(
-            "Units that Debian starts by itself, that a built system leaves out as needless, and "
-            "that are to start all the same; `docs/decisions/*-needless-units.md` has the list.",
+            "Units and generators that Debian starts by itself, that a built system leaves out as "
+            "needless, and that are to start all the same; `docs/decisions/*-needless-units.md` "
+            "has the list.",
             '["sys-kernel-config.mount"]',
             "when a program needs what such a unit prepares",
         ),

@@ -183,6 +183,14 @@ UnitName = Annotated[
         r"(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)",
     ),
 ]
+StartedName = Annotated[
+    str,
+    Form(
+        "the name of a systemd unit or generator such as tmp.mount or systemd-ssh-generator",
+        r"[A-Za-z0-9:_.@\\-]{1,200}"
+        r"(\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)|-generator)",
+    ),
+]
 EtcPath = Annotated[
     str,
     Form(

@@ -1,0 +1,96 @@
+"""Files below ``/etc`` that change nothing on a device, although they would on a Debian.
+
+There, a program is called after such a file was changed, when a package is installed, or at a first
+start. Here a system is built, and most of these programs are not needed, because an option says the
+same. What can be made of a file is made (``build/sysusers.py``, ``build/caches.py``); this is the
+rest, told by ``reconix check``.
+
+Proven by ``tests/unit/config/test_advice.py``.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from reconix.config.schema.system import File, System
+
+_OPTIONS = "say it with the options of reconix instead"
+
+
+@dataclass(frozen=True, slots=True)
+class Futile:
+    """Files that nothing reads, why, and what has the effect that is meant."""
+
+    pattern: str
+    fact: str
+    hint: str
+
+
+ALL = (
+    Futile(
+        r"locale\.gen",
+        "nothing makes locales of it",
+        "C.UTF-8 is always there; the package locales-all has all others",
+    ),
+    Futile(
+        r"ca-certificates\.conf|ca-certificates/update\.d/.*",
+        "nothing calls update-ca-certificates",
+        "give ssl/certs/ca-certificates.crt, which most programs read, or name your own file there",
+    ),
+    Futile(
+        r"systemd/(system|user)-preset/.*",
+        "presets are for a first start, which there is not",
+        "write services.enable and services.disable",
+    ),
+    Futile(
+        r"(default/grub(\.d/.*)?|kernel/.*|grub\.d/.*)",
+        "the boot partition is made from the generation",
+        "write kernel.parameters",
+    ),
+    Futile(
+        r"(initramfs-tools|dracut\.conf\.d|dracut\.conf|mkinitcpio.*)(/.*)?",
+        "the initrd is reconix's own",
+        "write kernel.initrd_modules",
+    ),
+    Futile(r"depmod\.d/.*", "the list of modules is made with the kernel", _OPTIONS),
+    Futile(r"(repart|sysupdate)\.d/.*", "the disk is laid out by reconix", "write [disk]"),
+    Futile(r"machine-id", "a device has its own", "leave it out"),
+    Futile(r"sysctl\.conf", "Debian reads it no more", "write sysctl, or sysctl.d/<name>.conf"),
+    Futile(
+        r"(passwd|group|shadow|gshadow)",
+        "it replaces all users that packages have made",
+        "write users, or sysusers.d/<name>.conf",
+    ),
+    Futile(r"apt/.*", "a device installs no packages", "write packages"),
+)
+
+
+def about(system: System) -> Iterator[tuple[str, str, str]]:
+    """The files of a system that have no effect: path, fact and hint."""
+    for path, file in system.files.items():
+        for each in ALL:
+            if re.fullmatch(each.pattern, path):
+                yield path, each.fact, each.hint
+        yield from _not_executable(path, file)
+        yield from _never_called(path, system.files)
+
+
+def _not_executable(path: str, file: File) -> Iterator[tuple[str, str, str]]:
+    """Scripts that are run only if they are programs."""
+    is_script = re.fullmatch(
+        r"rc\.local|init\.d/[^/]+|cron\.(hourly|daily|weekly|monthly)/[^/]+|"
+        r"systemd/(system|user)-(generators|shutdown|sleep)/[^/]+|NetworkManager/dispatcher\.d/.*|"
+        r"networkd-dispatcher/.*|network/if-(pre-)?(up|down)\.d/.*|ppp/ip-(up|down)\.d/.*",
+        path,
+    )
+    if is_script and file.link is None and not file.mode & 0o111:
+        yield path, "is not run, because it is no program", 'write mode = "0755"'
+
+
+def _never_called(path: str, files: Mapping[str, File]) -> Iterator[tuple[str, str, str]]:
+    """A script for System V starts only where a link says when."""
+    name = path.removeprefix("init.d/")
+    called = re.compile(rf"rc[2-5]\.d/S\d\d{re.escape(name)}")
+    if path.startswith("init.d/") and not any(map(called.fullmatch, files)):
+        fact = "nothing starts it, as no link says when"
+        yield path, fact, f'add files."rc3.d/S01{name}".link = "/etc/{path}", or write a unit'
