@@ -13,9 +13,13 @@ Proven by ``tests/unit/base/test_files.py``.
 
 import contextlib
 import ctypes
+import errno
 import functools
+import itertools
 import os
-from collections.abc import Callable, Iterator
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +27,12 @@ from reconix.base.errors import ReconixError
 
 COPY_BYTES = 1 << 20
 """How much is read from or written to a file at once."""
+
+_PLACE = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+"""To open a folder for what is in it, not to read it."""
+
+_REMEMBERED = 10_000
+"""So many full folders of one folder are kept in mind while a tree is removed."""
 
 
 class TooLarge(ReconixError):
@@ -95,7 +105,7 @@ def sync_file(file: BinaryIO) -> None:
 
 def sync_tree(root: Path) -> None:
     """Make a whole tree durable: every regular file and every folder, children first."""
-    for folder, _, names in os.walk(root, topdown=False):
+    for folder, _, names in os.walk(root, topdown=False, onerror=_raise):
         for name in names:
             path = Path(folder, name)
             if not path.is_symlink():
@@ -105,6 +115,11 @@ def sync_tree(root: Path) -> None:
                 finally:
                     os.close(descriptor)
         sync_folder(Path(folder))
+
+
+def _raise(error: OSError) -> None:
+    """Without this, ``os.walk`` leaves out in silence what it cannot read."""
+    raise error
 
 
 def rename_durably(old: Path, new: Path) -> None:
@@ -160,19 +175,127 @@ def write_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 
 def remove_tree(root: Path) -> None:
-    """Remove a file or a whole tree, read-only folders included; a missing one is fine."""
-    if root.is_symlink() or not root.is_dir():
-        root.unlink(missing_ok=True)
+    """Remove a file or a whole tree, read-only folders included; a missing one is fine.
+
+    Whatever can be made can be removed: a path may be longer than any call takes, folders may be
+    nested deeper than a stack or a table of descriptors goes. No link is followed, and no folder is
+    taken for another one that somebody moved meanwhile.
+
+    Raises:
+        OSError: something is in use, as a mount, or is not ours; the rest of it stays.
+    """
+    try:
+        above = os.open(root.parent, _PLACE)
+    except FileNotFoundError:
         return
-    for folder, folders, names in os.walk(root, topdown=False):
-        Path(folder).chmod(0o700)
-        for name in names:
-            Path(folder, name).unlink()
-        for name in folders:
-            _remove_folder_or_link(Path(folder, name))
-    root.rmdir()
+    try:
+        if not _remove_at_once(above, root.name):
+            _Removal(above, root.name).run()
+    finally:
+        os.close(above)
 
 
-def _remove_folder_or_link(path: Path) -> None:
-    remove: Callable[[], None] = path.unlink if path.is_symlink() else path.rmdir
-    remove()
+def _remove_at_once(folder: int, name: str) -> bool:
+    """Remove an entry; False if it is a folder that is not empty."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+    except IsADirectoryError:
+        return _remove_if_empty(folder, name)
+    return True
+
+
+def _remove_if_empty(folder: int, name: str) -> bool:
+    try:
+        os.rmdir(name, dir_fd=folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
+
+
+@dataclass(slots=True)
+class _Level:
+    """A folder on the way down, and what is to be removed in it.
+
+    Attributes:
+        name: in the folder above.
+        identity: device and inode.
+        full: names of folders in it that are not empty.
+        is_all: whether these are all of them.
+    """
+
+    name: str
+    identity: tuple[int, int]
+    full: list[str]
+    is_all: bool = True
+
+
+class _Removal:
+    """The way through a tree: only the folder that we are in is open.
+
+    Args:
+        above: the folder that the tree is in.
+        name: of the tree, a folder.
+    """
+
+    def __init__(self, above: int, name: str) -> None:
+        self._here = os.dup(above)
+        self._levels = [_Level("", _identity(os.fstat(above)), [name])]
+
+    def run(self) -> None:
+        try:
+            while len(self._levels) > 1 or self._levels[0].full:
+                if self._levels[-1].full:
+                    self._go_down(self._levels[-1].full.pop())
+                else:
+                    self._go_up()
+        finally:
+            os.close(self._here)
+
+    def _go_down(self, name: str) -> None:
+        self._go(_open_folder(name, self._here))
+        status = os.fstat(self._here)
+        if status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            os.fchmod(self._here, stat.S_IRWXU)
+        full = _clear(self._here)
+        is_all = len(full) < _REMEMBERED
+        self._levels.append(_Level(name, _identity(status), full, is_all))
+
+    def _go_up(self) -> None:
+        done = self._levels.pop()
+        self._go(os.open("..", _PLACE, dir_fd=self._here))
+        if _identity(os.fstat(self._here)) != self._levels[-1].identity:
+            raise OSError(errno.ESTALE, "it was moved while it was removed", done.name)
+        if _remove_if_empty(self._here, done.name):
+            return
+        if done.is_all:
+            raise OSError(errno.ENOTEMPTY, "somebody puts something into it", done.name)
+        self._levels[-1].full.append(done.name)
+
+    def _go(self, folder: int) -> None:
+        os.close(self._here)
+        self._here = folder
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _open_folder(name: str, above: int) -> int:
+    """Open a folder to read it, also if it is ours and closed to us."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(name, flags, dir_fd=above)
+    except PermissionError:
+        os.chmod(name, stat.S_IRWXU, dir_fd=above)
+        return os.open(name, flags, dir_fd=above)
+
+
+def _clear(folder: int) -> list[str]:
+    """Remove what can be removed at once, and give the folders that are left, or many of them."""
+    with os.scandir(folder) as entries:
+        full = (entry.name for entry in entries if not _remove_at_once(folder, entry.name))
+        return list(itertools.islice(full, _REMEMBERED))

@@ -21,7 +21,8 @@ content, so memory does not depend on the size of a file.
 
 What we refuse, although the grammar could say it: names that are empty, ``.``, ``..``, longer than
 255 bytes or contain a slash or NUL; names that are not in strictly rising order; targets longer
-than 4095 bytes; folders nested deeper than 256.
+than 4095 bytes; folders nested deeper than 256, or whose path is longer than 3072 bytes: with what
+stands before it, no program could name what is in them.
 
 Source: Nix manual, *Nix Archive (NAR) format*.
 Proven by ``tests/compat/test_nar.py``, byte for byte against ``nix-store --dump``.
@@ -39,6 +40,9 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import COPY_BYTES
 
 MAX_DEPTH = 256
+MAX_FOLDER_BYTES = 3072
+"""How long the path of a folder may be, seen from the root of its tree."""
+
 MAX_NAME_BYTES = 255
 MAX_TARGET_BYTES = 4095
 MTIME = 1
@@ -274,7 +278,7 @@ def _walk_folder(root: bytes) -> Iterator[Event]:
             if entry.is_symlink():
                 yield Link(os.readlink(name, dir_fd=folder.descriptor))
             elif entry.is_dir(follow_symlinks=False):
-                _check_depth(len(opened), path)
+                _check_nesting(len(opened), path, root)
                 opened.append(_Opened(name, folder.descriptor, path))
                 yield FolderBegin()
             elif entry.is_file(follow_symlinks=False):
@@ -308,9 +312,21 @@ def _by_name(item: "tuple[bytes, os.DirEntry[str]]") -> bytes:
     return item[0]
 
 
-def _check_depth(depth: int, path: bytes) -> None:
+def _check_nesting(depth: int, path: bytes, root: bytes) -> None:
     if depth == MAX_DEPTH:
         raise BadTree(f"{os.fsdecode(path)} is nested deeper than {MAX_DEPTH} folders")
+    if len(path) - len(root) - 1 > MAX_FOLDER_BYTES:
+        raise BadTree(
+            f"{os.fsdecode(root)} has a folder whose path is longer than {MAX_FOLDER_BYTES} bytes"
+        )
+
+
+def _check_names(names: list[bytes]) -> None:
+    """Check that one more folder may be opened; each that is open has its last name here."""
+    if len(names) == MAX_DEPTH:
+        raise BadArchive(f"folders are nested deeper than {MAX_DEPTH}")
+    if sum(map(len, names)) + len(names) - 1 > MAX_FOLDER_BYTES:
+        raise BadArchive(f"the path of a folder is longer than {MAX_FOLDER_BYTES} bytes")
 
 
 def _unstorable(path: bytes) -> BadTree:
@@ -353,8 +369,7 @@ def parse(read: Read) -> Iterator[Event]:
         words.expect(b"type")
         kind = words.take(_LONGEST_WORD)
         if kind == b"directory":
-            if len(names) == MAX_DEPTH:
-                raise BadArchive(f"folders are nested deeper than {MAX_DEPTH}")
+            _check_names(names)
             names.append(b"")
             yield FolderBegin()
         else:
@@ -505,6 +520,7 @@ class _Dumper:
     def __init__(self, write: Write) -> None:
         self._write = write
         self._held = [_MAGIC]
+        self._root = b""
         self._held_bytes = 0  # of content; an estimate is enough
         self._written = 0
 
@@ -513,6 +529,7 @@ class _Dumper:
         name, parent = os.fsencode(tree), None
         mode = os.lstat(name).st_mode
         if stat.S_ISDIR(mode):
+            self._root = name
             self._folder(name, None, name, 0)
         elif stat.S_ISREG(mode):
             self._file(name, None, name)
@@ -525,7 +542,7 @@ class _Dumper:
         return self._written
 
     def _folder(self, name: bytes, parent: int | None, path: bytes, depth: int) -> None:
-        _check_depth(depth, path)
+        _check_nesting(depth, path, self._root)
         opened = _Opened(name, parent, path)
         try:
             self._held.append(_FOLDER)
@@ -631,8 +648,7 @@ class Encoder:
     def folder_begin(self) -> None:
         """Open a folder."""
         self._node()
-        if len(self._names) == MAX_DEPTH:
-            raise BadArchive(f"folders are nested deeper than {MAX_DEPTH}")
+        _check_names(self._names)
         self._names.append(b"")
         self._buffer += _FOLDER
 

@@ -28,7 +28,7 @@ from reconix.base.files import sync_file_system
 from reconix.store import nar
 from reconix.store.links import LINKS
 from reconix.store.manifest import StoreObject
-from reconix.store.nar import MAX_DEPTH, MTIME
+from reconix.store.nar import MAX_DEPTH, MAX_FOLDER_BYTES, MTIME
 from reconix.store.verify import changed_files
 from reconix.transfer.codecs.packs import BadPack
 from reconix.transfer.patching import Old, PartMaker, expanded
@@ -478,6 +478,8 @@ class Maker:
         self._spend()
         if len(self._folders) > MAX_DEPTH:
             raise self.wrong(f"folders are nested deeper than {MAX_DEPTH}")
+        if sum(len(each.last) + 1 for each in self._folders[1:]) > MAX_FOLDER_BYTES + 1:
+            raise self.wrong(f"the path of a folder is longer than {MAX_FOLDER_BYTES} bytes")
         os.mkdir(name, 0o700, dir_fd=self._top.descriptor)
         return os.open(name, FOLDER_FLAGS, dir_fd=self._top.descriptor)
 

@@ -3,6 +3,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from tests.deep_trees import nested
 
 from reconix.base import files
 from reconix.base.files import (
@@ -138,6 +139,60 @@ def test_a_tree_is_removed_with_read_only_folders_and_without_following_links(
     remove_tree(root)
     assert not root.exists()
     assert (outside / "kept").exists()
+
+
+@pytest.mark.parametrize(("depth", "name"), [(20, "n" * 255), (1100, "n")])
+def test_w4_whatever_was_made_can_be_removed(tmp_path: Path, depth: int, name: str) -> None:
+    """Longer than a path, deeper than a stack, deeper than there may be descriptors."""
+    with nested(tmp_path / "root", depth=depth, name=name) as root:
+        remove_tree(root)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_more_folders_than_are_kept_in_mind_go_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_REMEMBERED", 3)
+    for number in range(10):
+        (tmp_path / f"root/{number}/inner/file").mkdir(parents=True)
+    remove_tree(tmp_path / "root")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_moved_meanwhile_leads_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = tmp_path / "root/inner"
+    (inner / "deep").mkdir(parents=True)
+    (inner / "deep/last").touch()
+    (tmp_path / "other/deep").mkdir(parents=True)
+    clear = files._clear
+
+    def moved(folder: int) -> list[str]:
+        if (inner / "deep").exists() and Path(f"/proc/self/fd/{folder}").readlink().name == "deep":
+            (inner / "deep").rename(tmp_path / "other/moved")
+        return clear(folder)
+
+    monkeypatch.setattr(files, "_clear", moved)
+    with pytest.raises(OSError, match="moved"):
+        remove_tree(tmp_path / "root")
+    assert (tmp_path / "other/deep").is_dir()
+
+
+def test_what_others_put_in_meanwhile_is_no_work_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "file").touch()
+
+    def put(_: int) -> list[str]:
+        (root / "another").touch()
+        return []
+
+    monkeypatch.setattr(files, "_clear", put)
+    with pytest.raises(OSError, match="puts something into it"):
+        remove_tree(root)
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "link"])

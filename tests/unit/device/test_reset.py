@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.deep_trees import nested
 from tests.device_model import Machine
 
 from reconix.device.apply import OnTrial, apply
@@ -52,6 +53,13 @@ def test_what_was_set_aside_is_deleted_read_only_folders_too(machine: Machine) -
     assert discard(machine.device) == 1
     assert [path.name for path in (machine.place / "data").iterdir()] == ["shared"]
     assert discard(machine.device) == 0
+
+
+def test_w4_what_a_program_has_nested_is_deleted_too(machine: Machine) -> None:
+    (machine.place / "data/.discarded").mkdir()
+    with nested(machine.place / "data/.discarded/web", depth=20, name="n" * 255):
+        discard(machine.device)
+        assert list((machine.place / "data").iterdir()) == []
 
 
 def test_a_device_without_data_says_so(machine: Machine) -> None:

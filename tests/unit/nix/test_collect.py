@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.deep_trees import nested
 
 from reconix.base.errors import UsageError
 from reconix.nix import roots
@@ -40,6 +41,12 @@ def test_without_roots_everything_goes(store: ChrootStore) -> None:
     assert store.database.valid_paths() == set()
     assert [one.name for one in store.store_dir.iterdir()] == [LINKS]
     assert list((store.store_dir / LINKS).iterdir()) == []
+
+
+def test_a_leftover_goes_however_long_its_path(store: ChrootStore) -> None:
+    with nested(store.store_dir / "rubbish", depth=20, name="n" * 255):
+        assert collect(store).leftovers == ("rubbish",)
+        assert [one.name for one in store.store_dir.iterdir()] == [LINKS]
 
 
 def test_a_dry_run_tells_and_keeps(store: ChrootStore) -> None:

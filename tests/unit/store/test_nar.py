@@ -222,6 +222,17 @@ def test_a_tree_that_is_too_deep_is_refused(tmp_path: Path) -> None:
     assert nar.digest(tmp_path / "d").size_bytes > 0
 
 
+def test_a_tree_in_which_nothing_could_be_named_is_refused(tmp_path: Path) -> None:
+    last = tmp_path.joinpath(*["d" * 255] * 12)
+    last.mkdir(parents=True)
+    assert nar.digest(tmp_path).size_bytes > 0
+    (last / "d").mkdir()
+    with pytest.raises(BadTree, match="longer than 3072 bytes"):
+        nar.digest(tmp_path)
+    with pytest.raises(BadTree, match="longer than 3072 bytes"):
+        list(nar.walk(tmp_path))
+
+
 # What an archive must not say: docs/spec and issue 3, *Bad input*
 
 FILE = words(b"(", b"type", b"regular", b"contents", b"x", b")")
@@ -292,6 +303,11 @@ def test_a_name_of_255_bytes_is_accepted(tmp_path: Path) -> None:
     content = MAGIC + FOLDER + entry(b"n" * 255) + CLOSE
     nar.restore(io.BytesIO(content).read, tmp_path / "t")
     assert entries(tmp_path / "t") == ["n" * 255]
+
+
+def test_an_archive_in_which_nothing_could_be_named_is_refused(tmp_path: Path) -> None:
+    deep = (FOLDER + words(b"entry", b"(", b"name", b"d" * 255, b"node")) * 13
+    refuse(MAGIC + deep + FOLDER, tmp_path, "longer than 3072 bytes")
 
 
 def test_nesting_10000_deep_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.deep_trees import nested
 
 from reconix.base.errors import ReconixError
 from reconix.base.process import CommandFailed, run
@@ -498,6 +499,26 @@ def test_s5_names_among_kept_ones_must_rise_too(workshop: "Workshop", forger: Fo
     )
     error = expect_refused(workshop, stream, forger.device, BadStream)
     assert "b'a' stands after b'b'" in str(error)
+
+
+@pytest.mark.parametrize("depth", [13, 300])
+def test_w4_what_is_nested_too_deep_is_refused_and_leaves_nothing(
+    workshop: "Workshop", forger: Forger, depth: int
+) -> None:
+    name = b"n" * 255 if depth < 100 else b"n"
+    folders = [New(None), *(New(name) for _ in range(depth))]
+    stream = forger.stream([*folders, *(plan.End() for _ in folders)])
+    expect_refused(workshop, stream, forger.device, BadStream)
+
+
+def test_what_an_agent_before_left_is_removed_however_long_its_path(
+    workshop: "Workshop", pair: "Pair"
+) -> None:
+    device = workshop.device(pair.old)
+    device.staging_dir.mkdir(parents=True)
+    with nested(device.staging_dir / "left", depth=20, name="n" * 255):
+        workshop.receive(workshop.stream(pair.old, pair.new), device)
+        assert workshop.staged(device) == []
 
 
 @pytest.mark.parametrize("step", [Keep(3, 0), plan.Drop(3), plan.Drop(1 << 62)])
