@@ -35,7 +35,13 @@ class BadBlock(ValueError):
 
 @functools.cache
 def _library() -> ctypes.CDLL:
-    return ctypes.CDLL(LIBRARY)
+    library = ctypes.CDLL(LIBRARY)
+    for name, numbers in (("LZ4_decompress_safe", 2), ("LZ4_compress_HC", 3)):
+        function = getattr(library, name, None)  # without one of them ``is_there`` says no
+        if function is not None:
+            function.restype = ctypes.c_int
+            function.argtypes = [ctypes.c_char_p, ctypes.c_char_p, *[ctypes.c_int] * numbers]
+    return library
 
 
 def is_there() -> bool:
@@ -50,6 +56,7 @@ class _Room:
     """Memory that the library writes to; what it does not touch takes none."""
 
     def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
         self._memory = mmap.mmap(-1, size_bytes)
         self.address = (ctypes.c_char * size_bytes).from_buffer(self._memory)
 
@@ -59,11 +66,15 @@ class _Room:
 
 def compress_block(content: memoryview, write: Write) -> None:
     """Write one block, at most ``BLOCK_BYTES``, with its size before it."""
+    if not 0 < len(content) <= BLOCK_BYTES:
+        raise BadBlock(f"a block of {len(content)} bytes")
     packed = _Room(_BOUND_BYTES)
     source = (ctypes.c_char * len(content)).from_buffer(content)
     size: int = _library().LZ4_compress_HC(
-        source, packed.address, len(content), _BOUND_BYTES, _LEVEL
+        source, packed.address, len(content), packed.size_bytes, _LEVEL
     )
+    if not 0 < size <= packed.size_bytes:
+        raise BadBlock("a block cannot be compressed")
     write(size.to_bytes(4, "little"))
     for begin in range(0, size, _PIECE_BYTES):
         write(packed.content(min(begin + _PIECE_BYTES, size), begin))
@@ -75,24 +86,38 @@ def expand(read: Read, packed_bytes: int) -> Iterator[bytes]:
     Raises:
         BadBlock: it is not one.
     """
-    if packed_bytes < len(MAGIC) or read(len(MAGIC)) != MAGIC:
+    if packed_bytes < len(MAGIC) or _exactly(read, len(MAGIC)) != MAGIC:
         raise BadBlock("this is no LZ4 file")
     left = packed_bytes - len(MAGIC)
     room = _Room(BLOCK_BYTES)
     while left:
-        size = int.from_bytes(read(4), "little")
+        size = int.from_bytes(_exactly(read, 4), "little")
         left -= 4 + size
         if left < 0 or not 0 < size <= _BOUND_BYTES:
             raise BadBlock(f"a block of {size} bytes")
-        expanded = _library().LZ4_decompress_safe(read(size), room.address, size, BLOCK_BYTES)
+        expanded = _expand_block(_exactly(read, size), room)
         if expanded < 0:
             raise BadBlock("a block cannot be expanded")
         for begin in range(0, expanded, _PIECE_BYTES):
             yield room.content(min(begin + _PIECE_BYTES, expanded), begin)
 
 
+def _exactly(read: Read, size_bytes: int) -> bytes:
+    """So many bytes; the library believes what it is told about their number."""
+    content = read(size_bytes)
+    if len(content) != size_bytes:
+        raise BadBlock(f"a block ends after {len(content)} of {size_bytes} bytes")
+    return content
+
+
+def _expand_block(content: bytes, room: _Room) -> int:
+    """Expand a block into some room; gives its size there, or less than 0."""
+    expanded: int = _library().LZ4_decompress_safe(
+        content, room.address, len(content), room.size_bytes
+    )
+    return expanded
+
+
 def is_block(content: bytes) -> bool:
     """Whether this is one block."""
-    room = _Room(BLOCK_BYTES).address
-    expanded: int = _library().LZ4_decompress_safe(content, room, len(content), BLOCK_BYTES)
-    return expanded > 0
+    return _expand_block(content, _Room(BLOCK_BYTES)) > 0

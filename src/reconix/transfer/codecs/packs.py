@@ -30,7 +30,7 @@ MAX_GZIP_BYTES = 8 << 20
 
 XZ_BLOCK_BYTES = 3 << 20
 _XZ_DICTIONARY = 1 << 20
-_XZ_MEMORY = 96 << 20
+_XZ_MEMORY = 10 << 20  # enough for a dictionary of 8 MiB, that of `xz -6`
 _XZ_MAGIC = b"\xfd7zXZ\0"
 _HEADER_BYTES = 20
 _XZ_FLAGS = b"\0\x01"  # the check is a CRC-32
@@ -213,6 +213,8 @@ def _expand(pack: Pack, read: Read, packed_bytes: int) -> Iterator[bytes]:
 
 def _inflate(inflate: "zlib._Decompress", content: bytes) -> Iterator[bytes]:
     while content:
+        if inflate.eof:
+            raise BadPack("bytes follow it")
         yield inflate.decompress(content, _CHUNK_BYTES)
         content = inflate.unconsumed_tail
 

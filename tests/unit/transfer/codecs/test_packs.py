@@ -1,6 +1,8 @@
 import contextlib
 import io
+import lzma
 import random
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -79,6 +81,34 @@ def test_s7_a_damaged_member_is_expanded_or_refused(
 def test_s6_a_member_that_expands_to_more_than_declared_is_refused(pack: Pack) -> None:
     with pytest.raises(BadPack, match="more than was declared"):
         expanded(pack, packed(pack, bytes(1 << 20)), 1000)
+
+
+def test_a_block_that_is_shorter_than_it_says_is_refused_and_not_read_beyond_its_end() -> None:
+    """The library would expand what lies behind it in memory, or end the process."""
+    member = packed(Pack.LZ4, content(300_000))
+    for end in (*range(9), len(member) // 2, len(member) - 1):
+        read = io.BytesIO(member[:end]).read
+        with pytest.raises(BadPack, match="ends after|no LZ4"):
+            list(packs.expand(Pack.LZ4, read, len(member), 64 << 20))
+
+
+def test_a_member_that_takes_more_memory_than_a_device_gives_is_refused() -> None:
+    large = {"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 64 << 20}
+    member = lzma.compress(b"content", lzma.FORMAT_XZ, filters=[large])
+    with pytest.raises(BadPack, match="[Mm]emory"):
+        expanded(Pack.XZ, member)
+    assert expanded(Pack.XZ, lzma.compress(b"content", preset=6)) == b"content"
+
+
+@pytest.mark.parametrize("pack", [Pack.GZIP, Pack.XZ, Pack.LZ4])
+def test_what_follows_a_member_is_not_taken_into_memory(pack: Pack) -> None:
+    member = packed(pack, content(5000)) + bytes(4 << 20)
+    tracemalloc.start()
+    with pytest.raises(BadPack):
+        expanded(pack, member)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < len(member) + (1 << 20)
 
 
 def test_s6_gzip_is_not_given_more_than_it_may_hold() -> None:
