@@ -1,4 +1,5 @@
 import lzma
+import time
 import tracemalloc
 import zlib
 
@@ -129,3 +130,12 @@ def test_s6_a_bomb_is_decompressed_only_as_far_as_it_is_asked_for() -> None:
 
 def test_all_dictionaries_fit_into_a_small_device() -> None:
     assert sum(DICTIONARIES.values()) < 25 << 20
+
+
+def test_s6_a_number_without_an_end_is_refused_at_once() -> None:
+    """A search that begins anew at each of its bytes would take a minute."""
+    started = time.process_time()
+    for numbers in (b"", bytes(5)):
+        with pytest.raises(BadStream, match="number"):
+            plan(numbers, b"\x80" * (1 << 16), b"\1").numbers(9, Channel.PLAN)
+    assert time.process_time() - started < 5
