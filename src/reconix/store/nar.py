@@ -160,14 +160,24 @@ def dump(tree: Path, write: Write) -> None:
     _Dumper(write).dump(tree)
 
 
-def digest(tree: Path | str) -> NarInfo:
+def digest(tree: Path | str, check: Callable[[], None] | None = None) -> NarInfo:
     """Hash the archive of a tree without storing it.
+
+    Args:
+        tree: a file, link or folder.
+        check: is called now and then, and may raise to make an end of it.
 
     Raises:
         BadTree: see ``dump``.
     """
     state = hashlib.sha256()
-    size_bytes = _Dumper(state.update).dump(tree)
+
+    def checked(data: bytes) -> None:
+        if check is not None:
+            check()
+        state.update(data)
+
+    size_bytes = _Dumper(state.update if check is None else checked).dump(tree)
     return NarInfo(Digest(state.digest()), size_bytes)
 
 

@@ -17,6 +17,7 @@ from reconix.transfer.codecs import packs
 from reconix.transfer.codecs.patch import add
 from reconix.transfer.codecs.programs import ReadAt
 from reconix.transfer.codecs.references import Moved
+from reconix.transfer.costs import MOVED_WORK, Spend
 from reconix.transfer.plan import Copied, Pack, Part, Piece, Source
 from reconix.transfer.renames import NO_RENAMES, Renames
 from reconix.transfer.stream import BadStream, Write
@@ -103,10 +104,18 @@ def expanded(source: Source, descriptor: int, scratch: BinaryIO) -> None:
 
 
 class PartMaker:
-    """Makes one part; ``feed`` it the events that follow the part, then ``finish``."""
+    """Makes one part; ``feed`` it the events that follow the part, then ``finish``.
 
-    def __init__(self, part: Part, old: Old, write: Write, wrong: Wrong) -> None:
-        self._read = _read(part, old)
+    Args:
+        part: what to make.
+        old: what it copies from.
+        write: takes what is made.
+        wrong: makes an error that names the place in the stream.
+        spend: is told what moving references costs (``costs.py``).
+    """
+
+    def __init__(self, part: Part, old: Old, write: Write, wrong: Wrong, spend: Spend) -> None:
+        self._read = _read(part, old, spend)
         self._wrong = wrong
         self._left = part.size_bytes
         self._plain = part.pack is Pack.NONE
@@ -143,10 +152,14 @@ class PartMaker:
         self._packer.finish()
 
 
-def _read(part: Part, old: Old) -> ReadAt:
+def _read(part: Part, old: Old, spend: Spend) -> ReadAt:
     if part.targets is None:
         return old.read
-    return Moved(old.read, old.size_bytes, part.copies.moves(), part.targets).read
+
+    def look(size_bytes: int) -> None:
+        spend(MOVED_WORK * size_bytes)
+
+    return Moved(old.read, old.size_bytes, part.copies.moves(), part.targets, look).read
 
 
 def _between(event: Copied, made: bytes) -> bytes:

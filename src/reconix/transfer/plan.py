@@ -33,7 +33,7 @@ The format, byte by byte: ``docs/spec/stream.md``. Proven by ``tests/unit/transf
 import enum
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -373,11 +373,18 @@ def end_check(state: int) -> int:
     return zlib.crc32(b"\0", state)
 
 
-def parse(payload: Payload, which: Which = ONLY) -> Iterator[Event]:
+def parse(
+    payload: Payload, which: Which = ONLY, skip: Callable[[Event], None] | None = None
+) -> Iterator[Event]:
     """Give the events of one node, as they are for one of the bases.
 
     Names are possible names and what needs a source folder has one; whether names rise only the
     receiver can tell, who knows those of the source.
+
+    Args:
+        payload: where the node comes next.
+        which: for which of the bases.
+        skip: is told what is read for other bases.
 
     Raises:
         BadStream: as soon as the first wrong byte was read.
@@ -386,7 +393,7 @@ def parse(payload: Payload, which: Which = ONLY) -> Iterator[Event]:
     while True:
         op, name = _parse_op(payload, has_source)
         if op == Op.CHOICE:
-            yield from _parse_choice(payload, name, which)
+            yield from _parse_choice(payload, name, which, skip or _ignore)
         else:
             event = _parse_event(payload, op, name)
             yield event
@@ -410,7 +417,13 @@ def _parse_content(payload: Payload, event: Event) -> Iterator[Event]:
             yield from _parse_part(payload)
 
 
-def _parse_choice(payload: Payload, name: bytes | None, which: Which) -> Iterator[Event]:
+def _ignore(_: Event) -> None:
+    """For who does not want to know."""
+
+
+def _parse_choice(
+    payload: Payload, name: bytes | None, which: Which, skip: Callable[[Event], None]
+) -> Iterator[Event]:
     """All ways are read; the events of ours are given."""
     if which.count < 2:
         raise payload.wrong("a choice where there is nothing to choose")
@@ -424,8 +437,8 @@ def _parse_choice(payload: Payload, name: bytes | None, which: Which) -> Iterato
             yield event
             yield from _parse_content(payload, event)
         else:
-            for _ in _parse_content(payload, event):
-                pass
+            for skipped in _parse_content(payload, event):
+                skip(skipped)
 
 
 def _parse_picks(payload: Payload, count: int) -> list[int]:

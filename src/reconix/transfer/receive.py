@@ -26,7 +26,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -41,11 +41,20 @@ from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.transfer.bases import View, parse_views
 from reconix.transfer.codecs import tools
+from reconix.transfer.costs import Account, Patience, Spare
 from reconix.transfer.packing import Unpacker
 from reconix.transfer.plan import Copied, Piece, Which, parse
 from reconix.transfer.preface import Need, parse_preface
 from reconix.transfer.renames import Renames
-from reconix.transfer.room import DiskFull, Room, make_room, room_for, room_for_frames
+from reconix.transfer.room import (
+    MARGIN_BYTES,
+    MARGIN_INODES,
+    DiskFull,
+    Room,
+    make_room,
+    room_for,
+    room_for_frames,
+)
 from reconix.transfer.seal import Seal
 from reconix.transfer.sources import DamagedBase, Sources
 from reconix.transfer.spool import Spool
@@ -223,7 +232,15 @@ def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "
     if lacking:
         raise UnsupportedStream(f"needs {' and '.join(lacking)}, which this device lacks")
     job = _Job(
-        stream, payload, registry, base, view, preface.manifest, preface.needs, preface.renames
+        stream,
+        payload,
+        registry,
+        base,
+        view,
+        preface.manifest,
+        preface.needs,
+        preface.renames,
+        Patience.of(stream.header),
     )
     try:
         job.check_base()
@@ -285,6 +302,8 @@ class _Job:
     manifest: Manifest
     needs: tuple[Need, ...]
     renames: Renames
+    patience: Patience
+    _spare: Spare = field(default_factory=lambda: Spare(MARGIN_BYTES // 2, MARGIN_INODES // 2))
     _present: frozenset[StorePath] = frozenset()  # sent, but there already under the final name
     _staged: frozenset[StorePath] = frozenset()  # sent, but left in staging by a cut
 
@@ -402,14 +421,26 @@ class _Job:
         item = self._item(need)
         number = need.index + len(self.view.objects)
         if self._is_there(item.path):
-            self._skip(stage)
+            self._skip(need, stage)
         else:
             self._make(item, need, sources, number, stage)
         if item.path not in self._present:
             sources.set(number, self._ready(item.path))
 
-    def _skip(self, stage: progress.Stage) -> None:
-        for event in parse(self.payload, self.view.which):
+    def _account(self, need: Need) -> Account:
+        return Account(
+            need.content_bytes,
+            need.space_bytes,
+            need.inodes,
+            self.stream.wrong,
+            self.patience,
+            self._spare,
+        )
+
+    def _skip(self, need: Need, stage: progress.Stage) -> None:
+        account = self._account(need)
+        for event in parse(self.payload, self.view.which, account.skip):
+            account.skip(event)
             if isinstance(event, Piece | Copied):
                 stage.advance(len(event.data))
 
@@ -419,14 +450,14 @@ class _Job:
         part = self._part(item.path)
         self.registry.staging_dir.mkdir(parents=True, exist_ok=True)
         sources.set(number, part)
-        maker = Maker.begin(part, sources, need, self.stream.wrong)
+        maker = Maker.begin(part, sources, account := self._account(need))
         try:
-            for event in parse(self.payload, self.view.which):
+            for event in parse(self.payload, self.view.which, account.skip):
                 stage.advance(maker.feed(event))
             maker.finish()
         finally:
             maker.close()
-        verify(part, item, sources)
+        verify(part, item, sources, self.patience)
         part.rename(self._ready(item.path))
 
     def commit(self) -> None:

@@ -31,6 +31,7 @@ from reconix.store.manifest import StoreObject
 from reconix.store.nar import MAX_DEPTH, MAX_FOLDER_BYTES, MTIME
 from reconix.store.verify import changed_files
 from reconix.transfer.codecs.packs import BadPack
+from reconix.transfer.costs import LISTED_WORK, Account, Patience, entry_bytes, part_work
 from reconix.transfer.patching import Old, PartMaker, expanded
 from reconix.transfer.plan import (
     Copied,
@@ -54,7 +55,6 @@ from reconix.transfer.plan import (
     Take,
     entry_check,
 )
-from reconix.transfer.preface import Need
 from reconix.transfer.renames import NO_RENAMES
 from reconix.transfer.sources import (
     FILE,
@@ -134,6 +134,7 @@ class _Folder:
     descriptor: int
     source: Listing | None = None
     last: bytes = b""
+    entries_bytes: int = 0
 
     def close(self) -> None:
         os.close(self.descriptor)
@@ -178,36 +179,27 @@ class _OpenFile:
 
 
 @dataclass(slots=True)
-class _Budget:
-    """What an object may still cost; declared before, so that space could be checked."""
-
-    content_bytes: int
-    inodes: int
-    scratch_bytes: int = 0
-
-
-@dataclass(slots=True)
 class Maker:
     """Makes one object from its events, under a name in a folder."""
 
     name: bytes
     sources: Sources
-    wrong: Callable[[str], BadStream]  # makes an error that names the place in the stream
+    account: Account
     scratch: Path = Path()  # a folder for what is expanded meanwhile
     _folders: list[_Folder] = field(default_factory=list)
     _file: _OpenFile | None = None
     _unsynced: _Unsynced = field(default_factory=_Unsynced)
-    _budget: _Budget = field(default_factory=lambda: _Budget(0, 0))
 
     @classmethod
-    def begin(
-        cls, part: Path, sources: Sources, need: Need, wrong: Callable[[str], BadStream]
-    ) -> "Maker":
+    def begin(cls, part: Path, sources: Sources, account: Account) -> "Maker":
         """Begin an object; ``part`` must not exist, its folder must."""
-        maker = cls(os.fsencode(part.name), sources, wrong, part.parent)
+        maker = cls(os.fsencode(part.name), sources, account, part.parent)
         maker._folders.append(_Folder(os.open(part.parent, FOLDER_FLAGS)))
-        maker._budget = _Budget(need.content_bytes, need.inodes, need.space_bytes)
         return maker
+
+    def wrong(self, message: str) -> BadStream:
+        """An error that names the place in the stream."""
+        return self.account.wrong(message)
 
     def feed(self, event: Event) -> int:
         """Take the next event; gives how many bytes of content were made.
@@ -218,6 +210,7 @@ class Maker:
         """
         match event:
             case Piece() | Copied():
+                self.account.patience.check()
                 self._content(event)
                 return len(event.data)
             case Part():
@@ -227,9 +220,9 @@ class Maker:
             case Keep(count, check):
                 self._keep(count, check, self._link)
             case Follow(count, check):
-                before = self._budget.content_bytes
+                before = self.account.content_bytes
                 self._keep(count, check, self._follow)
-                return before - self._budget.content_bytes
+                return before - self.account.content_bytes
             case Drop(count):
                 self._drop(count)
             case End():
@@ -282,6 +275,13 @@ class Maker:
         if name <= self._top.last:
             raise self.wrong(f"{name!r} stands after {self._top.last!r}")
         self._top.last = name
+        self._pay_name(name)
+
+    def _pay_name(self, name: bytes) -> None:
+        if len(self._folders) > 1:  # else it stands among the objects
+            before = self._top.entries_bytes
+            self._top.entries_bytes += entry_bytes(name)
+            self.account.name(before, self._top.entries_bytes)
 
     def _next_entry(self) -> tuple[bytes, bytes]:
         source = self._top.source
@@ -292,14 +292,8 @@ class Maker:
         source.used += 1
         return entry
 
-    def _spend(self, *, content_bytes: int = 0) -> None:
-        self._budget.inodes -= 1
-        self._budget.content_bytes -= content_bytes
-        if self._budget.inodes < 0 or self._budget.content_bytes < 0:
-            raise self.wrong("an object needs more than it declared")
-
     def _begin_file(self, name: bytes, size_bytes: int, *, executable: bool) -> _OpenFile:
-        self._spend(content_bytes=size_bytes)
+        self.account.file(size_bytes)
         descriptor = _create(name, self._top.descriptor, executable=executable)
         self._file = _OpenFile(descriptor, size_bytes, size_bytes)
         return self._file
@@ -320,11 +314,12 @@ class Maker:
         file = self._file
         assert file is not None
         file.old = Old()
+        self.account.spend(part_work(part))
         for source in part.sources:
             self._open_source(file, source)
         file.parts -= 1
         try:
-            file.part = PartMaker(part, file.old, self._write, self.wrong)
+            file.part = PartMaker(part, file.old, self._write, self.wrong, self.account.spend)
         except OSError as error:
             raise self._packing(error) from error
         self._end_part_if_complete(file)
@@ -358,8 +353,7 @@ class Maker:
 
     def _expand(self, source: Source, descriptor: int, shown: str) -> int:
         """Expand what is packed into a file without a name; give its descriptor."""
-        if self._scratch_left() < source.size_bytes:
-            raise self.wrong("an object needs more than it declared")
+        self.account.expanded(source.size_bytes)
         path = self.scratch / ".expanded"
         with path.open("w+b") as scratch:
             path.unlink()
@@ -368,10 +362,6 @@ class Maker:
             except BadPack as error:
                 raise DamagedBase(shown, f"it cannot be expanded: {error}") from error
             return os.dup(scratch.fileno())
-
-    def _scratch_left(self) -> int:
-        old = None if self._file is None else self._file.old
-        return self._budget.scratch_bytes - (0 if old is None else old.size_bytes)
 
     def _content(self, event: Piece | Copied) -> None:
         file = self._file
@@ -396,6 +386,7 @@ class Maker:
             raise self._packing(error) from error
         file.part = None
         file.close_old()
+        self.account.forget_expanded()
         self._end_file_if_complete()
 
     def _write(self, data: bytes) -> None:
@@ -425,7 +416,7 @@ class Maker:
             self._unsynced.flush(self._folders[0].descriptor)
 
     def _make_link(self, name: bytes, target: bytes) -> None:
-        self._spend()
+        self.account.link(target)
         os.symlink(target, name, dir_fd=self._top.descriptor)
         os.utime(name, (MTIME, MTIME), dir_fd=self._top.descriptor, follow_symlinks=False)
 
@@ -447,7 +438,7 @@ class Maker:
         self._expect_known(location)
         shown = self.sources.shown(location)
         with self.sources.parent(location) as (parent, last):
-            self._open_folder(name, self.sources.listing(parent, last, shown))
+            self._open_folder(name, self._listed(parent, last, shown))
         self._expect_check(check)
 
     def _open_here(self, check: int) -> None:
@@ -458,8 +449,18 @@ class Maker:
         if kind != FOLDER:
             raise self.wrong(f"{name!r} is no folder")
         shown = f"{source.path}/{os.fsdecode(name)}"
-        self._open_folder(name, self.sources.listing(source.descriptor, name, shown))
+        self._open_folder(name, self._listed(source.descriptor, name, shown))
         self._expect_check(check)
+
+    def _listed(self, parent: int, name: bytes, shown: str) -> Listing:
+        """A folder that another one is like."""
+        found = self.sources.listing(parent, name, shown)
+        try:
+            self.account.spend(LISTED_WORK * len(found.entries))
+        except BaseException:
+            found.close()
+            raise
+        return found
 
     def _expect_check(self, check: int) -> None:
         assert self._top.source is not None
@@ -475,7 +476,7 @@ class Maker:
         self._folders.append(_Folder(descriptor, source))
 
     def _make_folder(self, name: bytes) -> int:
-        self._spend()
+        self.account.folder()
         if len(self._folders) > MAX_DEPTH:
             raise self.wrong(f"folders are nested deeper than {MAX_DEPTH}")
         if sum(len(each.last) + 1 for each in self._folders[1:]) > MAX_FOLDER_BYTES + 1:
@@ -527,6 +528,7 @@ class Maker:
         self._open_folder(name, source)
         for entry in source.entries:
             inside = f"{shown}/{os.fsdecode(entry[0])}"
+            self._pay_name(entry[0])
             self._copy(source.descriptor, entry, entry[0], inside, leaf)
         self._end()
 
@@ -551,6 +553,7 @@ class Maker:
             else:
                 self._make_link(name, followed)
             return
+        self.account.spend(status.st_size)
         source = os.open(old, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
         try:
             if renames.used_in(_pieces(source)):
@@ -572,6 +575,7 @@ class Maker:
     def _duplicate(self, parent: int, old: bytes, name: bytes) -> None:
         """Copy what has as many names as the file system allows."""
         status = os.stat(old, dir_fd=parent, follow_symlinks=False)
+        self.account.copy(status.st_size)
         if stat.S_ISLNK(status.st_mode):
             os.symlink(os.readlink(old, dir_fd=parent), name, dir_fd=self._top.descriptor)
             os.utime(name, (MTIME, MTIME), dir_fd=self._top.descriptor, follow_symlinks=False)
@@ -608,14 +612,15 @@ def _write_all(descriptor: int, data: bytes | bytearray) -> None:
             written += os.write(descriptor, view[written:])
 
 
-def verify(tree: Path, item: StoreObject, sources: Sources) -> None:
+def verify(tree: Path, item: StoreObject, sources: Sources, patience: Patience) -> None:
     """Read a whole object and compare it with what the manifest promises.
 
     Raises:
         DamagedBase: it is wrong because an object of the base is, which is named.
         ContentMismatch: it is wrong.
+        TakesTooLong: it has few contents with very many names.
     """
-    found = nar.digest(tree)
+    found = nar.digest(tree, patience.check)
     if found == nar.NarInfo(item.nar, item.nar_size_bytes):
         return
     for root in sources.damaged():

@@ -32,7 +32,7 @@ import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, compress, islice, repeat
 
@@ -102,6 +102,9 @@ class Shifts:
         """By how many bytes these move."""
         if not any(map(operator.gt, addresses, islice(addresses, 1, None))):
             return self.along(addresses)
+        return self._of_each(addresses)
+
+    def _of_each(self, addresses: Sequence[int]) -> list[int]:
         by = self._by
         return [by[index] for index in map(bisect_right, repeat(self._starts), addresses)]
 
@@ -116,6 +119,8 @@ class Shifts:
         if addresses:
             index = bisect_right(self._starts, addresses[0])
             last = bisect_right(self._starts, addresses[-1])
+            if last - index > len(addresses):
+                return self._of_each(addresses)
             for step in range(index, last):
                 until = bisect_left(addresses, self._starts[step])
                 found += [self._by[step]] * (until - len(found))
@@ -383,6 +388,10 @@ def _block_bytes(section: Section) -> int:
     return section.size_bytes if section.kind is Kind.FRAMES else BLOCK_BYTES
 
 
+def uncounted(_: int) -> None:
+    """For who does not care how much is looked at."""
+
+
 class Moved:
     """Old content, read as if its references had been moved.
 
@@ -391,6 +400,8 @@ class Moved:
         size_bytes: how much there is of it.
         moves: what is copied.
         corrections: of what follows from that.
+        spend: is told how many bytes are looked at for references. Blocks are kept for a while;
+            who copies to and fro among many has them looked at again and again.
     """
 
     def __init__(
@@ -399,17 +410,23 @@ class Moved:
         size_bytes: int,
         moves: Iterable[Move],
         corrections: Iterable[Correction],
+        spend: Callable[[int], None] = uncounted,
     ) -> None:
         self._read = read
+        self._spend = spend
         self._sections: list[Section] = []
-        program = parse(read, size_bytes)
+        program = parse(self._look, size_bytes)
         if program is not None:
             self._sections = program.sections
             self._shifts = Shifts(program, moves, corrections)
-            self._finder = Finder(program, read, self._shifts)
+            self._finder = Finder(program, self._look, self._shifts)
         self._offsets = [section.offset for section in self._sections]
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._last_at, self._last = 0, b""  # what was read last
+
+    def _look(self, offset: int, size_bytes: int) -> bytes:
+        self._spend(size_bytes)
+        return self._read(offset, size_bytes)
 
     def read(self, offset: int, size_bytes: int) -> bytes:
         """So many bytes from there, less only at the end."""
@@ -446,7 +463,7 @@ class Moved:
         block = self._kept.pop(at, None)
         if block is None:
             size = min(_block_bytes(section), section.size_bytes - begin)
-            block = self._read(at, size)
+            block = self._look(at, size)
             block = move(block, self._finder.find(section, begin, block), self._shifts)
             if len(self._kept) >= _BLOCKS:
                 self._kept.popitem(last=False)

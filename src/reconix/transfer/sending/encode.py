@@ -15,6 +15,7 @@ Proven by ``tests/unit/transfer/sending/test_encode.py``.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from reconix.transfer.costs import LISTED_WORK, blocks, link_space
 from reconix.transfer.plan import (
     Drop,
     End,
@@ -36,8 +37,6 @@ from reconix.transfer.sending.match import (
     Index,
     LinkNode,
     Node,
-    blocks,
-    link_space,
     seen_check,
 )
 
@@ -67,6 +66,7 @@ class Described:
     content_bytes: int = 0
     space_bytes: int = 0
     inodes: int = 0
+    work: int = 0
 
 
 def describe(
@@ -156,7 +156,7 @@ class _Describer:
             self._add(New(name))
             self._merge(node, None, place, None)
         else:
-            self._add(Like(name, at, old.check))
+            self._add(Like(name, at, old.check), work=LISTED_WORK * len(old.entries))
             self._merge(node, old, place, at)
 
     def _choose(
@@ -202,7 +202,7 @@ class _Describer:
         self, old: FolderNode, new: FolderNode, place: Location, like: Location | None
     ) -> None:
         self._count_folder(new)
-        self._add(Here(old.check))
+        self._add(Here(old.check), work=LISTED_WORK * len(old.entries))
         self._merge(new, old, place, like)
 
     def _count_kept(self, node: Node) -> None:
@@ -230,12 +230,19 @@ class _Describer:
         self.result.space_bytes -= sum(child.folder_space_bytes for child in below)
 
     def _add(
-        self, step: Step, *, inodes: int = 0, content_bytes: int = 0, space_bytes: int = 0
+        self,
+        step: Step,
+        *,
+        inodes: int = 0,
+        content_bytes: int = 0,
+        space_bytes: int = 0,
+        work: int = 0,
     ) -> None:
         self.result.steps.append(step)
         self.result.inodes += inodes
         self.result.content_bytes += content_bytes
         self.result.space_bytes += space_bytes
+        self.result.work += work
 
 
 @dataclass(slots=True)
@@ -251,6 +258,7 @@ class _Run:
     follows: bool = False  # something among what is kept
     large: bool = False
     seen: int = 0
+    looked_through: int = 0  # bytes of files, if something among them follows
     dropped: int = 0
 
     def keep(self, name: bytes, node: Node) -> None:
@@ -271,6 +279,7 @@ class _Run:
     def _add(self, name: bytes, node: Node) -> None:
         self.kept += 1
         self.seen = seen_check(name, node, self.seen)
+        self.looked_through += 0 if self.large else _file_bytes(node)
 
     def drop(self) -> None:
         self.flush_kept()
@@ -287,8 +296,9 @@ class _Run:
         """Write down what is kept; what is dropped at the end of a folder needs no words."""
         if self.kept:
             step = Follow if self.follows else Keep
-            self.describer._add(step(self.kept, self.seen & 0xFFFF))
-            self.kept = self.seen = 0
+            work = self.looked_through if self.follows else 0
+            self.describer._add(step(self.kept, self.seen & 0xFFFF), work=work)
+            self.kept = self.seen = self.looked_through = 0
             self.follows = self.large = False
 
 
@@ -305,3 +315,10 @@ def _side_by_side(
     before, after = dict(old), dict(new)
     for name in sorted(before.keys() | after.keys()):
         yield name, before.get(name), after.get(name)
+
+
+def _file_bytes(node: Node) -> int:
+    """How much a device reads that looks for references in all of a node."""
+    if isinstance(node, FolderNode):
+        return sum(_file_bytes(child) for _, child in node.entries)
+    return node.size_bytes if isinstance(node, FileNode) else 0

@@ -27,13 +27,11 @@ from typing import TypeVar
 
 from reconix.base.files import chunks
 from reconix.store.nar import BadTree
+from reconix.transfer.costs import entry_bytes, folder_space
 from reconix.transfer.plan import Location, end_check, entry_check, folder_check
 from reconix.transfer.sending.similar import Similar
 
-_BLOCK_BYTES = 4096
-_ENTRY_BYTES = 12  # of a folder's block, beside the name
 _MANY_NAMESAKES = 64  # a name like README tells nothing
-_SHORT_TARGET_BYTES = 59  # of a link that fits into its inode
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +74,6 @@ class FolderNode:
 
 
 Node = FileNode | LinkNode | FolderNode
-
-
-def blocks(size_bytes: int) -> int:
-    """What so many bytes take on a disk."""
-    return -(-size_bytes // _BLOCK_BYTES) * _BLOCK_BYTES
-
-
-def link_space(target: bytes) -> int:
-    """What a symbolic link takes on a disk, beside its inode."""
-    return 0 if len(target) <= _SHORT_TARGET_BYTES else _BLOCK_BYTES
 
 
 def seen_check(name: bytes, node: Node, state: int = 0) -> int:
@@ -163,7 +151,7 @@ def folder_of(entries: tuple[tuple[bytes, Node], ...]) -> FolderNode:
     for name, node in entries:
         state.update(len(name).to_bytes(1, "little") + name + node.key)
     below = [node for _, node in entries if isinstance(node, FolderNode)]
-    own_space = blocks(sum(_ENTRY_BYTES + len(name) for name, _ in entries) * 4 // 3 + 1)
+    own_space = folder_space(sum(entry_bytes(name) for name, _ in entries))
     return FolderNode(
         key=state.digest(),
         entries=entries,

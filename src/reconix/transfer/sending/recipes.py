@@ -16,8 +16,9 @@ from pathlib import Path
 
 from reconix.base.files import chunks
 from reconix.transfer.codecs.patch import subtract
-from reconix.transfer.codecs.references import Moved
+from reconix.transfer.codecs.references import Moved, uncounted
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
+from reconix.transfer.costs import MOVED_WORK, Spend, part_work
 from reconix.transfer.packing import Channel
 from reconix.transfer.plan import (
     MAX_COPIES,
@@ -69,6 +70,17 @@ class Recipe:
     executable: bool
     channel: Channel
     parts: tuple[Part, ...] = ()
+    moving_work: int = 0  # of a device, to move references
+
+    @property
+    def work(self) -> int:
+        """What it takes a device besides writing the file (``costs.py``)."""
+        return sum(map(part_work, self.parts)) + self.moving_work
+
+    @property
+    def part_bytes(self) -> int:
+        """How much content it has."""
+        return sum(part.size_bytes for part in self.parts) if self.parts else self.size_bytes
 
     @property
     def tools(self) -> Tool:
@@ -88,7 +100,11 @@ class Recipe:
     @property
     def scratch_bytes(self) -> int:
         """What the device needs meanwhile, beside the file."""
-        return max((sum(s.size_bytes for s in part.sources) for part in self.parts), default=0)
+        return max((_expanded_bytes(part) for part in self.parts), default=0)
+
+
+def _expanded_bytes(part: Part) -> int:
+    return sum(source.size_bytes for source in part.sources)
 
 
 class Workers:
@@ -125,13 +141,14 @@ def recipe(job: Job) -> Recipe:
     if not content:
         return plain
     old = job.old.read_bytes() if job.old and job.old.stat().st_size <= _MAX_BYTES else b""
-    parts = tuple(_parts(members.cut(content, job.tools), old, job))
+    found = list(_parts(members.cut(content, job.tools), old, job))
+    parts = tuple(each.part for each in found)
     if len(parts) == 1 and parts[0].pack is Pack.NONE and not parts[0].copies:
         return plain
-    return replace(plain, parts=parts)
+    return replace(plain, parts=parts, moving_work=sum(each.moving_work for each in found))
 
 
-def _parts(stretches: Sequence[Member], old: bytes, job: Job) -> Iterator[Part]:
+def _parts(stretches: Sequence[Member], old: bytes, job: Job) -> Iterator["_Weighed"]:
     """The parts of a file; what is packed is compared with what is packed in the old one."""
     packed = members.find(old)
     if packed is not None and packed.pack is Pack.LZ4 and Tool.LZ4 not in job.tools:
@@ -146,13 +163,13 @@ def _parts(stretches: Sequence[Member], old: bytes, job: Job) -> Iterator[Part]:
             yield _best(stretch, whole, follows=bool(job.renames))
 
 
-def _best(stretch: Member, old: Member, *, follows: bool = False) -> Part:
+def _best(stretch: Member, old: Member, *, follows: bool = False) -> "_Weighed":
     """The smallest: all of it sent, copies, or copies whose references are moved."""
     copied = _copied(stretch, old, follows=follows)
     if copied is None:
-        return _sent(stretch)
+        return _Weighed(_sent(stretch), len(stretch.content))
     moved = _with_targets(copied.part, stretch, old)
-    return moved.part if moved and moved.size_bytes < copied.size_bytes else copied.part
+    return moved if moved and moved.size_bytes < copied.size_bytes else copied
 
 
 def _with_targets(part: Part, stretch: Member, old: Member) -> "_Weighed | None":
@@ -169,7 +186,9 @@ def _with_targets(part: Part, stretch: Member, old: Member) -> "_Weighed | None"
         targets=Corrections.of(found.corrections),
     )
     weight = int(_REFERENCE_COST * found.references)
-    return _Weighed(moved, weight + _estimate(stretch.content, moved, old.content))
+    looked: list[int] = []
+    size = _estimate(stretch.content, moved, old.content, looked.append)
+    return _Weighed(moved, weight + size, MOVED_WORK * sum(looked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +197,7 @@ class _Weighed:
 
     part: Part
     size_bytes: int
+    moving_work: int = 0
 
 
 def _sent(stretch: Member) -> Part:
@@ -203,9 +223,10 @@ def _source(old: Member, *, follows: bool) -> Source:
     return Source(None, old.pack, old.begin, old.end - old.begin, len(old.content))
 
 
-def _estimate(new: bytes, part: Part, old: bytes) -> int:
-    """How many bytes a part takes in a stream, about."""
-    return _COPY_COST * len(part.copies) + compressed_bytes(_content(new, part, _Content(old)))
+def _estimate(new: bytes, part: Part, old: bytes, spend: Spend = uncounted) -> int:
+    """How many bytes a part takes in a stream, about; tells what a device looks at for it."""
+    events = _content(new, part, _Content(old), spend)
+    return _COPY_COST * len(part.copies) + compressed_bytes(events)
 
 
 def compressed_bytes(events: Iterable[Event]) -> int:
@@ -321,10 +342,12 @@ class _File:
         return _slice(self.path, offset, size_bytes)
 
 
-def _content(new: bytes, part: Part, old: "_Content | _File") -> Iterator[Piece | Copied]:
+def _content(
+    new: bytes, part: Part, old: "_Content | _File", spend: Spend = uncounted
+) -> Iterator[Piece | Copied]:
     at, copies, read = 0, part.copies, old.read
     if part.targets is not None:
-        read = Moved(old.read, old.size_bytes, copies.moves(), part.targets).read
+        read = Moved(old.read, old.size_bytes, copies.moves(), part.targets, spend).read
     for origin, gap, length in copies:
         yield from _pieces(new, at, gap)
         at += gap

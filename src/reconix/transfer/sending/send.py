@@ -25,6 +25,7 @@ from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.paths import StorePath
 from reconix.transfer.bases import View, print_views
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
+from reconix.transfer.costs import space_for
 from reconix.transfer.plan import Location, Printer
 from reconix.transfer.preface import Need, Preface, pairs, print_preface
 from reconix.transfer.renames import Renames
@@ -156,7 +157,9 @@ class _Object:
         """What it costs."""
         scratch = max((each.scratch_bytes for each in self.recipes), default=0)
         space = self.steps.space_bytes + scratch
-        return Need(self.index, self.steps.content_bytes, space, self.steps.inodes)
+        work = self.steps.work + sum(chosen.work for chosen in self.ways if chosen)
+        declared = space_for(space, work)
+        return Need(self.index, self.steps.content_bytes, declared, self.steps.inodes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,13 @@ class Chosen:
     recipes: tuple[Recipe | None, ...]  # none for a take
     picks: tuple[int, ...]
 
+    @property
+    def work(self) -> int:
+        """What they take a device, whichever it picks; it reads all of them."""
+        listed = [recipe for recipe in self.recipes if recipe]
+        skipped = sum(recipe.part_bytes for recipe in listed) if len(self.ways) > 1 else 0
+        return skipped + sum(recipe.work for recipe in listed)
+
     def events(self) -> Iterator[Printed]:
         """What is written."""
         name = self.step.name

@@ -30,12 +30,12 @@ def wrong(message: str) -> BadStream:
 def made(job: Job, found: Recipe, place: Path) -> bytes:
     """The file that the events of a recipe make."""
     result, maker = bytearray(), None
-    old = Old()
+    old, spent = Old(), list[int]()
     for event in recipes.content(None, job, found, None):
         match event:
             case Part():
                 old = opened(job, event, place)
-                maker = PartMaker(event, old, result.extend, wrong)
+                maker = PartMaker(event, old, result.extend, wrong, spent.append)
             case Piece() | Copied() if maker is not None:
                 maker.feed(event)
             case Piece(data):
@@ -44,6 +44,7 @@ def made(job: Job, found: Recipe, place: Path) -> bytes:
             maker.finish()
             maker = None
             old.close()
+    assert sum(spent) == found.moving_work, "a device pays something else than was declared"
     return bytes(result)
 
 
