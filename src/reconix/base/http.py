@@ -154,6 +154,11 @@ class Answer(io.RawIOBase):
         """It is."""
         return True
 
+    def close(self) -> None:
+        """Nothing more is read of it."""
+        self._response.close()
+        super().close()
+
     def some(self, size_bytes: int) -> bytes:
         """Up to so many bytes of the body; nothing at its end.
 
@@ -226,8 +231,7 @@ class Client:
         try:
             yield answer
         finally:
-            if answer.left_bytes != 0:  # it would be in the way of the next answer
-                self.close()
+            self.let_go(answer)
 
     def ask(self, address: Address, headers: Mapping[str, str] = _HEADERS) -> Answer:
         """Ask for something; redirections are followed.
@@ -242,10 +246,23 @@ class Client:
             location = response.getheader("Location")
             if response.status not in _REDIRECTS or location is None:
                 return self._answer(address, response, connection)
-            self._finish(response)
+            self.dismiss(self._answer(address, response, connection))
             allowed = allowed or {Reach.ANYBODY, connection.reach}
             address = address.joined(location)
         raise Refused(f"more than {MAX_REDIRECTS} redirections")
+
+    def dismiss(self, answer: Answer) -> None:
+        """Nobody wants to know what an answer says; read it if it is short."""
+        if answer.left_bytes is not None and answer.left_bytes <= _MAX_IGNORED_BYTES:
+            while answer.some(_MAX_IGNORED_BYTES):
+                pass
+        self.let_go(answer)
+
+    def let_go(self, answer: Answer) -> None:
+        """An answer was read; what is left of it would be in the way of the next."""
+        if answer.left_bytes != 0:
+            self.close()
+        answer.close()
 
     def _answer(
         self, address: Address, response: http.client.HTTPResponse, connection: "_Connection"
@@ -254,14 +271,6 @@ class Client:
         if coding.lower() != "identity":
             raise Refused(f"it sends {coding[:40]!r}, not the file as it is")
         return Answer(address, response, connection.wire, self._limits)
-
-    def _finish(self, response: http.client.HTTPResponse) -> None:
-        """Read what an answer says that nobody wants to know, if that is short."""
-        length = response.length
-        if length is not None and length <= _MAX_IGNORED_BYTES:
-            response.read()
-        if not response.isclosed():
-            self.close()
 
     def _ask(
         self, address: Address, headers: Mapping[str, str], allowed: set[Reach] | None

@@ -14,10 +14,12 @@ from reconix.build.fetch import (
     WrongContent,
     cached_path,
     fetch,
+    locate,
     snapshot_dates,
 )
 from reconix.build.transport import Route
 from reconix.config.lock import LockedPackage
+from reconix.config.schema.project import Archive
 
 HURRY = Patience(attempts=2, pause_seconds=0, grace_seconds=5)
 CONTENT = b"a package" * 1000
@@ -219,6 +221,56 @@ def test_a_server_that_drips_is_given_up(server: Server, tmp_path: Path) -> None
     done.set()
 
 
+@pytest.mark.parametrize("more", [b"HTTP/1.1 100 Continue\r\n\r\n", b"X"])
+def test_a_head_that_does_not_end_is_given_up(
+    server: Server, tmp_path: Path, more: bytes
+) -> None:
+    done = threading.Event()
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        while not done.wait(0.02):
+            try:
+                handler.wfile.write(more)
+            except ConnectionError:
+                break
+
+    server.answers[f"/debian/{PATH}"] = drip
+    locations = Locations({"debian": f"{server.address}/debian"}, route=Route(timeout_seconds=0.2))
+    with pytest.raises(DownloadFailed, match="timed out"):
+        fetch([package()], lambda: locations, cache=tmp_path, patience=HURRY)
+    done.set()
+
+
+@pytest.mark.parametrize("where", ["http://a..b/", "http://[::1/", "http://127.0.0.1:99999/"])
+def test_a_redirect_to_no_address_is_told(server: Server, tmp_path: Path, where: str) -> None:
+    server.answers[f"/debian/{PATH}"] = redirect(where)
+    with pytest.raises(DownloadFailed, match="no address of a web server"):
+        fetch([package()], here(server), cache=tmp_path, patience=HURRY)
+
+
+def test_the_proxy_that_the_environment_names_is_asked(
+    server: Server, tmp_path: Path, need: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("apt-config")
+    monkeypatch.setenv("APT_CONFIG", "/dev/null")
+    monkeypatch.setenv("http_proxy", server.address)
+    monkeypatch.setenv("no_proxy", "direct.example")
+    server.answers[f"http://archive.example/{PATH}"] = say(200, CONTENT)
+    archive = Archive(main="http://archive.example", security="http://direct.example")
+    assert fetch([package()], lambda: locate(archive), cache=tmp_path, patience=HURRY)
+    route = locate(archive).route
+    assert route.proxies["no"] == "direct.example"
+
+
+def test_what_is_no_proxy_is_told_without_the_password(tmp_path: Path) -> None:
+    route = Route({"http": "socks5://me:secret@proxy.example"})
+    locations = Locations({"debian": "http://archive.example"}, route=route)
+    with pytest.raises(DownloadFailed, match=r"proxy\.example") as failure:
+        fetch([package()], lambda: locations, cache=tmp_path, patience=HURRY)
+    assert "secret" not in str(failure.value)
+
+
 def test_an_address_where_nobody_listens_is_told(tmp_path: Path) -> None:
     locations = Locations({"debian": "http://127.0.0.1:1/debian"})
     with pytest.raises(DownloadFailed, match=r"127\.0\.0\.1:1/debian/pool"):
@@ -227,7 +279,7 @@ def test_an_address_where_nobody_listens_is_told(tmp_path: Path) -> None:
 
 def test_a_circle_of_redirects_ends(server: Server, tmp_path: Path) -> None:
     server.answers[f"/debian/{PATH}"] = redirect(f"/debian/{PATH}")
-    with pytest.raises(DownloadFailed, match="redirects"):
+    with pytest.raises(DownloadFailed, match="more than 5 redirections"):
         fetch([package()], here(server), cache=tmp_path, patience=HURRY)
     assert len(server.asked) == 6 * HURRY.attempts
 
@@ -241,7 +293,7 @@ def test_a_redirect_is_followed_but_not_to_files_of_this_machine(
     secret = tmp_path / "secret"
     secret.write_bytes(CONTENT)
     server.answers[f"/debian/{PATH}"] = redirect(secret.as_uri())
-    with pytest.raises(DownloadFailed, match="no address that we ask"):
+    with pytest.raises(DownloadFailed, match="no address of a web server"):
         fetch([package()], here(server), cache=tmp_path / "two", patience=HURRY)
 
 
