@@ -4,16 +4,23 @@ import base64
 import contextlib
 import functools
 import http.server
+import itertools
+import lzma
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import zstandard
 
+from reconix.base.http import Limits
+from reconix.base.process import run
 from reconix.nix import cache
 from reconix.nix.cache import CacheUnusable, FolderCache, HttpCache, open_cache, pull, push
-from reconix.nix.chroot import Arrival, ChrootStore, WrongContent
+from reconix.nix.chroot import Arrival, ChrootStore, TooLarge, WrongContent
 from reconix.nix.database import PathInfo
 from reconix.nix.narinfo import BadNarInfo
 from reconix.nix.signatures import NotTrusted, PublicKey, SecretKey
@@ -22,7 +29,7 @@ from reconix.store.links import LINKS
 from reconix.store.manifest import StoreObject
 from reconix.store.nar import BadArchive
 from reconix.store.paths import StorePath
-from reconix.store.tree import File, Symlink, folder
+from reconix.store.tree import File, Node, Symlink, folder
 from reconix.store.verify import verify_all
 
 if TYPE_CHECKING:
@@ -123,8 +130,25 @@ def given(tmp_path: Path) -> StorePath:
     return named
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    place = tmp_path / "small"
+    place.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=24m", "none", place)
+    yield place
+    run("umount", place)
+
+
+def free_bytes(place: Path) -> int:
+    status = os.statvfs(place)
+    return status.f_bavail * status.f_frsize
+
+
 def refused(tmp_path: Path, where: cache.Cache, path: StorePath, match: str) -> None:
-    errors = (CacheUnusable, BadNarInfo, BadArchive, WrongContent)
+    errors = (CacheUnusable, BadNarInfo, BadArchive, WrongContent, TooLarge)
     with ChrootStore(tmp_path / "target") as target:
         with pytest.raises(errors, match=match):
             pull(target, where, [path])
@@ -228,6 +252,86 @@ def test_an_archive_of_another_object_is_refused(given: StorePath, tmp_path: Pat
     refused(tmp_path, where, given, "larger unpacked than announced")
 
 
+@pytest.mark.parametrize("announced", [1 << 62, cache.MAX_OBJECT_BYTES + 1])
+def test_a_size_that_nothing_has_is_refused(
+    given: StorePath, tmp_path: Path, announced: int
+) -> None:
+    size = cache.describe(FolderCache(tmp_path / "cache"), given).info.object.nar_size_bytes
+    where = change(tmp_path, given, f"NarSize: {size}", f"NarSize: {announced}")
+    refused(tmp_path, where, given, f"announces {announced} bytes, more than")
+
+
+def test_what_there_is_no_room_for_is_refused_before_it_is_read(
+    given: StorePath, tmp_path: Path, small_disk: Path
+) -> None:
+    where = FolderCache(tmp_path / "cache")
+    found = cache.describe(where, given)
+    change(tmp_path, given, f"NarSize: {found.info.object.nar_size_bytes}", f"NarSize: {24 << 20}")
+    (tmp_path / "cache" / found.url).unlink()
+    refused(small_disk, where, given, "needs more room than there is: 25165824 bytes")
+
+
+def test_a_bomb_of_small_files_leaves_room_for_others(tmp_path: Path, small_disk: Path) -> None:
+    """Its archive has 3 MiB, packed 50 KiB; its files need 36 MiB."""
+    with ChrootStore(tmp_path / "source") as source:
+        files: dict[str, Node] = {f"{n:05}": File(b"%d" % n) for n in range(9000)}
+        bomb = source.add_files(folder(files), "bomb")
+        push(source, tmp_path / "cache", [bomb])
+        assert source.info(bomb).nar_size_bytes < 4 << 20
+    before = free_bytes(small_disk)
+    refused(small_disk, FolderCache(tmp_path / "cache"), bomb, "needs more room")
+    assert free_bytes(small_disk) > before - (1 << 20)
+
+
+def test_what_is_repaired_is_not_larger_than_what_it_was(given: StorePath, tmp_path: Path) -> None:
+    size = 1 << 40
+    begin = nar.FileBegin(size_bytes=size, executable=False)
+    more: Iterator[nar.Event] = itertools.repeat(nar.Content(bytes(1 << 16)))
+    endless = itertools.chain([begin], more)
+    with ChrootStore(tmp_path / "source") as source, pytest.raises(TooLarge, match="is larger"):
+        source.replace(given, endless)
+
+
+def test_an_archive_does_not_decide_how_much_memory_it_takes(
+    given: StorePath, tmp_path: Path
+) -> None:
+    name = archive(tmp_path, given)
+    greedy = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 29}]
+    with zstandard.open(name) as packed:
+        content = packed.read()
+    name.write_bytes(lzma.compress(content, filters=greedy))
+    text = (tmp_path / "cache" / f"{given.hash}.narinfo").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("File")]
+    (tmp_path / "cache" / f"{given.hash}.narinfo").write_text("\n".join(lines) + "\n")
+    where = change(tmp_path, given, "Compression: zstd", "Compression: xz")
+    refused(tmp_path, where, given, "cannot be unpacked: Memory usage limit")
+
+
+@pytest.mark.parametrize("what", [b"HTTP/1.1 100 Continue\r\n\r\n", b"X"])
+def test_a_server_that_keeps_us_busy_is_given_up(tmp_path: Path, what: bytes) -> None:
+    class Drip(Quiet):
+        def do_GET(self) -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(what)
+                    time.sleep(0.02)
+
+    with serving(Drip) as server:
+        hurried = HttpCache(server.url, limits=Limits(0.3, 0.3))
+        refused(tmp_path, hurried, StorePath("2" * 32, "x"), "timed out")
+
+
+def test_a_redirection_to_no_address_is_refused(tmp_path: Path) -> None:
+    class Lost(Quiet):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", "http://a..b/")
+            self.end_headers()
+
+    with serving(Lost) as server:
+        refused(tmp_path, server, StorePath("2" * 32, "x"), "no address of a web server")
+
+
 def test_an_unknown_compression_is_refused(given: StorePath, tmp_path: Path) -> None:
     where = change(tmp_path, given, "Compression: zstd", "Compression: rar")
     refused(tmp_path, where, given, "unknown compression 'rar'")
@@ -255,7 +359,7 @@ def test_a_missing_object_is_named(tmp_path: Path) -> None:
 
 def test_a_circle_of_redirections_ends(tmp_path: Path) -> None:
     with serving(Circle) as server:
-        refused(tmp_path, server, StorePath("2" * 32, "x"), "302")
+        refused(tmp_path, server, StorePath("2" * 32, "x"), "more than 5 redirections")
 
 
 def test_an_endless_description_is_cut(tmp_path: Path) -> None:

@@ -462,13 +462,21 @@ class _Place:
         return reach_of(str(self.where[0]))
 
 
-def _places(address: Address) -> list[_Place]:
-    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+def _places(address: Address, flags: int = 0) -> list[_Place]:
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=flags)
     return [_Place(family, where) for family, _, _, _, where in found]
 
 
 def _look_up(address: Address, until: float) -> list[_Place]:
-    """The numeric addresses of a name, in time: the resolver itself cannot be interrupted."""
+    """The numeric addresses of a host; a name server may take its time, or all of ours."""
+    try:
+        return _places(address, socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        return _ask_for_places(address, until)
+
+
+def _ask_for_places(address: Address, until: float) -> list[_Place]:
+    """Ask in a thread, because the resolver itself cannot be interrupted."""
     found: list[list[_Place] | OSError] = []
 
     def ask() -> None:

@@ -5,9 +5,12 @@ The environment is read here and nowhere below; what lies below is told.
 
 import argparse
 import os
+import urllib.request
 from pathlib import Path
 
+from reconix.base.address import Refused
 from reconix.base.errors import UsageError
+from reconix.base.http import Route
 from reconix.config.load import PROJECT_FILE, find_project
 
 
@@ -39,6 +42,20 @@ def data_home() -> Path:
 def cache_home() -> Path:
     """Where what can be had again is: ``$XDG_CACHE_HOME/reconix``."""
     return _home("XDG_CACHE_HOME", ".cache")
+
+
+def route() -> Route:
+    """How web servers are reached: by the proxies of the environment.
+
+    Raises:
+        UsageError: one of the variables names no proxy.
+    """
+    try:
+        return Route.of(urllib.request.getproxies())
+    except Refused as error:
+        raise UsageError(
+            str(error), hint="correct http_proxy, https_proxy or all_proxy, or unset them"
+        ) from error
 
 
 def _home(variable: str, otherwise: str) -> Path:

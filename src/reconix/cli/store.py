@@ -283,7 +283,7 @@ def _repair(arguments: argparse.Namespace, store: ChrootStore, paths: list[Store
         raise UsageError("repair: where from?", hint="name a binary cache or a store: --from WHERE")
     wrong = [error.path for error in store.verify(paths or None)]
     if "://" in arguments.source:
-        place = cache.open_cache(arguments.source)
+        place = cache.open_cache(arguments.source, places.route())
         for path in wrong:
             store.replace(path, cache.events(place, path))
     else:

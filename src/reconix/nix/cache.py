@@ -9,7 +9,8 @@
 Nothing that a cache says is believed: what it describes must be signed by a key we trust, or be
 named by its own content; what it delivers must have the announced size and digest, compressed and
 unpacked. Both sizes are limits while we read, so an endless body or a bomb costs no more than was
-announced.
+announced; and what is announced is bounded by a limit and by the room that there is, because
+whoever announces 2^62 bytes has promised nothing.
 
 Source: ``libstore/binary-cache-store.cc`` of Nix 2.8.
 Proven by ``tests/compat/test_nix_cache.py``, with ``nix copy`` in both directions.
@@ -17,21 +18,22 @@ Proven by ``tests/compat/test_nix_cache.py``, with ``nix copy`` in both directio
 
 import contextlib
 import hashlib
+import io
 import lzma
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import zstandard
 
+from reconix.base.address import Address, Refused, shown
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import replacing, write_durably
+from reconix.base.http import BROKEN, Answer, Client, Limits, Route
 from reconix.nix.chroot import Arrival, ChrootStore
 from reconix.nix.database import PathInfo
 from reconix.nix.narinfo import BadNarInfo, NarInfoFile, parse_narinfo, print_narinfo
@@ -42,7 +44,10 @@ from reconix.store.paths import STORE_DIR, StorePath, base32_encode, content_add
 
 _SUFFIX = {"zstd": ".zst", "xz": ".xz", "none": ""}
 _MOST_NARINFO_BYTES = 1 << 20
-_TIMEOUT_SECONDS = 60
+MAX_OBJECT_BYTES = 64 << 30
+"""Larger objects are not taken; the largest that are in use have some GiB."""
+_MAX_MEMORY_BYTES = 1 << 27
+"""For unpacking; both compressions need less at their highest ordinary level."""
 _PIECE_BYTES = 1 << 18
 
 
@@ -94,33 +99,72 @@ class HttpCache:
     """A binary cache on a web server."""
 
     url: str
+    route: Route = field(default_factory=Route)
+    limits: Limits = field(default_factory=Limits)
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
         """Read a file; redirections are followed, but not in circles."""
+        source = self.source(name)
+        client = Client(self.route, self.limits)
         try:
-            with urllib.request.urlopen(self.source(name), timeout=_TIMEOUT_SECONDS) as answer:
-                yield answer
-        except (OSError, urllib.error.URLError) as error:
-            raise CacheUnusable(self.source(name), str(error).splitlines()[0]) from error
+            yield io.BufferedReader(_Translated(self._ask(client, name), source))
+        finally:
+            client.close()
+
+    def _ask(self, client: Client, name: str) -> Answer:
+        try:
+            answer = client.ask(Address.parse(f"{self.url.rstrip('/')}/{name}"))
+        except BROKEN as error:
+            raise _unusable(self.source(name), error) from error
+        if answer.status != 200:
+            raise CacheUnusable(self.source(name), f"the server says {answer.status}")
+        return answer
 
     def source(self, name: str) -> str:
         """How messages call a file."""
-        return f"{self.url.rstrip('/')}/{name}"
+        return shown(f"{self.url.rstrip('/')}/{name}")
 
 
-def open_cache(url: str) -> Cache:
+class _Translated(io.RawIOBase):
+    """An answer whose failures are those of its cache; what is done with it may fail otherwise."""
+
+    def __init__(self, answer: Answer, source: str) -> None:
+        self._answer, self._source = answer, source
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        """The next bytes."""
+        try:
+            return self._answer.readinto(buffer)
+        except BROKEN as error:
+            raise _unusable(self._source, error) from error
+
+
+def _unusable(source: str, error: Exception) -> CacheUnusable:
+    return CacheUnusable(source, str(error) or type(error).__name__)
+
+
+def open_cache(url: str, route: Route | None = None) -> Cache:
     """A cache by its address, ``file:///folder`` or ``http(s)://host/path``.
+
+    Args:
+        url: the address.
+        route: how web servers are reached.
 
     Raises:
         CacheUnusable: it is another kind of address.
     """
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme == "file":
-        return FolderCache(Path(urllib.parse.unquote(parts.path)))
-    if parts.scheme in ("http", "https") and parts.netloc:
-        return HttpCache(url)
-    raise CacheUnusable(url, "is no address of a binary cache")
+    if url.startswith("file://"):
+        return FolderCache(Path(urllib.parse.unquote(url.removeprefix("file://"))))
+    try:
+        Address.parse(url)
+    except Refused as error:
+        raise CacheUnusable(shown(url), "is no address of a binary cache") from error
+    return HttpCache(url, route or Route())
 
 
 def pull(
@@ -158,6 +202,11 @@ def describe(cache: Cache, path: StorePath) -> NarInfoFile:
     found = parse_narinfo(content, source=cache.source(name))
     if found.info.path != path:
         raise BadNarInfo(cache.source(name), f"is about {found.info.path}")
+    if found.info.object.nar_size_bytes > MAX_OBJECT_BYTES:
+        size_bytes = found.info.object.nar_size_bytes
+        raise BadNarInfo(
+            cache.source(name), f"announces {size_bytes} bytes, more than {MAX_OBJECT_BYTES}"
+        )
     if found.compression not in _SUFFIX:
         raise BadNarInfo(cache.source(name), f"unknown compression {found.compression[:80]!r}")
     return found
@@ -272,10 +321,10 @@ def _events(cache: Cache, found: NarInfoFile) -> Iterator[Event]:
 
 def _unpack(packed: "_Checked", compression: str) -> BinaryIO:
     if compression == "zstd":
-        reader = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        reader = zstandard.ZstdDecompressor(max_window_size=_MAX_MEMORY_BYTES)
         return reader.stream_reader(packed)  # type: ignore[arg-type]
     if compression == "xz":
-        return lzma.LZMAFile(packed)  # type: ignore[arg-type, return-value]
+        return io.BufferedReader(_Unxz(packed))
     return packed  # type: ignore[return-value]
 
 
@@ -301,14 +350,6 @@ class _Checked:
         self._state.update(data)
         return data
 
-    def seekable(self) -> bool:
-        """Nothing can be read twice."""
-        return False
-
-    def readable(self) -> bool:
-        """For ``lzma``."""
-        return True
-
     def finish(self) -> None:
         """Check the whole."""
         while self.read():
@@ -318,6 +359,37 @@ class _Checked:
         found = Digest(self._state.digest())
         if self._digest is not None and found != self._digest:
             raise CacheUnusable(self._source, f"has {found}, announced: {self._digest}")
+
+
+class _Unxz(io.RawIOBase):
+    """Unpacks xz; the archive does not say how much memory that takes, as with ``lzma.LZMAFile``.
+
+    Only the first stream is read: Nix writes one. What follows is for the digest of the whole.
+    """
+
+    def __init__(self, packed: "_Checked") -> None:
+        self._packed = packed
+        self._unpack = lzma.LZMADecompressor(memlimit=_MAX_MEMORY_BYTES)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        """The next bytes.
+
+        Raises:
+            LZMAError, EOFError: it cannot be unpacked.
+        """
+        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        data = b""
+        while not data and not self._unpack.eof:
+            more = self._packed.read() if self._unpack.needs_input else b""
+            if self._unpack.needs_input and not more:
+                raise EOFError("it ends too early")
+            data = self._unpack.decompress(more, max_length=len(view))
+        view[: len(data)] = data
+        return len(data)
 
 
 class _Limited:

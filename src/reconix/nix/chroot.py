@@ -19,6 +19,10 @@ name is known. The steps are ordered so that a cut after any of them leaves a st
 5. make the names durable
 6. register it, in one transaction
 
+What comes from elsewhere is bounded while it comes: it ends at the size that was promised, and
+leaves room on the disk for others. Many small files need far more room than their archive, so what
+counts is what is free, seen again and again.
+
 Source: Nix manual, *Local store*. Proven by ``tests/unit/nix/test_chroot.py``, by the real
 ``nix`` in ``tests/compat/test_nix_store.py`` and step by step in
 ``tests/crash/test_store_crash.py``.
@@ -71,6 +75,9 @@ _LINK = ".link"
 _READERS = 2  # processes that read and hash while this one links; more have nothing to do
 _BATCH_OBJECTS = 64
 _BATCH_BYTES = 256 << 20
+_LOOK_EVENTS = 128
+_RESERVE_BYTES = 256 << 20
+"""How much of a disk is left to others, or 1/32 of it."""
 
 
 class WrongContent(ReconixError):
@@ -84,6 +91,12 @@ class WrongContent(ReconixError):
             f"found {found.digest} ({found.size_bytes} bytes)",
             hint="the source is damaged or lies; nothing was added",
         )
+
+
+class TooLarge(ReconixError):
+    """What arrives is larger than was promised, or than there is room for."""
+
+    exit_code = 29
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +256,7 @@ class ChrootStore:
 
         Raises:
             WrongContent: digest or size differ.
+            TooLarge: there is no room for what was promised, or for what comes.
             BadArchive: an archive is damaged.
             NotValid: an object refers to something that is neither here nor came before it.
         """
@@ -326,9 +340,10 @@ class ChrootStore:
                 raise NotValid(path, needed_by=item.path)
 
     def _receive_one(self, arrival: "Arrival", place: Path) -> "_Ready":
-        staged = _Written(arrival.events, place, self._pool(place))
-        found = _measure(staged.events(), Scanner(()))
         item = arrival.info.object
+        room = _Room(self.store_dir, item)
+        staged = _Written(arrival.events, place, self._pool(place))
+        found = _measure(staged.events(), Scanner(()), room.watch)
         expected = NarInfo(item.nar, item.nar_size_bytes)
         if found != expected:
             raise WrongContent(item.path, expected=expected, found=found)
@@ -458,7 +473,49 @@ def _clear(place: Path) -> None:
     place.with_name(place.name + _LINK).unlink(missing_ok=True)
 
 
-def _measure(events: Iterable[Event], scanner: Scanner) -> NarInfo:
+class _Room:
+    """Sees that an object from elsewhere leaves room for others."""
+
+    def __init__(self, store_dir: Path, item: StoreObject) -> None:
+        self._store_dir = store_dir
+        self._item = item
+        status = os.statvfs(store_dir)
+        self._reserve_bytes = min(_RESERVE_BYTES, status.f_blocks * status.f_frsize // 32)
+        self._events = self._seen_bytes = 0
+        self._expect(item.nar_size_bytes)
+
+    def watch(self, size_bytes: int) -> None:
+        """So much of its archive has passed.
+
+        Raises:
+            TooLarge: that is more than was promised, or the disk is almost full.
+        """
+        if size_bytes > self._item.nar_size_bytes:
+            raise TooLarge(
+                f"{self._item.path} is larger than the {self._item.nar_size_bytes} bytes promised",
+                hint="the source is damaged or lies; nothing was added",
+            )
+        self._events += 1
+        fresh_bytes = size_bytes - self._seen_bytes
+        if self._events % _LOOK_EVENTS == 0 or fresh_bytes >= self._reserve_bytes // 4:
+            self._seen_bytes = size_bytes
+            self._expect(0)
+
+    def _expect(self, size_bytes: int) -> None:
+        status = os.statvfs(self._store_dir)
+        free = status.f_bavail * status.f_frsize
+        lacks_names = status.f_files and status.f_favail < status.f_files // 64
+        if free < size_bytes + self._reserve_bytes or lacks_names:
+            raise TooLarge(
+                f"{self._item.path} needs more room than there is: {size_bytes or 'more'} bytes, "
+                f"{free} bytes and {status.f_favail} inodes are free",
+                hint="make room: reconix store collect; nothing was added",
+            )
+
+
+def _measure(
+    events: Iterable[Event], scanner: Scanner, watch: Callable[[int], None] | None = None
+) -> NarInfo:
     """Hash and scan a tree while it passes."""
     state = hashlib.sha256()
 
@@ -469,6 +526,8 @@ def _measure(events: Iterable[Event], scanner: Scanner) -> NarInfo:
     encoder = Encoder(see)
     for event in events:
         encoder.feed(event)
+        if watch is not None:
+            watch(encoder.size_bytes)
     return NarInfo(Digest(state.digest()), encoder.size_bytes)
 
 

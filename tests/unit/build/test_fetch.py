@@ -222,9 +222,7 @@ def test_a_server_that_drips_is_given_up(server: Server, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("more", [b"HTTP/1.1 100 Continue\r\n\r\n", b"X"])
-def test_a_head_that_does_not_end_is_given_up(
-    server: Server, tmp_path: Path, more: bytes
-) -> None:
+def test_a_head_that_does_not_end_is_given_up(server: Server, tmp_path: Path, more: bytes) -> None:
     done = threading.Event()
 
     def drip(handler: BaseHTTPRequestHandler) -> None:
