@@ -5,6 +5,9 @@ store. Every input is taken from reconix.lock and checked by size and SHA-256; o
 in the cache, no network is needed. What has not changed is not made again: a changed setting takes
 seconds, only a changed set of packages makes a new root.
 
+Downloads go through the proxies of apt, else through those that `http_proxy`, `https_proxy`,
+`all_proxy` and `no_proxy` name.
+
 Each new generation is kept under a number; building the same again gives the same number.
 
 A system that has a budget must keep it. One that is frozen must be what it was in the generation

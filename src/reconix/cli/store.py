@@ -13,9 +13,13 @@ collect            remove what no root needs; --dry-run only tells; --keep N dro
                    newest N generations of each host before
 optimise           make equal files one file
 
+`repair --from URL` goes through the proxies that `http_proxy`, `https_proxy`, `all_proxy` and
+`no_proxy` name. What arrives leaves room on the disk.
+
 A PATH is a store path, its <hash>-<name>, or the beginning of that.
 
-Exit status: 0 done, 20 something is not as registered, 25 something is not there.
+Exit status: 0 done, 20 something is not as registered, 25 something is not there,
+26-29 what was fetched is wrong, cannot be had, or is too large.
 """
 
 import argparse
