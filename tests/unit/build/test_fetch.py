@@ -250,7 +250,7 @@ def test_a_redirect_to_no_address_is_told(server: Server, tmp_path: Path, where:
 def test_the_proxy_that_the_environment_names_is_asked(
     server: Server, tmp_path: Path, need: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    need("apt-config")
+    need("apt-get")
     monkeypatch.setenv("APT_CONFIG", "/dev/null")
     monkeypatch.setenv("http_proxy", server.address)
     monkeypatch.setenv("no_proxy", "direct.example")
