@@ -25,7 +25,7 @@ class Maker:
     Attributes:
         place: of everything: ``data``, ``new``, ``top``, ``run``.
         program: INITRD or SOFT_REBOOT.
-        limits: of the partition ``data``, as options of a tmpfs.
+        limits: of the partition ``data``, as options of a tmpfs; empty: something is mounted there.
     """
 
     place: Path
@@ -59,14 +59,16 @@ class Maker:
 
     def _setting(self) -> Sequence[str]:
         return [
-            f"mount -t tmpfs -o mode=0700,{self.limits} data data",
+            f"mount -t tmpfs -o mode=0700,{self.limits} data data" if self.limits else "",
             _APPLETS if self.program == INITRD else "",
             f"DATA={self.place}/data NEW={self.place}/new TOPLEVEL={self.place}/top data=there",
+            "DELETE_SECONDS=15",
         ]
 
     def _functions(self) -> Sequence[str]:
         script = initrd.SCRIPT.read_text()
-        own = [function_of(script, name) for name in ("set_aside", "reset_data")]
+        reset = ("discard", "set_aside", "make_room", "reset_data")
+        own = [function_of(script, name) for name in reset]
         switch = initrd.SCRIPT.with_name("switch").read_text()
         theirs = [function_of(switch, name) for name in ("bind_read_only", "bind_here")]
         return [

@@ -60,15 +60,10 @@ def test_p9_p10_every_crash_state_of_the_data_is_whole(image: Path, pace: Pace) 
     assert all(by_step[step].old > 3 and by_step[step].new > 3 for step in (FILL, WISH, RESET))
 
 
-def planted(
-    image: Path, right: str, wrong: str, *, also: tuple[str, str] | None = None
-) -> set[str]:
+def planted(image: Path, right: str, wrong: str) -> set[str]:
     """What is said of scripts in which something is wrong."""
     assert SCRIPTS.count(right) == 1
-    scripts = SCRIPTS.replace(right, wrong)
-    if also is not None:
-        scripts = scripts.replace(*also)
-    result = found(image, scripts=scripts)
+    result = found(image, scripts=SCRIPTS.replace(right, wrong))
     assert result.bad > 0
     return {case.problem for case in result.cases}
 
@@ -83,7 +78,6 @@ def test_a_copy_under_its_final_name_is_found(image: Path) -> None:
 
 
 def test_an_order_that_goes_before_it_is_carried_out_is_found(image: Path) -> None:
-    early = "        cp $DATA/.reset $DATA/.now && rm $DATA/.reset && sync\n"
-    begins = "        aside=$DATA/.discarded/"
-    said = planted(image, begins, early + begins, also=("done < $DATA/.reset", "done < $DATA/.now"))
+    begins = '        set_aside "$what"'
+    said = planted(image, begins, f'        rm "$order" && sync;{begins}')
     assert any("nothing orders it" in each for each in said)

@@ -341,7 +341,7 @@ def _discard(device: Device, arguments: Arguments) -> int:
     """For the unit: delete what a factory reset has set aside."""
     from reconix.device.reset import discard
 
-    _tell(arguments, f"deleted what {discard(device)} resets have set aside")
+    _tell(arguments, f"deleted {discard(device)} folders that a reset has set aside")
     return 0
 
 

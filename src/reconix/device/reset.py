@@ -3,32 +3,44 @@
 The data of a running system cannot be taken away under its programs. So the agent only leaves an
 order, one durable file, and restarts. The initrd carries it out before it binds anything:
 
-    .reset         what goes, a line each: "all" or "systems/<name>"
-    .discarded/    what the initrd has set aside, under names that nobody uses
+    .reset.all, .reset.systems.<name>   an empty file: its name says what goes
+    .discarded.<number>                 what the initrd has set aside
 
-Setting aside is a rename for each folder; deleting may take long and is left to a unit that runs
-when the system is up. A cut at any moment leaves the order there, and it is carried out again, or
-leaves something to delete, which is deleted later. The system partition is not touched: a reset
-changes neither what boots nor whether it boots.
+A disk that is full is a reason for a reset, so none of this takes room: an order is a name, of
+another file where there is no inode left, and to set aside is to rename. Deleting may take long and
+is left to a unit that runs when the system is up. A cut at any moment leaves the order there, and
+it is carried out again, or leaves something to delete, which is deleted later. An order that cannot
+be carried out stays, and is told as a fault (``faults.py``). The system partition is not touched: a
+reset changes neither what boots nor whether it boots.
 
-Proven by ``tests/unit/device/test_reset.py`` and ``tests/crash/test_fault_reset.py``.
+Proven by ``tests/unit/device/test_reset.py``, ``tests/crash/test_fault_reset.py`` and, on a full
+disk, ``tests/crash/test_reset_of_a_full_disk.py``.
 """
 
+import errno
+import os
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
-from reconix.base.files import remove_tree, sync_folder, write_durably
+from reconix.base.files import remove_tree, sync_folder
 from reconix.boot.trial import Phase
 from reconix.device import events
 from reconix.device.apply import OnTrial
 from reconix.device.device import Device
 from reconix.device.places import Places
 
-ORDER, DISCARDED = ".reset", ".discarded"
+ORDER, DISCARDED, ALL = ".reset", ".discarded", "all"
+_MACHINE_ID = "machine-id"
 
 
 class NoData(ReconixError):
     """There is nothing that persists."""
+
+    exit_code = 79
+
+
+class NoRoomForOrder(ReconixError):
+    """There is neither an inode nor a file that could carry the name of an order."""
 
     exit_code = 79
 
@@ -42,18 +54,44 @@ def order_reset(device: Device, *, system: str | None) -> None:
         UnknownSystem: the committed generation has no such system.
         OnTrial: the next boot is a trial, or this one is.
         NoData: the partition is not mounted.
+        NoRoomForOrder: nothing is ordered.
     """
     state = device.recall()
     if state.trial is not None and state.phase in (Phase.ARMED, Phase.ON_TRIAL, Phase.REJECTED):
         raise OnTrial(state.trial.generation)
-    wanted = "all"
+    wanted = ALL
     if system is not None:
-        wanted = f"systems/{device.generation(state.committed.generation).system(system).name}"
-    order = _data(device.places) / ORDER
-    before = order.read_text().splitlines() if order.exists() else []
-    lines = dict.fromkeys([*before, wanted])
-    write_durably(order, "".join(f"{line}\n" for line in lines).encode(), mode=0o600)
+        wanted = f"systems.{device.generation(state.committed.generation).system(system).name}"
+    leave_order(_data(device.places), wanted)
     events.record(device.places.log, "reset-ordered", text=wanted)
+
+
+def leave_order(data: Path, what: str) -> None:
+    """Leave an order on the partition, durably; a second time changes nothing.
+
+    Raises:
+        NoRoomForOrder: nothing is ordered.
+    """
+    order = data / f"{ORDER}.{what}"
+    if not os.path.lexists(order):
+        try:
+            os.close(os.open(order, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            _name_known_file(data / _MACHINE_ID, order)
+    sync_folder(data)
+
+
+def _name_known_file(known: Path, order: Path) -> None:
+    """Another name takes no inode, and nobody reads the content of an order."""
+    try:
+        order.hardlink_to(known)
+    except OSError as error:
+        raise NoRoomForOrder(
+            f"there is no room for an order on {order.parent}",
+            hint="remove a file below it, then repeat this",
+        ) from error
 
 
 def discard(device: Device) -> int:
@@ -62,15 +100,13 @@ def discard(device: Device) -> int:
     It may take long, so nobody is kept from working meanwhile.
 
     Returns:
-        How many resets left something.
+        How much it was: files and folders that were kept.
     """
     data = _data(device.places)
-    folder = data / DISCARDED
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = sorted(data.glob(f"{DISCARDED}*"))
     for path in found:
         remove_tree(path)
-    if folder.is_dir():
-        folder.rmdir()
+    if found:
         sync_folder(data)
     return len(found)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
-from reconix.device.reset import ORDER
+from reconix.device.reset import ALL, ORDER
 from reconix.prove.cells import Patched
 from reconix.prove.ext4 import BadFileSystem, Ext4, Geometry
 from reconix.prove.history import Step
@@ -175,7 +175,7 @@ class _Judge:
         kept = frozenset(path for path in self._kept if _is_given(files, path))
         used = frozenset(path for path in kept if _content(files, *path.split("/"), USED))
         has_key = _content(files, IDENTITY) == b"{}\n"
-        return _Facts(files.lookup(ORDER) is not None, identity, kept, used, has_key)
+        return _Facts(files.lookup(f"{ORDER}.{ALL}") is not None, identity, kept, used, has_key)
 
 
 def _is_given(files: Ext4, path: str) -> bool:

@@ -19,7 +19,7 @@ from reconix.boot.firmware.uefi import Uefi
 from reconix.boot.firmware.variables import Variables
 from reconix.device.device import Device
 from reconix.device.places import Places
-from reconix.device.reset import ORDER, discard
+from reconix.device.reset import ALL, discard, leave_order
 from reconix.prove.history import Step
 from reconix.prove.recorder import Recording
 
@@ -35,7 +35,7 @@ GIVEN = {"small": b"given\n", "large": b"given " * 2000}
 
 _FUNCTIONS = (
     *("fault", "enter", "fill", "bind_here", "keep", "keep_paths"),
-    *("set_aside", "reset_data", "make_machine_id", "find_machine_id"),
+    *("discard", "set_aside", "make_room", "reset_data", "make_machine_id", "find_machine_id"),
 )
 _STAND_IN = 'say() { :; }\nmount() { :; }\nsync() { command sync -f "$DATA"; }'
 _WORK = "reset_data\nfind_machine_id\nkeep_paths"
@@ -78,7 +78,7 @@ class Life:
         """All of it."""
         self._do(FILL, self._boot)
         self._do(USE, self._use)
-        self._do(WISH, lambda: write_durably(self._data / ORDER, b"all\n", mode=0o600))
+        self._do(WISH, lambda: leave_order(self._data, ALL))
         self._do(RESET, self._boot)
         self._do(DELETE, lambda: discard(self._device))
 

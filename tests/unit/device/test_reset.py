@@ -16,14 +16,14 @@ from reconix.store.generation import UnknownSystem
 def order(machine: Machine, system: str | None) -> list[str]:
     with working(machine.places):
         order_reset(machine.device, system=system)
-    return (machine.place / "data/.reset").read_text().splitlines()
+    return sorted(path.name for path in (machine.place / "data").iterdir())
 
 
 def test_orders_add_up_until_they_are_carried_out(machine: Machine) -> None:
     machine.boot()
-    assert order(machine, "mqtt") == ["systems/mqtt"]
-    assert order(machine, "mqtt") == ["systems/mqtt"]
-    assert order(machine, None) == ["systems/mqtt", "all"]
+    assert order(machine, "mqtt") == [".reset.systems.mqtt"]
+    assert order(machine, "mqtt") == [".reset.systems.mqtt"]
+    assert order(machine, None) == [".reset.all", ".reset.systems.mqtt"]
     assert "reset-ordered" in machine.places.log.read_text()
 
 
