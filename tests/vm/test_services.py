@@ -25,12 +25,14 @@ from reconix.vm.machine import BOOT_SECONDS, Machine
 pytestmark = [pytest.mark.vm, pytest.mark.archive]
 CLOSED = 9000
 """A program listens here, and nobody opened it."""
+OPENSSH = 2222
+"""Here OpenSSH answers, beside dropbear."""
 CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
 ACCEPTED = b"\x20\x02\x00\x00"
 """MQTT 3.1.1, sections 3.1 and 3.2."""
 ANSWER_SECONDS = 20
 MACHINE = f"""\
-packages = ["iproute2"]
+packages = ["iproute2", "openssh-server", "tftpd-hpa"]
 [agent]
 enable = true
 [console]
@@ -61,6 +63,7 @@ authorized_keys_files = ["../../key.pub"]
 enable = true
 [firewall]
 enable = true
+tcp = [{OPENSSH}]
 ping = false
 [journal]
 size = "4M"
@@ -93,6 +96,28 @@ ExecStart=/usr/bin/python3 -m http.server {CLOSED} --directory /etc/pages
 [Install]
 WantedBy=multi-user.target
 \"\"\"
+# Belongs to a user that a file declares, and asks for the address when it is online.
+[units."meter.service"]
+text = \"\"\"
+[Unit]
+Wants=network-online.target
+After=network-online.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+User=meter
+RuntimeDirectory=meter
+ExecStart=/bin/sh -c 'ip -oneline -4 address show dev br0 > /run/meter/seen'
+[Install]
+WantedBy=multi-user.target
+\"\"\"
+[files."sysusers.d/meter.conf"]
+text = "u meter - - /var/lib/meter\\n"
+[files."rc.local"]
+text = "#!/bin/sh\\nid -un > /run/rc.local.ran\\n"
+mode = "0755"
+[files."ssh/sshd_config.d/10-port.conf"]
+text = "Port {OPENSSH}\\n"
 [services]
 enable = ["closed.service"]
 """
@@ -134,7 +159,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
     reconix(folder, "lock")
     image = Path(reconix(folder, "image").text("image"))
-    with booted(image, folder.parent / "device", (22, 80, 1883, CLOSED)) as machine:
+    with booted(image, folder.parent / "device", (22, 80, 1883, CLOSED, OPENSSH)) as machine:
         login = Login(folder / "key")
         machine.wait_for_ssh(login, seconds=BOOT_SECONDS)
         yield Box(machine, login)
@@ -144,7 +169,8 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     "unit",
     [
         *("nginx.service", "mosquitto.service", "chrony.service", "dropbear.service"),
-        *("nftables.service", "systemd-networkd.service", "closed.service"),
+        *("nftables.service", "systemd-networkd.service", "closed.service", "ssh.service"),
+        *("tftpd-hpa.service", "meter.service", "rc-local.service"),
     ],
 )
 def test_each_service_runs(box: Box, unit: str) -> None:
@@ -153,6 +179,29 @@ def test_each_service_runs(box: Box, unit: str) -> None:
 
 def test_nothing_else_failed(box: Box) -> None:
     assert box.say("systemctl", "--failed", "--plain", "--no-legend") == ""
+
+
+def test_openssh_lets_in_by_a_key_and_has_its_own_which_the_device_keeps(box: Box) -> None:
+    login = Login(box.login.key, guest_port=OPENSSH)
+    kept = "/var/lib/reconix/secrets"
+    key = "ssh_host_ed25519_key"
+    box.machine.ssh(login, "cmp", f"/etc/ssh/{key}", f"{kept}/openssh/{key}")
+    mounted = box.say("findmnt", "--noheadings", "--output=SOURCE", "--target", kept)
+    assert mounted.strip().endswith(f"[/shared{kept}]")
+    assert box.say("stat", "-c", "%a %U", f"/etc/ssh/{key}") == "600 root\n"
+
+
+def test_what_a_package_brings_to_srv_is_there_with_its_owner(box: Box) -> None:
+    assert box.say("stat", "-c", "%A %G", "/srv/tftp") == "drwxr-xr-x nogroup\n"
+
+
+def test_who_waits_to_be_online_finds_an_address(box: Box) -> None:
+    assert "inet 10.0.2.15/24" in box.say("cat", "/run/meter/seen")
+    assert box.say("stat", "-c", "%U", "/run/meter/seen") == "meter\n"
+
+
+def test_rc_local_is_run_by_root(box: Box) -> None:
+    assert box.say("cat", "/run/rc.local.ran") == "root\n"
 
 
 def test_the_web_server_answers_through_the_bridge_and_the_firewall(box: Box) -> None:

@@ -13,10 +13,12 @@ Proven by ``tests/compat/test_build.py``.
 
 import os
 import shutil
+import stat
 import tarfile
 import tempfile
+import time
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,10 +28,17 @@ from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
 from reconix.base.process import CommandFailed
-from reconix.build import normalise
+from reconix.build import fresh, losses, normalise
 from reconix.build.accounts import Accounts
+from reconix.build.fresh import Build
+from reconix.build.losses import Entry, Loss
 from reconix.build.normalise import Ownership
 from reconix.build.numbers import Renumbering, of_packages
+
+_XATTR = "SCHILY.xattr."
+"""How a tar archive calls attributes: star(5), *POSIX.1-2001 extended headers*."""
+_HOST_NAME = 'hostname localhost || :; echo localhost > "$1/etc/hostname"'
+"""What maintainer scripts find as the name of the machine: no root shows where it was built."""
 
 EPOCH = 1
 """Every time stamp in a root, in seconds since 1970."""
@@ -68,13 +77,13 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
         RootFailed: mmdebstrap or a maintainer script failed; the end of its log is in the message.
     """
     work = _work_folder(into)
-    archive = work / "archive"
+    archive, began = work / "archive", time.time()
     archive.mkdir()
     names = make_archive(packages, archive)
     words = _words(names, suite, architecture, archive, work)
     try:
         with process.reading(*words) as stream:
-            whole = _unpack_if_whole(stream, into)
+            whole = _unpack_if_whole(stream, into, began)
     except CommandFailed as error:
         raise RootFailed(
             f"installing {len(names)} packages failed: {error}",
@@ -141,7 +150,7 @@ def _words(
 
     Only root can cut off the network: the namespaces that mmdebstrap makes for a user share it.
     """
-    cut_off = ["unshare", "--net"] if _is_root() else []
+    cut_off = ["unshare", "--net", "--uts"] if _is_root() else []
     clean = [
         "env",
         "-i",
@@ -158,6 +167,7 @@ def _words(
         "mmdebstrap",
         "--quiet",
         f"--mode={'root' if _is_root() else 'unshare'}",
+        f"--setup-hook={_HOST_NAME}",
         "--variant=custom",
         "--format=tar",
         f"--architectures={architecture}",
@@ -168,35 +178,62 @@ def _words(
     ]
 
 
-def _unpack_if_whole(stream: "tarfile._Fileobj", into: Path) -> bool:
+def _unpack_if_whole(stream: "tarfile._Fileobj", into: Path, began: float) -> bool:
     """Unpack; an archive that is cut short has its reason elsewhere, in the program's exit."""
     try:
-        unpack(stream, into)
+        unpack(stream, into, began)
     except tarfile.ReadError:
         return False
     return True
 
 
-def unpack(stream: "tarfile._Fileobj", into: Path) -> None:
+def unpack(stream: "tarfile._Fileobj", into: Path, began: float | None = None) -> None:
     """Write a tar archive of a root to a new folder, normalised.
 
     Args:
         stream: the archive; it is read once, front to back.
         into: a folder that does not exist yet.
+        began: when it began to be made, in seconds since 1970; without it, just now.
 
     Raises:
         UnsafeArchive: a name or a hard link points out of the root.
     """
     into.mkdir()
     ownerships: list[Ownership] = []
+    entries: list[Entry] = []
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:
             path = _relative(member.name)
             if path and normalise.keep(path, folder=member.isdir()):
                 _unpack_member(archive, member, path, into)
                 ownerships.extend(_ownership(member, path))
+                entries.extend(_entry(member, path))
+    build = Build.now(time.time() if began is None else began)
+    (into / losses.FILE).write_bytes(losses.print_losses(_losses(into, entries, build)))
     (into / METADATA).write_bytes(normalise.print_ownerships(_renumber(into / "etc", ownerships)))
     _add_ours(into)
+
+
+def _entry(member: tarfile.TarInfo, path: str) -> Iterator[Entry]:
+    if not member.issym():
+        mode = member.mode | (stat.S_IFDIR if member.isdir() else stat.S_IFREG)
+        attributes = (name.removeprefix(_XATTR) for name in member.pax_headers if _XATTR in name)
+        yield Entry(path, mode, member.uid, member.gid, tuple(attributes))
+
+
+def _losses(root: Path, entries: Sequence[Entry], build: Build) -> list[Loss]:
+    """What a root is without, once what no two roots may share is taken out."""
+    private = {entry.path for entry in entries if not entry.mode & 0o004}
+    found = list(fresh.find(root, private, build))
+    fresh.take_out(root, found)
+    accounts = _accounts(root / "etc")
+    gone = [Loss(each.path, each.what) for each in found]
+    return gone + [loss for entry in entries for loss in entry.losses(accounts)]
+
+
+def _accounts(etc: Path) -> Accounts:
+    is_there = (etc / "passwd").is_file() and (etc / "group").is_file()
+    return Accounts.read(etc) if is_there else Accounts((), ())
 
 
 def _renumber(etc: Path, ownerships: list[Ownership]) -> list[Ownership]:

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconix.build import access, caches, needless, secrets, units, updates, volumes
+from reconix.build import access, caches, databases, needless, secrets, units, updates, volumes
 from reconix.build.accounts import Accounts
 from reconix.build.agent import KEPT_MOUNTS
 from reconix.build.networks import make_networks
 from reconix.build.normalise import Ownership
-from reconix.build.unit_files import FOLDER
+from reconix.build.unit_files import FOLDER, UnitFiles
 from reconix.config.schema.health import UnitCheck
 from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Services, System
@@ -60,9 +60,15 @@ def make_etc(
         UnknownAccount, UnknownUnit, NotInstallable: the configuration names what there is not.
     """
     made = secrets.needed(root, system.files, system.units)
-    own = {**own_units(system, agent_units), **secrets.make_units(made)}
+    stores = list(databases.needed(root))
+    own = {
+        **own_units(system, agent_units),
+        **secrets.make_units(made),
+        **databases.make_units(stores),
+    }
     generated = generated_units(system, own)
     units.check_known(checked_units(system), generated, root)
+    units.check_telling(checked_units(system), UnitFiles(generated, root))
     networks = make_networks(system.network)
     files: Files = {
         **_identity(hostname),
@@ -76,6 +82,7 @@ def make_etc(
         **{path: Symlink("/dev/null") for path in needless.masked(system, root)},
         **access.files(system.users, accounts, root),
         **secrets.make_files(made),
+        **databases.make_files(stores),
         AGENT_PLACE: Symlink(agent),
     }
     files |= {path: _written(file) for path, file in system.files.items()}

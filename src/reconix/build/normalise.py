@@ -6,7 +6,7 @@ reason. What the rules do not name stays as dpkg and the maintainer scripts left
 
 A Nix archive has no owners and one bit of mode, so everything else about owners and modes is
 written beside the tree, as a list of exceptions (DESIGN section 3). Below ``/usr`` there are none:
-a setuid program comes out without its bit unless the configuration asks for it.
+a setuid program comes out without its bit, and the build tells it (``losses.py``).
 
 Proven by ``tests/unit/build/test_normalise.py``, and by ``tests/compat/test_build.py``, which
 builds the same lock on two different days.
@@ -20,7 +20,7 @@ from enum import Enum
 from hashlib import sha256
 from pathlib import PurePosixPath
 
-from reconix.build import secrets
+from reconix.build import databases, secrets
 
 
 class Keep(Enum):
@@ -64,6 +64,7 @@ RULES = (
         for secret in secrets.ALL
         for pattern in secret.removed
     ),
+    *(Rule(pattern, "a database; made on the device") for pattern in databases.REMOVED),
     Rule(r"var/lib/rabbitmq/\.erlang\.cookie", "a secret; made by the program that uses it"),
     Rule(r"usr/share/mime/mime\.cache|var/lib/mlocate/.*", "is made again when needed"),
 )

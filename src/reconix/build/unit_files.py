@@ -11,6 +11,7 @@ Proven by ``tests/unit/build/test_units.py`` and, against ``systemctl --root``, 
 ``tests/compat/test_units.py``.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,8 @@ SHIPPED = f"usr/lib/{FOLDER}"
 CONFIGURED = f"etc/{FOLDER}"
 MASKED = Symlink("/dev/null")
 """What stands where a unit must not be found."""
+_RUNS = re.compile(r"^Exec(?:Start|StartPre|StartPost)\s*=\s*[-@:+!]*(\S+)", re.MULTILINE)
+_TRUE = ("/bin/true", "/usr/bin/true", "true")
 _MAX_LINKS = 8
 
 
@@ -77,12 +80,14 @@ class UnitFile:
         place: of its file, on the device.
         install: how it is enabled, drop-ins included.
         is_masked: whether a package has masked it.
+        does_nothing: whether all that it runs is ``true``.
     """
 
     unit: str
     place: str
     install: Install
     is_masked: bool = False
+    does_nothing: bool = False
 
 
 class UnitFiles:
@@ -108,9 +113,11 @@ class UnitFiles:
             if node is None:
                 return None
             if isinstance(node, File):
-                texts = (node.content, *self._drop_ins(unit))
-                install = Install.parse(*(text.decode(errors="replace") for text in texts))
-                return UnitFile(unit, place, install, is_masked)
+                bodies = (node.content, *self._drop_ins(unit))
+                texts = [body.decode(errors="replace") for body in bodies]
+                runs = [value for text in texts for value in _RUNS.findall(text)]
+                does_nothing = bool(runs) and not [each for each in runs if each not in _TRUE]
+                return UnitFile(unit, place, Install.parse(*texts), is_masked, does_nothing)
             unit = _instance_of(PurePosixPath(node.target).name, unit)
         return None
 

@@ -50,6 +50,12 @@ class NotInstallable(ReconixError):
     exit_code = 62
 
 
+class TellsNothing(ReconixError):
+    """A check waits for a unit that is active whatever happens."""
+
+    exit_code = 62
+
+
 def links(
     services: Services, own: Iterable[str], generated: Mapping[str, File | Symlink], root: Path
 ) -> dict[str, Symlink]:
@@ -89,6 +95,24 @@ def check_known(wanted: Iterable[str], generated: Mapping[str, File | Symlink], 
     """
     for unit, hint in unknown(wanted, generated, shipped(root)):
         raise UnknownUnit(f"health.checks waits for {unit}, which there is not", hint=hint)
+
+
+def check_telling(wanted: Iterable[str], files: UnitFiles) -> None:
+    """Refuse to wait for units of packages that are active whatever happens to their service.
+
+    They stand for others, which are named by what packages find at the start.
+
+    Raises:
+        TellsNothing: one is such a unit; the hint has those that it stands for.
+    """
+    for unit in wanted:
+        found = files.find(unit)
+        if found is not None and found.place.startswith(f"/{SHIPPED}/") and found.does_nothing:
+            others = f"{unit.rpartition('.')[0]}@"
+            raise TellsNothing(
+                f"health.checks waits for {unit}, which does nothing and is always active",
+                hint=f"wait for what it stands for, such as {others}<name>.service",
+            )
 
 
 def shipped(root: Path) -> frozenset[str]:

@@ -16,16 +16,21 @@ before: what reaches it is told, and nothing is kept.
 Numbers of users and groups are remembered in the lock, because what devices keep belongs to them:
 commit it. A change that would move one is refused.
 
+What a device has not as its packages have it is told each time, with its path: set-id bits and
+owners below /usr, and keys or databases that were made when the packages were installed.
+
 Exit status: 0 it is built, 2 a mistake in the configuration, 60-69 an input is missing or wrong, or
 (63) a promise of the configuration is not kept.
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
+from reconix.base import progress
 from reconix.base.documents import JsonInput
-from reconix.build import promises
+from reconix.build import losses, promises
 from reconix.build.host import build_host
 from reconix.build.pins import Pin
 from reconix.build.remembered import of_generation
@@ -37,6 +42,7 @@ from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import read_generation
+from reconix.store.paths import StorePath
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,8 +98,20 @@ def build(
     promises.check(store, host.systems, path, before[-1] if before else None)
     promises.check_generation(store, path, files.configuration.project.budgets.generation)
     pin = pins.add(path)
+    for line in losses.told(_roots(store, path, host.systems)):
+        progress.note(line)
     files.remember(host, {**lock.numbers, **of_generation(store, path, host.systems)})
     return pin
+
+
+def _roots(store: ChrootStore, generation: StorePath, names: Collection[str]) -> dict[str, Path]:
+    """Where the Debian roots of systems lie on this machine."""
+    systems = read_generation(store.store_dir, generation).systems
+    toplevels = {each.name: store.path(each.toplevel) for each in systems if each.name in names}
+    return {
+        name: store.path(StorePath.parse(str((toplevel / "root").readlink())))
+        for name, toplevel in toplevels.items()
+    }
 
 
 def _tell(arguments: argparse.Namespace, store: ChrootStore, host: Host, pin: Pin) -> None:
@@ -108,6 +126,10 @@ def _tell(arguments: argparse.Namespace, store: ChrootStore, host: Host, pin: Pi
         "objects": len(objects),
         "nar_size_bytes": size,
         "slot_image_size_bytes": generation.slot.size_bytes,
+        "losses": {
+            name: [str(loss) for loss in losses.read(root)]
+            for name, root in _roots(store, pin.path, host.systems).items()
+        },
     }
     text = (
         f"{host.name}: generation {pin.number}\n{pin.path}\n"

@@ -30,8 +30,8 @@ from reconix.config.problems import Place, Problem
 from reconix.config.shapes import OptionShape, TableShape, shape_of
 
 BUILT_IN = (
-    *("agent", "chrony", "console", "firewall", "journal", "mosquitto", "nginx", "ssh", "time"),
-    "watchdog",
+    *("agent", "chrony", "console", "firewall", "journal", "mosquitto", "nginx", "postgresql"),
+    *("ssh", "time", "watchdog"),
 )
 BUILT_IN_FOLDER = Path(__file__).with_name("services")
 FOLDER = "modules"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from reconix.build import units
-from reconix.build.unit_files import Install
-from reconix.build.units import NotInstallable, UnknownUnit
+from reconix.build.unit_files import Install, UnitFiles
+from reconix.build.units import NotInstallable, TellsNothing, UnknownUnit
 from reconix.config.schema.system import Services
 from reconix.store.tree import File, Symlink
 
@@ -18,7 +18,7 @@ def root(tmp_path: Path) -> Path:
     shipped = tmp_path / "usr/lib/systemd/system"
     shipped.mkdir(parents=True)
     (shipped / "nginx.service").write_text(NGINX)
-    (shipped / "static.service").write_text("[Service]\nExecStart=/bin/true\n")
+    (shipped / "static.service").write_text("[Service]\nExecStart=/bin/sleep 9\n")
     (shipped / "getty@.service").write_text("[Install]\nWantedBy=getty.target\n")
     wants = tmp_path / "etc/systemd/system/multi-user.target.wants"
     wants.mkdir(parents=True)
@@ -134,3 +134,15 @@ def test_a_check_that_waits_for_nothing_names_the_nearest(root: Path) -> None:
     with pytest.raises(UnknownUnit, match=r"waits for ngnix\.service") as failure:
         units.check_known(["ngnix.service"], {}, root)
     assert failure.value.hint == "did you mean nginx.service?"
+
+
+def test_a_check_on_a_unit_that_is_active_whatever_happens_is_an_error(root: Path) -> None:
+    """As postgresql.service of Debian."""
+    folder = root / "usr/lib/systemd/system"
+    (folder / "db.service").write_text("[Service]\nType=oneshot\nExecStart=/bin/true\n")
+    (folder / "db@.service").write_text("[Service]\nExecStart=/usr/bin/db\n")
+    files = UnitFiles({}, root)
+    with pytest.raises(TellsNothing, match=r"db\.service") as failure:
+        units.check_telling(["db.service"], files)
+    assert "db@<name>.service" in (failure.value.hint or "")
+    units.check_telling(["db@main.service", "nginx.service", "static.service"], files)

@@ -18,6 +18,7 @@ from reconix.config.services import (
     journal,
     mosquitto,
     nginx,
+    postgresql,
     ssh,
     time,
     watchdog,
@@ -141,6 +142,19 @@ def test_the_folders_of_a_broker_are_there_without_programs_of_its_unit() -> Non
         "d /var/log/mosquitto 0740 mosquitto mosquitto",
         "d /run/mosquitto 0740 mosquitto mosquitto",
     ]
+
+
+def test_a_database_is_judged_by_its_cluster_and_open_to_whom_one_names() -> None:
+    alone = postgresql.configure(postgresql.Options(enable=True, settings=("fsync = on",)))
+    assert text(alone, "postgresql/17/main/conf.d/reconix.conf") == "port = 5432\nfsync = on\n"
+    assert alone.health.checks[0] == UnitCheck(unit="postgresql@17-main.service")
+    assert (alone.persist.paths, alone.others) == (("/var/lib/postgresql",), ())
+    options = postgresql.Options(enable=True, version=15, port=5433, allow=("192.0.2.0/24",))
+    open_ = postgresql.configure(options)
+    rules = open_.files["postgresql/15/main/pg_hba.conf"]
+    assert (rules.text or "").endswith("host all all 192.0.2.0/24 scram-sha-256\n")
+    assert (rules.mode, rules.owner) == (0o640, "postgres")
+    assert open_.others == (firewall.Options(tcp=(5433,)),)
 
 
 def test_a_log_is_in_memory_or_kept() -> None:
