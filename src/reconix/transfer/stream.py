@@ -214,11 +214,24 @@ def unfolded(number: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Preface:
-    """Everything that precedes the frames."""
+    """Everything that precedes the frames.
+
+    Attributes:
+        header: what a device must know.
+        spelled: the header with its digest, byte for byte as it was read: it may say more than we
+            know, and what was signed must stay what it is.
+        leaves: the hashes of all frames, one after the other.
+        seal: who vouches for it.
+    """
 
     header: Header
-    leaves: tuple[bytes, ...]
+    spelled: bytes
+    leaves: bytes
     seal: Seal
+
+    def leaf(self, number: int) -> bytes:
+        """The hash of a frame."""
+        return self.leaves[number * HASH_BYTES : (number + 1) * HASH_BYTES]
 
     @property
     def name(self) -> str:
@@ -233,12 +246,7 @@ class Preface:
     def print(self) -> bytes:
         """The preface as bytes."""
         seal = self.seal.print()
-        return (
-            print_header(self.header)
-            + b"".join(self.leaves)
-            + len(seal).to_bytes(4, "little")
-            + seal
-        )
+        return self.spelled + self.leaves + len(seal).to_bytes(4, "little") + seal
 
 
 def print_header(header: Header) -> bytes:
@@ -272,7 +280,7 @@ class StreamReader:
         self._offset = 0
         self._next = 0
         self._preface: Preface | None = None
-        self._begin = b""
+        self._spelled = b""
         self._header_digest = b""
         self.header = self._take_header()
 
@@ -288,19 +296,17 @@ class StreamReader:
     def prove(self) -> Preface:
         """Read the rest of the preface; the seal is for somebody to judge."""
         if self._preface is None:
-            content = self._exactly(HASH_BYTES * self.header.frames)
-            leaves = _cut(content)
+            leaves = self._exactly(HASH_BYTES * self.header.frames)
             length = self._exactly(4)
             seal = self._take_seal(int.from_bytes(length, "little"))
-            self._preface = Preface(self.header, leaves, seal)
-            self._proved(self._begin + content + length + seal.print())
-            self._begin = b""
+            self._preface = Preface(self.header, self._spelled, leaves, seal)
+            self._proved(self._preface.print())
         return self._preface
 
     @property
     def statement(self) -> bytes:
         """What the seal signs."""
-        return stream_statement(self._header_digest, merkle.root(self.prove().leaves))
+        return stream_statement(self._header_digest, merkle.root(_cut(self.prove().leaves)))
 
     def some(self) -> bytes:
         """The next bytes of the payload, as many as a frame holds; none at its end.
@@ -312,7 +318,7 @@ class StreamReader:
         preface = self.prove()
         if self._next == self.header.frames:
             return b""
-        content = self._frame(preface.leaves[self._next])
+        content = self._frame(preface.leaf(self._next))
         self._next += 1
         self._proved(content)
         return content
@@ -377,7 +383,7 @@ class StreamReader:
         self._header_digest = hashlib.sha256(start + document).digest()
         if self._exactly(HASH_BYTES) != self._header_digest:
             raise BadStream("the header does not have the digest that follows it", offset=18)
-        self._begin = start + document + self._header_digest
+        self._spelled = start + document + self._header_digest
         try:
             header = parse_header(document)
         except (BadDocument, BadStorePath) as error:

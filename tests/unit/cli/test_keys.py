@@ -1,6 +1,7 @@
 """The keys of a project: made without being asked for, kept out of version control."""
 
 import argparse
+import hashlib
 import io
 import json
 import stat
@@ -153,6 +154,23 @@ def test_signing_again_changes_nothing(project: Path, tmp_path: Path) -> None:
     before = sent.read_bytes()
     assert reconix(project, "keys", "sign", str(sent)) == 0
     assert sent.read_bytes() == before
+
+
+def test_a_header_that_says_more_than_we_know_is_signed_as_it_is(
+    project: Path, tmp_path: Path
+) -> None:
+    """Another release may have written it, and what it says is a part of what is signed."""
+    keys, sent = believed(project), stream(project, tmp_path)
+    content = sent.read_bytes()
+    end = 18 + int.from_bytes(content[14:18], "little")
+    document = content[18:end].replace(b"{\n", b'{\n  "because":   "of a newer release",\n', 1)
+    start = content[:14] + len(document).to_bytes(4, "little") + document
+    sent.write_bytes(start + hashlib.sha256(start).digest() + content[end + 32 :])
+    with pytest.raises(NotTrusted):
+        judge(sent, keys)
+    assert reconix(project, "keys", "sign", str(sent)) == 0
+    assert sent.read_bytes().startswith(start)
+    judge(sent, keys)
 
 
 def test_a_stream_names_its_target(project: Path, tmp_path: Path) -> None:

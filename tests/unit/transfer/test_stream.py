@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import io
 import random
 from dataclasses import replace
@@ -11,9 +12,11 @@ from reconix.store.paths import StorePath
 from reconix.transfer.sending.writer import StreamWriter
 from reconix.transfer.stream import (
     FRAME_BYTES,
+    MAGIC,
     MAX_FRAMES,
     MOVED_REFERENCES,
     REREADS,
+    VERSION,
     AlteredOnTheWay,
     BadStream,
     Header,
@@ -99,6 +102,16 @@ def test_payload_comes_back_however_it_was_cut(parts: list[bytes], at_once: int)
 def test_header_comes_back(header: Header) -> None:
     document = print_header(header)[18:-32]
     assert parse_header(document) == header
+
+
+def test_a_preface_is_kept_byte_for_byte_also_where_it_says_more_than_we_know() -> None:
+    document = HEADER.print().replace(b"{\n", b'{\n  "because":  "of a newer release",\n', 1)
+    start = MAGIC + bytes([VERSION, 0, 0, 0, 0, 0]) + len(document).to_bytes(4, "little") + document
+    preface = start + hashlib.sha256(start).digest() + bytes([2, 0, 0, 0, 0, 0])
+    proved: list[bytes] = []
+    found = StreamReader(io.BytesIO(preface).read, proved.append).prove()
+    assert found.header == HEADER and found.print() == preface
+    assert proved == [preface]
 
 
 def test_what_was_proved_is_the_stream_again_piece_by_piece() -> None:

@@ -50,10 +50,10 @@ class StreamWriter:
         if self._pending:
             self._frame(bytes(self._pending))
         header = replace(self._header, payload_bytes=self._size_bytes)
-        digest = print_header(header)[-HASH_BYTES:]
+        spelled = print_header(header)
         root = merkle.root(self._leaves)
-        seal = Seal() if self._signer is None else self._signer.seal(digest, root)
-        self._write(Preface(header, tuple(self._leaves), seal).print())
+        seal = Seal() if self._signer is None else self._signer.seal(spelled[-HASH_BYTES:], root)
+        self._write(Preface(header, spelled, b"".join(self._leaves), seal).print())
         with self._payload as file:
             file.seek(0)
             for chunk in chunks(file):  # type: ignore[arg-type] # it is read like a BinaryIO
