@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from reconix.base.errors import ReconixError
+from reconix.base.points import is_everybodys
 from reconix.nix.database import PathInfo
 from reconix.store.paths import StorePath, base32_encode
 
@@ -58,7 +59,10 @@ class PublicKey:
         Raises:
             BadKey: it is something else.
         """
-        return cls(*_split(text, 32))
+        key = cls(*_split(text, 32))
+        if is_everybodys(key.value):
+            raise BadKey(f"{key.name} is a key with which anybody can sign: a point of small order")
+        return key
 
     def __str__(self) -> str:
         return f"{self.name}:{base64.b64encode(self.value).decode()}"
@@ -116,7 +120,7 @@ def check(info: PathInfo, keys: Iterable[PublicKey]) -> None:
 def _is_by(key: PublicKey, signature: str, content: bytes) -> bool:
     try:
         name, value = _split(signature, 64)
-        if name == key.name:
+        if name == key.name and not is_everybodys(key.value):
             Ed25519PublicKey.from_public_bytes(key.value).verify(value, content)
             return True
     except (BadKey, InvalidSignature):

@@ -6,6 +6,8 @@ It is found by its name among what is loaded already, wherever a distribution ke
 
 Only checking is here; signing is done on the build host (``signing.py``).
 
+Keys that belong to everybody OpenSSL would take; they have signed nothing (``base/points.py``).
+
 Source: OpenSSL 3.0, EVP_DigestVerifyInit(3), *EVP_DigestVerify*; EVP_PKEY-ED25519(7); RFC 8032.
 Proven by ``tests/unit/transfer/test_ed25519.py``, with the vectors of RFC 8032.
 """
@@ -15,6 +17,7 @@ import functools
 import hashlib
 
 from reconix.base.errors import ReconixError
+from reconix.base.points import is_everybodys
 
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
@@ -36,12 +39,12 @@ class NoLibrary(ReconixError):
 
 
 def is_signed(key: bytes, signature: bytes, statement: bytes) -> bool:
-    """Whether a signature over a statement is by the owner of a public key.
+    """Whether a signature over a statement is by the owner of a public key, who is somebody.
 
     Raises:
         NoLibrary: it cannot be found out.
     """
-    if len(key) != KEY_BYTES or len(signature) != SIGNATURE_BYTES:
+    if len(key) != KEY_BYTES or len(signature) != SIGNATURE_BYTES or is_everybodys(key):
         return False
     library = _library()
     public = library.EVP_PKEY_new_raw_public_key(_ED25519, None, key, KEY_BYTES)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
+from reconix.base.points import is_everybodys
 from reconix.transfer.ed25519 import KEY_BYTES
 
 MAX_KEYS = 16
@@ -48,6 +49,10 @@ class PublicKey:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or len(self.value) != KEY_BYTES:
             raise BadKey(f"{self.name[:80]!r} with {len(self.value)} bytes is no public key")
+        if is_everybodys(self.value):
+            raise BadKey(
+                f"{self.name} is a key with which anybody can sign: a point of small order"
+            )
 
     @classmethod
     def parse(cls, text: str) -> "PublicKey":

@@ -60,7 +60,7 @@ def test_a_device_without_the_library_says_so(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(ed25519, "_LIBRARY", "libno-such-thing.so.9")
     ed25519._library.cache_clear()
     with pytest.raises(ed25519.NoLibrary, match="libno-such-thing"):
-        is_signed(bytes(32), bytes(64), b"")
+        is_signed(b"key ".ljust(32), bytes(64), b"")
     ed25519._library.cache_clear()
 
 
