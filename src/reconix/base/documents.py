@@ -69,6 +69,8 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 def parse_json(content: bytes, *, source: str) -> Json:
     """Read one JSON value: UTF-8, integers only, no key twice, at most 32 levels deep.
 
+    A half of a surrogate pair, which JSON can spell, is no text: it could not be written again.
+
     Raises:
         BadDocument: it is not that; the message names ``source``.
     """
@@ -79,19 +81,24 @@ def parse_json(content: bytes, *, source: str) -> Json:
             parse_constant=_refuse_number,
             object_pairs_hook=_unique,
         )
-        _check_depth(value, _MAX_DEPTH)
+        _check(value, _MAX_DEPTH)
     except (ValueError, RecursionError) as error:
         raise BadDocument(f"{source} is no JSON that we accept: {error}") from error
     return value
 
 
-def _check_depth(value: Json, left: int) -> None:
+def _check(value: Json, left: int) -> None:
     if left == 0:
         raise ValueError("nested too deep")
-    children = value.values() if isinstance(value, dict) else value
-    if isinstance(children, list | type({}.values())):
-        for child in children:
-            _check_depth(child, left - 1)
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            key.encode()
+            _check(child, left - 1)
+    elif isinstance(value, list):
+        for child in value:
+            _check(child, left - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,26 +35,98 @@ _REMEMBERED = 10_000
 """So many full folders of one folder are kept in mind while a tree is removed."""
 
 
-class TooLarge(ReconixError):
-    """A file is larger than anything we would accept in its place."""
+class BadFile(ReconixError):
+    """What stands under a name is nothing that could be read in its place."""
 
     exit_code = 40
+
+
+class TooLarge(BadFile):
+    """A file is larger than anything we would accept in its place."""
 
     def __init__(self, path: Path, *, limit_bytes: int) -> None:
         super().__init__(f"{path} is larger than {limit_bytes} bytes", hint="is it the right file?")
 
 
-def read_bounded(path: Path, limit_bytes: int) -> bytes:
+class NotRegular(BadFile):
+    """Something is no regular file: a folder, a pipe, a device, or a link where none may be."""
+
+    def __init__(self, path: Path, mode: int) -> None:
+        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+        super().__init__(f"{path} is {kind}, not a file", hint="is it the right file?")
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFLNK: "a link",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def open_regular(path: Path, *, follow_links: bool = True, buffering: int = -1) -> BinaryIO:
+    """Open a file to read it, and only a file.
+
+    Whoever may write to a folder may put anything there under the name that we look for. A pipe
+    would be waited for, for ever; a device may begin to do something when it is opened, so it is
+    looked at before, and once more after, in case it has been exchanged.
+
+    Args:
+        path: where it is.
+        follow_links: whether a link is as good as the file it leads to. It is not where somebody
+            else may write, because then it can lead to what only we may read.
+        buffering: as for ``open``.
+
+    Raises:
+        BadFile: something else is there, or this is no name that a file can have.
+        OSError: it cannot be opened.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        _expect_regular(path, path.stat(follow_symlinks=follow_links))
+        descriptor = os.open(path, flags if follow_links else flags | os.O_NOFOLLOW)
+    except ValueError as error:  # a zero byte, or half a character
+        raise BadFile(f"{str(path)!r} is no name of a file") from error
+    try:
+        _expect_regular(path, os.fstat(descriptor))
+    except BadFile:
+        os.close(descriptor)
+        raise
+    return open(descriptor, "rb", buffering=buffering)  # noqa: PTH123 - a descriptor, not a path
+
+
+def _expect_regular(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise NotRegular(path, found.st_mode)
+
+
+def read_bounded(path: Path, limit_bytes: int, *, follow_links: bool = True) -> bytes:
     """Read a whole file that must not be larger than ``limit_bytes``.
 
     Raises:
-        TooLarge: there is more; nothing of it is returned.
+        BadFile: there is more, of which nothing is returned, or it is no file (``open_regular``).
+        OSError: it cannot be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path, follow_links=follow_links) as file:
         content = file.read(limit_bytes + 1)
     if len(content) > limit_bytes:
         raise TooLarge(path, limit_bytes=limit_bytes)
     return content
+
+
+def read_text(path: Path, limit_bytes: int) -> str:
+    """Read a whole file of UTF-8.
+
+    Raises:
+        BadFile: it is none, or as ``read_bounded`` says.
+        OSError: it cannot be read.
+    """
+    try:
+        return read_bounded(path, limit_bytes).decode()
+    except UnicodeDecodeError as error:
+        raise BadFile(f"{path} is no text: byte {error.start} is not UTF-8") from error
 
 
 def chunks(file: BinaryIO, size_bytes: int | None = None) -> Iterator[bytes]:
@@ -67,6 +139,23 @@ def chunks(file: BinaryIO, size_bytes: int | None = None) -> Iterator[bytes]:
         if left is not None:
             left -= len(chunk)
         yield chunk
+
+
+def open_lock(path: Path) -> int:
+    """Open a file that exists only to be locked; make it if there is none.
+
+    Raises:
+        BadFile: something else is there.
+        OSError: it cannot be opened.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        _expect_regular(path, os.fstat(descriptor))
+    except BadFile:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def sync_folder(folder: Path) -> None:
@@ -138,8 +227,11 @@ def lock_file(path: Path) -> Iterator[int]:
     """Open a file that is there to be locked, and give its descriptor; it is made if it is missing.
 
     Who can open a file can lock it and keep everybody waiting: so only its owner can open it.
+
+    Raises:
+        BadFile: something else is there.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = open_lock(path)
     try:
         os.fchmod(descriptor, 0o600)
         yield descriptor

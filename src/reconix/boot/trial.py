@@ -253,7 +253,7 @@ def read_state(path: Path) -> State:
     """Read what the agent remembers.
 
     Raises:
-        BadDocument, BadState, TooLarge, OSError: there is nothing that can be used.
+        BadDocument, BadState, BadFile, OSError: there is nothing that can be used.
     """
     return parse_state(read_bounded(path, MAX_STATE_BYTES), source=str(path))
 

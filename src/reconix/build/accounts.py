@@ -13,6 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
+from reconix.base.files import read_text
+
+_MAX_BYTES = 1 << 22
+
+
+class BadAccounts(ReconixError):
+    """What a root says about its users makes no sense."""
+
+    exit_code = 63
 
 
 class UnknownAccount(ReconixError):
@@ -57,13 +66,20 @@ class Accounts:
 
     @classmethod
     def read(cls, etc: Path) -> "Accounts":
-        """Those of a root, from its ``etc``."""
-        users = (_fields(line) for line in (etc / "passwd").read_text().splitlines())
-        groups = (_fields(line) for line in (etc / "group").read_text().splitlines())
-        return cls(
-            tuple(Account(f[0], int(f[2]), int(f[3]), f[4], f[5], f[6]) for f in users),
-            tuple(Group(f[0], int(f[2]), tuple(filter(None, f[3].split(",")))) for f in groups),
-        )
+        """Those of a root, from its ``etc``.
+
+        Raises:
+            BadAccounts: a line is none, or a number is no number.
+        """
+        users = (_fields(line) for line in read_text(etc / "passwd", _MAX_BYTES).splitlines())
+        groups = (_fields(line) for line in read_text(etc / "group", _MAX_BYTES).splitlines())
+        try:
+            return cls(
+                tuple(Account(f[0], int(f[2]), int(f[3]), f[4], f[5], f[6]) for f in users),
+                tuple(Group(f[0], int(f[2]), tuple(filter(None, f[3].split(",")))) for f in groups),
+            )
+        except (IndexError, ValueError) as error:
+            raise BadAccounts(f"{etc}/passwd or group has a line that is none") from error
 
     def uid(self, name: str) -> int:
         """The number of a user.

@@ -32,7 +32,7 @@ from pathlib import Path
 from debian.deb822 import Deb822
 
 from reconix.base import process
-from reconix.base.digests import Digest
+from reconix.base.digests import BadDigest, Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded, write_durably
 from reconix.base.process import CommandFailed
@@ -163,7 +163,7 @@ _TARGET_FORMAT = "$(FILENAME)|$(REPO_URI)|$(RELEASE)|$(ORIGIN)|$(CREATED_BY)"
 
 def parse_targets(said: bytes) -> list[Target]:
     """Read what ``apt-get indextargets`` prints in our format; package indexes only."""
-    rows = [line.split("|") for line in said.decode().splitlines()]
+    rows = [line.split("|") for line in said.decode(errors="replace").splitlines()]
     return [
         Target(Path(row[0]), row[1].rstrip("/"), row[2], row[3])
         for row in rows
@@ -226,11 +226,11 @@ class Apt:
 
     def names(self) -> frozenset[str]:
         """The names of all packages."""
-        return frozenset(self._run("apt-cache", "pkgnames").decode().split())
+        return frozenset(self._run("apt-cache", "pkgnames").decode(errors="replace").split())
 
     def providers(self, name: str) -> list[str]:
         """The names of packages that provide another name."""
-        said = self._run("apt-cache", "showpkg", "--", name).decode()
+        said = self._run("apt-cache", "showpkg", "--", name).decode(errors="replace")
         lines = said.partition("Reverse Provides:")[2].splitlines()
         return sorted({line.split()[0] for line in lines if line.strip()})
 
@@ -342,7 +342,7 @@ def _update_failure(said: str, sources: Sequence[Source]) -> ReconixError:
     )
 
 
-_URI = re.compile(r"'([^']+)' (\S+)_(\S+)_([a-z0-9-]+)\.deb (\d+) \S*")
+_URI = re.compile(r"'([^']+)' (\S+)_(\S+)_([a-z0-9-]+)\.deb (\d{1,18}) \S*")
 
 
 def parse_uris(said: bytes) -> list[Chosen]:
@@ -351,21 +351,36 @@ def parse_uris(said: bytes) -> list[Chosen]:
     Raises:
         AptFailed: a line is not as we know it.
     """
-    return [_parse_uri(line) for line in said.decode().splitlines() if line.strip()]
+    lines = said.decode(errors="replace").splitlines()
+    return [_parse_uri(line) for line in lines if line.strip()]
 
 
 def _parse_uri(line: str) -> Chosen:
     found = _URI.fullmatch(line)
     if found is None:
-        raise AptFailed(f"apt printed a line that we do not understand: {line[:200]!r}")
+        raise _not_understood(line)
     url, name, version, architecture, size = found.groups()
     return Chosen(name, urllib.parse.unquote(version), architecture, url, int(size))
 
 
+def _not_understood(line: str) -> AptFailed:
+    return AptFailed(f"apt printed a line that we do not understand: {line[:200]!r}")
+
+
 def parse_records(said: bytes) -> list[Record]:
-    """Read what ``apt-cache show`` prints."""
+    """Read what ``apt-cache show`` prints.
+
+    Raises:
+        AptFailed: a package lacks a field, or has one that is none.
+    """
     return [
-        Record(
+        _parse_record(paragraph) for paragraph in Deb822.iter_paragraphs(said, use_apt_pkg=False)
+    ]
+
+
+def _parse_record(paragraph: Deb822) -> Record:
+    try:
+        return Record(
             name=paragraph["Package"],
             version=paragraph["Version"],
             architecture=paragraph["Architecture"],
@@ -373,16 +388,20 @@ def parse_records(said: bytes) -> list[Record]:
             size_bytes=int(paragraph["Size"]),
             sha256=Digest.parse(paragraph["SHA256"]),
         )
-        for paragraph in Deb822.iter_paragraphs(said, use_apt_pkg=False)
-    ]
+    except (BadDigest, KeyError, ValueError) as error:
+        name = str(paragraph.get("Package", ""))[:80]
+        raise AptFailed(f"the list of an archive has a damaged entry for {name!r}") from error
 
 
 def parse_listings(said: bytes) -> list[Listing]:
     """Read what ``apt-cache madison`` prints; binary packages only."""
     listings = []
-    for line in said.decode().splitlines():
-        name, version, place = (part.strip() for part in line.split("|"))
-        address, suite, *_, kind = place.split()
+    for line in said.decode(errors="replace").splitlines():
+        try:
+            name, version, place = (part.strip() for part in line.split("|"))
+            address, suite, *_, kind = place.split()
+        except ValueError as error:
+            raise _not_understood(line) from error
         if kind == "Packages":
             listings.append(Listing(name, version, address.rstrip("/"), suite.partition("/")[0]))
     return listings
@@ -403,6 +422,6 @@ def parse_date(in_release: bytes) -> str:
     found = re.search(rb"^Date: ([^\n]{1,100})$", in_release, re.M)
     try:
         date = email.utils.parsedate_to_datetime(found[1].decode() if found else "")
-    except (ValueError, UnicodeDecodeError) as error:
+        return date.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    except (OverflowError, ValueError) as error:
         raise AptFailed("the list of an archive does not say when it was made") from error
-    return date.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")

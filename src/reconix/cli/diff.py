@@ -19,6 +19,7 @@ with --build also those of `reconix build`.
 
 import argparse
 import contextlib
+import os
 import tempfile
 import textwrap
 from collections.abc import Iterator
@@ -146,7 +147,7 @@ def _at(folder: Path, revision: str) -> Iterator[Path]:
         return
     words = ("git", "archive", "--format=tar", _commit(folder, revision))
     archive = process.run(*words, folder=folder, limit_bytes=_MAX_PROJECT_BYTES)
-    unknown = process.run("git", "ls-files", "-z", "--others", folder=folder).decode()
+    unknown = os.fsdecode(process.run("git", "ls-files", "-z", "--others", folder=folder))
     with tempfile.TemporaryDirectory(prefix="reconix-diff-") as place:
         process.run("tar", "--extract", "--directory", place, stdin=archive)
         for name in filter(None, unknown.split("\0")):

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
-from reconix.base.files import chunks, replacing
+from reconix.base.files import chunks, open_regular, replacing
 from reconix.build.generation import key_set
 from reconix.cli import parsers, signers
 from reconix.cli.answers import answer
@@ -139,7 +139,7 @@ def _sign(files: ProjectFiles, arguments: argparse.Namespace) -> tuple[str, Json
 
 def _add_signatures(path: Path, keys: list[SecretKey]) -> int:
     """Sign a stream with more keys; gives how many signatures it has then."""
-    with path.open("rb") as old, replacing(path) as new:
+    with open_regular(path) as old, replacing(path) as new:
         stream = StreamReader(old.read)
         preface = stream.prove()
         more = Signer(tuple(keys)).sign(stream.statement)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reconix.base.digests import Digest
-from reconix.base.files import replacing, write_durably
+from reconix.base.files import open_regular, replacing, write_durably
 from reconix.build.pins import Pin, Pins
 from reconix.cli import parsers, places
 from reconix.cli.answers import answer
@@ -114,7 +114,7 @@ def _mark(bases: list[Pin]) -> str:
 
 
 def _offer(path: Path) -> Offer:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return Offer.of(path.name, path.stat().st_size, StreamReader(file.read).header)
 
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconix.base import progress
-from reconix.base.documents import Fields, print_json
+from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded, write_durably
 from reconix.cli.projects import ProjectFiles
@@ -133,10 +133,17 @@ def keep_set(files: ProjectFiles, signed: SignedKeySet) -> Path:
 def _read_set(path: Path) -> SignedKeySet:
     fields = Fields.parse(read_bounded(path, 4 * MAX_SET_BYTES), source=str(path))
     signatures = tuple(
-        Signature(base64.b64decode(each.text("key")), base64.b64decode(each.text("value")))
+        Signature(_value(each, "key"), _value(each, "value"))
         for each in fields.objects("signatures")
     )
     return SignedKeySet(fields.text("document").encode(), signatures)
+
+
+def _value(fields: Fields, key: str) -> bytes:
+    try:
+        return base64.b64decode(fields.text(key), validate=True)
+    except ValueError as error:
+        raise BadDocument(f"{fields.source}: {key!r} is no base 64") from error
 
 
 def _text(value: bytes) -> str:

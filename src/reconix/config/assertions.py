@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from reconix.base.address import Address, Refused
+from reconix.base.files import BadFile, read_text
 from reconix.base.http import Proxy
 from reconix.config.merge import List, Scalar, Table, Value, dotted
 from reconix.config.problems import Place, Problem
@@ -44,6 +45,7 @@ _NEVER_KEPT = (
     "/proc",
     "/sys",
 )
+_MAX_CERTIFICATE_BYTES = 1 << 20
 _IS_INTERFACE = re.compile(r"[A-Za-z0-9_-]{1,15}")
 """What the kernel takes as a name (IFNAMSIZ), and no pattern."""
 _IS_LOCKED = re.compile(r"@sha256:[0-9a-f]{64}\Z")
@@ -81,8 +83,8 @@ def about_project(project: Project, table: Table, file: Place) -> Iterator[Probl
     """What must hold for what all hosts share."""
     for path in project.update.authorities_files:
         try:
-            ssl.create_default_context(cadata=path.read_text("ascii"))
-        except (ssl.SSLError, UnicodeDecodeError, ValueError):
+            ssl.create_default_context(cadata=read_text(path, _MAX_CERTIFICATE_BYTES))
+        except (BadFile, ssl.SSLError, ValueError):
             place = place_of(table, "update", "authorities_files", default=file)
             hint = "write PEM, which begins with -----BEGIN CERTIFICATE-----"
             fact = f"{path} holds no certificate"

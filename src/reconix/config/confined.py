@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from reconix.base.files import TooLarge, read_bounded
+from reconix.base.files import BadFile, read_bounded
 from reconix.config.problems import Place, Problem
 
 MAX_MODULE_BYTES = 256 << 10
@@ -146,7 +146,7 @@ def _parse(file: Path) -> ast.Module:
     except SyntaxError as error:
         place = line_of(file, error.lineno or 0)
         raise Failed([Problem(place, key, f"is no Python: {error.msg}")]) from error
-    except (OSError, RecursionError, TooLarge, ValueError) as error:
+    except (OSError, RecursionError, BadFile, ValueError) as error:
         raise Failed([Problem(Place(file), key, f"cannot be read: {error}")]) from error
 
 

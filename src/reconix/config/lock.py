@@ -34,6 +34,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from reconix.base.digests import Digest
 from reconix.base.documents import Fields, JsonInput, print_json
@@ -53,7 +54,8 @@ _ARCHIVE = re.compile(r"debian(-security)?")
 _PATH = re.compile(r"pool/[A-Za-z0-9._+~/-]+\.deb")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?")
 _NOBODY = 65534
-_DATE = re.compile(r"\d{8}T\d{6}Z")
+_DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_DATE_FORM = "%Y%m%dT%H%M%SZ"
 
 
 class BadLock(ReconixError):
@@ -63,6 +65,15 @@ class BadLock(ReconixError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, hint="write it anew: reconix lock")
+
+
+def _is_date(text: str) -> bool:
+    """Whether there is such a day, and one after it."""
+    try:
+        datetime.strptime(text, _DATE_FORM).replace(tzinfo=UTC) + timedelta(days=1)
+    except (OverflowError, ValueError):
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -93,6 +104,8 @@ class LockedPackage:
         ):
             if not form.fullmatch(value) or ".." in value.split("/"):
                 raise BadLock(f"{value!r} is no {what} of a package")
+        if not _is_date(self.date):
+            raise BadLock(f"there is no date {self.date}")
 
     @property
     def id(self) -> str:

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconix.base.files import read_bounded
+from reconix.base.files import BadFile, read_text
 from reconix.config.cursor import BARE_KEY, BLANK, OTHER, SPACE, STRING, Cursor
 from reconix.config.problems import Place, Problem
 
@@ -74,9 +74,9 @@ def read(file: Path) -> RawTable:
         NoToml: it cannot be read, or is no TOML.
     """
     try:
-        text = read_bounded(file, MAX_FILE_BYTES).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        text = read_text(file, MAX_FILE_BYTES)
+    except (BadFile, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
         raise NoToml(Problem(Place(file), "", f"cannot be read: {reason}")) from error
     return parse(literate(text) if file.name.endswith(LITERATE) else text, file)
 
@@ -96,6 +96,8 @@ def parse(text: str, file: Path) -> RawTable:
         raise NoToml(_problem(error, text, file)) from error
     except RecursionError as error:
         raise NoToml(Problem(Place(file), "", "is nested too deep")) from error
+    except ValueError as error:  # Python refuses to read thousands of digits
+        raise NoToml(Problem(Place(file), "", "has a number that is too large")) from error
     return RawTable(entries, Place(file))
 
 
@@ -118,6 +120,8 @@ def _raw(value: object, path: KeyPath, places: "_Places") -> Raw:
     if isinstance(value, list):
         items = [_raw(child, (*path, index), places) for index, child in enumerate(value)]
         return RawList(tuple(items), places.at(path))
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:  # TOML 1.0, *Integer*
+        raise NoToml(Problem(places.at(path), "", "has a number that is too large"))
     return RawScalar(value, places.at(path))
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.documents import BadDocument, Fields, print_json
-from reconix.base.files import TooLarge, read_bounded, write_durably
+from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.device.device import Device
 from reconix.device.places import Places
 from reconix.store.paths import StorePath
@@ -101,7 +101,7 @@ def read_creed(generation: Path) -> Creed | None:
     """What a generation says; nothing if it is older than keys are.
 
     Raises:
-        BadDocument, BadKey, TooLarge, OSError: it cannot be read.
+        BadDocument, BadKey, BadFile, OSError: it cannot be read.
     """
     fields = _read(generation / FILE_NAME)
     if fields is None:
@@ -121,7 +121,7 @@ def read_memory(places: Places) -> Memory:
     try:
         fields = _read(places.trust)
         return Memory() if fields is None else _memory(fields)
-    except (BadDocument, BadKey, TooLarge) as error:
+    except (BadDocument, BadKey, BadFile) as error:
         progress.note(f"what was remembered about updates is of no use: {error}")
         return Memory()
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from reconix.base.documents import Fields, print_json
 from reconix.base.errors import ReconixError
-from reconix.base.files import read_bounded, write_durably
+from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.boot.tables import Slot
 from reconix.device.places import Places
 from reconix.store.paths import BadStorePath, StorePath
@@ -162,9 +162,10 @@ def read_booted(path: Path) -> Booted:
     """
     try:
         fields = Fields.parse(read_bounded(path, MAX_BYTES), source=str(path))
-    except OSError as error:
+    except (BadFile, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UnknownBoot(
-            f"{path} cannot be read: {error.strerror}",
+            f"{path} cannot be read: {reason}",
             hint="`systemctl status reconix-start` says why",
         ) from error
     return Booted(

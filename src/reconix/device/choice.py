@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
-from reconix.base.files import TooLarge, read_bounded, write_durably
+from reconix.base.files import BadFile, read_bounded, write_durably
 
 VERSION = 1
 MAX_BYTES = 1 << 16
@@ -101,7 +101,7 @@ def read_choice(path: Path) -> Choice:
     """Read what was asked for; without a readable file it is nothing."""
     try:
         return parse_choice(read_bounded(path, MAX_BYTES), source=str(path))
-    except (OSError, TooLarge, BadDocument):
+    except (OSError, BadFile, BadDocument):
         return Choice()
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from reconix.base import progress
 from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
-from reconix.base.files import TooLarge
+from reconix.base.files import BadFile
 from reconix.boot.disk import Disk
 from reconix.boot.tables import Selection, Slot, read_selection
 from reconix.boot.trial import BadState, State, installed, read_state
@@ -87,7 +87,7 @@ class Device:
             return read_state(self.places.state)
         except FileNotFoundError:
             return None
-        except (BadDocument, BadState, TooLarge) as error:
+        except (BadDocument, BadState, BadFile) as error:
             progress.note(f"what the agent remembered is of no use: {error}")
             return None
 

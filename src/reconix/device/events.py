@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.documents import BadDocument, Fields
-from reconix.base.files import TooLarge, read_bounded, write_durably
+from reconix.base.files import BadFile, read_bounded, write_durably
 
 KEPT = 200
 MAX_BYTES = 4 << 20
@@ -43,7 +43,7 @@ def read_events(path: Path) -> tuple[Event, ...]:
     """Read a log; what is not there or damaged is left out."""
     try:
         lines = read_bounded(path, MAX_BYTES).splitlines()
-    except (OSError, TooLarge):
+    except (OSError, BadFile):
         return ()
     return tuple(event for line in lines if (event := _parse(line)) is not None)
 

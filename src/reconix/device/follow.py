@@ -17,7 +17,7 @@ Proven by ``tests/unit/device/test_follow.py`` and ``tests/vm/test_schedule.py``
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base.files import read_bounded, write_durably
+from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.device.booted import Booted, read_booted
 from reconix.device.choice import read_choice
 from reconix.device.device import Device, toplevel_folder
@@ -103,5 +103,5 @@ def note_look(places: Places, found: Look) -> None:
 def _read(path: Path) -> str | None:
     try:
         return read_bounded(path, _MAX_BYTES).decode("ascii", "replace").strip()
-    except OSError:
+    except (BadFile, OSError):
         return None

@@ -229,7 +229,7 @@ def read_health(toplevel: Path) -> Health:
     """Read the checks of the system with this toplevel.
 
     Raises:
-        BadHealth, BadDocument, TooLarge, OSError: it does not say what to check.
+        BadHealth, BadDocument, BadFile, OSError: it does not say what to check.
     """
     path = toplevel / NAME
     return parse_health(read_bounded(path, MAX_BYTES), source=str(path))

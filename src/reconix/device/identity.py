@@ -27,7 +27,7 @@ from pathlib import Path
 from reconix.base.digests import Digest
 from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import ReconixError
-from reconix.base.files import TooLarge, read_bounded, write_durably
+from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.device.belief import Belief
 from reconix.device.device import Device
 from reconix.device.work import working
@@ -170,10 +170,10 @@ def read_identity(device: Device) -> Identity | None:
     """
     path = device.places.data / FILE_NAME
     try:
-        content = read_bounded(path, MAX_BYTES)
+        content = read_bounded(path, MAX_BYTES, follow_links=False)
     except FileNotFoundError:
         return None
-    except TooLarge as error:
+    except BadFile as error:
         raise BadIdentity(str(error)) from error
     identity = _believed(device, content, source=str(path))
     host = device.generation(device.recall().committed.generation).host
@@ -211,7 +211,7 @@ def apply_identity(identity: Identity, root: Path) -> None:
             _replace(file.with_name(f"{file.name}.d") / "identity.conf", text)
     for file in sorted((etc / "reconix/authorized_keys").glob("*")):
         keys = "".join(f"{key}\n" for key in identity.authorized_keys)
-        _replace(file, file.read_text() + keys)
+        _replace(file, file.read_text(encoding="utf-8") + keys)
 
 
 def _stem(network: str) -> str:
@@ -221,7 +221,7 @@ def _stem(network: str) -> str:
 def _replace(file: Path, text: str) -> None:
     """These files are gone at the next start, so there is nothing to make durable."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
 
 
 def _bytes(fields: Fields, key: str) -> bytes:

@@ -15,7 +15,7 @@ Proven by ``tests/unit/device/test_looked.py``.
 from dataclasses import dataclass
 
 from reconix.base.documents import BadDocument, Fields, print_json
-from reconix.base.files import TooLarge, read_bounded, write_durably
+from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.device.memory import uptime
 from reconix.device.places import Places
 
@@ -60,5 +60,5 @@ def read(places: Places) -> Looked | None:
         fields = Fields.parse(read_bounded(places.looked, _MAX_BYTES), source=str(places.looked))
         sequence = fields.number("sequence") if fields.has("sequence") else None
         return Looked(fields.text("where"), sequence, fields.number("uptime_seconds"))
-    except (OSError, TooLarge, BadDocument):
+    except (OSError, BadFile, BadDocument):
         return None

@@ -48,7 +48,7 @@ def read_policy(toplevel: Path) -> Policy:
     """Read what a system says about updates.
 
     Raises:
-        BadDocument, TooLarge, OSError: it cannot be read.
+        BadDocument, BadFile, OSError: it cannot be read.
     """
     path = toplevel / "update.json"
     try:

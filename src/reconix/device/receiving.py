@@ -11,6 +11,7 @@ from pathlib import Path
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError
+from reconix.base.files import open_regular
 from reconix.boot.trial import Phase
 from reconix.device import events
 from reconix.device.apply import OnTrial, expect_slots
@@ -100,14 +101,15 @@ def receive(
     return manifest.root
 
 
-def receive_file(device: Device, path: Path) -> StorePath:
+def receive_file(device: Device, path: Path, *, follow_links: bool = True) -> StorePath:
     """Take in a stream that lies in a file, perhaps on a medium that errs now and then.
 
     Raises:
+        BadFile: it is no file.
         OSError: there is no such file.
         ReconixError: see ``receive``.
     """
-    with path.open("rb", buffering=0) as file:
+    with open_regular(path, follow_links=follow_links, buffering=0) as file:
 
         def again(begin: int, size_bytes: int) -> None:
             os.posix_fadvise(file.fileno(), begin, size_bytes, os.POSIX_FADV_DONTNEED)

@@ -120,7 +120,7 @@ def read_schedule(toplevel: Path) -> Schedule | None:
     """The schedule of the system with this toplevel, if it has one.
 
     Raises:
-        BadDocument, TooLarge, OSError: it cannot be read.
+        BadDocument, BadFile, OSError: it cannot be read.
     """
     path = toplevel / NAME
     try:

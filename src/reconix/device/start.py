@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from reconix.base import progress
 from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
-from reconix.base.files import TooLarge, write_durably
+from reconix.base.files import BadFile, write_durably
 from reconix.boot.firmware.variables import FirmwareRefuses
 from reconix.boot.gpt import Guid
 from reconix.boot.tables import Selection, Slot, read_selection, repair
@@ -126,7 +126,7 @@ def _slot_by_table(device: Device) -> Slot:
 def _note_of_this_boot(device: Device, boot_id: str) -> Booted | None:
     try:
         noted = booted.read_booted(device.places.booted)
-    except (UnknownBoot, BadDocument, TooLarge):
+    except (UnknownBoot, BadDocument, BadFile):
         return None
     same = noted.boot_id == boot_id and noted.toplevel == booted.read_toplevel(device.places)
     return noted if same else None

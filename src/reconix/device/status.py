@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from reconix.base.documents import BadDocument, JsonInput
 from reconix.base.errors import ReconixError
-from reconix.base.files import TooLarge
+from reconix.base.files import BadFile
 from reconix.boot.trial import Phase, State, Verdict
 from reconix.device import looked
 from reconix.device.belief import Belief
@@ -132,7 +132,7 @@ def _followed(device: Device, now: float) -> Followed | None:
         return None
     try:
         schedule = read_schedule(toplevel_folder(device.places, booted.toplevel))
-    except (OSError, TooLarge, BadDocument):
+    except (OSError, BadFile, BadDocument):
         return None
     if schedule is None:
         return None

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
-from reconix.base.files import TooLarge, read_bounded, write_durably
+from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.base.process import run
 from reconix.boot import bootspec
 from reconix.boot.bootspec import BadBootSpec, BootSpec, parse_bootspec
@@ -76,7 +76,7 @@ def _differs(device: Device, booted: Booted, target: InstalledSystem) -> str | N
             return f"{target.name} has another kernel, or other parameters for it"
         if _settings(places, booted.toplevel) != _settings(places, target.toplevel):
             return f"{target.name} has other settings that a kernel keeps"
-    except (OSError, TooLarge, BadDocument, BadBootSpec, BadStorePath) as error:
+    except (OSError, BadFile, BadDocument, BadBootSpec, BadStorePath) as error:
         return f"it cannot be compared with what runs: {error}"
     return None
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base.documents import JsonInput
-from reconix.base.files import read_bounded
+from reconix.base.files import BadFile, read_bounded
 from reconix.boot.trial import Result
 from reconix.device import looked
 from reconix.device.belief import DOWNLOAD_LIMIT_BYTES, Belief
@@ -117,8 +117,9 @@ class Place:
     def _index(self) -> bytes:
         if not self.is_web:
             try:
-                return read_bounded(Path(self.where) / INDEX, MAX_INDEX_BYTES)
-            except OSError as error:
+                path = Path(self.where) / INDEX
+                return read_bounded(path, MAX_INDEX_BYTES, follow_links=False)
+            except (BadFile, OSError) as error:
                 raise Unreachable(str(error), hint="is the right folder named?") from error
         with self._web(INDEX) as web:
             try:
@@ -144,7 +145,7 @@ class Place:
     def take(self, device: Device, offer: Offer) -> StorePath:
         """Receive one of the streams; must be called while ``working``."""
         if not self.is_web:
-            return receive_file(device, Path(self.where) / offer.file)
+            return receive_file(device, Path(self.where) / offer.file, follow_links=False)
         with (
             self._web(offer.file) as web,
             _continued(device, web) as (read, spool),

@@ -32,7 +32,7 @@ import zstandard
 from reconix.base.address import Address, Refused, shown
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
-from reconix.base.files import replacing, write_durably
+from reconix.base.files import BadFile, open_regular, replacing, write_durably
 from reconix.base.http import BROKEN, Answer, Client, Limits, Route
 from reconix.nix.chroot import Arrival, ChrootStore
 from reconix.nix.database import PathInfo
@@ -84,10 +84,12 @@ class FolderCache:
     def open(self, name: str) -> Iterator[BinaryIO]:
         """Read a file."""
         try:
-            with (self.folder / name).open("rb") as file:
+            with open_regular(self.folder / name) as file:
                 yield file
         except FileNotFoundError as error:
             raise CacheUnusable(self.source(name), "is not there") from error
+        except BadFile as error:
+            raise CacheUnusable(self.source(name), str(error)) from error
 
     def source(self, name: str) -> str:
         """How messages call a file."""

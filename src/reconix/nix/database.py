@@ -25,8 +25,8 @@ from pathlib import Path
 
 from reconix.base.digests import BadDigest, Digest
 from reconix.base.errors import ReconixError
-from reconix.base.files import read_bounded, write_durably
-from reconix.store.manifest import StoreObject
+from reconix.base.files import open_lock, read_bounded, write_durably
+from reconix.store.manifest import BadManifest, StoreObject
 from reconix.store.paths import BadStorePath, StorePath, base32_decode
 
 SCHEMA = 10
@@ -81,7 +81,6 @@ create index if not exists IndexDerivationOutputs on DerivationOutputs(path);
 """
 
 _COLUMNS = "id, path, hash, registrationTime, deriver, narSize, ultimate, sigs, ca"
-_Row = tuple[int, str, str, int, str | None, int | None, int | None, str | None, str | None]
 
 
 class DatabaseUnusable(ReconixError):
@@ -151,7 +150,7 @@ class Database:
         """All valid paths."""
         with self._translating():
             rows = self._connection.execute("select path from ValidPaths")
-            return {StorePath.parse(text) for (text,) in rows}
+            return {_path(value) for (value,) in rows}
 
     def referrers(self, path: StorePath) -> set[StorePath]:
         """The valid paths that refer to this one, itself included if it does."""
@@ -161,7 +160,7 @@ class Database:
                 "(select id from ValidPaths where path = ?)",
                 (str(path),),
             )
-            return {StorePath.parse(text) for (text,) in rows}
+            return {_path(value) for (value,) in rows}
 
     def register(self, infos: Iterable[PathInfo]) -> None:
         """Make paths valid, all of them or none; what is valid already is left as it is.
@@ -256,7 +255,7 @@ class Database:
         ).fetchone()
         return row[0] if row else None
 
-    def _path_info(self, row: _Row) -> PathInfo:
+    def _path_info(self, row: tuple[object, ...]) -> PathInfo:
         (
             identity,
             path,
@@ -274,16 +273,16 @@ class Database:
         )
         return PathInfo(
             object=StoreObject(
-                path=StorePath.parse(path),
-                nar=_parse_digest(digest),
-                nar_size_bytes=size or 0,
-                references=tuple(sorted(StorePath.parse(text) for (text,) in references)),
+                path=_path(path),
+                nar=_parse_digest(_text(digest)),
+                nar_size_bytes=_number(size),
+                references=tuple(sorted(_path(value) for (value,) in references)),
             ),
-            content_address=address or None,
-            deriver=StorePath.parse(deriver) if deriver else None,
-            signatures=tuple((signatures or "").split()),
+            content_address=_text(address) or None,
+            deriver=_path(deriver) if deriver else None,
+            signatures=tuple(_text(signatures).split()),
             built_here=bool(ultimate),
-            registered=registered,
+            registered=_number(registered),
         )
 
     @contextlib.contextmanager
@@ -301,7 +300,7 @@ class Database:
     def _translating(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.DatabaseError, BadDigest, BadStorePath) as error:
+        except (sqlite3.DatabaseError, BadDigest, BadManifest, BadStorePath) as error:
             raise _unusable(self._source, error) from error
 
 
@@ -313,7 +312,7 @@ def open_database(folder: Path, *, busy_seconds: float = BUSY_SECONDS) -> Databa
     """
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / "db.sqlite"
-    lock = os.open(folder / "big-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = open_lock(folder / "big-lock")
     try:
         _check_schema(folder, lock)
         connection = _connect(source, busy_seconds)
@@ -370,6 +369,26 @@ def _connect(source: Path, busy_seconds: float) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         raise _unusable(source, error) from error
     return connection
+
+
+def _text(value: object) -> str:
+    """A text of the database, which keeps any kind of value in any column; nothing is "".
+
+    Source: SQLite, *Datatypes*, section 3: the type of a column is only a recommendation.
+    """
+    if not isinstance(value, str | None):
+        raise sqlite3.DataError(f"{str(value)[:80]!r} stands where there should be a text")
+    return value or ""
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int | None):
+        raise sqlite3.DataError(f"{str(value)[:80]!r} stands where there should be a number")
+    return value or 0
+
+
+def _path(value: object) -> StorePath:
+    return StorePath.parse(_text(value))
 
 
 def _parse_digest(text: str) -> Digest:

@@ -22,9 +22,11 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from reconix.base.files import open_lock, read_bounded
 from reconix.store.paths import StorePath
 
 _NUMBERS = itertools.count()
+_MAX_ROOTS_BYTES = 1 << 26
 
 
 @contextlib.contextmanager
@@ -72,7 +74,7 @@ def _try_lock(lock: int) -> bool:
 
 def _lock_living_file(name: Path) -> int:
     while True:
-        lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = open_lock(name)
         fcntl.flock(lock, fcntl.LOCK_EX)
         if os.fstat(lock).st_size == 0:
             return lock
@@ -87,7 +89,7 @@ def collecting_locked(state: Path, *, exclusive: bool) -> Iterator[None]:
         state: the folder ``<root>/nix/var/nix``.
         exclusive: whether we are the collector.
     """
-    lock = os.open(state / "gc.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = open_lock(state / "gc.lock")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
         yield
@@ -145,7 +147,7 @@ def _living_roots(name: Path) -> set[str]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return set(name.read_text(errors="replace").split("\0")) - {""}
+        return set(read_bounded(name, _MAX_ROOTS_BYTES).decode(errors="replace").split("\0")) - {""}
     else:
         name.unlink(missing_ok=True)
         os.write(file, b"d")

@@ -69,7 +69,7 @@ def read_case(path: Path) -> Kept:
     """Read a case from a file.
 
     Raises:
-        BadDocument, TooLarge, OSError: it is none.
+        BadDocument, BadFile, OSError: it is none.
     """
     return parse_case(read_bounded(path, MAX_BYTES), source=str(path))
 

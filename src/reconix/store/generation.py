@@ -19,7 +19,7 @@ from pathlib import Path
 from reconix.base.digests import BadDigest, Digest
 from reconix.base.documents import BadDocument, Fields
 from reconix.base.errors import ReconixError
-from reconix.base.files import TooLarge, read_bounded
+from reconix.base.files import BadFile, read_bounded
 from reconix.store.paths import BadStorePath, StorePath
 
 VERSION = 1
@@ -147,6 +147,6 @@ def read_generation(store: Path, path: StorePath) -> Generation:
     """
     try:
         content = read_bounded(store / path.basename / "generation.json", MAX_BYTES)
-    except (OSError, TooLarge) as error:
+    except (OSError, BadFile) as error:
         raise BadGeneration(f"{path} is no generation: {error}") from error
     return parse_generation(content, path)

@@ -40,6 +40,10 @@ def test_there_is_one_spelling() -> None:
         (b"\xff", "decode"),
         (b"[" * 40 + b"]" * 40, "nested too deep"),
         (b"[" * 100_000, ""),
+        (b"1" * 5000, "digits"),
+        (b'"\\ud800"', "surrogates"),
+        (b'{"a": [{"\\udc9b": 1}]}', "surrogates"),
+        (b"\xed\xa0\x80", "decode"),
         (b'{"a":' * 40 + b"1" + b"}" * 40, "nested too deep"),
     ],
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconix.build.accounts import Accounts
+from reconix.build.accounts import Accounts, BadAccounts
 
 
 @pytest.fixture
@@ -19,3 +19,10 @@ def root(tmp_path: Path) -> Accounts:
 def test_accounts_of_the_root_are_printed_as_they_were_read(root: Accounts, tmp_path: Path) -> None:
     assert root.files()["passwd"] == (tmp_path / "passwd").read_bytes()
     assert root.files()["group"] == (tmp_path / "group").read_bytes()
+
+
+@pytest.mark.parametrize("line", ["root", "root:x:0:zero::/:/bin/sh", f"root:x:{'1' * 5000}:0::/:"])
+def test_a_line_that_is_none_is_told(root: Accounts, tmp_path: Path, line: str) -> None:
+    (tmp_path / "passwd").write_text(f"{line}\n")
+    with pytest.raises(BadAccounts):
+        Accounts.read(tmp_path)

@@ -69,8 +69,7 @@ def test_a_line_that_we_do_not_know_is_not_passed_over() -> None:
         parse_uris(b"Inst systemd (257.13 Debian:13 [amd64])\n")
 
 
-def test_records_are_read_with_their_hash() -> None:
-    said = b"""\
+RECORD = b"""\
 Package: netbase
 Version: 6.5
 Architecture: all
@@ -81,9 +80,21 @@ Size: 12436
 SHA256: b0cc12d4b93239dc0d41ca34b4a023c0ee3daf1f368b647e04815b36318b8c50
 
 """
+
+
+def test_records_are_read_with_their_hash() -> None:
     digest = Digest.parse("b0cc12d4b93239dc0d41ca34b4a023c0ee3daf1f368b647e04815b36318b8c50")
     path = "pool/main/n/netbase/netbase_6.5_all.deb"
-    assert parse_records(said) == [Record("netbase", "6.5", "all", path, 12436, digest)]
+    assert parse_records(RECORD) == [Record("netbase", "6.5", "all", path, 12436, digest)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [(b"Size: ", b"Size: x"), (b"Size: ", b"Size: " + b"1" * 5000), (b"SHA256", b"SHA1")],
+)
+def test_a_damaged_record_is_told_with_its_package(change: tuple[bytes, bytes]) -> None:
+    with pytest.raises(AptFailed, match="damaged entry for 'netbase'"):
+        parse_records(RECORD.replace(*change))
 
 
 def test_listings_tell_address_and_suite() -> None:
@@ -111,7 +122,17 @@ def test_the_date_of_an_index_is_spelled_as_in_snapshot_archives() -> None:
     assert parse_date(signed) == "20260912T075541Z"
 
 
-@pytest.mark.parametrize("content", [b"Origin: Debian\n", b"Date: yesterday\n", b""])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Origin: Debian\n",
+        b"Date: yesterday\n",
+        b"",
+        b"Date: Fri, 31 Dec 9999 23:59:59 -1200\n",
+        b"Date: Mon, 99 Jan 99999999999 00:00:00 +0000\n",
+        b"Date: \xed\xa0\x80\n",
+    ],
+)
 def test_an_index_without_a_date_is_an_error(content: bytes) -> None:
     with pytest.raises(AptFailed, match="does not say when"):
         parse_date(content)

@@ -121,6 +121,11 @@ def test_what_is_no_lock_is_refused(content: bytes) -> None:
         {"version": "1 2"},
         {"archive": "../x"},
         {"date": "yesterday"},
+        {"date": "20260230T000000Z"},
+        {"date": "20260101T256161Z"},
+        {"date": "99991231T235959Z"},
+        {"date": "00000101T000000Z"},
+        {"date": "２０２６0101T000000Z"},  # noqa: RUF001 - digits, but not ours
         {"architecture": "amd64;"},
     ],
 )

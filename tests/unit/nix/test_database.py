@@ -142,3 +142,47 @@ def test_a_database_that_stays_locked_is_told(tmp_path: Path) -> None:
         assert "another process" in caught.value.hint
         other.execute("rollback")
         database.register([info(A)])
+
+
+TEXTS = ("path", "hash", "deriver", "sigs", "ca")
+NUMBERS = ("narSize", "registrationTime")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *((column, value) for column in TEXTS for value in (b"blob", b"\xff")),
+        *((column, value) for column in NUMBERS for value in (b"blob", "text", 1.5)),
+        ("path", "no path"),
+        ("hash", "sha256:" + "e" * 52),
+        ("deriver", "/nix/store/x"),
+        ("narSize", -1),
+    ],
+)
+def test_a_value_of_another_kind_is_told(
+    tmp_path: Path, column: str, value: bytes | float | str
+) -> None:
+    """SQLite keeps what it is given: a column has a type only on paper."""
+    with contextlib.closing(open_database(tmp_path / "db")) as database:
+        database.register([info(B), info(A, B)])
+    with contextlib.closing(sqlite3.connect(tmp_path / "db/db.sqlite")) as connection:
+        connection.execute(f"update ValidPaths set {column} = ? where path = ?", (value, str(B)))
+        connection.commit()
+    with (
+        contextlib.closing(open_database(tmp_path / "db")) as database,
+        pytest.raises(DatabaseUnusable),
+    ):
+        database.info(A if column == "path" else B)
+
+
+def test_a_text_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+    with contextlib.closing(open_database(tmp_path / "db")) as database:
+        database.register([info(A)])
+    with contextlib.closing(sqlite3.connect(tmp_path / "db/db.sqlite")) as connection:
+        connection.execute("update ValidPaths set sigs = cast(x'edA080' as text)")
+        connection.commit()
+    with (
+        contextlib.closing(open_database(tmp_path / "db")) as database,
+        pytest.raises(DatabaseUnusable),
+    ):
+        database.info(A)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from reconix.base.files import read_bounded
+from reconix.base.files import read_text
 from reconix.config.options import Option, Range
 from reconix.config.schema.values import (
     _MAX_SOURCE_BYTES,
@@ -189,15 +189,15 @@ class Updates:
 
     def certificates(self) -> str | None:
         """Those of the authorities, one after the other; None: what the system believes."""
-        files = [read_bounded(path, _MAX_SOURCE_BYTES) for path in self.authorities_files]
-        return b"".join(files).decode("ascii") if files else None
+        files = [read_text(path, _MAX_SOURCE_BYTES) for path in self.authorities_files]
+        return "".join(files) if files else None
 
     def texts(self) -> tuple[str, ...]:
         """All keys that may sign, those from files included."""
         lines = [
             line.strip()
             for path in self.keys_files
-            for line in read_bounded(path, _MAX_SOURCE_BYTES).decode().splitlines()
+            for line in read_text(path, _MAX_SOURCE_BYTES).splitlines()
         ]
         written = [line for line in lines if line and not line.startswith("#")]
         return tuple(dict.fromkeys([*self.keys, *written]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from reconix.base.files import read_bounded
+from reconix.base.files import read_bounded, read_text
 from reconix.config.options import Option, Range
 from reconix.config.schema.health import Health
 from reconix.config.schema.values import (
@@ -136,7 +136,7 @@ class User:
         lines = [
             line.strip()
             for path in self.authorized_keys_files
-            for line in read_bounded(path, _MAX_SOURCE_BYTES).decode().splitlines()
+            for line in read_text(path, _MAX_SOURCE_BYTES).splitlines()
         ]
         written = [line for line in lines if line and not line.startswith("#")]
         return tuple(dict.fromkeys([*self.authorized_keys, *written]))
