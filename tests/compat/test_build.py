@@ -16,6 +16,9 @@ import pytest
 
 from reconix.base.documents import Fields
 from reconix.base.process import run
+from reconix.build.normalise import parse_ownerships
+from reconix.build.numbers import read_numbers
+from reconix.config.lock import parse_lock
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 
@@ -120,6 +123,11 @@ def test_the_same_lock_gives_the_same_paths_on_another_day(
         assert_equal_closures(store, later, first, second)
         check_what_nix_says(store, StorePath.parse(first.text("generation")))
         check_root(store, first)
+        check_numbers(store, first)
+    assert reconix("build", "--store", str(one), project=project).text("generation") == (
+        first.text("generation")
+    )
+    check_numbers_are_remembered(project, one)
 
 
 @pytest.mark.archive
@@ -168,3 +176,28 @@ def check_root(store: ChrootStore, built: Fields) -> None:
     assert not list((root / "var/log").glob("*.log"))
     assert b" /etc/shadow" in (root / "metadata").read_bytes()
     assert (root / "usr/bin/nginx").exists() or (root / "usr/sbin/nginx").exists()
+
+
+def system_etc(store: ChrootStore, built: Fields) -> Path:
+    toplevel = store.path(StorePath.parse(built.object("systems").text("default")))
+    return store.path(StorePath.parse(str((toplevel / "etc").readlink())))
+
+
+def check_numbers(store: ChrootStore, built: Fields) -> None:
+    """What is owned by a user of a package has the number that the device knows him by."""
+    numbers = read_numbers(system_etc(store, built))
+    toplevel = store.path(StorePath.parse(built.object("systems").text("default")))
+    owned = parse_ownerships((toplevel / "metadata").read_bytes())
+    assert numbers["mosquitto"] in {each.user for each in owned}
+
+
+def check_numbers_are_remembered(project: Path, root: Path) -> None:
+    """The lock knows them: one that was moved on purpose stays where it is."""
+    moved = reconix("build", "--number", "mosquitto=150", "--store", str(root), project=project)
+    with ChrootStore(root) as store:
+        assert read_numbers(system_etc(store, moved))["mosquitto"] == 150
+        check_numbers(store, moved)
+    again = reconix("build", "--store", str(root), project=project)
+    assert again.text("generation") == moved.text("generation")
+    lock = parse_lock((project / "reconix.lock").read_bytes(), source="lock")
+    assert lock.hosts["box"].numbers["mosquitto"] == 150
