@@ -25,6 +25,7 @@ initrd_modules = ["virtio_pci", "virtio_blk"]
 [network.lan]
 match = "en*"
 dhcp = true
+names = false
 [ssh]
 enable = true
 [users.root]

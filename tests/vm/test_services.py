@@ -226,6 +226,11 @@ def test_the_clock_is_set_by_chrony_from_the_server_that_was_named(box: Box) -> 
     assert "^,?,10.0.2.2," in box.say("chronyc", "-n", "-c", "sources")
 
 
+def test_programs_find_names_by_what_dhcp_has_told(box: Box) -> None:
+    assert "10.0.2.3" in box.say("resolvectl", "--no-pager", "dns", "br0")
+    assert "10.0.2.2" in box.say("getent", "ahostsv4", "_gateway"), "only the resolver knows that"
+
+
 def test_the_log_keeps_its_limit(box: Box) -> None:
     write = "for n in $(seq 40); do head -c 200000 /dev/zero | tr '\\0' x | logger; done"
     box.say("sh", "-c", f"{write}; journalctl --flush; sync")

@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconix.build import access, caches, databases, needless, secrets, units, updates, volumes
+from reconix.build import (
+    access,
+    caches,
+    databases,
+    names,
+    needless,
+    secrets,
+    units,
+    updates,
+    volumes,
+)
 from reconix.build.accounts import Accounts
 from reconix.build.agent import KEPT_MOUNTS
 from reconix.build.networks import make_networks
@@ -80,6 +90,7 @@ def make_etc(
         **_defaults(),
         **_waiting_for_networks(system),
         **{path: Symlink("/dev/null") for path in needless.masked(system, root)},
+        **names.files(system, root),
         **access.files(system.users, accounts, root),
         **secrets.make_files(made),
         **databases.make_files(stores),

@@ -44,7 +44,7 @@ from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.machine import Machine
 from reconix.config.schema.nixos import Nixos, NixSystem
 from reconix.config.schema.project import Project
-from reconix.config.schema.system import Imports, System
+from reconix.config.schema.system import RESOLVER, Imports, System
 from reconix.config.schema.values import Architecture, Name
 from reconix.config.shapes import TableShape, scalar_shape_of, shape_of
 
@@ -350,13 +350,20 @@ def _settled(host: Host, project: Project) -> Host:
     machine, budget = host.machine, project.budgets.system
     return replace(
         host,
-        systems={
-            name: system if system.budget is not None else replace(system, budget=budget)
-            for name, system in host.systems.items()
-        },
+        systems={name: _complete(system, budget) for name, system in host.systems.items()},
         hostname=machine.hostname or host.name,
         architecture=machine.architecture or project.architecture,
         updates=project.update,
+    )
+
+
+def _complete(system: System, budget: int | None) -> System:
+    """A system with what it leaves to the project, and with what its networks need."""
+    implied = (RESOLVER,) if system.needs_resolver and RESOLVER not in system.packages else ()
+    return replace(
+        system,
+        budget=budget if system.budget is None else system.budget,
+        packages=(*system.packages, *implied),
     )
 
 

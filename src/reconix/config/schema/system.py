@@ -33,6 +33,9 @@ from reconix.config.schema.values import (
     UserName,
 )
 
+RESOLVER = "systemd-resolved"
+"""The package that learns of name servers from systemd-networkd, and the service in it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imports:
@@ -179,6 +182,16 @@ class Network:
             "Name servers.", '["192.0.2.1"]', "when the address is fixed and names must be found"
         ),
     ] = ()
+    names: Annotated[
+        bool,
+        Option(
+            "Whether names are found through this network, by the servers of `dns` and those that "
+            "DHCP tells. With `dhcp`, that takes `systemd-resolved`: it becomes a package of the "
+            'system, unless `files."resolv.conf"` is given.',
+            "false",
+            "when the device needs no names there, and is to be small",
+        ),
+    ] = True
     vlan: Annotated[
         Annotated[int, Range(1, 4094)] | None,
         Option(
@@ -585,3 +598,9 @@ class System:
         ),
     ] = False
     update: Update = field(default_factory=Update)
+
+    @property
+    def needs_resolver(self) -> bool:
+        """Whether the name servers are known only when the device runs."""
+        asks = any(network.dhcp and network.names for network in self.network.values())
+        return asks and "resolv.conf" not in self.files
