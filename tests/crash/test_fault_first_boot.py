@@ -16,7 +16,7 @@ from tests.crash.initrd_functions import SCRIPTS, Functions
 
 STEPS = ("mkdir", "cp", "mv", "rm", "sync", "chmod", "mount")
 IDENTITY = ("need", "fault", "make_machine_id", "find_machine_id", "give_machine_id")
-PATHS = ("fault", "enter", "fill", "bind_here", "keep", "keep_paths")
+PATHS = ("fault", "enter", "fill", "give", "bind_here", "keep", "keep_paths")
 
 
 @pytest.fixture

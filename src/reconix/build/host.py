@@ -18,12 +18,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconix.base import process
+from reconix.base import process, progress
 from reconix.base.digests import Digest
 from reconix.build import (
     agent,
     bytecode,
     debian,
+    given,
     initrd,
     linux,
     nixos,
@@ -257,6 +258,8 @@ def _toplevel(
         agent=f"{program}/{agent.PROGRAM}",
         agent_units={**agent.units(), **schedule.units(plan)},
     )
+    for line in given.from_packages(system, store.path(root), etc.tree):
+        progress.note(f"{name}: {line}")
     made_of = Parts(
         root=root,
         etc=store.add_files(etc.tree, f"etc-{name}", [program]),
@@ -272,6 +275,7 @@ def _toplevel(
         made_of,
         [*_ownerships(store.path(root), renumbering), *etc.ownerships],
         store.path(root),
+        given.print_given(system, etc.tree),
         schedule.document(plan, host.machine.boot.default) if plan.is_set else None,
         host.machine.boot.one_shot,
     )

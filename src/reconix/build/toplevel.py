@@ -10,6 +10,7 @@ the health checks beside them.
         root etc modules agent   → their objects
         metadata      owners and modes that a store cannot hold
         persist       what must outlive a boot
+        given         what the generation has in folders that do
         health.json   what a trial must pass
         update.json   how the system takes updates
         schedule.json when which system runs, if there is a schedule
@@ -74,6 +75,7 @@ def make_toplevel(
     parts: Parts,
     ownerships: Iterable[Ownership],
     root: Path,
+    given: bytes = b"",
     schedule: JsonInput = None,
     one_shot: OneShot = OneShot.FIRMWARE,
 ) -> Folder:
@@ -86,6 +88,7 @@ def make_toplevel(
         parts: what it refers to.
         ownerships: unusual owners and modes, of the root and of generated files.
         root: where ``parts.root`` lies on the build machine.
+        given: what the generation has in folders that persist.
         schedule: of the host, if it has one.
         one_shot: what remembers a trial, on this host.
     """
@@ -101,6 +104,7 @@ def make_toplevel(
             "persist": File(_persist(name, system, root)),
             "health.json": File(print_json(_health(system))),
             "update.json": File(print_json(_update(system, one_shot))),
+            **({"given": File(given)} if given else {}),
             **({"schedule.json": File(print_json(schedule))} if schedule else {}),
         }
     )

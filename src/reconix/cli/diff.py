@@ -11,7 +11,8 @@ The proof is the store path of a system: it is the hash of all that the system c
 path means the same bytes. It is told where packages need not be unpacked for it, because both
 states were built before, or share what takes long. With --build the missing parts, and only these,
 are built. Where both paths are known, the files that are another on the device are listed, with the
-way to each.
+way to each. Files that devices do not take from the generation, because a folder around them
+persists, are told as well.
 
 Exit status: 0 it is shown, 2 a mistake in one of the configurations, or no such host or revision;
 with --build also those of `reconix build`.
@@ -35,6 +36,7 @@ from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.projects import NotLocked, ProjectFiles
+from reconix.config import kept
 from reconix.config.compare import Difference, Facts, compare, facts
 from reconix.config.load import load_with_places
 from reconix.config.schema.hosts import Host
@@ -69,6 +71,8 @@ class _Change:
     paths: tuple[StorePath | None, StorePath | None] = (None, None)
     """The toplevels, as far as they are known."""
     on_device: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    """Files that devices do not take from the generation."""
 
     @property
     def is_proven_identical(self) -> bool:
@@ -122,7 +126,10 @@ def _change(
     on_device: tuple[str, ...] = (),
 ) -> _Change:
     differences = compare(old.facts.get(name, {}), new.facts.get(name, {}))
-    return _Change(name, (name in old.facts, name in new.facts), differences, paths, on_device)
+    is_there = (name in old.facts, name in new.facts)
+    before, after = old.host.systems.get(name), new.host.systems.get(name)
+    unseen = tuple(kept.unseen_changes(before, after)) if before and after else ()
+    return _Change(name, is_there, differences, paths, on_device, unseen)
 
 
 def _toplevels(
@@ -188,6 +195,7 @@ def _lines(change: _Change) -> Iterator[str]:
     yield f"{title}:{_verdict(change)}"
     yield from (f"  {_line(each)}" for each in change.differences)
     yield from (f"  on the device: {line}" for line in change.on_device)
+    yield from (f"  {line}" for line in change.unseen)
 
 
 def _verdict(change: _Change) -> str:
@@ -220,4 +228,5 @@ def _document(change: _Change) -> JsonInput:
             {"key": each.key, "old": each.old, "new": each.new} for each in change.differences
         ],
         "on_device": [*change.on_device],
+        "unseen": [*change.unseen],
     }

@@ -27,6 +27,7 @@ from reconix.config import (
     assertions,
     construct,
     devices,
+    kept,
     modules,
     schedule,
     toml,
@@ -270,6 +271,7 @@ class _Loader:
                 systems[each.name] = system
                 self.problems += assertions.about_system(system, table, Place(each.file))
                 self._advice += advice.about_system(system, table, Place(each.file))
+                self._advice += kept.about_system(system, table, Place(each.file))
         return systems
 
     def _nix_systems_of(self, files: Iterable["_SystemFile"]) -> dict[str, Nixos]:

@@ -63,3 +63,15 @@ def test_two_revisions_are_compared_whatever_the_files_say_now(
 def test_a_revision_that_git_does_not_know_is_told(project: Path, capsys: Capture) -> None:
     assert main(["diff", "--", "v9"]) == 2
     assert "does not know the revision v9" in capsys.readouterr().err
+
+
+def test_a_change_that_no_device_would_see_is_told(project: Path, capsys: Capture) -> None:
+    web = project / "hosts/gw/systems/web.toml"
+    web.write_text('persist.paths = ["/etc/app"]\n[files."app/a"]\ntext = "one"\n')
+    git(project, "commit", "-q", "-a", "-m", "second")
+    web.write_text('persist.paths = ["/etc/app"]\n[files."app/a"]\ntext = "two"\n')
+    assert main(["diff"]) == 0
+    told = 'files."app/a": devices that have kept /etc/app keep their own'
+    assert told in capsys.readouterr().out
+    assert main(["diff", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["web"]["unseen"] == [told]

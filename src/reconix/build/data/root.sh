@@ -12,6 +12,7 @@
 #     modules the kernel's modules       → /usr/lib/modules
 #     metadata  owners and modes that a store cannot hold: <mode> <user> <group> <path> a line
 #     persist   what must outlive a boot: <folder on data> <path> a line
+#     given     files of the generation in such folders: <generation|device> <path> a line
 #
 #     /             tmpfs: gone with the system
 #     /nix/store    bound from the system partition, read-only
@@ -154,7 +155,7 @@ keep() {
         fault "$2 is not kept: there is no way to its place that is all folders"
     elif ! [ -e "./$name" ] && ! [ -L "./$name" ] && ! fill "$2"; then
         fault "$2 is not kept: it cannot be filled: ${said##*: }"
-    elif ! enter . "$name" || ! bind_here "$NEW$2"; then
+    elif ! enter . "$name" || ! give "$2" || ! bind_here "$NEW$2"; then
         fault "$2 is not kept: it cannot be bound"
     fi
 }
@@ -162,10 +163,43 @@ keep() {
 # The copy is made where no program gets, and gets its name only when it is whole and durable:
 # neither a cut nor a full disk leaves half of it there.
 fill() {
-    said=$(exec 2>&1; cp -a "$NEW$1" "$DATA/.new" && sync -f "$DATA/.new" &&
+    said=$(exec 2>&1; cp -a "$NEW$1" "$DATA/.new" && sync -f . &&
         mv -T "$DATA/.new" "./$name" && sync -f .) && return
     rm -rf "$DATA/.new"
     return 1
+}
+
+# Files of the generation in a folder that is kept, in which we are. They arrive where the device has
+# none, and where the generation is to win they replace what is there: whole, or not at all.
+give() {
+    [ -s "$TOPLEVEL/given" ] || return 0
+    kept=$PWD
+    while read -r winner path; do
+        case $path in "$1"/*) ;; *) continue ;; esac
+        inner=${path#"$1"/} name=${path##*/}
+        if ! back || { [ "$inner" != "$name" ] && ! enter . "${inner%/*}"; }; then
+            fault "$path is not that of the generation: there is no way to its place"
+        elif is_kept && [ "$winner" = device ] || is_given "$NEW$path"; then
+            continue
+        elif ! fill "$path"; then
+            fault "$path is not that of the generation: ${said##*: }"
+        fi
+    done < "$TOPLEVEL/given"
+    back
+}
+
+back() { cd -P "$kept" && [ "$PWD" = "$kept" ]; }
+
+is_kept() { [ -e "./$name" ] || [ -L "./$name" ]; }
+
+# If the device has it so already, nothing is written.
+is_given() {
+    if [ -L "$1" ] || [ -L "./$name" ]; then
+        [ "$(readlink "$1")" = "$(readlink "./$name")" ]
+    else
+        [ -f "./$name" ] && cmp -s "$1" "./$name" &&
+            [ "$(stat -c %u:%g:%a "$1")" = "$(stat -c %u:%g:%a "./$name")" ]
+    fi
 }
 
 keep_paths() {

@@ -31,6 +31,7 @@ from reconix.config.schema.values import (
     TimeOfDay,
     UnitName,
     UserName,
+    Winner,
 )
 
 RESOLVER = "systemd-resolved"
@@ -329,6 +330,16 @@ class File(Content):
             "when several programs that are not root read the file",
         ),
     ] = "root"
+    prefer: Annotated[
+        Winner | None,
+        Option(
+            "Who wins at each start where a folder around the file persists and the device has the "
+            "file already: `generation` or `device`. If it is not said, the device wins, and "
+            "`reconix check` says so. Where the device has none, the file arrives.",
+            '"generation"',
+            "when a program changes its own settings, and an update must reach them, or must not",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,13 @@ class OneShot(enum.Enum):
     DISK = "disk"
 
 
+class Winner(enum.Enum):
+    """Whose file stays where a device has one that the generation brings as well."""
+
+    GENERATION = "generation"
+    DEVICE = "device"
+
+
 @dataclass(frozen=True, slots=True)
 class Forward:
     """A port of the device that can be reached from the machine that runs it in QEMU."""

@@ -1,0 +1,62 @@
+"""Files of the configuration in folders that persist: who wins.
+
+A folder that persists is filled from the system once. A file that the configuration gives in such a
+folder meets what the device has: where it has none, the file arrives. Where it has one, ``prefer``
+says which of the two stays. If that is not said, it is the device's, and ``check`` and ``diff``
+tell it: an update that changes the file would change nothing.
+
+Proven by ``tests/unit/config/test_kept.py``; what a device does, by
+``tests/crash/test_given_files.py``.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+from reconix.config.assertions import place_of
+from reconix.config.merge import Table, dotted
+from reconix.config.problems import Place, Problem
+from reconix.config.schema.system import File, System
+from reconix.config.schema.values import Winner
+
+
+def around(system: System, path: str) -> str | None:
+    """The folder that persists and in which a file lies.
+
+    Args:
+        system: machine and system file, merged.
+        path: of the file, absolute.
+    """
+    kept = (*system.persist.shared, *system.persist.paths)
+    place = PurePosixPath(path)
+    return next((each for each in kept if place.is_relative_to(each) and path != each), None)
+
+
+def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    """Files of which it is not said who wins, and those where nobody asks."""
+    for name, given in system.files.items():
+        folder = around(system, f"/etc/{name}")
+        key, place = dotted("files", name), place_of(table, "files", name, default=file)
+        if folder and given.prefer is None:
+            fact = f"lies in {folder}, which persists: a device that has it already keeps its own"
+            hint = 'write prefer = "generation" if this one is to win, or prefer = "device"'
+            yield Problem(place, key, fact, hint)
+        elif given.prefer is not None and not folder:
+            hint = "leave it out: the file is that of the generation"
+            yield Problem(place, f"{key}.prefer", "has no effect: no folder around persists", hint)
+
+
+def unseen_changes(old: System, new: System) -> Iterator[str]:
+    """What a change of files means for devices that have kept the folder around: a line each."""
+    for name in sorted(old.files.keys() & new.files.keys()):
+        folder, winner = around(new, f"/etc/{name}"), new.files[name].prefer
+        is_other = _said(old.files, name) != _said(new.files, name)
+        if is_other and folder and winner is not Winner.GENERATION:
+            yield f"{dotted('files', name)}: devices that have kept {folder} keep their own"
+    for name in sorted(old.files.keys() - new.files.keys()):
+        if folder := around(new, f"/etc/{name}"):
+            yield f"{dotted('files', name)}: stays on devices that have kept {folder}"
+
+
+def _said(files: Mapping[str, File], name: str) -> tuple[object, ...]:
+    file = files[name]
+    return (file.read(), file.link, file.mode, file.owner, file.group)
