@@ -22,7 +22,7 @@ FUNCTIONS = (
 @pytest.fixture(params=[INITRD, SOFT_REBOOT])
 def maker(request: pytest.FixtureRequest, need: Callable[..., None], tmp_path: Path) -> Maker:
     """A device that has kept an older state of the folder."""
-    need("busybox", "unshare", "cmp")
+    need("busybox", "unshare")
     made = Maker(tmp_path, request.param)
     made.keeps("systems/web /etc/app")
     made.brings("etc/app/ours", "etc/app/theirs", "etc/app/sub/new", "etc/app/of-a-package")

@@ -162,7 +162,9 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     with booted(image, folder.parent / "device", (22, 80, 1883, CLOSED, OPENSSH)) as machine:
         login = Login(folder / "key")
         machine.wait_for_ssh(login, seconds=BOOT_SECONDS)
-        yield Box(machine, login)
+        box = Box(machine, login)
+        box.say("sh", "-c", "systemctl is-system-running --wait || true")
+        yield box
 
 
 @pytest.mark.parametrize(

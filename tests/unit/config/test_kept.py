@@ -1,5 +1,6 @@
 """A file that devices would not see is told before it is sent to them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ KERNEL = Kernel(package="linux-image-cloud-amd64")
 KEPT = Persist(paths=("/etc/app",), shared=("/etc/all",))
 
 
-def system(persist: Persist = KEPT, **files: File) -> System:
-    return System(kernel=KERNEL, persist=persist, files=files)
+def system(files: Mapping[str, File] | None = None) -> System:
+    return System(kernel=KERNEL, persist=KEPT, files=files or {})
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,7 @@ def test_check_tells_it_unless_it_is_said_who_wins(
 
 def test_a_change_that_devices_do_not_see_is_told() -> None:
     def with_file(text: str, prefer: Winner | None = None) -> System:
-        return system(**{"app/a.conf": File(text=text, prefer=prefer)})
+        return system({"app/a.conf": File(text=text, prefer=prefer)})
 
     (line,) = unseen_changes(with_file("one"), with_file("two"))
     assert line == 'files."app/a.conf": devices that have kept /etc/app keep their own'
