@@ -29,7 +29,7 @@ from reconix.transfer.stream import BadStream
 MAX_PACKET_BYTES = 1 << 16
 
 _PIECE_BYTES = 1 << 16  # of decompressed payload, at once
-_VARINT = re.compile(rb"[\x80-\xff]*(?:[\x00-\x7f]|\Z)")
+_VARINT = re.compile(rb"[\x80-\xff]*[\x00-\x7f]|[\x80-\xff]+\Z")
 """Also one that is cut off: a search that failed there would begin anew at each of its bytes."""
 _VARINT_BYTES = 9
 
@@ -176,7 +176,7 @@ class _Lane:
         while True:
             begin = self._ready[self._used : self._used + count * _VARINT_BYTES]
             spelled = _VARINT.findall(begin)[:count]
-            if not spelled[-1] or spelled[-1][-1] > 0x7F:
+            if spelled and spelled[-1][-1] > 0x7F:
                 del spelled[-1]
             if spelled:
                 self._used += sum(map(len, spelled))

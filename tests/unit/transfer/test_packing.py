@@ -1,4 +1,5 @@
 import lzma
+import random
 import time
 import tracemalloc
 import zlib
@@ -130,6 +131,13 @@ def test_s6_a_bomb_is_decompressed_only_as_far_as_it_is_asked_for() -> None:
 
 def test_all_dictionaries_fit_into_a_small_device() -> None:
     assert sum(DICTIONARIES.values()) < 25 << 20
+
+
+def test_many_numbers_come_back_wherever_what_is_ready_ends() -> None:
+    noise = random.Random(1)
+    numbers = [noise.getrandbits(noise.randrange(1, 60)) for _ in range(100_000)]
+    reader = plan(b"".join(map(varint, numbers)))
+    assert reader.numbers(len(numbers), Channel.PLAN) == numbers
 
 
 def test_s6_a_number_without_an_end_is_refused_at_once() -> None:
