@@ -124,6 +124,21 @@ class Route:
         return proxy
 
 
+def proxy_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """What an environment says about proxies, for ``Route.of``.
+
+    ``HTTP_PROXY`` does not count: in a program that a web server runs it is a header of a request.
+    """
+    found = {}
+    for key in ("http", "https", "all", "no"):
+        named = environment.get(f"{key}_proxy")
+        if named is None and key != "http":
+            named = environment.get(f"{key.upper()}_PROXY")
+        if named:
+            found[key] = named
+    return found
+
+
 class Answer(io.RawIOBase):
     """The answer to a question: its head, and its body to read."""
 

@@ -5,12 +5,11 @@ The environment is read here and nowhere below; what lies below is told.
 
 import argparse
 import os
-import urllib.request
 from pathlib import Path
 
 from reconix.base.address import Refused
 from reconix.base.errors import UsageError
-from reconix.base.http import Route
+from reconix.base.http import Route, proxy_variables
 from reconix.config.load import PROJECT_FILE, find_project
 
 
@@ -51,7 +50,7 @@ def route() -> Route:
         UsageError: one of the variables names no proxy.
     """
     try:
-        return Route.of(urllib.request.getproxies())
+        return Route.of(proxy_variables(os.environ))
     except Refused as error:
         raise UsageError(
             str(error), hint="correct http_proxy, https_proxy or all_proxy, or unset them"

@@ -125,12 +125,14 @@ def _receive(device: Device, arguments: Arguments) -> int:
 
 def _update(device: Device, arguments: Arguments) -> int:
     """Look for an update in a folder or on a web server, take it the cheapest way and try it."""
+    from reconix.base.http import proxy_variables
     from reconix.device.apply import apply
     from reconix.device.update import UNLIMITED, Place, came_back_from, look
     from reconix.device.work import working
 
     limit = UNLIMITED if arguments.any_size else None
-    place = Place.of(device, arguments.place, limit_bytes=limit)
+    variables = proxy_variables(os.environ)
+    place = Place.of(device, arguments.place, limit_bytes=limit, variables=variables)
     found = look(device, place)
     if arguments.check or found.target is None:
         return _tell_found(arguments, found)

@@ -9,9 +9,10 @@ Proven by ``tests/unit/device/test_update.py``.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from reconix.base.documents import JsonInput
 from reconix.base.files import BadFile, read_bounded
@@ -31,7 +32,7 @@ from reconix.transfer.catalog import (
     parse_index,
 )
 from reconix.transfer.spool import Spool
-from reconix.transfer.stream import Read
+from reconix.transfer.stream import REREADS, Read
 
 UNLIMITED = 1 << 62
 
@@ -76,7 +77,7 @@ class Place:
     where: str
     limit_bytes: int = DOWNLOAD_LIMIT_BYTES
     authorities: str | None = None
-    proxy: str | None = None
+    proxies: Mapping[str, str] = field(default_factory=dict)
     patience: Patience = Patience()  # noqa: RUF009 - it is frozen
     meter: Meter = field(init=False)
 
@@ -84,8 +85,21 @@ class Place:
         self.meter = Meter(self.limit_bytes, seconds=self.patience.total_seconds)
 
     @classmethod
-    def of(cls, device: Device, where: str | None, *, limit_bytes: int | None = None) -> "Place":
+    def of(
+        cls,
+        device: Device,
+        where: str | None,
+        *,
+        limit_bytes: int | None = None,
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> "Place":
         """The place that was named, else that of the configuration.
+
+        Args:
+            device: that asks.
+            where: what was named.
+            limit_bytes: another limit than that of the configuration.
+            variables: what the environment says about proxies; that of the configuration wins.
 
         Raises:
             Unreachable: there is none.
@@ -94,11 +108,14 @@ class Place:
         url = where or (creed.url if creed else None)
         if url is None:
             raise Unreachable("no place for updates is known", hint="name one: --from URL")
-        ours = creed.download_limit_bytes if creed else DOWNLOAD_LIMIT_BYTES
-        limit = ours if limit_bytes is None else limit_bytes
+        limit = creed.download_limit_bytes if creed else DOWNLOAD_LIMIT_BYTES
+        limit = limit if limit_bytes is None else limit_bytes
         if creed is None:
-            return cls(url, limit)
-        return cls(url, limit, creed.authorities, creed.proxy)
+            return cls(url, limit, proxies=variables)
+        ours = (
+            {**variables, "http": creed.proxy, "https": creed.proxy} if creed.proxy else variables
+        )
+        return cls(url, limit, creed.authorities, ours)
 
     @property
     def is_web(self) -> bool:
@@ -134,7 +151,7 @@ class Place:
             url,
             meter=self.meter,
             authorities=self.authorities,
-            proxy=self.proxy,
+            proxies=self.proxies,
             patience=self.patience,
         )
         try:
@@ -167,7 +184,7 @@ def _continued(device: Device, web: Web) -> Iterator[tuple[Read, Spool]]:
     """A stream of the web of which the beginning may be here already."""
     spool = Spool(device.places.spool)
     held = spool.held()
-    if held is None or not _is_of(web, held.preface.print()):
+    if held is None or not any(_is_of(web, held.preface.print()) for _ in range(1 + REREADS)):
         web.go_to(0)
         yield web.read, spool
         return
@@ -177,7 +194,10 @@ def _continued(device: Device, web: Web) -> Iterator[tuple[Read, Spool]]:
 
 
 def _is_of(web: Web, preface: bytes) -> bool:
-    """Whether a file begins with a preface; no more of it is asked for."""
+    """Whether a file begins with a preface; no more of it is asked for.
+
+    One bit that comes altered must not cost all that is held, so this is asked more than once.
+    """
     web.go_to(0, len(preface))
     found = b""
     while len(found) < len(preface):

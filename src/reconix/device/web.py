@@ -26,13 +26,14 @@ import math
 import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from reconix.base import progress
 from reconix.base.address import Address, Refused, shown
 from reconix.base.errors import ReconixError
-from reconix.base.http import BROKEN, Answer, Client, Limits, Proxy, Route
+from reconix.base.http import BROKEN, Answer, Client, Limits, Route
 from reconix.transfer.stream import LinkFault
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python has no name for
@@ -150,13 +151,13 @@ class Web:
         *,
         meter: Meter,
         authorities: str | None = None,
-        proxy: str | None = None,
+        proxies: Mapping[str, str] = MappingProxyType({}),
         patience: Patience | None = None,
     ) -> None:
         self._url = url
         self._meter = meter
         self._patience = patience or Patience()
-        self._authorities, self._proxy = authorities, proxy
+        self._authorities, self._proxies = authorities, proxies
         self._client: Client | None = None
         self._answer: Answer | None = None
         self._position = 0
@@ -242,7 +243,7 @@ class Web:
         """Ask for the file from the position on; gives what follows the position."""
         if self._client is None:
             self._client = Client(
-                _route(self._authorities, self._proxy),
+                Route.of(self._proxies, lambda: _believing(self._authorities)),
                 self._patience.limits,
                 count=self._meter.count,
                 until=self._meter.until,
@@ -307,11 +308,6 @@ def _is_all(said: str, position: int) -> bool:
     """Whether there is nothing behind a byte because the file ends there."""
     found = _NONE_LEFT.fullmatch(said)
     return found is not None and int(found[1]) == position
-
-
-def _route(authorities: str | None, proxy: str | None) -> Route:
-    proxies = {} if proxy is None else {"all": Proxy.parse(proxy)}
-    return Route(proxies, context=lambda: _believing(authorities))
 
 
 def _believing(authorities: str | None) -> ssl.SSLContext:

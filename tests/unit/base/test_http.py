@@ -11,7 +11,7 @@ import pytest
 from tests.servers import CONTENT, Request, Server, serving, tunneling
 
 from reconix.base.address import Address, Reach, Refused, reach_of
-from reconix.base.http import BROKEN, Client, Limits, Proxy, Route
+from reconix.base.http import BROKEN, Client, Limits, Proxy, Route, proxy_variables
 
 QUICK = Limits(timeout_seconds=0.3, answer_seconds=0.3, min_bytes=10_000, window_seconds=0.3)
 BOUND_SECONDS = 3.0  # of what would be for ever; a busy machine needs more than the limits say
@@ -255,6 +255,12 @@ def test_what_is_no_proxy_is_refused_without_the_password(text: str) -> None:
         Route.of({"all": text})
     assert "secret" not in str(caught.value)
     assert "secret" not in repr(Proxy.parse("http://me:secret@x:1"))
+
+
+def test_proxies_of_an_environment_have_the_names_of_the_field() -> None:
+    environment = {"http_proxy": "a", "HTTPS_PROXY": "b", "all_proxy": "c", "NO_PROXY": "d"}
+    assert proxy_variables(environment) == {"http": "a", "https": "b", "all": "c", "no": "d"}
+    assert proxy_variables({"HTTP_PROXY": "x", "https_proxy": ""}) == {}
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,9 @@ def test_a_memory_that_is_damaged_is_none(strict: Machine) -> None:
 
 def test_what_a_generation_says_comes_back(tmp_path: Path) -> None:
     assert read_creed(tmp_path) is None
-    for creed in (Creed(FIRST), Creed(None, False, "http://a.example/x", 7, "PEM")):
+    for creed in (
+        Creed(FIRST),
+        Creed(None, False, "http://a.example/x", 7, "PEM", "http://b.example:3128"),
+    ):
         (tmp_path / FILE_NAME).write_bytes(creed.print())
         assert read_creed(tmp_path) == creed

@@ -141,7 +141,7 @@ def test_a_proxy_sees_only_the_name_of_a_server(authority: Authority, tmp_path: 
         web = Web(
             server.url,
             meter=Meter(2 * len(CONTENT)),
-            proxy=proxy.url.replace("//", "//me:secret@"),
+            proxies={"https": proxy.url.replace("//", "//me:secret@")},
             patience=QUICK,
         )
         assert b"".join(iter(lambda: web.read(50_000), b"")) == CONTENT

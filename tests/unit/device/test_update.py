@@ -21,6 +21,7 @@ from reconix.base import progress
 from reconix.base.progress import Silent
 from reconix.boot.trial import Phase, read_state
 from reconix.device.__main__ import main
+from reconix.device.belief import Creed
 from reconix.device.receiving import receive_file
 from reconix.device.rollback import rollback
 from reconix.device.update import Place, look
@@ -339,6 +340,43 @@ class Healing(Silent):
     def note(self, message: str) -> None:
         self.complaints += "asked for again" in message
         self.path.write_bytes(self.content)
+
+
+def test_n1_a_preface_that_comes_altered_once_does_not_cost_what_is_held(
+    machine: Machine, portal: Callable[[int, int], Portal]
+) -> None:
+    made = portal(3, 1000)
+    place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
+    with pytest.raises(AlteredOnTheWay), working(machine.places):
+        place.take(machine.device, place.offers()[0])
+    offer, begin = place.offers()[0], made.at - 10
+    made.at, made.times = 100, 1
+    made.server.given.clear()
+    with working(machine.places):
+        place.take(machine.device, offer)
+    preface = begin - 3 * FRAME_BYTES
+    assert made.server.given == [(0, 100), (0, preface), (begin, len(made.stream))]
+
+
+def test_a_proxy_of_the_configuration_or_else_of_the_environment_is_asked(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def answer(request: Request) -> None:
+        assert request.path == f"http://updates.example/x/{INDEX}"
+        request.head(200, len(content))
+        request.wfile.write(content)
+
+    content = print_index([])
+    words = ["update", "--check", "--from", "http://updates.example/x"]
+    with serving(Server(answer)) as proxy, serving(Server(answer)) as other:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/a/stream"))
+        machine.boot()
+        assert main(words, machine.device) == 0
+        creed = Creed(require_signature=False, proxy=other.url.removesuffix("/a/stream"))
+        behind = Machine.make(tmp_path / "behind", machine.store, creed=creed)
+        behind.boot()
+        assert main(words, behind.device) == 0
+    assert (proxy.requests, other.requests) == (1, 1)
 
 
 def test_n1_a_medium_that_errs_is_read_again(machine: Machine, folder: Folder) -> None:
