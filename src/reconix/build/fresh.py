@@ -106,15 +106,26 @@ def _found(root: Path, path: str, is_private: bool, traces: re.Pattern[bytes]) -
     with (root / path).open("rb") as opened:
         content = opened.read(_MOST_BYTES)
     if _PRIVATE_KEY.search(content):
-        yield Found(path, f"a private key {_TAKEN_OUT}", is_secret=True)
+        yield Found(path, f"a private key {_TAKEN_OUT}{_missed_by(root, path)}", is_secret=True)
     elif is_private and _is_random(content):
-        yield Found(path, f"random bytes {_TAKEN_OUT}", is_secret=True)
+        yield Found(path, f"random bytes {_TAKEN_OUT}{_missed_by(root, path)}", is_secret=True)
     elif is_private and any(_bits(word) > _RANDOM_BITS for word in _WORD.findall(content)):
         yield Found(path, "kept: a secret of the build, it seems, for all devices", is_secret=False)
     elif content.startswith(_SQLITE):
         yield Found(path, _DATABASE, is_secret=False)
     elif traces.search(content):
         yield Found(path, "kept: names the day or the machine of the build", is_secret=False)
+
+
+def _missed_by(root: Path, path: str) -> str:
+    """Which units and settings name a file, for whoever has to find out what will miss it."""
+    name = re.compile(rb"/" + re.escape(path.encode()) + rb"(?![\w.-])")
+    places = (root / "usr/lib/systemd/system", root / "etc")
+    files = (file for place in places for file in sorted(place.rglob("*")))
+    plain = (file for file in files if file.is_file() and not file.is_symlink())
+    small = (file for file in plain if file.stat().st_size <= _MOST_BYTES)
+    readers = [str(file.relative_to(root)) for file in small if name.search(file.read_bytes())]
+    return f", and named in /{', /'.join(readers)}" if readers else ""
 
 
 def _is_random(content: bytes) -> bool:

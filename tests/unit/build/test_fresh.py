@@ -83,3 +83,16 @@ def test_links_are_not_followed_out_of_the_root(tmp_path: Path) -> None:
     (tmp_path / "root/etc").mkdir(parents=True)
     (tmp_path / "root/etc/link").symlink_to(tmp_path / "outside")
     assert list(fresh.find(tmp_path / "root", (), BUILD)) == []
+
+
+def test_what_names_a_key_that_is_taken_out_is_told(tmp_path: Path) -> None:
+    files = {
+        "etc/app/own.pem": KEY,
+        "etc/app/app.conf": b"key = /etc/app/own.pem\n",
+        "etc/other.conf": b"key = /etc/app/own.pem.old\n",
+        "usr/lib/systemd/system/app.service": b"[Service]\nExecStart=/app /etc/app/own.pem\n",
+    }
+    found(tmp_path, files)
+    (key,) = fresh.find(tmp_path, (), BUILD)
+    readers = "/usr/lib/systemd/system/app.service, /etc/app/app.conf"
+    assert key.what.endswith(f"nothing makes it on the device, and named in {readers}")
