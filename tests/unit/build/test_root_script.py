@@ -30,6 +30,7 @@ def toplevel(tmp_path: Path) -> Path:
     for path in ("root/srv/tftp/boot.img", "root/opt/app/.hidden", "root/root/.profile"):
         (place / path).parent.mkdir(parents=True)
         (place / path).write_text("as delivered")
+    (place / "root/lib32").symlink_to("usr/lib32")
     (place / "metadata").write_text("0700 0 0 /root\n0755 0 65534 /srv/tftp\n")
     (place / "persist").write_text("systems/web /srv/tftp\n")
     return place
@@ -66,6 +67,10 @@ def test_what_packages_bring_outside_usr_is_there_and_can_be_changed(toplevel: P
 def test_a_folder_below_them_persists(toplevel: Path) -> None:
     started(toplevel, "echo own > $NEW/srv/tftp/boot.img; umount $NEW/srv/tftp")
     assert started(toplevel, "cat $NEW/srv/tftp/boot.img") == "own\n"
+
+
+def test_a_link_of_packages_is_there(toplevel: Path) -> None:
+    assert started(toplevel, "readlink $NEW/lib32") == "usr/lib32\n"
 
 
 def test_where_packages_bring_nothing_nothing_is_mounted(toplevel: Path) -> None:

@@ -94,7 +94,13 @@ find_other_folders() {
         name=${brought##*/}
         case $name in
             boot | dev | etc | media | mnt | nix | proc | run | sys | tmp | usr | var) ;;
-            *) [ -L "$brought" ] || ! has_something "$brought" || others="$others $name" ;;
+            *)
+                if [ -L "$brought" ]; then
+                    [ -L "$NEW/$name" ] || need cp -P "$brought" $NEW/  # such as lib32
+                elif has_something "$brought"; then
+                    others="$others $name"
+                fi
+                ;;
         esac
     done
 }
