@@ -4,18 +4,24 @@ Everything we write as JSON may become part of a hash, so there is one spelling:
 spaces, a newline at the end, no floats. What we read may come from anybody, so nothing is taken on
 trust: a ``Fields`` gives each value by name and type, or an error that names document and key.
 
+Some documents outlive the program that wrote them: a device that comes back from an update reads
+what a newer agent has left. So in these *newer* is not *damaged*. A release may add keys and words;
+it takes none away and gives none another meaning. A reader takes any version from its own oldest
+on, keeps what it has no name for (``Fields.rest``) beside what it knows, and writes it back with it
+(``docs/spec/memory.md``).
+
 Proven by ``tests/unit/base/test_documents.py``.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
 from reconix.base.text import shown_in_json
 
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
-JsonInput = None | bool | int | str | list["JsonInput"] | Mapping[str, "JsonInput"]
+JsonInput = None | bool | int | str | Sequence["JsonInput"] | Mapping[str, "JsonInput"]
 
 _MAX_DEPTH = 32
 
@@ -135,6 +141,17 @@ class Fields:
     def has(self, key: str) -> bool:
         """Whether a field is there and is not null."""
         return self.values.get(key) is not None
+
+    def rest(self, *known: str) -> dict[str, Json]:
+        """What stands here besides the fields that the reader has a name for."""
+        return {key: value for key, value in self.values.items() if key not in known}
+
+    def version(self) -> int:
+        """The version of a document that outlives its writer: 1 or newer, both can be read."""
+        found = self.number("version")
+        if found == 0:
+            raise BadDocument(f"{self.source} has version 0, which never was")
+        return found
 
     def text(self, key: str) -> str:
         """A field that must be a string."""

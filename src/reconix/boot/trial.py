@@ -5,17 +5,22 @@ construction: a state in which the committed slot is under trial, or an update h
 generation, cannot be made, neither by the rules nor by reading a file. The rules by which it
 changes are in ``boot/transitions.py``.
 
-Format: ``docs/spec/trial.md``, version 1.
-Proven by ``tests/unit/boot/test_trial.py``.
+A newer agent may have written it: the one of the generation that this device came back from. What
+it says with words of its own is kept, a key (``rest``) as long as the object in which it stands, a
+reason or result as the word that it is (``Unlisted``).
+
+Format: ``docs/spec/trial.md``; what holds over releases: ``docs/spec/memory.md``.
+Proven by ``tests/unit/boot/test_trial.py`` and ``tests/unit/device/test_releases.py``.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
-from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
+from reconix.base.documents import Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded, write_durably
 from reconix.boot.tables import MAX_SLOTS, Slot
@@ -23,13 +28,17 @@ from reconix.boot.tables import MAX_SLOTS, Slot
 VERSION = 1
 DEFAULT_ATTEMPTS = 2
 MAX_ATTEMPTS = 10
-MAX_STATE_BYTES = 64 << 10
+MAX_STATE_BYTES = 256 << 10
+"""Of what is read; what is written is at most half of that, whatever a check has said."""
+
 MAX_SAID_CHARACTERS = 4000
 
 _GENERATION = re.compile(r"[^\x00-\x20\x7f]{1,300}")
 
 
 _Vocabulary = TypeVar("_Vocabulary", bound=Enum)
+Rest = Mapping[str, JsonInput]
+"""Fields that a newer agent has added. They are no part of a value, and stay as long as it does."""
 
 
 class Phase(Enum):
@@ -53,6 +62,7 @@ class Reason(Enum):
     HANG = "hang"
     OPERATOR = "operator"
     FIRMWARE = "firmware"
+    SUPERSEDED = "superseded"
     UNKNOWN = "unknown"
 
     @property
@@ -68,6 +78,18 @@ class Result(Enum):
     FELL_BACK = "fell-back"
 
 
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """A word of a newer agent for which this one has none. It is kept as it stands."""
+
+    value: str
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Nobody here knows that the generation was not the cause."""
+        return False
+
+
 class BadState(ReconixError):
     """What the agent remembers contradicts itself."""
 
@@ -80,6 +102,7 @@ class SlotContent:
 
     slot: Slot
     generation: str
+    rest: Rest = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_slot(self.slot)
@@ -94,6 +117,7 @@ class Trial:
     slot: Slot | None = None  # known as soon as it is being written
     attempts: int = 0
     attempts_allowed: int = DEFAULT_ATTEMPTS
+    rest: Rest = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_generation(self.generation)
@@ -109,25 +133,38 @@ class Trial:
 class Verdict:
     """Why a generation is not kept: the reason, and what failed with the last of what it said."""
 
-    reason: Reason
+    reason: Reason | Unlisted
     what: str = ""
     said: str = ""
+    rest: Rest = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "what", self.what[:MAX_SAID_CHARACTERS])
         object.__setattr__(self, "said", self.said[-MAX_SAID_CHARACTERS:])
+
+    def document(self) -> dict[str, JsonInput]:
+        """As a part of a document."""
+        return {
+            **self.rest,
+            "reason": self.reason.value,
+            "what": self.what,
+            "said": self.said,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How the last trial ended."""
 
-    result: Result
+    result: Result | Unlisted
     generation: str
     verdict: Verdict | None = None
+    rest: Rest = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_generation(self.generation)
+        if isinstance(self.result, Unlisted):
+            return  # whether it has a reason is not known
         if (self.verdict is None) != (self.result is Result.CONFIRMED):
             raise BadState("only a fall-back has a reason, and always one")
 
@@ -144,6 +181,7 @@ class State:
         trial: what is updated to; none when idle.
         verdict: recorded when the trial has failed, before the restart.
         last: how the last trial ended.
+        version: the highest of all agents that have written this.
     """
 
     committed: SlotContent
@@ -153,6 +191,8 @@ class State:
     trial: Trial | None = None
     verdict: Verdict | None = None
     last: Outcome | None = None
+    version: int = field(default=VERSION, compare=False)
+    rest: Rest = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         slots = [content.slot for content in self.contents]
@@ -214,7 +254,8 @@ def print_state(state: State) -> bytes:
     """The document of a state; the opposite of ``parse_state``."""
     return print_json(
         {
-            "version": VERSION,
+            **state.rest,
+            "version": state.version,
             "committed": _print_content(state.committed),
             "contents": [_print_content(content) for content in state.contents],
             "previous": state.previous,
@@ -227,26 +268,39 @@ def print_state(state: State) -> bytes:
 
 
 def parse_state(content: bytes, *, source: str) -> State:
-    """Read the document of a state.
+    """Read the document of a state, of this agent or of a newer one.
 
     Raises:
         BadDocument: it is not in the format.
         BadState: it contradicts itself.
     """
     fields = Fields.parse(content, source=source)
-    if fields.number("version") != VERSION:
-        raise BadDocument(
-            f"{source} has version {fields.number('version')}, this agent knows {VERSION}"
-        )
-    return State(
+    known = State(
         committed=_parse_content(fields.object("committed")),
         contents=tuple(_parse_content(item) for item in fields.objects("contents")),
         previous=fields.text("previous") if fields.has("previous") else None,
-        phase=_parse_enum(Phase, fields, "phase"),
-        trial=_parse_trial(fields.object("trial")) if fields.has("trial") else None,
-        verdict=_parse_verdict(fields.object("verdict")) if fields.has("verdict") else None,
         last=_parse_outcome(fields.object("last")) if fields.has("last") else None,
+        version=max(VERSION, fields.version()),
+        rest=fields.rest(*_STATE),
     )
+    trial = fields.object("trial") if fields.has("trial") else None
+    verdict = parse_verdict(fields.object("verdict")) if fields.has("verdict") else None
+    phase = _parse_word(Phase, fields, "phase")
+    if isinstance(phase, Unlisted):
+        return _ended(known, trial, verdict or Verdict(phase, "a newer agent was at it"))
+    return replace(
+        known, phase=phase, trial=_parse_trial(trial) if trial else None, verdict=verdict
+    )
+
+
+_STATE = ("version", "committed", "contents", "previous", "phase", "trial", "verdict", "last")
+
+
+def _ended(known: State, trial: Fields | None, verdict: Verdict) -> State:
+    """Nobody here can go on with an update in a phase without a name; all else is remembered."""
+    if trial is None:
+        return known
+    return replace(known, last=Outcome(Result.FELL_BACK, trial.text("generation"), verdict))
 
 
 def read_state(path: Path) -> State:
@@ -264,17 +318,20 @@ def write_state(path: Path, state: State) -> None:
 
 
 def _print_content(content: SlotContent) -> JsonInput:
-    return {"slot": content.slot, "generation": content.generation}
+    return {**content.rest, "slot": content.slot, "generation": content.generation}
 
 
 def _parse_content(fields: Fields) -> SlotContent:
-    return SlotContent(Slot(fields.number("slot")), fields.text("generation"))
+    return SlotContent(
+        Slot(fields.number("slot")), fields.text("generation"), fields.rest("slot", "generation")
+    )
 
 
 def _print_trial(trial: Trial | None) -> JsonInput:
     if trial is None:
         return None
     return {
+        **trial.rest,
         "generation": trial.generation,
         "slot": trial.slot,
         "attempts": trial.attempts,
@@ -288,23 +345,29 @@ def _parse_trial(fields: Fields) -> Trial:
         slot=Slot(fields.number("slot")) if fields.has("slot") else None,
         attempts=fields.number("attempts"),
         attempts_allowed=fields.number("attempts_allowed"),
+        rest=fields.rest("generation", "slot", "attempts", "attempts_allowed"),
     )
 
 
 def _print_verdict(verdict: Verdict | None) -> JsonInput:
-    if verdict is None:
-        return None
-    return {"reason": verdict.reason.value, "what": verdict.what, "said": verdict.said}
+    return None if verdict is None else verdict.document()
 
 
-def _parse_verdict(fields: Fields) -> Verdict:
-    return Verdict(_parse_enum(Reason, fields, "reason"), fields.text("what"), fields.text("said"))
+def parse_verdict(fields: Fields) -> Verdict:
+    """Read why something was left; the opposite of ``Verdict.document``."""
+    return Verdict(
+        _parse_word(Reason, fields, "reason"),
+        fields.text("what"),
+        fields.text("said"),
+        fields.rest("reason", "what", "said"),
+    )
 
 
 def _print_outcome(outcome: Outcome | None) -> JsonInput:
     if outcome is None:
         return None
     return {
+        **outcome.rest,
         "result": outcome.result.value,
         "generation": outcome.generation,
         "verdict": _print_verdict(outcome.verdict),
@@ -313,14 +376,14 @@ def _print_outcome(outcome: Outcome | None) -> JsonInput:
 
 def _parse_outcome(fields: Fields) -> Outcome:
     return Outcome(
-        result=_parse_enum(Result, fields, "result"),
+        result=_parse_word(Result, fields, "result"),
         generation=fields.text("generation"),
-        verdict=_parse_verdict(fields.object("verdict")) if fields.has("verdict") else None,
+        verdict=parse_verdict(fields.object("verdict")) if fields.has("verdict") else None,
+        rest=fields.rest("result", "generation", "verdict"),
     )
 
 
-def _parse_enum(kind: type[_Vocabulary], fields: Fields, key: str) -> _Vocabulary:
-    try:
-        return kind(fields.text(key))
-    except ValueError as error:
-        raise BadDocument(f"{fields.source}: {key!r} is {fields.text(key)!r}") from error
+def _parse_word(kind: type[_Vocabulary], fields: Fields, key: str) -> _Vocabulary | Unlisted:
+    """One of our words, or one that a newer agent has."""
+    word = fields.text(key)
+    return next((each for each in kind if each.value == word), Unlisted(word))

@@ -127,7 +127,8 @@ def _update(device: Device, arguments: Arguments) -> int:
     """Look for an update in a folder or on a web server, take it the cheapest way and try it."""
     from reconix.base.http import proxy_variables
     from reconix.device.apply import apply
-    from reconix.device.update import UNLIMITED, Place, came_back_from, look
+    from reconix.device.retry import held_back
+    from reconix.device.update import UNLIMITED, Place, look
     from reconix.device.work import working
 
     limit = UNLIMITED if arguments.any_size else None
@@ -136,8 +137,8 @@ def _update(device: Device, arguments: Arguments) -> int:
     found = look(device, place)
     if arguments.check or found.target is None:
         return _tell_found(arguments, found)
-    if arguments.unattended and came_back_from(device, found.target):
-        _tell(arguments, f"{found.target} was tried before, and is not tried again by itself")
+    if arguments.unattended and (why := held_back(device, str(found.target), time.time())):
+        _tell(arguments, why)
         return 0
     with working(device.places):
         for offer in found.way:
@@ -173,11 +174,14 @@ def _offset(device: Device, arguments: Arguments) -> int:
 def _apply(device: Device, arguments: Arguments) -> int:
     """Write an installed generation to the idle slot and restart into its trial."""
     from reconix.device.apply import apply
+    from reconix.device.rollback import leave_for
     from reconix.device.work import working
     from reconix.store.paths import StorePath
 
+    path = StorePath.parse(arguments.generation)
     with working(device.places):
-        slot = apply(device, StorePath.parse(arguments.generation), system=arguments.system)
+        leave_for(device, str(path))
+        slot = apply(device, path, system=arguments.system)
     return _after_apply(device, slot, arguments)
 
 

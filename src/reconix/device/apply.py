@@ -36,7 +36,7 @@ from reconix.device.media import Window, holds, open_disk
 from reconix.device.memory import remember
 from reconix.device.policy import Policy, read_policy
 from reconix.device.way_back import select_once, undo
-from reconix.store.generation import Generation, InstalledSystem
+from reconix.store.generation import Generation, InstalledSystem, expect_known
 from reconix.store.paths import StorePath
 
 
@@ -84,6 +84,7 @@ def apply(device: Device, path: StorePath, *, system: str | None = None) -> Slot
             medium is. Nothing is armed.
     """
     generation = device.generation(path)
+    expect_known(generation)
     name = generation.system(system or _running(device, generation)).name
     expect_agent(device, generation, name)
     state = write(device, generation, system=name)
@@ -187,7 +188,7 @@ def _end_other(device: Device, state: State) -> State:
     """End an update that was begun, before its slot is written; what was received of it stays."""
     disarm(device)
     if state.phase is Phase.ARMED:
-        return remember(device.places, state, Cancelled())
+        return remember(device.places, state, Cancelled(Reason.SUPERSEDED))
     return state
 
 

@@ -6,7 +6,9 @@ and kept, or left, with everything else. Two things must outlive it, in ``/recon
 * the newest key set that a stream brought along, which the committed generation may not know;
 * the sequence number of each installed generation, so that no stream goes below the committed one.
 
-The floor never sinks, also after a roll-back. No clock is asked for anything.
+The floor never sinks, also after a roll-back. No clock is asked for anything. Floor, key set and
+revoked keys stand in the ledger as well (``ledger.py``), and count from wherever they can be read:
+what a newer agent left here in a form that this one cannot read takes nothing back.
 
     trust.json of a generation   {"version": 1, "require_signature": true, "keys": {…} or null,
                                   "url": "http://…" or null, "download_limit_bytes": 268435456,
@@ -26,9 +28,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconix.base import progress
-from reconix.base.documents import BadDocument, Fields, print_json
+from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.boot.trial import Rest
 from reconix.device.device import Device
+from reconix.device.ledger import Ledger, newer, read_ledger, write_ledger
 from reconix.device.places import Places
 from reconix.store.paths import StorePath
 from reconix.transfer.keys import BadKey, KeySet, key_set_of
@@ -79,22 +83,52 @@ class Creed:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a device remembers about its updates."""
+    """What a device remembers about its updates.
+
+    Attributes:
+        floor: the highest sequence number that was ever confirmed.
+        keys: the newest key set that is known.
+        sequences: the numbers of installed generations.
+        version: the highest of all agents that have written this.
+        spelled: the key set as it was found; a newer agent may say more of it than this one reads.
+        rest: what a newer agent has added.
+    """
 
     floor: int = 0
     keys: KeySet | None = None
-    sequences: Mapping[str, int] = field(default_factory=dict)  # by generation
+    sequences: Mapping[str, int] = field(default_factory=dict)
+    version: int = field(default=VERSION, compare=False)
+    spelled: Rest | None = field(default=None, compare=False, repr=False)
+    rest: Rest = field(default_factory=dict, compare=False, repr=False)
 
     def print(self) -> bytes:
         """As a document."""
         return print_json(
             {
-                "version": VERSION,
+                **self.rest,
+                "version": self.version,
                 "floor": self.floor,
-                "keys": None if self.keys is None else self.keys.document(),
+                "keys": self._print_keys(),
                 "sequences": dict(self.sequences),
             }
         )
+
+    def _print_keys(self) -> JsonInput:
+        if self.keys is None:
+            return self.spelled
+        found = self.spelled if self._spelled_version == self.keys.version else None
+        return {**(found or {}), **self.keys.document()}
+
+    def after(self, floor: int, keys: KeySet | None) -> "Memory":
+        """With a floor and a key set that are not older than these."""
+        is_older = keys is not None and keys.version <= self._spelled_version
+        known = self.keys if self.keys is None and is_older else newer(keys, self.keys)
+        return replace(self, floor=max(floor, self.floor), keys=known)
+
+    @property
+    def _spelled_version(self) -> int:
+        found = self.spelled.get("version") if self.spelled else None
+        return found if isinstance(found, int) else 0
 
 
 def read_creed(generation: Path) -> Creed | None:
@@ -129,16 +163,33 @@ def read_memory(places: Places) -> Memory:
 def _memory(fields: Fields) -> Memory:
     known = fields.object("sequences")
     sequences = {name: known.number(name) for name in known.names()}
-    return Memory(fields.number("floor"), _keys(fields), sequences)
+    spelled = fields.object("keys").values if fields.has("keys") else None
+    return Memory(
+        fields.number("floor"),
+        _readable_keys(fields),
+        sequences,
+        max(VERSION, fields.version()),
+        spelled,
+        fields.rest("version", "floor", "keys", "sequences"),
+    )
+
+
+def _readable_keys(fields: Fields) -> KeySet | None:
+    """The key set, unless only a newer agent can read it; then the ledger has what we can."""
+    try:
+        return _keys(fields)
+    except (BadDocument, BadKey) as error:
+        progress.note(f"the key set that was remembered cannot be read: {error}")
+        return None
 
 
 def _read(path: Path) -> Fields | None:
+    """A document of ours, of this version or a newer one."""
     try:
         fields = Fields.parse(read_bounded(path, MAX_BYTES), source=str(path))
     except FileNotFoundError:
         return None
-    if fields.number("version") != VERSION:
-        raise BadDocument(f"{path} has version {fields.number('version')}, not {VERSION}")
+    fields.version()
     return fields
 
 
@@ -154,27 +205,34 @@ class Belief:
     committed: str
     creed: Creed | None
     memory: Memory
+    ledger: Ledger
 
     @classmethod
     def of(cls, device: Device) -> "Belief":
         """What the committed generation and the device's memory say together."""
         committed = device.recall().committed.generation
         folder = device.places.store / StorePath.parse(committed).basename
-        return cls(device, committed, read_creed(folder), read_memory(device.places))
+        ledger = read_ledger(device.places.ledger)
+        return cls(device, committed, read_creed(folder), read_memory(device.places), ledger)
 
     @property
     def trust(self) -> Trust:
         """By what a stream is judged."""
-        keys = _newer(self.creed.keys if self.creed else None, self.memory.keys)
+        keys = newer(self.creed.keys if self.creed else None, self._remembered)
         required = self.creed.require_signature if self.creed else keys is not None
         if not required:
             return UNSIGNED
-        return Trust(keys, floor=self.floor)
+        return Trust(keys.without(self.ledger.revoked) if keys else None, floor=self.floor)
+
+    @property
+    def _remembered(self) -> KeySet | None:
+        return newer(self.memory.keys, self.ledger.keys)
 
     @property
     def floor(self) -> int:
         """The least sequence number that is taken."""
-        return max(self.memory.floor, self.memory.sequences.get(self.committed, 0))
+        ours = self.memory.sequences.get(self.committed, 0)
+        return max(self.memory.floor, self.ledger.floor, ours)
 
     def judge(self, header: Header, seal: Seal, statement: bytes) -> Trust:
         """Decide on a stream; changes nothing.
@@ -191,23 +249,19 @@ class Belief:
         installed = {*map(str, self.device.installed()), str(header.target)}
         sequences = {**self.memory.sequences, str(header.target): header.sequence}
         kept = {path: number for path, number in sequences.items() if path in installed}
-        after = replace(self.memory, floor=self.floor, keys=judged.keys, sequences=kept)
+        self.remember(judged, kept)
+
+    def remember(self, trust: Trust, sequences: Mapping[str, int]) -> None:
+        """Remember what is believed from now on, in both places."""
+        places, keys = self.device.places, newer(trust.keys, self._remembered)
+        write_ledger(places.ledger, self.ledger, self.ledger.learning(self.floor, keys))
+        after = replace(self.memory.after(self.floor, keys), sequences=sequences)
         if after != self.memory:
-            write_durably(self.device.places.trust, after.print())
+            write_durably(places.trust, after.print())
 
 
 def settle(device: Device) -> None:
     """Remember the floor and the keys of what is committed, before anything is collected."""
     belief = Belief.of(device)
-    trust = belief.trust
-    after = replace(belief.memory, floor=belief.floor, keys=trust.keys)
-    if trust.required and after != belief.memory:
-        write_durably(device.places.trust, after.print())
-
-
-def _newer(ours: KeySet | None, other: KeySet | None) -> KeySet | None:
-    """The set of the higher version; what either took back stays taken back."""
-    if ours is None or other is None:
-        return ours or other
-    first, last = sorted((other, ours), key=lambda each: each.version)
-    return replace(last, revoked=last.revoked | (first.revoked - last.values))
+    if belief.trust.required:
+        belief.remember(belief.trust, belief.memory.sequences)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from reconix.base.documents import Fields, print_json
+from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.boot.tables import Slot
@@ -177,5 +177,12 @@ def read_booted(path: Path) -> Booted:
         fields.number("deadline_seconds"),
         fields.number("soft_reboots"),
         fields.number("started_seconds"),
-        Why(fields.text("why")),
+        _why(fields),
     )
+
+
+def _why(fields: Fields) -> Why:
+    try:
+        return Why(fields.text("why"))
+    except ValueError as error:
+        raise BadDocument(f"{fields.source}: {fields.text('why')!r} is no reason") from error

@@ -12,14 +12,17 @@ default system runs.
     {"version": 1, "once": "mqtt",
      "always": {"system": "web", "failures": 0, "failures_allowed": 3}}
 
+What a newer agent has added stays (``docs/spec/memory.md``).
+
 Proven by ``tests/unit/device/test_choose.py``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.boot.trial import Rest
 
 VERSION = 1
 MAX_BYTES = 1 << 16
@@ -34,6 +37,7 @@ class Always:
     system: str
     failures: int = 0
     failures_allowed: int = DEFAULT_FAILURES
+    rest: Rest = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def given_up(self) -> bool:
@@ -48,10 +52,14 @@ class Choice:
     Attributes:
         once: the system that somebody asked for at the next boot only.
         always: the system that is wanted at every boot, if it is not the default one.
+        version: the highest of all agents that have written this.
+        rest: what a newer agent has added.
     """
 
     once: str | None = None
     always: Always | None = None
+    version: int = field(default=VERSION, compare=False)
+    rest: Rest = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +83,14 @@ def came_up(choice: Choice, system: str) -> FollowUp:
     if always is None or always.given_up or always.system == system:
         return FollowUp(replace(choice, once=None))
     if system == choice.once:
-        return FollowUp(Choice(always=always), ask_for=always.system)
+        return FollowUp(replace(choice, once=None), ask_for=always.system)
     if choice.once is not None:  # another system ran before this boot, or should have
-        return FollowUp(Choice(always=always), ask_for=always.system, restart=True)
+        return FollowUp(replace(choice, once=None), ask_for=always.system, restart=True)
     counted = replace(always, failures=always.failures + 1)
     if counted.given_up:
-        return FollowUp(Choice(always=counted))
-    return FollowUp(Choice(always=counted), ask_for=always.system, restart=True)
+        return FollowUp(replace(choice, once=None, always=counted))
+    again = replace(choice, once=None, always=counted)
+    return FollowUp(again, ask_for=always.system, restart=True)
 
 
 def is_to_be_proven(choice: Choice, system: str) -> bool:
@@ -94,7 +103,7 @@ def renewed(choice: Choice) -> FollowUp:
     if choice.always is None or choice.always.given_up:
         return FollowUp(replace(choice, once=None))
     healthy = replace(choice.always, failures=0)
-    return FollowUp(Choice(always=healthy), ask_for=healthy.system)
+    return FollowUp(replace(choice, once=None, always=healthy), ask_for=healthy.system)
 
 
 def read_choice(path: Path) -> Choice:
@@ -115,7 +124,8 @@ def print_choice(choice: Choice) -> bytes:
     """The document of a choice; the opposite of ``parse_choice``."""
     return print_json(
         {
-            "version": VERSION,
+            **choice.rest,
+            "version": choice.version,
             "once": choice.once,
             "always": _print_always(choice.always) if choice.always else None,
         }
@@ -124,6 +134,7 @@ def print_choice(choice: Choice) -> bytes:
 
 def _print_always(always: Always) -> JsonInput:
     return {
+        **always.rest,
         "system": always.system,
         "failures": always.failures,
         "failures_allowed": always.failures_allowed,
@@ -137,11 +148,11 @@ def parse_choice(content: bytes, *, source: str) -> Choice:
         BadDocument: it is not in the format.
     """
     fields = Fields.parse(content, source=source)
-    if fields.number("version") != VERSION:
-        raise BadDocument(f"{source} has a version that this agent does not know")
     return Choice(
         once=fields.text("once") if fields.has("once") else None,
         always=_parse_always(fields.object("always")) if fields.has("always") else None,
+        version=max(VERSION, fields.version()),
+        rest=fields.rest("version", "once", "always"),
     )
 
 
@@ -150,4 +161,5 @@ def _parse_always(fields: Fields) -> Always:
     allowed = DEFAULT_FAILURES
     if fields.has("failures_allowed"):
         allowed = fields.number("failures_allowed")
-    return Always(fields.text("system"), fields.number("failures"), allowed)
+    rest = fields.rest("system", "failures", "failures_allowed")
+    return Always(fields.text("system"), fields.number("failures"), allowed, rest)

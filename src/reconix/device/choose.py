@@ -73,7 +73,8 @@ def choose_always(device: Device, system: str, way: Way = Way.BOOT) -> None:
     policy = read_policy(toplevel_folder(device.places, generation.system(wanted).toplevel))
     is_default = wanted == generation.default
     always = None if is_default else Always(wanted, failures_allowed=policy.always_attempts)
-    write_choice(device.places.choice, Choice(always=always))
+    before = read_choice(device.places.choice)
+    write_choice(device.places.choice, replace(before, once=None, always=always))
     device.oneshots.ask_for(wanted if always and way is Way.BOOT else None)
 
 

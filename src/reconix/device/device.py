@@ -1,8 +1,8 @@
 """The device as the commands see it: its places, its firmware, its store, and what it remembers.
 
-What is remembered may be missing (the first boot) or unreadable (a damaged file, an agent that is
-older than the file). Then it is found out again from what cannot be wrong: the partition table says
-which slot boots, and the content of the slot says which installed generation it is.
+What is remembered may be missing (the first boot) or unreadable (a damaged file). Then it is found
+out again from what cannot be wrong: the partition table says which slot boots, and the content of
+the slot says which installed generation it is. What neither shows, the ledger knows.
 
 Proven by ``tests/unit/device/test_device.py``.
 """
@@ -17,7 +17,8 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile
 from reconix.boot.disk import Disk
 from reconix.boot.tables import Selection, Slot, read_selection
-from reconix.boot.trial import BadState, State, installed, read_state
+from reconix.boot.trial import BadState, Reason, State, Verdict, installed, read_state
+from reconix.device.ledger import read_ledger
 from reconix.device.media import Window, holds, open_disk
 from reconix.device.oneshots import OneShots
 from reconix.device.places import Places
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from reconix.store.registry import Registry
 
 _MANIFEST = ".manifest"
+_NOT_KNOWN = Verdict(Reason.UNKNOWN, "what the agent remembered of it cannot be read")
 
 
 class UnknownGeneration(ReconixError):
@@ -91,8 +93,11 @@ class Device:
             progress.note(f"what the agent remembered is of no use: {error}")
             return None
 
-    def find_out(self) -> State:
-        """The state that the disk itself shows, with nothing on trial.
+    def find_out(self, how: Verdict = _NOT_KNOWN) -> State:
+        """The state that the disk and the ledger show, with nothing on trial.
+
+        Args:
+            how: the boot before has ended, if that was a trial.
 
         Raises:
             UnknownGeneration: no installed generation fits the slot that boots.
@@ -100,7 +105,9 @@ class Device:
         with open_disk(self.places) as disk:
             found = seen_through(self.places, read_selection(disk))
             slot = Window(disk, found.tables.slot(found.slot))
-            return installed(str(self._generation_in(slot, found.slot)), found.slot)
+            seen = installed(str(self._generation_in(slot, found.slot)), found.slot)
+        names = [*map(str, self.installed())]
+        return read_ledger(self.places.ledger).completed(seen, names, how)
 
     def _generation_in(self, slot: Disk, number: Slot) -> StorePath:
         roots = self.installed()

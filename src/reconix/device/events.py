@@ -2,7 +2,8 @@
 
 One JSON object a line, oldest first, the last ``KEPT`` of them. It is written as a whole, like
 everything durable, so a cut leaves the old one or the new one; there is a line for each step of an
-update that counts, that is, a few per update.
+update that counts, that is, a few per update. A line stays as it was written, with all that a newer
+agent may have added to it.
 
     {"at": 1767225600, "event": "fell-back", "generation": "/nix/store/…", "text": "…"}
 
@@ -41,18 +42,21 @@ class Event:
 
 def read_events(path: Path) -> tuple[Event, ...]:
     """Read a log; what is not there or damaged is left out."""
+    return tuple(event for line in _lines(path) if (event := _parse(line)) is not None)
+
+
+def _lines(path: Path) -> list[bytes]:
     try:
-        lines = read_bounded(path, MAX_BYTES).splitlines()
+        return read_bounded(path, MAX_BYTES).splitlines(keepends=True)
     except (OSError, BadFile):
-        return ()
-    return tuple(event for line in lines if (event := _parse(line)) is not None)
+        return []
 
 
 def record(path: Path, name: str, *, generation: str = "", text: str = "") -> None:
     """Add an event to a log, durably; the oldest one goes when there are too many."""
     event = Event(int(time.time()), name, generation, text[-_MAX_TEXT:])
-    kept = [*read_events(path), event][-KEPT:]
-    write_durably(path, b"".join(map(_print, kept)))
+    kept = [line for line in _lines(path) if _parse(line) is not None]
+    write_durably(path, b"".join([*kept, _print(event)][-KEPT:]))
 
 
 def _print(event: Event) -> bytes:

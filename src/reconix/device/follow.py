@@ -26,7 +26,7 @@ from reconix.device.places import Places
 from reconix.device.schedule import Schedule, minute_of_week, read_schedule
 from reconix.device.work import working
 
-_MAX_BYTES = 256
+_MAX_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,8 @@ def note_look(places: Places, found: Look) -> None:
 
 
 def _read(path: Path) -> str | None:
+    """The first line; a newer agent may have added others."""
     try:
-        return read_bounded(path, _MAX_BYTES).decode("ascii", "replace").strip()
-    except (BadFile, OSError):
+        return read_bounded(path, _MAX_BYTES).decode("ascii", "replace").partition("\n")[0].strip()
+    except (OSError, BadFile):
         return None

@@ -30,6 +30,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.device.belief import Belief
 from reconix.device.device import Device
+from reconix.device.places import Places
 from reconix.device.work import working
 from reconix.transfer.ed25519 import is_signed
 from reconix.transfer.seal import Signature
@@ -149,8 +150,7 @@ def _expect_signed(trust: Trust, document: bytes, signatures: Iterable[Signature
 
 
 def _identity(fields: Fields) -> Identity:
-    if fields.number("version") != 1:
-        raise BadIdentity(f"it has version {fields.number('version')}; this agent knows 1")
+    fields.version()  # one that is newer only says more
     addresses = fields.object("address")
     return Identity(
         host=fields.text("host"),
@@ -183,13 +183,23 @@ def read_identity(device: Device) -> Identity | None:
 
 
 def _believed(device: Device, content: bytes, *, source: str) -> Identity:
-    digest, known = f"{Digest.of(content).hex()}\n".encode(), device.places.known_identity
-    if known.exists() and read_bounded(known, len(digest)) == digest:
+    digest, places = Digest.of(content).hex(), device.places
+    before = _known(places)
+    if digest in before[:1]:
         return parse_signed(content, UNSIGNED, source=source)
     identity = parse_signed(content, Belief.of(device).trust, source=source)
-    with working(device.places, wait_seconds=_WAIT_SECONDS):
-        write_durably(known, digest)
+    with working(places, wait_seconds=_WAIT_SECONDS):
+        lines = "".join(f"{line}\n" for line in [digest, *before[1:]])
+        write_durably(places.known_identity, lines.encode())
     return identity
+
+
+def _known(places: Places) -> list[str]:
+    """The digest that was vouched for, and what a newer agent has added in further lines."""
+    try:
+        return read_bounded(places.known_identity, MAX_BYTES).decode("ascii").splitlines()
+    except (OSError, BadFile, UnicodeDecodeError):
+        return []
 
 
 def apply_identity(identity: Identity, root: Path) -> None:

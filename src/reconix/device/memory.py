@@ -1,7 +1,8 @@
 """Remembering what happened: one event, one durable step.
 
 An event changes the state by the rules of ``boot/transitions.py`` and is on the disk before
-anything is done that relies on it. Events that change nothing write nothing.
+anything is done that relies on it. Events that change nothing write nothing. What must outlive any
+change of the agent is written first, into the ledger: a cut in between leaves it one step ahead.
 """
 
 import time
@@ -9,6 +10,7 @@ import time
 from reconix.boot import transitions
 from reconix.boot.trial import Outcome, State, write_state
 from reconix.device import events
+from reconix.device.ledger import ended, read_ledger, write_ledger
 from reconix.device.places import Places
 
 
@@ -20,19 +22,29 @@ def remember(places: Places, state: State, event: transitions.Event) -> State:
     """
     following = transitions.advance(state, event)
     if following != state:
+        before = read_ledger(places.ledger)
+        write_ledger(places.ledger, before, before.following(state, following))
         write_state(places.state, following)
         _record(places, state, following)
     return following
 
 
+def begin(places: Places, found: State) -> None:
+    """Remember a state that was found out, because none could be read."""
+    before = read_ledger(places.ledger)
+    write_ledger(places.ledger, before, before.replacing(found))
+    write_state(places.state, found)
+
+
 def _record(places: Places, before: State, after: State) -> None:
     """Put a line into the log for what a person would want to know later."""
-    if after.last is not None and after.last != before.last:
+    outcome = ended(before, after)
+    if outcome is not None:
         events.record(
             places.log,
-            after.last.result.value,
-            generation=after.last.generation,
-            text=reason_of(after.last),
+            outcome.result.value,
+            generation=outcome.generation,
+            text=reason_of(outcome),
         )
     elif after.phase != before.phase and after.trial is not None:
         said = f"{after.verdict.what}\n{after.verdict.said}" if after.verdict else ""

@@ -59,6 +59,11 @@ class Places:
         return self.home / "state.json"
 
     @property
+    def ledger(self) -> Path:
+        """What must not be forgotten, whichever agent runs."""
+        return self.home / "ledger"
+
+    @property
     def trust(self) -> Path:
         """What the agent remembers about whose updates it takes."""
         return self.home / "trust.json"
@@ -77,6 +82,11 @@ class Places:
     def way_back(self) -> Path:
         """What leads back from a trial that needs no variable of the firmware."""
         return self.home / "way-back"
+
+    @property
+    def waiting(self) -> Path:
+        """Until when a generation is not tried again by itself."""
+        return self.home / "waiting.json"
 
     @property
     def log(self) -> Path:

@@ -19,6 +19,7 @@ from reconix.device.belief import Belief
 from reconix.device.booted import UnknownBoot, read_booted
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.policy import read_policy
+from reconix.store.generation import expect_known
 from reconix.store.paths import StorePath
 from reconix.transfer.receive import receive as receive_stream
 from reconix.transfer.seal import Seal
@@ -95,7 +96,7 @@ def receive(
         spool=spool or Spool(device.places.spool, keeps=False),
         again=again,
     )
-    device.generation(manifest.root)
+    expect_known(device.generation(manifest.root))
     if manifest.root not in before:
         events.record(device.places.log, "installed", generation=str(manifest.root))
     return manifest.root

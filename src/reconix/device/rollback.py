@@ -4,6 +4,8 @@ Going back is an update like any other: the previous generation is written to an
 costs nothing where it still lies there, and tried. So it must come up healthy as well, and if it
 does not, the device stays where it is.
 
+What somebody has gone back from is not taken again by a timer: the ledger has it (``retry.py``).
+
 Proven by ``tests/unit/device/test_rollback.py``.
 """
 
@@ -11,9 +13,10 @@ from enum import Enum
 
 from reconix.base.errors import ReconixError
 from reconix.boot.transitions import Cancelled
-from reconix.boot.trial import Phase
+from reconix.boot.trial import Phase, Reason
 from reconix.device.apply import apply, disarm
 from reconix.device.device import Device
+from reconix.device.ledger import read_ledger, write_ledger
 from reconix.device.memory import remember
 from reconix.store.paths import StorePath
 
@@ -53,5 +56,19 @@ def rollback(device: Device) -> RolledBack:
         return RolledBack.DISARMED
     if state.previous is None:
         raise NothingBefore
+    leave_for(device, state.previous)
     apply(device, StorePath.parse(state.previous))
     return RolledBack.PREVIOUS
+
+
+def leave_for(device: Device, generation: str) -> None:
+    """Note that somebody goes back to a generation, if it is the one before this one.
+
+    Must be called while ``working``. It is noted before it is done: a cut in between leaves a note
+    about the committed generation, which means nothing as long as it is that.
+    """
+    state = device.recall()
+    if generation == state.previous:
+        ledger = read_ledger(device.places.ledger)
+        left = ledger.leaving(state.committed.generation, Reason.OPERATOR)
+        write_ledger(device.places.ledger, ledger, left)

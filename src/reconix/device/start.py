@@ -21,7 +21,7 @@ from reconix.boot.gpt import Guid
 from reconix.boot.tables import Selection, Slot, read_selection, repair
 from reconix.boot.transitions import Booted as BootedEvent
 from reconix.boot.transitions import WrongSlot, advance
-from reconix.boot.trial import Phase, Reason, Result, State, write_state
+from reconix.boot.trial import Phase, Reason, Result, State, Verdict
 from reconix.device import booted, choice, events, memory
 from reconix.device.booted import Booted, UnknownBoot, Why, has_taken_over
 from reconix.device.choice import Choice, FollowUp
@@ -178,7 +178,7 @@ def _what_happened(device: Device, event: BootedEvent) -> tuple[State | None, St
             return before, advance(before, event)
         except WrongSlot as error:
             progress.note(str(error))
-    return None, advance(device.find_out(), event)
+    return None, advance(device.find_out(Verdict(event.evidence, said=event.said)), event)
 
 
 def system_name(device: Device, generation: str | None, toplevel: StorePath) -> str:
@@ -203,7 +203,7 @@ def _carry_out(device: Device, plan: _Plan) -> bool:
     if plan.selection.faults:
         _mend_table(device)
     if plan.before is None:
-        write_state(places.state, plan.after)
+        memory.begin(places, plan.after)
     else:
         memory.remember(places, plan.before, plan.event)
     if plan.event.evidence is Reason.PANIC:

@@ -14,7 +14,7 @@ from reconix.base.documents import BadDocument, JsonInput
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile
 from reconix.boot.trial import Phase, State, Verdict
-from reconix.device import looked
+from reconix.device import looked, retry
 from reconix.device.belief import Belief
 from reconix.device.booted import Booted, UnknownBoot, Why, read_booted
 from reconix.device.choice import Always, Choice, read_choice
@@ -22,6 +22,7 @@ from reconix.device.device import Device, toplevel_folder
 from reconix.device.events import Event, read_events
 from reconix.device.faults import read_faults
 from reconix.device.follow import is_resting, seconds_to_confirm, suspended
+from reconix.device.ledger import Left
 from reconix.device.looked import Looked
 from reconix.device.memory import uptime
 from reconix.device.schedule import Change, minute_of_week, read_schedule
@@ -29,6 +30,7 @@ from reconix.device.work import being_changed
 from reconix.store.generation import Generation
 
 _SHOWN_EVENTS = 10
+_SHOWN_LEFT = 3
 
 _WHY = {
     Why.COMMITTED: "nobody said otherwise",
@@ -70,6 +72,19 @@ class Followed:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """A generation that was not kept, and when it is tried again by itself.
+
+    Attributes:
+        left: which one, why and how often.
+        seconds: how long it is still left alone; None: until somebody asks for it.
+    """
+
+    left: Left
+    seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What a device is and has done."""
 
@@ -87,6 +102,7 @@ class Status:
     sequence: int | None = None
     looked: Looked | None = None
     faults: tuple[str, ...] = ()
+    left: tuple[LeftAlone, ...] = ()
 
 
 def read_status(device: Device) -> Status:
@@ -114,6 +130,10 @@ def read_status(device: Device) -> Status:
         sequence=_sequence(device),
         looked=looked.read(places),
         faults=read_faults(places),
+        left=tuple(
+            LeftAlone(each, retry.seconds_left(places, each, time.time()))
+            for each in retry.left(device)
+        ),
     )
 
 
@@ -203,6 +223,7 @@ def status_document(status: Status) -> JsonInput:
         "sequence": status.sequence,
         "looked": _looked_document(status.looked),
         "faults": list(status.faults),
+        "left": [_left_document(each) for each in status.left],
         "events": [
             {
                 "at": event.at,
@@ -212,6 +233,15 @@ def status_document(status: Status) -> JsonInput:
             }
             for event in status.events
         ],
+    }
+
+
+def _left_document(alone: LeftAlone) -> JsonInput:
+    return {
+        "generation": alone.left.generation,
+        "reason": alone.left.word,
+        "times": alone.left.times,
+        "seconds_left": alone.seconds,
     }
 
 
@@ -309,6 +339,7 @@ def status_lines(status: Status) -> list[str]:
         *_sequence_lines(status),
         *_schedule_lines(status.schedule),
         *_last_lines(state),
+        *_left_lines(status.left),
     ]
     if status.choice.always:
         always = status.choice.always
@@ -363,6 +394,21 @@ def _update(state: State) -> str:
         return "none"
     tried = f"attempt {state.trial.attempts} of {state.trial.attempts_allowed}"
     return f"{state.phase.value} ({tried}): {state.trial.generation}"
+
+
+def _left_lines(found: tuple[LeftAlone, ...]) -> list[str]:
+    """What an unattended update leaves alone, the last few; and until when."""
+    lines = []
+    for alone in found[-_SHOWN_LEFT:]:
+        each = alone.left
+        times = f", {each.times} times" if each.times > 1 else ""
+        lines.append(f"left       {each.generation} ({each.word}{times})")
+        if alone.seconds is None:
+            lines.append("           not taken again unless somebody asks for it")
+        else:
+            when = f"in {-(-alone.seconds // 60)} minutes" if alone.seconds else "at the next look"
+            lines.append(f"           taken again by itself {when}")
+    return lines
 
 
 def _last_lines(state: State) -> list[str]:

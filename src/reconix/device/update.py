@@ -16,7 +16,6 @@ from types import MappingProxyType
 
 from reconix.base.documents import JsonInput
 from reconix.base.files import BadFile, read_bounded
-from reconix.boot.trial import Result
 from reconix.device import looked
 from reconix.device.belief import DOWNLOAD_LIMIT_BYTES, Belief
 from reconix.device.device import Device
@@ -209,16 +208,6 @@ def _is_of(web: Web, preface: bytes) -> bool:
             return False
         found += data
     return True
-
-
-def came_back_from(device: Device, target: StorePath) -> bool:
-    """Whether the last trial was of this generation, and failed.
-
-    Who calls decides whether that is a reason not to try it again: a timer must not, or a device
-    would restart into what is broken again and again.
-    """
-    last = device.recall().last
-    return last is not None and last.result is Result.FELL_BACK and last.generation == str(target)
 
 
 def look(device: Device, place: Place) -> Found:

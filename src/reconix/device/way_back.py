@@ -14,6 +14,9 @@ there already, the trial was started before and nobody has confirmed it: it writ
 restarts. So the folder is a one-shot like ``BootNext``, and for everybody else the slot to go back
 to is the selected one as long as the folder is there: that it is gone is what confirms a trial.
 
+The initrd of one release reads what the agent of another one made, so the folder may get further
+files and these files further words or lines; none of them changes its meaning.
+
 What it cannot do: a loader, a kernel or an initrd that does not come so far is not left. That is
 why it must be asked for (``docs/decisions/0029-firmware-without-memory.md``).
 
@@ -32,7 +35,7 @@ from reconix.device.places import Places
 
 SLOTS, SECTORS, BEGUN = "slots", "sectors", "begun"
 _MAX_BYTES = 4096
-_NUMBERS = re.compile(rb"([1-8]) ([1-8])\n")
+_NUMBERS = re.compile(rb"([1-8]) ([1-8])(?=[ \n])")
 _COPIES = (Copy.BACKUP, Copy.PRIMARY)
 """In the order of a switch: until the last is written, the table is the one before."""
 
@@ -56,7 +59,7 @@ def read_way_back(places: Places) -> WayBack | None:
     if not folder.is_dir():
         return None
     path = folder / SLOTS
-    found = _NUMBERS.fullmatch(read_bounded(path, _MAX_BYTES)) if path.exists() else None
+    found = _NUMBERS.match(read_bounded(path, _MAX_BYTES)) if path.exists() else None
     if found is None:
         raise BadDocument(f"{path} does not name two slots")
     return WayBack(Slot(int(found[1])), Slot(int(found[2])), (folder / BEGUN).exists())

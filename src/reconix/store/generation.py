@@ -9,6 +9,10 @@ store, this hash promises for the boot partition.
      "boot": "/nix/store/…-boot-gateway",
      "slot": {"image_sha256": "…", "image_size_bytes": 1, "slot_size_bytes": 1}}
 
+An older agent that comes after a newer one, in the trial of a generation that somebody goes back
+to, reads the newer one, too. So a release may add fields, and a reader takes any version. What is
+raised with the version is what an agent must know to *install* the generation.
+
 Proven by ``tests/unit/store/test_generation.py``.
 """
 
@@ -75,6 +79,7 @@ class Generation:
     systems: tuple[InstalledSystem, ...]  # sorted by name
     boot: StorePath
     slot: SlotImage
+    version: int = VERSION
 
     def __post_init__(self) -> None:
         names = [system.name for system in self.systems]
@@ -100,6 +105,19 @@ class Generation:
         return found[0] if found else None
 
 
+def expect_known(generation: Generation) -> None:
+    """Check that a generation is not for newer agents alone; then it can be installed by this one.
+
+    Raises:
+        BadGeneration: it is.
+    """
+    if generation.version > VERSION:
+        raise BadGeneration(
+            f"{generation.path} has version {generation.version}; this agent knows {VERSION}",
+            hint="update to a generation in between first",
+        )
+
+
 def parse_generation(content: bytes, path: StorePath) -> Generation:
     """Read ``generation.json`` of the object ``path``.
 
@@ -107,14 +125,7 @@ def parse_generation(content: bytes, path: StorePath) -> Generation:
         BadGeneration: it is not what this module says.
     """
     try:
-        fields = Fields.parse(content, source=f"{path}/generation.json")
-        if fields.number("version") != VERSION:
-            raise BadGeneration(
-                f"{fields.source} has version {fields.number('version')}; "
-                f"this agent knows {VERSION}",
-                hint="update to a generation in between first",
-            )
-        return _generation(fields, path)
+        return _generation(Fields.parse(content, source=f"{path}/generation.json"), path)
     except (BadDocument, BadStorePath, BadDigest) as error:
         raise BadGeneration(str(error), hint="build the generation again") from error
 
@@ -136,6 +147,7 @@ def _generation(fields: Fields, path: StorePath) -> Generation:
             slot.number("image_size_bytes"),
             slot.number("slot_size_bytes"),
         ),
+        version=fields.version(),
     )
 
 

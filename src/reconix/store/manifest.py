@@ -7,6 +7,9 @@ of an installed generation names it; everything else in the store is rubbish fro
 A manifest is closed: whatever an object refers to is in it, and everything in it is reached from
 the root. So nobody who holds one needs to ask further.
 
+A device that came back from a newer generation has manifests that a newer agent wrote. Of these it
+reads the fields that it knows, which no release takes away.
+
 The byte format is ``docs/spec/manifest.md``. Proven by ``tests/unit/store/test_manifest.py``.
 """
 
@@ -129,30 +132,27 @@ def parse_manifest(content: bytes, *, source: str) -> Manifest:
         raise BadManifest(f"{source} is larger than {MAX_MANIFEST_BYTES} bytes")
     try:
         fields = Fields.parse(content, source=source)
-        _expect_version(fields)
-        _expect_names(fields, "objects", "root", "version")
+        is_newer = fields.version() > VERSION
+        _expect_names(fields, "objects", "root", "version", more=is_newer)
         return Manifest(
             root=StorePath.parse(fields.text("root")),
-            objects=tuple(_parse_object(item) for item in fields.objects("objects")),
+            objects=tuple(_parse_object(item, is_newer) for item in fields.objects("objects")),
         )
     except (BadDocument, BadDigest, BadStorePath) as error:
         raise BadManifest(f"{source}: {error}") from error
 
 
-def _expect_version(fields: Fields) -> None:
-    version = fields.number("version")
-    if version != VERSION:
-        raise BadManifest(f"{fields.source} has version {version}; this program knows {VERSION}")
-
-
-def _expect_names(fields: Fields, *names: str) -> None:
-    if fields.names() != sorted(names):
+def _expect_names(fields: Fields, *names: str, more: bool) -> None:
+    """Exactly these fields, unless there may be more: a newer agent wrote the manifest."""
+    taken = [name for name in fields.names() if name in names or not more]
+    if taken != sorted(names):
         found = ", ".join(fields.names())
         raise BadManifest(f"{fields.source}: expected {', '.join(sorted(names))}; found {found}")
 
 
-def _parse_object(fields: Fields) -> StoreObject:
-    _expect_names(fields, "nar_sha256", "nar_size_bytes", "path", "references")
+def _parse_object(fields: Fields, is_newer: bool) -> StoreObject:
+    names = ("nar_sha256", "nar_size_bytes", "path", "references")
+    _expect_names(fields, *names, more=is_newer)
     return StoreObject(
         path=StorePath.parse(fields.text("path")),
         nar=Digest.parse(fields.text("nar_sha256")),

@@ -140,6 +140,11 @@ class KeySet:
             raise BadKey(f"key set {self.version} has a key that was taken back before")
         return replace(self, revoked=self.revoked | before.revoked)
 
+    def without(self, revoked: frozenset[bytes]) -> "KeySet | None":
+        """This set without keys that were taken back; nothing if too few are left to sign."""
+        kept = tuple(key for key in self.keys if key.value not in revoked)
+        return replace(self, keys=kept) if len(kept) >= self.threshold else None
+
     def document(self) -> dict[str, JsonInput]:
         """The set as a part of a document."""
         return {

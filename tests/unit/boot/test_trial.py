@@ -2,11 +2,13 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reconix.base.documents import BadDocument
+from reconix.base.documents import BadDocument, print_json
 from reconix.boot.tables import Slot
+from reconix.boot.transitions import Booted, advance
 from reconix.boot.trial import (
     MAX_SAID_CHARACTERS,
     BadState,
@@ -17,6 +19,7 @@ from reconix.boot.trial import (
     SlotContent,
     State,
     Trial,
+    Unlisted,
     Verdict,
     installed,
     parse_state,
@@ -54,12 +57,11 @@ def test_the_document_is_that_of_the_golden_file() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("version", 2),
+        ("version", 0),
         ("committed", {"slot": 2, "generation": OLD}),
         ("committed", {"slot": 9, "generation": OLD}),
         ("contents", []),
         ("contents", [{"slot": 2, "generation": NEW}, {"slot": 1, "generation": OLD}]),
-        ("phase", "confused"),
         ("phase", "on-trial"),
         ("phase", "idle"),
         ("phase", "received"),
@@ -71,7 +73,7 @@ def test_the_document_is_that_of_the_golden_file() -> None:
         ("trial", {"generation": NEW, "slot": 2, "attempts": 0, "attempts_allowed": 0}),
         ("trial", {"generation": "two words", "slot": 2, "attempts": 1, "attempts_allowed": 2}),
         ("verdict", None),
-        ("verdict", {"reason": "bad mood", "what": "", "said": ""}),
+        ("verdict", {"reason": 7, "what": "", "said": ""}),
         ("last", {"result": "fell-back", "generation": NEW, "verdict": None}),
     ],
 )
@@ -81,6 +83,48 @@ def test_a_document_that_contradicts_itself_is_refused(key: str, value: object) 
     content = json.dumps(document).encode()
     with pytest.raises((BadState, BadDocument)):
         parse_state(content, source="s")
+
+
+def newer_document() -> dict[str, Any]:
+    """What an agent of a later release might write of the same update."""
+    document: dict[str, Any] = json.loads(print_state(REJECTED))
+    document |= {"version": 2, "mood": "good"}
+    document["trial"]["verity"] = "ab"
+    document["verdict"]["reason"] = document["last"]["verdict"]["reason"] = "too hot"
+    document["last"]["degrees"] = 90
+    return document
+
+
+def test_w3_what_a_newer_agent_says_is_kept_beside_what_is_known() -> None:
+    content = print_json(newer_document())
+    state = parse_state(content, source="s")
+    assert state.verdict == Verdict(Unlisted("too hot"), "unit nginx.service is active", "failed\n")
+    assert state.previous == REJECTED.previous and not state.verdict.reason.may_be_repeated
+    assert print_state(state) == content
+
+
+def test_w3_a_key_stays_as_long_as_the_object_in_which_it_stands() -> None:
+    state = advance(parse_state(print_json(newer_document()), source="s"), Booted(Slot(1), Slot(1)))
+    written = json.loads(print_state(state))
+    assert (written["version"], written["mood"], written["trial"]) == (2, "good", None)
+    assert written["last"]["verdict"]["reason"] == "too hot"
+    assert "degrees" not in written["last"], "that was of the trial before"
+
+
+def test_w3_an_update_in_a_phase_without_a_name_has_ended_and_nothing_else_is_forgotten() -> None:
+    document = newer_document() | {"phase": "probation", "verdict": None}
+    state = parse_state(print_json(document), source="s")
+    assert (state.phase, state.trial, state.previous) == (Phase.IDLE, None, REJECTED.previous)
+    assert state.last == Outcome(
+        Result.FELL_BACK, NEW, Verdict(Unlisted("probation"), "a newer agent was at it")
+    )
+
+
+def test_what_a_check_says_never_makes_a_state_that_cannot_be_read(tmp_path: Path) -> None:
+    verdict = Verdict(Reason.UNHEALTHY, "\x01" * 9999, "\x01" * 9999)
+    state = replace(REJECTED, verdict=verdict, last=Outcome(Result.FELL_BACK, NEW, verdict))
+    write_state(tmp_path / "state.json", state)
+    assert read_state(tmp_path / "state.json") == state
 
 
 def test_what_a_check_said_is_bounded() -> None:

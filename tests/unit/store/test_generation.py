@@ -11,6 +11,7 @@ from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import (
     BadGeneration,
     UnknownSystem,
+    expect_known,
     parse_generation,
     read_generation,
 )
@@ -46,7 +47,7 @@ def test_what_a_build_makes_is_understood(machine: Machine) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 2},
+        {"version": 0},
         {"default": "web"},
         {"systems": {}},
         {"systems": {"../x": {"toplevel": f"/nix/store/{'1' * 32}-x"}}},
@@ -63,6 +64,15 @@ def test_what_breaks_the_format_is_refused(change: dict[str, object]) -> None:
     assert parse_generation(json.dumps(GOOD).encode(), PATH).host == "gateway"
     with pytest.raises(BadGeneration):
         parse_generation(json.dumps({**GOOD, **change}).encode(), PATH)
+
+
+def test_w3_a_generation_for_newer_agents_is_read_and_not_installed() -> None:
+    """Somebody goes back from it, and the older agent runs while it is the committed one."""
+    newer = json.dumps({**GOOD, "version": 2, "extra": 1}).encode()
+    found = parse_generation(newer, PATH)
+    assert found.host == "gateway"
+    with pytest.raises(BadGeneration, match="has version 2; this agent knows 1"):
+        expect_known(found)
 
 
 def test_what_is_not_there_is_no_generation(tmp_path: Path) -> None:

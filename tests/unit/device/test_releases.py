@@ -1,0 +1,149 @@
+"""W3: what an agent of one release has left, read by the agent of another one.
+
+``tests/data/releases/`` has the documents of a device, as each release writes them: it runs its first
+generation, has come back from the second one, and could go back to an older one. Those called
+*later* are what a release to come might write: more keys, other words, another version; at last,
+against all that ``docs/spec/memory.md`` promises, nothing that this agent can read but the ledger.
+A folder is never changed; a release whose documents differ adds one.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from tests.device_model import Machine
+from tests.unit.device.conftest import Units
+
+from reconix.device.__main__ import main
+from reconix.device.belief import Belief
+from reconix.device.choice import read_choice
+from reconix.device.follow import is_resting
+from reconix.device.rollback import rollback
+from reconix.device.retry import held_back, left
+from reconix.device.status import read_status, status_document, status_lines
+from reconix.device.work import working
+
+CORPUS = Path(__file__).parents[2] / "data" / "releases"
+RELEASES = sorted(path.name for path in CORPUS.iterdir())
+LATER = [name for name in RELEASES if name.startswith("later")]
+NAMES = {"older": "0", "one": "1", "two": "2"}
+REVOKED, BELIEVED = b"a" * 32, b"b" * 32
+
+
+@pytest.fixture
+def device(machine: Machine) -> Machine:
+    """A device with the generations that the documents speak of, before it has any of these."""
+    machine.boot()
+    for name in ("older", "two"):
+        machine.generation(name)
+        machine.install(name)
+    return machine
+
+
+def leave(machine: Machine, release: str) -> None:
+    """Let an agent of a release have worked here."""
+    for path in (CORPUS / release).iterdir():
+        content = path.read_text()
+        for name, digit in NAMES.items():
+            spelled = f"/nix/store/{digit * 32}-generation-gateway"
+            content = content.replace(spelled, str(machine.generations[name]))
+        (machine.places.home / path.name).write_text(content)
+
+
+def assert_nothing_is_lost(machine: Machine) -> None:
+    two = str(machine.generations["two"])
+    assert [each.generation for each in left(machine.device)] == [two]
+    assert "not tried again by itself" in held_back(machine.device, two, 4e9)
+    belief = Belief.of(machine.device)
+    keys = belief.trust.keys
+    assert belief.floor == 7 and keys is not None
+    assert (REVOKED in keys.active, BELIEVED in keys.active) == (False, True)
+
+
+def updated(machine: Machine, name: str) -> None:
+    """Go through an update, so that every document is written."""
+    machine.generation(name)
+    machine.install(name)
+    assert main(["apply", str(machine.generations[name]), "--no-reboot"], machine.device) == 0
+    machine.boot()
+    assert main(["confirm"], machine.device) == 0
+    machine.boot()
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_w3_what_must_not_be_lost_is_not_lost_before_and_after_everything_was_written(
+    device: Machine, release: str
+) -> None:
+    leave(device, release)
+    device.boot()
+    assert_nothing_is_lost(device)
+    state = device.device.recall()
+    assert state.previous == str(device.generations["older"])
+    assert state.last is not None and state.last.generation == str(device.generations["two"])
+    updated(device, "three")
+    assert_nothing_is_lost(device)
+    assert device.device.recall().previous == str(device.generations["one"])
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_w3_what_can_be_gone_back_to_is_not_collected(device: Machine, release: str) -> None:
+    leave(device, release)
+    device.boot()
+    assert main(["collect"], device.device) == 0
+    assert device.generations["older"] in device.device.installed()
+    with working(device.places):
+        rollback(device.device)
+    assert device.boot().booted.generation == device.generations["older"]
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_w3_the_status_can_be_read_and_says_why_the_generation_was_left(
+    device: Machine, release: str
+) -> None:
+    leave(device, release)
+    device.boot()
+    status = read_status(device.device)
+    word = "too-hot" if release in LATER else "unhealthy"
+    if release == "later-version":
+        word = "probation"
+    assert any(f"because: {word}" in line for line in status_lines(status))
+    assert json.dumps(status_document(status))
+
+
+@pytest.mark.parametrize("release", [name for name in RELEASES if name != "later-unreadable"])
+def test_w3_what_is_wanted_always_goes_on_to_be(device: Machine, release: str) -> None:
+    leave(device, release)
+    always = read_choice(device.places.choice).always
+    assert always is not None and (always.system, always.failures) == ("mqtt", 1)
+    assert is_resting(device.places, "mqtt")
+    device.boot()
+    assert device.boot().booted.system == "mqtt"
+
+
+def documents(machine: Machine) -> Mapping[str, str]:
+    return {path.name: path.read_text() for path in machine.places.home.iterdir() if path.is_file()}
+
+
+@pytest.mark.parametrize("release", ["later-words", "later-version"])
+def test_w3_what_a_newer_agent_says_is_there_when_it_comes_back(
+    device: Machine, release: str, units: Units
+) -> None:
+    leave(device, release)
+    device.boot()
+    updated(device, "three")
+    found = documents(device)
+    for name in ("state.json", "choice.json", "trust.json", "waiting.json", "ledger", "log"):
+        assert "weather" in found[name], name
+    assert "noon" in found["choice.json"] and "too-hot" in found["ledger"]
+    expected = 2 if release == "later-version" else 1
+    for name in ("state.json", "choice.json", "trust.json", "waiting.json"):
+        assert json.loads(found[name])["version"] == expected, name
+
+
+def test_w3_a_key_set_that_only_a_newer_agent_can_read_stays_as_it_is(device: Machine) -> None:
+    leave(device, "later-version")
+    device.boot()
+    before = json.loads(documents(device)["trust.json"])["keys"]
+    updated(device, "three")
+    assert json.loads(documents(device)["trust.json"])["keys"] == before
