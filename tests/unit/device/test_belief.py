@@ -9,6 +9,7 @@ from tests.unit.device.conftest import Units
 
 from reconix.device.__main__ import main
 from reconix.device.belief import FILE_NAME, Belief, Creed, Memory, read_creed, read_memory
+from reconix.device.ledger import Ledger
 from reconix.device.receiving import receive
 from reconix.device.work import working
 from reconix.nix.chroot import ChrootStore
@@ -195,3 +196,26 @@ def test_what_a_generation_says_comes_back(tmp_path: Path) -> None:
     ):
         (tmp_path / FILE_NAME).write_bytes(creed.print())
         assert read_creed(tmp_path) == creed
+
+
+@pytest.mark.parametrize("content", [b"", b'{"version": 9}', b"x" * (1 << 17)])
+def test_w3_what_the_ledger_says_holds_whatever_became_of_the_memory(
+    strict: Machine, units: Units, content: bytes
+) -> None:
+    """The committed generation believes a key that a later set has taken back."""
+    strict.generation("two")
+    strict.generation("three")
+    take(strict, signed(strict, "two", 2, BERT))
+    keep(strict, units, "two")
+    strict.places.trust.write_bytes(content)
+    assert Belief.of(strict.device).floor == 2
+    with pytest.raises(NotTrusted):
+        take(strict, signed(strict, "three", 3, ANNA))
+    take(strict, signed(strict, "three", 3, BERT))
+
+
+def test_w3_a_key_that_was_taken_back_counts_in_no_set(strict: Machine) -> None:
+    strict.generation("two")
+    strict.places.ledger.write_bytes(Ledger(revoked=frozenset([public(ANNA).value])).print())
+    with pytest.raises(NotTrusted, match="believes no key"):
+        take(strict, signed(strict, "two", 2, ANNA))

@@ -1,7 +1,7 @@
 """W3: what an agent of one release has left, read by the agent of another one.
 
-``tests/data/releases/`` has the documents of a device, as each release writes them: it runs its first
-generation, has come back from the second one, and could go back to an older one. Those called
+``tests/data/releases/`` has the documents of a device, as each release writes them: it runs its
+first generation, has come back from the second one, and could go back to an older one. Those called
 *later* are what a release to come might write: more keys, other words, another version; at last,
 against all that ``docs/spec/memory.md`` promises, nothing that this agent can read but the ledger.
 A folder is never changed; a release whose documents differ adds one.
@@ -19,8 +19,8 @@ from reconix.device.__main__ import main
 from reconix.device.belief import Belief
 from reconix.device.choice import read_choice
 from reconix.device.follow import is_resting
-from reconix.device.rollback import rollback
 from reconix.device.retry import held_back, left
+from reconix.device.rollback import rollback
 from reconix.device.status import read_status, status_document, status_lines
 from reconix.device.work import working
 

@@ -46,10 +46,13 @@ def test_a_new_device_has_nothing_to_tell(machine: Machine) -> None:
 
 def test_a_fall_back_tells_the_check_and_its_last_words(machine: Machine, units: Units) -> None:
     fallen_back(machine)
-    assert status_lines(read_status(machine.device))[-3:] == [
-        f"last       fell-back from {machine.generations['two']}",
+    two = machine.generations["two"]
+    assert status_lines(read_status(machine.device))[-5:] == [
+        f"last       fell-back from {two}",
         "           because: unhealthy: unit nginx.service is active",
         "           | nginx.service is broken: no such page",
+        f"left       {two} (unhealthy)",
+        "           not taken again unless somebody asks for it",
     ]
 
 
@@ -58,7 +61,7 @@ def test_the_document_keeps_its_form(machine: Machine, units: Units, tmp_path: P
     document = json.loads(print_json(status_document(read_status(machine.device))))
     assert sorted(document) == [
         *("always", "architecture", "booted", "busy", "committed", "events", "faults"),
-        *("host", "installed", "last", "looked", "next", "once", "phase", "previous"),
+        *("host", "installed", "last", "left", "looked", "next", "once", "phase", "previous"),
         *("schedule", "sequence", "systems", "trial", "version"),
     ]
     assert document["version"] == 1
