@@ -28,7 +28,7 @@ from reconix.boot.transitions import Armed, Cancelled, Received, WriteBegun, Wri
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import Phase, Reason, State
 from reconix.device.booted import UnknownBoot, read_booted
-from reconix.device.choice import read_choice, write_choice
+from reconix.device.choice import read_choice, wanted_always, write_choice
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.faults import remember_faults
 from reconix.device.health import can_be_proven
@@ -133,42 +133,55 @@ def expect_agent(device: Device, generation: Generation, system: str) -> None:
 def arm(device: Device, state: State, *, system: str | None) -> Slot:
     """Make the next boot the trial of what is written; must be called while ``working``.
 
+    Slot and system are armed together: if either is refused, neither is.
+
     Raises:
         FirmwareRefuses: it does not take part. The update has ended, with this as the reason.
+        UnknownSystem: nothing was armed.
     """
-    remember_faults(device.places)
-    after = remember(device.places, state, Armed())
-    trial = after.trial
+    trial = state.trial
     assert trial is not None and trial.slot is not None
     generation = device.generation(trial.generation)
-    if not _policy(device, generation, generation.default).needs_firmware:
-        _expect_once(device, generation.default)
-        select_once(device.places, trial.slot)
-        return trial.slot
-    name = system if system is not None else generation.default
-    _expect_once(device, name)
-    selection = device.selection()
-    partitions = selection.tables.partitions(selection.slot)
-    partition = selection.tables.slot(trial.slot)
-    number = 1 + [part.guid for part in partitions].index(partition.guid)
+    by_disk = not _policy(device, generation, generation.default).needs_firmware
+    name = generation.default if by_disk or system is None else generation.system(system).name
+    before = read_choice(device.places.choice)
+    remember_faults(device.places)
+    after = remember(device.places, state, Armed())
+    write_choice(device.places.choice, replace(before, once=name))
     try:
-        device.oneshots.ask_for(generation.system(name).name)
-        device.oneshots.try_slot(slot_name(trial.slot), number, partition)
+        if by_disk:
+            device.oneshots.forget_trial(None)  # or the system that it names would be tried
+            select_once(device.places, trial.slot)
+        else:
+            _tell_firmware(device, trial.slot, name)
     except FirmwareRefuses as error:
+        write_choice(device.places.choice, before)
         remember(device.places, after, Cancelled(Reason.FIRMWARE, str(error)))
         raise
     return trial.slot
 
 
-def _expect_once(device: Device, system: str) -> None:
-    choice = read_choice(device.places.choice)
-    write_choice(device.places.choice, replace(choice, once=system))
+def _tell_firmware(device: Device, slot: Slot, system: str) -> None:
+    selection = device.selection()
+    partition = selection.tables.slot(slot)
+    guids = [part.guid for part in selection.tables.partitions(selection.slot)]
+    number = 1 + guids.index(partition.guid)
+    device.oneshots.try_slot(slot_name(slot), number, partition, system)
 
 
-def disarm(device: Device) -> None:
-    """Boot the committed slot next, whoever was told to boot another one."""
-    device.oneshots.forget_slot()
+def disarm(device: Device, state: State) -> None:
+    """Boot the committed slot next, and what it would start if there had been no trial.
+
+    Raises:
+        FirmwareRefuses: it cannot be told.
+    """
+    choice, system = read_choice(device.places.choice), device.oneshots.asked_for()
+    if state.phase is Phase.ARMED:  # what was asked for once was the system of the trial
+        choice = replace(choice, once=None)
+        system = wanted_always(choice)
+    device.oneshots.forget_trial(system)
     undo(device.places)
+    write_choice(device.places.choice, choice)
 
 
 def _is_written(device: Device, state: State, generation: Generation) -> bool:
@@ -186,7 +199,7 @@ def _is_written(device: Device, state: State, generation: Generation) -> bool:
 
 def _end_other(device: Device, state: State) -> State:
     """End an update that was begun, before its slot is written; what was received of it stays."""
-    disarm(device)
+    disarm(device, state)
     if state.phase is Phase.ARMED:
         return remember(device.places, state, Cancelled(Reason.SUPERSEDED))
     return state

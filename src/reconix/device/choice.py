@@ -93,6 +93,11 @@ def came_up(choice: Choice, system: str) -> FollowUp:
     return FollowUp(again, ask_for=always.system, restart=True)
 
 
+def wanted_always(choice: Choice) -> str | None:
+    """The system of a boot for which nothing was asked; ``None``: the default one."""
+    return choice.always.system if choice.always and not choice.always.given_up else None
+
+
 def is_to_be_proven(choice: Choice, system: str) -> bool:
     """Whether the system that runs must show that it is healthy, to be started again."""
     return choice.always is not None and choice.always.system == system

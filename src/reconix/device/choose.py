@@ -12,7 +12,7 @@ from dataclasses import replace
 from enum import Enum
 
 from reconix.boot.trial import Phase
-from reconix.device.choice import Always, Choice, read_choice, write_choice
+from reconix.device.choice import Always, read_choice, wanted_always, write_choice
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.policy import read_policy
 from reconix.device.work import alone, working
@@ -36,7 +36,7 @@ def choose_once(device: Device, system: str, way: Way = Way.BOOT) -> None:
     _bootable(device).system(system)
     before = read_choice(device.places.choice)
     write_choice(device.places.choice, replace(before, once=system if way is Way.BOOT else None))
-    asked = system if way is Way.BOOT else _wanted(before)
+    asked = system if way is Way.BOOT else wanted_always(before)
     if device.oneshots.asked_for() != asked:
         device.oneshots.ask_for(asked)
 
@@ -50,11 +50,6 @@ def writes(device: Device, way: Way, *, always: bool = False) -> bool:
     """Whether to choose a system in this way changes what is on the disk."""
     is_pending = read_choice(device.places.choice).once is not None
     return way is Way.BOOT or always or is_pending
-
-
-def _wanted(choice: Choice) -> str | None:
-    """The system of a boot for which nothing was asked."""
-    return choice.always.system if choice.always and not choice.always.given_up else None
 
 
 def choose_always(device: Device, system: str, way: Way = Way.BOOT) -> None:

@@ -3,6 +3,9 @@
 Two things are told: which slot to boot (a trial), and which system in it. Everything that is armed
 here goes away by itself when it is used, before anything is loaded that could fail; so whatever
 happens then, the boot after it is an ordinary one.
+
+A trial is both, a slot and a system in it, so they are told and taken back together: a system whose
+slot was refused, or forgotten on purpose, would start from the committed slot.
 """
 
 from typing import Protocol
@@ -16,13 +19,14 @@ class OneShots(Protocol):
     def booted_partition(self) -> Guid | None:
         """The partition from which the boot loader was loaded, if the firmware tells."""
 
-    def try_slot(self, name: str, number: int, partition: Partition) -> None:
-        """Boot this slot next.
+    def try_slot(self, name: str, number: int, partition: Partition, system: str) -> None:
+        """Boot this slot next, and this system of it; all of that or nothing.
 
         Args:
             name: for people, in the firmware's menu.
             number: of the partition in the table that is selected now.
             partition: which one.
+            system: of the generation in the slot.
         """
 
     def knows(self, partition: Partition) -> bool:
@@ -31,8 +35,8 @@ class OneShots(Protocol):
     def next_partition(self) -> Guid | None:
         """The partition that is booted next, if one was asked for."""
 
-    def forget_slot(self) -> None:
-        """Boot the committed slot next."""
+    def forget_trial(self, system: str | None) -> None:
+        """Boot the committed slot next, and this system of it, or the default one."""
 
     def ask_for(self, system: str | None) -> None:
         """Start this system at the next boot, or the default one."""

@@ -51,7 +51,7 @@ def rollback(device: Device) -> RolledBack:
         remember(device.places, state, Cancelled())
         return RolledBack.LEFT_TRIAL
     if state.phase is not Phase.IDLE:
-        disarm(device)
+        disarm(device, state)
         remember(device.places, state, Cancelled())
         return RolledBack.DISARMED
     if state.previous is None:

@@ -54,9 +54,9 @@ class WatchedOneShots:
         """See ``OneShots``."""
         return self.inner.booted_partition()
 
-    def try_slot(self, name: str, number: int, partition: Partition) -> None:
+    def try_slot(self, name: str, number: int, partition: Partition, system: str) -> None:
         """See ``OneShots``."""
-        self.inner.try_slot(name, number, partition)
+        self.inner.try_slot(name, number, partition, system)
         self.changed(partition.guid)
 
     def knows(self, partition: Partition) -> bool:
@@ -67,9 +67,9 @@ class WatchedOneShots:
         """See ``OneShots``."""
         return self.inner.next_partition()
 
-    def forget_slot(self) -> None:
+    def forget_trial(self, system: str | None) -> None:
         """See ``OneShots``."""
-        self.inner.forget_slot()
+        self.inner.forget_trial(system)
         self.changed(None)
 
     def ask_for(self, system: str | None) -> None:

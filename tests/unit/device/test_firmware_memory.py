@@ -16,9 +16,13 @@ from tests.unit.device.conftest import Units
 
 from reconix.base.process import run
 from reconix.boot.firmware.variables import FirmwareRefuses
+from reconix.boot.slots import WrongImage
 from reconix.boot.trial import Phase, Reason, Result, State, read_state
 from reconix.device.apply import apply
-from reconix.device.choose import choose_always
+from reconix.device.booted import Why
+from reconix.device.choice import read_choice
+from reconix.device.choose import choose_always, choose_once
+from reconix.device.rollback import rollback
 from reconix.device.status import read_status, status_lines
 from reconix.device.watch import watch
 from reconix.device.work import working
@@ -36,15 +40,21 @@ def memory(machine: Machine, options: str) -> Iterator[None]:
         for name, content in before.items():
             (place / name).write_bytes(content)
         if options == "full":
-            filler = place / "Filler-00000000-0000-0000-0000-000000000000"
-            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
-                while True:
-                    file.write(bytes(4096))
+            fill(place)
         else:
             run("mount", "-o", "remount,ro", place)
         yield
     finally:
         run("umount", place)
+
+
+def fill(place: Path, *, but_pages: int = 0) -> None:
+    """Leave room for so many variables."""
+    filler = place / "Filler-00000000-0000-0000-0000-000000000000"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    os.truncate(filler, filler.stat().st_size - but_pages * 4096)
 
 
 @pytest.fixture
@@ -141,3 +151,64 @@ def test_an_ordinary_boot_needs_no_memory_at_all(ready: Machine, tmp_path: Path)
     before = ready.places.state.read_bytes()
     assert ready.boot().booted.generation == ready.generations["one"]
     assert ready.places.state.read_bytes() == before
+
+
+@pytest.mark.parametrize("wish", [None, "mqtt"], ids=["nothing", "a system"])
+def test_slot_and_system_are_armed_together_or_not_at_all(ready: Machine, wish: str | None) -> None:
+    """Wherever the memory ends: what would have booted next without the update is what boots."""
+    with working(ready.places):
+        choose_always(ready.device, "default") if wish is None else choose_once(ready.device, wish)
+    before = (ready.device.oneshots.asked_for(), read_choice(ready.places.choice))
+    refused = 0
+    for room in range(5):
+        with memory(ready, "ro"):
+            run("mount", "-o", "remount,rw", ready.places.efivars)
+            fill(ready.places.efivars, but_pages=room)
+            try:
+                with working(ready.places):
+                    apply(ready.device, ready.generations["two"], system="mqtt")
+            except FirmwareRefuses:
+                refused += 1
+                after = (ready.device.oneshots.asked_for(), read_choice(ready.places.choice))
+                assert after == before
+                assert ready.device.oneshots.next_partition() is None
+            else:
+                assert ready.device.oneshots.asked_for() == "mqtt"
+                assert ready.device.oneshots.next_partition() is not None
+                break
+    assert refused == (3 if wish is None else 2)
+
+
+def test_what_is_cancelled_leaves_neither_the_slot_nor_the_system_armed(ready: Machine) -> None:
+    with working(ready.places):
+        apply(ready.device, ready.generations["two"], system="mqtt")
+        rollback(ready.device)
+    assert ready.device.oneshots.asked_for() is None
+    started = ready.boot()
+    assert (started.booted.system, started.booted.why) == ("default", Why.COMMITTED)
+
+
+def test_what_takes_the_place_of_an_armed_update_does_not_inherit_its_system(
+    ready: Machine,
+) -> None:
+    """The new one cannot be written; the old one was taken back before."""
+    ready.generation("three")
+    ready.install("three")
+    entry = ready.registry.path(ready.read(ready.generations["three"]).boot) / "loader/loader.conf"
+    entry.chmod(0o644)
+    entry.write_bytes(b"altered")
+    with working(ready.places):
+        apply(ready.device, ready.generations["two"], system="mqtt")
+        with pytest.raises(WrongImage):
+            apply(ready.device, ready.generations["three"])
+    assert ready.boot().booted.system == "default"
+
+
+def test_a_system_that_is_wanted_always_is_wanted_again_after_a_cancelled_update(
+    ready: Machine, units: Units
+) -> None:
+    with working(ready.places):
+        choose_always(ready.device, "mqtt")
+        apply(ready.device, ready.generations["two"], system="default")
+        rollback(ready.device)
+    assert ready.boot().booted.system == "mqtt"

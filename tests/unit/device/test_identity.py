@@ -1,5 +1,6 @@
 """A device is told apart by what was signed for it, and by nothing else."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,3 +168,27 @@ def test_a_device_without_one_is_like_all_others(machine: Machine) -> None:
     machine.boot()
     assert main(["identify"], machine.device) == 0
     assert read_identity(machine.device) is None
+
+
+def test_w3_one_that_a_newer_release_made_is_applied_as_far_as_it_is_known(
+    machine: Machine,
+) -> None:
+    newer = json.loads(IDENTITY.print()) | {"version": 2, "colour": "red"}
+    document = print_json(newer)
+    signatures = Signer((KEY,)).sign(statement(document))
+    device_with(machine, print_signed(document, signatures), TRUST)
+    assert read_identity(machine.device) == IDENTITY
+
+
+def test_w3_what_a_newer_agent_notes_beside_its_digest_stays(machine: Machine) -> None:
+    device_with(machine, signed(), TRUST)
+    read_identity(machine.device)
+    known = machine.places.known_identity
+    digest = known.read_text()
+    known.write_text(f"{digest}weather fine\n")
+    believe(machine, Trust(KeySet.of([public(OTHER)], version=2)))
+    assert read_identity(machine.device) == IDENTITY
+    known.write_text("0" * 64 + "\nweather fine\n")
+    believe(machine, TRUST)
+    assert read_identity(machine.device) == IDENTITY
+    assert known.read_text() == f"{digest}weather fine\n"

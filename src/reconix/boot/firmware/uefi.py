@@ -61,16 +61,19 @@ class Uefi:
         entry = self._text(_SELECTED)
         return system_of_entry(entry) if entry else None
 
-    def try_slot(self, name: str, number: int, partition: Partition) -> None:
-        """Boot a slot next, once.
+    def try_slot(self, name: str, number: int, partition: Partition, system: str) -> None:
+        """Boot a slot next, and a system of it, once.
+
+        What needs most memory is written first, and what arms it last.
 
         Args:
             name: for people, in the firmware's menu.
             number: of the partition in the table that is selected now.
             partition: which one.
+            system: of the generation in the slot.
 
         Raises:
-            FirmwareRefuses: it cannot be told.
+            FirmwareRefuses: it cannot be told. What it was told for the next boot is as before.
         """
         wanted = LoadOption(
             name, number, partition.first, partition.sectors, partition.guid, self.program
@@ -79,7 +82,21 @@ class Uefi:
         if option is None:
             option = self._free_option()
         self.variables.set(f"Boot{option:04X}", GLOBAL, print_load_option(wanted))
-        self.variables.set(_NEXT, GLOBAL, struct.pack("<H", option))
+        before = self.variables.get(_ONE_SHOT, LOADER)
+        try:
+            self.ask_for(system)
+            self.variables.set(_NEXT, GLOBAL, struct.pack("<H", option))
+        except FirmwareRefuses:
+            try:
+                self.variables.remove(_NEXT, GLOBAL)
+            finally:
+                self._restore(before)
+            raise
+
+    def _restore(self, one_shot: bytes | None) -> None:
+        self.variables.remove(_ONE_SHOT, LOADER)
+        if one_shot is not None:
+            self.variables.set(_ONE_SHOT, LOADER, one_shot)
 
     def knows(self, partition: Partition) -> bool:
         """Whether there still is a load option of ours for a slot.
@@ -96,9 +113,15 @@ class Uefi:
         found = self._load_option(int.from_bytes(value, "little"))
         return found.partition if found else None
 
-    def forget_slot(self) -> None:
-        """Boot the selected slot next."""
+    def forget_trial(self, system: str | None) -> None:
+        """Boot the selected slot next, and this system of it, or the default one.
+
+        Raises:
+            FirmwareRefuses: it cannot be told.
+        """
         self.variables.remove(_NEXT, GLOBAL)
+        if self.asked_for() != system:
+            self.ask_for(system)
 
     def ask_for(self, system: str | None) -> None:
         """Start this system at the next boot, or the default one.

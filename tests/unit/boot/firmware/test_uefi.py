@@ -26,7 +26,7 @@ def variables(tmp_path: Path) -> Variables:
 
 def test_a_slot_gets_a_free_option_and_is_next(variables: Variables) -> None:
     uefi = Uefi(variables, PROGRAM)
-    uefi.try_slot("reconix slot-2", 2, TWO)
+    uefi.try_slot("reconix slot-2", 2, TWO, "mqtt")
     assert variables.get("BootNext", GLOBAL) == b"\x01\0"
     option = parse_load_option(variables.get("Boot0001", GLOBAL) or b"")
     assert (option.partition, option.first, option.sectors) == (TWO.guid, 4096, 100)
@@ -36,8 +36,8 @@ def test_a_slot_gets_a_free_option_and_is_next(variables: Variables) -> None:
 
 def test_the_order_and_the_options_of_others_are_left_alone(variables: Variables) -> None:
     uefi = Uefi(variables, PROGRAM)
-    uefi.try_slot("reconix slot-2", 2, TWO)
-    uefi.forget_slot()
+    uefi.try_slot("reconix slot-2", 2, TWO, "mqtt")
+    uefi.forget_trial(None)
     assert uefi.next_partition() is None and variables.get("BootNext", GLOBAL) is None
     assert variables.get("BootOrder", GLOBAL) == b"\0\0"
     assert variables.get("Boot0000", GLOBAL) == b"an option of the firmware"
@@ -48,7 +48,7 @@ def test_an_option_is_found_by_the_guid_of_the_slot_not_by_its_number(
 ) -> None:
     uefi = Uefi(variables, PROGRAM)
     for slot, number in ((TWO, 2), (ONE, 1), (TWO, 1), (ONE, 2), (TWO, 2)):
-        uefi.try_slot(slot.name, number, slot)
+        uefi.try_slot(slot.name, number, slot, "mqtt")
         assert uefi.next_partition() == slot.guid
     options = [name for name in variables.names(GLOBAL) if name.startswith("Boot00")]
     assert options == ["Boot0000", "Boot0001", "Boot0002"]
