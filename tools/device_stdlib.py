@@ -27,6 +27,7 @@ IMPORTED = {
     "enum": "vocabularies",
     "errno": "telling a full disk from a broken one",
     "fcntl": "the lock; flags of firmware variables; the size of a sector",
+    "fnmatch": "patterns by which a boot loader was told an entry",
     "functools": "loading libraries once; values that are computed once",
     "hashlib": "SHA-256",
     "http.client": "updates from a web server",

@@ -34,6 +34,23 @@ BROKEN = """\
 timeout = "20s"
 checks = [{ tcp = 4444 }]
 """
+VARIABLES = "/sys/firmware/efi/efivars"
+LOADER = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+
+
+def write_variable(name: str, text: str) -> str:
+    """The command that sets a variable of the boot loader, as bootctl(1) would."""
+    content = b"\7\0\0\0" + f"{text}\0".encode("utf-16-le")
+    spelled = "".join(f"\\{byte:03o}" for byte in content)
+    return f"printf '{spelled}' > {VARIABLES}/{name}-{LOADER}"
+
+
+SET_BY_OTHERS = "; ".join(
+    (
+        write_variable("LoaderEntryDefault", "worker.conf"),
+        write_variable("LoaderConfigTimeout", "1"),
+    )
+)
 MOUNTS = "grep -v -e binfmt -e credentials /proc/self/mounts | cut -d ' ' -f 2 | sort"
 """Where something is mounted, but for what comes and goes while a system runs."""
 
@@ -62,10 +79,19 @@ def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, ne
         assert device.ask("systemctl list-units --all --plain 'worker*'").count("0 loaded") == 1
         assert device.ask("ls /run/left-behind /etc/tmpfiles.d/worker.conf 2>&1 | wc -l") == "2"
         assert device.ask("ls -d /run/left-behind /run/worker 2>/dev/null | wc -l") == "0"
-        device.switch("broken")  # which is not healthy: the default system, by a real boot
-        device.wait_for("default", soft_reboots=0)
+        device.ask(SET_BY_OTHERS)
+        ahead = device.status().object("next")
+        assert (ahead.text("system"), "LoaderConfigTimeout" in ahead.text("astray")) == (
+            "worker",
+            True,
+        )
+        device.switch("broken")  # which is not healthy: a real boot, in which the loader obeys others
+        device.wait_for("worker", soft_reboots=0)
         after = device.status()
         assert after.object("booted").text("boot_id") != boot_id
-        assert after.objects("events")[-1].text("event") == "system-unhealthy"
+        events = [event.text("event") for event in after.objects("events")]
+        assert events[-3:] == ["system-unhealthy", "setting-removed", "setting-removed"]
+        assert after.object("next").text("system") == "default"
+        assert not after.object("next").has("astray")
         kept = device.ask("cat /run/reconix/data/systems/worker/var/lib/worker/starts")
-        assert kept.split() == ["started", "started"]
+        assert kept.split() == ["started"] * 3

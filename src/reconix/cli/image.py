@@ -2,8 +2,9 @@
 
 The image has the partition tables, the boot partition and the store of one generation, and an empty
 data partition. Needs no root, mounts nothing, and the same generation gives the same bytes. The
-file is sparse: copy it with `cp --sparse=always`, write it to a device with `dd conv=sparse` or a
-flasher.
+file is sparse: copy it with `cp --sparse=always`, write it to a device with `dd` or a flasher. What
+the firmware of the machine remembers of another system outlives its disk and may keep the device
+from starting: docs/flashing.md says what to clear.
 
 `--device SERIAL` makes the image of one device: what `[devices.SERIAL]` in machine.toml says of it
 is written to the data partition, signed by the keys that sign updates. The generation is the same

@@ -8,8 +8,10 @@ A trial is both, a slot and a system in it, so they are told and taken back toge
 slot was refused, or forgotten on purpose, would start from the committed slot.
 """
 
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from reconix.boot.firmware.others import Setting, Slots
 from reconix.boot.gpt import Guid, Partition
 
 
@@ -43,3 +45,15 @@ class OneShots(Protocol):
 
     def asked_for(self) -> str | None:
         """The system that was asked for at the next boot."""
+
+    def starts(self, systems: Sequence[str]) -> str | None:
+        """The system that is started next if it is not the default one, whoever said so."""
+
+    def astray(self) -> str:
+        """Why the next boot will not be of a slot and system; nothing: it will."""
+
+    def settings_of_others(self, slots: Slots, *, asked: Collection[str]) -> Sequence[Setting]:
+        """What firmware and boot loader obey though the agent has not set it."""
+
+    def remove(self, setting: Setting) -> None:
+        """Take such a setting away."""

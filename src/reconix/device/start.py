@@ -16,6 +16,7 @@ from reconix.base import progress
 from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, write_durably
+from reconix.boot.firmware.others import Setting, Slots
 from reconix.boot.firmware.variables import FirmwareRefuses
 from reconix.boot.gpt import Guid
 from reconix.boot.tables import Selection, Slot, read_selection, repair
@@ -55,6 +56,7 @@ class _Plan:
     stored: Choice
     choice: Choice  # as it is stored, and what a soft reboot was asked for
     follow: FollowUp
+    others: tuple[Setting, ...]  # what firmware and boot loader obey, and nobody here has set
 
     @property
     def tries_again(self) -> bool:
@@ -67,6 +69,7 @@ class _Plan:
         """Whether everything is as it should be."""
         return (
             not self.selection.faults
+            and not self.others
             and self.event.evidence is not Reason.PANIC
             and self.before == self.after
             and self.follow == FollowUp(self.stored)
@@ -152,7 +155,24 @@ def _plan(
         if expected == toplevel:
             chosen = replace(stored, once=system)
         follow = choice.came_up(chosen, system)
-    return _Plan(selection, before, event, after, stored, chosen, follow)
+    others = _settings_of_others(device, selection, stored)
+    return _Plan(selection, before, event, after, stored, chosen, follow, others)
+
+
+def _settings_of_others(
+    device: Device, selection: Selection, stored: Choice
+) -> tuple[Setting, ...]:
+    tables = selection.tables
+    guids = {number: tables.slot(number).guid for number in tables.numbers}
+    asked = {stored.once, choice.wanted_always(stored)} - {None}
+    try:
+        found = device.oneshots.settings_of_others(
+            Slots(guids[selection.slot], [*guids.values()]), asked=[*map(str, asked)]
+        )
+    except FirmwareRefuses as error:
+        progress.note(str(error))
+        return ()
+    return tuple(found)
 
 
 def _evidence(device: Device, selection: Selection) -> Evidence:
@@ -212,7 +232,20 @@ def _carry_out(device: Device, plan: _Plan) -> bool:
     if plan.event.slot == plan.after.committed.slot:
         undo(places)  # what it led back from was left
     choice.write_choice(places.choice, plan.follow.choice)
+    for setting in plan.others:
+        _remove(device, setting)
     return _tell_firmware(device, plan)
+
+
+def _remove(device: Device, setting: Setting) -> None:
+    """Take away what somebody else has set; if the firmware refuses, ``status`` goes on to tell."""
+    try:
+        device.oneshots.remove(setting)
+    except FirmwareRefuses as error:
+        progress.note(f"{setting}: {error}")
+    else:
+        progress.note(f"removed from the firmware: {setting}")
+        events.record(device.places.log, "setting-removed", text=str(setting))
 
 
 def _tell_firmware(device: Device, plan: _Plan) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from reconix.base.documents import BadDocument, JsonInput
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile
+from reconix.base.text import one_line
 from reconix.boot.trial import Phase, State, Verdict
 from reconix.device import looked, retry
 from reconix.device.belief import Belief
@@ -46,12 +47,21 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class NextBoot:
-    """What the next boot will be, if nobody does anything."""
+    """What the next boot will be, if nobody does anything.
+
+    Attributes:
+        generation: that boots.
+        system: of it.
+        slot: from which it boots.
+        is_trial: whether the firmware was told to boot it once.
+        astray: why it will be something else, if firmware or boot loader obey somebody else.
+    """
 
     generation: str
     system: str
     slot: int
     is_trial: bool
+    astray: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,22 +184,25 @@ def _booted(device: Device) -> Booted | None:
 
 def _next_boot(device: Device, state: State, committed: Generation) -> NextBoot:
     trial = state.trial
-    is_trial = state.phase is Phase.ARMED and trial is not None and trial.slot is not None
-    generation, slot = state.committed.generation, state.committed.slot
-    tried = committed
+    generation, slot, tried = state.committed.generation, state.committed.slot, committed
+    is_trial = state.phase is Phase.ARMED and _is_armed(device)
     if is_trial and trial is not None and trial.slot is not None:
         generation, slot = trial.generation, trial.slot
         tried = device.generation(generation)
-    return NextBoot(generation, _asked_for(device, tried), slot, is_trial)
-
-
-def _asked_for(device: Device, generation: Generation) -> str:
+    names = [system.name for system in tried.systems]
     try:
-        asked = device.oneshots.asked_for()
+        system = device.oneshots.starts(names) or tried.default
+        return NextBoot(generation, system, slot, is_trial, device.oneshots.astray())
+    except ReconixError as error:
+        return NextBoot(generation, tried.default, slot, is_trial, str(error))
+
+
+def _is_armed(device: Device) -> bool:
+    """Whether whoever must know of the trial does: the firmware, or the disk."""
+    try:
+        return device.oneshots.next_partition() is not None or device.places.way_back.is_dir()
     except ReconixError:
-        asked = None
-    names = [system.name for system in generation.systems]
-    return asked if asked in names else generation.default
+        return True
 
 
 # -- for programs ----------------------------------------------------------------------------------
@@ -210,6 +223,7 @@ def status_document(status: Status) -> JsonInput:
             "system": status.next_boot.system,
             "slot": status.next_boot.slot,
             "trial": status.next_boot.is_trial,
+            "astray": status.next_boot.astray or None,
         },
         "phase": state.phase.value,
         "trial": _trial_document(state, status.booted),
@@ -335,6 +349,7 @@ def status_lines(status: Status) -> list[str]:
         f"committed  {committed}",
         f"previous   {state.previous or 'none'}",
         f"next boot  system {ahead.system}, slot {ahead.slot}{', a trial' * ahead.is_trial}",
+        *([f"           but: {one_line(ahead.astray)}"] if ahead.astray else []),
         f"update     {_update(state)}",
         *_sequence_lines(status),
         *_schedule_lines(status.schedule),

@@ -10,13 +10,14 @@ Proven by ``tests/crash/test_prover.py``.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_folder
 from reconix.boot.firmware.load_option import parse_load_option, parse_text, print_text
+from reconix.boot.firmware.others import Setting, Slots
 from reconix.boot.firmware.uefi import Uefi
 from reconix.boot.firmware.variables import GLOBAL, LOADER, Variables
 from reconix.boot.gpt import SECTOR, Guid, Partition
@@ -79,6 +80,24 @@ class WatchedOneShots:
     def asked_for(self) -> str | None:
         """See ``OneShots``."""
         return self.inner.asked_for()
+
+    def starts(self, systems: Sequence[str]) -> str | None:
+        """See ``OneShots``."""
+        return self.inner.starts(systems)
+
+    def astray(self) -> str:
+        """See ``OneShots``."""
+        return self.inner.astray()
+
+    def settings_of_others(self, slots: Slots, *, asked: Collection[str]) -> tuple[Setting, ...]:
+        """See ``OneShots``."""
+        return self.inner.settings_of_others(slots, asked=asked)
+
+    def remove(self, setting: Setting) -> None:
+        """See ``OneShots``."""
+        self.inner.remove(setting)
+        if setting.name == "BootNext":
+            self.changed(None)
 
 
 class MarkedRegistry(Registry):

@@ -6,11 +6,14 @@ from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
 from reconix.base.documents import print_json
+from reconix.boot.firmware.load_option import print_text
+from reconix.boot.firmware.variables import GLOBAL, LOADER
 from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.apply import apply
 from reconix.device.booted import Why, read_booted
 from reconix.device.choose import choose_always, choose_once
-from reconix.device.confirm import confirm
+from reconix.device.confirm import confirm, keep_system
+from reconix.device.events import read_events
 from reconix.device.status import read_status, status_lines
 from reconix.device.work import working
 from reconix.store.tree import File
@@ -155,3 +158,45 @@ def test_state_that_cannot_be_read_is_found_out_from_the_disk(machine: Machine) 
     machine.places.state.write_text(json.dumps({"version": 99}))
     assert machine.boot().booted.generation == machine.generations["two"]
     assert read_state(machine.places.state).committed.slot == 2
+
+
+def set_by_others(machine: Machine) -> None:
+    """As any Linux that was on this machine before leaves it."""
+    machine.variables.set("LoaderConfigTimeout", LOADER, print_text("menu-force"))
+    machine.variables.set("LoaderEntryDefault", LOADER, print_text("mqtt.conf"))
+
+
+def test_w2_settings_of_others_are_removed_and_told(machine: Machine) -> None:
+    machine.boot()
+    set_by_others(machine)
+    ahead = read_status(machine.device).next_boot
+    assert (ahead.system, ahead.astray) == (
+        "mqtt",
+        "it waits in the loader's menu (LoaderConfigTimeout: menu-force)",
+    )
+    machine.boot()
+    status = read_status(machine.device)
+    assert (status.next_boot.system, status.next_boot.astray) == ("default", "")
+    assert [event.name for event in status.events][-2:] == ["setting-removed"] * 2
+    assert machine.variables.names(LOADER) == ["LoaderDevicePartUUID"]
+
+
+def test_w2_what_the_agent_has_asked_for_is_not_removed(machine: Machine, units: Units) -> None:
+    machine.boot()
+    with working(machine.places):
+        choose_always(machine.device, "mqtt")
+    machine.boot()
+    with working(machine.places):
+        keep_system(machine.device)
+    assert machine.boot().booted.system == "mqtt"
+    assert not read_events(machine.places.log)
+
+
+def test_w2_a_trial_that_somebody_has_disarmed_is_not_told_to_be_next(machine: Machine) -> None:
+    """With ``efibootmgr --delete-bootnext``."""
+    machine.boot()
+    machine.generation("two")
+    arm(machine, "two")
+    assert read_status(machine.device).next_boot.is_trial
+    machine.variables.remove("BootNext", GLOBAL)
+    assert not read_status(machine.device).next_boot.is_trial

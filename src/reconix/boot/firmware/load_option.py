@@ -18,6 +18,7 @@ Proven by ``tests/unit/boot/firmware/test_load_option.py`` and on OVMF by
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
@@ -87,12 +88,71 @@ def parse_load_option(content: bytes) -> LoadOption:
     return option
 
 
-def _parse(content: bytes) -> LoadOption:
-    end = 6
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a load option of anybody starts: a file on a partition."""
+
+    description: str
+    partition: Guid
+    path: str
+
+
+def parse_started(content: bytes) -> Started:
+    """Read which file of which partition a load option starts, whoever made it.
+
+    The path of the device before its partition, and whatever follows the file, do not matter.
+
+    Raises:
+        ForeignLoadOption: it names no file of a partition that has a GUID, or is not active.
+    """
+    try:
+        return _started(content)
+    except (struct.error, UnicodeDecodeError, ValueError) as error:
+        raise ForeignLoadOption(f"a load option that starts no file: {error}") from error
+
+
+def _started(content: bytes) -> Started:
+    attributes, size = struct.unpack_from("<IH", content)
+    if not attributes & _ACTIVE:
+        raise ValueError("it is not active")
+    end = _end_of_text(content, 6)
+    if len(content) < end + size:
+        raise ValueError("it is cut")
+    nodes = list(_nodes(content[end : end + size]))
+    drives = [body for kind, body in nodes if kind == _HARD_DRIVE]
+    files = [body for kind, body in nodes if kind == _FILE]
+    if not drives or not files:
+        raise ValueError("it names no file of a partition")
+    *_, guid, form, signature = _DRIVE.unpack(drives[0])
+    if (form, signature) != (_GPT, _GUID_SIGNATURE):
+        raise ValueError("its partition has no GUID")
+    path = "".join(map(parse_text, files)).removeprefix("\\").replace("\\", "/")
+    return Started(parse_text(content[6:end]), Guid(guid), path)
+
+
+def _nodes(path: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:
+    while len(path) >= _NODE.size:
+        major, minor, size = _NODE.unpack_from(path)
+        if (major, minor) == _END:
+            return
+        if not _NODE.size <= size <= len(path):
+            raise ValueError(f"a node of type {major}.{minor}")
+        yield (major, minor), path[_NODE.size : size]
+        path = path[size:]
+
+
+def _end_of_text(content: bytes, begin: int) -> int:
+    """Where what follows a terminated text begins."""
+    end = begin
     while content[end : end + 2] not in (b"\0\0", b""):
         end += 2
-    description = content[6:end].decode("utf-16-le")
-    path = content[end + 2 :]
+    return end + 2
+
+
+def _parse(content: bytes) -> LoadOption:
+    end = _end_of_text(content, 6)
+    description = content[6 : end - 2].decode("utf-16-le")
+    path = content[end:]
     drive = _body(path, _HARD_DRIVE)
     number, first, sectors, guid, _, _ = _DRIVE.unpack(drive)
     file = _body(path[_NODE.size + len(drive) :], _FILE)

@@ -15,8 +15,10 @@ Proven by ``tests/unit/boot/firmware/test_uefi.py``, and on OVMF by
 
 import re
 import struct
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from reconix.boot.firmware import others
 from reconix.boot.firmware.load_option import (
     ForeignLoadOption,
     LoadOption,
@@ -25,13 +27,14 @@ from reconix.boot.firmware.load_option import (
     print_load_option,
     print_text,
 )
+from reconix.boot.firmware.others import Setting, Slots
 from reconix.boot.firmware.variables import GLOBAL, LOADER, FirmwareRefuses, Variables
 from reconix.boot.gpt import BadPartitionTable, Guid, Partition
 from reconix.boot.loaders.systemd_boot import entry_name, system_of_entry
 
 _OPTION = re.compile(r"Boot([0-9A-F]{4})")
 _NEXT = "BootNext"
-_ONE_SHOT, _DEFAULT = "LoaderEntryOneShot", "LoaderEntryDefault"
+_ONE_SHOT = "LoaderEntryOneShot"
 _PARTITION, _SELECTED = "LoaderDevicePartUUID", "LoaderEntrySelected"
 _MAX_OPTIONS = 1 << 16
 
@@ -111,7 +114,7 @@ class Uefi:
         if value is None or len(value) != 2:
             return None
         found = self._load_option(int.from_bytes(value, "little"))
-        return found.partition if found else None
+        return found.partition if found and found.path == self.program else None
 
     def forget_trial(self, system: str | None) -> None:
         """Boot the selected slot next, and this system of it, or the default one.
@@ -129,26 +132,35 @@ class Uefi:
         Raises:
             FirmwareRefuses: it cannot be told.
         """
-        self._set_entry(_ONE_SHOT, system)
+        if system is None:
+            self.variables.remove(_ONE_SHOT, LOADER)
+        else:
+            self.variables.set(_ONE_SHOT, LOADER, print_text(entry_name(system)))
 
     def asked_for(self) -> str | None:
         """The system that was asked for at the next boot."""
         entry = self._text(_ONE_SHOT)
         return system_of_entry(entry) if entry else None
 
-    def make_default(self, system: str | None) -> None:
-        """Start this system whenever none is asked for, or the one that the slot says.
+    def starts(self, systems: Sequence[str]) -> str | None:
+        """The system that the boot loader starts next, if it was told one, by whomever."""
+        return others.starts(self.variables, systems)
+
+    def astray(self) -> str:
+        """Why the next boot will not be of a slot and system; nothing: it will."""
+        return others.astray(self.variables, self.booted_partition(), program=self.program)
+
+    def settings_of_others(self, slots: Slots, *, asked: Collection[str]) -> tuple[Setting, ...]:
+        """What is obeyed and not ours, when a system has just started."""
+        return others.find(self.variables, slots, asked=asked)
+
+    def remove(self, setting: Setting) -> None:
+        """Take a setting of somebody else away.
 
         Raises:
-            FirmwareRefuses: it cannot be told.
+            FirmwareRefuses: it is still there.
         """
-        self._set_entry(_DEFAULT, system)
-
-    def _set_entry(self, variable: str, system: str | None) -> None:
-        if system is None:
-            self.variables.remove(variable, LOADER)
-        else:
-            self.variables.set(variable, LOADER, print_text(entry_name(system)))
+        others.remove(self.variables, setting)
 
     def _text(self, name: str) -> str | None:
         value = self.variables.get(name, LOADER)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from reconix.boot.firmware.load_option import parse_load_option
+from reconix.boot.firmware.load_option import LoadOption, parse_load_option, print_load_option
 from reconix.boot.firmware.uefi import Uefi
 from reconix.boot.firmware.variables import GLOBAL, LOADER, Variables
 from reconix.boot.gpt import Guid, Lba, Partition
@@ -69,8 +69,6 @@ def test_a_system_is_asked_for_and_forgotten(variables: Variables) -> None:
     assert uefi.asked_for() == "mqtt"
     uefi.ask_for(None)
     assert uefi.asked_for() is None
-    uefi.make_default("web")
-    assert variables.get("LoaderEntryDefault", LOADER) == "web.conf\0".encode("utf-16-le")
 
 
 def test_what_systemd_boot_tells_is_read(variables: Variables) -> None:
@@ -86,3 +84,11 @@ def test_what_systemd_boot_tells_is_read(variables: Variables) -> None:
 def test_nonsense_in_a_variable_is_nothing(value: bytes, variables: Variables) -> None:
     variables.set("LoaderDevicePartUUID", LOADER, value)
     assert Uefi(variables, PROGRAM).booted_partition() is None
+
+
+def test_a_loader_of_somebody_else_that_is_next_is_nobody(variables: Variables) -> None:
+    """Also if its load option is spelled exactly as ours are."""
+    theirs = LoadOption("ubuntu", 1, 2048, 99, ONE.guid, "EFI/ubuntu/shimx64.efi")
+    variables.set("Boot0003", GLOBAL, print_load_option(theirs))
+    variables.set("BootNext", GLOBAL, b"\3\0")
+    assert Uefi(variables, PROGRAM).next_partition() is None
