@@ -85,7 +85,9 @@ def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, ne
             "worker",
             True,
         )
-        device.switch("broken")  # which is not healthy: a real boot, in which the loader obeys others
+        device.switch(
+            "broken"
+        )  # which is not healthy: a real boot, in which the loader obeys others
         device.wait_for("worker", soft_reboots=0)
         after = device.status()
         assert after.object("booted").text("boot_id") != boot_id

@@ -420,9 +420,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--from", dest="place", metavar="URL|DIR", help="where [update.url of the configuration]"
     )
     update.add_argument("--check", action="store_true", help="only say what there is")
-    update.add_argument(
-        "--unattended", action="store_true", help="leave alone what the device came back from"
-    )
+    update.add_argument("--unattended", action="store_true", help="leave alone what was not kept")
     update.add_argument("--any-size", action="store_true", help="however large the download is")
     apply = _with_apply(_add(commands, "apply", _apply))
     apply.add_argument("generation", metavar="PATH", help="store path of the generation")
