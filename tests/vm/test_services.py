@@ -120,6 +120,20 @@ mode = "0755"
 text = "Port {OPENSSH}\\n"
 [services]
 enable = ["closed.service"]
+
+[units."dynamic.service"]
+text = \"\"\"
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+DynamicUser=yes
+StateDirectory=dynamic
+ExecStart=/bin/sh -c 'echo mine > /var/lib/dynamic/state'
+[Install]
+WantedBy=multi-user.target
+\"\"\"
+[persist]
+paths = ["/var/lib/private/dynamic"]
 """
 
 
@@ -260,6 +274,13 @@ def test_a_volume_in_memory_keeps_its_limit_and_a_missing_card_stops_nothing(box
     assert box.is_active("multi-user.target")
     waiting = box.say("systemctl", "show", "--property=Before", "--value", "srv-card.mount")
     assert "local-fs.target" not in waiting.split()
+
+
+def test_what_a_user_that_systemd_makes_up_keeps_is_on_the_disk(box: Box) -> None:
+    assert box.is_active("dynamic.service")
+    assert box.say("cat", "/var/lib/dynamic/state") == "mine\n"
+    place = box.say("findmnt", "--noheadings", "--output=FSTYPE", "/var/lib/private/dynamic")
+    assert place == "ext4\n"
 
 
 def test_who_holds_the_cable_is_logged_in(box: Box) -> None:

@@ -79,6 +79,7 @@ def make_etc(
     generated = generated_units(system, own)
     units.check_known(checked_units(system), generated, root)
     units.check_telling(checked_units(system), UnitFiles(generated, root))
+    units.check_private(system, UnitFiles(generated, root))
     networks = make_networks(system.network)
     files: Files = {
         **_identity(hostname),

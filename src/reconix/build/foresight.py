@@ -6,6 +6,7 @@ many times: as a rule the root and the kernel of the next build are in the store
 lock leads to them. Then it is known now, and the mistake is told with its place:
 
 * a health check waits for a unit, or ``services.enable`` names one, that there is not;
+* a folder persists where a unit of a package needs a link;
 * root and kernel alone are larger than the budget of the system.
 
 Nothing here is a guess. What is not in the store, or not locked as it is asked for, is left to the
@@ -16,9 +17,12 @@ Proven by ``tests/unit/build/test_foresight.py``.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from reconix.build import agent, parts, recipes, schedule, units
 from reconix.build.etc import checked_units, generated_units, own_units
+from reconix.build.unit_files import UnitFiles
+from reconix.config import private_folders
 from reconix.config.assertions import place_of, place_of_item
 from reconix.config.lock import HostLock, SystemLock
 from reconix.config.merge import Table
@@ -34,6 +38,8 @@ from reconix.nix.chroot import ChrootStore
 class _Built:
     """What is known of a system that was built from these packages before."""
 
+    root: Path
+    """Of its packages."""
     units: frozenset[str]
     """Of its packages."""
     size_bytes: int
@@ -64,6 +70,7 @@ class Foresight:
             if built is not None:
                 table, file = tables[name], Place(host.folder)
                 yield from _unknown_units(system, generated, built, table, file)
+                yield from _in_the_way(system, generated, built, table, file)
                 yield from _too_large(system, built, table, file)
 
     def _built(self, locked: SystemLock, lock: HostLock) -> _Built | None:
@@ -87,7 +94,7 @@ def _find(store: ChrootStore, locked: SystemLock, lock: HostLock) -> _Built | No
     if root is None or kernel is None:
         return None
     size = sum(store.info(path).nar_size_bytes for path in (root, kernel))
-    return _Built(units.shipped(store.path(root)), size)
+    return _Built(store.path(root), units.shipped(store.path(root)), size)
 
 
 def _unknown_units(
@@ -103,6 +110,14 @@ def _unknown_units(
     for unit, hint in units.unknown(system.services.enable, own, built.units):
         place = place_of_item(table, "services", "enable", item=unit, default=file)
         yield Problem(place, "services.enable", f"there is no unit {unit}", hint)
+
+
+def _in_the_way(
+    system: System, generated: Mapping[str, str], built: _Built, table: Table, file: Place
+) -> Iterator[Problem]:
+    own = generated_units(system, own_units(system, generated))
+    for unit, path, behind in units.in_the_way(system, UnitFiles(own, built.root)):
+        yield private_folders.problem(unit, path, behind, table, file)
 
 
 def _too_large(system: System, built: _Built, table: Table, file: Place) -> Iterator[Problem]:

@@ -113,13 +113,24 @@ class UnitFiles:
             if node is None:
                 return None
             if isinstance(node, File):
-                bodies = (node.content, *self._drop_ins(unit))
-                texts = [body.decode(errors="replace") for body in bodies]
+                texts = self._texts(unit, node)
                 runs = [value for text in texts for value in _RUNS.findall(text)]
                 does_nothing = bool(runs) and not [each for each in runs if each not in _TRUE]
                 return UnitFile(unit, place, Install.parse(*texts), is_masked, does_nothing)
             unit = _instance_of(PurePosixPath(node.target).name, unit)
         return None
+
+    def services(self) -> Iterator[tuple[str, list[str]]]:
+        """Each service that is a file, with its texts: its own and those of its drop-ins."""
+        shipped = (self.root / place for place in (SHIPPED, CONFIGURED))
+        found = {path.name for place in shipped for path in place.glob("*.service")}
+        for unit in sorted(found | self._generated.keys()):
+            named = next(self._named(unit), None) if unit.endswith(".service") else None
+            if named is not None and isinstance(named[1], File):
+                yield unit, self._texts(unit, named[1])
+
+    def _texts(self, unit: str, file: File) -> list[str]:
+        return [body.decode(errors="replace") for body in (file.content, *self._drop_ins(unit))]
 
     def _named(self, unit: str) -> Iterator[tuple[str, File | Symlink]]:
         """What has this name, or is its template: first what comes first."""

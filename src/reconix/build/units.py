@@ -29,7 +29,8 @@ from reconix.build.unit_files import (
     instance,
     template,
 )
-from reconix.config.schema.system import Services
+from reconix.config import private_folders
+from reconix.config.schema.system import Services, System
 from reconix.store.tree import File, Symlink
 
 _WRITTEN = ("service", "socket", "timer", "path", "target")
@@ -54,6 +55,29 @@ class TellsNothing(ReconixError):
     """A check waits for a unit that is active whatever happens."""
 
     exit_code = 62
+
+
+class NeedsLink(ReconixError):
+    """Something persists where a unit of a package needs a link."""
+
+    exit_code = 62
+
+
+def check_private(system: System, files: UnitFiles) -> None:
+    """Refuse folders that persist where systemd needs a link (``config/private_folders.py``).
+
+    Raises:
+        NeedsLink: there is one; the hint has the folder behind the link.
+    """
+    for unit, path, behind in in_the_way(system, files):
+        raise NeedsLink(private_folders.told(unit, path), hint=f'keep "{behind}" instead')
+
+
+def in_the_way(system: System, files: UnitFiles) -> Iterator[tuple[str, str, str]]:
+    """What persists where a unit needs a link: the unit, the path, and what it should be."""
+    for unit, texts in files.services():
+        for path, behind in private_folders.taken(system, unit, texts):
+            yield unit, path, behind
 
 
 def links(

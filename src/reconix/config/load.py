@@ -29,6 +29,7 @@ from reconix.config import (
     devices,
     kept,
     modules,
+    private_folders,
     schedule,
     toml,
 )
@@ -270,6 +271,7 @@ class _Loader:
             if isinstance(system, System):
                 systems[each.name] = system
                 self.problems += assertions.about_system(system, table, Place(each.file))
+                self.problems += private_folders.about_system(system, table, Place(each.file))
                 self._advice += advice.about_system(system, table, Place(each.file))
                 self._advice += kept.about_system(system, table, Place(each.file))
         return systems

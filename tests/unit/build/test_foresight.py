@@ -53,6 +53,8 @@ def build(store: ChrootStore, lock: HostLock = LOCK) -> None:
         (into / "usr/lib/systemd/system").mkdir(parents=True)
         (into / "usr/lib/systemd/system/nginx.service").write_text("[Service]\n")
         (into / "usr/lib/systemd/system/getty@.service").write_text("[Service]\n")
+        dynamic = "[Service]\nDynamicUser=yes\nStateDirectory=%p\n"
+        (into / "usr/lib/systemd/system/cache.service").write_text(dynamic)
 
     system = lock.systems["default"]
     recipes.realise(store, parts.root_recipe(system, lock), root)
@@ -111,6 +113,17 @@ def test_a_budget_that_the_packages_alone_exceed_is_told(
     assert (found.place.line, found.key) == (2, "budget")
     assert found.fact.startswith("packages and kernel alone have ")
     assert problems(store, project(tmp_path / "q", "nginx.service", 'budget = "1M"')) == []
+
+
+def test_a_folder_that_persists_where_a_package_needs_a_link_is_told(
+    store: ChrootStore, tmp_path: Path
+) -> None:
+    build(store)
+    kept = 'persist.paths = ["/var/lib/mosquitto", "/var/lib/cache"]'
+    (problem,) = problems(store, project(tmp_path, "nginx.service", kept))
+    assert problem.fact.endswith("cache.service has DynamicUser and would not start")
+    assert problem.hint == 'keep "/var/lib/private/cache" instead'
+    assert (problem.place.file.name, problem.place.line) == ("default.toml", 2)
 
 
 def test_what_was_never_built_is_left_to_the_build(store: ChrootStore, tmp_path: Path) -> None:

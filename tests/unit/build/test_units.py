@@ -6,8 +6,14 @@ import pytest
 
 from reconix.build import units
 from reconix.build.unit_files import Install, UnitFiles
-from reconix.build.units import NotInstallable, TellsNothing, UnknownUnit
-from reconix.config.schema.system import Services
+from reconix.build.units import (
+    NeedsLink,
+    NotInstallable,
+    TellsNothing,
+    UnknownUnit,
+    check_private,
+)
+from reconix.config.schema.system import Kernel, Persist, Services, System
 from reconix.store.tree import File, Symlink
 
 NGINX = "[Unit]\nDescription=x\n[Install]\nWantedBy=multi-user.target\nAlias=www.service\n"
@@ -146,3 +152,15 @@ def test_a_check_on_a_unit_that_is_active_whatever_happens_is_an_error(root: Pat
         units.check_telling(["db.service"], files)
     assert "db@<name>.service" in (failure.value.hint or "")
     units.check_telling(["db@main.service", "nginx.service", "static.service"], files)
+
+
+def test_what_persists_where_a_package_needs_a_link_is_an_error(root: Path) -> None:
+    text = "[Service]\nStateDirectory=app\n"
+    (root / "usr/lib/systemd/system/app.service").write_text(text)
+    system = System(kernel=Kernel(package="x"), persist=Persist(paths=("/var/lib/app",)))
+    check_private(system, UnitFiles({}, root))
+    drop_in = {"app.service.d/x.conf": File(b"[Service]\nDynamicUser=yes\n")}
+    with pytest.raises(NeedsLink, match=r"app\.service has DynamicUser") as caught:
+        check_private(system, UnitFiles(drop_in, root))
+    assert "/var/lib/private/app" in caught.value.hint
+    check_private(system, UnitFiles({"app.service": Symlink("/dev/null"), **drop_in}, root))
