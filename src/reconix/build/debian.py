@@ -12,13 +12,14 @@ Proven by ``tests/compat/test_build.py``.
 """
 
 import os
+import re
 import shutil
 import stat
 import tarfile
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,6 +33,7 @@ from reconix.build import fresh, losses, normalise
 from reconix.build.accounts import Accounts
 from reconix.build.fresh import Build
 from reconix.build.losses import Entry, Loss
+from reconix.build.new_tree import Kind, NewTree, UnsafeArchive, relative
 from reconix.build.normalise import Ownership
 from reconix.build.numbers import Renumbering, of_packages
 
@@ -42,6 +44,11 @@ _HOST_NAME = 'hostname localhost || :; echo localhost > "$1/etc/hostname"'
 
 EPOCH = 1
 """Every time stamp in a root, in seconds since 1970."""
+
+_FIELD = re.compile(rb"([!-9;-~]+):(.*)")
+_PACKAGE = re.compile(rb"[a-z0-9][a-z0-9+.-]+")
+_OURS = {b"filename", b"size", b"sha256"}
+_ACCOUNTS = ("passwd", "group")
 
 METADATA = "metadata"
 """The file beside ``usr`` and ``etc`` that lists unusual owners and modes."""
@@ -58,10 +65,13 @@ class RootFailed(ReconixError):
     exit_code = 60
 
 
-class UnsafeArchive(ReconixError):
-    """The archive of a root names a place outside the root."""
+class BadPackage(ReconixError):
+    """A file is no package that could stand in an archive."""
 
     exit_code = 60
+
+    def __init__(self, package: Path, what: str) -> None:
+        super().__init__(f"{package} {what}", hint="is it a .deb of a Debian archive?")
 
 
 def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Path) -> None:
@@ -115,7 +125,11 @@ def _work_folder(into: Path) -> Path:
 
 
 def make_archive(packages: Sequence[Path], archive: Path) -> list[str]:
-    """Make a folder that apt can use as an archive and give the names of its packages."""
+    """Make a folder that apt can use as an archive and give the names of its packages.
+
+    Raises:
+        BadPackage: one is none, or two have one name.
+    """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         stanzas = sorted(pool.map(lambda package: _stanza(package, archive), packages))
     (archive / "Packages").write_bytes(b"\n".join(stanza for _, stanza in stanzas))
@@ -125,22 +139,43 @@ def make_archive(packages: Sequence[Path], archive: Path) -> list[str]:
 def _stanza(package: Path, archive: Path) -> tuple[str, bytes]:
     """Put one package into the folder; give its name and its entry for the index."""
     control = process.run("dpkg-deb", "--field", package)
-    fields = dict(
-        line.split(b": ", 1)
-        for line in control.splitlines()
-        if line[:1].isalpha() and b": " in line
-    )
-    name = fields[b"Package"].decode()
+    name = _name(control, package)
     place = archive / f"{name}.deb"
-    if _is_root():
+    try:
         place.symlink_to(package.resolve())
-    else:
+    except FileExistsError as error:
+        raise BadPackage(package, f"is a second package called {name}") from error
+    if not _is_root():
+        place.unlink()
         shutil.copyfile(package, place)
     facts = (
         f"Filename: ./{place.name}\nSize: {package.stat().st_size}\n"
         f"SHA256: {Digest.of_file(package).hex()}\n"
     )
     return name, control + facts.encode()
+
+
+def _name(control: bytes, package: Path) -> str:
+    """The name in the control file of a package.
+
+    It becomes the name of a file and a word of a command line, and the control file a paragraph of
+    an index: so it must be a name, and the control file one paragraph without our own fields.
+
+    Source: Debian Policy, sections 5.1 (*Syntax of control files*) and 5.6.7 (*Package*).
+    """
+    fields: dict[bytes, bytes] = {}
+    for line in control.rstrip(b"\n").split(b"\n"):
+        if line.startswith((b" ", b"\t")):
+            continue
+        found = _FIELD.fullmatch(line)
+        key = found[1].lower() if found else b""
+        if not found or key in fields or key in _OURS:
+            raise BadPackage(package, f"has a control file with {line[:80]!r}")
+        fields[key] = found[2].strip()
+    name = fields.get(b"package", b"")
+    if not _PACKAGE.fullmatch(name):
+        raise BadPackage(package, f"is called {name[:80].decode(errors='replace')!r}")
+    return name.decode()
 
 
 def _words(
@@ -182,7 +217,7 @@ def _unpack_if_whole(stream: "tarfile._Fileobj", into: Path, began: float) -> bo
     """Unpack; an archive that is cut short has its reason elsewhere, in the program's exit."""
     try:
         unpack(stream, into, began)
-    except tarfile.ReadError:
+    except tarfile.TarError:
         return False
     return True
 
@@ -196,22 +231,42 @@ def unpack(stream: "tarfile._Fileobj", into: Path, began: float | None = None) -
         began: when it began to be made, in seconds since 1970; without it, just now.
 
     Raises:
-        UnsafeArchive: a name or a hard link points out of the root.
+        UnsafeArchive: an entry does not belong into a root.
     """
-    into.mkdir()
+    tree = NewTree(into)
     ownerships: list[Ownership] = []
     entries: list[Entry] = []
+    pipes: list[Loss] = []
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:
-            path = _relative(member.name)
-            if path and normalise.keep(path, folder=member.isdir()):
-                _unpack_member(archive, member, path, into)
+            path = relative(member.name)
+            if not path or not normalise.keep(path, folder=member.isdir()):
+                continue
+            if member.isfifo():
+                pipes.append(Loss(path, "a pipe"))
+            else:
+                _unpack_member(archive, member, path, tree)
                 ownerships.extend(_ownership(member, path))
                 entries.extend(_entry(member, path))
+    _expect_folders(tree)
     build = Build.now(time.time() if began is None else began)
-    (into / losses.FILE).write_bytes(losses.print_losses(_losses(into, entries, build)))
-    (into / METADATA).write_bytes(normalise.print_ownerships(_renumber(into / "etc", ownerships)))
-    _add_ours(into)
+    lost = losses.print_losses([*pipes, *_losses(tree, entries, build)])
+    _put_lists(tree, {losses.FILE: lost, METADATA: _metadata(tree, ownerships)})
+    _add_ours(tree)
+
+
+def _expect_folders(tree: NewTree) -> None:
+    """Refuse a root that is elsewhere: what comes next looks into these folders."""
+    for name in ("usr", "usr/bin", "usr/lib", *normalise.LAID_OVER):
+        if tree.kind(name) in (Kind.FILE, Kind.LINK):
+            raise UnsafeArchive(name, "which must be a folder")
+
+
+def _put_lists(tree: NewTree, lists: Mapping[str, bytes]) -> None:
+    for name, content in lists.items():
+        if tree.kind(name):
+            raise UnsafeArchive(name, "where we write a list")
+        tree.put(name, content)
 
 
 def _entry(member: tarfile.TarInfo, path: str) -> Iterator[Entry]:
@@ -221,50 +276,46 @@ def _entry(member: tarfile.TarInfo, path: str) -> Iterator[Entry]:
         yield Entry(path, mode, member.uid, member.gid, tuple(attributes))
 
 
-def _losses(root: Path, entries: Sequence[Entry], build: Build) -> list[Loss]:
+def _losses(tree: NewTree, entries: Sequence[Entry], build: Build) -> list[Loss]:
     """What a root is without, once what no two roots may share is taken out."""
     private = {entry.path for entry in entries if not entry.mode & 0o004}
-    found = list(fresh.find(root, private, build))
-    fresh.take_out(root, found)
-    accounts = _accounts(root / "etc")
+    found = list(fresh.find(tree.root, private, build))
+    fresh.take_out(tree.root, found)
+    accounts = _accounts(tree)
     gone = [Loss(each.path, each.what) for each in found]
     return gone + [loss for entry in entries for loss in entry.losses(accounts)]
 
 
-def _accounts(etc: Path) -> Accounts:
-    is_there = (etc / "passwd").is_file() and (etc / "group").is_file()
-    return Accounts.read(etc) if is_there else Accounts((), ())
+def _accounts(tree: NewTree) -> Accounts:
+    is_there = all(tree.kind(f"etc/{name}") is Kind.FILE for name in _ACCOUNTS)
+    return Accounts.read(tree.root / "etc") if is_there else Accounts((), ())
 
 
-def _renumber(etc: Path, ownerships: list[Ownership]) -> list[Ownership]:
+def _metadata(tree: NewTree, ownerships: list[Ownership]) -> bytes:
+    return normalise.print_ownerships(_renumber(tree, ownerships))
+
+
+def _renumber(tree: NewTree, ownerships: list[Ownership]) -> list[Ownership]:
     """Number users and groups by their names, so that the order of packages does not show.
 
     A system may give them others: those that devices know (``host.py``).
     """
-    if not (etc / "passwd").is_file() or not (etc / "group").is_file():
+    found = _accounts(tree)
+    if not found.users:
         return ownerships
-    found = Accounts.read(etc)
     renumbering = Renumbering.of(found, of_packages(found))
     files = renumbering.accounts(found).files()
-    for name in ("passwd", "group"):
-        (etc / name).write_bytes(files[name])
+    for name in _ACCOUNTS:
+        tree.put(f"etc/{name}", files[name])
     return [renumbering.ownership(each) for each in ownerships]
 
 
-def _add_ours(root: Path) -> None:
+def _add_ours(tree: NewTree) -> None:
     """What the script of the initrd and the generated files expect to find in every root."""
-    command = root / "usr/bin/reconix-device"
-    command.write_bytes(AGENT_COMMAND)
-    command.chmod(0o755)
-    (root / "usr/lib/modules").mkdir(exist_ok=True)
-    (root / "var/.updated").write_bytes(b"TIMESTAMP_NSEC=1000000000\n")
-
-
-def _relative(name: str) -> str:
-    path = name.removeprefix("./").strip("/")
-    if ".." in path.split("/") or name.startswith("/"):
-        raise UnsafeArchive(f"the root's archive has an entry {name!r}")
-    return "" if path == "." else path
+    tree.put("usr/bin/reconix-device", AGENT_COMMAND)
+    (tree.root / "usr/bin/reconix-device").chmod(0o755)
+    tree.folder("usr/lib/modules")
+    tree.put("var/.updated", b"TIMESTAMP_NSEC=1000000000\n")
 
 
 def _ownership(member: tarfile.TarInfo, path: str) -> list[Ownership]:
@@ -276,26 +327,29 @@ def _ownership(member: tarfile.TarInfo, path: str) -> list[Ownership]:
 
 
 def _unpack_member(
-    archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, into: Path
+    archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, tree: NewTree
 ) -> None:
-    place = into / path
     if member.isdir():
-        place.mkdir(exist_ok=True)
+        tree.folder(path)
     elif member.issym():
-        place.symlink_to(member.linkname)
+        tree.link(path, member.linkname)
     elif member.islnk():
-        place.hardlink_to(into / _relative(member.linkname))
+        tree.hard_link(path, relative(member.linkname))
     elif member.isreg():
-        _unpack_file(archive, member, path, place)
+        _unpack_file(archive, member, path, tree)
+    else:
+        raise UnsafeArchive(path, "which is no file, folder or link")
 
 
-def _unpack_file(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, place: Path) -> None:
+def _unpack_file(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, tree: NewTree
+) -> None:
     with ExitStack() as stack:
         source = stack.enter_context(archive.extractfile(member))  # type: ignore[arg-type] # a file
-        target = stack.enter_context(place.open("wb"))
+        target = stack.enter_context(tree.file(path))
         if normalise.needs_content(path):
             target.write(normalise.content(path, source.read()))
         else:
             while chunk := source.read(1 << 20):
                 target.write(chunk)
-    place.chmod(0o755 if member.mode & 0o111 else 0o644)
+    (tree.root / path).chmod(0o755 if member.mode & 0o111 else 0o644)

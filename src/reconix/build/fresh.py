@@ -24,6 +24,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.base.files import read_bounded
+
 _PLACES = ("etc", "home", "opt", "root", "srv", "usr/local", "var")
 _OF_DPKG = re.compile(
     r"etc/(passwd|group|shadow|gshadow|hosts|ld\.so\.cache)|etc/(alternatives|ssl/certs)/.*"
@@ -35,6 +37,7 @@ _DATABASE = "kept: a database of the build, which differs from build to build"
 _TAKEN_OUT = "of the build, taken out; nothing makes it on the device"
 _SQLITE = b"SQLite format 3\0"
 _MOST_BYTES = 1 << 20
+_MAX_LIST_BYTES = 1 << 26
 _KEY_BYTES = 4096
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _WORD = re.compile(
@@ -142,6 +145,8 @@ def _bits(text: bytes) -> float:
 def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
     """Each folder with its files, in one order; what a database is in, is not looked into."""
     for place in _PLACES:
+        if (root / place).is_symlink():
+            continue  # what is elsewhere is not of this root
         for folder, folders, names in os.walk(root / place):
             folders[:] = [] if _DATABASES & set(names) else sorted(folders)
             files = [name for name in sorted(names) if not Path(folder, name).is_symlink()]
@@ -149,8 +154,11 @@ def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _listed(root: Path) -> set[str]:
-    lists = (root / "var/lib/dpkg/info").glob("*.list")
-    return {line[1:] for each in lists for line in each.read_text(errors="replace").splitlines()}
+    found: set[str] = set()
+    for each in (root / "var/lib/dpkg/info").glob("*.list"):
+        content = read_bounded(each, _MAX_LIST_BYTES, follow_links=False)
+        found.update(line[1:] for line in content.decode(errors="replace").splitlines())
+    return found
 
 
 def take_out(root: Path, found: Iterable[Found]) -> None:
