@@ -46,6 +46,8 @@ _SUFFIX = {"zstd": ".zst", "xz": ".xz", "none": ""}
 _MOST_NARINFO_BYTES = 1 << 20
 MAX_OBJECT_BYTES = 64 << 30
 """Larger objects are not taken; the largest that are in use have some GiB."""
+MAX_OBJECTS = 1 << 17
+"""Closures are smaller: that of a desktop has some thousand."""
 _MAX_MEMORY_BYTES = 1 << 27
 """For unpacking; both compressions need less at their highest ordinary level."""
 _PIECE_BYTES = 1 << 18
@@ -84,12 +86,13 @@ class FolderCache:
     def open(self, name: str) -> Iterator[BinaryIO]:
         """Read a file."""
         try:
-            with open_regular(self.folder / name) as file:
-                yield file
+            file = open_regular(self.folder / name)
         except FileNotFoundError as error:
             raise CacheUnusable(self.source(name), "is not there") from error
-        except BadFile as error:
+        except (BadFile, OSError) as error:
             raise CacheUnusable(self.source(name), str(error)) from error
+        with file:
+            yield file
 
     def source(self, name: str) -> str:
         """How messages call a file."""
@@ -182,11 +185,12 @@ def pull(
 
     Raises:
         CacheUnusable: something is missing or other than announced.
+        TooLarge: there is no room for what is announced.
         NotTrusted: an object is not signed by one of the keys.
     """
-    store.receive_all(
-        Arrival(one.info, _events(cache, one)) for one in _missing(store, cache, tops, keys)
-    )
+    missing = _missing(store, cache, tops, keys)
+    store.expect_room(sum(one.info.object.nar_size_bytes for one in missing))
+    store.receive_all(Arrival(one.info, _events(cache, one)) for one in missing)
 
 
 def describe(cache: Cache, path: StorePath) -> NarInfoFile:
@@ -291,6 +295,8 @@ def _missing(
             continue
         if seen:
             order[path] = described[path]
+        elif len(described) == MAX_OBJECTS:
+            raise CacheUnusable(cache.source(""), f"leads to more than {MAX_OBJECTS} objects")
         elif path not in described:
             described[path] = _trusted(describe(cache, path), keys)
             waiting.append((path, True))

@@ -263,6 +263,14 @@ class ChrootStore:
         for batch in _batches(arrivals):
             self._receive_batch(batch)
 
+    def expect_room(self, size_bytes: int) -> None:
+        """So much is about to arrive.
+
+        Raises:
+            TooLarge: there is no room for it.
+        """
+        _Room(self.store_dir).expect(size_bytes, "what is to come")
+
     def receive_unnamed(
         self, events: Iterable[Event], describe: Callable[[NarInfo], PathInfo]
     ) -> StorePath:
@@ -341,9 +349,9 @@ class ChrootStore:
 
     def _receive_one(self, arrival: "Arrival", place: Path) -> "_Ready":
         item = arrival.info.object
-        room = _Room(self.store_dir, item)
+        watch = _Watch(_Room(self.store_dir), item)
         staged = _Written(arrival.events, place, self._pool(place))
-        found = _measure(staged.events(), Scanner(()), room.watch)
+        found = _measure(staged.events(), Scanner(()), watch.see)
         expected = NarInfo(item.nar, item.nar_size_bytes)
         if found != expected:
             raise WrongContent(item.path, expected=expected, found=found)
@@ -474,17 +482,40 @@ def _clear(place: Path) -> None:
 
 
 class _Room:
-    """Sees that an object from elsewhere leaves room for others."""
+    """Sees that what comes from elsewhere leaves room for others."""
 
-    def __init__(self, store_dir: Path, item: StoreObject) -> None:
+    def __init__(self, store_dir: Path) -> None:
         self._store_dir = store_dir
-        self._item = item
         status = os.statvfs(store_dir)
-        self._reserve_bytes = min(_RESERVE_BYTES, status.f_blocks * status.f_frsize // 32)
-        self._events = self._seen_bytes = 0
-        self._expect(item.nar_size_bytes)
+        self.reserve_bytes = min(_RESERVE_BYTES, status.f_blocks * status.f_frsize // 32)
 
-    def watch(self, size_bytes: int) -> None:
+    def expect(self, size_bytes: int, what: str) -> None:
+        """So much is still to come.
+
+        Raises:
+            TooLarge: too little is free.
+        """
+        status = os.statvfs(self._store_dir)
+        free = status.f_bavail * status.f_frsize
+        lacks_names = status.f_files and status.f_favail < status.f_files // 64
+        if free < size_bytes + self.reserve_bytes or lacks_names:
+            raise TooLarge(
+                f"{what} needs more room than there is: {size_bytes or 'more'} bytes, "
+                f"{free} bytes and {status.f_favail} inodes are free",
+                hint="make room: reconix store collect; nothing was added",
+            )
+
+
+class _Watch:
+    """Follows an object from elsewhere that passes, and ends it when it is too large."""
+
+    def __init__(self, room: _Room, item: StoreObject) -> None:
+        self._room = room
+        self._item = item
+        self._events = self._seen_bytes = 0
+        room.expect(item.nar_size_bytes, str(item.path))
+
+    def see(self, size_bytes: int) -> None:
         """So much of its archive has passed.
 
         Raises:
@@ -497,20 +528,9 @@ class _Room:
             )
         self._events += 1
         fresh_bytes = size_bytes - self._seen_bytes
-        if self._events % _LOOK_EVENTS == 0 or fresh_bytes >= self._reserve_bytes // 4:
+        if self._events % _LOOK_EVENTS == 0 or fresh_bytes >= self._room.reserve_bytes // 4:
             self._seen_bytes = size_bytes
-            self._expect(0)
-
-    def _expect(self, size_bytes: int) -> None:
-        status = os.statvfs(self._store_dir)
-        free = status.f_bavail * status.f_frsize
-        lacks_names = status.f_files and status.f_favail < status.f_files // 64
-        if free < size_bytes + self._reserve_bytes or lacks_names:
-            raise TooLarge(
-                f"{self._item.path} needs more room than there is: {size_bytes or 'more'} bytes, "
-                f"{free} bytes and {status.f_favail} inodes are free",
-                hint="make room: reconix store collect; nothing was added",
-            )
+            self._room.expect(0, str(self._item.path))
 
 
 def _measure(
