@@ -117,28 +117,31 @@ overlay() {
     need mount -t overlay -o "metacopy=on,$changes,lowerdir=$2" overlay "$NEW/$1"
 }
 
-# Owners first, because a change of owner takes set-id bits away; one call for all of an owner, and
-# for all of a mode.
+# Owners first, because a change of owner takes set-id bits away. Sorted, so that what one program can
+# do follows each other.
 apply_metadata() {
-    owners= modes=
-    while read -r mode user group path; do
-        case " 0:0 $owners " in *" $user:$group "*) ;; *) owners="$owners $user:$group" ;; esac
-        case " $modes " in *" $mode "*) ;; *) modes="$modes $mode" ;; esac
-    done < "$TOPLEVEL/metadata"
-    for wanted in $owners; do
-        set --
-        while read -r mode user group path; do
-            [ "$user:$group" != "$wanted" ] || set -- "$@" "$NEW$path"
-        done < "$TOPLEVEL/metadata"
-        chown -h "$wanted" "$@" || say "not all belong to $wanted: $*"
+    sed 's/^[^ ]* \([^ ]*\) /\1:/; /^0:0 /d' "$TOPLEVEL/metadata" | sort | change chown -h
+    sed 's/ [^ ]* [^ ]* / /' "$TOPLEVEL/metadata" | sort | change chmod
+}
+
+# Read lines of a value and a path, and start the program for a hundred paths of one value at once: a
+# list that grows is copied with each path.
+change() {
+    program=$* before=
+    set --
+    while read -r value path; do
+        if [ "$value" != "$before" ] || [ $# = 100 ]; then
+            change_all "$@"
+            before=$value
+            set --
+        fi
+        set -- "$@" "$NEW$path"
     done
-    for wanted in $modes; do
-        set --
-        while read -r mode user group path; do
-            [ "$mode" != "$wanted" ] || set -- "$@" "$NEW$path"
-        done < "$TOPLEVEL/metadata"
-        chmod "$wanted" "$@" || say "not all are $wanted: $*"
-    done
+    change_all "$@"
+}
+
+change_all() {
+    [ $# = 0 ] || $program "$before" "$@" || fault "$program $before does not work for all: $1 …"
 }
 
 # Go into a folder below another one, step by step; what is missing is made. Below `data` programs
