@@ -32,6 +32,7 @@ from reconix.base import progress
 from reconix.base.documents import JsonInput
 from reconix.build import losses, promises
 from reconix.build.host import build_host
+from reconix.build.numbers import FIRST, LAST_PERSON
 from reconix.build.pins import Pin
 from reconix.build.remembered import of_generation
 from reconix.cli import places, signers
@@ -63,6 +64,8 @@ def _user_number(word: str) -> tuple[str, int]:
     name, _, number = word.partition("=")
     if not name or not number.isascii() or not number.isdecimal():
         raise argparse.ArgumentTypeError(f"{word!r} is not NAME=NUMBER")
+    if not FIRST <= int(number) <= LAST_PERSON:
+        raise argparse.ArgumentTypeError(f"{number} is not from {FIRST} to {LAST_PERSON}")
     return name, int(number)
 
 

@@ -11,8 +11,8 @@ The proof is the store path of a system: it is the hash of all that the system c
 path means the same bytes. It is told where packages need not be unpacked for it, because both
 states were built before, or share what takes long. With --build the missing parts, and only these,
 are built. Where both paths are known, the files that are another on the device are listed, with the
-way to each. Files that devices do not take from the generation, because a folder around them
-persists, are told as well.
+way to each. What devices do not take from the generation is told as well: files in a folder that
+persists, sizes of the disk, what an image has of one device.
 
 Exit status: 0 it is shown, 2 a mistake in one of the configurations, or no such host or revision;
 with --build also those of `reconix build`.
@@ -72,7 +72,7 @@ class _Change:
     """The toplevels, as far as they are known."""
     on_device: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
-    """Files that devices do not take from the generation."""
+    """What devices do not take from the generation."""
 
     @property
     def is_proven_identical(self) -> bool:
@@ -129,6 +129,8 @@ def _change(
     is_there = (name in old.facts, name in new.facts)
     before, after = old.host.systems.get(name), new.host.systems.get(name)
     unseen = tuple(kept.unseen_changes(before, after)) if before and after else ()
+    if not name:
+        unseen = tuple(kept.unseen_changes_of_machine(old.host, new.host))
     return _Change(name, is_there, differences, paths, on_device, unseen)
 
 

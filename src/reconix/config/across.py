@@ -3,6 +3,7 @@
 * What one system keeps for all, no other keeps for itself: they would not see each other's data.
 * What systems share does not lie within each other: whoever may write to the outer folder decides
   what the inner one is.
+* A user has one number on all systems, and nobody else has it: they share a disk.
 * The default system starts without the data partition, or it is no fall-back. It may keep data
   there; nothing in it may need them. Examined is what the configuration itself says: units, files
   beside units, and health checks.
@@ -41,6 +42,7 @@ def about_systems(host: Host, tables: Mapping[str, Table], file: Place) -> Itera
     """
     yield from _what_is_shared_is_shared_by_all(host, tables, file)
     yield from _what_is_shared_is_apart(host, tables, file)
+    yield from _numbers_are_the_same_everywhere(host, tables, file)
     default = host.systems.get(host.machine.boot.default)
     if default is not None:
         yield from _needs_no_data(default, tables[host.machine.boot.default], file)
@@ -74,6 +76,24 @@ def _what_is_shared_is_apart(
                 fact = f"{other} shares {inner}, which lies in {outer} that {one} shares"
                 hint = f"share {outer} in both, or choose a folder outside of it"
                 yield Problem(place, "persist.shared", fact, hint)
+
+
+def _numbers_are_the_same_everywhere(
+    host: Host, tables: Mapping[str, Table], file: Place
+) -> Iterator[Problem]:
+    """Across systems; users of one system are compared in ``assertions.py``."""
+    given = [
+        (system, user, wanted.uid)
+        for system, each in host.systems.items()
+        for user, wanted in each.users.items()
+        if wanted.uid is not None
+    ]
+    for (one, first, number), (other, second, uid) in itertools.combinations(given, 2):
+        if one != other and (first == second) != (number == uid):
+            place = place_of(tables[other], "users", second, "uid", default=file)
+            fact = f"is {uid} in {other}, and {one} gives {first} the number {number}"
+            hint = "the systems share a disk: a user has one number, and nobody else has it"
+            yield Problem(place, f"users.{second}.uid", fact, hint)
 
 
 def _overlap(one: str, other: str) -> bool:

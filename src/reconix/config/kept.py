@@ -3,18 +3,22 @@
 A folder that persists is filled from the system once. A file that the configuration gives in such a
 folder meets what the device has: where it has none, the file arrives. Where it has one, ``prefer``
 says which of the two stays. If that is not said, it is the device's, and ``check`` and ``diff``
-tell it: an update that changes the file would change nothing.
+tell it: an update that changes the file would change nothing. A file below a volume is never seen.
+
+What is fixed when a device is flashed changes as little: ``diff`` tells that, too.
 
 Proven by ``tests/unit/config/test_kept.py``; what a device does, by
 ``tests/crash/test_given_files.py``.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import PurePosixPath
 
 from reconix.config.assertions import place_of
 from reconix.config.merge import Table, dotted
 from reconix.config.problems import Place, Problem
+from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import File, System
 from reconix.config.schema.values import Winner
 
@@ -40,9 +44,35 @@ def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]
             fact = f"lies in {folder}, which persists: a device that has it already keeps its own"
             hint = 'write prefer = "generation" if this one is to win, or prefer = "device"'
             yield Problem(place, key, fact, hint)
+        elif hidden := _hidden_by(system, f"/etc/{name}"):
+            yield Problem(place, key, f"is never seen: the volume {hidden} lies over it")
         elif given.prefer is not None and not folder:
             hint = "leave it out: the file is that of the generation"
             yield Problem(place, f"{key}.prefer", "has no effect: no folder around persists", hint)
+
+
+def _hidden_by(system: System, path: str) -> str | None:
+    place = PurePosixPath(path)
+    volumes = sorted(system.volumes.items())
+    return next((name for name, each in volumes if place.is_relative_to(each.path)), None)
+
+
+def unseen_changes_of_machine(old: Host, new: Host) -> Iterator[str]:
+    """What a change of the machine means for devices that are flashed already: a line each."""
+    before, after = _flashed(old), _flashed(new)
+    for key in sorted(before):
+        if before[key] != after.get(key):
+            yield f"{key}: devices keep what their image was made with"
+
+
+def _flashed(host: Host) -> dict[str, object]:
+    machine = host.machine
+    return {
+        "boot.slots": machine.boot.slots,
+        "boot.slot_size": machine.boot.slot_size,
+        **{f"disk.{f.name}": getattr(machine.disk, f.name) for f in fields(machine.disk)},
+        **{dotted("devices", serial): device for serial, device in machine.devices.items()},
+    }
 
 
 def unseen_changes(old: System, new: System) -> Iterator[str]:

@@ -75,3 +75,14 @@ def test_a_change_that_no_device_would_see_is_told(project: Path, capsys: Captur
     assert told in capsys.readouterr().out
     assert main(["diff", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["web"]["unseen"] == [told]
+
+
+def test_what_is_fixed_when_a_device_is_flashed_is_told(project: Path, capsys: Capture) -> None:
+    machine = project / "hosts/gw/machine.toml"
+    machine.write_text(f'{machine.read_text()}disk.data_size = "64M"\n')
+    git(project, "commit", "-q", "-a", "-m", "second")
+    machine.write_text(machine.read_text().replace("64M", "128M"))
+    assert main(["diff"]) == 0
+    assert "  disk.data_size: devices keep what their image was made with\n" in (
+        capsys.readouterr().out
+    )

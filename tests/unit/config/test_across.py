@@ -45,6 +45,27 @@ def test_what_systems_share_does_not_lie_within_each_other(tmp_path: Path) -> No
     assert "three" in second.fact
 
 
+@pytest.mark.parametrize(
+    ("one", "two", "told"),
+    [
+        ("users.ann.uid = 1500", "users.ann.uid = 1501", "is 1501 in two"),
+        ("users.ann.uid = 1500", "users.bob.uid = 1500", "one gives ann the number 1500"),
+        ("users.ann.uid = 1500", "users.ann.uid = 1500", ""),
+        ("users.ann.uid = 1500", "users.ann = {}", ""),
+    ],
+)
+def test_a_user_has_one_number_on_all_systems(
+    tmp_path: Path, one: str, two: str, told: str
+) -> None:
+    write(tmp_path, one=one, two=two)
+    if told:
+        (problem,) = mistakes(tmp_path)
+        assert told in problem.fact
+        assert problem.place.file.name == "two.toml"
+    else:
+        load(tmp_path)
+
+
 def test_two_systems_that_keep_the_same_path_are_asked_whether_they_mean_it(
     tmp_path: Path,
 ) -> None:

@@ -55,6 +55,10 @@ FILE = '[files."app/a.conf"]\ntext = ""\n'
         (f'persist.paths = ["/etc/app"]\n{FILE}prefer = "device"\n', []),
         (f'persist.shared = ["/etc/app"]\n{FILE}prefer = "generation"\n', []),
         (f'persist.paths = ["/etc/ap"]\n{FILE}', []),
+        (
+            f'[volumes.v]\npath = "/etc/app"\n{FILE}',
+            [('files."app/a.conf"', "is never seen: the volume v lies over it")],
+        ),
         (f'{FILE}prefer = "device"\n', [('files."app/a.conf".prefer', "has no effect")]),
     ],
 )
