@@ -93,7 +93,7 @@ def make_etc(
         **{path: Symlink("/dev/null") for path in needless.masked(system, root)},
         **names.files(system, root),
         **access.files(system.users, accounts, root),
-        **secrets.make_files(made),
+        **secrets.make_files(made, system.files),
         **databases.make_files(stores),
         AGENT_PLACE: Symlink(agent),
     }

@@ -28,12 +28,21 @@ _TMPFILES = "tmpfiles.d/reconix-secrets.conf"
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Where a program looks for one file of a secret."""
+    """Where a program looks for one file of a secret.
+
+    Attributes:
+        path: of the file.
+        mode: permissions.
+        owner: user.
+        group: of it.
+        fits: the file that this one fits; if the configuration gives that, this is not ours.
+    """
 
     path: str
     mode: int
     owner: str = "root"
     group: str = "root"
+    fits: str = ""
 
     def line(self, secret: str) -> str:
         """What tells ``systemd-tmpfiles`` to copy it."""
@@ -81,6 +90,9 @@ rm settings said
 """A certificate of the device for itself; a hundred years, as the clock may not be set yet."""
 
 _SSH = ("ed25519", "ecdsa", "rsa")
+_SSH_KEY = "/etc/ssh/ssh_host_{}_key"
+_SSL_KEY = "/etc/ssl/private/ssl-cert-snakeoil.key"
+_SSL_CERTIFICATE = "/etc/ssl/certs/ssl-cert-snakeoil.pem"
 
 ALL = (
     Secret(
@@ -89,8 +101,11 @@ ALL = (
         needed_by="usr/sbin/sshd",
         removed=(r"etc/ssh/ssh_host_.*_key(\.pub)?",),
         copies=(
-            *(Copy(f"/etc/ssh/ssh_host_{kind}_key", 0o600) for kind in _SSH),
-            *(Copy(f"/etc/ssh/ssh_host_{kind}_key.pub", 0o644) for kind in _SSH),
+            *(Copy(_SSH_KEY.format(kind), 0o600) for kind in _SSH),
+            *(
+                Copy(f"{_SSH_KEY.format(kind)}.pub", 0o644, fits=_SSH_KEY.format(kind))
+                for kind in _SSH
+            ),
         ),
         make=f"for kind in {' '.join(_SSH)}; do\n"
         '    ssh-keygen -q -t $kind -N "" -C "" -f ssh_host_${kind}_key\n'
@@ -114,8 +129,8 @@ ALL = (
             r"etc/ssl/certs/ssl-cert-snakeoil\.pem",
         ),
         copies=(
-            Copy("/etc/ssl/private/ssl-cert-snakeoil.key", 0o640, group="ssl-cert"),
-            Copy("/etc/ssl/certs/ssl-cert-snakeoil.pem", 0o644),
+            Copy(_SSL_KEY, 0o640, group="ssl-cert", fits=_SSL_CERTIFICATE),
+            Copy(_SSL_CERTIFICATE, 0o644, fits=_SSL_KEY),
         ),
         make=_CERTIFICATE.format(key="ssl-cert-snakeoil.key", certificate="ssl-cert-snakeoil.pem"),
     ),
@@ -160,7 +175,16 @@ def needed(root: Path, files: Container[str], units: Container[str]) -> list[Sec
         for secret in ALL
         if (root / secret.needed_by).exists()
         and secret.other_maker not in units
-        and not all(copy.path.removeprefix("/etc/") in files for copy in secret.copies)
+        and _ours(secret, files)
+    ]
+
+
+def _ours(secret: Secret, files: Container[str]) -> list[Copy]:
+    """What of a secret the configuration does not give, nor what it fits."""
+    return [
+        copy
+        for copy in secret.copies
+        if not any(path.removeprefix("/etc/") in files for path in (copy.path, copy.fits))
     ]
 
 
@@ -169,9 +193,14 @@ def make_units(secrets: list[Secret]) -> dict[str, bytes]:
     return {secret.unit: _unit(secret).encode() for secret in secrets}
 
 
-def make_files(secrets: list[Secret]) -> dict[str, File | Symlink]:
-    """What the units run, and what puts each secret where it belongs, by path below ``/etc``."""
-    lines = "".join(copy.line(secret.name) for secret in secrets for copy in secret.copies)
+def make_files(secrets: list[Secret], files: Container[str]) -> dict[str, File | Symlink]:
+    """What the units run, and what puts each secret where it belongs, by path below ``/etc``.
+
+    Args:
+        secrets: those that are needed.
+        files: those below ``/etc`` that the configuration gives.
+    """
+    lines = "".join(copy.line(secret.name) for secret in secrets for copy in _ours(secret, files))
     scripts = {f"{_SCRIPTS}/{secret.name}": File(_script(secret).encode()) for secret in secrets}
     return {**scripts, _TMPFILES: File(lines.encode())} if secrets else {}
 

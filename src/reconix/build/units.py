@@ -182,6 +182,11 @@ class _Enabling:
                 f"{unit} has no [Install] section, so nothing would start it",
                 hint="it is started by another unit, or needs WantedBy=multi-user.target",
             )
+        if _is_only_template(found):
+            raise NotInstallable(
+                f"{unit} is a template without DefaultInstance",
+                hint=f"name an instance: {unit.replace('@', '@NAME')}",
+            )
         made = self.may(unit)
         if found.is_masked:
             made[f"{FOLDER}/{found.unit}"] = Symlink(found.place)
@@ -203,19 +208,19 @@ def _links_of(found: UnitFile) -> dict[str, Symlink]:
     install, link = found.install, Symlink(found.place)
     made = {f"{FOLDER}/{_alias(name, found)}": link for name in install.aliases}
     unit = _instantiated(found)
-    if instance(unit) or "@" not in unit:
+    if not _is_only_template(found):
         for kind, names in (
             ("wants", install.wanted_by),
             ("requires", install.required_by),
             ("upholds", install.upheld_by),
         ):
             made |= {f"{FOLDER}/{_expanded(name, found)}.{kind}/{unit}": link for name in names}
-    elif install.wanted_by or install.required_by or install.upheld_by:
-        raise NotInstallable(
-            f"{unit} is a template without DefaultInstance",
-            hint=f"name an instance: {unit.replace('@', '@NAME')}",
-        )
     return made
+
+
+def _is_only_template(found: UnitFile) -> bool:
+    unit = _instantiated(found)
+    return "@" in unit and not instance(unit)
 
 
 def _instantiated(found: UnitFile) -> str:

@@ -16,7 +16,7 @@ BY_NAME = {secret.name: secret for secret in secrets.ALL}
 
 
 def written(path: str) -> str:
-    node = secrets.make_files(list(secrets.ALL))[path]
+    node = secrets.make_files(list(secrets.ALL), ())[path]
     assert isinstance(node, File)
     return node.content.decode()
 
@@ -71,6 +71,17 @@ def test_a_file_that_the_configuration_gives_is_not_replaced(tmp_path: Path, nee
     assert make(BY_NAME["munge"], device)
     place(BY_NAME["munge"], device)
     assert given.read_text() == "ours"
+
+
+def test_a_file_that_fits_one_of_the_configuration_is_not_ours() -> None:
+    """sshd takes no key whose public half is another one's."""
+    given = ["ssh/ssh_host_rsa_key", "ssl/certs/ssl-cert-snakeoil.pem"]
+    made = secrets.make_files([BY_NAME["openssh"], BY_NAME["ssl-cert"]], given)
+    lines = made["tmpfiles.d/reconix-secrets.conf"]
+    assert isinstance(lines, File)
+    assert b"rsa" not in lines.content
+    assert b"snakeoil" not in lines.content
+    assert b"ssh_host_ed25519_key.pub" in lines.content
 
 
 def test_a_unit_makes_a_secret_only_where_it_is_not_kept_yet() -> None:

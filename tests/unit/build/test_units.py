@@ -67,6 +67,13 @@ def test_what_is_disabled_is_not_enabled_by_another_unit_that_names_it(root: Pat
     assert made["systemd/system/multi-user.target.wants/nginx.service"] == Symlink("/dev/null")
 
 
+def test_a_template_of_ones_own_waits_for_who_names_an_instance(root: Path) -> None:
+    own = {"own@.service": File(b"[Install]\nWantedBy=a.target\n")}
+    assert units.links(Services(), own, own, root) == {}
+    made = units.links(Services(enable=("own@x.service",)), own, own, root)
+    assert list(made) == ["systemd/system/a.target.wants/own@x.service"]
+
+
 def test_a_unit_may_be_upheld(root: Path) -> None:
     own = {"own.service": File(b"[Install]\nUpheldBy=a.service\n")}
     made = units.links(Services(), own, own, root)
