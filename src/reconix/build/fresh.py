@@ -35,15 +35,15 @@ _OF_DPKG = re.compile(
 _DATABASES = {"PG_VERSION", "ibdata1", "data.mdb"}
 _DATABASE = "kept: a database of the build, which differs from build to build"
 _TAKEN_OUT = "of the build, taken out; nothing makes it on the device"
+_SECONDS = re.compile(rb"(?<!\d)\d{10}(?!\d)")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SQLITE = b"SQLite format 3\0"
 _MOST_BYTES = 1 << 20
 _MAX_LIST_BYTES = 1 << 26
 _KEY_BYTES = 4096
 _PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_WORD = re.compile(
-    rb"(?<![\w+/.-])(?=[^\s\d]*\d)(?=[^\sA-Z]*[A-Z])(?=[^\sa-z]*[a-z])[A-Za-z0-9+/]{20,}=*(?![\w.-])"
-    rb"|\b[0-9a-f]{32,}\b"
-)
+_WORD = re.compile(rb"(?<![\w+/.-])[A-Za-z0-9+/]{20,}=*(?![\w.-])")
+_HEX = re.compile(rb"[0-9a-f]{32,}")
 _RANDOM_BITS = 3.2
 """Of a letter, in such a word: repetitions stay below, random words above."""
 _RANDOM_BYTE_BITS = 5.0
@@ -73,12 +73,25 @@ class Build:
         """One that ends now, on this machine."""
         return cls(socket.gethostname(), began, time.time())
 
-    def traces(self) -> re.Pattern[bytes]:
-        """What tells of it in a text."""
+    def shows_in(self, content: bytes) -> bool:
+        """Whether a text names its day or its machine."""
+        numbers = map(int, _SECONDS.findall(content))
+        is_in_it = any(self.began - 1 <= number <= self.ended + 1 for number in numbers)
+        return is_in_it or re.search(self._written(), content) is not None
+
+    def _written(self) -> bytes:
         days = {time.gmtime(moment)[:3] for moment in (self.began, self.ended)}
-        dates = [f"{y}-?{m:02}-?{d:02}" for y, m, d in sorted(days)]
+        dates = [each for day in sorted(days) for each in _dates(*day)]
         names = [rf"(?<![\w.-]){re.escape(self.host)}(?![\w-])"] if _tells(self.host) else []
-        return re.compile("|".join([*dates, *names]).encode())
+        return "|".join([*dates, *names]).encode()
+
+
+def _dates(year: int, month: int, day: int) -> Iterator[str]:
+    """One day, as ISO 8601 and date(1) have it, and as letters do."""
+    name = _MONTHS[month - 1]
+    yield rf"{year}[-/.]?{month:02}[-/.]?{day:02}"
+    yield rf"{name} {{1,2}}{day} .{{0,20}}{year}"
+    yield rf"(?<!\d)0?{day} {name}[a-z]* {year}"
 
 
 def _tells(host: str) -> bool:
@@ -94,7 +107,7 @@ def find(root: Path, private: Collection[str], build: Build) -> Iterator[Found]:
         private: the files that not everybody may read.
         build: how it came about.
     """
-    listed, traces = _listed(root), build.traces()
+    listed = _listed(root)
     for folder, names in _folders(root):
         databases = sorted(_DATABASES & set(names))
         if databases:
@@ -102,21 +115,21 @@ def find(root: Path, private: Collection[str], build: Build) -> Iterator[Found]:
             continue
         for path in (f"{folder}/{name}" for name in names):
             if path not in listed and not _OF_DPKG.fullmatch(path):
-                yield from _found(root, path, path in private, traces)
+                yield from _found(root, path, path in private, build)
 
 
-def _found(root: Path, path: str, is_private: bool, traces: re.Pattern[bytes]) -> Iterator[Found]:
+def _found(root: Path, path: str, is_private: bool, build: Build) -> Iterator[Found]:
     with (root / path).open("rb") as opened:
         content = opened.read(_MOST_BYTES)
     if _PRIVATE_KEY.search(content):
         yield Found(path, f"a private key {_TAKEN_OUT}{_missed_by(root, path)}", is_secret=True)
     elif is_private and _is_random(content):
         yield Found(path, f"random bytes {_TAKEN_OUT}{_missed_by(root, path)}", is_secret=True)
-    elif is_private and any(_bits(word) > _RANDOM_BITS for word in _WORD.findall(content)):
+    elif is_private and any(map(_is_random_word, _WORD.findall(content))):
         yield Found(path, "kept: a secret of the build, it seems, for all devices", is_secret=False)
     elif content.startswith(_SQLITE):
         yield Found(path, _DATABASE, is_secret=False)
-    elif traces.search(content):
+    elif build.shows_in(content):
         yield Found(path, "kept: names the day or the machine of the build", is_secret=False)
 
 
@@ -134,6 +147,11 @@ def _missed_by(root: Path, path: str) -> str:
 def _is_random(content: bytes) -> bool:
     is_text = content.isascii() and b"\0" not in content
     return not is_text and len(content) <= _KEY_BYTES and _bits(content) > _RANDOM_BYTE_BITS
+
+
+def _is_random_word(word: bytes) -> bool:
+    is_mixed = all(re.search(kind, word) for kind in (rb"\d", rb"[a-z]", rb"[A-Z]"))
+    return (is_mixed or _HEX.fullmatch(word) is not None) and _bits(word) > _RANDOM_BITS
 
 
 def _bits(text: bytes) -> float:

@@ -39,6 +39,9 @@ def found(root: Path, files: Mapping[str, bytes], *, private: bool = True) -> di
         ("var/lib/app/app.db", b"SQLite format 3\0more", False),
         ("etc/mailname", b"build-machine-7\n", False),
         ("etc/made", b"# made on 2026-07-02\n", False),
+        ("etc/date", b"# Thu Jul  2 00:13:20 UTC 2026\n", False),
+        ("etc/letter", b"Made on 2 July 2026 by a script\n", False),
+        ("etc/second", b"since = 1782951234\n", False),
         ("var/lib/ldap.ldif", b"createTimestamp: 20260702001320Z\n", False),
     ],
 )
@@ -53,7 +56,9 @@ def test_what_no_second_build_would_make_again_is_found(
     [
         b"# A long_variable_name_of_a_program = /usr/lib/x86_64-linux-gnu/lib-1.2.3.so\n",
         b"host: build-machine-77\nsee also my.build-machine-7\n",
-        b"# made on 2025-07-02\n",
+        b"averyveryverylongidentifier = X1\nANOTHERVERYLONGIDENTIFIER12345\n",
+        b"# made on 2025-07-02, 12 July 2026, Jul 22 2026\n",
+        b"number = 1782959999, 11782951234\n",
         b"",
     ],
 )
