@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.digests import Digest
+from reconix.cli.main import main
 from reconix.cli.projects import NotLocked, ProjectFiles
 from reconix.config.lock import (
     FILE_NAME,
@@ -13,8 +14,10 @@ from reconix.config.lock import (
     Lock,
     LockedPackage,
     SystemLock,
+    parse_lock,
     print_lock,
 )
+from reconix.nix.chroot import ChrootStore
 
 PACKAGE = LockedPackage(
     name="busybox-static",
@@ -82,3 +85,32 @@ def test_a_lock_that_answers_something_else_is_refused(project: ProjectFiles, wh
     write_lock(project, ALTERED[what](LOCKED))
     with pytest.raises(NotLocked, match=what):
         project.host_lock(project.host("gw"))
+
+
+def test_the_lock_learns_numbers_once_and_others_hosts_stay(project: ProjectFiles) -> None:
+    lock = Lock({"gw": LOCKED, "other": replace(LOCKED, numbers={"ann": 1000})})
+    file = project.folder / FILE_NAME
+    file.write_bytes(print_lock(lock))
+    project.remember(project.host("gw"), {"mosquitto": 312})
+    learnt = file.stat()
+    assert project.host_lock(project.host("gw")).numbers == {"mosquitto": 312}
+    assert parse_lock(file.read_bytes(), source="lock").hosts["other"].numbers == {"ann": 1000}
+    project.remember(project.host("gw"), {"mosquitto": 312})
+    assert file.stat() == learnt, "what is known already is not written again"
+
+
+def test_a_number_comes_from_the_lock_or_from_what_was_built_last(
+    project: ProjectFiles, tmp_path: Path
+) -> None:
+    write_lock(project, replace(LOCKED, numbers={"ann": 1000}))
+    with ChrootStore(tmp_path / "store") as store:
+        lock = project.numbered_lock(store, project.host("gw"), {"bob": 1001})
+    assert lock.numbers == {"ann": 1000, "bob": 1001}
+
+
+@pytest.mark.parametrize("word", ["ann", "=5", "ann=", "ann=x", "ann=-1", "ann=99", "ann=60000"])
+def test_a_number_must_be_one_that_can_be_given(
+    word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", "--number", word]) == 2
+    assert "--number" in capsys.readouterr().err
