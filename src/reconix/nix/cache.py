@@ -20,6 +20,7 @@ import contextlib
 import hashlib
 import io
 import lzma
+import time
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -44,6 +45,7 @@ from reconix.store.paths import STORE_DIR, StorePath, base32_encode, content_add
 
 _SUFFIX = {"zstd": ".zst", "xz": ".xz", "none": ""}
 _MOST_NARINFO_BYTES = 1 << 20
+_MIN_BYTES_A_MINUTE = 60 * (8 << 10)
 MAX_OBJECT_BYTES = 64 << 30
 """Larger objects are not taken; the largest that are in use have some GiB."""
 MAX_OBJECTS = 1 << 17
@@ -101,17 +103,26 @@ class FolderCache:
 
 @dataclass(frozen=True, slots=True)
 class HttpCache:
-    """A binary cache on a web server."""
+    """A binary cache on a web server.
+
+    Attributes:
+        url: its address.
+        route: how it is reached.
+        limits: how long it may take for an answer, and how much must come in a minute.
+        total_seconds: for a whole file.
+    """
 
     url: str
     route: Route = field(default_factory=Route)
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=lambda: Limits(min_bytes=_MIN_BYTES_A_MINUTE))
+    total_seconds: float = 24 * 3600.0
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
         """Read a file; redirections are followed, but not in circles."""
         source = self.source(name)
-        client = Client(self.route, self.limits)
+        until = time.monotonic() + self.total_seconds
+        client = Client(self.route, self.limits, until=until)
         try:
             yield io.BufferedReader(_Translated(self._ask(client, name), source))
         finally:

@@ -171,7 +171,8 @@ class Updates:
     download_limit: Annotated[
         SizeBytes,
         Option(
-            "The most that a device downloads for one update, unless it is told to at that moment.",
+            "The most that a device downloads for one update, index and repetitions included, "
+            "unless it is told to at that moment.",
             '"64M"',
             "when the link is metered: no device then loads a whole system by mistake",
         ),
