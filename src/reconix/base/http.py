@@ -290,17 +290,18 @@ class Client:
     def _ask(
         self, address: Address, headers: Mapping[str, str], allowed: set[Reach] | None
     ) -> "tuple[_Connection, http.client.HTTPResponse]":
+        until = min(time.monotonic() + self._limits.answer_seconds, self._until)
         key = (address.scheme, address.host, address.port)
         kept = self._kept.get(key)
         if kept is not None and kept.is_open:
             # The server may have closed it meanwhile; that says nothing about the file.
             with contextlib.suppress(*BROKEN):
-                return kept, kept.ask(address, headers, self._limits, allowed)
+                return kept, kept.ask(address, headers, allowed, until)
         if kept is not None:
             kept.close()
-        until = min(time.monotonic() + self._limits.answer_seconds, self._until)
-        self._kept[key] = _connect(self._route, address, allowed, until, self._wired)
-        return self._kept[key], self._kept[key].ask(address, headers, self._limits, allowed)
+        fresh = _connect(self._route, address, allowed, until, self._wired)
+        self._kept[key] = fresh
+        return fresh, fresh.ask(address, headers, allowed, until)
 
     def _wired(self, connected: socket.socket) -> "_Wire":
         return _Wire(connected, self._limits.timeout_seconds, self._count, self._until)
@@ -402,13 +403,13 @@ class _Connection:
         self,
         address: Address,
         headers: Mapping[str, str],
-        limits: Limits,
         allowed: set[Reach] | None,
+        until: float,
     ) -> http.client.HTTPResponse:
         _expect_allowed(address, self.reach, allowed)
         target = str(address) if self.proxy else address.target
         extra = self.proxy.headers if self.proxy else {}
-        self.wire.begin(limits.answer_seconds)
+        self.wire.begin(until - time.monotonic())
         self.spoken.request("GET", target, headers={"Host": address.authority, **headers, **extra})
         return self.spoken.getresponse()
 
@@ -451,10 +452,11 @@ def _dial(
     for place in places:
         _expect_allowed(address, place.reach, allowed)
     failed: OSError | None = None
-    for place in places:
+    for tried, place in enumerate(places):
         connected = socket.socket(place.family, socket.SOCK_STREAM)
         try:
-            connected.settimeout(_left(until, f"no connection to {address.authority}"))
+            left = _left(until, f"no connection to {address.authority}")
+            connected.settimeout(left / (len(places) - tried + 1))  # others want some of it, too
             connected.connect(place.where)
         except OSError as error:
             connected.close()

@@ -144,6 +144,24 @@ def test_n1_a_name_server_that_does_not_answer_is_given_up(
     never.set()
 
 
+def test_n1_an_address_that_is_silent_leaves_time_for_the_others(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = serve(lambda request: request.right()).server_address[1]
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(8):  # nobody takes them, so soon not even the kernel does
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        places = [
+            (socket.AF_INET, 1, 6, "", at) for at in (full.getsockname(), ("127.0.0.1", port))
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+        limits = Limits(timeout_seconds=2, answer_seconds=2)
+        assert load("http://example.test/", limits) == CONTENT
+
+
 def test_n2_a_head_of_an_answer_that_makes_no_sense_is_one_kind_of_failure(serve: Serve) -> None:
     for head in (b"\xff" * 70_000, b"HTTP/1.1 abc\r\n\r\n", b"HTTP/9.9 200\r\n\r\n", b"\r\n\r\n"):
         with pytest.raises(BROKEN):
