@@ -13,6 +13,7 @@ import difflib
 import enum
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,8 @@ _REFUSED = {
     "initial_password": "passwords are never written down; use authorized_keys",
 }
 _WEIGHTS = {"default": Weight.DEFAULT, "force": Weight.FORCE}
+_LOGIN = re.compile(r"://[^/@\s]*@")
+"""Name and password in an address: an error is shown to more people than a configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class _Checker:
         self._top, self._elsewhere = top, elsewhere
 
     def _wrong(self, raw: Raw, key: str, expected: str, hint: str = "") -> None:
-        fact = f"expected {expected}, found {_shown(raw)}"
+        fact = f"expected {expected}, found {_LOGIN.sub('://…@', _shown(raw))}"
         self.problems.append(Problem(raw.place, key, fact, hint))
 
     def table(self, raw: RawTable, shape: TableShape, key: str) -> Table:

@@ -60,6 +60,7 @@ def test_authorities_that_are_no_certificates_are_told(tmp_path: Path) -> None:
         ("url", "http://updates.example:99999/"),
         ("proxy", "https://me:secret@proxy.example:3128"),
         ("proxy", "http://me:secret@[::1/"),
+        ("proxy", "socks5://me:secret@proxy.example"),
     ],
 )
 def test_what_devices_cannot_ask_is_told_without_passwords(
