@@ -17,8 +17,14 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, behave: "Callable[[Request], None]", content: bytes = CONTENT) -> None:
-        super().__init__(("127.0.0.1", 0), Request)
+    def __init__(
+        self,
+        behave: "Callable[[Request], None]",
+        content: bytes = CONTENT,
+        *,
+        at: str = "127.0.0.1",
+    ) -> None:
+        super().__init__((at, 0), Request)
         self.behave = behave
         self.content = content
         self.requests = 0
@@ -26,7 +32,8 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/a/stream"
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}/a/stream"
 
 
 class Request(BaseHTTPRequestHandler):

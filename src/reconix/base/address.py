@@ -6,9 +6,10 @@ a port of 99999 or half an address of IPv6 raise a different exception in each o
 becomes an ``Address`` here or is refused here, with one error.
 
 A redirection is an order to ask somebody else. It does not leave http and https, does not go from
-the second to the first, and does not lead to where only this machine can ask: to itself, or to its
-link. The services there believe whoever reaches them, and an agent is root. A name may stand for
-any of them, so what counts is the address that a name has at the moment at which it is used.
+the second to the first, and does not lead to where only this machine can ask: to itself, by any of
+its addresses, or to its link. The services there believe whoever reaches them, and an agent is
+root. A name may stand for any of them, so what counts is the address that a name has at the moment
+at which it is used.
 
 Source: RFC 3986; RFC 9110, section 15.4; RFC 6890 for addresses with a meaning of their own.
 Proven by ``tests/unit/base/test_address.py``.
@@ -41,7 +42,14 @@ class Reach(enum.Enum):
 
     ANYBODY = "the network"
     LINK = "the link of this machine"
+    OURS = "this machine"
     ITSELF = "this machine alone"
+
+    @property
+    def leads_to(self) -> "frozenset[Reach]":
+        """Where a server may redirect to that is there by configuration."""
+        here = {Reach.OURS} if self is Reach.ITSELF else set()
+        return frozenset({Reach.ANYBODY, self, *here})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +143,7 @@ def reach_of(numeric: str) -> Reach:
         return Reach.ITSELF
     if address.is_link_local or address.is_multicast or _is_broadcast(address):
         return Reach.LINK
-    return Reach.ITSELF if _is_ours(numeric) else Reach.ANYBODY
+    return Reach.OURS if _is_ours(numeric) else Reach.ANYBODY
 
 
 def _plain(

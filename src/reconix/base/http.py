@@ -255,14 +255,14 @@ class Client:
             Refused: there is no use in trying again.
             OSError, HTTPException: the link failed, or the server answers with nonsense.
         """
-        allowed: set[Reach] | None = None
+        allowed: frozenset[Reach] | None = None
         for _ in range(MAX_REDIRECTS + 1):
             connection, response = self._ask(address, {**_HEADERS, **headers}, allowed)
             location = response.getheader("Location")
             if response.status not in _REDIRECTS or location is None:
                 return self._answer(address, response, connection)
             self.dismiss(self._answer(address, response, connection))
-            allowed = allowed or {Reach.ANYBODY, connection.reach}
+            allowed = allowed or connection.reach.leads_to
             address = address.joined(location)
         raise Refused(f"more than {MAX_REDIRECTS} redirections")
 
@@ -288,7 +288,7 @@ class Client:
         return Answer(address, response, connection.wire, self._limits)
 
     def _ask(
-        self, address: Address, headers: Mapping[str, str], allowed: set[Reach] | None
+        self, address: Address, headers: Mapping[str, str], allowed: frozenset[Reach] | None
     ) -> "tuple[_Connection, http.client.HTTPResponse]":
         until = min(time.monotonic() + self._limits.answer_seconds, self._until)
         key = (address.scheme, address.host, address.port)
@@ -403,7 +403,7 @@ class _Connection:
         self,
         address: Address,
         headers: Mapping[str, str],
-        allowed: set[Reach] | None,
+        allowed: frozenset[Reach] | None,
         until: float,
     ) -> http.client.HTTPResponse:
         _expect_allowed(address, self.reach, allowed)
@@ -417,7 +417,7 @@ class _Connection:
 def _connect(
     route: Route,
     address: Address,
-    allowed: set[Reach] | None,
+    allowed: frozenset[Reach] | None,
     until: float,
     wired: Callable[[socket.socket], _Wire],
 ) -> _Connection:
@@ -445,7 +445,7 @@ def _connect(
 
 
 def _dial(
-    address: Address, allowed: set[Reach] | None, until: float
+    address: Address, allowed: frozenset[Reach] | None, until: float
 ) -> tuple[socket.socket, Reach]:
     """Connect to the first of the places that a name has and that answers."""
     places = _look_up(address, until)
@@ -525,7 +525,7 @@ def _left(until: float, otherwise: str) -> float:
     return left
 
 
-def _expect_allowed(address: Address, reach: Reach, allowed: set[Reach] | None) -> None:
+def _expect_allowed(address: Address, reach: Reach, allowed: frozenset[Reach] | None) -> None:
     """Who redirects must not lead to where only we can go.
 
     Raises:

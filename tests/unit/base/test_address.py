@@ -97,3 +97,14 @@ def test_who_can_reach_an_address(numeric: str, reach: Reach) -> None:
 def test_names_and_spellings_of_this_machine_are_known_without_a_name_server(host: str) -> None:
     assert reach_of_name(host) is Reach.ITSELF
     assert reach_of_name("example.test") is Reach.ANYBODY
+
+
+def test_who_may_send_us_where() -> None:
+    may_not = {(one, other) for one in Reach for other in Reach if other not in one.leads_to}
+    link, ours, itself = Reach.LINK, Reach.OURS, Reach.ITSELF
+    assert may_not == {
+        *((Reach.ANYBODY, other) for other in (link, ours, itself)),
+        *((link, other) for other in (ours, itself)),
+        *((ours, other) for other in (link, itself)),
+        (itself, link),
+    }

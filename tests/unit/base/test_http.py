@@ -220,13 +220,32 @@ def test_n2_nobody_elsewhere_can_send_us_to_our_link(serve: Serve) -> None:
         ask_through(proxy)
 
 
-def test_n2_our_own_address_on_the_network_is_one_of_ours() -> None:
+@pytest.fixture
+def our_address() -> str:
+    """That of this machine on a network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
         except OSError:
             pytest.skip("this machine has no network")
-        assert reach_of(str(probe.getsockname()[0])) is Reach.ITSELF
+        return str(probe.getsockname()[0])
+
+
+def test_n2_our_address_on_the_network_is_one_of_ours(serve: Serve, our_address: str) -> None:
+    assert reach_of(our_address) is Reach.OURS
+    proxy = serve(lambda request: request.head(302, 0, Location=f"http://{our_address}/"))
+    with pytest.raises(Refused, match="which reaches this machine"):
+        ask_through(proxy)
+
+
+def test_n2_a_server_on_the_network_cannot_send_us_to_loopback(
+    serve: Serve, our_address: str
+) -> None:
+    ours = serve(lambda request: request.right())
+    away = Server(lambda request: request.head(302, 0, Location=ours.url), at=our_address)
+    with serving(away), pytest.raises(Refused, match="which reaches this machine alone"):
+        load(away.url)
+    assert (away.requests, ours.requests) == (1, 0)
 
 
 def test_who_is_here_by_configuration_may_send_us_here(serve: Serve) -> None:
