@@ -6,6 +6,7 @@ many times: as a rule the root and the kernel of the next build are in the store
 lock leads to them. Then it is known now, and the mistake is told with its place:
 
 * a health check waits for a unit, or ``services.enable`` names one, that there is not;
+* a user would get a number that he cannot have;
 * a folder persists where a unit of a package needs a link;
 * root and kernel alone are larger than the budget of the system.
 
@@ -19,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.build import agent, parts, recipes, schedule, units
+from reconix.build import agent, numbers, parts, people, recipes, schedule, sysusers, units
 from reconix.build.etc import checked_units, generated_units, own_units
 from reconix.build.unit_files import UnitFiles
 from reconix.config import private_folders
@@ -70,6 +71,7 @@ class Foresight:
             if built is not None:
                 table, file = tables[name], Place(host.folder)
                 yield from _unknown_units(system, generated, built, table, file)
+                yield from _wrong_number(system, lock, built, table, file)
                 yield from _in_the_way(system, generated, built, table, file)
                 yield from _too_large(system, built, table, file)
 
@@ -110,6 +112,18 @@ def _unknown_units(
     for unit, hint in units.unknown(system.services.enable, own, built.units):
         place = place_of_item(table, "services", "enable", item=unit, default=file)
         yield Problem(place, "services.enable", f"there is no unit {unit}", hint)
+
+
+def _wrong_number(
+    system: System, lock: HostLock, built: _Built, table: Table, file: Place
+) -> Iterator[Problem]:
+    try:
+        numbers.assign(lock.numbers, [people.population(built.root, system)])
+    except numbers.WrongNumber as error:
+        place = place_of(table, "users", error.name, "uid", default=file)
+        yield Problem(place, f"users.{error.name}.uid", str(error), error.hint)
+    except sysusers.BadDeclaration as error:
+        yield Problem(place_of(table, "files", default=file), "files", str(error), error.hint)
 
 
 def _in_the_way(

@@ -31,17 +31,15 @@ from reconix.build import (
     normalise,
     numbers,
     parts,
+    people,
     recipes,
     schedule,
-    sysusers,
 )
-from reconix.build.accounts import Accounts
 from reconix.build.etc import make_etc
 from reconix.build.generation import add_generation, read_system
 from reconix.build.linux import Modules
 from reconix.build.normalise import Ownership
 from reconix.build.numbers import Renumbering
-from reconix.build.people import with_people
 from reconix.build.recipes import Recipe
 from reconix.build.toplevel import Parts, make_toplevel
 from reconix.config.lock import HostLock, LockedPackage, SystemLock
@@ -130,24 +128,8 @@ def _numbers(
 def _populations(
     workshop: Workshop, host: Host, roots: Mapping[str, StorePath]
 ) -> list[numbers.Population]:
-    return [
-        numbers.Population(
-            _accounts(workshop.store.path(root), host.systems[name]),
-            {user: wanted.uid for user, wanted in host.systems[name].users.items()},
-        )
-        for name, root in sorted(roots.items())
-    ]
-
-
-def _accounts(root: Path, system: System) -> Accounts:
-    """Whom packages and declarations have made."""
-    given = {
-        path: b"" if file.link is not None else file.read()
-        for path, file in system.files.items()
-        if path.startswith(f"{sysusers.FOLDER}/")
-    }
-    lines = sysusers.declared(root, given)
-    return sysusers.with_declared(Accounts.read(root / "etc"), lines)
+    systems = ((host.systems[name], root) for name, root in sorted(roots.items()))
+    return [people.population(workshop.store.path(root), system) for system, root in systems]
 
 
 def _roots(
@@ -248,12 +230,12 @@ def _toplevel(
 ) -> StorePath:
     system, plan = host.systems[name], host.machine.schedule
     store = workshop.store
-    found = _accounts(store.path(root), system)
+    found = people.made_by_packages(store.path(root), system)
     renumbering = Renumbering.of(found, lock.numbers)
     etc = make_etc(
         system,
         hostname=host.hostname,
-        accounts=with_people(renumbering.accounts(found), system.users, lock.numbers),
+        accounts=people.with_people(renumbering.accounts(found), system.users, lock.numbers),
         root=store.path(root),
         agent=f"{program}/{agent.PROGRAM}",
         agent_units={**agent.units(), **schedule.units(plan)},

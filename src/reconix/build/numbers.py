@@ -34,39 +34,54 @@ _ALWAYS = {"users": 100}
 """In the range of packages, but given by base-passwd."""
 
 
-class NumberMoved(ReconixError):
+class WrongNumber(ReconixError):
+    """A number that a name cannot have.
+
+    Attributes:
+        name: whose number it would be.
+    """
+
+    def __init__(self, name: str, fact: str, *, hint: str) -> None:
+        super().__init__(fact, hint=hint)
+        self.name = name
+
+
+class NumberMoved(WrongNumber):
     """A name would get another number than it has on devices."""
 
     exit_code = 63
 
     def __init__(self, name: str, *, before: int, after: int) -> None:
         super().__init__(
+            name,
             f"{name} has the number {before} on devices and would get {after}: "
             "what they keep would no longer be his",
             hint=f"leave uid out, or write {before}; if nothing that is kept is his: "
             f"reconix build --number {name}={after}",
         )
-        self.name, self.before, self.after = name, before, after
 
 
-class NumberFixed(ReconixError):
+class NumberFixed(WrongNumber):
     """The configuration gives a number to somebody who has another one for ever."""
 
     exit_code = 62
 
     def __init__(self, name: str, number: int) -> None:
         super().__init__(
-            f"{name} has the number {number} on every Debian", hint=f"leave users.{name}.uid out"
+            name,
+            f"{name} has the number {number} on every Debian",
+            hint=f"leave users.{name}.uid out",
         )
 
 
-class NumberTaken(ReconixError):
+class NumberTaken(WrongNumber):
     """Two names have one number."""
 
     exit_code = 62
 
     def __init__(self, name: str, other: str, number: int) -> None:
         super().__init__(
+            name,
             f"{name} has the number {number}, and so has {other}",
             hint="leave uid out, or choose another number; one that was given once is not reused",
         )
@@ -184,11 +199,14 @@ def assign(known: Mapping[str, int], systems: Iterable[Population]) -> dict[str,
     """
     systems = list(systems)
     numbers = {**_ALWAYS, **known}
+    expect_different(numbers)
     for name, uid in (pair for system in systems for pair in system.wanted().items()):
         before = numbers.setdefault(name, uid)
         if before != uid:
             raise NumberMoved(name, before=before, after=uid)
-    expect_different(numbers)
+        for other, number in numbers.items():
+            if number == uid and other != name:
+                raise NumberTaken(name, other, uid)
     from_packages = {name for system in systems for name in _given(system.packages, LAST)}
     names = {name for system in systems for name in system.names()}
     numbers |= choose(from_packages, FIRST, LAST, numbers)

@@ -7,9 +7,34 @@ Proven by ``tests/unit/build/test_people.py``.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from reconix.build import sysusers
 from reconix.build.accounts import Account, Accounts, Group
-from reconix.config.schema.system import User
+from reconix.build.numbers import Population
+from reconix.config.schema.system import System, User
+
+
+def made_by_packages(root: Path, system: System) -> Accounts:
+    """Whom packages and declarations have made.
+
+    Args:
+        root: the Debian root.
+        system: machine and system file, merged.
+    """
+    given = {
+        path: b"" if file.link is not None else file.read()
+        for path, file in system.files.items()
+        if path.startswith(f"{sysusers.FOLDER}/")
+    }
+    lines = sysusers.declared(root, given)
+    return sysusers.with_declared(Accounts.read(root / "etc"), lines)
+
+
+def population(root: Path, system: System) -> Population:
+    """Everybody on a system, before it is known who has which number."""
+    wanted = {name: user.uid for name, user in system.users.items()}
+    return Population(made_by_packages(root, system), wanted)
 
 
 def with_people(

@@ -55,6 +55,9 @@ def build(store: ChrootStore, lock: HostLock = LOCK) -> None:
         (into / "usr/lib/systemd/system/getty@.service").write_text("[Service]\n")
         dynamic = "[Service]\nDynamicUser=yes\nStateDirectory=%p\n"
         (into / "usr/lib/systemd/system/cache.service").write_text(dynamic)
+        (into / "etc").mkdir()
+        (into / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/:/bin/sh\n")
+        (into / "etc/group").write_text("root:x:0:\nwww-data:x:33:\noperator:x:37:\n")
 
     system = lock.systems["default"]
     recipes.realise(store, parts.root_recipe(system, lock), root)
@@ -124,6 +127,23 @@ def test_a_folder_that_persists_where_a_package_needs_a_link_is_told(
     assert problem.fact.endswith("cache.service has DynamicUser and would not start")
     assert problem.hint == 'keep "/var/lib/private/cache" instead'
     assert (problem.place.file.name, problem.place.line) == ("default.toml", 2)
+
+
+def test_a_number_that_a_user_cannot_have_is_told(store: ChrootStore, tmp_path: Path) -> None:
+    build(store)
+    known = replace(LOCK, numbers={"mosquitto": 312})
+    folder = project(tmp_path, "nginx.service", "users.ann.uid = 312")
+    (problem,) = problems(store, folder, known)
+    assert (problem.key, problem.place.line) == ("users.ann.uid", 2)
+    assert problem.fact == "ann has the number 312, and so has mosquitto"
+    assert not problems(store, folder, replace(LOCK, numbers={"ann": 312}))
+
+
+def test_a_declaration_of_a_user_that_is_none_is_told(store: ChrootStore, tmp_path: Path) -> None:
+    build(store)
+    line = 'files."sysusers.d/a.conf".text = "x y"'
+    (problem,) = problems(store, project(tmp_path, "nginx.service", line))
+    assert "declares nothing" in problem.fact
 
 
 def test_what_was_never_built_is_left_to_the_build(store: ChrootStore, tmp_path: Path) -> None:
