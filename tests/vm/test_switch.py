@@ -27,7 +27,7 @@ paths = ["/var/lib/worker"]
 [files."tmpfiles.d/worker.conf"]
 text = "d /var/lib/worker 0755 root root -"
 [health]
-checks = [{ unit = "worker.service" }, { tcp = 8080 }]
+checks = [{ unit = "worker.service" }, { tcp = 8080 }, { failed_units = 0 }]
 """
 BROKEN = """\
 [health]
@@ -44,6 +44,13 @@ def write_variable(name: str, text: str) -> str:
     spelled = "".join(f"\\{byte:03o}" for byte in content)
     return f"printf '{spelled}' > {VARIABLES}/{name}-{LOADER}"
 
+
+INHIBITED = (
+    "(systemd-inhibit --what=shutdown --who=recorder --why='the film is not whole' --mode=block "
+    "sleep 60 > /dev/null 2>&1 & echo $! > /run/recorder); sleep 2; "
+    "reconix-device boot default --now --full 2>&1; echo $?; kill $(cat /run/recorder)"
+)
+"""A restart while a program is in the way; then it is not any more."""
 
 SET_BY_OTHERS = "; ".join(
     (
@@ -67,6 +74,8 @@ def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, ne
         device.wait_for("default", soft_reboots=0)
         boot_id = device.status().object("booted").text("boot_id")
         mounts: dict[str, set[str]] = {"worker": set(), "default": set()}
+        device.ask("systemd-run --unit=doomed /bin/false")  # and it counts for nobody after this
+        device.wait_until("systemctl is-failed doomed", "it does not fail")
         for number, system in enumerate(("worker", "default", "worker", "default"), 1):
             device.switch(system)
             device.wait_for(system, soft_reboots=number)
@@ -79,6 +88,8 @@ def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, ne
         assert device.ask("systemctl list-units --all --plain 'worker*'").count("0 loaded") == 1
         assert device.ask("ls /run/left-behind /etc/tmpfiles.d/worker.conf 2>&1 | wc -l") == "2"
         assert device.ask("ls -d /run/left-behind /run/worker 2>/dev/null | wc -l") == "0"
+        said = device.ask(INHIBITED)
+        assert "recorder (the film is not whole) is in the way" in said and said.endswith("73")
         device.ask(SET_BY_OTHERS)
         ahead = device.status().object("next")
         assert (ahead.text("system"), "LoaderConfigTimeout" in ahead.text("astray")) == (

@@ -54,7 +54,7 @@ class Phase(Enum):
 
 
 class Reason(Enum):
-    """Why a device came back to the old generation."""
+    """Why a device came back to the old generation, or left a system."""
 
     UNHEALTHY = "unhealthy"
     POWER = "power"
@@ -63,6 +63,7 @@ class Reason(Enum):
     OPERATOR = "operator"
     FIRMWARE = "firmware"
     SUPERSEDED = "superseded"
+    UNCONFIRMED = "unconfirmed"
     UNKNOWN = "unknown"
 
     @property

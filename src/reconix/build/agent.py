@@ -156,7 +156,7 @@ ExecStart=-/usr/bin/timeout 60 {AGENT} abandon --reason "the agent failed"
 ExecStart=/bin/sh -c '\\
     test -e /run/reconix/switched || {{ \\
         test -e /run/reconix/committed && exit 0; \\
-        grep -qsE "phase.: .(armed|on-trial|rejected)" {_STATE} || exit 0; \\
+        grep -qsE "^  .phase.: .(armed|on-trial|rejected)" {_STATE} || exit 0; \\
     }}; \\
     systemctl reboot; sleep 60; systemctl reboot --force --force; sleep 10; \\
     echo b > /proc/sysrq-trigger'

@@ -45,8 +45,8 @@ Description=Restart into the update that is armed
 
 [Service]
 Type=oneshot
-ExecCondition=/bin/grep -qsE "phase.: .armed" {_STATE}
-ExecStart=/bin/systemctl reboot
+ExecCondition=/bin/grep -qsE "^  .phase.: .armed" {_STATE}
+ExecStart=-/bin/systemctl reboot
 """
 _WINDOW = """\
 [Unit]

@@ -252,6 +252,7 @@ def _schedule(device: Device, arguments: Arguments) -> int:
 
     from reconix.device.choose import Way, choose_once, choosing
     from reconix.device.follow import look, note_look
+    from reconix.device.inhibitors import RestartInhibited
 
     found = look(device, time.time())
     if found is None or found.start is None:
@@ -264,7 +265,11 @@ def _schedule(device: Device, arguments: Arguments) -> int:
     with choosing(device, way):
         choose_once(device, found.start, way)
     note_look(device.places, found)
-    return _switch(device, arguments) if way is Way.SWITCH else _restart(arguments)
+    try:
+        return _switch(device, arguments) if way is Way.SWITCH else _restart(arguments)
+    except RestartInhibited:
+        device.places.schedule.unlink(missing_ok=True)  # so it is wanted still at the next look
+        raise
 
 
 def _rollback(device: Device, arguments: Arguments) -> int:

@@ -10,7 +10,11 @@ was chosen once in between does not count: it may be a system without the agent,
 default system runs.
 
     {"version": 1, "once": "mqtt",
-     "always": {"system": "web", "failures": 0, "failures_allowed": 3}}
+     "always": {"system": "web", "failures": 0, "failures_allowed": 3},
+     "left": {"system": "web", "verdict": {"reason": "unhealthy", …}, "failures": 0}}
+
+Why a system was *left* by the device itself, because it did not come up, was not healthy or was not
+confirmed, stays until it is found healthy.
 
 What a newer agent has added stays (``docs/spec/memory.md``).
 
@@ -22,7 +26,7 @@ from pathlib import Path
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
-from reconix.boot.trial import Rest
+from reconix.boot.trial import Reason, Rest, Verdict, parse_verdict
 
 VERSION = 1
 MAX_BYTES = 1 << 16
@@ -46,18 +50,36 @@ class Always:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftSystem:
+    """The system that the device has left by itself, the last time, and why.
+
+    Attributes:
+        system: which one.
+        verdict: why.
+        failures: how often it had failed to come up before, if it was wanted always.
+    """
+
+    system: str
+    verdict: Verdict
+    failures: int = 0
+    rest: Rest = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
-    """What was asked for.
+    """What was asked for, and what became of it.
 
     Attributes:
         once: the system that somebody asked for at the next boot only.
         always: the system that is wanted at every boot, if it is not the default one.
+        left: the system that was left, until it is healthy.
         version: the highest of all agents that have written this.
         rest: what a newer agent has added.
     """
 
     once: str | None = None
     always: Always | None = None
+    left: LeftSystem | None = None
     version: int = field(default=VERSION, compare=False)
     rest: Rest = field(default_factory=dict, compare=False, repr=False)
 
@@ -77,8 +99,17 @@ class FollowUp:
     restart: bool = False
 
 
-def came_up(choice: Choice, system: str) -> FollowUp:
-    """What follows when a system runs from the committed slot."""
+_NOT_KNOWN = Verdict(Reason.UNKNOWN)
+
+
+def came_up(choice: Choice, system: str, how: Verdict = _NOT_KNOWN) -> FollowUp:
+    """What follows when a system runs from the committed slot.
+
+    Args:
+        choice: as it is remembered.
+        system: that runs.
+        how: the boot before has ended.
+    """
     always = choice.always
     if always is None or always.given_up or always.system == system:
         return FollowUp(replace(choice, once=None))
@@ -87,10 +118,31 @@ def came_up(choice: Choice, system: str) -> FollowUp:
     if choice.once is not None:  # another system ran before this boot, or should have
         return FollowUp(replace(choice, once=None), ask_for=always.system, restart=True)
     counted = replace(always, failures=always.failures + 1)
+    again = replace(choice, once=None, always=counted, left=_left_now(choice, always, how))
     if counted.given_up:
-        return FollowUp(replace(choice, once=None, always=counted))
-    again = replace(choice, once=None, always=counted)
+        return FollowUp(again)
     return FollowUp(again, ask_for=always.system, restart=True)
+
+
+def _left_now(choice: Choice, always: Always, how: Verdict) -> LeftSystem:
+    """Why a system did not come up: it has said so itself before it was left, or nobody has."""
+    said = choice.left
+    if said and (said.system, said.failures) == (always.system, always.failures):
+        return said
+    return LeftSystem(always.system, how, always.failures)
+
+
+def leaving(choice: Choice, system: str, verdict: Verdict) -> Choice:
+    """After a system was left."""
+    always = choice.always
+    failures = always.failures if always and always.system == system else 0
+    return replace(choice, left=LeftSystem(system, verdict, failures))
+
+
+def well(choice: Choice, system: str) -> Choice:
+    """After a system was found healthy, or chosen anew: why it was left once is of no interest."""
+    is_that = choice.left is not None and choice.left.system == system
+    return replace(choice, left=None) if is_that else choice
 
 
 def wanted_always(choice: Choice) -> str | None:
@@ -108,7 +160,8 @@ def renewed(choice: Choice) -> FollowUp:
     if choice.always is None or choice.always.given_up:
         return FollowUp(replace(choice, once=None))
     healthy = replace(choice.always, failures=0)
-    return FollowUp(replace(choice, once=None, always=healthy), ask_for=healthy.system)
+    kept = replace(well(choice, healthy.system), once=None, always=healthy)
+    return FollowUp(kept, ask_for=healthy.system)
 
 
 def read_choice(path: Path) -> Choice:
@@ -133,8 +186,18 @@ def print_choice(choice: Choice) -> bytes:
             "version": choice.version,
             "once": choice.once,
             "always": _print_always(choice.always) if choice.always else None,
+            "left": _print_left(choice.left) if choice.left else None,
         }
     )
+
+
+def _print_left(left: LeftSystem) -> JsonInput:
+    return {
+        **left.rest,
+        "system": left.system,
+        "verdict": left.verdict.document(),
+        "failures": left.failures,
+    }
 
 
 def _print_always(always: Always) -> JsonInput:
@@ -156,9 +219,16 @@ def parse_choice(content: bytes, *, source: str) -> Choice:
     return Choice(
         once=fields.text("once") if fields.has("once") else None,
         always=_parse_always(fields.object("always")) if fields.has("always") else None,
+        left=_parse_left(fields.object("left")) if fields.has("left") else None,
         version=max(VERSION, fields.version()),
-        rest=fields.rest("version", "once", "always"),
+        rest=fields.rest("version", "once", "always", "left"),
     )
+
+
+def _parse_left(fields: Fields) -> LeftSystem:
+    verdict = parse_verdict(fields.object("verdict"))
+    rest = fields.rest("system", "verdict", "failures")
+    return LeftSystem(fields.text("system"), verdict, fields.number("failures"), rest)
 
 
 def _parse_always(fields: Fields) -> Always:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from enum import Enum
 
 from reconix.boot.trial import Phase
-from reconix.device.choice import Always, read_choice, wanted_always, write_choice
+from reconix.device.choice import Always, read_choice, wanted_always, well, write_choice
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.policy import read_policy
 from reconix.device.work import alone, working
@@ -69,7 +69,7 @@ def choose_always(device: Device, system: str, way: Way = Way.BOOT) -> None:
     is_default = wanted == generation.default
     always = None if is_default else Always(wanted, failures_allowed=policy.always_attempts)
     before = read_choice(device.places.choice)
-    write_choice(device.places.choice, replace(before, once=None, always=always))
+    write_choice(device.places.choice, replace(well(before, wanted), once=None, always=always))
     device.oneshots.ask_for(wanted if always and way is Way.BOOT else None)
 
 

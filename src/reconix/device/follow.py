@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.boot.trial import Reason, Verdict
 from reconix.device.booted import Booted, read_booted
-from reconix.device.choice import read_choice
+from reconix.device.choice import leaving, read_choice, write_choice
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.memory import uptime
 from reconix.device.places import Places
@@ -95,9 +96,15 @@ def note_look(places: Places, found: Look) -> None:
     if found.rests or _read(places.resting) not in (None, found.wanted):
         with working(places):
             if found.rests:
+                _leave(places, read_booted(places.booted).system)
                 write_durably(places.resting, f"{found.wanted}\n".encode())
             else:
                 places.resting.unlink()
+
+
+def _leave(places: Places, system: str) -> None:
+    verdict = Verdict(Reason.UNCONFIRMED, "nobody confirmed it in the time that the schedule gives")
+    write_choice(places.choice, leaving(read_choice(places.choice), system, verdict))
 
 
 def _read(path: Path) -> str | None:

@@ -12,6 +12,7 @@ import time
 
 from reconix.base import progress
 from reconix.base.process import CommandFailed, ProgramMissing, Word, run
+from reconix.device.inhibitors import RestartInhibited, inhibitors
 from reconix.device.places import Places
 
 PATIENCE_SECONDS = 60.0
@@ -21,9 +22,34 @@ def ask_to_restart() -> None:
     """Restart in order: everything is stopped first.
 
     Raises:
+        RestartInhibited: somebody is in the way; the next restart does what this one should.
         CommandFailed: systemd does not want to.
     """
-    run("systemctl", "reboot", timeout_seconds=30)
+    ask(
+        "reboot",
+        hint="what was asked for stays: the next restart carries it out. End what is in the way "
+        "(systemd-inhibit --list) and restart, or: systemctl reboot --check-inhibitors=no",
+    )
+
+
+def ask(verb: str, *, hint: str) -> None:
+    """Ask systemd to stop what runs.
+
+    Args:
+        verb: of systemctl.
+        hint: what follows if somebody is in the way.
+
+    Raises:
+        RestartInhibited: somebody is.
+        CommandFailed: systemd does not want to.
+    """
+    try:
+        run("systemctl", verb, timeout_seconds=30)
+    except CommandFailed as error:
+        found = inhibitors()
+        if found or b"inhibit" in error.said.lower():
+            raise RestartInhibited(found, hint=hint) from error
+        raise
 
 
 def force_restart(places: Places, *, patience_seconds: float = PATIENCE_SECONDS) -> None:

@@ -28,7 +28,7 @@ from reconix.device.booted import Booted, UnknownBoot, Why, has_taken_over
 from reconix.device.choice import Choice, FollowUp
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.evidence import Evidence, evidence_of_last_boot, forget_panic
-from reconix.device.health import MAX_TIMEOUT_SECONDS, read_health
+from reconix.device.health import MAX_TIMEOUT_SECONDS, can_be_proven, read_health
 from reconix.device.media import open_disk
 from reconix.device.policy import read_policy
 from reconix.device.way_back import read_way_back, undo
@@ -104,7 +104,7 @@ def start(device: Device) -> Started:
         write_durably(places.is_chosen, b"")
     booted.write_booted(places, found)
     if expected is not None and expected != toplevel:
-        _record_failed_switch(device, expected)
+        _record_failed_switch(device, plan, expected)
     asked = plan.tries_again or plan.follow.restart
     restart = (is_told and asked) or expected not in (None, toplevel)
     if not restart and (expected is not None or _is_unproven(plan, found)):
@@ -154,9 +154,24 @@ def _plan(
         system = system_name(device, after.committed.generation, toplevel)
         if expected == toplevel:
             chosen = replace(stored, once=system)
-        follow = choice.came_up(chosen, system)
+        how = Verdict(evidence.reason, said=evidence.said)
+        follow = choice.came_up(chosen, system, how)
+        if expected is None and _should_have_run(device, before, stored, system):
+            left = choice.leaving(follow.choice, str(stored.once), how)
+            follow = replace(follow, choice=left)
     others = _settings_of_others(device, selection, stored)
     return _Plan(selection, before, event, after, stored, chosen, follow, others)
+
+
+def _should_have_run(device: Device, before: State | None, stored: Choice, system: str) -> bool:
+    """Whether another system was asked for once, and its agent would have noticed that it runs."""
+    if stored.once in (None, system) or before is None or before.trial is not None:
+        return False
+    try:
+        asked = device.generation(before.committed.generation).system(str(stored.once))
+    except ReconixError:
+        return False
+    return can_be_proven(toplevel_folder(device.places, asked.toplevel))
 
 
 def _settings_of_others(
@@ -270,8 +285,14 @@ def _mend_table(device: Device) -> None:
             events.record(device.places.log, "repaired", text=fault)
 
 
-def _record_failed_switch(device: Device, expected: StorePath) -> None:
+def _record_failed_switch(device: Device, plan: _Plan, expected: StorePath) -> None:
+    path, system = (
+        device.places.choice,
+        system_name(device, plan.after.committed.generation, expected),
+    )
+    verdict = Verdict(plan.event.evidence, "it did not come up", plan.event.said)
     with working(device.places):
+        choice.write_choice(path, choice.leaving(choice.read_choice(path), system, verdict))
         events.record(device.places.log, "switch-failed", text=f"{expected} did not come up")
 
 

@@ -18,7 +18,7 @@ from reconix.boot.trial import Phase, State, Verdict
 from reconix.device import looked, retry
 from reconix.device.belief import Belief
 from reconix.device.booted import Booted, UnknownBoot, Why, read_booted
-from reconix.device.choice import Always, Choice, read_choice
+from reconix.device.choice import Always, Choice, LeftSystem, read_choice
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.events import Event, read_events
 from reconix.device.faults import read_faults
@@ -230,6 +230,7 @@ def status_document(status: Status) -> JsonInput:
         "last": _last_document(state),
         "always": _always_document(always) if always else None,
         "once": status.choice.once,
+        "left_system": _left_system_document(status.choice.left),
         "schedule": _schedule_document(status.schedule),
         "systems": list(status.systems),
         "installed": list(status.installed),
@@ -248,6 +249,12 @@ def status_document(status: Status) -> JsonInput:
             for event in status.events
         ],
     }
+
+
+def _left_system_document(left: LeftSystem | None) -> JsonInput:
+    if left is None:
+        return None
+    return {"system": left.system, "verdict": _verdict_document(left.verdict)}
 
 
 def _left_document(alone: LeftAlone) -> JsonInput:
@@ -355,6 +362,7 @@ def status_lines(status: Status) -> list[str]:
         *_schedule_lines(status.schedule),
         *_last_lines(state),
         *_left_lines(status.left),
+        *_left_system_lines(status.choice.left),
     ]
     if status.choice.always:
         always = status.choice.always
@@ -426,16 +434,25 @@ def _left_lines(found: tuple[LeftAlone, ...]) -> list[str]:
     return lines
 
 
+def _left_system_lines(left: LeftSystem | None) -> list[str]:
+    """Why the device has left a system by itself."""
+    if left is None:
+        return []
+    return [f"left       system {left.system}", *_verdict_lines(left.verdict)]
+
+
 def _last_lines(state: State) -> list[str]:
     if state.last is None:
         return ["last       nothing was tried yet"]
     if state.last.verdict is None:
         return [f"last       {state.last.result.value}: {state.last.generation}"]
-    verdict = state.last.verdict
-    what = f": {verdict.what}" if verdict.what else ""
-    said = [f"           | {line}" for line in verdict.said.splitlines()]
     return [
         f"last       {state.last.result.value} from {state.last.generation}",
-        f"           because: {verdict.reason.value}{what}",
-        *said,
+        *_verdict_lines(state.last.verdict),
     ]
+
+
+def _verdict_lines(verdict: Verdict) -> list[str]:
+    what = f": {verdict.what}" if verdict.what else ""
+    said = [f"           | {line}" for line in verdict.said.splitlines()]
+    return [f"           because: {verdict.reason.value}{what}", *said]

@@ -27,13 +27,13 @@ from pathlib import Path
 from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded, write_durably
-from reconix.base.process import run
 from reconix.boot import bootspec
 from reconix.boot.bootspec import BadBootSpec, BootSpec, parse_bootspec
 from reconix.device.booted import Booted, read_booted, read_kernel_toplevel
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.health import can_be_proven
 from reconix.device.places import Places
+from reconix.device.restart import ask
 from reconix.store.generation import InstalledSystem
 from reconix.store.paths import BadStorePath, StorePath
 
@@ -85,11 +85,15 @@ def switch(places: Places, toplevel: StorePath) -> None:
     """Let a system take over; what runs is stopped.
 
     Raises:
+        RestartInhibited: somebody is in the way.
         CommandFailed: systemd does not want to.
     """
     write_durably(places.next_system, f"{toplevel}\n".encode())
     try:
-        run("systemctl", "soft-reboot", timeout_seconds=30)
+        ask(
+            "soft-reboot",
+            hint="nothing has changed: end what is in the way (systemd-inhibit --list), ask again",
+        )
     except ReconixError:
         places.next_system.unlink()
         raise

@@ -14,11 +14,11 @@ Proven by ``tests/unit/device/test_watch.py``.
 from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.boot.transitions import Unhealthy as UnhealthyEvent
-from reconix.boot.trial import Phase
+from reconix.boot.trial import Phase, Reason, Verdict
 from reconix.device import events, memory
 from reconix.device.booted import Booted, has_taken_over, read_booted
 from reconix.device.checks import SAID_CHARACTERS
-from reconix.device.choice import is_to_be_proven, read_choice
+from reconix.device.choice import is_to_be_proven, leaving, read_choice, well, write_choice
 from reconix.device.confirm import confirm, keep_system
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.faults import new_faults
@@ -71,21 +71,32 @@ def _renew(device: Device, booted: Booted) -> bool:
             keep_system(device)
             device.places.switched.unlink(missing_ok=True)
         else:
-            _record_system(device, booted, problem)
+            _leave_system(device, booted, problem)
     return problem is None
 
 
 def _prove(device: Device, booted: Booted) -> bool:
     problem = _examine(device, booted)
     if problem is None:
+        _forget_why_left(device, booted)
         device.places.switched.unlink(missing_ok=True)
         return True
     with working(device.places, wait_seconds=WAIT_SECONDS):
-        _record_system(device, booted, problem)
+        _leave_system(device, booted, problem)
     return False
 
 
-def _record_system(device: Device, booted: Booted, problem: Unhealthy) -> None:
+def _forget_why_left(device: Device, booted: Booted) -> None:
+    choice = read_choice(device.places.choice)
+    if well(choice, booted.system) != choice:
+        with working(device.places, wait_seconds=WAIT_SECONDS):
+            write_choice(device.places.choice, well(choice, booted.system))
+
+
+def _leave_system(device: Device, booted: Booted, problem: Unhealthy) -> None:
+    """Record why a system is left, for the log and for ``status`` of the one that comes after."""
+    path, verdict = device.places.choice, Verdict(Reason.UNHEALTHY, problem.check, problem.said)
+    write_choice(path, leaving(read_choice(path), booted.system, verdict))
     progress.note(f"{booted.system} is not healthy: {problem.check}: {problem.said}")
     text = f"{booted.system}: {problem.check}\n{problem.said}"
     events.record(device.places.log, "system-unhealthy", text=text)
@@ -126,4 +137,4 @@ def abandon(device: Device, why: str) -> None:
         _record(device, Unhealthy(why, ""))
     elif has_taken_over(device.places) is not None:
         with working(device.places, wait_seconds=WAIT_SECONDS):
-            _record_system(device, booted, Unhealthy(why, ""))
+            _leave_system(device, booted, Unhealthy(why, ""))

@@ -9,7 +9,8 @@ from tests.unit.device.conftest import Units
 
 from reconix.base.documents import JsonInput, print_json
 from reconix.device.apply import apply
-from reconix.device.choose import choose_always
+from reconix.device.choose import choose_always, choose_once
+from reconix.device.confirm import confirm
 from reconix.device.status import read_status, status_document, status_lines
 from reconix.device.watch import watch
 from reconix.device.work import working
@@ -61,7 +62,18 @@ def test_the_document_keeps_its_form(machine: Machine, units: Units, tmp_path: P
     document = json.loads(print_json(status_document(read_status(machine.device))))
     assert sorted(document) == [
         *("always", "architecture", "booted", "busy", "committed", "events", "faults"),
-        *("host", "installed", "last", "left", "looked", "next", "once", "phase", "previous"),
+        *(
+            "host",
+            "installed",
+            "last",
+            "left",
+            "left_system",
+            "looked",
+            "next",
+            "once",
+            "phase",
+            "previous",
+        ),
         *("schedule", "sequence", "systems", "trial", "version"),
     ]
     assert document["version"] == 1
@@ -113,3 +125,78 @@ def test_a_device_whose_start_failed_tells_that(
     machine.places.booted.unlink()
     lines = status_lines(read_status(machine.device))
     assert lines[1] == "running    not known; `systemctl status reconix-start` says why"
+
+
+def left_lines(machine: Machine) -> list[str]:
+    """What the status says of the system that was left."""
+    lines = status_lines(read_status(machine.device))
+    begins = [at for at, line in enumerate(lines) if line.startswith("left       system")]
+    return lines[begins[0] : begins[0] + 3] if begins else []
+
+
+@pytest.fixture
+def sick(machine: Machine) -> Machine:
+    """A device whose system ``mqtt`` is wanted always, and is not healthy."""
+    machine.boot()
+    machine.generation("two", health=BROKEN)
+    machine.install("two")
+    with working(machine.places):
+        apply(machine.device, machine.generations["two"])
+    machine.boot()
+    with working(machine.places):
+        confirm(machine.device)
+        choose_always(machine.device, "mqtt")
+    return machine
+
+
+def test_why_a_system_that_is_wanted_always_was_left_is_told(sick: Machine, units: Units) -> None:
+    for _ in range(3):
+        assert sick.boot().booted.system == "mqtt"
+        assert not watch(sick.device)
+        assert sick.boot().booted.system == "default"
+    assert left_lines(sick) == [
+        "left       system mqtt",
+        "           because: unhealthy: unit nginx.service is active",
+        "           | nginx.service is broken: no such page",
+    ]
+    document = status_document(read_status(sick.device))
+    assert isinstance(document, dict) and isinstance(document["left_system"], dict)
+    assert document["left_system"]["system"] == "mqtt"
+
+
+def test_a_panic_is_not_taken_for_what_was_said_the_time_before(
+    sick: Machine, units: Units
+) -> None:
+    sick.boot()
+    watch(sick.device)
+    sick.boot()
+    sick.boot()  # mqtt again, and its kernel panics
+    pstore = sick.places.sysfs / "fs/pstore"
+    pstore.mkdir(parents=True)
+    (pstore / "dmesg-efi-1").write_text("Panic#1 Part1\nKernel panic - not syncing: too hot")
+    assert sick.boot().booted.system == "default"
+    assert left_lines(sick)[1:] == [
+        "           because: panic",
+        "           | Kernel panic - not syncing: too hot",
+    ]
+
+
+def test_a_system_that_is_healthy_again_was_not_left(sick: Machine, units: Units) -> None:
+    sick.boot()
+    watch(sick.device)
+    sick.boot()
+    sick.boot()
+    units.activate("multi-user.target", "nginx.service")
+    assert watch(sick.device)
+    assert not left_lines(sick)
+
+
+def test_a_system_that_was_chosen_once_and_did_not_come_up_is_told(machine: Machine) -> None:
+    machine.boot()
+    with working(machine.places):
+        choose_once(machine.device, "mqtt")
+    machine.firmware()  # and it ends before its agent runs
+    machine.boot()
+    assert left_lines(machine) == ["left       system mqtt", "           because: unknown"]
+    machine.boot()
+    assert left_lines(machine), "until it is healthy, or another one was left"
