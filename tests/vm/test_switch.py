@@ -67,7 +67,8 @@ MOUNTS = "grep -v -e binfmt -e credentials /proc/self/mounts | cut -d ' ' -f 2 |
 def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, need: Need) -> None:
     need(*PROGRAMS)
     systems = {"default": "", "worker": WORKER, "broken": BROKEN}
-    project = Project.make(tmp_path / "project", MACHINE + KEEPS_HOST_KEY, systems)
+    machine_with_login = MACHINE.replace('"python3"]', '"python3", "dbus"]')
+    project = Project.make(tmp_path / "project", machine_with_login + KEEPS_HOST_KEY, systems)
     project.reconix("lock")
     with booted(project.image(), tmp_path / "device", [22]) as machine:
         device = Device(machine, project.login)

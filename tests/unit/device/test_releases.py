@@ -9,6 +9,7 @@ A folder is never changed; a release whose documents differ adds one.
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from tests.unit.device.conftest import Units
 
 from reconix.device.__main__ import main
 from reconix.device.belief import Belief
-from reconix.device.choice import read_choice
+from reconix.device.choice import read_choice, write_choice
 from reconix.device.follow import is_resting
 from reconix.device.retry import held_back, left
 from reconix.device.rollback import rollback
@@ -139,6 +140,17 @@ def test_w3_what_a_newer_agent_says_is_there_when_it_comes_back(
     expected = 2 if release == "later-version" else 1
     for name in ("state.json", "choice.json", "trust.json", "waiting.json"):
         assert json.loads(found[name])["version"] == expected, name
+
+
+@pytest.mark.parametrize("release", ["later-words", "later-version"])
+def test_w3_a_choice_that_is_changed_keeps_all_that_it_does_not_change(
+    device: Machine, release: str
+) -> None:
+    leave(device, release)
+    path = device.places.choice
+    before = json.loads(path.read_text())
+    write_choice(path, replace(read_choice(path), once="default"))
+    assert json.loads(path.read_text()) == {**before, "once": "default"}
 
 
 def test_w3_a_key_set_that_only_a_newer_agent_can_read_stays_as_it_is(device: Machine) -> None:
