@@ -67,7 +67,7 @@ class Refused(ReconixError):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the last trial of a device ended."""
+    """How the last trial of a device ended, or why it has left a system by itself."""
 
     result: str
     generation: str
@@ -88,6 +88,8 @@ class DeviceStatus:
     on_trial: str
     last: Ended | None
     installed: tuple[str, ...]
+    astray: str = ""  # why the next boot will be something else than what was asked for
+    left: Ended | None = None  # the system that it has left by itself, in place of a generation
 
 
 def parse_status(content: bytes, *, source: str) -> DeviceStatus:
@@ -109,14 +111,28 @@ def parse_status(content: bytes, *, source: str) -> DeviceStatus:
         on_trial=fields.object("trial").text("generation") if fields.has("trial") else "",
         last=_ended(fields.object("last")) if fields.has("last") else None,
         installed=tuple(fields.texts("installed")),
+        astray=_astray(fields.object("next")) if fields.has("next") else "",
+        left=_left(fields.object("left_system")) if fields.has("left_system") else None,
     )
 
 
+def _astray(fields: Fields) -> str:
+    return fields.text("astray") if fields.has("astray") else ""
+
+
+def _left(fields: Fields) -> Ended:
+    return _judged("left", fields.text("system"), fields)
+
+
 def _ended(fields: Fields) -> Ended:
+    return _judged(fields.text("result"), fields.text("generation"), fields)
+
+
+def _judged(result: str, what_ended: str, fields: Fields) -> Ended:
     verdict = fields.object("verdict") if fields.has("verdict") else None
     return Ended(
-        result=fields.text("result"),
-        generation=fields.text("generation"),
+        result=result,
+        generation=what_ended,
         reason=verdict.text("reason") if verdict else "",
         what=verdict.text("what") if verdict else "",
         said=verdict.text("said") if verdict else "",

@@ -15,7 +15,7 @@ from reconix.build.pins import Pin
 from reconix.cli import parsers, places, remote
 from reconix.cli.answers import answer
 from reconix.cli.projects import ProjectFiles
-from reconix.cli.remote import DeviceStatus, Remote
+from reconix.cli.remote import DeviceStatus, Ended, Remote
 from reconix.cli.workplace import Workplace
 from reconix.nix.chroot import ChrootStore
 
@@ -62,7 +62,9 @@ def _tell_device(arguments: argparse.Namespace, status: DeviceStatus, pins: list
         f"committed  {known}  {status.committed}",
         f"update     {status.phase}{f': {status.on_trial}' if status.on_trial else ''}",
         *_newer_lines(number, pins),
+        *([f"next boot  something else: {status.astray}"] if status.astray else []),
         *_last_lines(status),
+        *_left_lines(status),
     ]
     answer(arguments, text="\n".join(map(one_line, lines)), document=_document(status, number))
 
@@ -78,21 +80,27 @@ def _newer_lines(number: int | None, pins: list[Pin]) -> list[str]:
 def _last_lines(status: DeviceStatus) -> list[str]:
     if status.last is None:
         return ["last       nothing was tried yet"]
-    because = ": ".join(part for part in (status.last.reason, status.last.what) if part)
-    lines = [f"last       {status.last.result}  {status.last.generation}"]
-    return [*lines, f"           because: {because}"] if because else lines
+    return [f"last       {status.last.result}  {status.last.generation}", *_because(status.last)]
+
+
+def _left_lines(status: DeviceStatus) -> list[str]:
+    """Why the device has left a system by itself."""
+    if status.left is None:
+        return []
+    return [f"left       system {status.left.generation}", *_because(status.left)]
+
+
+def _because(ended: Ended) -> list[str]:
+    because = ": ".join(part for part in (ended.reason, ended.what) if part)
+    return [f"           because: {because}"] if because else []
+
+
+def _why(ended: Ended) -> dict[str, JsonInput]:
+    return {"reason": ended.reason, "what": ended.what, "said": ended.said}
 
 
 def _document(status: DeviceStatus, number: int | None) -> JsonInput:
-    last: JsonInput = None
-    if status.last is not None:
-        last = {
-            "result": status.last.result,
-            "generation": status.last.generation,
-            "reason": status.last.reason,
-            "what": status.last.what,
-            "said": status.last.said,
-        }
+    last, left = status.last, status.left
     return {
         "host": status.host,
         "system": status.system,
@@ -100,6 +108,10 @@ def _document(status: DeviceStatus, number: int | None) -> JsonInput:
         "number": number,
         "phase": status.phase,
         "on_trial": status.on_trial or None,
-        "last": last,
+        "last": (
+            {"result": last.result, "generation": last.generation, **_why(last)} if last else None
+        ),
+        "left_system": {"system": left.generation, **_why(left)} if left else None,
+        "astray": status.astray or None,
         "installed": list(status.installed),
     }

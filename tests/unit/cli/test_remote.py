@@ -10,7 +10,7 @@ from reconix.boot.trial import Outcome, Reason, Result, Verdict, installed
 from reconix.cli.deploy import FellBack, is_over
 from reconix.cli.remote import DeviceStatus, Ended, NotReached, Refused, Remote, parse_status
 from reconix.device.booted import Booted
-from reconix.device.choice import Choice
+from reconix.device.choice import Choice, LeftSystem
 from reconix.device.status import NextBoot, Status, status_document
 from reconix.store.paths import StorePath
 
@@ -19,20 +19,19 @@ NEW = StorePath.parse("/nix/store/" + "2" * 32 + "-generation-gateway")
 TOPLEVEL = StorePath.parse("/nix/store/" + "3" * 32 + "-system-default")
 VERDICT = Verdict(Reason.UNHEALTHY, "nginx.service", "bad directive")
 STATE = replace(installed(str(OLD), Slot(1)), last=Outcome(Result.FELL_BACK, str(NEW), VERDICT))
-DOCUMENT = status_document(
-    Status(
-        host="gateway",
-        architecture="amd64",
-        booted=Booted("boot-1", TOPLEVEL, "default", Slot(1), OLD, 0),
-        state=STATE,
-        choice=Choice(),
-        next_boot=NextBoot(str(OLD), "default", 1, is_trial=False),
-        installed=(str(OLD),),
-        systems=("default",),
-        busy=False,
-        events=(),
-    )
+TOLD = Status(
+    host="gateway",
+    architecture="amd64",
+    booted=Booted("boot-1", TOPLEVEL, "default", Slot(1), OLD, 0),
+    state=STATE,
+    choice=Choice(),
+    next_boot=NextBoot(str(OLD), "default", 1, is_trial=False),
+    installed=(str(OLD),),
+    systems=("default",),
+    busy=False,
+    events=(),
 )
+DOCUMENT = status_document(TOLD)
 """What the agent itself prints."""
 
 STATUS = parse_status(print_json(DOCUMENT), source="test")
@@ -52,6 +51,15 @@ def test_the_status_of_a_device_is_read_by_its_fields() -> None:
     last = Ended("fell-back", str(NEW), "unhealthy", "nginx.service", "bad directive")
     expected = DeviceStatus("gateway", "boot-1", "default", OLD, "idle", "", last, (str(OLD),))
     assert expected == STATUS
+
+
+def test_why_a_system_was_left_and_what_leads_elsewhere_are_read() -> None:
+    ahead = NextBoot(str(OLD), "default", 1, is_trial=False, astray="a menu")
+    choice = Choice(left=LeftSystem("mqtt", VERDICT))
+    document = status_document(replace(TOLD, next_boot=ahead, choice=choice))
+    found = parse_status(print_json(document), source="test")
+    assert found.astray == "a menu"
+    assert found.left == Ended("left", "mqtt", "unhealthy", "nginx.service", "bad directive")
 
 
 @pytest.mark.parametrize("change", [{"version": 2}, {"host": 1}, {"committed": None}])
