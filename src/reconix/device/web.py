@@ -164,6 +164,7 @@ class Web:
         self._until: int | None = None  # more is not asked for at first
         self._altered = (0, 0)
         self._size: int | None = None
+        self._end: int | None = None  # of the part that a cache gives, before that of the file
         self._has_ranges = True
         self._failures = 0
         self._progress = 0  # bytes since the last failure
@@ -232,6 +233,10 @@ class Web:
         self._progress += len(data)
         if self._progress >= self._patience.min_bytes:
             self._failures = 0
+        if not data and self._position == self._end and self._progress >= self._patience.min_bytes:
+            self.close()
+            self._progress = 0
+            return self._read(size_bytes)
         if not data and self._size is not None and not self._is_over():
             raise http.client.HTTPException(f"it ends at byte {self._position} of {self._size}")
         return data
@@ -268,6 +273,7 @@ class Web:
     def _begin(self, answer: Answer) -> tuple[int, int | None]:
         """At which byte an answer begins, and how large the whole file is."""
         status = answer.status
+        self._end = None
         if status == 200:
             return 0, answer.left_bytes
         if status == 206:
@@ -288,6 +294,7 @@ class Web:
             if size == self._position:
                 return size, size
             if begin <= self._position <= last and (size is None or last < size):
+                self._end = last + 1
                 return begin, size
         fact = f"asked for byte {self._position}, it sends {said[:80]!r}"
         if not self._range():

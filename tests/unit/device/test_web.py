@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from tests.servers import CONTENT, Request, Server, serving
@@ -23,8 +24,8 @@ def serve() -> Iterator[Callable[[Callable[[Request], None]], Server]]:
 Serve = Callable[[Callable[[Request], None]], Server]
 
 
-def load(server: Server, begin: int = 0, limit: int = LIMIT) -> bytes:
-    web = Web(server.url, meter=Meter(limit), patience=QUICK)
+def load(server: Server, begin: int = 0, limit: int = LIMIT, patience: Patience = QUICK) -> bytes:
+    web = Web(server.url, meter=Meter(limit), patience=patience)
     web.go_to(begin)
     try:
         return b"".join(iter(lambda: web.read(50_000), b""))
@@ -174,8 +175,15 @@ def test_n2_a_cache_that_begins_earlier_than_asked_is_used(serve: Serve) -> None
         part(request, begin, min(begin + block, len(CONTENT)))
 
     server = serve(aligned)
-    assert load(server, 100_000) == CONTENT[100_000:]
+    assert load(server, 100_000, patience=replace(QUICK, pauses=())) == CONTENT[100_000:]
     assert [begin for begin, _ in server.given] == [block, 2 * block, 3 * block, 4 * block]
+
+
+def test_n1_a_cache_that_gives_a_byte_at_a_time_is_given_up(serve: Serve) -> None:
+    server = serve(lambda request: part(request, request.begin, request.begin + 1))
+    with pytest.raises(LinkFailed, match="it ends at byte"):
+        load(server, 1)
+    assert server.requests == 1 + len(QUICK.pauses)
 
 
 def test_n2_what_a_cache_sends_beyond_what_was_asked_for_counts(serve: Serve) -> None:
