@@ -113,6 +113,8 @@ WantedBy=multi-user.target
 \"\"\"
 [files."sysusers.d/meter.conf"]
 text = "u meter - - /var/lib/meter\\n"
+[files."ld.so.conf.d/own.conf"]
+text = "/usr/lib/x86_64-linux-gnu/systemd\\n"
 [files."rc.local"]
 text = "#!/bin/sh\\nid -un > /run/rc.local.ran\\n"
 mode = "0755"
@@ -214,6 +216,10 @@ def test_what_a_package_brings_to_srv_is_there_with_its_owner(box: Box) -> None:
 def test_who_waits_to_be_online_finds_an_address(box: Box) -> None:
     assert "inet 10.0.2.15/24" in box.say("cat", "/run/meter/seen")
     assert box.say("stat", "-c", "%U", "/run/meter/seen") == "meter\n"
+
+
+def test_libraries_are_found_in_a_folder_that_a_file_names(box: Box) -> None:
+    assert "/systemd/libsystemd-shared-" in box.say("ldconfig", "-p")
 
 
 def test_rc_local_is_run_by_root(box: Box) -> None:

@@ -283,6 +283,7 @@ def _losses(tree: NewTree, entries: Sequence[Entry], build: Build) -> list[Loss]
     fresh.take_out(tree.root, found)
     accounts = _accounts(tree)
     gone = [Loss(each.path, each.what) for each in found]
+    gone += losses.never_started(tree.root)
     return gone + [loss for entry in entries for loss in entry.losses(accounts)]
 
 

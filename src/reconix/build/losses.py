@@ -11,6 +11,7 @@ folders, and whoever builds is told each time.
 Proven by ``tests/unit/build/test_losses.py``.
 """
 
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pathlib import Path
 from reconix.base.files import read_bounded
 from reconix.build.accounts import Accounts
 from reconix.build.normalise import LAID_OVER
+from reconix.build.unit_files import SHIPPED
 
 FILE = "losses"
 _MAX_BYTES = 1 << 20
@@ -30,6 +32,9 @@ _ATTRIBUTES = {
 }
 _OF_THE_SYSTEM = ("boot", "dev", "media", "mnt", "proc", "run", "sys", "tmp")
 """Mounted over, or made by the initrd."""
+_FIRST_BOOT = re.compile(rb"^ConditionFirstBoot=\s*(yes|true|on|1)", re.MULTILINE)
+_REPLACED = ("first-boot-complete.target", "sshd-keygen.service", "systemd-firstboot.service")
+"""What these do is done: the identity and the keys of a device are made otherwise."""
 _MADE_AT_START = ("var/log/",)
 """What packages ask for there, ``systemd-tmpfiles`` gives."""
 
@@ -79,6 +84,14 @@ class Entry:
 
     def _attributes(self) -> Iterator[str]:
         yield from (_ATTRIBUTES.get(name, f"attribute {name}") for name in sorted(self.attributes))
+
+
+def never_started(root: Path) -> Iterator[Loss]:
+    """Units that wait for a first boot, which there is not: every boot begins with an identity."""
+    for unit in sorted((root / SHIPPED).glob("*.*")):
+        is_told = unit.is_file() and not unit.is_symlink() and unit.name not in _REPLACED
+        if is_told and _FIRST_BOOT.search(unit.read_bytes()):
+            yield Loss(f"{SHIPPED}/{unit.name}", "never starts: it waits for a first boot")
 
 
 def print_losses(losses: Iterable[Loss]) -> bytes:

@@ -28,6 +28,7 @@ def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from _checked_units_are_misspelt(system, table, file)
     yield from _windows_without_effect(system, table, file)
     yield from _files_without_effect(system, table, file)
+    yield from _units_that_never_start(system, table, file)
     yield from _packages_without_use(system, table, file)
 
 
@@ -101,6 +102,16 @@ def _files_without_effect(system: System, table: Table, file: Place) -> Iterator
     for path, fact, hint in futile.about(system):
         place = place_of(table, "files", path, default=file)
         yield Problem(place, dotted("files", path), fact, hint)
+
+
+def _units_that_never_start(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    for name, unit in system.units.items():
+        condition = futile.never_holds(unit.read())
+        if condition:
+            place = place_of(table, "units", name, default=file)
+            fact = f"never starts: {condition} does not hold on a device"
+            hint = "write ConditionPathExists=!<a file that it makes, in a folder that persists>"
+            yield Problem(place, dotted("units", name), fact, hint)
 
 
 def _packages_without_use(system: System, table: Table, file: Place) -> Iterator[Problem]:

@@ -14,6 +14,10 @@ from dataclasses import dataclass
 
 from reconix.config.schema.system import File, System
 
+_NEVER = re.compile(
+    r"^Condition(FirstBoot=\s*(yes|true|on|1)|NeedsUpdate=\s*/(etc|var))\s*$", re.MULTILINE
+)
+"""The identity is there before systemd starts, and /etc and /var are as new as /usr."""
 _OPTIONS = "say it with the options of reconix instead"
 
 
@@ -73,6 +77,12 @@ def about(system: System) -> Iterator[tuple[str, str, str]]:
                 yield path, each.fact, each.hint
         yield from _not_executable(path, file)
         yield from _never_called(path, system.files)
+
+
+def never_holds(unit: bytes) -> str:
+    """The condition of a unit that no start of a device fulfils, or nothing."""
+    found = _NEVER.search(unit.decode(errors="replace"))
+    return found[0].strip() if found else ""
 
 
 def _not_executable(path: str, file: File) -> Iterator[tuple[str, str, str]]:

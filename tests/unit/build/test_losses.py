@@ -100,3 +100,19 @@ def test_a_key_that_was_made_in_the_build_is_taken_out_and_told(tmp_path: Path) 
     ((path, what),) = [(loss.path, loss.what) for loss in losses.read(root)]
     assert path == "etc/own.pem"
     assert "a private key of the build, taken out" in what
+
+
+def test_a_unit_that_waits_for_a_first_boot_is_told(tmp_path: Path) -> None:
+    text = b"[Unit]\nConditionFirstBoot=yes\n"
+    units = "usr/lib/systemd/system"
+    folders = [member(name, 0o755, content=None) for name in ("usr/lib/systemd", units)]
+    root = unpacked(
+        tmp_path,
+        *folders,
+        member(f"{units}/app-keys.service", 0o644, content=text),
+        member(f"{units}/sshd-keygen.service", 0o644, content=text),
+        member(f"{units}/app.service", 0o644, content=b"[Unit]\nConditionFirstBoot=no\n"),
+    )
+    (loss,) = losses.read(root)
+    assert loss.path == f"{units}/app-keys.service"
+    assert loss.what == "never starts: it waits for a first boot"

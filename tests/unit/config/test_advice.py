@@ -80,6 +80,14 @@ def test_a_file_that_nothing_reads_is_told_with_what_to_write_instead(
     assert found[0].hint
 
 
+@pytest.mark.parametrize("condition", ["FirstBoot=yes", "NeedsUpdate=/etc"])
+def test_a_unit_that_can_never_start_is_told(tmp_path: Path, condition: str) -> None:
+    unit = f'[units."own.service"]\ntext = "[Unit]\\nCondition{condition}\\n"\n'
+    (problem,) = advice(tmp_path, QUIET + unit)
+    assert (problem.key, problem.place.line) == ('units."own.service"', 3)
+    assert f"Condition{condition} does not hold" in problem.fact
+
+
 @pytest.mark.parametrize(
     "path",
     ["rc.local", "sysusers.d/own.conf", "ld.so.conf.d/own.conf", "modules", "binfmt.d/a.conf"],
