@@ -38,10 +38,10 @@ def test_the_resolver_is_asked_where_it_is(with_resolver: Path) -> None:
     assert isinstance(files(system(off, lan=LAN), with_resolver)["resolv.conf"], File)
 
 
-def packages(folder: Path, machine: str) -> tuple[str, ...]:
+def packages(folder: Path, machine: str, package: str = "nginx") -> tuple[str, ...]:
     (folder / "hosts/gw/systems").mkdir(parents=True)
     (folder / "reconix.toml").write_text('name = "test"\n')
-    text = f'kernel.package = "linux-image-cloud-amd64"\npackages = ["nginx"]\n{machine}'
+    text = f'kernel.package = "linux-image-cloud-amd64"\npackages = ["{package}"]\n{machine}'
     (folder / "hosts/gw/machine.toml").write_text(text)
     (folder / "hosts/gw/systems/default.toml").write_text("")
     return load(folder).hosts["gw"].systems["default"].packages
@@ -61,3 +61,7 @@ def test_servers_that_dhcp_tells_take_a_package(
 ) -> None:
     found = packages(tmp_path, machine)
     assert found == (("nginx", "systemd-resolved") if expected else ("nginx",))
+
+
+def test_another_package_that_writes_the_file_is_left_to_do_so(tmp_path: Path) -> None:
+    assert packages(tmp_path, "[network.lan]\ndhcp = true\n", "resolvconf") == ("resolvconf",)

@@ -36,6 +36,8 @@ from reconix.config.schema.values import (
 
 RESOLVER = "systemd-resolved"
 """The package that learns of name servers from systemd-networkd, and the service in it."""
+_OTHER_RESOLVERS = frozenset({"openresolv", "resolvconf"})
+"""Packages that write ``/etc/resolv.conf`` themselves and cannot be installed beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -614,4 +616,5 @@ class System:
     def needs_resolver(self) -> bool:
         """Whether the name servers are known only when the device runs."""
         asks = any(network.dhcp and network.names for network in self.network.values())
-        return asks and "resolv.conf" not in self.files
+        is_given = "resolv.conf" in self.files or not _OTHER_RESOLVERS.isdisjoint(self.packages)
+        return asks and not is_given
