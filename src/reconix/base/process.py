@@ -56,6 +56,7 @@ INSTALLED_BY = {
     "sgdisk": "gdisk",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
+    "unshare": "util-linux",
 }
 """Which Debian package has a program."""
 

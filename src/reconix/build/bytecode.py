@@ -9,11 +9,11 @@ Source: PEP 552 (unchecked hashes); the Python documentation of ``zipimport``.
 Proven by ``tests/compat/test_bytecode.py``.
 """
 
-import os
 import platform
 from pathlib import Path
 
 from reconix.base import process
+from reconix.build import isolation
 
 SCRIPT = Path(__file__).with_name("data") / "compile_agent.py"
 _PYTHON = "usr/bin/python3"
@@ -34,7 +34,6 @@ def compiled(program: bytes, root: Path) -> bytes:
         program: a zip application of sources.
         root: a Debian root that ``can_compile``.
     """
-    inside = () if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user")
     python = (f"/{_PYTHON}", "-I", "-S", "-B", "-c", SCRIPT.read_text())
-    words = (*inside, "chroot", str(root), *python)
+    words = isolation.without_network(("chroot", str(root), *python))
     return process.run(*words, stdin=program, timeout_seconds=_SECONDS, limit_bytes=_MAX_BYTES)

@@ -1,9 +1,9 @@
 """A Debian root from exactly the locked packages.
 
 ``mmdebstrap`` installs them as Debian means it, maintainer scripts included, from a folder that has
-nothing else, with the network cut off. It hands the root over as a tar archive, which carries
-owners and modes whoever runs it; we read that archive once, normalise as we go
-(``build/normalise.py``), and write a tree for the store.
+nothing else, cut off from everything (``build/isolation.py``). It hands the root over as a tar
+archive, which carries owners and modes whoever runs it; we read that archive once, normalise as we
+go (``build/normalise.py``), and write a tree for the store.
 
     packages (cache) → folder with an index → mmdebstrap → tar → root/ + metadata
 
@@ -29,7 +29,7 @@ from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
 from reconix.base.process import CommandFailed
-from reconix.build import fresh, losses, normalise
+from reconix.build import fresh, isolation, losses, normalise
 from reconix.build.accounts import Accounts
 from reconix.build.fresh import Build
 from reconix.build.losses import Entry, Loss
@@ -89,8 +89,11 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
     work = _work_folder(into)
     archive, began = work / "archive", time.time()
     archive.mkdir()
+    archive.chmod(0o755)
     names = make_archive(packages, archive)
-    words = _words(names, suite, architecture, archive, work)
+    room = work / "room"
+    isolation.make_room(room)
+    words = _words(names, suite, architecture, archive, room)
     try:
         with process.reading(*words) as stream:
             whole = _unpack_if_whole(stream, into, began)
@@ -100,13 +103,10 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
             hint="do the packages install together on a plain Debian of this suite?",
         ) from error
     finally:
+        isolation.remove_room(room)
         remove_tree(work)
     if not whole:
         raise RootFailed("mmdebstrap wrote an archive that cannot be read")
-
-
-def _is_root() -> bool:
-    return os.geteuid() == 0
 
 
 def _work_folder(into: Path) -> Path:
@@ -115,7 +115,7 @@ def _work_folder(into: Path) -> Path:
     Run by a user, it works under the numbers that ``/etc/subuid`` grants him, and these are
     strangers in his home folder.
     """
-    if _is_root():
+    if isolation.is_root():
         work = into.with_name(f"{into.name}.work")
         work.mkdir()
     else:
@@ -145,9 +145,10 @@ def _stanza(package: Path, archive: Path) -> tuple[str, bytes]:
         place.symlink_to(package.resolve())
     except FileExistsError as error:
         raise BadPackage(package, f"is a second package called {name}") from error
-    if not _is_root():
+    if not isolation.is_root():
         place.unlink()
         shutil.copyfile(package, place)
+        place.chmod(0o644)
     facts = (
         f"Filename: ./{place.name}\nSize: {package.stat().st_size}\n"
         f"SHA256: {Digest.of_file(package).hex()}\n"
@@ -179,13 +180,9 @@ def _name(control: bytes, package: Path) -> str:
 
 
 def _words(
-    names: Sequence[str], suite: str, architecture: str, archive: Path, work: Path
+    names: Sequence[str], suite: str, architecture: str, archive: Path, room: Path
 ) -> list[str]:
-    """The command line that installs ``names`` and writes the root to standard output.
-
-    Only root can cut off the network: the namespaces that mmdebstrap makes for a user share it.
-    """
-    cut_off = ["unshare", "--net", "--uts"] if _is_root() else []
+    """The command line that installs ``names`` and writes the root to standard output."""
     clean = [
         "env",
         "-i",
@@ -194,14 +191,13 @@ def _words(
         "TZ=UTC",
         "HOME=/root",
     ]
-    return [
-        *cut_off,
+    install = [
         *clean,
         f"SOURCE_DATE_EPOCH={EPOCH}",
-        f"TMPDIR={work}",
+        f"TMPDIR={room}",
         "mmdebstrap",
         "--quiet",
-        f"--mode={'root' if _is_root() else 'unshare'}",
+        "--mode=unshare",
         f"--setup-hook={_HOST_NAME}",
         "--variant=custom",
         "--format=tar",
@@ -211,6 +207,7 @@ def _words(
         "-",
         f"deb [trusted=yes] copy:{urllib.parse.quote(str(archive))} ./",
     ]
+    return isolation.alone(install)
 
 
 def _unpack_if_whole(stream: "tarfile._Fileobj", into: Path, began: float) -> bool:

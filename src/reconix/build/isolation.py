@@ -1,0 +1,85 @@
+"""Where programs of packages run while a root is made: cut off, whoever builds.
+
+Maintainer scripts are programs of others. What they are given must be the same everywhere, and a
+build asks nobody. So they run in namespaces of their own:
+
+    network   no interface but a loopback that is down, and none of the abstract sockets outside
+    name      what they call the machine is nobody's name
+    mounts    a ``/sys`` of this network; an empty ``/run``, where services have their sockets
+    processes no other process is seen, and none can be entered (``mmdebstrap`` makes this one)
+    user      for an ordinary user: root inside is a stranger outside, one of the numbers that
+              ``/etc/subuid`` grants him, and so is not even he
+
+Only root can do without the last one, and then a script that means it can leave the others: it *is*
+root. Build as an ordinary user if you do not trust what you install.
+
+Source: unshare(1) of util-linux 2.38, network_namespaces(7), user_namespaces(7), unix(7).
+Proven by ``tests/compat/test_isolation.py``, with scripts that look around, as root and as a user.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconix.base import process
+from reconix.base.errors import ReconixError
+from reconix.base.files import remove_tree
+from reconix.base.process import CommandFailed
+
+_ALONE = """\
+mount -t sysfs sysfs /sys 2>/dev/null || mount -t tmpfs tmpfs /sys || exit
+mount -t tmpfs tmpfs /run || exit
+exec "$@"
+"""
+"""A container may forbid a new ``/sys``; then there is none."""
+
+_STRANGER = ("unshare", "--user", "--map-auto", "--setuid=0", "--setgid=0")
+_BESIDE_HIM = ("unshare", "--user", "--map-auto", "--map-root-user")
+
+
+class NotIsolated(ReconixError):
+    """This user may not make the namespaces that a build needs."""
+
+    exit_code = 60
+
+
+def is_root() -> bool:
+    """Whether an ordinary user builds, or root."""
+    return os.geteuid() == 0
+
+
+def alone(words: Sequence[str]) -> list[str]:
+    """The command that runs another one cut off, as root of its own."""
+    who = ("unshare",) if is_root() else _STRANGER
+    return [*who, "--net", "--uts", "--mount", "--", "sh", "-c", _ALONE, "sh", *words]
+
+
+def without_network(words: Sequence[str]) -> list[str]:
+    """The command that runs another one, as root of its own if it is not root."""
+    who = () if is_root() else ("--user", "--map-root-user")
+    return ["unshare", *who, "--net", "--", *words]
+
+
+def make_room(folder: Path) -> None:
+    """Make a folder in which what runs ``alone`` may write.
+
+    Raises:
+        NotIsolated: there can be no such folder.
+    """
+    folder.mkdir()
+    if is_root():
+        return
+    try:
+        process.run(*_BESIDE_HIM, "chown", "1:1", folder)
+    except CommandFailed as error:
+        raise NotIsolated(
+            f"nothing can be installed cut off from this machine: {error}",
+            hint="an ordinary user needs newuidmap (apt install uidmap) and numbers in /etc/subuid",
+        ) from error
+
+
+def remove_room(folder: Path) -> None:
+    """Remove such a folder, and what was left in it by strangers."""
+    if not is_root() and folder.is_dir():
+        process.run(*_BESIDE_HIM, "rm", "--recursive", "--force", "--one-file-system", folder)
+    remove_tree(folder)

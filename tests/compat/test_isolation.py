@@ -1,0 +1,186 @@
+"""A maintainer script that looks around sees nothing of the machine, whoever builds.
+
+The root is made by the real mmdebstrap and dpkg, from two packages that are made here: one with the
+programs of this machine that dpkg needs, and one whose script looks around and writes down what it
+saw.
+"""
+
+import os
+import re
+import shutil
+import socket
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from reconix.base import process
+from reconix.base.process import run
+from reconix.build import debian, isolation
+
+PROGRAMS = ("sh", "dpkg", "dpkg-deb", "dpkg-split", "dpkg-query", "tar", "rm", "diff", "busybox")
+OF_SBIN = ("ldconfig", "start-stop-daemon")
+FOLDERS = ("etc", "usr/lib", "var/lib/dpkg", "tmp", "proc", "sys", "dev", "run")
+CONTROL = "Package: {}\nVersion: 1\nArchitecture: {}\nMaintainer: a\nDescription: b\n"
+LOOK_AROUND = """\
+#!/bin/sh
+exec > /usr/lib/seen 2>&1
+look() {{ echo "== $1"; shift; busybox "$@"; }}
+look interfaces ls /sys/class/net
+look addresses ip address
+look routes ip route
+look sockets cat /proc/net/unix
+look server nc -w 2 127.0.0.1 {port} < /dev/null
+look name hostname
+look run ls -A /proc/1/root/run
+look processes pidof {program}
+look secret cat /proc/1/root{secret}
+exit 0
+"""
+BUILD = """
+import sys
+from pathlib import Path
+from reconix.build import debian
+folder = Path(sys.argv[1])
+packages = [folder / "base.deb", folder / "probe.deb"]
+debian.build_root(packages, "trixie", sys.argv[2], folder / "made/root")
+"""
+Need = Callable[..., None]
+
+
+@pytest.fixture
+def folder(need: Need) -> Iterator[Path]:
+    """A folder that everybody can reach, with the sources, and the base package."""
+    need("mmdebstrap", "unshare", "newuidmap", "busybox", "apt-get")
+    place = Path(tempfile.mkdtemp(prefix="reconix-isolation-"))
+    place.chmod(0o755)
+    shutil.copytree(Path(debian.__file__).parents[1], place / "src/reconix")
+    make_base(place)
+    (place / "made").mkdir()
+    yield place
+    shutil.rmtree(place)
+
+
+def make_base(place: Path) -> None:
+    tree = place / "base"
+    for name in (*PROGRAMS, *OF_SBIN):
+        program = Path(shutil.which(name, path="/usr/bin:/bin:/usr/sbin:/sbin") or f"/no/{name}")
+        put(tree, program, f"usr/bin/{name}")
+        libraries = run("sh", "-c", f"ldd {program.resolve()} || :").decode()
+        for library in re.findall(r"(/\S+)", libraries):
+            if library.startswith("/"):
+                put(tree, Path(library), library[1:])
+    put(tree, Path("/bin/sh"), "bin/sh")
+    for name in FOLDERS:
+        (tree / name).mkdir(parents=True, exist_ok=True)
+    (tree / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    (tree / "etc/group").write_text("root:x:0:\n")
+    pack(tree, CONTROL.format("base", architecture()) + "Essential: yes\n")
+
+
+def put(tree: Path, file: Path, name: str) -> None:
+    if file.exists():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file.resolve(), tree / name)
+
+
+def architecture() -> str:
+    return run("dpkg", "--print-architecture").decode().strip()
+
+
+def pack(tree: Path, control: str) -> None:
+    (tree / "DEBIAN").mkdir(parents=True, exist_ok=True)
+    (tree / "DEBIAN/control").write_text(control)
+    run("dpkg-deb", "-Znone", "--root-owner-group", "--build", tree, f"{tree}.deb")
+
+
+@pytest.fixture
+def as_somebody(folder: Path, request: pytest.FixtureRequest) -> Callable[..., bytes]:
+    """Run Python with our sources, as root or as an ordinary user who has been granted numbers."""
+    variables = {"PYTHONPATH": str(folder / "src"), "TMPDIR": "/tmp"}
+    if request.param == "root":
+        if os.geteuid() != 0:
+            pytest.skip("only root can build as root")
+        return lambda *words: run(sys.executable, *words, environment=variables)
+    if os.geteuid() != 0:
+        return lambda *words: run(sys.executable, *words, environment=variables)
+    granted = folder / "granted"
+    granted.write_text("nobody:100000:65536\n")
+    os.chown(folder / "made", 65534, 65534)
+    bound = f"mount --bind {granted} /etc/subuid && mount --bind {granted} /etc/subgid"
+    drop = "setpriv --reuid=65534 --regid=65534 --clear-groups /usr/bin/python3"
+    script = f'{bound} && exec {drop} "$@"'
+    return lambda *words: run(
+        *("unshare", "--mount", "sh", "-c", script, "sh"), *words, environment=variables
+    )
+
+
+def seen(folder: Path) -> dict[str, str]:
+    """What the script has written down, by what it looked for."""
+    parts = (folder / "made/root/usr/lib/seen").read_text().split("== ")[1:]
+    return {name: said.strip() for name, _, said in (part.partition("\n") for part in parts)}
+
+
+@pytest.mark.parametrize("as_somebody", ["root", "user"], indirect=True)
+def test_a_maintainer_script_sees_no_network_and_no_service(
+    folder: Path, as_somebody: Callable[..., bytes]
+) -> None:
+    secret = folder / "secret"
+    secret.write_text("of the user who builds")
+    secret.chmod(stat.S_IRUSR)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as abstract,
+    ):
+        abstract.bind("\0reconix-isolation")
+        abstract.listen()
+        assert "reconix-isolation" in Path("/proc/net/unix").read_text()
+        script = LOOK_AROUND.format(
+            port=server.getsockname()[1], secret=secret, program=Path(sys.executable).name
+        )
+        probe = folder / "probe/DEBIAN/postinst"
+        probe.parent.mkdir(parents=True)
+        probe.write_text(script)
+        probe.chmod(0o755)
+        pack(folder / "probe", CONTROL.format("probe", "all"))
+        as_somebody("-c", BUILD, str(folder), architecture())
+    found = seen(folder)
+    assert found["interfaces"] == "lo"
+    assert "<LOOPBACK>" in found["addresses"] and "inet" not in found["addresses"]
+    assert found["routes"] == ""
+    assert "reconix-isolation" not in found["sockets"]
+    assert "unreachable" in found["server"]
+    assert found["name"] == "localhost"
+    assert found["run"] in ("", "mount")  # which mount(8) makes
+    assert found["processes"] == ""
+    if as_somebody_is_user(folder):
+        assert "ermission denied" in found["secret"]
+
+
+def as_somebody_is_user(folder: Path) -> bool:
+    return (folder / "made/root").stat().st_uid != 0
+
+
+@pytest.mark.parametrize("as_somebody", ["user"], indirect=True)
+def test_nothing_is_left_of_a_build_that_fails(
+    folder: Path, as_somebody: Callable[..., bytes]
+) -> None:
+    """Strangers own what a script has made; the user could not remove it."""
+    before = set(Path("/tmp").glob("reconix-root-*"))
+    probe = folder / "probe/DEBIAN/postinst"
+    probe.parent.mkdir(parents=True)
+    probe.write_text("#!/bin/sh\nbusybox mkdir -p /usr/lib/a/b\nexit 1\n")
+    probe.chmod(0o755)
+    pack(folder / "probe", CONTROL.format("probe", "all"))
+    with pytest.raises(process.CommandFailed) as caught:
+        as_somebody("-c", BUILD, str(folder), architecture())
+    assert b"installing 2 packages failed" in caught.value.said
+    assert set(Path("/tmp").glob("reconix-root-*")) == before
+
+
+def test_the_python_of_a_root_has_no_network_either() -> None:
+    inside = isolation.without_network(("cat", "/proc/net/dev"))
+    assert re.findall(r"(\w+):", run(*inside).decode()) == ["lo"]
