@@ -56,7 +56,6 @@ INSTALLED_BY = {
     "sgdisk": "gdisk",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
-    "unshare": "util-linux",
 }
 """Which Debian package has a program."""
 

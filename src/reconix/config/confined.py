@@ -7,8 +7,10 @@ files are not on it, nor is anything whose order or value differs between two ru
 ``id``.
 
 The source is examined before it runs, so that a mistake has a line. This keeps honest people
-honest; it is no wall against somebody who wants to break out. Whoever may change the modules of a
-project may change everything else in it as well.
+honest; **it is no wall** against somebody who wants to break out: Python has too many ways from one
+object to all others, and only those are closed that are known and cheap to close. Whoever may
+change the modules of a project runs programs as whoever checks or builds it, and may change
+everything else in it as well. A project of a stranger is a program of a stranger.
 
 Proven by ``tests/unit/config/test_confined.py``.
 """
@@ -18,24 +20,39 @@ import builtins
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from reconix.base.files import BadFile, read_bounded
 from reconix.config.problems import Place, Problem
 
 MAX_MODULE_BYTES = 256 << 10
-IMPORTS = (
-    "collections.abc",
-    "dataclasses",
-    "enum",
-    "functools",
-    "ipaddress",
-    "itertools",
-    "json",
-    "re",
-    "string",
-    "textwrap",
-    "typing",
+_EXPORTED = {
+    "collections.abc": """Callable Collection Generator Hashable Iterable Iterator Mapping
+        MutableMapping MutableSequence Reversible Sequence Sized""",
+    "dataclasses": "KW_ONLY asdict astuple dataclass field fields is_dataclass replace",
+    "enum": "Enum Flag IntEnum IntFlag StrEnum auto unique",
+    "functools": "cache cached_property cmp_to_key lru_cache partial reduce total_ordering",
+    "ipaddress": """IPv4Address IPv4Interface IPv4Network IPv6Address IPv6Interface IPv6Network
+        collapse_addresses ip_address ip_interface ip_network summarize_address_range""",
+    "itertools": """accumulate chain combinations combinations_with_replacement compress count cycle
+        dropwhile filterfalse groupby islice pairwise permutations product repeat starmap takewhile
+        zip_longest""",
+    "json": "JSONDecodeError dumps loads",
+    "re": """ASCII DOTALL I IGNORECASE M MULTILINE Match Pattern S VERBOSE X compile error escape
+        findall finditer fullmatch match search split sub subn""",
+    "string": """Template ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits
+        octdigits printable punctuation whitespace""",
+    "textwrap": "dedent fill indent shorten wrap",
+    "typing": """Annotated Any ClassVar Final Generic Literal NamedTuple NewType Never Optional
+        Protocol Self TypeAlias TypeVar Union assert_never cast overload""",
+}
+"""What may be imported of the standard library: names that only compute.
+
+Others of the same modules do more: ``get_type_hints`` evaluates a text, ``string.Formatter`` and
+``functools.wraps`` look up what they are told to, ``make_dataclass`` and the names of others' own
+imports lead anywhere.
+"""
+_OURS = (
     "reconix.config.addition",
     "reconix.config.options",
     "reconix.config.schema.health",
@@ -44,6 +61,7 @@ IMPORTS = (
     "reconix.config.schema.system",
     "reconix.config.schema.values",
 )
+IMPORTS = (*_EXPORTED, *_OURS)
 SERVICES = "reconix.config.services."
 """Built-in modules, whose options others may set."""
 SIBLINGS = "modules."
@@ -57,6 +75,17 @@ _COMPUTING = """
     StopIteration TypeError ValueError ZeroDivisionError
 """
 _BUILTINS = frozenset(_COMPUTING.split())
+_OF_FRAMES = """
+    ag_code ag_frame cr_code cr_frame f_back f_builtins f_code f_globals f_locals gi_code gi_frame
+    gi_yieldfrom tb_frame tb_next
+"""
+_OF_FILES = """
+    chmod cwd expanduser glob hardlink_to iterdir lchmod lstat mkdir read_bytes read_text readlink
+    rglob rmdir samefile symlink_to touch unlink write_bytes write_text
+"""
+"""What a path can do; a module gets paths among its options."""
+_HIDDEN = frozenset((*_OF_FRAMES.split(), *_OF_FILES.split(), "format_map"))
+_MAY_BE_SET = ("__all__", "__slots__")
 _FAILURES = (
     ArithmeticError,
     AssertionError,
@@ -163,22 +192,83 @@ def _complaints(node: ast.AST) -> Iterator[tuple[str, str]]:
         yield f"imports {names}", f"write: from {node.names[0].name} import …"
     elif isinstance(node, ast.ImportFrom):
         name = "." * node.level + (node.module or "")
-        if not _may_import(name):
-            yield f"may not import {name}", f"it may use {', '.join(IMPORTS)}"
-    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and _is_hidden(node.id):
-        yield f"may not use {node.id}", "a module computes, and nothing else"
-    elif isinstance(node, ast.Attribute) and node.attr.startswith("__"):
-        yield f"may not use {node.attr}", "a module computes, and nothing else"
+        yield from _complaints_of_import(name, [alias.name for alias in node.names])
+    elif isinstance(node, ast.Name) and _is_hidden(node.id, read=isinstance(node.ctx, ast.Load)):
+        yield f"may not use {node.id}", _COMPUTES
+    elif isinstance(node, ast.Attribute) and _is_hidden_attribute(node.attr):
+        yield f"may not use {node.attr}", _COMPUTES
+    elif isinstance(node, ast.Call) and _is_format(node.func):
+        yield "may not use format", "write an f-string"
     elif isinstance(node, ast.Set | ast.SetComp):
         yield "uses a set, whose order differs from run to run", "use a tuple or a dict"
+    elif isinstance(node, ast.ClassDef) and node.keywords:
+        yield "may not use a metaclass", _COMPUTES
+    elif isinstance(node, ast.Match):
+        yield from _complaints_of_patterns(node)
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith("__") or (name not in _BUILTINS and hasattr(builtins, name))
+_COMPUTES = "a module computes, and nothing else"
+
+
+def _complaints_of_import(name: str, wanted: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if not _may_import(name):
+        yield f"may not import {name}", f"it may use {', '.join(IMPORTS)}"
+        return
+    for each in wanted:
+        known = _EXPORTED.get(name)
+        if each == "*" or each.startswith("_") or (known and each not in known.split()):
+            hint = f"it may use {' '.join(known.split())}" if known else "name what is used"
+            yield f"may not import {each} from {name}", hint
+
+
+def _complaints_of_patterns(node: ast.Match) -> Iterator[tuple[str, str]]:
+    for part in ast.walk(node):
+        if isinstance(part, ast.MatchClass):
+            for name in filter(_is_hidden_attribute, part.kwd_attrs):
+                yield f"may not use {name}", _COMPUTES
+
+
+def _is_hidden(name: str, *, read: bool) -> bool:
+    if name.startswith("__"):
+        return name not in _MAY_BE_SET
+    return read and name not in _BUILTINS and hasattr(builtins, name)
+
+
+def _is_hidden_attribute(name: str) -> bool:
+    return name.startswith("__") or name in _HIDDEN
+
+
+def _is_format(called: ast.expr) -> bool:
+    """Whether this is ``text.format``, which can look up anything by a name in the text."""
+    return isinstance(called, ast.Attribute) and called.attr == "format"
 
 
 def _may_import(name: str) -> bool:
     return name in IMPORTS or name.startswith((SERVICES, SIBLINGS))
+
+
+def _get(value: object, name: str, *default: object) -> object:
+    """``getattr``, for what could be written with a dot as well."""
+    _expect_attribute(name)
+    return getattr(value, name, *default)
+
+
+def _has(value: object, name: str) -> bool:
+    _expect_attribute(name)
+    return hasattr(value, name)
+
+
+def _expect_attribute(name: object) -> None:
+    if type(name) is not str or _is_hidden_attribute(name) or name == "format":
+        raise AttributeError(f"may not use {name}")
+
+
+def _type_of(value: object) -> type:
+    """``type``, without the other thing that it can do: make one."""
+    return type(value)
+
+
+_INSTEAD = {"getattr": _get, "hasattr": _has, "type": _type_of}
 
 
 def _builtins(sibling: Callable[[str], ModuleType]) -> Mapping[str, object]:
@@ -196,9 +286,19 @@ def _builtins(sibling: Callable[[str], ModuleType]) -> Mapping[str, object]:
         else:
             found = importlib.import_module(name)
         for each in wanted or ():
-            if isinstance(getattr(found, each, None), ModuleType):
+            if _is_elsewhere(found, getattr(found, each, None)):
                 raise ImportError(f"may not import {each} from {name}")
         return found
 
     allowed = {name: getattr(builtins, name) for name in sorted(_BUILTINS)}
-    return {**allowed, "__build_class__": builtins.__build_class__, "__import__": import_module}
+    ways = {"__build_class__": builtins.__build_class__, "__import__": import_module}
+    return {**allowed, **_INSTEAD, **ways}
+
+
+def _is_elsewhere(module: ModuleType, value: object) -> bool:
+    """Whether a module of ours has something only because it imports it itself."""
+    if isinstance(value, ModuleType):
+        return True
+    is_ours = module.__name__.startswith("reconix.")
+    is_code = isinstance(value, type | FunctionType)
+    return is_ours and is_code and not str(value.__module__).startswith("reconix.config.")

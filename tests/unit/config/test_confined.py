@@ -36,6 +36,24 @@ REFUSED = {
     "x = set()": "may not use set",
     "print('x')": "may not use print",
     "from dataclasses import sys": "may not import sys from dataclasses",
+    "from dataclasses import _create_fn": "may not import _create_fn from dataclasses",
+    "from dataclasses import *": "may not import * from dataclasses",
+    "from collections.abc import ABCMeta": "may not import ABCMeta from collections.abc",
+    "from typing import get_type_hints": "may not import get_type_hints from typing",
+    "from functools import wraps": "may not import wraps from functools",
+    "from string import Formatter": "may not import Formatter from string",
+    "from reconix.config.schema.system import Path": "may not import Path from",
+    "from reconix.config.schema.system import read_bounded": "may not import read_bounded from",
+    "x = getattr((), '__class__')": "may not use __class__",
+    "x = hasattr((), '__class__')": "may not use __class__",
+    "x = getattr('{0.__class__}', 'format')": "may not use format",
+    "x = '{0.__class__}'.format(())": "may not use format",
+    "x = '{a.__class__}'.format_map({})": "may not use format_map",
+    "x = (y for y in ()).gi_frame": "may not use gi_frame",
+    "x = type('X', (), {'__annotations__': {'a=1: int': int}})": "fails with TypeError",
+    "x = lambda path: path.read_text()": "may not use read_text",
+    "__builtins__ = 1": "may not use __builtins__",
+    "class X(metaclass=dict): pass": "may not use a metaclass",
     "from modules.other import x": "fails with ImportError: other",
     "x = getattr(1, 'y')": "has no attribute 'y'",
     "x = unknown": "fails with NameError",
@@ -50,6 +68,17 @@ def test_what_reaches_for_the_world_is_refused_with_its_line(tmp_path: Path, sou
     assert REFUSED[source] in problem.fact
     assert (problem.place.line, problem.place.text) == (2, source)
     assert problem.key == "module hello"
+
+
+def test_a_pattern_is_no_way_to_what_may_not_be_used(tmp_path: Path) -> None:
+    with pytest.raises(Failed, match="may not use __class__"):
+        run(tmp_path, "match ():\n    case object(__class__=x): pass\n")
+
+
+def test_a_name_that_says_another_name_is_no_way_either(tmp_path: Path) -> None:
+    source = "class S(str):\n    def startswith(self, *_): return False\n"
+    with pytest.raises(Failed, match="may not use __class__"):
+        run(tmp_path, f"{source}x = getattr((), S('__class__'))\n")
 
 
 def test_all_that_is_refused_is_told_at_once(tmp_path: Path) -> None:

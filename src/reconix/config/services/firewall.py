@@ -15,26 +15,6 @@ from reconix.config.options import Option
 from reconix.config.schema.system import File, Services
 from reconix.config.schema.values import Interface, Port
 
-_RULES = """\
-#!/usr/sbin/nft -f
-flush ruleset
-
-table inet reconix {{
-    chain input {{
-        type filter hook input priority filter; policy drop;
-        ct state vmap {{ established : accept, related : accept, invalid : drop }}
-{trusted}        icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert }} accept
-        icmpv6 type {{ packet-too-big, time-exceeded, parameter-problem }} accept
-        icmp type {{ destination-unreachable, time-exceeded, parameter-problem }} accept
-        udp sport 67 udp dport 68 accept
-        ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
-{opened}    }}
-    chain forward {{
-        type filter hook forward priority filter; policy drop;
-    }}
-}}
-"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -88,12 +68,34 @@ def configure(options: Options) -> Addition:
         return Addition()
     interfaces = ("lo", *sorted(options.trusted))
     trusted = "".join(f'        iifname "{name}" accept\n' for name in interfaces)
-    rules = _RULES.format(trusted=trusted, opened="".join(_opened(options)))
+    rules = _rules(trusted, "".join(_opened(options)))
     return Addition(
         packages=("nftables",),
         services=Services(enable=("nftables.service",)),
         files={"nftables.conf": File(text=rules)},
     )
+
+
+def _rules(trusted: str, opened: str) -> str:
+    return f"""\
+#!/usr/sbin/nft -f
+flush ruleset
+
+table inet reconix {{
+    chain input {{
+        type filter hook input priority filter; policy drop;
+        ct state vmap {{ established : accept, related : accept, invalid : drop }}
+{trusted}        icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert }} accept
+        icmpv6 type {{ packet-too-big, time-exceeded, parameter-problem }} accept
+        icmp type {{ destination-unreachable, time-exceeded, parameter-problem }} accept
+        udp sport 67 udp dport 68 accept
+        ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
+{opened}    }}
+    chain forward {{
+        type filter hook forward priority filter; policy drop;
+    }}
+}}
+"""
 
 
 def _opened(options: Options) -> Iterable[str]:
