@@ -23,7 +23,7 @@ echo >> {count}
 """
 ENDS = "kill -9 $PPID"
 """What a restart is to a script."""
-SCRIPTS = (initrd.SCRIPT, initrd.SCRIPT.with_name("root.sh"))
+SCRIPTS = initrd.SCRIPTS
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ def _initrd(workshop: Workshop, system: System, kernel: _Kernel, lock: HostLock)
         ("linux", str(kernel.path)),
         *_numbered(wanted),
     )
-    code = (*recipes.sources(initrd), initrd.SCRIPT, initrd.ROOT_SCRIPT)
+    code = (*recipes.sources(initrd), *initrd.SCRIPTS)
     recipe = Recipe("initrd", "initrd", inputs, code)
 
     def make(into: Path) -> None:

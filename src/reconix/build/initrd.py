@@ -1,11 +1,13 @@
 """The first root: a static busybox, a few kernel modules and one readable script.
 
 It is the same for all systems of a machine. Which system to start stands on the kernel's command
-line; how its root is put together, the scripts ``init`` and ``root.sh`` in ``build/data`` tell. The
-archive is not compressed: no version of a compressor is part of its hash, two of them have small
-differences, and it costs about 2 MB in a slot (``docs/decisions/0004-uncompressed-initrd.md``).
+line; on which disk it is and how its root is put together, the scripts ``init``, ``disk.sh`` and
+``root.sh`` in ``build/data`` tell. The archive is not compressed: no version of a compressor is
+part of its hash, two of them have small differences, and it costs about 2 MB in a slot
+(``docs/decisions/0004-uncompressed-initrd.md``).
 
-Proven by ``tests/vm/``: everything there boots through it.
+Proven by ``tests/vm/``: everything there boots through it; the choice of a disk by
+``tests/unit/build/test_disk_script.py``.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,11 @@ SCRIPT = Path(__file__).with_name("data") / "init"
 
 ROOT_SCRIPT = SCRIPT.with_name("root.sh")
 """How the root of a system is put together; a soft reboot uses it as well."""
+
+DISK_SCRIPT = SCRIPT.with_name("disk.sh")
+"""Which disk is the one that booted."""
+
+SCRIPTS = (SCRIPT, DISK_SCRIPT, ROOT_SCRIPT)
 
 NEEDED_MODULES = ("overlay", "efivarfs")
 """What the script itself needs from the kernel, whatever the machine is."""
@@ -49,7 +56,7 @@ def make_initrd(busybox: bytes, modules: Modules, wanted: Sequence[str]) -> byte
             Entry.file("bin/busybox", busybox, executable=True),
             Entry.link("bin/sh", "busybox"),
             Entry.file("init", SCRIPT.read_bytes(), executable=True),
-            Entry.file("root.sh", ROOT_SCRIPT.read_bytes()),
+            *(Entry.file(path.name, path.read_bytes()) for path in (DISK_SCRIPT, ROOT_SCRIPT)),
             Entry.file("modules/order", load.encode()),
             *(Entry.file(f"modules/{name}.ko", modules.content(name)) for name in sorted(order)),
         ]
