@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reconix.boot.gpt import ARRAY_BYTES, SECTOR, BadPartitionTable, print_protective_mbr
 from reconix.boot.tables import (
     Copy,
+    DiskIsShort,
     Slot,
     SlotTables,
     TablesDisagree,
@@ -248,11 +249,26 @@ def test_tables_of_two_different_disks_are_refused() -> None:
     assert disk.epochs == [[]]
 
 
-def test_a_disk_that_has_shrunk_below_its_partitions_is_refused() -> None:
+def test_a_disk_that_is_too_small_for_its_tables_is_read_and_never_written() -> None:
     disk = new_disk(1)
     disk.sectors -= 2 * MIB // SECTOR
-    with pytest.raises(BadPartitionTable, match="outside of the usable sectors"):
+    found = read_selection(disk)
+    assert (found.slot, found.missing, found.faults) == (1, 2 * MIB // SECTOR, ())
+    assert repair(disk) == ()
+    with pytest.raises(DiskIsShort, match=f"has {6 * MIB} bytes, .* needs {8 * MIB}"):
         switch(disk, Slot(2))
+    assert disk.epochs == [[]]
+
+
+def test_a_disk_that_has_shrunk_and_still_holds_everything_is_repaired() -> None:
+    disk = new_disk(2)
+    disk.sectors -= MIB // SECTOR
+    (fault,) = [fault for fault in repair(disk) if "become smaller" in fault]
+    assert fault
+    smaller = plan("gateway", size_bytes=DISK_BYTES - MIB, sizes=SIZES)
+    assert read_selection(disk).tables == smaller
+    assert read_selection(disk).faults == ()
+    assert firmware_choice(disk) == "slot-2"
 
 
 @settings(max_examples=300)

@@ -80,6 +80,20 @@ class TablesDisagree(ReconixError):
         )
 
 
+class DiskIsShort(ReconixError):
+    """The disk is smaller than its table: without room for the backup, nothing can switch."""
+
+    exit_code = 35
+
+    def __init__(self, *, sectors: int, needed: int) -> None:
+        super().__init__(
+            f"the disk has {sectors * SECTOR} bytes, and its partition table needs "
+            f"{needed * SECTOR}: what boots cannot be switched",
+            hint="write the image to a disk that is large enough, or make it smaller in "
+            "machine.toml: disk.size, disk.data_size",
+        )
+
+
 class UnknownSlot(ReconixError):
     """The disk has no slot of that number."""
 
@@ -239,17 +253,32 @@ class Selection:
         slot: the slot that boots.
         used: which copy says so.
         faults: what is not as it should be, a sentence each; ``repair`` puts it right.
+        missing: how many sectors the disk is short of; then nothing can be put right.
     """
 
     tables: SlotTables
     slot: Slot
     used: Copy
     faults: tuple[str, ...]
+    missing: int = 0
+
+    def expect_whole(self) -> None:
+        """Check that the disk has room for all of its tables.
+
+        Raises:
+            DiskIsShort: it has not.
+        """
+        if self.missing:
+            needed = self.tables.sectors
+            raise DiskIsShort(sectors=needed - self.missing, needed=needed)
 
 
 def slot_name(slot: Slot) -> str:
     """The name of a slot's partition."""
     return f"slot-{slot}"
+
+
+_SLOT_NAMES = frozenset(slot_name(Slot(number)) for number in range(1, MAX_SLOTS + 1))
 
 
 def last_usable(sectors: int, slots: int) -> Lba:
@@ -289,12 +318,13 @@ def read_selection(disk: Disk) -> Selection:
             hint="from another system, `reconix-device rescue DISK --slot N` makes them again; "
             "the content of the partitions is not affected",
         )
+    copy = Copy.PRIMARY if primary else Copy.BACKUP
+    if used.tables.sectors > sectors:
+        return Selection(used.tables, used.slot, copy, (), used.tables.sectors - sectors)
     if primary and backup:
         _check_agreement(primary, backup, faults)
     faults += _wrong_sectors(disk, used)
-    return Selection(
-        used.tables, used.slot, Copy.PRIMARY if primary else Copy.BACKUP, tuple(faults)
-    )
+    return Selection(used.tables, used.slot, copy, tuple(faults))
 
 
 def selected_slot(disk: Disk) -> Slot:
@@ -327,8 +357,15 @@ def _read_side(disk: Disk, at: Lba) -> _Side:
         raise DamagedPartitionTable(f"the array in LBA {header.array} has a wrong checksum")
     partitions = parse_array(content)
     check_partitions(partitions, first=header.first_usable, last=header.last_usable)
-    tables, slot = recognise(partitions, sectors, header.disk)
+    tables, slot = recognise(partitions, _sectors_for(partitions, header, sectors), header.disk)
     return _Side(header, tables, slot)
+
+
+def _sectors_for(partitions: tuple[Partition, ...], header: Header, sectors: int) -> int:
+    """How many sectors the disk has, or should have if it is too small for its partitions."""
+    slots = sum(1 for part in partitions if part.name in _SLOT_NAMES)
+    fits = max(part.last for part in partitions) <= last_usable(sectors, slots)
+    return sectors if fits else max(sectors, 1 + max(header.at, header.twin))
 
 
 def recognise(
@@ -339,13 +376,12 @@ def recognise(
     Raises:
         BadPartitionTable: they are not those of a disk of ours.
     """
-    names = {slot_name(Slot(number)) for number in range(1, MAX_SLOTS + 1)}
-    slots = sorted((p for p in partitions if p.name in names), key=lambda part: part.name)
+    slots = sorted((p for p in partitions if p.name in _SLOT_NAMES), key=lambda part: part.name)
     tables = SlotTables(
         sectors,
         disk,
         tuple(part.of_type(IDLE_SLOT) for part in slots),
-        tuple(part for part in partitions if part.name not in names),
+        tuple(part for part in partitions if part.name not in _SLOT_NAMES),
     )
     for slot in tables.numbers:
         if tables.partitions(slot) == partitions:
@@ -369,7 +405,8 @@ def _wrong_sectors(disk: Disk, used: _Side) -> list[str]:
     tables = used.tables
     end = used.header.at if used.header.at != PRIMARY_LBA else used.header.twin
     if end != tables.sectors - 1:
-        return [f"the disk has grown: its table ends in LBA {end} of {tables.sectors}"]
+        changed = "grown" if end < tables.sectors else "become smaller"
+        return [f"the disk has {changed}: its table ends in LBA {end} of {tables.sectors}"]
     return [
         f"{write.what} is not as it should be"
         for write in tables.writes(used.slot)
@@ -385,7 +422,8 @@ def repair(disk: Disk) -> tuple[str, ...]:
 
     The copy that the firmware uses is touched last, and only when its twin is whole. So this also
     finishes what EDK2 began when it repaired a table in its own way, undoes an interrupted switch,
-    and moves the backup to the end of a disk that has grown.
+    and moves the backup to the end of a disk that has grown. On a disk that is too small for its
+    table there is nothing that could be repaired.
 
     Returns:
         What was repaired, a sentence each; nothing if nothing was written.
@@ -418,11 +456,14 @@ def switch(disk: Disk, slot: Slot) -> tuple[str, ...]:
 
     Raises:
         UnknownSlot: the disk has no such slot.
+        DiskIsShort: it has no room for the other copy.
         BadPartitionTable: neither copy can be used, or one is valid but not ours.
         TablesDisagree: the copies contradict each other.
         NotKept: the medium does not keep what is written.
     """
-    tables = read_selection(disk).tables
+    found = read_selection(disk)
+    found.expect_whole()
+    tables = found.tables
     tables.slot(slot)
     repaired = repair(disk)
     write_all(disk, [tables.header(slot, Copy.BACKUP)])

@@ -30,6 +30,7 @@ from reconix.boot.trial import Phase, Reason, State
 from reconix.device.booted import UnknownBoot, read_booted
 from reconix.device.choice import read_choice, wanted_always, write_choice
 from reconix.device.device import Device, toplevel_folder
+from reconix.device.disks import expect_fit_disk
 from reconix.device.faults import remember_faults
 from reconix.device.health import can_be_proven
 from reconix.device.media import Window, holds, open_disk
@@ -77,12 +78,14 @@ def apply(device: Device, path: StorePath, *, system: str | None = None) -> Slot
         The slot; ``None`` if the generation is committed already, and nothing was armed.
 
     Raises:
+        DiskIsShort, CopyAttached: no trial could be kept, or be made from this disk alone.
         OnTrial: first the trial that runs must end.
         WithoutAgent: nobody would confirm the system.
         FirmwareRefuses: it does not take the one-shot.
         SlotSizeDiffers, WrongImage, NotKept: the generation does not fit, is damaged, or the
             medium is. Nothing is armed.
     """
+    expect_fit_disk(device)
     generation = device.generation(path)
     expect_known(generation)
     name = generation.system(system or _running(device, generation)).name

@@ -89,6 +89,11 @@ class Places:
         return self.home / "waiting.json"
 
     @property
+    def hardware(self) -> Path:
+        """What the hardware of the disk is called; a copy has this, and another hardware."""
+        return self.home / "hardware"
+
+    @property
     def log(self) -> Path:
         """What happened, the last of it."""
         return self.home / "log"

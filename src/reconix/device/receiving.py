@@ -18,6 +18,7 @@ from reconix.device.apply import OnTrial, expect_slots
 from reconix.device.belief import Belief
 from reconix.device.booted import UnknownBoot, read_booted
 from reconix.device.device import Device, toplevel_folder
+from reconix.device.disks import expect_fit_disk
 from reconix.device.policy import read_policy
 from reconix.store.generation import expect_known
 from reconix.store.paths import StorePath
@@ -76,12 +77,14 @@ def receive(
 
     Raises:
         UpdatesForbidden: the system that runs may not.
+        DiskIsShort, CopyAttached: no trial could be kept, or be made from this disk alone.
         OnTrial: first the trial that runs must end.
         SlotSizeDiffers: the generation was made for boot slots of another size.
         NotTrusted, OutOfSequence: nobody whom the device believes vouches for it, or it is old.
         ReconixError: see ``transfer/receive.py``; nothing was installed.
     """
     _check_allowed(device)
+    expect_fit_disk(device)
     state = device.recall()
     if state.trial is not None and state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
         raise OnTrial(state.trial.generation)

@@ -19,7 +19,7 @@ from reconix.base.files import BadFile, write_durably
 from reconix.boot.firmware.others import Setting, Slots
 from reconix.boot.firmware.variables import FirmwareRefuses
 from reconix.boot.gpt import Guid
-from reconix.boot.tables import Selection, Slot, read_selection, repair
+from reconix.boot.tables import DiskIsShort, Selection, Slot, read_selection, repair
 from reconix.boot.transitions import Booted as BootedEvent
 from reconix.boot.transitions import WrongSlot, advance
 from reconix.boot.trial import Phase, Reason, Result, State, Verdict
@@ -27,6 +27,7 @@ from reconix.device import booted, choice, events, memory
 from reconix.device.booted import Booted, UnknownBoot, Why, has_taken_over
 from reconix.device.choice import Choice, FollowUp
 from reconix.device.device import Device, toplevel_folder
+from reconix.device.disks import CopyAttached, copies, expect_fit_disk, note_hardware
 from reconix.device.evidence import Evidence, evidence_of_last_boot, forget_panic
 from reconix.device.health import MAX_TIMEOUT_SECONDS, can_be_proven, read_health
 from reconix.device.media import open_disk
@@ -89,7 +90,8 @@ def start(device: Device) -> Started:
     toplevel = booted.read_toplevel(places)
     expected = has_taken_over(places)
     selection = device.selection()
-    slot = slot_with(selection, device.oneshots.booted_partition()) or _slot_by_table(device)
+    attached = copies(places, selection.tables)
+    slot = _slot_that_booted(device, selection, toplevel, is_sole=not attached)
     if slot == selection.slot:
         write_durably(places.is_committed, b"")
     plan = _plan(device, selection, slot, toplevel, expected)
@@ -109,7 +111,37 @@ def start(device: Device) -> Started:
     restart = (is_told and asked) or expected not in (None, toplevel)
     if not restart and (expected is not None or _is_unproven(plan, found)):
         write_durably(places.is_unproven, b"")
+    _tell_of_disk(device)
+    if not attached:
+        note_hardware(places)
     return Started(found, restart)
+
+
+def _tell_of_disk(device: Device) -> None:
+    """Say why no update can be taken, if the disk is the reason; no start fails of it."""
+    try:
+        expect_fit_disk(device)
+    except (ReconixError, OSError) as error:
+        progress.note(f"no update can be taken: {error}")
+
+
+def _slot_that_booted(
+    device: Device, selection: Selection, toplevel: StorePath, *, is_sole: bool
+) -> Slot:
+    """The slot that the firmware tells, or the table; a copy of the disk has the same slots.
+
+    So if there is one, the generation of the slot must have the system that runs: otherwise what
+    an old copy started would pass for the trial of something new.
+    """
+    told = slot_with(selection, device.oneshots.booted_partition())
+    if told is None:
+        return _slot_by_table(device)
+    return told if is_sole or _has_system(device, told, toplevel) else selection.slot
+
+
+def _has_system(device: Device, slot: Slot, toplevel: StorePath) -> bool:
+    generation = device.recall().in_slot(slot)
+    return generation is not None and device.generation(generation).running(toplevel) is not None
 
 
 def slot_with(selection: Selection, guid: Guid | None) -> Slot | None:
@@ -269,12 +301,16 @@ def _tell_firmware(device: Device, plan: _Plan) -> bool:
         if plan.tries_again:
             from reconix.device.apply import arm  # late: it is slow to import, and rarely needed
 
+            expect_fit_disk(device)
             arm(device, plan.after, system=plan.choice.once)
         elif plan.follow.ask_for is not None:
             device.oneshots.ask_for(plan.follow.ask_for)
     except FirmwareRefuses as error:
         progress.note(str(error))
         events.record(device.places.log, "firmware-refused", text=str(error))
+        return False
+    except (CopyAttached, DiskIsShort) as error:
+        events.record(device.places.log, "not-armed", text=str(error))
         return False
     return True
 

@@ -20,6 +20,7 @@ from reconix.device.belief import Belief
 from reconix.device.booted import Booted, UnknownBoot, Why, read_booted
 from reconix.device.choice import Always, Choice, LeftSystem, read_choice
 from reconix.device.device import Device, toplevel_folder
+from reconix.device.disks import Disks, OtherDisk, read_disks
 from reconix.device.events import Event, read_events
 from reconix.device.faults import read_faults
 from reconix.device.follow import is_resting, seconds_to_confirm, suspended
@@ -113,6 +114,7 @@ class Status:
     looked: Looked | None = None
     faults: tuple[str, ...] = ()
     left: tuple[LeftAlone, ...] = ()
+    disks: Disks | None = None
 
 
 def read_status(device: Device) -> Status:
@@ -144,7 +146,16 @@ def read_status(device: Device) -> Status:
             LeftAlone(each, retry.seconds_left(places, each, time.time()))
             for each in retry.left(device)
         ),
+        disks=_disks(device),
     )
+
+
+def _disks(device: Device) -> Disks | None:
+    """What there is to say about its disk; it is no reason for a status to fail."""
+    try:
+        return read_disks(device)
+    except (ReconixError, OSError):
+        return None
 
 
 def _sequence(device: Device) -> int | None:
@@ -239,6 +250,7 @@ def status_document(status: Status) -> JsonInput:
         "looked": _looked_document(status.looked),
         "faults": list(status.faults),
         "left": [_left_document(each) for each in status.left],
+        "disk": _disks_document(status.disks),
         "events": [
             {
                 "at": event.at,
@@ -263,6 +275,15 @@ def _left_document(alone: LeftAlone) -> JsonInput:
         "reason": alone.left.word,
         "times": alone.left.times,
         "seconds_left": alone.seconds,
+    }
+
+
+def _disks_document(disks: Disks | None) -> JsonInput:
+    if disks is None:
+        return None
+    return {
+        "missing_bytes": disks.missing_bytes,
+        "others": [{"path": str(disk.path), "copy": disk.is_copy} for disk in disks.others],
     }
 
 
@@ -363,6 +384,7 @@ def status_lines(status: Status) -> list[str]:
         *_last_lines(state),
         *_left_lines(status.left),
         *_left_system_lines(status.choice.left),
+        *_disk_lines(status.disks),
     ]
     if status.choice.always:
         always = status.choice.always
@@ -370,6 +392,21 @@ def status_lines(status: Status) -> list[str]:
         failures = f"{always.failures} of {always.failures_allowed} failures"
         lines.append(f"always     {always.system} ({failures}{given_up})")
     return lines + ["busy       another command works on this device"] * status.busy
+
+
+def _disk_lines(disks: Disks | None) -> list[str]:
+    """What is wrong with the disk, or beside it; nothing on most devices."""
+    if disks is None:
+        return ["disk       cannot be read"]
+    missing = disks.missing_bytes
+    short = f"disk       {missing} bytes smaller than its image: no update can be taken"
+    return [short] * bool(missing) + [_other_line(disk) for disk in disks.others]
+
+
+def _other_line(disk: OtherDisk) -> str:
+    if disk.is_copy:
+        return f"disk       {disk.path} is a copy of ours: no update is taken while it is there"
+    return f"disk       {disk.path} has partitions named like ours, and is not used"
 
 
 def _sequence_lines(status: Status) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from reconix.base import progress
 from reconix.boot.disk import DiskFile
+from reconix.boot.gpt import SECTOR
 from reconix.boot.tables import read_selection, slot_name
 from reconix.boot.trial import SlotContent
 from reconix.device.device import Device
@@ -38,6 +39,8 @@ def _disk(device: Device) -> Iterator[str]:
     state = device.recall()
     with open_disk(device.places) as disk:
         selection = read_selection(disk)
+        if selection.missing:
+            yield f"the disk is {selection.missing * SECTOR} bytes smaller than its image"
         yield from selection.faults
         if selection.slot != state.committed.slot:
             yield f"{slot_name(selection.slot)} boots, {slot_name(state.committed.slot)} should"

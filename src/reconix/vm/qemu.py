@@ -59,6 +59,7 @@ class Disk:
 
     path: Path
     format: DiskFormat = DiskFormat.RAW
+    serial: str = ""  # what its hardware is called; without it: disk0, disk1, …
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def _disk(index: int, disk: Disk) -> list[str]:
     source = f"format={disk.format.value},file={_escaped(disk.path)}"
     return [
         *("-drive", f"if=none,id={name},discard=unmap,{source}"),
-        *("-device", f"virtio-blk-pci,drive={name},serial={name}"),
+        *("-device", f"virtio-blk-pci,drive={name},serial={disk.serial or name}"),
     ]
 
 

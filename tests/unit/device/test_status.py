@@ -61,19 +61,9 @@ def test_the_document_keeps_its_form(machine: Machine, units: Units, tmp_path: P
     fallen_back(machine)
     document = json.loads(print_json(status_document(read_status(machine.device))))
     assert sorted(document) == [
-        *("always", "architecture", "booted", "busy", "committed", "events", "faults"),
-        *(
-            "host",
-            "installed",
-            "last",
-            "left",
-            "left_system",
-            "looked",
-            "next",
-            "once",
-            "phase",
-            "previous",
-        ),
+        *("always", "architecture", "booted", "busy", "committed", "disk", "events", "faults"),
+        *("host", "installed", "last", "left", "left_system", "looked", "next", "once", "phase"),
+        "previous",
         *("schedule", "sequence", "systems", "trial", "version"),
     ]
     assert document["version"] == 1

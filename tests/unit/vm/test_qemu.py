@@ -21,7 +21,7 @@ FIRMWARE = Firmware(Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), Path("work/variable
 GUEST = Guest(FIRMWARE, disks=(Disk(Path("work/disk.img")),))
 RICH = Guest(
     FIRMWARE,
-    disks=(Disk(Path("a,b.qcow2"), DiskFormat.QCOW2), Disk(Path("second.img"))),
+    disks=(Disk(Path("a,b.qcow2"), DiskFormat.QCOW2), Disk(Path("second.img"), serial="QM0002")),
     forwards=(Forward(22, 2222), Forward(1883)),
     memory_mib=1024,
     cores=4,
