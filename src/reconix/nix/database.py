@@ -152,15 +152,17 @@ class Database:
             rows = self._connection.execute("select path from ValidPaths")
             return {_path(value) for (value,) in rows}
 
-    def referrers(self, path: StorePath) -> set[StorePath]:
-        """The valid paths that refer to this one, itself included if it does."""
+    def references(self) -> list[tuple[StorePath, StorePath]]:
+        """Who refers to whom, of all valid paths: referrer and reference."""
         with self._translating():
             rows = self._connection.execute(
-                "select path from Refs join ValidPaths on referrer = id where reference = "
-                "(select id from ValidPaths where path = ?)",
-                (str(path),),
+                "select one.path, other.path from Refs "
+                "join ValidPaths one on referrer = one.id "
+                "join ValidPaths other on reference = other.id"
             )
-            return {_path(value) for (value,) in rows}
+            pairs = rows.fetchall()
+        known = {value: _path(value) for pair in pairs for value in pair}
+        return [(known[one], known[other]) for one, other in pairs]
 
     def register(self, infos: Iterable[PathInfo]) -> None:
         """Make paths valid, all of them or none; what is valid already is left as it is.

@@ -11,6 +11,7 @@ Proven by ``tests/unit/nix/test_queries.py``.
 
 import itertools
 import stat
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,18 +131,18 @@ def sizes(store: ChrootStore, paths: Iterable[StorePath]) -> tuple[Size, ...]:
     for path, found in files.items():
         for inode in found:
             owners.setdefault(inode, set()).add(path)
-    measured = [_size(store, path, files, owners) for path in chosen]
+    graph = _Graph.of(store)
+    measured = [_size(path, graph.gone_with(path), files, owners) for path in chosen]
     return tuple(sorted(measured, key=lambda size: (-size.freed_bytes, size.path)))
 
 
 def _size(
-    store: ChrootStore,
     path: StorePath,
+    gone: set[StorePath],
     files: Mapping[StorePath, Mapping[int, int]],
     owners: Mapping[int, set[StorePath]],
 ) -> Size:
     own = sum(size for inode, size in files[path].items() if owners[inode] == {path})
-    gone = _gone_with(store, path)
     lost = {inode: size for one in gone for inode, size in files[one].items()}
     return Size(
         path=path,
@@ -161,17 +162,42 @@ def _files(tree: Path) -> dict[int, int]:
     return found
 
 
-def _gone_with(store: ChrootStore, path: StorePath) -> set[StorePath]:
-    """An object, what needs it, and what only they need."""
-    gone = {path}
-    waiting = [path]
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    """Who needs whom in a whole store, read once: asking for each path takes as long each time."""
+
+    needs: Mapping[StorePath, set[StorePath]]
+    needed_by: Mapping[StorePath, set[StorePath]]
+
+    @classmethod
+    def of(cls, store: ChrootStore) -> "_Graph":
+        needs: dict[StorePath, set[StorePath]] = defaultdict(set)
+        needed_by: dict[StorePath, set[StorePath]] = defaultdict(set)
+        for one, other in store.database.references():
+            needs[one].add(other)
+            needed_by[other].add(one)
+        return cls(needs, needed_by)
+
+    def gone_with(self, path: StorePath) -> set[StorePath]:
+        """An object, what needs it, and what only they need."""
+        gone = _reached([path], self.needed_by)
+        needed = _reached(gone, self.needs) - gone
+        going = gone | needed
+        kept = [one for one in needed if not self.needed_by[one] <= going]
+        return gone | (needed - _reached(kept, self.needs))
+
+
+def _reached(
+    begin: Iterable[StorePath], ways: Mapping[StorePath, set[StorePath]]
+) -> set[StorePath]:
+    """Where these ways lead, the beginning included."""
+    found = set(begin)
+    waiting = list(found)
     while waiting:
-        fresh = store.database.referrers(waiting.pop()) - gone
-        gone |= fresh
+        fresh = ways[waiting.pop()] - found
+        found |= fresh
         waiting.extend(fresh)
-    needed = set(store.closure(*gone)) - gone
-    others = store.database.valid_paths() - gone - needed
-    return gone | (needed - set(store.closure(*others)))
+    return found
 
 
 def difference(store: ChrootStore, before: StorePath, after: StorePath) -> Difference:
