@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from reconix.base.process import run
 from reconix.image.ext4 import DoesNotFit, make_ext4
+from reconix.image.filling import fill
 
 Need = Callable[..., None]
 
@@ -75,3 +77,73 @@ def test_no_superblock_has_a_checksum_that_a_power_cut_between_its_sectors_break
     said = run("dumpe2fs", "-h", image).decode()
     assert "has_journal" in said
     assert "metadata_csum" not in said
+
+
+def test_every_shape_of_a_tree_is_as_the_kernel_and_debugfs_expect(
+    content: Path, tmp_path: Path
+) -> None:
+    (content / "empty").touch(mode=0o600)
+    (content / "hollow").mkdir(mode=0o700)
+    (content / "raw").symlink_to("./a//b/")
+    (content / "long").symlink_to("x" * 200)
+    (content / ("n" * 255)).write_bytes(b"name")
+    for number in range(3000):
+        (content / f"deep/{number:052}").hardlink_to(content / "empty")
+    with (content / "large").open("wb") as file:
+        for at in range(0, 80, 9):
+            file.seek(at << 20)
+            file.write(os.urandom(1 << 20))
+    image = tmp_path / "image"
+    make_ext4(image, content, label="system", size_bytes=128 << 20, block_bytes=1024)
+    run("e2fsck", "-f", "-n", image)
+    assert "(ETB0)" in run("debugfs", "-R", "stat /large", image).decode(), "it has many extents"
+    out = tmp_path / "out"
+    out.mkdir()
+    run("debugfs", "-R", f"rdump / {out}", image)
+    (out / "lost+found").rmdir()
+    run("cmp", tar(out), tar(content))
+    assert "Links: 3001" in run("debugfs", "-R", "stat /empty", image).decode()
+
+
+def tar(folder: Path) -> Path:
+    """Names, kinds, modes and contents; hard links are compared by what they contain."""
+    archive = folder.with_suffix(".tar")
+    words = ("--sort=name", "--mtime=@1", "--owner=0", "--group=0", "--hard-dereference")
+    run("tar", *words, "-C", folder, "-cf", archive, ".")
+    return archive
+
+
+def test_ten_times_the_names_of_one_folder_take_about_ten_times_the_time(tmp_path: Path) -> None:
+    """Searching the folder for each name would take a hundred times."""
+    few, many = (seconds_to_fill(tmp_path / str(count), count) for count in (2_000, 20_000))
+    assert many < 30 * few
+
+
+def seconds_to_fill(place: Path, count: int) -> float:
+    """The processor time that it takes to fill a new file system with a folder of so many names."""
+    folder = place / "content/folder"
+    folder.mkdir(parents=True)
+    (folder / "first").touch()
+    for number in range(count):
+        (folder / f"{number:052}").hardlink_to(folder / "first")
+    make_ext4(place / "image", None, label="system", size_bytes=64 << 20, block_bytes=1024)
+    begin = time.process_time()
+    fill(place / "image", place / "content")
+    return time.process_time() - begin
+
+
+def test_a_file_with_more_names_than_an_inode_counts_is_there_twice(
+    need: Need, tmp_path: Path
+) -> None:
+    """The file system of the build machine may count further than ext4: this one does."""
+    need("mkfs.ext4", "debugfs", "e2fsck")
+    image = tmp_path / "image"
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        first = Path(folder, "0")
+        first.write_bytes(b"x")
+        for number in range(1, 65_002):
+            Path(folder, str(number)).hardlink_to(first)
+        make_ext4(image, Path(folder), label="system", size_bytes=64 << 20)
+    run("e2fsck", "-f", "-n", image)
+    assert "Links: 65000" in run("debugfs", "-R", "stat /0", image).decode()
+    assert "Links: 2 " in run("debugfs", "-R", "stat /9999", image).decode()

@@ -1,9 +1,7 @@
 """ext4 file systems made from a folder, without root, without mounting, without a clock.
 
-``mkfs.ext4 -d`` copies a folder into a new file system, hard links included. What it would take
-from the moment or from chance is given: identifier, hash seed, and the time it writes everywhere.
-Two times it takes from the copied files, and nobody can set the *change* time of a file, so
-``debugfs`` sets them afterwards.
+``mkfs.ext4`` makes them, empty. What it would take from the moment or from chance is given:
+identifier, hash seed, and the time it writes everywhere. The files come from ``filling.py``.
 
 The file systems have no checksums of their metadata. The superblock would have one too, and it goes
 over two sectors, is written in place, and the kernel takes no other superblock: a power cut between
@@ -13,26 +11,22 @@ and the journal protects the rest. What we store has checksums of its own.
 A store is mostly names. A new root is a thousand folders of a few names each, and a folder is at
 least one block, which the journal writes twice: so the partition of the store has small blocks.
 
-Source: mke2fs(8); debugfs(8); libext2fs reads ``E2FSPROGS_FAKE_TIME`` (lib/ext2fs/initialize.c).
+Source: mke2fs(8); libext2fs reads ``E2FSPROGS_FAKE_TIME`` (lib/ext2fs/initialize.c).
 Proven by ``tests/compat/test_ext4.py`` with e2fsck and debugfs.
 """
 
-import os
 from hashlib import sha256
 from pathlib import Path
 
 from reconix.base import process
 from reconix.base.errors import ReconixError
-from reconix.base.process import CommandFailed
+from reconix.image.filling import NoRoom, fill
 
 SMALL_BLOCK_BYTES = 1024
 """For a file system with many small folders, see ``docs/decisions/0037-small-blocks.md``."""
 
 _FEATURES = "^metadata_csum"
 _TIME = "1"
-_WHEN = "19700101000001"
-_FIRST_INODE = 11
-_ROOT_INODE = 2
 
 
 class DoesNotFit(ReconixError):
@@ -66,53 +60,24 @@ def make_ext4(
     words = ["mkfs.ext4", "-q", "-F", *names, "-O", _FEATURES, "-E", options, "-m0"]
     if block_bytes is not None:
         words += ["-b", str(block_bytes)]
-    source = ["-d", str(content)] if content else []
     with image.open("wb") as file:
         file.truncate(size_bytes)
+    process.run(*words, image, environment=_FIXED_TIME)
+    if content is None:
+        return
     try:
-        process.run(*_as_root(), *words, *source, image, environment=_FIXED_TIME)
-    except CommandFailed as error:
-        if b"Could not allocate" not in error.said and b"No free space" not in error.said:
-            raise
+        fill(image, content)
+    except NoRoom as error:
         raise DoesNotFit(
-            f"the partition {label} of {size_bytes} bytes is too small for what goes into it",
+            f"the partition {label} of {size_bytes} bytes is too small for what goes into it: "
+            f"{error}",
             hint=f"make disk.{label}_size in machine.toml larger",
         ) from error
-    _set_times(image)
 
 
 _FIXED_TIME = {"E2FSPROGS_FAKE_TIME": _TIME, "SOURCE_DATE_EPOCH": _TIME}
 
 
-def _as_root() -> list[str]:
-    """Words that make our own files look as if root owned them."""
-    return [] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user"]
-
-
 def _uuid(label: str, purpose: str) -> str:
     digits = sha256(f"reconix ext4 {label} {purpose}".encode()).hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
-
-
-def _set_times(image: Path) -> None:
-    """Give every inode in use the same change and access time."""
-    inodes = [_ROOT_INODE, *range(_FIRST_INODE, _inodes_in_use(image) + 1)]
-    commands = "".join(
-        f"set_inode_field <{inode}> {field} {_WHEN}\n"
-        for inode in inodes
-        for field in ("ctime", "atime")
-    )
-    script = image.with_name(f"{image.name}.debugfs")
-    script.write_text(commands)
-    process.run("debugfs", "-w", "-f", script, image, environment=_FIXED_TIME)
-    script.unlink()
-
-
-def _inodes_in_use(image: Path) -> int:
-    """How many inodes are in use; a new file system gives them out in order."""
-    facts = dict(
-        line.split(":", 1)
-        for line in process.run("dumpe2fs", "-h", image).decode().splitlines()
-        if ":" in line
-    )
-    return int(facts["Inode count"]) - int(facts["Free inodes"])

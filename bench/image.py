@@ -1,0 +1,61 @@
+"""How much processor time a disk image takes: it must grow with the number of files, no more.
+
+All files are in one folder: that is the worst case of a file system that searches folders, and
+``.links`` has as many names again.
+
+    python bench/image.py
+"""
+
+import resource
+import sys
+import tempfile
+from pathlib import Path
+
+from reconix.base.files import remove_tree
+from reconix.image.ext4 import SMALL_BLOCK_BYTES, make_ext4
+from reconix.nix.chroot import ChrootStore
+from reconix.store.links import LINKS
+from reconix.store.tree import File, folder
+
+FILES = (10_000, 100_000)
+BAR_SECONDS = 60.0
+SIZE_BYTES = 3 << 30
+
+
+def main() -> int:
+    """Measure and print; the exit status says whether the bar is missed."""
+    place = Path(tempfile.mkdtemp(prefix="reconix-bench-"))
+    try:
+        taken = [measure(place / str(count), count) for count in FILES]
+    finally:
+        remove_tree(place)
+    return int(taken[-1] > BAR_SECONDS)
+
+
+def measure(place: Path, count: int) -> float:
+    """The seconds that it takes to put a store with one object into a file system."""
+    place.mkdir()
+    with ChrootStore(place) as store:
+        store.add_files(folder({f"{n:06}": File(b"%d\n" % n) for n in range(count)}), "many")
+        names = sum(1 for _ in (store.store_dir / LINKS).iterdir())
+        before = processor_seconds()
+        make_ext4(
+            place / "image",
+            store.store_dir,
+            label="system",
+            size_bytes=SIZE_BYTES,
+            block_bytes=SMALL_BLOCK_BYTES,
+        )
+    taken = processor_seconds() - before
+    print(f"{count:7} files, {names:7} names in {LINKS}  {taken:7.2f} s  bar {BAR_SECONDS:g} s")
+    return taken
+
+
+def processor_seconds() -> float:
+    """What this process and its children have used."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
