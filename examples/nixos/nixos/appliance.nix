@@ -4,14 +4,15 @@
   system.stateVersion = "25.05";
   networking.hostName = "device";
 
-  # Partitions are found by name, never by number, since the numbers differ from slot to slot.
+  # Partitions are found by GUID: numbers differ from slot to slot, and another disk may have the same
+  # names. The GUID follows from the name of the host, `device`; `reconix image` says it.
   fileSystems."/" = {
     device = "none";
     fsType = "tmpfs";
     options = [ "mode=0755" ];
   };
   fileSystems."/system" = {
-    device = "/dev/disk/by-partlabel/system";
+    device = "/dev/disk/by-partuuid/1f3f6d05-7c0b-866c-93ef-9f565506e820";
     fsType = "ext4";
     options = [ "ro" "noatime" ];
     neededForBoot = true;

@@ -2,9 +2,11 @@
 
 The image has the partition tables, the boot partition and the store of one generation, and an empty
 data partition. Needs no root, mounts nothing, and the same generation gives the same bytes. The
-file is sparse: copy it with `cp --sparse=always`, write it to a device with `dd` or a flasher. What
-the firmware of the machine remembers of another system outlives its disk and may keep the device
-from starting: docs/flashing.md says what to clear.
+file is sparse: copy it with `cp --sparse=always`, write it to a device with `dd` or a flasher (with
+`dd conv=sparse` only to a disk that was emptied before). The disk must be as large as the image at
+least, and have sectors of 512 bytes: `blockdev --getsize64 --getss DISK` says both. What the
+firmware of the machine remembers of another system outlives its disk and may keep the device from
+starting: docs/flashing.md says what to clear.
 
 `--device SERIAL` makes the image of one device: what `[devices.SERIAL]` in machine.toml says of it
 is written to the data partition, signed by the keys that sign updates. The generation is the same
@@ -17,6 +19,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from reconix.boot.gpt import SECTOR
 from reconix.cli import identities, places
 from reconix.cli.answers import answer
 from reconix.cli.build import build
@@ -25,7 +28,7 @@ from reconix.cli.projects import ProjectFiles
 from reconix.cli.sizes import human
 from reconix.config.schema.machine import Machine
 from reconix.image.disk import Layout, make_disk
-from reconix.image.layout import Sizes
+from reconix.image.layout import SYSTEM, Sizes, guid
 from reconix.nix import roots
 from reconix.nix.chroot import ChrootStore
 
@@ -65,16 +68,20 @@ def run(arguments: argparse.Namespace) -> int:
         if output == workplace.image:
             roots.link(store.state_dir, workplace.generation, pin.path)
     stat = output.stat()
+    system = str(guid(SYSTEM, host=host.name)).lower()
     answer(
         arguments,
         text=f"{output}: generation {pin.number} of {host.name}, {human(stat.st_size)}, "
-        f"{human(stat.st_blocks * 512)} used",
+        f"{human(stat.st_blocks * 512)} used\n"
+        f"a disk must have {stat.st_size} bytes at least, in sectors of {SECTOR}; "
+        f"its system partition is PARTUUID={system}",
         document={
             "image": str(output),
             "number": pin.number,
             "generation": str(pin.path),
             "size_bytes": stat.st_size,
             "used_bytes": stat.st_blocks * 512,
+            "system_guid": system,
         },
     )
     return 0

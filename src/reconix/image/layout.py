@@ -3,8 +3,8 @@
 The tables of ``boot/tables.py`` say what a disk must look like; this module decides it for a disk
 that is about to be made: slots first, then ``system``, then ``data``, each aligned to 1 MiB and a
 whole number of them. All GUIDs follow from the name of the host, so that the same generation gives
-the same image. Devices of one host therefore share them; nothing looks for a partition on another
-disk than the one that booted.
+the same image. Devices of one host therefore share them, and with the image itself; which disk is
+the one that booted is found out by ``build/data/disk.sh`` and ``device/disks.py``.
 
 Proven by ``tests/unit/image/test_layout.py`` and ``tests/compat/test_gpt.py``.
 """
@@ -108,10 +108,14 @@ def plan(host: str, *, size_bytes: int, sizes: Sizes) -> SlotTables:
     )
 
 
+def guid(name: str, *, host: str) -> Guid:
+    """The GUID of a partition; it is the same on all disks of a host."""
+    return Guid.derive(f"reconix: partition {name} of {host}")
+
+
 def _partition(host: str, name: str, begin_mib: int, size_mib: int) -> Partition:
-    first = begin_mib * _MIB_SECTORS
-    guid = Guid.derive(f"reconix: partition {name} of {host}")
-    return Partition(LINUX, guid, Lba(first), Lba(first + size_mib * _MIB_SECTORS - 1), name)
+    first, last = begin_mib * _MIB_SECTORS, (begin_mib + size_mib) * _MIB_SECTORS - 1
+    return Partition(LINUX, guid(name, host=host), Lba(first), Lba(last), name)
 
 
 def _mib(size_bytes: int) -> int:

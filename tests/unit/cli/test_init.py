@@ -11,6 +11,7 @@ from reconix.base.process import run
 from reconix.cli.init import TEMPLATES
 from reconix.cli.main import main
 from reconix.config.load import load, load_with_places
+from reconix.image.layout import SYSTEM, guid
 
 Need = Callable[..., None]
 
@@ -65,7 +66,7 @@ def test_the_nixos_of_the_template_finds_the_disk_of_the_device(nixos: Path) -> 
     disk = "(import ./appliance.nix { }).fileSystems"
     for mount, device in {
         "/": "none",
-        "/system": "/dev/disk/by-partlabel/system",
+        "/system": f"/dev/disk/by-partuuid/{str(guid(SYSTEM, host='device')).lower()}",
         "/nix/store": "/system/nix/store",
     }.items():
         assert evaluated(nixos, f'{disk}."{mount}".device') == device
