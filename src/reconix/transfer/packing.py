@@ -21,6 +21,7 @@ import enum
 import functools
 import lzma
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -32,6 +33,7 @@ _PIECE_BYTES = 1 << 16  # of decompressed payload, at once
 _VARINT = re.compile(rb"[\x80-\xff]*[\x00-\x7f]|[\x80-\xff]+\Z")
 """Also one that is cut off: a search that failed there would begin anew at each of its bytes."""
 _VARINT_BYTES = 9
+_NUMBERS = 1 << 12  # taken at once: as numbers they take more memory than as bytes
 
 
 class Channel(enum.IntEnum):
@@ -257,14 +259,14 @@ class Channels:
         """
         return self.numbers(1, channel)[0]
 
-    def numbers(self, count: int, channel: Channel) -> list[int]:
+    def numbers(self, count: int, channel: Channel) -> "array[int]":
         """The next so many ``varint`` of a channel; see ``number``."""
-        found: list[int] = []
+        found = array("Q")
         if not count:
             return found
         lane = self._lane(channel)
         while len(found) < count:
-            found += lane.numbers(count - len(found))
+            found.extend(lane.numbers(min(count - len(found), _NUMBERS)))
         return found
 
     def close(self) -> None:

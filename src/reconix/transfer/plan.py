@@ -336,7 +336,7 @@ class Payload(Protocol):
     def number(self, channel: Channel = Channel.PLAN) -> int:
         """The next ``varint`` of a channel."""
 
-    def numbers(self, count: int, channel: Channel) -> list[int]:
+    def numbers(self, count: int, channel: Channel) -> "array[int]":
         """The next so many ``varint`` of a channel."""
 
     def wrong(self, message: str) -> BadStream:
@@ -561,8 +561,6 @@ def _parse_part(payload: Payload) -> Iterator[Event]:
     run = _Run(payload, part.channel)
     for origin, gap, length in part.copies:
         left -= gap + length
-        if left < 0:
-            raise payload.wrong("copies of more than their part holds")
         if run.is_full(gap + length):
             yield from run.end()
         if gap + length > _COPIED_BYTES:
@@ -623,7 +621,7 @@ def _parse_part_start(payload: Payload) -> Part:
     channel = Channel(Channel.TEXT + kind % _CHANNELS)
     count = _parse_bounded(payload, MAX_SOURCES, "sources")
     sources = tuple(_parse_source(payload) for _ in range(count))
-    copies = _parse_copies(payload)
+    copies = _parse_copies(payload, size)
     targets = _parse_corrections(payload) if kind >= _CHANNELS else None
     return Part(pack, size, channel, sources, copies, targets)
 
@@ -642,11 +640,13 @@ def _parse_source(payload: Payload) -> Source:
     return Source(location, pack, offset, packed, size)
 
 
-def _parse_copies(payload: Payload) -> Copies:
+def _parse_copies(payload: Payload, size_bytes: int) -> Copies:
     count = _parse_bounded(payload, MAX_COPIES, "copies")
     distances = payload.numbers(count, Channel.FROM)
-    gaps = array("Q", payload.numbers(count, Channel.GAP))
-    lengths = array("Q", payload.numbers(count, Channel.LENGTH))
+    gaps = payload.numbers(count, Channel.GAP)
+    lengths = payload.numbers(count, Channel.LENGTH)
+    if sum(gaps) + sum(lengths) > size_bytes:
+        raise payload.wrong("copies of more than their part holds")
     origins, at = array("Q"), 0
     for distance, length in zip(distances, lengths, strict=True):
         at += unfolded(distance)
@@ -659,16 +659,17 @@ def _parse_copies(payload: Payload) -> Copies:
 
 def _parse_corrections(payload: Payload) -> Corrections:
     count = _parse_bounded(payload, MAX_CORRECTIONS, "corrections")
-    found: list[tuple[int, int]] = []
+    addresses, shifts = array("q"), array("q")
     address = shift = 0
     numbers = (payload.numbers(count, channel) for channel in (Channel.FROM, Channel.LENGTH))
     for step, change in zip(*(map(unfolded, each) for each in numbers), strict=True):
         address += step
         shift += change
-        if (found and step <= 0) or max(abs(address), abs(shift)) > MAX_SHIFT:
+        if (addresses and step <= 0) or max(abs(address), abs(shift)) > MAX_SHIFT:
             raise payload.wrong("a correction that is out of order, or out of range")
-        found.append((address, shift))
-    return Corrections.of(found)
+        addresses.append(address)
+        shifts.append(shift)
+    return Corrections(addresses, shifts)
 
 
 def _parse_count(payload: Payload) -> int:

@@ -49,6 +49,8 @@ from reconix.transfer.codecs.programs import (
 BLOCK_BYTES = 65_520
 """Whole entries of every table: a multiple of 4, 8, 16 and 24."""
 
+_HALF = 1 << 63
+_BITS, _ONES = 62, (1 << 62) - 1  # of a place in a file, and more
 _BLOCKS = 48  # kept: 3 MiB
 _PLAIN_BYTES = 1 << 14  # read at once where no references are
 _INSTRUCTION = re.compile(
@@ -85,9 +87,9 @@ class Shifts:
     def __init__(
         self, program: Program, moves: Iterable[Move], corrections: Iterable[Correction] = ()
     ) -> None:
-        self._starts: list[int] = []
-        self._by = [0]  # before the first start
-        for address, by in _corrected(_steps(program, disjoint(moves)), corrections):
+        self._starts = array("q")
+        self._by = array("q", [0])  # before the first start
+        for address, by in _corrected(_steps(program, stretches(moves)), corrections):
             if self._starts and self._starts[-1] == address:
                 self._by[-1] = by
             elif by != self._by[-1]:
@@ -128,51 +130,67 @@ class Shifts:
         return found
 
 
-def disjoint(moves: Iterable[Move]) -> list[Stretch]:
-    """Begin and end of each old stretch, and how far it moves; of two copies the first counts."""
-    ordered = [(old, -size, new) for old, new, size in moves]
-    ordered.sort()
-    stretches, end = [], 0
-    for old, size, new in ordered:
-        if old - size > end:
-            stretches.append((max(old, end), old - size, new - old))
-            end = old - size
-    return stretches
+def stretches(moves: Iterable[Move]) -> Iterator[Stretch]:
+    """Begin and end of each old stretch, and how far it moves; of two copies the first counts.
+
+    There may be very many, so each is one number while they are sorted; none is beyond 2^61.
+    """
+    ordered = [(old << _BITS | _ONES - size) << _BITS | new for old, new, size in moves]
+    ordered.sort(reverse=True)
+    end = 0
+    while ordered:
+        packed = ordered.pop()
+        old, size, new = packed >> 2 * _BITS, _ONES - (packed >> _BITS & _ONES), packed & _ONES
+        if old + size > end:
+            yield max(old, end), old + size, new - old
+            end = old + size
 
 
-def _steps(program: Program, stretches: Sequence[Stretch]) -> list[tuple[int, int]]:
-    """The shifts of addresses, from those of offsets."""
-    steps = []
+def _steps(program: Program, moved: Iterator[Stretch]) -> Iterator[tuple[int, int]]:
+    """The shifts of addresses, from those of offsets; by address."""
+    steps = [
+        (address + _HALF) << 64 | by + _HALF
+        for address, by in _unsorted_steps(program, moved)
+        if -_HALF <= address < _HALF
+    ]
+    steps.sort(reverse=True)
+    while steps:
+        packed = steps.pop()
+        yield (packed >> 64) - _HALF, (packed & 2 * _HALF - 1) - _HALF
+
+
+def _unsorted_steps(program: Program, moved: Iterator[Stretch]) -> Iterator[tuple[int, int]]:
+    following, by = next(moved, None), 0
     for section in program.sections:
-        index = bisect_right(stretches, section.offset, key=operator.itemgetter(0))
-        by = stretches[index - 1][2] if index else 0
+        while following is not None and following[0] <= section.offset:
+            by, following = following[2], next(moved, None)
         base = by if program.relocatable else 0
-        steps.append((section.address, by - base))
+        yield section.address, by - base
         end = section.offset + section.size_bytes
         distance = section.address - section.offset
-        while index < len(stretches) and stretches[index][0] < end:
-            at, _, by = stretches[index]
-            steps.append((at + distance, by - base))
-            index += 1
-    steps.sort()
-    return steps
+        while following is not None and following[0] < end:
+            by = following[2]
+            yield following[0] + distance, by - base
+            following = next(moved, None)
 
 
 def _corrected(
     steps: Iterable[tuple[int, int]], corrections: Iterable[Correction]
 ) -> Iterator[tuple[int, int]]:
-    """Each step with the last correction at or before it, and each correction."""
-    waiting = sorted(corrections, reverse=True)
+    """Each step with the last correction at or before it, and each correction; both rise."""
+    waiting = iter(corrections)
+    following = next(waiting, None)
     by = more = 0
     for address, after in steps:
-        while waiting and waiting[-1][0] < address:
-            at, more = waiting.pop()
-            yield at, by + more
+        while following is not None and following[0] < address:
+            more = following[1]
+            yield following[0], by + more
+            following = next(waiting, None)
         by = after
         yield address, by + more
-    while waiting:
-        at, more = waiting.pop()
-        yield at, by + more
+    while following is not None:
+        yield following[0], by + following[1]
+        following = next(waiting, None)
 
 
 class Finder:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from reconix.transfer.codecs import programs
 from reconix.transfer.codecs.programs import SPACE, Program
-from reconix.transfer.codecs.references import Correction, Finder, Found, Shifts, blocks, disjoint
+from reconix.transfer.codecs.references import Correction, Finder, Found, Shifts, blocks, stretches
 from reconix.transfer.plan import MAX_CORRECTIONS, MAX_SHIFT, Copies
 from reconix.transfer.sending import covers
 from reconix.transfer.sending.covers import Copy
@@ -130,12 +130,12 @@ def _errors(
     """For each reference that is copied: its target, and by how much more that moved."""
     there = _by_position(new)
     same = _same_spaces(old.program, new.program)
-    stretches = disjoint(moves)
-    starts = [begin for begin, _, _ in stretches]
+    moved_stretches = list(stretches(moves))
+    starts = [begin for begin, _, _ in moved_stretches]
     for at, found in old.references():
         by = shifts.of(found.targets)
         for position, target, guess in zip(found.positions, found.targets, by, strict=True):
-            begin, end, moved = stretches[bisect_right(starts, at + position) - 1]
+            begin, end, moved = moved_stretches[bisect_right(starts, at + position) - 1]
             if not begin <= at + position <= end - found.width:
                 continue
             actual = there.get(at + position + moved)
