@@ -27,7 +27,9 @@ from reconix.transfer.stream import varint
 MAX_SLOTS = 8192
 MAX_LEFT_OUT = 1 << 14
 MAX_LEFT_OUT_BYTES = 1 << 20
-"""Of one base, how many and how long together: a device holds their paths."""
+"""Of one base, how many and how long together (``path_bytes``): a device holds their paths."""
+
+_NAME_BYTES = 16  # of memory, beside the name itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class View:
 
 
 def path_bytes(path: tuple[bytes, ...]) -> int:
-    """How long a path is."""
-    return len(b"/".join(path))
+    """What a path counts for: a path of many short names takes more memory than its bytes."""
+    return len(b"/".join(path)) + _NAME_BYTES * len(path)
 
 
 def print_views(views: Sequence[View], bases: Sequence[Manifest]) -> bytes:

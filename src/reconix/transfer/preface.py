@@ -24,6 +24,8 @@ from reconix.transfer.plan import MAX_INODES, Payload, counted, parse_bytes
 from reconix.transfer.renames import NO_RENAMES, Renames
 from reconix.transfer.stream import folded, unfolded, varint
 
+MAX_PREFACE_BYTES = 4 << 20
+"""Of the payload, before the first object: until it is read a device can keep it only in memory."""
 MAX_OBJECTS = 8192
 MAX_REFERENCES = 1 << 16
 """Together they bound the memory that a manifest takes; those of the base count, too."""

@@ -44,7 +44,7 @@ from reconix.transfer.codecs import tools
 from reconix.transfer.costs import Account, Patience, Spare
 from reconix.transfer.packing import Unpacker
 from reconix.transfer.plan import Copied, Piece, Which, parse
-from reconix.transfer.preface import Need, parse_preface
+from reconix.transfer.preface import MAX_PREFACE_BYTES, Need, parse_preface
 from reconix.transfer.renames import Renames
 from reconix.transfer.room import (
     MARGIN_BYTES,
@@ -61,6 +61,7 @@ from reconix.transfer.spool import Spool
 from reconix.transfer.staging import Maker, altered_files, verify
 from reconix.transfer.stream import (
     Again,
+    BadStream,
     Header,
     LinkFault,
     Read,
@@ -221,12 +222,35 @@ def _translated(error: OSError) -> ReconixError:
     return StorageFailed(error)
 
 
+class _Frames:
+    """The payload; of its beginning only so much as may be held in memory."""
+
+    def __init__(self, stream: StreamReader) -> None:
+        self._stream = stream
+        self.left: int | None = MAX_PREFACE_BYTES
+
+    def some(self) -> bytes:
+        """The next bytes; none at the end."""
+        content = self._stream.some()
+        if self.left is not None:
+            self.left -= len(content)
+            if self.left < 0:
+                raise self.wrong(f"more than {MAX_PREFACE_BYTES} bytes before the first object")
+        return content
+
+    def wrong(self, message: str) -> BadStream:
+        """An error that names the place."""
+        return self._stream.wrong(message)
+
+
 def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "_Job":
     """Preflight: whatever can be refused without having written anything."""
     base = _find_base(registry, stream.header.bases)
-    payload = Unpacker(stream)
+    frames = _Frames(stream)
+    payload = Unpacker(frames)
     view = _view(payload, base, stream.header.bases)
     preface = parse_preface(payload, view)
+    frames.left = None
     _check_header(stream, preface.manifest, preface.needs)
     lacking = tools.missing(preface.tools)
     if lacking:
