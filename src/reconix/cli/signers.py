@@ -1,8 +1,9 @@
 """The keys of a project: where they lie, and who signs with them.
 
 Updates are signed unless a project says otherwise. A project that names no key gets one at its
-first build, ``keys/update``; the folder keeps what is secret out of version control. The public
-half becomes part of each generation, so devices believe it from their first image on.
+first build, ``keys/update``. The public
+half becomes part of each generation, so devices believe it from their first image on. Git ignores
+the secret half, by its name, and nothing else of the folder where it lies.
 
     keys/update        secret: who has it decides what devices run
     keys/update.pub    public, one line
@@ -12,6 +13,9 @@ Proven by ``tests/unit/cli/test_keys.py``.
 """
 
 import base64
+import fnmatch
+import re
+import stat
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +23,7 @@ from pathlib import Path
 from reconix.base import progress
 from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import UsageError
-from reconix.base.files import read_bounded, write_durably
+from reconix.base.files import read_bounded, read_text, write_durably
 from reconix.cli.projects import ProjectFiles
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.project import Updates
@@ -32,7 +36,8 @@ from reconix.transfer.sending.signing import Signer
 DEFAULT_NAME = "update"
 _FOLDER = Path("keys")
 _SETS = _FOLDER / "sets"
-_IGNORE = b"# What is secret stays here.\n*\n!.gitignore\n!*.pub\n!sets\n!sets/*\n"
+_IGNORED = ".gitignore"
+_MAX_IGNORED_BYTES = 1 << 20
 _MAX_KEY_BYTES = 4096
 
 
@@ -46,14 +51,38 @@ def make_key(file: Path, name: str) -> PublicKey:
     if file.exists() or shown.exists():
         raise UsageError(f"{file} is there already", hint="name another file: --file FILE")
     file.parent.mkdir(parents=True, exist_ok=True)
-    ignore = file.parent / ".gitignore"
-    if not ignore.exists():
-        write_durably(ignore, _IGNORE)
+    _keep_out(file)
     key = signing.generate(name)
     write_durably(file, f"{signing.print_secret(key)}\n".encode(), mode=0o600)
     public = signing.public(key)
     write_durably(shown, f"{public}\n".encode())
     return public
+
+
+def _keep_out(file: Path) -> None:
+    """Let git ignore a secret key, and nothing else; what its folder ignores already stays so."""
+    ignored = (file.parent / _IGNORED).resolve()
+    before = read_text(ignored, _MAX_IGNORED_BYTES) if ignored.exists() else ""
+    if _ignores(before.splitlines(), file.name):
+        return
+    lines = before if before.endswith("\n") or not before else f"{before}\n"
+    name = re.sub(r"[\\*?\[\]!# ]", r"\\\g<0>", file.name)
+    mode = stat.S_IMODE(ignored.stat().st_mode) if before else 0o644
+    write_durably(ignored, f"{lines}/{name}\n".encode(), mode=mode)
+
+
+def _ignores(lines: Iterable[str], name: str) -> bool:
+    """Whether git ignores a file of this name; the last line that fits it decides.
+
+    Source: gitignore(5). Of the patterns with a slash only one at the beginning is understood; what
+    we do not understand ignores nothing, and then a line too many is written.
+    """
+    found = False
+    for line in lines:
+        pattern = line.rstrip().removeprefix("!").removeprefix("/")
+        if pattern and not line.startswith("#") and fnmatch.fnmatchcase(name, pattern):
+            found = not line.startswith("!")
+    return found
 
 
 def updates_of(files: ProjectFiles) -> Updates:

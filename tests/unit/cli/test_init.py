@@ -37,6 +37,24 @@ def test_every_template_is_right_and_has_nothing_to_advise(
     assert not load_with_places(tmp_path / "new").advice
 
 
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_git_ignores_the_secret_keys_of_a_new_project_and_nothing_else(
+    template: str, tmp_path: Path, need: Need
+) -> None:
+    need("git", "ssh-keygen")
+    project = tmp_path / "new"
+    assert main(["init", "--template", template, str(project)]) == 0
+    assert main(["--project", str(project), "keys", "generate", "second"]) == 0
+    (project / "keys/sets").mkdir()
+    (project / "keys/sets/2.json").touch()
+    run("git", "init", "-q", project)
+    words = ("git", "-C", project, "ls-files", "-z", "--others", "--exclude-standard")
+    listed = run(*words).decode().split("\0")
+    there = {str(path.relative_to(project)) for path in project.rglob("*") if path.is_file()}
+    inside = {name for name in there if not name.startswith(".git/")}
+    assert inside - set(listed) == {"keys/operator", "keys/update", "keys/second"}
+
+
 @pytest.fixture
 def nixos(tmp_path: Path, need: Need) -> Path:
     need("ssh-keygen", "nix-instantiate")

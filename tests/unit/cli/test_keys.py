@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.errors import UsageError
+from reconix.base.process import run
 from reconix.build.generation import key_set
 from reconix.cli import signers
 from reconix.cli.main import main
@@ -87,6 +88,40 @@ def test_a_secret_key_is_not_for_version_control(project: Path, need: Callable[.
     listed = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
     assert "keys/update.pub" in listed
     assert "keys/update" not in listed
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "dist/\n",
+        "dist/",
+        "# keys\n*.log\n",
+        "*\n!*.pub\n!page*\n!.gitignore\n!reconix.toml\n!hosts\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["x", "release key", "[a]", "#b", "!c", "wild*"])
+def test_git_ignores_the_secret_key_and_nothing_else(
+    project: Path, need: Callable[..., None], before: str, name: str
+) -> None:
+    need("git")
+    run("git", "init", "-q", project)
+    (project / "page.html").touch()
+    if before:
+        (project / ".gitignore").write_text(before)
+    assert reconix(project, "keys", "generate", "anna", "--file", str(project / name)) == 0
+    words = ("git", "-C", project, "ls-files", "-z", "--others", "--exclude-standard")
+    listed = run(*words).decode().split("\0")
+    assert name not in listed
+    others = {".gitignore", f"{name}.pub", "page.html", "reconix.toml", "hosts/gw/machine.toml"}
+    assert others <= set(listed)
+    assert (project / ".gitignore").read_text().startswith(before)
+
+
+def test_what_is_ignored_already_is_not_written_again(project: Path) -> None:
+    (project / ".gitignore").write_text("*\n!*.pub\n")
+    assert reconix(project, "keys", "generate", "anna", "--file", str(project / "x")) == 0
+    assert (project / ".gitignore").read_text() == "*\n!*.pub\n"
 
 
 def test_what_a_project_sends_is_believed_by_its_devices(project: Path, tmp_path: Path) -> None:
