@@ -159,6 +159,8 @@ def arm(device: Device, state: State, *, system: str | None) -> Slot:
             _tell_firmware(device, trial.slot, name)
     except FirmwareRefuses as error:
         write_choice(device.places.choice, before)
+        if state.phase is Phase.ARMED:  # it was armed before, perhaps with another system
+            disarm(device, state)
         remember(device.places, after, Cancelled(Reason.FIRMWARE, str(error)))
         raise
     return trial.slot

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base import progress
-from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.base.files import TooLarge, read_bounded, write_durably
 from reconix.boot.trial import Outcome, Phase, Reason, Result, State, Unlisted, Verdict
 from reconix.transfer.keys import BadKey, KeySet, PublicKey, parse_value, print_value
 
@@ -246,14 +246,18 @@ def _number(text: str) -> int:
 
 
 def read_ledger(path: Path) -> Ledger:
-    """Read what must not be forgotten; nothing where there is no such file."""
+    """Read what must not be forgotten; nothing where there is no such file.
+
+    Of one that is too large the first lines count, where we put what counts most.
+    """
     try:
         return parse_ledger(read_bounded(path, MAX_BYTES))
     except FileNotFoundError:
         return Ledger()
-    except BadFile as error:
+    except TooLarge as error:
         progress.note(str(error))
-        return Ledger()
+        with path.open("rb") as file:
+            return parse_ledger(file.read(MAX_BYTES).rpartition(b"\n")[0])
 
 
 def write_ledger(path: Path, before: Ledger, after: Ledger) -> None:

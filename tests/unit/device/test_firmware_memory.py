@@ -212,3 +212,16 @@ def test_a_system_that_is_wanted_always_is_wanted_again_after_a_cancelled_update
         apply(ready.device, ready.generations["two"], system="default")
         rollback(ready.device)
     assert ready.boot().booted.system == "mqtt"
+
+
+def test_an_armed_update_that_cannot_be_armed_with_another_system_is_as_it_was(
+    ready: Machine,
+) -> None:
+    """Nothing can be taken back either, so nothing is said to be."""
+    with working(ready.places):
+        apply(ready.device, ready.generations["two"], system="mqtt")
+    with memory(ready, "read-only"), working(ready.places), pytest.raises(FirmwareRefuses):
+        apply(ready.device, ready.generations["two"], system="default")
+    assert (state(ready).phase, ready.device.oneshots.asked_for()) == (Phase.ARMED, "mqtt")
+    started = ready.boot()
+    assert (started.booted.generation, started.booted.system) == (ready.generations["two"], "mqtt")

@@ -1,6 +1,7 @@
 """What must not be forgotten, in a form that no release changes."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from reconix.boot.transitions import (
     advance,
 )
 from reconix.boot.trial import Reason, State, Unlisted, Verdict, installed
-from reconix.device.ledger import MAX_LEFT, Ledger, Left, parse_ledger
+from reconix.device.ledger import MAX_BYTES, MAX_LEFT, Ledger, Left, parse_ledger, read_ledger
 from reconix.transfer.keys import KeySet
 from reconix.transfer.sending.signing import generate, public
 
@@ -105,6 +106,13 @@ def test_what_gave_way_to_a_newer_one_was_not_left() -> None:
 def test_a_word_of_a_newer_agent_cannot_become_a_line() -> None:
     ledger = Ledger().leaving(NEW, Unlisted("too hot\nfloor 99"))
     assert ledger.print() == b"left /nix/store/2-generation-new too_hot_floor_99 1\n"
+
+
+def test_w3_one_that_is_too_large_is_not_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "ledger"
+    path.write_bytes(FULL.print() + b"moon full\n" * MAX_BYTES)
+    found = read_ledger(path)
+    assert (found.floor, found.revoked, found.left) == (FULL.floor, FULL.revoked, FULL.left)
 
 
 def test_the_oldest_of_very_many_goes_first() -> None:
