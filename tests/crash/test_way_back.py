@@ -199,3 +199,18 @@ def test_a_trial_of_the_firmware_is_as_it_was(machine: Machine) -> None:
     _apply(machine, "three")(machine.device)
     assert machine.selected == 1
     assert machine.device.oneshots.next_partition() is not None
+
+
+def test_w3_a_way_back_that_a_newer_agent_has_left_leads_back(machine: Machine) -> None:
+    """It may say more than an older initrd and an older agent know."""
+    _apply(machine, "two")(machine.device)
+    for name in ("slots", "sectors"):
+        path = machine.places.way_back / name
+        path.write_text(path.read_text().replace("\n", " more\n") + "more\n" * (name == "slots"))
+    (machine.places.way_back / "more").touch()
+    assert machine.boot().booted.slot == 2
+    machine.firmware()  # nobody has confirmed it: the initrd leads back
+    assert machine.selected == 1
+    started = start(machine.device)
+    assert (started.booted.slot, started.restart) == (1, True), "a trial that was cut short"
+    assert not (machine.places.way_back / "more").exists()
