@@ -74,6 +74,9 @@ def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, ne
         device = Device(machine, project.login)
         device.wait_for("default", soft_reboots=0)
         boot_id = device.status().object("booted").text("boot_id")
+        assert device.status().objects("events") == [], (
+            "OVMF and systemd-boot leave nothing to remove"
+        )
         mounts: dict[str, set[str]] = {"worker": set(), "default": set()}
         device.ask("systemd-run --unit=doomed /bin/false")  # and it counts for nobody after this
         device.wait_until("systemctl is-failed doomed", "it does not fail")
