@@ -94,6 +94,7 @@ def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, ne
         assert device.ask("ls -d /run/left-behind /run/worker 2>/dev/null | wc -l") == "0"
         said = device.ask(INHIBITED)
         assert "recorder (the film is not whole) is in the way" in said and said.endswith("73")
+        device.ask("reconix-device boot default --always")  # it is taken back
         device.ask(SET_BY_OTHERS)
         ahead = device.status().object("next")
         assert (ahead.text("system"), "LoaderConfigTimeout" in ahead.text("astray")) == (
