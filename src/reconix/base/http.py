@@ -455,7 +455,7 @@ def _dial(
     for tried, place in enumerate(places):
         connected = socket.socket(place.family, socket.SOCK_STREAM)
         try:
-            left = _left(until, f"no connection to {address.authority}")
+            left = _left(until, f"timed out: no connection to {address.authority}")
             connected.settimeout(left / (len(places) - tried + 1))  # others want some of it, too
             connected.connect(place.where)
         except OSError as error:
@@ -502,7 +502,7 @@ def _ask_for_places(address: Address, until: float) -> list[_Place]:
         except (OSError, UnicodeError) as error:
             found.append(OSError(str(error)))
 
-    late = f"nobody says where {address.host} is"
+    late = f"timed out: nobody says where {address.host} is"
     if not _naming.acquire(timeout=_left(until, late)):
         raise TimeoutError(late)
     try:

@@ -14,7 +14,7 @@ from reconix.base.address import Address, Reach, Refused, reach_of
 from reconix.base.http import BROKEN, Client, Limits, Proxy, Route, proxy_variables
 
 QUICK = Limits(timeout_seconds=0.3, answer_seconds=0.3, min_bytes=10_000, window_seconds=0.3)
-BOUND_SECONDS = 3.0  # of what would be for ever; a busy machine needs more than the limits say
+BOUND_SECONDS = 10.0  # of what would be for ever; a busy machine needs more than the limits say
 Behave = Callable[[Request], None]
 Serve = Callable[[Behave], Server]
 

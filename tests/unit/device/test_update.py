@@ -260,9 +260,9 @@ def test_n1_a_server_that_keeps_a_device_busy_does_not_keep_its_lock(
                 time.sleep(0.02)
 
     made = portal(3, 0)
-    place = Place(made.server.url.removesuffix("/stream"), patience=SLOW)
+    place = Place(made.server.url.removesuffix("/stream"))
     offer = place.offers()[0]
-    made.server.behave = drip
+    made.server.behave, place.patience = drip, SLOW
     with pytest.raises(TruncatedStream), working(machine.places):
         place.take(machine.device, offer)
     with working(machine.places):
