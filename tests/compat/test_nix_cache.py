@@ -132,12 +132,12 @@ def given(tmp_path: Path) -> StorePath:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MiB."""
+    """A file system of 8 MiB."""
     if os.geteuid() != 0:
         pytest.skip("mounting needs root")
     place = tmp_path / "small"
     place.mkdir()
-    run("mount", "-t", "tmpfs", "-o", "size=24m", "none", place)
+    run("mount", "-t", "tmpfs", "-o", "size=8m", "none", place)
     yield place
     run("umount", place)
 
@@ -279,12 +279,12 @@ def test_a_cache_does_not_lead_on_for_ever(
 
 
 def test_a_bomb_of_small_files_leaves_room_for_others(tmp_path: Path, small_disk: Path) -> None:
-    """Its archive has 3 MiB, packed 50 KiB; its files need 36 MiB."""
+    """Its archive has 1 MiB, packed a twentieth of that; its files need 12 MiB."""
     with ChrootStore(tmp_path / "source") as source:
-        files: dict[str, Node] = {f"{n:05}": File(b"%d" % n) for n in range(9000)}
+        files: dict[str, Node] = {f"{n:05}": File(b"%d" % n) for n in range(3000)}
         bomb = source.add_files(folder(files), "bomb")
         push(source, tmp_path / "cache", [bomb])
-        assert source.info(bomb).nar_size_bytes < 4 << 20
+        assert source.info(bomb).nar_size_bytes < 2 << 20
     before = free_bytes(small_disk)
     refused(small_disk, FolderCache(tmp_path / "cache"), bomb, "needs more room")
     assert free_bytes(small_disk) > before - (1 << 20)
