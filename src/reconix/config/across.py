@@ -163,9 +163,7 @@ def _needs_no_data(default: System, table: Table, file: Place) -> Iterator[Probl
 
 
 def _lines(content: Content) -> list[str]:
-    if content.source is not None and not content.source.is_file():
-        return []  # a mistake that is told elsewhere
-    return content.read().decode(errors="replace").splitlines()
+    return content.read().decode(errors="replace").splitlines() if content.is_there else []
 
 
 def _problem(place: Place, key: str, needed: str) -> Problem:

@@ -106,7 +106,7 @@ def _files_without_effect(system: System, table: Table, file: Place) -> Iterator
 
 def _units_that_never_start(system: System, table: Table, file: Place) -> Iterator[Problem]:
     for name, unit in system.units.items():
-        condition = futile.never_holds(unit.read())
+        condition = futile.never_holds(unit.read()) if unit.is_there else None
         if condition:
             place = place_of(table, "units", name, default=file)
             fact = f"never starts: {condition} does not hold on a device"

@@ -102,11 +102,11 @@ def problem(unit: str, path: str, behind: str, table: Table, file: Place) -> Pro
 
 def _own_units(system: System) -> Iterator[tuple[str, list[str]]]:
     for name, unit in system.units.items():
-        if unit.source is None or unit.source.is_file():  # else it is told elsewhere
+        if unit.is_there:
             drop_ins = [
                 file.read().decode(errors="replace")
                 for path, file in sorted(system.files.items())
                 if path.startswith(f"{_SERVICES}{name}.d/") and file.link is None
-                if file.source is None or file.source.is_file()
+                if file.is_there
             ]
             yield name, [unit.read().decode(errors="replace"), *drop_ins]

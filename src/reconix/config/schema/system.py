@@ -288,6 +288,11 @@ class Content:
         ),
     ] = None
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it can be read; a file that is missing is a mistake that is told as that."""
+        return self.source is None or self.source.is_file()
+
     def read(self) -> bytes:
         """The content."""
         if self.source is not None:
