@@ -1,7 +1,6 @@
 """A new project is right as it is, and its secret stays out of version control."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,20 +87,6 @@ def test_the_nixos_of_the_template_finds_the_disk_of_the_device(nixos: Path) -> 
         "/nix/store": "/system/nix/store",
     }.items():
         assert evaluated(nixos, f'{disk}."{mount}".device') == device
-
-
-def test_the_secret_key_is_not_for_version_control(tmp_path: Path, need: Need) -> None:
-    need("git", "ssh-keygen")
-    main(["init", str(tmp_path / "new")])
-    subprocess.run(["git", "init", "-q", tmp_path / "new"], check=True)
-    listed = subprocess.run(
-        ["git", "-C", tmp_path / "new", "ls-files", "--others", "--exclude-standard"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    assert "reconix.toml" in listed
-    assert "operator" not in listed
 
 
 def test_a_folder_with_files_is_left_alone(
