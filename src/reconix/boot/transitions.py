@@ -247,6 +247,12 @@ def _after(state: State, event: Event) -> State:
             assert_never(event)
 
 
+def ended(before: State, after: State) -> Outcome | None:
+    """How a trial has just ended, if one has; it may be as the one before ended."""
+    has_ended = before.trial is not None and after.trial is None
+    return after.last if has_ended or after.last != before.last else None
+
+
 def slot_for(state: State, generation: str, slots: Iterable[Slot]) -> Slot:
     """The slot in which a generation should be written: the one where it costs least.
 

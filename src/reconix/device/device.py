@@ -18,7 +18,6 @@ from reconix.base.files import BadFile
 from reconix.boot.disk import Disk
 from reconix.boot.tables import Selection, Slot, read_selection
 from reconix.boot.trial import BadState, Reason, State, Verdict, installed, read_state
-from reconix.device.ledger import read_ledger
 from reconix.device.media import Window, holds, open_disk
 from reconix.device.oneshots import OneShots
 from reconix.device.places import Places
@@ -102,6 +101,8 @@ class Device:
         Raises:
             UnknownGeneration: no installed generation fits the slot that boots.
         """
+        from reconix.device.ledger import read_ledger  # late: hardly ever needed
+
         with open_disk(self.places) as disk:
             found = seen_through(self.places, read_selection(disk))
             slot = Window(disk, found.tables.slot(found.slot))

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.files import TooLarge, read_bounded, write_durably
+from reconix.boot.transitions import ended
 from reconix.boot.trial import Outcome, Phase, Reason, Result, State, Unlisted, Verdict
 from reconix.transfer.keys import BadKey, KeySet, PublicKey, parse_value, print_value
 
@@ -170,12 +171,6 @@ class Ledger:
             *(f"left {each.generation} {each.word} {each.times}" for each in self.left),
         ]
         return b"".join(line + b"\n" for line in [*(one.encode() for one in lines), *self.others])
-
-
-def ended(before: State, after: State) -> Outcome | None:
-    """How a trial has just ended, if one has; it may be as the one before ended."""
-    has_ended = before.trial is not None and after.trial is None
-    return after.last if has_ended or after.last != before.last else None
 
 
 def newer(ours: KeySet | None, other: KeySet | None) -> KeySet | None:

@@ -8,9 +8,9 @@ change of the agent is written first, into the ledger: a cut in between leaves i
 import time
 
 from reconix.boot import transitions
+from reconix.boot.transitions import ended
 from reconix.boot.trial import Outcome, State, write_state
 from reconix.device import events
-from reconix.device.ledger import ended, read_ledger, write_ledger
 from reconix.device.places import Places
 
 
@@ -22,6 +22,8 @@ def remember(places: Places, state: State, event: transitions.Event) -> State:
     """
     following = transitions.advance(state, event)
     if following != state:
+        from reconix.device.ledger import read_ledger, write_ledger  # late: most starts do without
+
         before = read_ledger(places.ledger)
         write_ledger(places.ledger, before, before.following(state, following))
         write_state(places.state, following)
@@ -31,6 +33,8 @@ def remember(places: Places, state: State, event: transitions.Event) -> State:
 
 def begin(places: Places, found: State) -> None:
     """Remember a state that was found out, because none could be read."""
+    from reconix.device.ledger import read_ledger, write_ledger  # late: hardly ever needed
+
     before = read_ledger(places.ledger)
     write_ledger(places.ledger, before, before.replacing(found))
     write_state(places.state, found)
