@@ -166,6 +166,7 @@ class Web:
         self._size: int | None = None
         self._end: int | None = None  # of the part that a cache gives, before that of the file
         self._has_ranges = True
+        self._ignores_ranges = False
         self._failures = 0
         self._progress = 0  # bytes since the last failure
 
@@ -179,10 +180,16 @@ class Web:
         """Go back for what came altered; each time after a longer pause, and for no more than that.
 
         Whatever sits on the way, a portal that wants a password, a damaged cache, may be gone then.
+        A server that ignores ranges sends all of the file for that, so it is asked only once more.
+
+        Raises:
+            LinkFailed: it was.
         """
         before, times = self._altered
         times = times + 1 if position == before else 0
         self._altered = position, times
+        if times and self._ignores_ranges:
+            raise LinkFailed(f"{shown(self._url)}: it came altered again, and only all can be had")
         self._pause(times)
         self.go_to(position, size_bytes)
 
@@ -275,6 +282,7 @@ class Web:
         status = answer.status
         self._end = None
         if status == 200:
+            self._ignores_ranges = bool(self._range())
             return 0, answer.left_bytes
         if status == 206:
             return self._part(answer)

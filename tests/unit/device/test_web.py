@@ -56,6 +56,24 @@ def test_what_came_altered_is_asked_for_again_and_no_more_than_that(serve: Serve
     web.close()
 
 
+def test_n2_a_server_that_ignores_ranges_is_asked_only_once_for_what_came_altered(
+    serve: Serve,
+) -> None:
+    def ignore(request: Request) -> None:
+        request.head(200, len(CONTENT))
+        request.give(0, len(CONTENT))
+
+    server = serve(ignore)
+    web = Web(server.url, meter=Meter(3 * LIMIT), patience=QUICK)
+    web.read(200_000)
+    web.again(100_000, 8_000)
+    assert web.read(8_000) == CONTENT[100_000:108_000]
+    with pytest.raises(LinkFailed, match="only all can be had"):
+        web.again(100_000, 8_000)
+    assert server.requests == 2
+    web.close()
+
+
 def test_n1_a_server_that_stalls_is_given_up_after_some_tries(serve: Serve) -> None:
     def stall(request: Request) -> None:
         request.head(200, len(CONTENT))
