@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.unit.transfer.conftest import Pair, Proved
-from tests.unit.transfer.test_receive import Forger, expect_refused, framed, unframed
+from tests.unit.transfer.test_receive import Forger, expect_refused, file, framed, unframed
 
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, folder
 from reconix.transfer import plan
 from reconix.transfer.bases import View
-from reconix.transfer.costs import Patience, TakesTooLong, TooManyNames
+from reconix.transfer.costs import Account, Patience, Spare, TakesTooLong, TooManyNames
 from reconix.transfer.packing import Channel, Unpacker
 from reconix.transfer.plan import (
     Copied,
@@ -33,8 +33,11 @@ from reconix.transfer.plan import (
     Pack,
     Part,
     Piece,
+    Printer,
     Source,
+    Which,
     folder_check,
+    parse,
 )
 from reconix.transfer.preface import Need, parse_preface, print_preface
 from reconix.transfer.sending.packer import Packer
@@ -127,7 +130,7 @@ def plan_of(content: bytes) -> Unpacker:
     ],
     ids=["content", "link targets", "names", "folders", "blocks of small files"],
 )
-def test_s6_every_block_is_paid_from_the_declared_space(
+def test_s6_w5_every_block_is_paid_from_the_declared_space(
     workshop: "Workshop", forger: Forger, events: list[Event]
 ) -> None:
     need = Need(forger.position, 10_000, 3 * 4096, 99)
@@ -177,7 +180,7 @@ def listed(forger: Forger, count: int) -> list[Event]:
     ("events", "count"),
     [(empty_parts, 50), (to_and_fro, 50), (corrected, 3), (packed, 3), (listed, 60)],
 )
-def test_s6_work_that_leaves_nothing_behind_is_paid_from_the_declared_space(
+def test_s6_w5_work_that_leaves_nothing_behind_is_paid_from_the_declared_space(
     workshop: "Workshop", forger: Forger, events: Events, count: int
 ) -> None:
     space = 5 * MIB if events is empty_parts else MIB // 4
@@ -185,7 +188,7 @@ def test_s6_work_that_leaves_nothing_behind_is_paid_from_the_declared_space(
     assert "more work than" in refused(workshop, forger, events(forger, count), need)
 
 
-def test_s6_what_is_expanded_must_fit_into_the_declared_space(
+def test_s6_w5_what_is_expanded_must_fit_into_the_declared_space(
     workshop: "Workshop", forger: Forger
 ) -> None:
     need = Need(forger.position, 10_000, 3 * MIB, 99)
@@ -207,7 +210,7 @@ def test_the_time_limit_grows_with_what_is_sent_and_declared() -> None:
     assert 4 * 3600 < Patience.of(large).seconds < 5 * 3600
 
 
-def test_s6_copies_of_files_with_too_many_names_are_bounded(
+def test_s6_w5_copies_of_files_with_too_many_names_are_bounded(
     workshop: "Workshop", forger: Forger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What cannot get one more name is copied; nobody has declared room for that."""
@@ -229,3 +232,27 @@ def many_check() -> int:
     for name in sorted(map(str, range(1500))):
         state = plan.entry_check(name.encode(), b"-", state)
     return plan.end_check(state) & 0xFFFF
+
+
+@pytest.mark.parametrize(
+    "skipped",
+    [
+        [plan.File(None, 9 * MIB, False), *[Piece(bytes(64 << 10))] * 144],
+        [Made(None, 1, False, 900), *[Part(Pack.NONE, 0, Channel.TEXT, (), Copies.of(()))] * 900],
+    ],
+    ids=["content", "parts"],
+)
+def test_s6_w5_what_is_for_other_bases_is_paid_for_too(skipped: list[Event]) -> None:
+    written = bytearray()
+    packer = Packer(written.extend)
+    printer = Printer(packer)
+    printer.feed(plan.Choice(None, (0, 1)))
+    for event in [*file(None, b"1"), *skipped]:
+        printer.feed(event)
+    packer.finish()
+    payload = Unpacker(Proved(bytes(written)))
+    header = Header("gateway", "amd64", (), TARGET, 1, 2, 3, 4)
+    spare = Spare(0, 0)
+    account = Account(1, 1 << 16, 1, payload.wrong, Patience.of(header), spare)
+    with pytest.raises(BadStream, match="more work than"):
+        list(parse(payload, Which(0, 2), account.skip))

@@ -123,7 +123,7 @@ def packing(pack: Pack) -> Callable[[Forger], list[Event]]:
 @pytest.mark.parametrize(
     "events", [many_moves, packing(Pack.GZIP), packing(Pack.XZ), packing(Pack.LZ4)]
 )
-def test_r3_with_all_dictionaries_full_there_is_memory_for_the_rest(
+def test_r3_w5_with_all_dictionaries_full_there_is_memory_for_the_rest(
     forger: Forger, events: Callable[[Forger], list[Event]]
 ) -> None:
     need = Need(forger.position, 64 * MIB, 1 << 30, 99)
@@ -133,7 +133,7 @@ def test_r3_with_all_dictionaries_full_there_is_memory_for_the_rest(
     assert peak_kib < LIMIT_KIB
 
 
-def test_r3_what_comes_before_the_objects_is_held_only_up_to_a_bound(forger: Forger) -> None:
+def test_r3_w5_what_comes_before_the_objects_is_held_only_up_to_a_bound(forger: Forger) -> None:
     """Packets and compressed chunks may be as small as a byte, so that little content is much."""
     content = b"".join(map(varint, (1, 0, 0, 8000))) + bytes(8000 * 52)  # a manifest begins so
     header = Header("gateway", "amd64", (forger.old.root,), forger.new.root, 0, 0, 0, 0)
