@@ -124,6 +124,7 @@ class ChrootStore:
         (self.store_dir / LINKS).mkdir(parents=True, exist_ok=True)
         self.database = open_database(self.state_dir / "db")
         self._roots = TemporaryRoots(self.state_dir)
+        self._is_tidy = False
 
     def close(self) -> None:
         """Let go of the database and of what this process protects."""
@@ -436,7 +437,9 @@ class ChrootStore:
     @contextlib.contextmanager
     def _place(self) -> Iterator[Path]:
         """Give a free name in the store; what is left there at the end is removed."""
-        self._remove_leftovers()
+        if not self._is_tidy:  # once, because it reads the names of all objects
+            self._remove_leftovers()
+            self._is_tidy = True
         place = self.store_dir / f"{_STAGED}{os.getpid()}-{next(_NUMBERS)}"
         with path_locked(place):
             try:

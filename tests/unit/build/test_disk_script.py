@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconix.base.process import run
+from reconix.base.process import CommandFailed, run
 from reconix.boot.disk import DiskFile
 from reconix.boot.firmware.load_option import print_text
 from reconix.boot.firmware.variables import GLOBAL, LOADER, Variables
@@ -153,6 +153,18 @@ class Computer:
 def computer(tmp_path: Path, need: Callable[..., None]) -> Computer:
     need("busybox")
     return Computer(tmp_path)
+
+
+def test_sectors_that_are_not_possible_are_told(computer: Computer) -> None:
+    computer.plug("sda", ONBOARD, names=[])
+    queue = computer.here / "sys/class/block/sda/queue"
+    queue.mkdir()
+    (queue / "logical_block_size").write_text("4096\n")
+    with pytest.raises(CommandFailed):
+        computer.boot()
+    assert "sda has sectors of 4096 bytes, and must have 512" in computer.said
+    assert "is the disk smaller than its image?" in computer.said
+    assert not (computer.here / "mounts").exists()
 
 
 PLACES = pytest.mark.parametrize("place", [EARLIER, SECOND, USB])
