@@ -248,6 +248,8 @@ class _Talk:
 
     def _ready(self) -> list[int]:
         left = self._left()
+        if left == 0:  # also where there is always something to hear
+            raise self._too_late()
         found = self._poll.poll(None if left is None else 1000 * left)
         if not found:
             raise self._too_late()

@@ -174,7 +174,10 @@ def _ask(page: PageAnswers, deadline: float) -> bytes:
     with socket.create_connection(address, timeout=deadline - time.monotonic()) as connection:
         connection.sendall(request.encode("ascii"))
         while len(answer) < _ANSWER_BYTES and b"\r\n\r\n" not in answer:
-            connection.settimeout(max(0.01, deadline - time.monotonic()))
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            connection.settimeout(left)
             part = connection.recv(_ANSWER_BYTES)
             if not part:
                 break

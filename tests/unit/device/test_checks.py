@@ -1,5 +1,6 @@
 """Each kind of check passes on a device that is well, and says why on one that is not."""
 
+import contextlib
 import os
 import socket
 import threading
@@ -112,6 +113,30 @@ def test_a_web_server_that_never_answers_is_not_waited_for() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         result = find(Check(PageAnswers(server.getsockname()[1], "/", 200), 1), 60)
     assert "timed out" in result.said
+    assert time.monotonic() - began < 10
+
+
+def test_w4_a_web_server_that_answers_byte_by_byte_has_no_more_time() -> None:
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.001)
+
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        result = find(Check(PageAnswers(server.getsockname()[1], "/", 200), 1), 60)
+    assert "timed out" in result.said
+    assert time.monotonic() - began < 3
+
+
+def test_w4_a_command_that_never_stops_talking_has_no_more_time() -> None:
+    began = time.monotonic()
+    talks = "yes & yes >&2 & yes >&2 & yes"  # they end when nobody listens
+    result = find(Check(CommandSucceeds(("sh", "-c", talks)), 1), 30)
+    assert "no end after 1" in result.said
     assert time.monotonic() - began < 10
 
 
