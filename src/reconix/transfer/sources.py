@@ -11,7 +11,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
@@ -20,6 +20,10 @@ from reconix.store.manifest import StoreObject
 from reconix.transfer.plan import Location, end_check, entry_check, folder_check
 from reconix.transfer.renames import NO_RENAMES, Renames
 
+MAX_LISTED_BYTES = 16 << 20
+"""Of memory, for the listings of all source folders that are open at once: 100,000 entries."""
+
+_ENTRY_BYTES = 128  # beside its name and kind
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 FILE, FOLDER, LINK = b"-", b"d", b"l"  # how a kind begins, see ``plan.folder_check``
 
@@ -37,25 +41,56 @@ class DamagedBase(ReconixError):
         self.path = path
 
 
+class TooManyEntries(ReconixError):
+    """A stream has more of the base's folders open at once than a device can hold."""
+
+    exit_code = 50
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path} and the folders around it have too many entries to be compared",
+            hint="nothing was installed; send the whole generation, without a base",
+        )
+
+
+@dataclass(slots=True)
+class _Held:
+    """How much memory the listings take that are open."""
+
+    size_bytes: int = 0
+
+
 @dataclass(slots=True)
 class Listing:
     """The entries of a source folder, and how far they were used."""
 
     descriptor: int
     path: str
-    entries: list[tuple[bytes, bytes]]  # name and kind, sorted
+    held: _Held
+    entries: list[tuple[bytes, bytes]] = field(default_factory=list)  # name and kind, sorted
+    size_bytes: int = 0
     used: int = 0
 
-    @classmethod
-    def read(cls, descriptor: int, path: str, left_out: Collection[bytes] = ()) -> "Listing":
-        """List an open folder; the listing owns the descriptor from now on."""
-        with os.scandir(descriptor) as found:
-            entries = sorted(
-                (name, _kind(entry, descriptor))
-                for entry in found
-                if (name := os.fsencode(entry.name)) not in left_out
-            )
-        return cls(descriptor, path, entries)
+    def read(self, left_out: Collection[bytes]) -> None:
+        """List the folder.
+
+        Raises:
+            TooManyEntries: it has more than there is memory for.
+        """
+        with os.scandir(self.descriptor) as found:
+            for entry in found:
+                name = os.fsencode(entry.name)
+                if name not in left_out:
+                    kind = _kind(entry, self.descriptor)
+                    self._take(_ENTRY_BYTES + len(name) + len(kind))
+                    self.entries.append((name, kind))
+        self.entries.sort()
+
+    def _take(self, size_bytes: int) -> None:
+        self.size_bytes += size_bytes
+        self.held.size_bytes += size_bytes
+        if self.held.size_bytes > MAX_LISTED_BYTES:
+            raise TooManyEntries(self.path)
 
     def expect(self, check: int) -> None:
         """Refuse a folder that is not the one the sender saw.
@@ -72,6 +107,7 @@ class Listing:
 
     def close(self) -> None:
         """Let go of the folder."""
+        self.held.size_bytes -= self.size_bytes
         os.close(self.descriptor)
 
 
@@ -96,6 +132,7 @@ class Sources:
         self._roots = list(roots)
         self.renames = renames
         self._promised = dict(promised or {})
+        self._held = _Held()
         self._left_out: dict[str, set[bytes]] = {}  # by folder, as it is shown
         for place in left_out:
             folder = self.shown(Location(place.source, place.path[:-1]))
@@ -140,13 +177,15 @@ class Sources:
 
         Raises:
             DamagedBase: there is no such folder.
+            TooManyEntries: it cannot be held.
         """
-        descriptor = open_folder(parent, name, shown)
+        found = Listing(open_folder(parent, name, shown), shown, self._held)
         try:
-            return Listing.read(descriptor, shown, self._left_out.get(shown, ()))
+            found.read(self._left_out.get(shown, ()))
         except BaseException:
-            os.close(descriptor)
+            found.close()
             raise
+        return found
 
     def see(self, parent: int, name: bytes, shown: str, seen: int) -> int:
         """Go on with a check over all that is below a node."""

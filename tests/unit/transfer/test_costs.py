@@ -41,6 +41,7 @@ from reconix.transfer.plan import (
 )
 from reconix.transfer.preface import Need, parse_preface, print_preface
 from reconix.transfer.sending.packer import Packer
+from reconix.transfer.sources import TooManyEntries
 from reconix.transfer.stream import BadStream, Header
 
 if TYPE_CHECKING:
@@ -232,6 +233,16 @@ def many_check() -> int:
     for name in sorted(map(str, range(1500))):
         state = plan.entry_check(name.encode(), b"-", state)
     return plan.end_check(state) & 0xFFFF
+
+
+def test_s6_w5_folders_that_are_open_at_once_are_held_only_up_to_a_bound(
+    workshop: "Workshop", forger: Forger
+) -> None:
+    check = folder_check((name.encode(), b"-") for name in sorted(map(str, range(1500))))
+    inside = [Like(b"x", place(forger, b"many"), check)] * 100
+    events: list[Event] = [New(None), *inside, *[End()] * 101]
+    need = Need(forger.position, 0, 2 * MIB, 200)
+    expect_refused(workshop, forger.stream(events, need), forger.device, TooManyEntries)
 
 
 @pytest.mark.parametrize(
