@@ -72,7 +72,7 @@ def test_a_copy_under_its_final_name_is_found(image: Path) -> None:
     said = planted(
         image,
         'cp -a "$NEW$1" "$DATA/.new"',
-        'mkdir "./$name" && cp -a "$NEW$1/." "./$name/" && cp -a "$NEW$1" "$DATA/.new"',
+        'mkdir "./$name" && sync && cp -a "$NEW$1/." "./$name/" && cp -a "$NEW$1" "$DATA/.new"',
     )
     assert any("not all that the system gave it" in each for each in said)
 

@@ -34,7 +34,7 @@ GIVEN = {"small": b"given\n", "large": b"given " * 2000}
 """What the root has in each path that is kept."""
 
 _FUNCTIONS = (
-    *("fault", "enter", "fill", "bind_here", "keep", "keep_paths"),
+    *("fault", "enter", "fill", "give", "bind_here", "keep", "keep_paths"),
     *("discard", "set_aside", "make_room", "reset_data", "make_machine_id", "find_machine_id"),
 )
 _STAND_IN = 'say() { :; }\nmount() { :; }\nsync() { command sync -f "$DATA"; }'
