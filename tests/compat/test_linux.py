@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconix.base.process import run
+from reconix.base.process import CommandFailed, run
 from reconix.build.linux import Modules, NoKernel, NoSuchModule, unpack_kernel
 
 Need = Callable[..., None]
@@ -71,3 +71,19 @@ def test_modules_are_loaded_after_what_they_need(tmp_path: Path) -> None:
     )
     modules = Modules.read(tmp_path)
     assert modules.in_load_order(["virtio_blk"]) == ["virtio_core", "virtio_ring", "virtio_blk"]
+
+
+@pytest.mark.parametrize("keep", [0, 20, 60])
+def test_a_package_that_is_cut_is_told(package: Path, tmp_path: Path, keep: int) -> None:
+    package.write_bytes(package.read_bytes()[: len(package.read_bytes()) * keep // 100])
+    with pytest.raises((NoKernel, CommandFailed)):
+        unpack_kernel([package], tmp_path / "linux")
+
+
+@pytest.mark.parametrize("content", [b"no archive", lzma.compress(b"x" * 1000)[:40], b""])
+def test_a_module_that_is_damaged_is_told(package: Path, tmp_path: Path, content: bytes) -> None:
+    unpack_kernel([package], tmp_path / "linux")
+    folder = tmp_path / "linux/modules" / VERSION
+    (folder / "kernel/plain.ko.xz").write_bytes(content)
+    with pytest.raises(NoSuchModule, match=r"plain\.ko\.xz is"):
+        Modules.read(folder).content("plain")

@@ -19,9 +19,12 @@ from pathlib import Path, PurePosixPath
 
 from reconix.base import process
 from reconix.base.errors import ReconixError
+from reconix.base.files import read_bounded, read_text
 
 _KERNEL = re.compile(r"\./boot/vmlinu[xz]-(?P<version>.+)")
 _MODULES = PurePosixPath("usr/lib/modules")
+_MAX_MODULE_BYTES = 256 << 20
+_MAX_INDEX_BYTES = 64 << 20
 
 
 class NoKernel(ReconixError):
@@ -60,6 +63,13 @@ def unpack_kernel(packages: Sequence[Path], into: Path) -> str:
 
 def _unpack(package: Path, into: Path) -> list[str]:
     """Unpack one package; gives the versions of the kernels in it."""
+    try:
+        return _taken_out(package, into)
+    except tarfile.TarError as error:
+        raise NoKernel(f"{package.name} cannot be unpacked: {error}") from error
+
+
+def _taken_out(package: Path, into: Path) -> list[str]:
     versions = []
     with (
         process.reading("dpkg-deb", "--fsys-tarfile", package) as stream,
@@ -113,11 +123,11 @@ class Modules:
         """Read the index of ``…/modules/<version>``."""
         needs: dict[str, tuple[str, ...]] = {}
         places: dict[str, str] = {}
-        for line in (folder / "modules.dep").read_text().splitlines():
+        for line in read_text(folder / "modules.dep", _MAX_INDEX_BYTES).splitlines():
             place, _, wanted = line.partition(":")
             places[module_name(place)] = place
             needs[module_name(place)] = tuple(module_name(other) for other in wanted.split())
-        builtin = (folder / "modules.builtin").read_text().split()
+        builtin = read_text(folder / "modules.builtin", _MAX_INDEX_BYTES).split()
         return cls(folder, needs, places, frozenset(module_name(place) for place in builtin))
 
     def in_load_order(self, wanted: list[str]) -> list[str]:
@@ -141,10 +151,25 @@ class Modules:
         return order
 
     def content(self, name: str) -> bytes:
-        """The module itself, uncompressed."""
+        """The module itself, uncompressed.
+
+        Raises:
+            NoSuchModule: it is damaged.
+        """
         path = self.folder / self.places[name]
-        content = path.read_bytes()
-        return lzma.decompress(content) if path.suffix == ".xz" else content
+        content = read_bounded(path, _MAX_MODULE_BYTES)
+        return _expanded(content, path.name) if path.suffix == ".xz" else content
+
+
+def _expanded(content: bytes, name: str) -> bytes:
+    expander = lzma.LZMADecompressor()
+    try:
+        plain = expander.decompress(content, _MAX_MODULE_BYTES)
+    except lzma.LZMAError as error:
+        raise NoSuchModule(f"the module {name} is damaged: {error}") from error
+    if not expander.eof:
+        raise NoSuchModule(f"the module {name} is cut, or larger than {_MAX_MODULE_BYTES} bytes")
+    return plain
 
 
 def module_name(place: str) -> str:
