@@ -153,9 +153,10 @@ def _read(path: Path) -> bytes:
 
 
 def _named_alike(places: Places) -> Iterator[str]:
-    """The disks that have a partition of a name of ours."""
+    """The disks that have a partition of a name of ours; firmware knows none that is virtual."""
     for disk in sorted(places.sysfs.glob("class/block/*")):
-        if not (disk / "partition").exists():
+        is_virtual = disk.resolve().is_relative_to(places.sysfs.resolve() / "devices/virtual")
+        if not (disk / "partition").exists() and not is_virtual:
             parts = disk.glob(f"{disk.name}*/uevent")
             if any(_name_of(part) in _OURS for part in parts):
                 yield disk.name

@@ -127,6 +127,17 @@ def test_w1_no_update_is_taken_while_a_copy_of_the_disk_is_there(machine: Machin
     assert node.read_bytes() == before
 
 
+def test_an_image_that_is_looked_at_through_a_loop_device_is_no_copy(machine: Machine) -> None:
+    machine.boot()
+    plug_copy(machine)
+    shown = machine.places.sysfs / "class/block/sda"
+    place = machine.places.sysfs / "devices/virtual/block/sda"
+    place.parent.mkdir(parents=True)
+    shown.rename(place)
+    shown.symlink_to(place)
+    assert "copy" not in last_line(machine)
+
+
 def test_w1_a_copy_whose_first_table_is_damaged_is_one_all_the_same(machine: Machine) -> None:
     machine.boot()
     with plug_copy(machine).open("r+b") as file:
