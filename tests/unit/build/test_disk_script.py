@@ -35,6 +35,7 @@ mount() {{
     rmdir "$6" && ln -s "{here}/parts/${{5##*/}}" "$6"
 }}
 umount() {{ rm "$1" && mkdir "$1"; }}
+seconds() {{ echo $((tick / 10)); }}
 sleep() {{
     tick=$((tick + 1))
     [ ! -e "{here}/late/$tick" ] || mv "{here}/late/$tick"/* "$SYS/class/block/"
@@ -130,7 +131,7 @@ class Computer:
             f"SYS={self.here}/sys DEV={self.here}/dev SYSTEM={self.here}/system "
             f"PEEK={self.here}/peek TOPLEVEL={TOPLEVEL} tick=0 DISK=\n"
         )
-        script = DISK_SCRIPT.read_text().replace("WAIT_TENTHS=300", "WAIT_TENTHS=60")
+        script = DISK_SCRIPT.read_text().replace("WAIT_SECONDS=30", "WAIT_SECONDS=6")
         text = setting + script + FUNCTIONS.format(here=self.here) + BOOTS
         disk, data, tick = run("busybox", "sh", "-c", text).decode().split()
         assert data == f"{self.here}/dev/{disk}{1 + ALL.index('data')}"

@@ -22,8 +22,8 @@
 
 GLOBAL=8be4df61-93ca-11d2-aa0d-00e098032b8c
 LOADER=4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
-WAIT_TENTHS=300   # for a disk that may be ours
-SETTLE_TENTHS=30  # for another one, where the first does not know itself
+WAIT_SECONDS=30   # for a disk that may be ours
+SETTLE_SECONDS=3  # for another one, where the first does not know itself
 
 # The path of a partition by its disk and its name, whatever its number.
 partition() {
@@ -138,20 +138,22 @@ those() {
     done
 }
 
+# Since the kernel was started; to look takes time, so turns are not counted.
+seconds() { read -r uptime _ < /proc/uptime && echo "${uptime%.*}"; }
+
 # Wait until it is certain which disk is ours, or until waiting does not help; all that may be ours
 # are in `found`.
 find_candidates() {
     BOOTED=$(booted_guid)
-    tenths=0 since=0 present= found=
-    while [ $tenths -lt $WAIT_TENTHS ]; do
+    begun=$(seconds) since=$begun present= found=
+    while [ $(($(seconds) - begun)) -lt $WAIT_SECONDS ]; do
         now=$(disks_with system)
         if [ "$now" != "$present" ]; then
-            present=$now since=$tenths
+            present=$now since=$(seconds)
             found=$(candidates)
             ! is_certain $found || return 0
         fi
-        [ -z "$found" ] || [ $((tenths - since)) -lt $SETTLE_TENTHS ] || return 0
-        tenths=$((tenths + 1))
+        [ -z "$found" ] || [ $(($(seconds) - since)) -lt $SETTLE_SECONDS ] || return 0
         sleep 0.1
     done
     [ -n "$found" ] || last_resort
