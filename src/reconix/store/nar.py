@@ -282,16 +282,16 @@ def _walk_folder(root: bytes) -> Iterator[Event]:
                 opened.pop().close()
                 yield FolderEnd()
                 continue
-            name, entry = found
+            name, kind = found
             path = folder.path + b"/" + name
             yield Entry(name)
-            if entry.is_symlink():
+            if kind == _IS_LINK:
                 yield Link(os.readlink(name, dir_fd=folder.descriptor))
-            elif entry.is_dir(follow_symlinks=False):
+            elif kind == _IS_FOLDER:
                 _check_nesting(len(opened), path, root)
                 opened.append(_Opened(name, folder.descriptor, path))
                 yield FolderBegin()
-            elif entry.is_file(follow_symlinks=False):
+            elif kind == _IS_FILE:
                 yield from _walk_file(name, folder.descriptor, path)
             else:
                 raise _unstorable(path)
@@ -313,13 +313,21 @@ class _Opened:
         os.close(self.descriptor)
 
 
-def _sorted_entries(descriptor: int) -> "list[tuple[bytes, os.DirEntry[str]]]":
+_OTHER, _IS_FILE, _IS_FOLDER, _IS_LINK = range(4)
+
+
+def _sorted_entries(descriptor: int) -> list[tuple[bytes, int]]:
+    """Names and kinds, and no more: there may be very many, in each of the folders around."""
     with os.scandir(descriptor) as entries:
-        return sorted(((os.fsencode(entry.name), entry) for entry in entries), key=_by_name)
+        return sorted((os.fsencode(entry.name), _kind_of(entry)) for entry in entries)
 
 
-def _by_name(item: "tuple[bytes, os.DirEntry[str]]") -> bytes:
-    return item[0]
+def _kind_of(entry: "os.DirEntry[str]") -> int:
+    if entry.is_symlink():
+        return _IS_LINK
+    if entry.is_dir(follow_symlinks=False):
+        return _IS_FOLDER
+    return _IS_FILE if entry.is_file(follow_symlinks=False) else _OTHER
 
 
 def _check_nesting(depth: int, path: bytes, root: bytes) -> None:
@@ -556,14 +564,14 @@ class _Dumper:
         opened = _Opened(name, parent, path)
         try:
             self._held.append(_FOLDER)
-            for child, entry in opened.entries:
+            for child, kind in opened.entries:
                 self._held.append(_ENTRY + _word(child) + _NODE)
-                if entry.is_symlink():
+                if kind == _IS_LINK:
                     target = os.readlink(child, dir_fd=opened.descriptor)
                     self._held.append(_LINK + _word(target))
-                elif entry.is_dir(follow_symlinks=False):
+                elif kind == _IS_FOLDER:
                     self._folder(child, opened.descriptor, path + b"/" + child, depth + 1)
-                elif entry.is_file(follow_symlinks=False):
+                elif kind == _IS_FILE:
                     self._file(child, opened.descriptor, path)
                 else:
                     raise _unstorable(path + b"/" + child)

@@ -277,6 +277,7 @@ class Channels:
         """
         for channel in sorted(self._lanes):
             self._lanes[channel].finish()
+        self._lanes.clear()  # with their dictionaries
 
     def _lane(self, channel: Channel) -> _Lane:
         lane = self._lanes.get(channel)

@@ -51,6 +51,8 @@ from reconix.transfer.stream import BadStream, folded, unfolded, varint
 MAX_PATH_BYTES = 4095
 MAX_INODES = 1 << 21
 """No object has more files, links and folders of its own."""
+MAX_ENTRIES = 100_000
+"""Of a folder and of all folders around it: who reads an object holds their names."""
 MAX_SIZE = 1 << 60
 
 MAX_PARTS = 1 << 14

@@ -34,6 +34,7 @@ from reconix.transfer.codecs.packs import BadPack
 from reconix.transfer.costs import LISTED_WORK, Account, Patience, entry_bytes, part_work
 from reconix.transfer.patching import Old, PartMaker, expanded
 from reconix.transfer.plan import (
+    MAX_ENTRIES,
     Copied,
     Drop,
     End,
@@ -134,7 +135,9 @@ class _Folder:
     descriptor: int
     source: Listing | None = None
     last: bytes = b""
+    entries: int = 0
     entries_bytes: int = 0
+    inside: int = 0  # entries of a folder in it, and in that, where they are most
 
     def close(self) -> None:
         os.close(self.descriptor)
@@ -280,6 +283,7 @@ class Maker:
     def _pay_name(self, name: bytes) -> None:
         if len(self._folders) > 1:  # else it stands among the objects
             before = self._top.entries_bytes
+            self._top.entries += 1
             self._top.entries_bytes += entry_bytes(name)
             self.account.name(before, self._top.entries_bytes)
 
@@ -489,6 +493,9 @@ class Maker:
         os.fchmod(folder.descriptor, 0o555)
         os.utime(folder.descriptor, (MTIME, MTIME))
         folder.close()
+        self._top.inside = max(self._top.inside, folder.entries + folder.inside)
+        if self._top.inside > MAX_ENTRIES:
+            raise self.wrong(f"folders with more than {MAX_ENTRIES} entries in each other")
 
     def _keep(self, count: int, check: int, leaf: "_Leaf") -> None:
         source = self._top.source

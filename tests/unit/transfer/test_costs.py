@@ -42,6 +42,7 @@ from reconix.transfer.plan import (
 from reconix.transfer.preface import Need, parse_preface, print_preface
 from reconix.transfer.sending.packer import Packer
 from reconix.transfer.sources import TooManyEntries
+from reconix.transfer.staging import ContentMismatch
 from reconix.transfer.stream import BadStream, Header
 
 if TYPE_CHECKING:
@@ -243,6 +244,19 @@ def test_s6_w5_folders_that_are_open_at_once_are_held_only_up_to_a_bound(
     events: list[Event] = [New(None), *inside, *[End()] * 101]
     need = Need(forger.position, 0, 2 * MIB, 200)
     expect_refused(workshop, forger.stream(events, need), forger.device, TooManyEntries)
+
+
+def test_s6_w5_an_object_is_not_made_whose_folders_nobody_could_hold(
+    workshop: "Workshop", forger: Forger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside each other they may have as many entries as they like."""
+    monkeypatch.setattr("reconix.transfer.staging.MAX_ENTRIES", 6)
+    need = Need(forger.position, 0, MIB, 99)
+    links: list[Event] = [Link(b"%d" % number, b"x") for number in range(4)]
+    beside: list[Event] = [New(None), New(b"a"), *links, End(), New(b"b"), *links, End(), End()]
+    nested: list[Event] = [New(None), New(b"a"), *links, New(b"b"), *links, End(), End(), End()]
+    expect_refused(workshop, forger.stream(beside, need), forger.device, ContentMismatch)
+    assert "in each other" in refused(workshop, forger, nested, need)
 
 
 @pytest.mark.parametrize(
