@@ -156,7 +156,8 @@ def _at(folder: Path, revision: str) -> Iterator[Path]:
         return
     words = ("git", "archive", "--format=tar", _commit(folder, revision))
     archive = process.run(*words, folder=folder, limit_bytes=_MAX_PROJECT_BYTES)
-    unknown = os.fsdecode(process.run("git", "ls-files", "-z", "--others", folder=folder))
+    others = ("git", "ls-files", "-z", "--others")
+    unknown = os.fsdecode(process.run(*others, folder=folder, limit_bytes=_MAX_PROJECT_BYTES))
     with tempfile.TemporaryDirectory(prefix="reconix-diff-") as place:
         process.run("tar", "--extract", "--directory", place, stdin=archive)
         for name in filter(None, unknown.split("\0")):
