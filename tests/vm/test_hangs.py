@@ -186,3 +186,4 @@ def test_p10_a_reset_forgets_what_was_kept_and_nothing_else(box: Box) -> None:
         assert time.monotonic() < deadline
         time.sleep(1)
     assert box.status().object("committed").text("generation") == str(box.base)
+    assert box.status().items("faults") == []

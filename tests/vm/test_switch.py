@@ -52,6 +52,13 @@ INHIBITED = (
 )
 """A restart while a program is in the way; then it is not any more."""
 
+RUDE = (
+    "systemd-run --quiet --unit=rude --uid=nobody sh -c 'touch /dev/shm/..hidden; "
+    "for path in $(find /run/reconix -perm -o=r ! -type l ! -path */nix/* 2> /dev/null); do "
+    "flock $path sleep infinity & done; wait'"
+)
+"""`nobody` locks whatever it can open, for as long as it runs, and leaves something in memory."""
+
 SET_BY_OTHERS = "; ".join(
     (
         write_variable("LoaderEntryDefault", "worker.conf"),
@@ -78,6 +85,8 @@ def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, ne
             "OVMF and systemd-boot leave nothing to remove"
         )
         mounts: dict[str, set[str]] = {"worker": set(), "default": set()}
+        device.ask(RUDE)
+        device.wait_until("! flock -n /run/reconix/system/reconix true", "it locks nothing")
         device.ask("systemd-run --unit=doomed /bin/false")  # and it counts for nobody after this
         device.wait_until("systemctl is-failed doomed", "it does not fail")
         for number, system in enumerate(("worker", "default", "worker", "default"), 1):
@@ -87,7 +96,9 @@ def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, ne
             assert (runs.text("system"), runs.number("soft_reboots")) == (system, number)
             assert runs.text("boot_id") == boot_id
             mounts[system].add(device.ask(MOUNTS))
+            assert device.ask("ls -A /run/nextroot /dev/shm | grep -c hidden; true") == "0"
             assert device.ask("ls /run/nextroot | wc -l") == "0"
+            assert device.status().items("faults") == []
         assert [len(each) for each in mounts.values()] == [1, 1], "the mounts are always the same"
         assert device.ask("systemctl list-units --all --plain 'worker*'").count("0 loaded") == 1
         assert device.ask("ls /run/left-behind /etc/tmpfiles.d/worker.conf 2>&1 | wc -l") == "2"
