@@ -5,6 +5,7 @@ import os
 import random
 import sys
 from pathlib import Path
+from shlex import quote
 
 import pytest
 from tests.device_model import Machine
@@ -63,7 +64,7 @@ class Link:
         agent, program = folder / "agent.py", folder / "ssh"
         agent.write_text(AGENT.format(source=str(SOURCE), place=str(place)))
         names = {"log": self._log, "cuts": self._cuts, "python": sys.executable, "agent": agent}
-        program.write_text(SSH.format(**names))
+        program.write_text(SSH.format(**{key: quote(str(it)) for key, it in names.items()}))
         program.chmod(0o755)
         self.cut()
 
