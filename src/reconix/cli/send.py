@@ -13,7 +13,8 @@ generations: what one of them lacks is in it, and each takes what it needs. It i
 stream for one base and smaller than all of those together; meant for broadcast, sticks and links
 on which nobody can be asked.
 
-Exit status: 0 made, 2 there is no such generation or there are too many, 59 the store is damaged.
+Exit status: 0 made, 2 there is no such generation or there are too many, 59 the store is
+damaged or devices would refuse the stream.
 """
 
 import argparse

@@ -352,6 +352,11 @@ class Sink(Protocol):
         """Append to a channel."""
 
 
+def can_be_held(entries: int) -> bool:
+    """Whether who reads an object can hold so many names of folders in each other."""
+    return entries <= MAX_ENTRIES
+
+
 def folder_check(entries: Iterable[tuple[bytes, bytes]]) -> int:
     """The check of a folder.
 

@@ -39,12 +39,13 @@ from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.nar import BadTree, NarInfo
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
-from reconix.transfer.bases import View, parse_views
+from reconix.transfer.bases import View
 from reconix.transfer.codecs import tools
 from reconix.transfer.costs import Account, Patience, Spare
 from reconix.transfer.packing import Unpacker
-from reconix.transfer.plan import Copied, Piece, Which, parse
-from reconix.transfer.preface import MAX_PREFACE_BYTES, Need, parse_preface
+from reconix.transfer.plan import Copied, Piece, parse
+from reconix.transfer.preface import Need
+from reconix.transfer.reading import read_beginning
 from reconix.transfer.renames import Renames
 from reconix.transfer.room import (
     MARGIN_BYTES,
@@ -61,7 +62,6 @@ from reconix.transfer.spool import Spool
 from reconix.transfer.staging import Maker, altered_files, verify
 from reconix.transfer.stream import (
     Again,
-    BadStream,
     Header,
     LinkFault,
     Read,
@@ -222,45 +222,20 @@ def _translated(error: OSError) -> ReconixError:
     return StorageFailed(error)
 
 
-class _Frames:
-    """The payload; of its beginning only so much as may be held in memory."""
-
-    def __init__(self, stream: StreamReader) -> None:
-        self._stream = stream
-        self.left: int | None = MAX_PREFACE_BYTES
-
-    def some(self) -> bytes:
-        """The next bytes; none at the end."""
-        content = self._stream.some()
-        if self.left is not None:
-            self.left -= len(content)
-            if self.left < 0:
-                raise self.wrong(f"more than {MAX_PREFACE_BYTES} bytes before the first object")
-        return content
-
-    def wrong(self, message: str) -> BadStream:
-        """An error that names the place."""
-        return self._stream.wrong(message)
-
-
 def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "_Job":
     """Preflight: whatever can be refused without having written anything."""
     base = _find_base(registry, stream.header.bases)
-    frames = _Frames(stream)
-    payload = Unpacker(frames)
-    view = _view(payload, base, stream.header.bases)
-    preface = parse_preface(payload, view)
-    frames.left = None
-    _check_header(stream, preface.manifest, preface.needs)
+    beginning = read_beginning(stream, base)
+    preface = beginning.preface
     lacking = tools.missing(preface.tools)
     if lacking:
         raise UnsupportedStream(f"needs {' and '.join(lacking)}, which this device lacks")
     job = _Job(
         stream,
-        payload,
+        beginning.payload,
         registry,
         base,
-        view,
+        beginning.view,
         preface.manifest,
         preface.needs,
         preface.renames,
@@ -291,27 +266,6 @@ def _missing(base: Manifest, registry: Registry) -> StorePath | None:
     """An object of a base that is not there."""
     paths = (item.path for item in base.objects)
     return next((path for path in paths if not _exists(registry.path(path))), None)
-
-
-def _view(payload: Unpacker, base: Manifest | None, bases: Sequence[StorePath]) -> View:
-    """What the stream sees of our base."""
-    if base is None or len(bases) < 2:
-        return View.whole(base)
-    return parse_views(payload, base, Which(bases.index(base.root), len(bases)))
-
-
-def _check_header(stream: StreamReader, manifest: Manifest, needs: tuple[Need, ...]) -> None:
-    header = stream.header
-    totals = (
-        len(needs),
-        sum(need.content_bytes for need in needs),
-        sum(need.space_bytes for need in needs),
-        sum(need.inodes for need in needs),
-    )
-    if totals != (header.objects, header.content_bytes, header.space_bytes, header.inodes):
-        raise stream.wrong("the header does not add up")
-    if manifest.root != header.target:
-        raise stream.wrong(f"the header leads to {header.target}, the manifest to {manifest.root}")
 
 
 @dataclass(slots=True)

@@ -53,11 +53,20 @@ class TooManyEntries(ReconixError):
         )
 
 
+def listed_bytes(name: bytes, kind: bytes) -> int:
+    """What an entry takes in a listing."""
+    return _ENTRY_BYTES + len(name) + len(kind)
+
+
 @dataclass(slots=True)
-class _Held:
-    """How much memory the listings take that are open."""
+class Held:
+    """How much memory the listings take that are open; both ends count it."""
 
     size_bytes: int = 0
+
+    def has_room(self, size_bytes: int) -> bool:
+        """Whether so much more can be held."""
+        return self.size_bytes + size_bytes <= MAX_LISTED_BYTES
 
 
 @dataclass(slots=True)
@@ -66,7 +75,7 @@ class Listing:
 
     descriptor: int
     path: str
-    held: _Held
+    held: Held
     entries: list[tuple[bytes, bytes]] = field(default_factory=list)  # name and kind, sorted
     size_bytes: int = 0
     used: int = 0
@@ -82,15 +91,15 @@ class Listing:
                 name = os.fsencode(entry.name)
                 if name not in left_out:
                     kind = _kind(entry, self.descriptor)
-                    self._take(_ENTRY_BYTES + len(name) + len(kind))
+                    self._take(listed_bytes(name, kind))
                     self.entries.append((name, kind))
         self.entries.sort()
 
     def _take(self, size_bytes: int) -> None:
+        if not self.held.has_room(size_bytes):
+            raise TooManyEntries(self.path)
         self.size_bytes += size_bytes
         self.held.size_bytes += size_bytes
-        if self.held.size_bytes > MAX_LISTED_BYTES:
-            raise TooManyEntries(self.path)
 
     def expect(self, check: int) -> None:
         """Refuse a folder that is not the one the sender saw.
@@ -132,7 +141,7 @@ class Sources:
         self._roots = list(roots)
         self.renames = renames
         self._promised = dict(promised or {})
-        self._held = _Held()
+        self._held = Held()
         self._left_out: dict[str, set[bytes]] = {}  # by folder, as it is shown
         for place in left_out:
             folder = self.shown(Location(place.source, place.path[:-1]))

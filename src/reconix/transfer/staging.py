@@ -54,6 +54,7 @@ from reconix.transfer.plan import (
     Piece,
     Source,
     Take,
+    can_be_held,
     entry_check,
 )
 from reconix.transfer.renames import NO_RENAMES
@@ -494,7 +495,7 @@ class Maker:
         os.utime(folder.descriptor, (MTIME, MTIME))
         folder.close()
         self._top.inside = max(self._top.inside, folder.entries + folder.inside)
-        if self._top.inside > MAX_ENTRIES:
+        if not can_be_held(self._top.inside):
             raise self.wrong(f"folders with more than {MAX_ENTRIES} entries in each other")
 
     def _keep(self, count: int, check: int, leaf: "_Leaf") -> None:

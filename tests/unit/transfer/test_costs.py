@@ -250,7 +250,7 @@ def test_s6_w5_an_object_is_not_made_whose_folders_nobody_could_hold(
     workshop: "Workshop", forger: Forger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside each other they may have as many entries as they like."""
-    monkeypatch.setattr("reconix.transfer.staging.MAX_ENTRIES", 6)
+    monkeypatch.setattr("reconix.transfer.plan.MAX_ENTRIES", 6)
     need = Need(forger.position, 0, MIB, 99)
     links: list[Event] = [Link(b"%d" % number, b"x") for number in range(4)]
     beside: list[Event] = [New(None), New(b"a"), *links, End(), New(b"b"), *links, End(), End()]

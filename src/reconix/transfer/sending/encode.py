@@ -6,6 +6,10 @@ one is dropped; one in which nothing but references has changed, and as foreseen
 follows; one that is only in the new one, or has changed, is described: by a place where it is
 already, as a link, as a folder by its own difference, or, if nothing else helps, by its content.
 
+A device lists the old folders that are open, and those of what is kept, and holds only so much of
+that. So what would be too much is described without them: as a new folder, whose files are taken
+one by one.
+
 The result is a list of events for ``plan.Printer`` in which a file's content is not there yet:
 ``Literal`` says where it comes from.
 
@@ -39,6 +43,7 @@ from reconix.transfer.sending.match import (
     Node,
     seen_check,
 )
+from reconix.transfer.sources import Held
 
 _SMALL_BYTES = 1 << 16  # a device looks through it in no time
 
@@ -99,6 +104,7 @@ def _own(like: Location | None, name: bytes) -> Location | None:
 class _Describer:
     index: Index
     following: Following
+    held: Held = field(default_factory=Held)
     result: Described = field(default_factory=Described)
 
     def node(
@@ -110,7 +116,7 @@ class _Describer:
         replaced: Node | None = None,
     ) -> None:
         """Describe a node that is not simply kept; ``like`` may be a place where nothing is."""
-        found = self.index.find(node)
+        found = self.index.find(node) if self._can_be_seen(node) else None
         if found is not None:
             self._take(name, node, found)
         elif isinstance(node, LinkNode):
@@ -119,6 +125,10 @@ class _Describer:
             self._literal(name, node, place, replaced)
         else:
             self._folder(name, node, place, like)
+
+    def _can_be_seen(self, node: Node) -> bool:
+        """Whether a device can list all that is in something old."""
+        return not isinstance(node, FolderNode) or self.held.has_room(node.most_listed_bytes)
 
     def _take(self, name: bytes | None, node: Node, found: Location) -> None:
         self._add(Take(name, found, seen_check(b"", node) & 0xFFFF))
@@ -165,7 +175,7 @@ class _Describer:
         named = self.index.folder_named(place.path)
         for at in (like, named, self.index.folder_like(node)):
             old = None if at is None else self.index.node(at)
-            if isinstance(old, FolderNode):
+            if isinstance(old, FolderNode) and self.held.has_room(old.listed_bytes):
                 return old, at
         return None, None
 
@@ -175,12 +185,14 @@ class _Describer:
         """The entries of a folder, by their difference to those of another."""
         run = _Run(self)
         entries = old.entries if old is not None else ()
+        listed = old.listed_bytes if old is not None else 0
+        self.held.size_bytes += listed
         for name, left, right in _side_by_side(entries, new.entries):
             if right is None:
                 run.drop()
-            elif left is not None and left.key == right.key:
+            elif left is not None and self._keeps(left, right):
                 run.keep(name, right)
-            elif left is not None and self.following.leads(left, right):
+            elif left is not None and self._follows(left, right):
                 run.follow(name, left, right)
             else:
                 run.flush()
@@ -188,12 +200,24 @@ class _Describer:
                 self._entry(name, left, right, below, _own(like, name))
         run.flush_kept()
         self._add(End())
+        self.held.size_bytes -= listed
+
+    def _keeps(self, old: Node, new: Node) -> bool:
+        return old.key == new.key and self._can_be_seen(old)
+
+    def _follows(self, old: Node, new: Node) -> bool:
+        return self._can_be_seen(old) and self.following.leads(old, new)
 
     def _entry(
         self, name: bytes, old: Node | None, new: Node, place: Location, like: Location | None
     ) -> None:
-        takes = self.index.find(new) is not None
-        if isinstance(old, FolderNode) and isinstance(new, FolderNode) and not takes:
+        takes = self._can_be_seen(new) and self.index.find(new) is not None
+        if (
+            isinstance(old, FolderNode)
+            and isinstance(new, FolderNode)
+            and not takes
+            and self.held.has_room(old.listed_bytes)
+        ):
             self._here(old, new, place, like)
         else:
             self.node(None if old is not None else name, new, place, like, old)

@@ -30,6 +30,7 @@ from reconix.store.nar import BadTree
 from reconix.transfer.costs import entry_bytes, folder_space
 from reconix.transfer.plan import Location, end_check, entry_check, folder_check
 from reconix.transfer.sending.similar import Similar
+from reconix.transfer.sources import listed_bytes
 
 _MANY_NAMESAKES = 64  # a name like README tells nothing
 
@@ -67,6 +68,9 @@ class FolderNode:
     check: int
     folders: int  # how many folders, itself included
     folder_space_bytes: int  # what all these folders take on a disk
+    most_entries: int  # of it and of a folder in it, and in that, where they are most
+    listed_bytes: int  # what a device holds that has it open
+    most_listed_bytes: int  # and a folder in it, and in that, where they are most
 
     def get(self, name: bytes) -> "Node | None":
         """The entry of that name."""
@@ -152,12 +156,16 @@ def folder_of(entries: tuple[tuple[bytes, Node], ...]) -> FolderNode:
         state.update(len(name).to_bytes(1, "little") + name + node.key)
     below = [node for _, node in entries if isinstance(node, FolderNode)]
     own_space = folder_space(sum(entry_bytes(name) for name, _ in entries))
+    listed = sum(listed_bytes(name, _kind(node)) for name, node in entries)
     return FolderNode(
         key=state.digest(),
         entries=entries,
         check=folder_check((name, _kind(node)) for name, node in entries),
         folders=1 + sum(node.folders for node in below),
         folder_space_bytes=own_space + sum(node.folder_space_bytes for node in below),
+        most_entries=len(entries) + max((node.most_entries for node in below), default=0),
+        listed_bytes=listed,
+        most_listed_bytes=listed + max((node.most_listed_bytes for node in below), default=0),
     )
 
 

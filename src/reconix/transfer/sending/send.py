@@ -35,6 +35,7 @@ from reconix.transfer.sending.match import FolderNode, Index, Node, Scanner
 from reconix.transfer.sending.overlap import overlap
 from reconix.transfer.sending.packer import Packer
 from reconix.transfer.sending.recipes import Recipe, Workers, tools_of
+from reconix.transfer.sending.rehearsal import expect_held, rehearse
 from reconix.transfer.sending.signing import Signer
 from reconix.transfer.sending.ways import Chosen, Options, Own
 from reconix.transfer.sending.writer import StreamWriter
@@ -109,6 +110,7 @@ def create(
         NotValid: a generation is not in the store.
         NotAGeneration: the target has no ``generation.json``, or one without host.
         StoreDamaged: an object that would be sent was altered.
+        DevicesWouldRefuse: it would break a limit of devices; nothing was written.
     """
     if len(set(bases)) > MAX_BASES:
         raise TooManyBases(len(set(bases)))
@@ -118,7 +120,8 @@ def create(
         described = job.describe(workers)
     header = job.header(described.objects, sequence)
     counted = _Counted(write)
-    writer = StreamWriter(counted, header, signer)
+    rehearsal = functools.partial(rehearse, base=old[0] if old else None)
+    writer = StreamWriter(counted, header, signer, rehearsal)
     packer = Packer(writer.payload)
     packer.write(job.beginning(described))
     with progress.stage("compress", total=header.content_bytes) as stage:
@@ -157,7 +160,9 @@ class _Object:
         """What it costs."""
         scratch = max((each.scratch_bytes for each in self.recipes), default=0)
         space = self.steps.space_bytes + scratch
-        work = self.steps.work + sum(chosen.work for chosen in self.ways if chosen)
+        chosen = [each for each in self.ways if each]
+        making = self.steps.work + sum(each.work for each in chosen)
+        work = max(making, sum(each.reading_work for each in chosen))
         declared = space_for(space, work)
         return Need(self.index, self.steps.content_bytes, declared, self.steps.inodes)
 
@@ -207,6 +212,7 @@ class _Job:
                 continue
             self._expect_intact(item)
             tree = scanner.scan(self.store.path(item.path))
+            expect_held(item, tree)
             number = len(found.slots) + position
             like = _most_like(item, tree, names, index, found.trees)
             result = describe(tree, like, number, index, following)

@@ -148,9 +148,17 @@ class Chosen:
     @property
     def work(self) -> int:
         """What they take a device, whichever it picks; it reads all of them."""
-        listed = [recipe for recipe in self.recipes if recipe]
-        skipped = sum(recipe.part_bytes for recipe in listed) if len(self.ways) > 1 else 0
-        return skipped + sum(recipe.work for recipe in listed)
+        skipped = sum(recipe.part_bytes for recipe in self._listed) if len(self.ways) > 1 else 0
+        return skipped + sum(recipe.work for recipe in self._listed)
+
+    @property
+    def reading_work(self) -> int:
+        """What they take a device that has the file already, and only reads them."""
+        return sum(recipe.reading_work for recipe in self._listed)
+
+    @property
+    def _listed(self) -> list[Recipe]:
+        return [recipe for recipe in self.recipes if recipe]
 
     def events(self) -> Iterator[Printed]:
         """What is written."""

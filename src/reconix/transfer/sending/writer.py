@@ -1,12 +1,15 @@
 """Writing a stream: the payload first, then what stands before it.
 
 The hashes of all frames come before the first frame, so a writer keeps the frames until the last of
-them is known: in memory as long as they are few, then in a file without a name.
+them is known: in memory as long as they are few, then in a file without a name. So all of a stream
+can be read before any of it is written.
 
 Proven by ``tests/unit/transfer/test_stream.py``.
 """
 
+import io
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 
 from reconix.base.files import chunks
@@ -14,7 +17,7 @@ from reconix.transfer import merkle
 from reconix.transfer.merkle import HASH_BYTES
 from reconix.transfer.seal import Seal
 from reconix.transfer.sending.signing import Signer
-from reconix.transfer.stream import FRAME_BYTES, Header, Preface, Write, print_header
+from reconix.transfer.stream import FRAME_BYTES, Header, Preface, Read, Write, print_header
 
 _IN_MEMORY_BYTES = 16 << 20
 
@@ -26,10 +29,18 @@ class StreamWriter:
         write: takes the bytes of the stream.
         header: what a device must know; how large the payload is, is found out here.
         signer: vouches for the stream; None leaves it unsigned.
+        rehearse: reads the stream first; refuses it by raising.
     """
 
-    def __init__(self, write: Write, header: Header, signer: Signer | None = None) -> None:
+    def __init__(
+        self,
+        write: Write,
+        header: Header,
+        signer: Signer | None = None,
+        rehearse: Callable[[Read], None] | None = None,
+    ) -> None:
         self._write = write
+        self._rehearse = rehearse
         self._header = header
         self._signer = signer
         self._payload = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - `finish`
@@ -53,8 +64,12 @@ class StreamWriter:
         spelled = print_header(header)
         root = merkle.root(self._leaves)
         seal = Seal() if self._signer is None else self._signer.seal(spelled[-HASH_BYTES:], root)
-        self._write(Preface(header, spelled, b"".join(self._leaves), seal).print())
+        preface = Preface(header, spelled, b"".join(self._leaves), seal).print()
         with self._payload as file:
+            if self._rehearse is not None:
+                file.seek(0)
+                self._rehearse(_after(preface, file.read))
+            self._write(preface)
             file.seek(0)
             for chunk in chunks(file):  # type: ignore[arg-type] # it is read like a BinaryIO
                 self._write(chunk)
@@ -63,3 +78,9 @@ class StreamWriter:
     def _frame(self, content: bytes) -> None:
         self._leaves.append(merkle.leaf(content))
         self._payload.write(content)
+
+
+def _after(preface: bytes, read: Read) -> Read:
+    """The preface, then what comes behind it."""
+    before = io.BytesIO(preface)
+    return lambda size_bytes: before.read(size_bytes) or read(size_bytes)

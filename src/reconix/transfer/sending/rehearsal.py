@@ -1,0 +1,80 @@
+"""A rehearsal: what was written is read as a device will read it, before anybody is offered it.
+
+A device has limits, because whoever signs streams may be mistaken. A stream that breaks one would
+be refused by each device for itself, far away and with nobody beside it. So the sender reads its
+own stream with the very code of the receiver, up to where that needs a disk: format and limits,
+what the header promises, and what reading all of it costs. What it costs to make the objects is
+counted while they are described (``encode.py``).
+
+It takes about as long as to expand the stream, which is little beside compressing it. All bases
+read the same bytes, so one of them reads for all.
+
+Proven by ``tests/unit/transfer/test_refused_early.py``.
+"""
+
+import math
+
+from reconix.base.errors import ReconixError
+from reconix.store.manifest import Manifest, StoreObject
+from reconix.transfer.costs import Account, Patience, Spare
+from reconix.transfer.plan import MAX_ENTRIES, can_be_held, parse
+from reconix.transfer.preface import Need
+from reconix.transfer.reading import Beginning, read_beginning
+from reconix.transfer.sending.match import FolderNode, Node
+from reconix.transfer.stream import BadStream, Read, StreamReader
+
+
+class DevicesWouldRefuse(ReconixError):
+    """A stream would break a limit of the devices that it is for."""
+
+    exit_code = 59
+
+    def __init__(self, what: str, *, hint: str) -> None:
+        super().__init__(f"devices would refuse this: {what}", hint=hint)
+
+
+def expect_held(item: StoreObject, tree: Node) -> None:
+    """Refuse an object whose folders a device could not hold when it reads it.
+
+    Raises:
+        DevicesWouldRefuse: they have too many entries.
+    """
+    if isinstance(tree, FolderNode) and not can_be_held(tree.most_entries):
+        raise DevicesWouldRefuse(
+            f"{item.path} has folders with {tree.most_entries} entries in each other, more than "
+            f"{MAX_ENTRIES}",
+            hint="spread its files over more folders, beside each other",
+        )
+
+
+def rehearse(read: Read, base: Manifest | None) -> None:
+    """Read a stream from front to end, as a device that has a base and all objects.
+
+    Raises:
+        DevicesWouldRefuse: it breaks a limit.
+    """
+    try:
+        _read(StreamReader(read), base)
+    except BadStream as error:
+        raise DevicesWouldRefuse(
+            str(error),
+            hint="make a stream for fewer bases, or a generation with less in it; "
+            "docs/spec/stream.md names the limits",
+        ) from error
+
+
+def _read(stream: StreamReader, base: Manifest | None) -> None:
+    stream.prove()
+    beginning = read_beginning(stream, base)
+    for need in beginning.preface.needs:
+        _skip(stream, beginning, need)
+    beginning.payload.finish()
+    stream.finish()
+
+
+def _skip(stream: StreamReader, beginning: Beginning, need: Need) -> None:
+    nobody_waits = Patience(math.inf, 0)
+    room = need.content_bytes, need.space_bytes, need.inodes
+    account = Account(*room, stream.wrong, nobody_waits, Spare(0, 0))
+    for event in parse(beginning.payload, beginning.view.which, account.skip):
+        account.skip(event)
