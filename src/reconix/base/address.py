@@ -27,6 +27,7 @@ _LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _SERVER = re.compile(r"(\[[^][]*\]|[^][:]*)(:[0-9]*)?")
 _ZONE = re.compile(r"[A-Za-z0-9_.-]{1,32}")
+_SERVER_END = re.compile(r"[/?#]")
 _MAX_NAME = 254
 _MAX_CHARACTERS = 8192
 _ALLOWED = "".join(chr(code) for code in range(0x21, 0x7F))
@@ -105,6 +106,20 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.target}"
+
+
+def has_login(text: str) -> bool:
+    """Whether an address says who is to log in."""
+    return "@" in _SERVER_END.split(text.partition("://")[2], maxsplit=1)[0]
+
+
+def without_login(text: str) -> str:
+    """An address as it may be shown or kept: without who is to log in.
+
+    A password may hold what it should not, so all up to the last ``@`` is taken for it.
+    """
+    scheme, mark, rest = text.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}" if has_login(text) else text
 
 
 def shown(text: str) -> str:

@@ -37,8 +37,9 @@ _REFUSED = {
     "initial_password": "passwords are never written down; use authorized_keys",
 }
 _WEIGHTS = {"default": Weight.DEFAULT, "force": Weight.FORCE}
-_LOGIN = re.compile(r"://[^/@\s]*@")
-"""Name and password in an address: an error is shown to more people than a configuration."""
+_LOGIN = re.compile(r"://\S*@")
+"""Name and password in an address, however misspelled: an error is shown to more people than a
+configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class _Checker:
         self._top, self._elsewhere = top, elsewhere
 
     def _wrong(self, raw: Raw, key: str, expected: str, hint: str = "") -> None:
-        fact = f"expected {expected}, found {_LOGIN.sub('://…@', _shown(raw))}"
+        fact = f"expected {expected}, found {_shown(raw)}"
         self.problems.append(Problem(raw.place, key, fact, hint))
 
     def table(self, raw: RawTable, shape: TableShape, key: str) -> Table:
@@ -272,7 +273,13 @@ def _shown(raw: Raw) -> str:
         return f"{{ {text} }}"
     if isinstance(raw, RawList):
         return f"[{', '.join(_shown(item) for item in raw.items)}]"
-    if isinstance(raw.value, str | bool | int):
-        text = json.dumps(raw.value, ensure_ascii=False)
-        return text if len(text) <= 80 else f'{text[:76]}…"'
+    if isinstance(raw.value, str):
+        return _shortened(_LOGIN.sub("://…@", raw.value))
+    if isinstance(raw.value, bool | int):
+        return _shortened(raw.value)
     return str(raw.value)
+
+
+def _shortened(value: str | int) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f'{text[:76]}…"'

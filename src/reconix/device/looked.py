@@ -14,6 +14,7 @@ Proven by ``tests/unit/device/test_looked.py``.
 
 from dataclasses import dataclass
 
+from reconix.base.address import without_login
 from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.device.memory import uptime
@@ -59,6 +60,7 @@ def read(places: Places) -> Looked | None:
     try:
         fields = Fields.parse(read_bounded(places.looked, _MAX_BYTES), source=str(places.looked))
         sequence = fields.number("sequence") if fields.has("sequence") else None
-        return Looked(fields.text("where"), sequence, fields.number("uptime_seconds"))
+        where = without_login(fields.text("where"))  # an older agent noted all of it
+        return Looked(where, sequence, fields.number("uptime_seconds"))
     except (OSError, BadFile, BadDocument):
         return None

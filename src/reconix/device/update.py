@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from reconix.base import progress
+from reconix.base.address import has_login, without_login
 from reconix.base.documents import JsonInput
 from reconix.base.files import BadFile, read_bounded
 from reconix.device import looked
@@ -107,6 +109,10 @@ class Place:
         url = where or (creed.url if creed else None)
         if url is None:
             raise Unreachable("no place for updates is known", hint="name one: --from URL")
+        if has_login(url):
+            progress.note(
+                "user and password in the address of updates are not used: nobody logs in"
+            )
         limit = creed.download_limit_bytes if creed else DOWNLOAD_LIMIT_BYTES
         limit = limit if limit_bytes is None else limit_bytes
         if creed is None:
@@ -115,6 +121,11 @@ class Place:
             {**variables, "http": creed.proxy, "https": creed.proxy} if creed.proxy else variables
         )
         return cls(url, limit, creed.authorities, ours)
+
+    @property
+    def shown(self) -> str:
+        """The place for people."""
+        return without_login(self.where)
 
     @property
     def is_web(self) -> bool:
@@ -128,7 +139,7 @@ class Place:
             Unreachable: it cannot be read.
             BadDocument: it is none.
         """
-        return parse_index(self._index(), source=f"{self.where}/{INDEX}")
+        return parse_index(self._index(), source=f"{self.shown}/{INDEX}")
 
     def _index(self) -> bytes:
         if not self.is_web:
@@ -225,7 +236,7 @@ def look(device: Device, place: Place) -> Found:
         if (offer.host, offer.architecture) == (ours.host, ours.architecture)
     ]
     offered = max((offer.sequence for offer in for_us), default=None)
-    looked.note(device.places, place.where, offered)
+    looked.note(device.places, place.shown, offered)
     offers = [offer for offer in for_us if offer.sequence >= belief.floor]
     best = newest(offers)
     if best is None or str(best.target) == belief.committed:
@@ -233,7 +244,7 @@ def look(device: Device, place: Place) -> Found:
     way = cheapest(offers, device.installed(), best.target)
     if way is None:
         raise Unreachable(
-            f"{place.where} has no stream that this device can start from",
+            f"{place.shown} has no stream that this device can start from",
             hint="publish one from what it has, or a full one: reconix publish --full",
         )
     found = Found(best.target, best.sequence, way, offered)

@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconix.base.address import Address, Reach, Refused, reach_of, reach_of_name, shown
+from reconix.base.address import (
+    Address,
+    Reach,
+    Refused,
+    reach_of,
+    reach_of_name,
+    shown,
+    without_login,
+)
 
 HERE = Address.parse("http://example.test:8080/a/b?c=d")
 
@@ -74,6 +82,21 @@ def test_what_is_shown_of_an_address_has_neither_passwords_nor_control_character
     assert shown("me:secret@proxy.test") == "'proxy.test'"
     assert shown("http://x/\x1b]0;owned\x07") == r"'http://x/\x1b]0;owned\x07'"
     assert len(shown("http://" + "a" * 9000)) < 250
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("http://me:secret@updates.test/x", "http://updates.test/x"),
+        ("https://secret@updates.test", "https://updates.test"),
+        ("http://me:se@cr/et@updates.test/", "http://updates.test/"),
+        ("http://updates.test/a@b?c@d", "http://updates.test/a@b?c@d"),
+        ("http://updates.test?c@d", "http://updates.test?c@d"),
+        ("/media/me@home/streams", "/media/me@home/streams"),
+    ],
+)
+def test_of_an_address_all_is_kept_but_who_is_to_log_in(text: str, kept: str) -> None:
+    assert without_login(text) == kept
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,28 @@ def test_what_devices_cannot_ask_is_told_without_passwords(
     assert "secret" not in problem.fact
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://me:secret@updates.example/x",
+        "https://me:secret@updates.example?x",
+        "http://me:s@ecret/secret@updates.example",
+        f"http://me:secret{'x' * 90}@updates.example",
+    ],
+)
+def test_devices_log_in_nowhere_for_updates_and_nobody_is_shown_the_password(
+    tmp_path: Path, text: str
+) -> None:
+    (problem,) = mistakes(tmp_path, project=f'update.url = "{text}"\n')
+    assert problem.key == "update.url"
+    assert "without user and password" in problem.fact
+    assert "secret" not in problem.fact
+
+
+def test_an_at_sign_behind_the_server_is_no_log_in(tmp_path: Path) -> None:
+    assert not mistakes(tmp_path, project='update.url = "http://updates.example/a@b"\n')
+
+
 OF_A_SYSTEM = {
     '[files.x]\nmode = "0600"': ("files.x", "neither text nor source"),
     '[units."a.service"]': ('units."a.service"', "neither text nor source"),

@@ -20,6 +20,7 @@ from tests.unit.device.conftest import Units
 from reconix.base import progress
 from reconix.base.progress import Silent
 from reconix.boot.trial import Phase, read_state
+from reconix.device import looked
 from reconix.device.__main__ import main
 from reconix.device.belief import Creed
 from reconix.device.receiving import receive_file
@@ -27,6 +28,7 @@ from reconix.device.rollback import rollback
 from reconix.device.update import Place, look
 from reconix.device.web import Patience, TooMuch, Unreachable
 from reconix.device.work import working
+from reconix.nix.chroot import ChrootStore
 from reconix.store.tree import File
 from reconix.transfer.catalog import INDEX, Offer, print_index
 from reconix.transfer.sending import send
@@ -395,6 +397,44 @@ def test_a_place_that_has_nothing_is_told(machine: Machine, tmp_path: Path) -> N
     machine.boot()
     assert main(["update", "--from", str(tmp_path / "no")], machine.device) == 82
     assert main(["update"], machine.device) == 82
+
+
+def test_who_is_to_log_in_for_updates_is_shown_nowhere_and_not_sent(
+    store: ChrootStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A generation that was built before ``check`` refused it goes on to find its updates."""
+    asked: list[object] = []
+
+    def answer(request: Request) -> None:
+        asked.append(request.headers["Authorization"])
+        request.head(200, len(content))
+        request.wfile.write(content)
+
+    content = print_index([])
+    with serving(Server(answer)) as server:
+        place = server.url.removesuffix("/stream").replace("://", "://me:secret@")
+        machine = Machine.make(tmp_path / "old", store, creed=Creed(None, False, place))
+        machine.boot()
+        assert main(["update", "--check"], machine.device) == 0
+        content = b"no index"
+        assert main(["update", "--check"], machine.device) != 0
+    with pytest.raises(Unreachable) as caught:
+        look(machine.device, Place(place, patience=QUICK))
+    assert "secret" not in str(caught.value)
+    assert main(["status"], machine.device) == main(["status", "--json"], machine.device) == 0
+    told = capsys.readouterr()
+    assert asked == [None, None]
+    assert "nobody logs in" in told.err
+    assert "minutes ago http://127.0.0.1:" in told.out
+    assert "secret" not in told.out + told.err
+
+
+def test_what_an_older_agent_noted_is_shown_without_the_password(machine: Machine) -> None:
+    machine.boot()
+    looked.note(machine.places, "http://me:secret@updates.example/x", 7)
+    found = looked.read(machine.places)
+    assert found is not None
+    assert found.where == "http://updates.example/x"
 
 
 def test_a_folder_without_a_way_is_told(machine: Machine, folder: Folder) -> None:

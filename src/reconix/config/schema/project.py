@@ -11,6 +11,7 @@ from reconix.config.schema.values import (
     AbsolutePath,
     Architecture,
     Name,
+    ProxyUrl,
     SigningKey,
     SizeBytes,
     SuiteName,
@@ -154,7 +155,8 @@ class Updates:
     url: Annotated[
         Url | None,
         Option(
-            "Where devices look for updates when `reconix-device update` names no other place.",
+            "Where devices look for updates when `reconix-device update` names no other place. "
+            "They do not log in there: every device would know the password.",
             '"http://updates.example/gateway"',
             "to the address at which what `reconix publish` wrote is served",
         ),
@@ -178,7 +180,7 @@ class Updates:
         ),
     ] = 256 << 20
     proxy: Annotated[
-        Url | None,
+        ProxyUrl | None,
         Option(
             "A proxy that devices ask for updates in place of the server, `http://host:port`; with "
             "`user:password@` before the host it is told these, and so is whoever reads a device "

@@ -254,6 +254,13 @@ Mode = Annotated[
     Form('a file mode such as "0644"', r"0?[0-7]{3,4}", lambda text: int(text, 8), print_mode),
 ]
 Url = Annotated[
+    str,
+    Form(
+        "an address that begins with http:// or https://, without user and password",
+        r"https?://(?![^/?#\s]*@)[^\s]{1,500}",
+    ),
+]
+ProxyUrl = Annotated[
     str, Form("an address that begins with http:// or https://", r"https?://[^\s]{1,500}")
 ]
 SuiteName = Annotated[str, Form("the name of a Debian suite such as trixie", r"[a-z0-9][a-z0-9-]+")]
