@@ -26,7 +26,7 @@ one, power or a hang interrupted it; it may be tried again as often as was allow
 received, unless a panic or a watchdog is known to have ended it, or the firmware is known to have
 forgotten what it was told.
 
-Source: DESIGN sections 6 and 7; the table is drawn in ``docs/spec/trial.md``.
+Source: ``docs/concepts.md``, *An update*; the table is drawn in ``docs/spec/trial.md``.
 Proven by ``tests/unit/boot/test_transitions.py``, with random histories of a whole device.
 """
 

@@ -5,7 +5,7 @@ keys made by maintainer scripts, the header of compiled Python files. Here each 
 reason. What the rules do not name stays as dpkg and the maintainer scripts left it.
 
 A Nix archive has no owners and one bit of mode, so everything else about owners and modes is
-written beside the tree, as a list of exceptions (DESIGN section 3). Below ``/usr`` there are none:
+written beside the tree, as a list of exceptions. Below ``/usr`` there are none:
 a setuid program comes out without its bit, and the build tells it (``losses.py``).
 
 Proven by ``tests/unit/build/test_normalise.py``, and by ``tests/compat/test_build.py``, which

@@ -56,7 +56,7 @@ def _agent() -> bytes:
 EXIT_STATUS = (
     "0 done; 1 a failure of no special kind; 2 wrong use or configuration; 20-29 store; 30-39 boot;"
     " 40-49 programs and files; 50-59 streams; 60-69 inputs of a build; 70-79 the device;"
-    " 130 interrupted."
+    " 80-89 trust and transport; 130 interrupted."
 )
 
 
