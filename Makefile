@@ -44,11 +44,12 @@ check-all: setup
 	$(RUN) -m pytest --numprocesses auto --durations 10 -m 'not vm'
 
 # Where a build machine is busy with other work, an emulated guest may be starved until it is late.
-# That, and nothing else, is tried a second time. An emulated guest has one core, so one runs on each core;
-# those of a file are one worker's, because they share a device.
+# That, and nothing else, is tried a second time. An emulated guest has one core, so one runs on
+# each core; those of a file are one worker's, because they share a device. The files keep their order,
+# in which the longest (the demo) is the first.
 GUEST_HANGS := did not start in time|cannot log in|did not say|GuestNotReady|NotSaid
 vm: setup
-	$(RUN) -m pytest -m vm --numprocesses auto --dist loadfile --durations 10 \
+	$(RUN) -m pytest -m vm --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10 \
 	    --reruns 1 --only-rerun '$(GUEST_HANGS)'
 
 demo: setup
