@@ -77,7 +77,7 @@ def test_links_between_documents_lead_somewhere() -> None:
 def proofs() -> Iterator[tuple[str, str]]:
     """Every test that a module names as its proof, with the module."""
     for name, text in texts().items():
-        for told in re.findall(r"(?:Proven|Tested) by\b(.*?)(?:\n\n|\"\"\")", text, re.DOTALL):
+        for told in re.findall(r"Tested by\b(.*?)(?:\n\n|\"\"\")", text, re.DOTALL):
             for test in re.findall(r"``(tests/[^`:]+)", told):
                 yield name, test
 

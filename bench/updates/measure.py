@@ -9,7 +9,7 @@ But a child between ``vfork`` and ``execve`` has no memory of its own: it *is* i
 The kernel's own ``ru_maxrss`` is of no use here: it starts with what the parent had before
 ``execve``. And a child that does nothing but start the program to be measured may be left out.
 
-Source: wait4(2), proc(5), kcmp(2). Proven by ``tests/unit/bench/test_measure.py``.
+Source: wait4(2), proc(5), kcmp(2). Tested by ``tests/unit/bench/test_measure.py``.
 """
 
 import contextlib

@@ -3,7 +3,7 @@
 Rows are kept in a file from run to run, so that one peer can be measured again without the hours
 that the others take; a row that is measured again replaces the old one.
 
-Proven by ``tests/unit/bench/test_table.py``.
+Tested by ``tests/unit/bench/test_table.py``.
 """
 
 import csv

@@ -4,7 +4,7 @@ A tree consists of folders, files with one bit of mode, and links; that is all t
 Owners and times are the same everywhere. So two trees are equal if their sorted archives are, and
 an applier is right if the archive of what it made is that of the target.
 
-Proven by ``tests/unit/bench/test_trees.py``.
+Tested by ``tests/unit/bench/test_trees.py``.
 """
 
 import hashlib

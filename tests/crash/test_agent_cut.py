@@ -3,7 +3,7 @@
 ``Cut`` counts every such step of the agent, lets ``allowed`` of them happen and stops it dead at
 the next one; nothing that it still wants to do afterwards, not even tidying up, happens. Then the
 device boots, as the model of the firmware does it from what is there, and the same work is done
-again. This proves the order of the steps; that they are durable when they should be, is proven by
+again. This proves the order of the steps; that they are durable when they should be, is tested by
 the tests of ``base/files.py``, ``boot/`` and ``store/``.
 """
 

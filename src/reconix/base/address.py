@@ -12,7 +12,7 @@ root. A name may stand for any of them, so what counts is the address that a nam
 at which it is used.
 
 Source: RFC 3986; RFC 9110, section 15.4; RFC 6890 for addresses with a meaning of their own.
-Proven by ``tests/unit/base/test_address.py``.
+Tested by ``tests/unit/base/test_address.py``.
 """
 
 import enum

@@ -10,7 +10,7 @@ it takes none away and gives none another meaning. A reader takes any version fr
 on, keeps what it has no name for (``Fields.rest``) beside what it knows, and writes it back with it
 (``docs/spec/memory.md``).
 
-Proven by ``tests/unit/base/test_documents.py``.
+Tested by ``tests/unit/base/test_documents.py``.
 """
 
 import json

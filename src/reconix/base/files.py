@@ -8,7 +8,7 @@ content under a temporary name, ``fsync``, rename, ``fsync`` of the folder.
 Each ``fsync`` makes the disk empty its cache, which takes a cheap one milliseconds. For a tree with
 thousands of folders there is ``syncfs``: all of a file system at once.
 
-Proven by ``tests/unit/base/test_files.py``.
+Tested by ``tests/unit/base/test_files.py``.
 """
 
 import contextlib

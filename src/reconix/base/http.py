@@ -17,7 +17,7 @@ followed as ``address.py`` allows, and a bounded number of times. Connections ar
 server. A proxy is asked for what the route says; with https it sees nothing but a server's name.
 
 Source: RFC 9110; RFC 9112; RFC 9110, section 9.3.6 (*CONNECT*).
-Proven by ``tests/unit/base/test_http.py``, with servers that misbehave.
+Tested by ``tests/unit/base/test_http.py``, with servers that misbehave.
 """
 
 import base64

@@ -5,7 +5,7 @@ without any secret, signatures that fit every statement, or every eighth. OpenSS
 takes any other. So whoever reads a public key asks here first, however the point is spelled.
 
 Source: RFC 8032, section 5.1.3; *Taming the many EdDSAs* (Chalkias and others, 2020), table 1.
-Proven by ``tests/unit/base/test_points.py``, with signatures that OpenSSL accepts.
+Tested by ``tests/unit/base/test_points.py``, with signatures that OpenSSL accepts.
 """
 
 _P = 2**255 - 19

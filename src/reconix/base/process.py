@@ -8,7 +8,7 @@ What a program says may come from the other end of a link, or from a service tha
 it is bounded while it is read: an answer has a limit, beyond which the program is ended, and of
 what is only shown the end is kept and the rest is thrown away as it comes.
 
-Proven by ``tests/unit/base/test_process.py``.
+Tested by ``tests/unit/base/test_process.py``.
 """
 
 import contextlib

@@ -14,7 +14,7 @@ A line break is left alone by ``shown``, because our own texts have several line
 line of a table is shown by ``one_line``, and an error or a note by ``message``: so no text of
 others begins where lines of ours begin.
 
-Proven by ``tests/unit/base/test_text.py``; whole ways by ``tests/unit/cli/test_foreign_text.py``
+Tested by ``tests/unit/base/test_text.py``; whole ways by ``tests/unit/cli/test_foreign_text.py``
 and ``tests/unit/device/test_foreign_text.py``.
 """
 

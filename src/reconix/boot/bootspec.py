@@ -17,7 +17,7 @@ toplevel of their own, each described by a document of the same form inside the 
      "org.reconix.v1": {"name": "mqtt"}}
 
 Source: Nix RFC 125, *Bootspec*.
-Proven by ``tests/unit/boot/test_bootspec.py``.
+Tested by ``tests/unit/boot/test_bootspec.py``.
 """
 
 import re

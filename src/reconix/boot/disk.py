@@ -7,7 +7,7 @@ from an aligned buffer), and so do reads: what is compared after a write comes f
 A file on a file system that cannot do that, say a disk image on a tmpfs, is written through the
 cache; it is never the medium of a device that boots from it. A block device that cannot is refused.
 
-Proven by ``tests/unit/boot/test_disk.py`` and, with recorded writes, ``tests/crash/test_gpt_*.py``.
+Tested by ``tests/unit/boot/test_disk.py`` and, with recorded writes, ``tests/crash/test_gpt_*.py``.
 """
 
 import contextlib

@@ -18,7 +18,7 @@ number follows from names and sizes, every file lies in one piece, in the order 
 The image ends with the last cluster in use. It is given piece by piece, in constant memory.
 
 Source: Microsoft FAT32 File System Specification 1.03; byte tables in ``docs/spec/slot-image.md``.
-Proven by ``tests/compat/test_fat.py`` against fsck.fat and mtools.
+Tested by ``tests/compat/test_fat.py`` against fsck.fat and mtools.
 """
 
 import hashlib

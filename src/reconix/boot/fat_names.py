@@ -8,7 +8,7 @@ in the order of the long names, so that a folder has one spelling.
 
 Source: Microsoft FAT32 File System Specification 1.03, sections *FAT Directory Structure* and *Long
 File Name*; byte tables in ``docs/spec/slot-image.md``.
-Proven by ``tests/unit/boot/test_fat_names.py``, and against mtools by ``tests/compat/test_fat.py``.
+Tested by ``tests/unit/boot/test_fat_names.py``, and against mtools by ``tests/compat/test_fat.py``.
 """
 
 import struct

@@ -9,7 +9,7 @@ What we read must be what we would have written: every checksum, size, bound and
 looked at, because a table that is "nearly right" is one that two programs read differently.
 
 Source: UEFI Specification 2.10, sections 5.2.3 (protective MBR) and 5.3 (GPT).
-Proven by ``tests/compat/test_gpt.py`` against sgdisk and sfdisk.
+Tested by ``tests/compat/test_gpt.py`` against sgdisk and sfdisk.
 """
 
 import itertools

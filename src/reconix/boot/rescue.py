@@ -9,7 +9,7 @@ know, or try.
 The GUID of the disk stood in the headers only. Nothing of ours looks for it, so it is derived anew
 from that of the first slot.
 
-Proven by ``tests/crash/test_fault_boot.py``; the procedure is ``docs/rescue.md``.
+Tested by ``tests/crash/test_fault_boot.py``; the procedure is ``docs/rescue.md``.
 """
 
 from collections.abc import Iterator

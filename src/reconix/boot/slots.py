@@ -5,7 +5,7 @@ changes the kernel of one system leaves the others alone, and repeating a finish
 nothing. Afterwards everything is read again, from the medium and not from the cache, and hashed:
 what was compared on the way in proves nothing about what the flash has kept.
 
-Proven by ``tests/unit/boot/test_slots.py`` and ``tests/crash/test_slots_write.py``.
+Tested by ``tests/unit/boot/test_slots.py`` and ``tests/crash/test_slots_write.py``.
 """
 
 import hashlib

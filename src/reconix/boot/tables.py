@@ -23,7 +23,7 @@ torn. Two valid headers that select different slots are an interrupted switch; t
 
 Source: the thesis *reCoNix*, "hermetic bootloader"; UEFI Specification 2.10, section 5.3.2 (a
 primary that is not valid is replaced by the backup); byte tables in ``docs/spec/disk.md``.
-Proven by ``tests/crash/test_gpt_switch.py`` at every write, ``tests/compat/test_gpt.py``, and on
+Tested by ``tests/crash/test_gpt_switch.py`` at every write, ``tests/compat/test_gpt.py``, and on
 OVMF by ``tests/vm/test_firmware_and_slots.py``.
 """
 

@@ -27,7 +27,7 @@ received, unless a panic or a watchdog is known to have ended it, or the firmwar
 forgotten what it was told.
 
 Source: ``docs/concepts.md``, *An update*; the table is drawn in ``docs/spec/trial.md``.
-Proven by ``tests/unit/boot/test_transitions.py``, with random histories of a whole device.
+Tested by ``tests/unit/boot/test_transitions.py``, with random histories of a whole device.
 """
 
 import re

@@ -7,7 +7,7 @@ that it is large enough. Folders are there because of the files in them; an empt
 nothing and is refused where a tree is read.
 
 Source: Microsoft FAT32 File System Specification 1.03, section *Long File Name*.
-Proven by ``tests/unit/boot/test_tree.py`` and, with mtools, ``tests/compat/test_fat.py``.
+Tested by ``tests/unit/boot/test_tree.py`` and, with mtools, ``tests/compat/test_fat.py``.
 """
 
 import os

@@ -10,7 +10,7 @@ it says with words of its own is kept, a key (``rest``) as long as the object in
 reason or result as the word that it is (``Unlisted``).
 
 Format: ``docs/spec/trial.md``; what holds over releases: ``docs/spec/memory.md``.
-Proven by ``tests/unit/boot/test_trial.py`` and ``tests/unit/device/test_releases.py``.
+Tested by ``tests/unit/boot/test_trial.py`` and ``tests/unit/device/test_releases.py``.
 """
 
 import re

@@ -5,7 +5,7 @@ The configuration adds people (``people.py``). What a device needs to know is bo
 has a password: ``*`` can never match.
 
 Source: passwd(5), group(5), shadow(5).
-Proven by ``tests/unit/build/test_accounts.py``.
+Tested by ``tests/unit/build/test_accounts.py``.
 """
 
 from collections.abc import Iterable

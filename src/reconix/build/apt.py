@@ -17,7 +17,7 @@ over as well, but only together with the address of the copy.
 Here are the calls, and parsers for what apt prints; the parsers are pure.
 
 Source: apt.conf(5), sources.list(5), apt-get(8), apt-cache(8).
-Proven by ``tests/unit/build/test_apt.py`` and, against the real apt, ``tests/compat/test_apt.py``.
+Tested by ``tests/unit/build/test_apt.py`` and, against the real apt, ``tests/compat/test_apt.py``.
 """
 
 import contextlib

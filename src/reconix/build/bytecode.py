@@ -6,7 +6,7 @@ are compiled when the generation is built, by the Python of the root itself, run
 of another architecture cannot be run here; its agent stays as it is and starts more slowly.
 
 Source: PEP 552 (unchecked hashes); the Python documentation of ``zipimport``.
-Proven by ``tests/compat/test_bytecode.py``.
+Tested by ``tests/compat/test_bytecode.py``.
 """
 
 import platform

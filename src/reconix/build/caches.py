@@ -5,7 +5,7 @@ of its packages; where the configuration adds a file, the cache of the root lack
 runs on the device, because it is that of the system and may be for another processor.
 
 Source: ldconfig(8), systemd-hwdb(8).
-Proven by ``tests/unit/build/test_caches.py`` and, for libraries, by ``tests/vm/test_services.py``.
+Tested by ``tests/unit/build/test_caches.py`` and, for libraries, by ``tests/vm/test_services.py``.
 """
 
 import re

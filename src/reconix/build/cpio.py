@@ -5,7 +5,7 @@ and an entry ``TRAILER!!!`` at the end. All owners are root, all times are 1970,
 count from 1: the bytes depend on names, modes and contents alone.
 
 Source: Linux, ``Documentation/driver-api/early-userspace/buffer-format.rst``.
-Proven by ``tests/compat/test_cpio.py`` against GNU cpio.
+Tested by ``tests/compat/test_cpio.py`` against GNU cpio.
 """
 
 import stat

@@ -10,7 +10,7 @@ A cut leaves no half database: PostgreSQL's gets its name when it is whole; Mari
 a folder that may be bound itself, is begun anew while a file says that it is unfinished.
 
 Source: initdb(1), mariadb-install-db(1).
-Proven by ``tests/unit/build/test_databases.py``.
+Tested by ``tests/unit/build/test_databases.py``.
 """
 
 from collections.abc import Iterator

@@ -8,7 +8,7 @@ go (``build/normalise.py``), and write a tree for the store.
     packages (cache) → folder with an index → mmdebstrap → tar → root/ + metadata
 
 Source: mmdebstrap(1), variant *custom*.
-Proven by ``tests/compat/test_build.py``.
+Tested by ``tests/compat/test_build.py``.
 """
 
 import os

@@ -11,7 +11,7 @@ happens to every lock that gets old; when nobody has the files any more, one err
 
 What a server does is bounded: time to answer, size, rate, and how often it is asked again.
 
-Proven by ``tests/unit/build/test_fetch.py`` with a real server that misbehaves.
+Tested by ``tests/unit/build/test_fetch.py`` with a real server that misbehaves.
 """
 
 import fcntl

@@ -13,7 +13,7 @@ lock leads to them. Then it is known now, and the mistake is told with its place
 Nothing here is a guess. What is not in the store, or not locked as it is asked for, is left to the
 build, which judges all of it.
 
-Proven by ``tests/unit/build/test_foresight.py``.
+Tested by ``tests/unit/build/test_foresight.py``.
 """
 
 from collections.abc import Iterator, Mapping

@@ -11,7 +11,7 @@ files that no package lists:
 
 Both are told, at every build (``losses.py``).
 
-Proven by ``tests/unit/build/test_fresh.py``.
+Tested by ``tests/unit/build/test_fresh.py``.
 """
 
 import math

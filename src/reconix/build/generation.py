@@ -9,7 +9,7 @@
 The slot image is computed here once, to know its hash and to find out at build time that a kernel
 has outgrown the slot. The agent computes it again from the boot tree when it writes the slot.
 
-Proven by ``tests/compat/test_build.py``.
+Tested by ``tests/compat/test_build.py``.
 """
 
 from collections.abc import Collection, Iterable, Mapping

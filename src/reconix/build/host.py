@@ -11,7 +11,7 @@ Roots, kernels and initrds are dear, so they are looked up by recipe; everything
 in memory and its path computed anew each time. Nothing here asks the world: packages come from the
 cache, by hash.
 
-Proven by ``tests/compat/test_build.py``.
+Tested by ``tests/compat/test_build.py``.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

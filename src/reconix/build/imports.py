@@ -6,7 +6,7 @@ a change of that one is answered with an object that the old code made.
 
 Read from the syntax, nothing is imported: so a late import within a function counts as well.
 
-Proven by ``tests/unit/build/test_imports.py``.
+Tested by ``tests/unit/build/test_imports.py``.
 """
 
 import ast

@@ -6,7 +6,7 @@ line; on which disk it is and how its root is put together, the scripts ``init``
 part of its hash, two of them have small differences, and it costs about 2 MB in a slot
 (``docs/decisions/0004-uncompressed-initrd.md``).
 
-Proven by ``tests/vm/``: everything there boots through it; the choice of a disk by
+Tested by ``tests/vm/``: everything there boots through it; the choice of a disk by
 ``tests/unit/build/test_disk_script.py``.
 """
 

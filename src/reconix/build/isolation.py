@@ -14,7 +14,7 @@ Only root can do without the last one, and then a script that means it can leave
 root. Build as an ordinary user if you do not trust what you install.
 
 Source: unshare(1) of util-linux 2.38, network_namespaces(7), user_namespaces(7), unix(7).
-Proven by ``tests/compat/test_isolation.py``, with scripts that look around, as root and as a user.
+Tested by ``tests/compat/test_isolation.py``, with scripts that look around, as root and as a user.
 """
 
 import os

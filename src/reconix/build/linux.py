@@ -7,7 +7,7 @@ The package is not installed, only unpacked: its maintainer scripts would make a
 entries, and both are ours. ``depmod`` adds the index files that ``modprobe`` and udev read.
 
 Source: deb(5); depmod(8); modules.dep(5).
-Proven by ``tests/compat/test_linux.py`` against ``modprobe --show-depends``.
+Tested by ``tests/compat/test_linux.py`` against ``modprobe --show-depends``.
 """
 
 import lzma

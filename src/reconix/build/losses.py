@@ -8,7 +8,7 @@ folders, and whoever builds is told each time.
 
     losses    <path> TAB <what is lost> a line, sorted
 
-Proven by ``tests/unit/build/test_losses.py``.
+Tested by ``tests/unit/build/test_losses.py``.
 """
 
 import re

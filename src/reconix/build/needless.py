@@ -14,7 +14,7 @@ systemd starts, early at each start, to find out which units there should be.
 For readers the list is in ``docs/decisions/*-needless-units.md``.
 
 Source: systemd.generator(7), bootup(7); the units of systemd 257.
-Proven by ``tests/unit/build/test_needless.py`` and everything that boots.
+Tested by ``tests/unit/build/test_needless.py`` and everything that boots.
 """
 
 from collections.abc import Callable, Iterator

@@ -5,7 +5,7 @@ well, which makes the interface, and a line in the file of each network that it 
 numbered, because networkd takes the first that fits an interface.
 
 Source: systemd.network(5), systemd.netdev(5).
-Proven by ``tests/unit/build/test_networks.py``.
+Tested by ``tests/unit/build/test_networks.py``.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ whatever the links in it say, because no link is followed to write.
 
 A name is text of one line: the lists that lie beside a root have a line for each.
 
-Proven by ``tests/unit/build/test_new_tree.py``.
+Tested by ``tests/unit/build/test_new_tree.py``.
 """
 
 import enum

@@ -14,7 +14,7 @@ A specialisation is a complete toplevel that another one contains, so it can be 
 
 Source: Nix RFC 125, *Bootspec*; NixOS manual, *Specialisation*. Described for users in
 ``docs/nixos.md``.
-Proven by ``tests/unit/build/test_nixos.py``, with a real Nix by ``tests/compat/test_nixos.py``, and
+Tested by ``tests/unit/build/test_nixos.py``, with a real Nix by ``tests/compat/test_nixos.py``, and
 booted by ``tests/vm/test_nixos.py``.
 """
 

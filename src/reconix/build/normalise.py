@@ -8,7 +8,7 @@ A Nix archive has no owners and one bit of mode, so everything else about owners
 written beside the tree, as a list of exceptions. Below ``/usr`` there are none:
 a setuid program comes out without its bit, and the build tells it (``losses.py``).
 
-Proven by ``tests/unit/build/test_normalise.py``, and by ``tests/compat/test_build.py``, which
+Tested by ``tests/unit/build/test_normalise.py``, and by ``tests/compat/test_build.py``, which
 builds the same lock on two different days.
 """
 

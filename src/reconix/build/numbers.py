@@ -14,7 +14,7 @@ kept is somebody else's. Therefore:
 Numbers that Debian has given for ever, below 100, stay; so does 100, the group ``users``.
 
 Source: Debian Policy 9.2.2, *UID and GID classes*.
-Proven by ``tests/unit/build/test_numbers.py``.
+Tested by ``tests/unit/build/test_numbers.py``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -4,7 +4,7 @@ Both follow from the lock alone, so whoever has the lock can ask a store whether
 without building: a build, to make nothing twice, and a check, to say early what a build would say
 (``foresight.py``).
 
-Proven by ``tests/compat/test_build.py``.
+Tested by ``tests/compat/test_build.py``.
 """
 
 from collections.abc import Iterable

@@ -5,7 +5,7 @@ A pin is a root of Nix's garbage collector, so neither ours nor the real one rem
 
     <store root>/nix/var/nix/gcroots/reconix/<project>/<host>/<number> → /nix/store/…
 
-Proven by ``tests/unit/build/test_pins.py``.
+Tested by ``tests/unit/build/test_pins.py``.
 """
 
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ links that lead into other objects, down to the file.
     etc → nginx/nginx.conf differs
     root → usr/bin/curl is new
 
-Proven by ``tests/unit/build/test_promises.py``.
+Tested by ``tests/unit/build/test_promises.py``.
 """
 
 import itertools

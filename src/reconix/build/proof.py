@@ -5,7 +5,7 @@ the last bit, whatever was written. Roots, kernels and initrds that were made be
 their recipes; everything else is generated in memory. So usually the path of a system can be told
 without building anything, also for a revision of last year.
 
-Proven by ``tests/compat/test_build.py``.
+Tested by ``tests/compat/test_build.py``.
 """
 
 import itertools

@@ -7,7 +7,7 @@ honest: losing the cache costs time, never correctness.
 
     <store root>/nix/var/reconix/realisations/<SHA-256 of the recipe>   one line: the store path
 
-Proven by ``tests/unit/build/test_recipes.py``.
+Tested by ``tests/unit/build/test_recipes.py``.
 """
 
 import os

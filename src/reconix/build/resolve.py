@@ -11,7 +11,7 @@ lock with size, hash and place. Three further things are asked for each host:
 Where an archive is, nobody has to write down: the addresses are those that apt of the build machine
 uses for Debian, unless ``reconix.toml`` names others.
 
-Proven by ``tests/unit/build/test_resolve.py`` and ``tests/compat/test_apt.py``.
+Tested by ``tests/unit/build/test_resolve.py`` and ``tests/compat/test_apt.py``.
 """
 
 import difflib

@@ -7,7 +7,7 @@ harm: whenever it looks, the answer is the one for that moment. For the same rea
 not ``Persistent``: what was missed while the device was off is seen a minute after its start.
 
 Source: systemd.timer(5), systemd.time(7).
-Proven by ``tests/compat/test_schedule.py`` with systemd-analyze.
+Tested by ``tests/compat/test_schedule.py`` with systemd-analyze.
 """
 
 from reconix.base.documents import JsonInput

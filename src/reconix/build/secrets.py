@@ -11,7 +11,7 @@ start anyway, copies it there. So the folder around it, such as ``/etc/ssh`` wit
 remains that of the generation. A file that the configuration gives is never replaced.
 
 Source: systemd.service(5), tmpfiles.d(5).
-Proven by ``tests/unit/build/test_secrets.py`` with the real programs, and by ``tests/vm``.
+Tested by ``tests/unit/build/test_secrets.py`` with the real programs, and by ``tests/vm``.
 """
 
 from collections.abc import Container

@@ -8,7 +8,7 @@ A name gets its number as all others do (``numbers.py``): one that a file gives 
 of 100 to 59999, as files of different origin would want the same.
 
 Source: sysusers.d(5).
-Proven by ``tests/compat/test_sysusers.py``, against ``systemd-sysusers``.
+Tested by ``tests/compat/test_sysusers.py``, against ``systemd-sysusers``.
 """
 
 import itertools

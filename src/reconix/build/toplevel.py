@@ -16,7 +16,7 @@ the health checks beside them.
         schedule.json when which system runs, if there is a schedule
 
 Source: Nix RFC 125 (bootspec).
-Proven by ``tests/unit/build/test_toplevel.py`` and everything that boots.
+Tested by ``tests/unit/build/test_toplevel.py`` and everything that boots.
 """
 
 from collections.abc import Iterable, Mapping

@@ -5,7 +5,7 @@ of a name and, with TLS, a hundred handshakes, which is most of the time. ``base
 connection for each server and bounds whatever a server does; here it becomes known whether somebody
 else should be asked, or the same one again.
 
-Proven by ``tests/unit/build/test_fetch.py``, on a real server that misbehaves.
+Tested by ``tests/unit/build/test_fetch.py``, on a real server that misbehaves.
 """
 
 import ssl

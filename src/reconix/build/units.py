@@ -9,7 +9,7 @@ Presets are not looked at: they decide when a package is installed or a machine 
 time, and Debian's maintainer scripts have done the former.
 
 Source: systemd.unit(5), sections *[Install] section options* and *Unit file load path*.
-Proven by ``tests/compat/test_units.py`` against ``systemctl --root``.
+Tested by ``tests/compat/test_units.py`` against ``systemctl --root``.
 """
 
 import difflib

@@ -7,7 +7,7 @@ armed, and any restart tries it. So all that is left is a restart, and only if s
 program may be in its way (``device/inhibitors.py``); then the next look in the window asks again.
 
 Source: systemd.timer(5), systemd.time(7).
-Proven by ``tests/unit/build/test_updates.py``.
+Tested by ``tests/unit/build/test_updates.py``.
 """
 
 from reconix.build.agent import AGENT

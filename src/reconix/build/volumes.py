@@ -4,7 +4,7 @@ A volume may be missing, such as a card that was taken out, and the device start
 unit is wanted, never required, and nothing waits for it but what names it (``nofail``).
 
 Source: systemd.mount(5), tmpfs(5).
-Proven by ``tests/unit/build/test_volumes.py``; that they are mounted, by ``tests/vm``.
+Tested by ``tests/unit/build/test_volumes.py``; that they are mounted, by ``tests/vm``.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """The files of a store object, as text and as JSON.
 
-Proven by ``tests/unit/cli/test_store.py``.
+Tested by ``tests/unit/cli/test_store.py``.
 """
 
 import os

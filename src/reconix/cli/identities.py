@@ -1,6 +1,6 @@
 """The identity of a device, from the configuration and signed; see ``device/identity.py``.
 
-Proven by ``tests/unit/cli/test_identities.py``.
+Tested by ``tests/unit/cli/test_identities.py``.
 """
 
 import difflib

@@ -4,7 +4,7 @@ This is where words become a call and where every failure is shown: the fact, th
 exit status of its kind, and never a traceback for an error that has a name. With ``--json`` the
 same is one JSON object on the standard output.
 
-Proven by ``tests/unit/cli/test_main.py``.
+Tested by ``tests/unit/cli/test_main.py``.
 """
 
 import argparse

@@ -4,7 +4,7 @@ A page is a pure function of what the parsers and docstrings say. It is written 
 macros of roff, in which a line that begins with a dot or a quote is a command, so such lines and
 all backslashes and dashes are protected.
 
-Source: man(7), groff_man_style(7). Proven by ``tests/unit/cli/test_manual.py`` with ``man`` itself.
+Source: man(7), groff_man_style(7). Tested by ``tests/unit/cli/test_manual.py`` with ``man`` itself.
 """
 
 from reconix.cli.description import (

@@ -3,7 +3,7 @@
 Both go to the standard error, so that an answer on the standard output stays clean. A stage may
 contain others; the last one begun is the first one to end.
 
-Proven by ``tests/unit/cli/test_progress.py``.
+Tested by ``tests/unit/cli/test_progress.py``.
 """
 
 import time

@@ -3,7 +3,7 @@
 The user's own ssh is used as it is set up: names, keys, agents, jump hosts, known hosts. What a
 device says is not trusted: it is bounded, and parsed field by field.
 
-Proven by ``tests/unit/cli/test_remote.py``, with the status that the agent itself prints.
+Tested by ``tests/unit/cli/test_remote.py``, with the status that the agent itself prints.
 """
 
 import argparse

@@ -9,7 +9,7 @@ the secret half, by its name, and nothing else of the folder where it lies.
     keys/update.pub    public, one line
     keys/sets/2.json   key set 2, signed by set 1; streams bring it to devices that slept long
 
-Proven by ``tests/unit/cli/test_keys.py``.
+Tested by ``tests/unit/cli/test_keys.py``.
 """
 
 import base64

@@ -8,7 +8,7 @@
   there; nothing in it may need them. Examined is what the configuration itself says: units, files
   beside units, and health checks.
 
-Proven by ``tests/unit/config/test_across.py``.
+Tested by ``tests/unit/config/test_across.py``.
 """
 
 import itertools

@@ -17,7 +17,7 @@ dataclass in the style of ``schema/``, and a function from them to an ``Addition
 An addition is data. It is spelled out as if it had been written in TOML, checked like a file, and
 merged like one, so ``reconix show`` prints it and a conflict with it has two places.
 
-Proven by ``tests/unit/config/test_modules.py``.
+Tested by ``tests/unit/config/test_modules.py``.
 """
 
 import dataclasses

@@ -6,7 +6,7 @@ what they stand for: ``"64M"`` into bytes, a path into where it leads. What does
 problem, and the check goes on. An option that stands under a name it had before counts, and a note
 tells the new one.
 
-Proven by ``tests/unit/config/test_schema.py`` and ``tests/unit/config/test_renamed.py``.
+Tested by ``tests/unit/config/test_schema.py`` and ``tests/unit/config/test_renamed.py``.
 """
 
 import difflib

@@ -5,7 +5,7 @@ locked packages. Here they are spread out as texts by key, so that two states ca
 without building either. A system for which all are the same is built to the same store path by the
 same version of reconix, so a change that does not show here cannot reach it.
 
-Proven by ``tests/unit/config/test_compare.py``.
+Tested by ``tests/unit/config/test_compare.py``.
 """
 
 import dataclasses

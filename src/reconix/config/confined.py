@@ -12,7 +12,7 @@ object to all others, and only those are closed that are known and cheap to clos
 change the modules of a project runs programs as whoever checks or builds it, and may change
 everything else in it as well. A project of a stranger is a program of a stranger.
 
-Proven by ``tests/unit/config/test_confined.py``.
+Tested by ``tests/unit/config/test_confined.py``.
 """
 
 import ast

@@ -1,6 +1,6 @@
 """What must hold for the devices of a host: each differs only in what there is.
 
-Proven by ``tests/unit/config/test_devices.py``.
+Tested by ``tests/unit/config/test_devices.py``.
 """
 
 from collections.abc import Iterator

@@ -7,7 +7,7 @@ tell it: an update that changes the file would change nothing. A file below a vo
 
 What is fixed when a device is flashed changes as little: ``diff`` tells that, too.
 
-Proven by ``tests/unit/config/test_kept.py``; what a device does, by
+Tested by ``tests/unit/config/test_kept.py``; what a device does, by
 ``tests/crash/test_given_files.py``.
 """
 

@@ -15,7 +15,7 @@ The result, laid out again, is the same. In a literate file only ``toml`` blocks
 whose fence is indented are left alone, because they are part of a list of Markdown's.
 
 Source: TOML 1.0.0.
-Proven by ``tests/unit/config/test_layout.py``: ``tomllib`` reads the same from both.
+Tested by ``tests/unit/config/test_layout.py``: ``tomllib`` reads the same from both.
 """
 
 import enum

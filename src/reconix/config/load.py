@@ -11,7 +11,7 @@ files that import each other do no harm. Each file may be literate (``toml.py``)
 The whole project is read at once, although a command may want one host only: it is fast enough,
 and a mistake is better found before somebody else trips over it.
 
-Proven by ``tests/unit/config/test_load.py``.
+Tested by ``tests/unit/config/test_load.py``.
 """
 
 import os

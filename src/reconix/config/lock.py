@@ -27,7 +27,7 @@ store do not always follow from their content, so that of the whole closure is p
 ``numbers`` is what builds have learnt and must not forget: the numbers of users and groups, to whom
 what devices keep belongs (``build/numbers.py``). They are only ever added.
 
-Specified in ``docs/spec/lock.md``. Proven by ``tests/unit/config/test_lock.py``.
+Specified in ``docs/spec/lock.md``. Tested by ``tests/unit/config/test_lock.py``.
 """
 
 import itertools

@@ -13,7 +13,7 @@ line from one file to another without fear. So there is one operation, ``merge``
 ``merge`` is associative and idempotent, and commutative but for the order of list items. To be all
 that, it never fails: a conflict is kept in the result, ``conflicts`` finds it at the end.
 
-Proven by ``tests/unit/config/test_merge.py``, which draws values at random and checks the laws.
+Tested by ``tests/unit/config/test_merge.py``, which draws values at random and checks the laws.
 """
 
 import enum

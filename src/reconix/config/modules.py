@@ -9,7 +9,7 @@ like all others, go into its function ``configure``; what comes out is merged wi
 say. It may set options of other modules, so this is repeated until nothing changes any more: the
 order of modules does not matter. Modules that never agree are a mistake.
 
-Proven by ``tests/unit/config/test_modules.py``.
+Tested by ``tests/unit/config/test_modules.py``.
 """
 
 import dataclasses

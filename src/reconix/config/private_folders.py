@@ -5,7 +5,7 @@ link to it. If that place persists, it is a folder and cannot become a link: the
 238/STATE_DIRECTORY, each time. What can persist is the folder behind the link.
 
 Source: systemd.exec(5), *DynamicUser=* and *StateDirectory=*.
-Proven by ``tests/unit/config/test_private_folders.py``; that such a unit starts, by
+Tested by ``tests/unit/config/test_private_folders.py``; that such a unit starts, by
 ``tests/vm/test_services.py``.
 """
 

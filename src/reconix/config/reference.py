@@ -4,7 +4,7 @@ What an option means is said once, where it is declared. ``docs/options.md`` and
 ``docs/schema`` are that, printed; a test says when they are stale, and ``ACCEPT=1`` renews them.
 
 Source of the schemas: JSON Schema, draft 7, which editors use to complete TOML.
-Proven by ``tests/unit/config/test_reference.py``.
+Tested by ``tests/unit/config/test_reference.py``.
 """
 
 import difflib

@@ -2,7 +2,7 @@
 
 A system of Nix has no agent of ours that would end its hours, so it takes no part.
 
-Proven by ``tests/unit/config/test_schedule.py``.
+Tested by ``tests/unit/config/test_schedule.py``.
 """
 
 import itertools

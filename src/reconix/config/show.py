@@ -4,7 +4,7 @@ After imports, machine and system files are merged nobody can see from one file 
 result is spread out again: a line of TOML for each option, with the places that it comes from, or
 the word that nobody wrote it and the default holds.
 
-Proven by ``tests/unit/config/test_show.py``: what is shown, read again, is the same configuration.
+Tested by ``tests/unit/config/test_show.py``: what is shown, read again, is the same configuration.
 """
 
 import dataclasses

@@ -3,7 +3,7 @@
 Read without asking whether they make sense, so that also a configuration with mistakes can be laid
 out.
 
-Proven by ``tests/unit/cli/test_fmt.py``.
+Tested by ``tests/unit/cli/test_fmt.py``.
 """
 
 import os

@@ -10,7 +10,7 @@ A file may be *literate*: ``mqtt.toml.md`` is Markdown, and its fenced ``toml`` 
 are the configuration. Everything else is blanked out line by line, so places stay what they are.
 
 Source: TOML 1.0.0; CommonMark 0.31, section 4.5 (fenced code blocks).
-Proven by ``tests/unit/config/test_toml.py``.
+Tested by ``tests/unit/config/test_toml.py``.
 """
 
 import bisect

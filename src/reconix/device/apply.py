@@ -13,7 +13,7 @@ arm             recorded first, then told to the firmware, or to the disk where 
 The committed slot and the partition table are not touched. After a cut anywhere the old generation
 boots; applying the same generation again continues.
 
-Proven by ``tests/unit/device/test_apply.py`` and ``tests/crash/test_agent_cut.py``.
+Tested by ``tests/unit/device/test_apply.py`` and ``tests/crash/test_agent_cut.py``.
 """
 
 from dataclasses import replace

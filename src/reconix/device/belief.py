@@ -20,7 +20,7 @@ what a newer agent left here in a form that this one cannot read takes nothing b
 A generation without the file, made before there were keys, is judged by what the device remembers;
 if that is nothing, nothing is demanded.
 
-Proven by ``tests/unit/device/test_belief.py``.
+Tested by ``tests/unit/device/test_belief.py``.
 """
 
 from collections.abc import Mapping

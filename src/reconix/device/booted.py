@@ -10,7 +10,7 @@ rather than guessed.
 The result is written to ``/run/reconix/booted.json`` once a boot, and as ``KEY=value`` lines to
 ``/run/reconix/booted`` for shell scripts and ``EnvironmentFile=``.
 
-Proven by ``tests/unit/device/test_booted.py``.
+Tested by ``tests/unit/device/test_booted.py``.
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ what was said if it does not, and what would have to stay the same while it must
 unit that is the identity of its invocation: a program that ends and is started again every few
 seconds is *active* nearly always, and healthy never.
 
-Proven by ``tests/unit/device/test_checks.py``.
+Tested by ``tests/unit/device/test_checks.py``.
 """
 
 import os

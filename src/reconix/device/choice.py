@@ -18,7 +18,7 @@ confirmed, stays until it is found healthy.
 
 What a newer agent has added stays (``docs/spec/memory.md``).
 
-Proven by ``tests/unit/device/test_choose.py``.
+Tested by ``tests/unit/device/test_choose.py``.
 """
 
 from dataclasses import dataclass, field, replace

@@ -4,7 +4,7 @@ A system that is about to take over without a restart (``switch.py``) is remembe
 and the firmware is not told: whatever happens then, the next boot is the one that there would have
 been without it. Nothing is written, unless there is a choice for that boot to take back.
 
-Proven by ``tests/unit/device/test_choose.py``.
+Tested by ``tests/unit/device/test_choose.py``.
 """
 
 from contextlib import AbstractContextManager

@@ -4,7 +4,7 @@ Kept are the committed generation, the one before it, and one that is on its way
 generation goes first, then the objects that no manifest names: whatever is named is there. What a
 cut left of a receive goes, too: it would be verified before it is used, and is made anew instead.
 
-Proven by ``tests/crash/test_agent_cut.py``.
+Tested by ``tests/crash/test_agent_cut.py``.
 """
 
 from reconix.boot.trial import State

@@ -7,7 +7,7 @@ next start, which records what the table says already; a cut before it ends the 
 
 Only the generation under trial confirms itself, only from its own slot, only before its deadline.
 
-Proven by ``tests/unit/device/test_confirm.py`` and ``tests/crash/test_agent_cut.py``.
+Tested by ``tests/unit/device/test_confirm.py`` and ``tests/crash/test_agent_cut.py``.
 """
 
 from reconix.base import progress

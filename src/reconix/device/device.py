@@ -4,7 +4,7 @@ What is remembered may be missing (the first boot) or unreadable (a damaged file
 out again from what cannot be wrong: the partition table says which slot boots, and the content of
 the slot says which installed generation it is. What neither shows, the ledger knows.
 
-Proven by ``tests/unit/device/test_device.py``.
+Tested by ``tests/unit/device/test_device.py``.
 """
 
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ smaller than its image: it lacks the copy of its table, without which what boots
 
 Nothing is written to another disk, and none is mounted.
 
-Proven by ``tests/unit/device/test_disks.py``; on a device by ``tests/vm/test_disks.py``.
+Tested by ``tests/unit/device/test_disks.py``; on a device by ``tests/vm/test_disks.py``.
 """
 
 import os

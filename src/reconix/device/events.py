@@ -7,7 +7,7 @@ agent may have added to it.
 
     {"at": 1767225600, "event": "fell-back", "generation": "/nix/store/…", "text": "…"}
 
-Proven by ``tests/unit/device/test_events.py``.
+Tested by ``tests/unit/device/test_events.py``.
 """
 
 import json

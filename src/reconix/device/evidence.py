@@ -7,7 +7,7 @@ trial that ended so is not repeated.
 
 Source: Documentation/ABI/testing/pstore and Documentation/watchdog/watchdog-api.rst of Linux;
 drivers/firmware/efi/efi-pstore.c for the names of the pieces.
-Proven by ``tests/unit/device/test_evidence.py``.
+Tested by ``tests/unit/device/test_evidence.py``.
 """
 
 from dataclasses import dataclass

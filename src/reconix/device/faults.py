@@ -9,7 +9,7 @@ was there under the committed generation, too, is not the fault of what is on tr
     /run/reconix/faults          a fault a line, of this start
     <system>/reconix/faults      those of the committed generation, written when a trial is armed
 
-Proven by ``tests/unit/device/test_faults.py``.
+Tested by ``tests/unit/device/test_faults.py``.
 """
 
 from pathlib import Path

@@ -11,7 +11,7 @@ it wants something else; that outlives a restart, so it is noted on the system p
 What is wanted always goes before the schedule. A trial does too: nothing is chosen while there is
 one, and the timer's unit asks again.
 
-Proven by ``tests/unit/device/test_follow.py`` and ``tests/vm/test_schedule.py``.
+Tested by ``tests/unit/device/test_follow.py`` and ``tests/vm/test_schedule.py``.
 """
 
 from dataclasses import dataclass

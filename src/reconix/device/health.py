@@ -15,7 +15,7 @@ One check is always made, and first: ``multi-user.target`` is active, that is, t
 far as a system without checks could tell. This module is the vocabulary and its document;
 ``checks.py`` makes a check, ``rounds.py`` decides.
 
-Proven by ``tests/unit/device/test_health.py``.
+Tested by ``tests/unit/device/test_health.py``.
 """
 
 from dataclasses import dataclass

@@ -14,7 +14,7 @@ changes nothing: the device starts as any of its kind, and says why. One that wa
 remembered by its digest on the system partition, which only the agent writes: a device must not
 lose its address because the keys for updates have changed since it was made.
 
-Proven by ``tests/unit/device/test_identity.py`` and ``tests/vm/test_schedule.py``.
+Tested by ``tests/unit/device/test_identity.py`` and ``tests/vm/test_schedule.py``.
 """
 
 import base64

@@ -16,7 +16,7 @@ them, and whoever cannot read one of them falls back to it. What two lines of a 
 the higher floor, the newer set, the last word.
 
 Format: ``docs/spec/memory.md``; it has no version, because it may not have a second one.
-Proven by ``tests/unit/device/test_ledger.py`` and ``tests/unit/device/test_releases.py``.
+Tested by ``tests/unit/device/test_ledger.py`` and ``tests/unit/device/test_releases.py``.
 """
 
 import re

@@ -9,7 +9,7 @@ a clock cannot tell them apart (``docs/threat-model.md``, *Freeze*). So it says 
 The file is in memory: to look for updates every hour must not wear the disk. The time is on the
 clock that counts from the start.
 
-Proven by ``tests/unit/device/test_looked.py``.
+Tested by ``tests/unit/device/test_looked.py``.
 """
 
 from dataclasses import dataclass

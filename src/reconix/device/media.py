@@ -4,7 +4,7 @@ The disk is the one that holds the system partition. Slots are reached through t
 offset that the partition table says, because the kernel's idea of the partitions is that of the
 last boot, and because then a disk image in a file is as good as a disk.
 
-Proven by ``tests/unit/device/test_media.py``.
+Tested by ``tests/unit/device/test_media.py``.
 """
 
 import contextlib

@@ -5,7 +5,7 @@ waits for it would refuse everybody else. So the first byte must come within an 
 whoever sends may still be making the stream; once it has come the next one must follow within a
 minute, and so many in each window of waiting, or a byte a minute would keep the device for ever.
 
-Proven by ``tests/unit/device/test_patience.py``.
+Tested by ``tests/unit/device/test_patience.py``.
 """
 
 import os

@@ -5,7 +5,7 @@
 A system without the file, such as one of NixOS, allows updates and has no time limit of its own for
 a trial besides that of its health checks.
 
-Proven by ``tests/unit/device/test_policy.py``.
+Tested by ``tests/unit/device/test_policy.py``.
 """
 
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ it is carried out again, or leaves something to delete, which is deleted later. 
 be carried out stays, and is told as a fault (``faults.py``). The system partition is not touched: a
 reset changes neither what boots nor whether it boots.
 
-Proven by ``tests/unit/device/test_reset.py``, ``tests/crash/test_fault_reset.py`` and, on a full
+Tested by ``tests/unit/device/test_reset.py``, ``tests/crash/test_fault_reset.py`` and, on a full
 disk, ``tests/crash/test_reset_of_a_full_disk.py``.
 """
 

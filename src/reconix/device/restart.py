@@ -5,7 +5,7 @@ systemd is asked; if the device is still there after a while, systemd is told to
 restart; and if even that does nothing, the kernel is asked directly. Whoever calls this in a unit
 must not be stopped by the shutdown itself: the unit has no ``Conflicts=shutdown.target``.
 
-Proven by ``tests/unit/device/test_main.py``, with programs that do nothing.
+Tested by ``tests/unit/device/test_main.py``, with programs that do nothing.
 """
 
 import time

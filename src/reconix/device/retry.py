@@ -18,7 +18,7 @@ the time; it is written down, once, so that it goes on over restarts:
                              "until": 1767225600}
 
 A clock that is set back while it waits makes it begin anew, so no date holds it for longer than the
-wait itself. Proven by ``tests/unit/device/test_retry.py``.
+wait itself. Tested by ``tests/unit/device/test_retry.py``.
 """
 
 from dataclasses import dataclass, field

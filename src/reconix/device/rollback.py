@@ -6,7 +6,7 @@ does not, the device stays where it is.
 
 What somebody has gone back from is not taken again by a timer: the ledger has it (``retry.py``).
 
-Proven by ``tests/unit/device/test_rollback.py``.
+Tested by ``tests/unit/device/test_rollback.py``.
 """
 
 from enum import Enum

@@ -7,7 +7,7 @@ happen a certain number of times only: what flaps is not healthy. When the time 
 check that failed in the last round is the reason, with the last of what it said. A unit that
 systemd has given up is not waited for.
 
-Proven by ``tests/unit/device/test_rounds.py``.
+Tested by ``tests/unit/device/test_rounds.py``.
 """
 
 import time

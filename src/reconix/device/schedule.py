@@ -7,7 +7,7 @@ Hours are minutes of the week on the clock of the device, from Monday 00:00; one
 Sunday may end after its end. The rule is a function of the moment, so it does not matter how the
 clock came there: set, jumped, or gone on while the device was off.
 
-Proven by ``tests/unit/device/test_schedule.py``.
+Tested by ``tests/unit/device/test_schedule.py``.
 """
 
 import time

@@ -7,7 +7,7 @@ and did not come up is asked for again. An ordinary boot writes nothing to the d
 Before anything that could fail on what an earlier agent left, it leaves ``/run/reconix/committed``
 if this is no trial: then, whatever fails here does not make the device restart.
 
-Proven by ``tests/unit/device/test_start.py`` and ``tests/crash/test_agent_cut.py``.
+Tested by ``tests/unit/device/test_start.py`` and ``tests/crash/test_agent_cut.py``.
 """
 
 from dataclasses import dataclass, replace

@@ -4,7 +4,7 @@ It is read from the agent's files and the firmware alone, takes no lock, and wor
 command changes the device: each file is whole at any time.
 
 The JSON is ``docs/spec/agent.md``, version 1.
-Proven by ``tests/unit/device/test_status.py``.
+Tested by ``tests/unit/device/test_status.py``.
 """
 
 import time

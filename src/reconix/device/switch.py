@@ -18,7 +18,7 @@ restarts. It takes no part in trials: none is under way when a soft reboot begin
 is the committed one, none begins with it.
 
 Source: systemd-soft-reboot.service(8).
-Proven by ``tests/unit/device/test_switch.py`` and ``tests/vm/test_switch.py``.
+Tested by ``tests/unit/device/test_switch.py`` and ``tests/vm/test_switch.py``.
 """
 
 from collections.abc import Iterator

@@ -5,7 +5,7 @@ taken. Nothing in the index is believed: it only saves asking for what does not 
 costs is compared with the limit of the configuration before the first byte of it is loaded; then
 all that comes is counted together, and ends the update if it is more.
 
-Proven by ``tests/unit/device/test_update.py``.
+Tested by ``tests/unit/device/test_update.py``.
 """
 
 import contextlib

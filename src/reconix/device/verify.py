@@ -3,7 +3,7 @@
 Every object of every installed generation is read and compared with its manifest, the slots with
 the hash in their generation, the partition tables with each other. Nothing is changed.
 
-Proven by ``tests/unit/device/test_verify.py``.
+Tested by ``tests/unit/device/test_verify.py``.
 """
 
 from collections.abc import Iterator

@@ -8,7 +8,7 @@ A system that is wanted always is watched in the same way; it has no generation 
 if it is healthy it is started at the next boot again. So is one that has taken over without a
 restart: if it is not healthy, the restart that follows is an ordinary boot.
 
-Proven by ``tests/unit/device/test_watch.py``.
+Tested by ``tests/unit/device/test_watch.py``.
 """
 
 from reconix.base import progress

@@ -20,7 +20,7 @@ files and these files further words or lines; none of them changes its meaning.
 What it cannot do: a loader, a kernel or an initrd that does not come so far is not left. That is
 why it must be asked for (``docs/decisions/0029-firmware-without-memory.md``).
 
-Proven by ``tests/crash/test_way_back.py`` at every step, by the prover, and on a device by
+Tested by ``tests/crash/test_way_back.py`` at every step, by the prover, and on a device by
 ``tests/vm/test_way_back.py``.
 """
 

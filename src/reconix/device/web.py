@@ -18,7 +18,7 @@ else the system believes (``/etc/ssl/certs``); its dates do not count, because a
 clock. All that it protects is who can see what is asked for.
 
 Source: RFC 9110, sections 14 (*Range Requests*) and 15.4 (*Redirection*).
-Proven by ``tests/unit/device/test_web.py``, with servers that misbehave.
+Tested by ``tests/unit/device/test_web.py``, with servers that misbehave.
 """
 
 import http.client

@@ -7,7 +7,7 @@ window begins. Or the system says that it does not restart by itself; then someb
 The clock is that of the device, in its own time zone. A device whose clock is wrong has its window
 at a wrong time; nothing else depends on it. A restart for another reason begins the trial as well.
 
-Proven by ``tests/unit/device/test_window.py``.
+Tested by ``tests/unit/device/test_window.py``.
 """
 
 import re

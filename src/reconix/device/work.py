@@ -10,7 +10,7 @@ again; so it is after a crash, as soon as the next one has worked or the device 
 Reading takes no lock: whatever is on the partition under its final name is whole.
 
 Source: mount(2), *Remounting an existing mount*; mount_namespaces(7).
-Proven by ``tests/unit/device/test_work.py``, on a real ext4 where the tests may mount.
+Tested by ``tests/unit/device/test_work.py``, on a real ext4 where the tests may mount.
 """
 
 import contextlib

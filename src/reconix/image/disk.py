@@ -9,7 +9,7 @@
 The same generation and the same layout give the same bytes: no mount, no root, no clock. The file
 is sparse.
 
-Proven by ``tests/compat/test_disk.py`` with sgdisk, fsck.fat, mtools and e2fsck; booted by
+Tested by ``tests/compat/test_disk.py`` with sgdisk, fsck.fat, mtools and e2fsck; booted by
 ``tests/vm/``.
 """
 

@@ -12,7 +12,7 @@ A store is mostly names. A new root is a thousand folders of a few names each, a
 least one block, which the journal writes twice: so the partition of the store has small blocks.
 
 Source: mke2fs(8); libext2fs reads ``E2FSPROGS_FAKE_TIME`` (lib/ext2fs/initialize.c).
-Proven by ``tests/compat/test_ext4.py`` with e2fsck and debugfs.
+Tested by ``tests/compat/test_ext4.py`` with e2fsck and debugfs.
 """
 
 from hashlib import sha256

@@ -16,7 +16,7 @@ bytes. There are no checksums to keep right, because our file systems have none 
 (``image/ext4.py``).
 
 Source: Linux, Documentation/filesystems/ext4.
-Proven by ``tests/compat/test_ext4.py`` with e2fsck and debugfs, and by the kernel in ``tests/vm/``.
+Tested by ``tests/compat/test_ext4.py`` with e2fsck and debugfs, and by the kernel in ``tests/vm/``.
 """
 
 import os

@@ -6,7 +6,7 @@ whole number of them. All GUIDs follow from the name of the host, so that the sa
 the same image. Devices of one host therefore share them, and with the image itself; which disk is
 the one that booted is found out by ``build/data/disk.sh`` and ``device/disks.py``.
 
-Proven by ``tests/unit/image/test_layout.py`` and ``tests/compat/test_gpt.py``.
+Tested by ``tests/unit/image/test_layout.py`` and ``tests/compat/test_gpt.py``.
 """
 
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ announced; and what is announced is bounded by a limit and by the room that ther
 whoever announces 2^62 bytes has promised nothing.
 
 Source: ``libstore/binary-cache-store.cc`` of Nix 2.8.
-Proven by ``tests/compat/test_nix_cache.py``, with ``nix copy`` in both directions.
+Tested by ``tests/compat/test_nix_cache.py``, with ``nix copy`` in both directions.
 """
 
 import contextlib

@@ -5,7 +5,7 @@ file system notes would make equal objects different, so it is set to the one va
 every store: mode 0444 or 0555, one second after the epoch, owned by the store's owner, no
 extended attributes (among them capabilities and access lists), not set-user-id.
 
-Proven by ``tests/unit/nix/test_canonical.py``.
+Tested by ``tests/unit/nix/test_canonical.py``.
 """
 
 import os

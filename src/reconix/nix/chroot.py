@@ -23,7 +23,7 @@ What comes from elsewhere is bounded while it comes: it ends at the size that wa
 leaves room on the disk for others. Many small files need far more room than their archive, so what
 counts is what is free, seen again and again.
 
-Source: Nix manual, *Local store*. Proven by ``tests/unit/nix/test_chroot.py``, by the real
+Source: Nix manual, *Local store*. Tested by ``tests/unit/nix/test_chroot.py``, by the real
 ``nix`` in ``tests/compat/test_nix_store.py`` and step by step in
 ``tests/crash/test_store_crash.py``.
 """

@@ -9,7 +9,7 @@ leaves trees that are not valid, and the next collection, or whoever adds them a
 them.
 
 Source: ``libstore/gc.cc`` of Nix 2.8.
-Proven by ``tests/unit/nix/test_collect.py``, ``tests/compat/test_nix_store.py`` and
+Tested by ``tests/unit/nix/test_collect.py``, ``tests/compat/test_nix_store.py`` and
 ``tests/crash/test_store_crash.py``.
 """
 

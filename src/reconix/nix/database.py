@@ -10,7 +10,7 @@ us.
 This is the only module with SQL in it.
 
 Source: ``libstore/schema.sql`` and ``libstore/local-store.cc`` of Nix 2.8.
-Proven by ``tests/compat/test_nix_store.py``: the schema equals that of a store which Nix made,
+Tested by ``tests/compat/test_nix_store.py``: the schema equals that of a store which Nix made,
 and Nix queries, verifies and collects a store that we made.
 """
 

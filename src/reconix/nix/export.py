@@ -10,7 +10,7 @@ and the stream carries no digest of it: whoever takes it in trusts the one who s
 Nix.
 
 Source: ``libstore/export-import.cc`` of Nix 2.8.
-Proven by ``tests/compat/test_nix_export.py``, in both directions.
+Tested by ``tests/compat/test_nix_export.py``, in both directions.
 """
 
 from collections.abc import Iterable, Iterator

@@ -12,7 +12,7 @@ removed by who leaves it; one byte is written to it before, so that whoever has 
 removed file notices and opens a new one.
 
 Source: ``libstore/pathlocks.cc`` and ``libstore/gc.cc`` of Nix 2.8.
-Proven by ``tests/compat/test_nix_store.py``, with a real ``nix-store --gc`` on the other side.
+Tested by ``tests/compat/test_nix_store.py``, with a real ``nix-store --gc`` on the other side.
 """
 
 import contextlib

@@ -6,7 +6,7 @@ cache, its ``Compression``, ``FileHash`` and ``FileSize`` as it lies there, ``Na
 ignored, as Nix does.
 
 Source: ``libstore/nar-info.cc`` of Nix 2.8.
-Proven by ``tests/unit/nix/test_narinfo.py`` and ``tests/compat/test_nix_cache.py``.
+Tested by ``tests/unit/nix/test_narinfo.py`` and ``tests/compat/test_nix_cache.py``.
 """
 
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ Parsing and comparing are pure. Versions are ordered as Debian orders them, wher
 before ``1.0`` and ``1:0.9`` after it.
 
 Source: deb-control(5), deb-version(7); Debian Policy, section 5.6.12.
-Proven by ``tests/unit/nix/test_packages.py``, the order against ``dpkg --compare-versions``.
+Tested by ``tests/unit/nix/test_packages.py``, the order against ``dpkg --compare-versions``.
 """
 
 import enum

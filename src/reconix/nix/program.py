@@ -4,7 +4,7 @@ Its database may belong to somebody else, so the program is asked: what is neede
 what we lack. Paths keep their names, whether they were named by content or by how they were
 built.
 
-Proven by ``tests/compat/test_nix_export.py``.
+Tested by ``tests/compat/test_nix_export.py``.
 """
 
 from collections.abc import Iterable, Sequence

@@ -6,7 +6,7 @@ Answers are values; ``cli/store.py`` shows them.
 has it; the bytes of an object are *its own* if no other object has the file, else *shared*. What
 would be *freed* is what disappears when the object and everything that needs it are collected.
 
-Proven by ``tests/unit/nix/test_queries.py``.
+Tested by ``tests/unit/nix/test_queries.py``.
 """
 
 import itertools

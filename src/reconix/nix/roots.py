@@ -11,7 +11,7 @@ processes                              whatever has a file of the store open, ma
 =====================================  =========================================================
 
 Source: ``libstore/gc.cc`` of Nix 2.8.
-Proven by ``tests/unit/nix/test_collect.py`` and ``tests/compat/test_nix_store.py``.
+Tested by ``tests/unit/nix/test_collect.py`` and ``tests/compat/test_nix_store.py``.
 """
 
 import contextlib

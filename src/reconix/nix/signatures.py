@@ -6,7 +6,7 @@ content has which path::
     1;/nix/store/<hash>-<name>;sha256:<base 32>;<size of the archive>;<reference>,<reference>,...
 
 Source: ``libstore/crypto.cc`` and ``ValidPathInfo::fingerprint`` of Nix 2.8.
-Proven by ``tests/compat/test_nix_cache.py``: Nix accepts what we sign, and we what Nix signs.
+Tested by ``tests/compat/test_nix_cache.py``: Nix accepts what we sign, and we what Nix signs.
 """
 
 import base64

@@ -5,7 +5,7 @@ and a kernel see the same is asked here: the disk of a state is made as a file, 
 from it with a firmware that remembers nothing, and its console must say which generation comes up.
 Each device has one core, and some run at once.
 
-Proven by ``tests/vm/test_prover_boots.py``.
+Tested by ``tests/vm/test_prover_boots.py``.
 """
 
 import contextlib

@@ -7,7 +7,7 @@
 The image itself is not in it: the same generation and layout give the same image. The generations
 come from the store.
 
-Proven by ``tests/crash/test_prover.py``.
+Tested by ``tests/crash/test_prover.py``.
 """
 
 import zlib

@@ -12,7 +12,7 @@ Most states differ in a few cells only, and most questions about a state depend 
 have the same identifiers, the answer is the same. This is exact, and what makes thousands of states
 affordable.
 
-Proven by ``tests/unit/prove/test_cells.py``.
+Tested by ``tests/unit/prove/test_cells.py``.
 """
 
 import mmap

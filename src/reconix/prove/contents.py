@@ -4,7 +4,7 @@ An object is judged in two steps, so that little is read twice: first its *shape
 kinds, and where the content of its files lies; then the content. The first depends on metadata
 only, the second is asked again only where the shape or a cell of the content differs.
 
-Proven by ``tests/unit/prove/test_contents.py``.
+Tested by ``tests/unit/prove/test_contents.py``.
 """
 
 import hashlib

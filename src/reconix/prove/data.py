@@ -8,7 +8,7 @@ repair, and
 * what a boot or an order has done is there from when it has said so;
 * what programs kept goes only where a reset was ordered, and is gone as soon as nothing orders it.
 
-Proven by ``tests/crash/test_prover_data.py``, with bugs planted.
+Tested by ``tests/crash/test_prover_data.py``, with bugs planted.
 """
 
 import re

@@ -4,7 +4,7 @@ Only what a device's system partition has: extents, folders (an index is a folde
 read from its leaves), short and long symbolic links. Checksums are left to e2fsck, which sees the
 same blocks.
 
-Source: Linux, Documentation/filesystems/ext4. Proven by ``tests/unit/prove/test_ext4.py`` against
+Source: Linux, Documentation/filesystems/ext4. Tested by ``tests/unit/prove/test_ext4.py`` against
 debugfs and the kernel's own ext4.
 """
 

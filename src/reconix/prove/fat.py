@@ -3,7 +3,7 @@
 A slot is good when it holds a known image, to the byte. That this image is a file system at all is
 not taken from who made it; each is shown to ``fsck.fat -n`` once.
 
-Source: fsck.fat(8). Proven by ``tests/unit/prove/test_fat.py``.
+Source: fsck.fat(8). Tested by ``tests/unit/prove/test_fat.py``.
 """
 
 import tempfile

@@ -8,7 +8,7 @@ The firmware's variables are not on the disk; they are kept at once. So a histor
 the slot of the next boot was asked for, and a state is judged for each value that the variable may
 have had at its cut.
 
-Proven by ``tests/unit/prove/test_history.py``.
+Tested by ``tests/unit/prove/test_history.py``.
 """
 
 from collections.abc import Iterable, Sequence

@@ -9,7 +9,7 @@ transactions with consecutive numbers, up to the first that has no commit block.
 without effect, so two states that differ only there recover to the same.
 
 Source: Linux, Documentation/filesystems/ext4/journal.rst; numbers are big-endian.
-Proven by ``tests/unit/prove/test_journal.py``.
+Tested by ``tests/unit/prove/test_journal.py``.
 """
 
 import struct

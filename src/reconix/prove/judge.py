@@ -18,7 +18,7 @@ A state is good when all of this holds:
 
 It is *old* or *new* by the generation that boots without a trial, compared with the one before.
 
-Proven by ``tests/crash/test_prover.py`` and, with bugs planted, ``tests/crash/planted/``.
+Tested by ``tests/crash/test_prover.py`` and, with bugs planted, ``tests/crash/planted/``.
 """
 
 import hashlib

@@ -4,7 +4,7 @@ The scripts that start a device are run here, as a process: of their functions t
 the partition. To mount does nothing, and ``sync`` is of this file system alone. Ordering a reset
 and deleting what it left is the agent's own code.
 
-Proven by ``tests/crash/test_prover_data.py``.
+Tested by ``tests/crash/test_prover_data.py``.
 """
 
 import re

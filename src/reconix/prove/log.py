@@ -12,7 +12,7 @@ An entry with the flag FLUSH makes durable what stands before it; one that carri
 is a flush and then a write. FUA makes the write itself durable.
 
 Source: Linux, Documentation/admin-guide/device-mapper/log-writes.rst; QEMU, block/blklogwrites.c.
-Byte table in ``docs/spec/crash-log.md``. Proven by ``tests/unit/prove/test_log.py``.
+Byte table in ``docs/spec/crash-log.md``. Tested by ``tests/unit/prove/test_log.py``.
 """
 
 import mmap

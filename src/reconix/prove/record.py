@@ -1,6 +1,6 @@
 """From a disk image and something to do with it, to a history that can be proved.
 
-Proven by ``tests/crash/test_prover.py``.
+Tested by ``tests/crash/test_prover.py``.
 """
 
 from collections.abc import Callable, Iterable

@@ -14,7 +14,7 @@ Needs root, for loop devices and mounts; no module of the kernel besides ``loop`
 The file system is mounted with ``noauto_da_alloc``: otherwise ext4 itself writes a file out when it
 is renamed over another one, and hides that nobody asked for it.
 
-Source: qemu-storage-daemon(1); ext4(5). Proven by ``tests/crash/test_prover.py``.
+Source: qemu-storage-daemon(1); ext4(5). Tested by ``tests/crash/test_prover.py``.
 """
 
 import contextlib

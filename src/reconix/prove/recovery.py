@@ -9,7 +9,7 @@ The kernel is stricter in one thing: it takes no other superblock than the first
 a wrong checksum. e2fsck would fall back on a copy. So that is checked here.
 
 Source: e2image(8), e2fsck(8); ``ext4_superblock_csum`` of Linux.
-Proven by ``tests/unit/prove/test_recovery.py``.
+Tested by ``tests/unit/prove/test_recovery.py``.
 """
 
 import os

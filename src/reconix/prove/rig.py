@@ -6,7 +6,7 @@ loader and kernel are played: the one-shots are taken before they are used, the 
 firmware reads it, and the command line names the system of the generation that lies in the slot.
 Everything else is the agent's own code, in this process.
 
-Proven by ``tests/crash/test_prover.py``.
+Tested by ``tests/crash/test_prover.py``.
 """
 
 import struct

@@ -16,7 +16,7 @@
     leave it            an operator does not want it after all
     boot after that
 
-Proven by ``tests/crash/test_prover.py``.
+Tested by ``tests/crash/test_prover.py``.
 """
 
 from collections.abc import Callable

@@ -11,7 +11,7 @@ Where an epoch has few pieces, all subsets are taken. Where it has many, the tel
 (each prefix, each piece missing alone, each piece alone), then as many as are wanted at random. The
 same seed gives the same states.
 
-Proven by ``tests/unit/prove/test_states.py``.
+Tested by ``tests/unit/prove/test_states.py``.
 """
 
 import itertools

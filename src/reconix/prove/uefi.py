@@ -5,7 +5,7 @@ from the specification alone: the primary header if signature, place, size and b
 right, else the one in the last sector; then the first EFI system partition of its array.
 
 Source: UEFI Specification 2.10, section 5.3.2.
-Proven by ``tests/unit/prove/test_uefi.py``, and on OVMF by ``tests/vm/test_prover_boots.py``.
+Tested by ``tests/unit/prove/test_uefi.py``, and on OVMF by ``tests/vm/test_prover_boots.py``.
 """
 
 import struct

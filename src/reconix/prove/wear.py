@@ -7,7 +7,7 @@ theirs. The journal is no content: what is written there counts as written and n
 the ratio of content is 1 at best, that of metadata, which a journal writes twice, a little more
 than 2.
 
-Proven by ``tests/unit/prove/test_wear.py`` and ``tests/crash/test_prover.py``.
+Tested by ``tests/unit/prove/test_wear.py`` and ``tests/crash/test_prover.py``.
 """
 
 from collections.abc import Iterable

@@ -4,7 +4,7 @@ An object loses its name in one step: it is renamed to ``.remove-<basename>``, a
 files go. So an interrupted removal leaves nothing that looks like an object, and the next one
 continues. Last, the names in ``.links`` that nothing else shares any more are removed.
 
-Proven by ``tests/unit/store/test_registry.py`` and, step by step,
+Tested by ``tests/unit/store/test_registry.py`` and, step by step,
 ``tests/crash/test_store_crash.py``.
 """
 

@@ -13,7 +13,7 @@ An older agent that comes after a newer one, in the trial of a generation that s
 to, reads the newer one, too. So a release may add fields, and a reader takes any version. What is
 raised with the version is what an agent must know to *install* the generation.
 
-Proven by ``tests/unit/store/test_generation.py``.
+Tested by ``tests/unit/store/test_generation.py``.
 """
 
 import re

@@ -10,7 +10,7 @@ To replace a file by a link a second name is made and renamed over the first, so
 one or the other and never neither. A name in ``.links`` whose size is wrong lost its content in a
 power cut; it is dropped.
 
-Source: ``libstore/optimise-store.cc`` of Nix 2.8. Proven by ``tests/compat/test_nix_store.py``:
+Source: ``libstore/optimise-store.cc`` of Nix 2.8. Tested by ``tests/compat/test_nix_store.py``:
 after us, ``nix-store --optimise`` finds nothing to do, and the other way round.
 """
 

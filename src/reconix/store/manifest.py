@@ -10,7 +10,7 @@ the root. So nobody who holds one needs to ask further.
 A device that came back from a newer generation has manifests that a newer agent wrote. Of these it
 reads the fields that it knows, which no release takes away.
 
-The byte format is ``docs/spec/manifest.md``. Proven by ``tests/unit/store/test_manifest.py``.
+The byte format is ``docs/spec/manifest.md``. Tested by ``tests/unit/store/test_manifest.py``.
 """
 
 from collections.abc import Mapping

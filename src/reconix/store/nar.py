@@ -25,7 +25,7 @@ than 4095 bytes; folders nested deeper than 256, or whose path is longer than 30
 stands before it, no program could name what is in them.
 
 Source: Nix manual, *Nix Archive (NAR) format*.
-Proven by ``tests/compat/test_nar.py``, byte for byte against ``nix-store --dump``.
+Tested by ``tests/compat/test_nar.py``, byte for byte against ``nix-store --dump``.
 """
 
 import hashlib

@@ -11,7 +11,7 @@ what it contains, what it refers to and where it lies::
 So equal content with equal references has an equal name, whoever made it and wherever.
 
 Source: Nix manual, *Complete Store Path Calculation*; ``libstore/store-api.cc`` of Nix 2.8.
-Proven by ``tests/compat/test_nix_paths.py`` against ``nix store add-path``, ``nix-store
+Tested by ``tests/compat/test_nix_paths.py`` against ``nix store add-path``, ``nix-store
 --add-fixed`` and the instantiation of local expressions.
 """
 

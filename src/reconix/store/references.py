@@ -11,7 +11,7 @@ cost does not depend on their number. The last 31 bytes are kept, so that a hash
 any chunk border.
 
 Source: Nix manual, *Store Object: references*; ``libstore/references.cc`` of Nix 2.8.
-Proven by ``tests/unit/store/test_references.py`` and ``tests/compat/test_nix_store.py``.
+Tested by ``tests/unit/store/test_references.py`` and ``tests/compat/test_nix_store.py``.
 """
 
 import hashlib

@@ -12,7 +12,7 @@ whole, durable and verified (``place``), and it loses it before the first byte o
 (``collect.py``). So whatever carries a final name is whole, also after a power cut; what was
 received for a generation that is not registered yet need not be received again.
 
-Proven by ``tests/unit/store/test_registry.py`` and, step by step,
+Tested by ``tests/unit/store/test_registry.py`` and, step by step,
 ``tests/crash/test_store_crash.py``.
 """
 

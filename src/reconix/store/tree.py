@@ -7,7 +7,7 @@ disk, and the code which writes them exists once.
     tree = folder({"init": Symlink("/usr/lib/systemd/systemd"), "etc/hostname": File(b"box\n")})
     write(tree, into)
 
-Proven by ``tests/unit/store/test_tree.py``.
+Tested by ``tests/unit/store/test_tree.py``.
 """
 
 from collections.abc import Iterator, Mapping

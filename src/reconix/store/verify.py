@@ -4,7 +4,7 @@ The digest of an object covers every byte of it, so it finds any flipped bit; bu
 where. The folder ``.links`` does: each shared file is named there by the digest that it had when it
 was stored. So when an object is found changed, its files are compared with their names.
 
-Proven by ``tests/unit/store/test_registry.py``.
+Tested by ``tests/unit/store/test_registry.py``.
 """
 
 import hashlib

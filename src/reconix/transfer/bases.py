@@ -14,7 +14,7 @@ A file that each base has in its own way is not lost: for such files a plan says
 they are made (``plan.Choice``).
 
 The format, byte by byte: ``docs/spec/stream.md``, *Several bases*. Computed by ``overlap.py``.
-Proven by ``tests/unit/transfer/test_bases.py``.
+Tested by ``tests/unit/transfer/test_bases.py``.
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ it: one stream, a chain of several, or a full one that needs nothing.
 Nobody signs an index: what it says is checked when the stream itself arrives. Somebody who changes
 it can withhold an update, as everybody on the way can.
 
-Proven by ``tests/unit/transfer/test_catalog.py``.
+Tested by ``tests/unit/transfer/test_catalog.py``.
 """
 
 import re

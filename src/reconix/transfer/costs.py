@@ -32,7 +32,7 @@ A sender whose object takes more work than its space pays for declares more spac
 What is declared can be much. So there is a limit of time, too, for a whole receive: of processor
 time, because a link may be as slow as it likes.
 
-Proven by ``tests/unit/transfer/test_costs.py``.
+Tested by ``tests/unit/transfer/test_costs.py``.
 """
 
 import os

@@ -9,7 +9,7 @@ Only checking is here; signing is done on the build host (``signing.py``).
 Keys that belong to everybody OpenSSL would take; they have signed nothing (``base/points.py``).
 
 Source: OpenSSL 3.0, EVP_DigestVerifyInit(3), *EVP_DigestVerify*; EVP_PKEY-ED25519(7); RFC 8032.
-Proven by ``tests/unit/transfer/test_ed25519.py``, with the vectors of RFC 8032.
+Tested by ``tests/unit/transfer/test_ed25519.py``, with the vectors of RFC 8032.
 """
 
 import ctypes

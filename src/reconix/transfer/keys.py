@@ -10,7 +10,7 @@ that was stolen after it had been taken back is of no use to anybody.
 
 A key that a set takes back stays taken back in all sets that follow.
 
-Format: ``docs/spec/stream.md``, *Seal*. Proven by ``tests/unit/transfer/test_trust.py``.
+Format: ``docs/spec/stream.md``, *Seal*. Tested by ``tests/unit/transfer/test_trust.py``.
 """
 
 import base64

@@ -5,7 +5,7 @@ inner nodes are hashed with different first bytes, so that no inner node can be 
 piece. Who trusts the root trusts each leaf that it was made from, and with the leaf its piece.
 
 Source: RFC 9162, section 2.1.1, *Definition of the Merkle Tree*.
-Proven by ``tests/unit/transfer/test_merkle.py``.
+Tested by ``tests/unit/transfer/test_merkle.py``.
 """
 
 import hashlib

@@ -13,7 +13,7 @@ reader never has to put one aside: its memory is the dictionaries, whose sizes a
 ``DICTIONARIES``, and one packet. It decompresses only as far as somebody asks; a bomb costs no
 more than what was declared.
 
-The format, byte by byte: ``docs/spec/stream.md``, *Channels*. Proven by
+The format, byte by byte: ``docs/spec/stream.md``, *Channels*. Tested by
 ``tests/unit/transfer/test_packing.py``.
 """
 

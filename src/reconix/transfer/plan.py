@@ -27,7 +27,7 @@ compressed in the file is made in its expanded form and compressed again (``Pack
 
 Here a node is a sequence of events. ``parse`` makes them from a payload, ``Printer`` spells them.
 
-The format, byte by byte: ``docs/spec/stream.md``. Proven by ``tests/unit/transfer/test_plan.py``.
+The format, byte by byte: ``docs/spec/stream.md``. Tested by ``tests/unit/transfer/test_plan.py``.
 """
 
 import enum

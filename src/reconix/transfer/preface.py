@@ -8,7 +8,7 @@ For each object that is sent follows what it costs on the disk; the device refus
 written anything if there is no room. Programs and libraries that are needed to pack content again
 (``codecs/tools.py``) are named for the same reason.
 
-The format, byte by byte: ``docs/spec/stream.md``, *Preface*. Proven by
+The format, byte by byte: ``docs/spec/stream.md``, *Preface*. Tested by
 ``tests/unit/transfer/test_preface.py``.
 """
 

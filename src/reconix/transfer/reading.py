@@ -4,7 +4,7 @@ A device reads so before it writes anything; a sender reads so what it has writt
 it (``sending/rehearsal.py``). So both have the same limits, and a stream that breaks one is refused
 where somebody can make another.
 
-Proven by ``tests/unit/transfer/test_receive.py`` and ``tests/unit/transfer/test_refused_early.py``.
+Tested by ``tests/unit/transfer/test_receive.py`` and ``tests/unit/transfer/test_refused_early.py``.
 """
 
 from collections.abc import Sequence

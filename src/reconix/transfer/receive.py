@@ -19,7 +19,7 @@ after the manifest          nothing is written at all
 When a stream is refused staging is emptied and its space given back. Two receivers at once are
 excluded by whoever calls (the agent's lock).
 
-Proven by ``tests/unit/transfer/test_receive.py`` and ``tests/crash/test_receive_cut.py``.
+Tested by ``tests/unit/transfer/test_receive.py`` and ``tests/crash/test_receive_cut.py``.
 """
 
 import contextlib

@@ -9,7 +9,7 @@ part of the difference. A reference keeps its size, so nothing moves.
 
     /nix/store/0c9i…-libc6/lib  →  /nix/store/7fz2…-libc6/lib
 
-Proven by ``tests/unit/transfer/test_renames.py``.
+Tested by ``tests/unit/transfer/test_renames.py``.
 """
 
 import re

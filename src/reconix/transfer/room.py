@@ -12,7 +12,7 @@ is too little, dearer things do, one after the other:
 
 Whatever goes is asked for again or was to be collected anyway; no generation loses anything.
 
-Proven by ``tests/crash/test_receive_room.py``, on file systems that have just the room.
+Tested by ``tests/crash/test_receive_room.py``, on file systems that have just the room.
 """
 
 import os

@@ -10,7 +10,7 @@ have, each with the signatures of its predecessor::
 
 What a signature is over begins with what it is for, so that none can be used for something else.
 
-Format: ``docs/spec/stream.md``, *Seal*. Proven by ``tests/unit/transfer/test_trust.py``.
+Format: ``docs/spec/stream.md``, *Seal*. Tested by ``tests/unit/transfer/test_trust.py``.
 """
 
 from collections.abc import Callable

@@ -4,7 +4,7 @@ Names come from a stream and lead into trees that may have been damaged. So each
 an open folder, no link is followed anywhere, and before a position in a folder means anything the
 folder is compared with what the sender saw (``plan.folder_check``).
 
-Proven by ``tests/unit/transfer/test_receive.py``.
+Tested by ``tests/unit/transfer/test_receive.py``.
 """
 
 import contextlib

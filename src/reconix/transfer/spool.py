@@ -12,7 +12,7 @@ itself says from which byte of the stream the sender should go on, and nothing e
 Nothing is written before the receiver has found that it can take the stream at all (``begin``);
 what comes until then is held in memory, and is no more than a preface and a manifest.
 
-Proven by ``tests/unit/transfer/test_spool.py``.
+Tested by ``tests/unit/transfer/test_spool.py``.
 """
 
 import contextlib

@@ -12,7 +12,7 @@ source folders that are open.
 Names come from the stream and from the base; each is one name below an open folder, and no link is
 followed anywhere.
 
-Proven by ``tests/unit/transfer/test_receive.py`` and ``tests/crash/test_receive_cut.py``.
+Tested by ``tests/unit/transfer/test_receive.py`` and ``tests/crash/test_receive_cut.py``.
 """
 
 import errno

@@ -18,7 +18,7 @@ preface.
 The bytes of all frames together are the payload. How it is compressed is told by ``packing.py``,
 what it contains by ``plan.py``. Streams are written by ``writer.py``.
 
-The format, byte by byte: ``docs/spec/stream.md``. Proven by ``tests/unit/transfer/test_stream.py``.
+The format, byte by byte: ``docs/spec/stream.md``. Tested by ``tests/unit/transfer/test_stream.py``.
 """
 
 import hashlib

@@ -8,7 +8,7 @@ clock is asked: a device whose clock says 1970, or 2106, decides in the same way
 A stream may bring newer key sets along. They are followed one by one, each signed by the one
 before, and the stream itself is then judged by the last of them.
 
-Proven by ``tests/unit/transfer/test_trust.py``.
+Tested by ``tests/unit/transfer/test_trust.py``.
 """
 
 from collections.abc import Iterable

@@ -9,7 +9,7 @@ seconds) means that every instruction is emulated instead (TCG): slow, but it al
 
 The answer is kept until the machine is restarted.
 
-Proven by ``tests/compat/test_accelerator.py``, which runs the boot sector emulated.
+Tested by ``tests/compat/test_accelerator.py``, which runs the boot sector emulated.
 """
 
 import tempfile

@@ -5,7 +5,7 @@ where the one before has ended, so that the ``login:`` of the first boot is not 
 the second. Waiting always ends: the text comes, the guest stops, or the time is over, which follows
 the machine (``vm/pace.py``).
 
-Proven by ``tests/unit/vm/test_console.py``.
+Tested by ``tests/unit/vm/test_console.py``.
 """
 
 import re

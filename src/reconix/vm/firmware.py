@@ -4,7 +4,7 @@ OVMF comes in two parts: code that all guests share, and a template of the varia
 is where a device keeps its boot order and ``BootNext``, so each guest gets a copy that lives and
 dies with its disk. Both parts must be of the same build, hence pairs.
 
-Proven by ``tests/compat/test_ovmf.py``.
+Tested by ``tests/compat/test_ovmf.py``.
 """
 
 from pathlib import Path

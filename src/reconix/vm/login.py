@@ -4,7 +4,7 @@ The guest is reached through a port on 127.0.0.1 that is another one at each sta
 is made at its first boot; so nothing of the user's own ssh configuration, agent or list of known
 hosts is used or changed. This is for virtual devices on this machine only.
 
-Proven by ``tests/unit/vm/test_login.py``.
+Tested by ``tests/unit/vm/test_login.py``.
 """
 
 import shlex

@@ -10,7 +10,7 @@ Whatever happens in the block, at its end QEMU is gone, and only this QEMU: it i
 process, never by its name. The disk and the firmware's variables are the guest's and stay; a second
 ``running`` with the same guest is the same device switched on again.
 
-Proven by ``tests/compat/test_ovmf.py``; the boots in ``tests/vm`` stand on it.
+Tested by ``tests/compat/test_ovmf.py``; the boots in ``tests/vm`` stand on it.
 """
 
 import contextlib

@@ -5,7 +5,7 @@ command gets one answer; events arrive in between at any time and are skipped he
 state that we wait for can be asked.
 
 Source: QEMU manual, *QEMU Machine Protocol Specification* 1.0.
-Proven by ``tests/unit/vm/test_monitor.py`` and ``tests/compat/test_ovmf.py``.
+Tested by ``tests/unit/vm/test_monitor.py`` and ``tests/compat/test_ovmf.py``.
 """
 
 import json

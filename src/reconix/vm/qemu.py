@@ -9,7 +9,7 @@ where ``BootNext`` lives), a virtio disk, a virtio network card behind QEMU's us
 order is passed in: which disk entry is started is decided by the firmware's own variables, as on a
 real device. The network has no way in but the forwarded ports, and these listen on 127.0.0.1 only.
 
-Proven by ``tests/unit/vm/test_qemu.py`` and, by booting, ``tests/compat/test_ovmf.py``.
+Tested by ``tests/unit/vm/test_qemu.py`` and, by booting, ``tests/compat/test_ovmf.py``.
 """
 
 import enum

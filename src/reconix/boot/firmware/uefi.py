@@ -9,7 +9,7 @@ what it always boots, the EFI system partition of the selected table, and needs 
 way. In the other direction systemd-boot leaves the GUID of the partition that it was loaded from.
 
 Source: UEFI Specification 2.10, section 3.3; systemd, *The Boot Loader Interface*.
-Proven by ``tests/unit/boot/firmware/test_uefi.py``, and on OVMF by
+Tested by ``tests/unit/boot/firmware/test_uefi.py``, and on OVMF by
 ``tests/vm/test_firmware_and_slots.py``.
 """
 

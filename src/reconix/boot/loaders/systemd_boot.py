@@ -9,7 +9,7 @@ Another system is chosen with ``LoaderEntryOneShot`` (for one boot) or ``LoaderE
 values are the names of the entries, see ``boot/firmware/``.
 
 Source: The Boot Loader Specification, type #1; loader.conf(5).
-Proven by ``tests/unit/boot/loaders/test_systemd_boot.py`` and every boot in ``tests/vm/``.
+Tested by ``tests/unit/boot/loaders/test_systemd_boot.py`` and every boot in ``tests/vm/``.
 """
 
 from collections.abc import Sequence

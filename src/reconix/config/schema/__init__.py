@@ -12,6 +12,6 @@ nothing about an option is said anywhere else: loading and merging, the messages
 The types are also the result. ``load.load`` gives a ``Configuration`` whose hosts have one
 ``Machine`` and, for each system, one ``System``: machine and system file merged (``merge.py``).
 
-Proven by ``tests/unit/config/test_schema.py``: every example is accepted, and ``docs/options.md``
+Tested by ``tests/unit/config/test_schema.py``: every example is accepted, and ``docs/options.md``
 is what these modules say.
 """

@@ -16,7 +16,7 @@ Branches within a function (``cbz`` and the like) hardly ever change and are lef
 
 Source: *Arm Architecture Reference Manual for A-profile architecture*, C6.2: ADD (immediate), ADRP,
 B, BL; LDR (immediate), *Unsigned offset*.
-Proven by ``tests/unit/transfer/codecs/test_a64.py`` against ``objdump``.
+Tested by ``tests/unit/transfer/codecs/test_a64.py`` against ``objdump``.
 """
 
 import re

@@ -13,7 +13,7 @@ xz       liblzma, one block of 3 MiB at once   16 MiB
 lz4      liblz4, one block of 8 MiB at once    16 MiB
 ======== ===================================== ============================
 
-Proven by ``tests/unit/transfer/codecs/test_packs.py`` against gzip, xz and lz4.
+Tested by ``tests/unit/transfer/codecs/test_packs.py`` against gzip, xz and lz4.
 """
 
 import lzma

@@ -6,7 +6,7 @@ and put back with exclusive or: in the highest place addition modulo 2 is just t
 
 Most differences are nearly all 0. So it is done in pieces, and those that are 0 are left out.
 
-Proven by ``tests/unit/transfer/codecs/test_patch.py`` against the loop.
+Tested by ``tests/unit/transfer/codecs/test_patch.py`` against the loop.
 """
 
 import functools

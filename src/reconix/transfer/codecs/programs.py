@@ -26,7 +26,7 @@ costs bytes and does no harm. The same bytes give the same sections on both ends
 
 Source: System V Application Binary Interface, *Object Files*; its supplement for AMD64;
 *ELF for the Arm 64-bit Architecture*; *PE Format* of Microsoft.
-Proven by ``tests/unit/transfer/codecs/test_programs.py`` against ``readelf``.
+Tested by ``tests/unit/transfer/codecs/test_programs.py`` against ``readelf``.
 """
 
 import enum

@@ -23,7 +23,7 @@ sender, who sees both files, corrects them: from this address on it is so much m
 Work is done in blocks of at most ``BLOCK_BYTES``, which begin where a section begins; a reference
 across the end of one stays as it is. (``programs.Kind.FRAMES`` is one block.)
 
-Proven by ``tests/unit/transfer/codecs/test_references.py``.
+Tested by ``tests/unit/transfer/codecs/test_references.py``.
 """
 
 import operator

@@ -7,7 +7,7 @@ written is our own matter (``recipes.py``).
 Memory is about six times the old content, so what is very large is compared window by window.
 
 Source: HDiffPatch, ``patch_types.h`` and ``serializeCompressedDiff`` (format HDIFF13).
-Proven by ``tests/unit/transfer/sending/test_targets.py``: copies and differences give the new
+Tested by ``tests/unit/transfer/sending/test_targets.py``: copies and differences give the new
 content.
 """
 

@@ -13,7 +13,7 @@ one by one.
 The result is a list of events for ``plan.Printer`` in which a file's content is not there yet:
 ``Literal`` says where it comes from.
 
-Proven by ``tests/unit/transfer/sending/test_encode.py``.
+Tested by ``tests/unit/transfer/sending/test_encode.py``.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Which new nodes are old ones whose references follow their objects.
 
-Proven by ``tests/unit/transfer/test_renames.py``.
+Tested by ``tests/unit/transfer/test_renames.py``.
 """
 
 from dataclasses import dataclass, field

@@ -12,7 +12,7 @@ nothing, contents do (``similar.py``).
 Files that share an inode share their content: in a store where equal files are linked, the many
 roots of a generation are read once.
 
-Proven by ``tests/unit/transfer/sending/test_match.py``.
+Tested by ``tests/unit/transfer/sending/test_match.py``.
 """
 
 import hashlib

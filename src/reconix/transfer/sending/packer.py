@@ -6,7 +6,7 @@ compressed as a whole, on all cores, into another such file. Then a reader is le
 result; whenever it asks for a packet, that packet is what comes next in the stream. So writer and
 reader cannot disagree.
 
-Proven by ``tests/unit/transfer/test_packing.py``.
+Tested by ``tests/unit/transfer/test_packing.py``.
 """
 
 import lzma

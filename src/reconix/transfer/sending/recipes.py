@@ -5,7 +5,7 @@ is expanded first (``members.py``), then the copies are found (``covers.py``). F
 of one another, so they are worked on by as many processes as there are cores; each gives back a
 recipe, which is small, and the content is looked at again when it is written.
 
-Proven by ``tests/unit/transfer/sending/test_recipes.py``.
+Tested by ``tests/unit/transfer/sending/test_recipes.py``.
 """
 
 import zlib

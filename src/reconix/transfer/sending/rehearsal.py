@@ -9,7 +9,7 @@ counted while they are described (``encode.py``).
 It takes about as long as to expand the stream, which is little beside compressing it. All bases
 read the same bytes, so one of them reads for all.
 
-Proven by ``tests/unit/transfer/test_refused_early.py``.
+Tested by ``tests/unit/transfer/test_refused_early.py``.
 """
 
 import math

@@ -5,7 +5,7 @@ difference to what the device will have by then (``encode.py``) and compressed t
 others. If there are several bases, what counts is what they have in common (``overlap.py``). The
 same generations give the same bytes.
 
-Proven by ``tests/unit/transfer/test_receive.py``, which receives what is made here.
+Tested by ``tests/unit/transfer/test_receive.py``, which receives what is made here.
 """
 
 import functools

@@ -3,7 +3,7 @@
 A secret key is a file of one line, ``<name>:<base 64 of 64 bytes>``, as Nix spells it: the seed,
 then the public key. It stays with the people who release; a device gets the public half.
 
-Proven by ``tests/unit/transfer/test_trust.py``.
+Tested by ``tests/unit/transfer/test_trust.py``.
 """
 
 import base64

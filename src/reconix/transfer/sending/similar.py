@@ -8,7 +8,7 @@ files have in common their sketches have in common in the same measure, wherever
 Sketches are made when the first file asks for one: mostly names do tell.
 
 Source: A. Broder, *On the resemblance and containment of documents*, 1997.
-Proven by ``tests/unit/transfer/sending/test_similar.py``.
+Tested by ``tests/unit/transfer/sending/test_similar.py``.
 """
 
 import heapq

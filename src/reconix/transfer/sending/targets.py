@@ -11,7 +11,7 @@ looks as good as the right one. So:
 3. What these copies tell wrongly is seen by comparing with the new program's references, and
    *corrected* where it pays: from one address on, everything moves by so much more.
 
-Proven by ``tests/unit/transfer/sending/test_targets.py``.
+Tested by ``tests/unit/transfer/sending/test_targets.py``.
 """
 
 from bisect import bisect_left, bisect_right

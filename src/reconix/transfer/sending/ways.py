@@ -8,7 +8,7 @@ each other, so that what they share is compressed as if it stood there once.
 A way costs its bytes on every device. So if one device needs the file whole, it is sent whole, and
 only those that have it already do something else; likewise if all ways together are no smaller.
 
-Proven by ``tests/unit/transfer/test_several_bases.py``.
+Tested by ``tests/unit/transfer/test_several_bases.py``.
 """
 
 from collections.abc import Iterator, Sequence

@@ -4,7 +4,7 @@ The hashes of all frames come before the first frame, so a writer keeps the fram
 them is known: in memory as long as they are few, then in a file without a name. So all of a stream
 can be read before any of it is written.
 
-Proven by ``tests/unit/transfer/test_stream.py``.
+Tested by ``tests/unit/transfer/test_stream.py``.
 """
 
 import io
