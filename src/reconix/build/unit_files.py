@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from reconix.base.unit_text import assignments
 from reconix.store.tree import File, Symlink
 
 FOLDER = "systemd/system"
@@ -52,23 +53,12 @@ class Install:
     def parse(cls, *texts: str) -> "Install":
         """Read it from the texts of a unit and its drop-ins; one that is not there is empty."""
         lists: dict[str, list[str]] = {key: [] for key in _KEYS}
-        for key, value in (pair for text in texts for pair in _assignments(text)):
+        for key, value in assignments(texts, "Install"):
             if key in lists and not value and key != "Also":
                 lists[key] = []  # an empty assignment takes back what was said before
             elif key in lists:
                 lists[key] += value.replace('"', "").replace("'", "").split()
         return cls(*map(tuple, lists.values()))
-
-
-def _assignments(text: str) -> Iterator[tuple[str, str]]:
-    """The lines ``key=value`` of ``[Install]``."""
-    section = ""
-    for line in (line.strip() for line in text.replace("\\\n", " ").splitlines()):
-        key, equals, value = line.partition("=")
-        if line.startswith("["):
-            section = line
-        elif section == "[Install]" and equals and not line.startswith(("#", ";")):
-            yield key.strip(), value.strip()
 
 
 @dataclass(frozen=True, slots=True)

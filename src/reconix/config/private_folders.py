@@ -14,6 +14,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
+from reconix.base.unit_text import assignments
 from reconix.config.assertions import place_of, place_of_item
 from reconix.config.merge import Table
 from reconix.config.problems import Place, Problem
@@ -37,23 +38,13 @@ def links(unit: str, texts: Iterable[str]) -> tuple[str, ...]:
     """
     is_dynamic = False
     found: dict[str, list[str]] = {key: [] for key in _PARENTS}
-    for key, value in (pair for text in texts for pair in _assignments(text)):
+    for key, value in assignments(texts, "Service"):
         if key == "DynamicUser":
             is_dynamic = value.lower() in _TRUE
         elif key in found:
             found[key] = [*found[key], *_names(value, unit)] if value else []
     paths = (f"{_PARENTS[key]}/{name}" for key, names in found.items() for name in names)
     return tuple(paths) if is_dynamic else ()
-
-
-def _assignments(text: str) -> Iterator[tuple[str, str]]:
-    section = ""
-    for line in (line.strip() for line in text.replace("\\\n", " ").splitlines()):
-        key, equals, value = line.partition("=")
-        if line.startswith("["):
-            section = line
-        elif section == "[Service]" and equals and not line.startswith(("#", ";")):
-            yield key.strip(), value.strip()
 
 
 def _names(value: str, unit: str) -> Iterator[str]:
