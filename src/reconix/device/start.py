@@ -322,10 +322,8 @@ def _mend_table(device: Device) -> None:
 
 
 def _record_failed_switch(device: Device, plan: _Plan, expected: StorePath) -> None:
-    path, system = (
-        device.places.choice,
-        system_name(device, plan.after.committed.generation, expected),
-    )
+    path = device.places.choice
+    system = system_name(device, plan.after.committed.generation, expected)
     verdict = Verdict(plan.event.evidence, "it did not come up", plan.event.said)
     with working(device.places):
         choice.write_choice(path, choice.leaving(choice.read_choice(path), system, verdict))

@@ -18,13 +18,18 @@ from reconix.device.work import working
 BROKEN: JsonInput = {"timeout_seconds": 1, "checks": [{"kind": "unit", "unit": "nginx.service"}]}
 
 
-def fallen_back(machine: Machine) -> None:
+def try_broken(machine: Machine) -> None:
+    """Let a device try a generation that is not healthy."""
     machine.boot()
     machine.generation("two", health=BROKEN)
     machine.install("two")
     with working(machine.places):
         apply(machine.device, machine.generations["two"])
     machine.boot()
+
+
+def fallen_back(machine: Machine) -> None:
+    try_broken(machine)
     watch(machine.device)
     machine.boot()
 
@@ -127,12 +132,7 @@ def left_lines(machine: Machine) -> list[str]:
 @pytest.fixture
 def sick(machine: Machine) -> Machine:
     """A device whose system ``mqtt`` is wanted always, and is not healthy."""
-    machine.boot()
-    machine.generation("two", health=BROKEN)
-    machine.install("two")
-    with working(machine.places):
-        apply(machine.device, machine.generations["two"])
-    machine.boot()
+    try_broken(machine)
     with working(machine.places):
         confirm(machine.device)
         choose_always(machine.device, "mqtt")
