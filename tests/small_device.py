@@ -12,8 +12,8 @@ from tests.device_model import HOST, MIB, SLOT_BYTES, Machine
 from reconix.image.disk import Layout, make_disk
 from reconix.image.layout import Sizes, plan
 from reconix.nix.chroot import ChrootStore
-from reconix.prove.judge import Known
-from reconix.prove.scenario import Update
+from reconix.prove.oracle import Known
+from reconix.prove.workload import Update
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node

@@ -87,6 +87,6 @@ def test_a_bad_state_is_kept_and_looked_at_again(
     assert disk.stat().st_size > 2 * SLOT_BYTES
 
     good = case.with_name("good.case")
-    write_case(good, replace(read_case(case), cells={}, next_boots=(None,)))
+    write_case(good, replace(read_case(case), blocks={}, next_boots=(None,)))
     assert prove("--replay", str(good)) == 0
     assert "now:    good" in capsys.readouterr().out

@@ -12,15 +12,16 @@ from reconix.base.documents import BadDocument, print_json
 from reconix.base.process import run
 from reconix.boot.trial import Phase
 from reconix.device.collect import collect
+from reconix.prove.blocks import Disk, Patched, map_file
 from reconix.prove.case import keep, parse_case, print_case, put_on
-from reconix.prove.cells import Disk, Patched, map_file
 from reconix.prove.log import Entry
 from reconix.prove.prover import Case, Job, cuts_of, prove, replay, walking
 from reconix.prove.record import record
 from reconix.prove.recorder import Pace, loop
 from reconix.prove.recovery import recover_in_place
 from reconix.prove.rig import Rig
-from reconix.prove.scenario import (
+from reconix.prove.states import Cut
+from reconix.prove.workload import (
     UPDATE,
     Update,
     confirming,
@@ -29,8 +30,7 @@ from reconix.prove.scenario import (
     repeating,
     trying,
 )
-from reconix.prove.states import Cut
-from reconix.prove.wear import Wear, wear_of
+from reconix.prove.write_amplification import Writes, count_writes
 from reconix.store.tree import File
 
 pytestmark = pytest.mark.prover
@@ -114,7 +114,7 @@ def test_a_kept_state_is_judged_again_as_it_was(
 ) -> None:
     with walking(job) as walk:
         cut = Cut(len(walk.history.epochs) // 2, (0,))
-        _, verdict = walk.judge(cut)
+        _, verdict = walk.check(cut)
         kept = keep(walk, Case("a step", cut, "none"), *(k.generation.path for k in device.known))
     again = parse_case(print_case(kept), source="case")
     assert again == kept
@@ -134,7 +134,7 @@ def test_recovery_needs_no_more_than_it_was_given(
     image, replayed = tmp_path / "image", 0
     with walking(job) as walk:
         volume = walk.recovery.volume
-        compared = [cell for cell in volume.metadata if cell != volume.super_cell]
+        compared = [block for block in volume.metadata if block != volume.superblock_at]
         for cut in cuts_of(job, STATES, SEED)[:: STATES // 40]:
             run("cp", "--sparse=always", device.image, image)
             put_on(image, keep(walk, Case("", cut, ""), *(k.generation.path for k in device.known)))
@@ -142,10 +142,10 @@ def test_recovery_needs_no_more_than_it_was_given(
                 walk.enter(cut, stack)
                 found = walk.recovery.recover()
                 view = Patched(walk.disk, found.patches)
-                ours = [view.cell(cell) for cell in compared]
+                ours = [view.block(block) for block in compared]
             assert recover_in_place(image, volume.offset, volume.size_bytes) == found.problem == ""
-            whole = Disk(map_file(image), b"", walk.disk.cell_bytes)
-            assert ours == [whole.cell(cell) for cell in compared], cut
+            whole = Disk(map_file(image), b"", walk.disk.block_bytes)
+            assert ours == [whole.block(block) for block in compared], cut
             replayed += len(found.patches) > 0
     assert replayed > 10
 
@@ -166,7 +166,7 @@ def test_an_update_that_was_cut_is_finished_by_repeating_it(
         recover(image, job, folder)
         again = record(image, device.known, folder, lambda rig: finish(rig, device.update))
         with walking(again) as walk:
-            _, verdict = walk.judge(Cut(len(walk.history.epochs)))
+            _, verdict = walk.check(Cut(len(walk.history.epochs)))
         assert (verdict.problem, verdict.boots) == ("", device.update.target.path), case
         assert verdict.facts is not None
         ends.add((verdict.facts.manifests, verdict.facts.objects))
@@ -178,12 +178,12 @@ def test_repeating_a_finished_update_writes_neither_slots_nor_files(
 ) -> None:
     """R4. What is left is what a remount writes: the superblock, and an empty journal."""
 
-    def play(rig: Rig, update: Update) -> None:
+    def workload(rig: Rig, update: Update) -> None:
         for step in (receiving, trying, confirming, repeating):
             step(rig, update)
         rig.do("nothing", lambda device: None)
 
-    job = record(device.image, device.known, tmp_path, lambda rig: play(rig, device.update))
+    job = record(device.image, device.known, tmp_path, lambda rig: workload(rig, device.update))
     first, again, nothing = (
         {write.offset for write in writes_of(job, step)}
         for step in ("receive", "all of it again", "nothing")
@@ -193,10 +193,10 @@ def test_repeating_a_finished_update_writes_neither_slots_nor_files(
 
 
 def test_what_an_update_writes_and_changes_is_counted(job: Job) -> None:
-    wear = {each.step: each for each in wear_of(job)}
-    update = Wear.sum("update", [wear[step] for step in UPDATE])
+    writes = {each.step: each for each in count_writes(job)}
+    update = Writes.sum("update", [writes[step] for step in UPDATE])
     assert 0 < update.changed_bytes < update.written_bytes
-    again = wear["all of it again"]
+    again = writes["all of it again"]
     assert again.written_bytes < update.written_bytes / 50
     assert again.changed_bytes <= 4096, "the superblock, which knows when it was mounted"
 

@@ -11,8 +11,8 @@ from reconix.boot.tables import Slot
 from reconix.build.initrd import ROOT_SCRIPT, SCRIPT
 from reconix.image.ext4 import make_ext4
 from reconix.image.layout import MIB, Sizes, plan
-from reconix.prove.data import prove_data, record_data
-from reconix.prove.life import DELETE, FILL, RESET, USE, WISH, Persisting
+from reconix.prove.data_oracle import prove_data, record_data
+from reconix.prove.data_workload import DELETE, FILL, RESET, USE, WISH, Persisting
 from reconix.prove.prover import Result
 from reconix.prove.recorder import Pace
 

@@ -15,7 +15,7 @@ from tests.vm.test_firmware_and_slots import program
 from reconix.prove.boots import Boot, Says, Virtual, boot_some
 from reconix.prove.prover import Job
 from reconix.prove.record import record
-from reconix.prove.scenario import everything
+from reconix.prove.workload import everything
 from reconix.store.paths import StorePath
 from reconix.vm.qemu import PROGRAM, Accelerator
 

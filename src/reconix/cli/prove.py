@@ -3,23 +3,23 @@
 Makes the image of a generation, brings it to another one as a device does it, with the real agent
 on the real kernel's ext4, and records every write and every flush. Then it builds the states in
 which a power cut may have left the disk: after each flush, with any part of what was not flushed
-yet, and with the last sector torn. Each is judged without booting it: what the firmware would
+yet, and with the last sector torn. Each is checked without booting it: what the firmware would
 choose, whether that slot holds exactly the old or exactly the new generation, whether the file
 system recovers, whether every object of what would boot is there and whole, and whether the agent
 knows what to do next.
 
-With --boot, so many of the states are started in QEMU as well, under a real firmware, until the
+With --boot, as many of the states are started in QEMU as well, under a real firmware, until the
 first program of a system says that it runs; that system must be of the generation that was
 expected.
 
-The data partition has a life of its own: the first boot fills it, a factory reset empties it. That
-is recorded and judged as well, with the scripts that do it on the device.
+The data partition has a workload of its own: the first boot fills it, a factory reset empties it.
+That is recorded and checked as well, with the scripts that do it on the device.
 
 Everything is recorded twice: once with a kernel that writes as late as it may, once with one that
 writes at every moment. The table shows what each operation writes in the first recording, and how
 much of the disk is different after it.
 
-A state that is bad is kept as a file; `--replay FILE` judges it again, and with `--output` makes
+A state that is bad is kept as a file; `--replay FILE` checks it again, and with `--output` makes
 the image of a disk from it, to look at or to boot with `reconix run --image`.
 
 Needs root, for loop devices and mounts, and room for two disk images.
@@ -51,14 +51,14 @@ from reconix.image.disk import make_disk
 from reconix.nix.chroot import ChrootStore
 from reconix.prove.boots import Boot, Virtual, boot_some
 from reconix.prove.case import keep, put_on, read_case, write_case
-from reconix.prove.data import prove_data, record_data
-from reconix.prove.judge import Known
-from reconix.prove.life import Persisting
+from reconix.prove.data_oracle import prove_data, record_data
+from reconix.prove.data_workload import Persisting
+from reconix.prove.oracle import Known
 from reconix.prove.prover import Job, Result, Row, prove, replay, walking
 from reconix.prove.record import record
 from reconix.prove.recorder import Pace
-from reconix.prove.scenario import UPDATE, Update, everything
-from reconix.prove.wear import Wear, wear_of
+from reconix.prove.workload import UPDATE, Update, everything
+from reconix.prove.write_amplification import Writes, count_writes
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
 from reconix.transfer.sending import send
@@ -106,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where the disk images go (default: beside the host)",
     )
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="judge one kept state again")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="check one kept state again")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="its image (with --replay)"
     )
@@ -163,7 +163,7 @@ class _Outcome:
     results: list[Result]
     boots: list[Boot]
     cases: list[Path]
-    wear: list[Wear]
+    writes: list[Writes]
     seconds: float
 
     @property
@@ -191,7 +191,7 @@ def _prove(arguments: argparse.Namespace, site: _Site) -> int:
         found.results.append(result)
         found.results.append(_prove_data(site, image, found.target.path, pace, wanted, seed))
         if pace is Pace.QUIET:
-            found.wear.extend(wear_of(job))
+            found.writes.extend(count_writes(job))
         found.cases.extend(_keep(site, job, result, update, pace))
         count = arguments.boot // len(Pace)
         if count:
@@ -329,19 +329,19 @@ def _rows(results: list[Result]) -> list[Row]:
 
 def _text(found: _Outcome) -> str:
     rows = _rows(found.results)
-    wear = {each.step: each for each in found.wear}
+    writes = {each.step: each for each in found.writes}
     total = Row.sum("all", rows)
     lines = [
         f"{'operation':22} {'states':>7} {'old':>7} {'new':>7} {'bad':>5} "
         f"{'written':>11} {'different':>11}"
     ]
-    lines += [_line(row, wear.get(row.step)) for row in [*rows, total]]
+    lines += [_line(row, writes.get(row.step)) for row in [*rows, total]]
     lines.append(
         f"from generation {found.base.number} to {found.target.number}, "
         f"seed {found.results[0].seed}, {found.seconds:.0f} s; "
         f"a trial may have been the next boot in {total.trials} states"
     )
-    update = _update_wear(found)
+    update = _writes_of_update(found)
     lines.append(
         f"the update writes {human(update.written_bytes)}; {human(update.changed_bytes)} "
         f"of the disk are different then: {update.ratio:.2f} x"
@@ -355,15 +355,15 @@ def _text(found: _Outcome) -> str:
     return "\n".join(lines)
 
 
-def _line(row: Row, wear: Wear | None) -> str:
+def _line(row: Row, writes: Writes | None) -> str:
     counts = f"{row.step:22} {row.states:7} {row.old:7} {row.new:7} {row.bad:5}"
-    if wear is None:
+    if writes is None:
         return counts
-    return f"{counts} {human(wear.written_bytes):>11} {human(wear.changed_bytes):>11}"
+    return f"{counts} {human(writes.written_bytes):>11} {human(writes.changed_bytes):>11}"
 
 
-def _update_wear(found: _Outcome) -> Wear:
-    return Wear.sum("update", (each for each in found.wear if each.step in UPDATE))
+def _writes_of_update(found: _Outcome) -> Writes:
+    return Writes.sum("update", (each for each in found.writes if each.step in UPDATE))
 
 
 def _document(found: _Outcome) -> JsonInput:
@@ -378,9 +378,9 @@ def _document(found: _Outcome) -> JsonInput:
         "bad": total.bad,
         "booted": len(found.boots),
         "booted_wrong": len(found.failed_boots),
-        "update": _print_wear(_update_wear(found)),
+        "update": _print_writes(_writes_of_update(found)),
         "operations": [_print_row(row) for row in rows],
-        "wear": [{"operation": each.step, **_print_wear(each)} for each in found.wear],
+        "wear": [{"operation": each.step, **_print_writes(each)} for each in found.writes],
         "problems": [*found.problems],
         "cases": [str(path) for path in found.cases],
     }
@@ -397,5 +397,5 @@ def _print_row(row: Row) -> JsonInput:
     }
 
 
-def _print_wear(wear: Wear) -> dict[str, JsonInput]:
-    return {"written_bytes": wear.written_bytes, "changed_bytes": wear.changed_bytes}
+def _print_writes(writes: Writes) -> dict[str, JsonInput]:
+    return {"written_bytes": writes.written_bytes, "changed_bytes": writes.changed_bytes}

@@ -1,1 +1,1 @@
-"""Proving that no power cut breaks a device: record, build every crash state, judge each."""
+"""Crash tests, in the manner of CrashMonkey: record, build the crash states, check each."""

@@ -1,6 +1,6 @@
 """Really booting crash states: a seeded sample, in a virtual device with a real firmware.
 
-The judge reads a disk as the specifications say that it is read. Whether a firmware, a boot loader
+The oracle reads a disk as the specifications say that it is read. Whether a firmware, a boot loader
 and a kernel see the same is asked here: the disk of a state is made as a file, a device is started
 from it with a firmware that remembers nothing, and its console must say which generation comes up.
 Each device has one core, and some run at once.
@@ -68,7 +68,7 @@ class Boot:
 def boot_some(
     job: Job, count: int, says: Says, folder: Path, virtual: Virtual, *, wanted: int, seed: int
 ) -> Generator[Boot, None, None]:
-    """Boot a sample of the states that ``prove`` judges with the same seed.
+    """Boot a sample of the states that ``prove`` checks with the same seed.
 
     Who stops asking, or is interrupted, does not wait for the devices that still run.
 
@@ -118,12 +118,12 @@ def _sample(walk: Walk, cuts: Sequence[Cut], count: int, seed: int) -> list[Cut]
 
 def _prepare(walk: Walk, job: Job, cut: Cut, place: Path) -> Boot:
     """Make the disk of a state."""
-    _, verdict = walk.judge(cut)
+    _, verdict = walk.check(cut)
     disk = place / _DISK
     process.run("cp", "--sparse=always", job.image, disk)
     with disk.open("r+b") as file:
-        for cell, content in walk.contents(cut).items():
-            file.seek(cell * walk.disk.cell_bytes)
+        for block, content in walk.contents(cut).items():
+            file.seek(block * walk.disk.block_bytes)
             file.write(content)
     return Boot(walk.step(cut), cut, verdict.boots, verdict.problem)
 

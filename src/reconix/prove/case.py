@@ -2,7 +2,7 @@
 
     line 1   JSON: format, generation that the image is made from, what the verdict was, what
              follows
-    rest     zlib: the contents of the cells that differ from the image, one after the other
+    rest     zlib: the contents of the blocks that differ from the image, one after the other
 
 The image itself is not in it: the same generation and layout give the same image. The generations
 come from the store.
@@ -33,8 +33,8 @@ class Kept:
         target: the one that it was to be updated to.
         step: what was interrupted.
         problem: what was wrong.
-        cell_bytes: how large a cell is.
-        cells: their contents, by number.
+        block_bytes: how large a block is.
+        blocks: their contents, by number.
         next_boots: what the firmware may have been told to boot next.
     """
 
@@ -42,8 +42,8 @@ class Kept:
     target: StorePath
     step: str
     problem: str
-    cell_bytes: int
-    cells: dict[int, bytes]
+    block_bytes: int
+    blocks: dict[int, bytes]
     next_boots: tuple[bytes | None, ...]
 
 
@@ -54,7 +54,7 @@ def keep(walk: Walk, case: Case, base: StorePath, target: StorePath) -> Kept:
         target,
         case.step,
         case.problem,
-        walk.disk.cell_bytes,
+        walk.disk.block_bytes,
         walk.contents(case.cut),
         walk.next_boots(case.cut),
     )
@@ -82,12 +82,12 @@ def print_case(kept: Kept) -> bytes:
         "target": str(kept.target),
         "step": kept.step,
         "problem": kept.problem,
-        "cell_bytes": kept.cell_bytes,
-        "cells": list(kept.cells),
+        "@@block_bytes": kept.block_bytes,
+        "@@blocks": list(kept.blocks),
         "next_boots": [guid.hex() if guid else "" for guid in kept.next_boots],
     }
     line = b" ".join(print_json(head).split(b"\n")) + b"\n"
-    return line + zlib.compress(b"".join(kept.cells.values()), _LEVEL)
+    return line + zlib.compress(b"".join(kept.blocks.values()), _LEVEL)
 
 
 def parse_case(content: bytes, *, source: str) -> Kept:
@@ -100,8 +100,8 @@ def parse_case(content: bytes, *, source: str) -> Kept:
     fields = Fields.parse(line, source=source)
     if fields.number("version") != VERSION:
         raise BadDocument(f"{source} is a case of a version that this program does not know")
-    size = fields.number("cell_bytes")
-    numbers = [number for number in fields.items("cells") if isinstance(number, int)]
+    size = fields.number("@@block_bytes")
+    numbers = [number for number in fields.items("@@blocks") if isinstance(number, int)]
     return Kept(
         StorePath.parse(fields.text("base")),
         StorePath.parse(fields.text("target")),
@@ -117,15 +117,15 @@ def _unpack(packed: bytes, size: int, count: int, source: str) -> list[bytes]:
     try:
         content = zlib.decompressobj().decompress(packed, size * count + 1)
     except zlib.error as error:
-        raise BadDocument(f"{source}: its cells cannot be unpacked: {error}") from error
+        raise BadDocument(f"{source}: its blocks cannot be unpacked: {error}") from error
     if len(content) != size * count:
-        raise BadDocument(f"{source}: it has not the cells that it names")
+        raise BadDocument(f"{source}: it has not the blocks that it names")
     return [content[at : at + size] for at in range(0, len(content), size)]
 
 
 def put_on(image: Path, kept: Kept) -> None:
     """Bring an image, made from the generation of a case, into its state."""
     with image.open("r+b") as file:
-        for cell, content in kept.cells.items():
-            file.seek(cell * kept.cell_bytes)
+        for block, content in kept.blocks.items():
+            file.seek(block * kept.block_bytes)
             file.write(content)

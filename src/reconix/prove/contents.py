@@ -1,8 +1,8 @@
 """What a recovered system partition holds: the agent's documents, and store objects as archives.
 
-An object is judged in two steps, so that little is read twice: first its *shape*, that is names,
+An object is checked in two steps, so that little is read twice: first its *shape*, that is names,
 kinds, and where the content of its files lies; then the content. The first depends on metadata
-only, the second is asked again only where the shape or a cell of the content differs.
+only, the second is asked again only where the shape or a block of the content differs.
 
 Tested by ``tests/unit/prove/test_contents.py``.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconix.base.digests import Digest
-from reconix.prove.cells import Memo, View
+from reconix.prove.blocks import Memo, View
 from reconix.prove.ext4 import BadFileSystem, Ext4, Geometry, Inode
 from reconix.store.manifest import StoreObject
 from reconix.store.nar import (
@@ -128,11 +128,11 @@ Shape = tuple[Leaf, ...]
 
 
 class Objects:
-    """Judges store objects in one state after the other.
+    """Checks store objects in one state after the other.
 
     Args:
         geometry: of the file system.
-        changing: all cells that may differ between two states.
+        changing: all blocks that may differ between two states.
     """
 
     def __init__(self, geometry: Geometry, changing: frozenset[int]) -> None:

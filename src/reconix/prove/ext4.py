@@ -1,4 +1,4 @@
-"""ext4, read only: names, inodes and contents, from cells.
+"""ext4, read only: names, inodes and contents, from blocks.
 
 Only what a device's system partition has: extents, folders (an index is a folder too, if it is
 read from its leaves), short and long symbolic links. Checksums are left to e2fsck, which sees the
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
-from reconix.prove.cells import View, read
+from reconix.prove.blocks import View, read
 
 SUPER_OFFSET = 1024
 SUPER_BYTES = 1024

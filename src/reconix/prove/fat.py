@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reconix.base import process
 from reconix.base.process import CommandFailed
-from reconix.prove.cells import View, read
+from reconix.prove.blocks import View, read
 
 _READ_BYTES = 1 << 20
 _SAID_CHARACTERS = 300

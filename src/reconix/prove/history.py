@@ -5,7 +5,7 @@ when a flush has ended, everything before it is kept. Of an epoch that was under
 any part may have been kept.
 
 The firmware's variables are not on the disk; they are kept at once. So a history also knows when
-the slot of the next boot was asked for, and a state is judged for each value that the variable may
+the slot of the next boot was asked for, and a state is checked for each value that the variable may
 have had at its cut.
 
 Tested by ``tests/unit/prove/test_history.py``.

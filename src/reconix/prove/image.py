@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reconix.base.errors import ReconixError
 from reconix.prove import uefi
-from reconix.prove.cells import map_file
+from reconix.prove.blocks import map_file
 from reconix.prove.uefi import Found
 
 SYSTEM, DATA = "system", "data"

@@ -1,6 +1,6 @@
-"""The prover: goes through all crash states of a history and judges each.
+"""The prover: goes through all crash states of a history and checks each.
 
-States are judged in the order of their epochs, because neighbours share most of what has to be
+States are checked in the order of their epochs, because neighbours share most of what has to be
 read. Several processes share the work in batches; each reads image and log for itself.
 
 Tested by ``tests/crash/test_prover.py``.
@@ -17,17 +17,17 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.files import remove_tree
-from reconix.prove.cells import Disk, Identifier, map_file
+from reconix.prove.blocks import Disk, Identifier, map_file
 from reconix.prove.ext4 import Geometry
 from reconix.prove.history import Asked, History, Step, history
 from reconix.prove.image import SYSTEM, partition
-from reconix.prove.judge import Judge, Kind, Known, Verdict, difference
+from reconix.prove.oracle import Kind, Known, Oracle, Verdict, difference
 from reconix.prove.recovery import Recovered, Recovery, recover_in_place, volume
 from reconix.prove.states import Cut, choose, pieces
 from reconix.store.paths import StorePath
 
 BATCH_STATES = 100
-CELL_BYTES = 4096
+BLOCK_BYTES = 4096
 KEPT_CASES, KEPT_ALIKE = 20, 3
 _MEMORY = Path("/dev/shm")
 AFTERWARDS = "afterwards"
@@ -124,7 +124,7 @@ class Result:
 
     @property
     def states(self) -> int:
-        """How many states were judged."""
+        """How many states were checked."""
         return sum(row.states for row in self.rows)
 
     @property
@@ -134,7 +134,7 @@ class Result:
 
 
 def prove(job: Job, *, wanted: int, seed: int, processes: int | None = None) -> Result:
-    """Judge crash states of a history.
+    """Check crash states of a history.
 
     Args:
         job: the history.
@@ -146,15 +146,15 @@ def prove(job: Job, *, wanted: int, seed: int, processes: int | None = None) -> 
     batches = [cuts[at : at + BATCH_STATES] for at in range(0, len(cuts), BATCH_STATES)]
     count = min(processes or os.cpu_count() or 1, len(batches))
     total = Tally()
-    with progress.stage("judge crash states", total=len(cuts)) as stage:
-        for tally, size in _judged(job, batches, count):
+    with progress.stage("check crash states", total=len(cuts)) as stage:
+        for tally, size in _checked_batches(job, batches, count):
             total.add(tally)
             stage.advance(size)
     return _result(job, total, seed)
 
 
 def cuts_of(job: Job, wanted: int, seed: int) -> list[Cut]:
-    """The states that ``prove`` judges."""
+    """The states that ``prove`` checks."""
     read = _history(job)
     return choose([pieces(epoch) for epoch in read.epochs], wanted=wanted, seed=seed)
 
@@ -163,15 +163,15 @@ def _history(job: Job) -> History:
     return history(map_file(job.log), job.steps, job.asked)
 
 
-def _judged(job: Job, batches: list[list[Cut]], count: int) -> Iterator[tuple[Tally, int]]:
+def _checked_batches(job: Job, batches: list[list[Cut]], count: int) -> Iterator[tuple[Tally, int]]:
     with _in_memory() as folder:
         if count == 1:
             walk = Walk(job, folder)
-            yield from ((walk.judge_all(batch), len(batch)) for batch in batches)
+            yield from ((walk.check_all(batch), len(batch)) for batch in batches)
             return
         context = multiprocessing.get_context("spawn")
         with context.Pool(count, initializer=_begin, initargs=(job, folder)) as pool:
-            yield from pool.imap_unordered(_judge_batch, batches)
+            yield from pool.imap_unordered(_check_batch, batches)
 
 
 @contextmanager
@@ -192,7 +192,7 @@ def walking(job: Job) -> Iterator["Walk"]:
 
 
 def replay(image: Path, known: Iterable[Known], next_boots: Iterable[bytes | None]) -> Verdict:
-    """Judge one disk as it is; its file system is recovered in place.
+    """Check one disk as it is; its file system is recovered in place.
 
     Args:
         image: of the disk.
@@ -203,10 +203,10 @@ def replay(image: Path, known: Iterable[Known], next_boots: Iterable[bytes | Non
     recovered = Recovered(recover_in_place(image, system.offset, system.size_bytes), {})
     if recovered.problem:
         return Verdict(None, recovered.problem)
-    disk = Disk(map_file(image), b"", CELL_BYTES)
+    disk = Disk(map_file(image), b"", BLOCK_BYTES)
     geometry = Geometry.read(disk, system.offset)
-    judge = Judge(disk, lambda: recovered, geometry, known, frozenset())
-    return judge.judge(next_boots)
+    oracle = Oracle(disk, lambda: recovered, geometry, known, frozenset())
+    return oracle.check(next_boots)
 
 
 _walk: "Walk | None" = None  # of this process
@@ -217,9 +217,9 @@ def _begin(job: Job, folder: Path) -> None:
     _walk = Walk(job, folder)
 
 
-def _judge_batch(batch: list[Cut]) -> tuple[Tally, int]:
+def _check_batch(batch: list[Cut]) -> tuple[Tally, int]:
     assert _walk is not None
-    return _walk.judge_all(batch), len(batch)
+    return _walk.check_all(batch), len(batch)
 
 
 def _result(job: Job, total: Tally, seed: int) -> Result:
@@ -259,23 +259,23 @@ class Walk:
         self._image, self._log = map_file(job.image), map_file(job.log)
         self.history = history(self._log, job.steps, job.asked)
         self.pieces = [pieces(epoch) for epoch in self.history.epochs]
-        probe = Disk(self._image, self._log, CELL_BYTES)
-        self._cell_bytes = Geometry.read(probe, job.offset).super.block_bytes
-        self.disk = Disk(self._image, self._log, self._cell_bytes)
+        probe = Disk(self._image, self._log, BLOCK_BYTES)
+        self._block_bytes = Geometry.read(probe, job.offset).super.block_bytes
+        self.disk = Disk(self._image, self._log, self._block_bytes)
         written = self._everything_written()
         place = volume(self.disk, job.offset, job.size_bytes, written)
         changing = frozenset(written) | frozenset(place.metadata)
         self.recovery = Recovery(self.disk, place, job.metadata, folder)
         geometry = Geometry.read(self.disk, job.offset)
-        self._judge = Judge(self.disk, self.recovery.recover, geometry, job.known, changing)
+        self._oracle = Oracle(self.disk, self.recovery.recover, geometry, job.known, changing)
         self._at = 0
         self._before, self._promises = self._milestones()
 
-    def judge_all(self, cuts: Iterable[Cut]) -> Tally:
-        """Judge some states and count them."""
+    def check_all(self, cuts: Iterable[Cut]) -> Tally:
+        """Check some states and count them."""
         tally = Tally()
         for cut in cuts:
-            step, verdict = self.judge(cut)
+            step, verdict = self.check(cut)
             kind = self._kind(step, verdict)
             tally.counts[step, kind] += 1
             tally.trials[step] += verdict.tries
@@ -283,20 +283,20 @@ class Walk:
                 tally.keep(Case(_name(self._job.steps, step), cut, verdict.problem))
         return tally
 
-    def judge(self, cut: Cut) -> tuple[int, Verdict]:
-        """Judge one state; gives the number of the step that was cut, too."""
+    def check(self, cut: Cut) -> tuple[int, Verdict]:
+        """Check one state; gives the number of the step that was cut, too."""
         earliest, _ = self.window(cut)
         with ExitStack() as stack:
             self.enter(cut, stack)
-            verdict = self._judge.judge(self.next_boots(cut))
+            verdict = self._oracle.check(self.next_boots(cut))
         step = self._step(cut)
         return step, self._with_promise(self._with_spare(verdict, step), earliest)
 
     def contents(self, cut: Cut) -> dict[int, bytes]:
-        """The cells of a state that differ from the image, or were written at least."""
+        """The blocks of a state that differ from the image, or were written at least."""
         with ExitStack() as stack:
             self.enter(cut, stack)
-            return {cell: self.disk.cell(cell) for cell in sorted(self.disk.written)}
+            return {block: self.disk.block(block) for block in sorted(self.disk.written)}
 
     def step(self, cut: Cut) -> str:
         """What was interrupted."""
@@ -310,7 +310,7 @@ class Walk:
         for number in cut.kept:
             last = number == cut.kept[-1]
             was = self.disk.put(self.pieces[cut.epoch][number], cut.torn_bytes if last else None)
-            before.update({cell: old for cell, old in was.items() if cell not in before})
+            before.update({block: old for block, old in was.items() if block not in before})
 
     def next_boots(self, cut: Cut) -> tuple[bytes | None, ...]:
         """What the firmware may have been told to boot next, when the power went."""
@@ -326,15 +326,15 @@ class Walk:
         self._at = epoch
 
     def _everything_written(self) -> dict[int, list[bytes]]:
-        """Every content that the history gives to a cell."""
+        """Every content that the history gives to a block."""
         contents: dict[int, dict[Identifier, bytes]] = {}
         for parts in self.pieces:
             for piece in parts:
-                for cell in self.disk.put(piece):
-                    identifier = self.disk.written[cell]
-                    contents.setdefault(cell, {})[identifier] = self.disk.cell(cell)
+                for block in self.disk.put(piece):
+                    identifier = self.disk.written[block]
+                    contents.setdefault(block, {})[identifier] = self.disk.block(block)
         self.disk.reset()
-        return {cell: list(found.values()) for cell, found in contents.items()}
+        return {block: list(found.values()) for block, found in contents.items()}
 
     # -- time --------------------------------------------------------------------------------------
 
@@ -377,7 +377,7 @@ class Walk:
         epochs = self.history.epochs
         epoch = sum(1 for each in epochs if each.ends < position)
         self._go_to(epoch)
-        return self._judge.judge(())
+        return self._oracle.check(())
 
     def _with_spare(self, verdict: Verdict, step: int) -> Verdict:
         """The verdict, if a damaged primary table would not undo what boots already."""

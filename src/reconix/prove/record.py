@@ -1,4 +1,4 @@
-"""From a disk image and something to do with it, to a history that can be proved.
+"""Recording: from a disk image and a workload to a history whose crash states can be checked.
 
 Tested by ``tests/crash/test_prover.py``.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from reconix.base import process, progress
 from reconix.prove.history import Asked, Step
 from reconix.prove.image import SYSTEM, partition
-from reconix.prove.judge import Known
+from reconix.prove.oracle import Known
 from reconix.prove.prover import Job
 from reconix.prove.recorder import Pace, Recording, recording
 from reconix.prove.recovery import extract
@@ -18,7 +18,7 @@ from reconix.prove.rig import Rig
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class Performed:
     """What was done with a disk, and when the firmware was told what."""
 
     steps: tuple[Step, ...]
@@ -29,7 +29,7 @@ def record(
     image: Path,
     known: Iterable[Known],
     folder: Path,
-    play: Callable[[Rig], None],
+    workload: Callable[[Rig], None],
     *,
     pace: Pace = Pace.QUIET,
 ) -> Job:
@@ -39,24 +39,24 @@ def record(
         image: of a disk that was left in order; it is not changed.
         known: the generations that may be on it.
         folder: where everything that is needed goes; it must stay as long as the job is used.
-        play: what is done.
+        workload: what is done.
         pace: when the kernel writes by itself.
 
     Raises:
         CannotRecord: this machine cannot.
     """
 
-    def played(recorded: Recording) -> Played:
+    def performed(recorded: Recording) -> Performed:
         rig = Rig(recorded, folder / "rig")
-        play(rig)
-        return Played(tuple(rig.steps), tuple(rig.asked))
+        workload(rig)
+        return Performed(tuple(rig.steps), tuple(rig.asked))
 
-    job = record_partition(image, SYSTEM, folder, played, pace=pace)
+    job = record_partition(image, SYSTEM, folder, performed, pace=pace)
     return replace(job, known=tuple(known))
 
 
 def record_partition(
-    image: Path, name: str, folder: Path, play: Callable[[Recording], Played], *, pace: Pace
+    image: Path, name: str, folder: Path, workload: Callable[[Recording], Performed], *, pace: Pace
 ) -> Job:
     """Do something with one partition of a disk, and record it; arguments as in ``record``."""
     place = partition(image, name)
@@ -68,7 +68,7 @@ def record_partition(
         progress.stage(f"record the partition {name}, the kernel writing {pace.value}"),
         recording(disk, folder, **size, pace=pace) as recorded,
     ):
-        played = play(recorded)
+        performed = workload(recorded)
     disk.unlink()
     return Job(
         image=image,
@@ -77,6 +77,6 @@ def record_partition(
         offset=place.offset,
         size_bytes=place.size_bytes,
         known=(),
-        steps=played.steps,
-        asked=played.asked,
+        steps=performed.steps,
+        asked=performed.asked,
     )

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from reconix.base import process
 from reconix.base.process import CommandFailed
-from reconix.prove.cells import (
+from reconix.prove.blocks import (
     Disk,
     Identifier,
     Identifiers,
@@ -52,7 +52,7 @@ class Recovered:
 
     Attributes:
         problem: why it cannot be mounted or is not whole; empty if all is well.
-        patches: the cells that recovery has changed.
+        patches: the blocks that recovery has changed.
         metadata: a number; equal where all metadata are equal.
     """
 
@@ -63,15 +63,15 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A file system on a disk, and which of its cells a history has to do with.
+    """A file system on a disk, and which of its blocks a history has to do with.
 
     Attributes:
         offset: where it begins on the disk, in bytes.
         size_bytes: how large it is.
-        metadata: the cells that ever were metadata, journal excluded.
+        metadata: the blocks that ever were metadata, journal excluded.
         asked: these, as far as anything was written there.
-        journal: the cells of the journal, in their order.
-        super_cell: the cell with the superblock.
+        journal: the blocks of the journal, in their order.
+        superblock_at: the number of the block with the superblock.
     """
 
     offset: int
@@ -79,31 +79,31 @@ class Volume:
     metadata: tuple[int, ...]
     asked: tuple[int, ...]
     journal: tuple[int, ...]
-    super_cell: int
+    superblock_at: int
 
 
 def volume(disk: Disk, offset: int, size_bytes: int, written: Mapping[int, list[bytes]]) -> Volume:
-    """Find out which cells of a file system are metadata.
+    """Find out which blocks of a file system are metadata.
 
     Args:
         disk: at the image that a history begins with.
         offset: where on it the file system begins.
         size_bytes: how large that is.
-        written: every content that the history gives to a cell.
+        written: every content that the history gives to a block.
     """
-    first = offset // disk.cell_bytes
-    journal = journal_cells(disk, offset)
-    contents = (each for cell in journal if cell in written for each in written[cell])
-    super_cell = (offset + SUPER_OFFSET) // disk.cell_bytes
-    named = {first + block for block in journaled(contents)} | {super_cell}
+    first = offset // disk.block_bytes
+    journal = journal_blocks(disk, offset)
+    contents = (each for block in journal if block in written for each in written[block])
+    superblock_at = (offset + SUPER_OFFSET) // disk.block_bytes
+    named = {first + block for block in journaled(contents)} | {superblock_at}
     metadata = tuple(sorted(named - set(journal)))
     asked = tuple(each for each in metadata if each in written)
-    return Volume(offset, size_bytes, metadata, asked, journal, super_cell)
+    return Volume(offset, size_bytes, metadata, asked, journal, superblock_at)
 
 
-def journal_cells(disk: Disk, offset: int) -> tuple[int, ...]:
-    """The cells of the journal of a file system that begins at an offset, in their order."""
-    first = offset // disk.cell_bytes
+def journal_blocks(disk: Disk, offset: int) -> tuple[int, ...]:
+    """The blocks of the journal of a file system that begins at an offset, in their order."""
+    first = offset // disk.block_bytes
     files = Ext4(disk, Geometry.read(disk, offset))
     return tuple(
         first + block
@@ -144,7 +144,7 @@ class Recovery:
 
     def _recover_or_recall(self) -> Recovered:
         wanted = self._read_by_a_mount()
-        content = "".join(f"{cell} {self._disk.identifier(cell)!r} " for cell in wanted)
+        content = "".join(f"{block} {self._disk.identifier(block)!r} " for block in wanted)
         effect = identify(content.encode())
         found = self._known_by_effect.get(effect)
         if found is None:
@@ -152,9 +152,9 @@ class Recovery:
         return found
 
     def _read_by_a_mount(self) -> list[int]:
-        """The cells on which recovery depends, ascending."""
+        """The blocks on which recovery depends, ascending."""
         journal = self.volume.journal
-        numbers = replayed(lambda number: self._disk.cell(journal[number]), len(journal))
+        numbers = replayed(lambda number: self._disk.block(journal[number]), len(journal))
         live = journal if numbers is None else (journal[number] for number in numbers)
         return sorted({*self.volume.asked, *live})
 
@@ -175,42 +175,43 @@ class Recovery:
         return Recovered(self._problems[number], patches, number)
 
     def _fill(self, wanted: Iterable[int]) -> None:
-        size, begin = self._disk.cell_bytes, self.volume.offset
+        size, begin = self._disk.block_bytes, self.volume.offset
         with self._scratch.open("wb") as file:
             file.truncate(self.volume.size_bytes)
             for at, content in self._extents:
                 os.pwrite(file.fileno(), content, at)
             written = (each for each in wanted if each in self._disk.written)
             for run in _runs(written):
-                os.pwritev(file.fileno(), [*map(self._disk.cell, run)], run[0] * size - begin)
+                os.pwritev(file.fileno(), [*map(self._disk.block, run)], run[0] * size - begin)
 
     def _patches(self) -> Iterator[tuple[int, Identifier]]:
-        """The cells that are others than what was filled in; of the superblock only times are."""
-        size, begin = self._disk.cell_bytes, self.volume.offset
+        """The blocks that differ from what was filled in; of the superblock only times do."""
+        size, begin = self._disk.block_bytes, self.volume.offset
         with self._scratch.open("rb") as file:
             for run in self._metadata:
                 at = run[0] * size - begin
                 found = os.pread(file.fileno(), len(run) * size, at)
-                for cell, skip in zip(run, range(0, len(found), size), strict=True):
+                for block, skip in zip(run, range(0, len(found), size), strict=True):
                     content = found[skip : skip + size]
-                    if cell != self.volume.super_cell and content != self._filled(cell, at + skip):
-                        yield cell, self._disk.keep(content)
+                    is_filled = content == self._filled(block, at + skip)
+                    if block != self.volume.superblock_at and not is_filled:
+                        yield block, self._disk.keep(content)
 
-    def _filled(self, cell: int, at: int) -> bytes:
-        if self._disk.identifier(cell) is not None and cell in self._asked:
-            return self._disk.cell(cell)
-        return self._base[at : at + self._disk.cell_bytes]
+    def _filled(self, block: int, at: int) -> bytes:
+        if self._disk.identifier(block) is not None and block in self._asked:
+            return self._disk.block(block)
+        return self._base[at : at + self._disk.block_bytes]
 
 
-def _runs(cells: Iterable[int]) -> Iterator[range]:
+def _runs(blocks: Iterable[int]) -> Iterator[range]:
     """Ascending numbers as runs without gaps, of a length that one call writes."""
     begin = end = 0
-    for cell in cells:
-        if cell != end or end - begin == _MAX_RUN:
+    for block in blocks:
+        if block != end or end - begin == _MAX_RUN:
             if begin < end:
                 yield range(begin, end)
-            begin = cell
-        end = cell + 1
+            begin = block
+        end = block + 1
     if begin < end:
         yield range(begin, end)
 

@@ -1,9 +1,9 @@
 """A device to make a history with: the real agent on a recorded disk, and a firmware.
 
 What the agent changes on the disk is recorded, but for the data partition: a folder stands for it;
-that has a life of its own (``life.py``). Firmware, boot
-loader and kernel are played: the one-shots are taken before they are used, the table is read as a
-firmware reads it, and the command line names the system of the generation that lies in the slot.
+that has a workload of its own (``data_workload.py``). Firmware, boot loader and kernel are played:
+the one-shots are taken before they are used, the table is read as a firmware reads it, and the
+command line names the system of the generation that lies in the slot.
 Everything else is the agent's own code, in this process.
 
 Tested by ``tests/crash/test_prover.py``.

@@ -31,7 +31,7 @@ from reconix.prove.prover import Result, prove
 from reconix.prove.record import record
 from reconix.prove.recorder import Pace
 from reconix.prove.rig import Rig
-from reconix.prove.scenario import Play, collecting, confirming, everything, receiving, trying
+from reconix.prove.workload import Workload, collecting, confirming, everything, receiving, trying
 from reconix.store import collect
 from reconix.store.registry import Registry
 from reconix.store.tree import File
@@ -43,19 +43,19 @@ SEED, STATES = 1, 1000
 
 
 class Find(Protocol):
-    def __call__(self, *steps: Play, pace: Pace = Pace.QUIET) -> Result: ...
+    def __call__(self, *steps: Workload, pace: Pace = Pace.QUIET) -> Result: ...
 
 
 @pytest.fixture
 def find(need: Callable[..., None], device: SmallDevice, tmp_path: Path) -> Find:
     need_recording(need)
 
-    def found(*steps: Play, pace: Pace = Pace.QUIET) -> Result:
-        def play(rig: Rig) -> None:
+    def found(*steps: Workload, pace: Pace = Pace.QUIET) -> Result:
+        def workload(rig: Rig) -> None:
             for step in steps:
                 step(rig, device.update)
 
-        job = record(device.image, device.known, tmp_path, play, pace=pace)
+        job = record(device.image, device.known, tmp_path, workload, pace=pace)
         return prove(job, wanted=STATES, seed=SEED, processes=1)
 
     return found
@@ -214,12 +214,12 @@ def test_a_trial_selected_before_its_way_back_is_there(
 
     monkeypatch.setattr("reconix.device.apply.select_once", select_once)
 
-    def play(rig: Rig) -> None:
+    def workload(rig: Rig) -> None:
         receiving(rig, device.update)
         trying(rig, device.update)
 
     with small_device(tmp_path, extra={"update.json": File(print_json(BY_DISK))}) as device:
         folder = tmp_path / "job"
         folder.mkdir()
-        job = record(device.image, device.known, folder, play)
+        job = record(device.image, device.known, folder, workload)
         expect(prove(job, wanted=STATES, seed=SEED, processes=1), "was never tried")

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from reconix.image.ext4 import make_ext4
-from reconix.prove.cells import Disk
+from reconix.prove.blocks import Disk
 from reconix.prove.contents import Objects, read_facts
 from reconix.prove.ext4 import BadFileSystem, Ext4, Geometry
 from reconix.store import nar
 from reconix.store.manifest import StoreObject
 from reconix.store.paths import StorePath
 
-MIB, CELL = 1 << 20, 1024
+MIB, BLOCK = 1 << 20, 1024
 NAME = StorePath("0" * 32, "thing")
 
 
@@ -38,7 +38,7 @@ def content(need: Callable[..., None], tmp_path: Path) -> Path:
 def made(content: Path, tmp_path: Path) -> tuple[Disk, Geometry]:
     image = tmp_path / "image"
     make_ext4(image, content, label="system", size_bytes=16 * MIB)
-    disk = Disk(image.read_bytes(), b"", CELL)
+    disk = Disk(image.read_bytes(), b"", BLOCK)
     return disk, Geometry.read(disk, 0)
 
 
@@ -67,13 +67,13 @@ def test_an_object_is_right_missing_or_altered(content: Path, tmp_path: Path) ->
     files = Ext4(disk, geometry)
     inode = files.lookup("nix", "store", NAME.basename, "bin", "run")
     assert inode is not None
-    cell = files.runs(inode)[0].physical
-    objects = Objects(geometry, frozenset([cell]))
+    block = files.runs(inode)[0].physical
+    objects = Objects(geometry, frozenset([block]))
     assert objects.problem(disk, item, 0) == ""
     assert "is missing" in objects.problem(disk, other, 0)
-    disk.set(cell, disk.keep(bytes(CELL)))
+    disk.set(block, disk.keep(bytes(BLOCK)))
     assert "another content" in objects.problem(disk, item, 0)
-    disk.set(cell, None)
+    disk.set(block, None)
     assert objects.problem(disk, item, 0) == ""
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from reconix.base.process import run
 from reconix.image.ext4 import make_ext4
-from reconix.prove.cells import Disk
+from reconix.prove.blocks import Disk
 from reconix.prove.ext4 import ROOT_INODE, BadFileSystem, Ext4, Geometry, Inode
 
 MIB = 1 << 20

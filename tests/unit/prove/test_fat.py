@@ -6,12 +6,12 @@ import pytest
 
 from reconix.boot import fat
 from reconix.boot.tree import BootTree
-from reconix.prove.cells import Disk
+from reconix.prove.blocks import Disk
 from reconix.prove.fat import fat_problem
 
 MIB = 1 << 20
 SLOT_BYTES, OFFSET = 34 * MIB, MIB
-CELL = 4096
+BLOCK = 4096
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def slot(need: Callable[..., None]) -> bytearray:
 
 
 def problem(slot: bytearray) -> str:
-    disk = bytes(OFFSET) + bytes(slot) + bytes(-len(slot) % CELL)
-    view = Disk(disk, b"", CELL)
+    disk = bytes(OFFSET) + bytes(slot) + bytes(-len(slot) % BLOCK)
+    view = Disk(disk, b"", BLOCK)
     return fat_problem(view, OFFSET, image_bytes=len(slot), slot_bytes=SLOT_BYTES)
 
 

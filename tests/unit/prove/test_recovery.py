@@ -7,7 +7,7 @@ import pytest
 
 from reconix.base.process import run
 from reconix.image.ext4 import make_ext4
-from reconix.prove.cells import Disk
+from reconix.prove.blocks import Disk
 from reconix.prove.recovery import Recovered, Recovery, crc32c, extract, superblock_problem, volume
 
 MIB = 1 << 20
@@ -31,10 +31,10 @@ def recovered(image: Path, folder: Path, change: Callable[[bytearray], None]) ->
     disk = Disk(image.read_bytes(), b"", 1024)
     block = bytearray(image.read_bytes()[SUPER])
     change(block)
-    cell = SUPER.start // 1024
-    place = volume(disk, OFFSET, 16 * MIB, {cell: [bytes(block)]})
-    assert place.super_cell == cell and place.asked == (cell,)
-    disk.set(cell, disk.keep(bytes(block)))
+    number = SUPER.start // 1024
+    place = volume(disk, OFFSET, 16 * MIB, {number: [bytes(block)]})
+    assert place.superblock_at == number and place.asked == (number,)
+    disk.set(number, disk.keep(bytes(block)))
     return Recovery(disk, place, metadata, folder).recover()
 
 

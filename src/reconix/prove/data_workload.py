@@ -1,4 +1,4 @@
-"""The life of a data partition, to be recorded: its first boot, use, and a factory reset.
+"""The workload of a data partition: its first boot, use, and a factory reset.
 
 The scripts that start a device are run here, as a process: of their functions those that change
 the partition. To mount does nothing, and ``sync`` is of this file system alone. Ordering a reset
@@ -60,7 +60,7 @@ class Persisting:
 
 
 @dataclass
-class Life:
+class DataWorkload:
     """One partition under recording, and what was done to it so far.
 
     Attributes:
@@ -74,7 +74,7 @@ class Life:
     folder: Path
     steps: list[Step] = field(default_factory=list)
 
-    def play(self) -> None:
+    def run(self) -> None:
         """All of it."""
         self._do(FILL, self._boot)
         self._do(USE, self._use)

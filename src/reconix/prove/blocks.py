@@ -1,18 +1,18 @@
-"""Cells: a disk in any of its crash states, without copying it.
+"""Blocks: a disk in any of its crash states, without copying it.
 
-A disk is cut into *cells*, the blocks of its file system. A state is the image that the history
-began with, and for each cell that was written since, an identifier of its content: the hash.
+A disk is cut into *blocks*, as large as those of its file system. A state is the image that the
+history began with, and for each block written since, an identifier of its content: the hash.
 Equal contents have equal identifiers, in whatever state they appear.
 
-A *fingerprint* of all cells that matter is kept while the disk moves: each cell gives a number, and
-they are added up by exclusive or, so a write costs two steps, however large the disk is.
+A *fingerprint* of all blocks that matter is kept while the disk moves: each gives a number, and the
+numbers are combined by exclusive or, so a write costs two steps, however large the disk is.
 
-Most states differ in a few cells only, and most questions about a state depend on a few cells only.
-``Memo`` keeps answers together with the cells that were read to find them: where the same cells
+Most states differ in a few blocks, and most questions about a state depend on a few.
+``Memo`` keeps answers together with the blocks that were read to find them: where the same blocks
 have the same identifiers, the answer is the same. This is exact, and what makes thousands of states
 affordable.
 
-Tested by ``tests/unit/prove/test_cells.py``.
+Tested by ``tests/unit/prove/test_blocks.py``.
 """
 
 import mmap
@@ -25,7 +25,7 @@ from reconix.prove.log import Bytes
 from reconix.prove.states import Piece
 
 Identifier = bytes
-"""The hash of a cell's content."""
+"""The hash of a block's content."""
 
 Key = TypeVar("Key", bound=Hashable)
 Answer = TypeVar("Answer")
@@ -46,21 +46,21 @@ class View(Protocol):
     """A disk in one state."""
 
     @property
-    def cell_bytes(self) -> int:
-        """How large a cell is."""
+    def block_bytes(self) -> int:
+        """How large a block is."""
 
-    def identifier(self, cell: int) -> Identifier | None:
-        """What a cell contains, if it was ever written; else what the image has."""
+    def identifier(self, block: int) -> Identifier | None:
+        """What a block contains, if it was ever written; else what the image has."""
 
-    def cell(self, number: int) -> bytes:
-        """The content of a cell."""
+    def block(self, number: int) -> bytes:
+        """The content of a block."""
 
 
 def read(view: View, offset: int, size: int) -> bytes:
     """Any bytes of a disk."""
-    each = view.cell_bytes
+    each = view.block_bytes
     first, last = offset // each, (offset + size - 1) // each
-    content = b"".join(view.cell(number) for number in range(first, last + 1))
+    content = b"".join(view.block(number) for number in range(first, last + 1))
     begin = offset - first * each
     return content[begin : begin + size]
 
@@ -69,11 +69,11 @@ class Disk:
     """A disk that moves through its states: pieces are put on it and taken back.
 
     Attributes:
-        fingerprint: equal where all cells that are watched are equal.
+        fingerprint: equal where all blocks that are watched are equal.
     """
 
-    def __init__(self, image: Bytes, log: Bytes, cell_bytes: int) -> None:
-        self.cell_bytes = cell_bytes
+    def __init__(self, image: Bytes, log: Bytes, block_bytes: int) -> None:
+        self.block_bytes = block_bytes
         self.size_bytes = len(image)
         self.fingerprint = 0
         self._image, self._log = image, log
@@ -82,28 +82,28 @@ class Disk:
         self._of_log: dict[int, Identifier] = {}
         self._watched: frozenset[int] = frozenset()
 
-    def watch(self, cells: Iterable[int]) -> None:
-        """Say which cells the fingerprint is of."""
-        self._watched = frozenset(cells)
+    def watch(self, blocks: Iterable[int]) -> None:
+        """Say which blocks the fingerprint is of."""
+        self._watched = frozenset(blocks)
         self.fingerprint = 0
         for number in self._watched & self._written.keys():
             self.fingerprint ^= _trace(number, self._written[number])
 
     @property
     def written(self) -> Mapping[int, Identifier]:
-        """The cells that differ from the image, or were written at least."""
+        """The blocks that differ from the image, or were written at least."""
         return self._written
 
-    def identifier(self, cell: int) -> Identifier | None:
+    def identifier(self, block: int) -> Identifier | None:
         """See ``View``."""
-        return self._written.get(cell)
+        return self._written.get(block)
 
-    def cell(self, number: int) -> bytes:
+    def block(self, number: int) -> bytes:
         """See ``View``."""
         found = self._written.get(number)
         if found is not None:
             return self._contents[found]
-        return self._image[number * self.cell_bytes : (number + 1) * self.cell_bytes]
+        return self._image[number * self.block_bytes : (number + 1) * self.block_bytes]
 
     def content(self, identifier: Identifier) -> bytes:
         """What is behind an identifier."""
@@ -123,7 +123,7 @@ class Disk:
     def put(self, piece: Piece, size_bytes: int | None = None) -> dict[int, Identifier | None]:
         """Write a piece, or its first bytes; gives what was there before, for ``restore``."""
         size = piece.size_bytes if size_bytes is None else size_bytes
-        if size == self.cell_bytes and piece.offset % size == 0 and not piece.entry.is_zeros:
+        if size == self.block_bytes and piece.offset % size == 0 and not piece.entry.is_zeros:
             number = piece.offset // size
             before = {number: self._written.get(number)}
             self.set(number, self._whole(piece))
@@ -132,8 +132,8 @@ class Disk:
         before = {}
         at, end = piece.offset, piece.offset + size
         while at < end:
-            number = at // self.cell_bytes
-            border = min(end, (number + 1) * self.cell_bytes)
+            number = at // self.block_bytes
+            border = min(end, (number + 1) * self.block_bytes)
             part = data[at - piece.offset : border - piece.offset]
             before[number] = self._written.get(number)
             self.set(number, self.keep(self._merged(number, at, part)))
@@ -141,11 +141,11 @@ class Disk:
         return before
 
     def _whole(self, piece: Piece) -> Identifier:
-        """What a cell is given by a piece that begins with it; it is asked for in many states."""
+        """What a block is given by a piece that begins with it; it is asked for in many states."""
         at = piece.entry.data_at + piece.skip
         found = self._of_log.get(at)
         if found is None:
-            found = self._of_log[at] = self.keep(self._data(piece, self.cell_bytes))
+            found = self._of_log[at] = self.keep(self._data(piece, self.block_bytes))
         return found
 
     def restore(self, before: Mapping[int, Identifier | None]) -> None:
@@ -154,7 +154,7 @@ class Disk:
             self.set(number, identifier)
 
     def set(self, number: int, identifier: Identifier | None) -> None:
-        """Give a cell a content that is known, or that of the image."""
+        """Give a block a content that is known, or that of the image."""
         if number in self._watched:
             self.fingerprint ^= _trace(number, self._written.get(number))
             self.fingerprint ^= _trace(number, identifier)
@@ -170,65 +170,65 @@ class Disk:
         return self._log[begin : begin + size]
 
     def _merged(self, number: int, at: int, part: bytes) -> bytes:
-        if len(part) == self.cell_bytes:
+        if len(part) == self.block_bytes:
             return part
-        skip = at - number * self.cell_bytes
-        old = self.cell(number)
+        skip = at - number * self.block_bytes
+        old = self.block(number)
         return old[:skip] + part + old[skip + len(part) :]
 
 
-def _trace(cell: int, identifier: Identifier | None) -> int:
-    """What a cell gives to a fingerprint."""
+def _trace(block: int, identifier: Identifier | None) -> int:
+    """What a block gives to a fingerprint."""
     if identifier is None:
         return 0
-    return int.from_bytes(blake2b(b"%d " % cell + identifier, digest_size=16).digest())
+    return int.from_bytes(blake2b(b"%d " % block + identifier, digest_size=16).digest())
 
 
 class Patched:
-    """A disk with some cells that are not its own."""
+    """A disk with some blocks that are not its own."""
 
     def __init__(self, disk: Disk, patches: Mapping[int, Identifier]) -> None:
-        self.cell_bytes = disk.cell_bytes
+        self.block_bytes = disk.block_bytes
         self._disk, self._patches = disk, patches
 
-    def identifier(self, cell: int) -> Identifier | None:
+    def identifier(self, block: int) -> Identifier | None:
         """See ``View``."""
-        found = self._patches.get(cell)
-        return found if found is not None else self._disk.identifier(cell)
+        found = self._patches.get(block)
+        return found if found is not None else self._disk.identifier(block)
 
-    def cell(self, number: int) -> bytes:
+    def block(self, number: int) -> bytes:
         """See ``View``."""
         found = self._patches.get(number)
-        return self._disk.content(found) if found is not None else self._disk.cell(number)
+        return self._disk.content(found) if found is not None else self._disk.block(number)
 
 
 class _Watched:
-    """A view that remembers which of the changing cells were looked at."""
+    """A view that remembers which of the changing blocks were looked at."""
 
     def __init__(self, view: View, changing: frozenset[int]) -> None:
-        self.cell_bytes = view.cell_bytes
+        self.block_bytes = view.block_bytes
         self._view, self._changing = view, changing
         self.seen: set[int] = set()
 
-    def identifier(self, cell: int) -> Identifier | None:
-        if cell in self._changing:
-            self.seen.add(cell)
-        return self._view.identifier(cell)
+    def identifier(self, block: int) -> Identifier | None:
+        if block in self._changing:
+            self.seen.add(block)
+        return self._view.identifier(block)
 
-    def cell(self, number: int) -> bytes:
+    def block(self, number: int) -> bytes:
         if number in self._changing:
             self.seen.add(number)
-        return self._view.cell(number)
+        return self._view.block(number)
 
 
 Identifiers = tuple[Identifier | None, ...]
 
 
 class Memo(Generic[Key, Answer]):
-    """Answers about views, found again by the cells on which they depend.
+    """Answers about views, found again by the blocks on which they depend.
 
     Args:
-        changing: all cells that may ever differ between two views.
+        changing: all blocks that may ever differ between two views.
     """
 
     def __init__(self, changing: Iterable[int]) -> None:
@@ -237,13 +237,13 @@ class Memo(Generic[Key, Answer]):
 
     def get(self, key: Key, view: View, answer: Callable[[View], Answer]) -> Answer:
         """The answer to the question ``key`` about a view; found out if it is not known."""
-        by_cells = self._known.setdefault(key, {})
-        for cells, answers in by_cells.items():
-            identifiers = tuple(map(view.identifier, cells))
+        by_blocks = self._known.setdefault(key, {})
+        for blocks, answers in by_blocks.items():
+            identifiers = tuple(map(view.identifier, blocks))
             if identifiers in answers:
                 return answers[identifiers]
         watched = _Watched(view, self._changing)
         found = answer(watched)
-        cells = tuple(sorted(watched.seen))
-        by_cells.setdefault(cells, {})[tuple(map(view.identifier, cells))] = found
+        blocks = tuple(sorted(watched.seen))
+        by_blocks.setdefault(blocks, {})[tuple(map(view.identifier, blocks))] = found
         return found

@@ -1,4 +1,4 @@
-"""The scenario: everything that a device does around an update, one operation after the other.
+"""The workload: everything that a device does around an update, one operation after the other.
 
     first boot          the agent finds out what runs
     receive, register   a stream is taken in; then its manifest
@@ -47,7 +47,7 @@ class Update:
 UPDATE = ("receive", "register", "write the slot", "arm", "boot of the trial", "confirm")
 """The operations of one update; everything else happens around it."""
 
-Play = Callable[[Rig, Update], None]
+Workload = Callable[[Rig, Update], None]
 """Some operations, one after the other."""
 
 

@@ -1,15 +1,15 @@
 """A disk moves through its states and back; answers are found again exactly."""
 
-from reconix.prove.cells import Disk, Memo, Patched, View, read
+from reconix.prove.blocks import Disk, Memo, Patched, View, read
 from reconix.prove.log import Entry, Flag
 from reconix.prove.states import Piece
 
-CELL, PLAIN = 1024, Flag(0)
-IMAGE = b"".join(bytes([number]) * CELL for number in range(8))
+BLOCK, PLAIN = 1024, Flag(0)
+IMAGE = b"".join(bytes([number]) * BLOCK for number in range(8))
 
 
 def disk_and_piece(offset: int, data: bytes, flags: Flag = PLAIN) -> tuple[Disk, Piece]:
-    disk = Disk(IMAGE, data, CELL)
+    disk = Disk(IMAGE, data, BLOCK)
     return disk, Piece(Entry(0, offset, len(data), flags, 0), 0, len(data))
 
 
@@ -32,7 +32,7 @@ def test_of_a_piece_that_is_torn_at_a_cell_nothing_more_arrives() -> None:
     disk, piece = disk_and_piece(2048, b"x" * 2048)
     disk.put(piece, 1024)
     assert read(disk, 2048, 2048) == b"x" * 1024 + IMAGE[3072:4096]
-    assert list(map(len, map(disk.cell, range(8)))) == [CELL] * 8
+    assert list(map(len, map(disk.block, range(8)))) == [BLOCK] * 8
 
 
 def test_what_is_discarded_reads_as_zeros() -> None:
@@ -42,9 +42,9 @@ def test_what_is_discarded_reads_as_zeros() -> None:
 
 
 def test_patches_hide_what_is_below_them() -> None:
-    disk = Disk(IMAGE, b"", CELL)
-    patched = Patched(disk, {3: disk.keep(b"p" * CELL)})
-    assert read(patched, 2 * CELL, 3 * CELL) == b"\2" * CELL + b"p" * CELL + b"\4" * CELL
+    disk = Disk(IMAGE, b"", BLOCK)
+    patched = Patched(disk, {3: disk.keep(b"p" * BLOCK)})
+    assert read(patched, 2 * BLOCK, 3 * BLOCK) == b"\2" * BLOCK + b"p" * BLOCK + b"\4" * BLOCK
 
 
 def test_an_answer_is_asked_again_only_if_a_cell_differs_on_which_it_depends() -> None:
@@ -60,7 +60,7 @@ def test_an_answer_is_asked_again_only_if_a_cell_differs_on_which_it_depends() -
     before = disk.put(piece)
     assert memo.get("q", disk, answer) == b"x"
     disk.restore(before)
-    disk.set(1, disk.keep(b"y" * CELL))  # was not looked at
+    disk.set(1, disk.keep(b"y" * BLOCK))  # was not looked at
     assert memo.get("q", disk, answer) == b"\2"
     assert asked == [b"\2", b"x"]
 
@@ -71,7 +71,7 @@ def test_the_fingerprint_is_of_the_watched_cells_and_comes_back_with_them() -> N
     assert disk.fingerprint == 0
     before = disk.put(piece)
     with_piece = disk.fingerprint
-    disk.set(1, disk.keep(b"y" * CELL))  # is not watched
+    disk.set(1, disk.keep(b"y" * BLOCK))  # is not watched
     assert disk.fingerprint == with_piece != 0
     disk.restore(before)
     assert disk.fingerprint == 0
@@ -82,8 +82,8 @@ def test_the_fingerprint_is_of_the_watched_cells_and_comes_back_with_them() -> N
 
 
 def test_equal_contents_of_two_cells_do_not_cancel_each_other() -> None:
-    disk = Disk(IMAGE, b"", CELL)
+    disk = Disk(IMAGE, b"", BLOCK)
     disk.watch([1, 2])
-    for cell in (1, 2):
-        disk.set(cell, disk.keep(b"y" * CELL))
+    for block in (1, 2):
+        disk.set(block, disk.keep(b"y" * BLOCK))
     assert disk.fingerprint != 0

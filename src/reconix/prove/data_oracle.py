@@ -1,7 +1,7 @@
 """The data partition under the prover: the first boot fills it, a factory reset empties it.
 
-What is done is in ``life.py``. A state is good when the file system recovers, with nothing left to
-repair, and
+``data_workload.py`` says what is done. A state is good when the file system recovers, with nothing
+left to repair, and
 
 * a path that is kept is there with everything that the system gave it, or not at all;
 * so is the identity of the device; and the file with its key stays;
@@ -20,12 +20,8 @@ from pathlib import Path
 from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.device.reset import ALL, ORDER
-from reconix.prove.cells import Patched
-from reconix.prove.ext4 import BadFileSystem, Ext4, Geometry
-from reconix.prove.history import Step
-from reconix.prove.image import DATA
-from reconix.prove.judge import Kind
-from reconix.prove.life import (
+from reconix.prove.blocks import Patched
+from reconix.prove.data_workload import (
     DELETE,
     GIVEN,
     IDENTITY,
@@ -34,11 +30,15 @@ from reconix.prove.life import (
     USE,
     USED,
     WISH,
-    Life,
+    DataWorkload,
     Persisting,
 )
+from reconix.prove.ext4 import BadFileSystem, Ext4, Geometry
+from reconix.prove.history import Step
+from reconix.prove.image import DATA
+from reconix.prove.oracle import Kind
 from reconix.prove.prover import Case, Job, Result, Row, Tally, Walk, cuts_of, walking
-from reconix.prove.record import Played, record_partition
+from reconix.prove.record import Performed, record_partition
 from reconix.prove.recorder import Pace, Recording
 from reconix.prove.states import Cut
 
@@ -71,7 +71,7 @@ class _Facts:
 
 
 def record_data(image: Path, persisting: Persisting, folder: Path, *, pace: Pace) -> Job:
-    """Record the life of the data partition of a disk.
+    """Record the workload of the data partition of a disk.
 
     Args:
         image: of the disk as it was made; it is not changed.
@@ -83,29 +83,29 @@ def record_data(image: Path, persisting: Persisting, folder: Path, *, pace: Pace
         CannotRecord: this machine cannot.
     """
 
-    def played(recorded: Recording) -> Played:
-        life = Life(recorded, persisting, folder / "life")
-        life.play()
-        return Played(tuple(life.steps))
+    def perform(recorded: Recording) -> Performed:
+        workload = DataWorkload(recorded, persisting, folder / "workload")
+        workload.run()
+        return Performed(tuple(workload.steps))
 
-    return record_partition(image, DATA, folder, played, pace=pace)
+    return record_partition(image, DATA, folder, perform, pace=pace)
 
 
 def prove_data(job: Job, persisting: Persisting, *, wanted: int, seed: int) -> Result:
-    """Judge crash states of a recorded life.
+    """Check crash states of the recorded workload.
 
     Args:
-        job: the life.
+        job: its history.
         persisting: what is kept.
         wanted: how many states, if there are as many.
         seed: of what is left to chance.
     """
     cuts = cuts_of(job, wanted, seed)
     tally = Tally()
-    with walking(job) as walk, progress.stage("judge crash states of data", total=len(cuts)) as bar:
-        judge = _Judge(walk, job, persisting)
+    with walking(job) as walk, progress.stage("check crash states of data", total=len(cuts)) as bar:
+        oracle = _Oracle(walk, job, persisting)
         for cut in cuts:
-            judge.count(cut, tally)
+            oracle.count(cut, tally)
             bar.advance(1)
     return Result(tuple(_rows(job.steps, tally)), tuple(tally.cases), seed)
 
@@ -116,8 +116,8 @@ def _rows(steps: Sequence[Step], tally: Tally) -> Iterator[Row]:
         yield Row(step.name, old + new + bad, old, new, bad, trials=0)
 
 
-class _Judge:
-    """Judges one state of the partition after the other."""
+class _Oracle:
+    """Checks one state of the partition after the other."""
 
     def __init__(self, walk: Walk, job: Job, persisting: Persisting) -> None:
         self._walk, self._job, self._kept = walk, job, persisting.kept
@@ -125,7 +125,7 @@ class _Judge:
         self._after = [self._facts(self._quiet(step.end)) for step in job.steps]
 
     def count(self, cut: Cut, tally: Tally) -> None:
-        """Judge a state and count it; what was made before the first step belongs to that."""
+        """Check a state and count it; what was made before the first step belongs to that."""
         number = self._number(cut)
         try:
             found = self._facts(cut)

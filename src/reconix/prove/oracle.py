@@ -1,4 +1,4 @@
-"""Judging a crash state: what would boot from this disk, and is it whole?
+"""The oracle of a crash state: what would boot from this disk, and is it whole?
 
 A state is good when all of this holds:
 
@@ -32,7 +32,7 @@ from reconix.boot.tables import Slot
 from reconix.boot.transitions import Booted, WrongSlot, advance
 from reconix.boot.trial import BadState, Phase, State, parse_state
 from reconix.prove import uefi
-from reconix.prove.cells import Disk, Memo, Patched, View, read
+from reconix.prove.blocks import Disk, Memo, Patched, View, read
 from reconix.prove.contents import Facts, Objects, read_facts
 from reconix.prove.ext4 import BadFileSystem, Geometry
 from reconix.prove.fat import fat_problem
@@ -97,15 +97,15 @@ class _Scene:
     slots: dict[Slot, Found]
 
 
-class Judge:
-    """Judges a disk in one state after the other.
+class Oracle:
+    """Checks a disk in one state after the other.
 
     Args:
         disk: moves through its states.
         recover: recovers its system partition.
         geometry: of that.
         known: the generations that may be there.
-        changing: all cells that may differ between two states.
+        changing: all blocks that may differ between two states.
     """
 
     def __init__(
@@ -128,8 +128,8 @@ class Judge:
         self._held: Memo[tuple[int, int], str] = Memo(changing)
         self._sound: set[SlotImage] = set()
 
-    def judge(self, next_boots: Iterable[bytes | None]) -> Verdict:
-        """Judge the disk as it is now.
+    def check(self, next_boots: Iterable[bytes | None]) -> Verdict:
+        """Check the disk as it is now.
 
         Args:
             next_boots: the partitions that the firmware may have been told to boot once.
