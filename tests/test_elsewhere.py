@@ -15,7 +15,7 @@ SEARCHING = (
     "tests/test_documents.py",
     "tests/test_faults.py",
     "tests/unit/cli/test_manual.py",
-    "tests/unit/config/test_confined.py",
+    "tests/unit/config/modules/test_restricted.py",
 )
 MADE = (".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
 

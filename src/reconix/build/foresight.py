@@ -23,11 +23,11 @@ from pathlib import Path
 from reconix.build import agent, numbers, parts, people, recipes, schedule, sysusers, units
 from reconix.build.etc import checked_units, generated_units, own_units
 from reconix.build.unit_files import UnitFiles
-from reconix.config import private_folders
-from reconix.config.assertions import place_of, place_of_item
 from reconix.config.lock import HostLock, SystemLock
 from reconix.config.merge import Table
 from reconix.config.problems import Place, Problem
+from reconix.config.rules import dynamic_user
+from reconix.config.rules.assertions import place_of, place_of_item
 from reconix.config.schema.health import UnitCheck
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
@@ -131,7 +131,7 @@ def _in_the_way(
 ) -> Iterator[Problem]:
     own = generated_units(system, own_units(system, generated))
     for unit, path, behind in units.in_the_way(system, UnitFiles(own, built.root)):
-        yield private_folders.problem(unit, path, behind, table, file)
+        yield dynamic_user.problem(unit, path, behind, table, file)
 
 
 def _too_large(system: System, built: _Built, table: Table, file: Place) -> Iterator[Problem]:

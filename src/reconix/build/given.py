@@ -2,9 +2,9 @@
 
     given   <generation|device> <path> a line: who wins where a device has the file already
 
-Files of the configuration say it themselves (``config/kept.py``). Others that we make decide how
-the system works, so they are those of the generation. Files of packages are not listed: a folder of
-a package is its own matter, and what a device first had stays; the build tells of them.
+Files of the configuration say it themselves (``config/rules/kept_files.py``). Others that we make
+decide how the system works, so they are those of the generation. Files of packages are not listed:
+a folder of a package is its own matter, and what a device first had stays; the build tells of them.
 
 Tested by ``tests/unit/build/test_given.py`` and, with the script that obeys, by
 ``tests/crash/test_given_files.py``.
@@ -13,7 +13,7 @@ Tested by ``tests/unit/build/test_given.py`` and, with the script that obeys, by
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconix.config.kept import around
+from reconix.config.rules.kept_files import around
 from reconix.config.schema.system import System
 from reconix.config.schema.values import Winner
 from reconix.store.tree import Folder, files

@@ -18,9 +18,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from reconix.base.files import read_bounded
-from reconix.config.assertions import place_of_item
 from reconix.config.merge import Table
 from reconix.config.problems import Place, Problem
+from reconix.config.rules.assertions import place_of_item
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import read_generation

@@ -29,7 +29,7 @@ from reconix.build.unit_files import (
     instance,
     template,
 )
-from reconix.config import private_folders
+from reconix.config.rules import dynamic_user
 from reconix.config.schema.system import Services, System
 from reconix.store.tree import File, Symlink
 
@@ -64,19 +64,19 @@ class NeedsLink(ReconixError):
 
 
 def check_private(system: System, files: UnitFiles) -> None:
-    """Refuse folders that persist where systemd needs a link (``config/private_folders.py``).
+    """Refuse folders that persist where systemd needs a link (``config/rules/dynamic_user.py``).
 
     Raises:
         NeedsLink: there is one; the hint has the folder behind the link.
     """
     for unit, path, behind in in_the_way(system, files):
-        raise NeedsLink(private_folders.told(unit, path), hint=f'keep "{behind}" instead')
+        raise NeedsLink(dynamic_user.told(unit, path), hint=f'keep "{behind}" instead')
 
 
 def in_the_way(system: System, files: UnitFiles) -> Iterator[tuple[str, str, str]]:
     """What persists where a unit needs a link: the unit, the path, and what it should be."""
     for unit, texts in files.services():
-        for path, behind in private_folders.taken(system, unit, texts):
+        for path, behind in dynamic_user.taken(system, unit, texts):
             yield unit, path, behind
 
 

@@ -36,9 +36,9 @@ from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.projects import NotLocked, ProjectFiles
-from reconix.config import kept
 from reconix.config.compare import Difference, Facts, compare, facts
 from reconix.config.load import load_with_places
+from reconix.config.rules import kept_files
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
@@ -128,9 +128,9 @@ def _change(
     differences = compare(old.facts.get(name, {}), new.facts.get(name, {}))
     is_there = (name in old.facts, name in new.facts)
     before, after = old.host.systems.get(name), new.host.systems.get(name)
-    unseen = tuple(kept.unseen_changes(before, after)) if before and after else ()
+    unseen = tuple(kept_files.unseen_changes(before, after)) if before and after else ()
     if not name:
-        unseen = tuple(kept.unseen_changes_of_machine(old.host, new.host))
+        unseen = tuple(kept_files.unseen_changes_of_machine(old.host, new.host))
     return _Change(name, is_there, differences, paths, on_device, unseen)
 
 

@@ -21,10 +21,10 @@ from reconix.base.files import read_bounded, write_durably
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.config import toml
-from reconix.config.layout import tidy, tidy_literate
 from reconix.config.problems import BadConfiguration, Problem
 from reconix.config.sources import sources
+from reconix.config.toml import reader as toml
+from reconix.config.toml.formatter import tidy, tidy_literate
 
 _PERMISSIONS = 0o777
 

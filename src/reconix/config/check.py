@@ -1,12 +1,12 @@
 """Is this what the schema allows? One file at a time, all mistakes at once.
 
-A file that was read (``toml.py``) is compared with the shape of what may stand in it
+A file that was read (``toml/reader.py``) is compared with the shape of what may stand in it
 (``shapes.py``). What fits becomes a value with its place (``merge.py``), texts already turned into
 what they stand for: ``"64M"`` into bytes, a path into where it leads. What does not fit becomes a
 problem, and the check goes on. An option that stands under a name it had before counts, and a note
 tells the new one.
 
-Tested by ``tests/unit/config/test_schema.py`` and ``tests/unit/config/test_renamed.py``.
+Tested by ``tests/unit/config/test_schema.py`` and ``tests/unit/config/test_renamed_options.py``.
 """
 
 import difflib
@@ -29,7 +29,7 @@ from reconix.config.shapes import (
     Shape,
     TableShape,
 )
-from reconix.config.toml import Raw, RawList, RawScalar, RawTable
+from reconix.config.toml.reader import Raw, RawList, RawScalar, RawTable
 
 _REFUSED = {
     "password": "passwords are never written down; use authorized_keys",

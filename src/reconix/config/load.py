@@ -6,7 +6,7 @@
 
 A system is its machine plus its own file, put together by ``merge.py``. Any file below ``hosts``
 may take in others with ``imports``: they are merged in order, each once, before the file itself, so
-files that import each other do no harm. Each file may be literate (``toml.py``).
+files that import each other do no harm. Each file may be literate (``toml/reader.py``).
 
 The whole project is read at once, although a command may want one host only: it is fast enough,
 and a mistake is better found before somebody else trips over it.
@@ -21,18 +21,7 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.errors import UsageError
-from reconix.config import (
-    across,
-    advice,
-    assertions,
-    construct,
-    devices,
-    kept,
-    modules,
-    private_folders,
-    schedule,
-    toml,
-)
+from reconix.config import construct
 from reconix.config.check import check, read_scalar
 from reconix.config.merge import (
     List,
@@ -41,7 +30,17 @@ from reconix.config.merge import (
     merge_tables,
     settings,
 )
+from reconix.config.modules import evaluation as modules
 from reconix.config.problems import BadConfiguration, Place, Problem
+from reconix.config.rules import (
+    across,
+    assertions,
+    devices,
+    dynamic_user,
+    kept_files,
+    schedule,
+    warnings,
+)
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.machine import Machine
 from reconix.config.schema.nixos import Nixos, NixSystem
@@ -49,6 +48,7 @@ from reconix.config.schema.project import Project
 from reconix.config.schema.system import RESOLVER, Imports, System
 from reconix.config.schema.values import Architecture, Name
 from reconix.config.shapes import TableShape, scalar_shape_of, shape_of
+from reconix.config.toml import reader as toml
 
 PROJECT_FILE = "reconix.toml"
 _NAME = scalar_shape_of(Name)
@@ -198,7 +198,7 @@ class _Loader:
         for host in by_name.values():
             for name, system in host.systems.items():
                 table, place = self._systems[host.name][name], Place(host.folder)
-                self._advice += advice.about_updates(system, project.update.url, table, place)
+                self._advice += warnings.about_updates(system, project.update.url, table, place)
         configuration = Configuration(self._folder, project, by_name)
         notes = tuple(sorted(set(self._advice)))
         return Loaded(configuration, self._shapes, self._machines, self._systems, notes)
@@ -271,9 +271,9 @@ class _Loader:
             if isinstance(system, System):
                 systems[each.name] = system
                 self.problems += assertions.about_system(system, table, Place(each.file))
-                self.problems += private_folders.about_system(system, table, Place(each.file))
-                self._advice += advice.about_system(system, table, Place(each.file))
-                self._advice += kept.about_system(system, table, Place(each.file))
+                self.problems += dynamic_user.about_system(system, table, Place(each.file))
+                self._advice += warnings.about_system(system, table, Place(each.file))
+                self._advice += kept_files.about_system(system, table, Place(each.file))
         return systems
 
     def _nix_systems_of(self, files: Iterable["_SystemFile"]) -> dict[str, Nixos]:

@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconix.config import toml
 from reconix.config.load import PROJECT_FILE
-from reconix.config.toml import Raw, RawList, RawScalar, RawTable
+from reconix.config.toml import reader as toml
+from reconix.config.toml.reader import Raw, RawList, RawScalar, RawTable
 
 _PLACES = ("hosts/*/machine", "hosts/*/systems/*")
 

@@ -34,7 +34,7 @@ from reconix.config.shapes import (
     shape_of,
 )
 from reconix.config.show import print_value
-from reconix.config.toml import parse
+from reconix.config.toml.reader import parse
 
 FILE = Path("machine.toml")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reconix.base.process import run
-from reconix.config.addition import Addition, Mistake
-from reconix.config.modules import BUILT_IN
+from reconix.config.modules.evaluation import BUILT_IN
+from reconix.config.modules.fragment import Addition, Mistake
 from reconix.config.schema.health import UnitCheck
 from reconix.config.services import (
     agent,

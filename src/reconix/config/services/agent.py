@@ -7,7 +7,7 @@ how a system takes updates is said in `update`.
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.addition import Addition
+from reconix.config.modules.fragment import Addition
 from reconix.config.options import Option
 
 PACKAGES = ("systemd", "systemd-sysv", "udev", "kmod", "python3")

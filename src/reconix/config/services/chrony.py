@@ -6,7 +6,7 @@ Source: chrony.conf(5).
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.addition import Addition, Mistake
+from reconix.config.modules.fragment import Addition, Mistake
 from reconix.config.options import Form, Option
 from reconix.config.schema.system import File, Persist, Services
 from reconix.config.services.firewall import Options as Firewall

@@ -9,7 +9,7 @@ Source: kernel documentation, *Linux Serial Console*; agetty(8).
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.addition import Addition, KernelAddition, Mistake
+from reconix.config.modules.fragment import Addition, KernelAddition, Mistake
 from reconix.config.options import Form, Option, Range
 from reconix.config.schema.system import File, Services
 from reconix.config.schema.values import UserName

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.addition import Addition
+from reconix.config.modules.fragment import Addition
 from reconix.config.options import Option
 from reconix.config.schema.system import File, Services
 from reconix.config.schema.values import Interface, Port

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
 
-from reconix.config.addition import Addition
+from reconix.config.modules.fragment import Addition
 from reconix.config.options import Option, Range
 from reconix.config.schema.system import File, Persist
 from reconix.config.schema.values import Seconds, SizeBytes

@@ -8,7 +8,7 @@ are made there as well, by a program that runs anyway.
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.addition import Addition
+from reconix.config.modules.fragment import Addition
 from reconix.config.options import Option
 from reconix.config.schema.health import Health, TcpCheck, UnitCheck
 from reconix.config.schema.system import File, Persist, Services

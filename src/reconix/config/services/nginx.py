@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from reconix.config.addition import Addition, Mistake
+from reconix.config.modules.fragment import Addition, Mistake
 from reconix.config.options import Option
 from reconix.config.schema.health import Health, TcpCheck, UnitCheck
 from reconix.config.schema.system import File, Services

@@ -8,7 +8,7 @@ of the generation. That Debian's ``postgresql.service`` is active tells nothing 
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.addition import Addition
+from reconix.config.modules.fragment import Addition
 from reconix.config.options import Form, Option, Range
 from reconix.config.schema.health import Health, TcpCheck, UnitCheck
 from reconix.config.schema.system import File, Persist, Services

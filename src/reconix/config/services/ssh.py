@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
 
-from reconix.config.addition import Addition, Mistake
+from reconix.config.modules.fragment import Addition, Mistake
 from reconix.config.options import Option
 from reconix.config.schema.health import Health, UnitCheck
 from reconix.config.schema.system import File, Persist, Services, Unit

@@ -6,7 +6,7 @@ Source: timesyncd.conf(5), localtime(5).
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.addition import Addition
+from reconix.config.modules.fragment import Addition
 from reconix.config.options import Form, Option
 from reconix.config.schema.system import File, Services
 

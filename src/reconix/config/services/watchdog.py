@@ -9,7 +9,7 @@ Source: systemd-system.conf(5).
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.addition import Addition, KernelAddition
+from reconix.config.modules.fragment import Addition, KernelAddition
 from reconix.config.options import Option
 from reconix.config.schema.system import File
 from reconix.config.schema.values import ModuleName, Seconds

@@ -7,7 +7,7 @@ tell it: an update that changes the file would change nothing. A file below a vo
 
 What is fixed when a device is flashed changes as little: ``diff`` tells that, too.
 
-Tested by ``tests/unit/config/test_kept.py``; what a device does, by
+Tested by ``tests/unit/config/rules/test_kept_files.py``; what a device does, by
 ``tests/crash/test_given_files.py``.
 """
 
@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import PurePosixPath
 
-from reconix.config.assertions import place_of
 from reconix.config.merge import Table, dotted
 from reconix.config.problems import Place, Problem
+from reconix.config.rules.assertions import place_of
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import File, System
 from reconix.config.schema.values import Winner

@@ -5,7 +5,7 @@ import pytest
 from tests.project_files import enough
 
 from reconix.config import services
-from reconix.config.confined import Failed, load
+from reconix.config.modules.restricted import Failed, load
 
 FOUND = Path(str(services.__file__)).parent.glob("[!_]*.py")
 BUILT_IN = enough(sorted(FOUND), at_least=4, what="modules of ours")

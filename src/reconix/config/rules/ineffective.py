@@ -5,7 +5,7 @@ start. Here a system is built, and most of these programs are not needed, becaus
 same. What can be made of a file is made (``build/sysusers.py``, ``build/caches.py``); this is the
 rest, told by ``reconix check``.
 
-Tested by ``tests/unit/config/test_advice.py``.
+Tested by ``tests/unit/config/rules/test_warnings.py``.
 """
 
 import re

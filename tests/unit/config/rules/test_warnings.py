@@ -7,7 +7,7 @@ from reconix.config.load import load_with_places
 from reconix.config.merge import dotted
 from reconix.config.problems import Problem
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "gateway"
+EXAMPLE = Path(__file__).parents[4] / "examples" / "gateway"
 MACHINE = 'kernel.package = "linux-image-amd64"\n'
 QUIET = "[health]\nchecks = [{ tcp = 22 }]\n"
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from reconix.config.layout import WIDTH, tidy, tidy_literate
-from reconix.config.toml import marked
+from reconix.config.toml.formatter import WIDTH, tidy, tidy_literate
+from reconix.config.toml.reader import marked
 
 WRITTEN = """\
 

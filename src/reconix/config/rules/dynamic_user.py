@@ -5,7 +5,7 @@ link to it. If that place persists, it is a folder and cannot become a link: the
 238/STATE_DIRECTORY, each time. What can persist is the folder behind the link.
 
 Source: systemd.exec(5), *DynamicUser=* and *StateDirectory=*.
-Tested by ``tests/unit/config/test_private_folders.py``; that such a unit starts, by
+Tested by ``tests/unit/config/rules/test_dynamic_user.py``; that such a unit starts, by
 ``tests/vm/test_services.py``.
 """
 
@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from reconix.base.unit_text import assignments
-from reconix.config.assertions import place_of, place_of_item
 from reconix.config.merge import Table
 from reconix.config.problems import Place, Problem
+from reconix.config.rules.assertions import place_of, place_of_item
 from reconix.config.schema.system import System
 
 _PARENTS = {

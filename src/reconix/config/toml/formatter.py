@@ -15,7 +15,7 @@ The result, laid out again, is the same. In a literate file only ``toml`` blocks
 whose fence is indented are left alone, because they are part of a list of Markdown's.
 
 Source: TOML 1.0.0.
-Tested by ``tests/unit/config/test_layout.py``: ``tomllib`` reads the same from both.
+Tested by ``tests/unit/config/toml/test_formatter.py``: ``tomllib`` reads the same from both.
 """
 
 import enum
@@ -24,8 +24,8 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reconix.config.cursor import BARE_KEY, COMMENT, OTHER, SPACE, STRING, Cursor
-from reconix.config.toml import marked
+from reconix.config.toml.cursor import BARE_KEY, COMMENT, OTHER, SPACE, STRING, Cursor
+from reconix.config.toml.reader import marked
 
 WIDTH = 100
 _INDENT = "  "

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reconix.config.load import load
 from reconix.config.problems import BadConfiguration, Problem
-from reconix.config.schedule import overlap
+from reconix.config.rules.schedule import overlap
 from reconix.config.schema.values import Hours
 
 MINUTES = st.integers(0, 24 * 60 - 1)

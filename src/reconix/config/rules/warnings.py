@@ -7,10 +7,10 @@ belongs into ``assertions.py``.
 import difflib
 from collections.abc import Iterator
 
-from reconix.config import futile
-from reconix.config.assertions import place_of, place_of_item
 from reconix.config.merge import List, Table, Value, dotted
 from reconix.config.problems import Place, Problem
+from reconix.config.rules import ineffective
+from reconix.config.rules.assertions import place_of, place_of_item
 from reconix.config.schema.health import UnitCheck
 from reconix.config.schema.system import System
 
@@ -99,14 +99,14 @@ def _windows_without_effect(system: System, table: Table, file: Place) -> Iterat
 
 
 def _files_without_effect(system: System, table: Table, file: Place) -> Iterator[Problem]:
-    for path, fact, hint in futile.about(system):
+    for path, fact, hint in ineffective.about(system):
         place = place_of(table, "files", path, default=file)
         yield Problem(place, dotted("files", path), fact, hint)
 
 
 def _units_that_never_start(system: System, table: Table, file: Place) -> Iterator[Problem]:
     for name, unit in system.units.items():
-        condition = futile.never_holds(unit.read()) if unit.is_there else None
+        condition = ineffective.never_holds(unit.read()) if unit.is_there else None
         if condition:
             place = place_of(table, "units", name, default=file)
             fact = f"never starts: {condition} does not hold on a device"

@@ -8,7 +8,7 @@
   there; nothing in it may need them. Examined is what the configuration itself says: units, files
   beside units, and health checks.
 
-Tested by ``tests/unit/config/test_across.py``.
+Tested by ``tests/unit/config/rules/test_across.py``.
 """
 
 import itertools
@@ -16,9 +16,9 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from reconix.config.assertions import place_of, place_of_item
 from reconix.config.merge import Scalar, Table, Value, dotted, settings
 from reconix.config.problems import Place, Problem
+from reconix.config.rules.assertions import place_of, place_of_item
 from reconix.config.schema.health import CommandCheck
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import Content, System

@@ -2,15 +2,15 @@
 
 A system of Nix has no agent of ours that would end its hours, so it takes no part.
 
-Tested by ``tests/unit/config/test_schedule.py``.
+Tested by ``tests/unit/config/rules/test_schedule.py``.
 """
 
 import itertools
 from collections.abc import Iterator
 
-from reconix.config.assertions import place_of
 from reconix.config.merge import Table
 from reconix.config.problems import Place, Problem
+from reconix.config.rules.assertions import place_of
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.values import DAYS, MINUTES_OF_DAY, Hours
 

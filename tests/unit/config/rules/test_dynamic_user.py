@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from reconix.config.load import load
-from reconix.config.private_folders import links
 from reconix.config.problems import BadConfiguration, Problem
+from reconix.config.rules.dynamic_user import links
 
 DYNAMIC = "[Service]\nDynamicUser=yes\n"
 

@@ -13,7 +13,7 @@ MODULE = '''
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.addition import Addition
+from reconix.config.modules.fragment import Addition
 from reconix.config.options import Option
 from reconix.config.schema.system import File
 

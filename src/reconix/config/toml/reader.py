@@ -10,7 +10,7 @@ A file may be *literate*: ``mqtt.toml.md`` is Markdown, and its fenced ``toml`` 
 are the configuration. Everything else is blanked out line by line, so places stay what they are.
 
 Source: TOML 1.0.0; CommonMark 0.31, section 4.5 (fenced code blocks).
-Tested by ``tests/unit/config/test_toml.py``.
+Tested by ``tests/unit/config/toml/test_reader.py``.
 """
 
 import bisect
@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base.files import BadFile, read_text
-from reconix.config.cursor import BARE_KEY, BLANK, OTHER, SPACE, STRING, Cursor
 from reconix.config.problems import Place, Problem
+from reconix.config.toml.cursor import BARE_KEY, BLANK, OTHER, SPACE, STRING, Cursor
 
 MAX_FILE_BYTES = 1 << 20
 LITERATE = ".toml.md"

@@ -15,7 +15,7 @@ HEAD = """\
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.addition import Addition, Mistake
+from reconix.config.modules.fragment import Addition, Mistake
 from reconix.config.options import Option
 from reconix.config.schema.health import Health, TcpCheck
 from reconix.config.schema.system import File, Services, Unit
@@ -258,7 +258,7 @@ def test_a_service_is_one_line(project: Project) -> None:
 
 
 def test_the_example_in_the_manual_works(project: Project) -> None:
-    manual = (Path(__file__).parents[3] / "docs/modules.md").read_text()
+    manual = (Path(__file__).parents[4] / "docs/modules.md").read_text()
     project.write("modules/hello.py", manual.partition("```python\n")[2].partition("```")[0])
     assert project.system("hello.enable = true\n").ports == {"4000": "hello"}
     (problem,) = project.mistakes("[hello]\nenable = true\nport = 80\n")

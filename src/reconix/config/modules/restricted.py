@@ -2,7 +2,7 @@
 
 A module of a project must give the same for the same options, on any day and any machine, or the
 same lock would no longer give the same bytes. So what it may use is a short list: a part of the
-standard library that computes, and the words of ``addition.py``. Clock, network, environment and
+standard library that computes, and the words of ``fragment.py``. Clock, network, environment and
 files are not on it, nor is anything whose order or value differs between two runs: sets, ``hash``,
 ``id``.
 
@@ -12,7 +12,7 @@ object to all others, and only those are closed that are known and cheap to clos
 change the modules of a project runs programs as whoever checks or builds it, and may change
 everything else in it as well. A project of a stranger is a program of a stranger.
 
-Tested by ``tests/unit/config/test_confined.py``.
+Tested by ``tests/unit/config/modules/test_restricted.py``.
 """
 
 import ast
@@ -54,6 +54,7 @@ imports lead anywhere.
 """
 _OURS = (
     "reconix.config.addition",
+    "reconix.config.modules.fragment",
     "reconix.config.options",
     "reconix.config.schema.health",
     "reconix.config.schema.machine",

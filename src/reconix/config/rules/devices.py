@@ -1,13 +1,13 @@
 """What must hold for the devices of a host: each differs only in what there is.
 
-Tested by ``tests/unit/config/test_devices.py``.
+Tested by ``tests/unit/config/rules/test_devices.py``.
 """
 
 from collections.abc import Iterator
 
-from reconix.config.assertions import place_of
 from reconix.config.merge import Table, dotted
 from reconix.config.problems import Place, Problem
+from reconix.config.rules.assertions import place_of
 from reconix.config.schema.hosts import Host
 
 

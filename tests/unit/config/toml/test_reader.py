@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconix.config.toml import NoToml, Raw, RawList, RawScalar, RawTable, literate, parse, read
+from reconix.config.toml.reader import (
+    NoToml,
+    Raw,
+    RawList,
+    RawScalar,
+    RawTable,
+    literate,
+    parse,
+    read,
+)
 
 FILE = Path("hosts/x/machine.toml")
 

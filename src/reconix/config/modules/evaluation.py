@@ -2,14 +2,14 @@
 
 A module has a table of its own in the files below ``hosts/``, called like the module. The built-in
 ones are in ``config/services``; a project adds its own as ``modules/<name>.py``, written in the
-same words (``addition.py``) and run with nothing but these (``confined.py``).
+same words (``fragment.py``) and run with nothing but these (``restricted.py``).
 
 A module takes part in a system if an option of it differs from its default. Its options, merged
 like all others, go into its function ``configure``; what comes out is merged with what the files
 say. It may set options of other modules, so this is repeated until nothing changes any more: the
 order of modules does not matter. Modules that never agree are a mistake.
 
-Tested by ``tests/unit/config/test_modules.py``.
+Tested by ``tests/unit/config/modules/test_evaluation.py``.
 """
 
 import dataclasses
@@ -21,19 +21,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
-from reconix.config import confined, construct
-from reconix.config.addition import Addition, Mistake, spell
-from reconix.config.assertions import place_of
+from reconix.config import construct
 from reconix.config.check import Checked, check
 from reconix.config.merge import Table, dotted, merge_tables
+from reconix.config.modules import restricted
+from reconix.config.modules.fragment import Addition, Mistake, spell
 from reconix.config.problems import Place, Problem
+from reconix.config.rules.assertions import place_of
 from reconix.config.shapes import OptionShape, TableShape, shape_of
 
 BUILT_IN = (
     *("agent", "chrony", "console", "firewall", "journal", "mosquitto", "nginx", "postgresql"),
     *("ssh", "time", "watchdog"),
 )
-BUILT_IN_FOLDER = Path(__file__).with_name("services")
+BUILT_IN_FOLDER = Path(__file__).parents[1] / "services"
 FOLDER = "modules"
 _MAX_ROUNDS = 10
 
@@ -104,12 +105,12 @@ class Modules:
             return check(spell(found, self.system, names, module.place), self.system)
 
         try:
-            return cast("Checked", confined.called(module.file, spelt, module.place.line))
+            return cast("Checked", restricted.called(module.file, spelt, module.place.line))
         except Mistake as error:
             place = place_of(own, *error.option.split("."), default=own.place)
             key = dotted(module.name, error.option)
             return Checked(nothing, (Problem(place, key, error.fact, error.hint),))
-        except confined.Failed as error:
+        except restricted.Failed as error:
             return Checked(nothing, error.problems)
 
 
@@ -147,7 +148,7 @@ def _modules(modules: Iterable[Module], system: TableShape) -> Modules:
 
 
 def _built_in(name: str) -> Module:
-    source = importlib.import_module(confined.SERVICES + name)
+    source = importlib.import_module(restricted.SERVICES + name)
     return _read(name, Path(str(source.__file__)), source)
 
 
@@ -162,15 +163,15 @@ def _read(name: str, file: Path, source: ModuleType) -> Module:
         raise _incomplete(name, file, "has no dataclass Options")
     if not inspect.isfunction(configure):
         raise _incomplete(name, file, "has no function configure")
-    shape = cast("TableShape", confined.called(file, lambda: shape_of(options)))
-    place = confined.line_of(file, configure.__code__.co_firstlineno)
+    shape = cast("TableShape", restricted.called(file, lambda: shape_of(options)))
+    place = restricted.line_of(file, configure.__code__.co_firstlineno)
     untouched, _ = construct.make(shape, Table({}, place), place)
     return Module(name, file, shape, configure, place, untouched)
 
 
-def _incomplete(name: str, file: Path, fact: str) -> confined.Failed:
+def _incomplete(name: str, file: Path, fact: str) -> restricted.Failed:
     hint = "see docs/modules.md"
-    return confined.Failed([Problem(Place(file), f"module {name}", fact, hint)])
+    return restricted.Failed([Problem(Place(file), f"module {name}", fact, hint)])
 
 
 class _Finder:
@@ -180,7 +181,7 @@ class _Finder:
         self.problems: list[Problem] = []
         self._folder, self._system = folder, system
         self._loaded: dict[str, ModuleType] = {}
-        self._failed: dict[str, confined.Failed] = {}
+        self._failed: dict[str, restricted.Failed] = {}
 
     def all(self) -> Modules:
         modules = [_built_in(name) for name in BUILT_IN]
@@ -192,7 +193,7 @@ class _Finder:
             try:
                 self._check_name(file)
                 yield _read(file.stem, file, self._load(file.stem))
-            except confined.Failed as error:
+            except restricted.Failed as error:
                 self.problems += error.problems
 
     def _check_name(self, file: Path) -> None:
@@ -200,7 +201,7 @@ class _Finder:
             fact = "cannot be the name of a module: it is taken"
             if not file.stem.isidentifier():
                 fact = "is no name for a module: letters, digits and _"
-            raise confined.Failed([Problem(Place(file), f"module {file.stem}", fact)])
+            raise restricted.Failed([Problem(Place(file), f"module {file.stem}", fact)])
 
     def _load(self, name: str) -> ModuleType:
         if name in self._failed:
@@ -209,8 +210,8 @@ class _Finder:
             file = self._folder / f"{name}.py"
             self._failed[name] = _incomplete(name, file, "imports itself, if only through others")
             try:
-                self._loaded[name] = confined.load(file, self._load)
-            except confined.Failed as error:
+                self._loaded[name] = restricted.load(file, self._load)
+            except restricted.Failed as error:
                 self._failed[name] = error
                 raise
             del self._failed[name]

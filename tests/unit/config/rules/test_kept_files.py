@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reconix.config.kept import around, unseen_changes
 from reconix.config.load import load_with_places
+from reconix.config.rules.kept_files import around, unseen_changes
 from reconix.config.schema.system import File, Kernel, Persist, System
 from reconix.config.schema.values import Winner
 

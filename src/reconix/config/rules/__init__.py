@@ -1,0 +1,1 @@
+"""What must hold, and what probably should: assertions are errors, warnings are told."""
