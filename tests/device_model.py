@@ -32,12 +32,12 @@ from reconix.boot.tables import Slot, SlotTables, read_selection
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import read_state
 from reconix.device.apply import apply
-from reconix.device.belief import Creed
 from reconix.device.confirm import confirm
 from reconix.device.device import Device
 from reconix.device.media import Window, holds
 from reconix.device.places import Places
 from reconix.device.start import Started, start
+from reconix.device.trust_store import TrustPolicy
 from reconix.device.work import working
 from reconix.image.layout import Sizes, plan
 from reconix.nix.chroot import ChrootStore
@@ -69,13 +69,13 @@ class Machine:
 
     @classmethod
     def make(
-        cls, place: Path, store: ChrootStore, *, slots: int = 2, creed: Creed | None = None
+        cls, place: Path, store: ChrootStore, *, slots: int = 2, policy: TrustPolicy | None = None
     ) -> "Machine":
         """A new device, with the generation ``one`` in slot 1."""
         sizes = Sizes(slots, SLOT_BYTES, MIB, MIB)
         tables = plan(HOST, size_bytes=(slots * 34 + 8) * MIB, sizes=sizes)
         machine = cls(place, store, tables)
-        machine._prepare(machine.generation("one", creed=creed))
+        machine._prepare(machine.generation("one", policy=policy))
         return machine
 
     # -- its parts ---------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ class Machine:
         without_agent: Collection[str] = (),
         program: bytes = b"loader",
         etc: Mapping[str, Folder] | None = None,
-        creed: Creed | None = None,
+        policy: TrustPolicy | None = None,
     ) -> StorePath:
         """Add a generation to the build store; generations of other names have other kernels.
 
@@ -145,7 +145,7 @@ class Machine:
         files = loader.boot_tree(specs, default=systems[0], content=self._file)
         nodes: dict[str, Node] = {f.path: File(b"".join(f.chunks())) for f in files.files}
         tree = self.store.add_files(folder(nodes), f"boot-{HOST}", tops.values())
-        content = _generation_tree(tops, tree, fat.image(files, SLOT_BYTES), systems[0], creed)
+        content = _generation_tree(tops, tree, fat.image(files, SLOT_BYTES), systems[0], policy)
         made = self.store.add_files(content, f"generation-{HOST}", [tree, *tops.values()])
         self.generations[name] = made
         return made
@@ -363,7 +363,7 @@ def _generation_tree(
     tree: StorePath,
     image: fat.FatImage,
     default: str,
-    creed: Creed | None,
+    policy: TrustPolicy | None,
 ) -> Folder:
     document = {
         "version": 1,
@@ -378,7 +378,7 @@ def _generation_tree(
             "slot_size_bytes": image.slot_size_bytes,
         },
     }
-    said: dict[str, Node] = {} if creed is None else {"trust.json": File(creed.print())}
+    said: dict[str, Node] = {} if policy is None else {"trust.json": File(policy.print())}
     return folder(
         {"generation.json": File(print_json(document)), "boot": Symlink(str(tree)), **said}
     )

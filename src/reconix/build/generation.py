@@ -24,8 +24,8 @@ from reconix.boot.loaders.loader import BootSystem
 from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.project import Updates
-from reconix.device import belief
-from reconix.device.belief import Creed
+from reconix.device import trust_store
+from reconix.device.trust_store import TrustPolicy
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import VERSION
 from reconix.store.paths import STORE_DIR, StorePath
@@ -117,13 +117,13 @@ def key_set(updates: Updates) -> KeySet | None:
     )
 
 
-def creed(updates: Updates) -> Creed:
+def trust_policy(updates: Updates) -> TrustPolicy:
     """What devices are told about updates.
 
     Raises:
         BadKey: the keys make no sense together.
     """
-    return Creed(
+    return TrustPolicy(
         key_set(updates),
         updates.require_signature,
         updates.url,
@@ -150,7 +150,7 @@ def _tree(host: Host, toplevels: Mapping[str, StorePath], content: SlotContent) 
     return folder(
         {
             "generation.json": File(print_json(document)),
-            belief.FILE_NAME: File(creed(host.updates).print()),
+            trust_store.FILE_NAME: File(trust_policy(host.updates).print()),
             "boot": Symlink(str(content.tree)),
             **{f"systems/{name}": Symlink(str(path)) for name, path in toplevels.items()},
         }

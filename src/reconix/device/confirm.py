@@ -16,12 +16,12 @@ from reconix.boot.tables import read_selection, switch
 from reconix.boot.transitions import Confirmed, advance
 from reconix.boot.trial import Phase, State
 from reconix.device import events, memory
-from reconix.device.belief import settle
 from reconix.device.booted import Booted, read_boot_id, read_booted
 from reconix.device.choice import read_choice, renewed, write_choice
 from reconix.device.collect import collect
 from reconix.device.device import Device
 from reconix.device.media import open_disk
+from reconix.device.trust_store import settle
 from reconix.device.way_back import forget
 
 

@@ -28,9 +28,9 @@ from reconix.base.digests import Digest
 from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded, write_durably
-from reconix.device.belief import Belief
 from reconix.device.device import Device
 from reconix.device.places import Places
+from reconix.device.trust_store import TrustStore
 from reconix.device.work import working
 from reconix.transfer.ed25519 import is_signed
 from reconix.transfer.seal import Signature
@@ -187,7 +187,7 @@ def _believed(device: Device, content: bytes, *, source: str) -> Identity:
     before = _known(places)
     if digest in before[:1]:
         return parse_signed(content, UNSIGNED, source=source)
-    identity = parse_signed(content, Belief.of(device).trust, source=source)
+    identity = parse_signed(content, TrustStore.read(device).trust, source=source)
     with working(places, wait_seconds=_WAIT_SECONDS):
         lines = "".join(f"{line}\n" for line in [digest, *before[1:]])
         write_durably(places.known_identity, lines.encode())

@@ -4,16 +4,16 @@ A device that comes back from an update has an older agent, which reads what the
 The documents of the agent may grow with each release; this file does not. Each line is one fact,
 and no release changes what a line means, or drops one that it does not know:
 
-    floor 7                                    no stream below this sequence number is taken
+    floor 7                                    the rollback index: no older stream is taken
     keys 2 1 release:<base 64> …               the newest key set: version, threshold, keys
-    revoked <base 64>                          a key that nobody believes any more
+    revoked <base 64>                          a key that is never trusted again
     previous /nix/store/…-generation-gateway   what one can roll back to; its objects are kept
     trying /nix/store/…-generation-gateway     what is armed or on trial
     left /nix/store/…-generation-gateway panic 1   not kept: why the last time, and how often
 
 It says again, in short, what ``state.json`` and ``trust.json`` say at length. It is written before
 them, and whoever cannot read one of them falls back to it. What two lines of a kind say adds up:
-the higher floor, the newer set, the last word.
+the higher rollback index, the newer set, the last word.
 
 Format: ``docs/spec/memory.md``; it has no version, because it may not have a second one.
 Tested by ``tests/unit/device/test_ledger.py`` and ``tests/unit/device/test_releases.py``.
@@ -65,7 +65,7 @@ class Ledger:
     """What must not be forgotten.
 
     Attributes:
-        floor: the highest sequence number that was ever confirmed.
+        rollback_index: the highest sequence number that was ever confirmed; the line ``floor``.
         keys: the newest key set.
         revoked: keys that were taken back by any set.
         previous: the generation to which one can roll back.
@@ -74,7 +74,7 @@ class Ledger:
         others: lines that this agent does not know.
     """
 
-    floor: int = 0
+    rollback_index: int = 0
     keys: KeySet | None = None
     revoked: frozenset[bytes] = frozenset()
     previous: str | None = None
@@ -109,11 +109,14 @@ class Ledger:
     def _without(self, generation: str) -> tuple[Left, ...]:
         return tuple(each for each in self.left if each.generation != generation)
 
-    def learning(self, floor: int, keys: KeySet | None) -> "Ledger":
+    def trusting(self, rollback_index: int, keys: KeySet | None) -> "Ledger":
         """After a sequence number was confirmed, or a newer key set came."""
         revoked = self.revoked if keys is None else self.revoked | keys.revoked
         return replace(
-            self, floor=max(self.floor, floor), keys=newer(keys, self.keys), revoked=revoked
+            self,
+            rollback_index=max(self.rollback_index, rollback_index),
+            keys=newer(keys, self.keys),
+            revoked=revoked,
         )
 
     def following(self, before: State, after: State) -> "Ledger":
@@ -163,7 +166,7 @@ class Ledger:
         """As a file."""
         keys = self.keys
         lines = [
-            *([f"floor {self.floor}"] if self.floor else []),
+            *([f"floor {self.rollback_index}"] if self.rollback_index else []),
             *([f"keys {keys.version} {keys.threshold} {_words(keys.keys)}"] if keys else []),
             *(f"revoked {print_value(value)}" for value in sorted(self.revoked)),
             *([f"previous {self.previous}"] if self.previous else []),
@@ -210,7 +213,7 @@ def _with(found: Ledger, line: bytes) -> Ledger:
 def _with_fact(found: Ledger, words: list[str]) -> Ledger:
     match words:
         case ["floor", number]:
-            return replace(found, floor=max(found.floor, _number(number)))
+            return replace(found, rollback_index=max(found.rollback_index, _number(number)))
         case ["keys", version, threshold, *keys]:
             listed = map(PublicKey.parse, keys)
             made = KeySet.of(listed, version=_number(version), threshold=_number(threshold))

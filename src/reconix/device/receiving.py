@@ -15,11 +15,11 @@ from reconix.base.files import open_regular
 from reconix.boot.trial import Phase
 from reconix.device import events
 from reconix.device.apply import OnTrial, expect_slots
-from reconix.device.belief import Belief
 from reconix.device.booted import UnknownBoot, read_booted
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.disks import expect_fit_disk
 from reconix.device.policy import read_policy
+from reconix.device.trust_store import TrustStore
 from reconix.store.generation import expect_known
 from reconix.store.paths import StorePath
 from reconix.transfer.receive import receive as receive_stream
@@ -50,18 +50,18 @@ class _Examiner:
     """
 
     device: Device
-    belief: Belief
+    trusted: TrustStore
 
     def judge(self, header: Header, seal: Seal, statement: bytes) -> Trust:
         """Decide on a stream; changes nothing."""
-        judged = self.belief.judge(header, seal, statement)
+        judged = self.trusted.judge(header, seal, statement)
         if header.slot_bytes:
             expect_slots(self.device, header.slot_bytes)
         return judged
 
     def learn(self, header: Header, judged: Trust) -> None:
         """Remember a stream that proved right."""
-        self.belief.learn(header, judged)
+        self.trusted.learn(header, judged)
 
 
 def receive(
@@ -80,7 +80,8 @@ def receive(
         DiskIsShort, CopyAttached: no trial could be kept, or be made from this disk alone.
         OnTrial: first the trial that runs must end.
         SlotSizeDiffers: the generation was made for boot slots of another size.
-        NotTrusted, OutOfSequence: nobody whom the device believes vouches for it, or it is old.
+        NotTrusted: too few trusted keys have signed it.
+        BelowRollbackIndex, BeyondFastForwardLimit: it is old, or far ahead.
         ReconixError: see ``transfer/receive.py``; nothing was installed.
     """
     _check_allowed(device)
@@ -95,7 +96,7 @@ def receive(
         device.registry,
         host=ours.host,
         architecture=ours.architecture,
-        believer=_Examiner(device, Belief.of(device)),
+        believer=_Examiner(device, TrustStore.read(device)),
         spool=spool or Spool(device.places.spool, keeps=False),
         again=again,
     )

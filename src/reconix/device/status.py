@@ -16,7 +16,6 @@ from reconix.base.files import BadFile
 from reconix.base.text import one_line
 from reconix.boot.trial import Phase, State, Verdict
 from reconix.device import looked, retry
-from reconix.device.belief import Belief
 from reconix.device.booted import Booted, UnknownBoot, Why, read_booted
 from reconix.device.choice import Always, Choice, LeftSystem, read_choice
 from reconix.device.device import Device, toplevel_folder
@@ -28,6 +27,7 @@ from reconix.device.ledger import Left
 from reconix.device.looked import Looked
 from reconix.device.memory import uptime
 from reconix.device.schedule import Change, minute_of_week, read_schedule
+from reconix.device.trust_store import TrustStore
 from reconix.device.work import being_changed
 from reconix.store.generation import Generation
 
@@ -161,7 +161,7 @@ def _disks(device: Device) -> Disks | None:
 def _sequence(device: Device) -> int | None:
     """The number below which nothing is taken; it is no reason for a status to fail."""
     try:
-        return Belief.of(device).floor
+        return TrustStore.read(device).rollback_index
     except (ReconixError, OSError):
         return None
 

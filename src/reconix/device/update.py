@@ -19,9 +19,9 @@ from reconix.base.address import has_login, without_login
 from reconix.base.documents import JsonInput
 from reconix.base.files import BadFile, read_bounded
 from reconix.device import looked
-from reconix.device.belief import DOWNLOAD_LIMIT_BYTES, Belief
 from reconix.device.device import Device
 from reconix.device.receiving import receive, receive_file
+from reconix.device.trust_store import DOWNLOAD_LIMIT_BYTES, TrustStore
 from reconix.device.web import LinkFailed, Meter, Patience, Unreachable, Web
 from reconix.store.paths import StorePath
 from reconix.transfer.catalog import (
@@ -105,22 +105,24 @@ class Place:
         Raises:
             Unreachable: there is none.
         """
-        creed = Belief.of(device).creed
-        url = where or (creed.url if creed else None)
+        policy = TrustStore.read(device).policy
+        url = where or (policy.url if policy else None)
         if url is None:
             raise Unreachable("no place for updates is known", hint="name one: --from URL")
         if has_login(url):
             progress.note(
                 "user and password in the address of updates are not used: nobody logs in"
             )
-        limit = creed.download_limit_bytes if creed else DOWNLOAD_LIMIT_BYTES
+        limit = policy.download_limit_bytes if policy else DOWNLOAD_LIMIT_BYTES
         limit = limit if limit_bytes is None else limit_bytes
-        if creed is None:
+        if policy is None:
             return cls(url, limit, proxies=variables)
         ours = (
-            {**variables, "http": creed.proxy, "https": creed.proxy} if creed.proxy else variables
+            {**variables, "http": policy.proxy, "https": policy.proxy}
+            if policy.proxy
+            else variables
         )
-        return cls(url, limit, creed.authorities, ours)
+        return cls(url, limit, policy.authorities, ours)
 
     @property
     def shown(self) -> str:
@@ -228,8 +230,8 @@ def look(device: Device, place: Place) -> Found:
         Unreachable: no way leads to it, or the index cannot be read.
         TooMuch: the way costs more than the configuration allows.
     """
-    belief = Belief.of(device)
-    ours = device.generation(belief.committed)
+    trusted = TrustStore.read(device)
+    ours = device.generation(trusted.committed)
     for_us = [
         offer
         for offer in place.offers()
@@ -237,10 +239,10 @@ def look(device: Device, place: Place) -> Found:
     ]
     offered = max((offer.sequence for offer in for_us), default=None)
     looked.note(device.places, place.shown, offered)
-    offers = [offer for offer in for_us if offer.sequence >= belief.floor]
+    offers = [offer for offer in for_us if offer.sequence >= trusted.rollback_index]
     best = newest(offers)
-    if best is None or str(best.target) == belief.committed:
-        return Found(None, belief.floor, (), offered)
+    if best is None or str(best.target) == trusted.committed:
+        return Found(None, trusted.rollback_index, (), offered)
     way = cheapest(offers, device.installed(), best.target)
     if way is None:
         raise Unreachable(

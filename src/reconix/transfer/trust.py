@@ -19,8 +19,8 @@ from reconix.transfer.ed25519 import is_signed
 from reconix.transfer.keys import BadKey, KeySet
 from reconix.transfer.seal import Seal, Signature, SignedKeySet, keys_statement
 
-MAX_LEAP = 1 << 20
-"""No number leaps further ahead: one stolen signature must not use up all numbers there are."""
+FAST_FORWARD_LIMIT = 1 << 20
+"""No number is further ahead: a fast-forward attack must not use up all numbers there are."""
 
 
 class NotTrusted(ReconixError):
@@ -35,18 +35,32 @@ class NotTrusted(ReconixError):
         )
 
 
-class OutOfSequence(ReconixError):
-    """A stream is older than what the device had already, or pretends to be far ahead."""
+class BelowRollbackIndex(ReconixError):
+    """A stream is older than what the device has confirmed."""
 
     exit_code = 81
 
-    def __init__(self, found: int, *, floor: int) -> None:
-        says = "leaps far ahead" if found > floor else "is an older one"
+    def __init__(self, found: int, *, rollback_index: int) -> None:
         super().__init__(
-            f"the stream {says}: it has sequence number {found}, this device is at {floor}",
+            f"the stream is older than what this device has confirmed: "
+            f"it has sequence number {found}, the rollback index is {rollback_index}",
             hint="to go back on purpose, build the old state again: it gets a new number",
         )
-        self.found, self.floor = found, floor
+        self.found, self.rollback_index = found, rollback_index
+
+
+class BeyondFastForwardLimit(ReconixError):
+    """A stream has a sequence number far ahead of what the device has confirmed."""
+
+    exit_code = 81
+
+    def __init__(self, found: int, *, rollback_index: int) -> None:
+        super().__init__(
+            f"the sequence number of the stream is too far ahead: "
+            f"it is {found}, the rollback index is {rollback_index}",
+            hint="build the generation again: it gets a number that devices take",
+        )
+        self.found, self.rollback_index = found, rollback_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +70,19 @@ class Trust:
     Attributes:
         keys: the set in force; None if there is none.
         required: whether a stream must be signed.
-        floor: the least sequence number that is taken.
+        rollback_index: the least sequence number that is taken.
     """
 
     keys: KeySet | None = None
     required: bool = True
-    floor: int = 0
+    rollback_index: int = 0
 
     def judge(self, seal: Seal, statement: bytes, sequence: int) -> "Trust":
         """Decide on a stream; gives what is believed from then on.
 
         Raises:
             NotTrusted: too few of the right keys have signed, or a key set does not follow.
-            OutOfSequence: it is too old, or pretends to be far ahead.
+            BelowRollbackIndex, BeyondFastForwardLimit: it is too old, or far ahead.
         """
         if not self.required:
             return self
@@ -76,9 +90,11 @@ class Trust:
             raise NotTrusted("this device believes no key")
         keys = _follow(self.keys, seal.key_sets)
         _expect_signed(keys, seal.signatures, statement, "the stream")
-        if not self.floor <= sequence <= self.floor + MAX_LEAP:
-            raise OutOfSequence(sequence, floor=self.floor)
-        return Trust(keys, self.required, self.floor)
+        if sequence < self.rollback_index:
+            raise BelowRollbackIndex(sequence, rollback_index=self.rollback_index)
+        if sequence > self.rollback_index + FAST_FORWARD_LIMIT:
+            raise BeyondFastForwardLimit(sequence, rollback_index=self.rollback_index)
+        return Trust(keys, self.required, self.rollback_index)
 
 
 UNSIGNED = Trust(required=False)

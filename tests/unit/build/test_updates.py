@@ -3,7 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconix.base.process import run
-from reconix.build.generation import creed
+from reconix.build.generation import trust_policy
 from reconix.build.updates import make_units
 from reconix.config.schema.project import Updates
 from reconix.config.schema.system import Update
@@ -36,13 +36,16 @@ def test_a_device_is_told_whose_certificates_count(tmp_path: Path) -> None:
     files = tmp_path / "ours.pem", tmp_path / "theirs.pem"
     for file in files:
         file.write_text(f"{file.name}\n")
-    assert creed(Updates(authorities_files=files)).authorities == "ours.pem\ntheirs.pem\n"
-    assert creed(Updates()).authorities is None
+    assert trust_policy(Updates(authorities_files=files)).authorities == "ours.pem\ntheirs.pem\n"
+    assert trust_policy(Updates()).authorities is None
 
 
 def test_a_device_is_told_whom_to_ask_in_place_of_the_server() -> None:
-    assert creed(Updates(proxy="http://proxy.example:3128")).proxy == "http://proxy.example:3128"
-    assert b"proxy" not in creed(Updates()).print()
+    assert (
+        trust_policy(Updates(proxy="http://proxy.example:3128")).proxy
+        == "http://proxy.example:3128"
+    )
+    assert b"proxy" not in trust_policy(Updates()).print()
 
 
 def test_systemd_takes_the_units(tmp_path: Path, need: Callable[..., None]) -> None:

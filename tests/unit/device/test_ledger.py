@@ -29,7 +29,7 @@ OLD, NEW = "/nix/store/1-generation-old", "/nix/store/2-generation-new"
 ONE, TWO = Slot(1), Slot(2)
 ANNA, BERT = (public(generate(name)) for name in ("anna", "bert"))
 FULL = Ledger(
-    floor=7,
+    rollback_index=7,
     keys=KeySet.of([BERT], version=2),
     revoked=frozenset([ANNA.value]),
     previous=OLD,
@@ -70,7 +70,7 @@ def test_w3_the_form_of_each_line_is_fixed_for_ever() -> None:
 def test_w3_whatever_a_line_says_it_is_kept_and_hurts_no_other(line: bytes) -> None:
     damaged = FULL.print() + line.replace(b"\n", b"").replace(b"\r", b"") + b"\nfloor 9\n"
     found = parse_ledger(damaged)
-    assert found.floor >= 9 and found.revoked >= FULL.revoked
+    assert found.rollback_index >= 9 and found.revoked >= FULL.revoked
     assert parse_ledger(found.print()) == found
 
 
@@ -112,7 +112,11 @@ def test_w3_one_that_is_too_large_is_not_forgotten(tmp_path: Path) -> None:
     path = tmp_path / "ledger"
     path.write_bytes(FULL.print() + b"moon full\n" * MAX_BYTES)
     found = read_ledger(path)
-    assert (found.floor, found.revoked, found.left) == (FULL.floor, FULL.revoked, FULL.left)
+    assert (found.rollback_index, found.revoked, found.left) == (
+        FULL.rollback_index,
+        FULL.revoked,
+        FULL.left,
+    )
 
 
 def test_the_oldest_of_very_many_goes_first() -> None:

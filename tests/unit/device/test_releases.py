@@ -17,12 +17,12 @@ from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
 from reconix.device.__main__ import main
-from reconix.device.belief import Belief
 from reconix.device.choice import read_choice, write_choice
 from reconix.device.follow import is_resting
 from reconix.device.retry import held_back, left
 from reconix.device.rollback import rollback
 from reconix.device.status import read_status, status_document, status_lines
+from reconix.device.trust_store import TrustStore
 from reconix.device.work import working
 
 CORPUS = Path(__file__).parents[2] / "data" / "releases"
@@ -56,9 +56,9 @@ def assert_nothing_is_lost(machine: Machine) -> None:
     two = str(machine.generations["two"])
     assert [each.generation for each in left(machine.device)] == [two]
     assert "not tried again by itself" in held_back(machine.device, two, 4e9)
-    belief = Belief.of(machine.device)
-    keys = belief.trust.keys
-    assert belief.floor == 7 and keys is not None
+    trusted = TrustStore.read(machine.device)
+    keys = trusted.trust.keys
+    assert trusted.rollback_index == 7 and keys is not None
     assert (REVOKED in keys.active, BELIEVED in keys.active) == (False, True)
 
 

@@ -20,7 +20,7 @@ from tests.unit.device.test_update import Folder, Quiet, running
 from tests.unit.device.test_web import QUICK
 
 from reconix.device.__main__ import main
-from reconix.device.belief import Creed
+from reconix.device.trust_store import TrustPolicy
 from reconix.device.web import LinkFailed, Meter, Web
 from reconix.nix.chroot import ChrootStore
 
@@ -214,9 +214,9 @@ def test_a_generation_names_the_authorities_that_its_device_believes(
 ) -> None:
     company = Authority("of the company")
     named = company.write(tmp_path / "company.pem").read_text()
-    creed = Creed(require_signature=False, authorities=named)
+    policy = TrustPolicy(require_signature=False, authorities=named)
     with ChrootStore(tmp_path / "build") as store:
-        machine = Machine.make(tmp_path / "device", store, creed=creed)
+        machine = Machine.make(tmp_path / "device", store, policy=policy)
         machine.boot()
         assert not updates(machine, authority, tmp_path / "ours")
         assert updates(machine, company, tmp_path / "theirs")

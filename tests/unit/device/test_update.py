@@ -22,9 +22,9 @@ from reconix.base.progress import Silent
 from reconix.boot.trial import Phase, read_state
 from reconix.device import looked
 from reconix.device.__main__ import main
-from reconix.device.belief import Creed
 from reconix.device.receiving import receive_file
 from reconix.device.rollback import rollback
+from reconix.device.trust_store import TrustPolicy
 from reconix.device.update import Place, look
 from reconix.device.web import Patience, TooMuch, Unreachable
 from reconix.device.work import working
@@ -374,8 +374,8 @@ def test_a_proxy_of_the_configuration_or_else_of_the_environment_is_asked(
         monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/a/stream"))
         machine.boot()
         assert main(words, machine.device) == 0
-        creed = Creed(require_signature=False, proxy=other.url.removesuffix("/a/stream"))
-        behind = Machine.make(tmp_path / "behind", machine.store, creed=creed)
+        policy = TrustPolicy(require_signature=False, proxy=other.url.removesuffix("/a/stream"))
+        behind = Machine.make(tmp_path / "behind", machine.store, policy=policy)
         behind.boot()
         assert main(words, behind.device) == 0
     assert (proxy.requests, other.requests) == (1, 1)
@@ -413,7 +413,7 @@ def test_who_is_to_log_in_for_updates_is_shown_nowhere_and_not_sent(
     content = print_index([])
     with serving(Server(answer)) as server:
         place = server.url.removesuffix("/stream").replace("://", "://me:secret@")
-        machine = Machine.make(tmp_path / "old", store, creed=Creed(None, False, place))
+        machine = Machine.make(tmp_path / "old", store, policy=TrustPolicy(None, False, place))
         machine.boot()
         assert main(["update", "--check"], machine.device) == 0
         content = b"no index"

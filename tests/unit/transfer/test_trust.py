@@ -23,7 +23,14 @@ from reconix.transfer.seal import (
     stream_statement,
 )
 from reconix.transfer.sending.signing import Signer, generate, print_secret, public, sign_key_set
-from reconix.transfer.trust import MAX_LEAP, UNSIGNED, NotTrusted, OutOfSequence, Trust
+from reconix.transfer.trust import (
+    FAST_FORWARD_LIMIT,
+    UNSIGNED,
+    BelowRollbackIndex,
+    BeyondFastForwardLimit,
+    NotTrusted,
+    Trust,
+)
 
 DIGEST, ROOT = bytes(range(32)), bytes(range(32, 64))
 STATEMENT = stream_statement(DIGEST, ROOT)
@@ -42,7 +49,7 @@ def judge(trust: Trust, sealed: Seal, sequence: int = 7, statement: bytes = STAT
     return trust.judge(sealed, statement, sequence)
 
 
-TRUST = Trust(key_set(ANNA, BERT, CARL, threshold=2), floor=5)
+TRUST = Trust(key_set(ANNA, BERT, CARL, threshold=2), rollback_index=5)
 
 
 # --- T1: who says so
@@ -109,19 +116,19 @@ def test_t1_only_a_device_that_is_told_so_takes_what_is_unsigned() -> None:
 
 
 @pytest.mark.parametrize("sequence", [0, 4])
-def test_t2_what_is_below_the_floor_is_refused(sequence: int) -> None:
-    with pytest.raises(OutOfSequence, match=f"number {sequence}, this device is at 5"):
+def test_t2_what_is_below_the_rollback_index_is_refused(sequence: int) -> None:
+    with pytest.raises(BelowRollbackIndex, match=f"number {sequence}, the rollback index is 5"):
         judge(TRUST, seal(ANNA, BERT), sequence)
 
 
-@pytest.mark.parametrize("sequence", [5, 6, 5 + MAX_LEAP])
-def test_t2_what_is_at_the_floor_or_above_is_taken(sequence: int) -> None:
+@pytest.mark.parametrize("sequence", [5, 6, 5 + FAST_FORWARD_LIMIT])
+def test_t2_what_is_at_the_rollback_index_or_above_is_taken(sequence: int) -> None:
     judge(TRUST, seal(ANNA, BERT), sequence)
 
 
-@pytest.mark.parametrize("sequence", [6 + MAX_LEAP, (1 << 63) - 1])
-def test_t2_a_leap_far_ahead_is_refused(sequence: int) -> None:
-    with pytest.raises(OutOfSequence, match="leaps far ahead"):
+@pytest.mark.parametrize("sequence", [6 + FAST_FORWARD_LIMIT, (1 << 63) - 1])
+def test_t2_what_is_beyond_the_fast_forward_limit_is_refused(sequence: int) -> None:
+    with pytest.raises(BeyondFastForwardLimit, match="too far ahead"):
         judge(TRUST, seal(ANNA, BERT), sequence)
 
 

@@ -8,32 +8,39 @@ from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
 from reconix.device.__main__ import main
-from reconix.device.belief import FILE_NAME, Belief, Creed, Memory, read_creed, read_memory
 from reconix.device.ledger import Ledger
 from reconix.device.receiving import receive
+from reconix.device.trust_store import (
+    FILE_NAME,
+    TrustPolicy,
+    TrustState,
+    TrustStore,
+    read_trust_policy,
+    read_trust_state,
+)
 from reconix.device.work import working
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.signatures import SecretKey
 from reconix.transfer.keys import KeySet
 from reconix.transfer.sending import send
 from reconix.transfer.sending.signing import Signer, generate, public, sign_key_set
-from reconix.transfer.trust import NotTrusted, OutOfSequence
+from reconix.transfer.trust import BelowRollbackIndex, NotTrusted
 
 ANNA, BERT, EVE = (generate(name) for name in ("anna", "bert", "eve"))
 FIRST = KeySet.of([public(ANNA)])
 SECOND = KeySet.of([public(BERT)], version=2, revoked=[public(ANNA).value])
 
 
-def believing(place: Path, store: ChrootStore, creed: Creed) -> Machine:
-    """A device whose first generation says whom to believe."""
-    machine = Machine.make(place / "device", store, creed=creed)
+def trusting(place: Path, store: ChrootStore, policy: TrustPolicy) -> Machine:
+    """A device whose first generation has this policy."""
+    machine = Machine.make(place / "device", store, policy=policy)
     machine.boot()
     return machine
 
 
 @pytest.fixture
 def strict(tmp_path: Path, store: ChrootStore) -> Machine:
-    return believing(tmp_path, store, Creed(FIRST))
+    return trusting(tmp_path, store, TrustPolicy(FIRST))
 
 
 def signed(machine: Machine, target: str, sequence: int, *keys: SecretKey) -> bytes:
@@ -74,14 +81,14 @@ def test_t1_anything_else_is_refused_before_anything_is_written(
 
 
 def test_t1_a_device_that_names_no_key_takes_nothing(tmp_path: Path, store: ChrootStore) -> None:
-    machine = believing(tmp_path, store, Creed())
+    machine = trusting(tmp_path, store, TrustPolicy())
     machine.generation("two")
     with pytest.raises(NotTrusted, match="believes no key"):
         take(machine, signed(machine, "two", 2, ANNA))
 
 
 def test_t1_unless_its_configuration_says_so(tmp_path: Path, store: ChrootStore) -> None:
-    machine = believing(tmp_path, store, Creed(require_signature=False))
+    machine = trusting(tmp_path, store, TrustPolicy(require_signature=False))
     machine.generation("two")
     take(machine, machine.stream("one", "two").getvalue())
 
@@ -91,14 +98,16 @@ def test_t2_a_device_does_not_go_below_what_it_has_confirmed(strict: Machine, un
         strict.generation(name)
     stream = signed(strict, "three", 3, ANNA)
     take(strict, stream)
-    assert Belief.of(strict.device).floor == 0, "only what was confirmed counts"
+    assert TrustStore.read(strict.device).rollback_index == 0, "only what was confirmed counts"
     keep(strict, units, "three")
-    assert Belief.of(strict.device).floor == 3
-    with pytest.raises(OutOfSequence, match="number 2, this device is at 3"):
+    assert TrustStore.read(strict.device).rollback_index == 3
+    with pytest.raises(BelowRollbackIndex, match="number 2, the rollback index is 3"):
         take(strict, signed(strict, "two", 2, ANNA))
 
 
-def test_t2_the_floor_does_not_sink_when_a_device_goes_back(strict: Machine, units: Units) -> None:
+def test_t2_the_rollback_index_does_not_sink_after_a_rollback(
+    strict: Machine, units: Units
+) -> None:
     strict.generation("two")
     strict.generation("three")
     take(strict, signed(strict, "three", 3, ANNA))
@@ -107,12 +116,12 @@ def test_t2_the_floor_does_not_sink_when_a_device_goes_back(strict: Machine, uni
     strict.boot()
     assert main(["confirm"], strict.device) == 0
     assert strict.device.recall().committed.generation == str(strict.generations["one"])
-    assert Belief.of(strict.device).floor == 3
-    with pytest.raises(OutOfSequence):
+    assert TrustStore.read(strict.device).rollback_index == 3
+    with pytest.raises(BelowRollbackIndex):
         take(strict, signed(strict, "two", 2, ANNA))
 
 
-def test_t2_the_floor_holds_also_if_it_was_not_written_at_the_confirmation(
+def test_t2_the_rollback_index_holds_also_if_it_was_not_written_at_the_confirmation(
     strict: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cut between the switch and the record."""
@@ -120,11 +129,11 @@ def test_t2_the_floor_holds_also_if_it_was_not_written_at_the_confirmation(
     take(strict, signed(strict, "two", 2, ANNA))
     monkeypatch.setattr("reconix.device.confirm.settle", lambda _: None)
     keep(strict, units, "two")
-    assert read_memory(strict.places).floor == 0
-    assert Belief.of(strict.device).floor == 2
+    assert read_trust_state(strict.places).rollback_index == 0
+    assert TrustStore.read(strict.device).rollback_index == 2
 
 
-def test_t4_keys_that_a_stream_brought_along_are_believed_from_then_on(strict: Machine) -> None:
+def test_t4_keys_that_a_stream_brought_along_are_trusted_from_then_on(strict: Machine) -> None:
     strict.generation("two")
     strict.generation("three")
     take(strict, signed(strict, "two", 2, BERT))
@@ -135,7 +144,7 @@ def test_t4_keys_that_a_stream_brought_along_are_believed_from_then_on(strict: M
 
 def test_t4_a_generation_that_is_kept_brings_its_keys(strict: Machine, units: Units) -> None:
     """The usual way: the old key signs a generation that names the new one."""
-    folder_of_two = strict.generation("two", creed=Creed(SECOND))
+    folder_of_two = strict.generation("two", policy=TrustPolicy(SECOND))
     strict.generation("three")
     take(strict, signed(strict, "two", 2, ANNA))
     keep(strict, units, "two")
@@ -150,7 +159,7 @@ def test_t4_a_generation_that_is_kept_brings_its_keys(strict: Machine, units: Un
 
 
 def test_t4_a_generation_that_is_not_kept_does_not_bring_its_keys(strict: Machine) -> None:
-    strict.generation("two", creed=Creed(SECOND))
+    strict.generation("two", policy=TrustPolicy(SECOND))
     strict.generation("three")
     take(strict, signed(strict, "two", 2, ANNA))
     take(strict, signed(strict, "three", 3, ANNA))
@@ -174,41 +183,41 @@ def test_a_generation_that_says_nothing_demands_nothing(machine: Machine) -> Non
 def test_but_a_device_that_has_demanded_once_goes_on(machine: Machine) -> None:
     machine.boot()
     machine.generation("two")
-    machine.places.trust.write_bytes(Memory(0, FIRST).print())
+    machine.places.trust.write_bytes(TrustState(0, FIRST).print())
     with pytest.raises(NotTrusted):
         take(machine, machine.stream("one", "two").getvalue())
 
 
-def test_a_memory_that_is_damaged_is_none(strict: Machine) -> None:
+def test_a_trust_state_that_is_damaged_is_none(strict: Machine) -> None:
     strict.generation("two")
     for content in (b"", b"{", b'{"version": 9}', b"x" * (1 << 17)):
         strict.places.trust.write_bytes(content)
-        assert read_memory(strict.places) == Memory()
+        assert read_trust_state(strict.places) == TrustState()
     take(strict, signed(strict, "two", 2, ANNA))
-    assert read_memory(strict.places).sequences == {str(strict.generations["two"]): 2}
+    assert read_trust_state(strict.places).sequences == {str(strict.generations["two"]): 2}
 
 
 def test_what_a_generation_says_comes_back(tmp_path: Path) -> None:
-    assert read_creed(tmp_path) is None
-    for creed in (
-        Creed(FIRST),
-        Creed(None, False, "http://a.example/x", 7, "PEM", "http://b.example:3128"),
+    assert read_trust_policy(tmp_path) is None
+    for policy in (
+        TrustPolicy(FIRST),
+        TrustPolicy(None, False, "http://a.example/x", 7, "PEM", "http://b.example:3128"),
     ):
-        (tmp_path / FILE_NAME).write_bytes(creed.print())
-        assert read_creed(tmp_path) == creed
+        (tmp_path / FILE_NAME).write_bytes(policy.print())
+        assert read_trust_policy(tmp_path) == policy
 
 
 @pytest.mark.parametrize("content", [b"", b'{"version": 9}', b"x" * (1 << 17)])
-def test_w3_what_the_ledger_says_holds_whatever_became_of_the_memory(
+def test_w3_what_the_ledger_says_holds_whatever_became_of_the_trust_state(
     strict: Machine, units: Units, content: bytes
 ) -> None:
-    """The committed generation believes a key that a later set has taken back."""
+    """The committed generation trusts a key that a later set has taken back."""
     strict.generation("two")
     strict.generation("three")
     take(strict, signed(strict, "two", 2, BERT))
     keep(strict, units, "two")
     strict.places.trust.write_bytes(content)
-    assert Belief.of(strict.device).floor == 2
+    assert TrustStore.read(strict.device).rollback_index == 2
     with pytest.raises(NotTrusted):
         take(strict, signed(strict, "three", 3, ANNA))
     take(strict, signed(strict, "three", 3, BERT))

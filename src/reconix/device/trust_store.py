@@ -1,4 +1,4 @@
-"""Belief: whose updates this device takes, and what it remembers about that.
+"""The trust store: whose updates this device takes, and what it remembers about that.
 
 Which keys count is part of a generation, in ``trust.json`` beside ``generation.json``: it is tried
 and kept, or left, with everything else. Two things must outlive it, in ``/reconix/trust.json``:
@@ -6,9 +6,10 @@ and kept, or left, with everything else. Two things must outlive it, in ``/recon
 * the newest key set that a stream brought along, which the committed generation may not know;
 * the sequence number of each installed generation, so that no stream goes below the committed one.
 
-The floor never sinks, also after a roll-back. No clock is asked for anything. Floor, key set and
-revoked keys stand in the ledger as well (``ledger.py``), and count from wherever they can be read:
-what a newer agent left here in a form that this one cannot read takes nothing back.
+That number is the rollback index; on the disk, where older agents read it, it is called ``floor``.
+It never sinks, not even after a rollback. No clock is asked for anything. Rollback index, key set
+and revoked keys stand in the ledger as well (``ledger.py``), and count from wherever they can be
+read: what a newer agent left here in a form that this one cannot read takes nothing back.
 
     trust.json of a generation   {"version": 1, "require_signature": true, "keys": {…} or null,
                                   "url": "http://…" or null, "download_limit_bytes": 268435456,
@@ -20,7 +21,7 @@ what a newer agent left here in a form that this one cannot read takes nothing b
 A generation without the file, made before there were keys, is judged by what the device remembers;
 if that is nothing, nothing is demanded.
 
-Tested by ``tests/unit/device/test_belief.py``.
+Tested by ``tests/unit/device/test_trust_store.py``.
 """
 
 from collections.abc import Mapping
@@ -47,7 +48,7 @@ DOWNLOAD_LIMIT_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Creed:
+class TrustPolicy:
     """What a generation says about whom to believe.
 
     Attributes:
@@ -82,11 +83,11 @@ class Creed:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class TrustState:
     """What a device remembers about its updates.
 
     Attributes:
-        floor: the highest sequence number that was ever confirmed.
+        rollback_index: the highest sequence number that was ever confirmed.
         keys: the newest key set that is known.
         sequences: the numbers of installed generations.
         version: the highest of all agents that have written this.
@@ -94,7 +95,7 @@ class Memory:
         rest: what a newer agent has added.
     """
 
-    floor: int = 0
+    rollback_index: int = 0
     keys: KeySet | None = None
     sequences: Mapping[str, int] = field(default_factory=dict)
     version: int = field(default=VERSION, compare=False)
@@ -107,7 +108,7 @@ class Memory:
             {
                 **self.rest,
                 "version": self.version,
-                "floor": self.floor,
+                "floor": self.rollback_index,
                 "keys": self._print_keys(),
                 "sequences": dict(self.sequences),
             }
@@ -119,11 +120,11 @@ class Memory:
         found = self.spelled if self._spelled_version == self.keys.version else None
         return {**(found or {}), **self.keys.document()}
 
-    def after(self, floor: int, keys: KeySet | None) -> "Memory":
-        """With a floor and a key set that are not older than these."""
+    def after(self, rollback_index: int, keys: KeySet | None) -> "TrustState":
+        """With a rollback index and a key set that are not older than these."""
         is_older = keys is not None and keys.version <= self._spelled_version
         known = self.keys if self.keys is None and is_older else newer(keys, self.keys)
-        return replace(self, floor=max(floor, self.floor), keys=known)
+        return replace(self, rollback_index=max(rollback_index, self.rollback_index), keys=known)
 
     @property
     def _spelled_version(self) -> int:
@@ -131,7 +132,7 @@ class Memory:
         return found if isinstance(found, int) else 0
 
 
-def read_creed(generation: Path) -> Creed | None:
+def read_trust_policy(generation: Path) -> TrustPolicy | None:
     """What a generation says; nothing if it is older than keys are.
 
     Raises:
@@ -140,7 +141,7 @@ def read_creed(generation: Path) -> Creed | None:
     fields = _read(generation / FILE_NAME)
     if fields is None:
         return None
-    return Creed(
+    return TrustPolicy(
         _keys(fields),
         fields.flag("require_signature"),
         fields.text("url") if fields.has("url") else None,
@@ -150,21 +151,21 @@ def read_creed(generation: Path) -> Creed | None:
     )
 
 
-def read_memory(places: Places) -> Memory:
+def read_trust_state(places: Places) -> TrustState:
     """What is remembered; nothing if that is damaged, because a device must stay mendable."""
     try:
         fields = _read(places.trust)
-        return Memory() if fields is None else _memory(fields)
+        return TrustState() if fields is None else _trust_state(fields)
     except (BadDocument, BadKey, BadFile) as error:
         progress.note(f"what was remembered about updates is of no use: {error}")
-        return Memory()
+        return TrustState()
 
 
-def _memory(fields: Fields) -> Memory:
+def _trust_state(fields: Fields) -> TrustState:
     known = fields.object("sequences")
     sequences = {name: known.number(name) for name in known.names()}
     spelled = fields.object("keys").values if fields.has("keys") else None
-    return Memory(
+    return TrustState(
         fields.number("floor"),
         _readable_keys(fields),
         sequences,
@@ -198,47 +199,51 @@ def _keys(fields: Fields) -> KeySet | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
+class TrustStore:
     """What a device believes now, and how it learns more."""
 
     device: Device
     committed: str
-    creed: Creed | None
-    memory: Memory
+    policy: TrustPolicy | None
+    state: TrustState
     ledger: Ledger
 
     @classmethod
-    def of(cls, device: Device) -> "Belief":
+    def read(cls, device: Device) -> "TrustStore":
         """What the committed generation and the device's memory say together."""
         committed = device.recall().committed.generation
         folder = device.places.store / StorePath.parse(committed).basename
         ledger = read_ledger(device.places.ledger)
-        return cls(device, committed, read_creed(folder), read_memory(device.places), ledger)
+        return cls(
+            device, committed, read_trust_policy(folder), read_trust_state(device.places), ledger
+        )
 
     @property
     def trust(self) -> Trust:
         """By what a stream is judged."""
-        keys = newer(self.creed.keys if self.creed else None, self._remembered)
-        required = self.creed.require_signature if self.creed else keys is not None
+        keys = newer(self.policy.keys if self.policy else None, self._remembered)
+        required = self.policy.require_signature if self.policy else keys is not None
         if not required:
             return UNSIGNED
-        return Trust(keys.without(self.ledger.revoked) if keys else None, floor=self.floor)
+        return Trust(
+            keys.without(self.ledger.revoked) if keys else None, rollback_index=self.rollback_index
+        )
 
     @property
     def _remembered(self) -> KeySet | None:
-        return newer(self.memory.keys, self.ledger.keys)
+        return newer(self.state.keys, self.ledger.keys)
 
     @property
-    def floor(self) -> int:
+    def rollback_index(self) -> int:
         """The least sequence number that is taken."""
-        ours = self.memory.sequences.get(self.committed, 0)
-        return max(self.memory.floor, self.ledger.floor, ours)
+        ours = self.state.sequences.get(self.committed, 0)
+        return max(self.state.rollback_index, self.ledger.rollback_index, ours)
 
     def judge(self, header: Header, seal: Seal, statement: bytes) -> Trust:
         """Decide on a stream; changes nothing.
 
         Raises:
-            NotTrusted, OutOfSequence: it is not taken.
+            NotTrusted, BelowRollbackIndex, BeyondFastForwardLimit: it is not taken.
         """
         return self.trust.judge(seal, statement, header.sequence)
 
@@ -247,21 +252,21 @@ class Belief:
         if not judged.required:
             return
         installed = {*map(str, self.device.installed()), str(header.target)}
-        sequences = {**self.memory.sequences, str(header.target): header.sequence}
+        sequences = {**self.state.sequences, str(header.target): header.sequence}
         kept = {path: number for path, number in sequences.items() if path in installed}
         self.remember(judged, kept)
 
     def remember(self, trust: Trust, sequences: Mapping[str, int]) -> None:
         """Remember what is believed from now on, in both places."""
         places, keys = self.device.places, newer(trust.keys, self._remembered)
-        write_ledger(places.ledger, self.ledger, self.ledger.learning(self.floor, keys))
-        after = replace(self.memory.after(self.floor, keys), sequences=sequences)
-        if after != self.memory:
+        write_ledger(places.ledger, self.ledger, self.ledger.trusting(self.rollback_index, keys))
+        after = replace(self.state.after(self.rollback_index, keys), sequences=sequences)
+        if after != self.state:
             write_durably(places.trust, after.print())
 
 
 def settle(device: Device) -> None:
-    """Remember the floor and the keys of what is committed, before anything is collected."""
-    belief = Belief.of(device)
-    if belief.trust.required:
-        belief.remember(belief.trust, belief.memory.sequences)
+    """Remember the rollback index and keys of what is committed, before anything is collected."""
+    trusted = TrustStore.read(device)
+    if trusted.trust.required:
+        trusted.remember(trusted.trust, trusted.state.sequences)
