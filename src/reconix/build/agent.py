@@ -20,8 +20,11 @@ from reconix.build.imports import SOURCE, imported, reached
 
 MAIN_MODULE = "reconix.device.__main__"
 PROGRAM = "reconix-device.pyz"
-SCRIPTS = tuple(Path(__file__).with_name("data") / name for name in ("root.sh", "switch"))
-"""What lies beside the program: how a soft reboot puts the root of the next system together."""
+SCRIPTS = tuple(
+    Path(__file__).with_name("data") / name for name in ("root.sh", "switch", "fallback")
+)
+"""What lies beside the program: how a soft reboot puts the root of the next system together, and
+what is left to do when the agent does not run."""
 
 _START = b"""\
 import sys
@@ -43,8 +46,6 @@ KEPT_MOUNTS = (
     "usr-lib-modules",
 )
 """Mounts that stay to the end: the last program of a system works with them."""
-
-_STATE = "/run/reconix/system/reconix/state.json"
 
 _UNITS = {
     # Finds out what runs, and notices that a trial has ended. It is early and waits for nothing but
@@ -153,13 +154,7 @@ DefaultDependencies=no
 [Service]
 Type=oneshot
 ExecStart=-/usr/bin/timeout 60 {AGENT} abandon --reason "the agent failed"
-ExecStart=/bin/sh -c '\\
-    test -e /run/reconix/switched || {{ \\
-        test -e /run/reconix/committed && exit 0; \\
-        grep -qsE "^  .phase.: .(armed|on-trial|rejected)" {_STATE} || exit 0; \\
-    }}; \\
-    systemctl reboot; sleep 60; systemctl reboot --force --force; sleep 10; \\
-    echo b > /proc/sysrq-trigger'
+ExecStart=/bin/sh /etc/reconix/fallback
 """,
 }
 

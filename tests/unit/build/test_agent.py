@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.conftest import Need
 
 from reconix.base.process import run
-from reconix.build.agent import foreign_modules, modules, pack, units
+from reconix.build.agent import SCRIPTS, foreign_modules, modules, pack, units
 
 ROOT = Path(__file__).parents[3]
 
@@ -89,8 +89,9 @@ def test_systemd_accepts_the_units(tmp_path: Path, need: Need) -> None:
 
 def test_a_failing_agent_restarts_only_what_is_on_trial(tmp_path: Path) -> None:
     """The last line of the unit needs no agent; here it runs with its places moved aside."""
-    text = units()["reconix-fallback.service"]
-    script = text.split("ExecStart=/bin/sh -c '")[1].split("'\n")[0].replace("\\\n", " ")
+    last = units()["reconix-fallback.service"].splitlines()[-1]
+    found = {f"ExecStart=/bin/sh /etc/reconix/{path.name}": path for path in SCRIPTS}
+    script = found[last].read_text()
     script = script.replace("/run/reconix", str(tmp_path)).replace("sleep", "echo sleep")
     script = script.replace("systemctl", "echo systemctl").replace("/proc", str(tmp_path))
     state = tmp_path / "system/reconix/state.json"
@@ -108,3 +109,5 @@ def test_a_failing_agent_restarts_only_what_is_on_trial(tmp_path: Path) -> None:
         assert "systemctl reboot --force --force" in said()
     (tmp_path / "committed").touch()
     assert said() == ""
+    (tmp_path / "switched").touch()
+    assert "systemctl reboot --force --force" in said()
