@@ -21,7 +21,6 @@ from reconix.boot.tables import (
     TablesDisagree,
     read_selection,
     repair,
-    selected_slot,
     switch,
 )
 from reconix.image.layout import MIB, Sizes, plan
@@ -177,7 +176,7 @@ def test_p3_p6_power_cut_in_a_switch_leaves_the_old_or_the_new_slot(before: str)
         chosen = firmware_choice(state)
         assert chosen in ("slot-1", "slot-2")
         again = state.copy()
-        assert f"slot-{selected_slot(again)}" == chosen
+        assert f"slot-{read_selection(again).slot}" == chosen
         switch(again, Slot(2))
         assert again == disk and read_selection(again).faults == ()
 
@@ -283,7 +282,7 @@ def test_b2_no_flipped_bit_of_a_header_changes_what_boots(place: str, at: int, b
     block = bytearray(disk.read(lba * SECTOR, SECTOR))
     block[at] ^= 1 << bit
     disk.put(lba * SECTOR, bytes(block))
-    assert firmware_choice(disk) == "slot-2" == f"slot-{selected_slot(disk)}"
+    assert firmware_choice(disk) == "slot-2" == f"slot-{read_selection(disk).slot}"
     assert repair(disk)
     assert disk == new_disk(2)
 

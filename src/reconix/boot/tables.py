@@ -327,16 +327,6 @@ def read_selection(disk: Disk) -> Selection:
     return Selection(used.tables, used.slot, copy, tuple(faults))
 
 
-def selected_slot(disk: Disk) -> Slot:
-    """The slot that a firmware boots from this disk.
-
-    Raises:
-        BadPartitionTable: neither copy can be used, or one is valid but not ours.
-        TablesDisagree: the copies contradict each other.
-    """
-    return read_selection(disk).slot
-
-
 def _side_or_fault(disk: Disk, at: Lba, faults: list[str]) -> _Side | None:
     try:
         return _read_side(disk, at)

@@ -140,31 +140,13 @@ class Cancelled:
     what: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RolledBack:
-    """Somebody wants another slot, and the disk selects it from now on."""
-
-    slot: Slot
-
-
-Event = (
-    Received
-    | WriteBegun
-    | Written
-    | Armed
-    | Booted
-    | Confirmed
-    | Unhealthy
-    | Cancelled
-    | RolledBack
-)
+Event = Received | WriteBegun | Written | Armed | Booted | Confirmed | Unhealthy | Cancelled
 
 
 TRANSITIONS: Mapping[Phase, Mapping[type[Event], tuple[Phase, ...]]] = {
     Phase.IDLE: {
         Received: (Phase.RECEIVED,),
         Booted: (Phase.IDLE,),
-        RolledBack: (Phase.IDLE,),
     },
     Phase.RECEIVED: {
         Received: (Phase.RECEIVED,),
@@ -241,8 +223,6 @@ def _after(state: State, event: Event) -> State:
             return _rejected(state, Verdict(Reason.UNHEALTHY, event.what, event.said))
         case Cancelled():
             return _cancelled(state, Verdict(event.reason, event.what))
-        case RolledBack():
-            return _rolled_back(state, event.slot)
         case _:
             assert_never(event)
 

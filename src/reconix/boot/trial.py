@@ -57,7 +57,6 @@ class Reason(Enum):
     """Why a device came back to the old generation, or left a system."""
 
     UNHEALTHY = "unhealthy"
-    POWER = "power"
     PANIC = "panic"
     HANG = "hang"
     OPERATOR = "operator"
@@ -69,7 +68,7 @@ class Reason(Enum):
     @property
     def may_be_repeated(self) -> bool:
         """Whether the generation need not be the cause."""
-        return self in (Reason.POWER, Reason.UNKNOWN)
+        return self is Reason.UNKNOWN
 
 
 class Result(Enum):

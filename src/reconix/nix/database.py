@@ -176,17 +176,6 @@ class Database:
             for info in fresh:
                 self._insert_references(info.object)
 
-    def add_outputs(self, derivation: StorePath, outputs: Iterable[tuple[str, StorePath]]) -> None:
-        """Note what a valid derivation makes, by the names of its outputs."""
-        with self._transaction():
-            row = self._id(derivation)
-            if row is None:
-                raise NotValid(derivation)
-            self._connection.executemany(
-                "insert or replace into DerivationOutputs (drv, id, path) values (?, ?, ?)",
-                [(row, name, str(path)) for name, path in outputs],
-            )
-
     def sign(self, path: StorePath, signatures: Iterable[str]) -> None:
         """Replace the signatures of a valid path."""
         with self._transaction():

@@ -18,7 +18,6 @@ from reconix.boot.transitions import (
     Event,
     NotNow,
     Received,
-    RolledBack,
     Unhealthy,
     WriteBegun,
     Written,
@@ -74,7 +73,6 @@ EVENTS: list[Event] = [
     Confirmed(TWO),
     Unhealthy("x"),
     Cancelled(),
-    RolledBack(ONE),
 ]
 
 
@@ -108,7 +106,7 @@ def test_b6_an_unhealthy_generation_is_left_with_the_check_and_what_it_said() ->
 
 def test_b6_an_unhealthy_generation_is_never_tried_again() -> None:
     assert advance(REJECTED, Booted(TWO, ONE)).phase is Phase.REJECTED
-    assert advance(REJECTED, Booted(ONE, ONE, Reason.POWER)).phase is Phase.IDLE
+    assert advance(REJECTED, Booted(ONE, ONE, Reason.UNKNOWN)).phase is Phase.IDLE
     with pytest.raises(NotNow):
         advance(REJECTED, Confirmed(TWO))
 
@@ -133,8 +131,8 @@ def test_b7_nothing_is_confirmed_twice_or_late() -> None:
 def test_b8_a_trial_cut_by_power_is_repeated_as_often_as_allowed(state: State) -> None:
     again = advance(state, Booted(ONE, ONE))
     assert again.phase is Phase.WRITTEN and again.last is None
-    back = history(Armed(), Booted(TWO, ONE), Booted(ONE, ONE, Reason.POWER), begin=again)
-    assert back.last == Outcome(Result.FELL_BACK, "new", Verdict(Reason.POWER))
+    back = history(Armed(), Booted(TWO, ONE), Booted(ONE, ONE, Reason.UNKNOWN), begin=again)
+    assert back.last == Outcome(Result.FELL_BACK, "new", Verdict(Reason.UNKNOWN))
 
 
 def test_b8_writing_the_slot_again_gives_no_new_attempts() -> None:
@@ -153,10 +151,11 @@ def test_p8_a_cut_after_the_switch_and_before_its_record_is_a_confirmation() -> 
     assert cut == advance(ON_TRIAL, Confirmed(TWO))
 
 
-def test_p8_a_cut_after_a_rollback_and_before_its_record_is_a_rollback() -> None:
+def test_p8_a_slot_that_somebody_else_selects_is_the_committed_one() -> None:
     confirmed = history(*TO_TRIAL, Confirmed(TWO))
-    assert advance(confirmed, Booted(ONE, selected=ONE)) == advance(confirmed, RolledBack(ONE))
-    assert advance(confirmed, RolledBack(ONE)).committed == SlotContent(ONE, "old")
+    back = advance(confirmed, Booted(ONE, selected=ONE))
+    assert (back.phase, back.committed) == (Phase.IDLE, SlotContent(ONE, "old"))
+    assert back.last == Outcome(Result.FELL_BACK, "new", Verdict(Reason.OPERATOR, "rolled back"))
 
 
 def test_a_rejected_generation_that_the_disk_selects_is_an_error() -> None:
@@ -288,11 +287,13 @@ class Device:
         self.tell(Cancelled())
         self.one_shot = None
 
-    def roll_back(self) -> None:
-        slot = next(slot for slot, held in self.slots.items() if held == self.state.previous)
-        advance(self.state, RolledBack(slot))
-        self.selected = slot
-        self.tell(RolledBack(slot))
+    def somebody_selects_the_previous_slot(self) -> None:
+        if self.state.phase is not Phase.IDLE:
+            raise StopIteration
+        self.selected = next(
+            slot for slot, held in self.slots.items() if held == self.state.previous
+        )
+        self.boot()
 
     def go_on(self) -> None:
         """What an agent does when nothing disturbs it."""
@@ -335,8 +336,9 @@ def test_no_history_loses_the_committed_slot_or_confirms_what_did_not_run(
 
 def test_random_histories_reach_every_phase_and_outcome() -> None:
     device = Device()
-    for step in ["receive", "write", "arm", "boot", "confirm", "boot", "roll_back", "boot"]:
+    for step in ["receive", "write", "arm", "boot", "confirm", "boot"]:
         getattr(device, step)()
+    device.somebody_selects_the_previous_slot()
     assert device.selected == ONE and device.state.last
     assert device.state.last.verdict == Verdict(Reason.OPERATOR, "rolled back")
 

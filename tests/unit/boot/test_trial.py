@@ -37,7 +37,7 @@ REJECTED = State(
     phase=Phase.REJECTED,
     trial=Trial(NEW, Slot(2), attempts=1),
     verdict=Verdict(Reason.UNHEALTHY, "unit nginx.service is active", "failed\n"),
-    last=Outcome(Result.FELL_BACK, NEW, Verdict(Reason.POWER)),
+    last=Outcome(Result.FELL_BACK, NEW, Verdict(Unlisted("power"))),
 )
 
 
@@ -135,7 +135,7 @@ def test_what_a_check_said_is_bounded() -> None:
 
 def test_only_a_fall_back_has_a_reason() -> None:
     with pytest.raises(BadState):
-        Outcome(Result.CONFIRMED, NEW, Verdict(Reason.POWER))
+        Outcome(Result.CONFIRMED, NEW, Verdict(Reason.UNKNOWN))
 
 
 def test_a_confirmed_slot_is_never_under_trial() -> None:

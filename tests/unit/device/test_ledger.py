@@ -135,4 +135,4 @@ def test_w3_what_the_disk_does_not_show_is_completed() -> None:
     assert FULL.replacing(found).left[-1] == Left(NEW, "panic", 4)
     settled = replace(FULL, trying=None).completed(shown, [], how)
     assert settled.previous is None, "its objects are not there any more"
-    assert settled.last is not None and settled.last.verdict == Verdict(Reason.POWER)
+    assert settled.last is not None and settled.last.verdict == Verdict(Unlisted("power"))

@@ -176,7 +176,7 @@ def test_the_status_says_when_it_is_tried_again(fleet: Fleet, clock: Clock) -> N
 def test_t5_no_clock_holds_a_generation_back_longer_than_its_wait(
     machine: Machine, now: int
 ) -> None:
-    each = Left("/nix/store/2-generation-new", "power", 3)
+    each = Left("/nix/store/2-generation-new", "unknown", 3)
     machine.places.waiting.write_bytes(Waiting(each.generation, 3, now + 10**9).print())
     assert seconds_left(machine.places, each, now) == 4 * FIRST_WAIT_SECONDS
 

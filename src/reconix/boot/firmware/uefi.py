@@ -35,7 +35,7 @@ from reconix.boot.loaders.systemd_boot import entry_name, system_of_entry
 _OPTION = re.compile(r"Boot([0-9A-F]{4})")
 _NEXT = "BootNext"
 _ONE_SHOT = "LoaderEntryOneShot"
-_PARTITION, _SELECTED = "LoaderDevicePartUUID", "LoaderEntrySelected"
+_PARTITION = "LoaderDevicePartUUID"
 _MAX_OPTIONS = 1 << 16
 
 
@@ -58,11 +58,6 @@ class Uefi:
             return Guid.parse(text) if text else None
         except BadPartitionTable:
             return None
-
-    def booted_system(self) -> str | None:
-        """The system whose entry was started, if the boot loader tells."""
-        entry = self._text(_SELECTED)
-        return system_of_entry(entry) if entry else None
 
     def try_slot(self, name: str, number: int, partition: Partition, system: str) -> None:
         """Boot a slot next, and a system of it, once.

@@ -73,11 +73,10 @@ def test_a_system_is_asked_for_and_forgotten(variables: Variables) -> None:
 
 def test_what_systemd_boot_tells_is_read(variables: Variables) -> None:
     uefi = Uefi(variables, PROGRAM)
-    assert uefi.booted_partition() is None and uefi.booted_system() is None
+    assert uefi.booted_partition() is None
     spelled = f"{str(TWO.guid).lower()}\0".encode("utf-16-le")
     variables.set("LoaderDevicePartUUID", LOADER, spelled)
-    variables.set("LoaderEntrySelected", LOADER, "mqtt.conf".encode("utf-16-le"))
-    assert uefi.booted_partition() == TWO.guid and uefi.booted_system() == "mqtt"
+    assert uefi.booted_partition() == TWO.guid
 
 
 @pytest.mark.parametrize("value", [b"", b"x", b"\0\xd8\0\xd8", "no guid\0".encode("utf-16-le")])
