@@ -30,7 +30,10 @@ MAY_IMPORT = {
     "image": "base store boot device nix config build",
     "vm": "base",
     "prove": "base store boot transfer device vm",
-    "cli": "base store boot transfer device nix config build minify containers image vm prove",
+    "project": "base store nix config build",
+    "cli": (
+        "base store boot transfer device nix config build minify containers image vm prove project"
+    ),
 }
 """What each package may import besides itself."""
 

@@ -38,10 +38,10 @@ from reconix.build.remembered import of_generation
 from reconix.cli import places, signers
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.cli.projects import ProjectFiles
 from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
+from reconix.project.files import ProjectFiles
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
 
@@ -71,7 +71,7 @@ def _user_number(word: str) -> tuple[str, int]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build."""
-    files = ProjectFiles.read(arguments)
+    files = ProjectFiles.read(places.project(arguments))
     host = files.host(arguments.host)
     with ChrootStore(places.store(arguments)) as store:
         pin = build(files, store, host, dict(arguments.number))
@@ -95,7 +95,7 @@ def build(
     """
     host = signers.with_keys(files, host)
     lock = files.numbered_lock(store, host, numbers)
-    path = build_host(files.workshop(store), host, lock)
+    path = build_host(files.workshop(store, places.downloads()), host, lock)
     pins = files.pins(store, host)
     before = [pin.path for pin in pins.all() if store.is_valid(pin.path)]
     promises.check(store, host.systems, path, before[-1] if before else None)

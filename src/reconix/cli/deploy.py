@@ -27,11 +27,11 @@ from reconix.base.files import chunks
 from reconix.build.pins import Pin
 from reconix.cli import parsers, places, remote
 from reconix.cli.answers import answer
-from reconix.cli.projects import ProjectFiles
 from reconix.cli.remote import DeviceStatus, Ended, NotReached, Refused, Remote
 from reconix.cli.send import add_trust_arguments, make
 from reconix.cli.sizes import human
 from reconix.nix.chroot import ChrootStore
+from reconix.project.files import ProjectFiles
 from reconix.store.paths import StorePath
 from reconix.transfer.stream import StreamReader
 
@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Deploy."""
-    files = ProjectFiles.read(arguments)
+    files = ProjectFiles.read(places.project(arguments))
     host = files.host(arguments.host)
     device = Remote.of(arguments)
     with ChrootStore(places.store(arguments)) as store:

@@ -35,12 +35,12 @@ from reconix.build import proof
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.cli.projects import NotLocked, ProjectFiles
 from reconix.config.compare import Difference, Facts, compare, facts
 from reconix.config.load import load_with_places
 from reconix.config.rules import kept_files
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
+from reconix.project.files import NotLocked, ProjectFiles
 from reconix.store.paths import StorePath
 
 _WIDTH = 60
@@ -138,7 +138,7 @@ def _toplevels(
     arguments: argparse.Namespace, store: ChrootStore, state: _State
 ) -> dict[str, StorePath]:
     """The toplevels of a state; without --build only those that are known, if there is a lock."""
-    workshop = state.files.workshop(store)
+    workshop = state.files.workshop(store, places.downloads())
     if arguments.build:
         return proof.toplevels(workshop, state.host, state.files.numbered_lock(store, state.host))
     try:

@@ -7,9 +7,9 @@ import difflib
 
 from reconix.base.errors import UsageError
 from reconix.cli import signers
-from reconix.cli.projects import ProjectFiles
 from reconix.config.schema.hosts import Host
 from reconix.device.identity import FILE_NAME, Identity, print_signed, statement
+from reconix.project.files import ProjectFiles
 
 
 def files_of(files: ProjectFiles, host: Host, serial: str) -> dict[str, bytes]:

@@ -24,13 +24,13 @@ from reconix.cli import identities, places
 from reconix.cli.answers import answer
 from reconix.cli.build import build
 from reconix.cli.parsers import add_json
-from reconix.cli.projects import ProjectFiles
 from reconix.cli.sizes import human
 from reconix.config.schema.machine import Machine
 from reconix.image.disk import Layout, make_disk
 from reconix.image.layout import SYSTEM, Sizes, guid
 from reconix.nix import roots
 from reconix.nix.chroot import ChrootStore
+from reconix.project.files import ProjectFiles
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the image."""
-    files = ProjectFiles.read(arguments)
+    files = ProjectFiles.read(places.project(arguments))
     host = files.host(arguments.host)
     workplace = files.workplace(host)
     workplace.make()

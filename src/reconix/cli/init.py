@@ -21,7 +21,7 @@ from reconix.base import process
 from reconix.base.errors import UsageError
 from reconix.cli import signers
 from reconix.cli.answers import say
-from reconix.cli.projects import ProjectFiles
+from reconix.project.files import ProjectFiles
 
 _TEMPLATES = Path(__file__).with_name("templates")
 TEMPLATES = tuple(sorted(folder.name for folder in _TEMPLATES.iterdir() if folder.is_dir()))
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     shutil.copytree(_TEMPLATES / arguments.template, folder, dirs_exist_ok=True)
     key = folder / "keys/operator"
     process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
-    files = ProjectFiles.read(argparse.Namespace(project=folder.absolute()))
+    files = ProjectFiles.read(folder.absolute())
     signers.updates_of(files)
     say(f"{folder / 'keys/update'} signs updates: keep it safe, and never give it to a device")
     say(f"made a project in {folder.absolute()}; next: reconix lock, reconix image, reconix run")

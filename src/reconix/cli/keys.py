@@ -22,11 +22,11 @@ from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.files import chunks, open_regular, replacing
 from reconix.build.generation import key_set
-from reconix.cli import parsers, signers
+from reconix.cli import parsers, places, signers
 from reconix.cli.answers import answer
-from reconix.cli.projects import ProjectFiles
 from reconix.config.schema.project import Updates
 from reconix.nix.signatures import SecretKey
+from reconix.project.files import ProjectFiles
 from reconix.transfer.keys import PublicKey
 from reconix.transfer.seal import Signature
 from reconix.transfer.sending import signing
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it."""
-    files = ProjectFiles.read(arguments)
+    files = ProjectFiles.read(places.project(arguments))
     if arguments.action == "generate":
         text, document = _generate(files, arguments)
     elif arguments.action == "list":

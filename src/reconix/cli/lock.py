@@ -24,9 +24,9 @@ from reconix.build import nixos, resolve
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.cli.projects import ProjectFiles
 from reconix.config.lock import FILE_NAME, Lock, print_lock
 from reconix.nix.chroot import ChrootStore
+from reconix.project.files import ProjectFiles
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the lock."""
-    files = ProjectFiles.read(arguments)
+    files = ProjectFiles.read(places.project(arguments))
     before = files.lock()
     lock = resolve.resolve(files.configuration, work=places.cache_home() / "apt", previous=before)
     if any(host.nixos for host in files.configuration.hosts.values()):

@@ -43,6 +43,11 @@ def cache_home() -> Path:
     return _home("XDG_CACHE_HOME", ".cache")
 
 
+def downloads() -> Path:
+    """Where packages are that were fetched once."""
+    return cache_home() / "downloads"
+
+
 def route() -> Route:
     """How web servers are reached: by the proxies of the environment.
 

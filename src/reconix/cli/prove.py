@@ -44,11 +44,11 @@ from reconix.build.pins import Pin, Pins
 from reconix.cli import parsers, places, signers
 from reconix.cli.answers import answer
 from reconix.cli.image import layout
-from reconix.cli.projects import ProjectFiles
 from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
 from reconix.image.disk import make_disk
 from reconix.nix.chroot import ChrootStore
+from reconix.project.files import ProjectFiles
 from reconix.prove.boots import Boot, Virtual, boot_some
 from reconix.prove.case import keep, put_on, read_case, write_case
 from reconix.prove.data_oracle import prove_data, record_data
@@ -137,7 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _site(arguments: argparse.Namespace) -> Iterator[_Site]:
-    files = ProjectFiles.read(arguments)
+    files = ProjectFiles.read(places.project(arguments))
     host = files.host(arguments.host)
     workplace = files.workplace(host)
     workplace.make()

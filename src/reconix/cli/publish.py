@@ -22,10 +22,10 @@ from reconix.base.files import open_regular, replacing, write_durably
 from reconix.build.pins import Pin, Pins
 from reconix.cli import parsers, places
 from reconix.cli.answers import answer
-from reconix.cli.projects import ProjectFiles
 from reconix.cli.send import LATEST, add_trust_arguments, make
 from reconix.cli.sizes import human
 from reconix.nix.chroot import ChrootStore
+from reconix.project.files import ProjectFiles
 from reconix.transfer.catalog import INDEX, Offer, print_index
 from reconix.transfer.stream import MAX_BASES, StreamReader
 
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Publish."""
-    files = ProjectFiles.read(arguments)
+    files = ProjectFiles.read(places.project(arguments))
     host = files.host(arguments.host)
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)

@@ -21,11 +21,11 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded, remove_tree, write_durably
 from reconix.cli import places
 from reconix.cli.answers import say
-from reconix.cli.workplace import NotBuilt, Workplace, pick_host
 from reconix.config.load import load
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.values import Architecture
 from reconix.nix import roots
+from reconix.project.workplace import NotBuilt, Workplace, pick_host
 from reconix.store.paths import StorePath
 from reconix.vm import accelerator, firmware
 from reconix.vm.disks import overlay

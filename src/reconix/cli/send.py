@@ -27,9 +27,9 @@ from reconix.base.files import replacing
 from reconix.build.pins import Pin, Pins
 from reconix.cli import parsers, places, signers
 from reconix.cli.answers import answer
-from reconix.cli.projects import ProjectFiles
 from reconix.cli.sizes import human
 from reconix.nix.chroot import ChrootStore
+from reconix.project.files import ProjectFiles
 from reconix.store.paths import StorePath
 from reconix.transfer.sending import send
 from reconix.transfer.sending.send import Sent
@@ -91,7 +91,7 @@ def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Make the stream."""
-    files = ProjectFiles.read(arguments)
+    files = ProjectFiles.read(places.project(arguments))
     with ChrootStore(places.store(arguments)) as store:
         pins = files.pins(store, files.host(arguments.host))
         if arguments.output == STANDARD_OUTPUT:

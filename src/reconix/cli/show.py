@@ -21,11 +21,11 @@ from reconix.base.errors import UsageError
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.cli.workplace import pick_host
 from reconix.config.load import Loaded, load_with_places
 from reconix.config.modules.evaluation import BUILT_IN_FOLDER
 from reconix.config.problems import Place
 from reconix.config.show import Row, rows, select
+from reconix.project.workplace import pick_host
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

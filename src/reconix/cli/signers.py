@@ -24,10 +24,10 @@ from reconix.base import progress
 from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded, read_text, write_durably
-from reconix.cli.projects import ProjectFiles
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.project import Updates
 from reconix.nix.signatures import SecretKey
+from reconix.project.files import ProjectFiles
 from reconix.transfer.keys import MAX_SET_BYTES, PublicKey
 from reconix.transfer.seal import Signature, SignedKeySet
 from reconix.transfer.sending import signing

@@ -14,10 +14,10 @@ from reconix.base.text import one_line
 from reconix.build.pins import Pin
 from reconix.cli import parsers, places, remote
 from reconix.cli.answers import answer
-from reconix.cli.projects import ProjectFiles
 from reconix.cli.remote import DeviceStatus, Ended, Remote
-from reconix.cli.workplace import Workplace
 from reconix.nix.chroot import ChrootStore
+from reconix.project.files import ProjectFiles
+from reconix.project.workplace import Workplace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show it."""
-    files = ProjectFiles.read(arguments)
+    files = ProjectFiles.read(places.project(arguments))
     host = files.host(arguments.host)
     with ChrootStore(places.store(arguments)) as store:
         pins = files.pins(store, host).all()

@@ -1,6 +1,5 @@
 """The identity of a device is what the configuration says of it, signed by the project's key."""
 
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,8 @@ import pytest
 from reconix.base.errors import UsageError
 from reconix.build.generation import key_set
 from reconix.cli import identities, signers
-from reconix.cli.projects import ProjectFiles
 from reconix.device.identity import FILE_NAME, parse_signed
+from reconix.project.files import ProjectFiles
 from reconix.transfer.trust import Trust
 
 MACHINE = """\
@@ -25,7 +24,7 @@ def project(tmp_path: Path) -> ProjectFiles:
     (tmp_path / "reconix.toml").write_text('name = "test"\n')
     (tmp_path / "hosts/gw/machine.toml").write_text(MACHINE)
     (tmp_path / "hosts/gw/systems/default.toml").write_text("")
-    return ProjectFiles.read(Namespace(project=tmp_path))
+    return ProjectFiles.read(tmp_path)
 
 
 def test_devices_believe_what_the_project_signs(project: ProjectFiles) -> None:

@@ -1,6 +1,5 @@
 """The keys of a project: made without being asked for, kept out of version control."""
 
-import argparse
 import hashlib
 import io
 import json
@@ -16,8 +15,8 @@ from reconix.base.process import run
 from reconix.build.generation import key_set
 from reconix.cli import signers
 from reconix.cli.main import main
-from reconix.cli.projects import ProjectFiles
 from reconix.nix.chroot import ChrootStore
+from reconix.project.files import ProjectFiles
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, folder
 from reconix.transfer.keys import KeySet
@@ -41,7 +40,7 @@ def write(project: Path, update: str) -> None:
 
 
 def files(project: Path) -> ProjectFiles:
-    return ProjectFiles.read(argparse.Namespace(project=project))
+    return ProjectFiles.read(project)
 
 
 def believed(project: Path) -> KeySet:

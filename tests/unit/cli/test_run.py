@@ -5,10 +5,10 @@ import pytest
 
 from reconix.base.files import remove_tree
 from reconix.cli.run import ImageChanged, _disk, _image, keep_generation
-from reconix.cli.workplace import NotBuilt, Workplace
 from reconix.nix import roots
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.collect import collect
+from reconix.project.workplace import NotBuilt, Workplace
 from reconix.store.tree import File
 from reconix.vm.qemu import DiskFormat
 

@@ -1,9 +1,10 @@
-"""What several commands need of a project: its configuration, its lock, one of its hosts.
+"""The files of a project: its configuration, its lock, one of its hosts.
 
 Reading is here; what the parts mean is in ``config/``.
+
+Tested by ``tests/unit/project/test_files.py``.
 """
 
-import argparse
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +17,6 @@ from reconix.build import fetch, nixos
 from reconix.build.host import Workshop
 from reconix.build.pins import Pins
 from reconix.build.remembered import of_generation, with_numbers
-from reconix.cli import places
-from reconix.cli.workplace import Workplace, pick_host
 from reconix.config import load
 from reconix.config.lock import (
     FILE_NAME,
@@ -31,6 +30,7 @@ from reconix.config.lock import (
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.project import Archive
 from reconix.nix.chroot import ChrootStore
+from reconix.project.workplace import Workplace, pick_host
 
 
 class NotLocked(ReconixError):
@@ -44,15 +44,14 @@ class NotLocked(ReconixError):
 
 @dataclass(frozen=True, slots=True)
 class ProjectFiles:
-    """A project as a command finds it."""
+    """A project as it is on the disk."""
 
     folder: Path
     configuration: Configuration
 
     @classmethod
-    def read(cls, arguments: argparse.Namespace) -> "ProjectFiles":
-        """The project that the command is about."""
-        folder = places.project(arguments)
+    def read(cls, folder: Path) -> "ProjectFiles":
+        """The project in a folder."""
         return cls(folder, load.load(folder))
 
     def host(self, name: str | None) -> Host:
@@ -116,13 +115,12 @@ class ProjectFiles:
         """The generations of a host that were built."""
         return Pins(store.root, self.configuration.project.name, host.name)
 
-    def workshop(self, store: ChrootStore) -> Workshop:
-        """What a build needs."""
-        cache = places.cache_home() / "downloads"
+    def workshop(self, store: ChrootStore, downloads: Path) -> Workshop:
+        """What a build needs; packages are kept in the folder ``downloads``."""
 
         def fetched(packages: Iterable[LockedPackage]) -> Mapping[LockedPackage, Path]:
             archive = self.configuration.project.archive
-            return fetch.fetch(packages, lambda: fetch.locate(archive), cache=cache)
+            return fetch.fetch(packages, lambda: fetch.locate(archive), cache=downloads)
 
         return Workshop(store, fetched)
 

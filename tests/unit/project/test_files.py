@@ -1,4 +1,3 @@
-import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -6,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from reconix.base.digests import Digest
-from reconix.cli.main import main
-from reconix.cli.projects import NotLocked, ProjectFiles
 from reconix.config.lock import (
     FILE_NAME,
     HostLock,
@@ -18,6 +15,7 @@ from reconix.config.lock import (
     print_lock,
 )
 from reconix.nix.chroot import ChrootStore
+from reconix.project.files import NotLocked, ProjectFiles
 
 PACKAGE = LockedPackage(
     name="busybox-static",
@@ -51,7 +49,7 @@ def project(tmp_path: Path) -> ProjectFiles:
         'packages = ["nginx"]\nkernel.package = "linux-image-amd64"\n'
     )
     (systems / "default.toml").touch()
-    return ProjectFiles.read(argparse.Namespace(project=tmp_path))
+    return ProjectFiles.read(tmp_path)
 
 
 def write_lock(project: ProjectFiles, host: HostLock) -> None:
@@ -111,11 +109,3 @@ def test_a_number_comes_from_the_lock_or_from_what_was_built_last(
     with ChrootStore(tmp_path / "store") as store:
         lock = project.numbered_lock(store, project.host("gw"), {"bob": 1001})
     assert lock.numbers == {"ann": 1000, "bob": 1001}
-
-
-@pytest.mark.parametrize("word", ["ann", "=5", "ann=", "ann=x", "ann=-1", "ann=99", "ann=60000"])
-def test_a_number_must_be_one_that_can_be_given(
-    word: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["build", "--number", word]) == 2
-    assert "--number" in capsys.readouterr().err

@@ -7,6 +7,8 @@
                          own link to the generation that it was started with
 
 Everything here can be made again. The folder tells git to leave it out.
+
+Tested by ``tests/unit/project/test_workplace.py``.
 """
 
 from dataclasses import dataclass

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from reconix.base.errors import UsageError
-from reconix.cli.workplace import Workplace, pick_host
 from reconix.config.load import load
+from reconix.project.workplace import Workplace, pick_host
 
 
 def test_what_commands_leave_behind_is_left_out_of_git(tmp_path: Path) -> None:
