@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         loaded = load_with_places(places.project(arguments))
         if foreseen := _foreseen(loaded, places.store(arguments)):
             raise BadConfiguration(foreseen)
-        notes = (*loaded.advice, *_about_devices(loaded, places.store(arguments)))
-        loaded = replace(loaded, advice=notes)
+        notes = (*loaded.warnings, *_about_devices(loaded, places.store(arguments)))
+        loaded = replace(loaded, warnings=notes)
     except BadConfiguration as error:
         if not arguments.json:
             raise
@@ -103,7 +103,7 @@ def _summary(loaded: Loaded) -> str:
     hosts = loaded.configuration.hosts
     systems = sum(len(_systems(host)) for host in hosts.values())
     counted = f"{_count(len(hosts), 'host')}, {_count(systems, 'system')}"
-    notes = [f"note: {problem}" for problem in loaded.advice]
+    notes = [f"note: {problem}" for problem in loaded.warnings]
     return "\n".join([*notes, f"the configuration is good: {counted}"])
 
 
@@ -122,7 +122,7 @@ def _document(loaded: Loaded | None, mistakes: Iterable[Problem]) -> JsonInput:
         "good": loaded is not None,
         "hosts": {name: [*_systems(host)] for name, host in hosts.items()},
         "mistakes": [_problem(problem) for problem in mistakes],
-        "notes": [_problem(problem) for problem in (loaded.advice if loaded else ())],
+        "notes": [_problem(problem) for problem in (loaded.warnings if loaded else ())],
     }
 
 

@@ -23,8 +23,8 @@ from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.config.problems import BadConfiguration, Problem
 from reconix.config.sources import sources
-from reconix.config.toml import reader as toml
 from reconix.config.toml.formatter import tidy, tidy_literate
+from reconix.config.toml.reader import LITERATE, MAX_FILE_BYTES, PLAIN, InvalidToml, read_toml
 
 _PERMISSIONS = 0o777
 
@@ -70,7 +70,7 @@ def _all(files: Iterable[Path]) -> list[_LaidOut]:
     for file in files:
         try:
             found.append(_laid_out(file))
-        except toml.NoToml as error:
+        except InvalidToml as error:
             problems.append(error.problem)
     if problems:
         raise BadConfiguration(problems)
@@ -78,12 +78,12 @@ def _all(files: Iterable[Path]) -> list[_LaidOut]:
 
 
 def _laid_out(file: Path) -> _LaidOut:
-    if not file.name.endswith((toml.PLAIN, toml.LITERATE)):
-        endings = f"{toml.PLAIN} or {toml.LITERATE}"
+    if not file.name.endswith((PLAIN, LITERATE)):
+        endings = f"{PLAIN} or {LITERATE}"
         raise UsageError(f"{file} is no file of a configuration", hint=f"they end in {endings}")
-    toml.read(file)  # a mistake is told with its place
-    content = read_bounded(file.resolve(), toml.MAX_FILE_BYTES)
-    layout = tidy_literate if file.name.endswith(toml.LITERATE) else tidy
+    read_toml(file)  # a mistake is told with its place
+    content = read_bounded(file.resolve(), MAX_FILE_BYTES)
+    layout = tidy_literate if file.name.endswith(LITERATE) else tidy
     return _LaidOut(file.resolve(), content, layout(content.decode()).encode())
 
 

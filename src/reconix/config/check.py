@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.config import construct
-from reconix.config.merge import List, Scalar, Setting, Table, Value, Weight, dotted
+from reconix.config.merge import List, Priority, Scalar, Setting, Table, Value, dotted
 from reconix.config.problems import Place, Problem
 from reconix.config.shapes import (
     ChoiceShape,
@@ -36,7 +36,7 @@ _REFUSED = {
     "hashed_password": "passwords are never written down; use authorized_keys",
     "initial_password": "passwords are never written down; use authorized_keys",
 }
-_WEIGHTS = {"default": Weight.DEFAULT, "force": Weight.FORCE}
+_PRIORITIES = {"default": Priority.DEFAULT, "force": Priority.FORCE}
 _LOGIN = re.compile(r"://\S*@")
 """Name and password in an address, however misspelled: an error is shown to more people than a
 configuration."""
@@ -48,7 +48,7 @@ class Checked:
 
     table: Table
     problems: tuple[Problem, ...]
-    notes: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
     """What is good still, but has another name now."""
 
 
@@ -62,13 +62,13 @@ def check(raw: RawTable, shape: TableShape, elsewhere: Mapping[str, str] | None 
     """
     checker = _Checker(shape, elsewhere or {})
     table = checker.table(raw, shape, "")
-    return Checked(table, tuple(checker.problems), tuple(checker.notes))
+    return Checked(table, tuple(checker.problems), tuple(checker.warnings))
 
 
 class _Checker:
     def __init__(self, top: TableShape, elsewhere: Mapping[str, str]) -> None:
         self.problems: list[Problem] = []
-        self.notes: list[Problem] = []
+        self.warnings: list[Problem] = []
         self._top, self._elsewhere = top, elsewhere
 
     def _wrong(self, raw: Raw, key: str, expected: str, hint: str = "") -> None:
@@ -99,7 +99,7 @@ class _Checker:
                 )
             else:
                 hint = "write the new name; the old one will go"
-                self.notes.append(Problem(raw.place, dotted(key, written), fact, hint))
+                self.warnings.append(Problem(raw.place, dotted(key, written), fact, hint))
         return name
 
     def _unknown(self, raw: Raw, name: str, shape: TableShape, key: str) -> None:
@@ -144,21 +144,21 @@ class _Checker:
         return Table(entries, raw.place)
 
     def _scalar(self, raw: Raw, shape: ScalarShape, key: str) -> Scalar:
-        weight, inner = _weighted(raw)
+        priority, inner = _with_priority(raw)
         setting = self._setting(inner, shape, key)
-        return Scalar(weight, () if setting is None else (setting,))
+        return Scalar(priority, () if setting is None else (setting,))
 
     def _list(self, raw: Raw, shape: ListShape, key: str) -> List:
         if isinstance(raw, RawTable) and raw.entries and raw.entries.keys() <= {"add", "remove"}:
             add, remove = raw.entries.get("add"), raw.entries.get("remove")
             return List(
-                Weight.DEFAULT if add is None else Weight.PLAIN,
+                Priority.DEFAULT if add is None else Priority.PLAIN,
                 () if add is None else self._items(add, shape, key),
                 () if remove is None else self._items(remove, shape, key),
                 raw.place,
             )
-        weight, inner = _weighted(raw)
-        return List(weight, self._items(inner, shape, key), (), raw.place)
+        priority, inner = _with_priority(raw)
+        return List(priority, self._items(inner, shape, key), (), raw.place)
 
     def _items(self, raw: Raw, shape: ListShape, key: str) -> tuple[Setting, ...]:
         if not isinstance(raw, RawList):
@@ -233,13 +233,13 @@ def _path(value: object, place: Place) -> Path:
     return Path(os.path.normpath(place.file.parent.absolute() / value))
 
 
-def _weighted(raw: Raw) -> tuple[Weight, Raw]:
+def _with_priority(raw: Raw) -> tuple[Priority, Raw]:
     """Take ``{ force = value }`` and ``{ default = value }`` apart."""
     if isinstance(raw, RawTable) and len(raw.entries) == 1:
         ((key, inner),) = raw.entries.items()
-        if key in _WEIGHTS:
-            return _WEIGHTS[key], inner
-    return Weight.PLAIN, raw
+        if key in _PRIORITIES:
+            return _PRIORITIES[key], inner
+    return Priority.PLAIN, raw
 
 
 def _has_key_of(raw: Raw, table: TableShape) -> bool:

@@ -30,7 +30,7 @@ from reconix.config.merge import (
     merge_tables,
     settings,
 )
-from reconix.config.modules import evaluation as modules
+from reconix.config.modules.evaluation import built_in_modules, find_modules
 from reconix.config.problems import BadConfiguration, Place, Problem
 from reconix.config.rules import (
     across,
@@ -48,7 +48,7 @@ from reconix.config.schema.project import Project
 from reconix.config.schema.system import RESOLVER, Imports, System
 from reconix.config.schema.values import Architecture, Name
 from reconix.config.shapes import TableShape, scalar_shape_of, shape_of
-from reconix.config.toml import reader as toml
+from reconix.config.toml.reader import LITERATE, PLAIN, InvalidToml, RawScalar, read_toml
 
 PROJECT_FILE = "reconix.toml"
 _NAME = scalar_shape_of(Name)
@@ -91,7 +91,7 @@ def shapes_with(system: TableShape) -> Shapes:
 
 def built_in_shapes() -> Shapes:
     """What may stand in the files of a project that has no modules of its own."""
-    return shapes_with(modules.built_in(_SYSTEM).system)
+    return shapes_with(built_in_modules(_SYSTEM).system)
 
 
 def find_shapes(folder: Path) -> Shapes:
@@ -100,7 +100,7 @@ def find_shapes(folder: Path) -> Shapes:
     Raises:
         BadConfiguration: a module of it cannot be used.
     """
-    found, problems = modules.find(folder, _SYSTEM)
+    found, problems = find_modules(folder, _SYSTEM)
     if problems:
         raise BadConfiguration(problems)
     return shapes_with(found.system)
@@ -116,7 +116,7 @@ class Loaded:
     """By host: what its machine files say."""
     systems: Mapping[str, Mapping[str, Table]]
     """By host and system: machine and system files merged."""
-    advice: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
     """What works but is hardly meant."""
 
 
@@ -155,7 +155,7 @@ def load(folder: Path) -> Configuration:
         BadConfiguration: it has mistakes; the error has all of them.
     """
     loaded = load_with_places(folder)
-    for problem in loaded.advice:
+    for problem in loaded.warnings:
         progress.note(str(problem))
     return loaded.configuration
 
@@ -178,10 +178,10 @@ class _Loader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._modules, problems = modules.find(folder, _SYSTEM)
+        self._modules, problems = find_modules(folder, _SYSTEM)
         self.problems: list[Problem] = [*problems]
         self._shapes = shapes_with(self._modules.system)
-        self._advice: list[Problem] = []
+        self._warnings: list[Problem] = []
         self._files: dict[tuple[Path, bool], Table] = {}
         self._machines: dict[str, Table] = {}
         self._systems: dict[str, dict[str, Table]] = {}
@@ -198,9 +198,9 @@ class _Loader:
         for host in by_name.values():
             for name, system in host.systems.items():
                 table, place = self._systems[host.name][name], Place(host.folder)
-                self._advice += warnings.about_updates(system, project.update.url, table, place)
+                self._warnings += warnings.about_updates(system, project.update.url, table, place)
         configuration = Configuration(self._folder, project, by_name)
-        notes = tuple(sorted(set(self._advice)))
+        notes = tuple(sorted(set(self._warnings)))
         return Loaded(configuration, self._shapes, self._machines, self._systems, notes)
 
     def _host_folders(self) -> list[Path]:
@@ -212,7 +212,7 @@ class _Loader:
 
     def _name_is_good(self, path: Path, name: str) -> bool:
         try:
-            read_scalar(toml.RawScalar(name, Place(path)), _NAME)
+            read_scalar(RawScalar(name, Place(path)), _NAME)
         except ValueError as error:
             self._tell(path, f"{name!r} is not {error}", "give it another name")
             return False
@@ -248,8 +248,8 @@ class _Loader:
         self.problems += devices.about_devices(host, table, Place(file))
         tables = self._systems.get(host.name, {})
         self.problems += across.about_systems(host, tables, Place(file))
-        self._advice += across.about_two_systems(host, tables)
-        self._advice += across.about_modules(self._modules.system, tables)
+        self._warnings += across.about_two_systems(host, tables)
+        self._warnings += across.about_modules(self._modules.system, tables)
         return host
 
     def _systems_of(
@@ -272,8 +272,8 @@ class _Loader:
                 systems[each.name] = system
                 self.problems += assertions.about_system(system, table, Place(each.file))
                 self.problems += dynamic_user.about_system(system, table, Place(each.file))
-                self._advice += warnings.about_system(system, table, Place(each.file))
-                self._advice += kept_files.about_system(system, table, Place(each.file))
+                self._warnings += warnings.about_system(system, table, Place(each.file))
+                self._warnings += kept_files.about_system(system, table, Place(each.file))
         return systems
 
     def _nix_systems_of(self, files: Iterable["_SystemFile"]) -> dict[str, Nixos]:
@@ -298,7 +298,7 @@ class _Loader:
     def _found(self, folder: Path, stem: str) -> list[Path]:
         """Files of a name, plain or literate, sorted; of the same name twice only one."""
         found: dict[str, Path] = {}
-        for ending in (toml.PLAIN, toml.LITERATE):
+        for ending in (PLAIN, LITERATE):
             for file in sorted(folder.glob(stem + ending)):
                 other = found.setdefault(file.name.partition(".")[0], file)
                 if other != file:
@@ -339,13 +339,13 @@ class _Loader:
 
     def _read_new(self, file: Path, shape: TableShape, elsewhere: Mapping[str, str]) -> Table:
         try:
-            checked = check(toml.read(file), shape, elsewhere)
-        except toml.NoToml as error:
+            checked = check(read_toml(file), shape, elsewhere)
+        except InvalidToml as error:
             self.problems.append(error.problem)
             return Table({}, Place(file))
         self.problems += checked.problems
         self.problems += _missing_files(checked.table)
-        self._advice += checked.notes
+        self._warnings += checked.warnings
         return checked.table
 
 

@@ -7,8 +7,8 @@ line from one file to another without fear. So there is one operation, ``merge``
 * Tables merge: the result has the keys of both, and what both have is merged.
 * Lists add, in order, an item that is there already once. ``{ remove = [...] }`` takes items out,
   wherever they come from; ``{ force = [...] }`` replaces, ``{ default = [...] }`` is replaced.
-* Scalars have a weight: ``{ default = v }`` < ``v`` < ``{ force = v }``. The heaviest counts. Two
-  different ones of the same weight are a conflict, which shows both places.
+* Scalars have a priority: ``{ default = v }`` < ``v`` < ``{ force = v }``. The highest counts. Two
+  different ones of the same priority are a conflict, which shows both places.
 
 ``merge`` is associative and idempotent, and commutative but for the order of list items. To be all
 that, it never fails: a conflict is kept in the result, ``conflicts`` finds it at the end.
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from reconix.config.problems import Place, Problem
 
 
-class Weight(enum.IntEnum):
+class Priority(enum.IntEnum):
     """How much a value counts against others for the same option."""
 
     DEFAULT = 0
@@ -44,17 +44,17 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value: what was set with the greatest weight; several different ones are a conflict."""
+    """One value: what was set with the highest priority; several different ones are a conflict."""
 
-    weight: Weight
+    priority: Priority
     settings: tuple[Setting, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """Items that were added with the greatest weight, and items that were taken out."""
+    """Items that were added with the highest priority, and items that were taken out."""
 
-    weight: Weight
+    priority: Priority
     added: tuple[Setting, ...]
     removed: tuple[Setting, ...]
     place: Place = field(compare=False)
@@ -82,11 +82,11 @@ def merge(one: Value, other: Value) -> Value:
     if isinstance(one, Table) and isinstance(other, Table):
         return merge_tables(one, other)
     if isinstance(one, Scalar) and isinstance(other, Scalar):
-        return Scalar(max(one.weight, other.weight), _heaviest(one, other))
+        return Scalar(max(one.priority, other.priority), _strongest(one, other))
     assert isinstance(one, List) and isinstance(other, List), "both have the shape of one option"
     return List(
-        max(one.weight, other.weight),
-        _heaviest(one, other),
+        max(one.priority, other.priority),
+        _strongest(one, other),
         _distinct((*one.removed, *other.removed)),
         one.place,
     )
@@ -100,9 +100,9 @@ def merge_tables(one: Table, other: Table) -> Table:
     return Table(entries, one.place)
 
 
-def _heaviest(one: Scalar | List, other: Scalar | List) -> tuple[Setting, ...]:
-    if one.weight != other.weight:
-        return _settings(one if one.weight > other.weight else other)
+def _strongest(one: Scalar | List, other: Scalar | List) -> tuple[Setting, ...]:
+    if one.priority != other.priority:
+        return _settings(one if one.priority > other.priority else other)
     return _distinct((*_settings(one), *_settings(other)))
 
 
@@ -130,7 +130,7 @@ def _conflict(key: str, value: Scalar) -> Problem:
     # Told where somebody can change it: what a module says follows from other options.
     first, *_, last = sorted(value.settings, key=lambda each: each.place.file.suffix != ".py")
     name = key.rpartition(".")[2]
-    if value.weight is Weight.FORCE:
+    if value.priority is Priority.FORCE:
         hint = "only one of them can be forced"
     else:
         hint = f"if this one shall count, write {name} = {{ force = {last.written} }}"

@@ -207,17 +207,17 @@ def _schema(shape: Shape) -> _Schema:
     if isinstance(shape, TableShape):
         short = shape.short_form
         table = _table(shape)
-        return table if short is None else {"anyOf": [_weighted(_scalar(short)), table]}
+        return table if short is None else {"anyOf": [_with_priority(_scalar(short)), table]}
     if isinstance(shape, NamedShape):
         names: _Schema = {"pattern": f"^({shape.name.form.pattern})$"} if shape.name.form else {}
         inner = _schema(shape.item)
-        values = inner if isinstance(shape.item, TableShape) else _weighted(inner)
+        values = inner if isinstance(shape.item, TableShape) else _with_priority(inner)
         return {"type": "object", "propertyNames": names, "additionalProperties": values}
     if isinstance(shape, ListShape):
         return _list(shape)
     if isinstance(shape, ChoiceShape):
         return {"oneOf": [_plain_table(table) for table in shape.tables]}
-    return _weighted(_scalar(shape))
+    return _with_priority(_scalar(shape))
 
 
 def _table(shape: TableShape) -> _Schema:
@@ -274,7 +274,7 @@ def _list(shape: ListShape) -> _Schema:
     }
 
 
-def _weighted(value: _Schema) -> _Schema:
+def _with_priority(value: _Schema) -> _Schema:
     return {"anyOf": [value, _object({"force": value}), _object({"default": value})]}
 
 

@@ -11,15 +11,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reconix.config.load import PROJECT_FILE
-from reconix.config.toml import reader as toml
-from reconix.config.toml.reader import Raw, RawList, RawScalar, RawTable
+from reconix.config.toml.reader import (
+    LITERATE,
+    PLAIN,
+    InvalidToml,
+    Raw,
+    RawList,
+    RawScalar,
+    RawTable,
+    read_toml,
+)
 
 _PLACES = ("hosts/*/machine", "hosts/*/systems/*")
 
 
 def sources(folder: Path) -> tuple[Path, ...]:
     """All files of the project in a folder, sorted; literate ones are among them."""
-    endings = (toml.PLAIN, toml.LITERATE)
+    endings = (PLAIN, LITERATE)
     found = [path for place in _PLACES for end in endings for path in folder.glob(place + end)]
     waiting, seen = [folder / PROJECT_FILE, *found], set[Path]()
     while waiting:
@@ -32,8 +40,8 @@ def sources(folder: Path) -> tuple[Path, ...]:
 
 def _imported(file: Path) -> Iterator[Path]:
     try:
-        imports = toml.read(file).entries.get("imports")
-    except toml.NoToml:
+        imports = read_toml(file).entries.get("imports")
+    except InvalidToml:
         return  # whoever lays it out is told
     for item in _items(imports):
         if isinstance(item, RawScalar) and isinstance(item.value, str):

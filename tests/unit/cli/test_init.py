@@ -33,7 +33,7 @@ def test_every_template_is_right_and_has_nothing_to_advise(
 ) -> None:
     need("ssh-keygen")
     assert main(["init", "--template", template, str(tmp_path / "new")]) == 0
-    assert not load_with_places(tmp_path / "new").advice
+    assert not load_with_places(tmp_path / "new").warnings
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from reconix.config.merge import (
     List,
+    Priority,
     Scalar,
     Setting,
     Table,
     Value,
-    Weight,
     conflicts,
     dotted,
     merge,
@@ -21,11 +21,11 @@ from reconix.config.problems import Place
 
 PLACE = Place(Path("a.toml"), 1, 1)
 
-weights = st.sampled_from(Weight)
+priorities = st.sampled_from(Priority)
 settings_ = st.integers(0, 3).map(lambda number: Setting(number, PLACE, str(number)))
 distinct = st.lists(settings_, max_size=4, unique_by=lambda setting: setting.value).map(tuple)
-scalars = st.builds(lambda weight, one: Scalar(weight, (one,)), weights, settings_)
-lists = st.builds(List, weights, distinct, distinct, st.just(PLACE))
+scalars = st.builds(lambda priority, one: Scalar(priority, (one,)), priorities, settings_)
+lists = st.builds(List, priorities, distinct, distinct, st.just(PLACE))
 
 
 def leaves_only(scalar: Scalar | None, items: List | None, inner: Table | None) -> Table:
@@ -42,9 +42,9 @@ def unordered(value: Value) -> object:
     if isinstance(value, Table):
         return {key: unordered(child) for key, child in value.entries.items()}
     if isinstance(value, Scalar):
-        return value.weight, {setting.value for setting in value.settings}
+        return value.priority, {setting.value for setting in value.settings}
     return (
-        value.weight,
+        value.priority,
         {setting.value for setting in value.added},
         {setting.value for setting in value.removed},
     )
@@ -92,15 +92,15 @@ def test_an_item_that_is_taken_out_is_out_wherever_it_comes_from(one: List, two:
     assert not removed & {setting.value for setting in both.items}
 
 
-def scalar(value: object, weight: Weight = Weight.PLAIN, line: int = 1) -> Scalar:
-    return Scalar(weight, (Setting(value, Place(Path("x.toml"), line, 1), str(value)),))
+def scalar(value: object, priority: Priority = Priority.PLAIN, line: int = 1) -> Scalar:
+    return Scalar(priority, (Setting(value, Place(Path("x.toml"), line, 1), str(value)),))
 
 
-def items(*values: int, weight: Weight = Weight.PLAIN, removed: tuple[int, ...] = ()) -> List:
+def items(*values: int, priority: Priority = Priority.PLAIN, removed: tuple[int, ...] = ()) -> List:
     def as_settings(numbers: tuple[int, ...]) -> tuple[Setting, ...]:
         return tuple(Setting(number, PLACE) for number in numbers)
 
-    return List(weight, as_settings(values), as_settings(removed), PLACE)
+    return List(priority, as_settings(values), as_settings(removed), PLACE)
 
 
 def shown(value: Value) -> list[object]:
@@ -110,18 +110,18 @@ def shown(value: Value) -> list[object]:
 
 def test_lists_add_in_order_and_keep_what_is_twice_once() -> None:
     assert shown(merge(items(1, 2), items(2, 3))) == [1, 2, 3]
-    assert shown(merge(items(1, 2), items(removed=(1,), weight=Weight.DEFAULT))) == [2]
-    assert shown(merge(items(1, 2, weight=Weight.DEFAULT), items(3))) == [3]
-    assert shown(merge(items(1, 2), items(3, weight=Weight.FORCE))) == [3]
+    assert shown(merge(items(1, 2), items(removed=(1,), priority=Priority.DEFAULT))) == [2]
+    assert shown(merge(items(1, 2, priority=Priority.DEFAULT), items(3))) == [3]
+    assert shown(merge(items(1, 2), items(3, priority=Priority.FORCE))) == [3]
 
 
 @pytest.mark.parametrize(
     ("one", "other", "value"),
     [
         (scalar(1), scalar(1), 1),
-        (scalar(1), scalar(2, Weight.FORCE), 2),
-        (scalar(2, Weight.FORCE), scalar(1), 2),
-        (scalar(1), scalar(2, Weight.DEFAULT), 1),
+        (scalar(1), scalar(2, Priority.FORCE), 2),
+        (scalar(2, Priority.FORCE), scalar(1), 2),
+        (scalar(1), scalar(2, Priority.DEFAULT), 1),
     ],
 )
 def test_the_heavier_scalar_counts(one: Scalar, other: Scalar, value: int) -> None:
@@ -142,7 +142,7 @@ def test_two_scalars_that_differ_are_a_conflict_that_shows_both_places() -> None
 
 
 def test_two_that_are_forced_conflict_as_well() -> None:
-    both = merge(scalar(1, Weight.FORCE), scalar(2, Weight.FORCE))
+    both = merge(scalar(1, Priority.FORCE), scalar(2, Priority.FORCE))
     (problem,) = conflicts(both)
     assert problem.hint == "only one of them can be forced"
 

@@ -13,7 +13,7 @@ MODULE = '''
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.modules.fragment import Addition
+from reconix.config.modules.fragment import Fragment
 from reconix.config.options import Option
 from reconix.config.schema.system import File
 
@@ -25,8 +25,8 @@ class Options:
     most: Annotated[int, Option("How far.", "5", formerly=("limit", "maximum"))] = 0
 
 
-def configure(options: Options) -> Addition:
-    return Addition(files={"most": File(text=str(options.most))})
+def configure(options: Options) -> Fragment:
+    return Fragment(files={"most": File(text=str(options.most))})
 '''
 CHECKED = "[health]\nchecks = [{ tcp = 22 }]\n"
 
@@ -48,14 +48,14 @@ def test_a_name_from_before_works_and_the_note_has_place_and_new_name(
     found = loaded(tmp_path, f"[count]\n{old} = 5\n")
     system = found.configuration.hosts["gw"].systems["default"]
     assert system.files["most"].read() == b"5"
-    (note,) = found.advice
+    (note,) = found.warnings
     assert (note.key, note.fact) == (f"count.{old}", "is called count.most now")
     assert (note.place.file.name, note.place.line) == ("default.toml", 4)
     assert note.hint == "write the new name; the old one will go"
 
 
 def test_the_name_of_now_needs_no_note(tmp_path: Path) -> None:
-    assert not loaded(tmp_path, "[count]\nmost = 5\n").advice
+    assert not loaded(tmp_path, "[count]\nmost = 5\n").warnings
 
 
 def test_both_names_at_once_are_a_mistake(tmp_path: Path) -> None:

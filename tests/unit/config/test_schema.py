@@ -34,7 +34,7 @@ from reconix.config.shapes import (
     shape_of,
 )
 from reconix.config.show import print_value
-from reconix.config.toml.reader import parse
+from reconix.config.toml.reader import parse_toml
 
 FILE = Path("machine.toml")
 
@@ -72,7 +72,7 @@ def test_the_example_of_each_option_is_accepted(
         assert option.shape.doc
         return
     text = f"{name_of(key)} = {option.option.example}\n"
-    checked = check(parse(text, FILE), table)
+    checked = check(parse_toml(text, FILE), table)
     assert not checked.problems
     assert option.option.doc.endswith((".", "*/"))
 
@@ -94,7 +94,7 @@ def test_the_default_of_each_option_can_be_written(
     if option.option is None or option.default is None:
         return
     text = f"{name_of(key)} = {print_value(option.shape, option.default)}\n"
-    assert not check(parse(text, FILE), table).problems
+    assert not check(parse_toml(text, FILE), table).problems
 
 
 @pytest.mark.parametrize("table", typing.get_args(Check))
@@ -161,7 +161,7 @@ BAD = {
 
 @pytest.mark.parametrize(("text", "expected"), BAD.items(), ids=list(BAD))
 def test_a_machine_with_a_wrong_value_is_refused(text: str, expected: str) -> None:
-    (problem,) = check(parse(text, FILE), shape_of(Machine)).problems
+    (problem,) = check(parse_toml(text, FILE), shape_of(Machine)).problems
     assert expected in problem.fact
     assert problem.place.line == 1
 
@@ -200,5 +200,5 @@ BAD_SYSTEM = {
 
 @pytest.mark.parametrize(("text", "expected"), BAD_SYSTEM.items(), ids=list(BAD_SYSTEM))
 def test_a_system_with_a_wrong_value_is_refused(text: str, expected: str) -> None:
-    (problem,) = check(parse(text, FILE), shape_of(System)).problems
+    (problem,) = check(parse_toml(text, FILE), shape_of(System)).problems
     assert expected in problem.fact

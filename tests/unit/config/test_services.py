@@ -8,7 +8,7 @@ import pytest
 
 from reconix.base.process import run
 from reconix.config.modules.evaluation import BUILT_IN
-from reconix.config.modules.fragment import Addition, Mistake
+from reconix.config.modules.fragment import Fragment, OptionError
 from reconix.config.schema.health import UnitCheck
 from reconix.config.services import (
     agent,
@@ -26,8 +26,8 @@ from reconix.config.services import (
 from reconix.config.shapes import shape_of
 
 
-def text(addition: Addition, path: str) -> str:
-    return addition.files[path].text or ""
+def text(fragment: Fragment, path: str) -> str:
+    return fragment.files[path].text or ""
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -60,11 +60,11 @@ def test_openssh_answers_by_key_only_and_a_generation_without_it_is_not_kept() -
     assert settings.startswith("Port 2222\nPasswordAuthentication no\n")
     assert made.packages == ("openssh-server",)
     assert made.health.checks == (UnitCheck(unit="ssh.service"),)
-    assert made.others == (firewall.Options(tcp=(2222,)),)
+    assert made.set_modules == (firewall.Options(tcp=(2222,)),)
 
 
 def test_a_folder_for_the_key_of_dropbear_is_a_mistake_where_openssh_answers() -> None:
-    with pytest.raises(Mistake) as failure:
+    with pytest.raises(OptionError) as failure:
         ssh.configure(ssh.Options(enable=True, server=ssh.Server.OPENSSH, host_keys="/var/lib/k"))
     assert failure.value.option == "host_keys"
 
@@ -111,15 +111,15 @@ def test_a_site_is_files_or_another_program() -> None:
 
 @pytest.mark.parametrize("site", [nginx.Site(), nginx.Site(folder="/a", proxy="http://b.test")])
 def test_a_site_is_not_both_or_nothing(site: nginx.Site) -> None:
-    with pytest.raises(Mistake) as failure:
+    with pytest.raises(OptionError) as failure:
         nginx.configure(nginx.Options(enable=True, sites={"a": site}))
     assert failure.value.option == "sites.a"
 
 
 def test_a_web_server_needs_a_site_and_chrony_a_server() -> None:
-    with pytest.raises(Mistake):
+    with pytest.raises(OptionError):
         nginx.configure(nginx.Options(enable=True))
-    with pytest.raises(Mistake):
+    with pytest.raises(OptionError):
         chrony.configure(chrony.Options(enable=True))
 
 
@@ -129,7 +129,7 @@ def test_a_broker_listens_where_it_is_told() -> None:
     assert text(made, "mosquitto/conf.d/reconix.conf") == (
         "listener 8883\nallow_anonymous false\nmax_connections 9\n"
     )
-    assert made.others == (firewall.Options(tcp=(8883,)),)
+    assert made.set_modules == (firewall.Options(tcp=(8883,)),)
 
 
 def test_the_folders_of_a_broker_are_there_without_programs_of_its_unit() -> None:
@@ -148,13 +148,13 @@ def test_a_database_is_judged_by_its_cluster_and_open_to_whom_one_names() -> Non
     alone = postgresql.configure(postgresql.Options(enable=True, settings=("fsync = on",)))
     assert text(alone, "postgresql/17/main/conf.d/reconix.conf") == "port = 5432\nfsync = on\n"
     assert alone.health.checks[0] == UnitCheck(unit="postgresql@17-main.service")
-    assert (alone.persist.paths, alone.others) == (("/var/lib/postgresql",), ())
+    assert (alone.persist.paths, alone.set_modules) == (("/var/lib/postgresql",), ())
     options = postgresql.Options(enable=True, version=15, port=5433, allow=("192.0.2.0/24",))
     open_ = postgresql.configure(options)
     rules = open_.files["postgresql/15/main/pg_hba.conf"]
     assert (rules.text or "").endswith("host all all 192.0.2.0/24 scram-sha-256\n")
     assert (rules.mode, rules.owner) == (0o640, "postgres")
-    assert open_.others == (firewall.Options(tcp=(5433,)),)
+    assert open_.set_modules == (firewall.Options(tcp=(5433,)),)
 
 
 def test_a_log_is_in_memory_or_kept() -> None:
@@ -176,7 +176,7 @@ def test_the_clock_has_a_zone_and_is_set_by_whom_one_names() -> None:
         "[Time]\nNTP=192.0.2.1\nFallbackNTP=\n"
     )
     assert made.packages == ("tzdata", "systemd-timesyncd")
-    assert time.configure(time.Options()) == Addition()
+    assert time.configure(time.Options()) == Fragment()
 
 
 def test_chrony_keeps_the_drift_and_may_give_time() -> None:
@@ -184,7 +184,7 @@ def test_chrony_keeps_the_drift_and_may_give_time() -> None:
     made = chrony.configure(options)
     assert "server 192.0.2.1 iburst\nallow 192.0.2.0/24\n" in text(made, "chrony/chrony.conf")
     assert made.persist.paths == ("/var/lib/chrony",)
-    assert made.others == (firewall.Options(udp=(123,)),)
+    assert made.set_modules == (firewall.Options(udp=(123,)),)
 
 
 def test_a_watchdog_can_be_told_how_long_or_not_at_all() -> None:
@@ -210,10 +210,10 @@ def test_a_console_speaks_and_lets_in_only_whom_one_names() -> None:
 
 
 def test_a_console_needs_a_line() -> None:
-    with pytest.raises(Mistake):
+    with pytest.raises(OptionError):
         console.configure(console.Options(login="root"))
 
 
 def test_the_agent_brings_what_it_runs_on() -> None:
     assert "python3" in agent.configure(agent.Options(enable=True)).packages
-    assert agent.configure(agent.Options()) == Addition()
+    assert agent.configure(agent.Options()) == Fragment()

@@ -25,7 +25,7 @@ from reconix.config import construct
 from reconix.config.check import Checked, check
 from reconix.config.merge import Table, dotted, merge_tables
 from reconix.config.modules import restricted
-from reconix.config.modules.fragment import Addition, Mistake, spell
+from reconix.config.modules.fragment import Fragment, OptionError, spell
 from reconix.config.problems import Place, Problem
 from reconix.config.rules.assertions import place_of
 from reconix.config.shapes import OptionShape, TableShape, shape_of
@@ -100,17 +100,17 @@ class Modules:
 
         def spelt() -> Checked:
             found = module.configure(options)
-            if not isinstance(found, Addition):
-                raise TypeError(f"configure gives {found!r} instead of an Addition")
+            if not isinstance(found, Fragment):
+                raise TypeError(f"configure gives {found!r} instead of a Fragment")
             return check(spell(found, self.system, names, module.place), self.system)
 
         try:
             return cast("Checked", restricted.called(module.file, spelt, module.place.line))
-        except Mistake as error:
+        except OptionError as error:
             place = place_of(own, *error.option.split("."), default=own.place)
             key = dotted(module.name, error.option)
             return Checked(nothing, (Problem(place, key, error.fact, error.hint),))
-        except restricted.Failed as error:
+        except restricted.ModuleError as error:
             return Checked(nothing, error.problems)
 
 
@@ -121,7 +121,7 @@ def _merged(tables: Iterable[Table]) -> Table:
     return first
 
 
-def find(folder: Path, system: TableShape) -> tuple[Modules, tuple[Problem, ...]]:
+def find_modules(folder: Path, system: TableShape) -> tuple[Modules, tuple[Problem, ...]]:
     """The modules of the project in a folder, and what is wrong with them.
 
     Args:
@@ -133,7 +133,7 @@ def find(folder: Path, system: TableShape) -> tuple[Modules, tuple[Problem, ...]
     return found, tuple(finder.problems)
 
 
-def built_in(system: TableShape) -> Modules:
+def built_in_modules(system: TableShape) -> Modules:
     """The modules that every project has."""
     return _modules(map(_built_in, BUILT_IN), system)
 
@@ -156,7 +156,7 @@ def _read(name: str, file: Path, source: ModuleType) -> Module:
     """The parts of a module.
 
     Raises:
-        Failed: one is missing.
+        ModuleError: one is missing.
     """
     options, configure = (getattr(source, "Options", None), getattr(source, "configure", None))
     if not inspect.isclass(options) or not dataclasses.is_dataclass(options):
@@ -169,9 +169,9 @@ def _read(name: str, file: Path, source: ModuleType) -> Module:
     return Module(name, file, shape, configure, place, untouched)
 
 
-def _incomplete(name: str, file: Path, fact: str) -> restricted.Failed:
+def _incomplete(name: str, file: Path, fact: str) -> restricted.ModuleError:
     hint = "see docs/modules.md"
-    return restricted.Failed([Problem(Place(file), f"module {name}", fact, hint)])
+    return restricted.ModuleError([Problem(Place(file), f"module {name}", fact, hint)])
 
 
 class _Finder:
@@ -181,7 +181,7 @@ class _Finder:
         self.problems: list[Problem] = []
         self._folder, self._system = folder, system
         self._loaded: dict[str, ModuleType] = {}
-        self._failed: dict[str, restricted.Failed] = {}
+        self._failed: dict[str, restricted.ModuleError] = {}
 
     def all(self) -> Modules:
         modules = [_built_in(name) for name in BUILT_IN]
@@ -193,7 +193,7 @@ class _Finder:
             try:
                 self._check_name(file)
                 yield _read(file.stem, file, self._load(file.stem))
-            except restricted.Failed as error:
+            except restricted.ModuleError as error:
                 self.problems += error.problems
 
     def _check_name(self, file: Path) -> None:
@@ -201,7 +201,7 @@ class _Finder:
             fact = "cannot be the name of a module: it is taken"
             if not file.stem.isidentifier():
                 fact = "is no name for a module: letters, digits and _"
-            raise restricted.Failed([Problem(Place(file), f"module {file.stem}", fact)])
+            raise restricted.ModuleError([Problem(Place(file), f"module {file.stem}", fact)])
 
     def _load(self, name: str) -> ModuleType:
         if name in self._failed:
@@ -211,7 +211,7 @@ class _Finder:
             self._failed[name] = _incomplete(name, file, "imports itself, if only through others")
             try:
                 self._loaded[name] = restricted.load(file, self._load)
-            except restricted.Failed as error:
+            except restricted.ModuleError as error:
                 self._failed[name] = error
                 raise
             del self._failed[name]

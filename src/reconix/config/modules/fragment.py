@@ -1,7 +1,7 @@
 """What a module adds to a system: the words in which modules are written.
 
 A module is a file of Python that makes many settings out of few. It has options of its own, as a
-dataclass in the style of ``schema/``, and a function from them to an ``Addition``:
+dataclass in the style of ``schema/``, and a function from them to a ``Fragment``:
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Options:
@@ -9,12 +9,12 @@ dataclass in the style of ``schema/``, and a function from them to an ``Addition
 
         enable: Annotated[bool, Option("Whether it runs.", "true")] = False
 
-    def configure(options: Options) -> Addition:
+    def configure(options: Options) -> Fragment:
         if not options.enable:
-            return Addition()
-        return Addition(packages=("hello",))
+            return Fragment()
+        return Fragment(packages=("hello",))
 
-An addition is data. It is spelled out as if it had been written in TOML, checked like a file, and
+A fragment is data. It is spelled out as if it had been written in TOML, checked like a file, and
 merged like one, so ``reconix show`` prints it and a conflict with it has two places.
 
 Tested by ``tests/unit/config/modules/test_evaluation.py``.
@@ -42,7 +42,7 @@ from reconix.config.shapes import (
 from reconix.config.toml.reader import Raw, RawList, RawScalar, RawTable
 
 
-class Mistake(Exception):
+class OptionError(Exception):
     """Raised by a module: one of its options has a value that cannot be.
 
     Attributes:
@@ -57,7 +57,7 @@ class Mistake(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KernelAddition:
+class KernelFragment:
     """What a module needs of the kernel; which kernel it is, is not its business."""
 
     parameters: tuple[KernelParameter, ...] = ()
@@ -66,11 +66,11 @@ class KernelAddition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addition:
+class Fragment:
     """Options of a system that a module sets; what is left as it is here is not set."""
 
     packages: tuple[str, ...] = ()
-    kernel: KernelAddition = field(default_factory=KernelAddition)
+    kernel: KernelFragment = field(default_factory=KernelFragment)
     users: Mapping[str, User] = field(default_factory=dict)
     network: Mapping[str, Network] = field(default_factory=dict)
     services: Services = field(default_factory=Services)
@@ -81,38 +81,38 @@ class Addition:
     persist: Persist = field(default_factory=Persist)
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
-    others: tuple[object, ...] = ()
+    set_modules: tuple[object, ...] = ()
     """Options of other modules: their ``Options``, in which only what differs counts."""
 
 
 def spell(
-    addition: Addition, system: TableShape, names: Mapping[type, str], place: Place
+    fragment: Fragment, system: TableShape, names: Mapping[type, str], place: Place
 ) -> RawTable:
-    """Write an addition down as TOML would have it.
+    """Write a fragment down as TOML would have it.
 
     Args:
-        addition: what a module gave.
+        fragment: what a module gave.
         system: the options of a system, those of modules included.
         names: of modules by their ``Options``.
         place: the module.
 
     Raises:
-        TypeError: the addition holds something that no option takes.
+        TypeError: the fragment holds something that no option takes.
     """
     speller = _Speller(place)
     entries: dict[str, Raw] = {}
-    for each in dataclasses.fields(Addition):
-        if each.name != "others":
-            value = getattr(addition, each.name)
-            shape = shape_of(KernelAddition) if each.name == "kernel" else None
+    for each in dataclasses.fields(Fragment):
+        if each.name != "set_modules":
+            value = getattr(fragment, each.name)
+            shape = shape_of(KernelFragment) if each.name == "kernel" else None
             raw = speller.spell(shape or system.options[each.name].shape, value, each.name)
             if not _is_empty(raw):
                 entries[each.name] = raw
-    for other in addition.others:
-        if type(other) not in names:
-            raise TypeError(f"others: {type(other).__name__} are not the options of a module")
-        name = names[type(other)]
-        entries[name] = speller.spell(system.options[name].shape, other, name)
+    for options in fragment.set_modules:
+        if type(options) not in names:
+            raise TypeError(f"set_modules: {type(options).__name__} is not the Options of a module")
+        name = names[type(options)]
+        entries[name] = speller.spell(system.options[name].shape, options, name)
     return RawTable(entries, place)
 
 

@@ -103,7 +103,7 @@ _FAILURES = (
 """All that a program without side effects can raise."""
 
 
-class Failed(Exception):
+class ModuleError(Exception):
     """A module cannot be used; carries what to tell."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -119,11 +119,11 @@ def load(file: Path, sibling: Callable[[str], ModuleType]) -> ModuleType:
         sibling: gives another module of the project by its name.
 
     Raises:
-        Failed: it cannot be read, uses what it may not, or fails.
+        ModuleError: it cannot be read, uses what it may not, or fails.
     """
     tree = _parse(file)
     if problems := list(_refused(tree, file)):
-        raise Failed(problems)
+        raise ModuleError(problems)
     module = ModuleType(SIBLINGS + file.stem, ast.get_docstring(tree))
     module.__file__ = str(file)
     module.__dict__["__builtins__"] = _builtins(sibling)
@@ -141,12 +141,12 @@ def called(file: Path, function: Callable[[], object], line: int = 0) -> object:
         line: of the module, for failures that have none.
 
     Raises:
-        Failed: it failed; the problem names the line.
+        ModuleError: it failed; the problem names the line.
     """
     try:
         return function()
     except _FAILURES as error:
-        raise Failed([_failure(error, file, line)]) from error
+        raise ModuleError([_failure(error, file, line)]) from error
 
 
 def _failure(error: Exception, file: Path, line: int) -> Problem:
@@ -175,9 +175,9 @@ def _parse(file: Path) -> ast.Module:
         return ast.parse(read_bounded(file, MAX_MODULE_BYTES), str(file))
     except SyntaxError as error:
         place = line_of(file, error.lineno or 0)
-        raise Failed([Problem(place, key, f"is no Python: {error.msg}")]) from error
+        raise ModuleError([Problem(place, key, f"is no Python: {error.msg}")]) from error
     except (OSError, RecursionError, BadFile, ValueError) as error:
-        raise Failed([Problem(Place(file), key, f"cannot be read: {error}")]) from error
+        raise ModuleError([Problem(Place(file), key, f"cannot be read: {error}")]) from error
 
 
 def _refused(tree: ast.Module, file: Path) -> Iterator[Problem]:

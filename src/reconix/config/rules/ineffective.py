@@ -22,7 +22,7 @@ _OPTIONS = "say it with the options of reconix instead"
 
 
 @dataclass(frozen=True, slots=True)
-class Futile:
+class Ineffective:
     """Files that nothing reads, why, and what has the effect that is meant."""
 
     pattern: str
@@ -31,41 +31,43 @@ class Futile:
 
 
 ALL = (
-    Futile(
+    Ineffective(
         r"locale\.gen",
         "nothing makes locales of it",
         "C.UTF-8 is always there; the package locales-all has all others",
     ),
-    Futile(
+    Ineffective(
         r"ca-certificates\.conf|ca-certificates/update\.d/.*",
         "nothing calls update-ca-certificates",
         "give ssl/certs/ca-certificates.crt, which most programs read, or name your own file there",
     ),
-    Futile(
+    Ineffective(
         r"systemd/(system|user)-preset/.*",
         "presets are for a first start, which there is not",
         "write services.enable and services.disable",
     ),
-    Futile(
+    Ineffective(
         r"(default/grub(\.d/.*)?|kernel/.*|grub\.d/.*)",
         "the boot partition is made from the generation",
         "write kernel.parameters",
     ),
-    Futile(
+    Ineffective(
         r"(initramfs-tools|dracut\.conf\.d|dracut\.conf|mkinitcpio.*)(/.*)?",
         "the initrd is reconix's own",
         "write kernel.initrd_modules",
     ),
-    Futile(r"depmod\.d/.*", "the list of modules is made with the kernel", _OPTIONS),
-    Futile(r"(repart|sysupdate)\.d/.*", "the disk is laid out by reconix", "write [disk]"),
-    Futile(r"machine-id", "a device has its own", "leave it out"),
-    Futile(r"sysctl\.conf", "Debian reads it no more", "write sysctl, or sysctl.d/<name>.conf"),
-    Futile(
+    Ineffective(r"depmod\.d/.*", "the list of modules is made with the kernel", _OPTIONS),
+    Ineffective(r"(repart|sysupdate)\.d/.*", "the disk is laid out by reconix", "write [disk]"),
+    Ineffective(r"machine-id", "a device has its own", "leave it out"),
+    Ineffective(
+        r"sysctl\.conf", "Debian no longer reads it", "write sysctl or sysctl.d/<name>.conf"
+    ),
+    Ineffective(
         r"(passwd|group|shadow|gshadow)",
         "it replaces all users that packages have made",
         "write users, or sysusers.d/<name>.conf",
     ),
-    Futile(r"apt/.*", "a device installs no packages", "write packages"),
+    Ineffective(r"apt/.*", "a device installs no packages", "write packages"),
 )
 
 

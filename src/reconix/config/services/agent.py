@@ -7,7 +7,7 @@ how a system takes updates is said in `update`.
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.modules.fragment import Addition
+from reconix.config.modules.fragment import Fragment
 from reconix.config.options import Option
 
 PACKAGES = ("systemd", "systemd-sysv", "udev", "kmod", "python3")
@@ -27,6 +27,6 @@ class Options:
     ] = False
 
 
-def configure(options: Options) -> Addition:
+def configure(options: Options) -> Fragment:
     """The packages."""
-    return Addition(packages=PACKAGES) if options.enable else Addition()
+    return Fragment(packages=PACKAGES) if options.enable else Fragment()

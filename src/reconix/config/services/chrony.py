@@ -6,7 +6,7 @@ Source: chrony.conf(5).
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.modules.fragment import Addition, Mistake
+from reconix.config.modules.fragment import Fragment, OptionError
 from reconix.config.options import Form, Option
 from reconix.config.schema.system import File, Persist, Services
 from reconix.config.services.firewall import Options as Firewall
@@ -51,12 +51,12 @@ class Options:
     ] = ()
 
 
-def configure(options: Options) -> Addition:
+def configure(options: Options) -> Fragment:
     """The service, with the drift of the clock kept over reboots."""
     if not options.enable:
-        return Addition()
+        return Fragment()
     if not options.servers:
-        raise Mistake("enable", "there is nobody to ask for the time", "name chrony.servers")
+        raise OptionError("enable", "there is nobody to ask for the time", "name chrony.servers")
     lines = [
         *(f"server {server} iburst" for server in options.servers),
         *(f"allow {network}" for network in options.allow),
@@ -65,7 +65,7 @@ def configure(options: Options) -> Addition:
         "makestep 1 3",
         "rtcsync",
     ]
-    return Addition(
+    return Fragment(
         packages=("chrony",),
         services=Services(enable=("chrony.service",)),
         files={
@@ -73,5 +73,5 @@ def configure(options: Options) -> Addition:
             "tmpfiles.d/reconix-chrony.conf": File(text=f"d {_DATA} 0750 _chrony _chrony\n"),
         },
         persist=Persist(paths=(_DATA,)),
-        others=(Firewall(udp=(123,)),) if options.allow else (),
+        set_modules=(Firewall(udp=(123,)),) if options.allow else (),
     )

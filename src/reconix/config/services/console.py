@@ -9,7 +9,7 @@ Source: kernel documentation, *Linux Serial Console*; agetty(8).
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.modules.fragment import Addition, KernelAddition, Mistake
+from reconix.config.modules.fragment import Fragment, KernelFragment, OptionError
 from reconix.config.options import Form, Option, Range
 from reconix.config.schema.system import File, Services
 from reconix.config.schema.values import UserName
@@ -43,19 +43,19 @@ class Options:
     ] = None
 
 
-def configure(options: Options) -> Addition:
+def configure(options: Options) -> Fragment:
     """A word for the kernel, and the log-in."""
     if options.serial is None:
-        raise Mistake("serial", "is missing: there is no line to speak on", "for example ttyS0")
+        raise OptionError("serial", "is missing: there is no line to speak on", "for example ttyS0")
     unit = f"serial-getty@{options.serial}.service"
     agetty = (
         f"-/sbin/agetty --autologin {options.login} --keep-baud 115200,57600,38400,9600 - $TERM"
     )
     drop_in = f"[Service]\nExecStart=\nExecStart={agetty}\n"
     login = {f"systemd/system/{unit}.d/reconix.conf": File(text=drop_in)} if options.login else {}
-    return Addition(
+    return Fragment(
         packages=("login",) if options.login else (),
-        kernel=KernelAddition(parameters=(f"console={options.serial},{options.speed}",)),
+        kernel=KernelFragment(parameters=(f"console={options.serial},{options.speed}",)),
         # systemd starts a log-in at each console of the kernel unless it is masked.
         services=Services() if options.login else Services(mask=(unit,)),
         files=login,

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.modules.fragment import Addition
+from reconix.config.modules.fragment import Fragment
 from reconix.config.options import Option
 from reconix.config.schema.system import File, Services
 from reconix.config.schema.values import Interface, Port
@@ -62,14 +62,14 @@ class Options:
     ] = ()
 
 
-def configure(options: Options) -> Addition:
+def configure(options: Options) -> Fragment:
     """The rules, and what loads them at boot before the network is there."""
     if not options.enable:
-        return Addition()
+        return Fragment()
     interfaces = ("lo", *sorted(options.trusted))
     trusted = "".join(f'        iifname "{name}" accept\n' for name in interfaces)
     rules = _rules(trusted, "".join(_opened(options)))
-    return Addition(
+    return Fragment(
         packages=("nftables",),
         services=Services(enable=("nftables.service",)),
         files={"nftables.conf": File(text=rules)},

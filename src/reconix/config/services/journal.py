@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
 
-from reconix.config.modules.fragment import Addition
+from reconix.config.modules.fragment import Fragment
 from reconix.config.options import Option, Range
 from reconix.config.schema.system import File, Persist
 from reconix.config.schema.values import Seconds, SizeBytes
@@ -72,7 +72,7 @@ class Options:
     ] = 30
 
 
-def configure(options: Options) -> Addition:
+def configure(options: Options) -> Fragment:
     """A drop-in for journald, in place of the one that every system has."""
     where = "System" if options.keep else "Runtime"
     lines = [
@@ -84,7 +84,7 @@ def configure(options: Options) -> Addition:
     if options.burst is not None:
         lines += [f"RateLimitIntervalSec={options.burst_time}", f"RateLimitBurst={options.burst}"]
     text = "".join(f"{line}\n" for line in lines)
-    return Addition(
+    return Fragment(
         files={"systemd/journald.conf.d/reconix.conf": File(text=text)},
         persist=Persist(paths=("/var/log/journal",) if options.keep else ()),
     )

@@ -8,7 +8,7 @@ are made there as well, by a program that runs anyway.
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.modules.fragment import Addition
+from reconix.config.modules.fragment import Fragment
 from reconix.config.options import Option
 from reconix.config.schema.health import Health, TcpCheck, UnitCheck
 from reconix.config.schema.system import File, Persist, Services
@@ -52,17 +52,17 @@ class Options:
     ] = ()
 
 
-def configure(options: Options) -> Addition:
+def configure(options: Options) -> Fragment:
     """The broker, its folder, and the checks that it works."""
     if not options.enable:
-        return Addition()
+        return Fragment()
     lines = [
         f"listener {options.port}",
         f"allow_anonymous {'true' if options.anonymous else 'false'}",
         *options.settings,
     ]
     folders = [f"d {path} {mode} mosquitto mosquitto\n" for path, mode in _FOLDERS.items()]
-    return Addition(
+    return Fragment(
         packages=("mosquitto",),
         services=Services(enable=(_UNIT,)),
         files={
@@ -73,5 +73,5 @@ def configure(options: Options) -> Addition:
         ports={str(options.port): "mosquitto"},
         persist=Persist(paths=(_DATA,)),
         health=Health(checks=(UnitCheck(unit=_UNIT), TcpCheck(tcp=options.port))),
-        others=(Firewall(tcp=(options.port,)),),
+        set_modules=(Firewall(tcp=(options.port,)),),
     )

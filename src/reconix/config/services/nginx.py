@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from reconix.config.modules.fragment import Addition, Mistake
+from reconix.config.modules.fragment import Fragment, OptionError
 from reconix.config.options import Option
 from reconix.config.schema.health import Health, TcpCheck, UnitCheck
 from reconix.config.schema.system import File, Services
@@ -68,15 +68,15 @@ class Options:
     ] = field(default_factory=dict)
 
 
-def configure(options: Options) -> Addition:
+def configure(options: Options) -> Fragment:
     """The server with its sites, and the checks that it works."""
     if not options.enable:
-        return Addition()
+        return Fragment()
     if not options.sites:
-        raise Mistake("enable", "there is nothing to serve", "add a table nginx.sites.<name>")
+        raise OptionError("enable", "there is nothing to serve", "add a table nginx.sites.<name>")
     ports = dict.fromkeys(site.port for site in options.sites.values())
     sites = "\n".join(_site(name, site) for name, site in sorted(options.sites.items()))
-    return Addition(
+    return Fragment(
         packages=("nginx",),
         services=Services(enable=(_UNIT,)),
         files={
@@ -85,14 +85,14 @@ def configure(options: Options) -> Addition:
         },
         ports={str(port): "nginx" for port in ports},
         health=Health(checks=(UnitCheck(unit=_UNIT), *(TcpCheck(tcp=port) for port in ports))),
-        others=(Firewall(tcp=tuple(ports)),),
+        set_modules=(Firewall(tcp=tuple(ports)),),
     )
 
 
 def _site(name: str, site: Site) -> str:
     if (site.folder is None) == (site.proxy is None):
         said = "neither folder nor proxy" if site.folder is None else "folder and proxy"
-        raise Mistake(f"sites.{name}", f"has {said}", "write one of the two")
+        raise OptionError(f"sites.{name}", f"has {said}", "write one of the two")
     lines = [
         f"listen {site.port};",
         f"listen [::]:{site.port};",

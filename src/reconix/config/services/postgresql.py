@@ -8,7 +8,7 @@ of the generation. That Debian's ``postgresql.service`` is active tells nothing 
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.modules.fragment import Addition
+from reconix.config.modules.fragment import Fragment
 from reconix.config.options import Form, Option, Range
 from reconix.config.schema.health import Health, TcpCheck, UnitCheck
 from reconix.config.schema.system import File, Persist, Services
@@ -63,15 +63,15 @@ class Options:
     ] = ()
 
 
-def configure(options: Options) -> Addition:
+def configure(options: Options) -> Fragment:
     """The cluster, what it is told, and the checks that it works."""
     if not options.enable:
-        return Addition()
+        return Fragment()
     folder = f"postgresql/{options.version}/main"
     listen = ["listen_addresses = '*'"] if options.allow else []
     lines = [f"port = {options.port}", *listen, *options.settings]
     hba = [f"host all all {network} scram-sha-256\n" for network in options.allow]
-    return Addition(
+    return Fragment(
         packages=(f"postgresql-{options.version}",),
         services=Services(enable=("postgresql.service",)),
         files={
@@ -88,5 +88,5 @@ def configure(options: Options) -> Addition:
                 TcpCheck(tcp=options.port),
             )
         ),
-        others=(Firewall(tcp=(options.port,)),) if options.allow else (),
+        set_modules=(Firewall(tcp=(options.port,)),) if options.allow else (),
     )

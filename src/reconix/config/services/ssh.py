@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
 
-from reconix.config.modules.fragment import Addition, Mistake
+from reconix.config.modules.fragment import Fragment, OptionError
 from reconix.config.options import Option
 from reconix.config.schema.health import Health, UnitCheck
 from reconix.config.schema.system import File, Persist, Services, Unit
@@ -64,17 +64,17 @@ class Options:
     ] = _HOST_KEYS
 
 
-def configure(options: Options) -> Addition:
+def configure(options: Options) -> Fragment:
     """A server without passwords, and the key that it needs."""
     if not options.enable:
-        return Addition()
+        return Fragment()
     return _dropbear(options) if options.server is Server.DROPBEAR else _openssh(options)
 
 
-def _dropbear(options: Options) -> Addition:
+def _dropbear(options: Options) -> Fragment:
     key = f"{options.host_keys}/ed25519"
     settings = f'DROPBEAR_PORT={options.port}\nDROPBEAR_EXTRA_ARGS="-s -r {key}"\n'
-    return Addition(
+    return Fragment(
         packages=("dropbear",),
         services=Services(enable=("dropbear.service",)),
         files={
@@ -83,26 +83,26 @@ def _dropbear(options: Options) -> Addition:
         units={_KEY_UNIT: Unit(text=_make_key(options.host_keys, key))},
         ports={str(options.port): "ssh"},
         persist=Persist(shared=(options.host_keys,)),
-        others=(Firewall(tcp=(options.port,)),),
+        set_modules=(Firewall(tcp=(options.port,)),),
     )
 
 
-def _openssh(options: Options) -> Addition:
+def _openssh(options: Options) -> Fragment:
     if options.host_keys != _HOST_KEYS:
         fact = "is the folder of dropbear's host key, and OpenSSH answers"
-        raise Mistake("host_keys", fact, "leave it out: keys of OpenSSH are kept by themselves")
+        raise OptionError("host_keys", fact, "leave it out: keys of OpenSSH are kept by themselves")
     settings = (
         f"Port {options.port}\n"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
         "PermitRootLogin prohibit-password\n"
     )
-    return Addition(
+    return Fragment(
         packages=("openssh-server",),
         services=Services(enable=("ssh.service",)),
         files={"ssh/sshd_config.d/20-reconix.conf": File(text=settings)},
         ports={str(options.port): "ssh"},
         health=Health(checks=(UnitCheck(unit="ssh.service"),)),
-        others=(Firewall(tcp=(options.port,)),),
+        set_modules=(Firewall(tcp=(options.port,)),),
     )
 
 

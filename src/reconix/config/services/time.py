@@ -6,7 +6,7 @@ Source: timesyncd.conf(5), localtime(5).
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.modules.fragment import Addition
+from reconix.config.modules.fragment import Fragment
 from reconix.config.options import Form, Option
 from reconix.config.schema.system import File, Services
 
@@ -48,7 +48,7 @@ class Options:
     ] = ()
 
 
-def configure(options: Options) -> Addition:
+def configure(options: Options) -> Fragment:
     """The link that says the zone, and the service that sets the clock."""
     packages = (
         *(("tzdata",) if options.zone else ()),
@@ -63,4 +63,4 @@ def configure(options: Options) -> Addition:
         text = f"[Time]\nNTP={' '.join(options.servers)}\nFallbackNTP=\n"
         files["systemd/timesyncd.conf.d/reconix.conf"] = File(text=text)
     enable = ("systemd-timesyncd.service",) if options.ntp else ()
-    return Addition(packages=packages, files=files, services=Services(enable=enable))
+    return Fragment(packages=packages, files=files, services=Services(enable=enable))

@@ -9,7 +9,7 @@ Source: systemd-system.conf(5).
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.modules.fragment import Addition, KernelAddition
+from reconix.config.modules.fragment import Fragment, KernelFragment
 from reconix.config.options import Option
 from reconix.config.schema.system import File
 from reconix.config.schema.values import ModuleName, Seconds
@@ -53,7 +53,7 @@ class Options:
     ] = ()
 
 
-def configure(options: Options) -> Addition:
+def configure(options: Options) -> Fragment:
     """A drop-in for systemd, in place of the one that every system has."""
     times = (options.timeout, options.reboot_timeout) if options.enable else (0, 0)
     text = (
@@ -62,10 +62,10 @@ def configure(options: Options) -> Addition:
     )
     if options.enable:
         parameters = (f"reconix.watchdog={options.timeout}",)
-        kernel = KernelAddition(parameters=parameters, initrd_modules=options.modules)
+        kernel = KernelFragment(parameters=parameters, initrd_modules=options.modules)
     else:
-        kernel = KernelAddition()
-    return Addition(
+        kernel = KernelFragment()
+    return Fragment(
         kernel=kernel,
         files={"systemd/system.conf.d/reconix.conf": File(text=text)},
     )

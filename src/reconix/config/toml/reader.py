@@ -59,7 +59,7 @@ class RawTable:
 Raw = RawScalar | RawList | RawTable
 
 
-class NoToml(Exception):
+class InvalidToml(Exception):
     """The text is no TOML; carries what to tell."""
 
     def __init__(self, problem: Problem) -> None:
@@ -67,25 +67,25 @@ class NoToml(Exception):
         self.problem = problem
 
 
-def read(file: Path) -> RawTable:
+def read_toml(file: Path) -> RawTable:
     """Read a file, literate or not.
 
     Raises:
-        NoToml: it cannot be read, or is no TOML.
+        InvalidToml: it cannot be read, or is no TOML.
     """
     try:
         text = read_text(file, MAX_FILE_BYTES)
     except (BadFile, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise NoToml(Problem(Place(file), "", f"cannot be read: {reason}")) from error
-    return parse(literate(text) if file.name.endswith(LITERATE) else text, file)
+        raise InvalidToml(Problem(Place(file), "", f"cannot be read: {reason}")) from error
+    return parse_toml(literate(text) if file.name.endswith(LITERATE) else text, file)
 
 
-def parse(text: str, file: Path) -> RawTable:
+def parse_toml(text: str, file: Path) -> RawTable:
     """Read a text as if it stood in ``file``.
 
     Raises:
-        NoToml: it is no TOML; the problem says where.
+        InvalidToml: it is no TOML; the problem says where.
     """
     text = text.replace("\r\n", "\n")
     try:
@@ -93,11 +93,11 @@ def parse(text: str, file: Path) -> RawTable:
         places = _Places(file, text, _Scanner(text).scan())
         entries = {key: _raw(value, (key,), places) for key, value in document.items()}
     except tomllib.TOMLDecodeError as error:
-        raise NoToml(_problem(error, text, file)) from error
+        raise InvalidToml(_problem(error, text, file)) from error
     except RecursionError as error:
-        raise NoToml(Problem(Place(file), "", "is nested too deep")) from error
+        raise InvalidToml(Problem(Place(file), "", "is nested too deep")) from error
     except ValueError as error:  # Python refuses to read thousands of digits
-        raise NoToml(Problem(Place(file), "", "has a number that is too large")) from error
+        raise InvalidToml(Problem(Place(file), "", "has a number that is too large")) from error
     return RawTable(entries, Place(file))
 
 
@@ -121,7 +121,7 @@ def _raw(value: object, path: KeyPath, places: "_Places") -> Raw:
         items = [_raw(child, (*path, index), places) for index, child in enumerate(value)]
         return RawList(tuple(items), places.at(path))
     if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:  # TOML 1.0, *Integer*
-        raise NoToml(Problem(places.at(path), "", "has a number that is too large"))
+        raise InvalidToml(Problem(places.at(path), "", "has a number that is too large"))
     return RawScalar(value, places.at(path))
 
 

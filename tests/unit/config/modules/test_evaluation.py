@@ -15,7 +15,7 @@ HEAD = """\
 from dataclasses import dataclass
 from typing import Annotated
 
-from reconix.config.modules.fragment import Addition, Mistake
+from reconix.config.modules.fragment import Fragment, OptionError
 from reconix.config.options import Option
 from reconix.config.schema.health import Health, TcpCheck
 from reconix.config.schema.system import File, Services, Unit
@@ -33,19 +33,27 @@ class Options:
     port: Annotated[Port, Option("Where it says it.", "80")] = 4000
 
 
-def configure(options: Options) -> Addition:
+def configure(options: Options) -> Fragment:
     if options.word == "nothing":
-        raise Mistake("word", "is no word", "say hello")
-    return Addition(
+        raise OptionError("word", "is no word", "say hello")
+    return Fragment(
         packages=("netcat-openbsd",),
         services=Services(enable=("hello.service",)),
         units={{"hello.service": Unit(text=f"[Service]\\nExecStart=echo {{options.word}}\\n")}},
         files={{"hello": File(text=options.word, mode=0o600)}},
         ports={{str(options.port): "hello"}},
         health=Health(checks=(TcpCheck(tcp=options.port),)),
-        others=(Firewall(tcp=(options.port,)),),
+        set_modules=(Firewall(tcp=(options.port,)),),
     )
 """
+
+
+FORMERLY = {
+    "modules.fragment": "addition",
+    "Fragment": "Addition",
+    "OptionError": "Mistake",
+    "set_modules": "others",
+}
 
 
 class Project:
@@ -90,6 +98,20 @@ def test_a_module_makes_many_settings_out_of_few(project: Project) -> None:
     assert system.ports == {"4000": "hello"}
 
 
+def test_a_module_of_before_the_word_fragment_goes_on_to_work(project: Project) -> None:
+    text = '[hello]\nport = 7\nword = "hi"\n'
+    project.write("modules/hello.py", HELLO)
+    expected = project.system(text)
+    old = HELLO.replace("modules.fragment", "addition").replace("OptionError", "Mistake")
+    project.write(
+        "modules/hello.py", old.replace("set_modules", "others").replace("Fragment", "Addition")
+    )
+    assert project.system(text) == expected
+    assert [each.fact for each in project.mistakes(text.replace('"hi"', '"nothing"'))] == [
+        "is no word"
+    ]
+
+
 def test_a_module_that_nobody_sets_adds_nothing(project: Project) -> None:
     project.write("modules/hello.py", HELLO)
     bare = project.system("")
@@ -117,7 +139,7 @@ def test_what_a_module_adds_knows_where_it_comes_from(project: Project) -> None:
     shown = {row.key: row for row in rows(loaded.shapes.system, loaded.systems["gw"]["default"])}
     (place,) = shown["packages"].places
     assert place.file == project.folder / "modules/hello.py"
-    assert place.text == "def configure(options: Options) -> Addition:"
+    assert place.text == "def configure(options: Options) -> Fragment:"
     assert shown["hello.word"].places[0].file.name == "default.toml"
 
 
@@ -157,10 +179,10 @@ def test_options_of_a_module_are_checked_like_all_others(project: Project) -> No
 
 BROKEN = {
     "1 / 0": ("fails with ZeroDivisionError: division by zero", "    1 / 0"),
-    "return None": ("configure gives None instead of an Addition", "def configure"),
-    'return Addition(packages="nginx")': ("packages: expected a list", "def configure"),
-    'return Addition(packages=("No Package",))': ("expected the name of a Debian", "def configure"),
-    'return Addition(others=("x",))': ("str are not the options of a module", "def configure"),
+    "return None": ("configure gives None instead of a Fragment", "def configure"),
+    'return Fragment(packages="nginx")': ("packages: expected a list", "def configure"),
+    'return Fragment(packages=("No Package",))': ("expected the name of a Debian", "def configure"),
+    'return Fragment(set_modules=("x",))': ("str is not the Options of a module", "def configure"),
     "raise ValueError": ("fails with ValueError", "    raise ValueError"),
     "return later()": ("fails with RecursionError", "    return"),
 }
@@ -224,7 +246,7 @@ def test_a_module_may_use_another_one_of_the_project(project: Project) -> None:
         + "from modules.hello import Options as Hello\n"
         + "@dataclass(frozen=True, slots=True, kw_only=True)\nclass Options:\n"
         + '    "Says hello."\n    enable: bool = False\n\n'
-        + 'def configure(options):\n    return Addition(others=(Hello(word="Good day"),))\n',
+        + 'def configure(options):\n    return Fragment(set_modules=(Hello(word="Good day"),))\n',
     )
     assert project.system("polite.enable = true\n").files["hello"].text == "Good day"
 
@@ -242,7 +264,7 @@ def test_modules_that_never_agree_are_told(project: Project) -> None:
         + "@dataclass(frozen=True, slots=True, kw_only=True)\nclass Options:\n"
         + '    "Never content."\n    numbers: tuple[int, ...] = ()\n\n'
         + "def configure(options):\n"
-        + "    return Addition(others=(Options(numbers=(max(options.numbers) + 1,)),))\n",
+        + "    return Fragment(set_modules=(Options(numbers=(max(options.numbers) + 1,)),))\n",
     )
     (problem,) = project.mistakes("one.numbers = [7]\n")
     assert "never agree" in problem.fact

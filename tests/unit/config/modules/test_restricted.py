@@ -5,7 +5,7 @@ import pytest
 from tests.project_files import enough
 
 from reconix.config import services
-from reconix.config.modules.restricted import Failed, load
+from reconix.config.modules.restricted import ModuleError, load
 
 FOUND = Path(str(services.__file__)).parent.glob("[!_]*.py")
 BUILT_IN = enough(sorted(FOUND), at_least=4, what="modules of ours")
@@ -62,7 +62,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("source", REFUSED)
 def test_what_reaches_for_the_world_is_refused_with_its_line(tmp_path: Path, source: str) -> None:
-    with pytest.raises(Failed) as failure:
+    with pytest.raises(ModuleError) as failure:
         run(tmp_path, f"# a module\n{source}\n")
     problem = failure.value.problems[0]
     assert REFUSED[source] in problem.fact
@@ -71,18 +71,18 @@ def test_what_reaches_for_the_world_is_refused_with_its_line(tmp_path: Path, sou
 
 
 def test_a_pattern_is_no_way_to_what_may_not_be_used(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match="may not use __class__"):
+    with pytest.raises(ModuleError, match="may not use __class__"):
         run(tmp_path, "match ():\n    case object(__class__=x): pass\n")
 
 
 def test_a_name_that_says_another_name_is_no_way_either(tmp_path: Path) -> None:
     source = "class S(str):\n    def startswith(self, *_): return False\n"
-    with pytest.raises(Failed, match="may not use __class__"):
+    with pytest.raises(ModuleError, match="may not use __class__"):
         run(tmp_path, f"{source}x = getattr((), S('__class__'))\n")
 
 
 def test_all_that_is_refused_is_told_at_once(tmp_path: Path) -> None:
-    with pytest.raises(Failed) as failure:
+    with pytest.raises(ModuleError) as failure:
         run(tmp_path, "import os\nimport time\nx = open\n")
     assert len(failure.value.problems) == 3
 
@@ -103,5 +103,5 @@ def test_built_in_modules_keep_the_rules_of_all_others(file: Path) -> None:
 
 
 def test_a_module_that_is_too_large_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match="cannot be read"):
+    with pytest.raises(ModuleError, match="cannot be read"):
         run(tmp_path, "#" * (257 << 10))

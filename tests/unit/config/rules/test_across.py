@@ -71,7 +71,7 @@ def test_two_systems_that_keep_the_same_path_are_asked_whether_they_mean_it(
 ) -> None:
     own = '[persist]\npaths = ["/var/lib/a"]\n'
     write(tmp_path, one=own, two=own)
-    (note,) = load_with_places(tmp_path).advice
+    (note,) = load_with_places(tmp_path).warnings
     assert note.fact == "/var/lib/a is kept by one as well, and each has its own"
     assert note.place.file.name == "two.toml"
 
@@ -80,7 +80,7 @@ def test_what_the_machine_or_a_module_says_once_is_meant(tmp_path: Path) -> None
     machine = '[persist]\npaths = ["/var/lib/a"]\n'
     broker = "mosquitto.enable = true\n"
     write(tmp_path, machine, one=broker, two=broker)
-    assert not load_with_places(tmp_path).advice
+    assert not load_with_places(tmp_path).warnings
 
 
 NEEDS_DATA = {
@@ -135,21 +135,21 @@ def test_paths_are_escaped_as_systemd_does(path: str, need: Callable[..., None])
 
 def test_options_of_what_no_system_switches_on_have_no_effect(tmp_path: Path) -> None:
     write(tmp_path, "[mosquitto]\nport = 8883\n", one="ssh.enable = true\n")
-    (note,) = load_with_places(tmp_path).advice
+    (note,) = load_with_places(tmp_path).warnings
     assert (note.key, note.fact) == (
         "mosquitto.port",
         "has no effect: mosquitto.enable is not set",
     )
     (tmp_path / "hosts/gw/systems/one.toml").write_text("mosquitto.enable = true\n")
-    assert not load_with_places(tmp_path).advice
+    assert not load_with_places(tmp_path).warnings
 
 
 def test_what_another_system_switches_on_has_no_effect_here(tmp_path: Path) -> None:
     write(tmp_path, one="[mosquitto]\nport = 8883\n", two="mosquitto.enable = true\n")
-    (note,) = load_with_places(tmp_path).advice
+    (note,) = load_with_places(tmp_path).warnings
     assert (note.key, note.place.file.name) == ("mosquitto.port", "one.toml")
 
 
 def test_what_the_machine_says_counts_if_one_system_switches_it_on(tmp_path: Path) -> None:
     write(tmp_path, "[mosquitto]\nport = 8883\n", one="mosquitto.enable = true\n", two="")
-    assert not load_with_places(tmp_path).advice
+    assert not load_with_places(tmp_path).warnings

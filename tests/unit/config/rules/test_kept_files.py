@@ -39,7 +39,7 @@ def notes(folder: Path, text: str) -> list[tuple[str, str]]:
     machine = f'kernel.package = "linux-image-cloud-amd64"\nhealth.checks = [{{ tcp = 1 }}]\n{text}'
     (folder / "hosts/gw/machine.toml").write_text(machine)
     (folder / "hosts/gw/systems/default.toml").write_text("")
-    return [(each.key, each.fact) for each in load_with_places(folder).advice]
+    return [(each.key, each.fact) for each in load_with_places(folder).warnings]
 
 
 FILE = '[files."app/a.conf"]\ntext = ""\n'

@@ -12,15 +12,15 @@ MACHINE = 'kernel.package = "linux-image-amd64"\n'
 QUIET = "[health]\nchecks = [{ tcp = 22 }]\n"
 
 
-def advice(folder: Path, system: str) -> tuple[Problem, ...]:
+def warnings(folder: Path, system: str) -> tuple[Problem, ...]:
     (folder / "hosts/gw/systems").mkdir(parents=True)
     (folder / "reconix.toml").write_text('name = "test"\n')
     (folder / "hosts/gw/machine.toml").write_text(MACHINE)
     (folder / "hosts/gw/systems/default.toml").write_text(system)
-    return load_with_places(folder).advice
+    return load_with_places(folder).warnings
 
 
-HARDLY_MEANT = {
+SUSPICIOUS = {
     f'packages = {{ remove = ["nginx"] }}\n{QUIET}': ("packages", 'takes out "nginx"', 1),
     f"[ssh]\nenable = true\n[users.me]\n{QUIET}": ("users.me", "cannot log in", 3),
     f"[minify]\nenable = true\n{QUIET}": ("minify", "has no effect yet", 1),
@@ -53,7 +53,7 @@ WITHOUT_EFFECT = {
     "systemd/system-preset/10-own.preset": "presets are for a first start",
     "default/grub": "the boot partition is made from the generation",
     "initramfs-tools/modules": "the initrd is reconix's own",
-    "sysctl.conf": "Debian reads it no more",
+    "sysctl.conf": "Debian no longer reads it",
     "passwd": "it replaces all users",
     "rc.local": "it is no program",
     "cron.daily/own": "it is no program",
@@ -61,10 +61,10 @@ WITHOUT_EFFECT = {
 }
 
 
-@pytest.mark.parametrize("text", HARDLY_MEANT)
-def test_what_is_hardly_meant_is_told_but_accepted(tmp_path: Path, text: str) -> None:
-    (problem,) = advice(tmp_path, text)
-    key, fact, line = HARDLY_MEANT[text]
+@pytest.mark.parametrize("text", SUSPICIOUS)
+def test_what_is_probably_a_mistake_is_told_but_accepted(tmp_path: Path, text: str) -> None:
+    (problem,) = warnings(tmp_path, text)
+    key, fact, line = SUSPICIOUS[text]
     assert (problem.key, problem.place.line) == (key, line)
     assert fact in problem.fact
     assert problem.hint
@@ -74,7 +74,7 @@ def test_what_is_hardly_meant_is_told_but_accepted(tmp_path: Path, text: str) ->
 def test_a_file_that_nothing_reads_is_told_with_what_to_write_instead(
     tmp_path: Path, path: str
 ) -> None:
-    told = advice(tmp_path, f'{QUIET}[files."{path}"]\ntext = "x"\n')
+    told = warnings(tmp_path, f'{QUIET}[files."{path}"]\ntext = "x"\n')
     found = [problem for problem in told if WITHOUT_EFFECT[path] in problem.fact]
     assert [(problem.place.line, problem.key) for problem in found] == [(3, dotted("files", path))]
     assert found[0].hint
@@ -83,7 +83,7 @@ def test_a_file_that_nothing_reads_is_told_with_what_to_write_instead(
 @pytest.mark.parametrize("condition", ["FirstBoot=yes", "NeedsUpdate=/etc"])
 def test_a_unit_that_can_never_start_is_told(tmp_path: Path, condition: str) -> None:
     unit = f'[units."own.service"]\ntext = "[Unit]\\nCondition{condition}\\n"\n'
-    (problem,) = advice(tmp_path, QUIET + unit)
+    (problem,) = warnings(tmp_path, QUIET + unit)
     assert (problem.key, problem.place.line) == ('units."own.service"', 3)
     assert f"Condition{condition} does not hold" in problem.fact
 
@@ -93,10 +93,10 @@ def test_a_unit_that_can_never_start_is_told(tmp_path: Path, condition: str) -> 
     ["rc.local", "sysusers.d/own.conf", "ld.so.conf.d/own.conf", "modules", "binfmt.d/a.conf"],
 )
 def test_about_a_file_that_has_its_effect_nothing_is_told(tmp_path: Path, path: str) -> None:
-    assert not advice(tmp_path, f'{QUIET}[files."{path}"]\ntext = "x"\nmode = "0755"\n')
+    assert not warnings(tmp_path, f'{QUIET}[files."{path}"]\ntext = "x"\nmode = "0755"\n')
 
 
-def test_there_is_nothing_to_advise_about_the_example(tmp_path: Path) -> None:
+def test_the_example_has_no_warning(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE, tmp_path / "gateway")
     (tmp_path / "gateway/keys/operator.pub").write_text("ssh-ed25519 AAAA test\n")
-    assert not load_with_places(tmp_path / "gateway").advice
+    assert not load_with_places(tmp_path / "gateway").warnings

@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconix.config.toml.reader import (
-    NoToml,
+    InvalidToml,
     Raw,
     RawList,
     RawScalar,
     RawTable,
     literate,
-    parse,
-    read,
+    parse_toml,
+    read_toml,
 )
 
 FILE = Path("hosts/x/machine.toml")
@@ -59,7 +59,7 @@ def places(raw: Raw, path: str = "") -> dict[str, str]:
 
 
 def test_every_key_and_every_item_knows_its_place() -> None:
-    found = places(parse(DOCUMENT, FILE))
+    found = places(parse_toml(DOCUMENT, FILE))
     assert found == {
         "": "0:0",
         "/title": "2:1",
@@ -108,7 +108,7 @@ def plain(raw: Raw) -> object:
 
 
 def test_values_are_those_of_the_standard_library() -> None:
-    assert plain(parse(DOCUMENT, FILE)) == tomllib.loads(DOCUMENT)
+    assert plain(parse_toml(DOCUMENT, FILE)) == tomllib.loads(DOCUMENT)
 
 
 keys = st.sampled_from(["a", "b-c", '"d.e"', "'f #'", '"g\\"h"', "i.j", 'k . "l"'])
@@ -144,7 +144,7 @@ def test_each_key_is_found_where_it_stands(pairs: list[tuple[str, str]], newline
         expected = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return
-    raw = parse(text.replace("\n", newline), FILE)
+    raw = parse_toml(text.replace("\n", newline), FILE)
     assert plain(raw) == expected
     for number, (key, _) in enumerate(pairs):
         table = raw.entries[f"t{number}"]
@@ -159,22 +159,22 @@ def test_each_key_is_found_where_it_stands(pairs: list[tuple[str, str]], newline
     [("a = 1\nb = = 2\n", 2, 5), ("a = 1\na = 2", 2, 6), ('a = "', 1, 6), ("[a]\n[a]\n", 2, 3)],
 )
 def test_what_is_no_toml_is_told_with_its_place(text: str, line: int, column: int) -> None:
-    with pytest.raises(NoToml) as failure:
-        parse(text, FILE)
+    with pytest.raises(InvalidToml) as failure:
+        parse_toml(text, FILE)
     place = failure.value.problem.place
     assert (place.file, place.line, place.column) == (FILE, line, column)
     assert "no TOML" in str(failure.value.problem)
 
 
 def test_a_bottomless_document_is_refused() -> None:
-    with pytest.raises(NoToml, match="nested too deep"):
-        parse("a = " + "[" * 100_000, FILE)
+    with pytest.raises(InvalidToml, match="nested too deep"):
+        parse_toml("a = " + "[" * 100_000, FILE)
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes(b'a = "\xff"')
-    with pytest.raises(NoToml, match="not UTF-8"):
-        read(tmp_path / "a.toml")
+    with pytest.raises(InvalidToml, match="not UTF-8"):
+        read_toml(tmp_path / "a.toml")
 
 
 LITERATE = """\
@@ -204,7 +204,7 @@ mode = "0644"
 def test_a_literate_file_is_its_toml_blocks_at_their_places(tmp_path: Path) -> None:
     file = tmp_path / "mqtt.toml.md"
     file.write_text(LITERATE)
-    raw = read(file)
+    raw = read_toml(file)
     assert plain(raw) == {"files": {"x": {"text": "~~~", "mode": "0644"}}}
     found = places(raw)
     assert found["/files/x/text"] == "7:1"
@@ -217,6 +217,6 @@ def test_blanking_keeps_the_number_of_lines(markdown: str) -> None:
 
 
 def test_a_scalar_is_a_scalar() -> None:
-    raw = parse("a = 1", FILE).entries["a"]
+    raw = parse_toml("a = 1", FILE).entries["a"]
     assert isinstance(raw, RawScalar)
     assert raw.value == 1
