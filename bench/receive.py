@@ -38,7 +38,7 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from reconix.store.registry import Registry
-from reconix.transfer.receive import receive
+from reconix.transfer.receiving.receive import receive
 began = time.process_time()
 with open(sys.argv[3], "rb", buffering=0) as stream:
     receive(stream.read, Registry(Path(sys.argv[2])), host=sys.argv[4], architecture=sys.argv[5])

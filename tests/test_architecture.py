@@ -37,6 +37,9 @@ MAY_IMPORT = {
 }
 """What each package may import besides itself."""
 
+ROOMS = {"transfer": ("trust", "codecs", "format", "receiving", "sending")}
+"""The parts of a package that has some; each imports only itself and those before it."""
+
 SHIPPED = ("base", "store", "boot", "transfer", "device")
 """Packages that go to the device: the standard library only."""
 
@@ -152,6 +155,26 @@ def test_imports_point_down(module: Module) -> None:
         if first == "reconix":
             package = rest.partition(".")[0]
             assert package in allowed, f"{module.name}:{line}: {module.package} imports {package}"
+
+
+@each_module
+def test_rooms_import_what_stands_before_them(module: Module) -> None:
+    rooms = ROOMS.get(module.package, ())
+    room = module.name.split("/")[1] if rooms and module.name.count("/") > 1 else None
+    if room is None:
+        return
+    for line, name in imports(module):
+        _, package, other, *_ = f"{name}...".split(".")
+        if package == module.package:
+            allowed = rooms[: rooms.index(room) + 1]
+            assert other in allowed, f"{module.name}:{line}: {room} imports {other}"
+
+
+def test_every_room_stands_in_the_table() -> None:
+    for package, rooms in ROOMS.items():
+        found = {path.parent.name for path in PACKAGE.glob(f"{package}/*/__init__.py")}
+        assert found == set(rooms)
+        assert {path.name for path in (PACKAGE / package).glob("*.py")} == {"__init__.py"}
 
 
 @each_module

@@ -37,16 +37,16 @@ with atheris.instrument_imports(include=["reconix"]):
     from reconix.store.paths import StorePath
     from reconix.store.registry import Registry
     from reconix.store.tree import File, Node, Symlink, folder
-    from reconix.transfer import plan
-    from reconix.transfer.bases import View, parse_views
     from reconix.transfer.codecs import packs
-    from reconix.transfer.packing import Channel, Unpacker, branches, filters
-    from reconix.transfer.plan import Which
-    from reconix.transfer.preface import parse_preface
-    from reconix.transfer.receive import receive
+    from reconix.transfer.format import plan
+    from reconix.transfer.format.bases import View, parse_views
+    from reconix.transfer.format.packing import Channel, Unpacker, branches, filters
+    from reconix.transfer.format.plan import Which
+    from reconix.transfer.format.preface import parse_preface
+    from reconix.transfer.format.stream import BadStream, Header, StreamReader
+    from reconix.transfer.receiving.receive import receive
     from reconix.transfer.sending import send
     from reconix.transfer.sending.writer import StreamWriter
-    from reconix.transfer.stream import BadStream, Header, StreamReader
 
 HOST, ARCHITECTURE = "gateway", "amd64"
 CHANGED = bytes(range(256)) * 3
@@ -55,7 +55,7 @@ CHANGED = bytes(range(256)) * 3
 def packed(content: bytes) -> File:
     """A file that is made by expanding the old one and packing the new one."""
     written = bytearray()
-    packer = packs.packer(plan.Pack.XZ, written.extend)
+    packer = packs.packer(packs.Pack.XZ, written.extend)
     packer.feed(content)
     packer.finish()
     return File(bytes(written))

@@ -30,7 +30,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from reconix.store.registry import Registry
-from reconix.transfer.receive import receive
+from reconix.transfer.receiving.receive import receive
 with open(sys.argv[3], "rb", buffering=0) as stream:
     receive(stream.read, Registry(Path(sys.argv[2])), host=sys.argv[4], architecture=sys.argv[5])
 """

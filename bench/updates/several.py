@@ -22,7 +22,7 @@ from reconix.cli import places
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
-from reconix.transfer.receive import receive
+from reconix.transfer.receiving.receive import receive
 from reconix.transfer.sending import send
 
 

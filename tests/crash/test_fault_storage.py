@@ -30,7 +30,7 @@ from reconix.device.receiving import receive
 from reconix.device.work import working
 from reconix.nix.chroot import ChrootStore
 from reconix.store.tree import File
-from reconix.transfer.staging import ContentMismatch
+from reconix.transfer.receiving.staging import ContentMismatch
 
 Need = Callable[..., None]
 KIB = 1 << 10
@@ -254,7 +254,7 @@ def test_v1_what_changes_below_the_page_cache_is_found_before_it_has_a_name(
                 file.write(bytes([mark[4 * KIB] ^ 1]))
 
     with monkeypatch.context() as failing, pytest.raises(ContentMismatch):
-        failing.setattr("reconix.transfer.staging.sync_file_system", sync_and_flip)
+        failing.setattr("reconix.transfer.receiving.staging.sync_file_system", sync_and_flip)
         update(machine.device, machine, stream)
     assert flipped
     assert goal not in machine.device.installed()

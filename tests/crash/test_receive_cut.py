@@ -20,9 +20,9 @@ from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Node, Symlink, folder
 from reconix.store.verify import changed_files
-from reconix.transfer.receive import receive
+from reconix.transfer.receiving.receive import receive
+from reconix.transfer.receiving.spool import Spool
 from reconix.transfer.sending import send
-from reconix.transfer.spool import Spool
 
 CHANGES = ["fsync", "rename", "replace", "link", "symlink", "mkdir", "write", "fchmod", "utime"]
 CHANGES += ["unlink", "rmdir", "chmod"]
@@ -221,7 +221,7 @@ def test_p12_everything_is_durable_before_it_gets_its_name(
         durable.update(path.lstat().st_ino for path in update.system.rglob("*"))
 
     monkeypatch.setattr(os, "fsync", record_fsync)
-    monkeypatch.setattr("reconix.transfer.staging.sync_file_system", record_all)
+    monkeypatch.setattr("reconix.transfer.receiving.staging.sync_file_system", record_all)
     monkeypatch.setattr(os, "rename", record_rename)
     update.receive(registry)
     manifest = order.index(f"-> {update.target.basename}.manifest")

@@ -22,11 +22,11 @@ from reconix.base.process import CommandFailed, run
 from reconix.nix.chroot import ChrootStore
 from reconix.store.registry import Registry
 from reconix.store.tree import File, folder
-from reconix.transfer.receive import receive
-from reconix.transfer.room import DiskFull
+from reconix.transfer.format.stream import TruncatedStream
+from reconix.transfer.receiving.receive import receive
+from reconix.transfer.receiving.room import DiskFull
+from reconix.transfer.receiving.spool import Spool
 from reconix.transfer.sending import send
-from reconix.transfer.spool import Spool
-from reconix.transfer.stream import TruncatedStream
 
 KIB, MIB, PAGE = 1 << 10, 1 << 20, 4096
 STRIDES = {"tmpfs": 1, "ext4": 3} if "RECONIX_EXAMPLES" in os.environ else {"tmpfs": 5, "ext4": 23}

@@ -30,7 +30,7 @@ from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import VERSION
 from reconix.store.paths import STORE_DIR, StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
-from reconix.transfer.keys import KeySet, PublicKey
+from reconix.transfer.trust.keys import KeySet, PublicKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from reconix.cli.sizes import human
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
 from reconix.store.paths import StorePath
-from reconix.transfer.stream import StreamReader
+from reconix.transfer.format.stream import StreamReader
 
 _PAUSE_SECONDS = 3.0
 _DEFAULT_WAIT_SECONDS = 900

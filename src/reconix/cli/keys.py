@@ -27,11 +27,11 @@ from reconix.cli.answers import answer
 from reconix.config.schema.project import Updates
 from reconix.nix.signatures import SecretKey
 from reconix.project.files import ProjectFiles
-from reconix.transfer.keys import PublicKey
-from reconix.transfer.seal import Signature
+from reconix.transfer.format.stream import StreamReader
 from reconix.transfer.sending import signing
 from reconix.transfer.sending.signing import Signer
-from reconix.transfer.stream import StreamReader
+from reconix.transfer.trust.keys import PublicKey
+from reconix.transfer.trust.seal import Signature
 
 ACTIONS = ("generate", "list", "renew", "sign")
 

@@ -26,8 +26,8 @@ from reconix.cli.send import LATEST, add_trust_arguments, make
 from reconix.cli.sizes import human
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
-from reconix.transfer.catalog import INDEX, Offer, print_index
-from reconix.transfer.stream import MAX_BASES, StreamReader
+from reconix.transfer.format.catalog import INDEX, Offer, print_index
+from reconix.transfer.format.stream import MAX_BASES, StreamReader
 
 _SUFFIX = ".rcx"
 _FROM_LAST = 3

@@ -18,7 +18,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.process import AnswerTooLong, CommandFailed, feeding, run
 from reconix.base.text import last_words
 from reconix.store.paths import StorePath
-from reconix.transfer.stream import LinkFault
+from reconix.transfer.format.stream import LinkFault
 
 AGENT = "reconix-device"
 _SSH_OPTIONS = (

@@ -31,9 +31,9 @@ from reconix.cli.sizes import human
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
 from reconix.store.paths import StorePath
+from reconix.transfer.format.stream import Write
 from reconix.transfer.sending import send
 from reconix.transfer.sending.send import Sent
-from reconix.transfer.stream import Write
 
 STANDARD_OUTPUT = "-"
 LATEST = "latest"

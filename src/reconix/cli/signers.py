@@ -28,10 +28,10 @@ from reconix.config.schema.hosts import Host
 from reconix.config.schema.project import Updates
 from reconix.nix.signatures import SecretKey
 from reconix.project.files import ProjectFiles
-from reconix.transfer.keys import MAX_SET_BYTES, PublicKey
-from reconix.transfer.seal import Signature, SignedKeySet
 from reconix.transfer.sending import signing
 from reconix.transfer.sending.signing import Signer
+from reconix.transfer.trust.keys import MAX_SET_BYTES, PublicKey
+from reconix.transfer.trust.seal import Signature, SignedKeySet
 
 DEFAULT_NAME = "update"
 _FOLDER = Path("keys")

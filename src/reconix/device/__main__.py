@@ -161,7 +161,7 @@ def _tell_found(arguments: Arguments, found: "Found") -> int:
 def _offset(device: Device, arguments: Arguments) -> int:
     """Say from which byte on a stream must be sent that was cut off; 0 if from its beginning."""
     from reconix.device.receiving import held_document
-    from reconix.transfer.spool import Spool
+    from reconix.transfer.receiving.spool import Spool
 
     held = Spool(device.places.spool).held()
     if arguments.json:
@@ -314,7 +314,7 @@ def _collect(device: Device, arguments: Arguments) -> int:
     """Give back the space of old generations, and of a stream that was cut off."""
     from reconix.device.collect import collect
     from reconix.device.work import working
-    from reconix.transfer.spool import Spool
+    from reconix.transfer.receiving.spool import Spool
 
     with working(device.places):
         removed = collect(device, device.recall())

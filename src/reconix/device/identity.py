@@ -32,9 +32,9 @@ from reconix.device.device import Device
 from reconix.device.places import Places
 from reconix.device.trust_store import TrustStore
 from reconix.device.work import working
-from reconix.transfer.ed25519 import is_signed
-from reconix.transfer.seal import Signature
-from reconix.transfer.trust import UNSIGNED, Trust
+from reconix.transfer.trust.ed25519 import is_signed
+from reconix.transfer.trust.seal import Signature
+from reconix.transfer.trust.trust import UNSIGNED, Trust
 
 FILE_NAME = "identity.json"
 MAX_BYTES = 1 << 16

@@ -28,7 +28,7 @@ from reconix.base import progress
 from reconix.base.files import TooLarge, read_bounded, write_durably
 from reconix.boot.transitions import ended
 from reconix.boot.trial import Outcome, Phase, Reason, Result, State, Unlisted, Verdict
-from reconix.transfer.keys import BadKey, KeySet, PublicKey, parse_value, print_value
+from reconix.transfer.trust.keys import BadKey, KeySet, PublicKey, parse_value, print_value
 
 MAX_BYTES = 1 << 20
 MAX_LEFT = 100

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reconix.transfer.stream import Read
+from reconix.transfer.format.stream import Read
 
 FIRST_SECONDS = 3600.0
 STALL_SECONDS = 60.0

@@ -22,11 +22,11 @@ from reconix.device.policy import read_policy
 from reconix.device.trust_store import TrustStore
 from reconix.store.generation import expect_known
 from reconix.store.paths import StorePath
-from reconix.transfer.receive import receive as receive_stream
-from reconix.transfer.seal import Seal
-from reconix.transfer.spool import Held, Spool, WrongOffset
-from reconix.transfer.stream import Again, Header, Read
-from reconix.transfer.trust import Trust
+from reconix.transfer.format.stream import Again, Header, Read
+from reconix.transfer.receiving.receive import receive as receive_stream
+from reconix.transfer.receiving.spool import Held, Spool, WrongOffset
+from reconix.transfer.trust.seal import Seal
+from reconix.transfer.trust.trust import Trust
 
 
 class UpdatesForbidden(ReconixError):
@@ -82,7 +82,7 @@ def receive(
         SlotSizeDiffers: the generation was made for boot slots of another size.
         NotTrusted: too few trusted keys have signed it.
         BelowRollbackIndex, BeyondFastForwardLimit: it is old, or far ahead.
-        ReconixError: see ``transfer/receive.py``; nothing was installed.
+        ReconixError: see ``transfer/receiving/receive.py``; nothing was installed.
     """
     _check_allowed(device)
     expect_fit_disk(device)

@@ -36,10 +36,10 @@ from reconix.device.device import Device
 from reconix.device.ledger import Ledger, newer, read_ledger, write_ledger
 from reconix.device.places import Places
 from reconix.store.paths import StorePath
-from reconix.transfer.keys import BadKey, KeySet, key_set_of
-from reconix.transfer.seal import Seal
-from reconix.transfer.stream import Header
-from reconix.transfer.trust import UNSIGNED, Trust
+from reconix.transfer.format.stream import Header
+from reconix.transfer.trust.keys import BadKey, KeySet, key_set_of
+from reconix.transfer.trust.seal import Seal
+from reconix.transfer.trust.trust import UNSIGNED, Trust
 
 FILE_NAME = "trust.json"
 VERSION = 1

@@ -24,7 +24,7 @@ from reconix.device.receiving import receive, receive_file
 from reconix.device.trust_store import DOWNLOAD_LIMIT_BYTES, TrustStore
 from reconix.device.web import LinkFailed, Meter, Patience, Unreachable, Web
 from reconix.store.paths import StorePath
-from reconix.transfer.catalog import (
+from reconix.transfer.format.catalog import (
     INDEX,
     MAX_INDEX_BYTES,
     Offer,
@@ -32,8 +32,8 @@ from reconix.transfer.catalog import (
     newest,
     parse_index,
 )
-from reconix.transfer.spool import Spool
-from reconix.transfer.stream import REREADS, Read
+from reconix.transfer.format.stream import REREADS, Read
+from reconix.transfer.receiving.spool import Spool
 
 UNLIMITED = 1 << 62
 

@@ -34,7 +34,7 @@ from reconix.base import progress
 from reconix.base.address import Address, Refused, shown
 from reconix.base.errors import ReconixError
 from reconix.base.http import BROKEN, Answer, Client, Limits, Route
-from reconix.transfer.stream import LinkFault
+from reconix.transfer.format.stream import LinkFault
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python has no name for
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)

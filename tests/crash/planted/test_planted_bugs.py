@@ -35,7 +35,7 @@ from reconix.prove.workload import Workload, collecting, confirming, everything,
 from reconix.store import collect
 from reconix.store.registry import Registry
 from reconix.store.tree import File
-from reconix.transfer.staging import _Unsynced
+from reconix.transfer.receiving.staging import _Unsynced
 
 pytestmark = pytest.mark.prover
 
@@ -131,7 +131,7 @@ def test_rename_before_the_content_is_durable(monkeypatch: pytest.MonkeyPatch, f
     def forget(self: _Unsynced, _: int) -> None:
         self.close()
 
-    monkeypatch.setattr("reconix.transfer.staging._Unsynced.flush", forget)
+    monkeypatch.setattr("reconix.transfer.receiving.staging._Unsynced.flush", forget)
     expect(find(receiving), "has another content")
 
 

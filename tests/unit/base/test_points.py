@@ -12,8 +12,8 @@ from reconix.nix import signatures
 from reconix.nix.database import PathInfo
 from reconix.store.manifest import StoreObject
 from reconix.store.paths import StorePath
-from reconix.transfer.ed25519 import is_signed
-from reconix.transfer.keys import BadKey, KeySet, PublicKey, parse_key_set
+from reconix.transfer.trust.ed25519 import is_signed
+from reconix.transfer.trust.keys import BadKey, KeySet, PublicKey, parse_key_set
 
 P = 2**255 - 19
 Y_8 = int.from_bytes(

@@ -26,7 +26,7 @@ from reconix.store.manifest import StoreObject, print_manifest
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Node, Symlink, folder
-from reconix.transfer.receive import receive
+from reconix.transfer.receiving.receive import receive
 from reconix.transfer.sending import send
 
 PARAMETERS: list[JsonInput] = ["console=ttyS0", "panic=10", "loglevel=4"]

@@ -9,7 +9,7 @@ from reconix.build.generation import key_set
 from reconix.cli import identities, signers
 from reconix.device.identity import FILE_NAME, parse_signed
 from reconix.project.files import ProjectFiles
-from reconix.transfer.trust import Trust
+from reconix.transfer.trust.trust import Trust
 
 MACHINE = """\
 kernel.package = "linux-image-cloud-amd64"

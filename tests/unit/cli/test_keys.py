@@ -19,10 +19,10 @@ from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, folder
-from reconix.transfer.keys import KeySet
+from reconix.transfer.format.stream import StreamReader
 from reconix.transfer.sending import send
-from reconix.transfer.stream import StreamReader
-from reconix.transfer.trust import NotTrusted, Trust
+from reconix.transfer.trust.keys import KeySet
+from reconix.transfer.trust.trust import NotTrusted, Trust
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from reconix.build.pins import Pin, Pins
 from reconix.cli.main import main
 from reconix.nix.chroot import ChrootStore
 from reconix.store.tree import File, folder
-from reconix.transfer.catalog import INDEX, Offer, parse_index
-from reconix.transfer.stream import StreamReader
+from reconix.transfer.format.catalog import INDEX, Offer, parse_index
+from reconix.transfer.format.stream import StreamReader
 
 
 @pytest.fixture

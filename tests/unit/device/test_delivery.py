@@ -15,7 +15,7 @@ from reconix.cli import deploy
 from reconix.cli.deploy import Delivery
 from reconix.cli.remote import CutOff, NotReached, Remote
 from reconix.store.tree import File, Node
-from reconix.transfer.stream import FRAME_BYTES
+from reconix.transfer.format.stream import FRAME_BYTES
 
 SOURCE = Path(deploy.__file__).parents[2]
 AGENT = """\

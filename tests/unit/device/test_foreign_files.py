@@ -9,7 +9,7 @@ from tests.unit.device.test_identity import KEY, TRUST, device_with, signed
 
 from reconix.device.__main__ import main
 from reconix.device.identity import FILE_NAME, BadIdentity, read_identity
-from reconix.transfer.catalog import INDEX, Offer, print_index
+from reconix.transfer.format.catalog import INDEX, Offer, print_index
 from reconix.transfer.sending import send
 
 __all__ = ["at_once"]  # a fixture

@@ -19,9 +19,9 @@ from reconix.device.identity import (
     read_identity,
     statement,
 )
-from reconix.transfer.keys import KeySet
 from reconix.transfer.sending.signing import Signer, generate, public
-from reconix.transfer.trust import UNSIGNED, Trust
+from reconix.transfer.trust.keys import KeySet
+from reconix.transfer.trust.trust import UNSIGNED, Trust
 
 KEY, OTHER = generate("release"), generate("other")
 TRUST = Trust(KeySet.of([public(KEY)]))

@@ -22,8 +22,8 @@ from reconix.boot.transitions import (
 )
 from reconix.boot.trial import Reason, State, Unlisted, Verdict, installed
 from reconix.device.ledger import MAX_BYTES, MAX_LEFT, Ledger, Left, parse_ledger, read_ledger
-from reconix.transfer.keys import KeySet
 from reconix.transfer.sending.signing import generate, public
+from reconix.transfer.trust.keys import KeySet
 
 OLD, NEW = "/nix/store/1-generation-old", "/nix/store/2-generation-new"
 ONE, TWO = Slot(1), Slot(2)

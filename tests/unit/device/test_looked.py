@@ -12,7 +12,7 @@ from reconix.device import looked
 from reconix.device.looked import Looked
 from reconix.device.status import read_status, status_document, status_lines
 from reconix.device.update import Place, look
-from reconix.transfer.catalog import INDEX, Offer, print_index
+from reconix.transfer.format.catalog import INDEX, Offer, print_index
 
 HOUR = 3600
 

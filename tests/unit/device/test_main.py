@@ -13,7 +13,7 @@ from reconix.boot.trial import Phase, read_state
 from reconix.device.__main__ import main
 from reconix.device.work import working
 from reconix.store.tree import File, Node
-from reconix.transfer.stream import TruncatedStream
+from reconix.transfer.format.stream import TruncatedStream
 
 
 def feed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:

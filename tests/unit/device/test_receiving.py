@@ -15,7 +15,7 @@ from reconix.device.collect import collect
 from reconix.device.receiving import UpdatesForbidden, receive
 from reconix.device.work import working
 from reconix.store.tree import File, Node
-from reconix.transfer.stream import StreamReader
+from reconix.transfer.format.stream import StreamReader
 
 SOURCE = Path(__file__).parents[3] / "src"
 MIB = 1 << 20

@@ -21,10 +21,10 @@ from reconix.device.trust_store import (
 from reconix.device.work import working
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.signatures import SecretKey
-from reconix.transfer.keys import KeySet
 from reconix.transfer.sending import send
 from reconix.transfer.sending.signing import Signer, generate, public, sign_key_set
-from reconix.transfer.trust import BelowRollbackIndex, NotTrusted
+from reconix.transfer.trust.keys import KeySet
+from reconix.transfer.trust.trust import BelowRollbackIndex, NotTrusted
 
 ANNA, BERT, EVE = (generate(name) for name in ("anna", "bert", "eve"))
 FIRST = KeySet.of([public(ANNA)])

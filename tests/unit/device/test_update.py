@@ -30,16 +30,16 @@ from reconix.device.web import Patience, TooMuch, Unreachable
 from reconix.device.work import working
 from reconix.nix.chroot import ChrootStore
 from reconix.store.tree import File
-from reconix.transfer.catalog import INDEX, Offer, print_index
-from reconix.transfer.sending import send
-from reconix.transfer.spool import Spool
-from reconix.transfer.stream import (
+from reconix.transfer.format.catalog import INDEX, Offer, print_index
+from reconix.transfer.format.stream import (
     FRAME_BYTES,
     REREADS,
     AlteredOnTheWay,
     StreamReader,
     TruncatedStream,
 )
+from reconix.transfer.receiving.spool import Spool
+from reconix.transfer.sending import send
 
 QUICK = Patience(2.0, (0.01, 0.01))
 

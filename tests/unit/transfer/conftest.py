@@ -15,9 +15,9 @@ from reconix.store.nar import NarInfo, digest
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Node, Symlink, folder
-from reconix.transfer.receive import receive
+from reconix.transfer.format.stream import BadStream
+from reconix.transfer.receiving.receive import receive
 from reconix.transfer.sending import send
-from reconix.transfer.stream import BadStream
 
 HOST, ARCHITECTURE = "gateway", "amd64"
 

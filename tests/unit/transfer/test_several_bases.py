@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.transfer.test_receive import (
+from tests.unit.transfer.receiving.test_receive import (
     EXAMPLES,
     bent,
     expect_refused,
@@ -23,11 +23,11 @@ from reconix.base.errors import ReconixError
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, Symlink, folder
 from reconix.transfer.codecs import packs
-from reconix.transfer.plan import Pack
-from reconix.transfer.receive import WrongBase
+from reconix.transfer.codecs.packs import Pack
+from reconix.transfer.format.stream import MAX_BASES
+from reconix.transfer.receiving.receive import WrongBase
+from reconix.transfer.receiving.sources import DamagedBase
 from reconix.transfer.sending.send import TooManyBases
-from reconix.transfer.sources import DamagedBase
-from reconix.transfer.stream import MAX_BASES
 
 if TYPE_CHECKING:
     from tests.unit.transfer.conftest import Workshop

@@ -16,6 +16,7 @@ lz4      liblz4, one block of 8 MiB at once    16 MiB
 Tested by ``tests/unit/transfer/codecs/test_packs.py`` against gzip, xz and lz4.
 """
 
+import enum
 import lzma
 import mmap
 import zlib
@@ -23,7 +24,6 @@ from collections.abc import Callable, Iterator
 
 from reconix.base.process import CommandFailed, ProgramMissing, run
 from reconix.transfer.codecs import lz4
-from reconix.transfer.plan import Pack
 
 MAX_GZIP_BYTES = 8 << 20
 """A member that expands to more is sent as it is."""
@@ -38,6 +38,15 @@ _CHUNK_BYTES = 1 << 16
 
 Read = Callable[[int], bytes]
 Write = Callable[[bytes], object]
+
+
+class Pack(enum.IntEnum):
+    """How content is packed in a file, and how exactly the same bytes are made again."""
+
+    NONE = 0
+    GZIP = 1  # ``gzip -9n``
+    XZ = 2  # ``xz --threads=2 --check=crc32 --lzma2=dict=1MiB``, as Debian packs kernel modules
+    LZ4 = 3  # ``lz4 -l -9`` without what follows the last block, as Linux packs itself
 
 
 class BadPack(ValueError):

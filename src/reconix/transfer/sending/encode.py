@@ -19,8 +19,9 @@ Tested by ``tests/unit/transfer/sending/test_encode.py``.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reconix.transfer.costs import LISTED_WORK, blocks, link_space
-from reconix.transfer.plan import (
+from reconix.transfer.codecs.renames import NO_RENAMES, Renames
+from reconix.transfer.format.costs import LISTED_WORK, blocks, link_space
+from reconix.transfer.format.plan import (
     Drop,
     End,
     Event,
@@ -33,7 +34,7 @@ from reconix.transfer.plan import (
     New,
     Take,
 )
-from reconix.transfer.renames import NO_RENAMES, Renames
+from reconix.transfer.receiving.sources import Held
 from reconix.transfer.sending.following import Following
 from reconix.transfer.sending.match import (
     FileNode,
@@ -43,7 +44,6 @@ from reconix.transfer.sending.match import (
     Node,
     seen_check,
 )
-from reconix.transfer.sources import Held
 
 _SMALL_BYTES = 1 << 16  # a device looks through it in no time
 

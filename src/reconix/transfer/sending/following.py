@@ -1,12 +1,12 @@
 """Which new nodes are old ones whose references follow their objects.
 
-Tested by ``tests/unit/transfer/test_renames.py``.
+Tested by ``tests/unit/transfer/codecs/test_renames.py``.
 """
 
 from dataclasses import dataclass, field
 
 from reconix.base.files import chunks
-from reconix.transfer.renames import NO_RENAMES, Renames
+from reconix.transfer.codecs.renames import NO_RENAMES, Renames
 from reconix.transfer.sending.match import FileNode, FolderNode, LinkNode, Node, file_state
 
 

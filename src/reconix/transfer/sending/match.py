@@ -27,10 +27,10 @@ from typing import TypeVar
 
 from reconix.base.files import chunks
 from reconix.store.nar import BadTree
-from reconix.transfer.costs import entry_bytes, folder_space
-from reconix.transfer.plan import Location, end_check, entry_check, folder_check
+from reconix.transfer.format.costs import entry_bytes, folder_space
+from reconix.transfer.format.plan import Location, end_check, entry_check, folder_check
+from reconix.transfer.receiving.sources import listed_bytes
 from reconix.transfer.sending.similar import Similar
-from reconix.transfer.sources import listed_bytes
 
 _MANY_NAMESAKES = 64  # a name like README tells nothing
 

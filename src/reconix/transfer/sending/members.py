@@ -7,8 +7,9 @@ import io
 from dataclasses import dataclass
 
 from reconix.transfer.codecs import lz4, packs
+from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.tools import Tool
-from reconix.transfer.plan import MAX_EXPANDED_BYTES, Pack
+from reconix.transfer.format.plan import MAX_EXPANDED_BYTES
 
 _GZIP, _XZ = b"\x1f\x8b\x08", b"\xfd7zXZ\0"
 _BOOT_SECTOR, _BOOT_SECTOR_AT = b"HdrS", 0x202  # Linux: The x86 boot protocol

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from reconix.store.manifest import Manifest, StoreObject
-from reconix.transfer.bases import MAX_LEFT_OUT, MAX_LEFT_OUT_BYTES, View, path_bytes
-from reconix.transfer.plan import Location, Which
+from reconix.transfer.format.bases import MAX_LEFT_OUT, MAX_LEFT_OUT_BYTES, View, path_bytes
+from reconix.transfer.format.plan import Location, Which
 from reconix.transfer.sending.match import FolderNode, Node, folder_of, unversioned
 
 _Names = tuple[bytes, ...]

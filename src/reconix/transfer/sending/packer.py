@@ -6,7 +6,7 @@ compressed as a whole, on all cores, into another such file. Then a reader is le
 result; whenever it asks for a packet, that packet is what comes next in the stream. So writer and
 reader cannot disagree.
 
-Tested by ``tests/unit/transfer/test_packing.py``.
+Tested by ``tests/unit/transfer/format/test_packing.py``.
 """
 
 import lzma
@@ -16,8 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from reconix.base.files import chunks
-from reconix.transfer.packing import DICTIONARIES, MAX_PACKET_BYTES, Channel, Channels, branches
-from reconix.transfer.stream import BadStream, Write
+from reconix.transfer.format.packing import (
+    DICTIONARIES,
+    MAX_PACKET_BYTES,
+    Channel,
+    Channels,
+    branches,
+)
+from reconix.transfer.format.stream import BadStream, Write
 
 _TUNED = {
     Channel.DIFFERENCE: {"lc": 0, "lp": 0, "pb": 2},

@@ -15,12 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base.files import chunks
+from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.patch import subtract
 from reconix.transfer.codecs.references import Moved, uncounted
+from reconix.transfer.codecs.renames import NO_RENAMES, Renames
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
-from reconix.transfer.costs import MOVED_WORK, Spend, part_work
-from reconix.transfer.packing import Channel
-from reconix.transfer.plan import (
+from reconix.transfer.format.costs import MOVED_WORK, Spend, part_work
+from reconix.transfer.format.packing import Channel
+from reconix.transfer.format.plan import (
     MAX_COPIES,
     Copied,
     Copies,
@@ -29,12 +31,10 @@ from reconix.transfer.plan import (
     File,
     Location,
     Made,
-    Pack,
     Part,
     Piece,
     Source,
 )
-from reconix.transfer.renames import NO_RENAMES, Renames
 from reconix.transfer.sending import covers, members, targets
 from reconix.transfer.sending.match import FileNode, FolderNode, Node
 from reconix.transfer.sending.members import Member

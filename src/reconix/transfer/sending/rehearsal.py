@@ -9,19 +9,19 @@ counted while they are described (``encode.py``).
 It takes about as long as to expand the stream, which is little beside compressing it. All bases
 read the same bytes, so one of them reads for all.
 
-Tested by ``tests/unit/transfer/test_refused_early.py``.
+Tested by ``tests/unit/transfer/sending/test_refused_early.py``.
 """
 
 import math
 
 from reconix.base.errors import ReconixError
 from reconix.store.manifest import Manifest, StoreObject
-from reconix.transfer.costs import Account, Patience, Spare
-from reconix.transfer.plan import MAX_ENTRIES, can_be_held, parse
-from reconix.transfer.preface import Need
-from reconix.transfer.reading import Beginning, read_beginning
+from reconix.transfer.format.costs import Account, Patience, Spare
+from reconix.transfer.format.plan import MAX_ENTRIES, can_be_held, parse
+from reconix.transfer.format.preface import Need
+from reconix.transfer.format.reading import Beginning, read_beginning
+from reconix.transfer.format.stream import BadStream, Read, StreamReader
 from reconix.transfer.sending.match import FolderNode, Node
-from reconix.transfer.stream import BadStream, Read, StreamReader
 
 
 class DevicesWouldRefuse(ReconixError):

@@ -5,7 +5,7 @@ difference to what the device will have by then (``encode.py``) and compressed t
 others. If there are several bases, what counts is what they have in common (``overlap.py``). The
 same generations give the same bytes.
 
-Tested by ``tests/unit/transfer/test_receive.py``, which receives what is made here.
+Tested by ``tests/unit/transfer/receiving/test_receive.py``, which receives what is made here.
 """
 
 import functools
@@ -23,12 +23,13 @@ from reconix.nix.chroot import ChrootStore
 from reconix.store import nar
 from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.paths import StorePath
-from reconix.transfer.bases import View, print_views
+from reconix.transfer.codecs.renames import Renames
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
-from reconix.transfer.costs import space_for
-from reconix.transfer.plan import Location, Printer
-from reconix.transfer.preface import Need, Preface, pairs, print_preface
-from reconix.transfer.renames import Renames
+from reconix.transfer.format.bases import View, print_views
+from reconix.transfer.format.costs import space_for
+from reconix.transfer.format.plan import Location, Printer
+from reconix.transfer.format.preface import Need, Preface, pairs, print_preface
+from reconix.transfer.format.stream import MAX_BASES, Header, Write
 from reconix.transfer.sending.encode import Described, Literal, Step, describe
 from reconix.transfer.sending.following import Following
 from reconix.transfer.sending.match import FolderNode, Index, Node, Scanner
@@ -39,7 +40,6 @@ from reconix.transfer.sending.rehearsal import expect_held, rehearse
 from reconix.transfer.sending.signing import Signer
 from reconix.transfer.sending.ways import Chosen, Options, Own
 from reconix.transfer.sending.writer import StreamWriter
-from reconix.transfer.stream import MAX_BASES, Header, Write
 
 _MAX_DOCUMENT_BYTES = 1 << 20
 

@@ -3,7 +3,7 @@
 A secret key is a file of one line, ``<name>:<base 64 of 64 bytes>``, as Nix spells it: the seed,
 then the public key. It stays with the people who release; a device gets the public half.
 
-Tested by ``tests/unit/transfer/test_trust.py``.
+Tested by ``tests/unit/transfer/trust/test_trust.py``.
 """
 
 import base64
@@ -13,8 +13,14 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from reconix.nix.signatures import SecretKey
-from reconix.transfer.keys import KeySet, PublicKey
-from reconix.transfer.seal import Seal, Signature, SignedKeySet, keys_statement, stream_statement
+from reconix.transfer.trust.keys import KeySet, PublicKey
+from reconix.transfer.trust.seal import (
+    Seal,
+    Signature,
+    SignedKeySet,
+    keys_statement,
+    stream_statement,
+)
 
 
 def generate(name: str) -> SecretKey:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from reconix.transfer.plan import Location
+from reconix.transfer.format.plan import Location
 
 _PLACE = re.compile(rb"(?s)[\n\x01-\x03](.{16})")
 _HASHES = 48

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from reconix.transfer.codecs import programs
 from reconix.transfer.codecs.programs import SPACE, Program
 from reconix.transfer.codecs.references import Correction, Finder, Found, Shifts, blocks, stretches
-from reconix.transfer.plan import MAX_CORRECTIONS, MAX_SHIFT, Copies
+from reconix.transfer.format.plan import MAX_CORRECTIONS, MAX_SHIFT, Copies
 from reconix.transfer.sending import covers
 from reconix.transfer.sending.covers import Copy
 

@@ -14,9 +14,9 @@ Tested by ``tests/unit/transfer/test_several_bases.py``.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from reconix.transfer.codecs.renames import NO_RENAMES
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
-from reconix.transfer.plan import Choice, Location, Printed, Take
-from reconix.transfer.renames import NO_RENAMES
+from reconix.transfer.format.plan import Choice, Location, Printed, Take
 from reconix.transfer.sending.encode import Literal
 from reconix.transfer.sending.match import FileNode, Index, Node, seen_check
 from reconix.transfer.sending.overlap import Overlap

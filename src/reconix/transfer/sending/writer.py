@@ -4,7 +4,7 @@ The hashes of all frames come before the first frame, so a writer keeps the fram
 them is known: in memory as long as they are few, then in a file without a name. So all of a stream
 can be read before any of it is written.
 
-Tested by ``tests/unit/transfer/test_stream.py``.
+Tested by ``tests/unit/transfer/format/test_stream.py``.
 """
 
 import io
@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from reconix.base.files import chunks
-from reconix.transfer import merkle
-from reconix.transfer.merkle import HASH_BYTES
-from reconix.transfer.seal import Seal
+from reconix.transfer.format import merkle
+from reconix.transfer.format.merkle import HASH_BYTES
+from reconix.transfer.format.stream import FRAME_BYTES, Header, Preface, Read, Write, print_header
 from reconix.transfer.sending.signing import Signer
-from reconix.transfer.stream import FRAME_BYTES, Header, Preface, Read, Write, print_header
+from reconix.transfer.trust.seal import Seal
 
 _IN_MEMORY_BYTES = 16 << 20
 

@@ -12,9 +12,8 @@ from tests.conftest import Need
 
 from reconix.base.process import run
 from reconix.transfer.codecs import packs
-from reconix.transfer.codecs.packs import BadPack
+from reconix.transfer.codecs.packs import BadPack, Pack
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool, missing
-from reconix.transfer.plan import Pack
 
 need = Need()
 WORDS = [random.Random(1).randbytes(9) for _ in range(300)]

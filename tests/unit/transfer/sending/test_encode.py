@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from reconix.store.tree import File, Node, Symlink, folder, write
-from reconix.transfer.plan import Drop, End, Here, Keep, Like, Link, Location, New, Take
+from reconix.transfer.format.plan import Drop, End, Here, Keep, Like, Link, Location, New, Take
 from reconix.transfer.sending.encode import Described, Literal, describe
 from reconix.transfer.sending.match import FolderNode, Index, Scanner
 

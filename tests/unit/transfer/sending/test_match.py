@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reconix.store import nar
 from reconix.store.nar import BadTree
 from reconix.store.tree import File, Node, Symlink, folder, write
-from reconix.transfer.plan import Location
+from reconix.transfer.format.plan import Location
 from reconix.transfer.sending.match import (
     FileNode,
     FolderNode,

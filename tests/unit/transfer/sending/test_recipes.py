@@ -11,13 +11,14 @@ from tests.conftest import Need
 from tests.unit.transfer.sending.test_targets import built
 
 from reconix.base.process import run
+from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
-from reconix.transfer.packing import Channel
-from reconix.transfer.patching import Old, PartMaker, expanded
-from reconix.transfer.plan import Copied, Event, File, Made, Pack, Part, Piece
+from reconix.transfer.format.packing import Channel
+from reconix.transfer.format.plan import Copied, Event, File, Made, Part, Piece
+from reconix.transfer.format.stream import BadStream
+from reconix.transfer.receiving.patching import Old, PartMaker, expanded
 from reconix.transfer.sending import recipes
 from reconix.transfer.sending.recipes import Job, Recipe, recipe
-from reconix.transfer.stream import BadStream
 
 need = Need()
 ALL = Tool.GZIP | Tool.LZ4

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconix.store.tree import File, folder, write
-from reconix.transfer.plan import Location
+from reconix.transfer.format.plan import Location
 from reconix.transfer.sending.encode import Literal, describe
 from reconix.transfer.sending.match import Index, Scanner
 from reconix.transfer.sending.similar import sketch

@@ -12,7 +12,7 @@ from tests.conftest import Need
 from reconix.base.process import run
 from reconix.transfer.codecs.patch import subtract
 from reconix.transfer.codecs.references import Moved
-from reconix.transfer.plan import Copies
+from reconix.transfer.format.plan import Copies
 from reconix.transfer.sending import covers, targets
 
 need = Need()

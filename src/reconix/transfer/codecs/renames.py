@@ -1,0 +1,90 @@
+"""References that follow an object when it gets a new name.
+
+In a closure of Nix the name of an object tells what it was built from. So a change at the bottom
+gives everything above a new name, and everything that refers to it new bytes, although nothing else
+has changed: the reference is the change. Who knows which new object stands for which old one can
+replace the references himself. They are replaced in what is *old*, before it is compared and before
+it is copied from, by the sender and by the receiver in the same way; what is not foreseen so is
+part of the difference. A reference keeps its size, so nothing moves.
+
+    /nix/store/0c9i…-libc6/lib  →  /nix/store/7fz2…-libc6/lib
+
+Tested by ``tests/unit/transfer/codecs/test_renames.py``.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from reconix.store.paths import STORE_DIR, StorePath
+
+_HASH_BYTES = 32
+_BEFORE = STORE_DIR.encode() + b"/"
+_REFERENCE = re.compile(re.escape(_BEFORE) + rb"([0-9a-z]{%d})(?=-)" % _HASH_BYTES)
+_REACH = len(_BEFORE) + _HASH_BYTES
+"""So far before or behind a byte what decides on it may stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renames:
+    """Which objects have new names."""
+
+    hashes: Mapping[bytes, bytes] = field(default_factory=dict)  # old to new, as text
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[StorePath, StorePath]]) -> "Renames":
+        """From old and new path of each object; the first of an old path counts."""
+        found: dict[bytes, bytes] = {}
+        for old, new in pairs:
+            found.setdefault(old.hash.encode(), new.hash.encode())
+        return cls({old: new for old, new in found.items() if old != new})
+
+    def __bool__(self) -> bool:
+        return bool(self.hashes)
+
+    def follow(self, path: StorePath) -> StorePath:
+        """The new name of an object, or the one that it keeps."""
+        new = self.hashes.get(path.hash.encode())
+        return path if new is None else StorePath(new.decode(), path.name)
+
+    def used_in(self, content: Iterable[bytes]) -> "Renames":
+        """Those that some content mentions, which comes in pieces."""
+        found: set[bytes] = set()
+        before = b""
+        for piece in content:
+            text = before + piece
+            found.update(match[1] for match in _REFERENCE.finditer(text))
+            before = text[-_REACH:]
+        return Renames({old: self.hashes[old] for old in sorted(found & self.hashes.keys())})
+
+    def apply(self, content: bytes) -> bytes:
+        """The content with new references; as long as before."""
+        return _REFERENCE.sub(self._replace, content)
+
+    def apply_all(self, content: Iterable[bytes]) -> Iterator[bytes]:
+        """The same for content that comes in pieces; the pieces may be others then."""
+        held = b""
+        for piece in content:
+            held = self.apply(held + piece)
+            yield held[:-_REACH]
+            held = held[-_REACH:]
+        yield held
+
+    def read(self, read: "Read", offset: int, size_bytes: int) -> bytes:
+        """The bytes from there as if ``apply`` had been called on all."""
+        if not self.hashes:
+            return read(offset, size_bytes)
+        before = min(offset, _REACH)
+        around = self.apply(read(offset - before, before + size_bytes + _REACH))
+        return around[before : before + size_bytes]
+
+    def _replace(self, match: "re.Match[bytes]") -> bytes:
+        new = self.hashes.get(match[1])
+        return match[0] if new is None else _BEFORE + new
+
+
+Read = Callable[[int, int], bytes]
+"""Gives so many bytes from an offset, less only at the end."""
+
+
+NO_RENAMES = Renames()

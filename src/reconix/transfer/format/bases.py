@@ -1,0 +1,126 @@
+"""What a stream may count on: its base, or what several bases have in common.
+
+A stream that serves devices with different generations must mean the same on each of them. So of
+each base it uses only what all of them have, the *view*::
+
+    slot       an object of each base, all of the same kind; the first ones are equal in all bases
+    left out   what is in such an object, but not in those of the other bases in the same way
+
+A device does not see what is left out when it lists a folder. Then the names, the positions and the
+checks of a plan mean the same on every device. The objects that are equal everywhere may stay in
+the target. With one base the view is all of it.
+
+A file that each base has in its own way is not lost: for such files a plan says for each base how
+they are made (``plan.Choice``).
+
+The format, byte by byte: ``docs/spec/stream.md``, *Several bases*. Computed by ``overlap.py``.
+Tested by ``tests/unit/transfer/format/test_bases.py``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconix.store.manifest import Manifest, StoreObject
+from reconix.transfer.format.plan import (
+    ONLY,
+    Location,
+    Payload,
+    Which,
+    parse_location,
+    print_location,
+)
+from reconix.transfer.format.stream import varint
+
+MAX_SLOTS = 8192
+MAX_LEFT_OUT = 1 << 14
+MAX_LEFT_OUT_BYTES = 1 << 20
+"""Of one base, how many and how long together (``path_bytes``): a device holds their paths."""
+
+_NAME_BYTES = 16  # of memory, beside the name itself
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A base as a stream sees it."""
+
+    objects: tuple[StoreObject, ...]  # by slot
+    equal: int  # how many of them, the first ones, all bases have
+    left_out: frozenset[Location] = frozenset()
+    which: Which = ONLY
+
+    @classmethod
+    def whole(cls, base: Manifest | None) -> "View":
+        """All of the only base, or of none."""
+        objects = () if base is None else base.objects
+        return cls(objects, len(objects))
+
+    @property
+    def staying(self) -> tuple[StoreObject, ...]:
+        """What may stay in the target; sorted by path."""
+        return self.objects[: self.equal]
+
+
+def path_bytes(path: tuple[bytes, ...]) -> int:
+    """What a path counts for: a path of many short names takes more memory than its bytes."""
+    return len(b"/".join(path)) + _NAME_BYTES * len(path)
+
+
+def print_views(views: Sequence[View], bases: Sequence[Manifest]) -> bytes:
+    """Spell the views of several bases, which are in the order of the header."""
+    first = views[0]
+    numbers = [len(first.objects), first.equal]
+    spelled = [varint(number) for number in numbers]
+    for view, base in zip(views, bases, strict=True):
+        place = {item.path: number for number, item in enumerate(base.objects)}
+        places = [place[item.path] for item in view.objects]
+        before = [-1, *places[: view.equal - 1]] if view.equal else []
+        spelled += [varint(at - last - 1) for last, at in zip(before, places, strict=False)]
+        spelled += map(varint, places[view.equal :])
+        spelled.append(varint(len(view.left_out)))
+        spelled += map(print_location, sorted(view.left_out))
+    return b"".join(spelled)
+
+
+def parse_views(payload: Payload, base: Manifest, which: Which) -> View:
+    """Read the views of all bases; give that of ours.
+
+    Raises:
+        BadStream: it breaks the format or its limits, or is not about our base.
+    """
+    slots, equal = payload.number(), payload.number()
+    if not equal <= slots <= MAX_SLOTS:
+        raise payload.wrong(f"{equal} of {slots} objects are in all bases")
+    ours: View | None = None
+    for number in range(which.count):
+        places = list(_parse_places(payload, slots, equal))
+        left_out = _parse_left_out(payload, slots)
+        if number == which.number:
+            if len(set(places)) < slots or max(places, default=0) >= len(base.objects):
+                raise payload.wrong("objects of the base that it does not have")
+            objects = tuple(base.objects[place] for place in places)
+            ours = View(objects, equal, frozenset(left_out), which)
+    assert ours is not None
+    return ours
+
+
+def _parse_places(payload: Payload, slots: int, equal: int) -> Sequence[int]:
+    places: list[int] = []
+    for _ in range(equal):
+        places.append(payload.number() + (places[-1] + 1 if places else 0))
+    return places + [payload.number() for _ in range(slots - equal)]
+
+
+def _parse_left_out(payload: Payload, slots: int) -> list[Location]:
+    count = payload.number()
+    if count > MAX_LEFT_OUT:
+        raise payload.wrong(f"{count} names are left out, more than {MAX_LEFT_OUT}")
+    found: list[Location] = []
+    left = MAX_LEFT_OUT_BYTES
+    for _ in range(count):
+        found.append(parse_location(payload))
+        left -= path_bytes(found[-1].path)
+        if left < 0:
+            raise payload.wrong(f"what is left out takes more than {MAX_LEFT_OUT_BYTES} bytes")
+    if any(place.source >= slots or not place.path for place in found):
+        raise payload.wrong("something is left out that is in no object of the base")
+    return found

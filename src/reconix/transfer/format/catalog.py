@@ -1,0 +1,145 @@
+"""A folder of streams, and the way through it that costs fewest bytes.
+
+A place with streams is a folder that any web server can serve, and ``index.json``, which says what
+each of them leads from and to. A device looks for the newest target, and for the cheapest way to
+it: one stream, a chain of several, or a full one that needs nothing.
+
+    {"version": 1, "streams": [{"file": "gateway-3-4.rcx", "size_bytes": 27600, "host": "gateway",
+     "architecture": "amd64", "bases": ["/nix/store/…"], "target": "/nix/store/…", "sequence": 4}]}
+
+Nobody signs an index: what it says is checked when the stream itself arrives. Somebody who changes
+it can withhold an update, as everybody on the way can.
+
+Tested by ``tests/unit/transfer/format/test_catalog.py``.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
+from reconix.store.paths import BadStorePath, StorePath
+from reconix.transfer.format.stream import MAX_BASES, Header
+
+INDEX = "index.json"
+MAX_INDEX_BYTES = 1 << 20
+MAX_STREAMS = 1000
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One stream of a folder."""
+
+    file: str
+    size_bytes: int
+    host: str
+    architecture: str
+    bases: tuple[StorePath, ...]
+    target: StorePath
+    sequence: int
+
+    @classmethod
+    def of(cls, file: str, size_bytes: int, header: Header) -> "Offer":
+        """What a stream offers, by its header."""
+        return cls(
+            file,
+            size_bytes,
+            header.host,
+            header.architecture,
+            header.bases,
+            header.target,
+            header.sequence,
+        )
+
+
+def print_index(offers: Iterable[Offer]) -> bytes:
+    """The index of a folder; the order of the offers does not matter."""
+    streams: list[JsonInput] = [
+        {
+            "file": offer.file,
+            "size_bytes": offer.size_bytes,
+            "host": offer.host,
+            "architecture": offer.architecture,
+            "bases": [str(base) for base in offer.bases],
+            "target": str(offer.target),
+            "sequence": offer.sequence,
+        }
+        for offer in sorted(offers, key=lambda offer: offer.file)
+    ]
+    return print_json({"version": 1, "streams": streams})
+
+
+def parse_index(content: bytes, *, source: str) -> tuple[Offer, ...]:
+    """Read an index.
+
+    Raises:
+        BadDocument: it is none.
+    """
+    fields = Fields.parse(content, source=source)
+    if fields.number("version") != 1:
+        raise BadDocument(f"{source} has version {fields.number('version')}, not 1")
+    found = fields.objects("streams")
+    if len(found) > MAX_STREAMS:
+        raise BadDocument(f"{source} names {len(found)} streams, more than {MAX_STREAMS}")
+    return tuple(map(_offer, found))
+
+
+def _offer(fields: Fields) -> Offer:
+    file = fields.text("file")
+    bases = fields.texts("bases")
+    if not _FILE.fullmatch(file) or len(bases) > MAX_BASES:
+        raise BadDocument(f"{fields.source}: {file[:80]!r} is no stream of this folder")
+    try:
+        return Offer(
+            file,
+            fields.number("size_bytes"),
+            fields.text("host"),
+            fields.text("architecture"),
+            tuple(map(StorePath.parse, bases)),
+            StorePath.parse(fields.text("target")),
+            fields.number("sequence"),
+        )
+    except BadStorePath as error:
+        raise BadDocument(f"{fields.source}: {error}") from error
+
+
+def newest(offers: Iterable[Offer]) -> Offer | None:
+    """The stream with the highest number; of several the one with the least name."""
+    return min(offers, key=lambda offer: (-offer.sequence, offer.file), default=None)
+
+
+def cheapest(
+    offers: Collection[Offer], installed: Collection[StorePath], target: StorePath
+) -> tuple[Offer, ...] | None:
+    """The streams to take, in order, for as few bytes as possible; ``None`` if no way leads there.
+
+    The cost of each generation is that of the way to it; it is improved until nothing gets
+    cheaper, which takes no more rounds than there are generations.
+    """
+    cost: dict[StorePath, int] = dict.fromkeys(installed, 0)
+    way: dict[StorePath, tuple[Offer, ...]] = {path: () for path in installed}
+    ordered = sorted(offers, key=lambda offer: (offer.size_bytes, offer.file))
+    changed = True
+    while changed:
+        changed = False
+        for offer in ordered:
+            before = _before(offer, cost)
+            if before is None:
+                continue
+            total = offer.size_bytes + cost.get(before, 0)
+            if total < cost.get(offer.target, total + 1):
+                cost[offer.target] = total
+                way[offer.target] = (*way.get(before, ()), offer)
+                changed = True
+    return way.get(target)
+
+
+_NOTHING = StorePath("0" * 32, "nothing")
+
+
+def _before(offer: Offer, cost: dict[StorePath, int]) -> StorePath | None:
+    """The cheapest generation that a stream can start from; ``_NOTHING`` if it needs none."""
+    if not offer.bases:
+        return _NOTHING
+    return min((base for base in offer.bases if base in cost), key=cost.__getitem__, default=None)

@@ -1,0 +1,817 @@
+"""The payload of a stream: how the objects of the target are made from those of the base.
+
+Between two generations a handful of files differ among ten thousand. A list of ten thousand files
+would cost more than the files. So a folder is described as a *difference to a folder that the
+device has*: keep the next 812 entries of it, drop one, change the next one in this way::
+
+    payload = preface object*
+    object  = node
+    node    = file | made | link | folder | "take" location check | choice
+    choice  = "choice" pick* node*    several ways to one file; each base picks one
+    folder  = "new" entry* end
+            | ( "like" location | "here" ) check step* end
+    step    = entry | change | "keep" n check | "follow" n check | "drop" n
+    entry   = name node
+    change  = node                   instead of the next entry of the folder that it is like
+
+``location`` is a path inside an object of the base, or inside one of the target that came earlier.
+``here`` means: like the entry of the outer folder that is changed.
+
+A position in a folder means something only if the folder is what the sender saw. A *check* is 16
+bits of a CRC over names, kinds and link targets. Checks find the place of damage and need not
+resist anybody: what counts is the SHA-256 of the whole object.
+
+A file that is *made* consists of parts. Each is made by copying from old files, where something is
+added to every byte of a copy, most often 0, and by new content between the copies. A part that is
+compressed in the file is made in its expanded form and compressed again (``Pack``).
+
+Here a node is a sequence of events. ``parse`` makes them from a payload, ``Printer`` spells them.
+
+The format, byte by byte: ``docs/spec/stream.md``.
+Tested by ``tests/unit/transfer/format/test_plan.py``.
+"""
+
+import enum
+import zlib
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from reconix.store.nar import (
+    MAX_DEPTH,
+    MAX_NAME_BYTES,
+    MAX_TARGET_BYTES,
+    BadArchive,
+    check_name,
+    check_target,
+)
+from reconix.transfer.codecs.packs import Pack
+from reconix.transfer.format.packing import Channel
+from reconix.transfer.format.stream import BadStream, folded, unfolded, varint
+
+MAX_PATH_BYTES = 4095
+MAX_INODES = 1 << 21
+"""No object has more files, links and folders of its own."""
+MAX_ENTRIES = 100_000
+"""Of a folder and of all folders around it: who reads an object holds their names."""
+MAX_SIZE = 1 << 60
+
+MAX_PARTS = 1 << 14
+MAX_SOURCES = 8
+MAX_COPIES = 1 << 17
+"""More copies are not held at once: they take 3 MiB."""
+MAX_CORRECTIONS = 1 << 16
+MAX_SHIFT = 1 << 60
+"""No correction is at a higher address, or moves anything further."""
+MAX_EXPANDED_BYTES = 256 << 20
+"""No part that is compressed, and no compressed member of an old file, is larger."""
+
+
+class Op(enum.IntEnum):
+    """The first byte of each step; ``NAMED`` is added where a name follows."""
+
+    END = 0
+    KEEP = 1
+    DROP = 2
+    FOLLOW = 3
+    FILE = 8
+    EXECUTABLE = 9
+    LINK = 10
+    NEW = 11
+    LIKE = 12
+    HERE = 13
+    TAKE = 14
+    MADE = 15
+    MADE_EXECUTABLE = 16
+    CHOICE = 17
+
+
+_NAMED = 0x40
+_COPIED_BYTES = 1 << 16  # what is copied at once, with what is between
+_COPIED_AT_ONCE = 1 << 12
+_CHANNELS = Channel.CODE - Channel.TEXT + 1  # of content
+_NODES = frozenset(Op) - {Op.END, Op.KEEP, Op.DROP, Op.FOLLOW, Op.HERE}
+_WAYS = frozenset({Op.FILE, Op.EXECUTABLE, Op.MADE, Op.MADE_EXECUTABLE, Op.TAKE})
+_STEPS = frozenset(
+    {Op.KEEP, Op.DROP, Op.FOLLOW, Op.HERE}
+)  # need a folder to refer to; have no name
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place in an object that the device has.
+
+    Objects of the base are counted first, in the order of its manifest, then those of the target.
+    """
+
+    source: int
+    path: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A regular file; ``Piece`` events with exactly this much content follow."""
+
+    name: bytes | None  # None: it replaces the next entry of the folder that this one is like
+    size_bytes: int
+    executable: bool
+    channel: Channel = Channel.BINARY  # TEXT, BINARY or CODE, with its content
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The next new content of the open file or part; never empty."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Old content to copy from: a file, or what is packed in it."""
+
+    location: Location | None  # None: the entry that the made file replaces
+    pack: Pack = Pack.NONE
+    offset: int = 0  # these three only if something is packed: where, how much,
+    packed_bytes: int = 0
+    size_bytes: int = 0  # and how much it is when expanded
+    follows: bool = False  # its references are replaced first; only if nothing is packed
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What is copied into a part, in order; a *gap* is new content before a copy."""
+
+    origins: "array[int]"  # places in the sources, one after the other
+    gaps: "array[int]"
+    lengths: "array[int]"
+
+    @classmethod
+    def of(cls, copies: Iterable[tuple[int, int, int]]) -> "Copies":
+        """Take origins, gaps and lengths."""
+        listed = list(copies)
+        return cls(*(array("Q", (copy[index] for copy in listed)) for index in range(3)))
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        return zip(self.origins, self.gaps, self.lengths, strict=True)
+
+    def moves(self) -> Iterator[tuple[int, int, int]]:
+        """From where to where how much goes."""
+        at = 0
+        for origin, gap, length in self:
+            yield origin, at + gap, length
+            at += gap + length
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """What to correct when references in old content are moved (``codecs/references.py``)."""
+
+    addresses: "array[int]"  # rising
+    shifts: "array[int]"
+
+    @classmethod
+    def of(cls, corrections: Iterable[tuple[int, int]]) -> "Corrections":
+        """Take addresses and shifts."""
+        listed = list(corrections)
+        return cls(*(array("q", (each[index] for each in listed)) for index in range(2)))
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self.addresses, self.shifts, strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file that is made from old ones; its parts follow."""
+
+    name: bytes | None
+    size_bytes: int
+    executable: bool
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a made file; ``Piece`` and ``Copied`` events follow as its copies say."""
+
+    pack: Pack
+    size_bytes: int  # expanded
+    channel: Channel  # TEXT, BINARY or CODE, with its new content
+    sources: tuple[Source, ...]
+    copies: Copies
+    targets: Corrections | None = None  # None: references in the sources stay as they are
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """The next copies of a part, each behind the new content before it; never much at once.
+
+    There may be a hundred of them in the time that one event takes. So a parser gives them
+    together; they are spelled one after the other.
+    """
+
+    copies: Sequence[tuple[int, int, int]]  # origin in the sources, size of the gap before, length
+    new: bytes  # what is in the gaps
+    difference: bytes  # what is to be added to the old bytes, each to each modulo 256
+
+    @property
+    def data(self) -> bytes:
+        """All of it that is in the stream; as long as what it makes."""
+        return self.new + self.difference
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A symbolic link."""
+
+    name: bytes | None
+    target: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A whole node that the device has somewhere."""
+
+    name: bytes | None
+    location: Location
+    check: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A file that is made in another way from each base.
+
+    The ways follow, each as a file, a made file or a take without a name. Who parses for a device
+    gets the one that it picks, and neither the others nor this.
+    """
+
+    name: bytes | None
+    picks: tuple[int, ...]  # for each base the number of its way; ways are used in their order
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which of the bases of a stream a device has."""
+
+    number: int
+    count: int
+
+
+ONLY = Which(0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A folder opens that is described from nothing."""
+
+    name: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """A folder opens that is described by its difference to another."""
+
+    name: bytes | None
+    location: Location
+    check: int
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The next entry of the source is a folder; it is described by its difference to itself."""
+
+    check: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The next entries of the source are here too, with all that they contain."""
+
+    count: int
+    check: int
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The same, but all references in them follow their objects: see ``renames.py``."""
+
+    count: int
+    check: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The next entries of the source are not here."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The innermost folder is complete; what is left of its source is not here."""
+
+
+Node = File | Made | Link | Take | New | Like  # what may have a name
+Event = Node | Part | Piece | Copied | Here | Keep | Follow | Drop | End
+Printed = Event | Choice
+
+
+class Payload(Protocol):
+    """Where a plan is read from: ``packing.Unpacker``."""
+
+    def take(self, size_bytes: int, channel: Channel = Channel.PLAN) -> bytes:
+        """The next bytes of a channel, exactly so many."""
+
+    def pieces(self, size_bytes: int, channel: Channel = Channel.PLAN) -> Iterator[bytes]:
+        """The next bytes of a channel, exactly so many, in pieces."""
+
+    def number(self, channel: Channel = Channel.PLAN) -> int:
+        """The next ``varint`` of a channel."""
+
+    def numbers(self, count: int, channel: Channel) -> "array[int]":
+        """The next so many ``varint`` of a channel."""
+
+    def wrong(self, message: str) -> BadStream:
+        """An error that names the place."""
+
+
+class Sink(Protocol):
+    """Where a plan is written to: ``packer.Packer``."""
+
+    def write(self, data: bytes, channel: Channel = Channel.PLAN) -> None:
+        """Append to a channel."""
+
+
+def can_be_held(entries: int) -> bool:
+    """Whether who reads an object can hold so many names of folders in each other."""
+    return entries <= MAX_ENTRIES
+
+
+def folder_check(entries: Iterable[tuple[bytes, bytes]]) -> int:
+    """The check of a folder.
+
+    Args:
+        entries: name and *kind* of each entry, sorted by name: ``-`` for a file, ``d`` for a
+            folder, ``l`` and the target for a symbolic link.
+    """
+    state = 0
+    for name, kind in entries:
+        state = entry_check(name, kind, state)
+    return state & 0xFFFF
+
+
+def entry_check(name: bytes, kind: bytes, state: int) -> int:
+    """Go on with a check over a tree: an entry comes before what is in it, then ``end_check``."""
+    return zlib.crc32(name + b"\0" + kind + b"\0", state)
+
+
+def end_check(state: int) -> int:
+    """Go on with a check over a tree: a folder is over."""
+    return zlib.crc32(b"\0", state)
+
+
+def parse(
+    payload: Payload, which: Which = ONLY, skip: Callable[[Event], None] | None = None
+) -> Iterator[Event]:
+    """Give the events of one node, as they are for one of the bases.
+
+    Names are possible names and what needs a source folder has one; whether names rise only the
+    receiver can tell, who knows those of the source.
+
+    Args:
+        payload: where the node comes next.
+        which: for which of the bases.
+        skip: is told what is read for other bases.
+
+    Raises:
+        BadStream: as soon as the first wrong byte was read.
+    """
+    has_source: list[bool] = []  # for each open folder
+    while True:
+        op, name = _parse_op(payload, has_source)
+        if op == Op.CHOICE:
+            yield from _parse_choice(payload, name, which, skip or _ignore)
+        else:
+            event = _parse_event(payload, op, name)
+            yield event
+            yield from _parse_content(payload, event)
+            if isinstance(event, New | Like | Here):
+                has_source.append(not isinstance(event, New))
+                if len(has_source) > MAX_DEPTH:
+                    raise payload.wrong(f"folders are nested deeper than {MAX_DEPTH}")
+            elif isinstance(event, End):
+                has_source.pop()
+        if not has_source:
+            return
+
+
+def _parse_content(payload: Payload, event: Event) -> Iterator[Event]:
+    """What follows a file; nothing for all else."""
+    if isinstance(event, File):
+        yield from _pieces(payload, event.size_bytes, event.channel)
+    elif isinstance(event, Made):
+        for _ in range(event.parts):
+            yield from _parse_part(payload)
+
+
+def _ignore(_: Event) -> None:
+    """For who does not want to know."""
+
+
+def _parse_choice(
+    payload: Payload, name: bytes | None, which: Which, skip: Callable[[Event], None]
+) -> Iterator[Event]:
+    """All ways are read; the events of ours are given."""
+    if which.count < 2:
+        raise payload.wrong("a choice where there is nothing to choose")
+    picks = _parse_picks(payload, which.count)
+    for way in range(max(picks) + 1):
+        op = payload.take(1)[0]
+        if op not in _WAYS:
+            raise payload.wrong(f"no way begins with {op:#04x}")
+        event = _parse_event(payload, op, name)
+        if way == picks[which.number]:
+            yield event
+            yield from _parse_content(payload, event)
+        else:
+            for skipped in _parse_content(payload, event):
+                skip(skipped)
+
+
+def _parse_picks(payload: Payload, count: int) -> list[int]:
+    picks: list[int] = []
+    for _ in range(count):
+        picks.append(payload.number())
+        if picks[-1] > max(picks[:-1], default=-1) + 1:
+            raise payload.wrong("ways that are not numbered in their order")
+    return picks
+
+
+def _parse_op(payload: Payload, has_source: list[bool]) -> tuple[int, bytes | None]:
+    byte = payload.take(1)[0]
+    follows = bool(has_source) and has_source[-1]
+    if byte & ~_NAMED in _NODES and byte & _NAMED and has_source:
+        return byte & ~_NAMED, _parse_name(payload)
+    if byte in _NODES and (follows or not has_source):
+        return byte, None
+    if (byte in _STEPS and follows) or (byte == Op.END and has_source):
+        return byte, None
+    raise payload.wrong(f"no step begins with {byte:#04x} here")
+
+
+def _parse_name(payload: Payload) -> bytes:
+    name = parse_bytes(payload, MAX_NAME_BYTES, "a name")
+    try:
+        check_name(name)
+    except BadArchive as error:
+        raise payload.wrong(str(error)) from error
+    return name
+
+
+def _parse_event(payload: Payload, op: int, name: bytes | None) -> Event:
+    match op:
+        case Op.FILE | Op.EXECUTABLE:
+            size = _parse_size(payload)
+            return File(name, size, op == Op.EXECUTABLE, _parse_channel(payload))
+        case Op.MADE | Op.MADE_EXECUTABLE:
+            size = _parse_size(payload)
+            parts = _parse_bounded(payload, MAX_PARTS, "parts")
+            return Made(name, size, op == Op.MADE_EXECUTABLE, parts)
+        case Op.LINK:
+            return Link(name, _parse_target(payload))
+        case Op.NEW:
+            return New(name)
+        case Op.LIKE:
+            return Like(name, parse_location(payload), _parse_check(payload))
+        case Op.TAKE:
+            return Take(name, parse_location(payload), _parse_check(payload))
+    return _parse_step(payload, op)
+
+
+def _parse_step(payload: Payload, op: int) -> Event:
+    match op:
+        case Op.HERE:
+            return Here(_parse_check(payload))
+        case Op.KEEP:
+            return Keep(_parse_count(payload), _parse_check(payload))
+        case Op.FOLLOW:
+            return Follow(_parse_count(payload), _parse_check(payload))
+        case Op.DROP:
+            return Drop(_parse_count(payload))
+    return End()
+
+
+def _parse_size(payload: Payload) -> int:
+    size = payload.number()
+    if size > MAX_SIZE:
+        raise payload.wrong(f"a file of {size} bytes")
+    return size
+
+
+def _parse_target(payload: Payload) -> bytes:
+    target = parse_bytes(payload, MAX_TARGET_BYTES, "a link target")
+    try:
+        check_target(target)
+    except BadArchive as error:
+        raise payload.wrong(str(error)) from error
+    return target
+
+
+def parse_location(payload: Payload) -> Location:
+    """Read a location."""
+    source = payload.number()
+    path = parse_bytes(payload, MAX_PATH_BYTES, "a path")
+    names = tuple(path.split(b"/")) if path else ()
+    try:
+        for name in names:
+            check_name(name)
+    except BadArchive as error:
+        raise payload.wrong(str(error)) from error
+    return Location(source, names)
+
+
+def _parse_check(payload: Payload) -> int:
+    return int.from_bytes(payload.take(2), "little")
+
+
+def _parse_bounded(payload: Payload, limit: int, what: str) -> int:
+    number = payload.number()
+    if number > limit:
+        raise payload.wrong(f"{number} {what}, more than {limit}")
+    return number
+
+
+def _parse_channel(payload: Payload) -> Channel:
+    kind = _parse_bounded(payload, _CHANNELS - 1, "is no kind of content")
+    return Channel(Channel.TEXT + kind)
+
+
+def _pieces(payload: Payload, size_bytes: int, channel: Channel) -> Iterator[Piece]:
+    for data in payload.pieces(size_bytes, channel):
+        yield Piece(data)
+
+
+def _parse_part(payload: Payload) -> Iterator[Event]:
+    part = _parse_part_start(payload)
+    yield part
+    left = part.size_bytes
+    run = _Run(payload, part.channel)
+    for origin, gap, length in part.copies:
+        left -= gap + length
+        if run.is_full(gap + length):
+            yield from run.end()
+        if gap + length > _COPIED_BYTES:
+            yield from _pieces(payload, gap, part.channel)
+            yield from _long_copy(payload, origin, length)
+        else:
+            run.take(origin, gap, length)
+    yield from run.end()
+    yield from _pieces(payload, left, part.channel)
+
+
+class _Run:
+    """Collects copies that are small."""
+
+    def __init__(self, payload: Payload, channel: Channel) -> None:
+        self._payload = payload
+        self._channel = channel
+        self._begin()
+
+    def _begin(self) -> None:
+        self._size_bytes = 0
+        self._copies: list[tuple[int, int, int]] = []
+        self._new: list[bytes] = []
+        self._differences: list[bytes] = []
+
+    def take(self, origin: int, gap: int, length: int) -> None:
+        """Read what belongs to the next copy."""
+        if gap:
+            self._new.append(self._payload.take(gap, self._channel))
+        self._differences.append(self._payload.take(length, Channel.DIFFERENCE))
+        self._copies.append((origin, gap, length))
+        self._size_bytes += gap + length
+
+    def is_full(self, size_bytes: int) -> bool:
+        """Whether so much more is too much."""
+        too_many = len(self._copies) == _COPIED_AT_ONCE
+        return too_many or self._size_bytes + size_bytes > _COPIED_BYTES
+
+    def end(self) -> Iterator[Copied]:
+        """Give what was collected."""
+        if self._copies:
+            yield Copied(self._copies, b"".join(self._new), b"".join(self._differences))
+            self._begin()
+
+
+def _long_copy(payload: Payload, origin: int, length: int) -> Iterator[Copied]:
+    for difference in payload.pieces(length, Channel.DIFFERENCE):
+        yield Copied([(origin, 0, len(difference))], b"", difference)
+        origin += len(difference)
+
+
+def _parse_part_start(payload: Payload) -> Part:
+    pack = Pack(_parse_bounded(payload, max(Pack), "is no kind of packing"))
+    size = _parse_size(payload)
+    if pack is not Pack.NONE and size > MAX_EXPANDED_BYTES:
+        raise payload.wrong(f"a packed part of {size} bytes, more than {MAX_EXPANDED_BYTES}")
+    kind = _parse_bounded(payload, 2 * _CHANNELS - 1, "is no kind of content")
+    channel = Channel(Channel.TEXT + kind % _CHANNELS)
+    count = _parse_bounded(payload, MAX_SOURCES, "sources")
+    sources = tuple(_parse_source(payload) for _ in range(count))
+    copies = _parse_copies(payload, size)
+    targets = _parse_corrections(payload) if kind >= _CHANNELS else None
+    return Part(pack, size, channel, sources, copies, targets)
+
+
+def _parse_source(payload: Payload) -> Source:
+    kind = _parse_bounded(payload, 4 * max(Pack) + 1, "is no kind of source")
+    location = parse_location(payload) if kind & 1 else None
+    pack = Pack(kind >> 2)
+    if pack is Pack.NONE:
+        return Source(location, follows=bool(kind & 2))
+    if kind & 2:
+        raise payload.wrong("references are replaced in what is packed")
+    offset, packed, size = (_parse_size(payload) for _ in range(3))
+    if size > MAX_EXPANDED_BYTES:
+        raise payload.wrong(f"a source of {size} bytes, more than {MAX_EXPANDED_BYTES}")
+    return Source(location, pack, offset, packed, size)
+
+
+def _parse_copies(payload: Payload, size_bytes: int) -> Copies:
+    count = _parse_bounded(payload, MAX_COPIES, "copies")
+    distances = payload.numbers(count, Channel.FROM)
+    gaps = payload.numbers(count, Channel.GAP)
+    lengths = payload.numbers(count, Channel.LENGTH)
+    if sum(gaps) + sum(lengths) > size_bytes:
+        raise payload.wrong("copies of more than their part holds")
+    origins, at = array("Q"), 0
+    for distance, length in zip(distances, lengths, strict=True):
+        at += unfolded(distance)
+        if at < 0 or length == 0 or at + length > MAX_SIZE:
+            raise payload.wrong("a copy of nothing, or from nowhere")
+        origins.append(at)
+        at += length
+    return Copies(origins, gaps, lengths)
+
+
+def _parse_corrections(payload: Payload) -> Corrections:
+    count = _parse_bounded(payload, MAX_CORRECTIONS, "corrections")
+    addresses, shifts = array("q"), array("q")
+    address = shift = 0
+    numbers = (payload.numbers(count, channel) for channel in (Channel.FROM, Channel.LENGTH))
+    for step, change in zip(*(map(unfolded, each) for each in numbers), strict=True):
+        address += step
+        shift += change
+        if (addresses and step <= 0) or max(abs(address), abs(shift)) > MAX_SHIFT:
+            raise payload.wrong("a correction that is out of order, or out of range")
+        addresses.append(address)
+        shifts.append(shift)
+    return Corrections(addresses, shifts)
+
+
+def _parse_count(payload: Payload) -> int:
+    count = payload.number()
+    if count == 0:
+        raise payload.wrong("a step that does nothing")
+    return count
+
+
+def parse_bytes(payload: Payload, limit_bytes: int, what: str) -> bytes:
+    """Read bytes that have their size before them; ``what`` they are is said if it is too much."""
+    size = payload.number()
+    if size > limit_bytes:
+        raise payload.wrong(f"{what} of {size} bytes, more than {limit_bytes}")
+    return payload.take(size)
+
+
+class Printer:
+    """Spells events; the inverse of ``parse``."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._channel = Channel.BINARY  # of the open file or part
+
+    def feed(self, event: Printed) -> None:
+        """Take the next event."""
+        match event:
+            case Piece(data):
+                self._sink.write(data, self._channel)
+            case Copied():
+                self._copied(event)
+            case Part():
+                self._part(event)
+            case _:
+                if isinstance(event, File):
+                    self._channel = event.channel
+                self._sink.write(_print_event(event))
+
+    def _copied(self, event: Copied) -> None:
+        new = difference = 0
+        for _, gap, length in event.copies:
+            self._sink.write(event.new[new : new + gap], self._channel)
+            self._sink.write(event.difference[difference : difference + length], Channel.DIFFERENCE)
+            new, difference = new + gap, difference + length
+
+    def _part(self, part: Part) -> None:
+        self._channel = part.channel
+        kind = part.channel - Channel.TEXT + (0 if part.targets is None else _CHANNELS)
+        numbers = [varint(part.pack), varint(part.size_bytes), varint(kind)]
+        numbers.append(varint(len(part.sources)))
+        numbers += [_source(source) for source in part.sources]
+        self._sink.write(b"".join([*numbers, varint(len(part.copies))]))
+        self._sink.write(b"".join(map(varint, _distances(part.copies))), Channel.FROM)
+        self._sink.write(b"".join(map(varint, part.copies.gaps)), Channel.GAP)
+        self._sink.write(b"".join(map(varint, part.copies.lengths)), Channel.LENGTH)
+        if part.targets is not None:
+            self._corrections(part.targets)
+
+    def _corrections(self, corrections: Corrections) -> None:
+        self._sink.write(varint(len(corrections.addresses)))
+        self._sink.write(b"".join(_steps(corrections.addresses)), Channel.FROM)
+        self._sink.write(b"".join(_steps(corrections.shifts)), Channel.LENGTH)
+
+
+def _steps(numbers: Iterable[int]) -> Iterator[bytes]:
+    """From each number to the next."""
+    before = 0
+    for number in numbers:
+        yield varint(folded(number - before))
+        before = number
+
+
+def _distances(copies: Copies) -> Iterator[int]:
+    """From the end of each copy to the next, as numbers that are never negative."""
+    at = 0
+    for origin, length in zip(copies.origins, copies.lengths, strict=True):
+        distance, at = origin - at, origin + length
+        yield folded(distance)
+
+
+def _print_event(event: Node | Choice | Here | Keep | Follow | Drop | End) -> bytes:
+    match event:
+        case Choice(name, picks):
+            return _node(Op.CHOICE, name) + b"".join(map(varint, picks))
+        case Here(check):
+            return bytes([Op.HERE]) + _check(check)
+        case Keep(count, check):
+            return bytes([Op.KEEP]) + varint(count) + _check(check)
+        case Follow(count, check):
+            return bytes([Op.FOLLOW]) + varint(count) + _check(check)
+        case Drop(count):
+            return bytes([Op.DROP]) + varint(count)
+        case End():
+            return bytes([Op.END])
+        case _:
+            return _print_node(event)
+
+
+def _print_node(event: Node) -> bytes:
+    match event:
+        case File(name, size, executable, channel):
+            op = Op.EXECUTABLE if executable else Op.FILE
+            return _node(op, name) + varint(size) + _channel(channel)
+        case Made(name, size, executable, parts):
+            op = Op.MADE_EXECUTABLE if executable else Op.MADE
+            return _node(op, name) + varint(size) + varint(parts)
+        case Link(name, target):
+            return _node(Op.LINK, name) + counted(target)
+        case Take(name, location, check):
+            return _node(Op.TAKE, name) + print_location(location) + _check(check)
+        case New(name):
+            return _node(Op.NEW, name)
+        case Like(name, location, check):
+            return _node(Op.LIKE, name) + print_location(location) + _check(check)
+
+
+def _node(op: Op, name: bytes | None) -> bytes:
+    return bytes([op]) if name is None else bytes([op | _NAMED]) + counted(name)
+
+
+def counted(content: bytes) -> bytes:
+    """Spell bytes with their size before them."""
+    return varint(len(content)) + content
+
+
+def print_location(location: Location) -> bytes:
+    """Spell a location."""
+    return varint(location.source) + counted(b"/".join(location.path))
+
+
+def _check(check: int) -> bytes:
+    return check.to_bytes(2, "little")
+
+
+def _channel(channel: Channel) -> bytes:
+    return varint(channel - Channel.TEXT)
+
+
+def _source(source: Source) -> bytes:
+    kind = varint(4 * source.pack + 2 * source.follows + (source.location is not None))
+    place = b"" if source.location is None else print_location(source.location)
+    if source.pack is Pack.NONE:
+        return kind + place
+    numbers = (source.offset, source.packed_bytes, source.size_bytes)
+    return kind + place + b"".join(map(varint, numbers))

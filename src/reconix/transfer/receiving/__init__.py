@@ -1,0 +1,1 @@
+"""Making the objects of a stream on the device that it is sent to."""

@@ -1,0 +1,1 @@
+"""Whose streams a device takes: keys, signatures, and the rule that counts them."""

@@ -1,0 +1,171 @@
+"""References follow: whole, in pieces and in windows alike, and on the device to the last byte."""
+
+import io
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconix.store.paths import StorePath
+from reconix.store.tree import File, Node, Symlink, folder
+from reconix.transfer.codecs.renames import NO_RENAMES, Renames
+from reconix.transfer.format.bases import View
+from reconix.transfer.format.packing import Unpacker
+from reconix.transfer.format.plan import Follow, parse
+from reconix.transfer.format.preface import parse_preface
+from reconix.transfer.format.stream import StreamReader
+from reconix.transfer.receiving.sources import DamagedBase
+from reconix.transfer.receiving.staging import ContentMismatch
+
+if TYPE_CHECKING:
+    from tests.unit.transfer.conftest import Workshop
+
+OLD = [StorePath(letter * 32, "package") for letter in "abc"]
+NEW = [StorePath(letter * 32, "package") for letter in "bcd"]
+RENAMES = Renames.of(zip(OLD, NEW, strict=True))
+"""A chain: what was replaced once must not be replaced again."""
+
+words = st.sampled_from(
+    [str(path).encode() for path in [*OLD, *NEW]]
+    + [b"/nix/store/", b"a" * 32, b"-", b"x", b"/nix/store/" + b"a" * 32, b"\0" * 30]
+)
+texts = st.lists(words, max_size=12).map(b"".join)
+
+
+def by_hand(text: bytes) -> bytes:
+    """The slow way: at each place, does a reference begin here?"""
+    made, at = b"", 0
+    while at < len(text):
+        for old, new in zip(OLD, NEW, strict=True):
+            reference = f"/nix/store/{old.hash}-".encode()
+            if text.startswith(reference, at):
+                made += f"/nix/store/{new.hash}-".encode()
+                at += len(reference)
+                break
+        else:
+            made += text[at : at + 1]
+            at += 1
+    return made
+
+
+@given(texts)
+def test_references_are_replaced_wherever_they_stand(text: bytes) -> None:
+    assert RENAMES.apply(text) == by_hand(text)
+
+
+@given(texts, st.lists(st.integers(1, 60), min_size=1))
+def test_pieces_do_not_matter(text: bytes, sizes: list[int]) -> None:
+    pieces: list[bytes] = []
+    rest = text
+    while rest:
+        size = sizes[len(pieces) % len(sizes)]
+        pieces.append(rest[:size])
+        rest = rest[size:]
+    assert b"".join(RENAMES.apply_all(pieces)) == RENAMES.apply(text)
+    assert bool(RENAMES.used_in(pieces)) == (RENAMES.apply(text) != text)
+
+
+@given(texts, st.integers(0, 300), st.integers(0, 300))
+def test_a_window_shows_what_the_whole_has_there(text: bytes, begin: int, size: int) -> None:
+    def read(offset: int, size_bytes: int) -> bytes:
+        return text[offset : offset + size_bytes]
+
+    assert RENAMES.read(read, begin, size) == RENAMES.apply(text)[begin : begin + size]
+    assert NO_RENAMES.read(read, begin, size) == text[begin : begin + size]
+
+
+def noise(seed: int, size: int) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def closure(workshop: "Workshop", bottom: bytes, script: bytes = b"") -> StorePath:
+    """A generation over a library, a program that names it in all ways, and a farm of links."""
+    library = workshop.store.add_files(folder({"lib.so": File(bottom)}), "library")
+    name = str(library).encode()
+    program: dict[str, Node] = {
+        "bin/tool": File(
+            noise(1, 70_000) + name + noise(2, (1 << 20) - 20) + name, executable=True
+        ),
+        "bin/empty": File(b""),
+        "bin/script": File(b"#!" + name + b"/sh\n" + script),
+        "share/plain": File(noise(3, 200_000)),
+        "share/doc/readme": File(b"see " + name + b"/share\n"),
+        "share/doc/short": File(b"no reference"),
+        "lib": Symlink(f"{library}/lib.so"),
+    }
+    tool = workshop.store.add_files(folder(program), "tool", [library])
+    farm: dict[str, Node] = {f"bin/{n}": Symlink(f"{tool}/bin/{n}") for n in range(50)}
+    top = workshop.store.add_files(folder(farm), "farm", [tool])
+    document = File(b'{"host": "gateway", "architecture": "amd64", "version": 1}\n')
+    root = folder({"generation.json": document, "root": Symlink(str(top))})
+    return workshop.store.add_files(root, "generation-gateway", [top])
+
+
+def followed(stream: bytes, workshop: "Workshop", base: StorePath) -> int:
+    """How many steps of a stream let references follow."""
+    reader = StreamReader(io.BytesIO(stream).read)
+    reader.prove()
+    payload = Unpacker(reader)
+    preface = parse_preface(payload, View.whole(workshop.store.manifest(base)))
+    events = [event for _ in preface.needs for event in parse(payload)]
+    return sum(isinstance(event, Follow) for event in events)
+
+
+def test_a_change_at_the_bottom_costs_little_more_than_itself(workshop: "Workshop") -> None:
+    old, new = closure(workshop, b"one"), closure(workshop, b"two")
+    stream = workshop.stream(old, new)
+    assert len(stream) < 1200
+    assert followed(stream, workshop, old) >= 3
+    registry = workshop.device(old)
+    workshop.receive(stream, registry)
+    workshop.expect_complete(registry, new)
+
+
+def test_what_has_no_reference_is_not_written_again(workshop: "Workshop") -> None:
+    old, new = closure(workshop, b"one"), closure(workshop, b"two")
+    registry = workshop.device(old)
+    workshop.receive(workshop.stream(old, new), registry)
+    files = [
+        registry.path(workshop.path(each, "tool")) / name
+        for each in (old, new)
+        for name in ("share/plain", "share/doc/short", "bin/empty", "bin/tool")
+    ]
+    before, after = files[:4], files[4:]
+    same = [one.samefile(other) for one, other in zip(before, after, strict=True)]
+    assert same == [True, True, True, False]
+
+
+def test_a_file_that_changes_as_well_is_made_from_one_whose_references_follow(
+    workshop: "Workshop",
+) -> None:
+    old, new = closure(workshop, b"one", b"old"), closure(workshop, b"two", b"new")
+    registry = workshop.device(old)
+    workshop.receive(workshop.stream(old, new), registry)
+    workshop.expect_complete(registry, new)
+
+
+@pytest.mark.parametrize("name", ["bin/tool", "share/doc/readme"])
+def test_damage_in_what_follows_is_found(workshop: "Workshop", name: str) -> None:
+    old, new = closure(workshop, b"one"), closure(workshop, b"two")
+    registry = workshop.device(old)
+    place = registry.path(workshop.path(old, "tool")) / name
+    content = bytearray(place.read_bytes())
+    content[-1] ^= 1
+    place.chmod(0o644)
+    place.write_bytes(content)
+    with pytest.raises((DamagedBase, ContentMismatch)):
+        workshop.receive(workshop.stream(old, new), registry)
+    assert registry.get(new) is None
+
+
+def test_several_bases_follow_only_what_all_have(workshop: "Workshop") -> None:
+    olds: Sequence[StorePath] = [closure(workshop, b"one"), closure(workshop, b"two")]
+    new = closure(workshop, b"three")
+    stream = workshop.stream(olds[0], new, olds[1])
+    for old in olds:
+        registry = workshop.device(old, at=workshop.place / old.hash)
+        workshop.receive(stream, registry)
+        workshop.expect_complete(registry, new)

@@ -1,0 +1,364 @@
+from collections.abc import Callable, Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.transfer.conftest import Proved
+
+from reconix.transfer.codecs.packs import Pack
+from reconix.transfer.format.packing import Channel, Unpacker
+from reconix.transfer.format.plan import (
+    MAX_COPIES,
+    MAX_CORRECTIONS,
+    MAX_EXPANDED_BYTES,
+    MAX_PARTS,
+    MAX_SHIFT,
+    MAX_SOURCES,
+    Choice,
+    Copied,
+    Copies,
+    Corrections,
+    Drop,
+    End,
+    Event,
+    File,
+    Here,
+    Keep,
+    Like,
+    Link,
+    Location,
+    Made,
+    New,
+    Op,
+    Part,
+    Piece,
+    Printer,
+    Source,
+    Take,
+    Which,
+    folder_check,
+    parse,
+)
+from reconix.transfer.format.stream import BadStream, varint
+from reconix.transfer.sending.packer import Packer
+
+PLACE = Location(3, (b"usr", b"lib"))
+
+
+def payload(content: bytes) -> Unpacker:
+    return packed_again(lambda packer: packer.write(content))
+
+
+def packed_again(fill: Callable[[Packer], object]) -> Unpacker:
+    """What is packed in this way, ready to be read."""
+    written = bytearray()
+    packer = Packer(written.extend)
+    fill(packer)
+    packer.finish()
+    return Unpacker(Proved(bytes(written)))
+
+
+def printed_to(packer: Packer, events: Iterable[Event]) -> None:
+    printer = Printer(packer)
+    for event in events:
+        printer.feed(event)
+
+
+class Joined:
+    """Takes what is written to the channel of the plan."""
+
+    def __init__(self) -> None:
+        self.plan = bytearray()
+
+    def write(self, data: bytes, channel: Channel = Channel.PLAN) -> None:
+        if channel is Channel.PLAN:
+            self.plan += data
+
+
+def printed(events: Iterable[Event]) -> bytes:
+    sink = Joined()
+    printer = Printer(sink)
+    for event in events:
+        printer.feed(event)
+    return bytes(sink.plan)
+
+
+names = st.binary(min_size=1, max_size=8).filter(
+    lambda name: not {0, 0x2F} & set(name) and name not in (b".", b"..")
+)
+targets = st.binary(min_size=1, max_size=20).filter(lambda target: 0 not in target)
+places = st.builds(
+    Location, st.integers(0, 1 << 40), st.lists(names, max_size=3).map(lambda path: tuple(path))
+)
+numbers = st.integers(0, 0xFFFF)
+counts = st.integers(1, 1 << 40)
+
+
+@st.composite
+def leaves(draw: st.DrawFn, name: st.SearchStrategy[bytes | None]) -> list[Event]:
+    chosen = draw(name)
+    content = draw(st.binary(max_size=30))
+    file = File(chosen, len(content), draw(st.booleans()))
+    pieces = [Piece(content)] if content else []
+    link = Link(chosen, draw(targets))
+    take = Take(chosen, draw(places), draw(numbers))
+    return draw(st.sampled_from([[file, *pieces], [link], [take], draw(made(chosen))]))
+
+
+sources = st.builds(Source, st.none() | places) | st.builds(
+    Source,
+    st.none() | places,
+    st.sampled_from([Pack.GZIP, Pack.XZ, Pack.LZ4]),
+    *[st.integers(0, 1 << 20)] * 3,
+)
+copies = st.lists(
+    st.tuples(st.integers(0, 1 << 40), st.integers(0, 9), st.integers(1, 9)), max_size=4
+)
+
+shifts = st.integers(-MAX_SHIFT, MAX_SHIFT)
+corrections = st.dictionaries(shifts, shifts, max_size=4).map(
+    lambda found: Corrections.of(sorted(found.items()))
+)
+
+
+@st.composite
+def made(draw: st.DrawFn, name: bytes | None) -> list[Event]:
+    count = draw(st.integers(0, 2))
+    events: list[Event] = [Made(name, draw(st.integers(0, 1 << 40)), draw(st.booleans()), count)]
+    for _ in range(count):
+        listed, rest = draw(copies), draw(st.integers(0, 9))
+        size = rest + sum(gap + length for _, gap, length in listed)
+        channel = draw(st.sampled_from([Channel.TEXT, Channel.BINARY, Channel.CODE]))
+        chosen = tuple(draw(st.lists(sources, max_size=2)))
+        pack = draw(st.sampled_from(Pack))
+        targets = draw(st.none() | corrections)
+        events.append(Part(pack, size, channel, chosen, Copies.of(listed), targets))
+        if listed:
+            gaps, lengths = (sum(copy[index] for copy in listed) for index in (1, 2))
+            events.append(Copied(listed, b"p" * gaps, b"d" * lengths))
+        events += [Piece(b"r" * rest)] if rest else []
+    return events
+
+
+@st.composite
+def nodes(draw: st.DrawFn, name: st.SearchStrategy[bytes | None], depth: int) -> list[Event]:
+    if depth == 0 or draw(st.booleans()):
+        return draw(leaves(name))
+    chosen, has_source = draw(name), draw(st.booleans())
+    opened = Like(chosen, draw(places), draw(numbers)) if has_source else New(chosen)
+    return [opened, *draw(inside(has_source=has_source, depth=depth - 1)), End()]
+
+
+@st.composite
+def inside(draw: st.DrawFn, *, has_source: bool, depth: int) -> list[Event]:
+    optional = st.one_of(st.none(), names) if has_source else names
+    events: list[Event] = []
+    for _ in range(draw(st.integers(0, 3))):
+        choice = draw(st.integers(0, 3)) if has_source else 0
+        if choice == 0:
+            events += draw(nodes(optional, depth))
+        elif choice == 1:
+            events.append(Keep(draw(counts), draw(numbers)))
+        elif choice == 2:
+            events.append(Drop(draw(counts)))
+        elif depth:
+            events += [Here(draw(numbers)), *draw(inside(has_source=True, depth=depth - 1)), End()]
+    return events
+
+
+@given(nodes(st.none(), 3))
+def test_events_come_back(events: list[Event]) -> None:
+    reader = packed_again(lambda packer: printed_to(packer, events))
+    assert list(parse(reader)) == events
+    reader.finish()
+
+
+def choice(*picks: int) -> Unpacker:
+    """A choice of two ways to a file, inside a folder."""
+
+    def fill(packer: Packer) -> None:
+        packer.write(print_ops(Op.NEW))
+        printer = Printer(packer)
+        for event in (Choice(b"a", picks), *WAYS[0], *WAYS[1]):
+            printer.feed(event)
+        packer.write(print_ops(Op.END))
+
+    return packed_again(fill)
+
+
+def print_ops(*ops: Op) -> bytes:
+    return bytes(ops)
+
+
+COPY = Part(Pack.NONE, 9, Channel.TEXT, (Source(PLACE),), Copies.of([(0, 2, 5)]))
+WAYS: list[list[Event]] = [
+    [File(None, 3, False), Piece(b"abc")],
+    [Made(None, 9, True, 1), COPY, Copied([(0, 2, 5)], b"pp", b"ddddd"), Piece(b"rr")],
+]
+
+
+@pytest.mark.parametrize(("number", "way"), [(0, 0), (1, 1), (2, 0)])
+def test_of_several_ways_each_base_gets_its_own(number: int, way: int) -> None:
+    reader = choice(0, 1, 0)
+    found = list(parse(reader, Which(number, 3)))
+    first = File(b"a", 3, False) if way == 0 else Made(b"a", 9, True, 1)
+    assert found == [New(None), first, *WAYS[way][1:], End()]
+    reader.finish()
+
+
+@pytest.mark.parametrize("picks", [(1, 0), (0, 2), (0, 1 << 62)])
+def test_s6_ways_that_are_not_there_cannot_be_picked(picks: tuple[int, int]) -> None:
+    with pytest.raises(BadStream, match="in their order"):
+        list(parse(choice(*picks), Which(0, 2)))
+
+
+def test_with_one_base_there_is_nothing_to_choose() -> None:
+    with pytest.raises(BadStream, match="nothing to choose"):
+        list(parse(choice(0)))
+
+
+@pytest.mark.parametrize("op", [Op.NEW, Op.LIKE, Op.LINK, Op.CHOICE, Op.END, 0x48, 0xFF])
+def test_a_way_is_nothing_but_a_file(op: int) -> None:
+    content = printed([New(None)]) + printed_choice() + bytes([op])
+    with pytest.raises(BadStream, match="no way begins with"):
+        list(parse(payload(content), Which(0, 2)))
+
+
+def printed_choice() -> bytes:
+    sink = Joined()
+    Printer(sink).feed(Choice(b"a", (0, 1)))
+    return bytes(sink.plan)
+
+
+@pytest.mark.parametrize("name", [b"", b".", b"..", b"/etc", b"a/b", b"a\0b", b"n" * 256])
+def test_s5_a_name_that_no_file_can_have_is_refused(name: bytes) -> None:
+    reader = payload(printed([New(None), File(name, 0, False), End()]))
+    with pytest.raises(BadStream, match="name"):
+        list(parse(reader))
+
+
+@pytest.mark.parametrize("path", [b"/etc", b"a//b", b"..", b"a/../b", b"a/", b"a\0", b"x" * 4096])
+def test_s5_a_path_that_climbs_is_refused(path: bytes) -> None:
+    reader = payload(b"\x0e\x00" + varint(len(path)) + path + b"\0")
+    with pytest.raises(BadStream, match=r"name|path"):
+        list(parse(reader))
+
+
+@pytest.mark.parametrize("target", [b"", b"a\0b", b"t" * 4096])
+def test_s5_a_link_target_that_cannot_be_is_refused(target: bytes) -> None:
+    reader = payload(printed([Link(None, target)]))
+    with pytest.raises(BadStream, match="target"):
+        list(parse(reader))
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [End()],
+        [Keep(1, 0)],
+        [Drop(1)],
+        [Here(0)],
+        [File(b"name", 0, False)],
+        [New(None), Keep(1, 0)],
+        [New(None), Drop(1)],
+        [New(None), Here(0)],
+        [New(None), Link(None, b"target")],
+    ],
+    ids=repr,
+)
+def test_a_step_that_has_nothing_to_refer_to_is_refused(events: list[Event]) -> None:
+    with pytest.raises(BadStream, match="no step begins with"):
+        list(parse(payload(printed(events))))
+
+
+@pytest.mark.parametrize("op", [4, 7, 18, 0x40, 0x41, 0x4D, 0x80, 0xFF])
+def test_an_unknown_step_is_refused(op: int) -> None:
+    content = printed([Like(None, PLACE, 0)]) + bytes([op])
+    with pytest.raises(BadStream, match=f"no step begins with {op:#04x}"):
+        list(parse(payload(content)))
+
+
+def test_s6_folders_in_folders_end_somewhere() -> None:
+    reader = payload(printed([New(None), *[New(b"d")] * 1000]))
+    with pytest.raises(BadStream, match="deeper"):
+        list(parse(reader))
+
+
+def test_s6_absurd_numbers_are_refused() -> None:
+    too_big = varint((1 << 60) + 1)
+    for content in (b"\x08" + too_big, printed([Like(None, PLACE, 0)]) + b"\x02\x00"):
+        with pytest.raises(BadStream, match=r"a file of|does nothing"):
+            list(parse(payload(content)))
+    parts = printed([Made(None, 1, False, MAX_PARTS + 1)])
+    with pytest.raises(BadStream, match="parts"):
+        list(parse(payload(parts)))
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (b"\x04", "no kind of packing"),
+        (b"\x01" + varint(MAX_EXPANDED_BYTES + 1), "packed part"),
+        (b"\x00\x05\x06", "no kind of content"),
+        (b"\x00\x05\x00" + varint(MAX_SOURCES + 1), "sources"),
+        (b"\x00\x05\x00\x01\x0e", "no kind of source"),
+        (b"\x00\x05\x00\x01\x06", "references are replaced in what is packed"),
+        (b"\x00\x05\x00\x01\x04\x00\x00" + varint(MAX_EXPANDED_BYTES + 1), "a source of"),
+        (b"\x00\x05\x00\x00" + varint(MAX_COPIES + 1), "copies"),
+    ],
+)
+def test_s6_a_part_that_cannot_be_is_refused(start: bytes, said: str) -> None:
+    content = printed([Made(None, 5, False, 1)]) + start
+    with pytest.raises(BadStream, match=said):
+        list(parse(payload(content)))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        [(5, 1), (5, 2)],
+        [(5, 1), (4, 2)],
+        [(MAX_SHIFT + 1, 1)],
+        [(-MAX_SHIFT - 1, 1)],
+        [(0, MAX_SHIFT), (1, MAX_SHIFT + 1)],
+        [(number, 1) for number in range(MAX_CORRECTIONS + 1)],
+    ],
+    ids=len,
+)
+def test_s6_corrections_have_an_order_and_limits(found: list[tuple[int, int]]) -> None:
+    part = Part(Pack.NONE, 5, Channel.CODE, (), Copies.of([]), Corrections.of(found))
+    events: list[Event] = [Made(None, 5, False, 1), part, Piece(bytes(5))]
+    with pytest.raises(BadStream, match="correction"):
+        list(parse(packed_again(lambda packer: printed_to(packer, events))))
+
+
+@pytest.mark.parametrize("copies", [[(0, 0, 6)], [(0, 6, 1)], [(0, 3, 1), (0, 1, 1)]])
+def test_s6_copies_do_not_make_more_than_their_part(copies: list[tuple[int, int, int]]) -> None:
+    part = Part(Pack.NONE, 5, Channel.TEXT, (Source(None),), Copies.of(copies))
+    copied = Copied(copies, bytes(sum(gap for _, gap, _ in copies)), bytes(9))
+    events: list[Event] = [Made(None, 5, False, 1), part, copied]
+    with pytest.raises(BadStream, match="copies of more"):
+        list(parse(packed_again(lambda packer: printed_to(packer, events))))
+
+
+def test_a_copy_from_before_the_beginning_is_refused() -> None:
+    def fill(packer: Packer) -> None:
+        packer.write(printed([Made(None, 5, False, 1)]) + b"\x00\x05\x00\x00\x01")
+        for channel in (Channel.FROM, Channel.GAP, Channel.LENGTH):
+            packer.write(b"\x01", channel)
+
+    with pytest.raises(BadStream, match="from nowhere"):
+        list(parse(packed_again(fill)))
+
+
+def test_a_folder_check_tells_names_kinds_and_targets_apart() -> None:
+    shapes = [
+        [],
+        [(b"a", b"-")],
+        [(b"a", b"d")],
+        [(b"b", b"-")],
+        [(b"a", b"lx")],
+        [(b"a", b"ly")],
+        [(b"a", b"-"), (b"b", b"-")],
+    ]
+    assert len({folder_check(shape) for shape in shapes}) == len(shapes)

@@ -1,0 +1,304 @@
+import base64
+import hashlib
+import io
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconix.store.paths import StorePath
+from reconix.transfer.format.stream import (
+    FRAME_BYTES,
+    MAGIC,
+    MAX_FRAMES,
+    MOVED_REFERENCES,
+    REREADS,
+    VERSION,
+    AlteredOnTheWay,
+    BadStream,
+    Header,
+    StreamReader,
+    TruncatedStream,
+    UnsupportedStream,
+    parse_header,
+    print_header,
+)
+from reconix.transfer.sending.writer import StreamWriter
+
+TARGET = StorePath("0" * 32, "generation-gateway")
+HEADER = Header("gateway", "amd64", (), TARGET, 1, 2, 3, 4, sequence=5)
+NOISE = random.Random(2).randbytes(50_000)
+
+
+STORED = base64.b64decode(
+    """
+    iVJDWA0KGgoCAAAAAAAAAQAAewogICJhcmNoaXRlY3R1cmUiOiAiYW1kNjQiLAogICJiYXNlcyI6IFtd
+    LAogICJjb250ZW50X2J5dGVzIjogMiwKICAiaG9zdCI6ICJnYXRld2F5IiwKICAiaW5vZGVzIjogNCwK
+    ICAib2JqZWN0cyI6IDEsCiAgInBheWxvYWRfYnl0ZXMiOiA3LAogICJzZXF1ZW5jZSI6IDUsCiAgInNw
+    YWNlX2J5dGVzIjogMywKICAidGFyZ2V0IjogIi9uaXgvc3RvcmUvMDAwMDAwMDAwMDAwMDAwMDAwMDAw
+    MDAwMDAwMDAwMDAtZ2VuZXJhdGlvbi1nYXRld2F5Igp9CjSTn7IM7N11suLuvrrj1o+I2FBfcrzGRvwd
+    pctFrJtMpOCi3RnLrw4Uz3dA6GLhcieCd1cUJGFB7kHm+uJUe8gCAAAAAABwYXlsb2Fk
+    """
+)
+
+
+def write(*payload: bytes, header: Header = HEADER) -> bytes:
+    written = io.BytesIO()
+    writer = StreamWriter(written.write, header)
+    for part in payload:
+        writer.payload(part)
+    writer.finish()
+    return written.getvalue()
+
+
+def read(content: bytes, size_bytes: int) -> bytes:
+    reader = StreamReader(io.BytesIO(content).read)
+    payload = b"".join(iter(reader.some, b""))
+    reader.finish()
+    assert len(payload) == size_bytes
+    return payload
+
+
+def frames(content: bytes) -> list[bytes]:
+    """Cut a stream into its preface and its frames."""
+    reader = StreamReader(io.BytesIO(content).read)
+    preface = reader.prove().print()
+    assert content.startswith(preface)
+    rest = content[len(preface) :]
+    pieces = [rest[at : at + FRAME_BYTES] for at in range(0, len(rest), FRAME_BYTES)]
+    return [preface, *pieces]
+
+
+def long_stream() -> tuple[bytes, int]:
+    """A stream of several frames."""
+    payload = random.Random(1).randbytes(3 * FRAME_BYTES + 1)
+    content = write(payload)
+    assert len(frames(content)) == 5
+    return content, len(payload)
+
+
+@given(st.lists(st.binary(max_size=3000), max_size=5), st.integers(1, 7))
+def test_payload_comes_back_however_it_was_cut(parts: list[bytes], at_once: int) -> None:
+    source = io.BytesIO(write(*parts))
+    reader = StreamReader(lambda size: source.read(min(size, at_once)))
+    assert b"".join(iter(reader.some, b"")) == b"".join(parts)
+    reader.finish()
+    assert write(*parts) == write(b"".join(parts))
+
+
+@given(
+    st.builds(
+        Header,
+        st.text(max_size=20),
+        st.text(max_size=20),
+        st.sampled_from([(), (TARGET,), (TARGET, StorePath("1" * 32, "other"))]),
+        st.just(TARGET),
+        *[st.integers(0, (1 << 63) - 1)] * 5,
+        st.integers(0, MAX_FRAMES * FRAME_BYTES),
+    )
+)
+def test_header_comes_back(header: Header) -> None:
+    document = print_header(header)[18:-32]
+    assert parse_header(document) == header
+
+
+def test_a_preface_is_kept_byte_for_byte_also_where_it_says_more_than_we_know() -> None:
+    document = HEADER.print().replace(b"{\n", b'{\n  "because":  "of a newer release",\n', 1)
+    start = MAGIC + bytes([VERSION, 0, 0, 0, 0, 0]) + len(document).to_bytes(4, "little") + document
+    preface = start + hashlib.sha256(start).digest() + bytes([2, 0, 0, 0, 0, 0])
+    proved: list[bytes] = []
+    found = StreamReader(io.BytesIO(preface).read, proved.append).prove()
+    assert found.header == HEADER and found.print() == preface
+    assert proved == [preface]
+
+
+def test_what_was_proved_is_the_stream_again_piece_by_piece() -> None:
+    content, _ = long_stream()
+    proved: list[bytes] = []
+    reader = StreamReader(io.BytesIO(content).read, proved.append)
+    while reader.some():
+        assert b"".join(proved) == content[: reader.offset]
+    assert proved == frames(content)
+
+
+def test_frames_that_were_kept_serve_a_reader_that_begins_later() -> None:
+    """The way to resume: what is kept, then the link from there on."""
+    content, size = long_stream()
+    kept, link = (
+        io.BytesIO(b"".join(frames(content)[:3])),
+        io.BytesIO(b"".join(frames(content)[3:])),
+    )
+    reader = StreamReader(lambda size: kept.read(size) or link.read(size))
+    assert sum(map(len, iter(reader.some, b""))) == size
+    reader.finish()
+
+
+def test_s1_a_stream_cut_at_any_byte_is_refused_with_the_place() -> None:
+    content = write(b"payload")
+    for size in range(len(content)):
+        with pytest.raises(TruncatedStream, match=f"at byte {size}:"):
+            read(content[:size], 7)
+
+
+def test_s2_a_flipped_bit_in_any_byte_is_refused() -> None:
+    content = write(b"payload")
+    for index in range(len(content)):
+        changed = bytearray(content)
+        changed[index] ^= 1 << index % 8
+        with pytest.raises((BadStream, TruncatedStream, UnsupportedStream)):
+            read(bytes(changed), 7)
+
+
+def test_s2_nothing_of_a_frame_is_used_before_its_hash_was_checked() -> None:
+    content, _ = long_stream()
+    parts = frames(content)
+    changed = bytearray(parts[2])
+    changed[1000] ^= 1
+    reader = StreamReader(io.BytesIO(b"".join([*parts[:2], bytes(changed), *parts[3:]])).read)
+    assert reader.some() == parts[1]
+    with pytest.raises(BadStream, match=f"at byte {len(parts[0]) + len(parts[1])}: frame 1 .*hash"):
+        reader.some()
+
+
+class NoisyLink:
+    """A link that alters a frame the first times that it gives it."""
+
+    def __init__(self, content: bytes, at: int, times: int) -> None:
+        self._content, self._at, self._times = content, at, times
+        self._place = self.given = 0
+
+    def read(self, size: int) -> bytes:
+        data = bytearray(self._content[self._place : self._place + size])
+        if self._times and self._place <= self._at < self._place + len(data):
+            self._times -= 1
+            data[self._at - self._place] ^= 1
+        self._place += len(data)
+        self.given += len(data)
+        return bytes(data)
+
+    def again(self, begin: int, size_bytes: int) -> None:
+        self._place = begin
+
+
+def test_s2_a_frame_that_came_altered_is_asked_for_again_and_nothing_else() -> None:
+    content, _ = long_stream()
+    at = len(b"".join(frames(content)[:2])) + 1000
+    link = NoisyLink(content, at, REREADS)
+    reader = StreamReader(link.read, again=link.again)
+    assert b"".join(reader.some() for _ in range(reader.header.frames)) == b"".join(
+        frames(content)[1:]
+    )
+    reader.finish()
+    assert link.given == len(content) + REREADS * FRAME_BYTES
+
+
+def test_s2_a_frame_that_comes_altered_each_time_is_given_up() -> None:
+    content, _ = long_stream()
+    parts = frames(content)
+    link = NoisyLink(content, len(parts[0]) + 5, 1000)
+    reader = StreamReader(link.read, again=link.again)
+    with pytest.raises(AlteredOnTheWay, match=f"at byte {len(parts[0])}: frame 0 .*hash"):
+        reader.some()
+    assert link.given == len(parts[0]) + (1 + REREADS) * FRAME_BYTES
+
+
+@pytest.mark.parametrize(
+    "order", [[0, 2, 1, 3, 4], [0, 1, 1, 2, 3, 4], [0, 2, 3, 4], [0, 1, 3, 4], [0, 1, 2, 3]]
+)
+def test_s4_frames_that_are_moved_repeated_or_missing_are_refused(order: list[int]) -> None:
+    content, size = long_stream()
+    parts = frames(content)
+    with pytest.raises((BadStream, TruncatedStream)):
+        read(b"".join(parts[index] for index in order), size)
+
+
+def test_t3_a_frame_of_another_stream_is_refused() -> None:
+    content, size = long_stream()
+    other = frames(write(random.Random(3).randbytes(size)))
+    ours = frames(content)
+    for mixed in ([*ours[:2], *other[2:]], [ours[0], *other[1:]], [other[0], *ours[1:]]):
+        with pytest.raises(BadStream, match="hash"):
+            read(b"".join(mixed), size)
+
+
+def test_s4_an_unknown_version_is_named() -> None:
+    for version in (1, 3):
+        content = bytearray(write(b""))
+        content[8] = version
+        with pytest.raises(UnsupportedStream, match=f"version {version}") as caught:
+            read(bytes(content), 0)
+        assert "version 2" in caught.value.hint
+
+
+def test_s4_an_unknown_feature_is_named() -> None:
+    content = bytearray(write(b""))
+    content[10] = 4
+    with pytest.raises(UnsupportedStream, match="features 0x4"):
+        read(bytes(content), 0)
+
+
+def test_a_stream_with_moved_references_asks_for_who_knows_them() -> None:
+    content = bytearray(write(b"", header=replace(HEADER, moved_parts=3)))
+    assert content[10] == MOVED_REFERENCES
+    assert StreamReader(io.BytesIO(content).read).header.moved_parts == 3
+    content[10] = 0
+    with pytest.raises(BadStream):
+        read(bytes(content), 0)
+
+
+def test_something_else_is_no_stream() -> None:
+    with pytest.raises(BadStream, match="no update stream"):
+        read(b"PK\3\4" + bytes(100), 1)
+
+
+def test_bytes_after_the_last_frame_are_refused() -> None:
+    with pytest.raises(BadStream, match="follow the last frame"):
+        read(write(b"payload") + b"\0", 7)
+
+
+def test_payload_that_nobody_asked_for_is_refused() -> None:
+    reader = StreamReader(io.BytesIO(write(b"payload")).read)
+    with pytest.raises(BadStream, match="follow the last object"):
+        reader.finish()
+
+
+def test_s6_a_huge_header_is_refused_before_it_is_read() -> None:
+    start = bytearray(write(b"")[:18])
+    start[14:18] = b"\xff\xff\xff\x7f"
+    with pytest.raises(BadStream, match="a header of 2147483647 bytes"):
+        read(bytes(start), 0)
+
+
+@pytest.mark.parametrize("size", [FRAME_BYTES * MAX_FRAMES + 1, (1 << 63) - 1])
+def test_s6_more_frames_than_a_device_can_hold_leaves_of_are_refused(size: int) -> None:
+    header = Header("gateway", "amd64", (), TARGET, 1, 2, 3, 4, payload_bytes=size)
+    with pytest.raises(BadStream, match=r"frames, more than"):
+        read(print_header(header), 1)
+
+
+def test_s6_a_huge_seal_is_refused_before_it_is_read() -> None:
+    content = print_header(HEADER) + b"\xff\xff\xff\x7f"
+    with pytest.raises(BadStream, match="a seal of 2147483647 bytes"):
+        read(content, 0)
+
+
+def test_s6_more_bases_than_make_sense_are_refused() -> None:
+    bases = tuple(StorePath("0" * 32, f"base-{number}") for number in range(9))
+    with pytest.raises(BadStream, match="9 bases"):
+        read(print_header(Header("gateway", "amd64", bases, TARGET, 1, 2, 3, 4)), 0)
+
+
+def test_a_failing_link_is_a_truncated_stream() -> None:
+    def fail(size: int) -> bytes:
+        raise ConnectionResetError("connection reset")
+
+    with pytest.raises(TruncatedStream, match="connection reset"):
+        StreamReader(fail)
+
+
+def test_a_stream_that_was_stored_when_version_2_was_new_can_be_read() -> None:
+    assert parse_header(print_header(HEADER)[18:-32]) == HEADER
+    assert write(b"payload") == STORED
+    assert read(STORED, 7) == b"payload"
