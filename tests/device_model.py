@@ -22,11 +22,11 @@ from reconix.base.process import run
 from reconix.boot import bootspec, fat
 from reconix.boot.bootspec import BootSpec, print_bootspec
 from reconix.boot.disk import DiskFile
-from reconix.boot.firmware.load_option import parse_load_option, parse_text, print_text
-from reconix.boot.firmware.uefi import Uefi
-from reconix.boot.firmware.variables import GLOBAL, LOADER, Variables
 from reconix.boot.loaders.loader import BootSystem
 from reconix.boot.loaders.systemd_boot import Program, SystemdBoot, system_of_entry
+from reconix.boot.oneshots.load_option import parse_load_option, parse_text, print_text
+from reconix.boot.oneshots.uefi import Uefi
+from reconix.boot.oneshots.variables import GLOBAL, LOADER, Variables
 from reconix.boot.slots import write_slot
 from reconix.boot.tables import Slot, SlotTables, read_selection
 from reconix.boot.tree import BootTree

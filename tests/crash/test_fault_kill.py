@@ -19,8 +19,8 @@ WORKER = """\
 import os, signal, sys
 from pathlib import Path
 
-from reconix.boot.firmware.uefi import Uefi
-from reconix.boot.firmware.variables import Variables
+from reconix.boot.oneshots.uefi import Uefi
+from reconix.boot.oneshots.variables import Variables
 from reconix.device.__main__ import main
 from reconix.device.device import Device
 from reconix.device.places import Places

@@ -13,8 +13,8 @@ import pytest
 
 from reconix.boot import fat
 from reconix.boot.disk import DiskFile
-from reconix.boot.firmware.load_option import LoadOption, print_load_option
 from reconix.boot.gpt import SECTOR, Guid
+from reconix.boot.oneshots.load_option import LoadOption, print_load_option
 from reconix.boot.rescue import rescue
 from reconix.boot.tables import Copy, Slot, SlotTables, read_selection, repair, switch
 from reconix.boot.tree import BootTree

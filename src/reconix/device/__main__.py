@@ -48,9 +48,9 @@ def main(words: Sequence[str] | None = None, device: Device | None = None) -> in
 
 
 def _this_device() -> Device:
-    from reconix.boot.firmware.uefi import Uefi
-    from reconix.boot.firmware.variables import Variables
     from reconix.boot.loaders.systemd_boot import Program
+    from reconix.boot.oneshots.uefi import Uefi
+    from reconix.boot.oneshots.variables import Variables
 
     places = Places()
     program = Program.ARM64 if os.uname().machine == "aarch64" else Program.AMD64

@@ -21,7 +21,7 @@ from dataclasses import replace
 from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.boot import fat
-from reconix.boot.firmware.variables import FirmwareRefuses
+from reconix.boot.oneshots.variables import FirmwareRefuses
 from reconix.boot.slots import SlotSizeDiffers, write_slot
 from reconix.boot.tables import Slot, read_selection, slot_name
 from reconix.boot.transitions import Armed, Cancelled, Received, WriteBegun, Written, slot_for

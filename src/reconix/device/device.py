@@ -16,10 +16,10 @@ from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile
 from reconix.boot.disk import Disk
+from reconix.boot.oneshots.oneshot import OneShots
 from reconix.boot.tables import Selection, Slot, read_selection
 from reconix.boot.trial import BadState, Reason, State, Verdict, installed, read_state
 from reconix.device.media import Window, holds, open_disk
-from reconix.device.oneshots import OneShots
 from reconix.device.places import Places
 from reconix.device.way_back import seen_through
 from reconix.store.generation import BadGeneration, Generation, read_generation

@@ -16,9 +16,9 @@ from reconix.base import progress
 from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, write_durably
-from reconix.boot.firmware.others import Setting, Slots
-from reconix.boot.firmware.variables import FirmwareRefuses
 from reconix.boot.gpt import Guid
+from reconix.boot.oneshots.foreign_settings import Setting, Slots
+from reconix.boot.oneshots.variables import FirmwareRefuses
 from reconix.boot.tables import DiskIsShort, Selection, Slot, read_selection, repair
 from reconix.boot.transitions import Booted as BootedEvent
 from reconix.boot.transitions import WrongSlot, advance

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from reconix.base import process
 from reconix.base.files import remove_tree, write_durably
-from reconix.boot.firmware.uefi import Uefi
-from reconix.boot.firmware.variables import Variables
+from reconix.boot.oneshots.uefi import Uefi
+from reconix.boot.oneshots.variables import Variables
 from reconix.device.device import Device
 from reconix.device.places import Places
 from reconix.device.reset import ALL, discard, leave_order

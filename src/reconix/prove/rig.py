@@ -16,12 +16,12 @@ from pathlib import Path
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_folder
-from reconix.boot.firmware.load_option import parse_load_option, parse_text, print_text
-from reconix.boot.firmware.others import Setting, Slots
-from reconix.boot.firmware.uefi import Uefi
-from reconix.boot.firmware.variables import GLOBAL, LOADER, Variables
 from reconix.boot.gpt import SECTOR, Guid, Partition
 from reconix.boot.loaders.systemd_boot import Program, system_of_entry
+from reconix.boot.oneshots.foreign_settings import Setting, Slots
+from reconix.boot.oneshots.load_option import parse_load_option, parse_text, print_text
+from reconix.boot.oneshots.uefi import Uefi
+from reconix.boot.oneshots.variables import GLOBAL, LOADER, Variables
 from reconix.boot.tables import Selection, read_selection
 from reconix.device.device import Device
 from reconix.device.media import Window, holds, open_disk

@@ -12,8 +12,8 @@ import pytest
 
 from reconix.base.process import CommandFailed, run
 from reconix.boot.disk import DiskFile
-from reconix.boot.firmware.load_option import print_text
-from reconix.boot.firmware.variables import GLOBAL, LOADER, Variables
+from reconix.boot.oneshots.load_option import print_text
+from reconix.boot.oneshots.variables import GLOBAL, LOADER, Variables
 from reconix.boot.tables import Slot, SlotTables
 from reconix.build.initrd import DISK_SCRIPT
 from reconix.image.layout import MIB, Sizes, plan

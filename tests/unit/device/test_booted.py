@@ -6,8 +6,8 @@ import subprocess
 import pytest
 from tests.device_model import Machine
 
-from reconix.boot.firmware.load_option import print_text
-from reconix.boot.firmware.variables import LOADER
+from reconix.boot.oneshots.load_option import print_text
+from reconix.boot.oneshots.variables import LOADER
 from reconix.device.booted import UnknownBoot, read_booted
 from reconix.device.start import start
 

@@ -22,8 +22,8 @@ AGENT = """\
 import sys
 sys.path.insert(0, {source!r})
 from pathlib import Path
-from reconix.boot.firmware.uefi import Uefi
-from reconix.boot.firmware.variables import Variables
+from reconix.boot.oneshots.uefi import Uefi
+from reconix.boot.oneshots.variables import Variables
 from reconix.device.__main__ import main
 from reconix.device.device import Device
 from reconix.device.places import Places

@@ -8,8 +8,8 @@ import pytest
 from tests.device_model import MIB, Machine
 
 from reconix.boot.disk import DiskFile
-from reconix.boot.firmware.load_option import print_text
-from reconix.boot.firmware.variables import GLOBAL, LOADER
+from reconix.boot.oneshots.load_option import print_text
+from reconix.boot.oneshots.variables import GLOBAL, LOADER
 from reconix.boot.tables import DiskIsShort, Slot
 from reconix.boot.trial import Phase, read_state
 from reconix.device.apply import apply

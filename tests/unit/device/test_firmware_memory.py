@@ -15,7 +15,7 @@ from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
 from reconix.base.process import run
-from reconix.boot.firmware.variables import FirmwareRefuses
+from reconix.boot.oneshots.variables import FirmwareRefuses
 from reconix.boot.slots import WrongImage
 from reconix.boot.trial import Phase, Reason, Result, State, read_state
 from reconix.device.apply import apply

@@ -23,8 +23,8 @@ RECEIVE = """\
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from reconix.boot.firmware.uefi import Uefi
-from reconix.boot.firmware.variables import Variables
+from reconix.boot.oneshots.uefi import Uefi
+from reconix.boot.oneshots.variables import Variables
 from reconix.device.apply import apply
 from reconix.device.device import Device
 from reconix.device.places import Places

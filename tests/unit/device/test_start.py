@@ -6,8 +6,8 @@ from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
 from reconix.base.documents import print_json
-from reconix.boot.firmware.load_option import print_text
-from reconix.boot.firmware.variables import GLOBAL, LOADER
+from reconix.boot.oneshots.load_option import print_text
+from reconix.boot.oneshots.variables import GLOBAL, LOADER
 from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.apply import apply
 from reconix.device.booted import Why, read_booted

@@ -2,7 +2,7 @@
 
 A boot loader is given the systems of a generation and says which files a slot must hold. That is
 all: it writes nothing, and what it says depends on nothing else. Choosing a system at run time is
-the firmware's side, ``boot/firmware/``.
+the firmware's side, ``boot/oneshots/``.
 """
 
 from collections.abc import Callable, Sequence

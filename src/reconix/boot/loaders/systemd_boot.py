@@ -6,7 +6,7 @@
     reconix/<…>-vmlinuz, …       kernels and initrds, once each
 
 Another system is chosen with ``LoaderEntryOneShot`` (for one boot) or ``LoaderEntryDefault``, whose
-values are the names of the entries, see ``boot/firmware/``.
+values are the names of the entries, see ``boot/oneshots/``.
 
 Source: The Boot Loader Specification, type #1; loader.conf(5).
 Tested by ``tests/unit/boot/loaders/test_systemd_boot.py`` and every boot in ``tests/vm/``.

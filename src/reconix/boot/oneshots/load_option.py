@@ -13,7 +13,7 @@ is that of the table that is selected when the option is made.
 
 Source: UEFI Specification 2.10, sections 3.1.3 (load options), 10.3.5.1 (hard drive), 10.3.5.4
 (file path).
-Tested by ``tests/unit/boot/firmware/test_load_option.py`` and on OVMF by
+Tested by ``tests/unit/boot/oneshots/test_load_option.py`` and on OVMF by
 ``tests/vm/test_firmware_and_slots.py``.
 """
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reconix.boot.firmware.load_option import (
+from reconix.boot.gpt import Guid
+from reconix.boot.oneshots.foreign_settings import Slots, astray, find, remove, starts
+from reconix.boot.oneshots.load_option import (
     ForeignLoadOption,
     LoadOption,
     Started,
@@ -13,9 +15,7 @@ from reconix.boot.firmware.load_option import (
     print_load_option,
     print_text,
 )
-from reconix.boot.firmware.others import Slots, astray, find, remove, starts
-from reconix.boot.firmware.variables import GLOBAL, LOADER, Variables
-from reconix.boot.gpt import Guid
+from reconix.boot.oneshots.variables import GLOBAL, LOADER, Variables
 
 ONE, TWO, ELSEWHERE = (Guid.derive(name) for name in ("slot-1", "slot-2", "another disk"))
 PROGRAM = "EFI/BOOT/BOOTX64.EFI"

@@ -9,7 +9,7 @@ what it always boots, the EFI system partition of the selected table, and needs 
 way. In the other direction systemd-boot leaves the GUID of the partition that it was loaded from.
 
 Source: UEFI Specification 2.10, section 3.3; systemd, *The Boot Loader Interface*.
-Tested by ``tests/unit/boot/firmware/test_uefi.py``, and on OVMF by
+Tested by ``tests/unit/boot/oneshots/test_uefi.py``, and on OVMF by
 ``tests/vm/test_firmware_and_slots.py``.
 """
 
@@ -18,8 +18,11 @@ import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from reconix.boot.firmware import others
-from reconix.boot.firmware.load_option import (
+from reconix.boot.gpt import BadPartitionTable, Guid, Partition
+from reconix.boot.loaders.systemd_boot import entry_name, system_of_entry
+from reconix.boot.oneshots import foreign_settings
+from reconix.boot.oneshots.foreign_settings import Setting, Slots
+from reconix.boot.oneshots.load_option import (
     ForeignLoadOption,
     LoadOption,
     parse_load_option,
@@ -27,10 +30,7 @@ from reconix.boot.firmware.load_option import (
     print_load_option,
     print_text,
 )
-from reconix.boot.firmware.others import Setting, Slots
-from reconix.boot.firmware.variables import GLOBAL, LOADER, FirmwareRefuses, Variables
-from reconix.boot.gpt import BadPartitionTable, Guid, Partition
-from reconix.boot.loaders.systemd_boot import entry_name, system_of_entry
+from reconix.boot.oneshots.variables import GLOBAL, LOADER, FirmwareRefuses, Variables
 
 _OPTION = re.compile(r"Boot([0-9A-F]{4})")
 _NEXT = "BootNext"
@@ -139,15 +139,17 @@ class Uefi:
 
     def starts(self, systems: Sequence[str]) -> str | None:
         """The system that the boot loader starts next, if it was told one, by whomever."""
-        return others.starts(self.variables, systems)
+        return foreign_settings.starts(self.variables, systems)
 
     def astray(self) -> str:
         """Why the next boot will not be of a slot and system; nothing: it will."""
-        return others.astray(self.variables, self.booted_partition(), program=self.program)
+        return foreign_settings.astray(
+            self.variables, self.booted_partition(), program=self.program
+        )
 
     def settings_of_others(self, slots: Slots, *, asked: Collection[str]) -> tuple[Setting, ...]:
         """What is obeyed and not ours, when a system has just started."""
-        return others.find(self.variables, slots, asked=asked)
+        return foreign_settings.find(self.variables, slots, asked=asked)
 
     def remove(self, setting: Setting) -> None:
         """Take a setting of somebody else away.
@@ -155,7 +157,7 @@ class Uefi:
         Raises:
             FirmwareRefuses: it is still there.
         """
-        others.remove(self.variables, setting)
+        foreign_settings.remove(self.variables, setting)
 
     def _text(self, name: str) -> str | None:
         value = self.variables.get(name, LOADER)

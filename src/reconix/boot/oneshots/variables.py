@@ -8,7 +8,7 @@ we are about to change. What is right already is not written: the memory behind 
 Any folder will do as well as the real one, which is how this is tested.
 
 Source: Linux, *efivarfs.rst*; UEFI Specification 2.10, section 8.2.
-Tested by ``tests/unit/boot/firmware/test_variables.py``.
+Tested by ``tests/unit/boot/oneshots/test_variables.py``.
 """
 
 import errno

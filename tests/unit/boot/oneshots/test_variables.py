@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconix.boot.firmware.variables import LOADER, FirmwareRefuses, Variables
+from reconix.boot.oneshots.variables import LOADER, FirmwareRefuses, Variables
 
 
 def test_a_variable_is_attributes_and_value(tmp_path: Path) -> None:

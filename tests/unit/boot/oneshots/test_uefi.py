@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from reconix.boot.firmware.load_option import LoadOption, parse_load_option, print_load_option
-from reconix.boot.firmware.uefi import Uefi
-from reconix.boot.firmware.variables import GLOBAL, LOADER, Variables
 from reconix.boot.gpt import Guid, Lba, Partition
+from reconix.boot.oneshots.load_option import LoadOption, parse_load_option, print_load_option
+from reconix.boot.oneshots.uefi import Uefi
+from reconix.boot.oneshots.variables import GLOBAL, LOADER, Variables
 from reconix.boot.tables import IDLE_SLOT
 
 PROGRAM = "EFI/BOOT/BOOTX64.EFI"

@@ -26,7 +26,7 @@ starting our agent, the agent cannot remove: ``docs/flashing.md`` says what to l
 
 Source: UEFI Specification 2.10, sections 3.1.2, 3.1.3, 3.3, 8.5.4; systemd, *The Boot Loader
 Interface* and sd-boot's *boot.c*.
-Tested by ``tests/unit/boot/firmware/test_others.py``; on OVMF and systemd-boot by
+Tested by ``tests/unit/boot/oneshots/test_foreign_settings.py``; on OVMF and systemd-boot by
 ``tests/vm/test_switch.py``.
 """
 
@@ -35,16 +35,16 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from reconix.boot.firmware.load_option import (
+from reconix.boot.gpt import Guid
+from reconix.boot.loaders.systemd_boot import entry_name
+from reconix.boot.oneshots.load_option import (
     ForeignLoadOption,
     Started,
     parse_load_option,
     parse_started,
     parse_text,
 )
-from reconix.boot.firmware.variables import GLOBAL, LOADER, Variables
-from reconix.boot.gpt import Guid
-from reconix.boot.loaders.systemd_boot import entry_name
+from reconix.boot.oneshots.variables import GLOBAL, LOADER, Variables
 
 _MENU = "how long the boot loader waits in its menu"
 _STARTS = "what the boot loader starts"

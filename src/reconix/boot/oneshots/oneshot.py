@@ -11,8 +11,8 @@ slot was refused, or forgotten on purpose, would start from the committed slot.
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from reconix.boot.firmware.others import Setting, Slots
 from reconix.boot.gpt import Guid, Partition
+from reconix.boot.oneshots.foreign_settings import Setting, Slots
 
 
 class OneShots(Protocol):

@@ -2,13 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconix.boot.firmware.load_option import (
+from reconix.boot.gpt import Guid
+from reconix.boot.oneshots.load_option import (
     ForeignLoadOption,
     LoadOption,
     parse_load_option,
     print_load_option,
 )
-from reconix.boot.gpt import Guid
 
 TEXT = st.text(st.characters(codec="utf-16-le", exclude_characters="\0\\"), min_size=1, max_size=40)
 OPTIONS = st.builds(

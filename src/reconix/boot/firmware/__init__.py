@@ -1,1 +1,0 @@
-"""Firmware: how to ask each kind for one boot of another slot or system."""
