@@ -16,7 +16,8 @@ from pathlib import Path
 
 from reconix.base import process
 from reconix.base.files import remove_tree
-from reconix.build import debian, fetch
+from reconix.build.archive import fetch
+from reconix.build.root import debian
 from reconix.cli import places
 from reconix.config.load import load
 from reconix.config.lock import parse_lock

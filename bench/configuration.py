@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.build import parts, recipes
-from reconix.build.foresight import Foresight
+from reconix.build.inspect.foresight import Foresight
 from reconix.config.load import Loaded, load_with_places
 from reconix.config.lock import HostLock, Lock, LockedPackage, SystemLock, parse_lock, print_lock
 from reconix.nix.chroot import ChrootStore

@@ -1,9 +1,10 @@
 """Debian roots to make updates from: what a team's image would contain, as a plain tree.
 
 mmdebstrap installs the packages from the archives that apt of this machine uses. Its archive is
-read once and normalised with the rules of the product (``build/normalise.py``), so that two roots
-differ in what Debian changed and in nothing else: no caches, no logs, no keys, no devices. Owners
-and times are the same everywhere, because only some of the programs compared could carry them.
+read once and normalised with the rules of the product (``build/root/normalise.py``), so that two
+roots differ in what Debian changed and in nothing else: no caches, no logs, no keys, no devices.
+Owners and times are the same everywhere, because only some of the programs compared could carry
+them.
 
 Two things differ from a root that ``reconix build`` makes: the kernel lies in it, since most teams
 ship it in their image, and the initrd that Debian's scripts would make does not.
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import IO
 
 from reconix.base import process
-from reconix.build import apt, normalise, resolve
+from reconix.build.archive import apt, resolve
+from reconix.build.root import normalise
 
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "udev", "kmod", "iproute2", "openssh-server"),

@@ -12,10 +12,10 @@ import pytest
 
 from reconix.base.digests import Digest
 from reconix.base.process import run
-from reconix.build import resolve
-from reconix.build.apt import ArchiveUnreachable, BadSignature, Unsolvable
-from reconix.build.fetch import Locations, fetch
-from reconix.build.resolve import NoArchive, PackageNotFound
+from reconix.build.archive import resolve
+from reconix.build.archive.apt import ArchiveUnreachable, BadSignature, Unsolvable
+from reconix.build.archive.fetch import Locations, fetch
+from reconix.build.archive.resolve import NoArchive, PackageNotFound
 from reconix.config import load
 from reconix.config.lock import Lock, parse_lock, print_lock
 

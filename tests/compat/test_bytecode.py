@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path
 
 from reconix.base.process import run
-from reconix.build import agent
-from reconix.build.bytecode import SCRIPT
+from reconix.build.agent import agent
+from reconix.build.agent.bytecode import SCRIPT
 
 
 def compile_here() -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconix.base.process import run
-from reconix.build.cpio import Entry, print_archive
+from reconix.build.boot.cpio import Entry, print_archive
 
 Need = Callable[..., None]
 

@@ -19,7 +19,8 @@ import pytest
 
 from reconix.base import process
 from reconix.base.process import run
-from reconix.build import debian, isolation
+from reconix.build import isolation
+from reconix.build.root import debian
 
 PROGRAMS = ("sh", "dpkg", "dpkg-deb", "dpkg-split", "dpkg-query", "tar", "rm", "diff", "busybox")
 OF_SBIN = ("ldconfig", "start-stop-daemon")
@@ -43,7 +44,7 @@ exit 0
 BUILD = """
 import sys
 from pathlib import Path
-from reconix.build import debian
+from reconix.build.root import debian
 folder = Path(sys.argv[1])
 packages = [folder / "base.deb", folder / "probe.deb"]
 debian.build_root(packages, "trixie", sys.argv[2], folder / "made/root")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.process import CommandFailed, run
-from reconix.build.linux import Modules, NoKernel, NoSuchModule, unpack_kernel
+from reconix.build.boot.linux import Modules, NoKernel, NoSuchModule, unpack_kernel
 
 Need = Callable[..., None]
 VERSION = "6.12.1-test"

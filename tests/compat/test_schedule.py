@@ -7,7 +7,8 @@ from tests.conftest import Need
 
 from reconix.base.documents import print_json
 from reconix.base.process import run, succeeds
-from reconix.build import agent, schedule
+from reconix.build.agent import agent
+from reconix.build.units import schedule
 from reconix.config.schema.machine import Schedule
 from reconix.config.schema.values import Hours
 from reconix.device.schedule import parse_schedule

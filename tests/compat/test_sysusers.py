@@ -6,9 +6,9 @@ import pytest
 from tests.conftest import Need
 
 from reconix.base.process import run
-from reconix.build import sysusers
-from reconix.build.accounts import Accounts
-from reconix.build.sysusers import BadDeclaration
+from reconix.build.users import sysusers
+from reconix.build.users.accounts import Accounts
+from reconix.build.users.sysusers import BadDeclaration
 
 PASSWD = "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n"
 GROUP = "root:x:0:\nadm:x:4:\nvideo:x:44:\nnogroup:x:65534:\n"

@@ -7,8 +7,8 @@ import pytest
 from tests.conftest import Need
 
 from reconix.base.process import run
-from reconix.build import units
-from reconix.build.units import NotInstallable
+from reconix.build.units import units
+from reconix.build.units.units import NotInstallable
 from reconix.config.schema.system import Services
 
 FOLDER = Path("etc/systemd/system")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.process import succeeds
-from reconix.build import initrd
+from reconix.build.boot import initrd
 
 SHIM = """\
 #!/bin/sh

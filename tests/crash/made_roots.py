@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.crash.initrd_functions import function_of
 
 from reconix.base.process import run
-from reconix.build import initrd
+from reconix.build.boot import initrd
 
 INITRD, SOFT_REBOOT = "initrd", "soft reboot"
 _SHELL = {INITRD: ("busybox", "sh"), SOFT_REBOOT: ("sh",)}

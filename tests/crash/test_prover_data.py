@@ -8,7 +8,7 @@ from tests.small_device import need_recording
 
 from reconix.boot.gpt import SECTOR
 from reconix.boot.tables import Slot
-from reconix.build.initrd import ROOT_SCRIPT, SCRIPT
+from reconix.build.boot.initrd import ROOT_SCRIPT, SCRIPT
 from reconix.image.ext4 import make_ext4
 from reconix.image.layout import MIB, Sizes, plan
 from reconix.prove.data_oracle import prove_data, record_data

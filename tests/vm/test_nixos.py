@@ -17,7 +17,7 @@ from tests.vm.project import MACHINE
 
 from reconix.base.documents import Fields
 from reconix.base.process import CommandFailed, run
-from reconix.build.linux import Modules
+from reconix.build.boot.linux import Modules
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import Generation, read_generation
 from reconix.store.paths import StorePath

@@ -20,28 +20,20 @@ from pathlib import Path
 
 from reconix.base import process, progress
 from reconix.base.digests import Digest
-from reconix.build import (
-    agent,
-    bytecode,
-    debian,
-    given,
-    initrd,
-    linux,
-    nixos,
-    normalise,
-    numbers,
-    parts,
-    people,
-    recipes,
-    schedule,
-)
-from reconix.build.etc import make_etc
+from reconix.build import nixos, parts, recipes
+from reconix.build.agent import agent, bytecode
+from reconix.build.boot import initrd, linux
+from reconix.build.boot.linux import Modules
+from reconix.build.etc import given
+from reconix.build.etc.etc import make_etc
 from reconix.build.generation import add_generation, read_system
-from reconix.build.linux import Modules
-from reconix.build.normalise import Ownership
-from reconix.build.numbers import Renumbering
 from reconix.build.recipes import Recipe
+from reconix.build.root import debian, normalise
+from reconix.build.root.normalise import Ownership
 from reconix.build.toplevel import Parts, make_toplevel
+from reconix.build.units import schedule
+from reconix.build.users import numbers, people
+from reconix.build.users.numbers import Renumbering
 from reconix.config.lock import HostLock, LockedPackage, SystemLock
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System

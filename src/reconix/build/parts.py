@@ -9,8 +9,10 @@ Tested by ``tests/compat/test_build.py``.
 
 from collections.abc import Iterable
 
-from reconix.build import debian, linux, recipes
+from reconix.build import recipes
+from reconix.build.boot import linux
 from reconix.build.recipes import Recipe
+from reconix.build.root import debian
 from reconix.config.lock import HostLock, LockedPackage, SystemLock
 
 

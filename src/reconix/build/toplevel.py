@@ -26,8 +26,9 @@ from typing import assert_never
 
 from reconix.base.documents import JsonInput, print_json
 from reconix.boot.bootspec import BootSpec, print_bootspec
-from reconix.build import normalise, secrets
-from reconix.build.normalise import Ownership
+from reconix.build.on_device import secrets
+from reconix.build.root import normalise
+from reconix.build.root.normalise import Ownership
 from reconix.config.schema.health import (
     Check,
     CommandCheck,

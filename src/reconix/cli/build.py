@@ -30,11 +30,12 @@ from types import MappingProxyType
 
 from reconix.base import progress
 from reconix.base.documents import JsonInput
-from reconix.build import losses, promises
 from reconix.build.host import build_host
-from reconix.build.numbers import FIRST, LAST_PERSON
+from reconix.build.inspect import promises
 from reconix.build.pins import Pin
-from reconix.build.remembered import of_generation
+from reconix.build.root import losses
+from reconix.build.users.numbers import FIRST, LAST_PERSON
+from reconix.build.users.remembered import of_generation
 from reconix.cli import places, signers
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json

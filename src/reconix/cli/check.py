@@ -67,7 +67,9 @@ def _foreseen(loaded: Loaded, store: Path) -> list[Problem]:
         return [Problem(Place(file), "", str(error), "write it anew: reconix lock")]
     if not (store / _DATABASE).is_file():
         return []
-    from reconix.build.foresight import Foresight  # late: many projects are checked without a store
+    from reconix.build.inspect.foresight import (
+        Foresight,  # late: many projects are checked without a store
+    )
     from reconix.nix.chroot import ChrootStore
 
     with ChrootStore(store) as opened:
@@ -84,7 +86,7 @@ def _about_devices(loaded: Loaded, store: Path) -> list[Problem]:
     """What is hardly meant for devices that have what was built last."""
     if not (store / _DATABASE).is_file():
         return []
-    from reconix.build.kept import about_kept  # late, as above
+    from reconix.build.inspect.kept import about_kept  # late, as above
     from reconix.build.pins import Pins
     from reconix.nix.chroot import ChrootStore
 

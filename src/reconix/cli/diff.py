@@ -31,7 +31,7 @@ from reconix.base import process
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.text import one_line
-from reconix.build import proof
+from reconix.build.inspect import proof
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json

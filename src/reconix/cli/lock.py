@@ -20,7 +20,8 @@ from collections.abc import Mapping
 from reconix.base.digests import Digest
 from reconix.base.documents import JsonInput
 from reconix.base.files import write_durably
-from reconix.build import nixos, resolve
+from reconix.build import nixos
+from reconix.build.archive import resolve
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json

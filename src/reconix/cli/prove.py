@@ -39,7 +39,7 @@ from reconix.base import process
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.files import remove_tree
-from reconix.build.initrd import ROOT_SCRIPT, SCRIPT
+from reconix.build.boot.initrd import ROOT_SCRIPT, SCRIPT
 from reconix.build.pins import Pin, Pins
 from reconix.cli import parsers, places, signers
 from reconix.cli.answers import answer

@@ -29,6 +29,8 @@ from pathlib import Path
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError, UsageError
 from reconix.base.text import one_line
+from reconix.build.inspect import generations
+from reconix.build.inspect.packages import PackageChange
 from reconix.build.pins import every_host
 from reconix.cli import parsers, places
 from reconix.cli.answers import answer
@@ -37,7 +39,6 @@ from reconix.cli.sizes import human
 from reconix.nix import cache, queries
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.collect import collect
-from reconix.nix.packages import PackageChange
 from reconix.store import nar
 from reconix.store.paths import STORE_DIR, StorePath
 
@@ -201,7 +202,7 @@ def _size(store: ChrootStore, paths: Iterable[StorePath]) -> tuple[str, JsonInpu
 
 
 def _diff(store: ChrootStore, one: StorePath, other: StorePath) -> tuple[str, JsonInput]:
-    found = queries.difference(store, one, other)
+    found = generations.difference(store, one, other)
     lines = []
     for change in found.changes:
         kind = "changed" if change.before and change.after else "added"

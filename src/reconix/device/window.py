@@ -1,8 +1,8 @@
 """When a device restarts into an update by itself: at once, in its window, or never.
 
 A machine that works by day shall not restart by day. So a system may name a *window*; what arrives
-outside is taken in and armed, and a timer of the system (``build/updates.py``) restarts when the
-window begins. Or the system says that it does not restart by itself; then somebody does.
+outside is taken in and armed, and a timer of the system (``build/units/updates.py``) restarts when
+the window begins. Or the system says that it does not restart by itself; then somebody does.
 
 The clock is that of the device, in its own time zone. A device whose clock is wrong has its window
 at a wrong time; nothing else depends on it. A restart for another reason begins the trial as well.

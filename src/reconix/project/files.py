@@ -13,10 +13,11 @@ from types import MappingProxyType
 from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded, write_durably
-from reconix.build import fetch, nixos
+from reconix.build import nixos
+from reconix.build.archive import fetch
 from reconix.build.host import Workshop
 from reconix.build.pins import Pins
-from reconix.build.remembered import of_generation, with_numbers
+from reconix.build.users.remembered import of_generation, with_numbers
 from reconix.config import load
 from reconix.config.lock import (
     FILE_NAME,

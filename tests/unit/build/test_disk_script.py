@@ -15,7 +15,7 @@ from reconix.boot.disk import DiskFile
 from reconix.boot.oneshots.load_option import print_text
 from reconix.boot.oneshots.variables import GLOBAL, LOADER, Variables
 from reconix.boot.tables import Slot, SlotTables
-from reconix.build.initrd import DISK_SCRIPT
+from reconix.build.boot.initrd import DISK_SCRIPT
 from reconix.image.layout import MIB, Sizes, plan
 
 TOPLEVEL = "/nix/store/00000000000000000000000000000000-system-default"

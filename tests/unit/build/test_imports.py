@@ -5,8 +5,11 @@ from types import ModuleType
 
 import pytest
 
-from reconix.build import bytecode, debian, initrd, linux, recipes
+from reconix.build import recipes
+from reconix.build.agent import bytecode
+from reconix.build.boot import initrd, linux
 from reconix.build.imports import SOURCE, NotOurs, reached
+from reconix.build.root import debian
 
 SOURCES = {
     "reconix/__init__.py": "",

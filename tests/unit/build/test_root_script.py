@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Need
 
 from reconix.base.process import run
-from reconix.build import initrd
+from reconix.build.boot import initrd
 
 LAY_OVER = """
 say() {{ echo "$*"; }}

@@ -8,7 +8,7 @@ import pytest
 from tests.crash.initrd_functions import function_of
 
 from reconix.base.process import run
-from reconix.build import initrd
+from reconix.build.boot import initrd
 
 SCRIPT = initrd.SCRIPT.with_name("switch").read_text()
 OLD = """

@@ -2,8 +2,8 @@
 
 There, a program is called after such a file was changed, when a package is installed, or at a first
 start. Here a system is built, and most of these programs are not needed, because an option says the
-same. What can be made of a file is made (``build/sysusers.py``, ``build/caches.py``); this is the
-rest, told by ``reconix check``.
+same. What can be made of a file is made (``build/users/sysusers.py``,
+``build/on_device/caches.py``); this is the rest, told by ``reconix check``.
 
 Tested by ``tests/unit/config/rules/test_warnings.py``.
 """

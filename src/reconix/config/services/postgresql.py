@@ -1,8 +1,9 @@
 """A database: PostgreSQL.
 
-The cluster and its certificate are made by the device at its first start (``build/databases.py``
-and ``build/secrets.py``), and the cluster is kept, for each system its own. Its settings are those
-of the generation. That Debian's ``postgresql.service`` is active tells nothing about it.
+The cluster and its certificate are made by the device at its first start
+(``build/on_device/databases.py`` and ``build/on_device/secrets.py``), and the cluster is kept, for
+each system its own. Its settings are those of the generation. That Debian's ``postgresql.service``
+is active tells nothing about it.
 """
 
 from dataclasses import dataclass

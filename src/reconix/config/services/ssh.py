@@ -2,7 +2,7 @@
 
 The keys of the host are made at its first boot and kept for all systems, so that they stay the same
 whichever system runs and whatever is updated. Those of OpenSSH are made wherever its package is
-(``build/secrets.py``), so there is nothing to say about them here.
+(``build/on_device/secrets.py``), so there is nothing to say about them here.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,1 @@
+"""The agent, packed for a device."""

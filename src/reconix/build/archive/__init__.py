@@ -1,0 +1,1 @@
+"""Debian archives: which packages a system needs, and getting them."""

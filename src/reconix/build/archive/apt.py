@@ -1,0 +1,428 @@
+"""apt on a configuration of its own: its solver and its signatures, none of this machine's state.
+
+Which packages a system needs is decided by the program that decides it on every Debian machine.
+apt is told to look at nothing of the machine that it runs on: it gets a folder with its own
+sources, its own lists and an empty list of installed packages.
+
+    <folder>/apt.conf            the whole configuration, given with APT_CONFIG
+    <folder>/etc/sources.list    suites of the target, for its architecture
+    <folder>/state/status        empty: nothing is installed
+    <folder>/state, cache        lists and what apt makes of them; nobody else writes there
+
+Some things are taken over from the machine, for they say how *it* reaches the world: proxies with
+their certificates (``Acquire::…``), and where the Debian archives are
+(``build/archive/resolve.py``). Who works with a copy of an archive that stands still has told apt
+not to mind its age; that is taken over as well, but only together with the address of the copy.
+
+Here are the calls, and parsers for what apt prints; the parsers are pure.
+
+Source: apt.conf(5), sources.list(5), apt-get(8), apt-cache(8).
+Tested by ``tests/unit/build/archive/test_apt.py`` and, against the real apt,
+``tests/compat/test_apt.py``.
+"""
+
+import contextlib
+import email.utils
+import re
+import urllib.parse
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+
+from debian.deb822 import Deb822
+
+from reconix.base import process
+from reconix.base.digests import BadDigest, Digest
+from reconix.base.errors import ReconixError
+from reconix.base.files import read_bounded, write_durably
+from reconix.base.process import CommandFailed
+
+SECURITY = "-security"
+_TIMEOUT_SECONDS = 600
+_MAX_IN_RELEASE_BYTES = 4 << 20
+_MAX_REASONS_BYTES = 1 << 16
+_MAX_ANSWER_BYTES = 1 << 28  # all that apt knows of all packages
+_ROUTE = (
+    r'Acquire::https?::(?:[^:"\s]+::)?'
+    r"(?:Proxy|Proxy-Auto-Detect|ProxyAutoDetect|CaInfo|CaPath|CrlFile|IssuerCert|SslCert|SslKey)"
+)
+_FRESHNESS = r"Acquire::Check-(?:Valid-Until|Date)"
+
+
+class AptFailed(ReconixError):
+    """apt could not do what was asked, for a reason that we do not know better than it."""
+
+    exit_code = 66
+
+
+class ArchiveUnreachable(ReconixError):
+    """The lists of an archive could not be fetched."""
+
+    exit_code = 66
+
+
+class BadSignature(ReconixError):
+    """The lists of an archive are not signed by a key that we trust."""
+
+    exit_code = 67
+
+
+class Unsolvable(ReconixError):
+    """There is no set of packages that has everything that was asked for."""
+
+    exit_code = 65
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One suite at one address."""
+
+    address: str
+    suite: str
+    components: tuple[str, ...]
+    keyring: Path
+
+    def line(self, architecture: str) -> str:
+        """The entry for ``sources.list``."""
+        options = f"arch={architecture} signed-by={self.keyring}"
+        return f"deb [{options}] {self.address} {self.suite} {' '.join(self.components)}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Chosen:
+    """A package that the solver chose, and where it would fetch it."""
+
+    name: str
+    version: str
+    architecture: str
+    url: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What an index says about one version of a package."""
+
+    name: str
+    version: str
+    architecture: str
+    path: str
+    size_bytes: int
+    sha256: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An index that apt is configured to use."""
+
+    file: Path
+    address: str
+    suite: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Listing:
+    """A version of a package stands in the index of a suite."""
+
+    name: str
+    version: str
+    address: str
+    suite: str
+
+
+def machine_settings(*, with_freshness: bool = False) -> str:
+    """How this machine's apt reaches the world: proxies and certificates.
+
+    Args:
+        with_freshness: also whether it minds the age of its archives.
+    """
+    return parse_settings(process.run("apt-config", "dump"), with_freshness=with_freshness)
+
+
+def parse_settings(dump: bytes, *, with_freshness: bool) -> str:
+    """The lines of an ``apt-config dump`` that we take over."""
+    keys = f"{_ROUTE}|{_FRESHNESS}" if with_freshness else _ROUTE
+    found = re.findall(rf'^({keys}) "([^"\n]*)";$', dump.decode(errors="replace"), re.M | re.I)
+    return "".join(f'{key} "{value}";\n' for key, value in found)
+
+
+def setting(settings: str, key: str) -> str | None:
+    """The value of one setting, if there is one."""
+    found = re.search(rf'^{re.escape(key)} "([^"]*)";$', settings, re.M | re.I)
+    return found[1] if found and found[1] else None
+
+
+def machine_targets() -> list[Target]:
+    """The indexes that this machine's apt is configured to use."""
+    return parse_targets(process.run("apt-get", "indextargets", "--format", _TARGET_FORMAT))
+
+
+_TARGET_FORMAT = "$(FILENAME)|$(REPO_URI)|$(RELEASE)|$(ORIGIN)|$(CREATED_BY)"
+
+
+def parse_targets(said: bytes) -> list[Target]:
+    """Read what ``apt-get indextargets`` prints in our format; package indexes only."""
+    rows = [line.split("|") for line in said.decode(errors="replace").splitlines()]
+    return [
+        Target(Path(row[0]), row[1].rstrip("/"), row[2], row[3])
+        for row in rows
+        if len(row) == 5 and row[4] == "Packages"
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Apt:
+    """One private configuration of apt."""
+
+    folder: Path
+    architecture: str
+    sources: tuple[Source, ...]
+
+    @classmethod
+    def prepare(
+        cls, folder: Path, architecture: str, sources: Sequence[Source], settings: str
+    ) -> "Apt":
+        """Write the configuration; lists that are there already are kept.
+
+        Args:
+            folder: used by nobody else; made if it is not there.
+            architecture: of the target.
+            sources: where packages come from.
+            settings: further lines for ``apt.conf``, see ``machine_settings``.
+        """
+        folder = folder.absolute()
+        for name in ("state/lists/partial", "cache/archives/partial", "etc/preferences.d"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        lines = "".join(f"{source.line(architecture)}\n" for source in sources)
+        write_durably(folder / "etc/sources.list", lines.encode())
+        write_durably(folder / "state/status", b"")
+        write_durably(folder / "apt.conf", _configuration(folder, architecture, settings).encode())
+        return cls(folder, architecture, tuple(sources))
+
+    @property
+    def _environment(self) -> Mapping[str, str]:
+        return {"APT_CONFIG": str(self.folder / "apt.conf")}
+
+    def _run(self, *words: str) -> bytes:
+        return process.run(
+            *words,
+            environment=self._environment,
+            timeout_seconds=_TIMEOUT_SECONDS,
+            limit_bytes=_MAX_ANSWER_BYTES,
+        )
+
+    def update(self) -> None:
+        """Fetch the lists of all sources, or find that those we have are current.
+
+        Raises:
+            ArchiveUnreachable: an address does not answer, or does not have the suite.
+            BadSignature: what it has is not signed by the keys that the source names.
+        """
+        try:
+            self._run("apt-get", "update", "-qq", "--error-on=any")
+        except CommandFailed as error:
+            raise _update_failure(error.said.decode(errors="replace"), self.sources) from error
+
+    def names(self) -> frozenset[str]:
+        """The names of all packages."""
+        return frozenset(self._run("apt-cache", "pkgnames").decode(errors="replace").split())
+
+    def providers(self, name: str) -> list[str]:
+        """The names of packages that provide another name."""
+        said = self._run("apt-cache", "showpkg", "--", name).decode(errors="replace")
+        lines = said.partition("Reverse Provides:")[2].splitlines()
+        return sorted({line.split()[0] for line in lines if line.strip()})
+
+    def solve(self, wanted: Sequence[str]) -> list[Chosen]:
+        """What has to be installed, on a machine that has nothing, to have ``wanted``.
+
+        Args:
+            wanted: names of packages, and patterns of apt such as ``?essential``.
+
+        Raises:
+            Unsolvable: they cannot be had together; the message has apt's reasons.
+        """
+        words = ("apt-get", "install", "-y", "--print-uris")
+        try:
+            return parse_uris(self._run(*words, "-qq", "--", *wanted))
+        except CommandFailed as error:
+            reasons = self._reasons(*words, "--", *wanted) or error.said.decode(errors="replace")
+            raise Unsolvable(
+                f"apt cannot install what was asked for: {' '.join(reasons.split())}",
+                hint="which of the packages contradict each other? leave one of them out",
+            ) from error
+
+    def _reasons(self, *words: str) -> str:
+        """Ask again for the explanation, which apt does not print with -qq, and not as an error."""
+        said = b""
+        with (
+            contextlib.suppress(CommandFailed),
+            process.reading(*words, environment=self._environment) as output,
+        ):
+            said = output.read(_MAX_REASONS_BYTES)
+        return said.decode(errors="replace").partition("unmet dependencies:")[2]
+
+    def records(self, chosen: Iterable[Chosen]) -> list[Record]:
+        """What the indexes say about packages."""
+        names = sorted({f"{package.name}={package.version}" for package in chosen})
+        return parse_records(self._run("apt-cache", "show", *names)) if names else []
+
+    def listings(self, names: Iterable[str]) -> list[Listing]:
+        """In which suites the versions of packages stand."""
+        words = sorted(set(names))
+        return parse_listings(self._run("apt-cache", "madison", *words)) if words else []
+
+    def dates(self) -> Mapping[tuple[str, str], str]:
+        """When each index was made, by address and suite, as snapshot archives write it."""
+        said = self._run("apt-get", "indextargets", "--format", _TARGET_FORMAT)
+        return {
+            (target.address, target.suite): parse_date(
+                read_bounded(_release_of(target), _MAX_IN_RELEASE_BYTES)
+            )
+            for target in parse_targets(said)
+        }
+
+
+def _configuration(folder: Path, architecture: str, settings: str) -> str:
+    # Packages that lie in Dir::Cache::archives are left out by --print-uris; that folder stays
+    # empty, for nothing is ever installed here.
+    sandbox = f'Dir "{folder}";\n' + 'APT::Sandbox::User "root";\n'
+    return sandbox + settings + _CONFIGURATION.format(architecture=architecture)
+
+
+_CONFIGURATION = """\
+Dir::State "state";
+Dir::State::status "status";
+Dir::Cache "cache";
+Dir::Etc "etc";
+Dir::Etc::main "/dev/null";
+Dir::Etc::parts "/dev/null";
+Dir::Etc::sourcelist "sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::trusted "/dev/null";
+Dir::Etc::trustedparts "/dev/null";
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+APT::Install-Recommends "false";
+APT::Install-Suggests "false";
+APT::Get::AllowUnauthenticated "false";
+Acquire::AllowInsecureRepositories "false";
+Acquire::Languages "none";
+Acquire::GzipIndexes "false";
+Acquire::Retries "2";
+Acquire::http::Timeout "30";
+Acquire::https::Timeout "30";
+"""
+
+
+def _update_failure(said: str, sources: Sequence[Source]) -> ReconixError:
+    """Tell the reasons apart for which lists cannot be fetched."""
+    last = said.strip()[-800:]
+    addresses = ", ".join(sorted({source.address for source in sources}))
+    if re.search(r"NO_PUBKEY|EXPKEYSIG|REVKEYSIG|BADSIG|not signed|signature|gpgv", said, re.I):
+        keyrings = ", ".join(sorted({str(source.keyring) for source in sources}))
+        return BadSignature(
+            f"the lists of {addresses} are not signed by the keys in {keyrings}: {last}",
+            hint="is the address right? is the keyring current (debian-archive-keyring)?",
+        )
+    if re.search(r"is expired|not valid yet|invalid for another", said):
+        return ArchiveUnreachable(
+            f"the lists of an archive are not of today: {last}",
+            hint="is the clock of this machine right? is the archive a copy that stands still?",
+        )
+    if "does not have a Release file" in said or re.search(r"Release\s+404", said):
+        return ArchiveUnreachable(
+            f"an archive does not have a suite that was asked for: {last}",
+            hint="correct archive.suites or the addresses under [archive] in reconix.toml",
+        )
+    return ArchiveUnreachable(
+        f"the lists of {addresses} could not be fetched: {last}",
+        hint="is the network up? only `reconix lock` needs it, `reconix build` does not",
+    )
+
+
+_URI = re.compile(r"'([^']+)' (\S+)_(\S+)_([a-z0-9-]+)\.deb (\d{1,18}) \S*")
+
+
+def parse_uris(said: bytes) -> list[Chosen]:
+    """Read what ``apt-get install --print-uris -qq`` prints.
+
+    Raises:
+        AptFailed: a line is not as we know it.
+    """
+    lines = said.decode(errors="replace").splitlines()
+    return [_parse_uri(line) for line in lines if line.strip()]
+
+
+def _parse_uri(line: str) -> Chosen:
+    found = _URI.fullmatch(line)
+    if found is None:
+        raise _not_understood(line)
+    url, name, version, architecture, size = found.groups()
+    return Chosen(name, urllib.parse.unquote(version), architecture, url, int(size))
+
+
+def _not_understood(line: str) -> AptFailed:
+    return AptFailed(f"apt printed a line that we do not understand: {line[:200]!r}")
+
+
+def parse_records(said: bytes) -> list[Record]:
+    """Read what ``apt-cache show`` prints.
+
+    Raises:
+        AptFailed: a package lacks a field, or has one that is none.
+    """
+    return [
+        _parse_record(paragraph) for paragraph in Deb822.iter_paragraphs(said, use_apt_pkg=False)
+    ]
+
+
+def _parse_record(paragraph: Deb822) -> Record:
+    try:
+        return Record(
+            name=paragraph["Package"],
+            version=paragraph["Version"],
+            architecture=paragraph["Architecture"],
+            path=paragraph["Filename"],
+            size_bytes=int(paragraph["Size"]),
+            sha256=Digest.parse(paragraph["SHA256"]),
+        )
+    except (BadDigest, KeyError, ValueError) as error:
+        name = str(paragraph.get("Package", ""))[:80]
+        raise AptFailed(f"the list of an archive has a damaged entry for {name!r}") from error
+
+
+def parse_listings(said: bytes) -> list[Listing]:
+    """Read what ``apt-cache madison`` prints; binary packages only."""
+    listings = []
+    for line in said.decode(errors="replace").splitlines():
+        try:
+            name, version, place = (part.strip() for part in line.split("|"))
+            address, suite, *_, kind = place.split()
+        except ValueError as error:
+            raise _not_understood(line) from error
+        if kind == "Packages":
+            listings.append(Listing(name, version, address.rstrip("/"), suite.partition("/")[0]))
+    return listings
+
+
+def _release_of(target: Target) -> Path:
+    """The signed file with the hashes of an index; apt names both after their addresses."""
+    prefix = target.file.name.partition("_dists_")[0]
+    return target.file.with_name(f"{prefix}_dists_{target.suite}_InRelease")
+
+
+def parse_date(in_release: bytes) -> str:
+    """When an archive's index was made: ``20260912T075541Z``.
+
+    Raises:
+        AptFailed: it does not say when.
+    """
+    found = re.search(rb"^Date: ([^\n]{1,100})$", in_release, re.M)
+    try:
+        date = email.utils.parsedate_to_datetime(found[1].decode() if found else "")
+        return date.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    except (OverflowError, ValueError) as error:
+        raise AptFailed("the list of an archive does not say when it was made") from error

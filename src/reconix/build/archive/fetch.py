@@ -1,0 +1,306 @@
+"""Getting what the lock names: each file once, checked, kept by its hash.
+
+A build trusts nobody who serves bytes. A file is what the lock says, by size and SHA-256, or it is
+not used. So it does not matter where it comes from, and once it is here the network may be off.
+
+    <cache>/sha256/<first two digits>/<64 digits>     a file, under the name of its content
+
+A file that is not in the cache is asked for in the archive that the lock names, and then, if it is
+gone there, in the dated archive that the project names. Archives drop old versions, so this
+happens to every lock that gets old; when nobody has the files any more, one error names them all.
+
+What a server does is bounded: time to answer, size, rate, and how often it is asked again.
+
+Tested by ``tests/unit/build/archive/test_fetch.py`` with a real server that misbehaves.
+"""
+
+import fcntl
+import hashlib
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from reconix.base import progress
+from reconix.base.digests import Digest
+from reconix.base.errors import ReconixError
+from reconix.base.files import lock_file, replacing
+from reconix.base.progress import Stage
+from reconix.build.archive import apt, resolve
+from reconix.build.archive.transport import Client, Gone, Route, Transient
+from reconix.config.lock import LockedPackage
+from reconix.config.schema.project import Archive
+
+_AT_ONCE = 4
+_CHUNK_BYTES = 1 << 16
+_MAX_NAMED = 40
+_DATE_FORM = "%Y%m%dT%H%M%SZ"
+
+
+class WrongContent(ReconixError):
+    """A server sent something else than what the lock names."""
+
+    exit_code = 67
+
+
+class DownloadFailed(ReconixError):
+    """A file could not be fetched, although somebody may well have it."""
+
+    exit_code = 68
+
+
+class PackagesGone(ReconixError):
+    """No archive has these files any more."""
+
+    exit_code = 69
+
+    def __init__(self, packages: Sequence[LockedPackage], *, searched_snapshot: bool) -> None:
+        names = ", ".join(f"{p.name} {p.version}" for p in packages[:_MAX_NAMED])
+        more = f" and {len(packages) - _MAX_NAMED} more" if len(packages) > _MAX_NAMED else ""
+        where = "the archive nor the dated archive" if searched_snapshot else "the archive"
+        verb = "neither " + where + " has" if searched_snapshot else where + " no longer has"
+        dated = "" if searched_snapshot else "; or name a dated archive: archive.snapshot"
+        super().__init__(
+            f"{verb} {names}{more}", hint=f"lock again, which takes newer ones: reconix lock{dated}"
+        )
+        self.packages = tuple(packages)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a server may take, and how often it is asked."""
+
+    attempts: int = 3
+    pause_seconds: float = 1
+    grace_seconds: float = 60
+    least_bytes_per_second: int = 8 << 10
+
+    def limit_seconds(self, size_bytes: int) -> float:
+        """How long a whole file may take."""
+        return self.grace_seconds + size_bytes / self.least_bytes_per_second
+
+
+@dataclass(frozen=True, slots=True)
+class Locations:
+    """Where files may be had, and how to get there."""
+
+    archives: Mapping[str, str]
+    """Addresses by the names that the lock uses: ``debian``, ``debian-security``."""
+    snapshot: str | None = None
+    """A template with ``{archive}`` and ``{date}``."""
+    route: Route = field(default_factory=Route)
+
+    def addresses(self, package: LockedPackage) -> Iterator[str]:
+        """Where to look for a package, in order."""
+        path = urllib.parse.quote(package.path, safe="/~+")
+        if package.archive in self.archives:
+            yield f"{self.archives[package.archive]}/{path}"
+        if self.snapshot:
+            for date in snapshot_dates(package.date):
+                place = self.snapshot.replace("{archive}", package.archive)
+                yield f"{place.replace('{date}', date).rstrip('/')}/{path}"
+
+
+def snapshot_dates(date: str) -> tuple[str, str]:
+    """When to look in a dated archive: as locked, and a day later.
+
+    An index is made before its files are copied to the dated archive, which answers with the copy
+    that was the latest at the date. So the copy at the very date may be one too old.
+    """
+    when = datetime.strptime(date, _DATE_FORM).replace(tzinfo=UTC)
+    return date, (when + timedelta(days=1)).strftime(_DATE_FORM)
+
+
+def locate(archive: Archive) -> Locations:
+    """The locations that a project's options and apt of this machine name."""
+    where = resolve.addresses(archive)
+    archives = {"debian": where.main, "debian-security": where.security}
+    settings = apt.machine_settings()
+    proxies = {s: apt.setting(settings, f"Acquire::{s}::Proxy") for s in ("http", "https")}
+    named = {scheme: proxy for scheme, proxy in proxies.items() if proxy and proxy != "DIRECT"}
+    certificates = apt.setting(settings, "Acquire::https::CaInfo")
+    return Locations(
+        archives={name: address for name, address in archives.items() if address},
+        snapshot=archive.snapshot,
+        route=Route(
+            proxies=urllib.request.getproxies() | named,
+            certificates=Path(certificates) if certificates else None,
+        ),
+    )
+
+
+def cached_path(cache: Path, digest: Digest) -> Path:
+    """Where the file with a content lies in the cache, if it is there."""
+    return cache / "sha256" / digest.hex()[:2] / digest.hex()
+
+
+def fetch(
+    packages: Iterable[LockedPackage],
+    locations: Callable[[], Locations],
+    *,
+    cache: Path,
+    patience: Patience = Patience(),
+) -> Mapping[LockedPackage, Path]:
+    """Have the files of packages, from the cache or from the archives.
+
+    Args:
+        packages: what the lock names.
+        locations: asked only if something is missing.
+        cache: a folder that is kept between builds; made if it is not there.
+        patience: limits for servers.
+
+    Returns:
+        A file for each package: complete, and checked just now.
+
+    Raises:
+        WrongContent: a server sent something else; the message has both hashes.
+        DownloadFailed: an archive cannot be reached.
+        PackagesGone: no archive has some of the files; the message names all of them.
+    """
+    wanted = sorted(set(packages))
+    paths = {package: cached_path(cache, package.sha256) for package in wanted}
+    missing = _missing(paths)
+    if missing:
+        with _only_writer(cache):
+            missing = _missing({package: paths[package] for package in missing})
+            if missing:
+                _Downloads(locations(), patience).get({p: paths[p] for p in missing})
+    return paths
+
+
+def _missing(paths: Mapping[LockedPackage, Path]) -> list[LockedPackage]:
+    """Packages whose files are not in the cache, or not what they should be."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        right = pool.map(lambda package: _is_right(paths[package], package), paths)
+        return [package for package, good in zip(paths, right, strict=True) if not good]
+
+
+def _is_right(path: Path, package: LockedPackage) -> bool:
+    try:
+        size_bytes = path.stat().st_size
+    except FileNotFoundError:
+        return False
+    if size_bytes == package.size_bytes and Digest.of_file(path) == package.sha256:
+        return True
+    progress.note(f"{path} was damaged; {package.name} is fetched again")
+    return False
+
+
+@contextmanager
+def _only_writer(cache: Path) -> Iterator[None]:
+    """Nobody else writes into the cache: two builds do not fetch the same things twice."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with lock_file(cache / "lock") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.note(f"waiting for another build that writes into {cache}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+class _Downloads:
+    """Fetches several files at once."""
+
+    def __init__(self, locations: Locations, patience: Patience) -> None:
+        self._locations, self._patience = locations, patience
+        self._lock = threading.Lock()
+        self._own = threading.local()
+        self._clients: list[Client] = []
+
+    def _client(self) -> Client:
+        """The connections of this thread."""
+        if not hasattr(self._own, "client"):
+            self._own.client = Client(self._locations.route)
+            with self._lock:
+                self._clients.append(self._own.client)
+        client: Client = self._own.client
+        return client
+
+    def get(self, wanted: Mapping[LockedPackage, Path]) -> None:
+        total = sum(package.size_bytes for package in wanted)
+        gone = []
+        with (
+            progress.stage(f"fetch {len(wanted)} packages", total=total) as stage,
+            ThreadPoolExecutor(_AT_ONCE) as pool,
+        ):
+            work = {pool.submit(self._get_one, p, path, stage): p for p, path in wanted.items()}
+            try:
+                gone = [work[done] for done in as_completed(work) if not done.result()]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            finally:
+                pool.shutdown()
+                for client in self._clients:
+                    client.close()
+        if gone:
+            snapshot = self._locations.snapshot is not None
+            raise PackagesGone(sorted(gone), searched_snapshot=snapshot)
+
+    def _get_one(self, package: LockedPackage, path: Path, stage: Stage) -> bool:
+        """Fetch one file from the first place that has it; whether there is one."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for address in self._locations.addresses(package):
+            try:
+                self._get_patiently(address, package, path)
+            except Gone:
+                continue
+            with self._lock:
+                stage.advance(package.size_bytes)
+            return True
+        return False
+
+    def _get_patiently(self, address: str, package: LockedPackage, path: Path) -> None:
+        for attempt in range(1, self._patience.attempts + 1):
+            try:
+                self._get_from(address, package, path)
+            except Transient as error:
+                if attempt == self._patience.attempts:
+                    raise DownloadFailed(
+                        f"{address} could not be fetched: {error}",
+                        hint="is the network up? what was fetched is kept; try again",
+                    ) from error
+                time.sleep(self._patience.pause_seconds * attempt)
+            else:
+                return
+
+    def _get_from(self, address: str, package: LockedPackage, path: Path) -> None:
+        with self._client().get(address) as read, replacing(path) as file:
+            self._copy(read, file, package, address)
+
+    def _copy(
+        self, read: Callable[[int], bytes], file: BinaryIO, package: LockedPackage, address: str
+    ) -> None:
+        """Copy exactly what the lock names, or fail."""
+        until = time.monotonic() + self._patience.limit_seconds(package.size_bytes)
+        state, size_bytes = hashlib.sha256(), 0
+        while chunk := read(min(_CHUNK_BYTES, package.size_bytes + 1 - size_bytes)):
+            size_bytes += len(chunk)
+            state.update(chunk)
+            file.write(chunk)
+            if time.monotonic() > until:
+                raise Transient("the server is too slow")
+        if size_bytes < package.size_bytes:
+            raise Transient(f"only {size_bytes} of {package.size_bytes} bytes came")
+        _check(Digest(state.digest()), size_bytes, package, address)
+
+
+def _check(found: Digest, size_bytes: int, package: LockedPackage, address: str) -> None:
+    if size_bytes > package.size_bytes:
+        fact = f"expected {package.size_bytes} bytes, found more"
+    elif found != package.sha256:
+        fact = f"expected {package.sha256}, found {found}"
+    else:
+        return
+    raise WrongContent(
+        f"{address} is not {package.id} of the lock: {fact}",
+        hint="somebody on the way changed it, or the lock is of another archive: reconix lock",
+    )

@@ -1,0 +1,63 @@
+"""The first root: a static busybox, a few kernel modules and one readable script.
+
+It is the same for all systems of a machine. Which system to start stands on the kernel's command
+line; on which disk it is and how its root is put together, the scripts ``init``, ``disk.sh`` and
+``root.sh`` in ``build/data`` tell. The archive is not compressed: no version of a compressor is
+part of its hash, two of them have small differences, and it costs about 2 MB in a slot
+(``docs/decisions/0004-uncompressed-initrd.md``).
+
+Tested by ``tests/vm/``: everything there boots through it; the choice of a disk by
+``tests/unit/build/test_disk_script.py``.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconix.build.boot.cpio import Entry, print_archive
+from reconix.build.boot.linux import Modules
+
+_FOLDERS = ("bin", "dev", "mnt", "modules", "new", "proc", "run", "sys", "tmp")
+
+SCRIPT = Path(__file__).parents[1] / "data" / "init"
+
+ROOT_SCRIPT = SCRIPT.with_name("root.sh")
+"""How the root of a system is put together; a soft reboot uses it as well."""
+
+DISK_SCRIPT = SCRIPT.with_name("disk.sh")
+"""Which disk is the one that booted."""
+
+SCRIPTS = (SCRIPT, DISK_SCRIPT, ROOT_SCRIPT)
+
+NEEDED_MODULES = ("overlay", "efivarfs")
+"""What the script itself needs from the kernel, whatever the machine is."""
+
+WELCOME_MODULES = ("efi_pstore",)
+"""What is loaded if the kernel has it: the last words of a panic are kept by the firmware."""
+
+
+def make_initrd(busybox: bytes, modules: Modules, wanted: Sequence[str]) -> bytes:
+    """The initrd of a machine.
+
+    Args:
+        busybox: the static program.
+        modules: those of the machine's kernel.
+        wanted: what the machine needs until its system partition is mounted; what these need comes
+            along.
+
+    Raises:
+        NoSuchModule: the kernel does not have one of them.
+    """
+    welcome = [name for name in WELCOME_MODULES if name in modules.needs]
+    order = modules.in_load_order([*NEEDED_MODULES, *welcome, *wanted])
+    load = "".join(f"{name}\n" for name in order)
+    return print_archive(
+        [
+            *(Entry.folder(name) for name in _FOLDERS),
+            Entry.file("bin/busybox", busybox, executable=True),
+            Entry.link("bin/sh", "busybox"),
+            Entry.file("init", SCRIPT.read_bytes(), executable=True),
+            *(Entry.file(path.name, path.read_bytes()) for path in (DISK_SCRIPT, ROOT_SCRIPT)),
+            Entry.file("modules/order", load.encode()),
+            *(Entry.file(f"modules/{name}.ko", modules.content(name)) for name in sorted(order)),
+        ]
+    )

@@ -1,0 +1,185 @@
+"""The generated files of a system, laid over those of its Debian root.
+
+They are an object of their own, so that a changed port does not make a new root. Everything here is
+a pure function of the configuration and, for users and units, of the root: no disk is written, the
+result is a tree in memory and a list of unusual owners and modes.
+
+Tested by ``tests/unit/build/etc/test_etc.py``; what systemd makes of them, by ``tests/vm/``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconix.build.agent.agent import KEPT_MOUNTS
+from reconix.build.etc import access, names
+from reconix.build.etc.networks import make_networks
+from reconix.build.on_device import caches, databases, secrets
+from reconix.build.root.normalise import Ownership
+from reconix.build.units import needless, units, updates, volumes
+from reconix.build.units.unit_files import FOLDER, UnitFiles
+from reconix.build.users.accounts import Accounts
+from reconix.config.schema.health import UnitCheck
+from reconix.config.schema.system import File as ConfiguredFile
+from reconix.config.schema.system import Services, System
+from reconix.store.tree import File, Folder, Symlink, folder
+
+AGENT_PLACE = "reconix/reconix-device.pyz"
+
+Files = dict[str, File | Symlink]
+
+_KEPT = File(b"# Nothing unmounts it before the last program.\n[Unit]\nDefaultDependencies=no\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Etc:
+    """The content of ``/etc`` that we generate, and its unusual owners and modes."""
+
+    tree: Folder
+    ownerships: tuple[Ownership, ...]
+
+
+def make_etc(
+    system: System,
+    *,
+    hostname: str,
+    accounts: Accounts,
+    root: Path,
+    agent: str,
+    agent_units: Mapping[str, str],
+) -> Etc:
+    """Generate the files of one system.
+
+    Args:
+        system: machine and system file, merged.
+        hostname: of the device.
+        accounts: everybody on the system.
+        root: the Debian root, as it lies in the store of the build machine.
+        agent: the path of the agent's program, on the device.
+        agent_units: the units that run it, by name.
+
+    Raises:
+        UnknownAccount, UnknownUnit, NotInstallable: the configuration names what there is not.
+    """
+    made = secrets.needed(root, system.files, system.units)
+    stores = list(databases.needed(root))
+    own = {
+        **own_units(system, agent_units),
+        **secrets.make_units(made),
+        **databases.make_units(stores),
+    }
+    generated = generated_units(system, own)
+    units.check_known(checked_units(system), generated, root)
+    units.check_telling(checked_units(system), UnitFiles(generated, root))
+    units.check_private(system, UnitFiles(generated, root))
+    networks = make_networks(system.network)
+    files: Files = {
+        **_identity(hostname),
+        **{name: File(content) for name, content in accounts.files().items()},
+        **{f"systemd/network/{name}": File(text) for name, text in networks.items()},
+        **{f"{FOLDER}/{name}": File(content) for name, content in own.items()},
+        **units.links(_services(system), own, generated, root),
+        **_kernel_settings(system),
+        **_defaults(),
+        **_waiting_for_networks(system),
+        **{path: Symlink("/dev/null") for path in needless.masked(system, root)},
+        **names.files(system, root),
+        **access.files(system.users, accounts, root),
+        **secrets.make_files(made, system.files),
+        **databases.make_files(stores),
+        AGENT_PLACE: Symlink(agent),
+    }
+    files |= {path: _written(file) for path, file in system.files.items()}
+    return Etc(folder(files), _ownerships(system, accounts))
+
+
+def own_units(system: System, agent_units: Mapping[str, str]) -> dict[str, bytes]:
+    """The units that no package brings, by name."""
+    return {
+        **{name: unit.read() for name, unit in system.units.items()},
+        **{name: text.encode() for name, text in agent_units.items()},
+        **volumes.make_mounts(system.volumes),
+        **updates.make_units(system.update),
+        **caches.make_units(system.files),
+    }
+
+
+def generated_units(system: System, own: Mapping[str, bytes]) -> Files:
+    """All that the configuration has among the units, by path: drop-ins and files included."""
+    under = f"{FOLDER}/"
+    listed = {p.removeprefix(under): f for p, f in system.files.items() if p.startswith(under)}
+    return {
+        **{name: File(content) for name, content in own.items()},
+        **{path: _written(file) for path, file in listed.items()},
+    }
+
+
+def checked_units(system: System) -> list[str]:
+    """The units that health checks wait for."""
+    return [check.unit for check in system.health.checks if isinstance(check, UnitCheck)]
+
+
+def _written(file: ConfiguredFile) -> File | Symlink:
+    return File(file.read()) if file.link is None else Symlink(file.link)
+
+
+def _services(system: System) -> Services:
+    """What the configuration enables, and what the rest of it cannot do without."""
+    needed = ["systemd-networkd.service"] if system.network else []
+    return replace(system.services, enable=(*needed, *system.services.enable))
+
+
+def _identity(hostname: str) -> Files:
+    return {
+        "hostname": File(f"{hostname}\n".encode()),
+        "hosts": File(f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {hostname}\n".encode()),
+        "machine-id": File(b""),  # the script of the initrd lays the device's own over it
+        "fstab": File(b"# Everything is mounted by the initrd.\n"),
+        # Nothing has to be brought up to date at boot: /usr and /etc come from one build.
+        ".updated": File(b"TIMESTAMP_NSEC=1000000000\n"),
+    }
+
+
+def _defaults() -> Files:
+    return {
+        f"{FOLDER}/default.target": Symlink("/usr/lib/systemd/system/multi-user.target"),
+        **{f"{FOLDER}/{name}.mount.d/reconix.conf": _KEPT for name in KEPT_MOUNTS},
+        "systemd/journald.conf.d/reconix.conf": File(
+            b"[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\n"
+        ),
+        "systemd/system.conf.d/reconix.conf": File(
+            b"[Manager]\nRuntimeWatchdogSec=60s\nRebootWatchdogSec=2min\n"
+            b"DefaultTimeoutStopSec=15s\n"
+        ),
+    }
+
+
+def _waiting_for_networks(system: System) -> Files:
+    """How long units that want to be online wait for it: less than a trial waits for them.
+
+    Without a cable the time runs out, and what can do without a network starts nevertheless.
+    """
+    program = "/usr/lib/systemd/systemd-networkd-wait-online"
+    lines = f"[Service]\nExecStart=\nExecStart={program} --timeout={system.health.timeout // 2}\n"
+    place = f"{FOLDER}/systemd-networkd-wait-online.service.d/reconix.conf"
+    return {place: File(lines.encode())} if system.network else {}
+
+
+def _kernel_settings(system: System) -> Files:
+    files: Files = {}
+    if system.sysctl:
+        lines = "".join(f"{key} = {value}\n" for key, value in sorted(system.sysctl.items()))
+        files["sysctl.d/90-reconix.conf"] = File(lines.encode())
+    if system.kernel.modules:
+        names = "".join(f"{name}\n" for name in system.kernel.modules)
+        files["modules-load.d/reconix.conf"] = File(names.encode())
+    return files
+
+
+def _ownerships(system: System, accounts: Accounts) -> tuple[Ownership, ...]:
+    listed = []
+    for path, file in system.files.items():
+        user, group = accounts.uid(file.owner), accounts.gid(file.group)
+        if (file.mode, user, group) != (0o644, 0, 0):
+            listed.append(Ownership(f"etc/{path}", file.mode, user, group))
+    return tuple(listed)

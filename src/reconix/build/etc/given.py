@@ -1,0 +1,65 @@
+"""What the generation has in folders that persist.
+
+    given   <generation|device> <path> a line: who wins where a device has the file already
+
+Files of the configuration say it themselves (``config/rules/kept_files.py``). Others that we make
+decide how the system works, so they are those of the generation. Files of packages are not listed:
+a folder of a package is its own matter, and what a device first had stays; the build tells of them.
+
+Tested by ``tests/unit/build/etc/test_given.py`` and, with the script that obeys, by
+``tests/crash/test_given_files.py``.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconix.config.rules.kept_files import around
+from reconix.config.schema.system import System
+from reconix.config.schema.values import Winner
+from reconix.store.tree import Folder, files
+
+_LINES = ("usr/lib/tmpfiles.d", "etc/tmpfiles.d")
+
+
+def print_given(system: System, etc: Folder) -> bytes:
+    """The list for a system.
+
+    Args:
+        system: machine and system file, merged.
+        etc: its generated files.
+    """
+    lines = [
+        f"{_winner(system, path).value} /etc/{path}\n"
+        for path, _ in files(etc)
+        if around(system, f"/etc/{path}")
+    ]
+    return "".join(lines).encode()
+
+
+def _winner(system: System, path: str) -> Winner:
+    configured = system.files.get(path)
+    return Winner.GENERATION if configured is None else configured.prefer or Winner.DEVICE
+
+
+def from_packages(system: System, root: Path, etc: Folder) -> Iterator[str]:
+    """What packages put into folders that persist, and a later version does not: a line each."""
+    ours = {f"/etc/{path}" for path, _ in files(etc)}
+    for folder in (*system.persist.shared, *system.persist.paths):
+        place = root / folder[1:]
+        brought = [path for path in sorted(place.rglob("*")) if path.is_symlink() or path.is_file()]
+        found = {f"/{path.relative_to(root)}" for path in brought} - ours
+        found |= {path for path in _copied(root) if around(system, path) == folder}
+        if found:
+            first, *others = sorted(found)
+            more = f" and {len(others)} more" if others else ""
+            yield f"{folder} persists: of packages, {first}{more} stay as a device first had them"
+
+
+def _copied(root: Path) -> Iterator[str]:
+    """What ``systemd-tmpfiles`` copies where there is nothing yet."""
+    for folder in _LINES:
+        for file in sorted((root / folder).glob("*.conf")):
+            for line in file.read_text(errors="replace").splitlines():
+                kind, path, *_ = [*line.split(None, 2), "", ""]
+                if kind.startswith("C") and path.startswith("/"):
+                    yield path

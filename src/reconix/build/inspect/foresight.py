@@ -1,0 +1,148 @@
+"""What a build would refuse, said by a check: as far as the store knows it without building.
+
+Only packages say which units there are and how large a system gets, so a build judges that
+(decision 0019). But packages change with the lock, and between two locks a configuration is edited
+many times: as a rule the root and the kernel of the next build are in the store already, and the
+lock leads to them. Then it is known now, and the mistake is told with its place:
+
+* a health check waits for a unit, or ``services.enable`` names one, that there is not;
+* a user would get a number that he cannot have;
+* a folder persists where a unit of a package needs a link;
+* root and kernel alone are larger than the budget of the system.
+
+Nothing here is a guess. What is not in the store, or not locked as it is asked for, is left to the
+build, which judges all of it.
+
+Tested by ``tests/unit/build/inspect/test_foresight.py``.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.build import parts, recipes
+from reconix.build.agent import agent
+from reconix.build.etc.etc import checked_units, generated_units, own_units
+from reconix.build.units import schedule, units
+from reconix.build.units.unit_files import UnitFiles
+from reconix.build.users import numbers, people, sysusers
+from reconix.config.lock import HostLock, SystemLock
+from reconix.config.merge import Table
+from reconix.config.problems import Place, Problem
+from reconix.config.rules import dynamic_user
+from reconix.config.rules.assertions import place_of, place_of_item
+from reconix.config.schema.health import UnitCheck
+from reconix.config.schema.hosts import Host
+from reconix.config.schema.system import System
+from reconix.config.schema.values import print_size
+from reconix.nix.chroot import ChrootStore
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """What is known of a system that was built from these packages before."""
+
+    root: Path
+    """Of its packages."""
+    units: frozenset[str]
+    """Of its packages."""
+    size_bytes: int
+    """Of its root and its kernel."""
+
+
+class Foresight:
+    """What a store lets one say; it is asked for each set of packages once."""
+
+    def __init__(self, store: ChrootStore) -> None:
+        self._store = store
+        self._known: dict[tuple[str, ...], _Built | None] = {}
+
+    def of(self, host: Host, lock: HostLock, tables: Mapping[str, Table]) -> Iterator[Problem]:
+        """Tell what a build of a host would refuse, and is known already.
+
+        Args:
+            host: as configured.
+            lock: what its systems consist of; of the same lock file each time.
+            tables: by system: its values, which know where they were written.
+        """
+        generated = {**agent.units(), **schedule.units(host.machine.schedule)}
+        for name, system in host.systems.items():
+            locked = lock.systems.get(name)
+            if locked is None or not _fits(host, system, lock, locked):
+                continue
+            built = self._built(locked, lock)
+            if built is not None:
+                table, file = tables[name], Place(host.folder)
+                yield from _unknown_units(system, generated, built, table, file)
+                yield from _wrong_number(system, lock, built, table, file)
+                yield from _in_the_way(system, generated, built, table, file)
+                yield from _too_large(system, built, table, file)
+
+    def _built(self, locked: SystemLock, lock: HostLock) -> _Built | None:
+        packages = (package.id for package in (*locked.packages, *locked.kernel))
+        key = (lock.suites[0], lock.architecture, *packages)
+        if key not in self._known:
+            self._known[key] = _find(self._store, locked, lock)
+        return self._known[key]
+
+
+def _fits(host: Host, system: System, lock: HostLock, locked: SystemLock) -> bool:
+    """Whether the lock answers what is asked for now."""
+    asked = (tuple(sorted(set(system.packages))), system.kernel.package)
+    is_same = asked == (locked.asked, locked.asked_kernel)
+    return is_same and lock.architecture == host.architecture.value
+
+
+def _find(store: ChrootStore, locked: SystemLock, lock: HostLock) -> _Built | None:
+    root = recipes.known(store, parts.root_recipe(locked, lock))
+    kernel = recipes.known(store, parts.linux_recipe(locked))
+    if root is None or kernel is None:
+        return None
+    size = sum(store.info(path).nar_size_bytes for path in (root, kernel))
+    return _Built(store.path(root), units.shipped(store.path(root)), size)
+
+
+def _unknown_units(
+    system: System, generated: Mapping[str, str], built: _Built, table: Table, file: Place
+) -> Iterator[Problem]:
+    own = generated_units(system, own_units(system, generated))
+    unknown = dict(units.unknown(checked_units(system), own, built.units))
+    for check in system.health.checks:
+        if isinstance(check, UnitCheck) and check.unit in unknown:
+            place = place_of_item(table, "health", "checks", item=check, default=file)
+            fact = f"waits for {check.unit}, which there is not"
+            yield Problem(place, "health.checks", fact, unknown[check.unit])
+    for unit, hint in units.unknown(system.services.enable, own, built.units):
+        place = place_of_item(table, "services", "enable", item=unit, default=file)
+        yield Problem(place, "services.enable", f"there is no unit {unit}", hint)
+
+
+def _wrong_number(
+    system: System, lock: HostLock, built: _Built, table: Table, file: Place
+) -> Iterator[Problem]:
+    try:
+        numbers.assign(lock.numbers, [people.population(built.root, system)])
+    except numbers.WrongNumber as error:
+        place = place_of(table, "users", error.name, "uid", default=file)
+        yield Problem(place, f"users.{error.name}.uid", str(error), error.hint)
+    except sysusers.BadDeclaration as error:
+        yield Problem(place_of(table, "files", default=file), "files", str(error), error.hint)
+
+
+def _in_the_way(
+    system: System, generated: Mapping[str, str], built: _Built, table: Table, file: Place
+) -> Iterator[Problem]:
+    own = generated_units(system, own_units(system, generated))
+    for unit, path, behind in units.in_the_way(system, UnitFiles(own, built.root)):
+        yield dynamic_user.problem(unit, path, behind, table, file)
+
+
+def _too_large(system: System, built: _Built, table: Table, file: Place) -> Iterator[Problem]:
+    if system.budget is not None and built.size_bytes > system.budget:
+        place = place_of(table, "budget", default=file)
+        fact = (
+            f"packages and kernel alone have {built.size_bytes} bytes, "
+            f"{built.size_bytes - system.budget} too many"
+        )
+        hint = f"take something out, or raise budget (now {print_size(system.budget)})"
+        yield Problem(place, "budget", fact, hint)

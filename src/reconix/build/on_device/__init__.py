@@ -1,0 +1,1 @@
+"""What a device makes itself, because no root may hold it."""

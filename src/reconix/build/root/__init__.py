@@ -1,0 +1,1 @@
+"""A Debian root: installed, and made reproducible."""

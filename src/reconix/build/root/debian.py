@@ -1,0 +1,354 @@
+"""A Debian root from exactly the locked packages.
+
+``mmdebstrap`` installs them as Debian means it, maintainer scripts included, from a folder that has
+nothing else, cut off from everything (``build/isolation.py``). It hands the root over as a tar
+archive, which carries owners and modes whoever runs it; we read that archive once, normalise as we
+go (``build/root/normalise.py``), and write a tree for the store.
+
+    packages (cache) → folder with an index → mmdebstrap → tar → root/ + metadata
+
+Source: mmdebstrap(1), variant *custom*.
+Tested by ``tests/compat/test_build.py``.
+"""
+
+import os
+import re
+import shutil
+import stat
+import tarfile
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+from reconix.base import process
+from reconix.base.digests import Digest
+from reconix.base.errors import ReconixError
+from reconix.base.files import remove_tree
+from reconix.base.process import CommandFailed
+from reconix.build import isolation
+from reconix.build.root import fresh, losses, normalise
+from reconix.build.root.fresh import Build
+from reconix.build.root.losses import Entry, Loss
+from reconix.build.root.new_tree import Kind, NewTree, UnsafeArchive, relative
+from reconix.build.root.normalise import Ownership
+from reconix.build.users.accounts import Accounts
+from reconix.build.users.numbers import Renumbering, of_packages
+
+_XATTR = "SCHILY.xattr."
+"""How a tar archive calls attributes: star(5), *POSIX.1-2001 extended headers*."""
+_HOST_NAME = 'hostname localhost || :; echo localhost > "$1/etc/hostname"'
+"""What maintainer scripts find as the name of the machine: no root shows where it was built."""
+
+EPOCH = 1
+"""Every time stamp in a root, in seconds since 1970."""
+
+_FIELD = re.compile(rb"([!-9;-~]+):(.*)")
+_PACKAGE = re.compile(rb"[a-z0-9][a-z0-9+.-]+")
+_OURS = {b"filename", b"size", b"sha256"}
+_ACCOUNTS = ("passwd", "group")
+
+METADATA = "metadata"
+"""The file beside ``usr`` and ``etc`` that lists unusual owners and modes."""
+
+AGENT_COMMAND = b"""#!/bin/sh
+# The agent belongs to the generation, not to this root: the link leads to it.
+exec /usr/bin/python3 -I -S /etc/reconix/reconix-device.pyz "$@"
+"""
+
+
+class RootFailed(ReconixError):
+    """The packages of a system could not be installed."""
+
+    exit_code = 60
+
+
+class BadPackage(ReconixError):
+    """A file is no package that could stand in an archive."""
+
+    exit_code = 60
+
+    def __init__(self, package: Path, what: str) -> None:
+        super().__init__(f"{package} {what}", hint="is it a .deb of a Debian archive?")
+
+
+def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Path) -> None:
+    """Install packages into a new folder as a normalised root.
+
+    Args:
+        packages: the ``.deb`` files, all of them; nothing else can be installed.
+        suite: code name, for mmdebstrap.
+        architecture: Debian's name of it.
+        into: a folder that does not exist yet. Its parent also holds the work files.
+
+    Raises:
+        RootFailed: mmdebstrap or a maintainer script failed; the end of its log is in the message.
+    """
+    work = _work_folder(into)
+    archive, began = work / "archive", time.time()
+    archive.mkdir()
+    archive.chmod(0o755)
+    names = make_archive(packages, archive)
+    room = work / "room"
+    isolation.make_room(room)
+    words = _words(names, suite, architecture, archive, room)
+    try:
+        with process.reading(*words) as stream:
+            whole = _unpack_if_whole(stream, into, began)
+    except CommandFailed as error:
+        raise RootFailed(
+            f"installing {len(names)} packages failed: {error}",
+            hint="do the packages install together on a plain Debian of this suite?",
+        ) from error
+    finally:
+        isolation.remove_room(room)
+        remove_tree(work)
+    if not whole:
+        raise RootFailed("mmdebstrap wrote an archive that cannot be read")
+
+
+def _work_folder(into: Path) -> Path:
+    """A new folder that mmdebstrap can use, whoever it is.
+
+    Run by a user, it works under the numbers that ``/etc/subuid`` grants him, and these are
+    strangers in his home folder.
+    """
+    if isolation.is_root():
+        work = into.with_name(f"{into.name}.work")
+        work.mkdir()
+    else:
+        work = Path(tempfile.mkdtemp(prefix="reconix-root-"))
+        work.chmod(0o755)
+    return work
+
+
+def make_archive(packages: Sequence[Path], archive: Path) -> list[str]:
+    """Make a folder that apt can use as an archive and give the names of its packages.
+
+    Raises:
+        BadPackage: one is none, or two have one name.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        stanzas = sorted(pool.map(lambda package: _stanza(package, archive), packages))
+    (archive / "Packages").write_bytes(b"\n".join(stanza for _, stanza in stanzas))
+    return [name for name, _ in stanzas]
+
+
+def _stanza(package: Path, archive: Path) -> tuple[str, bytes]:
+    """Put one package into the folder; give its name and its entry for the index."""
+    control = process.run("dpkg-deb", "--field", package)
+    name = _name(control, package)
+    place = archive / f"{name}.deb"
+    try:
+        place.symlink_to(package.resolve())
+    except FileExistsError as error:
+        raise BadPackage(package, f"is a second package called {name}") from error
+    if not isolation.is_root():
+        place.unlink()
+        shutil.copyfile(package, place)
+        place.chmod(0o644)
+    facts = (
+        f"Filename: ./{place.name}\nSize: {package.stat().st_size}\n"
+        f"SHA256: {Digest.of_file(package).hex()}\n"
+    )
+    return name, control + facts.encode()
+
+
+def _name(control: bytes, package: Path) -> str:
+    """The name in the control file of a package.
+
+    It becomes the name of a file and a word of a command line, and the control file a paragraph of
+    an index: so it must be a name, and the control file one paragraph without our own fields.
+
+    Source: Debian Policy, sections 5.1 (*Syntax of control files*) and 5.6.7 (*Package*).
+    """
+    fields: dict[bytes, bytes] = {}
+    for line in control.rstrip(b"\n").split(b"\n"):
+        if line.startswith((b" ", b"\t")):
+            continue
+        found = _FIELD.fullmatch(line)
+        key = found[1].lower() if found else b""
+        if not found or key in fields or key in _OURS:
+            raise BadPackage(package, f"has a control file with {line[:80]!r}")
+        fields[key] = found[2].strip()
+    name = fields.get(b"package", b"")
+    if not _PACKAGE.fullmatch(name):
+        raise BadPackage(package, f"is called {name[:80].decode(errors='replace')!r}")
+    return name.decode()
+
+
+def _words(
+    names: Sequence[str], suite: str, architecture: str, archive: Path, room: Path
+) -> list[str]:
+    """The command line that installs ``names`` and writes the root to standard output."""
+    clean = [
+        "env",
+        "-i",
+        f"PATH={process.clean_environment()['PATH']}",
+        "LC_ALL=C.UTF-8",
+        "TZ=UTC",
+        "HOME=/root",
+    ]
+    install = [
+        *clean,
+        f"SOURCE_DATE_EPOCH={EPOCH}",
+        f"TMPDIR={room}",
+        "mmdebstrap",
+        "--quiet",
+        "--mode=unshare",
+        f"--setup-hook={_HOST_NAME}",
+        "--variant=custom",
+        "--format=tar",
+        f"--architectures={architecture}",
+        f"--include={','.join(names)}",
+        suite,
+        "-",
+        f"deb [trusted=yes] copy:{urllib.parse.quote(str(archive))} ./",
+    ]
+    return isolation.alone(install)
+
+
+def _unpack_if_whole(stream: "tarfile._Fileobj", into: Path, began: float) -> bool:
+    """Unpack; an archive that is cut short has its reason elsewhere, in the program's exit."""
+    try:
+        unpack(stream, into, began)
+    except tarfile.TarError:
+        return False
+    return True
+
+
+def unpack(stream: "tarfile._Fileobj", into: Path, began: float | None = None) -> None:
+    """Write a tar archive of a root to a new folder, normalised.
+
+    Args:
+        stream: the archive; it is read once, front to back.
+        into: a folder that does not exist yet.
+        began: when it began to be made, in seconds since 1970; without it, just now.
+
+    Raises:
+        UnsafeArchive: an entry does not belong into a root.
+    """
+    tree = NewTree(into)
+    ownerships: list[Ownership] = []
+    entries: list[Entry] = []
+    pipes: list[Loss] = []
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for member in archive:
+            path = relative(member.name)
+            if not path or not normalise.keep(path, folder=member.isdir()):
+                continue
+            if member.isfifo():
+                pipes.append(Loss(path, "a pipe"))
+            else:
+                _unpack_member(archive, member, path, tree)
+                ownerships.extend(_ownership(member, path))
+                entries.extend(_entry(member, path))
+    _expect_folders(tree)
+    build = Build.now(time.time() if began is None else began)
+    lost = losses.print_losses([*pipes, *_losses(tree, entries, build)])
+    _put_lists(tree, {losses.FILE: lost, METADATA: _metadata(tree, ownerships)})
+    _add_ours(tree)
+
+
+def _expect_folders(tree: NewTree) -> None:
+    """Refuse a root that is elsewhere: what comes next looks into these folders."""
+    for name in ("usr", "usr/bin", "usr/lib", *normalise.LAID_OVER):
+        if tree.kind(name) in (Kind.FILE, Kind.LINK):
+            raise UnsafeArchive(name, "which must be a folder")
+
+
+def _put_lists(tree: NewTree, lists: Mapping[str, bytes]) -> None:
+    for name, content in lists.items():
+        if tree.kind(name):
+            raise UnsafeArchive(name, "where we write a list")
+        tree.put(name, content)
+
+
+def _entry(member: tarfile.TarInfo, path: str) -> Iterator[Entry]:
+    if not member.issym():
+        mode = member.mode | (stat.S_IFDIR if member.isdir() else stat.S_IFREG)
+        attributes = (name.removeprefix(_XATTR) for name in member.pax_headers if _XATTR in name)
+        yield Entry(path, mode, member.uid, member.gid, tuple(attributes))
+
+
+def _losses(tree: NewTree, entries: Sequence[Entry], build: Build) -> list[Loss]:
+    """What a root is without, once what no two roots may share is taken out."""
+    private = {entry.path for entry in entries if not entry.mode & 0o004}
+    found = list(fresh.find(tree.root, private, build))
+    fresh.take_out(tree.root, found)
+    accounts = _accounts(tree)
+    gone = [Loss(each.path, each.what) for each in found]
+    gone += losses.never_started(tree.root)
+    return gone + [loss for entry in entries for loss in entry.losses(accounts)]
+
+
+def _accounts(tree: NewTree) -> Accounts:
+    is_there = all(tree.kind(f"etc/{name}") is Kind.FILE for name in _ACCOUNTS)
+    return Accounts.read(tree.root / "etc") if is_there else Accounts((), ())
+
+
+def _metadata(tree: NewTree, ownerships: list[Ownership]) -> bytes:
+    return normalise.print_ownerships(_renumber(tree, ownerships))
+
+
+def _renumber(tree: NewTree, ownerships: list[Ownership]) -> list[Ownership]:
+    """Number users and groups by their names, so that the order of packages does not show.
+
+    A system may give them others: those that devices know (``host.py``).
+    """
+    found = _accounts(tree)
+    if not found.users:
+        return ownerships
+    renumbering = Renumbering.of(found, of_packages(found))
+    files = renumbering.accounts(found).files()
+    for name in _ACCOUNTS:
+        tree.put(f"etc/{name}", files[name])
+    return [renumbering.ownership(each) for each in ownerships]
+
+
+def _add_ours(tree: NewTree) -> None:
+    """What the script of the initrd and the generated files expect to find in every root."""
+    tree.put("usr/bin/reconix-device", AGENT_COMMAND)
+    (tree.root / "usr/bin/reconix-device").chmod(0o755)
+    tree.folder("usr/lib/modules")
+    tree.put("var/.updated", b"TIMESTAMP_NSEC=1000000000\n")
+
+
+def _ownership(member: tarfile.TarInfo, path: str) -> list[Ownership]:
+    if member.issym():
+        return []
+    mode = member.mode | (0o040000 if member.isdir() else 0o100000)
+    found = normalise.ownership(path, mode=mode, user=member.uid, group=member.gid)
+    return [found] if found else []
+
+
+def _unpack_member(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, tree: NewTree
+) -> None:
+    if member.isdir():
+        tree.folder(path)
+    elif member.issym():
+        tree.link(path, member.linkname)
+    elif member.islnk():
+        tree.hard_link(path, relative(member.linkname))
+    elif member.isreg():
+        _unpack_file(archive, member, path, tree)
+    else:
+        raise UnsafeArchive(path, "which is no file, folder or link")
+
+
+def _unpack_file(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, tree: NewTree
+) -> None:
+    with ExitStack() as stack:
+        source = stack.enter_context(archive.extractfile(member))  # type: ignore[arg-type] # a file
+        target = stack.enter_context(tree.file(path))
+        if normalise.needs_content(path):
+            target.write(normalise.content(path, source.read()))
+        else:
+            while chunk := source.read(1 << 20):
+                target.write(chunk)
+    (tree.root / path).chmod(0o755 if member.mode & 0o111 else 0o644)

@@ -1,0 +1,156 @@
+"""What is taken out of a fresh Debian root, and what is put in order, so that it is reproducible.
+
+Two installations of the same packages differ in a handful of places: time stamps, logs, caches,
+keys made by maintainer scripts, the header of compiled Python files. Here each has a rule with its
+reason. What the rules do not name stays as dpkg and the maintainer scripts left it.
+
+A Nix archive has no owners and one bit of mode, so everything else about owners and modes is
+written beside the tree, as a list of exceptions. Below ``/usr`` there are none:
+a setuid program comes out without its bit, and the build tells it (``losses.py``).
+
+Tested by ``tests/unit/build/root/test_normalise.py``, and by ``tests/compat/test_build.py``, which
+builds the same lock on two different days.
+"""
+
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
+from pathlib import PurePosixPath
+
+from reconix.build.on_device import databases, secrets
+
+
+class Keep(Enum):
+    """What happens to an entry of the root."""
+
+    WHOLE = "kept"
+    FOLDER_ONLY = "emptied"
+    NOTHING = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Entries that a normalised root does not have, and why."""
+
+    pattern: str
+    reason: str
+    keep: Keep = Keep.NOTHING
+
+    def matches(self, path: str) -> bool:
+        """Whether the rule speaks of this path (relative, without a leading slash)."""
+        return re.fullmatch(self.pattern, path) is not None
+
+
+RULES = (
+    Rule(r"(dev|proc|sys|run|tmp)/.*", "belongs to the running system"),
+    Rule(r"boot/.*", "the boot partition is made from the generation"),
+    # Who owns these depends on who built the root; apt makes them when it is used.
+    Rule(r"var/(cache|lib)/apt/.*", "the device has no archive"),
+    Rule(r"var/(cache|tmp|backups)/.*", "is made again when needed", Keep.FOLDER_ONLY),
+    Rule(r"var/log/.*", "tells when the root was built", Keep.FOLDER_ONLY),
+    Rule(r"var/lib/dpkg/.*-old", "a copy of what was before the last step of the installation"),
+    Rule(r"var/lib/dpkg/lock(-frontend)?", "a lock"),
+    Rule(r"var/lib/systemd/random-seed", "must differ from device to device"),
+    Rule(r"etc/machine-id", "must differ from device to device"),
+    Rule(r"var/lib/dbus/machine-id", "must differ from device to device"),
+    Rule(r"etc/(hostname|resolv\.conf|mtab|\.pwd\.lock)", "comes from the build machine"),
+    Rule(r"etc/apt/sources\.list", "names the folder that the root was built from"),
+    Rule(r"etc/(passwd|group|shadow|gshadow|subuid|subgid)-", "a copy of an earlier state"),
+    *(
+        Rule(pattern, f"a secret, {secret.what}; made on the device")
+        for secret in secrets.ALL
+        for pattern in secret.removed
+    ),
+    *(Rule(pattern, "a database; made on the device") for pattern in databases.REMOVED),
+    Rule(r"var/lib/rabbitmq/\.erlang\.cookie", "a secret; made by the program that uses it"),
+    Rule(r"usr/share/mime/mime\.cache|var/lib/mlocate/.*", "is made again when needed"),
+)
+
+
+def keep(path: str, *, folder: bool) -> bool:
+    """Whether an entry stays in the root."""
+    for rule in RULES:
+        if rule.matches(path):
+            return folder and rule.keep is Keep.FOLDER_ONLY
+    return True
+
+
+_CHANGE_DAY = re.compile(rb"^([^:\n]*:[^:\n]*):\d+:", re.MULTILINE)
+_PYC_HEADER_BYTES = 16
+_PYC_HASHED_UNCHECKED = (1).to_bytes(4, "little")
+
+
+def content(path: str, found: bytes) -> bytes:
+    """The reproducible content of a file that needs putting in order."""
+    if path == "etc/shadow":
+        return _CHANGE_DAY.sub(rb"\1:1:", found)
+    return _without_time(found) if path.endswith(".pyc") else found
+
+
+def needs_content(path: str) -> bool:
+    """Whether ``content`` may change this file."""
+    return path == "etc/shadow" or path.endswith(".pyc")
+
+
+def _without_time(compiled: bytes) -> bytes:
+    """A compiled Python file that no longer names the time of its source.
+
+    All files in the store carry the same time, so the time in the header would never fit and Python
+    would compile at every start. An *unchecked hash* is not compared with anything.
+
+    Source: Python documentation, *py_compile*, ``PycInvalidationMode.UNCHECKED_HASH``; PEP 552.
+    """
+    code = compiled[_PYC_HEADER_BYTES:]
+    return compiled[:4] + _PYC_HASHED_UNCHECKED + sha256(code).digest()[:8] + code
+
+
+LAID_OVER = ("etc", "var", "home", "opt", "root", "srv")
+"""Folders of a root that a device can write to: the script of the initrd gives them owners."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ownership:
+    """Owner and mode of one entry outside ``/usr`` that are not the usual ones."""
+
+    path: str
+    mode: int
+    user: int
+    group: int
+
+    def __str__(self) -> str:
+        return f"{self.mode:04o} {self.user} {self.group} /{self.path}"
+
+
+def ownership(path: str, *, mode: int, user: int, group: int) -> Ownership | None:
+    """The sidecar entry for a file or folder, if it needs one.
+
+    Args:
+        path: relative to the root.
+        mode: as in ``st_mode``, with the kind of file.
+        user: numeric owner.
+        group: numeric group.
+    """
+    if PurePosixPath(path).parts[0] not in LAID_OVER:
+        return None
+    usual = {0o755} if stat.S_ISDIR(mode) else {0o644, 0o755, 0o444, 0o555}
+    bits = stat.S_IMODE(mode)
+    if bits in usual and user == group == 0:
+        return None
+    return Ownership(path, bits, user, group)
+
+
+def print_ownerships(entries: Iterable[Ownership]) -> bytes:
+    """The sidecar list as text: ``<mode, octal> <user> <group> <path>`` a line, sorted by path.
+
+    Paths with white space cannot stand in it and no Debian package has one there.
+    """
+    return "".join(f"{entry}\n" for entry in sorted(entries)).encode()
+
+
+def parse_ownerships(content: bytes) -> list[Ownership]:
+    """The entries of a sidecar list."""
+    lines = (line.split(" ", 3) for line in content.decode().splitlines())
+    return [Ownership(path[1:], int(mode, 8), int(u), int(g)) for mode, u, g, path in lines]

@@ -1,0 +1,1 @@
+"""Units of systemd: which there are, and which start."""

@@ -1,0 +1,1 @@
+"""Users and groups, and numbers that stay theirs."""

@@ -1,0 +1,259 @@
+"""Numbers of users and groups that stay what they are, whoever comes or goes.
+
+What a device keeps belongs to a number. A maintainer script that makes a user takes the next number
+that is free, so with one package more another user has another number, and after the update what it
+kept is somebody else's. Therefore:
+
+* a name gets a number that follows from the name alone: 100 to 999 if a package brings it, 1000 to
+  59999 if it is a person. Two names may want the same; then the later one takes the next;
+* a number that was given once is remembered in the lock (``config/lock.py``), for all systems of a
+  host, and nobody else ever gets it. So not even that pair moves;
+* what the lock does not know yet is taken from the generation that was built last;
+* a configuration that wants another number than devices have is refused.
+
+Numbers that Debian has given for ever, below 100, stay; so does 100, the group ``users``.
+
+Source: Debian Policy 9.2.2, *UID and GID classes*.
+Tested by ``tests/unit/build/users/test_numbers.py``.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from reconix.base.errors import ReconixError
+from reconix.build.root.normalise import Ownership
+from reconix.build.users.accounts import Account, Accounts, Group
+
+FIRST = 100
+LAST = 999
+FIRST_PERSON = 1000
+LAST_PERSON = 59999
+_ALWAYS = {"users": 100}
+"""In the range of packages, but given by base-passwd."""
+
+
+class WrongNumber(ReconixError):
+    """A number that a name cannot have.
+
+    Attributes:
+        name: whose number it would be.
+    """
+
+    def __init__(self, name: str, fact: str, *, hint: str) -> None:
+        super().__init__(fact, hint=hint)
+        self.name = name
+
+
+class NumberMoved(WrongNumber):
+    """A name would get another number than it has on devices."""
+
+    exit_code = 63
+
+    def __init__(self, name: str, *, before: int, after: int) -> None:
+        super().__init__(
+            name,
+            f"{name} has the number {before} on devices and would get {after}: "
+            "what they keep would no longer be his",
+            hint=f"leave uid out, or write {before}; if nothing that is kept is his: "
+            f"reconix build --number {name}={after}",
+        )
+
+
+class NumberFixed(WrongNumber):
+    """The configuration gives a number to somebody who has another one for ever."""
+
+    exit_code = 62
+
+    def __init__(self, name: str, number: int) -> None:
+        super().__init__(
+            name,
+            f"{name} has the number {number} on every Debian",
+            hint=f"leave users.{name}.uid out",
+        )
+
+
+class NumberTaken(WrongNumber):
+    """Two names have one number."""
+
+    exit_code = 62
+
+    def __init__(self, name: str, other: str, number: int) -> None:
+        super().__init__(
+            name,
+            f"{name} has the number {number}, and so has {other}",
+            hint="leave uid out, or choose another number; one that was given once is not reused",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Renumbering:
+    """The new numbers of the users and groups of a root."""
+
+    uids: dict[int, int]
+    gids: dict[int, int]
+
+    @classmethod
+    def of(cls, accounts: Accounts, numbers: Mapping[str, int]) -> "Renumbering":
+        """From the numbers that the accounts have to those that their names should have."""
+        return cls(
+            {user.uid: numbers[user.name] for user in accounts.users if _is_given(user.uid)},
+            {group.gid: numbers[group.name] for group in accounts.groups if _is_given(group.gid)},
+        )
+
+    def accounts(self, found: Accounts) -> Accounts:
+        """The same users and groups with their new numbers."""
+        return Accounts(
+            tuple(self._user(user) for user in found.users),
+            tuple(self._group(group) for group in found.groups),
+        )
+
+    def ownership(self, found: Ownership) -> Ownership:
+        """The same owner, by his new number."""
+        user, group = found.user, found.group
+        return replace(found, user=self.uids.get(user, user), group=self.gids.get(group, group))
+
+    def _user(self, user: Account) -> Account:
+        uid, gid = self.uids.get(user.uid, user.uid), self.gids.get(user.gid, user.gid)
+        return replace(user, uid=uid, gid=gid)
+
+    def _group(self, group: Group) -> Group:
+        return replace(group, gid=self.gids.get(group.gid, group.gid))
+
+
+def choose(
+    names: Iterable[str], first: int, last: int, kept: Mapping[str, int] = _ALWAYS
+) -> dict[str, int]:
+    """A number for each name, all different, within the range unless the name has one.
+
+    Args:
+        names: who needs a number.
+        first: of the range.
+        last: of the range.
+        kept: numbers that are given already, to these names or to others.
+    """
+    numbers = {**_ALWAYS, **kept}
+    taken, count = set(numbers.values()), last - first + 1
+    for name in sorted(set(names) - numbers.keys()):
+        wish = int.from_bytes(sha256(name.encode()).digest()[:8]) % count
+        number = next(
+            number
+            for step in range(count)
+            if (number := first + (wish + step) % count) not in taken
+        )
+        taken.add(number)
+        numbers[name] = number
+    return {name: numbers[name] for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Who there is on one system."""
+
+    packages: Accounts
+    """As the root has them."""
+    people: Mapping[str, int | None]
+    """Users of the configuration, with the number that it gives them."""
+
+    def names(self) -> set[str]:
+        """Everybody whose number is ours to give."""
+        return {*_given(self.packages), *self._others()}
+
+    def _others(self) -> set[str]:
+        """The people whom no package has made."""
+        return self.people.keys() - {user.name for user in self.packages.users}
+
+    def wanted(self) -> dict[str, int]:
+        """Numbers that the configuration gives.
+
+        Raises:
+            NumberFixed: one is for somebody who has another for ever.
+            NumberTaken: one is that of such a one.
+        """
+        wanted = {name: uid for name, uid in sorted(self.people.items()) if uid is not None}
+        for fixed, number in _fixed(self.packages):
+            if wanted.get(fixed, number) != number and fixed not in self.names():
+                raise NumberFixed(fixed, number)
+            for name, uid in wanted.items():
+                if uid == number and name != fixed:
+                    raise NumberTaken(name, fixed, uid)
+        return {name: uid for name, uid in wanted.items() if name in self.names()}
+
+
+def of_packages(accounts: Accounts) -> dict[str, int]:
+    """Numbers for a root, before it is known to which host it belongs."""
+    return assign({}, [Population(accounts, {})])
+
+
+def assign(known: Mapping[str, int], systems: Iterable[Population]) -> dict[str, int]:
+    """The number of every name on the systems of a host.
+
+    Args:
+        known: numbers that devices have, by name; nobody else gets one of them.
+        systems: all of the host, or some that have only names that are known.
+
+    Raises:
+        NumberMoved: the configuration wants another number than devices have.
+        NumberFixed, NumberTaken: it gives one that is not free.
+    """
+    systems = list(systems)
+    numbers = {**_ALWAYS, **known}
+    expect_different(numbers)
+    for name, uid in (pair for system in systems for pair in system.wanted().items()):
+        before = numbers.setdefault(name, uid)
+        if before != uid:
+            raise NumberMoved(name, before=before, after=uid)
+        for other, number in numbers.items():
+            if number == uid and other != name:
+                raise NumberTaken(name, other, uid)
+    from_packages = {name for system in systems for name in _given(system.packages, LAST)}
+    names = {name for system in systems for name in system.names()}
+    numbers |= choose(from_packages, FIRST, LAST, numbers)
+    numbers |= choose(names, FIRST_PERSON, LAST_PERSON, numbers)
+    return {name: numbers[name] for name in sorted(names)}
+
+
+def expect_different(numbers: Mapping[str, int]) -> None:
+    """Refuse numbers that two have.
+
+    Raises:
+        NumberTaken: there are such.
+    """
+    names: dict[int, str] = {}
+    for name, number in sorted(numbers.items()):
+        if number in names:
+            raise NumberTaken(name, names[number], number)
+        names[number] = name
+
+
+def read_numbers(etc: Path) -> dict[str, int]:
+    """The numbers in the ``etc`` of a system that are ours to give.
+
+    Raises:
+        NumberMoved: a user and a group of one name differ.
+    """
+    found: dict[str, int] = {}
+    for name, number in _numbered(Accounts.read(etc)):
+        if _is_given(number) and found.setdefault(name, number) != number:
+            raise NumberMoved(name, before=found[name], after=number)
+    return found
+
+
+def _numbered(accounts: Accounts) -> Iterator[tuple[str, int]]:
+    yield from ((user.name, user.uid) for user in accounts.users)
+    yield from ((group.name, group.gid) for group in accounts.groups)
+
+
+def _given(accounts: Accounts, last: int = LAST_PERSON) -> set[str]:
+    """The names whose numbers a package has taken because they were free."""
+    return {name for name, number in _numbered(accounts) if FIRST <= number <= last}
+
+
+def _fixed(accounts: Accounts) -> Iterator[tuple[str, int]]:
+    """Names and numbers that nobody may change."""
+    return ((name, number) for name, number in _numbered(accounts) if not _is_given(number))
+
+
+def _is_given(number: int) -> bool:
+    return FIRST <= number <= LAST_PERSON

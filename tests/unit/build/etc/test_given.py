@@ -1,0 +1,46 @@
+"""What the generation has in folders that persist, and what packages have there."""
+
+from pathlib import Path
+
+from reconix.build.etc.given import from_packages, print_given
+from reconix.config.schema.system import File as ConfiguredFile
+from reconix.config.schema.system import Kernel, Persist, System
+from reconix.config.schema.values import Winner
+from reconix.store.tree import File, folder
+
+SYSTEM = System(
+    kernel=Kernel(package="linux-image-cloud-amd64"),
+    persist=Persist(paths=("/etc/app", "/var/lib/app"), shared=("/etc/systemd/network",)),
+    files={
+        "app/a": ConfiguredFile(text=""),
+        "app/b": ConfiguredFile(text="", prefer=Winner.GENERATION),
+        "app/c": ConfiguredFile(text="", prefer=Winner.DEVICE),
+        "other": ConfiguredFile(text="", prefer=Winner.DEVICE),
+    },
+)
+ETC = folder(
+    {name: File(b"") for name in ("app/a", "app/b", "app/c", "other", "systemd/network/10-x")}
+)
+
+
+def test_each_file_in_a_folder_that_persists_says_who_wins() -> None:
+    assert print_given(SYSTEM, ETC).decode().splitlines() == [
+        "device /etc/app/a",
+        "generation /etc/app/b",
+        "device /etc/app/c",
+        "generation /etc/systemd/network/10-x",
+    ]
+
+
+def test_what_packages_have_there_is_told(tmp_path: Path) -> None:
+    for name in ("etc/app/b", "var/lib/app/x", "var/lib/app/sub/y", "var/lib/other/z"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    lines = tmp_path / "usr/lib/tmpfiles.d/app.conf"
+    lines.parent.mkdir(parents=True)
+    lines.write_text("# C /etc/app/no - -\nC+! /etc/app/copied - - - -\nd /etc/app/d\nC /srv/x\n\n")
+    assert list(from_packages(SYSTEM, tmp_path, ETC)) == [
+        "/etc/app persists: of packages, /etc/app/copied stay as a device first had them",
+        "/var/lib/app persists: of packages, /var/lib/app/sub/y and 1 more stay as a device "
+        "first had them",
+    ]
