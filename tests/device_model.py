@@ -31,14 +31,14 @@ from reconix.boot.slots import write_slot
 from reconix.boot.tables import Slot, SlotTables, read_selection
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import read_state
-from reconix.device.apply import apply
-from reconix.device.confirm import confirm
 from reconix.device.device import Device
-from reconix.device.media import Window, holds
-from reconix.device.places import Places
-from reconix.device.start import Started, start
+from reconix.device.hardware.disk import Window, holds
+from reconix.device.paths import Places
+from reconix.device.select.start import Started, start
+from reconix.device.state.lock import working
 from reconix.device.trust_store import TrustPolicy
-from reconix.device.work import working
+from reconix.device.update.apply import apply
+from reconix.device.update.confirm import confirm
 from reconix.image.layout import Sizes, plan
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import Generation, read_generation

@@ -11,7 +11,7 @@ from reconix.build.agent import agent
 from reconix.build.units import schedule
 from reconix.config.schema.machine import Schedule
 from reconix.config.schema.values import Hours
-from reconix.device.schedule import parse_schedule
+from reconix.device.settings.schedule import parse_schedule
 
 HOURS = (
     "mqtt 06:00-22:00",

@@ -17,13 +17,13 @@ from reconix.boot.tables import Copy, Slot, UnknownSlot, read_selection
 from reconix.boot.transitions import NotNow
 from reconix.boot.trial import Phase, Result, read_state
 from reconix.device.__main__ import main
-from reconix.device.apply import apply
-from reconix.device.confirm import confirm
 from reconix.device.device import Device
-from reconix.device.rollback import NothingBefore, rollback
-from reconix.device.verify import verify
-from reconix.device.watch import watch
-from reconix.device.work import working
+from reconix.device.select.watch import watch
+from reconix.device.state.lock import working
+from reconix.device.update.apply import apply
+from reconix.device.update.confirm import confirm
+from reconix.device.update.rollback import NothingBefore, rollback
+from reconix.device.update.verify import verify
 
 BROKEN: JsonInput = {
     "timeout_seconds": 1,

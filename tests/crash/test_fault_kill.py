@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from tests.device_model import Machine
 
 from reconix.base.process import CommandFailed, run
-from reconix.device.apply import apply
-from reconix.device.work import working
+from reconix.device.state.lock import working
+from reconix.device.update.apply import apply
 
 WORKER = """\
 import os, signal, sys
@@ -23,7 +23,7 @@ from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import Variables
 from reconix.device.__main__ import main
 from reconix.device.device import Device
-from reconix.device.places import Places
+from reconix.device.paths import Places
 
 place, allowed, *words = sys.argv[1:]
 left = [int(allowed)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.crash.initrd_functions import Functions
 
-from reconix.device.reset import leave_order
+from reconix.device.factory_reset import leave_order
 
 STEPS = ("mv", "rm", "sync")
 NAMES = ("fault", "discard", "set_aside", "make_room", "reset_data")

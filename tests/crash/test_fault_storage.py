@@ -24,10 +24,10 @@ from tests.small_device import need_recording
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_file_system
 from reconix.base.process import run, succeeds
-from reconix.device.apply import apply
 from reconix.device.device import Device
 from reconix.device.receiving import receive
-from reconix.device.work import working
+from reconix.device.state.lock import working
+from reconix.device.update.apply import apply
 from reconix.nix.chroot import ChrootStore
 from reconix.store.tree import File
 from reconix.transfer.receiving.staging import ContentMismatch

@@ -75,7 +75,7 @@ def test_a_bad_state_is_kept_and_looked_at_again(
         path.write_bytes(print_state(state))
 
     with monkeypatch.context() as planted:
-        planted.setattr("reconix.device.memory.write_state", write_state)
+        planted.setattr("reconix.device.state.record.write_state", write_state)
         assert prove(*WORDS) == 36, "with the seed that finds nothing without the bug"
     bad = json.loads(capsys.readouterr().out)
     assert bad["bad"] > 0 and bad["problems"]

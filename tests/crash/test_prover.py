@@ -11,7 +11,7 @@ from tests.small_device import SmallDevice, need_recording, small_device
 from reconix.base.documents import BadDocument, print_json
 from reconix.base.process import run
 from reconix.boot.trial import Phase
-from reconix.device.collect import collect
+from reconix.device.update.collect import collect
 from reconix.prove.blocks import Disk, Patched, map_file
 from reconix.prove.case import keep, parse_case, print_case, put_on
 from reconix.prove.log import Entry

@@ -10,7 +10,7 @@ import pytest
 from tests.crash.made_roots import INITRD, Maker
 
 from reconix.base.process import CommandFailed, run
-from reconix.device.reset import NoRoomForOrder, leave_order
+from reconix.device.factory_reset import NoRoomForOrder, leave_order
 from reconix.image.ext4 import make_ext4
 
 KEPT = "systems/web/var/lib/web"

@@ -15,8 +15,8 @@ from reconix.boot.disk import DiskFile
 from reconix.boot.tables import read_selection
 from reconix.boot.trial import Outcome, Phase, Reason, Result, print_state, read_state
 from reconix.device.device import Device
-from reconix.device.start import start
-from reconix.device.watch import watch
+from reconix.device.select.start import start
+from reconix.device.select.watch import watch
 from reconix.device.way_back import read_way_back
 from reconix.nix.chroot import ChrootStore
 from reconix.store.tree import File

@@ -22,10 +22,10 @@ from reconix.base.errors import ReconixError
 from reconix.base.text import message, one_line, shown
 from reconix.device import lines
 from reconix.device.device import Device
-from reconix.device.places import Places
+from reconix.device.paths import Places
 
 if TYPE_CHECKING:
-    from reconix.device.update import Found
+    from reconix.device.update.repository import Found
 
 ABOUT = __doc__
 _BROKEN_PIPE = 32
@@ -104,10 +104,10 @@ def _status(device: Device, arguments: Arguments) -> int:
 
 def _receive(device: Device, arguments: Arguments) -> int:
     """Take an update, write it to the idle slot and restart into its trial."""
-    from reconix.device.apply import apply
-    from reconix.device.patience import patient
     from reconix.device.receiving import receive, receive_file, resuming
-    from reconix.device.work import working
+    from reconix.device.state.lock import working
+    from reconix.device.update.apply import apply
+    from reconix.device.update.stall import patient
 
     with working(device.places):
         if arguments.source == "-":
@@ -126,10 +126,10 @@ def _receive(device: Device, arguments: Arguments) -> int:
 def _update(device: Device, arguments: Arguments) -> int:
     """Look for an update in a folder or on a web server, take it the cheapest way and try it."""
     from reconix.base.http import proxy_variables
-    from reconix.device.apply import apply
-    from reconix.device.retry import held_back
-    from reconix.device.update import UNLIMITED, Place, look
-    from reconix.device.work import working
+    from reconix.device.state.lock import working
+    from reconix.device.update.apply import apply
+    from reconix.device.update.repository import UNLIMITED, Place, look
+    from reconix.device.update.retry import held_back
 
     limit = UNLIMITED if arguments.any_size else None
     variables = proxy_variables(os.environ)
@@ -173,9 +173,9 @@ def _offset(device: Device, arguments: Arguments) -> int:
 
 def _apply(device: Device, arguments: Arguments) -> int:
     """Write an installed generation to the idle slot and restart into its trial."""
-    from reconix.device.apply import apply
-    from reconix.device.rollback import leave_for
-    from reconix.device.work import working
+    from reconix.device.state.lock import working
+    from reconix.device.update.apply import apply
+    from reconix.device.update.rollback import leave_for
     from reconix.store.paths import StorePath
 
     path = StorePath.parse(arguments.generation)
@@ -186,7 +186,7 @@ def _apply(device: Device, arguments: Arguments) -> int:
 
 
 def _after_apply(device: Device, slot: int | None, arguments: Arguments) -> int:
-    from reconix.device.window import waits
+    from reconix.device.update.window import waits
 
     if slot is None:
         _tell(arguments, "this generation is committed already; nothing to do")
@@ -199,7 +199,7 @@ def _after_apply(device: Device, slot: int | None, arguments: Arguments) -> int:
 
 
 def _restart(arguments: Arguments) -> int:
-    from reconix.device.restart import ask_to_restart
+    from reconix.device.hardware.restart import ask_to_restart
 
     if arguments.reboot:
         _tell(arguments, "restarting")
@@ -214,7 +214,7 @@ def _boot(device: Device, arguments: Arguments) -> int:
     stopped, and the other system starts from a root of its own. The boot after that is an ordinary
     one.
     """
-    from reconix.device.choose import Way, choose_always, choose_once, choosing
+    from reconix.device.select.choose import Way, choose_always, choose_once, choosing
 
     way = Way.SWITCH if arguments.reboot and _can_switch(device, arguments) else Way.BOOT
     with choosing(device, way, always=arguments.always):
@@ -227,7 +227,7 @@ def _boot(device: Device, arguments: Arguments) -> int:
 
 
 def _can_switch(device: Device, arguments: Arguments) -> bool:
-    from reconix.device.switch import obstacle
+    from reconix.device.select.switch import obstacle
 
     if arguments.full:
         return False
@@ -238,7 +238,7 @@ def _can_switch(device: Device, arguments: Arguments) -> bool:
 
 
 def _switch(device: Device, arguments: Arguments) -> int:
-    from reconix.device.switch import switch
+    from reconix.device.select.switch import switch
 
     committed = device.generation(device.recall().committed.generation)
     _tell(arguments, f"system {arguments.system} takes over")
@@ -250,9 +250,9 @@ def _schedule(device: Device, arguments: Arguments) -> int:
     """For the unit: let the system take over that the schedule wants now."""
     import time
 
-    from reconix.device.choose import Way, choose_once, choosing
-    from reconix.device.follow import look, note_look
-    from reconix.device.inhibitors import RestartInhibited
+    from reconix.device.hardware.inhibitors import RestartInhibited
+    from reconix.device.select.choose import Way, choose_once, choosing
+    from reconix.device.select.follow import look, note_look
 
     found = look(device, time.time())
     if found is None or found.start is None:
@@ -274,8 +274,8 @@ def _schedule(device: Device, arguments: Arguments) -> int:
 
 def _rollback(device: Device, arguments: Arguments) -> int:
     """Leave the generation on trial, or try the one that was committed before this one."""
-    from reconix.device.rollback import RolledBack, rollback
-    from reconix.device.work import working
+    from reconix.device.state.lock import working
+    from reconix.device.update.rollback import RolledBack, rollback
 
     with working(device.places):
         done = rollback(device)
@@ -289,8 +289,8 @@ def _confirm(device: Device, arguments: Arguments) -> int:
     A schedule may want that a system is confirmed within some time after its start.
     """
     from reconix.base.files import write_durably
-    from reconix.device.confirm import confirm
-    from reconix.device.work import working
+    from reconix.device.state.lock import working
+    from reconix.device.update.confirm import confirm
 
     with working(device.places):
         _tell(arguments, "confirmed" if confirm(device) else "it is committed already")
@@ -300,7 +300,7 @@ def _confirm(device: Device, arguments: Arguments) -> int:
 
 def _verify(device: Device, arguments: Arguments) -> int:
     """Read every object and slot and compare them with what was installed."""
-    from reconix.device.verify import verify
+    from reconix.device.update.verify import verify
 
     wrong = verify(device)
     for fact in wrong:
@@ -312,8 +312,8 @@ def _verify(device: Device, arguments: Arguments) -> int:
 
 def _collect(device: Device, arguments: Arguments) -> int:
     """Give back the space of old generations, and of a stream that was cut off."""
-    from reconix.device.collect import collect
-    from reconix.device.work import working
+    from reconix.device.state.lock import working
+    from reconix.device.update.collect import collect
     from reconix.transfer.receiving.spool import Spool
 
     with working(device.places):
@@ -325,8 +325,8 @@ def _collect(device: Device, arguments: Arguments) -> int:
 
 def _reset(device: Device, arguments: Arguments) -> int:
     """Forget what a system has kept, or all of them: what persists is as on a new device."""
-    from reconix.device.reset import order_reset
-    from reconix.device.work import working
+    from reconix.device.factory_reset import order_reset
+    from reconix.device.state.lock import working
 
     with working(device.places):
         order_reset(device, system=arguments.system)
@@ -350,7 +350,7 @@ def _rescue(device: Device, arguments: Arguments) -> int:
 
 def _discard(device: Device, arguments: Arguments) -> int:
     """For the unit: delete what a factory reset has set aside."""
-    from reconix.device.reset import discard
+    from reconix.device.factory_reset import discard
 
     _tell(arguments, f"deleted {discard(device)} folders that a reset has set aside")
     return 0
@@ -358,12 +358,12 @@ def _discard(device: Device, arguments: Arguments) -> int:
 
 def _start(device: Device, arguments: Arguments) -> int:
     """For the unit: find out what runs, and follow up on the boot before."""
-    from reconix.device.start import start
+    from reconix.device.select.start import start
 
     started = start(device)
     _tell(arguments, f"system {started.booted.system}, slot {started.booted.slot}")
     if started.restart:
-        from reconix.device.restart import force_restart  # late: hardly ever needed
+        from reconix.device.hardware.restart import force_restart  # late: hardly ever needed
 
         force_restart(device.places)
     return 0
@@ -371,8 +371,8 @@ def _start(device: Device, arguments: Arguments) -> int:
 
 def _watch(device: Device, arguments: Arguments) -> int:
     """For the unit: check the health of what is on trial; keep it, or restart."""
-    from reconix.device.restart import force_restart
-    from reconix.device.watch import watch
+    from reconix.device.hardware.restart import force_restart
+    from reconix.device.select.watch import watch
 
     if watch(device):
         return 0
@@ -393,7 +393,7 @@ def _identify(device: Device, arguments: Arguments) -> int:
 
 def _abandon(device: Device, arguments: Arguments) -> int:
     """For the unit: the agent failed while a generation is on trial; record that."""
-    from reconix.device.watch import abandon
+    from reconix.device.select.watch import abandon
 
     abandon(device, arguments.reason)
     return 0

@@ -19,8 +19,8 @@ from reconix.boot.disk import Disk
 from reconix.boot.oneshots.oneshot import OneShots
 from reconix.boot.tables import Selection, Slot, read_selection
 from reconix.boot.trial import BadState, Reason, State, Verdict, installed, read_state
-from reconix.device.media import Window, holds, open_disk
-from reconix.device.places import Places
+from reconix.device.hardware.disk import Window, holds, open_disk
+from reconix.device.paths import Places
 from reconix.device.way_back import seen_through
 from reconix.store.generation import BadGeneration, Generation, read_generation
 from reconix.store.paths import StorePath
@@ -101,7 +101,7 @@ class Device:
         Raises:
             UnknownGeneration: no installed generation fits the slot that boots.
         """
-        from reconix.device.ledger import read_ledger  # late: hardly ever needed
+        from reconix.device.state.ledger import read_ledger  # late: hardly ever needed
 
         with open_disk(self.places) as disk:
             found = seen_through(self.places, read_selection(disk))

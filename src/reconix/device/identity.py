@@ -29,9 +29,9 @@ from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.device.device import Device
-from reconix.device.places import Places
+from reconix.device.paths import Places
+from reconix.device.state.lock import working
 from reconix.device.trust_store import TrustStore
-from reconix.device.work import working
 from reconix.transfer.trust.ed25519 import is_signed
 from reconix.transfer.trust.seal import Signature
 from reconix.transfer.trust.trust import UNSIGNED, Trust

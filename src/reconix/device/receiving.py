@@ -13,13 +13,13 @@ from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError
 from reconix.base.files import open_regular
 from reconix.boot.trial import Phase
-from reconix.device import events
-from reconix.device.apply import OnTrial, expect_slots
-from reconix.device.booted import UnknownBoot, read_booted
 from reconix.device.device import Device, toplevel_folder
-from reconix.device.disks import expect_fit_disk
-from reconix.device.policy import read_policy
+from reconix.device.settings.policy import read_policy
+from reconix.device.state import events
+from reconix.device.state.booted import UnknownBoot, read_booted
+from reconix.device.trial.disks import expect_fit_disk
 from reconix.device.trust_store import TrustStore
+from reconix.device.update.apply import OnTrial, expect_slots
 from reconix.store.generation import expect_known
 from reconix.store.paths import StorePath
 from reconix.transfer.format.stream import Again, Header, Read

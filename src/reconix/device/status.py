@@ -15,20 +15,21 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile
 from reconix.base.text import one_line
 from reconix.boot.trial import Phase, State, Verdict
-from reconix.device import looked, retry
-from reconix.device.booted import Booted, UnknownBoot, Why, read_booted
-from reconix.device.choice import Always, Choice, LeftSystem, read_choice
 from reconix.device.device import Device, toplevel_folder
-from reconix.device.disks import Disks, OtherDisk, read_disks
-from reconix.device.events import Event, read_events
-from reconix.device.faults import read_faults
-from reconix.device.follow import is_resting, seconds_to_confirm, suspended
-from reconix.device.ledger import Left
-from reconix.device.looked import Looked
-from reconix.device.memory import uptime
-from reconix.device.schedule import Change, minute_of_week, read_schedule
+from reconix.device.select.follow import is_resting, seconds_to_confirm, suspended
+from reconix.device.settings.schedule import Change, minute_of_week, read_schedule
+from reconix.device.state import last_check
+from reconix.device.state.booted import Booted, UnknownBoot, Why, read_booted
+from reconix.device.state.choice import Always, Choice, LeftSystem, read_choice
+from reconix.device.state.events import Event, read_events
+from reconix.device.state.faults import read_faults
+from reconix.device.state.last_check import Looked
+from reconix.device.state.ledger import Left
+from reconix.device.state.lock import being_changed
+from reconix.device.state.record import uptime
+from reconix.device.trial.disks import Disks, OtherDisk, read_disks
 from reconix.device.trust_store import TrustStore
-from reconix.device.work import being_changed
+from reconix.device.update import retry
 from reconix.store.generation import Generation
 
 _SHOWN_EVENTS = 10
@@ -140,7 +141,7 @@ def read_status(device: Device) -> Status:
         events=read_events(places.log)[-_SHOWN_EVENTS:],
         schedule=_followed(device, time.time()),
         sequence=_sequence(device),
-        looked=looked.read(places),
+        looked=last_check.read(places),
         faults=read_faults(places),
         left=tuple(
             LeftAlone(each, retry.seconds_left(places, each, time.time()))

@@ -33,8 +33,8 @@ from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.boot.trial import Rest
 from reconix.device.device import Device
-from reconix.device.ledger import Ledger, newer, read_ledger, write_ledger
-from reconix.device.places import Places
+from reconix.device.paths import Places
+from reconix.device.state.ledger import Ledger, newer, read_ledger, write_ledger
 from reconix.store.paths import StorePath
 from reconix.transfer.format.stream import Header
 from reconix.transfer.trust.keys import BadKey, KeySet, key_set_of

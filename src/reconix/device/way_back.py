@@ -30,8 +30,8 @@ from dataclasses import dataclass, replace
 from reconix.base.documents import BadDocument
 from reconix.base.files import read_bounded, remove_tree, rename_durably, sync_tree
 from reconix.boot.tables import Copy, Selection, Slot, read_selection, switch
-from reconix.device.media import open_disk
-from reconix.device.places import Places
+from reconix.device.hardware.disk import open_disk
+from reconix.device.paths import Places
 
 SLOTS, SECTORS, BEGUN = "slots", "sectors", "begun"
 _MAX_BYTES = 4096

@@ -4,7 +4,7 @@ The tables of ``boot/tables.py`` say what a disk must look like; this module dec
 that is about to be made: slots first, then ``system``, then ``data``, each aligned to 1 MiB and a
 whole number of them. All GUIDs follow from the name of the host, so that the same generation gives
 the same image. Devices of one host therefore share them, and with the image itself; which disk is
-the one that booted is found out by ``build/data/disk.sh`` and ``device/disks.py``.
+the one that booted is found out by ``build/data/disk.sh`` and ``device/trial/disks.py``.
 
 Tested by ``tests/unit/image/test_layout.py`` and ``tests/compat/test_gpt.py``.
 """

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
-from reconix.device.reset import ALL, ORDER
+from reconix.device.factory_reset import ALL, ORDER
 from reconix.prove.blocks import Patched
 from reconix.prove.data_workload import (
     DELETE,

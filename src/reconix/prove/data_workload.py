@@ -18,8 +18,8 @@ from reconix.base.files import remove_tree, write_durably
 from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import Variables
 from reconix.device.device import Device
-from reconix.device.places import Places
-from reconix.device.reset import ALL, discard, leave_order
+from reconix.device.factory_reset import ALL, discard, leave_order
+from reconix.device.paths import Places
 from reconix.prove.history import Step
 from reconix.prove.recorder import Recording
 

@@ -24,11 +24,11 @@ from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import GLOBAL, LOADER, Variables
 from reconix.boot.tables import Selection, read_selection
 from reconix.device.device import Device
-from reconix.device.media import Window, holds, open_disk
-from reconix.device.places import Places
-from reconix.device.start import start
+from reconix.device.hardware.disk import Window, holds, open_disk
+from reconix.device.paths import Places
+from reconix.device.select.start import start
+from reconix.device.state.lock import working
 from reconix.device.way_back import BEGUN, SECTORS, read_way_back
-from reconix.device.work import working
 from reconix.prove.history import Asked, Step
 from reconix.prove.recorder import Recording
 from reconix.store.generation import Generation

@@ -23,14 +23,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.device.apply import apply, write
-from reconix.device.choose import choose_always
-from reconix.device.collect import collect
-from reconix.device.confirm import confirm
 from reconix.device.device import Device
+from reconix.device.factory_reset import order_reset
 from reconix.device.receiving import receive
-from reconix.device.reset import order_reset
-from reconix.device.rollback import rollback
+from reconix.device.select.choose import choose_always
+from reconix.device.update.apply import apply, write
+from reconix.device.update.collect import collect
+from reconix.device.update.confirm import confirm
+from reconix.device.update.rollback import rollback
 from reconix.prove.rig import Rig
 from reconix.store.generation import Generation
 

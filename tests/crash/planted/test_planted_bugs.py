@@ -24,8 +24,8 @@ from reconix.boot.fat import FatImage
 from reconix.boot.gpt import parse_header, print_header
 from reconix.boot.slots import write_slot
 from reconix.boot.tables import Copy, Slot, Write, read_selection, switch
-from reconix.device.media import Window, open_disk
-from reconix.device.places import Places
+from reconix.device.hardware.disk import Window, open_disk
+from reconix.device.paths import Places
 from reconix.device.way_back import leave_way_back
 from reconix.prove.prover import Result, prove
 from reconix.prove.record import record
@@ -101,7 +101,7 @@ def test_primary_header_before_backup(monkeypatch: pytest.MonkeyPatch, find: Fin
             disk.flush()
         return ()
 
-    monkeypatch.setattr("reconix.device.confirm.switch", switched)
+    monkeypatch.setattr("reconix.device.update.confirm.switch", switched)
     expect(
         find(receiving, trying, confirming),
         "the backup of the table still leads to the old generation",
@@ -123,7 +123,7 @@ def test_a_switch_of_two_sectors(monkeypatch: pytest.MonkeyPatch, find: Find) ->
         disk.flush()
         return ()
 
-    monkeypatch.setattr("reconix.device.confirm.switch", switched)
+    monkeypatch.setattr("reconix.device.update.confirm.switch", switched)
     expect(find(receiving, trying, confirming), "the firmware finds no partition table")
 
 
@@ -144,7 +144,7 @@ def test_slot_written_in_place_of_the_running_one(
         write_slot(image, Window(slot.disk, found.tables.slot(found.slot)), expected)
         return write_slot(image, slot, expected)
 
-    monkeypatch.setattr("reconix.device.apply.write_slot", written)
+    monkeypatch.setattr("reconix.device.update.apply.write_slot", written)
     expect(find(receiving, trying), "would boot, and holds no image of a generation")
 
 
@@ -169,7 +169,7 @@ def test_collect_before_confirm(
         collect.collect(registry.store_dir, registry.manifests())
         return switch(disk, slot)
 
-    monkeypatch.setattr("reconix.device.confirm.switch", switched)
+    monkeypatch.setattr("reconix.device.update.confirm.switch", switched)
     expect(find(receiving, trying, confirming), "is missing")
 
 
@@ -212,7 +212,7 @@ def test_a_trial_selected_before_its_way_back_is_there(
             switch(disk, trial)
         leave_way_back(places, home, trial)
 
-    monkeypatch.setattr("reconix.device.apply.select_once", select_once)
+    monkeypatch.setattr("reconix.device.update.apply.select_once", select_once)
 
     def workload(rig: Rig) -> None:
         receiving(rig, device.update)

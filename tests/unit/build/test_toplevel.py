@@ -8,7 +8,7 @@ from reconix.build.toplevel import Parts, make_toplevel
 from reconix.config.load import load
 from reconix.config.schema.system import System
 from reconix.config.schema.values import Architecture, OneShot
-from reconix.device.health import (
+from reconix.device.settings.health import (
     STARTED,
     Check,
     CommandSucceeds,
@@ -21,7 +21,7 @@ from reconix.device.health import (
     UnitActive,
     parse_health,
 )
-from reconix.device.policy import Policy, read_policy
+from reconix.device.settings.policy import Policy, read_policy
 from reconix.store.paths import StorePath
 from reconix.store.tree import File
 

@@ -9,8 +9,8 @@ from reconix.boot.tables import Slot
 from reconix.boot.trial import Outcome, Reason, Result, Verdict, installed
 from reconix.cli.deploy import FellBack, is_over
 from reconix.cli.remote import DeviceStatus, Ended, NotReached, Refused, Remote, parse_status
-from reconix.device.booted import Booted
-from reconix.device.choice import Choice, LeftSystem
+from reconix.device.state.booted import Booted
+from reconix.device.state.choice import Choice, LeftSystem
 from reconix.device.status import NextBoot, Status, status_document
 from reconix.store.paths import StorePath
 

@@ -26,7 +26,7 @@ from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import Variables
 from reconix.device.__main__ import main
 from reconix.device.device import Device
-from reconix.device.places import Places
+from reconix.device.paths import Places
 
 place = Path({place!r})
 places = Places(system=place / "system", run=place / "run", sysfs=place / "sys",

@@ -18,14 +18,14 @@ from reconix.base.process import run
 from reconix.boot.oneshots.variables import FirmwareRefuses
 from reconix.boot.slots import WrongImage
 from reconix.boot.trial import Phase, Reason, Result, State, read_state
-from reconix.device.apply import apply
-from reconix.device.booted import Why
-from reconix.device.choice import read_choice
-from reconix.device.choose import choose_always, choose_once
-from reconix.device.rollback import rollback
+from reconix.device.select.choose import choose_always, choose_once
+from reconix.device.select.watch import watch
+from reconix.device.state.booted import Why
+from reconix.device.state.choice import read_choice
+from reconix.device.state.lock import working
 from reconix.device.status import read_status, status_lines
-from reconix.device.watch import watch
-from reconix.device.work import working
+from reconix.device.update.apply import apply
+from reconix.device.update.rollback import rollback
 
 
 @contextlib.contextmanager
@@ -115,7 +115,7 @@ def test_a_device_whose_memory_becomes_read_only_in_a_trial_still_starts(ready: 
     try_two(ready)
     ready.boot()  # and the power goes: the trial would be repeated
     ready.firmware()
-    from reconix.device.start import start
+    from reconix.device.select.start import start
 
     with memory(ready, "read-only"):
         back = start(ready.device)
@@ -138,7 +138,7 @@ def test_a_wish_that_cannot_be_told_is_in_the_log_and_the_device_starts(ready: M
         choose_always(ready.device, "mqtt")
     ready.boot()
     ready.firmware()
-    from reconix.device.start import start
+    from reconix.device.select.start import start
 
     with memory(ready, "full"):
         assert start(ready.device).booted.system == "default"

@@ -9,18 +9,18 @@ from tests.device_model import Machine
 from tests.servers import Request, Server, serving
 from tests.unit.base.test_text import HARMFUL
 from tests.unit.device.conftest import Units
-from tests.unit.device.test_checks import web_server
-from tests.unit.device.test_watch import on_trial
-from tests.unit.device.test_web import QUICK
+from tests.unit.device.select.test_watch import on_trial
+from tests.unit.device.trial.test_checks import web_server
+from tests.unit.device.update.test_web import QUICK
 
 from reconix.base import progress
 from reconix.base.process import run
 from reconix.device import __main__ as agent
-from reconix.device import checks
 from reconix.device.__main__ import main
 from reconix.device.lines import JsonLines, PlainLines
-from reconix.device.watch import watch
-from reconix.device.web import LinkFailed, Meter, Web
+from reconix.device.select.watch import watch
+from reconix.device.trial import checks
+from reconix.device.update.web import LinkFailed, Meter, Web
 
 HOSTILE = "\x1b]0;renamed\x07\x1b[2J\r" + "".join(HARMFUL) + "\ncommitted  /nix/store/evil"
 BYTES = HOSTILE.encode(errors="ignore") + b"\x9b2J"
@@ -71,8 +71,8 @@ def test_a_check_that_never_falls_silent_is_not_kept_in_memory(tmp_path: Path) -
     code = """
 import re
 from pathlib import Path
-from reconix.device.checks import find
-from reconix.device.health import Check, CommandSucceeds
+from reconix.device.trial.checks import find
+from reconix.device.settings.health import Check, CommandSucceeds
 for status, where in (0, ""), (1, ""), (1, ">&2"):
     words = ("sh", "-c", f"head -c 600M /dev/zero {where}; echo the end {where}; exit {status}")
     found = find(Check(CommandSucceeds(words)), 60)

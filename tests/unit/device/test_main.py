@@ -11,7 +11,7 @@ from tests.unit.device.conftest import Units
 
 from reconix.boot.trial import Phase, read_state
 from reconix.device.__main__ import main
-from reconix.device.work import working
+from reconix.device.state.lock import working
 from reconix.store.tree import File, Node
 from reconix.transfer.format.stream import TruncatedStream
 
@@ -134,7 +134,7 @@ def test_b6_an_unhealthy_trial_is_left_step_by_step(
     machine: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B6: the reboot is actually issued, and insisted on."""
-    monkeypatch.setattr("reconix.device.restart.time.sleep", lambda _: None)
+    monkeypatch.setattr("reconix.device.hardware.restart.time.sleep", lambda _: None)
     machine.boot()
     two = machine.generation(
         "two", health={"timeout_seconds": 1, "checks": [{"kind": "unit", "unit": "x.service"}]}

@@ -10,10 +10,10 @@ import pytest
 from tests.device_model import SLOT_BYTES, Machine
 
 from reconix.boot.slots import SlotSizeDiffers
-from reconix.device.apply import OnTrial, apply
-from reconix.device.collect import collect
 from reconix.device.receiving import UpdatesForbidden, receive
-from reconix.device.work import working
+from reconix.device.state.lock import working
+from reconix.device.update.apply import OnTrial, apply
+from reconix.device.update.collect import collect
 from reconix.store.tree import File, Node
 from reconix.transfer.format.stream import StreamReader
 
@@ -25,9 +25,9 @@ sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import Variables
-from reconix.device.apply import apply
+from reconix.device.update.apply import apply
 from reconix.device.device import Device
-from reconix.device.places import Places
+from reconix.device.paths import Places
 from reconix.device.receiving import receive
 
 place = Path(sys.argv[2])

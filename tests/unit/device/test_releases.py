@@ -17,13 +17,13 @@ from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
 from reconix.device.__main__ import main
-from reconix.device.choice import read_choice, write_choice
-from reconix.device.follow import is_resting
-from reconix.device.retry import held_back, left
-from reconix.device.rollback import rollback
+from reconix.device.select.follow import is_resting
+from reconix.device.state.choice import read_choice, write_choice
+from reconix.device.state.lock import working
 from reconix.device.status import read_status, status_document, status_lines
 from reconix.device.trust_store import TrustStore
-from reconix.device.work import working
+from reconix.device.update.retry import held_back, left
+from reconix.device.update.rollback import rollback
 
 CORPUS = Path(__file__).parents[2] / "data" / "releases"
 RELEASES = sorted(path.name for path in CORPUS.iterdir())

@@ -8,12 +8,12 @@ from tests.device_model import HOST, Machine
 from tests.unit.device.conftest import Units
 
 from reconix.base.documents import JsonInput, print_json
-from reconix.device.apply import apply
-from reconix.device.choose import choose_always, choose_once
-from reconix.device.confirm import confirm
+from reconix.device.select.choose import choose_always, choose_once
+from reconix.device.select.watch import watch
+from reconix.device.state.lock import working
 from reconix.device.status import read_status, status_document, status_lines
-from reconix.device.watch import watch
-from reconix.device.work import working
+from reconix.device.update.apply import apply
+from reconix.device.update.confirm import confirm
 
 BROKEN: JsonInput = {"timeout_seconds": 1, "checks": [{"kind": "unit", "unit": "nginx.service"}]}
 

@@ -16,12 +16,12 @@ from cryptography.x509.oid import NameOID
 from tests.device_model import Machine
 from tests.servers import CONTENT, Server, serving, tunneling
 from tests.unit.device.conftest import Units
-from tests.unit.device.test_update import Folder, Quiet, running
-from tests.unit.device.test_web import QUICK
+from tests.unit.device.update.test_repository import Folder, Quiet, running
+from tests.unit.device.update.test_web import QUICK
 
 from reconix.device.__main__ import main
 from reconix.device.trust_store import TrustPolicy
-from reconix.device.web import LinkFailed, Meter, Web
+from reconix.device.update.web import LinkFailed, Meter, Web
 from reconix.nix.chroot import ChrootStore
 
 Key = ec.EllipticCurvePrivateKey

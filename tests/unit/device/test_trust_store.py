@@ -8,8 +8,9 @@ from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
 from reconix.device.__main__ import main
-from reconix.device.ledger import Ledger
 from reconix.device.receiving import receive
+from reconix.device.state.ledger import Ledger
+from reconix.device.state.lock import working
 from reconix.device.trust_store import (
     FILE_NAME,
     TrustPolicy,
@@ -18,7 +19,6 @@ from reconix.device.trust_store import (
     read_trust_policy,
     read_trust_state,
 )
-from reconix.device.work import working
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.signatures import SecretKey
 from reconix.transfer.sending import send
@@ -127,7 +127,7 @@ def test_t2_the_rollback_index_holds_also_if_it_was_not_written_at_the_confirmat
     """A cut between the switch and the record."""
     strict.generation("two")
     take(strict, signed(strict, "two", 2, ANNA))
-    monkeypatch.setattr("reconix.device.confirm.settle", lambda _: None)
+    monkeypatch.setattr("reconix.device.update.confirm.settle", lambda _: None)
     keep(strict, units, "two")
     assert read_trust_state(strict.places).rollback_index == 0
     assert TrustStore.read(strict.device).rollback_index == 2

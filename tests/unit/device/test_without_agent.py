@@ -3,12 +3,12 @@
 import pytest
 from tests.device_model import Machine
 
-from reconix.device.apply import WithoutAgent, apply
-from reconix.device.choice import Always, Choice, read_choice
-from reconix.device.choose import choose_always, choose_once
-from reconix.device.confirm import confirm
+from reconix.device.select.choose import choose_always, choose_once
+from reconix.device.state.choice import Always, Choice, read_choice
+from reconix.device.state.lock import working
 from reconix.device.status import read_status, status_document, status_lines
-from reconix.device.work import working
+from reconix.device.update.apply import WithoutAgent, apply
+from reconix.device.update.confirm import confirm
 
 SYSTEMS = ("default", "mqtt", "nixos")
 

@@ -97,7 +97,7 @@ is_noted() {
 }
 
 # What the hardware of a disk is called; nothing where it does not say. The agent reads the same
-# (device/disks.py).
+# (device/trial/disks.py).
 hardware() {
     for file in wwid serial device/wwid device/cid device/serial; do
         said=$(head -c 256 "$SYS/class/block/$1/$file" 2>/dev/null | tr -cd '!-~')

@@ -71,7 +71,7 @@ def _point(days: tuple[int, ...], minute: int) -> str:
 
 
 def document(schedule: Schedule, default: str) -> JsonInput:
-    """``schedule.json`` of a toplevel; see ``device/schedule.py``."""
+    """``schedule.json`` of a toplevel; see ``device/settings/schedule.py``."""
     return {
         "version": 1,
         "hours": [

@@ -7,7 +7,7 @@ from reconix.build.generation import trust_policy
 from reconix.build.units.updates import make_units
 from reconix.config.schema.project import Updates
 from reconix.config.schema.system import Update
-from reconix.device.web import Patience
+from reconix.device.update.web import Patience
 
 
 def test_the_window_begins_with_a_restart_if_something_is_armed() -> None:

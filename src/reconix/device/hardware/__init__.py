@@ -1,0 +1,1 @@
+"""What the machine says, and how it is restarted."""

@@ -1,0 +1,76 @@
+"""Evidence: what tells how the boot before has ended.
+
+Most of the time nothing does, and then it is not known. A panic may have been kept by the firmware
+(``pstore``), in pieces of a kilobyte of which the first has the last words; a watchdog may say that
+it was the one who restarted the device. Either means that the system that ran was the cause, so a
+trial that ended so is not repeated.
+
+Source: Documentation/ABI/testing/pstore and Documentation/watchdog/watchdog-api.rst of Linux;
+drivers/firmware/efi/efi-pstore.c for the names of the pieces.
+Tested by ``tests/unit/device/hardware/test_reset_reason.py``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.boot.trial import Reason
+from reconix.device.paths import Places
+
+_CARD_RESET = 0x20  # WDIOF_CARDRESET
+_SAID_CHARACTERS = 1000
+_MAX_PIECES, _PIECE_BYTES = 100, 64 << 10
+_HEAD, _PANIC = b"Panic#", "Kernel panic"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How a boot ended, and the last of what it said."""
+
+    reason: Reason = Reason.UNKNOWN
+    said: str = ""
+
+
+def evidence_of_last_boot(places: Places) -> Evidence:
+    """How the boot before ended, as far as something tells."""
+    if _pieces(places):
+        return Evidence(Reason.PANIC, _last_words(places))
+    for status in sorted((places.sysfs / "class/watchdog").glob("*/bootstatus")):
+        if _number(status.read_bytes()) & _CARD_RESET:
+            return Evidence(Reason.HANG, f"{status.parent.name} has reset the device")
+    return Evidence()
+
+
+def forget_panic(places: Places) -> None:
+    """Remove what was kept of a panic, so that it is told once and the firmware has room again."""
+    for piece in _pieces(places):
+        piece.unlink()
+
+
+def _pieces(places: Places) -> list[Path]:
+    """The pieces of what a panic left, the newest first; what was no panic has not ended a boot."""
+    found = sorted((places.sysfs / "fs/pstore").glob("dmesg-*"))[:_MAX_PIECES]
+    return [piece for piece in found if _content(piece).startswith(_HEAD)]
+
+
+def _last_words(places: Places) -> str:
+    """What the kernel said from its panic on, or at last."""
+    said = "".join(_read(piece) for piece in reversed(_pieces(places)))
+    begin = said.rfind(_PANIC)
+    return said[begin : begin + _SAID_CHARACTERS] if begin >= 0 else said[-_SAID_CHARACTERS:]
+
+
+def _read(piece: Path) -> str:
+    """A piece without the line that numbers it."""
+    return _content(piece).partition(b"\n")[2].decode(errors="replace")
+
+
+def _content(piece: Path) -> bytes:
+    with piece.open("rb") as file:
+        return file.read(_PIECE_BYTES)
+
+
+def _number(content: bytes) -> int:
+    try:
+        return int(content.strip() or b"0", 0)
+    except ValueError:
+        return 0

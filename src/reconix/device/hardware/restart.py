@@ -1,0 +1,69 @@
+"""Restarting a device so that it does happen.
+
+A generation on trial that has failed must not stay, so the restart is *issued*, step by step:
+systemd is asked; if the device is still there after a while, systemd is told to stop nothing and
+restart; and if even that does nothing, the kernel is asked directly. Whoever calls this in a unit
+must not be stopped by the shutdown itself: the unit has no ``Conflicts=shutdown.target``.
+
+Tested by ``tests/unit/device/test_main.py``, with programs that do nothing.
+"""
+
+import time
+
+from reconix.base import progress
+from reconix.base.process import CommandFailed, ProgramMissing, Word, run
+from reconix.device.hardware.inhibitors import RestartInhibited, inhibitors
+from reconix.device.paths import Places
+
+PATIENCE_SECONDS = 60.0
+
+
+def ask_to_restart() -> None:
+    """Restart in order: everything is stopped first.
+
+    Raises:
+        RestartInhibited: somebody is in the way; the next restart does what this one should.
+        CommandFailed: systemd does not want to.
+    """
+    ask(
+        "reboot",
+        hint="what was asked for stays: the next restart carries it out. End what is in the way "
+        "(systemd-inhibit --list) and restart, or: systemctl reboot --check-inhibitors=no",
+    )
+
+
+def ask(verb: str, *, hint: str) -> None:
+    """Ask systemd to stop what runs.
+
+    Args:
+        verb: of systemctl.
+        hint: what follows if somebody is in the way.
+
+    Raises:
+        RestartInhibited: somebody is.
+        CommandFailed: systemd does not want to.
+    """
+    try:
+        run("systemctl", verb, timeout_seconds=30)
+    except CommandFailed as error:
+        found = inhibitors()
+        if found or b"inhibit" in error.said.lower():
+            raise RestartInhibited(found, hint=hint) from error
+        raise
+
+
+def force_restart(places: Places, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    """Restart, whatever the state of the system; returns only where nothing restarts."""
+    progress.note("restarting")
+    _try("systemctl", "reboot")
+    time.sleep(patience_seconds)
+    _try("systemctl", "reboot", "--force", "--force")
+    time.sleep(patience_seconds / 6)
+    (places.proc / "sysrq-trigger").write_bytes(b"b")
+
+
+def _try(*words: Word) -> None:
+    try:
+        run(*words, timeout_seconds=30)
+    except (CommandFailed, ProgramMissing) as error:
+        progress.note(str(error))

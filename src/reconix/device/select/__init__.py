@@ -1,0 +1,1 @@
+"""Which system runs: found out at the start, chosen, scheduled, watched."""

@@ -1,0 +1,83 @@
+"""Choosing the system of the next boot, or of every boot.
+
+How it is kept is told in ``device/state/choice.py``. A system that is about to take over without a
+restart (``device/select/switch.py``) is remembered in memory only, and the firmware is not told:
+whatever happens then, the next boot is the one that there would have been without it. Nothing is
+written, unless there is a choice for that boot to take back.
+
+Tested by ``tests/unit/device/select/test_choose.py``.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from enum import Enum
+
+from reconix.boot.trial import Phase
+from reconix.device.device import Device, toplevel_folder
+from reconix.device.settings.policy import read_policy
+from reconix.device.state.choice import Always, read_choice, wanted_always, well, write_choice
+from reconix.device.state.lock import alone, working
+from reconix.store.generation import Generation
+
+
+class Way(Enum):
+    """How a system is going to be started."""
+
+    BOOT = "by the firmware"
+    SWITCH = "by a soft reboot"
+
+
+def choose_once(device: Device, system: str, way: Way = Way.BOOT) -> None:
+    """Start a system at the next boot only; must be called while ``working``.
+
+    Raises:
+        UnknownSystem: the committed generation has no such system.
+        OnTrial: the next boot is a trial, or this one is.
+    """
+    _bootable(device).system(system)
+    before = read_choice(device.places.choice)
+    write_choice(device.places.choice, replace(before, once=system if way is Way.BOOT else None))
+    asked = system if way is Way.BOOT else wanted_always(before)
+    if device.oneshots.asked_for() != asked:
+        device.oneshots.ask_for(asked)
+
+
+def choosing(device: Device, way: Way, *, always: bool = False) -> AbstractContextManager[None]:
+    """Be the only one who works on a device, and with a writable disk only where that is needed."""
+    return (working if writes(device, way, always=always) else alone)(device.places)
+
+
+def writes(device: Device, way: Way, *, always: bool = False) -> bool:
+    """Whether to choose a system in this way changes what is on the disk."""
+    is_pending = read_choice(device.places.choice).once is not None
+    return way is Way.BOOT or always or is_pending
+
+
+def choose_always(device: Device, system: str, way: Way = Way.BOOT) -> None:
+    """Start a system at the next boot and, as long as it comes up healthy, at all that follow.
+
+    Raises:
+        UnknownSystem: the committed generation has no such system.
+        WithoutAgent: it could not ask for itself again.
+        OnTrial: the next boot is a trial, or this one is.
+    """
+    from reconix.device.update.apply import expect_agent  # late: it is slow to import
+
+    generation = _bootable(device)
+    wanted = generation.system(system).name
+    expect_agent(device, generation, wanted)
+    policy = read_policy(toplevel_folder(device.places, generation.system(wanted).toplevel))
+    is_default = wanted == generation.default
+    always = None if is_default else Always(wanted, failures_allowed=policy.always_attempts)
+    before = read_choice(device.places.choice)
+    write_choice(device.places.choice, replace(well(before, wanted), once=None, always=always))
+    device.oneshots.ask_for(wanted if always and way is Way.BOOT else None)
+
+
+def _bootable(device: Device) -> Generation:
+    state = device.recall()
+    if state.trial is not None and state.phase in (Phase.ARMED, Phase.ON_TRIAL, Phase.REJECTED):
+        from reconix.device.update.apply import OnTrial
+
+        raise OnTrial(state.trial.generation)
+    return device.generation(state.committed.generation)

@@ -1,0 +1,115 @@
+"""Following the schedule: what should take over now, if anything.
+
+A timer has the agent look whenever the answer may have changed. It acts on a *change* of what the
+schedule wants, not on a difference from what runs: what somebody chose by hand stays until the next
+change. ``/run/reconix/schedule`` has what was wanted at the last look. After a start there is none,
+so what is wanted is started then, unless the system that runs was itself asked for.
+
+A system that was not confirmed in time gives way to the default one. The schedule then rests until
+it wants something else; that outlives a restart, so it is noted on the system partition.
+
+What is wanted always goes before the schedule. A trial does too: nothing is chosen while there is
+one, and the timer's unit asks again.
+
+Tested by ``tests/unit/device/select/test_follow.py`` and ``tests/vm/test_schedule.py``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.boot.trial import Reason, Verdict
+from reconix.device.device import Device, toplevel_folder
+from reconix.device.paths import Places
+from reconix.device.settings.schedule import Schedule, minute_of_week, read_schedule
+from reconix.device.state.booted import Booted, read_booted
+from reconix.device.state.choice import leaving, read_choice, write_choice
+from reconix.device.state.lock import working
+from reconix.device.state.record import uptime
+
+_MAX_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at the schedule gave.
+
+    Attributes:
+        wanted: what the schedule says for now.
+        start: the system that should take over.
+        rests: whether that is because the one that runs was not confirmed.
+    """
+
+    wanted: str
+    start: str | None = None
+    rests: bool = False
+
+
+def look(device: Device, now: float) -> Look | None:
+    """See what should take over at this moment; ``None`` without a schedule.
+
+    Raises:
+        ReconixError: it is not known what runs, or the schedule cannot be read.
+    """
+    places = device.places
+    booted = read_booted(places.booted)
+    schedule = read_schedule(toplevel_folder(places, booted.toplevel))
+    if schedule is None:
+        return None
+    wanted = schedule.wanted(minute_of_week(now))
+    if suspended(device):
+        return Look(wanted)
+    if seconds_to_confirm(places, schedule, booted) == 0:
+        return Look(wanted, schedule.default, rests=True)
+    return Look(wanted, _start(places, schedule, booted, wanted))
+
+
+def _start(places: Places, schedule: Schedule, booted: Booted, wanted: str) -> str | None:
+    last = _read(places.schedule)
+    by_hand = last is None and places.is_chosen.exists()
+    if wanted in (last, booted.system, _read(places.resting)) or by_hand:
+        return None
+    return wanted if schedule.has_calendar else None
+
+
+def suspended(device: Device) -> bool:
+    """Whether a system that is wanted always goes before the schedule."""
+    return read_choice(device.places.choice).always is not None
+
+
+def is_resting(places: Places, wanted: str) -> bool:
+    """Whether what is wanted was tried, and not confirmed."""
+    return _read(places.resting) == wanted
+
+
+def seconds_to_confirm(places: Places, schedule: Schedule, booted: Booted) -> int | None:
+    """How long what runs may go on without being confirmed, if it must be."""
+    limit = schedule.confirm_within_seconds
+    if limit is None or booted.system == schedule.default or places.stays.exists():
+        return None
+    return max(0, booted.started_seconds + limit - int(uptime()))
+
+
+def note_look(places: Places, found: Look) -> None:
+    """Remember what was wanted, once what follows from it is certain to happen."""
+    write_durably(places.schedule, f"{found.wanted}\n".encode())
+    if found.rests or _read(places.resting) not in (None, found.wanted):
+        with working(places):
+            if found.rests:
+                _leave(places, read_booted(places.booted).system)
+                write_durably(places.resting, f"{found.wanted}\n".encode())
+            else:
+                places.resting.unlink()
+
+
+def _leave(places: Places, system: str) -> None:
+    verdict = Verdict(Reason.UNCONFIRMED, "nobody confirmed it in the time that the schedule gives")
+    write_choice(places.choice, leaving(read_choice(places.choice), system, verdict))
+
+
+def _read(path: Path) -> str | None:
+    """The first line; a newer agent may have added others."""
+    try:
+        return read_bounded(path, _MAX_BYTES).decode("ascii", "replace").partition("\n")[0].strip()
+    except (OSError, BadFile):
+        return None

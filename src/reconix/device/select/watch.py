@@ -1,0 +1,140 @@
+"""Watching: decide about what is on trial, and see to it that the decision is carried out.
+
+Healthy in time, and made without a new fault (``faults.py``): it is confirmed. Not healthy, or not
+decidable: the reason is recorded, durably, and the device restarts. If even recording fails, it
+restarts all the same: then the next boot says that the trial was interrupted, which is true.
+
+A system that is wanted always is watched in the same way; it has no generation to lose, but only
+if it is healthy it is started at the next boot again. So is one that has taken over without a
+restart: if it is not healthy, the restart that follows is an ordinary boot.
+
+Tested by ``tests/unit/device/select/test_watch.py``.
+"""
+
+from reconix.base import progress
+from reconix.base.errors import ReconixError
+from reconix.boot.transitions import Unhealthy as UnhealthyEvent
+from reconix.boot.trial import Phase, Reason, Verdict
+from reconix.device.device import Device, toplevel_folder
+from reconix.device.settings.health import read_health
+from reconix.device.state import events, record
+from reconix.device.state.booted import Booted, has_taken_over, read_booted
+from reconix.device.state.choice import is_to_be_proven, leaving, read_choice, well, write_choice
+from reconix.device.state.faults import new_faults
+from reconix.device.state.lock import working
+from reconix.device.trial.checks import SAID_CHARACTERS
+from reconix.device.trial.monitor import Unhealthy, await_health
+from reconix.device.update.confirm import confirm, keep_system
+
+WAIT_SECONDS = 30.0
+"""How long another command may hold the lock when a verdict is to be recorded."""
+
+
+def watch(device: Device) -> bool:
+    """Check what runs, and confirm it or record why not.
+
+    Returns:
+        Whether it may stay; if not, the device must be restarted.
+    """
+    booted = read_booted(device.places.booted)
+    state = device.recall()
+    on_trial = state.trial is not None and state.trial.slot == booted.slot
+    if on_trial and state.phase is Phase.REJECTED:
+        return False
+    if on_trial and state.phase is Phase.ON_TRIAL:
+        return _decide(device, booted)
+    if is_to_be_proven(read_choice(device.places.choice), booted.system):
+        return _renew(device, booted)
+    if has_taken_over(device.places) is not None:
+        return _prove(device, booted)
+    return True
+
+
+def _decide(device: Device, booted: Booted) -> bool:
+    problem = _faults(device) or _examine(device, booted)
+    if problem is not None:
+        _record(device, problem)
+        return False
+    try:
+        with working(device.places, wait_seconds=WAIT_SECONDS):
+            confirm(device)
+    except (ReconixError, OSError) as error:
+        _record(device, Unhealthy("the agent confirms", str(error)))
+        return False
+    return True
+
+
+def _renew(device: Device, booted: Booted) -> bool:
+    problem = _examine(device, booted)
+    with working(device.places, wait_seconds=WAIT_SECONDS):
+        if problem is None:
+            keep_system(device)
+            device.places.switched.unlink(missing_ok=True)
+        else:
+            _leave_system(device, booted, problem)
+    return problem is None
+
+
+def _prove(device: Device, booted: Booted) -> bool:
+    problem = _examine(device, booted)
+    if problem is None:
+        _forget_why_left(device, booted)
+        device.places.switched.unlink(missing_ok=True)
+        return True
+    with working(device.places, wait_seconds=WAIT_SECONDS):
+        _leave_system(device, booted, problem)
+    return False
+
+
+def _forget_why_left(device: Device, booted: Booted) -> None:
+    choice = read_choice(device.places.choice)
+    if well(choice, booted.system) != choice:
+        with working(device.places, wait_seconds=WAIT_SECONDS):
+            write_choice(device.places.choice, well(choice, booted.system))
+
+
+def _leave_system(device: Device, booted: Booted, problem: Unhealthy) -> None:
+    """Record why a system is left, for the log and for ``status`` of the one that comes after."""
+    path, verdict = device.places.choice, Verdict(Reason.UNHEALTHY, problem.check, problem.said)
+    write_choice(path, leaving(read_choice(path), booted.system, verdict))
+    progress.note(f"{booted.system} is not healthy: {problem.check}: {problem.said}")
+    text = f"{booted.system}: {problem.check}\n{problem.said}"
+    events.record(device.places.log, "system-unhealthy", text=text)
+
+
+def _faults(device: Device) -> Unhealthy | None:
+    """What could not be done when the root was made; only a trial is judged by that."""
+    found = new_faults(device.places)
+    if not found:
+        return None
+    return Unhealthy("its root is made without a new fault", "\n".join(found)[:SAID_CHARACTERS])
+
+
+def _examine(device: Device, booted: Booted) -> Unhealthy | None:
+    try:
+        health = read_health(toplevel_folder(device.places, booted.toplevel))
+    except (ReconixError, OSError) as error:
+        return Unhealthy("health.json can be read", str(error))
+    return await_health(health, booted.deadline_seconds, note=progress.note)
+
+
+def _record(device: Device, problem: Unhealthy) -> None:
+    """Write the verdict down; if that fails, the restart that follows is verdict enough."""
+    progress.note(f"not healthy: {problem.check}: {problem.said}")
+    try:
+        with working(device.places, wait_seconds=WAIT_SECONDS):
+            verdict = UnhealthyEvent(problem.check, problem.said)
+            record.remember(device.places, device.recall(), verdict)
+    except (ReconixError, OSError) as error:
+        progress.note(f"the reason is not recorded: {error}")
+
+
+def abandon(device: Device, why: str) -> None:
+    """Record that the agent failed, if what runs is on trial; the unit restarts the device."""
+    booted = read_booted(device.places.booted)
+    state = device.recall()
+    if state.phase is Phase.ON_TRIAL and state.trial and state.trial.slot == booted.slot:
+        _record(device, Unhealthy(why, ""))
+    elif has_taken_over(device.places) is not None:
+        with working(device.places, wait_seconds=WAIT_SECONDS):
+            _leave_system(device, booted, Unhealthy(why, ""))

@@ -1,0 +1,1 @@
+"""The files in which a toplevel says how its device behaves."""

@@ -1,0 +1,73 @@
+"""Policy: what a system says about updates and trials, in ``update.json`` of its toplevel.
+
+    {"receive": true, "trial_timeout_seconds": 300, "trial_attempts": 2, "always_attempts": 3}
+
+A system without the file, such as one of NixOS, allows updates and has no time limit of its own for
+a trial besides that of its health checks.
+
+Tested by ``tests/unit/device/settings/test_policy.py``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.documents import BadDocument, Fields
+from reconix.base.files import read_bounded
+from reconix.boot.trial import DEFAULT_ATTEMPTS, MAX_ATTEMPTS
+from reconix.device.settings.health import MAX_TIMEOUT_SECONDS
+from reconix.device.state.choice import DEFAULT_FAILURES, MAX_FAILURES
+
+MAX_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a system takes updates, and how often it may fail to come up.
+
+    Attributes:
+        receive: whether an update may be received while it runs.
+        trial_timeout_seconds: how long its trial may take from its start to its confirmation.
+        trial_attempts: how often a trial of it is made, if what ended it need not be its fault.
+        always_attempts: how often in a row it may fail to come up, if it is wanted always.
+        automatic: whether the device restarts into an update by itself.
+        needs_firmware: whether the firmware's variables keep what the next boot is; if not, the
+            disk does (``device/way_back.py``).
+        window: when, as ``device/update/window.py`` has it; nothing: at any time.
+    """
+
+    receive: bool = True
+    trial_timeout_seconds: int = MAX_TIMEOUT_SECONDS
+    trial_attempts: int = DEFAULT_ATTEMPTS
+    always_attempts: int = DEFAULT_FAILURES
+    automatic: bool = True
+    needs_firmware: bool = True
+    window: str = ""
+
+
+def read_policy(toplevel: Path) -> Policy:
+    """Read what a system says about updates.
+
+    Raises:
+        BadDocument, BadFile, OSError: it cannot be read.
+    """
+    path = toplevel / "update.json"
+    try:
+        fields = Fields.parse(read_bounded(path, MAX_BYTES), source=str(path))
+    except FileNotFoundError:
+        return Policy()
+    return Policy(
+        fields.flag("receive"),
+        fields.number("trial_timeout_seconds"),
+        _attempts(fields, "trial_attempts", DEFAULT_ATTEMPTS, MAX_ATTEMPTS),
+        _attempts(fields, "always_attempts", DEFAULT_FAILURES, MAX_FAILURES),
+        fields.flag("automatic") if fields.has("automatic") else True,
+        fields.flag("needs_firmware") if fields.has("needs_firmware") else True,
+        fields.text("window") if fields.has("window") else "",
+    )
+
+
+def _attempts(fields: Fields, key: str, default: int, most: int) -> int:
+    found = fields.number(key) if fields.has(key) else default
+    if not 1 <= found <= most:
+        raise BadDocument(f"{fields.source}: {key} is {found}, not 1 to {most}")
+    return found

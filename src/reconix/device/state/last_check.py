@@ -1,0 +1,66 @@
+"""When an index was read last, and what it offered: how an operator finds a frozen device.
+
+A mirror that offers an old index for ever looks like one that has nothing new, and a device without
+a clock cannot tell them apart (``docs/threat-model.md``, *Freeze*). So it says what it has seen.
+
+    /run/reconix/looked.json   {"version": 1, "where": "http://…", "sequence": 7 or null,
+                                "uptime_seconds": 81234}
+
+The file is in memory: to look for updates every hour must not wear the disk. The time is on the
+clock that counts from the start.
+
+Tested by ``tests/unit/device/state/test_last_check.py``.
+"""
+
+from dataclasses import dataclass
+
+from reconix.base.address import without_login
+from reconix.base.documents import BadDocument, Fields, print_json
+from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.device.paths import Places
+from reconix.device.state.record import uptime
+
+VERSION = 1
+_MAX_BYTES = 1 << 12
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was seen when somebody looked for updates last.
+
+    Attributes:
+        where: the place.
+        sequence: the highest number there for this host; None if there was nothing for it.
+        uptime_seconds: when.
+    """
+
+    where: str
+    sequence: int | None
+    uptime_seconds: int
+
+    @property
+    def seconds_ago(self) -> int:
+        """How long ago that was."""
+        return max(0, int(uptime()) - self.uptime_seconds)
+
+
+def note(places: Places, where: str, sequence: int | None) -> None:
+    """Remember that an index was read just now."""
+    document = {
+        "version": VERSION,
+        "where": where,
+        "sequence": sequence,
+        "uptime_seconds": int(uptime()),
+    }
+    write_durably(places.looked, print_json(document))
+
+
+def read(places: Places) -> Looked | None:
+    """What was seen; nothing if nobody looked since the start."""
+    try:
+        fields = Fields.parse(read_bounded(places.looked, _MAX_BYTES), source=str(places.looked))
+        sequence = fields.number("sequence") if fields.has("sequence") else None
+        where = without_login(fields.text("where"))  # an older agent noted all of it
+        return Looked(where, sequence, fields.number("uptime_seconds"))
+    except (OSError, BadFile, BadDocument):
+        return None

@@ -1,0 +1,146 @@
+"""Working on a device: one at a time, and with the system partition writable for nobody else.
+
+The system partition is mounted read-only for everybody. Who changes it takes a lock that only
+root can open, so that a second one gets a clear answer at once and no program of a system can keep
+everybody waiting; then a mount namespace of its own, in which the partition is
+mounted read-write. The other mounts of it, ``/nix/store`` among them, stay read-only, because a
+mount has a flag of its own besides that of the file system. At the end the file system is read-only
+again; so it is after a crash, as soon as the next one has worked or the device has restarted.
+
+Reading takes no lock: whatever is on the partition under its final name is whole.
+
+Source: mount(2), *Remounting an existing mount*; mount_namespaces(7).
+Tested by ``tests/unit/device/state/test_lock.py``, on a real ext4 where the tests may mount.
+"""
+
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+from reconix.base import progress
+from reconix.base.errors import ReconixError
+from reconix.base.files import lock_file
+from reconix.device.paths import Places
+
+
+class Busy(ReconixError):
+    """Another agent works on this device."""
+
+    exit_code = 72
+
+    def __init__(self) -> None:
+        super().__init__(
+            "another update or command works on this device",
+            hint="wait until it has ended, see `reconix-device status`; then repeat yours",
+        )
+
+
+class NoPrivilege(ReconixError):
+    """Only root can work on a device."""
+
+    exit_code = 2
+
+
+@contextlib.contextmanager
+def working(places: Places, *, wait_seconds: float = 0) -> Iterator[None]:
+    """Be the only one who changes the device, as long as the block takes.
+
+    Args:
+        places: of the device.
+        wait_seconds: how long to wait until another one has ended.
+
+    Raises:
+        Busy: somebody else is.
+        NoPrivilege: we may not mount.
+    """
+    with _locked(places, wait_seconds), _writable(places):
+        yield
+
+
+@contextlib.contextmanager
+def alone(places: Places, *, wait_seconds: float = 0) -> Iterator[None]:
+    """Keep everybody else from changing the device, and change nothing on the system partition.
+
+    Raises:
+        Busy: somebody works on it.
+    """
+    with _locked(places, wait_seconds):
+        yield
+
+
+def being_changed(places: Places) -> bool:
+    """Whether somebody works on the device right now; found out without taking the lock.
+
+    Source: proc_locks(5): ``1: FLOCK ADVISORY WRITE <pid> <major>:<minor>:<inode> 0 EOF``.
+    """
+    try:
+        lock = places.lock.stat()
+        lines = (places.proc / "locks").read_text().splitlines()
+    except OSError:
+        return False
+    held = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
+    words = [line.split() for line in lines]
+    return any(line[1:2] == ["FLOCK"] and line[5] == held for line in words)
+
+
+@contextlib.contextmanager
+def _locked(places: Places, wait_seconds: float) -> Iterator[None]:
+    with contextlib.ExitStack() as opened:
+        try:
+            descriptor = opened.enter_context(lock_file(places.lock))
+        except PermissionError as error:
+            raise NoPrivilege(f"{places.lock} cannot be opened", hint="run it as root") from error
+        _take(descriptor, time.monotonic() + wait_seconds)
+        yield
+
+
+def _take(descriptor: int, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                raise Busy from error
+            time.sleep(0.2)
+        else:
+            return
+
+
+@contextlib.contextmanager
+def _writable(places: Places) -> Iterator[None]:
+    if not places.shared:
+        yield
+        return
+    from reconix.base.process import run  # late: slow to import, and most starts change nothing
+
+    _leave_mount_namespace()
+    run("mount", "--make-rprivate", "/")
+    run("mount", "-o", "remount,rw", places.system)
+    try:
+        yield
+    finally:
+        _make_readonly(places)
+
+
+def _make_readonly(places: Places) -> None:
+    from reconix.base.process import CommandFailed, run
+
+    try:
+        run("mount", "-o", "remount,ro", places.system)
+    except CommandFailed as error:
+        progress.note(f"the system partition stays writable until the next restart: {error}")
+
+
+def _leave_mount_namespace() -> None:
+    """Continue in a mount namespace of our own, of which nobody else sees anything."""
+    if sys.version_info < (3, 12):
+        raise NoPrivilege(f"the agent needs Python 3.12, this is {sys.version.split()[0]}")
+    try:
+        os.unshare(os.CLONE_NEWNS)
+    except PermissionError as error:
+        raise NoPrivilege(f"cannot make a mount namespace: {error}", hint="run it as root") from (
+            error
+        )

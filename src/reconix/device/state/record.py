@@ -1,0 +1,73 @@
+"""Remembering what happened: one event, one durable step.
+
+An event changes the state by the rules of ``boot/transitions.py`` and is on the disk before
+anything is done that relies on it. Events that change nothing write nothing. What must outlive any
+change of the agent is written first, into the ledger: a cut in between leaves it one step ahead.
+"""
+
+import time
+
+from reconix.boot import transitions
+from reconix.boot.transitions import ended
+from reconix.boot.trial import Outcome, State, write_state
+from reconix.device.paths import Places
+from reconix.device.state import events
+
+
+def remember(places: Places, state: State, event: transitions.Event) -> State:
+    """Let an event happen, durably.
+
+    Raises:
+        NotNow, WrongSlot: it cannot.
+    """
+    following = transitions.advance(state, event)
+    if following != state:
+        from reconix.device.state.ledger import (  # late: most starts do without
+            read_ledger,
+            write_ledger,
+        )
+
+        before = read_ledger(places.ledger)
+        write_ledger(places.ledger, before, before.following(state, following))
+        write_state(places.state, following)
+        _record(places, state, following)
+    return following
+
+
+def begin(places: Places, found: State) -> None:
+    """Remember a state that was found out, because none could be read."""
+    from reconix.device.state.ledger import read_ledger, write_ledger  # late: hardly ever needed
+
+    before = read_ledger(places.ledger)
+    write_ledger(places.ledger, before, before.replacing(found))
+    write_state(places.state, found)
+
+
+def _record(places: Places, before: State, after: State) -> None:
+    """Put a line into the log for what a person would want to know later."""
+    outcome = ended(before, after)
+    if outcome is not None:
+        events.record(
+            places.log,
+            outcome.result.value,
+            generation=outcome.generation,
+            text=reason_of(outcome),
+        )
+    elif after.phase != before.phase and after.trial is not None:
+        said = f"{after.verdict.what}\n{after.verdict.said}" if after.verdict else ""
+        events.record(
+            places.log, after.phase.value, generation=after.trial.generation, text=said.strip()
+        )
+
+
+def reason_of(outcome: Outcome) -> str:
+    """Why a trial ended as it did, in a line for people."""
+    if outcome.verdict is None:
+        return ""
+    what = f": {outcome.verdict.what}" if outcome.verdict.what else ""
+    return f"{outcome.verdict.reason.value}{what}"
+
+
+def uptime() -> float:
+    """Seconds on the clock of which a deadline is a point; it counts from boot and never jumps."""
+    return time.monotonic()

@@ -1,0 +1,1 @@
+"""What a generation must show before it is kept."""

@@ -1,0 +1,131 @@
+"""Rounds: all checks again and again, until they have passed for long enough or the time is over.
+
+A second apart, all checks are made in their order. A round in which all pass begins the *stable
+period*; it ends well when that is over and nothing has failed in it. A check that fails in it, or
+passes for another reason than before (a unit that was started again), begins it anew, and that may
+happen a certain number of times only: what flaps is not healthy. When the time is over, the first
+check that failed in the last round is the reason, with the last of what it said. A unit that
+systemd has given up is not waited for.
+
+Tested by ``tests/unit/device/trial/test_monitor.py``.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reconix.device.settings.health import Check, Health
+from reconix.device.trial.checks import Finding, find
+
+_PAUSE_SECONDS = 1.0
+_ROUNDS_GIVEN_UP = 3
+"""For so many rounds a unit must have failed; in between somebody may start it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unhealthy:
+    """The check that did not hold when the time was over, and the last of what it said."""
+
+    check: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What all checks found: the first that failed, or the identities of what passed."""
+
+    failed: Check | None
+    finding: Finding
+    identities: tuple[str, ...] = ()
+
+    @property
+    def problem(self) -> Unhealthy:
+        """As it is reported."""
+        return Unhealthy(str(self.failed.condition) if self.failed else "", self.finding.said)
+
+
+Note = Callable[[str], None]
+
+
+def await_health(
+    health: Health, deadline: float, *, note: Note = lambda _: None
+) -> Unhealthy | None:
+    """Make all checks until all have passed for the stable period.
+
+    Args:
+        health: what must hold.
+        deadline: when it must, on the clock of ``time.monotonic``.
+        note: told each time when another check is the first that fails.
+
+    Returns:
+        ``None`` if all passed, else the first that failed in the last round.
+    """
+    return _Waiting(health, deadline, note).run()
+
+
+class _Waiting:
+    """How far it is."""
+
+    def __init__(self, health: Health, deadline: float, note: Note) -> None:
+        self._health, self._deadline, self._note = health, deadline, note
+        self._noted = ""
+        self._given_up = 0
+        self._retries_left = health.retries
+        self._stable_since: float | None = None
+        self._before: tuple[str, ...] = ()
+
+    def run(self) -> Unhealthy | None:
+        while True:
+            found = self._round()
+            problem = self._judge(found)
+            if problem is None and self._is_stable():
+                return None
+            if problem is not None and self._is_over():
+                return problem
+            if time.monotonic() + _PAUSE_SECONDS >= self._deadline:
+                return problem or Unhealthy(self._stable_text(), "the time was over before that")
+            time.sleep(_PAUSE_SECONDS)
+
+    def _round(self) -> _Round:
+        identities = []
+        for check in self._health.checks:
+            found = find(check, max(1.0, self._deadline - time.monotonic()))
+            if not found.holds:
+                return _Round(check, found)
+            identities.append(found.identity)
+        return _Round(None, Finding(holds=True), tuple(identities))
+
+    def _judge(self, found: _Round) -> Unhealthy | None:
+        """What is wrong in this round; a unit that was started again in between is."""
+        problem = found.problem if found.failed else self._replaced(found.identities)
+        self._given_up = self._given_up + 1 if found.finding.given_up else 0
+        if problem is None:
+            if self._stable_since is None:
+                self._stable_since = time.monotonic()
+                self._before = found.identities
+            return None
+        if self._stable_since is not None:
+            self._stable_since = None
+            self._retries_left -= 1
+        if problem.check != self._noted:
+            self._noted = problem.check
+            self._note(f"waiting until {self._noted}")
+        return problem
+
+    def _replaced(self, identities: tuple[str, ...]) -> Unhealthy | None:
+        if self._stable_since is None:
+            return None
+        for check, before, now in zip(self._health.checks, self._before, identities, strict=True):
+            if before != now:
+                return Unhealthy(str(check.condition), "it was started again in between")
+        return None
+
+    def _is_stable(self) -> bool:
+        since = self._stable_since
+        return since is not None and time.monotonic() - since >= self._health.stable_seconds
+
+    def _is_over(self) -> bool:
+        return self._given_up >= _ROUNDS_GIVEN_UP or self._retries_left < 0
+
+    def _stable_text(self) -> str:
+        return f"all checks pass for {self._health.stable_seconds} s"

@@ -1,0 +1,1 @@
+"""The way of a generation: received, applied, confirmed, or left again."""

@@ -1,0 +1,252 @@
+"""Applying: put an installed generation into an idle slot and try it at the next boot.
+
+Every step is recorded before it is relied on, and each can be repeated:
+
+==============  ================================================================================
+disarm          nothing may boot the slot while it is written
+write the slot  the image is computed from the boot tree; only blocks that differ are written
+compare         read back from the medium, against the hash in the generation
+arm             recorded first, then told to the firmware, or to the disk where the
+                configuration says so: no trial that nobody counted
+==============  ================================================================================
+
+The committed slot and the partition table are not touched. After a cut anywhere the old generation
+boots; applying the same generation again continues.
+
+Tested by ``tests/unit/device/update/test_apply.py`` and ``tests/crash/test_agent_cut.py``.
+"""
+
+from dataclasses import replace
+
+from reconix.base import progress
+from reconix.base.errors import ReconixError
+from reconix.boot import fat
+from reconix.boot.oneshots.variables import FirmwareRefuses
+from reconix.boot.slots import SlotSizeDiffers, write_slot
+from reconix.boot.tables import Slot, read_selection, slot_name
+from reconix.boot.transitions import Armed, Cancelled, Received, WriteBegun, Written, slot_for
+from reconix.boot.tree import BootTree
+from reconix.boot.trial import Phase, Reason, State
+from reconix.device.device import Device, toplevel_folder
+from reconix.device.hardware.disk import Window, holds, open_disk
+from reconix.device.settings.health import can_be_proven
+from reconix.device.settings.policy import Policy, read_policy
+from reconix.device.state.booted import UnknownBoot, read_booted
+from reconix.device.state.choice import read_choice, wanted_always, write_choice
+from reconix.device.state.faults import remember_faults
+from reconix.device.state.record import remember
+from reconix.device.trial.disks import expect_fit_disk
+from reconix.device.way_back import select_once, undo
+from reconix.store.generation import Generation, InstalledSystem, expect_known
+from reconix.store.paths import StorePath
+
+
+class OnTrial(ReconixError):
+    """A generation is on trial, and nothing else can be begun."""
+
+    exit_code = 74
+
+    def __init__(self, generation: str) -> None:
+        super().__init__(
+            f"{generation} is on trial right now",
+            hint="wait until it is confirmed, or leave it with `reconix-device rollback`",
+        )
+
+
+class WithoutAgent(ReconixError):
+    """A system was to prove that it is healthy, and has no agent for that."""
+
+    exit_code = 71
+
+    def __init__(self, system: str) -> None:
+        super().__init__(
+            f"the system {system} has no agent: nobody would say that it is healthy",
+            hint=f"choose it for one boot: reconix-device boot {system}",
+        )
+
+
+def apply(device: Device, path: StorePath, *, system: str | None = None) -> Slot | None:
+    """Write a generation to an idle slot and arm its trial; must be called while ``working``.
+
+    Args:
+        device: to change.
+        path: an installed generation.
+        system: the system that runs in the trial; the one that runs now if there is one of that
+            name, else the default one.
+
+    Returns:
+        The slot; ``None`` if the generation is committed already, and nothing was armed.
+
+    Raises:
+        DiskIsShort, CopyAttached: no trial could be kept, or be made from this disk alone.
+        OnTrial: first the trial that runs must end.
+        WithoutAgent: nobody would confirm the system.
+        FirmwareRefuses: it does not take the one-shot.
+        SlotSizeDiffers, WrongImage, NotKept: the generation does not fit, is damaged, or the
+            medium is. Nothing is armed.
+    """
+    expect_fit_disk(device)
+    generation = device.generation(path)
+    expect_known(generation)
+    name = generation.system(system or _running(device, generation)).name
+    expect_agent(device, generation, name)
+    state = write(device, generation, system=name)
+    return None if state is None else arm(device, state, system=name)
+
+
+def write(device: Device, generation: Generation, *, system: str) -> State | None:
+    """Have a generation in an idle slot, which nothing boots yet; while ``working``.
+
+    Args:
+        device: to change.
+        generation: an installed one.
+        system: the one that will run in the trial; it says how often that is attempted.
+
+    Returns:
+        What is remembered then; ``None`` if the generation is committed already.
+
+    Raises:
+        OnTrial: first the trial that runs must end.
+        SlotSizeDiffers, WrongImage, NotKept: as for ``apply``.
+    """
+    state = device.recall()
+    if state.trial is not None and state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
+        raise OnTrial(state.trial.generation)
+    if _is_written(device, state, generation):
+        return state
+    state = _end_other(device, state)
+    if state.committed.generation == str(generation.path):
+        return None
+    expect_slots(device, generation.slot.slot_size_bytes)
+    attempts = _policy(device, generation, system).trial_attempts
+    state = remember(device.places, state, Received(str(generation.path), attempts))
+    return _write(device, state, generation)
+
+
+def expect_agent(device: Device, generation: Generation, system: str) -> None:
+    """Check that a system can report that it is healthy.
+
+    Raises:
+        WithoutAgent: it cannot.
+    """
+    if not _has_agent(device, generation.system(system)):
+        raise WithoutAgent(system)
+
+
+def arm(device: Device, state: State, *, system: str | None) -> Slot:
+    """Make the next boot the trial of what is written; must be called while ``working``.
+
+    Slot and system are armed together: if either is refused, neither is.
+
+    Raises:
+        FirmwareRefuses: it does not take part. The update has ended, with this as the reason.
+        UnknownSystem: nothing was armed.
+    """
+    trial = state.trial
+    assert trial is not None and trial.slot is not None
+    generation = device.generation(trial.generation)
+    by_disk = not _policy(device, generation, generation.default).needs_firmware
+    name = generation.default if by_disk or system is None else generation.system(system).name
+    before = read_choice(device.places.choice)
+    remember_faults(device.places)
+    after = remember(device.places, state, Armed())
+    write_choice(device.places.choice, replace(before, once=name))
+    try:
+        if by_disk:
+            device.oneshots.forget_trial(None)  # or the system that it names would be tried
+            select_once(device.places, trial.slot)
+        else:
+            _tell_firmware(device, trial.slot, name)
+    except FirmwareRefuses as error:
+        write_choice(device.places.choice, before)
+        if state.phase is Phase.ARMED:  # it was armed before, perhaps with another system
+            disarm(device, state)
+        remember(device.places, after, Cancelled(Reason.FIRMWARE, str(error)))
+        raise
+    return trial.slot
+
+
+def _tell_firmware(device: Device, slot: Slot, system: str) -> None:
+    selection = device.selection()
+    partition = selection.tables.slot(slot)
+    guids = [part.guid for part in selection.tables.partitions(selection.slot)]
+    number = 1 + guids.index(partition.guid)
+    device.oneshots.try_slot(slot_name(slot), number, partition, system)
+
+
+def disarm(device: Device, state: State) -> None:
+    """Boot the committed slot next, and what it would start if there had been no trial.
+
+    Raises:
+        FirmwareRefuses: it cannot be told.
+    """
+    choice, system = read_choice(device.places.choice), device.oneshots.asked_for()
+    if state.phase is Phase.ARMED:  # what was asked for once was the system of the trial
+        choice = replace(choice, once=None)
+        system = wanted_always(choice)
+    device.oneshots.forget_trial(system)
+    undo(device.places)
+    write_choice(device.places.choice, choice)
+
+
+def _is_written(device: Device, state: State, generation: Generation) -> bool:
+    """Whether a trial of this very generation was prepared, and its slot still is right."""
+    trial = state.trial
+    prepared = state.phase in (Phase.WRITTEN, Phase.ARMED)
+    if not prepared or trial is None or trial.slot is None:
+        return False
+    if trial.generation != str(generation.path):
+        return False
+    with open_disk(device.places) as disk:
+        partition = read_selection(disk).tables.slot(trial.slot)
+        return holds(Window(disk, partition), generation.slot)
+
+
+def _end_other(device: Device, state: State) -> State:
+    """End an update that was begun, before its slot is written; what was received of it stays."""
+    disarm(device, state)
+    if state.phase is Phase.ARMED:
+        return remember(device.places, state, Cancelled(Reason.SUPERSEDED))
+    return state
+
+
+def expect_slots(device: Device, size_bytes: int) -> None:
+    """Check that the boot slots have the size that a generation was made for.
+
+    Raises:
+        SlotSizeDiffers: one has not.
+    """
+    for slot in device.selection().tables.slots:
+        if slot.size_bytes != size_bytes:
+            raise SlotSizeDiffers(made_for_bytes=size_bytes, slot_bytes=slot.size_bytes)
+
+
+def _write(device: Device, state: State, generation: Generation) -> State:
+    with open_disk(device.places) as disk:
+        tables = read_selection(disk).tables
+        slot = slot_for(state, str(generation.path), tables.numbers)
+        state = remember(device.places, state, WriteBegun(slot))
+        tree = BootTree.read(device.places.store / generation.boot.basename)
+        partition = tables.slot(slot)
+        image = fat.image(tree, partition.size_bytes)
+        write_slot(image, Window(disk, partition), generation.slot.digest)
+    progress.note(f"{slot_name(slot)} holds {generation.path}")
+    return remember(device.places, state, Written())
+
+
+def _policy(device: Device, generation: Generation, system: str) -> Policy:
+    return read_policy(toplevel_folder(device.places, generation.system(system).toplevel))
+
+
+def _running(device: Device, generation: Generation) -> str:
+    """The system that runs now, if the generation has one of that name, with the agent."""
+    try:
+        name = read_booted(device.places.booted).system
+    except UnknownBoot:
+        return generation.default
+    names = [each.name for each in generation.systems if _has_agent(device, each)]
+    return name if name in names else generation.default
+
+
+def _has_agent(device: Device, system: InstalledSystem) -> bool:
+    return can_be_proven(toplevel_folder(device.places, system.toplevel))

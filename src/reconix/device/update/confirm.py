@@ -1,0 +1,85 @@
+"""Confirming: what is on trial becomes what boots from now on.
+
+The partition table is switched first, by one sector, or the way back of a trial that it selects
+already is removed; then it is recorded, then the system that was
+wanted always is asked for again, then space is given back. A cut after the switch is found at the
+next start, which records what the table says already; a cut before it ends the trial.
+
+Only the generation under trial confirms itself, only from its own slot, only before its deadline.
+
+Tested by ``tests/unit/device/update/test_confirm.py`` and ``tests/crash/test_agent_cut.py``.
+"""
+
+from reconix.base import progress
+from reconix.base.errors import ReconixError
+from reconix.boot.tables import read_selection, switch
+from reconix.boot.transitions import Confirmed, advance
+from reconix.boot.trial import Phase, State
+from reconix.device.device import Device
+from reconix.device.hardware.disk import open_disk
+from reconix.device.state import events, record
+from reconix.device.state.booted import Booted, read_boot_id, read_booted
+from reconix.device.state.choice import read_choice, renewed, write_choice
+from reconix.device.trust_store import settle
+from reconix.device.update.collect import collect
+from reconix.device.way_back import forget
+
+
+class TooLate(ReconixError):
+    """The time in which a trial had to be confirmed is over."""
+
+    exit_code = 74
+
+
+def confirm(device: Device) -> bool:
+    """Keep what is on trial; must be called while ``working``.
+
+    Returns:
+        False if it was kept already, and nothing was done.
+
+    Raises:
+        NotNow: nothing is on trial.
+        WrongSlot: something is, but that is not what runs.
+        TooLate: it has not proved itself in time.
+    """
+    booted = read_booted(device.places.booted)
+    state = device.recall()
+    if state.phase is Phase.IDLE and state.committed.slot == booted.slot:
+        return False
+    _check(device, state, booted)
+    with open_disk(device.places) as disk:
+        for fault in switch(disk, booted.slot):
+            events.record(device.places.log, "repaired", text=fault)
+        assert read_selection(disk).slot == booted.slot
+    forget(device.places)
+    state = record.remember(device.places, state, Confirmed(booted.slot))
+    progress.note(f"confirmed {state.committed.generation}")
+    _tidy(device, state)
+    return True
+
+
+def _tidy(device: Device, state: State) -> None:
+    """What is good to do and can be done later; the generation is kept, whatever happens here."""
+    try:
+        keep_system(device)
+        settle(device)
+        collected = collect(device, state)
+    except (ReconixError, OSError) as error:
+        progress.note(f"not everything was tidied up: {error}")
+    else:
+        progress.note(f"collected {len(collected.names)} objects")
+
+
+def keep_system(device: Device) -> None:
+    """A healthy system that is wanted always is asked for at the next boot again."""
+    follow = renewed(read_choice(device.places.choice))
+    write_choice(device.places.choice, follow.choice)
+    if follow.ask_for is not None:
+        device.oneshots.ask_for(follow.ask_for)
+
+
+def _check(device: Device, state: State, booted: Booted) -> None:
+    """Ask the rules before the table is switched; they cannot be asked to undo it."""
+    advance(state, Confirmed(booted.slot))
+    if booted.boot_id != read_boot_id(device.places) or record.uptime() > booted.deadline_seconds:
+        raise TooLate("the time of the trial is over", hint="the device will restart by itself")

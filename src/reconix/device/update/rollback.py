@@ -1,0 +1,74 @@
+"""Rolling back: leave what is on trial, or go back to the generation before this one.
+
+Going back is an update like any other: the previous generation is written to an idle slot, which
+costs nothing where it still lies there, and tried. So it must come up healthy as well, and if it
+does not, the device stays where it is.
+
+What somebody has gone back from is not taken again by a timer: the ledger has it (``retry.py``).
+
+Tested by ``tests/unit/device/update/test_rollback.py``.
+"""
+
+from enum import Enum
+
+from reconix.base.errors import ReconixError
+from reconix.boot.transitions import Cancelled
+from reconix.boot.trial import Phase, Reason
+from reconix.device.device import Device
+from reconix.device.state.ledger import read_ledger, write_ledger
+from reconix.device.state.record import remember
+from reconix.device.update.apply import apply, disarm
+from reconix.store.paths import StorePath
+
+
+class NothingBefore(ReconixError):
+    """There is no generation to go back to."""
+
+    exit_code = 76
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no generation came before this one", hint="the first update that is kept makes one"
+        )
+
+
+class RolledBack(Enum):
+    """What was done; a restart carries it out, but for ``DISARMED``."""
+
+    LEFT_TRIAL = "left the generation on trial"
+    DISARMED = "disarmed the generation that was to be tried"
+    PREVIOUS = "the next boot tries the previous generation"
+
+
+def rollback(device: Device) -> RolledBack:
+    """Undo the last thing that was done; must be called while ``working``.
+
+    Raises:
+        NothingBefore: nothing was done yet.
+    """
+    state = device.recall()
+    if state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
+        remember(device.places, state, Cancelled())
+        return RolledBack.LEFT_TRIAL
+    if state.phase is not Phase.IDLE:
+        disarm(device, state)
+        remember(device.places, state, Cancelled())
+        return RolledBack.DISARMED
+    if state.previous is None:
+        raise NothingBefore
+    leave_for(device, state.previous)
+    apply(device, StorePath.parse(state.previous))
+    return RolledBack.PREVIOUS
+
+
+def leave_for(device: Device, generation: str) -> None:
+    """Note that somebody goes back to a generation, if it is the one before this one.
+
+    Must be called while ``working``. It is noted before it is done: a cut in between leaves a note
+    about the committed generation, which means nothing as long as it is that.
+    """
+    state = device.recall()
+    if generation == state.previous:
+        ledger = read_ledger(device.places.ledger)
+        left = ledger.leaving(state.committed.generation, Reason.OPERATOR)
+        write_ledger(device.places.ledger, ledger, left)

@@ -1,0 +1,202 @@
+"""A device starts, tries, keeps and comes back."""
+
+import json
+
+from tests.device_model import Machine
+from tests.unit.device.conftest import Units
+
+from reconix.base.documents import print_json
+from reconix.boot.oneshots.load_option import print_text
+from reconix.boot.oneshots.variables import GLOBAL, LOADER
+from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
+from reconix.device.select.choose import choose_always, choose_once
+from reconix.device.state.booted import Why, read_booted
+from reconix.device.state.events import read_events
+from reconix.device.state.lock import working
+from reconix.device.status import read_status, status_lines
+from reconix.device.update.apply import apply
+from reconix.device.update.confirm import confirm, keep_system
+from reconix.store.tree import File
+
+
+def arm(machine: Machine, name: str) -> None:
+    machine.install(name)
+    with working(machine.places):
+        apply(machine.device, machine.generations[name])
+
+
+def test_a_new_device_finds_out_what_it_is(machine: Machine) -> None:
+    started = machine.boot()
+    booted = read_booted(machine.places.booted)
+    assert booted == started.booted
+    assert (booted.system, booted.slot, booted.generation) == (
+        "default",
+        1,
+        machine.generations["one"],
+    )
+    assert "SYSTEM=default\n" in (machine.places.run / "booted").read_text()
+    assert read_state(machine.places.state).phase is Phase.IDLE
+
+
+def test_an_ordinary_boot_writes_nothing(machine: Machine) -> None:
+    machine.boot()
+    before = machine.places.state.stat().st_mtime_ns
+    disk = (machine.place / "disk").stat().st_mtime_ns
+    machine.boot()
+    assert machine.places.state.stat().st_mtime_ns == before
+    assert (machine.place / "disk").stat().st_mtime_ns == disk
+    assert not machine.places.choice.exists()
+
+
+def test_a_trial_runs_once_and_is_kept_when_confirmed(machine: Machine) -> None:
+    machine.boot()
+    two = machine.generation("two")
+    arm(machine, "two")
+    started = machine.boot()
+    assert (started.booted.slot, started.booted.generation) == (2, two)
+    assert machine.places.is_unproven.exists()
+    assert not machine.places.is_committed.exists()
+    assert machine.selected == 1
+    with working(machine.places):
+        assert confirm(machine.device)
+    assert machine.selected == 2
+    assert machine.boot().booted.generation == two
+    assert machine.places.is_committed.exists()
+    last = read_state(machine.places.state).last
+    assert last is not None and last.result is Result.CONFIRMED
+
+
+def test_a_trial_that_is_cut_short_is_repeated_and_then_left(machine: Machine) -> None:
+    machine.boot()
+    machine.generation("two")
+    arm(machine, "two")
+    assert machine.boot().booted.slot == 2  # and the power goes
+    again = machine.boot()
+    assert (again.booted.slot, again.restart) == (1, True)
+    assert machine.boot().booted.slot == 2  # and goes again
+    back = machine.boot()
+    assert (back.booted.slot, back.restart) == (1, False)
+    last = read_state(machine.places.state).last
+    assert last is not None and last.verdict is not None
+    assert (last.result, last.verdict.reason) == (Result.FELL_BACK, Reason.UNKNOWN)
+
+
+def test_b8_a_trial_that_is_cut_short_is_repeated_as_often_as_its_system_says(
+    machine: Machine,
+) -> None:
+    """B8, also with power cuts of the old generation in between: the count is on the disk."""
+    limits = {"receive": True, "trial_timeout_seconds": 60, "trial_attempts": 4}
+    machine.boot()
+    machine.generation("two", extra={"update.json": File(print_json(limits))})
+    arm(machine, "two")
+    slots = []
+    while (started := machine.boot()).restart or started.booted.slot == 2:
+        slots.append(started.booted.slot)
+    assert slots == [2, 1, 2, 1, 2, 1, 2]
+    last = read_state(machine.places.state).last
+    assert last is not None and last.result is Result.FELL_BACK
+
+
+def test_a_panic_is_not_repeated(machine: Machine) -> None:
+    machine.boot()
+    machine.generation("two")
+    arm(machine, "two")
+    machine.boot()
+    pstore = machine.places.sysfs / "fs/pstore"
+    pstore.mkdir(parents=True)
+    (pstore / "dmesg-efi-1").write_text("Panic#1 Part1\nKernel panic - not syncing: no init")
+    back = machine.boot()
+    assert (back.booted.slot, back.restart) == (1, False)
+    last = read_state(machine.places.state).last
+    assert last is not None and last.verdict is not None
+    assert last.verdict == Verdict(Reason.PANIC, said="Kernel panic - not syncing: no init")
+    assert list(pstore.iterdir()) == []
+    assert "no init" in machine.places.log.read_text()
+
+
+def test_each_boot_knows_why_it_is_what_it_is(machine: Machine, units: Units) -> None:
+    def boots() -> Why:
+        return machine.boot().booted.why
+
+    assert boots() is Why.COMMITTED
+    machine.generation("two")
+    arm(machine, "two")
+    assert [boots() for _ in range(4)] == [
+        *(Why.TRIAL, Why.INTERRUPTED),
+        *(Why.TRIAL, Why.FELL_BACK),
+    ]
+    assert boots() is Why.COMMITTED
+    with working(machine.places):
+        choose_once(machine.device, "mqtt")
+    assert boots() is Why.ONCE
+    with working(machine.places):
+        choose_always(machine.device, "mqtt")
+    assert boots() is Why.ALWAYS
+    assert read_booted(machine.places.booted).why is Why.ALWAYS
+    lines = status_lines(read_status(machine.device))
+    assert "           because: it was chosen always" in lines
+    assert boots() is Why.ALWAYS_FAILED
+
+
+def test_a_second_start_in_the_same_boot_changes_nothing(machine: Machine) -> None:
+    from reconix.device.select.start import start
+
+    machine.boot()
+    machine.generation("two")
+    arm(machine, "two")
+    assert not start(machine.device).restart
+    assert read_state(machine.places.state).phase is Phase.ARMED
+
+
+def test_state_that_cannot_be_read_is_found_out_from_the_disk(machine: Machine) -> None:
+    machine.boot()
+    machine.generation("two")
+    arm(machine, "two")
+    machine.boot()
+    with working(machine.places):
+        confirm(machine.device)
+    machine.places.state.write_text(json.dumps({"version": 99}))
+    assert machine.boot().booted.generation == machine.generations["two"]
+    assert read_state(machine.places.state).committed.slot == 2
+
+
+def set_by_others(machine: Machine) -> None:
+    """As any Linux that was on this machine before leaves it."""
+    machine.variables.set("LoaderConfigTimeout", LOADER, print_text("menu-force"))
+    machine.variables.set("LoaderEntryDefault", LOADER, print_text("mqtt.conf"))
+
+
+def test_w2_settings_of_others_are_removed_and_told(machine: Machine) -> None:
+    machine.boot()
+    set_by_others(machine)
+    ahead = read_status(machine.device).next_boot
+    assert (ahead.system, ahead.astray) == (
+        "mqtt",
+        "it waits in the loader's menu (LoaderConfigTimeout: menu-force)",
+    )
+    machine.boot()
+    status = read_status(machine.device)
+    assert (status.next_boot.system, status.next_boot.astray) == ("default", "")
+    assert [event.name for event in status.events][-2:] == ["setting-removed"] * 2
+    assert machine.variables.names(LOADER) == ["LoaderDevicePartUUID"]
+
+
+def test_w2_what_the_agent_has_asked_for_is_not_removed(machine: Machine, units: Units) -> None:
+    machine.boot()
+    with working(machine.places):
+        choose_always(machine.device, "mqtt")
+    machine.boot()
+    with working(machine.places):
+        keep_system(machine.device)
+    assert machine.boot().booted.system == "mqtt"
+    assert not read_events(machine.places.log)
+
+
+def test_w2_a_trial_that_somebody_has_disarmed_is_not_told_to_be_next(machine: Machine) -> None:
+    """With ``efibootmgr --delete-bootnext``."""
+    machine.boot()
+    machine.generation("two")
+    arm(machine, "two")
+    assert read_status(machine.device).next_boot.is_trial
+    machine.variables.remove("BootNext", GLOBAL)
+    assert not read_status(machine.device).next_boot.is_trial

@@ -1,0 +1,93 @@
+"""The document of health checks, strictly read."""
+
+from pathlib import Path
+
+import pytest
+
+from reconix.base.documents import BadDocument, print_json
+from reconix.device.settings.health import (
+    STARTED,
+    BadHealth,
+    Check,
+    CommandSucceeds,
+    FewUnitsFailed,
+    FileIsFresh,
+    PageAnswers,
+    PortAnswers,
+    SpaceIsFree,
+    UnitActive,
+    parse_health,
+    read_health,
+)
+
+
+def test_a_document_gives_its_checks_after_the_one_that_is_always_made(tmp_path: Path) -> None:
+    document = {
+        "timeout_seconds": 90,
+        "stable_seconds": 20,
+        "retries": 1,
+        "checks": [
+            {"kind": "unit", "unit": "nginx.service"},
+            {"kind": "failed-units", "at_most": 0},
+            {"kind": "tcp", "port": 80},
+            {"kind": "http", "port": 80, "path": "/health", "status": 204},
+            {"kind": "command", "command": ["/usr/bin/test", "-e", "/x"], "timeout_seconds": 30},
+            {"kind": "file", "path": "/run/alive", "max_age_seconds": 60},
+            {"kind": "free", "path": "/var/lib/x", "at_least_bytes": 1000},
+        ],
+    }
+    (tmp_path / "health.json").write_bytes(print_json(document))
+    health = read_health(tmp_path)
+    assert (health.timeout_seconds, health.stable_seconds, health.retries) == (90, 20, 1)
+    assert health.checks == (
+        STARTED,
+        Check(UnitActive("nginx.service")),
+        Check(FewUnitsFailed(0)),
+        Check(PortAnswers(80)),
+        Check(PageAnswers(80, "/health", 204)),
+        Check(CommandSucceeds(("/usr/bin/test", "-e", "/x")), 30),
+        Check(FileIsFresh("/run/alive", 60)),
+        Check(SpaceIsFree("/var/lib/x", 1000)),
+    )
+
+
+def test_a_short_document_asks_for_no_stable_time() -> None:
+    health = parse_health(b'{"timeout_seconds": 9, "checks": []}', source="health.json")
+    assert (health.checks, health.stable_seconds) == ((STARTED,), 0)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        '{"kind": "tcp", "port": 0}',
+        '{"kind": "tcp", "port": 65536}',
+        '{"kind": "tcp", "port": 80, "timeout_seconds": 301}',
+        '{"kind": "http", "port": 80, "path": "health", "status": 200}',
+        '{"kind": "http", "port": 80, "path": "/a\\r\\nb: c", "status": 200}',
+        '{"kind": "http", "port": 80, "path": "/", "status": 99}',
+        '{"kind": "command", "command": []}',
+        '{"kind": "file", "path": "/x", "max_age_seconds": 0}',
+        '{"kind": "free", "path": "/x"}',
+        '{"kind": "prayer"}',
+    ],
+)
+def test_a_check_that_cannot_be_made_is_refused(check: str) -> None:
+    text = f'{{"timeout_seconds": 1, "checks": [{check}]}}'
+    with pytest.raises((BadHealth, BadDocument)):
+        parse_health(text.encode(), source="health.json")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"timeout_seconds": 0, "checks": []}',
+        '{"timeout_seconds": 3001, "checks": []}',
+        '{"timeout_seconds": 9, "stable_seconds": 9, "checks": []}',
+        '{"timeout_seconds": 9, "retries": -1, "checks": []}',
+        '{"timeout_seconds": 1}',
+        "[]",
+    ],
+)
+def test_a_document_that_cannot_be_obeyed_is_refused(text: str) -> None:
+    with pytest.raises((BadHealth, BadDocument)):
+        parse_health(text.encode(), source="health.json")

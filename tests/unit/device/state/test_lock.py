@@ -1,0 +1,143 @@
+"""One at a time, and writable for nobody else; proven on a real ext4, where tests may mount."""
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conftest import Need
+from tests.device_model import Machine
+
+from reconix.base.process import CommandFailed, run
+from reconix.device.state.lock import Busy, NoPrivilege, being_changed, working
+
+SOURCE = Path(__file__).parents[4] / "src"
+PROGRAM = """\
+import ctypes, os, sys
+if not hasattr(os, "unshare"):  # Python 3.11: the same call, which a device's Python has
+    os.CLONE_NEWNS, os.unshare = 0x20000, ctypes.CDLL(None).unshare
+    sys.version_info = (3, 12)
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from reconix.device.paths import Places
+from reconix.device.state.lock import working
+
+root = Path(sys.argv[2])
+def fails(path):
+    try:
+        path.write_text("no")
+    except OSError as error:
+        return error.strerror
+places = Places(system=root / "system", run=root)
+with working(places):
+    (places.home / "written").write_text("yes")
+    print(fails(root / "store" / "x"))
+    sys.stdout.flush()
+    if sys.argv[3:]:
+        sys.stdin.read()
+print(fails(places.home / "late"))
+"""
+
+
+def test_a_second_one_is_told_that_somebody_works(machine: Machine) -> None:
+    """C1"""
+    with working(machine.places):
+        assert being_changed(machine.places)
+        with pytest.raises(Busy), working(machine.places):
+            pass
+    assert not being_changed(machine.places)
+
+
+def test_w4_what_everybody_can_open_keeps_nobody_from_working(machine: Machine) -> None:
+    """`nobody` locks whatever there is for as long as it runs."""
+    machine.boot()
+    with working(machine.places), contextlib.ExitStack() as held:
+        for path in [machine.place, *machine.place.rglob("*")]:
+            if path.lstat().st_mode & 0o004 and not path.is_symlink():
+                descriptor = os.open(path, os.O_RDONLY)
+                held.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        others = held.pop_all()
+    with others, working(machine.places):
+        assert being_changed(machine.places)
+    assert not being_changed(machine.places)
+
+
+def test_only_root_can_begin(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(NoPrivilege), working(machine.places):
+        pass
+
+
+def test_who_can_wait_gets_the_lock_when_it_is_free(machine: Machine) -> None:
+    holder = subprocess.Popen(
+        ["flock", machine.places.lock, "sh", "-c", "echo held; sleep 1"], stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    with holder, working(machine.places, wait_seconds=20):
+        pass
+
+
+@pytest.fixture
+def mounted(tmp_path: Path, need: Need) -> Iterator[Path]:
+    """A system partition, mounted as the initrd mounts it."""
+    need("mkfs.ext4")
+    (tmp_path / "tree/nix/store").mkdir(parents=True)
+    (tmp_path / "tree/reconix").mkdir()
+    for name in ("system", "store"):
+        (tmp_path / name).mkdir()
+    image, system, store = (tmp_path / name for name in ("image", "system", "store"))
+    image.touch()
+    os.truncate(image, 16 << 20)
+    run("mkfs.ext4", "-q", "-d", tmp_path / "tree", image)
+    try:
+        loop = run("losetup", "--find", "--show", image).decode().strip()
+    except CommandFailed as error:
+        pytest.skip(f"tests may not mount here: {error}")
+    try:
+        run("mount", "-o", "ro,noatime", loop, system)
+        run("mount", "-o", "bind", system / "nix/store", store)
+        run("mount", "-o", "remount,bind,ro", store)
+        yield tmp_path
+    finally:
+        for place in (store, system):
+            run("umount", "--lazy", place)
+        run("losetup", "--detach", loop)
+
+
+def test_only_the_agent_can_write(mounted: Path) -> None:
+    said = run(sys.executable, "-I", "-S", "-c", PROGRAM, SOURCE, mounted).decode()
+    assert said.splitlines() == ["Read-only file system"] * 2
+    assert (mounted / "system/reconix/written").read_text() == "yes"
+
+
+def test_nobody_else_can_write_while_the_agent_works(mounted: Path) -> None:
+    words: list[str | Path] = [sys.executable, "-I", "-S", "-c", PROGRAM, SOURCE, mounted, "wait"]
+    agent = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with agent:
+        assert agent.stdout is not None
+        agent.stdout.readline()
+        with pytest.raises(OSError, match="Read-only"):
+            (mounted / "system/reconix/ours").write_text("no")
+        agent.communicate()
+    assert agent.returncode == 0
+
+
+def test_an_agent_that_is_killed_does_not_keep_the_next_one_from_working(mounted: Path) -> None:
+    """P11"""
+    words: list[str | Path] = [sys.executable, "-I", "-S", "-c", PROGRAM, SOURCE, mounted, "wait"]
+    agent = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with agent:
+        assert agent.stdout is not None
+        agent.stdout.readline()
+        agent.kill()
+    said = run(sys.executable, "-I", "-S", "-c", PROGRAM, SOURCE, mounted).decode()
+    assert said.splitlines() == ["Read-only file system"] * 2
