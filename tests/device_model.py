@@ -33,7 +33,7 @@ from reconix.boot.tree import BootTree
 from reconix.boot.trial import read_state
 from reconix.device.device import Device
 from reconix.device.hardware.disk import Window, holds
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.select.start import Started, start
 from reconix.device.state.lock import working
 from reconix.device.trust_store import TrustPolicy
@@ -81,9 +81,9 @@ class Machine:
     # -- its parts ---------------------------------------------------------------------------------
 
     @property
-    def places(self) -> Places:
+    def paths(self) -> Paths:
         """Where everything is."""
-        return Places(
+        return Paths(
             system=self.place / "system",
             root=self.place / "root",
             run=self.place / "run",
@@ -99,17 +99,17 @@ class Machine:
     @property
     def variables(self) -> Variables:
         """Of the firmware."""
-        return Variables(self.places.efivars)
+        return Variables(self.paths.efivars)
 
     @property
     def device(self) -> Device:
         """As the agent sees it."""
-        return Device(self.places, Uefi(self.variables, Program.AMD64.value))
+        return Device(self.paths, Uefi(self.variables, Program.AMD64.value))
 
     @property
     def registry(self) -> Registry:
         """The installed generations."""
-        return Registry(self.places.system)
+        return Registry(self.paths.system)
 
     # -- making generations ------------------------------------------------------------------------
 
@@ -272,24 +272,24 @@ class Machine:
         script = Functions(
             ("fault", "go_back", "begin_trial"),
             ("dd", "touch", "sync", "mount", "reboot"),
-            self.places.run,
-            {"SYSTEM": str(self.places.system)},
+            self.paths.run,
+            {"SYSTEM": str(self.paths.system)},
             (str(self.place / "disk"),),
         )
-        return not self.places.way_back.is_dir() or script.run(allowed=allowed)
+        return not self.paths.way_back.is_dir() or script.run(allowed=allowed)
 
     def _firmware(self) -> None:
         slot = self._slot_that_boots()
         generation = self.check_slot(slot)
         system = self._system_that_boots(generation)
         self.boots += 1
-        shutil.rmtree(self.places.run)
-        self.places.run.mkdir()
+        shutil.rmtree(self.paths.run)
+        self.paths.run.mkdir()
         toplevel = generation.system(system).toplevel
         guid = str(self.tables.slot(slot).guid).lower()
         self.variables.set("LoaderDevicePartUUID", LOADER, print_text(guid))
-        (self.places.proc / "cmdline").write_text(f"initrd=x init={toplevel}/init gpt panic=10\n")
-        self.places.boot_id.write_text(f"boot-{self.boots}\n")
+        (self.paths.proc / "cmdline").write_text(f"initrd=x init={toplevel}/init gpt panic=10\n")
+        self.paths.boot_id.write_text(f"boot-{self.boots}\n")
 
     def settle(self) -> Started:
         """Boot until the device does not restart by itself any more."""
@@ -305,10 +305,10 @@ class Machine:
         started = self.settle()
         self.check_committed()
         if started.booted.slot == self.selected and started.booted.generation != goal:
-            with working(self.places):
+            with working(self.paths):
                 apply(self.device, goal)
             self.settle()
-        with working(self.places):
+        with working(self.paths):
             confirm(self.device)
         assert self.boot().booted.generation == goal
 
@@ -351,8 +351,8 @@ class Machine:
     def check_committed(self) -> Generation:
         """Whatever happens now, the device boots the generation that it says is committed."""
         generation = self.check_slot(self.selected)
-        if self.places.state.exists():
-            state = read_state(self.places.state)
+        if self.paths.state.exists():
+            state = read_state(self.paths.state)
             known = {state.committed.generation, state.trial and state.trial.generation}
             assert str(generation.path) in known
         return generation

@@ -90,7 +90,7 @@ def _cut_everywhere(machine: Machine, patch: pytest.MonkeyPatch, work: Work) -> 
             finished = True
         copy.check_committed()
         if copy.device.oneshots.next_partition() is not None:
-            assert read_state(copy.places.state).phase is Phase.ARMED, "a trial that nobody counted"
+            assert read_state(copy.paths.state).phase is Phase.ARMED, "a trial that nobody counted"
         yield copy
         copy.remove()
         if finished:
@@ -101,24 +101,24 @@ def _cut_everywhere(machine: Machine, patch: pytest.MonkeyPatch, work: Work) -> 
 
 def _apply(machine: Machine, name: str) -> Work:
     def work(device: Device) -> None:
-        with working(device.places):
+        with working(device.paths):
             apply(device, machine.generations[name])
 
     return work
 
 
 def _confirm(device: Device) -> None:
-    with working(device.places):
+    with working(device.paths):
         confirm(device)
 
 
 def _collect(device: Device) -> None:
-    with working(device.places):
+    with working(device.paths):
         collect(device, device.recall())
 
 
 def _rollback(device: Device) -> None:
-    with working(device.places):
+    with working(device.paths):
         rollback(device)
 
 
@@ -136,10 +136,10 @@ def _arrive(machine: Machine, name: str) -> State:
     for _ in range(6):
         started = machine.settle()
         machine.check_committed()
-        state = read_state(machine.places.state)
+        state = read_state(machine.paths.state)
         if state.trial is not None and state.trial.slot == started.booted.slot:
             (_confirm if state.trial.generation == goal else _rollback)(machine.device)
-            state = read_state(machine.places.state)
+            state = read_state(machine.paths.state)
         if state.phase is Phase.REJECTED:
             continue
         if state.committed.generation == goal:
@@ -233,7 +233,7 @@ def test_p1_receive_cut_at_any_step_can_be_repeated(
     stream = machine.stream("one", "two").getvalue()
 
     def work(device: Device) -> None:
-        with working(device.places):
+        with working(device.paths):
             receive(device, io.BytesIO(stream).read)
 
     for device in _cut_everywhere(machine, monkeypatch, work):

@@ -32,7 +32,7 @@ BROKEN: JsonInput = {
 
 
 def try_out(machine: Machine, name: str) -> None:
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations[name])
 
 
@@ -63,7 +63,7 @@ def test_b1_a_slot_that_was_damaged_after_it_was_written_does_not_take_the_devic
         assert back.booted.slot == 1
         if not back.restart:
             break
-    last = read_state(machine.places.state).last
+    last = read_state(machine.paths.state).last
     assert last is not None and last.result is Result.FELL_BACK
     machine.finish("two")
 
@@ -91,7 +91,7 @@ def test_b2_one_damaged_table_is_repaired_at_the_next_start_and_said(
     spoil(machine, machine.tables.header_at(copy))
     assert machine.boot().booted.slot == 1
     assert (machine.place / "disk").read_bytes() == whole
-    assert '"repaired"' in machine.places.log.read_text()
+    assert '"repaired"' in machine.paths.log.read_text()
 
 
 def spoil_both(machine: Machine) -> bytes:
@@ -168,14 +168,14 @@ def test_b9_a_previous_generation_that_has_become_bad_is_not_gone_back_to(
     machine: Machine,
 ) -> None:
     machine.finish("two")
-    with working(machine.places):
+    with working(machine.paths):
         rollback(machine.device)
     assert machine.boot().booted.generation == machine.generations["one"]
     # It hangs this time, and the next: each is counted on the disk, and then it is left.
     boots = [machine.boot() for _ in range(4)]
     assert boots[-1].booted.generation == machine.generations["two"]
     assert not boots[-1].restart
-    state = read_state(machine.places.state)
+    state = read_state(machine.paths.state)
     assert (state.phase, state.committed.slot) == (Phase.IDLE, machine.selected)
 
 
@@ -205,8 +205,8 @@ def test_c2_restarts_between_any_two_stages_end_in_a_generation_that_is_whole(
     machine: Machine, count: int, restarts: int
 ) -> None:
     for _, stage in STAGES[:count]:
-        if read_state(machine.places.state).phase in (Phase.IDLE, Phase.ARMED, Phase.WRITTEN):
-            with working(machine.places):
+        if read_state(machine.paths.state).phase in (Phase.IDLE, Phase.ARMED, Phase.WRITTEN):
+            with working(machine.paths):
                 stage(machine, machine.device)
         for _ in range(restarts):
             machine.boot()
@@ -218,5 +218,5 @@ def test_c2_a_restart_in_a_trial_before_its_verdict_ends_the_trial(machine: Mach
     try_out(machine, "two")
     machine.boot()
     assert machine.boot().booted.slot == 1
-    with pytest.raises(NotNow), working(machine.places):
+    with pytest.raises(NotNow), working(machine.paths):
         confirm(machine.device)

@@ -23,7 +23,7 @@ from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import Variables
 from reconix.device.__main__ import main
 from reconix.device.device import Device
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 
 place, allowed, *words = sys.argv[1:]
 left = [int(allowed)]
@@ -41,9 +41,9 @@ for name in ("fsync", "rename", "replace", "link", "unlink", "mkdir", "pwrite", 
 at = Path(place)
 names = ("system", "root", "run", "sys", "efivars", "proc", "dev", "data", "disk")
 fields = {{"sys": "sysfs"}.get(name, name): at / name for name in names}
-places = Places(**fields, shared=False)
+paths = Paths(**fields, shared=False)
 program = "EFI/BOOT/BOOTX64.EFI"
-sys.exit(main(words, Device(places, Uefi(Variables(places.efivars), program))))
+sys.exit(main(words, Device(paths, Uefi(Variables(paths.efivars), program))))
 """
 EVERY = 3
 """Of the steps, each third is killed at; ``test_agent_cut.py`` has all of them."""
@@ -76,7 +76,7 @@ def test_p11_a_killed_update_can_be_repeated(machine: Machine) -> None:
 
 
 def test_p11_a_killed_confirmation_leaves_old_or_new(machine: Machine) -> None:
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
     selected = set()

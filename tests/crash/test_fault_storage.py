@@ -73,7 +73,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 def update(device: Device, machine: Machine, stream: bytes) -> None:
-    with working(device.places):
+    with working(device.paths):
         receive(device, io.BytesIO(stream).read)
         apply(device, machine.generations["two"])
 
@@ -82,7 +82,7 @@ def repeat(machine: Machine, stream: bytes) -> None:
     """With a disk that works, the same stream brings the update to its end."""
     assert machine.selected == 1
     if machine.settle().booted.slot == 1:
-        with working(machine.places):
+        with working(machine.paths):
             receive(machine.device, io.BytesIO(stream).read)
         machine.finish("two")
 
@@ -113,7 +113,7 @@ def test_r2_a_disk_that_fails_at_any_write_leaves_the_old_generation(
 def small(machine: Machine, need: Need) -> Iterator[Path]:
     """The system partition of the device is a real, small ext4."""
     need_recording(need)
-    image, place = machine.place.parent / "system.img", machine.places.system
+    image, place = machine.place.parent / "system.img", machine.paths.system
     content = place.with_name("content")
     place.rename(content)
     place.mkdir()
@@ -174,13 +174,13 @@ def test_r2_a_medium_that_fails_at_any_write_leaves_the_old_generation(
     need_recording(need)
     stream = machine.stream("one", "two").getvalue()
     image, content = tmp_path / "system.img", tmp_path / "content"
-    machine.places.system.rename(content)
-    machine.places.system.mkdir()
+    machine.paths.system.rename(content)
+    machine.paths.system.mkdir()
     run("mkfs.ext4", "-q", "-m", "0", "-O", "^metadata_csum", "-d", content, image, "32M")
     failed = 0
     for spare_bytes in range(0, 4 * MIB, 96 * KIB):
         copy = machine.copy(tmp_path / f"failing-{spare_bytes}")
-        medium = Medium(tmp_path / "medium", copy.places.system)
+        medium = Medium(tmp_path / "medium", copy.paths.system)
         with medium.holding(image, spare_bytes=spare_bytes):
             try:
                 with medium.mounted():
@@ -258,6 +258,6 @@ def test_v1_what_changes_below_the_page_cache_is_found_before_it_has_a_name(
         update(machine.device, machine, stream)
     assert flipped
     assert goal not in machine.device.installed()
-    with working(machine.places):
+    with working(machine.paths):
         receive(machine.device, io.BytesIO(stream).read)
     machine.finish("marked")

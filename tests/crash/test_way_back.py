@@ -42,19 +42,19 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 def last(machine: Machine) -> Outcome:
-    found = read_state(machine.places.state).last
+    found = read_state(machine.paths.state).last
     assert found is not None
     return found
 
 
 def test_a_trial_takes_no_variable_and_is_kept_when_it_is_confirmed(machine: Machine) -> None:
-    before = sorted(path.name for path in machine.places.efivars.iterdir())
+    before = sorted(path.name for path in machine.paths.efivars.iterdir())
     _apply(machine, "two")(machine.device)
     assert machine.selected == 2, "as weak as that"
-    assert sorted(path.name for path in machine.places.efivars.iterdir()) == before
+    assert sorted(path.name for path in machine.paths.efivars.iterdir()) == before
     assert machine.boot().booted.generation == machine.generations["two"]
     _confirm(machine.device)
-    assert not machine.places.way_back.exists()
+    assert not machine.paths.way_back.exists()
     assert machine.boot().booted.generation == machine.generations["two"]
     assert last(machine).result is Result.CONFIRMED
 
@@ -67,7 +67,7 @@ def test_what_is_not_healthy_is_left_once_and_for_all(machine: Machine) -> None:
     assert (back.booted.slot, back.restart, machine.selected) == (1, False, 1)
     verdict = last(machine).verdict
     assert verdict is not None and verdict.reason is Reason.UNHEALTHY
-    assert not machine.places.way_back.exists()
+    assert not machine.paths.way_back.exists()
     assert [machine.boot().booted.slot for _ in range(3)] == [1, 1, 1]
 
 
@@ -90,14 +90,14 @@ def test_an_operator_may_want_it_no_more(machine: Machine) -> None:
     _apply(machine, "two")(machine.device)
     _rollback(machine.device)
     assert machine.selected == 1
-    assert read_state(machine.places.state).phase is Phase.IDLE
+    assert read_state(machine.paths.state).phase is Phase.IDLE
     assert machine.boot().booted.slot == 1
 
 
 def test_a_firmware_that_does_not_say_which_slot_it_took_is_no_obstacle(machine: Machine) -> None:
     _apply(machine, "two")(machine.device)
     machine.firmware()
-    for path in machine.places.efivars.iterdir():
+    for path in machine.paths.efivars.iterdir():
         path.unlink()
     assert start(machine.device).booted.slot == 2
 
@@ -117,7 +117,7 @@ def test_p6_p8_a_cut_at_any_step_leaves_old_or_new(
     ends = set()
     for device in _cut_everywhere(machine, monkeypatch, does[work]):
         ends.add(print_state(_arrive(device, "two")))
-        assert not device.places.way_back.exists()
+        assert not device.paths.way_back.exists()
     assert len(ends) == 1
 
 
@@ -150,7 +150,7 @@ def cuts_of_the_initrd(machine: Machine, tmp_path: Path) -> Iterator[Machine]:
 
 def copy_of_count(machine: Machine, allowed: int) -> list[str]:
     machine.begin_trial(allowed=allowed)
-    return (machine.places.run / "count").read_text().splitlines()
+    return (machine.paths.run / "count").read_text().splitlines()
 
 
 @pytest.mark.parametrize("boots", [0, 1], ids=["begins", "goes back"])
@@ -172,9 +172,9 @@ def test_a_disk_that_does_not_take_the_way_back_is_no_reason_to_restart_for_ever
 ) -> None:
     _apply(machine, "two")(machine.device)
     machine.firmware()
-    (machine.places.way_back / "primary").unlink()
+    (machine.paths.way_back / "primary").unlink()
     machine.firmware()
-    assert "cannot be left" in machine.places.faults.read_text()
+    assert "cannot be left" in machine.paths.faults.read_text()
     start(machine.device)
     assert not watch(machine.device), "and it is not kept"
 
@@ -184,9 +184,9 @@ def test_a_way_back_that_cannot_be_read_confirms_nothing(
 ) -> None:
     _apply(machine, "two")(machine.device)
     machine.firmware()
-    (machine.places.way_back / "slots").write_text("2\n")
+    (machine.paths.way_back / "slots").write_text("2\n")
     with pytest.raises(BadDocument):
-        read_way_back(machine.places)
+        read_way_back(machine.paths)
     with pytest.raises(BadDocument):
         start(machine.device)
     machine.firmware()
@@ -205,12 +205,12 @@ def test_w3_a_way_back_that_a_newer_agent_has_left_leads_back(machine: Machine) 
     """It may say more than an older initrd and an older agent know."""
     _apply(machine, "two")(machine.device)
     for name in ("slots", "sectors"):
-        path = machine.places.way_back / name
+        path = machine.paths.way_back / name
         path.write_text(path.read_text().replace("\n", " more\n") + "more\n" * (name == "slots"))
-    (machine.places.way_back / "more").touch()
+    (machine.paths.way_back / "more").touch()
     assert machine.boot().booted.slot == 2
     machine.firmware()  # nobody has confirmed it: the initrd leads back
     assert machine.selected == 1
     started = start(machine.device)
     assert (started.booted.slot, started.restart) == (1, True), "a trial that was cut short"
-    assert not (machine.places.way_back / "more").exists()
+    assert not (machine.paths.way_back / "more").exists()

@@ -22,7 +22,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.text import message, one_line, shown
 from reconix.device import lines
 from reconix.device.device import Device
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 
 if TYPE_CHECKING:
     from reconix.device.update.repository import Found
@@ -52,9 +52,9 @@ def _this_device() -> Device:
     from reconix.boot.oneshots.uefi import Uefi
     from reconix.boot.oneshots.variables import Variables
 
-    places = Places()
+    paths = Paths()
     program = Program.ARM64 if os.uname().machine == "aarch64" else Program.AMD64
-    return Device(places, Uefi(Variables(places.efivars), program.value))
+    return Device(paths, Uefi(Variables(paths.efivars), program.value))
 
 
 def _tell(arguments: Arguments, text: str) -> None:
@@ -109,7 +109,7 @@ def _receive(device: Device, arguments: Arguments) -> int:
     from reconix.device.update.apply import apply
     from reconix.device.update.stall import patient
 
-    with working(device.places):
+    with working(device.paths):
         if arguments.source == "-":
             link = patient(sys.stdin.fileno())
             with resuming(device, link, arguments.resume_at) as (read, spool):
@@ -140,7 +140,7 @@ def _update(device: Device, arguments: Arguments) -> int:
     if arguments.unattended and (why := held_back(device, str(found.target), time.time())):
         _tell(arguments, why)
         return 0
-    with working(device.places):
+    with working(device.paths):
         for offer in found.way:
             _tell(arguments, f"installed {place.take(device, offer)}")
         slot = apply(device, found.target, system=arguments.system)
@@ -163,7 +163,7 @@ def _offset(device: Device, arguments: Arguments) -> int:
     from reconix.device.receiving import held_document
     from reconix.transfer.receiving.spool import Spool
 
-    held = Spool(device.places.spool).held()
+    held = Spool(device.paths.spool).held()
     if arguments.json:
         _say_json(held_document(held))
     else:
@@ -179,7 +179,7 @@ def _apply(device: Device, arguments: Arguments) -> int:
     from reconix.store.paths import StorePath
 
     path = StorePath.parse(arguments.generation)
-    with working(device.places):
+    with working(device.paths):
         leave_for(device, str(path))
         slot = apply(device, path, system=arguments.system)
     return _after_apply(device, slot, arguments)
@@ -242,7 +242,7 @@ def _switch(device: Device, arguments: Arguments) -> int:
 
     committed = device.generation(device.recall().committed.generation)
     _tell(arguments, f"system {arguments.system} takes over")
-    switch(device.places, committed.system(arguments.system).toplevel)
+    switch(device.paths, committed.system(arguments.system).toplevel)
     return 0
 
 
@@ -258,17 +258,17 @@ def _schedule(device: Device, arguments: Arguments) -> int:
     if found is None or found.start is None:
         _tell(arguments, f"wanted: {found.wanted}" if found else "there is no schedule")
         if found is not None:
-            note_look(device.places, found)
+            note_look(device.paths, found)
         return 0
     arguments = Arguments(**vars(arguments), system=found.start, full=False, reboot=True)
     way = Way.SWITCH if _can_switch(device, arguments) else Way.BOOT
     with choosing(device, way):
         choose_once(device, found.start, way)
-    note_look(device.places, found)
+    note_look(device.paths, found)
     try:
         return _switch(device, arguments) if way is Way.SWITCH else _restart(arguments)
     except RestartInhibited:
-        device.places.schedule.unlink(missing_ok=True)  # so it is wanted still at the next look
+        device.paths.schedule.unlink(missing_ok=True)  # so it is wanted still at the next look
         raise
 
 
@@ -277,7 +277,7 @@ def _rollback(device: Device, arguments: Arguments) -> int:
     from reconix.device.state.lock import working
     from reconix.device.update.rollback import RolledBack, rollback
 
-    with working(device.places):
+    with working(device.paths):
         done = rollback(device)
     _tell(arguments, done.value)
     return 0 if done is RolledBack.DISARMED else _restart(arguments)
@@ -292,9 +292,9 @@ def _confirm(device: Device, arguments: Arguments) -> int:
     from reconix.device.state.lock import working
     from reconix.device.update.confirm import confirm
 
-    with working(device.places):
+    with working(device.paths):
         _tell(arguments, "confirmed" if confirm(device) else "it is committed already")
-    write_durably(device.places.stays, b"")
+    write_durably(device.paths.stays, b"")
     return 0
 
 
@@ -316,9 +316,9 @@ def _collect(device: Device, arguments: Arguments) -> int:
     from reconix.device.update.collect import collect
     from reconix.transfer.receiving.spool import Spool
 
-    with working(device.places):
+    with working(device.paths):
         removed = collect(device, device.recall())
-        Spool(device.places.spool).discard()
+        Spool(device.paths.spool).discard()
     _tell(arguments, f"{len(removed.names)} objects removed")
     return 0
 
@@ -328,7 +328,7 @@ def _reset(device: Device, arguments: Arguments) -> int:
     from reconix.device.factory_reset import order_reset
     from reconix.device.state.lock import working
 
-    with working(device.places):
+    with working(device.paths):
         order_reset(device, system=arguments.system)
     whose = f"of system {arguments.system}" if arguments.system else "of all systems"
     _tell(arguments, f"the data {whose} go at the next boot")
@@ -365,7 +365,7 @@ def _start(device: Device, arguments: Arguments) -> int:
     if started.restart:
         from reconix.device.hardware.restart import force_restart  # late: hardly ever needed
 
-        force_restart(device.places)
+        force_restart(device.paths)
     return 0
 
 
@@ -376,7 +376,7 @@ def _watch(device: Device, arguments: Arguments) -> int:
 
     if watch(device):
         return 0
-    force_restart(device.places)
+    force_restart(device.paths)
     return 1
 
 
@@ -386,7 +386,7 @@ def _identify(device: Device, arguments: Arguments) -> int:
 
     identity = read_identity(device)
     if identity is not None:
-        apply_identity(identity, device.places.root)
+        apply_identity(identity, device.paths.root)
         _tell(arguments, f"this is {identity.serial}")
     return 0
 

@@ -1,4 +1,4 @@
-"""The device as the commands see it: its places, its firmware, its store, and what it remembers.
+"""The device as the commands see it: its paths, its firmware, its store, and what it remembers.
 
 What is remembered may be missing (the first boot) or unreadable (a damaged file). Then it is found
 out again from what cannot be wrong: the partition table says which slot boots, and the content of
@@ -20,7 +20,7 @@ from reconix.boot.oneshots.oneshot import OneShots
 from reconix.boot.tables import Selection, Slot, read_selection
 from reconix.boot.trial import BadState, Reason, State, Verdict, installed, read_state
 from reconix.device.hardware.disk import Window, holds, open_disk
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.way_back import seen_through
 from reconix.store.generation import BadGeneration, Generation, read_generation
 from reconix.store.paths import StorePath
@@ -42,7 +42,7 @@ class UnknownGeneration(ReconixError):
 class Device:
     """One device."""
 
-    places: Places
+    paths: Paths
     oneshots: OneShots
 
     @property
@@ -50,11 +50,11 @@ class Device:
         """The store and the installed generations."""
         from reconix.store.registry import Registry  # late: a start or a status can do without
 
-        return Registry(self.places.system)
+        return Registry(self.paths.system)
 
     def installed(self) -> tuple[StorePath, ...]:
         """The installed generations, sorted."""
-        names = (entry.name for entry in self.places.manifests.glob(f"*{_MANIFEST}"))
+        names = (entry.name for entry in self.paths.manifests.glob(f"*{_MANIFEST}"))
         found = (name.removesuffix(_MANIFEST) for name in names if not name.startswith("."))
         return tuple(sorted(map(StorePath.of_basename, found)))
 
@@ -67,12 +67,12 @@ class Device:
         root = path if isinstance(path, StorePath) else StorePath.parse(path)
         if root not in self.installed():
             raise BadGeneration(f"{root} is not installed", hint="see `reconix-device status`")
-        return read_generation(self.places.store, root)
+        return read_generation(self.paths.store, root)
 
     def selection(self) -> Selection:
         """What the partition table says, or will when a trial that it selects now is over."""
-        with open_disk(self.places) as disk:
-            return seen_through(self.places, read_selection(disk))
+        with open_disk(self.paths) as disk:
+            return seen_through(self.paths, read_selection(disk))
 
     def recall(self) -> State:
         """What the agent remembers, or what can be found out if that is nothing.
@@ -85,7 +85,7 @@ class Device:
     def remembered(self) -> State | None:
         """What the agent remembers, unless that is nothing or of no use."""
         try:
-            return read_state(self.places.state)
+            return read_state(self.paths.state)
         except FileNotFoundError:
             return None
         except (BadDocument, BadState, BadFile) as error:
@@ -103,19 +103,19 @@ class Device:
         """
         from reconix.device.state.ledger import read_ledger  # late: hardly ever needed
 
-        with open_disk(self.places) as disk:
-            found = seen_through(self.places, read_selection(disk))
+        with open_disk(self.paths) as disk:
+            found = seen_through(self.paths, read_selection(disk))
             slot = Window(disk, found.tables.slot(found.slot))
             seen = installed(str(self._generation_in(slot, found.slot)), found.slot)
         names = [*map(str, self.installed())]
-        return read_ledger(self.places.ledger).completed(seen, names, how)
+        return read_ledger(self.paths.ledger).completed(seen, names, how)
 
     def _generation_in(self, slot: Disk, number: Slot) -> StorePath:
         roots = self.installed()
         if len(roots) == 1:
             return roots[0]
         for root in roots:
-            if holds(slot, read_generation(self.places.store, root).slot):
+            if holds(slot, read_generation(self.paths.store, root).slot):
                 return root
         raise UnknownGeneration(
             f"slot {number} boots, but holds no installed generation",
@@ -123,6 +123,6 @@ class Device:
         )
 
 
-def toplevel_folder(places: Places, toplevel: StorePath) -> Path:
+def toplevel_folder(paths: Paths, toplevel: StorePath) -> Path:
     """Where the files of a system are."""
-    return places.store / toplevel.basename
+    return paths.store / toplevel.basename

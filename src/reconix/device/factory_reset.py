@@ -25,7 +25,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_folder
 from reconix.boot.trial import Phase
 from reconix.device.device import Device
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.state import events
 from reconix.device.update.apply import OnTrial
 
@@ -62,8 +62,8 @@ def order_reset(device: Device, *, system: str | None) -> None:
     wanted = ALL
     if system is not None:
         wanted = f"systems.{device.generation(state.committed.generation).system(system).name}"
-    leave_order(_data(device.places), wanted)
-    events.record(device.places.log, "reset-ordered", text=wanted)
+    leave_order(_data(device.paths), wanted)
+    events.record(device.paths.log, "reset-ordered", text=wanted)
 
 
 def leave_order(data: Path, what: str) -> None:
@@ -102,7 +102,7 @@ def discard(device: Device) -> int:
     Returns:
         How much it was: files and folders that were kept.
     """
-    data = _data(device.places)
+    data = _data(device.paths)
     found = sorted(data.glob(f"{DISCARDED}*"))
     for path in found:
         remove_tree(path)
@@ -111,8 +111,8 @@ def discard(device: Device) -> int:
     return len(found)
 
 
-def _data(places: Places) -> Path:
+def _data(paths: Paths) -> Path:
     """The root of the data partition."""
-    if places.shared and not places.data.is_mount():
+    if paths.shared and not paths.data.is_mount():
         raise NoData("what persists is not mounted", hint="the kernel's log says why: dmesg")
-    return places.data
+    return paths.data

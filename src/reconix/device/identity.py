@@ -29,7 +29,7 @@ from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.device.device import Device
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.state.lock import working
 from reconix.device.trust_store import TrustStore
 from reconix.transfer.trust.ed25519 import is_signed
@@ -168,7 +168,7 @@ def read_identity(device: Device) -> Identity | None:
         BadIdentity: it is not to be applied.
         ReconixError: it is not known whom this device believes.
     """
-    path = device.places.data / FILE_NAME
+    path = device.paths.data / FILE_NAME
     try:
         content = read_bounded(path, MAX_BYTES, follow_links=False)
     except FileNotFoundError:
@@ -183,21 +183,21 @@ def read_identity(device: Device) -> Identity | None:
 
 
 def _believed(device: Device, content: bytes, *, source: str) -> Identity:
-    digest, places = Digest.of(content).hex(), device.places
-    before = _known(places)
+    digest, paths = Digest.of(content).hex(), device.paths
+    before = _known(paths)
     if digest in before[:1]:
         return parse_signed(content, UNSIGNED, source=source)
     identity = parse_signed(content, TrustStore.read(device).trust, source=source)
-    with working(places, wait_seconds=_WAIT_SECONDS):
+    with working(paths, wait_seconds=_WAIT_SECONDS):
         lines = "".join(f"{line}\n" for line in [digest, *before[1:]])
-        write_durably(places.known_identity, lines.encode())
+        write_durably(paths.known_identity, lines.encode())
     return identity
 
 
-def _known(places: Places) -> list[str]:
+def _known(paths: Paths) -> list[str]:
     """The digest that was vouched for, and what a newer agent has added in further lines."""
     try:
-        return read_bounded(places.known_identity, MAX_BYTES).decode("ascii").splitlines()
+        return read_bounded(paths.known_identity, MAX_BYTES).decode("ascii").splitlines()
     except (OSError, BadFile, UnicodeDecodeError):
         return []
 

@@ -1,6 +1,6 @@
 """Where the agent finds things: one value, so that all of it can be moved aside.
 
-On a device these are fixed places. A test makes its own below a temporary folder: a file with a
+On a device these are fixed paths. A test makes its own below a temporary folder: a file with a
 real partition table in place of a disk, a plain folder in place of the system partition, files in
 place of firmware variables. The code under test is the same.
 """
@@ -10,8 +10,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """The places of one device.
+class Paths:
+    """The paths of one device.
 
     Attributes:
         system: the system partition: ``nix/store`` and ``reconix``. Mounted read-only.

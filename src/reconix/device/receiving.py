@@ -97,12 +97,12 @@ def receive(
         host=ours.host,
         architecture=ours.architecture,
         believer=_Examiner(device, TrustStore.read(device)),
-        spool=spool or Spool(device.places.spool, keeps=False),
+        spool=spool or Spool(device.paths.spool, keeps=False),
         again=again,
     )
     expect_known(device.generation(manifest.root))
     if manifest.root not in before:
-        events.record(device.places.log, "installed", generation=str(manifest.root))
+        events.record(device.paths.log, "installed", generation=str(manifest.root))
     return manifest.root
 
 
@@ -130,7 +130,7 @@ def resuming(device: Device, link: Read, offset: int) -> Iterator[tuple[Read, Sp
     Raises:
         WrongOffset: what is there ends at another byte.
     """
-    spool = Spool(device.places.spool)
+    spool = Spool(device.paths.spool)
     if offset == 0:
         yield link, spool
         return
@@ -154,8 +154,8 @@ def held_document(held: Held | None) -> JsonInput:
 
 def _check_allowed(device: Device) -> None:
     try:
-        booted = read_booted(device.places.booted)
+        booted = read_booted(device.paths.booted)
     except UnknownBoot:
         return  # nothing says so; a device that cannot be updated could not be mended either
-    if not read_policy(toplevel_folder(device.places, booted.toplevel)).receive:
+    if not read_policy(toplevel_folder(device.paths, booted.toplevel)).receive:
         raise UpdatesForbidden(booted.system)

@@ -124,9 +124,9 @@ def read_status(device: Device) -> Status:
     Raises:
         ReconixError: the device has no state and none can be found out.
     """
-    places = device.places
+    paths = device.paths
     state = device.recall()
-    choice = read_choice(places.choice)
+    choice = read_choice(paths.choice)
     committed = device.generation(state.committed.generation)
     return Status(
         host=committed.host,
@@ -137,14 +137,14 @@ def read_status(device: Device) -> Status:
         next_boot=_next_boot(device, state, committed),
         installed=tuple(map(str, device.installed())),
         systems=tuple(system.name for system in committed.systems),
-        busy=being_changed(places),
-        events=read_events(places.log)[-_SHOWN_EVENTS:],
+        busy=being_changed(paths),
+        events=read_events(paths.log)[-_SHOWN_EVENTS:],
         schedule=_followed(device, time.time()),
         sequence=_sequence(device),
-        looked=last_check.read(places),
-        faults=read_faults(places),
+        looked=last_check.read(paths),
+        faults=read_faults(paths),
         left=tuple(
-            LeftAlone(each, retry.seconds_left(places, each, time.time()))
+            LeftAlone(each, retry.seconds_left(paths, each, time.time()))
             for each in retry.left(device)
         ),
         disks=_disks(device),
@@ -173,7 +173,7 @@ def _followed(device: Device, now: float) -> Followed | None:
     if booted is None:
         return None
     try:
-        schedule = read_schedule(toplevel_folder(device.places, booted.toplevel))
+        schedule = read_schedule(toplevel_folder(device.paths, booted.toplevel))
     except (OSError, BadFile, BadDocument):
         return None
     if schedule is None:
@@ -182,14 +182,14 @@ def _followed(device: Device, now: float) -> Followed | None:
     return Followed(
         wanted,
         schedule.next_change(now),
-        suspended(device) or is_resting(device.places, wanted),
-        seconds_to_confirm(device.places, schedule, booted),
+        suspended(device) or is_resting(device.paths, wanted),
+        seconds_to_confirm(device.paths, schedule, booted),
     )
 
 
 def _booted(device: Device) -> Booted | None:
     try:
-        return read_booted(device.places.booted)
+        return read_booted(device.paths.booted)
     except UnknownBoot:
         return None
 
@@ -212,7 +212,7 @@ def _next_boot(device: Device, state: State, committed: Generation) -> NextBoot:
 def _is_armed(device: Device) -> bool:
     """Whether whoever must know of the trial does: the firmware, or the disk."""
     try:
-        return device.oneshots.next_partition() is not None or device.places.way_back.is_dir()
+        return device.oneshots.next_partition() is not None or device.paths.way_back.is_dir()
     except ReconixError:
         return True
 

@@ -33,7 +33,7 @@ from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.boot.trial import Rest
 from reconix.device.device import Device
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.state.ledger import Ledger, newer, read_ledger, write_ledger
 from reconix.store.paths import StorePath
 from reconix.transfer.format.stream import Header
@@ -151,10 +151,10 @@ def read_trust_policy(generation: Path) -> TrustPolicy | None:
     )
 
 
-def read_trust_state(places: Places) -> TrustState:
+def read_trust_state(paths: Paths) -> TrustState:
     """What is remembered; nothing if that is damaged, because a device must stay mendable."""
     try:
-        fields = _read(places.trust)
+        fields = _read(paths.trust)
         return TrustState() if fields is None else _trust_state(fields)
     except (BadDocument, BadKey, BadFile) as error:
         progress.note(f"what was remembered about updates is of no use: {error}")
@@ -212,10 +212,10 @@ class TrustStore:
     def read(cls, device: Device) -> "TrustStore":
         """What the committed generation and the device's memory say together."""
         committed = device.recall().committed.generation
-        folder = device.places.store / StorePath.parse(committed).basename
-        ledger = read_ledger(device.places.ledger)
+        folder = device.paths.store / StorePath.parse(committed).basename
+        ledger = read_ledger(device.paths.ledger)
         return cls(
-            device, committed, read_trust_policy(folder), read_trust_state(device.places), ledger
+            device, committed, read_trust_policy(folder), read_trust_state(device.paths), ledger
         )
 
     @property
@@ -257,12 +257,12 @@ class TrustStore:
         self.remember(judged, kept)
 
     def remember(self, trust: Trust, sequences: Mapping[str, int]) -> None:
-        """Remember what is believed from now on, in both places."""
-        places, keys = self.device.places, newer(trust.keys, self._remembered)
-        write_ledger(places.ledger, self.ledger, self.ledger.trusting(self.rollback_index, keys))
+        """Remember what is believed from now on, in both paths."""
+        paths, keys = self.device.paths, newer(trust.keys, self._remembered)
+        write_ledger(paths.ledger, self.ledger, self.ledger.trusting(self.rollback_index, keys))
         after = replace(self.state.after(self.rollback_index, keys), sequences=sequences)
         if after != self.state:
-            write_durably(places.trust, after.print())
+            write_durably(paths.trust, after.print())
 
 
 def settle(device: Device) -> None:

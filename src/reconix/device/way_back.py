@@ -31,7 +31,7 @@ from reconix.base.documents import BadDocument
 from reconix.base.files import read_bounded, remove_tree, rename_durably, sync_tree
 from reconix.boot.tables import Copy, Selection, Slot, read_selection, switch
 from reconix.device.hardware.disk import open_disk
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 
 SLOTS, SECTORS, BEGUN = "slots", "sectors", "begun"
 _MAX_BYTES = 4096
@@ -49,13 +49,13 @@ class WayBack:
     has_begun: bool
 
 
-def read_way_back(places: Places) -> WayBack | None:
+def read_way_back(paths: Paths) -> WayBack | None:
     """The way back, if there is one.
 
     Raises:
         BadDocument: there is one, and it does not say from where to where.
     """
-    folder = places.way_back
+    folder = paths.way_back
     if not folder.is_dir():
         return None
     path = folder / SLOTS
@@ -65,26 +65,26 @@ def read_way_back(places: Places) -> WayBack | None:
     return WayBack(Slot(int(found[1])), Slot(int(found[2])), (folder / BEGUN).exists())
 
 
-def seen_through(places: Places, found: Selection) -> Selection:
+def seen_through(paths: Paths, found: Selection) -> Selection:
     """What a disk selects when the trial that the table selects now is over."""
-    way = read_way_back(places)
+    way = read_way_back(paths)
     return found if way is None or found.slot != way.trial else replace(found, slot=way.home)
 
 
-def select_once(places: Places, trial: Slot) -> None:
+def select_once(paths: Paths, trial: Slot) -> None:
     """Let the next boot, and no other, be from this slot.
 
     A cut leaves the slot selected that was selected, or the other one with its way back.
     """
-    undo(places)
-    with open_disk(places) as disk:
-        leave_way_back(places, read_selection(disk), trial)
+    undo(paths)
+    with open_disk(paths) as disk:
+        leave_way_back(paths, read_selection(disk), trial)
         switch(disk, trial)
 
 
-def leave_way_back(places: Places, home: Selection, trial: Slot) -> None:
+def leave_way_back(paths: Paths, home: Selection, trial: Slot) -> None:
     """Make the folder, durably, with the sectors of what is selected now."""
-    made = places.way_back.with_name(f".{places.way_back.name}")
+    made = paths.way_back.with_name(f".{paths.way_back.name}")
     remove_tree(made)
     made.mkdir()
     headers = {copy: home.tables.header(home.slot, copy) for copy in _COPIES}
@@ -94,24 +94,24 @@ def leave_way_back(places: Places, home: Selection, trial: Slot) -> None:
     (made / SECTORS).write_text("".join(lines))
     (made / SLOTS).write_text(f"{trial} {home.slot}\n")
     sync_tree(made)
-    rename_durably(made, places.way_back)
+    rename_durably(made, paths.way_back)
 
 
-def undo(places: Places) -> None:
+def undo(paths: Paths) -> None:
     """Select what was selected before a trial that has not begun, or was left."""
-    way = read_way_back(places)
+    way = read_way_back(paths)
     if way is None:
         return
-    with open_disk(places) as disk:
+    with open_disk(paths) as disk:
         if read_selection(disk).slot == way.trial:
             switch(disk, way.home)
-    forget(places)
+    forget(paths)
 
 
-def forget(places: Places) -> None:
+def forget(paths: Paths) -> None:
     """Keep what the table selects; the folder goes in one step."""
-    if places.way_back.is_dir():
-        gone = places.way_back.with_name(f".{places.way_back.name}")
+    if paths.way_back.is_dir():
+        gone = paths.way_back.with_name(f".{paths.way_back.name}")
         remove_tree(gone)
-        rename_durably(places.way_back, gone)
+        rename_durably(paths.way_back, gone)
         remove_tree(gone)

@@ -19,7 +19,7 @@ from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import Variables
 from reconix.device.device import Device
 from reconix.device.factory_reset import ALL, discard, leave_order
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.prove.history import Step
 from reconix.prove.recorder import Recording
 
@@ -88,8 +88,8 @@ class DataWorkload:
 
     @property
     def _device(self) -> Device:
-        places = Places(run=self.folder, data=self._data, shared=False)
-        return Device(places, Uefi(Variables(self.folder), ""))
+        paths = Paths(run=self.folder, data=self._data, shared=False)
+        return Device(paths, Uefi(Variables(self.folder), ""))
 
     def _do(self, name: str, work: Callable[[], object]) -> None:
         begin = self.recording.position()

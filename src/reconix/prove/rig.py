@@ -25,7 +25,7 @@ from reconix.boot.oneshots.variables import GLOBAL, LOADER, Variables
 from reconix.boot.tables import Selection, read_selection
 from reconix.device.device import Device
 from reconix.device.hardware.disk import Window, holds, open_disk
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.select.start import start
 from reconix.device.state.lock import working
 from reconix.device.way_back import BEGUN, SECTORS, read_way_back
@@ -122,7 +122,7 @@ class MarkedDevice(Device):
     @property
     def registry(self) -> Registry:
         """See ``Device``."""
-        return MarkedRegistry(self.places.system, self.adding)
+        return MarkedRegistry(self.paths.system, self.adding)
 
 
 @dataclass
@@ -147,9 +147,9 @@ class Rig:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
 
     @property
-    def places(self) -> Places:
+    def paths(self) -> Paths:
         """Where the agent finds everything."""
-        return Places(
+        return Paths(
             system=self.recording.system,
             run=self.folder / "run",
             sysfs=self.folder / "sys",
@@ -165,7 +165,7 @@ class Rig:
     def device(self) -> Device:
         """The device as the agent sees it."""
         oneshots = WatchedOneShots(self._firmware, self._changed)
-        return MarkedDevice(self.places, oneshots, self._mark)
+        return MarkedDevice(self.paths, oneshots, self._mark)
 
     def do(self, name: str, work: Callable[[Device], object], *, installs: str = "") -> None:
         """Record one operation of the agent under a name.
@@ -178,7 +178,7 @@ class Rig:
         begin = self.recording.position()
         self.marks.clear()
         with self.recording.writable():
-            with working(self.places):
+            with working(self.paths):
                 work(self.device)
             acknowledged = self.recording.position()
         for mark in self.marks[:1] if installs else ():
@@ -203,7 +203,7 @@ class Rig:
 
     @property
     def _variables(self) -> Variables:
-        return Variables(self.places.efivars)
+        return Variables(self.paths.efivars)
 
     @property
     def _firmware(self) -> Uefi:
@@ -217,15 +217,15 @@ class Rig:
 
     def _play_initrd(self) -> bool:
         """What it does about a trial that the disk remembers; whether the device goes on."""
-        way = read_way_back(self.places)
+        way = read_way_back(self.paths)
         if way is None or self._selection().slot != way.trial:
             return True
         if not way.has_begun:
-            (self.places.way_back / BEGUN).touch()
-            sync_folder(self.places.way_back)
+            (self.paths.way_back / BEGUN).touch()
+            sync_folder(self.paths.way_back)
             return True
-        folder = self.places.way_back
-        with open_disk(self.places) as disk:
+        folder = self.paths.way_back
+        with open_disk(self.paths) as disk:
             for line in (folder / SECTORS).read_text().splitlines():
                 lba, name = line.split()
                 disk.write(int(lba) * SECTOR, (folder / name).read_bytes())
@@ -233,7 +233,7 @@ class Rig:
         return False
 
     def _selection(self) -> Selection:
-        with open_disk(self.places) as disk:
+        with open_disk(self.paths) as disk:
             return read_selection(disk)
 
     def _play_firmware(self) -> None:
@@ -242,13 +242,13 @@ class Rig:
         generation = self._generation_in(partition)
         system = self._take_system(generation)
         self.boots += 1
-        remove_tree(self.places.run)
-        self.places.run.mkdir()
+        remove_tree(self.paths.run)
+        self.paths.run.mkdir()
         toplevel = generation.system(system).toplevel
         guid = str(partition.guid).lower()
         self._variables.set("LoaderDevicePartUUID", LOADER, print_text(guid))
-        (self.places.proc / "cmdline").write_text(f"init={toplevel}/init gpt panic=10\n")
-        self.places.boot_id.write_text(f"boot-{self.boots}\n")
+        (self.paths.proc / "cmdline").write_text(f"init={toplevel}/init gpt panic=10\n")
+        self.paths.boot_id.write_text(f"boot-{self.boots}\n")
 
     def _take_next(self, selection: Selection) -> Partition:
         """The slot that boots; the one-shot is forgotten first."""
@@ -266,7 +266,7 @@ class Rig:
         raise DoesNotBoot(f"the firmware was told to boot {guid}, which is no slot")
 
     def _generation_in(self, partition: Partition) -> Generation:
-        with open_disk(self.places) as disk:
+        with open_disk(self.paths) as disk:
             for path in self.device.installed():
                 generation = self.device.generation(path)
                 if holds(Window(disk, partition), generation.slot):

@@ -25,7 +25,7 @@ from reconix.boot.gpt import parse_header, print_header
 from reconix.boot.slots import write_slot
 from reconix.boot.tables import Copy, Slot, Write, read_selection, switch
 from reconix.device.hardware.disk import Window, open_disk
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.way_back import leave_way_back
 from reconix.prove.prover import Result, prove
 from reconix.prove.record import record
@@ -206,11 +206,11 @@ def test_a_trial_selected_before_its_way_back_is_there(
 ) -> None:
     need_recording(need)
 
-    def select_once(places: Places, trial: Slot) -> None:
-        with open_disk(places) as disk:
+    def select_once(paths: Paths, trial: Slot) -> None:
+        with open_disk(paths) as disk:
             home = read_selection(disk)
             switch(disk, trial)
-        leave_way_back(places, home, trial)
+        leave_way_back(paths, home, trial)
 
     monkeypatch.setattr("reconix.device.update.apply.select_once", select_once)
 

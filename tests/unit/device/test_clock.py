@@ -33,7 +33,7 @@ def test_t5_an_update_is_taken_tried_and_kept(
     monkeypatch.setattr(time, "time", lambda: next(clock))
     machine.boot()
     two = machine.generation("two")
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, receive(machine.device, machine.stream("one", "two").read))
     assert machine.device.recall().phase is Phase.ARMED
     machine.boot()

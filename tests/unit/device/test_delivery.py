@@ -26,13 +26,13 @@ from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import Variables
 from reconix.device.__main__ import main
 from reconix.device.device import Device
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 
 place = Path({place!r})
-places = Places(system=place / "system", run=place / "run", sysfs=place / "sys",
+paths = Paths(system=place / "system", run=place / "run", sysfs=place / "sys",
     efivars=place / "efivars", proc=place / "proc", disk=place / "disk", shared=False)
-firmware = Uefi(Variables(places.efivars), "EFI/BOOT/BOOTX64.EFI")
-sys.exit(main(sys.argv[1:], Device(places, firmware)))
+firmware = Uefi(Variables(paths.efivars), "EFI/BOOT/BOOTX64.EFI")
+sys.exit(main(sys.argv[1:], Device(paths, firmware)))
 """
 SSH = """\
 #!/bin/sh

@@ -27,5 +27,5 @@ def test_a_slot_that_holds_none_of_them_is_not_guessed(machine: Machine) -> None
 
 @pytest.mark.parametrize("content", ["", "{", '{"version": 2}', '{"version": 1}', "[]"])
 def test_a_state_of_no_use_is_as_good_as_none(machine: Machine, content: str) -> None:
-    machine.places.state.write_text(content)
+    machine.paths.state.write_text(content)
     assert machine.device.recall().committed.slot == 1

@@ -14,7 +14,7 @@ from reconix.store.generation import UnknownSystem
 
 
 def order(machine: Machine, system: str | None) -> list[str]:
-    with working(machine.places):
+    with working(machine.paths):
         order_reset(machine.device, system=system)
     return sorted(path.name for path in (machine.place / "data").iterdir())
 
@@ -24,7 +24,7 @@ def test_orders_add_up_until_they_are_carried_out(machine: Machine) -> None:
     assert order(machine, "mqtt") == [".reset.systems.mqtt"]
     assert order(machine, "mqtt") == [".reset.systems.mqtt"]
     assert order(machine, None) == [".reset.all", ".reset.systems.mqtt"]
-    assert "reset-ordered" in machine.places.log.read_text()
+    assert "reset-ordered" in machine.paths.log.read_text()
 
 
 def test_a_system_that_does_not_exist_is_refused(machine: Machine) -> None:
@@ -38,7 +38,7 @@ def test_nothing_is_reset_under_a_trial(machine: Machine) -> None:
     machine.boot()
     machine.generation("two")
     machine.install("two")
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations["two"])
     with pytest.raises(OnTrial):
         order(machine, None)
@@ -64,6 +64,6 @@ def test_w4_what_a_program_has_nested_is_deleted_too(machine: Machine) -> None:
 
 def test_a_device_without_data_says_so(machine: Machine) -> None:
     machine.boot()
-    unmounted = Device(replace(machine.places, shared=True), machine.device.oneshots)
+    unmounted = Device(replace(machine.paths, shared=True), machine.device.oneshots)
     with pytest.raises(NoData):
         discard(unmounted)

@@ -33,7 +33,7 @@ def memory(machine: Machine, options: str) -> Iterator[None]:
     """Replace the memory of the firmware by one of these properties; what was in it stays."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount")
-    place = machine.places.efivars
+    place = machine.paths.efivars
     before = {path.name: path.read_bytes() for path in place.iterdir()}
     run("mount", "-t", "tmpfs", "-o", "size=64k", "memory", place)
     try:
@@ -67,12 +67,12 @@ def ready(machine: Machine) -> Machine:
 
 
 def try_two(machine: Machine) -> None:
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations["two"])
 
 
 def state(machine: Machine) -> State:
-    return read_state(machine.places.state)
+    return read_state(machine.paths.state)
 
 
 def assert_said(machine: Machine) -> None:
@@ -104,8 +104,8 @@ def test_an_update_that_the_firmware_refused_can_be_repeated(ready: Machine) -> 
 
 def test_a_memory_that_forgets_is_found_out_and_no_second_trial_is_made(ready: Machine) -> None:
     try_two(ready)
-    shutil.rmtree(ready.places.efivars)
-    ready.places.efivars.mkdir()
+    shutil.rmtree(ready.paths.efivars)
+    ready.paths.efivars.mkdir()
     back = ready.boot()
     assert (back.booted.generation, back.restart) == (ready.generations["one"], False)
     assert_said(ready)
@@ -134,7 +134,7 @@ def test_a_healthy_generation_is_kept_also_by_a_firmware_that_takes_nothing_any_
 
 
 def test_a_wish_that_cannot_be_told_is_in_the_log_and_the_device_starts(ready: Machine) -> None:
-    with working(ready.places):
+    with working(ready.paths):
         choose_always(ready.device, "mqtt")
     ready.boot()
     ready.firmware()
@@ -142,34 +142,34 @@ def test_a_wish_that_cannot_be_told_is_in_the_log_and_the_device_starts(ready: M
 
     with memory(ready, "full"):
         assert start(ready.device).booted.system == "default"
-    assert "firmware-refused" in ready.places.log.read_text()
+    assert "firmware-refused" in ready.paths.log.read_text()
 
 
 def test_an_ordinary_boot_needs_no_memory_at_all(ready: Machine, tmp_path: Path) -> None:
-    shutil.rmtree(ready.places.efivars)
-    ready.places.efivars.mkdir()
-    before = ready.places.state.read_bytes()
+    shutil.rmtree(ready.paths.efivars)
+    ready.paths.efivars.mkdir()
+    before = ready.paths.state.read_bytes()
     assert ready.boot().booted.generation == ready.generations["one"]
-    assert ready.places.state.read_bytes() == before
+    assert ready.paths.state.read_bytes() == before
 
 
 @pytest.mark.parametrize("wish", [None, "mqtt"], ids=["nothing", "a system"])
 def test_slot_and_system_are_armed_together_or_not_at_all(ready: Machine, wish: str | None) -> None:
     """Wherever the memory ends: what would have booted next without the update is what boots."""
-    with working(ready.places):
+    with working(ready.paths):
         choose_always(ready.device, "default") if wish is None else choose_once(ready.device, wish)
-    before = (ready.device.oneshots.asked_for(), read_choice(ready.places.choice))
+    before = (ready.device.oneshots.asked_for(), read_choice(ready.paths.choice))
     refused = 0
     for room in range(5):
         with memory(ready, "ro"):
-            run("mount", "-o", "remount,rw", ready.places.efivars)
-            fill(ready.places.efivars, but_pages=room)
+            run("mount", "-o", "remount,rw", ready.paths.efivars)
+            fill(ready.paths.efivars, but_pages=room)
             try:
-                with working(ready.places):
+                with working(ready.paths):
                     apply(ready.device, ready.generations["two"], system="mqtt")
             except FirmwareRefuses:
                 refused += 1
-                after = (ready.device.oneshots.asked_for(), read_choice(ready.places.choice))
+                after = (ready.device.oneshots.asked_for(), read_choice(ready.paths.choice))
                 assert after == before
                 assert ready.device.oneshots.next_partition() is None
             else:
@@ -180,7 +180,7 @@ def test_slot_and_system_are_armed_together_or_not_at_all(ready: Machine, wish: 
 
 
 def test_what_is_cancelled_leaves_neither_the_slot_nor_the_system_armed(ready: Machine) -> None:
-    with working(ready.places):
+    with working(ready.paths):
         apply(ready.device, ready.generations["two"], system="mqtt")
         rollback(ready.device)
     assert ready.device.oneshots.asked_for() is None
@@ -197,7 +197,7 @@ def test_what_takes_the_place_of_an_armed_update_does_not_inherit_its_system(
     entry = ready.registry.path(ready.read(ready.generations["three"]).boot) / "loader/loader.conf"
     entry.chmod(0o644)
     entry.write_bytes(b"altered")
-    with working(ready.places):
+    with working(ready.paths):
         apply(ready.device, ready.generations["two"], system="mqtt")
         with pytest.raises(WrongImage):
             apply(ready.device, ready.generations["three"])
@@ -207,7 +207,7 @@ def test_what_takes_the_place_of_an_armed_update_does_not_inherit_its_system(
 def test_a_system_that_is_wanted_always_is_wanted_again_after_a_cancelled_update(
     ready: Machine, units: Units
 ) -> None:
-    with working(ready.places):
+    with working(ready.paths):
         choose_always(ready.device, "mqtt")
         apply(ready.device, ready.generations["two"], system="default")
         rollback(ready.device)
@@ -218,9 +218,9 @@ def test_an_armed_update_that_cannot_be_armed_with_another_system_is_as_it_was(
     ready: Machine,
 ) -> None:
     """Nothing can be taken back either, so nothing is said to be."""
-    with working(ready.places):
+    with working(ready.paths):
         apply(ready.device, ready.generations["two"], system="mqtt")
-    with memory(ready, "read-only"), working(ready.places), pytest.raises(FirmwareRefuses):
+    with memory(ready, "read-only"), working(ready.paths), pytest.raises(FirmwareRefuses):
         apply(ready.device, ready.generations["two"], system="default")
     assert (state(ready).phase, ready.device.oneshots.asked_for()) == (Phase.ARMED, "mqtt")
     started = ready.boot()

@@ -51,7 +51,7 @@ def test_a_stream_that_is_no_file_ends_the_update(
 @each_kind
 def test_an_identity_that_is_no_file_changes_nothing(machine: Machine, kind: str) -> None:
     device = device_with(machine, b"", TRUST)
-    path = device.places.data / FILE_NAME
+    path = device.paths.data / FILE_NAME
     path.unlink()
     put_or_link(path, kind)
     with pytest.raises((BadIdentity, OSError)):
@@ -60,7 +60,7 @@ def test_an_identity_that_is_no_file_changes_nothing(machine: Machine, kind: str
 
 def test_an_identity_that_was_signed_is_not_read_through_a_link(machine: Machine) -> None:
     device = device_with(machine, signed(by=(KEY,)), TRUST)
-    path = device.places.data / FILE_NAME
+    path = device.paths.data / FILE_NAME
     path.rename(path.with_name("moved"))
     path.symlink_to("moved")
     with pytest.raises(BadIdentity, match="is a link"):

@@ -120,8 +120,8 @@ def test_what_it_does_not_say_stays(tmp_path: Path) -> None:
 def device_with(machine: Machine, content: bytes, trust: Trust) -> Machine:
     """A device whose data partition has an identity."""
     machine.boot()
-    machine.places.data.mkdir(exist_ok=True)
-    (machine.places.data / FILE_NAME).write_bytes(content)
+    machine.paths.data.mkdir(exist_ok=True)
+    (machine.paths.data / FILE_NAME).write_bytes(content)
     believe(machine, trust)
     return machine
 
@@ -129,22 +129,22 @@ def device_with(machine: Machine, content: bytes, trust: Trust) -> Machine:
 def believe(machine: Machine, trust: Trust) -> None:
     keys = trust.keys.document() if trust.keys else None
     document = {"version": 1, "floor": 0, "keys": keys, "sequences": {}}
-    machine.places.trust.write_bytes(print_json(document))
+    machine.paths.trust.write_bytes(print_json(document))
 
 
 def test_the_agent_believes_it_as_it_would_an_update(machine: Machine) -> None:
     device_with(machine, signed(), TRUST)
-    root_with_files(machine.places.root)
+    root_with_files(machine.paths.root)
     assert main(["identify"], machine.device) == 0
-    assert (machine.places.root / "etc/hostname").read_text() == "gateway-0001\n"
+    assert (machine.paths.root / "etc/hostname").read_text() == "gateway-0001\n"
 
 
 def test_one_that_is_not_believed_changes_nothing(machine: Machine) -> None:
     device_with(machine, signed(by=(OTHER,)), TRUST)
-    root_with_files(machine.places.root)
+    root_with_files(machine.paths.root)
     assert main(["identify"], machine.device) == 82
-    assert (machine.places.root / "etc/hostname").read_text() == "gateway\n"
-    assert not machine.places.known_identity.exists()
+    assert (machine.paths.root / "etc/hostname").read_text() == "gateway\n"
+    assert not machine.paths.known_identity.exists()
 
 
 def test_one_of_another_host_changes_nothing(machine: Machine) -> None:
@@ -159,7 +159,7 @@ def test_one_that_was_right_once_outlives_the_keys(machine: Machine) -> None:
     believe(machine, Trust(KeySet.of([public(OTHER)], version=2)))
     assert read_identity(machine.device) == IDENTITY
     other = replace(IDENTITY, serial="GW-0002")
-    (machine.places.data / FILE_NAME).write_bytes(signed(other))
+    (machine.paths.data / FILE_NAME).write_bytes(signed(other))
     with pytest.raises(BadIdentity):
         read_identity(machine.device)
 
@@ -183,7 +183,7 @@ def test_w3_one_that_a_newer_release_made_is_applied_as_far_as_it_is_known(
 def test_w3_what_a_newer_agent_notes_beside_its_digest_stays(machine: Machine) -> None:
     device_with(machine, signed(), TRUST)
     read_identity(machine.device)
-    known = machine.places.known_identity
+    known = machine.paths.known_identity
     digest = known.read_text()
     known.write_text(f"{digest}weather fine\n")
     believe(machine, Trust(KeySet.of([public(OTHER)], version=2)))

@@ -41,7 +41,7 @@ def test_an_update_from_receive_to_confirm(
     machine.firmware()
     assert main(["start"], machine.device) == 0
     assert main(["watch"], machine.device) == 0
-    assert read_state(machine.places.state).committed.generation == str(two)
+    assert read_state(machine.paths.state).committed.generation == str(two)
     assert main(["verify"], machine.device) == 0
     assert main(["collect"], machine.device) == 0
     assert main(["confirm"], machine.device) == 0
@@ -55,9 +55,9 @@ def test_receive_can_leave_it_at_that(
     two = machine.generation("two")
     feed(monkeypatch, machine.stream("one", "two").getvalue())
     assert main(["receive", "--no-apply"], machine.device) == 0
-    assert read_state(machine.places.state).phase is Phase.IDLE
+    assert read_state(machine.paths.state).phase is Phase.IDLE
     assert main(["apply", str(two), "--no-reboot"], machine.device) == 0
-    assert read_state(machine.places.state).phase is Phase.ARMED
+    assert read_state(machine.paths.state).phase is Phase.ARMED
     assert units.calls == []
 
 
@@ -72,7 +72,7 @@ def test_a_system_may_forbid_that_the_device_restarts_by_itself(
     two = machine.generation("two")
     machine.install("two")
     assert main(["apply", str(two)], machine.device) == 0
-    assert read_state(machine.places.state).phase is Phase.ARMED
+    assert read_state(machine.paths.state).phase is Phase.ARMED
     assert units.calls == []
     assert "nothing restarts by itself here" in capsys.readouterr().out
 
@@ -88,12 +88,12 @@ def test_n3_a_finished_update_that_is_sent_again_changes_nothing(
     assert main(["receive"], machine.device) == 0
     machine.boot()
     assert main(["confirm"], machine.device) == 0
-    before = (machine.place / "disk").stat().st_mtime_ns, machine.places.state.read_bytes()
+    before = (machine.place / "disk").stat().st_mtime_ns, machine.paths.state.read_bytes()
     feed(monkeypatch, stream)
     calls = units.calls
     assert main(["receive"], machine.device) == 0
     assert units.calls == calls
-    after = (machine.place / "disk").stat().st_mtime_ns, machine.places.state.read_bytes()
+    after = (machine.place / "disk").stat().st_mtime_ns, machine.paths.state.read_bytes()
     assert after == before
 
 
@@ -118,7 +118,7 @@ def test_c1_a_second_command_gets_a_clear_answer(
 ) -> None:
     """C1: two updaters at once."""
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         assert main(["boot", "mqtt"], machine.device) == 72
     assert "another update or command works on this device" in capsys.readouterr().err
 
@@ -147,7 +147,7 @@ def test_b6_an_unhealthy_trial_is_left_step_by_step(
         "reboot",
         "reboot --force --force",
     ]
-    assert (machine.places.proc / "sysrq-trigger").read_bytes() == b"b"
+    assert (machine.paths.proc / "sysrq-trigger").read_bytes() == b"b"
 
 
 def test_a_system_that_forbids_updates_takes_none(
@@ -201,10 +201,10 @@ def test_n1_a_stream_that_was_cut_goes_on_where_the_agent_says(
     assert said["offset"] > len(stream) // 2
     feed(monkeypatch, stream[said["offset"] :])
     assert main(["receive", "--resume-at", "1"], machine.device) == 51
-    kept = machine.places.spool.read_bytes()
+    kept = machine.paths.spool.read_bytes()
     assert main(["collect"], machine.device) == 0
-    assert not machine.places.spool.exists()
-    machine.places.spool.write_bytes(kept)
+    assert not machine.paths.spool.exists()
+    machine.paths.spool.write_bytes(kept)
     assert main(["receive", "--resume-at", str(said["offset"])], machine.device) == 0
     assert two in machine.device.installed()
     capsys.readouterr()

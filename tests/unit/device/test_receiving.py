@@ -27,13 +27,13 @@ from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import Variables
 from reconix.device.update.apply import apply
 from reconix.device.device import Device
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.receiving import receive
 
 place = Path(sys.argv[2])
-places = Places(system=place / "system", run=place / "run", sysfs=place / "sys",
+paths = Paths(system=place / "system", run=place / "run", sysfs=place / "sys",
     efivars=place / "efivars", proc=place / "proc", disk=place / "disk", shared=False)
-device = Device(places, Uefi(Variables(places.efivars), "EFI/BOOT/BOOTX64.EFI"))
+device = Device(paths, Uefi(Variables(paths.efivars), "EFI/BOOT/BOOTX64.EFI"))
 apply(device, receive(device, sys.stdin.buffer.read))
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
@@ -42,10 +42,10 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 def test_an_update_is_taken_in_and_noted(machine: Machine) -> None:
     machine.boot()
     two = machine.generation("two")
-    with working(machine.places):
+    with working(machine.paths):
         assert receive(machine.device, machine.stream("one", "two").read) == two
     assert two in machine.device.installed()
-    assert '"installed"' in machine.places.log.read_text()
+    assert '"installed"' in machine.paths.log.read_text()
 
 
 def test_taking_in_a_finished_update_again_changes_nothing(machine: Machine) -> None:
@@ -54,9 +54,9 @@ def test_taking_in_a_finished_update_again_changes_nothing(machine: Machine) -> 
     machine.generation("two")
     said = []
     for _ in range(2):
-        with working(machine.places):
+        with working(machine.paths):
             receive(machine.device, machine.stream("one", "two").read)
-        said.append(machine.places.log.read_bytes())
+        said.append(machine.paths.log.read_bytes())
     assert said[0] == said[1]
 
 
@@ -68,12 +68,12 @@ def test_r1_a_generation_for_other_boot_slots_is_refused_before_the_first_write(
     machine.boot()
     monkeypatch.setattr("tests.device_model.SLOT_BYTES", SLOT_BYTES + more)
     two = machine.generation("two")
-    stream, before = machine.stream("one", "two"), contents(machine.places.system)
+    stream, before = machine.stream("one", "two"), contents(machine.paths.system)
     link = Link(stream.getvalue())
     wanted = f"{SLOT_BYTES + more} bytes"
-    with pytest.raises(SlotSizeDiffers, match=wanted), working(machine.places):
+    with pytest.raises(SlotSizeDiffers, match=wanted), working(machine.paths):
         receive(machine.device, link.read)
-    assert contents(machine.places.system) == before
+    assert contents(machine.paths.system) == before
     assert two not in machine.device.installed()
     preface = StreamReader(stream.read).prove()
     assert link.given <= len(preface.print()), "nothing behind the preface is asked for"
@@ -103,10 +103,10 @@ def test_nothing_is_received_during_a_trial(machine: Machine) -> None:
     two = machine.generation("two")
     machine.generation("three")
     machine.install("two")
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, two)
     machine.boot()
-    with pytest.raises(OnTrial), working(machine.places):
+    with pytest.raises(OnTrial), working(machine.paths):
         receive(machine.device, machine.stream("one", "three").read)
 
 
@@ -138,6 +138,6 @@ def test_collecting_gives_back_what_a_cut_left_behind(machine: Machine) -> None:
     machine.boot()
     staging = machine.device.registry.staging_dir
     (staging / "half.part/lib").mkdir(parents=True)
-    with working(machine.places):
+    with working(machine.paths):
         collect(machine.device, machine.device.recall())
     assert not any(staging.iterdir())

@@ -49,7 +49,7 @@ def leave(machine: Machine, release: str) -> None:
         for name, digit in NAMES.items():
             spelled = f"/nix/store/{digit * 32}-generation-gateway"
             content = content.replace(spelled, str(machine.generations[name]))
-        (machine.places.home / path.name).write_text(content)
+        (machine.paths.home / path.name).write_text(content)
 
 
 def assert_nothing_is_lost(machine: Machine) -> None:
@@ -93,7 +93,7 @@ def test_w3_what_can_be_gone_back_to_is_not_collected(device: Machine, release: 
     device.boot()
     assert main(["collect"], device.device) == 0
     assert device.generations["older"] in device.device.installed()
-    with working(device.places):
+    with working(device.paths):
         rollback(device.device)
     assert device.boot().booted.generation == device.generations["older"]
 
@@ -115,15 +115,15 @@ def test_w3_the_status_can_be_read_and_says_why_the_generation_was_left(
 @pytest.mark.parametrize("release", [name for name in RELEASES if name != "later-unreadable"])
 def test_w3_what_is_wanted_always_goes_on_to_be(device: Machine, release: str) -> None:
     leave(device, release)
-    always = read_choice(device.places.choice).always
+    always = read_choice(device.paths.choice).always
     assert always is not None and (always.system, always.failures) == ("mqtt", 1)
-    assert is_resting(device.places, "mqtt")
+    assert is_resting(device.paths, "mqtt")
     device.boot()
     assert device.boot().booted.system == "mqtt"
 
 
 def documents(machine: Machine) -> Mapping[str, str]:
-    return {path.name: path.read_text() for path in machine.places.home.iterdir() if path.is_file()}
+    return {path.name: path.read_text() for path in machine.paths.home.iterdir() if path.is_file()}
 
 
 @pytest.mark.parametrize("release", ["later-words", "later-version"])
@@ -147,7 +147,7 @@ def test_w3_a_choice_that_is_changed_keeps_all_that_it_does_not_change(
     device: Machine, release: str
 ) -> None:
     leave(device, release)
-    path = device.places.choice
+    path = device.paths.choice
     before = json.loads(path.read_text())
     write_choice(path, replace(read_choice(path), once="default"))
     assert json.loads(path.read_text()) == {**before, "once": "default"}

@@ -52,7 +52,7 @@ def signed(machine: Machine, target: str, sequence: int, *keys: SecretKey) -> by
 
 
 def take(machine: Machine, stream: bytes) -> None:
-    with working(machine.places):
+    with working(machine.paths):
         receive(machine.device, io.BytesIO(stream).read)
 
 
@@ -74,10 +74,10 @@ def test_t1_anything_else_is_refused_before_anything_is_written(
     strict: Machine, keys: tuple[SecretKey, ...]
 ) -> None:
     strict.generation("two")
-    before = sorted(path for path in strict.places.system.rglob("*"))
+    before = sorted(path for path in strict.paths.system.rglob("*"))
     with pytest.raises(NotTrusted):
         take(strict, signed(strict, "two", 2, *keys))
-    assert sorted(path for path in strict.places.system.rglob("*")) == before
+    assert sorted(path for path in strict.paths.system.rglob("*")) == before
 
 
 def test_t1_a_device_that_names_no_key_takes_nothing(tmp_path: Path, store: ChrootStore) -> None:
@@ -129,7 +129,7 @@ def test_t2_the_rollback_index_holds_also_if_it_was_not_written_at_the_confirmat
     take(strict, signed(strict, "two", 2, ANNA))
     monkeypatch.setattr("reconix.device.update.confirm.settle", lambda _: None)
     keep(strict, units, "two")
-    assert read_trust_state(strict.places).rollback_index == 0
+    assert read_trust_state(strict.paths).rollback_index == 0
     assert TrustStore.read(strict.device).rollback_index == 2
 
 
@@ -169,9 +169,9 @@ def test_n3_the_same_update_again_writes_nothing(strict: Machine) -> None:
     strict.generation("two")
     stream = signed(strict, "two", 2, ANNA)
     take(strict, stream)
-    before = {path: path.lstat().st_mtime_ns for path in strict.places.system.rglob("*")}
+    before = {path: path.lstat().st_mtime_ns for path in strict.paths.system.rglob("*")}
     take(strict, stream)
-    assert {p: p.lstat().st_mtime_ns for p in strict.places.system.rglob("*")} == before
+    assert {p: p.lstat().st_mtime_ns for p in strict.paths.system.rglob("*")} == before
 
 
 def test_a_generation_that_says_nothing_demands_nothing(machine: Machine) -> None:
@@ -183,7 +183,7 @@ def test_a_generation_that_says_nothing_demands_nothing(machine: Machine) -> Non
 def test_but_a_device_that_has_demanded_once_goes_on(machine: Machine) -> None:
     machine.boot()
     machine.generation("two")
-    machine.places.trust.write_bytes(TrustState(0, FIRST).print())
+    machine.paths.trust.write_bytes(TrustState(0, FIRST).print())
     with pytest.raises(NotTrusted):
         take(machine, machine.stream("one", "two").getvalue())
 
@@ -191,10 +191,10 @@ def test_but_a_device_that_has_demanded_once_goes_on(machine: Machine) -> None:
 def test_a_trust_state_that_is_damaged_is_none(strict: Machine) -> None:
     strict.generation("two")
     for content in (b"", b"{", b'{"version": 9}', b"x" * (1 << 17)):
-        strict.places.trust.write_bytes(content)
-        assert read_trust_state(strict.places) == TrustState()
+        strict.paths.trust.write_bytes(content)
+        assert read_trust_state(strict.paths) == TrustState()
     take(strict, signed(strict, "two", 2, ANNA))
-    assert read_trust_state(strict.places).sequences == {str(strict.generations["two"]): 2}
+    assert read_trust_state(strict.paths).sequences == {str(strict.generations["two"]): 2}
 
 
 def test_what_a_generation_says_comes_back(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_w3_what_the_ledger_says_holds_whatever_became_of_the_trust_state(
     strict.generation("three")
     take(strict, signed(strict, "two", 2, BERT))
     keep(strict, units, "two")
-    strict.places.trust.write_bytes(content)
+    strict.paths.trust.write_bytes(content)
     assert TrustStore.read(strict.device).rollback_index == 2
     with pytest.raises(NotTrusted):
         take(strict, signed(strict, "three", 3, ANNA))
@@ -225,6 +225,6 @@ def test_w3_what_the_ledger_says_holds_whatever_became_of_the_trust_state(
 
 def test_w3_a_key_that_was_taken_back_counts_in_no_set(strict: Machine) -> None:
     strict.generation("two")
-    strict.places.ledger.write_bytes(Ledger(revoked=frozenset([public(ANNA).value])).print())
+    strict.paths.ledger.write_bytes(Ledger(revoked=frozenset([public(ANNA).value])).print())
     with pytest.raises(NotTrusted, match="believes no key"):
         take(strict, signed(strict, "two", 2, ANNA))

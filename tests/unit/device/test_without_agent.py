@@ -19,16 +19,16 @@ def mixed(machine: Machine) -> Machine:
     machine.boot()
     path = machine.generation("two", systems=SYSTEMS, without_agent=["nixos"])
     machine.install("two")
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, path)
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         confirm(machine.device)
     return machine
 
 
 def test_it_can_be_chosen_once_and_the_device_comes_back(mixed: Machine) -> None:
-    with working(mixed.places):
+    with working(mixed.paths):
         choose_once(mixed.device, "nixos")
     status = read_status(mixed.device)
     assert status.next_boot.system == "nixos"
@@ -36,36 +36,36 @@ def test_it_can_be_chosen_once_and_the_device_comes_back(mixed: Machine) -> None
     assert status_document(status)
     mixed.firmware()  # it runs, and nobody notes it
     assert mixed.boot().booted.system == "default"
-    assert read_choice(mixed.places.choice) == Choice()
+    assert read_choice(mixed.paths.choice) == Choice()
 
 
 def test_it_cannot_be_wanted_always(mixed: Machine) -> None:
-    with working(mixed.places), pytest.raises(WithoutAgent) as caught:
+    with working(mixed.paths), pytest.raises(WithoutAgent) as caught:
         choose_always(mixed.device, "nixos")
     assert "reconix-device boot nixos" in caught.value.hint
-    assert read_choice(mixed.places.choice).always is None
+    assert read_choice(mixed.paths.choice).always is None
 
 
 def test_after_it_the_system_that_is_wanted_always_runs_again(mixed: Machine) -> None:
-    with working(mixed.places):
+    with working(mixed.paths):
         choose_always(mixed.device, "mqtt")
     assert mixed.boot().booted.system == "mqtt"
-    with working(mixed.places):
+    with working(mixed.paths):
         choose_once(mixed.device, "nixos")
     mixed.firmware()
     started = mixed.boot()
     assert (started.booted.system, started.restart) == ("default", True)
-    assert read_choice(mixed.places.choice) == Choice(always=Always("mqtt", failures=0))
+    assert read_choice(mixed.paths.choice) == Choice(always=Always("mqtt", failures=0))
     assert mixed.boot().booted.system == "mqtt"
 
 
 def test_a_trial_runs_a_system_that_can_prove_itself(mixed: Machine) -> None:
-    with working(mixed.places):
+    with working(mixed.paths):
         choose_once(mixed.device, "mqtt")
     assert mixed.boot().booted.system == "mqtt"
     three = mixed.generation("three", systems=("default", "mqtt"), without_agent=["mqtt"])
     mixed.install("three")
-    with working(mixed.places):
+    with working(mixed.paths):
         with pytest.raises(WithoutAgent, match="mqtt has no agent"):
             apply(mixed.device, three, system="mqtt")
         assert apply(mixed.device, three) is not None

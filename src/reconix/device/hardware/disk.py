@@ -16,7 +16,7 @@ from pathlib import Path
 from reconix.base.errors import ReconixError
 from reconix.boot.disk import Disk, DiskFile
 from reconix.boot.gpt import SECTOR, Partition
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.store.generation import SlotImage
 
 
@@ -27,29 +27,29 @@ class NoDisk(ReconixError):
 
 
 @contextlib.contextmanager
-def open_disk(places: Places) -> Iterator[DiskFile]:
+def open_disk(paths: Paths) -> Iterator[DiskFile]:
     """Open the disk with the slots.
 
     Raises:
         NoDisk: it cannot be found.
     """
-    with DiskFile(places.disk or find_disk(places)) as disk:
+    with DiskFile(paths.disk or find_disk(paths)) as disk:
         yield disk
 
 
-def find_disk(places: Places) -> Path:
+def find_disk(paths: Paths) -> Path:
     """The disk that holds the system partition.
 
     Raises:
         NoDisk: the system partition is not on a partition of a disk.
     """
-    device = places.system.stat().st_dev
-    entry = places.sysfs / f"dev/block/{os.major(device)}:{os.minor(device)}"
+    device = paths.system.stat().st_dev
+    entry = paths.sysfs / f"dev/block/{os.major(device)}:{os.minor(device)}"
     if not (entry / "partition").exists():
         raise NoDisk(
-            f"{places.system} is not on a partition of a disk", hint="is this a reconix device?"
+            f"{paths.system} is not on a partition of a disk", hint="is this a reconix device?"
         )
-    return places.dev / entry.resolve().parent.name
+    return paths.dev / entry.resolve().parent.name
 
 
 @dataclass(frozen=True, slots=True)

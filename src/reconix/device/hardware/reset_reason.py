@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.boot.trial import Reason
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 
 _CARD_RESET = 0x20  # WDIOF_CARDRESET
 _SAID_CHARACTERS = 1000
@@ -30,31 +30,31 @@ class Evidence:
     said: str = ""
 
 
-def evidence_of_last_boot(places: Places) -> Evidence:
+def evidence_of_last_boot(paths: Paths) -> Evidence:
     """How the boot before ended, as far as something tells."""
-    if _pieces(places):
-        return Evidence(Reason.PANIC, _last_words(places))
-    for status in sorted((places.sysfs / "class/watchdog").glob("*/bootstatus")):
+    if _pieces(paths):
+        return Evidence(Reason.PANIC, _last_words(paths))
+    for status in sorted((paths.sysfs / "class/watchdog").glob("*/bootstatus")):
         if _number(status.read_bytes()) & _CARD_RESET:
             return Evidence(Reason.HANG, f"{status.parent.name} has reset the device")
     return Evidence()
 
 
-def forget_panic(places: Places) -> None:
+def forget_panic(paths: Paths) -> None:
     """Remove what was kept of a panic, so that it is told once and the firmware has room again."""
-    for piece in _pieces(places):
+    for piece in _pieces(paths):
         piece.unlink()
 
 
-def _pieces(places: Places) -> list[Path]:
+def _pieces(paths: Paths) -> list[Path]:
     """The pieces of what a panic left, the newest first; what was no panic has not ended a boot."""
-    found = sorted((places.sysfs / "fs/pstore").glob("dmesg-*"))[:_MAX_PIECES]
+    found = sorted((paths.sysfs / "fs/pstore").glob("dmesg-*"))[:_MAX_PIECES]
     return [piece for piece in found if _content(piece).startswith(_HEAD)]
 
 
-def _last_words(places: Places) -> str:
+def _last_words(paths: Paths) -> str:
     """What the kernel said from its panic on, or at last."""
-    said = "".join(_read(piece) for piece in reversed(_pieces(places)))
+    said = "".join(_read(piece) for piece in reversed(_pieces(paths)))
     begin = said.rfind(_PANIC)
     return said[begin : begin + _SAID_CHARACTERS] if begin >= 0 else said[-_SAID_CHARACTERS:]
 

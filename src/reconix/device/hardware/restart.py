@@ -13,7 +13,7 @@ import time
 from reconix.base import progress
 from reconix.base.process import CommandFailed, ProgramMissing, Word, run
 from reconix.device.hardware.inhibitors import RestartInhibited, inhibitors
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 
 PATIENCE_SECONDS = 60.0
 
@@ -52,14 +52,14 @@ def ask(verb: str, *, hint: str) -> None:
         raise
 
 
-def force_restart(places: Places, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+def force_restart(paths: Paths, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
     """Restart, whatever the state of the system; returns only where nothing restarts."""
     progress.note("restarting")
     _try("systemctl", "reboot")
     time.sleep(patience_seconds)
     _try("systemctl", "reboot", "--force", "--force")
     time.sleep(patience_seconds / 6)
-    (places.proc / "sysrq-trigger").write_bytes(b"b")
+    (paths.proc / "sysrq-trigger").write_bytes(b"b")
 
 
 def _try(*words: Word) -> None:

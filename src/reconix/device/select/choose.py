@@ -35,8 +35,8 @@ def choose_once(device: Device, system: str, way: Way = Way.BOOT) -> None:
         OnTrial: the next boot is a trial, or this one is.
     """
     _bootable(device).system(system)
-    before = read_choice(device.places.choice)
-    write_choice(device.places.choice, replace(before, once=system if way is Way.BOOT else None))
+    before = read_choice(device.paths.choice)
+    write_choice(device.paths.choice, replace(before, once=system if way is Way.BOOT else None))
     asked = system if way is Way.BOOT else wanted_always(before)
     if device.oneshots.asked_for() != asked:
         device.oneshots.ask_for(asked)
@@ -44,12 +44,12 @@ def choose_once(device: Device, system: str, way: Way = Way.BOOT) -> None:
 
 def choosing(device: Device, way: Way, *, always: bool = False) -> AbstractContextManager[None]:
     """Be the only one who works on a device, and with a writable disk only where that is needed."""
-    return (working if writes(device, way, always=always) else alone)(device.places)
+    return (working if writes(device, way, always=always) else alone)(device.paths)
 
 
 def writes(device: Device, way: Way, *, always: bool = False) -> bool:
     """Whether to choose a system in this way changes what is on the disk."""
-    is_pending = read_choice(device.places.choice).once is not None
+    is_pending = read_choice(device.paths.choice).once is not None
     return way is Way.BOOT or always or is_pending
 
 
@@ -66,11 +66,11 @@ def choose_always(device: Device, system: str, way: Way = Way.BOOT) -> None:
     generation = _bootable(device)
     wanted = generation.system(system).name
     expect_agent(device, generation, wanted)
-    policy = read_policy(toplevel_folder(device.places, generation.system(wanted).toplevel))
+    policy = read_policy(toplevel_folder(device.paths, generation.system(wanted).toplevel))
     is_default = wanted == generation.default
     always = None if is_default else Always(wanted, failures_allowed=policy.always_attempts)
-    before = read_choice(device.places.choice)
-    write_choice(device.places.choice, replace(well(before, wanted), once=None, always=always))
+    before = read_choice(device.paths.choice)
+    write_choice(device.paths.choice, replace(well(before, wanted), once=None, always=always))
     device.oneshots.ask_for(wanted if always and way is Way.BOOT else None)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.boot.trial import Reason, Verdict
 from reconix.device.device import Device, toplevel_folder
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.settings.schedule import Schedule, minute_of_week, read_schedule
 from reconix.device.state.booted import Booted, read_booted
 from reconix.device.state.choice import leaving, read_choice, write_choice
@@ -51,60 +51,60 @@ def look(device: Device, now: float) -> Look | None:
     Raises:
         ReconixError: it is not known what runs, or the schedule cannot be read.
     """
-    places = device.places
-    booted = read_booted(places.booted)
-    schedule = read_schedule(toplevel_folder(places, booted.toplevel))
+    paths = device.paths
+    booted = read_booted(paths.booted)
+    schedule = read_schedule(toplevel_folder(paths, booted.toplevel))
     if schedule is None:
         return None
     wanted = schedule.wanted(minute_of_week(now))
     if suspended(device):
         return Look(wanted)
-    if seconds_to_confirm(places, schedule, booted) == 0:
+    if seconds_to_confirm(paths, schedule, booted) == 0:
         return Look(wanted, schedule.default, rests=True)
-    return Look(wanted, _start(places, schedule, booted, wanted))
+    return Look(wanted, _start(paths, schedule, booted, wanted))
 
 
-def _start(places: Places, schedule: Schedule, booted: Booted, wanted: str) -> str | None:
-    last = _read(places.schedule)
-    by_hand = last is None and places.is_chosen.exists()
-    if wanted in (last, booted.system, _read(places.resting)) or by_hand:
+def _start(paths: Paths, schedule: Schedule, booted: Booted, wanted: str) -> str | None:
+    last = _read(paths.schedule)
+    by_hand = last is None and paths.is_chosen.exists()
+    if wanted in (last, booted.system, _read(paths.resting)) or by_hand:
         return None
     return wanted if schedule.has_calendar else None
 
 
 def suspended(device: Device) -> bool:
     """Whether a system that is wanted always goes before the schedule."""
-    return read_choice(device.places.choice).always is not None
+    return read_choice(device.paths.choice).always is not None
 
 
-def is_resting(places: Places, wanted: str) -> bool:
+def is_resting(paths: Paths, wanted: str) -> bool:
     """Whether what is wanted was tried, and not confirmed."""
-    return _read(places.resting) == wanted
+    return _read(paths.resting) == wanted
 
 
-def seconds_to_confirm(places: Places, schedule: Schedule, booted: Booted) -> int | None:
+def seconds_to_confirm(paths: Paths, schedule: Schedule, booted: Booted) -> int | None:
     """How long what runs may go on without being confirmed, if it must be."""
     limit = schedule.confirm_within_seconds
-    if limit is None or booted.system == schedule.default or places.stays.exists():
+    if limit is None or booted.system == schedule.default or paths.stays.exists():
         return None
     return max(0, booted.started_seconds + limit - int(uptime()))
 
 
-def note_look(places: Places, found: Look) -> None:
+def note_look(paths: Paths, found: Look) -> None:
     """Remember what was wanted, once what follows from it is certain to happen."""
-    write_durably(places.schedule, f"{found.wanted}\n".encode())
-    if found.rests or _read(places.resting) not in (None, found.wanted):
-        with working(places):
+    write_durably(paths.schedule, f"{found.wanted}\n".encode())
+    if found.rests or _read(paths.resting) not in (None, found.wanted):
+        with working(paths):
             if found.rests:
-                _leave(places, read_booted(places.booted).system)
-                write_durably(places.resting, f"{found.wanted}\n".encode())
+                _leave(paths, read_booted(paths.booted).system)
+                write_durably(paths.resting, f"{found.wanted}\n".encode())
             else:
-                places.resting.unlink()
+                paths.resting.unlink()
 
 
-def _leave(places: Places, system: str) -> None:
+def _leave(paths: Paths, system: str) -> None:
     verdict = Verdict(Reason.UNCONFIRMED, "nobody confirmed it in the time that the schedule gives")
-    write_choice(places.choice, leaving(read_choice(places.choice), system, verdict))
+    write_choice(paths.choice, leaving(read_choice(paths.choice), system, verdict))
 
 
 def _read(path: Path) -> str | None:

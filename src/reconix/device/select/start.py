@@ -83,37 +83,37 @@ def start(device: Device) -> Started:
     Raises:
         UnknownBoot: this was not started as a system of ours.
     """
-    places = device.places
-    boot_id = booted.read_boot_id(places)
+    paths = device.paths
+    boot_id = booted.read_boot_id(paths)
     if (noted := _note_of_this_boot(device, boot_id)) is not None:
         return Started(noted)
-    toplevel = booted.read_toplevel(places)
-    expected = has_taken_over(places)
+    toplevel = booted.read_toplevel(paths)
+    expected = has_taken_over(paths)
     selection = device.selection()
-    attached = copies(places, selection.tables)
+    attached = copies(paths, selection.tables)
     slot = _slot_that_booted(device, selection, toplevel, is_sole=not attached)
     if slot == selection.slot:
-        write_durably(places.is_committed, b"")
+        write_durably(paths.is_committed, b"")
     plan = _plan(device, selection, slot, toplevel, expected)
     is_told = True
     if not plan.is_empty:
-        with working(places):
+        with working(paths):
             is_told = _carry_out(device, plan)
     found = _describe(device, plan, toplevel, boot_id)
     if expected == toplevel:
         found = replace(found, why=Why.TAKEN_OVER)
     if found.why in (Why.ONCE, Why.TAKEN_OVER):  # and not for a trial
-        write_durably(places.is_chosen, b"")
-    booted.write_booted(places, found)
+        write_durably(paths.is_chosen, b"")
+    booted.write_booted(paths, found)
     if expected is not None and expected != toplevel:
         _record_failed_switch(device, plan, expected)
     asked = plan.tries_again or plan.follow.restart
     restart = (is_told and asked) or expected not in (None, toplevel)
     if not restart and (expected is not None or _is_unproven(plan, found)):
-        write_durably(places.is_unproven, b"")
+        write_durably(paths.is_unproven, b"")
     _tell_of_disk(device)
     if not attached:
-        note_hardware(places)
+        note_hardware(paths)
     return Started(found, restart)
 
 
@@ -154,16 +154,16 @@ def slot_with(selection: Selection, guid: Guid | None) -> Slot | None:
 
 def _slot_by_table(device: Device) -> Slot:
     """The slot that the table selects, for a firmware that does not tell which one it took."""
-    with open_disk(device.places) as disk:
+    with open_disk(device.paths) as disk:
         return read_selection(disk).slot
 
 
 def _note_of_this_boot(device: Device, boot_id: str) -> Booted | None:
     try:
-        noted = booted.read_booted(device.places.booted)
+        noted = booted.read_booted(device.paths.booted)
     except (UnknownBoot, BadDocument, BadFile):
         return None
-    same = noted.boot_id == boot_id and noted.toplevel == booted.read_toplevel(device.places)
+    same = noted.boot_id == boot_id and noted.toplevel == booted.read_toplevel(device.paths)
     return noted if same else None
 
 
@@ -180,7 +180,7 @@ def _plan(
     evidence = _evidence(device, selection)
     event = BootedEvent(slot, selection.slot, evidence.reason, evidence.said)
     before, after = _what_happened(device, event)
-    stored = chosen = choice.read_choice(device.places.choice)
+    stored = chosen = choice.read_choice(device.paths.choice)
     follow = FollowUp(chosen)
     if slot == after.committed.slot:
         system = system_name(device, after.committed.generation, toplevel)
@@ -203,7 +203,7 @@ def _should_have_run(device: Device, before: State | None, stored: Choice, syste
         asked = device.generation(before.committed.generation).system(str(stored.once))
     except ReconixError:
         return False
-    return can_be_proven(toplevel_folder(device.places, asked.toplevel))
+    return can_be_proven(toplevel_folder(device.paths, asked.toplevel))
 
 
 def _settings_of_others(
@@ -224,12 +224,12 @@ def _settings_of_others(
 
 def _evidence(device: Device, selection: Selection) -> Evidence:
     """How the boot before ended, or why it was not the trial that it should have been."""
-    found = evidence_of_last_boot(device.places)
+    found = evidence_of_last_boot(device.paths)
     state = device.remembered() if found.reason is Reason.UNKNOWN else None
     trial = state.trial if state is not None and state.phase is Phase.ARMED else None
     if trial is None or trial.slot is None:
         return found
-    if read_way_back(device.places) is not None:
+    if read_way_back(device.paths) is not None:
         return found  # the firmware was not asked
     if device.oneshots.knows(selection.tables.slot(trial.slot)):
         return found
@@ -266,19 +266,19 @@ def system_name(device: Device, generation: str | None, toplevel: StorePath) -> 
 
 def _carry_out(device: Device, plan: _Plan) -> bool:
     """Write down what happened; whether the next boot is what it should be."""
-    places = device.places
+    paths = device.paths
     if plan.selection.faults:
         _mend_table(device)
     if plan.before is None:
-        record.begin(places, plan.after)
+        record.begin(paths, plan.after)
     else:
-        record.remember(places, plan.before, plan.event)
+        record.remember(paths, plan.before, plan.event)
     if plan.event.evidence is Reason.PANIC:
-        events.record(places.log, "panic", text=plan.event.said)
-        forget_panic(places)
+        events.record(paths.log, "panic", text=plan.event.said)
+        forget_panic(paths)
     if plan.event.slot == plan.after.committed.slot:
-        undo(places)  # what it led back from was left
-    choice.write_choice(places.choice, plan.follow.choice)
+        undo(paths)  # what it led back from was left
+    choice.write_choice(paths.choice, plan.follow.choice)
     for setting in plan.others:
         _remove(device, setting)
     return _tell_firmware(device, plan)
@@ -292,7 +292,7 @@ def _remove(device: Device, setting: Setting) -> None:
         progress.note(f"{setting}: {error}")
     else:
         progress.note(f"removed from the firmware: {setting}")
-        events.record(device.places.log, "setting-removed", text=str(setting))
+        events.record(device.paths.log, "setting-removed", text=str(setting))
 
 
 def _tell_firmware(device: Device, plan: _Plan) -> bool:
@@ -308,27 +308,27 @@ def _tell_firmware(device: Device, plan: _Plan) -> bool:
             device.oneshots.ask_for(plan.follow.ask_for)
     except FirmwareRefuses as error:
         progress.note(str(error))
-        events.record(device.places.log, "firmware-refused", text=str(error))
+        events.record(device.paths.log, "firmware-refused", text=str(error))
         return False
     except (CopyAttached, DiskIsShort) as error:
-        events.record(device.places.log, "not-armed", text=str(error))
+        events.record(device.paths.log, "not-armed", text=str(error))
         return False
     return True
 
 
 def _mend_table(device: Device) -> None:
-    with open_disk(device.places) as disk:
+    with open_disk(device.paths) as disk:
         for fault in repair(disk):
-            events.record(device.places.log, "repaired", text=fault)
+            events.record(device.paths.log, "repaired", text=fault)
 
 
 def _record_failed_switch(device: Device, plan: _Plan, expected: StorePath) -> None:
-    path = device.places.choice
+    path = device.paths.choice
     system = system_name(device, plan.after.committed.generation, expected)
     verdict = Verdict(plan.event.evidence, "it did not come up", plan.event.said)
-    with working(device.places):
+    with working(device.paths):
         choice.write_choice(path, choice.leaving(choice.read_choice(path), system, verdict))
-        events.record(device.places.log, "switch-failed", text=f"{expected} did not come up")
+        events.record(device.paths.log, "switch-failed", text=f"{expected} did not come up")
 
 
 def _describe(device: Device, plan: _Plan, toplevel: StorePath, boot_id: str) -> Booted:
@@ -342,7 +342,7 @@ def _describe(device: Device, plan: _Plan, toplevel: StorePath, boot_id: str) ->
         slot=slot,
         generation=StorePath.parse(generation) if generation else None,
         deadline_seconds=int(record.uptime()) + _seconds_to_prove(device, toplevel),
-        soft_reboots=booted.read_soft_reboots(device.places),
+        soft_reboots=booted.read_soft_reboots(device.paths),
         started_seconds=int(record.uptime()),
         why=_why(plan, system),
     )
@@ -367,7 +367,7 @@ def _why(plan: _Plan, system: str) -> Why:
 
 def _seconds_to_prove(device: Device, toplevel: StorePath) -> int:
     """How long a trial may take; what cannot be read is judged by ``watch``."""
-    folder = toplevel_folder(device.places, toplevel)
+    folder = toplevel_folder(device.paths, toplevel)
     try:
         return min(read_health(folder).timeout_seconds, read_policy(folder).trial_timeout_seconds)
     except (OSError, ReconixError):

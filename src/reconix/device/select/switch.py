@@ -31,7 +31,7 @@ from reconix.boot import bootspec
 from reconix.boot.bootspec import BadBootSpec, BootSpec, parse_bootspec
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.hardware.restart import ask
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.settings.health import can_be_proven
 from reconix.device.state.booted import Booted, read_booted, read_kernel_toplevel
 from reconix.store.generation import InstalledSystem
@@ -56,69 +56,69 @@ def obstacle(device: Device, system: str) -> str | None:
         UnknownSystem: the committed generation has no such system.
         ReconixError: it is not known what runs.
     """
-    places = device.places
-    booted, state = read_booted(places.booted), device.recall()
+    paths = device.paths
+    booted, state = read_booted(paths.booted), device.recall()
     target = device.generation(state.committed.generation).system(system)
     if booted.slot != state.committed.slot:
         return "the generation that runs is not the committed one"
-    if not (places.root / _TARGET).is_file():
+    if not (paths.root / _TARGET).is_file():
         return "systemd cannot do a soft reboot"
     return _differs(device, booted, target)
 
 
 def _differs(device: Device, booted: Booted, target: InstalledSystem) -> str | None:
-    places = device.places
-    kernel = read_kernel_toplevel(places)
+    paths = device.paths
+    kernel = read_kernel_toplevel(paths)
     try:
-        if not _can_take_over(places, target.toplevel):
+        if not _can_take_over(paths, target.toplevel):
             return f"{target.name} has no agent that could take over"
-        if _kernel(places, kernel) != _kernel(places, target.toplevel):
+        if _kernel(paths, kernel) != _kernel(paths, target.toplevel):
             return f"{target.name} has another kernel, or other parameters for it"
-        if _settings(places, booted.toplevel) != _settings(places, target.toplevel):
+        if _settings(paths, booted.toplevel) != _settings(paths, target.toplevel):
             return f"{target.name} has other settings that a kernel keeps"
     except (OSError, BadFile, BadDocument, BadBootSpec, BadStorePath) as error:
         return f"it cannot be compared with what runs: {error}"
     return None
 
 
-def switch(places: Places, toplevel: StorePath) -> None:
+def switch(paths: Paths, toplevel: StorePath) -> None:
     """Let a system take over; what runs is stopped.
 
     Raises:
         RestartInhibited: somebody is in the way.
         CommandFailed: systemd does not want to.
     """
-    write_durably(places.next_system, f"{toplevel}\n".encode())
+    write_durably(paths.next_system, f"{toplevel}\n".encode())
     try:
         ask(
             "soft-reboot",
             hint="nothing has changed: end what is in the way (systemd-inhibit --list), ask again",
         )
     except ReconixError:
-        places.next_system.unlink()
+        paths.next_system.unlink()
         raise
 
 
-def _can_take_over(places: Places, toplevel: StorePath) -> bool:
-    folder = toplevel_folder(places, toplevel)
-    return can_be_proven(folder) and (_part(places, folder, "agent") / SCRIPT).is_file()
+def _can_take_over(paths: Paths, toplevel: StorePath) -> bool:
+    folder = toplevel_folder(paths, toplevel)
+    return can_be_proven(folder) and (_part(paths, folder, "agent") / SCRIPT).is_file()
 
 
-def _part(places: Places, toplevel: Path, name: str) -> Path:
+def _part(paths: Paths, toplevel: Path, name: str) -> Path:
     """Where a part of a system is: the links of a toplevel name paths below ``/nix/store``."""
-    return places.store / StorePath.parse(str((toplevel / name).readlink())).basename
+    return paths.store / StorePath.parse(str((toplevel / name).readlink())).basename
 
 
-def _kernel(places: Places, toplevel: StorePath) -> tuple[str, str, tuple[str, ...]]:
-    folder = toplevel_folder(places, toplevel)
+def _kernel(paths: Paths, toplevel: StorePath) -> tuple[str, str, tuple[str, ...]]:
+    folder = toplevel_folder(paths, toplevel)
     spec: BootSpec = parse_bootspec(
         read_bounded(folder / "boot.json", bootspec.MAX_BYTES), toplevel=str(toplevel)
     )
     return (spec.kernel, str((folder / "modules").readlink()), spec.kernel_parameters)
 
 
-def _settings(places: Places, toplevel: StorePath) -> list[tuple[str, bytes]]:
-    etc = _part(places, toplevel_folder(places, toplevel), "etc")
+def _settings(paths: Paths, toplevel: StorePath) -> list[tuple[str, bytes]]:
+    etc = _part(paths, toplevel_folder(paths, toplevel), "etc")
     return sorted(_read_all(etc))
 
 

@@ -36,16 +36,16 @@ def watch(device: Device) -> bool:
     Returns:
         Whether it may stay; if not, the device must be restarted.
     """
-    booted = read_booted(device.places.booted)
+    booted = read_booted(device.paths.booted)
     state = device.recall()
     on_trial = state.trial is not None and state.trial.slot == booted.slot
     if on_trial and state.phase is Phase.REJECTED:
         return False
     if on_trial and state.phase is Phase.ON_TRIAL:
         return _decide(device, booted)
-    if is_to_be_proven(read_choice(device.places.choice), booted.system):
+    if is_to_be_proven(read_choice(device.paths.choice), booted.system):
         return _renew(device, booted)
-    if has_taken_over(device.places) is not None:
+    if has_taken_over(device.paths) is not None:
         return _prove(device, booted)
     return True
 
@@ -56,7 +56,7 @@ def _decide(device: Device, booted: Booted) -> bool:
         _record(device, problem)
         return False
     try:
-        with working(device.places, wait_seconds=WAIT_SECONDS):
+        with working(device.paths, wait_seconds=WAIT_SECONDS):
             confirm(device)
     except (ReconixError, OSError) as error:
         _record(device, Unhealthy("the agent confirms", str(error)))
@@ -66,10 +66,10 @@ def _decide(device: Device, booted: Booted) -> bool:
 
 def _renew(device: Device, booted: Booted) -> bool:
     problem = _examine(device, booted)
-    with working(device.places, wait_seconds=WAIT_SECONDS):
+    with working(device.paths, wait_seconds=WAIT_SECONDS):
         if problem is None:
             keep_system(device)
-            device.places.switched.unlink(missing_ok=True)
+            device.paths.switched.unlink(missing_ok=True)
         else:
             _leave_system(device, booted, problem)
     return problem is None
@@ -79,32 +79,32 @@ def _prove(device: Device, booted: Booted) -> bool:
     problem = _examine(device, booted)
     if problem is None:
         _forget_why_left(device, booted)
-        device.places.switched.unlink(missing_ok=True)
+        device.paths.switched.unlink(missing_ok=True)
         return True
-    with working(device.places, wait_seconds=WAIT_SECONDS):
+    with working(device.paths, wait_seconds=WAIT_SECONDS):
         _leave_system(device, booted, problem)
     return False
 
 
 def _forget_why_left(device: Device, booted: Booted) -> None:
-    choice = read_choice(device.places.choice)
+    choice = read_choice(device.paths.choice)
     if well(choice, booted.system) != choice:
-        with working(device.places, wait_seconds=WAIT_SECONDS):
-            write_choice(device.places.choice, well(choice, booted.system))
+        with working(device.paths, wait_seconds=WAIT_SECONDS):
+            write_choice(device.paths.choice, well(choice, booted.system))
 
 
 def _leave_system(device: Device, booted: Booted, problem: Unhealthy) -> None:
     """Record why a system is left, for the log and for ``status`` of the one that comes after."""
-    path, verdict = device.places.choice, Verdict(Reason.UNHEALTHY, problem.check, problem.said)
+    path, verdict = device.paths.choice, Verdict(Reason.UNHEALTHY, problem.check, problem.said)
     write_choice(path, leaving(read_choice(path), booted.system, verdict))
     progress.note(f"{booted.system} is not healthy: {problem.check}: {problem.said}")
     text = f"{booted.system}: {problem.check}\n{problem.said}"
-    events.record(device.places.log, "system-unhealthy", text=text)
+    events.record(device.paths.log, "system-unhealthy", text=text)
 
 
 def _faults(device: Device) -> Unhealthy | None:
     """What could not be done when the root was made; only a trial is judged by that."""
-    found = new_faults(device.places)
+    found = new_faults(device.paths)
     if not found:
         return None
     return Unhealthy("its root is made without a new fault", "\n".join(found)[:SAID_CHARACTERS])
@@ -112,7 +112,7 @@ def _faults(device: Device) -> Unhealthy | None:
 
 def _examine(device: Device, booted: Booted) -> Unhealthy | None:
     try:
-        health = read_health(toplevel_folder(device.places, booted.toplevel))
+        health = read_health(toplevel_folder(device.paths, booted.toplevel))
     except (ReconixError, OSError) as error:
         return Unhealthy("health.json can be read", str(error))
     return await_health(health, booted.deadline_seconds, note=progress.note)
@@ -122,19 +122,19 @@ def _record(device: Device, problem: Unhealthy) -> None:
     """Write the verdict down; if that fails, the restart that follows is verdict enough."""
     progress.note(f"not healthy: {problem.check}: {problem.said}")
     try:
-        with working(device.places, wait_seconds=WAIT_SECONDS):
+        with working(device.paths, wait_seconds=WAIT_SECONDS):
             verdict = UnhealthyEvent(problem.check, problem.said)
-            record.remember(device.places, device.recall(), verdict)
+            record.remember(device.paths, device.recall(), verdict)
     except (ReconixError, OSError) as error:
         progress.note(f"the reason is not recorded: {error}")
 
 
 def abandon(device: Device, why: str) -> None:
     """Record that the agent failed, if what runs is on trial; the unit restarts the device."""
-    booted = read_booted(device.places.booted)
+    booted = read_booted(device.paths.booted)
     state = device.recall()
     if state.phase is Phase.ON_TRIAL and state.trial and state.trial.slot == booted.slot:
         _record(device, Unhealthy(why, ""))
-    elif has_taken_over(device.places) is not None:
-        with working(device.places, wait_seconds=WAIT_SECONDS):
+    elif has_taken_over(device.paths) is not None:
+        with working(device.paths, wait_seconds=WAIT_SECONDS):
             _leave_system(device, booted, Unhealthy(why, ""))

@@ -21,7 +21,7 @@ from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.boot.tables import Slot
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.store.paths import BadStorePath, StorePath
 
 MAX_BYTES = 1 << 16
@@ -73,48 +73,48 @@ class Booted:
     why: Why = Why.COMMITTED
 
 
-def read_boot_id(places: Places) -> str:
+def read_boot_id(paths: Paths) -> str:
     """The kernel's random name for this boot."""
-    return read_bounded(places.boot_id, 64).decode("ascii", "replace").strip()
+    return read_bounded(paths.boot_id, 64).decode("ascii", "replace").strip()
 
 
-def read_toplevel(places: Places) -> StorePath:
+def read_toplevel(paths: Paths) -> StorePath:
     """The system that runs.
 
     Raises:
         UnknownBoot: neither its root nor the kernel's command line says.
     """
     try:
-        return _toplevel(str(places.running.readlink()))
+        return _toplevel(str(paths.running.readlink()))
     except OSError:
-        return read_kernel_toplevel(places)
+        return read_kernel_toplevel(paths)
 
 
-def read_soft_reboots(places: Places) -> int:
+def read_soft_reboots(paths: Paths) -> int:
     """How often a system has taken over since the kernel was started."""
     try:
-        return int(read_bounded(places.switches, 64))
+        return int(read_bounded(paths.switches, 64))
     except (OSError, ValueError):
         return 0
 
 
-def has_taken_over(places: Places) -> StorePath | None:
+def has_taken_over(paths: Paths) -> StorePath | None:
     """The system that a soft reboot was to start and that has yet to show that it is healthy."""
     try:
         return StorePath.parse(
-            read_bounded(places.switched, 4096).decode("ascii", "replace").strip()
+            read_bounded(paths.switched, 4096).decode("ascii", "replace").strip()
         )
     except (OSError, BadStorePath):
         return None
 
 
-def read_kernel_toplevel(places: Places) -> StorePath:
+def read_kernel_toplevel(paths: Paths) -> StorePath:
     """The system that the kernel was told to start.
 
     Raises:
         UnknownBoot: the command line does not say.
     """
-    line = read_bounded(places.proc / "cmdline", MAX_BYTES).decode("ascii", "replace")
+    line = read_bounded(paths.proc / "cmdline", MAX_BYTES).decode("ascii", "replace")
     for word in line.split():
         if word.startswith("init="):
             return _toplevel(word.removeprefix("init="))
@@ -128,7 +128,7 @@ def _toplevel(path: str) -> StorePath:
         raise UnknownBoot(f"{path} does not lie in the store") from error
 
 
-def write_booted(places: Places, booted: Booted) -> None:
+def write_booted(paths: Paths, booted: Booted) -> None:
     """Leave a note for this boot, for programs and for shells."""
     generation = str(booted.generation) if booted.generation else None
     document = print_json(
@@ -150,8 +150,8 @@ def write_booted(places: Places, booted: Booted) -> None:
         f"SLOT={booted.slot}\nSOFT_REBOOTS={booted.soft_reboots}\nTOPLEVEL={booted.toplevel}\n"
         f"WHY={booted.why.value}\n"
     )
-    write_durably(places.run / "booted", lines.encode())
-    write_durably(places.booted, document)
+    write_durably(paths.run / "booted", lines.encode())
+    write_durably(paths.booted, document)
 
 
 def read_booted(path: Path) -> Booted:

@@ -15,33 +15,33 @@ Tested by ``tests/unit/device/state/test_faults.py``.
 from pathlib import Path
 
 from reconix.base.files import sync_folder, write_durably
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 
 _READ_BYTES = 1 << 14
 """The first of them are enough to know what is wrong."""
 
 
-def read_faults(places: Places) -> tuple[str, ...]:
+def read_faults(paths: Paths) -> tuple[str, ...]:
     """The faults of this start, in their order."""
-    return _lines(places.faults)
+    return _lines(paths.faults)
 
 
-def remember_faults(places: Places) -> None:
+def remember_faults(paths: Paths) -> None:
     """Remember what a trial is not to be blamed for; must be called while ``working``."""
-    known = read_faults(places)
-    if known == _lines(places.known_faults):
+    known = read_faults(paths)
+    if known == _lines(paths.known_faults):
         return
     if known:
-        write_durably(places.known_faults, "".join(f"{line}\n" for line in known).encode())
+        write_durably(paths.known_faults, "".join(f"{line}\n" for line in known).encode())
     else:
-        places.known_faults.unlink()
-        sync_folder(places.home)
+        paths.known_faults.unlink()
+        sync_folder(paths.home)
 
 
-def new_faults(places: Places) -> tuple[str, ...]:
+def new_faults(paths: Paths) -> tuple[str, ...]:
     """The faults of this start that were not there when the trial was armed."""
-    known = _lines(places.known_faults)
-    return tuple(line for line in read_faults(places) if line not in known)
+    known = _lines(paths.known_faults)
+    return tuple(line for line in read_faults(paths) if line not in known)
 
 
 def _lines(path: Path) -> tuple[str, ...]:

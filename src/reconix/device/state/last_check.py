@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from reconix.base.address import without_login
 from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.state.record import uptime
 
 VERSION = 1
@@ -44,7 +44,7 @@ class Looked:
         return max(0, int(uptime()) - self.uptime_seconds)
 
 
-def note(places: Places, where: str, sequence: int | None) -> None:
+def note(paths: Paths, where: str, sequence: int | None) -> None:
     """Remember that an index was read just now."""
     document = {
         "version": VERSION,
@@ -52,13 +52,13 @@ def note(places: Places, where: str, sequence: int | None) -> None:
         "sequence": sequence,
         "uptime_seconds": int(uptime()),
     }
-    write_durably(places.looked, print_json(document))
+    write_durably(paths.looked, print_json(document))
 
 
-def read(places: Places) -> Looked | None:
+def read(paths: Paths) -> Looked | None:
     """What was seen; nothing if nobody looked since the start."""
     try:
-        fields = Fields.parse(read_bounded(places.looked, _MAX_BYTES), source=str(places.looked))
+        fields = Fields.parse(read_bounded(paths.looked, _MAX_BYTES), source=str(paths.looked))
         sequence = fields.number("sequence") if fields.has("sequence") else None
         where = without_login(fields.text("where"))  # an older agent noted all of it
         return Looked(where, sequence, fields.number("uptime_seconds"))

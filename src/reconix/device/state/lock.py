@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.base.files import lock_file
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 
 
 class Busy(ReconixError):
@@ -45,40 +45,40 @@ class NoPrivilege(ReconixError):
 
 
 @contextlib.contextmanager
-def working(places: Places, *, wait_seconds: float = 0) -> Iterator[None]:
+def working(paths: Paths, *, wait_seconds: float = 0) -> Iterator[None]:
     """Be the only one who changes the device, as long as the block takes.
 
     Args:
-        places: of the device.
+        paths: of the device.
         wait_seconds: how long to wait until another one has ended.
 
     Raises:
         Busy: somebody else is.
         NoPrivilege: we may not mount.
     """
-    with _locked(places, wait_seconds), _writable(places):
+    with _locked(paths, wait_seconds), _writable(paths):
         yield
 
 
 @contextlib.contextmanager
-def alone(places: Places, *, wait_seconds: float = 0) -> Iterator[None]:
+def alone(paths: Paths, *, wait_seconds: float = 0) -> Iterator[None]:
     """Keep everybody else from changing the device, and change nothing on the system partition.
 
     Raises:
         Busy: somebody works on it.
     """
-    with _locked(places, wait_seconds):
+    with _locked(paths, wait_seconds):
         yield
 
 
-def being_changed(places: Places) -> bool:
+def being_changed(paths: Paths) -> bool:
     """Whether somebody works on the device right now; found out without taking the lock.
 
     Source: proc_locks(5): ``1: FLOCK ADVISORY WRITE <pid> <major>:<minor>:<inode> 0 EOF``.
     """
     try:
-        lock = places.lock.stat()
-        lines = (places.proc / "locks").read_text().splitlines()
+        lock = paths.lock.stat()
+        lines = (paths.proc / "locks").read_text().splitlines()
     except OSError:
         return False
     held = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
@@ -87,12 +87,12 @@ def being_changed(places: Places) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(places: Places, wait_seconds: float) -> Iterator[None]:
+def _locked(paths: Paths, wait_seconds: float) -> Iterator[None]:
     with contextlib.ExitStack() as opened:
         try:
-            descriptor = opened.enter_context(lock_file(places.lock))
+            descriptor = opened.enter_context(lock_file(paths.lock))
         except PermissionError as error:
-            raise NoPrivilege(f"{places.lock} cannot be opened", hint="run it as root") from error
+            raise NoPrivilege(f"{paths.lock} cannot be opened", hint="run it as root") from error
         _take(descriptor, time.monotonic() + wait_seconds)
         yield
 
@@ -110,26 +110,26 @@ def _take(descriptor: int, deadline: float) -> None:
 
 
 @contextlib.contextmanager
-def _writable(places: Places) -> Iterator[None]:
-    if not places.shared:
+def _writable(paths: Paths) -> Iterator[None]:
+    if not paths.shared:
         yield
         return
     from reconix.base.process import run  # late: slow to import, and most starts change nothing
 
     _leave_mount_namespace()
     run("mount", "--make-rprivate", "/")
-    run("mount", "-o", "remount,rw", places.system)
+    run("mount", "-o", "remount,rw", paths.system)
     try:
         yield
     finally:
-        _make_readonly(places)
+        _make_readonly(paths)
 
 
-def _make_readonly(places: Places) -> None:
+def _make_readonly(paths: Paths) -> None:
     from reconix.base.process import CommandFailed, run
 
     try:
-        run("mount", "-o", "remount,ro", places.system)
+        run("mount", "-o", "remount,ro", paths.system)
     except CommandFailed as error:
         progress.note(f"the system partition stays writable until the next restart: {error}")
 

@@ -10,11 +10,11 @@ import time
 from reconix.boot import transitions
 from reconix.boot.transitions import ended
 from reconix.boot.trial import Outcome, State, write_state
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.state import events
 
 
-def remember(places: Places, state: State, event: transitions.Event) -> State:
+def remember(paths: Paths, state: State, event: transitions.Event) -> State:
     """Let an event happen, durably.
 
     Raises:
@@ -27,28 +27,28 @@ def remember(places: Places, state: State, event: transitions.Event) -> State:
             write_ledger,
         )
 
-        before = read_ledger(places.ledger)
-        write_ledger(places.ledger, before, before.following(state, following))
-        write_state(places.state, following)
-        _record(places, state, following)
+        before = read_ledger(paths.ledger)
+        write_ledger(paths.ledger, before, before.following(state, following))
+        write_state(paths.state, following)
+        _record(paths, state, following)
     return following
 
 
-def begin(places: Places, found: State) -> None:
+def begin(paths: Paths, found: State) -> None:
     """Remember a state that was found out, because none could be read."""
     from reconix.device.state.ledger import read_ledger, write_ledger  # late: hardly ever needed
 
-    before = read_ledger(places.ledger)
-    write_ledger(places.ledger, before, before.replacing(found))
-    write_state(places.state, found)
+    before = read_ledger(paths.ledger)
+    write_ledger(paths.ledger, before, before.replacing(found))
+    write_state(paths.state, found)
 
 
-def _record(places: Places, before: State, after: State) -> None:
+def _record(paths: Paths, before: State, after: State) -> None:
     """Put a line into the log for what a person would want to know later."""
     outcome = ended(before, after)
     if outcome is not None:
         events.record(
-            places.log,
+            paths.log,
             outcome.result.value,
             generation=outcome.generation,
             text=reason_of(outcome),
@@ -56,7 +56,7 @@ def _record(places: Places, before: State, after: State) -> None:
     elif after.phase != before.phase and after.trial is not None:
         said = f"{after.verdict.what}\n{after.verdict.said}" if after.verdict else ""
         events.record(
-            places.log, after.phase.value, generation=after.trial.generation, text=said.strip()
+            paths.log, after.phase.value, generation=after.trial.generation, text=said.strip()
         )
 
 

@@ -27,7 +27,7 @@ from reconix.boot.gpt import SECTOR
 from reconix.boot.tables import SlotTables
 from reconix.device.device import Device
 from reconix.device.hardware.disk import NoDisk, find_disk
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.state.lock import working
 
 _OURS = frozenset({"slot-1", "system", "data"})
@@ -79,19 +79,19 @@ class Disks:
     others: tuple[OtherDisk, ...]
 
 
-def others(places: Places, tables: SlotTables) -> tuple[OtherDisk, ...]:
+def others(paths: Paths, tables: SlotTables) -> tuple[OtherDisk, ...]:
     """The disks, besides that of the device, that have partitions of our names, sorted."""
     try:
-        own = places.disk or find_disk(places)
+        own = paths.disk or find_disk(paths)
     except NoDisk:
         return ()
-    found = (places.dev / name for name in _named_alike(places) if name != own.name)
+    found = (paths.dev / name for name in _named_alike(paths) if name != own.name)
     return tuple(OtherDisk(path, _lists_slots(path, tables)) for path in found)
 
 
-def copies(places: Places, tables: SlotTables) -> tuple[OtherDisk, ...]:
+def copies(paths: Paths, tables: SlotTables) -> tuple[OtherDisk, ...]:
     """The disks that the firmware could take for that of the device."""
-    return tuple(disk for disk in others(places, tables) if disk.is_copy)
+    return tuple(disk for disk in others(paths, tables) if disk.is_copy)
 
 
 def expect_fit_disk(device: Device) -> None:
@@ -103,7 +103,7 @@ def expect_fit_disk(device: Device) -> None:
     """
     selection = device.selection()
     selection.expect_whole()
-    for disk in copies(device.places, selection.tables):
+    for disk in copies(device.paths, selection.tables):
         raise CopyAttached(disk.path)
 
 
@@ -115,27 +115,27 @@ def read_disks(device: Device) -> Disks:
     """
     selection = device.selection()
     missing_bytes = selection.missing * SECTOR
-    return Disks(missing_bytes, others(device.places, selection.tables))
+    return Disks(missing_bytes, others(device.paths, selection.tables))
 
 
-def note_hardware(places: Places) -> None:
+def note_hardware(paths: Paths) -> None:
     """Note what the hardware of the disk is called, unless that is noted; no start fails of it."""
     try:
-        called = _hardware(places)
-        if called and called != _noted(places):
-            with working(places):
-                write_durably(places.hardware, f"{called}\n".encode())
+        called = _hardware(paths)
+        if called and called != _noted(paths):
+            with working(paths):
+                write_durably(paths.hardware, f"{called}\n".encode())
     except (ReconixError, OSError) as error:
         progress.note(f"the disk is not noted: {error}")
 
 
-def _noted(places: Places) -> str:
-    return _read(places.hardware).removesuffix(b"\n").decode("ascii", "replace")
+def _noted(paths: Paths) -> str:
+    return _read(paths.hardware).removesuffix(b"\n").decode("ascii", "replace")
 
 
-def _hardware(places: Places) -> str:
+def _hardware(paths: Paths) -> str:
     """What the hardware of our disk is called; nothing where it does not say. As in the initrd."""
-    folder = places.sysfs / "class/block" / (places.disk or find_disk(places)).name
+    folder = paths.sysfs / "class/block" / (paths.disk or find_disk(paths)).name
     for name in _HARDWARE:
         said = bytes(byte for byte in _read(folder / name) if 0x20 < byte < 0x7F)
         if said:
@@ -152,10 +152,10 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-def _named_alike(places: Places) -> Iterator[str]:
+def _named_alike(paths: Paths) -> Iterator[str]:
     """The disks that have a partition of a name of ours; firmware knows none that is virtual."""
-    for disk in sorted(places.sysfs.glob("class/block/*")):
-        is_virtual = disk.resolve().is_relative_to(places.sysfs.resolve() / "devices/virtual")
+    for disk in sorted(paths.sysfs.glob("class/block/*")):
+        is_virtual = disk.resolve().is_relative_to(paths.sysfs.resolve() / "devices/virtual")
         if not (disk / "partition").exists() and not is_virtual:
             parts = disk.glob(f"{disk.name}*/uevent")
             if any(_name_of(part) in _OURS for part in parts):

@@ -119,7 +119,7 @@ def write(device: Device, generation: Generation, *, system: str) -> State | Non
         return None
     expect_slots(device, generation.slot.slot_size_bytes)
     attempts = _policy(device, generation, system).trial_attempts
-    state = remember(device.places, state, Received(str(generation.path), attempts))
+    state = remember(device.paths, state, Received(str(generation.path), attempts))
     return _write(device, state, generation)
 
 
@@ -147,21 +147,21 @@ def arm(device: Device, state: State, *, system: str | None) -> Slot:
     generation = device.generation(trial.generation)
     by_disk = not _policy(device, generation, generation.default).needs_firmware
     name = generation.default if by_disk or system is None else generation.system(system).name
-    before = read_choice(device.places.choice)
-    remember_faults(device.places)
-    after = remember(device.places, state, Armed())
-    write_choice(device.places.choice, replace(before, once=name))
+    before = read_choice(device.paths.choice)
+    remember_faults(device.paths)
+    after = remember(device.paths, state, Armed())
+    write_choice(device.paths.choice, replace(before, once=name))
     try:
         if by_disk:
             device.oneshots.forget_trial(None)  # or the system that it names would be tried
-            select_once(device.places, trial.slot)
+            select_once(device.paths, trial.slot)
         else:
             _tell_firmware(device, trial.slot, name)
     except FirmwareRefuses as error:
-        write_choice(device.places.choice, before)
+        write_choice(device.paths.choice, before)
         if state.phase is Phase.ARMED:  # it was armed before, perhaps with another system
             disarm(device, state)
-        remember(device.places, after, Cancelled(Reason.FIRMWARE, str(error)))
+        remember(device.paths, after, Cancelled(Reason.FIRMWARE, str(error)))
         raise
     return trial.slot
 
@@ -180,13 +180,13 @@ def disarm(device: Device, state: State) -> None:
     Raises:
         FirmwareRefuses: it cannot be told.
     """
-    choice, system = read_choice(device.places.choice), device.oneshots.asked_for()
+    choice, system = read_choice(device.paths.choice), device.oneshots.asked_for()
     if state.phase is Phase.ARMED:  # what was asked for once was the system of the trial
         choice = replace(choice, once=None)
         system = wanted_always(choice)
     device.oneshots.forget_trial(system)
-    undo(device.places)
-    write_choice(device.places.choice, choice)
+    undo(device.paths)
+    write_choice(device.paths.choice, choice)
 
 
 def _is_written(device: Device, state: State, generation: Generation) -> bool:
@@ -197,7 +197,7 @@ def _is_written(device: Device, state: State, generation: Generation) -> bool:
         return False
     if trial.generation != str(generation.path):
         return False
-    with open_disk(device.places) as disk:
+    with open_disk(device.paths) as disk:
         partition = read_selection(disk).tables.slot(trial.slot)
         return holds(Window(disk, partition), generation.slot)
 
@@ -206,7 +206,7 @@ def _end_other(device: Device, state: State) -> State:
     """End an update that was begun, before its slot is written; what was received of it stays."""
     disarm(device, state)
     if state.phase is Phase.ARMED:
-        return remember(device.places, state, Cancelled(Reason.SUPERSEDED))
+        return remember(device.paths, state, Cancelled(Reason.SUPERSEDED))
     return state
 
 
@@ -222,26 +222,26 @@ def expect_slots(device: Device, size_bytes: int) -> None:
 
 
 def _write(device: Device, state: State, generation: Generation) -> State:
-    with open_disk(device.places) as disk:
+    with open_disk(device.paths) as disk:
         tables = read_selection(disk).tables
         slot = slot_for(state, str(generation.path), tables.numbers)
-        state = remember(device.places, state, WriteBegun(slot))
-        tree = BootTree.read(device.places.store / generation.boot.basename)
+        state = remember(device.paths, state, WriteBegun(slot))
+        tree = BootTree.read(device.paths.store / generation.boot.basename)
         partition = tables.slot(slot)
         image = fat.image(tree, partition.size_bytes)
         write_slot(image, Window(disk, partition), generation.slot.digest)
     progress.note(f"{slot_name(slot)} holds {generation.path}")
-    return remember(device.places, state, Written())
+    return remember(device.paths, state, Written())
 
 
 def _policy(device: Device, generation: Generation, system: str) -> Policy:
-    return read_policy(toplevel_folder(device.places, generation.system(system).toplevel))
+    return read_policy(toplevel_folder(device.paths, generation.system(system).toplevel))
 
 
 def _running(device: Device, generation: Generation) -> str:
     """The system that runs now, if the generation has one of that name, with the agent."""
     try:
-        name = read_booted(device.places.booted).system
+        name = read_booted(device.paths.booted).system
     except UnknownBoot:
         return generation.default
     names = [each.name for each in generation.systems if _has_agent(device, each)]
@@ -249,4 +249,4 @@ def _running(device: Device, generation: Generation) -> str:
 
 
 def _has_agent(device: Device, system: InstalledSystem) -> bool:
-    return can_be_proven(toplevel_folder(device.places, system.toplevel))
+    return can_be_proven(toplevel_folder(device.paths, system.toplevel))

@@ -42,17 +42,17 @@ def confirm(device: Device) -> bool:
         WrongSlot: something is, but that is not what runs.
         TooLate: it has not proved itself in time.
     """
-    booted = read_booted(device.places.booted)
+    booted = read_booted(device.paths.booted)
     state = device.recall()
     if state.phase is Phase.IDLE and state.committed.slot == booted.slot:
         return False
     _check(device, state, booted)
-    with open_disk(device.places) as disk:
+    with open_disk(device.paths) as disk:
         for fault in switch(disk, booted.slot):
-            events.record(device.places.log, "repaired", text=fault)
+            events.record(device.paths.log, "repaired", text=fault)
         assert read_selection(disk).slot == booted.slot
-    forget(device.places)
-    state = record.remember(device.places, state, Confirmed(booted.slot))
+    forget(device.paths)
+    state = record.remember(device.paths, state, Confirmed(booted.slot))
     progress.note(f"confirmed {state.committed.generation}")
     _tidy(device, state)
     return True
@@ -72,8 +72,8 @@ def _tidy(device: Device, state: State) -> None:
 
 def keep_system(device: Device) -> None:
     """A healthy system that is wanted always is asked for at the next boot again."""
-    follow = renewed(read_choice(device.places.choice))
-    write_choice(device.places.choice, follow.choice)
+    follow = renewed(read_choice(device.paths.choice))
+    write_choice(device.paths.choice, follow.choice)
     if follow.ask_for is not None:
         device.oneshots.ask_for(follow.ask_for)
 
@@ -81,5 +81,5 @@ def keep_system(device: Device) -> None:
 def _check(device: Device, state: State, booted: Booted) -> None:
     """Ask the rules before the table is switched; they cannot be asked to undo it."""
     advance(state, Confirmed(booted.slot))
-    if booted.boot_id != read_boot_id(device.places) or record.uptime() > booted.deadline_seconds:
+    if booted.boot_id != read_boot_id(device.paths) or record.uptime() > booted.deadline_seconds:
         raise TooLate("the time of the trial is over", hint="the device will restart by itself")

@@ -194,7 +194,7 @@ def _bounded(web: Web, most_bytes: int) -> bytes:
 @contextlib.contextmanager
 def _continued(device: Device, web: Web) -> Iterator[tuple[Read, Spool]]:
     """A stream of the web of which the beginning may be here already."""
-    spool = Spool(device.places.spool)
+    spool = Spool(device.paths.spool)
     held = spool.held()
     if held is None or not any(_is_of(web, held.preface.print()) for _ in range(1 + REREADS)):
         web.go_to(0)
@@ -238,7 +238,7 @@ def look(device: Device, place: Place) -> Found:
         if (offer.host, offer.architecture) == (ours.host, ours.architecture)
     ]
     offered = max((offer.sequence for offer in for_us), default=None)
-    last_check.note(device.places, place.shown, offered)
+    last_check.note(device.paths, place.shown, offered)
     offers = [offer for offer in for_us if offer.sequence >= trusted.rollback_index]
     best = newest(offers)
     if best is None or str(best.target) == trusted.committed:

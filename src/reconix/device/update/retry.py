@@ -27,7 +27,7 @@ from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.boot.trial import Rest
 from reconix.device.device import Device
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.state.ledger import Left, read_ledger
 from reconix.device.state.lock import working
 
@@ -63,7 +63,7 @@ class Waiting:
 def left(device: Device) -> tuple[Left, ...]:
     """The generations that were not kept, the last one at the end; never the committed one."""
     state = device.recall()
-    known = read_ledger(device.places.ledger).knowing(state)
+    known = read_ledger(device.paths.ledger).knowing(state)
     return known.keeping(state.committed.generation).left
 
 
@@ -75,12 +75,12 @@ def wait_seconds(each: Left) -> int | None:
     return min(doubled, MAX_WAIT_SECONDS)
 
 
-def seconds_left(places: Places, each: Left, now: float) -> int | None:
+def seconds_left(paths: Paths, each: Left, now: float) -> int | None:
     """How long a generation is still left alone; ``None``: for ever."""
     wait = wait_seconds(each)
     if wait is None:
         return None
-    begun = read_waiting(places)
+    begun = read_waiting(paths)
     if begun is None or (begun.generation, begun.times) != (each.generation, each.times):
         return wait
     left = begun.until - int(now)
@@ -95,12 +95,12 @@ def held_back(device: Device, target: str, now: float) -> str:
     each = next((one for one in left(device) if one.generation == target), None)
     if each is None:
         return ""
-    seconds = seconds_left(device.places, each, now)
+    seconds = seconds_left(device.paths, each, now)
     if seconds is None:
         return f"{target} was left ({each.word}), and is not tried again by itself"
     if seconds == 0:
         return ""
-    _begin(device.places, Waiting(target, each.times, int(now) + seconds))
+    _begin(device.paths, Waiting(target, each.times, int(now) + seconds))
     return f"{target} was left ({each.word}), and is tried again in {_minutes(seconds)} minutes"
 
 
@@ -108,17 +108,17 @@ def _minutes(seconds: int) -> int:
     return -(-seconds // 60)
 
 
-def _begin(places: Places, wanted: Waiting) -> None:
-    begun = read_waiting(places)
+def _begin(paths: Paths, wanted: Waiting) -> None:
+    begun = read_waiting(paths)
     if begun != wanted:
-        with working(places):
-            write_durably(places.waiting, wanted.print())
+        with working(paths):
+            write_durably(paths.waiting, wanted.print())
 
 
-def read_waiting(places: Places) -> Waiting | None:
+def read_waiting(paths: Paths) -> Waiting | None:
     """What is waited for; nothing where that cannot be read, and then the wait begins anew."""
     try:
-        fields = Fields.parse(read_bounded(places.waiting, _MAX_BYTES), source=str(places.waiting))
+        fields = Fields.parse(read_bounded(paths.waiting, _MAX_BYTES), source=str(paths.waiting))
         return Waiting(
             fields.text("generation"),
             fields.number("times"),

@@ -48,11 +48,11 @@ def rollback(device: Device) -> RolledBack:
     """
     state = device.recall()
     if state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
-        remember(device.places, state, Cancelled())
+        remember(device.paths, state, Cancelled())
         return RolledBack.LEFT_TRIAL
     if state.phase is not Phase.IDLE:
         disarm(device, state)
-        remember(device.places, state, Cancelled())
+        remember(device.paths, state, Cancelled())
         return RolledBack.DISARMED
     if state.previous is None:
         raise NothingBefore
@@ -69,6 +69,6 @@ def leave_for(device: Device, generation: str) -> None:
     """
     state = device.recall()
     if generation == state.previous:
-        ledger = read_ledger(device.places.ledger)
+        ledger = read_ledger(device.paths.ledger)
         left = ledger.leaving(state.committed.generation, Reason.OPERATOR)
-        write_ledger(device.places.ledger, ledger, left)
+        write_ledger(device.paths.ledger, ledger, left)

@@ -37,7 +37,7 @@ def _objects(device: Device) -> Iterator[str]:
 
 def _disk(device: Device) -> Iterator[str]:
     state = device.recall()
-    with open_disk(device.places) as disk:
+    with open_disk(device.paths) as disk:
         selection = read_selection(disk)
         if selection.missing:
             yield f"the disk is {selection.missing * SECTOR} bytes smaller than its image"

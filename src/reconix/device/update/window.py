@@ -53,10 +53,10 @@ class Window:
 def waits(device: Device, now: struct_time) -> str:
     """Why the device does not restart into an update now; nothing if it does."""
     try:
-        booted = read_booted(device.places.booted)
+        booted = read_booted(device.paths.booted)
     except UnknownBoot:
         return ""  # nothing says so
-    policy = read_policy(toplevel_folder(device.places, booted.toplevel))
+    policy = read_policy(toplevel_folder(device.paths, booted.toplevel))
     if not policy.automatic:
         return "nothing restarts by itself here (update.automatic = false): systemctl reboot"
     if policy.window and not Window.parse(policy.window).holds(now):

@@ -9,7 +9,7 @@ from tests.device_model import Machine
 from reconix.boot.disk import DiskFile
 from reconix.boot.tables import Slot
 from reconix.device.hardware.disk import NoDisk, Window, find_disk
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 
 
 def test_the_disk_is_the_one_that_holds_the_system_partition(tmp_path: Path) -> None:
@@ -20,13 +20,13 @@ def test_the_disk_is_the_one_that_holds_the_system_partition(tmp_path: Path) -> 
     entry = tmp_path / f"dev/block/{os.major(device)}:{os.minor(device)}"
     entry.parent.mkdir(parents=True)
     entry.symlink_to(partition)
-    places = Places(system=tmp_path, sysfs=tmp_path, dev=Path("/dev"))
-    assert find_disk(places) == Path("/dev/vda")
+    paths = Paths(system=tmp_path, sysfs=tmp_path, dev=Path("/dev"))
+    assert find_disk(paths) == Path("/dev/vda")
 
 
 def test_a_system_that_is_on_no_partition_has_no_disk(tmp_path: Path) -> None:
     with pytest.raises(NoDisk):
-        find_disk(Places(system=tmp_path, sysfs=tmp_path))
+        find_disk(Paths(system=tmp_path, sysfs=tmp_path))
 
 
 def test_nothing_beyond_a_partition_can_be_reached(machine: Machine) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from reconix.boot.trial import Reason
 from reconix.device.hardware.reset_reason import Evidence, evidence_of_last_boot, forget_panic
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_b5_a_watchdog_tells_that_it_was_the_one(
     place = tmp_path / "class/watchdog/watchdog0"
     place.mkdir(parents=True)
     (place / "bootstatus").write_text(f"{status}\n")
-    found = evidence_of_last_boot(Places(sysfs=tmp_path))
+    found = evidence_of_last_boot(Paths(sysfs=tmp_path))
     assert found.reason is expected
     assert ("watchdog0" in found.said) == (expected is Reason.HANG)
 
@@ -32,27 +32,27 @@ def pstore(tmp_path: Path) -> Path:
 
 
 def test_b5_a_panic_is_told_once_from_where_it_begins(pstore: Path, tmp_path: Path) -> None:
-    places = Places(sysfs=tmp_path)
+    paths = Paths(sysfs=tmp_path)
     (pstore / "dmesg-efi_pstore-170000000001001").write_text("Panic#1 Part1\nno init!\nTrace\n")
     (pstore / "dmesg-efi_pstore-170000000002001").write_text(
         "Panic#1 Part2\n[1.0] usb\n[2.0] Kernel panic - not syncing: "
     )
-    found = evidence_of_last_boot(places)
+    found = evidence_of_last_boot(paths)
     assert found == Evidence(Reason.PANIC, "Kernel panic - not syncing: no init!\nTrace\n")
-    forget_panic(places)
-    assert evidence_of_last_boot(places) == Evidence()
+    forget_panic(paths)
+    assert evidence_of_last_boot(paths) == Evidence()
 
 
 def test_last_words_are_bounded(pstore: Path, tmp_path: Path) -> None:
     (pstore / "dmesg-efi-1").write_bytes(b"Panic#1 Part1\n" + b"x" * 500_000)
-    found = evidence_of_last_boot(Places(sysfs=tmp_path))
+    found = evidence_of_last_boot(Paths(sysfs=tmp_path))
     assert (found.reason, len(found.said)) == (Reason.PANIC, 1000)
 
 
 def test_an_oops_that_the_system_survived_is_no_panic(pstore: Path, tmp_path: Path) -> None:
     (pstore / "dmesg-efi-1").write_text("Oops#1 Part1\nBUG: in a driver\n")
-    assert evidence_of_last_boot(Places(sysfs=tmp_path)) == Evidence()
+    assert evidence_of_last_boot(Paths(sysfs=tmp_path)) == Evidence()
 
 
 def test_without_evidence_nothing_is_known(tmp_path: Path) -> None:
-    assert evidence_of_last_boot(Places(sysfs=tmp_path)) == Evidence()
+    assert evidence_of_last_boot(Paths(sysfs=tmp_path)) == Evidence()

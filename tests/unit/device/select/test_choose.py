@@ -12,17 +12,17 @@ from reconix.store.generation import UnknownSystem
 
 def test_a_system_that_is_chosen_once_runs_once(machine: Machine) -> None:
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         choose_once(machine.device, "mqtt")
     assert machine.boot().booted.system == "mqtt"
     assert machine.boot().booted.system == "default"
-    assert read_choice(machine.places.choice) == Choice()
+    assert read_choice(machine.paths.choice) == Choice()
 
 
 def test_b10_a_boot_that_was_cut_short_does_not_keep_the_system(machine: Machine) -> None:
     """B10: what is armed is gone before anything is loaded that could fail."""
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         choose_once(machine.device, "mqtt")
     machine.firmware()  # and the power goes before the agent runs
     assert machine.boot().booted.system == "default"
@@ -32,7 +32,7 @@ def test_a_system_chosen_once_does_not_end_the_one_that_is_wanted_always(
     machine: Machine,
 ) -> None:
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         choose_always(machine.device, "mqtt")
         choose_once(machine.device, "default")
     assert machine.boot().booted.system == "default"
@@ -41,16 +41,16 @@ def test_a_system_chosen_once_does_not_end_the_one_that_is_wanted_always(
 
 def test_choosing_the_default_system_always_ends_the_wish(machine: Machine) -> None:
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         choose_always(machine.device, "mqtt")
         choose_always(machine.device, "default")
     assert machine.boot().booted.system == "default"
-    assert read_choice(machine.places.choice) == Choice()
+    assert read_choice(machine.paths.choice) == Choice()
 
 
 def test_a_system_that_does_not_exist_is_refused_with_those_that_do(machine: Machine) -> None:
     machine.boot()
-    with pytest.raises(UnknownSystem) as caught, working(machine.places):
+    with pytest.raises(UnknownSystem) as caught, working(machine.paths):
         choose_once(machine.device, "web")
     assert caught.value.hint == "there are: default, mqtt"
 
@@ -59,7 +59,7 @@ def test_nothing_is_chosen_while_a_trial_is_armed(machine: Machine) -> None:
     machine.boot()
     machine.generation("two")
     machine.install("two")
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations["two"])
         with pytest.raises(OnTrial):
             choose_once(machine.device, "mqtt")

@@ -42,7 +42,7 @@ def updated(machine: Machine, units: Units) -> Machine:
     machine.generation("two", extra={"schedule.json": File(print_json(DOCUMENT))})
     machine.boot()
     machine.install("two")
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
     assert watch(machine.device)
@@ -63,7 +63,7 @@ def test_an_update_is_no_choice_of_a_system(updated: Machine) -> None:
 def test_nor_is_what_runs_after_an_update_that_failed(updated: Machine) -> None:
     updated.generation("three", extra={"schedule.json": File(print_json(DOCUMENT))})
     updated.install("three")
-    with working(updated.places):
+    with working(updated.paths):
         apply(updated.device, updated.generations["three"])
     updated.boot()
     abandon(updated.device, "it shall fail")
@@ -74,9 +74,9 @@ def test_nor_is_what_runs_after_an_update_that_failed(updated: Machine) -> None:
 def start(machine: Machine, found: Look | None) -> None:
     """Do what the command does, but for the restart itself; then restart."""
     assert found is not None and found.start is not None
-    with working(machine.places):
+    with working(machine.paths):
         choose_once(machine.device, found.start)
-    note_look(machine.places, found)
+    note_look(machine.paths, found)
     assert machine.boot().booted.system == found.start
 
 
@@ -89,28 +89,28 @@ def test_it_is_followed_at_each_change(scheduled: Machine) -> None:
     start(scheduled, look(scheduled.device, MORNING))
     again = look(scheduled.device, MORNING + 60)
     assert again == Look("mqtt")
-    note_look(scheduled.places, again)
-    scheduled.places.stays.touch()
+    note_look(scheduled.paths, again)
+    scheduled.paths.stays.touch()
     start(scheduled, look(scheduled.device, NIGHT))
 
 
 def test_a_clock_that_jumps_is_followed_like_one_that_goes(scheduled: Machine) -> None:
-    note_look(scheduled.places, Look("default"))  # so the clock said at the start
+    note_look(scheduled.paths, Look("default"))  # so the clock said at the start
     assert look(scheduled.device, MORNING) == Look("mqtt", "mqtt")
-    note_look(scheduled.places, Look("mqtt"))
+    note_look(scheduled.paths, Look("mqtt"))
     assert look(scheduled.device, MORNING - 1) == Look("mqtt")
 
 
 def test_what_somebody_chose_stays_until_the_next_change(scheduled: Machine) -> None:
-    with working(scheduled.places):
+    with working(scheduled.paths):
         choose_once(scheduled.device, "mqtt")
     scheduled.boot()
-    scheduled.places.stays.touch()
+    scheduled.paths.stays.touch()
     found = look(scheduled.device, NIGHT)
     assert found == Look("default")
-    note_look(scheduled.places, found)
+    note_look(scheduled.paths, found)
     assert look(scheduled.device, MORNING) == Look("mqtt")
-    note_look(scheduled.places, Look("mqtt"))
+    note_look(scheduled.paths, Look("mqtt"))
     assert look(scheduled.device, NIGHT) == Look("default", "default")
 
 
@@ -124,7 +124,7 @@ def test_what_is_not_confirmed_in_time_is_left_until_the_next_change(
     assert found == Look("mqtt", "default", rests=True)
     start(scheduled, found)
     assert look(scheduled.device, MORNING + 700) == Look("mqtt"), "also after a restart"
-    note_look(scheduled.places, Look("default"))
+    note_look(scheduled.paths, Look("default"))
     assert look(scheduled.device, MORNING) == Look("mqtt", "mqtt"), "the next day"
 
 
@@ -137,7 +137,7 @@ def test_what_is_confirmed_stays(scheduled: Machine, monkeypatch: pytest.MonkeyP
 
 
 def test_what_is_wanted_always_goes_before_the_schedule(scheduled: Machine) -> None:
-    with working(scheduled.places):
+    with working(scheduled.paths):
         choose_always(scheduled.device, "mqtt")
     scheduled.boot()
     assert look(scheduled.device, NIGHT) == Look("default")
@@ -148,11 +148,11 @@ def test_a_trial_goes_before_the_schedule_which_asks_again(
 ) -> None:
     scheduled.generation("three", extra={"schedule.json": File(print_json(DOCUMENT))})
     scheduled.install("three")
-    with working(scheduled.places):
+    with working(scheduled.paths):
         apply(scheduled.device, scheduled.generations["three"])
     monkeypatch.setattr("time.time", lambda: float(MORNING))
     assert main(["schedule"], scheduled.device) == 74
-    assert not scheduled.places.schedule.exists()
+    assert not scheduled.paths.schedule.exists()
 
 
 def test_the_command_restarts_into_what_is_wanted(

@@ -21,31 +21,31 @@ from reconix.store.tree import File
 
 def arm(machine: Machine, name: str) -> None:
     machine.install(name)
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations[name])
 
 
 def test_a_new_device_finds_out_what_it_is(machine: Machine) -> None:
     started = machine.boot()
-    booted = read_booted(machine.places.booted)
+    booted = read_booted(machine.paths.booted)
     assert booted == started.booted
     assert (booted.system, booted.slot, booted.generation) == (
         "default",
         1,
         machine.generations["one"],
     )
-    assert "SYSTEM=default\n" in (machine.places.run / "booted").read_text()
-    assert read_state(machine.places.state).phase is Phase.IDLE
+    assert "SYSTEM=default\n" in (machine.paths.run / "booted").read_text()
+    assert read_state(machine.paths.state).phase is Phase.IDLE
 
 
 def test_an_ordinary_boot_writes_nothing(machine: Machine) -> None:
     machine.boot()
-    before = machine.places.state.stat().st_mtime_ns
+    before = machine.paths.state.stat().st_mtime_ns
     disk = (machine.place / "disk").stat().st_mtime_ns
     machine.boot()
-    assert machine.places.state.stat().st_mtime_ns == before
+    assert machine.paths.state.stat().st_mtime_ns == before
     assert (machine.place / "disk").stat().st_mtime_ns == disk
-    assert not machine.places.choice.exists()
+    assert not machine.paths.choice.exists()
 
 
 def test_a_trial_runs_once_and_is_kept_when_confirmed(machine: Machine) -> None:
@@ -54,15 +54,15 @@ def test_a_trial_runs_once_and_is_kept_when_confirmed(machine: Machine) -> None:
     arm(machine, "two")
     started = machine.boot()
     assert (started.booted.slot, started.booted.generation) == (2, two)
-    assert machine.places.is_unproven.exists()
-    assert not machine.places.is_committed.exists()
+    assert machine.paths.is_unproven.exists()
+    assert not machine.paths.is_committed.exists()
     assert machine.selected == 1
-    with working(machine.places):
+    with working(machine.paths):
         assert confirm(machine.device)
     assert machine.selected == 2
     assert machine.boot().booted.generation == two
-    assert machine.places.is_committed.exists()
-    last = read_state(machine.places.state).last
+    assert machine.paths.is_committed.exists()
+    last = read_state(machine.paths.state).last
     assert last is not None and last.result is Result.CONFIRMED
 
 
@@ -76,7 +76,7 @@ def test_a_trial_that_is_cut_short_is_repeated_and_then_left(machine: Machine) -
     assert machine.boot().booted.slot == 2  # and goes again
     back = machine.boot()
     assert (back.booted.slot, back.restart) == (1, False)
-    last = read_state(machine.places.state).last
+    last = read_state(machine.paths.state).last
     assert last is not None and last.verdict is not None
     assert (last.result, last.verdict.reason) == (Result.FELL_BACK, Reason.UNKNOWN)
 
@@ -93,7 +93,7 @@ def test_b8_a_trial_that_is_cut_short_is_repeated_as_often_as_its_system_says(
     while (started := machine.boot()).restart or started.booted.slot == 2:
         slots.append(started.booted.slot)
     assert slots == [2, 1, 2, 1, 2, 1, 2]
-    last = read_state(machine.places.state).last
+    last = read_state(machine.paths.state).last
     assert last is not None and last.result is Result.FELL_BACK
 
 
@@ -102,16 +102,16 @@ def test_a_panic_is_not_repeated(machine: Machine) -> None:
     machine.generation("two")
     arm(machine, "two")
     machine.boot()
-    pstore = machine.places.sysfs / "fs/pstore"
+    pstore = machine.paths.sysfs / "fs/pstore"
     pstore.mkdir(parents=True)
     (pstore / "dmesg-efi-1").write_text("Panic#1 Part1\nKernel panic - not syncing: no init")
     back = machine.boot()
     assert (back.booted.slot, back.restart) == (1, False)
-    last = read_state(machine.places.state).last
+    last = read_state(machine.paths.state).last
     assert last is not None and last.verdict is not None
     assert last.verdict == Verdict(Reason.PANIC, said="Kernel panic - not syncing: no init")
     assert list(pstore.iterdir()) == []
-    assert "no init" in machine.places.log.read_text()
+    assert "no init" in machine.paths.log.read_text()
 
 
 def test_each_boot_knows_why_it_is_what_it_is(machine: Machine, units: Units) -> None:
@@ -126,13 +126,13 @@ def test_each_boot_knows_why_it_is_what_it_is(machine: Machine, units: Units) ->
         *(Why.TRIAL, Why.FELL_BACK),
     ]
     assert boots() is Why.COMMITTED
-    with working(machine.places):
+    with working(machine.paths):
         choose_once(machine.device, "mqtt")
     assert boots() is Why.ONCE
-    with working(machine.places):
+    with working(machine.paths):
         choose_always(machine.device, "mqtt")
     assert boots() is Why.ALWAYS
-    assert read_booted(machine.places.booted).why is Why.ALWAYS
+    assert read_booted(machine.paths.booted).why is Why.ALWAYS
     lines = status_lines(read_status(machine.device))
     assert "           because: it was chosen always" in lines
     assert boots() is Why.ALWAYS_FAILED
@@ -145,7 +145,7 @@ def test_a_second_start_in_the_same_boot_changes_nothing(machine: Machine) -> No
     machine.generation("two")
     arm(machine, "two")
     assert not start(machine.device).restart
-    assert read_state(machine.places.state).phase is Phase.ARMED
+    assert read_state(machine.paths.state).phase is Phase.ARMED
 
 
 def test_state_that_cannot_be_read_is_found_out_from_the_disk(machine: Machine) -> None:
@@ -153,11 +153,11 @@ def test_state_that_cannot_be_read_is_found_out_from_the_disk(machine: Machine) 
     machine.generation("two")
     arm(machine, "two")
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         confirm(machine.device)
-    machine.places.state.write_text(json.dumps({"version": 99}))
+    machine.paths.state.write_text(json.dumps({"version": 99}))
     assert machine.boot().booted.generation == machine.generations["two"]
-    assert read_state(machine.places.state).committed.slot == 2
+    assert read_state(machine.paths.state).committed.slot == 2
 
 
 def set_by_others(machine: Machine) -> None:
@@ -183,13 +183,13 @@ def test_w2_settings_of_others_are_removed_and_told(machine: Machine) -> None:
 
 def test_w2_what_the_agent_has_asked_for_is_not_removed(machine: Machine, units: Units) -> None:
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         choose_always(machine.device, "mqtt")
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         keep_system(machine.device)
     assert machine.boot().booted.system == "mqtt"
-    assert not read_events(machine.places.log)
+    assert not read_events(machine.paths.log)
 
 
 def test_w2_a_trial_that_somebody_has_disarmed_is_not_told_to_be_next(machine: Machine) -> None:

@@ -26,7 +26,7 @@ def machine_with(
     machine: Machine, *, etc: dict[str, Folder] = ETC, health: JsonInput | None = None
 ) -> Machine:
     """The device, running the default system of a generation whose systems can take over."""
-    systemd = machine.places.root / "usr/lib/systemd/system"
+    systemd = machine.paths.root / "usr/lib/systemd/system"
     systemd.mkdir(parents=True)
     (systemd / "soft-reboot.target").touch()
     if health is None:
@@ -35,7 +35,7 @@ def machine_with(
         machine.generation("two", etc=etc, health=health)
     machine.boot()
     machine.install("two")
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
     assert watch(machine.device)
@@ -45,25 +45,25 @@ def machine_with(
 
 def take_over(machine: Machine, system: str) -> Started:
     """Do what systemd and the last program of the old system do; then the agent begins."""
-    places = machine.places
+    paths = machine.paths
     generation = machine.read(machine.generations["two"])
-    switch(places, generation.system(system).toplevel)
-    toplevel = places.next_system.read_text()
+    switch(paths, generation.system(system).toplevel)
+    toplevel = paths.next_system.read_text()
     root_is(machine, toplevel.strip())
-    places.switched.write_text(toplevel)
-    places.switches.write_text(f"{machine_switches(machine) + 1}\n")
-    for path in (places.next_system, places.booted, places.run / "booted", places.is_unproven):
+    paths.switched.write_text(toplevel)
+    paths.switches.write_text(f"{machine_switches(machine) + 1}\n")
+    for path in (paths.next_system, paths.booted, paths.run / "booted", paths.is_unproven):
         path.unlink(missing_ok=True)
     return start(machine.device)
 
 
 def machine_switches(machine: Machine) -> int:
-    place = machine.places.switches
+    place = machine.paths.switches
     return int(place.read_text()) if place.exists() else 0
 
 
 def root_is(machine: Machine, toplevel: str) -> None:
-    link = machine.places.running
+    link = machine.paths.running
     link.parent.mkdir(exist_ok=True)
     link.unlink(missing_ok=True)
     link.symlink_to(toplevel)
@@ -71,7 +71,7 @@ def root_is(machine: Machine, toplevel: str) -> None:
 
 def restarted(machine: Machine) -> Started:
     """An ordinary boot: the root of before is gone."""
-    machine.places.running.unlink(missing_ok=True)
+    machine.paths.running.unlink(missing_ok=True)
     return machine.boot()
 
 
@@ -79,14 +79,14 @@ def test_a_system_takes_over_and_the_next_boot_is_an_ordinary_one(
     machine: Machine, units: Units
 ) -> None:
     machine_with(machine)
-    boot_id = machine.places.boot_id.read_text()
+    boot_id = machine.paths.boot_id.read_text()
     assert obstacle(machine.device, "mqtt") is None
-    with working(machine.places):
+    with working(machine.paths):
         choose_once(machine.device, "mqtt", Way.SWITCH)
     started = take_over(machine, "mqtt")
     assert "soft-reboot" in units.calls
     assert (started.booted.system, started.booted.soft_reboots) == ("mqtt", 1)
-    assert machine.places.boot_id.read_text() == boot_id
+    assert machine.paths.boot_id.read_text() == boot_id
     assert any("mqtt" in line and "soft reboot 1" in line for line in lines(machine))
     assert start(machine.device).booted == started.booted
     assert restarted(machine).booted.system == "default"
@@ -108,9 +108,9 @@ def test_each_switch_is_counted_and_a_system_may_follow_itself(
 def test_a_healthy_system_stays(machine: Machine, units: Units) -> None:
     machine_with(machine)
     take_over(machine, "mqtt")
-    assert machine.places.is_unproven.exists()
+    assert machine.paths.is_unproven.exists()
     assert watch(machine.device)
-    assert not machine.places.switched.exists()
+    assert not machine.paths.switched.exists()
 
 
 def test_one_that_is_not_healthy_is_left_by_a_restart_and_that_is_recorded(
@@ -121,7 +121,7 @@ def test_one_that_is_not_healthy_is_left_by_a_restart_and_that_is_recorded(
     units.activate("multi-user.target")
     take_over(machine, "mqtt")
     assert not watch(machine.device)
-    last = read_events(machine.places.log)[-1]
+    last = read_events(machine.paths.log)[-1]
     assert (last.name, "nginx.service" in last.text) == ("system-unhealthy", True)
     assert restarted(machine).booted.system == "default"
 
@@ -130,27 +130,27 @@ def test_an_agent_that_fails_in_it_is_recorded(machine: Machine, units: Units) -
     machine_with(machine)
     take_over(machine, "mqtt")
     abandon(machine.device, "the agent failed")
-    last = read_events(machine.places.log)[-1]
+    last = read_events(machine.paths.log)[-1]
     assert (last.name, "the agent failed" in last.text) == ("system-unhealthy", True)
 
 
 def test_a_switch_that_ends_where_it_began_is_noticed(machine: Machine, units: Units) -> None:
     machine_with(machine)
-    running = str(machine.places.booted.read_bytes())
+    running = str(machine.paths.booted.read_bytes())
     assert "system-default" in running
     mqtt = machine.read(machine.generations["two"]).system("mqtt").toplevel
-    machine.places.switched.write_text(f"{mqtt}\n")
-    machine.places.booted.unlink()
+    machine.paths.switched.write_text(f"{mqtt}\n")
+    machine.paths.booted.unlink()
     started = start(machine.device)
     assert (started.booted.system, started.restart) == ("default", True)
-    assert read_events(machine.places.log)[-1].name == "switch-failed"
+    assert read_events(machine.paths.log)[-1].name == "switch-failed"
 
 
 def test_always_by_a_switch_is_asked_of_the_firmware_only_when_it_is_healthy(
     machine: Machine, units: Units
 ) -> None:
     machine_with(machine)
-    with working(machine.places):
+    with working(machine.paths):
         choose_always(machine.device, "mqtt", Way.SWITCH)
     take_over(machine, "mqtt")
     assert machine.device.oneshots.asked_for() is None
@@ -162,11 +162,11 @@ def test_a_switch_for_once_does_not_end_what_is_wanted_always(
     machine: Machine, units: Units
 ) -> None:
     machine_with(machine)
-    with working(machine.places):
+    with working(machine.paths):
         choose_always(machine.device, "mqtt")
     assert machine.boot().booted.system == "mqtt"
     assert watch(machine.device)
-    with working(machine.places):
+    with working(machine.paths):
         choose_once(machine.device, "default", Way.SWITCH)
     assert take_over(machine, "default").booted.system == "default"
     assert restarted(machine).booted.system == "mqtt"
@@ -176,7 +176,7 @@ def test_what_was_asked_of_the_firmware_before_is_taken_back(
     machine: Machine, units: Units
 ) -> None:
     machine_with(machine)
-    with working(machine.places):
+    with working(machine.paths):
         choose_once(machine.device, "mqtt")
         choose_once(machine.device, "mqtt", Way.SWITCH)
     assert machine.device.oneshots.asked_for() is None
@@ -192,12 +192,12 @@ def test_settings_that_a_kernel_keeps_need_a_restart(machine: Machine, units: Un
 def test_another_kernel_needs_a_restart(machine: Machine, units: Units) -> None:
     machine_with(machine)
     one = machine.read(machine.generations["one"]).system("default").toplevel
-    (machine.places.proc / "cmdline").write_text(f"init={one}/init gpt\n")
+    (machine.paths.proc / "cmdline").write_text(f"init={one}/init gpt\n")
     assert "cannot be compared" in str(obstacle(machine.device, "mqtt"))
     machine.generation("three", etc=ETC)
     machine.install("three")
     three = machine.read(machine.generations["three"]).system("default").toplevel
-    (machine.places.proc / "cmdline").write_text(f"init={three}/init gpt\n")
+    (machine.paths.proc / "cmdline").write_text(f"init={three}/init gpt\n")
     assert "another kernel" in str(obstacle(machine.device, "mqtt"))
 
 
@@ -210,7 +210,7 @@ def test_a_system_without_an_agent_that_can_take_over_needs_a_restart(
 
 def test_a_systemd_that_knows_no_soft_reboot_is_restarted(machine: Machine, units: Units) -> None:
     machine_with(machine)
-    (machine.places.root / "usr/lib/systemd/system/soft-reboot.target").unlink()
+    (machine.paths.root / "usr/lib/systemd/system/soft-reboot.target").unlink()
     assert obstacle(machine.device, "mqtt") == "systemd cannot do a soft reboot"
 
 
@@ -218,7 +218,7 @@ def test_no_trial_begins_or_ends_with_a_switch(machine: Machine, units: Units) -
     machine_with(machine)
     machine.generation("three", etc=ETC)
     machine.install("three")
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations["three"])
         with pytest.raises(OnTrial):
             choose_once(machine.device, "mqtt", Way.SWITCH)
@@ -235,20 +235,20 @@ def test_a_switch_that_systemd_refuses_leaves_nothing(
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     mqtt = machine.read(machine.generations["two"]).system("mqtt").toplevel
     with pytest.raises(CommandFailed):
-        switch(machine.places, mqtt)
-    assert not machine.places.next_system.exists()
+        switch(machine.paths, mqtt)
+    assert not machine.paths.next_system.exists()
 
 
 def test_a_switch_writes_nothing_to_the_disk(machine: Machine, units: Units) -> None:
     machine_with(machine)
-    before = _written(machine.places.system)
+    before = _written(machine.paths.system)
     assert not writes(machine.device, Way.SWITCH)
-    with alone(machine.places):
+    with alone(machine.paths):
         choose_once(machine.device, "mqtt", Way.SWITCH)
     assert take_over(machine, "mqtt").booted.system == "mqtt"
-    assert machine.places.is_chosen.exists(), "and yet it is known that somebody asked for it"
+    assert machine.paths.is_chosen.exists(), "and yet it is known that somebody asked for it"
     assert watch(machine.device)
-    assert _written(machine.places.system) == before
+    assert _written(machine.paths.system) == before
 
 
 def _written(folder: Path) -> dict[Path, int]:

@@ -19,13 +19,13 @@ def on_trial(machine: Machine, **changes: object) -> None:
     machine.boot()
     machine.generation("two", **changes)  # type: ignore[arg-type] # the caller knows the names
     machine.install("two")
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
 
 
 def verdict(machine: Machine) -> Verdict | None:
-    last = read_state(machine.places.state).last
+    last = read_state(machine.paths.state).last
     assert last is not None
     return last.verdict
 
@@ -43,7 +43,7 @@ def test_a_generation_that_is_not_healthy_is_left_with_the_reason(
     on_trial(machine, health=BROKEN)
     assert not watch(machine.device)
     assert machine.selected == 1
-    assert read_state(machine.places.state).phase is Phase.REJECTED
+    assert read_state(machine.paths.state).phase is Phase.REJECTED
     back = machine.boot()
     assert (back.booted.slot, back.restart) == (1, False)
     assert verdict(machine) == Verdict(
@@ -71,7 +71,7 @@ def test_health_that_cannot_be_read_is_no_health(machine: Machine, units: Units)
 
 def test_what_is_committed_is_not_watched(machine: Machine, units: Units) -> None:
     machine.boot()
-    assert not machine.places.is_unproven.exists()
+    assert not machine.paths.is_unproven.exists()
     assert watch(machine.device)
     assert units.calls == []
 
@@ -81,9 +81,9 @@ def test_a_verdict_that_cannot_be_recorded_still_restarts(
 ) -> None:
     on_trial(machine, health=BROKEN)
     monkeypatch.setattr("reconix.device.select.watch.WAIT_SECONDS", 0.2)
-    with working(machine.places):  # somebody holds the lock and does not let go
+    with working(machine.paths):  # somebody holds the lock and does not let go
         assert not watch(machine.device)
-    assert read_state(machine.places.state).phase is Phase.ON_TRIAL
+    assert read_state(machine.paths.state).phase is Phase.ON_TRIAL
 
 
 def test_an_agent_that_failed_in_a_trial_is_a_reason(machine: Machine) -> None:
@@ -96,7 +96,7 @@ def test_an_agent_that_failed_in_a_trial_is_a_reason(machine: Machine) -> None:
 def test_an_agent_that_failed_elsewhere_is_none(machine: Machine) -> None:
     machine.boot()
     abandon(machine.device, "the agent failed")
-    assert read_state(machine.places.state).phase is Phase.IDLE
+    assert read_state(machine.paths.state).phase is Phase.IDLE
 
 
 def test_a_trial_limit_shorter_than_the_checks_counts(machine: Machine, units: Units) -> None:
@@ -113,13 +113,13 @@ def test_a_system_that_is_wanted_always_is_asked_for_again_when_healthy(
     machine: Machine, units: Units
 ) -> None:
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         choose_always(machine.device, "mqtt")
     for _ in range(3):
         assert machine.boot().booted.system == "mqtt"
-        assert machine.places.is_unproven.exists()
+        assert machine.paths.is_unproven.exists()
         assert watch(machine.device)
-    last = read_state(machine.places.state).last
+    last = read_state(machine.paths.state).last
     assert last is None or last.result is Result.CONFIRMED
 
 
@@ -127,7 +127,7 @@ def test_a_system_that_is_wanted_always_and_is_not_healthy_is_given_up(
     machine: Machine, units: Units
 ) -> None:
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         choose_always(machine.device, "mqtt")
     seen = []
     for _ in range(9):
@@ -142,10 +142,10 @@ def test_a_system_is_given_up_after_as_many_failures_as_it_says(machine: Machine
     machine.boot()
     machine.generation("two", extra={"update.json": limits})
     machine.install("two")
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         confirm(machine.device)
         choose_always(machine.device, "mqtt")
     assert [machine.boot().booted.system for _ in range(4)] == ["mqtt", *["default"] * 3]

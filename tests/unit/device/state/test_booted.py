@@ -14,7 +14,7 @@ from reconix.device.state.booted import UnknownBoot, read_booted
 
 def test_the_note_can_be_read_by_a_shell(machine: Machine) -> None:
     booted = machine.boot().booted
-    note = shlex.quote(str(machine.places.run / "booted"))
+    note = shlex.quote(str(machine.paths.run / "booted"))
     said = subprocess.run(
         ["sh", "-c", f". {note}; echo $GENERATION $SYSTEM $SLOT $TOPLEVEL"],
         capture_output=True,
@@ -26,14 +26,14 @@ def test_the_note_can_be_read_by_a_shell(machine: Machine) -> None:
 
 def test_a_command_line_without_a_system_is_refused(machine: Machine) -> None:
     machine.firmware()
-    (machine.places.proc / "cmdline").write_text("root=/dev/sda1 quiet\n")
+    (machine.paths.proc / "cmdline").write_text("root=/dev/sda1 quiet\n")
     with pytest.raises(UnknownBoot):
         start(machine.device)
 
 
 def test_an_init_outside_of_the_store_is_refused(machine: Machine) -> None:
     machine.firmware()
-    (machine.places.proc / "cmdline").write_text("init=/bin/sh\n")
+    (machine.paths.proc / "cmdline").write_text("init=/bin/sh\n")
     with pytest.raises(UnknownBoot):
         start(machine.device)
 
@@ -53,5 +53,5 @@ def test_a_partition_that_is_no_slot_leaves_the_selected_slot(machine: Machine) 
 
 def test_without_a_note_it_is_said_where_to_look(machine: Machine) -> None:
     with pytest.raises(UnknownBoot) as caught:
-        read_booted(machine.places.booted)
+        read_booted(machine.paths.booted)
     assert "reconix-start" in caught.value.hint

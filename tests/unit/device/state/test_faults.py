@@ -21,14 +21,14 @@ def try_two(machine: Machine, *, before: str, after: str) -> bool:
     """Whether a trial is kept, with what its initrd and the one before could not do."""
     machine.boot()
     if before:
-        machine.places.faults.write_text(before)
+        machine.paths.faults.write_text(before)
     machine.generation("two")
     machine.install("two")
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
     if after:
-        machine.places.faults.write_text(after)
+        machine.paths.faults.write_text(after)
     return watch(machine.device)
 
 
@@ -37,7 +37,7 @@ def test_a_generation_that_brings_a_fault_is_left_with_the_reason(
     machine: Machine, units: Units, fault: str
 ) -> None:
     assert not try_two(machine, before="", after=fault)
-    state = read_state(machine.places.state)
+    state = read_state(machine.paths.state)
     assert state.phase is Phase.REJECTED
     assert state.verdict is not None and state.verdict.reason is Reason.UNHEALTHY
     assert state.verdict.said == fault.strip()
@@ -55,16 +55,16 @@ def test_what_was_mended_is_no_excuse_for_later(machine: Machine, units: Units) 
     assert try_two(machine, before=NO_DATA, after="")
     machine.generation("one more")
     machine.install("one more")
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations["one more"])
     machine.boot()
-    machine.places.faults.write_text(NO_DATA)
+    machine.paths.faults.write_text(NO_DATA)
     assert not watch(machine.device)
 
 
 def test_the_fault_of_a_committed_generation_is_told(machine: Machine, units: Units) -> None:
     machine.boot()
-    machine.places.faults.write_text(LOST)
+    machine.paths.faults.write_text(LOST)
     status = read_status(machine.device)
     assert f"fault      {LOST.strip()}" in status_lines(status)
     assert json.loads(print_json(status_document(status)))["faults"] == [LOST.strip()]

@@ -49,9 +49,9 @@ def test_a_place_with_nothing_for_this_host_is_told(machine: Machine, tmp_path: 
 
 def test_to_look_writes_nothing_to_the_disk(machine: Machine, tmp_path: Path) -> None:
     machine.boot()
-    before = written(machine.places.system)
+    before = written(machine.paths.system)
     look(machine.device, mirror(machine, tmp_path / "mirror", 0))
-    assert written(machine.places.system) == before
+    assert written(machine.paths.system) == before
 
 
 def written(folder: Path) -> dict[Path, tuple[int, int]]:
@@ -62,8 +62,8 @@ def written(folder: Path) -> dict[Path, tuple[int, int]]:
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"x" * 5000, b'{"where": 1}'])
 def test_what_cannot_be_read_was_not_seen(machine: Machine, content: bytes) -> None:
-    machine.places.looked.write_bytes(content)
-    assert last_check.read(machine.places) is None
+    machine.paths.looked.write_bytes(content)
+    assert last_check.read(machine.paths) is None
 
 
 def test_a_time_that_is_yet_to_come_is_now() -> None:

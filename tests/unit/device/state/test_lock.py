@@ -23,7 +23,7 @@ if not hasattr(os, "unshare"):  # Python 3.11: the same call, which a device's P
     sys.version_info = (3, 12)
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from reconix.device.paths import Places
+from reconix.device.paths import Paths
 from reconix.device.state.lock import working
 
 root = Path(sys.argv[2])
@@ -32,39 +32,39 @@ def fails(path):
         path.write_text("no")
     except OSError as error:
         return error.strerror
-places = Places(system=root / "system", run=root)
-with working(places):
-    (places.home / "written").write_text("yes")
+paths = Paths(system=root / "system", run=root)
+with working(paths):
+    (paths.home / "written").write_text("yes")
     print(fails(root / "store" / "x"))
     sys.stdout.flush()
     if sys.argv[3:]:
         sys.stdin.read()
-print(fails(places.home / "late"))
+print(fails(paths.home / "late"))
 """
 
 
 def test_a_second_one_is_told_that_somebody_works(machine: Machine) -> None:
     """C1"""
-    with working(machine.places):
-        assert being_changed(machine.places)
-        with pytest.raises(Busy), working(machine.places):
+    with working(machine.paths):
+        assert being_changed(machine.paths)
+        with pytest.raises(Busy), working(machine.paths):
             pass
-    assert not being_changed(machine.places)
+    assert not being_changed(machine.paths)
 
 
 def test_w4_what_everybody_can_open_keeps_nobody_from_working(machine: Machine) -> None:
     """`nobody` locks whatever there is for as long as it runs."""
     machine.boot()
-    with working(machine.places), contextlib.ExitStack() as held:
+    with working(machine.paths), contextlib.ExitStack() as held:
         for path in [machine.place, *machine.place.rglob("*")]:
             if path.lstat().st_mode & 0o004 and not path.is_symlink():
                 descriptor = os.open(path, os.O_RDONLY)
                 held.callback(os.close, descriptor)
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
         others = held.pop_all()
-    with others, working(machine.places):
-        assert being_changed(machine.places)
-    assert not being_changed(machine.places)
+    with others, working(machine.paths):
+        assert being_changed(machine.paths)
+    assert not being_changed(machine.paths)
 
 
 def test_only_root_can_begin(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,17 +72,17 @@ def test_only_root_can_begin(machine: Machine, monkeypatch: pytest.MonkeyPatch) 
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(NoPrivilege), working(machine.places):
+    with pytest.raises(NoPrivilege), working(machine.paths):
         pass
 
 
 def test_who_can_wait_gets_the_lock_when_it_is_free(machine: Machine) -> None:
     holder = subprocess.Popen(
-        ["flock", machine.places.lock, "sh", "-c", "echo held; sleep 1"], stdout=subprocess.PIPE
+        ["flock", machine.paths.lock, "sh", "-c", "echo held; sleep 1"], stdout=subprocess.PIPE
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"
-    with holder, working(machine.places, wait_seconds=20):
+    with holder, working(machine.paths, wait_seconds=20):
         pass
 
 

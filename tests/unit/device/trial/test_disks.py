@@ -26,15 +26,15 @@ ALL = ("slot-1", "slot-2", "system", "data")
 
 def show(machine: Machine, disk: str, names: Sequence[str], serial: str = "") -> Path:
     """Let the kernel show a disk; gives the place of its node."""
-    device = machine.places.sysfs / "class/block" / disk
+    device = machine.paths.sysfs / "class/block" / disk
     device.mkdir(parents=True)
     (device / "serial").write_text(serial)
     for number, name in enumerate(names, 1):
         part = device / f"{disk}{number}"
         part.mkdir()
         (part / "uevent").write_text(f"DEVNAME={part.name}\nPARTNAME={name}\n")
-    machine.places.dev.mkdir(exist_ok=True)
-    return machine.places.dev / disk
+    machine.paths.dev.mkdir(exist_ok=True)
+    return machine.paths.dev / disk
 
 
 def plug_copy(machine: Machine, serial: str = "B") -> Path:
@@ -59,7 +59,7 @@ def last_line(machine: Machine) -> str:
 
 
 def arm(machine: Machine, name: str) -> None:
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations[name])
 
 
@@ -68,24 +68,24 @@ def test_w1_the_first_start_notes_what_the_hardware_of_the_disk_is_called(
 ) -> None:
     show(machine, "disk", ALL, "QM 0001\0\n")
     machine.boot()
-    assert machine.places.hardware.read_text() == "serial:QM0001\n"
-    before = machine.places.hardware.stat().st_mtime_ns
+    assert machine.paths.hardware.read_text() == "serial:QM0001\n"
+    before = machine.paths.hardware.stat().st_mtime_ns
     machine.boot()
-    assert machine.places.hardware.stat().st_mtime_ns == before
+    assert machine.paths.hardware.stat().st_mtime_ns == before
 
 
 def test_w1_a_disk_that_was_exchanged_for_a_copy_is_noted_anew(machine: Machine) -> None:
-    machine.places.hardware.write_text("serial:old\n")
+    machine.paths.hardware.write_text("serial:old\n")
     show(machine, "disk", ALL, "new")
     machine.boot()
-    assert machine.places.hardware.read_text() == "serial:new\n"
+    assert machine.paths.hardware.read_text() == "serial:new\n"
 
 
 def test_w1_hardware_is_not_noted_while_a_copy_could_be_meant(machine: Machine) -> None:
     show(machine, "disk", ALL, "A")
     plug_copy(machine)
     machine.boot()
-    assert not machine.places.hardware.exists()
+    assert not machine.paths.hardware.exists()
 
 
 @pytest.mark.parametrize("names", [["data"], ["system"], ALL])
@@ -99,7 +99,7 @@ def test_w1_a_disk_of_others_is_told_and_in_nobodys_way(
         f"disk       {node} has partitions named like ours, and is not used"
     )
     two = machine.generation("two")
-    with working(machine.places):
+    with working(machine.paths):
         assert receive(machine.device, machine.stream("one", "two").read) == two
         assert apply(machine.device, two) == 2
     assert node.read_bytes() == before
@@ -111,7 +111,7 @@ def test_w1_no_update_is_taken_while_a_copy_of_the_disk_is_there(machine: Machin
     machine.install("two")
     node = plug_copy(machine)
     before = node.read_bytes()
-    with working(machine.places):
+    with working(machine.paths):
         with pytest.raises(CopyAttached, match="sda is a copy"):
             receive(machine.device, machine.stream("one", "two").read)
         with pytest.raises(CopyAttached):
@@ -130,8 +130,8 @@ def test_w1_no_update_is_taken_while_a_copy_of_the_disk_is_there(machine: Machin
 def test_an_image_that_is_looked_at_through_a_loop_device_is_no_copy(machine: Machine) -> None:
     machine.boot()
     plug_copy(machine)
-    shown = machine.places.sysfs / "class/block/sda"
-    place = machine.places.sysfs / "devices/virtual/block/sda"
+    shown = machine.paths.sysfs / "class/block/sda"
+    place = machine.paths.sysfs / "devices/virtual/block/sda"
     place.parent.mkdir(parents=True)
     shown.rename(place)
     shown.symlink_to(place)
@@ -157,7 +157,7 @@ def test_w1_what_an_old_copy_started_is_not_the_trial(machine: Machine) -> None:
     machine.variables.set("LoaderDevicePartUUID", LOADER, print_text(str(guid).lower()))
     started = start(machine.device)
     assert (started.booted.slot, started.restart) == (1, False)
-    assert read_state(machine.places.state).phase is Phase.WRITTEN
+    assert read_state(machine.paths.state).phase is Phase.WRITTEN
 
 
 def test_w1_a_trial_that_was_cut_short_waits_until_the_copy_is_gone(machine: Machine) -> None:
@@ -169,9 +169,9 @@ def test_w1_a_trial_that_was_cut_short_waits_until_the_copy_is_gone(machine: Mac
     node = plug_copy(machine)
     back = machine.boot()
     assert (back.booted.slot, back.restart) == (1, False)
-    assert '"not-armed"' in machine.places.log.read_text()
+    assert '"not-armed"' in machine.paths.log.read_text()
     node.unlink()
-    shutil.rmtree(machine.places.sysfs / "class/block/sda")
+    shutil.rmtree(machine.paths.sysfs / "class/block/sda")
     arm(machine, "two")
     assert machine.boot().booted.slot == 2
 
@@ -206,19 +206,19 @@ def test_a_disk_that_is_too_small_refuses_updates_before_they_are_read(short: Ma
     two = short.generation("two")
     short.install("two")
     stream = short.stream("one", "two")
-    with working(short.places):
+    with working(short.paths):
         with pytest.raises(DiskIsShort, match=f"needs {short.tables.sectors * 512}"):
             receive(short.device, stream.read)
         with pytest.raises(DiskIsShort):
             apply(short.device, two)
     assert stream.tell() == 0
-    assert read_state(short.places.state).phase is Phase.IDLE
+    assert read_state(short.paths.state).phase is Phase.IDLE
 
 
 def test_an_ordinary_boot_from_a_disk_that_is_too_small_writes_nothing(short: Machine) -> None:
     short.boot()
     before = (short.place / "disk").read_bytes()
-    log = short.places.log.exists()
+    log = short.paths.log.exists()
     short.boot()
     assert (short.place / "disk").read_bytes() == before
-    assert short.places.log.exists() == log
+    assert short.paths.log.exists() == log

@@ -14,12 +14,12 @@ from reconix.device.update.confirm import TooLate, confirm
 def tried(machine: Machine, name: str) -> None:
     machine.generation(name)
     machine.install(name)
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations[name])
 
 
 def confirmed(machine: Machine) -> bool:
-    with working(machine.places):
+    with working(machine.paths):
         return confirm(machine.device)
 
 
@@ -54,7 +54,7 @@ def test_b7_a_confirmation_after_the_deadline_is_refused(
     with pytest.raises(TooLate):
         confirmed(machine)
     assert machine.selected == 1
-    assert read_state(machine.places.state).phase is Phase.ON_TRIAL
+    assert read_state(machine.paths.state).phase is Phase.ON_TRIAL
 
 
 def test_the_generation_before_is_kept_and_older_ones_go(machine: Machine) -> None:
@@ -72,7 +72,7 @@ def test_the_generation_before_is_kept_and_older_ones_go(machine: Machine) -> No
 
 def test_the_system_that_is_wanted_always_follows_the_trial(machine: Machine) -> None:
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         choose_always(machine.device, "mqtt")
     machine.boot()
     tried(machine, "two")

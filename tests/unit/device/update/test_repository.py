@@ -108,7 +108,7 @@ def running(server: http.server.HTTPServer) -> Iterator[None]:
 
 def test_a_stick_brings_the_cheapest_way(machine: Machine, folder: Folder, units: Units) -> None:
     assert main(["update", "--from", str(folder.place)], machine.device) == 0
-    state = read_state(machine.places.state)
+    state = read_state(machine.paths.state)
     assert state.phase is Phase.ARMED and state.trial is not None
     assert state.trial.generation == str(machine.generations["three"])
     assert machine.generations["two"] in machine.device.installed()
@@ -121,15 +121,15 @@ def test_what_a_device_came_back_from_is_not_tried_again_by_itself(
     words = ["update", "--from", str(folder.place)]
     assert main([*words, "--unattended"], machine.device) == 0
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         rollback(machine.device)
     machine.boot()
     before = len(units.calls)
     assert main([*words, "--unattended"], machine.device) == 0
-    assert read_state(machine.places.state).phase is Phase.IDLE
+    assert read_state(machine.paths.state).phase is Phase.IDLE
     assert len(units.calls) == before
     assert main(words, machine.device) == 0, "somebody may still try"
-    assert read_state(machine.places.state).phase is Phase.ARMED
+    assert read_state(machine.paths.state).phase is Phase.ARMED
 
 
 def test_a_check_only_tells(
@@ -148,7 +148,7 @@ def test_a_web_server_serves_the_same_folder(
 ) -> None:
     assert main(["update", "--from", web(folder.place)], machine.device) == 0
     assert machine.generations["three"] in machine.device.installed()
-    assert not machine.places.spool.exists()
+    assert not machine.paths.spool.exists()
 
 
 def test_one_stream_may_serve_several_generations(
@@ -228,7 +228,7 @@ def test_n2_one_limit_counts_for_the_index_and_all_streams_of_a_way(
         look(machine.device, place)
     place = Place(url, limit_bytes=max(sizes) + index + 1000, patience=QUICK)
     first, second = place.offers()
-    with working(machine.places):
+    with working(machine.paths):
         place.take(machine.device, first)
         with pytest.raises(TooMuch, match="besides"):
             place.take(machine.device, second)
@@ -240,9 +240,9 @@ def test_n2_what_is_loaded_again_counts(
     made = portal(3, 1000)
     limit = len(made.stream) + len(made.index) + FRAME_BYTES
     place = Place(made.server.url.removesuffix("/stream"), limit_bytes=limit, patience=QUICK)
-    with pytest.raises(TooMuch), working(machine.places):
+    with pytest.raises(TooMuch), working(machine.paths):
         place.take(machine.device, place.offers()[0])
-    held = Spool(machine.places.spool).held()
+    held = Spool(machine.paths.spool).held()
     assert held is not None and held.offset == made.at - 10, "what was proved stays"
     assert place.meter.loaded_bytes <= limit + FRAME_BYTES
 
@@ -265,9 +265,9 @@ def test_n1_a_server_that_keeps_a_device_busy_does_not_keep_its_lock(
     place = Place(made.server.url.removesuffix("/stream"))
     offer = place.offers()[0]
     made.server.behave, place.patience = drip, SLOW
-    with pytest.raises(TruncatedStream), working(machine.places):
+    with pytest.raises(TruncatedStream), working(machine.paths):
         place.take(machine.device, offer)
-    with working(machine.places):
+    with working(machine.paths):
         assert machine.device.installed() == (machine.generations["one"],)
 
 
@@ -278,7 +278,7 @@ def test_n1_a_download_that_takes_too_long_in_all_waits_for_the_next_try(
     place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
     offer = place.offers()[0]
     place.meter.until = time.monotonic()
-    with pytest.raises(TruncatedStream), working(machine.places):
+    with pytest.raises(TruncatedStream), working(machine.paths):
         place.take(machine.device, offer)
     assert made.server.requests == 1, "only the index was asked for"
 
@@ -293,13 +293,13 @@ def test_n1_what_a_cut_left_is_not_loaded_again(
     place = Place(url, patience=QUICK)
     offer = next(each for each in place.offers() if not each.bases)
     full.write_bytes(at)
-    with pytest.raises(TruncatedStream), working(machine.places):
+    with pytest.raises(TruncatedStream), working(machine.paths):
         place.take(machine.device, offer)
-    assert machine.places.spool.stat().st_size > 3 * FRAME_BYTES
+    assert machine.paths.spool.stat().st_size > 3 * FRAME_BYTES
     full.write_bytes(content)
-    with working(machine.places):
+    with working(machine.paths):
         assert place.take(machine.device, offer) == machine.generations["three"]
-    assert not machine.places.spool.exists()
+    assert not machine.paths.spool.exists()
 
 
 def test_n1_a_page_of_a_portal_costs_the_frame_in_which_it_begins(
@@ -307,7 +307,7 @@ def test_n1_a_page_of_a_portal_costs_the_frame_in_which_it_begins(
 ) -> None:
     made = portal(3, 2)
     place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
-    with working(machine.places):
+    with working(machine.paths):
         assert place.take(machine.device, place.offers()[0]) == machine.generations["three"]
     frame = (made.at - 10, made.at - 10 + FRAME_BYTES)
     wrong = [(0, made.at), (frame[0], made.at)]
@@ -321,14 +321,14 @@ def test_n1_what_was_proved_stays_when_the_rest_comes_altered_each_time(
     place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
     for _ in range(2):
         made.server.given.clear()
-        with pytest.raises(AlteredOnTheWay, match="frame 3"), working(machine.places):
+        with pytest.raises(AlteredOnTheWay, match="frame 3"), working(machine.paths):
             place.take(machine.device, place.offers()[0])
     begin = made.at - 10
     preface = begin - 3 * FRAME_BYTES
     assert made.server.given == [(0, preface), *[(begin, made.at)] * (1 + REREADS)]
     made.times = 0
     made.server.given.clear()
-    with working(machine.places):
+    with working(machine.paths):
         place.take(machine.device, place.offers()[0])
     assert made.server.given == [(0, preface), (begin, len(made.stream))]
 
@@ -349,12 +349,12 @@ def test_n1_a_preface_that_comes_altered_once_does_not_cost_what_is_held(
 ) -> None:
     made = portal(3, 1000)
     place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
-    with pytest.raises(AlteredOnTheWay), working(machine.places):
+    with pytest.raises(AlteredOnTheWay), working(machine.paths):
         place.take(machine.device, place.offers()[0])
     offer, begin = place.offers()[0], made.at - 10
     made.at, made.times = 100, 1
     made.server.given.clear()
-    with working(machine.places):
+    with working(machine.paths):
         place.take(machine.device, offer)
     preface = begin - 3 * FRAME_BYTES
     assert made.server.given == [(0, 100), (0, preface), (begin, len(made.stream))]
@@ -388,7 +388,7 @@ def test_n1_a_medium_that_errs_is_read_again(machine: Machine, folder: Folder) -
         file.seek(-FRAME_BYTES // 2, os.SEEK_END)
         file.write(b"x" * 512)
     progress.listen(healing)
-    with working(machine.places):
+    with working(machine.paths):
         assert receive_file(machine.device, path) == machine.generations["three"]
     assert healing.complaints == 1
 
@@ -431,8 +431,8 @@ def test_who_is_to_log_in_for_updates_is_shown_nowhere_and_not_sent(
 
 def test_what_an_older_agent_noted_is_shown_without_the_password(machine: Machine) -> None:
     machine.boot()
-    last_check.note(machine.places, "http://me:secret@updates.example/x", 7)
-    found = last_check.read(machine.places)
+    last_check.note(machine.paths, "http://me:secret@updates.example/x", 7)
+    found = last_check.read(machine.paths)
     assert found is not None
     assert found.where == "http://updates.example/x"
 

@@ -52,14 +52,14 @@ class Fleet:
         """The timer's unit; and how far an update is then."""
         words = ["update", "--unattended", "--from", str(self.folder.place)]
         assert main(words, self.machine.device) == 0
-        return read_state(self.machine.places.state).phase
+        return read_state(self.machine.paths.state).phase
 
     def cut_twice(self) -> None:
         """Both attempts of the trial that is armed are ended by the power."""
         for _ in range(2):
             assert self.machine.boot().booted.slot == 2
             self.machine.boot()
-        assert read_state(self.machine.places.state).phase is Phase.IDLE
+        assert read_state(self.machine.paths.state).phase is Phase.IDLE
 
 
 @pytest.fixture
@@ -177,8 +177,8 @@ def test_t5_no_clock_holds_a_generation_back_longer_than_its_wait(
     machine: Machine, now: int
 ) -> None:
     each = Left("/nix/store/2-generation-new", "unknown", 3)
-    machine.places.waiting.write_bytes(Waiting(each.generation, 3, now + 10**9).print())
-    assert seconds_left(machine.places, each, now) == 4 * FIRST_WAIT_SECONDS
+    machine.paths.waiting.write_bytes(Waiting(each.generation, 3, now + 10**9).print())
+    assert seconds_left(machine.paths, each, now) == 4 * FIRST_WAIT_SECONDS
 
 
 def test_a_wait_has_an_end_however_often_it_was_doubled() -> None:

@@ -13,7 +13,7 @@ from reconix.device.update.rollback import NothingBefore, RolledBack, rollback
 def tried(machine: Machine, name: str) -> None:
     machine.generation(name)
     machine.install(name)
-    with working(machine.places):
+    with working(machine.paths):
         apply(machine.device, machine.generations[name])
 
 
@@ -21,15 +21,15 @@ def test_the_previous_generation_is_tried_and_kept(machine: Machine) -> None:
     machine.boot()
     tried(machine, "two")
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         confirm(machine.device)
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         assert rollback(machine.device) is RolledBack.PREVIOUS
     assert machine.boot().booted.generation == machine.generations["one"]
-    with working(machine.places):
+    with working(machine.paths):
         confirm(machine.device)
-    state = read_state(machine.places.state)
+    state = read_state(machine.paths.state)
     assert state.committed.generation == str(machine.generations["one"])
     assert state.previous == str(machine.generations["two"])
 
@@ -38,10 +38,10 @@ def test_what_is_on_trial_can_be_left(machine: Machine) -> None:
     machine.boot()
     tried(machine, "two")
     machine.boot()
-    with working(machine.places):
+    with working(machine.paths):
         assert rollback(machine.device) is RolledBack.LEFT_TRIAL
     assert machine.boot().booted.slot == 1
-    last = read_state(machine.places.state).last
+    last = read_state(machine.paths.state).last
     assert last is not None and last.verdict is not None
     assert last.verdict.reason is Reason.OPERATOR
 
@@ -49,13 +49,13 @@ def test_what_is_on_trial_can_be_left(machine: Machine) -> None:
 def test_what_is_armed_can_be_disarmed(machine: Machine) -> None:
     machine.boot()
     tried(machine, "two")
-    with working(machine.places):
+    with working(machine.paths):
         assert rollback(machine.device) is RolledBack.DISARMED
-    assert read_state(machine.places.state).phase is Phase.IDLE
+    assert read_state(machine.paths.state).phase is Phase.IDLE
     assert machine.boot().booted.slot == 1
 
 
 def test_without_a_previous_generation_there_is_nothing_to_go_back_to(machine: Machine) -> None:
     machine.boot()
-    with pytest.raises(NothingBefore), working(machine.places):
+    with pytest.raises(NothingBefore), working(machine.paths):
         rollback(machine.device)

@@ -48,4 +48,4 @@ def test_the_next_start_repairs_the_table_and_says_so(machine: Machine) -> None:
         disk.write((machine.tables.sectors - 1) * 512, bytes(512))
     machine.boot()
     assert verify(machine.device) == []
-    assert '"repaired"' in machine.places.log.read_text()
+    assert '"repaired"' in machine.paths.log.read_text()
