@@ -23,7 +23,7 @@ from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.config.problems import BadConfiguration, Problem
 from reconix.config.sources import sources
-from reconix.config.toml.formatter import tidy, tidy_literate
+from reconix.config.toml.formatter import format_markdown, format_toml
 from reconix.config.toml.reader import LITERATE, MAX_FILE_BYTES, PLAIN, InvalidToml, read_toml
 
 _PERMISSIONS = 0o777
@@ -83,7 +83,7 @@ def _laid_out(file: Path) -> _LaidOut:
         raise UsageError(f"{file} is no file of a configuration", hint=f"they end in {endings}")
     read_toml(file)  # a mistake is told with its place
     content = read_bounded(file.resolve(), MAX_FILE_BYTES)
-    layout = tidy_literate if file.name.endswith(LITERATE) else tidy
+    layout = format_markdown if file.name.endswith(LITERATE) else format_toml
     return _LaidOut(file.resolve(), content, layout(content.decode()).encode())
 
 

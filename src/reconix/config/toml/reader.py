@@ -1,28 +1,34 @@
 """TOML with a place for everything: file, line and column of each key and of each list item.
 
 A message about a mistake is worth little without the place of the mistake, and the standard
-library's parser does not tell places. So the text is read twice. ``tomllib`` decides whether it is
-TOML and what it means; then a small scanner walks over the text, which is known to be valid by
-then, and notes where each key begins. It has to know only where a value *ends*: strings, arrays
-and inline tables; everything else ends at a comma, a bracket or the line.
+library's parser does not tell places. So the text is read twice: ``tomllib`` decides whether it is
+TOML and what it means, and the walk of ``grammar.py`` tells where each key and each item begins.
 
-A file may be *literate*: ``mqtt.toml.md`` is Markdown, and its fenced ``toml`` blocks, in order,
-are the configuration. Everything else is blanked out line by line, so places stay what they are.
+A file may be *literate* (``literate.py``): its name ends in ``.toml.md``.
 
-Source: TOML 1.0.0; CommonMark 0.31, section 4.5 (fenced code blocks).
+Source: TOML 1.0.0.
 Tested by ``tests/unit/config/toml/test_reader.py``.
 """
 
 import bisect
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base.files import BadFile, read_text
 from reconix.config.problems import Place, Problem
-from reconix.config.toml.cursor import BARE_KEY, BLANK, OTHER, SPACE, STRING, Cursor
+from reconix.config.toml.grammar import (
+    Array,
+    Assignment,
+    Header,
+    InlineTable,
+    Key,
+    Value,
+    statements,
+)
+from reconix.config.toml.literate import toml_of
 
 MAX_FILE_BYTES = 1 << 20
 LITERATE = ".toml.md"
@@ -78,7 +84,7 @@ def read_toml(file: Path) -> RawTable:
     except (BadFile, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InvalidToml(Problem(Place(file), "", f"cannot be read: {reason}")) from error
-    return parse_toml(literate(text) if file.name.endswith(LITERATE) else text, file)
+    return parse_toml(toml_of(text) if file.name.endswith(LITERATE) else text, file)
 
 
 def parse_toml(text: str, file: Path) -> RawTable:
@@ -90,7 +96,7 @@ def parse_toml(text: str, file: Path) -> RawTable:
     text = text.replace("\r\n", "\n")
     try:
         document = tomllib.loads(text)
-        places = _Places(file, text, _Scanner(text).scan())
+        places = _Places(file, text, _Offsets(text).by_path)
         entries = {key: _raw(value, (key,), places) for key, value in document.items()}
     except tomllib.TOMLDecodeError as error:
         raise InvalidToml(_problem(error, text, file)) from error
@@ -144,38 +150,29 @@ class _Places:
         return Place(self._file, line, column, self._lines[line - 1])
 
 
-class _Scanner(Cursor):
-    """Notes where keys and list items begin, in a text that is valid TOML."""
+class _Offsets:
+    """Where keys and list items begin, in a text that is valid TOML."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._offsets: dict[KeyPath, int] = {}
+        self.by_path: dict[KeyPath, int] = {}
         self._tables_in: dict[KeyPath, int] = {}
         """How many tables an array of tables has so far."""
-
-    def scan(self) -> Mapping[KeyPath, int]:
         table: KeyPath = ()
-        self.skip(BLANK)
-        while self.at < len(self.text):
-            if self.text[self.at] == "[":
-                table = self._header()
-            else:
-                self._pair(table)
-            self.skip(BLANK)
-        return self._offsets
+        for each in statements(text):
+            if isinstance(each, Header):
+                table = self._header(each)
+            elif isinstance(each, Assignment):
+                self._pair(table, each.key, each.value)
 
-    def _header(self) -> KeyPath:
-        begin = self.at
-        double = self.text.startswith("[[", begin)
-        self.at += 2 if double else 1
+    def _header(self, header: Header) -> KeyPath:
         path: KeyPath = ()
-        for key, offset in self._keys():
-            self._offsets.setdefault((*path, key), offset)
-            path = self._inside((*path, key))
-        self.at += 2 if double else 1
-        if double:
+        for part in header.key:
+            path = (*path, part.name)
+            self.by_path.setdefault(path, part.at)
+            path = self._inside(path)
+        if header.is_of_array:
             path = self._next_table(path)
-            self._offsets[path] = begin
+            self.by_path[path] = header.at
         return path
 
     def _inside(self, path: KeyPath) -> KeyPath:
@@ -189,96 +186,17 @@ class _Scanner(Cursor):
         self._tables_in[array] = index + 1
         return (*array, index)
 
-    def _pair(self, table: KeyPath) -> None:
-        path = table
-        for key, offset in self._keys():
-            path = (*path, key)
-            self._offsets.setdefault(path, offset)
-        self.at += 1  # =
-        self.skip(SPACE)
-        self._value(path)
+    def _pair(self, path: KeyPath, key: Key, value: Value) -> None:
+        for part in key:
+            path = (*path, part.name)
+            self.by_path.setdefault(path, part.at)
+        self._value(path, value)
 
-    def _keys(self) -> list[tuple[str, int]]:
-        """The parts of a key with their offsets, and the space behind it."""
-        keys = [self._key()]
-        while self.text.startswith(".", self.at):
-            self.at += 1
-            keys.append(self._key())
-        return keys
-
-    def _key(self) -> tuple[str, int]:
-        self.skip(SPACE)
-        begin = self.at
-        if self.text[begin] in "\"'":
-            key = str(tomllib.loads(f"key = {self.skip(STRING)}")["key"])
-        else:
-            key = self.skip(BARE_KEY)
-        self.skip(SPACE)
-        return key, begin
-
-    def _value(self, path: KeyPath) -> None:
-        first = self.text[self.at]
-        if first in "\"'":
-            self.skip(STRING)
-        elif first == "[":
-            self._array(path)
-        elif first == "{":
-            self._inline_table(path)
-        else:
-            self.skip(OTHER)
-
-    def _array(self, path: KeyPath) -> None:
-        index = 0
-        self._open()
-        while self.text[self.at] != "]":
-            self._offsets[(*path, index)] = self.at
-            self._value((*path, index))
-            self._separator()
-            index += 1
-        self.at += 1
-
-    def _inline_table(self, path: KeyPath) -> None:
-        self._open()
-        while self.text[self.at] != "}":
-            self._pair(path)
-            self._separator()
-        self.at += 1
-
-    def _open(self) -> None:
-        self.at += 1
-        self.skip(BLANK)
-
-    def _separator(self) -> None:
-        self.skip(BLANK)
-        if self.text[self.at] == ",":
-            self.at += 1
-            self.skip(BLANK)
-
-
-_FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[^\s`]*)")
-
-
-def literate(markdown: str) -> str:
-    """The TOML in a Markdown text: the content of its ``toml`` blocks, all other lines empty."""
-    return "\n".join(line if counts else "" for line, counts in marked(markdown))
-
-
-def marked(markdown: str) -> Iterator[tuple[str, bool]]:
-    """The lines of a Markdown text, and for each whether it is inside of a ``toml`` block."""
-    fence, wanted = "", False
-    for line in markdown.replace("\r\n", "\n").split("\n"):
-        found = _FENCE.match(line)
-        if not fence:
-            if found:
-                fence, wanted = found["fence"], found["language"] == "toml"
-            yield line, False
-        elif _closes(line, fence):
-            fence = ""
-            yield line, False
-        else:
-            yield line, wanted
-
-
-def _closes(line: str, fence: str) -> bool:
-    text = line.strip()
-    return len(text) >= len(fence) and set(text) == {fence[0]} and not line.startswith("    ")
+    def _value(self, path: KeyPath, value: Value) -> None:
+        if isinstance(value, Array):
+            for index, item in enumerate(value.values):
+                self.by_path[(*path, index)] = item.at
+                self._value((*path, index), item)
+        elif isinstance(value, InlineTable):
+            for key, inner in value.pairs:
+                self._pair(path, key, inner)

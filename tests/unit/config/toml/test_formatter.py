@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from reconix.config.toml.formatter import WIDTH, tidy, tidy_literate
-from reconix.config.toml.reader import marked
+from reconix.config.toml.formatter import WIDTH, format_markdown, format_toml
+from reconix.config.toml.literate import marked_lines
 
 WRITTEN = """\
 
@@ -73,21 +73,21 @@ d = 1979-05-27 07:32:00  # date
 
 
 def test_the_layout_is_as_described() -> None:
-    assert tidy(WRITTEN) == LAID_OUT
-    assert tidy(WRITTEN.replace("\n", "\r\n")) == LAID_OUT
+    assert format_toml(WRITTEN) == LAID_OUT
+    assert format_toml(WRITTEN.replace("\n", "\r\n")) == LAID_OUT
 
 
 @pytest.mark.parametrize("text", ["", "\n", " \n\t\n"])
 def test_nothing_stays_nothing(text: str) -> None:
-    assert tidy(text) == ""
+    assert format_toml(text) == ""
 
 
 def test_a_list_is_broken_where_it_does_not_fit() -> None:
     item = '"' + "x" * 27 + '"'
     fits = f"abcd = [{item}, {item}, {item}]\n"
     assert len(fits) == WIDTH + 1
-    assert tidy(fits.replace(", ", ",")) == fits
-    assert tidy(f"e{fits}") == f"eabcd = [\n  {item},\n  {item},\n  {item},\n]\n"
+    assert format_toml(fits.replace(", ", ",")) == fits
+    assert format_toml(f"e{fits}") == f"eabcd = [\n  {item},\n  {item},\n  {item},\n]\n"
 
 
 space = st.sampled_from(["", " ", "  ", "\t"])
@@ -142,44 +142,46 @@ def documents(draw: st.DrawFn) -> str:
 
 @given(documents(), st.sampled_from(["\n", "\r\n"]))
 def test_the_meaning_stays(text: str, newline: str) -> None:
-    assert repr(tomllib.loads(tidy(text.replace("\n", newline)))) == repr(tomllib.loads(text))
+    assert repr(tomllib.loads(format_toml(text.replace("\n", newline)))) == repr(
+        tomllib.loads(text)
+    )
 
 
 @given(documents())
 def test_what_is_laid_out_stays_as_it_is(text: str) -> None:
-    once = tidy(text)
-    assert tidy(once) == once
+    once = format_toml(text)
+    assert format_toml(once) == once
 
 
 @given(documents())
 def test_every_comment_stays_and_in_order(text: str) -> None:
-    assert re.findall(r"# ?c\d+", tidy(text)) == re.findall(r"# ?c\d+", text)
+    assert re.findall(r"# ?c\d+", format_toml(text)) == re.findall(r"# ?c\d+", text)
 
 
 @given(documents())
 def test_nothing_changes_but_space_and_commas(text: str) -> None:
-    assert re.sub(r"[\s,]", "", tidy(text)) == re.sub(r"[\s,]", "", text)
+    assert re.sub(r"[\s,]", "", format_toml(text)) == re.sub(r"[\s,]", "", text)
 
 
 @given(documents())
 def test_no_line_ends_in_space_unless_a_text_does(text: str) -> None:
     assume('"""' not in text)
-    assert not re.search(r"[ \t]+$|\n\n\n|\A\n|\n\n\Z", tidy(text), re.MULTILINE)
+    assert not re.search(r"[ \t]+$|\n\n\n|\A\n|\n\n\Z", format_toml(text), re.MULTILINE)
 
 
 @given(documents(), documents())
 def test_prose_around_settings_stays_as_it_is(one: str, two: str) -> None:
     markdown = f"# Title  \n\n```toml\n{one}\n```\ntext = 1\n\n~~~toml\n{two}\n~~~\n\nend"
-    laid_out = tidy_literate(markdown)
-    prose = [line for line, counts in marked(markdown) if not counts]
-    assert [line for line, counts in marked(laid_out) if not counts] == prose
-    assert f"```toml\n{tidy(one)}```" in laid_out
-    assert f"~~~toml\n{tidy(two)}~~~" in laid_out
-    assert tidy_literate(laid_out) == laid_out
+    laid_out = format_markdown(markdown)
+    prose = [line for line, counts in marked_lines(markdown) if not counts]
+    assert [line for line, counts in marked_lines(laid_out) if not counts] == prose
+    assert f"```toml\n{format_toml(one)}```" in laid_out
+    assert f"~~~toml\n{format_toml(two)}~~~" in laid_out
+    assert format_markdown(laid_out) == laid_out
 
 
 def test_blocks_that_cannot_be_laid_out_alone_are_left_alone() -> None:
     split = "```toml\na = [1,\n```\nand\n```toml\n2]\n```\n"
-    assert tidy_literate(split) == split
+    assert format_markdown(split) == split
     inside_a_list = "- see\n\n  ```toml\n  a=1\n  ```\n"
-    assert tidy_literate(inside_a_list) == inside_a_list
+    assert format_markdown(inside_a_list) == inside_a_list

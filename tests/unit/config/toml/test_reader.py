@@ -11,7 +11,6 @@ from reconix.config.toml.reader import (
     RawList,
     RawScalar,
     RawTable,
-    literate,
     parse_toml,
     read_toml,
 )
@@ -175,45 +174,6 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes(b'a = "\xff"')
     with pytest.raises(InvalidToml, match="not UTF-8"):
         read_toml(tmp_path / "a.toml")
-
-
-LITERATE = """\
-# The broker
-
-It keeps what `a = 1` means:
-
-```toml
-[files.x]
-text = "~~~"
-```
-
-Not this:
-
-````markdown
-```toml
-bad = 1
-```
-````
-
-~~~toml title="second"
-mode = "0644"
-~~~
-"""
-
-
-def test_a_literate_file_is_its_toml_blocks_at_their_places(tmp_path: Path) -> None:
-    file = tmp_path / "mqtt.toml.md"
-    file.write_text(LITERATE)
-    raw = read_toml(file)
-    assert plain(raw) == {"files": {"x": {"text": "~~~", "mode": "0644"}}}
-    found = places(raw)
-    assert found["/files/x/text"] == "7:1"
-    assert found["/files/x/mode"] == "19:1"
-
-
-@given(st.text(alphabet="`~toml\n =1", max_size=60))
-def test_blanking_keeps_the_number_of_lines(markdown: str) -> None:
-    assert literate(markdown).count("\n") == markdown.count("\n")
 
 
 def test_a_scalar_is_a_scalar() -> None:
