@@ -9,7 +9,7 @@ updates, because it says who may log in. What was signed is kept as it was spell
                "address": {"lan": "192.0.2.11/24"}, "authorized_keys": ["ssh-ed25519 …"]}
 
 The agent applies it early at each start, over the generated files of the system that runs, and only
-if the keys that the device believes vouch for it and it is for this host. One that is not right
+if the keys that the device trusts have signed it and it is for this host. One that is not right
 changes nothing: the device starts as any of its kind, and says why. One that was right once is
 remembered by its digest on the system partition, which only the agent writes: a device must not
 lose its address because the keys for updates have changed since it was made.
@@ -32,9 +32,8 @@ from reconix.device.device import Device
 from reconix.device.paths import Paths
 from reconix.device.state.lock import working
 from reconix.device.trust_store import TrustStore
-from reconix.transfer.trust.ed25519 import is_signed
 from reconix.transfer.trust.seal import Signature
-from reconix.transfer.trust.trust import UNSIGNED, Trust
+from reconix.transfer.trust.trust import UNSIGNED, NotTrusted, Trust
 
 FILE_NAME = "identity.json"
 MAX_BYTES = 1 << 16
@@ -49,7 +48,7 @@ _KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\x00-\x1f]*)?")
 
 
 class BadIdentity(ReconixError):
-    """An identity is not one, is not for this device, or nobody vouches for it."""
+    """An identity is not one, is not for this device, or is not trusted."""
 
     exit_code = 82
 
@@ -114,10 +113,10 @@ def print_signed(document: bytes, signatures: Iterable[Signature]) -> bytes:
 
 
 def parse_signed(content: bytes, trust: Trust, *, source: str) -> Identity:
-    """Read the file of an identity, if it is vouched for as an update would have to be.
+    """Read the file of an identity, if it is signed as an update would have to be.
 
     Raises:
-        BadIdentity: it is none, or is not signed by those whom the device believes.
+        BadIdentity: it is none, or too few of the keys that the device trusts have signed it.
     """
     try:
         fields = Fields.parse(content, source=source)
@@ -126,27 +125,12 @@ def parse_signed(content: bytes, trust: Trust, *, source: str) -> Identity:
         if len(listed) > MAX_SIGNATURES:
             raise BadIdentity(f"it has {len(listed)} signatures")
         signatures = [Signature(_bytes(one, "key"), _bytes(one, "value")) for one in listed]
-        _expect_signed(trust, document, signatures)
+        trust.expect_signed(signatures, statement(document))
         return _identity(Fields.parse(document, source=f"{source}: document"))
+    except NotTrusted as error:
+        raise BadIdentity(error.why) from error
     except (BadDocument, binascii.Error, ValueError) as error:
         raise BadIdentity(str(error)) from error
-
-
-def _expect_signed(trust: Trust, document: bytes, signatures: Iterable[Signature]) -> None:
-    if not trust.required:
-        return
-    if trust.keys is None:
-        raise BadIdentity("this device believes no key")
-    good = {
-        each.key
-        for each in signatures
-        if each.key in trust.keys.active and is_signed(each.key, each.value, statement(document))
-    }
-    if len(good) < trust.keys.threshold:
-        raise BadIdentity(
-            f"{len(good)} of the keys that this device believes have signed it, "
-            f"and {trust.keys.threshold} must"
-        )
 
 
 def _identity(fields: Fields) -> Identity:
@@ -166,7 +150,7 @@ def read_identity(device: Device) -> Identity | None:
 
     Raises:
         BadIdentity: it is not to be applied.
-        ReconixError: it is not known whom this device believes.
+        ReconixError: it is not known which keys this device trusts.
     """
     path = device.paths.data / FILE_NAME
     try:
@@ -175,14 +159,14 @@ def read_identity(device: Device) -> Identity | None:
         return None
     except BadFile as error:
         raise BadIdentity(str(error)) from error
-    identity = _believed(device, content, source=str(path))
+    identity = _trusted(device, content, source=str(path))
     host = device.generation(device.recall().committed.generation).host
     if identity.host != host:
         raise BadIdentity(f"it is for a device of {identity.host}, and this is one of {host}")
     return identity
 
 
-def _believed(device: Device, content: bytes, *, source: str) -> Identity:
+def _trusted(device: Device, content: bytes, *, source: str) -> Identity:
     digest, paths = Digest.of(content).hex(), device.paths
     before = _known(paths)
     if digest in before[:1]:
@@ -195,7 +179,7 @@ def _believed(device: Device, content: bytes, *, source: str) -> Identity:
 
 
 def _known(paths: Paths) -> list[str]:
-    """The digest that was vouched for, and what a newer agent has added in further lines."""
+    """The digest of what was verified once, and what a newer agent has added in further lines."""
     try:
         return read_bounded(paths.known_identity, MAX_BYTES).decode("ascii").splitlines()
     except (OSError, BadFile, UnicodeDecodeError):

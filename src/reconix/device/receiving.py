@@ -3,10 +3,10 @@
 Tested by ``tests/unit/device/test_receiving.py``.
 """
 
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.documents import JsonInput
@@ -18,15 +18,15 @@ from reconix.device.settings.policy import read_policy
 from reconix.device.state import events
 from reconix.device.state.booted import UnknownBoot, read_booted
 from reconix.device.trial.disks import expect_fit_disk
-from reconix.device.trust_store import TrustStore
+from reconix.device.trust_store import TrustStore, commit
 from reconix.device.update.apply import OnTrial, expect_slots
 from reconix.store.generation import expect_known
 from reconix.store.paths import StorePath
 from reconix.transfer.format.stream import Again, Header, Read
+from reconix.transfer.receiving.receive import Commit, Verifier
 from reconix.transfer.receiving.receive import receive as receive_stream
 from reconix.transfer.receiving.spool import Held, Spool, WrongOffset
 from reconix.transfer.trust.seal import Seal
-from reconix.transfer.trust.trust import Trust
 
 
 class UpdatesForbidden(ReconixError):
@@ -39,29 +39,6 @@ class UpdatesForbidden(ReconixError):
             f"system {system} may not receive updates (update.receive = false)",
             hint="boot another system first: `reconix-device boot default --now`",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Examiner:
-    """Believes what the device believes, and refuses what its boot slots are not made for.
-
-    A boot tree that has grown out of its slot would be found out by ``apply`` as well, but then all
-    of the stream has been transferred, and lies on the disk.
-    """
-
-    device: Device
-    trusted: TrustStore
-
-    def judge(self, header: Header, seal: Seal, statement: bytes) -> Trust:
-        """Decide on a stream; changes nothing."""
-        judged = self.trusted.judge(header, seal, statement)
-        if header.slot_bytes:
-            expect_slots(self.device, header.slot_bytes)
-        return judged
-
-    def learn(self, header: Header, judged: Trust) -> None:
-        """Remember a stream that proved right."""
-        self.trusted.learn(header, judged)
 
 
 def receive(
@@ -96,7 +73,7 @@ def receive(
         device.registry,
         host=ours.host,
         architecture=ours.architecture,
-        believer=_Examiner(device, TrustStore.read(device)),
+        verifier=_verifier(device, before),
         spool=spool or Spool(device.paths.spool, keeps=False),
         again=again,
     )
@@ -104,6 +81,23 @@ def receive(
     if manifest.root not in before:
         events.record(device.paths.log, "installed", generation=str(manifest.root))
     return manifest.root
+
+
+def _verifier(device: Device, installed: Iterable[StorePath]) -> Verifier:
+    """Verify a stream as this device does, and refuse what its boot slots are not made for.
+
+    A boot tree that has grown out of its slot would be found out by ``apply`` as well, but then all
+    of the stream has been transferred, and lies on the disk.
+    """
+    before = TrustStore.read(device)
+
+    def verify(header: Header, seal: Seal, statement: bytes) -> Commit:
+        after = before.verify(header, seal, statement, installed)
+        if header.slot_bytes:
+            expect_slots(device, header.slot_bytes)
+        return functools.partial(commit, device.paths, before, after)
+
+    return verify
 
 
 def receive_file(device: Device, path: Path, *, follow_links: bool = True) -> StorePath:

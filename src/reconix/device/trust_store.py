@@ -24,7 +24,7 @@ if that is nothing, nothing is demanded.
 Tested by ``tests/unit/device/test_trust_store.py``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -200,9 +200,15 @@ def _keys(fields: Fields) -> KeySet | None:
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
-    """What a device believes now, and how it learns more."""
+    """What a device trusts.
 
-    device: Device
+    Attributes:
+        committed: the generation whose policy holds.
+        policy: that policy; None if the generation is older than keys are.
+        state: what outlives a generation.
+        ledger: the same again, for agents of all releases.
+    """
+
     committed: str
     policy: TrustPolicy | None
     state: TrustState
@@ -210,17 +216,15 @@ class TrustStore:
 
     @classmethod
     def read(cls, device: Device) -> "TrustStore":
-        """What the committed generation and the device's memory say together."""
+        """What the committed generation and what the device remembers say together."""
         committed = device.recall().committed.generation
         folder = device.paths.store / StorePath.parse(committed).basename
         ledger = read_ledger(device.paths.ledger)
-        return cls(
-            device, committed, read_trust_policy(folder), read_trust_state(device.paths), ledger
-        )
+        return cls(committed, read_trust_policy(folder), read_trust_state(device.paths), ledger)
 
     @property
     def trust(self) -> Trust:
-        """By what a stream is judged."""
+        """What streams are verified against."""
         keys = newer(self.policy.keys if self.policy else None, self._remembered)
         required = self.policy.require_signature if self.policy else keys is not None
         if not required:
@@ -239,34 +243,47 @@ class TrustStore:
         ours = self.state.sequences.get(self.committed, 0)
         return max(self.state.rollback_index, self.ledger.rollback_index, ours)
 
-    def judge(self, header: Header, seal: Seal, statement: bytes) -> Trust:
-        """Decide on a stream; changes nothing.
+    def verify(
+        self, header: Header, seal: Seal, statement: bytes, installed: Iterable[StorePath]
+    ) -> "TrustStore":
+        """Decide on a stream; gives the store as it is once its generation is installed.
+
+        Args:
+            header: of the stream.
+            seal: who has signed it.
+            statement: what they have signed.
+            installed: generations whose sequence numbers are kept.
 
         Raises:
             NotTrusted, BelowRollbackIndex, BeyondFastForwardLimit: it is not taken.
         """
-        return self.trust.judge(seal, statement, header.sequence)
+        trust, target = self.trust, str(header.target)
+        keys = trust.verify(seal, statement, header.sequence)
+        if not trust.required:
+            return self
+        known = {str(path) for path in installed}
+        kept = {path: number for path, number in self.state.sequences.items() if path in known}
+        return self._with(keys, {**kept, target: header.sequence})
 
-    def learn(self, header: Header, judged: Trust) -> None:
-        """Remember a stream that proved right, before its generation is registered."""
-        if not judged.required:
-            return
-        installed = {*map(str, self.device.installed()), str(header.target)}
-        sequences = {**self.state.sequences, str(header.target): header.sequence}
-        kept = {path: number for path, number in sequences.items() if path in installed}
-        self.remember(judged, kept)
+    def settled(self) -> "TrustStore":
+        """With what the committed generation says, which will be collected some day."""
+        trust = self.trust
+        return self._with(trust.keys, self.state.sequences) if trust.required else self
 
-    def remember(self, trust: Trust, sequences: Mapping[str, int]) -> None:
-        """Remember what is believed from now on, in both paths."""
-        paths, keys = self.device.paths, newer(trust.keys, self._remembered)
-        write_ledger(paths.ledger, self.ledger, self.ledger.trusting(self.rollback_index, keys))
-        after = replace(self.state.after(self.rollback_index, keys), sequences=sequences)
-        if after != self.state:
-            write_durably(paths.trust, after.print())
+    def _with(self, keys: KeySet | None, sequences: Mapping[str, int]) -> "TrustStore":
+        index, keys = self.rollback_index, newer(keys, self._remembered)
+        state = replace(self.state.after(index, keys), sequences=sequences)
+        return replace(self, state=state, ledger=self.ledger.trusting(index, keys))
+
+
+def commit(paths: Paths, before: TrustStore, after: TrustStore) -> None:
+    """Remember durably what has changed, in both paths; nothing is written if that is nothing."""
+    write_ledger(paths.ledger, before.ledger, after.ledger)
+    if before.state != after.state:
+        write_durably(paths.trust, after.state.print())
 
 
 def settle(device: Device) -> None:
     """Remember the rollback index and keys of what is committed, before anything is collected."""
-    trusted = TrustStore.read(device)
-    if trusted.trust.required:
-        trusted.remember(trusted.trust, trusted.state.sequences)
+    before = TrustStore.read(device)
+    commit(device.paths, before, before.settled())

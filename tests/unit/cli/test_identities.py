@@ -27,7 +27,7 @@ def project(tmp_path: Path) -> ProjectFiles:
     return ProjectFiles.read(tmp_path)
 
 
-def test_devices_believe_what_the_project_signs(project: ProjectFiles) -> None:
+def test_devices_trust_what_the_project_signs(project: ProjectFiles) -> None:
     host = project.host(None)
     content = identities.files_of(project, host, "GW-0001")[FILE_NAME]
     trust = Trust(key_set(signers.updates_of(project)))

@@ -43,7 +43,7 @@ def files(project: Path) -> ProjectFiles:
     return ProjectFiles.read(project)
 
 
-def believed(project: Path) -> KeySet:
+def key_set_in_force(project: Path) -> KeySet:
     found = key_set(signers.updates_of(files(project)))
     assert found is not None
     return found
@@ -64,16 +64,16 @@ def stream(project: Path, place: Path) -> Path:
     return place / "stream"
 
 
-def judge(stream: Path, keys: KeySet) -> None:
+def verify(stream: Path, keys: KeySet) -> None:
     reader = StreamReader(io.BytesIO(stream.read_bytes()).read)
-    Trust(keys).judge(reader.prove().seal, reader.statement, reader.header.sequence)
+    Trust(keys).verify(reader.prove().seal, reader.statement, reader.header.sequence)
 
 
 def test_a_project_without_keys_gets_one_once(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = believed(project)
-    assert believed(project) == first
+    first = key_set_in_force(project)
+    assert key_set_in_force(project) == first
     secret = project / "keys/update"
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     assert (project / "keys/update.pub").read_text().strip() == str(first.keys[0])
@@ -81,7 +81,7 @@ def test_a_project_without_keys_gets_one_once(
 
 def test_a_secret_key_is_not_for_version_control(project: Path, need: Callable[..., None]) -> None:
     need("git")
-    believed(project)
+    key_set_in_force(project)
     subprocess.run(["git", "init", "-q", project], check=True)
     words = ["git", "-C", str(project), "ls-files", "--others", "--exclude-standard"]
     listed = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
@@ -123,12 +123,12 @@ def test_what_is_ignored_already_is_not_written_again(project: Path) -> None:
     assert (project / ".gitignore").read_text() == "*\n!*.pub\n"
 
 
-def test_what_a_project_sends_is_believed_by_its_devices(project: Path, tmp_path: Path) -> None:
-    judge(stream(project, tmp_path), believed(project))
+def test_what_a_project_sends_is_trusted_by_its_devices(project: Path, tmp_path: Path) -> None:
+    verify(stream(project, tmp_path), key_set_in_force(project))
 
 
 def test_without_a_secret_key_nothing_is_sent(project: Path) -> None:
-    believed(project)
+    key_set_in_force(project)
     (project / "keys/update").unlink()
     with pytest.raises(UsageError, match="no secret key"):
         signers.signer(files(project))
@@ -147,27 +147,27 @@ def test_a_threshold_is_reached_by_signing_again(project: Path, tmp_path: Path) 
     write(project, f"[update]\n{both}")
     away = (project / "keys/bert").rename(tmp_path / "bert")
     sent = stream(project, tmp_path)
-    with pytest.raises(NotTrusted, match="signed by 1"):
-        judge(sent, believed(project))
+    with pytest.raises(NotTrusted, match="1 of 2 required signatures"):
+        verify(sent, key_set_in_force(project))
     assert reconix(project, "keys", "sign", str(sent), "--key", str(away)) == 0
-    judge(sent, believed(project))
+    verify(sent, key_set_in_force(project))
 
 
 def test_keys_are_changed_by_the_set_before(project: Path, tmp_path: Path) -> None:
-    before = believed(project)
+    before = key_set_in_force(project)
     assert reconix(project, "keys", "generate", "second") == 0
     write(project, '[update]\nkeys_files = ["keys/second.pub"]\nkey_set = 2\n')
     with pytest.raises(NotTrusted):
-        judge(stream(project, tmp_path), before)
+        verify(stream(project, tmp_path), before)
     assert reconix(project, "keys", "renew", "--key", str(project / "keys/update")) == 0
-    judge(stream(project, tmp_path), before)
-    judge(stream(project, tmp_path), believed(project))
+    verify(stream(project, tmp_path), before)
+    verify(stream(project, tmp_path), key_set_in_force(project))
 
 
-def test_the_list_says_what_devices_believe(
+def test_the_list_says_what_devices_trust(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    keys = believed(project)
+    keys = key_set_in_force(project)
     capsys.readouterr()
     assert reconix(project, "keys", "list", "--json") == 0
     said = json.loads(capsys.readouterr().out)
@@ -179,7 +179,7 @@ def test_the_list_says_what_devices_believe(
     "words", [("generate", "update"), ("renew",), ("sign",), ("generate", "a", "b")]
 )
 def test_what_makes_no_sense_is_refused(project: Path, words: tuple[str, ...]) -> None:
-    believed(project)
+    key_set_in_force(project)
     assert reconix(project, "keys", *words) == 2
 
 
@@ -194,17 +194,17 @@ def test_a_header_that_says_more_than_we_know_is_signed_as_it_is(
     project: Path, tmp_path: Path
 ) -> None:
     """Another release may have written it, and what it says is a part of what is signed."""
-    keys, sent = believed(project), stream(project, tmp_path)
+    keys, sent = key_set_in_force(project), stream(project, tmp_path)
     content = sent.read_bytes()
     end = 18 + int.from_bytes(content[14:18], "little")
     document = content[18:end].replace(b"{\n", b'{\n  "because":   "of a newer release",\n', 1)
     start = content[:14] + len(document).to_bytes(4, "little") + document
     sent.write_bytes(start + hashlib.sha256(start).digest() + content[end + 32 :])
     with pytest.raises(NotTrusted):
-        judge(sent, keys)
+        verify(sent, keys)
     assert reconix(project, "keys", "sign", str(sent)) == 0
     assert sent.read_bytes().startswith(start)
-    judge(sent, keys)
+    verify(sent, keys)
 
 
 def test_a_stream_names_its_target(project: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ CORPUS = Path(__file__).parents[2] / "data" / "releases"
 RELEASES = sorted(path.name for path in CORPUS.iterdir())
 LATER = [name for name in RELEASES if name.startswith("later")]
 NAMES = {"older": "0", "one": "1", "two": "2"}
-REVOKED, BELIEVED = b"a" * 32, b"b" * 32
+REVOKED, TRUSTED = b"a" * 32, b"b" * 32
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def assert_nothing_is_lost(machine: Machine) -> None:
     trusted = TrustStore.read(machine.device)
     keys = trusted.trust.keys
     assert trusted.rollback_index == 7 and keys is not None
-    assert (REVOKED in keys.active, BELIEVED in keys.active) == (False, True)
+    assert (REVOKED in keys.active, TRUSTED in keys.active) == (False, True)
 
 
 def updated(machine: Machine, name: str) -> None:

@@ -83,7 +83,7 @@ def test_t1_anything_else_is_refused_before_anything_is_written(
 def test_t1_a_device_that_names_no_key_takes_nothing(tmp_path: Path, store: ChrootStore) -> None:
     machine = trusting(tmp_path, store, TrustPolicy())
     machine.generation("two")
-    with pytest.raises(NotTrusted, match="believes no key"):
+    with pytest.raises(NotTrusted, match="has no trusted key"):
         take(machine, signed(machine, "two", 2, ANNA))
 
 
@@ -226,5 +226,5 @@ def test_w3_what_the_ledger_says_holds_whatever_became_of_the_trust_state(
 def test_w3_a_key_that_was_taken_back_counts_in_no_set(strict: Machine) -> None:
     strict.generation("two")
     strict.paths.ledger.write_bytes(Ledger(revoked=frozenset([public(ANNA).value])).print())
-    with pytest.raises(NotTrusted, match="believes no key"):
+    with pytest.raises(NotTrusted, match="has no trusted key"):
         take(strict, signed(strict, "two", 2, ANNA))

@@ -25,10 +25,9 @@ Tested by ``tests/unit/transfer/receiving/test_receive.py`` and ``tests/crash/te
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
@@ -68,7 +67,6 @@ from reconix.transfer.receiving.sources import DamagedBase, Sources
 from reconix.transfer.receiving.spool import Spool
 from reconix.transfer.receiving.staging import Maker, altered_files, verify
 from reconix.transfer.trust.seal import Seal
-from reconix.transfer.trust.trust import UNSIGNED, Trust
 
 _PART = ".part"
 
@@ -109,25 +107,19 @@ class StorageFailed(ReconixError):
         )
 
 
-class Believer(Protocol):
-    """Who decides whether a stream can be trusted, and remembers those that were."""
+Commit = Callable[[], None]
+"""Remembers a stream that was verified, before its generation is registered."""
 
-    def judge(self, header: Header, seal: Seal, statement: bytes) -> Trust:
-        """Decide, before anything is written; refuses by raising."""
+Verifier = Callable[[Header, Seal, bytes], Commit]
+"""Decides on a stream by its head, its seal and what that is over, before anything is written.
 
-    def learn(self, header: Header, judged: Trust) -> None:
-        """Remember a stream that proved right, before its generation is registered."""
+It refuses by raising, and changes nothing; that is for what it returns.
+"""
 
 
-class Anybody:
-    """Takes every stream that is whole, and remembers none."""
-
-    def judge(self, header: Header, seal: Seal, statement: bytes) -> Trust:
-        """Agree."""
-        return UNSIGNED
-
-    def learn(self, header: Header, judged: Trust) -> None:
-        """Forget it."""
+def accept_any(header: Header, seal: Seal, statement: bytes) -> Commit:
+    """Take every stream that is whole, and remember nothing."""
+    return lambda: None
 
 
 def receive(
@@ -136,7 +128,7 @@ def receive(
     *,
     host: str,
     architecture: str,
-    believer: Believer | None = None,
+    verifier: Verifier = accept_any,
     spool: Spool | None = None,
     again: Again | None = None,
 ) -> Manifest:
@@ -149,7 +141,7 @@ def receive(
         registry: the generations of this device; its partition must be writable.
         host: what this device is.
         architecture: likewise.
-        believer: decides whether the stream can be trusted; without it every one is that is whole.
+        verifier: decides whether the stream is trusted; without it every one is that is whole.
         spool: keeps what arrived if the link fails; without it that is lost. Its file makes room.
         again: goes back on the link, for what came altered.
 
@@ -158,13 +150,12 @@ def receive(
         WrongDevice, WrongBase, DamagedBase, DiskFull: this device cannot take it.
         ContentMismatch, StorageFailed: it was stopped while objects were made.
     """
-    believer = believer or Anybody()
     stream = StreamReader(read, None if spool is None else spool.take, again)
     _check_device(stream.header, host, architecture)
-    judged = believer.judge(stream.header, stream.prove().seal, stream.statement)
+    commit = verifier(stream.header, stream.prove().seal, stream.statement)
     installed = registry.get(stream.header.target)
     if installed is not None and _all_intact(installed, registry):
-        believer.learn(stream.header, judged)
+        commit()
         _forget(spool)
         return installed
     job = _prepare(stream, registry, spool)
@@ -172,7 +163,7 @@ def receive(
         if spool is not None:
             job.begin_spool(spool)
         job.run()
-        believer.learn(stream.header, judged)
+        commit()
         job.commit()
     _forget(spool)
     return job.manifest

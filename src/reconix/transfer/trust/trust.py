@@ -1,13 +1,16 @@
-"""Trust: whether a device takes a stream from whoever made it.
+"""Trust: whether a device takes a stream, whoever brings it.
 
-Two questions, both answered before anything is written. *Who says so?* As many keys of the set that
-the device believes as that set demands. *Is it new?* Each generation has a sequence number; a
-stream whose number is below that of what was confirmed last is an old one that somebody kept. No
-clock is asked: a device whose clock says 1970, or 2106, decides in the same way.
+Two questions, both answered before anything is written. *Who has signed it?* As many keys of the
+key set in force as its threshold demands. *Is it new?* Each generation has a sequence number; a
+stream whose number is below the rollback index, the highest number that was ever confirmed, is an
+old one that somebody kept. No clock is asked: a device whose clock says 1970, or 2106, decides in
+the same way.
 
 A stream may bring newer key sets along. They are followed one by one, each signed by the one
-before, and the stream itself is then judged by the last of them.
+before, and the stream itself must be signed by the last of them. TUF wants a new set signed by its
+own keys as well; here they sign the stream that brings it.
 
+Source: *The Update Framework Specification* 1.0, section 5.3, *Update the root role*.
 Tested by ``tests/unit/transfer/trust/test_trust.py``.
 """
 
@@ -24,15 +27,16 @@ FAST_FORWARD_LIMIT = 1 << 20
 
 
 class NotTrusted(ReconixError):
-    """Nobody whom the device believes vouches for a stream."""
+    """Too few of the keys that a device trusts have signed a stream."""
 
     exit_code = 80
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, why: str) -> None:
         super().__init__(
-            f"the stream is not trusted: {what}",
-            hint="sign it with a key that the device believes: reconix keys list",
+            f"the stream is not trusted: {why}",
+            hint="sign it with a key that the device trusts: reconix keys list",
         )
+        self.why = why
 
 
 class BelowRollbackIndex(ReconixError):
@@ -65,11 +69,11 @@ class BeyondFastForwardLimit(ReconixError):
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What a device believes.
+    """What streams are verified against.
 
     Attributes:
-        keys: the set in force; None if there is none.
-        required: whether a stream must be signed.
+        keys: the key set in force; None if there is none.
+        required: whether a signature is required.
         rollback_index: the least sequence number that is taken.
     """
 
@@ -77,24 +81,36 @@ class Trust:
     required: bool = True
     rollback_index: int = 0
 
-    def judge(self, seal: Seal, statement: bytes, sequence: int) -> "Trust":
-        """Decide on a stream; gives what is believed from then on.
+    def verify(self, seal: Seal, statement: bytes, sequence: int) -> KeySet | None:
+        """Decide on a stream; gives the key set that is in force once it is installed.
 
         Raises:
             NotTrusted: too few of the right keys have signed, or a key set does not follow.
             BelowRollbackIndex, BeyondFastForwardLimit: it is too old, or far ahead.
         """
         if not self.required:
-            return self
-        if self.keys is None:
-            raise NotTrusted("this device believes no key")
-        keys = _follow(self.keys, seal.key_sets)
-        _expect_signed(keys, seal.signatures, statement, "the stream")
+            return self.keys
+        keys = _follow(self._authorised(), seal.key_sets)
+        _expect_threshold(keys, seal.signatures, statement, "it")
         if sequence < self.rollback_index:
             raise BelowRollbackIndex(sequence, rollback_index=self.rollback_index)
         if sequence > self.rollback_index + FAST_FORWARD_LIMIT:
             raise BeyondFastForwardLimit(sequence, rollback_index=self.rollback_index)
-        return Trust(keys, self.required, self.rollback_index)
+        return keys
+
+    def expect_signed(self, signatures: Iterable[Signature], statement: bytes) -> None:
+        """Expect of what is no stream that the keys in force have signed it.
+
+        Raises:
+            NotTrusted: too few of them have.
+        """
+        if self.required:
+            _expect_threshold(self._authorised(), signatures, statement, "it")
+
+    def _authorised(self) -> KeySet:
+        if self.keys is None:
+            raise NotTrusted("this device has no trusted key")
+        return self.keys
 
 
 UNSIGNED = Trust(required=False)
@@ -115,23 +131,23 @@ def _followed(keys: KeySet, signed: SignedKeySet) -> KeySet:
         if update.version != keys.version + 1:
             raise NotTrusted(f"key set {update.version} cannot follow {keys.version}")
         what = f"key set {update.version}"
-        _expect_signed(keys, signed.signatures, keys_statement(signed.document), what)
+        _expect_threshold(keys, signed.signatures, keys_statement(signed.document), what)
         return update.after(keys)
     except BadKey as error:
         raise NotTrusted(str(error)) from error
 
 
-def _expect_signed(
+def _expect_threshold(
     keys: KeySet, signatures: Iterable[Signature], statement: bytes, what: str
 ) -> None:
-    """Count those whose word counts, each once."""
-    good = {
+    """Count the authorised keys that have signed, each once."""
+    signed = {
         each.key
         for each in signatures
         if each.key in keys.active and is_signed(each.key, each.value, statement)
     }
-    if len(good) < keys.threshold:
+    if len(signed) < keys.threshold:
         raise NotTrusted(
-            f"{what} is signed by {len(good)} of the keys of set {keys.version}, "
-            f"and {keys.threshold} must"
+            f"{what} has {len(signed)} of {keys.threshold} required signatures "
+            f"by key set {keys.version}"
         )

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.trusting import trusting
 from tests.unit.transfer.conftest import Pair
 from tests.unit.transfer.format.test_costs import program
 from tests.unit.transfer.receiving.mutation import Mutation, Taken
-from tests.unit.transfer.receiving.test_receive import Strict
 
 from reconix.base.errors import ReconixError
 from reconix.nix.signatures import SecretKey
@@ -130,7 +130,7 @@ def test_w5_a_stream_that_is_signed_and_wrong_is_refused_within_bounds(
                     device,
                     host="gateway",
                     architecture="amd64",
-                    believer=Strict(KEY),
+                    verifier=trusting(KEY),
                 )
         except ReconixError:
             refused += 1

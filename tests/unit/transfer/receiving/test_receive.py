@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.deep_trees import nested
+from tests.trusting import trusting
 
 from reconix.base.errors import ReconixError
 from reconix.base.process import CommandFailed, run
 from reconix.nix.chroot import ChrootStore
-from reconix.nix.signatures import SecretKey
 from reconix.store.links import fill_pool, optimise
 from reconix.store.manifest import Manifest
 from reconix.store.nar import Link as NarLink
@@ -55,11 +55,8 @@ from reconix.transfer.receiving.staging import ContentMismatch
 from reconix.transfer.sending import send
 from reconix.transfer.sending.packer import Packer
 from reconix.transfer.sending.send import NotAGeneration, StoreDamaged
-from reconix.transfer.sending.signing import Signer, generate, public
+from reconix.transfer.sending.signing import Signer, generate
 from reconix.transfer.sending.writer import StreamWriter
-from reconix.transfer.trust.keys import KeySet
-from reconix.transfer.trust.seal import Seal
-from reconix.transfer.trust.trust import Trust
 
 if TYPE_CHECKING:
     from tests.unit.transfer.conftest import Pair, Workshop
@@ -684,19 +681,6 @@ def test_s6_s7_a_changed_payload_gives_the_target_or_a_refusal_within_what_was_d
         workshop.expect_complete(device, pair.new)
 
 
-class Strict:
-    """Believes one key."""
-
-    def __init__(self, key: SecretKey) -> None:
-        self.trust = Trust(KeySet.of([public(key)]))
-
-    def judge(self, header: Header, seal: Seal, statement: bytes) -> Trust:
-        return self.trust.judge(seal, statement, header.sequence)
-
-    def learn(self, header: Header, judged: Trust) -> None:
-        pass
-
-
 @settings(
     max_examples=4 * EXAMPLES,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -721,7 +705,7 @@ def test_s2_t3_whatever_is_done_to_a_signed_stream_it_is_refused(
         return
     with pytest.raises(ReconixError) as caught:
         read = io.BytesIO(changed).read
-        receive(read, device, host="gateway", architecture="amd64", believer=Strict(key))
+        receive(read, device, host="gateway", architecture="amd64", verifier=trusting(key))
     assert 50 <= caught.value.exit_code < 60 or caught.value.exit_code in (80, 81)
     assert device.get(pair.new) is None and workshop.staged(device) == []
     assert {path.name for path in device.store_dir.iterdir()} <= {
