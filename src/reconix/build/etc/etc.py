@@ -16,7 +16,7 @@ from reconix.build.etc import access, names
 from reconix.build.etc.networks import make_networks
 from reconix.build.on_device import caches, databases, secrets
 from reconix.build.root.normalise import Ownership
-from reconix.build.units import needless, units, updates, volumes
+from reconix.build.units import suppressed_units, units, updates, volumes
 from reconix.build.units.unit_files import FOLDER, UnitFiles
 from reconix.build.users.accounts import Accounts
 from reconix.config.schema.health import UnitCheck
@@ -82,7 +82,7 @@ def make_etc(
         **_kernel_settings(system),
         **_defaults(),
         **_waiting_for_networks(system),
-        **{path: Symlink("/dev/null") for path in needless.masked(system, root)},
+        **{path: Symlink("/dev/null") for path in suppressed_units.masked(system, root)},
         **names.files(system, root),
         **access.files(system.users, accounts, root),
         **secrets.make_files(made, system.files),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconix.build.units import needless
+from reconix.build.units import suppressed_units
 from reconix.config.schema.system import File, Kernel, Persist, Services, System, Unit
 
 KERNEL = Kernel(package="linux-image-cloud-amd64")
@@ -27,17 +27,17 @@ def root(tmp_path: Path) -> Path:
 
 
 def names(system: System, root: Path) -> set[str]:
-    return {path.rpartition("/")[2] for path in needless.masked(system, root)}
+    return {path.rpartition("/")[2] for path in suppressed_units.masked(system, root)}
 
 
 def test_a_plain_system_does_without_all_of_it(root: Path) -> None:
-    assert names(PLAIN, root) == {name for each in needless.ALL for name in each.names}
+    assert names(PLAIN, root) == {name for each in suppressed_units.ALL for name in each.names}
 
 
 def test_readers_find_each_with_its_reason() -> None:
     (record,) = DECISIONS.glob("*-needless-units.md")
     said = record.read_text()
-    for each in needless.ALL:
+    for each in suppressed_units.ALL:
         assert each.because in said
         assert [name for name in each.names if f"`{name}`" not in said] == []
 

@@ -14,7 +14,7 @@ systemd starts, early at each start, to find out which units there should be.
 For readers the list is in ``docs/decisions/*-needless-units.md``.
 
 Source: systemd.generator(7), bootup(7); the units of systemd 257.
-Tested by ``tests/unit/build/units/test_needless.py`` and everything that boots.
+Tested by ``tests/unit/build/units/test_suppressed_units.py`` and everything that boots.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ def _never(_system: System, _root: Path) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Needless:
+class Suppression:
     """Files below ``/etc`` that are not looked at, and why not.
 
     Attributes:
@@ -135,103 +135,105 @@ def _has_old_scripts(system: System, root: Path) -> bool:
 
 
 ALL = (
-    Needless(
+    Suppression(
         ("systemd-gpt-auto-generator",),
         "the partitions are mounted by the initrd; a slot is not to be mounted at all",
         folder=GENERATORS,
     ),
-    Needless(
+    Suppression(
         ("systemd-fstab-generator",),
         "fstab is empty, volumes are units",
         unless=_has_fstab,
         folder=GENERATORS,
     ),
-    Needless(
+    Suppression(
         ("systemd-debug-generator", "systemd-run-generator"),
         "they follow kernel parameters that begin with `systemd.`",
         unless=_is_told_by_the_kernel,
         folder=GENERATORS,
     ),
-    Needless(
+    Suppression(
         ("systemd-sysv-generator",),
         "each script for System V has a unit of its name",
         unless=_has_old_scripts,
         folder=GENERATORS,
     ),
-    Needless(
+    Suppression(
         ("systemd-hibernate-resume-generator",),
         "nothing hibernates",
         unless=_hibernates,
         folder=GENERATORS,
     ),
-    Needless(
+    Suppression(
         ("systemd-rc-local-generator",),
         "there is no rc.local",
         unless=_has_rc_local,
         folder=GENERATORS,
     ),
-    Needless(
+    Suppression(
         ("systemd-ssh-generator", "systemd-tpm2-generator"),
         "nobody logs in from the machine that a virtual device runs on; nothing waits for a TPM",
         unless=_is_told_by_the_kernel,
         folder=GENERATORS,
     ),
-    Needless(
+    Suppression(
         ("systemd-system-update-generator",),
         "updates are generations",
         folder=GENERATORS,
     ),
-    Needless(("systemd-remount-fs.service",), "what is mounted has its options", unless=_has_fstab),
-    Needless(("tmp.mount",), "/tmp is mounted together with the root, and goes with it"),
-    Needless(
+    Suppression(
+        ("systemd-remount-fs.service",), "what is mounted has its options", unless=_has_fstab
+    ),
+    Suppression(("tmp.mount",), "/tmp is mounted together with the root, and goes with it"),
+    Suppression(
         ("systemd-random-seed.service",),
         "the seed that it saves would be gone with /var",
         unless=_keeps("/var/lib/systemd"),
     ),
-    Needless(
+    Suppression(
         ("systemd-networkd-persistent-storage.service",),
         "what it lets networkd save would be gone with /var",
         unless=_keeps("/var/lib/systemd/network"),
     ),
-    Needless(
+    Suppression(
         ("systemd-network-generator.service",),
         "it makes networks of kernel parameters",
         unless=_configures_networks_by_the_kernel,
     ),
-    Needless(
+    Suppression(
         ("systemd-journal-flush.service",),
         "the log is in memory",
         unless=_keeps("/var/log/journal"),
     ),
-    Needless(("modprobe@efi_pstore.service",), "the initrd loads it, and mounts what it shows"),
-    Needless(
+    Suppression(("modprobe@efi_pstore.service",), "the initrd loads it, and mounts what it shows"),
+    Suppression(
         ("systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount"),
         "only compiled files of Python would be made programs",
         unless=_has_formats,
     ),
-    Needless(("systemd-modules-load.service",), "none are named", unless=_loads_modules),
-    Needless(
+    Suppression(("systemd-modules-load.service",), "none are named", unless=_loads_modules),
+    Suppression(
         ("sys-fs-fuse-connections.mount", "modprobe@fuse.service"),
         "only who aborts requests of FUSE looks there",
     ),
-    Needless(
+    Suppression(
         ("sys-kernel-config.mount", "modprobe@configfs.service"),
         "only who makes USB devices and the like needs it, and can say so",
     ),
-    Needless(("modprobe@drm.service",), "udev loads the driver of a screen"),
-    Needless(("systemd-udev-load-credentials.service",), "nobody hands credentials to systemd"),
-    Needless(
+    Suppression(("modprobe@drm.service",), "udev loads the driver of a screen"),
+    Suppression(("systemd-udev-load-credentials.service",), "nobody hands credentials to systemd"),
+    Suppression(
         ("systemd-tmpfiles-setup-dev-early.service",),
         "no user is made at boot, so the same is done at once by the second of the two",
     ),
-    Needless(("systemd-user-sessions.service",), "who has a key may log in at any time"),
-    Needless(
+    Suppression(("systemd-user-sessions.service",), "who has a key may log in at any time"),
+    Suppression(
         ("systemd-nologin.conf",),
         "it would forbid what systemd-user-sessions allows again",
         folder="tmpfiles.d",
     ),
-    Needless(("getty@tty1.service", "getty-static.service"), "there are no passwords to type"),
-    Needless(
+    Suppression(("getty@tty1.service", "getty-static.service"), "there are no passwords to type"),
+    Suppression(
         ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer"),
         "packages change with the generation, never by themselves",
     ),
