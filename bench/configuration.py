@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.build import parts, recipes
-from reconix.build.inspect.foresight import Foresight
+from reconix.build.inspect.preflight import Preflight
 from reconix.config.load import Loaded, load_with_places
 from reconix.config.lock import HostLock, Lock, LockedPackage, SystemLock, parse_lock, print_lock
 from reconix.nix.chroot import ChrootStore
@@ -92,9 +92,9 @@ def check(folder: Path) -> int:
     loaded = load_with_places(folder)
     lock = parse_lock((folder / "reconix.lock").read_bytes(), source="reconix.lock")
     with ChrootStore(folder / "store") as store:
-        foresight = Foresight(store)
+        preflight = Preflight(store)
         for name, host in loaded.configuration.hosts.items():
-            assert not [*foresight.of(host, lock.hosts[name], loaded.systems[name])]
+            assert not [*preflight.of(host, lock.hosts[name], loaded.systems[name])]
     return sum(len(host.systems) for host in loaded.configuration.hosts.values())
 
 

@@ -67,18 +67,16 @@ def _foreseen(loaded: Loaded, store: Path) -> list[Problem]:
         return [Problem(Place(file), "", str(error), "write it anew: reconix lock")]
     if not (store / _DATABASE).is_file():
         return []
-    from reconix.build.inspect.foresight import (
-        Foresight,  # late: many projects are checked without a store
-    )
+    from reconix.build.inspect.preflight import Preflight
     from reconix.nix.chroot import ChrootStore
 
     with ChrootStore(store) as opened:
-        foresight = Foresight(opened)
+        preflight = Preflight(opened)
         return [
             problem
             for name, host in loaded.configuration.hosts.items()
             if name in locked
-            for problem in foresight.of(host, locked[name], loaded.systems.get(name, {}))
+            for problem in preflight.of(host, locked[name], loaded.systems.get(name, {}))
         ]
 
 

@@ -13,7 +13,7 @@ lock leads to them. Then it is known now, and the mistake is told with its place
 Nothing here is a guess. What is not in the store, or not locked as it is asked for, is left to the
 build, which judges all of it.
 
-Tested by ``tests/unit/build/inspect/test_foresight.py``.
+Tested by ``tests/unit/build/inspect/test_preflight.py``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -50,7 +50,7 @@ class _Built:
     """Of its root and its kernel."""
 
 
-class Foresight:
+class Preflight:
     """What a store lets one say; it is asked for each set of packages once."""
 
     def __init__(self, store: ChrootStore) -> None:

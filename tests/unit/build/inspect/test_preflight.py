@@ -1,4 +1,4 @@
-"""Foresight: a check says what a build would refuse, once the packages were built before."""
+"""Preflight: a check says what a build would refuse, once the packages were built before."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 
 from reconix.base.digests import Digest
 from reconix.build import parts, recipes
-from reconix.build.inspect.foresight import Foresight
+from reconix.build.inspect.preflight import Preflight
 from reconix.cli.main import main
 from reconix.config.load import Loaded, load_with_places
 from reconix.config.lock import FILE_NAME, HostLock, Lock, LockedPackage, SystemLock, print_lock
@@ -76,7 +76,7 @@ def project(folder: Path, unit: str, budget: str = "") -> Path:
 def problems(store: ChrootStore, folder: Path, lock: HostLock = LOCK) -> list[Problem]:
     loaded: Loaded = load_with_places(folder)
     host = loaded.configuration.hosts["box"]
-    return list(Foresight(store).of(host, lock, loaded.systems["box"]))
+    return list(Preflight(store).of(host, lock, loaded.systems["box"]))
 
 
 def test_an_unknown_unit_is_told_with_its_line(store: ChrootStore, tmp_path: Path) -> None:
