@@ -31,7 +31,7 @@ from reconix.base import process
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.text import one_line
-from reconix.build.inspect import proof
+from reconix.build.inspect import evaluate
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
@@ -114,7 +114,7 @@ def _changes(arguments: argparse.Namespace, old: _State, new: _State) -> Iterato
         for name in sorted({*old.facts, *new.facts}):
             paths = (before.get(name), after.get(name))
             one, other = paths
-            on_device = proof.told(store, one, other) if one and other else ()
+            on_device = evaluate.told(store, one, other) if one and other else ()
             yield _change(name, old, new, paths, on_device)
 
 
@@ -140,12 +140,14 @@ def _toplevels(
     """The toplevels of a state; without --build only those that are known, if there is a lock."""
     workshop = state.files.workshop(store, places.downloads())
     if arguments.build:
-        return proof.toplevels(workshop, state.host, state.files.numbered_lock(store, state.host))
+        return evaluate.toplevels(
+            workshop, state.host, state.files.numbered_lock(store, state.host)
+        )
     try:
         lock = state.files.numbered_lock(store, state.host)
     except NotLocked:
         return {}
-    return proof.known_toplevels(workshop, state.host, lock)
+    return evaluate.known_toplevels(workshop, state.host, lock)
 
 
 @contextlib.contextmanager
