@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from reconix.base.digests import Digest
-from reconix.build import parts, recipes
+from reconix.build import cached_recipes, recipes
 from reconix.build.inspect.preflight import Preflight
 from reconix.config.load import Loaded, load_with_places
 from reconix.config.lock import HostLock, Lock, LockedPackage, SystemLock, parse_lock, print_lock
@@ -83,8 +83,10 @@ def fill(store: ChrootStore, lock: Lock) -> None:
 
     for host in lock.hosts.values():
         for system in host.systems.values():
-            recipes.realise(store, parts.root_recipe(system, host), root)
-            recipes.realise(store, parts.linux_recipe(system), lambda into: into.write_bytes(b""))
+            recipes.realise(store, cached_recipes.root_recipe(system, host), root)
+            recipes.realise(
+                store, cached_recipes.linux_recipe(system), lambda into: into.write_bytes(b"")
+            )
 
 
 def check(folder: Path) -> int:

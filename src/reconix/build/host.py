@@ -20,7 +20,7 @@ from pathlib import Path
 
 from reconix.base import process, progress
 from reconix.base.digests import Digest
-from reconix.build import nixos, parts, recipes
+from reconix.build import cached_recipes, nixos, recipes
 from reconix.build.agent import agent, bytecode
 from reconix.build.boot import initrd, linux
 from reconix.build.boot.linux import Modules
@@ -128,7 +128,9 @@ def _roots(
     workshop: Workshop, lock: HostLock, systems: Mapping[str, SystemLock]
 ) -> dict[str, StorePath]:
     """The root of each system; equal package sets share one."""
-    recipes_of = {name: parts.root_recipe(system, lock) for name, system in systems.items()}
+    recipes_of = {
+        name: cached_recipes.root_recipe(system, lock) for name, system in systems.items()
+    }
     packages = {recipes_of[name]: system.packages for name, system in systems.items()}
 
     def maker(chosen: tuple[LockedPackage, ...]) -> recipes.Make:
@@ -183,8 +185,8 @@ def _kernel(workshop: Workshop, system: SystemLock) -> _Kernel:
         files = workshop.fetch(system.kernel)
         linux.unpack_kernel([files[package] for package in sorted(files)], into)
 
-    path = recipes.realise(workshop.store, parts.linux_recipe(system), make)
-    return _Kernel(path, parts.linux_version(system))
+    path = recipes.realise(workshop.store, cached_recipes.linux_recipe(system), make)
+    return _Kernel(path, cached_recipes.linux_version(system))
 
 
 def _initrd(workshop: Workshop, system: System, kernel: _Kernel, lock: HostLock) -> StorePath:

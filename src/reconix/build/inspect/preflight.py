@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.build import parts, recipes
+from reconix.build import cached_recipes, recipes
 from reconix.build.agent import agent
 from reconix.build.etc.etc import checked_units, generated_units, own_units
 from reconix.build.units import schedule, units
@@ -94,8 +94,8 @@ def _fits(host: Host, system: System, lock: HostLock, locked: SystemLock) -> boo
 
 
 def _find(store: ChrootStore, locked: SystemLock, lock: HostLock) -> _Built | None:
-    root = recipes.known(store, parts.root_recipe(locked, lock))
-    kernel = recipes.known(store, parts.linux_recipe(locked))
+    root = recipes.known(store, cached_recipes.root_recipe(locked, lock))
+    kernel = recipes.known(store, cached_recipes.linux_recipe(locked))
     if root is None or kernel is None:
         return None
     size = sum(store.info(path).nar_size_bytes for path in (root, kernel))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.digests import Digest
-from reconix.build import parts, recipes
+from reconix.build import cached_recipes, recipes
 from reconix.build.inspect.preflight import Preflight
 from reconix.cli.main import main
 from reconix.config.load import Loaded, load_with_places
@@ -60,8 +60,10 @@ def build(store: ChrootStore, lock: HostLock = LOCK) -> None:
         (into / "etc/group").write_text("root:x:0:\nwww-data:x:33:\noperator:x:37:\n")
 
     system = lock.systems["default"]
-    recipes.realise(store, parts.root_recipe(system, lock), root)
-    recipes.realise(store, parts.linux_recipe(system), lambda into: into.write_bytes(b"kernel"))
+    recipes.realise(store, cached_recipes.root_recipe(system, lock), root)
+    recipes.realise(
+        store, cached_recipes.linux_recipe(system), lambda into: into.write_bytes(b"kernel")
+    )
 
 
 def project(folder: Path, unit: str, budget: str = "") -> Path:
