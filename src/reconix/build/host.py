@@ -32,8 +32,8 @@ from reconix.build.root import debian, normalise
 from reconix.build.root.normalise import Ownership
 from reconix.build.toplevel import Parts, make_toplevel
 from reconix.build.units import schedule
-from reconix.build.users import numbers, people
-from reconix.build.users.numbers import Renumbering
+from reconix.build.users import people, static_ids
+from reconix.build.users.static_ids import Renumbering
 from reconix.config.lock import HostLock, LockedPackage, SystemLock
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
@@ -114,12 +114,12 @@ def _numbers(
     if any(each.names() - lock.numbers.keys() for each in found):
         everyone = {name: lock.systems[name] for name in host.systems}
         found = _populations(workshop, host, _roots(workshop, lock, everyone))
-    return numbers.assign(lock.numbers, found)
+    return static_ids.assign(lock.numbers, found)
 
 
 def _populations(
     workshop: Workshop, host: Host, roots: Mapping[str, StorePath]
-) -> list[numbers.Population]:
+) -> list[static_ids.Population]:
     systems = ((host.systems[name], root) for name, root in sorted(roots.items()))
     return [people.population(workshop.store.path(root), system) for system, root in systems]
 

@@ -34,8 +34,8 @@ from reconix.build.host import build_host
 from reconix.build.inspect import promises
 from reconix.build.pins import Pin
 from reconix.build.root import losses
-from reconix.build.users.numbers import FIRST, LAST_PERSON
 from reconix.build.users.remembered import of_generation
+from reconix.build.users.static_ids import FIRST, LAST_REGULAR
 from reconix.cli import places, signers
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
@@ -65,8 +65,8 @@ def _user_number(word: str) -> tuple[str, int]:
     name, _, number = word.partition("=")
     if not name or not number.isascii() or not number.isdecimal():
         raise argparse.ArgumentTypeError(f"{word!r} is not NAME=NUMBER")
-    if not FIRST <= int(number) <= LAST_PERSON:
-        raise argparse.ArgumentTypeError(f"{number} is not from {FIRST} to {LAST_PERSON}")
+    if not FIRST <= int(number) <= LAST_REGULAR:
+        raise argparse.ArgumentTypeError(f"{number} is not from {FIRST} to {LAST_REGULAR}")
     return name, int(number)
 
 

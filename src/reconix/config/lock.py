@@ -25,7 +25,7 @@ Systems that Nix built stand under ``nix``, which is left out if there are none:
 store do not always follow from their content, so that of the whole closure is pinned by a hash.
 
 ``numbers`` is what builds have learnt and must not forget: the numbers of users and groups, to whom
-what devices keep belongs (``build/users/numbers.py``). They are only ever added.
+what devices keep belongs (``build/users/static_ids.py``). They are only ever added.
 
 Specified in ``docs/spec/lock.md``. Tested by ``tests/unit/config/test_lock.py``.
 """

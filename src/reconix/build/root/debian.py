@@ -36,7 +36,7 @@ from reconix.build.root.losses import Entry, Loss
 from reconix.build.root.new_tree import Kind, NewTree, UnsafeArchive, relative
 from reconix.build.root.normalise import Ownership
 from reconix.build.users.accounts import Accounts
-from reconix.build.users.numbers import Renumbering, of_packages
+from reconix.build.users.static_ids import Renumbering, of_packages
 
 _XATTR = "SCHILY.xattr."
 """How a tar archive calls attributes: star(5), *POSIX.1-2001 extended headers*."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reconix.build.users import sysusers
 from reconix.build.users.accounts import Account, Accounts, Group
-from reconix.build.users.numbers import Population
+from reconix.build.users.static_ids import Population
 from reconix.config.schema.system import System, User
 
 

@@ -10,7 +10,7 @@ Tested by ``tests/unit/build/users/test_remembered.py``.
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from reconix.build.users.numbers import NumberMoved, expect_different, read_numbers
+from reconix.build.users.static_ids import IdChanged, expect_different, read_numbers
 from reconix.config.lock import HostLock
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import read_generation
@@ -28,7 +28,7 @@ def of_generation(
         systems: those that are to be looked at; systems of Nix number their users themselves.
 
     Raises:
-        NumberMoved: a name has not the same number in all of them.
+        IdChanged: a name has not the same number in all of them.
     """
     found: dict[str, int] = {}
     for system in read_generation(store.store_dir, generation).systems:
@@ -37,7 +37,7 @@ def of_generation(
             place = store.store_dir / etc.readlink().relative_to(STORE_DIR)
             for name, number in read_numbers(place).items():
                 if found.setdefault(name, number) != number:
-                    raise NumberMoved(name, before=found[name], after=number)
+                    raise IdChanged(name, before=found[name], after=number)
     return found
 
 
@@ -50,7 +50,7 @@ def with_numbers(lock: HostLock, before: Mapping[str, int], said: Mapping[str, i
         said: what somebody decides for this build; it counts most.
 
     Raises:
-        NumberTaken: two names would have one.
+        IdTaken: two names would have one.
     """
     numbers = {**before, **lock.numbers, **said}
     expect_different(numbers)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from reconix.base.documents import print_json
-from reconix.build.users.numbers import NumberMoved, NumberTaken
 from reconix.build.users.remembered import of_generation, with_numbers
+from reconix.build.users.static_ids import IdChanged, IdTaken
 from reconix.config.lock import HostLock
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
@@ -60,7 +60,7 @@ def test_a_generation_tells_the_numbers_of_its_users(store: ChrootStore) -> None
 
 def test_a_name_with_two_numbers_in_one_generation_is_told(store: ChrootStore) -> None:
     one, other = toplevel(store, "one", rabbitmq=312), toplevel(store, "two", rabbitmq=313)
-    with pytest.raises(NumberMoved, match=r"312 .* 313"):
+    with pytest.raises(IdChanged, match=r"312 .* 313"):
         of_generation(store, generation(store, default=one, two=other), ["default", "two"])
 
 
@@ -75,5 +75,5 @@ def test_the_lock_counts_more_than_the_last_generation_and_a_word_more_than_both
 
 
 def test_two_names_with_one_number_are_told() -> None:
-    with pytest.raises(NumberTaken, match="1000"):
+    with pytest.raises(IdTaken, match="1000"):
         with_numbers(with_numbers(LOCK, {"a": 1000}, {}), {"b": 1000}, {})

@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from reconix.build.root.normalise import Ownership
 from reconix.build.users.accounts import Account, Accounts, Group
-from reconix.build.users.numbers import (
+from reconix.build.users.static_ids import (
     FIRST,
-    FIRST_PERSON,
+    FIRST_REGULAR,
     LAST,
-    LAST_PERSON,
-    NumberFixed,
-    NumberMoved,
-    NumberTaken,
+    LAST_REGULAR,
+    IdChanged,
+    IdReserved,
+    IdTaken,
     Population,
     Renumbering,
     assign,
@@ -84,7 +84,7 @@ def test_a_pair_that_wants_one_number_stays_apart_whoever_comes_later(one: str, 
 
 def test_the_number_of_a_person_does_not_depend_on_the_others() -> None:
     alone = assign({}, [system(operator=None)])
-    assert FIRST_PERSON <= alone["operator"] <= LAST_PERSON
+    assert FIRST_REGULAR <= alone["operator"] <= LAST_REGULAR
     more = assign({}, [system("mosquitto", ann=None, operator=None, zoe=1000)])
     assert more["operator"] == alone["operator"]
     assert more["zoe"] == 1000
@@ -110,10 +110,10 @@ def test_devices_of_an_earlier_release_keep_even_that() -> None:
 
 
 def test_a_number_that_would_move_is_refused_with_both() -> None:
-    with pytest.raises(NumberMoved, match=r"ann has the number 1000 .* would get 1500") as caught:
+    with pytest.raises(IdChanged, match=r"ann has the number 1000 .* would get 1500") as caught:
         assign({"ann": 1000}, [system(ann=1500)])
     assert "--number ann=1500" in caught.value.hint
-    with pytest.raises(NumberMoved, match="operator"):
+    with pytest.raises(IdChanged, match="operator"):
         assign({}, [system(operator=1001), system(operator=1002)])
 
 
@@ -131,14 +131,14 @@ def test_a_number_that_would_move_is_refused_with_both() -> None:
 def test_a_number_that_somebody_has_is_told(
     people: dict[str, int | None], known: dict[str, int], other: str
 ) -> None:
-    with pytest.raises(NumberTaken, match=other):
+    with pytest.raises(IdTaken, match=other):
         assign(known, [Population(root("mosquitto"), people)])
 
 
 def test_a_number_for_somebody_of_debians_is_told() -> None:
-    with pytest.raises(NumberFixed, match="root has the number 0"):
+    with pytest.raises(IdReserved, match="root has the number 0"):
         assign({}, [system(root=1000)])
-    with pytest.raises(NumberFixed, match="www-data has the number 33"):
+    with pytest.raises(IdReserved, match="www-data has the number 33"):
         assign({}, [Population(root(), {"www-data": 1000})])
 
 

@@ -14,7 +14,7 @@ kept is somebody else's. Therefore:
 Numbers that Debian has given for ever, below 100, stay; so does 100, the group ``users``.
 
 Source: Debian Policy 9.2.2, *UID and GID classes*.
-Tested by ``tests/unit/build/users/test_numbers.py``.
+Tested by ``tests/unit/build/users/test_static_ids.py``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,13 +28,13 @@ from reconix.build.users.accounts import Account, Accounts, Group
 
 FIRST = 100
 LAST = 999
-FIRST_PERSON = 1000
-LAST_PERSON = 59999
+FIRST_REGULAR = 1000
+LAST_REGULAR = 59999
 _ALWAYS = {"users": 100}
 """In the range of packages, but given by base-passwd."""
 
 
-class WrongNumber(ReconixError):
+class WrongId(ReconixError):
     """A number that a name cannot have.
 
     Attributes:
@@ -46,7 +46,7 @@ class WrongNumber(ReconixError):
         self.name = name
 
 
-class NumberMoved(WrongNumber):
+class IdChanged(WrongId):
     """A name would get another number than it has on devices."""
 
     exit_code = 63
@@ -61,7 +61,7 @@ class NumberMoved(WrongNumber):
         )
 
 
-class NumberFixed(WrongNumber):
+class IdReserved(WrongId):
     """The configuration gives a number to somebody who has another one for ever."""
 
     exit_code = 62
@@ -74,7 +74,7 @@ class NumberFixed(WrongNumber):
         )
 
 
-class NumberTaken(WrongNumber):
+class IdTaken(WrongId):
     """Two names have one number."""
 
     exit_code = 62
@@ -168,16 +168,16 @@ class Population:
         """Numbers that the configuration gives.
 
         Raises:
-            NumberFixed: one is for somebody who has another for ever.
-            NumberTaken: one is that of such a one.
+            IdReserved: one is for somebody who has another for ever.
+            IdTaken: one is that of such a one.
         """
         wanted = {name: uid for name, uid in sorted(self.people.items()) if uid is not None}
         for fixed, number in _fixed(self.packages):
             if wanted.get(fixed, number) != number and fixed not in self.names():
-                raise NumberFixed(fixed, number)
+                raise IdReserved(fixed, number)
             for name, uid in wanted.items():
                 if uid == number and name != fixed:
-                    raise NumberTaken(name, fixed, uid)
+                    raise IdTaken(name, fixed, uid)
         return {name: uid for name, uid in wanted.items() if name in self.names()}
 
 
@@ -194,8 +194,8 @@ def assign(known: Mapping[str, int], systems: Iterable[Population]) -> dict[str,
         systems: all of the host, or some that have only names that are known.
 
     Raises:
-        NumberMoved: the configuration wants another number than devices have.
-        NumberFixed, NumberTaken: it gives one that is not free.
+        IdChanged: the configuration wants another number than devices have.
+        IdReserved, IdTaken: it gives one that is not free.
     """
     systems = list(systems)
     numbers = {**_ALWAYS, **known}
@@ -203,14 +203,14 @@ def assign(known: Mapping[str, int], systems: Iterable[Population]) -> dict[str,
     for name, uid in (pair for system in systems for pair in system.wanted().items()):
         before = numbers.setdefault(name, uid)
         if before != uid:
-            raise NumberMoved(name, before=before, after=uid)
+            raise IdChanged(name, before=before, after=uid)
         for other, number in numbers.items():
             if number == uid and other != name:
-                raise NumberTaken(name, other, uid)
+                raise IdTaken(name, other, uid)
     from_packages = {name for system in systems for name in _given(system.packages, LAST)}
     names = {name for system in systems for name in system.names()}
     numbers |= choose(from_packages, FIRST, LAST, numbers)
-    numbers |= choose(names, FIRST_PERSON, LAST_PERSON, numbers)
+    numbers |= choose(names, FIRST_REGULAR, LAST_REGULAR, numbers)
     return {name: numbers[name] for name in sorted(names)}
 
 
@@ -218,12 +218,12 @@ def expect_different(numbers: Mapping[str, int]) -> None:
     """Refuse numbers that two have.
 
     Raises:
-        NumberTaken: there are such.
+        IdTaken: there are such.
     """
     names: dict[int, str] = {}
     for name, number in sorted(numbers.items()):
         if number in names:
-            raise NumberTaken(name, names[number], number)
+            raise IdTaken(name, names[number], number)
         names[number] = name
 
 
@@ -231,12 +231,12 @@ def read_numbers(etc: Path) -> dict[str, int]:
     """The numbers in the ``etc`` of a system that are ours to give.
 
     Raises:
-        NumberMoved: a user and a group of one name differ.
+        IdChanged: a user and a group of one name differ.
     """
     found: dict[str, int] = {}
     for name, number in _numbered(Accounts.read(etc)):
         if _is_given(number) and found.setdefault(name, number) != number:
-            raise NumberMoved(name, before=found[name], after=number)
+            raise IdChanged(name, before=found[name], after=number)
     return found
 
 
@@ -245,7 +245,7 @@ def _numbered(accounts: Accounts) -> Iterator[tuple[str, int]]:
     yield from ((group.name, group.gid) for group in accounts.groups)
 
 
-def _given(accounts: Accounts, last: int = LAST_PERSON) -> set[str]:
+def _given(accounts: Accounts, last: int = LAST_REGULAR) -> set[str]:
     """The names whose numbers a package has taken because they were free."""
     return {name for name, number in _numbered(accounts) if FIRST <= number <= last}
 
@@ -256,4 +256,4 @@ def _fixed(accounts: Accounts) -> Iterator[tuple[str, int]]:
 
 
 def _is_given(number: int) -> bool:
-    return FIRST <= number <= LAST_PERSON
+    return FIRST <= number <= LAST_REGULAR
