@@ -32,7 +32,7 @@ from reconix.build.root import debian, normalise
 from reconix.build.root.normalise import Ownership
 from reconix.build.toplevel import Parts, make_toplevel
 from reconix.build.units import schedule
-from reconix.build.users import people, static_ids
+from reconix.build.users import regular_users, static_ids
 from reconix.build.users.static_ids import Renumbering
 from reconix.config.lock import HostLock, LockedPackage, SystemLock
 from reconix.config.schema.hosts import Host
@@ -121,7 +121,7 @@ def _populations(
     workshop: Workshop, host: Host, roots: Mapping[str, StorePath]
 ) -> list[static_ids.Population]:
     systems = ((host.systems[name], root) for name, root in sorted(roots.items()))
-    return [people.population(workshop.store.path(root), system) for system, root in systems]
+    return [regular_users.population(workshop.store.path(root), system) for system, root in systems]
 
 
 def _roots(
@@ -224,12 +224,12 @@ def _toplevel(
 ) -> StorePath:
     system, plan = host.systems[name], host.machine.schedule
     store = workshop.store
-    found = people.made_by_packages(store.path(root), system)
+    found = regular_users.made_by_packages(store.path(root), system)
     renumbering = Renumbering.of(found, lock.numbers)
     etc = make_etc(
         system,
         hostname=host.hostname,
-        accounts=people.with_people(renumbering.accounts(found), system.users, lock.numbers),
+        accounts=regular_users.with_people(renumbering.accounts(found), system.users, lock.numbers),
         root=store.path(root),
         agent=f"{program}/{agent.PROGRAM}",
         agent_units={**agent.units(), **schedule.units(plan)},

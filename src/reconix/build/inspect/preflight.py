@@ -25,7 +25,7 @@ from reconix.build.agent import agent
 from reconix.build.etc.etc import checked_units, generated_units, own_units
 from reconix.build.units import schedule, units
 from reconix.build.units.unit_files import UnitFiles
-from reconix.build.users import people, static_ids, sysusers
+from reconix.build.users import regular_users, static_ids, sysusers
 from reconix.config.lock import HostLock, SystemLock
 from reconix.config.merge import Table
 from reconix.config.problems import Place, Problem
@@ -121,7 +121,7 @@ def _wrong_number(
     system: System, lock: HostLock, built: _Built, table: Table, file: Place
 ) -> Iterator[Problem]:
     try:
-        static_ids.assign(lock.numbers, [people.population(built.root, system)])
+        static_ids.assign(lock.numbers, [regular_users.population(built.root, system)])
     except static_ids.WrongId as error:
         place = place_of(table, "users", error.name, "uid", default=file)
         yield Problem(place, f"users.{error.name}.uid", str(error), error.hint)

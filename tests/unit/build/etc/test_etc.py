@@ -7,7 +7,7 @@ import pytest
 from reconix.build.etc.etc import Etc, make_etc
 from reconix.build.root.normalise import Ownership
 from reconix.build.users.accounts import Accounts, UnknownAccount
-from reconix.build.users.people import with_people
+from reconix.build.users.regular_users import with_people
 from reconix.config.schema.health import Health
 from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Kernel, Network, Services, System, Unit, User

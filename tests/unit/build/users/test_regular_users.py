@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconix.build.users.accounts import Accounts, UnknownAccount
-from reconix.build.users.people import with_people
+from reconix.build.users.regular_users import with_people
 from reconix.config.schema.system import User
 
 

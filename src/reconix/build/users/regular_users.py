@@ -3,7 +3,7 @@
 A person has a group of his own, of his name. If a package has made a group of that name, or Debian
 always has one, as it has ``operator``, then it is that group: a name has one meaning.
 
-Tested by ``tests/unit/build/users/test_people.py``.
+Tested by ``tests/unit/build/users/test_regular_users.py``.
 """
 
 from collections.abc import Mapping
