@@ -34,7 +34,7 @@ from reconix.build.host import build_host
 from reconix.build.inspect import promises
 from reconix.build.pins import Pin
 from reconix.build.root import losses
-from reconix.build.users.remembered import of_generation
+from reconix.build.users.known_ids import of_generation
 from reconix.build.users.static_ids import FIRST, LAST_REGULAR
 from reconix.cli import places, signers
 from reconix.cli.answers import answer

@@ -17,7 +17,7 @@ from reconix.build import nixos
 from reconix.build.archive import fetch
 from reconix.build.host import Workshop
 from reconix.build.pins import Pins
-from reconix.build.users.remembered import of_generation, with_numbers
+from reconix.build.users.known_ids import of_generation, with_numbers
 from reconix.config import load
 from reconix.config.lock import (
     FILE_NAME,

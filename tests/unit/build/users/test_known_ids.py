@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.documents import print_json
-from reconix.build.users.remembered import of_generation, with_numbers
+from reconix.build.users.known_ids import of_generation, with_numbers
 from reconix.build.users.static_ids import IdChanged, IdTaken
 from reconix.config.lock import HostLock
 from reconix.nix.chroot import ChrootStore

@@ -4,7 +4,7 @@ The lock remembers them where everybody who builds sees them. It does not have t
 build, nor if it was written by a release that did not do so; then the generation that was built
 last on this machine tells, and what it tells goes into the lock.
 
-Tested by ``tests/unit/build/users/test_remembered.py``.
+Tested by ``tests/unit/build/users/test_known_ids.py``.
 """
 
 from collections.abc import Collection, Mapping
