@@ -30,11 +30,11 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
 from reconix.base.process import CommandFailed
 from reconix.build import isolation
-from reconix.build.root import fresh, losses, normalise
-from reconix.build.root.fresh import Build
+from reconix.build.root import losses, normalise, residue
 from reconix.build.root.losses import Entry, Loss
 from reconix.build.root.new_tree import Kind, NewTree, UnsafeArchive, relative
 from reconix.build.root.normalise import Ownership
+from reconix.build.root.residue import Build
 from reconix.build.users.accounts import Accounts
 from reconix.build.users.static_ids import Renumbering, of_packages
 
@@ -277,8 +277,8 @@ def _entry(member: tarfile.TarInfo, path: str) -> Iterator[Entry]:
 def _losses(tree: NewTree, entries: Sequence[Entry], build: Build) -> list[Loss]:
     """What a root is without, once what no two roots may share is taken out."""
     private = {entry.path for entry in entries if not entry.mode & 0o004}
-    found = list(fresh.find(tree.root, private, build))
-    fresh.take_out(tree.root, found)
+    found = list(residue.find(tree.root, private, build))
+    residue.take_out(tree.root, found)
     accounts = _accounts(tree)
     gone = [Loss(each.path, each.what) for each in found]
     gone += losses.never_started(tree.root)

@@ -11,7 +11,7 @@ files that no package lists:
 
 Both are told, at every build (``losses.py``).
 
-Tested by ``tests/unit/build/root/test_fresh.py``.
+Tested by ``tests/unit/build/root/test_residue.py``.
 """
 
 import math

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconix.build.root import fresh
-from reconix.build.root.fresh import Build
+from reconix.build.root import residue
+from reconix.build.root.residue import Build
 
 BUILD = Build("build-machine-7", began=1_782_950_000, ended=1_782_952_000)
 """On 2 July 2026."""
@@ -22,7 +22,7 @@ def found(root: Path, files: Mapping[str, bytes], *, private: bool = True) -> di
     for path, content in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(content)
-    seen = fresh.find(root, set(files) if private else set(), BUILD)
+    seen = residue.find(root, set(files) if private else set(), BUILD)
     return {each.path: each.is_secret for each in seen}
 
 
@@ -87,7 +87,7 @@ def test_links_are_not_followed_out_of_the_root(tmp_path: Path) -> None:
     (tmp_path / "outside").write_bytes(KEY)
     (tmp_path / "root/etc").mkdir(parents=True)
     (tmp_path / "root/etc/link").symlink_to(tmp_path / "outside")
-    assert list(fresh.find(tmp_path / "root", (), BUILD)) == []
+    assert list(residue.find(tmp_path / "root", (), BUILD)) == []
 
 
 def test_what_names_a_key_that_is_taken_out_is_told(tmp_path: Path) -> None:
@@ -98,6 +98,6 @@ def test_what_names_a_key_that_is_taken_out_is_told(tmp_path: Path) -> None:
         "usr/lib/systemd/system/app.service": b"[Service]\nExecStart=/app /etc/app/own.pem\n",
     }
     found(tmp_path, files)
-    (key,) = fresh.find(tmp_path, (), BUILD)
+    (key,) = residue.find(tmp_path, (), BUILD)
     readers = "/usr/lib/systemd/system/app.service, /etc/app/app.conf"
     assert key.what.endswith(f"nothing makes it on the device, and named in {readers}")
