@@ -7,8 +7,8 @@ import pytest
 from tests.conftest import Need
 
 from reconix.base.process import run
-from reconix.build.units import units
-from reconix.build.units.units import NotInstallable
+from reconix.build.units import enabling
+from reconix.build.units.enabling import NotInstallable
 from reconix.config.schema.system import Services
 
 FOLDER = Path("etc/systemd/system")
@@ -62,7 +62,7 @@ def made_by_systemctl(root: Path, *words: str) -> dict[str, str]:
 
 
 def made_by_us(root: Path, services: Services) -> dict[str, str]:
-    made = units.links(services, [], {}, root)
+    made = enabling.links(services, [], {}, root)
     return {
         path.removeprefix("systemd/system/"): Path(link.target).name for path, link in made.items()
     }

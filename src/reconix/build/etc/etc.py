@@ -16,7 +16,7 @@ from reconix.build.etc import access, names
 from reconix.build.etc.networks import make_networks
 from reconix.build.on_device import caches, databases, secrets
 from reconix.build.root.normalise import Ownership
-from reconix.build.units import suppressed_units, units, updates, volumes
+from reconix.build.units import enabling, suppressed_units, updates, volumes
 from reconix.build.units.unit_files import FOLDER, UnitFiles
 from reconix.build.users.accounts import Accounts
 from reconix.config.schema.health import UnitCheck
@@ -69,16 +69,16 @@ def make_etc(
         **databases.make_units(stores),
     }
     generated = generated_units(system, own)
-    units.check_known(checked_units(system), generated, root)
-    units.check_telling(checked_units(system), UnitFiles(generated, root))
-    units.check_private(system, UnitFiles(generated, root))
+    enabling.check_known(checked_units(system), generated, root)
+    enabling.check_telling(checked_units(system), UnitFiles(generated, root))
+    enabling.check_private(system, UnitFiles(generated, root))
     networks = make_networks(system.network)
     files: Files = {
         **_identity(hostname),
         **{name: File(content) for name, content in accounts.files().items()},
         **{f"systemd/network/{name}": File(text) for name, text in networks.items()},
         **{f"{FOLDER}/{name}": File(content) for name, content in own.items()},
-        **units.links(_services(system), own, generated, root),
+        **enabling.links(_services(system), own, generated, root),
         **_kernel_settings(system),
         **_defaults(),
         **_waiting_for_networks(system),

@@ -23,7 +23,7 @@ from pathlib import Path
 from reconix.build import cached_recipes, recipes
 from reconix.build.agent import agent
 from reconix.build.etc.etc import checked_units, generated_units, own_units
-from reconix.build.units import schedule, units
+from reconix.build.units import enabling, schedule
 from reconix.build.units.unit_files import UnitFiles
 from reconix.build.users import regular_users, static_ids, sysusers
 from reconix.config.lock import HostLock, SystemLock
@@ -99,20 +99,20 @@ def _find(store: ChrootStore, locked: SystemLock, lock: HostLock) -> _Built | No
     if root is None or kernel is None:
         return None
     size = sum(store.info(path).nar_size_bytes for path in (root, kernel))
-    return _Built(store.path(root), units.shipped(store.path(root)), size)
+    return _Built(store.path(root), enabling.shipped(store.path(root)), size)
 
 
 def _unknown_units(
     system: System, generated: Mapping[str, str], built: _Built, table: Table, file: Place
 ) -> Iterator[Problem]:
     own = generated_units(system, own_units(system, generated))
-    unknown = dict(units.unknown(checked_units(system), own, built.units))
+    unknown = dict(enabling.unknown(checked_units(system), own, built.units))
     for check in system.health.checks:
         if isinstance(check, UnitCheck) and check.unit in unknown:
             place = place_of_item(table, "health", "checks", item=check, default=file)
             fact = f"waits for {check.unit}, which there is not"
             yield Problem(place, "health.checks", fact, unknown[check.unit])
-    for unit, hint in units.unknown(system.services.enable, own, built.units):
+    for unit, hint in enabling.unknown(system.services.enable, own, built.units):
         place = place_of_item(table, "services", "enable", item=unit, default=file)
         yield Problem(place, "services.enable", f"there is no unit {unit}", hint)
 
@@ -133,7 +133,7 @@ def _in_the_way(
     system: System, generated: Mapping[str, str], built: _Built, table: Table, file: Place
 ) -> Iterator[Problem]:
     own = generated_units(system, own_units(system, generated))
-    for unit, path, behind in units.in_the_way(system, UnitFiles(own, built.root)):
+    for unit, path, behind in enabling.in_the_way(system, UnitFiles(own, built.root)):
         yield dynamic_user.problem(unit, path, behind, table, file)
 
 

@@ -7,7 +7,7 @@ that before the one of its package. A link is another name of a unit, or masks i
 Nothing is read outside the root: its links lead where they would lead on the device.
 
 Source: systemd.unit(5), *Unit file load path* and *[Install] section options*.
-Tested by ``tests/unit/build/units/test_units.py`` and, against ``systemctl --root``, by
+Tested by ``tests/unit/build/units/test_enabling.py`` and, against ``systemctl --root``, by
 ``tests/compat/test_units.py``.
 """
 

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from reconix.build.units import units
-from reconix.build.units.unit_files import Install, UnitFiles
-from reconix.build.units.units import (
+from reconix.build.units import enabling
+from reconix.build.units.enabling import (
     NeedsLink,
     NotInstallable,
     TellsNothing,
     UnknownUnit,
     check_private,
 )
+from reconix.build.units.unit_files import Install, UnitFiles
 from reconix.config.schema.system import Kernel, Persist, Services, System
 from reconix.store.tree import File, Symlink
 
@@ -38,7 +38,7 @@ def test_install_sections_are_read_wherever_they_stand() -> None:
 
 
 def test_an_enabled_unit_is_linked_from_what_wants_it(root: Path) -> None:
-    made = units.links(Services(enable=("nginx.service",)), [], {}, root)
+    made = enabling.links(Services(enable=("nginx.service",)), [], {}, root)
     there = Symlink("/usr/lib/systemd/system/nginx.service")
     assert made == {
         "systemd/system/multi-user.target.wants/nginx.service": there,
@@ -47,7 +47,7 @@ def test_an_enabled_unit_is_linked_from_what_wants_it(root: Path) -> None:
 
 
 def test_an_instance_is_linked_to_its_template(root: Path) -> None:
-    made = units.links(Services(enable=("getty@tty1.service",)), [], {}, root)
+    made = enabling.links(Services(enable=("getty@tty1.service",)), [], {}, root)
     assert made == {
         "systemd/system/getty.target.wants/getty@tty1.service": Symlink(
             "/usr/lib/systemd/system/getty@.service"
@@ -56,34 +56,34 @@ def test_an_instance_is_linked_to_its_template(root: Path) -> None:
 
 
 def test_a_disabled_unit_loses_the_link_that_its_package_made(root: Path) -> None:
-    made = units.links(Services(disable=("nginx.service",)), [], {}, root)
+    made = enabling.links(Services(disable=("nginx.service",)), [], {}, root)
     assert made == {"systemd/system/multi-user.target.wants/nginx.service": Symlink("/dev/null")}
 
 
 def test_what_is_disabled_is_not_enabled_by_another_unit_that_names_it(root: Path) -> None:
     own = {"own.service": File(b"[Install]\nWantedBy=a.target\nAlso=nginx.service\n")}
-    made = units.links(Services(disable=("nginx.service",)), own, own, root)
+    made = enabling.links(Services(disable=("nginx.service",)), own, own, root)
     assert "systemd/system/a.target.wants/own.service" in made
     assert made["systemd/system/multi-user.target.wants/nginx.service"] == Symlink("/dev/null")
 
 
 def test_a_template_of_ones_own_waits_for_who_names_an_instance(root: Path) -> None:
     own = {"own@.service": File(b"[Install]\nWantedBy=a.target\n")}
-    assert units.links(Services(), own, own, root) == {}
-    made = units.links(Services(enable=("own@x.service",)), own, own, root)
+    assert enabling.links(Services(), own, own, root) == {}
+    made = enabling.links(Services(enable=("own@x.service",)), own, own, root)
     assert list(made) == ["systemd/system/a.target.wants/own@x.service"]
 
 
 def test_a_unit_may_be_upheld(root: Path) -> None:
     own = {"own.service": File(b"[Install]\nUpheldBy=a.service\n")}
-    made = units.links(Services(), own, own, root)
+    made = enabling.links(Services(), own, own, root)
     assert list(made) == ["systemd/system/a.service.upholds/own.service"]
 
 
 def test_a_unit_that_its_package_has_masked_is_unmasked_when_it_is_enabled(root: Path) -> None:
     """As hostapd comes in Debian."""
     (root / "etc/systemd/system/nginx.service").symlink_to("/dev/null")
-    made = units.links(Services(enable=("nginx.service",)), [], {}, root)
+    made = enabling.links(Services(enable=("nginx.service",)), [], {}, root)
     there = Symlink("/usr/lib/systemd/system/nginx.service")
     assert made["systemd/system/nginx.service"] == there
     assert made["systemd/system/multi-user.target.wants/nginx.service"] == there
@@ -91,8 +91,8 @@ def test_a_unit_that_its_package_has_masked_is_unmasked_when_it_is_enabled(root:
 
 def test_a_unit_given_as_a_file_can_be_enabled_and_starts_only_then(root: Path) -> None:
     own = {"own.service": File(b"[Install]\nWantedBy=a.target\n")}
-    assert units.links(Services(), [], own, root) == {}
-    made = units.links(Services(enable=("own.service",)), [], own, root)
+    assert enabling.links(Services(), [], own, root) == {}
+    made = enabling.links(Services(enable=("own.service",)), [], own, root)
     there = Symlink("/etc/systemd/system/own.service")
     assert made == {"systemd/system/a.target.wants/own.service": there}
 
@@ -100,7 +100,7 @@ def test_a_unit_given_as_a_file_can_be_enabled_and_starts_only_then(root: Path) 
 def test_a_name_that_only_the_device_knows_is_an_error(root: Path) -> None:
     own = {"own.service": File(b"[Install]\nWantedBy=on-%H.target\n")}
     with pytest.raises(NotInstallable, match="only the device knows"):
-        units.links(Services(), own, own, root)
+        enabling.links(Services(), own, own, root)
 
 
 def test_links_of_a_root_never_lead_out_of_it(root: Path) -> None:
@@ -109,17 +109,17 @@ def test_links_of_a_root_never_lead_out_of_it(root: Path) -> None:
     outside.write_text(NGINX)
     (root / "usr/lib/systemd/system/bad.service").symlink_to(outside)
     with pytest.raises(UnknownUnit):
-        units.links(Services(enable=("bad.service",)), [], {}, root)
+        enabling.links(Services(enable=("bad.service",)), [], {}, root)
 
 
 def test_a_masked_unit_can_never_start(root: Path) -> None:
-    made = units.links(Services(mask=("nginx.service",)), [], {}, root)
+    made = enabling.links(Services(mask=("nginx.service",)), [], {}, root)
     assert made == {"systemd/system/nginx.service": Symlink("/dev/null")}
 
 
 def test_own_units_start_as_they_say(root: Path) -> None:
     own = {"own.service": File(b"[Install]\nRequiredBy=a.target\n")}
-    made = units.links(Services(), own, own, root)
+    made = enabling.links(Services(), own, own, root)
     assert made == {
         "systemd/system/a.target.requires/own.service": Symlink("/etc/systemd/system/own.service")
     }
@@ -127,12 +127,12 @@ def test_own_units_start_as_they_say(root: Path) -> None:
 
 def test_an_unknown_unit_is_an_error_that_names_it(root: Path) -> None:
     with pytest.raises(UnknownUnit, match=r"apache2\.service"):
-        units.links(Services(enable=("apache2.service",)), [], {}, root)
+        enabling.links(Services(enable=("apache2.service",)), [], {}, root)
 
 
 def test_a_unit_that_nothing_would_start_is_an_error(root: Path) -> None:
     with pytest.raises(NotInstallable, match=r"static\.service"):
-        units.links(Services(enable=("static.service",)), [], {}, root)
+        enabling.links(Services(enable=("static.service",)), [], {}, root)
 
 
 @pytest.mark.parametrize(
@@ -140,12 +140,12 @@ def test_a_unit_that_nothing_would_start_is_an_error(root: Path) -> None:
 )
 def test_a_check_may_wait_for_what_there_is(root: Path, unit: str) -> None:
     own = {"own.service": File(b"[Install]\nAlias=other.service\n")}
-    units.check_known([unit], own, root)
+    enabling.check_known([unit], own, root)
 
 
 def test_a_check_that_waits_for_nothing_names_the_nearest(root: Path) -> None:
     with pytest.raises(UnknownUnit, match=r"waits for ngnix\.service") as failure:
-        units.check_known(["ngnix.service"], {}, root)
+        enabling.check_known(["ngnix.service"], {}, root)
     assert failure.value.hint == "did you mean nginx.service?"
 
 
@@ -156,9 +156,9 @@ def test_a_check_on_a_unit_that_is_active_whatever_happens_is_an_error(root: Pat
     (folder / "db@.service").write_text("[Service]\nExecStart=/usr/bin/db\n")
     files = UnitFiles({}, root)
     with pytest.raises(TellsNothing, match=r"db\.service") as failure:
-        units.check_telling(["db.service"], files)
+        enabling.check_telling(["db.service"], files)
     assert "db@<name>.service" in (failure.value.hint or "")
-    units.check_telling(["db@main.service", "nginx.service", "static.service"], files)
+    enabling.check_telling(["db@main.service", "nginx.service", "static.service"], files)
 
 
 def test_what_persists_where_a_package_needs_a_link_is_an_error(root: Path) -> None:
