@@ -11,7 +11,7 @@ import argparse
 import sys
 
 from reconix.base.process import run
-from reconix.build.agent.agent import foreign_modules
+from reconix.build.agent.zipapp import foreign_modules
 
 IMPORTED = {
     "argparse": "the command line",

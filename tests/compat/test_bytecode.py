@@ -6,16 +6,16 @@ import zipfile
 from pathlib import Path
 
 from reconix.base.process import run
-from reconix.build.agent import agent
+from reconix.build.agent import zipapp
 from reconix.build.agent.bytecode import SCRIPT
 
 
 def compile_here() -> bytes:
-    return run(sys.executable, "-I", "-S", "-B", SCRIPT, stdin=agent.pack())
+    return run(sys.executable, "-I", "-S", "-B", SCRIPT, stdin=zipapp.pack())
 
 
 def test_the_compiled_agent_runs_without_any_source(tmp_path: Path) -> None:
-    program = tmp_path / agent.PROGRAM
+    program = tmp_path / zipapp.PROGRAM
     program.write_bytes(compile_here())
     with zipfile.ZipFile(program) as archive:
         sources = [name for name in archive.namelist() if name.endswith(".py")]
@@ -30,7 +30,7 @@ def test_the_same_sources_give_the_same_bytes() -> None:
 
 def test_every_module_is_still_there() -> None:
     with (
-        zipfile.ZipFile(io.BytesIO(agent.pack())) as packed,
+        zipfile.ZipFile(io.BytesIO(zipapp.pack())) as packed,
         zipfile.ZipFile(io.BytesIO(compile_here())) as compiled,
     ):
         names = {name.removesuffix("c") for name in compiled.namelist()}

@@ -7,7 +7,7 @@ from tests.conftest import Need
 
 from reconix.base.documents import print_json
 from reconix.base.process import run, succeeds
-from reconix.build.agent import agent
+from reconix.build.agent import zipapp
 from reconix.build.units import schedule
 from reconix.config.schema.machine import Schedule
 from reconix.config.schema.values import Hours
@@ -59,10 +59,10 @@ def _minute(line: str) -> int:
 
 def test_systemd_accepts_all_units_of_the_agent(tmp_path: Path, need: Need) -> None:
     need("systemd-analyze")
-    units = {**agent.units(), **schedule.units(PLAN)}
+    units = {**zipapp.units(), **schedule.units(PLAN)}
     for name, text in units.items():
         # The programs of the device are not here; their places are checked where it boots.
-        (tmp_path / name).write_text(text.replace(agent.AGENT, "/bin/true"))
+        (tmp_path / name).write_text(text.replace(zipapp.AGENT, "/bin/true"))
     words = [tmp_path / name for name in units]
     said = run("systemd-analyze", "verify", "--man=no", "--generators=no", *words)
     assert said == b""

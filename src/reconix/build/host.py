@@ -21,7 +21,7 @@ from pathlib import Path
 from reconix.base import process, progress
 from reconix.base.digests import Digest
 from reconix.build import cached_recipes, nixos, recipes
-from reconix.build.agent import agent, bytecode
+from reconix.build.agent import bytecode, zipapp
 from reconix.build.boot import initrd, linux
 from reconix.build.boot.linux import Modules
 from reconix.build.etc import given
@@ -90,7 +90,7 @@ def build_toplevels(
     locked = {name: lock.systems[name] for name in sorted(names)}
     roots = _roots(workshop, lock, locked)
     kernels = {name: _kernel(workshop, system) for name, system in locked.items()}
-    packed = agent.pack()
+    packed = zipapp.pack()
     known = replace(lock, numbers=_numbers(workshop, host, lock, roots))
     return {
         name: _toplevel(
@@ -157,17 +157,17 @@ def _known(workshop: Workshop, recipe: Recipe) -> StorePath:
 def _agent(workshop: Workshop, lock: HostLock, packed: bytes, root: StorePath) -> StorePath:
     """The agent for the Python of a root."""
     place = workshop.store.path(root)
-    scripts = {path.name: File(path.read_bytes()) for path in agent.SCRIPTS}
+    scripts = {path.name: File(path.read_bytes()) for path in zipapp.SCRIPTS}
     if not bytecode.can_compile(place, lock.architecture):
-        return workshop.store.add_files(folder({agent.PROGRAM: File(packed), **scripts}), _AGENT)
+        return workshop.store.add_files(folder({zipapp.PROGRAM: File(packed), **scripts}), _AGENT)
     inputs = (("root", str(root)), ("agent", str(Digest.of(packed))))
     recipe = Recipe(
-        "agent", _AGENT, inputs, (*recipes.sources(bytecode), bytecode.SCRIPT, *agent.SCRIPTS)
+        "agent", _AGENT, inputs, (*recipes.sources(bytecode), bytecode.SCRIPT, *zipapp.SCRIPTS)
     )
 
     def make(into: Path) -> None:
         into.mkdir()
-        (into / agent.PROGRAM).write_bytes(bytecode.compiled(packed, place))
+        (into / zipapp.PROGRAM).write_bytes(bytecode.compiled(packed, place))
         for name, script in scripts.items():
             (into / name).write_bytes(script.content)
 
@@ -231,8 +231,8 @@ def _toplevel(
         hostname=host.hostname,
         accounts=regular_users.with_people(renumbering.accounts(found), system.users, lock.numbers),
         root=store.path(root),
-        agent=f"{program}/{agent.PROGRAM}",
-        agent_units={**agent.units(), **schedule.units(plan)},
+        agent=f"{program}/{zipapp.PROGRAM}",
+        agent_units={**zipapp.units(), **schedule.units(plan)},
     )
     for line in given.from_packages(system, store.path(root), etc.tree):
         progress.note(f"{name}: {line}")

@@ -11,7 +11,7 @@ Tested by ``tests/compat/test_schedule.py`` with systemd-analyze.
 """
 
 from reconix.base.documents import JsonInput
-from reconix.build.agent.agent import AGENT
+from reconix.build.agent.zipapp import AGENT
 from reconix.config.schema.machine import Schedule
 from reconix.config.schema.values import DAYS, Hours
 

@@ -11,7 +11,7 @@ Source: systemd.timer(5), systemd.time(7).
 Tested by ``tests/unit/build/units/test_updates.py``.
 """
 
-from reconix.build.agent.agent import AGENT
+from reconix.build.agent.zipapp import AGENT
 from reconix.config.schema.system import Update
 
 _STATE = "/run/reconix/system/reconix/state.json"

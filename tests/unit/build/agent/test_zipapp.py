@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.conftest import Need
 
 from reconix.base.process import run
-from reconix.build.agent.agent import SCRIPTS, foreign_modules, modules, pack, units
+from reconix.build.agent.zipapp import SCRIPTS, foreign_modules, modules, pack, units
 
 ROOT = Path(__file__).parents[4]
 
@@ -39,7 +39,9 @@ def test_it_has_the_packages_of_the_device_and_no_others() -> None:
 
 
 def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
-    code = "import sys; from reconix.build.agent.agent import pack; sys.stdout.buffer.write(pack())"
+    code = (
+        "import sys; from reconix.build.agent.zipapp import pack; sys.stdout.buffer.write(pack())"
+    )
     packed = {
         subprocess.run(
             [sys.executable, "-c", code],

@@ -8,7 +8,7 @@ import, also by an import inside a function, and nothing else. Names are sorted,
 The units are here too, because they and the agent's commands are one design: whatever goes wrong
 while a generation is on trial ends in a restart, and a restart is all that it takes to fall back.
 
-Tested by ``tests/unit/build/agent/test_agent.py``; the units by ``tests/compat/test_schedule.py``
+Tested by ``tests/unit/build/agent/test_zipapp.py``; the units by ``tests/compat/test_schedule.py``
 (``systemd-analyze verify``) and ``tests/vm/``.
 """
 
