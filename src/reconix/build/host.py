@@ -25,7 +25,7 @@ from reconix.build.agent import bytecode, zipapp
 from reconix.build.boot import initrd, linux
 from reconix.build.boot.linux import Modules
 from reconix.build.etc import given
-from reconix.build.etc.etc import make_etc
+from reconix.build.etc.tree import make_etc
 from reconix.build.generation import add_generation, read_system
 from reconix.build.recipes import Recipe
 from reconix.build.root import debian, normalise

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconix.build.etc.etc import Etc, make_etc
+from reconix.build.etc.tree import Etc, make_etc
 from reconix.build.root.normalise import Ownership
 from reconix.build.users.accounts import Accounts, UnknownAccount
 from reconix.build.users.regular_users import with_people
