@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import Need
 
 from reconix.base.process import run
-from reconix.build.etc.access import KEYS, LINES, files
+from reconix.build.etc.authorized_keys import KEYS, LINES, files
 from reconix.build.users.accounts import Account, Accounts, Group
 from reconix.config.schema.system import User
 from reconix.store.tree import File

@@ -13,7 +13,7 @@ else. dropbear knows one folder for everybody, or the home.
 
 Source: tmpfiles.d(5): the first line for a path counts, so the name of the file is an early one;
 sshd_config(5): the first value counts.
-Tested by ``tests/unit/build/etc/test_access.py``, with systemd-tmpfiles.
+Tested by ``tests/unit/build/etc/test_authorized_keys.py``, with systemd-tmpfiles.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
