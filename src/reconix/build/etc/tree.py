@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.build.agent.zipapp import KEPT_MOUNTS
-from reconix.build.etc import authorized_keys, names
+from reconix.build.etc import authorized_keys, resolv_conf
 from reconix.build.etc.networks import make_networks
 from reconix.build.on_device import caches, databases, secrets
 from reconix.build.root.normalise import Ownership
@@ -83,7 +83,7 @@ def make_etc(
         **_defaults(),
         **_waiting_for_networks(system),
         **{path: Symlink("/dev/null") for path in suppressed_units.masked(system, root)},
-        **names.files(system, root),
+        **resolv_conf.files(system, root),
         **authorized_keys.files(system.users, accounts, root),
         **secrets.make_files(made, system.files),
         **databases.make_files(stores),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconix.build.etc.names import files
+from reconix.build.etc.resolv_conf import files
 from reconix.config.load import load
 from reconix.config.schema.system import Kernel, Network, Services, System
 from reconix.store.tree import File, Symlink

@@ -6,7 +6,7 @@ and systemd-networkd hands them to systemd-resolved and to nobody else: so a sys
 is told of them has that package (``config/load.py``), and the file leads to it.
 
 Source: resolv.conf(5); systemd-resolved.service(8), */etc/resolv.conf*.
-Tested by ``tests/unit/build/etc/test_names.py`` and ``tests/vm/test_services.py``.
+Tested by ``tests/unit/build/etc/test_resolv_conf.py`` and ``tests/vm/test_services.py``.
 """
 
 from pathlib import Path
