@@ -24,7 +24,7 @@ from reconix.build import cached_recipes, nixos, recipes
 from reconix.build.agent import bytecode, zipapp
 from reconix.build.boot import initrd, linux
 from reconix.build.boot.linux import Modules
-from reconix.build.etc import given
+from reconix.build.etc import file_precedence
 from reconix.build.etc.tree import make_etc
 from reconix.build.generation import add_generation, read_system
 from reconix.build.recipes import Recipe
@@ -234,7 +234,7 @@ def _toplevel(
         agent=f"{program}/{zipapp.PROGRAM}",
         agent_units={**zipapp.units(), **schedule.units(plan)},
     )
-    for line in given.from_packages(system, store.path(root), etc.tree):
+    for line in file_precedence.from_packages(system, store.path(root), etc.tree):
         progress.note(f"{name}: {line}")
     made_of = Parts(
         root=root,
@@ -251,7 +251,7 @@ def _toplevel(
         made_of,
         [*_ownerships(store.path(root), renumbering), *etc.ownerships],
         store.path(root),
-        given.print_given(system, etc.tree),
+        file_precedence.print_given(system, etc.tree),
         schedule.document(plan, host.machine.boot.default) if plan.is_set else None,
         host.machine.boot.one_shot,
     )

@@ -6,7 +6,7 @@ Files of the configuration say it themselves (``config/rules/kept_files.py``). O
 decide how the system works, so they are those of the generation. Files of packages are not listed:
 a folder of a package is its own matter, and what a device first had stays; the build tells of them.
 
-Tested by ``tests/unit/build/etc/test_given.py`` and, with the script that obeys, by
+Tested by ``tests/unit/build/etc/test_file_precedence.py`` and, with the script that obeys, by
 ``tests/crash/test_given_files.py``.
 """
 

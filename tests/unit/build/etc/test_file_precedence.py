@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from reconix.build.etc.given import from_packages, print_given
+from reconix.build.etc.file_precedence import from_packages, print_given
 from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Kernel, Persist, System
 from reconix.config.schema.values import Winner
