@@ -84,7 +84,7 @@ def _about_devices(loaded: Loaded, store: Path) -> list[Problem]:
     """What is hardly meant for devices that have what was built last."""
     if not (store / _DATABASE).is_file():
         return []
-    from reconix.build.inspect.kept import about_kept  # late, as above
+    from reconix.build.inspect.persist_changes import about_kept  # late, as above
     from reconix.build.pins import Pins
     from reconix.nix.chroot import ChrootStore
 

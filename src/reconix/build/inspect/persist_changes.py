@@ -11,7 +11,7 @@ on a new device:
 Both can be meant, so a check tells them as notes. They are known where the generation before is in
 the store.
 
-Tested by ``tests/unit/build/inspect/test_kept.py``.
+Tested by ``tests/unit/build/inspect/test_persist_changes.py``.
 """
 
 from collections.abc import Iterator, Mapping
