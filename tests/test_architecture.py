@@ -31,8 +31,10 @@ MAY_IMPORT = {
     "vm": "base",
     "prove": "base store boot transfer device vm",
     "project": "base store nix config build",
+    "fleet": "base store transfer nix",
     "cli": (
-        "base store boot transfer device nix config build minify containers image vm prove project"
+        "base store boot transfer device nix config build minify containers image vm prove project "
+        "fleet"
     ),
 }
 """What each package may import besides itself."""

@@ -12,9 +12,9 @@ import argparse
 from reconix.base.documents import JsonInput
 from reconix.base.text import one_line
 from reconix.build.pins import Pin
-from reconix.cli import parsers, places, remote
+from reconix.cli import parsers, places, ssh
 from reconix.cli.answers import answer
-from reconix.cli.remote import DeviceStatus, Ended, Remote
+from reconix.fleet.remote import DeviceStatus, Ended
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
 from reconix.project.workplace import Workplace
@@ -23,7 +23,7 @@ from reconix.project.workplace import Workplace
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("host", nargs="?", help="which host (default: the only one)")
-    remote.add_arguments(parser, required=False)
+    ssh.add_arguments(parser, required=False)
     parsers.add_json(parser)
 
 
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.to is None:
         _tell_project(arguments, files.workplace(host), pins)
     else:
-        _tell_device(arguments, Remote.of(arguments).status(), pins)
+        _tell_device(arguments, ssh.remote(arguments).status(), pins)
     return 0
 
 

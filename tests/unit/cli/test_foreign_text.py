@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.device_status import DOCUMENT
 from tests.unit.base.test_text import HARMFUL
-from tests.unit.cli.test_remote import DOCUMENT
 
 from reconix.base.documents import JsonInput
 from reconix.base.process import start

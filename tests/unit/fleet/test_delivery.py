@@ -3,6 +3,7 @@
 import io
 import os
 import random
+import re
 import sys
 from pathlib import Path
 from shlex import quote
@@ -11,13 +12,13 @@ import pytest
 from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
-from reconix.cli import deploy
-from reconix.cli.deploy import Delivery
-from reconix.cli.remote import CutOff, NotReached, Remote
+from reconix import fleet
+from reconix.fleet.delivery import Delivery
+from reconix.fleet.remote import CutOff, NotReached, Remote
 from reconix.store.tree import File, Node
 from reconix.transfer.format.stream import FRAME_BYTES
 
-SOURCE = Path(deploy.__file__).parents[2]
+SOURCE = Path(fleet.__file__).parents[2]
 AGENT = """\
 import sys
 sys.path.insert(0, {source!r})
@@ -56,6 +57,10 @@ exec {python} {agent} ${{command#reconix-device }}
 """
 
 
+OLDEST = ("status --json", "offset --json", "receive", "apply …")
+"""What the first agents understand, besides where to go on."""
+
+
 class Link:
     """A way to a device that is cut after so many bytes, once for each number."""
 
@@ -75,13 +80,17 @@ class Link:
         """All that follows so many bytes comes altered, once for each number."""
         self._cuts.write_text("".join(f"altered {size}\n" for size in after))
 
+    def words(self) -> list[str]:
+        """All that the agent was asked, without its name."""
+        lines = self._log.read_text().splitlines()
+        return [line.removeprefix("reconix-device ") for line in lines]
+
     def asked(self) -> list[str]:
-        return [line for line in self._log.read_text().splitlines() if " receive" in line]
+        return [line for line in self.words() if line.startswith("receive")]
 
 
 @pytest.fixture
-def link(machine: Machine, units: Units, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Link:
-    monkeypatch.setattr(deploy, "_BACK_OFF_SECONDS", (0.01, 0.01))
+def link(machine: Machine, units: Units, tmp_path: Path) -> Link:
     assert os.environ["PATH"].startswith(str(tmp_path / "bin"))
     return Link(tmp_path / "bin", machine.place)
 
@@ -96,7 +105,7 @@ def stream(machine: Machine) -> bytes:
 
 def delivery(machine: Machine) -> Delivery:
     remote = Remote("device")
-    return Delivery(remote, remote.status(), machine.generations["two"])
+    return Delivery(remote, remote.status(), machine.generations["two"], (0.01, 0.01))
 
 
 def test_n1_a_deployment_goes_on_where_the_link_was_cut(
@@ -143,3 +152,14 @@ def test_what_was_received_is_applied_without_being_sent(
     before = link.asked()
     delivery(machine).apply()
     assert link.asked() == before
+
+
+def test_devices_of_any_age_are_asked_in_words_that_they_know(
+    machine: Machine, link: Link, stream: bytes
+) -> None:
+    """New names of commands are for people: agents in the field have the old ones only."""
+    link.cut(3 * FRAME_BYTES)
+    delivery(machine).send(io.BytesIO(stream))
+    delivery(machine).apply()
+    said = {re.sub(r"\d+$|/nix/\S+", "…", line) for line in link.words()}
+    assert said == {*OLDEST, "receive --resume-at …"}

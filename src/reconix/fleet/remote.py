@@ -3,10 +3,9 @@
 The user's own ssh is used as it is set up: names, keys, agents, jump hosts, known hosts. What a
 device says is not trusted: it is bounded, and parsed field by field.
 
-Tested by ``tests/unit/cli/test_remote.py``, with the status that the agent itself prints.
+Tested by ``tests/unit/fleet/test_remote.py``, with the status that the agent itself prints.
 """
 
-import argparse
 import contextlib
 import shlex
 from collections.abc import Iterator
@@ -158,39 +157,12 @@ def parse_arrived(content: bytes, *, source: str) -> Arrived:
     return Arrived(name, fields.number("offset"))
 
 
-def add_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Add the options that say which device is meant and how ssh gets there."""
-    parser.add_argument(
-        "--to", required=required, metavar="USER@ADDR", help="the device, as ssh is told"
-    )
-    parser.add_argument("-p", "--port", type=int, metavar="PORT", help="port of the device's ssh")
-    parser.add_argument("-i", "--identity", metavar="FILE", help="key to log in with")
-    parser.add_argument(
-        "-o",
-        "--ssh-option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an option of ssh, as ssh_config(5) has it; may be given several times",
-    )
-
-
 class Remote:
     """One device behind ssh."""
 
     def __init__(self, to: str, options: tuple[str, ...] = ()) -> None:
         self.to = to
         self._options = options
-
-    @classmethod
-    def of(cls, arguments: argparse.Namespace) -> "Remote":
-        """The device that a command was told."""
-        options = [word for each in arguments.ssh_option for word in ("-o", each)]
-        if arguments.port is not None:
-            options += ["-p", str(arguments.port)]
-        if arguments.identity is not None:
-            options += ["-i", arguments.identity]
-        return cls(arguments.to, tuple(options))
 
     def status(self) -> DeviceStatus:
         """Ask how the device is.

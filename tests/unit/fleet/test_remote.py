@@ -3,38 +3,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.device_status import DOCUMENT, NEW, OLD, STATUS, TOLD, VERDICT
 
 from reconix.base.documents import BadDocument, print_json
-from reconix.boot.tables import Slot
-from reconix.boot.trial import Outcome, Reason, Result, Verdict, installed
-from reconix.cli.deploy import FellBack, is_over
-from reconix.cli.remote import DeviceStatus, Ended, NotReached, Refused, Remote, parse_status
-from reconix.device.state.booted import Booted
 from reconix.device.state.choice import Choice, LeftSystem
-from reconix.device.status import NextBoot, Status, status_document
-from reconix.store.paths import StorePath
-
-OLD = StorePath.parse("/nix/store/" + "1" * 32 + "-generation-gateway")
-NEW = StorePath.parse("/nix/store/" + "2" * 32 + "-generation-gateway")
-TOPLEVEL = StorePath.parse("/nix/store/" + "3" * 32 + "-system-default")
-VERDICT = Verdict(Reason.UNHEALTHY, "nginx.service", "bad directive")
-STATE = replace(installed(str(OLD), Slot(1)), last=Outcome(Result.FELL_BACK, str(NEW), VERDICT))
-TOLD = Status(
-    host="gateway",
-    architecture="amd64",
-    booted=Booted("boot-1", TOPLEVEL, "default", Slot(1), OLD, 0),
-    state=STATE,
-    choice=Choice(),
-    next_boot=NextBoot(str(OLD), "default", 1, is_trial=False),
-    installed=(str(OLD),),
-    systems=("default",),
-    busy=False,
-    events=(),
-)
-DOCUMENT = status_document(TOLD)
-"""What the agent itself prints."""
-
-STATUS = parse_status(print_json(DOCUMENT), source="test")
+from reconix.device.status import NextBoot, status_document
+from reconix.fleet.remote import DeviceStatus, Ended, NotReached, Refused, Remote, parse_status
 
 
 @pytest.fixture
@@ -91,30 +65,3 @@ def test_a_refusal_keeps_the_reason_and_the_exit_status_of_the_agent(device: Pat
         for _ in range(100):
             sink.write(b"x" * 100_000)
     assert caught.value.exit_code == 55
-
-
-@pytest.mark.parametrize(
-    ("now", "over"),
-    [
-        (STATUS, False),  # it has not restarted yet
-        (replace(STATUS, boot_id="boot-2", phase="on-trial"), False),
-        (replace(STATUS, boot_id="boot-2", phase="rejected"), False),
-        (replace(STATUS, boot_id="boot-2", phase="armed"), False),  # tried once more
-        (replace(STATUS, boot_id="boot-3"), True),  # it is back
-        (replace(STATUS, boot_id="boot-2", committed=NEW), True),
-    ],
-)
-def test_a_trial_is_over_when_it_is_kept_or_the_device_is_back(
-    now: DeviceStatus, *, over: bool
-) -> None:
-    assert is_over(STATUS, now, NEW) is over
-
-
-def test_coming_back_is_told_with_its_reason() -> None:
-    assert STATUS.last is not None
-    error = FellBack("gateway", STATUS.last)
-    assert str(error).splitlines() == [
-        "gateway came back to its old generation, because: unhealthy: nginx.service",
-        "    bad directive",
-    ]
-    assert error.exit_code == 79

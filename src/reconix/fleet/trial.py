@@ -1,0 +1,91 @@
+"""The end of a trial, seen from afar: the device keeps the generation, or is back and says why.
+
+A device that restarts does not answer for a while, so it is asked again and again.
+
+Tested by ``tests/unit/fleet/test_trial.py``.
+"""
+
+import time
+
+from reconix.base import progress
+from reconix.base.errors import ReconixError
+from reconix.fleet.delivery import Delivery
+from reconix.fleet.remote import DeviceStatus, Ended, NotReached, Remote
+from reconix.store.paths import StorePath
+
+PAUSE_SECONDS = 3.0
+_BUSY_PHASES = ("armed", "on-trial", "rejected")
+
+
+class FellBack(ReconixError):
+    """A device tried a generation and came back."""
+
+    exit_code = 79
+
+    def __init__(self, to: str, ended: Ended) -> None:
+        because = ": ".join(part for part in (ended.reason, ended.what) if part)
+        said = "".join(f"\n    {line}" for line in ended.said.splitlines())
+        super().__init__(
+            f"{to} came back to its old generation, because: {because or 'unknown'}{said}",
+            hint="repair it, build again and deploy again; the device is as it was before",
+        )
+
+
+class NoOutcome(ReconixError):
+    """It is not known yet how a trial ended."""
+
+    exit_code = 78
+
+
+def wait(delivery: Delivery, *, seconds: float, pause_seconds: float = PAUSE_SECONDS) -> None:
+    """Wait until the device has kept the generation.
+
+    Args:
+        delivery: that was sent or applied.
+        seconds: how long to wait.
+        pause_seconds: how long between two questions.
+
+    Raises:
+        FellBack: it has not.
+        NoOutcome: nothing is known when the time is over.
+    """
+    device = delivery.device
+    deadline = time.monotonic() + seconds
+    with progress.stage("trial"):
+        while time.monotonic() < deadline:
+            time.sleep(pause_seconds)
+            now = _ask(device)
+            if now is not None and is_over(delivery.before, now, delivery.target):
+                return _expect_committed(device, now, delivery.target)
+    raise NoOutcome(
+        f"{device.to}: no outcome of the trial after {seconds:g} s",
+        hint=f"ask later: reconix status --to {device.to}",
+    )
+
+
+def _ask(device: Remote) -> DeviceStatus | None:
+    """How the device is; nothing while it restarts."""
+    try:
+        return device.status()
+    except NotReached:
+        return None
+
+
+def is_over(before: DeviceStatus, now: DeviceStatus, target: StorePath) -> bool:
+    """Whether a trial that was started after ``before`` has ended.
+
+    It has ended when the generation is committed, or when the device has restarted and neither
+    tries it nor is about to.
+    """
+    if now.committed == target:
+        return True
+    return now.boot_id != before.boot_id and now.phase not in _BUSY_PHASES
+
+
+def _expect_committed(device: Remote, now: DeviceStatus, target: StorePath) -> None:
+    """Raise what a trial ended with, unless the generation is kept."""
+    if now.committed == target:
+        return
+    if now.last is not None and now.last.generation == str(target):
+        raise FellBack(device.to, now.last)
+    raise FellBack(device.to, Ended("fell-back", str(target), "it does not say", "", ""))
