@@ -19,12 +19,12 @@ from tests.device_model import Machine
 
 from reconix.boot.trial import Phase, State, print_state, read_state
 from reconix.device.device import Device
-from reconix.device.receiving import receive
 from reconix.device.select.start import start
 from reconix.device.state.lock import working
 from reconix.device.update.apply import apply
 from reconix.device.update.collect import collect
 from reconix.device.update.confirm import confirm
+from reconix.device.update.receive import receive
 from reconix.device.update.rollback import rollback
 from reconix.nix.chroot import ChrootStore
 from reconix.store.verify import verify_all

@@ -25,9 +25,9 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_file_system
 from reconix.base.process import run, succeeds
 from reconix.device.device import Device
-from reconix.device.receiving import receive
 from reconix.device.state.lock import working
 from reconix.device.update.apply import apply
+from reconix.device.update.receive import receive
 from reconix.nix.chroot import ChrootStore
 from reconix.store.tree import File
 from reconix.transfer.receiving.staging import ContentMismatch

@@ -104,9 +104,9 @@ def _status(device: Device, arguments: Arguments) -> int:
 
 def _receive(device: Device, arguments: Arguments) -> int:
     """Take an update, write it to the idle slot and restart into its trial."""
-    from reconix.device.receiving import receive, receive_file, resuming
     from reconix.device.state.lock import working
     from reconix.device.update.apply import apply
+    from reconix.device.update.receive import receive, receive_file, resuming
     from reconix.device.update.stall import patient
 
     with working(device.paths):
@@ -160,7 +160,7 @@ def _tell_found(arguments: Arguments, found: "Found") -> int:
 
 def _offset(device: Device, arguments: Arguments) -> int:
     """Say from which byte on a stream must be sent that was cut off; 0 if from its beginning."""
-    from reconix.device.receiving import held_document
+    from reconix.device.update.receive import held_document
     from reconix.transfer.receiving.spool import Spool
 
     held = Spool(device.paths.spool).held()

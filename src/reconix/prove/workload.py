@@ -25,11 +25,11 @@ from pathlib import Path
 
 from reconix.device.device import Device
 from reconix.device.factory_reset import order_reset
-from reconix.device.receiving import receive
 from reconix.device.select.choose import choose_always
 from reconix.device.update.apply import apply, write
 from reconix.device.update.collect import collect
 from reconix.device.update.confirm import confirm
+from reconix.device.update.receive import receive
 from reconix.device.update.rollback import rollback
 from reconix.prove.rig import Rig
 from reconix.store.generation import Generation

@@ -9,11 +9,11 @@ from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
 from reconix.boot.trial import Phase
-from reconix.device.receiving import receive
 from reconix.device.select.watch import watch
 from reconix.device.state.lock import working
 from reconix.device.status import read_status
 from reconix.device.update.apply import apply
+from reconix.device.update.receive import receive
 
 NEVER_SET, NOW, FAR = 0.0, 1_800_000_000.0, 4_300_000_000.0  # 1970, 2027, 2106
 CLOCKS = [[NEVER_SET], [FAR], [NOW, NEVER_SET], [NEVER_SET, NOW, FAR, NOW]]

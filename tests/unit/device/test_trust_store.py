@@ -8,7 +8,6 @@ from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
 from reconix.device.__main__ import main
-from reconix.device.receiving import receive
 from reconix.device.state.ledger import Ledger
 from reconix.device.state.lock import working
 from reconix.device.trust_store import (
@@ -19,6 +18,7 @@ from reconix.device.trust_store import (
     read_trust_policy,
     read_trust_state,
 )
+from reconix.device.update.receive import receive
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.signatures import SecretKey
 from reconix.transfer.sending import send

@@ -19,9 +19,9 @@ from reconix.base.address import has_login, without_login
 from reconix.base.documents import JsonInput
 from reconix.base.files import BadFile, read_bounded
 from reconix.device.device import Device
-from reconix.device.receiving import receive, receive_file
 from reconix.device.state import last_check
 from reconix.device.trust_store import DOWNLOAD_LIMIT_BYTES, TrustStore
+from reconix.device.update.receive import receive, receive_file
 from reconix.device.update.web import LinkFailed, Meter, Patience, Unreachable, Web
 from reconix.store.paths import StorePath
 from reconix.transfer.format.catalog import (

@@ -12,12 +12,12 @@ from reconix.boot.oneshots.load_option import print_text
 from reconix.boot.oneshots.variables import GLOBAL, LOADER
 from reconix.boot.tables import DiskIsShort, Slot
 from reconix.boot.trial import Phase, read_state
-from reconix.device.receiving import receive
 from reconix.device.select.start import start
 from reconix.device.state.lock import working
 from reconix.device.status import read_status, status_document, status_lines
 from reconix.device.trial.disks import CopyAttached
 from reconix.device.update.apply import apply
+from reconix.device.update.receive import receive
 from reconix.device.update.verify import verify
 from reconix.image.layout import Sizes, plan
 

@@ -21,10 +21,10 @@ from reconix.base import progress
 from reconix.base.progress import Silent
 from reconix.boot.trial import Phase, read_state
 from reconix.device.__main__ import main
-from reconix.device.receiving import receive_file
 from reconix.device.state import last_check
 from reconix.device.state.lock import working
 from reconix.device.trust_store import TrustPolicy
+from reconix.device.update.receive import receive_file
 from reconix.device.update.repository import Place, look
 from reconix.device.update.rollback import rollback
 from reconix.device.update.web import Patience, TooMuch, Unreachable

@@ -1,6 +1,6 @@
 """Receiving an update: from a stream to an installed generation, on the device.
 
-Tested by ``tests/unit/device/test_receiving.py``.
+Tested by ``tests/unit/device/update/test_receive.py``.
 """
 
 import functools

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 from tests.device_model import SLOT_BYTES, Machine
+from tests.project_files import ROOT
 
 from reconix.boot.slots import SlotSizeDiffers
-from reconix.device.receiving import UpdatesForbidden, receive
 from reconix.device.state.lock import working
 from reconix.device.update.apply import OnTrial, apply
 from reconix.device.update.collect import collect
+from reconix.device.update.receive import UpdatesForbidden, receive
 from reconix.store.tree import File, Node
 from reconix.transfer.format.stream import StreamReader
 
-SOURCE = Path(__file__).parents[3] / "src"
+SOURCE = ROOT / "src"
 MIB = 1 << 20
 RECEIVE = """\
 import sys
@@ -28,7 +29,7 @@ from reconix.boot.oneshots.variables import Variables
 from reconix.device.update.apply import apply
 from reconix.device.device import Device
 from reconix.device.paths import Paths
-from reconix.device.receiving import receive
+from reconix.device.update.receive import receive
 
 place = Path(sys.argv[2])
 paths = Paths(system=place / "system", run=place / "run", sysfs=place / "sys",
