@@ -131,7 +131,7 @@ class BootTree:
                     out.write(chunk)
 
 
-def folded(name: str) -> str:
+def casefold(name: str) -> str:
     """What FAT compares when it looks for a name."""
     return name.upper().casefold()
 
@@ -153,12 +153,12 @@ def _check_collisions(paths: list[str]) -> None:
         names = path.split("/")
         for depth in range(1, len(names)):
             folder = "/".join(names[:depth])
-            found = spelled.setdefault(folded(folder), folder + "/")
+            found = spelled.setdefault(casefold(folder), folder + "/")
             if found != folder + "/":
                 raise _collision(path, found)
-        if folded(path) in spelled:
-            raise _collision(path, spelled[folded(path)])
-        spelled[folded(path)] = path
+        if casefold(path) in spelled:
+            raise _collision(path, spelled[casefold(path)])
+        spelled[casefold(path)] = path
 
 
 def _collision(path: str, found: str) -> BadBootTree:

@@ -2,11 +2,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconix.boot.fat_names import ENTRY_BYTES, Named, aliased
-from reconix.boot.tree import folded
+from reconix.boot.tree import casefold
 
 NAMES = st.lists(
     st.from_regex(r"[A-Za-z0-9 _+.=\u00e4\u20ac-]{0,29}[A-Za-z0-9_]", fullmatch=True),
-    unique_by=folded,
+    unique_by=casefold,
     max_size=60,
 ).map(sorted)
 

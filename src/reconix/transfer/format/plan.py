@@ -48,7 +48,7 @@ from reconix.store.nar import (
 )
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format.packing import Channel
-from reconix.transfer.format.stream import BadStream, folded, unfolded, varint
+from reconix.transfer.format.stream import BadStream, unzigzag, varint, zigzag
 
 MAX_PATH_BYTES = 4095
 MAX_INODES = 1 << 21
@@ -649,7 +649,7 @@ def _parse_copies(payload: Payload, size_bytes: int) -> Copies:
         raise payload.wrong("copies of more than their part holds")
     origins, at = array("Q"), 0
     for distance, length in zip(distances, lengths, strict=True):
-        at += unfolded(distance)
+        at += unzigzag(distance)
         if at < 0 or length == 0 or at + length > MAX_SIZE:
             raise payload.wrong("a copy of nothing, or from nowhere")
         origins.append(at)
@@ -662,7 +662,7 @@ def _parse_corrections(payload: Payload) -> Corrections:
     addresses, shifts = array("q"), array("q")
     address = shift = 0
     numbers = (payload.numbers(count, channel) for channel in (Channel.FROM, Channel.LENGTH))
-    for step, change in zip(*(map(unfolded, each) for each in numbers), strict=True):
+    for step, change in zip(*(map(unzigzag, each) for each in numbers), strict=True):
         address += step
         shift += change
         if (addresses and step <= 0) or max(abs(address), abs(shift)) > MAX_SHIFT:
@@ -738,7 +738,7 @@ def _steps(numbers: Iterable[int]) -> Iterator[bytes]:
     """From each number to the next."""
     before = 0
     for number in numbers:
-        yield varint(folded(number - before))
+        yield varint(zigzag(number - before))
         before = number
 
 
@@ -747,7 +747,7 @@ def _distances(copies: Copies) -> Iterator[int]:
     at = 0
     for origin, length in zip(copies.origins, copies.lengths, strict=True):
         distance, at = origin - at, origin + length
-        yield folded(distance)
+        yield zigzag(distance)
 
 
 def _print_event(event: Node | Choice | Here | Keep | Follow | Drop | End) -> bytes:

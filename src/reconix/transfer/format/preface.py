@@ -22,7 +22,7 @@ from reconix.transfer.codecs.renames import NO_RENAMES, Renames
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.format.bases import View
 from reconix.transfer.format.plan import MAX_INODES, Payload, counted, parse_bytes
-from reconix.transfer.format.stream import folded, unfolded, varint
+from reconix.transfer.format.stream import unzigzag, varint, zigzag
 
 MAX_PREFACE_BYTES = 4 << 20
 """Of the payload, before the first object: until it is read a device can keep it only in memory."""
@@ -82,7 +82,7 @@ def _print_manifest(manifest: Manifest, view: View) -> bytes:
         parts.append(
             varint(0) + counted(item.path.name.encode()) if old is None else varint(1 + places[old])
         )
-        parts.append(varint(folded(item.nar_size_bytes - (old.nar_size_bytes if old else 0))))
+        parts.append(varint(zigzag(item.nar_size_bytes - (old.nar_size_bytes if old else 0))))
     for item in added:
         old = stood.get(item)
         if old is not None and _followed(old, renames) == item.references:
@@ -232,7 +232,7 @@ class _Parser:
         place = self._bounded(len(self._old), "is no place in the base's manifest")
         old = self._old[place - 1] if place else None
         name = old.path.name if old else self._name()
-        size = unfolded(self._payload.number()) + (old.nar_size_bytes if old else 0)
+        size = unzigzag(self._payload.number()) + (old.nar_size_bytes if old else 0)
         self._items[position] = StoreObject(StorePath(item.path.hash, name), item.nar, size)
         return old
 

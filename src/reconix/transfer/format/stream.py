@@ -203,13 +203,13 @@ def varint(number: int) -> bytes:
     return bytes(spelled)
 
 
-def folded(number: int) -> int:
-    """A number that may be negative as one that is not: twice it, or twice less 1 without sign."""
+def zigzag(number: int) -> int:
+    """Zigzag-encode a signed integer: 0, -1, 1, -2 become 0, 1, 2, 3."""
     return 2 * number if number >= 0 else -2 * number - 1
 
 
-def unfolded(number: int) -> int:
-    """The inverse of ``folded``."""
+def unzigzag(number: int) -> int:
+    """The inverse of ``zigzag``."""
     return number >> 1 if number & 1 == 0 else -(number >> 1) - 1
 
 
