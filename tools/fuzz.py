@@ -2,7 +2,7 @@
 
     python tools/fuzz.py TARGET FOLDER [options of libFuzzer]
 
-TARGET is nar, narinfo, export, stream, preface, receive or several.
+TARGET is nar, narinfo, export, stream, payload_head, receive or several.
 
 Of memory `-rss_limit_mb` and `-malloc_limit_mb` take care.
 
@@ -41,8 +41,8 @@ with atheris.instrument_imports(include=["reconix"]):
     from reconix.transfer.format import plan
     from reconix.transfer.format.bases import View, parse_views
     from reconix.transfer.format.packing import Channel, Unpacker, branches, filters
+    from reconix.transfer.format.payload_head import parse_payload_head
     from reconix.transfer.format.plan import Which
-    from reconix.transfer.format.preface import parse_preface
     from reconix.transfer.format.stream import BadStream, Header, StreamReader
     from reconix.transfer.receiving.receive import receive
     from reconix.transfer.sending import send
@@ -111,7 +111,7 @@ OTHER = folder(
         "same/more": File(b"c"),
     }
 )
-TARGETS = ("nar", "narinfo", "export", "stream", "preface", "receive", "several")
+TARGETS = ("nar", "narinfo", "export", "stream", "payload_head", "receive", "several")
 
 
 class Fuzz:
@@ -138,7 +138,7 @@ class Fuzz:
         self.header: Header = reader.header
         self.channels = _channels(b"".join(iter(reader.some, b"")))
         payload = Unpacker(StreamReader(io.BytesIO(self.sent).read))
-        parse_preface(payload, self._view(payload))
+        parse_payload_head(payload, self._view(payload))
         self.operations = b"".join(_rest(payload))
         self.beginning = self.channels[Channel.PLAN].removesuffix(self.operations)
         self.device()
@@ -192,7 +192,7 @@ class Fuzz:
         try:
             reader = StreamReader(io.BytesIO(data).read)
             payload = Unpacker(reader)
-            parse_preface(payload, View.whole(None))
+            parse_payload_head(payload, View.whole(None))
             for _ in plan.parse(payload):
                 pass
             payload.finish()
@@ -200,12 +200,12 @@ class Fuzz:
         except ReconixError:
             pass
 
-    def preface(self, data: bytes) -> None:
+    def payload_head(self, data: bytes) -> None:
         """What comes before the objects is understood or refused."""
         packed = lzma.compress(data, lzma.FORMAT_RAW, filters=_quick(Channel.PLAN))
         payload = Unpacker(_Plain(_packet(Channel.PLAN, packed)))
         try:
-            found = parse_preface(payload, self._view(payload))
+            found = parse_payload_head(payload, self._view(payload))
         except ReconixError:
             return
         assert len(found.needs) <= len(found.manifest.objects)
@@ -260,7 +260,7 @@ class Fuzz:
             "narinfo": _narinfo(self.new),
             "export": self.exported,
             "stream": self.sent,
-            "preface": self.beginning,
+            "payload_head": self.beginning,
             "several": _records(self.channels, self.operations),
             "receive": _records(self.channels, self.operations),
         }
@@ -333,9 +333,9 @@ def _records(channels: _Contents, operations: bytes) -> bytes:
     )
 
 
-def _bent(channels: _Contents, preface: bytes, data: bytes) -> _Contents:
-    """The channels that records make; the preface is right, and so is the order."""
-    bent = {channel: b"" for channel in [*channels, *Channel]} | {Channel.PLAN: preface}
+def _bent(channels: _Contents, head: bytes, data: bytes) -> _Contents:
+    """The channels that records make; the head is right, and so is the order."""
+    bent = {channel: b"" for channel in [*channels, *Channel]} | {Channel.PLAN: head}
     while len(data) > 1:
         bent[Channel(data[0] % len(Channel))] += data[2 : 2 + data[1]]
         data = data[2 + data[1] :]
@@ -378,7 +378,7 @@ def main() -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     work = place / f"work-{name}"
     remove_tree(work)
-    fuzz = Fuzz(work, several=name in ("preface", "several"))
+    fuzz = Fuzz(work, several=name in ("payload_head", "several"))
     (corpus / "right").write_bytes(fuzz.seeds()[name])
     atheris.Setup([*sys.argv, f"-artifact_prefix={place}/", str(corpus)], getattr(fuzz, name))
     atheris.Fuzz()

@@ -80,7 +80,7 @@ class Small:
         take = functools.partial(
             receive, registry=self.registry, host="gateway", architecture="amd64"
         )
-        if held is None or held.preface.print() != stream[: len(held.preface.print())]:
+        if held is None or held.head.print() != stream[: len(held.head.print())]:
             aside = Spool(self.place / "reconix/spool", keeps=keeps)
             take(io.BytesIO(stream).read, spool=aside)
             return

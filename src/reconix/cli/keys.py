@@ -141,10 +141,10 @@ def _add_signatures(path: Path, keys: list[SecretKey]) -> int:
     """Sign a stream with more keys; gives how many signatures it has then."""
     with open_regular(path) as old, replacing(path) as new:
         stream = StreamReader(old.read)
-        preface = stream.prove()
+        head = stream.read_head()
         more = Signer(tuple(keys)).sign(stream.statement)
-        signatures = tuple(_merged(preface.seal.signatures, more))
-        sealed = replace(preface, seal=replace(preface.seal, signatures=signatures))
+        signatures = tuple(_merged(head.seal.signatures, more))
+        sealed = replace(head, seal=replace(head.seal, signatures=signatures))
         new.write(sealed.print())
         for chunk in chunks(old):
             new.write(chunk)

@@ -99,7 +99,7 @@ class Delivery:
             NotReached: the link is cut again and again, and nothing arrives in between.
         """
         stream.seek(0)
-        name = StreamReader(stream.read).prove().name
+        name = StreamReader(stream.read).read_head().name
         size, sent, failures, offset = stream.seek(0, os.SEEK_END), 0, 0, self._offset(name)
         with progress.stage(f"send to {self.device.to}", total=size) as stage:
             stage.advance(offset)

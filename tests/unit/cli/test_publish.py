@@ -62,10 +62,10 @@ def test_the_index_says_what_is_there(project: Path, tmp_path: Path) -> None:
     for offer in index(tmp_path / "out"):
         content = (tmp_path / "out" / offer.file).read_bytes()
         with (tmp_path / "out" / offer.file).open("rb") as file:
-            preface = StreamReader(file.read).prove()
-        assert len(content) == offer.size_bytes == preface.stream_bytes
-        assert Offer.of(offer.file, len(content), preface.header) == offer
-        assert len(preface.seal.signatures) == 1
+            head = StreamReader(file.read).read_head()
+        assert len(content) == offer.size_bytes == head.stream_bytes
+        assert Offer.of(offer.file, len(content), head.header) == offer
+        assert len(head.seal.signatures) == 1
 
 
 def test_the_same_generations_give_the_same_files(project: Path, tmp_path: Path) -> None:

@@ -141,8 +141,8 @@ def held_document(held: Held | None) -> JsonInput:
         "version": 1,
         "offset": 0 if held is None else held.offset,
         "stream": None if held is None else held.name,
-        "size_bytes": 0 if held is None else held.preface.stream_bytes,
-        "generation": None if held is None else str(held.preface.header.target),
+        "size_bytes": 0 if held is None else held.head.stream_bytes,
+        "generation": None if held is None else str(held.head.header.target),
     }
 
 

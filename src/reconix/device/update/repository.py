@@ -196,7 +196,7 @@ def _continued(device: Device, web: Web) -> Iterator[tuple[Read, Spool]]:
     """A stream of the web of which the beginning may be here already."""
     spool = Spool(device.paths.spool)
     held = spool.held()
-    if held is None or not any(_is_of(web, held.preface.print()) for _ in range(1 + REREADS)):
+    if held is None or not any(_is_of(web, held.head.print()) for _ in range(1 + REREADS)):
         web.go_to(0)
         yield web.read, spool
         return
@@ -205,19 +205,19 @@ def _continued(device: Device, web: Web) -> Iterator[tuple[Read, Spool]]:
         yield read, spool
 
 
-def _is_of(web: Web, preface: bytes) -> bool:
-    """Whether a file begins with a preface; no more of it is asked for.
+def _is_of(web: Web, head: bytes) -> bool:
+    """Whether a file begins with a head; no more of it is asked for.
 
     One bit that comes altered must not cost all that is held, so this is asked more than once.
     """
-    web.go_to(0, len(preface))
+    web.go_to(0, len(head))
     found = b""
-    while len(found) < len(preface):
+    while len(found) < len(head):
         try:
-            data = web.read(len(preface) - len(found))
+            data = web.read(len(head) - len(found))
         except LinkFailed as error:
             raise Unreachable(str(error), hint="what has arrived is kept; try again") from error
-        if not data or not preface.startswith(found + data):
+        if not data or not head.startswith(found + data):
             return False
         found += data
     return True

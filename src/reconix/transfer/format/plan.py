@@ -4,7 +4,7 @@ Between two generations a handful of files differ among ten thousand. A list of 
 would cost more than the files. So a folder is described as a *difference to a folder that the
 device has*: keep the next 812 entries of it, drop one, change the next one in this way::
 
-    payload = preface object*
+    payload = head object*
     object  = node
     node    = file | made | link | folder | "take" location check | choice
     choice  = "choice" pick* node*    several ways to one file; each base picks one

@@ -15,8 +15,13 @@ from reconix.store.manifest import Manifest
 from reconix.store.paths import StorePath
 from reconix.transfer.format.bases import View, parse_views
 from reconix.transfer.format.packing import Unpacker
+from reconix.transfer.format.payload_head import (
+    MAX_PAYLOAD_HEAD_BYTES,
+    Need,
+    PayloadHead,
+    parse_payload_head,
+)
 from reconix.transfer.format.plan import Which
-from reconix.transfer.format.preface import MAX_PREFACE_BYTES, Need, Preface, parse_preface
 from reconix.transfer.format.stream import BadStream, StreamReader
 
 
@@ -26,7 +31,7 @@ class Beginning:
 
     payload: Unpacker
     view: View
-    preface: Preface
+    head: PayloadHead
 
 
 def read_beginning(stream: StreamReader, base: Manifest | None) -> Beginning:
@@ -42,10 +47,10 @@ def read_beginning(stream: StreamReader, base: Manifest | None) -> Beginning:
     frames = _Frames(stream)
     payload = Unpacker(frames)
     view = _view(payload, base, stream.header.bases)
-    preface = parse_preface(payload, view)
+    head = parse_payload_head(payload, view)
     frames.left = None
-    _check_header(stream, preface.manifest, preface.needs)
-    return Beginning(payload, view, preface)
+    _check_header(stream, head.manifest, head.needs)
+    return Beginning(payload, view, head)
 
 
 class _Frames:
@@ -53,7 +58,7 @@ class _Frames:
 
     def __init__(self, stream: StreamReader) -> None:
         self._stream = stream
-        self.left: int | None = MAX_PREFACE_BYTES
+        self.left: int | None = MAX_PAYLOAD_HEAD_BYTES
 
     def some(self) -> bytes:
         """The next bytes; none at the end."""
@@ -61,7 +66,9 @@ class _Frames:
         if self.left is not None:
             self.left -= len(content)
             if self.left < 0:
-                raise self.wrong(f"more than {MAX_PREFACE_BYTES} bytes before the first object")
+                raise self.wrong(
+                    f"more than {MAX_PAYLOAD_HEAD_BYTES} bytes before the first object"
+                )
         return content
 
     def wrong(self, message: str) -> BadStream:

@@ -3,8 +3,8 @@
 A stream comes over a link that nobody trusts and goes to a device that has little memory. So it is
 read once, from front to end, and each piece is checked before anything is done with it::
 
-    stream  = preface frame*
-    preface = magic version features length header digest leaf* length seal
+    stream  = head frame*
+    head    = magic version features length header digest leaf* length seal
 
 The header says what a device must know first, the number of frames among it. Then come the hashes
 of all frames, the *leaves*: the root of the tree over them (``merkle.py``) and the digest of the
@@ -12,8 +12,7 @@ header are what the seal signs (``seal.py``). So when the first frame arrives it
 all of it can be trusted, and a frame that was changed, dropped, repeated, moved or taken from
 another stream does not have the hash that its place demands. Such a frame is asked for again where
 the link allows it, a bounded number of times; those before it stay. A frame is nothing but its
-content; all have ``FRAME_BYTES`` but the last. A reader can begin at any frame if it has the
-preface.
+content; all have ``FRAME_BYTES`` but the last. A reader that has the head can begin at any frame.
 
 The bytes of all frames together are the payload. How it is compressed is told by ``packing.py``,
 what it contains by ``plan.py``. Streams are written by ``writer.py``.
@@ -214,7 +213,7 @@ def unzigzag(number: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Preface:
+class StreamHead:
     """Everything that precedes the frames.
 
     Attributes:
@@ -236,7 +235,7 @@ class Preface:
 
     @property
     def name(self) -> str:
-        """What a stream is called: the SHA-256 of its preface, which pins down every byte of it."""
+        """What a stream is called: the SHA-256 of its head, which pins down every byte of it."""
         return hashlib.sha256(self.print()).hexdigest()
 
     @property
@@ -245,13 +244,13 @@ class Preface:
         return len(self.print()) + self.header.payload_bytes
 
     def print(self) -> bytes:
-        """The preface as bytes."""
+        """The head as bytes."""
         seal = self.seal.print()
         return self.spelled + self.leaves + len(seal).to_bytes(4, "little") + seal
 
 
 def print_header(header: Header) -> bytes:
-    """The first part of a preface: all up to the digest of the header."""
+    """The first part of a head: all up to the digest of the header."""
     document = header.print()
     numbers = ((VERSION, 2), (header.features, 4), (len(document), 4))
     start = MAGIC + b"".join(number.to_bytes(size, "little") for number, size in numbers)
@@ -261,7 +260,7 @@ def print_header(header: Header) -> bytes:
 class StreamReader:
     """Reads a stream from front to end; what it gives was checked.
 
-    Making one reads up to the end of the header; ``prove`` reads the rest of the preface.
+    Making one reads up to the end of the header; ``read_head`` reads the rest of the head.
 
     Args:
         read: gives up to that many bytes, and nothing at the end, like the method of a file.
@@ -280,7 +279,7 @@ class StreamReader:
         self._again = again
         self._offset = 0
         self._next = 0
-        self._preface: Preface | None = None
+        self._head: StreamHead | None = None
         self._spelled = b""
         self._header_digest = b""
         self.header = self._take_header()
@@ -294,20 +293,20 @@ class StreamReader:
         """An error that names the place."""
         return BadStream(message, offset=self._offset)
 
-    def prove(self) -> Preface:
-        """Read the rest of the preface; the seal is for somebody to judge."""
-        if self._preface is None:
+    def read_head(self) -> StreamHead:
+        """Read the rest of the head; the seal is for somebody to judge."""
+        if self._head is None:
             leaves = self._exactly(HASH_BYTES * self.header.frames)
             length = self._exactly(4)
             seal = self._take_seal(int.from_bytes(length, "little"))
-            self._preface = Preface(self.header, self._spelled, leaves, seal)
-            self._proved(self._preface.print())
-        return self._preface
+            self._head = StreamHead(self.header, self._spelled, leaves, seal)
+            self._proved(self._head.print())
+        return self._head
 
     @property
     def statement(self) -> bytes:
         """What the seal signs."""
-        return stream_statement(self._header_digest, merkle.root(_cut(self.prove().leaves)))
+        return stream_statement(self._header_digest, merkle.root(_cut(self.read_head().leaves)))
 
     def some(self) -> bytes:
         """The next bytes of the payload, as many as a frame holds; none at its end.
@@ -316,10 +315,10 @@ class StreamReader:
             TruncatedStream: the link ends.
             AlteredOnTheWay: these are not the bytes that belong here.
         """
-        preface = self.prove()
+        head = self.read_head()
         if self._next == self.header.frames:
             return b""
-        content = self._frame(preface.leaf(self._next))
+        content = self._frame(head.leaf(self._next))
         self._next += 1
         self._proved(content)
         return content

@@ -43,8 +43,8 @@ from reconix.transfer.codecs.renames import Renames
 from reconix.transfer.format.bases import View
 from reconix.transfer.format.costs import Account, Patience, Spare
 from reconix.transfer.format.packing import Unpacker
+from reconix.transfer.format.payload_head import Need
 from reconix.transfer.format.plan import Copied, Piece, parse
-from reconix.transfer.format.preface import Need
 from reconix.transfer.format.reading import read_beginning
 from reconix.transfer.format.stream import (
     Again,
@@ -134,7 +134,7 @@ def receive(
 ) -> Manifest:
     """Take a stream in and register the generation that it leads to.
 
-    A generation that is installed and intact needs nothing of the stream but its preface.
+    A generation that is installed and intact needs nothing of the stream but its head.
 
     Args:
         read: gives up to that many bytes of the stream, and nothing at its end.
@@ -152,7 +152,7 @@ def receive(
     """
     stream = StreamReader(read, None if spool is None else spool.take, again)
     _check_device(stream.header, host, architecture)
-    commit = verifier(stream.header, stream.prove().seal, stream.statement)
+    commit = verifier(stream.header, stream.read_head().seal, stream.statement)
     installed = registry.get(stream.header.target)
     if installed is not None and _all_intact(installed, registry):
         commit()
@@ -217,8 +217,8 @@ def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "
     """Preflight: whatever can be refused without having written anything."""
     base = _find_base(registry, stream.header.bases)
     beginning = read_beginning(stream, base)
-    preface = beginning.preface
-    lacking = tools.missing(preface.tools)
+    head = beginning.head
+    lacking = tools.missing(head.tools)
     if lacking:
         raise UnsupportedStream(f"needs {' and '.join(lacking)}, which this device lacks")
     job = _Job(
@@ -227,9 +227,9 @@ def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "
         registry,
         base,
         beginning.view,
-        preface.manifest,
-        preface.needs,
-        preface.renames,
+        head.manifest,
+        head.needs,
+        head.renames,
         Patience.of(stream.header),
     )
     try:
@@ -340,7 +340,7 @@ class _Job:
             return
         if not spool.resumed_bytes:
             spool.discard()
-        frames = room_for_frames(self.stream.prove().stream_bytes, spool)
+        frames = room_for_frames(self.stream.read_head().stream_bytes, spool)
         if (self.room + frames).lacks(self.registry.system_root):
             progress.note("there is no room to keep what arrives: after a cut all is sent again")
             spool.give_up()

@@ -25,7 +25,7 @@ from reconix.store.collect import collect
 from reconix.store.links import LINKS
 from reconix.store.manifest import Manifest, print_manifest
 from reconix.store.registry import Registry
-from reconix.transfer.format.preface import Need
+from reconix.transfer.format.payload_head import Need
 from reconix.transfer.receiving.spool import Spool
 
 MARGIN = 64

@@ -1,6 +1,6 @@
 """What arrived of a stream so far, kept so that a cut does not cost it.
 
-The frames that proved right are written to one file, as they come, behind the preface they belong
+The frames that proved right are written to one file, as they come, behind the head they belong
 to. After a cut, of the link or of the power, the file is read again from its beginning and each
 frame is checked against its leaf once more: what the disk did not keep does not count. So the file
 itself says from which byte of the stream the sender should go on, and nothing else is recorded.
@@ -10,7 +10,7 @@ itself says from which byte of the stream the sender should go on, and nothing e
     <system>/reconix/spool    the first bytes of a stream; perhaps some more that are of no use
 
 Nothing is written before the receiver has found that it can take the stream at all (``begin``);
-what comes until then is held in memory, and is no more than a preface and a manifest.
+what comes until then is held in memory, and is no more than a head and a manifest.
 
 Tested by ``tests/unit/transfer/receiving/test_spool.py``.
 """
@@ -26,8 +26,8 @@ from reconix.base.files import sync_file, sync_folder
 from reconix.transfer.format.stream import (
     FRAME_BYTES,
     BadStream,
-    Preface,
     Read,
+    StreamHead,
     StreamReader,
     TruncatedStream,
     UnsupportedStream,
@@ -53,13 +53,13 @@ class WrongOffset(ReconixError):
 class Held:
     """How much of which stream is there."""
 
-    preface: Preface
+    head: StreamHead
     offset: int
 
     @property
     def name(self) -> str:
         """Of the stream."""
-        return self.preface.name
+        return self.head.name
 
 
 class Spool:
@@ -175,11 +175,11 @@ def _measure(file: BinaryIO) -> Held | None:
     """How far a file is the beginning of a stream."""
     try:
         stream = StreamReader(file.read)
-        preface = stream.prove()
+        head = stream.read_head()
     except (BadStream, TruncatedStream, UnsupportedStream):
         return None
     good = stream.offset
     with contextlib.suppress(BadStream, TruncatedStream):
         while stream.some():
             good = stream.offset
-    return Held(preface, good)
+    return Held(head, good)

@@ -17,8 +17,8 @@ import math
 from reconix.base.errors import ReconixError
 from reconix.store.manifest import Manifest, StoreObject
 from reconix.transfer.format.costs import Account, Patience, Spare
+from reconix.transfer.format.payload_head import Need
 from reconix.transfer.format.plan import MAX_ENTRIES, can_be_held, parse
-from reconix.transfer.format.preface import Need
 from reconix.transfer.format.reading import Beginning, read_beginning
 from reconix.transfer.format.stream import BadStream, Read, StreamReader
 from reconix.transfer.sending.match import FolderNode, Node
@@ -64,9 +64,9 @@ def rehearse(read: Read, base: Manifest | None) -> None:
 
 
 def _read(stream: StreamReader, base: Manifest | None) -> None:
-    stream.prove()
+    stream.read_head()
     beginning = read_beginning(stream, base)
-    for need in beginning.preface.needs:
+    for need in beginning.head.needs:
         _skip(stream, beginning, need)
     beginning.payload.finish()
     stream.finish()

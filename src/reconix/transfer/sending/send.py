@@ -27,8 +27,8 @@ from reconix.transfer.codecs.renames import Renames
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.format.bases import View, print_views
 from reconix.transfer.format.costs import space_for
+from reconix.transfer.format.payload_head import Need, PayloadHead, pairs, print_payload_head
 from reconix.transfer.format.plan import Location, Printer
-from reconix.transfer.format.preface import Need, Preface, pairs, print_preface
 from reconix.transfer.format.stream import MAX_BASES, Header, Write
 from reconix.transfer.sending.encode import Described, Literal, Step, describe
 from reconix.transfer.sending.following import Following
@@ -230,7 +230,7 @@ class _Job:
         views = described.views
         several = print_views(views, self.bases) if len(views) > 1 else b""
         view = views[0] if views else View.whole(None)
-        return several + print_preface(Preface(self.target, needs, tools), view)
+        return several + print_payload_head(PayloadHead(self.target, needs, tools), view)
 
     def header(self, described: Sequence[_Object], sequence: int) -> Header:
         """What the receiver must know first."""

@@ -15,7 +15,14 @@ from dataclasses import replace
 from reconix.base.files import chunks
 from reconix.transfer.format import merkle
 from reconix.transfer.format.merkle import HASH_BYTES
-from reconix.transfer.format.stream import FRAME_BYTES, Header, Preface, Read, Write, print_header
+from reconix.transfer.format.stream import (
+    FRAME_BYTES,
+    Header,
+    Read,
+    StreamHead,
+    Write,
+    print_header,
+)
 from reconix.transfer.sending.signing import Signer
 from reconix.transfer.trust.seal import Seal
 
@@ -64,12 +71,12 @@ class StreamWriter:
         spelled = print_header(header)
         root = merkle.root(self._leaves)
         seal = Seal() if self._signer is None else self._signer.seal(spelled[-HASH_BYTES:], root)
-        preface = Preface(header, spelled, b"".join(self._leaves), seal).print()
+        head = StreamHead(header, spelled, b"".join(self._leaves), seal).print()
         with self._payload as file:
             if self._rehearse is not None:
                 file.seek(0)
-                self._rehearse(_after(preface, file.read))
-            self._write(preface)
+                self._rehearse(_after(head, file.read))
+            self._write(head)
             file.seek(0)
             for chunk in chunks(file):  # type: ignore[arg-type] # it is read like a BinaryIO
                 self._write(chunk)
@@ -80,7 +87,7 @@ class StreamWriter:
         self._payload.write(content)
 
 
-def _after(preface: bytes, read: Read) -> Read:
-    """The preface, then what comes behind it."""
-    before = io.BytesIO(preface)
+def _after(head: bytes, read: Read) -> Read:
+    """The head, then what comes behind it."""
+    before = io.BytesIO(head)
     return lambda size_bytes: before.read(size_bytes) or read(size_bytes)

@@ -76,8 +76,8 @@ def test_r1_a_generation_for_other_boot_slots_is_refused_before_the_first_write(
         receive(machine.device, link.read)
     assert contents(machine.paths.system) == before
     assert two not in machine.device.installed()
-    preface = StreamReader(stream.read).prove()
-    assert link.given <= len(preface.print()), "nothing behind the preface is asked for"
+    head = StreamReader(stream.read).read_head()
+    assert link.given <= len(head.print()), "nothing behind the head is asked for"
 
 
 class Link:

@@ -209,8 +209,8 @@ def portal(folder: Folder) -> Iterator[Callable[[int, int], Portal]]:
 
         def serve(frame: int, times: int) -> Portal:
             content, index = path.read_bytes(), print_index(folder.offers[-1:])
-            preface = StreamReader(io.BytesIO(content).read).prove().print()
-            made = Portal(content, index, len(preface) + frame * FRAME_BYTES + 10, times)
+            head = StreamReader(io.BytesIO(content).read).read_head().print()
+            made = Portal(content, index, len(head) + frame * FRAME_BYTES + 10, times)
             stack.enter_context(serving(made.server))
             return made
 
@@ -324,13 +324,13 @@ def test_n1_what_was_proved_stays_when_the_rest_comes_altered_each_time(
         with pytest.raises(AlteredOnTheWay, match="frame 3"), working(machine.paths):
             place.take(machine.device, place.offers()[0])
     begin = made.at - 10
-    preface = begin - 3 * FRAME_BYTES
-    assert made.server.given == [(0, preface), *[(begin, made.at)] * (1 + REREADS)]
+    head = begin - 3 * FRAME_BYTES
+    assert made.server.given == [(0, head), *[(begin, made.at)] * (1 + REREADS)]
     made.times = 0
     made.server.given.clear()
     with working(machine.paths):
         place.take(machine.device, place.offers()[0])
-    assert made.server.given == [(0, preface), (begin, len(made.stream))]
+    assert made.server.given == [(0, head), (begin, len(made.stream))]
 
 
 class Healing(Silent):
@@ -344,7 +344,7 @@ class Healing(Silent):
         self.path.write_bytes(self.content)
 
 
-def test_n1_a_preface_that_comes_altered_once_does_not_cost_what_is_held(
+def test_n1_a_head_that_comes_altered_once_does_not_cost_what_is_held(
     machine: Machine, portal: Callable[[int, int], Portal]
 ) -> None:
     made = portal(3, 1000)
@@ -356,8 +356,8 @@ def test_n1_a_preface_that_comes_altered_once_does_not_cost_what_is_held(
     made.server.given.clear()
     with working(machine.paths):
         place.take(machine.device, offer)
-    preface = begin - 3 * FRAME_BYTES
-    assert made.server.given == [(0, 100), (0, preface), (begin, len(made.stream))]
+    head = begin - 3 * FRAME_BYTES
+    assert made.server.given == [(0, 100), (0, head), (begin, len(made.stream))]
 
 
 def test_a_proxy_of_the_configuration_or_else_of_the_environment_is_asked(

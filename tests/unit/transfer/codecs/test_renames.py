@@ -14,8 +14,8 @@ from reconix.store.tree import File, Node, Symlink, folder
 from reconix.transfer.codecs.renames import NO_RENAMES, Renames
 from reconix.transfer.format.bases import View
 from reconix.transfer.format.packing import Unpacker
+from reconix.transfer.format.payload_head import parse_payload_head
 from reconix.transfer.format.plan import Follow, parse
-from reconix.transfer.format.preface import parse_preface
 from reconix.transfer.format.stream import StreamReader
 from reconix.transfer.receiving.sources import DamagedBase
 from reconix.transfer.receiving.staging import ContentMismatch
@@ -107,10 +107,10 @@ def closure(workshop: "Workshop", bottom: bytes, script: bytes = b"") -> StorePa
 def followed(stream: bytes, workshop: "Workshop", base: StorePath) -> int:
     """How many steps of a stream let references follow."""
     reader = StreamReader(io.BytesIO(stream).read)
-    reader.prove()
+    reader.read_head()
     payload = Unpacker(reader)
-    preface = parse_preface(payload, View.whole(workshop.store.manifest(base)))
-    events = [event for _ in preface.needs for event in parse(payload)]
+    head = parse_payload_head(payload, View.whole(workshop.store.manifest(base)))
+    events = [event for _ in head.needs for event in parse(payload)]
     return sum(isinstance(event, Follow) for event in events)
 
 

@@ -1,7 +1,7 @@
 """What devices are told about bases comes back on each of them, or is refused."""
 
 import pytest
-from tests.unit.transfer.format.test_preface import manifest, packed
+from tests.unit.transfer.format.test_payload_head import manifest, packed
 
 from reconix.store.manifest import Manifest
 from reconix.transfer.format.bases import MAX_LEFT_OUT, MAX_SLOTS, View, parse_views, print_views

@@ -26,6 +26,7 @@ from reconix.transfer.format import plan
 from reconix.transfer.format.bases import View
 from reconix.transfer.format.costs import Account, Patience, Spare, TakesTooLong, TooManyNames
 from reconix.transfer.format.packing import Channel, Unpacker
+from reconix.transfer.format.payload_head import Need, parse_payload_head, print_payload_head
 from reconix.transfer.format.plan import (
     Copied,
     Copies,
@@ -45,7 +46,6 @@ from reconix.transfer.format.plan import (
     folder_check,
     parse,
 )
-from reconix.transfer.format.preface import Need, parse_preface, print_preface
 from reconix.transfer.format.stream import BadStream, Header
 from reconix.transfer.receiving.sources import TooManyEntries
 from reconix.transfer.receiving.staging import ContentMismatch
@@ -102,15 +102,15 @@ def test_the_sender_declares_what_a_device_counts_and_not_a_byte_more(
     header, packets = unframed(workshop.stream(pair.old, pair.new))
     view = View.whole(workshop.store.manifest(pair.old))
     content = dict(packets)[Channel.PLAN]
-    preface = parse_preface(plan_of(content), view)
-    rest = content.removeprefix(print_preface(preface, view))
-    assert len(rest) < len(content) and len(preface.needs) == 3
-    for number, need in enumerate(preface.needs):
+    head = parse_payload_head(plan_of(content), view)
+    rest = content.removeprefix(print_payload_head(head, view))
+    assert len(rest) < len(content) and len(head.needs) == 3
+    for number, need in enumerate(head.needs):
         if not need.space_bytes:  # a file that is there already
             continue
-        less = list(preface.needs)
+        less = list(head.needs)
         less[number] = replace(need, space_bytes=need.space_bytes - 1)
-        bent = print_preface(replace(preface, needs=tuple(less)), view) + rest
+        bent = print_payload_head(replace(head, needs=tuple(less)), view) + rest
         stream = framed(
             replace(header, space_bytes=header.space_bytes - 1),
             [(channel, bent if channel is Channel.PLAN else data) for channel, data in packets],

@@ -62,13 +62,13 @@ def read(content: bytes, size_bytes: int) -> bytes:
 
 
 def frames(content: bytes) -> list[bytes]:
-    """Cut a stream into its preface and its frames."""
+    """Cut a stream into its head and its frames."""
     reader = StreamReader(io.BytesIO(content).read)
-    preface = reader.prove().print()
-    assert content.startswith(preface)
-    rest = content[len(preface) :]
+    head = reader.read_head().print()
+    assert content.startswith(head)
+    rest = content[len(head) :]
     pieces = [rest[at : at + FRAME_BYTES] for at in range(0, len(rest), FRAME_BYTES)]
-    return [preface, *pieces]
+    return [head, *pieces]
 
 
 def long_stream() -> tuple[bytes, int]:
@@ -104,14 +104,14 @@ def test_header_comes_back(header: Header) -> None:
     assert parse_header(document) == header
 
 
-def test_a_preface_is_kept_byte_for_byte_also_where_it_says_more_than_we_know() -> None:
+def test_a_head_is_kept_byte_for_byte_also_where_it_says_more_than_we_know() -> None:
     document = HEADER.print().replace(b"{\n", b'{\n  "because":  "of a newer release",\n', 1)
     start = MAGIC + bytes([VERSION, 0, 0, 0, 0, 0]) + len(document).to_bytes(4, "little") + document
-    preface = start + hashlib.sha256(start).digest() + bytes([2, 0, 0, 0, 0, 0])
+    head = start + hashlib.sha256(start).digest() + bytes([2, 0, 0, 0, 0, 0])
     proved: list[bytes] = []
-    found = StreamReader(io.BytesIO(preface).read, proved.append).prove()
-    assert found.header == HEADER and found.print() == preface
-    assert proved == [preface]
+    found = StreamReader(io.BytesIO(head).read, proved.append).read_head()
+    assert found.header == HEADER and found.print() == head
+    assert proved == [head]
 
 
 def test_what_was_proved_is_the_stream_again_piece_by_piece() -> None:

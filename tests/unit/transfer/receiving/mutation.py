@@ -18,6 +18,12 @@ from reconix.store.manifest import Manifest
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format.bases import View
 from reconix.transfer.format.packing import Channel, Unpacker
+from reconix.transfer.format.payload_head import (
+    Need,
+    PayloadHead,
+    parse_payload_head,
+    print_payload_head,
+)
 from reconix.transfer.format.plan import (
     Copied,
     Copies,
@@ -29,7 +35,6 @@ from reconix.transfer.format.plan import (
     Source,
     parse,
 )
-from reconix.transfer.format.preface import Need, Preface, parse_preface, print_preface
 from reconix.transfer.format.stream import Header, StreamReader
 from reconix.transfer.sending.packer import Packer
 from reconix.transfer.sending.signing import Signer
@@ -55,19 +60,19 @@ class Taken:
     """A stream for one base, as what it means."""
 
     header: Header
-    preface: Preface
+    head: PayloadHead
     objects: tuple[tuple[Event, ...], ...]
 
     @classmethod
     def apart(cls, stream: bytes, base: Manifest) -> "Taken":
         reader = StreamReader(io.BytesIO(stream).read)
         payload = Unpacker(reader)
-        preface = parse_preface(payload, View.whole(base))
-        return cls(reader.header, preface, tuple(tuple(parse(payload)) for _ in preface.needs))
+        head = parse_payload_head(payload, View.whole(base))
+        return cls(reader.header, head, tuple(tuple(parse(payload)) for _ in head.needs))
 
     def together(self, base: Manifest, key: SecretKey) -> bytes:
         """Write it, with everything right that is told twice, and sign it."""
-        needs = self.preface.needs
+        needs = self.head.needs
         header = replace(
             self.header,
             objects=len(needs),
@@ -78,7 +83,7 @@ class Taken:
         written = io.BytesIO()
         writer = StreamWriter(written.write, header, Signer((key,)))
         packer = Packer(writer.payload)
-        packer.write(print_preface(self.preface, View.whole(base)))
+        packer.write(print_payload_head(self.head, View.whole(base)))
         printer = Printer(packer)
         for events in self.objects:
             for event in events:
@@ -99,17 +104,17 @@ class Mutation:
         changed = right
         for _ in range(self._noise.randint(1, 3)):
             if self._noise.random() < 0.15:
-                changed = replace(changed, preface=self._preface(changed.preface))
+                changed = replace(changed, head=self._head(changed.head))
             else:
                 changed = replace(changed, objects=self._objects(changed.objects))
         return changed
 
-    def _preface(self, preface: Preface) -> Preface:
-        at = self._noise.randrange(len(preface.needs))
-        need = preface.needs[at]
+    def _head(self, head: PayloadHead) -> PayloadHead:
+        at = self._noise.randrange(len(head.needs))
+        need = head.needs[at]
         name = self._noise.choice(["content_bytes", "space_bytes", "inodes"])
         other: Need = self._with(need, name)
-        return replace(preface, needs=(*preface.needs[:at], other, *preface.needs[at + 1 :]))
+        return replace(head, needs=(*head.needs[:at], other, *head.needs[at + 1 :]))
 
     def _objects(self, objects: Sequence[Sequence[Event]]) -> tuple[tuple[Event, ...], ...]:
         which = self._noise.choices(range(len(objects)), [len(each) for each in objects])[0]

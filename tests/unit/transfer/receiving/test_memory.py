@@ -17,6 +17,7 @@ from reconix.store.tree import File, Node, folder
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format import plan
 from reconix.transfer.format.packing import DICTIONARIES, Channel
+from reconix.transfer.format.payload_head import Need
 from reconix.transfer.format.plan import (
     MAX_COPIES,
     MAX_CORRECTIONS,
@@ -32,7 +33,6 @@ from reconix.transfer.format.plan import (
     Piece,
     Source,
 )
-from reconix.transfer.format.preface import Need
 from reconix.transfer.format.stream import Header, varint
 from reconix.transfer.sending.writer import StreamWriter
 

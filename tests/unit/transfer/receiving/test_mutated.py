@@ -122,7 +122,7 @@ def test_w5_a_stream_that_is_signed_and_wrong_is_refused_within_bounds(
     for number in range(MUTANTS):
         mutant = Mutation(number).of(right)
         stream = mutant.together(base, KEY)
-        space = sum(need.space_bytes for need in mutant.preface.needs)
+        space = sum(need.space_bytes for need in mutant.head.needs)
         try:
             with bounded(space):
                 receive(

@@ -30,6 +30,7 @@ from reconix.transfer.codecs.tools import NO_TOOLS
 from reconix.transfer.format import plan
 from reconix.transfer.format.bases import View
 from reconix.transfer.format.packing import Channel, filters
+from reconix.transfer.format.payload_head import Need, PayloadHead, print_payload_head
 from reconix.transfer.format.plan import (
     Event,
     Keep,
@@ -40,7 +41,6 @@ from reconix.transfer.format.plan import (
     Printer,
     Take,
 )
-from reconix.transfer.format.preface import Need, Preface, print_preface
 from reconix.transfer.format.stream import (
     BadStream,
     Header,
@@ -438,8 +438,8 @@ class Forger:
         )
         writer = StreamWriter(written.write, header)
         packer = Packer(writer.payload)
-        preface = Preface(manifest or self.new, tuple(needs), self.tools)
-        packer.write(print_preface(preface, View.whole(self.old)))
+        head = PayloadHead(manifest or self.new, tuple(needs), self.tools)
+        packer.write(print_payload_head(head, View.whole(self.old)))
         printer = Printer(packer)
         for event in events:
             printer.feed(event)

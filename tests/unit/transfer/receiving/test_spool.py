@@ -72,14 +72,14 @@ def cut(device: Registry, stream: bytes, at: int) -> int:
     return 0 if held is None else held.offset
 
 
-def preface_bytes(stream: bytes) -> int:
-    return len(StreamReader(io.BytesIO(stream).read).prove().print())
+def head_bytes(stream: bytes) -> int:
+    return len(StreamReader(io.BytesIO(stream).read).read_head().print())
 
 
 def test_n1_after_a_cut_only_the_rest_is_sent(workshop: "Workshop", stream: bytes) -> None:
     device = workshop.device()
     offset = cut(device, stream, 4 * FRAME_BYTES)
-    assert offset == preface_bytes(stream) + 3 * FRAME_BYTES
+    assert offset == head_bytes(stream) + 3 * FRAME_BYTES
     rest = Link(stream[offset:])
     take(device, rest, resume=True)
     assert rest.given == len(stream) - offset
@@ -119,7 +119,7 @@ def test_n1_what_the_disk_did_not_keep_is_asked_for_again(
 def test_n1_what_the_disk_changed_does_not_count(workshop: "Workshop", stream: bytes) -> None:
     device = workshop.device()
     cut(device, stream, 5 * FRAME_BYTES)
-    begin = preface_bytes(stream)
+    begin = head_bytes(stream)
     with place(device).open("r+b") as file:
         file.seek(begin + FRAME_BYTES + 77)
         file.write(b"\0\0\0\0")
@@ -128,9 +128,9 @@ def test_n1_what_the_disk_changed_does_not_count(workshop: "Workshop", stream: b
     take(device, Link(stream[held.offset :]), resume=True)
 
 
-def test_n1_a_spool_without_a_whole_preface_is_none(workshop: "Workshop", stream: bytes) -> None:
+def test_n1_a_spool_without_a_whole_head_is_none(workshop: "Workshop", stream: bytes) -> None:
     device = workshop.device()
-    for size in (0, 17, 300, preface_bytes(stream) - 1):
+    for size in (0, 17, 300, head_bytes(stream) - 1):
         place(device).write_bytes(stream[:size])
         assert Spool(place(device)).held() is None
     take(device, Link(stream))
@@ -161,7 +161,7 @@ def test_n1_a_flipped_bit_costs_only_the_frames_behind_it(
     workshop: "Workshop", stream: bytes
 ) -> None:
     device = workshop.device()
-    begin = preface_bytes(stream) + 4 * FRAME_BYTES
+    begin = head_bytes(stream) + 4 * FRAME_BYTES
     altered = bytearray(stream)
     altered[begin + 1000] ^= 1
     with pytest.raises(AlteredOnTheWay):
@@ -198,10 +198,10 @@ def test_nothing_is_kept_of_what_proves_nothing(workshop: "Workshop", stream: by
     """Only whole frames that have their hash are written."""
     device = workshop.device()
     cut(device, stream, 4 * FRAME_BYTES)
-    assert place(device).read_bytes() == stream[: preface_bytes(stream) + 3 * FRAME_BYTES]
+    assert place(device).read_bytes() == stream[: head_bytes(stream) + 3 * FRAME_BYTES]
 
 
-def test_n3_an_installed_generation_needs_nothing_but_the_preface(
+def test_n3_an_installed_generation_needs_nothing_but_the_head(
     workshop: "Workshop", stream: bytes
 ) -> None:
     device = workshop.device()
@@ -209,5 +209,5 @@ def test_n3_an_installed_generation_needs_nothing_but_the_preface(
     before = workshop.snapshot(device)
     again = Link(stream)
     take(device, again)
-    assert again.given == preface_bytes(stream)
+    assert again.given == head_bytes(stream)
     assert workshop.snapshot(device) == before

@@ -15,14 +15,14 @@ from reconix.transfer.codecs.renames import NO_RENAMES, Renames
 from reconix.transfer.codecs.tools import Tool
 from reconix.transfer.format.bases import View
 from reconix.transfer.format.packing import Unpacker
-from reconix.transfer.format.preface import (
+from reconix.transfer.format.payload_head import (
     MAX_OBJECTS,
     MAX_REFERENCES,
     Need,
-    Preface,
+    PayloadHead,
     pairs,
-    parse_preface,
-    print_preface,
+    parse_payload_head,
+    print_payload_head,
 )
 from reconix.transfer.format.stream import BadStream, varint
 from reconix.transfer.sending.packer import Packer
@@ -52,22 +52,22 @@ names = st.lists(st.sampled_from("123456789abcdfgh"), unique=True)
 def test_any_manifest_comes_back_with_any_base(
     old: list[str], new: list[str], size: int, tools: Tool
 ) -> None:
-    preface = Preface(manifest(new, size), (Need(0, 5, 4096, 1),), tools)
+    head = PayloadHead(manifest(new, size), (Need(0, 5, 4096, 1),), tools)
     for base in (None, manifest(old)):
         view = View.whole(base)
-        parsed = parse_preface(packed(print_preface(preface, view)), view)
-        assert replace(parsed, renames=NO_RENAMES) == preface
+        parsed = parse_payload_head(packed(print_payload_head(head, view)), view)
+        assert replace(parsed, renames=NO_RENAMES) == head
         assert parsed.renames == Renames.of(
             (before.path, after.path)
-            for after, before in pairs(view.staying, preface.manifest.objects).items()
+            for after, before in pairs(view.staying, head.manifest.objects).items()
         )
 
 
 def test_a_change_of_one_object_costs_little() -> None:
     many = "123456789abcdfghijklmnpqrsvwxyz"
     base, target = manifest(many), manifest(many[:-1] + "0"[:0])
-    assert len(print_preface(Preface(target, ()), View.whole(base))) < 200
-    assert len(print_preface(Preface(target, ()), View.whole(None))) > 1500
+    assert len(print_payload_head(PayloadHead(target, ()), View.whole(base))) < 200
+    assert len(print_payload_head(PayloadHead(target, ()), View.whole(None))) > 1500
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_a_change_of_one_object_costs_little() -> None:
     ids=repr,
 )
 def test_needs_that_cannot_be_are_refused(needs: list[Need]) -> None:
-    content = print_preface(Preface(manifest([]), tuple(needs)), View.whole(None))
+    content = print_payload_head(PayloadHead(manifest([]), tuple(needs)), View.whole(None))
     with pytest.raises(BadStream):
-        parse_preface(packed(content), View.whole(None))
+        parse_payload_head(packed(content), View.whole(None))
 
 
 ONE_NEW = b"\1\0\0\1" + bytes(20) + bytes(32)
@@ -107,9 +107,9 @@ ONE_NEW = b"\1\0\0\1" + bytes(20) + bytes(32)
         (b"\1\2\0\0\0\0\x08", "tools"),
     ],
 )
-def test_s6_a_preface_that_cannot_be_is_refused(content: bytes, said: str) -> None:
+def test_s6_a_head_that_cannot_be_is_refused(content: bytes, said: str) -> None:
     with pytest.raises(BadStream, match=said):
-        parse_preface(packed(content + bytes(40)), View.whole(manifest(["1"])))
+        parse_payload_head(packed(content + bytes(40)), View.whole(manifest(["1"])))
 
 
 def closure(seed: int, count: int) -> Manifest:
@@ -131,10 +131,10 @@ def test_an_object_with_a_new_name_costs_its_hash_and_its_digest() -> None:
     old, new = closure(1, 100), closure(2, 100)
     written = bytearray()
     packer = Packer(written.extend)
-    packer.write(print_preface(Preface(new, ()), View.whole(old)))
+    packer.write(print_payload_head(PayloadHead(new, ()), View.whole(old)))
     packer.finish()
     assert len(written) < 100 * (20 + 32 + 2) + 100
-    parsed = parse_preface(Unpacker(Proved(bytes(written))), View.whole(old))
+    parsed = parse_payload_head(Unpacker(Proved(bytes(written))), View.whole(old))
     assert parsed.manifest == new
     names = {item.path.name: item.path for item in new.objects}
     assert all(parsed.renames.follow(item.path) == names[item.path.name] for item in old.objects)

@@ -8,8 +8,8 @@ For each object that is sent follows what it costs on the disk; the device refus
 written anything if there is no room. Programs and libraries that are needed to pack content again
 (``codecs/tools.py``) are named for the same reason.
 
-The format, byte by byte: ``docs/spec/stream.md``, *Preface*. Tested by
-``tests/unit/transfer/format/test_preface.py``.
+The format, byte by byte: ``docs/spec/stream.md``, *Payload*. Tested by
+``tests/unit/transfer/format/test_payload_head.py``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from reconix.transfer.format.bases import View
 from reconix.transfer.format.plan import MAX_INODES, Payload, counted, parse_bytes
 from reconix.transfer.format.stream import unzigzag, varint, zigzag
 
-MAX_PREFACE_BYTES = 4 << 20
+MAX_PAYLOAD_HEAD_BYTES = 4 << 20
 """Of the payload, before the first object: until it is read a device can keep it only in memory."""
 MAX_OBJECTS = 8192
 MAX_REFERENCES = 1 << 16
@@ -47,7 +47,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Preface:
+class PayloadHead:
     """What a device must know before the first object."""
 
     manifest: Manifest
@@ -56,15 +56,15 @@ class Preface:
     renames: Renames = NO_RENAMES  # told by the manifest, and not spelled again
 
 
-def print_preface(preface: Preface, view: View) -> bytes:
-    """Spell a preface for devices of which this is seen."""
-    numbers = [len(preface.needs)]
+def print_payload_head(head: PayloadHead, view: View) -> bytes:
+    """Spell a head for devices of which this is seen."""
+    numbers = [len(head.needs)]
     before = -1
-    for need in preface.needs:
+    for need in head.needs:
         numbers += (need.index - before - 1, need.content_bytes, need.space_bytes, need.inodes)
         before = need.index
-    numbers.append(preface.tools.value)
-    return _print_manifest(preface.manifest, view) + b"".join(map(varint, numbers))
+    numbers.append(head.tools.value)
+    return _print_manifest(head.manifest, view) + b"".join(map(varint, numbers))
 
 
 def _print_manifest(manifest: Manifest, view: View) -> bytes:
@@ -143,7 +143,7 @@ def _steps(old: tuple[StoreObject, ...], new: tuple[StoreObject, ...]) -> Iterat
     yield keep, drop, added
 
 
-def parse_preface(payload: Payload, view: View) -> Preface:
+def parse_payload_head(payload: Payload, view: View) -> PayloadHead:
     """Read what comes before the objects.
 
     Args:
@@ -165,7 +165,7 @@ def parse_preface(payload: Payload, view: View) -> Preface:
     tools = payload.number()
     if tools & ~sum(Tool):
         raise payload.wrong(f"tools {tools:#x} are needed, which nobody knows")
-    return Preface(manifest, needs, Tool(tools), renames)
+    return PayloadHead(manifest, needs, Tool(tools), renames)
 
 
 def _parse_needs(payload: Payload, count: int) -> Iterator[Need]:
