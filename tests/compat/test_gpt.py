@@ -10,7 +10,7 @@ import pytest
 from reconix.base.process import run
 from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import EFI_SYSTEM, SECTOR, BadPartitionTable
-from reconix.boot.tables import Slot, SlotTables, read_selection, switch
+from reconix.boot.tables import Slot, SlotTables, read_selection, select_slot
 from reconix.image.layout import MIB, Sizes, plan
 
 Need = Callable[..., None]
@@ -33,7 +33,7 @@ def test_sgdisk_finds_no_problem_in_any_selection(slots: int, tmp_path: Path, ne
     disk = tmp_path / "disk"
     for slot in make(disk, slots).numbers:
         with DiskFile(disk) as opened:
-            assert switch(opened, slot) == ()
+            assert select_slot(opened, slot) == ()
         said = run("sgdisk", "--verify", disk).decode()
         assert "No problems found" in said, said
         # It warns of two gaps, "helpful in some exotic configurations": ours is one.
@@ -47,7 +47,7 @@ def test_sgdisk_prints_the_selected_slot_first(slots: int, tmp_path: Path, need:
     tables = make(disk, slots)
     for slot in tables.numbers:
         with DiskFile(disk) as opened:
-            switch(opened, slot)
+            select_slot(opened, slot)
         said = run("sgdisk", "--print", disk).decode()
         rows = re.findall(r"^ +(\d+) +(\d+) +(\d+) +\S+ \S+ +(\w{4}) +(\S+)$", said, re.MULTILINE)
         assert [(row[1], row[2], row[4]) for row in rows] == [
@@ -62,7 +62,7 @@ def test_sfdisk_reads_what_we_meant(tmp_path: Path, need: Need) -> None:
     tables = make(disk, 4)
     for slot in tables.numbers:
         with DiskFile(disk) as opened:
-            switch(opened, slot)
+            select_slot(opened, slot)
         table = json.loads(run("sfdisk", "--json", disk))["partitiontable"]
         assert table["id"] == str(tables.disk)
         assert (table["firstlba"], table["lastlba"]) == (2048, tables.last_usable)
@@ -96,7 +96,7 @@ def test_a_table_that_selects_nothing_is_refused_not_repaired(tmp_path: Path, ne
     run("sgdisk", "--typecode=2:EF00", disk)
     before = disk.read_bytes()
     with DiskFile(disk) as opened, pytest.raises(BadPartitionTable, match="selects a slot"):
-        switch(opened, Slot(2))
+        select_slot(opened, Slot(2))
     assert disk.read_bytes() == before
 
 
@@ -108,7 +108,7 @@ def test_what_sgdisk_changed_in_both_tables_reaches_all_prepared_arrays(
     make(disk, 3)
     run("sgdisk", "--new=6:0:+2M", "--change-name=6:scratch", disk)
     with DiskFile(disk) as opened:
-        assert switch(opened, Slot(3))
+        assert select_slot(opened, Slot(3))
         assert read_selection(opened).faults == ()
     said = run("sgdisk", "--verify", "--print", disk).decode()
     assert "No problems found" in said

@@ -16,7 +16,7 @@ from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import SECTOR, Guid
 from reconix.boot.oneshots.load_option import LoadOption, print_load_option
 from reconix.boot.rescue import rescue
-from reconix.boot.tables import Copy, Slot, SlotTables, read_selection, repair, switch
+from reconix.boot.tables import Copy, Slot, SlotTables, read_selection, repair, select_slot
 from reconix.boot.tree import BootTree
 from reconix.image.layout import MIB, Sizes, plan
 from reconix.vm.firmware import PAIRS, prepare
@@ -155,7 +155,7 @@ def test_the_firmware_boots_the_slot_that_is_selected(
     tables = make_disk(disk, each_says_its_name())
     for slot in (1, 3, 2):
         with DiskFile(disk) as opened:
-            switch(opened, Slot(slot))
+            select_slot(opened, Slot(slot))
         before = disk.read_bytes()
         boot(disk, f"slot {slot} runs")
         assert disk.read_bytes() == before, "two valid headers: the firmware repairs nothing"
@@ -163,7 +163,7 @@ def test_the_firmware_boots_the_slot_that_is_selected(
 
 
 def states_of_a_cut(disk: Path, tables: SlotTables) -> Iterator[int]:
-    """A switch from slot 1 to slot 2, cut at different moments; gives the slot that must boot."""
+    """Slot 2 is selected, cut at different moments; gives the slot that must boot."""
     damage(disk, tables.header_at(Copy.BACKUP))
     yield 1
     with DiskFile(disk) as opened:
@@ -256,7 +256,7 @@ def test_b2_one_damaged_table_does_not_keep_the_firmware_from_booting(
     disk = tmp_path / "disk"
     tables = make_disk(disk, each_says_its_name())
     with DiskFile(disk) as opened:
-        switch(opened, Slot(2))
+        select_slot(opened, Slot(2))
     header, array = tables.header_at(copy), tables.array_at(Slot(2), copy)
     damage(disk, header if part == "header" else array)
     boot(disk, "slot 2 runs")

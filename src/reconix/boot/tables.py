@@ -19,11 +19,12 @@ one per slot, each of them listing *its* slot as partition 1 and as the only EFI
 To select a slot, the backup header is written and flushed, then the primary header: one sector
 each. The firmware takes the primary header if its checksums are right and the backup otherwise, so
 at each moment it finds the old table or the new one, even if the sector that is being written is
-torn. Two valid headers that select different slots are an interrupted switch; the primary counts.
+torn. Two valid headers that select different slots: a selection was interrupted, and the primary
+counts.
 
 Source: the thesis *reCoNix*, "hermetic bootloader"; UEFI Specification 2.10, section 5.3.2 (a
 primary that is not valid is replaced by the backup); byte tables in ``docs/spec/disk.md``.
-Tested by ``tests/crash/test_gpt_switch.py`` at every write, ``tests/compat/test_gpt.py``, and on
+Tested by ``tests/crash/test_gpt_select.py`` at every write, ``tests/compat/test_gpt.py``, and on
 OVMF by ``tests/vm/test_firmware_and_slots.py``.
 """
 
@@ -81,14 +82,14 @@ class TablesDisagree(ReconixError):
 
 
 class DiskIsShort(ReconixError):
-    """The disk is smaller than its table: without room for the backup, nothing can switch."""
+    """The disk is smaller than its table: without room for the backup, nothing can be selected."""
 
     exit_code = 35
 
     def __init__(self, *, sectors: int, needed: int) -> None:
         super().__init__(
             f"the disk has {sectors * SECTOR} bytes, and its partition table needs "
-            f"{needed * SECTOR}: what boots cannot be switched",
+            f"{needed * SECTOR}: no slot can be selected",
             hint="write the image to a disk that is large enough, or make it smaller in "
             "machine.toml: disk.size, disk.data_size",
         )
@@ -386,7 +387,7 @@ def _check_agreement(primary: _Side, backup: _Side, faults: list[str]) -> None:
         raise TablesDisagree(f"the backup has its primary in LBA {backup.header.twin}")
     if primary.slot != backup.slot:
         faults.append(
-            f"a switch was interrupted: the primary header selects {slot_name(primary.slot)}, "
+            f"a selection was interrupted: the primary header selects {slot_name(primary.slot)}, "
             f"the backup header {slot_name(backup.slot)}"
         )
 
@@ -411,9 +412,9 @@ def repair(disk: Disk) -> tuple[str, ...]:
     """Make both copies and all prepared arrays what they should be, without changing the selection.
 
     The copy that the firmware uses is touched last, and only when its twin is whole. So this also
-    finishes what EDK2 began when it repaired a table in its own way, undoes an interrupted switch,
-    and moves the backup to the end of a disk that has grown. On a disk that is too small for its
-    table there is nothing that could be repaired.
+    finishes what EDK2 began when it repaired a table in its own way, undoes an interrupted
+    selection, and moves the backup to the end of a disk that has grown. On a disk that is too small
+    for its table there is nothing that could be repaired.
 
     Returns:
         What was repaired, a sentence each; nothing if nothing was written.
@@ -435,11 +436,11 @@ def repair(disk: Disk) -> tuple[str, ...]:
     return found.faults
 
 
-def switch(disk: Disk, slot: Slot) -> tuple[str, ...]:
+def select_slot(disk: Disk, slot: Slot) -> tuple[str, ...]:
     """Make a slot the one that boots, in one sector write that counts.
 
-    Damage is repaired before: a switch needs a whole table to fall back on at each of its writes.
-    If the slot is selected already, nothing is written.
+    Damage is repaired first: each of the two writes needs a whole table to fall back on. If the
+    slot is selected already, nothing is written.
 
     Returns:
         What was repaired on the way, a sentence each.

@@ -17,8 +17,8 @@ How the steps of the agent go with it:
 * *write begun* is recorded before the first byte is written, and the one-shot of the firmware is
   taken back before that: from then on the slot holds nothing, and nothing may boot it.
 * *armed* is recorded before the one-shot of the firmware is set: so attempts are counted.
-* The table of the disk is switched before *confirmed* is recorded. A cut in between is found at the
-  next boot: the disk selects the slot under trial, so it was confirmed.
+* The slot is selected before *confirmed* is recorded. A cut in between is found at the next boot:
+  the disk selects the slot under trial, so it was confirmed.
 
 The booted slot tells the rest. In the slot under trial: it runs. In another one while armed or on
 trial: the device came back. With a verdict on record it was unhealthy, and that is final. Without
@@ -296,7 +296,7 @@ def _booted(state: State, event: Booted) -> State:
 
 
 def _found_selected(state: State, selected: Slot) -> State:
-    """The disk selects another slot than we know of: a cut after a switch, or somebody else."""
+    """The disk selects another slot than we know of: a cut after a selection, or somebody else."""
     trial = state.trial
     if trial is None:
         return _rolled_back(state, selected)

@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 
 from reconix.base.documents import BadDocument
 from reconix.base.files import read_bounded, remove_tree, rename_durably, sync_tree
-from reconix.boot.tables import Copy, Selection, Slot, read_selection, switch
+from reconix.boot.tables import Copy, Selection, Slot, read_selection, select_slot
 from reconix.device.hardware.disk import open_disk
 from reconix.device.paths import Paths
 
@@ -37,7 +37,7 @@ SLOTS, SECTORS, BEGUN = "slots", "sectors", "begun"
 _MAX_BYTES = 4096
 _NUMBERS = re.compile(rb"([1-8]) ([1-8])(?=[ \n])")
 _COPIES = (Copy.BACKUP, Copy.PRIMARY)
-"""In the order of a switch: until the last is written, the table is the one before."""
+"""In the order of a selection: until the last is written, the table is the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def select_once(paths: Paths, trial: Slot) -> None:
     undo(paths)
     with open_disk(paths) as disk:
         leave_way_back(paths, read_selection(disk), trial)
-        switch(disk, trial)
+        select_slot(disk, trial)
 
 
 def leave_way_back(paths: Paths, home: Selection, trial: Slot) -> None:
@@ -104,7 +104,7 @@ def undo(paths: Paths) -> None:
         return
     with open_disk(paths) as disk:
         if read_selection(disk).slot == way.trial:
-            switch(disk, way.home)
+            select_slot(disk, way.home)
     forget(paths)
 
 

@@ -7,7 +7,7 @@
     write the slot
     arm
     boot of the trial
-    confirm             the switch; then the record, then collecting
+    confirm             the slot is selected; then the record, then collecting
     all of it again     the same stream once more, although the update is finished
     choose a system     where there is more than one
     order a reset       of everything that persists; it must not touch what boots

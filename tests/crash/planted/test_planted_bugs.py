@@ -23,7 +23,7 @@ from reconix.boot.disk import Disk, DiskFile
 from reconix.boot.fat import FatImage
 from reconix.boot.gpt import parse_header, print_header
 from reconix.boot.slots import write_slot
-from reconix.boot.tables import Copy, Slot, Write, read_selection, switch
+from reconix.boot.tables import Copy, Slot, Write, read_selection, select_slot
 from reconix.device.hardware.disk import Window, open_disk
 from reconix.device.paths import Paths
 from reconix.device.way_back import leave_way_back
@@ -94,14 +94,14 @@ def test_no_fsync_of_a_folder(monkeypatch: pytest.MonkeyPatch, find: Find) -> No
 
 
 def test_primary_header_before_backup(monkeypatch: pytest.MonkeyPatch, find: Find) -> None:
-    def switched(disk: Disk, slot: Slot) -> tuple[str, ...]:
+    def selected(disk: Disk, slot: Slot) -> tuple[str, ...]:
         tables = read_selection(disk).tables
         for copy in (Copy.PRIMARY, Copy.BACKUP):
             write(disk, tables.header(slot, copy))
             disk.flush()
         return ()
 
-    monkeypatch.setattr("reconix.device.update.confirm.switch", switched)
+    monkeypatch.setattr("reconix.device.update.confirm.select_slot", selected)
     expect(
         find(receiving, trying, confirming),
         "the backup of the table still leads to the old generation",
@@ -111,7 +111,7 @@ def test_primary_header_before_backup(monkeypatch: pytest.MonkeyPatch, find: Fin
 def test_a_switch_of_two_sectors(monkeypatch: pytest.MonkeyPatch, find: Find) -> None:
     """The array that is in use is changed in place, and its header with it."""
 
-    def switched(disk: Disk, slot: Slot) -> tuple[str, ...]:
+    def selected(disk: Disk, slot: Slot) -> tuple[str, ...]:
         found = read_selection(disk)
         for copy in (Copy.BACKUP, Copy.PRIMARY):
             array = found.tables.arrays(copy)[slot - 1]
@@ -123,7 +123,7 @@ def test_a_switch_of_two_sectors(monkeypatch: pytest.MonkeyPatch, find: Find) ->
         disk.flush()
         return ()
 
-    monkeypatch.setattr("reconix.device.update.confirm.switch", switched)
+    monkeypatch.setattr("reconix.device.update.confirm.select_slot", selected)
     expect(find(receiving, trying, confirming), "the firmware finds no partition table")
 
 
@@ -163,13 +163,13 @@ def test_state_file_overwritten_in_place(monkeypatch: pytest.MonkeyPatch, find: 
 def test_collect_before_confirm(
     monkeypatch: pytest.MonkeyPatch, find: Find, device: SmallDevice, tmp_path: Path
 ) -> None:
-    def switched(disk: Disk, slot: Slot) -> tuple[str, ...]:
+    def selected(disk: Disk, slot: Slot) -> tuple[str, ...]:
         registry = Registry(tmp_path / "system")
         registry.remove(device.update.base.path)
         collect.collect(registry.store_dir, registry.manifests())
-        return switch(disk, slot)
+        return select_slot(disk, slot)
 
-    monkeypatch.setattr("reconix.device.update.confirm.switch", switched)
+    monkeypatch.setattr("reconix.device.update.confirm.select_slot", selected)
     expect(find(receiving, trying, confirming), "is missing")
 
 
@@ -209,7 +209,7 @@ def test_a_trial_selected_before_its_way_back_is_there(
     def select_once(paths: Paths, trial: Slot) -> None:
         with open_disk(paths) as disk:
             home = read_selection(disk)
-            switch(disk, trial)
+            select_slot(disk, trial)
         leave_way_back(paths, home, trial)
 
     monkeypatch.setattr("reconix.device.update.apply.select_once", select_once)

@@ -270,7 +270,7 @@ class Device:
         self.one_shot = max(self.slots)
 
     def confirm(self) -> None:
-        advance(self.state, Confirmed(self.booted))  # asked before the disk is switched
+        advance(self.state, Confirmed(self.booted))  # asked before the slot is selected
         self.selected = self.booted
         self.tell(Confirmed(self.booted))
 

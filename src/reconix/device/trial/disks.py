@@ -8,7 +8,7 @@ initrd compares the two when several disks could be ours (``build/data/disk.sh``
 
 The firmware does not compare. It finds the slot of a trial by its GUID, and could load that of the
 copy. So as long as a copy is plugged in, no update is taken. None is taken either by a disk that is
-smaller than its image: it lacks the copy of its table, without which what boots cannot be switched.
+smaller than its image: it lacks the copy of its table, without which no slot can be selected.
 
 Nothing is written to another disk, and none is mounted.
 
@@ -98,7 +98,7 @@ def expect_fit_disk(device: Device) -> None:
     """Check that a trial can be made: from this disk and from no other, and be kept.
 
     Raises:
-        DiskIsShort: what boots could not be switched.
+        DiskIsShort: no slot could be selected.
         CopyAttached: the firmware could load from another disk what it is told to load from ours.
     """
     selection = device.selection()

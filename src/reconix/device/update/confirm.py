@@ -1,8 +1,8 @@
 """Confirming: what is on trial becomes what boots from now on.
 
-The partition table is switched first, by one sector, or the way back of a trial that it selects
+The slot is selected first, by one sector, or the way back of a trial that it selects
 already is removed; then it is recorded, then the system that was
-wanted always is asked for again, then space is given back. A cut after the switch is found at the
+wanted always is asked for again, then space is given back. A cut after that is found at the
 next start, which records what the table says already; a cut before it ends the trial.
 
 Only the generation under trial confirms itself, only from its own slot, only before its deadline.
@@ -12,7 +12,7 @@ Tested by ``tests/unit/device/update/test_confirm.py`` and ``tests/crash/test_ag
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
-from reconix.boot.tables import read_selection, switch
+from reconix.boot.tables import read_selection, select_slot
 from reconix.boot.transitions import Confirmed, advance
 from reconix.boot.trial import Phase, State
 from reconix.device.device import Device
@@ -48,7 +48,7 @@ def confirm(device: Device) -> bool:
         return False
     _check(device, state, booted)
     with open_disk(device.paths) as disk:
-        for fault in switch(disk, booted.slot):
+        for fault in select_slot(disk, booted.slot):
             events.record(device.paths.log, "repaired", text=fault)
         assert read_selection(disk).slot == booted.slot
     forget(device.paths)
@@ -79,7 +79,7 @@ def keep_system(device: Device) -> None:
 
 
 def _check(device: Device, state: State, booted: Booted) -> None:
-    """Ask the rules before the table is switched; they cannot be asked to undo it."""
+    """Ask the rules before the slot is selected; they cannot be asked to undo it."""
     advance(state, Confirmed(booted.slot))
     if booted.boot_id != read_boot_id(device.paths) or record.uptime() > booted.deadline_seconds:
         raise TooLate("the time of the trial is over", hint="the device will restart by itself")

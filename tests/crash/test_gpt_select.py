@@ -1,4 +1,4 @@
-"""The power is cut at every write of a switch and a repair; the firmware finds old or new.
+"""The power is cut at every write of a selection and a repair; the firmware finds old or new.
 
 The firmware is modelled apart from our reader, from the UEFI specification: the primary header if
 signature, place and both checksums are right, else the backup in the last sector.
@@ -21,7 +21,7 @@ from reconix.boot.tables import (
     TablesDisagree,
     read_selection,
     repair,
-    switch,
+    select_slot,
 )
 from reconix.image.layout import MIB, Sizes, plan
 
@@ -155,8 +155,8 @@ BEFORE: dict[str, Callable[[RecordedDisk], object]] = {
     "idle arrays bad": lambda disk: damage(disk, 96, 64),
     "idle backup array bad": lambda disk: damage(disk, TABLES.array_at(Slot(3), Copy.BACKUP)),
     "primary repaired by EDK2": lambda disk: edk2_repaired_primary(disk, 1),
-    "switch to 2 interrupted": lambda disk: interrupted(disk, 2),
-    "switch to 3 interrupted": lambda disk: interrupted(disk, 3),
+    "selection of 2 interrupted": lambda disk: interrupted(disk, 2),
+    "selection of 3 interrupted": lambda disk: interrupted(disk, 3),
     "no protective MBR": lambda disk: damage(disk, 0),
 }
 
@@ -168,7 +168,7 @@ def test_p3_p6_power_cut_in_a_switch_leaves_the_old_or_the_new_slot(before: str)
     BEFORE[before](disk)
     start = disk.copy()
     assert firmware_choice(start) == "slot-1"
-    switch(disk, Slot(2))
+    select_slot(disk, Slot(2))
     assert firmware_choice(disk) == "slot-2"
     states = crash_states(start, disk)
     assert len(states) > 10
@@ -177,7 +177,7 @@ def test_p3_p6_power_cut_in_a_switch_leaves_the_old_or_the_new_slot(before: str)
         assert chosen in ("slot-1", "slot-2")
         again = state.copy()
         assert f"slot-{read_selection(again).slot}" == chosen
-        switch(again, Slot(2))
+        select_slot(again, Slot(2))
         assert again == disk and read_selection(again).faults == ()
 
 
@@ -196,7 +196,7 @@ def test_p6_power_cut_in_a_repair_changes_no_selection(before: str) -> None:
 
 def test_a_switch_is_two_writes_of_one_sector_with_a_flush_between() -> None:
     disk = new_disk(1)
-    assert switch(disk, Slot(3)) == ()
+    assert select_slot(disk, Slot(3)) == ()
     assert [[(at // SECTOR, len(new)) for at, new in epoch] for epoch in disk.epochs] == [
         [(LAST, SECTOR)],
         [(1, SECTOR)],
@@ -207,7 +207,7 @@ def test_a_switch_is_two_writes_of_one_sector_with_a_flush_between() -> None:
 def test_selecting_what_is_selected_writes_nothing() -> None:
     """R4."""
     disk = new_disk(2)
-    switch(disk, Slot(2))
+    select_slot(disk, Slot(2))
     assert repair(disk) == ()
     assert disk.epochs == [[]]
 
@@ -231,7 +231,7 @@ def test_b2_both_tables_damaged_is_an_error_that_names_both() -> None:
     damage(disk, LAST)
     before = disk.copy()
     with pytest.raises(BadPartitionTable, match=f"LBA 1 .*LBA {LAST} ") as caught:
-        switch(disk, Slot(2))
+        select_slot(disk, Slot(2))
     assert caught.value.exit_code == 30 and disk == before
 
 
@@ -242,7 +242,7 @@ def test_tables_of_two_different_disks_are_refused() -> None:
         disk.write(write.offset, write.content)
     disk.epochs = [[]]
     with pytest.raises(TablesDisagree):
-        switch(disk, Slot(2))
+        select_slot(disk, Slot(2))
     with pytest.raises(TablesDisagree):
         repair(disk)
     assert disk.epochs == [[]]
@@ -255,7 +255,7 @@ def test_a_disk_that_is_too_small_for_its_tables_is_read_and_never_written() -> 
     assert (found.slot, found.missing, found.faults) == (1, 2 * MIB // SECTOR, ())
     assert repair(disk) == ()
     with pytest.raises(DiskIsShort, match=f"has {6 * MIB} bytes, .* needs {8 * MIB}"):
-        switch(disk, Slot(2))
+        select_slot(disk, Slot(2))
     assert disk.epochs == [[]]
 
 
