@@ -31,16 +31,10 @@ from reconix.config.merge import (
     settings,
 )
 from reconix.config.modules.evaluation import built_in_modules, find_modules
+from reconix.config.origins import place_of
 from reconix.config.problems import BadConfiguration, Place, Problem
-from reconix.config.rules import (
-    across,
-    assertions,
-    devices,
-    dynamic_user,
-    kept_files,
-    schedule,
-    warnings,
-)
+from reconix.config.rules import assertions, warnings
+from reconix.config.rules.nix_systems import check_nix_system
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.machine import Machine
 from reconix.config.schema.nixos import Nixos, NixSystem
@@ -193,12 +187,11 @@ class _Loader:
         hosts = [self._host(host) for host in self._host_folders()]
         if not isinstance(project, Project):
             return None
-        self.problems += assertions.about_project(project, table, Place(file))
+        self.problems += assertions.check_project(project, table, Place(file))
         by_name = {host.name: _settled(host, project) for host in hosts if host}
         for host in by_name.values():
-            for name, system in host.systems.items():
-                table, place = self._systems[host.name][name], Place(host.folder)
-                self._warnings += warnings.about_updates(system, project.update.url, table, place)
+            tables = self._systems.get(host.name, {})
+            self._warnings += warnings.warn_about_host(host, tables, self._modules.system)
         configuration = Configuration(self._folder, project, by_name)
         notes = tuple(sorted(set(self._warnings)))
         return Loaded(configuration, self._shapes, self._machines, self._systems, notes)
@@ -243,13 +236,8 @@ class _Loader:
             systems=systems,
             nixos=nixos,
         )
-        self.problems += assertions.about_host(host, table, Place(file))
-        self.problems += schedule.about_schedule(host, table, Place(file))
-        self.problems += devices.about_devices(host, table, Place(file))
         tables = self._systems.get(host.name, {})
-        self.problems += across.about_systems(host, tables, Place(file))
-        self._warnings += across.about_two_systems(host, tables)
-        self._warnings += across.about_modules(self._modules.system, tables)
+        self.problems += assertions.check_host(host, table, tables, Place(file))
         return host
 
     def _systems_of(
@@ -270,10 +258,8 @@ class _Loader:
             system = self._make(_SYSTEM, table, each.file)
             if isinstance(system, System):
                 systems[each.name] = system
-                self.problems += assertions.about_system(system, table, Place(each.file))
-                self.problems += dynamic_user.about_system(system, table, Place(each.file))
-                self._warnings += warnings.about_system(system, table, Place(each.file))
-                self._warnings += kept_files.about_system(system, table, Place(each.file))
+                self.problems += assertions.check_system(system, table, Place(each.file))
+                self._warnings += warnings.warn_about_system(system, table, Place(each.file))
         return systems
 
     def _nix_systems_of(self, files: Iterable["_SystemFile"]) -> dict[str, Nixos]:
@@ -286,7 +272,7 @@ class _Loader:
             if isinstance(system, NixSystem):
                 systems[each.name] = _seen_from_its_file(system.nix, each.table)
                 place = Place(each.file)
-                self.problems += assertions.about_nix_system(system.nix, each.table, place)
+                self.problems += check_nix_system(system.nix, each.table, place)
         return systems
 
     def _system_files(self, folder: Path) -> Iterator["_SystemFile"]:
@@ -375,7 +361,7 @@ def _seen_from_its_file(nixos: Nixos, table: Table) -> Nixos:
     """With the flake, if it is a folder of this machine, as an absolute path."""
     if nixos.flake is None or not nixos.flake.startswith("."):
         return nixos
-    place = assertions.place_of(table, "nix", "flake", default=table.place)
+    place = place_of(table, "nix", "flake", default=table.place)
     return replace(nixos, flake=os.path.normpath(place.file.parent.absolute() / nixos.flake))
 
 

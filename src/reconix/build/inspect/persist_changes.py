@@ -19,8 +19,8 @@ from pathlib import PurePosixPath
 
 from reconix.base.files import read_bounded
 from reconix.config.merge import Table
+from reconix.config.origins import place_of_item
 from reconix.config.problems import Place, Problem
-from reconix.config.rules.assertions import place_of_item
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import read_generation

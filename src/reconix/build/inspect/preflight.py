@@ -28,9 +28,9 @@ from reconix.build.units.unit_files import UnitFiles
 from reconix.build.users import regular_users, static_ids, sysusers
 from reconix.config.lock import HostLock, SystemLock
 from reconix.config.merge import Table
+from reconix.config.origins import place_of, place_of_item
 from reconix.config.problems import Place, Problem
 from reconix.config.rules import dynamic_user
-from reconix.config.rules.assertions import place_of, place_of_item
 from reconix.config.schema.health import UnitCheck
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System

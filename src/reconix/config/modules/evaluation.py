@@ -26,8 +26,8 @@ from reconix.config.check import Checked, check
 from reconix.config.merge import Table, dotted, merge_tables
 from reconix.config.modules import restricted
 from reconix.config.modules.fragment import Fragment, OptionError, spell
+from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
-from reconix.config.rules.assertions import place_of
 from reconix.config.shapes import OptionShape, TableShape, shape_of
 
 BUILT_IN = (

@@ -6,12 +6,12 @@ Tested by ``tests/unit/config/rules/test_devices.py``.
 from collections.abc import Iterator
 
 from reconix.config.merge import Table, dotted
+from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
-from reconix.config.rules.assertions import place_of
 from reconix.config.schema.hosts import Host
 
 
-def about_devices(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+def check_devices(host: Host, table: Table, file: Place) -> Iterator[Problem]:
     """What must hold for the devices of a host."""
     known = {name for system in host.systems.values() for name in system.network}
     addresses: dict[str, str] = {}

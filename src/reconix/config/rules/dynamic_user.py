@@ -16,8 +16,8 @@ from pathlib import PurePosixPath
 
 from reconix.base.unit_text import assignments
 from reconix.config.merge import Table
+from reconix.config.origins import place_of, place_of_item
 from reconix.config.problems import Place, Problem
-from reconix.config.rules.assertions import place_of, place_of_item
 from reconix.config.schema.system import System
 
 _PARENTS = {
@@ -76,7 +76,7 @@ def told(unit: str, path: str) -> str:
     return f"systemd needs {path} as a link: {unit} has DynamicUser and would not start"
 
 
-def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]:
+def check_dynamic_users(system: System, table: Table, file: Place) -> Iterator[Problem]:
     """Folders that persist where a unit of the configuration needs a link."""
     for unit, texts in _own_units(system):
         for path, behind in taken(system, unit, texts):

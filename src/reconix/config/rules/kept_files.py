@@ -16,8 +16,8 @@ from dataclasses import fields
 from pathlib import PurePosixPath
 
 from reconix.config.merge import Table, dotted
+from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
-from reconix.config.rules.assertions import place_of
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import File, System
 from reconix.config.schema.values import Winner
@@ -35,7 +35,7 @@ def around(system: System, path: str) -> str | None:
     return next((each for each in kept if place.is_relative_to(each) and path != each), None)
 
 
-def about_system(system: System, table: Table, file: Place) -> Iterator[Problem]:
+def warn_about_kept_files(system: System, table: Table, file: Place) -> Iterator[Problem]:
     """Files of which it is not said who wins, and those where nobody asks."""
     for name, given in system.files.items():
         folder = around(system, f"/etc/{name}")

@@ -9,15 +9,15 @@ import itertools
 from collections.abc import Iterator
 
 from reconix.config.merge import Table
+from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
-from reconix.config.rules.assertions import place_of
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.values import DAYS, MINUTES_OF_DAY, Hours
 
 _WEEK = len(DAYS) * MINUTES_OF_DAY
 
 
-def about_schedule(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+def check_schedule(host: Host, table: Table, file: Place) -> Iterator[Problem]:
     """What must hold for the schedule of a host."""
     schedule = host.machine.schedule
     named = [("schedule.hours", hours.system) for hours in schedule.hours]

@@ -12,17 +12,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from reconix.config.merge import Table, dotted
+from reconix.config.origins import place_of
+from reconix.config.problems import Place, Problem
 from reconix.config.schema.system import File, System
 
-_NEVER = re.compile(
-    r"^Condition(FirstBoot=\s*(yes|true|on|1)|NeedsUpdate=\s*/(etc|var))\s*$", re.MULTILINE
-)
-"""The identity is there before systemd starts, and /etc and /var are as new as /usr."""
 _OPTIONS = "say it with the options of reconix instead"
 
 
 @dataclass(frozen=True, slots=True)
-class Ineffective:
+class _Ineffective:
     """Files that nothing reads, why, and what has the effect that is meant."""
 
     pattern: str
@@ -30,61 +29,61 @@ class Ineffective:
     hint: str
 
 
-ALL = (
-    Ineffective(
+_ALL = (
+    _Ineffective(
         r"locale\.gen",
         "nothing makes locales of it",
         "C.UTF-8 is always there; the package locales-all has all others",
     ),
-    Ineffective(
+    _Ineffective(
         r"ca-certificates\.conf|ca-certificates/update\.d/.*",
         "nothing calls update-ca-certificates",
         "give ssl/certs/ca-certificates.crt, which most programs read, or name your own file there",
     ),
-    Ineffective(
+    _Ineffective(
         r"systemd/(system|user)-preset/.*",
         "presets are for a first start, which there is not",
         "write services.enable and services.disable",
     ),
-    Ineffective(
+    _Ineffective(
         r"(default/grub(\.d/.*)?|kernel/.*|grub\.d/.*)",
         "the boot partition is made from the generation",
         "write kernel.parameters",
     ),
-    Ineffective(
+    _Ineffective(
         r"(initramfs-tools|dracut\.conf\.d|dracut\.conf|mkinitcpio.*)(/.*)?",
         "the initrd is reconix's own",
         "write kernel.initrd_modules",
     ),
-    Ineffective(r"depmod\.d/.*", "the list of modules is made with the kernel", _OPTIONS),
-    Ineffective(r"(repart|sysupdate)\.d/.*", "the disk is laid out by reconix", "write [disk]"),
-    Ineffective(r"machine-id", "a device has its own", "leave it out"),
-    Ineffective(
+    _Ineffective(r"depmod\.d/.*", "the list of modules is made with the kernel", _OPTIONS),
+    _Ineffective(r"(repart|sysupdate)\.d/.*", "the disk is laid out by reconix", "write [disk]"),
+    _Ineffective(r"machine-id", "a device has its own", "leave it out"),
+    _Ineffective(
         r"sysctl\.conf", "Debian no longer reads it", "write sysctl or sysctl.d/<name>.conf"
     ),
-    Ineffective(
+    _Ineffective(
         r"(passwd|group|shadow|gshadow)",
         "it replaces all users that packages have made",
         "write users, or sysusers.d/<name>.conf",
     ),
-    Ineffective(r"apt/.*", "a device installs no packages", "write packages"),
+    _Ineffective(r"apt/.*", "a device installs no packages", "write packages"),
 )
 
 
-def about(system: System) -> Iterator[tuple[str, str, str]]:
-    """The files of a system that have no effect: path, fact and hint."""
+def warn_about_files(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    """Files of a system that have no effect."""
+    for path, fact, hint in _found(system):
+        place = place_of(table, "files", path, default=file)
+        yield Problem(place, dotted("files", path), fact, hint)
+
+
+def _found(system: System) -> Iterator[tuple[str, str, str]]:
     for path, file in system.files.items():
-        for each in ALL:
+        for each in _ALL:
             if re.fullmatch(each.pattern, path):
                 yield path, each.fact, each.hint
         yield from _not_executable(path, file)
         yield from _never_called(path, system.files)
-
-
-def never_holds(unit: bytes) -> str:
-    """The condition of a unit that no start of a device fulfils, or nothing."""
-    found = _NEVER.search(unit.decode(errors="replace"))
-    return found[0].strip() if found else ""
 
 
 def _not_executable(path: str, file: File) -> Iterator[tuple[str, str, str]]:

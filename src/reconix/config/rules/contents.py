@@ -1,0 +1,29 @@
+"""A file and a unit have one content: a text, another file or a link.
+
+Tested by ``tests/unit/config/rules/test_assertions.py``.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from reconix.config.merge import Table, dotted
+from reconix.config.origins import place_of
+from reconix.config.problems import Place, Problem
+from reconix.config.schema.system import Content, File, System
+
+
+def check_contents(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    """What must hold for the files and units of a system."""
+    yield from _content_is_said_once(system.files, "files", table, file)
+    yield from _content_is_said_once(system.units, "units", table, file)
+
+
+def _content_is_said_once(
+    contents: Mapping[str, Content], option: str, table: Table, file: Place
+) -> Iterator[Problem]:
+    for name, content in contents.items():
+        kinds = ("text", "source", "link") if isinstance(content, File) else ("text", "source")
+        said = [kind for kind in kinds if getattr(content, kind) is not None]
+        if len(said) != 1:
+            fact = f"has {' and '.join(said)}" if said else f"has neither {' nor '.join(kinds)}"
+            place = place_of(table, option, name, default=file)
+            yield Problem(place, dotted(option, name), fact, "write one of them")

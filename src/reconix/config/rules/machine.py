@@ -1,0 +1,74 @@
+"""The default system exists, the disk holds its partitions, no port is forwarded twice.
+
+Tested by ``tests/unit/config/rules/test_assertions.py``.
+"""
+
+from collections.abc import Iterator
+
+from reconix.config.merge import Table
+from reconix.config.origins import place_of
+from reconix.config.problems import Place, Problem
+from reconix.config.schema.hosts import Host
+
+_MIN_SLOT_BYTES = 36 << 20
+"""FAT32 has at least 65525 clusters (Microsoft's FAT specification 1.03, section 3.5)."""
+_MIN_SYSTEM_BYTES = 64 << 20
+_MIN_DATA_BYTES = 8 << 20
+_TABLES_BYTES = 4 << 20
+"""For the partition tables at both ends of a disk, and for alignment."""
+
+
+def check_machine(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    """What must hold for a machine."""
+    yield from _default_exists(host, table, file)
+    yield from _parts_are_large_enough(host, table, file)
+    yield from _disk_holds_all(host, table, file)
+    yield from _forwards_differ(host, table, file)
+
+
+def _default_exists(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    name = host.machine.boot.default
+    if name in host.nixos:
+        place = place_of(table, "boot", "default", default=file)
+        hint = "name one of Debian's, and choose this one with `reconix-device boot`"
+        fact = f"Nix built the system {name!r}: without the agent it cannot mend the device"
+        yield Problem(place, "boot.default", fact, hint)
+    elif name not in host.systems:
+        place = place_of(table, "boot", "default", default=file)
+        known = ", ".join(host.systems) or "none"
+        hint = f"write systems/{name}.toml; the systems of this host are: {known}"
+        yield Problem(place, "boot.default", f"there is no system {name!r}", hint)
+
+
+def _parts_are_large_enough(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    for keys, size, least in (
+        (("boot", "slot_size"), host.machine.boot.slot_size, _MIN_SLOT_BYTES),
+        (("disk", "system_size"), host.machine.disk.system_size, _MIN_SYSTEM_BYTES),
+        (("disk", "data_size"), host.machine.disk.data_size, _MIN_DATA_BYTES),
+    ):
+        if size < least:
+            fact = f"{size} bytes are too small"
+            hint = f'the smallest that works is "{least >> 20}M"'
+            yield Problem(place_of(table, *keys, default=file), ".".join(keys), fact, hint)
+
+
+def _disk_holds_all(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    boot, disk = host.machine.boot, host.machine.disk
+    needed = boot.slots * boot.slot_size + disk.system_size + disk.data_size + _TABLES_BYTES
+    if disk.size is not None and disk.size < needed:
+        place = place_of(table, "disk", "size", default=file)
+        fact = f"slots, system and data need {needed} bytes, the disk has {disk.size}"
+        hint = f'write at least "{-(-needed >> 20)}M", or leave the size out'
+        yield Problem(place, "disk.size", fact, hint)
+
+
+def _forwards_differ(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    forwards = host.machine.run.forward
+    place = place_of(table, "run", "forward", default=file)
+    names = [forward.name for forward in forwards]
+    ports = [str(forward.host_port) for forward in forwards if forward.host_port]
+    of_device = [str(forward.port) for forward in forwards]
+    kinds = (("name", names), ("port here", ports), ("port of the device", of_device))
+    for what, values in kinds:
+        for value in sorted({value for value in values if values.count(value) > 1}):
+            yield Problem(place, "run.forward", f"the {what} {value} stands twice")
