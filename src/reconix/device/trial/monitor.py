@@ -10,10 +10,10 @@ systemd has given up is not waited for.
 Tested by ``tests/unit/device/trial/test_monitor.py``.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from reconix.base.clock import REAL, Clock
 from reconix.device.settings.health import Check, Health
 from reconix.device.trial.checks import Finding, find
 
@@ -48,26 +48,28 @@ Note = Callable[[str], None]
 
 
 def await_health(
-    health: Health, deadline: float, *, note: Note = lambda _: None
+    health: Health, deadline: float, *, note: Note = lambda _: None, clock: Clock = REAL
 ) -> Unhealthy | None:
     """Make all checks until all have passed for the stable period.
 
     Args:
         health: what must hold.
-        deadline: when it must, on the clock of ``time.monotonic``.
+        deadline: when it must, by the clock.
         note: told each time when another check is the first that fails.
+        clock: what is waited by.
 
     Returns:
         ``None`` if all passed, else the first that failed in the last round.
     """
-    return _Waiting(health, deadline, note).run()
+    return _Waiting(health, deadline, note, clock).run()
 
 
 class _Waiting:
     """How far it is."""
 
-    def __init__(self, health: Health, deadline: float, note: Note) -> None:
+    def __init__(self, health: Health, deadline: float, note: Note, clock: Clock) -> None:
         self._health, self._deadline, self._note = health, deadline, note
+        self._clock = clock
         self._noted = ""
         self._given_up = 0
         self._retries_left = health.retries
@@ -82,14 +84,14 @@ class _Waiting:
                 return None
             if problem is not None and self._is_over():
                 return problem
-            if time.monotonic() + _PAUSE_SECONDS >= self._deadline:
+            if self._clock.now() + _PAUSE_SECONDS >= self._deadline:
                 return problem or Unhealthy(self._stable_text(), "the time was over before that")
-            time.sleep(_PAUSE_SECONDS)
+            self._clock.pause(_PAUSE_SECONDS)
 
     def _round(self) -> _Round:
         identities = []
         for check in self._health.checks:
-            found = find(check, max(1.0, self._deadline - time.monotonic()))
+            found = find(check, max(1.0, self._deadline - self._clock.now()))
             if not found.holds:
                 return _Round(check, found)
             identities.append(found.identity)
@@ -101,7 +103,7 @@ class _Waiting:
         self._given_up = self._given_up + 1 if found.finding.given_up else 0
         if problem is None:
             if self._stable_since is None:
-                self._stable_since = time.monotonic()
+                self._stable_since = self._clock.now()
                 self._before = found.identities
             return None
         if self._stable_since is not None:
@@ -122,7 +124,7 @@ class _Waiting:
 
     def _is_stable(self) -> bool:
         since = self._stable_since
-        return since is not None and time.monotonic() - since >= self._health.stable_seconds
+        return since is not None and self._clock.now() - since >= self._health.stable_seconds
 
     def _is_over(self) -> bool:
         return self._given_up >= _ROUNDS_GIVEN_UP or self._retries_left < 0
