@@ -3,7 +3,7 @@
 A stream that serves devices with different generations must mean the same on each of them. So of
 each base it uses only what all of them have, the *view*::
 
-    slot       an object of each base, all of the same kind; the first ones are equal in all bases
+    column     an object of each base, all of the same kind; the first ones are equal in all bases
     left out   what is in such an object, but not in those of the other bases in the same way
 
 A device does not see what is left out when it lists a folder. Then the names, the positions and the
@@ -31,7 +31,7 @@ from reconix.transfer.format.plan import (
 )
 from reconix.transfer.format.stream import varint
 
-MAX_SLOTS = 8192
+MAX_COLUMNS = 8192
 MAX_LEFT_OUT = 1 << 14
 MAX_LEFT_OUT_BYTES = 1 << 20
 """Of one base, how many and how long together (``path_bytes``): a device holds their paths."""
@@ -43,7 +43,7 @@ _NAME_BYTES = 16  # of memory, beside the name itself
 class View:
     """A base as a stream sees it."""
 
-    objects: tuple[StoreObject, ...]  # by slot
+    objects: tuple[StoreObject, ...]  # by column
     equal: int  # how many of them, the first ones, all bases have
     left_out: frozenset[Location] = frozenset()
     which: Which = ONLY
@@ -87,15 +87,15 @@ def parse_views(payload: Payload, base: Manifest, which: Which) -> View:
     Raises:
         BadStream: it breaks the format or its limits, or is not about our base.
     """
-    slots, equal = payload.number(), payload.number()
-    if not equal <= slots <= MAX_SLOTS:
-        raise payload.wrong(f"{equal} of {slots} objects are in all bases")
+    columns, equal = payload.number(), payload.number()
+    if not equal <= columns <= MAX_COLUMNS:
+        raise payload.wrong(f"{equal} of {columns} objects are in all bases")
     ours: View | None = None
     for number in range(which.count):
-        places = list(_parse_places(payload, slots, equal))
-        left_out = _parse_left_out(payload, slots)
+        places = list(_parse_places(payload, columns, equal))
+        left_out = _parse_left_out(payload, columns)
         if number == which.number:
-            if len(set(places)) < slots or max(places, default=0) >= len(base.objects):
+            if len(set(places)) < columns or max(places, default=0) >= len(base.objects):
                 raise payload.wrong("objects of the base that it does not have")
             objects = tuple(base.objects[place] for place in places)
             ours = View(objects, equal, frozenset(left_out), which)
@@ -103,14 +103,14 @@ def parse_views(payload: Payload, base: Manifest, which: Which) -> View:
     return ours
 
 
-def _parse_places(payload: Payload, slots: int, equal: int) -> Sequence[int]:
+def _parse_places(payload: Payload, columns: int, equal: int) -> Sequence[int]:
     places: list[int] = []
     for _ in range(equal):
         places.append(payload.number() + (places[-1] + 1 if places else 0))
-    return places + [payload.number() for _ in range(slots - equal)]
+    return places + [payload.number() for _ in range(columns - equal)]
 
 
-def _parse_left_out(payload: Payload, slots: int) -> list[Location]:
+def _parse_left_out(payload: Payload, columns: int) -> list[Location]:
     count = payload.number()
     if count > MAX_LEFT_OUT:
         raise payload.wrong(f"{count} names are left out, more than {MAX_LEFT_OUT}")
@@ -121,6 +121,6 @@ def _parse_left_out(payload: Payload, slots: int) -> list[Location]:
         left -= path_bytes(found[-1].path)
         if left < 0:
             raise payload.wrong(f"what is left out takes more than {MAX_LEFT_OUT_BYTES} bytes")
-    if any(place.source >= slots or not place.path for place in found):
+    if any(place.source >= columns or not place.path for place in found):
         raise payload.wrong("something is left out that is in no object of the base")
     return found

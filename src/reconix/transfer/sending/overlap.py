@@ -24,11 +24,11 @@ class Overlap:
     """Bases, and what they have in common."""
 
     views: tuple[View, ...]  # one for each base
-    trees: tuple[Node | None, ...]  # by slot: what all have
-    own: tuple[tuple[Node, ...], ...]  # by base and slot: what it has itself
+    trees: tuple[Node | None, ...]  # by column: what all have
+    own: tuple[tuple[Node, ...], ...]  # by base and column: what it has itself
 
     @property
-    def slots(self) -> tuple[StoreObject, ...]:
+    def columns(self) -> tuple[StoreObject, ...]:
         """The objects of the first base."""
         return self.views[0].objects if self.views else ()
 
@@ -48,14 +48,14 @@ def overlap(bases: Sequence[Manifest], trees: Sequence[Sequence[Node]]) -> Overl
     if len(bases) < 2:
         whole = tuple(tuple(each) for each in trees)
         return Overlap(tuple(map(View.whole, bases)), whole[0] if whole else (), whole)
-    places = list(_slots(bases))
-    equal = sum(_is_equal(bases, slot) for slot in places)
+    places = list(_columns(bases))
+    equal = sum(_is_equal(bases, column) for column in places)
     common = _Common(len(bases))
-    own = [tuple(tree[slot[base]] for slot in places) for base, tree in enumerate(trees)]
-    shared = [common.slot(slot, nodes) for slot, nodes in enumerate(zip(*own, strict=True))]
+    own = [tuple(tree[column[base]] for column in places) for base, tree in enumerate(trees)]
+    shared = [common.column(column, nodes) for column, nodes in enumerate(zip(*own, strict=True))]
     views = [
         View(
-            tuple(base.objects[slot[number]] for slot in places),
+            tuple(base.objects[column[number]] for column in places),
             equal,
             frozenset(common.left_out[number]),
             Which(number, len(bases)),
@@ -65,8 +65,8 @@ def overlap(bases: Sequence[Manifest], trees: Sequence[Sequence[Node]]) -> Overl
     return Overlap(tuple(views), tuple(shared), tuple(own))
 
 
-def _slots(bases: Sequence[Manifest]) -> Iterator[tuple[int, ...]]:
-    """For each slot the place of its object in each base; those that are equal come first."""
+def _columns(bases: Sequence[Manifest]) -> Iterator[tuple[int, ...]]:
+    """For each column the place of its object in each base; those that are equal come first."""
     everywhere = frozenset.intersection(*(frozenset(base.objects) for base in bases))
     of_path = [{item.path: place for place, item in enumerate(base.objects)} for base in bases]
     for item in bases[0].objects:
@@ -85,8 +85,8 @@ def _by_name(base: Manifest, everywhere: frozenset[StoreObject]) -> dict[bytes, 
     return found
 
 
-def _is_equal(bases: Sequence[Manifest], slot: Sequence[int]) -> bool:
-    items = {base.objects[place] for base, place in zip(bases, slot, strict=True)}
+def _is_equal(bases: Sequence[Manifest], column: Sequence[int]) -> bool:
+    items = {base.objects[place] for base, place in zip(bases, column, strict=True)}
     return len(items) == 1
 
 
@@ -100,8 +100,8 @@ class _Common:
     def __post_init__(self) -> None:
         self.left_out = [[] for _ in range(self.bases)]
 
-    def slot(self, number: int, nodes: Sequence[Node]) -> Node | None:
-        """What the objects of a slot have in common; nothing if it takes too long to tell."""
+    def column(self, number: int, nodes: Sequence[Node]) -> Node | None:
+        """What the objects of a column have in common; nothing if it takes too long to tell."""
         node, apart = _in_common(nodes, ())
         if node is None or not all(map(self._fits, self.left_out, apart)):
             return None

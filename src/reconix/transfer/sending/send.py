@@ -199,13 +199,15 @@ class _Job:
             for base in self.bases
         ]
         found = overlap(self.bases, trees)
-        for slot, tree in enumerate(found.trees):
+        for column, tree in enumerate(found.trees):
             if tree is not None:
-                index.add(slot, tree)
-        names = {item.path.name: slot for slot, item in reversed(list(enumerate(found.slots)))}
-        known = {item.path for item in found.slots[: found.equal]}
+                index.add(column, tree)
+        names = {
+            item.path.name: column for column, item in reversed(list(enumerate(found.columns)))
+        }
+        known = {item.path for item in found.columns[: found.equal]}
         described: list[_Object] = []
-        stood = pairs(found.slots[: found.equal], self.target.objects)
+        stood = pairs(found.columns[: found.equal], self.target.objects)
         following = Following(Renames.of((old.path, new.path) for new, old in stood.items()))
         for position, item in enumerate(self.target.objects):
             if item.path in known:
@@ -213,7 +215,7 @@ class _Job:
             self._expect_intact(item)
             tree = scanner.scan(self.store.path(item.path))
             expect_held(item, tree)
-            number = len(found.slots) + position
+            number = len(found.columns) + position
             like = _most_like(item, tree, names, index, found.trees)
             result = describe(tree, like, number, index, following)
             index.add(number, tree)

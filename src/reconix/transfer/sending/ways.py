@@ -64,8 +64,8 @@ def _differs(way: Way, common: Way) -> bool:
 
 def _index(trees: Sequence[Node]) -> Index:
     index = Index()
-    for slot, tree in enumerate(trees):
-        index.add(slot, tree)
+    for column, tree in enumerate(trees):
+        index.add(column, tree)
     return index
 
 

@@ -4,7 +4,7 @@ import pytest
 from tests.unit.transfer.format.test_payload_head import manifest, packed
 
 from reconix.store.manifest import Manifest
-from reconix.transfer.format.bases import MAX_LEFT_OUT, MAX_SLOTS, View, parse_views, print_views
+from reconix.transfer.format.bases import MAX_COLUMNS, MAX_LEFT_OUT, View, parse_views, print_views
 from reconix.transfer.format.plan import Location, Which, counted
 from reconix.transfer.format.stream import BadStream, varint
 
@@ -39,7 +39,7 @@ LONG = b"\0" + counted(b"/".join([b"x" * 250] * 16))
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (varint(MAX_SLOTS + 1) + varint(0), "in all bases"),
+        (varint(MAX_COLUMNS + 1) + varint(0), "in all bases"),
         (b"\1\2", "in all bases"),
         (b"\1\1" + varint(4) + LEFT_OUT, "does not have"),
         (b"\2\0\1\1" + LEFT_OUT, "does not have"),

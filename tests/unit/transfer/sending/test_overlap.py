@@ -30,8 +30,8 @@ def names(tree: Scanned | None) -> list[str]:
     return [f"{name.decode()}/{each}".rstrip("/") for name, each in below]
 
 
-def left_out(found: Overlap, base: int, slot: int) -> set[str]:
-    places = [place for place in found.views[base].left_out if place.source == slot]
+def left_out(found: Overlap, base: int, column: int) -> set[str]:
+    places = [place for place in found.views[base].left_out if place.source == column]
     return {b"/".join(place.path).decode() for place in places}
 
 
@@ -50,8 +50,8 @@ def two(workshop: "Workshop") -> tuple[StorePath, StorePath]:
     )
 
 
-def slot(workshop: "Workshop", found: Overlap, base: StorePath, name: str) -> int:
-    paths = [item.path for item in found.slots]
+def column(workshop: "Workshop", found: Overlap, base: StorePath, name: str) -> int:
+    paths = [item.path for item in found.columns]
     return paths.index(workshop.path(base, name))
 
 
@@ -61,14 +61,14 @@ def test_equal_objects_come_first_and_stay(
     found = compared(workshop, *two)
     assert found.equal == 1
     assert found.views[0].staying == found.views[1].staying
-    assert found.slots[0].path == workshop.path(two[0], "kept")
+    assert found.columns[0].path == workshop.path(two[0], "kept")
 
 
 def test_of_other_objects_what_is_equal_everywhere_remains(
     workshop: "Workshop", two: tuple[StorePath, StorePath]
 ) -> None:
     found = compared(workshop, *two)
-    root = slot(workshop, found, two[0], "root")
+    root = column(workshop, found, two[0], "root")
     assert names(found.trees[root]) == ["a", "a/same", "b", "b/same"]
     assert left_out(found, 0, root) == {"a/file", "lib-1", "c"}
     assert left_out(found, 1, root) == {"a/file", "lib-2", "c"}
@@ -85,7 +85,7 @@ def test_objects_meet_by_their_names_without_versions(workshop: "Workshop") -> N
 
 def test_one_base_is_all_there_is(workshop: "Workshop", two: tuple[StorePath, StorePath]) -> None:
     found = compared(workshop, two[0])
-    assert found.equal == len(found.slots) == len(workshop.store.manifest(two[0]).objects)
+    assert found.equal == len(found.columns) == len(workshop.store.manifest(two[0]).objects)
     assert not found.views[0].left_out
     assert compared(workshop) == Overlap((), (), ())
 
@@ -100,6 +100,6 @@ def test_a_tree_of_which_too_much_would_be_left_out_is_not_used(
 ) -> None:
     monkeypatch.setattr(overlaps, limit, value)
     found = compared(workshop, *two)
-    root = slot(workshop, found, two[0], "root")
+    root = column(workshop, found, two[0], "root")
     assert found.trees[root] is None
     assert left_out(found, 0, root) == set()
