@@ -10,8 +10,8 @@ A device does not see what is left out when it lists a folder. Then the names, t
 checks of a plan mean the same on every device. The objects that are equal everywhere may stay in
 the target. With one base the view is all of it.
 
-A file that each base has in its own way is not lost: for such files a plan says for each base how
-they are made (``plan.Choice``).
+A file that differs from base to base is not lost: for such files a plan says for each base how
+they are made (``plan.Alternatives``).
 
 The format, byte by byte: ``docs/spec/stream.md``, *Several bases*. Computed by ``overlap.py``.
 Tested by ``tests/unit/transfer/format/test_bases.py``.

@@ -24,7 +24,7 @@ a correction                                               64
 looking for references that move, and moving them          4 for each byte that is looked at
 looking for references that follow                         1 for each byte that is looked at
 a folder that another one is like                          128 for each of its entries
-ways of other bases                                        1 for each byte of content, and parts
+variants for other bases                                   1 for each byte of content, and parts
 =========================================================  ====================================
 
 A sender whose object takes more work than its space pays for declares more space.

@@ -6,8 +6,8 @@ device has*: keep the next 812 entries of it, drop one, change the next one in t
 
     payload = head object*
     object  = node
-    node    = file | made | link | folder | "take" location check | choice
-    choice  = "choice" pick* node*    several ways to one file; each base picks one
+    node    = file | patched | link | folder | "take" location check | alternatives
+    alternatives = "alternatives" pick* node*    variants of a file; each base picks one
     folder  = "new" entry* end
             | ( "like" location | "here" ) check step* end
     step    = entry | change | "keep" n check | "follow" n check | "drop" n
@@ -21,9 +21,9 @@ A position in a folder means something only if the folder is what the sender saw
 bits of a CRC over names, kinds and link targets. Checks find the place of damage and need not
 resist anybody: what counts is the SHA-256 of the whole object.
 
-A file that is *made* consists of parts. Each is made by copying from old files, where something is
-added to every byte of a copy, most often 0, and by new content between the copies. A part that is
-compressed in the file is made in its expanded form and compressed again (``Pack``).
+A file that is *patched* consists of parts. Each is made by copying from old files, where something
+is added to every byte of a copy, most often 0, and by new content between the copies. A part that
+is compressed in the file is made in its expanded form and compressed again (``Pack``).
 
 Here a node is a sequence of events. ``parse`` makes them from a payload, ``Printer`` spells them.
 
@@ -82,9 +82,9 @@ class Op(enum.IntEnum):
     LIKE = 12
     HERE = 13
     TAKE = 14
-    MADE = 15
-    MADE_EXECUTABLE = 16
-    CHOICE = 17
+    PATCHED = 15
+    PATCHED_EXECUTABLE = 16
+    ALTERNATIVES = 17
 
 
 _NAMED = 0x40
@@ -92,7 +92,7 @@ _COPIED_BYTES = 1 << 16  # what is copied at once, with what is between
 _COPIED_AT_ONCE = 1 << 12
 _CHANNELS = Channel.CODE - Channel.TEXT + 1  # of content
 _NODES = frozenset(Op) - {Op.END, Op.KEEP, Op.DROP, Op.FOLLOW, Op.HERE}
-_WAYS = frozenset({Op.FILE, Op.EXECUTABLE, Op.MADE, Op.MADE_EXECUTABLE, Op.TAKE})
+_VARIANTS = frozenset({Op.FILE, Op.EXECUTABLE, Op.PATCHED, Op.PATCHED_EXECUTABLE, Op.TAKE})
 _STEPS = frozenset(
     {Op.KEEP, Op.DROP, Op.FOLLOW, Op.HERE}
 )  # need a folder to refer to; have no name
@@ -130,7 +130,7 @@ class Piece:
 class Source:
     """Old content to copy from: a file, or what is packed in it."""
 
-    location: Location | None  # None: the entry that the made file replaces
+    location: Location | None  # None: the entry that the patched file replaces
     pack: Pack = Pack.NONE
     offset: int = 0  # these three only if something is packed: where, how much,
     packed_bytes: int = 0
@@ -184,7 +184,7 @@ class Corrections:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Patched:
     """A file that is made from old ones; its parts follow."""
 
     name: bytes | None
@@ -195,7 +195,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a made file; ``Piece`` and ``Copied`` events follow as its copies say."""
+    """A part of a patched file; ``Piece`` and ``Copied`` events follow as its copies say."""
 
     pack: Pack
     size_bytes: int  # expanded
@@ -241,15 +241,15 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A file that is made in another way from each base.
+class Alternatives:
+    """A file that is made in a different way from each base.
 
-    The ways follow, each as a file, a made file or a take without a name. Who parses for a device
-    gets the one that it picks, and neither the others nor this.
+    The variants follow, each as a file, a patched file or a take without a name. A parser for a
+    device gives the one that the device picks, and neither the others nor this.
     """
 
     name: bytes | None
-    picks: tuple[int, ...]  # for each base the number of its way; ways are used in their order
+    picks: tuple[int, ...]  # for each base the number of its variant, in order of first use
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,9 +314,9 @@ class End:
     """The innermost folder is complete; what is left of its source is not here."""
 
 
-Node = File | Made | Link | Take | New | Like  # what may have a name
+Node = File | Patched | Link | Take | New | Like  # what may have a name
 Event = Node | Part | Piece | Copied | Here | Keep | Follow | Drop | End
-Printed = Event | Choice
+Printed = Event | Alternatives
 
 
 class Payload(Protocol):
@@ -392,7 +392,7 @@ def parse(
     has_source: list[bool] = []  # for each open folder
     while True:
         op, name = _parse_op(payload, has_source)
-        if op == Op.CHOICE:
+        if op == Op.ALTERNATIVES:
             yield from _parse_choice(payload, name, which, skip or _ignore)
         else:
             event = _parse_event(payload, op, name)
@@ -412,7 +412,7 @@ def _parse_content(payload: Payload, event: Event) -> Iterator[Event]:
     """What follows a file; nothing for all else."""
     if isinstance(event, File):
         yield from _pieces(payload, event.size_bytes, event.channel)
-    elif isinstance(event, Made):
+    elif isinstance(event, Patched):
         for _ in range(event.parts):
             yield from _parse_part(payload)
 
@@ -424,16 +424,16 @@ def _ignore(_: Event) -> None:
 def _parse_choice(
     payload: Payload, name: bytes | None, which: Which, skip: Callable[[Event], None]
 ) -> Iterator[Event]:
-    """All ways are read; the events of ours are given."""
+    """Read all variants; give the events of ours."""
     if which.count < 2:
-        raise payload.wrong("a choice where there is nothing to choose")
+        raise payload.wrong("alternatives where there is only one base")
     picks = _parse_picks(payload, which.count)
-    for way in range(max(picks) + 1):
+    for variant in range(max(picks) + 1):
         op = payload.take(1)[0]
-        if op not in _WAYS:
-            raise payload.wrong(f"no way begins with {op:#04x}")
+        if op not in _VARIANTS:
+            raise payload.wrong(f"no variant begins with {op:#04x}")
         event = _parse_event(payload, op, name)
-        if way == picks[which.number]:
+        if variant == picks[which.number]:
             yield event
             yield from _parse_content(payload, event)
         else:
@@ -446,7 +446,7 @@ def _parse_picks(payload: Payload, count: int) -> list[int]:
     for _ in range(count):
         picks.append(payload.number())
         if picks[-1] > max(picks[:-1], default=-1) + 1:
-            raise payload.wrong("ways that are not numbered in their order")
+            raise payload.wrong("variants that are not numbered in order of first use")
     return picks
 
 
@@ -476,10 +476,10 @@ def _parse_event(payload: Payload, op: int, name: bytes | None) -> Event:
         case Op.FILE | Op.EXECUTABLE:
             size = _parse_size(payload)
             return File(name, size, op == Op.EXECUTABLE, _parse_channel(payload))
-        case Op.MADE | Op.MADE_EXECUTABLE:
+        case Op.PATCHED | Op.PATCHED_EXECUTABLE:
             size = _parse_size(payload)
             parts = _parse_bounded(payload, MAX_PARTS, "parts")
-            return Made(name, size, op == Op.MADE_EXECUTABLE, parts)
+            return Patched(name, size, op == Op.PATCHED_EXECUTABLE, parts)
         case Op.LINK:
             return Link(name, _parse_target(payload))
         case Op.NEW:
@@ -750,10 +750,10 @@ def _distances(copies: Copies) -> Iterator[int]:
         yield zigzag(distance)
 
 
-def _print_event(event: Node | Choice | Here | Keep | Follow | Drop | End) -> bytes:
+def _print_event(event: Node | Alternatives | Here | Keep | Follow | Drop | End) -> bytes:
     match event:
-        case Choice(name, picks):
-            return _node(Op.CHOICE, name) + b"".join(map(varint, picks))
+        case Alternatives(name, picks):
+            return _node(Op.ALTERNATIVES, name) + b"".join(map(varint, picks))
         case Here(check):
             return bytes([Op.HERE]) + _check(check)
         case Keep(count, check):
@@ -773,8 +773,8 @@ def _print_node(event: Node) -> bytes:
         case File(name, size, executable, channel):
             op = Op.EXECUTABLE if executable else Op.FILE
             return _node(op, name) + varint(size) + _channel(channel)
-        case Made(name, size, executable, parts):
-            op = Op.MADE_EXECUTABLE if executable else Op.MADE
+        case Patched(name, size, executable, parts):
+            op = Op.PATCHED_EXECUTABLE if executable else Op.PATCHED
             return _node(op, name) + varint(size) + varint(parts)
         case Link(name, target):
             return _node(Op.LINK, name) + counted(target)

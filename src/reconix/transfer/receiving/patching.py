@@ -5,7 +5,7 @@ source is expanded once, into a file without a name beside the object, so that a
 anywhere at no cost in memory; it goes when the part is done. What a part gives runs through
 the packer that it names and on into the file.
 
-Tested by ``tests/unit/transfer/sending/test_recipes.py``.
+Tested by ``tests/unit/transfer/sending/test_deltas.py``.
 """
 
 import os

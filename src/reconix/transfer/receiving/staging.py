@@ -46,10 +46,10 @@ from reconix.transfer.format.plan import (
     Like,
     Link,
     Location,
-    Made,
     New,
     Node,
     Part,
+    Patched,
     Piece,
     Source,
     Take,
@@ -151,7 +151,7 @@ class _OpenFile:
     size_bytes: int = 0
     left: int = 0
     replaced: tuple[int, bytes, str] | None = None  # folder and name of the file that it replaces
-    made: bool = False  # in parts
+    patched: bool = False  # made in parts
     parts: int = 0  # that are still to come
     old: Old | None = None
     part: PartMaker | None = None
@@ -239,8 +239,8 @@ class Maker:
             case File(name, size_bytes, executable):
                 self._begin_file(self._place(name), size_bytes, executable=executable)
                 self._end_file_if_complete()
-            case Made(name, size_bytes, executable, parts):
-                self._begin_made(name, size_bytes, parts, executable=executable)
+            case Patched(name, size_bytes, executable, parts):
+                self._begin_patched(name, size_bytes, parts, executable=executable)
             case Link(name, target):
                 self._make_link(self._place(name), target)
             case Take(name, location, check):
@@ -302,13 +302,13 @@ class Maker:
         self._file = _OpenFile(descriptor, size_bytes, size_bytes)
         return self._file
 
-    def _begin_made(
+    def _begin_patched(
         self, name: bytes | None, size_bytes: int, parts: int, *, executable: bool
     ) -> None:
         source = self._top.source
         replaced = source.peek() if source is not None and name is None else None
         file = self._begin_file(self._place(name), size_bytes, executable=executable)
-        file.made, file.parts = True, parts
+        file.patched, file.parts = True, parts
         if source is not None and replaced is not None:
             shown = f"{source.path}/{os.fsdecode(replaced[0])}"
             file.replaced = (source.descriptor, replaced[0], shown)
@@ -339,7 +339,7 @@ class Maker:
         elif file.replaced is not None:
             self._add_source(file, source, *file.replaced)
         else:
-            raise self.wrong("a file is made from the one that it replaces, but replaces none")
+            raise self.wrong("a file is patched from the one that it replaces, but replaces none")
 
     def _add_source(
         self, file: _OpenFile, source: Source, parent: int, name: bytes, shown: str
@@ -406,7 +406,7 @@ class Maker:
         assert file is not None
         if file.parts or file.part is not None:
             return
-        if file.made and file.left:
+        if file.patched and file.left:
             raise self.wrong("a file is smaller than it should be")
         if file.left == 0:
             file.flush()

@@ -2,7 +2,7 @@
 
 HDiffPatch finds them: it sorts the suffixes of the old content and keeps what is worth a copy
 although some bytes differ. Of its result we take the copies alone; how their differences are
-written is our own matter (``recipes.py``).
+written is our own matter (``deltas.py``).
 
 Memory is about six times the old content, so what is very large is compared window by window.
 

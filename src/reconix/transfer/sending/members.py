@@ -1,6 +1,6 @@
 """Finding what is compressed in a file, and whether it can be made again bit by bit.
 
-Tested by ``tests/unit/transfer/sending/test_recipes.py``.
+Tested by ``tests/unit/transfer/sending/test_deltas.py``.
 """
 
 import io

@@ -30,15 +30,15 @@ from reconix.transfer.format.costs import space_for
 from reconix.transfer.format.payload_head import Need, PayloadHead, pairs, print_payload_head
 from reconix.transfer.format.plan import Location, Printer
 from reconix.transfer.format.stream import MAX_BASES, Header, Write
+from reconix.transfer.sending.deltas import Delta, Workers, tools_of
 from reconix.transfer.sending.encode import Described, Literal, Step, describe
 from reconix.transfer.sending.following import Following
 from reconix.transfer.sending.match import FolderNode, Index, Node, Scanner
 from reconix.transfer.sending.overlap import overlap
 from reconix.transfer.sending.packer import Packer
-from reconix.transfer.sending.recipes import Recipe, Workers, tools_of
 from reconix.transfer.sending.rehearsal import expect_held, rehearse
 from reconix.transfer.sending.signing import Signer
-from reconix.transfer.sending.ways import Chosen, Options, Own
+from reconix.transfer.sending.variants import Chosen, Options, Own
 from reconix.transfer.sending.writer import StreamWriter
 
 _MAX_DOCUMENT_BYTES = 1 << 20
@@ -127,8 +127,8 @@ def create(
     with progress.stage("compress", total=header.content_bytes) as stage:
         printer = Printer(packer)
         for each in described.objects:
-            for step, ways in zip(each.steps.steps, each.ways, strict=True):
-                _print_step(printer, step, ways)
+            for step, variants in zip(each.steps.steps, each.variants, strict=True):
+                _print_step(printer, step, variants)
                 stage.advance(step.file.size_bytes if isinstance(step, Literal) else 0)
         packer.finish()
         header = writer.finish()
@@ -149,18 +149,18 @@ class _Object:
 
     index: int  # in the target's manifest
     steps: Described
-    ways: Sequence[Chosen | None] = ()  # for each step that is a file's content
+    variants: Sequence[Chosen | None] = ()  # for each step that is a file's content
 
     @property
-    def recipes(self) -> list[Recipe]:
+    def deltas(self) -> list[Delta]:
         """All that are sent."""
-        return [each for chosen in self.ways if chosen for each in chosen.recipes if each]
+        return [each for chosen in self.variants if chosen for each in chosen.deltas if each]
 
     def need(self) -> Need:
         """What it costs."""
-        scratch = max((each.scratch_bytes for each in self.recipes), default=0)
+        scratch = max((each.scratch_bytes for each in self.deltas), default=0)
         space = self.steps.space_bytes + scratch
-        chosen = [each for each in self.ways if each]
+        chosen = [each for each in self.variants if each]
         making = self.steps.work + sum(each.work for each in chosen)
         work = max(making, sum(each.reading_work for each in chosen))
         declared = space_for(space, work)
@@ -222,11 +222,11 @@ class _Job:
             described.append(_Object(position, result))
         tools = [tools_of(each) for each in trees]
         all_have = functools.reduce(operator.and_, tools) if tools else NO_TOOLS
-        return _Described(found.views, _with_ways(described, Own(found), all_have, workers))
+        return _Described(found.views, _with_variants(described, Own(found), all_have, workers))
 
     def beginning(self, described: _Described) -> bytes:
         """What comes before the objects."""
-        used = [recipe.tools for item in described.objects for recipe in item.recipes]
+        used = [delta.tools for item in described.objects for delta in item.deltas]
         tools = functools.reduce(operator.or_, used, NO_TOOLS)
         needs = tuple(item.need() for item in described.objects)
         views = described.views
@@ -249,7 +249,7 @@ class _Job:
             inodes=sum(need.inodes for need in needs),
             sequence=sequence,
             slot_bytes=slot_bytes,
-            moved_parts=sum(recipe.moved_parts for item in described for recipe in item.recipes),
+            moved_parts=sum(delta.moved_parts for item in described for delta in item.deltas),
         )
 
     def _generation(self) -> tuple[str, str, int]:
@@ -272,22 +272,22 @@ class _Job:
             raise StoreDamaged(item, found=found.digest)
 
 
-def _with_ways(
+def _with_variants(
     described: Sequence[_Object], own: Own, tools: Tool, workers: Workers
 ) -> list[_Object]:
     """Find out how each file is made best, on all cores."""
     options = [
-        [Options(step, own.ways(step)) if isinstance(step, Literal) else None for step in steps]
+        [Options(step, own.variants(step)) if isinstance(step, Literal) else None for step in steps]
         for steps in (item.steps.steps for item in described)
     ]
     jobs = [each.jobs(tools) for item in options for each in item if each]
-    found = iter(workers.recipes(list(itertools.chain.from_iterable(jobs))))
-    recipes = (list(itertools.islice(found, len(each))) for each in jobs)
+    found = iter(workers.deltas(list(itertools.chain.from_iterable(jobs))))
+    deltas = (list(itertools.islice(found, len(each))) for each in jobs)
     return [
         _Object(
             item.index,
             item.steps,
-            [each.choose(next(recipes), tools) if each else None for each in ours],
+            [each.choose(next(deltas), tools) if each else None for each in ours],
         )
         for item, ours in zip(described, options, strict=True)
     ]

@@ -36,9 +36,9 @@ from reconix.transfer.format.plan import (
     Like,
     Link,
     Location,
-    Made,
     New,
     Part,
+    Patched,
     Piece,
     Printer,
     Source,
@@ -150,7 +150,7 @@ def empty_parts(forger: Forger, count: int) -> list[Event]:
     """Parts of nothing, for each of which a member is expanded."""
     source = Source(place(forger, b"member.gz"), Pack.GZIP, 0, len(MEMBER), 4 * MIB)
     part = Part(Pack.NONE, 0, Channel.TEXT, (source,), Copies.of(()))
-    return [New(None), Made(b"a", 0, False, count), *[part] * count, End()]
+    return [New(None), Patched(b"a", 0, False, count), *[part] * count, End()]
 
 
 def to_and_fro(forger: Forger, count: int) -> list[Event]:
@@ -160,21 +160,21 @@ def to_and_fro(forger: Forger, count: int) -> list[Event]:
     targets = Corrections.of([(4096, 5)])
     part = Part(Pack.NONE, count, Channel.CODE, sources, Copies.of(copies), targets)
     made = [Copied(copies, b"", bytes(count))]
-    return [New(None), Made(b"a", count, False, 1), part, *made, End()]
+    return [New(None), Patched(b"a", count, False, 1), part, *made, End()]
 
 
 def corrected(forger: Forger, count: int) -> list[Event]:
     """Parts of nothing with as many corrections as there may be."""
     targets = Corrections.of((number, number) for number in range(1 << 16))
     part = Part(Pack.NONE, 0, Channel.CODE, (), Copies.of(()), targets)
-    return [New(None), Made(b"a", 0, False, count), *[part] * count, End()]
+    return [New(None), Patched(b"a", 0, False, count), *[part] * count, End()]
 
 
 def packed(_: Forger, count: int) -> list[Event]:
     """Parts of zeros, which are next to nothing when they are packed."""
     part = Part(Pack.XZ, 3 * MIB, Channel.TEXT, (), Copies.of(()))
     pieces: list[Event] = [Piece(bytes(1 << 16))] * 48
-    return [New(None), Made(b"a", 9000, False, count), *[part, *pieces] * count, End()]
+    return [New(None), Patched(b"a", 9000, False, count), *[part, *pieces] * count, End()]
 
 
 def listed(forger: Forger, count: int) -> list[Event]:
@@ -269,7 +269,10 @@ def test_s6_w5_an_object_is_not_made_whose_folders_nobody_could_hold(
     "skipped",
     [
         [plan.File(None, 9 * MIB, False), *[Piece(bytes(64 << 10))] * 144],
-        [Made(None, 1, False, 900), *[Part(Pack.NONE, 0, Channel.TEXT, (), Copies.of(()))] * 900],
+        [
+            Patched(None, 1, False, 900),
+            *[Part(Pack.NONE, 0, Channel.TEXT, (), Copies.of(()))] * 900,
+        ],
     ],
     ids=["content", "parts"],
 )
@@ -277,7 +280,7 @@ def test_s6_w5_what_is_for_other_bases_is_paid_for_too(skipped: list[Event]) -> 
     written = bytearray()
     packer = Packer(written.extend)
     printer = Printer(packer)
-    printer.feed(plan.Choice(None, (0, 1)))
+    printer.feed(plan.Alternatives(None, (0, 1)))
     for event in [*file(None, b"1"), *skipped]:
         printer.feed(event)
     packer.finish()

@@ -14,7 +14,7 @@ from reconix.transfer.format.plan import (
     MAX_PARTS,
     MAX_SHIFT,
     MAX_SOURCES,
-    Choice,
+    Alternatives,
     Copied,
     Copies,
     Corrections,
@@ -27,10 +27,10 @@ from reconix.transfer.format.plan import (
     Like,
     Link,
     Location,
-    Made,
     New,
     Op,
     Part,
+    Patched,
     Piece,
     Printer,
     Source,
@@ -102,7 +102,7 @@ def leaves(draw: st.DrawFn, name: st.SearchStrategy[bytes | None]) -> list[Event
     pieces = [Piece(content)] if content else []
     link = Link(chosen, draw(targets))
     take = Take(chosen, draw(places), draw(numbers))
-    return draw(st.sampled_from([[file, *pieces], [link], [take], draw(made(chosen))]))
+    return draw(st.sampled_from([[file, *pieces], [link], [take], draw(patched(chosen))]))
 
 
 sources = st.builds(Source, st.none() | places) | st.builds(
@@ -122,9 +122,9 @@ corrections = st.dictionaries(shifts, shifts, max_size=4).map(
 
 
 @st.composite
-def made(draw: st.DrawFn, name: bytes | None) -> list[Event]:
+def patched(draw: st.DrawFn, name: bytes | None) -> list[Event]:
     count = draw(st.integers(0, 2))
-    events: list[Event] = [Made(name, draw(st.integers(0, 1 << 40)), draw(st.booleans()), count)]
+    events: list[Event] = [Patched(name, draw(st.integers(0, 1 << 40)), draw(st.booleans()), count)]
     for _ in range(count):
         listed, rest = draw(copies), draw(st.integers(0, 9))
         size = rest + sum(gap + length for _, gap, length in listed)
@@ -173,13 +173,13 @@ def test_events_come_back(events: list[Event]) -> None:
     reader.finish()
 
 
-def choice(*picks: int) -> Unpacker:
-    """A choice of two ways to a file, inside a folder."""
+def alternatives(*picks: int) -> Unpacker:
+    """Two variants of a file, inside a folder."""
 
     def fill(packer: Packer) -> None:
         packer.write(print_ops(Op.NEW))
         printer = Printer(packer)
-        for event in (Choice(b"a", picks), *WAYS[0], *WAYS[1]):
+        for event in (Alternatives(b"a", picks), *VARIANTS[0], *VARIANTS[1]):
             printer.feed(event)
         packer.write(print_ops(Op.END))
 
@@ -191,42 +191,42 @@ def print_ops(*ops: Op) -> bytes:
 
 
 COPY = Part(Pack.NONE, 9, Channel.TEXT, (Source(PLACE),), Copies.of([(0, 2, 5)]))
-WAYS: list[list[Event]] = [
+VARIANTS: list[list[Event]] = [
     [File(None, 3, False), Piece(b"abc")],
-    [Made(None, 9, True, 1), COPY, Copied([(0, 2, 5)], b"pp", b"ddddd"), Piece(b"rr")],
+    [Patched(None, 9, True, 1), COPY, Copied([(0, 2, 5)], b"pp", b"ddddd"), Piece(b"rr")],
 ]
 
 
-@pytest.mark.parametrize(("number", "way"), [(0, 0), (1, 1), (2, 0)])
-def test_of_several_ways_each_base_gets_its_own(number: int, way: int) -> None:
-    reader = choice(0, 1, 0)
+@pytest.mark.parametrize(("number", "variant"), [(0, 0), (1, 1), (2, 0)])
+def test_of_several_variants_each_base_gets_its_own(number: int, variant: int) -> None:
+    reader = alternatives(0, 1, 0)
     found = list(parse(reader, Which(number, 3)))
-    first = File(b"a", 3, False) if way == 0 else Made(b"a", 9, True, 1)
-    assert found == [New(None), first, *WAYS[way][1:], End()]
+    first = File(b"a", 3, False) if variant == 0 else Patched(b"a", 9, True, 1)
+    assert found == [New(None), first, *VARIANTS[variant][1:], End()]
     reader.finish()
 
 
 @pytest.mark.parametrize("picks", [(1, 0), (0, 2), (0, 1 << 62)])
 def test_s6_ways_that_are_not_there_cannot_be_picked(picks: tuple[int, int]) -> None:
     with pytest.raises(BadStream, match="in their order"):
-        list(parse(choice(*picks), Which(0, 2)))
+        list(parse(alternatives(*picks), Which(0, 2)))
 
 
 def test_with_one_base_there_is_nothing_to_choose() -> None:
-    with pytest.raises(BadStream, match="nothing to choose"):
-        list(parse(choice(0)))
+    with pytest.raises(BadStream, match="only one base"):
+        list(parse(alternatives(0)))
 
 
-@pytest.mark.parametrize("op", [Op.NEW, Op.LIKE, Op.LINK, Op.CHOICE, Op.END, 0x48, 0xFF])
+@pytest.mark.parametrize("op", [Op.NEW, Op.LIKE, Op.LINK, Op.ALTERNATIVES, Op.END, 0x48, 0xFF])
 def test_a_way_is_nothing_but_a_file(op: int) -> None:
     content = printed([New(None)]) + printed_choice() + bytes([op])
-    with pytest.raises(BadStream, match="no way begins with"):
+    with pytest.raises(BadStream, match="no variant begins with"):
         list(parse(payload(content), Which(0, 2)))
 
 
 def printed_choice() -> bytes:
     sink = Joined()
-    Printer(sink).feed(Choice(b"a", (0, 1)))
+    Printer(sink).feed(Alternatives(b"a", (0, 1)))
     return bytes(sink.plan)
 
 
@@ -289,7 +289,7 @@ def test_s6_absurd_numbers_are_refused() -> None:
     for content in (b"\x08" + too_big, printed([Like(None, PLACE, 0)]) + b"\x02\x00"):
         with pytest.raises(BadStream, match=r"a file of|does nothing"):
             list(parse(payload(content)))
-    parts = printed([Made(None, 1, False, MAX_PARTS + 1)])
+    parts = printed([Patched(None, 1, False, MAX_PARTS + 1)])
     with pytest.raises(BadStream, match="parts"):
         list(parse(payload(parts)))
 
@@ -308,7 +308,7 @@ def test_s6_absurd_numbers_are_refused() -> None:
     ],
 )
 def test_s6_a_part_that_cannot_be_is_refused(start: bytes, said: str) -> None:
-    content = printed([Made(None, 5, False, 1)]) + start
+    content = printed([Patched(None, 5, False, 1)]) + start
     with pytest.raises(BadStream, match=said):
         list(parse(payload(content)))
 
@@ -327,7 +327,7 @@ def test_s6_a_part_that_cannot_be_is_refused(start: bytes, said: str) -> None:
 )
 def test_s6_corrections_have_an_order_and_limits(found: list[tuple[int, int]]) -> None:
     part = Part(Pack.NONE, 5, Channel.CODE, (), Copies.of([]), Corrections.of(found))
-    events: list[Event] = [Made(None, 5, False, 1), part, Piece(bytes(5))]
+    events: list[Event] = [Patched(None, 5, False, 1), part, Piece(bytes(5))]
     with pytest.raises(BadStream, match="correction"):
         list(parse(packed_again(lambda packer: printed_to(packer, events))))
 
@@ -336,14 +336,14 @@ def test_s6_corrections_have_an_order_and_limits(found: list[tuple[int, int]]) -
 def test_s6_copies_do_not_make_more_than_their_part(copies: list[tuple[int, int, int]]) -> None:
     part = Part(Pack.NONE, 5, Channel.TEXT, (Source(None),), Copies.of(copies))
     copied = Copied(copies, bytes(sum(gap for _, gap, _ in copies)), bytes(9))
-    events: list[Event] = [Made(None, 5, False, 1), part, copied]
+    events: list[Event] = [Patched(None, 5, False, 1), part, copied]
     with pytest.raises(BadStream, match="copies of more"):
         list(parse(packed_again(lambda packer: printed_to(packer, events))))
 
 
 def test_a_copy_from_before_the_beginning_is_refused() -> None:
     def fill(packer: Packer) -> None:
-        packer.write(printed([Made(None, 5, False, 1)]) + b"\x00\x05\x00\x00\x01")
+        packer.write(printed([Patched(None, 5, False, 1)]) + b"\x00\x05\x00\x00\x01")
         for channel in (Channel.FROM, Channel.GAP, Channel.LENGTH):
             packer.write(b"\x01", channel)
 

@@ -27,9 +27,9 @@ from reconix.transfer.format.plan import (
     End,
     Event,
     Location,
-    Made,
     New,
     Part,
+    Patched,
     Piece,
     Source,
 )
@@ -95,7 +95,7 @@ def all_dictionaries(forger: Forger) -> list[Event]:
     sources = (Source(Location(forger.root.source, (b"program",))),)
     part = Part(Pack.NONE, size, Channel.TEXT, sources, copies)
     copied = [Copied([(at, 0, 64 * KIB)], b"", bytes(64 * KIB)) for at in range(0, size, 64 * KIB)]
-    return [*events, Made(b"a4", size, False, 1), part, *copied]
+    return [*events, Patched(b"a4", size, False, 1), part, *copied]
 
 
 def many_moves(forger: Forger) -> list[Event]:
@@ -108,14 +108,14 @@ def many_moves(forger: Forger) -> list[Event]:
     )
     sources = (Source(Location(forger.root.source, (b"program",))),)
     part = Part(Pack.NONE, size, Channel.CODE, sources, Copies.of(copies), targets)
-    return [Made(b"b", size, False, 1), part, Copied(copies, b"", bytes(size))]
+    return [Patched(b"b", size, False, 1), part, Copied(copies, b"", bytes(size))]
 
 
 def packing(pack: Pack) -> Callable[[Forger], list[Event]]:
     def large_part(_: Forger) -> list[Event]:
         size = 8 * MIB
         part = Part(pack, size, Channel.BINARY, (), Copies.of(()))
-        return [Made(b"b", 9 * MIB, False, 1), part, *pieces(size)]
+        return [Patched(b"b", 9 * MIB, False, 1), part, *pieces(size)]
 
     return large_part
 

@@ -160,4 +160,4 @@ def test_a_stream_that_was_taken_apart_is_put_together_as_it_was(
     again = Taken.apart(right.together(base, KEY), base)
     assert again == right
     kinds = {type(event).__name__ for events in right.objects for event in events}
-    assert kinds >= {"Here", "Keep", "Drop", "File", "Made", "Part", "Copied", "Link", "New"}
+    assert kinds >= {"Here", "Keep", "Drop", "File", "Patched", "Part", "Copied", "Link", "New"}

@@ -1,4 +1,4 @@
-"""Recipes give the file again, as the device would make it."""
+"""Deltas give the file again, as the device would make it."""
 
 import os
 import random
@@ -14,11 +14,11 @@ from reconix.base.process import run
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.format.packing import Channel
-from reconix.transfer.format.plan import Copied, Event, File, Made, Part, Piece
+from reconix.transfer.format.plan import Copied, Event, File, Part, Patched, Piece
 from reconix.transfer.format.stream import BadStream
 from reconix.transfer.receiving.patching import Old, PartMaker, expanded
-from reconix.transfer.sending import recipes
-from reconix.transfer.sending.recipes import Job, Recipe, recipe
+from reconix.transfer.sending import deltas
+from reconix.transfer.sending.deltas import Delta, Job, delta
 
 need = Need()
 ALL = Tool.GZIP | Tool.LZ4
@@ -28,11 +28,11 @@ def wrong(message: str) -> BadStream:
     return BadStream(message, offset=0)
 
 
-def made(job: Job, found: Recipe, place: Path) -> bytes:
-    """The file that the events of a recipe make."""
+def made(job: Job, found: Delta, place: Path) -> bytes:
+    """The file that the events of a delta make."""
     result, maker = bytearray(), None
     old, spent = Old(), list[int]()
-    for event in recipes.content(None, job, found, None):
+    for event in deltas.content(None, job, found, None):
         match event:
             case Part():
                 old = opened(job, event, place)
@@ -73,9 +73,9 @@ def job(place: Path, new: bytes, old: bytes | None, tools: Tool = ALL) -> Job:
 
 
 def events(place: Path, work: Job) -> list[Event]:
-    found = recipe(work)
+    found = delta(work)
     assert made(work, found, place) == work.new.read_bytes()
-    return list(recipes.content(None, work, found, None))
+    return list(deltas.content(None, work, found, None))
 
 
 def sent(found: list[Event]) -> int:
@@ -130,7 +130,7 @@ def pack(kind: Pack, plain: bytes) -> bytes:
 def test_packed_content_is_compared_expanded(tmp_path: Path, kind: Pack) -> None:
     new = pack(kind, LINES.replace(b"line 77 ", b"lime 77 "))
     found = events(tmp_path, job(tmp_path, new, pack(kind, LINES)))
-    assert isinstance(found[0], Made)
+    assert isinstance(found[0], Patched)
     assert kind in {event.pack for event in found if isinstance(event, Part)}
     assert sent(found) < 100
 
@@ -150,16 +150,16 @@ def test_what_cannot_be_packed_again_is_sent_packed(tmp_path: Path) -> None:
 def test_a_tool_that_the_device_lacks_is_not_used(tmp_path: Path, kind: Pack) -> None:
     new = pack(kind, LINES.replace(b"line 77 ", b"lime 77 "))
     work = job(tmp_path, new, pack(kind, LINES), NO_TOOLS)
-    assert recipe(work).tools == NO_TOOLS
+    assert delta(work).tools == NO_TOOLS
     events(tmp_path, work)
 
 
 def test_a_large_file_is_compared_in_windows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recipes, "_MAX_BYTES", 20_000)
-    monkeypatch.setattr(recipes, "_WINDOW_BYTES", 8_000)
-    monkeypatch.setattr(recipes, "_MARGIN_BYTES", 2_000)
+    monkeypatch.setattr(deltas, "_MAX_BYTES", 20_000)
+    monkeypatch.setattr(deltas, "_WINDOW_BYTES", 8_000)
+    monkeypatch.setattr(deltas, "_MARGIN_BYTES", 2_000)
     new = NOISE[:9000] + b"inserted" + NOISE[9000:]
     assert sent(events(tmp_path, job(tmp_path, new, NOISE))) < 100
 
@@ -167,9 +167,9 @@ def test_a_large_file_is_compared_in_windows(
 def test_references_in_an_old_program_are_moved(tmp_path: Path) -> None:
     old, new = (built(tmp_path, inserted, "-shared", "-Bsymbolic") for inserted in (0, 21))
     work = job(tmp_path, new, old)
-    assert recipe(work).moved_parts == 1
+    assert delta(work).moved_parts == 1
     assert sent(events(tmp_path, work)) < 100
-    assert recipe(job(tmp_path, LINES[:-5], LINES)).moved_parts == 0
+    assert delta(job(tmp_path, LINES[:-5], LINES)).moved_parts == 0
 
 
 def test_references_in_a_packed_program_are_moved_too(tmp_path: Path) -> None:
@@ -182,4 +182,4 @@ def test_programs_have_a_channel_of_their_own(tmp_path: Path) -> None:
     kinds = {b"\2\0\x3e\0": Channel.CODE, b"\1\0\x3e\0": Channel.BINARY}
     for kind, channel in kinds.items():
         content = b"\x7fELF\2\1" + bytes(10) + kind + NOISE[:100]
-        assert recipe(job(tmp_path, content, None)).channel is channel
+        assert delta(job(tmp_path, content, None)).channel is channel

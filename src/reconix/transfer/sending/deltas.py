@@ -1,11 +1,11 @@
 """How a file is best made on the device: of which parts, copied from what.
 
-Every way competes with sending the file as it is. What is compressed in the file and in the old one
-is expanded first (``members.py``), then the copies are found (``covers.py``). Files are independent
-of one another, so they are worked on by as many processes as there are cores; each gives back a
-recipe, which is small, and the content is looked at again when it is written.
+Every delta competes with sending the file as it is. What is compressed in the file and in the old
+one is expanded first (``members.py``), then the copies are found (``covers.py``). Files are
+independent of one another, so they are worked on by as many processes as there are cores; each
+gives back a delta, which is small, and the content is looked at again when it is written.
 
-Tested by ``tests/unit/transfer/sending/test_recipes.py``.
+Tested by ``tests/unit/transfer/sending/test_deltas.py``.
 """
 
 import zlib
@@ -30,8 +30,8 @@ from reconix.transfer.format.plan import (
     Event,
     File,
     Location,
-    Made,
     Part,
+    Patched,
     Piece,
     Source,
 )
@@ -63,7 +63,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Delta:
     """How a file is made; no parts: it is sent as it is."""
 
     size_bytes: int
@@ -113,7 +113,7 @@ def _expanded_bytes(part: Part) -> int:
 
 
 class Workers:
-    """As many processes as there are cores, which find recipes.
+    """As many processes as there are cores, which find deltas.
 
     They are started at once: who forks later gives them all that it has in memory by then.
     """
@@ -128,21 +128,21 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown()
 
-    def recipes(self, jobs: Sequence[Job]) -> list[Recipe]:
-        """Find a recipe for each file, in order."""
+    def deltas(self, jobs: Sequence[Job]) -> list[Delta]:
+        """Find a delta for each file, in order."""
         if sum(job.new.stat().st_size for job in jobs) <= _FEW_BYTES:
-            return list(map(recipe, jobs))
-        return list(self._pool.map(recipe, jobs, chunksize=_BATCH))
+            return list(map(delta, jobs))
+        return list(self._pool.map(delta, jobs, chunksize=_BATCH))
 
 
-def recipe(job: Job) -> Recipe:
+def delta(job: Job) -> Delta:
     """How one file is made best."""
     status = job.new.stat()
     size, executable = status.st_size, bool(status.st_mode & 0o100)
     if size > _MAX_BYTES:
-        return Recipe(size, executable, Channel.BINARY, tuple(_windows(job, size)))
+        return Delta(size, executable, Channel.BINARY, tuple(_windows(job, size)))
     content = job.new.read_bytes()
-    plain = Recipe(size, executable, _channel(content))
+    plain = Delta(size, executable, _channel(content))
     if not content:
         return plain
     old = job.old.read_bytes() if job.old and job.old.stat().st_size <= _MAX_BYTES else b""
@@ -268,35 +268,35 @@ def _slice(path: Path, begin: int, size: int) -> bytes:
         return file.read(size)
 
 
-def content(name: bytes | None, job: Job, made: Recipe, origin: Location | None) -> Iterator[Event]:
+def content(name: bytes | None, job: Job, delta: Delta, origin: Location | None) -> Iterator[Event]:
     """The events that make a file.
 
     Args:
         name: its name, if it does not replace an entry.
         job: the file and the old one.
-        made: how it is made.
+        delta: how it is made.
         origin: where the device has the old one; None: it is the entry that is replaced.
     """
-    if not made.parts:
-        yield File(name, made.size_bytes, made.executable, made.channel)
+    if not delta.parts:
+        yield File(name, delta.size_bytes, delta.executable, delta.channel)
         with job.new.open("rb") as file:
             yield from (Piece(chunk) for chunk in chunks(file))
         return
-    yield Made(name, made.size_bytes, made.executable, len(made.parts))
+    yield Patched(name, delta.size_bytes, delta.executable, len(delta.parts))
     at = 0
-    for part in made.parts:
+    for part in delta.parts:
         sources = tuple(replace(source, location=origin) for source in part.sources)
         yield replace(part, sources=sources)
-        new = _new_content(job.new, part, at, made)
+        new = _new_content(job.new, part, at, delta)
         yield from _content(new, part, _old_content(job, part))
         at += part.size_bytes if part.pack is Pack.NONE else len(new)
 
 
-def _new_content(path: Path, part: Part, at: int, made: Recipe) -> bytes:
-    if made.size_bytes > _MAX_BYTES:
+def _new_content(path: Path, part: Part, at: int, delta: Delta) -> bytes:
+    if delta.size_bytes > _MAX_BYTES:
         return _slice(path, at, part.size_bytes)
     content = path.read_bytes()
-    if all(each.pack is Pack.NONE for each in made.parts):
+    if all(each.pack is Pack.NONE for each in delta.parts):
         return content[at : at + part.size_bytes]
     member = members.find(content)
     assert member is not None

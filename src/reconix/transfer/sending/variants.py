@@ -1,0 +1,177 @@
+"""How a new file is made on devices with different bases.
+
+Nothing that the bases have in common may help to make a file, and yet each of them has something
+for itself: the same file under another name, or an older one that is not the same everywhere. Then
+the stream has several *variants* of how to make the file, and says which of them each base takes.
+They stand beside each other, so that what they share is compressed as if it stood there once.
+
+Every device receives every variant. So if one device needs the file whole, it is sent whole, and
+only those that have it already do something else; likewise if all variants together are no smaller.
+
+Tested by ``tests/unit/transfer/test_several_bases.py``.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reconix.transfer.codecs.renames import NO_RENAMES
+from reconix.transfer.codecs.tools import NO_TOOLS, Tool
+from reconix.transfer.format.plan import Alternatives, Location, Printed, Take
+from reconix.transfer.sending.deltas import Delta, Job, compressed_bytes, content
+from reconix.transfer.sending.encode import Literal
+from reconix.transfer.sending.match import FileNode, Index, Node, seen_check
+from reconix.transfer.sending.overlap import Overlap
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """How a device with one of the bases comes by a file.
+
+    Attributes:
+        origin: where an old file is; None with an old path: the entry that the new one replaces.
+        old: that file.
+        equal: whether it is the file itself.
+    """
+
+    origin: Location | None = None
+    old: FileNode | None = None
+    equal: bool = False
+
+    @property
+    def key(self) -> bytes | None:
+        """What is the same for equal old files."""
+        return self.old.key if self.old else None
+
+
+class Own:
+    """What each base has for itself."""
+
+    def __init__(self, found: Overlap) -> None:
+        self._indexes = [_index(trees) for trees in found.own]
+
+    def variants(self, step: Literal) -> tuple[Variant, ...]:
+        """For each base; one alone if it is the same for all."""
+        common = Variant(step.origin, step.old)
+        if len(self._indexes) < 2 or not step.file.size_bytes:
+            return (common,)
+        variants = tuple(_variant(index, step) or common for index in self._indexes)
+        return variants if any(_differs(variant, common) for variant in variants) else (common,)
+
+
+def _differs(variant: Variant, common: Variant) -> bool:
+    return variant.equal or variant.key != common.key
+
+
+def _index(trees: Sequence[Node]) -> Index:
+    index = Index()
+    for column, tree in enumerate(trees):
+        index.add(column, tree)
+    return index
+
+
+def _variant(index: Index, step: Literal) -> Variant | None:
+    """The file itself, else one that is like it."""
+    place = index.find(step.file)
+    if place is not None:
+        return Variant(place, step.file, equal=True)
+    like = index.file_like(step.place, step.file)
+    node = None if like is None else index.node(like)
+    return Variant(like, node) if isinstance(node, FileNode) else None
+
+
+_WHOLE = Variant()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """A file, the variant of each base, and the jobs that tell how small they are."""
+
+    step: Literal
+    variants: tuple[Variant, ...]  # one for all, or one for each base
+
+    def jobs(self, tools: Tool) -> list[Job]:
+        """One for each variant that is not a take; then, if they differ, one for the whole."""
+        whole = [_WHOLE] if len(self.variants) > 1 else []
+        return [_job(self.step, variant, tools) for variant in [*self._made, *whole]]
+
+    @property
+    def _made(self) -> list[Variant]:
+        return list(dict.fromkeys(variant for variant in self.variants if not variant.equal))
+
+    def choose(self, deltas: Sequence[Delta], tools: Tool) -> "Chosen":
+        """Decide, when the deltas are known."""
+        if len(self.variants) == 1:
+            return Chosen(self.step, self.variants, tuple(deltas), (0,))
+        known = dict(zip(self._made, deltas, strict=False))
+        whole = deltas[-1]
+        if not self._pays(known, whole, tools):
+            known = dict.fromkeys(known, whole)
+            return self._chosen(
+                [variant if variant.equal else _WHOLE for variant in self.variants], known, whole
+            )
+        return self._chosen(self.variants, known, whole)
+
+    def _chosen(
+        self, variants: Sequence[Variant], known: dict[Variant, Delta], whole: Delta
+    ) -> "Chosen":
+        distinct = list(dict.fromkeys(variants))
+        found = tuple(None if variant.equal else known.get(variant, whole) for variant in distinct)
+        return Chosen(self.step, tuple(distinct), found, tuple(map(distinct.index, variants)))
+
+    def _pays(self, known: dict[Variant, Delta], whole: Delta, tools: Tool) -> bool:
+        """Whether all variants together are smaller than the file; both are only estimated."""
+        if not all(_uses_old(delta) for delta in known.values()):
+            return False
+        if len(known) < 2:
+            return True
+        size = sum(self._estimate(variant, delta, tools) for variant, delta in known.items())
+        return size < self._estimate(_WHOLE, whole, tools)
+
+    def _estimate(self, variant: Variant, delta: Delta, tools: Tool) -> int:
+        return compressed_bytes(content(None, _job(self.step, variant, tools), delta, None))
+
+
+def _job(step: Literal, variant: Variant, tools: Tool) -> Job:
+    renames = step.renames if variant.old is step.old else NO_RENAMES
+    return Job(step.file.path, variant.old.path if variant.old else None, tools, renames)
+
+
+def _uses_old(delta: Delta) -> bool:
+    return any(part.sources for part in delta.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The variants of a file that are sent, and which of them each base takes."""
+
+    step: Literal
+    variants: tuple[Variant, ...]
+    deltas: tuple[Delta | None, ...]  # none for a take
+    picks: tuple[int, ...]
+
+    @property
+    def work(self) -> int:
+        """What they take a device, whichever it picks; it reads all of them."""
+        skipped = sum(delta.part_bytes for delta in self._listed) if len(self.variants) > 1 else 0
+        return skipped + sum(delta.work for delta in self._listed)
+
+    @property
+    def reading_work(self) -> int:
+        """What they take a device that has the file already, and only reads them."""
+        return sum(delta.reading_work for delta in self._listed)
+
+    @property
+    def _listed(self) -> list[Delta]:
+        return [delta for delta in self.deltas if delta]
+
+    def events(self) -> Iterator[Printed]:
+        """What is written."""
+        name = self.step.name
+        if len(self.variants) > 1:
+            yield Alternatives(name, self.picks)
+            name = None
+        for variant, delta in zip(self.variants, self.deltas, strict=True):
+            if delta is not None:
+                yield from content(name, _job(self.step, variant, NO_TOOLS), delta, variant.origin)
+            elif variant.origin is not None:
+                yield Take(name, variant.origin, seen_check(b"", self.step.file) & 0xFFFF)
