@@ -20,7 +20,7 @@ What a device has not as its packages have it is told each time, with its path: 
 owners below /usr, and keys or databases that were made when the packages were installed.
 
 Exit status: 0 it is built, 2 a mistake in the configuration, 60-69 an input is missing or wrong, or
-(63) a promise of the configuration is not kept.
+(63) a budget is exceeded, or a frozen system or the ID of a user would change.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from types import MappingProxyType
 from reconix.base import progress
 from reconix.base.documents import JsonInput
 from reconix.build.host import build_host
-from reconix.build.inspect import promises
+from reconix.build.inspect import budgets, frozen
 from reconix.build.pins import Pin
 from reconix.build.root import losses
 from reconix.build.users.known_ids import of_generation
@@ -86,7 +86,7 @@ def build(
     host: Host,
     numbers: Mapping[str, int] = MappingProxyType({}),
 ) -> Pin:
-    """Build a host and keep what came out, if it is what the configuration promises.
+    """Build a host; keep the generation if it is within budget and leaves what is frozen unchanged.
 
     Args:
         files: of the project.
@@ -99,8 +99,9 @@ def build(
     path = build_host(files.workshop(store, places.downloads()), host, lock)
     pins = files.pins(store, host)
     before = [pin.path for pin in pins.all() if store.is_valid(pin.path)]
-    promises.check(store, host.systems, path, before[-1] if before else None)
-    promises.check_generation(store, path, files.configuration.project.budgets.generation)
+    budgets.check_systems(store, host.systems, path)
+    budgets.check_generation(store, path, files.configuration.project.budgets.generation)
+    frozen.check(store, host.systems, path, before[-1] if before else None)
     pin = pins.add(path)
     for line in losses.told(_roots(store, path, host.systems)):
         progress.note(line)

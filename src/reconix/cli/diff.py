@@ -114,7 +114,7 @@ def _changes(arguments: argparse.Namespace, old: _State, new: _State) -> Iterato
         for name in sorted({*old.facts, *new.facts}):
             paths = (before.get(name), after.get(name))
             one, other = paths
-            on_device = evaluate.told(store, one, other) if one and other else ()
+            on_device = evaluate.changes(store, one, other) if one and other else ()
             yield _change(name, old, new, paths, on_device)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.build.inspect.test_promises import generation
+from tests.made_generations import generation
 
 from reconix.build.pins import Pins
 from reconix.cli.main import main

@@ -1,0 +1,30 @@
+"""Small generations in a real store: one system, a few files."""
+
+from reconix.base.documents import print_json
+from reconix.nix.chroot import ChrootStore
+from reconix.store.paths import StorePath
+from reconix.store.tree import File, Folder, Symlink, folder
+
+
+def toplevel(store: ChrootStore, page: str = "a", **more: str) -> StorePath:
+    files = {"www/page": File(page.encode()), **{n: File(t.encode()) for n, t in more.items()}}
+    etc = store.add_files(folder(files), "etc")
+    system = folder({"etc": Symlink(str(etc)), "init": Symlink("/usr/lib/systemd/systemd")})
+    return store.add_files(system, "system-web", [etc])
+
+
+def generation(store: ChrootStore, web: StorePath) -> StorePath:
+    boot = store.add_files(folder({"x": File(b"")}), "boot")
+    text = print_json(
+        {
+            "version": 1,
+            "host": "gw",
+            "architecture": "amd64",
+            "default": "web",
+            "systems": {"web": {"toplevel": str(web)}},
+            "boot": str(boot),
+            "slot": {"image_sha256": "0" * 64, "image_size_bytes": 512, "slot_size_bytes": 512},
+        }
+    )
+    tree: Folder = folder({"generation.json": File(text)})
+    return store.add_files(tree, "generation-gw", [boot, web])
