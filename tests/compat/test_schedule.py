@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from tests.conftest import Need
 
-from reconix.base.documents import print_json
 from reconix.base.process import run, succeeds
 from reconix.build.agent import zipapp
+from reconix.build.agent.settings import schedule_of
 from reconix.build.units import schedule
 from reconix.config.schema.machine import Schedule
 from reconix.config.schema.values import Hours
-from reconix.device.settings.schedule import parse_schedule
+from reconix.device.settings.schedule import parse_schedule, print_schedule
 
 HOURS = (
     "mqtt 06:00-22:00",
@@ -79,7 +79,8 @@ def _accepted(unit: Path) -> bool:
 
 
 def test_the_agent_reads_what_the_build_writes() -> None:
-    read = parse_schedule(print_json(schedule.document(PLAN, "default")), source="schedule.json")
+    written = print_schedule(schedule_of(PLAN, "default"))
+    read = parse_schedule(written, source="schedule.json")
     assert (read.otherwise, read.default, read.confirm_within_seconds) == ("web", "default", 1800)
     assert read.wanted(6 * 60) == "mqtt"
     assert read.wanted(6 * 60 - 1) == "web"

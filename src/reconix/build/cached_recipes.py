@@ -1,4 +1,4 @@
-"""The dear parts of a system, by recipe: its root and its kernel.
+"""The expensive objects of a system, by recipe: its root and its kernel.
 
 Both follow from the lock alone, so whoever has the lock can ask a store whether they are there,
 without building: a build, to make nothing twice, and a check, to say early what a build would say

@@ -7,9 +7,9 @@
     configuration ────► etc ──┘         ▲
     the real Nix ───────────────────────┘
 
-Roots, kernels and initrds are dear, so they are looked up by recipe; everything else is generated
-in memory and its path computed anew each time. Nothing here asks the world: packages come from the
-cache, by hash.
+Roots, kernels and initrds are expensive, so they are looked up by recipe; everything else is
+generated in memory and its path computed anew each time. Nothing here needs a network: packages
+come from the cache, by hash.
 
 Tested by ``tests/compat/test_build.py``.
 """
@@ -30,7 +30,7 @@ from reconix.build.generation import add_generation, read_system
 from reconix.build.recipes import Recipe
 from reconix.build.root import debian, normalise
 from reconix.build.root.normalise import Ownership
-from reconix.build.toplevel import Parts, make_toplevel
+from reconix.build.toplevel import Components, Lists, make_toplevel, print_persist
 from reconix.build.units import schedule
 from reconix.build.users import regular_users, static_ids
 from reconix.build.users.static_ids import Renumbering
@@ -92,18 +92,11 @@ def build_toplevels(
     kernels = {name: _kernel(workshop, system) for name, system in locked.items()}
     packed = zipapp.pack()
     known = replace(lock, numbers=_numbers(workshop, host, lock, roots))
-    return {
-        name: _toplevel(
-            workshop,
-            host,
-            known,
-            name,
-            roots[name],
-            kernels[name],
-            _agent(workshop, lock, packed, roots[name]),
-        )
+    built = {
+        name: _Built(roots[name], kernels[name], _agent(workshop, lock, packed, roots[name]))
         for name in locked
     }
+    return {name: _toplevel(workshop, host, known, name, built[name]) for name in locked}
 
 
 def _numbers(
@@ -213,49 +206,46 @@ def _numbered(values: Iterable[str]) -> list[tuple[str, str]]:
     return [(f"module {number}", value) for number, value in enumerate(values)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """What a system consists of, before anything of its configuration counts."""
+
+    root: StorePath
+    kernel: _Kernel
+    agent: StorePath
+
+
 def _toplevel(
-    workshop: Workshop,
-    host: Host,
-    lock: HostLock,
-    name: str,
-    root: StorePath,
-    kernel: _Kernel,
-    program: StorePath,
+    workshop: Workshop, host: Host, lock: HostLock, name: str, built: _Built
 ) -> StorePath:
-    system, plan = host.systems[name], host.machine.schedule
-    store = workshop.store
-    found = regular_users.made_by_packages(store.path(root), system)
+    system, store, root = host.systems[name], workshop.store, workshop.store.path(built.root)
+    found = regular_users.made_by_packages(root, system)
     renumbering = Renumbering.of(found, lock.numbers)
     etc = make_etc(
         system,
         hostname=host.hostname,
         accounts=regular_users.with_people(renumbering.accounts(found), system.users, lock.numbers),
-        root=store.path(root),
-        agent=f"{program}/{zipapp.PROGRAM}",
-        agent_units={**zipapp.units(), **schedule.units(plan)},
-    )
-    for line in file_precedence.from_packages(system, store.path(root), etc.tree):
-        progress.note(f"{name}: {line}")
-    made_of = Parts(
         root=root,
-        etc=store.add_files(etc.tree, f"etc-{name}", [program]),
-        linux=kernel.path,
-        linux_version=kernel.version,
-        initrd=_initrd(workshop, system, kernel, lock),
-        agent=program,
+        agent=f"{built.agent}/{zipapp.PROGRAM}",
+        agent_units={**zipapp.units(), **schedule.units(host.machine.schedule)},
     )
-    tree = make_toplevel(
-        name,
-        system,
-        host.architecture,
-        made_of,
-        [*_ownerships(store.path(root), renumbering), *etc.ownerships],
-        store.path(root),
+    for line in file_precedence.from_packages(system, root, etc.tree):
+        progress.note(f"{name}: {line}")
+    components = Components(
+        root=built.root,
+        etc=store.add_files(etc.tree, f"etc-{name}", [built.agent]),
+        linux=built.kernel.path,
+        linux_version=built.kernel.version,
+        initrd=_initrd(workshop, system, built.kernel, lock),
+        agent=built.agent,
+    )
+    lists = Lists(
+        (*_ownerships(root, renumbering), *etc.ownerships),
+        print_persist(name, system, root),
         file_precedence.print_given(system, etc.tree),
-        schedule.document(plan, host.machine.boot.default) if plan.is_set else None,
-        host.machine.boot.one_shot,
     )
-    return store.add_files(tree, f"system-{name}", made_of.paths())
+    tree = make_toplevel(host, name, components, lists)
+    return store.add_files(tree, f"system-{name}", components.paths())
 
 
 def _ownerships(root: Path, renumbering: Renumbering) -> Iterator[Ownership]:

@@ -19,28 +19,17 @@ Source: Nix RFC 125 (bootspec).
 Tested by ``tests/unit/build/test_toplevel.py`` and everything that boots.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
 
-from reconix.base.documents import JsonInput, print_json
 from reconix.boot.bootspec import BootSpec, print_bootspec
+from reconix.build.agent import settings
 from reconix.build.on_device import secrets
 from reconix.build.root import normalise
 from reconix.build.root.normalise import Ownership
-from reconix.config.schema.health import (
-    Check,
-    CommandCheck,
-    FailedUnitsCheck,
-    FileCheck,
-    FreeCheck,
-    HttpCheck,
-    TcpCheck,
-    UnitCheck,
-)
+from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
-from reconix.config.schema.values import Architecture, OneShot
+from reconix.config.schema.values import Architecture
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
 
@@ -54,7 +43,7 @@ NIX_SYSTEM = {Architecture.AMD64: "x86_64-linux", Architecture.ARM64: "aarch64-l
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """The objects that a system consists of."""
 
     root: StorePath
@@ -69,109 +58,63 @@ class Parts:
         return (self.root, self.etc, self.linux, self.initrd, self.agent)
 
 
-def make_toplevel(
-    name: str,
-    system: System,
-    architecture: Architecture,
-    parts: Parts,
-    ownerships: Iterable[Ownership],
-    root: Path,
-    given: bytes = b"",
-    schedule: JsonInput = None,
-    one_shot: OneShot = OneShot.FIRMWARE,
-) -> Folder:
-    """The tree of a toplevel.
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What the script of the initrd obeys when it puts the root of a system together."""
+
+    ownerships: tuple[Ownership, ...]
+    """Unusual owners and modes, of the root and of generated files."""
+    persist: bytes
+    """What must outlive a boot."""
+    given: bytes = b""
+    """What the generation has in folders that persist."""
+
+
+def make_toplevel(host: Host, name: str, components: Components, lists: Lists) -> Folder:
+    """The tree of the toplevel of one system.
 
     Args:
+        host: as configured.
         name: of the system.
-        system: machine and system file, merged.
-        architecture: of the host.
-        parts: what it refers to.
-        ownerships: unusual owners and modes, of the root and of generated files.
-        root: where ``parts.root`` lies on the build machine.
-        given: what the generation has in folders that persist.
-        schedule: of the host, if it has one.
-        one_shot: what remembers a trial, on this host.
+        components: what it refers to.
+        lists: what stands beside these.
     """
     return folder(
         {
-            "boot.json": File(print_bootspec(_bootspec(name, system, architecture, parts))),
+            "boot.json": File(print_bootspec(_bootspec(host, name, components))),
             "init": Symlink(INIT),
-            "root": Symlink(str(parts.root)),
-            "etc": Symlink(str(parts.etc)),
-            "modules": Symlink(f"{parts.linux}/modules"),
-            "agent": Symlink(str(parts.agent)),
-            "metadata": File(normalise.print_ownerships(ownerships)),
-            "persist": File(_persist(name, system, root)),
-            "health.json": File(print_json(_health(system))),
-            "update.json": File(print_json(_update(system, one_shot))),
-            **({"given": File(given)} if given else {}),
-            **({"schedule.json": File(print_json(schedule))} if schedule else {}),
+            "root": Symlink(str(components.root)),
+            "etc": Symlink(str(components.etc)),
+            "modules": Symlink(f"{components.linux}/modules"),
+            "agent": Symlink(str(components.agent)),
+            "metadata": File(normalise.print_ownerships(lists.ownerships)),
+            "persist": File(lists.persist),
+            **({"given": File(lists.given)} if lists.given else {}),
+            **{file: File(content) for file, content in settings.files(host, name).items()},
         }
     )
 
 
-def _bootspec(name: str, system: System, architecture: Architecture, parts: Parts) -> BootSpec:
+def _bootspec(host: Host, name: str, components: Components) -> BootSpec:
     return BootSpec(
         name=name,
-        system=NIX_SYSTEM[architecture],
-        label=f"{name} (Linux {parts.linux_version})",
-        kernel=f"{parts.linux}/vmlinuz",
-        kernel_parameters=(*ALWAYS, *system.kernel.parameters),
-        initrd=f"{parts.initrd}/initrd",
+        system=NIX_SYSTEM[host.architecture],
+        label=f"{name} (Linux {components.linux_version})",
+        kernel=f"{components.linux}/vmlinuz",
+        kernel_parameters=(*ALWAYS, *host.systems[name].kernel.parameters),
+        initrd=f"{components.initrd}/initrd",
     )
 
 
-def _persist(name: str, system: System, root: Path) -> bytes:
+def print_persist(name: str, system: System, root: Path) -> bytes:
+    """What must outlive a boot: a folder on ``data`` and a path in the root, a line each.
+
+    Args:
+        name: of the system.
+        system: machine and system file, merged.
+        root: its Debian root, as it lies in the store of the build machine.
+    """
     made = [secrets.FOLDER] if secrets.needed(root, system.files, system.units) else []
     shared = [f"shared {path}\n" for path in dict.fromkeys([*system.persist.shared, *made])]
     own = [f"systems/{name} {path}\n" for path in system.persist.paths]
     return "".join([*shared, *own]).encode()
-
-
-def _health(system: System) -> JsonInput:
-    return {
-        "timeout_seconds": system.health.timeout,
-        "stable_seconds": system.health.stable,
-        "retries": system.health.retries,
-        "checks": [
-            {**_condition(check), "timeout_seconds": check.timeout}
-            for check in system.health.checks
-        ],
-    }
-
-
-def _update(system: System, one_shot: OneShot) -> JsonInput:
-    return {
-        "receive": system.update.receive,
-        "trial_timeout_seconds": system.update.trial_timeout,
-        "trial_attempts": system.update.trial_attempts,
-        "always_attempts": system.update.always_attempts,
-        **({} if system.update.automatic else {"automatic": False}),
-        **({"window": system.update.window} if system.update.window else {}),
-        **({"needs_firmware": False} if one_shot is OneShot.DISK else {}),
-    }
-
-
-def _condition(check: Check) -> Mapping[str, JsonInput]:
-    match check:
-        case UnitCheck():
-            return {"kind": "unit", "unit": check.unit}
-        case FailedUnitsCheck():
-            return {"kind": "failed-units", "at_most": check.failed_units}
-        case TcpCheck():
-            return {"kind": "tcp", "port": check.tcp}
-        case HttpCheck():
-            return _page(check)
-        case CommandCheck():
-            return {"kind": "command", "command": list(check.command)}
-        case FileCheck():
-            return {"kind": "file", "path": check.file, "max_age_seconds": check.max_age}
-        case FreeCheck():
-            return {"kind": "free", "path": check.free, "at_least_bytes": check.at_least}
-        case _:
-            assert_never(check)
-
-
-def _page(check: HttpCheck) -> Mapping[str, JsonInput]:
-    return {"kind": "http", "port": check.http, "path": check.path, "status": check.status}

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from reconix.build.toplevel import Parts, make_toplevel
+from reconix.build.toplevel import Components, Lists, make_toplevel, print_persist
 from reconix.config.load import load
-from reconix.config.schema.system import System
-from reconix.config.schema.values import Architecture, OneShot
+from reconix.config.schema.hosts import Host
 from reconix.device.settings.health import (
     STARTED,
     Check,
@@ -32,6 +31,8 @@ stable = "20s"
 checks = [{ tcp = 22 }, { failed_units = 0 }]
 [update]
 trial_attempts = 5
+[boot]
+one_shot = "disk"
 """
 SYSTEM = """\
 [health]
@@ -57,29 +58,25 @@ def _path(name: str) -> StorePath:
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> System:
+def host(tmp_path: Path) -> Host:
     (tmp_path / "hosts/gw/systems").mkdir(parents=True)
     (tmp_path / "reconix.toml").write_text('name = "test"\n')
     (tmp_path / "hosts/gw/machine.toml").write_text(MACHINE)
     (tmp_path / "hosts/gw/systems/default.toml").write_text(SYSTEM)
     (host,) = load(tmp_path).hosts.values()
-    found = host.systems["default"]
-    assert isinstance(found, System)
-    return found
+    return host
 
 
 @pytest.fixture
-def files(tmp_path: Path, system: System) -> dict[str, bytes]:
+def files(tmp_path: Path, host: Host) -> dict[str, bytes]:
     """The plain files of the toplevel."""
     (tmp_path / "root/usr/sbin").mkdir(parents=True)
     (tmp_path / "root/usr/sbin/sshd").touch()
-    parts = Parts(
+    components = Components(
         *(_path("root"), _path("etc"), _path("linux"), "6.12", _path("initrd"), _path("agent"))
     )
-    tree = make_toplevel(
-        *("default", system, Architecture.AMD64, parts, [], tmp_path / "root"),
-        one_shot=OneShot.DISK,
-    )
+    persist = print_persist("default", host.systems["default"], tmp_path / "root")
+    tree = make_toplevel(host, "default", components, Lists((), persist))
     return {name: node.content for name, node in tree.entries if isinstance(node, File)}
 
 

@@ -1,4 +1,4 @@
-"""A schedule as systemd and the agent need it: timers that wake the agent, and what it then knows.
+"""A schedule as systemd needs it: timers that wake the agent.
 
 The timers say only *when to look*: at each change of the calendar, a minute after a start, after
 the clock was set or its zone changed, and when the time to confirm is over. What should run then is
@@ -10,7 +10,6 @@ Source: systemd.timer(5), systemd.time(7).
 Tested by ``tests/compat/test_schedule.py`` with systemd-analyze.
 """
 
-from reconix.base.documents import JsonInput
 from reconix.build.agent.zipapp import AGENT
 from reconix.config.schema.machine import Schedule
 from reconix.config.schema.values import DAYS, Hours
@@ -68,18 +67,3 @@ def calendar(hours: Hours) -> tuple[str, str]:
 def _point(days: tuple[int, ...], minute: int) -> str:
     names = ",".join(DAYS[day] for day in days) + " " if len(days) < len(DAYS) else ""
     return f"{names}*-*-* {minute // 60:02}:{minute % 60:02}:00"
-
-
-def document(schedule: Schedule, default: str) -> JsonInput:
-    """``schedule.json`` of a toplevel; see ``device/settings/schedule.py``."""
-    return {
-        "version": 1,
-        "hours": [
-            {"system": hours.system, "begin": begin, "end": end}
-            for hours in schedule.hours
-            for begin, end in hours.spans()
-        ],
-        "otherwise": schedule.otherwise or default,
-        "default": default,
-        "confirm_within_seconds": schedule.confirm_within,
-    }

@@ -18,10 +18,12 @@ far as a system without checks could tell. This module is the vocabulary and its
 Tested by ``tests/unit/device/settings/test_health.py``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
-from reconix.base.documents import Fields
+from reconix.base.documents import Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded
 
@@ -153,6 +155,41 @@ class Health:
 
 
 STARTED = Check(UnitActive("multi-user.target"))
+
+
+def print_health(health: Health) -> bytes:
+    """``health.json`` of a toplevel; the check that is always made first is not written."""
+    checks = health.checks[1:] if health.checks[:1] == (STARTED,) else health.checks
+    document: dict[str, JsonInput] = {
+        "timeout_seconds": health.timeout_seconds,
+        "stable_seconds": health.stable_seconds,
+        "retries": health.retries,
+        "checks": [
+            {**_document(check.condition), "timeout_seconds": check.timeout_seconds}
+            for check in checks
+        ],
+    }
+    return print_json(document)
+
+
+def _document(condition: Condition) -> Mapping[str, JsonInput]:
+    match condition:
+        case UnitActive(unit):
+            return {"kind": "unit", "unit": unit}
+        case FewUnitsFailed(at_most):
+            return {"kind": "failed-units", "at_most": at_most}
+        case PortAnswers(port):
+            return {"kind": "tcp", "port": port}
+        case PageAnswers(port, path, status):
+            return {"kind": "http", "port": port, "path": path, "status": status}
+        case CommandSucceeds(words):
+            return {"kind": "command", "command": list(words)}
+        case FileIsFresh(path, seconds):
+            return {"kind": "file", "path": path, "max_age_seconds": seconds}
+        case SpaceIsFree(path, size):
+            return {"kind": "free", "path": path, "at_least_bytes": size}
+        case _:
+            assert_never(condition)
 
 
 def parse_health(content: bytes, *, source: str) -> Health:

@@ -11,12 +11,13 @@ Tested by ``tests/unit/device/settings/test_policy.py``.
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base.documents import BadDocument, Fields
+from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.files import read_bounded
 from reconix.boot.trial import DEFAULT_ATTEMPTS, MAX_ATTEMPTS
 from reconix.device.settings.health import MAX_TIMEOUT_SECONDS
 from reconix.device.state.choice import DEFAULT_FAILURES, MAX_FAILURES
 
+NAME = "update.json"
 MAX_BYTES = 1 << 16
 
 
@@ -44,17 +45,30 @@ class Policy:
     window: str = ""
 
 
-def read_policy(toplevel: Path) -> Policy:
-    """Read what a system says about updates.
+def print_policy(policy: Policy) -> bytes:
+    """``update.json`` of a toplevel; the keys of later releases are left out at their defaults."""
+    document: dict[str, JsonInput] = {
+        "receive": policy.receive,
+        "trial_timeout_seconds": policy.trial_timeout_seconds,
+        "trial_attempts": policy.trial_attempts,
+        "always_attempts": policy.always_attempts,
+    }
+    if not policy.automatic:
+        document["automatic"] = False
+    if policy.window:
+        document["window"] = policy.window
+    if not policy.needs_firmware:
+        document["needs_firmware"] = False
+    return print_json(document)
+
+
+def parse_policy(content: bytes, *, source: str) -> Policy:
+    """Read ``update.json``.
 
     Raises:
-        BadDocument, BadFile, OSError: it cannot be read.
+        BadDocument: it is not what this module says.
     """
-    path = toplevel / "update.json"
-    try:
-        fields = Fields.parse(read_bounded(path, MAX_BYTES), source=str(path))
-    except FileNotFoundError:
-        return Policy()
+    fields = Fields.parse(content, source=source)
     return Policy(
         fields.flag("receive"),
         fields.number("trial_timeout_seconds"),
@@ -71,3 +85,16 @@ def _attempts(fields: Fields, key: str, default: int, most: int) -> int:
     if not 1 <= found <= most:
         raise BadDocument(f"{fields.source}: {key} is {found}, not 1 to {most}")
     return found
+
+
+def read_policy(toplevel: Path) -> Policy:
+    """Read what a system says about updates.
+
+    Raises:
+        BadDocument, BadFile, OSError: it cannot be read.
+    """
+    path = toplevel / NAME
+    try:
+        return parse_policy(read_bounded(path, MAX_BYTES), source=str(path))
+    except FileNotFoundError:
+        return Policy()

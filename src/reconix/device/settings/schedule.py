@@ -14,10 +14,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base.documents import BadDocument, Fields
+from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.files import read_bounded
 
 NAME = "schedule.json"
+VERSION = 1
 MAX_BYTES = 1 << 20
 _DAY = 24 * 60
 _WEEK = 7 * _DAY
@@ -95,6 +96,22 @@ def _moment(now: float, ahead: int) -> int:
     return int(time.mktime((*date, local.tm_hour, minute, 0, 0, 0, -1)))
 
 
+def print_schedule(schedule: Schedule) -> bytes:
+    """``schedule.json`` of a toplevel."""
+    return print_json(
+        {
+            "version": VERSION,
+            "hours": [
+                {"system": hours.system, "begin": hours.begin, "end": hours.end}
+                for hours in schedule.hours
+            ],
+            "otherwise": schedule.otherwise,
+            "default": schedule.default,
+            "confirm_within_seconds": schedule.confirm_within_seconds,
+        }
+    )
+
+
 def parse_schedule(content: bytes, *, source: str) -> Schedule:
     """Read ``schedule.json``.
 
@@ -102,7 +119,7 @@ def parse_schedule(content: bytes, *, source: str) -> Schedule:
         BadDocument: it is not what this module says.
     """
     fields = Fields.parse(content, source=source)
-    if fields.number("version") != 1:
+    if fields.number("version") != VERSION:
         raise BadDocument(f"{source} has a version that this agent does not know")
     limit = "confirm_within_seconds"
     return Schedule(

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconix.base.documents import BadDocument, print_json
 from reconix.device.settings.health import (
@@ -10,15 +12,40 @@ from reconix.device.settings.health import (
     BadHealth,
     Check,
     CommandSucceeds,
+    Condition,
     FewUnitsFailed,
     FileIsFresh,
+    Health,
     PageAnswers,
     PortAnswers,
     SpaceIsFree,
     UnitActive,
     parse_health,
+    print_health,
     read_health,
 )
+
+WORDS = st.text("abc./", min_size=1)
+PORTS = st.integers(1, 65535)
+CONDITIONS: st.SearchStrategy[Condition] = st.one_of(
+    st.builds(UnitActive, WORDS),
+    st.builds(FewUnitsFailed, st.integers(0, 1000)),
+    st.builds(PortAnswers, PORTS),
+    st.builds(PageAnswers, PORTS, WORDS.map("/{}".format), st.integers(100, 599)),
+    st.builds(CommandSucceeds, st.lists(WORDS, min_size=1).map(tuple)),
+    st.builds(FileIsFresh, WORDS, st.integers(1, 1 << 40)),
+    st.builds(SpaceIsFree, WORDS, st.integers(1, 1 << 60)),
+)
+CHECKS = st.lists(st.builds(Check, CONDITIONS, st.integers(1, 300)))
+
+
+@given(CHECKS, st.integers(2, 3000), st.data())
+def test_what_is_printed_is_parsed_again(
+    checks: list[Check], timeout: int, data: st.DataObject
+) -> None:
+    stable, retries = data.draw(st.integers(0, timeout - 1)), data.draw(st.integers(0, 100))
+    health = Health(timeout, (STARTED, *checks), stable, retries)
+    assert parse_health(print_health(health), source="health.json") == health
 
 
 def test_a_document_gives_its_checks_after_the_one_that_is_always_made(tmp_path: Path) -> None:

@@ -3,9 +3,29 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconix.base.documents import BadDocument
-from reconix.device.settings.policy import Policy, read_policy
+from reconix.boot.trial import MAX_ATTEMPTS
+from reconix.device.settings.policy import Policy, parse_policy, print_policy, read_policy
+from reconix.device.state.choice import MAX_FAILURES
+
+POLICIES = st.builds(
+    Policy,
+    receive=st.booleans(),
+    trial_timeout_seconds=st.integers(1, 1 << 20),
+    trial_attempts=st.integers(1, MAX_ATTEMPTS),
+    always_attempts=st.integers(1, MAX_FAILURES),
+    automatic=st.booleans(),
+    needs_firmware=st.booleans(),
+    window=st.sampled_from(["", "22:00-04:00"]),
+)
+
+
+@given(POLICIES)
+def test_what_is_printed_is_parsed_again(policy: Policy) -> None:
+    assert parse_policy(print_policy(policy), source="update.json") == policy
 
 
 def test_a_system_that_says_nothing_allows_updates(tmp_path: Path) -> None:

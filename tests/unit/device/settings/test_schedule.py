@@ -3,9 +3,18 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconix.base.documents import BadDocument
-from reconix.device.settings.schedule import Change, Hours, Schedule, minute_of_week, parse_schedule
+from reconix.device.settings.schedule import (
+    Change,
+    Hours,
+    Schedule,
+    minute_of_week,
+    parse_schedule,
+    print_schedule,
+)
 
 DAY = 24 * 60
 DAILY = Schedule(
@@ -15,6 +24,21 @@ DAILY = Schedule(
     None,
 )
 MONDAY = 1767571200  # 2026-01-05 00:00 UTC
+NAMES = st.sampled_from(["default", "web", "mqtt"])
+SCHEDULES = st.builds(
+    Schedule,
+    hours=st.lists(st.builds(Hours, NAMES, st.integers(0, 10079), st.integers(1, 20160))).map(
+        tuple
+    ),
+    otherwise=NAMES,
+    default=NAMES,
+    confirm_within_seconds=st.none() | st.integers(1, 1 << 20),
+)
+
+
+@given(SCHEDULES)
+def test_what_is_printed_is_parsed_again(schedule: Schedule) -> None:
+    assert parse_schedule(print_schedule(schedule), source="schedule.json") == schedule
 
 
 @pytest.fixture
