@@ -276,7 +276,7 @@ class Machine:
             {"SYSTEM": str(self.paths.system)},
             (str(self.place / "disk"),),
         )
-        return not self.paths.way_back.is_dir() or script.run(allowed=allowed)
+        return not self.paths.disk_one_shot.is_dir() or script.run(allowed=allowed)
 
     def _firmware(self) -> None:
         slot = self._slot_that_boots()

@@ -89,7 +89,7 @@ def _cut_everywhere(machine: Machine, patch: pytest.MonkeyPatch, work: Work) -> 
             work(copy.device)
             finished = True
         copy.check_committed()
-        if copy.device.oneshots.next_partition() is not None:
+        if copy.device.firmware.next_slot(copy.device.selection()) is not None:
             assert read_state(copy.paths.state).phase is Phase.ARMED, "a trial that nobody counted"
         yield copy
         copy.remove()

@@ -192,6 +192,11 @@ class SlotTables:
                 return part
         raise BadPartitionTable(f"the disk has no partition named {name!r}")
 
+    def slot_with(self, guid: Guid | None) -> Slot | None:
+        """The slot whose partition has this GUID."""
+        found = (number for number in self.numbers if self.slot(number).guid == guid)
+        return next(found, None)
+
     def partitions(self, selected: Slot) -> tuple[Partition, ...]:
         """The partitions in the order of the table that selects a slot."""
         chosen = self.slot(selected).of_type(EFI_SYSTEM)

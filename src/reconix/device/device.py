@@ -8,6 +8,7 @@ Tested by ``tests/unit/device/test_device.py``.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,12 @@ from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile
 from reconix.boot.disk import Disk
-from reconix.boot.oneshots.oneshot import OneShots
+from reconix.boot.oneshots.disk import DiskOneShot
+from reconix.boot.oneshots.oneshot import Firmware, OneShots
 from reconix.boot.tables import Selection, Slot, read_selection
 from reconix.boot.trial import BadState, Reason, State, Verdict, installed, read_state
 from reconix.device.hardware.disk import Window, holds, open_disk
 from reconix.device.paths import Paths
-from reconix.device.way_back import seen_through
 from reconix.store.generation import BadGeneration, Generation, read_generation
 from reconix.store.paths import StorePath
 
@@ -43,7 +44,17 @@ class Device:
     """One device."""
 
     paths: Paths
-    oneshots: OneShots
+    firmware: Firmware
+
+    @property
+    def disk_one_shot(self) -> DiskOneShot:
+        """The one-shot that the disk keeps, for a firmware that keeps none."""
+        return DiskOneShot(self.paths.disk_one_shot, partial(open_disk, self.paths))
+
+    @property
+    def one_shots(self) -> tuple[OneShots, ...]:
+        """Everything that can make the next boot a trial."""
+        return (self.firmware, self.disk_one_shot)
 
     @property
     def registry(self) -> "Registry":
@@ -72,7 +83,7 @@ class Device:
     def selection(self) -> Selection:
         """What the partition table says, or will when a trial that it selects now is over."""
         with open_disk(self.paths) as disk:
-            return seen_through(self.paths, read_selection(disk))
+            return self.disk_one_shot.seen_through(read_selection(disk))
 
     def recall(self) -> State:
         """What the agent remembers, or what can be found out if that is nothing.
@@ -104,7 +115,7 @@ class Device:
         from reconix.device.state.ledger import read_ledger  # late: hardly ever needed
 
         with open_disk(self.paths) as disk:
-            found = seen_through(self.paths, read_selection(disk))
+            found = self.disk_one_shot.seen_through(read_selection(disk))
             slot = Window(disk, found.tables.slot(found.slot))
             seen = installed(str(self._generation_in(slot, found.slot)), found.slot)
         names = [*map(str, self.installed())]

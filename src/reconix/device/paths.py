@@ -79,7 +79,7 @@ class Paths:
         return self.home / "choice.json"
 
     @property
-    def way_back(self) -> Path:
+    def disk_one_shot(self) -> Path:
         """What leads back from a trial that needs no variable of the firmware."""
         return self.home / "way-back"
 

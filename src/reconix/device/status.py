@@ -203,8 +203,8 @@ def _next_boot(device: Device, state: State, committed: Generation) -> NextBoot:
         tried = device.generation(generation)
     names = [system.name for system in tried.systems]
     try:
-        system = device.oneshots.starts(names) or tried.default
-        return NextBoot(generation, system, slot, is_trial, device.oneshots.astray())
+        system = device.firmware.starts(names) or tried.default
+        return NextBoot(generation, system, slot, is_trial, device.firmware.astray())
     except ReconixError as error:
         return NextBoot(generation, tried.default, slot, is_trial, str(error))
 
@@ -212,7 +212,8 @@ def _next_boot(device: Device, state: State, committed: Generation) -> NextBoot:
 def _is_armed(device: Device) -> bool:
     """Whether whoever must know of the trial does: the firmware, or the disk."""
     try:
-        return device.oneshots.next_partition() is not None or device.paths.way_back.is_dir()
+        selection = device.selection()
+        return any(each.next_slot(selection) is not None for each in device.one_shots)
     except ReconixError:
         return True
 

@@ -43,15 +43,15 @@ class Facts:
         choice: the document of which system is wanted.
         manifests: by the base name of a generation; sorted.
         objects: all names in the store that are final, sorted.
-        way_back: what the initrd of a trial writes where to leave it, in this order, if the disk
-            remembers the trial.
+        disk_one_shot: what the initrd of a trial writes where to leave it, in this order, if the
+            disk remembers the trial.
     """
 
     state: bytes | None
     choice: bytes | None
     manifests: tuple[tuple[str, bytes], ...]
     objects: tuple[str, ...]
-    way_back: tuple[tuple[int, bytes], ...] = ()
+    disk_one_shot: tuple[tuple[int, bytes], ...] = ()
 
 
 def read_facts(view: View, geometry: Geometry) -> Facts:
@@ -74,11 +74,11 @@ def read_facts(view: View, geometry: Geometry) -> Facts:
             if name.endswith(_MANIFEST) and not name.startswith(".")
         ),
         tuple(name for name in store if not name.startswith(".")),
-        _way_back(files),
+        _disk_one_shot(files),
     )
 
 
-def _way_back(files: Ext4) -> tuple[tuple[int, bytes], ...]:
+def _disk_one_shot(files: Ext4) -> tuple[tuple[int, bytes], ...]:
     folder = files.lookup("reconix", WAY_BACK)
     if folder is None:
         return ()

@@ -146,8 +146,8 @@ class Oracle:
             facts = scene.facts
             self._check_store(scene)
             selected = _number(table[0])
-            if facts.way_back:
-                home = self._checked(self._tables(facts.way_back).used)[0]
+            if facts.disk_one_shot:
+                home = self._checked(self._tables(facts.disk_one_shot).used)[0]
                 boots = self._generation_in(home)
                 asked += [] if home.guid == table[0].guid else [table[0].guid]
                 selected = _number(home)

@@ -18,17 +18,17 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_folder
 from reconix.boot.gpt import SECTOR, Guid, Partition
 from reconix.boot.loaders.systemd_boot import Program, system_of_entry
+from reconix.boot.oneshots.disk import BEGUN, SECTORS
 from reconix.boot.oneshots.foreign_settings import Setting, Slots
 from reconix.boot.oneshots.load_option import parse_load_option, parse_text, print_text
 from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import GLOBAL, LOADER, Variables
-from reconix.boot.tables import Selection, read_selection
+from reconix.boot.tables import Selection, Slot, read_selection
 from reconix.device.device import Device
 from reconix.device.hardware.disk import Window, holds, open_disk
 from reconix.device.paths import Paths
 from reconix.device.select.start import start
 from reconix.device.state.lock import working
-from reconix.device.way_back import BEGUN, SECTORS, read_way_back
 from reconix.prove.history import Asked, Step
 from reconix.prove.recorder import Recording
 from reconix.store.generation import Generation
@@ -45,8 +45,8 @@ class DoesNotBoot(ReconixError):
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedOneShots:
-    """One-shots that tell when the slot of the next boot changes."""
+class WatchedFirmware:
+    """A firmware that tells when the slot of the next boot changes."""
 
     inner: Uefi
     changed: Callable[[Guid | None], None]
@@ -55,22 +55,22 @@ class WatchedOneShots:
         """See ``OneShots``."""
         return self.inner.booted_partition()
 
-    def try_slot(self, name: str, number: int, partition: Partition, system: str) -> None:
+    def arm(self, selection: Selection, slot: Slot, system: str) -> None:
         """See ``OneShots``."""
-        self.inner.try_slot(name, number, partition, system)
-        self.changed(partition.guid)
+        self.inner.arm(selection, slot, system)
+        self.changed(selection.tables.slot(slot).guid)
 
-    def knows(self, partition: Partition) -> bool:
+    def knows(self, selection: Selection, slot: Slot) -> bool:
         """See ``OneShots``."""
-        return self.inner.knows(partition)
+        return self.inner.knows(selection, slot)
 
-    def next_partition(self) -> Guid | None:
+    def next_slot(self, selection: Selection) -> Slot | None:
         """See ``OneShots``."""
-        return self.inner.next_partition()
+        return self.inner.next_slot(selection)
 
-    def forget_trial(self, system: str | None) -> None:
+    def disarm(self, system: str | None) -> None:
         """See ``OneShots``."""
-        self.inner.forget_trial(system)
+        self.inner.disarm(system)
         self.changed(None)
 
     def ask_for(self, system: str | None) -> None:
@@ -89,9 +89,9 @@ class WatchedOneShots:
         """See ``OneShots``."""
         return self.inner.astray()
 
-    def settings_of_others(self, slots: Slots, *, asked: Collection[str]) -> tuple[Setting, ...]:
+    def foreign_settings(self, slots: Slots, *, asked: Collection[str]) -> tuple[Setting, ...]:
         """See ``OneShots``."""
-        return self.inner.settings_of_others(slots, asked=asked)
+        return self.inner.foreign_settings(slots, asked=asked)
 
     def remove(self, setting: Setting) -> None:
         """See ``OneShots``."""
@@ -164,8 +164,8 @@ class Rig:
     @property
     def device(self) -> Device:
         """The device as the agent sees it."""
-        oneshots = WatchedOneShots(self._firmware, self._changed)
-        return MarkedDevice(self.paths, oneshots, self._mark)
+        firmware = WatchedFirmware(self._firmware, self._changed)
+        return MarkedDevice(self.paths, firmware, self._mark)
 
     def do(self, name: str, work: Callable[[Device], object], *, installs: str = "") -> None:
         """Record one operation of the agent under a name.
@@ -217,14 +217,14 @@ class Rig:
 
     def _play_initrd(self) -> bool:
         """What it does about a trial that the disk remembers; whether the device goes on."""
-        way = read_way_back(self.paths)
-        if way is None or self._selection().slot != way.trial:
+        armed = self.device.disk_one_shot.read()
+        if armed is None or self._selection().slot != armed.trial:
             return True
-        if not way.has_begun:
-            (self.paths.way_back / BEGUN).touch()
-            sync_folder(self.paths.way_back)
+        if not armed.has_begun:
+            (self.paths.disk_one_shot / BEGUN).touch()
+            sync_folder(self.paths.disk_one_shot)
             return True
-        folder = self.paths.way_back
+        folder = self.paths.disk_one_shot
         with open_disk(self.paths) as disk:
             for line in (folder / SECTORS).read_text().splitlines():
                 lba, name = line.split()

@@ -22,11 +22,10 @@ from reconix.base.files import remove_tree, rename_durably
 from reconix.boot.disk import Disk, DiskFile
 from reconix.boot.fat import FatImage
 from reconix.boot.gpt import parse_header, print_header
+from reconix.boot.oneshots.disk import DiskOneShot
 from reconix.boot.slots import write_slot
-from reconix.boot.tables import Copy, Slot, Write, read_selection, select_slot
-from reconix.device.hardware.disk import Window, open_disk
-from reconix.device.paths import Paths
-from reconix.device.way_back import leave_way_back
+from reconix.boot.tables import Copy, Selection, Slot, Write, read_selection, select_slot
+from reconix.device.hardware.disk import Window
 from reconix.prove.prover import Result, prove
 from reconix.prove.record import record
 from reconix.prove.recorder import Pace
@@ -206,13 +205,12 @@ def test_a_trial_selected_before_its_way_back_is_there(
 ) -> None:
     need_recording(need)
 
-    def select_once(paths: Paths, trial: Slot) -> None:
-        with open_disk(paths) as disk:
-            home = read_selection(disk)
+    def arm(one_shot: DiskOneShot, home: Selection, trial: Slot, system: str) -> None:
+        with one_shot.opened() as disk:
             select_slot(disk, trial)
-        leave_way_back(paths, home, trial)
+        one_shot.leave(home, trial)
 
-    monkeypatch.setattr("reconix.device.update.apply.select_once", select_once)
+    monkeypatch.setattr(DiskOneShot, "arm", arm)
 
     def workload(rig: Rig) -> None:
         receiving(rig, device.update)

@@ -64,6 +64,6 @@ def test_w4_what_a_program_has_nested_is_deleted_too(machine: Machine) -> None:
 
 def test_a_device_without_data_says_so(machine: Machine) -> None:
     machine.boot()
-    unmounted = Device(replace(machine.paths, shared=True), machine.device.oneshots)
+    unmounted = Device(replace(machine.paths, shared=True), machine.device.firmware)
     with pytest.raises(NoData):
         discard(unmounted)

@@ -158,7 +158,7 @@ def test_slot_and_system_are_armed_together_or_not_at_all(ready: Machine, wish: 
     """Wherever the memory ends: what would have booted next without the update is what boots."""
     with working(ready.paths):
         choose_always(ready.device, "default") if wish is None else choose_once(ready.device, wish)
-    before = (ready.device.oneshots.asked_for(), read_choice(ready.paths.choice))
+    before = (ready.device.firmware.asked_for(), read_choice(ready.paths.choice))
     refused = 0
     for room in range(5):
         with memory(ready, "ro"):
@@ -169,12 +169,12 @@ def test_slot_and_system_are_armed_together_or_not_at_all(ready: Machine, wish: 
                     apply(ready.device, ready.generations["two"], system="mqtt")
             except FirmwareRefuses:
                 refused += 1
-                after = (ready.device.oneshots.asked_for(), read_choice(ready.paths.choice))
+                after = (ready.device.firmware.asked_for(), read_choice(ready.paths.choice))
                 assert after == before
-                assert ready.device.oneshots.next_partition() is None
+                assert ready.device.firmware.next_slot(ready.device.selection()) is None
             else:
-                assert ready.device.oneshots.asked_for() == "mqtt"
-                assert ready.device.oneshots.next_partition() is not None
+                assert ready.device.firmware.asked_for() == "mqtt"
+                assert ready.device.firmware.next_slot(ready.device.selection()) is not None
                 break
     assert refused == (3 if wish is None else 2)
 
@@ -183,7 +183,7 @@ def test_what_is_cancelled_leaves_neither_the_slot_nor_the_system_armed(ready: M
     with working(ready.paths):
         apply(ready.device, ready.generations["two"], system="mqtt")
         rollback(ready.device)
-    assert ready.device.oneshots.asked_for() is None
+    assert ready.device.firmware.asked_for() is None
     started = ready.boot()
     assert (started.booted.system, started.booted.why) == ("default", Why.COMMITTED)
 
@@ -222,6 +222,6 @@ def test_an_armed_update_that_cannot_be_armed_with_another_system_is_as_it_was(
         apply(ready.device, ready.generations["two"], system="mqtt")
     with memory(ready, "read-only"), working(ready.paths), pytest.raises(FirmwareRefuses):
         apply(ready.device, ready.generations["two"], system="default")
-    assert (state(ready).phase, ready.device.oneshots.asked_for()) == (Phase.ARMED, "mqtt")
+    assert (state(ready).phase, ready.device.firmware.asked_for()) == (Phase.ARMED, "mqtt")
     started = ready.boot()
     assert (started.booted.generation, started.booted.system) == (ready.generations["two"], "mqtt")

@@ -1,44 +1,58 @@
-"""One-shots: what the firmware and the boot loader are told for the next boot, and for no other.
+"""One-shots: what holds for the next boot, and for no other.
 
-Two things are told: which slot to boot (a trial), and which system in it. Everything that is armed
-here goes away by itself when it is used, before anything is loaded that could fail; so whatever
-happens then, the boot after it is an ordinary one.
+Two things can be asked for: which slot to boot (a trial), and which system in it. Everything that
+is armed here goes away by itself when it is used, before anything is loaded that could fail; so
+whatever happens then, the boot after it is an ordinary one.
 
-A trial is both, a slot and a system in it, so they are told and taken back together: a system whose
+A trial is both, a slot and a system in it, so they are armed and disarmed together: a system whose
 slot was refused, or forgotten on purpose, would start from the committed slot.
+
+Two kinds of memory can keep a trial: variables of the firmware, and where there are none, the disk.
+Only the firmware can be asked for a system of the committed slot, or tell what was booted.
 """
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from reconix.boot.gpt import Guid, Partition
+from reconix.boot.gpt import Guid
 from reconix.boot.oneshots.foreign_settings import Setting, Slots
+from reconix.boot.tables import Selection, Slot
 
 
 class OneShots(Protocol):
-    """How a kind of firmware is told."""
+    """A memory that can make the next boot a trial."""
 
-    def booted_partition(self) -> Guid | None:
-        """The partition from which the boot loader was loaded, if the firmware tells."""
-
-    def try_slot(self, name: str, number: int, partition: Partition, system: str) -> None:
+    def arm(self, selection: Selection, slot: Slot, system: str) -> None:
         """Boot this slot next, and this system of it; all of that or nothing.
 
         Args:
-            name: for people, in the firmware's menu.
-            number: of the partition in the table that is selected now.
-            partition: which one.
+            selection: what the disk selects now.
+            slot: another one.
             system: of the generation in the slot.
+
+        Raises:
+            FirmwareRefuses: nothing is armed that was not before.
         """
 
-    def knows(self, partition: Partition) -> bool:
-        """Whether the firmware still has what ``try_slot`` left to boot this slot with."""
+    def disarm(self, system: str | None) -> None:
+        """Boot the selected slot next, and this system of it, or the default one.
 
-    def next_partition(self) -> Guid | None:
-        """The partition that is booted next, if one was asked for."""
+        Raises:
+            FirmwareRefuses: it cannot be told.
+        """
 
-    def forget_trial(self, system: str | None) -> None:
-        """Boot the committed slot next, and this system of it, or the default one."""
+    def next_slot(self, selection: Selection) -> Slot | None:
+        """The slot that is booted next, if one was armed."""
+
+    def knows(self, selection: Selection, slot: Slot) -> bool:
+        """Whether there is still what ``arm`` left for this slot, and a boot does not use up."""
+
+
+class Firmware(OneShots, Protocol):
+    """A firmware with its boot loader, and the memory that they share."""
+
+    def booted_partition(self) -> Guid | None:
+        """The partition from which the boot loader was loaded, if the firmware tells."""
 
     def ask_for(self, system: str | None) -> None:
         """Start this system at the next boot, or the default one."""
@@ -52,7 +66,7 @@ class OneShots(Protocol):
     def astray(self) -> str:
         """Why the next boot will not be of a slot and system; nothing: it will."""
 
-    def settings_of_others(self, slots: Slots, *, asked: Collection[str]) -> Sequence[Setting]:
+    def foreign_settings(self, slots: Slots, *, asked: Collection[str]) -> Sequence[Setting]:
         """What firmware and boot loader obey though the agent has not set it."""
 
     def remove(self, setting: Setting) -> None:

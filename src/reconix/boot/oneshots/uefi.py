@@ -18,7 +18,7 @@ import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from reconix.boot.gpt import BadPartitionTable, Guid, Partition
+from reconix.boot.gpt import BadPartitionTable, Guid
 from reconix.boot.loaders.systemd_boot import entry_name, system_of_entry
 from reconix.boot.oneshots import foreign_settings
 from reconix.boot.oneshots.foreign_settings import Setting, Slots
@@ -31,6 +31,7 @@ from reconix.boot.oneshots.load_option import (
     print_text,
 )
 from reconix.boot.oneshots.variables import GLOBAL, LOADER, FirmwareRefuses, Variables
+from reconix.boot.tables import Selection, Slot, slot_name
 
 _OPTION = re.compile(r"Boot([0-9A-F]{4})")
 _NEXT = "BootNext"
@@ -59,24 +60,14 @@ class Uefi:
         except BadPartitionTable:
             return None
 
-    def try_slot(self, name: str, number: int, partition: Partition, system: str) -> None:
-        """Boot a slot next, and a system of it, once.
-
-        What needs most memory is written first, and what arms it last.
-
-        Args:
-            name: for people, in the firmware's menu.
-            number: of the partition in the table that is selected now.
-            partition: which one.
-            system: of the generation in the slot.
+    def arm(self, selection: Selection, slot: Slot, system: str) -> None:
+        """See ``OneShots``. What needs most memory is written first, and what arms it last.
 
         Raises:
             FirmwareRefuses: it cannot be told. What it was told for the next boot is as before.
         """
-        wanted = LoadOption(
-            name, number, partition.first, partition.sectors, partition.guid, self.program
-        )
-        option = self._option_of(partition.guid)
+        wanted = self._option_for(selection, slot)
+        option = self._option_of(wanted.partition)
         if option is None:
             option = self._free_option()
         self.variables.set(f"Boot{option:04X}", GLOBAL, print_load_option(wanted))
@@ -91,28 +82,38 @@ class Uefi:
                 self._restore(before)
             raise
 
+    def _option_for(self, selection: Selection, slot: Slot) -> LoadOption:
+        """The load option of a slot, with its number in the table that is selected now."""
+        partition = selection.tables.slot(slot)
+        guids = [each.guid for each in selection.tables.partitions(selection.slot)]
+        number = 1 + guids.index(partition.guid)
+        name, first = slot_name(slot), partition.first
+        return LoadOption(name, number, first, partition.sectors, partition.guid, self.program)
+
     def _restore(self, one_shot: bytes | None) -> None:
         self.variables.remove(_ONE_SHOT, LOADER)
         if one_shot is not None:
             self.variables.set(_ONE_SHOT, LOADER, one_shot)
 
-    def knows(self, partition: Partition) -> bool:
-        """Whether there still is a load option of ours for a slot.
+    def knows(self, selection: Selection, slot: Slot) -> bool:
+        """See ``OneShots``: whether there still is a load option of ours for a slot.
 
         It is kept over any number of boots. So if it is gone after one, the firmware forgets.
         """
-        return self._option_of(partition.guid) is not None
+        return self._option_of(selection.tables.slot(slot).guid) is not None
 
-    def next_partition(self) -> Guid | None:
-        """The partition that is booted next, if it is one of ours that was asked for."""
+    def next_slot(self, selection: Selection) -> Slot | None:
+        """See ``OneShots``; a load option that is not ours is none."""
         value = self.variables.get(_NEXT, GLOBAL)
         if value is None or len(value) != 2:
             return None
         found = self._load_option(int.from_bytes(value, "little"))
-        return found.partition if found and found.path == self.program else None
+        if found is None or found.path != self.program:
+            return None
+        return selection.tables.slot_with(found.partition)
 
-    def forget_trial(self, system: str | None) -> None:
-        """Boot the selected slot next, and this system of it, or the default one.
+    def disarm(self, system: str | None) -> None:
+        """See ``OneShots``.
 
         Raises:
             FirmwareRefuses: it cannot be told.
@@ -147,7 +148,7 @@ class Uefi:
             self.variables, self.booted_partition(), program=self.program
         )
 
-    def settings_of_others(self, slots: Slots, *, asked: Collection[str]) -> tuple[Setting, ...]:
+    def foreign_settings(self, slots: Slots, *, asked: Collection[str]) -> tuple[Setting, ...]:
         """What is obeyed and not ours, when a system has just started."""
         return foreign_settings.find(self.variables, slots, asked=asked)
 

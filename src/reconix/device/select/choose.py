@@ -38,8 +38,8 @@ def choose_once(device: Device, system: str, way: Way = Way.BOOT) -> None:
     before = read_choice(device.paths.choice)
     write_choice(device.paths.choice, replace(before, once=system if way is Way.BOOT else None))
     asked = system if way is Way.BOOT else wanted_always(before)
-    if device.oneshots.asked_for() != asked:
-        device.oneshots.ask_for(asked)
+    if device.firmware.asked_for() != asked:
+        device.firmware.ask_for(asked)
 
 
 def choosing(device: Device, way: Way, *, always: bool = False) -> AbstractContextManager[None]:
@@ -71,7 +71,7 @@ def choose_always(device: Device, system: str, way: Way = Way.BOOT) -> None:
     always = None if is_default else Always(wanted, failures_allowed=policy.always_attempts)
     before = read_choice(device.paths.choice)
     write_choice(device.paths.choice, replace(well(before, wanted), once=None, always=always))
-    device.oneshots.ask_for(wanted if always and way is Way.BOOT else None)
+    device.firmware.ask_for(wanted if always and way is Way.BOOT else None)
 
 
 def _bootable(device: Device) -> Generation:

@@ -16,7 +16,6 @@ from reconix.base import progress
 from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, write_durably
-from reconix.boot.gpt import Guid
 from reconix.boot.oneshots.foreign_settings import Setting, Slots
 from reconix.boot.oneshots.variables import FirmwareRefuses
 from reconix.boot.tables import DiskIsShort, Selection, Slot, read_selection, repair
@@ -33,7 +32,6 @@ from reconix.device.state.booted import Booted, UnknownBoot, Why, has_taken_over
 from reconix.device.state.choice import Choice, FollowUp
 from reconix.device.state.lock import working
 from reconix.device.trial.disks import CopyAttached, copies, expect_fit_disk, note_hardware
-from reconix.device.way_back import read_way_back, undo
 from reconix.store.generation import BadGeneration
 from reconix.store.paths import StorePath
 
@@ -133,7 +131,7 @@ def _slot_that_booted(
     So if there is one, the generation of the slot must have the system that runs: otherwise what
     an old copy started would pass for the trial of something new.
     """
-    told = slot_with(selection, device.oneshots.booted_partition())
+    told = selection.tables.slot_with(device.firmware.booted_partition())
     if told is None:
         return _slot_by_table(device)
     return told if is_sole or _has_system(device, told, toplevel) else selection.slot
@@ -142,14 +140,6 @@ def _slot_that_booted(
 def _has_system(device: Device, slot: Slot, toplevel: StorePath) -> bool:
     generation = device.recall().in_slot(slot)
     return generation is not None and device.generation(generation).running(toplevel) is not None
-
-
-def slot_with(selection: Selection, guid: Guid | None) -> Slot | None:
-    """The slot whose partition has this GUID."""
-    for number in selection.tables.numbers:
-        if selection.tables.slot(number).guid == guid:
-            return number
-    return None
 
 
 def _slot_by_table(device: Device) -> Slot:
@@ -213,7 +203,7 @@ def _settings_of_others(
     guids = {number: tables.slot(number).guid for number in tables.numbers}
     asked = {stored.once, choice.wanted_always(stored)} - {None}
     try:
-        found = device.oneshots.settings_of_others(
+        found = device.firmware.foreign_settings(
             Slots(guids[selection.slot], [*guids.values()]), asked=[*map(str, asked)]
         )
     except FirmwareRefuses as error:
@@ -229,9 +219,8 @@ def _evidence(device: Device, selection: Selection) -> Evidence:
     trial = state.trial if state is not None and state.phase is Phase.ARMED else None
     if trial is None or trial.slot is None:
         return found
-    if read_way_back(device.paths) is not None:
-        return found  # the firmware was not asked
-    if device.oneshots.knows(selection.tables.slot(trial.slot)):
+    disk, firmware = device.disk_one_shot, device.firmware
+    if disk.knows(selection, trial.slot) or firmware.knows(selection, trial.slot):
         return found
     said = 'it did not keep the variables that it was given; see the option one_shot = "disk"'
     return Evidence(Reason.FIRMWARE, said)
@@ -277,7 +266,7 @@ def _carry_out(device: Device, plan: _Plan) -> bool:
         events.record(paths.log, "panic", text=plan.event.said)
         forget_panic(paths)
     if plan.event.slot == plan.after.committed.slot:
-        undo(paths)  # what it led back from was left
+        device.disk_one_shot.disarm(None)  # what it led back from was left
     choice.write_choice(paths.choice, plan.follow.choice)
     for setting in plan.others:
         _remove(device, setting)
@@ -287,7 +276,7 @@ def _carry_out(device: Device, plan: _Plan) -> bool:
 def _remove(device: Device, setting: Setting) -> None:
     """Take away what somebody else has set; if the firmware refuses, ``status`` goes on to tell."""
     try:
-        device.oneshots.remove(setting)
+        device.firmware.remove(setting)
     except FirmwareRefuses as error:
         progress.note(f"{setting}: {error}")
     else:
@@ -305,7 +294,7 @@ def _tell_firmware(device: Device, plan: _Plan) -> bool:
             expect_fit_disk(device)
             arm(device, plan.after, system=plan.choice.once)
         elif plan.follow.ask_for is not None:
-            device.oneshots.ask_for(plan.follow.ask_for)
+            device.firmware.ask_for(plan.follow.ask_for)
     except FirmwareRefuses as error:
         progress.note(str(error))
         events.record(device.paths.log, "firmware-refused", text=str(error))

@@ -32,7 +32,7 @@ class Policy:
         always_attempts: how often in a row it may fail to come up, if it is wanted always.
         automatic: whether the device restarts into an update by itself.
         needs_firmware: whether the firmware's variables keep what the next boot is; if not, the
-            disk does (``device/way_back.py``).
+            disk does (``boot/oneshots/disk.py``).
         window: when, as ``device/update/window.py`` has it; nothing: at any time.
     """
 

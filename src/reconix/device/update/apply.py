@@ -21,6 +21,7 @@ from dataclasses import replace
 from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.boot import fat
+from reconix.boot.oneshots.oneshot import OneShots
 from reconix.boot.oneshots.variables import FirmwareRefuses
 from reconix.boot.slots import SlotSizeDiffers, write_slot
 from reconix.boot.tables import Slot, read_selection, slot_name
@@ -36,7 +37,6 @@ from reconix.device.state.choice import read_choice, wanted_always, write_choice
 from reconix.device.state.faults import remember_faults
 from reconix.device.state.record import remember
 from reconix.device.trial.disks import expect_fit_disk
-from reconix.device.way_back import select_once, undo
 from reconix.store.generation import Generation, InstalledSystem, expect_known
 from reconix.store.paths import StorePath
 
@@ -146,6 +146,7 @@ def arm(device: Device, state: State, *, system: str | None) -> Slot:
     assert trial is not None and trial.slot is not None
     generation = device.generation(trial.generation)
     by_disk = not _policy(device, generation, generation.default).needs_firmware
+    one_shot: OneShots = device.disk_one_shot if by_disk else device.firmware
     name = generation.default if by_disk or system is None else generation.system(system).name
     before = read_choice(device.paths.choice)
     remember_faults(device.paths)
@@ -153,10 +154,8 @@ def arm(device: Device, state: State, *, system: str | None) -> Slot:
     write_choice(device.paths.choice, replace(before, once=name))
     try:
         if by_disk:
-            device.oneshots.forget_trial(None)  # or the system that it names would be tried
-            select_once(device.paths, trial.slot)
-        else:
-            _tell_firmware(device, trial.slot, name)
+            device.firmware.disarm(None)  # or the system that it names would be tried
+        one_shot.arm(device.selection(), trial.slot, name)
     except FirmwareRefuses as error:
         write_choice(device.paths.choice, before)
         if state.phase is Phase.ARMED:  # it was armed before, perhaps with another system
@@ -166,26 +165,18 @@ def arm(device: Device, state: State, *, system: str | None) -> Slot:
     return trial.slot
 
 
-def _tell_firmware(device: Device, slot: Slot, system: str) -> None:
-    selection = device.selection()
-    partition = selection.tables.slot(slot)
-    guids = [part.guid for part in selection.tables.partitions(selection.slot)]
-    number = 1 + guids.index(partition.guid)
-    device.oneshots.try_slot(slot_name(slot), number, partition, system)
-
-
 def disarm(device: Device, state: State) -> None:
     """Boot the committed slot next, and what it would start if there had been no trial.
 
     Raises:
         FirmwareRefuses: it cannot be told.
     """
-    choice, system = read_choice(device.paths.choice), device.oneshots.asked_for()
+    choice, system = read_choice(device.paths.choice), device.firmware.asked_for()
     if state.phase is Phase.ARMED:  # what was asked for once was the system of the trial
         choice = replace(choice, once=None)
         system = wanted_always(choice)
-    device.oneshots.forget_trial(system)
-    undo(device.paths)
+    for one_shot in device.one_shots:
+        one_shot.disarm(system)
     write_choice(device.paths.choice, choice)
 
 

@@ -22,7 +22,6 @@ from reconix.device.state.booted import Booted, read_boot_id, read_booted
 from reconix.device.state.choice import read_choice, renewed, write_choice
 from reconix.device.trust_store import settle
 from reconix.device.update.collect import collect
-from reconix.device.way_back import forget
 
 
 class TooLate(ReconixError):
@@ -51,7 +50,7 @@ def confirm(device: Device) -> bool:
         for fault in select_slot(disk, booted.slot):
             events.record(device.paths.log, "repaired", text=fault)
         assert read_selection(disk).slot == booted.slot
-    forget(device.paths)
+    device.disk_one_shot.keep()
     state = record.remember(device.paths, state, Confirmed(booted.slot))
     progress.note(f"confirmed {state.committed.generation}")
     _tidy(device, state)
@@ -75,7 +74,7 @@ def keep_system(device: Device) -> None:
     follow = renewed(read_choice(device.paths.choice))
     write_choice(device.paths.choice, follow.choice)
     if follow.ask_for is not None:
-        device.oneshots.ask_for(follow.ask_for)
+        device.firmware.ask_for(follow.ask_for)
 
 
 def _check(device: Device, state: State, booted: Booted) -> None:

@@ -2,17 +2,20 @@ from pathlib import Path
 
 import pytest
 
-from reconix.boot.gpt import Guid, Lba, Partition
 from reconix.boot.oneshots.load_option import LoadOption, parse_load_option, print_load_option
 from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import GLOBAL, LOADER, Variables
-from reconix.boot.tables import IDLE_SLOT
+from reconix.boot.tables import Copy, Selection, Slot
+from reconix.image.layout import Sizes, plan
 
 PROGRAM = "EFI/BOOT/BOOTX64.EFI"
-ONE, TWO = (
-    Partition(IDLE_SLOT, Guid.derive(name), Lba(at), Lba(at + 99), name)
-    for name, at in (("slot-1", 2048), ("slot-2", 4096))
-)
+TABLES = plan("gateway", size_bytes=80 << 20, sizes=Sizes(2, 34 << 20, 1 << 20, 1 << 20))
+ONE, TWO = Slot(1), Slot(2)
+SECOND = TABLES.slot(TWO)
+
+
+def selected(slot: Slot) -> Selection:
+    return Selection(TABLES, slot, Copy.PRIMARY, ())
 
 
 @pytest.fixture
@@ -26,19 +29,23 @@ def variables(tmp_path: Path) -> Variables:
 
 def test_a_slot_gets_a_free_option_and_is_next(variables: Variables) -> None:
     uefi = Uefi(variables, PROGRAM)
-    uefi.try_slot("reconix slot-2", 2, TWO, "mqtt")
+    uefi.arm(selected(ONE), TWO, "mqtt")
     assert variables.get("BootNext", GLOBAL) == b"\x01\0"
     option = parse_load_option(variables.get("Boot0001", GLOBAL) or b"")
-    assert (option.partition, option.first, option.sectors) == (TWO.guid, 4096, 100)
-    assert (option.number, option.path) == (2, PROGRAM)
-    assert uefi.next_partition() == TWO.guid
+    assert (option.partition, option.first, option.sectors) == (
+        SECOND.guid,
+        SECOND.first,
+        SECOND.sectors,
+    )
+    assert (option.description, option.number, option.path) == ("slot-2", 2, PROGRAM)
+    assert uefi.next_slot(selected(ONE)) == TWO
 
 
 def test_the_order_and_the_options_of_others_are_left_alone(variables: Variables) -> None:
     uefi = Uefi(variables, PROGRAM)
-    uefi.try_slot("reconix slot-2", 2, TWO, "mqtt")
-    uefi.forget_trial(None)
-    assert uefi.next_partition() is None and variables.get("BootNext", GLOBAL) is None
+    uefi.arm(selected(ONE), TWO, "mqtt")
+    uefi.disarm(None)
+    assert uefi.next_slot(selected(ONE)) is None and variables.get("BootNext", GLOBAL) is None
     assert variables.get("BootOrder", GLOBAL) == b"\0\0"
     assert variables.get("Boot0000", GLOBAL) == b"an option of the firmware"
 
@@ -47,9 +54,9 @@ def test_an_option_is_found_by_the_guid_of_the_slot_not_by_its_number(
     variables: Variables,
 ) -> None:
     uefi = Uefi(variables, PROGRAM)
-    for slot, number in ((TWO, 2), (ONE, 1), (TWO, 1), (ONE, 2), (TWO, 2)):
-        uefi.try_slot(slot.name, number, slot, "mqtt")
-        assert uefi.next_partition() == slot.guid
+    for slot, table in ((TWO, ONE), (ONE, ONE), (TWO, TWO), (ONE, TWO), (TWO, ONE)):
+        uefi.arm(selected(table), slot, "mqtt")
+        assert uefi.next_slot(selected(table)) == slot
     options = [name for name in variables.names(GLOBAL) if name.startswith("Boot00")]
     assert options == ["Boot0000", "Boot0001", "Boot0002"]
     assert parse_load_option(variables.get("Boot0002", GLOBAL) or b"").number == 2
@@ -57,9 +64,9 @@ def test_an_option_is_found_by_the_guid_of_the_slot_not_by_its_number(
 
 def test_a_next_option_that_is_not_ours_is_nobody(variables: Variables) -> None:
     variables.set("BootNext", GLOBAL, b"\0\0")
-    assert Uefi(variables, PROGRAM).next_partition() is None
+    assert Uefi(variables, PROGRAM).next_slot(selected(ONE)) is None
     variables.set("BootNext", GLOBAL, b"\0")
-    assert Uefi(variables, PROGRAM).next_partition() is None
+    assert Uefi(variables, PROGRAM).next_slot(selected(ONE)) is None
 
 
 def test_a_system_is_asked_for_and_forgotten(variables: Variables) -> None:
@@ -74,9 +81,9 @@ def test_a_system_is_asked_for_and_forgotten(variables: Variables) -> None:
 def test_what_systemd_boot_tells_is_read(variables: Variables) -> None:
     uefi = Uefi(variables, PROGRAM)
     assert uefi.booted_partition() is None
-    spelled = f"{str(TWO.guid).lower()}\0".encode("utf-16-le")
+    spelled = f"{str(SECOND.guid).lower()}\0".encode("utf-16-le")
     variables.set("LoaderDevicePartUUID", LOADER, spelled)
-    assert uefi.booted_partition() == TWO.guid
+    assert uefi.booted_partition() == SECOND.guid
 
 
 @pytest.mark.parametrize("value", [b"", b"x", b"\0\xd8\0\xd8", "no guid\0".encode("utf-16-le")])
@@ -87,7 +94,7 @@ def test_nonsense_in_a_variable_is_nothing(value: bytes, variables: Variables) -
 
 def test_a_loader_of_somebody_else_that_is_next_is_nobody(variables: Variables) -> None:
     """Also if its load option is spelled exactly as ours are."""
-    theirs = LoadOption("ubuntu", 1, 2048, 99, ONE.guid, "EFI/ubuntu/shimx64.efi")
+    theirs = LoadOption("ubuntu", 1, 2048, 99, TABLES.slot(ONE).guid, "EFI/ubuntu/shimx64.efi")
     variables.set("Boot0003", GLOBAL, print_load_option(theirs))
     variables.set("BootNext", GLOBAL, b"\3\0")
-    assert Uefi(variables, PROGRAM).next_partition() is None
+    assert Uefi(variables, PROGRAM).next_slot(selected(ONE)) is None

@@ -153,7 +153,7 @@ def test_always_by_a_switch_is_asked_of_the_firmware_only_when_it_is_healthy(
     with working(machine.paths):
         choose_always(machine.device, "mqtt", Way.SWITCH)
     take_over(machine, "mqtt")
-    assert machine.device.oneshots.asked_for() is None
+    assert machine.device.firmware.asked_for() is None
     assert watch(machine.device)
     assert restarted(machine).booted.system == "mqtt"
 
@@ -179,7 +179,7 @@ def test_what_was_asked_of_the_firmware_before_is_taken_back(
     with working(machine.paths):
         choose_once(machine.device, "mqtt")
         choose_once(machine.device, "mqtt", Way.SWITCH)
-    assert machine.device.oneshots.asked_for() is None
+    assert machine.device.firmware.asked_for() is None
 
 
 def test_settings_that_a_kernel_keeps_need_a_restart(machine: Machine, units: Units) -> None:

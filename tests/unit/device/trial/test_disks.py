@@ -123,7 +123,7 @@ def test_w1_no_update_is_taken_while_a_copy_of_the_disk_is_there(machine: Machin
         "missing_bytes": 0,
         "others": [{"path": str(node), "copy": True}],
     }
-    assert machine.device.oneshots.next_partition() is None
+    assert machine.device.firmware.next_slot(machine.device.selection()) is None
     assert node.read_bytes() == before
 
 

@@ -23,7 +23,7 @@ def test_the_slot_holds_the_image_and_the_running_system_is_tried(machine: Machi
     machine.boot()
     two = machine.generation("two")
     machine.install("two")
-    machine.device.oneshots.ask_for("mqtt")
+    machine.device.firmware.ask_for("mqtt")
     machine.boot()
     with working(machine.paths):
         assert apply(machine.device, two) == 2
@@ -115,7 +115,7 @@ def test_a_boot_tree_that_was_altered_is_never_armed(machine: Machine) -> None:
     entry.write_bytes(entry.read_bytes().replace(b"gpt", b"rw "))
     with pytest.raises(WrongImage), working(machine.paths):
         apply(machine.device, two)
-    assert machine.device.oneshots.next_partition() is None
+    assert machine.device.firmware.next_slot(machine.device.selection()) is None
     assert machine.boot().booted.slot == 1
 
 

@@ -17,7 +17,6 @@ from reconix.boot.trial import Outcome, Phase, Reason, Result, print_state, read
 from reconix.device.device import Device
 from reconix.device.select.start import start
 from reconix.device.select.watch import watch
-from reconix.device.way_back import read_way_back
 from reconix.nix.chroot import ChrootStore
 from reconix.store.tree import File
 
@@ -54,7 +53,7 @@ def test_a_trial_takes_no_variable_and_is_kept_when_it_is_confirmed(machine: Mac
     assert sorted(path.name for path in machine.paths.efivars.iterdir()) == before
     assert machine.boot().booted.generation == machine.generations["two"]
     _confirm(machine.device)
-    assert not machine.paths.way_back.exists()
+    assert not machine.paths.disk_one_shot.exists()
     assert machine.boot().booted.generation == machine.generations["two"]
     assert last(machine).result is Result.CONFIRMED
 
@@ -67,7 +66,7 @@ def test_what_is_not_healthy_is_left_once_and_for_all(machine: Machine) -> None:
     assert (back.booted.slot, back.restart, machine.selected) == (1, False, 1)
     verdict = last(machine).verdict
     assert verdict is not None and verdict.reason is Reason.UNHEALTHY
-    assert not machine.paths.way_back.exists()
+    assert not machine.paths.disk_one_shot.exists()
     assert [machine.boot().booted.slot for _ in range(3)] == [1, 1, 1]
 
 
@@ -117,7 +116,7 @@ def test_p6_p8_a_cut_at_any_step_leaves_old_or_new(
     ends = set()
     for device in _cut_everywhere(machine, monkeypatch, does[work]):
         ends.add(print_state(_arrive(device, "two")))
-        assert not device.paths.way_back.exists()
+        assert not device.paths.disk_one_shot.exists()
     assert len(ends) == 1
 
 
@@ -172,7 +171,7 @@ def test_a_disk_that_does_not_take_the_way_back_is_no_reason_to_restart_for_ever
 ) -> None:
     _apply(machine, "two")(machine.device)
     machine.firmware()
-    (machine.paths.way_back / "primary").unlink()
+    (machine.paths.disk_one_shot / "primary").unlink()
     machine.firmware()
     assert "cannot be left" in machine.paths.faults.read_text()
     start(machine.device)
@@ -184,9 +183,9 @@ def test_a_way_back_that_cannot_be_read_confirms_nothing(
 ) -> None:
     _apply(machine, "two")(machine.device)
     machine.firmware()
-    (machine.paths.way_back / "slots").write_text("2\n")
+    (machine.paths.disk_one_shot / "slots").write_text("2\n")
     with pytest.raises(BadDocument):
-        read_way_back(machine.paths)
+        machine.device.disk_one_shot.read()
     with pytest.raises(BadDocument):
         start(machine.device)
     machine.firmware()
@@ -198,19 +197,19 @@ def test_a_trial_of_the_firmware_is_as_it_was(machine: Machine) -> None:
     machine.install("three")
     _apply(machine, "three")(machine.device)
     assert machine.selected == 1
-    assert machine.device.oneshots.next_partition() is not None
+    assert machine.device.firmware.next_slot(machine.device.selection()) is not None
 
 
 def test_w3_a_way_back_that_a_newer_agent_has_left_leads_back(machine: Machine) -> None:
     """It may say more than an older initrd and an older agent know."""
     _apply(machine, "two")(machine.device)
     for name in ("slots", "sectors"):
-        path = machine.paths.way_back / name
+        path = machine.paths.disk_one_shot / name
         path.write_text(path.read_text().replace("\n", " more\n") + "more\n" * (name == "slots"))
-    (machine.paths.way_back / "more").touch()
+    (machine.paths.disk_one_shot / "more").touch()
     assert machine.boot().booted.slot == 2
     machine.firmware()  # nobody has confirmed it: the initrd leads back
     assert machine.selected == 1
     started = start(machine.device)
     assert (started.booted.slot, started.restart) == (1, True), "a trial that was cut short"
-    assert not (machine.paths.way_back / "more").exists()
+    assert not (machine.paths.disk_one_shot / "more").exists()
