@@ -37,7 +37,7 @@ def prove(
     monkeypatch.setattr("tests.device_model.SLOT_BYTES", SLOT_BYTES)
     project = tmp_path / "project"
     (project / f"hosts/{HOST}/systems").mkdir(parents=True)
-    (project / "reconix.toml").write_text('name = "test"\nupdate.require_signature = false\n')
+    (project / "reconix.toml").write_text('name = "test"\ntrust.require_signature = false\n')
     (project / f"hosts/{HOST}/machine.toml").write_text(MACHINE)
     (project / f"hosts/{HOST}/systems/default.toml").touch()
     with ChrootStore(tmp_path / "store") as store:

@@ -10,7 +10,7 @@ from reconix.base.documents import Fields
 from reconix.base.process import run
 from reconix.vm.login import Login
 
-UNSIGNED = "update.require_signature = false\n"
+UNSIGNED = "trust.require_signature = false\n"
 MACHINE = """\
 packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
 [boot]

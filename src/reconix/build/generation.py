@@ -23,7 +23,7 @@ from reconix.boot.bootspec import BootSpec
 from reconix.boot.loaders.loader import BootSystem
 from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
 from reconix.config.schema.hosts import Host
-from reconix.config.schema.project import Updates
+from reconix.config.schema.project import TrustRoot, Updates
 from reconix.device import trust_store
 from reconix.device.trust_store import TrustPolicy
 from reconix.nix.chroot import ChrootStore
@@ -100,32 +100,32 @@ def _file(store: ChrootStore, place: str) -> Path:
     return store.store_dir / Path(place).relative_to(STORE_DIR)
 
 
-def key_set(updates: Updates) -> KeySet | None:
-    """The keys that a project names, as devices believe them; nothing if it names none.
+def key_set(trust: TrustRoot) -> KeySet | None:
+    """The keys that a project names, as devices trust them; nothing if it names none.
 
     Raises:
         BadKey: they make no sense together.
     """
-    texts = updates.texts()
+    texts = trust.texts()
     if not texts:
         return None
     return KeySet.of(
         map(PublicKey.parse, texts),
-        version=updates.key_set,
-        threshold=updates.threshold,
-        revoked=[PublicKey.parse(text).value for text in updates.revoked],
+        version=trust.key_set,
+        threshold=trust.threshold,
+        revoked=[PublicKey.parse(text).value for text in trust.revoked],
     )
 
 
-def trust_policy(updates: Updates) -> TrustPolicy:
+def trust_policy(trust: TrustRoot, updates: Updates) -> TrustPolicy:
     """What devices are told about updates.
 
     Raises:
         BadKey: the keys make no sense together.
     """
     return TrustPolicy(
-        key_set(updates),
-        updates.require_signature,
+        key_set(trust),
+        trust.require_signature,
         updates.url,
         updates.download_limit,
         updates.certificates(),
@@ -150,7 +150,7 @@ def _tree(host: Host, toplevels: Mapping[str, StorePath], content: SlotContent) 
     return folder(
         {
             "generation.json": File(print_json(document)),
-            trust_store.FILE_NAME: File(trust_policy(host.updates).print()),
+            trust_store.FILE_NAME: File(trust_policy(host.trust, host.updates).print()),
             "boot": Symlink(str(content.tree)),
             **{f"systems/{name}": Symlink(str(path)) for name, path in toplevels.items()},
         }

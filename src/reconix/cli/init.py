@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     key = folder / "keys/operator"
     process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
     files = ProjectFiles.read(folder.absolute())
-    signers.updates_of(files)
+    signers.trust_of(files)
     say(f"{folder / 'keys/update'} signs updates: keep it safe, and never give it to a device")
     say(f"made a project in {folder.absolute()}; next: reconix lock, reconix image, reconix run")
     return 0

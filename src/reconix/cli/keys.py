@@ -1,13 +1,13 @@
 """Make and show the keys that sign updates, and sign with them.
 
 generate [NAME]    make a key: FILE is secret, FILE.pub goes to the devices
-list               the keys that devices of this project believe, and which secret ones are here
+list               the keys that devices of this project trust, and which secret ones are here
 renew --key FILE…  sign the present set of keys with keys of the set before, for devices that still
-                   believe that one; do it after each change of `update.key_set`
+                   trust that one; do it after each change of `trust.key_set`
 sign STREAM…       add signatures to streams, for a threshold above one
 
-A device believes a set of keys from its image on. To change it: change the keys in reconix.toml,
-raise `update.key_set` by one, sign the new set with the old keys (`renew`), build and send. Streams
+A device trusts a set of keys from its image on. To change it: change the keys in reconix.toml,
+raise `trust.key_set` by one, sign the new set with the old keys (`renew`), build and send. Streams
 bring along all sets that were signed, so that a device can follow them one by one.
 
 Exit status: 0 done, 2 a key is there already or missing, 27 and 80 something is no key.
@@ -24,7 +24,7 @@ from reconix.base.files import chunks, open_regular, replacing
 from reconix.build.generation import key_set
 from reconix.cli import parsers, places, signers
 from reconix.cli.answers import answer
-from reconix.config.schema.project import Updates
+from reconix.config.schema.project import TrustRoot
 from reconix.nix.signatures import SecretKey
 from reconix.project.files import ProjectFiles
 from reconix.transfer.format.stream import StreamReader
@@ -75,23 +75,23 @@ def _generate(files: ProjectFiles, arguments: argparse.Namespace) -> tuple[str, 
     name = arguments.words[0] if arguments.words else signers.DEFAULT_NAME
     file: Path = arguments.file or files.folder / "keys" / name
     public = signers.make_key(file, name)
-    text = f"{public}\n{file} is secret; {file}.pub belongs into update.keys_files of reconix.toml"
+    text = f"{public}\n{file} is secret; {file}.pub belongs in trust.keys_files of reconix.toml"
     return text, {"key": str(public), "secret": str(file), "public": f"{file}.pub"}
 
 
 def _list(files: ProjectFiles) -> tuple[str, JsonInput]:
-    updates = signers.updates_of(files)
+    trust = signers.trust_of(files)
     here = {signing.public(key).value for key in _here(files)}
-    keys = [PublicKey.parse(text) for text in updates.texts()]
+    keys = [PublicKey.parse(text) for text in trust.texts()]
     lines = [f"{key}{'  (secret key is here)' if key.value in here else ''}" for key in keys]
-    required = "" if updates.require_signature else "; unsigned updates are taken as well"
-    head = f"key set {updates.key_set}: {updates.threshold} of {len(keys)} must sign{required}"
+    required = "" if trust.require_signature else "; unsigned updates are taken as well"
+    head = f"key set {trust.key_set}: {trust.threshold} of {len(keys)} must sign{required}"
     document: JsonInput = {
-        "key_set": updates.key_set,
-        "threshold": updates.threshold,
-        "require_signature": updates.require_signature,
+        "key_set": trust.key_set,
+        "threshold": trust.threshold,
+        "require_signature": trust.require_signature,
         "keys": [{"key": str(key), "secret": key.value in here} for key in keys],
-        "revoked": list(updates.revoked),
+        "revoked": list(trust.revoked),
         "signed_sets": [each.key_set.version for each in signers.signed_sets(files)],
     }
     return "\n".join([head, *lines]), document
@@ -106,21 +106,21 @@ def _here(files: ProjectFiles) -> tuple[SecretKey, ...]:
 
 
 def _renew(files: ProjectFiles, keys: list[Path]) -> tuple[str, JsonInput]:
-    updates = signers.updates_of(files)
-    keys_now = key_set(updates)
+    trust = signers.trust_of(files)
+    keys_now = key_set(trust)
     if keys_now is None or keys_now.version == 1:
         raise UsageError(
             "the first key set needs no signature",
-            hint="change the keys, then raise update.key_set by one",
+            hint="change the keys, then raise trust.key_set by one",
         )
-    signed = signing.sign_key_set(keys_now, _secrets(files, updates, keys))
+    signed = signing.sign_key_set(keys_now, _secrets(files, trust, keys))
     path = signers.keep_set(files, signed)
     count = len(signed.signatures)
     text = f"{path}: key set {keys_now.version}, signed by {count} keys"
     return text, {"file": str(path), "key_set": keys_now.version, "signatures": count}
 
 
-def _secrets(files: ProjectFiles, updates: Updates, keys: list[Path]) -> list[SecretKey]:
+def _secrets(files: ProjectFiles, trust: TrustRoot, keys: list[Path]) -> list[SecretKey]:
     """The keys that were named; without any, those of the project."""
     found = [signers.read_secret(file) for file in keys] or list(_here(files))
     if not found:
@@ -131,7 +131,7 @@ def _secrets(files: ProjectFiles, updates: Updates, keys: list[Path]) -> list[Se
 def _sign(files: ProjectFiles, arguments: argparse.Namespace) -> tuple[str, JsonInput]:
     if not arguments.words:
         raise UsageError("reconix keys sign: which stream?")
-    keys = _secrets(files, signers.updates_of(files), arguments.key)
+    keys = _secrets(files, signers.trust_of(files), arguments.key)
     counts = {stream: _add_signatures(Path(stream), keys) for stream in arguments.words}
     text = "\n".join(f"{stream}: {count} signatures" for stream, count in counts.items())
     return text, {"signatures": dict(counts)}

@@ -4,7 +4,7 @@ The stream is made from the store alone, no device is needed: it can be kept, co
 given to any number of devices that have the base. A device takes it with `reconix-device receive`.
 The same two generations give the same bytes.
 
-The stream is signed with the keys of the project (`reconix keys list`); a device that believes them
+The stream is signed with the keys of the project (`reconix keys list`); a device that trusts them
 takes it from anybody. Without --base the stream needs nothing on the device and is as large as a
 first installation.
 

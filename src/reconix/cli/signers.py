@@ -2,7 +2,7 @@
 
 Updates are signed unless a project says otherwise. A project that names no key gets one at its
 first build, ``keys/update``. The public
-half becomes part of each generation, so devices believe it from their first image on. Git ignores
+half becomes part of each generation, so devices trust it from their first image on. Git ignores
 the secret half, by its name, and nothing else of the folder where it lies.
 
     keys/update        secret: who has it decides what devices run
@@ -25,7 +25,7 @@ from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded, read_text, write_durably
 from reconix.config.schema.hosts import Host
-from reconix.config.schema.project import Updates
+from reconix.config.schema.project import TrustRoot
 from reconix.nix.signatures import SecretKey
 from reconix.project.files import ProjectFiles
 from reconix.transfer.sending import signing
@@ -85,22 +85,22 @@ def _ignores(lines: Iterable[str], name: str) -> bool:
     return found
 
 
-def updates_of(files: ProjectFiles) -> Updates:
-    """Whose updates devices take; a project that names no key gets one."""
-    updates = files.configuration.project.update
-    if updates.texts() or not updates.require_signature:
-        return updates
+def trust_of(files: ProjectFiles) -> TrustRoot:
+    """Whose signatures devices require; a project that names no key gets one."""
+    trust = files.configuration.project.trust
+    if trust.texts() or not trust.require_signature:
+        return trust
     shown = files.folder / _FOLDER / f"{DEFAULT_NAME}.pub"
     if not shown.is_file():
         public = make_key(shown.with_suffix(""), f"{files.configuration.project.name}-1")
         progress.note(f"made {shown.with_suffix('')}, the key that signs updates: keep it safe")
-        progress.note(f'where others build, let reconix.toml say: update.keys = ["{public}"]')
-    return replace(updates, keys_files=(shown,))
+        progress.note(f'where others build, let reconix.toml say: trust.keys = ["{public}"]')
+    return replace(trust, keys_files=(shown,))
 
 
 def with_keys(files: ProjectFiles, host: Host) -> Host:
-    """A host whose generations say whose updates a device takes."""
-    return replace(host, updates=updates_of(files))
+    """A host whose generations say whose signatures a device requires."""
+    return replace(host, trust=trust_of(files))
 
 
 def signer(files: ProjectFiles, more: Iterable[Path] = ()) -> Signer | None:
@@ -109,24 +109,24 @@ def signer(files: ProjectFiles, more: Iterable[Path] = ()) -> Signer | None:
     Raises:
         UsageError: a secret key is needed and none is here.
     """
-    updates = updates_of(files)
-    secrets = [*_secrets(updates), *(read_secret(file) for file in more)]
-    if not secrets and not updates.require_signature:
+    trust = trust_of(files)
+    secrets = [*_secrets(trust), *(read_secret(file) for file in more)]
+    if not secrets and not trust.require_signature:
         return None
     if not secrets:
         raise UsageError(
             "no secret key is here that could sign",
             hint="name one: --key FILE; or make the stream unsigned: --unsigned",
         )
-    if len(secrets) < updates.threshold:
+    if len(secrets) < trust.threshold:
         progress.note(
-            f"signed by {len(secrets)} of {updates.threshold}: add the others, reconix keys sign"
+            f"signed by {len(secrets)} of {trust.threshold}: add the others, reconix keys sign"
         )
     return Signer(tuple(secrets), tuple(signed_sets(files)))
 
 
-def _secrets(updates: Updates) -> list[SecretKey]:
-    files = [file.with_suffix("") for file in updates.keys_files if file.suffix == ".pub"]
+def _secrets(trust: TrustRoot) -> list[SecretKey]:
+    files = [file.with_suffix("") for file in trust.keys_files if file.suffix == ".pub"]
     return [read_secret(file) for file in files if file.is_file()]
 
 

@@ -58,7 +58,7 @@ def check(raw: RawTable, shape: TableShape, elsewhere: Mapping[str, str] | None 
     Args:
         raw: the file.
         shape: what may stand in it.
-        elsewhere: options that may not stand here, with the advice where they belong.
+        elsewhere: options that may not stand here, such as ``a.b``, and where they belong.
     """
     checker = _Checker(shape, elsewhere or {})
     table = checker.table(raw, shape, "")
@@ -103,7 +103,7 @@ class _Checker:
         return name
 
     def _unknown(self, raw: Raw, name: str, shape: TableShape, key: str) -> None:
-        hint = _REFUSED.get(name) or (self._elsewhere.get(name) if not key else None)
+        hint = _REFUSED.get(name) or self._elsewhere.get(dotted(key, name))
         hint = hint or _nearest(name, shape, key, self._top)
         self.problems.append(Problem(raw.place, dotted(key, name), "there is no such option", hint))
 

@@ -38,7 +38,7 @@ from reconix.config.rules.nix_systems import check_nix_system
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.machine import Machine
 from reconix.config.schema.nixos import Nixos, NixSystem
-from reconix.config.schema.project import Project
+from reconix.config.schema.project import MOVED, Project
 from reconix.config.schema.system import RESOLVER, Imports, System
 from reconix.config.schema.values import Architecture, Name
 from reconix.config.shapes import TableShape, scalar_shape_of, shape_of
@@ -182,7 +182,7 @@ class _Loader:
 
     def project(self) -> Loaded | None:
         file = self._folder / PROJECT_FILE
-        table = self._read(file, PROJECT, {})
+        table = self._read(file, PROJECT, MOVED)
         project = self._make(PROJECT, table, file)
         hosts = [self._host(host) for host in self._host_folders()]
         if not isinstance(project, Project):
@@ -343,6 +343,7 @@ def _settled(host: Host, project: Project) -> Host:
         systems={name: _complete(system, budget) for name, system in host.systems.items()},
         hostname=machine.hostname or host.name,
         architecture=machine.architecture or project.architecture,
+        trust=project.trust,
         updates=project.update,
     )
 

@@ -57,8 +57,8 @@ def project(tmp_path: Path) -> Path:
         (folder / name).touch()
     (folder / "reconix.lock").unlink()
     (folder / "modules/pump.py").unlink()
-    update = '[update]\nkeys_files = ["keys/update.pub"]\n'
-    (folder / "reconix.toml").write_text(f'name = "test"\n{update}')
+    trust = '[trust]\nkeys_files = ["keys/update.pub"]\n'
+    (folder / "reconix.toml").write_text(f'name = "test"\n{trust}')
     (folder / "hosts/gateway/machine.toml").write_text('kernel.package = "linux-image-amd64"\n')
     (folder / "hosts/gateway/systems/default.toml").write_text(SYSTEM)
     key = "release:" + "A" * 43 + "=\n"

@@ -30,7 +30,7 @@ def project(tmp_path: Path) -> ProjectFiles:
 def test_devices_trust_what_the_project_signs(project: ProjectFiles) -> None:
     host = project.host(None)
     content = identities.files_of(project, host, "GW-0001")[FILE_NAME]
-    trust = Trust(key_set(signers.updates_of(project)))
+    trust = Trust(key_set(signers.trust_of(project)))
     identity = parse_signed(content, trust, source="x")
     assert (identity.host, identity.serial, identity.hostname) == ("gw", "GW-0001", "gateway-0001")
 

@@ -44,7 +44,7 @@ def files(project: Path) -> ProjectFiles:
 
 
 def key_set_in_force(project: Path) -> KeySet:
-    found = key_set(signers.updates_of(files(project)))
+    found = key_set(signers.trust_of(files(project)))
     assert found is not None
     return found
 
@@ -135,7 +135,7 @@ def test_without_a_secret_key_nothing_is_sent(project: Path) -> None:
 
 
 def test_a_project_may_do_without(project: Path) -> None:
-    write(project, "update.require_signature = false\n")
+    write(project, "trust.require_signature = false\n")
     assert signers.signer(files(project)) is None
     assert not (project / "keys").exists()
 
@@ -144,7 +144,7 @@ def test_a_threshold_is_reached_by_signing_again(project: Path, tmp_path: Path) 
     for name in ("anna", "bert"):
         assert reconix(project, "keys", "generate", name) == 0
     both = 'keys_files = ["keys/anna.pub", "keys/bert.pub"]\nthreshold = 2\n'
-    write(project, f"[update]\n{both}")
+    write(project, f"[trust]\n{both}")
     away = (project / "keys/bert").rename(tmp_path / "bert")
     sent = stream(project, tmp_path)
     with pytest.raises(NotTrusted, match="1 of 2 required signatures"):
@@ -156,7 +156,7 @@ def test_a_threshold_is_reached_by_signing_again(project: Path, tmp_path: Path) 
 def test_keys_are_changed_by_the_set_before(project: Path, tmp_path: Path) -> None:
     before = key_set_in_force(project)
     assert reconix(project, "keys", "generate", "second") == 0
-    write(project, '[update]\nkeys_files = ["keys/second.pub"]\nkey_set = 2\n')
+    write(project, '[trust]\nkeys_files = ["keys/second.pub"]\nkey_set = 2\n')
     with pytest.raises(NotTrusted):
         verify(stream(project, tmp_path), before)
     assert reconix(project, "keys", "renew", "--key", str(project / "keys/update")) == 0

@@ -120,6 +120,25 @@ def test_all_mistakes_of_all_files_are_told_at_once(folder: Folder) -> None:
     assert 'nmae = "test"' in mistakes[8]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'keys = ["k:AAAA"]',
+        'keys_files = ["a.pub"]',
+        "threshold = 2",
+        'revoked = ["k:AAAA"]',
+        "key_set = 2",
+        "require_signature = false",
+    ],
+)
+def test_an_option_that_has_moved_names_its_place(folder: Folder, line: str) -> None:
+    name = line.partition(" ")[0]
+    folder.write("reconix.toml", f'name = "test"\n[update]\n{line}\n')
+    (mistake,) = folder.mistakes()
+    assert mistake.startswith(f"reconix.toml:3:1: update.{name}: there is no such option")
+    assert f"write it as trust.{name}" in mistake
+
+
 def test_an_option_of_another_table_is_found(folder: Folder) -> None:
     folder.write("hosts/gw/systems/web.toml", "trial_timeout = 5\n")
     (mistake,) = folder.mistakes()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reconix.config.schema.machine import Machine
 from reconix.config.schema.nixos import Nixos
-from reconix.config.schema.project import Project, Updates
+from reconix.config.schema.project import Project, TrustRoot, Updates
 from reconix.config.schema.system import System
 from reconix.config.schema.values import Architecture
 
@@ -24,8 +24,10 @@ class Host:
     """By name, sorted; the default system is among them."""
     nixos: Mapping[str, Nixos] = field(default_factory=dict)
     """Systems that Nix built, by name, sorted; none of them is in ``systems``."""
+    trust: TrustRoot = field(default_factory=TrustRoot)
+    """Whose signatures it requires: the same for all hosts of the project."""
     updates: Updates = field(default_factory=Updates)
-    """Whose updates it takes: the same for all hosts of the project."""
+    """Where it looks for updates: likewise."""
 
 
 @dataclass(frozen=True, slots=True)

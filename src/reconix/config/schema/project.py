@@ -1,4 +1,4 @@
-"""``reconix.toml``: where packages come from, whose updates devices take, what things may cost."""
+"""``reconix.toml``: archives, trusted keys, the place of updates, what things may cost."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,8 +100,8 @@ class Budgets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Updates:
-    """Whose updates devices take, and where they look for them."""
+class TrustRoot:
+    """Whose signatures make a device take an update."""
 
     keys: Annotated[
         tuple[SigningKey, ...],
@@ -125,13 +125,13 @@ class Updates:
         Option(
             "How many of the keys must have signed an update.",
             "2",
-            "when one stolen key shall not be enough",
+            "to need more than one key, should one be stolen",
         ),
     ] = 1
     revoked: Annotated[
         tuple[SigningKey, ...],
         Option(
-            "Keys that were taken back; no later set may have them again.",
+            "Keys that were revoked; no later set may have them again.",
             '["old:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="]',
             "when a secret key was lost or stolen",
         ),
@@ -139,7 +139,7 @@ class Updates:
     key_set: Annotated[
         Annotated[int, Range(1, 1 << 31)],
         Option(
-            "Number of this set of keys; devices follow them one by one.",
+            "Version of this set of keys; devices follow the sets one by one.",
             "2",
             "to the next number, with each change of the keys, the threshold or what is revoked",
         ),
@@ -152,6 +152,22 @@ class Updates:
             "to false for devices that nobody but you can send anything to",
         ),
     ] = True
+
+    def texts(self) -> tuple[str, ...]:
+        """All keys that may sign, those from files included."""
+        lines = [
+            line.strip()
+            for path in self.keys_files
+            for line in read_text(path, _MAX_SOURCE_BYTES).splitlines()
+        ]
+        written = [line for line in lines if line and not line.startswith("#")]
+        return tuple(dict.fromkeys([*self.keys, *written]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Updates:
+    """Where devices look for updates."""
+
     url: Annotated[
         Url | None,
         Option(
@@ -165,9 +181,9 @@ class Updates:
         tuple[Path, ...],
         Option(
             "Files with certificates (PEM) of authorities: a web server with updates must have its "
-            "own from one of them; without them, from one that the system believes.",
+            "own from one of them; without them, from one that the system trusts.",
             '["keys/company-ca.pem"]',
-            "when you have an authority of your own, and to believe no other",
+            "when you have an authority of your own, and to trust no other",
         ),
     ] = ()
     download_limit: Annotated[
@@ -191,19 +207,9 @@ class Updates:
     ] = None
 
     def certificates(self) -> str | None:
-        """Those of the authorities, one after the other; None: what the system believes."""
+        """Those of the authorities, one after the other; None: what the system trusts."""
         files = [read_text(path, _MAX_SOURCE_BYTES) for path in self.authorities_files]
         return "".join(files) if files else None
-
-    def texts(self) -> tuple[str, ...]:
-        """All keys that may sign, those from files included."""
-        lines = [
-            line.strip()
-            for path in self.keys_files
-            for line in read_text(path, _MAX_SOURCE_BYTES).splitlines()
-        ]
-        written = [line for line in lines if line and not line.startswith("#")]
-        return tuple(dict.fromkeys([*self.keys, *written]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,4 +234,12 @@ class Project:
     ] = Architecture.AMD64
     archive: Archive = field(default_factory=Archive)
     budgets: Budgets = field(default_factory=Budgets)
+    trust: TrustRoot = field(default_factory=TrustRoot)
     update: Updates = field(default_factory=Updates)
+
+
+MOVED = {
+    f"update.{name}": f"write it as trust.{name}"
+    for name in ("keys", "keys_files", "threshold", "revoked", "key_set", "require_signature")
+}
+"""Options that stood in another table once, with where they belong."""

@@ -5,8 +5,9 @@ from pathlib import Path
 from reconix.base.process import run
 from reconix.build.generation import trust_policy
 from reconix.build.units.updates import make_units
-from reconix.config.schema.project import Updates
+from reconix.config.schema.project import TrustRoot, Updates
 from reconix.config.schema.system import Update
+from reconix.device.trust_store import TrustPolicy
 from reconix.device.update.web import Patience
 
 
@@ -32,20 +33,23 @@ def test_without_a_policy_there_are_no_timers() -> None:
     assert make_units(Update(automatic=False, window="02:00-04:00")) == {}
 
 
-def test_a_device_is_told_whose_certificates_count(tmp_path: Path) -> None:
+def test_a_device_is_told_which_authorities_to_trust(tmp_path: Path) -> None:
     files = tmp_path / "ours.pem", tmp_path / "theirs.pem"
     for file in files:
         file.write_text(f"{file.name}\n")
-    assert trust_policy(Updates(authorities_files=files)).authorities == "ours.pem\ntheirs.pem\n"
-    assert trust_policy(Updates()).authorities is None
+    assert told(Updates(authorities_files=files)).authorities == "ours.pem\ntheirs.pem\n"
+    assert told(Updates()).authorities is None
 
 
 def test_a_device_is_told_whom_to_ask_in_place_of_the_server() -> None:
-    assert (
-        trust_policy(Updates(proxy="http://proxy.example:3128")).proxy
-        == "http://proxy.example:3128"
-    )
-    assert b"proxy" not in trust_policy(Updates()).print()
+    proxy = "http://proxy.example:3128"
+    assert told(Updates(proxy=proxy)).proxy == proxy
+    assert b"proxy" not in told(Updates()).print()
+
+
+def told(updates: Updates) -> TrustPolicy:
+    """What a device is told of this configuration."""
+    return trust_policy(TrustRoot(), updates)
 
 
 def test_systemd_takes_the_units(tmp_path: Path, need: Callable[..., None]) -> None:
