@@ -35,7 +35,7 @@ from reconix.device.device import Device
 from reconix.device.hardware.disk import Window, holds
 from reconix.device.paths import Paths
 from reconix.device.select.start import Started, start
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.trust_store import TrustPolicy
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm
@@ -305,10 +305,10 @@ class Machine:
         started = self.settle()
         self.check_committed()
         if started.booted.slot == self.selected and started.booted.generation != goal:
-            with working(self.paths):
+            with exclusive_rw(self.paths):
                 apply(self.device, goal)
             self.settle()
-        with working(self.paths):
+        with exclusive_rw(self.paths):
             confirm(self.device)
         assert self.boot().booted.generation == goal
 

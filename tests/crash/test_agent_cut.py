@@ -20,7 +20,7 @@ from tests.device_model import Machine
 from reconix.boot.trial import Phase, State, print_state, read_state
 from reconix.device.device import Device
 from reconix.device.select.start import start
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import apply
 from reconix.device.update.collect import collect
 from reconix.device.update.confirm import confirm
@@ -101,24 +101,24 @@ def _cut_everywhere(machine: Machine, patch: pytest.MonkeyPatch, work: Work) -> 
 
 def _apply(machine: Machine, name: str) -> Work:
     def work(device: Device) -> None:
-        with working(device.paths):
+        with exclusive_rw(device.paths):
             apply(device, machine.generations[name])
 
     return work
 
 
 def _confirm(device: Device) -> None:
-    with working(device.paths):
+    with exclusive_rw(device.paths):
         confirm(device)
 
 
 def _collect(device: Device) -> None:
-    with working(device.paths):
+    with exclusive_rw(device.paths):
         collect(device, device.recall())
 
 
 def _rollback(device: Device) -> None:
-    with working(device.paths):
+    with exclusive_rw(device.paths):
         rollback(device)
 
 
@@ -233,7 +233,7 @@ def test_p1_receive_cut_at_any_step_can_be_repeated(
     stream = machine.stream("one", "two").getvalue()
 
     def work(device: Device) -> None:
-        with working(device.paths):
+        with exclusive_rw(device.paths):
             receive(device, io.BytesIO(stream).read)
 
     for device in _cut_everywhere(machine, monkeypatch, work):

@@ -19,7 +19,7 @@ from reconix.boot.trial import Phase, Result, read_state
 from reconix.device.__main__ import main
 from reconix.device.device import Device
 from reconix.device.select.watch import watch
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm
 from reconix.device.update.rollback import NothingBefore, rollback
@@ -32,7 +32,7 @@ BROKEN: JsonInput = {
 
 
 def try_out(machine: Machine, name: str) -> None:
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations[name])
 
 
@@ -168,7 +168,7 @@ def test_b9_a_previous_generation_that_has_become_bad_is_not_gone_back_to(
     machine: Machine,
 ) -> None:
     machine.finish("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         rollback(machine.device)
     assert machine.boot().booted.generation == machine.generations["one"]
     # It hangs this time, and the next: each is counted on the disk, and then it is left.
@@ -206,7 +206,7 @@ def test_c2_restarts_between_any_two_stages_end_in_a_generation_that_is_whole(
 ) -> None:
     for _, stage in STAGES[:count]:
         if read_state(machine.paths.state).phase in (Phase.IDLE, Phase.ARMED, Phase.WRITTEN):
-            with working(machine.paths):
+            with exclusive_rw(machine.paths):
                 stage(machine, machine.device)
         for _ in range(restarts):
             machine.boot()
@@ -218,5 +218,5 @@ def test_c2_a_restart_in_a_trial_before_its_verdict_ends_the_trial(machine: Mach
     try_out(machine, "two")
     machine.boot()
     assert machine.boot().booted.slot == 1
-    with pytest.raises(NotNow), working(machine.paths):
+    with pytest.raises(NotNow), exclusive_rw(machine.paths):
         confirm(machine.device)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from tests.device_model import Machine
 
 from reconix.base.process import CommandFailed, run
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import apply
 
 WORKER = """\
@@ -76,7 +76,7 @@ def test_p11_a_killed_update_can_be_repeated(machine: Machine) -> None:
 
 
 def test_p11_a_killed_confirmation_leaves_old_or_new(machine: Machine) -> None:
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
     selected = set()

@@ -25,7 +25,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_file_system
 from reconix.base.process import run, succeeds
 from reconix.device.device import Device
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import apply
 from reconix.device.update.receive import receive
 from reconix.nix.chroot import ChrootStore
@@ -73,7 +73,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 def update(device: Device, machine: Machine, stream: bytes) -> None:
-    with working(device.paths):
+    with exclusive_rw(device.paths):
         receive(device, io.BytesIO(stream).read)
         apply(device, machine.generations["two"])
 
@@ -82,7 +82,7 @@ def repeat(machine: Machine, stream: bytes) -> None:
     """With a disk that works, the same stream brings the update to its end."""
     assert machine.selected == 1
     if machine.settle().booted.slot == 1:
-        with working(machine.paths):
+        with exclusive_rw(machine.paths):
             receive(machine.device, io.BytesIO(stream).read)
         machine.finish("two")
 
@@ -258,6 +258,6 @@ def test_v1_what_changes_below_the_page_cache_is_found_before_it_has_a_name(
         update(machine.device, machine, stream)
     assert flipped
     assert goal not in machine.device.installed()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         receive(machine.device, io.BytesIO(stream).read)
     machine.finish("marked")

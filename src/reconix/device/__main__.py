@@ -104,12 +104,12 @@ def _status(device: Device, arguments: Arguments) -> int:
 
 def _receive(device: Device, arguments: Arguments) -> int:
     """Take an update, write it to the idle slot and restart into its trial."""
-    from reconix.device.state.lock import working
+    from reconix.device.state.lock import exclusive_rw
     from reconix.device.update.apply import apply
     from reconix.device.update.receive import receive, receive_file, resuming
     from reconix.device.update.stall import patient
 
-    with working(device.paths):
+    with exclusive_rw(device.paths):
         if arguments.source == "-":
             link = patient(sys.stdin.fileno())
             with resuming(device, link, arguments.resume_at) as (read, spool):
@@ -126,7 +126,7 @@ def _receive(device: Device, arguments: Arguments) -> int:
 def _update(device: Device, arguments: Arguments) -> int:
     """Look for an update in a folder or on a web server, take it the cheapest way and try it."""
     from reconix.base.http import proxy_variables
-    from reconix.device.state.lock import working
+    from reconix.device.state.lock import exclusive_rw
     from reconix.device.update.apply import apply
     from reconix.device.update.repository import UNLIMITED, Place, look
     from reconix.device.update.retry import held_back
@@ -140,7 +140,7 @@ def _update(device: Device, arguments: Arguments) -> int:
     if arguments.unattended and (why := held_back(device, str(found.target), time.time())):
         _tell(arguments, why)
         return 0
-    with working(device.paths):
+    with exclusive_rw(device.paths):
         for offer in found.way:
             _tell(arguments, f"installed {place.take(device, offer)}")
         slot = apply(device, found.target, system=arguments.system)
@@ -173,13 +173,13 @@ def _offset(device: Device, arguments: Arguments) -> int:
 
 def _apply(device: Device, arguments: Arguments) -> int:
     """Write an installed generation to the idle slot and restart into its trial."""
-    from reconix.device.state.lock import working
+    from reconix.device.state.lock import exclusive_rw
     from reconix.device.update.apply import apply
     from reconix.device.update.rollback import leave_for
     from reconix.store.paths import StorePath
 
     path = StorePath.parse(arguments.generation)
-    with working(device.paths):
+    with exclusive_rw(device.paths):
         leave_for(device, str(path))
         slot = apply(device, path, system=arguments.system)
     return _after_apply(device, slot, arguments)
@@ -274,10 +274,10 @@ def _schedule(device: Device, arguments: Arguments) -> int:
 
 def _rollback(device: Device, arguments: Arguments) -> int:
     """Leave the generation on trial, or try the one that was committed before this one."""
-    from reconix.device.state.lock import working
+    from reconix.device.state.lock import exclusive_rw
     from reconix.device.update.rollback import RolledBack, rollback
 
-    with working(device.paths):
+    with exclusive_rw(device.paths):
         done = rollback(device)
     _tell(arguments, done.value)
     return 0 if done is RolledBack.DISARMED else _restart(arguments)
@@ -289,10 +289,10 @@ def _confirm(device: Device, arguments: Arguments) -> int:
     A schedule may want that a system is confirmed within some time after its start.
     """
     from reconix.base.files import write_durably
-    from reconix.device.state.lock import working
+    from reconix.device.state.lock import exclusive_rw
     from reconix.device.update.confirm import confirm
 
-    with working(device.paths):
+    with exclusive_rw(device.paths):
         _tell(arguments, "confirmed" if confirm(device) else "it is committed already")
     write_durably(device.paths.stays, b"")
     return 0
@@ -312,11 +312,11 @@ def _verify(device: Device, arguments: Arguments) -> int:
 
 def _collect(device: Device, arguments: Arguments) -> int:
     """Give back the space of old generations, and of a stream that was cut off."""
-    from reconix.device.state.lock import working
+    from reconix.device.state.lock import exclusive_rw
     from reconix.device.update.collect import collect
     from reconix.transfer.receiving.spool import Spool
 
-    with working(device.paths):
+    with exclusive_rw(device.paths):
         removed = collect(device, device.recall())
         Spool(device.paths.spool).discard()
     _tell(arguments, f"{len(removed.names)} objects removed")
@@ -326,9 +326,9 @@ def _collect(device: Device, arguments: Arguments) -> int:
 def _reset(device: Device, arguments: Arguments) -> int:
     """Forget what a system has kept, or all of them: what persists is as on a new device."""
     from reconix.device.factory_reset import order_reset
-    from reconix.device.state.lock import working
+    from reconix.device.state.lock import exclusive_rw
 
-    with working(device.paths):
+    with exclusive_rw(device.paths):
         order_reset(device, system=arguments.system)
     whose = f"of system {arguments.system}" if arguments.system else "of all systems"
     _tell(arguments, f"the data {whose} go at the next boot")

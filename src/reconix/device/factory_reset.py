@@ -48,7 +48,7 @@ class NoRoomForOrder(ReconixError):
 def order_reset(device: Device, *, system: str | None) -> None:
     """Let the next boot forget what a system has of its own, or everything that persists.
 
-    Must be called while ``working``. Orders add up until the next boot.
+    Must be called under ``exclusive_rw``. Orders add up until the next boot.
 
     Raises:
         UnknownSystem: the committed generation has no such system.

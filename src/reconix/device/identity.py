@@ -30,7 +30,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.device.device import Device
 from reconix.device.paths import Paths
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.trust_store import TrustStore
 from reconix.transfer.trust.seal import Signature
 from reconix.transfer.trust.trust import UNSIGNED, NotTrusted, Trust
@@ -172,7 +172,7 @@ def _trusted(device: Device, content: bytes, *, source: str) -> Identity:
     if digest in before[:1]:
         return parse_signed(content, UNSIGNED, source=source)
     identity = parse_signed(content, TrustStore.read(device).trust, source=source)
-    with working(paths, wait_seconds=_WAIT_SECONDS):
+    with exclusive_rw(paths, wait_seconds=_WAIT_SECONDS):
         lines = "".join(f"{line}\n" for line in [digest, *before[1:]])
         write_durably(paths.known_identity, lines.encode())
     return identity

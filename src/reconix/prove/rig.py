@@ -28,7 +28,7 @@ from reconix.device.device import Device
 from reconix.device.hardware.disk import Window, holds, open_disk
 from reconix.device.paths import Paths
 from reconix.device.select.start import start
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.prove.history import Asked, Step
 from reconix.prove.recorder import Recording
 from reconix.store.generation import Generation
@@ -178,7 +178,7 @@ class Rig:
         begin = self.recording.position()
         self.marks.clear()
         with self.recording.writable():
-            with working(self.paths):
+            with exclusive_rw(self.paths):
                 work(self.device)
             acknowledged = self.recording.position()
         for mark in self.marks[:1] if installs else ():

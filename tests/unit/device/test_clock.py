@@ -10,7 +10,7 @@ from tests.unit.device.conftest import Units
 
 from reconix.boot.trial import Phase
 from reconix.device.select.watch import watch
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.status import read_status
 from reconix.device.update.apply import apply
 from reconix.device.update.receive import receive
@@ -33,7 +33,7 @@ def test_t5_an_update_is_taken_tried_and_kept(
     monkeypatch.setattr(time, "time", lambda: next(clock))
     machine.boot()
     two = machine.generation("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, receive(machine.device, machine.stream("one", "two").read))
     assert machine.device.recall().phase is Phase.ARMED
     machine.boot()

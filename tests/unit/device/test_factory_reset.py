@@ -8,13 +8,13 @@ from tests.device_model import Machine
 
 from reconix.device.device import Device
 from reconix.device.factory_reset import NoData, discard, order_reset
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import OnTrial, apply
 from reconix.store.generation import UnknownSystem
 
 
 def order(machine: Machine, system: str | None) -> list[str]:
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         order_reset(machine.device, system=system)
     return sorted(path.name for path in (machine.place / "data").iterdir())
 
@@ -38,7 +38,7 @@ def test_nothing_is_reset_under_a_trial(machine: Machine) -> None:
     machine.boot()
     machine.generation("two")
     machine.install("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["two"])
     with pytest.raises(OnTrial):
         order(machine, None)

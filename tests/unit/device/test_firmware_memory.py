@@ -22,7 +22,7 @@ from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.select.watch import watch
 from reconix.device.state.booted import Why
 from reconix.device.state.choice import read_choice
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.status import read_status, status_lines
 from reconix.device.update.apply import apply
 from reconix.device.update.rollback import rollback
@@ -67,7 +67,7 @@ def ready(machine: Machine) -> Machine:
 
 
 def try_two(machine: Machine) -> None:
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["two"])
 
 
@@ -134,7 +134,7 @@ def test_a_healthy_generation_is_kept_also_by_a_firmware_that_takes_nothing_any_
 
 
 def test_a_wish_that_cannot_be_told_is_in_the_log_and_the_device_starts(ready: Machine) -> None:
-    with working(ready.paths):
+    with exclusive_rw(ready.paths):
         choose_always(ready.device, "mqtt")
     ready.boot()
     ready.firmware()
@@ -156,7 +156,7 @@ def test_an_ordinary_boot_needs_no_memory_at_all(ready: Machine, tmp_path: Path)
 @pytest.mark.parametrize("wish", [None, "mqtt"], ids=["nothing", "a system"])
 def test_slot_and_system_are_armed_together_or_not_at_all(ready: Machine, wish: str | None) -> None:
     """Wherever the memory ends: what would have booted next without the update is what boots."""
-    with working(ready.paths):
+    with exclusive_rw(ready.paths):
         choose_always(ready.device, "default") if wish is None else choose_once(ready.device, wish)
     before = (ready.device.firmware.asked_for(), read_choice(ready.paths.choice))
     refused = 0
@@ -165,7 +165,7 @@ def test_slot_and_system_are_armed_together_or_not_at_all(ready: Machine, wish: 
             run("mount", "-o", "remount,rw", ready.paths.efivars)
             fill(ready.paths.efivars, but_pages=room)
             try:
-                with working(ready.paths):
+                with exclusive_rw(ready.paths):
                     apply(ready.device, ready.generations["two"], system="mqtt")
             except FirmwareRefuses:
                 refused += 1
@@ -180,7 +180,7 @@ def test_slot_and_system_are_armed_together_or_not_at_all(ready: Machine, wish: 
 
 
 def test_what_is_cancelled_leaves_neither_the_slot_nor_the_system_armed(ready: Machine) -> None:
-    with working(ready.paths):
+    with exclusive_rw(ready.paths):
         apply(ready.device, ready.generations["two"], system="mqtt")
         rollback(ready.device)
     assert ready.device.firmware.asked_for() is None
@@ -197,7 +197,7 @@ def test_what_takes_the_place_of_an_armed_update_does_not_inherit_its_system(
     entry = ready.registry.path(ready.read(ready.generations["three"]).boot) / "loader/loader.conf"
     entry.chmod(0o644)
     entry.write_bytes(b"altered")
-    with working(ready.paths):
+    with exclusive_rw(ready.paths):
         apply(ready.device, ready.generations["two"], system="mqtt")
         with pytest.raises(WrongImage):
             apply(ready.device, ready.generations["three"])
@@ -207,7 +207,7 @@ def test_what_takes_the_place_of_an_armed_update_does_not_inherit_its_system(
 def test_a_system_that_is_wanted_always_is_wanted_again_after_a_cancelled_update(
     ready: Machine, units: Units
 ) -> None:
-    with working(ready.paths):
+    with exclusive_rw(ready.paths):
         choose_always(ready.device, "mqtt")
         apply(ready.device, ready.generations["two"], system="default")
         rollback(ready.device)
@@ -218,9 +218,9 @@ def test_an_armed_update_that_cannot_be_armed_with_another_system_is_as_it_was(
     ready: Machine,
 ) -> None:
     """Nothing can be taken back either, so nothing is said to be."""
-    with working(ready.paths):
+    with exclusive_rw(ready.paths):
         apply(ready.device, ready.generations["two"], system="mqtt")
-    with memory(ready, "read-only"), working(ready.paths), pytest.raises(FirmwareRefuses):
+    with memory(ready, "read-only"), exclusive_rw(ready.paths), pytest.raises(FirmwareRefuses):
         apply(ready.device, ready.generations["two"], system="default")
     assert (state(ready).phase, ready.device.firmware.asked_for()) == (Phase.ARMED, "mqtt")
     started = ready.boot()

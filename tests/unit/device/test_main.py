@@ -11,7 +11,7 @@ from tests.unit.device.conftest import Units
 
 from reconix.boot.trial import Phase, read_state
 from reconix.device.__main__ import main
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.store.tree import File, Node
 from reconix.transfer.format.stream import TruncatedStream
 
@@ -118,7 +118,7 @@ def test_c1_a_second_command_gets_a_clear_answer(
 ) -> None:
     """C1: two updaters at once."""
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         assert main(["boot", "mqtt"], machine.device) == 72
     assert "another update or command works on this device" in capsys.readouterr().err
 

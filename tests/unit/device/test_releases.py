@@ -19,7 +19,7 @@ from tests.unit.device.conftest import Units
 from reconix.device.__main__ import main
 from reconix.device.select.follow import is_resting
 from reconix.device.state.choice import read_choice, write_choice
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.status import read_status, status_document, status_lines
 from reconix.device.trust_store import TrustStore
 from reconix.device.update.retry import held_back, left
@@ -93,7 +93,7 @@ def test_w3_what_can_be_gone_back_to_is_not_collected(device: Machine, release: 
     device.boot()
     assert main(["collect"], device.device) == 0
     assert device.generations["older"] in device.device.installed()
-    with working(device.paths):
+    with exclusive_rw(device.paths):
         rollback(device.device)
     assert device.boot().booted.generation == device.generations["older"]
 

@@ -10,7 +10,7 @@ from tests.unit.device.conftest import Units
 from reconix.base.documents import JsonInput, print_json
 from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.select.watch import watch
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.status import read_status, status_document, status_lines
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm
@@ -23,7 +23,7 @@ def try_broken(machine: Machine) -> None:
     machine.boot()
     machine.generation("two", health=BROKEN)
     machine.install("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
 
@@ -89,7 +89,7 @@ def test_what_boots_next_is_told_before_a_trial(machine: Machine) -> None:
     machine.boot()
     two = machine.generation("two")
     machine.install("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, two, system="mqtt")
     status = read_status(machine.device)
     assert (status.next_boot.generation, status.next_boot.system) == (str(two), "mqtt")
@@ -100,7 +100,7 @@ def test_c1_it_can_be_read_while_another_command_works(machine: Machine) -> None
     """C1: status during an update."""
     machine.boot()
     assert not read_status(machine.device).busy
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         status = read_status(machine.device)
     assert status.busy
     assert "busy       another command works on this device" in status_lines(status)
@@ -108,7 +108,7 @@ def test_c1_it_can_be_read_while_another_command_works(machine: Machine) -> None
 
 def test_a_wish_for_always_is_shown(machine: Machine) -> None:
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_always(machine.device, "mqtt")
     assert "always     mqtt (0 of 3 failures)" in status_lines(read_status(machine.device))
 
@@ -133,7 +133,7 @@ def left_lines(machine: Machine) -> list[str]:
 def sick(machine: Machine) -> Machine:
     """A device whose system ``mqtt`` is wanted always, and is not healthy."""
     try_broken(machine)
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         confirm(machine.device)
         choose_always(machine.device, "mqtt")
     return machine
@@ -183,7 +183,7 @@ def test_a_system_that_is_healthy_again_was_not_left(sick: Machine, units: Units
 
 def test_a_system_that_was_chosen_once_and_did_not_come_up_is_told(machine: Machine) -> None:
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_once(machine.device, "mqtt")
     machine.firmware()  # and it ends before its agent runs
     machine.boot()

@@ -9,7 +9,7 @@ from tests.unit.device.conftest import Units
 
 from reconix.device.__main__ import main
 from reconix.device.state.ledger import Ledger
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.trust_store import (
     FILE_NAME,
     TrustPolicy,
@@ -52,7 +52,7 @@ def signed(machine: Machine, target: str, sequence: int, *keys: SecretKey) -> by
 
 
 def take(machine: Machine, stream: bytes) -> None:
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         receive(machine.device, io.BytesIO(stream).read)
 
 

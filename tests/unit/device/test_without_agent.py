@@ -5,7 +5,7 @@ from tests.device_model import Machine
 
 from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.state.choice import Always, Choice, read_choice
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.status import read_status, status_document, status_lines
 from reconix.device.update.apply import WithoutAgent, apply
 from reconix.device.update.confirm import confirm
@@ -19,16 +19,16 @@ def mixed(machine: Machine) -> Machine:
     machine.boot()
     path = machine.generation("two", systems=SYSTEMS, without_agent=["nixos"])
     machine.install("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, path)
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         confirm(machine.device)
     return machine
 
 
 def test_it_can_be_chosen_once_and_the_device_comes_back(mixed: Machine) -> None:
-    with working(mixed.paths):
+    with exclusive_rw(mixed.paths):
         choose_once(mixed.device, "nixos")
     status = read_status(mixed.device)
     assert status.next_boot.system == "nixos"
@@ -40,17 +40,17 @@ def test_it_can_be_chosen_once_and_the_device_comes_back(mixed: Machine) -> None
 
 
 def test_it_cannot_be_wanted_always(mixed: Machine) -> None:
-    with working(mixed.paths), pytest.raises(WithoutAgent) as caught:
+    with exclusive_rw(mixed.paths), pytest.raises(WithoutAgent) as caught:
         choose_always(mixed.device, "nixos")
     assert "reconix-device boot nixos" in caught.value.hint
     assert read_choice(mixed.paths.choice).always is None
 
 
 def test_after_it_the_system_that_is_wanted_always_runs_again(mixed: Machine) -> None:
-    with working(mixed.paths):
+    with exclusive_rw(mixed.paths):
         choose_always(mixed.device, "mqtt")
     assert mixed.boot().booted.system == "mqtt"
-    with working(mixed.paths):
+    with exclusive_rw(mixed.paths):
         choose_once(mixed.device, "nixos")
     mixed.firmware()
     started = mixed.boot()
@@ -60,12 +60,12 @@ def test_after_it_the_system_that_is_wanted_always_runs_again(mixed: Machine) ->
 
 
 def test_a_trial_runs_a_system_that_can_prove_itself(mixed: Machine) -> None:
-    with working(mixed.paths):
+    with exclusive_rw(mixed.paths):
         choose_once(mixed.device, "mqtt")
     assert mixed.boot().booted.system == "mqtt"
     three = mixed.generation("three", systems=("default", "mqtt"), without_agent=["mqtt"])
     mixed.install("three")
-    with working(mixed.paths):
+    with exclusive_rw(mixed.paths):
         with pytest.raises(WithoutAgent, match="mqtt has no agent"):
             apply(mixed.device, three, system="mqtt")
         assert apply(mixed.device, three) is not None

@@ -16,7 +16,7 @@ from reconix.boot.trial import Phase
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.settings.policy import read_policy
 from reconix.device.state.choice import Always, read_choice, wanted_always, well, write_choice
-from reconix.device.state.lock import alone, working
+from reconix.device.state.lock import exclusive, exclusive_rw
 from reconix.store.generation import Generation
 
 
@@ -28,7 +28,7 @@ class Way(Enum):
 
 
 def choose_once(device: Device, system: str, way: Way = Way.BOOT) -> None:
-    """Start a system at the next boot only; must be called while ``working``.
+    """Start a system at the next boot only; must be called under ``exclusive_rw``.
 
     Raises:
         UnknownSystem: the committed generation has no such system.
@@ -44,7 +44,7 @@ def choose_once(device: Device, system: str, way: Way = Way.BOOT) -> None:
 
 def choosing(device: Device, way: Way, *, always: bool = False) -> AbstractContextManager[None]:
     """Be the only one who works on a device, and with a writable disk only where that is needed."""
-    return (working if writes(device, way, always=always) else alone)(device.paths)
+    return (exclusive_rw if writes(device, way, always=always) else exclusive)(device.paths)
 
 
 def writes(device: Device, way: Way, *, always: bool = False) -> bool:

@@ -24,7 +24,7 @@ from reconix.device.paths import Paths
 from reconix.device.settings.schedule import Schedule, minute_of_week, read_schedule
 from reconix.device.state.booted import Booted, read_booted
 from reconix.device.state.choice import leaving, read_choice, write_choice
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.state.record import uptime
 
 _MAX_BYTES = 4096
@@ -94,7 +94,7 @@ def note_look(paths: Paths, found: Look) -> None:
     """Remember what was wanted, once what follows from it is certain to happen."""
     write_durably(paths.schedule, f"{found.wanted}\n".encode())
     if found.rests or _read(paths.resting) not in (None, found.wanted):
-        with working(paths):
+        with exclusive_rw(paths):
             if found.rests:
                 _leave(paths, read_booted(paths.booted).system)
                 write_durably(paths.resting, f"{found.wanted}\n".encode())

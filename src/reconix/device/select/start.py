@@ -30,7 +30,7 @@ from reconix.device.settings.policy import read_policy
 from reconix.device.state import booted, choice, events, record
 from reconix.device.state.booted import Booted, UnknownBoot, Why, has_taken_over
 from reconix.device.state.choice import Choice, FollowUp
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.trial.disks import CopyAttached, copies, expect_fit_disk, note_hardware
 from reconix.store.generation import BadGeneration
 from reconix.store.paths import StorePath
@@ -95,7 +95,7 @@ def start(device: Device) -> Started:
     plan = _plan(device, selection, slot, toplevel, expected)
     is_told = True
     if not plan.is_empty:
-        with working(paths):
+        with exclusive_rw(paths):
             is_told = _carry_out(device, plan)
     found = _describe(device, plan, toplevel, boot_id)
     if expected == toplevel:
@@ -315,7 +315,7 @@ def _record_failed_switch(device: Device, plan: _Plan, expected: StorePath) -> N
     path = device.paths.choice
     system = system_name(device, plan.after.committed.generation, expected)
     verdict = Verdict(plan.event.evidence, "it did not come up", plan.event.said)
-    with working(device.paths):
+    with exclusive_rw(device.paths):
         choice.write_choice(path, choice.leaving(choice.read_choice(path), system, verdict))
         events.record(device.paths.log, "switch-failed", text=f"{expected} did not come up")
 

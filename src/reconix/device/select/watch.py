@@ -21,7 +21,7 @@ from reconix.device.state import events, record
 from reconix.device.state.booted import Booted, has_taken_over, read_booted
 from reconix.device.state.choice import is_to_be_proven, leaving, read_choice, well, write_choice
 from reconix.device.state.faults import new_faults
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.trial.checks import SAID_CHARACTERS
 from reconix.device.trial.monitor import Unhealthy, await_health
 from reconix.device.update.confirm import confirm, keep_system
@@ -56,7 +56,7 @@ def _decide(device: Device, booted: Booted) -> bool:
         _record(device, problem)
         return False
     try:
-        with working(device.paths, wait_seconds=WAIT_SECONDS):
+        with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
             confirm(device)
     except (ReconixError, OSError) as error:
         _record(device, Unhealthy("the agent confirms", str(error)))
@@ -66,7 +66,7 @@ def _decide(device: Device, booted: Booted) -> bool:
 
 def _renew(device: Device, booted: Booted) -> bool:
     problem = _examine(device, booted)
-    with working(device.paths, wait_seconds=WAIT_SECONDS):
+    with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
         if problem is None:
             keep_system(device)
             device.paths.switched.unlink(missing_ok=True)
@@ -81,7 +81,7 @@ def _prove(device: Device, booted: Booted) -> bool:
         _forget_why_left(device, booted)
         device.paths.switched.unlink(missing_ok=True)
         return True
-    with working(device.paths, wait_seconds=WAIT_SECONDS):
+    with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
         _leave_system(device, booted, problem)
     return False
 
@@ -89,7 +89,7 @@ def _prove(device: Device, booted: Booted) -> bool:
 def _forget_why_left(device: Device, booted: Booted) -> None:
     choice = read_choice(device.paths.choice)
     if well(choice, booted.system) != choice:
-        with working(device.paths, wait_seconds=WAIT_SECONDS):
+        with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
             write_choice(device.paths.choice, well(choice, booted.system))
 
 
@@ -122,7 +122,7 @@ def _record(device: Device, problem: Unhealthy) -> None:
     """Write the verdict down; if that fails, the restart that follows is verdict enough."""
     progress.note(f"not healthy: {problem.check}: {problem.said}")
     try:
-        with working(device.paths, wait_seconds=WAIT_SECONDS):
+        with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
             verdict = UnhealthyEvent(problem.check, problem.said)
             record.remember(device.paths, device.recall(), verdict)
     except (ReconixError, OSError) as error:
@@ -136,5 +136,5 @@ def abandon(device: Device, why: str) -> None:
     if state.phase is Phase.ON_TRIAL and state.trial and state.trial.slot == booted.slot:
         _record(device, Unhealthy(why, ""))
     elif has_taken_over(device.paths) is not None:
-        with working(device.paths, wait_seconds=WAIT_SECONDS):
+        with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
             _leave_system(device, booted, Unhealthy(why, ""))

@@ -27,7 +27,7 @@ def read_faults(paths: Paths) -> tuple[str, ...]:
 
 
 def remember_faults(paths: Paths) -> None:
-    """Remember what a trial is not to be blamed for; must be called while ``working``."""
+    """Remember what a trial is not to be blamed for; must be called under ``exclusive_rw``."""
     known = read_faults(paths)
     if known == _lines(paths.known_faults):
         return

@@ -45,7 +45,7 @@ class NoPrivilege(ReconixError):
 
 
 @contextlib.contextmanager
-def working(paths: Paths, *, wait_seconds: float = 0) -> Iterator[None]:
+def exclusive_rw(paths: Paths, *, wait_seconds: float = 0) -> Iterator[None]:
     """Be the only one who changes the device, as long as the block takes.
 
     Args:
@@ -61,7 +61,7 @@ def working(paths: Paths, *, wait_seconds: float = 0) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def alone(paths: Paths, *, wait_seconds: float = 0) -> Iterator[None]:
+def exclusive(paths: Paths, *, wait_seconds: float = 0) -> Iterator[None]:
     """Keep everybody else from changing the device, and change nothing on the system partition.
 
     Raises:

@@ -28,7 +28,7 @@ from reconix.boot.tables import SlotTables
 from reconix.device.device import Device
 from reconix.device.hardware.disk import NoDisk, find_disk
 from reconix.device.paths import Paths
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 
 _OURS = frozenset({"slot-1", "system", "data"})
 _HARDWARE = ("wwid", "serial", "device/wwid", "device/cid", "device/serial")
@@ -123,7 +123,7 @@ def note_hardware(paths: Paths) -> None:
     try:
         called = _hardware(paths)
         if called and called != _noted(paths):
-            with working(paths):
+            with exclusive_rw(paths):
                 write_durably(paths.hardware, f"{called}\n".encode())
     except (ReconixError, OSError) as error:
         progress.note(f"the disk is not noted: {error}")

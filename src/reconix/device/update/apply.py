@@ -66,7 +66,7 @@ class WithoutAgent(ReconixError):
 
 
 def apply(device: Device, path: StorePath, *, system: str | None = None) -> Slot | None:
-    """Write a generation to an idle slot and arm its trial; must be called while ``working``.
+    """Write a generation to an idle slot and arm its trial; must be called under ``exclusive_rw``.
 
     Args:
         device: to change.
@@ -95,7 +95,7 @@ def apply(device: Device, path: StorePath, *, system: str | None = None) -> Slot
 
 
 def write(device: Device, generation: Generation, *, system: str) -> State | None:
-    """Have a generation in an idle slot, which nothing boots yet; while ``working``.
+    """Have a generation in an idle slot, which nothing boots yet; under ``exclusive_rw``.
 
     Args:
         device: to change.
@@ -134,7 +134,7 @@ def expect_agent(device: Device, generation: Generation, system: str) -> None:
 
 
 def arm(device: Device, state: State, *, system: str | None) -> Slot:
-    """Make the next boot the trial of what is written; must be called while ``working``.
+    """Make the next boot the trial of what is written; must be called under ``exclusive_rw``.
 
     Slot and system are armed together: if either is refused, neither is.
 

@@ -14,7 +14,7 @@ from reconix.store.collect import Collected
 
 
 def collect(device: Device, state: State) -> Collected:
-    """Remove what is not needed; must be called while ``working``."""
+    """Remove what is not needed; must be called under ``exclusive_rw``."""
     registry = device.registry
     for manifest in registry.manifests():
         if str(manifest.root) not in state.needed:

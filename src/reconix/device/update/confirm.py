@@ -31,7 +31,7 @@ class TooLate(ReconixError):
 
 
 def confirm(device: Device) -> bool:
-    """Keep what is on trial; must be called while ``working``.
+    """Keep what is on trial; must be called under ``exclusive_rw``.
 
     Returns:
         False if it was kept already, and nothing was done.

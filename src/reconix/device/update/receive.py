@@ -44,7 +44,7 @@ class UpdatesForbidden(ReconixError):
 def receive(
     device: Device, read: Read, spool: Spool | None = None, again: Again | None = None
 ) -> StorePath:
-    """Take in a stream; must be called while ``working``. A second time nothing is written.
+    """Take in a stream; must be called under ``exclusive_rw``. A second time nothing is written.
 
     Args:
         device: to change.

@@ -172,7 +172,7 @@ class Place:
             web.close()
 
     def take(self, device: Device, offer: Offer) -> StorePath:
-        """Receive one of the streams; must be called while ``working``."""
+        """Receive one of the streams; must be called under ``exclusive_rw``."""
         if not self.is_web:
             return receive_file(device, Path(self.where) / offer.file, follow_links=False)
         with (

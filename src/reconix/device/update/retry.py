@@ -29,7 +29,7 @@ from reconix.boot.trial import Rest
 from reconix.device.device import Device
 from reconix.device.paths import Paths
 from reconix.device.state.ledger import Left, read_ledger
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 
 VERSION = 1
 FIRST_WAIT_SECONDS = 3600
@@ -111,7 +111,7 @@ def _minutes(seconds: int) -> int:
 def _begin(paths: Paths, wanted: Waiting) -> None:
     begun = read_waiting(paths)
     if begun != wanted:
-        with working(paths):
+        with exclusive_rw(paths):
             write_durably(paths.waiting, wanted.print())
 
 

@@ -41,7 +41,7 @@ class RolledBack(Enum):
 
 
 def rollback(device: Device) -> RolledBack:
-    """Undo the last thing that was done; must be called while ``working``.
+    """Undo the last thing that was done; must be called under ``exclusive_rw``.
 
     Raises:
         NothingBefore: nothing was done yet.
@@ -64,8 +64,8 @@ def rollback(device: Device) -> RolledBack:
 def leave_for(device: Device, generation: str) -> None:
     """Note that somebody goes back to a generation, if it is the one before this one.
 
-    Must be called while ``working``. It is noted before it is done: a cut in between leaves a note
-    about the committed generation, which means nothing as long as it is that.
+    Must be called under ``exclusive_rw``. It is noted before it is done: a cut in between leaves a
+    note about the committed generation, which means nothing as long as it is that.
     """
     state = device.recall()
     if generation == state.previous:

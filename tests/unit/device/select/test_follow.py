@@ -13,7 +13,7 @@ from reconix.device.select.follow import Look, look, note_look
 from reconix.device.select.watch import abandon, watch
 from reconix.device.state import record
 from reconix.device.state.booted import Why
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.status import read_status, status_document, status_lines
 from reconix.device.update.apply import apply
 from reconix.store.tree import File
@@ -42,7 +42,7 @@ def updated(machine: Machine, units: Units) -> Machine:
     machine.generation("two", extra={"schedule.json": File(print_json(DOCUMENT))})
     machine.boot()
     machine.install("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
     assert watch(machine.device)
@@ -63,7 +63,7 @@ def test_an_update_is_no_choice_of_a_system(updated: Machine) -> None:
 def test_nor_is_what_runs_after_an_update_that_failed(updated: Machine) -> None:
     updated.generation("three", extra={"schedule.json": File(print_json(DOCUMENT))})
     updated.install("three")
-    with working(updated.paths):
+    with exclusive_rw(updated.paths):
         apply(updated.device, updated.generations["three"])
     updated.boot()
     abandon(updated.device, "it shall fail")
@@ -74,7 +74,7 @@ def test_nor_is_what_runs_after_an_update_that_failed(updated: Machine) -> None:
 def start(machine: Machine, found: Look | None) -> None:
     """Do what the command does, but for the restart itself; then restart."""
     assert found is not None and found.start is not None
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_once(machine.device, found.start)
     note_look(machine.paths, found)
     assert machine.boot().booted.system == found.start
@@ -102,7 +102,7 @@ def test_a_clock_that_jumps_is_followed_like_one_that_goes(scheduled: Machine) -
 
 
 def test_what_somebody_chose_stays_until_the_next_change(scheduled: Machine) -> None:
-    with working(scheduled.paths):
+    with exclusive_rw(scheduled.paths):
         choose_once(scheduled.device, "mqtt")
     scheduled.boot()
     scheduled.paths.stays.touch()
@@ -137,7 +137,7 @@ def test_what_is_confirmed_stays(scheduled: Machine, monkeypatch: pytest.MonkeyP
 
 
 def test_what_is_wanted_always_goes_before_the_schedule(scheduled: Machine) -> None:
-    with working(scheduled.paths):
+    with exclusive_rw(scheduled.paths):
         choose_always(scheduled.device, "mqtt")
     scheduled.boot()
     assert look(scheduled.device, NIGHT) == Look("default")
@@ -148,7 +148,7 @@ def test_a_trial_goes_before_the_schedule_which_asks_again(
 ) -> None:
     scheduled.generation("three", extra={"schedule.json": File(print_json(DOCUMENT))})
     scheduled.install("three")
-    with working(scheduled.paths):
+    with exclusive_rw(scheduled.paths):
         apply(scheduled.device, scheduled.generations["three"])
     monkeypatch.setattr("time.time", lambda: float(MORNING))
     assert main(["schedule"], scheduled.device) == 74

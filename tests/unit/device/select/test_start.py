@@ -12,7 +12,7 @@ from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.state.booted import Why, read_booted
 from reconix.device.state.events import read_events
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.status import read_status, status_lines
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm, keep_system
@@ -21,7 +21,7 @@ from reconix.store.tree import File
 
 def arm(machine: Machine, name: str) -> None:
     machine.install(name)
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations[name])
 
 
@@ -57,7 +57,7 @@ def test_a_trial_runs_once_and_is_kept_when_confirmed(machine: Machine) -> None:
     assert machine.paths.is_unproven.exists()
     assert not machine.paths.is_committed.exists()
     assert machine.selected == 1
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         assert confirm(machine.device)
     assert machine.selected == 2
     assert machine.boot().booted.generation == two
@@ -126,10 +126,10 @@ def test_each_boot_knows_why_it_is_what_it_is(machine: Machine, units: Units) ->
         *(Why.TRIAL, Why.FELL_BACK),
     ]
     assert boots() is Why.COMMITTED
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_once(machine.device, "mqtt")
     assert boots() is Why.ONCE
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_always(machine.device, "mqtt")
     assert boots() is Why.ALWAYS
     assert read_booted(machine.paths.booted).why is Why.ALWAYS
@@ -153,7 +153,7 @@ def test_state_that_cannot_be_read_is_found_out_from_the_disk(machine: Machine) 
     machine.generation("two")
     arm(machine, "two")
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         confirm(machine.device)
     machine.paths.state.write_text(json.dumps({"version": 99}))
     assert machine.boot().booted.generation == machine.generations["two"]
@@ -183,10 +183,10 @@ def test_w2_settings_of_others_are_removed_and_told(machine: Machine) -> None:
 
 def test_w2_what_the_agent_has_asked_for_is_not_removed(machine: Machine, units: Units) -> None:
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_always(machine.device, "mqtt")
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         keep_system(machine.device)
     assert machine.boot().booted.system == "mqtt"
     assert not read_events(machine.paths.log)

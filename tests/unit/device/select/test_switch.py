@@ -13,7 +13,7 @@ from reconix.device.select.start import Started, start
 from reconix.device.select.switch import obstacle, switch
 from reconix.device.select.watch import abandon, watch
 from reconix.device.state.events import read_events
-from reconix.device.state.lock import alone, working
+from reconix.device.state.lock import exclusive, exclusive_rw
 from reconix.device.status import read_status, status_lines
 from reconix.device.update.apply import OnTrial, apply
 from reconix.store.tree import File, Folder, folder
@@ -35,7 +35,7 @@ def machine_with(
         machine.generation("two", etc=etc, health=health)
     machine.boot()
     machine.install("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
     assert watch(machine.device)
@@ -81,7 +81,7 @@ def test_a_system_takes_over_and_the_next_boot_is_an_ordinary_one(
     machine_with(machine)
     boot_id = machine.paths.boot_id.read_text()
     assert obstacle(machine.device, "mqtt") is None
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_once(machine.device, "mqtt", Way.SWITCH)
     started = take_over(machine, "mqtt")
     assert "soft-reboot" in units.calls
@@ -150,7 +150,7 @@ def test_always_by_a_switch_is_asked_of_the_firmware_only_when_it_is_healthy(
     machine: Machine, units: Units
 ) -> None:
     machine_with(machine)
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_always(machine.device, "mqtt", Way.SWITCH)
     take_over(machine, "mqtt")
     assert machine.device.firmware.asked_for() is None
@@ -162,11 +162,11 @@ def test_a_switch_for_once_does_not_end_what_is_wanted_always(
     machine: Machine, units: Units
 ) -> None:
     machine_with(machine)
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_always(machine.device, "mqtt")
     assert machine.boot().booted.system == "mqtt"
     assert watch(machine.device)
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_once(machine.device, "default", Way.SWITCH)
     assert take_over(machine, "default").booted.system == "default"
     assert restarted(machine).booted.system == "mqtt"
@@ -176,7 +176,7 @@ def test_what_was_asked_of_the_firmware_before_is_taken_back(
     machine: Machine, units: Units
 ) -> None:
     machine_with(machine)
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_once(machine.device, "mqtt")
         choose_once(machine.device, "mqtt", Way.SWITCH)
     assert machine.device.firmware.asked_for() is None
@@ -218,7 +218,7 @@ def test_no_trial_begins_or_ends_with_a_switch(machine: Machine, units: Units) -
     machine_with(machine)
     machine.generation("three", etc=ETC)
     machine.install("three")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["three"])
         with pytest.raises(OnTrial):
             choose_once(machine.device, "mqtt", Way.SWITCH)
@@ -243,7 +243,7 @@ def test_a_switch_writes_nothing_to_the_disk(machine: Machine, units: Units) -> 
     machine_with(machine)
     before = _written(machine.paths.system)
     assert not writes(machine.device, Way.SWITCH)
-    with alone(machine.paths):
+    with exclusive(machine.paths):
         choose_once(machine.device, "mqtt", Way.SWITCH)
     assert take_over(machine, "mqtt").booted.system == "mqtt"
     assert machine.paths.is_chosen.exists(), "and yet it is known that somebody asked for it"

@@ -7,7 +7,7 @@ from tests.unit.device.conftest import Units
 from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.select.choose import choose_always
 from reconix.device.select.watch import abandon, watch
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm
 from reconix.store.tree import File
@@ -19,7 +19,7 @@ def on_trial(machine: Machine, **changes: object) -> None:
     machine.boot()
     machine.generation("two", **changes)  # type: ignore[arg-type] # the caller knows the names
     machine.install("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
 
@@ -81,7 +81,7 @@ def test_a_verdict_that_cannot_be_recorded_still_restarts(
 ) -> None:
     on_trial(machine, health=BROKEN)
     monkeypatch.setattr("reconix.device.select.watch.WAIT_SECONDS", 0.2)
-    with working(machine.paths):  # somebody holds the lock and does not let go
+    with exclusive_rw(machine.paths):  # somebody holds the lock and does not let go
         assert not watch(machine.device)
     assert read_state(machine.paths.state).phase is Phase.ON_TRIAL
 
@@ -113,7 +113,7 @@ def test_a_system_that_is_wanted_always_is_asked_for_again_when_healthy(
     machine: Machine, units: Units
 ) -> None:
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_always(machine.device, "mqtt")
     for _ in range(3):
         assert machine.boot().booted.system == "mqtt"
@@ -127,7 +127,7 @@ def test_a_system_that_is_wanted_always_and_is_not_healthy_is_given_up(
     machine: Machine, units: Units
 ) -> None:
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_always(machine.device, "mqtt")
     seen = []
     for _ in range(9):
@@ -142,10 +142,10 @@ def test_a_system_is_given_up_after_as_many_failures_as_it_says(machine: Machine
     machine.boot()
     machine.generation("two", extra={"update.json": limits})
     machine.install("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         confirm(machine.device)
         choose_always(machine.device, "mqtt")
     assert [machine.boot().booted.system for _ in range(4)] == ["mqtt", *["default"] * 3]

@@ -9,7 +9,7 @@ from tests.unit.device.conftest import Units
 from reconix.base.documents import print_json
 from reconix.boot.trial import Phase, Reason, read_state
 from reconix.device.select.watch import watch
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.status import read_status, status_document, status_lines
 from reconix.device.update.apply import apply
 
@@ -24,7 +24,7 @@ def try_two(machine: Machine, *, before: str, after: str) -> bool:
         machine.paths.faults.write_text(before)
     machine.generation("two")
     machine.install("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
     if after:
@@ -55,7 +55,7 @@ def test_what_was_mended_is_no_excuse_for_later(machine: Machine, units: Units) 
     assert try_two(machine, before=NO_DATA, after="")
     machine.generation("one more")
     machine.install("one more")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["one more"])
     machine.boot()
     machine.paths.faults.write_text(NO_DATA)

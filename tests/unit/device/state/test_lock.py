@@ -13,7 +13,7 @@ from tests.conftest import Need
 from tests.device_model import Machine
 
 from reconix.base.process import CommandFailed, run
-from reconix.device.state.lock import Busy, NoPrivilege, being_changed, working
+from reconix.device.state.lock import Busy, NoPrivilege, being_changed, exclusive_rw
 
 SOURCE = Path(__file__).parents[4] / "src"
 PROGRAM = """\
@@ -24,7 +24,7 @@ if not hasattr(os, "unshare"):  # Python 3.11: the same call, which a device's P
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from reconix.device.paths import Paths
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 
 root = Path(sys.argv[2])
 def fails(path):
@@ -33,7 +33,7 @@ def fails(path):
     except OSError as error:
         return error.strerror
 paths = Paths(system=root / "system", run=root)
-with working(paths):
+with exclusive_rw(paths):
     (paths.home / "written").write_text("yes")
     print(fails(root / "store" / "x"))
     sys.stdout.flush()
@@ -45,9 +45,9 @@ print(fails(paths.home / "late"))
 
 def test_a_second_one_is_told_that_somebody_works(machine: Machine) -> None:
     """C1"""
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         assert being_changed(machine.paths)
-        with pytest.raises(Busy), working(machine.paths):
+        with pytest.raises(Busy), exclusive_rw(machine.paths):
             pass
     assert not being_changed(machine.paths)
 
@@ -55,14 +55,14 @@ def test_a_second_one_is_told_that_somebody_works(machine: Machine) -> None:
 def test_w4_what_everybody_can_open_keeps_nobody_from_working(machine: Machine) -> None:
     """`nobody` locks whatever there is for as long as it runs."""
     machine.boot()
-    with working(machine.paths), contextlib.ExitStack() as held:
+    with exclusive_rw(machine.paths), contextlib.ExitStack() as held:
         for path in [machine.place, *machine.place.rglob("*")]:
             if path.lstat().st_mode & 0o004 and not path.is_symlink():
                 descriptor = os.open(path, os.O_RDONLY)
                 held.callback(os.close, descriptor)
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
         others = held.pop_all()
-    with others, working(machine.paths):
+    with others, exclusive_rw(machine.paths):
         assert being_changed(machine.paths)
     assert not being_changed(machine.paths)
 
@@ -72,7 +72,7 @@ def test_only_root_can_begin(machine: Machine, monkeypatch: pytest.MonkeyPatch) 
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(NoPrivilege), working(machine.paths):
+    with pytest.raises(NoPrivilege), exclusive_rw(machine.paths):
         pass
 
 
@@ -82,7 +82,7 @@ def test_who_can_wait_gets_the_lock_when_it_is_free(machine: Machine) -> None:
     )
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"
-    with holder, working(machine.paths, wait_seconds=20):
+    with holder, exclusive_rw(machine.paths, wait_seconds=20):
         pass
 
 

@@ -13,7 +13,7 @@ from reconix.boot.oneshots.variables import GLOBAL, LOADER
 from reconix.boot.tables import DiskIsShort, Slot
 from reconix.boot.trial import Phase, read_state
 from reconix.device.select.start import start
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.status import read_status, status_document, status_lines
 from reconix.device.trial.disks import CopyAttached
 from reconix.device.update.apply import apply
@@ -59,7 +59,7 @@ def last_line(machine: Machine) -> str:
 
 
 def arm(machine: Machine, name: str) -> None:
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations[name])
 
 
@@ -99,7 +99,7 @@ def test_w1_a_disk_of_others_is_told_and_in_nobodys_way(
         f"disk       {node} has partitions named like ours, and is not used"
     )
     two = machine.generation("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         assert receive(machine.device, machine.stream("one", "two").read) == two
         assert apply(machine.device, two) == 2
     assert node.read_bytes() == before
@@ -111,7 +111,7 @@ def test_w1_no_update_is_taken_while_a_copy_of_the_disk_is_there(machine: Machin
     machine.install("two")
     node = plug_copy(machine)
     before = node.read_bytes()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         with pytest.raises(CopyAttached, match="sda is a copy"):
             receive(machine.device, machine.stream("one", "two").read)
         with pytest.raises(CopyAttached):
@@ -206,7 +206,7 @@ def test_a_disk_that_is_too_small_refuses_updates_before_they_are_read(short: Ma
     two = short.generation("two")
     short.install("two")
     stream = short.stream("one", "two")
-    with working(short.paths):
+    with exclusive_rw(short.paths):
         with pytest.raises(DiskIsShort, match=f"needs {short.tables.sectors * 512}"):
             receive(short.device, stream.read)
         with pytest.raises(DiskIsShort):

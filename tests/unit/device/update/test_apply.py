@@ -11,7 +11,7 @@ from reconix.boot.slots import SlotSizeDiffers, WrongImage
 from reconix.boot.tables import Slot
 from reconix.boot.trial import Phase, read_state
 from reconix.device.hardware.disk import Window, holds
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import OnTrial, apply
 from reconix.device.update.confirm import confirm
 from reconix.nix.chroot import ChrootStore
@@ -25,7 +25,7 @@ def test_the_slot_holds_the_image_and_the_running_system_is_tried(machine: Machi
     machine.install("two")
     machine.device.firmware.ask_for("mqtt")
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         assert apply(machine.device, two) == 2
     with DiskFile(machine.place / "disk") as disk:
         assert holds(Window(disk, machine.tables.slot(Slot(2))), machine.read(two).slot)
@@ -37,7 +37,7 @@ def test_another_system_can_be_tried(machine: Machine) -> None:
     machine.boot()
     two = machine.generation("two")
     machine.install("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         with pytest.raises(UnknownSystem):
             apply(machine.device, two, system="web")
         apply(machine.device, two, system="mqtt")
@@ -50,7 +50,7 @@ def test_a_generation_without_the_running_system_is_tried_with_its_default(
     machine.boot()
     two = machine.generation("two", systems=("rescue",))
     machine.install("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, two)
     assert machine.boot().booted.system == "rescue"
 
@@ -60,7 +60,7 @@ def test_applying_again_writes_nothing_to_the_disk(machine: Machine) -> None:
     machine.boot()
     two = machine.generation("two")
     machine.install("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, two)
         written = (machine.place / "disk").stat().st_mtime_ns
         state = machine.paths.state.stat().st_mtime_ns
@@ -71,7 +71,7 @@ def test_applying_again_writes_nothing_to_the_disk(machine: Machine) -> None:
 
 def test_applying_what_is_committed_does_nothing(machine: Machine) -> None:
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         assert apply(machine.device, machine.generations["one"]) is None
     assert read_state(machine.paths.state).phase is Phase.IDLE
 
@@ -81,7 +81,7 @@ def test_another_generation_takes_the_place_of_an_armed_one(machine: Machine) ->
     for name in ("two", "three"):
         machine.generation(name)
         machine.install(name)
-        with working(machine.paths):
+        with exclusive_rw(machine.paths):
             apply(machine.device, machine.generations[name])
     assert machine.boot().booted.generation == machine.generations["three"]
 
@@ -92,16 +92,16 @@ def test_nothing_is_applied_during_a_trial(machine: Machine) -> None:
     for name in ("two", "three"):
         machine.generation(name)
         machine.install(name)
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["two"])
     machine.boot()
-    with pytest.raises(OnTrial), working(machine.paths):
+    with pytest.raises(OnTrial), exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["three"])
 
 
 def test_a_generation_that_is_not_installed_is_refused(machine: Machine) -> None:
     machine.boot()
-    with pytest.raises(BadGeneration), working(machine.paths):
+    with pytest.raises(BadGeneration), exclusive_rw(machine.paths):
         apply(machine.device, machine.generation("two"))
 
 
@@ -113,7 +113,7 @@ def test_a_boot_tree_that_was_altered_is_never_armed(machine: Machine) -> None:
     entry = machine.registry.path(machine.read(two).boot) / "loader/entries/default.conf"
     entry.chmod(0o644)
     entry.write_bytes(entry.read_bytes().replace(b"gpt", b"rw "))
-    with pytest.raises(WrongImage), working(machine.paths):
+    with pytest.raises(WrongImage), exclusive_rw(machine.paths):
         apply(machine.device, two)
     assert machine.device.firmware.next_slot(machine.device.selection()) is None
     assert machine.boot().booted.slot == 1
@@ -127,7 +127,7 @@ def test_a_generation_for_other_slots_is_refused_before_anything_is_written(
     two = machine.generation("two")
     machine.install("two")
     before = (machine.place / "disk").stat().st_mtime_ns
-    with pytest.raises(SlotSizeDiffers), working(machine.paths):
+    with pytest.raises(SlotSizeDiffers), exclusive_rw(machine.paths):
         apply(machine.device, two)
     assert (machine.place / "disk").stat().st_mtime_ns == before
     assert read_state(machine.paths.state).phase is Phase.IDLE
@@ -142,10 +142,10 @@ def test_with_three_slots_the_previous_generation_keeps_its_slot(
     for name in ("two", "three", "four"):
         device.generation(name, extra={"x": File(name.encode())})
         device.install(name)
-        with working(device.paths):
+        with exclusive_rw(device.paths):
             slots.append(apply(device.device, device.generations[name]))
         device.boot()
-        with working(device.paths):
+        with exclusive_rw(device.paths):
             confirm(device.device)
     assert slots == [2, 3, 1]
 

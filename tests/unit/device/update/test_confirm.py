@@ -6,7 +6,7 @@ from tests.device_model import Machine
 from reconix.boot.transitions import NotNow
 from reconix.boot.trial import Phase, read_state
 from reconix.device.select.choose import choose_always
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import TooLate, confirm
 
@@ -14,12 +14,12 @@ from reconix.device.update.confirm import TooLate, confirm
 def tried(machine: Machine, name: str) -> None:
     machine.generation(name)
     machine.install(name)
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations[name])
 
 
 def confirmed(machine: Machine) -> bool:
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         return confirm(machine.device)
 
 
@@ -72,7 +72,7 @@ def test_the_generation_before_is_kept_and_older_ones_go(machine: Machine) -> No
 
 def test_the_system_that_is_wanted_always_follows_the_trial(machine: Machine) -> None:
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         choose_always(machine.device, "mqtt")
     machine.boot()
     tried(machine, "two")

@@ -11,7 +11,7 @@ from tests.device_model import SLOT_BYTES, Machine
 from tests.project_files import ROOT
 
 from reconix.boot.slots import SlotSizeDiffers
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import OnTrial, apply
 from reconix.device.update.collect import collect
 from reconix.device.update.receive import UpdatesForbidden, receive
@@ -43,7 +43,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 def test_an_update_is_taken_in_and_noted(machine: Machine) -> None:
     machine.boot()
     two = machine.generation("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         assert receive(machine.device, machine.stream("one", "two").read) == two
     assert two in machine.device.installed()
     assert '"installed"' in machine.paths.log.read_text()
@@ -55,7 +55,7 @@ def test_taking_in_a_finished_update_again_changes_nothing(machine: Machine) -> 
     machine.generation("two")
     said = []
     for _ in range(2):
-        with working(machine.paths):
+        with exclusive_rw(machine.paths):
             receive(machine.device, machine.stream("one", "two").read)
         said.append(machine.paths.log.read_bytes())
     assert said[0] == said[1]
@@ -72,7 +72,7 @@ def test_r1_a_generation_for_other_boot_slots_is_refused_before_the_first_write(
     stream, before = machine.stream("one", "two"), contents(machine.paths.system)
     link = Link(stream.getvalue())
     wanted = f"{SLOT_BYTES + more} bytes"
-    with pytest.raises(SlotSizeDiffers, match=wanted), working(machine.paths):
+    with pytest.raises(SlotSizeDiffers, match=wanted), exclusive_rw(machine.paths):
         receive(machine.device, link.read)
     assert contents(machine.paths.system) == before
     assert two not in machine.device.installed()
@@ -104,10 +104,10 @@ def test_nothing_is_received_during_a_trial(machine: Machine) -> None:
     two = machine.generation("two")
     machine.generation("three")
     machine.install("two")
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         apply(machine.device, two)
     machine.boot()
-    with pytest.raises(OnTrial), working(machine.paths):
+    with pytest.raises(OnTrial), exclusive_rw(machine.paths):
         receive(machine.device, machine.stream("one", "three").read)
 
 
@@ -139,6 +139,6 @@ def test_collecting_gives_back_what_a_cut_left_behind(machine: Machine) -> None:
     machine.boot()
     staging = machine.device.registry.staging_dir
     (staging / "half.part/lib").mkdir(parents=True)
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         collect(machine.device, machine.device.recall())
     assert not any(staging.iterdir())

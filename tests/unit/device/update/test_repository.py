@@ -22,7 +22,7 @@ from reconix.base.progress import Silent
 from reconix.boot.trial import Phase, read_state
 from reconix.device.__main__ import main
 from reconix.device.state import last_check
-from reconix.device.state.lock import working
+from reconix.device.state.lock import exclusive_rw
 from reconix.device.trust_store import TrustPolicy
 from reconix.device.update.receive import receive_file
 from reconix.device.update.repository import Place, look
@@ -121,7 +121,7 @@ def test_what_a_device_came_back_from_is_not_tried_again_by_itself(
     words = ["update", "--from", str(folder.place)]
     assert main([*words, "--unattended"], machine.device) == 0
     machine.boot()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         rollback(machine.device)
     machine.boot()
     before = len(units.calls)
@@ -228,7 +228,7 @@ def test_n2_one_limit_counts_for_the_index_and_all_streams_of_a_way(
         look(machine.device, place)
     place = Place(url, limit_bytes=max(sizes) + index + 1000, patience=QUICK)
     first, second = place.offers()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         place.take(machine.device, first)
         with pytest.raises(TooMuch, match="besides"):
             place.take(machine.device, second)
@@ -240,7 +240,7 @@ def test_n2_what_is_loaded_again_counts(
     made = portal(3, 1000)
     limit = len(made.stream) + len(made.index) + FRAME_BYTES
     place = Place(made.server.url.removesuffix("/stream"), limit_bytes=limit, patience=QUICK)
-    with pytest.raises(TooMuch), working(machine.paths):
+    with pytest.raises(TooMuch), exclusive_rw(machine.paths):
         place.take(machine.device, place.offers()[0])
     held = Spool(machine.paths.spool).held()
     assert held is not None and held.offset == made.at - 10, "what was proved stays"
@@ -265,9 +265,9 @@ def test_n1_a_server_that_keeps_a_device_busy_does_not_keep_its_lock(
     place = Place(made.server.url.removesuffix("/stream"))
     offer = place.offers()[0]
     made.server.behave, place.patience = drip, SLOW
-    with pytest.raises(TruncatedStream), working(machine.paths):
+    with pytest.raises(TruncatedStream), exclusive_rw(machine.paths):
         place.take(machine.device, offer)
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         assert machine.device.installed() == (machine.generations["one"],)
 
 
@@ -278,7 +278,7 @@ def test_n1_a_download_that_takes_too_long_in_all_waits_for_the_next_try(
     place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
     offer = place.offers()[0]
     place.meter.until = time.monotonic()
-    with pytest.raises(TruncatedStream), working(machine.paths):
+    with pytest.raises(TruncatedStream), exclusive_rw(machine.paths):
         place.take(machine.device, offer)
     assert made.server.requests == 1, "only the index was asked for"
 
@@ -293,11 +293,11 @@ def test_n1_what_a_cut_left_is_not_loaded_again(
     place = Place(url, patience=QUICK)
     offer = next(each for each in place.offers() if not each.bases)
     full.write_bytes(at)
-    with pytest.raises(TruncatedStream), working(machine.paths):
+    with pytest.raises(TruncatedStream), exclusive_rw(machine.paths):
         place.take(machine.device, offer)
     assert machine.paths.spool.stat().st_size > 3 * FRAME_BYTES
     full.write_bytes(content)
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         assert place.take(machine.device, offer) == machine.generations["three"]
     assert not machine.paths.spool.exists()
 
@@ -307,7 +307,7 @@ def test_n1_a_page_of_a_portal_costs_the_frame_in_which_it_begins(
 ) -> None:
     made = portal(3, 2)
     place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         assert place.take(machine.device, place.offers()[0]) == machine.generations["three"]
     frame = (made.at - 10, made.at - 10 + FRAME_BYTES)
     wrong = [(0, made.at), (frame[0], made.at)]
@@ -321,14 +321,14 @@ def test_n1_what_was_proved_stays_when_the_rest_comes_altered_each_time(
     place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
     for _ in range(2):
         made.server.given.clear()
-        with pytest.raises(AlteredOnTheWay, match="frame 3"), working(machine.paths):
+        with pytest.raises(AlteredOnTheWay, match="frame 3"), exclusive_rw(machine.paths):
             place.take(machine.device, place.offers()[0])
     begin = made.at - 10
     head = begin - 3 * FRAME_BYTES
     assert made.server.given == [(0, head), *[(begin, made.at)] * (1 + REREADS)]
     made.times = 0
     made.server.given.clear()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         place.take(machine.device, place.offers()[0])
     assert made.server.given == [(0, head), (begin, len(made.stream))]
 
@@ -349,12 +349,12 @@ def test_n1_a_head_that_comes_altered_once_does_not_cost_what_is_held(
 ) -> None:
     made = portal(3, 1000)
     place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
-    with pytest.raises(AlteredOnTheWay), working(machine.paths):
+    with pytest.raises(AlteredOnTheWay), exclusive_rw(machine.paths):
         place.take(machine.device, place.offers()[0])
     offer, begin = place.offers()[0], made.at - 10
     made.at, made.times = 100, 1
     made.server.given.clear()
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         place.take(machine.device, offer)
     head = begin - 3 * FRAME_BYTES
     assert made.server.given == [(0, 100), (0, head), (begin, len(made.stream))]
@@ -388,7 +388,7 @@ def test_n1_a_medium_that_errs_is_read_again(machine: Machine, folder: Folder) -
         file.seek(-FRAME_BYTES // 2, os.SEEK_END)
         file.write(b"x" * 512)
     progress.listen(healing)
-    with working(machine.paths):
+    with exclusive_rw(machine.paths):
         assert receive_file(machine.device, path) == machine.generations["three"]
     assert healing.complaints == 1
 
