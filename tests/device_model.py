@@ -32,7 +32,7 @@ from reconix.boot.tables import Slot, SlotTables, read_selection
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import read_state
 from reconix.device.device import Device
-from reconix.device.hardware.disk import Window, holds
+from reconix.device.hardware.disk import PartitionView, holds
 from reconix.device.paths import Paths
 from reconix.device.select.start import Started, start
 from reconix.device.state.lock import exclusive_rw
@@ -218,7 +218,7 @@ class Machine:
                 disk.write(write.offset, write.content)
         self.install("one")
         with DiskFile(self.place / "disk") as disk:
-            slot = Window(disk, self.tables.slot(Slot(1)))
+            slot = PartitionView(disk, self.tables.slot(Slot(1)))
             write_slot(self.image_of(first), slot, self.read(first).slot.digest)
 
     def install(self, name: str) -> StorePath:
@@ -341,7 +341,7 @@ class Machine:
         for manifest in self.registry.manifests():
             generation = self.read(manifest.root)
             with DiskFile(self.place / "disk") as disk:
-                if not holds(Window(disk, self.tables.slot(slot)), generation.slot):
+                if not holds(PartitionView(disk, self.tables.slot(slot)), generation.slot):
                     continue
             for item in manifest.objects:
                 verify_object(self.registry.store_dir, item)

@@ -21,7 +21,7 @@ from reconix.boot.oneshots.disk import DiskOneShot
 from reconix.boot.oneshots.oneshot import Firmware, OneShots
 from reconix.boot.tables import Selection, Slot, read_selection
 from reconix.boot.trial import BadState, Reason, State, Verdict, installed, read_state
-from reconix.device.hardware.disk import Window, holds, open_disk
+from reconix.device.hardware.disk import PartitionView, holds, open_disk
 from reconix.device.paths import Paths
 from reconix.store.generation import BadGeneration, Generation, read_generation
 from reconix.store.paths import StorePath
@@ -116,7 +116,7 @@ class Device:
 
         with open_disk(self.paths) as disk:
             found = self.disk_one_shot.seen_through(read_selection(disk))
-            slot = Window(disk, found.tables.slot(found.slot))
+            slot = PartitionView(disk, found.tables.slot(found.slot))
             seen = installed(str(self._generation_in(slot, found.slot)), found.slot)
         names = [*map(str, self.installed())]
         return read_ledger(self.paths.ledger).completed(seen, names, how)

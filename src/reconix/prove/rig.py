@@ -25,7 +25,7 @@ from reconix.boot.oneshots.uefi import Uefi
 from reconix.boot.oneshots.variables import GLOBAL, LOADER, Variables
 from reconix.boot.tables import Selection, Slot, read_selection
 from reconix.device.device import Device
-from reconix.device.hardware.disk import Window, holds, open_disk
+from reconix.device.hardware.disk import PartitionView, holds, open_disk
 from reconix.device.paths import Paths
 from reconix.device.select.start import start
 from reconix.device.state.lock import exclusive_rw
@@ -269,7 +269,7 @@ class Rig:
         with open_disk(self.paths) as disk:
             for path in self.device.installed():
                 generation = self.device.generation(path)
-                if holds(Window(disk, partition), generation.slot):
+                if holds(PartitionView(disk, partition), generation.slot):
                     return generation
         raise DoesNotBoot(f"{partition.name} boots and holds no installed generation")
 

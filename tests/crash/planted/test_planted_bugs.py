@@ -25,7 +25,7 @@ from reconix.boot.gpt import parse_header, print_header
 from reconix.boot.oneshots.disk import DiskOneShot
 from reconix.boot.slots import write_slot
 from reconix.boot.tables import Copy, Selection, Slot, Write, read_selection, select_slot
-from reconix.device.hardware.disk import Window
+from reconix.device.hardware.disk import PartitionView
 from reconix.prove.prover import Result, prove
 from reconix.prove.record import record
 from reconix.prove.recorder import Pace
@@ -138,9 +138,9 @@ def test_slot_written_in_place_of_the_running_one(
     monkeypatch: pytest.MonkeyPatch, find: Find
 ) -> None:
     def written(image: FatImage, slot: Disk, expected: Digest) -> int:
-        assert isinstance(slot, Window)
+        assert isinstance(slot, PartitionView)
         found = read_selection(slot.disk)
-        write_slot(image, Window(slot.disk, found.tables.slot(found.slot)), expected)
+        write_slot(image, PartitionView(slot.disk, found.tables.slot(found.slot)), expected)
         return write_slot(image, slot, expected)
 
     monkeypatch.setattr("reconix.device.update.apply.write_slot", written)

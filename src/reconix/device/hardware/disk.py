@@ -53,7 +53,7 @@ def find_disk(paths: Paths) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class PartitionView:
     """One partition as a disk of its own."""
 
     disk: Disk

@@ -29,7 +29,7 @@ from reconix.boot.transitions import Armed, Cancelled, Received, WriteBegun, Wri
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import Phase, Reason, State
 from reconix.device.device import Device, toplevel_folder
-from reconix.device.hardware.disk import Window, holds, open_disk
+from reconix.device.hardware.disk import PartitionView, holds, open_disk
 from reconix.device.settings.health import can_be_proven
 from reconix.device.settings.policy import Policy, read_policy
 from reconix.device.state.booted import UnknownBoot, read_booted
@@ -190,7 +190,7 @@ def _is_written(device: Device, state: State, generation: Generation) -> bool:
         return False
     with open_disk(device.paths) as disk:
         partition = read_selection(disk).tables.slot(trial.slot)
-        return holds(Window(disk, partition), generation.slot)
+        return holds(PartitionView(disk, partition), generation.slot)
 
 
 def _end_other(device: Device, state: State) -> State:
@@ -220,7 +220,7 @@ def _write(device: Device, state: State, generation: Generation) -> State:
         tree = BootTree.read(device.paths.store / generation.boot.basename)
         partition = tables.slot(slot)
         image = fat.image(tree, partition.size_bytes)
-        write_slot(image, Window(disk, partition), generation.slot.digest)
+        write_slot(image, PartitionView(disk, partition), generation.slot.digest)
     progress.note(f"{slot_name(slot)} holds {generation.path}")
     return remember(device.paths, state, Written())
 

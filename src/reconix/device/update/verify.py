@@ -14,7 +14,7 @@ from reconix.boot.gpt import SECTOR
 from reconix.boot.tables import read_selection, slot_name
 from reconix.boot.trial import SlotContent
 from reconix.device.device import Device
-from reconix.device.hardware.disk import Window, holds, open_disk
+from reconix.device.hardware.disk import PartitionView, holds, open_disk
 from reconix.store.verify import ContentChanged, ObjectMissing, verify_object
 
 
@@ -54,5 +54,5 @@ def _slot(device: Device, disk: DiskFile, content: SlotContent) -> Iterator[str]
     with progress.stage(slot_name(content.slot)):
         partition = read_selection(disk).tables.slot(content.slot)
         image = device.generation(content.generation).slot
-        if not holds(Window(disk, partition), image):
+        if not holds(PartitionView(disk, partition), image):
             yield f"{slot_name(content.slot)} does not hold the image of {content.generation}"

@@ -8,7 +8,7 @@ from tests.device_model import Machine
 
 from reconix.boot.disk import DiskFile
 from reconix.boot.tables import Slot
-from reconix.device.hardware.disk import NoDisk, Window, find_disk
+from reconix.device.hardware.disk import NoDisk, PartitionView, find_disk
 from reconix.device.paths import Paths
 
 
@@ -31,7 +31,7 @@ def test_a_system_that_is_on_no_partition_has_no_disk(tmp_path: Path) -> None:
 
 def test_nothing_beyond_a_partition_can_be_reached(machine: Machine) -> None:
     with DiskFile(machine.place / "disk") as disk:
-        slot = Window(disk, machine.tables.slot(Slot(1)))
+        slot = PartitionView(disk, machine.tables.slot(Slot(1)))
         for offset in (-512, slot.size_bytes):
             with pytest.raises(ValueError, match="are not in slot-1"):
                 slot.read(offset, 512)

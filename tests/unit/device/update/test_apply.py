@@ -10,7 +10,7 @@ from reconix.boot.disk import DiskFile
 from reconix.boot.slots import SlotSizeDiffers, WrongImage
 from reconix.boot.tables import Slot
 from reconix.boot.trial import Phase, read_state
-from reconix.device.hardware.disk import Window, holds
+from reconix.device.hardware.disk import PartitionView, holds
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import OnTrial, apply
 from reconix.device.update.confirm import confirm
@@ -28,7 +28,7 @@ def test_the_slot_holds_the_image_and_the_running_system_is_tried(machine: Machi
     with exclusive_rw(machine.paths):
         assert apply(machine.device, two) == 2
     with DiskFile(machine.place / "disk") as disk:
-        assert holds(Window(disk, machine.tables.slot(Slot(2))), machine.read(two).slot)
+        assert holds(PartitionView(disk, machine.tables.slot(Slot(2))), machine.read(two).slot)
     assert machine.selected == 1
     assert machine.boot().booted.system == "mqtt"
 
