@@ -62,7 +62,7 @@ def measure(
         child.returncode = os.waitstatus_to_exitcode(status)
         watcher.end()
     if child.returncode:
-        raise CommandFailed(words, status=child.returncode, said=log.read_bytes())
+        raise CommandFailed(words, status=child.returncode, output=log.read_bytes())
     return Cost(
         time.monotonic() - began,
         usage.ru_utime + usage.ru_stime,

@@ -178,7 +178,7 @@ def test_nothing_is_left_of_a_build_that_fails(
     pack(folder / "probe", CONTROL.format("probe", "all"))
     with pytest.raises(process.CommandFailed) as caught:
         as_somebody("-c", BUILD, str(folder), architecture())
-    assert b"installing 2 packages failed" in caught.value.said
+    assert b"installing 2 packages failed" in caught.value.output
     assert set(Path("/tmp").glob("reconix-root-*")) == before
 
 

@@ -76,10 +76,10 @@ class CommandFailed(ReconixError):
 
     exit_code = 41
 
-    def __init__(self, words: Iterable[Word], *, status: int, said: bytes) -> None:
+    def __init__(self, words: Iterable[Word], *, status: int, output: bytes) -> None:
         line = shlex.join(str(word) for word in words)
-        super().__init__(f"`{line}` exited with {status}: {text.last_words(said)}")
-        self.status, self.said = status, said
+        super().__init__(f"`{line}` exited with {status}: {text.last_words(output)}")
+        self.status, self.output = status, output
 
 
 class AnswerTooLong(CommandFailed):
@@ -87,7 +87,7 @@ class AnswerTooLong(CommandFailed):
 
     def __init__(self, words: Iterable[Word], *, limit_bytes: int) -> None:
         said = f"ended, because it answers more than {limit_bytes} bytes"
-        super().__init__(words, status=-1, said=said.encode())
+        super().__init__(words, status=-1, output=said.encode())
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -114,7 +114,7 @@ def run(
     source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
     with _talking(*words, stdin=source, folder=folder, environment=environment) as child:
         _Talk(words, child, timeout_seconds).hear(answer, stdin or b"")
-    return bytes(answer.said)
+    return bytes(answer.output)
 
 
 def run_for_its_end(*words: Word, timeout_seconds: float | None = None) -> bytes:
@@ -127,7 +127,7 @@ def run_for_its_end(*words: Word, timeout_seconds: float | None = None) -> bytes
     answer = _Last()
     with _talking(*words) as child:
         _Talk(words, child, timeout_seconds).hear(answer)
-    return bytes(answer.said)
+    return bytes(answer.output)
 
 
 def succeeds(*words: Word, timeout_seconds: float | None = None) -> bool:
@@ -166,7 +166,7 @@ def _talking(
 class _Ear(Protocol):
     """Takes what a program says."""
 
-    said: bytearray
+    output: bytearray
 
     def take(self, data: bytes) -> None:
         """More was said."""
@@ -176,24 +176,24 @@ class _Whole:
     """Keeps all, up to a limit."""
 
     def __init__(self, words: Iterable[Word], limit_bytes: int) -> None:
-        self.said = bytearray()
+        self.output = bytearray()
         self._words, self._limit = words, limit_bytes
 
     def take(self, data: bytes) -> None:
-        if len(self.said) + len(data) > self._limit:
+        if len(self.output) + len(data) > self._limit:
             raise AnswerTooLong(self._words, limit_bytes=self._limit)
-        self.said += data
+        self.output += data
 
 
 class _Last:
     """Keeps the end."""
 
     def __init__(self) -> None:
-        self.said = bytearray()
+        self.output = bytearray()
 
     def take(self, data: bytes) -> None:
-        self.said += data
-        del self.said[:-_LAST_BYTES]
+        self.output += data
+        del self.output[:-_LAST_BYTES]
 
 
 class _Talk:
@@ -215,8 +215,8 @@ class _Talk:
         except subprocess.TimeoutExpired:
             raise self._too_late() from None
         if status != 0:
-            said = bytes(complaints.said or answer.said[-_LAST_BYTES:])
-            raise CommandFailed(self._words, status=status, said=said)
+            said = bytes(complaints.output or answer.output[-_LAST_BYTES:])
+            raise CommandFailed(self._words, status=status, output=said)
 
     def _exchange(self, stdin: bytes, answer: _Ear, complaints: _Ear) -> None:
         sink, out, errors = self._child.stdin, self._child.stdout, self._child.stderr
@@ -260,7 +260,7 @@ class _Talk:
 
     def _too_late(self) -> CommandFailed:
         said = f"no end after {self._seconds} s"
-        return CommandFailed(self._words, status=-1, said=said.encode())
+        return CommandFailed(self._words, status=-1, output=said.encode())
 
 
 def _write(descriptor: int, data: memoryview) -> int:
@@ -323,7 +323,7 @@ def reading(*words: Word, environment: Mapping[str, str] | None = None) -> Itera
     finally:
         said = complaints.end()
     if status != 0:
-        raise CommandFailed(words, status=status, said=said)
+        raise CommandFailed(words, status=status, output=said)
 
 
 @contextlib.contextmanager
@@ -358,7 +358,7 @@ def feeding(*words: Word, environment: Mapping[str, str] | None = None) -> Itera
         child.wait()
         said = listening.end()
     if child.returncode != 0:
-        raise CommandFailed(words, status=child.returncode, said=said)
+        raise CommandFailed(words, status=child.returncode, output=said)
 
 
 class _Listening:
@@ -380,4 +380,4 @@ class _Listening:
         What a program has left running may keep the pipe; that is not waited for.
         """
         self._thread.join(_LINGER_SECONDS)
-        return bytes(self._heard.said)
+        return bytes(self._heard.output)

@@ -104,13 +104,13 @@ class Booted:
         slot: from which it was.
         selected: which slot the table of the disk selects.
         evidence: how the boot before ended, if something tells.
-        said: what tells, the last of it.
+        output: the last of what tells.
     """
 
     slot: Slot
     selected: Slot
     evidence: Reason = Reason.UNKNOWN
-    said: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Unhealthy:
     """A check failed, or the time was over."""
 
     what: str
-    said: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,7 @@ def _after(state: State, event: Event) -> State:
         case Confirmed():
             return _confirmed(state, event)
         case Unhealthy():
-            return _rejected(state, Verdict(Reason.UNHEALTHY, event.what, event.said))
+            return _rejected(state, Verdict(Reason.UNHEALTHY, event.what, event.output))
         case Cancelled():
             return _cancelled(state, Verdict(event.reason, event.what))
         case _:
@@ -321,7 +321,7 @@ def _booted_under_trial(state: State, trial: Trial) -> State:
 def _came_back(state: State, trial: Trial, event: Booted) -> State:
     if event.evidence.may_be_repeated and trial.attempts < trial.attempts_allowed:
         return replace(state, phase=Phase.WRITTEN)
-    return _fell_back(state, Verdict(event.evidence, said=event.said))
+    return _fell_back(state, Verdict(event.evidence, output=event.output))
 
 
 def _confirmed(state: State, event: Confirmed) -> State:

@@ -31,7 +31,7 @@ MAX_ATTEMPTS = 10
 MAX_STATE_BYTES = 256 << 10
 """Of what is read; what is written is at most half of that, whatever a check has said."""
 
-MAX_SAID_CHARACTERS = 4000
+MAX_OUTPUT_CHARACTERS = 4000
 
 _GENERATION = re.compile(r"[^\x00-\x20\x7f]{1,300}")
 
@@ -135,12 +135,12 @@ class Verdict:
 
     reason: Reason | Unlisted
     what: str = ""
-    said: str = ""
+    output: str = ""
     rest: Rest = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "what", self.what[:MAX_SAID_CHARACTERS])
-        object.__setattr__(self, "said", self.said[-MAX_SAID_CHARACTERS:])
+        object.__setattr__(self, "what", self.what[:MAX_OUTPUT_CHARACTERS])
+        object.__setattr__(self, "output", self.output[-MAX_OUTPUT_CHARACTERS:])
 
     def document(self) -> dict[str, JsonInput]:
         """As a part of a document."""
@@ -148,7 +148,7 @@ class Verdict:
             **self.rest,
             "reason": self.reason.value,
             "what": self.what,
-            "said": self.said,
+            "said": self.output,
         }
 
 

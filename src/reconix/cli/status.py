@@ -96,7 +96,7 @@ def _because(ended: Ended) -> list[str]:
 
 
 def _why(ended: Ended) -> dict[str, JsonInput]:
-    return {"reason": ended.reason, "what": ended.what, "said": ended.said}
+    return {"reason": ended.reason, "what": ended.what, "said": ended.output}
 
 
 def _document(status: DeviceStatus, number: int | None) -> JsonInput:

@@ -361,7 +361,7 @@ def _last_document(state: State) -> JsonInput:
 def _verdict_document(verdict: Verdict | None) -> JsonInput:
     if verdict is None:
         return None
-    return {"reason": verdict.reason.value, "what": verdict.what, "said": verdict.said}
+    return {"reason": verdict.reason.value, "what": verdict.what, "said": verdict.output}
 
 
 # -- for people ------------------------------------------------------------------------------------
@@ -493,5 +493,5 @@ def _last_lines(state: State) -> list[str]:
 
 def _verdict_lines(verdict: Verdict) -> list[str]:
     what = f": {verdict.what}" if verdict.what else ""
-    said = [f"           | {line}" for line in verdict.said.splitlines()]
+    said = [f"           | {line}" for line in verdict.output.splitlines()]
     return [f"           because: {verdict.reason.value}{what}", *said]

@@ -72,7 +72,7 @@ class Ended:
     generation: str
     reason: str
     what: str
-    said: str
+    output: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _judged(result: str, what_ended: str, fields: Fields) -> Ended:
         generation=what_ended,
         reason=verdict.text("reason") if verdict else "",
         what=verdict.text("what") if verdict else "",
-        said=verdict.text("said") if verdict else "",
+        output=verdict.text("said") if verdict else "",
     )
 
 
@@ -215,7 +215,7 @@ class Remote:
         return ["ssh", *self._options, *_SSH_OPTIONS, self.to, "--", command]
 
     def _failure(self, error: CommandFailed) -> ReconixError:
-        said = last_words(error.said)
+        said = last_words(error.output)
         if error.status in (_SSH_FAILED, _TOO_LONG):
             return NotReached(self.to, said)
         if error.status == LinkFault.exit_code:

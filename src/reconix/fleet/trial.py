@@ -24,7 +24,7 @@ class FellBack(ReconixError):
 
     def __init__(self, to: str, ended: Ended) -> None:
         because = ": ".join(part for part in (ended.reason, ended.what) if part)
-        said = "".join(f"\n    {line}" for line in ended.said.splitlines())
+        said = "".join(f"\n    {line}" for line in ended.output.splitlines())
         super().__init__(
             f"{to} came back to its old generation, because: {because or 'unknown'}{said}",
             hint="repair it, build again and deploy again; the device is as it was before",

@@ -14,7 +14,7 @@ from reconix.base.process import CommandFailed
 from reconix.prove.blocks import View, read
 
 _READ_BYTES = 1 << 20
-_SAID_CHARACTERS = 300
+_OUTPUT_CHARACTERS = 300
 
 
 def fat_problem(view: View, offset: int, *, image_bytes: int, slot_bytes: int) -> str:
@@ -35,6 +35,6 @@ def fat_problem(view: View, offset: int, *, image_bytes: int, slot_bytes: int) -
         try:
             process.run("fsck.fat", "-n", copy)
         except CommandFailed as error:
-            said = " ".join((error.said or b"").decode(errors="replace").split())
-            return said[:_SAID_CHARACTERS] or str(error)
+            said = " ".join((error.output or b"").decode(errors="replace").split())
+            return said[:_OUTPUT_CHARACTERS] or str(error)
     return ""

@@ -41,7 +41,7 @@ from reconix.prove.journal import journaled, replayed
 from reconix.prove.recorder import loop
 
 _CORRECTED = 1
-_SAID_CHARACTERS = 300
+_OUTPUT_CHARACTERS = 300
 _METADATA_CSUM = 0x400
 _MAX_RUN = 1024  # IOV_MAX of Linux
 
@@ -292,5 +292,5 @@ def _data(path: Path) -> Iterable[tuple[int, int]]:
 
 
 def _short(error: CommandFailed) -> str:
-    said = error.said.decode(errors="replace") or str(error)
-    return " ".join(said.split())[:_SAID_CHARACTERS]
+    said = error.output.decode(errors="replace") or str(error)
+    return " ".join(said.split())[:_OUTPUT_CHARACTERS]

@@ -10,7 +10,7 @@ from reconix.base.documents import BadDocument, print_json
 from reconix.boot.tables import Slot
 from reconix.boot.transitions import Booted, advance
 from reconix.boot.trial import (
-    MAX_SAID_CHARACTERS,
+    MAX_OUTPUT_CHARACTERS,
     BadState,
     Outcome,
     Phase,
@@ -129,8 +129,8 @@ def test_what_a_check_says_never_makes_a_state_that_cannot_be_read(tmp_path: Pat
 
 def test_what_a_check_said_is_bounded() -> None:
     verdict = Verdict(Reason.UNHEALTHY, "x" * 9999, "begin" + "y" * 9999 + "end")
-    assert len(verdict.what) == len(verdict.said) == MAX_SAID_CHARACTERS
-    assert verdict.said.endswith("yend")
+    assert len(verdict.what) == len(verdict.output) == MAX_OUTPUT_CHARACTERS
+    assert verdict.output.endswith("yend")
 
 
 def test_only_a_fall_back_has_a_reason() -> None:

@@ -92,7 +92,7 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
     with pytest.raises(CommandFailed) as caught:
         run("bash", "-c", script, environment={"PYTHONPATH": SOURCE})
     assert caught.value.status == PIPE_CLOSED
-    assert caught.value.said == b""
+    assert caught.value.output == b""
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ sys.exit(main(["completion", "bash"]))
 """
     with pytest.raises(CommandFailed) as caught:
         run(sys.executable, "-c", code, environment={"PYTHONPATH": SOURCE})
-    assert (caught.value.status, caught.value.said.decode()) == (status, shown)
+    assert (caught.value.status, caught.value.output.decode()) == (status, shown)
 
 
 def test_version_is_that_of_the_package() -> None:

@@ -77,7 +77,7 @@ for status, where in (0, ""), (1, ""), (1, ">&2"):
     words = ("sh", "-c", f"head -c 600M /dev/zero {where}; echo the end {where}; exit {status}")
     found = find(Check(CommandSucceeds(words)), 60)
     assert found.holds is (status == 0), found
-    assert found.holds or found.said.endswith("the end"), found
+    assert found.holds or found.output.endswith("the end"), found
 print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
     source = str(Path(checks.__file__).parents[2])

@@ -223,7 +223,7 @@ class Apt:
         try:
             self._run("apt-get", "update", "-qq", "--error-on=any")
         except CommandFailed as error:
-            raise _update_failure(error.said.decode(errors="replace"), self.sources) from error
+            raise _update_failure(error.output.decode(errors="replace"), self.sources) from error
 
     def names(self) -> frozenset[str]:
         """The names of all packages."""
@@ -248,7 +248,7 @@ class Apt:
         try:
             return parse_uris(self._run(*words, "-qq", "--", *wanted))
         except CommandFailed as error:
-            reasons = self._reasons(*words, "--", *wanted) or error.said.decode(errors="replace")
+            reasons = self._reasons(*words, "--", *wanted) or error.output.decode(errors="replace")
             raise Unsolvable(
                 f"apt cannot install what was asked for: {' '.join(reasons.split())}",
                 hint="which of the packages contradict each other? leave one of them out",

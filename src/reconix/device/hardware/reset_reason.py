@@ -17,7 +17,7 @@ from reconix.boot.trial import Reason
 from reconix.device.paths import Paths
 
 _CARD_RESET = 0x20  # WDIOF_CARDRESET
-_SAID_CHARACTERS = 1000
+_OUTPUT_CHARACTERS = 1000
 _MAX_PIECES, _PIECE_BYTES = 100, 64 << 10
 _HEAD, _PANIC = b"Panic#", "Kernel panic"
 
@@ -27,7 +27,7 @@ class Evidence:
     """How a boot ended, and the last of what it said."""
 
     reason: Reason = Reason.UNKNOWN
-    said: str = ""
+    output: str = ""
 
 
 def evidence_of_last_boot(paths: Paths) -> Evidence:
@@ -56,7 +56,7 @@ def _last_words(paths: Paths) -> str:
     """What the kernel said from its panic on, or at last."""
     said = "".join(_read(piece) for piece in reversed(_pieces(paths)))
     begin = said.rfind(_PANIC)
-    return said[begin : begin + _SAID_CHARACTERS] if begin >= 0 else said[-_SAID_CHARACTERS:]
+    return said[begin : begin + _OUTPUT_CHARACTERS] if begin >= 0 else said[-_OUTPUT_CHARACTERS:]
 
 
 def _read(piece: Path) -> str:

@@ -47,7 +47,7 @@ def ask(verb: str, *, hint: str) -> None:
         run("systemctl", verb, timeout_seconds=30)
     except CommandFailed as error:
         found = inhibitors()
-        if found or b"inhibit" in error.said.lower():
+        if found or b"inhibit" in error.output.lower():
             raise RestartInhibited(found, hint=hint) from error
         raise
 

@@ -168,7 +168,7 @@ def _plan(
     expected: StorePath | None,
 ) -> _Plan:
     evidence = _evidence(device, selection)
-    event = BootedEvent(slot, selection.slot, evidence.reason, evidence.said)
+    event = BootedEvent(slot, selection.slot, evidence.reason, evidence.output)
     before, after = _what_happened(device, event)
     stored = chosen = choice.read_choice(device.paths.choice)
     follow = FollowUp(chosen)
@@ -176,7 +176,7 @@ def _plan(
         system = system_name(device, after.committed.generation, toplevel)
         if expected == toplevel:
             chosen = replace(stored, once=system)
-        how = Verdict(evidence.reason, said=evidence.said)
+        how = Verdict(evidence.reason, output=evidence.output)
         follow = choice.came_up(chosen, system, how)
         if expected is None and _should_have_run(device, before, stored, system):
             left = choice.leaving(follow.choice, str(stored.once), how)
@@ -234,7 +234,7 @@ def _what_happened(device: Device, event: BootedEvent) -> tuple[State | None, St
             return before, advance(before, event)
         except WrongSlot as error:
             progress.note(str(error))
-    return None, advance(device.find_out(Verdict(event.evidence, said=event.said)), event)
+    return None, advance(device.find_out(Verdict(event.evidence, output=event.output)), event)
 
 
 def system_name(device: Device, generation: str | None, toplevel: StorePath) -> str:
@@ -263,7 +263,7 @@ def _carry_out(device: Device, plan: _Plan) -> bool:
     else:
         record.remember(paths, plan.before, plan.event)
     if plan.event.evidence is Reason.PANIC:
-        events.record(paths.log, "panic", text=plan.event.said)
+        events.record(paths.log, "panic", text=plan.event.output)
         forget_panic(paths)
     if plan.event.slot == plan.after.committed.slot:
         device.disk_one_shot.disarm(None)  # what it led back from was left
@@ -314,7 +314,7 @@ def _mend_table(device: Device) -> None:
 def _record_failed_switch(device: Device, plan: _Plan, expected: StorePath) -> None:
     path = device.paths.choice
     system = system_name(device, plan.after.committed.generation, expected)
-    verdict = Verdict(plan.event.evidence, "it did not come up", plan.event.said)
+    verdict = Verdict(plan.event.evidence, "it did not come up", plan.event.output)
     with exclusive_rw(device.paths):
         choice.write_choice(path, choice.leaving(choice.read_choice(path), system, verdict))
         events.record(device.paths.log, "switch-failed", text=f"{expected} did not come up")

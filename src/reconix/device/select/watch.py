@@ -22,7 +22,7 @@ from reconix.device.state.booted import Booted, has_taken_over, read_booted
 from reconix.device.state.choice import is_to_be_proven, leaving, read_choice, well, write_choice
 from reconix.device.state.faults import new_faults
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.trial.checks import SAID_CHARACTERS
+from reconix.device.trial.checks import OUTPUT_CHARACTERS
 from reconix.device.trial.monitor import Unhealthy, await_health
 from reconix.device.update.confirm import confirm, keep_system
 
@@ -95,10 +95,10 @@ def _forget_why_left(device: Device, booted: Booted) -> None:
 
 def _leave_system(device: Device, booted: Booted, problem: Unhealthy) -> None:
     """Record why a system is left, for the log and for ``status`` of the one that comes after."""
-    path, verdict = device.paths.choice, Verdict(Reason.UNHEALTHY, problem.check, problem.said)
+    path, verdict = device.paths.choice, Verdict(Reason.UNHEALTHY, problem.check, problem.output)
     write_choice(path, leaving(read_choice(path), booted.system, verdict))
-    progress.note(f"{booted.system} is not healthy: {problem.check}: {problem.said}")
-    text = f"{booted.system}: {problem.check}\n{problem.said}"
+    progress.note(f"{booted.system} is not healthy: {problem.check}: {problem.output}")
+    text = f"{booted.system}: {problem.check}\n{problem.output}"
     events.record(device.paths.log, "system-unhealthy", text=text)
 
 
@@ -107,7 +107,7 @@ def _faults(device: Device) -> Unhealthy | None:
     found = new_faults(device.paths)
     if not found:
         return None
-    return Unhealthy("its root is made without a new fault", "\n".join(found)[:SAID_CHARACTERS])
+    return Unhealthy("its root is made without a new fault", "\n".join(found)[:OUTPUT_CHARACTERS])
 
 
 def _examine(device: Device, booted: Booted) -> Unhealthy | None:
@@ -120,10 +120,10 @@ def _examine(device: Device, booted: Booted) -> Unhealthy | None:
 
 def _record(device: Device, problem: Unhealthy) -> None:
     """Write the verdict down; if that fails, the restart that follows is verdict enough."""
-    progress.note(f"not healthy: {problem.check}: {problem.said}")
+    progress.note(f"not healthy: {problem.check}: {problem.output}")
     try:
         with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
-            verdict = UnhealthyEvent(problem.check, problem.said)
+            verdict = UnhealthyEvent(problem.check, problem.output)
             record.remember(device.paths, device.recall(), verdict)
     except (ReconixError, OSError) as error:
         progress.note(f"the reason is not recorded: {error}")

@@ -54,7 +54,7 @@ def _record(paths: Paths, before: State, after: State) -> None:
             text=reason_of(outcome),
         )
     elif after.phase != before.phase and after.trial is not None:
-        said = f"{after.verdict.what}\n{after.verdict.said}" if after.verdict else ""
+        said = f"{after.verdict.what}\n{after.verdict.output}" if after.verdict else ""
         events.record(
             paths.log, after.phase.value, generation=after.trial.generation, text=said.strip()
         )

@@ -26,7 +26,7 @@ from reconix.device.settings.health import (
     UnitActive,
 )
 
-SAID_CHARACTERS = 1000
+OUTPUT_CHARACTERS = 1000
 _ASK_SECONDS = 5.0
 _ANSWER_BYTES = 4096
 _LIST_BYTES = 1 << 20
@@ -38,13 +38,13 @@ class Finding:
 
     Attributes:
         holds: whether it passed.
-        said: the last of what was said; of use if it did not.
+        output: the last of its output; of use if it did not.
         given_up: whether nobody tries any more to make it hold.
         identity: what holds; another one the next time means that it did not in between.
     """
 
     holds: bool
-    said: str = ""
+    output: str = ""
     given_up: bool = False
     identity: str = ""
 
@@ -80,14 +80,14 @@ def find(check: Check, seconds: float) -> Finding:
 
 
 def _fails(said: str) -> Finding:
-    return Finding(holds=False, said=_last_words(said))
+    return Finding(holds=False, output=_last_words(said))
 
 
 def _last_words(said: str) -> str:
     """The end of what was said, in whole lines if there are several."""
-    if len(said) <= SAID_CHARACTERS:
+    if len(said) <= OUTPUT_CHARACTERS:
         return said
-    end = said[-SAID_CHARACTERS:]
+    end = said[-OUTPUT_CHARACTERS:]
     return end.partition("\n")[2] or end
 
 
@@ -103,7 +103,9 @@ def _unit(unit: str, seconds: float) -> Finding:
     state = found.get("ActiveState", "unknown")
     if state == "active":
         return Finding(holds=True, identity=found.get("InvocationID", ""))
-    return Finding(holds=False, said=_last_words(_status(unit, state)), given_up=state == "failed")
+    return Finding(
+        holds=False, output=_last_words(_status(unit, state)), given_up=state == "failed"
+    )
 
 
 def _status(unit: str, state: str) -> str:
@@ -112,7 +114,7 @@ def _status(unit: str, state: str) -> str:
         words = ("systemctl", "status", "--no-pager", "--full", "--lines=8", unit)
         run_for_its_end(*words, timeout_seconds=_ASK_SECONDS)
     except CommandFailed as error:
-        return error.said.decode(errors="replace").strip()
+        return error.output.decode(errors="replace").strip()
     except (ProgramMissing, OSError) as error:
         return str(error)
     return f"it was {state} when it was asked for"
@@ -133,7 +135,7 @@ def _command(words: tuple[str, ...], seconds: float) -> Finding:
     try:
         run_for_its_end(*words, timeout_seconds=seconds)
     except CommandFailed as error:
-        last = error.said.decode(errors="replace").strip()
+        last = error.output.decode(errors="replace").strip()
         return _fails(f"exit status {error.status}: {last}" if error.status >= 0 else last)
     except (ProgramMissing, OSError) as error:
         return _fails(str(error))

@@ -27,7 +27,7 @@ class Unhealthy:
     """The check that did not hold when the time was over, and the last of what it said."""
 
     check: str
-    said: str
+    output: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class _Round:
     @property
     def problem(self) -> Unhealthy:
         """As it is reported."""
-        return Unhealthy(str(self.failed.condition) if self.failed else "", self.finding.said)
+        return Unhealthy(str(self.failed.condition) if self.failed else "", self.finding.output)
 
 
 Note = Callable[[str], None]

@@ -21,7 +21,7 @@ def test_b5_a_watchdog_tells_that_it_was_the_one(
     (place / "bootstatus").write_text(f"{status}\n")
     found = evidence_of_last_boot(Paths(sysfs=tmp_path))
     assert found.reason is expected
-    assert ("watchdog0" in found.said) == (expected is Reason.HANG)
+    assert ("watchdog0" in found.output) == (expected is Reason.HANG)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_b5_a_panic_is_told_once_from_where_it_begins(pstore: Path, tmp_path: Pa
 def test_last_words_are_bounded(pstore: Path, tmp_path: Path) -> None:
     (pstore / "dmesg-efi-1").write_bytes(b"Panic#1 Part1\n" + b"x" * 500_000)
     found = evidence_of_last_boot(Paths(sysfs=tmp_path))
-    assert (found.reason, len(found.said)) == (Reason.PANIC, 1000)
+    assert (found.reason, len(found.output)) == (Reason.PANIC, 1000)
 
 
 def test_an_oops_that_the_system_survived_is_no_panic(pstore: Path, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_panic_is_not_repeated(machine: Machine) -> None:
     assert (back.booted.slot, back.restart) == (1, False)
     last = read_state(machine.paths.state).last
     assert last is not None and last.verdict is not None
-    assert last.verdict == Verdict(Reason.PANIC, said="Kernel panic - not syncing: no init")
+    assert last.verdict == Verdict(Reason.PANIC, output="Kernel panic - not syncing: no init")
     assert list(pstore.iterdir()) == []
     assert "no init" in machine.paths.log.read_text()
 

@@ -40,7 +40,7 @@ def test_a_generation_that_brings_a_fault_is_left_with_the_reason(
     state = read_state(machine.paths.state)
     assert state.phase is Phase.REJECTED
     assert state.verdict is not None and state.verdict.reason is Reason.UNHEALTHY
-    assert state.verdict.said == fault.strip()
+    assert state.verdict.output == fault.strip()
 
 
 def test_a_generation_is_not_blamed_for_what_was_so_before(machine: Machine, units: Units) -> None:

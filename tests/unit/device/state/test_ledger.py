@@ -128,7 +128,7 @@ def test_the_oldest_of_very_many_goes_first() -> None:
 
 def test_w3_what_the_disk_does_not_show_is_completed() -> None:
     shown = installed("/nix/store/3-generation-third", ONE)
-    how = Verdict(Reason.PANIC, said="no init")
+    how = Verdict(Reason.PANIC, output="no init")
     found = FULL.completed(shown, [OLD], how)
     assert found.previous == OLD and found.last is not None
     assert (found.last.generation, found.last.verdict) == (NEW, how)

@@ -61,7 +61,7 @@ def test_a_unit_that_is_active_passes_with_the_identity_of_its_invocation(units:
 def test_a_unit_that_is_not_active_says_its_status(units: Units) -> None:
     result = found(UnitActive("nginx.service"))
     assert (result.holds, result.given_up) == (False, False)
-    assert result.said == "nginx.service is broken: no such page"
+    assert result.output == "nginx.service is broken: no such page"
 
 
 def test_a_unit_that_has_failed_is_given_up(units: Units) -> None:
@@ -74,19 +74,19 @@ def test_units_that_have_failed_are_named(units: Units) -> None:
     units.give_up("a.service", "b.mount")
     assert found(FewUnitsFailed(2)).holds
     result = found(FewUnitsFailed(1))
-    assert (result.holds, result.said) == (False, "failed: a.service b.mount")
+    assert (result.holds, result.output) == (False, "failed: a.service b.mount")
 
 
 def test_without_systemd_no_unit_is_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     for condition in (UnitActive("a.service"), FewUnitsFailed(0)):
-        assert "systemctl is not installed" in found(condition).said
+        assert "systemctl is not installed" in found(condition).output
 
 
 def test_a_port_answers_or_says_that_it_refuses() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert found(PortAnswers(server.getsockname()[1])).holds
-    assert "refused" in found(PortAnswers(free_port())).said
+    assert "refused" in found(PortAnswers(free_port())).output
 
 
 def test_a_page_is_asked_for_and_its_status_compared() -> None:
@@ -99,7 +99,7 @@ def test_a_page_with_another_status_says_what_came() -> None:
     with web_server(b"HTTP/1.1 500 Oh\r\n\r\npump is stuck") as (port, _):
         result = found(PageAnswers(port, "/", 200))
     assert not result.holds
-    assert result.said.startswith("HTTP/1.1 500 Oh")
+    assert result.output.startswith("HTTP/1.1 500 Oh")
 
 
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-dropbear\r\n", b"HTTP/1.1\r\n\r\n"])
@@ -112,7 +112,7 @@ def test_a_web_server_that_never_answers_is_not_waited_for() -> None:
     began = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as server:
         result = find(Check(PageAnswers(server.getsockname()[1], "/", 200), 1), 60)
-    assert "timed out" in result.said
+    assert "timed out" in result.output
     assert time.monotonic() - began < 10
 
 
@@ -128,7 +128,7 @@ def test_w4_a_web_server_that_answers_byte_by_byte_has_no_more_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=drip, args=(server,), daemon=True).start()
         result = find(Check(PageAnswers(server.getsockname()[1], "/", 200), 1), 60)
-    assert "timed out" in result.said
+    assert "timed out" in result.output
     assert time.monotonic() - began < 3
 
 
@@ -136,39 +136,39 @@ def test_w4_a_command_that_never_stops_talking_has_no_more_time() -> None:
     began = time.monotonic()
     talks = "yes & yes >&2 & yes >&2 & yes"  # they end when nobody listens
     result = find(Check(CommandSucceeds(("sh", "-c", talks)), 1), 30)
-    assert "no end after 1" in result.said
+    assert "no end after 1" in result.output
     assert time.monotonic() - began < 10
 
 
 def test_a_command_that_fails_tells_its_last_words() -> None:
     result = found(CommandSucceeds(("sh", "-c", "echo no pump >&2; exit 7")))
-    assert (result.holds, result.said) == (False, "exit status 7: no pump")
+    assert (result.holds, result.output) == (False, "exit status 7: no pump")
 
 
 def test_a_command_that_does_not_exist_fails() -> None:
-    assert "not installed" in found(CommandSucceeds(("/no/such/program",))).said
+    assert "not installed" in found(CommandSucceeds(("/no/such/program",))).output
 
 
 def test_a_command_has_the_time_of_its_check_and_no_more() -> None:
     began = time.monotonic()
     result = find(Check(CommandSucceeds(("sleep", "60")), 1), 30)
-    assert "no end after 1" in result.said
+    assert "no end after 1" in result.output
     assert time.monotonic() - began < 10
 
 
 def test_what_a_command_says_is_bounded() -> None:
     result = found(CommandSucceeds(("sh", "-c", "seq 99999 >&2; exit 1")))
-    assert len(result.said) <= 1000
-    assert result.said.endswith("99999")
+    assert len(result.output) <= 1000
+    assert result.output.endswith("99999")
 
 
 def test_a_file_is_fresh_old_or_missing(tmp_path: Path) -> None:
     alive = tmp_path / "alive"
-    assert "No such file" in found(FileIsFresh(str(alive), 60)).said
+    assert "No such file" in found(FileIsFresh(str(alive), 60)).output
     alive.touch()
     assert found(FileIsFresh(str(alive), 60)).holds
     os.utime(alive, (0, time.time() - 100))
-    assert found(FileIsFresh(str(alive), 60)).said == "it is 100 s old"
+    assert found(FileIsFresh(str(alive), 60)).output == "it is 100 s old"
 
 
 def test_a_file_from_before_the_clock_was_set_back_is_not_old(tmp_path: Path) -> None:
@@ -178,5 +178,5 @@ def test_a_file_from_before_the_clock_was_set_back_is_not_old(tmp_path: Path) ->
 
 def test_room_is_there_or_the_rest_is_named(tmp_path: Path) -> None:
     assert found(SpaceIsFree(str(tmp_path), 1)).holds
-    assert "bytes free" in found(SpaceIsFree(str(tmp_path), 1 << 60)).said
-    assert "No such file" in found(SpaceIsFree(str(tmp_path / "x"), 1)).said
+    assert "bytes free" in found(SpaceIsFree(str(tmp_path), 1 << 60)).output
+    assert "No such file" in found(SpaceIsFree(str(tmp_path / "x"), 1)).output
