@@ -103,13 +103,13 @@ class Booted:
     Args:
         slot: from which it was.
         selected: which slot the table of the disk selects.
-        evidence: how the boot before ended, if something tells.
+        reset_reason: how the boot before ended, if something tells.
         output: the last of what tells.
     """
 
     slot: Slot
     selected: Slot
-    evidence: Reason = Reason.UNKNOWN
+    reset_reason: Reason = Reason.UNKNOWN
     output: str = ""
 
 
@@ -319,9 +319,9 @@ def _booted_under_trial(state: State, trial: Trial) -> State:
 
 
 def _came_back(state: State, trial: Trial, event: Booted) -> State:
-    if event.evidence.may_be_repeated and trial.attempts < trial.attempts_allowed:
+    if event.reset_reason.may_be_repeated and trial.attempts < trial.attempts_allowed:
         return replace(state, phase=Phase.WRITTEN)
-    return _fell_back(state, Verdict(event.evidence, output=event.output))
+    return _fell_back(state, Verdict(event.reset_reason, output=event.output))
 
 
 def _confirmed(state: State, event: Confirmed) -> State:

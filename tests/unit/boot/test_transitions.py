@@ -140,10 +140,10 @@ def test_b8_writing_the_slot_again_gives_no_new_attempts() -> None:
     assert advance(again, Booted(ONE, ONE)).phase is Phase.IDLE
 
 
-@pytest.mark.parametrize("evidence", [Reason.PANIC, Reason.HANG])
-def test_b5_a_panic_or_a_hang_is_not_repeated(evidence: Reason) -> None:
-    back = advance(ON_TRIAL, Booted(ONE, ONE, evidence))
-    assert back.last == Outcome(Result.FELL_BACK, "new", Verdict(evidence))
+@pytest.mark.parametrize("reset_reason", [Reason.PANIC, Reason.HANG])
+def test_b5_a_panic_or_a_hang_is_not_repeated(reset_reason: Reason) -> None:
+    back = advance(ON_TRIAL, Booted(ONE, ONE, reset_reason))
+    assert back.last == Outcome(Result.FELL_BACK, "new", Verdict(reset_reason))
 
 
 def test_p8_a_cut_after_the_switch_and_before_its_record_is_a_confirmation() -> None:

@@ -1,4 +1,4 @@
-"""Evidence: what tells how the boot before has ended.
+"""The reset reason: how the boot before has ended, as far as something tells.
 
 Most of the time nothing does, and then it is not known. A panic may have been kept by the firmware
 (``pstore``), in pieces of a kilobyte of which the first has the last words; a watchdog may say that
@@ -23,21 +23,21 @@ _HEAD, _PANIC = b"Panic#", "Kernel panic"
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """How a boot ended, and the last of what it said."""
+class ResetReason:
+    """How a boot ended, and the last of its output."""
 
     reason: Reason = Reason.UNKNOWN
     output: str = ""
 
 
-def evidence_of_last_boot(paths: Paths) -> Evidence:
-    """How the boot before ended, as far as something tells."""
+def read_reset_reason(paths: Paths) -> ResetReason:
+    """How the boot before ended; ``Reason.UNKNOWN`` where nothing tells."""
     if _pieces(paths):
-        return Evidence(Reason.PANIC, _last_words(paths))
+        return ResetReason(Reason.PANIC, _last_words(paths))
     for status in sorted((paths.sysfs / "class/watchdog").glob("*/bootstatus")):
         if _number(status.read_bytes()) & _CARD_RESET:
-            return Evidence(Reason.HANG, f"{status.parent.name} has reset the device")
-    return Evidence()
+            return ResetReason(Reason.HANG, f"{status.parent.name} has reset the device")
+    return ResetReason()
 
 
 def forget_panic(paths: Paths) -> None:

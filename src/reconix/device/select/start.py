@@ -24,7 +24,7 @@ from reconix.boot.transitions import WrongSlot, advance
 from reconix.boot.trial import Phase, Reason, Result, State, Verdict
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.hardware.disk import open_disk
-from reconix.device.hardware.reset_reason import Evidence, evidence_of_last_boot, forget_panic
+from reconix.device.hardware.reset_reason import ResetReason, forget_panic, read_reset_reason
 from reconix.device.settings.health import MAX_TIMEOUT_SECONDS, can_be_proven, read_health
 from reconix.device.settings.policy import read_policy
 from reconix.device.state import booted, choice, events, record
@@ -69,7 +69,7 @@ class _Plan:
         return (
             not self.selection.faults
             and not self.others
-            and self.event.evidence is not Reason.PANIC
+            and self.event.reset_reason is not Reason.PANIC
             and self.before == self.after
             and self.follow == FollowUp(self.stored)
         )
@@ -167,8 +167,8 @@ def _plan(
     toplevel: StorePath,
     expected: StorePath | None,
 ) -> _Plan:
-    evidence = _evidence(device, selection)
-    event = BootedEvent(slot, selection.slot, evidence.reason, evidence.output)
+    reset = _reset_reason(device, selection)
+    event = BootedEvent(slot, selection.slot, reset.reason, reset.output)
     before, after = _what_happened(device, event)
     stored = chosen = choice.read_choice(device.paths.choice)
     follow = FollowUp(chosen)
@@ -176,7 +176,7 @@ def _plan(
         system = system_name(device, after.committed.generation, toplevel)
         if expected == toplevel:
             chosen = replace(stored, once=system)
-        how = Verdict(evidence.reason, output=evidence.output)
+        how = Verdict(reset.reason, output=reset.output)
         follow = choice.came_up(chosen, system, how)
         if expected is None and _should_have_run(device, before, stored, system):
             left = choice.leaving(follow.choice, str(stored.once), how)
@@ -212,9 +212,9 @@ def _settings_of_others(
     return tuple(found)
 
 
-def _evidence(device: Device, selection: Selection) -> Evidence:
+def _reset_reason(device: Device, selection: Selection) -> ResetReason:
     """How the boot before ended, or why it was not the trial that it should have been."""
-    found = evidence_of_last_boot(device.paths)
+    found = read_reset_reason(device.paths)
     state = device.remembered() if found.reason is Reason.UNKNOWN else None
     trial = state.trial if state is not None and state.phase is Phase.ARMED else None
     if trial is None or trial.slot is None:
@@ -223,7 +223,7 @@ def _evidence(device: Device, selection: Selection) -> Evidence:
     if disk.knows(selection, trial.slot) or firmware.knows(selection, trial.slot):
         return found
     said = 'it did not keep the variables that it was given; see the option one_shot = "disk"'
-    return Evidence(Reason.FIRMWARE, said)
+    return ResetReason(Reason.FIRMWARE, said)
 
 
 def _what_happened(device: Device, event: BootedEvent) -> tuple[State | None, State]:
@@ -234,7 +234,7 @@ def _what_happened(device: Device, event: BootedEvent) -> tuple[State | None, St
             return before, advance(before, event)
         except WrongSlot as error:
             progress.note(str(error))
-    return None, advance(device.find_out(Verdict(event.evidence, output=event.output)), event)
+    return None, advance(device.find_out(Verdict(event.reset_reason, output=event.output)), event)
 
 
 def system_name(device: Device, generation: str | None, toplevel: StorePath) -> str:
@@ -262,7 +262,7 @@ def _carry_out(device: Device, plan: _Plan) -> bool:
         record.begin(paths, plan.after)
     else:
         record.remember(paths, plan.before, plan.event)
-    if plan.event.evidence is Reason.PANIC:
+    if plan.event.reset_reason is Reason.PANIC:
         events.record(paths.log, "panic", text=plan.event.output)
         forget_panic(paths)
     if plan.event.slot == plan.after.committed.slot:
@@ -314,7 +314,7 @@ def _mend_table(device: Device) -> None:
 def _record_failed_switch(device: Device, plan: _Plan, expected: StorePath) -> None:
     path = device.paths.choice
     system = system_name(device, plan.after.committed.generation, expected)
-    verdict = Verdict(plan.event.evidence, "it did not come up", plan.event.output)
+    verdict = Verdict(plan.event.reset_reason, "it did not come up", plan.event.output)
     with exclusive_rw(device.paths):
         choice.write_choice(path, choice.leaving(choice.read_choice(path), system, verdict))
         events.record(device.paths.log, "switch-failed", text=f"{expected} did not come up")
