@@ -63,7 +63,7 @@ def order_reset(device: Device, *, system: str | None) -> None:
     if system is not None:
         wanted = f"systems.{device.generation(state.committed.generation).system(system).name}"
     leave_order(_data(device.paths), wanted)
-    events.record(device.paths.log, "reset-ordered", text=wanted)
+    events.append(device.paths.log, "reset-ordered", text=wanted)
 
 
 def leave_order(data: Path, what: str) -> None:

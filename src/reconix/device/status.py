@@ -16,6 +16,7 @@ from reconix.base.files import BadFile
 from reconix.base.text import one_line
 from reconix.boot.trial import Phase, State, Verdict
 from reconix.device.device import Device, toplevel_folder
+from reconix.device.hardware.clock import uptime
 from reconix.device.select.follow import is_resting, seconds_to_confirm, suspended
 from reconix.device.settings.schedule import Change, minute_of_week, read_schedule
 from reconix.device.state import last_check
@@ -26,7 +27,6 @@ from reconix.device.state.faults import read_faults
 from reconix.device.state.last_check import Looked
 from reconix.device.state.ledger import Left
 from reconix.device.state.lock import being_changed
-from reconix.device.state.record import uptime
 from reconix.device.trial.disks import Disks, OtherDisk, read_disks
 from reconix.device.trust_store import TrustStore
 from reconix.device.update import retry

@@ -20,12 +20,12 @@ from pathlib import Path
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.boot.trial import Reason, Verdict
 from reconix.device.device import Device, toplevel_folder
+from reconix.device.hardware.clock import uptime
 from reconix.device.paths import Paths
 from reconix.device.settings.schedule import Schedule, minute_of_week, read_schedule
 from reconix.device.state.booted import Booted, read_booted
 from reconix.device.state.choice import leaving, read_choice, write_choice
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.state.record import uptime
 
 _MAX_BYTES = 4096
 

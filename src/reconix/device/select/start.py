@@ -23,14 +23,16 @@ from reconix.boot.transitions import Booted as BootedEvent
 from reconix.boot.transitions import WrongSlot, advance
 from reconix.boot.trial import Phase, Reason, Result, State, Verdict
 from reconix.device.device import Device, toplevel_folder
+from reconix.device.hardware.clock import uptime
 from reconix.device.hardware.disk import open_disk
 from reconix.device.hardware.reset_reason import ResetReason, forget_panic, read_reset_reason
 from reconix.device.settings.health import MAX_TIMEOUT_SECONDS, can_be_proven, read_health
 from reconix.device.settings.policy import read_policy
-from reconix.device.state import booted, choice, events, record
+from reconix.device.state import booted, choice, events
 from reconix.device.state.booted import Booted, UnknownBoot, Why, has_taken_over
 from reconix.device.state.choice import Choice, FollowUp
 from reconix.device.state.lock import exclusive_rw
+from reconix.device.state.record import record, record_found
 from reconix.device.trial.disks import CopyAttached, copies, expect_fit_disk, note_hardware
 from reconix.store.generation import BadGeneration
 from reconix.store.paths import StorePath
@@ -259,11 +261,11 @@ def _carry_out(device: Device, plan: _Plan) -> bool:
     if plan.selection.faults:
         _mend_table(device)
     if plan.before is None:
-        record.begin(paths, plan.after)
+        record_found(paths, plan.after)
     else:
-        record.remember(paths, plan.before, plan.event)
+        record(paths, plan.before, plan.event)
     if plan.event.reset_reason is Reason.PANIC:
-        events.record(paths.log, "panic", text=plan.event.output)
+        events.append(paths.log, "panic", text=plan.event.output)
         forget_panic(paths)
     if plan.event.slot == plan.after.committed.slot:
         device.disk_one_shot.disarm(None)  # what it led back from was left
@@ -281,7 +283,7 @@ def _remove(device: Device, setting: Setting) -> None:
         progress.note(f"{setting}: {error}")
     else:
         progress.note(f"removed from the firmware: {setting}")
-        events.record(device.paths.log, "setting-removed", text=str(setting))
+        events.append(device.paths.log, "setting-removed", text=str(setting))
 
 
 def _tell_firmware(device: Device, plan: _Plan) -> bool:
@@ -297,10 +299,10 @@ def _tell_firmware(device: Device, plan: _Plan) -> bool:
             device.firmware.ask_for(plan.follow.ask_for)
     except FirmwareRefuses as error:
         progress.note(str(error))
-        events.record(device.paths.log, "firmware-refused", text=str(error))
+        events.append(device.paths.log, "firmware-refused", text=str(error))
         return False
     except (CopyAttached, DiskIsShort) as error:
-        events.record(device.paths.log, "not-armed", text=str(error))
+        events.append(device.paths.log, "not-armed", text=str(error))
         return False
     return True
 
@@ -308,7 +310,7 @@ def _tell_firmware(device: Device, plan: _Plan) -> bool:
 def _mend_table(device: Device) -> None:
     with open_disk(device.paths) as disk:
         for fault in repair(disk):
-            events.record(device.paths.log, "repaired", text=fault)
+            events.append(device.paths.log, "repaired", text=fault)
 
 
 def _record_failed_switch(device: Device, plan: _Plan, expected: StorePath) -> None:
@@ -317,7 +319,7 @@ def _record_failed_switch(device: Device, plan: _Plan, expected: StorePath) -> N
     verdict = Verdict(plan.event.reset_reason, "it did not come up", plan.event.output)
     with exclusive_rw(device.paths):
         choice.write_choice(path, choice.leaving(choice.read_choice(path), system, verdict))
-        events.record(device.paths.log, "switch-failed", text=f"{expected} did not come up")
+        events.append(device.paths.log, "switch-failed", text=f"{expected} did not come up")
 
 
 def _describe(device: Device, plan: _Plan, toplevel: StorePath, boot_id: str) -> Booted:
@@ -330,9 +332,9 @@ def _describe(device: Device, plan: _Plan, toplevel: StorePath, boot_id: str) ->
         system=system,
         slot=slot,
         generation=StorePath.parse(generation) if generation else None,
-        deadline_seconds=int(record.uptime()) + _seconds_to_prove(device, toplevel),
+        deadline_seconds=int(uptime()) + _seconds_to_prove(device, toplevel),
         soft_reboots=booted.read_soft_reboots(device.paths),
-        started_seconds=int(record.uptime()),
+        started_seconds=int(uptime()),
         why=_why(plan, system),
     )
 

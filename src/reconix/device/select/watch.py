@@ -17,11 +17,12 @@ from reconix.boot.transitions import Unhealthy as UnhealthyEvent
 from reconix.boot.trial import Phase, Reason, Verdict
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.settings.health import read_health
-from reconix.device.state import events, record
+from reconix.device.state import events
 from reconix.device.state.booted import Booted, has_taken_over, read_booted
 from reconix.device.state.choice import is_to_be_proven, leaving, read_choice, well, write_choice
 from reconix.device.state.faults import new_faults
 from reconix.device.state.lock import exclusive_rw
+from reconix.device.state.record import record
 from reconix.device.trial.checks import OUTPUT_CHARACTERS
 from reconix.device.trial.monitor import Unhealthy, await_health
 from reconix.device.update.confirm import confirm, keep_system
@@ -99,7 +100,7 @@ def _leave_system(device: Device, booted: Booted, problem: Unhealthy) -> None:
     write_choice(path, leaving(read_choice(path), booted.system, verdict))
     progress.note(f"{booted.system} is not healthy: {problem.check}: {problem.output}")
     text = f"{booted.system}: {problem.check}\n{problem.output}"
-    events.record(device.paths.log, "system-unhealthy", text=text)
+    events.append(device.paths.log, "system-unhealthy", text=text)
 
 
 def _faults(device: Device) -> Unhealthy | None:
@@ -124,7 +125,7 @@ def _record(device: Device, problem: Unhealthy) -> None:
     try:
         with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
             verdict = UnhealthyEvent(problem.check, problem.output)
-            record.remember(device.paths, device.recall(), verdict)
+            record(device.paths, device.recall(), verdict)
     except (ReconixError, OSError) as error:
         progress.note(f"the reason is not recorded: {error}")
 

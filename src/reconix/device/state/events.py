@@ -52,7 +52,7 @@ def _lines(path: Path) -> list[bytes]:
         return []
 
 
-def record(path: Path, name: str, *, generation: str = "", text: str = "") -> None:
+def append(path: Path, name: str, *, generation: str = "", text: str = "") -> None:
     """Add an event to a log, durably; the oldest one goes when there are too many."""
     event = Event(int(time.time()), name, generation, text[-_MAX_TEXT:])
     kept = [line for line in _lines(path) if _parse(line) is not None]

@@ -26,8 +26,8 @@ def read_faults(paths: Paths) -> tuple[str, ...]:
     return _lines(paths.faults)
 
 
-def remember_faults(paths: Paths) -> None:
-    """Remember what a trial is not to be blamed for; must be called under ``exclusive_rw``."""
+def record_faults(paths: Paths) -> None:
+    """Record what a trial is not to be blamed for; must be called under ``exclusive_rw``."""
     known = read_faults(paths)
     if known == _lines(paths.known_faults):
         return

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from reconix.base.address import without_login
 from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.device.hardware.clock import uptime
 from reconix.device.paths import Paths
-from reconix.device.state.record import uptime
 
 VERSION = 1
 _MAX_BYTES = 1 << 12

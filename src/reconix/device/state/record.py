@@ -1,11 +1,9 @@
-"""Remembering what happened: one event, one durable step.
+"""Recording what happened: one event, one durable step.
 
 An event changes the state by the rules of ``boot/transitions.py`` and is on the disk before
 anything is done that relies on it. Events that change nothing write nothing. What must outlive any
 change of the agent is written first, into the ledger: a cut in between leaves it one step ahead.
 """
-
-import time
 
 from reconix.boot import transitions
 from reconix.boot.transitions import ended
@@ -14,7 +12,7 @@ from reconix.device.paths import Paths
 from reconix.device.state import events
 
 
-def remember(paths: Paths, state: State, event: transitions.Event) -> State:
+def record(paths: Paths, state: State, event: transitions.Event) -> State:
     """Let an event happen, durably.
 
     Raises:
@@ -30,12 +28,12 @@ def remember(paths: Paths, state: State, event: transitions.Event) -> State:
         before = read_ledger(paths.ledger)
         write_ledger(paths.ledger, before, before.following(state, following))
         write_state(paths.state, following)
-        _record(paths, state, following)
+        _log(paths, state, following)
     return following
 
 
-def begin(paths: Paths, found: State) -> None:
-    """Remember a state that was found out, because none could be read."""
+def record_found(paths: Paths, found: State) -> None:
+    """Record a state that was found out, because none could be read."""
     from reconix.device.state.ledger import read_ledger, write_ledger  # late: hardly ever needed
 
     before = read_ledger(paths.ledger)
@@ -43,11 +41,11 @@ def begin(paths: Paths, found: State) -> None:
     write_state(paths.state, found)
 
 
-def _record(paths: Paths, before: State, after: State) -> None:
+def _log(paths: Paths, before: State, after: State) -> None:
     """Put a line into the log for what a person would want to know later."""
     outcome = ended(before, after)
     if outcome is not None:
-        events.record(
+        events.append(
             paths.log,
             outcome.result.value,
             generation=outcome.generation,
@@ -55,7 +53,7 @@ def _record(paths: Paths, before: State, after: State) -> None:
         )
     elif after.phase != before.phase and after.trial is not None:
         said = f"{after.verdict.what}\n{after.verdict.output}" if after.verdict else ""
-        events.record(
+        events.append(
             paths.log, after.phase.value, generation=after.trial.generation, text=said.strip()
         )
 
@@ -66,8 +64,3 @@ def reason_of(outcome: Outcome) -> str:
         return ""
     what = f": {outcome.verdict.what}" if outcome.verdict.what else ""
     return f"{outcome.verdict.reason.value}{what}"
-
-
-def uptime() -> float:
-    """Seconds on the clock of which a deadline is a point; it counts from boot and never jumps."""
-    return time.monotonic()

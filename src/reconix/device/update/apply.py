@@ -34,8 +34,8 @@ from reconix.device.settings.health import can_be_proven
 from reconix.device.settings.policy import Policy, read_policy
 from reconix.device.state.booted import UnknownBoot, read_booted
 from reconix.device.state.choice import read_choice, wanted_always, write_choice
-from reconix.device.state.faults import remember_faults
-from reconix.device.state.record import remember
+from reconix.device.state.faults import record_faults
+from reconix.device.state.record import record
 from reconix.device.trial.disks import expect_fit_disk
 from reconix.store.generation import Generation, InstalledSystem, expect_known
 from reconix.store.paths import StorePath
@@ -119,7 +119,7 @@ def write(device: Device, generation: Generation, *, system: str) -> State | Non
         return None
     expect_slots(device, generation.slot.slot_size_bytes)
     attempts = _policy(device, generation, system).trial_attempts
-    state = remember(device.paths, state, Received(str(generation.path), attempts))
+    state = record(device.paths, state, Received(str(generation.path), attempts))
     return _write(device, state, generation)
 
 
@@ -149,8 +149,8 @@ def arm(device: Device, state: State, *, system: str | None) -> Slot:
     one_shot: OneShots = device.disk_one_shot if by_disk else device.firmware
     name = generation.default if by_disk or system is None else generation.system(system).name
     before = read_choice(device.paths.choice)
-    remember_faults(device.paths)
-    after = remember(device.paths, state, Armed())
+    record_faults(device.paths)
+    after = record(device.paths, state, Armed())
     write_choice(device.paths.choice, replace(before, once=name))
     try:
         if by_disk:
@@ -160,7 +160,7 @@ def arm(device: Device, state: State, *, system: str | None) -> Slot:
         write_choice(device.paths.choice, before)
         if state.phase is Phase.ARMED:  # it was armed before, perhaps with another system
             disarm(device, state)
-        remember(device.paths, after, Cancelled(Reason.FIRMWARE, str(error)))
+        record(device.paths, after, Cancelled(Reason.FIRMWARE, str(error)))
         raise
     return trial.slot
 
@@ -197,7 +197,7 @@ def _end_other(device: Device, state: State) -> State:
     """End an update that was begun, before its slot is written; what was received of it stays."""
     disarm(device, state)
     if state.phase is Phase.ARMED:
-        return remember(device.paths, state, Cancelled(Reason.SUPERSEDED))
+        return record(device.paths, state, Cancelled(Reason.SUPERSEDED))
     return state
 
 
@@ -216,13 +216,13 @@ def _write(device: Device, state: State, generation: Generation) -> State:
     with open_disk(device.paths) as disk:
         tables = read_selection(disk).tables
         slot = slot_for(state, str(generation.path), tables.numbers)
-        state = remember(device.paths, state, WriteBegun(slot))
+        state = record(device.paths, state, WriteBegun(slot))
         tree = BootTree.read(device.paths.store / generation.boot.basename)
         partition = tables.slot(slot)
         image = fat.image(tree, partition.size_bytes)
         write_slot(image, PartitionView(disk, partition), generation.slot.digest)
     progress.note(f"{slot_name(slot)} holds {generation.path}")
-    return remember(device.paths, state, Written())
+    return record(device.paths, state, Written())
 
 
 def _policy(device: Device, generation: Generation, system: str) -> Policy:

@@ -16,10 +16,12 @@ from reconix.boot.tables import read_selection, select_slot
 from reconix.boot.transitions import Confirmed, advance
 from reconix.boot.trial import Phase, State
 from reconix.device.device import Device
+from reconix.device.hardware.clock import uptime
 from reconix.device.hardware.disk import open_disk
-from reconix.device.state import events, record
+from reconix.device.state import events
 from reconix.device.state.booted import Booted, read_boot_id, read_booted
 from reconix.device.state.choice import read_choice, renewed, write_choice
+from reconix.device.state.record import record
 from reconix.device.trust_store import settle
 from reconix.device.update.collect import collect
 
@@ -48,10 +50,10 @@ def confirm(device: Device) -> bool:
     _check(device, state, booted)
     with open_disk(device.paths) as disk:
         for fault in select_slot(disk, booted.slot):
-            events.record(device.paths.log, "repaired", text=fault)
+            events.append(device.paths.log, "repaired", text=fault)
         assert read_selection(disk).slot == booted.slot
     device.disk_one_shot.keep()
-    state = record.remember(device.paths, state, Confirmed(booted.slot))
+    state = record(device.paths, state, Confirmed(booted.slot))
     progress.note(f"confirmed {state.committed.generation}")
     _tidy(device, state)
     return True
@@ -80,5 +82,5 @@ def keep_system(device: Device) -> None:
 def _check(device: Device, state: State, booted: Booted) -> None:
     """Ask the rules before the slot is selected; they cannot be asked to undo it."""
     advance(state, Confirmed(booted.slot))
-    if booted.boot_id != read_boot_id(device.paths) or record.uptime() > booted.deadline_seconds:
+    if booted.boot_id != read_boot_id(device.paths) or uptime() > booted.deadline_seconds:
         raise TooLate("the time of the trial is over", hint="the device will restart by itself")

@@ -79,7 +79,7 @@ def receive(
     )
     expect_known(device.generation(manifest.root))
     if manifest.root not in before:
-        events.record(device.paths.log, "installed", generation=str(manifest.root))
+        events.append(device.paths.log, "installed", generation=str(manifest.root))
     return manifest.root
 
 

@@ -16,7 +16,7 @@ from reconix.boot.transitions import Cancelled
 from reconix.boot.trial import Phase, Reason
 from reconix.device.device import Device
 from reconix.device.state.ledger import read_ledger, write_ledger
-from reconix.device.state.record import remember
+from reconix.device.state.record import record
 from reconix.device.update.apply import apply, disarm
 from reconix.store.paths import StorePath
 
@@ -48,11 +48,11 @@ def rollback(device: Device) -> RolledBack:
     """
     state = device.recall()
     if state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
-        remember(device.paths, state, Cancelled())
+        record(device.paths, state, Cancelled())
         return RolledBack.LEFT_TRIAL
     if state.phase is not Phase.IDLE:
         disarm(device, state)
-        remember(device.paths, state, Cancelled())
+        record(device.paths, state, Cancelled())
         return RolledBack.DISARMED
     if state.previous is None:
         raise NothingBefore

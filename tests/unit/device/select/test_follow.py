@@ -8,10 +8,10 @@ from tests.unit.device.conftest import Units
 
 from reconix.base.documents import print_json
 from reconix.device.__main__ import main
+from reconix.device.hardware.clock import uptime
 from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.select.follow import Look, look, note_look
 from reconix.device.select.watch import abandon, watch
-from reconix.device.state import record
 from reconix.device.state.booted import Why
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.status import read_status, status_document, status_lines
@@ -118,7 +118,7 @@ def test_what_is_not_confirmed_in_time_is_left_until_the_next_change(
     scheduled: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start(scheduled, look(scheduled.device, MORNING))
-    later = record.uptime() + 601
+    later = uptime() + 601
     monkeypatch.setattr("reconix.device.select.follow.uptime", lambda: later)
     found = look(scheduled.device, MORNING + 601)
     assert found == Look("mqtt", "default", rests=True)
@@ -131,7 +131,7 @@ def test_what_is_not_confirmed_in_time_is_left_until_the_next_change(
 def test_what_is_confirmed_stays(scheduled: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     start(scheduled, look(scheduled.device, MORNING))
     assert main(["confirm"], scheduled.device) == 0
-    later = record.uptime() + 601
+    later = uptime() + 601
     monkeypatch.setattr("reconix.device.select.follow.uptime", lambda: later)
     assert look(scheduled.device, MORNING + 601) == Look("mqtt")
 

@@ -50,7 +50,7 @@ def test_b7_a_confirmation_after_the_deadline_is_refused(
     machine.boot()
     tried(machine, "two")
     deadline = machine.boot().booted.deadline_seconds
-    monkeypatch.setattr("reconix.device.state.record.uptime", lambda: deadline + 1.0)
+    monkeypatch.setattr("reconix.device.update.confirm.uptime", lambda: deadline + 1.0)
     with pytest.raises(TooLate):
         confirmed(machine)
     assert machine.selected == 1
