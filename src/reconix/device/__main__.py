@@ -107,11 +107,11 @@ def _receive(device: Device, arguments: Arguments) -> int:
     from reconix.device.state.lock import exclusive_rw
     from reconix.device.update.apply import apply
     from reconix.device.update.receive import receive, receive_file, resuming
-    from reconix.device.update.stall import patient
+    from reconix.device.update.stall import until_stalled
 
     with exclusive_rw(device.paths):
         if arguments.source == "-":
-            link = patient(sys.stdin.fileno())
+            link = until_stalled(sys.stdin.fileno())
             with resuming(device, link, arguments.resume_at) as (read, spool):
                 generation = receive(device, read, spool)
         else:

@@ -59,7 +59,7 @@ def test_what_a_web_server_answers_instead_of_a_status_is_only_text(
         request.wfile.write(BYTES.replace(b"\n", b"") + b"\r\n\r\n")
 
     with serving(Server(behave)) as server:
-        web = Web(server.url, meter=Meter(1000), patience=QUICK)
+        web = Web(server.url, meter=Meter(1000), retry=QUICK)
         with pytest.raises(LinkFailed):
             web.read(10)
     shown = capsys.readouterr().err

@@ -126,9 +126,7 @@ class Secure(Server):
 
 def load(context: ssl.SSLContext, authorities: str | None = None) -> Iterator[bytes]:
     with serving(Secure(context)) as server:
-        web = Web(
-            server.url, meter=Meter(2 * len(CONTENT)), authorities=authorities, patience=QUICK
-        )
+        web = Web(server.url, meter=Meter(2 * len(CONTENT)), authorities=authorities, retry=QUICK)
         try:
             yield from iter(lambda: web.read(50_000), b"")
         finally:
@@ -142,7 +140,7 @@ def test_a_proxy_sees_only_the_name_of_a_server(authority: Authority, tmp_path: 
             server.url,
             meter=Meter(2 * len(CONTENT)),
             proxies={"https": proxy.url.replace("//", "//me:secret@")},
-            patience=QUICK,
+            retry=QUICK,
         )
         assert b"".join(iter(lambda: web.read(50_000), b"")) == CONTENT
         web.close()

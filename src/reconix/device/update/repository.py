@@ -22,7 +22,7 @@ from reconix.device.device import Device
 from reconix.device.state import last_check
 from reconix.device.trust_store import DOWNLOAD_LIMIT_BYTES, TrustStore
 from reconix.device.update.receive import receive, receive_file
-from reconix.device.update.web import LinkFailed, Meter, Patience, Unreachable, Web
+from reconix.device.update.web import LinkFailed, Meter, RetryPolicy, Unreachable, Web
 from reconix.store.paths import StorePath
 from reconix.transfer.format.catalog import (
     INDEX,
@@ -79,11 +79,11 @@ class Place:
     limit_bytes: int = DOWNLOAD_LIMIT_BYTES
     authorities: str | None = None
     proxies: Mapping[str, str] = field(default_factory=dict)
-    patience: Patience = Patience()  # noqa: RUF009 - it is frozen
+    retry: RetryPolicy = RetryPolicy()  # noqa: RUF009 - it is frozen
     meter: Meter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.meter = Meter(self.limit_bytes, seconds=self.patience.total_seconds)
+        self.meter = Meter(self.limit_bytes, seconds=self.retry.total_seconds)
 
     @classmethod
     def of(
@@ -164,7 +164,7 @@ class Place:
             meter=self.meter,
             authorities=self.authorities,
             proxies=self.proxies,
-            patience=self.patience,
+            retry=self.retry,
         )
         try:
             yield web

@@ -40,7 +40,7 @@ class _Waiting:
             self.seconds, self.bytes_ = 0.0, 0
 
 
-def patient(
+def until_stalled(
     descriptor: int,
     *,
     first_seconds: float = FIRST_SECONDS,

@@ -67,7 +67,7 @@ class LinkFailed(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long a server is waited for.
 
     Attributes:
@@ -152,11 +152,11 @@ class Web:
         meter: Meter,
         authorities: str | None = None,
         proxies: Mapping[str, str] = MappingProxyType({}),
-        patience: Patience | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         self._url = url
         self._meter = meter
-        self._patience = patience or Patience()
+        self._retry = retry or RetryPolicy()
         self._authorities, self._proxies = authorities, proxies
         self._client: Client | None = None
         self._answer: Answer | None = None
@@ -206,9 +206,7 @@ class Web:
             except BROKEN as error:
                 self.close()
                 fact = f"{shown(self._url)}: {error or type(error).__name__}"
-                is_final = isinstance(error, Refused) or self._failures >= len(
-                    self._patience.pauses
-                )
+                is_final = isinstance(error, Refused) or self._failures >= len(self._retry.pauses)
                 if is_final or not self._meter.left_seconds:
                     raise LinkFailed(fact) from error
                 progress.note(f"{fact}; trying again")
@@ -223,7 +221,7 @@ class Web:
         self._answer = None
 
     def _pause(self, times: int) -> None:
-        pauses = self._patience.pauses or (0.0,)
+        pauses = self._retry.pauses or (0.0,)
         time.sleep(min(pauses[min(times, len(pauses) - 1)], self._meter.left_seconds))
 
     def _read(self, size_bytes: int) -> bytes:
@@ -238,9 +236,9 @@ class Web:
         data = self._answer.some(size_bytes)
         self._position += len(data)
         self._progress += len(data)
-        if self._progress >= self._patience.min_bytes:
+        if self._progress >= self._retry.min_bytes:
             self._failures = 0
-        if not data and self._position == self._end and self._progress >= self._patience.min_bytes:
+        if not data and self._position == self._end and self._progress >= self._retry.min_bytes:
             self.close()
             self._progress = 0
             return self._read(size_bytes)
@@ -256,7 +254,7 @@ class Web:
         if self._client is None:
             self._client = Client(
                 Route.of(self._proxies, lambda: _believing(self._authorities)),
-                self._patience.limits,
+                self._retry.limits,
                 count=self._meter.count,
                 until=self._meter.until,
             )

@@ -8,7 +8,7 @@ from reconix.build.units.updates import make_units
 from reconix.config.schema.project import TrustRoot, Updates
 from reconix.config.schema.system import Update
 from reconix.device.trust_store import TrustPolicy
-from reconix.device.update.web import Patience
+from reconix.device.update.web import RetryPolicy
 
 
 def test_the_window_begins_with_a_restart_if_something_is_armed() -> None:
@@ -24,7 +24,7 @@ def test_a_device_looks_as_often_as_it_is_told_and_a_link_that_is_down_is_no_fai
     assert "ExecStart=-/" in service
     assert service.endswith("reconix-device.pyz update --unattended\n")
     (limit,) = re.findall(r"^TimeoutStartSec=(\d+)$", service, re.MULTILINE)
-    assert int(limit) > Patience().total_seconds
+    assert int(limit) > RetryPolicy().total_seconds
 
 
 def test_without_a_policy_there_are_no_timers() -> None:

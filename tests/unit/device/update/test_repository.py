@@ -27,7 +27,7 @@ from reconix.device.trust_store import TrustPolicy
 from reconix.device.update.receive import receive_file
 from reconix.device.update.repository import Place, look
 from reconix.device.update.rollback import rollback
-from reconix.device.update.web import Patience, TooMuch, Unreachable
+from reconix.device.update.web import RetryPolicy, TooMuch, Unreachable
 from reconix.nix.chroot import ChrootStore
 from reconix.store.tree import File
 from reconix.transfer.format.catalog import INDEX, Offer, print_index
@@ -41,7 +41,7 @@ from reconix.transfer.format.stream import (
 from reconix.transfer.receiving.spool import Spool
 from reconix.transfer.sending import send
 
-QUICK = Patience(2.0, (0.01, 0.01))
+QUICK = RetryPolicy(2.0, (0.01, 0.01))
 
 
 class Folder:
@@ -226,7 +226,7 @@ def test_n2_one_limit_counts_for_the_index_and_all_streams_of_a_way(
     place = Place(url, limit_bytes=sum(sizes) + index // 2)
     with pytest.raises(TooMuch, match=f"{sum(sizes)} bytes would be downloaded, more than"):
         look(machine.device, place)
-    place = Place(url, limit_bytes=max(sizes) + index + 1000, patience=QUICK)
+    place = Place(url, limit_bytes=max(sizes) + index + 1000, retry=QUICK)
     first, second = place.offers()
     with exclusive_rw(machine.paths):
         place.take(machine.device, first)
@@ -239,7 +239,7 @@ def test_n2_what_is_loaded_again_counts(
 ) -> None:
     made = portal(3, 1000)
     limit = len(made.stream) + len(made.index) + FRAME_BYTES
-    place = Place(made.server.url.removesuffix("/stream"), limit_bytes=limit, patience=QUICK)
+    place = Place(made.server.url.removesuffix("/stream"), limit_bytes=limit, retry=QUICK)
     with pytest.raises(TooMuch), exclusive_rw(machine.paths):
         place.take(machine.device, place.offers()[0])
     held = Spool(machine.paths.spool).held()
@@ -247,7 +247,7 @@ def test_n2_what_is_loaded_again_counts(
     assert place.meter.loaded_bytes <= limit + FRAME_BYTES
 
 
-SLOW = Patience(2.0, (), window_seconds=0.3, answer_seconds=0.3)
+SLOW = RetryPolicy(2.0, (), window_seconds=0.3, answer_seconds=0.3)
 
 
 @pytest.mark.parametrize("what", ["100 Continue", "head", "body"])
@@ -264,7 +264,7 @@ def test_n1_a_server_that_keeps_a_device_busy_does_not_keep_its_lock(
     made = portal(3, 0)
     place = Place(made.server.url.removesuffix("/stream"))
     offer = place.offers()[0]
-    made.server.behave, place.patience = drip, SLOW
+    made.server.behave, place.retry = drip, SLOW
     with pytest.raises(TruncatedStream), exclusive_rw(machine.paths):
         place.take(machine.device, offer)
     with exclusive_rw(machine.paths):
@@ -275,7 +275,7 @@ def test_n1_a_download_that_takes_too_long_in_all_waits_for_the_next_try(
     machine: Machine, portal: Callable[[int, int], Portal]
 ) -> None:
     made = portal(3, 0)
-    place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
+    place = Place(made.server.url.removesuffix("/stream"), retry=QUICK)
     offer = place.offers()[0]
     place.meter.until = time.monotonic()
     with pytest.raises(TruncatedStream), exclusive_rw(machine.paths):
@@ -290,7 +290,7 @@ def test_n1_what_a_cut_left_is_not_loaded_again(
     content = full.read_bytes()
     at = content[: len(content) - FRAME_BYTES // 2]
     url = web(folder.place)
-    place = Place(url, patience=QUICK)
+    place = Place(url, retry=QUICK)
     offer = next(each for each in place.offers() if not each.bases)
     full.write_bytes(at)
     with pytest.raises(TruncatedStream), exclusive_rw(machine.paths):
@@ -306,7 +306,7 @@ def test_n1_a_page_of_a_portal_costs_the_frame_in_which_it_begins(
     machine: Machine, portal: Callable[[int, int], Portal]
 ) -> None:
     made = portal(3, 2)
-    place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
+    place = Place(made.server.url.removesuffix("/stream"), retry=QUICK)
     with exclusive_rw(machine.paths):
         assert place.take(machine.device, place.offers()[0]) == machine.generations["three"]
     frame = (made.at - 10, made.at - 10 + FRAME_BYTES)
@@ -318,7 +318,7 @@ def test_n1_what_was_proved_stays_when_the_rest_comes_altered_each_time(
     machine: Machine, portal: Callable[[int, int], Portal]
 ) -> None:
     made = portal(3, 1000)
-    place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
+    place = Place(made.server.url.removesuffix("/stream"), retry=QUICK)
     for _ in range(2):
         made.server.given.clear()
         with pytest.raises(AlteredOnTheWay, match="frame 3"), exclusive_rw(machine.paths):
@@ -348,7 +348,7 @@ def test_n1_a_head_that_comes_altered_once_does_not_cost_what_is_held(
     machine: Machine, portal: Callable[[int, int], Portal]
 ) -> None:
     made = portal(3, 1000)
-    place = Place(made.server.url.removesuffix("/stream"), patience=QUICK)
+    place = Place(made.server.url.removesuffix("/stream"), retry=QUICK)
     with pytest.raises(AlteredOnTheWay), exclusive_rw(machine.paths):
         place.take(machine.device, place.offers()[0])
     offer, begin = place.offers()[0], made.at - 10
@@ -419,7 +419,7 @@ def test_who_is_to_log_in_for_updates_is_shown_nowhere_and_not_sent(
         content = b"no index"
         assert main(["update", "--check"], machine.device) != 0
     with pytest.raises(Unreachable) as caught:
-        look(machine.device, Place(place, patience=QUICK))
+        look(machine.device, Place(place, retry=QUICK))
     assert "secret" not in str(caught.value)
     assert main(["status"], machine.device) == main(["status", "--json"], machine.device) == 0
     told = capsys.readouterr()

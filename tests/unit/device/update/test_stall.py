@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from reconix.device.update.stall import MIN_BYTES, patient
+from reconix.device.update.stall import MIN_BYTES, until_stalled
 
 
 def test_n1_silence_ends_a_stream_that_has_begun() -> None:
     reading, writing = os.pipe()
     os.write(writing, b"begun")
-    read = patient(reading, stall_seconds=0.2)
+    read = until_stalled(reading, stall_seconds=0.2)
     assert read(100) == b"begun"
     with pytest.raises(TimeoutError, match=r"nothing came for 0.2 s"):
         read(100)
@@ -27,7 +27,7 @@ def test_n1_the_first_byte_may_take_longer() -> None:
     timer = threading.Timer(0.5, os.write, (writing, b"late"))
     timer.start()
     began = time.monotonic()
-    assert patient(reading, stall_seconds=0.1)(100) == b"late"
+    assert until_stalled(reading, stall_seconds=0.1)(100) == b"late"
     assert time.monotonic() - began > 0.3
     timer.join()
     os.close(reading)
@@ -37,7 +37,7 @@ def test_n1_the_first_byte_may_take_longer() -> None:
 def test_n1_a_sender_that_never_begins_is_given_up() -> None:
     reading, writing = os.pipe()
     with pytest.raises(TimeoutError, match=r"nothing came for 0.1 s"):
-        patient(reading, first_seconds=0.1)(100)
+        until_stalled(reading, first_seconds=0.1)(100)
     os.close(reading)
     os.close(writing)
 
@@ -45,7 +45,7 @@ def test_n1_a_sender_that_never_begins_is_given_up() -> None:
 def test_n1_a_byte_now_and_then_is_not_enough() -> None:
     reading, writing = os.pipe()
     clock = itertools.count(0, 50.0)
-    read = patient(reading, clock=lambda: next(clock))
+    read = until_stalled(reading, clock=lambda: next(clock))
     os.write(writing, bytes(MIN_BYTES + 3))
     assert read(MIN_BYTES) == bytes(MIN_BYTES), "each read takes 50 s by that clock"
     read(1)

@@ -9,9 +9,9 @@ import pytest
 from tests.servers import CONTENT, Request, Server, serving
 
 from reconix.base.http import MAX_REDIRECTS
-from reconix.device.update.web import LinkFailed, Meter, Patience, TooMuch, Web
+from reconix.device.update.web import LinkFailed, Meter, RetryPolicy, TooMuch, Web
 
-QUICK = Patience(0.5, (0.01, 0.01, 0.01), min_bytes=10_000, window_seconds=0.5)
+QUICK = RetryPolicy(0.5, (0.01, 0.01, 0.01), min_bytes=10_000, window_seconds=0.5)
 LIMIT = 2 * len(CONTENT)
 
 
@@ -24,8 +24,8 @@ def serve() -> Iterator[Callable[[Callable[[Request], None]], Server]]:
 Serve = Callable[[Callable[[Request], None]], Server]
 
 
-def load(server: Server, begin: int = 0, limit: int = LIMIT, patience: Patience = QUICK) -> bytes:
-    web = Web(server.url, meter=Meter(limit), patience=patience)
+def load(server: Server, begin: int = 0, limit: int = LIMIT, retry: RetryPolicy = QUICK) -> bytes:
+    web = Web(server.url, meter=Meter(limit), retry=retry)
     web.go_to(begin)
     try:
         return b"".join(iter(lambda: web.read(50_000), b""))
@@ -47,7 +47,7 @@ def test_n1_a_connection_that_ends_early_is_continued(serve: Serve) -> None:
 
 def test_what_came_altered_is_asked_for_again_and_no_more_than_that(serve: Serve) -> None:
     server = serve(lambda request: request.right())
-    web = Web(server.url, meter=Meter(LIMIT), patience=QUICK)
+    web = Web(server.url, meter=Meter(LIMIT), retry=QUICK)
     web.go_to(10_000)
     assert web.read(5_000) == CONTENT[10_000:15_000]
     web.again(10_000, 8_000)
@@ -64,7 +64,7 @@ def test_n2_a_server_that_ignores_ranges_is_asked_only_once_for_what_came_altere
         request.give(0, len(CONTENT))
 
     server = serve(ignore)
-    web = Web(server.url, meter=Meter(3 * LIMIT), patience=QUICK)
+    web = Web(server.url, meter=Meter(3 * LIMIT), retry=QUICK)
     web.read(200_000)
     web.again(100_000, 8_000)
     assert web.read(8_000) == CONTENT[100_000:108_000]
@@ -193,7 +193,7 @@ def test_n2_a_cache_that_begins_earlier_than_asked_is_used(serve: Serve) -> None
         part(request, begin, min(begin + block, len(CONTENT)))
 
     server = serve(aligned)
-    assert load(server, 100_000, patience=replace(QUICK, pauses=())) == CONTENT[100_000:]
+    assert load(server, 100_000, retry=replace(QUICK, pauses=())) == CONTENT[100_000:]
     assert [begin for begin, _ in server.given] == [block, 2 * block, 3 * block, 4 * block]
 
 
@@ -278,4 +278,4 @@ def test_a_server_that_is_not_there_is_told(serve: Serve) -> None:
     server.shutdown()
     server.server_close()
     with pytest.raises(LinkFailed, match="refused"):
-        Web(url, meter=Meter(1), patience=QUICK).read(1)
+        Web(url, meter=Meter(1), retry=QUICK).read(1)
