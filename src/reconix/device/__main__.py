@@ -25,7 +25,7 @@ from reconix.device.device import Device
 from reconix.device.paths import Paths
 
 if TYPE_CHECKING:
-    from reconix.device.update.repository import Found
+    from reconix.device.update.repository import Available
 
 ABOUT = __doc__
 _BROKEN_PIPE = 32
@@ -128,13 +128,13 @@ def _update(device: Device, arguments: Arguments) -> int:
     from reconix.base.http import proxy_variables
     from reconix.device.state.lock import exclusive_rw
     from reconix.device.update.apply import apply
-    from reconix.device.update.repository import UNLIMITED, Place, look
+    from reconix.device.update.repository import UNLIMITED, Repository, check
     from reconix.device.update.retry import held_back
 
     limit = UNLIMITED if arguments.any_size else None
     variables = proxy_variables(os.environ)
-    place = Place.of(device, arguments.place, limit_bytes=limit, variables=variables)
-    found = look(device, place)
+    repository = Repository.of(device, arguments.place, limit_bytes=limit, variables=variables)
+    found = check(device, repository)
     if arguments.check or found.target is None:
         return _tell_found(arguments, found)
     if arguments.unattended and (why := held_back(device, str(found.target), time.time())):
@@ -142,12 +142,12 @@ def _update(device: Device, arguments: Arguments) -> int:
         return 0
     with exclusive_rw(device.paths):
         for offer in found.way:
-            _tell(arguments, f"installed {place.take(device, offer)}")
+            _tell(arguments, f"installed {repository.take(device, offer)}")
         slot = apply(device, found.target, system=arguments.system)
     return _after_apply(device, slot, arguments)
 
 
-def _tell_found(arguments: Arguments, found: "Found") -> int:
+def _tell_found(arguments: Arguments, found: "Available") -> int:
     if arguments.json:
         _say_json(found.document())
     elif found.target is None:

@@ -1,4 +1,4 @@
-"""Updating from a place that holds streams: a folder, perhaps on a stick, or a web server.
+"""Updating from a repository of streams: a folder, perhaps on a stick, or a web server.
 
 The index is read, the newest generation for this device looked for, and the cheapest way to it
 taken. Nothing in the index is believed: it only saves asking for what does not fit. What a way
@@ -39,8 +39,8 @@ UNLIMITED = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a place offers to a device.
+class Available:
+    """What a repository offers to a device.
 
     Attributes:
         target: the newest generation; None if there is nothing for this device.
@@ -72,7 +72,7 @@ class Found:
 
 
 @dataclass(slots=True)
-class Place:
+class Repository:
     """Where streams are, the address of a folder or its path, and what one update loads there."""
 
     where: str
@@ -93,8 +93,8 @@ class Place:
         *,
         limit_bytes: int | None = None,
         variables: Mapping[str, str] = MappingProxyType({}),
-    ) -> "Place":
-        """The place that was named, else that of the configuration.
+    ) -> "Repository":
+        """The repository that was named, else that of the configuration.
 
         Args:
             device: that asks.
@@ -126,7 +126,7 @@ class Place:
 
     @property
     def shown(self) -> str:
-        """The place for people."""
+        """Its address, for people."""
         return without_login(self.where)
 
     @property
@@ -223,7 +223,7 @@ def _is_of(web: Web, head: bytes) -> bool:
     return True
 
 
-def look(device: Device, place: Place) -> Found:
+def check(device: Device, repository: Repository) -> Available:
     """Find the newest generation and the way to it; changes nothing but what was seen last.
 
     Raises:
@@ -234,22 +234,22 @@ def look(device: Device, place: Place) -> Found:
     ours = device.generation(trusted.committed)
     for_us = [
         offer
-        for offer in place.offers()
+        for offer in repository.offers()
         if (offer.host, offer.architecture) == (ours.host, ours.architecture)
     ]
     offered = max((offer.sequence for offer in for_us), default=None)
-    last_check.note(device.paths, place.shown, offered)
+    last_check.note(device.paths, repository.shown, offered)
     offers = [offer for offer in for_us if offer.sequence >= trusted.rollback_index]
     best = newest(offers)
     if best is None or str(best.target) == trusted.committed:
-        return Found(None, trusted.rollback_index, (), offered)
+        return Available(None, trusted.rollback_index, (), offered)
     way = cheapest(offers, device.installed(), best.target)
     if way is None:
         raise Unreachable(
-            f"{place.shown} has no stream that this device can start from",
+            f"{repository.shown} has no stream that this device can start from",
             hint="publish one from what it has, or a full one: reconix publish --full",
         )
-    found = Found(best.target, best.sequence, way, offered)
-    if place.is_web:
-        place.meter.expect(found.size_bytes)
+    found = Available(best.target, best.sequence, way, offered)
+    if repository.is_web:
+        repository.meter.expect(found.size_bytes)
     return found

@@ -11,19 +11,19 @@ from reconix.base.documents import print_json
 from reconix.device.state import last_check
 from reconix.device.state.last_check import Looked
 from reconix.device.status import read_status, status_document, status_lines
-from reconix.device.update.repository import Place, look
+from reconix.device.update.repository import Repository, check
 from reconix.transfer.format.catalog import INDEX, Offer, print_index
 
 HOUR = 3600
 
 
-def mirror(machine: Machine, place: Path, sequence: int, host: str = "gateway") -> Place:
+def mirror(machine: Machine, place: Path, sequence: int, host: str = "gateway") -> Repository:
     """A folder that offers one stream, to the generation that the device has."""
     place.mkdir(exist_ok=True)
     target = machine.generations["one"]
     offer = Offer("a.rcx", 5, host, "amd64", (), target, sequence)
     (place / INDEX).write_bytes(print_index([offer]))
-    return Place(str(place))
+    return Repository(str(place))
 
 
 def test_t2_what_a_frozen_mirror_offers_is_told_with_its_age(
@@ -32,7 +32,7 @@ def test_t2_what_a_frozen_mirror_offers_is_told_with_its_age(
     machine.boot()
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    assert look(machine.device, mirror(machine, tmp_path / "mirror", 0)).offered == 0
+    assert check(machine.device, mirror(machine, tmp_path / "mirror", 0)).offered == 0
     monkeypatch.setattr(time, "monotonic", lambda: now + 30 * HOUR)
     status = read_status(machine.device)
     line = f"sequence   0; 1800 minutes ago {tmp_path / 'mirror'} had 0"
@@ -43,14 +43,14 @@ def test_t2_what_a_frozen_mirror_offers_is_told_with_its_age(
 
 def test_a_place_with_nothing_for_this_host_is_told(machine: Machine, tmp_path: Path) -> None:
     machine.boot()
-    assert look(machine.device, mirror(machine, tmp_path / "mirror", 9, "other")).offered is None
+    assert check(machine.device, mirror(machine, tmp_path / "mirror", 9, "other")).offered is None
     assert status_lines(read_status(machine.device))[6].endswith("had nothing for this host")
 
 
 def test_to_look_writes_nothing_to_the_disk(machine: Machine, tmp_path: Path) -> None:
     machine.boot()
     before = written(machine.paths.system)
-    look(machine.device, mirror(machine, tmp_path / "mirror", 0))
+    check(machine.device, mirror(machine, tmp_path / "mirror", 0))
     assert written(machine.paths.system) == before
 
 

@@ -25,7 +25,7 @@ from reconix.device.state import last_check
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.trust_store import TrustPolicy
 from reconix.device.update.receive import receive_file
-from reconix.device.update.repository import Place, look
+from reconix.device.update.repository import Repository, check
 from reconix.device.update.rollback import rollback
 from reconix.device.update.web import RetryPolicy, TooMuch, Unreachable
 from reconix.nix.chroot import ChrootStore
@@ -168,7 +168,7 @@ def test_what_is_committed_is_nothing_new(machine: Machine, tmp_path: Path) -> N
     machine.boot()
     made = Folder(machine, tmp_path / "streams")
     made.add(None, "one", 1)
-    assert look(machine.device, Place(str(made.place))).target is None
+    assert check(machine.device, Repository(str(made.place))).target is None
 
 
 def test_n2_no_full_download_above_the_limit_without_being_told(
@@ -176,8 +176,8 @@ def test_n2_no_full_download_above_the_limit_without_being_told(
 ) -> None:
     url = web(folder.place)
     with pytest.raises(TooMuch):
-        look(machine.device, Place(url, limit_bytes=100))
-    assert look(machine.device, Place(str(folder.place), limit_bytes=100)).way
+        check(machine.device, Repository(url, limit_bytes=100))
+    assert check(machine.device, Repository(str(folder.place), limit_bytes=100)).way
 
 
 class Portal:
@@ -223,15 +223,15 @@ def test_n2_one_limit_counts_for_the_index_and_all_streams_of_a_way(
     url = web(folder.place)
     sizes = [offer.size_bytes for offer in folder.offers]
     index = (folder.place / INDEX).stat().st_size
-    place = Place(url, limit_bytes=sum(sizes) + index // 2)
+    repository = Repository(url, limit_bytes=sum(sizes) + index // 2)
     with pytest.raises(TooMuch, match=f"{sum(sizes)} bytes would be downloaded, more than"):
-        look(machine.device, place)
-    place = Place(url, limit_bytes=max(sizes) + index + 1000, retry=QUICK)
-    first, second = place.offers()
+        check(machine.device, repository)
+    repository = Repository(url, limit_bytes=max(sizes) + index + 1000, retry=QUICK)
+    first, second = repository.offers()
     with exclusive_rw(machine.paths):
-        place.take(machine.device, first)
+        repository.take(machine.device, first)
         with pytest.raises(TooMuch, match="besides"):
-            place.take(machine.device, second)
+            repository.take(machine.device, second)
 
 
 def test_n2_what_is_loaded_again_counts(
@@ -239,12 +239,12 @@ def test_n2_what_is_loaded_again_counts(
 ) -> None:
     made = portal(3, 1000)
     limit = len(made.stream) + len(made.index) + FRAME_BYTES
-    place = Place(made.server.url.removesuffix("/stream"), limit_bytes=limit, retry=QUICK)
+    repository = Repository(made.server.url.removesuffix("/stream"), limit_bytes=limit, retry=QUICK)
     with pytest.raises(TooMuch), exclusive_rw(machine.paths):
-        place.take(machine.device, place.offers()[0])
+        repository.take(machine.device, repository.offers()[0])
     held = Spool(machine.paths.spool).held()
     assert held is not None and held.offset == made.at - 10, "what was proved stays"
-    assert place.meter.loaded_bytes <= limit + FRAME_BYTES
+    assert repository.meter.loaded_bytes <= limit + FRAME_BYTES
 
 
 SLOW = RetryPolicy(2.0, (), window_seconds=0.3, answer_seconds=0.3)
@@ -262,11 +262,11 @@ def test_n1_a_server_that_keeps_a_device_busy_does_not_keep_its_lock(
                 time.sleep(0.02)
 
     made = portal(3, 0)
-    place = Place(made.server.url.removesuffix("/stream"))
-    offer = place.offers()[0]
-    made.server.behave, place.retry = drip, SLOW
+    repository = Repository(made.server.url.removesuffix("/stream"))
+    offer = repository.offers()[0]
+    made.server.behave, repository.retry = drip, SLOW
     with pytest.raises(TruncatedStream), exclusive_rw(machine.paths):
-        place.take(machine.device, offer)
+        repository.take(machine.device, offer)
     with exclusive_rw(machine.paths):
         assert machine.device.installed() == (machine.generations["one"],)
 
@@ -275,11 +275,11 @@ def test_n1_a_download_that_takes_too_long_in_all_waits_for_the_next_try(
     machine: Machine, portal: Callable[[int, int], Portal]
 ) -> None:
     made = portal(3, 0)
-    place = Place(made.server.url.removesuffix("/stream"), retry=QUICK)
-    offer = place.offers()[0]
-    place.meter.until = time.monotonic()
+    repository = Repository(made.server.url.removesuffix("/stream"), retry=QUICK)
+    offer = repository.offers()[0]
+    repository.meter.until = time.monotonic()
     with pytest.raises(TruncatedStream), exclusive_rw(machine.paths):
-        place.take(machine.device, offer)
+        repository.take(machine.device, offer)
     assert made.server.requests == 1, "only the index was asked for"
 
 
@@ -290,15 +290,15 @@ def test_n1_what_a_cut_left_is_not_loaded_again(
     content = full.read_bytes()
     at = content[: len(content) - FRAME_BYTES // 2]
     url = web(folder.place)
-    place = Place(url, retry=QUICK)
-    offer = next(each for each in place.offers() if not each.bases)
+    repository = Repository(url, retry=QUICK)
+    offer = next(each for each in repository.offers() if not each.bases)
     full.write_bytes(at)
     with pytest.raises(TruncatedStream), exclusive_rw(machine.paths):
-        place.take(machine.device, offer)
+        repository.take(machine.device, offer)
     assert machine.paths.spool.stat().st_size > 3 * FRAME_BYTES
     full.write_bytes(content)
     with exclusive_rw(machine.paths):
-        assert place.take(machine.device, offer) == machine.generations["three"]
+        assert repository.take(machine.device, offer) == machine.generations["three"]
     assert not machine.paths.spool.exists()
 
 
@@ -306,9 +306,11 @@ def test_n1_a_page_of_a_portal_costs_the_frame_in_which_it_begins(
     machine: Machine, portal: Callable[[int, int], Portal]
 ) -> None:
     made = portal(3, 2)
-    place = Place(made.server.url.removesuffix("/stream"), retry=QUICK)
+    repository = Repository(made.server.url.removesuffix("/stream"), retry=QUICK)
     with exclusive_rw(machine.paths):
-        assert place.take(machine.device, place.offers()[0]) == machine.generations["three"]
+        assert (
+            repository.take(machine.device, repository.offers()[0]) == machine.generations["three"]
+        )
     frame = (made.at - 10, made.at - 10 + FRAME_BYTES)
     wrong = [(0, made.at), (frame[0], made.at)]
     assert made.server.given == [*wrong, frame, (frame[1], len(made.stream))]
@@ -318,18 +320,18 @@ def test_n1_what_was_proved_stays_when_the_rest_comes_altered_each_time(
     machine: Machine, portal: Callable[[int, int], Portal]
 ) -> None:
     made = portal(3, 1000)
-    place = Place(made.server.url.removesuffix("/stream"), retry=QUICK)
+    repository = Repository(made.server.url.removesuffix("/stream"), retry=QUICK)
     for _ in range(2):
         made.server.given.clear()
         with pytest.raises(AlteredOnTheWay, match="frame 3"), exclusive_rw(machine.paths):
-            place.take(machine.device, place.offers()[0])
+            repository.take(machine.device, repository.offers()[0])
     begin = made.at - 10
     head = begin - 3 * FRAME_BYTES
     assert made.server.given == [(0, head), *[(begin, made.at)] * (1 + REREADS)]
     made.times = 0
     made.server.given.clear()
     with exclusive_rw(machine.paths):
-        place.take(machine.device, place.offers()[0])
+        repository.take(machine.device, repository.offers()[0])
     assert made.server.given == [(0, head), (begin, len(made.stream))]
 
 
@@ -348,14 +350,14 @@ def test_n1_a_head_that_comes_altered_once_does_not_cost_what_is_held(
     machine: Machine, portal: Callable[[int, int], Portal]
 ) -> None:
     made = portal(3, 1000)
-    place = Place(made.server.url.removesuffix("/stream"), retry=QUICK)
+    repository = Repository(made.server.url.removesuffix("/stream"), retry=QUICK)
     with pytest.raises(AlteredOnTheWay), exclusive_rw(machine.paths):
-        place.take(machine.device, place.offers()[0])
-    offer, begin = place.offers()[0], made.at - 10
+        repository.take(machine.device, repository.offers()[0])
+    offer, begin = repository.offers()[0], made.at - 10
     made.at, made.times = 100, 1
     made.server.given.clear()
     with exclusive_rw(machine.paths):
-        place.take(machine.device, offer)
+        repository.take(machine.device, offer)
     head = begin - 3 * FRAME_BYTES
     assert made.server.given == [(0, 100), (0, head), (begin, len(made.stream))]
 
@@ -419,7 +421,7 @@ def test_who_is_to_log_in_for_updates_is_shown_nowhere_and_not_sent(
         content = b"no index"
         assert main(["update", "--check"], machine.device) != 0
     with pytest.raises(Unreachable) as caught:
-        look(machine.device, Place(place, retry=QUICK))
+        check(machine.device, Repository(place, retry=QUICK))
     assert "secret" not in str(caught.value)
     assert main(["status"], machine.device) == main(["status", "--json"], machine.device) == 0
     told = capsys.readouterr()
@@ -440,4 +442,4 @@ def test_what_an_older_agent_noted_is_shown_without_the_password(machine: Machin
 def test_a_folder_without_a_way_is_told(machine: Machine, folder: Folder) -> None:
     (folder.place / INDEX).write_bytes(print_index(folder.offers[1:2]))
     with pytest.raises(Unreachable, match="no stream that this device can start from"):
-        look(machine.device, Place(str(folder.place)))
+        check(machine.device, Repository(str(folder.place)))

@@ -48,7 +48,7 @@ class Fleet:
             self.machine.generation(target)
         self.folder.add(base, target, sequence)
 
-    def look(self) -> Phase:
+    def check(self) -> Phase:
         """The timer's unit; and how far an update is then."""
         words = ["update", "--unattended", "--from", str(self.folder.place)]
         assert main(words, self.machine.device) == 0
@@ -72,44 +72,44 @@ def test_a_trial_that_the_power_ended_is_made_again_after_a_wait_that_doubles(
     fleet: Fleet, clock: Clock
 ) -> None:
     fleet.publish(None, "two", 2)
-    assert fleet.look() is Phase.ARMED
+    assert fleet.check() is Phase.ARMED
     for wait in (FIRST_WAIT_SECONDS, 2 * FIRST_WAIT_SECONDS, 4 * FIRST_WAIT_SECONDS):
         fleet.cut_twice()
-        assert fleet.look() is Phase.IDLE, "the wait begins"
+        assert fleet.check() is Phase.IDLE, "the wait begins"
         clock.now += wait - 1
-        assert fleet.look() is Phase.IDLE
+        assert fleet.check() is Phase.IDLE
         fleet.machine.boot()  # which does not shorten it
         clock.now += 1
-        assert fleet.look() is Phase.ARMED
+        assert fleet.check() is Phase.ARMED
 
 
 def test_the_wait_goes_on_for_the_same_content_that_is_published_anew(
     fleet: Fleet, clock: Clock
 ) -> None:
     fleet.publish(None, "two", 2)
-    fleet.look()
+    fleet.check()
     fleet.cut_twice()
-    assert fleet.look() is Phase.IDLE
+    assert fleet.check() is Phase.IDLE
     fleet.publish("one", "two", 3)
-    assert fleet.look() is Phase.IDLE
+    assert fleet.check() is Phase.IDLE
     clock.now += FIRST_WAIT_SECONDS
-    assert fleet.look() is Phase.ARMED
+    assert fleet.check() is Phase.ARMED
 
 
 def test_an_unhealthy_generation_is_never_taken_again_by_itself_and_a_newer_one_is(
     fleet: Fleet, clock: Clock
 ) -> None:
     fleet.publish(None, "two", 2)
-    fleet.look()
+    fleet.check()
     fleet.machine.boot()
     assert main(["abandon", "--reason", "nginx"], fleet.machine.device) == 0
     fleet.machine.boot()
     clock.now += 10 * MAX_WAIT_SECONDS
-    assert fleet.look() is Phase.IDLE
+    assert fleet.check() is Phase.IDLE
     fleet.publish("one", "two", 3)
-    assert fleet.look() is Phase.IDLE, "also not under the same content published anew"
+    assert fleet.check() is Phase.IDLE, "also not under the same content published anew"
     fleet.publish(None, "three", 4)
-    assert fleet.look() is Phase.ARMED
+    assert fleet.check() is Phase.ARMED
 
 
 def test_what_somebody_went_back_from_is_not_taken_again_by_itself(
@@ -118,20 +118,20 @@ def test_what_somebody_went_back_from_is_not_taken_again_by_itself(
     """Also after the way back was confirmed, and after other updates have come and gone."""
     device = fleet.machine.device
     fleet.publish(None, "two", 2)
-    fleet.look()
+    fleet.check()
     fleet.machine.boot()
     assert main(["confirm"], device) == 0
     assert main(["rollback"], device) == 0
     fleet.machine.boot()
     assert main(["confirm"], device) == 0
     fleet.publish(None, "two", 3)
-    assert fleet.look() is Phase.IDLE
+    assert fleet.check() is Phase.IDLE
     two = fleet.machine.generations["two"]
     assert f"left       {two} (operator)" in status_lines(read_status(device))
     fleet.publish(None, "three", 4)
-    assert fleet.look() is Phase.ARMED
+    assert fleet.check() is Phase.ARMED
     assert main(["rollback"], device) == 0
-    assert fleet.look() is Phase.IDLE, "neither what somebody disarmed"
+    assert fleet.check() is Phase.IDLE, "neither what somebody disarmed"
 
 
 @pytest.mark.parametrize("by", [["apply", "one"], ["rollback"]])
@@ -140,13 +140,13 @@ def test_somebody_who_asks_for_it_gets_it_and_then_it_is_not_left_any_more(
 ) -> None:
     device, names = fleet.machine.device, fleet.machine.generations
     fleet.publish(None, "two", 2)
-    fleet.look()
+    fleet.check()
     fleet.machine.boot()
     main(["confirm"], device)
     assert main([str(names.get(word, word)) for word in by], device) == 0
     fleet.machine.boot()
     main(["confirm"], device)
-    assert fleet.look() is Phase.IDLE
+    assert fleet.check() is Phase.IDLE
     assert main(["update", "--from", str(fleet.folder.place)], device) == 0
     fleet.machine.boot()
     main(["confirm"], device)
@@ -155,9 +155,9 @@ def test_somebody_who_asks_for_it_gets_it_and_then_it_is_not_left_any_more(
 
 def test_the_status_says_when_it_is_tried_again(fleet: Fleet, clock: Clock) -> None:
     fleet.publish(None, "two", 2)
-    fleet.look()
+    fleet.check()
     fleet.cut_twice()
-    fleet.look()
+    fleet.check()
     clock.now += 60
     status = read_status(fleet.machine.device)
     two = fleet.machine.generations["two"]
@@ -188,8 +188,8 @@ def test_a_wait_has_an_end_however_often_it_was_doubled() -> None:
 
 def test_what_gave_way_to_a_newer_update_is_not_held_back(fleet: Fleet, clock: Clock) -> None:
     fleet.publish(None, "two", 2)
-    fleet.look()
+    fleet.check()
     fleet.publish(None, "three", 3)
-    assert fleet.look() is Phase.ARMED
+    assert fleet.check() is Phase.ARMED
     two = str(fleet.machine.generations["two"])
     assert held_back(fleet.machine.device, two, clock.now) == ""
