@@ -252,19 +252,19 @@ def _schedule(device: Device, arguments: Arguments) -> int:
 
     from reconix.device.hardware.inhibitors import RestartInhibited
     from reconix.device.select.choose import Way, choose_once, choosing
-    from reconix.device.select.follow import look, note_look
+    from reconix.device.select.follow import due, note_due
 
-    found = look(device, time.time())
+    found = due(device, time.time())
     if found is None or found.start is None:
         _tell(arguments, f"wanted: {found.wanted}" if found else "there is no schedule")
         if found is not None:
-            note_look(device.paths, found)
+            note_due(device.paths, found)
         return 0
     arguments = Arguments(**vars(arguments), system=found.start, full=False, reboot=True)
     way = Way.SWITCH if _can_switch(device, arguments) else Way.BOOT
     with choosing(device, way):
         choose_once(device, found.start, way)
-    note_look(device.paths, found)
+    note_due(device.paths, found)
     try:
         return _switch(device, arguments) if way is Way.SWITCH else _restart(arguments)
     except RestartInhibited:

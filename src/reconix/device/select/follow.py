@@ -31,8 +31,8 @@ _MAX_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a look at the schedule gave.
+class Due:
+    """What is due by the schedule.
 
     Attributes:
         wanted: what the schedule says for now.
@@ -45,7 +45,7 @@ class Look:
     rests: bool = False
 
 
-def look(device: Device, now: float) -> Look | None:
+def due(device: Device, now: float) -> Due | None:
     """See what should take over at this moment; ``None`` without a schedule.
 
     Raises:
@@ -58,10 +58,10 @@ def look(device: Device, now: float) -> Look | None:
         return None
     wanted = schedule.wanted(minute_of_week(now))
     if suspended(device):
-        return Look(wanted)
+        return Due(wanted)
     if seconds_to_confirm(paths, schedule, booted) == 0:
-        return Look(wanted, schedule.default, rests=True)
-    return Look(wanted, _start(paths, schedule, booted, wanted))
+        return Due(wanted, schedule.default, rests=True)
+    return Due(wanted, _start(paths, schedule, booted, wanted))
 
 
 def _start(paths: Paths, schedule: Schedule, booted: Booted, wanted: str) -> str | None:
@@ -90,7 +90,7 @@ def seconds_to_confirm(paths: Paths, schedule: Schedule, booted: Booted) -> int 
     return max(0, booted.started_seconds + limit - int(uptime()))
 
 
-def note_look(paths: Paths, found: Look) -> None:
+def note_due(paths: Paths, found: Due) -> None:
     """Remember what was wanted, once what follows from it is certain to happen."""
     write_durably(paths.schedule, f"{found.wanted}\n".encode())
     if found.rests or _read(paths.resting) not in (None, found.wanted):

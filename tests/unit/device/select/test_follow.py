@@ -10,7 +10,7 @@ from reconix.base.documents import print_json
 from reconix.device.__main__ import main
 from reconix.device.hardware.clock import uptime
 from reconix.device.select.choose import choose_always, choose_once
-from reconix.device.select.follow import Look, look, note_look
+from reconix.device.select.follow import Due, due, note_due
 from reconix.device.select.watch import abandon, watch
 from reconix.device.state.booted import Why
 from reconix.device.state.lock import exclusive_rw
@@ -57,7 +57,7 @@ def scheduled(updated: Machine) -> Machine:
 
 
 def test_an_update_is_no_choice_of_a_system(updated: Machine) -> None:
-    assert look(updated.device, MORNING) == Look("mqtt", start="mqtt")
+    assert due(updated.device, MORNING) == Due("mqtt", start="mqtt")
 
 
 def test_nor_is_what_runs_after_an_update_that_failed(updated: Machine) -> None:
@@ -68,37 +68,37 @@ def test_nor_is_what_runs_after_an_update_that_failed(updated: Machine) -> None:
     updated.boot()
     abandon(updated.device, "it shall fail")
     assert updated.boot().booted.why is Why.FELL_BACK
-    assert look(updated.device, MORNING) == Look("mqtt", start="mqtt")
+    assert due(updated.device, MORNING) == Due("mqtt", start="mqtt")
 
 
-def start(machine: Machine, found: Look | None) -> None:
+def start(machine: Machine, found: Due | None) -> None:
     """Do what the command does, but for the restart itself; then restart."""
     assert found is not None and found.start is not None
     with exclusive_rw(machine.paths):
         choose_once(machine.device, found.start)
-    note_look(machine.paths, found)
+    note_due(machine.paths, found)
     assert machine.boot().booted.system == found.start
 
 
 def test_what_is_wanted_after_a_start_is_started(scheduled: Machine) -> None:
-    assert look(scheduled.device, MORNING) == Look("mqtt", "mqtt")
-    assert look(scheduled.device, NIGHT) == Look("default")
+    assert due(scheduled.device, MORNING) == Due("mqtt", "mqtt")
+    assert due(scheduled.device, NIGHT) == Due("default")
 
 
 def test_it_is_followed_at_each_change(scheduled: Machine) -> None:
-    start(scheduled, look(scheduled.device, MORNING))
-    again = look(scheduled.device, MORNING + 60)
-    assert again == Look("mqtt")
-    note_look(scheduled.paths, again)
+    start(scheduled, due(scheduled.device, MORNING))
+    again = due(scheduled.device, MORNING + 60)
+    assert again == Due("mqtt")
+    note_due(scheduled.paths, again)
     scheduled.paths.stays.touch()
-    start(scheduled, look(scheduled.device, NIGHT))
+    start(scheduled, due(scheduled.device, NIGHT))
 
 
 def test_a_clock_that_jumps_is_followed_like_one_that_goes(scheduled: Machine) -> None:
-    note_look(scheduled.paths, Look("default"))  # so the clock said at the start
-    assert look(scheduled.device, MORNING) == Look("mqtt", "mqtt")
-    note_look(scheduled.paths, Look("mqtt"))
-    assert look(scheduled.device, MORNING - 1) == Look("mqtt")
+    note_due(scheduled.paths, Due("default"))  # so the clock said at the start
+    assert due(scheduled.device, MORNING) == Due("mqtt", "mqtt")
+    note_due(scheduled.paths, Due("mqtt"))
+    assert due(scheduled.device, MORNING - 1) == Due("mqtt")
 
 
 def test_what_somebody_chose_stays_until_the_next_change(scheduled: Machine) -> None:
@@ -106,41 +106,41 @@ def test_what_somebody_chose_stays_until_the_next_change(scheduled: Machine) -> 
         choose_once(scheduled.device, "mqtt")
     scheduled.boot()
     scheduled.paths.stays.touch()
-    found = look(scheduled.device, NIGHT)
-    assert found == Look("default")
-    note_look(scheduled.paths, found)
-    assert look(scheduled.device, MORNING) == Look("mqtt")
-    note_look(scheduled.paths, Look("mqtt"))
-    assert look(scheduled.device, NIGHT) == Look("default", "default")
+    found = due(scheduled.device, NIGHT)
+    assert found == Due("default")
+    note_due(scheduled.paths, found)
+    assert due(scheduled.device, MORNING) == Due("mqtt")
+    note_due(scheduled.paths, Due("mqtt"))
+    assert due(scheduled.device, NIGHT) == Due("default", "default")
 
 
 def test_what_is_not_confirmed_in_time_is_left_until_the_next_change(
     scheduled: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start(scheduled, look(scheduled.device, MORNING))
+    start(scheduled, due(scheduled.device, MORNING))
     later = uptime() + 601
     monkeypatch.setattr("reconix.device.select.follow.uptime", lambda: later)
-    found = look(scheduled.device, MORNING + 601)
-    assert found == Look("mqtt", "default", rests=True)
+    found = due(scheduled.device, MORNING + 601)
+    assert found == Due("mqtt", "default", rests=True)
     start(scheduled, found)
-    assert look(scheduled.device, MORNING + 700) == Look("mqtt"), "also after a restart"
-    note_look(scheduled.paths, Look("default"))
-    assert look(scheduled.device, MORNING) == Look("mqtt", "mqtt"), "the next day"
+    assert due(scheduled.device, MORNING + 700) == Due("mqtt"), "also after a restart"
+    note_due(scheduled.paths, Due("default"))
+    assert due(scheduled.device, MORNING) == Due("mqtt", "mqtt"), "the next day"
 
 
 def test_what_is_confirmed_stays(scheduled: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    start(scheduled, look(scheduled.device, MORNING))
+    start(scheduled, due(scheduled.device, MORNING))
     assert main(["confirm"], scheduled.device) == 0
     later = uptime() + 601
     monkeypatch.setattr("reconix.device.select.follow.uptime", lambda: later)
-    assert look(scheduled.device, MORNING + 601) == Look("mqtt")
+    assert due(scheduled.device, MORNING + 601) == Due("mqtt")
 
 
 def test_what_is_wanted_always_goes_before_the_schedule(scheduled: Machine) -> None:
     with exclusive_rw(scheduled.paths):
         choose_always(scheduled.device, "mqtt")
     scheduled.boot()
-    assert look(scheduled.device, NIGHT) == Look("default")
+    assert due(scheduled.device, NIGHT) == Due("default")
 
 
 def test_a_trial_goes_before_the_schedule_which_asks_again(
@@ -181,5 +181,5 @@ def test_status_names_the_next_switch(scheduled: Machine, monkeypatch: pytest.Mo
 
 def test_without_a_schedule_nothing_happens(machine: Machine) -> None:
     machine.boot()
-    assert look(machine.device, MORNING) is None
+    assert due(machine.device, MORNING) is None
     assert main(["schedule"], machine.device) == 0
