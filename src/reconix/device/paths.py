@@ -159,7 +159,7 @@ class Paths:
         return self.run / "schedule"
 
     @property
-    def looked(self) -> Path:
+    def last_check(self) -> Path:
         """When an index of updates was read last, and what it offered."""
         return self.run / "looked.json"
 

@@ -24,7 +24,7 @@ from reconix.device.state.booted import Booted, UnknownBoot, Why, read_booted
 from reconix.device.state.choice import Always, Choice, LeftSystem, read_choice
 from reconix.device.state.events import Event, read_events
 from reconix.device.state.faults import read_faults
-from reconix.device.state.last_check import Looked
+from reconix.device.state.last_check import LastCheck
 from reconix.device.state.ledger import Left
 from reconix.device.state.lock import being_changed
 from reconix.device.trial.disks import Disks, OtherDisk, read_disks
@@ -112,7 +112,7 @@ class Status:
     events: tuple[Event, ...]
     schedule: Followed | None = None
     sequence: int | None = None
-    looked: Looked | None = None
+    last_check: LastCheck | None = None
     faults: tuple[str, ...] = ()
     left: tuple[LeftAlone, ...] = ()
     disks: Disks | None = None
@@ -141,7 +141,7 @@ def read_status(device: Device) -> Status:
         events=read_events(paths.log)[-_SHOWN_EVENTS:],
         schedule=_followed(device, time.time()),
         sequence=_sequence(device),
-        looked=last_check.read(paths),
+        last_check=last_check.read(paths),
         faults=read_faults(paths),
         left=tuple(
             LeftAlone(each, retry.seconds_left(paths, each, time.time()))
@@ -249,7 +249,7 @@ def status_document(status: Status) -> JsonInput:
         "installed": list(status.installed),
         "busy": status.busy,
         "sequence": status.sequence,
-        "looked": _looked_document(status.looked),
+        "looked": _last_check_document(status.last_check),
         "faults": list(status.faults),
         "left": [_left_document(each) for each in status.left],
         "disk": _disks_document(status.disks),
@@ -289,7 +289,7 @@ def _disks_document(disks: Disks | None) -> JsonInput:
     }
 
 
-def _looked_document(found: Looked | None) -> JsonInput:
+def _last_check_document(found: LastCheck | None) -> JsonInput:
     if found is None:
         return None
     return {
@@ -416,9 +416,9 @@ def _sequence_lines(status: Status) -> list[str]:
     if status.sequence is None:
         return []
     line = f"sequence   {status.sequence}"
-    if status.looked is None:
+    if status.last_check is None:
         return [f"{line}; nobody looked for updates since the start"]
-    seen = status.looked
+    seen = status.last_check
     offered = "nothing for this host" if seen.sequence is None else f"{seen.sequence}"
     return [f"{line}; {seen.seconds_ago // 60} minutes ago {seen.where} had {offered}"]
 

@@ -25,11 +25,11 @@ _MAX_BYTES = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What was seen when somebody looked for updates last.
+class LastCheck:
+    """What the last check for updates found.
 
     Attributes:
-        where: the place.
+        where: the repository.
         sequence: the highest number there for this host; None if there was nothing for it.
         uptime_seconds: when.
     """
@@ -52,15 +52,17 @@ def note(paths: Paths, where: str, sequence: int | None) -> None:
         "sequence": sequence,
         "uptime_seconds": int(uptime()),
     }
-    write_durably(paths.looked, print_json(document))
+    write_durably(paths.last_check, print_json(document))
 
 
-def read(paths: Paths) -> Looked | None:
-    """What was seen; nothing if nobody looked since the start."""
+def read(paths: Paths) -> LastCheck | None:
+    """What it found; ``None`` without a check since boot."""
     try:
-        fields = Fields.parse(read_bounded(paths.looked, _MAX_BYTES), source=str(paths.looked))
+        fields = Fields.parse(
+            read_bounded(paths.last_check, _MAX_BYTES), source=str(paths.last_check)
+        )
         sequence = fields.number("sequence") if fields.has("sequence") else None
         where = without_login(fields.text("where"))  # an older agent noted all of it
-        return Looked(where, sequence, fields.number("uptime_seconds"))
+        return LastCheck(where, sequence, fields.number("uptime_seconds"))
     except (OSError, BadFile, BadDocument):
         return None

@@ -9,7 +9,7 @@ from tests.device_model import Machine
 
 from reconix.base.documents import print_json
 from reconix.device.state import last_check
-from reconix.device.state.last_check import Looked
+from reconix.device.state.last_check import LastCheck
 from reconix.device.status import read_status, status_document, status_lines
 from reconix.device.update.repository import Repository, check
 from reconix.transfer.format.catalog import INDEX, Offer, print_index
@@ -62,9 +62,9 @@ def written(folder: Path) -> dict[Path, tuple[int, int]]:
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"x" * 5000, b'{"where": 1}'])
 def test_what_cannot_be_read_was_not_seen(machine: Machine, content: bytes) -> None:
-    machine.paths.looked.write_bytes(content)
+    machine.paths.last_check.write_bytes(content)
     assert last_check.read(machine.paths) is None
 
 
 def test_a_time_that_is_yet_to_come_is_now() -> None:
-    assert Looked("x", 1, 1 << 40).seconds_ago == 0
+    assert LastCheck("x", 1, 1 << 40).seconds_ago == 0
