@@ -207,24 +207,24 @@ def test_of_several_variants_each_base_gets_its_own(number: int, variant: int) -
 
 
 @pytest.mark.parametrize("picks", [(1, 0), (0, 2), (0, 1 << 62)])
-def test_s6_ways_that_are_not_there_cannot_be_picked(picks: tuple[int, int]) -> None:
-    with pytest.raises(BadStream, match="in their order"):
+def test_s6_variants_that_are_not_there_cannot_be_picked(picks: tuple[int, int]) -> None:
+    with pytest.raises(BadStream, match="in order of first use"):
         list(parse(alternatives(*picks), Which(0, 2)))
 
 
-def test_with_one_base_there_is_nothing_to_choose() -> None:
+def test_with_one_base_there_are_no_alternatives() -> None:
     with pytest.raises(BadStream, match="only one base"):
         list(parse(alternatives(0)))
 
 
 @pytest.mark.parametrize("op", [Op.NEW, Op.LIKE, Op.LINK, Op.ALTERNATIVES, Op.END, 0x48, 0xFF])
-def test_a_way_is_nothing_but_a_file(op: int) -> None:
-    content = printed([New(None)]) + printed_choice() + bytes([op])
+def test_a_variant_is_nothing_but_a_file(op: int) -> None:
+    content = printed([New(None)]) + printed_alternatives() + bytes([op])
     with pytest.raises(BadStream, match="no variant begins with"):
         list(parse(payload(content), Which(0, 2)))
 
 
-def printed_choice() -> bytes:
+def printed_alternatives() -> bytes:
     sink = Joined()
     Printer(sink).feed(Alternatives(b"a", (0, 1)))
     return bytes(sink.plan)
