@@ -347,7 +347,7 @@ def _packet(channel: Channel, packed: bytes) -> bytes:
 
 
 class _Plain:
-    """Packed bytes that nobody has to prove."""
+    """Packed bytes that nobody has to verify."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

@@ -22,8 +22,8 @@ from reconix.transfer.sending import send
 HOST, ARCHITECTURE = "gateway", "amd64"
 
 
-class Proved:
-    """Packed bytes that nobody has to prove."""
+class Verified:
+    """Packed bytes that nobody has to verify."""
 
     def __init__(self, content: bytes, at_once: int = 1000) -> None:
         self.content, self.used, self.at_once = content, 0, at_once

@@ -21,10 +21,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconix.store.manifest import Manifest, StoreObject
+from reconix.transfer.format.packing import Channels
 from reconix.transfer.format.plan import (
     ONLY,
     Location,
-    Payload,
     Which,
     parse_location,
     print_location,
@@ -81,7 +81,7 @@ def print_views(views: Sequence[View], bases: Sequence[Manifest]) -> bytes:
     return b"".join(spelled)
 
 
-def parse_views(payload: Payload, base: Manifest, which: Which) -> View:
+def parse_views(payload: Channels, base: Manifest, which: Which) -> View:
     """Read the views of all bases; give that of ours.
 
     Raises:
@@ -103,14 +103,14 @@ def parse_views(payload: Payload, base: Manifest, which: Which) -> View:
     return ours
 
 
-def _parse_places(payload: Payload, columns: int, equal: int) -> Sequence[int]:
+def _parse_places(payload: Channels, columns: int, equal: int) -> Sequence[int]:
     places: list[int] = []
     for _ in range(equal):
         places.append(payload.number() + (places[-1] + 1 if places else 0))
     return places + [payload.number() for _ in range(columns - equal)]
 
 
-def _parse_left_out(payload: Payload, columns: int) -> list[Location]:
+def _parse_left_out(payload: Channels, columns: int) -> list[Location]:
     count = payload.number()
     if count > MAX_LEFT_OUT:
         raise payload.wrong(f"{count} names are left out, more than {MAX_LEFT_OUT}")

@@ -1,7 +1,7 @@
 """The payload's bytes, compressed: what lies between the frames and the plan.
 
-``stream.py`` carries bytes that are proved; ``plan.py`` says what they mean. Between them they are
-made small. Bytes compress well beside bytes of their kind, so a payload is cut into *channels*:
+``stream.py`` carries verified bytes; ``plan.py`` says what they mean. Between them they are made
+small. Bytes compress well beside bytes of their kind, so a payload is cut into *channels*:
 the steps, the numbers of the copies, the differences, text, and programs. Each channel is one
 LZMA2 stream of its own. To be read in one pass they are interleaved, as packets::
 
@@ -62,7 +62,7 @@ DICTIONARIES = {
 """How far back each channel may look: the receiver holds that much of it."""
 
 
-class Proved(Protocol):
+class Verified(Protocol):
     """Where packed bytes come from: ``stream.StreamReader``."""
 
     def some(self) -> bytes:
@@ -83,9 +83,9 @@ class Packets(Protocol):
 
 
 class PacketReader:
-    """Cuts proved bytes into packets."""
+    """Cuts verified bytes into packets."""
 
-    def __init__(self, source: Proved) -> None:
+    def __init__(self, source: Verified) -> None:
         self._source = source
         self._ready = b""
         self._used = 0
@@ -289,7 +289,7 @@ class Channels:
 class Unpacker(Channels):
     """Reads a payload from front to end."""
 
-    def __init__(self, source: Proved) -> None:
+    def __init__(self, source: Verified) -> None:
         self._reader = PacketReader(source)
         super().__init__(self._reader)
 

@@ -21,7 +21,8 @@ from reconix.store.paths import BadStorePath, StorePath, base32_decode, base32_e
 from reconix.transfer.codecs.renames import NO_RENAMES, Renames
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.format.bases import View
-from reconix.transfer.format.plan import MAX_INODES, Payload, counted, parse_bytes
+from reconix.transfer.format.packing import Channels
+from reconix.transfer.format.plan import MAX_INODES, counted, parse_bytes
 from reconix.transfer.format.stream import unzigzag, varint, zigzag
 
 MAX_PAYLOAD_HEAD_BYTES = 4 << 20
@@ -143,7 +144,7 @@ def _steps(old: tuple[StoreObject, ...], new: tuple[StoreObject, ...]) -> Iterat
     yield keep, drop, added
 
 
-def parse_payload_head(payload: Payload, view: View) -> PayloadHead:
+def parse_payload_head(payload: Channels, view: View) -> PayloadHead:
     """Read what comes before the objects.
 
     Args:
@@ -168,14 +169,14 @@ def parse_payload_head(payload: Payload, view: View) -> PayloadHead:
     return PayloadHead(manifest, needs, Tool(tools), renames)
 
 
-def _parse_needs(payload: Payload, count: int) -> Iterator[Need]:
+def _parse_needs(payload: Channels, count: int) -> Iterator[Need]:
     index = -1
     for _ in range(count):
         index += 1 + payload.number()
         yield Need(index, *(payload.number() for _ in range(3)))
 
 
-def _parse_manifest(payload: Payload, view: View) -> tuple[Manifest, Renames]:
+def _parse_manifest(payload: Channels, view: View) -> tuple[Manifest, Renames]:
     parser = _Parser(payload, view.staying)
     try:
         return parser.parse(), parser.renames
@@ -186,7 +187,7 @@ def _parse_manifest(payload: Payload, view: View) -> tuple[Manifest, Renames]:
 class _Parser:
     """Makes a manifest from what may stay."""
 
-    def __init__(self, payload: Payload, old: tuple[StoreObject, ...]) -> None:
+    def __init__(self, payload: Channels, old: tuple[StoreObject, ...]) -> None:
         self._payload = payload
         self._old = old
         self._used = 0

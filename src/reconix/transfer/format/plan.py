@@ -47,8 +47,8 @@ from reconix.store.nar import (
     check_target,
 )
 from reconix.transfer.codecs.packs import Pack
-from reconix.transfer.format.packing import Channel
-from reconix.transfer.format.stream import BadStream, unzigzag, varint, zigzag
+from reconix.transfer.format.packing import Channel, Channels
+from reconix.transfer.format.stream import unzigzag, varint, zigzag
 
 MAX_PATH_BYTES = 4095
 MAX_INODES = 1 << 21
@@ -319,25 +319,6 @@ Event = Node | Part | Piece | Copied | Here | Keep | Follow | Drop | End
 Printed = Event | Alternatives
 
 
-class Payload(Protocol):
-    """Where a plan is read from: ``packing.Unpacker``."""
-
-    def take(self, size_bytes: int, channel: Channel = Channel.PLAN) -> bytes:
-        """The next bytes of a channel, exactly so many."""
-
-    def pieces(self, size_bytes: int, channel: Channel = Channel.PLAN) -> Iterator[bytes]:
-        """The next bytes of a channel, exactly so many, in pieces."""
-
-    def number(self, channel: Channel = Channel.PLAN) -> int:
-        """The next ``varint`` of a channel."""
-
-    def numbers(self, count: int, channel: Channel) -> "array[int]":
-        """The next so many ``varint`` of a channel."""
-
-    def wrong(self, message: str) -> BadStream:
-        """An error that names the place."""
-
-
 class Sink(Protocol):
     """Where a plan is written to: ``packer.Packer``."""
 
@@ -374,7 +355,7 @@ def end_check(state: int) -> int:
 
 
 def parse(
-    payload: Payload, which: Which = ONLY, skip: Callable[[Event], None] | None = None
+    payload: Channels, which: Which = ONLY, skip: Callable[[Event], None] | None = None
 ) -> Iterator[Event]:
     """Give the events of one node, as they are for one of the bases.
 
@@ -408,7 +389,7 @@ def parse(
             return
 
 
-def _parse_content(payload: Payload, event: Event) -> Iterator[Event]:
+def _parse_content(payload: Channels, event: Event) -> Iterator[Event]:
     """What follows a file; nothing for all else."""
     if isinstance(event, File):
         yield from _pieces(payload, event.size_bytes, event.channel)
@@ -422,7 +403,7 @@ def _ignore(_: Event) -> None:
 
 
 def _parse_choice(
-    payload: Payload, name: bytes | None, which: Which, skip: Callable[[Event], None]
+    payload: Channels, name: bytes | None, which: Which, skip: Callable[[Event], None]
 ) -> Iterator[Event]:
     """Read all variants; give the events of ours."""
     if which.count < 2:
@@ -441,7 +422,7 @@ def _parse_choice(
                 skip(skipped)
 
 
-def _parse_picks(payload: Payload, count: int) -> list[int]:
+def _parse_picks(payload: Channels, count: int) -> list[int]:
     picks: list[int] = []
     for _ in range(count):
         picks.append(payload.number())
@@ -450,7 +431,7 @@ def _parse_picks(payload: Payload, count: int) -> list[int]:
     return picks
 
 
-def _parse_op(payload: Payload, has_source: list[bool]) -> tuple[int, bytes | None]:
+def _parse_op(payload: Channels, has_source: list[bool]) -> tuple[int, bytes | None]:
     byte = payload.take(1)[0]
     follows = bool(has_source) and has_source[-1]
     if byte & ~_NAMED in _NODES and byte & _NAMED and has_source:
@@ -462,7 +443,7 @@ def _parse_op(payload: Payload, has_source: list[bool]) -> tuple[int, bytes | No
     raise payload.wrong(f"no step begins with {byte:#04x} here")
 
 
-def _parse_name(payload: Payload) -> bytes:
+def _parse_name(payload: Channels) -> bytes:
     name = parse_bytes(payload, MAX_NAME_BYTES, "a name")
     try:
         check_name(name)
@@ -471,7 +452,7 @@ def _parse_name(payload: Payload) -> bytes:
     return name
 
 
-def _parse_event(payload: Payload, op: int, name: bytes | None) -> Event:
+def _parse_event(payload: Channels, op: int, name: bytes | None) -> Event:
     match op:
         case Op.FILE | Op.EXECUTABLE:
             size = _parse_size(payload)
@@ -491,7 +472,7 @@ def _parse_event(payload: Payload, op: int, name: bytes | None) -> Event:
     return _parse_step(payload, op)
 
 
-def _parse_step(payload: Payload, op: int) -> Event:
+def _parse_step(payload: Channels, op: int) -> Event:
     match op:
         case Op.HERE:
             return Here(_parse_check(payload))
@@ -504,14 +485,14 @@ def _parse_step(payload: Payload, op: int) -> Event:
     return End()
 
 
-def _parse_size(payload: Payload) -> int:
+def _parse_size(payload: Channels) -> int:
     size = payload.number()
     if size > MAX_SIZE:
         raise payload.wrong(f"a file of {size} bytes")
     return size
 
 
-def _parse_target(payload: Payload) -> bytes:
+def _parse_target(payload: Channels) -> bytes:
     target = parse_bytes(payload, MAX_TARGET_BYTES, "a link target")
     try:
         check_target(target)
@@ -520,7 +501,7 @@ def _parse_target(payload: Payload) -> bytes:
     return target
 
 
-def parse_location(payload: Payload) -> Location:
+def parse_location(payload: Channels) -> Location:
     """Read a location."""
     source = payload.number()
     path = parse_bytes(payload, MAX_PATH_BYTES, "a path")
@@ -533,28 +514,28 @@ def parse_location(payload: Payload) -> Location:
     return Location(source, names)
 
 
-def _parse_check(payload: Payload) -> int:
+def _parse_check(payload: Channels) -> int:
     return int.from_bytes(payload.take(2), "little")
 
 
-def _parse_bounded(payload: Payload, limit: int, what: str) -> int:
+def _parse_bounded(payload: Channels, limit: int, what: str) -> int:
     number = payload.number()
     if number > limit:
         raise payload.wrong(f"{number} {what}, more than {limit}")
     return number
 
 
-def _parse_channel(payload: Payload) -> Channel:
+def _parse_channel(payload: Channels) -> Channel:
     kind = _parse_bounded(payload, _CHANNELS - 1, "is no kind of content")
     return Channel(Channel.TEXT + kind)
 
 
-def _pieces(payload: Payload, size_bytes: int, channel: Channel) -> Iterator[Piece]:
+def _pieces(payload: Channels, size_bytes: int, channel: Channel) -> Iterator[Piece]:
     for data in payload.pieces(size_bytes, channel):
         yield Piece(data)
 
 
-def _parse_part(payload: Payload) -> Iterator[Event]:
+def _parse_part(payload: Channels) -> Iterator[Event]:
     part = _parse_part_start(payload)
     yield part
     left = part.size_bytes
@@ -575,7 +556,7 @@ def _parse_part(payload: Payload) -> Iterator[Event]:
 class _Run:
     """Collects copies that are small."""
 
-    def __init__(self, payload: Payload, channel: Channel) -> None:
+    def __init__(self, payload: Channels, channel: Channel) -> None:
         self._payload = payload
         self._channel = channel
         self._begin()
@@ -606,13 +587,13 @@ class _Run:
             self._begin()
 
 
-def _long_copy(payload: Payload, origin: int, length: int) -> Iterator[Copied]:
+def _long_copy(payload: Channels, origin: int, length: int) -> Iterator[Copied]:
     for difference in payload.pieces(length, Channel.DIFFERENCE):
         yield Copied([(origin, 0, len(difference))], b"", difference)
         origin += len(difference)
 
 
-def _parse_part_start(payload: Payload) -> Part:
+def _parse_part_start(payload: Channels) -> Part:
     pack = Pack(_parse_bounded(payload, max(Pack), "is no kind of packing"))
     size = _parse_size(payload)
     if pack is not Pack.NONE and size > MAX_EXPANDED_BYTES:
@@ -626,7 +607,7 @@ def _parse_part_start(payload: Payload) -> Part:
     return Part(pack, size, channel, sources, copies, targets)
 
 
-def _parse_source(payload: Payload) -> Source:
+def _parse_source(payload: Channels) -> Source:
     kind = _parse_bounded(payload, 4 * max(Pack) + 1, "is no kind of source")
     location = parse_location(payload) if kind & 1 else None
     pack = Pack(kind >> 2)
@@ -640,7 +621,7 @@ def _parse_source(payload: Payload) -> Source:
     return Source(location, pack, offset, packed, size)
 
 
-def _parse_copies(payload: Payload, size_bytes: int) -> Copies:
+def _parse_copies(payload: Channels, size_bytes: int) -> Copies:
     count = _parse_bounded(payload, MAX_COPIES, "copies")
     distances = payload.numbers(count, Channel.FROM)
     gaps = payload.numbers(count, Channel.GAP)
@@ -657,7 +638,7 @@ def _parse_copies(payload: Payload, size_bytes: int) -> Copies:
     return Copies(origins, gaps, lengths)
 
 
-def _parse_corrections(payload: Payload) -> Corrections:
+def _parse_corrections(payload: Channels) -> Corrections:
     count = _parse_bounded(payload, MAX_CORRECTIONS, "corrections")
     addresses, shifts = array("q"), array("q")
     address = shift = 0
@@ -672,14 +653,14 @@ def _parse_corrections(payload: Payload) -> Corrections:
     return Corrections(addresses, shifts)
 
 
-def _parse_count(payload: Payload) -> int:
+def _parse_count(payload: Channels) -> int:
     count = payload.number()
     if count == 0:
         raise payload.wrong("a step that does nothing")
     return count
 
 
-def parse_bytes(payload: Payload, limit_bytes: int, what: str) -> bytes:
+def parse_bytes(payload: Channels, limit_bytes: int, what: str) -> bytes:
     """Read bytes that have their size before them; ``what`` they are is said if it is too much."""
     size = payload.number()
     if size > limit_bytes:

@@ -71,7 +71,7 @@ class BadStream(ReconixError):
 
 
 class LinkFault(ReconixError):
-    """The link does not give what comes next; what came before it was proved, and is kept."""
+    """The link does not give what comes next; what came before it was verified, and is kept."""
 
     exit_code = 51
 
@@ -264,7 +264,7 @@ class StreamReader:
 
     Args:
         read: gives up to that many bytes, and nothing at the end, like the method of a file.
-        proved: is given all bytes again, each as soon as it was checked.
+        verified: takes all bytes again, as soon as they were checked.
         again: goes back on the link, for what came altered; without it that ends the reading.
 
     Raises:
@@ -273,9 +273,11 @@ class StreamReader:
         BadStream: anything else is wrong.
     """
 
-    def __init__(self, read: Read, proved: Write | None = None, again: Again | None = None) -> None:
+    def __init__(
+        self, read: Read, verified: Write | None = None, again: Again | None = None
+    ) -> None:
         self._read = read
-        self._proved = proved or _forget
+        self._verified = verified or _forget
         self._again = again
         self._offset = 0
         self._next = 0
@@ -300,7 +302,7 @@ class StreamReader:
             length = self._exactly(4)
             seal = self._take_seal(int.from_bytes(length, "little"))
             self._head = StreamHead(self.header, self._spelled, leaves, seal)
-            self._proved(self._head.print())
+            self._verified(self._head.print())
         return self._head
 
     @property
@@ -320,7 +322,7 @@ class StreamReader:
             return b""
         content = self._frame(head.leaf(self._next))
         self._next += 1
-        self._proved(content)
+        self._verified(content)
         return content
 
     def finish(self) -> None:
@@ -424,4 +426,4 @@ def _cut(content: bytes) -> tuple[bytes, ...]:
 
 
 def _forget(_: bytes) -> None:
-    """For who does not want to keep what was proved."""
+    """Keep nothing of what was verified."""

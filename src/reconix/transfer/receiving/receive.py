@@ -4,7 +4,7 @@ Everything that can be known before the first write is checked before the first 
 and architecture, whether the base is installed and complete, whether the objects that stay are
 intact, whether there is room once what a cut left behind is gone (``room.py``). Then the objects
 are made one after the other under ``/reconix/staging``, each made durable and read back against its
-hash. Only when the whole stream has proved right do they get their names in the store, and only
+hash. Only when the whole stream was verified do they get their names in the store, and only
 then is the manifest registered, which is what makes the generation exist.
 
 ==========================  =======================================================================

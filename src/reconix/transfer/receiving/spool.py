@@ -1,6 +1,6 @@
 """What arrived of a stream so far, kept so that a cut does not cost it.
 
-The frames that proved right are written to one file, as they come, behind the head they belong
+Verified frames are written to one file, as they come, behind the head they belong
 to. After a cut, of the link or of the power, the file is read again from its beginning and each
 frame is checked against its leaf once more: what the disk did not keep does not count. So the file
 itself says from which byte of the stream the sender should go on, and nothing else is recorded.
@@ -63,7 +63,7 @@ class Held:
 
 
 class Spool:
-    """Keeps what was proved of one stream.
+    """Keeps the verified part of one stream.
 
     Args:
         path: of the file.
@@ -107,7 +107,7 @@ class Spool:
             yield read
 
     def take(self, data: bytes) -> None:
-        """Keep what was proved next."""
+        """Keep what was verified next."""
         fresh = data[self._skip :]
         self._skip = max(0, self._skip - len(data))
         if not fresh or self._is_off:

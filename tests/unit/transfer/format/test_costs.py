@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.transfer.conftest import Pair, Proved
+from tests.unit.transfer.conftest import Pair, Verified
 from tests.unit.transfer.receiving.test_receive import (
     Forger,
     expect_refused,
@@ -124,7 +124,7 @@ def plan_of(content: bytes) -> Unpacker:
     packer = Packer(written.extend)
     packer.write(content)
     packer.finish()
-    return Unpacker(Proved(bytes(written)))
+    return Unpacker(Verified(bytes(written)))
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_s6_w5_what_is_for_other_bases_is_paid_for_too(skipped: list[Event]) -> 
     for event in [*file(None, b"1"), *skipped]:
         printer.feed(event)
     packer.finish()
-    payload = Unpacker(Proved(bytes(written)))
+    payload = Unpacker(Verified(bytes(written)))
     header = Header("gateway", "amd64", (), TARGET, 1, 2, 3, 4)
     spare = Spare(0, 0)
     account = Account(1, 1 << 16, 1, payload.wrong, Patience.of(header), spare)

@@ -7,7 +7,7 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.transfer.conftest import Proved
+from tests.unit.transfer.conftest import Verified
 
 from reconix.transfer.format.packing import DICTIONARIES, Channel, Unpacker, filters
 from reconix.transfer.format.stream import BadStream, varint
@@ -24,7 +24,7 @@ def packed(*parts: tuple[Channel, bytes]) -> bytes:
 
 
 def plan(*parts: bytes) -> Unpacker:
-    return Unpacker(Proved(packed(*((Channel.PLAN, part) for part in parts))))
+    return Unpacker(Verified(packed(*((Channel.PLAN, part) for part in parts))))
 
 
 def packet(channel: int, content: bytes) -> bytes:
@@ -38,7 +38,7 @@ def packet(channel: int, content: bytes) -> bytes:
 def test_what_was_packed_comes_back_in_the_same_order(
     parts: list[tuple[Channel, bytes]], at_once: int
 ) -> None:
-    reader = Unpacker(Proved(packed(*parts), at_once))
+    reader = Unpacker(Verified(packed(*parts), at_once))
     for channel, part in parts:
         assert b"".join(reader.pieces(len(part), channel)) == part
     reader.finish()
@@ -53,7 +53,7 @@ def test_however_it_was_cut_the_bytes_are_the_same() -> None:
 def test_long_channels_alternate() -> None:
     noise = [bytes(range(n, 256)) * 900 for n in range(40)]
     parts = [(channel, part) for part in noise for channel in (Channel.TEXT, Channel.BINARY)]
-    reader = Unpacker(Proved(packed(*parts)))
+    reader = Unpacker(Verified(packed(*parts)))
     for channel, part in parts:
         assert reader.take(len(part), channel) == part
     reader.finish()
@@ -84,14 +84,14 @@ def test_payload_that_is_not_there_is_refused() -> None:
 
 
 def test_s4_a_packet_out_of_order_is_refused() -> None:
-    reader = Unpacker(Proved(packed((Channel.TEXT, b"text"))))
+    reader = Unpacker(Verified(packed((Channel.TEXT, b"text"))))
     with pytest.raises(BadStream, match="channel 5 where PLAN is needed"):
         reader.take(1)
 
 
 @given(st.binary(max_size=60))
 def test_s2_any_bytes_are_content_or_refused(content: bytes) -> None:
-    reader = Unpacker(Proved(packet(Channel.PLAN, b"\1\0\0a" + content)))
+    reader = Unpacker(Verified(packet(Channel.PLAN, b"\1\0\0a" + content)))
     try:
         reader.take(1)
         reader.finish()
@@ -100,7 +100,7 @@ def test_s2_any_bytes_are_content_or_refused(content: bytes) -> None:
 
 
 def test_bytes_behind_the_end_of_a_channel_are_refused() -> None:
-    reader = Unpacker(Proved(packet(Channel.PLAN, b"\1\0\0a\0more")))
+    reader = Unpacker(Verified(packet(Channel.PLAN, b"\1\0\0a\0more")))
     with pytest.raises(BadStream, match="follow the compressed payload"):
         reader.take(2)
 
@@ -114,12 +114,12 @@ def test_s6_a_reference_behind_the_dictionary_is_refused() -> None:
         packet(0, content[at : at + 60_000]) for at in range(0, len(content), 60_000)
     )
     with pytest.raises(BadStream, match="not compressed as it should be"):
-        Unpacker(Proved(packets)).take(len(noise) * 2 + far)
+        Unpacker(Verified(packets)).take(len(noise) * 2 + far)
     assert filters(Channel.PLAN)[0]["dict_size"] == DICTIONARIES[Channel.PLAN]
 
 
 def test_s6_a_bomb_is_decompressed_only_as_far_as_it_is_asked_for() -> None:
-    reader = Unpacker(Proved(packed((Channel.BINARY, bytes(50 << 20)))))
+    reader = Unpacker(Verified(packed((Channel.BINARY, bytes(50 << 20)))))
     tracemalloc.start()
     assert reader.take(10, Channel.BINARY) == bytes(10)
     with pytest.raises(BadStream, match="follow the last object"):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.transfer.conftest import Proved
+from tests.unit.transfer.conftest import Verified
 
 from reconix.base.digests import Digest
 from reconix.store.manifest import Manifest, StoreObject
@@ -33,7 +33,7 @@ def packed(content: bytes) -> Unpacker:
     packer = Packer(written.extend)
     packer.write(content)
     packer.finish()
-    return Unpacker(Proved(bytes(written)))
+    return Unpacker(Verified(bytes(written)))
 
 
 def manifest(names: Sequence[str], size: int = 3) -> Manifest:
@@ -134,7 +134,7 @@ def test_an_object_with_a_new_name_costs_its_hash_and_its_digest() -> None:
     packer.write(print_payload_head(PayloadHead(new, ()), View.whole(old)))
     packer.finish()
     assert len(written) < 100 * (20 + 32 + 2) + 100
-    parsed = parse_payload_head(Unpacker(Proved(bytes(written))), View.whole(old))
+    parsed = parse_payload_head(Unpacker(Verified(bytes(written))), View.whole(old))
     assert parsed.manifest == new
     names = {item.path.name: item.path for item in new.objects}
     assert all(parsed.renames.follow(item.path) == names[item.path.name] for item in old.objects)

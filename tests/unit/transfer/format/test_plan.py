@@ -3,7 +3,7 @@ from collections.abc import Callable, Iterable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.transfer.conftest import Proved
+from tests.unit.transfer.conftest import Verified
 
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format.packing import Channel, Unpacker
@@ -55,7 +55,7 @@ def packed_again(fill: Callable[[Packer], object]) -> Unpacker:
     packer = Packer(written.extend)
     fill(packer)
     packer.finish()
-    return Unpacker(Proved(bytes(written)))
+    return Unpacker(Verified(bytes(written)))
 
 
 def printed_to(packer: Packer, events: Iterable[Event]) -> None:

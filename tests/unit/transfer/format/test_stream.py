@@ -108,19 +108,19 @@ def test_a_head_is_kept_byte_for_byte_also_where_it_says_more_than_we_know() -> 
     document = HEADER.print().replace(b"{\n", b'{\n  "because":  "of a newer release",\n', 1)
     start = MAGIC + bytes([VERSION, 0, 0, 0, 0, 0]) + len(document).to_bytes(4, "little") + document
     head = start + hashlib.sha256(start).digest() + bytes([2, 0, 0, 0, 0, 0])
-    proved: list[bytes] = []
-    found = StreamReader(io.BytesIO(head).read, proved.append).read_head()
+    verified: list[bytes] = []
+    found = StreamReader(io.BytesIO(head).read, verified.append).read_head()
     assert found.header == HEADER and found.print() == head
-    assert proved == [head]
+    assert verified == [head]
 
 
 def test_what_was_proved_is_the_stream_again_piece_by_piece() -> None:
     content, _ = long_stream()
-    proved: list[bytes] = []
-    reader = StreamReader(io.BytesIO(content).read, proved.append)
+    verified: list[bytes] = []
+    reader = StreamReader(io.BytesIO(content).read, verified.append)
     while reader.some():
-        assert b"".join(proved) == content[: reader.offset]
-    assert proved == frames(content)
+        assert b"".join(verified) == content[: reader.offset]
+    assert verified == frames(content)
 
 
 def test_frames_that_were_kept_serve_a_reader_that_begins_later() -> None:

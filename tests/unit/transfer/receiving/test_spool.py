@@ -154,7 +154,7 @@ def test_t3_the_rest_of_another_stream_does_not_fit(workshop: "Workshop", stream
         take(device, Link(other[offset:]), resume=True)
     assert device.manifests() == ()
     held = Spool(place(device)).held()
-    assert held is not None and held.offset == offset, "what was proved stays"
+    assert held is not None and held.offset == offset, "what was verified stays"
 
 
 def test_n1_a_flipped_bit_costs_only_the_frames_behind_it(
