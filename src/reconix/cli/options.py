@@ -17,7 +17,7 @@ from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.cli import places
 from reconix.cli.answers import answer, give
-from reconix.config.load import Shapes, built_in_shapes, find_shapes
+from reconix.config.file_kinds import Shapes, built_in_shapes, find_shapes
 from reconix.config.reference import Entry, entries, print_markdown, print_schemas, select
 from reconix.config.show import print_value
 

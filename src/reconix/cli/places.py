@@ -10,7 +10,8 @@ from pathlib import Path
 from reconix.base.address import Refused
 from reconix.base.errors import UsageError
 from reconix.base.http import Route, proxy_variables
-from reconix.config.load import PROJECT_FILE, find_project
+from reconix.config.file_kinds import PROJECT_FILE
+from reconix.config.load import find_project
 
 
 def project(arguments: argparse.Namespace) -> Path:

@@ -2,6 +2,8 @@
 
 Everything was checked where it was written, so only one kind of mistake is left to find here: an
 option without a default that nobody set.
+
+Tested by ``tests/unit/config/test_construct.py``.
 """
 
 from reconix.config.merge import List, Scalar, Table, Value, dotted

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from reconix.base.documents import JsonInput, print_json
 from reconix.base.errors import UsageError
-from reconix.config.load import PROJECT, Shapes
+from reconix.config.file_kinds import PROJECT, Shapes
 from reconix.config.merge import dotted
 from reconix.config.options import Option
 from reconix.config.schema.nixos import NixSystem

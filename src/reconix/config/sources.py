@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconix.config.load import PROJECT_FILE
+from reconix.config.file_kinds import PROJECT_FILE
 from reconix.config.toml.reader import (
     LITERATE,
     PLAIN,

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.errors import UsageError
-from reconix.config.load import built_in_shapes
+from reconix.config.file_kinds import built_in_shapes
 from reconix.config.reference import entries, print_markdown, print_schemas, select
 
 DOCS = Path(__file__).parents[3] / "docs"

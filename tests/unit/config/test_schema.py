@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconix.config.check import check
-from reconix.config.load import built_in_shapes
+from reconix.config.file_kinds import built_in_shapes
 from reconix.config.merge import dotted
 from reconix.config.schema.health import Check, Health
 from reconix.config.schema.machine import Machine
