@@ -81,7 +81,15 @@ class _Maker:
         if isinstance(shape, TableShape):
             return self.table(shape, value, key)
         assert isinstance(shape, NamedShape)
-        return {
-            name: self._value(shape.item, child, dotted(key, name))
-            for name, child in sorted(value.entries.items())
-        }
+        return self._named(shape, value, key)
+
+    def _named(self, shape: NamedShape, table: Table, key: str) -> object:
+        values = {}
+        for name, child in sorted(table.entries.items()):
+            try:
+                values[name] = self._value(shape.item, child, dotted(key, name))
+            except _Missing:
+                continue
+        if len(values) < len(table.entries):
+            raise _Missing
+        return values
