@@ -164,6 +164,12 @@ def test_a_missing_file_is_a_mistake_with_the_place_that_names_it(folder: Folder
     assert mistakes[2].startswith("hosts/gw/systems/web.toml:5:1: files.x.source: there is no")
 
 
+def test_a_missing_key_is_told_with_the_command_that_makes_one(folder: Folder) -> None:
+    folder.write("reconix.toml", f'{PROJECT}trust.keys_files = ["keys/update.pub"]\n')
+    (mistake,) = folder.mistakes()
+    assert mistake.endswith("make a key: reconix keys generate --file keys/update")
+
+
 def test_imports_come_first_and_paths_are_seen_from_their_own_file(folder: Folder) -> None:
     folder.write("shared/base.toml", 'packages = ["one"]\nimports = ["more/two.toml.md"]\n')
     folder.write(
