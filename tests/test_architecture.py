@@ -31,10 +31,11 @@ MAY_IMPORT = {
     "vm": "base",
     "prove": "base store boot transfer device vm",
     "project": "base store nix config build",
+    "signing": "base transfer device nix config build project",
     "fleet": "base store transfer nix",
     "cli": (
         "base store boot transfer device nix config build minify containers image vm prove project "
-        "fleet"
+        "signing fleet"
     ),
 }
 """What each package may import besides itself."""

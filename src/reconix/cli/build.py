@@ -36,13 +36,14 @@ from reconix.build.pins import Pin
 from reconix.build.root import losses
 from reconix.build.users.known_ids import of_generation
 from reconix.build.users.static_ids import FIRST, LAST_REGULAR
-from reconix.cli import places, signers
+from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
+from reconix.signing.project_keys import with_keys
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
 
@@ -94,7 +95,7 @@ def build(
         host: one of the project's.
         numbers: of users, whatever devices know.
     """
-    host = signers.with_keys(files, host)
+    host = with_keys(files, host)
     lock = files.numbered_lock(store, host, numbers)
     path = build_host(files.workshop(store, places.downloads()), host, lock)
     pins = files.pins(store, host)

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconix.boot.gpt import SECTOR
-from reconix.cli import identities, places
+from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.build import build
 from reconix.cli.parsers import add_json
@@ -31,6 +31,7 @@ from reconix.image.layout import SYSTEM, Sizes, guid
 from reconix.nix import roots
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
+from reconix.signing import identities
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from reconix.base import process
 from reconix.base.errors import UsageError
-from reconix.cli import signers
 from reconix.cli.answers import say
 from reconix.project.files import ProjectFiles
+from reconix.signing.project_keys import root_of
 
 _TEMPLATES = Path(__file__).with_name("templates")
 TEMPLATES = tuple(sorted(folder.name for folder in _TEMPLATES.iterdir() if folder.is_dir()))
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     key = folder / "keys/operator"
     process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
     files = ProjectFiles.read(folder.absolute())
-    signers.trust_of(files)
+    root_of(files)
     say(f"{folder / 'keys/update'} signs updates: keep it safe, and never give it to a device")
     say(f"made a project in {folder.absolute()}; next: reconix lock, reconix image, reconix run")
     return 0

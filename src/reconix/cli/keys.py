@@ -14,24 +14,17 @@ Exit status: 0 done, 2 a key is there already or missing, 27 and 80 something is
 """
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
-from reconix.base.files import chunks, open_regular, replacing
-from reconix.build.generation import key_set
-from reconix.cli import parsers, places, signers
+from reconix.cli import parsers, places
 from reconix.cli.answers import answer
-from reconix.config.schema.project import TrustRoot
-from reconix.nix.signatures import SecretKey
 from reconix.project.files import ProjectFiles
-from reconix.transfer.format.stream import StreamReader
-from reconix.transfer.sending import signing
-from reconix.transfer.sending.signing import Signer
+from reconix.signing import key_sets, project_keys
+from reconix.signing.streams import add_signatures
+from reconix.transfer.sending.signing import public
 from reconix.transfer.trust.keys import PublicKey
-from reconix.transfer.trust.seal import Signature
 
 ACTIONS = ("generate", "list", "renew", "sign")
 
@@ -72,16 +65,16 @@ def run(arguments: argparse.Namespace) -> int:
 def _generate(files: ProjectFiles, arguments: argparse.Namespace) -> tuple[str, JsonInput]:
     if len(arguments.words) > 1:
         raise UsageError("reconix keys generate: one key at a time")
-    name = arguments.words[0] if arguments.words else signers.DEFAULT_NAME
+    name = arguments.words[0] if arguments.words else project_keys.DEFAULT_NAME
     file: Path = arguments.file or files.folder / "keys" / name
-    public = signers.make_key(file, name)
-    text = f"{public}\n{file} is secret; {file}.pub belongs in trust.keys_files of reconix.toml"
-    return text, {"key": str(public), "secret": str(file), "public": f"{file}.pub"}
+    made = project_keys.make_key(file, name)
+    text = f"{made}\n{file} is secret; {file}.pub belongs in trust.keys_files of reconix.toml"
+    return text, {"key": str(made), "secret": str(file), "public": f"{file}.pub"}
 
 
 def _list(files: ProjectFiles) -> tuple[str, JsonInput]:
-    trust = signers.trust_of(files)
-    here = {signing.public(key).value for key in _here(files)}
+    trust = project_keys.root_of(files)
+    here = {public(key).value for key in project_keys.secrets_here(files)}
     keys = [PublicKey.parse(text) for text in trust.texts()]
     lines = [f"{key}{'  (secret key is here)' if key.value in here else ''}" for key in keys]
     required = "" if trust.require_signature else "; unsigned updates are taken as well"
@@ -92,65 +85,23 @@ def _list(files: ProjectFiles) -> tuple[str, JsonInput]:
         "require_signature": trust.require_signature,
         "keys": [{"key": str(key), "secret": key.value in here} for key in keys],
         "revoked": list(trust.revoked),
-        "signed_sets": [each.key_set.version for each in signers.signed_sets(files)],
+        "signed_sets": [each.key_set.version for each in key_sets.signed(files.folder)],
     }
     return "\n".join([head, *lines]), document
 
 
-def _here(files: ProjectFiles) -> tuple[SecretKey, ...]:
-    try:
-        found = signers.signer(files)
-    except UsageError:
-        return ()
-    return () if found is None else found.keys
-
-
 def _renew(files: ProjectFiles, keys: list[Path]) -> tuple[str, JsonInput]:
-    trust = signers.trust_of(files)
-    keys_now = key_set(trust)
-    if keys_now is None or keys_now.version == 1:
-        raise UsageError(
-            "the first key set needs no signature",
-            hint="change the keys, then raise trust.key_set by one",
-        )
-    signed = signing.sign_key_set(keys_now, _secrets(files, trust, keys))
-    path = signers.keep_set(files, signed)
+    signed = key_sets.renewed(project_keys.root_of(files), project_keys.secrets(files, keys))
+    path, version = key_sets.keep(files.folder, signed), signed.key_set.version
     count = len(signed.signatures)
-    text = f"{path}: key set {keys_now.version}, signed by {count} keys"
-    return text, {"file": str(path), "key_set": keys_now.version, "signatures": count}
-
-
-def _secrets(files: ProjectFiles, trust: TrustRoot, keys: list[Path]) -> list[SecretKey]:
-    """The keys that were named; without any, those of the project."""
-    found = [signers.read_secret(file) for file in keys] or list(_here(files))
-    if not found:
-        raise UsageError("no secret key is here", hint="name one: --key FILE")
-    return found
+    text = f"{path}: key set {version}, signed by {count} keys"
+    return text, {"file": str(path), "key_set": version, "signatures": count}
 
 
 def _sign(files: ProjectFiles, arguments: argparse.Namespace) -> tuple[str, JsonInput]:
     if not arguments.words:
         raise UsageError("reconix keys sign: which stream?")
-    keys = _secrets(files, signers.trust_of(files), arguments.key)
-    counts = {stream: _add_signatures(Path(stream), keys) for stream in arguments.words}
+    keys = project_keys.secrets(files, arguments.key)
+    counts = {stream: add_signatures(Path(stream), keys) for stream in arguments.words}
     text = "\n".join(f"{stream}: {count} signatures" for stream, count in counts.items())
     return text, {"signatures": dict(counts)}
-
-
-def _add_signatures(path: Path, keys: list[SecretKey]) -> int:
-    """Sign a stream with more keys; gives how many signatures it has then."""
-    with open_regular(path) as old, replacing(path) as new:
-        stream = StreamReader(old.read)
-        head = stream.read_head()
-        more = Signer(tuple(keys)).sign(stream.statement)
-        signatures = tuple(_merged(head.seal.signatures, more))
-        sealed = replace(head, seal=replace(head.seal, signatures=signatures))
-        new.write(sealed.print())
-        for chunk in chunks(old):
-            new.write(chunk)
-    return len(signatures)
-
-
-def _merged(old: tuple[Signature, ...], more: tuple[Signature, ...]) -> Iterator[Signature]:
-    by_key = {each.key: each for each in (*old, *more)}
-    yield from (by_key[key] for key in sorted(by_key))

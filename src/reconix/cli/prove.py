@@ -41,7 +41,7 @@ from reconix.base.errors import UsageError
 from reconix.base.files import remove_tree
 from reconix.build.boot.initrd import ROOT_SCRIPT, SCRIPT
 from reconix.build.pins import Pin, Pins
-from reconix.cli import parsers, places, signers
+from reconix.cli import parsers, places
 from reconix.cli.answers import answer
 from reconix.cli.image import layout
 from reconix.cli.sizes import human
@@ -59,6 +59,7 @@ from reconix.prove.record import record
 from reconix.prove.recorder import Pace
 from reconix.prove.workload import UPDATE, Update, everything
 from reconix.prove.write_amplification import Writes, count_writes
+from reconix.signing.project_keys import signer_of
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
 from reconix.transfer.sending import send
@@ -145,7 +146,7 @@ def _site(arguments: argparse.Namespace) -> Iterator[_Site]:
     with ChrootStore(places.store(arguments)) as store:
         work = Path(tempfile.mkdtemp(prefix="prove-", dir=parent))
         try:
-            pins, signer = files.pins(store, host), signers.signer(files)
+            pins, signer = files.pins(store, host), signer_of(files)
             yield _Site(host, store, pins, workplace.folder, work, signer)
         finally:
             remove_tree(work)

@@ -25,11 +25,12 @@ from pathlib import Path
 from reconix.base.errors import UsageError
 from reconix.base.files import replacing
 from reconix.build.pins import Pin, Pins
-from reconix.cli import parsers, places, signers
+from reconix.cli import parsers, places
 from reconix.cli.answers import answer
 from reconix.cli.sizes import human
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
+from reconix.signing.project_keys import signer_of
 from reconix.store.paths import StorePath
 from reconix.transfer.format.stream import Write
 from reconix.transfer.sending import send
@@ -111,7 +112,7 @@ def make(
 ) -> Sent:
     """Make a stream, signed as the project says."""
     sequence = target.number if arguments.sequence is None else arguments.sequence
-    signer = None if arguments.unsigned else signers.signer(files, arguments.key)
+    signer = None if arguments.unsigned else signer_of(files, arguments.key)
     return send.create(store, bases, target.path, write, sequence=sequence, signer=signer)
 
 

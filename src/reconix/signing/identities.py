@@ -1,15 +1,15 @@
 """The identity of a device, from the configuration and signed; see ``device/identity.py``.
 
-Tested by ``tests/unit/cli/test_identities.py``.
+Tested by ``tests/unit/signing/test_identities.py``.
 """
 
 import difflib
 
 from reconix.base.errors import UsageError
-from reconix.cli import signers
 from reconix.config.schema.hosts import Host
 from reconix.device.identity import FILE_NAME, Identity, print_signed, statement
 from reconix.project.files import ProjectFiles
+from reconix.signing.project_keys import signer_of
 
 
 def files_of(files: ProjectFiles, host: Host, serial: str) -> dict[str, bytes]:
@@ -19,7 +19,7 @@ def files_of(files: ProjectFiles, host: Host, serial: str) -> dict[str, bytes]:
         UsageError: the host has no such device, or nobody here can sign.
     """
     document = identity_of(host, serial).print()
-    signer = signers.signer(files)
+    signer = signer_of(files)
     signatures = signer.sign(statement(document)) if signer else ()
     return {FILE_NAME: print_signed(document, signatures)}
 

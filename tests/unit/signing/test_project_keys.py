@@ -13,10 +13,10 @@ import pytest
 from reconix.base.errors import UsageError
 from reconix.base.process import run
 from reconix.build.generation import key_set
-from reconix.cli import signers
 from reconix.cli.main import main
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
+from reconix.signing import project_keys
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, folder
 from reconix.transfer.format.stream import StreamReader
@@ -44,7 +44,7 @@ def files(project: Path) -> ProjectFiles:
 
 
 def key_set_in_force(project: Path) -> KeySet:
-    found = key_set(signers.trust_of(files(project)))
+    found = key_set(project_keys.root_of(files(project)))
     assert found is not None
     return found
 
@@ -59,7 +59,7 @@ def stream(project: Path, place: Path) -> Path:
         document = File(b'{"host": "gw", "architecture": "amd64"}')
         target = store.add_files(folder({"generation.json": document}), "generation-gw")
         with (place / "stream").open("wb") as file:
-            signer = signers.signer(files(project))
+            signer = project_keys.signer_of(files(project))
             send.create(store, [], target, file.write, sequence=1, signer=signer)
     return place / "stream"
 
@@ -131,12 +131,12 @@ def test_without_a_secret_key_nothing_is_sent(project: Path) -> None:
     key_set_in_force(project)
     (project / "keys/update").unlink()
     with pytest.raises(UsageError, match="no secret key"):
-        signers.signer(files(project))
+        project_keys.signer_of(files(project))
 
 
 def test_a_project_may_do_without(project: Path) -> None:
     write(project, "trust.require_signature = false\n")
-    assert signers.signer(files(project)) is None
+    assert project_keys.signer_of(files(project)) is None
     assert not (project / "keys").exists()
 
 

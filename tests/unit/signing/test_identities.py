@@ -6,9 +6,9 @@ import pytest
 
 from reconix.base.errors import UsageError
 from reconix.build.generation import key_set
-from reconix.cli import identities, signers
 from reconix.device.identity import FILE_NAME, parse_signed
 from reconix.project.files import ProjectFiles
+from reconix.signing import identities, project_keys
 from reconix.transfer.trust.trust import Trust
 
 MACHINE = """\
@@ -30,7 +30,7 @@ def project(tmp_path: Path) -> ProjectFiles:
 def test_devices_trust_what_the_project_signs(project: ProjectFiles) -> None:
     host = project.host(None)
     content = identities.files_of(project, host, "GW-0001")[FILE_NAME]
-    trust = Trust(key_set(signers.trust_of(project)))
+    trust = Trust(key_set(project_keys.root_of(project)))
     identity = parse_signed(content, trust, source="x")
     assert (identity.host, identity.serial, identity.hostname) == ("gw", "GW-0001", "gateway-0001")
 

@@ -1,18 +1,16 @@
-"""The keys of a project: where they lie, and who signs with them.
+"""The keys of a project: where they are, and what signs with them.
 
 Updates are signed unless a project says otherwise. A project that names no key gets one at its
-first build, ``keys/update``. The public
-half becomes part of each generation, so devices trust it from their first image on. Git ignores
-the secret half, by its name, and nothing else of the folder where it lies.
+first build, ``keys/update``. The public half becomes part of each generation, so devices trust it
+from their first image on. Git ignores the secret half, by its name, and nothing else of the folder
+where it lies.
 
     keys/update        secret: who has it decides what devices run
     keys/update.pub    public, one line
-    keys/sets/2.json   key set 2, signed by set 1; streams bring it to devices that slept long
 
-Tested by ``tests/unit/cli/test_keys.py``.
+Tested by ``tests/unit/signing/test_project_keys.py``.
 """
 
-import base64
 import fnmatch
 import re
 import stat
@@ -21,21 +19,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconix.base import progress
-from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded, read_text, write_durably
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.project import TrustRoot
 from reconix.nix.signatures import SecretKey
 from reconix.project.files import ProjectFiles
+from reconix.signing import key_sets
 from reconix.transfer.sending import signing
 from reconix.transfer.sending.signing import Signer
-from reconix.transfer.trust.keys import MAX_SET_BYTES, PublicKey
-from reconix.transfer.trust.seal import Signature, SignedKeySet
+from reconix.transfer.trust.keys import PublicKey
 
 DEFAULT_NAME = "update"
-_FOLDER = Path("keys")
-_SETS = _FOLDER / "sets"
+FOLDER = Path("keys")
 _IGNORED = ".gitignore"
 _MAX_IGNORED_BYTES = 1 << 20
 _MAX_KEY_BYTES = 4096
@@ -85,12 +81,12 @@ def _ignores(lines: Iterable[str], name: str) -> bool:
     return found
 
 
-def trust_of(files: ProjectFiles) -> TrustRoot:
+def root_of(files: ProjectFiles) -> TrustRoot:
     """Whose signatures devices require; a project that names no key gets one."""
     trust = files.configuration.project.trust
     if trust.texts() or not trust.require_signature:
         return trust
-    shown = files.folder / _FOLDER / f"{DEFAULT_NAME}.pub"
+    shown = files.folder / FOLDER / f"{DEFAULT_NAME}.pub"
     if not shown.is_file():
         public = make_key(shown.with_suffix(""), f"{files.configuration.project.name}-1")
         progress.note(f"made {shown.with_suffix('')}, the key that signs updates: keep it safe")
@@ -100,16 +96,16 @@ def trust_of(files: ProjectFiles) -> TrustRoot:
 
 def with_keys(files: ProjectFiles, host: Host) -> Host:
     """A host whose generations say whose signatures a device requires."""
-    return replace(host, trust=trust_of(files))
+    return replace(host, trust=root_of(files))
 
 
-def signer(files: ProjectFiles, more: Iterable[Path] = ()) -> Signer | None:
+def signer_of(files: ProjectFiles, more: Iterable[Path] = ()) -> Signer | None:
     """Who signs the streams of a project; None if they need not be signed.
 
     Raises:
         UsageError: a secret key is needed and none is here.
     """
-    trust = trust_of(files)
+    trust = root_of(files)
     secrets = [*_secrets(trust), *(read_secret(file) for file in more)]
     if not secrets and not trust.require_signature:
         return None
@@ -122,7 +118,7 @@ def signer(files: ProjectFiles, more: Iterable[Path] = ()) -> Signer | None:
         progress.note(
             f"signed by {len(secrets)} of {trust.threshold}: add the others, reconix keys sign"
         )
-    return Signer(tuple(secrets), tuple(signed_sets(files)))
+    return Signer(tuple(secrets), tuple(key_sets.signed(files.folder)))
 
 
 def _secrets(trust: TrustRoot) -> list[SecretKey]:
@@ -139,41 +135,18 @@ def read_secret(file: Path) -> SecretKey:
     return SecretKey.parse(read_bounded(file, _MAX_KEY_BYTES).decode(errors="replace"))
 
 
-def signed_sets(files: ProjectFiles) -> list[SignedKeySet]:
-    """The key sets that were signed by their predecessors, in order."""
-    found = (files.folder / _SETS).glob("*.json")
-    return sorted(map(_read_set, found), key=lambda signed: signed.key_set.version)
+def secrets_here(files: ProjectFiles) -> tuple[SecretKey, ...]:
+    """The secret keys of a project that are on this machine."""
+    return tuple(_secrets(root_of(files)))
 
 
-def keep_set(files: ProjectFiles, signed: SignedKeySet) -> Path:
-    """Put a signed key set where streams find it."""
-    path = files.folder / _SETS / f"{signed.key_set.version}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    document = {
-        "document": signed.document.decode(),
-        "signatures": [
-            {"key": _text(each.key), "value": _text(each.value)} for each in signed.signatures
-        ],
-    }
-    write_durably(path, print_json(document))
-    return path
+def secrets(files: ProjectFiles, named: Iterable[Path]) -> tuple[SecretKey, ...]:
+    """The keys that were named; without any, those of the project.
 
-
-def _read_set(path: Path) -> SignedKeySet:
-    fields = Fields.parse(read_bounded(path, 4 * MAX_SET_BYTES), source=str(path))
-    signatures = tuple(
-        Signature(_value(each, "key"), _value(each, "value"))
-        for each in fields.objects("signatures")
-    )
-    return SignedKeySet(fields.text("document").encode(), signatures)
-
-
-def _value(fields: Fields, key: str) -> bytes:
-    try:
-        return base64.b64decode(fields.text(key), validate=True)
-    except ValueError as error:
-        raise BadDocument(f"{fields.source}: {key!r} is no base 64") from error
-
-
-def _text(value: bytes) -> str:
-    return base64.b64encode(value).decode()
+    Raises:
+        UsageError: there is none.
+    """
+    found = tuple(map(read_secret, named)) or secrets_here(files)
+    if not found:
+        raise UsageError("no secret key is here", hint="name one: --key FILE")
+    return found
