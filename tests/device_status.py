@@ -7,7 +7,8 @@ from reconix.boot.tables import Slot
 from reconix.boot.trial import Outcome, Reason, Result, Verdict, installed
 from reconix.device.state.booted import Booted
 from reconix.device.state.choice import Choice
-from reconix.device.status import NextBoot, Status, status_document
+from reconix.device.status.json import status_document
+from reconix.device.status.read import NextBoot, Status
 from reconix.fleet.remote import parse_status
 from reconix.store.paths import StorePath
 

@@ -92,7 +92,9 @@ def _complain(arguments: Arguments, fact: str, hint: str, exit_code: int) -> int
 
 def _status(device: Device, arguments: Arguments) -> int:
     """Show what runs, what boots next, and how the last update ended."""
-    from reconix.device.status import read_status, status_document, status_lines
+    from reconix.device.status.json import status_document
+    from reconix.device.status.read import read_status
+    from reconix.device.status.text import status_lines
 
     status = read_status(device)
     if arguments.json:

@@ -11,7 +11,7 @@ from tests.unit.device.conftest import Units
 from reconix.boot.trial import Phase
 from reconix.device.select.watch import watch
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.status import read_status
+from reconix.device.status.read import read_status
 from reconix.device.update.apply import apply
 from reconix.device.update.receive import receive
 

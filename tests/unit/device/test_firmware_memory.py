@@ -23,7 +23,8 @@ from reconix.device.select.watch import watch
 from reconix.device.state.booted import Why
 from reconix.device.state.choice import read_choice
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.status import read_status, status_lines
+from reconix.device.status.read import read_status
+from reconix.device.status.text import status_lines
 from reconix.device.update.apply import apply
 from reconix.device.update.rollback import rollback
 

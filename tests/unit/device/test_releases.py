@@ -20,7 +20,9 @@ from reconix.device.__main__ import main
 from reconix.device.select.follow import is_resting
 from reconix.device.state.choice import read_choice, write_choice
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.status import read_status, status_document, status_lines
+from reconix.device.status.json import status_document
+from reconix.device.status.read import read_status
+from reconix.device.status.text import status_lines
 from reconix.device.trust_store import TrustStore
 from reconix.device.update.retry import held_back, left
 from reconix.device.update.rollback import rollback

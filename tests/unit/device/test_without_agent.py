@@ -6,7 +6,9 @@ from tests.device_model import Machine
 from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.state.choice import Always, Choice, read_choice
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.status import read_status, status_document, status_lines
+from reconix.device.status.json import status_document
+from reconix.device.status.read import read_status
+from reconix.device.status.text import status_lines
 from reconix.device.update.apply import WithoutAgent, apply
 from reconix.device.update.confirm import confirm
 

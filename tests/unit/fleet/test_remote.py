@@ -7,7 +7,8 @@ from tests.device_status import DOCUMENT, NEW, OLD, STATUS, TOLD, VERDICT
 
 from reconix.base.documents import BadDocument, print_json
 from reconix.device.state.choice import Choice, LeftSystem
-from reconix.device.status import NextBoot, status_document
+from reconix.device.status.json import status_document
+from reconix.device.status.read import NextBoot
 from reconix.fleet.remote import DeviceStatus, Ended, NotReached, Refused, Remote, parse_status
 
 

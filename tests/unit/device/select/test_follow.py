@@ -14,7 +14,9 @@ from reconix.device.select.follow import Due, due, note_due
 from reconix.device.select.watch import abandon, watch
 from reconix.device.state.booted import Why
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.status import read_status, status_document, status_lines
+from reconix.device.status.json import status_document
+from reconix.device.status.read import read_status
+from reconix.device.status.text import status_lines
 from reconix.device.update.apply import apply
 from reconix.store.tree import File
 

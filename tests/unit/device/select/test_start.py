@@ -13,7 +13,8 @@ from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.state.booted import Why, read_booted
 from reconix.device.state.events import read_events
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.status import read_status, status_lines
+from reconix.device.status.read import read_status
+from reconix.device.status.text import status_lines
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm, keep_system
 from reconix.store.tree import File

@@ -14,7 +14,8 @@ from reconix.device.select.switch import obstacle, switch
 from reconix.device.select.watch import abandon, watch
 from reconix.device.state.events import read_events
 from reconix.device.state.lock import exclusive, exclusive_rw
-from reconix.device.status import read_status, status_lines
+from reconix.device.status.read import read_status
+from reconix.device.status.text import status_lines
 from reconix.device.update.apply import OnTrial, apply
 from reconix.store.tree import File, Folder, folder
 

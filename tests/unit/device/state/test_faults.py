@@ -10,7 +10,9 @@ from reconix.base.documents import print_json
 from reconix.boot.trial import Phase, Reason, read_state
 from reconix.device.select.watch import watch
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.status import read_status, status_document, status_lines
+from reconix.device.status.json import status_document
+from reconix.device.status.read import read_status
+from reconix.device.status.text import status_lines
 from reconix.device.update.apply import apply
 
 LOST = "/var/lib/web is not kept: it cannot be filled: No space left on device\n"

@@ -10,7 +10,9 @@ from tests.device_model import Machine
 from reconix.base.documents import print_json
 from reconix.device.state import last_check
 from reconix.device.state.last_check import LastCheck
-from reconix.device.status import read_status, status_document, status_lines
+from reconix.device.status.json import status_document
+from reconix.device.status.read import read_status
+from reconix.device.status.text import status_lines
 from reconix.device.update.repository import Repository, check
 from reconix.transfer.format.catalog import INDEX, Offer, print_index
 

@@ -14,7 +14,9 @@ from reconix.boot.tables import DiskIsShort, Slot
 from reconix.boot.trial import Phase, read_state
 from reconix.device.select.start import start
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.status import read_status, status_document, status_lines
+from reconix.device.status.json import status_document
+from reconix.device.status.read import read_status
+from reconix.device.status.text import status_lines
 from reconix.device.trial.disks import CopyAttached
 from reconix.device.update.apply import apply
 from reconix.device.update.receive import receive

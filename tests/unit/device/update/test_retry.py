@@ -10,7 +10,9 @@ from tests.unit.device.update.test_repository import Folder
 from reconix.boot.trial import Phase, read_state
 from reconix.device.__main__ import main
 from reconix.device.state.ledger import Left
-from reconix.device.status import read_status, status_document, status_lines
+from reconix.device.status.json import status_document
+from reconix.device.status.read import read_status
+from reconix.device.status.text import status_lines
 from reconix.device.update.retry import (
     FIRST_WAIT_SECONDS,
     MAX_WAIT_SECONDS,

@@ -1,0 +1,203 @@
+"""The status of a device: what runs, what boots next, and how the last trial ended.
+
+It is read from the agent's files and the firmware alone, takes no lock, and works while another
+command changes the device: each file is whole at any time.
+
+Tested by ``tests/unit/device/status/test_status.py``.
+"""
+
+import time
+from dataclasses import dataclass
+
+from reconix.base.documents import BadDocument
+from reconix.base.errors import ReconixError
+from reconix.base.files import BadFile
+from reconix.boot.trial import Phase, State
+from reconix.device.device import Device, toplevel_folder
+from reconix.device.select.follow import is_resting, seconds_to_confirm, suspended
+from reconix.device.settings.schedule import Change, minute_of_week, read_schedule
+from reconix.device.state import last_check
+from reconix.device.state.booted import Booted, UnknownBoot, read_booted
+from reconix.device.state.choice import Choice, read_choice
+from reconix.device.state.events import Event, read_events
+from reconix.device.state.faults import read_faults
+from reconix.device.state.last_check import LastCheck
+from reconix.device.state.ledger import Left
+from reconix.device.state.lock import being_changed
+from reconix.device.trial.disks import Disks, read_disks
+from reconix.device.trust_store import TrustStore
+from reconix.device.update import retry
+from reconix.store.generation import Generation
+
+_SHOWN_EVENTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class NextBoot:
+    """What the next boot will be, if nobody does anything.
+
+    Attributes:
+        generation: that boots.
+        system: of it.
+        slot: from which it boots.
+        is_trial: whether the firmware was told to boot it once.
+        astray: why it will be something else, if firmware or boot loader obey somebody else.
+    """
+
+    generation: str
+    system: str
+    slot: int
+    is_trial: bool
+    astray: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What the schedule says now.
+
+    Attributes:
+        wanted: the system for now.
+        change: when it will want another one.
+        rests: whether it is not followed until then, or as long as a system is wanted always.
+        seconds_to_confirm: how long what runs may go on without being confirmed, if it must be.
+    """
+
+    wanted: str
+    change: Change | None
+    rests: bool
+    seconds_to_confirm: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """A generation that was not kept, and when it is tried again by itself.
+
+    Attributes:
+        left: which one, why and how often.
+        seconds: how long it is still left alone; None: until somebody asks for it.
+    """
+
+    left: Left
+    seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a device is and has done."""
+
+    host: str
+    architecture: str
+    booted: Booted | None
+    state: State
+    choice: Choice
+    next_boot: NextBoot
+    installed: tuple[str, ...]
+    systems: tuple[str, ...]
+    busy: bool
+    events: tuple[Event, ...]
+    schedule: Followed | None = None
+    sequence: int | None = None
+    last_check: LastCheck | None = None
+    faults: tuple[str, ...] = ()
+    left: tuple[LeftAlone, ...] = ()
+    disks: Disks | None = None
+
+
+def read_status(device: Device) -> Status:
+    """Read everything that is to be known.
+
+    Raises:
+        ReconixError: the device has no state and none can be found out.
+    """
+    paths = device.paths
+    state = device.recall()
+    choice = read_choice(paths.choice)
+    committed = device.generation(state.committed.generation)
+    return Status(
+        host=committed.host,
+        architecture=committed.architecture,
+        booted=_booted(device),
+        state=state,
+        choice=choice,
+        next_boot=_next_boot(device, state, committed),
+        installed=tuple(map(str, device.installed())),
+        systems=tuple(system.name for system in committed.systems),
+        busy=being_changed(paths),
+        events=read_events(paths.log)[-_SHOWN_EVENTS:],
+        schedule=_followed(device, time.time()),
+        sequence=_sequence(device),
+        last_check=last_check.read(paths),
+        faults=read_faults(paths),
+        left=tuple(
+            LeftAlone(each, retry.seconds_left(paths, each, time.time()))
+            for each in retry.left(device)
+        ),
+        disks=_disks(device),
+    )
+
+
+def _disks(device: Device) -> Disks | None:
+    """What there is to say about its disk; it is no reason for a status to fail."""
+    try:
+        return read_disks(device)
+    except (ReconixError, OSError):
+        return None
+
+
+def _sequence(device: Device) -> int | None:
+    """The number below which nothing is taken; it is no reason for a status to fail."""
+    try:
+        return TrustStore.read(device).rollback_index
+    except (ReconixError, OSError):
+        return None
+
+
+def _followed(device: Device, now: float) -> Followed | None:
+    """What the schedule of the system that runs says; it is no reason for a status to fail."""
+    booted = _booted(device)
+    if booted is None:
+        return None
+    try:
+        schedule = read_schedule(toplevel_folder(device.paths, booted.toplevel))
+    except (OSError, BadFile, BadDocument):
+        return None
+    if schedule is None:
+        return None
+    wanted = schedule.wanted(minute_of_week(now))
+    return Followed(
+        wanted,
+        schedule.next_change(now),
+        suspended(device) or is_resting(device.paths, wanted),
+        seconds_to_confirm(device.paths, schedule, booted),
+    )
+
+
+def _booted(device: Device) -> Booted | None:
+    try:
+        return read_booted(device.paths.booted)
+    except UnknownBoot:
+        return None
+
+
+def _next_boot(device: Device, state: State, committed: Generation) -> NextBoot:
+    trial = state.trial
+    generation, slot, tried = state.committed.generation, state.committed.slot, committed
+    is_trial = state.phase is Phase.ARMED and _is_armed(device)
+    if is_trial and trial is not None and trial.slot is not None:
+        generation, slot = trial.generation, trial.slot
+        tried = device.generation(generation)
+    names = [system.name for system in tried.systems]
+    try:
+        system = device.firmware.starts(names) or tried.default
+        return NextBoot(generation, system, slot, is_trial, device.firmware.astray())
+    except ReconixError as error:
+        return NextBoot(generation, tried.default, slot, is_trial, str(error))
+
+
+def _is_armed(device: Device) -> bool:
+    """Whether whoever must know of the trial does: the firmware, or the disk."""
+    try:
+        selection = device.selection()
+        return any(each.next_slot(selection) is not None for each in device.one_shots)
+    except ReconixError:
+        return True

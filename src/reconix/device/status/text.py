@@ -1,0 +1,156 @@
+"""The status of a device in words, for people: a fact a line.
+
+Tested by ``tests/unit/device/status/test_status.py``.
+"""
+
+import time
+
+from reconix.base.text import one_line
+from reconix.boot.trial import State, Verdict
+from reconix.device.state.booted import Booted, Why
+from reconix.device.state.choice import LeftSystem
+from reconix.device.status.read import Followed, LeftAlone, Status
+from reconix.device.trial.disks import Disks, OtherDisk
+
+_SHOWN_LEFT = 3
+
+_WHY = {
+    Why.COMMITTED: "nobody said otherwise",
+    Why.TRIAL: "this is a trial",
+    Why.FELL_BACK: "the trial before has ended, see `last`",
+    Why.INTERRUPTED: "the trial before was cut short, and is repeated",
+    Why.ONCE: "it was chosen once",
+    Why.ALWAYS: "it was chosen always",
+    Why.ALWAYS_FAILED: "the system that was chosen always did not come up",
+    Why.TAKEN_OVER: "it has taken over without a restart",
+}
+
+
+def status_lines(status: Status) -> list[str]:
+    """The status in words, a fact a line."""
+    state, ahead = status.state, status.next_boot
+    committed = f"{state.committed.generation} (slot {state.committed.slot})"
+    lines = [
+        f"host       {status.host} ({status.architecture})",
+        f"running    {_running(status.booted)}",
+        *_why_lines(status.booted),
+        *(f"fault      {fault}" for fault in status.faults),
+        f"committed  {committed}",
+        f"previous   {state.previous or 'none'}",
+        f"next boot  system {ahead.system}, slot {ahead.slot}{', a trial' * ahead.is_trial}",
+        *([f"           but: {one_line(ahead.astray)}"] if ahead.astray else []),
+        f"update     {_update(state)}",
+        *_sequence_lines(status),
+        *_schedule_lines(status.schedule),
+        *_last_lines(state),
+        *_left_lines(status.left),
+        *_left_system_lines(status.choice.left),
+        *_disk_lines(status.disks),
+    ]
+    if status.choice.always:
+        always = status.choice.always
+        given_up = ", given up" if always.given_up else ""
+        failures = f"{always.failures} of {always.failures_allowed} failures"
+        lines.append(f"always     {always.system} ({failures}{given_up})")
+    return lines + ["busy       another command works on this device"] * status.busy
+
+
+def _disk_lines(disks: Disks | None) -> list[str]:
+    """What is wrong with the disk, or beside it; nothing on most devices."""
+    if disks is None:
+        return ["disk       cannot be read"]
+    missing = disks.missing_bytes
+    short = f"disk       {missing} bytes smaller than its image: no update can be taken"
+    return [short] * bool(missing) + [_other_line(disk) for disk in disks.others]
+
+
+def _other_line(disk: OtherDisk) -> str:
+    if disk.is_copy:
+        return f"disk       {disk.path} is a copy of ours: no update is taken while it is there"
+    return f"disk       {disk.path} has partitions named like ours, and is not used"
+
+
+def _sequence_lines(status: Status) -> list[str]:
+    """Where this device is, and what was offered last; a frozen mirror shows here."""
+    if status.sequence is None:
+        return []
+    line = f"sequence   {status.sequence}"
+    if status.last_check is None:
+        return [f"{line}; nobody looked for updates since the start"]
+    seen = status.last_check
+    offered = "nothing for this host" if seen.sequence is None else f"{seen.sequence}"
+    return [f"{line}; {seen.seconds_ago // 60} minutes ago {seen.where} had {offered}"]
+
+
+def _running(booted: Booted | None) -> str:
+    if booted is None:
+        return "not known; `systemctl status reconix-start` says why"
+    since = f", soft reboot {booted.soft_reboots}" if booted.soft_reboots else ""
+    generation = booted.generation or "no generation"
+    return f"system {booted.system}, slot {booted.slot}, {generation}{since}"
+
+
+def _schedule_lines(followed: Followed | None) -> list[str]:
+    if followed is None:
+        return []
+    line = f"schedule   wants {followed.wanted}{' (rests)' if followed.rests else ''}"
+    if followed.change is not None:
+        at = time.strftime("%a %Y-%m-%d %H:%M", time.localtime(followed.change.at))
+        line += f"; next switch {at}: {followed.change.system}"
+    left = followed.seconds_to_confirm
+    if left is None:
+        return [line]
+    return [line, f"           back to the default system in {left} s unless it is confirmed"]
+
+
+def _why_lines(booted: Booted | None) -> list[str]:
+    """Why this runs; nothing when nobody said otherwise."""
+    if booted is None or booted.why is Why.COMMITTED:
+        return []
+    return [f"           because: {_WHY[booted.why]}"]
+
+
+def _update(state: State) -> str:
+    if state.trial is None:
+        return "none"
+    tried = f"attempt {state.trial.attempts} of {state.trial.attempts_allowed}"
+    return f"{state.phase.value} ({tried}): {state.trial.generation}"
+
+
+def _left_lines(found: tuple[LeftAlone, ...]) -> list[str]:
+    """What an unattended update leaves alone, the last few; and until when."""
+    lines = []
+    for alone in found[-_SHOWN_LEFT:]:
+        each = alone.left
+        times = f", {each.times} times" if each.times > 1 else ""
+        lines.append(f"left       {each.generation} ({each.word}{times})")
+        if alone.seconds is None:
+            lines.append("           not taken again unless somebody asks for it")
+        else:
+            when = f"in {-(-alone.seconds // 60)} minutes" if alone.seconds else "at the next look"
+            lines.append(f"           taken again by itself {when}")
+    return lines
+
+
+def _left_system_lines(left: LeftSystem | None) -> list[str]:
+    """Why the device has left a system by itself."""
+    if left is None:
+        return []
+    return [f"left       system {left.system}", *_verdict_lines(left.verdict)]
+
+
+def _last_lines(state: State) -> list[str]:
+    if state.last is None:
+        return ["last       nothing was tried yet"]
+    if state.last.verdict is None:
+        return [f"last       {state.last.result.value}: {state.last.generation}"]
+    return [
+        f"last       {state.last.result.value} from {state.last.generation}",
+        *_verdict_lines(state.last.verdict),
+    ]
+
+
+def _verdict_lines(verdict: Verdict) -> list[str]:
+    what = f": {verdict.what}" if verdict.what else ""
+    said = [f"           | {line}" for line in verdict.output.splitlines()]
+    return [f"           because: {verdict.reason.value}{what}", *said]
