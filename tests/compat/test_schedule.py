@@ -6,8 +6,9 @@ import pytest
 from tests.conftest import Need
 
 from reconix.base.process import run, succeeds
-from reconix.build.agent import zipapp
 from reconix.build.agent.settings import schedule_of
+from reconix.build.agent.units import AGENT
+from reconix.build.agent.units import units as agent_units
 from reconix.build.units import schedule
 from reconix.config.schema.machine import Schedule
 from reconix.config.schema.values import Hours
@@ -59,10 +60,10 @@ def _minute(line: str) -> int:
 
 def test_systemd_accepts_all_units_of_the_agent(tmp_path: Path, need: Need) -> None:
     need("systemd-analyze")
-    units = {**zipapp.units(), **schedule.units(PLAN)}
+    units = {**agent_units(), **schedule.units(PLAN)}
     for name, text in units.items():
         # The programs of the device are not here; their places are checked where it boots.
-        (tmp_path / name).write_text(text.replace(zipapp.AGENT, "/bin/true"))
+        (tmp_path / name).write_text(text.replace(AGENT, "/bin/true"))
     words = [tmp_path / name for name in units]
     said = run("systemd-analyze", "verify", "--man=no", "--generators=no", *words)
     assert said == b""

@@ -20,7 +20,8 @@ def root_recipe(system: SystemLock, lock: HostLock) -> Recipe:
     """What a Debian root is made from."""
     inputs = [("suite", lock.suites[0]), ("architecture", lock.architecture)]
     inputs += _pinned(system.packages)
-    return Recipe("root", "debian-root", tuple(inputs), recipes.sources(debian))
+    code = (*recipes.sources(debian), debian.AGENT_COMMAND)
+    return Recipe("root", "debian-root", tuple(inputs), code)
 
 
 def linux_recipe(system: SystemLock) -> Recipe:

@@ -22,6 +22,7 @@ from reconix.base import process, progress
 from reconix.base.digests import Digest
 from reconix.build import cached_recipes, nixos, recipes
 from reconix.build.agent import bytecode, zipapp
+from reconix.build.agent.units import units as agent_units
 from reconix.build.boot import initrd, linux
 from reconix.build.boot.linux import Modules
 from reconix.build.etc import file_precedence
@@ -227,7 +228,7 @@ def _toplevel(
         accounts=regular_users.with_people(renumbering.accounts(found), system.users, lock.numbers),
         root=root,
         agent=f"{built.agent}/{zipapp.PROGRAM}",
-        agent_units={**zipapp.units(), **schedule.units(host.machine.schedule)},
+        agent_units={**agent_units(), **schedule.units(host.machine.schedule)},
     )
     for line in file_precedence.from_packages(system, root, etc.tree):
         progress.note(f"{name}: {line}")

@@ -45,7 +45,7 @@ def test_an_import_of_nothing_is_refused(source: Path) -> None:
 @pytest.mark.parametrize(
     ("maker", "needed"),
     [
-        (debian, {"accounts", "debian", "normalise", "numbers", "process"}),
+        (debian, {"accounts", "debian", "normalise", "static_ids", "process"}),
         (initrd, {"cpio", "initrd", "linux"}),
         (linux, {"linux", "process"}),
         (bytecode, {"bytecode", "process"}),

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from reconix.base import process
 from reconix.build import isolation
+from reconix.build.templates import DATA
 
-SCRIPT = Path(__file__).parents[1] / "data" / "compile_agent.py"
+SCRIPT = DATA / "compile_agent.py"
 _PYTHON = "usr/bin/python3"
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _SECONDS = 120

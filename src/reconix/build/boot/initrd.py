@@ -11,14 +11,14 @@ Tested by ``tests/vm/``: everything there boots through it; the choice of a disk
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from reconix.build.boot.cpio import Entry, print_archive
 from reconix.build.boot.linux import Modules
+from reconix.build.templates import DATA
 
 _FOLDERS = ("bin", "dev", "mnt", "modules", "new", "proc", "run", "sys", "tmp")
 
-SCRIPT = Path(__file__).parents[1] / "data" / "init"
+SCRIPT = DATA / "init"
 
 ROOT_SCRIPT = SCRIPT.with_name("root.sh")
 """How the root of a system is put together; a soft reboot uses it as well."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconix.build.agent.zipapp import KEPT_MOUNTS
+from reconix.build.agent.units import KEPT_MOUNTS
 from reconix.build.etc import authorized_keys, resolv_conf
 from reconix.build.etc.networks import make_networks
 from reconix.build.on_device import caches, databases, secrets

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from reconix.build.templates import fill
+
 
 @dataclass(frozen=True, slots=True)
 class Cache:
@@ -55,22 +57,9 @@ def make_units(files: Iterable[str]) -> dict[str, bytes]:
     """The units for what files below ``/etc`` ask for, by name."""
     paths = list(files)
     return {
-        cache.unit: _unit(cache).encode()
+        cache.unit: fill(
+            "units/cache.service", what=cache.what, command=cache.command, before=cache.before
+        ).encode()
         for cache in ALL
         if any(re.fullmatch(cache.pattern, path) for path in paths)
     }
-
-
-def _unit(cache: Cache) -> str:
-    return (
-        "[Unit]\n"
-        f"Description={cache.what}\n"
-        "DefaultDependencies=no\n"
-        "After=local-fs.target\n"
-        f"Before={cache.before}\n\n"
-        "[Service]\n"
-        "Type=oneshot\n"
-        f"ExecStart={cache.command}\n\n"
-        "[Install]\n"
-        "WantedBy=sysinit.target\n"
-    )

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.build.templates import fill
 from reconix.store.tree import File
 
 _SCRIPTS = "reconix/databases"
@@ -25,32 +26,6 @@ POSTGRESQL = "var/lib/postgresql"
 MARIADB = "var/lib/mysql"
 REMOVED = (rf"{POSTGRESQL}/[^/]+/main(/.*)?", rf"{MARIADB}/.*")
 """What a root does not have, as regular expressions of paths in it."""
-
-_POSTGRESQL = """\
-data=/{folder}/{version}/main
-rm -rf $data.new
-initdb=/usr/lib/postgresql/{version}/bin/initdb
-$initdb -D $data.new -E UTF8 --locale=C.UTF-8 -A peer --auth-host=scram-sha-256 --no-instructions
-cd $data.new
-rm postgresql.conf pg_hba.conf pg_ident.conf
-sync
-[ ! -d $data ] || rmdir $data
-mv $data.new $data
-sync
-"""
-"""As ``pg_createcluster`` does, whose settings below ``/etc`` are in the root."""
-
-_MARIADB = f"""\
-data=/{MARIADB}
-[ ! -e $data/.unfinished ] || find $data -mindepth 1 ! -name .unfinished -delete
-: > $data/.unfinished
-sync
-mariadb-install-db --user=mysql --datadir=$data --skip-test-db \\
-    --auth-root-authentication-method=socket > /dev/null
-sync
-rm $data/.unfinished
-sync
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +66,7 @@ def needed(root: Path) -> Iterator[Database]:
             f"ConditionPathExists=!{folder}/main/PG_VERSION\n",
             f"User=postgres\nExecStartPre={prepare}\n",
             f"postgresql@{version}-main.service",
-            _POSTGRESQL.format(folder=POSTGRESQL, version=version),
+            fill("first_start/postgresql", version=version),
         )
     if (root / "usr/bin/mariadb-install-db").exists():
         yield Database(
@@ -100,7 +75,7 @@ def needed(root: Path) -> Iterator[Database]:
             f"ConditionPathExists=|!/{MARIADB}/mysql\nConditionPathExists=|/{MARIADB}/.unfinished\n",
             "",
             "mariadb.service",
-            _MARIADB,
+            fill("first_start/mariadb"),
         )
 
 
@@ -115,16 +90,11 @@ def make_files(databases: list[Database]) -> dict[str, File]:
 
 
 def _unit(database: Database) -> str:
-    return (
-        "[Unit]\n"
-        f"Description=Make {database.what}\n"
-        f"{database.missing}"
-        f"Before={database.reader}\n\n"
-        "[Service]\n"
-        "Type=oneshot\n"
-        f"{database.owner}"
-        f"ExecStart=/bin/sh -e /etc/{_SCRIPTS}/{database.name}\n"
-        "TimeoutStartSec=15min\n\n"
-        "[Install]\n"
-        f"RequiredBy={database.reader}\n"
+    return fill(
+        "units/database.service",
+        what=database.what,
+        missing=database.missing,
+        owner=database.owner,
+        script=f"/etc/{_SCRIPTS}/{database.name}",
+        reader=database.reader,
     )

@@ -19,6 +19,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.build.templates import fill
 from reconix.store.tree import File, Symlink
 
 FOLDER = "/var/lib/reconix/secrets"
@@ -79,17 +80,6 @@ class Secret:
         return f"reconix-secret-{self.name}.service"
 
 
-_CERTIFICATE = """\
-read -r name < /proc/sys/kernel/hostname
-printf '[req]\\nprompt=no\\ndistinguished_name=name\\nx509_extensions=ext\\n[name]\\nCN=%s\\n' \\
-    "$name" > settings
-printf '[ext]\\nbasicConstraints=CA:FALSE\\nsubjectAltName=DNS:%s\\n' "$name" >> settings
-openssl req -x509 -newkey rsa:2048 -nodes -sha256 -days 36500 -config settings \\
-    -keyout {key} -out {certificate} 2> said || {{ cat said >&2; exit 1; }}
-rm settings said
-"""
-"""A certificate of the device for itself; a hundred years, as the clock may not be set yet."""
-
 _SSH = ("ed25519", "ecdsa", "rsa")
 _SSH_KEY = "/etc/ssh/ssh_host_{}_key"
 _SSL_KEY = "/etc/ssl/private/ssl-cert-snakeoil.key"
@@ -133,7 +123,11 @@ ALL = (
             Copy(_SSL_KEY, 0o640, group="ssl-cert", fits=_SSL_CERTIFICATE),
             Copy(_SSL_CERTIFICATE, 0o644, fits=_SSL_KEY),
         ),
-        make=_CERTIFICATE.format(key="ssl-cert-snakeoil.key", certificate="ssl-cert-snakeoil.pem"),
+        make=fill(
+            "first_start/certificate",
+            key="ssl-cert-snakeoil.key",
+            certificate="ssl-cert-snakeoil.pem",
+        ),
     ),
     Secret(
         "bind",
@@ -157,7 +151,7 @@ ALL = (
         needed_by="usr/sbin/ejabberdctl",
         removed=(r"etc/ejabberd/ejabberd\.pem",),
         copies=(Copy("/etc/ejabberd/ejabberd.pem", 0o640, group="ejabberd"),),
-        make=_CERTIFICATE.format(key="key", certificate="certificate")
+        make=fill("first_start/certificate", key="key", certificate="certificate")
         + "cat certificate key > ejabberd.pem\nrm certificate key\n",
     ),
 )
@@ -207,31 +201,13 @@ def make_files(secrets: list[Secret], files: Container[str]) -> dict[str, File |
 
 
 def _unit(secret: Secret) -> str:
-    return (
-        "[Unit]\n"
-        f"Description=Make {secret.what}\n"
-        "DefaultDependencies=no\n"
-        f"ConditionPathExists=!{FOLDER}/{secret.name}\n"
-        "After=reconix-identity.service\n"
-        "Before=sysinit.target systemd-tmpfiles-setup.service\n\n"
-        "[Service]\n"
-        "Type=oneshot\n"
-        f"ExecStart=/bin/sh -e /etc/{_SCRIPTS}/{secret.name}\n\n"
-        "[Install]\n"
-        "WantedBy=sysinit.target\n"
+    return fill(
+        "units/secret.service",
+        what=secret.what,
+        kept=f"{FOLDER}/{secret.name}",
+        script=f"/etc/{_SCRIPTS}/{secret.name}",
     )
 
 
 def _script(secret: Secret) -> str:
-    """A cut leaves nothing under the final name, and the next start begins anew."""
-    return (
-        f"kept={FOLDER}/{secret.name}\n"
-        "umask 077\n"
-        "rm -rf $kept.new\n"
-        "mkdir -p $kept.new\n"
-        "cd $kept.new\n"
-        f"{secret.make}"
-        "sync\n"
-        "mv $kept.new $kept\n"
-        "sync\n"
-    )
+    return fill("first_start/secret", kept=f"{FOLDER}/{secret.name}", make=secret.make)

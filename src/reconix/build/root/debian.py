@@ -35,6 +35,7 @@ from reconix.build.root.losses import Entry, Loss
 from reconix.build.root.new_tree import Kind, NewTree, UnsafeArchive, relative
 from reconix.build.root.normalise import Ownership
 from reconix.build.root.residue import Build
+from reconix.build.templates import DATA
 from reconix.build.users.accounts import Accounts
 from reconix.build.users.static_ids import Renumbering, of_packages
 
@@ -54,10 +55,8 @@ _ACCOUNTS = ("passwd", "group")
 METADATA = "metadata"
 """The file beside ``usr`` and ``etc`` that lists unusual owners and modes."""
 
-AGENT_COMMAND = b"""#!/bin/sh
-# The agent belongs to the generation, not to this root: the link leads to it.
-exec /usr/bin/python3 -I -S /etc/reconix/reconix-device.pyz "$@"
-"""
+AGENT_COMMAND = DATA / "reconix-device"
+"""What administrators call: it leads to the agent of the generation."""
 
 
 class RootFailed(ReconixError):
@@ -311,7 +310,7 @@ def _renumber(tree: NewTree, ownerships: list[Ownership]) -> list[Ownership]:
 
 def _add_ours(tree: NewTree) -> None:
     """What the script of the initrd and the generated files expect to find in every root."""
-    tree.put("usr/bin/reconix-device", AGENT_COMMAND)
+    tree.put("usr/bin/reconix-device", AGENT_COMMAND.read_bytes())
     (tree.root / "usr/bin/reconix-device").chmod(0o755)
     tree.folder("usr/lib/modules")
     tree.put("var/.updated", b"TIMESTAMP_NSEC=1000000000\n")

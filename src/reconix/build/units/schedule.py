@@ -10,37 +10,10 @@ Source: systemd.timer(5), systemd.time(7).
 Tested by ``tests/compat/test_schedule.py`` with systemd-analyze.
 """
 
-from reconix.build.agent.zipapp import AGENT
+from reconix.build.agent.units import AGENT
+from reconix.build.templates import fill
 from reconix.config.schema.machine import Schedule
 from reconix.config.schema.values import DAYS, Hours
-
-_SERVICE = f"""\
-[Unit]
-Description=Start the system that the schedule wants now
-After=multi-user.target
-StartLimitIntervalSec=0
-
-[Service]
-Type=oneshot
-ExecStart={AGENT} schedule
-Restart=on-failure
-RestartSec=2min
-"""
-
-_TIMER = """\
-[Unit]
-Description=Look at the schedule when it may have changed
-
-[Timer]
-OnActiveSec=1min
-{lines}OnClockChange=yes
-OnTimezoneChange=yes
-AccuracySec=1s
-Unit=reconix-schedule.service
-
-[Install]
-WantedBy=timers.target
-"""
 
 
 def units(schedule: Schedule) -> dict[str, str]:
@@ -51,8 +24,10 @@ def units(schedule: Schedule) -> dict[str, str]:
     if schedule.confirm_within is not None:
         lines.append(f"OnActiveSec={schedule.confirm_within + 1}\n")
     return {
-        "reconix-schedule.service": _SERVICE,
-        "reconix-schedule.timer": _TIMER.format(lines="".join(dict.fromkeys(lines))),
+        "reconix-schedule.service": fill("units/reconix-schedule.service", agent=AGENT),
+        "reconix-schedule.timer": fill(
+            "units/reconix-schedule.timer", changes="".join(dict.fromkeys(lines))
+        ),
     }
 
 
