@@ -5,9 +5,8 @@ A state is good when all of this holds:
 * a firmware finds a table, and with it a slot that holds, to the byte, the image of a generation,
   which is a consistent file system;
 * so does the slot of a trial, if one may be armed in the firmware or the disk remembers one, and
-  then what leads back from it; and the slot to which the backup
-  of the table leads, in case the primary one is damaged next; that never leads back to the old
-  generation when the new one boots;
+  then what leads back from it; and the slot to which the backup of the table leads, in case the
+  primary one is damaged next; that never leads back to the old generation when the new one boots;
 * the file system recovers, and nothing is left to repair in it;
 * every object of these generations is there and has its content, the default system's among them;
 * so has every object of every installed generation, and everything that carries a final name;
@@ -18,12 +17,13 @@ A state is good when all of this holds:
 
 It is *old* or *new* by the generation that boots without a trial, compared with the one before.
 
-Tested by ``tests/crash/test_prover.py`` and, with bugs planted, ``tests/crash/planted/``.
+Tested by ``tests/unit/prove/test_oracle.py`` on disks that were damaged by hand, by
+``tests/crash/test_prover.py`` on recorded ones and, with bugs planted, ``tests/crash/planted/``.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from reconix.base.documents import BadDocument
@@ -88,8 +88,38 @@ class Bad(ReconixError):
 
 
 @dataclass(frozen=True, slots=True)
+class _Selection:
+    """What the tables of a disk say.
+
+    Attributes:
+        table: the partitions that the firmware finds, the one that boots first.
+        boots: the generation in that slot.
+        spare: the one that would boot without the primary table, if that is not the only one.
+    """
+
+    table: tuple[Found, ...]
+    boots: StorePath
+    spare: StorePath | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Quiet:
+    """What boots without a trial.
+
+    Attributes:
+        boots: the generation.
+        slot: where it is.
+        trials: the partitions of trials that the disk remembers.
+    """
+
+    boots: StorePath
+    slot: Slot
+    trials: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Scene:
-    """One state, as far as it was found out."""
+    """The system partition in one state, and the slots beside it."""
 
     view: View
     metadata: int
@@ -134,32 +164,42 @@ class Oracle:
         Args:
             next_boots: the partitions that the firmware may have been told to boot once.
         """
-        boots: StorePath | None = None
-        facts: Facts | None = None
-        asked = [guid for guid in next_boots if guid is not None]
+        verdict = Verdict(None)
         try:
-            tables = self._tables()
-            table = self._checked(tables.used)
-            boots = self._generation_in(table[0])
-            spare = self._generation_in(self._checked(tables.backup)[0]) if tables.backup else None
-            scene = self._scene(table)
-            facts = scene.facts
+            selection = self._selection()
+            verdict = Verdict(selection.boots)
+            scene = self._scene(selection)
+            verdict = Verdict(selection.boots, facts=scene.facts)
             self._check_store(scene)
-            selected = _number(table[0])
-            if facts.disk_one_shot:
-                home = self._checked(self._tables(facts.disk_one_shot).used)[0]
-                boots = self._generation_in(home)
-                asked += [] if home.guid == table[0].guid else [table[0].guid]
-                selected = _number(home)
-            self._check_memory(scene, boots, selected)
-            self._check_generation(scene, spare or boots)
-            for guid in asked:
-                self._check_trial(scene, guid, selected)
+            quiet = self._without_trial(selection, scene.facts)
+            verdict = Verdict(quiet.boots, facts=scene.facts)
+            self._check_memory(scene, quiet)
+            self._check_generation(scene, selection.spare or quiet.boots)
+            trials = [guid for guid in next_boots if guid is not None] + list(quiet.trials)
+            for guid in trials:
+                self._check_trial(scene, guid, quiet.slot)
         except (Bad, BadFileSystem, BadManifest) as error:
-            return Verdict(boots, str(error), facts)
-        return Verdict(boots, facts=facts, tries=bool(asked), spare=spare)
+            return replace(verdict, problem=str(error))
+        return replace(verdict, tries=bool(trials), spare=selection.spare)
 
     # -- what boots --------------------------------------------------------------------------------
+
+    def _selection(self) -> _Selection:
+        """What the tables of the disk select, and what the backup would."""
+        tables = self._tables()
+        table = self._checked(tables.used)
+        boots = self._generation_in(table[0])
+        spare = self._generation_in(self._checked(tables.backup)[0]) if tables.backup else None
+        return _Selection(table, boots, spare)
+
+    def _without_trial(self, selection: _Selection, facts: Facts) -> _Quiet:
+        """What boots when no trial is under way, be it one that the disk remembers."""
+        selected = selection.table[0]
+        if not facts.disk_one_shot:
+            return _Quiet(selection.boots, _number(selected), ())
+        home = self._checked(self._tables(facts.disk_one_shot).used)[0]
+        trials = () if home.guid == selected.guid else (selected.guid,)
+        return _Quiet(self._generation_in(home), _number(home), trials)
 
     def _tables(self, changed: Iterable[tuple[int, bytes]] = ()) -> Tables:
         """Both copies of the table, as they are or with some sectors changed."""
@@ -211,13 +251,13 @@ class Oracle:
 
     # -- the system partition ----------------------------------------------------------------------
 
-    def _scene(self, table: tuple[Found, ...]) -> _Scene:
+    def _scene(self, selection: _Selection) -> _Scene:
         recovered = self._recover()
         if recovered.problem:
             raise Bad(recovered.problem)
         view = Patched(self._disk, recovered.patches)
         facts = self._facts.get("facts", view, lambda watched: read_facts(watched, self._geometry))
-        slots = {_number(each): each for each in table if each.name.startswith(_SLOT)}
+        slots = {_number(each): each for each in selection.table if each.name.startswith(_SLOT)}
         return _Scene(view, recovered.metadata, facts, slots)
 
     def _check_store(self, scene: _Scene) -> None:
@@ -250,8 +290,8 @@ class Oracle:
 
     # -- what the agent remembers ------------------------------------------------------------------
 
-    def _check_memory(self, scene: _Scene, boots: StorePath, selected: Slot) -> None:
-        self._check_generation(scene, boots)
+    def _check_memory(self, scene: _Scene, quiet: _Quiet) -> None:
+        self._check_generation(scene, quiet.boots)
         state = _state(scene.facts)
         for content in state.contents:
             slot = scene.slots.get(content.slot)
@@ -262,9 +302,9 @@ class Oracle:
             if StorePath.parse(generation) not in installed:
                 raise Bad(f"{generation} is needed and not installed")
         trial = state.trial
-        if trial is not None and trial.slot == selected and state.phase is not Phase.ON_TRIAL:
-            raise Bad(f"{boots} boots from now on, and was never tried")
-        _next_step(state, selected, selected, boots)
+        if trial is not None and trial.slot == quiet.slot and state.phase is not Phase.ON_TRIAL:
+            raise Bad(f"{quiet.boots} boots from now on, and was never tried")
+        _next_step(state, quiet.slot, quiet.slot, quiet.boots)
 
     def _check_trial(self, scene: _Scene, guid: bytes, selected: Slot) -> None:
         for number, slot in scene.slots.items():
