@@ -43,6 +43,35 @@ MAY_IMPORT = {
 ROOMS = {"transfer": ("trust", "codecs", "format", "receiving", "sending")}
 """The parts of a package that has some; each imports only itself and those before it."""
 
+AGENT_ORDER = """
+paths
+hardware/    clock disk inhibitors reset_reason restart
+state/       lock events faults booted choice last_check ledger record
+settings/    health policy schedule
+device
+trust_store
+trial/       disks checks monitor
+update/      stall web retry window verify collect apply receive repository confirm rollback
+select/      choose follow start switch watch
+identity
+factory_reset
+status/      read json text
+lines
+__main__
+"""
+"""The modules of ``device/`` in their rooms: each imports only what stands before it."""
+
+IMPORTED_LATE = {
+    ("device", "state/ledger"),
+    ("state/record", "state/ledger"),
+    ("select/choose", "update/apply"),
+    ("select/start", "update/apply"),
+}
+"""What is imported within a function, because every start waits for the agent and few need it.
+
+``__main__`` imports what a command needs when the command is known.
+"""
+
 SHIPPED = ("base", "store", "boot", "transfer", "device")
 """Packages that go to the device: the standard library only."""
 
@@ -178,6 +207,47 @@ def test_every_room_stands_in_the_table() -> None:
         found = {path.parent.name for path in PACKAGE.glob(f"{package}/*/__init__.py")}
         assert found == set(rooms)
         assert {path.name for path in (PACKAGE / package).glob("*.py")} == {"__init__.py"}
+
+
+def order_of_the_agent() -> list[str]:
+    """The modules of ``AGENT_ORDER``, with their rooms."""
+    rows = [line.split() for line in AGENT_ORDER.strip().splitlines()]
+    return [f"{row[0]}{name}" for row in rows for name in (row[1:] or [""])]
+
+
+def agent_imports(module: Module) -> Iterator[tuple[ast.ImportFrom, str]]:
+    """Every import of a module of ``device/`` from ``device/``, as it stands in ``AGENT_ORDER``."""
+    known = order_of_the_agent()
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("reconix.device."):
+            names = [f"{node.module}.{alias.name}" for alias in node.names] + [f"{node.module}"]
+            paths = [name.removeprefix("reconix.device.").replace(".", "/") for name in names]
+            yield from ((node, path) for path in paths if path in known)
+
+
+AGENT = enough(
+    [module for module in MODULES if module.package == "device" and "__init__" not in module.name],
+    at_least=40,
+    what="modules of the agent",
+)
+
+
+def place_in_the_agent(module: Module) -> str:
+    return module.name.removeprefix("device/").removesuffix(".py")
+
+
+def test_every_module_of_the_agent_stands_in_the_order_once() -> None:
+    assert sorted(order_of_the_agent()) == sorted(map(place_in_the_agent, AGENT))
+
+
+@pytest.mark.parametrize("module", AGENT, ids=place_in_the_agent)
+def test_a_module_of_the_agent_imports_only_what_stands_before_it(module: Module) -> None:
+    order, place = order_of_the_agent(), place_in_the_agent(module)
+    for node, path in agent_imports(module):
+        where = f"{module.name}:{node.lineno}: imports {path}"
+        assert order.index(path) < order.index(place), f"{where}, which stands behind it"
+        is_late = bool(node.col_offset) and not place.startswith("__main__")
+        assert not is_late or (place, path) in IMPORTED_LATE, f"{where} within a function"
 
 
 @each_module
