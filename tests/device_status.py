@@ -5,8 +5,8 @@ from dataclasses import replace
 from reconix.base.documents import print_json
 from reconix.boot.tables import Slot
 from reconix.boot.trial import Outcome, Reason, Result, Verdict, installed
-from reconix.device.state.booted import Booted
 from reconix.device.state.choice import Choice
+from reconix.device.state.running import Running
 from reconix.device.status.json import status_document
 from reconix.device.status.read import NextBoot, Status
 from reconix.fleet.remote import parse_status
@@ -20,7 +20,7 @@ STATE = replace(installed(str(OLD), Slot(1)), last=Outcome(Result.FELL_BACK, str
 TOLD = Status(
     host="gateway",
     architecture="amd64",
-    booted=Booted("boot-1", TOPLEVEL, "default", Slot(1), OLD, 0),
+    booted=Running("boot-1", TOPLEVEL, "default", Slot(1), OLD, 0),
     state=STATE,
     choice=Choice(),
     next_boot=NextBoot(str(OLD), "default", 1, is_trial=False),

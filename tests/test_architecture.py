@@ -46,13 +46,13 @@ ROOMS = {"transfer": ("trust", "codecs", "format", "receiving", "sending")}
 AGENT_ORDER = """
 paths
 hardware/    clock disk inhibitors reset_reason restart
-state/       lock events faults booted choice last_check ledger record
+state/       lock events faults running choice last_check ledger record
 settings/    health policy schedule
 device
 trust_store
 trial/       disks checks monitor
 update/      stall web retry window verify collect apply receive repository confirm rollback
-select/      choose follow start switch watch
+select/      choose follow start soft_reboot watch
 identity
 factory_reset
 status/      read json text

@@ -143,7 +143,7 @@ def _update(device: Device, arguments: Arguments) -> int:
         _tell(arguments, why)
         return 0
     with exclusive_rw(device.paths):
-        for offer in found.way:
+        for offer in found.chain:
             _tell(arguments, f"installed {repository.take(device, offer)}")
         slot = apply(device, found.target, system=arguments.system)
     return _after_apply(device, slot, arguments)
@@ -156,7 +156,7 @@ def _tell_found(arguments: Arguments, found: "Available") -> int:
         offered = "nothing for this host" if found.offered is None else f"number {found.offered}"
         _say(f"there is nothing new: this device is at number {found.sequence}, there is {offered}")
     else:
-        _say(f"{found.target}: {found.size_bytes} bytes in {len(found.way)} streams")
+        _say(f"{found.target}: {found.size_bytes} bytes in {len(found.chain)} streams")
     return 0
 
 
@@ -216,12 +216,12 @@ def _boot(device: Device, arguments: Arguments) -> int:
     stopped, and the other system starts from a root of its own. The boot after that is an ordinary
     one.
     """
-    from reconix.device.select.choose import Way, choose_always, choose_once, choosing
+    from reconix.device.select.choose import Reboot, choose_always, choose_once, choosing
 
-    way = Way.SWITCH if arguments.reboot and _can_switch(device, arguments) else Way.BOOT
-    with choosing(device, way, always=arguments.always):
-        (choose_always if arguments.always else choose_once)(device, arguments.system, way)
-    if way is Way.SWITCH:
+    kind = Reboot.SOFT if arguments.reboot and _can_switch(device, arguments) else Reboot.FULL
+    with choosing(device, kind, always=arguments.always):
+        (choose_always if arguments.always else choose_once)(device, arguments.system, kind)
+    if kind is Reboot.SOFT:
         return _switch(device, arguments)
     when = "every boot" if arguments.always else "the next boot"
     _tell(arguments, f"{when} starts system {arguments.system}")
@@ -229,7 +229,7 @@ def _boot(device: Device, arguments: Arguments) -> int:
 
 
 def _can_switch(device: Device, arguments: Arguments) -> bool:
-    from reconix.device.select.switch import obstacle
+    from reconix.device.select.soft_reboot import obstacle
 
     if arguments.full:
         return False
@@ -240,11 +240,11 @@ def _can_switch(device: Device, arguments: Arguments) -> bool:
 
 
 def _switch(device: Device, arguments: Arguments) -> int:
-    from reconix.device.select.switch import switch
+    from reconix.device.select.soft_reboot import soft_reboot
 
     committed = device.generation(device.recall().committed.generation)
     _tell(arguments, f"system {arguments.system} takes over")
-    switch(device.paths, committed.system(arguments.system).toplevel)
+    soft_reboot(device.paths, committed.system(arguments.system).toplevel)
     return 0
 
 
@@ -253,7 +253,7 @@ def _schedule(device: Device, arguments: Arguments) -> int:
     import time
 
     from reconix.device.hardware.inhibitors import RestartInhibited
-    from reconix.device.select.choose import Way, choose_once, choosing
+    from reconix.device.select.choose import Reboot, choose_once, choosing
     from reconix.device.select.follow import due, note_due
 
     found = due(device, time.time())
@@ -263,12 +263,12 @@ def _schedule(device: Device, arguments: Arguments) -> int:
             note_due(device.paths, found)
         return 0
     arguments = Arguments(**vars(arguments), system=found.start, full=False, reboot=True)
-    way = Way.SWITCH if _can_switch(device, arguments) else Way.BOOT
-    with choosing(device, way):
-        choose_once(device, found.start, way)
+    kind = Reboot.SOFT if _can_switch(device, arguments) else Reboot.FULL
+    with choosing(device, kind):
+        choose_once(device, found.start, kind)
     note_due(device.paths, found)
     try:
-        return _switch(device, arguments) if way is Way.SWITCH else _restart(arguments)
+        return _switch(device, arguments) if kind is Reboot.SOFT else _restart(arguments)
     except RestartInhibited:
         device.paths.schedule.unlink(missing_ok=True)  # so it is wanted still at the next look
         raise
@@ -296,7 +296,7 @@ def _confirm(device: Device, arguments: Arguments) -> int:
 
     with exclusive_rw(device.paths):
         _tell(arguments, "confirmed" if confirm(device) else "it is committed already")
-    write_durably(device.paths.stays, b"")
+    write_durably(device.paths.is_confirmed, b"")
     return 0
 
 

@@ -134,12 +134,12 @@ class Paths:
         return self.run / "next"
 
     @property
-    def switched(self) -> Path:
+    def soft_reboot_target(self) -> Path:
         """The toplevel that a soft reboot has started, until that has shown that it is healthy."""
         return self.run / "switched"
 
     @property
-    def switches(self) -> Path:
+    def soft_reboots(self) -> Path:
         """How many soft reboots there were since the kernel was started."""
         return self.run / "switches"
 
@@ -149,9 +149,9 @@ class Paths:
         return self.run / "chosen"
 
     @property
-    def stays(self) -> Path:
+    def is_confirmed(self) -> Path:
         """There when the system that runs was confirmed, as far as the schedule is concerned."""
-        return self.run / "stays"
+        return self.run / "confirmed"
 
     @property
     def schedule(self) -> Path:

@@ -20,9 +20,9 @@ from reconix.boot.slots import WrongImage
 from reconix.boot.trial import Phase, Reason, Result, State, read_state
 from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.select.watch import watch
-from reconix.device.state.booted import Why
 from reconix.device.state.choice import read_choice
 from reconix.device.state.lock import exclusive_rw
+from reconix.device.state.running import BootReason
 from reconix.device.status.read import read_status
 from reconix.device.status.text import status_lines
 from reconix.device.update.apply import apply
@@ -186,7 +186,7 @@ def test_what_is_cancelled_leaves_neither_the_slot_nor_the_system_armed(ready: M
         rollback(ready.device)
     assert ready.device.firmware.asked_for() is None
     started = ready.boot()
-    assert (started.booted.system, started.booted.why) == ("default", Why.COMMITTED)
+    assert (started.booted.system, started.booted.reason) == ("default", BootReason.COMMITTED)
 
 
 def test_what_takes_the_place_of_an_armed_update_does_not_inherit_its_system(

@@ -27,7 +27,7 @@ starting our agent, the agent cannot remove: ``docs/flashing.md`` says what to l
 Source: UEFI Specification 2.10, sections 3.1.2, 3.1.3, 3.3, 8.5.4; systemd, *The Boot Loader
 Interface* and sd-boot's *boot.c*.
 Tested by ``tests/unit/boot/oneshots/test_foreign_settings.py``; on OVMF and systemd-boot by
-``tests/vm/test_switch.py``.
+``tests/vm/test_soft_reboot.py``.
 """
 
 import struct

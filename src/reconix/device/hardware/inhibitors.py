@@ -8,7 +8,7 @@ status of its own, and whoever asked is told who is in the way and why.
 A trial that has failed is left all the same (``force_restart``), a minute later.
 
 Source: systemd, *Inhibitor Locks*; org.freedesktop.login1(5), ``ListInhibitors``.
-Tested by ``tests/unit/device/hardware/test_restart.py`` and ``tests/vm/test_switch.py``.
+Tested by ``tests/unit/device/hardware/test_restart.py`` and ``tests/vm/test_soft_reboot.py``.
 """
 
 from collections.abc import Sequence

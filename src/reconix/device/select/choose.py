@@ -1,9 +1,9 @@
 """Choosing the system of the next boot, or of every boot.
 
-How it is kept is told in ``device/state/choice.py``. A system that is about to take over without a
-restart (``device/select/switch.py``) is remembered in memory only, and the firmware is not told:
-whatever happens then, the next boot is the one that there would have been without it. Nothing is
-written, unless there is a choice for that boot to take back.
+How it is kept is told in ``device/state/choice.py``. A system that is about to take over by a soft
+reboot (``device/select/soft_reboot.py``) is remembered in memory only, and the firmware is not
+told: whatever happens then, the next boot is the one that there would have been without it. Nothing
+is written, unless there is a choice for that boot to take back.
 
 Tested by ``tests/unit/device/select/test_choose.py``.
 """
@@ -20,14 +20,14 @@ from reconix.device.state.lock import exclusive, exclusive_rw
 from reconix.store.generation import Generation
 
 
-class Way(Enum):
+class Reboot(Enum):
     """How a system is going to be started."""
 
-    BOOT = "by the firmware"
-    SWITCH = "by a soft reboot"
+    FULL = "by the firmware"
+    SOFT = "by a soft reboot"
 
 
-def choose_once(device: Device, system: str, way: Way = Way.BOOT) -> None:
+def choose_once(device: Device, system: str, kind: Reboot = Reboot.FULL) -> None:
     """Start a system at the next boot only; must be called under ``exclusive_rw``.
 
     Raises:
@@ -36,24 +36,25 @@ def choose_once(device: Device, system: str, way: Way = Way.BOOT) -> None:
     """
     _bootable(device).system(system)
     before = read_choice(device.paths.choice)
-    write_choice(device.paths.choice, replace(before, once=system if way is Way.BOOT else None))
-    asked = system if way is Way.BOOT else wanted_always(before)
+    once = system if kind is Reboot.FULL else None
+    write_choice(device.paths.choice, replace(before, once=once))
+    asked = once or wanted_always(before)
     if device.firmware.asked_for() != asked:
         device.firmware.ask_for(asked)
 
 
-def choosing(device: Device, way: Way, *, always: bool = False) -> AbstractContextManager[None]:
+def choosing(device: Device, kind: Reboot, *, always: bool = False) -> AbstractContextManager[None]:
     """Be the only one who works on a device, and with a writable disk only where that is needed."""
-    return (exclusive_rw if writes(device, way, always=always) else exclusive)(device.paths)
+    return (exclusive_rw if writes(device, kind, always=always) else exclusive)(device.paths)
 
 
-def writes(device: Device, way: Way, *, always: bool = False) -> bool:
-    """Whether to choose a system in this way changes what is on the disk."""
+def writes(device: Device, kind: Reboot, *, always: bool = False) -> bool:
+    """Whether to choose a system for this kind of reboot changes what is on the disk."""
     is_pending = read_choice(device.paths.choice).once is not None
-    return way is Way.BOOT or always or is_pending
+    return kind is Reboot.FULL or always or is_pending
 
 
-def choose_always(device: Device, system: str, way: Way = Way.BOOT) -> None:
+def choose_always(device: Device, system: str, kind: Reboot = Reboot.FULL) -> None:
     """Start a system at the next boot and, as long as it comes up healthy, at all that follow.
 
     Raises:
@@ -71,7 +72,7 @@ def choose_always(device: Device, system: str, way: Way = Way.BOOT) -> None:
     always = None if is_default else Always(wanted, failures_allowed=policy.always_attempts)
     before = read_choice(device.paths.choice)
     write_choice(device.paths.choice, replace(well(before, wanted), once=None, always=always))
-    device.firmware.ask_for(wanted if always and way is Way.BOOT else None)
+    device.firmware.ask_for(wanted if always and kind is Reboot.FULL else None)
 
 
 def _bootable(device: Device) -> Generation:

@@ -23,9 +23,9 @@ from reconix.device.device import Device, toplevel_folder
 from reconix.device.hardware.clock import uptime
 from reconix.device.paths import Paths
 from reconix.device.settings.schedule import Schedule, minute_of_week, read_schedule
-from reconix.device.state.booted import Booted, read_booted
 from reconix.device.state.choice import leaving, read_choice, write_choice
 from reconix.device.state.lock import exclusive_rw
+from reconix.device.state.running import Running, read_running
 
 _MAX_BYTES = 4096
 
@@ -52,7 +52,7 @@ def due(device: Device, now: float) -> Due | None:
         ReconixError: it is not known what runs, or the schedule cannot be read.
     """
     paths = device.paths
-    booted = read_booted(paths.booted)
+    booted = read_running(paths.booted)
     schedule = read_schedule(toplevel_folder(paths, booted.toplevel))
     if schedule is None:
         return None
@@ -64,7 +64,7 @@ def due(device: Device, now: float) -> Due | None:
     return Due(wanted, _start(paths, schedule, booted, wanted))
 
 
-def _start(paths: Paths, schedule: Schedule, booted: Booted, wanted: str) -> str | None:
+def _start(paths: Paths, schedule: Schedule, booted: Running, wanted: str) -> str | None:
     last = _read(paths.schedule)
     by_hand = last is None and paths.is_chosen.exists()
     if wanted in (last, booted.system, _read(paths.resting)) or by_hand:
@@ -82,10 +82,10 @@ def is_resting(paths: Paths, wanted: str) -> bool:
     return _read(paths.resting) == wanted
 
 
-def seconds_to_confirm(paths: Paths, schedule: Schedule, booted: Booted) -> int | None:
+def seconds_to_confirm(paths: Paths, schedule: Schedule, booted: Running) -> int | None:
     """How long what runs may go on without being confirmed, if it must be."""
     limit = schedule.confirm_within_seconds
-    if limit is None or booted.system == schedule.default or paths.stays.exists():
+    if limit is None or booted.system == schedule.default or paths.is_confirmed.exists():
         return None
     return max(0, booted.started_seconds + limit - int(uptime()))
 
@@ -96,7 +96,7 @@ def note_due(paths: Paths, found: Due) -> None:
     if found.rests or _read(paths.resting) not in (None, found.wanted):
         with exclusive_rw(paths):
             if found.rests:
-                _leave(paths, read_booted(paths.booted).system)
+                _leave(paths, read_running(paths.booted).system)
                 write_durably(paths.resting, f"{found.wanted}\n".encode())
             else:
                 paths.resting.unlink()

@@ -1,7 +1,7 @@
 """Starting: find out what runs, and what that says about the boot before.
 
-Run once, early at each boot. It leaves a note for everybody (``device/state/booted.py``), tells the
-state what happened, and follows up: a trial that was cut short is armed again, a system that is
+Run once, early at each boot. It leaves a note for everybody (``device/state/running.py``), tells
+the state what happened, and follows up: a trial that was cut short is armed again, a system that is
 wanted always and did not come up is asked for again. An ordinary boot writes nothing to the disk.
 
 Before anything that could fail on what an earlier agent left, it leaves ``/run/reconix/committed``
@@ -28,11 +28,11 @@ from reconix.device.hardware.disk import open_disk
 from reconix.device.hardware.reset_reason import ResetReason, forget_panic, read_reset_reason
 from reconix.device.settings.health import MAX_TIMEOUT_SECONDS, can_be_proven, read_health
 from reconix.device.settings.policy import read_policy
-from reconix.device.state import booted, choice, events
-from reconix.device.state.booted import Booted, UnknownBoot, Why, has_taken_over
+from reconix.device.state import choice, events, running
 from reconix.device.state.choice import Choice, FollowUp
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.state.record import record, record_found
+from reconix.device.state.running import BootReason, Running, UnknownBoot, soft_reboot_target
 from reconix.device.trial.disks import CopyAttached, copies, expect_fit_disk, note_hardware
 from reconix.store.generation import BadGeneration
 from reconix.store.paths import StorePath
@@ -42,7 +42,7 @@ from reconix.store.paths import StorePath
 class Started:
     """What was found out, and whether the device should restart at once, to try something again."""
 
-    booted: Booted
+    booted: Running
     restart: bool = False
 
 
@@ -84,11 +84,11 @@ def start(device: Device) -> Started:
         UnknownBoot: this was not started as a system of ours.
     """
     paths = device.paths
-    boot_id = booted.read_boot_id(paths)
+    boot_id = running.read_boot_id(paths)
     if (noted := _note_of_this_boot(device, boot_id)) is not None:
         return Started(noted)
-    toplevel = booted.read_toplevel(paths)
-    expected = has_taken_over(paths)
+    toplevel = running.read_toplevel(paths)
+    expected = soft_reboot_target(paths)
     selection = device.selection()
     attached = copies(paths, selection.tables)
     slot = _slot_that_booted(device, selection, toplevel, is_sole=not attached)
@@ -101,10 +101,10 @@ def start(device: Device) -> Started:
             is_told = _carry_out(device, plan)
     found = _describe(device, plan, toplevel, boot_id)
     if expected == toplevel:
-        found = replace(found, why=Why.TAKEN_OVER)
-    if found.why in (Why.ONCE, Why.TAKEN_OVER):  # and not for a trial
+        found = replace(found, reason=BootReason.SOFT_REBOOT)
+    if found.reason in (BootReason.ONCE, BootReason.SOFT_REBOOT):  # and not for a trial
         write_durably(paths.is_chosen, b"")
-    booted.write_booted(paths, found)
+    running.write_running(paths, found)
     if expected is not None and expected != toplevel:
         _record_failed_switch(device, plan, expected)
     asked = plan.tries_again or plan.follow.restart
@@ -150,12 +150,12 @@ def _slot_by_table(device: Device) -> Slot:
         return read_selection(disk).slot
 
 
-def _note_of_this_boot(device: Device, boot_id: str) -> Booted | None:
+def _note_of_this_boot(device: Device, boot_id: str) -> Running | None:
     try:
-        noted = booted.read_booted(device.paths.booted)
+        noted = running.read_running(device.paths.booted)
     except (UnknownBoot, BadDocument, BadFile):
         return None
-    same = noted.boot_id == boot_id and noted.toplevel == booted.read_toplevel(device.paths)
+    same = noted.boot_id == boot_id and noted.toplevel == running.read_toplevel(device.paths)
     return noted if same else None
 
 
@@ -322,38 +322,38 @@ def _record_failed_switch(device: Device, plan: _Plan, expected: StorePath) -> N
         events.append(device.paths.log, "switch-failed", text=f"{expected} did not come up")
 
 
-def _describe(device: Device, plan: _Plan, toplevel: StorePath, boot_id: str) -> Booted:
+def _describe(device: Device, plan: _Plan, toplevel: StorePath, boot_id: str) -> Running:
     slot = plan.event.slot
     generation = plan.after.in_slot(slot)
     system = system_name(device, generation, toplevel)
-    return Booted(
+    return Running(
         boot_id=boot_id,
         toplevel=toplevel,
         system=system,
         slot=slot,
         generation=StorePath.parse(generation) if generation else None,
         deadline_seconds=int(uptime()) + _seconds_to_prove(device, toplevel),
-        soft_reboots=booted.read_soft_reboots(device.paths),
+        soft_reboots=running.read_soft_reboots(device.paths),
         started_seconds=int(uptime()),
-        why=_why(plan, system),
+        reason=_why(plan, system),
     )
 
 
-def _why(plan: _Plan, system: str) -> Why:
+def _why(plan: _Plan, system: str) -> BootReason:
     before, after = plan.before, plan.after
     if plan.event.slot != after.committed.slot:
-        return Why.TRIAL
+        return BootReason.TRIAL
     if plan.tries_again:
-        return Why.INTERRUPTED
+        return BootReason.INTERRUPTED
     last = after.last if before is not None and after.last != before.last else None
     if last is not None and last.result is Result.FELL_BACK:
-        return Why.FELL_BACK
+        return BootReason.FELL_BACK
     always = plan.follow.choice.always
     if always is not None and always.system == system:
-        return Why.ALWAYS
+        return BootReason.ALWAYS
     if always != plan.choice.always:
-        return Why.ALWAYS_FAILED
-    return Why.ONCE if plan.choice.once == system else Why.COMMITTED
+        return BootReason.ALWAYS_FAILED
+    return BootReason.ONCE if plan.choice.once == system else BootReason.COMMITTED
 
 
 def _seconds_to_prove(device: Device, toplevel: StorePath) -> int:
@@ -365,7 +365,7 @@ def _seconds_to_prove(device: Device, toplevel: StorePath) -> int:
         return MAX_TIMEOUT_SECONDS
 
 
-def _is_unproven(plan: _Plan, found: Booted) -> bool:
+def _is_unproven(plan: _Plan, found: Running) -> bool:
     on_trial = plan.after.phase in (Phase.ON_TRIAL, Phase.REJECTED)
     if on_trial and found.slot != plan.after.committed.slot:
         return True

@@ -18,11 +18,11 @@ from reconix.boot.trial import Phase, Reason, Verdict
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.settings.health import read_health
 from reconix.device.state import events
-from reconix.device.state.booted import Booted, has_taken_over, read_booted
 from reconix.device.state.choice import is_to_be_proven, leaving, read_choice, well, write_choice
 from reconix.device.state.faults import new_faults
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.state.record import record
+from reconix.device.state.running import Running, read_running, soft_reboot_target
 from reconix.device.trial.checks import OUTPUT_CHARACTERS
 from reconix.device.trial.monitor import Unhealthy, await_health
 from reconix.device.update.confirm import confirm, keep_system
@@ -37,7 +37,7 @@ def watch(device: Device) -> bool:
     Returns:
         Whether it may stay; if not, the device must be restarted.
     """
-    booted = read_booted(device.paths.booted)
+    booted = read_running(device.paths.booted)
     state = device.recall()
     on_trial = state.trial is not None and state.trial.slot == booted.slot
     if on_trial and state.phase is Phase.REJECTED:
@@ -46,12 +46,12 @@ def watch(device: Device) -> bool:
         return _decide(device, booted)
     if is_to_be_proven(read_choice(device.paths.choice), booted.system):
         return _renew(device, booted)
-    if has_taken_over(device.paths) is not None:
+    if soft_reboot_target(device.paths) is not None:
         return _prove(device, booted)
     return True
 
 
-def _decide(device: Device, booted: Booted) -> bool:
+def _decide(device: Device, booted: Running) -> bool:
     problem = _faults(device) or _examine(device, booted)
     if problem is not None:
         _record(device, problem)
@@ -65,36 +65,36 @@ def _decide(device: Device, booted: Booted) -> bool:
     return True
 
 
-def _renew(device: Device, booted: Booted) -> bool:
+def _renew(device: Device, booted: Running) -> bool:
     problem = _examine(device, booted)
     with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
         if problem is None:
             keep_system(device)
-            device.paths.switched.unlink(missing_ok=True)
+            device.paths.soft_reboot_target.unlink(missing_ok=True)
         else:
             _leave_system(device, booted, problem)
     return problem is None
 
 
-def _prove(device: Device, booted: Booted) -> bool:
+def _prove(device: Device, booted: Running) -> bool:
     problem = _examine(device, booted)
     if problem is None:
         _forget_why_left(device, booted)
-        device.paths.switched.unlink(missing_ok=True)
+        device.paths.soft_reboot_target.unlink(missing_ok=True)
         return True
     with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
         _leave_system(device, booted, problem)
     return False
 
 
-def _forget_why_left(device: Device, booted: Booted) -> None:
+def _forget_why_left(device: Device, booted: Running) -> None:
     choice = read_choice(device.paths.choice)
     if well(choice, booted.system) != choice:
         with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
             write_choice(device.paths.choice, well(choice, booted.system))
 
 
-def _leave_system(device: Device, booted: Booted, problem: Unhealthy) -> None:
+def _leave_system(device: Device, booted: Running, problem: Unhealthy) -> None:
     """Record why a system is left, for the log and for ``status`` of the one that comes after."""
     path, verdict = device.paths.choice, Verdict(Reason.UNHEALTHY, problem.check, problem.output)
     write_choice(path, leaving(read_choice(path), booted.system, verdict))
@@ -111,7 +111,7 @@ def _faults(device: Device) -> Unhealthy | None:
     return Unhealthy("its root is made without a new fault", "\n".join(found)[:OUTPUT_CHARACTERS])
 
 
-def _examine(device: Device, booted: Booted) -> Unhealthy | None:
+def _examine(device: Device, booted: Running) -> Unhealthy | None:
     try:
         health = read_health(toplevel_folder(device.paths, booted.toplevel))
     except (ReconixError, OSError) as error:
@@ -132,10 +132,10 @@ def _record(device: Device, problem: Unhealthy) -> None:
 
 def abandon(device: Device, why: str) -> None:
     """Record that the agent failed, if what runs is on trial; the unit restarts the device."""
-    booted = read_booted(device.paths.booted)
+    booted = read_running(device.paths.booted)
     state = device.recall()
     if state.phase is Phase.ON_TRIAL and state.trial and state.trial.slot == booted.slot:
         _record(device, Unhealthy(why, ""))
-    elif has_taken_over(device.paths) is not None:
+    elif soft_reboot_target(device.paths) is not None:
         with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
             _leave_system(device, booted, Unhealthy(why, ""))

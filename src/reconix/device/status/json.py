@@ -6,9 +6,9 @@ Tested by ``tests/unit/device/status/test_status.py``.
 from reconix.base.documents import JsonInput
 from reconix.boot.trial import Phase, State, Verdict
 from reconix.device.hardware.clock import uptime
-from reconix.device.state.booted import Booted
 from reconix.device.state.choice import Always, LeftSystem
 from reconix.device.state.last_check import LastCheck
+from reconix.device.state.running import Running
 from reconix.device.status.read import Followed, LeftAlone, Status
 from reconix.device.trial.disks import Disks
 
@@ -103,7 +103,7 @@ def _schedule_document(followed: Followed | None) -> JsonInput:
     }
 
 
-def _booted_document(booted: Booted | None) -> JsonInput:
+def _booted_document(booted: Running | None) -> JsonInput:
     if booted is None:
         return None
     return {
@@ -113,7 +113,7 @@ def _booted_document(booted: Booted | None) -> JsonInput:
         "toplevel": str(booted.toplevel),
         "boot_id": booted.boot_id,
         "soft_reboots": booted.soft_reboots,
-        "why": booted.why.value,
+        "why": booted.reason.value,
     }
 
 
@@ -125,7 +125,7 @@ def _always_document(always: Always) -> JsonInput:
     }
 
 
-def _trial_document(state: State, booted: Booted | None) -> JsonInput:
+def _trial_document(state: State, booted: Running | None) -> JsonInput:
     trial = state.trial
     if trial is None:
         return None

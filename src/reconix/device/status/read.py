@@ -17,13 +17,13 @@ from reconix.device.device import Device, toplevel_folder
 from reconix.device.select.follow import is_resting, seconds_to_confirm, suspended
 from reconix.device.settings.schedule import Change, minute_of_week, read_schedule
 from reconix.device.state import last_check
-from reconix.device.state.booted import Booted, UnknownBoot, read_booted
 from reconix.device.state.choice import Choice, read_choice
 from reconix.device.state.events import Event, read_events
 from reconix.device.state.faults import read_faults
 from reconix.device.state.last_check import LastCheck
 from reconix.device.state.ledger import Left
 from reconix.device.state.lock import being_changed
+from reconix.device.state.running import Running, UnknownBoot, read_running
 from reconix.device.trial.disks import Disks, read_disks
 from reconix.device.trust_store import TrustStore
 from reconix.device.update import retry
@@ -87,7 +87,7 @@ class Status:
 
     host: str
     architecture: str
-    booted: Booted | None
+    booted: Running | None
     state: State
     choice: Choice
     next_boot: NextBoot
@@ -172,9 +172,9 @@ def _followed(device: Device, now: float) -> Followed | None:
     )
 
 
-def _booted(device: Device) -> Booted | None:
+def _booted(device: Device) -> Running | None:
     try:
-        return read_booted(device.paths.booted)
+        return read_running(device.paths.booted)
     except UnknownBoot:
         return None
 

@@ -7,22 +7,22 @@ import time
 
 from reconix.base.text import one_line
 from reconix.boot.trial import State, Verdict
-from reconix.device.state.booted import Booted, Why
 from reconix.device.state.choice import LeftSystem
+from reconix.device.state.running import BootReason, Running
 from reconix.device.status.read import Followed, LeftAlone, Status
 from reconix.device.trial.disks import Disks, OtherDisk
 
 _SHOWN_LEFT = 3
 
-_WHY = {
-    Why.COMMITTED: "nobody said otherwise",
-    Why.TRIAL: "this is a trial",
-    Why.FELL_BACK: "the trial before has ended, see `last`",
-    Why.INTERRUPTED: "the trial before was cut short, and is repeated",
-    Why.ONCE: "it was chosen once",
-    Why.ALWAYS: "it was chosen always",
-    Why.ALWAYS_FAILED: "the system that was chosen always did not come up",
-    Why.TAKEN_OVER: "it has taken over without a restart",
+_REASONS = {
+    BootReason.COMMITTED: "nobody said otherwise",
+    BootReason.TRIAL: "this is a trial",
+    BootReason.FELL_BACK: "the trial before has ended, see `last`",
+    BootReason.INTERRUPTED: "the trial before was cut short, and is repeated",
+    BootReason.ONCE: "it was chosen once",
+    BootReason.ALWAYS: "it was chosen always",
+    BootReason.ALWAYS_FAILED: "the system that was chosen always did not come up",
+    BootReason.SOFT_REBOOT: "it has taken over without a restart",
 }
 
 
@@ -82,7 +82,7 @@ def _sequence_lines(status: Status) -> list[str]:
     return [f"{line}; {seen.seconds_ago // 60} minutes ago {seen.where} had {offered}"]
 
 
-def _running(booted: Booted | None) -> str:
+def _running(booted: Running | None) -> str:
     if booted is None:
         return "not known; `systemctl status reconix-start` says why"
     since = f", soft reboot {booted.soft_reboots}" if booted.soft_reboots else ""
@@ -103,11 +103,11 @@ def _schedule_lines(followed: Followed | None) -> list[str]:
     return [line, f"           back to the default system in {left} s unless it is confirmed"]
 
 
-def _why_lines(booted: Booted | None) -> list[str]:
+def _why_lines(booted: Running | None) -> list[str]:
     """Why this runs; nothing when nobody said otherwise."""
-    if booted is None or booted.why is Why.COMMITTED:
+    if booted is None or booted.reason is BootReason.COMMITTED:
         return []
-    return [f"           because: {_WHY[booted.why]}"]
+    return [f"           because: {_REASONS[booted.reason]}"]
 
 
 def _update(state: State) -> str:

@@ -32,10 +32,10 @@ from reconix.device.device import Device, toplevel_folder
 from reconix.device.hardware.disk import PartitionView, holds, open_disk
 from reconix.device.settings.health import can_be_proven
 from reconix.device.settings.policy import Policy, read_policy
-from reconix.device.state.booted import UnknownBoot, read_booted
 from reconix.device.state.choice import read_choice, wanted_always, write_choice
 from reconix.device.state.faults import record_faults
 from reconix.device.state.record import record
+from reconix.device.state.running import UnknownBoot, read_running
 from reconix.device.trial.disks import expect_fit_disk
 from reconix.store.generation import Generation, InstalledSystem, expect_known
 from reconix.store.paths import StorePath
@@ -232,7 +232,7 @@ def _policy(device: Device, generation: Generation, system: str) -> Policy:
 def _running(device: Device, generation: Generation) -> str:
     """The system that runs now, if the generation has one of that name, with the agent."""
     try:
-        name = read_booted(device.paths.booted).system
+        name = read_running(device.paths.booted).system
     except UnknownBoot:
         return generation.default
     names = [each.name for each in generation.systems if _has_agent(device, each)]

@@ -19,9 +19,9 @@ from reconix.device.device import Device
 from reconix.device.hardware.clock import uptime
 from reconix.device.hardware.disk import open_disk
 from reconix.device.state import events
-from reconix.device.state.booted import Booted, read_boot_id, read_booted
 from reconix.device.state.choice import read_choice, renewed, write_choice
 from reconix.device.state.record import record
+from reconix.device.state.running import Running, read_boot_id, read_running
 from reconix.device.trust_store import settle
 from reconix.device.update.collect import collect
 
@@ -43,7 +43,7 @@ def confirm(device: Device) -> bool:
         WrongSlot: something is, but that is not what runs.
         TooLate: it has not proved itself in time.
     """
-    booted = read_booted(device.paths.booted)
+    booted = read_running(device.paths.booted)
     state = device.recall()
     if state.phase is Phase.IDLE and state.committed.slot == booted.slot:
         return False
@@ -79,7 +79,7 @@ def keep_system(device: Device) -> None:
         device.firmware.ask_for(follow.ask_for)
 
 
-def _check(device: Device, state: State, booted: Booted) -> None:
+def _check(device: Device, state: State, booted: Running) -> None:
     """Ask the rules before the slot is selected; they cannot be asked to undo it."""
     advance(state, Confirmed(booted.slot))
     if booted.boot_id != read_boot_id(device.paths) or uptime() > booted.deadline_seconds:

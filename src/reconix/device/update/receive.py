@@ -16,7 +16,7 @@ from reconix.boot.trial import Phase
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.settings.policy import read_policy
 from reconix.device.state import events
-from reconix.device.state.booted import UnknownBoot, read_booted
+from reconix.device.state.running import UnknownBoot, read_running
 from reconix.device.trial.disks import expect_fit_disk
 from reconix.device.trust_store import TrustStore, commit
 from reconix.device.update.apply import OnTrial, expect_slots
@@ -148,7 +148,7 @@ def held_document(held: Held | None) -> JsonInput:
 
 def _check_allowed(device: Device) -> None:
     try:
-        booted = read_booted(device.paths.booted)
+        booted = read_running(device.paths.booted)
     except UnknownBoot:
         return  # nothing says so; a device that cannot be updated could not be mended either
     if not read_policy(toplevel_folder(device.paths, booted.toplevel)).receive:

@@ -1,7 +1,7 @@
 """Updating from a repository of streams: a folder, perhaps on a stick, or a web server.
 
-The index is read, the newest generation for this device looked for, and the cheapest way to it
-taken. Nothing in the index is believed: it only saves asking for what does not fit. What a way
+The index is read, the newest generation for this device looked for, and the cheapest chain to it
+taken. Nothing in the index is believed: it only saves asking for what does not fit. What a chain
 costs is compared with the limit of the configuration before the first byte of it is loaded; then
 all that comes is counted together, and ends the update if it is more.
 
@@ -45,19 +45,19 @@ class Available:
     Attributes:
         target: the newest generation; None if there is nothing for this device.
         sequence: its number.
-        way: the streams to take; empty if the target is installed.
+        chain: the streams to take; empty if the target is installed.
         offered: the highest number for this host, also if it is below what the device has.
     """
 
     target: StorePath | None
     sequence: int
-    way: tuple[Offer, ...]
+    chain: tuple[Offer, ...]
     offered: int | None = None
 
     @property
     def size_bytes(self) -> int:
-        """What the way costs."""
-        return sum(offer.size_bytes for offer in self.way)
+        """What the chain costs."""
+        return sum(offer.size_bytes for offer in self.chain)
 
     def document(self) -> JsonInput:
         """As JSON."""
@@ -67,7 +67,7 @@ class Available:
             "sequence": self.sequence,
             "offered": self.offered,
             "size_bytes": self.size_bytes,
-            "streams": [offer.file for offer in self.way],
+            "streams": [offer.file for offer in self.chain],
         }
 
 
@@ -224,11 +224,11 @@ def _is_of(web: Web, head: bytes) -> bool:
 
 
 def check(device: Device, repository: Repository) -> Available:
-    """Find the newest generation and the way to it; changes nothing but what was seen last.
+    """Find the newest generation and the chain to it; changes nothing but what was seen last.
 
     Raises:
-        Unreachable: no way leads to it, or the index cannot be read.
-        TooMuch: the way costs more than the configuration allows.
+        Unreachable: no chain leads to it, or the index cannot be read.
+        TooMuch: the chain costs more than the configuration allows.
     """
     trusted = TrustStore.read(device)
     ours = device.generation(trusted.committed)
@@ -243,13 +243,13 @@ def check(device: Device, repository: Repository) -> Available:
     best = newest(offers)
     if best is None or str(best.target) == trusted.committed:
         return Available(None, trusted.rollback_index, (), offered)
-    way = cheapest(offers, device.installed(), best.target)
-    if way is None:
+    chain = cheapest(offers, device.installed(), best.target)
+    if chain is None:
         raise Unreachable(
             f"{repository.shown} has no stream that this device can start from",
             hint="publish one from what it has, or a full one: reconix publish --full",
         )
-    found = Available(best.target, best.sequence, way, offered)
+    found = Available(best.target, best.sequence, chain, offered)
     if repository.is_web:
         repository.meter.expect(found.size_bytes)
     return found

@@ -17,7 +17,7 @@ from time import struct_time
 from reconix.base.documents import BadDocument
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.settings.policy import read_policy
-from reconix.device.state.booted import UnknownBoot, read_booted
+from reconix.device.state.running import UnknownBoot, read_running
 
 _FORM = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
@@ -53,7 +53,7 @@ class Window:
 def waits(device: Device, now: struct_time) -> str:
     """Why the device does not restart into an update now; nothing if it does."""
     try:
-        booted = read_booted(device.paths.booted)
+        booted = read_running(device.paths.booted)
     except UnknownBoot:
         return ""  # nothing says so
     policy = read_policy(toplevel_folder(device.paths, booted.toplevel))

@@ -12,8 +12,8 @@ from reconix.device.hardware.clock import uptime
 from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.select.follow import Due, due, note_due
 from reconix.device.select.watch import abandon, watch
-from reconix.device.state.booted import Why
 from reconix.device.state.lock import exclusive_rw
+from reconix.device.state.running import BootReason
 from reconix.device.status.json import status_document
 from reconix.device.status.read import read_status
 from reconix.device.status.text import status_lines
@@ -69,7 +69,7 @@ def test_nor_is_what_runs_after_an_update_that_failed(updated: Machine) -> None:
         apply(updated.device, updated.generations["three"])
     updated.boot()
     abandon(updated.device, "it shall fail")
-    assert updated.boot().booted.why is Why.FELL_BACK
+    assert updated.boot().booted.reason is BootReason.FELL_BACK
     assert due(updated.device, MORNING) == Due("mqtt", start="mqtt")
 
 
@@ -92,7 +92,7 @@ def test_it_is_followed_at_each_change(scheduled: Machine) -> None:
     again = due(scheduled.device, MORNING + 60)
     assert again == Due("mqtt")
     note_due(scheduled.paths, again)
-    scheduled.paths.stays.touch()
+    scheduled.paths.is_confirmed.touch()
     start(scheduled, due(scheduled.device, NIGHT))
 
 
@@ -107,7 +107,7 @@ def test_what_somebody_chose_stays_until_the_next_change(scheduled: Machine) -> 
     with exclusive_rw(scheduled.paths):
         choose_once(scheduled.device, "mqtt")
     scheduled.boot()
-    scheduled.paths.stays.touch()
+    scheduled.paths.is_confirmed.touch()
     found = due(scheduled.device, NIGHT)
     assert found == Due("default")
     note_due(scheduled.paths, found)

@@ -10,9 +10,9 @@ from reconix.boot.oneshots.load_option import print_text
 from reconix.boot.oneshots.variables import GLOBAL, LOADER
 from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.select.choose import choose_always, choose_once
-from reconix.device.state.booted import Why, read_booted
 from reconix.device.state.events import read_events
 from reconix.device.state.lock import exclusive_rw
+from reconix.device.state.running import BootReason, read_running
 from reconix.device.status.read import read_status
 from reconix.device.status.text import status_lines
 from reconix.device.update.apply import apply
@@ -28,7 +28,7 @@ def arm(machine: Machine, name: str) -> None:
 
 def test_a_new_device_finds_out_what_it_is(machine: Machine) -> None:
     started = machine.boot()
-    booted = read_booted(machine.paths.booted)
+    booted = read_running(machine.paths.booted)
     assert booted == started.booted
     assert (booted.system, booted.slot, booted.generation) == (
         "default",
@@ -116,27 +116,27 @@ def test_a_panic_is_not_repeated(machine: Machine) -> None:
 
 
 def test_each_boot_knows_why_it_is_what_it_is(machine: Machine, units: Units) -> None:
-    def boots() -> Why:
-        return machine.boot().booted.why
+    def boots() -> BootReason:
+        return machine.boot().booted.reason
 
-    assert boots() is Why.COMMITTED
+    assert boots() is BootReason.COMMITTED
     machine.generation("two")
     arm(machine, "two")
     assert [boots() for _ in range(4)] == [
-        *(Why.TRIAL, Why.INTERRUPTED),
-        *(Why.TRIAL, Why.FELL_BACK),
+        *(BootReason.TRIAL, BootReason.INTERRUPTED),
+        *(BootReason.TRIAL, BootReason.FELL_BACK),
     ]
-    assert boots() is Why.COMMITTED
+    assert boots() is BootReason.COMMITTED
     with exclusive_rw(machine.paths):
         choose_once(machine.device, "mqtt")
-    assert boots() is Why.ONCE
+    assert boots() is BootReason.ONCE
     with exclusive_rw(machine.paths):
         choose_always(machine.device, "mqtt")
-    assert boots() is Why.ALWAYS
-    assert read_booted(machine.paths.booted).why is Why.ALWAYS
+    assert boots() is BootReason.ALWAYS
+    assert read_running(machine.paths.booted).reason is BootReason.ALWAYS
     lines = status_lines(read_status(machine.device))
     assert "           because: it was chosen always" in lines
-    assert boots() is Why.ALWAYS_FAILED
+    assert boots() is BootReason.ALWAYS_FAILED
 
 
 def test_a_second_start_in_the_same_boot_changes_nothing(machine: Machine) -> None:

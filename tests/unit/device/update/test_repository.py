@@ -177,7 +177,7 @@ def test_n2_no_full_download_above_the_limit_without_being_told(
     url = web(folder.place)
     with pytest.raises(TooMuch):
         check(machine.device, Repository(url, limit_bytes=100))
-    assert check(machine.device, Repository(str(folder.place), limit_bytes=100)).way
+    assert check(machine.device, Repository(str(folder.place), limit_bytes=100)).chain
 
 
 class Portal:

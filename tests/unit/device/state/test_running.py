@@ -9,7 +9,7 @@ from tests.device_model import Machine
 from reconix.boot.oneshots.load_option import print_text
 from reconix.boot.oneshots.variables import LOADER
 from reconix.device.select.start import start
-from reconix.device.state.booted import UnknownBoot, read_booted
+from reconix.device.state.running import UnknownBoot, read_running
 
 
 def test_the_note_can_be_read_by_a_shell(machine: Machine) -> None:
@@ -53,5 +53,5 @@ def test_a_partition_that_is_no_slot_leaves_the_selected_slot(machine: Machine) 
 
 def test_without_a_note_it_is_said_where_to_look(machine: Machine) -> None:
     with pytest.raises(UnknownBoot) as caught:
-        read_booted(machine.paths.booted)
+        read_running(machine.paths.booted)
     assert "reconix-start" in caught.value.hint

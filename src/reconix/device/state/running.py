@@ -3,14 +3,14 @@
 The slot is known from the firmware: the boot loader leaves the GUID of the partition that it was
 loaded from. The toplevel is said by the root itself, in the link ``/nix/system`` that was made with
 it; a root that has none, such as one of NixOS, was started by the kernel, whose command line names
-it, ``init=<toplevel>/init``. After a soft reboot the two differ (``device/select/switch.py``). The
-generation is the one that the agent's state has for the slot. All must fit together; what does not
-is left open rather than guessed.
+it, ``init=<toplevel>/init``. After a soft reboot the two differ
+(``device/select/soft_reboot.py``). The generation is the one that the agent's state has for the
+slot. All must fit together; what does not is left open rather than guessed.
 
 The result is written to ``/run/reconix/booted.json`` once a boot, and as ``KEY=value`` lines to
 ``/run/reconix/booted`` for shell scripts and ``EnvironmentFile=``.
 
-Tested by ``tests/unit/device/state/test_booted.py``.
+Tested by ``tests/unit/device/state/test_running.py``.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class UnknownBoot(ReconixError):
     exit_code = 75
 
 
-class Why(Enum):
+class BootReason(Enum):
     """Why this runs, and nothing else."""
 
     COMMITTED = "committed"  # nobody said otherwise
@@ -43,11 +43,11 @@ class Why(Enum):
     ONCE = "once"
     ALWAYS = "always"
     ALWAYS_FAILED = "always-failed"  # the system that is wanted always did not come up
-    TAKEN_OVER = "taken-over"  # without a restart
+    SOFT_REBOOT = "taken-over"  # without a restart
 
 
 @dataclass(frozen=True, slots=True)
-class Booted:
+class Running:
     """What runs.
 
     Attributes:
@@ -59,7 +59,7 @@ class Booted:
         deadline_seconds: until when, on the monotonic clock, a trial must be confirmed.
         soft_reboots: how often a system has taken over since the kernel was started.
         started_seconds: when the agent began to run in it, on the monotonic clock.
-        why: why this runs.
+        reason: why this runs.
     """
 
     boot_id: str
@@ -70,7 +70,7 @@ class Booted:
     deadline_seconds: int
     soft_reboots: int = 0
     started_seconds: int = 0
-    why: Why = Why.COMMITTED
+    reason: BootReason = BootReason.COMMITTED
 
 
 def read_boot_id(paths: Paths) -> str:
@@ -93,16 +93,16 @@ def read_toplevel(paths: Paths) -> StorePath:
 def read_soft_reboots(paths: Paths) -> int:
     """How often a system has taken over since the kernel was started."""
     try:
-        return int(read_bounded(paths.switches, 64))
+        return int(read_bounded(paths.soft_reboots, 64))
     except (OSError, ValueError):
         return 0
 
 
-def has_taken_over(paths: Paths) -> StorePath | None:
+def soft_reboot_target(paths: Paths) -> StorePath | None:
     """The system that a soft reboot was to start and that has yet to show that it is healthy."""
     try:
         return StorePath.parse(
-            read_bounded(paths.switched, 4096).decode("ascii", "replace").strip()
+            read_bounded(paths.soft_reboot_target, 4096).decode("ascii", "replace").strip()
         )
     except (OSError, BadStorePath):
         return None
@@ -128,7 +128,7 @@ def _toplevel(path: str) -> StorePath:
         raise UnknownBoot(f"{path} does not lie in the store") from error
 
 
-def write_booted(paths: Paths, booted: Booted) -> None:
+def write_running(paths: Paths, booted: Running) -> None:
     """Leave a note for this boot, for programs and for shells."""
     generation = str(booted.generation) if booted.generation else None
     document = print_json(
@@ -142,19 +142,19 @@ def write_booted(paths: Paths, booted: Booted) -> None:
             "deadline_seconds": booted.deadline_seconds,
             "soft_reboots": booted.soft_reboots,
             "started_seconds": booted.started_seconds,
-            "why": booted.why.value,
+            "why": booted.reason.value,
         }
     )
     lines = (
         f"GENERATION={generation or ''}\nSYSTEM={booted.system}\n"
         f"SLOT={booted.slot}\nSOFT_REBOOTS={booted.soft_reboots}\nTOPLEVEL={booted.toplevel}\n"
-        f"WHY={booted.why.value}\n"
+        f"WHY={booted.reason.value}\n"
     )
     write_durably(paths.run / "booted", lines.encode())
     write_durably(paths.booted, document)
 
 
-def read_booted(path: Path) -> Booted:
+def read_running(path: Path) -> Running:
     """Read the note of this boot.
 
     Raises:
@@ -168,7 +168,7 @@ def read_booted(path: Path) -> Booted:
             f"{path} cannot be read: {reason}",
             hint="`systemctl status reconix-start` says why",
         ) from error
-    return Booted(
+    return Running(
         fields.text("boot_id"),
         StorePath.parse(fields.text("toplevel")),
         fields.text("system"),
@@ -181,8 +181,8 @@ def read_booted(path: Path) -> Booted:
     )
 
 
-def _why(fields: Fields) -> Why:
+def _why(fields: Fields) -> BootReason:
     try:
-        return Why(fields.text("why"))
+        return BootReason(fields.text("why"))
     except ValueError as error:
         raise BadDocument(f"{fields.source}: {fields.text('why')!r} is no reason") from error

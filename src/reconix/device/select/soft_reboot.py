@@ -18,7 +18,7 @@ restarts. It takes no part in trials: none is under way when a soft reboot begin
 is the committed one, none begins with it.
 
 Source: systemd-soft-reboot.service(8).
-Tested by ``tests/unit/device/select/test_switch.py`` and ``tests/vm/test_switch.py``.
+Tested by ``tests/unit/device/select/test_soft_reboot.py`` and ``tests/vm/test_soft_reboot.py``.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ from reconix.device.device import Device, toplevel_folder
 from reconix.device.hardware.restart import ask
 from reconix.device.paths import Paths
 from reconix.device.settings.health import can_be_proven
-from reconix.device.state.booted import Booted, read_booted, read_kernel_toplevel
+from reconix.device.state.running import Running, read_kernel_toplevel, read_running
 from reconix.store.generation import InstalledSystem
 from reconix.store.paths import BadStorePath, StorePath
 
@@ -57,7 +57,7 @@ def obstacle(device: Device, system: str) -> str | None:
         ReconixError: it is not known what runs.
     """
     paths = device.paths
-    booted, state = read_booted(paths.booted), device.recall()
+    booted, state = read_running(paths.booted), device.recall()
     target = device.generation(state.committed.generation).system(system)
     if booted.slot != state.committed.slot:
         return "the generation that runs is not the committed one"
@@ -66,7 +66,7 @@ def obstacle(device: Device, system: str) -> str | None:
     return _differs(device, booted, target)
 
 
-def _differs(device: Device, booted: Booted, target: InstalledSystem) -> str | None:
+def _differs(device: Device, booted: Running, target: InstalledSystem) -> str | None:
     paths = device.paths
     kernel = read_kernel_toplevel(paths)
     try:
@@ -81,7 +81,7 @@ def _differs(device: Device, booted: Booted, target: InstalledSystem) -> str | N
     return None
 
 
-def switch(paths: Paths, toplevel: StorePath) -> None:
+def soft_reboot(paths: Paths, toplevel: StorePath) -> None:
     """Let a system take over; what runs is stopped.
 
     Raises:

@@ -8,9 +8,9 @@ from tests.unit.device.conftest import Units
 
 from reconix.base.documents import JsonInput
 from reconix.base.process import CommandFailed
-from reconix.device.select.choose import Way, choose_always, choose_once, writes
+from reconix.device.select.choose import Reboot, choose_always, choose_once, writes
+from reconix.device.select.soft_reboot import obstacle, soft_reboot
 from reconix.device.select.start import Started, start
-from reconix.device.select.switch import obstacle, switch
 from reconix.device.select.watch import abandon, watch
 from reconix.device.state.events import read_events
 from reconix.device.state.lock import exclusive, exclusive_rw
@@ -48,18 +48,18 @@ def take_over(machine: Machine, system: str) -> Started:
     """Do what systemd and the last program of the old system do; then the agent begins."""
     paths = machine.paths
     generation = machine.read(machine.generations["two"])
-    switch(paths, generation.system(system).toplevel)
+    soft_reboot(paths, generation.system(system).toplevel)
     toplevel = paths.next_system.read_text()
     root_is(machine, toplevel.strip())
-    paths.switched.write_text(toplevel)
-    paths.switches.write_text(f"{machine_switches(machine) + 1}\n")
+    paths.soft_reboot_target.write_text(toplevel)
+    paths.soft_reboots.write_text(f"{machine_switches(machine) + 1}\n")
     for path in (paths.next_system, paths.booted, paths.run / "booted", paths.is_unproven):
         path.unlink(missing_ok=True)
     return start(machine.device)
 
 
 def machine_switches(machine: Machine) -> int:
-    place = machine.paths.switches
+    place = machine.paths.soft_reboots
     return int(place.read_text()) if place.exists() else 0
 
 
@@ -83,7 +83,7 @@ def test_a_system_takes_over_and_the_next_boot_is_an_ordinary_one(
     boot_id = machine.paths.boot_id.read_text()
     assert obstacle(machine.device, "mqtt") is None
     with exclusive_rw(machine.paths):
-        choose_once(machine.device, "mqtt", Way.SWITCH)
+        choose_once(machine.device, "mqtt", Reboot.SOFT)
     started = take_over(machine, "mqtt")
     assert "soft-reboot" in units.calls
     assert (started.booted.system, started.booted.soft_reboots) == ("mqtt", 1)
@@ -111,7 +111,7 @@ def test_a_healthy_system_stays(machine: Machine, units: Units) -> None:
     take_over(machine, "mqtt")
     assert machine.paths.is_unproven.exists()
     assert watch(machine.device)
-    assert not machine.paths.switched.exists()
+    assert not machine.paths.soft_reboot_target.exists()
 
 
 def test_one_that_is_not_healthy_is_left_by_a_restart_and_that_is_recorded(
@@ -140,7 +140,7 @@ def test_a_switch_that_ends_where_it_began_is_noticed(machine: Machine, units: U
     running = str(machine.paths.booted.read_bytes())
     assert "system-default" in running
     mqtt = machine.read(machine.generations["two"]).system("mqtt").toplevel
-    machine.paths.switched.write_text(f"{mqtt}\n")
+    machine.paths.soft_reboot_target.write_text(f"{mqtt}\n")
     machine.paths.booted.unlink()
     started = start(machine.device)
     assert (started.booted.system, started.restart) == ("default", True)
@@ -152,7 +152,7 @@ def test_always_by_a_switch_is_asked_of_the_firmware_only_when_it_is_healthy(
 ) -> None:
     machine_with(machine)
     with exclusive_rw(machine.paths):
-        choose_always(machine.device, "mqtt", Way.SWITCH)
+        choose_always(machine.device, "mqtt", Reboot.SOFT)
     take_over(machine, "mqtt")
     assert machine.device.firmware.asked_for() is None
     assert watch(machine.device)
@@ -168,7 +168,7 @@ def test_a_switch_for_once_does_not_end_what_is_wanted_always(
     assert machine.boot().booted.system == "mqtt"
     assert watch(machine.device)
     with exclusive_rw(machine.paths):
-        choose_once(machine.device, "default", Way.SWITCH)
+        choose_once(machine.device, "default", Reboot.SOFT)
     assert take_over(machine, "default").booted.system == "default"
     assert restarted(machine).booted.system == "mqtt"
 
@@ -179,7 +179,7 @@ def test_what_was_asked_of_the_firmware_before_is_taken_back(
     machine_with(machine)
     with exclusive_rw(machine.paths):
         choose_once(machine.device, "mqtt")
-        choose_once(machine.device, "mqtt", Way.SWITCH)
+        choose_once(machine.device, "mqtt", Reboot.SOFT)
     assert machine.device.firmware.asked_for() is None
 
 
@@ -222,7 +222,7 @@ def test_no_trial_begins_or_ends_with_a_switch(machine: Machine, units: Units) -
     with exclusive_rw(machine.paths):
         apply(machine.device, machine.generations["three"])
         with pytest.raises(OnTrial):
-            choose_once(machine.device, "mqtt", Way.SWITCH)
+            choose_once(machine.device, "mqtt", Reboot.SOFT)
 
 
 def test_a_switch_that_systemd_refuses_leaves_nothing(
@@ -236,16 +236,16 @@ def test_a_switch_that_systemd_refuses_leaves_nothing(
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     mqtt = machine.read(machine.generations["two"]).system("mqtt").toplevel
     with pytest.raises(CommandFailed):
-        switch(machine.paths, mqtt)
+        soft_reboot(machine.paths, mqtt)
     assert not machine.paths.next_system.exists()
 
 
 def test_a_switch_writes_nothing_to_the_disk(machine: Machine, units: Units) -> None:
     machine_with(machine)
     before = _written(machine.paths.system)
-    assert not writes(machine.device, Way.SWITCH)
+    assert not writes(machine.device, Reboot.SOFT)
     with exclusive(machine.paths):
-        choose_once(machine.device, "mqtt", Way.SWITCH)
+        choose_once(machine.device, "mqtt", Reboot.SOFT)
     assert take_over(machine, "mqtt").booted.system == "mqtt"
     assert machine.paths.is_chosen.exists(), "and yet it is known that somebody asked for it"
     assert watch(machine.device)
