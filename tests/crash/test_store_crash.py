@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.placed import place
 
 from reconix.base.digests import Digest
 from reconix.base.files import remove_tree, rename_durably
@@ -24,7 +25,7 @@ from reconix.store import nar, tree
 from reconix.store.collect import collect as collect_device
 from reconix.store.collect import unreferenced
 from reconix.store.links import LINKS
-from reconix.store.manifest import Manifest, StoreObject
+from reconix.store.manifest import Manifest
 from reconix.store.paths import StorePath, content_address
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Symlink, folder
@@ -206,26 +207,13 @@ def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
 
 
 def install(registry: Registry, number: int) -> Manifest:
-    """Receive and install a generation of two objects, one of them common to all."""
-    common = _place(registry, folder({"lib": File(b"common" * 99), "l": Symlink("lib")}), "common")
+    """Place and register a generation of two objects, one of them common to all."""
+    common = place(registry, folder({"lib": File(b"common" * 99), "l": Symlink("lib")}), "common")
     files = folder({"n": File(b"%d" % number), "c": Symlink(str(common.path))})
-    root = _place(registry, files, "root", common.path)
+    root = place(registry, files, "root", common.path)
     manifest = Manifest(root.path, tuple(sorted([common, root])))
     registry.add(manifest)
     return manifest
-
-
-def _place(
-    registry: Registry, content: tree.Node, name: str, *references: StorePath
-) -> StoreObject:
-    registry.staging_dir.mkdir(parents=True, exist_ok=True)
-    staged = registry.staging_dir / f"{name}-{os.getpid()}"
-    tree.write(content, staged)
-    info = nar.digest(staged)
-    path = content_address(info.digest, name, references)
-    item = StoreObject(path, info.digest, info.size_bytes, references)
-    registry.place(staged, item)
-    return item
 
 
 def check_device(registry: Registry) -> set[StorePath]:

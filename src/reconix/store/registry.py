@@ -17,19 +17,11 @@ Tested by ``tests/unit/store/test_registry.py`` and, step by step,
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from reconix.base.files import (
-    read_bounded,
-    remove_tree,
-    rename_durably,
-    sync_folder,
-    sync_tree,
-    write_durably,
-)
-from reconix.store.collect import withdraw
-from reconix.store.links import LinkPool
+from reconix.base.files import read_bounded, remove_tree, sync_folder, write_durably
+from reconix.store.links import fill_pool
 from reconix.store.manifest import (
     MAX_MANIFEST_BYTES,
     Manifest,
@@ -37,15 +29,8 @@ from reconix.store.manifest import (
     parse_manifest,
     print_manifest,
 )
-from reconix.store.nar import NarInfo
 from reconix.store.paths import StorePath
-from reconix.store.verify import (
-    ContentChanged,
-    ObjectMissing,
-    forget_cached,
-    measure,
-    verify_object,
-)
+from reconix.store.verify import ObjectMissing
 
 _SUFFIX = ".manifest"
 
@@ -111,39 +96,26 @@ class Registry:
             if entry.name not in kept:
                 remove_tree(entry)
 
-    def place(self, staged: Path, item: StoreObject) -> None:
-        """Give a received tree its final name, when it is durable and right on the disk itself.
+    def staged(self, path: StorePath) -> Path:
+        """Where an object waits for its final name when it is whole, durable and verified."""
+        return self.staging_dir / path.basename
 
-        If the object is there already and right, it stays as it is and the new tree is dropped.
+    def place(self, paths: Sequence[StorePath]) -> None:
+        """Give objects their final names, durably; those that are not staged have them already.
 
-        Args:
-            staged: the tree, on the same file system; with the modes that ``nar.Restorer`` gives.
-            item: what it must be.
-
-        Raises:
-            ContentChanged: it is something else; nothing was placed.
+        Whoever stages an object has made it durable and verified what the disk gives back. Nothing
+        else has its final name. Afterwards ``.links`` tells which file of it was damaged; what a
+        cut prevents there is made up for when it is repeated.
         """
-        if self._is_right(item):
-            remove_tree(staged)
-            return
-        _sync(staged)
-        forget_cached(staged)
-        measured = measure(staged)
-        if measured.nar != NarInfo(item.nar, item.nar_size_bytes):
-            raise ContentChanged(item.path, expected=item.nar, found=measured.nar.digest)
-        self.store_dir.mkdir(parents=True, exist_ok=True)
-        pool = LinkPool(self.store_dir)
-        for path, key in measured.keys:
-            pool.share(path, key)
-        _rename_over(staged, self.path(item.path))
-
-    def _is_right(self, item: StoreObject) -> bool:
-        """Whether an object stands under its name; if it is damaged, it may be replaced."""
-        try:
-            verify_object(self.store_dir, item)
-        except (ContentChanged, ObjectMissing):
-            return False
-        return True
+        waiting = [path for path in paths if os.path.lexists(self.staged(path))]
+        if waiting:
+            self.store_dir.mkdir(parents=True, exist_ok=True)
+            for path in waiting:
+                _move(self.staged(path), self.path(path))
+            sync_folder(self.store_dir)
+            sync_folder(self.staging_dir)
+        if paths:
+            fill_pool(self.store_dir, map(self.path, paths), {})
 
     def _name(self, root: StorePath) -> Path:
         return self._generations / f"{root.basename}{_SUFFIX}"
@@ -153,17 +125,11 @@ def _read_manifest(name: Path) -> Manifest:
     return parse_manifest(read_bounded(name, MAX_MANIFEST_BYTES), source=str(name))
 
 
-def _sync(root: Path) -> None:
-    """Make a tree durable; for a single file or link, all that is being staged."""
-    sync_tree(root if root.is_dir() and not root.is_symlink() else root.parent)
-
-
-def _rename_over(staged: Path, final: Path) -> None:
-    """Rename; a folder that changes its parent must be writable for that moment."""
-    withdraw(final)
-    is_folder = staged.is_dir() and not staged.is_symlink()
-    if is_folder:
+def _move(staged: Path, final: Path) -> None:
+    """Rename; only root may move a folder to another one while it is not writable."""
+    try:
+        staged.rename(final)
+    except PermissionError:
         staged.chmod(0o755)
-    rename_durably(staged, final)
-    if is_folder:
+        staged.rename(final)
         final.chmod(0o555)

@@ -7,22 +7,15 @@ was stored. So when an object is found changed, its files are compared with thei
 Tested by ``tests/unit/store/test_registry.py``.
 """
 
-import hashlib
 import os
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
-from reconix.store.links import LinkPool, TreeKeys, leaves, link_key
+from reconix.store.links import LinkPool, leaves, link_key
 from reconix.store.manifest import StoreObject
-from reconix.store.nar import (
-    Encoder,
-    NarInfo,
-    digest,
-    walk,
-)
+from reconix.store.nar import NarInfo, digest
 from reconix.store.paths import StorePath
 
 _SHOWN_FILES = 5
@@ -58,14 +51,6 @@ class ObjectMissing(ReconixError):
     def __init__(self, path: StorePath) -> None:
         super().__init__(f"{path} is missing", hint=f"fetch it again: reconix store repair {path}")
         self.path = path
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """An archive's digest and size, and the key of each file and link in it."""
-
-    nar: NarInfo
-    keys: tuple[tuple[Path, str], ...]
 
 
 def verify_object(store_dir: Path, item: StoreObject) -> None:
@@ -120,27 +105,3 @@ def _is_unchanged(path: Path, by_inode: Mapping[int, str], known: Container[str]
     key = link_key(path)
     stored = by_inode.get(path.lstat().st_ino)
     return key == stored if stored else key in known
-
-
-def measure(tree: Path) -> Measured:
-    """Hash a tree and each of its files, reading it once."""
-    state = hashlib.sha256()
-    encoder, keys = Encoder(state.update), TreeKeys(tree)
-    for event in walk(tree):
-        encoder.feed(event)
-        keys.feed(event)
-    return Measured(NarInfo(Digest(state.digest()), encoder.size_bytes), tuple(keys.found))
-
-
-def forget_cached(tree: Path) -> None:
-    """Let the kernel drop what it remembers of a tree, so that the disk itself is read next.
-
-    The tree must be durable: what is not yet on the disk cannot be dropped.
-    """
-    for path in leaves(tree):
-        if not path.is_symlink():
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            finally:
-                os.close(descriptor)

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import pytest
+from tests.placed import place
 
-from reconix.store import nar, tree
 from reconix.store.collect import Collected, collect, unreferenced
 from reconix.store.links import LINKS, leaves
-from reconix.store.manifest import BadManifest, Manifest, StoreObject
-from reconix.store.paths import StorePath, content_address
+from reconix.store.manifest import BadManifest, Manifest
 from reconix.store.registry import Registry
-from reconix.store.tree import File, Node, Symlink, folder
+from reconix.store.tree import File, Symlink, folder
 from reconix.store.verify import (
     ContentChanged,
     ObjectMissing,
@@ -21,21 +20,6 @@ from reconix.store.verify import (
 
 def entries(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
-
-
-def describe(staged: Path, name: str, *references: StorePath) -> StoreObject:
-    info = nar.digest(staged)
-    path = content_address(info.digest, name, references)
-    return StoreObject(path, info.digest, info.size_bytes, tuple(sorted(references)))
-
-
-def place(registry: Registry, content: Node, name: str, *references: StorePath) -> StoreObject:
-    registry.staging_dir.mkdir(parents=True, exist_ok=True)
-    staged = registry.staging_dir / name
-    tree.write(content, staged)
-    item = describe(staged, name, *references)
-    registry.place(staged, item)
-    return item
 
 
 def generation(registry: Registry, number: int) -> Manifest:
@@ -101,34 +85,24 @@ def test_a_damaged_manifest_is_named(registry: Registry) -> None:
         registry.manifests()
 
 
-def test_a_tree_that_is_not_what_was_promised_is_not_placed(registry: Registry) -> None:
-    registry.staging_dir.mkdir(parents=True)
-    tree.write(File(b"right"), registry.staging_dir / "a")
-    tree.write(File(b"wrong"), registry.staging_dir / "b")
-    item = describe(registry.staging_dir / "a", "a")
-    with pytest.raises(ContentChanged, match="was altered"):
-        registry.place(registry.staging_dir / "b", item)
-    assert not registry.path(item.path).exists()
-
-
-def test_a_leftover_under_the_final_name_is_replaced(registry: Registry) -> None:
-    registry.staging_dir.mkdir(parents=True)
-    tree.write(folder({"a": File(b"right")}), registry.staging_dir / "a")
-    item = describe(registry.staging_dir / "a", "a")
-    registry.path(item.path).mkdir(parents=True)
-    (registry.path(item.path) / "half").touch()
-    registry.place(registry.staging_dir / "a", item)
-    verify_object(registry.store_dir, item)
+def test_a_placed_object_is_read_only_and_leaves_nothing_in_staging(registry: Registry) -> None:
+    item = place(registry, folder({"a": File(b"a")}), "one")
+    assert registry.path(item.path).stat().st_mode & 0o777 == 0o555
     assert entries(registry.path(item.path)) == ["a"]
+    assert entries(registry.staging_dir) == []
 
 
-def test_objects_on_the_device_share_equal_files(registry: Registry) -> None:
-    one = place(registry, folder({"a": File(b"same" * 999)}), "one")
-    two = place(registry, folder({"b/c": File(b"same" * 999)}), "two")
-    assert (registry.path(one.path) / "a").stat().st_ino == (
-        registry.path(two.path) / "b/c"
-    ).stat().st_ino
-    assert registry.path(two.path).stat().st_mode & 0o777 == 0o555
+def test_placing_again_writes_nothing(registry: Registry) -> None:
+    item = place(registry, folder({"a": File(b"a"), "l": Symlink("a")}), "one")
+    before = [(path, path.lstat()) for path in sorted(registry.store_dir.rglob("*"))]
+    registry.place([item.path])
+    assert [(path, path.lstat()) for path in sorted(registry.store_dir.rglob("*"))] == before
+
+
+def test_equal_files_of_placed_objects_have_one_name_in_links(registry: Registry) -> None:
+    place(registry, folder({"a": File(b"same" * 999)}), "one")
+    place(registry, folder({"b/c": File(b"same" * 999)}), "two")
+    assert len(entries(registry.store_dir / LINKS)) == 1
 
 
 def test_collecting_keeps_installed_generations_whole(registry: Registry) -> None:

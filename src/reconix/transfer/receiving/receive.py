@@ -25,15 +25,14 @@ Tested by ``tests/unit/transfer/receiving/test_receive.py`` and ``tests/crash/te
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
-from reconix.base.files import remove_tree, sync_folder
+from reconix.base.files import remove_tree
 from reconix.store import nar
-from reconix.store.links import fill_pool
 from reconix.store.manifest import Manifest, StoreObject
 from reconix.store.nar import BadTree, NarInfo
 from reconix.store.paths import StorePath
@@ -304,7 +303,7 @@ class _Job:
         self._staged = frozenset(
             item.path
             for item in sent
-            if item.path not in self._present and _is_intact(self._ready(item.path), item)
+            if item.path not in self._present and _is_intact(self.registry.staged(item.path), item)
         )
         named = {item.path for item in self.registry.objects()}
         for item in sent:
@@ -358,9 +357,6 @@ class _Job:
     def _item(self, need: Need) -> StoreObject:
         return self.manifest.objects[need.index]
 
-    def _ready(self, path: StorePath) -> Path:
-        return self.registry.staging_dir / path.basename
-
     def _part(self, path: StorePath) -> Path:
         return self.registry.staging_dir / f"{path.basename}{_PART}"
 
@@ -394,7 +390,7 @@ class _Job:
         else:
             self._make(item, need, sources, number, stage)
         if item.path not in self._present:
-            sources.set(number, self._ready(item.path))
+            sources.set(number, self.registry.staged(item.path))
 
     def _account(self, need: Need) -> Account:
         return Account(
@@ -427,31 +423,12 @@ class _Job:
         finally:
             maker.close()
         verify(part, item, sources, self.patience)
-        part.rename(self._ready(item.path))
+        part.rename(self.registry.staged(item.path))
 
     def commit(self) -> None:
         """Give the objects their names and register the generation."""
-        fresh = [item.path for item in self._sent() if item.path not in self._present]
-        if fresh:
-            self._name(fresh)
-        self._remember_files()
+        self.registry.place([item.path for item in self._sent()])
         self.registry.add(self.manifest)
-
-    def _remember_files(self) -> None:
-        """Put the new files into ``.links``: it tells later which of them was damaged.
-
-        The generation is not installed yet: what a cut prevents here the same stream makes up for.
-        """
-        trees = [self.registry.path(item.path) for item in self._sent()]
-        if trees:
-            fill_pool(self.registry.store_dir, trees, {})
-
-    def _name(self, fresh: Iterable[StorePath]) -> None:
-        self.registry.store_dir.mkdir(parents=True, exist_ok=True)
-        for path in fresh:
-            _move(self._ready(path), self.registry.path(path))
-        sync_folder(self.registry.store_dir)
-        sync_folder(self.registry.staging_dir)
 
 
 def _is_intact(path: Path, item: StoreObject) -> bool:
@@ -465,13 +442,3 @@ def _is_intact(path: Path, item: StoreObject) -> bool:
 
 def _exists(path: Path) -> bool:
     return os.path.lexists(path)  # a symbolic link may be an object
-
-
-def _move(old: Path, new: Path) -> None:
-    """Rename; who is not root may move a folder only while it is writable."""
-    try:
-        old.rename(new)
-    except PermissionError:
-        old.chmod(0o755)
-        old.rename(new)
-        new.chmod(0o555)
