@@ -7,7 +7,7 @@ becomes an ``Address`` here or is refused here, with one error.
 
 A redirection is an order to ask somebody else. It does not leave http and https, does not go from
 the second to the first, and does not lead to where only this machine can ask: to itself, by any of
-its addresses, or to its link. The services there believe whoever reaches them, and an agent is
+its addresses, or to its link. The services there trust whoever reaches them, and an agent is
 root. A name may stand for any of them, so what counts is the address that a name has at the moment
 at which it is used.
 

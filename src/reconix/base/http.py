@@ -90,7 +90,7 @@ class Route:
     Attributes:
         proxies: by the scheme of what is asked for; ``all`` stands for both.
         direct: hosts that are reached without a proxy, as ``no_proxy`` names them.
-        context: whom to believe with https.
+        context: which certificates to trust with https.
     """
 
     proxies: Mapping[str, Proxy] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class Route:
 
         Args:
             variables: without ``_proxy``: ``http``, ``https``, ``all`` and ``no``.
-            context: whom to believe with https.
+            context: which certificates to trust with https.
 
         Raises:
             Refused: one of them is no address.
@@ -557,7 +557,7 @@ def _secured(
     try:
         return context.wrap_socket(connected, server_hostname=address.host.partition("%")[0])
     except ssl.SSLCertVerificationError as error:
-        raise Refused(f"its certificate is not believed: {error.verify_message}") from error
+        raise Refused(f"untrusted certificate: {error.verify_message}") from error
 
 
 def _credentials(text: str) -> dict[str, str]:

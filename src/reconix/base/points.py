@@ -1,8 +1,8 @@
-"""Points of small order: Ed25519 keys that belong to everybody.
+"""Points of small order: Ed25519 keys with which anybody can sign.
 
-Eight points of the curve have an order of at most 8. Who names one of them as a public key makes,
-without any secret, signatures that fit every statement, or every eighth. OpenSSL takes them as it
-takes any other. So whoever reads a public key asks here first, however the point is spelled.
+Eight points of the curve have an order of at most 8. With one of them as a public key, signatures
+that fit every statement, or every eighth, can be made without a secret. OpenSSL takes them as it
+takes any other. So every public key that is read is checked here first, however it is spelled.
 
 Source: RFC 8032, section 5.1.3; *Taming the many EdDSAs* (Chalkias and others, 2020), table 1.
 Tested by ``tests/unit/base/test_points.py``, with signatures that OpenSSL accepts.
@@ -15,7 +15,7 @@ _SMALL_ORDER = frozenset({0, 1, _P - 1, _Y_OF_ORDER_8, _P - _Y_OF_ORDER_8})
 """The y of all eight: two points have 0, one 1, one -1, and two each of the others."""
 
 
-def is_everybodys(key: bytes) -> bool:
+def is_small_order(key: bytes) -> bool:
     """Whether a public key is a point of small order: anybody can sign with it.
 
     Args:

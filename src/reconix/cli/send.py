@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say who vouches for a stream."""
+    """Add the options that say who signs a stream."""
     parser.add_argument(
         "--key",
         type=Path,

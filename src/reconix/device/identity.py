@@ -17,8 +17,6 @@ lose its address because the keys for updates have changed since it was made.
 Tested by ``tests/unit/device/test_identity.py`` and ``tests/vm/test_schedule.py``.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -32,12 +30,11 @@ from reconix.device.device import Device
 from reconix.device.paths import Paths
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.trust_store import TrustStore
-from reconix.transfer.trust.seal import Signature
+from reconix.transfer.trust.seal import Signature, parse_signature_list, print_signature_list
 from reconix.transfer.trust.trust import UNSIGNED, NotTrusted, Trust
 
 FILE_NAME = "identity.json"
 MAX_BYTES = 1 << 16
-MAX_SIGNATURES = 16
 _WAIT_SECONDS = 30.0
 _STATEMENT = b"reconix identity 1\n"
 _HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -103,12 +100,7 @@ def statement(document: bytes) -> bytes:
 def print_signed(document: bytes, signatures: Iterable[Signature]) -> bytes:
     """The file of an identity."""
     return print_json(
-        {
-            "document": document.decode(),
-            "signatures": [
-                {"key": _text(each.key), "value": _text(each.value)} for each in signatures
-            ],
-        }
+        {"document": document.decode(), "signatures": print_signature_list(signatures)}
     )
 
 
@@ -121,15 +113,12 @@ def parse_signed(content: bytes, trust: Trust, *, source: str) -> Identity:
     try:
         fields = Fields.parse(content, source=source)
         document = fields.text("document").encode()
-        listed = fields.objects("signatures")
-        if len(listed) > MAX_SIGNATURES:
-            raise BadIdentity(f"it has {len(listed)} signatures")
-        signatures = [Signature(_bytes(one, "key"), _bytes(one, "value")) for one in listed]
+        signatures = parse_signature_list(fields)
         trust.expect_signed(signatures, statement(document))
         return _identity(Fields.parse(document, source=f"{source}: document"))
     except NotTrusted as error:
         raise BadIdentity(error.why) from error
-    except (BadDocument, binascii.Error, ValueError) as error:
+    except (BadDocument, ValueError) as error:
         raise BadIdentity(str(error)) from error
 
 
@@ -216,11 +205,3 @@ def _replace(file: Path, text: str) -> None:
     """These files are gone at the next start, so there is nothing to make durable."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
-
-
-def _bytes(fields: Fields, key: str) -> bytes:
-    return base64.b64decode(fields.text(key), validate=True)
-
-
-def _text(value: bytes) -> str:
-    return base64.b64encode(value).decode()

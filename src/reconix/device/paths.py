@@ -120,7 +120,7 @@ class Paths:
 
     @property
     def known_identity(self) -> Path:
-        """The digest of an identity that was vouched for once."""
+        """The digest of an identity that was verified once."""
         return self.home / "identity"
 
     @property

@@ -1,15 +1,19 @@
-"""The trust store: whose updates this device takes, and what it remembers about that.
+"""The trust store: which signatures this device requires, and what it remembers about that.
 
-Which keys count is part of a generation, in ``trust.json`` beside ``generation.json``: it is tried
-and kept, or left, with everything else. Two things must outlive it, in ``/reconix/trust.json``:
+The *policy* says which keys are trusted. It is part of a generation, ``trust.json`` beside
+``generation.json``: it is tried and kept, or left, with everything else. The *state* must outlive a
+generation, and is in ``/reconix/trust.json``:
 
 * the newest key set that a stream brought along, which the committed generation may not know;
-* the sequence number of each installed generation, so that no stream goes below the committed one.
+* the sequence number of each installed generation;
+* the rollback index: the highest of them that was ever confirmed. No stream below it is taken.
 
-That number is the rollback index; on the disk, where older agents read it, it is called ``floor``.
-It never sinks, not even after a rollback. No clock is asked for anything. Rollback index, key set
-and revoked keys stand in the ledger as well (``ledger.py``), and count from wherever they can be
-read: what a newer agent left here in a form that this one cannot read takes nothing back.
+The rollback index never sinks, not even after a rollback. No clock is asked for anything. Rollback
+index, key set and revoked keys are in the ledger as well (``state/ledger.py``), and hold from
+wherever they can be read: what a newer agent left here, unreadable to this one, revokes nothing.
+
+The names of the files and of their keys are read by agents of all releases, so they stay, ``floor``
+for the rollback index among them.
 
     trust.json of a generation   {"version": 1, "require_signature": true, "keys": {…} or null,
                                   "url": "http://…" or null, "download_limit_bytes": 268435456,
@@ -18,8 +22,8 @@ read: what a newer agent left here in a form that this one cannot read takes not
     /reconix/trust.json          {"version": 1, "floor": 7, "keys": {…} or null,
                                   "sequences": {"/nix/store/…": 7}}
 
-A generation without the file, made before there were keys, is judged by what the device remembers;
-if that is nothing, nothing is demanded.
+For a generation without the file, made before there were keys, the state decides; without a key in
+it no signature is required.
 
 Tested by ``tests/unit/device/test_trust_store.py``.
 """
@@ -49,14 +53,14 @@ DOWNLOAD_LIMIT_BYTES = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class TrustPolicy:
-    """What a generation says about whom to believe.
+    """What a generation says about updates: who must sign them, and where they are.
 
     Attributes:
         keys: the key set; None if it names none.
         require_signature: whether a stream must be signed.
         url: where updates are looked for.
         download_limit_bytes: no download is larger unless somebody says so at that moment.
-        authorities: certificates by which web servers are believed; None: those of the system.
+        authorities: certificates by which web servers are trusted; None: those of the system.
         proxy: who is asked for updates in place of the servers themselves.
     """
 
@@ -121,7 +125,7 @@ class TrustState:
         return {**(found or {}), **self.keys.document()}
 
     def after(self, rollback_index: int, keys: KeySet | None) -> "TrustState":
-        """With a rollback index and a key set that are not older than these."""
+        """With a rollback index and a key set, unless those here are newer."""
         is_older = keys is not None and keys.version <= self._spelled_version
         known = self.keys if self.keys is None and is_older else newer(keys, self.keys)
         return replace(self, rollback_index=max(rollback_index, self.rollback_index), keys=known)
@@ -152,12 +156,12 @@ def read_trust_policy(generation: Path) -> TrustPolicy | None:
 
 
 def read_trust_state(paths: Paths) -> TrustState:
-    """What is remembered; nothing if that is damaged, because a device must stay mendable."""
+    """What is remembered; nothing if that is damaged, because a device must stay updatable."""
     try:
         fields = _read(paths.trust)
         return TrustState() if fields is None else _trust_state(fields)
     except (BadDocument, BadKey, BadFile) as error:
-        progress.note(f"what was remembered about updates is of no use: {error}")
+        progress.note(f"the trust state cannot be read, the ledger holds: {error}")
         return TrustState()
 
 
@@ -180,7 +184,7 @@ def _readable_keys(fields: Fields) -> KeySet | None:
     try:
         return _keys(fields)
     except (BadDocument, BadKey) as error:
-        progress.note(f"the key set that was remembered cannot be read: {error}")
+        progress.note(f"the key set of the trust state cannot be read, the ledger holds: {error}")
         return None
 
 

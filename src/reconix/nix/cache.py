@@ -6,7 +6,7 @@
     <hash>.narinfo               what is known about one object, with signatures
     nar/<digest>.nar.<zst|xz>    its archive, compressed
 
-Nothing that a cache says is believed: what it describes must be signed by a key we trust, or be
+Nothing that a cache says is trusted: what it describes must be signed by a key we trust, or be
 named by its own content; what it delivers must have the announced size and digest, compressed and
 unpacked. Both sizes are limits while we read, so an endless body or a bomb costs no more than was
 announced; and what is announced is bounded by a limit and by the room that there is, because
@@ -192,7 +192,7 @@ def pull(
         store: where to.
         cache: where from.
         tops: what to take.
-        keys: whose word is trusted; objects that are named by their content need nobody's.
+        keys: whose signatures are trusted; objects that are named by their content need none.
 
     Raises:
         CacheUnusable: something is missing or other than announced.

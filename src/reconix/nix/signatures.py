@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from reconix.base.errors import ReconixError
-from reconix.base.points import is_everybodys
+from reconix.base.points import is_small_order
 from reconix.nix.database import PathInfo
 from reconix.store.paths import StorePath, base32_encode
 
@@ -47,7 +47,7 @@ class NotTrusted(ReconixError):
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """Who may vouch for objects."""
+    """A key that may sign objects."""
 
     name: str
     value: bytes  # 32 bytes
@@ -60,8 +60,8 @@ class PublicKey:
             BadKey: it is something else.
         """
         key = cls(*_split(text, 32))
-        if is_everybodys(key.value):
-            raise BadKey(f"{key.name} is a key with which anybody can sign: a point of small order")
+        if is_small_order(key.value):
+            raise BadKey(f"{key.name} is a point of small order: anybody can sign with it")
         return key
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class SecretKey:
-    """Lets its owner vouch for objects; never shown."""
+    """Signs objects; never shown."""
 
     name: str
     value: bytes = field(repr=False)  # 32 bytes of seed, then the public key
@@ -120,7 +120,7 @@ def check(info: PathInfo, keys: Iterable[PublicKey]) -> None:
 def _is_by(key: PublicKey, signature: str, content: bytes) -> bool:
     try:
         name, value = _split(signature, 64)
-        if name == key.name and not is_everybodys(key.value):
+        if name == key.name and not is_small_order(key.value):
             Ed25519PublicKey.from_public_bytes(key.value).verify(value, content)
             return True
     except (BadKey, InvalidSignature):

@@ -5,11 +5,10 @@
 Tested by ``tests/unit/signing/test_project_keys.py``.
 """
 
-import base64
 from collections.abc import Iterable
 from pathlib import Path
 
-from reconix.base.documents import BadDocument, Fields, print_json
+from reconix.base.documents import Fields, print_json
 from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded, write_durably
 from reconix.build.generation import key_set
@@ -17,7 +16,7 @@ from reconix.config.schema.project import TrustRoot
 from reconix.nix.signatures import SecretKey
 from reconix.transfer.sending.signing import sign_key_set
 from reconix.transfer.trust.keys import MAX_SET_BYTES
-from reconix.transfer.trust.seal import Signature, SignedKeySet
+from reconix.transfer.trust.seal import SignedKeySet, parse_signature_list, print_signature_list
 
 _FOLDER = Path("keys/sets")
 
@@ -49,9 +48,7 @@ def keep(project: Path, signed: SignedKeySet) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "document": signed.document.decode(),
-        "signatures": [
-            {"key": _text(each.key), "value": _text(each.value)} for each in signed.signatures
-        ],
+        "signatures": print_signature_list(signed.signatures),
     }
     write_durably(path, print_json(document))
     return path
@@ -59,19 +56,4 @@ def keep(project: Path, signed: SignedKeySet) -> Path:
 
 def _read_set(path: Path) -> SignedKeySet:
     fields = Fields.parse(read_bounded(path, 4 * MAX_SET_BYTES), source=str(path))
-    signatures = tuple(
-        Signature(_value(each, "key"), _value(each, "value"))
-        for each in fields.objects("signatures")
-    )
-    return SignedKeySet(fields.text("document").encode(), signatures)
-
-
-def _value(fields: Fields, key: str) -> bytes:
-    try:
-        return base64.b64decode(fields.text(key), validate=True)
-    except ValueError as error:
-        raise BadDocument(f"{fields.source}: {key!r} is no base 64") from error
-
-
-def _text(value: bytes) -> str:
-    return base64.b64encode(value).decode()
+    return SignedKeySet(fields.text("document").encode(), parse_signature_list(fields))

@@ -7,7 +7,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from reconix.base.digests import Digest
-from reconix.base.points import is_everybodys
+from reconix.base.points import is_small_order
 from reconix.nix import signatures
 from reconix.nix.database import PathInfo
 from reconix.store.manifest import StoreObject
@@ -50,7 +50,7 @@ def test_openssl_accepts_a_forgery_by_each_of_the_eight_points() -> None:
 
 @pytest.mark.parametrize("key", POINTS, ids=bytes.hex)
 def test_t1_a_key_of_small_order_has_signed_nothing_and_is_in_no_set(key: bytes) -> None:
-    assert is_everybodys(key)
+    assert is_small_order(key)
     assert not any(is_signed(key, FORGED, statement) for statement in STATEMENTS)
     with pytest.raises(BadKey, match="anybody can sign"):
         PublicKey("key", key)
@@ -73,5 +73,5 @@ def test_t1_such_a_key_vouches_for_nothing_in_a_binary_cache(key: bytes) -> None
 
 def test_a_key_that_somebody_made_is_taken() -> None:
     key = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes_raw()
-    assert not is_everybodys(key)
+    assert not is_small_order(key)
     assert KeySet.of([PublicKey("key", key)]).active == {key}

@@ -1,4 +1,4 @@
-"""Recipes: nothing is made twice, and a cache that lies is not believed."""
+"""Recipes: nothing is made twice, and a cache that lies is not trusted."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -102,7 +102,7 @@ def _print_key(key: Key) -> bytes:
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """The only one that the system believes."""
+    """The only one that the system trusts."""
     made = Authority("ours")
     monkeypatch.setenv("SSL_CERT_FILE", str(made.write(tmp_path / "authorities.pem")))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
@@ -161,14 +161,14 @@ def test_n2_a_certificate_of_somebody_else_is_refused_at_once(
     authority: Authority, tmp_path: Path
 ) -> None:
     other = Authority("ours")  # of the same name
-    with pytest.raises(LinkFailed, match="its certificate is not believed"):
+    with pytest.raises(LinkFailed, match="untrusted certificate"):
         list(load(other.server(tmp_path, "127.0.0.1", today())))
 
 
 def test_n2_a_certificate_for_another_host_is_refused_at_once(
     authority: Authority, tmp_path: Path
 ) -> None:
-    with pytest.raises(LinkFailed, match="its certificate is not believed: IP address mismatch"):
+    with pytest.raises(LinkFailed, match="untrusted certificate: IP address mismatch"):
         list(load(authority.server(tmp_path, "192.0.2.7", today())))
 
 
@@ -176,7 +176,7 @@ def test_n2_a_device_without_authorities_believes_no_certificate(
     authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
-    with pytest.raises(LinkFailed, match="its certificate is not believed"):
+    with pytest.raises(LinkFailed, match="untrusted certificate"):
         list(load(authority.server(tmp_path, "127.0.0.1", today())))
 
 
@@ -186,7 +186,7 @@ def test_only_authorities_that_are_named_are_believed(authority: Authority, tmp_
     theirs = other.server(tmp_path, "127.0.0.1", today())
     assert b"".join(load(theirs, named)) == CONTENT
     ours = authority.server(tmp_path, "127.0.0.1", today())
-    with pytest.raises(LinkFailed, match="its certificate is not believed"):
+    with pytest.raises(LinkFailed, match="untrusted certificate"):
         list(load(ours, named))
     with pytest.raises(LinkFailed, match="its authorities are no certificates"):
         list(load(theirs, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))

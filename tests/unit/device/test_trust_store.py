@@ -211,7 +211,7 @@ def test_what_a_generation_says_comes_back(tmp_path: Path) -> None:
 def test_w3_what_the_ledger_says_holds_whatever_became_of_the_trust_state(
     strict: Machine, units: Units, content: bytes
 ) -> None:
-    """The committed generation trusts a key that a later set has taken back."""
+    """The committed generation trusts a key that a later set has revoked."""
     strict.generation("two")
     strict.generation("three")
     take(strict, signed(strict, "two", 2, BERT))
@@ -223,7 +223,7 @@ def test_w3_what_the_ledger_says_holds_whatever_became_of_the_trust_state(
     take(strict, signed(strict, "three", 3, BERT))
 
 
-def test_w3_a_key_that_was_taken_back_counts_in_no_set(strict: Machine) -> None:
+def test_w3_a_revoked_key_is_trusted_in_no_set(strict: Machine) -> None:
     strict.generation("two")
     strict.paths.ledger.write_bytes(Ledger(revoked=frozenset([public(ANNA).value])).print())
     with pytest.raises(NotTrusted, match="has no trusted key"):

@@ -1,4 +1,4 @@
-"""Where devices look for updates can be asked, and is believed for a reason.
+"""Where devices look for updates can be asked, and its certificate can be trusted.
 
 Tested by ``tests/unit/config/rules/test_assertions.py``.
 """

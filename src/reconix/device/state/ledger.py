@@ -67,7 +67,7 @@ class Ledger:
     Attributes:
         rollback_index: the highest sequence number that was ever confirmed; the line ``floor``.
         keys: the newest key set.
-        revoked: keys that were taken back by any set.
+        revoked: keys that any set has revoked.
         previous: the generation to which one can roll back.
         trying: the generation that is armed or on trial.
         left: generations that were not kept, the last one at the end.
@@ -177,7 +177,7 @@ class Ledger:
 
 
 def newer(ours: KeySet | None, other: KeySet | None) -> KeySet | None:
-    """The set of the higher version; what either took back stays taken back."""
+    """The set of the higher version; what either has revoked stays revoked."""
     if ours is None or other is None:
         return ours or other
     first, last = sorted((other, ours), key=lambda each: each.version)

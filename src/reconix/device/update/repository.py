@@ -1,7 +1,7 @@
 """Updating from a repository of streams: a folder, perhaps on a stick, or a web server.
 
 The index is read, the newest generation for this device looked for, and the cheapest chain to it
-taken. Nothing in the index is believed: it only saves asking for what does not fit. What a chain
+taken. Nothing in the index is trusted: it only saves asking for what does not fit. What a chain
 costs is compared with the limit of the configuration before the first byte of it is loaded; then
 all that comes is counted together, and ends the update if it is more.
 

@@ -14,7 +14,7 @@ checked. It matters to how long a device waits and how much it pays for. So:
   takes too long.
 
 With https the certificate must be that of the host, from an authority that the generation names, or
-else the system believes (``/etc/ssl/certs``); its dates do not count, because a device may have no
+else the system trusts (``/etc/ssl/certs``); its dates do not count, because a device may have no
 clock. All that it protects is who can see what is asked for.
 
 Source: RFC 9110, sections 14 (*Range Requests*) and 15.4 (*Redirection*).

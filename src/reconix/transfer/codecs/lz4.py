@@ -103,7 +103,7 @@ def expand(read: Read, packed_bytes: int) -> Iterator[bytes]:
 
 
 def _exactly(read: Read, size_bytes: int) -> bytes:
-    """So many bytes; the library believes what it is told about their number."""
+    """So many bytes; the library trusts what it is told about their number."""
     content = read(size_bytes)
     if len(content) != size_bytes:
         raise BadBlock(f"a block ends after {len(content)} of {size_bytes} bytes")

@@ -221,7 +221,7 @@ class StreamHead:
         spelled: the header with its digest, byte for byte as it was read: it may say more than we
             know, and what was signed must stay what it is.
         leaves: the hashes of all frames, one after the other.
-        seal: who vouches for it.
+        seal: who has signed it.
     """
 
     header: Header

@@ -103,7 +103,7 @@ def create(
         target: what devices shall have.
         write: takes the bytes.
         sequence: number of the target; a device takes none below that of what it has confirmed.
-        signer: vouches for the stream; None leaves it unsigned.
+        signer: signs the stream; None leaves it unsigned.
 
     Raises:
         TooManyBases: no stream serves so many.

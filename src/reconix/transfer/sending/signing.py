@@ -27,7 +27,7 @@ def generate(name: str) -> SecretKey:
     """Make a new key.
 
     Raises:
-        BadKey: that is no name.
+        BadKey: that is not a name.
     """
     private = Ed25519PrivateKey.generate()
     value = private.private_bytes_raw() + private.public_key().public_bytes_raw()
@@ -36,7 +36,7 @@ def generate(name: str) -> SecretKey:
 
 
 def print_secret(key: SecretKey) -> str:
-    """The line that stands in the file of a secret key."""
+    """The line in the file of a secret key."""
     return f"{key.name}:{base64.b64encode(key.value).decode()}"
 
 
@@ -46,7 +46,7 @@ def public(key: SecretKey) -> PublicKey:
 
 
 def sign_key_set(keys: KeySet, signers: Iterable[SecretKey]) -> SignedKeySet:
-    """Vouch for a key set; the signers are of the set before."""
+    """Sign a key set; the signers are of the set before."""
     document = keys.print()
     return SignedKeySet(document, _sign(keys_statement(document), signers))
 
@@ -63,7 +63,7 @@ class Signer:
         return _sign(statement, self.keys)
 
     def seal(self, header_digest: bytes, root: bytes) -> Seal:
-        """Vouch for a stream."""
+        """Sign a stream."""
         return Seal(self.sign(stream_statement(header_digest, root)), self.key_sets)
 
 

@@ -35,7 +35,7 @@ class StreamWriter:
     Args:
         write: takes the bytes of the stream.
         header: what a device must know; how large the payload is, is found out here.
-        signer: vouches for the stream; None leaves it unsigned.
+        signer: signs the stream; None leaves it unsigned.
         rehearse: reads the stream first; refuses it by raising.
     """
 

@@ -1,12 +1,12 @@
-"""Checking Ed25519 signatures with the OpenSSL that Python itself stands on.
+"""Verifying Ed25519 signatures with the OpenSSL that Python itself is built on.
 
-Arithmetic on curves is nothing to write at home. The Python of every device computes its SHA-256
+Curve arithmetic is not to be written at home. The Python of every device computes its SHA-256
 with libcrypto, so that library is there, is maintained by the distribution, and costs nothing more.
 It is found by its name among what is loaded already, wherever a distribution keeps it.
 
-Only checking is here; signing is done on the build host (``signing.py``).
+Signing is done on the build host (``sending/signing.py``).
 
-Keys that belong to everybody OpenSSL would take; they have signed nothing (``base/points.py``).
+OpenSSL takes points of small order as keys; here nothing is signed by them (``base/points.py``).
 
 Source: OpenSSL 3.0, EVP_DigestVerifyInit(3), *EVP_DigestVerify*; EVP_PKEY-ED25519(7); RFC 8032.
 Tested by ``tests/unit/transfer/trust/test_ed25519.py``, with the vectors of RFC 8032.
@@ -17,7 +17,7 @@ import functools
 import hashlib
 
 from reconix.base.errors import ReconixError
-from reconix.base.points import is_everybodys
+from reconix.base.points import is_small_order
 
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
@@ -27,24 +27,24 @@ _ED25519 = 1087  # NID_ED25519 of obj_mac.h, which is EVP_PKEY_ED25519
 
 
 class NoLibrary(ReconixError):
-    """There is nothing here that could check a signature."""
+    """No library here can verify a signature."""
 
     exit_code = 40
 
     def __init__(self, error: OSError) -> None:
         super().__init__(
-            f"signatures cannot be checked: {error}",
+            f"signatures cannot be verified: {error}",
             hint=f"the system needs {_LIBRARY} of OpenSSL 3, as Debian's python3 does",
         )
 
 
 def is_signed(key: bytes, signature: bytes, statement: bytes) -> bool:
-    """Whether a signature over a statement is by the owner of a public key, who is somebody.
+    """Whether a signature over a statement was made with the secret half of a public key.
 
     Raises:
-        NoLibrary: it cannot be found out.
+        NoLibrary: it cannot be verified.
     """
-    if len(key) != KEY_BYTES or len(signature) != SIGNATURE_BYTES or is_everybodys(key):
+    if len(key) != KEY_BYTES or len(signature) != SIGNATURE_BYTES or is_small_order(key):
         return False
     library = _library()
     public = library.EVP_PKEY_new_raw_public_key(_ED25519, None, key, KEY_BYTES)

@@ -1,14 +1,15 @@
-"""Key sets: whose word counts for the updates of a device.
+"""Key sets: the root of trust of a device.
 
-A device believes a *key set*: several public keys, how many of them must sign, and those that were
-taken back. Nothing in it has a date, because a device may have no clock. Instead it has a version,
-and a set is replaced only by the next version, signed by as many keys *of the set before* as that
-one demands. So a device that slept through three sets follows them one after the other, and a key
-that was stolen after it had been taken back is of no use to anybody.
+A device trusts a *key set*: the authorised public keys, the threshold of how many of them must
+sign, and the keys that were revoked. TUF calls it the root role. Nothing in it has a date, because
+a device may have no clock. Instead it has a version, and a set is replaced only by the next
+version, signed by as many keys *of the set before* as that one demands. So a device that slept
+through three sets follows them one after the other, and a key that was stolen after it had been
+revoked is of no use.
 
     {"keys": ["release:<base 64>", …], "revoked": ["<base 64>", …], "threshold": 2, "version": 3}
 
-A key that a set takes back stays taken back in all sets that follow.
+A key that a set revokes stays revoked in all sets that follow.
 
 Format: ``docs/spec/stream.md``, *Seal*. Tested by ``tests/unit/transfer/trust/test_trust.py``.
 """
@@ -21,7 +22,7 @@ from dataclasses import dataclass, replace
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
-from reconix.base.points import is_everybodys
+from reconix.base.points import is_small_order
 from reconix.transfer.trust.ed25519 import KEY_BYTES
 
 MAX_KEYS = 16
@@ -31,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
 class BadKey(ReconixError):
-    """A text is no key, or keys make no sense together."""
+    """Malformed key or inconsistent key set."""
 
     exit_code = 80
 
@@ -41,18 +42,16 @@ class BadKey(ReconixError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class PublicKey:
-    """Who may vouch for updates; spelled ``<name>:<base 64 of 32 bytes>``, as Nix spells keys."""
+    """A key that may sign updates; spelled ``<name>:<base 64 of 32 bytes>``, as Nix spells keys."""
 
     name: str
     value: bytes
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or len(self.value) != KEY_BYTES:
-            raise BadKey(f"{self.name[:80]!r} with {len(self.value)} bytes is no public key")
-        if is_everybodys(self.value):
-            raise BadKey(
-                f"{self.name} is a key with which anybody can sign: a point of small order"
-            )
+            raise BadKey(f"{self.name[:80]!r} with {len(self.value)} bytes is not a public key")
+        if is_small_order(self.value):
+            raise BadKey(f"{self.name} is a point of small order: anybody can sign with it")
 
     @classmethod
     def parse(cls, text: str) -> "PublicKey":
@@ -72,12 +71,12 @@ def parse_value(digits: str) -> bytes:
     """The bytes of a key without its name.
 
     Raises:
-        BadKey: they are no base 64.
+        BadKey: they are not base 64, or too many or too few.
     """
     try:
         value = base64.b64decode(digits, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadKey(f"{digits[:80]!r} is no base 64") from error
+        raise BadKey(f"{digits[:80]!r} is not base 64") from error
     if len(value) != KEY_BYTES:
         raise BadKey(f"a public key has {KEY_BYTES} bytes, not {len(value)}")
     return value
@@ -90,7 +89,7 @@ def print_value(value: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """Keys that count together; valid by construction."""
+    """The authorised keys and their threshold; valid by construction."""
 
     version: int
     threshold: int
@@ -102,11 +101,12 @@ class KeySet:
         if self.version < 1 or not 1 <= len(self.keys) <= MAX_KEYS:
             raise BadKey(f"key set {self.version} has {len(self.keys)} keys, not 1 to {MAX_KEYS}")
         if len(values) != len(self.keys) or self.keys != tuple(sorted(self.keys)):
-            raise BadKey(f"the keys of set {self.version} are not sorted, each once")
+            raise BadKey(f"the keys of set {self.version} are not sorted and unique")
         if not 1 <= self.threshold <= len(self.keys):
-            raise BadKey(f"{self.threshold} of {len(self.keys)} keys cannot sign")
+            listed = f"{len(self.keys)} keys"
+            raise BadKey(f"key set {self.version}: a threshold of {self.threshold} of {listed}")
         if len(self.revoked) > MAX_REVOKED or self.revoked & values:
-            raise BadKey(f"key set {self.version} takes back its own keys, or too many")
+            raise BadKey(f"key set {self.version} revokes its own keys, or too many")
 
     @classmethod
     def of(
@@ -127,21 +127,21 @@ class KeySet:
 
     @property
     def active(self) -> frozenset[bytes]:
-        """The keys whose signatures count."""
+        """The keys whose signatures are accepted."""
         return self.values - self.revoked
 
     def after(self, before: "KeySet") -> "KeySet":
-        """This set, with what an earlier one has taken back as well.
+        """This set, with what an earlier one has revoked as well.
 
         Raises:
-            BadKey: one of its own keys was taken back.
+            BadKey: one of its own keys was revoked.
         """
         if before.revoked & self.values:
-            raise BadKey(f"key set {self.version} has a key that was taken back before")
+            raise BadKey(f"key set {self.version} has a key that was revoked before")
         return replace(self, revoked=self.revoked | before.revoked)
 
     def without(self, revoked: frozenset[bytes]) -> "KeySet | None":
-        """This set without keys that were taken back; nothing if too few are left to sign."""
+        """This set without revoked keys; None if fewer than the threshold are left."""
         kept = tuple(key for key in self.keys if key.value not in revoked)
         return replace(self, keys=kept) if len(kept) >= self.threshold else None
 
@@ -163,7 +163,7 @@ def parse_key_set(content: bytes, *, source: str = "key set") -> KeySet:
     """Read a key set.
 
     Raises:
-        BadKey: it is none.
+        BadKey: it is not one.
     """
     if len(content) > MAX_SET_BYTES:
         raise BadKey(f"{source} has {len(content)} bytes, more than {MAX_SET_BYTES}")
@@ -177,7 +177,7 @@ def key_set_of(fields: Fields) -> KeySet:
     """A key set from the fields of a document.
 
     Raises:
-        BadKey, BadDocument: it is none.
+        BadKey, BadDocument: it is not one.
     """
     return KeySet(
         version=fields.number("version"),

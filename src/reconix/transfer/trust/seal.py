@@ -1,6 +1,6 @@
-"""The seal: who vouches for a stream, and for the keys by which that is told.
+"""The seal: the signatures of a stream, and of the key sets that it brings along.
 
-A seal stands between the header and the frames. It holds signatures over one short statement, which
+A seal is between the header and the frames. It holds signatures over one short statement, which
 names the header and the root over all frames, and key sets that are newer than those a device may
 have, each with the signatures of its predecessor::
 
@@ -8,16 +8,18 @@ have, each with the signatures of its predecessor::
     key-set    = length document signatures
     signatures = count (public-key signature)*
 
-What a signature is over begins with what it is for, so that none can be used for something else.
+What is signed begins with its purpose, so that no signature can be used for anything else.
 
 Format: ``docs/spec/stream.md``, *Seal*. Tested by ``tests/unit/transfer/trust/test_trust.py``.
 """
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from reconix.base.documents import BadDocument, Fields, JsonInput
 from reconix.transfer.trust.ed25519 import KEY_BYTES, SIGNATURE_BYTES
-from reconix.transfer.trust.keys import MAX_KEYS, MAX_SET_BYTES, KeySet, parse_key_set
+from reconix.transfer.trust.keys import MAX_KEYS, MAX_SET_BYTES, KeySet, parse_key_set, print_value
 
 MAX_SETS = 16
 MAX_SEAL_BYTES = 1 << 17
@@ -27,12 +29,12 @@ _KEYS = b"reconix keys 1\n"
 
 
 class BadSeal(ValueError):
-    """Bytes are no seal."""
+    """Bytes are not a seal."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Signature:
-    """That the owner of a key has signed."""
+    """A signature, and the public key that verifies it."""
 
     key: bytes
     value: bytes
@@ -40,24 +42,24 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class SignedKeySet:
-    """A key set, spelled as it was signed."""
+    """A key set, byte for byte as it was signed."""
 
     document: bytes
     signatures: tuple[Signature, ...]
 
     @property
     def key_set(self) -> KeySet:
-        """What it says.
+        """The key set.
 
         Raises:
-            BadKey: it makes no sense.
+            BadKey: it is malformed or inconsistent.
         """
         return parse_key_set(self.document)
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """Who vouches for a stream."""
+    """The signatures of a stream."""
 
     signatures: tuple[Signature, ...] = ()
     key_sets: tuple[SignedKeySet, ...] = ()
@@ -78,6 +80,30 @@ def keys_statement(document: bytes) -> bytes:
     return _KEYS + document
 
 
+def print_signature_list(signatures: Iterable[Signature]) -> list[JsonInput]:
+    """Signatures as a part of a document; a stream has them as bytes instead."""
+    return [{"key": print_value(each.key), "value": print_value(each.value)} for each in signatures]
+
+
+def parse_signature_list(fields: Fields) -> tuple[Signature, ...]:
+    """The ``signatures`` of a document.
+
+    Raises:
+        BadDocument: they are not signatures, or too many.
+    """
+    listed = fields.objects("signatures")
+    if len(listed) > MAX_KEYS:
+        raise BadDocument(f"{fields.source}: {len(listed)} signatures, more than {MAX_KEYS}")
+    return tuple(Signature(_base64(each, "key"), _base64(each, "value")) for each in listed)
+
+
+def _base64(fields: Fields, key: str) -> bytes:
+    try:
+        return base64.b64decode(fields.text(key), validate=True)
+    except ValueError as error:
+        raise BadDocument(f"{fields.source}: {key!r} is not base 64") from error
+
+
 def _print_set(signed: SignedKeySet) -> bytes:
     length = len(signed.document).to_bytes(2, "little")
     return length + signed.document + _print_signatures(signed.signatures)
@@ -91,7 +117,7 @@ def parse_seal(content: bytes) -> Seal:
     """Read a seal.
 
     Raises:
-        BadSeal: it is none, or something follows it.
+        BadSeal: it is not one, or bytes follow it.
     """
     left = content
 
