@@ -1,17 +1,17 @@
-"""What Debian starts on every machine and a built system does without.
+"""Suppressed units: what Debian starts on every machine and a built system does without.
 
 Debian prepares for machines that somebody installs and changes by hand: it looks for partitions to
-mount, seeds, credentials, drivers and file formats, and it saves at the end what it wants to find
-at the next start. In a built system all that is decided, and ``/var`` is gone with the system. Each
-unit costs a program or two, started by systemd, and a device that changes its system in use waits
-for every one of them, at the end of the old system and at the beginning of the new.
+mount, seeds, credentials, drivers and file formats, and saves at shutdown what it wants to find at
+the next start. In a built system all that is decided, and ``/var`` is lost with the system. Each
+unit costs a program or two, and a soft reboot waits for every one of them, at the end of the old
+system and at the beginning of the new.
 
-Each has its reason, and where there is one, what makes it needed after all: then it stays. What the
-configuration names stays as well, in ``services.enable``, ``services.keep``, as a unit or with a
-drop-in, and so does what another unit cannot do without. A generator is a program that
-systemd starts, early at each start, to find out which units there should be.
+Each has its reason, and for some there is a condition under which it is needed after all. What the
+configuration names is kept as well: in ``services.enable`` or ``services.keep``, as a unit or with
+a drop-in. So is what another unit requires. A generator is a program that systemd runs early at
+each start to create units.
 
-For readers the list is in ``docs/decisions/*-needless-units.md``.
+``docs/suppressed-units.md`` is printed from the list here (``make docs``).
 
 Source: systemd.generator(7), bootup(7); the units of systemd 257.
 Tested by ``tests/unit/build/units/test_suppressed_units.py`` and everything that boots.
@@ -32,11 +32,34 @@ _NETWORK_PARAMETERS = {
     *("net.ifname-policy", "team", "vlan"),
 }
 """Source: systemd-network-generator.service(8)."""
+_PAGE = """\
+# Units that a system does without
+
+Debian prepares for machines that somebody installs and changes by hand. In a built system that is
+decided already, so these units, generators and files are masked
+([decision 38](decisions/0038-needless-units.md)). What `services.enable` or `services.keep` names
+starts all the same, and so does a unit of the configuration, one with a drop-in, and whatever
+another unit requires.
+
+Written by `make docs` from `src/reconix/build/units/suppressed_units.py`.
+
+| suppressed | because | unless |
+|---|---|---|
+"""
 Condition = Callable[[System, Path], bool]
 
 
-def _never(_system: System, _root: Path) -> bool:
-    return False
+@dataclass(frozen=True, slots=True)
+class Unless:
+    """When a system needs something after all.
+
+    Attributes:
+        text: for readers.
+        holds: whether it does, given the system and its Debian root.
+    """
+
+    text: str
+    holds: Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +69,18 @@ class Suppression:
     Attributes:
         names: of units, generators, or other files that can be masked in this way.
         because: why a built system does without.
-        unless: when it does not, given the system and its Debian root.
+        unless: when it does not.
         folder: where they are, below ``/etc``.
     """
 
     names: tuple[str, ...]
     because: str
-    unless: Condition = _never
+    unless: Unless | None = None
     folder: str = UNITS
 
 
-def _keeps(path: str) -> Condition:
-    """Whether a folder, or one around it, outlives a restart."""
+def _keeps(path: str, hint: str = "") -> Unless:
+    """A folder, or one around it, outlives a restart."""
 
     def kept(system: System, _root: Path) -> bool:
         return any(
@@ -65,7 +88,7 @@ def _keeps(path: str) -> Condition:
             for each in (*system.persist.shared, *system.persist.paths)
         )
 
-    return kept
+    return Unless(f"`{path}` persists{hint}", kept)
 
 
 def _brings(folder: str, *usual: str) -> Condition:
@@ -134,46 +157,63 @@ def _has_old_scripts(system: System, root: Path) -> bool:
     )
 
 
+_FSTAB = Unless("`files.fstab`, or a kernel parameter that begins with `systemd.`", _has_fstab)
+_SYSTEMD_PARAMETER = Unless(
+    "a kernel parameter that begins with `systemd.`", _is_told_by_the_kernel
+)
+_OLD_SCRIPT = Unless('a script has no unit, or `files."init.d/…"`', _has_old_scripts)
+_RESUME = Unless("a kernel parameter `resume…`", _hibernates)
+_RC_LOCAL = Unless('`files."rc.local"`, or a package has it', _has_rc_local)
+_NETWORK_PARAMETER = Unless(
+    "a kernel parameter describes a network (`ip=`, `ifname=`, `rd.…`)",
+    _configures_networks_by_the_kernel,
+)
+_FORMAT = Unless("a package or `files` has another", _has_formats)
+_MODULE = Unless(
+    "a package, `files`, `kernel.modules` or a kernel parameter names one", _loads_modules
+)
+
+
 ALL = (
     Suppression(
         ("systemd-gpt-auto-generator",),
-        "the partitions are mounted by the initrd; a slot is not to be mounted at all",
+        "the partitions are mounted by the initrd; slots are never mounted",
         folder=GENERATORS,
     ),
     Suppression(
         ("systemd-fstab-generator",),
         "fstab is empty, volumes are units",
-        unless=_has_fstab,
+        unless=_FSTAB,
         folder=GENERATORS,
     ),
     Suppression(
         ("systemd-debug-generator", "systemd-run-generator"),
         "they follow kernel parameters that begin with `systemd.`",
-        unless=_is_told_by_the_kernel,
+        unless=_SYSTEMD_PARAMETER,
         folder=GENERATORS,
     ),
     Suppression(
         ("systemd-sysv-generator",),
         "each script for System V has a unit of its name",
-        unless=_has_old_scripts,
+        unless=_OLD_SCRIPT,
         folder=GENERATORS,
     ),
     Suppression(
         ("systemd-hibernate-resume-generator",),
         "nothing hibernates",
-        unless=_hibernates,
+        unless=_RESUME,
         folder=GENERATORS,
     ),
     Suppression(
         ("systemd-rc-local-generator",),
         "there is no rc.local",
-        unless=_has_rc_local,
+        unless=_RC_LOCAL,
         folder=GENERATORS,
     ),
     Suppression(
         ("systemd-ssh-generator", "systemd-tpm2-generator"),
-        "nobody logs in from the machine that a virtual device runs on; nothing waits for a TPM",
-        unless=_is_told_by_the_kernel,
+        "nobody logs in from the host of a virtual device; nothing waits for a TPM",
+        unless=_SYSTEMD_PARAMETER,
         folder=GENERATORS,
     ),
     Suppression(
@@ -181,55 +221,53 @@ ALL = (
         "updates are generations",
         folder=GENERATORS,
     ),
-    Suppression(
-        ("systemd-remount-fs.service",), "what is mounted has its options", unless=_has_fstab
-    ),
+    Suppression(("systemd-remount-fs.service",), "what is mounted has its options", unless=_FSTAB),
     Suppression(("tmp.mount",), "/tmp is mounted together with the root, and goes with it"),
     Suppression(
         ("systemd-random-seed.service",),
-        "the seed that it saves would be gone with /var",
+        "the saved seed would be lost with /var",
         unless=_keeps("/var/lib/systemd"),
     ),
     Suppression(
         ("systemd-networkd-persistent-storage.service",),
-        "what it lets networkd save would be gone with /var",
+        "what networkd saves would be lost with /var",
         unless=_keeps("/var/lib/systemd/network"),
     ),
     Suppression(
         ("systemd-network-generator.service",),
-        "it makes networks of kernel parameters",
-        unless=_configures_networks_by_the_kernel,
+        "it turns kernel parameters into networks",
+        unless=_NETWORK_PARAMETER,
     ),
     Suppression(
         ("systemd-journal-flush.service",),
         "the log is in memory",
-        unless=_keeps("/var/log/journal"),
+        unless=_keeps("/var/log/journal", " (`journal.keep`)"),
     ),
-    Suppression(("modprobe@efi_pstore.service",), "the initrd loads it, and mounts what it shows"),
+    Suppression(("modprobe@efi_pstore.service",), "the initrd loads it and mounts pstore"),
     Suppression(
         ("systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount"),
-        "only compiled files of Python would be made programs",
-        unless=_has_formats,
+        "only compiled Python files would become executable",
+        unless=_FORMAT,
     ),
-    Suppression(("systemd-modules-load.service",), "none are named", unless=_loads_modules),
+    Suppression(("systemd-modules-load.service",), "no modules are named", unless=_MODULE),
     Suppression(
         ("sys-fs-fuse-connections.mount", "modprobe@fuse.service"),
-        "only who aborts requests of FUSE looks there",
+        "only needed to abort FUSE requests",
     ),
     Suppression(
         ("sys-kernel-config.mount", "modprobe@configfs.service"),
-        "only who makes USB devices and the like needs it, and can say so",
+        "only needed to emulate USB devices and the like",
     ),
     Suppression(("modprobe@drm.service",), "udev loads the driver of a screen"),
-    Suppression(("systemd-udev-load-credentials.service",), "nobody hands credentials to systemd"),
+    Suppression(("systemd-udev-load-credentials.service",), "no credentials are passed to systemd"),
     Suppression(
         ("systemd-tmpfiles-setup-dev-early.service",),
-        "no user is made at boot, so the same is done at once by the second of the two",
+        "no users are created at boot, so the second of the two does the same at once",
     ),
-    Suppression(("systemd-user-sessions.service",), "who has a key may log in at any time"),
+    Suppression(("systemd-user-sessions.service",), "login by key is allowed at any time"),
     Suppression(
         ("systemd-nologin.conf",),
-        "it would forbid what systemd-user-sessions allows again",
+        "it would forbid logins until systemd-user-sessions allows them",
         folder="tmpfiles.d",
     ),
     Suppression(("getty@tty1.service", "getty-static.service"), "there are no passwords to type"),
@@ -247,20 +285,24 @@ def masked(system: System, root: Path) -> Iterator[str]:
         system: machine and system file, merged.
         root: its Debian root.
     """
-    needless = [each for each in ALL if not each.unless(system, root)]
-    wanted = _wanted(system, root, {name for each in needless for name in each.names})
-    for each in needless:
+    suppressed = [each for each in ALL if not _is_needed(each, system, root)]
+    wanted = _wanted(system, root, {name for each in suppressed for name in each.names})
+    for each in suppressed:
         yield from (f"{each.folder}/{name}" for name in each.names if name not in wanted)
 
 
-def _wanted(system: System, root: Path, needless: set[str]) -> set[str]:
+def _is_needed(each: Suppression, system: System, root: Path) -> bool:
+    return each.unless is not None and each.unless.holds(system, root)
+
+
+def _wanted(system: System, root: Path, suppressed: set[str]) -> set[str]:
     """What the configuration names, and what is required by something that is not left out."""
     own = {name: unit.read().decode(errors="replace") for name, unit in system.units.items()}
     soft = {need for text in own.values() for need in _needs(text, "Wants", "Upholds")}
     wanted = {*system.services.enable, *system.services.keep, *own, *_with_drop_ins(system), *soft}
     texts = {**_shipped(root), **own}
     while True:
-        staying = (text for name, text in texts.items() if name not in needless - wanted)
+        staying = (text for name, text in texts.items() if name not in suppressed - wanted)
         required = {need for text in staying for need in _needs(text, *_REQUIRE)}
         if required <= wanted:
             return wanted
@@ -285,3 +327,13 @@ def _needs(text: str, *keys: str) -> Iterator[str]:
         key, _, value = line.partition("=")
         if key.strip() in keys:
             yield from value.split()
+
+
+def print_markdown() -> str:
+    """``docs/suppressed-units.md``."""
+    rows = [
+        f"| {', '.join(f'`{name}`' for name in each.names)} | {each.because} "
+        f"| {each.unless.text if each.unless else ''} |\n"
+        for each in ALL
+    ]
+    return "".join([_PAGE, *rows])

@@ -258,9 +258,8 @@ class Services:
     keep: Annotated[
         tuple[StartedName, ...],
         Option(
-            "Units and generators that Debian starts by itself, that a built system leaves out as "
-            "needless, and that are to start all the same; `docs/decisions/*-needless-units.md` "
-            "has the list.",
+            "Units and generators that Debian starts by itself and a built system suppresses, and "
+            "that are to start all the same; `docs/suppressed-units.md` has the list.",
             '["sys-kernel-config.mount"]',
             "when a program needs what such a unit prepares",
         ),
