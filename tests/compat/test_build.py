@@ -16,7 +16,7 @@ import pytest
 
 from reconix.base.documents import Fields
 from reconix.base.process import run
-from reconix.build.root.normalise import parse_ownerships
+from reconix.build.users.ownerships import parse_ownerships
 from reconix.build.users.static_ids import read_numbers
 from reconix.config.lock import parse_lock
 from reconix.nix.chroot import ChrootStore

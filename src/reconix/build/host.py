@@ -29,11 +29,11 @@ from reconix.build.etc import file_precedence
 from reconix.build.etc.tree import make_etc
 from reconix.build.generation import add_generation, read_system
 from reconix.build.recipes import Recipe
-from reconix.build.root import debian, normalise
-from reconix.build.root.normalise import Ownership
+from reconix.build.root import debian
 from reconix.build.toplevel import Components, Lists, make_toplevel, print_persist
 from reconix.build.units import schedule
 from reconix.build.users import regular_users, static_ids
+from reconix.build.users.ownerships import METADATA, Ownership, parse_ownerships
 from reconix.build.users.static_ids import Renumbering
 from reconix.config.lock import HostLock, LockedPackage, SystemLock
 from reconix.config.schema.hosts import Host
@@ -251,7 +251,7 @@ def _toplevel(
 
 def _ownerships(root: Path, renumbering: Renumbering) -> Iterator[Ownership]:
     """Unusual owners and modes in a root, with the numbers of this host."""
-    entries = normalise.parse_ownerships((root / debian.METADATA).read_bytes())
+    entries = parse_ownerships((root / METADATA).read_bytes())
     return map(renumbering.ownership, entries)
 
 

@@ -25,8 +25,7 @@ from pathlib import Path
 from reconix.boot.bootspec import BootSpec, print_bootspec
 from reconix.build.agent import settings
 from reconix.build.on_device import secrets
-from reconix.build.root import normalise
-from reconix.build.root.normalise import Ownership
+from reconix.build.users.ownerships import METADATA, Ownership, print_ownerships
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.config.schema.values import Architecture
@@ -87,7 +86,7 @@ def make_toplevel(host: Host, name: str, components: Components, lists: Lists) -
             "etc": Symlink(str(components.etc)),
             "modules": Symlink(f"{components.linux}/modules"),
             "agent": Symlink(str(components.agent)),
-            "metadata": File(normalise.print_ownerships(lists.ownerships)),
+            METADATA: File(print_ownerships(lists.ownerships)),
             "persist": File(lists.persist),
             **({"given": File(lists.given)} if lists.given else {}),
             **{file: File(content) for file, content in settings.files(host, name).items()},

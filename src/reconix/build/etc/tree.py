@@ -15,10 +15,10 @@ from reconix.build.agent.units import KEPT_MOUNTS
 from reconix.build.etc import authorized_keys, resolv_conf
 from reconix.build.etc.networks import make_networks
 from reconix.build.on_device import caches, databases, secrets
-from reconix.build.root.normalise import Ownership
 from reconix.build.units import enabling, suppressed_units, updates, volumes
 from reconix.build.units.unit_files import FOLDER, UnitFiles
 from reconix.build.users.accounts import Accounts
+from reconix.build.users.ownerships import Ownership
 from reconix.config.schema.health import UnitCheck
 from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Services, System

@@ -33,10 +33,16 @@ from reconix.build import isolation
 from reconix.build.root import losses, normalise, residue
 from reconix.build.root.losses import Entry, Loss
 from reconix.build.root.new_tree import Kind, NewTree, UnsafeArchive, relative
-from reconix.build.root.normalise import Ownership
 from reconix.build.root.residue import Build
 from reconix.build.templates import DATA
 from reconix.build.users.accounts import Accounts
+from reconix.build.users.ownerships import (
+    LAID_OVER,
+    METADATA,
+    Ownership,
+    ownership,
+    print_ownerships,
+)
 from reconix.build.users.static_ids import Renumbering, of_packages
 
 _XATTR = "SCHILY.xattr."
@@ -51,9 +57,6 @@ _FIELD = re.compile(rb"([!-9;-~]+):(.*)")
 _PACKAGE = re.compile(rb"[a-z0-9][a-z0-9+.-]+")
 _OURS = {b"filename", b"size", b"sha256"}
 _ACCOUNTS = ("passwd", "group")
-
-METADATA = "metadata"
-"""The file beside ``usr`` and ``etc`` that lists unusual owners and modes."""
 
 AGENT_COMMAND = DATA / "reconix-device"
 """What administrators call: it leads to the agent of the generation."""
@@ -254,7 +257,7 @@ def unpack(stream: "tarfile._Fileobj", into: Path, began: float | None = None) -
 
 def _expect_folders(tree: NewTree) -> None:
     """Refuse a root that is elsewhere: what comes next looks into these folders."""
-    for name in ("usr", "usr/bin", "usr/lib", *normalise.LAID_OVER):
+    for name in ("usr", "usr/bin", "usr/lib", *LAID_OVER):
         if tree.kind(name) in (Kind.FILE, Kind.LINK):
             raise UnsafeArchive(name, "which must be a folder")
 
@@ -290,7 +293,7 @@ def _accounts(tree: NewTree) -> Accounts:
 
 
 def _metadata(tree: NewTree, ownerships: list[Ownership]) -> bytes:
-    return normalise.print_ownerships(_renumber(tree, ownerships))
+    return print_ownerships(_renumber(tree, ownerships))
 
 
 def _renumber(tree: NewTree, ownerships: list[Ownership]) -> list[Ownership]:
@@ -320,7 +323,7 @@ def _ownership(member: tarfile.TarInfo, path: str) -> list[Ownership]:
     if member.issym():
         return []
     mode = member.mode | (0o040000 if member.isdir() else 0o100000)
-    found = normalise.ownership(path, mode=mode, user=member.uid, group=member.gid)
+    found = ownership(path, mode=mode, user=member.uid, group=member.gid)
     return [found] if found else []
 
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.files import read_bounded
-from reconix.build.root.normalise import LAID_OVER
 from reconix.build.units.unit_files import SHIPPED
 from reconix.build.users.accounts import Accounts
+from reconix.build.users.ownerships import LAID_OVER
 
 FILE = "losses"
 _MAX_BYTES = 1 << 20

@@ -23,8 +23,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
-from reconix.build.root.normalise import Ownership
 from reconix.build.users.accounts import Account, Accounts, Group
+from reconix.build.users.ownerships import Ownership
 
 FIRST = 100
 LAST = 999

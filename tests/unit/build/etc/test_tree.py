@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from reconix.build.etc.tree import Etc, make_etc
-from reconix.build.root.normalise import Ownership
 from reconix.build.users.accounts import Accounts, UnknownAccount
+from reconix.build.users.ownerships import Ownership
 from reconix.build.users.regular_users import with_people
 from reconix.config.schema.health import Health
 from reconix.config.schema.system import File as ConfiguredFile

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconix.build.root.normalise import Ownership
 from reconix.build.users.accounts import Account, Accounts, Group
+from reconix.build.users.ownerships import Ownership
 from reconix.build.users.static_ids import (
     FIRST,
     FIRST_REGULAR,
