@@ -8,6 +8,7 @@ from tests.project_files import ROOT, enough, texts
 
 from reconix.base.process import INSTALLED_BY
 from reconix.cli.commands import NAMES
+from reconix.device.paths import Paths
 
 PACKAGES = {
     line.split()[0]: line.split()[1]
@@ -91,3 +92,17 @@ def test_decisions_are_numbered_without_a_gap() -> None:
     numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs" / "decisions").glob("*.md"))
     enough(numbers, at_least=38, what="decisions")
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+FILE_ROW = re.compile(
+    r"^\| `?(?P<file>[^|]*?)`? \| `(?P<property>\w+)` \|(?:[^|]+\|){4}$", re.MULTILINE
+)
+
+
+def test_the_table_of_the_agents_files_has_each_path_that_the_agent_knows() -> None:
+    text = (ROOT / "docs/spec/agent.md").read_text()
+    table = text.partition("## Files and variables\n")[2].partition("\n## ")[0]
+    rows = {row["property"]: row["file"] for row in FILE_ROW.finditer(table)}
+    known = {name for name, value in vars(Paths).items() if isinstance(value, property)}
+    paths = enough({name: str(getattr(Paths(), name)) for name in known}, at_least=30, what="paths")
+    assert rows == paths

@@ -1,4 +1,8 @@
-"""Where the agent finds things: one value, so that all of it can be moved aside.
+"""Every file that the agent knows: one value, so that all of it can be moved aside.
+
+Each docstring ends with who writes the file and how long it lives: *kept*, over any number of
+boots; *boot*, until the kernel is started again; *system*, until another system runs, also by a
+soft reboot. Who reads it, and what lies there besides, is in the table of ``docs/spec/agent.md``.
 
 On a device these are fixed paths. A test makes its own below a temporary folder: a file with a
 real partition table in place of a disk, a plain folder in place of the system partition, files in
@@ -40,150 +44,150 @@ class Paths:
 
     @property
     def store(self) -> Path:
-        """The store where it can be written, in a mount namespace of our own."""
+        """The objects, to be written in a mount namespace of our own. receive, collect; kept."""
         return self.system / "nix" / "store"
 
     @property
-    def manifests(self) -> Path:
-        """The manifests of the installed generations."""
-        return self.home / "generations"
-
-    @property
     def home(self) -> Path:
-        """The folder of the agent's durable files."""
+        """The folder of the agent's durable files; kept."""
         return self.system / "reconix"
 
     @property
+    def manifests(self) -> Path:
+        """A manifest for each installed generation. receive, collect; kept."""
+        return self.home / "generations"
+
+    @property
     def state(self) -> Path:
-        """What the agent must remember."""
+        """What is committed, on trial, and how the last trial ended. Each step; kept."""
         return self.home / "state.json"
 
     @property
     def ledger(self) -> Path:
-        """What must not be forgotten, whichever agent runs."""
+        """What must not be lost, whichever agent runs. Before ``state`` and ``trust``; kept."""
         return self.home / "ledger"
 
     @property
     def trust(self) -> Path:
-        """What the agent remembers about whose updates it takes."""
+        """Which updates are taken from now on. receive, confirm; kept."""
         return self.home / "trust.json"
 
     @property
     def spool(self) -> Path:
-        """What arrived of a stream so far."""
+        """What has arrived of a stream so far. receive, update; until the stream is complete."""
         return self.home / "spool"
 
     @property
     def choice(self) -> Path:
-        """Which system was asked for."""
+        """Which system was asked for, once or always. boot, schedule, start, watch, apply; kept."""
         return self.home / "choice.json"
 
     @property
     def disk_one_shot(self) -> Path:
-        """What leads back from a trial that needs no variable of the firmware."""
+        """What leads back from a trial that needs no variable. apply; until the trial has ended."""
         return self.home / "way-back"
 
     @property
     def waiting(self) -> Path:
-        """Until when a generation is not tried again by itself."""
+        """Until when a generation is not retried. update --unattended; kept."""
         return self.home / "waiting.json"
 
     @property
     def hardware(self) -> Path:
-        """What the hardware of the disk is called; a copy has this, and another hardware."""
+        """What the hardware of the disk is called; a copy is on another. start; kept."""
         return self.home / "hardware"
 
     @property
     def log(self) -> Path:
-        """What happened, the last of it."""
+        """The last events. Each step that counts; kept."""
         return self.home / "log"
 
     @property
-    def booted(self) -> Path:
-        """What was found out about this boot."""
-        return self.run / "booted.json"
-
-    @property
-    def lock(self) -> Path:
-        """What is locked by who works on the device."""
-        return self.run / "lock"
-
-    @property
-    def faults(self) -> Path:
-        """What could not be done when the root of this system was made."""
-        return self.run / "faults"
-
-    @property
     def known_faults(self) -> Path:
-        """The faults that a trial is not to be blamed for."""
+        """The faults that a trial is not to be blamed for. apply; kept."""
         return self.home / "faults"
 
     @property
     def known_identity(self) -> Path:
-        """The digest of an identity that was verified once."""
+        """The digest of an identity that was verified once. identify; kept."""
         return self.home / "identity"
 
     @property
-    def running(self) -> Path:
-        """A link to the toplevel of the system whose root this is."""
-        return self.root / "nix/system"
-
-    @property
-    def next_system(self) -> Path:
-        """The toplevel that a soft reboot is to start."""
-        return self.run / "next"
-
-    @property
-    def soft_reboot_target(self) -> Path:
-        """The toplevel that a soft reboot has started, until that has shown that it is healthy."""
-        return self.run / "switched"
-
-    @property
-    def soft_reboots(self) -> Path:
-        """How many soft reboots there were since the kernel was started."""
-        return self.run / "switches"
-
-    @property
-    def is_chosen(self) -> Path:
-        """There when the system that runs was asked for, and not for a trial."""
-        return self.run / "chosen"
-
-    @property
-    def is_confirmed(self) -> Path:
-        """There when the system that runs was confirmed, as far as the schedule is concerned."""
-        return self.run / "confirmed"
-
-    @property
-    def schedule(self) -> Path:
-        """What the schedule wanted when the agent last looked."""
-        return self.run / "schedule"
-
-    @property
-    def last_check(self) -> Path:
-        """When an index of updates was read last, and what it offered."""
-        return self.run / "looked.json"
-
-    @property
     def resting(self) -> Path:
-        """What the schedule wanted when it was left because nobody confirmed it."""
+        """What the schedule wanted when nobody confirmed it. schedule; until it wants another."""
         return self.home / "resting"
 
     @property
+    def lock(self) -> Path:
+        """What a command locks that changes the device. The first of them; boot."""
+        return self.run / "lock"
+
+    @property
+    def booted(self) -> Path:
+        """What runs, and why. start; system."""
+        return self.run / "booted.json"
+
+    @property
+    def faults(self) -> Path:
+        """What could not be done when this root was made. The initrd, ``switch``; system."""
+        return self.run / "faults"
+
+    @property
     def is_committed(self) -> Path:
-        """There when this boot is not a trial; the last thing that a broken agent is asked for."""
+        """There when this boot is no trial. start; boot."""
         return self.run / "committed"
 
     @property
     def is_unproven(self) -> Path:
-        """There when what runs must show that it is healthy."""
+        """There when what runs must show that it is healthy. start; system."""
         return self.run / "unproven"
 
     @property
+    def is_chosen(self) -> Path:
+        """There when the system that runs was asked for, and not for a trial. start; system."""
+        return self.run / "chosen"
+
+    @property
+    def is_confirmed(self) -> Path:
+        """There when the system that runs was confirmed. confirm; system."""
+        return self.run / "confirmed"
+
+    @property
+    def schedule(self) -> Path:
+        """What the schedule wanted when the agent checked last. schedule; boot."""
+        return self.run / "schedule"
+
+    @property
+    def last_check(self) -> Path:
+        """When an index of updates was read last, and what it offered. update; boot."""
+        return self.run / "looked.json"
+
+    @property
+    def next_system(self) -> Path:
+        """The toplevel that a soft reboot is to start. boot, schedule; until ``switch`` runs."""
+        return self.run / "next"
+
+    @property
+    def soft_reboot_target(self) -> Path:
+        """The toplevel that a soft reboot has started. ``switch``; until that is healthy."""
+        return self.run / "switched"
+
+    @property
+    def soft_reboots(self) -> Path:
+        """The number of soft reboots since the kernel was started. ``switch``; boot."""
+        return self.run / "switches"
+
+    @property
     def discarded(self) -> Path:
-        """There when the initrd has set something aside that is to be deleted."""
+        """There when a factory reset has set something aside. The initrd; boot."""
         return self.run / "discarded"
 
     @property
+    def running(self) -> Path:
+        """A link to the toplevel that runs. The initrd, ``switch``; system."""
+        return self.root / "nix/system"
+
+    @property
     def boot_id(self) -> Path:
-        """The kernel's random name for this boot."""
+        """The kernel's random name for this boot. The kernel; boot."""
         return self.proc / "sys/kernel/random/boot_id"
