@@ -4,7 +4,7 @@ import io
 import os
 import socket
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconix.base.digests import Digest
+from reconix.base.files import COPY_BYTES
 from reconix.store import nar, tree
 from reconix.store.nar import (
     BadArchive,
@@ -39,6 +40,11 @@ LEAVES = st.builds(File, st.binary(max_size=300), st.booleans()) | st.builds(
 
 def entries(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def descriptors() -> list[str]:
+    """What this process has open."""
+    return entries(Path("/proc/self/fd"))
 
 
 def _folder(entries: dict[str, Node]) -> Folder:
@@ -124,6 +130,60 @@ def test_the_digest_is_that_of_the_archive(tmp_path: Path) -> None:
     assert nar.digest(tmp_path / "t") == NarInfo(Digest.of(expected), len(expected))
 
 
+@pytest.mark.parametrize("root", [File(b"x" * 9), Symlink("x")], ids=["file", "link"])
+def test_a_root_need_not_be_a_folder(root: Node, tmp_path: Path) -> None:
+    tree.write(root, tmp_path / "t")
+    expected = archive(root)
+    assert list(nar.walk(tmp_path / "t")) == list(tree.events(root))
+    assert nar.digest(tmp_path / "t") == NarInfo(Digest.of(expected), len(expected))
+
+
+def test_a_digest_is_the_same_with_a_check_in_between(tmp_path: Path) -> None:
+    tree.write(SAMPLE, tmp_path / "t")
+    asked: list[None] = []
+    assert nar.digest(tmp_path / "t", lambda: asked.append(None)) == nar.digest(tmp_path / "t")
+    assert asked
+
+
+def test_a_check_can_make_an_end_of_hashing(tmp_path: Path) -> None:
+    def stop() -> None:
+        raise InterruptedError
+
+    tree.write(SAMPLE, tmp_path / "t")
+    with pytest.raises(InterruptedError):
+        nar.digest(tmp_path / "t", stop)
+
+
+LARGE = tree.folder(
+    {
+        **{f"some/{number:03}": File(bytes([number]) * 60_001) for number in range(30)},
+        "whole": File(b"1234567" * 500_000),
+    }
+)
+
+
+def test_large_files_and_many_of_them_have_the_size_and_digest_of_their_archive(
+    tmp_path: Path,
+) -> None:
+    tree.write(LARGE, tmp_path / "t")
+    expected = archive(LARGE)
+    assert nar.digest(tmp_path / "t") == NarInfo(Digest.of(expected), len(expected))
+    out = bytearray()
+    encoder = Encoder(out.extend)
+    for event in nar.walk(tmp_path / "t"):
+        encoder.feed(event)
+    assert out == expected
+    assert encoder.size_bytes == len(expected)
+
+
+def test_however_many_files_there_are_little_of_them_is_held(tmp_path: Path) -> None:
+    tree.write(LARGE, tmp_path / "t")
+    sizes: list[int] = []
+    nar.dump(tmp_path / "t" / "some", lambda data: sizes.append(len(data)))
+    assert sum(sizes) > 30 * 60_000
+    assert max(sizes) < 400_000
+
+
 def test_a_restored_tree_has_the_modes_and_times_of_a_store(tmp_path: Path) -> None:
     nar.restore(io.BytesIO(archive(SAMPLE)).read, tmp_path / "t")
     modes = {}
@@ -167,6 +227,43 @@ def test_listing_tells_paths_and_kinds() -> None:
     ]
 
 
+def test_listing_knows_the_folder_again_when_one_below_it_has_ended() -> None:
+    deep = tree.folder(
+        {"a/b/c/d": File(b"x"), "a/b/e": File(b"y"), "a/f": Folder(), "g": File(b"")}
+    )
+    paths = [item.path for item in nar.listing(io.BytesIO(archive(deep)).read)]
+    assert paths == [b"", b"a", b"a/b", b"a/b/c", b"a/b/c/d", b"a/b/e", b"a/f", b"g"]
+
+
+def test_nobody_else_enters_a_folder_before_it_is_complete(tmp_path: Path) -> None:
+    restorer = nar.Restorer(tmp_path / "t")
+    restorer.feed(FolderBegin())
+    assert (tmp_path / "t").stat().st_mode & 0o7777 == 0o700
+    restorer.close()
+
+
+@pytest.mark.parametrize("root", [SAMPLE, File(b"x"), Symlink("x")], ids=["folder", "file", "link"])
+def test_restoring_leaves_the_descriptors_of_the_process_as_they_were(
+    root: Node, tmp_path: Path
+) -> None:
+    before = descriptors()
+    nar.restore(io.BytesIO(archive(root)).read, tmp_path / "t")
+    assert descriptors() == before
+    with pytest.raises(BadArchive):
+        nar.restore(io.BytesIO(archive(root)[:-20]).read, tmp_path / "part")
+    assert descriptors() == before
+
+
+def test_a_restorer_that_failed_in_a_file_can_be_closed_twice(tmp_path: Path) -> None:
+    before = descriptors()
+    restorer = nar.Restorer(tmp_path / "t")
+    for event in (FolderBegin(), Entry(b"a"), FileBegin(2, executable=False), Content(b"x")):
+        restorer.feed(event)
+    restorer.close()
+    restorer.close()
+    assert descriptors() == before
+
+
 def test_nothing_behind_the_archive_is_read() -> None:
     stream = io.BytesIO(archive(SAMPLE) + b"next")
     list(nar.parse(stream.read))
@@ -178,6 +275,14 @@ def test_trailing_bytes_are_refused_where_none_may_be() -> None:
     list(nar.parse(stream.read))
     with pytest.raises(BadArchive, match="follow its end"):
         nar.expect_end(stream.read)
+
+
+def test_whether_something_follows_is_known_after_one_byte() -> None:
+    stream = io.BytesIO(b"next")
+    with pytest.raises(BadArchive, match="follow its end"):
+        nar.expect_end(stream.read)
+    assert stream.tell() == 1
+    nar.expect_end(io.BytesIO().read)
 
 
 def test_memory_does_not_depend_on_the_size_of_a_file(tmp_path: Path) -> None:
@@ -231,6 +336,62 @@ def test_a_tree_in_which_nothing_could_be_named_is_refused(tmp_path: Path) -> No
         nar.digest(tmp_path)
     with pytest.raises(BadTree, match="longer than 3072 bytes"):
         list(nar.walk(tmp_path))
+
+
+def test_a_folder_whose_path_is_as_long_as_allowed_is_accepted(tmp_path: Path) -> None:
+    names = ["d" * 235] * 12 + ["e" * 240]
+    assert len("/".join(names)) == nar.MAX_FOLDER_BYTES
+    for name in (tmp_path / "t").joinpath(*names[:6]), (tmp_path / "t").joinpath(*names):
+        name.mkdir(parents=True)
+    assert nar.digest(tmp_path / "t").size_bytes > nar.MAX_FOLDER_BYTES
+    assert sum(isinstance(event, FolderBegin) for event in nar.walk(tmp_path / "t")) == 14
+
+
+def test_what_cannot_be_stored_is_named_with_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "inside").mkdir()
+    os.mkfifo(tmp_path / "inside" / "pipe")
+    for give in (nar.digest, lambda root: list(nar.walk(root))):
+        with pytest.raises(BadTree, match=f"{tmp_path}/inside/pipe is neither"):
+            give(tmp_path)
+
+
+# What changes while it is read
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["root", "inside"])
+def test_a_file_that_becomes_shorter_while_it_is_read_is_refused(
+    inside: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "t" / "file" if inside else tmp_path / "t"
+    file.parent.mkdir(exist_ok=True)
+    for give in (nar.dump, _walk_and_tell):
+        file.write_bytes(bytes(COPY_BYTES + 1))
+        with pytest.raises(BadTree, match=f"{tmp_path}/t.* while it was read"):
+            give(tmp_path / "t", lambda _: os.truncate(file, 1))
+
+
+def _walk_and_tell(root: Path, write: nar.Write) -> None:
+    for event in nar.walk(root):
+        if isinstance(event, Content):
+            write(event.data)
+
+
+@pytest.mark.parametrize("node", [File(b"x"), tree.folder({"x": File(b"x")})], ids=type)
+@pytest.mark.parametrize("give", [nar.dump, _walk_and_tell])
+def test_what_becomes_a_link_while_it_is_read_is_not_followed(
+    node: Node, give: Callable[[Path, nar.Write], None], tmp_path: Path
+) -> None:
+    root, outside = tmp_path / "t", tmp_path / "outside"
+    tree.write(tree.folder({"begin": File(bytes(1 << 16)), "then": node}), root)
+    tree.write(node, outside)
+
+    def swap(_: bytes) -> None:
+        if not (root / "then").is_symlink():
+            (root / "then").rename(tmp_path / "away")
+            (root / "then").symlink_to(outside)
+
+    with pytest.raises(OSError, match="then"):
+        give(root, swap)
 
 
 # What an archive must not say: docs/spec and issue 3, *Bad input*
@@ -358,6 +519,12 @@ def test_the_disk_refuses_a_second_node_even_if_the_parser_did_not(
     restorer.close()
 
 
+def test_a_target_of_4095_bytes_is_accepted() -> None:
+    longest = [Link(b"t" * 4095)]
+    content = MAGIC + words(b"(", b"type", b"symlink", b"target", longest[0].target, b")")
+    assert list(nar.parse(io.BytesIO(content).read)) == longest
+
+
 @pytest.mark.parametrize("target", [b"", b"a\0b"])
 def test_an_impossible_target_is_refused(target: bytes, tmp_path: Path) -> None:
     link = words(b"(", b"type", b"symlink", b"target", target, b")")
@@ -412,6 +579,7 @@ BAD_ORDERS: list[list[Event]] = [
     [FolderBegin(), Entry(b"a"), FolderEnd()],
     [FolderBegin(), Entry(b"a"), Entry(b"b")],
     [FolderBegin(), Entry(b"b"), Link(b"x"), Entry(b"a")],
+    [FolderBegin(), Entry(b"a"), Link(b"x"), Entry(b"a")],
     [FolderBegin(), Entry(b".."), Link(b"x")],
     [FileBegin(1, executable=False), Content(b"xx")],
     [FileBegin(2, executable=False), Content(b"x"), FolderEnd()],
