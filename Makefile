@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 # Programs of administrators (mkfs.ext4, sgdisk) are not on everybody's PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup check check-all test vm demo prove bench bench-updates docs
+.PHONY: help setup check check-all test vm demo prove bench bench-updates mutants docs
 
 help:
 	@echo 'make setup   a virtual environment in $(VENV) with reconix and what its tests need'
@@ -18,6 +18,7 @@ help:
 	@echo 'make prove   cut the power of the example device in 10,000 ways (as root)'
 	@echo 'make bench   print the figures of bench/'
 	@echo 'make bench-updates  updates beside those of other programs (as root, hours)'
+	@echo 'make mutants change modules in small ways and see whether tests notice (an hour)'
 	@echo 'make docs    write the manual pages'
 
 setup: $(VENV)/ready
@@ -67,6 +68,11 @@ bench-updates: setup
 	$(RUN) -m pip install --quiet --disable-pip-version-check \
 	    --constraint tools/constraints.txt --editable '.[bench]'
 	$(RUN) -m bench.updates
+
+mutants: setup
+	$(RUN) -m pip install --quiet --disable-pip-version-check \
+	    --constraint tools/constraints.txt --editable '.[mutation]'
+	$(RUN) tools/mutate.py /dev/shm/mutants
 
 docs: setup
 	$(RUN) tools/write_manual.py

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 from tests.project_files import ROOT, enough, texts
+from tools.mutate import MODULES
 
 from reconix.base.process import INSTALLED_BY
 from reconix.cli.commands import NAMES
@@ -86,6 +87,14 @@ def proofs() -> Iterator[tuple[str, str]]:
 def test_each_module_names_tests_that_are_there() -> None:
     for name, test in enough(list(proofs()), at_least=240, what="proofs"):
         assert any(ROOT.glob(test)), f"{name}: there is no {test}"
+
+
+def test_modules_that_are_mutated_are_there_and_so_are_their_tests() -> None:
+    for module, tests in enough(MODULES, at_least=6, what="mutated modules").items():
+        assert (ROOT / "src" / "reconix" / f"{module}.py").exists()
+        files = [test for test in tests if not test.startswith("-")]
+        for file in enough(files, at_least=1, what=f"files that test {module}"):
+            assert (ROOT / file).exists(), f"tools/mutate.py: {file}"
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:
