@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "containers": "base store nix config build",
     "image": "base store boot device nix config build",
     "vm": "base",
-    "prove": "base store boot transfer device vm",
+    "prove": "base store boot transfer device nix build image vm",
     "project": "base store nix config build",
     "signing": "base transfer device nix config build project",
     "fleet": "base store transfer nix",

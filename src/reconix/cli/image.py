@@ -16,7 +16,6 @@ Exit status: 0 it is made, 30-39 or 63 a part is larger than its place on the di
 """
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 
 from reconix.boot.gpt import SECTOR
@@ -25,9 +24,8 @@ from reconix.cli.answers import answer
 from reconix.cli.build import build
 from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
-from reconix.config.schema.machine import Machine
 from reconix.image.disk import Layout, make_disk
-from reconix.image.layout import SYSTEM, Sizes, guid
+from reconix.image.layout import SYSTEM, guid
 from reconix.nix import roots
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
@@ -65,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             pin = build(files, store, host)
         own = identities.files_of(files, host, arguments.device) if arguments.device else {}
-        make_disk(store, pin.path, layout(host.machine, own), output.absolute())
+        make_disk(store, pin.path, Layout.of(host.machine, own), output.absolute())
         if output == workplace.image:
             roots.link(store.state_dir, workplace.generation, pin.path)
     stat = output.stat()
@@ -86,14 +84,3 @@ def run(arguments: argparse.Namespace) -> int:
         },
     )
     return 0
-
-
-def layout(machine: Machine, data: Mapping[str, bytes] | None = None) -> Layout:
-    """The layout that a machine asks for, with files for its data partition."""
-    sizes = Sizes(
-        slots=machine.boot.slots,
-        slot_bytes=machine.boot.slot_size,
-        system_bytes=machine.disk.system_size,
-        data_bytes=machine.disk.data_size,
-    )
-    return Layout(sizes, machine.disk.size, data or {})

@@ -1,4 +1,4 @@
-"""Prove that no power cut during an update can keep a device from booting.
+"""Search for a power cut during an update that would keep a device from booting.
 
 Makes the image of a generation, brings it to another one as a device does it, with the real agent
 on the real kernel's ext4, and records every write and every flush. Then it builds the states in
@@ -30,49 +30,36 @@ Exit status: 0 no state is bad, 36 at least one is, or this machine cannot recor
 import argparse
 import contextlib
 import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base import process
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.files import remove_tree
-from reconix.build.boot.initrd import ROOT_SCRIPT, SCRIPT
 from reconix.build.pins import Pin, Pins
 from reconix.cli import parsers, places
 from reconix.cli.answers import answer
-from reconix.cli.image import layout
 from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
-from reconix.image.disk import make_disk
+from reconix.image.disk import Layout, make_disk
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
-from reconix.prove.boots import Boot, Virtual, boot_some
-from reconix.prove.case import keep, put_on, read_case, write_case
-from reconix.prove.data_oracle import prove_data, record_data
-from reconix.prove.data_workload import Persisting
-from reconix.prove.oracle import Known
-from reconix.prove.prover import Job, Result, Row, prove, replay, walking
-from reconix.prove.record import record
-from reconix.prove.recorder import Pace
-from reconix.prove.workload import UPDATE, Update, everything
-from reconix.prove.write_amplification import Writes, count_writes
+from reconix.prove.boots import Virtual
+from reconix.prove.case import put_on, read_case
+from reconix.prove.prover import Result, Row, replay
+from reconix.prove.session import Extent, Outcome, Session
+from reconix.prove.subject import known, prepare
+from reconix.prove.workload import UPDATE
+from reconix.prove.write_amplification import Writes
 from reconix.signing.project_keys import signer_of
-from reconix.store.generation import read_generation
-from reconix.store.paths import StorePath
-from reconix.transfer.sending import send
 from reconix.transfer.sending.signing import Signer
 from reconix.vm import accelerator
 
 BAD = 36
 STATES = 10_000
-DATA_PART = 10
-"""One state in so many is of the data partition, besides the others."""
 LATEST = "latest"
-GREETING = "Welcome to "
-"""What the first program of a system says when it has been started, see systemd(1)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -127,7 +114,7 @@ class _Site:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prove it, or look at one case."""
+    """Search, or look at one case."""
     with _site(arguments) as site:
         if arguments.replay is not None:
             return _replay(arguments, site)
@@ -152,71 +139,27 @@ def _site(arguments: argparse.Namespace) -> Iterator[_Site]:
             remove_tree(work)
 
 
-# -- proving ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """Everything that was found out."""
-
-    base: Pin
-    target: Pin
-    results: list[Result]
-    boots: list[Boot]
-    cases: list[Path]
-    writes: list[Writes]
-    seconds: float
-
-    @property
-    def is_good(self) -> bool:
-        return not any(result.bad for result in self.results) and not self.failed_boots
-
-    @property
-    def failed_boots(self) -> list[Boot]:
-        return [boot for boot in self.boots if boot.problem]
-
-    @property
-    def problems(self) -> list[str]:
-        return sorted({case.problem for result in self.results for case in result.cases})
+# -- testing ---------------------------------------------------------------------------------------
 
 
 def _prove(arguments: argparse.Namespace, site: _Site) -> int:
-    began = time.monotonic()
-    found = _Outcome(*_ends(arguments, site.pins), [], [], [], [], 0)
-    image = _image(site, found.base.path)
-    update = _update(site, found.base.path, found.target)
-    wanted, seed = arguments.states // len(Pace), arguments.seed
-    for pace in Pace:
-        job = _record(site, image, update, pace)
-        result = prove(job, wanted=wanted, seed=seed, processes=arguments.processes)
-        found.results.append(result)
-        found.results.append(_prove_data(site, image, found.target.path, pace, wanted, seed))
-        if pace is Pace.QUIET:
-            found.writes.extend(count_writes(job))
-        found.cases.extend(_keep(site, job, result, update, pace))
-        count = arguments.boot // len(Pace)
-        if count:
-            found.boots.extend(_boot(site, job, update, count, wanted=wanted, seed=seed))
-    found = replace(found, seconds=time.monotonic() - began)
-    answer(arguments, text=_text(found), document=_document(found))
+    ends = _ends(arguments, site.pins)
+    subject = prepare(site.store, ends, Layout.of(site.host.machine), site.signer, site.work)
+    extent = Extent(
+        states=arguments.states,
+        seed=arguments.seed,
+        processes=arguments.processes,
+        boots=arguments.boot,
+        virtual=_virtual(site.host) if arguments.boot else None,
+    )
+    found = Session(subject, extent, site.work, site.folder).run()
+    answer(arguments, text=_text(found, ends), document=_document(found, ends))
     return 0 if found.is_good else BAD
 
 
-def _boot(
-    site: _Site, job: Job, update: Update, count: int, *, wanted: int, seed: int
-) -> Iterator[Boot]:
-    generations = {each.path: each for each in (update.base, update.target)}
-
-    def says(path: StorePath) -> list[str]:
-        generation = generations[path]
-        toplevel = generation.system(generation.default).toplevel
-        return [f"init={toplevel}/init", GREETING]
-
-    virtual = Virtual(
-        accelerator.choose(places.cache_home() / "accelerator"),
-        site.host.machine.run.memory >> 20,
-    )
-    return boot_some(job, count, says, site.work, virtual, wanted=wanted, seed=seed)
+def _virtual(host: Host) -> Virtual:
+    how = accelerator.choose(places.cache_home() / "accelerator")
+    return Virtual(how, host.machine.run.memory >> 20)
 
 
 def _ends(arguments: argparse.Namespace, pins: Pins) -> tuple[Pin, Pin]:
@@ -233,77 +176,17 @@ def _ends(arguments: argparse.Namespace, pins: Pins) -> tuple[Pin, Pin]:
     return before[-1], target
 
 
-def _image(site: _Site, path: StorePath) -> Path:
-    image = site.work / "image"
-    make_disk(site.store, path, layout(site.host.machine), image)
-    return image
-
-
-def _known(site: _Site, path: StorePath) -> Known:
-    return Known(read_generation(site.store.store_dir, path), site.store.manifest(path))
-
-
-def _update(site: _Site, base: StorePath, target: Pin) -> Update:
-    stream = site.work / "stream"
-    with stream.open("wb") as file:
-        sequence, signer = target.number, site.signer
-        send.create(site.store, [base], target.path, file.write, sequence=sequence, signer=signer)
-    return Update(_known(site, base).generation, _known(site, target.path).generation, stream)
-
-
-def _record(site: _Site, image: Path, update: Update, pace: Pace) -> Job:
-    known = [_known(site, path) for path in (update.base.path, update.target.path)]
-    folder = site.work / pace.value
-    folder.mkdir()
-    return record(image, known, folder, lambda rig: everything(rig, update), pace=pace)
-
-
-def _prove_data(
-    site: _Site, image: Path, target: StorePath, pace: Pace, wanted: int, seed: int
-) -> Result:
-    """The part of the states that is about what persists; what is bad there is not kept."""
-    scripts = SCRIPT.read_text() + ROOT_SCRIPT.read_text()
-    persisting = Persisting(scripts, _persisting(site, target))
-    folder = site.work / f"data-{pace.value}"
-    folder.mkdir()
-    job = record_data(image, persisting, folder, pace=pace)
-    return prove_data(job, persisting, wanted=wanted // DATA_PART, seed=seed)
-
-
-def _persisting(site: _Site, target: StorePath) -> tuple[tuple[str, str], ...]:
-    """What the systems of a generation keep, sorted."""
-    found: set[tuple[str, str]] = set()
-    for system in _known(site, target).generation.systems:
-        path = site.store.path(system.toplevel) / "persist"
-        lines = path.read_text().splitlines() if path.exists() else []
-        words = (line.split(maxsplit=1) for line in lines)
-        found.update((folder, kept) for folder, kept in words)
-    return tuple(sorted(found))
-
-
-def _keep(site: _Site, job: Job, result: Result, update: Update, pace: Pace) -> list[Path]:
-    """Write the bad states to files beside the host."""
-    if not result.cases:
-        return []
-    kept = []
-    with walking(job) as walk:
-        for number, case in enumerate(result.cases, 1):
-            path = site.folder / f"bad-{pace.value}-{number}.case"
-            write_case(path, keep(walk, case, update.base.path, update.target.path))
-            kept.append(path)
-    return kept
-
-
 # -- one case --------------------------------------------------------------------------------------
 
 
 def _replay(arguments: argparse.Namespace, site: _Site) -> int:
     case = read_case(arguments.replay)
-    image = _image(site, case.base)
+    image = site.work / "image"
+    make_disk(site.store, case.base, Layout.of(site.host.machine), image)
     put_on(image, case)
     verdict = replay(
         image,
-        [_known(site, path) for path in (case.base, case.target)],
+        [known(site.store, path) for path in (case.base, case.target)],
         case.next_boots,
     )
     if arguments.output is not None:
@@ -319,7 +202,7 @@ def _replay(arguments: argparse.Namespace, site: _Site) -> int:
 # -- telling ---------------------------------------------------------------------------------------
 
 
-def _rows(results: list[Result]) -> list[Row]:
+def _rows(results: Sequence[Result]) -> list[Row]:
     """The rows of all results, those of equal steps added up."""
     names = list(dict.fromkeys(row.step for result in results for row in result.rows))
     return [
@@ -328,7 +211,7 @@ def _rows(results: list[Result]) -> list[Row]:
     ]
 
 
-def _text(found: _Outcome) -> str:
+def _text(found: Outcome, ends: tuple[Pin, Pin]) -> str:
     rows = _rows(found.results)
     writes = {each.step: each for each in found.writes}
     total = Row.sum("all", rows)
@@ -338,7 +221,7 @@ def _text(found: _Outcome) -> str:
     ]
     lines += [_line(row, writes.get(row.step)) for row in [*rows, total]]
     lines.append(
-        f"from generation {found.base.number} to {found.target.number}, "
+        f"from generation {ends[0].number} to {ends[1].number}, "
         f"seed {found.results[0].seed}, {found.seconds:.0f} s; "
         f"a trial may have been the next boot in {total.trials} states"
     )
@@ -363,16 +246,16 @@ def _line(row: Row, writes: Writes | None) -> str:
     return f"{counts} {human(writes.written_bytes):>11} {human(writes.changed_bytes):>11}"
 
 
-def _writes_of_update(found: _Outcome) -> Writes:
+def _writes_of_update(found: Outcome) -> Writes:
     return Writes.sum("update", (each for each in found.writes if each.step in UPDATE))
 
 
-def _document(found: _Outcome) -> JsonInput:
+def _document(found: Outcome, ends: tuple[Pin, Pin]) -> JsonInput:
     rows = _rows(found.results)
     total = Row.sum("all", rows)
     return {
-        "base": str(found.base.path),
-        "generation": str(found.target.path),
+        "base": str(ends[0].path),
+        "generation": str(ends[1].path),
         "seed": found.results[0].seed,
         "seconds": round(found.seconds),
         "states": total.states,

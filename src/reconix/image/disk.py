@@ -27,6 +27,7 @@ from reconix.boot.gpt import SECTOR, Partition
 from reconix.boot.tables import Slot
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import installed, print_state
+from reconix.config.schema.machine import Machine
 from reconix.image.ext4 import SMALL_BLOCK_BYTES, make_ext4
 from reconix.image.layout import DATA, SYSTEM, Sizes, needed_bytes, plan
 from reconix.nix.chroot import ChrootStore
@@ -48,6 +49,17 @@ class Layout:
     """Without it: what the parts need."""
     data: Mapping[str, bytes] = field(default_factory=dict)
     """Files on the data partition, by name: what one device has of its own."""
+
+    @classmethod
+    def of(cls, machine: Machine, data: Mapping[str, bytes] | None = None) -> "Layout":
+        """The layout that a machine asks for, with files for its data partition."""
+        sizes = Sizes(
+            slots=machine.boot.slots,
+            slot_bytes=machine.boot.slot_size,
+            system_bytes=machine.disk.system_size,
+            data_bytes=machine.disk.data_size,
+        )
+        return cls(sizes, machine.disk.size, data or {})
 
 
 def make_disk(store: ChrootStore, generation_path: StorePath, layout: Layout, into: Path) -> None:
