@@ -1,18 +1,18 @@
-"""Read the whole configuration and tell everything that is wrong with it.
+"""Check the whole configuration and report every error in it.
 
 All hosts and all systems are read, merged and compared with what the options allow and with each
-other. All mistakes are told at once, each with its place, the line, and what was expected. What
-works but is hardly meant is told as a note. Nothing is built and nobody is asked: this is quick
-enough to run on every save.
+other. All errors are reported at once, each with its place, the line, and what was expected. What
+works but is probably a mistake is a warning. Nothing is built and no network is used, so this is
+quick enough to run on every save.
 
-Units and sizes are known from packages only. Where the packages of the lock were built before, they
-are known: a unit that there is not and a budget that is too small are mistakes like all others.
-Where they were not, a build says so.
+Units and sizes are known from packages only. If the packages of the lock were built before, units
+that do not exist and budgets that are too small are errors as well; otherwise the build reports
+them.
 
-With --json, mistakes and notes are lists of objects with file, line, column, key, fact and hint,
-for editors.
+With --json, errors and warnings are the lists `mistakes` and `notes` of objects with file, line,
+column, key, fact and hint, for editors.
 
-Exit status: 0 the configuration is good, 2 it has mistakes.
+Exit status: 0 the configuration is valid, 2 it has errors.
 """
 
 import argparse
@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         loaded = load_with_places(places.project(arguments))
         if foreseen := _foreseen(loaded, places.store(arguments)):
             raise BadConfiguration(foreseen)
-        notes = (*loaded.warnings, *_about_devices(loaded, places.store(arguments)))
-        loaded = replace(loaded, warnings=notes)
+        told = (*loaded.warnings, *_about_devices(loaded, places.store(arguments)))
+        loaded = replace(loaded, warnings=told)
     except BadConfiguration as error:
         if not arguments.json:
             raise
@@ -57,14 +57,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _foreseen(loaded: Loaded, store: Path) -> list[Problem]:
-    """What a build would refuse, as far as that is known from what was built before."""
+    """What a build would refuse, as far as earlier builds tell."""
     file = loaded.configuration.folder / lock.FILE_NAME
     if not file.is_file():
         return []
     try:
         locked = lock.parse_lock(read_bounded(file, lock.MAX_LOCK_BYTES), source=file.name).hosts
     except (lock.BadLock, BadDocument) as error:
-        return [Problem(Place(file), "", str(error), "write it anew: reconix lock")]
+        return [Problem(Place(file), "", str(error), "write it again: reconix lock")]
     if not (store / _DATABASE).is_file():
         return []
     from reconix.build.inspect.preflight import Preflight
@@ -81,7 +81,7 @@ def _foreseen(loaded: Loaded, store: Path) -> list[Problem]:
 
 
 def _about_devices(loaded: Loaded, store: Path) -> list[Problem]:
-    """What is hardly meant for devices that have what was built last."""
+    """Warnings for devices that run what was built last."""
     if not (store / _DATABASE).is_file():
         return []
     from reconix.build.inspect.persist_changes import about_kept  # late, as above
@@ -103,8 +103,8 @@ def _summary(loaded: Loaded) -> str:
     hosts = loaded.configuration.hosts
     systems = sum(len(_systems(host)) for host in hosts.values())
     counted = f"{_count(len(hosts), 'host')}, {_count(systems, 'system')}"
-    notes = [f"note: {problem}" for problem in loaded.warnings]
-    return "\n".join([*notes, f"the configuration is good: {counted}"])
+    told = [f"warning: {problem}" for problem in loaded.warnings]
+    return "\n".join([*told, f"the configuration is valid: {counted}"])
 
 
 def _systems(host: Host) -> list[str]:

@@ -1,14 +1,14 @@
-"""Give the files of the configuration one layout.
+"""Format the files of the configuration.
 
     reconix fmt                    all files of the project, and what they import
     reconix fmt FILE...            these files only
-    reconix fmt --check            change nothing, tell which files have another layout
+    reconix fmt --check            change nothing, list the files that would be reformatted
 
-Space, empty lines and the breaking of lists are decided, nothing else is touched: keys, values as
-they are spelt, comments and their order stay. A list whose last item has a comma behind it keeps an
-item on each line. In literate files the text around the settings stays as it is.
+Only spaces, empty lines and line breaks in lists change: keys, the spelling of values, comments and
+their order stay. A list with a comma after its last item keeps one item per line. In literate files
+the text around the settings is left alone.
 
-Exit status: 0 done, 1 with --check: a file has another layout, 2 a file is no TOML.
+Exit status: 0 success, 1 with --check: a file would be reformatted, 2 a file is not valid TOML.
 """
 
 import argparse
@@ -30,8 +30,8 @@ _PERMISSIONS = 0o777
 
 
 @dataclass(frozen=True, slots=True)
-class _LaidOut:
-    """A file, and what it is when it is laid out."""
+class _Formatted:
+    """A file before and after formatting."""
 
     file: Path
     before: bytes
@@ -45,31 +45,39 @@ class _LaidOut:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument(
-        "files", metavar="FILE", nargs="*", type=Path, help="which (default: all of the project)"
+        "files",
+        metavar="FILE",
+        nargs="*",
+        type=Path,
+        help="files to format (default: all of the project)",
     )
-    parser.add_argument("--check", action="store_true", help="change nothing, only tell")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="change nothing, only list such files",
+    )
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Lay out."""
+    """Format them."""
     files = arguments.files or sources(places.project(arguments))
-    laid_out = _all(files)
-    different = [each for each in laid_out if each.differs]
+    formatted = _all(files)
+    different = [each for each in formatted if each.differs]
     if not arguments.check:
         for each in different:
             write_durably(each.file, each.after, mode=each.file.stat().st_mode & _PERMISSIONS)
-    _tell(arguments, different, len(laid_out))
+    _tell(arguments, different, len(formatted))
     return 1 if arguments.check and different else 0
 
 
-def _all(files: Iterable[Path]) -> list[_LaidOut]:
-    """All files laid out; nothing is written yet, so that a mistake changes nothing."""
-    found: list[_LaidOut] = []
+def _all(files: Iterable[Path]) -> list[_Formatted]:
+    """All files formatted; nothing is written yet, so that an error changes nothing."""
+    found: list[_Formatted] = []
     problems: list[Problem] = []
     for file in files:
         try:
-            found.append(_laid_out(file))
+            found.append(_formatted(file))
         except InvalidToml as error:
             problems.append(error.problem)
     if problems:
@@ -77,21 +85,21 @@ def _all(files: Iterable[Path]) -> list[_LaidOut]:
     return found
 
 
-def _laid_out(file: Path) -> _LaidOut:
+def _formatted(file: Path) -> _Formatted:
     if not file.name.endswith((PLAIN, LITERATE)):
         endings = f"{PLAIN} or {LITERATE}"
-        raise UsageError(f"{file} is no file of a configuration", hint=f"they end in {endings}")
-    read_toml(file)  # a mistake is told with its place
+        raise UsageError(f"{file} is not a configuration file", hint=f"names end in {endings}")
+    read_toml(file)  # an error has its place
     content = read_bounded(file.resolve(), MAX_FILE_BYTES)
-    layout = format_markdown if file.name.endswith(LITERATE) else format_toml
-    return _LaidOut(file.resolve(), content, layout(content.decode()).encode())
+    format_text = format_markdown if file.name.endswith(LITERATE) else format_toml
+    return _Formatted(file.resolve(), content, format_text(content.decode()).encode())
 
 
-def _tell(arguments: argparse.Namespace, different: list[_LaidOut], count: int) -> None:
+def _tell(arguments: argparse.Namespace, different: list[_Formatted], count: int) -> None:
     names = [str(each.file) for each in different]
-    word = "has another layout" if arguments.check else "laid out"
+    word = "would be reformatted" if arguments.check else "reformatted"
     lines = [f"{name}: {word}" for name in names]
-    summary = f"{count} files, {len(different)} with another layout"
+    summary = f"{count} files, {len(different)} {word}"
     answer(
         arguments,
         text="\n".join([*lines, summary]),

@@ -1,16 +1,16 @@
-"""Make a new project that locks, builds and boots as it is.
+"""Create a new project that locks, builds and boots as it is.
 
-Asks nothing. The project describes one host, `gateway`, with three systems: `default` for
-maintenance, `mqtt` with a message broker, `web` with a web server. With --template minimal it is
-one host with one system that lets you in; with --template nixos there is a second one beside it,
-which Nix builds as soon as a line is no comment any more. Two keys are made: `keys/operator` lets
-you log in, `keys/update` signs what devices of this project take as an update. Both are secret and
-stay out of version control; `keys/operator.pub` and `keys/update.pub` go to the device. Change the
-files, they explain themselves, then:
+The project describes one host, `gateway`, with three systems: `default` for maintenance, `mqtt`
+with a message broker, `web` with a web server. With --template minimal it is one host with one
+system that you can log in to; with --template nixos there is a second system, which Nix builds once
+you uncomment a line. Two keys are created: `keys/operator` lets you log in, `keys/update` signs
+updates for the devices of this project. Both are secret and stay out of version control;
+`keys/operator.pub` and `keys/update.pub` go to the device. Edit the files, which explain
+themselves, then:
 
     reconix lock && reconix image && reconix run
 
-Exit status: 0 it is made, 2 the folder is not empty.
+Exit status: 0 the project was created, 2 the folder is not empty.
 """
 
 import argparse
@@ -30,15 +30,15 @@ TEMPLATES = tuple(sorted(folder.name for folder in _TEMPLATES.iterdir() if folde
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument(
-        "folder", nargs="?", type=Path, default=Path(), help="where to make it (default: here)"
+        "folder", nargs="?", type=Path, default=Path(), help="where to create it (default: here)"
     )
     parser.add_argument(
-        "--template", choices=TEMPLATES, default="gateway", help="what to begin with"
+        "--template", choices=TEMPLATES, default="gateway", help="what to start from"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the project."""
+    """Create the project."""
     folder: Path = arguments.folder
     if folder.is_dir() and any(folder.iterdir()):
         raise UsageError(
@@ -50,5 +50,5 @@ def run(arguments: argparse.Namespace) -> int:
     files = ProjectFiles.read(folder.absolute())
     root_of(files)
     say(f"{folder / 'keys/update'} signs updates: keep it safe, and never give it to a device")
-    say(f"made a project in {folder.absolute()}; next: reconix lock, reconix image, reconix run")
+    say(f"created a project in {folder.absolute()}; next: reconix lock, reconix image, reconix run")
     return 0

@@ -1,13 +1,13 @@
-"""Tell which options there are: what each means, its default, and an example.
+"""List the options: what each means, its default, and an example.
 
     reconix options                    one line for each
     reconix options health             a table
     reconix options users.ann.shell    one option
 
-Within a project the options of its own modules stand among the others. The same can be had as one
-document in Markdown, or as a JSON Schema with which editors complete TOML.
+Within a project, the options of its own modules are included. The same is available as one document
+in Markdown, or as a JSON Schema with which editors complete TOML.
 
-Exit status: 0 it is told, 2 there is no such option.
+Exit status: 0 success, 2 there is no such option.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Tell."""
+    """List them."""
     shapes = _shapes(arguments)
     if arguments.markdown or arguments.json_schema:
         give(print_markdown(shapes) if arguments.markdown else _schema(shapes, arguments))

@@ -1,16 +1,16 @@
-"""Show what holds for a system in the end, option by option.
+"""Show the final value of every option of a system.
 
 Imports, machine.toml and the file of the system are merged, and every option is shown with its
-value, whether somebody set it or not. What is printed can be read again as TOML; an option without
-a value is a comment. With a host alone, what holds for all its systems is shown.
+value, whether it was set or not. The output is valid TOML; an option without a value is a comment.
+With a host alone, what its systems share is shown.
 
     reconix show gateway:web                  everything
     reconix show gateway:web health           a table
     reconix show gateway:web ssh.port --origins
 
---origins adds where each value was written; `default` means nowhere.
+--origins adds where each value was set; `default` means nowhere.
 
-Exit status: 0 it is shown, 2 a mistake in the configuration, or no such host, system or option.
+Exit status: 0 success, 2 an error in the configuration, or no such host, system or option.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "key", metavar="KEY", nargs="?", help="an option or a table (default: all options)"
     )
-    parser.add_argument("--origins", action="store_true", help="add where each value was written")
+    parser.add_argument("--origins", action="store_true", help="add where each value was set")
     add_json(parser)
 
 
@@ -59,8 +59,8 @@ def _rows(loaded: Loaded, host: str, system: str) -> list[Row]:
     """All options of a system and of its machine."""
     found = pick_host(loaded.configuration, host)
     if system in found.nixos:
-        hint = "its options are in the configuration of NixOS"
-        raise UsageError(f"{host}:{system} is built by Nix and has none of our options", hint=hint)
+        hint = "its options are in the NixOS configuration"
+        raise UsageError(f"{host}:{system} is built by Nix and has no options here", hint=hint)
     known = found.systems
     if system and system not in known:
         raise UsageError(f"{host} has no system {system!r}", hint=f"it has: {', '.join(known)}")

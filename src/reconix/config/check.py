@@ -3,8 +3,8 @@
 A file that was read (``toml/reader.py``) is compared with the shape of what may stand in it
 (``shapes.py``). What fits becomes a value with its place (``merge.py``), texts already turned into
 what they stand for: ``"64M"`` into bytes, a path into where it leads. What does not fit becomes a
-problem, and the check goes on. An option that stands under a name it had before counts, and a note
-tells the new one.
+problem, and the check goes on. An option under a name that it had before still counts, and a
+warning tells the new one.
 
 Tested by ``tests/unit/config/test_schema.py`` and ``tests/unit/config/test_renamed_options.py``.
 """
@@ -32,9 +32,9 @@ from reconix.config.shapes import (
 from reconix.config.toml.reader import Raw, RawList, RawScalar, RawTable
 
 _REFUSED = {
-    "password": "passwords are never written down; use authorized_keys",
-    "hashed_password": "passwords are never written down; use authorized_keys",
-    "initial_password": "passwords are never written down; use authorized_keys",
+    "password": "passwords are not supported; use authorized_keys",
+    "hashed_password": "passwords are not supported; use authorized_keys",
+    "initial_password": "passwords are not supported; use authorized_keys",
 }
 _PRIORITIES = {"default": Priority.DEFAULT, "force": Priority.FORCE}
 _LOGIN = re.compile(r"://\S*@")
@@ -49,7 +49,7 @@ class Checked:
     table: Table
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
-    """What is good still, but has another name now."""
+    """What still works, but was renamed."""
 
 
 def check(raw: RawTable, shape: TableShape, elsewhere: Mapping[str, str] | None = None) -> Checked:
@@ -91,21 +91,21 @@ class _Checker:
         """The name that an option has now."""
         name = written if written in shape.options else shape.current_name(written)
         if name != written:
-            fact = f"is called {dotted(key, name)} now"
+            fact = f"was renamed to {dotted(key, name)}"
             if name in table.entries:
-                hint = "keep the new one"
+                hint = "keep the new name"
                 self.problems.append(
-                    Problem(raw.place, dotted(key, written), f"{fact}, and both are here", hint)
+                    Problem(raw.place, dotted(key, written), f"{fact}, and both are set", hint)
                 )
             else:
-                hint = "write the new name; the old one will go"
+                hint = "use the new name; the old one will be removed"
                 self.warnings.append(Problem(raw.place, dotted(key, written), fact, hint))
         return name
 
     def _unknown(self, raw: Raw, name: str, shape: TableShape, key: str) -> None:
         hint = _REFUSED.get(name) or self._elsewhere.get(dotted(key, name))
         hint = hint or _nearest(name, shape, key, self._top)
-        self.problems.append(Problem(raw.place, dotted(key, name), "there is no such option", hint))
+        self.problems.append(Problem(raw.place, dotted(key, name), "unknown option", hint))
 
     def _value(self, raw: Raw, shape: Shape, key: str) -> Value | None:
         if isinstance(shape, ScalarShape):
@@ -176,7 +176,7 @@ class _Checker:
         try:
             return Setting(read_scalar(raw, shape), raw.place, _shown(raw))
         except ValueError as error:
-            hint = "is this a name with dots? put it in quotes" if isinstance(raw, RawTable) else ""
+            hint = "a name with dots needs quotes" if isinstance(raw, RawTable) else ""
             self._wrong(raw, key, str(error), hint)
             return None
 
@@ -229,7 +229,7 @@ def _member(value: object, shape: ScalarShape) -> enum.Enum:
 
 def _path(value: object, place: Place) -> Path:
     if not isinstance(value, str) or not value or value.startswith("/") or "\0" in value:
-        raise ValueError(f"the path of a file, seen from {place.file.parent}")
+        raise ValueError(f"the path of a file, relative to {place.file.parent}")
     return Path(os.path.normpath(place.file.parent.absolute() / value))
 
 
@@ -256,7 +256,7 @@ def _nearest(name: str, shape: TableShape, key: str, top: TableShape) -> str:
     near = difflib.get_close_matches(name, everywhere, n=1, cutoff=0.75)
     if near:
         return f"did you mean {everywhere[near[0]]}?"
-    return f"here can stand: {', '.join(shape.options)}"
+    return f"allowed here: {', '.join(shape.options)}"
 
 
 def _all_options(shape: TableShape, key: str) -> Iterator[str]:

@@ -81,10 +81,10 @@ def missing_files(table: Table) -> Iterator[Problem]:
     """Files that are named and do not exist."""
     for key, setting in settings(table):
         if isinstance(setting.value, Path) and not setting.value.is_file():
-            hint = "write the path as seen from this file"
+            hint = "paths are relative to the file that names them"
             if setting.value.suffix == ".pub":
                 secret = setting.value.with_suffix("")
-                hint = f"make a key: ssh-keygen -t ed25519 -f {secret}"
+                hint = f"create a key: ssh-keygen -t ed25519 -f {secret}"
                 if key.startswith("trust."):
-                    hint = f"make a key: reconix keys generate --file {secret}"
-            yield Problem(setting.place, key, f"there is no file {setting.value}", hint)
+                    hint = f"create a key: reconix keys generate --file {secret}"
+            yield Problem(setting.place, key, f"no such file: {setting.value}", hint)

@@ -88,20 +88,20 @@ def find_project(start: Path) -> Path:
         if (folder / PROJECT_FILE).is_file():
             return folder
     raise UsageError(
-        f"there is no {PROJECT_FILE} in {start.absolute()} or above it",
-        hint="change into a project, or make one: reconix init FOLDER",
+        f"no {PROJECT_FILE} in {start.absolute()} or any parent folder",
+        hint="change to a project, or create one: reconix init FOLDER",
     )
 
 
 def load(folder: Path) -> Configuration:
-    """Read the project in a folder, and tell its warnings as notes.
+    """Read the project in a folder, and print its warnings.
 
     Raises:
         BadConfiguration: it has mistakes; the error has all of them.
     """
     loaded = load_with_places(folder)
     for problem in loaded.warnings:
-        progress.note(str(problem))
+        progress.note(f"warning: {problem}")
     return loaded.configuration
 
 
@@ -153,14 +153,14 @@ class _Loader:
         parent = self._folder / "hosts"
         found = sorted(path for path in parent.glob("*") if path.is_dir())
         if not found:
-            self._tell(parent, "has no host in it", "make hosts/<name>/machine.toml")
+            self._tell(parent, "contains no host", "create hosts/<name>/machine.toml")
         return [folder for folder in found if self._name_is_good(folder, folder.name)]
 
     def _name_is_good(self, path: Path, name: str) -> bool:
         try:
             read_scalar(RawScalar(name, Place(path)), _NAME)
         except ValueError as error:
-            self._tell(path, f"{name!r} is not {error}", "give it another name")
+            self._tell(path, f"{name!r} is not {error}", "rename it")
             return False
         return True
 
@@ -170,7 +170,7 @@ class _Loader:
     def _host(self, folder: Path, project: Project) -> Host | None:
         files = self._found(folder, "machine")
         if not files:
-            self._tell(folder, "has no machine.toml", "write what all systems of the host share")
+            self._tell(folder, "has no machine.toml", "create it with what all systems share")
             return None
         file = files[0]
         table = self._files.with_imports(file, self._shapes.machine_file)
@@ -250,7 +250,7 @@ class _Loader:
             for file in sorted(folder.glob(stem + ending)):
                 other = found.setdefault(file.name.partition(".")[0], file)
                 if other != file:
-                    self._tell(file, f"stands beside {other.name}", "keep one of the two")
+                    self._tell(file, f"conflicts with {other.name}", "keep one of the two")
         return [found[name] for name in sorted(found)]
 
     def _make(self, shape: TableShape, table: Table, file: Path) -> object | None:

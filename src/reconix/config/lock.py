@@ -59,12 +59,12 @@ _DATE_FORM = "%Y%m%dT%H%M%SZ"
 
 
 class BadLock(ReconixError):
-    """The lock file is not one that we wrote."""
+    """The lock file was not written by reconix, or was changed since."""
 
     exit_code = 64
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, hint="write it anew: reconix lock")
+        super().__init__(message, hint="write it again: reconix lock")
 
 
 def _is_date(text: str) -> bool:
@@ -103,9 +103,9 @@ class LockedPackage:
             ("date", self.date, _DATE),
         ):
             if not form.fullmatch(value) or ".." in value.split("/"):
-                raise BadLock(f"{value!r} is no {what} of a package")
+                raise BadLock(f"{value!r} is not a valid package {what}")
         if not _is_date(self.date):
-            raise BadLock(f"there is no date {self.date}")
+            raise BadLock(f"{self.date} is not a valid date")
 
     @property
     def id(self) -> str:
@@ -158,7 +158,7 @@ class HostLock:
             if not _USER.fullmatch(name) or not 0 < number < _NOBODY:
                 raise BadLock(f"{name!r} cannot have the number {number}")
         if len(set(self.numbers.values())) < len(self.numbers):
-            raise BadLock("two users have one number")
+            raise BadLock("two users have the same number")
 
     def packages(self) -> Iterator[LockedPackage]:
         """Every package that the host needs, some more than once."""
@@ -179,7 +179,7 @@ class Lock:
         packages = self.packages()
         for one, other in itertools.pairwise(packages):
             if one.id == other.id:
-                raise BadLock(f"{one.id} stands for two files: {one.sha256} and {other.sha256}")
+                raise BadLock(f"{one.id} refers to two files: {one.sha256} and {other.sha256}")
 
     def packages(self) -> tuple[LockedPackage, ...]:
         """Every package once, sorted."""
@@ -274,7 +274,7 @@ def parse_lock(content: bytes, *, source: str) -> Lock:
     hosts = fields.object("hosts")
     lock = Lock({name: _read_host(hosts.object(name), packages) for name in hosts.names()})
     if lock.digest().hex() != fields.text("digest"):
-        raise BadLock(f"{source} was changed by hand: its digest is not that of what it lists")
+        raise BadLock(f"{source} was edited by hand: its digest does not match its content")
     return lock
 
 

@@ -131,9 +131,9 @@ def _conflict(key: str, value: Scalar) -> Problem:
     first, *_, last = sorted(value.settings, key=lambda each: each.place.file.suffix != ".py")
     name = key.rpartition(".")[2]
     if value.priority is Priority.FORCE:
-        hint = "only one of them can be forced"
+        hint = "only one value can be forced"
     else:
-        hint = f"if this one shall count, write {name} = {{ force = {last.written} }}"
+        hint = f"to use this value, write {name} = {{ force = {last.written} }}"
     return Problem(
         last.place, key, f"is {last.written} here, but {first.written} in {first.place}", hint
     )

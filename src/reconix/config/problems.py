@@ -63,7 +63,7 @@ class BadConfiguration(ReconixError):
         shown = "\n".join(str(problem) for problem in self.problems[:_MAX_SHOWN])
         left = len(self.problems) - _MAX_SHOWN
         more = f"\nand {left} more" if left > 0 else ""
-        count = f"{len(self.problems)} mistakes" if len(self.problems) > 1 else "a mistake"
+        count = f"{len(self.problems)} errors" if len(self.problems) > 1 else "an error"
         super().__init__(
             f"the configuration has {count}\n{shown}{more}",
             hint="docs/options.md lists all options with examples",

@@ -125,8 +125,8 @@ def select(shapes: Shapes, name: str) -> list[Entry]:
     found = [entry for entry in known if entry.is_called(name)]
     if not found:
         near = difflib.get_close_matches(name, [entry.key for entry in known], n=1)
-        hint = f"did you mean {near[0]}?" if near else "`reconix options` lists all"
-        raise UsageError(f"there is no option {name}", hint=hint)
+        hint = f"did you mean {near[0]}?" if near else "`reconix options` lists all options"
+        raise UsageError(f"unknown option {name}", hint=hint)
     return found
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from reconix.config.options import Form, Option, Range
 
-_KINDS = {bool: "true or false", int: "a number", str: "a text", Path: "the path of a file"}
+_KINDS = {bool: "true or false", int: "an integer", str: "a string", Path: "the path of a file"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def select(found: Iterable[Row], key: str) -> list[Row]:
     if not chosen:
         near = difflib.get_close_matches(key, [row.key for row in rows], n=1)
         hint = f"did you mean {near[0]}?" if near else "`reconix options` lists all options"
-        raise UsageError(f"nothing is called {key}", hint=hint)
+        raise UsageError(f"no option or table is named {key}", hint=hint)
     return chosen
 
 

@@ -31,14 +31,14 @@ def machine(project: Path) -> Path:
 
 def test_a_good_configuration_is_said_to_be_good(project: Path, capsys: Capture) -> None:
     assert main(["check"]) == 0
-    assert capsys.readouterr().out == "the configuration is good: 1 host, 3 systems\n"
+    assert capsys.readouterr().out == "the configuration is valid: 1 host, 3 systems\n"
 
 
 def test_what_is_hardly_meant_is_told_before(project: Path, capsys: Capture) -> None:
     machine(project).write_text(machine(project).read_text() + "[users.guest]\n")
     assert main(["check"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith(f"note: {machine(project)}:")
+    assert said.startswith(f"warning: {machine(project)}:")
     assert "users.guest: has no key and cannot log in" in said
 
 
@@ -170,4 +170,4 @@ def test_check_asks_nobody(project: Path, need: Callable[..., None]) -> None:
     alone = ("unshare", "--net", "--map-root-user")
     environment = {"PYTHONPATH": str(EXAMPLE.parents[1] / "src")}
     said = run(*alone, sys.executable, "-c", code, "check", environment=environment)
-    assert b"the configuration is good" in said
+    assert b"the configuration is valid" in said

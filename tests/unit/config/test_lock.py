@@ -76,7 +76,7 @@ def test_systems_that_nix_built_are_pinned_by_their_closure() -> None:
     assert parse_lock(printed, source="test").hosts["gateway"].nix == {"appliance": pinned}
     assert with_nix.digest() != plain.digest()
     assert keep_dates(plain, with_nix) == with_nix
-    with pytest.raises(BadLock, match="changed by hand"):
+    with pytest.raises(BadLock, match="edited by hand"):
         parse_lock(printed.replace(b"nixos#toplevel", b"other#toplevel"), source="test")
 
 
@@ -90,7 +90,7 @@ def test_parse_and_print_are_inverse(packages: set[str]) -> None:
 
 def test_a_lock_that_was_changed_by_hand_is_refused() -> None:
     printed = print_lock(lock(package()))
-    with pytest.raises(BadLock, match="changed by hand"):
+    with pytest.raises(BadLock, match="edited by hand"):
         parse_lock(printed.replace(b'"size_bytes": 5', b'"size_bytes": 6', 1), source="test")
 
 
@@ -140,7 +140,7 @@ def test_the_file_of_a_package_is_called_as_apt_calls_it() -> None:
 
 def test_two_files_for_one_package_are_refused() -> None:
     other = replace(package(), sha256=Digest.of(b"other"))
-    with pytest.raises(BadLock, match="stands for two files"):
+    with pytest.raises(BadLock, match="refers to two files"):
         lock(package(), other)
 
 
@@ -171,7 +171,7 @@ def test_numbers_of_users_are_remembered_and_survive_a_new_lock() -> None:
     assert found.numbers == known.hosts["gateway"].numbers
     anew = keep_numbers(known, lock(package(version="2"), package("libc6")))
     assert anew.hosts["gateway"].numbers == known.hosts["gateway"].numbers
-    with pytest.raises(BadLock, match="changed by hand"):
+    with pytest.raises(BadLock, match="edited by hand"):
         parse_lock(printed.replace(b": 1000", b": 1001"), source="test")
 
 

@@ -144,7 +144,7 @@ def test_two_scalars_that_differ_are_a_conflict_that_shows_both_places() -> None
 def test_two_that_are_forced_conflict_as_well() -> None:
     both = merge(scalar(1, Priority.FORCE), scalar(2, Priority.FORCE))
     (problem,) = conflicts(both)
-    assert problem.hint == "only one of them can be forced"
+    assert problem.hint == "only one value can be forced"
 
 
 def test_names_that_toml_would_quote_are_quoted() -> None:

@@ -49,9 +49,9 @@ def test_a_name_from_before_works_and_the_note_has_place_and_new_name(
     system = found.configuration.hosts["gw"].systems["default"]
     assert system.files["most"].read() == b"5"
     (note,) = found.warnings
-    assert (note.key, note.fact) == (f"count.{old}", "is called count.most now")
+    assert (note.key, note.fact) == (f"count.{old}", "was renamed to count.most")
     assert (note.place.file.name, note.place.line) == ("default.toml", 4)
-    assert note.hint == "write the new name; the old one will go"
+    assert note.hint == "use the new name; the old one will be removed"
 
 
 def test_the_name_of_now_needs_no_note(tmp_path: Path) -> None:
@@ -62,5 +62,5 @@ def test_both_names_at_once_are_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(BadConfiguration) as failure:
         loaded(tmp_path, "[count]\nmost = 5\nlimit = 6\n")
     (problem,) = failure.value.problems
-    assert problem.fact == "is called count.most now, and both are here"
+    assert problem.fact == "was renamed to count.most, and both are set"
     assert problem.place.line == 5

@@ -70,7 +70,7 @@ def check_private(system: System, files: UnitFiles) -> None:
         NeedsLink: there is one; the hint has the folder behind the link.
     """
     for unit, path, behind in in_the_way(system, files):
-        raise NeedsLink(dynamic_user.told(unit, path), hint=f'keep "{behind}" instead')
+        raise NeedsLink(dynamic_user.told(unit, path), hint=f'persist "{behind}" instead')
 
 
 def in_the_way(system: System, files: UnitFiles) -> Iterator[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ same words (``fragment.py``) and run with nothing but these (``restricted.py``).
 A module takes part in a system if an option of it differs from its default. Its options, merged
 like all others, go into its function ``configure``; what comes out is merged with what the files
 say. It may set options of other modules, so this is repeated until nothing changes any more: the
-order of modules does not matter. Modules that never agree are a mistake.
+order of modules does not matter. Modules that do not converge are an error.
 
 Tested by ``tests/unit/config/modules/test_evaluation.py``.
 """
@@ -76,7 +76,7 @@ class Modules:
             if added == before:
                 problems = [problem for each in added.values() for problem in each.problems]
                 return Checked(table, tuple(problems))
-        fact = f"the modules {', '.join(added)} never agree: each changes what another one needs"
+        fact = f"modules {', '.join(added)} do not converge: each changes what another one needs"
         return Checked(own, (Problem(file, "", fact),))
 
     def _added(self, table: Table, file: Place) -> dict[str, Checked]:
@@ -101,7 +101,7 @@ class Modules:
         def spelt() -> Checked:
             found = module.configure(options)
             if not isinstance(found, Fragment):
-                raise TypeError(f"configure gives {found!r} instead of a Fragment")
+                raise TypeError(f"configure returned {found!r} instead of a Fragment")
             return check(spell(found, self.system, names, module.place), self.system)
 
         try:
@@ -198,9 +198,9 @@ class _Finder:
 
     def _check_name(self, file: Path) -> None:
         if not file.stem.isidentifier() or file.stem in {*self._system.options, *BUILT_IN}:
-            fact = "cannot be the name of a module: it is taken"
+            fact = "invalid module name: already taken"
             if not file.stem.isidentifier():
-                fact = "is no name for a module: letters, digits and _"
+                fact = "invalid module name: use letters, digits and _"
             raise restricted.ModuleError([Problem(Place(file), f"module {file.stem}", fact)])
 
     def _load(self, name: str) -> ModuleType:
@@ -208,7 +208,7 @@ class _Finder:
             raise self._failed[name]
         if name not in self._loaded:
             file = self._folder / f"{name}.py"
-            self._failed[name] = _incomplete(name, file, "imports itself, if only through others")
+            self._failed[name] = _incomplete(name, file, "imports itself, directly or not")
             try:
                 self._loaded[name] = restricted.load(file, self._load)
             except restricted.ModuleError as error:

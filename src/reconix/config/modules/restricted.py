@@ -156,7 +156,7 @@ def _failure(error: Exception, file: Path, line: int) -> Problem:
             line = trace.tb_lineno
         trace = trace.tb_next
     message = str(error)
-    fact = f"fails with {type(error).__name__}" + (f": {message}" if message else "")
+    fact = f"raised {type(error).__name__}" + (f": {message}" if message else "")
     return Problem(line_of(file, line), f"module {file.stem}", fact)
 
 
@@ -175,7 +175,7 @@ def _parse(file: Path) -> ast.Module:
         return ast.parse(read_bounded(file, MAX_MODULE_BYTES), str(file))
     except SyntaxError as error:
         place = line_of(file, error.lineno or 0)
-        raise ModuleError([Problem(place, key, f"is no Python: {error.msg}")]) from error
+        raise ModuleError([Problem(place, key, f"invalid Python: {error.msg}")]) from error
     except (OSError, RecursionError, BadFile, ValueError) as error:
         raise ModuleError([Problem(Place(file), key, f"cannot be read: {error}")]) from error
 
@@ -190,7 +190,7 @@ def _refused(tree: ast.Module, file: Path) -> Iterator[Problem]:
 def _complaints(node: ast.AST) -> Iterator[tuple[str, str]]:
     if isinstance(node, ast.Import):
         names = ", ".join(alias.name for alias in node.names)
-        yield f"imports {names}", f"write: from {node.names[0].name} import …"
+        yield f"imports {names} as a whole", f"write: from {node.names[0].name} import …"
     elif isinstance(node, ast.ImportFrom):
         name = "." * node.level + (node.module or "")
         yield from _complaints_of_import(name, [alias.name for alias in node.names])
@@ -199,26 +199,26 @@ def _complaints(node: ast.AST) -> Iterator[tuple[str, str]]:
     elif isinstance(node, ast.Attribute) and _is_hidden_attribute(node.attr):
         yield f"may not use {node.attr}", _COMPUTES
     elif isinstance(node, ast.Call) and _is_format(node.func):
-        yield "may not use format", "write an f-string"
+        yield "may not use format", "use an f-string"
     elif isinstance(node, ast.Set | ast.SetComp):
-        yield "uses a set, whose order differs from run to run", "use a tuple or a dict"
+        yield "uses a set, whose order differs between runs", "use a tuple or a dict"
     elif isinstance(node, ast.ClassDef) and node.keywords:
         yield "may not use a metaclass", _COMPUTES
     elif isinstance(node, ast.Match):
         yield from _complaints_of_patterns(node)
 
 
-_COMPUTES = "a module computes, and nothing else"
+_COMPUTES = "modules may only compute"
 
 
 def _complaints_of_import(name: str, wanted: Sequence[str]) -> Iterator[tuple[str, str]]:
     if not _may_import(name):
-        yield f"may not import {name}", f"it may use {', '.join(IMPORTS)}"
+        yield f"may not import {name}", f"allowed: {', '.join(IMPORTS)}"
         return
     for each in wanted:
         known = _EXPORTED.get(name)
         if each == "*" or each.startswith("_") or (known and each not in known.split()):
-            hint = f"it may use {' '.join(known.split())}" if known else "name what is used"
+            hint = f"allowed: {' '.join(known.split())}" if known else "import names one by one"
             yield f"may not import {each} from {name}", hint
 
 

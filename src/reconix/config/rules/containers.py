@@ -19,6 +19,6 @@ def check_containers(system: System, table: Table, file: Place) -> Iterator[Prob
     for name, container in system.containers.items():
         if not _IS_LOCKED.search(container.image):
             place = place_of(table, "containers", name, "image", default=file)
-            fact = "is not locked: the same name may be another image tomorrow"
-            hint = f"name its content: {container.image.partition('@')[0]}@sha256:…"
+            fact = "has no digest: the same name may be another image tomorrow"
+            hint = f"add the digest: {container.image.partition('@')[0]}@sha256:…"
             yield Problem(place, f"{dotted('containers', name)}.image", fact, hint)

@@ -26,4 +26,4 @@ def _content_is_said_once(
         if len(said) != 1:
             fact = f"has {' and '.join(said)}" if said else f"has neither {' nor '.join(kinds)}"
             place = place_of(table, option, name, default=file)
-            yield Problem(place, dotted(option, name), fact, "write one of them")
+            yield Problem(place, dotted(option, name), fact, "set exactly one of them")

@@ -54,7 +54,7 @@ def _lines(content: Content) -> list[str]:
 
 def _problem(place: Place, key: str, needed: str) -> Problem:
     fact = f"the default system needs {needed}, which is on the data partition"
-    hint = "the default system must start without it: keep it in the generation, or want it only"
+    hint = "keep it in the generation, or use Wants= instead of Requires="
     return Problem(place, key, fact, hint)
 
 

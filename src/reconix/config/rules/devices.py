@@ -1,4 +1,4 @@
-"""What must hold for the devices of a host: each differs only in what there is.
+"""A device may only override what its systems define, and has addresses of its own.
 
 Tested by ``tests/unit/config/rules/test_devices.py``.
 """
@@ -20,9 +20,9 @@ def check_devices(host: Host, table: Table, file: Place) -> Iterator[Problem]:
             key = dotted("devices", serial) + ".address"
             place = place_of(table, "devices", serial, "address", network, default=file)
             if network not in known:
-                hint = f"the networks are: {', '.join(sorted(known)) or 'none'}"
+                hint = f"known networks: {', '.join(sorted(known)) or 'none'}"
                 yield Problem(place, key, f"no system has a network {network!r}", hint)
             other = addresses.setdefault(address, serial)
             if other != serial:
-                fact = f"{address} is the address of {other}"
+                fact = f"{address} is also the address of {other}"
                 yield Problem(place, key, fact, "give each device its own")

@@ -73,7 +73,7 @@ def taken(system: System, unit: str, texts: Iterable[str]) -> Iterator[tuple[str
 
 def told(unit: str, path: str) -> str:
     """What is wrong with a path, for people."""
-    return f"systemd needs {path} as a link: {unit} has DynamicUser and would not start"
+    return f"systemd needs {path} as a link: {unit} has DynamicUser= and would not start"
 
 
 def check_dynamic_users(system: System, table: Table, file: Place) -> Iterator[Problem]:
@@ -88,7 +88,7 @@ def problem(unit: str, path: str, behind: str, table: Table, file: Place) -> Pro
     place = place_of(table, "persist", default=file)
     for option in ("shared", "paths"):
         place = place_of_item(table, "persist", option, item=path, default=place)
-    return Problem(place, "persist", told(unit, path), f'keep "{behind}" instead')
+    return Problem(place, "persist", told(unit, path), f'persist "{behind}" instead')
 
 
 def _own_units(system: System) -> Iterator[tuple[str, list[str]]]:

@@ -18,12 +18,12 @@ def check_health(system: System, table: Table, file: Place) -> Iterator[Problem]
     """What must hold between the times of the checks and of the trial."""
     if system.health.timeout >= system.update.trial_timeout:
         place = place_of(table, "health", "timeout", default=file)
-        fact = f"{system.health.timeout} s leave no time to confirm"
+        fact = f"{system.health.timeout} s leaves no time to confirm"
         hint = f"update.trial_timeout is {system.update.trial_timeout} s and must be longer"
         yield Problem(place, "health.timeout", fact, hint)
     if system.health.stable >= system.health.timeout:
         place = place_of(table, "health", "stable", default=file)
-        fact = f"{system.health.stable} s of good health do not fit"
+        fact = f"{system.health.stable} s does not fit"
         hint = f"health.timeout is {system.health.timeout} s and must be longer"
         yield Problem(place, "health.stable", fact, hint)
 
@@ -36,8 +36,8 @@ def warn_about_health(system: System, table: Table, file: Place) -> Iterator[Pro
 
 def _trials_that_check_nothing(system: System, file: Place) -> Iterator[Problem]:
     if not system.health.checks:
-        fact = "nothing is checked: a new generation is kept as soon as it has booted"
-        yield Problem(file, "health.checks", fact, "name what must work, for example { tcp = 22 }")
+        fact = "nothing is checked: a new generation is confirmed as soon as it has booted"
+        yield Problem(file, "health.checks", fact, "add a check, for example { tcp = 22 }")
 
 
 def _checked_units_are_misspelt(system: System, table: Table, file: Place) -> Iterator[Problem]:
@@ -48,5 +48,5 @@ def _checked_units_are_misspelt(system: System, table: Table, file: Place) -> It
             near = difflib.get_close_matches(check.unit, known, n=1, cutoff=0.85)
             if near:
                 place = place_of_item(table, "health", "checks", item=check, default=file)
-                fact = f"waits for {check.unit}, which nobody enables"
+                fact = f"waits for {check.unit}, which is not enabled"
                 yield Problem(place, "health.checks", fact, f"did you mean {near[0]}?")

@@ -17,7 +17,7 @@ from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
 from reconix.config.schema.system import File, System
 
-_OPTIONS = "say it with the options of reconix instead"
+_OPTIONS = "use the options of reconix instead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,41 +32,41 @@ class _Ineffective:
 _ALL = (
     _Ineffective(
         r"locale\.gen",
-        "nothing makes locales of it",
-        "C.UTF-8 is always there; the package locales-all has all others",
+        "no locales are generated from it",
+        "C.UTF-8 is always available; the package locales-all has all others",
     ),
     _Ineffective(
         r"ca-certificates\.conf|ca-certificates/update\.d/.*",
-        "nothing calls update-ca-certificates",
-        "give ssl/certs/ca-certificates.crt, which most programs read, or name your own file there",
+        "update-ca-certificates is never run",
+        "replace ssl/certs/ca-certificates.crt, which most programs read",
     ),
     _Ineffective(
         r"systemd/(system|user)-preset/.*",
-        "presets are for a first start, which there is not",
-        "write services.enable and services.disable",
+        "presets apply at a first boot, which a device does not have",
+        "use services.enable and services.disable",
     ),
     _Ineffective(
         r"(default/grub(\.d/.*)?|kernel/.*|grub\.d/.*)",
-        "the boot partition is made from the generation",
-        "write kernel.parameters",
+        "the boot partition is built from the generation",
+        "use kernel.parameters",
     ),
     _Ineffective(
         r"(initramfs-tools|dracut\.conf\.d|dracut\.conf|mkinitcpio.*)(/.*)?",
         "the initrd is reconix's own",
-        "write kernel.initrd_modules",
+        "use kernel.initrd_modules",
     ),
-    _Ineffective(r"depmod\.d/.*", "the list of modules is made with the kernel", _OPTIONS),
-    _Ineffective(r"(repart|sysupdate)\.d/.*", "the disk is laid out by reconix", "write [disk]"),
-    _Ineffective(r"machine-id", "a device has its own", "leave it out"),
+    _Ineffective(r"depmod\.d/.*", "modules are indexed when the kernel is built", _OPTIONS),
+    _Ineffective(r"(repart|sysupdate)\.d/.*", "the disk is partitioned by reconix", "use [disk]"),
+    _Ineffective(r"machine-id", "each device has its own", "remove it"),
     _Ineffective(
-        r"sysctl\.conf", "Debian no longer reads it", "write sysctl or sysctl.d/<name>.conf"
+        r"sysctl\.conf", "Debian no longer reads it", "use sysctl or sysctl.d/<name>.conf"
     ),
     _Ineffective(
         r"(passwd|group|shadow|gshadow)",
-        "it replaces all users that packages have made",
-        "write users, or sysusers.d/<name>.conf",
+        "it replaces all users that packages have created",
+        "use users, or sysusers.d/<name>.conf",
     ),
-    _Ineffective(r"apt/.*", "a device installs no packages", "write packages"),
+    _Ineffective(r"apt/.*", "a device installs no packages", "use packages"),
 )
 
 
@@ -95,7 +95,7 @@ def _not_executable(path: str, file: File) -> Iterator[tuple[str, str, str]]:
         path,
     )
     if is_script and file.link is None and not file.mode & 0o111:
-        yield path, "is not run, because it is no program", 'write mode = "0755"'
+        yield path, "is not run, because it is not executable", 'set mode = "0755"'
 
 
 def _never_called(path: str, files: Mapping[str, File]) -> Iterator[tuple[str, str, str]]:
@@ -103,5 +103,5 @@ def _never_called(path: str, files: Mapping[str, File]) -> Iterator[tuple[str, s
     name = path.removeprefix("init.d/")
     called = re.compile(rf"rc[2-5]\.d/S\d\d{re.escape(name)}")
     if path.startswith("init.d/") and not any(map(called.fullmatch, files)):
-        fact = "nothing starts it, as no link says when"
+        fact = "never starts, because no link in rc?.d refers to it"
         yield path, fact, f'add files."rc3.d/S01{name}".link = "/etc/{path}", or write a unit'

@@ -41,14 +41,16 @@ def warn_about_kept_files(system: System, table: Table, file: Place) -> Iterator
         folder = around(system, f"/etc/{name}")
         key, place = dotted("files", name), place_of(table, "files", name, default=file)
         if folder and given.prefer is None:
-            fact = f"lies in {folder}, which persists: a device that has it already keeps its own"
-            hint = 'write prefer = "generation" if this one is to win, or prefer = "device"'
+            fact = f"is inside {folder}, which persists: a device that already has it keeps its own"
+            hint = 'set prefer = "generation" to replace it, or prefer = "device"'
             yield Problem(place, key, fact, hint)
         elif hidden := _hidden_by(system, f"/etc/{name}"):
-            yield Problem(place, key, f"is never seen: the volume {hidden} lies over it")
+            yield Problem(place, key, f"is never visible: the volume {hidden} is mounted over it")
         elif given.prefer is not None and not folder:
-            hint = "leave it out: the file is that of the generation"
-            yield Problem(place, f"{key}.prefer", "has no effect: no folder around persists", hint)
+            hint = "remove it: the file always comes from the generation"
+            yield Problem(
+                place, f"{key}.prefer", "has no effect: no folder around it persists", hint
+            )
 
 
 def _hidden_by(system: System, path: str) -> str | None:

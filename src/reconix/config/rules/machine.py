@@ -30,14 +30,14 @@ def _default_exists(host: Host, table: Table, file: Place) -> Iterator[Problem]:
     name = host.machine.boot.default
     if name in host.nixos:
         place = place_of(table, "boot", "default", default=file)
-        hint = "name one of Debian's, and choose this one with `reconix-device boot`"
-        fact = f"Nix built the system {name!r}: without the agent it cannot mend the device"
+        hint = "name a Debian system, and start this one with `reconix-device boot`"
+        fact = f"system {name!r} is built by Nix: without the agent it cannot repair the device"
         yield Problem(place, "boot.default", fact, hint)
     elif name not in host.systems:
         place = place_of(table, "boot", "default", default=file)
         known = ", ".join(host.systems) or "none"
-        hint = f"write systems/{name}.toml; the systems of this host are: {known}"
-        yield Problem(place, "boot.default", f"there is no system {name!r}", hint)
+        hint = f"create systems/{name}.toml; this host has: {known}"
+        yield Problem(place, "boot.default", f"unknown system {name!r}", hint)
 
 
 def _parts_are_large_enough(host: Host, table: Table, file: Place) -> Iterator[Problem]:
@@ -47,8 +47,8 @@ def _parts_are_large_enough(host: Host, table: Table, file: Place) -> Iterator[P
         (("disk", "data_size"), host.machine.disk.data_size, _MIN_DATA_BYTES),
     ):
         if size < least:
-            fact = f"{size} bytes are too small"
-            hint = f'the smallest that works is "{least >> 20}M"'
+            fact = f"{size} bytes is too small"
+            hint = f'the minimum is "{least >> 20}M"'
             yield Problem(place_of(table, *keys, default=file), ".".join(keys), fact, hint)
 
 
@@ -57,8 +57,8 @@ def _disk_holds_all(host: Host, table: Table, file: Place) -> Iterator[Problem]:
     needed = boot.slots * boot.slot_size + disk.system_size + disk.data_size + _TABLES_BYTES
     if disk.size is not None and disk.size < needed:
         place = place_of(table, "disk", "size", default=file)
-        fact = f"slots, system and data need {needed} bytes, the disk has {disk.size}"
-        hint = f'write at least "{-(-needed >> 20)}M", or leave the size out'
+        fact = f"slots, system and data need {needed} bytes, but the disk has {disk.size}"
+        hint = f'set it to at least "{-(-needed >> 20)}M", or remove it'
         yield Problem(place, "disk.size", fact, hint)
 
 
@@ -68,7 +68,7 @@ def _forwards_differ(host: Host, table: Table, file: Place) -> Iterator[Problem]
     names = [forward.name for forward in forwards]
     ports = [str(forward.host_port) for forward in forwards if forward.host_port]
     of_device = [str(forward.port) for forward in forwards]
-    kinds = (("name", names), ("port here", ports), ("port of the device", of_device))
+    kinds = (("name", names), ("local port", ports), ("device port", of_device))
     for what, values in kinds:
         for value in sorted({value for value in values if values.count(value) > 1}):
-            yield Problem(place, "run.forward", f"the {what} {value} stands twice")
+            yield Problem(place, "run.forward", f"{what} {value} is used twice")

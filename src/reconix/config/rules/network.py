@@ -28,11 +28,11 @@ def _interfaces_have_addresses(system: System, table: Table, file: Place) -> Ite
         addressed = network.dhcp or bool(network.address)
         place = place_of(table, "network", name, default=file)
         if not addressed and name not in carrying | joined:
-            hint = "write dhcp = true, or an address"
+            hint = "set dhcp = true, or an address"
             yield Problem(place, dotted("network", name), "has no way to get an address", hint)
         if addressed and name in joined:
-            hint = "the bridge has the address of all that it joins"
-            yield Problem(place, dotted("network", name), "is part of a bridge", hint)
+            hint = "set the address on the bridge"
+            yield Problem(place, dotted("network", name), "has an address but is in a bridge", hint)
 
 
 def _virtual_interfaces_stand_on_others(
@@ -41,14 +41,16 @@ def _virtual_interfaces_stand_on_others(
     for name, network in system.network.items():
         key, place = dotted("network", name), place_of(table, "network", name, default=file)
         if (network.vlan is None) != (network.on is None):
-            yield Problem(place, key, "vlan and on belong together", "write both, or none")
+            yield Problem(place, key, "vlan and on must be set together", "set both or neither")
         if network.vlan is not None and network.bridge:
-            yield Problem(place, key, "is a VLAN and a bridge", "make it two tables")
+            yield Problem(place, key, "is both a VLAN and a bridge", "use two tables")
         if network.is_virtual and (network.match or not _IS_INTERFACE.fullmatch(name)):
-            fact = "a new interface is called as its table: at most 15 letters, digits, - and _"
-            yield Problem(place, key, fact, "rename the table, and leave match out")
+            fact = (
+                "a virtual interface has the name of its table: at most 15 letters, digits, - or _"
+            )
+            yield Problem(place, key, fact, "rename the table, and remove match")
         for other in (*network.bridge, *((network.on,) if network.on else ())):
             if other not in system.network or other == name:
                 known = ", ".join(sorted(system.network.keys() - {name})) or "none"
-                fact = f"stands on {other}, which is no other network"
-                yield Problem(place, key, fact, f"the networks are: {known}")
+                fact = f"refers to {other}, which is not another network"
+                yield Problem(place, key, fact, f"known networks: {known}")

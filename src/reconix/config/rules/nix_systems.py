@@ -15,17 +15,20 @@ def check_nix_system(nixos: Nixos, table: Table, file: Place) -> Iterator[Proble
     """What must hold for a system that Nix built."""
     for key, value in table.entries.items():
         if key != "nix":
-            hint = "write it in the configuration of NixOS, or remove nix"
+            hint = "set it in the NixOS configuration, or remove nix"
             yield Problem(
-                place_of_value(value, file), key, "Nix built this system: nothing adds to it", hint
+                place_of_value(value, file),
+                key,
+                "this system is built by Nix: nothing can be added to it",
+                hint,
             )
     place = place_of(table, "nix", default=file)
     if (nixos.path is None) == (nixos.flake is None):
         said = "neither path nor flake" if nixos.path is None else "path and flake"
-        yield Problem(place, "nix", f"has {said}", "write one of the two")
+        yield Problem(place, "nix", f"has {said}", "set one of the two")
     if (nixos.flake is None) != (nixos.attribute is None):
         missing, there = ("attribute", "flake") if nixos.flake else ("flake", "attribute")
         yield Problem(place, "nix", f"has {there} without {missing}", f"add {missing}")
     if nixos.specialisation is not None and nixos.all_specialisations:
-        fact = "has one specialisation and all of them"
-        yield Problem(place, "nix", fact, "remove specialisation or all_specialisations")
+        fact = "has both specialisation and all_specialisations"
+        yield Problem(place, "nix", fact, "remove one of the two")

@@ -57,7 +57,7 @@ def _useless(name: str, tables: list[Table]) -> Iterator[Problem]:
     for key, place in sorted(where[False] - where[True]):
         if place.file.suffix != ".py" and key != "enable":
             fact = f"has no effect: {name}.enable is not set"
-            yield Problem(place, f"{name}.{key}", fact, f"write {name}.enable = true")
+            yield Problem(place, f"{name}.{key}", fact, f"set {name}.enable = true")
 
 
 def _is_on(value: Value | None) -> bool:
@@ -72,15 +72,15 @@ def _useless_removals(value: Value, key: str) -> Iterator[Problem]:
         added = {item.value for item in value.added}
         for item in value.removed:
             if item.value not in added:
-                fact = f"takes out {item.written}, which nobody adds"
-                yield Problem(item.place, key, fact, "is it spelt so? otherwise leave it out")
+                fact = f"removes {item.written}, which is not in the list"
+                yield Problem(item.place, key, fact, "check the spelling, or remove this")
 
 
 def _sections_without_effect(system: System, table: Table, file: Place) -> Iterator[Problem]:
     for name, option in (("minify", system.minify.enable), ("containers", system.containers)):
         if option:
             place = place_of(table, name, default=file)
-            yield Problem(place, name, "has no effect yet", "this version builds without it")
+            yield Problem(place, name, "has no effect yet", "this version does not implement it")
 
 
 def _looking_nowhere(
@@ -88,10 +88,10 @@ def _looking_nowhere(
 ) -> Iterator[Problem]:
     place = place_of(table, "update", "every", default=file)
     if system.update.every is not None and url is None:
-        hint = "name the place in reconix.toml, or leave this out"
+        hint = "set update.url in reconix.toml, or remove this"
         yield Problem(place, "update.every", "has no effect: update.url is not set", hint)
     elif system.update.every is not None and not system.update.receive:
-        hint = "leave one of the two out"
+        hint = "remove one of the two"
         yield Problem(place, "update.every", "has no effect: update.receive is false", hint)
 
 
@@ -101,7 +101,7 @@ def _windows_without_effect(system: System, table: Table, file: Place) -> Iterat
     if update.window is not None and not (update.automatic and update.receive):
         because = "update.receive" if update.automatic else "update.automatic"
         fact = f"has no effect: {because} is false"
-        yield Problem(place, "update.window", fact, "leave one of the two out")
+        yield Problem(place, "update.window", fact, "remove one of the two")
 
 
 def _packages_without_use(system: System, table: Table, file: Place) -> Iterator[Problem]:
@@ -109,4 +109,4 @@ def _packages_without_use(system: System, table: Table, file: Place) -> Iterator
         if package in _USELESS:
             place = place_of_item(table, "packages", item=package, default=file)
             hint = "updates are generations: reconix lock takes the newest packages"
-            yield Problem(place, "packages", f"{package} has nothing to do on a device", hint)
+            yield Problem(place, "packages", f"{package} does nothing on a device", hint)

@@ -58,8 +58,8 @@ def warn_about_persist(host: Host, tables: Mapping[str, Table]) -> Iterator[Prob
             )
             other, first = seen.setdefault(path, (name, place))
             if first != place:
-                fact = f"{path} is kept by {other} as well, and each has its own"
-                hint = "if they shall see the same, name it in persist.shared"
+                fact = f"{path} is also persisted by {other}, and each has its own copy"
+                hint = "to share it, list it in persist.shared"
                 yield Problem(place, "persist.paths", fact, hint)
 
 
@@ -70,7 +70,7 @@ def _folders_are_apart(system: System, table: Table, file: Place) -> Iterator[Pr
         inside = PurePosixPath(other).is_relative_to(one)
         if inside and (one != other or option == "paths"):
             place = place_of(table, "persist", option, default=file)
-            fact = f"{other} is persisted already: {one}"
+            fact = f"{other} is already persisted by {one}"
             hint = f'keep one of the two: persist.{option} = {{ remove = ["{other}"] }}'
             yield Problem(place, f"persist.{option}", fact, hint)
 
@@ -81,7 +81,9 @@ def _what_decides_is_not_kept(system: System, table: Table, file: Place) -> Iter
             if _is_of_the_generation(PurePosixPath(path)):
                 place = place_of_item(table, "persist", option, item=path, default=file)
                 fact = f"{path} belongs to the generation or to the running system"
-                hint = "kept, it would hide what an update brings; name the folder of one program"
+                hint = (
+                    "persisted, it would hide what an update brings; name the folder of one program"
+                )
                 yield Problem(place, f"persist.{option}", fact, hint)
 
 
@@ -102,8 +104,8 @@ def _what_is_shared_is_shared_by_all(
             for path, other in shared.items():
                 if other != name and overlap(own, path):
                     place = place_of_item(tables[name], "persist", "paths", item=own, default=file)
-                    fact = f"{name} keeps {own} for itself, but {other} shares {path} with all"
-                    hint = "name it in persist.shared of both, or in persist.paths of both"
+                    fact = f"{name} persists {own} for itself, but {other} shares {path} with all"
+                    hint = "list it in persist.shared of both, or in persist.paths of both"
                     yield Problem(place, "persist.paths", fact, hint)
 
 
@@ -114,8 +116,8 @@ def _what_is_shared_is_apart(
         for outer, inner in itertools.product(outside.persist.shared, inside.persist.shared):
             if outer != inner and PurePosixPath(inner).is_relative_to(outer):
                 place = place_of_item(tables[other], "persist", "shared", item=inner, default=file)
-                fact = f"{other} shares {inner}, which lies in {outer} that {one} shares"
-                hint = f"share {outer} in both, or choose a folder outside of it"
+                fact = f"{other} shares {inner}, which is inside {outer}, shared by {one}"
+                hint = f"share {outer} in both, or choose a folder outside it"
                 yield Problem(place, "persist.shared", fact, hint)
 
 

@@ -1,4 +1,4 @@
-"""What must hold for a schedule: each system is there and can follow it, and only one is meant.
+"""A schedule names systems that exist and can follow it, one at a time.
 
 A system of Nix has no agent of ours that would end its hours, so it takes no part.
 
@@ -30,16 +30,16 @@ def check_schedule(host: Host, table: Table, file: Place) -> Iterator[Problem]:
     place = place_of(table, "schedule", "hours", default=file)
     for one, other in itertools.combinations(schedule.hours, 2):
         if overlap(one, other):
-            hint = "let one end when the other begins"
+            hint = "end one when the other begins"
             yield Problem(place, "schedule.hours", f"{one} and {other} overlap", hint)
 
 
 def _problem(host: Host, name: str) -> tuple[str, str] | None:
     if name in host.nixos:
-        return (f"{name} is a system of Nix, which cannot follow a schedule", "choose it once")
+        return (f"{name} is built by Nix and cannot follow a schedule", "start it by hand")
     if name not in host.systems:
         known = ", ".join(host.systems)
-        return (f"there is no system {name!r}", f"the systems of this host are: {known}")
+        return (f"unknown system {name!r}", f"this host has: {known}")
     return None
 
 

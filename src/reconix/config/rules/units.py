@@ -32,8 +32,8 @@ def warn_about_units(system: System, table: Table, file: Place) -> Iterator[Prob
         condition = _never_holds(unit.read()) if unit.is_there else None
         if condition:
             place = place_of(table, "units", name, default=file)
-            fact = f"never starts: {condition} does not hold on a device"
-            hint = "write ConditionPathExists=!<a file that it makes, in a folder that persists>"
+            fact = f"never starts: {condition} is never true on a device"
+            hint = "use ConditionPathExists=!<a file that it creates in a folder that persists>"
             yield Problem(place, dotted("units", name), fact, hint)
 
 
@@ -41,16 +41,14 @@ def _units_are_wanted_or_not(system: System, table: Table, file: Place) -> Itera
     checked = {check.unit for check in system.health.checks if isinstance(check, UnitCheck)}
     for unit in sorted(set(system.services.enable) & set(system.services.disable)):
         place = place_of(table, "services", "disable", default=file)
-        yield Problem(
-            place, "services.disable", f"{unit} is enabled as well", "keep one of the two"
-        )
+        yield Problem(place, "services.disable", f"{unit} is also enabled", "keep one of the two")
     for option, wanted in (
         ("services.enable", set(system.services.enable)),
         ("health.checks", checked),
     ):
         for unit in sorted(wanted & set(system.services.mask)):
             place = place_of(table, *option.split("."), default=file)
-            hint = "take it out of services.mask, or out of here"
+            hint = "remove it from services.mask, or from here"
             yield Problem(place, option, f"{unit} is masked and can never start", hint)
 
 
@@ -58,7 +56,7 @@ def _one_program_sets_the_clock(system: System, table: Table, file: Place) -> It
     if set(system.services.enable) >= _CLOCKS:
         place = place_of(table, "services", "enable", default=file)
         fact = f"{' and '.join(sorted(_CLOCKS))} would both set the clock"
-        yield Problem(place, "services.enable", fact, "leave out time.ntp or chrony")
+        yield Problem(place, "services.enable", fact, "disable time.ntp or chrony")
 
 
 def _never_holds(unit: bytes) -> str:

@@ -29,8 +29,8 @@ def _authorities_are_certificates(project: Project, table: Table, file: Place) -
             ssl.create_default_context(cadata=read_text(path, _MAX_CERTIFICATE_BYTES))
         except (BadFile, ssl.SSLError, ValueError):
             place = place_of(table, "update", "authorities_files", default=file)
-            hint = "write PEM, which begins with -----BEGIN CERTIFICATE-----"
-            fact = f"{path} holds no certificate"
+            hint = "it must be PEM, which begins with -----BEGIN CERTIFICATE-----"
+            fact = f"{path} contains no certificate"
             yield Problem(place, "update.authorities_files", fact, hint)
 
 
@@ -43,4 +43,4 @@ def _servers_can_be_asked(project: Project, table: Table, file: Place) -> Iterat
                 parsers[key](text)
         except Refused as error:
             place = place_of(table, "update", key, default=file)
-            yield Problem(place, f"update.{key}", str(error), "write http://host:port")
+            yield Problem(place, f"update.{key}", str(error), "write it as http://host:port")

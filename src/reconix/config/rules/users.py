@@ -1,4 +1,4 @@
-"""A user has one number on all systems, which nobody else has, and a way to log in.
+"""A user has one UID on all systems, which nobody else has, and a way to log in.
 
 The systems of a host share a disk, and files belong to numbers.
 
@@ -16,7 +16,7 @@ from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 
 _FIRST_UID, _LAST_UID = 100, 59999
-"""What is not given for ever, nor by systemd (Debian Policy 9.2.2)."""
+"""Neither assigned statically by Debian nor reserved by systemd (Debian Policy 9.2.2)."""
 _SSH = {"dropbear.service", "ssh.service"}
 
 
@@ -29,7 +29,9 @@ def check_users(system: System, table: Table, file: Place) -> Iterator[Problem]:
     for (one, first), (other, second) in itertools.combinations(users, 2):
         if first == second:
             place = place_of(table, "users", other, "uid", default=file)
-            yield Problem(place, f"users.{other}.uid", f"is that of {one}", "choose another number")
+            yield Problem(
+                place, f"users.{other}.uid", f"is also the UID of {one}", "choose another one"
+            )
 
 
 def _numbers_can_be_given(
@@ -38,11 +40,11 @@ def _numbers_can_be_given(
     for name, uid in users:
         place = place_of(table, "users", name, "uid", default=file)
         if (uid == 0) != (name == "root"):
-            fact = "root has the number 0, and nobody else"
-            yield Problem(place, f"users.{name}.uid", fact, "leave uid out")
+            fact = "only root has UID 0"
+            yield Problem(place, f"users.{name}.uid", fact, "remove uid")
         elif uid and not _FIRST_UID <= uid <= _LAST_UID:
-            fact = f"{uid} is for Debian or systemd to give"
-            hint = f"choose one from {_FIRST_UID} to {_LAST_UID}, best from 1000 on"
+            fact = f"{uid} is reserved for Debian or systemd"
+            hint = f"choose one from {_FIRST_UID} to {_LAST_UID}, preferably 1000 or above"
             yield Problem(place, f"users.{name}.uid", fact, hint)
 
 
@@ -57,8 +59,8 @@ def check_users_of_all(host: Host, tables: Mapping[str, Table], file: Place) -> 
     for (one, first, number), (other, second, uid) in itertools.combinations(given, 2):
         if one != other and (first == second) != (number == uid):
             place = place_of(tables[other], "users", second, "uid", default=file)
-            fact = f"is {uid} in {other}, and {one} gives {first} the number {number}"
-            hint = "the systems share a disk: a user has one number, and nobody else has it"
+            fact = f"is {uid} in {other}, but in {one} {first} has UID {number}"
+            hint = "systems share a disk: give a user one UID in all of them, and nobody else"
             yield Problem(place, f"users.{second}.uid", fact, hint)
 
 

@@ -18,10 +18,10 @@ def check_volumes(system: System, table: Table, file: Place) -> Iterator[Problem
     for name, volume in sorted(system.volumes.items()):
         key, place = dotted("volumes", name), place_of(table, "volumes", name, default=file)
         if volume.device is not None and volume.size is not None:
-            hint = "leave out size, or leave out device for a volume in memory"
-            yield Problem(place, key, "has a size, but a disk is as large as it is", hint)
+            hint = "remove size, or remove device for a volume in memory"
+            yield Problem(place, key, "has both device and size", hint)
         for other, path in taken:
             if PurePosixPath(volume.path) == PurePosixPath(path):
-                fact = f"{path} is that of {other} as well"
-                yield Problem(place, key, fact, "each has a path of its own")
+                fact = f"{path} is also used by {other}"
+                yield Problem(place, key, fact, "give each a path of its own")
         taken.append((key, volume.path))

@@ -24,9 +24,9 @@ class Nixos:
     flake: Annotated[
         FlakeReference | None,
         Option(
-            "Flake to build the toplevel from; one that begins with `.` is seen from this file.",
+            "Flake to build the toplevel from; one that begins with `.` is relative to this file.",
             '"./nixos"',
-            "when Nix shall build the toplevel as part of `reconix lock`",
+            "to have Nix build the toplevel as part of `reconix lock`",
         ),
     ] = None
     attribute: Annotated[

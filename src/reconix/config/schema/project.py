@@ -45,7 +45,7 @@ class Archive:
         Option(
             "Address of the Debian archive; without it, the one that apt uses here.",
             '"http://mirror.example/debian"',
-            "when everybody who locks shall ask the same mirror, or one of your own",
+            "to have everybody who locks use the same mirror, or one of your own",
         ),
     ] = None
     security: Annotated[
@@ -53,7 +53,7 @@ class Archive:
         Option(
             "Address of the security archive; without it, the one that apt uses here.",
             '"http://mirror.example/debian-security"',
-            "when everybody who locks shall ask the same mirror, or one of your own",
+            "to have everybody who locks use the same mirror, or one of your own",
         ),
     ] = None
     snapshot: Annotated[

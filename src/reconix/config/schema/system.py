@@ -47,7 +47,7 @@ class Imports:
     imports: Annotated[
         tuple[Path, ...],
         Option(
-            "Files to merge into this one, seen from it; their list items come first.",
+            "Files to merge into this one, relative to it; their list items come first.",
             '["../../shared/operator.toml"]',
             "to say once what several hosts or systems share",
         ),
@@ -116,7 +116,7 @@ class User:
         Option(
             "Program that a log-in starts.",
             '"/bin/sh"',
-            "when there is no bash, or the user shall get one program only",
+            "when there is no bash, or the user may run one program only",
         ),
     ] = "/bin/bash"
     authorized_keys: Annotated[
@@ -131,7 +131,7 @@ class User:
     authorized_keys_files: Annotated[
         tuple[Path, ...],
         Option(
-            "Files with public keys that may log in, seen from the file that names them.",
+            "Files with public keys that may log in, relative to the file that names them.",
             '["../../keys/operator.pub"]',
             "for keys that stand in files, such as one for each person",
         ),
@@ -281,7 +281,7 @@ class Content:
     source: Annotated[
         Path | None,
         Option(
-            "A file with the content, seen from the file that names it.",
+            "A file with the content, relative to the file that names it.",
             '"files/nginx.conf"',
             "for longer content, or such that other tools edit",
         ),
@@ -311,7 +311,7 @@ class File(Content):
     link: Annotated[
         AbsolutePath | None,
         Option(
-            "Where it leads, if it shall be a symbolic link and has no content.",
+            "Target, if the file is a symbolic link; it then has no content.",
             '"/usr/share/zoneinfo/Europe/Berlin"',
             "when programs expect a link, for example to one of several choices",
         ),

@@ -222,11 +222,11 @@ KernelParameter = Annotated[
 SysctlName = Annotated[
     str, Form('the name of a kernel setting in quotes such as "vm.swappiness"', r"[a-z0-9_./-]+")
 ]
-SysctlValue = Annotated[str, Form("a text or a number", r"[^\n]{0,1024}", takes_number=True)]
+SysctlValue = Annotated[str, Form("a string or a number", r"[^\n]{0,1024}", takes_number=True)]
 PublicKey = Annotated[
     str,
     Form(
-        "a public key as it stands in a .pub file",
+        "a public key as in a .pub file",
         r"(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+|sk-[a-z0-9@.-]+) [A-Za-z0-9+/=]+( [^\n]*)?",
     ),
 ]

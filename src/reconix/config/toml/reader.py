@@ -66,7 +66,7 @@ Raw = RawScalar | RawList | RawTable
 
 
 class InvalidToml(Exception):
-    """The text is no TOML; carries what to tell."""
+    """The text is not TOML; carries the problem."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.fact)
@@ -77,7 +77,7 @@ def read_toml(file: Path) -> RawTable:
     """Read a file, literate or not.
 
     Raises:
-        InvalidToml: it cannot be read, or is no TOML.
+        InvalidToml: it cannot be read, or is not TOML.
     """
     try:
         text = read_text(file, MAX_FILE_BYTES)
@@ -91,7 +91,7 @@ def parse_toml(text: str, file: Path) -> RawTable:
     """Read a text as if it stood in ``file``.
 
     Raises:
-        InvalidToml: it is no TOML; the problem says where.
+        InvalidToml: it is not TOML; the problem says where.
     """
     text = text.replace("\r\n", "\n")
     try:
@@ -101,9 +101,9 @@ def parse_toml(text: str, file: Path) -> RawTable:
     except tomllib.TOMLDecodeError as error:
         raise InvalidToml(_problem(error, text, file)) from error
     except RecursionError as error:
-        raise InvalidToml(Problem(Place(file), "", "is nested too deep")) from error
+        raise InvalidToml(Problem(Place(file), "", "is nested too deeply")) from error
     except ValueError as error:  # Python refuses to read thousands of digits
-        raise InvalidToml(Problem(Place(file), "", "has a number that is too large")) from error
+        raise InvalidToml(Problem(Place(file), "", "number too large")) from error
     return RawTable(entries, Place(file))
 
 
@@ -116,7 +116,7 @@ def _problem(error: tomllib.TOMLDecodeError, text: str, file: Path) -> Problem:
         line = int(found[2])
         place = Place(file, line, int(found[3]), lines[line - 1])
     message = found[1] if found else str(error)
-    return Problem(place, "", f"is no TOML: {message[0].lower()}{message[1:]}")
+    return Problem(place, "", f"invalid TOML: {message[0].lower()}{message[1:]}")
 
 
 def _raw(value: object, path: KeyPath, places: "_Places") -> Raw:
@@ -127,7 +127,7 @@ def _raw(value: object, path: KeyPath, places: "_Places") -> Raw:
         items = [_raw(child, (*path, index), places) for index, child in enumerate(value)]
         return RawList(tuple(items), places.at(path))
     if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:  # TOML 1.0, *Integer*
-        raise InvalidToml(Problem(places.at(path), "", "has a number that is too large"))
+        raise InvalidToml(Problem(places.at(path), "", "number too large"))
     return RawScalar(value, places.at(path))
 
 

@@ -31,7 +31,7 @@ def notes(store: Path, capsys: pytest.CaptureFixture[str], persist: str) -> list
     (project / "hosts/gw/machine.toml").write_text(machine + '[boot]\ndefault = "web"\n')
     (project / "hosts/gw/systems/web.toml").write_text(f"[persist]\n{persist}\n")
     assert main(["--project", str(project), "--store", str(store), "check"]) == 0
-    return [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    return [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
 
 
 @pytest.mark.parametrize(

@@ -126,8 +126,8 @@ def test_a_folder_that_persists_where_a_package_needs_a_link_is_told(
     build(store)
     kept = 'persist.paths = ["/var/lib/mosquitto", "/var/lib/cache"]'
     (problem,) = problems(store, project(tmp_path, "nginx.service", kept))
-    assert problem.fact.endswith("cache.service has DynamicUser and would not start")
-    assert problem.hint == 'keep "/var/lib/private/cache" instead'
+    assert problem.fact.endswith("cache.service has DynamicUser= and would not start")
+    assert problem.hint == 'persist "/var/lib/private/cache" instead'
     assert (problem.place.file.name, problem.place.line) == ("default.toml", 2)
 
 

@@ -136,7 +136,7 @@ def test_a_number_that_somebody_has_is_told(
 
 
 def test_a_number_for_somebody_of_debians_is_told() -> None:
-    with pytest.raises(IdReserved, match="root has the number 0"):
+    with pytest.raises(IdReserved, match="only root has UID 0"):
         assign({}, [system(root=1000)])
     with pytest.raises(IdReserved, match="www-data has the number 33"):
         assign({}, [Population(root(), {"www-data": 1000})])

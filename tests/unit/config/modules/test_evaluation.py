@@ -178,13 +178,13 @@ def test_options_of_a_module_are_checked_like_all_others(project: Project) -> No
 
 
 BROKEN = {
-    "1 / 0": ("fails with ZeroDivisionError: division by zero", "    1 / 0"),
-    "return None": ("configure gives None instead of a Fragment", "def configure"),
+    "1 / 0": ("raised ZeroDivisionError: division by zero", "    1 / 0"),
+    "return None": ("configure returned None instead of a Fragment", "def configure"),
     'return Fragment(packages="nginx")': ("packages: expected a list", "def configure"),
     'return Fragment(packages=("No Package",))': ("expected the name of a Debian", "def configure"),
     'return Fragment(set_modules=("x",))': ("str is not the Options of a module", "def configure"),
-    "raise ValueError": ("fails with ValueError", "    raise ValueError"),
-    "return later()": ("fails with RecursionError", "    return"),
+    "raise ValueError": ("raised ValueError", "    raise ValueError"),
+    "return later()": ("raised RecursionError", "    return"),
 }
 
 
@@ -209,7 +209,7 @@ INCOMPLETE = {
     ),
     "x = 1\n": "has no dataclass Options",
     HELLO.partition("\n\ndef configure")[0]: "has no function configure",
-    "def configure(:\n": "is no Python",
+    "def configure(:\n": "invalid Python",
     "import os\n": "imports os",
 }
 
@@ -267,7 +267,7 @@ def test_modules_that_never_agree_are_told(project: Project) -> None:
         + "    return Fragment(set_modules=(Options(numbers=(max(options.numbers) + 1,)),))\n",
     )
     (problem,) = project.mistakes("one.numbers = [7]\n")
-    assert "never agree" in problem.fact
+    assert "do not converge" in problem.fact
 
 
 def test_a_service_is_one_line(project: Project) -> None:

@@ -50,13 +50,13 @@ REFUSED = {
     "x = '{0.__class__}'.format(())": "may not use format",
     "x = '{a.__class__}'.format_map({})": "may not use format_map",
     "x = (y for y in ()).gi_frame": "may not use gi_frame",
-    "x = type('X', (), {'__annotations__': {'a=1: int': int}})": "fails with TypeError",
+    "x = type('X', (), {'__annotations__': {'a=1: int': int}})": "raised TypeError",
     "x = lambda path: path.read_text()": "may not use read_text",
     "__builtins__ = 1": "may not use __builtins__",
     "class X(metaclass=dict): pass": "may not use a metaclass",
-    "from modules.other import x": "fails with ImportError: other",
+    "from modules.other import x": "raised ImportError: other",
     "x = getattr(1, 'y')": "has no attribute 'y'",
-    "x = unknown": "fails with NameError",
+    "x = unknown": "raised NameError",
 }
 
 

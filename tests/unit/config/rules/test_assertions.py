@@ -25,14 +25,14 @@ def mistakes(
 
 
 OF_A_MACHINE = {
-    'boot.default = "rescue"': ("boot.default", "there is no system 'rescue'"),
+    'boot.default = "rescue"': ("boot.default", "unknown system 'rescue'"),
     'boot.slot_size = "16M"': ("boot.slot_size", "too small"),
     'disk.system_size = "1M"': ("disk.system_size", "too small"),
     'disk.data_size = "1M"': ("disk.data_size", "too small"),
     'disk.size = "1G"': ("disk.size", "the disk has 1073741824"),
-    'run.forward = ["a:1", "a:2"]': ("run.forward", "the name a stands twice"),
-    'run.forward = ["a:1", "b:1"]': ("run.forward", "the port of the device 1 stands twice"),
-    'run.forward = ["a:1:80", "b:2:80"]': ("run.forward", "the port here 80 stands twice"),
+    'run.forward = ["a:1", "a:2"]': ("run.forward", "name a is used twice"),
+    'run.forward = ["a:1", "b:1"]': ("run.forward", "device port 1 is used twice"),
+    'run.forward = ["a:1:80", "b:2:80"]': ("run.forward", "local port 80 is used twice"),
 }
 
 
@@ -49,7 +49,7 @@ def test_authorities_that_are_no_certificates_are_told(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     (problem,) = mistakes(tmp_path, project='update.authorities_files = ["ca.pem"]\n')
     assert problem.key == "update.authorities_files"
-    assert problem.fact == f"{tmp_path}/ca.pem holds no certificate"
+    assert problem.fact == f"{tmp_path}/ca.pem contains no certificate"
     assert (problem.place.file.name, problem.place.line) == ("reconix.toml", 2)
 
 
@@ -98,68 +98,71 @@ OF_A_SYSTEM = {
     '[units."a.service"]': ('units."a.service"', "neither text nor source"),
     '[files.x]\ntext = ""\nsource = "default.toml"': ("files.x", "text and source"),
     "[network.lan]": ("network.lan", "no way to get an address"),
-    "[network.v]\ndhcp = true\nvlan = 5": ("network.v", "vlan and on belong together"),
-    '[network.v]\ndhcp = true\nvlan = 5\non = "x"': ("network.v", "stands on x"),
-    '[network.b]\ndhcp = true\nbridge = ["c"]': ("network.b", "stands on c"),
+    "[network.v]\ndhcp = true\nvlan = 5": ("network.v", "vlan and on must be set together"),
+    '[network.v]\ndhcp = true\nvlan = 5\non = "x"': ("network.v", "refers to x"),
+    '[network.b]\ndhcp = true\nbridge = ["c"]': ("network.b", "refers to c"),
     '[network.b]\ndhcp = true\nbridge = ["l"]\n[network.l]\ndhcp = true': (
         "network.l",
-        "is part of a bridge",
+        "is in a bridge",
     ),
     '[network.b]\ndhcp = true\nmatch = "br0"\nbridge = ["l"]\n[network.l]': (
         "network.b",
-        "is called as its table",
+        "has the name of its table",
     ),
     '[network.b]\ndhcp = true\nvlan = 5\non = "l"\nbridge = ["l"]\n[network.l]': (
         "network.b",
-        "is a VLAN and a bridge",
+        "is both a VLAN and a bridge",
     ),
     '[services]\nenable = ["chrony.service", "systemd-timesyncd.service"]': (
         "services.enable",
         "would both set the clock",
     ),
-    "[users.a]\nuid = 1005\n[users.b]\nuid = 1005": ("users.b.uid", "is that of a"),
-    "[users.root]\nuid = 1000": ("users.root.uid", "root has the number 0"),
-    "[users.admin]\nuid = 0": ("users.admin.uid", "root has the number 0, and nobody else"),
-    "[users.a]\nuid = 42": ("users.a.uid", "42 is for Debian"),
-    "[users.a]\nuid = 61184": ("users.a.uid", "61184 is for Debian or systemd"),
+    "[users.a]\nuid = 1005\n[users.b]\nuid = 1005": ("users.b.uid", "is also the UID of a"),
+    "[users.root]\nuid = 1000": ("users.root.uid", "only root has UID 0"),
+    "[users.admin]\nuid = 0": ("users.admin.uid", "only root has UID 0"),
+    "[users.a]\nuid = 42": ("users.a.uid", "42 is reserved for Debian"),
+    "[users.a]\nuid = 61184": ("users.a.uid", "61184 is reserved for Debian or systemd"),
     '[files.x]\nlink = "/a"\ntext = ""': ("files.x", "text and link"),
-    '[persist]\nshared = ["/a"]\npaths = ["/a/b"]': ("persist.paths", "/a/b is persisted already"),
-    '[persist]\nshared = ["/a"]\npaths = ["/a"]': ("persist.paths", "/a is persisted already"),
+    '[persist]\nshared = ["/a"]\npaths = ["/a/b"]': ("persist.paths", "/a/b is already persisted"),
+    '[persist]\nshared = ["/a"]\npaths = ["/a"]': ("persist.paths", "/a is already persisted"),
     '[persist]\npaths = ["/etc"]': ("persist.paths", "/etc belongs to the generation"),
     '[persist]\nshared = ["/etc/reconix/authorized_keys"]': (
         "persist.shared",
         "/etc/reconix/authorized_keys belongs to the generation",
     ),
     '[persist]\npaths = ["/usr/local"]': ("persist.paths", "/usr/local belongs to the generation"),
-    '[persist]\npaths = ["/a/b", "/a"]': ("persist.paths", "/a/b is persisted already"),
+    '[persist]\npaths = ["/a/b", "/a"]': ("persist.paths", "/a/b is already persisted"),
     '[services]\nenable = ["a.service"]\nmask = ["a.service"]': ("services.enable", "is masked"),
     '[services]\nenable = ["a.service"]\ndisable = ["a.service"]': (
         "services.disable",
-        "is enabled as well",
+        "is also enabled",
     ),
     '[services]\nmask = ["a.timer"]\n[health]\nchecks = [{ unit = "a.timer" }]': (
         "health.checks",
         "is masked",
     ),
-    '[health]\ntimeout = "10min"': ("health.timeout", "leave no time"),
+    '[health]\ntimeout = "10min"': ("health.timeout", "leaves no time"),
     '[volumes.a]\npath = "/a"\n[volumes.b]\npath = "/a"': (
         "volumes.b",
-        "/a is that of volumes.a as well",
+        "/a is also used by volumes.a",
     ),
     '[volumes.a]\npath = "/a"\n[persist]\npaths = ["/a"]': (
         "volumes.a",
-        "/a is that of persist as well",
+        "/a is also used by persist",
     ),
-    '[volumes.a]\npath = "/a"\ndevice = "/dev/sda1"\nsize = 1': ("volumes.a", "has a size"),
-    '[containers.a]\nimage = "example/app:latest"': ("containers.a.image", "is not locked"),
+    '[volumes.a]\npath = "/a"\ndevice = "/dev/sda1"\nsize = 1': (
+        "volumes.a",
+        "has both device and size",
+    ),
+    '[containers.a]\nimage = "example/app:latest"': ("containers.a.image", "has no digest"),
     '[ports]\n"80" = "mine"\n[nginx]\nenable = true\nsites.a = { folder = "/a" }': (
         "ports.80",
         'is "mine" here, but "nginx" in',
     ),
-    '[health]\nstable = "90s"': ("health.stable", "do not fit"),
+    '[health]\nstable = "90s"': ("health.stable", "does not fit"),
     "[health]\nchecks = [{ status = 204 }]": ("health.checks", "expected a table with one of"),
     "[health]\nchecks = [{ tcp = 80, http = 80 }]": ("health.checks", "expected a table with one"),
-    "[health]\nchecks = [{ tcp = 80, status = 204 }]": ("health.checks.status", "no such option"),
+    "[health]\nchecks = [{ tcp = 80, status = 204 }]": ("health.checks.status", "unknown option"),
 }
 
 

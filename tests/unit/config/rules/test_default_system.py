@@ -30,7 +30,7 @@ def test_the_default_system_starts_without_data(tmp_path: Path, text: str, table
 def test_a_unit_whose_file_is_missing_is_told_as_that(tmp_path: Path) -> None:
     write(tmp_path, default='units."x.service".source = "x.service"\n')
     (problem,) = mistakes(tmp_path)
-    assert problem.fact.startswith("there is no file")
+    assert problem.fact.startswith("no such file")
 
 
 def test_a_check_of_the_default_system_does_not_look_at_data(tmp_path: Path) -> None:

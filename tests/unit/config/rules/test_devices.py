@@ -35,7 +35,7 @@ def test_devices_have_a_name_an_address_and_keys_of_their_own(tmp_path: Path) ->
         ('[devices.A]\naddress = { wan = "192.0.2.11/24" }', "no system has a network 'wan'"),
         (
             "".join(f'[devices.{name}]\naddress.lan = "192.0.2.11/24"\n' for name in "AB"),
-            "192.0.2.11/24 is the address of A",
+            "192.0.2.11/24 is also the address of A",
         ),
     ],
 )

@@ -70,8 +70,8 @@ DROP_IN = '[files."systemd/system/app.service.d/x.conf"]\ntext = "[Service]\\nDy
 )
 def test_check_tells_what_should_persist_instead(tmp_path: Path, text: str, behind: str) -> None:
     (problem,) = mistakes(tmp_path, text)
-    assert "app.service has DynamicUser and would not start" in problem.fact
-    assert problem.hint == f'keep "{behind}" instead'
+    assert "app.service has DynamicUser= and would not start" in problem.fact
+    assert problem.hint == f'persist "{behind}" instead'
     assert problem.place.line > 1 or "volumes" in text
 
 

@@ -50,14 +50,19 @@ FILE = '[files."app/a.conf"]\ntext = ""\n'
     [
         (
             f'persist.paths = ["/etc/app"]\n{FILE}',
-            [('files."app/a.conf"', "lies in /etc/app, which persists: a device that has it")],
+            [
+                (
+                    'files."app/a.conf"',
+                    "is inside /etc/app, which persists: a device that already has it",
+                )
+            ],
         ),
         (f'persist.paths = ["/etc/app"]\n{FILE}prefer = "device"\n', []),
         (f'persist.shared = ["/etc/app"]\n{FILE}prefer = "generation"\n', []),
         (f'persist.paths = ["/etc/ap"]\n{FILE}', []),
         (
             f'[volumes.v]\npath = "/etc/app"\n{FILE}',
-            [('files."app/a.conf"', "is never seen: the volume v lies over it")],
+            [('files."app/a.conf"', "is never visible: the volume v is mounted over it")],
         ),
         (f'{FILE}prefer = "device"\n', [('files."app/a.conf".prefer', "has no effect")]),
     ],

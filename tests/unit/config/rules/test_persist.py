@@ -13,7 +13,7 @@ def test_what_one_system_shares_no_other_keeps_for_itself(tmp_path: Path, path: 
     shared = '[persist]\nshared = ["/var/lib/a"]\n'
     write(tmp_path, one=shared, two=f'[persist]\npaths = ["{path}"]\n')
     (problem,) = mistakes(tmp_path)
-    assert problem.fact == f"two keeps {path} for itself, but one shares /var/lib/a with all"
+    assert problem.fact == f"two persists {path} for itself, but one shares /var/lib/a with all"
     assert (problem.place.file.name, problem.place.line) == ("two.toml", 2)
 
 
@@ -21,7 +21,7 @@ def test_what_systems_share_does_not_lie_within_each_other(tmp_path: Path) -> No
     outer, inner = '[persist]\nshared = ["/var/lib/a"]\n', '[persist]\nshared = ["/var/lib/a/b"]\n'
     write(tmp_path, one=outer, two=inner, three=outer)
     first, second = mistakes(tmp_path)
-    assert first.fact == "two shares /var/lib/a/b, which lies in /var/lib/a that one shares"
+    assert first.fact == "two shares /var/lib/a/b, which is inside /var/lib/a, shared by one"
     assert (first.place.file.name, first.place.line) == ("two.toml", 2)
     assert "three" in second.fact
 
@@ -32,7 +32,7 @@ def test_two_systems_that_keep_the_same_path_are_asked_whether_they_mean_it(
     own = '[persist]\npaths = ["/var/lib/a"]\n'
     write(tmp_path, one=own, two=own)
     (note,) = load_with_places(tmp_path).warnings
-    assert note.fact == "/var/lib/a is kept by one as well, and each has its own"
+    assert note.fact == "/var/lib/a is also persisted by one, and each has its own copy"
     assert note.place.file.name == "two.toml"
 
 

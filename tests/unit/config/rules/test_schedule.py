@@ -51,9 +51,9 @@ def test_hours_other_times_and_a_time_to_confirm(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fact"),
     [
-        ('hours = ["radio 06:00-22:00"]', "there is no system 'radio'"),
-        ('otherwise = "radio"', "there is no system 'radio'"),
-        ('otherwise = "nixos"', "nixos is a system of Nix, which cannot follow a schedule"),
+        ('hours = ["radio 06:00-22:00"]', "unknown system 'radio'"),
+        ('otherwise = "radio"', "unknown system 'radio'"),
+        ('otherwise = "nixos"', "nixos is built by Nix and cannot follow a schedule"),
         (
             'hours = ["mqtt 06:00-22:00", "web 21:00-23:00"]',
             "mqtt 06:00-22:00 and web 21:00-23:00 overlap",

@@ -12,7 +12,7 @@ from reconix.config.load import load
     ("one", "two", "told"),
     [
         ("users.ann.uid = 1500", "users.ann.uid = 1501", "is 1501 in two"),
-        ("users.ann.uid = 1500", "users.bob.uid = 1500", "one gives ann the number 1500"),
+        ("users.ann.uid = 1500", "users.bob.uid = 1500", "in one ann has UID 1500"),
         ("users.ann.uid = 1500", "users.ann.uid = 1500", ""),
         ("users.ann.uid = 1500", "users.ann = {}", ""),
     ],

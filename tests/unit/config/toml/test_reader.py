@@ -162,11 +162,11 @@ def test_what_is_no_toml_is_told_with_its_place(text: str, line: int, column: in
         parse_toml(text, FILE)
     place = failure.value.problem.place
     assert (place.file, place.line, place.column) == (FILE, line, column)
-    assert "no TOML" in str(failure.value.problem)
+    assert "invalid TOML" in str(failure.value.problem)
 
 
 def test_a_bottomless_document_is_refused() -> None:
-    with pytest.raises(InvalidToml, match="nested too deep"):
+    with pytest.raises(InvalidToml, match="nested too deeply"):
         parse_toml("a = " + "[" * 100_000, FILE)
 
 
