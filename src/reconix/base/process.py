@@ -34,31 +34,6 @@ _READ_BYTES = 1 << 16  # what a pipe holds
 _LINGER_SECONDS = 5.0
 _UMASK = 0o022
 
-INSTALLED_BY = {
-    "apt-cache": "apt",
-    "apt-get": "apt",
-    "debugfs": "e2fsprogs",
-    "dpkg-deb": "dpkg",
-    "e2fsck": "e2fsprogs",
-    "e2image": "e2fsprogs",
-    "fsck.fat": "dosfstools",
-    "git": "git",
-    "losetup": "mount",
-    "mcopy": "mtools",
-    "mdir": "mtools",
-    "mkfs.ext4": "e2fsprogs",
-    "mmdebstrap": "mmdebstrap",
-    "mosquitto_pub": "mosquitto-clients",
-    "nix": "nix-bin",
-    "nix-store": "nix-bin",
-    "qemu-storage-daemon": "qemu-system-common",
-    "qemu-system-x86_64": "qemu-system-x86",
-    "sgdisk": "gdisk",
-    "ssh": "openssh-client",
-    "ssh-keygen": "openssh-client",
-}
-"""Which Debian package has a program."""
-
 
 class ProgramMissing(ReconixError):
     """A program that we need is not installed."""
@@ -66,8 +41,7 @@ class ProgramMissing(ReconixError):
     exit_code = 40
 
     def __init__(self, program: str) -> None:
-        package = INSTALLED_BY.get(program, program)
-        super().__init__(f"{program} is not installed", hint=f"apt install {package}")
+        super().__init__(f"{program} is not installed")
         self.program = program
 
 

@@ -15,7 +15,7 @@ from types import FrameType
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
-from reconix.cli import answers, commands, parsers
+from reconix.cli import answers, commands, packages, parsers
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -97,15 +97,16 @@ def _translated(error: OSError) -> ReconixError:
 
 def _show(error: ReconixError, words: list[str]) -> int:
     """Tell about a failure; gives its exit status."""
+    hint = packages.hint(error)
     if "--json" in words:
-        told = {"message": str(error), "hint": error.hint}
+        told = {"message": str(error), "hint": hint}
         answers.answer_json({"error": {**told, "exit_code": error.exit_code}})
         return error.exit_code
     answers.complain(f"error: {error}")
     if {"-v", "--verbose"} & set(words) and error.__cause__ is not None:
         answers.complain(f"cause: {error.__cause__!r}")
-    if error.hint:
-        answers.complain(f"hint: {error.hint}")
+    if hint:
+        answers.complain(f"hint: {hint}")
     return error.exit_code
 
 
