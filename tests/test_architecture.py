@@ -64,7 +64,6 @@ select/      choose follow start soft_reboot watch
 identity
 factory_reset
 status/      read json text
-lines
 __main__
 """
 """The modules of ``device/`` in their rooms: each imports only what stands before it."""

@@ -1,16 +1,15 @@
-"""How progress looks: bars on a terminal, plain lines in a log.
+"""How progress looks: bars on a terminal, plain lines in a log (``base/progress_lines.py``).
 
-Both go to the standard error, so that an answer on the standard output stays clean. A stage may
-contain others; the last one begun is the first one to end.
+Both go to the standard error, so that an answer on the standard output stays clean.
 
 Tested by ``tests/unit/cli/test_progress.py``.
 """
 
-import time
 from typing import TYPE_CHECKING, TextIO
 
 from reconix.base import text
 from reconix.base.progress import Listener, Stage
+from reconix.base.progress_lines import Lines
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -22,48 +21,14 @@ _SHORT_SECONDS = 0.2
 
 def listener(stream: TextIO) -> Listener:
     """Who shows progress on this stream."""
-    return Bars(stream) if stream.isatty() else Lines(stream)
+    if stream.isatty():
+        return Bars(stream)
 
+    def say(line: str) -> None:
+        stream.write(f"{text.message(line)}\n")
+        stream.flush()
 
-class Lines:
-    """One line when a stage ends, and one every ten seconds while it lasts."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._depth = 0
-
-    def begin(self, what: str, total: int | None) -> Stage:
-        """Say what begins."""
-        self._write(f"{what} …")
-        self._depth += 1
-        return _LinesStage(self, what, total)
-
-    def end(self, what: str, seconds: float, *, succeeded: bool) -> None:
-        """Say how it ended."""
-        self._depth -= 1
-        self._write(f"{what}: {'done' if succeeded else 'failed'} after {seconds:.1f} s")
-
-    def note(self, message: str) -> None:
-        """Say it."""
-        self._write(message)
-
-    def _write(self, line: str) -> None:
-        indent = "  " * self._depth
-        self._stream.write(f"{indent}{text.message(line)}\n")
-        self._stream.flush()
-
-
-class _LinesStage:
-    def __init__(self, lines: Lines, what: str, total: int | None) -> None:
-        self._lines, self._what, self._total = lines, what, total
-        self._done = 0
-        self._said = time.monotonic()
-
-    def advance(self, amount: int) -> None:
-        self._done += amount
-        if self._total and time.monotonic() - self._said > _LINE_SECONDS:
-            self._said = time.monotonic()
-            self._lines.note(f"{self._what}: {100 * self._done // self._total} %")
+    return Lines(say, every_seconds=_LINE_SECONDS)
 
 
 class Bars:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from reconix.base import progress
 from reconix.base.documents import JsonInput, show_json, show_json_line
 from reconix.base.errors import ReconixError
+from reconix.base.progress_lines import JsonLines, Lines
 from reconix.base.text import message, one_line, shown
-from reconix.device import lines
 from reconix.device.device import Device
 from reconix.device.paths import Paths
 
@@ -35,7 +35,7 @@ Arguments = argparse.Namespace
 def main(words: Sequence[str] | None = None, device: Device | None = None) -> int:
     """Run one command and give its exit status."""
     arguments = make_parser().parse_args(words)
-    progress.listen((lines.JsonLines if arguments.json else lines.PlainLines)(_say_progress))
+    progress.listen((JsonLines if arguments.json else Lines)(_say_progress))
     try:
         command: Callable[[Device, Arguments], int] = arguments.command
         return command(device or _this_device(), arguments)

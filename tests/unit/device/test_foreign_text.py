@@ -15,9 +15,9 @@ from tests.unit.device.update.test_web import QUICK
 
 from reconix.base import progress
 from reconix.base.process import run
+from reconix.base.progress_lines import JsonLines, Lines
 from reconix.device import __main__ as agent
 from reconix.device.__main__ import main
-from reconix.device.lines import JsonLines, PlainLines
 from reconix.device.select.watch import watch
 from reconix.device.trial import checks
 from reconix.device.update.web import LinkFailed, Meter, Web
@@ -38,7 +38,7 @@ def test_what_a_server_said_to_a_failed_check_is_only_text(
     with web_server(b"HTTP/1.1 500 " + BYTES) as (port, _):
         page = {"kind": "http", "port": port, "path": "/", "status": 200}
         on_trial(machine, health={"timeout_seconds": 1, "checks": [page]})
-        progress.listen((JsonLines if form else PlainLines)(agent._say_progress))
+        progress.listen((JsonLines if form else Lines)(agent._say_progress))
         assert not watch(machine.device)
     machine.boot()
     assert main(["status", *form], machine.device) == 0
@@ -48,7 +48,7 @@ def test_what_a_server_said_to_a_failed_check_is_only_text(
     assert "\ncommitted  /nix/store/evil" not in shown.out + shown.err
 
 
-@pytest.mark.parametrize("listener", [PlainLines, JsonLines])
+@pytest.mark.parametrize("listener", [Lines, JsonLines])
 def test_what_a_web_server_answers_instead_of_a_status_is_only_text(
     listener: Callable[[Callable[[str], None]], progress.Listener],
     capsys: pytest.CaptureFixture[str],

@@ -1,7 +1,10 @@
-"""Showing how far work is, as lines: plain ones for people and logs, JSON for programs.
+"""Progress as lines: plain ones for people and logs, JSON for programs.
 
-A line a stage is said when it begins and when it ends, and in between at most every two seconds. In
-JSON, each line is an object with ``event``: ``begin``, ``progress``, ``end`` or ``note``.
+A line says that a stage begins or has ended, and in between, now and then, how far it is. A stage
+may contain others; the last one begun is the first one to end. In JSON, each line is an object with
+``event``: ``begin``, ``progress``, ``end`` or ``note``.
+
+Tested by ``tests/unit/base/test_progress_lines.py``.
 """
 
 import time
@@ -11,7 +14,7 @@ from dataclasses import dataclass, field
 from reconix.base.documents import JsonInput, show_json_line
 from reconix.base.progress import Stage
 
-SAY_EVERY_SECONDS = 2.0
+EVERY_SECONDS = 2.0
 
 Say = Callable[[str], None]
 
@@ -22,56 +25,67 @@ def _amount(amount: int) -> str:
 
 @dataclass(slots=True)
 class _Counting:
-    """A stage that says from time to time how far it is."""
+    """A stage that reports from time to time how far it is."""
 
     what: str
     total: int | None
-    tell: Callable[[str, int, int | None], None]
+    report: Callable[[str, int, int | None], None]
+    every_seconds: float
     done: int = 0
-    said_at: float = field(default_factory=time.monotonic)
+    reported_at: float = field(default_factory=time.monotonic)
 
     def advance(self, amount: int) -> None:
         """So much more is done."""
         self.done += amount
-        if time.monotonic() - self.said_at >= SAY_EVERY_SECONDS:
-            self.said_at = time.monotonic()
-            self.tell(self.what, self.done, self.total)
+        if time.monotonic() - self.reported_at >= self.every_seconds:
+            self.reported_at = time.monotonic()
+            self.report(self.what, self.done, self.total)
 
 
-@dataclass(frozen=True, slots=True)
-class PlainLines:
-    """Says what happens in words."""
+@dataclass(slots=True)
+class Lines:
+    """Progress in words, indented where a stage is part of another.
+
+    Attributes:
+        say: shows a line.
+        every_seconds: how often a stage that lasts has a line.
+    """
 
     say: Say
+    every_seconds: float = EVERY_SECONDS
+    _depth: int = 0
 
     def begin(self, what: str, total: int | None) -> Stage:
         """A stage starts."""
-        self.say(f"{what} …" if total is None else f"{what} ({_amount(total)}) …")
-        return _Counting(what, total, self._progress)
+        self.note(f"{what} …" if total is None else f"{what} ({_amount(total)}) …")
+        self._depth += 1
+        return _Counting(what, total, self._progress, self.every_seconds)
 
     def end(self, what: str, seconds: float, *, succeeded: bool) -> None:
         """A stage has ended."""
-        self.say(f"{what}: {'done' if succeeded else 'failed'} after {seconds:.1f} s")
+        self._depth -= 1
+        self.note(f"{what}: {'done' if succeeded else 'failed'} after {seconds:.1f} s")
 
     def note(self, message: str) -> None:
         """A fact worth a line."""
-        self.say(message)
+        self.say("  " * self._depth + message)
 
     def _progress(self, what: str, done: int, total: int | None) -> None:
         of = "" if total is None else f" of {_amount(total)}"
-        self.say(f"{what}: {_amount(done)}{of}")
+        self.note(f"{what}: {_amount(done)}{of}")
 
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
-    """Says what happens as JSON, one object a line."""
+    """Progress as JSON, one object a line."""
 
     say: Say
+    every_seconds: float = EVERY_SECONDS
 
     def begin(self, what: str, total: int | None) -> Stage:
         """A stage starts."""
         self.say(show_json_line({"event": "begin", "what": what, "total": total}))
-        return _Counting(what, total, self._progress)
+        return _Counting(what, total, self._progress, self.every_seconds)
 
     def end(self, what: str, seconds: float, *, succeeded: bool) -> None:
         """A stage has ended."""

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from reconix.base import progress
-from reconix.device import lines
+from reconix.base.progress_lines import JsonLines, Lines
 
 
 def work() -> None:
@@ -16,12 +16,11 @@ def work() -> None:
 
 def test_plain_lines_say_what_and_how_far(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(lines, "SAY_EVERY_SECONDS", 0)
-    monkeypatch.setattr(progress, "_listener", lines.PlainLines(said.append))
+    monkeypatch.setattr(progress, "_listener", Lines(said.append, every_seconds=0))
     work()
     assert said == [
         "receive (3.0 MiB) …",
-        "receive: 1.0 MiB of 3.0 MiB",
+        "  receive: 1.0 MiB of 3.0 MiB",
         "receive: done after 0.0 s",
         "a fact",
     ]
@@ -29,8 +28,7 @@ def test_plain_lines_say_what_and_how_far(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_json_lines_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(lines, "SAY_EVERY_SECONDS", 0)
-    monkeypatch.setattr(progress, "_listener", lines.JsonLines(said.append))
+    monkeypatch.setattr(progress, "_listener", JsonLines(said.append, every_seconds=0))
     work()
     assert [json.loads(line)["event"] for line in said] == ["begin", "progress", "end", "note"]
     assert json.loads(said[1]) == {
@@ -39,3 +37,20 @@ def test_json_lines_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         "done": 1 << 20,
         "total": 3 << 20,
     }
+
+
+def test_a_stage_within_another_is_indented() -> None:
+    said: list[str] = []
+    lines = Lines(said.append)
+    lines.begin("build", None)
+    lines.begin("fetch", 10)
+    lines.note("a fact")
+    lines.end("fetch", 1.25, succeeded=False)
+    lines.end("build", 2.0, succeeded=True)
+    assert said == [
+        "build …",
+        "  fetch (10) …",
+        "    a fact",
+        "  fetch: failed after 1.2 s",
+        "build: done after 2.0 s",
+    ]
