@@ -90,6 +90,18 @@ class Unlisted:
         return False
 
 
+class OnTrial(ReconixError):
+    """A generation is on trial, and nothing else can be begun."""
+
+    exit_code = 74
+
+    def __init__(self, generation: str) -> None:
+        super().__init__(
+            f"{generation} is on trial right now",
+            hint="wait until it is confirmed, or leave it with `reconix-device rollback`",
+        )
+
+
 class BadState(ReconixError):
     """What the agent remembers contradicts itself."""
 
@@ -222,6 +234,25 @@ class State:
             if content.slot == slot:
                 return content.generation
         return None
+
+    def expect_not_on_trial(self) -> None:
+        """Check that what runs is not on trial.
+
+        Raises:
+            OnTrial: it is.
+        """
+        if self.trial is not None and self.phase in (Phase.ON_TRIAL, Phase.REJECTED):
+            raise OnTrial(self.trial.generation)
+
+    def expect_no_trial(self) -> None:
+        """Check that neither this boot nor the next one is a trial.
+
+        Raises:
+            OnTrial: one is.
+        """
+        self.expect_not_on_trial()
+        if self.trial is not None and self.phase is Phase.ARMED:
+            raise OnTrial(self.trial.generation)
 
     @property
     def needed(self) -> tuple[str, ...]:

@@ -23,11 +23,9 @@ from pathlib import Path
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_folder
-from reconix.boot.trial import Phase
 from reconix.device.device import Device
 from reconix.device.paths import Paths
 from reconix.device.state import events
-from reconix.device.update.apply import OnTrial
 
 ORDER, DISCARDED, ALL = ".reset", ".discarded", "all"
 _MACHINE_ID = "machine-id"
@@ -57,8 +55,7 @@ def order_reset(device: Device, *, system: str | None) -> None:
         NoRoomForOrder: nothing is ordered.
     """
     state = device.recall()
-    if state.trial is not None and state.phase in (Phase.ARMED, Phase.ON_TRIAL, Phase.REJECTED):
-        raise OnTrial(state.trial.generation)
+    state.expect_no_trial()
     wanted = ALL
     if system is not None:
         wanted = f"systems.{device.generation(state.committed.generation).system(system).name}"

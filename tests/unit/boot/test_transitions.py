@@ -1,5 +1,6 @@
 import itertools
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from reconix.boot.transitions import (
     slot_for,
 )
 from reconix.boot.trial import (
+    OnTrial,
     Outcome,
     Phase,
     Reason,
@@ -95,6 +97,16 @@ def test_every_event_in_every_phase_changes_the_state_or_has_a_named_error(
         with pytest.raises(NotNow, match=phase.value.replace("-", " ")) as caught:
             advance(state, event)
         assert caught.value.hint.startswith("possible now: ")
+
+
+@pytest.mark.parametrize("phase", Phase, ids=str)
+def test_nothing_else_is_begun_while_a_trial_runs_or_is_next(phase: Phase) -> None:
+    state = OF_PHASE[phase]
+    runs = phase in (Phase.ON_TRIAL, Phase.REJECTED)
+    with pytest.raises(OnTrial, match="new") if runs else nullcontext():
+        state.expect_not_on_trial()
+    with pytest.raises(OnTrial, match="new") if runs or phase is Phase.ARMED else nullcontext():
+        state.expect_no_trial()
 
 
 def test_b6_an_unhealthy_generation_is_left_with_the_check_and_what_it_said() -> None:

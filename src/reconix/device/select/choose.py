@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from enum import Enum
 
-from reconix.boot.trial import Phase
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.settings.policy import read_policy
 from reconix.device.state.choice import Always, read_choice, wanted_always, well, write_choice
@@ -77,8 +76,5 @@ def choose_always(device: Device, system: str, kind: Reboot = Reboot.FULL) -> No
 
 def _bootable(device: Device) -> Generation:
     state = device.recall()
-    if state.trial is not None and state.phase in (Phase.ARMED, Phase.ON_TRIAL, Phase.REJECTED):
-        from reconix.device.update.apply import OnTrial
-
-        raise OnTrial(state.trial.generation)
+    state.expect_no_trial()
     return device.generation(state.committed.generation)

@@ -41,18 +41,6 @@ from reconix.store.generation import Generation, InstalledSystem, expect_known
 from reconix.store.paths import StorePath
 
 
-class OnTrial(ReconixError):
-    """A generation is on trial, and nothing else can be begun."""
-
-    exit_code = 74
-
-    def __init__(self, generation: str) -> None:
-        super().__init__(
-            f"{generation} is on trial right now",
-            hint="wait until it is confirmed, or leave it with `reconix-device rollback`",
-        )
-
-
 class WithoutAgent(ReconixError):
     """A system was to prove that it is healthy, and has no agent for that."""
 
@@ -110,8 +98,7 @@ def write(device: Device, generation: Generation, *, system: str) -> State | Non
         SlotSizeDiffers, WrongImage, NotKept: as for ``apply``.
     """
     state = device.recall()
-    if state.trial is not None and state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
-        raise OnTrial(state.trial.generation)
+    state.expect_not_on_trial()
     if _is_written(device, state, generation):
         return state
     state = _end_other(device, state)

@@ -12,14 +12,13 @@ from pathlib import Path
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError
 from reconix.base.files import open_regular
-from reconix.boot.trial import Phase
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.settings.policy import read_policy
 from reconix.device.state import events
 from reconix.device.state.running import UnknownBoot, read_running
 from reconix.device.trial.disks import expect_fit_disk
 from reconix.device.trust_store import TrustStore, commit
-from reconix.device.update.apply import OnTrial, expect_slots
+from reconix.device.update.apply import expect_slots
 from reconix.store.generation import expect_known
 from reconix.store.paths import StorePath
 from reconix.transfer.format.stream import Again, Header, Read
@@ -64,8 +63,7 @@ def receive(
     _check_allowed(device)
     expect_fit_disk(device)
     state = device.recall()
-    if state.trial is not None and state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
-        raise OnTrial(state.trial.generation)
+    state.expect_not_on_trial()
     ours = device.generation(state.committed.generation)
     before = device.installed()
     manifest = receive_stream(

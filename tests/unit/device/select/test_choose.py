@@ -3,10 +3,11 @@
 import pytest
 from tests.device_model import Machine
 
+from reconix.boot.trial import OnTrial
 from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.state.choice import Always, Choice, parse_choice, print_choice, read_choice
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.update.apply import OnTrial, apply
+from reconix.device.update.apply import apply
 from reconix.store.generation import UnknownSystem
 
 

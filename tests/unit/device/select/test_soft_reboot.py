@@ -8,6 +8,7 @@ from tests.unit.device.conftest import Units
 
 from reconix.base.documents import JsonInput
 from reconix.base.process import CommandFailed
+from reconix.boot.trial import OnTrial
 from reconix.device.select.choose import Reboot, choose_always, choose_once, writes
 from reconix.device.select.soft_reboot import obstacle, soft_reboot
 from reconix.device.select.start import Started, start
@@ -16,7 +17,7 @@ from reconix.device.state.events import read_events
 from reconix.device.state.lock import exclusive, exclusive_rw
 from reconix.device.status.read import read_status
 from reconix.device.status.text import status_lines
-from reconix.device.update.apply import OnTrial, apply
+from reconix.device.update.apply import apply
 from reconix.store.tree import File, Folder, folder
 
 ETC = {"default": folder({}), "mqtt": folder({})}

@@ -9,10 +9,10 @@ from tests.device_model import SLOT_BYTES, Machine
 from reconix.boot.disk import DiskFile
 from reconix.boot.slots import SlotSizeDiffers, WrongImage
 from reconix.boot.tables import Slot
-from reconix.boot.trial import Phase, read_state
+from reconix.boot.trial import OnTrial, Phase, read_state
 from reconix.device.hardware.disk import PartitionView, holds
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.update.apply import OnTrial, apply
+from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import BadGeneration, UnknownSystem

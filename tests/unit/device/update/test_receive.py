@@ -11,8 +11,9 @@ from tests.device_model import SLOT_BYTES, Machine
 from tests.project_files import ROOT
 
 from reconix.boot.slots import SlotSizeDiffers
+from reconix.boot.trial import OnTrial
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.update.apply import OnTrial, apply
+from reconix.device.update.apply import apply
 from reconix.device.update.collect import collect
 from reconix.device.update.receive import UpdatesForbidden, receive
 from reconix.store.tree import File, Node
