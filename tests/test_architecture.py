@@ -60,7 +60,7 @@ device
 trust_store
 trial/       disks checks monitor
 update/      stall web retry window verify collect apply receive repository confirm rollback
-select/      choose follow start soft_reboot watch
+select/      boot_plan choose follow start soft_reboot watch
 identity
 factory_reset
 status/      read json text

@@ -21,6 +21,8 @@ from reconix.nix.chroot import ChrootStore
 from reconix.store.tree import File
 
 POLICY = File(print_json(BY_DISK))
+LENIENT: JsonInput = {"timeout_seconds": 300, "checks": []}
+"""Time enough to cut a confirmation at every step of it, on a loaded machine too."""
 SICK: JsonInput = {
     "timeout_seconds": 1,
     "checks": [{"kind": "command", "command": ["/bin/false"]}],
@@ -32,7 +34,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     """A device that runs generation one; two and a sick one ask for no variable."""
     with ChrootStore(tmp_path / "build") as store:
         machine = Machine.make(tmp_path / "device", store)
-        machine.generation("two", extra={"update.json": POLICY})
+        machine.generation("two", extra={"update.json": POLICY}, health=LENIENT)
         machine.generation("sick", extra={"update.json": POLICY}, health=SICK)
         for name in ("two", "sick"):
             machine.install(name)
