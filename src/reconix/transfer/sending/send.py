@@ -27,7 +27,8 @@ from reconix.transfer.codecs.renames import Renames
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.format.bases import View, print_views
 from reconix.transfer.format.costs import space_for
-from reconix.transfer.format.payload_head import Need, PayloadHead, pairs, print_payload_head
+from reconix.transfer.format.manifest_difference import pairs
+from reconix.transfer.format.payload_head import Need, PayloadHead, print_payload_head
 from reconix.transfer.format.plan import Location, Printer
 from reconix.transfer.format.stream import MAX_BASES, Header, Write
 from reconix.transfer.sending.deltas import Delta, Workers, tools_of

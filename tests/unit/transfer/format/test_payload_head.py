@@ -14,13 +14,11 @@ from reconix.store.paths import StorePath, base32_encode
 from reconix.transfer.codecs.renames import NO_RENAMES, Renames
 from reconix.transfer.codecs.tools import Tool
 from reconix.transfer.format.bases import View
+from reconix.transfer.format.manifest_difference import MAX_OBJECTS, MAX_REFERENCES, pairs
 from reconix.transfer.format.packing import Unpacker
 from reconix.transfer.format.payload_head import (
-    MAX_OBJECTS,
-    MAX_REFERENCES,
     Need,
     PayloadHead,
-    pairs,
     parse_payload_head,
     print_payload_head,
 )
