@@ -1,16 +1,16 @@
-"""Make and show the keys that sign updates, and sign with them.
+"""Make and list the keys that sign updates, and sign with them.
 
-generate [NAME]    make a key: FILE is secret, FILE.pub goes to the devices
-list               the keys that devices of this project trust, and which secret ones are here
-renew --key FILE…  sign the present set of keys with keys of the set before, for devices that still
-                   trust that one; do it after each change of `trust.key_set`
+generate [NAME]    make a key: FILE is secret, FILE.pub is for the devices
+list               the keys that devices of this project trust, and whose secret halves are here
+renew --key FILE…  sign the current key set with keys of the one before, for devices that still
+                   trust that; do it after each change of `trust.key_set`
 sign STREAM…       add signatures to streams, for a threshold above one
 
-A device trusts a set of keys from its image on. To change it: change the keys in reconix.toml,
-raise `trust.key_set` by one, sign the new set with the old keys (`renew`), build and send. Streams
-bring along all sets that were signed, so that a device can follow them one by one.
+A device trusts a key set from its image on. To change it, change the keys in reconix.toml, raise
+`trust.key_set` by one, sign the new set with the old keys (`renew`), build and send. A stream
+carries all sets that were signed, so that a device can follow them one by one.
 
-Exit status: 0 done, 2 a key is there already or missing, 27 and 80 something is no key.
+Exit status: 0 done, 2 a key exists already or is missing, 27 and 80 a key is malformed.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def _list(files: ProjectFiles) -> tuple[str, JsonInput]:
     here = {public(key).value for key in project_keys.secrets_here(files)}
     keys = [PublicKey.parse(text) for text in trust.texts()]
     lines = [f"{key}{'  (secret key is here)' if key.value in here else ''}" for key in keys]
-    required = "" if trust.require_signature else "; unsigned updates are taken as well"
+    required = "" if trust.require_signature else "; unsigned updates are accepted as well"
     head = f"key set {trust.key_set}: {trust.threshold} of {len(keys)} must sign{required}"
     document: JsonInput = {
         "key_set": trust.key_set,

@@ -1,7 +1,7 @@
 """Identity: what one device has of its own, while all devices of a host share one generation.
 
-``reconix image --device SERIAL`` writes it to the data partition. It is signed by whoever signs the
-updates, because it says who may log in. What was signed is kept as it was spelled, as a text:
+``reconix image --device SERIAL`` writes it to the data partition. It is signed with the keys that
+sign updates, because it says who may log in. What was signed is kept byte for byte, as a text:
 
     {"document": "…", "signatures": [{"key": "<base 64>", "value": "<base 64>"}]}
 
@@ -9,10 +9,10 @@ updates, because it says who may log in. What was signed is kept as it was spell
                "address": {"lan": "192.0.2.11/24"}, "authorized_keys": ["ssh-ed25519 …"]}
 
 The agent applies it early at each start, over the generated files of the system that runs, and only
-if the keys that the device trusts have signed it and it is for this host. One that is not right
-changes nothing: the device starts as any of its kind, and says why. One that was right once is
-remembered by its digest on the system partition, which only the agent writes: a device must not
-lose its address because the keys for updates have changed since it was made.
+if the keys that the device trusts have signed it and it is for this host. One that is not
+trusted changes nothing: the device starts as any of its host, and says why. One that was trusted
+once is remembered by its digest on the system partition, which only the agent writes: a device must
+not lose its address because the keys for updates have changed since it was made.
 
 Tested by ``tests/unit/device/test_identity.py`` and ``tests/vm/test_schedule.py``.
 """
@@ -76,7 +76,7 @@ class Identity:
         ]
         for form, text in spelled:
             if not form.fullmatch(text):
-                raise BadIdentity(f"{text[:80]!r} cannot be a part of one")
+                raise BadIdentity(f"{text[:80]!r} is not allowed in it")
 
     def print(self) -> bytes:
         """The document that is signed."""
@@ -108,7 +108,7 @@ def parse_signed(content: bytes, trust: Trust, *, source: str) -> Identity:
     """Read the file of an identity, if it is signed as an update would have to be.
 
     Raises:
-        BadIdentity: it is none, or too few of the keys that the device trusts have signed it.
+        BadIdentity: it is malformed, or too few of the keys that the device trusts have signed it.
     """
     try:
         fields = Fields.parse(content, source=source)
@@ -151,7 +151,7 @@ def read_identity(device: Device) -> Identity | None:
     identity = _trusted(device, content, source=str(path))
     host = device.generation(device.recall().committed.generation).host
     if identity.host != host:
-        raise BadIdentity(f"it is for a device of {identity.host}, and this is one of {host}")
+        raise BadIdentity(f"it is for a device of {identity.host}, this is one of {host}")
     return identity
 
 

@@ -13,10 +13,10 @@ from reconix.signing.project_keys import signer_of
 
 
 def files_of(files: ProjectFiles, host: Host, serial: str) -> dict[str, bytes]:
-    """What lies on the data partition of a device, by name.
+    """The files for the data partition of a device, by name.
 
     Raises:
-        UsageError: the host has no such device, or nobody here can sign.
+        UsageError: the host has no such device, or no secret key is here.
     """
     document = identity_of(host, serial).print()
     signer = signer_of(files)
@@ -28,7 +28,7 @@ def identity_of(host: Host, serial: str) -> Identity:
     """What the configuration says of a device.
 
     Raises:
-        UsageError: nothing.
+        UsageError: nothing, because the host has no such device.
     """
     devices = host.machine.devices
     if serial not in devices:

@@ -41,11 +41,11 @@ def make_key(file: Path, name: str) -> PublicKey:
     """Make a key: the secret half in a file of its own, the public one beside it.
 
     Raises:
-        UsageError: there is a key of that name already.
+        UsageError: a key of that name exists already.
     """
     shown = file.with_name(f"{file.name}.pub")
     if file.exists() or shown.exists():
-        raise UsageError(f"{file} is there already", hint="name another file: --file FILE")
+        raise UsageError(f"{file} already exists", hint="name another file: --file FILE")
     file.parent.mkdir(parents=True, exist_ok=True)
     _keep_out(file)
     key = signing.generate(name)
@@ -56,7 +56,7 @@ def make_key(file: Path, name: str) -> PublicKey:
 
 
 def _keep_out(file: Path) -> None:
-    """Let git ignore a secret key, and nothing else; what its folder ignores already stays so."""
+    """Make git ignore a secret key, and nothing else; what is ignored already stays so."""
     ignored = (file.parent / _IGNORED).resolve()
     before = read_text(ignored, _MAX_IGNORED_BYTES) if ignored.exists() else ""
     if _ignores(before.splitlines(), file.name):
@@ -82,7 +82,7 @@ def _ignores(lines: Iterable[str], name: str) -> bool:
 
 
 def root_of(files: ProjectFiles) -> TrustRoot:
-    """Whose signatures devices require; a project that names no key gets one."""
+    """Which keys devices trust; a project that names none gets one."""
     trust = files.configuration.project.trust
     if trust.texts() or not trust.require_signature:
         return trust
@@ -90,17 +90,17 @@ def root_of(files: ProjectFiles) -> TrustRoot:
     if not shown.is_file():
         public = make_key(shown.with_suffix(""), f"{files.configuration.project.name}-1")
         progress.note(f"made {shown.with_suffix('')}, the key that signs updates: keep it safe")
-        progress.note(f'where others build, let reconix.toml say: trust.keys = ["{public}"]')
+        progress.note(f'to build elsewhere, write into reconix.toml: trust.keys = ["{public}"]')
     return replace(trust, keys_files=(shown,))
 
 
 def with_keys(files: ProjectFiles, host: Host) -> Host:
-    """A host whose generations say whose signatures a device requires."""
+    """A host whose generations say which keys a device trusts."""
     return replace(host, trust=root_of(files))
 
 
 def signer_of(files: ProjectFiles, more: Iterable[Path] = ()) -> Signer | None:
-    """Who signs the streams of a project; None if they need not be signed.
+    """What signs the streams of a project; None if they need not be signed.
 
     Raises:
         UsageError: a secret key is needed and none is here.
@@ -111,7 +111,7 @@ def signer_of(files: ProjectFiles, more: Iterable[Path] = ()) -> Signer | None:
         return None
     if not secrets:
         raise UsageError(
-            "no secret key is here that could sign",
+            "no secret key to sign with is here",
             hint="name one: --key FILE; or make the stream unsigned: --unsigned",
         )
     if len(secrets) < trust.threshold:
@@ -130,7 +130,7 @@ def read_secret(file: Path) -> SecretKey:
     """Read the file of a secret key.
 
     Raises:
-        BadKey: it is none.
+        BadKey: it is not one.
     """
     return SecretKey.parse(read_bounded(file, _MAX_KEY_BYTES).decode(errors="replace"))
 

@@ -1,6 +1,7 @@
 """Whose updates a device takes, from one generation to the next."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,19 +9,21 @@ from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
 from reconix.device.__main__ import main
-from reconix.device.state.ledger import Ledger
+from reconix.device.state.ledger import Ledger, read_ledger
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.trust_store import (
     FILE_NAME,
     TrustPolicy,
     TrustState,
     TrustStore,
+    commit,
     read_trust_policy,
     read_trust_state,
 )
 from reconix.device.update.receive import receive
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.signatures import SecretKey
+from reconix.transfer.format.stream import StreamReader
 from reconix.transfer.sending import send
 from reconix.transfer.sending.signing import Signer, generate, public, sign_key_set
 from reconix.transfer.trust.keys import KeySet
@@ -122,15 +125,40 @@ def test_t2_the_rollback_index_does_not_sink_after_a_rollback(
 
 
 def test_t2_the_rollback_index_holds_also_if_it_was_not_written_at_the_confirmation(
-    strict: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
+    strict: Machine, units: Units
 ) -> None:
-    """A cut between the switch and the record."""
+    """A cut between the selection of the slot and the record."""
     strict.generation("two")
     take(strict, signed(strict, "two", 2, ANNA))
-    monkeypatch.setattr("reconix.device.update.confirm.settle", lambda _: None)
+    before = strict.paths.trust.read_bytes()
     keep(strict, units, "two")
+    strict.paths.trust.write_bytes(before)
+    ledger = read_ledger(strict.paths.ledger)
+    strict.paths.ledger.write_bytes(replace(ledger, rollback_index=0).print())
     assert read_trust_state(strict.paths).rollback_index == 0
     assert TrustStore.read(strict.device).rollback_index == 2
+
+
+def test_verifying_changes_nothing_until_it_is_committed(strict: Machine) -> None:
+    strict.generation("two")
+    paths, before = strict.paths, TrustStore.read(strict.device)
+    stream = StreamReader(io.BytesIO(signed(strict, "two", 2, BERT)).read)
+    seal, installed = stream.read_head().seal, strict.device.installed()
+    after = before.verify(stream.header, seal, stream.statement, installed)
+    assert TrustStore.read(strict.device) == before
+    commit(paths, before, after)
+    found = TrustStore.read(strict.device)
+    assert (found.state, found.trust) == (after.state, after.trust)
+    assert found.trust.keys == SECOND
+
+
+def test_the_sequence_numbers_of_generations_that_are_gone_are_forgotten(strict: Machine) -> None:
+    gone, one = f"{strict.generation('gone')}", f"{strict.generations['one']}"
+    strict.generation("two")
+    strict.paths.trust.write_bytes(TrustState(sequences={gone: 1, one: 1}).print())
+    take(strict, signed(strict, "two", 2, ANNA))
+    two = f"{strict.generations['two']}"
+    assert read_trust_state(strict.paths).sequences == {one: 1, two: 2}
 
 
 def test_t4_keys_that_a_stream_brought_along_are_trusted_from_then_on(strict: Machine) -> None:

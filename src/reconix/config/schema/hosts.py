@@ -25,7 +25,7 @@ class Host:
     nixos: Mapping[str, Nixos] = field(default_factory=dict)
     """Systems that Nix built, by name, sorted; none of them is in ``systems``."""
     trust: TrustRoot = field(default_factory=TrustRoot)
-    """Whose signatures it requires: the same for all hosts of the project."""
+    """Which keys it trusts: the same for all hosts of the project."""
     updates: Updates = field(default_factory=Updates)
     """Where it looks for updates: likewise."""
 

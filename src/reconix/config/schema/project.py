@@ -101,12 +101,12 @@ class Budgets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustRoot:
-    """Whose signatures make a device take an update."""
+    """Which keys devices trust."""
 
     keys: Annotated[
         tuple[SigningKey, ...],
         Option(
-            "Public keys whose owners may sign updates.",
+            "Public keys that may sign updates.",
             '["release:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="]',
             "for keys whose secret half is kept elsewhere",
         ),
@@ -114,10 +114,10 @@ class TrustRoot:
     keys_files: Annotated[
         tuple[Path, ...],
         Option(
-            "Files with such keys, one a line; the secret key is looked for beside each, under the "
-            "same name without `.pub`.",
+            "Files with such keys, one per line; the secret key is looked for beside each, under "
+            "the same name without `.pub`.",
             '["keys/update.pub"]',
-            "to sign with keys that lie in the project's folder, outside of version control",
+            "to sign with keys in the project's folder, outside of version control",
         ),
     ] = ()
     threshold: Annotated[
@@ -149,7 +149,7 @@ class TrustRoot:
         Option(
             "Whether devices refuse updates that are not signed.",
             "false",
-            "to false for devices that nobody but you can send anything to",
+            "to false for devices that only you can send anything to",
         ),
     ] = True
 

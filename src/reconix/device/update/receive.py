@@ -29,7 +29,7 @@ from reconix.transfer.trust.seal import Seal
 
 
 class UpdatesForbidden(ReconixError):
-    """The system that runs may not take updates."""
+    """The running system may not take updates."""
 
     exit_code = 77
 
@@ -52,10 +52,10 @@ def receive(
         again: goes back on the link, for what came altered.
 
     Raises:
-        UpdatesForbidden: the system that runs may not.
+        UpdatesForbidden: the running system may not.
         DiskIsShort, CopyAttached: no trial could be kept, or be made from this disk alone.
-        OnTrial: first the trial that runs must end.
-        SlotSizeDiffers: the generation was made for boot slots of another size.
+        OnTrial: the trial must end first.
+        SlotSizeDiffers: the generation is for boot slots of another size.
         NotTrusted: too few trusted keys have signed it.
         BelowRollbackIndex, BeyondFastForwardLimit: it is old, or far ahead.
         ReconixError: see ``transfer/receiving/receive.py``; nothing was installed.
@@ -84,8 +84,8 @@ def receive(
 def _verifier(device: Device, installed: Iterable[StorePath]) -> Verifier:
     """Verify a stream as this device does, and refuse what its boot slots are not made for.
 
-    A boot tree that has grown out of its slot would be found out by ``apply`` as well, but then all
-    of the stream has been transferred, and lies on the disk.
+    A boot tree that has grown out of its slot is found by ``apply`` as well, but by then all of the
+    stream has been transferred, and is on the disk.
     """
     before = TrustStore.read(device)
 
@@ -99,10 +99,10 @@ def _verifier(device: Device, installed: Iterable[StorePath]) -> Verifier:
 
 
 def receive_file(device: Device, path: Path, *, follow_links: bool = True) -> StorePath:
-    """Take in a stream that lies in a file, perhaps on a medium that errs now and then.
+    """Take in a stream from a file, perhaps on a medium with read errors.
 
     Raises:
-        BadFile: it is no file.
+        BadFile: it is not a regular file.
         OSError: there is no such file.
         ReconixError: see ``receive``.
     """
@@ -117,10 +117,10 @@ def receive_file(device: Device, path: Path, *, follow_links: bool = True) -> St
 
 @contextmanager
 def resuming(device: Device, link: Read, offset: int) -> Iterator[tuple[Read, Spool]]:
-    """A stream of which a link gives only what follows a byte; the rest is there already.
+    """A stream whose beginning is here already; the link gives the rest, from an offset on.
 
     Raises:
-        WrongOffset: what is there ends at another byte.
+        WrongOffset: what is here ends at another byte.
     """
     spool = Spool(device.paths.spool)
     if offset == 0:
@@ -134,7 +134,7 @@ def resuming(device: Device, link: Read, offset: int) -> Iterator[tuple[Read, Sp
 
 
 def held_document(held: Held | None) -> JsonInput:
-    """How much of which stream is there, as JSON."""
+    """How much of which stream is here already, as JSON."""
     return {
         "version": 1,
         "offset": 0 if held is None else held.offset,
@@ -148,6 +148,6 @@ def _check_allowed(device: Device) -> None:
     try:
         booted = read_running(device.paths.booted)
     except UnknownBoot:
-        return  # nothing says so; a device that cannot be updated could not be mended either
+        return  # a device that refuses updates could not be mended either
     if not read_policy(toplevel_folder(device.paths, booted.toplevel)).receive:
         raise UpdatesForbidden(booted.system)
