@@ -16,6 +16,8 @@ It is no part of the tests: a mutant that survives becomes one. See ``docs/mutat
 """
 
 import argparse
+import contextlib
+import importlib
 import json
 import os
 import shutil
@@ -129,8 +131,7 @@ class Trial:
         """Try these mutants, or all that wait."""
         work = self.copy.with_suffix(".tmp")
         work.mkdir(parents=True, exist_ok=True)
-        inside = {"TMPDIR": str(work)}
-        self._mutmut("run", "--max-children", "1", *names, into=self.copy / "log", **inside)
+        self._mutmut("run", "--max-children", "1", *names, TMPDIR=str(work))
         shutil.rmtree(work, ignore_errors=True)
 
     def fates(self) -> dict[str, Fate]:
@@ -152,20 +153,22 @@ class Trial:
 
     def change(self, name: str) -> list[str]:
         """The lines that a mutant takes away and puts there."""
-        shown = self._mutmut("show", name).splitlines()
-        return [line for line in shown if line[:1] in ("+", "-") and line[:3] not in ("+++", "---")]
+        from_mutmut = importlib.import_module("mutmut.mutation.diff_apply")
+        with contextlib.chdir(self.copy):
+            shown = from_mutmut.get_diff_for_mutant(name, path=f"src/reconix/{self.module}.py")
+        return [
+            line
+            for line in shown.splitlines()
+            if line[:1] in ("+", "-") and line[:3] not in ("+++", "---")
+        ]
 
-    def _mutmut(self, *words: str, into: Path | None = None, **environment: str) -> str:
-        with (into or Path(os.devnull)).open("wb") as log:
-            done = subprocess.run(
-                [Path(sys.executable).with_name("mutmut"), *words],
-                cwd=self.copy,
-                env={**os.environ, **environment},
-                stdout=log if into else subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                check=False,
+    def _mutmut(self, *words: str, **environment: str) -> None:
+        program = Path(sys.executable).with_name("mutmut")
+        inside = {**os.environ, **environment}
+        with (self.copy / "log").open("wb") as log:
+            subprocess.run(
+                [program, *words], cwd=self.copy, env=inside, stdout=log, stderr=log, check=False
             )
-        return done.stdout.decode() if done.stdout else ""
 
 
 def _files() -> list[str]:

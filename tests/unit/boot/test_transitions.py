@@ -24,6 +24,7 @@ from reconix.boot.transitions import (
     Written,
     WrongSlot,
     advance,
+    ended,
     slot_for,
 )
 from reconix.boot.trial import (
@@ -109,8 +110,24 @@ def test_nothing_else_is_begun_while_a_trial_runs_or_is_next(phase: Phase) -> No
         state.expect_no_trial()
 
 
+@pytest.mark.parametrize(
+    ("phase", "event", "possible"),
+    [
+        (Phase.IDLE, Written(), "booted, received"),
+        (Phase.ARMED, Received("newer"), "armed, booted, cancelled"),
+        (Phase.RECEIVED, Confirmed(TWO), "booted, cancelled, received, write begun"),
+    ],
+)
+def test_what_cannot_happen_now_is_told_with_what_can(
+    phase: Phase, event: Event, possible: str
+) -> None:
+    with pytest.raises(NotNow) as caught:
+        advance(OF_PHASE[phase], event)
+    assert caught.value.hint == f"possible now: {possible}"
+
+
 def test_b6_an_unhealthy_generation_is_left_with_the_check_and_what_it_said() -> None:
-    back = history(Booted(ONE, ONE), begin=REJECTED)
+    back = history(*TO_TRIAL, Unhealthy("port 80", "refused"), Booted(ONE, ONE))
     assert back.committed == SlotContent(ONE, "old")
     verdict = Verdict(Reason.UNHEALTHY, "port 80", "refused")
     assert back.last == Outcome(Result.FELL_BACK, "new", verdict)
@@ -147,6 +164,20 @@ def test_b8_a_trial_cut_by_power_is_repeated_as_often_as_allowed(state: State) -
     assert back.last == Outcome(Result.FELL_BACK, "new", Verdict(Reason.UNKNOWN))
 
 
+def test_b8_as_many_attempts_are_made_as_were_allowed_when_it_was_received() -> None:
+    state = history(Received("new", attempts_allowed=3), *TO_TRIAL[1:3])
+    for _ in range(2):
+        state = history(Armed(), Booted(TWO, ONE), Booted(ONE, ONE), begin=state)
+        assert state.phase is Phase.WRITTEN
+    assert history(Armed(), Booted(TWO, ONE), Booted(ONE, ONE), begin=state).phase is Phase.IDLE
+
+
+def test_b8_a_trial_that_somebody_else_began_is_an_attempt() -> None:
+    begun = advance(OF_PHASE[Phase.WRITTEN], Booted(TWO, ONE))
+    assert begun.phase is Phase.ON_TRIAL
+    assert begun.trial and begun.trial.attempts == 1
+
+
 def test_b8_writing_the_slot_again_gives_no_new_attempts() -> None:
     again = history(Booted(ONE, ONE), WriteBegun(TWO), Written(), Armed(), begin=ARMED)
     assert advance(again, Booted(ONE, ONE)).phase is Phase.IDLE
@@ -154,8 +185,9 @@ def test_b8_writing_the_slot_again_gives_no_new_attempts() -> None:
 
 @pytest.mark.parametrize("reset_reason", [Reason.PANIC, Reason.HANG])
 def test_b5_a_panic_or_a_hang_is_not_repeated(reset_reason: Reason) -> None:
-    back = advance(ON_TRIAL, Booted(ONE, ONE, reset_reason))
-    assert back.last == Outcome(Result.FELL_BACK, "new", Verdict(reset_reason))
+    back = advance(ON_TRIAL, Booted(ONE, ONE, reset_reason, "the last line"))
+    verdict = Verdict(reset_reason, output="the last line")
+    assert back.last == Outcome(Result.FELL_BACK, "new", verdict)
 
 
 def test_p8_a_cut_after_the_switch_and_before_its_record_is_a_confirmation() -> None:
@@ -167,7 +199,38 @@ def test_p8_a_slot_that_somebody_else_selects_is_the_committed_one() -> None:
     confirmed = history(*TO_TRIAL, Confirmed(TWO))
     back = advance(confirmed, Booted(ONE, selected=ONE))
     assert (back.phase, back.committed) == (Phase.IDLE, SlotContent(ONE, "old"))
+    assert back.previous == "new"
     assert back.last == Outcome(Result.FELL_BACK, "new", Verdict(Reason.OPERATOR, "rolled back"))
+
+
+def test_p8_an_update_that_waits_is_over_when_somebody_selects_another_slot() -> None:
+    confirmed = history(*TO_TRIAL, Confirmed(TWO))
+    waits = history(Received("newer"), WriteBegun(THREE), Written(), begin=confirmed)
+    back = advance(waits, Booted(ONE, selected=ONE))
+    assert (back.phase, back.trial) == (Phase.IDLE, None)
+    assert (back.committed, back.previous) == (SlotContent(ONE, "old"), "new")
+
+
+@pytest.mark.parametrize("event", [Booted(ONE, ONE, Reason.PANIC), Confirmed(TWO)], ids=str)
+def test_a_trial_ends_once_and_its_outcome_is_told_then(event: Event) -> None:
+    after = advance(ON_TRIAL, event)
+    assert after.last and ended(ON_TRIAL, after) == after.last
+    assert ended(after, advance(after, Booted(ONE, after.committed.slot))) is None
+    assert ended(IDLE, OF_PHASE[Phase.RECEIVED]) is None
+
+
+def test_a_trial_that_ends_as_the_one_before_is_told_all_the_same() -> None:
+    once = history(*TO_TRIAL, Booted(ONE, ONE, Reason.PANIC))
+    begun = history(*TO_TRIAL, begin=once)
+    twice = advance(begun, Booted(ONE, ONE, Reason.PANIC))
+    assert twice.last == once.last
+    assert ended(begun, twice) == twice.last
+
+
+def test_what_is_rolled_back_without_a_trial_is_told() -> None:
+    confirmed = history(*TO_TRIAL, Confirmed(TWO))
+    back = advance(confirmed, Booted(ONE, selected=ONE))
+    assert ended(confirmed, back) == back.last != confirmed.last
 
 
 def test_a_rejected_generation_that_the_disk_selects_is_an_error() -> None:
@@ -192,8 +255,9 @@ def test_c1_a_newer_generation_replaces_one_that_waits_but_none_that_is_armed() 
 
 def test_an_update_that_was_cancelled_says_so() -> None:
     for phase in (Phase.RECEIVED, Phase.WRITING, Phase.WRITTEN, Phase.ARMED):
-        cancelled = advance(OF_PHASE[phase], Cancelled())
-        assert cancelled.last == Outcome(Result.FELL_BACK, "new", Verdict(Reason.OPERATOR))
+        cancelled = advance(OF_PHASE[phase], Cancelled(Reason.FIRMWARE, "it forgot"))
+        verdict = Verdict(Reason.FIRMWARE, "it forgot")
+        assert cancelled.last == Outcome(Result.FELL_BACK, "new", verdict)
     assert advance(ON_TRIAL, Cancelled()).verdict == Verdict(Reason.OPERATOR)
 
 
@@ -222,7 +286,7 @@ def test_the_slot_to_write_is_the_one_that_is_needed_least() -> None:
         Received("newer"), WriteBegun(THREE), Written(), Armed(), Booted(THREE, TWO),
         Confirmed(THREE), begin=confirmed,
     )  # fmt: skip
-    assert slot_for(third, "newest", slots) == ONE
+    assert slot_for(third, "newest", slots) == slot_for(third, "newest", slots[::-1]) == ONE
     with pytest.raises(WrongSlot):
         slot_for(IDLE, "new", (ONE,))
 
