@@ -1,20 +1,20 @@
-"""A folder of streams, and the way through it that costs fewest bytes.
+"""A folder of streams, and the chain through it that costs fewest bytes.
 
-A place with streams is a folder that any web server can serve, and ``index.json``, which says what
-each of them leads from and to. A device looks for the newest target, and for the cheapest way to
-it: one stream, a chain of several, or a full one that needs nothing.
+A repository is a folder that any web server can serve, with ``index.json``, which says what each
+stream leads from and to. A device looks for the newest target, and for the cheapest chain to it:
+one stream, several, or a full one that needs nothing.
 
     {"version": 1, "streams": [{"file": "gateway-3-4.rcx", "size_bytes": 27600, "host": "gateway",
      "architecture": "amd64", "bases": ["/nix/store/…"], "target": "/nix/store/…", "sequence": 4}]}
 
 Nobody signs an index: what it says is checked when the stream itself arrives. Somebody who changes
-it can withhold an update, as everybody on the way can.
+it can withhold an update, as everybody between it and the device can.
 
 Tested by ``tests/unit/transfer/format/test_catalog.py``.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
@@ -51,6 +51,18 @@ class Offer:
             header.target,
             header.sequence,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Streams to take one after the other."""
+
+    offers: tuple[Offer, ...] = ()
+    size_bytes: int = 0
+
+    def then(self, offer: Offer) -> "_Chain":
+        """This chain and one more stream."""
+        return _Chain((*self.offers, offer), self.size_bytes + offer.size_bytes)
 
 
 def print_index(offers: Iterable[Offer]) -> bytes:
@@ -112,34 +124,27 @@ def newest(offers: Iterable[Offer]) -> Offer | None:
 def cheapest(
     offers: Collection[Offer], installed: Collection[StorePath], target: StorePath
 ) -> tuple[Offer, ...] | None:
-    """The streams to take, in order, for as few bytes as possible; ``None`` if no way leads there.
+    """The chain of streams to take, for as few bytes as possible; ``None`` if none leads there.
 
-    The cost of each generation is that of the way to it; it is improved until nothing gets
-    cheaper, which takes no more rounds than there are generations.
+    The chain to each generation is improved until none gets cheaper, which takes no more rounds
+    than there are generations.
     """
-    cost: dict[StorePath, int] = dict.fromkeys(installed, 0)
-    way: dict[StorePath, tuple[Offer, ...]] = {path: () for path in installed}
+    chains: dict[StorePath | None, _Chain] = {None: _Chain()}  # from nothing, which all have
+    chains.update(dict.fromkeys(installed, _Chain()))
     ordered = sorted(offers, key=lambda offer: (offer.size_bytes, offer.file))
-    changed = True
-    while changed:
-        changed = False
-        for offer in ordered:
-            before = _before(offer, cost)
-            if before is None:
-                continue
-            total = offer.size_bytes + cost.get(before, 0)
-            if total < cost.get(offer.target, total + 1):
-                cost[offer.target] = total
-                way[offer.target] = (*way.get(before, ()), offer)
-                changed = True
-    return way.get(target)
+    while any([_improve(chains, offer) for offer in ordered]):  # each of them in each round
+        pass
+    return chains[target].offers if target in chains else None
 
 
-_NOTHING = StorePath("0" * 32, "nothing")
-
-
-def _before(offer: Offer, cost: dict[StorePath, int]) -> StorePath | None:
-    """The cheapest generation that a stream can start from; ``_NOTHING`` if it needs none."""
-    if not offer.bases:
-        return _NOTHING
-    return min((base for base in offer.bases if base in cost), key=cost.__getitem__, default=None)
+def _improve(chains: dict[StorePath | None, _Chain], offer: Offer) -> bool:
+    """Whether a stream makes a cheaper chain to its target; then that is the one from now on."""
+    bases: Sequence[StorePath | None] = offer.bases or (None,)
+    known = [chains[base] for base in bases if base in chains]
+    if not known:
+        return False
+    chain = min(known, key=lambda each: each.size_bytes).then(offer)
+    if offer.target in chains and chains[offer.target].size_bytes <= chain.size_bytes:
+        return False
+    chains[offer.target] = chain
+    return True

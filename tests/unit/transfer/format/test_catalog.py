@@ -1,4 +1,4 @@
-"""The cheapest way through a folder of streams."""
+"""The cheapest chain through a folder of streams."""
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ def offer(begin: int | None, end: int, size: int) -> Offer:
     return Offer(f"{begin}-{end}", size, "gw", "amd64", bases, PATHS[end], end)
 
 
-def way(offers: list[Offer], installed: list[int], target: int) -> list[str] | None:
+def chain(offers: list[Offer], installed: list[int], target: int) -> list[str] | None:
     found = cheapest(offers, [PATHS[number] for number in installed], PATHS[target])
     return None if found is None else [each.file for each in found]
 
@@ -25,29 +25,29 @@ CHAIN = [offer(1, 2, 10), offer(2, 3, 10), offer(1, 3, 15), offer(None, 3, 100)]
 
 
 def test_one_stream_is_taken_if_it_is_cheaper_than_a_chain() -> None:
-    assert way(CHAIN, [1], 3) == ["1-3"]
+    assert chain(CHAIN, [1], 3) == ["1-3"]
 
 
 def test_a_chain_is_taken_if_it_is_cheaper() -> None:
-    assert way([*CHAIN[:2], offer(1, 3, 25)], [1], 3) == ["1-2", "2-3"]
+    assert chain([*CHAIN[:2], offer(1, 3, 25)], [1], 3) == ["1-2", "2-3"]
 
 
 def test_what_is_installed_beside_it_helps() -> None:
-    assert way(CHAIN, [1, 2], 3) == ["2-3"]
+    assert chain(CHAIN, [1, 2], 3) == ["2-3"]
 
 
 def test_a_full_stream_is_the_last_resort() -> None:
-    assert way(CHAIN, [0], 3) == ["None-3"]
-    assert way(CHAIN[:3], [0], 3) is None
+    assert chain(CHAIN, [0], 3) == ["None-3"]
+    assert chain(CHAIN[:3], [0], 3) is None
 
 
 def test_what_is_there_costs_nothing() -> None:
-    assert way(CHAIN, [3], 3) == []
+    assert chain(CHAIN, [3], 3) == []
 
 
 def test_any_of_several_bases_will_do() -> None:
     many = Offer("many", 5, "gw", "amd64", (PATHS[0], PATHS[4]), PATHS[5], 5)
-    assert way([many], [4], 5) == ["many"]
+    assert chain([many], [4], 5) == ["many"]
 
 
 def test_the_newest_has_the_highest_number() -> None:
@@ -59,7 +59,7 @@ steps = st.tuples(st.none() | st.integers(0, 5), st.integers(0, 5), st.integers(
 
 
 @given(st.lists(steps, max_size=12), st.sets(st.integers(0, 5), max_size=2), st.integers(0, 5))
-def test_no_way_is_cheaper_than_the_one_that_is_found(
+def test_no_chain_is_cheaper_than_the_one_that_is_found(
     edges: list[tuple[int | None, int, int]], installed: set[int], target: int
 ) -> None:
     offers = [offer(*edge) for edge in edges]
