@@ -1,8 +1,8 @@
 """The device as the commands see it: its paths, its firmware, its store, and what it remembers.
 
-What is remembered may be missing (the first boot) or unreadable (a damaged file). Then it is found
+The recorded state may be missing (the first boot) or unreadable (a damaged file). Then it is found
 out again from what cannot be wrong: the partition table says which slot boots, and the content of
-the slot says which installed generation it is. What neither shows, the ledger knows.
+the slot says which installed generation it is. What neither shows, the ledger has.
 
 Tested by ``tests/unit/device/test_device.py``.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reconix.store.registry import Registry
 
 _MANIFEST = ".manifest"
-_NOT_KNOWN = Verdict(Reason.UNKNOWN, "what the agent remembered of it cannot be read")
+_NOT_KNOWN = Verdict(Reason.UNKNOWN, "the recorded state cannot be read")
 
 
 class UnknownGeneration(ReconixError):
@@ -86,7 +86,7 @@ class Device:
             return self.disk_one_shot.seen_through(read_selection(disk))
 
     def recall(self) -> State:
-        """What the agent remembers, or what can be found out if that is nothing.
+        """The recorded state, or what can be found out if there is none.
 
         Raises:
             UnknownGeneration: no installed generation fits the slot that boots.
@@ -94,20 +94,20 @@ class Device:
         return self.remembered() or self.find_out()
 
     def remembered(self) -> State | None:
-        """What the agent remembers, unless that is nothing or of no use."""
+        """The recorded state; ``None`` if there is none, or none that can be read."""
         try:
             return read_state(self.paths.state)
         except FileNotFoundError:
             return None
         except (BadDocument, BadState, BadFile) as error:
-            progress.note(f"what the agent remembered is of no use: {error}")
+            progress.note(f"the recorded state cannot be used: {error}")
             return None
 
     def find_out(self, how: Verdict = _NOT_KNOWN) -> State:
         """The state that the disk and the ledger show, with nothing on trial.
 
         Args:
-            how: the boot before has ended, if that was a trial.
+            how: how the boot before ended, if that was a trial.
 
         Raises:
             UnknownGeneration: no installed generation fits the slot that boots.

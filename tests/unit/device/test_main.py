@@ -74,7 +74,7 @@ def test_a_system_may_forbid_that_the_device_restarts_by_itself(
     assert main(["apply", str(two)], machine.device) == 0
     assert read_state(machine.paths.state).phase is Phase.ARMED
     assert units.calls == []
-    assert "nothing restarts by itself here" in capsys.readouterr().out
+    assert "automatic restart is off" in capsys.readouterr().out
 
 
 def test_n3_a_finished_update_that_is_sent_again_changes_nothing(
@@ -120,7 +120,7 @@ def test_c1_a_second_command_gets_a_clear_answer(
     machine.boot()
     with exclusive_rw(machine.paths):
         assert main(["boot", "mqtt"], machine.device) == 72
-    assert "another update or command works on this device" in capsys.readouterr().err
+    assert "another update or command is running on this device" in capsys.readouterr().err
 
 
 def test_a_system_is_chosen_and_booted(machine: Machine, units: Units) -> None:

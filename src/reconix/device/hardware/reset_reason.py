@@ -1,9 +1,9 @@
 """The reset reason: how the boot before has ended, as far as something tells.
 
-Most of the time nothing does, and then it is not known. A panic may have been kept by the firmware
-(``pstore``), in pieces of a kilobyte of which the first has the last words; a watchdog may say that
-it was the one who restarted the device. Either means that the system that ran was the cause, so a
-trial that ended so is not repeated.
+Most of the time nothing does, and the reason is unknown. The firmware may have kept a panic
+(``pstore``), in pieces of a kilobyte of which the first has the last words; a watchdog may report
+that it has reset the device. Either means that the system that ran was the cause, so a trial that
+ended in this way is not repeated.
 
 Source: Documentation/ABI/testing/pstore and Documentation/watchdog/watchdog-api.rst of Linux;
 drivers/firmware/efi/efi-pstore.c for the names of the pieces.
@@ -41,22 +41,22 @@ def read_reset_reason(paths: Paths) -> ResetReason:
 
 
 def forget_panic(paths: Paths) -> None:
-    """Remove what was kept of a panic, so that it is told once and the firmware has room again."""
+    """Remove what was kept of a panic: it is reported once, and the firmware has room again."""
     for piece in _pieces(paths):
         piece.unlink()
 
 
 def _pieces(paths: Paths) -> list[Path]:
-    """The pieces of what a panic left, the newest first; what was no panic has not ended a boot."""
+    """The pieces that a panic left, the newest first; an oops does not end a boot."""
     found = sorted((paths.sysfs / "fs/pstore").glob("dmesg-*"))[:_MAX_PIECES]
     return [piece for piece in found if _content(piece).startswith(_HEAD)]
 
 
 def _last_words(paths: Paths) -> str:
-    """What the kernel said from its panic on, or at last."""
-    said = "".join(_read(piece) for piece in reversed(_pieces(paths)))
-    begin = said.rfind(_PANIC)
-    return said[begin : begin + _OUTPUT_CHARACTERS] if begin >= 0 else said[-_OUTPUT_CHARACTERS:]
+    """The messages of the kernel from its panic on, or the last of them."""
+    text = "".join(_read(piece) for piece in reversed(_pieces(paths)))
+    begin = text.rfind(_PANIC)
+    return text[begin : begin + _OUTPUT_CHARACTERS] if begin >= 0 else text[-_OUTPUT_CHARACTERS:]
 
 
 def _read(piece: Path) -> str:

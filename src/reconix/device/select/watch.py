@@ -1,12 +1,13 @@
-"""Watching: decide about what is on trial, and see to it that the decision is carried out.
+"""Watching: decide about what is on trial, and make sure that the decision is carried out.
 
-Healthy in time, and made without a new fault (``faults.py``): it is confirmed. Not healthy, or not
-decidable: the reason is recorded, durably, and the device restarts. If even recording fails, it
-restarts all the same: then the next boot says that the trial was interrupted, which is true.
+Healthy in time, and made without a new fault (``device/state/faults.py``): it is confirmed. Not
+healthy, or not decidable: the reason is recorded, durably, and the device restarts. If even
+recording fails, it restarts all the same: then the next boot records that the trial was
+interrupted, which is true.
 
-A system that is wanted always is watched in the same way; it has no generation to lose, but only
-if it is healthy it is started at the next boot again. So is one that has taken over without a
-restart: if it is not healthy, the restart that follows is an ordinary boot.
+A system that is wanted always is watched in the same way; it has no generation to lose, but only if
+it is healthy it is started at the next boot again. The same holds for one that has taken over
+without a restart: if it is not healthy, the restart that follows is an ordinary boot.
 
 Tested by ``tests/unit/device/select/test_watch.py``.
 """
@@ -120,14 +121,14 @@ def _examine(device: Device, booted: Running) -> Unhealthy | None:
 
 
 def _record(device: Device, problem: Unhealthy) -> None:
-    """Write the verdict down; if that fails, the restart that follows is verdict enough."""
+    """Record the verdict; if that fails, the restart that follows is verdict enough."""
     progress.note(f"not healthy: {problem.check}: {problem.output}")
     try:
         with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
             verdict = UnhealthyEvent(problem.check, problem.output)
             record(device.paths, device.recall(), verdict)
     except (ReconixError, OSError) as error:
-        progress.note(f"the reason is not recorded: {error}")
+        progress.note(f"cannot record the reason: {error}")
 
 
 def abandon(device: Device, why: str) -> None:

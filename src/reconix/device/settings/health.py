@@ -13,7 +13,7 @@ A system says in ``health.json`` of its toplevel what must hold, how soon, and f
 
 One check is always made, and first: ``multi-user.target`` is active, that is, the device came up as
 far as a system without checks could tell. This module is the vocabulary and its document;
-``checks.py`` makes a check, ``rounds.py`` decides.
+``device/trial/checks.py`` makes a check, ``device/trial/monitor.py`` decides.
 
 Tested by ``tests/unit/device/settings/test_health.py``.
 """
@@ -56,7 +56,7 @@ class UnitActive:
 
 @dataclass(frozen=True, slots=True)
 class FewUnitsFailed:
-    """At most so many units of systemd have failed."""
+    """At most this many units of systemd have failed."""
 
     at_most: int
 
@@ -98,7 +98,7 @@ class CommandSucceeds:
 
 @dataclass(frozen=True, slots=True)
 class FileIsFresh:
-    """A file was written not long ago, say, by a program that lives."""
+    """A file was written not long ago, say, by a program that is alive."""
 
     path: str
     max_age_seconds: int
@@ -231,7 +231,7 @@ def _condition(fields: Fields) -> Condition:
         case "free":
             return SpaceIsFree(fields.text("path"), _number(fields, "at_least_bytes", 1, 1 << 60))
         case _:
-            raise BadHealth(f"{fields.source} is no check that this agent can make")
+            raise BadHealth(f"{fields.source} is not a check that this agent knows")
 
 
 def _port(fields: Fields) -> int:
@@ -241,7 +241,7 @@ def _port(fields: Fields) -> int:
 def _page(fields: Fields) -> str:
     path = fields.text("path")
     if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path:
-        raise BadHealth(f"{fields.source}: {path!r} is no path of a page")
+        raise BadHealth(f"{fields.source}: {path!r} is not the path of a page")
     return path
 
 

@@ -5,7 +5,7 @@
 
 Hours are minutes of the week on the clock of the device, from Monday 00:00; one that begins on
 Sunday may end after its end. The rule is a function of the moment, so it does not matter how the
-clock came there: set, jumped, or gone on while the device was off.
+clock got there: set, jumped, or run on while the device was off.
 
 Tested by ``tests/unit/device/settings/test_schedule.py``.
 """
@@ -89,7 +89,7 @@ def minute_of_week(now: float) -> int:
 
 
 def _moment(now: float, ahead: int) -> int:
-    """So many minutes later by the clock on the wall, whatever is done to it in between."""
+    """This many minutes later by the clock on the wall, whatever is done to it in between."""
     local = time.localtime(now)
     minute = local.tm_min + ahead
     date = (local.tm_year, local.tm_mon, local.tm_mday)

@@ -2,9 +2,9 @@
 
 The scripts that make it (``build/data``) start the device whenever they can, so that it can be
 mended, and leave a line for what they could not do: a folder that is not kept, data that are not
-there. It is told by ``status``, and a generation that brought such a fault is not kept. One that
-was there under the committed generation, too, is not the fault of what is on trial: a device whose
-``data`` are gone for good can be updated still.
+there. ``status`` shows it, and a generation that brought such a fault is not kept. One that was
+there under the committed generation, too, is not blamed on the trial: a device whose ``data`` are
+gone for good can still be updated.
 
     /run/reconix/faults          a fault a line, of this start
     <system>/reconix/faults      those of the committed generation, written when a trial is armed

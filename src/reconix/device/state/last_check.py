@@ -1,13 +1,13 @@
 """When an index was read last, and what it offered: how an operator finds a frozen device.
 
 A mirror that offers an old index for ever looks like one that has nothing new, and a device without
-a clock cannot tell them apart (``docs/threat-model.md``, *Freeze*). So it says what it has seen.
+a clock cannot tell them apart (``docs/threat-model.md``, *Freeze*). So it reports what it has seen.
 
     /run/reconix/looked.json   {"version": 1, "where": "http://…", "sequence": 7 or null,
                                 "uptime_seconds": 81234}
 
-The file is in memory: to look for updates every hour must not wear the disk. The time is on the
-clock that counts from the start.
+The file is in memory: checking for updates every hour must not wear the disk. The time is on
+CLOCK_MONOTONIC.
 
 Tested by ``tests/unit/device/state/test_last_check.py``.
 """

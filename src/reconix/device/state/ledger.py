@@ -32,7 +32,7 @@ from reconix.transfer.trust.keys import BadKey, KeySet, PublicKey, parse_value, 
 
 MAX_BYTES = 1 << 20
 MAX_LEFT = 100
-"""Of the generations that were left, so many are remembered; the oldest go first."""
+"""How many of the generations that were left are remembered; the oldest are dropped first."""
 
 _TRYING = (Phase.ARMED, Phase.ON_TRIAL, Phase.REJECTED)
 _GENERATION = re.compile(r"/nix/store/[^\x00-\x20\x7f/]{1,290}")
@@ -87,7 +87,7 @@ class Ledger:
         return next((each for each in self.left if each.generation == generation), None)
 
     def leaving(self, generation: str, reason: Reason | Unlisted) -> "Ledger":
-        """After a generation was left; one that only gave way to another one was not."""
+        """After a generation was left; one that was only superseded was not."""
         if reason is Reason.SUPERSEDED:
             return self
         before = self.left_of(generation)
@@ -149,7 +149,7 @@ class Ledger:
         Args:
             found: the state as the disk shows it.
             installed: the generations whose objects are there.
-            how: the boot before has ended, if it was a trial.
+            how: how the boot before ended, if it was a trial.
         """
         committed = found.committed.generation
         previous = self.previous if self.previous in installed else None

@@ -1,11 +1,11 @@
-"""Working on a device: one at a time, and with the system partition writable for nobody else.
+"""The lock of a device: one command at a time changes it, and only that one can write.
 
-The system partition is mounted read-only for everybody. Who changes it takes a lock that only
-root can open, so that a second one gets a clear answer at once and no program of a system can keep
-everybody waiting; then a mount namespace of its own, in which the partition is
-mounted read-write. The other mounts of it, ``/nix/store`` among them, stay read-only, because a
+The system partition is mounted read-only for everybody. A command that changes it takes a
+lock that only root can open, so that a second one fails at once and no program of a system can keep
+all of them waiting; then a mount namespace of its own, in which the partition is mounted
+read-write. The other mounts of it, ``/nix/store`` among them, stay read-only, because a
 mount has a flag of its own besides that of the file system. At the end the file system is read-only
-again; so it is after a crash, as soon as the next one has worked or the device has restarted.
+again; after a crash, it is as soon as the next command has ended or the device has restarted.
 
 Reading takes no lock: whatever is on the partition under its final name is whole.
 
@@ -27,33 +27,33 @@ from reconix.device.paths import Paths
 
 
 class Busy(ReconixError):
-    """Another agent works on this device."""
+    """Another command holds the lock of this device."""
 
     exit_code = 72
 
     def __init__(self) -> None:
         super().__init__(
-            "another update or command works on this device",
-            hint="wait until it has ended, see `reconix-device status`; then repeat yours",
+            "another update or command is running on this device",
+            hint="wait until it has ended, see `reconix-device status`; then try again",
         )
 
 
 class NoPrivilege(ReconixError):
-    """Only root can work on a device."""
+    """Only root can change a device."""
 
     exit_code = 2
 
 
 @contextlib.contextmanager
 def exclusive_rw(paths: Paths, *, wait_seconds: float = 0) -> Iterator[None]:
-    """Be the only one who changes the device, as long as the block takes.
+    """Hold the lock of the device for the block, with the system partition writable.
 
     Args:
         paths: of the device.
-        wait_seconds: how long to wait until another one has ended.
+        wait_seconds: how long to wait for another command to end.
 
     Raises:
-        Busy: somebody else is.
+        Busy: another command holds it.
         NoPrivilege: we may not mount.
     """
     with _locked(paths, wait_seconds), _writable(paths):
@@ -62,17 +62,17 @@ def exclusive_rw(paths: Paths, *, wait_seconds: float = 0) -> Iterator[None]:
 
 @contextlib.contextmanager
 def exclusive(paths: Paths, *, wait_seconds: float = 0) -> Iterator[None]:
-    """Keep everybody else from changing the device, and change nothing on the system partition.
+    """Hold the lock of the device for the block; the system partition stays read-only.
 
     Raises:
-        Busy: somebody works on it.
+        Busy: another command holds it.
     """
     with _locked(paths, wait_seconds):
         yield
 
 
 def being_changed(paths: Paths) -> bool:
-    """Whether somebody works on the device right now; found out without taking the lock.
+    """Whether a command holds the lock right now; found out without taking it.
 
     Source: proc_locks(5): ``1: FLOCK ADVISORY WRITE <pid> <major>:<minor>:<inode> 0 EOF``.
     """
@@ -135,7 +135,7 @@ def _make_readonly(paths: Paths) -> None:
 
 
 def _leave_mount_namespace() -> None:
-    """Continue in a mount namespace of our own, of which nobody else sees anything."""
+    """Continue in a mount namespace of our own, which no other process sees."""
     if sys.version_info < (3, 12):
         raise NoPrivilege(f"the agent needs Python 3.12, this is {sys.version.split()[0]}")
     try:

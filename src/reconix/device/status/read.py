@@ -70,11 +70,11 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class LeftAlone:
-    """A generation that was not kept, and when it is tried again by itself.
+    """A generation that was not kept, and when it is retried.
 
     Attributes:
         left: which one, why and how often.
-        seconds: how long it is still left alone; None: until somebody asks for it.
+        seconds: until it is retried; None: only when somebody asks for it.
     """
 
     left: Left

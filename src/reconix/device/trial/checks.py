@@ -1,7 +1,7 @@
-"""Making one health check: ask the device, in bounded time, and give what it said.
+"""One health check: ask the device, in bounded time.
 
 Each kind of condition has one function here. It returns a ``Finding``: whether the condition holds,
-what was said if it does not, and what would have to stay the same while it must be stable. For a
+the output if it does not, and what would have to stay the same while it must be stable. For a
 unit that is the identity of its invocation: a program that ends and is started again every few
 seconds is *active* nearly always, and healthy never.
 
@@ -38,9 +38,9 @@ class Finding:
 
     Attributes:
         holds: whether it passed.
-        output: the last of its output; of use if it did not.
-        given_up: whether nobody tries any more to make it hold.
-        identity: what holds; another one the next time means that it did not in between.
+        output: the end of its output, if it did not.
+        given_up: whether systemd no longer tries to make it hold.
+        identity: what holds; if it differs the next time, it did not hold in between.
     """
 
     holds: bool
@@ -84,7 +84,7 @@ def _fails(said: str) -> Finding:
 
 
 def _last_words(said: str) -> str:
-    """The end of what was said, in whole lines if there are several."""
+    """The end of an output, in whole lines if it has several."""
     if len(said) <= OUTPUT_CHARACTERS:
         return said
     end = said[-OUTPUT_CHARACTERS:]
@@ -109,7 +109,7 @@ def _unit(unit: str, seconds: float) -> Finding:
 
 
 def _status(unit: str, state: str) -> str:
-    """What systemd tells about a unit that is not active, the last lines of its log among it."""
+    """What systemd shows of a unit that is not active, with the last lines of its log."""
     try:
         words = ("systemctl", "status", "--no-pager", "--full", "--lines=8", unit)
         run_for_its_end(*words, timeout_seconds=_ASK_SECONDS)
@@ -117,7 +117,7 @@ def _status(unit: str, state: str) -> str:
         return error.output.decode(errors="replace").strip()
     except (ProgramMissing, OSError) as error:
         return str(error)
-    return f"it was {state} when it was asked for"
+    return f"it was {state} when it was checked"
 
 
 def _failed_units(at_most: int, seconds: float) -> Finding:
@@ -160,11 +160,11 @@ def _page(page: PageAnswers, seconds: float) -> Finding:
     words = answer.partition(b"\r\n")[0].split(maxsplit=2)
     if len(words) >= 2 and words[0].startswith(b"HTTP/1.") and words[1] == b"%d" % page.status:
         return _HOLDS
-    return _fails(answer.decode(errors="replace").strip() or "it said nothing")
+    return _fails(answer.decode(errors="replace").strip() or "no answer")
 
 
 def _ask(page: PageAnswers, deadline: float) -> bytes:
-    """The beginning of what a web server answers.
+    """The beginning of the answer of a web server.
 
     Source: RFC 9112, sections 3 and 4; the whole answer is not needed, and not waited for.
     """

@@ -1,13 +1,13 @@
-"""The disk of the device among others: none of them may be taken for it.
+"""The disk of the device among others, none of which may be mistaken for it.
 
 Partitions are named alike on all devices, and their GUIDs follow from the name of the host. So the
-image of the host on a stick, or a copy of this very disk, has everything that is ours. What tells
-them apart is no content, because a copy has all of it, but the hardware: the agent notes what that
-of its disk is called, once, on the system partition. A copy has the note, and another hardware. The
-initrd compares the two when several disks could be ours (``build/data/disk.sh``).
+image of the host on a stick, or a copy of this very disk, has everything that is ours. Content
+cannot tell them apart, because a copy has all of it; hardware can. The agent notes what the
+hardware of its disk is called, once, on the system partition. A copy has the note, but other
+hardware. The initrd compares the two when several disks could be ours (``build/data/disk.sh``).
 
 The firmware does not compare. It finds the slot of a trial by its GUID, and could load that of the
-copy. So as long as a copy is plugged in, no update is taken. None is taken either by a disk that is
+copy. So as long as a copy is plugged in, no update is taken. Nor is one taken on a disk that is
 smaller than its image: it lacks the copy of its table, without which no slot can be selected.
 
 Nothing is written to another disk, and none is mounted.
@@ -32,7 +32,7 @@ from reconix.device.state.lock import exclusive_rw
 
 _OURS = frozenset({"slot-1", "system", "data"})
 _HARDWARE = ("wwid", "serial", "device/wwid", "device/cid", "device/serial")
-"""Files of the kernel that say what a disk is called; the first that says something counts."""
+"""Files of the kernel that name the hardware of a disk; the first that is not empty counts."""
 
 _MAX_BYTES = 256
 _MAX_UEVENT_BYTES = 4096
@@ -48,7 +48,7 @@ class CopyAttached(ReconixError):
     def __init__(self, path: Path) -> None:
         super().__init__(
             f"{path} is a copy of the disk of this device: the firmware could load either",
-            hint="take it away, then repeat this",
+            hint="unplug it, then try again",
         )
         self.path = path
 
@@ -108,7 +108,7 @@ def expect_fit_disk(device: Device) -> None:
 
 
 def read_disks(device: Device) -> Disks:
-    """What there is to say about the disk of a device.
+    """The condition of the disk of a device.
 
     Raises:
         ReconixError, OSError: it cannot be read.
@@ -119,14 +119,14 @@ def read_disks(device: Device) -> Disks:
 
 
 def note_hardware(paths: Paths) -> None:
-    """Note what the hardware of the disk is called, unless that is noted; no start fails of it."""
+    """Note what the hardware of the disk is called; a start goes on if that fails."""
     try:
         called = _hardware(paths)
         if called and called != _noted(paths):
             with exclusive_rw(paths):
                 write_durably(paths.hardware, f"{called}\n".encode())
     except (ReconixError, OSError) as error:
-        progress.note(f"the disk is not noted: {error}")
+        progress.note(f"cannot note the hardware of the disk: {error}")
 
 
 def _noted(paths: Paths) -> str:
@@ -134,7 +134,7 @@ def _noted(paths: Paths) -> str:
 
 
 def _hardware(paths: Paths) -> str:
-    """What the hardware of our disk is called; nothing where it does not say. As in the initrd."""
+    """What the hardware of our disk is called; "" where it has no name. As in the initrd."""
     folder = paths.sysfs / "class/block" / (paths.disk or find_disk(paths)).name
     for name in _HARDWARE:
         said = bytes(byte for byte in _read(folder / name) if 0x20 < byte < 0x7F)
@@ -144,7 +144,7 @@ def _hardware(paths: Paths) -> str:
 
 
 def _read(path: Path) -> bytes:
-    """The beginning of a file; nothing if it cannot be read."""
+    """The beginning of a file; empty if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(_MAX_BYTES)

@@ -1,11 +1,11 @@
-"""Rounds: all checks again and again, until they have passed for long enough or the time is over.
+"""The health monitor: all checks, round after round, until they have passed for long enough.
 
-A second apart, all checks are made in their order. A round in which all pass begins the *stable
-period*; it ends well when that is over and nothing has failed in it. A check that fails in it, or
-passes for another reason than before (a unit that was started again), begins it anew, and that may
-happen a certain number of times only: what flaps is not healthy. When the time is over, the first
-check that failed in the last round is the reason, with the last of what it said. A unit that
-systemd has given up is not waited for.
+Rounds are a second apart and make all checks in order. A round in which all pass begins the *stable
+period*; the system is healthy when that has passed without a failure. A check that fails in it, or
+passes for another reason than before (a unit that was restarted), begins it anew, and that may
+happen a limited number of times: what flaps is not healthy. At the deadline, the first check that
+failed in the last round is the reason, with the end of its output. A unit that systemd has given up
+on is not waited for.
 
 Tested by ``tests/unit/device/trial/test_monitor.py``.
 """
@@ -19,12 +19,12 @@ from reconix.device.trial.checks import Finding, find
 
 _PAUSE_SECONDS = 1.0
 _ROUNDS_GIVEN_UP = 3
-"""For so many rounds a unit must have failed; in between somebody may start it again."""
+"""In how many rounds running a unit must have failed; it may be started again in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unhealthy:
-    """The check that did not hold when the time was over, and the last of what it said."""
+    """The check that did not hold at the deadline, and the end of its output."""
 
     check: str
     output: str
@@ -32,7 +32,7 @@ class Unhealthy:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """What all checks found: the first that failed, or the identities of what passed."""
+    """What one round found: the first check that failed, or the identities of what passed."""
 
     failed: Check | None
     finding: Finding
@@ -55,17 +55,17 @@ def await_health(
     Args:
         health: what must hold.
         deadline: when it must, by the clock.
-        note: told each time when another check is the first that fails.
-        clock: what is waited by.
+        note: called each time another check is the first to fail.
+        clock: what the deadline is on.
 
     Returns:
         ``None`` if all passed, else the first that failed in the last round.
     """
-    return _Waiting(health, deadline, note, clock).run()
+    return _Monitor(health, deadline, note, clock).run()
 
 
-class _Waiting:
-    """How far it is."""
+class _Monitor:
+    """The state between two rounds."""
 
     def __init__(self, health: Health, deadline: float, note: Note, clock: Clock) -> None:
         self._health, self._deadline, self._note = health, deadline, note
@@ -85,7 +85,7 @@ class _Waiting:
             if problem is not None and self._is_over():
                 return problem
             if self._clock.now() + _PAUSE_SECONDS >= self._deadline:
-                return problem or Unhealthy(self._stable_text(), "the time was over before that")
+                return problem or Unhealthy(self._stable_text(), "the deadline passed before that")
             self._clock.pause(_PAUSE_SECONDS)
 
     def _round(self) -> _Round:
@@ -98,7 +98,7 @@ class _Waiting:
         return _Round(None, Finding(holds=True), tuple(identities))
 
     def _judge(self, found: _Round) -> Unhealthy | None:
-        """What is wrong in this round; a unit that was started again in between is."""
+        """What is wrong in this round; a unit that was restarted in between counts as wrong."""
         problem = found.problem if found.failed else self._replaced(found.identities)
         self._given_up = self._given_up + 1 if found.finding.given_up else 0
         if problem is None:
@@ -119,7 +119,7 @@ class _Waiting:
             return None
         for check, before, now in zip(self._health.checks, self._before, identities, strict=True):
             if before != now:
-                return Unhealthy(str(check.condition), "it was started again in between")
+                return Unhealthy(str(check.condition), "it was restarted in between")
         return None
 
     def _is_stable(self) -> bool:

@@ -1,9 +1,9 @@
 """Confirming: what is on trial becomes what boots from now on.
 
-The slot is selected first, by one sector, or the way back of a trial that it selects
-already is removed; then it is recorded, then the system that was
-wanted always is asked for again, then space is given back. A cut after that is found at the
-next start, which records what the table says already; a cut before it ends the trial.
+The slot is selected first, by one sector, or, where it is selected already, the one-shot of the
+disk is removed; then that is recorded, then the system that is wanted always is asked for again,
+then space is freed. A cut after the first step is found at the next start, which records what the
+table says already; a cut before it ends the trial.
 
 Only the generation under trial confirms itself, only from its own slot, only before its deadline.
 
@@ -27,7 +27,7 @@ from reconix.device.update.collect import collect
 
 
 class TooLate(ReconixError):
-    """The time in which a trial had to be confirmed is over."""
+    """The deadline of a trial has passed."""
 
     exit_code = 74
 
@@ -41,7 +41,7 @@ def confirm(device: Device) -> bool:
     Raises:
         NotNow: nothing is on trial.
         WrongSlot: something is, but that is not what runs.
-        TooLate: it has not proved itself in time.
+        TooLate: the deadline has passed.
     """
     booted = read_running(device.paths.booted)
     state = device.recall()
@@ -60,13 +60,13 @@ def confirm(device: Device) -> bool:
 
 
 def _tidy(device: Device, state: State) -> None:
-    """What is good to do and can be done later; the generation is kept, whatever happens here."""
+    """What can also be done later; the generation is kept, whatever happens here."""
     try:
         keep_system(device)
         settle(device)
         collected = collect(device, state)
     except (ReconixError, OSError) as error:
-        progress.note(f"not everything was tidied up: {error}")
+        progress.note(f"cannot tidy up: {error}")
     else:
         progress.note(f"collected {len(collected.names)} objects")
 
@@ -83,4 +83,4 @@ def _check(device: Device, state: State, booted: Running) -> None:
     """Ask the rules before the slot is selected; they cannot be asked to undo it."""
     advance(state, Confirmed(booted.slot))
     if booted.boot_id != read_boot_id(device.paths) or uptime() > booted.deadline_seconds:
-        raise TooLate("the time of the trial is over", hint="the device will restart by itself")
+        raise TooLate("the trial deadline has passed", hint="the device will restart by itself")

@@ -108,7 +108,7 @@ class Repository:
         policy = TrustStore.read(device).policy
         url = where or (policy.url if policy else None)
         if url is None:
-            raise Unreachable("no place for updates is known", hint="name one: --from URL")
+            raise Unreachable("no repository of updates is configured", hint="name one: --from URL")
         if has_login(url):
             progress.note(
                 "user and password in the address of updates are not used: nobody logs in"
@@ -135,11 +135,11 @@ class Repository:
         return self.where.startswith(("http://", "https://"))
 
     def offers(self) -> tuple[Offer, ...]:
-        """What the index says.
+        """What the index lists.
 
         Raises:
             Unreachable: it cannot be read.
-            BadDocument: it is none.
+            BadDocument: it is not an index.
         """
         return parse_index(self._index(), source=f"{self.shown}/{INDEX}")
 
@@ -149,7 +149,7 @@ class Repository:
                 path = Path(self.where) / INDEX
                 return read_bounded(path, MAX_INDEX_BYTES, follow_links=False)
             except (BadFile, OSError) as error:
-                raise Unreachable(str(error), hint="is the right folder named?") from error
+                raise Unreachable(str(error), hint="is this the right folder?") from error
         with self._web(INDEX) as web:
             try:
                 return _bounded(web, MAX_INDEX_BYTES)
@@ -193,7 +193,7 @@ def _bounded(web: Web, most_bytes: int) -> bytes:
 
 @contextlib.contextmanager
 def _continued(device: Device, web: Web) -> Iterator[tuple[Read, Spool]]:
-    """A stream of the web of which the beginning may be here already."""
+    """A stream from the web, resumed if its beginning is here already."""
     spool = Spool(device.paths.spool)
     held = spool.held()
     if held is None or not any(_is_of(web, held.head.print()) for _ in range(1 + REREADS)):
@@ -224,7 +224,7 @@ def _is_of(web: Web, head: bytes) -> bool:
 
 
 def check(device: Device, repository: Repository) -> Available:
-    """Find the newest generation and the chain to it; changes nothing but what was seen last.
+    """Find the newest generation and the chain to it; writes nothing but the last check.
 
     Raises:
         Unreachable: no chain leads to it, or the index cannot be read.

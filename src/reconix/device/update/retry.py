@@ -1,17 +1,17 @@
-"""Trying again: what a device does by itself about a generation that it did not keep.
+"""Retrying: what a device does by itself about a generation that it did not keep.
 
-A timer that installs the newest generation must not install for ever what the device has left, and
-must not leave for ever what only had bad luck:
+A timer that installs the newest generation must not keep installing what the device has left, nor
+give up for good on what only had bad luck:
 
 ====================================  ==============================================================
-unhealthy, panic, hang, …             the generation was the cause: never again by itself
-operator                              somebody has decided: never again by itself
-power, unknown                        it need not be the cause: again, after a wait that doubles
+unhealthy, panic, hang, …             the generation was the cause: not retried
+operator                              somebody has decided: not retried
+power, unknown                        it need not be the cause: retried, after a wait that doubles
 ====================================  ==============================================================
 
-A generation that is newer is another one. Somebody who asks for one is never kept from it.
+A newer generation is another one. What somebody asks for is never held back.
 
-The wait begins when the device first looks again, because by then it has a network, and so probably
+The wait begins at the next check for updates, because by then it has a network, and so probably
 the time; it is written down, once, so that it goes on over restarts:
 
     /reconix/waiting.json   {"version": 1, "generation": "/nix/store/…", "times": 2,
@@ -39,7 +39,7 @@ _MAX_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Until when a generation is not tried again, in seconds since 1970."""
+    """Until when a generation is not retried, in seconds since 1970."""
 
     generation: str
     times: int
@@ -68,7 +68,7 @@ def left(device: Device) -> tuple[Left, ...]:
 
 
 def wait_seconds(each: Left) -> int | None:
-    """How long a generation is left alone before it is tried again; ``None``: for ever."""
+    """How long until a generation is retried; ``None``: never."""
     if not each.reason.may_be_repeated:
         return None
     doubled: int = FIRST_WAIT_SECONDS << min(each.times - 1, 20) if each.times else 0
@@ -76,7 +76,7 @@ def wait_seconds(each: Left) -> int | None:
 
 
 def seconds_left(paths: Paths, each: Left, now: float) -> int | None:
-    """How long a generation is still left alone; ``None``: for ever."""
+    """How long until a generation is retried, from now on; ``None``: never."""
     wait = wait_seconds(each)
     if wait is None:
         return None
@@ -88,20 +88,20 @@ def seconds_left(paths: Paths, each: Left, now: float) -> int | None:
 
 
 def held_back(device: Device, target: str, now: float) -> str:
-    """Why a generation is not tried by itself now, in words; nothing if it may be tried.
+    """Why a generation is not retried now, in words; "" if it may be tried.
 
-    The first time that it is asked about one that waits, the wait begins.
+    The first call about a generation that has to wait begins the wait.
     """
     each = next((one for one in left(device) if one.generation == target), None)
     if each is None:
         return ""
     seconds = seconds_left(device.paths, each, now)
     if seconds is None:
-        return f"{target} was left ({each.word}), and is not tried again by itself"
+        return f"{target} was left ({each.word}); not retried"
     if seconds == 0:
         return ""
     _begin(device.paths, Waiting(target, each.times, int(now) + seconds))
-    return f"{target} was left ({each.word}), and is tried again in {_minutes(seconds)} minutes"
+    return f"{target} was left ({each.word}); retried in {_minutes(seconds)} minutes"
 
 
 def _minutes(seconds: int) -> int:
@@ -116,7 +116,7 @@ def _begin(paths: Paths, wanted: Waiting) -> None:
 
 
 def read_waiting(paths: Paths) -> Waiting | None:
-    """What is waited for; nothing where that cannot be read, and then the wait begins anew."""
+    """The wait that has begun; ``None`` where it cannot be read: then it begins anew."""
     try:
         fields = Fields.parse(read_bounded(paths.waiting, _MAX_BYTES), source=str(paths.waiting))
         return Waiting(

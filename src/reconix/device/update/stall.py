@@ -1,9 +1,10 @@
-"""Waiting for whoever sends, but not for ever.
+"""Stalls: reading from a sender, but not waiting for ever.
 
 The end of a link is not always told: a sender that lost power is simply silent, and a device that
 waits for it would refuse everybody else. So the first byte must come within an hour, because
-whoever sends may still be making the stream; once it has come the next one must follow within a
-minute, and so many in each window of waiting, or a byte a minute would keep the device for ever.
+the sender may still be making the stream; once it has come, the next one must follow within a
+minute, and ``MIN_BYTES`` in each window of waiting, or a byte a minute would keep the device busy
+for ever.
 
 Tested by ``tests/unit/device/update/test_stall.py``.
 """
@@ -25,14 +26,14 @@ WINDOW_SECONDS = 120.0
 
 @dataclass(slots=True)
 class _Waiting:
-    """How long somebody was waited for since so many bytes had come."""
+    """How long was waited, and what came in that time."""
 
     seconds: float = 0.0
     bytes_: int = 0
     has_begun: bool = False
 
     def note(self, seconds: float, size_bytes: int) -> None:
-        """What the next bytes cost; how long the first ones took does not count."""
+        """Count the wait for the next bytes; that for the first ones does not count."""
         self.seconds += seconds if self.has_begun else 0.0
         self.bytes_ += size_bytes
         self.has_begun = True
@@ -48,7 +49,7 @@ def until_stalled(
     window_seconds: float = WINDOW_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> Read:
-    """Reads from a pipe or a socket; a ``TimeoutError`` says that too little came."""
+    """A function that reads from a pipe or a socket; ``TimeoutError`` if too little comes."""
     waiting = _Waiting()
 
     def read(size_bytes: int) -> bytes:

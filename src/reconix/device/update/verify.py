@@ -19,7 +19,7 @@ from reconix.store.verify import ContentChanged, ObjectMissing, verify_object
 
 
 def verify(device: Device) -> list[str]:
-    """Read everything and tell what is wrong, a sentence each."""
+    """Read everything and name what is wrong, one sentence each."""
     return [*_objects(device), *_disk(device)]
 
 

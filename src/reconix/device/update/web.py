@@ -5,11 +5,11 @@ says one length and sends another. None of that matters to what is installed, be
 checked. It matters to how long a device waits and how much it pays for. So:
 
 * everything that is read has a deadline, and a connection that brings less than ``min_bytes`` in
-  ``window_seconds`` is given up (``base/http.py``);
+  ``window_seconds`` is closed (``base/http.py``);
 * a connection that ends is opened again at the byte that is needed; after ``pauses`` without any
   progress in between the attempt ends, and what has arrived is kept for the next one;
-* a server that sends more than the rest, or all, when it is asked for the rest is borne with if
-  that is not too much; one whose ranges are of no use is asked for all;
+* a server that sends more than the rest, or all, when it is asked for the rest is tolerated if
+  that is not too much; one whose ranges are useless is asked for all;
 * one ``Meter`` counts all that an update loads, whatever for, and ends it when it is too much or
   takes too long.
 
@@ -57,18 +57,18 @@ class TooMuch(LinkFault):
 
 
 class Unreachable(ReconixError):
-    """A place with updates does not give what it should."""
+    """A repository of updates cannot be reached, or lacks what it should have."""
 
     exit_code = 82
 
 
 class LinkFailed(OSError):
-    """A server was tried again and again."""
+    """A server failed as often as it may."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long a server is waited for.
+    """How long a server is waited for, and how often it is tried again.
 
     Attributes:
         timeout_seconds: for each piece of an answer.
@@ -100,7 +100,7 @@ class Meter:
     Args:
         limit_bytes: how much that may be.
         seconds: how long it may take, from now on.
-        clock: tells the time.
+        clock: what ``seconds`` are on.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Meter:
         self._clock = clock
 
     def count(self, size_bytes: int) -> None:
-        """So many bytes came.
+        """Count bytes that came.
 
         Raises:
             TooMuch: that is more than is allowed.
@@ -125,7 +125,7 @@ class Meter:
         self.expect(0)
 
     def expect(self, size_bytes: int) -> None:
-        """So many bytes will be loaded.
+        """Check that this many more bytes may be loaded.
 
         Raises:
             TooMuch: that would be more than is allowed.
@@ -171,7 +171,7 @@ class Web:
         self._progress = 0  # bytes since the last failure
 
     def go_to(self, position: int, size_bytes: int | None = None) -> None:
-        """Continue at another byte; ask for so many first, and for what follows if it is read."""
+        """Continue at another byte; ask for this many first, and for the rest once it is read."""
         self.close()
         self._position = position
         self._until = None if size_bytes is None else position + size_bytes
@@ -189,7 +189,7 @@ class Web:
         times = times + 1 if position == before else 0
         self._altered = position, times
         if times and self._ignores_ranges:
-            raise LinkFailed(f"{shown(self._url)}: it came altered again, and only all can be had")
+            raise LinkFailed(f"{shown(self._url)}: altered again, and the server ignores ranges")
         self._pause(times)
         self.go_to(position, size_bytes)
 
@@ -197,7 +197,7 @@ class Web:
         """Up to that many bytes; nothing at the end of the file.
 
         Raises:
-            LinkFailed: the server was tried again and again.
+            LinkFailed: the server failed as often as it may.
             TooMuch: this is more than is allowed.
         """
         while True:
@@ -215,7 +215,7 @@ class Web:
                 self._progress = 0
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         if self._client is not None:
             self._client.close()
         self._answer = None
@@ -253,7 +253,7 @@ class Web:
         """Ask for the file from the position on; gives what follows the position."""
         if self._client is None:
             self._client = Client(
-                Route.of(self._proxies, lambda: _believing(self._authorities)),
+                Route.of(self._proxies, lambda: _trusting(self._authorities)),
                 self._retry.limits,
                 count=self._meter.count,
                 until=self._meter.until,
@@ -292,8 +292,8 @@ class Web:
 
     def _part(self, answer: Answer) -> tuple[int, int | None]:
         """What a part begins with; a cache may have made it larger than what was asked for."""
-        said = answer.header("Content-Range")
-        found = _SPAN.fullmatch(said)
+        given = answer.header("Content-Range")
+        found = _SPAN.fullmatch(given)
         if found is not None:
             begin, last = int(found[1]), int(found[2])
             size = None if found[3] == "*" else int(found[3])
@@ -302,7 +302,7 @@ class Web:
             if begin <= self._position <= last and (size is None or last < size):
                 self._end = last + 1
                 return begin, size
-        fact = f"asked for byte {self._position}, it sends {said[:80]!r}"
+        fact = f"asked for byte {self._position}, it sends {given[:80]!r}"
         if not self._range():
             raise Refused(fact)
         self._has_ranges = False
@@ -317,17 +317,17 @@ class Web:
             size_bytes -= len(data)
 
 
-def _is_all(said: str, position: int) -> bool:
+def _is_all(given: str, position: int) -> bool:
     """Whether there is nothing behind a byte because the file ends there."""
-    found = _NONE_LEFT.fullmatch(said)
+    found = _NONE_LEFT.fullmatch(given)
     return found is not None and int(found[1]) == position
 
 
-def _believing(authorities: str | None) -> ssl.SSLContext:
+def _trusting(authorities: str | None) -> ssl.SSLContext:
     """Checks certificates, but not by a clock: in 1970 and in 2106 a device must be mendable."""
     try:
         context = ssl.create_default_context(cadata=authorities)
     except ssl.SSLError as error:
-        raise Refused(f"its authorities are no certificates: {error.reason}") from error
+        raise Refused(f"the configured authorities are not certificates: {error.reason}") from error
     context.verify_flags |= _NO_CHECK_TIME
     return context

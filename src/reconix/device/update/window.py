@@ -1,11 +1,12 @@
 """When a device restarts into an update by itself: at once, in its window, or never.
 
-A machine that works by day shall not restart by day. So a system may name a *window*; what arrives
-outside is taken in and armed, and a timer of the system (``build/units/updates.py``) restarts when
-the window begins. Or the system says that it does not restart by itself; then somebody does.
+A machine that works by day must not restart by day. So a system may name a *window*; what arrives
+outside it is installed and armed, and a timer of the system (``build/units/updates.py``) restarts
+when the window begins. Or automatic restart is off; then somebody restarts it.
 
 The clock is that of the device, in its own time zone. A device whose clock is wrong has its window
-at a wrong time; nothing else depends on it. A restart for another reason begins the trial as well.
+at the wrong time; nothing else depends on it. A restart for another reason begins the trial as
+well.
 
 Tested by ``tests/unit/device/update/test_window.py``.
 """
@@ -38,7 +39,7 @@ class Window:
         """
         found = _FORM.fullmatch(text)
         if found is None:
-            raise BadDocument(f"{text!r} is no window", hint="for example 02:00-04:00")
+            raise BadDocument(f"{text!r} is not a window", hint="for example 02:00-04:00")
         hours, minutes, end_hours, end_minutes = map(int, found.groups())
         return cls(60 * hours + minutes, 60 * end_hours + end_minutes)
 
@@ -58,7 +59,7 @@ def waits(device: Device, now: struct_time) -> str:
         return ""  # nothing says so
     policy = read_policy(toplevel_folder(device.paths, booted.toplevel))
     if not policy.automatic:
-        return "nothing restarts by itself here (update.automatic = false): systemctl reboot"
+        return "automatic restart is off (update.automatic = false): systemctl reboot"
     if policy.window and not Window.parse(policy.window).holds(now):
         return f"the restart waits for its window, {policy.window}"
     return ""

@@ -80,7 +80,7 @@ def test_without_the_program_that_tells_who_it_is_the_status_is_the_same(
     (tmp_path / "bin/busctl").write_text("#!/bin/sh\nexit 1\n")
     machine.boot()
     assert main(["reset"], machine.device) == 73
-    assert "somebody who is not known is in the way" in capsys.readouterr().err
+    assert "an unknown program is in the way" in capsys.readouterr().err
 
 
 def test_b6_what_failed_its_trial_is_left_all_the_same(machine: Machine, refusing: Units) -> None:

@@ -90,7 +90,7 @@ def test_b6_a_unit_that_is_started_again_and_again_is_not_healthy(
     units.activate("nginx.service")
     restarts = shell(f"date +InvocationID=%s%N > {units.invocation}")
     found = await_health(only(NGINX, restarts, stable=30, retries=1), 60, clock=time.clock)
-    expected = Unhealthy("unit nginx.service is active", "it was started again in between")
+    expected = Unhealthy("unit nginx.service is active", "it was restarted in between")
     assert found == expected
 
 
