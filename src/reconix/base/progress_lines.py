@@ -35,7 +35,7 @@ class _Counting:
     reported_at: float = field(default_factory=time.monotonic)
 
     def advance(self, amount: int) -> None:
-        """So much more is done."""
+        """Count what is done."""
         self.done += amount
         if time.monotonic() - self.reported_at >= self.every_seconds:
             self.reported_at = time.monotonic()
