@@ -89,6 +89,25 @@ def test_each_module_names_tests_that_are_there() -> None:
         assert any(ROOT.glob(test)), f"{name}: there is no {test}"
 
 
+MODULE = re.compile(r"``((?:[a-z_]+/)*[a-z_]+\.(?:py|sh))``")
+ELSEWHERE = {("src/reconix/build/data/compile_agent.py", "__main__.py")}
+"""The ``__main__.py`` of an archive."""
+
+
+def test_a_module_that_another_one_names_is_there() -> None:
+    """As seen from the folder of that one, from ``src/reconix``, or from the project."""
+    named = [
+        (name, module)
+        for name, text in texts().items()
+        if name.startswith("src/reconix/")
+        for module in MODULE.findall(text)
+    ]
+    for name, module in enough(named, at_least=250, what="names of modules"):
+        folders = (ROOT / name).parent, ROOT / "src" / "reconix", ROOT
+        is_there = any((folder / module).exists() for folder in folders)
+        assert is_there or (name, module) in ELSEWHERE, f"{name}: there is no {module}"
+
+
 def test_modules_that_are_mutated_are_there_and_so_are_their_tests() -> None:
     for module, tests in enough(MODULES, at_least=6, what="mutated modules").items():
         assert (ROOT / "src" / "reconix" / f"{module}.py").exists()

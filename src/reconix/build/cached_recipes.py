@@ -2,7 +2,7 @@
 
 Both follow from the lock alone, so whoever has the lock can ask a store whether they are there,
 without building: a build, to make nothing twice, and a check, to say early what a build would say
-(``preflight.py``).
+(``build/inspect/preflight.py``).
 
 Tested by ``tests/compat/test_build.py``.
 """

@@ -10,8 +10,8 @@ A disk that is full is a reason for a reset, so none of this takes room: an orde
 another file where there is no inode left, and to set aside is to rename. Deleting may take long and
 is left to a unit that runs when the system is up. A cut at any moment leaves the order there, and
 it is carried out again, or leaves something to delete, which is deleted later. An order that cannot
-be carried out stays, and is told as a fault (``faults.py``). The system partition is not touched: a
-reset changes neither what boots nor whether it boots.
+be carried out stays, and is told as a fault (``device/state/faults.py``). The system partition is
+not touched: a reset changes neither what boots nor whether it boots.
 
 Tested by ``tests/unit/device/test_factory_reset.py``, ``tests/crash/test_fault_reset.py`` and, on a
 full disk, ``tests/crash/test_reset_of_a_full_disk.py``.

@@ -1,10 +1,10 @@
 """The first root: a static busybox, a few kernel modules and one readable script.
 
 It is the same for all systems of a machine. Which system to start stands on the kernel's command
-line; on which disk it is and how its root is put together, the scripts ``init``, ``disk.sh`` and
-``root.sh`` in ``build/data`` tell. The archive is not compressed: no version of a compressor is
-part of its hash, two of them have small differences, and it costs about 2 MB in a slot
-(``docs/decisions/0004-uncompressed-initrd.md``).
+line; on which disk it is and how its root is put together, the scripts ``build/data/init``,
+``build/data/disk.sh`` and ``build/data/root.sh`` tell. The archive is not compressed: no version of
+a compressor is part of its hash, two of them have small differences, and it costs about 2 MB in a
+slot (``docs/decisions/0004-uncompressed-initrd.md``).
 
 Tested by ``tests/vm/``: everything there boots through it; the choice of a disk by
 ``tests/unit/build/test_disk_script.py``.

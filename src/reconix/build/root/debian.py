@@ -299,7 +299,7 @@ def _metadata(tree: NewTree, ownerships: list[Ownership]) -> bytes:
 def _renumber(tree: NewTree, ownerships: list[Ownership]) -> list[Ownership]:
     """Number users and groups by their names, so that the order of packages does not show.
 
-    A system may give them others: those that devices know (``host.py``).
+    A system may give them others: those that devices know (``build/host.py``).
     """
     found = _accounts(tree)
     if not found.users:

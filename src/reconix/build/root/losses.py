@@ -3,8 +3,8 @@
 A store has no owners, one bit of mode and no other attributes. What a device can write to gets them
 back from a list (``normalise.py``); below ``/usr`` they are gone, and with them what some programs
 live from, such as ``sudo``. And some files are taken out because no two builds or devices may share
-them (``fresh.py``). Nobody may find out on the device, so a root has a list of both beside its
-folders, and whoever builds is told each time.
+them (``build/root/residue.py``). Nobody may find out on the device, so a root has a list of both
+beside its folders, and whoever builds is told each time.
 
     losses    <path> TAB <what is lost> a line, sorted
 

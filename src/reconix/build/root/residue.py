@@ -1,8 +1,8 @@
 """What was made while a root was built: keys, databases, the time and the place of the build.
 
 Maintainer scripts may make anything. What is known has a rule (``normalise.py``) and mostly a maker
-on the device (``secrets.py``). This finds the rest, without a second build to compare with, in the
-files that no package lists:
+on the device (``build/on_device/secrets.py``). This finds the rest, without a second build to
+compare with, in the files that no package lists:
 
 * a private key, or a file of random bytes that not everybody may read. Two devices must not share
   it, nor is it the same in the next build: it is taken out;

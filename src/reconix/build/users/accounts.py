@@ -1,8 +1,8 @@
 """The files that say who exists: passwd, group, shadow, gshadow.
 
 The packages of a system bring their own users, made by maintainer scripts when the root was built.
-The configuration adds people (``people.py``). What a device needs to know is both together. Nobody
-has a password: ``*`` can never match.
+The configuration adds people (``build/users/regular_users.py``). What a device needs to know is
+both together. Nobody has a password: ``*`` can never match.
 
 Source: passwd(5), group(5), shadow(5).
 Tested by ``tests/unit/build/users/test_accounts.py``.

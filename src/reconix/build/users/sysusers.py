@@ -4,8 +4,8 @@ Debian makes them when a package is installed, or at the first start. A root has
 packages; here come those of files in the configuration, which no program on a device would make:
 ``passwd`` is part of the generation. A file of the configuration replaces one of the same name.
 
-A name gets its number as all others do (``numbers.py``): one that a file gives counts only outside
-of 100 to 59999, as files of different origin would want the same.
+A name gets its number as all others do (``build/users/static_ids.py``): one that a file gives
+counts only outside of 100 to 59999, as files of different origin would want the same.
 
 Source: sysusers.d(5).
 Tested by ``tests/compat/test_sysusers.py``, against ``systemd-sysusers``.

@@ -10,7 +10,8 @@ nothing about an option is said anywhere else: loading and merging, the messages
     hosts/<host>/systems/<name>.toml   System: what this one adds; or NixSystem
 
 The types are also the result. ``load.load`` gives a ``Configuration`` whose hosts have one
-``Machine`` and, for each system, one ``System``: machine and system file merged (``merge.py``).
+``Machine`` and, for each system, one ``System``: machine and system file merged
+(``config/merge.py``).
 
 Tested by ``tests/unit/config/test_schema.py``: every example is accepted, and ``docs/options.md``
 is what these modules say.

@@ -13,7 +13,8 @@ the target. With one base the view is all of it.
 A file that differs from base to base is not lost: for such files a plan says for each base how
 they are made (``plan.Alternatives``).
 
-The format, byte by byte: ``docs/spec/stream.md``, *Several bases*. Computed by ``overlap.py``.
+The format, byte by byte: ``docs/spec/stream.md``, *Several bases*. Computed by
+``transfer/sending/overlap.py``.
 Tested by ``tests/unit/transfer/format/test_bases.py``.
 """
 

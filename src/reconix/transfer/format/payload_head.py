@@ -3,7 +3,7 @@
 The manifest is told by its difference to what the bases have in common
 (``manifest_difference.py``). For each object that is sent follows what it costs on the disk; the
 device refuses before it has written anything if there is no room. Programs and libraries that are
-needed to pack content again (``codecs/tools.py``) are named for the same reason.
+needed to pack content again (``transfer/codecs/tools.py``) are named for the same reason.
 
 The format, byte by byte: ``docs/spec/stream.md``, *Payload*. Tested by
 ``tests/unit/transfer/format/test_payload_head.py``.

@@ -168,7 +168,7 @@ class Copies:
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """What to correct when references in old content are moved (``codecs/references.py``)."""
+    """Corrections to references in old content, moved by ``transfer/codecs/references.py``."""
 
     addresses: "array[int]"  # rising
     shifts: "array[int]"
@@ -296,7 +296,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """The same, but all references in them follow their objects: see ``renames.py``."""
+    """The same, but all references in them follow: ``transfer/codecs/renames.py``."""
 
     count: int
     check: int

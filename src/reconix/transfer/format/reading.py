@@ -1,8 +1,8 @@
 """Reading a stream as far as nobody needs a disk: its beginning, and what that promises.
 
 A device reads so before it writes anything; a sender reads so what it has written before it offers
-it (``sending/rehearsal.py``). So both have the same limits, and a stream that breaks one is refused
-where somebody can make another.
+it (``transfer/sending/rehearsal.py``). So both have the same limits, and a stream that breaks one
+is refused where somebody can make another.
 
 Tested by ``tests/unit/transfer/receiving/test_receive.py`` and
 ``tests/unit/transfer/sending/test_refused_early.py``.

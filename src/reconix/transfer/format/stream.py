@@ -8,14 +8,15 @@ read once, from front to end, and each piece is checked before anything is done 
 
 The header says what a device must know first, the number of frames among it. Then come the hashes
 of all frames, the *leaves*: the root of the tree over them (``merkle.py``) and the digest of the
-header are what the seal signs (``seal.py``). So when the first frame arrives it is known whether
-all of it can be trusted, and a frame that was changed, dropped, repeated, moved or taken from
-another stream does not have the hash that its place demands. Such a frame is asked for again where
-the link allows it, a bounded number of times; those before it stay. A frame is nothing but its
-content; all have ``FRAME_BYTES`` but the last. A reader that has the head can begin at any frame.
+header are what the seal signs (``transfer/trust/seal.py``). So when the first frame arrives it is
+known whether all of it can be trusted, and a frame that was changed, dropped, repeated, moved or
+taken from another stream does not have the hash that its place demands. Such a frame is asked for
+again where the link allows it, a bounded number of times; those before it stay. A frame is nothing
+but its content; all have ``FRAME_BYTES`` but the last. A reader that has the head can begin at any
+frame.
 
 The bytes of all frames together are the payload. How it is compressed is told by ``packing.py``,
-what it contains by ``plan.py``. Streams are written by ``writer.py``.
+what it contains by ``plan.py``. Streams are written by ``transfer/sending/writer.py``.
 
 The format, byte by byte: ``docs/spec/stream.md``.
 Tested by ``tests/unit/transfer/format/test_stream.py``.

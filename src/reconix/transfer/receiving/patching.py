@@ -112,7 +112,7 @@ class PartMaker:
         old: what it copies from.
         write: takes what is made.
         wrong: makes an error that names the place in the stream.
-        spend: is told what moving references costs (``costs.py``).
+        spend: is told what moving references costs (``transfer/format/costs.py``).
     """
 
     def __init__(self, part: Part, old: Old, write: Write, wrong: Wrong, spend: Spend) -> None:

@@ -74,7 +74,7 @@ class Delta:
 
     @property
     def work(self) -> int:
-        """What it takes a device besides writing the file (``costs.py``)."""
+        """What it takes a device besides writing the file (``transfer/format/costs.py``)."""
         return sum(map(part_work, self.parts)) + self.moving_work
 
     @property

@@ -2,9 +2,10 @@
 
 Two sorted lists of names are walked side by side: the entries of the new folder and those of the
 old folder that it is most like. Equal entries are kept, in runs; an entry that is only in the old
-one is dropped; one in which nothing but references has changed, and as foreseen (``renames.py``),
-follows; one that is only in the new one, or has changed, is described: by a place where it is
-already, as a link, as a folder by its own difference, or, if nothing else helps, by its content.
+one is dropped; one in which nothing but references has changed, and as foreseen
+(``transfer/codecs/renames.py``), follows; one that is only in the new one, or has changed, is
+described: by a place where it is already, as a link, as a folder by its own difference, or, if
+nothing else helps, by its content.
 
 A device lists the old folders that are open, and those of what is kept, and holds only so much of
 that. So what would be too much is described without them: as a new folder, whose files are taken

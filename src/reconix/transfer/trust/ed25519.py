@@ -4,7 +4,7 @@ Curve arithmetic is not to be written at home. The Python of every device comput
 with libcrypto, so that library is there, is maintained by the distribution, and costs nothing more.
 It is found by its name among what is loaded already, wherever a distribution keeps it.
 
-Signing is done on the build host (``sending/signing.py``).
+Signing is done on the build host (``transfer/sending/signing.py``).
 
 OpenSSL takes points of small order as keys; here nothing is signed by them (``base/points.py``).
 
