@@ -1,6 +1,6 @@
 """Which new nodes are old ones whose references follow their objects.
 
-Tested by ``tests/unit/transfer/codecs/test_renames.py``.
+Tested by ``tests/unit/transfer/sending/test_following.py``.
 """
 
 from dataclasses import dataclass, field

@@ -8,7 +8,8 @@ They stand beside each other, so that what they share is compressed as if it sto
 Every device receives every variant. So if one device needs the file whole, it is sent whole, and
 only those that have it already do something else; likewise if all variants together are no smaller.
 
-Tested by ``tests/unit/transfer/test_several_bases.py``.
+Tested by ``tests/unit/transfer/sending/test_variants.py`` and, from end to end, by
+``tests/unit/transfer/test_several_bases.py``.
 """
 
 from collections.abc import Iterator, Sequence
