@@ -5,10 +5,11 @@ from dataclasses import replace
 from reconix.base.documents import print_json
 from reconix.boot.tables import Slot
 from reconix.boot.trial import Outcome, Reason, Result, Verdict, installed
+from reconix.device.next_boot import NextBoot
 from reconix.device.state.choice import Choice
 from reconix.device.state.running import Running
 from reconix.device.status.json import status_document
-from reconix.device.status.read import NextBoot, Status
+from reconix.device.status.read import Status
 from reconix.fleet.remote import parse_status
 from reconix.store.paths import StorePath
 
@@ -23,7 +24,7 @@ TOLD = Status(
     booted=Running("boot-1", TOPLEVEL, "default", Slot(1), OLD, 0),
     state=STATE,
     choice=Choice(),
-    next_boot=NextBoot(str(OLD), "default", 1, is_trial=False),
+    next_boot=NextBoot(str(OLD), "default", Slot(1)),
     installed=(str(OLD),),
     systems=("default",),
     busy=False,

@@ -57,6 +57,7 @@ hardware/    clock disk inhibitors reset_reason restart
 state/       lock events faults running choice last_check ledger record
 settings/    health policy schedule
 device
+next_boot
 trust_store
 trial/       disks checks monitor
 update/      stall web retry window verify collect apply receive repository confirm rollback

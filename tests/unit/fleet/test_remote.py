@@ -6,9 +6,10 @@ import pytest
 from tests.device_status import DOCUMENT, NEW, OLD, STATUS, TOLD, VERDICT
 
 from reconix.base.documents import BadDocument, print_json
+from reconix.boot.tables import Slot
+from reconix.device.next_boot import NextBoot
 from reconix.device.state.choice import Choice, LeftSystem
 from reconix.device.status.json import status_document
-from reconix.device.status.read import NextBoot
 from reconix.fleet.remote import DeviceStatus, Ended, NotReached, Refused, Remote, parse_status
 
 
@@ -29,7 +30,7 @@ def test_the_status_of_a_device_is_read_by_its_fields() -> None:
 
 
 def test_why_a_system_was_left_and_what_leads_elsewhere_are_read() -> None:
-    ahead = NextBoot(str(OLD), "default", 1, is_trial=False, astray="a menu")
+    ahead = NextBoot(str(OLD), "default", Slot(1), astray="a menu")
     choice = Choice(left=LeftSystem("mqtt", VERDICT))
     document = status_document(replace(TOLD, next_boot=ahead, choice=choice))
     found = parse_status(print_json(document), source="test")

@@ -100,10 +100,17 @@ def read_soft_reboots(paths: Paths) -> int:
 
 def soft_reboot_target(paths: Paths) -> StorePath | None:
     """The system that a soft reboot was to start and that has yet to show that it is healthy."""
+    return _read_toplevel(paths.soft_reboot_target)
+
+
+def next_takeover(paths: Paths) -> StorePath | None:
+    """The system that a soft reboot was asked for, until that has happened."""
+    return _read_toplevel(paths.next_system)
+
+
+def _read_toplevel(path: Path) -> StorePath | None:
     try:
-        return StorePath.parse(
-            read_bounded(paths.soft_reboot_target, 4096).decode("ascii", "replace").strip()
-        )
+        return StorePath.parse(read_bounded(path, 4096).decode("ascii", "replace").strip())
     except (OSError, BadStorePath):
         return None
 

@@ -28,6 +28,8 @@ def status_document(status: Status) -> JsonInput:
             "system": status.next_boot.system,
             "slot": status.next_boot.slot,
             "trial": status.next_boot.is_trial,
+            "once": status.next_boot.is_once,
+            "why": status.next_boot.reason.value if status.next_boot.reason else None,
             "astray": status.next_boot.astray or None,
         },
         "phase": state.phase.value,

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile
-from reconix.boot.trial import Phase, State
+from reconix.boot.trial import State
 from reconix.device.device import Device, toplevel_folder
+from reconix.device.next_boot import NextBoot, next_boot, read_sources
 from reconix.device.select.follow import is_resting, seconds_to_confirm, suspended
 from reconix.device.settings.schedule import Change, minute_of_week, read_schedule
 from reconix.device.state import last_check
@@ -27,28 +28,8 @@ from reconix.device.state.running import Running, UnknownBoot, read_running
 from reconix.device.trial.disks import Disks, read_disks
 from reconix.device.trust_store import TrustStore
 from reconix.device.update import retry
-from reconix.store.generation import Generation
 
 _SHOWN_EVENTS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class NextBoot:
-    """What the next boot will be, if nobody does anything.
-
-    Attributes:
-        generation: that boots.
-        system: of it.
-        slot: from which it boots.
-        is_trial: whether the firmware was told to boot it once.
-        astray: why it will be something else, if firmware or boot loader obey somebody else.
-    """
-
-    generation: str
-    system: str
-    slot: int
-    is_trial: bool
-    astray: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +100,7 @@ def read_status(device: Device) -> Status:
         booted=_booted(device),
         state=state,
         choice=choice,
-        next_boot=_next_boot(device, state, committed),
+        next_boot=next_boot(read_sources(device, state)),
         installed=tuple(map(str, device.installed())),
         systems=tuple(system.name for system in committed.systems),
         busy=being_changed(paths),
@@ -177,27 +158,3 @@ def _booted(device: Device) -> Running | None:
         return read_running(device.paths.booted)
     except UnknownBoot:
         return None
-
-
-def _next_boot(device: Device, state: State, committed: Generation) -> NextBoot:
-    trial = state.trial
-    generation, slot, tried = state.committed.generation, state.committed.slot, committed
-    is_trial = state.phase is Phase.ARMED and _is_armed(device)
-    if is_trial and trial is not None and trial.slot is not None:
-        generation, slot = trial.generation, trial.slot
-        tried = device.generation(generation)
-    names = [system.name for system in tried.systems]
-    try:
-        system = device.firmware.starts(names) or tried.default
-        return NextBoot(generation, system, slot, is_trial, device.firmware.astray())
-    except ReconixError as error:
-        return NextBoot(generation, tried.default, slot, is_trial, str(error))
-
-
-def _is_armed(device: Device) -> bool:
-    """Whether whoever must know of the trial does: the firmware, or the disk."""
-    try:
-        selection = device.selection()
-        return any(each.next_slot(selection) is not None for each in device.one_shots)
-    except ReconixError:
-        return True

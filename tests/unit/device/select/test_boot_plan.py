@@ -3,63 +3,33 @@
 from dataclasses import dataclass, replace
 
 import pytest
+from tests.trial_states import (
+    ARMED,
+    IDLE,
+    NEW,
+    OLD,
+    ON_TRIAL,
+    ONE,
+    REJECTED,
+    SECOND,
+    TWO,
+    WRITTEN,
+    store_path,
+)
 
-from reconix.base.digests import Digest
 from reconix.boot.oneshots.foreign_settings import Setting
 from reconix.boot.tables import Slot
-from reconix.boot.transitions import (
-    Armed,
-    Booted,
-    Event,
-    Received,
-    Unhealthy,
-    WriteBegun,
-    Written,
-    advance,
-)
-from reconix.boot.trial import Outcome, Phase, Reason, Result, State, Verdict, installed
+from reconix.boot.transitions import advance
+from reconix.boot.trial import Outcome, Phase, Reason, Result, State, Verdict
 from reconix.device.hardware.reset_reason import ResetReason
 from reconix.device.select.boot_plan import Boot, Facts, Plan, decide
 from reconix.device.state.choice import Always, Choice, LeftSystem
 from reconix.device.state.running import BootReason
-from reconix.store.generation import Generation, InstalledSystem, SlotImage
 from reconix.store.paths import StorePath
 
-ONE, TWO = Slot(1), Slot(2)
 UNKNOWN = Verdict(Reason.UNKNOWN)
 NOTHING, NO_REASON = Choice(), ResetReason()
 PANIC = ResetReason(Reason.PANIC, "no init")
-
-
-def path(letter: str, name: str) -> StorePath:
-    return StorePath(letter * 32, name)
-
-
-def generation(letter: str) -> Generation:
-    systems = ("default", "mqtt", "web")
-    tops = tuple(InstalledSystem(name, path(letter, f"system-{name}")) for name in systems)
-    image = SlotImage(Digest.of(b""), 512, 512)
-    root, boot = path(letter, "generation-gateway"), path(letter, "boot-gateway")
-    return Generation(root, "gateway", "amd64", "default", tops, boot, image)
-
-
-OLD, NEW = generation("a"), generation("b")
-IDLE = installed(str(OLD.path), ONE)
-
-
-def after(*events: Event, begin: State = IDLE) -> State:
-    for event in events:
-        begin = advance(begin, event)
-    return begin
-
-
-WRITTEN = after(Received(str(NEW.path)), WriteBegun(TWO), Written())
-ARMED = after(Armed(), begin=WRITTEN)
-ON_TRIAL = after(Booted(TWO, ONE), begin=ARMED)
-REJECTED = after(Unhealthy("port 80", "refused"), begin=ON_TRIAL)
-SECOND = after(Booted(ONE, ONE), Armed(), Booted(TWO, ONE), begin=ON_TRIAL)
-"""On trial, and not to be tried a third time."""
-
 
 KNOWN = {str(each.path): each for each in (OLD, NEW)}
 
@@ -301,7 +271,7 @@ def test_the_note_says_what_runs() -> None:
 def test_what_cannot_be_named_has_the_name_of_its_store_path() -> None:
     unreadable = replace(facts(boot("web")), generations={})
     assert noted(decide(unreadable)) == ("web", ONE, OLD.path)
-    foreign = replace(boot(), toplevel=path("c", "nixos-system"))
+    foreign = replace(boot(), toplevel=store_path("c", "nixos-system"))
     assert noted(decide(facts(foreign))) == ("nixos-system", ONE, OLD.path)
     unknown = facts(replace(boot(), slot=Slot(3)))
     assert noted(decide(unknown)) == ("default", Slot(3), None)
