@@ -126,7 +126,7 @@ def test_what_cannot_happen_now_is_told_with_what_can(
     assert caught.value.hint == f"possible now: {possible}"
 
 
-def test_b6_an_unhealthy_generation_is_left_with_the_check_and_what_it_said() -> None:
+def test_b6_an_unhealthy_generation_is_left_with_the_check_and_its_output() -> None:
     back = history(*TO_TRIAL, Unhealthy("port 80", "refused"), Booted(ONE, ONE))
     assert back.committed == SlotContent(ONE, "old")
     verdict = Verdict(Reason.UNHEALTHY, "port 80", "refused")

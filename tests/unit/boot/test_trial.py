@@ -127,7 +127,7 @@ def test_what_a_check_says_never_makes_a_state_that_cannot_be_read(tmp_path: Pat
     assert read_state(tmp_path / "state.json") == state
 
 
-def test_what_a_check_said_is_bounded() -> None:
+def test_the_output_of_a_check_is_bounded() -> None:
     verdict = Verdict(Reason.UNHEALTHY, "x" * 9999, "begin" + "y" * 9999 + "end")
     assert len(verdict.what) == len(verdict.output) == MAX_OUTPUT_CHARACTERS
     assert verdict.output.endswith("yend")

@@ -151,7 +151,7 @@ def today() -> datetime.datetime:
     return datetime.datetime.now() - datetime.timedelta(days=1)
 
 
-def test_a_server_with_a_certificate_of_the_systems_authority_is_believed(
+def test_a_server_with_a_certificate_of_the_systems_authority_is_trusted(
     authority: Authority, tmp_path: Path
 ) -> None:
     assert b"".join(load(authority.server(tmp_path, "127.0.0.1", today()))) == CONTENT
@@ -172,7 +172,7 @@ def test_n2_a_certificate_for_another_host_is_refused_at_once(
         list(load(authority.server(tmp_path, "192.0.2.7", today())))
 
 
-def test_n2_a_device_without_authorities_believes_no_certificate(
+def test_n2_a_device_without_authorities_trusts_no_certificate(
     authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
@@ -180,7 +180,7 @@ def test_n2_a_device_without_authorities_believes_no_certificate(
         list(load(authority.server(tmp_path, "127.0.0.1", today())))
 
 
-def test_only_authorities_that_are_named_are_believed(authority: Authority, tmp_path: Path) -> None:
+def test_only_authorities_that_are_named_are_trusted(authority: Authority, tmp_path: Path) -> None:
     other = Authority("of the company")
     named = other.write(tmp_path / "company.pem").read_text()
     theirs = other.server(tmp_path, "127.0.0.1", today())
@@ -207,7 +207,7 @@ def test_an_update_comes_from_a_server_that_hides_it(
     assert updates(machine, authority, tmp_path)
 
 
-def test_a_generation_names_the_authorities_that_its_device_believes(
+def test_a_generation_names_the_authorities_that_its_device_trusts(
     units: Units, authority: Authority, tmp_path: Path
 ) -> None:
     company = Authority("of the company")

@@ -15,7 +15,7 @@ from reconix.base.process import CommandFailed, ProgramMissing, Word, run
 from reconix.device.hardware.inhibitors import RestartInhibited, inhibitors
 from reconix.device.paths import Paths
 
-PATIENCE_SECONDS = 60.0
+GRACE_SECONDS = 60.0
 
 
 def ask_to_restart() -> None:
@@ -52,13 +52,13 @@ def ask(verb: str, *, hint: str) -> None:
         raise
 
 
-def force_restart(paths: Paths, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+def force_restart(paths: Paths, *, grace_seconds: float = GRACE_SECONDS) -> None:
     """Restart, whatever the state of the system; returns only where nothing restarts."""
     progress.note("restarting")
     _try("systemctl", "reboot")
-    time.sleep(patience_seconds)
+    time.sleep(grace_seconds)
     _try("systemctl", "reboot", "--force", "--force")
-    time.sleep(patience_seconds / 6)
+    time.sleep(grace_seconds / 6)
     (paths.proc / "sysrq-trigger").write_bytes(b"b")
 
 

@@ -85,5 +85,5 @@ def test_without_the_program_that_tells_who_it_is_the_status_is_the_same(
 
 def test_b6_what_failed_its_trial_is_left_all_the_same(machine: Machine, refusing: Units) -> None:
     machine.paths.proc.joinpath("sysrq-trigger").touch()
-    force_restart(machine.paths, patience_seconds=0)
+    force_restart(machine.paths, grace_seconds=0)
     assert refusing.calls[:2] == ["reboot", "reboot --force --force"]

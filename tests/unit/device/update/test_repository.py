@@ -395,7 +395,7 @@ def test_n1_a_medium_that_errs_is_read_again(machine: Machine, folder: Folder) -
     assert healing.complaints == 1
 
 
-def test_a_place_that_has_nothing_is_told(machine: Machine, tmp_path: Path) -> None:
+def test_a_repository_that_has_nothing_is_told(machine: Machine, tmp_path: Path) -> None:
     machine.boot()
     assert main(["update", "--from", str(tmp_path / "no")], machine.device) == 82
     assert main(["update"], machine.device) == 82

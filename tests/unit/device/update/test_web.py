@@ -164,7 +164,7 @@ def test_n2_an_endless_answer_ends_at_the_limit(serve: Serve) -> None:
         load(serve(endless), limit=1 << 20)
 
 
-def test_n2_a_length_that_is_too_large_is_not_believed(serve: Serve) -> None:
+def test_n2_a_length_that_is_too_large_is_not_trusted(serve: Serve) -> None:
     def lie(request: Request) -> None:
         request.head(206 if request.begin else 200, len(CONTENT) + 5 - request.begin)
         request.wfile.write(CONTENT[request.begin :])
