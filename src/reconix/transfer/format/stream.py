@@ -297,7 +297,7 @@ class StreamReader:
         return BadStream(message, offset=self._offset)
 
     def read_head(self) -> StreamHead:
-        """Read the rest of the head; the seal is for somebody to judge."""
+        """Read the rest of the head; the seal is not verified here."""
         if self._head is None:
             leaves = self._exactly(HASH_BYTES * self.header.frames)
             length = self._exactly(4)
