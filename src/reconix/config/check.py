@@ -1,6 +1,6 @@
-"""Is this what the schema allows? One file at a time, all mistakes at once.
+"""Check one file against the schema, and report all errors at once.
 
-A file that was read (``toml/reader.py``) is compared with the shape of what may stand in it
+A file that was read (``toml/reader.py``) is compared with the shape of what is allowed in it
 (``shapes.py``). What fits becomes a value with its place (``merge.py``), texts already turned into
 what they stand for: ``"64M"`` into bytes, a path into where it leads. What does not fit becomes a
 problem, and the check goes on. An option under a name that it had before still counts, and a
@@ -57,8 +57,8 @@ def check(raw: RawTable, shape: TableShape, elsewhere: Mapping[str, str] | None 
 
     Args:
         raw: the file.
-        shape: what may stand in it.
-        elsewhere: options that may not stand here, such as ``a.b``, and where they belong.
+        shape: what is allowed in it.
+        elsewhere: options that are not allowed here, such as ``a.b``, and where they belong.
     """
     checker = _Checker(shape, elsewhere or {})
     table = checker.table(raw, shape, "")
@@ -116,7 +116,7 @@ class _Checker:
             return self._short(raw, shape, key)
         if isinstance(shape, NamedShape):
             return self._named(raw, shape, key)
-        assert isinstance(shape, TableShape), "choices stand in lists only"
+        assert isinstance(shape, TableShape), "choices occur in lists only"
         return self.table(raw, shape, key)
 
     def _short(self, raw: Raw, shape: Shape, key: str) -> Table | None:
@@ -243,12 +243,12 @@ def _with_priority(raw: Raw) -> tuple[Priority, Raw]:
 
 
 def _has_key_of(raw: Raw, table: TableShape) -> bool:
-    """Whether what tells this table from the others of its choice is written."""
+    """Whether the key that distinguishes this table from the others of its choice is there."""
     return isinstance(raw, RawTable) and next(iter(table.options)) in raw.entries
 
 
 def _nearest(name: str, shape: TableShape, key: str, top: TableShape) -> str:
-    """Advice for somebody who wrote an option that does not exist."""
+    """A hint for an option that does not exist."""
     near = difflib.get_close_matches(name, shape.options, n=1)
     if near:
         return f"did you mean {dotted(key, near[0])}?"
@@ -267,7 +267,7 @@ def _all_options(shape: TableShape, key: str) -> Iterator[str]:
 
 
 def _shown(raw: Raw) -> str:
-    """A value as it could stand in TOML, shortened if it is long."""
+    """A value as TOML, shortened if it is long."""
     if isinstance(raw, RawTable):
         text = ", ".join(f"{dotted('', key)} = {_shown(v)}" for key, v in raw.entries.items())
         return f"{{ {text} }}"

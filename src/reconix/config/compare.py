@@ -26,7 +26,7 @@ Facts = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that is not the same in both states; nothing stands for what is not there."""
+    """Something that differs between both states; None if one of them does not have it."""
 
     key: str
     old: str | None
@@ -72,7 +72,7 @@ def _machine(loaded: Loaded, lock: HostLock | None, host: Host) -> Facts:
 
 
 def _texts(found: Iterable[Row], folder: Path) -> dict[str, str]:
-    """Values as they stand in TOML, files as seen from the project."""
+    """Values as TOML, files relative to the project."""
     home = f"{folder.absolute()}/"
     return {row.key: row.value.replace(home, "") for row in found if row.value is not None}
 

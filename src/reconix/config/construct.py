@@ -1,7 +1,7 @@
 """From merged values to the types of the schema.
 
-Everything was checked where it was written, so only one kind of mistake is left to find here: an
-option without a default that nobody set.
+Everything was checked where it was written, so only one kind of error is left to find here: an
+option without a default that was not set.
 
 Tested by ``tests/unit/config/test_construct.py``.
 """
@@ -72,7 +72,7 @@ class _Maker:
 
     def _value(self, shape: Shape, value: Value, key: str) -> object:
         if isinstance(value, Scalar):
-            if not value.settings:  # a mistake that was told already
+            if not value.settings:  # an error that was reported already
                 raise _Missing
             return value.settings[0].value
         if isinstance(value, List):

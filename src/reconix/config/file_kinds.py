@@ -1,4 +1,4 @@
-"""What may stand in each kind of file of a project.
+"""What is allowed in each kind of file of a project.
 
     reconix.toml                      the project
     hosts/<host>/machine.toml         the machine, and what all its systems share
@@ -22,7 +22,7 @@ from reconix.config.shapes import TableShape, shape_of
 
 PROJECT_FILE = "reconix.toml"
 PROJECT = shape_of(Project)
-"""What may stand in ``reconix.toml``."""
+"""What is allowed in ``reconix.toml``."""
 MACHINE = shape_of(Machine)
 SYSTEM = shape_of(System)
 """Options of a system without those of modules."""
@@ -32,7 +32,7 @@ IMPORTS = shape_of(Imports)
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """What may stand in the files below ``hosts/``."""
+    """What is allowed in the files below ``hosts/``."""
 
     machine: TableShape
     """Options of the machine."""
@@ -40,13 +40,13 @@ class Shapes:
     """Options of a system."""
 
     machine_file: TableShape
-    """What may stand in ``machine.toml``."""
+    """What is allowed in ``machine.toml``."""
     system_file: TableShape
-    """What may stand in the file of a system."""
+    """What is allowed in the file of a system."""
 
 
 def shapes_with(system: TableShape) -> Shapes:
-    """What may stand where, if systems have these options."""
+    """What is allowed where, if systems have these options."""
     return Shapes(
         machine=MACHINE,
         system=system,
@@ -56,12 +56,12 @@ def shapes_with(system: TableShape) -> Shapes:
 
 
 def built_in_shapes() -> Shapes:
-    """What may stand in the files of a project that has no modules of its own."""
+    """What is allowed in the files of a project without modules of its own."""
     return shapes_with(built_in_modules(SYSTEM).system)
 
 
 def find_shapes(folder: Path) -> Shapes:
-    """What may stand in the files of the project in a folder.
+    """What is allowed in the files of the project in a folder.
 
     Raises:
         BadConfiguration: a module of it cannot be used.

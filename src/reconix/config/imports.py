@@ -2,7 +2,7 @@
 
 Any file below ``hosts`` may take in others with ``imports``: they are merged in order, each once,
 before the file itself, so files that import each other do no harm. Each is read and checked once
-for each kind of file that it is part of, and its mistakes are collected.
+for each kind of file that it is part of, and its errors are collected.
 
 Tested by ``tests/unit/config/test_load.py``.
 """

@@ -9,7 +9,7 @@ A system is its machine plus its own file, each with its imports (``imports.py``
 (``construct.py``) and judged (``rules/``).
 
 The whole project is read at once, although a command may want one host only: it is fast enough,
-and a mistake is better found before somebody else trips over it.
+and an error is better found before it blocks someone else.
 
 Tested by ``tests/unit/config/test_load.py``.
 """
@@ -97,7 +97,7 @@ def load(folder: Path) -> Configuration:
     """Read the project in a folder, and print its warnings.
 
     Raises:
-        BadConfiguration: it has mistakes; the error has all of them.
+        BadConfiguration: it has errors; all of them are in it.
     """
     loaded = load_with_places(folder)
     for problem in loaded.warnings:
@@ -109,7 +109,7 @@ def load_with_places(folder: Path) -> Loaded:
     """Read the project in a folder and keep where everything was written.
 
     Raises:
-        BadConfiguration: it has mistakes; the error has all of them.
+        BadConfiguration: it has errors; all of them are in it.
     """
     return _Loader(folder).loaded()
 
@@ -129,7 +129,7 @@ class _Loader:
 
     def loaded(self) -> Loaded:
         project = self._project()
-        # Hosts are judged all the same without one, so that all mistakes are told at once.
+        # Hosts are checked all the same without one, so that all errors are reported at once.
         known = project or Project(name="unknown")
         hosts = [self._host(folder, known) for folder in self._host_folders()]
         problems = [*self._problems, *self._files.problems]

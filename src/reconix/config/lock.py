@@ -1,8 +1,8 @@
 """The lock: every input of a build, pinned by hash.
 
-``reconix lock`` is the only step that asks the world. What it learns stands in ``reconix.lock``,
-and ``reconix build`` takes its inputs from there and from nowhere else: each with its size and its
-SHA-256, so that it does not matter who serves the bytes.
+``reconix lock`` is the only step that uses the network. What it learns is written to
+``reconix.lock``, and ``reconix build`` takes its inputs from there and from nowhere else: each with
+its size and its SHA-256, so that it does not matter which server they come from.
 
 The document has two parts. ``packages`` says once for every package what it is and where it can be
 had; ``hosts`` says which of them each system consists of. Nothing in it depends on when it was
@@ -21,8 +21,8 @@ stays when the lock is made again (``keep_dates``).
                "nix": {"<system>": {"asked": "nixos#toplevel", "toplevel": "/nix/store/…",
                                     "closure_sha256": "…"}}}}}
 
-Systems that Nix built stand under ``nix``, which is left out if there are none: their names in a
-store do not always follow from their content, so that of the whole closure is pinned by a hash.
+Systems that Nix built are under ``nix``, which is omitted if there are none: their names in a store
+do not always follow from their content, so that of the whole closure is pinned by a hash.
 
 ``numbers`` is what builds have learnt and must not forget: the numbers of users and groups, to whom
 what devices keep belongs (``build/users/static_ids.py``). They are only ever added.
@@ -191,7 +191,7 @@ class Lock:
 
 
 def print_lock(lock: Lock) -> bytes:
-    """The lock as it stands in ``reconix.lock``."""
+    """The content of ``reconix.lock``."""
     return print_json(
         {
             "version": VERSION,
@@ -263,8 +263,8 @@ def parse_lock(content: bytes, *, source: str) -> Lock:
     """Read a lock.
 
     Raises:
-        BadDocument: it is no JSON, or not of this form.
-        BadLock: it is of another version, or somebody changed it by hand.
+        BadDocument: it is not JSON, or not of this form.
+        BadLock: it has another version, or was edited by hand.
     """
     fields = Fields.parse(content, source=source)
     if fields.number("version") != VERSION:

@@ -1,12 +1,12 @@
 """The algebra by which configurations are put together.
 
 A system is its machine plus its own file, and each of them may import others. What the result is
-must not depend on how the pieces are grouped, and hardly on their order, or nobody can move a
+must not depend on how the pieces are grouped, and hardly on their order, or no one can move a
 line from one file to another without fear. So there is one operation, ``merge``, with laws:
 
 * Tables merge: the result has the keys of both, and what both have is merged.
-* Lists add, in order, an item that is there already once. ``{ remove = [...] }`` takes items out,
-  wherever they come from; ``{ force = [...] }`` replaces, ``{ default = [...] }`` is replaced.
+* Lists are concatenated, without duplicates. ``{ remove = [...] }`` removes items, wherever they
+  come from; ``{ force = [...] }`` replaces, ``{ default = [...] }`` is replaced.
 * Scalars have a priority: ``{ default = v }`` < ``v`` < ``{ force = v }``. The highest counts. Two
   different ones of the same priority are a conflict, which shows both places.
 
@@ -25,7 +25,7 @@ from reconix.config.problems import Place, Problem
 
 
 class Priority(enum.IntEnum):
-    """How much a value counts against others for the same option."""
+    """Which of several values for the same option counts (NixOS: mkDefault, none, mkForce)."""
 
     DEFAULT = 0
     PLAIN = 1
@@ -34,12 +34,12 @@ class Priority(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value that somebody wrote somewhere; the value alone makes two of them equal."""
+    """A value and where it was written; two of them are equal if their values are."""
 
     value: object
     place: Place = field(compare=False)
     written: str = field(default="", compare=False)
-    """The value as it could stand in TOML."""
+    """The value as TOML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def conflicts(value: Value, key: str = "") -> Iterator[Problem]:
 
 
 def _conflict(key: str, value: Scalar) -> Problem:
-    # Told where somebody can change it: what a module says follows from other options.
+    # Reported where it can be changed: what a module sets follows from other options.
     first, *_, last = sorted(value.settings, key=lambda each: each.place.file.suffix != ".py")
     name = key.rpartition(".")[2]
     if value.priority is Priority.FORCE:

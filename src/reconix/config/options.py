@@ -6,7 +6,7 @@ has the three things that are added.
 
 * ``Option``: one sentence about the option, an example as it would be written in TOML, and the
   reason to set it to something else than its default.
-* ``Form``: what a text must look like, and the value that it stands for.
+* ``Form``: the form that a string must have, and the value that it stands for.
 * ``Range``: the limits of a number.
 """
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What an option is for, for somebody who meets it for the first time."""
+    """What an option is for, as a newcomer reads it."""
 
     doc: str
     example: str
@@ -26,7 +26,7 @@ class Option:
     is_short_form: bool = False
     """Whether its value may be written in place of the whole table."""
     formerly: tuple[str, ...] = ()
-    """Names in the same table that it had before: they work, and a note tells the new one."""
+    """Former names in the same table: they work, with a warning that names the new one."""
 
 
 @dataclass(frozen=True, slots=True)

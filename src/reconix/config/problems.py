@@ -1,8 +1,8 @@
 """Mistakes in a configuration: where each is, what is wrong, and what to write instead.
 
-Somebody who made three mistakes wants to hear of three, not of one, three times. So nothing in this
-package stops at the first one: mistakes are collected as values and told together, in the order of
-the files.
+Whoever made three errors wants to hear of three, not of one, three times. So nothing in this
+package stops at the first one: errors are collected as values and reported together, in the order
+of the files.
 """
 
 from collections.abc import Iterable
@@ -31,11 +31,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake."""
+    """One error or warning."""
 
     place: Place
     key: str
-    """The option, dotted; empty if the mistake is about the file."""
+    """The option, dotted; empty if it is about the file."""
     fact: str
     hint: str = ""
 
@@ -54,7 +54,7 @@ class Problem:
 
 
 class BadConfiguration(ReconixError):
-    """The configuration has mistakes: all of them, not only the first."""
+    """The configuration has errors: all of them, not only the first."""
 
     exit_code = 2
 

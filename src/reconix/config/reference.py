@@ -35,13 +35,13 @@ _INTRODUCTION = """\
 # Options
 
 Generated from `src/reconix/config/schema` and `src/reconix/config/services`, where each option
-is declared. In a project, `reconix options` tells the same and what the project's modules have.
+is declared. In a project, `reconix options` prints the same, with the options of its modules.
 
-A system is `machine.toml` and its own file together. Tables merge. Lists add, what stands in the
-machine first; `{ remove = [...] }` takes items out again, wherever they come from. A scalar that is
-set twice must agree, or one of them says `{ force = value }`; `{ default = value }` gives way to
-anybody. Unknown keys are mistakes. Any file may be literate: in `web.toml.md` the fenced `toml`
-blocks count.
+A system is `machine.toml` and its own file together. Tables merge. Lists are concatenated, those of
+the machine first; `{ remove = [...] }` removes items, wherever they come from. A scalar that is set
+twice must have the same value, unless one has another priority: `{ force = value }` overrides a
+plain value, `{ default = value }` is overridden by one. Unknown keys are errors. Any file may be
+literate: in `web.toml.md` the fenced `toml` blocks count.
 
 A size is a number of bytes, or has a unit of 1024 times the one before: `"512K"`, `"64M"`, `"4G"`,
 `"1T"`. A time is a number of seconds, or has a unit: `"90s"`, `"5min"`, `"2h"`.
@@ -49,7 +49,7 @@ A size is a number of bytes, or has a unit of 1024 times the one before: `"512K"
 
 
 def _files(shapes: Shapes) -> Iterator[tuple[str, TableShape]]:
-    """Each kind of file, and the options that can stand in it."""
+    """Each kind of file, and the options that it may have."""
     yield "`reconix.toml`", PROJECT
     yield "`hosts/<host>/machine.toml`", shapes.machine
     yield "`machine.toml` and `systems/<name>.toml`", shapes.system
@@ -64,7 +64,7 @@ class Entry:
     key: str
     """With ``<name>`` where the user chooses a name."""
     file: str
-    """In which kind of file it stands."""
+    """In which kind of file it is set."""
     option: OptionShape
 
     @property
@@ -81,7 +81,7 @@ class Entry:
 
     @property
     def default(self) -> str:
-        """What holds if nobody writes it, as a sentence."""
+        """What holds if it is not set, as a sentence."""
         return _default(self.option).replace("`", "")
 
     @property
@@ -238,7 +238,7 @@ def _inner_doc(shape: Shape) -> str:
 
 
 def _plain_table(shape: TableShape) -> _Schema:
-    """A table that stands as a whole, as an item of a list: nothing in it is merged."""
+    """A table that is an item of a list: nothing in it is merged."""
     properties: _Schema = {}
     for name, option in shape.options.items():
         if isinstance(option.shape, ScalarShape):

@@ -1,14 +1,14 @@
-"""What may be written where, read off the types of the schema.
+"""What may be written where, read from the types of the schema.
 
-``schema/`` says with dataclasses and annotations which options there are. Whoever checks a file,
-makes the result or prints the documentation needs the same in a form that can be walked: a tree of
+``schema/`` says with dataclasses and annotations which options there are. To check a file,
+make the result or print the documentation takes the same in a form that can be walked: a tree of
 shapes. This is the only module that looks into type annotations.
 
     TableShape    a dataclass: fixed options
     NamedShape    a mapping: names chosen by the user, all values of one shape
     ListShape     a tuple: items of one shape
     ChoiceShape   a union of dataclasses with one option each: exactly one is written
-    ScalarShape   everything else: a text, a number, a truth value, or what a ``Form`` makes of it
+    ScalarShape   everything else: a string, a number, a boolean, or what a ``Form`` makes of it
 """
 
 import dataclasses
@@ -115,7 +115,7 @@ class TableShape:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceShape:
-    """A table that says one of several things; the first option of each tells which."""
+    """A table that says one of several things; the first option of each says which."""
 
     tables: tuple[TableShape, ...]
 
@@ -201,12 +201,12 @@ def _bare_shape(hint: object, notes: tuple[object, ...]) -> Shape:
     if dataclasses.is_dataclass(kind) and form is None:
         return shape_of(kind)
     known = form is not None or issubclass(kind, enum.Enum) or kind in _KINDS
-    assert known, f"{kind.__name__} is no type that an option can have"
+    assert known, f"{kind.__name__} is not a type that an option can have"
     return ScalarShape(kind, form, next((n for n in notes if isinstance(n, Range)), None))
 
 
 def _type(hint: object) -> type:
-    assert isinstance(hint, type), f"{hint} is no type that an option can have"
+    assert isinstance(hint, type), f"{hint} is not a type that an option can have"
     return hint
 
 

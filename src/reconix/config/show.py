@@ -1,8 +1,8 @@
 """What a configuration says in the end, option by option, and where it was written.
 
-After imports, machine and system files are merged nobody can see from one file what holds. Here the
+After imports, machine and system files are merged, no single file shows what holds. Here the
 result is spread out again: a line of TOML for each option, with the places that it comes from, or
-the word that nobody wrote it and the default holds.
+the word that it was not set and the default holds.
 
 Tested by ``tests/unit/config/test_show.py``: what is shown, read again, is the same configuration.
 """
@@ -35,7 +35,7 @@ class Row:
 
     key: str
     value: str | None
-    """As it could stand in TOML; nothing if the option has no value."""
+    """As TOML; nothing if the option has no value."""
     places: tuple[Place, ...]
     """Nothing: it is the default."""
 
@@ -88,7 +88,7 @@ def _row(shape: Shape, value: Value, key: str) -> Row:
 
 
 def print_value(shape: Shape, value: object) -> str:
-    """A value as it could stand in TOML."""
+    """A value as TOML."""
     if isinstance(shape, ListShape):
         assert isinstance(value, tuple)
         return f"[{', '.join(print_value(shape.item, item) for item in value)}]"

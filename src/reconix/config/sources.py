@@ -1,7 +1,6 @@
 """Which files a project is written in: those that are always there, and what they import.
 
-Read without asking whether they make sense, so that also a configuration with mistakes can be laid
-out.
+Read without checking them, so that a configuration with errors can be formatted, too.
 
 Tested by ``tests/unit/cli/test_fmt.py``.
 """
@@ -42,7 +41,7 @@ def _imported(file: Path) -> Iterator[Path]:
     try:
         imports = read_toml(file).entries.get("imports")
     except InvalidToml:
-        return  # whoever lays it out is told
+        return  # reported when it is formatted
     for item in _items(imports):
         if isinstance(item, RawScalar) and isinstance(item.value, str):
             yield Path(os.path.normpath(file.parent / item.value))

@@ -32,7 +32,7 @@ def test_every_option_stands_in_the_manual_with_default_and_example() -> None:
     assert "**`users.<name>.authorized_keys_files`**" in manual
     assert "**`kernel.package`**" in manual
     assert "Must be set." in manual
-    assert "Set it when the network gives addresses." in manual
+    assert "Set it when the network assigns addresses." in manual
 
 
 def test_an_option_is_found_by_its_name_and_by_the_table_that_holds_it() -> None:

@@ -50,7 +50,7 @@ class Module:
     place: Place
     """Where ``configure`` is, for what comes out of it."""
     untouched: object | None
-    """Its options if nobody sets any; nothing if it has options without a default."""
+    """Its options if none is set; nothing if it has options without a default."""
 
 
 @dataclass(frozen=True, slots=True)

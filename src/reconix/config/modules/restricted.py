@@ -1,4 +1,4 @@
-"""Running a project's Python without letting the world in.
+"""Run the modules of a project as restricted Python.
 
 A module of a project must give the same for the same options, on any day and any machine, or the
 same lock would no longer give the same bytes. So what it may use is a short list: a part of the
@@ -6,8 +6,8 @@ standard library that computes, and the words of ``fragment.py``. Clock, network
 files are not on it, nor is anything whose order or value differs between two runs: sets, ``hash``,
 ``id``.
 
-The source is examined before it runs, so that a mistake has a line. This keeps honest people
-honest; **it is no wall** against somebody who wants to break out: Python has too many ways from one
+The source is examined before it runs, so that an error has a line. This prevents accidents; **it is
+not a sandbox** against a module that wants to break out: Python has too many ways from one
 object to all others, and only those are closed that are known and cheap to close. Whoever may
 change the modules of a project runs programs as whoever checks or builds it, and may change
 everything else in it as well. A project of a stranger is a program of a stranger.
@@ -104,7 +104,7 @@ _FAILURES = (
 
 
 class ModuleError(Exception):
-    """A module cannot be used; carries what to tell."""
+    """A module cannot be used; carries the problems."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(str(problems[0]))

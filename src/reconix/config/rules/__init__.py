@@ -1,1 +1,1 @@
-"""What must hold, and what probably should: assertions are errors, warnings are told."""
+"""What must hold (assertions: errors) and what is probably a mistake (warnings), by subject."""

@@ -1,9 +1,8 @@
-"""What must hold between options: mistakes that no option shows alone.
+"""What must hold between options: errors that no option shows alone.
 
-An assertion that does not hold is an error, as in NixOS: nothing is built. Each stands in the
-module of what it is about, is told the result, which is easy to judge, and the merged values, which
-know where everything was written; here are all of them. What only is probably a mistake is in
-``warnings.py``.
+An assertion that fails is an error, as in NixOS: nothing is built. Each is in the module of its
+subject, and gets the result, which is easy to judge, and the merged values, which know where
+everything was written; here are all of them. What is only probably a mistake is in ``warnings.py``.
 
 Tested by ``tests/unit/config/rules/test_assertions.py``.
 """

@@ -1,4 +1,4 @@
-"""The default system starts without the data partition, or it is no fall-back.
+"""The default system starts without the data partition, or it is not a fall-back.
 
 It may keep data there; nothing in it may need them. Examined is what the configuration itself says:
 units, files beside units, and health checks.
@@ -23,7 +23,7 @@ _DATA = "/run/reconix/data"
 """Where the device mounts the data partition."""
 _UNIT_FILES = "systemd/system/"
 _PREFIXES = "@-:+!|"
-"""What may stand before a program (systemd.service(5)) or before the path of a condition."""
+"""What may precede a program (systemd.service(5)) or the path of a condition."""
 
 
 def check_default_system(host: Host, tables: Mapping[str, Table], file: Place) -> Iterator[Problem]:

@@ -48,7 +48,7 @@ def links(unit: str, texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _names(value: str, unit: str) -> Iterator[str]:
-    """The folders in a value; behind a colon stand further links to one."""
+    """The folders in a value; a colon separates a folder from further links to it."""
     whole, prefix, rest = unit.rpartition(".")[0], *unit.rpartition(".")[0].partition("@")[::2]
     specifiers = {"n": unit, "N": whole, "p": prefix, "i": rest, "%": "%"}
     try:
@@ -84,7 +84,7 @@ def check_dynamic_users(system: System, table: Table, file: Place) -> Iterator[P
 
 
 def problem(unit: str, path: str, behind: str, table: Table, file: Place) -> Problem:
-    """The mistake, at the place where the path was written."""
+    """The error, at the place where the path was written."""
     place = place_of(table, "persist", default=file)
     for option in ("shared", "paths"):
         place = place_of_item(table, "persist", option, item=path, default=place)

@@ -41,7 +41,7 @@ def _trials_that_check_nothing(system: System, file: Place) -> Iterator[Problem]
 
 
 def _checked_units_are_misspelt(system: System, table: Table, file: Place) -> Iterator[Problem]:
-    """A unit that nobody enables may be one of a package's; only a build knows (decision 0019)."""
+    """A unit that is not enabled may be one of a package's; only a build knows (decision 0019)."""
     known = [*system.services.enable, *system.units]
     for check in system.health.checks:
         if isinstance(check, UnitCheck) and check.unit not in known:

@@ -3,7 +3,7 @@
 There, a program is called after such a file was changed, when a package is installed, or at a first
 start. Here a system is built, and most of these programs are not needed, because an option says the
 same. What can be made of a file is made (``build/users/sysusers.py``,
-``build/on_device/caches.py``); this is the rest, told by ``reconix check``.
+``build/on_device/caches.py``); this is the rest, of which ``reconix check`` warns.
 
 Tested by ``tests/unit/config/rules/test_warnings.py``.
 """
@@ -22,7 +22,7 @@ _OPTIONS = "use the options of reconix instead"
 
 @dataclass(frozen=True, slots=True)
 class _Ineffective:
-    """Files that nothing reads, why, and what has the effect that is meant."""
+    """Files that nothing reads, why, and what has the intended effect."""
 
     pattern: str
     fact: str

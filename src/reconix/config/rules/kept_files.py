@@ -1,11 +1,11 @@
-"""Files of the configuration in folders that persist: who wins.
+"""Files of the configuration in folders that persist: which one wins.
 
 A folder that persists is filled from the system once. A file that the configuration gives in such a
 folder meets what the device has: where it has none, the file arrives. Where it has one, ``prefer``
 says which of the two stays. If that is not said, it is the device's, and ``check`` and ``diff``
-tell it: an update that changes the file would change nothing. A file below a volume is never seen.
+report it: an update that changes the file would change nothing. A file below a volume is hidden.
 
-What is fixed when a device is flashed changes as little: ``diff`` tells that, too.
+What is fixed when a device is flashed changes as little: ``diff`` reports that, too.
 
 Tested by ``tests/unit/config/rules/test_kept_files.py``; what a device does, by
 ``tests/crash/test_given_files.py``.
@@ -24,7 +24,7 @@ from reconix.config.schema.values import Winner
 
 
 def around(system: System, path: str) -> str | None:
-    """The folder that persists and in which a file lies.
+    """The persistent folder that a file is in.
 
     Args:
         system: machine and system file, merged.
@@ -36,7 +36,7 @@ def around(system: System, path: str) -> str | None:
 
 
 def warn_about_kept_files(system: System, table: Table, file: Place) -> Iterator[Problem]:
-    """Files of which it is not said who wins, and those where nobody asks."""
+    """Files for which ``prefer`` is missing, or has no effect."""
     for name, given in system.files.items():
         folder = around(system, f"/etc/{name}")
         key, place = dotted("files", name), place_of(table, "files", name, default=file)

@@ -1,9 +1,10 @@
-"""Folders that persist lie apart, belong to somebody, and decide nothing.
+"""Folders that persist are apart, are shared or not, and hide nothing.
 
-* What one system keeps for all, no other keeps for itself: they would not see each other's data.
-* What systems share does not lie within each other: whoever may write to the outer folder decides
+* What one system shares with all, no other persists for itself: they would not see each other's
+  data.
+* Shared folders are not inside each other: a program that may write to the outer folder decides
   what the inner one is.
-* What a generation brings is not kept: an update would change nothing.
+* What a generation brings does not persist: an update would change nothing.
 
 Tested by ``tests/unit/config/rules/test_assertions.py``
 and ``tests/unit/config/rules/test_persist.py``.
@@ -88,7 +89,7 @@ def _what_decides_is_not_kept(system: System, table: Table, file: Place) -> Iter
 
 
 def _is_of_the_generation(path: PurePosixPath) -> bool:
-    """Whether keeping it would decide instead of the configuration: who exists, what runs."""
+    """Whether it would replace what the configuration decides: which users exist, what runs."""
     return path in _HOLD_OTHERS or any(path.is_relative_to(each) for each in _NEVER_KEPT)
 
 
@@ -122,6 +123,6 @@ def _what_is_shared_is_apart(
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether one of two paths lies within the other."""
+    """Whether one of two paths is inside the other."""
     first, second = PurePosixPath(one), PurePosixPath(other)
     return first.is_relative_to(second) or second.is_relative_to(first)

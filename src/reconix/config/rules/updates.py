@@ -35,7 +35,7 @@ def _authorities_are_certificates(project: Project, table: Table, file: Place) -
 
 
 def _servers_can_be_asked(project: Project, table: Table, file: Place) -> Iterator[Problem]:
-    """What stands there may hold a password, so it is not repeated."""
+    """The text may hold a password, so it is not repeated."""
     parsers: dict[str, Callable[[str], object]] = {"url": Address.parse, "proxy": Proxy.parse}
     for key, text in (("url", project.update.url), ("proxy", project.update.proxy)):
         try:

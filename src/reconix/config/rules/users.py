@@ -1,4 +1,4 @@
-"""A user has one UID on all systems, which nobody else has, and a way to log in.
+"""A user has one UID on all systems, which no other user has, and a way to log in.
 
 The systems of a host share a disk, and files belong to numbers.
 
@@ -60,7 +60,7 @@ def check_users_of_all(host: Host, tables: Mapping[str, Table], file: Place) -> 
         if one != other and (first == second) != (number == uid):
             place = place_of(tables[other], "users", second, "uid", default=file)
             fact = f"is {uid} in {other}, but in {one} {first} has UID {number}"
-            hint = "systems share a disk: give a user one UID in all of them, and nobody else"
+            hint = "systems share a disk: a UID belongs to one user in all of them"
             yield Problem(place, f"users.{second}.uid", fact, hint)
 
 

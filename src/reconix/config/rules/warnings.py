@@ -1,8 +1,7 @@
-"""What works but is probably a mistake: told by ``reconix check``, never an error.
+"""What works but is probably a mistake: printed by ``reconix check``, never an error.
 
 A rule is a warning if there is a configuration for which breaking it is right; if there is none, it
-is an assertion (``assertions.py``). Each stands in the module of what it is about; here are all of
-them.
+is an assertion (``assertions.py``). Each is in the module of its subject; here are all of them.
 
 Tested by ``tests/unit/config/rules/test_warnings.py``.
 """

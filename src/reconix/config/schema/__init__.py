@@ -2,7 +2,7 @@
 
 A team writes down what its device is and what it can become. These modules are the language in
 which it does so. A table of TOML is a frozen dataclass here, an option is one of its fields, and
-nothing about an option is said anywhere else: loading and merging, the messages about mistakes,
+nothing about an option is said anywhere else: loading and merging, the messages about errors,
 ``docs/options.md`` and the JSON Schema for editors are all read off these types.
 
     reconix.toml                       Project

@@ -9,7 +9,7 @@ from reconix.config.schema.values import AbsolutePath, PagePath, Port, Seconds, 
 CheckTimeout = Annotated[
     Seconds,
     Option(
-        "How long one try may take; it is made again until all pass.",
+        "How long one attempt may take; it is repeated until all checks pass.",
         '"30s"',
         "for a command that needs longer",
     ),
@@ -25,7 +25,7 @@ class UnitCheck:
         Option(
             "Unit that must be active.",
             '"nginx.service"',
-            "for a service that says itself when it is ready",
+            "for a service that reports when it is ready",
         ),
     ]
     timeout: CheckTimeout = 10
@@ -38,7 +38,7 @@ class FailedUnitsCheck:
     failed_units: Annotated[
         Annotated[int, Range(0, 1000)],
         Option(
-            "How many units may have failed at most.",
+            "How many units may have failed.",
             "0",
             "when every unit of a system has to work",
         ),
@@ -70,16 +70,16 @@ class HttpCheck:
         Option(
             "Port of the device on which a web server must answer.",
             "80",
-            "for a service that can say itself whether it is well",
+            "for a service that reports its own health",
         ),
     ]
     path: Annotated[
         PagePath,
-        Option("The page that is asked for.", '"/health"', "when there is a page made for this"),
+        Option("Page to request.", '"/health"', "when there is a page made for this"),
     ] = "/"
     status: Annotated[
         Annotated[int, Range(100, 599)],
-        Option("The status that it must answer with.", "204", "when a good answer is not a page"),
+        Option("Expected status.", "204", "when a good answer has another status"),
     ] = 200
     timeout: CheckTimeout = 10
 
@@ -106,14 +106,14 @@ class FileCheck:
     file: Annotated[
         AbsolutePath,
         Option(
-            "File that must be fresh.",
+            "File that must have been written recently.",
             '"/run/pump/alive"',
-            "for a program that shows its life by touching a file",
+            "for a program that touches a file to show that it is alive",
         ),
     ]
     max_age: Annotated[
         Seconds,
-        Option("How long ago it may have been written.", '"1min"', "together with `file`"),
+        Option("Maximum age.", '"1min"', "together with `file`"),
     ]
     timeout: CheckTimeout = 10
 
@@ -125,14 +125,12 @@ class FreeCheck:
     free: Annotated[
         AbsolutePath,
         Option(
-            "Folder that must have room.",
+            "Folder that must have free space.",
             '"/var/lib/pump"',
             "when a system may fill what persists before it is useful",
         ),
     ]
-    at_least: Annotated[
-        SizeBytes, Option("How much room at least.", '"10M"', "together with `free`")
-    ]
+    at_least: Annotated[SizeBytes, Option("Minimum free space.", '"10M"', "together with `free`")]
     timeout: CheckTimeout = 10
 
 
@@ -146,7 +144,7 @@ class Health:
     timeout: Annotated[
         Seconds,
         Option(
-            "How long after boot all checks must have passed; then they count as failed.",
+            "Time after boot by which all checks must have passed; then they count as failed.",
             '"2min"',
             "when services need longer on slow hardware",
         ),
@@ -154,11 +152,12 @@ class Health:
     checks: Annotated[
         tuple[Check, ...],
         Option(
-            "What must hold: a `unit` is active; not more `failed_units` than that; a `tcp` port "
+            "What must hold: a `unit` is active; no more than `failed_units` have failed; a `tcp` "
+            "port "
             "accepts connections; a web server answers (`http`, and if need be `path` and "
             "`status`); a `command` succeeds; a `file` is not older than `max_age`; the file "
             "system of a folder has room (`free`, `at_least`). Each may have a `timeout`, for one "
-            "try. Those of the machine and those of the system add up.",
+            "attempt. Those of the machine and those of the system add up.",
             '[{ unit = "nginx.service" }, { http = 80, status = 204, timeout = "3s" }]',
             "to say what a good generation is: without checks, one that boots is kept",
         ),
@@ -166,15 +165,15 @@ class Health:
     stable: Annotated[
         Seconds,
         Option(
-            "For how long all checks must go on passing, and no checked unit be started again.",
+            "How long all checks must keep passing, without a restart of a checked unit.",
             '"30s"',
-            "for services that come up well and fail a little later",
+            "for services that start well and fail a little later",
         ),
     ] = 3
     retries: Annotated[
         Annotated[int, Range(0, 100)],
         Option(
-            "How often the stable time may begin again because a check failed in it.",
+            "How often the stable time may start over because a check failed during it.",
             "0",
             "when a service must not fail even once",
         ),

@@ -29,16 +29,20 @@ class Boot:
 
     firmware: Annotated[
         Firmware,
-        Option("What starts the boot loader.", '"uefi"', "when the board starts in another way"),
+        Option(
+            "Firmware that starts the boot loader.",
+            '"uefi"',
+            "when the board starts in another way",
+        ),
     ] = Firmware.UEFI
     one_shot: Annotated[
         OneShot,
         Option(
-            "What remembers that the next boot is a trial. With `disk` no variable of the firmware "
-            "is needed, and a trial promises less: a kernel or an initrd that does not start is "
-            "not left by itself.",
+            "What records that the next boot is a trial. `disk` needs no firmware variable, and "
+            "guarantees less: the device does not recover by itself from a kernel or an initrd "
+            "that does not start.",
             '"disk"',
-            "when the firmware takes no variables, or forgets them",
+            "when the firmware stores no variables, or loses them",
         ),
     ] = OneShot.FIRMWARE
     slots: Annotated[
@@ -61,7 +65,8 @@ class Boot:
     default: Annotated[
         Name,
         Option(
-            "The protected system: started unless another one is chosen, and when one fails.",
+            "The protected system: started unless another one is chosen, and when another one "
+            "fails.",
             '"maintenance"',
             "when the protected system has a better name",
         ),
@@ -91,7 +96,7 @@ class Disk:
     size: Annotated[
         SizeBytes | None,
         Option(
-            "Size of the whole disk; without it, what the partitions need.",
+            "Size of the whole disk; by default, what the partitions need.",
             '"8G"',
             "when the image must fit a certain disk exactly",
         ),
@@ -113,7 +118,7 @@ class Run:
     cores: Annotated[
         Annotated[int, Range(1, 64)],
         Option(
-            "Processors of the virtual machine; one that is emulated, without KVM, has one.",
+            "Processors of the virtual machine; without KVM it has one.",
             "4",
             "to try what the device does with as many as it has",
         ),
@@ -121,9 +126,8 @@ class Run:
     forward: Annotated[
         tuple[ForwardedPort, ...],
         Option(
-            "Ports of the device to reach from here, on 127.0.0.1: a name and the port on the "
-            "device, and a port here if it must be a certain one. `ssh` is the one that "
-            "`reconix run` logs in through.",
+            "Ports of the device to forward from 127.0.0.1: a name, the port on the device and, if "
+            "it must be a certain one, the local port. `reconix run` logs in through `ssh`.",
             '["ssh:22", "mqtt:1883", "http:80:8080"]',
             "to reach the services of the device from here",
         ),
@@ -145,7 +149,7 @@ class Schedule:
     otherwise: Annotated[
         Name | None,
         Option(
-            "System that runs at all other times; without it, the default system.",
+            "System that runs at all other times; by default, the default system.",
             '"web"',
             "when the default system is kept for maintenance",
         ),
@@ -156,7 +160,7 @@ class Schedule:
             "How long a system other than the default one runs without `reconix-device confirm`; "
             "then the default system takes over, and the schedule rests until its next change.",
             '"30min"',
-            "when somebody or something must keep saying that the system does its job",
+            "when someone or something must keep confirming that the system does its job",
         ),
     ] = None
 
@@ -173,7 +177,7 @@ class Device:
     hostname: Annotated[
         HostName | None,
         Option(
-            "Name of this device on the network; without it, that of the host.",
+            "Name of this device on the network; by default, that of the host.",
             '"gateway-0001"',
             "when devices of one kind must be told apart",
         ),
@@ -181,7 +185,7 @@ class Device:
     address: Annotated[
         Mapping[Interface, Address],
         Option(
-            "Fixed addresses in place of those of a network, by the name of its table.",
+            "Static addresses that replace those of a network, by the name of its table.",
             '{ lan = "192.0.2.11/24" }',
             "when addresses are assigned by hand",
         ),
@@ -189,9 +193,9 @@ class Device:
     authorized_keys: Annotated[
         tuple[PublicKey, ...],
         Option(
-            "Public keys that may log in to this device, as each user who has keys, besides those.",
+            "Additional public keys that may log in to this device, as any user who has keys.",
             '["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 site@home"]',
-            "when somebody looks after this device and no other",
+            "when someone maintains this device and no other",
         ),
     ] = ()
 
@@ -203,15 +207,15 @@ class Machine:
     hostname: Annotated[
         HostName | None,
         Option(
-            "Name of the device on the network; without it, the name of the host's folder.",
+            "Name of the device on the network; by default, that of the host's folder.",
             '"gateway"',
-            "when the folder is called by something else than the name on the network",
+            "when the folder has another name than the device on the network",
         ),
     ] = None
     architecture: Annotated[
         Architecture | None,
         Option(
-            "Architecture of the processor; without it, that of the project.",
+            "Architecture of the processor; by default, that of the project.",
             '"arm64"',
             "when this host has another processor than most",
         ),

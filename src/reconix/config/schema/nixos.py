@@ -59,7 +59,7 @@ class Nixos:
 class NixSystem:
     """A system that the real Nix built, with its own kernel, initrd and init; it is taken as it is.
 
-    Nothing else may stand in its file, and `machine.toml` adds nothing to it.
+    Its file may have no other options, and `machine.toml` adds nothing to it.
     """
 
     nix: Nixos = field(default_factory=Nixos)

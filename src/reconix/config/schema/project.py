@@ -37,7 +37,7 @@ class Archive:
         Option(
             "Components of these suites.",
             '["main", "non-free-firmware"]',
-            "when the hardware needs firmware that is not free",
+            "when the hardware needs non-free firmware",
         ),
     ] = ("main",)
     main: Annotated[
@@ -69,7 +69,7 @@ class Archive:
     keyring: Annotated[
         AbsolutePath,
         Option(
-            "Keys that sign the archive, on the build machine.",
+            "Keyring of the archive, on the build machine.",
             '"/usr/share/keyrings/debian-archive-keyring.gpg"',
             "when your packages come from an archive that you sign",
         ),
@@ -78,13 +78,12 @@ class Archive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
-    """How large what is built may become, uncompressed; a build that needs more fails."""
+    """Size limits for what is built, uncompressed; a build that exceeds one fails."""
 
     system: Annotated[
         SizeBytes | None,
         Option(
-            "The most that a system may take with all that it refers to, if it has no `budget` of "
-            "its own.",
+            "Limit for a system with everything it refers to, unless it has a `budget` of its own.",
             '"300M"',
             "to notice at once that a system has grown",
         ),
@@ -92,7 +91,7 @@ class Budgets:
     generation: Annotated[
         SizeBytes | None,
         Option(
-            "The most that all systems of a host may take together; what they share counts once.",
+            "Limit for all systems of a host together; what they share counts once.",
             '"400M"',
             "to know that two generations fit on the smallest device",
         ),
@@ -189,18 +188,17 @@ class Updates:
     download_limit: Annotated[
         SizeBytes,
         Option(
-            "The most that a device downloads for one update, index and repetitions included, "
-            "unless it is told to at that moment.",
+            "Limit for what a device downloads for one update, index and retries included, unless "
+            "that run overrides it.",
             '"64M"',
-            "when the link is metered: no device then loads a whole system by mistake",
+            "when the link is metered: no device then downloads a whole system by accident",
         ),
     ] = 256 << 20
     proxy: Annotated[
         ProxyUrl | None,
         Option(
-            "A proxy that devices ask for updates in place of the server, `http://host:port`; with "
-            "`user:password@` before the host it is told these, and so is whoever reads a device "
-            "or the build store.",
+            "Proxy through which devices fetch updates, `http://host:port`; with `user:password@` "
+            "before the host, which everyone who can read a device or the build store will see.",
             '"http://proxy.example:3128"',
             "when devices cannot reach the server of `update.url` themselves",
         ),
@@ -219,7 +217,7 @@ class Project:
     name: Annotated[
         Name,
         Option(
-            "What the project is called.",
+            "Name of the project.",
             '"gateway"',
             "to tell the generations of several projects in one store apart",
         ),
@@ -229,7 +227,7 @@ class Project:
         Option(
             "Architecture of hosts that do not name their own.",
             '"arm64"',
-            "when most of the hosts have another processor",
+            "when most of the hosts have another architecture",
         ),
     ] = Architecture.AMD64
     archive: Archive = field(default_factory=Archive)

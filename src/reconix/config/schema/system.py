@@ -42,7 +42,7 @@ _OTHER_RESOLVERS = frozenset({"openresolv", "resolvconf"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imports:
-    """What a file takes in from others. Written at the top of any file below `hosts/`."""
+    """What a file imports. Written at the top of any file below `hosts/`."""
 
     imports: Annotated[
         tuple[Path, ...],
@@ -69,15 +69,15 @@ class Kernel:
     parameters: Annotated[
         tuple[KernelParameter, ...],
         Option(
-            "Words to add to the kernel's command line.",
+            "Parameters to add to the kernel command line.",
             '["console=ttyS0", "quiet"]',
-            "when hardware or kernel must be told something before anything runs",
+            "when hardware or kernel needs a parameter before anything runs",
         ),
     ] = ()
     initrd_modules: Annotated[
         tuple[ModuleName, ...],
         Option(
-            "Modules that are needed to reach the disk; what they depend on comes along.",
+            "Modules needed to reach the disk; their dependencies are included.",
             '["virtio_pci", "virtio_blk"]',
             "when the disk is behind another controller or bus",
         ),
@@ -85,36 +85,34 @@ class Kernel:
     modules: Annotated[
         tuple[ModuleName, ...],
         Option(
-            "Modules to load when the system has started.",
+            "Modules to load once the system has started.",
             '["i6300esb"]',
-            "when hardware is not found by itself, as on buses that cannot be asked",
+            "when hardware is not detected, as on buses without enumeration",
         ),
     ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Somebody who may log in, by key only: there is no option for a password."""
+    """A user who can log in, by key only: there is no option for a password."""
 
     uid: Annotated[
         Annotated[int, Range(0, 65533)] | None,
         Option(
-            "Number of the user; without it, one from 1000 on that follows from the name. "
-            "`reconix.lock` remembers it.",
+            "UID; by default, one of 1000 or above that is derived from the name and recorded in "
+            "`reconix.lock`.",
             "1000",
-            "when files on the data partition belong to a certain number",
+            "when files on the data partition belong to a certain UID",
         ),
     ] = None
     groups: Annotated[
         tuple[UserName, ...],
-        Option(
-            "Further groups of the user.", '["adm"]', "when the user must read logs or use devices"
-        ),
+        Option("Supplementary groups.", '["adm"]', "when the user must read logs or use devices"),
     ] = ()
     shell: Annotated[
         AbsolutePath,
         Option(
-            "Program that a log-in starts.",
+            "Login shell.",
             '"/bin/sh"',
             "when there is no bash, or the user may run one program only",
         ),
@@ -122,8 +120,8 @@ class User:
     authorized_keys: Annotated[
         tuple[PublicKey, ...],
         Option(
-            "Public keys that may log in. They stay in the generation, with a link from the "
-            "home: what a device has kept there does not count.",
+            "Public keys that may log in. They are part of the generation, linked from the home: a "
+            "file that a device keeps there is ignored.",
             '["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@home"]',
             "for a key that is part of the configuration",
         ),
@@ -133,7 +131,7 @@ class User:
         Option(
             "Files with public keys that may log in, relative to the file that names them.",
             '["../../keys/operator.pub"]',
-            "for keys that stand in files, such as one for each person",
+            "for keys in files, such as one per person",
         ),
     ] = ()
 
@@ -155,50 +153,52 @@ class Network:
     match: Annotated[
         Interface | None,
         Option(
-            "Which interfaces are meant; without it, the one called as the table is.",
+            "Interfaces that this applies to; by default, the one with the name of the table.",
             '"en*"',
-            "when the name differs from board to board, or one table is for several",
+            "when the name differs from board to board, or one table covers several",
         ),
     ] = None
     dhcp: Annotated[
-        bool, Option("Whether to ask for an address.", "true", "when the network gives addresses")
+        bool, Option("Whether to use DHCP.", "true", "when the network assigns addresses")
     ] = False
     address: Annotated[
         tuple[Address, ...],
         Option(
-            "Fixed addresses.",
+            "Static addresses.",
             '["192.0.2.10/24"]',
-            "when nobody gives the device an address, or it must always be the same",
+            "when there is no DHCP, or the address must never change",
         ),
     ] = ()
     gateway: Annotated[
         Gateway | None,
         Option(
-            "Where everything else is reached.",
+            "Default gateway.",
             '"192.0.2.1"',
-            "when the address is fixed and the device reaches further than its network",
+            "when the address is static and the device reaches beyond its network",
         ),
     ] = None
     dns: Annotated[
         tuple[Gateway, ...],
         Option(
-            "Name servers.", '["192.0.2.1"]', "when the address is fixed and names must be found"
+            "Name servers.",
+            '["192.0.2.1"]',
+            "when the address is static and names must be resolved",
         ),
     ] = ()
     names: Annotated[
         bool,
         Option(
-            "Whether names are found through this network, by the servers of `dns` and those that "
-            "DHCP tells. With `dhcp`, that takes `systemd-resolved`: it becomes a package of the "
-            'system, unless `files."resolv.conf"` is given.',
+            "Whether names are resolved through this network, by the servers in `dns` and those "
+            "from DHCP. With `dhcp`, this adds `systemd-resolved` to the packages of the "
+            'system, unless `files."resolv.conf"` is set.',
             "false",
-            "when the device needs no names there, and is to be small",
+            "when the device resolves no names there, and must be small",
         ),
     ] = True
     vlan: Annotated[
         Annotated[int, Range(1, 4094)] | None,
         Option(
-            "Tag, if this is a VLAN; the table is called as the new interface.",
+            "VLAN ID, if this is a VLAN; the table has the name of the new interface.",
             "20",
             "when one cable carries several networks",
         ),
@@ -208,14 +208,14 @@ class Network:
         Option(
             "Network, by the name of its table, that carries the VLAN.",
             '"lan"',
-            "to say which cable carries the VLAN",
+            "to say which interface carries the VLAN",
         ),
     ] = None
     bridge: Annotated[
         tuple[Interface, ...],
         Option(
-            "Networks, by the names of their tables, that are joined if this is a bridge; the "
-            "table is called as the new interface, and only it has addresses.",
+            "Networks, by the names of their tables, to join, if this is a bridge; the table has "
+            "the name of the new interface, and only it has addresses.",
             '["lan", "machine"]',
             "when the device joins networks, or lends its own to containers",
         ),
@@ -229,14 +229,14 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Which units start by themselves."""
+    """Which units start at boot."""
 
     enable: Annotated[
         tuple[UnitName, ...],
         Option(
             "Units to start at boot, as their `[Install]` section says.",
             '["nginx.service"]',
-            "to start what a package does not start by itself, and units of your own",
+            "to start what a package does not start, and units of your own",
         ),
     ] = ()
     disable: Annotated[
@@ -244,13 +244,13 @@ class Services:
         Option(
             "Units that a package enables and that must not start at boot.",
             '["cron.service"]',
-            "to keep a program for use by hand or by another unit only",
+            "when a program is started by hand or by another unit only",
         ),
     ] = ()
     mask: Annotated[
         tuple[UnitName, ...],
         Option(
-            "Units that must never start, whoever asks.",
+            "Units that can never be started.",
             '["apt-daily.timer"]',
             "when nothing at all may start the unit, not even a dependency",
         ),
@@ -283,13 +283,13 @@ class Content:
         Option(
             "A file with the content, relative to the file that names it.",
             '"files/nginx.conf"',
-            "for longer content, or such that other tools edit",
+            "for longer content, or content that other tools edit",
         ),
     ] = None
 
     @property
     def is_there(self) -> bool:
-        """Whether it can be read; a file that is missing is a mistake that is told as that."""
+        """Whether it can be read; that a file is missing is an error of its own."""
         return self.source is None or self.source.is_file()
 
     def read(self) -> bytes:
@@ -318,7 +318,7 @@ class File(Content):
     ] = None
     mode: Annotated[
         Mode,
-        Option("Permissions.", '"0600"', "when only some may read the file, or it is a program"),
+        Option("File mode.", '"0600"', "when access is restricted, or the file is executable"),
     ] = 0o644
     owner: Annotated[
         UserName,
@@ -339,23 +339,23 @@ class File(Content):
     prefer: Annotated[
         Winner | None,
         Option(
-            "Who wins at each start where a folder around the file persists and the device has the "
-            "file already: `generation` or `device`. If it is not said, the device wins, and "
-            "`reconix check` says so. Where the device has none, the file arrives.",
+            "Which file wins at each start if a folder around it persists and the device already "
+            "has one: that of the `generation` or of the `device`. By default it is the device's, "
+            "and `reconix check` warns of that. If the device has none, it gets the file.",
             '"generation"',
-            "when a program changes its own settings, and an update must reach them, or must not",
+            "when a program changes its own settings, and updates must, or must not, replace them",
         ),
     ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Persist:
-    """What survives a reboot: everything else is gone."""
+    """What survives a reboot: everything else is lost."""
 
     shared: Annotated[
         tuple[AbsolutePath, ...],
         Option(
-            "Folders that all systems of the device see alike.",
+            "Folders shared by all systems of the device.",
             '["/var/lib/dropbear"]',
             "for what belongs to the device: host keys, its certificates",
         ),
@@ -363,7 +363,7 @@ class Persist:
     paths: Annotated[
         tuple[AbsolutePath, ...],
         Option(
-            "Folders that every system has of its own.",
+            "Folders that each system keeps for itself.",
             '["/var/lib/mosquitto"]',
             "for what a service must find again after a reboot",
         ),
@@ -372,23 +372,21 @@ class Persist:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
-    """Something that is mounted: a disk besides the device's own, or a part of memory.
+    """A mounted file system: on another disk than the device's own, or in memory.
 
     No system needs a volume to start. A unit that needs one says `RequiresMountsFor=`.
     """
 
     path: Annotated[
         AbsolutePath,
-        Option(
-            "Where it is mounted.", '"/srv/recordings"', "to say where programs find the volume"
-        ),
+        Option("Mount point.", '"/srv/recordings"', "to say where programs find the volume"),
     ]
     device: Annotated[
         AbsolutePath | None,
         Option(
-            "The partition that is mounted; without it, the volume is memory and empty at boot.",
+            "Partition to mount; by default, the volume is in memory and empty at boot.",
             '"/dev/disk/by-label/recordings"',
-            "when a card or another disk carries the volume",
+            "when a card or another disk holds the volume",
         ),
     ] = None
     type: Annotated[
@@ -398,34 +396,38 @@ class Volume:
     size: Annotated[
         SizeBytes | None,
         Option(
-            "The most that a volume in memory may take; without it, half of the memory.",
+            "Size limit of a volume in memory; by default, half of the memory.",
             '"16M"',
-            "to keep a program that runs wild from filling the memory",
+            "to keep a runaway program from filling the memory",
         ),
     ] = None
     read_only: Annotated[
         bool,
-        Option("Whether nobody may write.", "true", "when the device only reads what is delivered"),
+        Option(
+            "Whether to mount it read-only.", "true", "when the device only reads what is on it"
+        ),
     ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minify:
-    """What is left out of a system because nothing in it needs it.
+    """What is removed from a system because nothing in it needs it.
 
-    The section is here so that files can be written; nothing is left out yet.
+    Reserved: nothing is removed yet.
     """
 
     enable: Annotated[
         bool,
-        Option("Whether what nothing needs is left out.", "true", "when flash or link are small"),
+        Option(
+            "Whether to remove what nothing needs.", "true", "when flash or bandwidth is scarce"
+        ),
     ] = False
     keep: Annotated[
         tuple[AbsolutePath, ...],
         Option(
-            "Files and folders that stay, although nothing seems to need them.",
+            "Files and folders to keep, although nothing seems to need them.",
             '["/usr/share/zoneinfo"]',
-            "for what programs look for only when they run",
+            "for what programs open only at run time",
         ),
     ] = ()
 
@@ -434,13 +436,13 @@ class Minify:
 class Container:
     """A program with its own root, taken from an image when the system is built.
 
-    The section is here so that files can be written; no container is built yet.
+    Reserved: no container is built yet.
     """
 
     image: Annotated[
         Image,
         Option(
-            "The image, named by its content.",
+            "The image, with its digest.",
             f'"example/app@sha256:{"0" * 64}"',
             "to say what runs in the container",
         ),
@@ -462,34 +464,34 @@ class Update:
     every: Annotated[
         Seconds | None,
         Option(
-            "How often the device looks for an update by itself, at the `update.url` of "
-            "`reconix.toml`; without it, only when `reconix-device update` is called.",
+            "How often the device checks for an update, at the `update.url` of `reconix.toml`; by "
+            "default, only when `reconix-device update` is run.",
             '"6h"',
-            "when nobody logs in to devices to update them",
+            "when no one logs in to devices to update them",
         ),
     ] = None
     automatic: Annotated[
         bool,
         Option(
-            "Whether the device restarts into an update by itself; otherwise it is tried at the "
-            "next restart, whoever asks for it.",
+            "Whether the device restarts into an update on its own; otherwise the update is tried "
+            "at the next restart, whatever its cause.",
             "false",
-            "when somebody must be there, or a program knows best when work may stop",
+            "when someone must be present, or a program knows best when work may stop",
         ),
     ] = True
     window: Annotated[
         TimeOfDay | None,
         Option(
-            "When in the day, by the clock of the device, it restarts into an update; one that "
-            "arrives at another time is taken in and waits.",
+            "Time of day, by the clock of the device, at which it restarts into an update; one "
+            "that arrives at another time is received and waits.",
             '"02:00-04:00"',
-            "when the device must not stop while it is used",
+            "when the device must not stop while it is in use",
         ),
     ] = None
     trial_timeout: Annotated[
         Seconds,
         Option(
-            "How long a trial may take from boot to confirm; then the device goes back.",
+            "How long a trial may take from boot to confirm; then the device falls back.",
             '"5min"',
             "when a trial needs longer on slow hardware",
         ),
@@ -497,8 +499,8 @@ class Update:
     trial_attempts: Annotated[
         Annotated[int, Range(1, 10)],
         Option(
-            "How often a trial is made in all if it is interrupted, say, by a power cut; one that "
-            "was found unhealthy is never repeated.",
+            "How many times a trial is attempted if it is interrupted, for example by a power cut; "
+            "one that fails its health checks is not repeated.",
             "5",
             "when the power often fails",
         ),
@@ -506,8 +508,8 @@ class Update:
     always_attempts: Annotated[
         Annotated[int, Range(1, 100)],
         Option(
-            "How often in a row this system may fail to come up healthy if it is chosen with "
-            "`--always`; then the default system stays.",
+            "How many times in a row this system may fail to become healthy when chosen with "
+            "`--always`; then the device stays with the default system.",
             "1",
             "when its work can wait, and restarts disturb",
         ),
@@ -525,16 +527,18 @@ class System:
     packages: Annotated[
         tuple[PackageName, ...],
         Option(
-            "Debian packages to install besides the essential ones; what they depend on comes "
-            "along, what they recommend does not.",
+            "Debian packages to install besides the essential ones, with what they depend on but "
+            "not what they recommend.",
             '["nginx"]',
-            "for what the system is there to do",
+            "for what the system is meant to do",
         ),
     ] = ()
     users: Annotated[
         Mapping[UserName, User],
         Option(
-            "Who may log in.", '{ operator = { groups = ["adm"] } }', "when somebody has to log in"
+            "Users who can log in.",
+            '{ operator = { groups = ["adm"] } }',
+            "when someone has to log in",
         ),
     ] = field(default_factory=dict)
     network: Annotated[
@@ -542,14 +546,14 @@ class System:
         Option(
             "Network interfaces.",
             '{ lan = { match = "en*", dhcp = true } }',
-            "when the device talks to anybody",
+            "when the device uses a network",
         ),
     ] = field(default_factory=dict)
     services: Services = field(default_factory=Services)
     units: Annotated[
         Mapping[UnitName, Unit],
         Option(
-            "Units of your own.",
+            "systemd units of your own.",
             '{ "hello.service" = { source = "hello.service" } }',
             "for programs that no package brings a unit for, timers, sockets",
         ),
@@ -559,13 +563,13 @@ class System:
         Option(
             "Files below `/etc`.",
             '{ "motd" = { text = "Welcome\\n" } }',
-            "for settings that no option has a name for",
+            "for settings without an option",
         ),
     ] = field(default_factory=dict)
     sysctl: Annotated[
         Mapping[SysctlName, SysctlValue],
         Option(
-            "Settings of the kernel.",
+            "Kernel settings (sysctl).",
             '{ "vm.swappiness" = 0 }',
             "to change how the kernel uses memory or network",
         ),
@@ -573,7 +577,7 @@ class System:
     ports: Annotated[
         Mapping[PortName, Name],
         Option(
-            "Who listens on which TCP port of the device; two that want the same are a mistake.",
+            "Which program listens on which TCP port of the device; two on one port are an error.",
             '{ "8080" = "status-page" }',
             "for programs of your own; modules name theirs",
         ),
@@ -600,16 +604,16 @@ class System:
     budget: Annotated[
         SizeBytes | None,
         Option(
-            "The most that the system may take in the store, uncompressed, with all that it "
-            "refers to; a build that needs more fails.",
+            "Size limit of the system in the store, uncompressed, with everything it refers to; a "
+            "build that exceeds it fails.",
             '"300M"',
-            "when flash or link are small and growth must be noticed at once",
+            "when flash or bandwidth is scarce and growth must be noticed at once",
         ),
     ] = None
     frozen: Annotated[
         bool,
         Option(
-            "Whether a build that changes this system, compared with the generation before, fails.",
+            "Whether a build fails if it changes this system, compared with the generation before.",
             "true",
             "when a system is certified, or a change must not reach it by accident",
         ),

@@ -1,8 +1,8 @@
 """The vocabulary of the options: what a text may be, what a number means, in which unit.
 
-A type here is a plain ``str`` or ``int`` with a *form*: how it is written, what to tell who writes
-it otherwise, and, where the value is kept in another way than it is written, how to read and print
-it.
+A type here is a plain ``str`` or ``int`` with a *form*: how it is written, what a message
+says was expected, and, where the value is kept in another form than it is written, how to parse
+and print it.
 """
 
 import enum

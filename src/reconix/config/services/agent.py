@@ -1,7 +1,7 @@
 """What a system needs that is to be kept up to date: init, device files, Python for the agent.
 
-The agent itself is no package: it comes with every system, as an object of the store. Whether and
-how a system takes updates is said in `update`.
+The agent itself is not a package: it comes with every system, as an object of the store. `update`
+says whether and how a system takes updates.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Options:
     enable: Annotated[
         bool,
         Option(
-            "Whether the packages are installed that every system with the agent needs.",
+            "Whether to install the packages that the agent needs.",
             "true",
             "to get them without naming each",
         ),

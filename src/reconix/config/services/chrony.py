@@ -30,15 +30,15 @@ class Options:
         Option(
             "Whether to run chrony.",
             "true",
-            "when time must be good to milliseconds, or the device gives it to others",
+            "when time must be accurate to milliseconds, or the device serves it to others",
         ),
     ] = False
     servers: Annotated[
         tuple[Server, ...],
         Option(
-            "Time servers to ask.",
+            "Time servers.",
             '["192.0.2.1", "192.0.2.2"]',
-            "to name who knows the time; nobody is asked by default",
+            "to name the servers; there are none by default",
         ),
     ] = ()
     allow: Annotated[
@@ -56,7 +56,7 @@ def configure(options: Options) -> Fragment:
     if not options.enable:
         return Fragment()
     if not options.servers:
-        raise OptionError("enable", "there is nobody to ask for the time", "name chrony.servers")
+        raise OptionError("enable", "there are no time servers", "set chrony.servers")
     lines = [
         *(f"server {server} iburst" for server in options.servers),
         *(f"allow {network}" for network in options.allow),

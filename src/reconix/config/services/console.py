@@ -25,20 +25,20 @@ class Options:
     serial: Annotated[
         Line | None,
         Option(
-            "Serial line for what the kernel and systemd say.",
+            "Serial line for messages of the kernel and systemd.",
             '"ttyS0"',
-            "when somebody must see why a device does not come up",
+            "to see why a device does not boot",
         ),
     ] = None
     speed: Annotated[
-        Speed, Option("Bits in a second.", "9600", "when the hardware knows no other")
+        Speed, Option("Bits per second.", "9600", "when the hardware supports no other")
     ] = 115200
     login: Annotated[
         UserName | None,
         Option(
-            "User who is logged in there without being asked; without it, there is no log-in.",
+            "User who is logged in there automatically; by default, there is no log-in.",
             '"root"',
-            "when whoever holds the cable may do everything, as on a workbench",
+            "when anyone with the cable may do everything, as on a workbench",
         ),
     ] = None
 
@@ -46,7 +46,7 @@ class Options:
 def configure(options: Options) -> Fragment:
     """A word for the kernel, and the log-in."""
     if options.serial is None:
-        raise OptionError("serial", "is missing: there is no line to speak on", "for example ttyS0")
+        raise OptionError("serial", "is missing: a console needs a line", "for example ttyS0")
     unit = f"serial-getty@{options.serial}.service"
     agetty = (
         f"-/sbin/agetty --autologin {options.login} --keep-baud 115200,57600,38400,9600 - $TERM"

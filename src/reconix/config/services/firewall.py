@@ -18,12 +18,12 @@ from reconix.config.schema.values import Interface, Port
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """A firewall with nftables: what is not named does not come in."""
+    """A firewall with nftables: incoming traffic that is not allowed is dropped."""
 
     enable: Annotated[
         bool,
         Option(
-            "Whether there is a firewall.",
+            "Whether to run the firewall.",
             "true",
             "when the device is in a network that is not yours alone",
         ),
@@ -31,7 +31,7 @@ class Options:
     tcp: Annotated[
         tuple[Port, ...],
         Option(
-            "TCP ports that anybody may reach; modules open those of their services.",
+            "TCP ports that are open to everyone; modules open those of their services.",
             "[8080]",
             "for programs that no module opens a port for",
         ),
@@ -39,7 +39,7 @@ class Options:
     udp: Annotated[
         tuple[Port, ...],
         Option(
-            "UDP ports that anybody may reach; modules open those of their services.",
+            "UDP ports that are open to everyone; modules open those of their services.",
             "[123]",
             "for programs that no module opens a port for",
         ),
@@ -47,15 +47,15 @@ class Options:
     ping: Annotated[
         bool,
         Option(
-            "Whether the device answers echo requests.",
+            "Whether the device answers pings.",
             "false",
-            "when the device must not be found by those who look for it",
+            "when the device must not be easy to find",
         ),
     ] = True
     trusted: Annotated[
         tuple[Interface, ...],
         Option(
-            "Interfaces through which everything may come in, besides `lo`.",
+            "Interfaces on which everything is accepted, besides `lo`.",
             '["eth1"]',
             "when an interface leads to a network that is yours alone",
         ),

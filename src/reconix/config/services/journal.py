@@ -33,7 +33,7 @@ class Options:
     size: Annotated[
         SizeBytes,
         Option(
-            "The most that it may take.",
+            "Size limit of the log.",
             '"64M"',
             "when memory is small, or a fault is seen only in a long log",
         ),
@@ -43,23 +43,23 @@ class Options:
         Option(
             "Whether it survives a reboot, on the data partition; each line wears the flash.",
             "true",
-            "when one must read after a reboot what came before it",
+            "to read after a reboot what happened before it",
         ),
     ] = False
     level: Annotated[
         Level,
         Option(
-            "The least urgent messages that are written down.",
+            "Lowest level that is logged.",
             '"notice"',
-            "when a talkative program fills the log with what nobody reads",
+            "when a verbose program fills the log",
         ),
     ] = Level.DEBUG
     burst: Annotated[
         Annotated[int, Range(0, 1 << 30)] | None,
         Option(
-            "How many messages a service may write in `burst_time`; 0: any number.",
+            "How many messages a service may write in `burst_time`; 0: no limit.",
             "1000",
-            "when a program that runs wild must not push everything else out",
+            "to keep a runaway program from pushing everything else out",
         ),
     ] = None
     burst_time: Annotated[

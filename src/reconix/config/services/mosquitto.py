@@ -37,7 +37,7 @@ class Options:
     anonymous: Annotated[
         bool,
         Option(
-            "Whether clients may connect without saying who they are.",
+            "Whether clients may connect without credentials.",
             "true",
             "when the network itself is trusted",
         ),
@@ -47,7 +47,7 @@ class Options:
         Option(
             "Further lines of the broker's configuration.",
             '["max_connections 100"]',
-            "for what has no option: passwords files, bridges, limits",
+            "for what has no option: password files, bridges, limits",
         ),
     ] = ()
 

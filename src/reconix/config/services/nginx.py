@@ -20,9 +20,7 @@ class Site:
 
     port: Annotated[
         Port,
-        Option(
-            "Port it listens on.", "8080", "when several sites are told apart by it, or 80 is taken"
-        ),
+        Option("Port it listens on.", "8080", "when sites differ by port, or 80 is taken"),
     ] = 80
     folder: Annotated[
         AbsolutePath | None,
@@ -31,7 +29,7 @@ class Site:
     proxy: Annotated[
         Url | None,
         Option(
-            "Program behind the server, which gets the requests.",
+            "Backend that requests are passed to.",
             '"http://127.0.0.1:3000"',
             "when the site is a program",
         ),
@@ -61,7 +59,7 @@ class Options:
     sites: Annotated[
         Mapping[Name, Site],
         Option(
-            "What it answers.",
+            "Sites to serve.",
             '{ pages = { folder = "/etc/gateway/www" } }',
             "to say what is served; without a site there is nothing",
         ),
@@ -92,7 +90,7 @@ def configure(options: Options) -> Fragment:
 def _site(name: str, site: Site) -> str:
     if (site.folder is None) == (site.proxy is None):
         said = "neither folder nor proxy" if site.folder is None else "folder and proxy"
-        raise OptionError(f"sites.{name}", f"has {said}", "write one of the two")
+        raise OptionError(f"sites.{name}", f"has {said}", "set one of the two")
     lines = [
         f"listen {site.port};",
         f"listen [::]:{site.port};",

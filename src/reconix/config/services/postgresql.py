@@ -36,10 +36,10 @@ class Options:
     version: Annotated[
         Annotated[int, Range(15, 99)],
         Option(
-            "Version, as Debian's suite has it. Another one begins with an empty cluster: before, "
-            "take the data over with pg_dump.",
+            "Version in Debian's suite. Another version starts with an empty cluster: export the "
+            "data with pg_dump first.",
             "17",
-            "when the suite is another one than trixie",
+            "when the suite is not trixie",
         ),
     ] = 17
     port: Annotated[

@@ -29,7 +29,7 @@ class Server(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Log-in over the network with dropbear or OpenSSH, by key only; who may is said in `users`."""
+    """Log-in over the network with dropbear or OpenSSH, by key only; `users` says who may."""
 
     enable: Annotated[
         bool,
@@ -42,7 +42,7 @@ class Options:
     server: Annotated[
         Server,
         Option(
-            "Which program answers: the small `dropbear`, or `openssh`.",
+            "Server program: the small `dropbear`, or `openssh`.",
             '"openssh"',
             "when sftp, certificates or settings of OpenSSH are needed",
         ),
@@ -59,7 +59,7 @@ class Options:
             "Folder of dropbear's host key, which is made at the first boot and kept; those of "
             "OpenSSH need no folder to be named.",
             '"/var/lib/dropbear"',
-            "when keys that devices have already lie elsewhere",
+            "when devices already have keys elsewhere",
         ),
     ] = _HOST_KEYS
 
@@ -89,8 +89,8 @@ def _dropbear(options: Options) -> Fragment:
 
 def _openssh(options: Options) -> Fragment:
     if options.host_keys != _HOST_KEYS:
-        fact = "is the folder of dropbear's host key, and OpenSSH answers"
-        raise OptionError("host_keys", fact, "leave it out: keys of OpenSSH are kept by themselves")
+        fact = "is the folder of dropbear's host key, but the server is openssh"
+        raise OptionError("host_keys", fact, "remove it: the keys of OpenSSH persist without it")
     settings = (
         f"Port {options.port}\n"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"

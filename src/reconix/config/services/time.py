@@ -25,7 +25,7 @@ class Options:
     zone: Annotated[
         Zone | None,
         Option(
-            "Time zone; without it, UTC.",
+            "Time zone; by default, UTC.",
             '"Europe/Berlin"',
             "when people read the times, or timers follow the local day",
         ),
@@ -35,13 +35,13 @@ class Options:
         Option(
             "Whether systemd-timesyncd sets the clock from the network.",
             "true",
-            "when a clock that is right to a fraction of a second is enough",
+            "when accuracy to a fraction of a second is enough",
         ),
     ] = False
     servers: Annotated[
         tuple[Server, ...],
         Option(
-            "Time servers; without them, those that DHCP names.",
+            "Time servers; by default, those from DHCP.",
             '["192.0.2.1"]',
             "when the network does not name time servers",
         ),

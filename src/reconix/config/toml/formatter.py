@@ -1,6 +1,6 @@
-"""One format for all files of a configuration, so that nobody has to think about it.
+"""One format for all files of a configuration, so that there is nothing to discuss.
 
-A team that reviews what reaches a device must see what changed, not who likes tabs. Formatting
+A team that reviews what reaches a device must see what changed, not who prefers tabs. Formatting
 changes nothing but space: every key, every value as it was spelt and every comment stay, in order.
 
 * One statement on a line, without indentation: ``key = value``; a comment after two spaces.
@@ -86,7 +86,7 @@ def _lines(found: Sequence[Statement]) -> list[str]:
 
 
 def _begins_section(found: Sequence[Statement], number: int) -> bool:
-    """Whether a header stands here, or the first of the comments above one."""
+    """Whether this is a header, or the first of the comments above one."""
     if number and isinstance(found[number - 1], Comment):
         return False
     rest = itertools.islice(found, number, None)

@@ -1,9 +1,9 @@
 """The statements of a text of TOML, with what ``tomllib`` drops: places, spelling, comments.
 
-``tomllib`` decides whether a text is TOML and what it means. Where a key stands, how a value was
-spelt and which comment belongs to it, it does not tell. So the text is walked over once more, in
-one place for everybody who needs any of that: ``reader.py`` takes the places, ``formatter.py``
-prints the statements again.
+``tomllib`` decides whether a text is TOML and what it means, but not where a key is, how a value
+was spelt or which comment belongs to it. So the text is walked over once more, in one place for
+everything that needs any of that: ``reader.py`` takes the places, ``formatter.py`` prints the
+statements again.
 
     Blank | Comment | Header(key) | Assignment(key, value)
     value: Plain | Array(item, …) | InlineTable((key, value), …)
@@ -72,7 +72,7 @@ class Item:
     value: "Value | None"
     comment: str = ""
     spaced: bool = False
-    """Whether an empty line stands before it."""
+    """Whether an empty line precedes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,12 @@ class Array:
 
     items: tuple[Item, ...]
     is_open: bool
-    """Whether a comma stands behind the last item."""
+    """Whether a comma follows the last item."""
     at: int
 
     @property
     def values(self) -> "tuple[Value, ...]":
-        """The items that are no comments."""
+        """The items that are not comments."""
         return tuple(item.value for item in self.items if item.value is not None)
 
 

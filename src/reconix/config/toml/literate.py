@@ -1,6 +1,6 @@
 """Configuration in Markdown: the fenced ``toml`` blocks of a text, in order, are its TOML.
 
-A file such as ``mqtt.toml.md`` explains itself, and its settings stand where they are explained.
+A file such as ``mqtt.toml.md`` explains itself, and its settings are next to their explanation.
 For a reader of TOML everything else is blanked out line by line, so places stay what they are.
 
 Source: CommonMark 0.31, section 4.5 (fenced code blocks).

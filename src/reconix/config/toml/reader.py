@@ -1,8 +1,8 @@
 """TOML with a place for everything: file, line and column of each key and of each list item.
 
-A message about a mistake is worth little without the place of the mistake, and the standard
-library's parser does not tell places. So the text is read twice: ``tomllib`` decides whether it is
-TOML and what it means, and the walk of ``grammar.py`` tells where each key and each item begins.
+An error message is worth little without the place of the error, and the standard library's parser
+does not give places. So the text is read twice: ``tomllib`` decides whether it is TOML and what it
+means, and the walk of ``grammar.py`` finds where each key and each item begins.
 
 A file may be *literate* (``literate.py``): its name ends in ``.toml.md``.
 

@@ -205,7 +205,7 @@ def test_a_failing_module_names_itself_and_the_line(project: Project, body: str)
 
 INCOMPLETE = {
     f'{HEAD}@dataclass\nclass Options:\n    "x"\n    x: float = 0\n\ndef configure(o): pass\n': (
-        "float is no type that an option can have"
+        "float is not a type that an option can have"
     ),
     "x = 1\n": "has no dataclass Options",
     HELLO.partition("\n\ndef configure")[0]: "has no function configure",
