@@ -121,7 +121,7 @@ def test_a_flake_that_has_changed_is_built_as_locked_or_not_at_all(box: Box) -> 
 
 def test_what_nix_does_not_have_is_named(box: Box) -> None:
     missing = "/nix/store/7a3xvq1k0hzmcr3frnk0s5cbzgwd8h2d-nixos-system-gateway"
-    with pytest.raises(NotHandedOver, match="nixos-system-gateway is neither in our store"):
+    with pytest.raises(NotHandedOver, match="nixos-system-gateway is not in our store"):
         box.lock(box.configuration(Nixos(path=missing)))
     configuration = box.flake()
     wrong = replace(configuration.hosts["box"].nixos["appliance"], attribute="nothing")

@@ -1,8 +1,8 @@
 """Which of our modules a module reaches by import, itself included.
 
 Two things depend on it. The agent goes to devices with all that it needs and nothing else. And what
-an object is made by is part of its recipe: a list of modules written by hand forgets one, and then
-a change of that one is answered with an object that the old code made.
+an object is made by is part of its recipe: a list of modules written by hand misses one, and then a
+change of that one yields an object that the old code made.
 
 Read from the syntax, nothing is imported: so a late import within a function counts as well.
 
@@ -45,7 +45,7 @@ def reached(names: Iterable[str], source: Path = SOURCE) -> dict[str, Path]:
             continue
         file = _file_of(name, source)
         if file is None:
-            raise NotOurs(f"there is no module {name}, which is imported")
+            raise NotOurs(f"module {name} is imported but does not exist")
         found[name] = file
         waiting += _parents(name)
         waiting += _ours(file, source)

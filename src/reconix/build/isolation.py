@@ -1,14 +1,14 @@
-"""Where programs of packages run while a root is made: cut off, whoever builds.
+"""Isolation: where programs of packages run while a root is made, whoever builds.
 
-Maintainer scripts are programs of others. What they are given must be the same everywhere, and a
-build asks nobody. So they run in namespaces of their own:
+Maintainer scripts are untrusted programs. What they see must be the same everywhere, and a build
+needs no network. So they run in namespaces of their own:
 
     network   no interface but a loopback that is down, and none of the abstract sockets outside
-    name      what they call the machine is nobody's name
+    name      the host name is always ``localhost``
     mounts    a ``/sys`` of this network; an empty ``/run``, where services have their sockets
     processes no other process is seen, and none can be entered (``mmdebstrap`` makes this one)
-    user      for an ordinary user: root inside is a stranger outside, one of the numbers that
-              ``/etc/subuid`` grants him, and so is not even he
+    user      for an ordinary user: root inside is one of the IDs outside that ``/etc/subuid``
+              grants, and so not even the user who builds
 
 Only root can do without the last one, and then a script that means it can leave the others: it *is*
 root. Build as an ordinary user if you do not trust what you install.
@@ -73,8 +73,8 @@ def make_room(folder: Path) -> None:
         process.run(*_BESIDE_HIM, "chown", "1:1", folder)
     except CommandFailed as error:
         raise NotIsolated(
-            f"nothing can be installed cut off from this machine: {error}",
-            hint="an ordinary user needs newuidmap (apt install uidmap) and numbers in /etc/subuid",
+            f"cannot install packages in isolation: {error}",
+            hint="an ordinary user needs newuidmap (apt install uidmap) and a range in /etc/subuid",
         ) from error
 
 

@@ -139,7 +139,7 @@ def _bring(store: ChrootStore, toplevel: StorePath) -> None:
         take_from_nix(store, [toplevel])
     except CommandFailed as error:
         raise NotHandedOver(
-            f"{toplevel} is neither in our store nor to be had from Nix: {error}",
+            f"{toplevel} is not in our store, and Nix does not have it: {error}",
             hint="build it with Nix on this machine first",
         ) from error
     store.valid_all([toplevel])  # and it stays
@@ -177,7 +177,7 @@ def _bring_locked(store: ChrootStore, nixos: Nixos, locked: NixLock) -> None:
             raise NotLikeLocked(toplevel, found=f"the flake gives {built}")
     _bring(store, toplevel)
     if _closure(store, toplevel) != locked.closure:
-        raise NotLikeLocked(toplevel, found="what has that name has another content")
+        raise NotLikeLocked(toplevel, found="the path of that name has other content")
 
 
 def _systems(name: str, nixos: Nixos, toplevel: Toplevel) -> Iterator[BuiltSystem]:
@@ -206,13 +206,13 @@ def _check(host: Host, system: BuiltSystem, others: Collection[BuiltSystem]) -> 
             hint="give that specialisation a system of its own, with `specialisation`",
         )
     if system.name in host.systems or system.name in [other.name for other in others]:
-        raise BadToplevel(f"{path} stands for two systems", hint="rename one of them")
+        raise BadToplevel(f"{path} is used for two systems", hint="rename one of them")
     for other in others:
         if other.toplevel == system.toplevel:
             raise BadToplevel(f"{path} is the same as {other.name}", hint="remove one of them")
     expected = NIX_SYSTEM[host.architecture]
     if system.spec.system != expected:
-        raise BadToplevel(f"{path} is made for {system.spec.system}, the host is {expected}")
+        raise BadToplevel(f"{path} is built for {system.spec.system}, but the host is {expected}")
 
 
 def _is_name(text: str) -> bool:
@@ -238,7 +238,7 @@ def read_toplevel(store: ChrootStore, toplevel: StorePath) -> Toplevel:
     file = store.path(toplevel) / "boot.json"
     if not file.is_file():
         raise BadToplevel(
-            f"{toplevel} is no toplevel of NixOS: it has no boot.json",
+            f"{toplevel} is not a NixOS toplevel: it has no boot.json",
             hint="name config.system.build.toplevel of a NixOS of 23.05 or later",
         )
     content = read_bounded(file, bootspec.MAX_BYTES)

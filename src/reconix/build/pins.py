@@ -61,13 +61,13 @@ class Pins:
         return pin
 
     def drop(self, keep: int) -> list[Pin]:
-        """Let go of all but the newest; what they need goes with the next collection.
+        """Drop all but the newest; what they need is removed by the next collection.
 
         Args:
             keep: how many stay, at least 1; so a number is never given twice.
         """
         if keep < 1:
-            raise UsageError("at least one generation of each host stays", hint="--keep 1")
+            raise UsageError("at least one generation of each host must be kept", hint="--keep 1")
         dropped = self.all()[:-keep]
         for pin in dropped:
             (self._folder / str(pin.number)).unlink()

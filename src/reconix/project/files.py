@@ -17,7 +17,7 @@ from reconix.build import nixos
 from reconix.build.archive import fetch
 from reconix.build.host import Workshop
 from reconix.build.pins import Pins
-from reconix.build.users.known_ids import of_generation, with_numbers
+from reconix.build.users.known_ids import of_generation, with_ids
 from reconix.config import load
 from reconix.config.lock import (
     FILE_NAME,
@@ -98,7 +98,7 @@ class ProjectFiles:
         """
         pins = [pin for pin in self.pins(store, host).all() if store.is_valid(pin.path)]
         before = of_generation(store, pins[-1].path, host.systems) if pins else {}
-        return with_numbers(self.host_lock(host), before, said)
+        return with_ids(self.host_lock(host), before, said)
 
     def remember(self, host: Host, numbers: Mapping[str, int]) -> None:
         """Write into the lock which numbers a host's users have now, if it does not know yet."""

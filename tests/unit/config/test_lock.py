@@ -159,13 +159,13 @@ def test_the_digest_is_that_of_the_packages_not_of_their_dates() -> None:
     assert one.digest() != lock(package("curl")).digest()
 
 
-def with_numbers(numbers: dict[str, int]) -> Lock:
+def with_ids(numbers: dict[str, int]) -> Lock:
     gateway = replace(lock(package()).hosts["gateway"], numbers=numbers)
     return Lock({"gateway": gateway})
 
 
 def test_numbers_of_users_are_remembered_and_survive_a_new_lock() -> None:
-    known = with_numbers({"operator": 1000, "Debian-exim": 312})
+    known = with_ids({"operator": 1000, "Debian-exim": 312})
     printed = print_lock(known)
     found = parse_lock(printed, source="test").hosts["gateway"]
     assert found.numbers == known.hosts["gateway"].numbers
@@ -180,4 +180,4 @@ def test_numbers_of_users_are_remembered_and_survive_a_new_lock() -> None:
 )
 def test_numbers_that_cannot_be_are_refused(numbers: dict[str, int]) -> None:
     with pytest.raises(BadLock):
-        with_numbers(numbers)
+        with_ids(numbers)

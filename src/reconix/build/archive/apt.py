@@ -1,18 +1,18 @@
 """apt on a configuration of its own: its solver and its signatures, none of this machine's state.
 
 Which packages a system needs is decided by the program that decides it on every Debian machine.
-apt is told to look at nothing of the machine that it runs on: it gets a folder with its own
-sources, its own lists and an empty list of installed packages.
+apt sees nothing of the machine that it runs on: it gets a folder with its own sources, its own
+lists and an empty list of installed packages.
 
     <folder>/apt.conf            the whole configuration, given with APT_CONFIG
     <folder>/etc/sources.list    suites of the target, for its architecture
     <folder>/state/status        empty: nothing is installed
     <folder>/state, cache        lists and what apt makes of them; nobody else writes there
 
-Some things are taken over from the machine, for they say how *it* reaches the world: proxies with
-their certificates (``Acquire::…``), and where the Debian archives are
-(``build/archive/resolve.py``). Who works with a copy of an archive that stands still has told apt
-not to mind its age; that is taken over as well, but only together with the address of the copy.
+Some settings are adopted from the machine, because they say how *it* reaches a network: proxies
+with their certificates (``Acquire::…``), and where the Debian archives are
+(``build/archive/resolve.py``). Whoever uses a frozen copy of an archive has told apt to ignore its
+age; that is adopted as well, but only together with the copy's address.
 
 Here are the calls, and parsers for what apt prints; the parsers are pure.
 
@@ -51,7 +51,7 @@ _FRESHNESS = r"Acquire::Check-(?:Valid-Until|Date)"
 
 
 class AptFailed(ReconixError):
-    """apt could not do what was asked, for a reason that we do not know better than it."""
+    """apt could not do what was asked, and its own message is all that we know."""
 
     exit_code = 66
 
@@ -251,7 +251,7 @@ class Apt:
             reasons = self._reasons(*words, "--", *wanted) or error.output.decode(errors="replace")
             raise Unsolvable(
                 f"apt cannot install what was asked for: {' '.join(reasons.split())}",
-                hint="which of the packages contradict each other? leave one of them out",
+                hint="which packages conflict? remove one of them",
             ) from error
 
     def _reasons(self, *words: str) -> str:
@@ -329,12 +329,12 @@ def _update_failure(said: str, sources: Sequence[Source]) -> ReconixError:
         )
     if re.search(r"is expired|not valid yet|invalid for another", said):
         return ArchiveUnreachable(
-            f"the lists of an archive are not of today: {last}",
-            hint="is the clock of this machine right? is the archive a copy that stands still?",
+            f"package lists are expired or not yet valid: {last}",
+            hint="is the clock of this machine right? is the archive a frozen copy?",
         )
     if "does not have a Release file" in said or re.search(r"Release\s+404", said):
         return ArchiveUnreachable(
-            f"an archive does not have a suite that was asked for: {last}",
+            f"an archive lacks a requested suite: {last}",
             hint="correct archive.suites or the addresses under [archive] in reconix.toml",
         )
     return ArchiveUnreachable(
@@ -365,14 +365,14 @@ def _parse_uri(line: str) -> Chosen:
 
 
 def _not_understood(line: str) -> AptFailed:
-    return AptFailed(f"apt printed a line that we do not understand: {line[:200]!r}")
+    return AptFailed(f"apt printed a line that cannot be parsed: {line[:200]!r}")
 
 
 def parse_records(said: bytes) -> list[Record]:
     """Read what ``apt-cache show`` prints.
 
     Raises:
-        AptFailed: a package lacks a field, or has one that is none.
+        AptFailed: a package lacks a field, or has a malformed one.
     """
     return [
         _parse_record(paragraph) for paragraph in Deb822.iter_paragraphs(said, use_apt_pkg=False)
@@ -391,7 +391,7 @@ def _parse_record(paragraph: Deb822) -> Record:
         )
     except (BadDigest, KeyError, ValueError) as error:
         name = str(paragraph.get("Package", ""))[:80]
-        raise AptFailed(f"the list of an archive has a damaged entry for {name!r}") from error
+        raise AptFailed(f"a package list has a malformed entry for {name!r}") from error
 
 
 def parse_listings(said: bytes) -> list[Listing]:
@@ -425,4 +425,4 @@ def parse_date(in_release: bytes) -> str:
         date = email.utils.parsedate_to_datetime(found[1].decode() if found else "")
         return date.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     except (OverflowError, ValueError) as error:
-        raise AptFailed("the list of an archive does not say when it was made") from error
+        raise AptFailed("a package list has no date") from error

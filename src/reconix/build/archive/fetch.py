@@ -51,7 +51,7 @@ class WrongContent(ReconixError):
 
 
 class DownloadFailed(ReconixError):
-    """A file could not be fetched, although somebody may well have it."""
+    """A file could not be fetched, although an archive may still have it."""
 
     exit_code = 68
 
@@ -74,7 +74,7 @@ class PackagesGone(ReconixError):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long a server may take, and how often it is asked."""
 
     attempts: int = 3
@@ -146,7 +146,7 @@ def fetch(
     locations: Callable[[], Locations],
     *,
     cache: Path,
-    patience: Patience = Patience(),
+    retry: RetryPolicy = RetryPolicy(),
 ) -> Mapping[LockedPackage, Path]:
     """Have the files of packages, from the cache or from the archives.
 
@@ -154,7 +154,7 @@ def fetch(
         packages: what the lock names.
         locations: asked only if something is missing.
         cache: a folder that is kept between builds; made if it is not there.
-        patience: limits for servers.
+        retry: limits for servers.
 
     Returns:
         A file for each package: complete, and checked just now.
@@ -171,7 +171,7 @@ def fetch(
         with _only_writer(cache):
             missing = _missing({package: paths[package] for package in missing})
             if missing:
-                _Downloads(locations(), patience).get({p: paths[p] for p in missing})
+                _Downloads(locations(), retry).get({p: paths[p] for p in missing})
     return paths
 
 
@@ -189,19 +189,19 @@ def _is_right(path: Path, package: LockedPackage) -> bool:
         return False
     if size_bytes == package.size_bytes and Digest.of_file(path) == package.sha256:
         return True
-    progress.note(f"{path} was damaged; {package.name} is fetched again")
+    progress.note(f"{path} is damaged; fetching {package.name} again")
     return False
 
 
 @contextmanager
 def _only_writer(cache: Path) -> Iterator[None]:
-    """Nobody else writes into the cache: two builds do not fetch the same things twice."""
+    """Lock the cache, so that two builds do not fetch the same files."""
     cache.mkdir(parents=True, exist_ok=True)
     with lock_file(cache / "lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress.note(f"waiting for another build that writes into {cache}")
+            progress.note(f"waiting for another build that is writing to {cache}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -209,8 +209,8 @@ def _only_writer(cache: Path) -> Iterator[None]:
 class _Downloads:
     """Fetches several files at once."""
 
-    def __init__(self, locations: Locations, patience: Patience) -> None:
-        self._locations, self._patience = locations, patience
+    def __init__(self, locations: Locations, retry: RetryPolicy) -> None:
+        self._locations, self._retry = locations, retry
         self._lock = threading.Lock()
         self._own = threading.local()
         self._clients: list[Client] = []
@@ -259,16 +259,16 @@ class _Downloads:
         return False
 
     def _get_patiently(self, address: str, package: LockedPackage, path: Path) -> None:
-        for attempt in range(1, self._patience.attempts + 1):
+        for attempt in range(1, self._retry.attempts + 1):
             try:
                 self._get_from(address, package, path)
             except Transient as error:
-                if attempt == self._patience.attempts:
+                if attempt == self._retry.attempts:
                     raise DownloadFailed(
                         f"{address} could not be fetched: {error}",
-                        hint="is the network up? what was fetched is kept; try again",
+                        hint="is the network up? finished downloads are kept; try again",
                     ) from error
-                time.sleep(self._patience.pause_seconds * attempt)
+                time.sleep(self._retry.pause_seconds * attempt)
             else:
                 return
 
@@ -280,7 +280,7 @@ class _Downloads:
         self, read: Callable[[int], bytes], file: BinaryIO, package: LockedPackage, address: str
     ) -> None:
         """Copy exactly what the lock names, or fail."""
-        until = time.monotonic() + self._patience.limit_seconds(package.size_bytes)
+        until = time.monotonic() + self._retry.limit_seconds(package.size_bytes)
         state, size_bytes = hashlib.sha256(), 0
         while chunk := read(min(_CHUNK_BYTES, package.size_bytes + 1 - size_bytes)):
             size_bytes += len(chunk)
@@ -302,5 +302,5 @@ def _check(found: Digest, size_bytes: int, package: LockedPackage, address: str)
         return
     raise WrongContent(
         f"{address} is not {package.id} of the lock: {fact}",
-        hint="somebody on the way changed it, or the lock is of another archive: reconix lock",
+        hint="it was changed in transit, or the lock belongs to another archive: reconix lock",
     )

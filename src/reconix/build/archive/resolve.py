@@ -1,4 +1,4 @@
-"""Asking the world: which packages each system consists of, today.
+"""Resolving packages: what each system consists of, according to the archives today.
 
 This is the only source of new pins. For every system of a host apt's own solver is asked for the
 essential packages and those that the system names (``build/archive/apt.py``); what it answers goes
@@ -8,8 +8,8 @@ into the lock with size, hash and place. Three further things are asked for each
   are kept. What else it would install is for machines that make their own initrd;
 * the boot loader and the program of the initrd: the named packages, to take files out of them.
 
-Where an archive is, nobody has to write down: the addresses are those that apt of the build machine
-uses for Debian, unless ``reconix.toml`` names others.
+Addresses of archives need not be written down: they are those that apt of the build machine uses
+for Debian, unless ``reconix.toml`` names others.
 
 Tested by ``tests/unit/build/archive/test_resolve.py`` and ``tests/compat/test_apt.py``.
 """
@@ -96,14 +96,14 @@ class NoKernel(ReconixError):
 
 
 class NoArchive(ReconixError):
-    """Nobody says where the Debian archive is."""
+    """The address of the Debian archive is not known."""
 
     exit_code = 66
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the Debian archives are; ``None``: nobody says."""
+    """Where the Debian archives are; ``None``: not known."""
 
     main: str | None
     security: str | None
@@ -118,7 +118,7 @@ class Addresses:
         address = self.security if suite.endswith(SECURITY) else self.main
         if address is None:
             raise NoArchive(
-                f"apt on this machine names no archive for the suite {suite}",
+                f"apt on this machine has no archive for the suite {suite}",
                 hint=f'write its address into reconix.toml: [archive] {option} = "http://…"',
             )
         return address
@@ -319,7 +319,7 @@ def _locked(
     ]
     hashes = {record.sha256 for record in records if record.size_bytes == package.size_bytes}
     if not places or len(hashes) != 1:
-        raise AptFailed(f"apt's lists contradict each other about {package.name} {package.version}")
+        raise AptFailed(f"apt's package lists disagree about {package.name} {package.version}")
     date, listing = min(places, key=lambda place: (place[0], place[1].suite))
     return LockedPackage(
         name=package.name,
@@ -334,6 +334,6 @@ def _locked(
 
 
 def near_names(name: str, names: Iterable[str]) -> list[str]:
-    """Names of packages that somebody may have meant."""
+    """Names of packages similar to one that does not exist."""
     alike = [other for other in names if other[0] == name[0] or name in other]
     return difflib.get_close_matches(name, sorted(alike), n=3, cutoff=0.75)

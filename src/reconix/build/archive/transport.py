@@ -2,8 +2,8 @@
 
 A lock names a hundred files from two servers. One connection for each file costs a hundred look-ups
 of a name and, with TLS, a hundred handshakes, which is most of the time. ``base/http.py`` keeps a
-connection for each server and bounds whatever a server does; here it becomes known whether somebody
-else should be asked, or the same one again.
+connection for each server and bounds whatever a server does; here a failure says whether to ask
+another server, or the same one again.
 
 Tested by ``tests/unit/build/archive/test_fetch.py``, on a real server that misbehaves.
 """
@@ -28,7 +28,7 @@ class Gone(Exception):
 
 
 class Transient(Exception):
-    """Something that may be different next time."""
+    """A failure that may be gone at the next attempt."""
 
 
 @dataclass(frozen=True, slots=True)

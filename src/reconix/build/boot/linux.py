@@ -168,7 +168,7 @@ def _expanded(content: bytes, name: str) -> bytes:
     except lzma.LZMAError as error:
         raise NoSuchModule(f"the module {name} is damaged: {error}") from error
     if not expander.eof:
-        raise NoSuchModule(f"the module {name} is cut, or larger than {_MAX_MODULE_BYTES} bytes")
+        raise NoSuchModule(f"the module {name} is truncated, or exceeds {_MAX_MODULE_BYTES} bytes")
     return plain
 
 

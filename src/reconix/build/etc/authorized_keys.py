@@ -1,4 +1,4 @@
-"""Who may log in: what the configuration says, and nothing that a device has kept.
+"""Who may log in: what the configuration says, and nothing that persists on a device.
 
 A home folder may persist, and with it ``.ssh/authorized_keys``. If that file were copied there, a
 key that was revoked would go on to work and a new one would not. So the keys stay where the

@@ -1,10 +1,11 @@
-"""What the generation has in folders that persist.
+"""Whose file takes precedence in a folder that persists: the generation's or the device's.
 
-    given   <generation|device> <path> a line: who wins where a device has the file already
+    given   <generation|device> <path> a line: which one wins if the device has the file already
 
 Files of the configuration say it themselves (``config/rules/kept_files.py``). Others that we make
 decide how the system works, so they are those of the generation. Files of packages are not listed:
-a folder of a package is its own matter, and what a device first had stays; the build tells of them.
+a folder of a package is its own business, and what a device first had stays; the build reports
+them.
 
 Tested by ``tests/unit/build/etc/test_file_precedence.py`` and, with the script that obeys, by
 ``tests/crash/test_given_files.py``.
@@ -52,7 +53,7 @@ def from_packages(system: System, root: Path, etc: Folder) -> Iterator[str]:
         if found:
             first, *others = sorted(found)
             more = f" and {len(others)} more" if others else ""
-            yield f"{folder} persists: of packages, {first}{more} stay as a device first had them"
+            yield f"{folder} persists: {first}{more} of packages will not change on devices"
 
 
 def _copied(root: Path) -> Iterator[str]:

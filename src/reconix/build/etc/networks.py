@@ -1,4 +1,4 @@
-"""What systemd-networkd is told: how each interface gets its address, and which are made.
+"""The settings of systemd-networkd: how each interface gets its address, and which are created.
 
 A network of the configuration is a ``.network`` file. A VLAN or a bridge is a ``.netdev`` file as
 well, which makes the interface, and a line in the file of each network that it stands on. Files are

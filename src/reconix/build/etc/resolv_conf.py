@@ -1,4 +1,4 @@
-"""How names are found: what stands in ``/etc/resolv.conf``.
+"""How names are resolved: the content of ``/etc/resolv.conf``.
 
 Programs ask the C library, and that asks the servers in this file. Name servers that the
 configuration gives are written there. Those that DHCP tells are known only when the device runs,
@@ -18,7 +18,7 @@ _FILE = "resolv.conf"
 _PROGRAM = "usr/lib/systemd/systemd-resolved"
 _STUB = Symlink("../run/systemd/resolve/stub-resolv.conf")
 _SETTINGS = File(b"[Resolve]\nFallbackDNS=\nLLMNR=no\nMulticastDNS=no\n")
-"""Nobody is asked, and nobody in the network is answered, but as the configuration says."""
+"""No name server is asked, and no query answered, unless the configuration says so."""
 
 
 def files(system: System, root: Path) -> dict[str, File | Symlink]:

@@ -59,7 +59,7 @@ def make_etc(
         agent_units: the units that run it, by name.
 
     Raises:
-        UnknownAccount, UnknownUnit, NotInstallable: the configuration names what there is not.
+        UnknownAccount, UnknownUnit, NotInstallable: the configuration names what does not exist.
     """
     made = secrets.needed(root, system.files, system.units)
     stores = list(databases.needed(root))
@@ -124,7 +124,7 @@ def _written(file: ConfiguredFile) -> File | Symlink:
 
 
 def _services(system: System) -> Services:
-    """What the configuration enables, and what the rest of it cannot do without."""
+    """What the configuration enables, and what the rest of it requires."""
     needed = ["systemd-networkd.service"] if system.network else []
     return replace(system.services, enable=(*needed, *system.services.enable))
 
@@ -135,7 +135,7 @@ def _identity(hostname: str) -> Files:
         "hosts": File(f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {hostname}\n".encode()),
         "machine-id": File(b""),  # the script of the initrd lays the device's own over it
         "fstab": File(b"# Everything is mounted by the initrd.\n"),
-        # Nothing has to be brought up to date at boot: /usr and /etc come from one build.
+        # Nothing has to be updated at boot: /usr and /etc come from one build.
         ".updated": File(b"TIMESTAMP_NSEC=1000000000\n"),
     }
 
@@ -157,7 +157,7 @@ def _defaults() -> Files:
 def _waiting_for_networks(system: System) -> Files:
     """How long units that want to be online wait for it: less than a trial waits for them.
 
-    Without a cable the time runs out, and what can do without a network starts nevertheless.
+    Without a cable the time runs out, and units that do not need a network start all the same.
     """
     program = "/usr/lib/systemd/systemd-networkd-wait-online"
     lines = f"[Service]\nExecStart=\nExecStart={program} --timeout={system.health.timeout // 2}\n"

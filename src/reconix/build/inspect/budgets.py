@@ -23,9 +23,9 @@ class BudgetExceeded(ReconixError):
 
     def __init__(self, what: str, *, size_bytes: int, budget_bytes: int) -> None:
         super().__init__(
-            f"{what} has {size_bytes} bytes, its budget is {budget_bytes}: "
-            f"{size_bytes - budget_bytes} too many",
-            hint=f"take something out, or raise budget (now {print_size(budget_bytes)})",
+            f"{what} has {size_bytes} bytes, "
+            f"{size_bytes - budget_bytes} more than its budget of {budget_bytes}",
+            hint=f"remove something, or raise budget (now {print_size(budget_bytes)})",
         )
 
 

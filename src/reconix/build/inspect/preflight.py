@@ -1,17 +1,17 @@
-"""What a build would refuse, said by a check: as far as the store knows it without building.
+"""Preflight: what a build would refuse, as far as the store knows without building.
 
 Only packages say which units there are and how large a system gets, so a build judges that
 (decision 0019). But packages change with the lock, and between two locks a configuration is edited
 many times: as a rule the root and the kernel of the next build are in the store already, and the
-lock leads to them. Then it is known now, and the mistake is told with its place:
+lock leads to them. Then a check already finds, and reports with their place:
 
-* a health check waits for a unit, or ``services.enable`` names one, that there is not;
-* a user would get a number that he cannot have;
+* a health check or ``services.enable`` names a unit that does not exist;
+* a user would get an ID that is not available;
 * a folder persists where a unit of a package needs a link;
 * root and kernel alone are larger than the budget of the system.
 
-Nothing here is a guess. What is not in the store, or not locked as it is asked for, is left to the
-build, which judges all of it.
+Nothing here is a guess. What is not in the store, or not locked as it is configured, is left to the
+build, which checks everything.
 
 Tested by ``tests/unit/build/inspect/test_preflight.py``.
 """
@@ -51,14 +51,14 @@ class _Built:
 
 
 class Preflight:
-    """What a store lets one say; it is asked for each set of packages once."""
+    """What a store knows; it is asked only once for each set of packages."""
 
     def __init__(self, store: ChrootStore) -> None:
         self._store = store
         self._known: dict[tuple[str, ...], _Built | None] = {}
 
     def of(self, host: Host, lock: HostLock, tables: Mapping[str, Table]) -> Iterator[Problem]:
-        """Tell what a build of a host would refuse, and is known already.
+        """The problems for which a build of a host would be refused, as far as they are known.
 
         Args:
             host: as configured.
@@ -110,7 +110,7 @@ def _unknown_units(
     for check in system.health.checks:
         if isinstance(check, UnitCheck) and check.unit in unknown:
             place = place_of_item(table, "health", "checks", item=check, default=file)
-            fact = f"waits for {check.unit}, which there is not"
+            fact = f"waits for {check.unit}, but there is no such unit"
             yield Problem(place, "health.checks", fact, unknown[check.unit])
     for unit, hint in enabling.unknown(system.services.enable, own, built.units):
         place = place_of_item(table, "services", "enable", item=unit, default=file)
@@ -142,7 +142,7 @@ def _too_large(system: System, built: _Built, table: Table, file: Place) -> Iter
         place = place_of(table, "budget", default=file)
         fact = (
             f"packages and kernel alone have {built.size_bytes} bytes, "
-            f"{built.size_bytes - system.budget} too many"
+            f"{built.size_bytes - system.budget} more than its budget"
         )
-        hint = f"take something out, or raise budget (now {print_size(system.budget)})"
+        hint = f"remove something, or raise budget (now {print_size(system.budget)})"
         yield Problem(place, "budget", fact, hint)

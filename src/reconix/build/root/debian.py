@@ -46,9 +46,9 @@ from reconix.build.users.ownerships import (
 from reconix.build.users.static_ids import Renumbering, of_packages
 
 _XATTR = "SCHILY.xattr."
-"""How a tar archive calls attributes: star(5), *POSIX.1-2001 extended headers*."""
+"""The prefix of attributes in a tar archive:  star(5), *POSIX.1-2001 extended headers*."""
 _HOST_NAME = 'hostname localhost || :; echo localhost > "$1/etc/hostname"'
-"""What maintainer scripts find as the name of the machine: no root shows where it was built."""
+"""The host name that maintainer scripts see: no root shows where it was built."""
 
 EPOCH = 1
 """Every time stamp in a root, in seconds since 1970."""
@@ -69,12 +69,12 @@ class RootFailed(ReconixError):
 
 
 class BadPackage(ReconixError):
-    """A file is no package that could stand in an archive."""
+    """A file is not a package that an archive could hold."""
 
     exit_code = 60
 
     def __init__(self, package: Path, what: str) -> None:
-        super().__init__(f"{package} {what}", hint="is it a .deb of a Debian archive?")
+        super().__init__(f"{package} {what}", hint="is it a .deb from a Debian archive?")
 
 
 def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Path) -> None:
@@ -109,7 +109,7 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
         isolation.remove_room(room)
         remove_tree(work)
     if not whole:
-        raise RootFailed("mmdebstrap wrote an archive that cannot be read")
+        raise RootFailed("cannot read the archive that mmdebstrap wrote")
 
 
 def _work_folder(into: Path) -> Path:
@@ -131,7 +131,7 @@ def make_archive(packages: Sequence[Path], archive: Path) -> list[str]:
     """Make a folder that apt can use as an archive and give the names of its packages.
 
     Raises:
-        BadPackage: one is none, or two have one name.
+        BadPackage: a file is not a package, or two have the same name.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         stanzas = sorted(pool.map(lambda package: _stanza(package, archive), packages))
@@ -231,7 +231,7 @@ def unpack(stream: "tarfile._Fileobj", into: Path, began: float | None = None) -
         began: when it began to be made, in seconds since 1970; without it, just now.
 
     Raises:
-        UnsafeArchive: an entry does not belong into a root.
+        UnsafeArchive: an entry does not belong in a root.
     """
     tree = NewTree(into)
     ownerships: list[Ownership] = []
@@ -256,7 +256,7 @@ def unpack(stream: "tarfile._Fileobj", into: Path, began: float | None = None) -
 
 
 def _expect_folders(tree: NewTree) -> None:
-    """Refuse a root that is elsewhere: what comes next looks into these folders."""
+    """Refuse a root whose folders are links: what follows looks into them."""
     for name in ("usr", "usr/bin", "usr/lib", *LAID_OVER):
         if tree.kind(name) in (Kind.FILE, Kind.LINK):
             raise UnsafeArchive(name, "which must be a folder")
@@ -277,7 +277,7 @@ def _entry(member: tarfile.TarInfo, path: str) -> Iterator[Entry]:
 
 
 def _losses(tree: NewTree, entries: Sequence[Entry], build: Build) -> list[Loss]:
-    """What a root is without, once what no two roots may share is taken out."""
+    """What a root lacks, once what no two roots may share is removed."""
     private = {entry.path for entry in entries if not entry.mode & 0o004}
     found = list(residue.find(tree.root, private, build))
     residue.take_out(tree.root, found)
@@ -339,7 +339,7 @@ def _unpack_member(
     elif member.isreg():
         _unpack_file(archive, member, path, tree)
     else:
-        raise UnsafeArchive(path, "which is no file, folder or link")
+        raise UnsafeArchive(path, "which is not a file, folder or link")
 
 
 def _unpack_file(

@@ -1,10 +1,10 @@
-"""What a root is without, although its packages have it: told at every build.
+"""What a root lacks although its packages have it: reported at every build.
 
 A store has no owners, one bit of mode and no other attributes. What a device can write to gets them
-back from a list (``normalise.py``); below ``/usr`` they are gone, and with them what some programs
-live from, such as ``sudo``. And some files are taken out because no two builds or devices may share
-them (``build/root/residue.py``). Nobody may find out on the device, so a root has a list of both
-beside its folders, and whoever builds is told each time.
+back from a list (``build/users/ownerships.py``); below ``/usr`` they are gone, and with them what
+some programs depend on, such as ``sudo``. And some files are taken out because no two builds or
+devices may share them (``build/root/residue.py``). Nobody should have to find out on the device, so
+a root has a list of both beside its folders, and every build prints it.
 
     losses    <path> TAB <what is lost> a line, sorted
 
@@ -34,7 +34,7 @@ _OF_THE_SYSTEM = ("boot", "dev", "media", "mnt", "proc", "run", "sys", "tmp")
 """Mounted over, or made by the initrd."""
 _FIRST_BOOT = re.compile(rb"^ConditionFirstBoot=\s*(yes|true|on|1)", re.MULTILINE)
 _REPLACED = ("first-boot-complete.target", "sshd-keygen.service", "systemd-firstboot.service")
-"""What these do is done: the identity and the keys of a device are made otherwise."""
+"""Not needed: the identity and the keys of a device are made in another way."""
 _MADE_AT_START = ("var/log/",)
 """What packages ask for there, ``systemd-tmpfiles`` gives."""
 
@@ -52,7 +52,7 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a package says of a file or folder and a store cannot."""
+    """What a package says about a file or folder and a store cannot."""
 
     path: str
     mode: int
@@ -62,7 +62,7 @@ class Entry:
     attributes: tuple[str, ...] = ()
 
     def losses(self, accounts: Accounts) -> Iterator[Loss]:
-        """What of it is gone, if it is anything."""
+        """What of it is lost, if anything."""
         gone = [*self._attributes()]
         if self.path.partition("/")[0] not in (*LAID_OVER, *_OF_THE_SYSTEM):
             gone = [*self._bits(accounts), *gone]
@@ -87,7 +87,7 @@ class Entry:
 
 
 def never_started(root: Path) -> Iterator[Loss]:
-    """Units that wait for a first boot, which there is not: every boot begins with an identity."""
+    """Units that wait for a first boot, which never happens: every boot begins with an identity."""
     for unit in sorted((root / SHIPPED).glob("*.*")):
         is_told = unit.is_file() and not unit.is_symlink() and unit.name not in _REPLACED
         if is_told and _FIRST_BOOT.search(unit.read_bytes()):
@@ -108,11 +108,11 @@ def read(root: Path) -> tuple[Loss, ...]:
 
 
 def told(roots: Mapping[str, Path]) -> Iterator[str]:
-    """What to tell of the roots of systems, once for those that lost the same."""
+    """What to report about the roots of systems, once for those with the same losses."""
     systems: dict[tuple[Loss, ...], list[str]] = {}
     for system, root in roots.items():
         systems.setdefault(read(root), []).append(system)
     for lost, names in systems.items():
         if lost:
             every = "".join(f"\n  {loss}" for loss in lost)
-            yield f"{', '.join(names)}: not on the device as packages have it:{every}"
+            yield f"{', '.join(names)}: not on the device as in its packages:{every}"

@@ -1,4 +1,4 @@
-"""A new folder that is filled from an archive of others, entry by entry.
+"""A new folder that is filled from an untrusted archive, entry by entry.
 
 An archive is a list of names, and whoever made it chose them. ``usr`` may be a link to somewhere
 else, and the next entry lies in ``usr``; a name may come twice, first as a link and then as a file
@@ -21,7 +21,7 @@ from reconix.base.errors import ReconixError
 
 
 class UnsafeArchive(ReconixError):
-    """An archive has an entry that does not belong into a new folder."""
+    """An archive has an entry that does not belong in a new folder."""
 
     exit_code = 60
 
@@ -47,9 +47,9 @@ def relative(name: str) -> str:
     if path in ("", "."):
         return ""
     if any(part in ("", ".", "..") for part in path.split("/")):
-        raise UnsafeArchive(name, "which is no place in it")
+        raise UnsafeArchive(name, "which is outside of it")
     if not all(char.isprintable() or ord(char) >= 0xA0 for char in path) or not _is_utf_8(path):
-        raise UnsafeArchive(name, "which is no name")
+        raise UnsafeArchive(name, "which is not a valid name")
     return path
 
 
@@ -89,7 +89,7 @@ class NewTree:
     def hard_link(self, path: str, other: str) -> None:
         """Give a file of this tree a further name."""
         if self.kind(other) is not Kind.FILE:
-            raise UnsafeArchive(path, f"a hard link to {other!r}, which is no file before it")
+            raise UnsafeArchive(path, f"a hard link to {other!r}, which is not an earlier file")
         os.link(self.root / other, self._new(path, Kind.FILE), follow_symlinks=False)
 
     def file(self, path: str) -> BinaryIO:
@@ -106,8 +106,8 @@ class NewTree:
 
     def _new(self, path: str, kind: Kind) -> Path:
         if path in self._kinds:
-            raise UnsafeArchive(path, "which comes twice")
+            raise UnsafeArchive(path, "which occurs twice")
         if self.kind(path.rpartition("/")[0]) is not Kind.FOLDER:
-            raise UnsafeArchive(path, "which does not lie in a folder before it")
+            raise UnsafeArchive(path, "whose folder is missing")
         self._kinds[path] = kind
         return self.root / path

@@ -1,4 +1,4 @@
-"""What is taken out of a fresh Debian root, and what is put in order, so that it is reproducible.
+"""What is removed from a new Debian root, and what is normalised, so that it is reproducible.
 
 Two installations of the same packages differ in a handful of places: time stamps, logs, caches,
 keys made by maintainer scripts, the header of compiled Python files. Here each has a rule with its
@@ -33,7 +33,7 @@ class Rule:
     keep: Keep = Keep.NOTHING
 
     def matches(self, path: str) -> bool:
-        """Whether the rule speaks of this path (relative, without a leading slash)."""
+        """Whether the rule is about this path (relative, without a leading slash)."""
         return re.fullmatch(self.pattern, path) is not None
 
 
@@ -77,7 +77,7 @@ _PYC_HASHED_UNCHECKED = (1).to_bytes(4, "little")
 
 
 def content(path: str, found: bytes) -> bytes:
-    """The reproducible content of a file that needs putting in order."""
+    """The reproducible content of a file that needs to be normalised."""
     if path == "etc/shadow":
         return _CHANGE_DAY.sub(rb"\1:1:", found)
     return _without_time(found) if path.endswith(".pyc") else found

@@ -1,15 +1,15 @@
-"""What was made while a root was built: keys, databases, the time and the place of the build.
+"""The residue of a build in a root: keys, databases, the time and the place of the build.
 
-Maintainer scripts may make anything. What is known has a rule (``normalise.py``) and mostly a maker
-on the device (``build/on_device/secrets.py``). This finds the rest, without a second build to
-compare with, in the files that no package lists:
+Maintainer scripts may create anything. For what is known there is a rule (``normalise.py``) and
+usually a unit that creates it on the device (``build/on_device``). This finds the rest, without a
+second build to compare with, in the files that no package lists:
 
 * a private key, or a file of random bytes that not everybody may read. Two devices must not share
   it, nor is it the same in the next build: it is taken out;
 * a text with a word that seems random, a database, and what names the machine that builds or the
-  day: no second build is equal. Whether it is needed nobody here can know: it stays.
+  day: no second build is equal. Whether it is needed cannot be known here: it stays.
 
-Both are told, at every build (``losses.py``).
+Both are reported at every build (``losses.py``).
 
 Tested by ``tests/unit/build/root/test_residue.py``.
 """
@@ -61,7 +61,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What of a build may show in what it made."""
+    """What of a build may show in its residue."""
 
     host: str
     began: float
@@ -95,7 +95,7 @@ def _dates(year: int, month: int, day: int) -> Iterator[str]:
 
 
 def _tells(host: str) -> bool:
-    """Whether a name is only found where the machine is meant."""
+    """Whether a name is distinctive enough to mean the machine where it occurs."""
     return len(host) > 3 and host not in {"localhost", "debian"}
 
 
@@ -134,7 +134,7 @@ def _found(root: Path, path: str, is_private: bool, build: Build) -> Iterator[Fo
 
 
 def _missed_by(root: Path, path: str) -> str:
-    """Which units and settings name a file, for whoever has to find out what will miss it."""
+    """Which units and settings mention a file, to find out what will miss it."""
     name = re.compile(rb"/" + re.escape(path.encode()) + rb"(?![\w.-])")
     places = (root / "usr/lib/systemd/system", root / "etc")
     files = (file for place in places for file in sorted(place.rglob("*")))
@@ -155,7 +155,7 @@ def _is_random_word(word: bytes) -> bool:
 
 
 def _bits(text: bytes) -> float:
-    """How much each byte tells, by how often it stands there (Shannon)."""
+    """Entropy for each byte, in bits (Shannon)."""
     counts = Counter(text).values()
     return -sum(n / len(text) * math.log2(n / len(text)) for n in counts)
 

@@ -1,4 +1,4 @@
-"""Which systemd units start: the links that ``systemctl`` would make.
+"""Which systemd units start: the links that ``systemctl enable`` would make.
 
 They are generated files below ``/etc/systemd/system``, laid over those of the root. A link cannot
 be taken away by laying something over it, so to disable a unit that a package enabled, its link is
@@ -92,7 +92,7 @@ def links(
         root: the Debian root.
 
     Raises:
-        UnknownUnit: a unit that there is not.
+        UnknownUnit: there is no such unit.
         NotInstallable: a unit to enable that has no ``[Install]``.
     """
     files = UnitFiles(generated, root)
@@ -118,13 +118,13 @@ def check_known(wanted: Iterable[str], generated: Mapping[str, File | Symlink], 
         UnknownUnit: one is not there; the hint has the nearest.
     """
     for unit, hint in unknown(wanted, generated, shipped(root)):
-        raise UnknownUnit(f"health.checks waits for {unit}, which there is not", hint=hint)
+        raise UnknownUnit(f"health.checks waits for {unit}, but there is no such unit", hint=hint)
 
 
 def check_telling(wanted: Iterable[str], files: UnitFiles) -> None:
     """Refuse to wait for units of packages that are active whatever happens to their service.
 
-    They stand for others, which are named by what packages find at the start.
+    They stand for others, whose names depend on what packages find at the start.
 
     Raises:
         TellsNothing: one is such a unit; the hint has those that it stands for.
@@ -135,7 +135,7 @@ def check_telling(wanted: Iterable[str], files: UnitFiles) -> None:
             others = f"{unit.rpartition('.')[0]}@"
             raise TellsNothing(
                 f"health.checks waits for {unit}, which does nothing and is always active",
-                hint=f"wait for what it stands for, such as {others}<name>.service",
+                hint=f"wait for the units it stands for, such as {others}<name>.service",
             )
 
 
@@ -150,7 +150,7 @@ def unknown(
 ) -> Iterator[tuple[str, str]]:
     """Which units no package and no file of the system has, each with advice.
 
-    Units that systemd makes by itself, such as those of mounts and devices, are not looked for.
+    Units that systemd creates by itself, such as those of mounts and devices, are not looked for.
     """
     aliases = {name for node in generated.values() for name in _aliases(node)}
     known = {*generated, *aliases, *of_packages}

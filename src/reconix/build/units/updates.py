@@ -1,11 +1,11 @@
 """The timers of updates: when a device looks for one, and when it restarts into one.
 
-Looking is the agent's command ``update``; whether it fails, because the link is down, is no matter
-of the system's health, so the unit does not fail. What was not kept is left alone, for a while or
-for good (``device/update/retry.py``). With a window, what an update needs was done when it arrived;
-it is armed, and any restart tries it. So all that is left is a restart, and only if something is
-armed. A program may be in its way (``device/hardware/inhibitors.py``); then the next look in the
-window asks again.
+Looking is the agent's command ``update``; if it fails, because the link is down, that says nothing
+about the system's health, so the unit does not fail. What failed its trial is not retried, for a
+while or at all (``device/update/retry.py``). With a window, what an update needs was done when it
+arrived; it is armed, and any restart tries it. So all that is left is a restart, and only if
+something is armed. A program may be in its way (``device/hardware/inhibitors.py``); then the next
+look in the window asks again.
 
 Source: systemd.timer(5), systemd.time(7).
 Tested by ``tests/unit/build/units/test_updates.py``.

@@ -1,7 +1,7 @@
 """The mount units of volumes: disks besides the device's own, and parts of memory.
 
-A volume may be missing, such as a card that was taken out, and the device starts all the same: the
-unit is wanted, never required, and nothing waits for it but what names it (``nofail``).
+A volume may be missing, such as a card that was removed, and the device starts all the same: the
+unit is wanted, never required, and only what names it waits for it (``nofail``).
 
 Source: systemd.mount(5), tmpfs(5).
 Tested by ``tests/unit/build/units/test_volumes.py``; that they are mounted, by ``tests/vm``.

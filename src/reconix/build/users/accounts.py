@@ -1,8 +1,8 @@
 """The files that say who exists: passwd, group, shadow, gshadow.
 
 The packages of a system bring their own users, made by maintainer scripts when the root was built.
-The configuration adds people (``build/users/regular_users.py``). What a device needs to know is
-both together. Nobody has a password: ``*`` can never match.
+The configuration adds regular users (``build/users/regular_users.py``); a device needs both. Nobody
+has a password: ``*`` never matches.
 
 Source: passwd(5), group(5), shadow(5).
 Tested by ``tests/unit/build/users/test_accounts.py``.
@@ -19,7 +19,7 @@ _MAX_BYTES = 1 << 22
 
 
 class BadAccounts(ReconixError):
-    """What a root says about its users makes no sense."""
+    """The account files of a root are malformed."""
 
     exit_code = 63
 
@@ -69,7 +69,7 @@ class Accounts:
         """Those of a root, from its ``etc``.
 
         Raises:
-            BadAccounts: a line is none, or a number is no number.
+            BadAccounts: a line, or a number in one, is malformed.
         """
         users = (_fields(line) for line in read_text(etc / "passwd", _MAX_BYTES).splitlines())
         groups = (_fields(line) for line in read_text(etc / "group", _MAX_BYTES).splitlines())
@@ -79,7 +79,7 @@ class Accounts:
                 tuple(Group(f[0], int(f[2]), tuple(filter(None, f[3].split(",")))) for f in groups),
             )
         except (IndexError, ValueError) as error:
-            raise BadAccounts(f"{etc}/passwd or group has a line that is none") from error
+            raise BadAccounts(f"{etc}/passwd or group has a malformed line") from error
 
     def uid(self, name: str) -> int:
         """The number of a user.
@@ -90,7 +90,7 @@ class Accounts:
         for user in self.users:
             if user.name == name:
                 return user.uid
-        raise UnknownAccount(f"no user {name!r}", hint="does a package make it, or is it spelt so?")
+        raise UnknownAccount(f"no user {name!r}", hint="is it misspelt, or is its package missing?")
 
     def gid(self, name: str) -> int:
         """The number of a group.
@@ -102,7 +102,7 @@ class Accounts:
             if group.name == name:
                 return group.gid
         raise UnknownAccount(
-            f"no group {name!r}", hint="does a package make it, or is it spelt so?"
+            f"no group {name!r}", hint="is it misspelt, or is its package missing?"
         )
 
     def home(self, name: str) -> str:

@@ -1,8 +1,8 @@
-"""Which numbers devices know: those in the lock, and for the rest those of the last generation.
+"""The IDs that devices know: those in the lock, and for other names those of the last generation.
 
-The lock remembers them where everybody who builds sees them. It does not have them before the first
-build, nor if it was written by a release that did not do so; then the generation that was built
-last on this machine tells, and what it tells goes into the lock.
+The lock records them, where everybody who builds sees them. It has none before the first build, or
+if an older release wrote it; then they are read from the generation that was built last on this
+machine, and added to the lock.
 
 Tested by ``tests/unit/build/users/test_known_ids.py``.
 """
@@ -20,15 +20,15 @@ from reconix.store.paths import STORE_DIR, StorePath
 def of_generation(
     store: ChrootStore, generation: StorePath, systems: Collection[str]
 ) -> dict[str, int]:
-    """The numbers of users and groups in a generation.
+    """The IDs of users and groups in a generation.
 
     Args:
         store: where it is.
         generation: its path.
-        systems: those that are to be looked at; systems of Nix number their users themselves.
+        systems: which to look at; systems of Nix assign their own IDs.
 
     Raises:
-        IdChanged: a name has not the same number in all of them.
+        IdChanged: a name has different IDs in two of them.
     """
     found: dict[str, int] = {}
     for system in read_generation(store.store_dir, generation).systems:
@@ -41,17 +41,17 @@ def of_generation(
     return found
 
 
-def with_numbers(lock: HostLock, before: Mapping[str, int], said: Mapping[str, int]) -> HostLock:
-    """A lock that knows all numbers that devices know.
+def with_ids(lock: HostLock, before: Mapping[str, int], overrides: Mapping[str, int]) -> HostLock:
+    """A lock with all IDs that devices know.
 
     Args:
         lock: as it stands in the file.
         before: of the generation that was built last.
-        said: what somebody decides for this build; it counts most.
+        overrides: what was decided for this build; these win.
 
     Raises:
-        IdTaken: two names would have one.
+        IdTaken: two names would share one.
     """
-    numbers = {**before, **lock.numbers, **said}
+    numbers = {**before, **lock.numbers, **overrides}
     expect_different(numbers)
     return replace(lock, numbers=numbers)

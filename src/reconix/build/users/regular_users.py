@@ -48,7 +48,7 @@ def with_people(
         numbers: of those who are not there yet.
 
     Raises:
-        UnknownAccount: a group that there is not.
+        UnknownAccount: there is no such group.
     """
     for name in sorted(wanted):
         if name not in [user.name for user in accounts.users]:

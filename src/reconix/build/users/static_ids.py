@@ -54,9 +54,9 @@ class IdChanged(WrongId):
     def __init__(self, name: str, *, before: int, after: int) -> None:
         super().__init__(
             name,
-            f"{name} has the number {before} on devices and would get {after}: "
-            "what they keep would no longer be his",
-            hint=f"leave uid out, or write {before}; if nothing that is kept is his: "
+            f"{name} has ID {before} on devices and would get {after}: "
+            "files that devices keep would change their owner",
+            hint=f"remove uid, or set it to {before}; if no kept file belongs to {name}: "
             f"reconix build --number {name}={after}",
         )
 
@@ -69,8 +69,8 @@ class IdReserved(WrongId):
     def __init__(self, name: str, number: int) -> None:
         super().__init__(
             name,
-            f"{name} has the number {number} on every Debian",
-            hint=f"leave users.{name}.uid out",
+            f"{name} has ID {number} on every Debian system",
+            hint=f"remove users.{name}.uid",
         )
 
 
@@ -82,8 +82,8 @@ class IdTaken(WrongId):
     def __init__(self, name: str, other: str, number: int) -> None:
         super().__init__(
             name,
-            f"{name} has the number {number}, and so has {other}",
-            hint="leave uid out, or choose another number; one that was given once is not reused",
+            f"{name} has ID {number}, and so has {other}",
+            hint="remove uid, or choose another; an ID that was assigned once is never reused",
         )
 
 

@@ -93,7 +93,7 @@ def test_records_are_read_with_their_hash() -> None:
     [(b"Size: ", b"Size: x"), (b"Size: ", b"Size: " + b"1" * 5000), (b"SHA256", b"SHA1")],
 )
 def test_a_damaged_record_is_told_with_its_package(change: tuple[bytes, bytes]) -> None:
-    with pytest.raises(AptFailed, match="damaged entry for 'netbase'"):
+    with pytest.raises(AptFailed, match="malformed entry for 'netbase'"):
         parse_records(RECORD.replace(*change))
 
 
@@ -134,7 +134,7 @@ def test_the_date_of_an_index_is_spelled_as_in_snapshot_archives() -> None:
     ],
 )
 def test_an_index_without_a_date_is_an_error(content: bytes) -> None:
-    with pytest.raises(AptFailed, match="does not say when"):
+    with pytest.raises(AptFailed, match="has no date"):
         parse_date(content)
 
 

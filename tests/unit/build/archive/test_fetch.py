@@ -10,7 +10,7 @@ from reconix.build.archive.fetch import (
     DownloadFailed,
     Locations,
     PackagesGone,
-    Patience,
+    RetryPolicy,
     WrongContent,
     cached_path,
     fetch,
@@ -21,7 +21,7 @@ from reconix.build.archive.transport import Route
 from reconix.config.lock import LockedPackage
 from reconix.config.schema.project import Archive
 
-HURRY = Patience(attempts=2, pause_seconds=0, grace_seconds=5)
+HURRY = RetryPolicy(attempts=2, pause_seconds=0, grace_seconds=5)
 CONTENT = b"a package" * 1000
 PATH = "pool/main/x/x/x_1.0+b1~rc_all.deb"
 
@@ -128,23 +128,23 @@ def test_a_fetched_file_is_what_the_lock_names_and_lies_under_its_hash(
     server: Server, tmp_path: Path
 ) -> None:
     server.answers[f"/debian/{PATH}"] = say(200, CONTENT)
-    paths = fetch([package()], here(server), cache=tmp_path, patience=HURRY)
+    paths = fetch([package()], here(server), cache=tmp_path, retry=HURRY)
     assert paths[package()] == cached_path(tmp_path, Digest.of(CONTENT))
     assert paths[package()].read_bytes() == CONTENT
 
 
 def test_what_is_cached_needs_no_network(server: Server, tmp_path: Path) -> None:
     server.answers[f"/debian/{PATH}"] = say(200, CONTENT)
-    fetch([package()], here(server), cache=tmp_path, patience=HURRY)
-    paths = fetch([package()], nowhere, cache=tmp_path, patience=HURRY)
+    fetch([package()], here(server), cache=tmp_path, retry=HURRY)
+    paths = fetch([package()], nowhere, cache=tmp_path, retry=HURRY)
     assert paths[package()].read_bytes() == CONTENT
 
 
 def test_a_damaged_file_in_the_cache_is_fetched_again(server: Server, tmp_path: Path) -> None:
     server.answers[f"/debian/{PATH}"] = say(200, CONTENT)
-    path = fetch([package()], here(server), cache=tmp_path, patience=HURRY)[package()]
+    path = fetch([package()], here(server), cache=tmp_path, retry=HURRY)[package()]
     path.write_bytes(CONTENT[:-1] + b"!")
-    fetch([package()], here(server), cache=tmp_path, patience=HURRY)
+    fetch([package()], here(server), cache=tmp_path, retry=HURRY)
     assert path.read_bytes() == CONTENT
 
 
@@ -154,7 +154,7 @@ def test_wrong_content_stops_with_both_hashes_and_leaves_nothing(
     other = b"A" + CONTENT[1:]
     server.answers[f"/debian/{PATH}"] = say(200, other)
     with pytest.raises(WrongContent) as failure:
-        fetch([package()], here(server), cache=tmp_path, patience=HURRY)
+        fetch([package()], here(server), cache=tmp_path, retry=HURRY)
     assert Digest.of(CONTENT).hex() in str(failure.value)
     assert Digest.of(other).hex() in str(failure.value)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "lock"]
@@ -164,7 +164,7 @@ def test_wrong_content_stops_with_both_hashes_and_leaves_nothing(
 def test_an_endless_answer_is_cut_off_at_the_locked_size(server: Server, tmp_path: Path) -> None:
     server.answers[f"/debian/{PATH}"] = endless
     with pytest.raises(WrongContent, match="expected 9000 bytes, found more"):
-        fetch([package()], here(server), cache=tmp_path, patience=HURRY)
+        fetch([package()], here(server), cache=tmp_path, retry=HURRY)
 
 
 def test_a_truncated_answer_is_asked_for_again_and_then_given_up(
@@ -172,7 +172,7 @@ def test_a_truncated_answer_is_asked_for_again_and_then_given_up(
 ) -> None:
     server.answers[f"/debian/{PATH}"] = say(200, CONTENT[:100], length=len(CONTENT))
     with pytest.raises(DownloadFailed, match="only 100 of 9000 bytes came"):
-        fetch([package()], here(server), cache=tmp_path, patience=HURRY)
+        fetch([package()], here(server), cache=tmp_path, retry=HURRY)
     assert len(server.asked) == HURRY.attempts
 
 
@@ -182,7 +182,7 @@ def test_a_server_in_trouble_is_asked_again(server: Server, tmp_path: Path) -> N
         say(503)(handler)
 
     server.answers[f"/debian/{PATH}"] = recover
-    assert fetch([package()], here(server), cache=tmp_path, patience=HURRY)
+    assert fetch([package()], here(server), cache=tmp_path, retry=HURRY)
 
 
 def test_a_silent_server_is_given_up(server: Server, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_silent_server_is_given_up(server: Server, tmp_path: Path) -> None:
     route = Route(timeout_seconds=0.1)
     locations = Locations({"debian": f"{server.address}/debian"}, route=route)
     with pytest.raises(DownloadFailed, match="timed out"):
-        fetch([package()], lambda: locations, cache=tmp_path, patience=HURRY)
+        fetch([package()], lambda: locations, cache=tmp_path, retry=HURRY)
     done.set()
 
 
@@ -215,9 +215,9 @@ def test_a_server_that_drips_is_given_up(server: Server, tmp_path: Path) -> None
         handler.close_connection = True
 
     server.answers[f"/debian/{PATH}"] = drip
-    impatient = Patience(attempts=1, grace_seconds=0.2, least_bytes_per_second=1 << 20)
+    impatient = RetryPolicy(attempts=1, grace_seconds=0.2, least_bytes_per_second=1 << 20)
     with pytest.raises(DownloadFailed, match="too slow"):
-        fetch([package()], here(server), cache=tmp_path, patience=impatient)
+        fetch([package()], here(server), cache=tmp_path, retry=impatient)
     done.set()
 
 
@@ -236,7 +236,7 @@ def test_a_head_that_does_not_end_is_given_up(server: Server, tmp_path: Path, mo
     server.answers[f"/debian/{PATH}"] = drip
     locations = Locations({"debian": f"{server.address}/debian"}, route=Route(timeout_seconds=0.2))
     with pytest.raises(DownloadFailed, match="timed out"):
-        fetch([package()], lambda: locations, cache=tmp_path, patience=HURRY)
+        fetch([package()], lambda: locations, cache=tmp_path, retry=HURRY)
     done.set()
 
 
@@ -244,7 +244,7 @@ def test_a_head_that_does_not_end_is_given_up(server: Server, tmp_path: Path, mo
 def test_a_redirect_to_no_address_is_told(server: Server, tmp_path: Path, where: str) -> None:
     server.answers[f"/debian/{PATH}"] = redirect(where)
     with pytest.raises(DownloadFailed, match="no address of a web server"):
-        fetch([package()], here(server), cache=tmp_path, patience=HURRY)
+        fetch([package()], here(server), cache=tmp_path, retry=HURRY)
 
 
 def test_the_proxy_that_the_environment_names_is_asked(
@@ -256,7 +256,7 @@ def test_the_proxy_that_the_environment_names_is_asked(
     monkeypatch.setenv("no_proxy", "direct.example")
     server.answers[f"http://archive.example/{PATH}"] = say(200, CONTENT)
     archive = Archive(main="http://archive.example", security="http://direct.example")
-    assert fetch([package()], lambda: locate(archive), cache=tmp_path, patience=HURRY)
+    assert fetch([package()], lambda: locate(archive), cache=tmp_path, retry=HURRY)
     route = locate(archive).route
     assert route.proxies["no"] == "direct.example"
 
@@ -265,20 +265,20 @@ def test_what_is_no_proxy_is_told_without_the_password(tmp_path: Path) -> None:
     route = Route({"http": "socks5://me:secret@proxy.example"})
     locations = Locations({"debian": "http://archive.example"}, route=route)
     with pytest.raises(DownloadFailed, match=r"proxy\.example") as failure:
-        fetch([package()], lambda: locations, cache=tmp_path, patience=HURRY)
+        fetch([package()], lambda: locations, cache=tmp_path, retry=HURRY)
     assert "secret" not in str(failure.value)
 
 
 def test_an_address_where_nobody_listens_is_told(tmp_path: Path) -> None:
     locations = Locations({"debian": "http://127.0.0.1:1/debian"})
     with pytest.raises(DownloadFailed, match=r"127\.0\.0\.1:1/debian/pool"):
-        fetch([package()], lambda: locations, cache=tmp_path, patience=HURRY)
+        fetch([package()], lambda: locations, cache=tmp_path, retry=HURRY)
 
 
 def test_a_circle_of_redirects_ends(server: Server, tmp_path: Path) -> None:
     server.answers[f"/debian/{PATH}"] = redirect(f"/debian/{PATH}")
     with pytest.raises(DownloadFailed, match="more than 5 redirections"):
-        fetch([package()], here(server), cache=tmp_path, patience=HURRY)
+        fetch([package()], here(server), cache=tmp_path, retry=HURRY)
     assert len(server.asked) == 6 * HURRY.attempts
 
 
@@ -287,25 +287,25 @@ def test_a_redirect_is_followed_but_not_to_files_of_this_machine(
 ) -> None:
     server.answers[f"/debian/{PATH}"] = redirect("/elsewhere")
     server.answers["/elsewhere"] = say(200, CONTENT)
-    assert fetch([package()], here(server), cache=tmp_path / "one", patience=HURRY)
+    assert fetch([package()], here(server), cache=tmp_path / "one", retry=HURRY)
     secret = tmp_path / "secret"
     secret.write_bytes(CONTENT)
     server.answers[f"/debian/{PATH}"] = redirect(secret.as_uri())
     with pytest.raises(DownloadFailed, match="no address of a web server"):
-        fetch([package()], here(server), cache=tmp_path / "two", patience=HURRY)
+        fetch([package()], here(server), cache=tmp_path / "two", retry=HURRY)
 
 
 def test_a_gone_file_is_taken_from_the_dated_archive(server: Server, tmp_path: Path) -> None:
     dated = f"/old/debian/{package().date}/{PATH}"
     server.answers[dated] = say(200, CONTENT)
-    paths = fetch([package()], here(server, snapshot=True), cache=tmp_path, patience=HURRY)
+    paths = fetch([package()], here(server, snapshot=True), cache=tmp_path, retry=HURRY)
     assert paths[package()].read_bytes() == CONTENT
     assert server.asked == [f"/debian/{PATH}", dated]
 
 
 def test_the_dated_archive_is_also_asked_for_the_day_after(server: Server, tmp_path: Path) -> None:
     server.answers[f"/old/debian/20260913T235541Z/{PATH}"] = say(200, CONTENT)
-    assert fetch([package()], here(server, snapshot=True), cache=tmp_path, patience=HURRY)
+    assert fetch([package()], here(server, snapshot=True), cache=tmp_path, retry=HURRY)
     assert snapshot_dates("20261231T000000Z") == ("20261231T000000Z", "20270101T000000Z")
 
 
@@ -317,7 +317,7 @@ def test_one_error_names_all_packages_that_are_gone(
     server.answers["/debian/pool/main/p/p1.deb"] = say(200, b"1")
     server.answers["/debian/pool/main/p/p2.deb"] = say(410)
     with pytest.raises(PackagesGone, match=r"p0 1\.0\+b1~rc, p2 1\.0\+b1~rc") as failure:
-        fetch(wanted, here(server, snapshot=snapshot), cache=tmp_path, patience=HURRY)
+        fetch(wanted, here(server, snapshot=snapshot), cache=tmp_path, retry=HURRY)
     assert "reconix lock" in failure.value.hint
     assert ("archive.snapshot" in failure.value.hint) is not snapshot
     assert cached_path(tmp_path, wanted[1].sha256).read_bytes() == b"1"
@@ -327,7 +327,7 @@ def test_many_files_come_over_few_connections(server: Server, tmp_path: Path) ->
     wanted = [package(f"p{n}", b"%d" % n * 500, f"pool/p/p{n}.deb") for n in range(40)]
     for number, each in enumerate(wanted):
         server.answers[f"/debian/{each.path}"] = say(200, b"%d" % number * 500)
-    fetch(wanted, here(server), cache=tmp_path, patience=HURRY)
+    fetch(wanted, here(server), cache=tmp_path, retry=HURRY)
     assert len(server.asked) == 40
     assert server.connections <= 4
 
@@ -336,4 +336,4 @@ def test_trouble_with_the_disk_is_not_blamed_on_the_server(server: Server, tmp_p
     server.answers[f"/debian/{PATH}"] = say(200, CONTENT)
     cached_path(tmp_path, Digest.of(CONTENT)).mkdir(parents=True)
     with pytest.raises(IsADirectoryError):
-        fetch([package()], here(server), cache=tmp_path, patience=HURRY)
+        fetch([package()], here(server), cache=tmp_path, retry=HURRY)

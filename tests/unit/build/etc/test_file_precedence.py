@@ -40,7 +40,7 @@ def test_what_packages_have_there_is_told(tmp_path: Path) -> None:
     lines.parent.mkdir(parents=True)
     lines.write_text("# C /etc/app/no - -\nC+! /etc/app/copied - - - -\nd /etc/app/d\nC /srv/x\n\n")
     assert list(from_packages(SYSTEM, tmp_path, ETC)) == [
-        "/etc/app persists: of packages, /etc/app/copied stay as a device first had them",
-        "/var/lib/app persists: of packages, /var/lib/app/sub/y and 1 more stay as a device "
-        "first had them",
+        "/etc/app persists: /etc/app/copied of packages will not change on devices",
+        "/var/lib/app persists: /var/lib/app/sub/y and 1 more of packages "
+        "will not change on devices",
     ]

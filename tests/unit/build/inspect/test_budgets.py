@@ -24,7 +24,7 @@ def test_a_system_within_its_budget_is_kept(store: ChrootStore) -> None:
     size = sum(store.info(path).nar_size_bytes for path in store.closure(web))
     new = generation(store, web)
     check_systems(store, {"web": System(kernel=KERNEL, budget=size)}, new)
-    with pytest.raises(BudgetExceeded, match="1 too many"):
+    with pytest.raises(BudgetExceeded, match="1 more than its budget"):
         check_systems(store, {"web": System(kernel=KERNEL, budget=size - 1)}, new)
 
 

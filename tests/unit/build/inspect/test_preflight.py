@@ -86,7 +86,7 @@ def test_an_unknown_unit_is_told_with_its_line(store: ChrootStore, tmp_path: Pat
     (found,) = problems(store, project(tmp_path / "p", "ngnix.service"))
     assert found.place.file.name == "default.toml"
     assert (found.place.line, found.key) == (4, "health.checks")
-    assert "waits for ngnix.service, which there is not" in found.fact
+    assert "waits for ngnix.service, but there is no such unit" in found.fact
     assert found.hint == "did you mean nginx.service?"
 
 
@@ -137,7 +137,7 @@ def test_a_number_that_a_user_cannot_have_is_told(store: ChrootStore, tmp_path: 
     folder = project(tmp_path, "nginx.service", "users.ann.uid = 312")
     (problem,) = problems(store, folder, known)
     assert (problem.key, problem.place.line) == ("users.ann.uid", 2)
-    assert problem.fact == "ann has the number 312, and so has mosquitto"
+    assert problem.fact == "ann has ID 312, and so has mosquitto"
     assert not problems(store, folder, replace(LOCK, numbers={"ann": 312}))
 
 

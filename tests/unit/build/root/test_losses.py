@@ -89,7 +89,7 @@ def test_systems_that_lost_the_same_are_told_once(tmp_path: Path) -> None:
     root = unpacked(tmp_path, member("usr/bin/su", stat.S_ISUID | 0o755))
     (line,) = losses.told({"default": root, "mqtt": root, "old": tmp_path})
     assert line == (
-        "default, mqtt: not on the device as packages have it:\n  /usr/bin/su (set-user-ID root)"
+        "default, mqtt: not on the device as in its packages:\n  /usr/bin/su (set-user-ID root)"
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.documents import print_json
-from reconix.build.users.known_ids import of_generation, with_numbers
+from reconix.build.users.known_ids import of_generation, with_ids
 from reconix.build.users.static_ids import IdChanged, IdTaken
 from reconix.config.lock import HostLock
 from reconix.nix.chroot import ChrootStore
@@ -65,9 +65,9 @@ def test_a_name_with_two_numbers_in_one_generation_is_told(store: ChrootStore) -
 
 
 def test_the_lock_counts_more_than_the_last_generation_and_a_word_more_than_both() -> None:
-    lock = with_numbers(LOCK, {"a": 1000, "b": 1001}, {})
+    lock = with_ids(LOCK, {"a": 1000, "b": 1001}, {})
     assert lock.numbers == {"a": 1000, "b": 1001}
-    assert with_numbers(lock, {"a": 5000, "c": 1002}, {"b": 3000}).numbers == {
+    assert with_ids(lock, {"a": 5000, "c": 1002}, {"b": 3000}).numbers == {
         "a": 1000,
         "b": 3000,
         "c": 1002,
@@ -76,4 +76,4 @@ def test_the_lock_counts_more_than_the_last_generation_and_a_word_more_than_both
 
 def test_two_names_with_one_number_are_told() -> None:
     with pytest.raises(IdTaken, match="1000"):
-        with_numbers(with_numbers(LOCK, {"a": 1000}, {}), {"b": 1000}, {})
+        with_ids(with_ids(LOCK, {"a": 1000}, {}), {"b": 1000}, {})

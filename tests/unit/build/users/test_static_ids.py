@@ -110,7 +110,7 @@ def test_devices_of_an_earlier_release_keep_even_that() -> None:
 
 
 def test_a_number_that_would_move_is_refused_with_both() -> None:
-    with pytest.raises(IdChanged, match=r"ann has the number 1000 .* would get 1500") as caught:
+    with pytest.raises(IdChanged, match=r"ann has ID 1000 .* would get 1500") as caught:
         assign({"ann": 1000}, [system(ann=1500)])
     assert "--number ann=1500" in caught.value.hint
     with pytest.raises(IdChanged, match="operator"):
@@ -136,9 +136,9 @@ def test_a_number_that_somebody_has_is_told(
 
 
 def test_a_number_for_somebody_of_debians_is_told() -> None:
-    with pytest.raises(IdReserved, match="only root has UID 0"):
+    with pytest.raises(IdReserved, match="root has ID 0"):
         assign({}, [system(root=1000)])
-    with pytest.raises(IdReserved, match="www-data has the number 33"):
+    with pytest.raises(IdReserved, match="www-data has ID 33"):
         assign({}, [Population(root(), {"www-data": 1000})])
 
 
