@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.crash.test_agent_cut import Work, _apply, _arrive, _confirm, _cut_everywhere, _rollback
+from tests.device_cuts import Work, arrive, cut_everywhere, do_apply, do_confirm, do_rollback
 from tests.device_model import BY_DISK, Machine
 
 from reconix.base.documents import BadDocument, JsonInput, print_json
@@ -50,18 +50,18 @@ def last(machine: Machine) -> Outcome:
 
 def test_a_trial_takes_no_variable_and_is_kept_when_it_is_confirmed(machine: Machine) -> None:
     before = sorted(path.name for path in machine.paths.efivars.iterdir())
-    _apply(machine, "two")(machine.device)
+    do_apply(machine, "two")(machine.device)
     assert machine.selected == 2, "as weak as that"
     assert sorted(path.name for path in machine.paths.efivars.iterdir()) == before
     assert machine.boot().booted.generation == machine.generations["two"]
-    _confirm(machine.device)
+    do_confirm(machine.device)
     assert not machine.paths.disk_one_shot.exists()
     assert machine.boot().booted.generation == machine.generations["two"]
     assert last(machine).result is Result.CONFIRMED
 
 
 def test_what_is_not_healthy_is_left_once_and_for_all(machine: Machine) -> None:
-    _apply(machine, "sick")(machine.device)
+    do_apply(machine, "sick")(machine.device)
     assert machine.boot().booted.slot == 2
     assert not watch(machine.device)
     back = machine.boot()
@@ -73,14 +73,14 @@ def test_what_is_not_healthy_is_left_once_and_for_all(machine: Machine) -> None:
 
 
 def test_b8_what_never_reaches_a_verdict_is_tried_as_often_as_allowed(machine: Machine) -> None:
-    _apply(machine, "two")(machine.device)
+    do_apply(machine, "two")(machine.device)
     boots = [machine.boot() for _ in range(6)]
     assert [boot.booted.slot for boot in boots] == [2, 1, 2, 1, 1, 1]
     assert (last(machine).result, machine.selected) == (Result.FELL_BACK, 1)
 
 
 def test_b5_what_hangs_before_its_agent_is_left_by_the_next_initrd(machine: Machine) -> None:
-    _apply(machine, "two")(machine.device)
+    do_apply(machine, "two")(machine.device)
     machine.firmware()
     assert machine.selected == 2
     machine.firmware()
@@ -88,15 +88,15 @@ def test_b5_what_hangs_before_its_agent_is_left_by_the_next_initrd(machine: Mach
 
 
 def test_an_operator_may_want_it_no_more(machine: Machine) -> None:
-    _apply(machine, "two")(machine.device)
-    _rollback(machine.device)
+    do_apply(machine, "two")(machine.device)
+    do_rollback(machine.device)
     assert machine.selected == 1
     assert read_state(machine.paths.state).phase is Phase.IDLE
     assert machine.boot().booted.slot == 1
 
 
 def test_a_firmware_that_does_not_say_which_slot_it_took_is_no_obstacle(machine: Machine) -> None:
-    _apply(machine, "two")(machine.device)
+    do_apply(machine, "two")(machine.device)
     machine.firmware()
     for path in machine.paths.efivars.iterdir():
         path.unlink()
@@ -104,36 +104,32 @@ def test_a_firmware_that_does_not_say_which_slot_it_took_is_no_obstacle(machine:
 
 
 @pytest.mark.parametrize("work", ["apply again", "confirm", "rollback"])
-def test_p6_p8_a_cut_at_any_step_leaves_old_or_new(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, work: str
-) -> None:
+def test_p6_p8_a_cut_at_any_step_leaves_old_or_new(machine: Machine, work: str) -> None:
     does: dict[str, Work] = {
-        "apply again": _apply(machine, "two"),
-        "confirm": _confirm,
-        "rollback": _rollback,
+        "apply again": do_apply(machine, "two"),
+        "confirm": do_confirm,
+        "rollback": do_rollback,
     }
-    _apply(machine, "two")(machine.device)
+    do_apply(machine, "two")(machine.device)
     if work == "confirm":
         machine.boot()
     ends = set()
-    for device in _cut_everywhere(machine, monkeypatch, does[work]):
-        ends.add(print_state(_arrive(device, "two")))
+    for device in cut_everywhere(machine, does[work]):
+        ends.add(print_state(arrive(device, "two")))
         assert not device.paths.disk_one_shot.exists()
     assert len(ends) == 1
 
 
-def test_b8_a_start_that_is_cut_at_any_step_comes_back(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _apply(machine, "two")(machine.device)
+def test_b8_a_start_that_is_cut_at_any_step_comes_back(machine: Machine) -> None:
+    do_apply(machine, "two")(machine.device)
     machine.boot()
     machine.firmware()  # and the power goes: the next start arms the trial again
 
     def work(device: Device) -> None:
         start(device)
 
-    for device in _cut_everywhere(machine, monkeypatch, work):
-        _arrive(device, "two")
+    for device in cut_everywhere(machine, work):
+        arrive(device, "two")
 
 
 def cuts_of_the_initrd(machine: Machine, tmp_path: Path) -> Iterator[Machine]:
@@ -158,7 +154,7 @@ def copy_of_count(machine: Machine, allowed: int) -> list[str]:
 def test_p6_p10_an_initrd_that_is_cut_leaves_a_table_and_an_end(
     machine: Machine, tmp_path: Path, boots: int
 ) -> None:
-    _apply(machine, "two")(machine.device)
+    do_apply(machine, "two")(machine.device)
     for _ in range(boots):
         machine.firmware()
     for device in cuts_of_the_initrd(machine, tmp_path):
@@ -171,7 +167,7 @@ def test_p6_p10_an_initrd_that_is_cut_leaves_a_table_and_an_end(
 def test_a_disk_that_does_not_take_the_way_back_is_no_reason_to_restart_for_ever(
     machine: Machine,
 ) -> None:
-    _apply(machine, "two")(machine.device)
+    do_apply(machine, "two")(machine.device)
     machine.firmware()
     (machine.paths.disk_one_shot / "primary").unlink()
     machine.firmware()
@@ -180,10 +176,8 @@ def test_a_disk_that_does_not_take_the_way_back_is_no_reason_to_restart_for_ever
     assert not watch(machine.device), "and it is not kept"
 
 
-def test_a_way_back_that_cannot_be_read_confirms_nothing(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _apply(machine, "two")(machine.device)
+def test_a_way_back_that_cannot_be_read_confirms_nothing(machine: Machine) -> None:
+    do_apply(machine, "two")(machine.device)
     machine.firmware()
     (machine.paths.disk_one_shot / "slots").write_text("2\n")
     with pytest.raises(BadDocument):
@@ -197,14 +191,14 @@ def test_a_way_back_that_cannot_be_read_confirms_nothing(
 def test_a_trial_of_the_firmware_is_as_it_was(machine: Machine) -> None:
     machine.generation("three")
     machine.install("three")
-    _apply(machine, "three")(machine.device)
+    do_apply(machine, "three")(machine.device)
     assert machine.selected == 1
     assert machine.device.firmware.next_slot(machine.device.selection()) is not None
 
 
 def test_w3_a_way_back_that_a_newer_agent_has_left_leads_back(machine: Machine) -> None:
     """It may say more than an older initrd and an older agent know."""
-    _apply(machine, "two")(machine.device)
+    do_apply(machine, "two")(machine.device)
     for name in ("slots", "sectors"):
         path = machine.paths.disk_one_shot / name
         path.write_text(path.read_text().replace("\n", " more\n") + "more\n" * (name == "slots"))

@@ -1,8 +1,8 @@
 """P11: the agent is really killed, at each step that reaches the disk or the firmware.
 
-``Cut`` in ``test_agent_cut.py`` stops the agent by an exception, so locks and descriptors are given
-back in order. Here another process does the work and sends itself SIGKILL at one of its steps. What
-it leaves, a lock among it, must not keep the next one from working.
+``test_agent_cut.py`` looks at what each step leaves on the disk. Here another process does the work
+and sends itself SIGKILL at one of its steps. What it leaves, a lock among it, must not keep the
+next one from working.
 """
 
 import signal

@@ -1,19 +1,20 @@
-"""The receiver is stopped after each step that changes the disk, and started again.
+"""The receiver is cut before each step that changes the disk, and started again.
 
-A child process receives a stream and ends without any clean-up before its n-th change. The parent
-then looks at what is there, and receives the same stream again.
+``tests/cuts.py`` gives the device as each cut leaves it, without any clean-up. What is there is
+looked at, and the same stream is received again.
 """
 
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.cuts import STOPPED, states, stop_after
 
-from reconix.base.files import sync_file_system
+from reconix.base.files import remove_tree, sync_file_system
 from reconix.nix.chroot import ChrootStore
 from reconix.store.nar import NarInfo, digest
 from reconix.store.paths import StorePath
@@ -23,10 +24,6 @@ from reconix.store.verify import changed_files
 from reconix.transfer.receiving.receive import receive
 from reconix.transfer.receiving.spool import Spool
 from reconix.transfer.sending import send
-
-CHANGES = ["fsync", "rename", "replace", "link", "symlink", "mkdir", "write", "fchmod", "utime"]
-CHANGES += ["unlink", "rmdir", "chmod"]
-STOPPED = 9
 
 
 @dataclass(frozen=True)
@@ -97,26 +94,8 @@ def update(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Update]:
     yield Update(base, target, stream.getvalue(), pristine, tmp_path / "device", request.param)
 
 
-def stop_after(steps: int) -> None:
-    """End this process when it is about to make one change more."""
-    left = steps
-
-    def counted(real: Callable[..., object]) -> Callable[..., object]:
-        def change(*arguments: object, **keywords: object) -> object:
-            nonlocal left
-            if left == 0:
-                os._exit(STOPPED)
-            left -= 1
-            return real(*arguments, **keywords)
-
-        return change
-
-    for name in CHANGES:
-        setattr(os, name, counted(getattr(os, name)))
-
-
 def received_until(update: Update, registry: Registry, steps: int) -> bool:
-    """Receive in a child process that ends after so many changes; whether it came to its end."""
+    """Receive in a child process that ends after so many steps; whether it came to its end."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -166,14 +145,14 @@ def test_p1_after_a_cut_at_any_step_the_old_generation_is_whole_and_a_repeat_fin
     registry = update.reset()
     update.receive(registry)
     whole = contents(registry)
-    steps = 0
-    while not received_until(update, registry := update.reset(), steps):
+    first = update.reset()
+    for place in states(update.system, lambda: update.receive(first), at_least=40):
+        registry = Registry(place)
         expect_consistent(registry, update)
         expect_final_names_whole(registry, whole)
         update.receive(registry)
         expect_finished(registry, update)
-        steps += 1
-    assert steps > 30
+        remove_tree(place)
 
 
 def test_p1_cuts_again_and_again_end_in_the_same_state(update: Update) -> None:

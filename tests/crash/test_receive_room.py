@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.crash.test_receive_cut import STOPPED, copy, generation, stop_after
+from tests.crash.test_receive_cut import copy, generation
+from tests.cuts import STOPPED, stop_after
 
 from reconix.base.files import remove_tree
 from reconix.base.process import CommandFailed, run
