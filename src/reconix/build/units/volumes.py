@@ -9,8 +9,8 @@ Tested by ``tests/unit/build/units/test_volumes.py``; that they are mounted, by 
 
 from collections.abc import Mapping
 
+from reconix.base.unit_names import mount_unit
 from reconix.config.schema.system import Volume
-from reconix.config.unit_names import mount_unit
 
 
 def make_mounts(volumes: Mapping[str, Volume]) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
+from reconix.base.unit_names import mount_unit
 from reconix.config.merge import Table, dotted
 from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
@@ -17,7 +18,6 @@ from reconix.config.rules.persist import overlap
 from reconix.config.schema.health import CommandCheck
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import Content, System
-from reconix.config.unit_names import mount_unit
 
 _DATA = "/run/reconix/data"
 """Where the device mounts the data partition."""

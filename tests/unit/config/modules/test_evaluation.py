@@ -284,4 +284,4 @@ def test_the_example_in_the_manual_works(project: Project) -> None:
     project.write("modules/hello.py", manual.partition("```python\n")[2].partition("```")[0])
     assert project.system("hello.enable = true\n").ports == {"4000": "hello"}
     (problem,) = project.mistakes("[hello]\nenable = true\nport = 80\n")
-    assert (problem.fact, problem.place.line) == ("is for the administrator only", 3)
+    assert (problem.fact, problem.place.line) == ("is reserved for root", 3)

@@ -1,7 +1,7 @@
 """How systemd calls the unit of a mount.
 
 Source: systemd.unit(5), *String escaping for inclusion in unit names*.
-Tested by ``tests/unit/config/test_unit_names.py``, against ``systemd-escape``.
+Tested by ``tests/unit/base/test_unit_names.py``, against ``systemd-escape``.
 """
 
 import re

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from reconix.base.process import run
-from reconix.config.unit_names import escaped
+from reconix.base.unit_names import escaped
 
 
 @pytest.mark.parametrize("path", ["/var/lib/a", "/var/lib/a-b", "/srv/a b/ü", "/x.y:z_1", "/.h"])
