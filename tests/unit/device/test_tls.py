@@ -188,7 +188,7 @@ def test_only_authorities_that_are_named_are_trusted(authority: Authority, tmp_p
     ours = authority.server(tmp_path, "127.0.0.1", today())
     with pytest.raises(LinkFailed, match="untrusted certificate"):
         list(load(ours, named))
-    with pytest.raises(LinkFailed, match="its authorities are no certificates"):
+    with pytest.raises(LinkFailed, match="configured authorities are not certificates"):
         list(load(theirs, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))
 
 
