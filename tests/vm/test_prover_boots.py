@@ -12,7 +12,7 @@ import pytest
 from tests.small_device import SmallDevice, need_recording, small_device
 from tests.vm.test_firmware_and_slots import program
 
-from reconix.prove.boots import Boot, Says, Virtual, boot_some
+from reconix.prove.boots import Boot, Sample, Says, Virtual, boot_sample
 from reconix.prove.prover import Job
 from reconix.prove.record import record
 from reconix.prove.workload import everything
@@ -46,7 +46,7 @@ def booting(
     job: Job, says: Says, folder: Path, *, seconds: float = 120, count: int = COUNT
 ) -> Generator[Boot, None, None]:
     virtual = Virtual(Accelerator.TCG, memory_mib=256, seconds=seconds)
-    return boot_some(job, count, says, folder, virtual, wanted=STATES, seed=SEED)
+    return boot_sample(job, Sample(count, STATES, SEED), says, folder, virtual)
 
 
 def test_a_sample_of_crash_states_boots_what_was_expected(

@@ -49,6 +49,21 @@ class Virtual:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """Which states are booted: some of those that the oracle checks with the same seed.
+
+    Attributes:
+        count: how many.
+        wanted: how many the oracle checks.
+        seed: of both choices.
+    """
+
+    count: int
+    wanted: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Boot:
     """One state that was booted.
 
@@ -65,31 +80,29 @@ class Boot:
     problem: str
 
 
-def boot_some(
-    job: Job, count: int, says: Says, folder: Path, virtual: Virtual, *, wanted: int, seed: int
+def boot_sample(
+    job: Job, sample: Sample, says: Says, folder: Path, virtual: Virtual
 ) -> Generator[Boot, None, None]:
-    """Boot a sample of the states that ``prove`` checks with the same seed.
+    """Boot a sample of the crash states of a history.
 
     Who stops asking, or is interrupted, does not wait for the devices that still run.
 
     Args:
         job: the history.
-        count: how many states.
+        sample: which states.
         says: what is expected on the console.
         folder: where disks go.
         virtual: what is started.
-        wanted: as for ``prove``.
-        seed: as for ``prove``.
     """
     room = _Room(says, virtual)
     with (
         walking(job) as walk,
-        progress.stage("boot crash states", total=count) as stage,
+        progress.stage("boot crash states", total=sample.count) as stage,
         ThreadPoolExecutor(virtual.at_once) as threads,
         contextlib.closing(room),
     ):
         begun: list[Future[Boot]] = []
-        for number, cut in enumerate(_sample(walk, cuts_of(job, wanted, seed), count, seed)):
+        for number, cut in enumerate(_sample(walk, job, sample)):
             if len(begun) >= virtual.at_once:
                 yield begun.pop(0).result()
                 stage.advance(1)
@@ -102,18 +115,19 @@ def boot_some(
             stage.advance(1)
 
 
-def _sample(walk: Walk, cuts: Sequence[Cut], count: int, seed: int) -> list[Cut]:
+def _sample(walk: Walk, job: Job, sample: Sample) -> list[Cut]:
     """Some states of each step in turn, until there are enough."""
-    chance = random.Random(seed)
+    chance = random.Random(sample.seed)
+    cuts = cuts_of(job, sample.wanted, sample.seed)
     by_step: dict[str, list[Cut]] = {}
     for cut in cuts:
         by_step.setdefault(walk.step(cut), []).append(cut)
     for each in by_step.values():
         chance.shuffle(each)
     found: list[Cut] = []
-    while len(found) < min(count, len(cuts)):
+    while len(found) < min(sample.count, len(cuts)):
         found += [each.pop() for each in by_step.values() if each]
-    return sorted(found[:count], key=lambda cut: cut.epoch)
+    return sorted(found[: sample.count], key=lambda cut: cut.epoch)
 
 
 def _prepare(walk: Walk, job: Job, cut: Cut, place: Path) -> Boot:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from reconix.prove.boots import Boot, Virtual, boot_some
+from reconix.prove.boots import Boot, Sample, Virtual, boot_sample
 from reconix.prove.case import keep, write_case
 from reconix.prove.data_oracle import prove_data, record_data
 from reconix.prove.prover import Job, Result, prove, walking
@@ -164,8 +164,8 @@ class Session:
         count, virtual = self.extent.boots // len(Pace), self.extent.virtual
         if not count or virtual is None:
             return
-        wanted, seed = self._wanted, self.extent.seed
-        yield from boot_some(job, count, self._says, self.work, virtual, wanted=wanted, seed=seed)
+        sample = Sample(count, self._wanted, self.extent.seed)
+        yield from boot_sample(job, sample, self._says, self.work, virtual)
 
     def _says(self, path: StorePath) -> list[str]:
         """What the console says when a generation comes up."""
