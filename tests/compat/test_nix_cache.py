@@ -275,7 +275,7 @@ def test_a_cache_does_not_lead_on_for_ever(
     given: StorePath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache, "MAX_OBJECTS", 1)
-    refused(tmp_path, FolderCache(tmp_path / "cache"), given, "leads to more than 1 objects")
+    refused(tmp_path, FolderCache(tmp_path / "cache"), given, "refers to more than 1 objects")
 
 
 def test_a_bomb_of_small_files_leaves_room_for_others(tmp_path: Path, small_disk: Path) -> None:
@@ -342,7 +342,7 @@ def test_a_redirection_to_no_address_is_refused(tmp_path: Path) -> None:
             self.end_headers()
 
     with serving(Lost) as server:
-        refused(tmp_path, server, StorePath("2" * 32, "x"), "no address of a web server")
+        refused(tmp_path, server, StorePath("2" * 32, "x"), "not the address of a web server")
 
 
 def test_an_unknown_compression_is_refused(given: StorePath, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""What everything rests on: errors, durable files, digests, progress, starting programs."""
+"""The foundation: errors, durable files, digests, progress, starting programs."""

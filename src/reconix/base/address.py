@@ -76,7 +76,7 @@ class Address:
         except ValueError:  # of the standard library: many kinds
             parts, host, port = SplitResult("", "", "", "", ""), "", None
         if not host or not port or parts.scheme not in _PORTS or len(text) > _MAX_CHARACTERS:
-            raise Refused(f"{shown(text)} is no address of a web server")
+            raise Refused(f"{shown(text)} is not the address of a web server")
         query = f"?{parts.query}" if parts.query else ""
         return cls(parts.scheme, host, port, f"{parts.path or '/'}{query}")
 

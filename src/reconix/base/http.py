@@ -63,7 +63,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """Who asks for us."""
+    """A proxy, which asks for us."""
 
     host: str
     port: int
@@ -79,7 +79,7 @@ class Proxy:
         text = text if "://" in text else f"http://{text}"
         address = Address.parse(text)
         if address.scheme != "http":
-            raise Refused(f"{shown(text)} is no proxy that can be used: only http:// is")
+            raise Refused(f"{shown(text)} is not a usable proxy: only http:// is supported")
         return cls(address.host, address.port, _credentials(text))
 
 
@@ -230,14 +230,14 @@ class Client:
         self._kept: dict[tuple[str, str, int], _Connection] = {}
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         for connection in self._kept.values():
             connection.close()
         self._kept.clear()
 
     @contextlib.contextmanager
     def asking(self, address: Address, headers: Mapping[str, str] = _HEADERS) -> Iterator[Answer]:
-        """Ask, and let go of the connection at the end if something is left on it.
+        """Ask, and close the connection at the end if something is left on it.
 
         Raises:
             OSError, HTTPException: the link failed, or the server answers with nonsense.
@@ -267,7 +267,7 @@ class Client:
         raise Refused(f"more than {MAX_REDIRECTS} redirections")
 
     def dismiss(self, answer: Answer) -> None:
-        """Nobody wants to know what an answer says; read it if it is short."""
+        """Discard the rest of an answer; read it if it is short."""
         if answer.left_bytes is not None and answer.left_bytes <= _MAX_IGNORED_BYTES:
             while answer.some(_MAX_IGNORED_BYTES):
                 pass
@@ -337,7 +337,7 @@ class _Wire:
         """
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError("timed out: it sends something all the time, and never what is due")
+            raise TimeoutError("timed out: it keeps sending, but never what is due")
         return min(left, self._timeout)
 
     def sendall(self, data: bytes) -> None:
@@ -356,7 +356,7 @@ class _Wire:
         self._count(got)
         self._left_bytes -= got
         if self._left_bytes < 0:
-            raise http.client.HTTPException("it sends much, and never what is due")
+            raise http.client.HTTPException("it sends too much, but never what is due")
         return got
 
     def close(self) -> None:
@@ -502,7 +502,7 @@ def _ask_for_places(address: Address, until: float) -> list[_Place]:
         except (OSError, UnicodeError) as error:
             found.append(OSError(str(error)))
 
-    late = f"timed out: nobody says where {address.host} is"
+    late = f"timed out: cannot resolve {address.host}"
     if not _naming.acquire(timeout=_left(until, late)):
         raise TimeoutError(late)
     try:
@@ -526,7 +526,7 @@ def _left(until: float, otherwise: str) -> float:
 
 
 def _expect_allowed(address: Address, reach: Reach, allowed: frozenset[Reach] | None) -> None:
-    """Who redirects must not lead to where only we can go.
+    """A redirection must not lead to where only we can go.
 
     Raises:
         Refused: it does.
@@ -545,9 +545,9 @@ def _tunnel(wire: _Wire, address: Address, proxy: Proxy) -> None:
     response.begin()
     response.close()
     if response.status >= 500:
-        raise OSError(f"the proxy says {response.status}")
+        raise OSError(f"the proxy answered {response.status}")
     if response.status != 200:
-        raise Refused(f"the proxy says {response.status}")
+        raise Refused(f"the proxy answered {response.status}")
 
 
 def _secured(
@@ -590,4 +590,4 @@ def _is_in(host: str, network: str) -> bool:
 
 
 def _let_pass(_: int) -> None:
-    """For who counts nothing."""
+    """For a client that counts nothing."""

@@ -2,11 +2,11 @@
 
 A program is started with words, never with a shell line, and with an environment and a umask that
 do not leak the locale, the time zone or the habits of whoever runs us. The result is its output or
-an exception that shows the command and the last of what it said.
+an exception that shows the command and the end of its output.
 
-What a program says may come from the other end of a link, or from a service that has gone wild. So
-it is bounded while it is read: an answer has a limit, beyond which the program is ended, and of
-what is only shown the end is kept and the rest is thrown away as it comes.
+The output of a program may come from the other end of a link, or from a service that has gone wild.
+So it is bounded while it is read: an answer has a limit, beyond which the program is killed; of
+what is only shown, the end is kept and the rest is discarded as it comes.
 
 Tested by ``tests/unit/base/test_process.py``.
 """
@@ -57,10 +57,10 @@ class CommandFailed(ReconixError):
 
 
 class AnswerTooLong(CommandFailed):
-    """A program said more than anything we would accept as its answer, and was ended."""
+    """A program printed more than would be accepted as its answer, and was killed."""
 
     def __init__(self, words: Iterable[Word], *, limit_bytes: int) -> None:
-        said = f"ended, because it answers more than {limit_bytes} bytes"
+        said = f"killed: its output exceeds {limit_bytes} bytes"
         super().__init__(words, status=-1, output=said.encode())
 
 
@@ -233,7 +233,7 @@ class _Talk:
         return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def _too_late(self) -> CommandFailed:
-        said = f"no end after {self._seconds} s"
+        said = f"timed out after {self._seconds} s"
         return CommandFailed(self._words, status=-1, output=said.encode())
 
 

@@ -1,6 +1,6 @@
-"""Telling how far long work is.
+"""Reporting the progress of long work.
 
-Work says *what* it does and *how far* it is; who listens decides how that looks: a bar on a
+Work reports *what* it does and *how far* it is; a listener decides how that looks: a bar on a
 terminal, plain lines in a log, nothing in a test. The listener is installed once, by the command.
 
     with progress.stage("receive", total=manifest.size_bytes) as stage:
@@ -17,7 +17,7 @@ class Stage(Protocol):
     """One piece of work under way."""
 
     def advance(self, amount: int) -> None:
-        """So much more is done, in the unit of the stage's total."""
+        """Report progress, in the unit of the stage's total."""
 
 
 class Listener(Protocol):
@@ -56,7 +56,7 @@ _listener: Listener = Silent()
 
 
 def listen(listener: Listener) -> None:
-    """Install who shows the progress of this process."""
+    """Install the listener that shows the progress of this process."""
     global _listener
     _listener = listener
 
@@ -75,5 +75,5 @@ def stage(what: str, *, total: int | None = None) -> Iterator[Stage]:
 
 
 def note(message: str) -> None:
-    """Tell a fact worth a line."""
+    """Report a fact worth a line."""
     _listener.note(message)

@@ -1,4 +1,4 @@
-r"""Text of others, made safe to look at.
+r"""Untrusted text, made safe to look at.
 
 A terminal obeys what it is shown: a few characters in a name rename its window, clear it, write the
 clipboard of whoever looks, or turn the order of letters so that a line says what it does not mean.

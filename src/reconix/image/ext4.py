@@ -30,7 +30,7 @@ _TIME = "1"
 
 
 class DoesNotFit(ReconixError):
-    """The files are larger than the partition that they should go into."""
+    """The files are larger than their partition."""
 
     exit_code = 63
 
@@ -69,9 +69,8 @@ def make_ext4(
         fill(image, content)
     except NoRoom as error:
         raise DoesNotFit(
-            f"the partition {label} of {size_bytes} bytes is too small for what goes into it: "
-            f"{error}",
-            hint=f"make disk.{label}_size in machine.toml larger",
+            f"the partition {label} of {size_bytes} bytes is too small for its content: {error}",
+            hint=f"increase disk.{label}_size in machine.toml",
         ) from error
 
 

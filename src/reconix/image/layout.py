@@ -1,4 +1,4 @@
-"""Where everything lies on a new disk.
+"""The layout of a new disk.
 
 The tables of ``boot/tables.py`` say what a disk must look like; this module decides it for a disk
 that is about to be made: slots first, then ``system``, then ``data``, each aligned to 1 MiB and a
@@ -66,9 +66,9 @@ class Sizes:
 
     def __post_init__(self) -> None:
         if not MIN_SLOTS <= self.slots <= MAX_SLOTS:
-            raise BadLayout(f"{self.slots} slots, a disk has {MIN_SLOTS} to {MAX_SLOTS}")
+            raise BadLayout(f"{self.slots} slots: a disk has {MIN_SLOTS} to {MAX_SLOTS}")
         if min(self.slot_bytes, self.system_bytes, self.data_bytes or MIB) <= 0:
-            raise BadLayout("a partition must be larger than nothing")
+            raise BadLayout("a partition must not be empty")
 
 
 def needed_bytes(sizes: Sizes) -> int:

@@ -6,8 +6,8 @@
     <hash>.narinfo               what is known about one object, with signatures
     nar/<digest>.nar.<zst|xz>    its archive, compressed
 
-Nothing that a cache says is trusted: what it describes must be signed by a key we trust, or be
-named by its own content; what it delivers must have the announced size and digest, compressed and
+Nothing that a cache says is trusted: what it describes must be signed by a trusted key, or be named
+by its own content; what it delivers must have the announced size and digest, compressed and
 unpacked. Both sizes are limits while we read, so an endless body or a bomb costs no more than was
 announced; and what is announced is bounded by a limit and by the room that there is, because
 whoever announces 2^62 bytes has promised nothing.
@@ -134,7 +134,7 @@ class HttpCache:
         except BROKEN as error:
             raise _unusable(self.source(name), error) from error
         if answer.status != 200:
-            raise CacheUnusable(self.source(name), f"the server says {answer.status}")
+            raise CacheUnusable(self.source(name), f"the server answered {answer.status}")
         return answer
 
     def source(self, name: str) -> str:
@@ -179,7 +179,7 @@ def open_cache(url: str, route: Route | None = None) -> Cache:
     try:
         Address.parse(url)
     except Refused as error:
-        raise CacheUnusable(shown(url), "is no address of a binary cache") from error
+        raise CacheUnusable(shown(url), "is not the address of a binary cache") from error
     return HttpCache(url, route or Route())
 
 
@@ -205,7 +205,7 @@ def pull(
 
 
 def describe(cache: Cache, path: StorePath) -> NarInfoFile:
-    """Ask a cache about an object.
+    """Query a cache about an object.
 
     Raises:
         CacheUnusable: the cache does not know it.
@@ -307,7 +307,7 @@ def _missing(
         if seen:
             order[path] = described[path]
         elif len(described) == MAX_OBJECTS:
-            raise CacheUnusable(cache.source(""), f"leads to more than {MAX_OBJECTS} objects")
+            raise CacheUnusable(cache.source(""), f"refers to more than {MAX_OBJECTS} objects")
         elif path not in described:
             described[path] = _trusted(describe(cache, path), keys)
             waiting.append((path, True))
@@ -405,7 +405,7 @@ class _Unxz(io.RawIOBase):
         while not data and not self._unpack.eof:
             more = self._packed.read() if self._unpack.needs_input else b""
             if self._unpack.needs_input and not more:
-                raise EOFError("it ends too early")
+                raise EOFError("it is truncated")
             data = self._unpack.decompress(more, max_length=len(view))
         view[: len(data)] = data
         return len(data)

@@ -31,7 +31,7 @@ def canonicalise(tree: Path) -> None:
             names[status.st_ino] = names.get(status.st_ino, status.st_nlink) - 1
     if any(names.values()):
         raise BadTree(
-            f"{tree} has a file with another name outside of it",
+            f"{tree} has a file with a hard link outside of it",
             hint="add it without move, so that it is copied",
         )
     for path in _nodes(tree):

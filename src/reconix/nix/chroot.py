@@ -10,7 +10,7 @@ Below a root of the user's choice lies what Nix calls a chroot store::
 
 An object is added in one pass: every event of the tree goes to the disk, to the hash, to the
 scanner for references and to the hash of its file, so its content is read once. Only then its
-name is known. The steps are ordered so that a cut after any of them leaves a store that is right:
+name is known. The steps are ordered so that a cut after any of them leaves a consistent store:
 
 1. write the tree under ``.add-*``; files whose content is in ``.links`` become links at once
 2. make it durable, all at once: one ``syncfs`` instead of one ``fsync`` for each of many files
@@ -127,7 +127,7 @@ class ChrootStore:
         self._is_tidy = False
 
     def close(self) -> None:
-        """Let go of the database and of what this process protects."""
+        """Close the database, and release what this process protects."""
         self._roots.close()
         self.database.close()
 
@@ -265,7 +265,7 @@ class ChrootStore:
             self._receive_batch(batch)
 
     def expect_room(self, size_bytes: int) -> None:
-        """So much is about to arrive.
+        """Announce how much is about to arrive.
 
         Raises:
             TooLarge: there is no room for it.
@@ -361,7 +361,7 @@ class ChrootStore:
     def verify(
         self, paths: Iterable[StorePath] | None = None
     ) -> list[ContentChanged | ObjectMissing]:
-        """Read objects, by default all, and tell which are not what is registered."""
+        """Read objects, by default all, and yield those that are not what is registered."""
         chosen = self.database.valid_paths() if paths is None else paths
         return verify_all(self.store_dir, [self.info(path) for path in sorted(chosen)])
 
@@ -436,7 +436,7 @@ class ChrootStore:
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[Path]:
-        """Give a free name in the store; what is left there at the end is removed."""
+        """A free name in the store; what is left there at the end is removed."""
         if not self._is_tidy:  # once, because it reads the names of all objects
             self._remove_leftovers()
             self._is_tidy = True
@@ -485,7 +485,7 @@ def _clear(place: Path) -> None:
 
 
 class _Room:
-    """Sees that what comes from elsewhere leaves room for others."""
+    """Makes sure that what comes from elsewhere leaves room for others."""
 
     def __init__(self, store_dir: Path) -> None:
         self._store_dir = store_dir
@@ -493,7 +493,7 @@ class _Room:
         self.reserve_bytes = min(_RESERVE_BYTES, status.f_blocks * status.f_frsize // 32)
 
     def expect(self, size_bytes: int, what: str) -> None:
-        """So much is still to come.
+        """Check the room for what is still to come.
 
         Raises:
             TooLarge: too little is free.
@@ -519,7 +519,7 @@ class _Watch:
         room.expect(item.nar_size_bytes, str(item.path))
 
     def see(self, size_bytes: int) -> None:
-        """So much of its archive has passed.
+        """Count how much of its archive has passed.
 
         Raises:
             TooLarge: that is more than was promised, or the disk is almost full.

@@ -1,4 +1,4 @@
-"""Collecting rubbish in the store of the build host, beside builds and real Nix processes.
+"""Collecting garbage in the store of the build host, beside builds and real Nix processes.
 
 While ``gc.lock`` is held nobody adds a path of ours, and no Nix process begins to use one: it would
 have to tell the collector through a socket. We do not listen; our socket is there only so that Nix

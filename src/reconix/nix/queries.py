@@ -140,7 +140,7 @@ def _files(tree: Path) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Graph:
-    """Who needs whom in a whole store, read once: asking for each path takes as long each time."""
+    """The references of a whole store, read once: each query for one path would take as long."""
 
     needs: Mapping[StorePath, set[StorePath]]
     needed_by: Mapping[StorePath, set[StorePath]]
@@ -166,7 +166,7 @@ class _Graph:
 def _reached(
     begin: Iterable[StorePath], ways: Mapping[StorePath, set[StorePath]]
 ) -> set[StorePath]:
-    """Where these ways lead, the beginning included."""
+    """What is reachable from these, themselves included."""
     found = set(begin)
     waiting = list(found)
     while waiting:

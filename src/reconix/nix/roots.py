@@ -58,7 +58,7 @@ def unpin(state: Path, name: str) -> None:
 def link(state: Path, place: Path, path: StorePath) -> None:
     """Keep an object as long as a link to it lies at a place outside of the store.
 
-    This is what ``nix-build`` does with ``result``: who removes the link lets the object go.
+    This is what ``nix-build`` does with ``result``: removing the link releases the object.
 
     Args:
         state: the folder ``<root>/nix/var/nix``.

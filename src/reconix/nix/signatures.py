@@ -24,7 +24,7 @@ from reconix.store.paths import StorePath, base32_encode
 
 
 class BadKey(ReconixError):
-    """A text is no key for signatures."""
+    """A text is not a key for signatures."""
 
     exit_code = 27
 
@@ -133,7 +133,7 @@ def _split(text: str, size: int) -> tuple[str, bytes]:
     try:
         value = base64.b64decode(digits, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadKey("a key is no base 64") from error
+        raise BadKey("a key is not valid base 64") from error
     if not name or not colon or len(value) != size:
         raise BadKey(f"a key should be <name>:<base 64 of {size} bytes>")
     return name, value

@@ -1,4 +1,4 @@
-"""Finding out whether KVM really works here.
+"""Checking whether KVM really works here.
 
 A machine may offer ``/dev/kvm`` and still not be able to run a guest: inside some virtual machines
 KVM takes over instructions that it cannot do, and the guest stops with "emulation failure" in the

@@ -23,13 +23,13 @@ _CONTROL = re.compile(rb"\x1b\[[0-9;=?]*[A-Za-z]|\x1b[()][A-Z0-9]|\r")
 
 
 class NotSaid(ReconixError):
-    """A text did not appear on the console."""
+    """A text did not appear on the console in time."""
 
     exit_code = 41
 
     def __init__(self, text: str, *, why: str, last: str) -> None:
         shown = "\n".join(f"    {line}" for line in last.splitlines()[-_SHOWN_LINES:])
-        super().__init__(f"the console did not say {text!r}: {why}; the last it said:\n{shown}")
+        super().__init__(f"the console did not show {text!r}: {why}; its last lines:\n{shown}")
 
 
 class Console:

@@ -1,4 +1,4 @@
-"""A link to a guest that goes dead after so many bytes, as a bad link to a device does.
+"""A link to a guest that goes dead after a number of bytes, as a bad link to a device does.
 
 It listens on this machine and forwards each connection to a forwarded port of the guest. Towards
 the guest a connection carries at most ``limit_bytes``; what comes later is neither forwarded nor

@@ -125,7 +125,7 @@ class Machine:
         deadline = time.monotonic() + scaled(seconds)
         while self.is_running():
             if time.monotonic() > deadline:
-                raise GuestNotReady(f"the guest is still on after {scaled(seconds):g} s")
+                raise GuestNotReady(f"the guest is still running after {scaled(seconds):g} s")
             time.sleep(_PAUSE_SECONDS)
 
     def ssh(
@@ -155,7 +155,7 @@ class Machine:
         )
         while not _answers(words):
             if not self.is_running():
-                raise GuestNotReady("the guest stopped before one could log in")
+                raise GuestNotReady("the guest stopped before a login was possible")
             if time.monotonic() > deadline:
                 raise GuestNotReady(
                     f"cannot log in as {login.user} after {scaled(seconds):g} s",
@@ -232,4 +232,4 @@ def _connect(process: Process, path: Path, files: _Files) -> Monitor:
             return monitor.connect(path)
         time.sleep(_PAUSE_SECONDS)
     said = files.complaints.read_text(errors="replace").strip()
-    raise GuestNotStarted(f"QEMU did not start: {said or 'it said nothing'}")
+    raise GuestNotStarted(f"QEMU did not start: {said or 'no output'}")

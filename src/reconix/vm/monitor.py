@@ -22,7 +22,7 @@ _FORWARDED = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s+\S+\s+(\d+)"
 
 
 class MonitorFailed(ReconixError):
-    """QEMU did not do what it was asked."""
+    """QEMU did not run a command."""
 
     exit_code = 41
 
@@ -38,7 +38,7 @@ class Monitor:
         self.execute("qmp_capabilities")
 
     def execute(self, command: str, **arguments: str) -> Json:
-        """Let QEMU do one command; gives what it returns.
+        """Run one command in QEMU; returns its answer.
 
         Raises:
             MonitorFailed: it refused, or is gone.
@@ -76,7 +76,7 @@ class Monitor:
 
 
 def connect(path: Path) -> Monitor:
-    """Connect to the socket of a QEMU; whoever does it closes it.
+    """Connect to the socket of a QEMU; the caller closes it.
 
     Raises:
         MonitorFailed: nobody listens there.

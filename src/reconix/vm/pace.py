@@ -1,4 +1,4 @@
-"""How long to wait on this machine for what takes so long on an idle one.
+"""How long to wait on this machine, given how long it takes on an idle one.
 
 The limits of waits for an emulated guest were found on two idle cores. A busy laptop gives the same
 guest a tenth of a core, and an old one runs it at half the speed. So limits are multiplied by how

@@ -139,7 +139,7 @@ def test_n1_a_name_server_that_does_not_answer_is_given_up(
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", wait)
-    with pytest.raises(TimeoutError, match=r"nobody says where example\.test is"):
+    with pytest.raises(TimeoutError, match=r"cannot resolve example\.test"):
         load("http://example.test/")
     never.set()
 
@@ -177,7 +177,7 @@ def test_n2_a_head_of_an_answer_that_makes_no_sense_is_one_kind_of_failure(serve
 )
 def test_n2_a_redirection_to_no_address_is_refused(serve: Serve, where: str) -> None:
     server = serve(lambda request: request.head(302, 0, Location=where))
-    with pytest.raises(Refused, match="no address of a web server"):
+    with pytest.raises(Refused, match="not the address of a web server"):
         load(server.url)
     assert server.requests == 1
 
@@ -281,7 +281,7 @@ def test_a_proxy_is_asked_with_what_it_wants_to_know(serve: Serve) -> None:
 def test_a_proxy_that_does_not_let_us_pass_is_told_without_the_password() -> None:
     with tunneling("right") as proxy:
         route = Route.of({"https": proxy.url.replace("//", "//me:wrong@")})
-        with pytest.raises(Refused, match="the proxy says 407") as caught:
+        with pytest.raises(Refused, match="the proxy answered 407") as caught:
             load("https://example.test/", route=route)
     assert "wrong" not in str(caught.value)
 
