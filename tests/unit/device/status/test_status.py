@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.device_model import HOST, Machine
+from tests.status_parts import part
 from tests.unit.device.conftest import Units
 
 from reconix.base.documents import JsonInput, print_json
@@ -55,7 +56,8 @@ def test_a_new_device_has_nothing_to_tell(machine: Machine) -> None:
 def test_a_fall_back_tells_the_check_and_its_last_words(machine: Machine, units: Units) -> None:
     fallen_back(machine)
     two = machine.generations["two"]
-    assert status_lines(read_status(machine.device))[-5:] == [
+    lines = status_lines(read_status(machine.device))
+    assert [*part(lines, "last"), *part(lines, "left")] == [
         f"last       fell-back from {two}",
         "           because: unhealthy: unit nginx.service is active",
         "           | nginx.service is broken: no such page",

@@ -1,5 +1,7 @@
 """Who may confirm, and what follows."""
 
+from dataclasses import replace
+
 import pytest
 from tests.device_model import Machine
 
@@ -7,6 +9,7 @@ from reconix.boot.transitions import NotNow
 from reconix.boot.trial import Phase, read_state
 from reconix.device.select.choose import choose_always
 from reconix.device.state.lock import exclusive_rw
+from reconix.device.state.running import write_running
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import TooLate, confirm
 
@@ -43,14 +46,11 @@ def test_b7_the_old_generation_cannot_confirm_the_new_one(machine: Machine) -> N
     assert machine.selected == 1
 
 
-def test_b7_a_confirmation_after_the_deadline_is_refused(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_b7_a_confirmation_after_the_deadline_is_refused(machine: Machine) -> None:
     """B7: a late confirmation."""
     machine.boot()
     tried(machine, "two")
-    deadline = machine.boot().booted.deadline_seconds
-    monkeypatch.setattr("reconix.device.update.confirm.uptime", lambda: deadline + 1.0)
+    write_running(machine.paths, replace(machine.boot().booted, deadline_seconds=0))
     with pytest.raises(TooLate):
         confirmed(machine)
     assert machine.selected == 1

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.device_model import Machine
+from tests.status_parts import part
 from tests.unit.device.conftest import Units
 from tests.unit.device.update.test_repository import Folder
 
@@ -163,7 +164,7 @@ def test_the_status_says_when_it_is_tried_again(fleet: Fleet, clock: Clock) -> N
     clock.now += 60
     status = read_status(fleet.machine.device)
     two = fleet.machine.generations["two"]
-    assert status_lines(status)[-2:] == [
+    assert part(status_lines(status), "left") == [
         f"left       {two} (unknown)",
         "           taken again by itself in 59 minutes",
     ]
