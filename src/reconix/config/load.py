@@ -123,7 +123,7 @@ class _Loader:
         self._shapes = shapes_with(self._modules.system)
         self._files = Files(folder)
         self._problems: list[Problem] = [*problems]
-        self._warnings: list[Problem] = []
+        self._warnings: list[Problem] = [*self._modules.warnings]
         self._machines: dict[str, Table] = {}
         self._systems: dict[str, dict[str, Table]] = {}
 

@@ -34,7 +34,7 @@ def test_a_good_configuration_is_said_to_be_good(project: Path, capsys: Capture)
     assert capsys.readouterr().out == "the configuration is valid: 1 host, 3 systems\n"
 
 
-def test_what_is_hardly_meant_is_told_before(project: Path, capsys: Capture) -> None:
+def test_warnings_are_printed_first(project: Path, capsys: Capture) -> None:
     machine(project).write_text(machine(project).read_text() + "[users.guest]\n")
     assert main(["check"]) == 0
     said = capsys.readouterr().out

@@ -59,6 +59,8 @@ class Modules:
 
     by_name: Mapping[str, Module]
     system: TableShape
+    warnings: tuple[Problem, ...] = ()
+    """What works in the modules but will not for ever."""
     _known: dict[str, Checked] = dataclasses.field(default_factory=dict)
     """What came out for which options, because modules are functions."""
 
@@ -179,6 +181,7 @@ class _Finder:
 
     def __init__(self, folder: Path, system: TableShape) -> None:
         self.problems: list[Problem] = []
+        self._warnings: list[Problem] = []
         self._folder, self._system = folder, system
         self._loaded: dict[str, ModuleType] = {}
         self._failed: dict[str, restricted.ModuleError] = {}
@@ -186,13 +189,15 @@ class _Finder:
     def all(self) -> Modules:
         modules = [_built_in(name) for name in BUILT_IN]
         modules += self._own()
-        return _modules(modules, self._system)
+        found = _modules(modules, self._system)
+        return dataclasses.replace(found, warnings=tuple(self._warnings))
 
     def _own(self) -> Iterator[Module]:
         for file in sorted(self._folder.glob("*.py")):
             try:
                 self._check_name(file)
                 yield _read(file.stem, file, self._load(file.stem))
+                self._warnings += restricted.renamed_imports(file)
             except restricted.ModuleError as error:
                 self.problems += error.problems
 

@@ -52,8 +52,10 @@ Others of the same modules do more: ``get_type_hints`` evaluates a text, ``strin
 ``functools.wraps`` look up what they are told to, ``make_dataclass`` and the names of others' own
 imports lead anywhere.
 """
+_RENAMED = {"reconix.config.addition": "reconix.config.modules.fragment"}
+"""Modules that may still be imported under the name that they had before."""
 _OURS = (
-    "reconix.config.addition",
+    *_RENAMED,
     "reconix.config.modules.fragment",
     "reconix.config.options",
     "reconix.config.schema.health",
@@ -130,6 +132,19 @@ def load(file: Path, sibling: Callable[[str], ModuleType]) -> ModuleType:
     code = compile(tree, str(file), "exec", dont_inherit=True)
     called(file, lambda: exec(code, module.__dict__))
     return module
+
+
+def renamed_imports(file: Path) -> Iterator[Problem]:
+    """What a module imports by a former name, as warnings.
+
+    Raises:
+        ModuleError: it cannot be read.
+    """
+    for node in ast.walk(_parse(file)):
+        if isinstance(node, ast.ImportFrom) and node.module in _RENAMED:
+            fact = f"{node.module} was renamed to {_RENAMED[node.module]}"
+            hint = "use the new names, see docs/modules.md; the old ones will be removed"
+            yield Problem(line_of(file, node.lineno), f"module {file.stem}", fact, hint)
 
 
 def called(file: Path, function: Callable[[], object], line: int = 0) -> object:

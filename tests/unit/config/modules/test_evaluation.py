@@ -107,9 +107,12 @@ def test_a_module_of_before_the_word_fragment_goes_on_to_work(project: Project) 
         "modules/hello.py", old.replace("set_modules", "others").replace("Fragment", "Addition")
     )
     assert project.system(text) == expected
-    assert [each.fact for each in project.mistakes(text.replace('"hi"', '"nothing"'))] == [
-        "is no word"
+    told = [each for each in project.loaded(text).warnings if each.key == "module hello"]
+    assert [(each.place.line, each.fact) for each in told] == [
+        (4, "reconix.config.addition was renamed to reconix.config.modules.fragment")
     ]
+    (problem,) = project.mistakes(text.replace('"hi"', '"nothing"'))
+    assert problem.fact == "is no word"
 
 
 def test_a_module_that_nobody_sets_adds_nothing(project: Project) -> None:
