@@ -102,7 +102,7 @@ def test_s3_a_device_with_another_generation_is_refused_before_the_first_write(
     one, two, _, four, target = releases
     device = workshop.device(four)
     error = expect_refused(workshop, workshop.stream(one, target, two), device, WrongBase)
-    assert "which is not installed, and so are 1 others" in str(error)
+    assert "which is not installed, nor is its other base" in str(error)
     assert not device.staging_dir.exists()
 
 

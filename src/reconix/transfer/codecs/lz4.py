@@ -5,7 +5,7 @@ so many bytes. A block holds 8 MiB when expanded, the last one less. Nothing say
 ends: Linux puts the size of the expanded kernel behind it.
 
 The library promises one result for the same version, content and level. Whether the device's gives
-what the file holds nobody knows before the object's digest was checked: then a stream is refused.
+what the file holds is unknown until the object's digest was checked: then a stream is refused.
 Level 9 was compared with what Linux holds for version 1.9.4, that of Debian 12.
 
 Source: LZ4 Frame Format Description, *Legacy frame*; lz4.h, lz4hc.h.
@@ -81,7 +81,7 @@ def compress_block(content: memoryview, write: Write) -> None:
 
 
 def expand(read: Read, packed_bytes: int) -> Iterator[bytes]:
-    """Expand a legacy file of exactly so many bytes.
+    """Expand a legacy file of exactly that many bytes.
 
     Raises:
         BadBlock: it is not one.
@@ -103,7 +103,7 @@ def expand(read: Read, packed_bytes: int) -> Iterator[bytes]:
 
 
 def _exactly(read: Read, size_bytes: int) -> bytes:
-    """So many bytes; the library trusts what it is told about their number."""
+    """Exactly that many bytes; the library trusts the number that it gets."""
     content = read(size_bytes)
     if len(content) != size_bytes:
         raise BadBlock(f"a block ends after {len(content)} of {size_bytes} bytes")

@@ -211,7 +211,7 @@ def _expand(pack: Pack, read: Read, packed_bytes: int) -> Iterator[bytes]:
     while left > 0:
         content = read(min(left, _CHUNK_BYTES))
         if not content:
-            raise BadPack("it is shorter than it should be")
+            raise BadPack("it is shorter than declared")
         left -= len(content)
         if pack is Pack.XZ:
             yield from _unxz(unxz, content)

@@ -35,7 +35,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 ReadAt = Callable[[int, int], bytes]
-"""Gives so many bytes from an offset, less only at the end."""
+"""Reads that many bytes at an offset; fewer only at the end."""
 
 SPACE = 1 << 40
 MAX_SECTIONS = 1 << 12
@@ -264,7 +264,7 @@ def _kind(row: _Row, name: bytes, code: Kind) -> Kind:
 
 
 def _module_kind(row: _Row) -> Kind:
-    """Nearly all that its instructions refer to is told by its relocations."""
+    """Its relocations say nearly all that its instructions refer to."""
     if row.kind == _RELOCATIONS:
         return Kind.RELOCATIONS
     return Kind.SYMBOLS if row.kind == _SYMBOLS else Kind.NONE

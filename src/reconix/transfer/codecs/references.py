@@ -381,7 +381,7 @@ def _respelled(found: Found, spell: a64.Spell, by: Sequence[int], shifts: Shifts
 
 
 def _write(block: bytearray, found: Found, by: Sequence[int]) -> None:
-    """Add so much to each reference."""
+    """Add a number to each reference."""
     width, positions = found.width, found.positions
     mask = (1 << 8 * width) - 1
     write = struct.Struct("<" + _CODES[width]).pack_into
@@ -407,7 +407,7 @@ def _block_bytes(section: Section) -> int:
 
 
 def uncounted(_: int) -> None:
-    """For who does not care how much is looked at."""
+    """Ignore how much is looked at."""
 
 
 class Moved:
@@ -418,8 +418,8 @@ class Moved:
         size_bytes: how much there is of it.
         moves: what is copied.
         corrections: of what follows from that.
-        spend: is told how many bytes are looked at for references. Blocks are kept for a while;
-            who copies to and fro among many has them looked at again and again.
+        spend: takes how many bytes are looked at for references. Blocks are kept for a while;
+            copies to and fro among many of them have them looked at again and again.
     """
 
     def __init__(
@@ -447,7 +447,7 @@ class Moved:
         return self._read(offset, size_bytes)
 
     def read(self, offset: int, size_bytes: int) -> bytes:
-        """So many bytes from there, less only at the end."""
+        """That many bytes from there; fewer only at the end."""
         inside = offset - self._last_at  # most copies are from where the one before was
         if 0 <= inside <= len(self._last) - size_bytes:
             return self._last[inside : inside + size_bytes]

@@ -84,7 +84,7 @@ class Renames:
 
 
 Read = Callable[[int, int], bytes]
-"""Gives so many bytes from an offset, less only at the end."""
+"""Reads that many bytes at an offset; fewer only at the end."""
 
 
 NO_RENAMES = Renames()

@@ -62,7 +62,7 @@ class View:
 
 
 def path_bytes(path: tuple[bytes, ...]) -> int:
-    """What a path counts for: a path of many short names takes more memory than its bytes."""
+    """What a path counts for: many short names take more memory than their bytes."""
     return len(b"/".join(path)) + _NAME_BYTES * len(path)
 
 
@@ -123,5 +123,5 @@ def _parse_left_out(payload: Channels, columns: int) -> list[Location]:
         if left < 0:
             raise payload.wrong(f"what is left out takes more than {MAX_LEFT_OUT_BYTES} bytes")
     if any(place.source >= columns or not place.path for place in found):
-        raise payload.wrong("something is left out that is in no object of the base")
+        raise payload.wrong("something is left out that is not in an object of the base")
     return found

@@ -7,7 +7,7 @@ one stream, several, or a full one that needs nothing.
     {"version": 1, "streams": [{"file": "gateway-3-4.rcx", "size_bytes": 27600, "host": "gateway",
      "architecture": "amd64", "bases": ["/nix/store/…"], "target": "/nix/store/…", "sequence": 4}]}
 
-Nobody signs an index: what it says is checked when the stream itself arrives. Somebody who changes
+An index is not signed: what it says is checked when the stream itself arrives. Whoever can change
 it can withhold an update, as everybody between it and the device can.
 
 Tested by ``tests/unit/transfer/format/test_catalog.py``.
@@ -86,7 +86,7 @@ def parse_index(content: bytes, *, source: str) -> tuple[Offer, ...]:
     """Read an index.
 
     Raises:
-        BadDocument: it is none.
+        BadDocument: it is not an index.
     """
     fields = Fields.parse(content, source=source)
     if fields.number("version") != 1:
@@ -101,7 +101,7 @@ def _offer(fields: Fields) -> Offer:
     file = fields.text("file")
     bases = fields.texts("bases")
     if not _FILE.fullmatch(file) or len(bases) > MAX_BASES:
-        raise BadDocument(f"{fields.source}: {file[:80]!r} is no stream of this folder")
+        raise BadDocument(f"{fields.source}: {file[:80]!r} is not the name of a stream")
     try:
         return Offer(
             file,
@@ -117,7 +117,7 @@ def _offer(fields: Fields) -> Offer:
 
 
 def newest(offers: Iterable[Offer]) -> Offer | None:
-    """The stream with the highest number; of several the one with the least name."""
+    """The stream with the highest sequence number; of several the first by name."""
     return min(offers, key=lambda offer: (-offer.sequence, offer.file), default=None)
 
 

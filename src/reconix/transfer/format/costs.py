@@ -1,7 +1,7 @@
 """What making an object costs a device, counted in the same way by both ends.
 
-Who holds a key may be mistaken, or have been robbed of it. So what a stream declares binds it: each
-object has an account, and whatever it makes is paid from that.
+The holder of a key may be mistaken, and a key may be stolen. So what a stream declares binds it:
+each object has an account, and whatever it makes is paid from that.
 
 =========  ============================================  ==========================================
 account    declared as                                   paid by
@@ -63,7 +63,7 @@ Spend = Callable[[int], None]
 
 
 def blocks(size_bytes: int) -> int:
-    """What so many bytes take on a disk."""
+    """What a number of bytes takes on a disk, in whole blocks."""
     return -(-size_bytes // _BLOCK_BYTES) * _BLOCK_BYTES
 
 
@@ -78,7 +78,7 @@ def entry_bytes(name: bytes) -> int:
 
 
 def folder_space(entries_bytes: int) -> int:
-    """What a folder takes on a disk whose names take so much."""
+    """What a folder takes on a disk, from what its names take."""
     return blocks(entries_bytes * 4 // 3 + 1)
 
 
@@ -97,25 +97,25 @@ def space_for(space_bytes: int, work: int) -> int:
 
 
 class TakesTooLong(ReconixError):
-    """Making the objects of a stream takes a device longer than any right stream would."""
+    """Making the objects of a stream takes longer than those of any valid stream."""
 
     exit_code = 50
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"the stream took more than {seconds:.0f} s of this device's processor",
+            f"the stream took more than {seconds:.0f} s of processor time",
             hint="nothing of it was installed; make a new stream, with a newer reconix if it helps",
         )
 
 
 class TooManyNames(ReconixError):
-    """So many objects share files that the file system cannot give these more names."""
+    """Files of the store have as many names as the file system allows."""
 
     exit_code = 56
 
     def __init__(self) -> None:
         super().__init__(
-            "files of the store have as many names as the file system allows",
+            "the file system allows no more names for files of the store",
             hint="nothing was installed; collect old generations first",
         )
 
@@ -193,7 +193,7 @@ class Account:
         self._space(folder_space(0))
 
     def name(self, before_bytes: int, after_bytes: int) -> None:
-        """For one more name in a folder, whose names take so much before and after it."""
+        """For one more name in a folder; what its names take before and after."""
         self._space(folder_space(after_bytes) - folder_space(before_bytes))
 
     def expanded(self, size_bytes: int) -> None:

@@ -5,9 +5,9 @@ says how many objects stay, how many go and which are new, and of a new object f
 stands (``bases.py``); references are positions in the new list::
 
     difference = count step* named* references* root
-    step       = keep drop count hashes*      of all steps together, so many new objects;
-    named      = stands-for size              for each of them one of these,
-    references = count position*              and one of these
+    step       = keep drop count hashes*      new objects: hash of the path, digest
+    named      = stands-for size              one for each new object of all steps
+    references = count position*              likewise
 
 There are two passes. The records are the layout: each prints itself and parses itself, field by
 field, and knows numbers only. ``difference`` and ``apply`` say what they mean.
@@ -57,7 +57,7 @@ class Hashes:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """So many objects of the old manifest stay, so many go, these come."""
+    """A number of objects of the old manifest stay, the next ones go, new ones come."""
 
     keep: int
     drop: int
@@ -147,7 +147,7 @@ class Difference:
         """The inverse of ``print``.
 
         Raises:
-            BadStream: there is more of something than may be.
+            BadStream: a limit is exceeded.
         """
         steps = tuple(_parse_steps(payload))
         count = sum(len(step.added) for step in steps)
@@ -229,14 +229,14 @@ def _references(
 
 
 def _followed(old: StoreObject, renames: Renames) -> tuple[StorePath, ...]:
-    """What an object refers to when all of it has got new names."""
+    """What an object refers to when its references have followed."""
     return tuple(sorted(map(renames.follow, old.references)))
 
 
 def pairs(
     old: Sequence[StoreObject], new: Sequence[StoreObject]
 ) -> Mapping[StoreObject, StoreObject]:
-    """For new objects, the old ones for which they stand: those of the same name that go."""
+    """For each new object the old one for which it stands: one of the same name that goes."""
     before, after = set(old), set(new)
     gone = _by_name(item for item in old if item not in after)
     come = _by_name(item for item in new if item not in before)
@@ -257,11 +257,11 @@ def _by_name(items: Iterable[StoreObject]) -> Mapping[str, Sequence[StoreObject]
 def apply(
     changed: Difference, old: Sequence[StoreObject], wrong: Wrong
 ) -> tuple[Manifest, Renames]:
-    """The manifest that differs so from some objects, and which of these have new names.
+    """The manifest that has this difference to some objects, and which of these have new names.
 
     Raises:
-        BadStream: it means something that is not there; made by ``wrong``.
-        BadManifest, BadStorePath: it gives no manifest.
+        BadStream: it refers to something that does not exist; made by ``wrong``.
+        BadManifest, BadStorePath: the result is not a manifest.
     """
     stood = [_stood(named, old, wrong) for named in changed.named]
     fresh = [item for step in changed.steps for item in step.added]
@@ -289,7 +289,7 @@ def _stood(named: Named, old: Sequence[StoreObject], wrong: Wrong) -> StoreObjec
     if named.stands_for is None:
         return None
     if named.stands_for >= len(old):
-        raise wrong(f"{named.stands_for} is no place in the base's manifest")
+        raise wrong(f"position {named.stands_for} is beyond the base's {len(old)} objects")
     return old[named.stands_for]
 
 
@@ -338,4 +338,6 @@ def _resolved(
 
 
 def _at(paths: Sequence[StorePath], position: int, wrong: Wrong) -> StorePath:
-    return paths[_bounded(position, len(paths) - 1, "is no place in the manifest", wrong)]
+    if position >= len(paths):
+        raise wrong(f"position {position} is beyond the {len(paths)} objects of the manifest")
+    return paths[position]

@@ -2,7 +2,7 @@
 
 The leaves are the hashes of the pieces; pairs of hashes are hashed until one is left. Leaves and
 inner nodes are hashed with different first bytes, so that no inner node can be passed off as a
-piece. Who trusts the root trusts each leaf that it was made from, and with the leaf its piece.
+piece. To trust the root is to trust each leaf that it was made from, and with the leaf its piece.
 
 Source: RFC 9162, section 2.1.1, *Definition of the Merkle Tree*.
 Tested by ``tests/unit/transfer/format/test_merkle.py``.

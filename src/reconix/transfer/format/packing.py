@@ -10,7 +10,7 @@ LZMA2 stream of its own. To be read in one pass they are interleaved, as packets
 
 A packet stands where a reader that follows the plan runs out of its channel, and nowhere else. So a
 reader never has to put one aside: its memory is the dictionaries, whose sizes are the table
-``DICTIONARIES``, and one packet. It decompresses only as far as somebody asks; a bomb costs no
+``DICTIONARIES``, and one packet. It decompresses only as far as it is asked to; a bomb costs no
 more than what was declared.
 
 The format, byte by byte: ``docs/spec/stream.md``, *Channels*. Tested by
@@ -98,7 +98,7 @@ class PacketReader:
         """The next packet.
 
         Raises:
-            BadStream: there is none, it is of another channel, or has no size that is allowed.
+            BadStream: there is none, or it is of another channel.
         """
         start = self._exactly(3)
         size = int.from_bytes(start[1:], "little") + 1
@@ -128,7 +128,7 @@ class PacketReader:
 
 
 def filters(channel: Channel) -> list[dict[str, int]]:
-    """What a decompressor of this channel must be told."""
+    """What a decompressor of this channel must know."""
     return [*branches(channel), {"id": lzma.FILTER_LZMA2, "dict_size": DICTIONARIES[channel]}]
 
 
@@ -158,7 +158,7 @@ class _Lane:
         self._used = 0
 
     def take(self, size_bytes: int) -> bytes:
-        """At least one byte and at most so many."""
+        """At least one byte and at most that many."""
         if self._used == len(self._ready):
             self._refill()
         taken = self._ready[self._used : self._used + size_bytes]
@@ -166,7 +166,7 @@ class _Lane:
         return taken
 
     def exactly(self, size_bytes: int) -> bytes:
-        """So many bytes; meant for small things."""
+        """Exactly that many bytes; meant for small things."""
         taken = self._ready[self._used : self._used + size_bytes]
         self._used += len(taken)
         while len(taken) < size_bytes:
@@ -174,7 +174,7 @@ class _Lane:
         return taken
 
     def numbers(self, count: int) -> list[int]:
-        """At least one number and at most so many."""
+        """At least one number and at most that many."""
         while True:
             begin = self._ready[self._used : self._used + count * _VARINT_BYTES]
             spelled = _VARINT.findall(begin)[:count]
@@ -194,7 +194,7 @@ class _Lane:
             raise self._misspelled() from error
 
     def _misspelled(self) -> BadStream:
-        return self._packets.wrong("a number that is not spelled as it should be")
+        return self._packets.wrong("a malformed number")
 
     def _refill(self) -> None:
         """Put more behind what is not used yet."""
@@ -216,7 +216,7 @@ class _Lane:
             try:
                 data = self._decompressor.decompress(packet, max_length=_PIECE_BYTES)
             except lzma.LZMAError as error:
-                what = f"the payload is not compressed as it should be: {error}"
+                what = f"the compressed payload is corrupt: {error}"
                 raise self._packets.wrong(what) from error
             if self._decompressor.unused_data:
                 raise self._packets.wrong("bytes follow the compressed payload")
@@ -237,11 +237,11 @@ class Channels:
         return self._packets.wrong(message)
 
     def take(self, size_bytes: int, channel: Channel = Channel.PLAN) -> bytes:
-        """The next bytes of a channel, exactly so many; meant for small things."""
+        """Exactly that many bytes, the next of a channel; meant for small things."""
         return self._lane(channel).exactly(size_bytes) if size_bytes else b""
 
     def pieces(self, size_bytes: int, channel: Channel = Channel.PLAN) -> Iterator[bytes]:
-        """The next bytes of a channel, exactly so many, in pieces of bounded size."""
+        """Exactly that many bytes, the next of a channel, in pieces of bounded size."""
         if not size_bytes:
             return
         lane = self._lane(channel)
@@ -260,7 +260,7 @@ class Channels:
         return self.numbers(1, channel)[0]
 
     def numbers(self, count: int, channel: Channel) -> "array[int]":
-        """The next so many ``varint`` of a channel; see ``number``."""
+        """That many ``varint``, the next of a channel; see ``number``."""
         found = array("Q")
         if not count:
             return found

@@ -1,6 +1,6 @@
 """What comes before the objects in a payload: the target's manifest, costs, and needed tools.
 
-The manifest is told by its difference to what the bases have in common
+The manifest is encoded as its difference to what the bases have in common
 (``manifest_difference.py``). For each object that is sent follows what it costs on the disk; the
 device refuses before it has written anything if there is no room. Programs and libraries that are
 needed to pack content again (``transfer/codecs/tools.py``) are named for the same reason.
@@ -54,11 +54,11 @@ class PayloadHead:
     manifest: Manifest
     needs: tuple[Need, ...]
     tools: Tool = NO_TOOLS
-    renames: Renames = NO_RENAMES  # told by the manifest, and not spelled again
+    renames: Renames = NO_RENAMES  # follow from the manifest, and are not encoded
 
 
 def print_payload_head(head: PayloadHead, view: View) -> bytes:
-    """Spell a head for devices of which this is seen."""
+    """Encode a head for devices of which the stream sees this."""
     manifest = difference(view.staying, head.manifest).print()
     before = [-1, *(need.index for need in head.needs)]
     needs = [need.print(index) for need, index in zip(head.needs, before, strict=False)]
@@ -81,12 +81,12 @@ def parse_payload_head(payload: Channels, view: View) -> PayloadHead:
         raise payload.wrong(f"{count} objects are sent, more than the target has")
     needs = tuple(_parse_needs(payload, count))
     if needs and needs[-1].index >= len(manifest.objects):
-        raise payload.wrong("the list of sent objects is not one")
+        raise payload.wrong("an object is sent that is not in the manifest")
     if any(need.inodes > MAX_INODES for need in needs):
         raise payload.wrong(f"an object with more than {MAX_INODES} files")
     tools = payload.number()
     if tools & ~sum(Tool):
-        raise payload.wrong(f"tools {tools:#x} are needed, which nobody knows")
+        raise payload.wrong(f"tools {tools:#x} are needed, which this program does not know")
     return PayloadHead(manifest, needs, Tool(tools), renames)
 
 

@@ -25,7 +25,7 @@ A file that is *patched* consists of parts. Each is made by copying from old fil
 is added to every byte of a copy, most often 0, and by new content between the copies. A part that
 is compressed in the file is made in its expanded form and compressed again (``Pack``).
 
-Here a node is a sequence of events. ``parse`` makes them from a payload, ``Printer`` spells them.
+Here a node is a sequence of events. ``parse`` makes them from a payload, ``Printer`` encodes them.
 
 The format, byte by byte: ``docs/spec/stream.md``.
 Tested by ``tests/unit/transfer/format/test_plan.py``.
@@ -54,7 +54,7 @@ MAX_PATH_BYTES = 4095
 MAX_INODES = 1 << 21
 """No object has more files, links and folders of its own."""
 MAX_ENTRIES = 100_000
-"""Of a folder and of all folders around it: who reads an object holds their names."""
+"""Of a folder and of all folders around it: a reader of an object holds their names."""
 MAX_SIZE = 1 << 60
 
 MAX_PARTS = 1 << 14
@@ -210,7 +210,7 @@ class Copied:
     """The next copies of a part, each behind the new content before it; never much at once.
 
     There may be a hundred of them in the time that one event takes. So a parser gives them
-    together; they are spelled one after the other.
+    together; they are encoded one after the other.
     """
 
     copies: Sequence[tuple[int, int, int]]  # origin in the sources, size of the gap before, length
@@ -327,7 +327,7 @@ class Sink(Protocol):
 
 
 def can_be_held(entries: int) -> bool:
-    """Whether who reads an object can hold so many names of folders in each other."""
+    """Whether a reader of an object can hold that many names of nested folders."""
     return entries <= MAX_ENTRIES
 
 
@@ -359,16 +359,16 @@ def parse(
 ) -> Iterator[Event]:
     """Give the events of one node, as they are for one of the bases.
 
-    Names are possible names and what needs a source folder has one; whether names rise only the
-    receiver can tell, who knows those of the source.
+    Names are validated here, and that a step which needs a source folder has one. Their order is
+    checked later, by the receiver, which knows the names of the source.
 
     Args:
         payload: where the node comes next.
         which: for which of the bases.
-        skip: is told what is read for other bases.
+        skip: takes what is read for other bases.
 
     Raises:
-        BadStream: as soon as the first wrong byte was read.
+        BadStream: at the first byte that is wrong.
     """
     has_source: list[bool] = []  # for each open folder
     while True:
@@ -399,7 +399,7 @@ def _parse_content(payload: Channels, event: Event) -> Iterator[Event]:
 
 
 def _ignore(_: Event) -> None:
-    """For who does not want to know."""
+    """Ignore what is for other bases."""
 
 
 def _parse_choice(
@@ -576,7 +576,7 @@ class _Run:
         self._size_bytes += gap + length
 
     def is_full(self, size_bytes: int) -> bool:
-        """Whether so much more is too much."""
+        """Whether that much more is too much."""
         too_many = len(self._copies) == _COPIED_AT_ONCE
         return too_many or self._size_bytes + size_bytes > _COPIED_BYTES
 
@@ -614,7 +614,7 @@ def _parse_source(payload: Channels) -> Source:
     if pack is Pack.NONE:
         return Source(location, follows=bool(kind & 2))
     if kind & 2:
-        raise payload.wrong("references are replaced in what is packed")
+        raise payload.wrong("references follow in a packed source")
     offset, packed, size = (_parse_size(payload) for _ in range(3))
     if size > MAX_EXPANDED_BYTES:
         raise payload.wrong(f"a source of {size} bytes, more than {MAX_EXPANDED_BYTES}")
@@ -627,12 +627,12 @@ def _parse_copies(payload: Channels, size_bytes: int) -> Copies:
     gaps = payload.numbers(count, Channel.GAP)
     lengths = payload.numbers(count, Channel.LENGTH)
     if sum(gaps) + sum(lengths) > size_bytes:
-        raise payload.wrong("copies of more than their part holds")
+        raise payload.wrong("copies that are longer than their part")
     origins, at = array("Q"), 0
     for distance, length in zip(distances, lengths, strict=True):
         at += unzigzag(distance)
         if at < 0 or length == 0 or at + length > MAX_SIZE:
-            raise payload.wrong("a copy of nothing, or from nowhere")
+            raise payload.wrong("a copy that is empty or out of range")
         origins.append(at)
         at += length
     return Copies(origins, gaps, lengths)
@@ -647,7 +647,7 @@ def _parse_corrections(payload: Channels) -> Corrections:
         address += step
         shift += change
         if (addresses and step <= 0) or max(abs(address), abs(shift)) > MAX_SHIFT:
-            raise payload.wrong("a correction that is out of order, or out of range")
+            raise payload.wrong("a correction that is out of order or out of range")
         addresses.append(address)
         shifts.append(shift)
     return Corrections(addresses, shifts)
@@ -656,12 +656,12 @@ def _parse_corrections(payload: Channels) -> Corrections:
 def _parse_count(payload: Channels) -> int:
     count = payload.number()
     if count == 0:
-        raise payload.wrong("a step that does nothing")
+        raise payload.wrong("a step of no entries")
     return count
 
 
 def parse_bytes(payload: Channels, limit_bytes: int, what: str) -> bytes:
-    """Read bytes that have their size before them; ``what`` they are is said if it is too much."""
+    """Read bytes that have their size before them; ``what`` they are is for the error message."""
     size = payload.number()
     if size > limit_bytes:
         raise payload.wrong(f"{what} of {size} bytes, more than {limit_bytes}")
@@ -669,7 +669,7 @@ def parse_bytes(payload: Channels, limit_bytes: int, what: str) -> bytes:
 
 
 class Printer:
-    """Spells events; the inverse of ``parse``."""
+    """Encodes events; the inverse of ``parse``."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -772,12 +772,12 @@ def _node(op: Op, name: bytes | None) -> bytes:
 
 
 def counted(content: bytes) -> bytes:
-    """Spell bytes with their size before them."""
+    """Encode bytes with their size before them."""
     return varint(len(content)) + content
 
 
 def print_location(location: Location) -> bytes:
-    """Spell a location."""
+    """Encode a location."""
     return varint(location.source) + counted(b"/".join(location.path))
 
 

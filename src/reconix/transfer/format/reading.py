@@ -1,8 +1,8 @@
-"""Reading a stream as far as nobody needs a disk: its beginning, and what that promises.
+"""Reading a stream as far as that needs no disk: its beginning, and what that promises.
 
 A device reads so before it writes anything; a sender reads so what it has written before it offers
 it (``transfer/sending/rehearsal.py``). So both have the same limits, and a stream that breaks one
-is refused where somebody can make another.
+is refused where another one can be made.
 
 Tested by ``tests/unit/transfer/receiving/test_receive.py`` and
 ``tests/unit/transfer/sending/test_refused_early.py``.
@@ -54,7 +54,7 @@ def read_beginning(stream: StreamReader, base: Manifest | None) -> Beginning:
 
 
 class _Frames:
-    """The payload; of its beginning only so much as may be held in memory."""
+    """The payload; of its beginning no more than may be held in memory."""
 
     def __init__(self, stream: StreamReader) -> None:
         self._stream = stream
@@ -92,6 +92,6 @@ def _check_header(stream: StreamReader, manifest: Manifest, needs: tuple[Need, .
         sum(need.inodes for need in needs),
     )
     if totals != (header.objects, header.content_bytes, header.space_bytes, header.inodes):
-        raise stream.wrong("the header does not add up")
+        raise stream.wrong("the totals in the header are not those of the objects")
     if manifest.root != header.target:
         raise stream.wrong(f"the header leads to {header.target}, the manifest to {manifest.root}")

@@ -15,8 +15,8 @@ again where the link allows it, a bounded number of times; those before it stay.
 but its content; all have ``FRAME_BYTES`` but the last. A reader that has the head can begin at any
 frame.
 
-The bytes of all frames together are the payload. How it is compressed is told by ``packing.py``,
-what it contains by ``plan.py``. Streams are written by ``transfer/sending/writer.py``.
+The bytes of all frames together are the payload. ``packing.py`` says how it is compressed,
+``plan.py`` what it contains. Streams are written by ``transfer/sending/writer.py``.
 
 The format, byte by byte: ``docs/spec/stream.md``.
 Tested by ``tests/unit/transfer/format/test_stream.py``.
@@ -55,7 +55,7 @@ REREADS = 3
 Read = Callable[[int], bytes]
 Write = Callable[[bytes], object]
 Again = Callable[[int, int], None]
-"""Goes back on a link: what it gives next begins at a byte; so many are needed before any other."""
+"""Goes back on a link: to a byte, from which on at least that many bytes are needed."""
 
 
 class BadStream(ReconixError):
@@ -264,9 +264,9 @@ class StreamReader:
     Making one reads up to the end of the header; ``read_head`` reads the rest of the head.
 
     Args:
-        read: gives up to that many bytes, and nothing at the end, like the method of a file.
+        read: returns up to that many bytes, and none at the end, like the method of a file.
         verified: takes all bytes again, as soon as they were checked.
-        again: goes back on the link, for what came altered; without it that ends the reading.
+        again: goes back on the link, if bytes were altered; without it that ends the reading.
 
     Raises:
         TruncatedStream: it ends too early.
@@ -346,16 +346,16 @@ class StreamReader:
             content = self._exactly(size_bytes)
             return merkle.leaf(content) == leaf
 
-        self._asked_again(f"frame {self._next} does not have its hash", is_right, size_bytes)
+        self._asked_again(f"frame {self._next} does not match its hash", is_right, size_bytes)
         return content
 
     def _asked_again(self, fact: str, is_right: Callable[[], bool], size_bytes: int) -> None:
-        """Read something until it is right, but not for ever."""
+        """Read something until it is right, a bounded number of times."""
         begin = self._offset
         for _ in range(REREADS if self._again else 0):
             if is_right():
                 return
-            progress.note(f"the stream was altered at byte {begin}; it is asked for again: {fact}")
+            progress.note(f"the stream was altered at byte {begin}; asking for it again: {fact}")
             self._go_back(begin, size_bytes)
         if not is_right():
             raise AlteredOnTheWay(fact, offset=begin)
@@ -385,14 +385,14 @@ class StreamReader:
         document = self._exactly(size)
         self._header_digest = hashlib.sha256(start + document).digest()
         if self._exactly(HASH_BYTES) != self._header_digest:
-            raise BadStream("the header does not have the digest that follows it", offset=18)
+            raise BadStream("the header does not match its digest", offset=18)
         self._spelled = start + document + self._header_digest
         try:
             header = parse_header(document)
         except (BadDocument, BadStorePath) as error:
             raise BadStream(str(error), offset=18) from error
         if header.features != features:
-            raise BadStream(f"features {features:#x} do not fit the header", offset=10)
+            raise BadStream(f"features {features:#x} do not match the header", offset=10)
         return header
 
     def _take_seal(self, size_bytes: int) -> Seal:

@@ -2,8 +2,8 @@
 
 A part reads from its *sources* as if they were one file, one after the other. What is packed in a
 source is expanded once, into a file without a name beside the object, so that a copy can come from
-anywhere at no cost in memory; it goes when the part is done. What a part gives runs through
-the packer that it names and on into the file.
+anywhere at no cost in memory; it is removed when the part is done. The result of a part goes
+through the packer that it names, and on into the file.
 
 Tested by ``tests/unit/transfer/sending/test_deltas.py``.
 """
@@ -58,7 +58,7 @@ class Old:
         self.size_bytes += size_bytes
 
     def read(self, offset: int, size_bytes: int) -> bytes:
-        """So many bytes from there, less only where all of it ends."""
+        """That many bytes from there; fewer only at the end of all."""
         inside = offset - self._ahead_at  # most copies are from where the one before was
         if 0 <= inside <= len(self._ahead) - size_bytes:
             return self._ahead[inside : inside + size_bytes]
@@ -112,7 +112,7 @@ class PartMaker:
         old: what it copies from.
         write: takes what is made.
         wrong: makes an error that names the place in the stream.
-        spend: is told what moving references costs (``transfer/format/costs.py``).
+        spend: takes what moving references costs (``transfer/format/costs.py``).
     """
 
     def __init__(self, part: Part, old: Old, write: Write, wrong: Wrong, spend: Spend) -> None:

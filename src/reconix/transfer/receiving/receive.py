@@ -17,7 +17,7 @@ after the manifest          nothing is written at all
 ==========================  =======================================================================
 
 When a stream is refused staging is emptied and its space given back. Two receivers at once are
-excluded by whoever calls (the agent's lock).
+excluded by the caller (the agent's lock).
 
 Tested by ``tests/unit/transfer/receiving/test_receive.py`` and ``tests/crash/test_receive_cut.py``.
 """
@@ -133,13 +133,13 @@ def receive(
 ) -> Manifest:
     """Take a stream in and register the generation that it leads to.
 
-    A generation that is installed and intact needs nothing of the stream but its head.
+    For a generation that is installed and intact only the head of the stream is read.
 
     Args:
-        read: gives up to that many bytes of the stream, and nothing at its end.
+        read: returns up to that many bytes of the stream, and none at its end.
         registry: the generations of this device; its partition must be writable.
-        host: what this device is.
-        architecture: likewise.
+        host: the host of this device.
+        architecture: its architecture.
         verifier: decides whether the stream is trusted; without it every one is that is whole.
         spool: keeps what arrived if the link fails; without it that is lost. Its file makes room.
         again: goes back on the link, for what came altered.
@@ -170,7 +170,7 @@ def receive(
 
 @contextlib.contextmanager
 def _cleaning_up(job: "_Job", spool: Spool | None) -> Iterator[None]:
-    """Give the space back after a refusal; keep what arrived if only the link failed."""
+    """Free the space after a refusal; keep what arrived if only the link failed."""
     try:
         yield
     except LinkFault:
@@ -208,12 +208,12 @@ def _check_device(header: Header, host: str, architecture: str) -> None:
 
 def _translated(error: OSError) -> ReconixError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull("the disk was full before everything was written")
+        return DiskFull("the disk filled up while objects were written")
     return StorageFailed(error)
 
 
 def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "_Job":
-    """Preflight: whatever can be refused without having written anything."""
+    """Preflight: refuse what can be refused before anything is written."""
     base = _find_base(registry, stream.header.bases)
     beginning = read_beginning(stream, base)
     head = beginning.head
@@ -242,18 +242,24 @@ def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "
 
 
 def _find_base(registry: Registry, bases: Sequence[StorePath]) -> Manifest | None:
-    """The first of the bases that is installed whole, or at all; none if none is needed."""
+    """The first base that is complete, else the first that is installed; None if none is needed."""
     if not bases:
         return None
     installed = [found for base in bases if (found := registry.get(base)) is not None]
     if not installed:
-        others = f", and so are {len(bases) - 1} others" if len(bases) > 1 else ""
-        raise WrongBase(bases[0], f"which is not installed{others}")
+        raise WrongBase(bases[0], f"which is not installed{_nor(len(bases) - 1)}")
     return next((each for each in installed if not _missing(each, registry)), installed[0])
 
 
+def _nor(others: int) -> str:
+    """What to say of the bases that are not named."""
+    if others > 1:
+        return f", nor are its {others} other bases"
+    return ", nor is its other base" if others else ""
+
+
 def _missing(base: Manifest, registry: Registry) -> StorePath | None:
-    """An object of a base that is not there."""
+    """The first missing object of a base, if any."""
     paths = (item.path for item in base.objects)
     return next((path for path in paths if not _exists(registry.path(path))), None)
 
@@ -276,12 +282,12 @@ class _Job:
     _staged: frozenset[StorePath] = frozenset()  # sent, but left in staging by a cut
 
     def check_base(self) -> None:
-        """What stays must be in the base, and what is in the base must be here.
+        """Check that the base is complete and that what stays is in it, intact.
 
         Raises:
             WrongBase: an object of the base is missing.
             DamagedBase: an object that the target keeps was altered.
-            BadStream: an object of the target comes from nowhere.
+            BadStream: an object of the target is neither sent nor in the base.
         """
         missing = None if self.base is None else _missing(self.base, self.registry)
         if self.base is not None and missing is not None:
@@ -313,12 +319,12 @@ class _Job:
 
     @property
     def room(self) -> Room:
-        """What the objects take that are missing."""
+        """What the missing objects take."""
         missing = (need for need in self.needs if not self._is_there(self._item(need).path))
         return room_for(missing, self.manifest, self.registry)
 
     def remove_leftovers(self) -> None:
-        """Remove what a cut left behind and is of no use."""
+        """Remove the useless leftovers of an interrupted receive."""
         self.registry.clear_staging(keep=self._staged)
         for item in self._sent():
             if item.path not in self._present and _exists(self.registry.path(item.path)):
@@ -334,20 +340,22 @@ class _Job:
             self.stream.finish()
 
     def begin_spool(self, spool: Spool) -> None:
-        """Keep what arrives from now on, if there is room for that too."""
+        """Save what arrives from now on, if there is room for it."""
         if not spool.keeps:
             return
         if not spool.resumed_bytes:
             spool.discard()
         frames = room_for_frames(self.stream.read_head().stream_bytes, spool)
         if (self.room + frames).lacks(self.registry.system_root):
-            progress.note("there is no room to keep what arrives: after a cut all is sent again")
+            progress.note(
+                "no room to save a partial stream; if interrupted, all of it must be sent again"
+            )
             spool.give_up()
         else:
             spool.begin()
 
     def clear_staging(self) -> None:
-        """Give back the space of everything that is staged."""
+        """Free the space of everything that is staged."""
         with contextlib.suppress(OSError):  # what cannot be removed now goes with the next stream
             self.registry.clear_staging()
 

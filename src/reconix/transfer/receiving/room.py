@@ -1,16 +1,16 @@
-"""Room: whether what is missing fits on a disk, and what may go so that it does.
+"""Room: whether what is missing fits on a disk, and what may be removed so that it does.
 
-A cut leaves things behind: an object that was being made, objects of another stream, what was being
-collected, frames that are kept to go on. Counted as used they would refuse the very update that
-they are left of, each time anew. So before room is measured what is of no use goes; and while there
-is too little, dearer things do, one after the other:
+An interrupted receive leaves things behind: an object that was being made, objects of another
+stream, what was being collected, frames that are kept to resume. Counted as used they would refuse
+the very update that they are left of, each time anew. So useless leftovers are removed before room
+is measured; and while there is too little, more valuable things are, one after the other:
 
-1. what nobody can use any more, at once (``receive.py``);
-2. what no installed generation and not this one names in the store;
+1. what cannot be used any more, at once (``receive.py``);
+2. what is in the store and named by no installed generation, nor by this one;
 3. the frames of another stream; those of this one only if it fits without them, and then all of it
    has to be sent again.
 
-Whatever goes is asked for again or was to be collected anyway; no generation loses anything.
+Whatever is removed can be sent again or was to be collected anyway; no generation loses anything.
 
 Tested by ``tests/crash/test_receive_room.py``, on file systems that have just the room.
 """
@@ -29,7 +29,7 @@ from reconix.transfer.format.payload_head import Need
 from reconix.transfer.receiving.spool import Spool
 
 MARGIN = 64
-"""One more byte in so many, for what file systems need beside."""
+"""One more byte for each of these, for what file systems need themselves."""
 MARGIN_BYTES = 1 << 20
 MARGIN_INODES = 256
 """On top of what is declared; files that cannot get one more name are copied into it."""
@@ -50,7 +50,7 @@ class DiskFull(ReconixError):
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """So much of a disk."""
+    """An amount of disk space."""
 
     size_bytes: int
     inodes: int
@@ -92,12 +92,12 @@ def room_for_frames(stream_bytes: int, spool: Spool) -> Room:
 
 
 def make_room(room: Room, registry: Registry, target: Manifest, spool: Spool | None) -> None:
-    """Let go of what is dispensable until there is room.
+    """Remove what is dispensable until there is room.
 
     Args:
         room: what is needed.
         registry: where.
-        target: of its objects none goes.
+        target: none of its objects is removed.
         spool: what is kept of a stream.
 
     Raises:
@@ -114,10 +114,10 @@ def make_room(room: Room, registry: Registry, target: Manifest, spool: Spool | N
 
 
 def _given_back(spool: Spool, room: Room, place: Path) -> bool:
-    """Let go of frames that are kept; if they are of this very stream, it cannot go on."""
+    """Remove the kept frames; if they are of this very stream, it cannot be resumed."""
     if not spool.resumed_bytes:
         return spool.give_back()
     if (room + Room(-spool.resumed_bytes, -1)).lacks(place):
         return False  # without them it would not fit either
     spool.give_back()
-    raise DiskFull("what had arrived took it, and was given back; send the whole stream again")
+    raise DiskFull("the partial stream took it and was removed; send the whole stream again")

@@ -48,7 +48,7 @@ class TooManyEntries(ReconixError):
 
     def __init__(self, path: str) -> None:
         super().__init__(
-            f"{path} and the folders around it have too many entries to be compared",
+            f"{path} and the folders around it have too many entries to compare",
             hint="nothing was installed; send the whole generation, without a base",
         )
 
@@ -65,7 +65,7 @@ class Held:
     size_bytes: int = 0
 
     def has_room(self, size_bytes: int) -> bool:
-        """Whether so much more can be held."""
+        """Whether that much more can be held."""
         return self.size_bytes + size_bytes <= MAX_LISTED_BYTES
 
 
@@ -108,7 +108,7 @@ class Listing:
             DamagedBase: names, kinds or link targets differ.
         """
         if folder_check(self.entries) != check:
-            raise DamagedBase(self.path, "its entries are not those that it should have")
+            raise DamagedBase(self.path, "its entries are not what the sender saw")
 
     def peek(self) -> tuple[bytes, bytes] | None:
         """The next entry, if there is one."""
@@ -152,13 +152,13 @@ class Sources:
         self._roots[number] = root
 
     def damaged(self) -> Iterator[Path]:
-        """Those objects of the base that are not what they should be."""
+        """The objects of the base that were altered."""
         for root, item in self._promised.items():
             if nar.digest(root) != nar.NarInfo(item.nar, item.nar_size_bytes):
                 yield root
 
     def shown(self, location: Location) -> str:
-        """A place as text, for messages."""
+        """A location as text, for messages."""
         root = self._roots[location.source]
         inside = os.fsdecode(b"/".join(location.path))
         return f"{root}/{inside}" if inside else str(root)
@@ -239,7 +239,7 @@ def expect_seen(seen: int, check: int, shown: str) -> None:
         DamagedBase: the checks differ.
     """
     if seen & 0xFFFF != check:
-        raise DamagedBase(shown, "what is in it is not what should be")
+        raise DamagedBase(shown, "its content is not what the sender saw")
 
 
 def open_folder(parent: int, name: bytes, shown: str) -> int:

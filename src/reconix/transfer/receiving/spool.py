@@ -1,13 +1,13 @@
-"""What arrived of a stream so far, kept so that a cut does not cost it.
+"""A partial stream, kept so that it can be resumed after a cut.
 
-Verified frames are written to one file, as they come, behind the head they belong
-to. After a cut, of the link or of the power, the file is read again from its beginning and each
-frame is checked against its leaf once more: what the disk did not keep does not count. So the file
-itself says from which byte of the stream the sender should go on, and nothing else is recorded.
+Verified frames are written to one file, as they come, behind the head they belong to. After a cut,
+of the link or of the power, the file is read again from its beginning and each frame is checked
+against its leaf once more: what the disk did not keep does not count. So the file itself says at
+which byte the sender should resume, and nothing else is recorded.
 
 ::
 
-    <system>/reconix/spool    the first bytes of a stream; perhaps some more that are of no use
+    <system>/reconix/spool    the first bytes of a stream; perhaps some useless ones behind them
 
 Nothing is written before the receiver has found that it can take the stream at all (``begin``);
 what comes until then is held in memory, and is no more than a head and a manifest.
@@ -38,13 +38,13 @@ _SYNC_BYTES = 8 * FRAME_BYTES
 
 
 class WrongOffset(ReconixError):
-    """Somebody wants to go on at a byte at which the device cannot."""
+    """A stream is to be resumed at a byte at which the device is not."""
 
     exit_code = 51
 
     def __init__(self, wanted: int, *, ours: int) -> None:
         super().__init__(
-            f"the stream cannot go on at byte {wanted}; this device is at byte {ours}",
+            f"the stream cannot be resumed at byte {wanted}; this device is at byte {ours}",
             hint="ask `reconix-device offset`, or send all of it",
         )
 
@@ -160,7 +160,7 @@ class Spool:
             self.give_back()
 
     def give_back(self) -> bool:
-        """Give the space back, whosesoever it is; whether there was any."""
+        """Free the space, whichever stream it is of; whether there was any."""
         file, self._file = self._file, None
         if file is not None:
             file.close()

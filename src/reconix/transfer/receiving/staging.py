@@ -1,4 +1,4 @@
-"""Making one object of the target, step by step, where nobody looks for it yet.
+"""Making one object of the target, step by step, under a name that nothing refers to yet.
 
 An object is made in a folder of its own on the same file system as the store. What the base has is
 linked, what the stream brings is written. Then everything that was written is made durable and
@@ -276,7 +276,7 @@ class Maker:
 
     def _rise(self, name: bytes) -> None:
         if name <= self._top.last:
-            raise self.wrong(f"{name!r} stands after {self._top.last!r}")
+            raise self.wrong(f"{name!r} comes after {self._top.last!r}")
         self._top.last = name
         self._pay_name(name)
 
@@ -398,7 +398,7 @@ class Maker:
         assert file is not None
         file.left -= len(data)
         if file.left < 0:
-            raise self.wrong("a file is larger than it should be")
+            raise self.wrong("a file is larger than declared")
         file.write(data)
 
     def _end_file_if_complete(self) -> None:
@@ -407,7 +407,7 @@ class Maker:
         if file.parts or file.part is not None:
             return
         if file.patched and file.left:
-            raise self.wrong("a file is smaller than it should be")
+            raise self.wrong("a file is smaller than declared")
         if file.left == 0:
             file.flush()
             self._seal_file(file.descriptor, file.size_bytes)
@@ -436,7 +436,7 @@ class Maker:
 
     def _expect_known(self, location: Location) -> None:
         if not self.sources.knows(location):
-            raise self.wrong(f"a reference to object {location.source}, which is not there")
+            raise self.wrong(f"a reference to object {location.source}, which is not available")
 
     def _open_like(self, name: bytes, location: Location, check: int) -> None:
         self._expect_known(location)
@@ -451,7 +451,7 @@ class Maker:
         source = self._top.source
         assert source is not None
         if kind != FOLDER:
-            raise self.wrong(f"{name!r} is no folder")
+            raise self.wrong(f"{name!r} is not a folder")
         shown = f"{source.path}/{os.fsdecode(name)}"
         self._open_folder(name, self._listed(source.descriptor, name, shown))
         self._expect_check(check)
@@ -495,7 +495,7 @@ class Maker:
         folder.close()
         self._top.inside = max(self._top.inside, folder.entries + folder.inside)
         if not can_be_held(self._top.inside):
-            raise self.wrong(f"folders with more than {MAX_ENTRIES} entries in each other")
+            raise self.wrong(f"nested folders with more than {MAX_ENTRIES} entries")
 
     def _keep(self, count: int, check: int, leaf: "_Leaf") -> None:
         source = self._top.source
@@ -528,7 +528,7 @@ class Maker:
         elif kind[:1] in (FILE, LINK):
             leaf(parent, old, name)
         else:
-            raise DamagedBase(shown, "it is neither file, folder nor symbolic link")
+            raise DamagedBase(shown, "it is not a file, folder or symbolic link")
 
     def _copy_folder(self, parent: int, old: bytes, name: bytes, shown: str, leaf: "_Leaf") -> None:
         source = self.sources.listing(parent, old, shown)

@@ -115,7 +115,7 @@ def _expanded_bytes(part: Part) -> int:
 class Workers:
     """As many processes as there are cores, which find deltas.
 
-    They are started at once: who forks later gives them all that it has in memory by then.
+    They are started at once: a process that forks later shares all the memory that it has by then.
     """
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ class Workers:
 
 
 def delta(job: Job) -> Delta:
-    """How one file is made best."""
+    """The best delta for one file."""
     status = job.new.stat()
     size, executable = status.st_size, bool(status.st_mode & 0o100)
     if size > _MAX_BYTES:

@@ -2,7 +2,7 @@
 
 Objects that are equal in all bases come first. The others are put together by their names without
 versions, and of their trees only that remains which all have: a folder with the entries that are
-equal everywhere, and so on down. What is left out is told to the devices
+equal everywhere, and so on down. The stream tells the devices what is left out
 (``transfer/format/bases.py``).
 
 Tested by ``tests/unit/transfer/sending/test_overlap.py`` and, from end to end, by

@@ -1,7 +1,7 @@
-"""A rehearsal: what was written is read as a device will read it, before anybody is offered it.
+"""A rehearsal: what was written is read as a device will read it, before it is offered.
 
-A device has limits, because whoever signs streams may be mistaken. A stream that breaks one would
-be refused by each device for itself, far away and with nobody beside it. So the sender reads its
+A device has limits, because the signer of a stream may be mistaken. A stream that breaks one would
+be refused by each device for itself, far away and unattended. So the sender reads its
 own stream with the very code of the receiver, up to where that needs a disk: format and limits,
 what the header promises, and what reading all of it costs. What it costs to make the objects is
 counted while they are described (``encode.py``).
@@ -41,9 +41,9 @@ def expect_held(item: StoreObject, tree: Node) -> None:
     """
     if isinstance(tree, FolderNode) and not can_be_held(tree.most_entries):
         raise DevicesWouldRefuse(
-            f"{item.path} has folders with {tree.most_entries} entries in each other, more than "
+            f"{item.path} has nested folders with {tree.most_entries} entries, more than "
             f"{MAX_ENTRIES}",
-            hint="spread its files over more folders, beside each other",
+            hint="spread its files over more folders, side by side",
         )
 
 

@@ -46,12 +46,12 @@ _MAX_DOCUMENT_BYTES = 1 << 20
 
 
 class NotAGeneration(ReconixError):
-    """A store path is no generation that a device could run."""
+    """A store path is not a generation that a device could run."""
 
     exit_code = 59
 
     def __init__(self, path: StorePath, what: str) -> None:
-        super().__init__(f"{path} is no generation: {what}", hint="build one: reconix build")
+        super().__init__(f"{path} is not a generation: {what}", hint="build one: reconix build")
 
 
 class TooManyBases(ReconixError):
@@ -61,7 +61,7 @@ class TooManyBases(ReconixError):
 
     def __init__(self, count: int) -> None:
         super().__init__(
-            f"one stream for {count} bases; it serves at most {MAX_BASES}", hint="make several"
+            f"a stream serves at most {MAX_BASES} bases, not {count}", hint="make several"
         )
 
 
@@ -101,13 +101,13 @@ def create(
         store: holds them all.
         bases: what devices have, each one of them; none makes a stream that needs nothing. Their
             order does not matter.
-        target: what devices shall have.
+        target: what devices are to have.
         write: takes the bytes.
         sequence: number of the target; a device takes none below that of what it has confirmed.
         signer: signs the stream; None leaves it unsigned.
 
     Raises:
-        TooManyBases: no stream serves so many.
+        TooManyBases: a stream cannot serve that many.
         NotValid: a generation is not in the store.
         NotAGeneration: the target has no ``generation.json``, or one without host.
         StoreDamaged: an object that would be sent was altered.
@@ -254,7 +254,7 @@ class _Job:
         )
 
     def _generation(self) -> tuple[str, str, int]:
-        """Host, architecture, and the size of the boot slots, if that is told."""
+        """Host, architecture, and the size of the boot slots, if it is known."""
         root = self.target.root
         path = self.store.path(root) / "generation.json"
         try:
@@ -276,7 +276,7 @@ class _Job:
 def _with_variants(
     described: Sequence[_Object], own: Own, tools: Tool, workers: Workers
 ) -> list[_Object]:
-    """Find out how each file is made best, on all cores."""
+    """Find the best delta for each file, on all cores."""
     options = [
         [Options(step, own.variants(step)) if isinstance(step, Literal) else None for step in steps]
         for steps in (item.steps.steps for item in described)

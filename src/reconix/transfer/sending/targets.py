@@ -1,7 +1,7 @@
 """Where in a new program is what an old one refers to: the sender's side of moved references.
 
 The receiver moves references by the copies (``transfer/codecs/references.py``). Both depend on each
-other: good copies tell where everything went, and who knows that finds better copies. A table of
+other: good copies tell where everything went, and knowing that one finds better copies. A table of
 calls has no two bytes in common with the new one if everything moved; and the wrong entry of a
 table looks as good as the right one. So:
 

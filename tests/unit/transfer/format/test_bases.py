@@ -45,8 +45,8 @@ LONG = b"\0" + counted(b"/".join([b"x" * 250] * 16))
         (b"\2\0\1\1" + LEFT_OUT, "does not have"),
         (b"\1\1\0" + varint(MAX_LEFT_OUT + 1), "left out"),
         (b"\1\1\0" + varint(300) + LONG * 300, "takes more"),
-        (b"\1\1\0\1\1\1a", "in no object"),
-        (b"\1\1\0\1\0\0", "in no object"),
+        (b"\1\1\0\1\1\1a", "not in an object"),
+        (b"\1\1\0\1\0\0", "not in an object"),
         (b"\1\1\0\1\0\2..", "name"),
     ],
 )

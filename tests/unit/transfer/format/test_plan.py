@@ -287,7 +287,7 @@ def test_s6_folders_in_folders_end_somewhere() -> None:
 def test_s6_absurd_numbers_are_refused() -> None:
     too_big = varint((1 << 60) + 1)
     for content in (b"\x08" + too_big, printed([Like(None, PLACE, 0)]) + b"\x02\x00"):
-        with pytest.raises(BadStream, match=r"a file of|does nothing"):
+        with pytest.raises(BadStream, match=r"a file of|of no entries"):
             list(parse(payload(content)))
     parts = printed([Patched(None, 1, False, MAX_PARTS + 1)])
     with pytest.raises(BadStream, match="parts"):
@@ -302,7 +302,7 @@ def test_s6_absurd_numbers_are_refused() -> None:
         (b"\x00\x05\x06", "no kind of content"),
         (b"\x00\x05\x00" + varint(MAX_SOURCES + 1), "sources"),
         (b"\x00\x05\x00\x01\x0e", "no kind of source"),
-        (b"\x00\x05\x00\x01\x06", "references are replaced in what is packed"),
+        (b"\x00\x05\x00\x01\x06", "references follow in a packed source"),
         (b"\x00\x05\x00\x01\x04\x00\x00" + varint(MAX_EXPANDED_BYTES + 1), "a source of"),
         (b"\x00\x05\x00\x00" + varint(MAX_COPIES + 1), "copies"),
     ],
@@ -337,7 +337,7 @@ def test_s6_copies_do_not_make_more_than_their_part(copies: list[tuple[int, int,
     part = Part(Pack.NONE, 5, Channel.TEXT, (Source(None),), Copies.of(copies))
     copied = Copied(copies, bytes(sum(gap for _, gap, _ in copies)), bytes(9))
     events: list[Event] = [Patched(None, 5, False, 1), part, copied]
-    with pytest.raises(BadStream, match="copies of more"):
+    with pytest.raises(BadStream, match="longer than their part"):
         list(parse(packed_again(lambda packer: printed_to(packer, events))))
 
 
@@ -347,7 +347,7 @@ def test_a_copy_from_before_the_beginning_is_refused() -> None:
         for channel in (Channel.FROM, Channel.GAP, Channel.LENGTH):
             packer.write(b"\x01", channel)
 
-    with pytest.raises(BadStream, match="from nowhere"):
+    with pytest.raises(BadStream, match="out of range"):
         list(parse(packed_again(fill)))
 
 

@@ -484,7 +484,7 @@ def test_s5_names_that_do_not_rise_are_refused(
 ) -> None:
     stream = forger.stream([New(None), *events, plan.End()])
     error = expect_refused(workshop, stream, forger.device, BadStream)
-    assert "stands after" in str(error)
+    assert "comes after" in str(error)
 
 
 def test_s5_names_among_kept_ones_must_rise_too(workshop: "Workshop", forger: Forger) -> None:
@@ -495,7 +495,7 @@ def test_s5_names_among_kept_ones_must_rise_too(workshop: "Workshop", forger: Fo
         [like, *file(b"b", b""), Keep(1, plan.entry_check(b"a", b"-", 0) & 0xFFFF), plan.End()]
     )
     error = expect_refused(workshop, stream, forger.device, BadStream)
-    assert "b'a' stands after b'b'" in str(error)
+    assert "b'a' comes after b'b'" in str(error)
 
 
 @pytest.mark.parametrize("depth", [13, 300])
@@ -543,7 +543,7 @@ def test_a_source_that_does_not_exist_is_refused(
 ) -> None:
     stream = forger.stream([Take(None, Location(source), 0)])
     error = expect_refused(workshop, stream, forger.device, BadStream)
-    assert "which is not there" in str(error)
+    assert "which is not available" in str(error)
 
 
 def test_an_object_that_comes_later_is_no_source(workshop: "Workshop", forger: Forger) -> None:
@@ -551,7 +551,7 @@ def test_an_object_that_comes_later_is_no_source(workshop: "Workshop", forger: F
     place = Location(len(forger.old.objects) + later)
     stream = forger.stream([Take(None, place, 0)])
     error = expect_refused(workshop, stream, forger.device, BadStream)
-    assert "which is not there" in str(error)
+    assert "which is not available" in str(error)
 
 
 def test_s6_a_folder_that_takes_itself_into_itself_ends(
@@ -764,7 +764,7 @@ def test_r1_a_disk_that_fills_meanwhile_is_given_back(
                 os.posix_fallocate(opened.fileno(), 0, free_bytes(small_disk) - (1 << 16))
         return stream.read(size)
 
-    with pytest.raises(DiskFull, match="was full before everything was written"):
+    with pytest.raises(DiskFull, match="filled up while objects were written"):
         receive(read, device, host="gateway", architecture="amd64")
     (small_disk / "hog").unlink()
     assert workshop.staged(device) == []

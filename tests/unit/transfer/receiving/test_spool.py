@@ -150,7 +150,7 @@ def test_t3_the_rest_of_another_stream_does_not_fit(workshop: "Workshop", stream
     device = workshop.device()
     offset = cut(device, stream, 4 * FRAME_BYTES)
     other = workshop.stream(None, workshop.generation(one=folder({"a": File(NOISE[::-1])})))
-    with pytest.raises(AlteredOnTheWay, match=f"at byte {offset}: frame 3 does not have its hash"):
+    with pytest.raises(AlteredOnTheWay, match=f"at byte {offset}: frame 3 does not match its hash"):
         take(device, Link(other[offset:]), resume=True)
     assert device.manifests() == ()
     held = Spool(place(device)).held()
