@@ -36,7 +36,7 @@ class UnknownBoot(ReconixError):
 class BootReason(Enum):
     """Why this runs, and nothing else."""
 
-    COMMITTED = "committed"  # nobody said otherwise
+    COMMITTED = "committed"  # the default
     TRIAL = "trial"
     FELL_BACK = "fell-back"  # the trial before has ended; its verdict is the reason
     INTERRUPTED = "trial-interrupted"  # the trial is repeated at once

@@ -15,10 +15,10 @@ from reconix.device.trial.disks import Disks, OtherDisk
 _SHOWN_LEFT = 3
 
 _REASONS = {
-    BootReason.COMMITTED: "nobody said otherwise",
+    BootReason.COMMITTED: "default",
     BootReason.TRIAL: "this is a trial",
-    BootReason.FELL_BACK: "the trial before has ended, see `last`",
-    BootReason.INTERRUPTED: "the trial before was cut short, and is repeated",
+    BootReason.FELL_BACK: "the trial has ended, see `last`",
+    BootReason.INTERRUPTED: "the trial was cut short and is repeated",
     BootReason.ONCE: "it was chosen once",
     BootReason.ALWAYS: "it was chosen always",
     BootReason.ALWAYS_FAILED: "the system that was chosen always did not come up",
@@ -52,7 +52,7 @@ def status_lines(status: Status) -> list[str]:
         given_up = ", given up" if always.given_up else ""
         failures = f"{always.failures} of {always.failures_allowed} failures"
         lines.append(f"always     {always.system} ({failures}{given_up})")
-    return lines + ["busy       another command works on this device"] * status.busy
+    return lines + ["busy       another command is running on this device"] * status.busy
 
 
 def _disk_lines(disks: Disks | None) -> list[str]:
@@ -76,7 +76,7 @@ def _sequence_lines(status: Status) -> list[str]:
         return []
     line = f"sequence   {status.sequence}"
     if status.last_check is None:
-        return [f"{line}; nobody looked for updates since the start"]
+        return [f"{line}; no update check since boot"]
     seen = status.last_check
     offered = "nothing for this host" if seen.sequence is None else f"{seen.sequence}"
     return [f"{line}; {seen.seconds_ago // 60} minutes ago {seen.where} had {offered}"]
@@ -104,7 +104,7 @@ def _schedule_lines(followed: Followed | None) -> list[str]:
 
 
 def _why_lines(booted: Running | None) -> list[str]:
-    """Why this runs; nothing when nobody said otherwise."""
+    """Why this runs; nothing if it is the default."""
     if booted is None or booted.reason is BootReason.COMMITTED:
         return []
     return [f"           because: {_REASONS[booted.reason]}"]
@@ -118,17 +118,17 @@ def _update(state: State) -> str:
 
 
 def _left_lines(found: tuple[LeftAlone, ...]) -> list[str]:
-    """What an unattended update leaves alone, the last few; and until when."""
+    """What an unattended update does not retry, the last few; and until when."""
     lines = []
     for alone in found[-_SHOWN_LEFT:]:
         each = alone.left
         times = f", {each.times} times" if each.times > 1 else ""
         lines.append(f"left       {each.generation} ({each.word}{times})")
         if alone.seconds is None:
-            lines.append("           not taken again unless somebody asks for it")
+            lines.append("           not retried unless somebody asks for it")
         else:
-            when = f"in {-(-alone.seconds // 60)} minutes" if alone.seconds else "at the next look"
-            lines.append(f"           taken again by itself {when}")
+            when = f"in {-(-alone.seconds // 60)} minutes" if alone.seconds else "at the next check"
+            lines.append(f"           retried {when}")
     return lines
 
 

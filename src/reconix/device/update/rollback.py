@@ -4,7 +4,7 @@ Going back is an update like any other: the previous generation is written to an
 costs nothing where it still lies there, and tried. So it must come up healthy as well, and if it
 does not, the device stays where it is.
 
-What somebody has gone back from is not taken again by a timer: the ledger has it (``retry.py``).
+What somebody has gone back from is not retried by a timer: the ledger has it (``retry.py``).
 
 Tested by ``tests/unit/device/update/test_rollback.py``.
 """

@@ -48,7 +48,7 @@ def test_a_new_device_has_nothing_to_tell(machine: Machine) -> None:
         "previous   none",
         "next boot  system default, slot 1",
         "update     none",
-        "sequence   0; nobody looked for updates since the start",
+        "sequence   0; no update check since boot",
         "last       nothing was tried yet",
     ]
 
@@ -62,7 +62,7 @@ def test_a_fall_back_tells_the_check_and_its_last_words(machine: Machine, units:
         "           because: unhealthy: unit nginx.service is active",
         "           | nginx.service is broken: no such page",
         f"left       {two} (unhealthy)",
-        "           not taken again unless somebody asks for it",
+        "           not retried unless somebody asks for it",
     ]
 
 
@@ -107,7 +107,7 @@ def test_c1_it_can_be_read_while_another_command_works(machine: Machine) -> None
     with exclusive_rw(machine.paths):
         status = read_status(machine.device)
     assert status.busy
-    assert "busy       another command works on this device" in status_lines(status)
+    assert "busy       another command is running on this device" in status_lines(status)
 
 
 def test_a_wish_for_always_is_shown(machine: Machine) -> None:

@@ -166,7 +166,7 @@ def test_the_status_says_when_it_is_tried_again(fleet: Fleet, clock: Clock) -> N
     two = fleet.machine.generations["two"]
     assert part(status_lines(status), "left") == [
         f"left       {two} (unknown)",
-        "           taken again by itself in 59 minutes",
+        "           retried in 59 minutes",
     ]
     document = status_document(status)
     assert isinstance(document, dict)
