@@ -406,7 +406,7 @@ def wait_for_arrival(gateway: Gateway) -> int:
     """How much of a stream the device has, as soon as it has anything."""
     deadline = time.monotonic() + scaled(ANSWER_SECONDS)
     while time.monotonic() < deadline:
-        arrived = json.loads(gateway.run("reconix-device", "offset", "--json"))
+        arrived = json.loads(gateway.run("reconix-device", "resume-offset", "--json"))
         if arrived["offset"]:
             return int(arrived["offset"])
     raise DemoFailed("nothing has arrived")

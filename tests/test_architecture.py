@@ -65,6 +65,7 @@ select/      boot_plan choose follow start soft_reboot watch
 identity
 factory_reset
 status/      read json text
+commands/    restarting update select
 __main__
 """
 """The modules of ``device/`` in their rooms: each imports only what stands before it."""
@@ -74,6 +75,7 @@ IMPORTED_LATE = {
     ("state/record", "state/ledger"),
     ("select/choose", "update/apply"),
     ("select/start", "update/apply"),
+    ("commands/update", "update/repository"),
 }
 """What is imported within a function, because every start waits for the agent and few need it.
 

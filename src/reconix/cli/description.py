@@ -53,13 +53,14 @@ def describe(name: str) -> CommandDescription:
 def describe_agent() -> list[CommandDescription]:
     """Describe the commands of the agent on the device."""
     inner = [action for action in make_parser()._actions if action.dest == "command_name"]
-    made = [
-        choice
+    made = {
+        parser: name  # of several, the first; the others are those of older agents
         for action in inner
         if isinstance(action.choices, dict)
-        for choice in action.choices.items()
-    ]
-    return [_described(name, parser.description or "", parser) for name, parser in made]
+        for name, parser in reversed(action.choices.items())
+    }
+    found = [_described(name, parser.description or "", parser) for parser, name in made.items()]
+    return found[::-1]
 
 
 def _described(name: str, manual: str, parser: argparse.ArgumentParser) -> CommandDescription:

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from reconix.device.device import Device
 from reconix.device.paths import Paths
 
 if TYPE_CHECKING:
+    from reconix.device.commands.update import Try
     from reconix.device.update.repository import Available
 
 ABOUT = __doc__
@@ -63,6 +65,10 @@ def _tell(arguments: Arguments, text: str) -> None:
         print(show_json_line({"event": "result", "message": text}), flush=True)
     else:
         _say(message(text))
+
+
+def _teller(arguments: Arguments) -> Callable[[str], None]:
+    return partial(_tell, arguments)
 
 
 def _say(text: str) -> None:
@@ -106,30 +112,19 @@ def _status(device: Device, arguments: Arguments) -> int:
 
 def _receive(device: Device, arguments: Arguments) -> int:
     """Take an update, write it to the idle slot and restart into its trial."""
-    from reconix.device.state.lock import exclusive_rw
-    from reconix.device.update.apply import apply
-    from reconix.device.update.receive import receive, receive_file, resuming
-    from reconix.device.update.stall import until_stalled
+    from reconix.device.commands.update import Link, receive_update
 
-    with exclusive_rw(device.paths):
-        if arguments.source == "-":
-            link = until_stalled(sys.stdin.fileno())
-            with resuming(device, link, arguments.resume_at) as (read, spool):
-                generation = receive(device, read, spool)
-        else:
-            generation = receive_file(device, Path(arguments.source))
-        _tell(arguments, f"installed {generation}")
-        if not arguments.apply:
-            return 0
-        slot = apply(device, generation, system=arguments.system)
-    return _after_apply(device, slot, arguments)
+    from_link = arguments.source == "-"
+    source = Link(sys.stdin.fileno(), arguments.resume_at) if from_link else Path(arguments.source)
+    then = _try(arguments) if arguments.apply else None
+    receive_update(device, _teller(arguments), source, then)
+    return 0
 
 
 def _update(device: Device, arguments: Arguments) -> int:
-    """Look for an update in a folder or on a web server, take it the cheapest way and try it."""
+    """Check a folder or a web server for an update, take it by the cheapest streams and try it."""
     from reconix.base.http import proxy_variables
-    from reconix.device.state.lock import exclusive_rw
-    from reconix.device.update.apply import apply
+    from reconix.device.commands.update import take_update
     from reconix.device.update.repository import UNLIMITED, Repository, check
     from reconix.device.update.retry import held_back
 
@@ -141,12 +136,15 @@ def _update(device: Device, arguments: Arguments) -> int:
         return _tell_found(arguments, found)
     if arguments.unattended and (why := held_back(device, str(found.target), time.time())):
         _tell(arguments, why)
-        return 0
-    with exclusive_rw(device.paths):
-        for offer in found.chain:
-            _tell(arguments, f"installed {repository.take(device, offer)}")
-        slot = apply(device, found.target, system=arguments.system)
-    return _after_apply(device, slot, arguments)
+    else:
+        take_update(device, _teller(arguments), repository, found, _try(arguments))
+    return 0
+
+
+def _try(arguments: Arguments) -> "Try":
+    from reconix.device.commands.update import Try
+
+    return Try(arguments.system, restarts=arguments.restart)
 
 
 def _tell_found(arguments: Arguments, found: "Available") -> int:
@@ -160,8 +158,8 @@ def _tell_found(arguments: Arguments, found: "Available") -> int:
     return 0
 
 
-def _offset(device: Device, arguments: Arguments) -> int:
-    """Say from which byte on a stream must be sent that was cut off; 0 if from its beginning."""
+def _resume_offset(device: Device, arguments: Arguments) -> int:
+    """Print the offset at which to resume a stream that was cut off; 0: at its beginning."""
     from reconix.device.update.receive import held_document
     from reconix.transfer.receiving.spool import Spool
 
@@ -175,37 +173,11 @@ def _offset(device: Device, arguments: Arguments) -> int:
 
 def _apply(device: Device, arguments: Arguments) -> int:
     """Write an installed generation to the idle slot and restart into its trial."""
-    from reconix.device.state.lock import exclusive_rw
-    from reconix.device.update.apply import apply
-    from reconix.device.update.rollback import leave_for
+    from reconix.device.commands.update import apply_installed
     from reconix.store.paths import StorePath
 
-    path = StorePath.parse(arguments.generation)
-    with exclusive_rw(device.paths):
-        leave_for(device, str(path))
-        slot = apply(device, path, system=arguments.system)
-    return _after_apply(device, slot, arguments)
-
-
-def _after_apply(device: Device, slot: int | None, arguments: Arguments) -> int:
-    from reconix.device.update.window import waits
-
-    if slot is None:
-        _tell(arguments, "this generation is committed already; nothing to do")
-        return 0
-    _tell(arguments, f"the next boot tries slot {slot}")
-    if arguments.reboot and (reason := waits(device, time.localtime())):
-        _tell(arguments, reason)
-        return 0
-    return _restart(arguments)
-
-
-def _restart(arguments: Arguments) -> int:
-    from reconix.device.hardware.restart import ask_to_restart
-
-    if arguments.reboot:
-        _tell(arguments, "restarting")
-        ask_to_restart()
+    generation = StorePath.parse(arguments.generation)
+    apply_installed(device, _teller(arguments), generation, _try(arguments))
     return 0
 
 
@@ -216,87 +188,38 @@ def _boot(device: Device, arguments: Arguments) -> int:
     stopped, and the other system starts from a root of its own. The boot after that is an ordinary
     one.
     """
-    from reconix.device.select.choose import Reboot, choose_always, choose_once, choosing
+    from reconix.device.commands.select import When, boot_system
 
-    kind = Reboot.SOFT if arguments.reboot and _can_switch(device, arguments) else Reboot.FULL
-    with choosing(device, kind, always=arguments.always):
-        (choose_always if arguments.always else choose_once)(device, arguments.system, kind)
-    if kind is Reboot.SOFT:
-        return _switch(device, arguments)
-    when = "every boot" if arguments.always else "the next boot"
-    _tell(arguments, f"{when} starts system {arguments.system}")
-    return _restart(arguments)
-
-
-def _can_switch(device: Device, arguments: Arguments) -> bool:
-    from reconix.device.select.soft_reboot import obstacle
-
-    if arguments.full:
-        return False
-    reason = obstacle(device, arguments.system)
-    if reason is not None:
-        progress.note(f"a full restart, because {reason}")
-    return reason is None
-
-
-def _switch(device: Device, arguments: Arguments) -> int:
-    from reconix.device.select.soft_reboot import soft_reboot
-
-    committed = device.generation(device.recall().committed.generation)
-    _tell(arguments, f"system {arguments.system} takes over")
-    soft_reboot(device.paths, committed.system(arguments.system).toplevel)
+    now = When.NOW_FULLY if arguments.full else When.NOW
+    when = now if arguments.now else When.LATER
+    boot_system(device, _teller(arguments), arguments.system, when, always=arguments.always)
     return 0
 
 
 def _schedule(device: Device, arguments: Arguments) -> int:
     """For the unit: let the system take over that the schedule wants now."""
-    import time
+    from reconix.device.commands.select import follow_schedule
 
-    from reconix.device.hardware.inhibitors import RestartInhibited
-    from reconix.device.select.choose import Reboot, choose_once, choosing
-    from reconix.device.select.follow import due, note_due
-
-    found = due(device, time.time())
-    if found is None or found.start is None:
-        _tell(arguments, f"wanted: {found.wanted}" if found else "there is no schedule")
-        if found is not None:
-            note_due(device.paths, found)
-        return 0
-    arguments = Arguments(**vars(arguments), system=found.start, full=False, reboot=True)
-    kind = Reboot.SOFT if _can_switch(device, arguments) else Reboot.FULL
-    with choosing(device, kind):
-        choose_once(device, found.start, kind)
-    note_due(device.paths, found)
-    try:
-        return _switch(device, arguments) if kind is Reboot.SOFT else _restart(arguments)
-    except RestartInhibited:
-        device.paths.schedule.unlink(missing_ok=True)  # so it is wanted still at the next look
-        raise
+    follow_schedule(device, _teller(arguments))
+    return 0
 
 
 def _rollback(device: Device, arguments: Arguments) -> int:
     """Leave the generation on trial, or try the one that was committed before this one."""
-    from reconix.device.state.lock import exclusive_rw
-    from reconix.device.update.rollback import RolledBack, rollback
+    from reconix.device.commands.update import roll_back
 
-    with exclusive_rw(device.paths):
-        done = rollback(device)
-    _tell(arguments, done.value)
-    return 0 if done is RolledBack.DISARMED else _restart(arguments)
+    roll_back(device, _teller(arguments), restarts=arguments.restart)
+    return 0
 
 
 def _confirm(device: Device, arguments: Arguments) -> int:
-    """Keep the generation on trial without waiting for its health checks; let the system stay.
+    """Keep the generation on trial without waiting for its health checks; keep the system running.
 
-    A schedule may want that a system is confirmed within some time after its start.
+    A schedule may require that a system is confirmed within some time after its start.
     """
-    from reconix.base.files import write_durably
-    from reconix.device.state.lock import exclusive_rw
-    from reconix.device.update.confirm import confirm
+    from reconix.device.commands.update import confirm_running
 
-    with exclusive_rw(device.paths):
-        _tell(arguments, "confirmed" if confirm(device) else "it is committed already")
-    write_durably(device.paths.is_confirmed, b"")
+    confirm_running(device, _teller(arguments))
     return 0
 
 
@@ -327,14 +250,17 @@ def _collect(device: Device, arguments: Arguments) -> int:
 
 def _reset(device: Device, arguments: Arguments) -> int:
     """Forget what a system has kept, or all of them: what persists is as on a new device."""
+    from reconix.device.commands.restarting import restart
     from reconix.device.factory_reset import order_reset
     from reconix.device.state.lock import exclusive_rw
 
     with exclusive_rw(device.paths):
         order_reset(device, system=arguments.system)
     whose = f"of system {arguments.system}" if arguments.system else "of all systems"
-    _tell(arguments, f"the data {whose} go at the next boot")
-    return _restart(arguments)
+    _tell(arguments, f"the data {whose} will be erased at the next boot")
+    if arguments.restart:
+        restart(_teller(arguments))
+    return 0
 
 
 def _rescue(device: Device, arguments: Arguments) -> int:
@@ -382,7 +308,7 @@ def _watch(device: Device, arguments: Arguments) -> int:
     return 1
 
 
-def _identify(device: Device, arguments: Arguments) -> int:
+def _apply_identity(device: Device, arguments: Arguments) -> int:
     """For the unit: apply what this device has of its own."""
     from reconix.device.identity import apply_identity, read_identity
 
@@ -393,11 +319,11 @@ def _identify(device: Device, arguments: Arguments) -> int:
     return 0
 
 
-def _abandon(device: Device, arguments: Arguments) -> int:
-    """For the unit: the agent failed while a generation is on trial; record that."""
-    from reconix.device.select.watch import abandon
+def _mark_bad(device: Device, arguments: Arguments) -> int:
+    """For the unit: record that the agent failed in what is on trial, which is not kept then."""
+    from reconix.device.select.watch import mark_bad
 
-    abandon(device, arguments.reason)
+    mark_bad(device, arguments.reason)
     return 0
 
 
@@ -421,7 +347,7 @@ def make_parser() -> argparse.ArgumentParser:
     receive.add_argument(
         "--no-apply", dest="apply", action="store_false", help="only install it in the store"
     )
-    _add(commands, "offset", _offset)
+    _add(commands, "resume-offset", _resume_offset, before="offset")
     update = _with_apply(_add(commands, "update", _update))
     update.add_argument(
         "--from", dest="place", metavar="URL|DIR", help="where [update.url of the configuration]"
@@ -433,9 +359,7 @@ def make_parser() -> argparse.ArgumentParser:
     apply.add_argument("generation", metavar="PATH", help="store path of the generation")
     boot = _add(commands, "boot", _boot)
     boot.add_argument("system", metavar="SYSTEM", help="name of the system")
-    boot.add_argument(
-        "--now", dest="reboot", action="store_true", help="at once, if possible by a soft reboot"
-    )
+    boot.add_argument("--now", action="store_true", help="at once, by a soft reboot if possible")
     boot.add_argument("--full", action="store_true", help="with --now: restart the kernel, too")
     boot.add_argument("--always", action="store_true", help="as long as it comes up healthy")
     _with_reboot(_add(commands, "rollback", _rollback))
@@ -451,8 +375,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add(commands, "discard", _discard)
     _add(commands, "watch", _watch)
     _add(commands, "schedule", _schedule)
-    _add(commands, "identify", _identify)
-    _add(commands, "abandon", _abandon).add_argument(
+    _add(commands, "apply-identity", _apply_identity, before="identify")
+    _add(commands, "mark-bad", _mark_bad, before="abandon").add_argument(
         "--reason", default="the agent failed", help="what to record"
     )
     return parser
@@ -462,9 +386,13 @@ def _add(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
     name: str,
     command: Callable[[Device, Arguments], int],
+    *,
+    before: str = "",
 ) -> argparse.ArgumentParser:
+    """Add a command, also by the name that agents before had for it, if that was another one."""
     text = (command.__doc__ or "").strip()
-    parser = commands.add_parser(name, help=text, description=text)
+    aliases = [before] if before else []
+    parser = commands.add_parser(name, aliases=aliases, help=text, description=text)
     parser.add_argument("--json", action="store_true", help="for programs: JSON, progress as lines")
     parser.set_defaults(command=command)
     return parser
@@ -477,7 +405,7 @@ def _with_apply(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 def _with_reboot(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument(
-        "--no-reboot", dest="reboot", action="store_false", help="restart later, yourself"
+        "--no-reboot", dest="restart", action="store_false", help="restart later, yourself"
     )
     return parser
 

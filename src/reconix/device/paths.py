@@ -109,7 +109,7 @@ class Paths:
 
     @property
     def known_identity(self) -> Path:
-        """The digest of an identity that was verified once. identify; kept."""
+        """The digest of an identity that was verified once. apply-identity; kept."""
         return self.home / "identity"
 
     @property

@@ -147,7 +147,7 @@ class Arrived:
 
 
 def parse_arrived(content: bytes, *, source: str) -> Arrived:
-    """Read what ``reconix-device offset --json`` prints.
+    """Read what ``reconix-device resume-offset --json`` prints.
 
     Raises:
         BadDocument: it is something else.
@@ -181,6 +181,7 @@ class Remote:
             NotReached: it does not answer.
             Refused: its agent failed.
         """
+        # The name that agents of every release know.
         said = self._ask("offset", timeout_seconds=_OFFSET_SECONDS)
         return parse_arrived(said, source=f"what {self.to} has")
 

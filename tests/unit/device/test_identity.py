@@ -135,14 +135,14 @@ def trust_keys(machine: Machine, trust: Trust) -> None:
 def test_the_agent_trusts_it_as_it_would_an_update(machine: Machine) -> None:
     device_with(machine, signed(), TRUST)
     root_with_files(machine.paths.root)
-    assert main(["identify"], machine.device) == 0
+    assert main(["apply-identity"], machine.device) == 0
     assert (machine.paths.root / "etc/hostname").read_text() == "gateway-0001\n"
 
 
 def test_one_that_is_not_trusted_changes_nothing(machine: Machine) -> None:
     device_with(machine, signed(by=(OTHER,)), TRUST)
     root_with_files(machine.paths.root)
-    assert main(["identify"], machine.device) == 82
+    assert main(["apply-identity"], machine.device) == 82
     assert (machine.paths.root / "etc/hostname").read_text() == "gateway\n"
     assert not machine.paths.known_identity.exists()
 
@@ -166,7 +166,7 @@ def test_one_that_was_right_once_outlives_the_keys(machine: Machine) -> None:
 
 def test_a_device_without_one_is_like_all_others(machine: Machine) -> None:
     machine.boot()
-    assert main(["identify"], machine.device) == 0
+    assert main(["apply-identity"], machine.device) == 0
     assert read_identity(machine.device) is None
 
 

@@ -10,7 +10,7 @@ from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
 from reconix.boot.trial import Phase, read_state
-from reconix.device.__main__ import main
+from reconix.device.__main__ import main, make_parser
 from reconix.device.state.lock import exclusive_rw
 from reconix.store.tree import File, Node
 from reconix.transfer.format.stream import TruncatedStream
@@ -195,7 +195,7 @@ def test_n1_a_stream_that_was_cut_goes_on_where_the_agent_says(
     assert main(["receive"], machine.device) == TruncatedStream.exit_code
     machine.boot()
     capsys.readouterr()
-    assert main(["offset", "--json"], machine.device) == 0
+    assert main(["resume-offset", "--json"], machine.device) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["size_bytes"] == len(stream) and said["generation"] == str(two)
     assert said["offset"] > len(stream) // 2
@@ -208,5 +208,17 @@ def test_n1_a_stream_that_was_cut_goes_on_where_the_agent_says(
     assert main(["receive", "--resume-at", str(said["offset"])], machine.device) == 0
     assert two in machine.device.installed()
     capsys.readouterr()
-    assert main(["offset"], machine.device) == 0
+    assert main(["resume-offset"], machine.device) == 0
     assert capsys.readouterr().out == "0\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [("offset", "resume-offset"), ("identify", "apply-identity"), ("abandon", "mark-bad")],
+)
+def test_a_command_is_known_by_the_name_that_agents_before_had_for_it(
+    before: str, now: str
+) -> None:
+    """A host asks every agent with the same words, and units of one release call another."""
+    parser = make_parser()
+    assert parser.parse_args([before]).command is parser.parse_args([now]).command

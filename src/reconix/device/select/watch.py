@@ -131,7 +131,7 @@ def _record(device: Device, problem: Unhealthy) -> None:
         progress.note(f"cannot record the reason: {error}")
 
 
-def abandon(device: Device, why: str) -> None:
+def mark_bad(device: Device, why: str) -> None:
     """Record that the agent failed, if what runs is on trial; the unit restarts the device."""
     booted = read_running(device.paths.booted)
     state = device.recall()

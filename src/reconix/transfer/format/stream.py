@@ -83,7 +83,7 @@ class TruncatedStream(LinkFault):
     def __init__(self, *, offset: int, cause: str = "it ends too early") -> None:
         super().__init__(
             f"the stream was cut off at byte {offset}: {cause}",
-            hint="transfer it again, or its rest: `reconix-device offset` says from where",
+            hint="transfer it again, or its rest: `reconix-device resume-offset` says from where",
         )
         self.offset = offset
 
@@ -95,7 +95,7 @@ class AlteredOnTheWay(LinkFault, BadStream):
         ReconixError.__init__(
             self,
             f"the stream was altered at byte {offset}: {message}",
-            hint="transfer its rest: `reconix-device offset` says from where",
+            hint="transfer its rest: `reconix-device resume-offset` says from where",
         )
         self.offset = offset
 

@@ -45,7 +45,7 @@ class WrongOffset(ReconixError):
     def __init__(self, wanted: int, *, ours: int) -> None:
         super().__init__(
             f"the stream cannot be resumed at byte {wanted}; this device is at byte {ours}",
-            hint="ask `reconix-device offset`, or send all of it",
+            hint="ask `reconix-device resume-offset`, or send all of it",
         )
 
 

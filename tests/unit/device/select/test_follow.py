@@ -11,7 +11,7 @@ from reconix.device.__main__ import main
 from reconix.device.hardware.clock import uptime
 from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.select.follow import Due, due, note_due
-from reconix.device.select.watch import abandon, watch
+from reconix.device.select.watch import mark_bad, watch
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.state.running import BootReason
 from reconix.device.status.json import status_document
@@ -68,7 +68,7 @@ def test_nor_is_what_runs_after_an_update_that_failed(updated: Machine) -> None:
     with exclusive_rw(updated.paths):
         apply(updated.device, updated.generations["three"])
     updated.boot()
-    abandon(updated.device, "it shall fail")
+    mark_bad(updated.device, "it shall fail")
     assert updated.boot().booted.reason is BootReason.FELL_BACK
     assert due(updated.device, MORNING) == Due("mqtt", start="mqtt")
 

@@ -12,7 +12,7 @@ from reconix.boot.trial import OnTrial
 from reconix.device.select.choose import Reboot, choose_always, choose_once, writes
 from reconix.device.select.soft_reboot import obstacle, soft_reboot
 from reconix.device.select.start import Started, start
-from reconix.device.select.watch import abandon, watch
+from reconix.device.select.watch import mark_bad, watch
 from reconix.device.state.events import read_events
 from reconix.device.state.lock import exclusive, exclusive_rw
 from reconix.device.status.read import read_status
@@ -131,7 +131,7 @@ def test_one_that_is_not_healthy_is_left_by_a_restart_and_that_is_recorded(
 def test_an_agent_that_fails_in_it_is_recorded(machine: Machine, units: Units) -> None:
     machine_with(machine)
     take_over(machine, "mqtt")
-    abandon(machine.device, "the agent failed")
+    mark_bad(machine.device, "the agent failed")
     last = read_events(machine.paths.log)[-1]
     assert (last.name, "the agent failed" in last.text) == ("system-unhealthy", True)
 

@@ -6,7 +6,7 @@ from tests.unit.device.conftest import Units
 
 from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.select.choose import choose_always
-from reconix.device.select.watch import abandon, watch
+from reconix.device.select.watch import mark_bad, watch
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm
@@ -88,14 +88,14 @@ def test_a_verdict_that_cannot_be_recorded_still_restarts(
 
 def test_an_agent_that_failed_in_a_trial_is_a_reason(machine: Machine) -> None:
     on_trial(machine)
-    abandon(machine.device, "the agent failed")
+    mark_bad(machine.device, "the agent failed")
     machine.boot()
     assert verdict(machine) == Verdict(Reason.UNHEALTHY, "the agent failed", "")
 
 
 def test_an_agent_that_failed_elsewhere_is_none(machine: Machine) -> None:
     machine.boot()
-    abandon(machine.device, "the agent failed")
+    mark_bad(machine.device, "the agent failed")
     assert read_state(machine.paths.state).phase is Phase.IDLE
 
 

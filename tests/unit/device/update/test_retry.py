@@ -105,7 +105,7 @@ def test_an_unhealthy_generation_is_never_taken_again_by_itself_and_a_newer_one_
     fleet.publish(None, "two", 2)
     fleet.check()
     fleet.machine.boot()
-    assert main(["abandon", "--reason", "nginx"], fleet.machine.device) == 0
+    assert main(["mark-bad", "--reason", "nginx"], fleet.machine.device) == 0
     fleet.machine.boot()
     clock.now += 10 * MAX_WAIT_SECONDS
     assert fleet.check() is Phase.IDLE

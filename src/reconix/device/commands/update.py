@@ -1,0 +1,119 @@
+"""Commands of an update: receive, update, apply, rollback, confirm.
+
+Tested by ``tests/unit/device/test_main.py`` and ``tests/unit/device/update/test_repository.py``.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconix.base.files import write_durably
+from reconix.boot.tables import Slot
+from reconix.device.commands.restarting import Tell, restart
+from reconix.device.device import Device
+from reconix.device.state.lock import exclusive_rw
+from reconix.device.update.apply import apply
+from reconix.device.update.confirm import confirm
+from reconix.device.update.receive import receive, receive_file, resuming
+from reconix.device.update.rollback import RolledBack, leave_for, rollback
+from reconix.device.update.stall import until_stalled
+from reconix.device.update.window import waits
+from reconix.store.paths import StorePath
+
+if TYPE_CHECKING:  # it is slow to import, and a stream that arrives needs none of it
+    from reconix.device.update.repository import Available, Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A stream that arrives.
+
+    Attributes:
+        descriptor: from which it is read.
+        begins_at: the byte of the stream that comes first; what precedes it is on the device.
+    """
+
+    descriptor: int
+    begins_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """How an installed generation is tried.
+
+    Attributes:
+        system: of the trial; None: the one that runs now.
+        restarts: whether the device restarts into it, when it may.
+    """
+
+    system: str | None = None
+    restarts: bool = True
+
+
+def receive_update(device: Device, tell: Tell, source: Path | Link, then: Try | None) -> None:
+    """Install what a stream brings, and try it; ``None``: only install it."""
+    with exclusive_rw(device.paths):
+        generation = _receive(device, source)
+        tell(f"installed {generation}")
+        if then is None:
+            return
+        slot = apply(device, generation, system=then.system)
+    _end(device, tell, slot, then)
+
+
+def _receive(device: Device, source: Path | Link) -> StorePath:
+    if isinstance(source, Path):
+        return receive_file(device, source)
+    link = until_stalled(source.descriptor)
+    with resuming(device, link, source.begins_at) as (read, spool):
+        return receive(device, read, spool)
+
+
+def take_update(
+    device: Device, tell: Tell, repository: "Repository", found: "Available", then: Try
+) -> None:
+    """Take what was found in a repository, and try it."""
+    assert found.target is not None
+    with exclusive_rw(device.paths):
+        for offer in found.chain:
+            tell(f"installed {repository.take(device, offer)}")
+        slot = apply(device, found.target, system=then.system)
+    _end(device, tell, slot, then)
+
+
+def apply_installed(device: Device, tell: Tell, generation: StorePath, then: Try) -> None:
+    """Try a generation that is installed."""
+    with exclusive_rw(device.paths):
+        leave_for(device, str(generation))
+        slot = apply(device, generation, system=then.system)
+    _end(device, tell, slot, then)
+
+
+def _end(device: Device, tell: Tell, slot: Slot | None, then: Try) -> None:
+    if slot is None:
+        tell("this generation is committed already; nothing to do")
+        return
+    tell(f"the next boot tries slot {slot}")
+    if not then.restarts:
+        return
+    if reason := waits(device, time.localtime()):
+        tell(reason)
+    else:
+        restart(tell)
+
+
+def roll_back(device: Device, tell: Tell, *, restarts: bool) -> None:
+    """Leave the generation on trial, or try the one before this one."""
+    with exclusive_rw(device.paths):
+        done = rollback(device)
+    tell(done.value)
+    if restarts and done is not RolledBack.DISARMED:
+        restart(tell)
+
+
+def confirm_running(device: Device, tell: Tell) -> None:
+    """Keep what is on trial, and the system that runs, if a schedule wants that it is confirmed."""
+    with exclusive_rw(device.paths):
+        tell("confirmed" if confirm(device) else "it is committed already")
+    write_durably(device.paths.is_confirmed, b"")
