@@ -17,7 +17,7 @@ import pytest
 from reconix.base.documents import Fields
 from reconix.base.process import run
 from reconix.build.users.ownerships import parse_ownerships
-from reconix.build.users.static_ids import read_numbers
+from reconix.build.users.static_ids import read_ids
 from reconix.config.lock import parse_lock
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
@@ -185,7 +185,7 @@ def system_etc(store: ChrootStore, built: Fields) -> Path:
 
 def check_numbers(store: ChrootStore, built: Fields) -> None:
     """What is owned by a user of a package has the number that the device knows him by."""
-    numbers = read_numbers(system_etc(store, built))
+    numbers = read_ids(system_etc(store, built))
     toplevel = store.path(StorePath.parse(built.object("systems").text("default")))
     owned = parse_ownerships((toplevel / "metadata").read_bytes())
     assert numbers["mosquitto"] in {each.user for each in owned}
@@ -195,7 +195,7 @@ def check_numbers_are_remembered(project: Path, root: Path) -> None:
     """The lock knows them: one that was moved on purpose stays where it is."""
     moved = reconix("build", "--number", "mosquitto=150", "--store", str(root), project=project)
     with ChrootStore(root) as store:
-        assert read_numbers(system_etc(store, moved))["mosquitto"] == 150
+        assert read_ids(system_etc(store, moved))["mosquitto"] == 150
         check_numbers(store, moved)
     again = reconix("build", "--store", str(root), project=project)
     assert again.text("generation") == moved.text("generation")

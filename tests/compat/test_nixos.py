@@ -11,8 +11,8 @@ from tests.nixos_shape import PROGRAMS, Shape, nix_environment
 from reconix.base.process import run
 from reconix.build.nixos import (
     BadToplevel,
-    NotHandedOver,
-    NotLikeLocked,
+    LockMismatch,
+    NixFailed,
     lock_systems,
     take_systems,
 )
@@ -114,18 +114,18 @@ def test_a_flake_that_has_changed_is_built_as_locked_or_not_at_all(box: Box) -> 
     assert kept.toplevel == lock.hosts["box"].nix["appliance"].toplevel
     with (
         ChrootStore(box.folder / "another") as empty,
-        pytest.raises(NotLikeLocked, match="the flake gives /nix/store/"),
+        pytest.raises(LockMismatch, match="the flake gives /nix/store/"),
     ):
         take_systems(empty, host, lock.hosts["box"])
 
 
 def test_what_nix_does_not_have_is_named(box: Box) -> None:
     missing = "/nix/store/7a3xvq1k0hzmcr3frnk0s5cbzgwd8h2d-nixos-system-gateway"
-    with pytest.raises(NotHandedOver, match="nixos-system-gateway is not in our store"):
+    with pytest.raises(NixFailed, match="nixos-system-gateway is not in our store"):
         box.lock(box.configuration(Nixos(path=missing)))
     configuration = box.flake()
     wrong = replace(configuration.hosts["box"].nixos["appliance"], attribute="nothing")
-    with pytest.raises(NotHandedOver, match="attribute"):
+    with pytest.raises(NixFailed, match="attribute"):
         box.lock(box.configuration(wrong))
 
 

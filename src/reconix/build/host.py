@@ -220,12 +220,14 @@ def _toplevel(
     workshop: Workshop, host: Host, lock: HostLock, name: str, built: _Built
 ) -> StorePath:
     system, store, root = host.systems[name], workshop.store, workshop.store.path(built.root)
-    found = regular_users.made_by_packages(root, system)
+    found = regular_users.package_accounts(root, system)
     renumbering = Renumbering.of(found, lock.numbers)
     etc = make_etc(
         system,
         hostname=host.hostname,
-        accounts=regular_users.with_people(renumbering.accounts(found), system.users, lock.numbers),
+        accounts=regular_users.with_regular_users(
+            renumbering.accounts(found), system.users, lock.numbers
+        ),
         root=root,
         agent=f"{built.agent}/{zipapp.PROGRAM}",
         agent_units={**agent_units(), **schedule.units(host.machine.schedule)},

@@ -48,7 +48,7 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
-def alone(words: Sequence[str]) -> list[str]:
+def isolated(words: Sequence[str]) -> list[str]:
     """The command that runs another one cut off, as root of its own."""
     who = ("unshare",) if is_root() else _STRANGER
     return [*who, "--net", "--uts", "--mount", "--", "sh", "-c", _ALONE, "sh", *words]
@@ -61,7 +61,7 @@ def without_network(words: Sequence[str]) -> list[str]:
 
 
 def make_room(folder: Path) -> None:
-    """Make a folder in which what runs ``alone`` may write.
+    """Make a folder in which what runs ``isolated`` may write.
 
     Raises:
         NotIsolated: there can be no such folder.

@@ -52,7 +52,7 @@ class BadToplevel(ReconixError):
     exit_code = 62
 
 
-class NotLikeLocked(ReconixError):
+class LockMismatch(ReconixError):
     """What Nix has or builds now is not what was locked."""
 
     exit_code = 68
@@ -63,7 +63,7 @@ class NotLikeLocked(ReconixError):
         )
 
 
-class NotHandedOver(ReconixError):
+class NixFailed(ReconixError):
     """Nix does not have a toplevel, or does not build it."""
 
     exit_code = 67
@@ -97,7 +97,7 @@ def lock_systems(store: ChrootStore, configuration: Configuration, lock: Lock) -
     """Ask Nix for every system that it shall build, and add what it gives to a lock.
 
     Raises:
-        NotHandedOver: it cannot be had.
+        NixFailed: it cannot be had.
     """
     hosts = {}
     for name, host in configuration.hosts.items():
@@ -128,7 +128,7 @@ def _built(nixos: Nixos) -> StorePath:
     try:
         return flake.build(str(nixos.flake), str(nixos.attribute))
     except CommandFailed as error:
-        raise NotHandedOver(str(error), hint="see what Nix says") from error
+        raise NixFailed(str(error), hint="see what Nix says") from error
 
 
 def _bring(store: ChrootStore, toplevel: StorePath) -> None:
@@ -138,7 +138,7 @@ def _bring(store: ChrootStore, toplevel: StorePath) -> None:
     try:
         take_from_nix(store, [toplevel])
     except CommandFailed as error:
-        raise NotHandedOver(
+        raise NixFailed(
             f"{toplevel} is not in our store, and Nix does not have it: {error}",
             hint="build it with Nix on this machine first",
         ) from error
@@ -156,7 +156,7 @@ def take_systems(store: ChrootStore, host: Host, lock: HostLock) -> list[BuiltSy
     """The systems of a host that Nix built, specialisations included.
 
     Raises:
-        NotLikeLocked, NotHandedOver: what is locked cannot be had.
+        LockMismatch, NixFailed: what is locked cannot be had.
         BadToplevel: it cannot be a system of this host.
     """
     found: dict[str, BuiltSystem] = {}
@@ -174,10 +174,10 @@ def _bring_locked(store: ChrootStore, nixos: Nixos, locked: NixLock) -> None:
     if not store.valid_all([toplevel]) and nixos.flake is not None:
         built = _built(nixos)
         if built != toplevel:
-            raise NotLikeLocked(toplevel, found=f"the flake gives {built}")
+            raise LockMismatch(toplevel, found=f"the flake gives {built}")
     _bring(store, toplevel)
     if _closure(store, toplevel) != locked.closure:
-        raise NotLikeLocked(toplevel, found="the path of that name has other content")
+        raise LockMismatch(toplevel, found="the path of that name has other content")
 
 
 def _systems(name: str, nixos: Nixos, toplevel: Toplevel) -> Iterator[BuiltSystem]:

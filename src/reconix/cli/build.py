@@ -35,7 +35,7 @@ from reconix.build.inspect import budgets, frozen
 from reconix.build.pins import Pin
 from reconix.build.root import losses
 from reconix.build.users.known_ids import of_generation
-from reconix.build.users.static_ids import FIRST, LAST_REGULAR
+from reconix.build.users.static_ids import FIRST_SYSTEM, LAST_REGULAR
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
@@ -66,8 +66,8 @@ def _user_number(word: str) -> tuple[str, int]:
     name, _, number = word.partition("=")
     if not name or not number.isascii() or not number.isdecimal():
         raise argparse.ArgumentTypeError(f"{word!r} is not NAME=NUMBER")
-    if not FIRST <= int(number) <= LAST_REGULAR:
-        raise argparse.ArgumentTypeError(f"{number} is not from {FIRST} to {LAST_REGULAR}")
+    if not FIRST_SYSTEM <= int(number) <= LAST_REGULAR:
+        raise argparse.ArgumentTypeError(f"{number} is not from {FIRST_SYSTEM} to {LAST_REGULAR}")
     return name, int(number)
 
 
@@ -104,7 +104,7 @@ def build(
     budgets.check_generation(store, path, files.configuration.project.budgets.generation)
     frozen.check(store, host.systems, path, before[-1] if before else None)
     pin = pins.add(path)
-    for line in losses.told(_roots(store, path, host.systems)):
+    for line in losses.report(_roots(store, path, host.systems)):
         progress.note(line)
     files.remember(host, {**lock.numbers, **of_generation(store, path, host.systems)})
     return pin

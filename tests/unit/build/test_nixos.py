@@ -12,7 +12,7 @@ from reconix.base.digests import Digest
 from reconix.base.documents import JsonInput
 from reconix.boot.bootspec import BadBootSpec
 from reconix.build.generation import BuiltSystem, add_generation, read_system
-from reconix.build.nixos import BadToplevel, NotLikeLocked, asked, read_toplevel, take_systems
+from reconix.build.nixos import BadToplevel, LockMismatch, asked, read_toplevel, take_systems
 from reconix.config.lock import HostLock, NixLock
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.machine import Machine
@@ -169,7 +169,7 @@ def test_what_has_changed_under_its_name_is_refused(nix: Nix) -> None:
     toplevel = nix.toplevel()
     lock = nix.lock(appliance=toplevel)
     changed = replace(lock.nix["appliance"], closure=Digest.of(b"another"))
-    with pytest.raises(NotLikeLocked, match="has other content"):
+    with pytest.raises(LockMismatch, match="has other content"):
         take_systems(
             nix.store,
             nix.host(appliance=Nixos(path=str(toplevel))),

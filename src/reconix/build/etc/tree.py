@@ -70,7 +70,7 @@ def make_etc(
     }
     generated = generated_units(system, own)
     enabling.check_known(checked_units(system), generated, root)
-    enabling.check_telling(checked_units(system), UnitFiles(generated, root))
+    enabling.check_not_always_active(checked_units(system), UnitFiles(generated, root))
     enabling.check_private(system, UnitFiles(generated, root))
     networks = make_networks(system.network)
     files: Files = {

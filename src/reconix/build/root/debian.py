@@ -210,7 +210,7 @@ def _words(
         "-",
         f"deb [trusted=yes] copy:{urllib.parse.quote(str(archive))} ./",
     ]
-    return isolation.alone(install)
+    return isolation.isolated(install)
 
 
 def _unpack_if_whole(stream: "tarfile._Fileobj", into: Path, began: float) -> bool:

@@ -107,7 +107,7 @@ def read(root: Path) -> tuple[Loss, ...]:
     return tuple(Loss(*line.split("\t", 1)) for line in lines)
 
 
-def told(roots: Mapping[str, Path]) -> Iterator[str]:
+def report(roots: Mapping[str, Path]) -> Iterator[str]:
     """What to report about the roots of systems, once for those with the same losses."""
     systems: dict[tuple[Loss, ...], list[str]] = {}
     for system, root in roots.items():

@@ -51,7 +51,7 @@ _RANDOM_BYTE_BITS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Residue:
     """A file that was made while the root was built."""
 
     path: str
@@ -99,7 +99,7 @@ def _tells(host: str) -> bool:
     return len(host) > 3 and host not in {"localhost", "debian"}
 
 
-def find(root: Path, private: Collection[str], build: Build) -> Iterator[Found]:
+def find(root: Path, private: Collection[str], build: Build) -> Iterator[Residue]:
     """Look through the files that no package lists.
 
     Args:
@@ -111,26 +111,28 @@ def find(root: Path, private: Collection[str], build: Build) -> Iterator[Found]:
     for folder, names in _folders(root):
         databases = sorted(_DATABASES & set(names))
         if databases:
-            yield Found(f"{folder}/{databases[0]}", _DATABASE, is_secret=False)
+            yield Residue(f"{folder}/{databases[0]}", _DATABASE, is_secret=False)
             continue
         for path in (f"{folder}/{name}" for name in names):
             if path not in listed and not _OF_DPKG.fullmatch(path):
                 yield from _found(root, path, path in private, build)
 
 
-def _found(root: Path, path: str, is_private: bool, build: Build) -> Iterator[Found]:
+def _found(root: Path, path: str, is_private: bool, build: Build) -> Iterator[Residue]:
     with (root / path).open("rb") as opened:
         content = opened.read(_MOST_BYTES)
     if _PRIVATE_KEY.search(content):
-        yield Found(path, f"a private key {_TAKEN_OUT}{_missed_by(root, path)}", is_secret=True)
+        yield Residue(path, f"a private key {_TAKEN_OUT}{_missed_by(root, path)}", is_secret=True)
     elif is_private and _is_random(content):
-        yield Found(path, f"random bytes {_TAKEN_OUT}{_missed_by(root, path)}", is_secret=True)
+        yield Residue(path, f"random bytes {_TAKEN_OUT}{_missed_by(root, path)}", is_secret=True)
     elif is_private and any(map(_is_random_word, _WORD.findall(content))):
-        yield Found(path, "kept: a secret of the build, it seems, for all devices", is_secret=False)
+        yield Residue(
+            path, "kept: a secret of the build, it seems, for all devices", is_secret=False
+        )
     elif content.startswith(_SQLITE):
-        yield Found(path, _DATABASE, is_secret=False)
+        yield Residue(path, _DATABASE, is_secret=False)
     elif build.shows_in(content):
-        yield Found(path, "kept: names the day or the machine of the build", is_secret=False)
+        yield Residue(path, "kept: names the day or the machine of the build", is_secret=False)
 
 
 def _missed_by(root: Path, path: str) -> str:
@@ -179,7 +181,7 @@ def _listed(root: Path) -> set[str]:
     return found
 
 
-def take_out(root: Path, found: Iterable[Found]) -> None:
+def take_out(root: Path, found: Iterable[Residue]) -> None:
     """Remove what must not be in a root."""
     for each in found:
         if each.is_secret:

@@ -51,7 +51,7 @@ class NotInstallable(ReconixError):
     exit_code = 62
 
 
-class TellsNothing(ReconixError):
+class AlwaysActive(ReconixError):
     """A check waits for a unit that is active whatever happens."""
 
     exit_code = 62
@@ -121,19 +121,19 @@ def check_known(wanted: Iterable[str], generated: Mapping[str, File | Symlink], 
         raise UnknownUnit(f"health.checks waits for {unit}, but there is no such unit", hint=hint)
 
 
-def check_telling(wanted: Iterable[str], files: UnitFiles) -> None:
+def check_not_always_active(wanted: Iterable[str], files: UnitFiles) -> None:
     """Refuse to wait for units of packages that are active whatever happens to their service.
 
     They stand for others, whose names depend on what packages find at the start.
 
     Raises:
-        TellsNothing: one is such a unit; the hint has those that it stands for.
+        AlwaysActive: one is such a unit; the hint has those that it stands for.
     """
     for unit in wanted:
         found = files.find(unit)
         if found is not None and found.place.startswith(f"/{SHIPPED}/") and found.does_nothing:
             others = f"{unit.rpartition('.')[0]}@"
-            raise TellsNothing(
+            raise AlwaysActive(
                 f"health.checks waits for {unit}, which does nothing and is always active",
                 hint=f"wait for the units it stands for, such as {others}<name>.service",
             )

@@ -10,7 +10,7 @@ Tested by ``tests/unit/build/users/test_known_ids.py``.
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from reconix.build.users.static_ids import IdChanged, expect_different, read_numbers
+from reconix.build.users.static_ids import IdChanged, expect_different, read_ids
 from reconix.config.lock import HostLock
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import read_generation
@@ -35,7 +35,7 @@ def of_generation(
         etc = store.path(system.toplevel) / "etc"
         if system.name in systems and etc.is_symlink():
             place = store.store_dir / etc.readlink().relative_to(STORE_DIR)
-            for name, number in read_numbers(place).items():
+            for name, number in read_ids(place).items():
                 if found.setdefault(name, number) != number:
                     raise IdChanged(name, before=found[name], after=number)
     return found

@@ -1,7 +1,7 @@
-"""The people of the configuration, among the accounts that packages have made.
+"""The regular users of the configuration, among the accounts that packages have created.
 
-A person has a group of his own, of his name. If a package has made a group of that name, or Debian
-always has one, as it has ``operator``, then it is that group: a name has one meaning.
+A regular user has a primary group of the same name. If a package has created a group of that name,
+or Debian always has one, such as ``operator``, it is that group: a name has one meaning.
 
 Tested by ``tests/unit/build/users/test_regular_users.py``.
 """
@@ -15,8 +15,8 @@ from reconix.build.users.static_ids import Population
 from reconix.config.schema.system import System, User
 
 
-def made_by_packages(root: Path, system: System) -> Accounts:
-    """Whom packages and declarations have made.
+def package_accounts(root: Path, system: System) -> Accounts:
+    """The accounts that packages and declarations have created.
 
     Args:
         root: the Debian root.
@@ -32,34 +32,34 @@ def made_by_packages(root: Path, system: System) -> Accounts:
 
 
 def population(root: Path, system: System) -> Population:
-    """Everybody on a system, before it is known who has which number."""
+    """The names on a system, before it is known which ID each has."""
     wanted = {name: user.uid for name, user in system.users.items()}
-    return Population(made_by_packages(root, system), wanted)
+    return Population(package_accounts(root, system), wanted)
 
 
-def with_people(
+def with_regular_users(
     accounts: Accounts, wanted: Mapping[str, User], numbers: Mapping[str, int]
 ) -> Accounts:
-    """Accounts and the people of the configuration; who is there already stays who he is.
+    """Accounts and the users of the configuration; one that exists already stays as it is.
 
     Args:
         accounts: those of packages.
         wanted: users of the configuration.
-        numbers: of those who are not there yet.
+        numbers: the IDs of those that do not exist yet.
 
     Raises:
         UnknownAccount: there is no such group.
     """
     for name in sorted(wanted):
         if name not in [user.name for user in accounts.users]:
-            accounts = _with_person(accounts, name, numbers[name], wanted[name].shell)
+            accounts = _with_regular_user(accounts, name, numbers[name], wanted[name].shell)
     for name in sorted(wanted):
         for group in wanted[name].groups:
             accounts = accounts.with_member(group, name)
     return accounts
 
 
-def _with_person(accounts: Accounts, name: str, number: int, shell: str) -> Accounts:
+def _with_regular_user(accounts: Accounts, name: str, number: int, shell: str) -> Accounts:
     groups = accounts.groups
     if name not in [group.name for group in groups]:
         groups = (*groups, Group(name, number))

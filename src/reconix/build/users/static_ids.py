@@ -1,17 +1,18 @@
-"""Numbers of users and groups that stay what they are, whoever comes or goes.
+"""Static IDs: users and groups keep their numbers, whoever comes or goes.
 
-What a device keeps belongs to a number. A maintainer script that makes a user takes the next number
-that is free, so with one package more another user has another number, and after the update what it
-kept is somebody else's. Therefore:
+Files that a device keeps belong to a number. A maintainer script that creates a user takes the next
+number that is free, so one package more gives another user another number, and after the update its
+files belong to somebody else. Therefore:
 
-* a name gets a number that follows from the name alone: 100 to 999 if a package brings it, 1000 to
-  59999 if it is a person. Two names may want the same; then the later one takes the next;
-* a number that was given once is remembered in the lock (``config/lock.py``), for all systems of a
-  host, and nobody else ever gets it. So not even that pair moves;
-* what the lock does not know yet is taken from the generation that was built last;
-* a configuration that wants another number than devices have is refused.
+* a name has an ID that follows from the name alone: 100 to 999 if a package brings it, 1000 to
+59999
+  for a regular user. If two names want the same one, the later takes the next;
+* an ID that was assigned once is recorded in the lock (``config/lock.py``), for all systems of a
+  host, and no other name ever gets it. So not even that pair moves;
+* for names that the lock does not know yet, the generation that was built last counts;
+* a configuration that wants another ID than devices have is refused.
 
-Numbers that Debian has given for ever, below 100, stay; so does 100, the group ``users``.
+IDs that Debian assigns globally, below 100, stay; so does 100, the group ``users``.
 
 Source: Debian Policy 9.2.2, *UID and GID classes*.
 Tested by ``tests/unit/build/users/test_static_ids.py``.
@@ -26,8 +27,8 @@ from reconix.base.errors import ReconixError
 from reconix.build.users.accounts import Account, Accounts, Group
 from reconix.build.users.ownerships import Ownership
 
-FIRST = 100
-LAST = 999
+FIRST_SYSTEM = 100
+LAST_SYSTEM = 999
 FIRST_REGULAR = 1000
 LAST_REGULAR = 59999
 _ALWAYS = {"users": 100}
@@ -35,10 +36,10 @@ _ALWAYS = {"users": 100}
 
 
 class WrongId(ReconixError):
-    """A number that a name cannot have.
+    """An ID that a name cannot have.
 
     Attributes:
-        name: whose number it would be.
+        name: whose ID it would be.
     """
 
     def __init__(self, name: str, fact: str, *, hint: str) -> None:
@@ -47,7 +48,7 @@ class WrongId(ReconixError):
 
 
 class IdChanged(WrongId):
-    """A name would get another number than it has on devices."""
+    """A name would get another ID than it has on devices."""
 
     exit_code = 63
 
@@ -62,7 +63,7 @@ class IdChanged(WrongId):
 
 
 class IdReserved(WrongId):
-    """The configuration gives a number to somebody who has another one for ever."""
+    """The configuration assigns an ID to a name for which Debian has another."""
 
     exit_code = 62
 
@@ -75,7 +76,7 @@ class IdReserved(WrongId):
 
 
 class IdTaken(WrongId):
-    """Two names have one number."""
+    """Two names share an ID."""
 
     exit_code = 62
 
@@ -89,28 +90,28 @@ class IdTaken(WrongId):
 
 @dataclass(frozen=True, slots=True)
 class Renumbering:
-    """The new numbers of the users and groups of a root."""
+    """The new IDs of the users and groups of a root."""
 
     uids: dict[int, int]
     gids: dict[int, int]
 
     @classmethod
     def of(cls, accounts: Accounts, numbers: Mapping[str, int]) -> "Renumbering":
-        """From the numbers that the accounts have to those that their names should have."""
+        """From the IDs that the accounts have to those that their names should have."""
         return cls(
             {user.uid: numbers[user.name] for user in accounts.users if _is_given(user.uid)},
             {group.gid: numbers[group.name] for group in accounts.groups if _is_given(group.gid)},
         )
 
     def accounts(self, found: Accounts) -> Accounts:
-        """The same users and groups with their new numbers."""
+        """The same users and groups with their new IDs."""
         return Accounts(
             tuple(self._user(user) for user in found.users),
             tuple(self._group(group) for group in found.groups),
         )
 
     def ownership(self, found: Ownership) -> Ownership:
-        """The same owner, by his new number."""
+        """The same owner, by the new ID."""
         user, group = found.user, found.group
         return replace(found, user=self.uids.get(user, user), group=self.gids.get(group, group))
 
@@ -125,13 +126,13 @@ class Renumbering:
 def choose(
     names: Iterable[str], first: int, last: int, kept: Mapping[str, int] = _ALWAYS
 ) -> dict[str, int]:
-    """A number for each name, all different, within the range unless the name has one.
+    """An ID for each name, all different, within the range unless the name has one.
 
     Args:
-        names: who needs a number.
+        names: who needs an ID.
         first: of the range.
         last: of the range.
-        kept: numbers that are given already, to these names or to others.
+        kept: IDs that are assigned already, to these names or to others.
     """
     numbers = {**_ALWAYS, **kept}
     taken, count = set(numbers.values()), last - first + 1
@@ -153,25 +154,25 @@ class Population:
 
     packages: Accounts
     """As the root has them."""
-    people: Mapping[str, int | None]
-    """Users of the configuration, with the number that it gives them."""
+    regular: Mapping[str, int | None]
+    """Users of the configuration, with the ID that it assigns to them, if any."""
 
     def names(self) -> set[str]:
-        """Everybody whose number is ours to give."""
+        """Every name whose ID is ours to assign."""
         return {*_given(self.packages), *self._others()}
 
     def _others(self) -> set[str]:
-        """The people whom no package has made."""
-        return self.people.keys() - {user.name for user in self.packages.users}
+        """The regular users whom no package has created."""
+        return self.regular.keys() - {user.name for user in self.packages.users}
 
     def wanted(self) -> dict[str, int]:
-        """Numbers that the configuration gives.
+        """IDs that the configuration assigns.
 
         Raises:
-            IdReserved: one is for somebody who has another for ever.
-            IdTaken: one is that of such a one.
+            IdReserved: one is for a name for which Debian has another.
+            IdTaken: one is that of such a name.
         """
-        wanted = {name: uid for name, uid in sorted(self.people.items()) if uid is not None}
+        wanted = {name: uid for name, uid in sorted(self.regular.items()) if uid is not None}
         for fixed, number in _fixed(self.packages):
             if wanted.get(fixed, number) != number and fixed not in self.names():
                 raise IdReserved(fixed, number)
@@ -182,20 +183,20 @@ class Population:
 
 
 def of_packages(accounts: Accounts) -> dict[str, int]:
-    """Numbers for a root, before it is known to which host it belongs."""
+    """IDs for a root, before it is known to which host it belongs."""
     return assign({}, [Population(accounts, {})])
 
 
 def assign(known: Mapping[str, int], systems: Iterable[Population]) -> dict[str, int]:
-    """The number of every name on the systems of a host.
+    """The ID of every name on the systems of a host.
 
     Args:
-        known: numbers that devices have, by name; nobody else gets one of them.
+        known: IDs that devices have, by name; no other name gets one of them.
         systems: all of the host, or some that have only names that are known.
 
     Raises:
-        IdChanged: the configuration wants another number than devices have.
-        IdReserved, IdTaken: it gives one that is not free.
+        IdChanged: the configuration wants another ID than devices have.
+        IdReserved, IdTaken: it assigns one that is not free.
     """
     systems = list(systems)
     numbers = {**_ALWAYS, **known}
@@ -207,15 +208,15 @@ def assign(known: Mapping[str, int], systems: Iterable[Population]) -> dict[str,
         for other, number in numbers.items():
             if number == uid and other != name:
                 raise IdTaken(name, other, uid)
-    from_packages = {name for system in systems for name in _given(system.packages, LAST)}
+    from_packages = {name for system in systems for name in _given(system.packages, LAST_SYSTEM)}
     names = {name for system in systems for name in system.names()}
-    numbers |= choose(from_packages, FIRST, LAST, numbers)
+    numbers |= choose(from_packages, FIRST_SYSTEM, LAST_SYSTEM, numbers)
     numbers |= choose(names, FIRST_REGULAR, LAST_REGULAR, numbers)
     return {name: numbers[name] for name in sorted(names)}
 
 
 def expect_different(numbers: Mapping[str, int]) -> None:
-    """Refuse numbers that two have.
+    """Refuse IDs that two names share.
 
     Raises:
         IdTaken: there are such.
@@ -227,8 +228,8 @@ def expect_different(numbers: Mapping[str, int]) -> None:
         names[number] = name
 
 
-def read_numbers(etc: Path) -> dict[str, int]:
-    """The numbers in the ``etc`` of a system that are ours to give.
+def read_ids(etc: Path) -> dict[str, int]:
+    """The IDs in the ``etc`` of a system that are ours to assign.
 
     Raises:
         IdChanged: a user and a group of one name differ.
@@ -246,14 +247,14 @@ def _numbered(accounts: Accounts) -> Iterator[tuple[str, int]]:
 
 
 def _given(accounts: Accounts, last: int = LAST_REGULAR) -> set[str]:
-    """The names whose numbers a package has taken because they were free."""
-    return {name for name, number in _numbered(accounts) if FIRST <= number <= last}
+    """The names whose IDs a package has taken because they were free."""
+    return {name for name, number in _numbered(accounts) if FIRST_SYSTEM <= number <= last}
 
 
 def _fixed(accounts: Accounts) -> Iterator[tuple[str, int]]:
-    """Names and numbers that nobody may change."""
+    """Names and IDs that nobody may change."""
     return ((name, number) for name, number in _numbered(accounts) if not _is_given(number))
 
 
 def _is_given(number: int) -> bool:
-    return FIRST <= number <= LAST_REGULAR
+    return FIRST_SYSTEM <= number <= LAST_REGULAR

@@ -4,7 +4,7 @@ Debian makes them when a package is installed, or at the first start. A root has
 packages; here come those of files in the configuration, which no program on a device would make:
 ``passwd`` is part of the generation. A file of the configuration replaces one of the same name.
 
-A name gets its number as all others do (``build/users/static_ids.py``): one that a file gives
+A name gets its ID as all others do (``build/users/static_ids.py``): one that a file gives
 counts only outside of 100 to 59999, as files of different origin would want the same.
 
 Source: sysusers.d(5).
@@ -57,7 +57,7 @@ def parse(text: str, *, source: str) -> Iterator[Line]:
             kind, name, *rest = words
             found = Line(kind.rstrip("!"), name, *rest)
         except (ValueError, TypeError):
-            raise BadDeclaration(f"{source}: {line!r} is no declaration") from None
+            raise BadDeclaration(f"{source}: {line!r} is not a declaration") from None
         if found.kind not in {"u", "g", "m", "r"} or "%" in name:
             raise BadDeclaration(f"{source}: {line!r} declares nothing that is known")
         yield found
@@ -84,7 +84,7 @@ def declared(root: Path, given: Mapping[str, bytes]) -> list[Line]:
 
 
 def with_declared(accounts: Accounts, lines: Iterable[Line]) -> Accounts:
-    """Accounts and those that are declared; who is there already stays who he is.
+    """Accounts and those that are declared; one that exists already stays as it is.
 
     Groups come first and memberships last, wherever they stand.
     """

@@ -7,7 +7,7 @@ import pytest
 from reconix.build.etc.tree import Etc, make_etc
 from reconix.build.users.accounts import Accounts, UnknownAccount
 from reconix.build.users.ownerships import Ownership
-from reconix.build.users.regular_users import with_people
+from reconix.build.users.regular_users import with_regular_users
 from reconix.config.schema.health import Health
 from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Kernel, Network, Services, System, Unit, User
@@ -34,7 +34,7 @@ def make(system: System, root: Path) -> Etc:
     return make_etc(
         system,
         hostname="gw",
-        accounts=with_people(Accounts.read(root / "etc"), system.users, {"ann": 31415}),
+        accounts=with_regular_users(Accounts.read(root / "etc"), system.users, {"ann": 31415}),
         root=root,
         agent="/nix/store/x/agent.pyz",
         agent_units={},

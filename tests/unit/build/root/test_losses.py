@@ -77,7 +77,7 @@ def test_what_a_device_gets_back_is_not_lost(tmp_path: Path) -> None:
         member("usr/bin/env", 0o755),
     )
     assert losses.read(root) == ()
-    assert list(losses.told({"box": root})) == []
+    assert list(losses.report({"box": root})) == []
 
 
 def test_a_program_of_another_attribute_outside_usr_is_told(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_program_of_another_attribute_outside_usr_is_told(tmp_path: Path) -> N
 
 def test_systems_that_lost_the_same_are_told_once(tmp_path: Path) -> None:
     root = unpacked(tmp_path, member("usr/bin/su", stat.S_ISUID | 0o755))
-    (line,) = losses.told({"default": root, "mqtt": root, "old": tmp_path})
+    (line,) = losses.report({"default": root, "mqtt": root, "old": tmp_path})
     assert line == (
         "default, mqtt: not on the device as in its packages:\n  /usr/bin/su (set-user-ID root)"
     )

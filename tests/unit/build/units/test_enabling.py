@@ -6,9 +6,9 @@ import pytest
 
 from reconix.build.units import enabling
 from reconix.build.units.enabling import (
+    AlwaysActive,
     NeedsLink,
     NotInstallable,
-    TellsNothing,
     UnknownUnit,
     check_private,
 )
@@ -155,10 +155,10 @@ def test_a_check_on_a_unit_that_is_active_whatever_happens_is_an_error(root: Pat
     (folder / "db.service").write_text("[Service]\nType=oneshot\nExecStart=/bin/true\n")
     (folder / "db@.service").write_text("[Service]\nExecStart=/usr/bin/db\n")
     files = UnitFiles({}, root)
-    with pytest.raises(TellsNothing, match=r"db\.service") as failure:
-        enabling.check_telling(["db.service"], files)
+    with pytest.raises(AlwaysActive, match=r"db\.service") as failure:
+        enabling.check_not_always_active(["db.service"], files)
     assert "db@<name>.service" in (failure.value.hint or "")
-    enabling.check_telling(["db@main.service", "nginx.service", "static.service"], files)
+    enabling.check_not_always_active(["db@main.service", "nginx.service", "static.service"], files)
 
 
 def test_what_persists_where_a_package_needs_a_link_is_an_error(root: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconix.build.users.accounts import Accounts, UnknownAccount
-from reconix.build.users.regular_users import with_people
+from reconix.build.users.regular_users import with_regular_users
 from reconix.config.schema.system import User
 
 
@@ -22,34 +22,34 @@ NUMBERS = {"ann": 31415, "bob": 27182, "operator": 16180}
 
 
 def test_a_person_has_his_number_a_group_and_a_home(root: Accounts) -> None:
-    accounts = with_people(root, {"ann": User(groups=("adm",)), "bob": User()}, NUMBERS)
+    accounts = with_regular_users(root, {"ann": User(groups=("adm",)), "bob": User()}, NUMBERS)
     assert (accounts.uid("ann"), accounts.gid("ann")) == (31415, 31415)
     assert accounts.home("ann") == "/home/ann"
     assert b"adm:x:4:ann\n" in accounts.files()["group"]
 
 
 def test_who_is_there_already_stays_who_he_is(root: Accounts) -> None:
-    assert with_people(root, {"root": User()}, {}) == root
+    assert with_regular_users(root, {"root": User()}, {}) == root
 
 
 def test_a_person_may_be_in_the_group_of_another_who_comes_later(root: Accounts) -> None:
-    accounts = with_people(root, {"ann": User(groups=("bob",)), "bob": User()}, NUMBERS)
+    accounts = with_regular_users(root, {"ann": User(groups=("bob",)), "bob": User()}, NUMBERS)
     assert f"bob:x:{NUMBERS['bob']}:ann\n".encode() in accounts.files()["group"]
 
 
 def test_a_group_that_is_there_already_is_the_persons_own(root: Accounts) -> None:
-    accounts = with_people(root, {"operator": User()}, NUMBERS)
+    accounts = with_regular_users(root, {"operator": User()}, NUMBERS)
     assert [group.gid for group in accounts.groups if group.name == "operator"] == [37]
     assert accounts.users[-1].gid == accounts.gid("operator") == 37
     assert accounts.uid("operator") == NUMBERS["operator"]
 
 
 def test_nobody_has_a_password(root: Accounts) -> None:
-    accounts = with_people(root, {"ann": User()}, NUMBERS)
+    accounts = with_regular_users(root, {"ann": User()}, NUMBERS)
     for line in accounts.files()["shadow"].decode().splitlines():
         assert line.split(":")[1] == "*"
 
 
 def test_an_unknown_group_is_an_error_that_names_it(root: Accounts) -> None:
     with pytest.raises(UnknownAccount, match="'wheel'"):
-        with_people(root, {"ann": User(groups=("wheel",))}, NUMBERS)
+        with_regular_users(root, {"ann": User(groups=("wheel",))}, NUMBERS)

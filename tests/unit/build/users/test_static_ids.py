@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from reconix.build.users.accounts import Account, Accounts, Group
 from reconix.build.users.ownerships import Ownership
 from reconix.build.users.static_ids import (
-    FIRST,
     FIRST_REGULAR,
-    LAST,
+    FIRST_SYSTEM,
     LAST_REGULAR,
+    LAST_SYSTEM,
     IdChanged,
     IdReserved,
     IdTaken,
@@ -50,10 +50,10 @@ def system(*packages: str, **people: int | None) -> Population:
 
 @given(NAMES)
 def test_every_name_has_a_number_of_its_own_in_the_range(names: set[str]) -> None:
-    numbers = choose(names, FIRST, LAST)
+    numbers = choose(names, FIRST_SYSTEM, LAST_SYSTEM)
     assert numbers.keys() == names
     assert len(set(numbers.values())) == len(names)
-    assert all(FIRST <= number <= LAST for number in numbers.values())
+    assert all(FIRST_SYSTEM <= number <= LAST_SYSTEM for number in numbers.values())
 
 
 def test_a_package_more_changes_nobody_elses_number() -> None:
@@ -100,7 +100,12 @@ def test_what_debian_has_given_for_ever_stays() -> None:
     after = Renumbering.of(accounts, of_packages(accounts)).accounts(accounts)
     assert after.gid("users") == 100
     assert (after.uid("www-data"), after.gid("operator")) == (33, 37)
-    assert 100 not in choose([f"user{number}" for number in range(890)], FIRST, LAST).values()
+    assert (
+        100
+        not in choose(
+            [f"user{number}" for number in range(890)], FIRST_SYSTEM, LAST_SYSTEM
+        ).values()
+    )
 
 
 def test_devices_of_an_earlier_release_keep_even_that() -> None:
