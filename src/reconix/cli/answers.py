@@ -4,7 +4,7 @@ This is the one place of ``cli/`` that prints, because what is shown may hold te
 that is spelt out here (``base/text.py``). Documents in JSON too: a person may be looking, and they
 mean the same to a program. Progress has a place of its own, ``progress.py``.
 
-Tested by ``tests/unit/cli/test_foreign_text.py``.
+Tested by ``tests/unit/cli/test_answers.py`` and ``tests/unit/cli/test_foreign_text.py``.
 """
 
 import argparse

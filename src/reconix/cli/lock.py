@@ -48,11 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
             lock = nixos.lock_systems(store, files.configuration, lock)
     if not arguments.dry_run:
         write_durably(files.folder / FILE_NAME, print_lock(lock))
-    _tell(arguments, before, lock)
+    text, document = changes(before, lock)
+    answer(arguments, text=text, document=document)
     return 0
 
 
-def _tell(arguments: argparse.Namespace, before: Lock | None, lock: Lock) -> None:
+def changes(before: Lock | None, lock: Lock) -> tuple[str, JsonInput]:
+    """What is in the lock now and was not before, as text and as JSON."""
     old = {package.id for package in before.packages()} if before else set[str]()
     new = {package.id for package in lock.packages()}
     toplevels = _toplevels(lock)
@@ -64,13 +66,13 @@ def _tell(arguments: argparse.Namespace, before: Lock | None, lock: Lock) -> Non
         "toplevels": {**toplevels},
         "size_bytes": sum(package.size_bytes for package in lock.packages()),
     }
-    changes = [f"- {name}" for name in sorted(old - new)] if before else []
-    changes += [f"+ {name}" for name in sorted(new - old)] if before else []
-    changes += [f"  {name} is {toplevel}" for name, toplevel in toplevels.items()]
+    lines = [f"- {name}" for name in sorted(old - new)] if before else []
+    lines += [f"+ {name}" for name in sorted(new - old)] if before else []
+    lines += [f"  {name} is {toplevel}" for name, toplevel in toplevels.items()]
     summary = f"{FILE_NAME}: {len(new)} packages, {len(lock.hosts)} hosts"
     if before and _digest(before) == _digest(lock):
         summary += ", nothing has changed"
-    answer(arguments, text="\n".join([*changes, summary]), document=document)
+    return "\n".join([*lines, summary]), document
 
 
 def _toplevels(lock: Lock) -> Mapping[str, str]:

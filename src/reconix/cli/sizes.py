@@ -1,4 +1,7 @@
-"""Sizes as people read them."""
+"""Sizes as people read them.
+
+Tested by ``tests/unit/cli/test_sizes.py``.
+"""
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 

@@ -4,7 +4,7 @@ Which Nix that is, with which store and which settings, is the user's choice (``
 ``nix.conf``); we add only the experimental features that building a flake needs. What is built is
 taken from there by ``nix/program.py``.
 
-Tested by ``tests/compat/test_nixos.py``.
+Tested by ``tests/unit/nix/test_flake.py``, and with Nix itself by ``tests/compat/test_nixos.py``.
 """
 
 from reconix.base.documents import BadDocument, Fields, parse_json

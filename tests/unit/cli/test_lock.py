@@ -1,0 +1,52 @@
+"""What `reconix lock` tells: which packages came and went, and what Nix built."""
+
+from reconix.base.digests import Digest
+from reconix.cli.lock import changes
+from reconix.config.lock import HostLock, Lock, LockedPackage, SystemLock
+
+
+def package(name: str, version: str = "1") -> LockedPackage:
+    return LockedPackage(
+        name=name,
+        version=version,
+        architecture="amd64",
+        size_bytes=1000,
+        sha256=Digest.of(name.encode()),
+        archive="debian",
+        path=f"pool/{name}.deb",
+        date="20260912T075541Z",
+    )
+
+
+def lock(*packages: LockedPackage) -> Lock:
+    system = SystemLock(("nginx",), packages, "linux-image-amd64", (package("linux"),))
+    return Lock({"gw": HostLock("amd64", ("trixie",), ("main",), (), (), {"default": system})})
+
+
+def test_a_first_lock_is_summed_up_without_its_packages() -> None:
+    text, document = changes(None, lock(package("nginx")))
+    assert text == "reconix.lock: 2 packages, 1 hosts"
+    assert isinstance(document, dict)
+    assert document["size_bytes"] == 2000 and len(document["added"]) == 2
+
+
+def test_what_came_and_went_is_told_by_version() -> None:
+    text, document = changes(
+        lock(package("nginx"), package("gone")), lock(package("nginx", "2"), package("new"))
+    )
+    assert text.splitlines() == [
+        "- gone_1_amd64",
+        "- nginx_1_amd64",
+        "+ new_1_amd64",
+        "+ nginx_2_amd64",
+        "reconix.lock: 3 packages, 1 hosts",
+    ]
+    assert isinstance(document, dict)
+    assert document["removed"] == ["gone_1_amd64", "nginx_1_amd64"]
+
+
+def test_the_same_lock_has_not_changed() -> None:
+    text, document = changes(lock(package("nginx")), lock(package("nginx")))
+    assert text == "reconix.lock: 2 packages, 1 hosts, nothing has changed"
+    assert isinstance(document, dict)
+    assert (document["added"], document["removed"]) == ([], [])
