@@ -102,10 +102,10 @@ def test_a_module_of_before_the_word_fragment_goes_on_to_work(project: Project) 
     text = '[hello]\nport = 7\nword = "hi"\n'
     project.write("modules/hello.py", HELLO)
     expected = project.system(text)
-    old = HELLO.replace("modules.fragment", "addition").replace("OptionError", "Mistake")
-    project.write(
-        "modules/hello.py", old.replace("set_modules", "others").replace("Fragment", "Addition")
-    )
+    old = HELLO
+    for new, before in FORMERLY.items():
+        old = old.replace(new, before)
+    project.write("modules/hello.py", old)
     assert project.system(text) == expected
     told = [each for each in project.loaded(text).warnings if each.key == "module hello"]
     assert [(each.place.line, each.fact) for each in told] == [
