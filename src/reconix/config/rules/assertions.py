@@ -46,8 +46,8 @@ def check_host(
         tables: those of each system.
         file: of the machine.
     """
-    yield from check_machine(host, table, file)
-    yield from check_schedule(host, table, file)
+    yield from check_machine(host, table, tables, file)
+    yield from check_schedule(host, table, tables, file)
     yield from check_devices(host, table, file)
     yield from check_persist_of_all(host, tables, file)
     yield from check_users_of_all(host, tables, file)

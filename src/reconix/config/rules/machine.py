@@ -3,7 +3,7 @@
 Tested by ``tests/unit/config/rules/test_assertions.py``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from reconix.config.merge import Table
 from reconix.config.origins import place_of
@@ -18,24 +18,29 @@ _TABLES_BYTES = 4 << 20
 """For the partition tables at both ends of a disk, and for alignment."""
 
 
-def check_machine(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+def check_machine(
+    host: Host, table: Table, tables: Mapping[str, Table], file: Place
+) -> Iterator[Problem]:
     """What must hold for a machine."""
-    yield from _default_exists(host, table, file)
+    yield from _default_exists(host, table, tables, file)
     yield from _parts_are_large_enough(host, table, file)
     yield from _disk_holds_all(host, table, file)
     yield from _forwards_differ(host, table, file)
 
 
-def _default_exists(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+def _default_exists(
+    host: Host, table: Table, tables: Mapping[str, Table], file: Place
+) -> Iterator[Problem]:
+    """Asked of all systems that have a file, because one with errors exists as well."""
     name = host.machine.boot.default
     if name in host.nixos:
         place = place_of(table, "boot", "default", default=file)
         hint = "name a Debian system, and start this one with `reconix-device boot`"
         fact = f"system {name!r} is built by Nix: without the agent it cannot repair the device"
         yield Problem(place, "boot.default", fact, hint)
-    elif name not in host.systems:
+    elif name not in tables:
         place = place_of(table, "boot", "default", default=file)
-        known = ", ".join(host.systems) or "none"
+        known = ", ".join(tables) or "none"
         hint = f"create systems/{name}.toml; this host has: {known}"
         yield Problem(place, "boot.default", f"unknown system {name!r}", hint)
 

@@ -6,7 +6,7 @@ Tested by ``tests/unit/config/rules/test_schedule.py``.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from reconix.config.merge import Table
 from reconix.config.origins import place_of
@@ -17,14 +17,16 @@ from reconix.config.schema.values import DAYS, MINUTES_OF_DAY, Hours
 _WEEK = len(DAYS) * MINUTES_OF_DAY
 
 
-def check_schedule(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+def check_schedule(
+    host: Host, table: Table, tables: Mapping[str, Table], file: Place
+) -> Iterator[Problem]:
     """What must hold for the schedule of a host."""
     schedule = host.machine.schedule
     named = [("schedule.hours", hours.system) for hours in schedule.hours]
     if schedule.otherwise is not None:
         named.append(("schedule.otherwise", schedule.otherwise))
     for key, name in named:
-        if problem := _problem(host, name):
+        if problem := _problem(host, tables, name):
             place = place_of(table, *key.split("."), default=file)
             yield Problem(place, key, *problem)
     place = place_of(table, "schedule", "hours", default=file)
@@ -34,11 +36,11 @@ def check_schedule(host: Host, table: Table, file: Place) -> Iterator[Problem]:
             yield Problem(place, "schedule.hours", f"{one} and {other} overlap", hint)
 
 
-def _problem(host: Host, name: str) -> tuple[str, str] | None:
+def _problem(host: Host, tables: Mapping[str, Table], name: str) -> tuple[str, str] | None:
     if name in host.nixos:
         return (f"{name} is built by Nix and cannot follow a schedule", "start it by hand")
-    if name not in host.systems:
-        known = ", ".join(host.systems)
+    if name not in tables:
+        known = ", ".join(tables) or "none"
         return (f"unknown system {name!r}", f"this host has: {known}")
     return None
 

@@ -45,6 +45,12 @@ def test_a_machine_that_cannot_be_is_told(tmp_path: Path, text: str) -> None:
     assert (problem.place.file.name, problem.place.line) == ("machine.toml", 2)
 
 
+def test_a_system_with_errors_is_there(tmp_path: Path) -> None:
+    machine = '[schedule]\nhours = ["default 06:00-22:00"]\n'
+    (problem,) = mistakes(tmp_path, machine, "[volumes.a]\n")
+    assert problem.key == "volumes.a.path", "nobody says that there is no system default"
+
+
 def test_authorities_that_are_no_certificates_are_told(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
     (problem,) = mistakes(tmp_path, project='update.authorities_files = ["ca.pem"]\n')
