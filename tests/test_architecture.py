@@ -284,6 +284,12 @@ def test_what_has_one_home_is_done_there(module: Module) -> None:
             assert at_home, f"{module.name}:{line}: `{what}` belongs to {sorted(homes)}"
 
 
+def test_enough_imports_are_looked_at() -> None:
+    names = [name for module in MODULES for _, name in imports(module)]
+    ours = [name for name in names if name.startswith("reconix.")]
+    enough(ours, at_least=1500, what="imports of modules of ours")
+
+
 @each_module
 def test_a_package_file_holds_only_a_docstring(module: Module) -> None:
     if module.name.endswith("__init__.py"):

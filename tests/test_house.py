@@ -4,12 +4,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.project_files import ROOT
+from tests.project_files import ROOT, enough
 
 from reconix.base.process import CommandFailed, run, succeeds
 
 FOLDERS = ("src", "tests", "tools", "bench", "examples")
-CHECKED = [folder for folder in FOLDERS if any((ROOT / folder).rglob("*.py"))]
+CHECKED = enough(
+    [folder for folder in FOLDERS if any((ROOT / folder).rglob("*.py"))],
+    at_least=len(FOLDERS),
+    what="folders of Python",
+)
 
 
 def test_every_file_is_formatted() -> None:

@@ -141,6 +141,11 @@ class Trial:
         codes = json.loads(self._found.read_text())["exit_code_by_key"]
         return {name: Fate.of(status) for name, status in codes.items()}
 
+    def unnoticed(self) -> list[str]:
+        """The names of the survivors, and of mutants that wait: their function is another one."""
+        waiting = [name for name, fate in self.fates().items() if fate is Fate.WAITING]
+        return self.survivors() + waiting
+
     def survivors(self) -> list[str]:
         """The names of the mutants that no test noticed."""
         unnoticed = (Fate.SURVIVED, Fate.UNTESTED)
@@ -233,7 +238,7 @@ def main() -> None:
     trials = [Trial(module, arguments.folder.absolute()) for module in chosen]
     for trial in () if arguments.show else trials:
         trial.prepare()
-        again = trial.survivors() if arguments.again else []
+        again = trial.unnoticed() if arguments.again else []
         if again or not arguments.again:
             trial.run(again)
     (_print_json if arguments.json else _print)(trials)

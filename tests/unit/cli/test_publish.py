@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.project_files import enough
 
 from reconix.build.pins import Pin, Pins
 from reconix.cli.main import main
@@ -59,7 +60,7 @@ def test_there_is_a_stream_from_each_of_the_last_and_a_full_one(
 
 def test_the_index_says_what_is_there(project: Path, tmp_path: Path) -> None:
     publish(project, tmp_path / "out")
-    for offer in index(tmp_path / "out"):
+    for offer in enough(index(tmp_path / "out"), at_least=2, what="offers"):
         content = (tmp_path / "out" / offer.file).read_bytes()
         with (tmp_path / "out" / offer.file).open("rb") as file:
             head = StreamReader(file.read).read_head()

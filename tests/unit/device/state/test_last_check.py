@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.device_model import Machine
+from tests.project_files import enough
 
 from reconix.base.documents import print_json
 from reconix.device.state import last_check
@@ -60,6 +61,7 @@ def test_a_check_writes_nothing_to_the_disk(machine: Machine, tmp_path: Path) ->
 def written(folder: Path) -> dict[Path, tuple[int, int]]:
     """When each path was changed and how large it is; to read it may change another time."""
     found = {path: path.lstat() for path in folder.rglob("*")}
+    enough(found, at_least=10, what="files and folders")
     return {path: (status.st_ctime_ns, status.st_size) for path, status in found.items()}
 
 

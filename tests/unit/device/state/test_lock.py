@@ -55,13 +55,16 @@ def test_a_second_one_is_told_that_somebody_works(machine: Machine) -> None:
 def test_w4_what_everybody_can_open_keeps_nobody_from_working(machine: Machine) -> None:
     """`nobody` locks whatever there is for as long as it runs."""
     machine.boot()
+    locked = 0
     with exclusive_rw(machine.paths), contextlib.ExitStack() as held:
         for path in [machine.place, *machine.place.rglob("*")]:
             if path.lstat().st_mode & 0o004 and not path.is_symlink():
                 descriptor = os.open(path, os.O_RDONLY)
                 held.callback(os.close, descriptor)
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
+                locked += 1
         others = held.pop_all()
+    assert locked > 10
     with others, exclusive_rw(machine.paths):
         assert being_changed(machine.paths)
     assert not being_changed(machine.paths)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.project_files import enough
 from tests.unit.transfer.conftest import Pair, Verified
 from tests.unit.transfer.receiving.test_receive import (
     Forger,
@@ -105,9 +106,9 @@ def test_the_sender_declares_what_a_device_counts_and_not_a_byte_more(
     head = parse_payload_head(plan_of(content), view)
     rest = content.removeprefix(print_payload_head(head, view))
     assert len(rest) < len(content) and len(head.needs) == 3
-    for number, need in enumerate(head.needs):
-        if not need.space_bytes:  # a file that is there already
-            continue
+    # A need without room is a file that is there already.
+    takes = [(number, need) for number, need in enumerate(head.needs) if need.space_bytes]
+    for number, need in enough(takes, at_least=2, what="objects that take room"):
         less = list(head.needs)
         less[number] = replace(need, space_bytes=need.space_bytes - 1)
         bent = print_payload_head(replace(head, needs=tuple(less)), view) + rest
