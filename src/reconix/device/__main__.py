@@ -152,7 +152,7 @@ def _tell_found(arguments: Arguments, found: "Available") -> int:
         _say_json(found.document())
     elif found.target is None:
         offered = "nothing for this host" if found.offered is None else f"number {found.offered}"
-        _say(f"there is nothing new: this device is at number {found.sequence}, there is {offered}")
+        _say(f"nothing new: this device is at number {found.sequence}, the index has {offered}")
     else:
         _say(f"{found.target}: {found.size_bytes} bytes in {len(found.chain)} streams")
     return 0
@@ -182,9 +182,9 @@ def _apply(device: Device, arguments: Arguments) -> int:
 
 
 def _boot(device: Device, arguments: Arguments) -> int:
-    """Choose the system of the next boot, or of all that follow; or change to it now.
+    """Choose the system of the next boot, or of every boot; or start it now.
 
-    Now, that is without a restart of the kernel where the two systems agree on it: all that runs is
+    Now means by a soft reboot where both systems agree on the kernel: everything that runs is
     stopped, and the other system starts from a root of its own. The boot after that is an ordinary
     one.
     """
@@ -197,7 +197,7 @@ def _boot(device: Device, arguments: Arguments) -> int:
 
 
 def _schedule(device: Device, arguments: Arguments) -> int:
-    """For the unit: let the system take over that the schedule wants now."""
+    """For the unit: start the system that is due by the schedule."""
     from reconix.device.commands.select import follow_schedule
 
     follow_schedule(device, _teller(arguments))
@@ -205,7 +205,7 @@ def _schedule(device: Device, arguments: Arguments) -> int:
 
 
 def _rollback(device: Device, arguments: Arguments) -> int:
-    """Leave the generation on trial, or try the one that was committed before this one."""
+    """Leave the generation on trial, or try the generation that was committed before."""
     from reconix.device.commands.update import roll_back
 
     roll_back(device, _teller(arguments), restarts=arguments.restart)
@@ -213,7 +213,7 @@ def _rollback(device: Device, arguments: Arguments) -> int:
 
 
 def _confirm(device: Device, arguments: Arguments) -> int:
-    """Keep the generation on trial without waiting for its health checks; keep the system running.
+    """Confirm the generation on trial, or the system that runs, without waiting for health checks.
 
     A schedule may require that a system is confirmed within some time after its start.
     """
@@ -236,7 +236,7 @@ def _verify(device: Device, arguments: Arguments) -> int:
 
 
 def _collect(device: Device, arguments: Arguments) -> int:
-    """Give back the space of old generations, and of a stream that was cut off."""
+    """Free the space of generations that are no longer needed, and of a stream that was cut off."""
     from reconix.device.state.lock import exclusive_rw
     from reconix.device.update.collect import collect
     from reconix.transfer.receiving.spool import Spool
@@ -249,7 +249,7 @@ def _collect(device: Device, arguments: Arguments) -> int:
 
 
 def _reset(device: Device, arguments: Arguments) -> int:
-    """Forget what a system has kept, or all of them: what persists is as on a new device."""
+    """Factory reset: erase the data that one system has kept, or all systems."""
     from reconix.device.commands.restarting import restart
     from reconix.device.factory_reset import order_reset
     from reconix.device.state.lock import exclusive_rw
@@ -264,7 +264,7 @@ def _reset(device: Device, arguments: Arguments) -> int:
 
 
 def _rescue(device: Device, arguments: Arguments) -> int:
-    """Make the partition tables of a disk again from its prepared arrays, when both are damaged."""
+    """Rebuild the partition tables of a disk from its prepared arrays when both are damaged."""
     from reconix.boot.disk import DiskFile
     from reconix.boot.rescue import rescue
     from reconix.boot.tables import Slot
@@ -280,7 +280,7 @@ def _discard(device: Device, arguments: Arguments) -> int:
     """For the unit: delete what a factory reset has set aside."""
     from reconix.device.factory_reset import discard
 
-    _tell(arguments, f"deleted {discard(device)} folders that a reset has set aside")
+    _tell(arguments, f"deleted {discard(device)} folders that a factory reset had set aside")
     return 0
 
 
@@ -298,7 +298,7 @@ def _start(device: Device, arguments: Arguments) -> int:
 
 
 def _watch(device: Device, arguments: Arguments) -> int:
-    """For the unit: check the health of what is on trial; keep it, or restart."""
+    """For the unit: check the health of what is on trial; confirm it, or restart."""
     from reconix.device.hardware.restart import force_restart
     from reconix.device.select.watch import watch
 
@@ -309,7 +309,7 @@ def _watch(device: Device, arguments: Arguments) -> int:
 
 
 def _apply_identity(device: Device, arguments: Arguments) -> int:
-    """For the unit: apply what this device has of its own."""
+    """For the unit: apply the identity of this device."""
     from reconix.device.identity import apply_identity, read_identity
 
     identity = read_identity(device)
@@ -320,7 +320,7 @@ def _apply_identity(device: Device, arguments: Arguments) -> int:
 
 
 def _mark_bad(device: Device, arguments: Arguments) -> int:
-    """For the unit: record that the agent failed in what is on trial, which is not kept then."""
+    """For the unit: record that the agent failed, so that what is on trial is not kept."""
     from reconix.device.select.watch import mark_bad
 
     mark_bad(device, arguments.reason)
@@ -352,32 +352,34 @@ def make_parser() -> argparse.ArgumentParser:
     update.add_argument(
         "--from", dest="place", metavar="URL|DIR", help="where [update.url of the configuration]"
     )
-    update.add_argument("--check", action="store_true", help="only say what there is")
-    update.add_argument("--unattended", action="store_true", help="leave alone what was not kept")
-    update.add_argument("--any-size", action="store_true", help="however large the download is")
+    update.add_argument("--check", action="store_true", help="only print what is available")
+    update.add_argument("--unattended", action="store_true", help="do not retry what was not kept")
+    update.add_argument(
+        "--any-size", action="store_true", help="ignore the limit on the size of a download"
+    )
     apply = _with_apply(_add(commands, "apply", _apply))
     apply.add_argument("generation", metavar="PATH", help="store path of the generation")
     boot = _add(commands, "boot", _boot)
     boot.add_argument("system", metavar="SYSTEM", help="name of the system")
     boot.add_argument("--now", action="store_true", help="at once, by a soft reboot if possible")
-    boot.add_argument("--full", action="store_true", help="with --now: restart the kernel, too")
+    boot.add_argument("--full", action="store_true", help="with --now: a full restart")
     boot.add_argument("--always", action="store_true", help="as long as it comes up healthy")
     _with_reboot(_add(commands, "rollback", _rollback))
     _add(commands, "confirm", _confirm)
     _add(commands, "verify", _verify)
     _add(commands, "collect", _collect)
     reset = _with_reboot(_add(commands, "reset", _reset))
-    reset.add_argument("--system", metavar="NAME", help="only what this system has of its own")
+    reset.add_argument("--system", metavar="NAME", help="only the data of this system")
     rescue = _add(commands, "rescue", _rescue)
     rescue.add_argument("disk", metavar="DISK", type=Path, help="the whole disk, or its image")
-    rescue.add_argument("--slot", metavar="N", type=int, required=True, help="what shall boot")
+    rescue.add_argument("--slot", metavar="N", type=int, required=True, help="the slot to select")
     _add(commands, "start", _start)
     _add(commands, "discard", _discard)
     _add(commands, "watch", _watch)
     _add(commands, "schedule", _schedule)
     _add(commands, "apply-identity", _apply_identity, before="identify")
     _add(commands, "mark-bad", _mark_bad, before="abandon").add_argument(
-        "--reason", default="the agent failed", help="what to record"
+        "--reason", default="the agent failed", help="the reason to record"
     )
     return parser
 
@@ -404,9 +406,7 @@ def _with_apply(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _with_reboot(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument(
-        "--no-reboot", dest="restart", action="store_false", help="restart later, yourself"
-    )
+    parser.add_argument("--no-reboot", dest="restart", action="store_false", help="do not restart")
     return parser
 
 

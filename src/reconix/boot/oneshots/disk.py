@@ -89,7 +89,7 @@ class DiskOneShot:
     def arm(self, selection: Selection, slot: Slot, system: str) -> None:
         """See ``OneShots``; the system is always the default one.
 
-        A cut leaves the slot selected that was selected, or the other one with its way back.
+        A cut leaves the slot selected that was selected, or the other one with what leads back.
         """
         self.disarm(None)
         self.leave(selection, slot)

@@ -1,4 +1,4 @@
-"""Settings of others: what firmware and boot loader obey, and our agent has not set.
+"""Foreign settings: what firmware and boot loader obey, and our agent has not set.
 
 The memory of a firmware outlives the disk. Another system that was once installed on the machine,
 or somebody with ``bootctl`` or ``efibootmgr``, may have left there that the loader waits in its

@@ -15,7 +15,7 @@ def restart(tell: Tell) -> None:
     """Restart in order.
 
     Raises:
-        RestartInhibited: somebody is in the way; the next restart does what this one should.
+        RestartInhibited: a program holds an inhibitor; the next restart does what this one should.
     """
     tell("restarting")
     ask_to_restart()

@@ -37,7 +37,7 @@ def boot_system(device: Device, tell: Tell, system: str, when: When, *, always: 
 
 
 def follow_schedule(device: Device, tell: Tell) -> None:
-    """Let the system take over that the schedule wants now."""
+    """Start the system that is due by the schedule."""
     found = due(device, time.time())
     if found is None:
         tell("there is no schedule")
@@ -62,7 +62,7 @@ def _fitting(device: Device, system: str) -> Reboot:
     reason = obstacle(device, system)
     if reason is None:
         return Reboot.SOFT
-    progress.note(f"a full restart, because {reason}")
+    progress.note(f"full restart: {reason}")
     return Reboot.FULL
 
 

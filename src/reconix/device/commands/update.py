@@ -92,7 +92,7 @@ def apply_installed(device: Device, tell: Tell, generation: StorePath, then: Try
 
 def _end(device: Device, tell: Tell, slot: Slot | None, then: Try) -> None:
     if slot is None:
-        tell("this generation is committed already; nothing to do")
+        tell("this generation is already committed; nothing to do")
         return
     tell(f"the next boot tries slot {slot}")
     if not then.restarts:
@@ -113,7 +113,7 @@ def roll_back(device: Device, tell: Tell, *, restarts: bool) -> None:
 
 
 def confirm_running(device: Device, tell: Tell) -> None:
-    """Keep what is on trial, and the system that runs, if a schedule wants that it is confirmed."""
+    """Confirm what is on trial, and the system that runs, as a schedule may require."""
     with exclusive_rw(device.paths):
-        tell("confirmed" if confirm(device) else "it is committed already")
+        tell("confirmed" if confirm(device) else "already confirmed")
     write_durably(device.paths.is_confirmed, b"")

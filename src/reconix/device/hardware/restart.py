@@ -1,4 +1,4 @@
-"""Restarting a device so that it does happen.
+"""Restarts that do happen.
 
 A generation on trial that has failed must not stay, so the restart is *issued*, step by step:
 systemd is asked; if the device is still there after a while, systemd is told to stop nothing and
@@ -22,12 +22,12 @@ def ask_to_restart() -> None:
     """Restart in order: everything is stopped first.
 
     Raises:
-        RestartInhibited: somebody is in the way; the next restart does what this one should.
-        CommandFailed: systemd does not want to.
+        RestartInhibited: a program holds an inhibitor; the next restart does what this one should.
+        CommandFailed: systemd refuses.
     """
     ask(
         "reboot",
-        hint="what was asked for stays: the next restart carries it out. End what is in the way "
+        hint="the request stands: the next restart carries it out. End the inhibitor "
         "(systemd-inhibit --list) and restart, or: systemctl reboot --check-inhibitors=no",
     )
 
@@ -37,11 +37,11 @@ def ask(verb: str, *, hint: str) -> None:
 
     Args:
         verb: of systemctl.
-        hint: what follows if somebody is in the way.
+        hint: what follows if a program holds an inhibitor.
 
     Raises:
-        RestartInhibited: somebody is.
-        CommandFailed: systemd does not want to.
+        RestartInhibited: a program does.
+        CommandFailed: systemd refuses.
     """
     try:
         run("systemctl", verb, timeout_seconds=30)

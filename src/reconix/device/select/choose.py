@@ -20,7 +20,7 @@ from reconix.store.generation import Generation
 
 
 class Reboot(Enum):
-    """How a system is going to be started."""
+    """The kind of reboot that starts a system."""
 
     FULL = "by the firmware"
     SOFT = "by a soft reboot"
@@ -43,12 +43,12 @@ def choose_once(device: Device, system: str, kind: Reboot = Reboot.FULL) -> None
 
 
 def choosing(device: Device, kind: Reboot, *, always: bool = False) -> AbstractContextManager[None]:
-    """Be the only one who works on a device, and with a writable disk only where that is needed."""
+    """Hold the lock of the device, with a writable disk only where that is needed."""
     return (exclusive_rw if writes(device, kind, always=always) else exclusive)(device.paths)
 
 
 def writes(device: Device, kind: Reboot, *, always: bool = False) -> bool:
-    """Whether to choose a system for this kind of reboot changes what is on the disk."""
+    """Whether choosing a system for this kind of reboot changes the disk."""
     is_pending = read_choice(device.paths.choice).once is not None
     return kind is Reboot.FULL or always or is_pending
 

@@ -1,4 +1,4 @@
-"""Switching: another system takes over while the kernel goes on, by a soft reboot of systemd.
+"""Soft reboot: another system takes over while the kernel goes on.
 
 A restart goes through firmware, boot loader, kernel and initrd only to come back to the same
 kernel. Where the system that runs and the one that is wanted are alike in all that a kernel keeps,
@@ -77,22 +77,22 @@ def _differs(device: Device, booted: Running, target: InstalledSystem) -> str | 
         if _settings(paths, booted.toplevel) != _settings(paths, target.toplevel):
             return f"{target.name} has other settings that a kernel keeps"
     except (OSError, BadFile, BadDocument, BadBootSpec, BadStorePath) as error:
-        return f"it cannot be compared with what runs: {error}"
+        return f"cannot compare it with what runs: {error}"
     return None
 
 
 def soft_reboot(paths: Paths, toplevel: StorePath) -> None:
-    """Let a system take over; what runs is stopped.
+    """Stop what runs and start this system.
 
     Raises:
-        RestartInhibited: somebody is in the way.
-        CommandFailed: systemd does not want to.
+        RestartInhibited: a program holds an inhibitor.
+        CommandFailed: systemd refuses.
     """
     write_durably(paths.next_system, f"{toplevel}\n".encode())
     try:
         ask(
             "soft-reboot",
-            hint="nothing has changed: end what is in the way (systemd-inhibit --list), ask again",
+            hint="nothing has changed; end the inhibitor (systemd-inhibit --list) and repeat this",
         )
     except ReconixError:
         paths.next_system.unlink()

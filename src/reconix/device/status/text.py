@@ -16,13 +16,20 @@ _SHOWN_LEFT = 3
 
 _REASONS = {
     BootReason.COMMITTED: "default",
-    BootReason.TRIAL: "this is a trial",
+    BootReason.TRIAL: "trial",
     BootReason.FELL_BACK: "the trial has ended, see `last`",
     BootReason.INTERRUPTED: "the trial was cut short and is repeated",
-    BootReason.ONCE: "it was chosen once",
-    BootReason.ALWAYS: "it was chosen always",
-    BootReason.ALWAYS_FAILED: "the system that was chosen always did not come up",
-    BootReason.SOFT_REBOOT: "it has taken over without a restart",
+    BootReason.ONCE: "chosen once",
+    BootReason.ALWAYS: "chosen always",
+    BootReason.ALWAYS_FAILED: "the system chosen always did not come up",
+    BootReason.SOFT_REBOOT: "soft reboot",
+}
+
+_NEXT = {
+    BootReason.TRIAL: ", a trial",
+    BootReason.ONCE: ", once",
+    BootReason.SOFT_REBOOT: ", now, by a soft reboot",
+    None: ", set by another program",
 }
 
 
@@ -37,7 +44,7 @@ def status_lines(status: Status) -> list[str]:
         *(f"fault      {fault}" for fault in status.faults),
         f"committed  {committed}",
         f"previous   {state.previous or 'none'}",
-        f"next boot  system {ahead.system}, slot {ahead.slot}{', a trial' * ahead.is_trial}",
+        f"next boot  system {ahead.system}, slot {ahead.slot}{_NEXT.get(ahead.reason, '')}",
         *([f"           but: {one_line(ahead.astray)}"] if ahead.astray else []),
         f"update     {_update(state)}",
         *_sequence_lines(status),
@@ -96,7 +103,7 @@ def _schedule_lines(followed: Followed | None) -> list[str]:
     line = f"schedule   wants {followed.wanted}{' (rests)' if followed.rests else ''}"
     if followed.change is not None:
         at = time.strftime("%a %Y-%m-%d %H:%M", time.localtime(followed.change.at))
-        line += f"; next switch {at}: {followed.change.system}"
+        line += f"; from {at}: {followed.change.system}"
     left = followed.seconds_to_confirm
     if left is None:
         return [line]

@@ -169,7 +169,7 @@ def test_the_command_restarts_into_what_is_wanted(
 def test_status_names_the_next_switch(scheduled: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: float(MORNING))
     status = read_status(scheduled.device)
-    line = "schedule   wants mqtt; next switch Mon 2026-01-05 22:00: default"
+    line = "schedule   wants mqtt; from Mon 2026-01-05 22:00: default"
     assert line in status_lines(status)
     document = status_document(status)
     assert isinstance(document, dict)

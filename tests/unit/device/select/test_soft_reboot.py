@@ -196,7 +196,7 @@ def test_another_kernel_needs_a_restart(machine: Machine, units: Units) -> None:
     machine_with(machine)
     one = machine.read(machine.generations["one"]).system("default").toplevel
     (machine.paths.proc / "cmdline").write_text(f"init={one}/init gpt\n")
-    assert "cannot be compared" in str(obstacle(machine.device, "mqtt"))
+    assert "cannot compare it" in str(obstacle(machine.device, "mqtt"))
     machine.generation("three", etc=ETC)
     machine.install("three")
     three = machine.read(machine.generations["three"]).system("default").toplevel
@@ -208,7 +208,7 @@ def test_a_system_without_an_agent_that_can_take_over_needs_a_restart(
     machine: Machine, units: Units
 ) -> None:
     machine_with(machine, etc={"default": folder({})})
-    assert "cannot be compared" in str(obstacle(machine.device, "mqtt"))
+    assert "cannot compare it" in str(obstacle(machine.device, "mqtt"))
 
 
 def test_a_systemd_that_knows_no_soft_reboot_is_restarted(machine: Machine, units: Units) -> None:
