@@ -153,6 +153,16 @@ class Fields:
             raise BadDocument(f"{self.source} has version 0, which never was")
         return found
 
+    def expect_version(self, version: int) -> None:
+        """Refuse a document of any other version.
+
+        Raises:
+            BadDocument: it has another one.
+        """
+        found = self.number("version")
+        if found != version:
+            raise BadDocument(f"{self.source} has version {found}, expected {version}")
+
     def text(self, key: str) -> str:
         """A field that must be a string."""
         value = self._get(key)

@@ -98,8 +98,7 @@ def parse_status(content: bytes, *, source: str) -> DeviceStatus:
         BadDocument: it is something else.
     """
     fields = Fields.parse(content, source=source)
-    if fields.number("version") != 1:
-        raise BadDocument(f"{source}: a status of version {fields.number('version')}")
+    fields.expect_version(1)
     booted = fields.object("booted") if fields.has("booted") else None
     return DeviceStatus(
         host=fields.text("host"),

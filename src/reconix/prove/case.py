@@ -98,8 +98,7 @@ def parse_case(content: bytes, *, source: str) -> Kept:
     """
     line, _, packed = content.partition(b"\n")
     fields = Fields.parse(line, source=source)
-    if fields.number("version") != VERSION:
-        raise BadDocument(f"{source} is a case of a version that this program does not know")
+    fields.expect_version(VERSION)
     size = fields.number("@@block_bytes")
     numbers = [number for number in fields.items("@@blocks") if isinstance(number, int)]
     return Kept(

@@ -94,3 +94,10 @@ def test_null_counts_as_absent() -> None:
     assert FIELDS.has("text")
     assert not FIELDS.has("null")
     assert not FIELDS.has("absent")
+
+
+def test_a_document_of_another_version_is_refused() -> None:
+    fields = Fields.parse(b'{"version": 2}', source="x.json")
+    fields.expect_version(2)
+    with pytest.raises(BadDocument, match=r"x\.json has version 2, expected 1"):
+        fields.expect_version(1)

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base.documents import BadDocument, Fields, print_json
+from reconix.base.documents import Fields, print_json
 from reconix.base.files import read_bounded
 
 NAME = "schedule.json"
@@ -119,8 +119,7 @@ def parse_schedule(content: bytes, *, source: str) -> Schedule:
         BadDocument: it is not what this module says.
     """
     fields = Fields.parse(content, source=source)
-    if fields.number("version") != VERSION:
-        raise BadDocument(f"{source} has a version that this agent does not know")
+    fields.expect_version(VERSION)
     limit = "confirm_within_seconds"
     return Schedule(
         tuple(

@@ -89,8 +89,7 @@ def parse_index(content: bytes, *, source: str) -> tuple[Offer, ...]:
         BadDocument: it is not an index.
     """
     fields = Fields.parse(content, source=source)
-    if fields.number("version") != 1:
-        raise BadDocument(f"{source} has version {fields.number('version')}, not 1")
+    fields.expect_version(1)
     found = fields.objects("streams")
     if len(found) > MAX_STREAMS:
         raise BadDocument(f"{source} names {len(found)} streams, more than {MAX_STREAMS}")
