@@ -8,11 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconix.base import progress
+from reconix.base.progress import Silent
 from reconix.store.paths import StorePath
+from reconix.transfer.format import merkle
+from reconix.transfer.format.merkle import HASH_BYTES
 from reconix.transfer.format.stream import (
     FRAME_BYTES,
     MAGIC,
+    MAX_BASES,
     MAX_FRAMES,
+    MAX_HEADER_BYTES,
     MOVED_REFERENCES,
     REREADS,
     VERSION,
@@ -24,8 +30,12 @@ from reconix.transfer.format.stream import (
     UnsupportedStream,
     parse_header,
     print_header,
+    unzigzag,
+    varint,
+    zigzag,
 )
 from reconix.transfer.sending.writer import StreamWriter
+from reconix.transfer.trust.seal import MAX_SEAL_BYTES, stream_statement
 
 TARGET = StorePath("0" * 32, "generation-gateway")
 HEADER = Header("gateway", "amd64", (), TARGET, 1, 2, 3, 4, sequence=5)
@@ -97,11 +107,46 @@ def test_payload_comes_back_however_it_was_cut(parts: list[bytes], at_once: int)
         st.just(TARGET),
         *[st.integers(0, (1 << 63) - 1)] * 5,
         st.integers(0, MAX_FRAMES * FRAME_BYTES),
+        *[st.integers(0, (1 << 63) - 1)] * 2,
     )
 )
 def test_header_comes_back(header: Header) -> None:
     document = print_header(header)[18:-32]
     assert parse_header(document) == header
+
+
+def test_header_says_what_it_need_not_say_under_names_of_its_own() -> None:
+    header = replace(HEADER, slot_bytes=7, moved_parts=8)
+    assert b'"moved_parts": 8' in header.print() and b'"slot_bytes": 7' in header.print()
+    assert b"slot_bytes" not in HEADER.print() and b"moved_parts" not in HEADER.print()
+
+
+@pytest.mark.parametrize(
+    ("number", "spelled"),
+    [(0, "00"), (1, "01"), (127, "7f"), (128, "8001"), (300, "ac02"), (1 << 14, "808001")],
+)
+def test_numbers_take_seven_bits_a_byte_lowest_first(number: int, spelled: str) -> None:
+    assert varint(number).hex() == spelled
+
+
+def test_signed_numbers_are_spelled_in_zigzag() -> None:
+    signed = [0, -1, 1, -2, 2, -3, 3]
+    assert [zigzag(number) for number in signed] == list(range(7))
+    assert [unzigzag(number) for number in range(7)] == signed
+
+
+@given(st.integers(-(1 << 70), 1 << 70))
+def test_zigzag_loses_nothing(number: int) -> None:
+    assert unzigzag(zigzag(number)) == number
+
+
+def test_the_seal_is_over_the_header_and_every_frame() -> None:
+    content, _ = long_stream()
+    reader = StreamReader(io.BytesIO(content).read)
+    start = print_header(reader.header)[:-HASH_BYTES]
+    leaves = tuple(merkle.leaf(frame) for frame in frames(content)[1:])
+    expected = stream_statement(hashlib.sha256(start).digest(), merkle.root(leaves))
+    assert reader.statement == expected
 
 
 def test_a_head_is_kept_byte_for_byte_also_where_it_says_more_than_we_know() -> None:
@@ -138,8 +183,9 @@ def test_frames_that_were_kept_serve_a_reader_that_begins_later() -> None:
 def test_s1_a_stream_cut_at_any_byte_is_refused_with_the_place() -> None:
     content = write(b"payload")
     for size in range(len(content)):
-        with pytest.raises(TruncatedStream, match=f"at byte {size}:"):
+        with pytest.raises(TruncatedStream, match=f"at byte {size}: it ends too early$") as caught:
             read(content[:size], 7)
+        assert caught.value.offset == size
 
 
 def test_s2_a_flipped_bit_in_any_byte_is_refused() -> None:
@@ -158,8 +204,10 @@ def test_s2_nothing_of_a_frame_is_used_before_its_hash_was_checked() -> None:
     changed[1000] ^= 1
     reader = StreamReader(io.BytesIO(b"".join([*parts[:2], bytes(changed), *parts[3:]])).read)
     assert reader.some() == parts[1]
-    with pytest.raises(BadStream, match=f"at byte {len(parts[0]) + len(parts[1])}: frame 1 .*hash"):
+    begin = len(parts[0]) + len(parts[1])
+    with pytest.raises(BadStream, match=f"at byte {begin}: frame 1 .*hash") as caught:
         reader.some()
+    assert caught.value.offset == begin
 
 
 class NoisyLink:
@@ -168,6 +216,7 @@ class NoisyLink:
     def __init__(self, content: bytes, at: int, times: int) -> None:
         self._content, self._at, self._times = content, at, times
         self._place = self.given = 0
+        self.asked: list[tuple[int, int]] = []
 
     def read(self, size: int) -> bytes:
         data = bytearray(self._content[self._place : self._place + size])
@@ -180,6 +229,7 @@ class NoisyLink:
 
     def again(self, begin: int, size_bytes: int) -> None:
         self._place = begin
+        self.asked.append((begin, size_bytes))
 
 
 def test_s2_a_frame_that_came_altered_is_asked_for_again_and_nothing_else() -> None:
@@ -192,6 +242,37 @@ def test_s2_a_frame_that_came_altered_is_asked_for_again_and_nothing_else() -> N
     )
     reader.finish()
     assert link.given == len(content) + REREADS * FRAME_BYTES
+    assert link.asked == [(len(b"".join(frames(content)[:2])), FRAME_BYTES)] * REREADS
+
+
+def test_s2_what_follows_the_last_frame_is_asked_for_again_too() -> None:
+    content = write(b"payload")
+    link = NoisyLink(content + b"more", 0, 0)
+    reader = StreamReader(link.read, again=link.again)
+    assert reader.some() == b"payload"
+    with pytest.raises(AlteredOnTheWay, match=r": bytes follow the last frame$") as caught:
+        reader.finish()
+    assert caught.value.offset == len(content)
+    assert link.asked == [(len(content), 1)] * REREADS
+    assert link.given == len(content) + 1 + REREADS
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+def test_s2_that_something_is_asked_for_again_is_told() -> None:
+    content, _ = long_stream()
+    begin = len(frames(content)[0])
+    link, told = NoisyLink(content, begin + 5, 1), Notes()
+    progress.listen(told)
+    StreamReader(link.read, again=link.again).some()
+    (note,) = told.notes
+    assert f"altered at byte {begin};" in note and "frame 0" in note
 
 
 def test_s2_a_frame_that_comes_altered_each_time_is_given_up() -> None:
@@ -267,8 +348,29 @@ def test_payload_that_nobody_asked_for_is_refused() -> None:
 def test_s6_a_huge_header_is_refused_before_it_is_read() -> None:
     start = bytearray(write(b"")[:18])
     start[14:18] = b"\xff\xff\xff\x7f"
-    with pytest.raises(BadStream, match="a header of 2147483647 bytes"):
+    with pytest.raises(BadStream, match="at byte 18: a header of 2147483647 bytes") as caught:
         read(bytes(start), 0)
+    assert caught.value.offset == 18
+
+
+def test_a_header_as_large_as_allowed_is_read() -> None:
+    document = HEADER.print().ljust(MAX_HEADER_BYTES)
+    start = print_header(HEADER)[:14] + len(document).to_bytes(4, "little") + document
+    head = start + hashlib.sha256(start).digest()
+    assert StreamReader(io.BytesIO(head).read).header == HEADER
+
+
+def test_a_header_that_lacks_something_is_named() -> None:
+    document = HEADER.print().replace(b'"host"', b'"guest"')
+    start = print_header(HEADER)[:14] + len(document).to_bytes(4, "little") + document
+    with pytest.raises(BadStream, match="at byte 18: header"):
+        StreamReader(io.BytesIO(start + hashlib.sha256(start).digest()).read)
+
+
+def test_as_many_bases_and_frames_as_allowed_are_taken() -> None:
+    bases = tuple(StorePath("0" * 32, f"base-{number}") for number in range(MAX_BASES))
+    header = replace(HEADER, bases=bases, payload_bytes=MAX_FRAMES * FRAME_BYTES)
+    assert StreamReader(io.BytesIO(print_header(header)).read).header == header
 
 
 @pytest.mark.parametrize("size", [FRAME_BYTES * MAX_FRAMES + 1, (1 << 63) - 1])
@@ -282,6 +384,14 @@ def test_s6_a_huge_seal_is_refused_before_it_is_read() -> None:
     content = print_header(HEADER) + b"\xff\xff\xff\x7f"
     with pytest.raises(BadStream, match="a seal of 2147483647 bytes"):
         read(content, 0)
+
+
+def test_a_seal_that_is_none_is_named_with_its_place() -> None:
+    content = print_header(HEADER) + MAX_SEAL_BYTES.to_bytes(4, "little") + b"\xff" * MAX_SEAL_BYTES
+    begin = len(content) - MAX_SEAL_BYTES
+    with pytest.raises(BadStream, match=f"at byte {begin}: the seal: ") as caught:
+        StreamReader(io.BytesIO(content).read).read_head()
+    assert caught.value.offset == begin
 
 
 def test_s6_more_bases_than_make_sense_are_refused() -> None:
