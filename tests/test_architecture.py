@@ -30,9 +30,9 @@ MAY_IMPORT = {
     "image": "base store boot device nix config build",
     "vm": "base",
     "prove": "base store boot transfer device nix build image vm",
-    "project": "base store nix config build",
+    "project": "base store nix config build vm",
     "signing": "base transfer device nix config build project",
-    "fleet": "base store transfer nix",
+    "fleet": "base store transfer nix build",
     "cli": (
         "base store boot transfer device nix config build minify containers image vm prove project "
         "signing fleet"

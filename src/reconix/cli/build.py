@@ -24,17 +24,10 @@ Exit status: 0 it is built, 2 a mistake in the configuration, 60-69 an input is 
 """
 
 import argparse
-from collections.abc import Collection, Mapping
-from pathlib import Path
-from types import MappingProxyType
 
-from reconix.base import progress
 from reconix.base.documents import JsonInput
-from reconix.build.host import build_host
-from reconix.build.inspect import budgets, frozen
 from reconix.build.pins import Pin
 from reconix.build.root import losses
-from reconix.build.users.known_ids import of_generation
 from reconix.build.users.static_ids import FIRST_SYSTEM, LAST_REGULAR
 from reconix.cli import places
 from reconix.cli.answers import answer
@@ -42,10 +35,10 @@ from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
+from reconix.project.building import build, debian_roots
 from reconix.project.files import ProjectFiles
 from reconix.signing.project_keys import with_keys
 from reconix.store.generation import read_generation
-from reconix.store.paths import StorePath
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,48 +69,10 @@ def run(arguments: argparse.Namespace) -> int:
     files = ProjectFiles.read(places.project(arguments))
     host = files.host(arguments.host)
     with ChrootStore(places.store(arguments)) as store:
-        pin = build(files, store, host, dict(arguments.number))
+        numbers = dict(arguments.number)
+        pin = build(files, store, with_keys(files, host), places.downloads(), numbers)
         _tell(arguments, store, host, pin)
     return 0
-
-
-def build(
-    files: ProjectFiles,
-    store: ChrootStore,
-    host: Host,
-    numbers: Mapping[str, int] = MappingProxyType({}),
-) -> Pin:
-    """Build a host; keep the generation if it is within budget and leaves what is frozen unchanged.
-
-    Args:
-        files: of the project.
-        store: where it goes.
-        host: one of the project's.
-        numbers: of users, whatever devices know.
-    """
-    host = with_keys(files, host)
-    lock = files.numbered_lock(store, host, numbers)
-    path = build_host(files.workshop(store, places.downloads()), host, lock)
-    pins = files.pins(store, host)
-    before = [pin.path for pin in pins.all() if store.is_valid(pin.path)]
-    budgets.check_systems(store, host.systems, path)
-    budgets.check_generation(store, path, files.configuration.project.budgets.generation)
-    frozen.check(store, host.systems, path, before[-1] if before else None)
-    pin = pins.add(path)
-    for line in losses.report(_roots(store, path, host.systems)):
-        progress.note(line)
-    files.remember(host, {**lock.numbers, **of_generation(store, path, host.systems)})
-    return pin
-
-
-def _roots(store: ChrootStore, generation: StorePath, names: Collection[str]) -> dict[str, Path]:
-    """Where the Debian roots of systems lie on this machine."""
-    systems = read_generation(store.store_dir, generation).systems
-    toplevels = {each.name: store.path(each.toplevel) for each in systems if each.name in names}
-    return {
-        name: store.path(StorePath.parse(str((toplevel / "root").readlink())))
-        for name, toplevel in toplevels.items()
-    }
 
 
 def _tell(arguments: argparse.Namespace, store: ChrootStore, host: Host, pin: Pin) -> None:
@@ -134,7 +89,7 @@ def _tell(arguments: argparse.Namespace, store: ChrootStore, host: Host, pin: Pi
         "slot_image_size_bytes": generation.slot.size_bytes,
         "losses": {
             name: [str(loss) for loss in losses.read(root)]
-            for name, root in _roots(store, pin.path, host.systems).items()
+            for name, root in debian_roots(store, pin.path, host.systems).items()
         },
     }
     text = (

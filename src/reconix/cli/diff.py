@@ -19,17 +19,12 @@ with --build also those of `reconix build`.
 """
 
 import argparse
-import contextlib
-import os
-import tempfile
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base import process
 from reconix.base.documents import JsonInput
-from reconix.base.errors import UsageError
 from reconix.base.text import one_line
 from reconix.build.inspect import evaluate
 from reconix.cli import places
@@ -41,13 +36,10 @@ from reconix.config.rules import kept_files
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import NotLocked, ProjectFiles
+from reconix.project.revisions import at_revision
 from reconix.store.paths import StorePath
 
 _WIDTH = 60
-_WORK = ".reconix/"
-_MAX_PROJECT_BYTES = 1 << 30
-_WRITTEN = (".toml", ".md", ".py")
-"""What makes a configuration; if git does not know it, it was not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +87,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare."""
     folder = places.project(arguments)
     before, _, after = arguments.revisions.partition("..")
-    with _at(folder, before or "HEAD") as old_folder, _at(folder, after) as new_folder:
+    with (
+        at_revision(folder, before or "HEAD") as old_folder,
+        at_revision(folder, after) as new_folder,
+    ):
         old, new = _state(old_folder, arguments.host), _state(new_folder, arguments.host)
         changes = list(_changes(arguments, old, new))
     text = "\n".join(one_line(line) for change in changes for line in _lines(change))
@@ -148,41 +143,6 @@ def _toplevels(
     except NotLocked:
         return {}
     return evaluate.known_toplevels(workshop, state.host, lock)
-
-
-@contextlib.contextmanager
-def _at(folder: Path, revision: str) -> Iterator[Path]:
-    """The project as it was at a revision of git; as it is, without one."""
-    if not revision:
-        yield folder
-        return
-    words = ("git", "archive", "--format=tar", _commit(folder, revision))
-    archive = process.run(*words, folder=folder, limit_bytes=_MAX_PROJECT_BYTES)
-    others = ("git", "ls-files", "-z", "--others")
-    unknown = os.fsdecode(process.run(*others, folder=folder, limit_bytes=_MAX_PROJECT_BYTES))
-    with tempfile.TemporaryDirectory(prefix="reconix-diff-") as place:
-        process.run("tar", "--extract", "--directory", place, stdin=archive)
-        for name in filter(None, unknown.split("\0")):
-            file = Path(place, name)
-            wanted = not name.startswith(_WORK) and file.suffix not in _WRITTEN
-            if wanted and not file.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.symlink_to((folder / name).absolute())
-        yield Path(place)
-
-
-def _commit(folder: Path, revision: str) -> str:
-    try:
-        found = process.run(
-            *("git", "rev-parse", "--verify", "--quiet", "--end-of-options"),
-            f"{revision}^{{commit}}",
-            folder=folder,
-        )
-    except process.CommandFailed as error:
-        raise UsageError(
-            f"git does not know the revision {revision}", hint="is this a repository with commits?"
-        ) from error
-    return found.decode().strip()
 
 
 def _state(folder: Path, name: str | None) -> _State:

@@ -21,15 +21,16 @@ from pathlib import Path
 from reconix.boot.gpt import SECTOR
 from reconix.cli import places
 from reconix.cli.answers import answer
-from reconix.cli.build import build
 from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
 from reconix.image.disk import Layout, make_disk
 from reconix.image.layout import SYSTEM, guid
 from reconix.nix import roots
 from reconix.nix.chroot import ChrootStore
+from reconix.project.building import build
 from reconix.project.files import ProjectFiles
 from reconix.signing import identities
+from reconix.signing.project_keys import with_keys
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.generation:
             pin = files.pins(store, host).find(arguments.generation)
         else:
-            pin = build(files, store, host)
+            pin = build(files, store, with_keys(files, host), places.downloads())
         own = identities.files_of(files, host, arguments.device) if arguments.device else {}
         make_disk(store, pin.path, Layout.of(host.machine, own), output.absolute())
         if output == workplace.image:

@@ -14,24 +14,20 @@ Exit status: 0 done, 2 there is no such generation or key, 50-52 a file of the f
 """
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
-from reconix.base.digests import Digest
-from reconix.base.files import open_regular, replacing, write_durably
-from reconix.build.pins import Pin, Pins
+from reconix.base.files import replacing
+from reconix.build.pins import Pin
 from reconix.cli import parsers, places
 from reconix.cli.answers import answer
 from reconix.cli.send import LATEST, add_trust_arguments, make
 from reconix.cli.sizes import human
+from reconix.fleet import publication
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
-from reconix.transfer.format.catalog import INDEX, Offer, print_index
-from reconix.transfer.format.stream import MAX_BASES, StreamReader
+from reconix.transfer.format.catalog import INDEX, Offer
 
-_SUFFIX = ".rcx"
 _FROM_LAST = 3
-_MARK = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,51 +67,16 @@ def run(arguments: argparse.Namespace) -> int:
     with ChrootStore(places.store(arguments)) as store:
         pins = files.pins(store, host)
         target = pins.find(arguments.generation)
-        for bases in _starts(arguments, store, pins, target):
-            path = folder / _name(host.name, bases, target)
+        last = publication.last_before(pins, store, target, arguments.from_last)
+        for bases in publication.starts(last, together=arguments.together, full=arguments.full):
+            path = folder / publication.file_name(host.name, bases, target)
             if path.exists():
                 continue
             with replacing(path) as file:
                 make(arguments, files, store, [base.path for base in bases], target, file.write)
-    offers = [_offer(path) for path in sorted(folder.glob(f"*{_SUFFIX}"))]
-    write_durably(folder / INDEX, print_index(offers))
+    offers = publication.write_index(folder)
     _tell(arguments, target, offers)
     return 0
-
-
-def _starts(
-    arguments: argparse.Namespace, store: ChrootStore, pins: Pins, target: Pin
-) -> Iterator[list[Pin]]:
-    """What each stream starts from."""
-    before = [pin for pin in pins.all() if pin.number < target.number]
-    usable = [pin for pin in before if pin.path != target.path and store.is_valid(pin.path)]
-    last = usable[len(usable) - min(len(usable), arguments.from_last) :]
-    at_once = MAX_BASES if arguments.together else 1
-    yield from (last[begin : begin + at_once] for begin in range(0, len(last), at_once))
-    if arguments.full:
-        yield []
-
-
-def _name(host: str, bases: list[Pin], target: Pin) -> str:
-    """A file name; the beginnings of the paths keep streams of other builds apart."""
-    start = f"{_numbers(bases)}.{_mark(bases)}" if bases else "full"
-    return f"{host}-{start}-{target.number}.{target.path.hash[:_MARK]}{_SUFFIX}"
-
-
-def _numbers(bases: list[Pin]) -> str:
-    first, last = bases[0].number, bases[-1].number
-    return f"{first}" if len(bases) == 1 else f"{first}to{last}"
-
-
-def _mark(bases: list[Pin]) -> str:
-    if len(bases) == 1:
-        return bases[0].path.hash[:_MARK]
-    return Digest.of("".join(sorted(str(base.path) for base in bases)).encode()).hex()[:_MARK]
-
-
-def _offer(path: Path) -> Offer:
-    with open_regular(path) as file:
-        return Offer.of(path.name, path.stat().st_size, StreamReader(file.read).header)
 
 
 def _tell(arguments: argparse.Namespace, target: Pin, offers: list[Offer]) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from reconix.base.files import remove_tree
-from reconix.cli.run import ImageChanged, _disk, _image, keep_generation
 from reconix.nix import roots
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.collect import collect
+from reconix.project.virtual_device import ImageChanged, disk_over, image_of, keep_generation
 from reconix.project.workplace import NotBuilt, Workplace
 from reconix.store.tree import File
 from reconix.vm.qemu import DiskFormat
@@ -24,31 +24,31 @@ def workplace(tmp_path: Path, need: Callable[..., None]) -> Workplace:
 
 
 def test_a_device_goes_on_with_the_disk_that_it_had(workplace: Workplace) -> None:
-    first = _disk(workplace.image, workplace)
+    first = disk_over(workplace.image, workplace)
     assert first.format is DiskFormat.QCOW2
     content = first.path.read_bytes()
-    assert _disk(workplace.image, workplace) == first
+    assert disk_over(workplace.image, workplace) == first
     assert first.path.read_bytes() == content
 
 
 def test_a_disk_over_another_image_is_not_used(workplace: Workplace) -> None:
-    _disk(workplace.image, workplace)
+    disk_over(workplace.image, workplace)
     workplace.image.write_bytes(b"\1" * 8192)
     with pytest.raises(ImageChanged) as caught:
-        _disk(workplace.image, workplace)
+        disk_over(workplace.image, workplace)
     assert "--fresh" in caught.value.hint
 
 
 def test_a_disk_that_was_left_half_made_is_not_used(workplace: Workplace) -> None:
-    _disk(workplace.image, workplace)
+    disk_over(workplace.image, workplace)
     (workplace.vm / "image").unlink()
     with pytest.raises(ImageChanged):
-        _disk(workplace.image, workplace)
+        disk_over(workplace.image, workplace)
 
 
 def test_without_an_image_the_next_step_is_said(tmp_path: Path) -> None:
     with pytest.raises(NotBuilt) as caught:
-        _image(None, Workplace(tmp_path, "gateway"))
+        image_of(Workplace(tmp_path, "gateway"))
     assert caught.value.hint == "reconix image gateway"
 
 

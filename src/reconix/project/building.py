@@ -1,0 +1,62 @@
+"""Building a host of a project: its generation gets a number, if it is what the project wants.
+
+Tested by ``tests/compat/test_build.py``.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from reconix.base import progress
+from reconix.build.host import build_host
+from reconix.build.inspect import budgets, frozen
+from reconix.build.pins import Pin
+from reconix.build.root import losses
+from reconix.build.users.known_ids import of_generation
+from reconix.config.schema.hosts import Host
+from reconix.nix.chroot import ChrootStore
+from reconix.project.files import ProjectFiles
+from reconix.store.generation import read_generation
+from reconix.store.paths import StorePath
+
+
+def build(
+    files: ProjectFiles,
+    store: ChrootStore,
+    host: Host,
+    downloads: Path,
+    numbers: Mapping[str, int] = MappingProxyType({}),
+) -> Pin:
+    """Build a host; keep the generation if it is within budget and leaves what is frozen unchanged.
+
+    Args:
+        files: of the project.
+        store: where it goes.
+        host: one of the project's, with the keys that its devices trust.
+        downloads: where packages are that were fetched once.
+        numbers: of users, whatever devices know.
+    """
+    lock = files.numbered_lock(store, host, numbers)
+    path = build_host(files.workshop(store, downloads), host, lock)
+    pins = files.pins(store, host)
+    before = [pin.path for pin in pins.all() if store.is_valid(pin.path)]
+    budgets.check_systems(store, host.systems, path)
+    budgets.check_generation(store, path, files.configuration.project.budgets.generation)
+    frozen.check(store, host.systems, path, before[-1] if before else None)
+    pin = pins.add(path)
+    for line in losses.report(debian_roots(store, path, host.systems)):
+        progress.note(line)
+    files.remember(host, {**lock.numbers, **of_generation(store, path, host.systems)})
+    return pin
+
+
+def debian_roots(
+    store: ChrootStore, generation: StorePath, names: Collection[str]
+) -> dict[str, Path]:
+    """Where the Debian roots of systems lie on this machine."""
+    systems = read_generation(store.store_dir, generation).systems
+    toplevels = {each.name: store.path(each.toplevel) for each in systems if each.name in names}
+    return {
+        name: store.path(StorePath.parse(str((toplevel / "root").readlink())))
+        for name, toplevel in toplevels.items()
+    }
