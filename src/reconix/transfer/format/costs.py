@@ -121,14 +121,14 @@ class TooManyNames(ReconixError):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class CpuLimit:
     """How much processor time a receive may take, that of programs it runs included."""
 
     seconds: float
     begun: float
 
     @classmethod
-    def of(cls, header: Header) -> "Patience":
+    def of(cls, header: Header) -> "CpuLimit":
         """From now on: half an hour, and one second for each 250,000 bytes sent or declared."""
         declared = header.payload_bytes + header.content_bytes + header.space_bytes
         return cls(_LEAST_SECONDS + declared / _BYTES_PER_SECOND, _processor_seconds())
@@ -168,7 +168,7 @@ class Account:
     space_bytes: int
     inodes: int
     wrong: Wrong
-    patience: Patience
+    cpu_limit: CpuLimit
     spare: Spare
     work: int = field(init=False)
     scratch_bytes: int = 0
@@ -230,7 +230,7 @@ class Account:
         self._expect_enough()
 
     def _expect_enough(self) -> None:
-        self.patience.check()
+        self.cpu_limit.check()
         if self.space_bytes < self.scratch_bytes or min(self.content_bytes, self.inodes) < 0:
             raise self.wrong("an object needs more than it declared")
         if self.work < 0:

@@ -40,7 +40,7 @@ from reconix.store.registry import Registry
 from reconix.transfer.codecs import tools
 from reconix.transfer.codecs.renames import Renames
 from reconix.transfer.format.bases import View
-from reconix.transfer.format.costs import Account, Patience, Spare
+from reconix.transfer.format.costs import Account, CpuLimit, Spare
 from reconix.transfer.format.packing import Unpacker
 from reconix.transfer.format.payload_head import Need
 from reconix.transfer.format.plan import Copied, Piece, parse
@@ -229,7 +229,7 @@ def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "
         head.manifest,
         head.needs,
         head.renames,
-        Patience.of(stream.header),
+        CpuLimit.of(stream.header),
     )
     try:
         job.check_base()
@@ -276,7 +276,7 @@ class _Job:
     manifest: Manifest
     needs: tuple[Need, ...]
     renames: Renames
-    patience: Patience
+    cpu_limit: CpuLimit
     _spare: Spare = field(default_factory=lambda: Spare(MARGIN_BYTES // 2, MARGIN_INODES // 2))
     _present: frozenset[StorePath] = frozenset()  # sent, but there already under the final name
     _staged: frozenset[StorePath] = frozenset()  # sent, but left in staging by a cut
@@ -406,7 +406,7 @@ class _Job:
             need.space_bytes,
             need.inodes,
             self.stream.wrong,
-            self.patience,
+            self.cpu_limit,
             self._spare,
         )
 
@@ -430,7 +430,7 @@ class _Job:
             maker.finish()
         finally:
             maker.close()
-        verify(part, item, sources, self.patience)
+        verify(part, item, sources, self.cpu_limit)
         part.rename(self.registry.staged(item.path))
 
     def commit(self) -> None:

@@ -32,7 +32,7 @@ from reconix.store.nar import MAX_DEPTH, MAX_FOLDER_BYTES, MTIME
 from reconix.store.verify import changed_files
 from reconix.transfer.codecs.packs import BadPack, Pack
 from reconix.transfer.codecs.renames import NO_RENAMES
-from reconix.transfer.format.costs import LISTED_WORK, Account, Patience, entry_bytes, part_work
+from reconix.transfer.format.costs import LISTED_WORK, Account, CpuLimit, entry_bytes, part_work
 from reconix.transfer.format.plan import (
     MAX_ENTRIES,
     Copied,
@@ -213,7 +213,7 @@ class Maker:
         """
         match event:
             case Piece() | Copied():
-                self.account.patience.check()
+                self.account.cpu_limit.check()
                 self._content(event)
                 return len(event.data)
             case Part():
@@ -619,7 +619,7 @@ def _write_all(descriptor: int, data: bytes | bytearray) -> None:
             written += os.write(descriptor, view[written:])
 
 
-def verify(tree: Path, item: StoreObject, sources: Sources, patience: Patience) -> None:
+def verify(tree: Path, item: StoreObject, sources: Sources, cpu_limit: CpuLimit) -> None:
     """Read a whole object and compare it with what the manifest promises.
 
     Raises:
@@ -627,7 +627,7 @@ def verify(tree: Path, item: StoreObject, sources: Sources, patience: Patience) 
         ContentMismatch: it is wrong.
         TakesTooLong: it has few contents with very many names.
     """
-    found = nar.digest(tree, patience.check)
+    found = nar.digest(tree, cpu_limit.check)
     if found == nar.NarInfo(item.nar, item.nar_size_bytes):
         return
     for root in sources.damaged():

@@ -16,7 +16,7 @@ import math
 
 from reconix.base.errors import ReconixError
 from reconix.store.manifest import Manifest, StoreObject
-from reconix.transfer.format.costs import Account, Patience, Spare
+from reconix.transfer.format.costs import Account, CpuLimit, Spare
 from reconix.transfer.format.payload_head import Need
 from reconix.transfer.format.plan import MAX_ENTRIES, can_be_held, parse
 from reconix.transfer.format.reading import Beginning, read_beginning
@@ -73,8 +73,8 @@ def _read(stream: StreamReader, base: Manifest | None) -> None:
 
 
 def _skip(stream: StreamReader, beginning: Beginning, need: Need) -> None:
-    nobody_waits = Patience(math.inf, 0)
+    unlimited = CpuLimit(math.inf, 0)
     room = need.content_bytes, need.space_bytes, need.inodes
-    account = Account(*room, stream.wrong, nobody_waits, Spare(0, 0))
+    account = Account(*room, stream.wrong, unlimited, Spare(0, 0))
     for event in parse(beginning.payload, beginning.view.which, account.skip):
         account.skip(event)

@@ -25,7 +25,7 @@ from reconix.store.tree import File, Node, folder
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format import plan
 from reconix.transfer.format.bases import View
-from reconix.transfer.format.costs import Account, Patience, Spare, TakesTooLong, TooManyNames
+from reconix.transfer.format.costs import Account, CpuLimit, Spare, TakesTooLong, TooManyNames
 from reconix.transfer.format.packing import Channel, Unpacker
 from reconix.transfer.format.payload_head import Need, parse_payload_head, print_payload_head
 from reconix.transfer.format.plan import (
@@ -207,16 +207,16 @@ def test_s6_w5_what_is_expanded_must_fit_into_the_declared_space(
 
 def test_a_receive_ends_when_it_takes_longer_than_its_size_explains() -> None:
     header = Header("gateway", "amd64", (), TARGET, 1, 2, 3, 4)
-    Patience.of(header).check()
+    CpuLimit.of(header).check()
     with pytest.raises(TakesTooLong, match="1800 s"):
-        Patience(1800, Patience.of(header).begun - 1801).check()
+        CpuLimit(1800, CpuLimit.of(header).begun - 1801).check()
 
 
 def test_the_time_limit_grows_with_what_is_sent_and_declared() -> None:
     small = Header("gateway", "amd64", (), TARGET, 1, 0, 0, 4)
     large = Header("gateway", "amd64", (), TARGET, 1, 10**9, 2 * 10**9, 4, payload_bytes=10**9)
-    assert Patience.of(small).seconds == 1800
-    assert 4 * 3600 < Patience.of(large).seconds < 5 * 3600
+    assert CpuLimit.of(small).seconds == 1800
+    assert 4 * 3600 < CpuLimit.of(large).seconds < 5 * 3600
 
 
 def test_s6_w5_copies_of_files_with_too_many_names_are_bounded(
@@ -288,6 +288,6 @@ def test_s6_w5_what_is_for_other_bases_is_paid_for_too(skipped: list[Event]) -> 
     payload = Unpacker(Verified(bytes(written)))
     header = Header("gateway", "amd64", (), TARGET, 1, 2, 3, 4)
     spare = Spare(0, 0)
-    account = Account(1, 1 << 16, 1, payload.wrong, Patience.of(header), spare)
+    account = Account(1, 1 << 16, 1, payload.wrong, CpuLimit.of(header), spare)
     with pytest.raises(BadStream, match="more work than"):
         list(parse(payload, Which(0, 2), account.skip))
