@@ -59,7 +59,7 @@ settings/    health policy schedule
 device
 next_boot
 trust_store
-trial/       disks checks monitor
+trial/       arm disks checks monitor
 update/      stall web retry window verify collect apply receive repository confirm rollback
 select/      boot_plan choose follow start soft_reboot watch
 identity
@@ -73,8 +73,6 @@ __main__
 IMPORTED_LATE = {
     ("device", "state/ledger"),
     ("state/record", "state/ledger"),
-    ("select/choose", "update/apply"),
-    ("select/start", "update/apply"),
     ("commands/update", "update/repository"),
 }
 """What is imported within a function, because every start waits for the agent and few need it.

@@ -9,7 +9,8 @@ from reconix.device.state.lock import exclusive_rw
 from reconix.device.status.json import status_document
 from reconix.device.status.read import read_status
 from reconix.device.status.text import status_lines
-from reconix.device.update.apply import WithoutAgent, apply
+from reconix.device.trial.arm import WithoutAgent
+from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm
 
 SYSTEMS = ("default", "mqtt", "nixos")

@@ -9,6 +9,8 @@ slot was refused, or forgotten on purpose, would start from the committed slot.
 
 Two kinds of memory can keep a trial: variables of the firmware, and where there are none, the disk.
 Only the firmware can be asked for a system of the committed slot, or tell what was booted.
+
+Tested by ``tests/unit/boot/oneshots/test_oneshot.py``, one suite for both.
 """
 
 from collections.abc import Collection, Sequence

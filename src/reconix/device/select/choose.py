@@ -16,6 +16,7 @@ from reconix.device.device import Device, toplevel_folder
 from reconix.device.settings.policy import read_policy
 from reconix.device.state.choice import Always, read_choice, wanted_always, well, write_choice
 from reconix.device.state.lock import exclusive, exclusive_rw
+from reconix.device.trial.arm import expect_agent
 from reconix.store.generation import Generation
 
 
@@ -61,8 +62,6 @@ def choose_always(device: Device, system: str, kind: Reboot = Reboot.FULL) -> No
         WithoutAgent: it could not ask for itself again.
         OnTrial: the next boot is a trial, or this one is.
     """
-    from reconix.device.update.apply import expect_agent  # late: it is slow to import
-
     generation = _bootable(device)
     wanted = generation.system(system).name
     expect_agent(device, generation, wanted)

@@ -28,13 +28,14 @@ from reconix.device.hardware.clock import uptime
 from reconix.device.hardware.disk import open_disk
 from reconix.device.hardware.reset_reason import ResetReason, forget_panic, read_reset_reason
 from reconix.device.select.boot_plan import Boot, Facts, Plan, decide
-from reconix.device.settings.health import MAX_TIMEOUT_SECONDS, can_be_proven, read_health
+from reconix.device.settings.health import MAX_TIMEOUT_SECONDS, read_health
 from reconix.device.settings.policy import read_policy
 from reconix.device.state import events, running
 from reconix.device.state.choice import Choice, read_choice, wanted_always, write_choice
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.state.record import record, record_found
 from reconix.device.state.running import Running, UnknownBoot, soft_reboot_target
+from reconix.device.trial.arm import arm, has_agent
 from reconix.device.trial.disks import CopyAttached, copies, expect_fit_disk, note_hardware
 from reconix.store.generation import BadGeneration, Generation
 from reconix.store.paths import StorePath
@@ -190,10 +191,9 @@ def _generations(device: Device, state: State, boot: Boot) -> dict[str, Generati
 
 def _has_agent(device: Device, state: State, system: str) -> bool:
     try:
-        found = device.generation(state.committed.generation).system(system)
+        return has_agent(device, device.generation(state.committed.generation).system(system))
     except ReconixError:
         return False
-    return can_be_proven(toplevel_folder(device.paths, found.toplevel))
 
 
 def _foreign_settings(device: Device, selection: Selection, choice: Choice) -> tuple[Setting, ...]:
@@ -282,9 +282,6 @@ def _tell_firmware(device: Device, plan: Plan) -> bool:
     """Ask for the next boot what is to be asked for; whether the firmware takes it."""
     try:
         if plan.arms:
-            # late: it is slow to import, and rarely needed
-            from reconix.device.update.apply import arm
-
             expect_fit_disk(device)
             arm(device, plan.after, system=plan.system_on_trial)
         elif plan.ask_for is not None:

@@ -16,41 +16,22 @@ boots; applying the same generation again continues.
 Tested by ``tests/unit/device/update/test_apply.py`` and ``tests/crash/test_agent_cut.py``.
 """
 
-from dataclasses import replace
-
 from reconix.base import progress
-from reconix.base.errors import ReconixError
 from reconix.boot import fat
-from reconix.boot.oneshots.oneshot import OneShots
-from reconix.boot.oneshots.variables import FirmwareRefuses
 from reconix.boot.slots import SlotSizeDiffers, write_slot
 from reconix.boot.tables import Slot, read_selection, slot_name
-from reconix.boot.transitions import Armed, Cancelled, Received, WriteBegun, Written, slot_for
+from reconix.boot.transitions import Cancelled, Received, WriteBegun, Written, slot_for
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import Phase, Reason, State
 from reconix.device.device import Device, toplevel_folder
 from reconix.device.hardware.disk import PartitionView, holds, open_disk
-from reconix.device.settings.health import can_be_proven
 from reconix.device.settings.policy import Policy, read_policy
-from reconix.device.state.choice import read_choice, wanted_always, write_choice
-from reconix.device.state.faults import record_faults
 from reconix.device.state.record import record
 from reconix.device.state.running import UnknownBoot, read_running
+from reconix.device.trial.arm import arm, disarm, expect_agent, has_agent
 from reconix.device.trial.disks import expect_fit_disk
-from reconix.store.generation import Generation, InstalledSystem, expect_known
+from reconix.store.generation import Generation, expect_known
 from reconix.store.paths import StorePath
-
-
-class WithoutAgent(ReconixError):
-    """A system was to prove that it is healthy, and has no agent for that."""
-
-    exit_code = 71
-
-    def __init__(self, system: str) -> None:
-        super().__init__(
-            f"the system {system} has no agent: nobody would say that it is healthy",
-            hint=f"choose it for one boot: reconix-device boot {system}",
-        )
 
 
 def apply(device: Device, path: StorePath, *, system: str | None = None) -> Slot | None:
@@ -110,63 +91,6 @@ def write(device: Device, generation: Generation, *, system: str) -> State | Non
     return _write(device, state, generation)
 
 
-def expect_agent(device: Device, generation: Generation, system: str) -> None:
-    """Check that a system can report that it is healthy.
-
-    Raises:
-        WithoutAgent: it cannot.
-    """
-    if not _has_agent(device, generation.system(system)):
-        raise WithoutAgent(system)
-
-
-def arm(device: Device, state: State, *, system: str | None) -> Slot:
-    """Make the next boot the trial of what is written; must be called under ``exclusive_rw``.
-
-    Slot and system are armed together: if either is refused, neither is.
-
-    Raises:
-        FirmwareRefuses: it does not take part. The update has ended, with this as the reason.
-        UnknownSystem: nothing was armed.
-    """
-    trial = state.trial
-    assert trial is not None and trial.slot is not None
-    generation = device.generation(trial.generation)
-    by_disk = not _policy(device, generation, generation.default).needs_firmware
-    one_shot: OneShots = device.disk_one_shot if by_disk else device.firmware
-    name = generation.default if by_disk or system is None else generation.system(system).name
-    before = read_choice(device.paths.choice)
-    record_faults(device.paths)
-    after = record(device.paths, state, Armed())
-    write_choice(device.paths.choice, replace(before, once=name))
-    try:
-        if by_disk:
-            device.firmware.disarm(None)  # or the system that it names would be tried
-        one_shot.arm(device.selection(), trial.slot, name)
-    except FirmwareRefuses as error:
-        write_choice(device.paths.choice, before)
-        if state.phase is Phase.ARMED:  # it was armed before, perhaps with another system
-            disarm(device, state)
-        record(device.paths, after, Cancelled(Reason.FIRMWARE, str(error)))
-        raise
-    return trial.slot
-
-
-def disarm(device: Device, state: State) -> None:
-    """Boot the committed slot next, and what it would start if there had been no trial.
-
-    Raises:
-        FirmwareRefuses: it cannot be told.
-    """
-    choice, system = read_choice(device.paths.choice), device.firmware.asked_for()
-    if state.phase is Phase.ARMED:  # what was asked for once was the system of the trial
-        choice = replace(choice, once=None)
-        system = wanted_always(choice)
-    for one_shot in device.one_shots:
-        one_shot.disarm(system)
-    write_choice(device.paths.choice, choice)
-
-
 def _is_written(device: Device, state: State, generation: Generation) -> bool:
     """Whether a trial of this very generation was prepared, and its slot still is right."""
     trial = state.trial
@@ -222,9 +146,5 @@ def _running(device: Device, generation: Generation) -> str:
         name = read_running(device.paths.booted).system
     except UnknownBoot:
         return generation.default
-    names = [each.name for each in generation.systems if _has_agent(device, each)]
+    names = [each.name for each in generation.systems if has_agent(device, each)]
     return name if name in names else generation.default
-
-
-def _has_agent(device: Device, system: InstalledSystem) -> bool:
-    return can_be_proven(toplevel_folder(device.paths, system.toplevel))

@@ -17,7 +17,8 @@ from reconix.boot.trial import Phase, Reason
 from reconix.device.device import Device
 from reconix.device.state.ledger import read_ledger, write_ledger
 from reconix.device.state.record import record
-from reconix.device.update.apply import apply, disarm
+from reconix.device.trial.arm import disarm
+from reconix.device.update.apply import apply
 from reconix.store.paths import StorePath
 
 
