@@ -53,7 +53,7 @@ those before it."""
 
 AGENT_ORDER = """
 paths
-hardware/    clock disk inhibitors reset_reason restart
+hardware/    disk inhibitors reset_reason restart
 state/       lock events faults running choice last_check ledger record
 settings/    health policy schedule
 device

@@ -7,12 +7,13 @@ the slot says which installed generation it is. What neither shows, the ledger h
 Tested by ``tests/unit/device/test_device.py``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconix.base import progress
+from reconix.base.clock import REAL, Clock
 from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile
@@ -41,10 +42,17 @@ class UnknownGeneration(ReconixError):
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One device."""
+    """One device.
+
+    Attributes:
+        paths: where everything is.
+        firmware: what it can be told.
+        clock: on which deadlines are points; it counts from boot and never jumps.
+    """
 
     paths: Paths
     firmware: Firmware
+    clock: Clock = field(default=REAL, kw_only=True)
 
     @property
     def disk_one_shot(self) -> DiskOneShot:

@@ -20,7 +20,6 @@ from pathlib import Path
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.boot.trial import Reason, Verdict
 from reconix.device.device import Device, toplevel_folder
-from reconix.device.hardware.clock import uptime
 from reconix.device.paths import Paths
 from reconix.device.settings.schedule import Schedule, minute_of_week, read_schedule
 from reconix.device.state.choice import leaving, read_choice, write_choice
@@ -59,7 +58,7 @@ def due(device: Device, now: float) -> Due | None:
     wanted = schedule.wanted(minute_of_week(now))
     if suspended(device):
         return Due(wanted)
-    if seconds_to_confirm(paths, schedule, booted) == 0:
+    if seconds_to_confirm(device, schedule, booted) == 0:
         return Due(wanted, schedule.default, rests=True)
     return Due(wanted, _start(paths, schedule, booted, wanted))
 
@@ -82,12 +81,12 @@ def is_resting(paths: Paths, wanted: str) -> bool:
     return _read(paths.resting) == wanted
 
 
-def seconds_to_confirm(paths: Paths, schedule: Schedule, booted: Running) -> int | None:
+def seconds_to_confirm(device: Device, schedule: Schedule, booted: Running) -> int | None:
     """How long what runs may go on without being confirmed, if it must be."""
     limit = schedule.confirm_within_seconds
-    if limit is None or booted.system == schedule.default or paths.is_confirmed.exists():
+    if limit is None or booted.system == schedule.default or device.paths.is_confirmed.exists():
         return None
-    return max(0, booted.started_seconds + limit - int(uptime()))
+    return max(0, booted.started_seconds + limit - int(device.clock.now()))
 
 
 def note_due(paths: Paths, found: Due) -> None:

@@ -24,7 +24,6 @@ from reconix.boot.tables import DiskIsShort, Selection, Slot, read_selection, re
 from reconix.boot.transitions import WrongSlot, advance
 from reconix.boot.trial import Phase, Reason, State, Verdict
 from reconix.device.device import Device, toplevel_folder
-from reconix.device.hardware.clock import uptime
 from reconix.device.hardware.disk import open_disk
 from reconix.device.hardware.reset_reason import ResetReason, forget_panic, read_reset_reason
 from reconix.device.select.boot_plan import Boot, Facts, Plan, decide
@@ -145,7 +144,7 @@ def read_facts(device: Device, selection: Selection, boot: Boot) -> Facts:
         is_table_damaged=bool(selection.faults),
         foreign_settings=_foreign_settings(device, selection, choice),
         seconds_to_confirm=_seconds_to_confirm(device, boot.toplevel),
-        uptime_seconds=int(uptime()),
+        uptime_seconds=int(device.clock.now()),
     )
 
 

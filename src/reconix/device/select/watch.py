@@ -117,7 +117,7 @@ def _examine(device: Device, booted: Running) -> Unhealthy | None:
         health = read_health(toplevel_folder(device.paths, booted.toplevel))
     except (ReconixError, OSError) as error:
         return Unhealthy("health.json can be read", str(error))
-    return await_health(health, booted.deadline_seconds, note=progress.note)
+    return await_health(health, booted.deadline_seconds, note=progress.note, clock=device.clock)
 
 
 def _record(device: Device, problem: Unhealthy) -> None:

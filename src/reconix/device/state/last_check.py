@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from reconix.base.address import without_login
 from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.files import BadFile, read_bounded, write_durably
-from reconix.device.hardware.clock import uptime
 from reconix.device.paths import Paths
 
 VERSION = 1
@@ -38,19 +37,18 @@ class LastCheck:
     sequence: int | None
     uptime_seconds: int
 
-    @property
-    def seconds_ago(self) -> int:
-        """How long ago that was."""
-        return max(0, int(uptime()) - self.uptime_seconds)
+    def seconds_before(self, uptime_seconds: float) -> int:
+        """How long that was before a moment."""
+        return max(0, int(uptime_seconds) - self.uptime_seconds)
 
 
-def note(paths: Paths, where: str, sequence: int | None) -> None:
+def note(paths: Paths, where: str, sequence: int | None, *, uptime_seconds: float) -> None:
     """Remember that an index was read just now."""
     document = {
         "version": VERSION,
         "where": where,
         "sequence": sequence,
-        "uptime_seconds": int(uptime()),
+        "uptime_seconds": int(uptime_seconds),
     }
     write_durably(paths.last_check, print_json(document))
 

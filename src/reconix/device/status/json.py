@@ -5,9 +5,7 @@ Tested by ``tests/unit/device/status/test_status.py``.
 
 from reconix.base.documents import JsonInput
 from reconix.boot.trial import Phase, State, Verdict
-from reconix.device.hardware.clock import uptime
 from reconix.device.state.choice import Always, LeftSystem
-from reconix.device.state.last_check import LastCheck
 from reconix.device.state.running import Running
 from reconix.device.status.read import Followed, LeftAlone, Status
 from reconix.device.trial.disks import Disks
@@ -33,7 +31,7 @@ def status_document(status: Status) -> JsonInput:
             "astray": status.next_boot.astray or None,
         },
         "phase": state.phase.value,
-        "trial": _trial_document(state, status.booted),
+        "trial": _trial_document(status),
         "last": _last_document(state),
         "always": _always_document(always) if always else None,
         "once": status.choice.once,
@@ -43,7 +41,7 @@ def status_document(status: Status) -> JsonInput:
         "installed": list(status.installed),
         "busy": status.busy,
         "sequence": status.sequence,
-        "looked": _last_check_document(status.last_check),
+        "looked": _last_check_document(status),
         "faults": list(status.faults),
         "left": [_left_document(each) for each in status.left],
         "disk": _disks_document(status.disks),
@@ -83,13 +81,14 @@ def _disks_document(disks: Disks | None) -> JsonInput:
     }
 
 
-def _last_check_document(found: LastCheck | None) -> JsonInput:
+def _last_check_document(status: Status) -> JsonInput:
+    found = status.last_check
     if found is None:
         return None
     return {
         "where": found.where,
         "sequence": found.sequence,
-        "seconds_ago": found.seconds_ago,
+        "seconds_ago": found.seconds_before(status.uptime_seconds),
     }
 
 
@@ -127,11 +126,12 @@ def _always_document(always: Always) -> JsonInput:
     }
 
 
-def _trial_document(state: State, booted: Running | None) -> JsonInput:
+def _trial_document(status: Status) -> JsonInput:
+    state, booted = status.state, status.booted
     trial = state.trial
     if trial is None:
         return None
-    left = max(0, booted.deadline_seconds - int(uptime())) if booted else None
+    left = max(0, booted.deadline_seconds - status.uptime_seconds) if booted else None
     return {
         "generation": trial.generation,
         "slot": trial.slot,

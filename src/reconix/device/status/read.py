@@ -76,6 +76,7 @@ class Status:
     systems: tuple[str, ...]
     busy: bool
     events: tuple[Event, ...]
+    uptime_seconds: int = 0
     schedule: Followed | None = None
     sequence: int | None = None
     last_check: LastCheck | None = None
@@ -105,6 +106,7 @@ def read_status(device: Device) -> Status:
         systems=tuple(system.name for system in committed.systems),
         busy=being_changed(paths),
         events=read_events(paths.log)[-_SHOWN_EVENTS:],
+        uptime_seconds=int(device.clock.now()),
         schedule=_followed(device, time.time()),
         sequence=_sequence(device),
         last_check=last_check.read(paths),
@@ -149,7 +151,7 @@ def _followed(device: Device, now: float) -> Followed | None:
         wanted,
         schedule.next_change(now),
         suspended(device) or is_resting(device.paths, wanted),
-        seconds_to_confirm(device.paths, schedule, booted),
+        seconds_to_confirm(device, schedule, booted),
     )
 
 

@@ -85,8 +85,9 @@ def _sequence_lines(status: Status) -> list[str]:
     if status.last_check is None:
         return [f"{line}; no update check since boot"]
     seen = status.last_check
+    minutes = seen.seconds_before(status.uptime_seconds) // 60
     offered = "nothing for this host" if seen.sequence is None else f"{seen.sequence}"
-    return [f"{line}; {seen.seconds_ago // 60} minutes ago {seen.where} had {offered}"]
+    return [f"{line}; {minutes} minutes ago {seen.where} had {offered}"]
 
 
 def _running(booted: Running | None) -> str:

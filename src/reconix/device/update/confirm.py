@@ -16,7 +16,6 @@ from reconix.boot.tables import read_selection, select_slot
 from reconix.boot.transitions import Confirmed, advance
 from reconix.boot.trial import Phase, State
 from reconix.device.device import Device
-from reconix.device.hardware.clock import uptime
 from reconix.device.hardware.disk import open_disk
 from reconix.device.state import events
 from reconix.device.state.choice import read_choice, renewed, write_choice
@@ -82,5 +81,5 @@ def keep_system(device: Device) -> None:
 def _check(device: Device, state: State, booted: Running) -> None:
     """Ask the rules before the slot is selected; they cannot be asked to undo it."""
     advance(state, Confirmed(booted.slot))
-    if booted.boot_id != read_boot_id(device.paths) or uptime() > booted.deadline_seconds:
+    if booted.boot_id != read_boot_id(device.paths) or device.clock.now() > booted.deadline_seconds:
         raise TooLate("the trial deadline has passed", hint="the device will restart by itself")

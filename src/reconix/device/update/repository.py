@@ -238,7 +238,7 @@ def check(device: Device, repository: Repository) -> Available:
         if (offer.host, offer.architecture) == (ours.host, ours.architecture)
     ]
     offered = max((offer.sequence for offer in for_us), default=None)
-    last_check.note(device.paths, repository.shown, offered)
+    last_check.note(device.paths, repository.shown, offered, uptime_seconds=device.clock.now())
     offers = [offer for offer in for_us if offer.sequence >= trusted.rollback_index]
     best = newest(offers)
     if best is None or str(best.target) == trusted.committed:

@@ -1,14 +1,16 @@
 """The schedule is followed at its changes, and what somebody chose stays until the next."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from tests.device_model import Machine
+from tests.turned_clock import TurnedClock
 from tests.unit.device.conftest import Units
 
 from reconix.base.documents import print_json
 from reconix.device.__main__ import main
-from reconix.device.hardware.clock import uptime
+from reconix.device.device import Device
 from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.select.follow import Due, due, note_due
 from reconix.device.select.watch import mark_bad, watch
@@ -116,13 +118,15 @@ def test_what_somebody_chose_stays_until_the_next_change(scheduled: Machine) -> 
     assert due(scheduled.device, NIGHT) == Due("default", "default")
 
 
-def test_what_is_not_confirmed_in_time_is_left_until_the_next_change(
-    scheduled: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def after(seconds: float, machine: Machine) -> Device:
+    """The device when that much time has passed."""
+    clock = TurnedClock(machine.device.clock.now() + seconds).clock
+    return replace(machine.device, clock=clock)
+
+
+def test_what_is_not_confirmed_in_time_is_left_until_the_next_change(scheduled: Machine) -> None:
     start(scheduled, due(scheduled.device, MORNING))
-    later = uptime() + 601
-    monkeypatch.setattr("reconix.device.select.follow.uptime", lambda: later)
-    found = due(scheduled.device, MORNING + 601)
+    found = due(after(601, scheduled), MORNING + 601)
     assert found == Due("mqtt", "default", rests=True)
     start(scheduled, found)
     assert due(scheduled.device, MORNING + 700) == Due("mqtt"), "also after a restart"
@@ -130,12 +134,10 @@ def test_what_is_not_confirmed_in_time_is_left_until_the_next_change(
     assert due(scheduled.device, MORNING) == Due("mqtt", "mqtt"), "the next day"
 
 
-def test_what_is_confirmed_stays(scheduled: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_confirmed_stays(scheduled: Machine) -> None:
     start(scheduled, due(scheduled.device, MORNING))
     assert main(["confirm"], scheduled.device) == 0
-    later = uptime() + 601
-    monkeypatch.setattr("reconix.device.select.follow.uptime", lambda: later)
-    assert due(scheduled.device, MORNING + 601) == Due("mqtt")
+    assert due(after(601, scheduled), MORNING + 601) == Due("mqtt")
 
 
 def test_what_is_wanted_always_goes_before_the_schedule(scheduled: Machine) -> None:

@@ -1,12 +1,13 @@
 """T2, freeze: a device cannot notice it, but says what whoever looks at it needs to."""
 
 import json
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.device_model import Machine
 from tests.project_files import enough
+from tests.turned_clock import TurnedClock
 
 from reconix.base.documents import print_json
 from reconix.device.state import last_check
@@ -30,14 +31,14 @@ def mirror(machine: Machine, place: Path, sequence: int, host: str = "gateway") 
 
 
 def test_t2_what_a_frozen_mirror_offers_is_told_with_its_age(
-    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, tmp_path: Path
 ) -> None:
     machine.boot()
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    assert check(machine.device, mirror(machine, tmp_path / "mirror", 0)).offered == 0
-    monkeypatch.setattr(time, "monotonic", lambda: now + 30 * HOUR)
-    status = read_status(machine.device)
+    time = TurnedClock()
+    device = replace(machine.device, clock=time.clock)
+    assert check(device, mirror(machine, tmp_path / "mirror", 0)).offered == 0
+    time.turn(30 * HOUR)
+    status = read_status(device)
     line = f"sequence   0; 1800 minutes ago {tmp_path / 'mirror'} had 0"
     assert line in status_lines(status)
     document = json.loads(print_json(status_document(status)))
@@ -72,4 +73,4 @@ def test_what_cannot_be_read_was_not_seen(machine: Machine, content: bytes) -> N
 
 
 def test_a_time_that_is_yet_to_come_is_now() -> None:
-    assert LastCheck("x", 1, 1 << 40).seconds_ago == 0
+    assert LastCheck("x", 1, 1 << 40).seconds_before(0) == 0

@@ -433,7 +433,8 @@ def test_who_is_to_log_in_for_updates_is_shown_nowhere_and_not_sent(
 
 def test_what_an_older_agent_noted_is_shown_without_the_password(machine: Machine) -> None:
     machine.boot()
-    last_check.note(machine.paths, "http://me:secret@updates.example/x", 7)
+    where = "http://me:secret@updates.example/x"
+    last_check.note(machine.paths, where, 7, uptime_seconds=0)
     found = last_check.read(machine.paths)
     assert found is not None
     assert found.where == "http://updates.example/x"
