@@ -73,6 +73,9 @@ def fill(store: ChrootStore, lock: Lock) -> None:
 
     def root(into: Path) -> None:
         (into / "usr/lib/systemd/system").mkdir(parents=True)
+        (into / "etc").mkdir()
+        (into / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+        (into / "etc/group").write_text("root:x:0:\n")
         for unit in (
             "dropbear",
             "mosquitto",
