@@ -30,7 +30,7 @@ def machine(project: Path) -> Path:
     return project / "hosts/gateway/machine.toml"
 
 
-def test_a_good_configuration_is_said_to_be_good(project: Path, capsys: Capture) -> None:
+def test_a_valid_configuration_is_said_to_be_valid(project: Path, capsys: Capture) -> None:
     assert main(["check"]) == 0
     assert capsys.readouterr().out == "the configuration is valid: 1 host, 3 systems\n"
 
@@ -43,7 +43,7 @@ def test_warnings_are_printed_first(project: Path, capsys: Capture) -> None:
     assert "users.guest: has no key and cannot log in" in said
 
 
-def test_mistakes_are_told_all_at_once(project: Path, capsys: Capture) -> None:
+def test_errors_are_reported_all_at_once(project: Path, capsys: Capture) -> None:
     machine(project).write_text("[boot]\nslots = 9\nslotz = 2\n")
     assert main(["check"]) == 2
     said = capsys.readouterr()

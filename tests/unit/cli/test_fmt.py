@@ -35,7 +35,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_all_files_of_the_project_are_laid_out_and_no_other(project: Path, capsys: Capture) -> None:
+def test_all_files_of_the_project_are_formatted_and_no_other(
+    project: Path, capsys: Capture
+) -> None:
     (project / "reconix.toml").chmod(0o600)
     assert main(["fmt", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -57,7 +59,7 @@ def test_check_changes_nothing_and_says_so_with_its_status(project: Path, capsys
     assert (project / "reconix.toml").read_text() == UNTIDY
 
 
-def test_one_file_that_is_no_toml_stops_all(project: Path, capsys: Capture) -> None:
+def test_one_file_that_is_not_toml_stops_all(project: Path, capsys: Capture) -> None:
     (project / "hosts/gw/systems/web.toml").write_text("a = = 1\n")
     assert main(["fmt"]) == 2
     assert "web.toml:1:5: invalid TOML" in capsys.readouterr().err

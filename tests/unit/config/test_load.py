@@ -97,7 +97,7 @@ def test_what_is_set_twice_must_agree_or_be_forced(folder: Folder) -> None:
     assert folder.system("web").kernel.package == "linux-image-amd64"
 
 
-def test_all_mistakes_of_all_files_are_told_at_once(folder: Folder) -> None:
+def test_all_errors_of_all_files_are_reported_at_once(folder: Folder) -> None:
     folder.write("reconix.toml", 'nmae = "test"\n')
     folder.write("hosts/gw/machine.toml", "[boot]\nslots = 9\n")
     folder.write("hosts/gw/systems/web.toml", "[helth]\n[boot]\nslots = 3\n")
@@ -151,7 +151,7 @@ def test_a_password_is_refused_with_what_to_use_instead(folder: Folder) -> None:
     assert "authorized_keys" in mistake
 
 
-def test_a_missing_file_is_a_mistake_with_the_place_that_names_it(folder: Folder) -> None:
+def test_a_missing_file_is_an_error_at_the_place_that_names_it(folder: Folder) -> None:
     folder.write(
         "hosts/gw/systems/web.toml",
         'imports = ["no.toml"]\n[users.root]\nauthorized_keys_files = ["../../../keys/me.pub"]\n'

@@ -1,4 +1,4 @@
-"""A layout changes nothing but space: not the meaning, not a spelling, not a comment."""
+"""Formatting changes nothing but space: not the meaning, not a spelling, not a comment."""
 
 import re
 import tomllib
@@ -39,7 +39,7 @@ v = [ # c
 d = 1979-05-27 07:32:00   # date
 
 """
-LAID_OUT = """\
+FORMATTED = """\
 # top
 
 a = 1  # x
@@ -72,9 +72,9 @@ d = 1979-05-27 07:32:00  # date
 """
 
 
-def test_the_layout_is_as_described() -> None:
-    assert format_toml(WRITTEN) == LAID_OUT
-    assert format_toml(WRITTEN.replace("\n", "\r\n")) == LAID_OUT
+def test_the_format_is_as_described() -> None:
+    assert format_toml(WRITTEN) == FORMATTED
+    assert format_toml(WRITTEN.replace("\n", "\r\n")) == FORMATTED
 
 
 @pytest.mark.parametrize("text", ["", "\n", " \n\t\n"])
@@ -148,7 +148,7 @@ def test_the_meaning_stays(text: str, newline: str) -> None:
 
 
 @given(documents())
-def test_what_is_laid_out_stays_as_it_is(text: str) -> None:
+def test_formatting_again_changes_nothing(text: str) -> None:
     once = format_toml(text)
     assert format_toml(once) == once
 
@@ -172,15 +172,15 @@ def test_no_line_ends_in_space_unless_a_text_does(text: str) -> None:
 @given(documents(), documents())
 def test_prose_around_settings_stays_as_it_is(one: str, two: str) -> None:
     markdown = f"# Title  \n\n```toml\n{one}\n```\ntext = 1\n\n~~~toml\n{two}\n~~~\n\nend"
-    laid_out = format_markdown(markdown)
+    formatted = format_markdown(markdown)
     prose = [line for line, counts in marked_lines(markdown) if not counts]
-    assert [line for line, counts in marked_lines(laid_out) if not counts] == prose
-    assert f"```toml\n{format_toml(one)}```" in laid_out
-    assert f"~~~toml\n{format_toml(two)}~~~" in laid_out
-    assert format_markdown(laid_out) == laid_out
+    assert [line for line, counts in marked_lines(formatted) if not counts] == prose
+    assert f"```toml\n{format_toml(one)}```" in formatted
+    assert f"~~~toml\n{format_toml(two)}~~~" in formatted
+    assert format_markdown(formatted) == formatted
 
 
-def test_blocks_that_cannot_be_laid_out_alone_are_left_alone() -> None:
+def test_blocks_that_cannot_be_formatted_alone_are_left_alone() -> None:
     split = "```toml\na = [1,\n```\nand\n```toml\n2]\n```\n"
     assert format_markdown(split) == split
     inside_a_list = "- see\n\n  ```toml\n  a=1\n  ```\n"

@@ -157,7 +157,7 @@ def test_each_key_is_found_where_it_stands(pairs: list[tuple[str, str]], newline
     ("text", "line", "column"),
     [("a = 1\nb = = 2\n", 2, 5), ("a = 1\na = 2", 2, 6), ('a = "', 1, 6), ("[a]\n[a]\n", 2, 3)],
 )
-def test_what_is_no_toml_is_told_with_its_place(text: str, line: int, column: int) -> None:
+def test_invalid_toml_is_reported_with_its_place(text: str, line: int, column: int) -> None:
     with pytest.raises(InvalidToml) as failure:
         parse_toml(text, FILE)
     place = failure.value.problem.place
