@@ -32,13 +32,37 @@ ROOT = Path(__file__).parent.parent
 STORE, BOOT = "tests/unit/store", "tests/unit/boot"
 FORMAT, RECEIVING = "tests/unit/transfer/format", "tests/unit/transfer/receiving"
 
+SELECT = "tests/unit/device/select"
+
+LONG = (
+    "test_a_change_of_one_line_among_11000_files_costs_no_list_of_them",
+    "test_any_generation_is_made_from_any_other",
+    "test_any_generation_is_made_from_any_two_others",
+    "test_no_stream_serves_more_bases_than_its_header_holds",
+    "test_r3_memory_does_not_depend_on_the_size_of_a_file_and_the_library_is_enough",
+    "test_s2_t3_whatever_is_done_to_a_signed_stream_it_is_refused",
+    "test_s6_s7_a_changed_payload_gives_the_target_or_a_refusal_within_what_was_declared",
+)
+"""Tests of receiving that draw many examples: too long for each mutant, so it must die without."""
+
 MODULES: dict[str, tuple[str, ...]] = {
     "store/nar": (f"{STORE}/test_nar.py", f"{STORE}/test_links.py", "tests/compat/test_nar.py"),
     "boot/tables": (f"{BOOT}/test_tables.py", "tests/crash/test_gpt_select.py"),
     "boot/transitions": (f"{BOOT}/test_transitions.py", f"{BOOT}/test_trial.py"),
     "transfer/format/stream": (f"{FORMAT}/test_stream.py",),
-    "transfer/receiving/receive": (f"{RECEIVING}/test_receive.py", f"{RECEIVING}/test_spool.py"),
-    "device/select/start": ("tests/unit/device/select/test_start.py",),
+    "transfer/receiving/receive": (
+        f"{RECEIVING}/test_receive.py",
+        f"{RECEIVING}/test_spool.py",
+        "tests/unit/transfer/test_several_bases.py",
+        *(f"--deselect={RECEIVING}/test_receive.py::{name}" for name in LONG),
+        *(f"--deselect=tests/unit/transfer/test_several_bases.py::{name}" for name in LONG),
+    ),
+    "device/select/start": (
+        f"{SELECT}/test_start.py",
+        f"{SELECT}/test_soft_reboot.py",
+        "tests/unit/device/trial/test_disks.py",
+    ),
+    "device/select/boot_plan": (f"{SELECT}/test_boot_plan.py", f"{SELECT}/test_start.py"),
 }
 """Modules whose tests are tried, each with the files in which these are."""
 

@@ -471,6 +471,17 @@ def test_an_archive_in_which_nothing_could_be_named_is_refused(tmp_path: Path) -
     refuse(MAGIC + deep + FOLDER, tmp_path, "longer than 3072 bytes")
 
 
+def test_an_archive_may_have_a_folder_whose_path_is_as_long_as_allowed(tmp_path: Path) -> None:
+    names = [b"d" * 235] * 12 + [b"e" * 240]
+    node: Node = Folder()
+    for name in reversed(names):
+        node = Folder(((name.decode(), node),))
+    assert list(nar.parse(io.BytesIO(archive(node)).read)) == list(tree.events(node))
+    longer = [*names[:-1], b"e" * 241]
+    opened = b"".join(FOLDER + words(b"entry", b"(", b"name", name, b"node") for name in longer)
+    refuse(MAGIC + opened + FOLDER, tmp_path, "longer than 3072 bytes")
+
+
 def test_nesting_10000_deep_is_refused(tmp_path: Path) -> None:
     deep = FILE
     for _ in range(10_000):

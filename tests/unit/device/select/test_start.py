@@ -6,10 +6,13 @@ from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
 from reconix.base.documents import print_json
+from reconix.boot.gpt import SECTOR
 from reconix.boot.oneshots.load_option import print_text
 from reconix.boot.oneshots.variables import GLOBAL, LOADER
+from reconix.boot.tables import Copy
 from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.select.choose import choose_always, choose_once
+from reconix.device.select.start import start
 from reconix.device.state.events import read_events
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.state.running import BootReason, read_running
@@ -140,13 +143,47 @@ def test_each_boot_knows_why_it_is_what_it_is(machine: Machine, units: Units) ->
 
 
 def test_a_second_start_in_the_same_boot_changes_nothing(machine: Machine) -> None:
-    from reconix.device.select.start import start
-
     machine.boot()
     machine.generation("two")
     arm(machine, "two")
     assert not start(machine.device).restart
     assert read_state(machine.paths.state).phase is Phase.ARMED
+
+
+def test_a_note_of_the_boot_before_is_not_taken_for_one_of_this_boot(machine: Machine) -> None:
+    """Wherever ``/run`` was not emptied."""
+    before = machine.boot().booted
+    noted = machine.paths.booted.read_bytes()
+    machine.firmware()
+    machine.paths.booted.write_bytes(noted)
+    found = start(machine.device).booted
+    assert found.toplevel == before.toplevel
+    assert found.boot_id != before.boot_id
+
+
+def test_b2_what_a_start_repairs_is_told_one_by_one(machine: Machine) -> None:
+    machine.boot()
+    with (machine.place / "disk").open("r+b") as disk:
+        disk.seek(machine.tables.header_at(Copy.BACKUP) * SECTOR)
+        disk.write(bytes(SECTOR))
+    machine.boot()
+    found = read_events(machine.paths.log)
+    assert [event.name for event in found] == ["repaired"] * len(found)
+    assert "the backup header is not as it should be" in [event.text for event in found]
+
+
+def test_a_firmware_that_does_not_tell_what_it_booted_booted_what_is_selected(
+    machine: Machine,
+) -> None:
+    machine.boot()
+    machine.generation("two")
+    machine.install("two")
+    machine.finish("two")
+    machine.firmware()
+    machine.variables.remove("LoaderDevicePartUUID", LOADER)
+    booted = start(machine.device).booted
+    assert (booted.slot, booted.generation) == (2, machine.generations["two"])
+    assert machine.paths.is_committed.read_bytes() == b""
 
 
 def test_state_that_cannot_be_read_is_found_out_from_the_disk(machine: Machine) -> None:
