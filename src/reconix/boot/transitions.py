@@ -98,7 +98,7 @@ class Armed:
 
 @dataclass(frozen=True, slots=True)
 class Booted:
-    """The device has started.
+    """The device was booted.
 
     Args:
         slot: from which it was.
@@ -126,7 +126,7 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Unhealthy:
-    """A check failed, or the time was over."""
+    """A check failed, or the deadline has passed."""
 
     what: str
     output: str = ""
@@ -134,7 +134,7 @@ class Unhealthy:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """Somebody does not want the update, or the firmware does not take part in it."""
+    """An operator has cancelled the update, or the firmware refuses it."""
 
     reason: Reason = Reason.OPERATOR
     what: str = ""
@@ -254,7 +254,7 @@ def slot_for(state: State, generation: str, slots: Iterable[Slot]) -> Slot:
 
 def _received(state: State, event: Received) -> State:
     if event.generation == state.committed.generation:
-        raise WrongSlot(f"{event.generation} is committed already; there is nothing to try")
+        raise WrongSlot(f"{event.generation} is already committed; there is nothing to try")
     trial = Trial(event.generation, attempts_allowed=event.attempts_allowed)
     return replace(state, phase=Phase.RECEIVED, trial=trial)
 
@@ -367,7 +367,7 @@ def _rolled_back(state: State, slot: Slot) -> State:
     generation = state.in_slot(slot)
     if generation is None:
         raise WrongSlot(
-            f"the disk selects slot {slot}, of which nothing is known",
+            f"the disk selects slot {slot}, whose content is unknown",
             hint="another program changed the partition table; select a known slot again",
         )
     if slot == state.committed.slot:

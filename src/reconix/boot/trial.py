@@ -97,7 +97,7 @@ class OnTrial(ReconixError):
 
     def __init__(self, generation: str) -> None:
         super().__init__(
-            f"{generation} is on trial right now",
+            f"{generation} is on trial",
             hint="wait until it is confirmed, or leave it with `reconix-device rollback`",
         )
 

@@ -1,4 +1,4 @@
-"""Factory reset: what systems have kept is forgotten, at the next boot.
+"""Factory reset: the data of systems is erased at the next boot.
 
 The data of a running system cannot be taken away under its programs. So the agent only leaves an
 order, one durable file, and restarts. The initrd carries it out before it binds anything:
@@ -32,7 +32,7 @@ _MACHINE_ID = "machine-id"
 
 
 class NoData(ReconixError):
-    """There is nothing that persists."""
+    """The data partition is not there."""
 
     exit_code = 79
 
@@ -44,7 +44,7 @@ class NoRoomForOrder(ReconixError):
 
 
 def order_reset(device: Device, *, system: str | None) -> None:
-    """Let the next boot forget what a system has of its own, or everything that persists.
+    """Have the next boot erase the data of one system, or all data.
 
     Must be called under ``exclusive_rw``. Orders add up until the next boot.
 
@@ -86,8 +86,8 @@ def _name_known_file(known: Path, order: Path) -> None:
         order.hardlink_to(known)
     except OSError as error:
         raise NoRoomForOrder(
-            f"there is no room for an order on {order.parent}",
-            hint="remove a file below it, then repeat this",
+            f"no room to record the factory reset on {order.parent}",
+            hint="remove a file there, then repeat this",
         ) from error
 
 
@@ -111,5 +111,5 @@ def discard(device: Device) -> int:
 def _data(paths: Paths) -> Path:
     """The root of the data partition."""
     if paths.shared and not paths.data.is_mount():
-        raise NoData("what persists is not mounted", hint="the kernel's log says why: dmesg")
+        raise NoData("the data partition is not mounted", hint="the kernel's log says why: dmesg")
     return paths.data

@@ -240,7 +240,7 @@ def test_a_rejected_generation_that_the_disk_selects_is_an_error() -> None:
 
 @pytest.mark.parametrize("phase", Phase)
 def test_a_slot_that_nobody_knows_is_never_adopted(phase: Phase) -> None:
-    with pytest.raises(WrongSlot, match="of which nothing is known"):
+    with pytest.raises(WrongSlot, match="whose content is unknown"):
         advance(OF_PHASE[phase], Booted(THREE, selected=THREE))
 
 

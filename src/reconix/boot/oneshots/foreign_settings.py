@@ -67,7 +67,7 @@ _NO_WAIT = ("0", "menu-hidden", "menu-disabled")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting of somebody else.
+    """A setting that another program has made.
 
     Attributes:
         name: the variable.
@@ -159,7 +159,9 @@ def _waits(variables: Variables) -> str:
     for name in ("LoaderConfigTimeoutOneShot", "LoaderConfigTimeout"):
         value = _text(variables, name)
         if value is not None:  # the first one that is there decides
-            return "" if value in _NO_WAIT else f"it waits in the loader's menu ({name}: {value})"
+            return (
+                "" if value in _NO_WAIT else f"the boot loader waits in its menu ({name}: {value})"
+            )
     return ""
 
 

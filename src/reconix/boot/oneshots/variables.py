@@ -38,7 +38,7 @@ class FirmwareRefuses(ReconixError):
 
     def __init__(self, name: str, *, why: str) -> None:
         super().__init__(
-            f"the firmware does not take the variable {name}: {why}",
+            f"the firmware rejects the variable {name}: {why}",
             hint="without its variables no generation can be tried; "
             "is efivarfs mounted read-write, and is there room in the firmware's memory? "
             'If it keeps none, see `one_shot = "disk"` in the manual of options',
@@ -83,10 +83,10 @@ class Variables:
         except OSError as error:
             raise FirmwareRefuses(name, why=str(error.strerror)) from error
         if self.get(name, vendor) != value:
-            raise FirmwareRefuses(name, why="it has another value than was written")
+            raise FirmwareRefuses(name, why="it does not have the value that was written")
 
     def remove(self, name: str, vendor: str) -> None:
-        """Take a variable away; one that is not there is fine.
+        """Remove a variable; one that is not there is fine.
 
         Raises:
             FirmwareRefuses: it is still there.

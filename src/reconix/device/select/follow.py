@@ -1,4 +1,4 @@
-"""Following the schedule: what should take over now, if anything.
+"""Following the schedule: which system is due now, if any.
 
 A timer has the agent look whenever the answer may have changed. It acts on a *change* of what the
 schedule wants, not on a difference from what runs: what somebody chose by hand stays until the next
@@ -45,7 +45,7 @@ class Due:
 
 
 def due(device: Device, now: float) -> Due | None:
-    """See what should take over at this moment; ``None`` without a schedule.
+    """The system that is due at this moment; ``None`` without a schedule.
 
     Raises:
         ReconixError: it is not known what runs, or the schedule cannot be read.
@@ -72,17 +72,17 @@ def _start(paths: Paths, schedule: Schedule, booted: Running, wanted: str) -> st
 
 
 def suspended(device: Device) -> bool:
-    """Whether a system that is wanted always goes before the schedule."""
+    """Whether a system that is wanted always takes precedence over the schedule."""
     return read_choice(device.paths.choice).always is not None
 
 
 def is_resting(paths: Paths, wanted: str) -> bool:
-    """Whether what is wanted was tried, and not confirmed."""
+    """Whether the wanted system was tried and not confirmed."""
     return _read(paths.resting) == wanted
 
 
 def seconds_to_confirm(device: Device, schedule: Schedule, booted: Running) -> int | None:
-    """How long what runs may go on without being confirmed, if it must be."""
+    """How long the system that runs may go on unconfirmed, if it must be confirmed."""
     limit = schedule.confirm_within_seconds
     if limit is None or booted.system == schedule.default or device.paths.is_confirmed.exists():
         return None

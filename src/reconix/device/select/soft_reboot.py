@@ -73,9 +73,9 @@ def _differs(device: Device, booted: Running, target: InstalledSystem) -> str | 
         if not _can_take_over(paths, target.toplevel):
             return f"{target.name} has no agent that could take over"
         if _kernel(paths, kernel) != _kernel(paths, target.toplevel):
-            return f"{target.name} has another kernel, or other parameters for it"
+            return f"{target.name} has a different kernel or kernel parameters"
         if _settings(paths, booted.toplevel) != _settings(paths, target.toplevel):
-            return f"{target.name} has other settings that a kernel keeps"
+            return f"{target.name} has different settings that a kernel keeps"
     except (OSError, BadFile, BadDocument, BadBootSpec, BadStorePath) as error:
         return f"cannot compare it with what runs: {error}"
     return None

@@ -28,13 +28,13 @@ MAX_BYTES = 1 << 16
 
 
 class UnknownBoot(ReconixError):
-    """It cannot be found out what runs."""
+    """What runs is unknown."""
 
     exit_code = 75
 
 
 class BootReason(Enum):
-    """Why this runs, and nothing else."""
+    """Why this runs."""
 
     COMMITTED = "committed"  # the default
     TRIAL = "trial"
@@ -132,7 +132,7 @@ def _toplevel(path: str) -> StorePath:
     try:
         return StorePath.containing(path)
     except BadStorePath as error:
-        raise UnknownBoot(f"{path} does not lie in the store") from error
+        raise UnknownBoot(f"{path} is not in the store") from error
 
 
 def write_running(paths: Paths, booted: Running) -> None:
@@ -192,4 +192,4 @@ def _why(fields: Fields) -> BootReason:
     try:
         return BootReason(fields.text("why"))
     except ValueError as error:
-        raise BadDocument(f"{fields.source}: {fields.text('why')!r} is no reason") from error
+        raise BadDocument(f"{fields.source}: {fields.text('why')!r} is no boot reason") from error

@@ -25,13 +25,13 @@ from reconix.store.generation import Generation, InstalledSystem
 
 
 class WithoutAgent(ReconixError):
-    """A system was to prove that it is healthy, and has no agent for that."""
+    """A system must show that it is healthy, and has no agent for that."""
 
     exit_code = 71
 
     def __init__(self, system: str) -> None:
         super().__init__(
-            f"the system {system} has no agent: nobody would say that it is healthy",
+            f"system {system} has no agent that could report its health",
             hint=f"choose it for one boot: reconix-device boot {system}",
         )
 

@@ -23,18 +23,18 @@ from reconix.store.paths import StorePath
 
 
 class NothingBefore(ReconixError):
-    """There is no generation to go back to."""
+    """There is no previous generation."""
 
     exit_code = 76
 
     def __init__(self) -> None:
         super().__init__(
-            "no generation came before this one", hint="the first update that is kept makes one"
+            "there is no previous generation", hint="the first confirmed update leaves one"
         )
 
 
 class RolledBack(Enum):
-    """What was done; a restart carries it out, but for ``DISARMED``."""
+    """What was done; all but ``DISARMED`` take effect at a restart."""
 
     LEFT_TRIAL = "left the generation on trial"
     DISARMED = "disarmed the generation that was to be tried"
@@ -63,7 +63,7 @@ def rollback(device: Device) -> RolledBack:
 
 
 def leave_for(device: Device, generation: str) -> None:
-    """Note that somebody goes back to a generation, if it is the one before this one.
+    """Note that an operator goes back to a generation, if it is the previous one.
 
     Must be called under ``exclusive_rw``. It is noted before it is done: a cut in between leaves a
     note about the committed generation, which means nothing as long as it is that.

@@ -188,7 +188,7 @@ def test_what_was_asked_of_the_firmware_before_is_taken_back(
 def test_settings_that_a_kernel_keeps_need_a_restart(machine: Machine, units: Units) -> None:
     other = folder({"sysctl.d/90-reconix.conf": File(b"vm.swappiness = 1\n")})
     machine_with(machine, etc={**ETC, "mqtt": other})
-    assert obstacle(machine.device, "mqtt") == "mqtt has other settings that a kernel keeps"
+    assert obstacle(machine.device, "mqtt") == "mqtt has different settings that a kernel keeps"
     assert obstacle(machine.device, "default") is None
 
 
@@ -201,7 +201,7 @@ def test_another_kernel_needs_a_restart(machine: Machine, units: Units) -> None:
     machine.install("three")
     three = machine.read(machine.generations["three"]).system("default").toplevel
     (machine.paths.proc / "cmdline").write_text(f"init={three}/init gpt\n")
-    assert "another kernel" in str(obstacle(machine.device, "mqtt"))
+    assert "a different kernel" in str(obstacle(machine.device, "mqtt"))
 
 
 def test_a_system_without_an_agent_that_can_take_over_needs_a_restart(

@@ -210,7 +210,7 @@ def test_w2_settings_of_others_are_removed_and_told(machine: Machine) -> None:
     ahead = read_status(machine.device).next_boot
     assert (ahead.system, ahead.astray) == (
         "mqtt",
-        "it waits in the loader's menu (LoaderConfigTimeout: menu-force)",
+        "the boot loader waits in its menu (LoaderConfigTimeout: menu-force)",
     )
     machine.boot()
     status = read_status(machine.device)
