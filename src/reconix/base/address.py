@@ -67,7 +67,7 @@ class Address:
         """Read an address; who is to log in, and what stands behind ``#``, are left out.
 
         Raises:
-            Refused: it is none of a web server.
+            Refused: it is not the address of a web server.
         """
         try:
             parts = urlsplit(quote(text, safe=_ALLOWED))

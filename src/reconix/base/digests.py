@@ -16,7 +16,7 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class BadDigest(ReconixError):
-    """A text that should be a SHA-256 digest is none."""
+    """A text is not a SHA-256 digest."""
 
     def __init__(self, text: str) -> None:
         super().__init__(f"{text[:80]!r} is no SHA-256 digest", hint="expected 64 hex digits")

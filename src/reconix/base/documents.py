@@ -39,12 +39,12 @@ def print_json(value: object) -> bytes:
         value: nothing but ``None``, ``bool``, ``int``, ``str``, lists, and dicts with text keys.
 
     Raises:
-        BadDocument: a text in it is none, say, the name of a file that is not UTF-8.
+        BadDocument: a text cannot be encoded, such as the name of a file that is not UTF-8.
     """
     try:
         return _spelled(value).encode() + b"\n"
     except UnicodeEncodeError as error:
-        raise BadDocument(f"{error.object[error.start]!r} is no character") from error
+        raise BadDocument(f"{error.object[error.start]!r} is not a character") from error
 
 
 def show_json(value: JsonInput) -> str:
@@ -75,7 +75,7 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 def parse_json(content: bytes, *, source: str) -> Json:
     """Read one JSON value: UTF-8, integers only, no key twice, at most 32 levels deep.
 
-    A half of a surrogate pair, which JSON can spell, is no text: it could not be written again.
+    Half a surrogate pair, which JSON can spell, is refused: it could not be written again.
 
     Raises:
         BadDocument: it is not that; the message names ``source``.
@@ -89,7 +89,7 @@ def parse_json(content: bytes, *, source: str) -> Json:
         )
         _check(value, _MAX_DEPTH)
     except (ValueError, RecursionError) as error:
-        raise BadDocument(f"{source} is no JSON that we accept: {error}") from error
+        raise BadDocument(f"{source} is not acceptable JSON: {error}") from error
     return value
 
 
@@ -119,7 +119,7 @@ class Fields:
         """Read a document whose top is an object.
 
         Raises:
-            BadDocument: it is no such document.
+            BadDocument: it is not such a document.
         """
         return cls.of(parse_json(content, source=source), source=source)
 

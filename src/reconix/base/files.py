@@ -32,7 +32,7 @@ _PLACE = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 """To open a folder for what is in it, not to read it."""
 
 _REMEMBERED = 10_000
-"""So many full folders of one folder are kept in mind while a tree is removed."""
+"""How many full folders of one folder are remembered while a tree is removed."""
 
 
 class BadFile(ReconixError):
@@ -49,7 +49,7 @@ class TooLarge(BadFile):
 
 
 class NotRegular(BadFile):
-    """Something is no regular file: a folder, a pipe, a device, or a link where none may be."""
+    """Something is not a regular file: a folder, a pipe, a device, or a link where none may be."""
 
     def __init__(self, path: Path, mode: int) -> None:
         kind = _KINDS.get(stat.S_IFMT(mode), "something else")
@@ -80,7 +80,7 @@ def open_regular(path: Path, *, follow_links: bool = True, buffering: int = -1) 
         buffering: as for ``open``.
 
     Raises:
-        BadFile: something else is there, or this is no name that a file can have.
+        BadFile: something else is there, or a file cannot have this name.
         OSError: it cannot be opened.
     """
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -88,7 +88,7 @@ def open_regular(path: Path, *, follow_links: bool = True, buffering: int = -1) 
         _expect_regular(path, path.stat(follow_symlinks=follow_links))
         descriptor = os.open(path, flags if follow_links else flags | os.O_NOFOLLOW)
     except ValueError as error:  # a zero byte, or half a character
-        raise BadFile(f"{str(path)!r} is no name of a file") from error
+        raise BadFile(f"{str(path)!r} is not a valid file name") from error
     try:
         _expect_regular(path, os.fstat(descriptor))
     except BadFile:
@@ -106,8 +106,8 @@ def read_bounded(path: Path, limit_bytes: int, *, follow_links: bool = True) -> 
     """Read a whole file that must not be larger than ``limit_bytes``.
 
     Raises:
-        BadFile: there is more, of which nothing is returned, or it is no file (``open_regular``).
-        OSError: it cannot be read.
+        BadFile: there is more, of which nothing is returned, or it is not a file
+        (``open_regular``). OSError: it cannot be read.
     """
     with open_regular(path, follow_links=follow_links) as file:
         content = file.read(limit_bytes + 1)
@@ -120,13 +120,13 @@ def read_text(path: Path, limit_bytes: int) -> str:
     """Read a whole file of UTF-8.
 
     Raises:
-        BadFile: it is none, or as ``read_bounded`` says.
+        BadFile: it is not text, or as ``read_bounded`` says.
         OSError: it cannot be read.
     """
     try:
         return read_bounded(path, limit_bytes).decode()
     except UnicodeDecodeError as error:
-        raise BadFile(f"{path} is no text: byte {error.start} is not UTF-8") from error
+        raise BadFile(f"{path} is not text: byte {error.start} is not UTF-8") from error
 
 
 def chunks(file: BinaryIO, size_bytes: int | None = None) -> Iterator[bytes]:

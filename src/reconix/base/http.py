@@ -9,9 +9,9 @@ deadline, which does not move when a byte comes:
   looked up, the connection made, a proxy asked, and every head that precedes the real one read;
 * each piece of a body: ``timeout_seconds``;
 * the body: ``min_bytes`` in each ``window_seconds`` of waiting;
-* everything that a client does: until ``until``, if it is told.
+* everything that a client does: until ``until``, if it is given.
 
-Each byte that comes out of the connection is counted, also those that nobody wants; of these no
+Each byte that comes out of the connection is counted, including useless ones; of these no
 more than ``_MAX_EXTRA_BYTES`` are taken before something useful must come. Redirections are
 followed as ``address.py`` allows, and a bounded number of times. Connections are kept, one for each
 server. A proxy is asked for what the route says; with https it sees nothing but a server's name.
@@ -110,7 +110,7 @@ class Route:
             context: which certificates to trust with https.
 
         Raises:
-            Refused: one of them is no address.
+            Refused: one of them is not an address.
         """
         named = {key: variables[key] for key in ("http", "https", "all") if variables.get(key)}
         direct = variables.get("no", "").replace(",", " ").split()
@@ -175,7 +175,7 @@ class Answer(io.RawIOBase):
         super().close()
 
     def some(self, size_bytes: int) -> bytes:
-        """Up to so many bytes of the body; nothing at its end.
+        """Up to a number of bytes of the body; nothing at its end.
 
         Raises:
             OSError, HTTPException: the link failed, or is too slow.
@@ -211,7 +211,7 @@ class Client:
     Args:
         route: how servers are reached.
         limits: how long each may take.
-        count: is told how many bytes came, each time some do; may raise.
+        count: called with the number of bytes each time some arrive; may raise.
         until: when everything ends, on the monotonic clock.
     """
 

@@ -238,7 +238,7 @@ class _Talk:
 
 
 def _write(descriptor: int, data: memoryview) -> int:
-    """Write what a pipe takes; one that nobody reads any more takes all."""
+    """Write what a pipe takes; one without a reader takes all."""
     try:
         return os.write(descriptor, data[:_READ_BYTES]) if data else 0
     except BrokenPipeError:

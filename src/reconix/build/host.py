@@ -103,7 +103,7 @@ def build_toplevels(
 def _numbers(
     workshop: Workshop, host: Host, lock: HostLock, roots: Mapping[str, StorePath]
 ) -> dict[str, int]:
-    """Who has which number. For names that are new all systems count: they share a disk."""
+    """The ID of each name. For new names all systems count: they share a disk."""
     found = _populations(workshop, host, roots)
     if any(each.names() - lock.numbers.keys() for each in found):
         everyone = {name: lock.systems[name] for name in host.systems}

@@ -53,7 +53,7 @@ class BadToplevel(ReconixError):
 
 
 class LockMismatch(ReconixError):
-    """What Nix has or builds now is not what was locked."""
+    """What Nix has or builds now differs from what was locked."""
 
     exit_code = 68
 
@@ -64,7 +64,7 @@ class LockMismatch(ReconixError):
 
 
 class NixFailed(ReconixError):
-    """Nix does not have a toplevel, or does not build it."""
+    """Nix does not have a toplevel, or fails to build it."""
 
     exit_code = 67
 
@@ -94,10 +94,10 @@ class Toplevel:
 
 
 def lock_systems(store: ChrootStore, configuration: Configuration, lock: Lock) -> Lock:
-    """Ask Nix for every system that it shall build, and add what it gives to a lock.
+    """Ask Nix for every system that it should build, and add the results to a lock.
 
     Raises:
-        NixFailed: it cannot be had.
+        NixFailed: Nix does not provide it.
     """
     hosts = {}
     for name, host in configuration.hosts.items():
@@ -156,7 +156,7 @@ def take_systems(store: ChrootStore, host: Host, lock: HostLock) -> list[BuiltSy
     """The systems of a host that Nix built, specialisations included.
 
     Raises:
-        LockMismatch, NixFailed: what is locked cannot be had.
+        LockMismatch, NixFailed: what is locked is not available.
         BadToplevel: it cannot be a system of this host.
     """
     found: dict[str, BuiltSystem] = {}
@@ -232,7 +232,7 @@ def read_toplevel(store: ChrootStore, toplevel: StorePath) -> Toplevel:
     """Read what a toplevel in our store says about how it is started.
 
     Raises:
-        BadDocument, BadBootSpec, BadToplevel: it is no toplevel of NixOS, or names something that
+        BadDocument, BadBootSpec, BadToplevel: it is not a NixOS toplevel, or names something that
             is not in its closure.
     """
     file = store.path(toplevel) / "boot.json"
@@ -280,6 +280,6 @@ def _file(store: ChrootStore, text: str, closure: Collection[StorePath], spec: B
         _expect_inside(text, closure, spec)
     if place.is_symlink() or not place.is_file():
         raise BadToplevel(
-            f"the boot specification of {spec.toplevel} names {text}, which is no file"
+            f"the boot specification of {spec.toplevel} names {text}, which is not a file"
         )
     return text

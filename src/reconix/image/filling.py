@@ -121,10 +121,10 @@ class _Space:
         self._next = Run(0, 0)
 
     def take(self, count: int) -> list[Run]:
-        """Give so many of them.
+        """Allocate a number of them.
 
         Raises:
-            NoRoom: there are not so many.
+            NoRoom: fewer are free.
         """
         taken = []
         while count:

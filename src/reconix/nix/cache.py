@@ -71,7 +71,7 @@ class Cache(Protocol):
         """Read a file by its relative name.
 
         Raises:
-            CacheUnusable: it cannot be had.
+            CacheUnusable: it is not available.
         """
 
     def source(self, name: str) -> str:

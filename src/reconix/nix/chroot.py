@@ -257,7 +257,7 @@ class ChrootStore:
 
         Raises:
             WrongContent: digest or size differ.
-            TooLarge: there is no room for what was promised, or for what comes.
+            TooLarge: there is no room for what was announced, or for what arrives.
             BadArchive: an archive is damaged.
             NotValid: an object refers to something that is neither here nor came before it.
         """
@@ -368,7 +368,7 @@ class ChrootStore:
     def replace(self, path: StorePath, events: Iterable[Event]) -> None:
         """Put the registered content under a name where something else lies, or nothing.
 
-        Files that lost their content are also dropped from ``.links``: nobody shares them again.
+        Files that lost their content are also dropped from ``.links``: they are not shared again.
         A cut in the last moment leaves the object missing, which ``verify`` tells.
 
         Args:

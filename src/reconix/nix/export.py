@@ -5,7 +5,7 @@
     stream = { 1 archive "NIXE" path references deriver 0 } 0
 
 Numbers have 64 bits, little endian; a text is its length, its bytes and zeros up to a multiple of
-8; ``references`` is a number and so many texts. The name of an object comes *after* its content,
+8; ``references`` is a number and as many texts. The name of an object comes *after* its content,
 and the stream carries no digest of it: whoever takes it in trusts the one who sent it, as with
 Nix.
 
@@ -29,7 +29,7 @@ _LONGEST_TEXT = 4096
 
 
 class BadExport(ReconixError):
-    """The bytes are no stream of ``nix-store --export``."""
+    """The bytes are not a stream of ``nix-store --export``."""
 
     exit_code = 22
 

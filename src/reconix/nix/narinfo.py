@@ -70,7 +70,7 @@ def parse_narinfo(content: bytes, *, source: str) -> NarInfoFile:
     """Read a description.
 
     Raises:
-        BadNarInfo: it is none, or it describes something impossible.
+        BadNarInfo: it is malformed, or describes something impossible.
     """
     values, signatures = _lines(content, source)
     for key in _REQUIRED:
@@ -94,7 +94,7 @@ def _lines(content: bytes, source: str) -> tuple[dict[str, str], list[str]]:
     for line in content.decode(errors="replace").splitlines():
         key, colon, value = line.partition(": ")
         if not colon and not line.endswith(":"):
-            raise BadNarInfo(source, f"{line[:80]!r} is no line of a description")
+            raise BadNarInfo(source, f"{line[:80]!r} is not a line of a description")
         key = key.removesuffix(":")  # nothing follows the colon, not even a space
         if key == "Sig":
             signatures.append(value)
@@ -130,7 +130,7 @@ def _url(text: str) -> str:
 
 def _size(text: str) -> int:
     if not text.isdecimal() or len(text) > 19:
-        raise ValueError(f"{text[:80]!r} is no size")
+        raise ValueError(f"{text[:80]!r} is not a size")
     return int(text)
 
 

@@ -35,7 +35,7 @@ class NotNeeded(ReconixError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One object refers to the next, and these of its files say so."""
+    """One object refers to the next, and through these of its files."""
 
     path: StorePath
     files: tuple[str, ...]  # relative; "." if the object is the file; empty for the last object
@@ -55,7 +55,7 @@ def why(store: ChrootStore, one: StorePath, other: StorePath) -> tuple[Step, ...
     """The shortest chain by which one object needs another, with the files that hold it.
 
     Raises:
-        NotNeeded: there is none.
+        NotNeeded: there is no such chain.
         NotValid: one of them is not here.
     """
     store.info(other)

@@ -78,7 +78,7 @@ class Link:
 
 @contextlib.contextmanager
 def _until_closed(to: socket.socket) -> Iterator[None]:
-    """One way of a connection: its end is the end of what the other side is told."""
+    """One way of a connection: its end is forwarded to the other side."""
     with contextlib.suppress(OSError):
         yield
         to.shutdown(socket.SHUT_WR)

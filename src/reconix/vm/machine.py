@@ -50,7 +50,7 @@ class GuestNotStarted(ReconixError):
 
 
 class GuestNotReady(ReconixError):
-    """A guest did not get as far as it should have, in its time."""
+    """A guest did not get ready in time."""
 
     exit_code = 41
 
@@ -165,7 +165,7 @@ class Machine:
 
 
 def _answers(words: list[str]) -> bool:
-    """Whether a command can be run in the guest; no connection yet is no failure."""
+    """Whether a command can be run in the guest; a connection that fails is no error."""
     try:
         run(*words, timeout_seconds=scaled(4 * _PROBE_SECONDS))
     except CommandFailed as error:

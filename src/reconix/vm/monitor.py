@@ -79,7 +79,7 @@ def connect(path: Path) -> Monitor:
     """Connect to the socket of a QEMU; the caller closes it.
 
     Raises:
-        MonitorFailed: nobody listens there.
+        MonitorFailed: nothing listens there.
     """
     connection = socket.socket(socket.AF_UNIX)
     try:

@@ -48,7 +48,7 @@ def test_there_is_one_spelling() -> None:
     ],
 )
 def test_what_we_would_not_write_is_refused(content: bytes, reason: str) -> None:
-    with pytest.raises(BadDocument, match=rf"the source is no JSON that we accept: .*{reason}"):
+    with pytest.raises(BadDocument, match=rf"the source is not acceptable JSON: .*{reason}"):
         parse_json(content, source="the source")
 
 

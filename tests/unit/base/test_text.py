@@ -55,5 +55,5 @@ def test_a_shown_document_means_the_same(char: str) -> None:
 
 
 def test_a_document_with_half_a_character_is_not_written() -> None:
-    with pytest.raises(BadDocument, match="no character"):
+    with pytest.raises(BadDocument, match="not a character"):
         print_json({"name": "\udc9b"})

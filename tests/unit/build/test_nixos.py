@@ -184,7 +184,7 @@ def test_what_is_no_toplevel_is_refused(nix: Nix) -> None:
     with pytest.raises(BadToplevel, match="elsewhere/bzImage, which is not in its closure"):
         read_toplevel(nix.store, nix.toplevel("a", kernel=outside))
     missing = f"{nix.path('linux-6.1')}/vmlinuz"
-    with pytest.raises(BadToplevel, match="vmlinuz, which is no file"):
+    with pytest.raises(BadToplevel, match="vmlinuz, which is not a file"):
         read_toplevel(nix.store, nix.toplevel("b", kernel=missing))
     with pytest.raises(BadToplevel, match="names /sbin/init, which is not in its closure"):
         read_toplevel(nix.store, nix.toplevel("c", init="/sbin/init"))

@@ -65,7 +65,7 @@ def test_a_missing_line_is_named(key: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "match"),
     [
-        ("NarSize: 112", "NarSize: -1", "is no size"),
+        ("NarSize: 112", "NarSize: -1", "is not a size"),
         ("NarSize: 112", "NarSize: 9223372036854775808", "is no size"),
         ("NarSize: 112", "NarSize: 112\nNarSize: 113", "stands twice"),
         ("NarSize: 112", "NarSize: 112\nReferences:\nReferences:", "stands twice"),
@@ -73,7 +73,7 @@ def test_a_missing_line_is_named(key: str) -> None:
         ("NarHash: sha256:", "NarHash: md5:", "is no SHA-256 digest"),
         ("NarHash: sha256:", "NarHash: sha256:0", "no store path|no SHA-256"),
         ("References: ", "References: x ", "no store path"),
-        ("Compression: zstd", "what is this", "is no line"),
+        ("Compression: zstd", "what is this", "is not a line"),
     ],
 )
 def test_an_impossible_line_is_refused(old: str, new: str, match: str) -> None:

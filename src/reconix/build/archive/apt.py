@@ -69,7 +69,7 @@ class BadSignature(ReconixError):
 
 
 class Unsolvable(ReconixError):
-    """There is no set of packages that has everything that was asked for."""
+    """No set of packages satisfies the request."""
 
     exit_code = 65
 
@@ -236,13 +236,13 @@ class Apt:
         return sorted({line.split()[0] for line in lines if line.strip()})
 
     def solve(self, wanted: Sequence[str]) -> list[Chosen]:
-        """What has to be installed, on a machine that has nothing, to have ``wanted``.
+        """What has to be installed on an empty machine to get ``wanted``.
 
         Args:
             wanted: names of packages, and patterns of apt such as ``?essential``.
 
         Raises:
-            Unsolvable: they cannot be had together; the message has apt's reasons.
+            Unsolvable: they cannot be installed together; the message has apt's reasons.
         """
         words = ("apt-get", "install", "-y", "--print-uris")
         try:
@@ -255,7 +255,7 @@ class Apt:
             ) from error
 
     def _reasons(self, *words: str) -> str:
-        """Ask again for the explanation, which apt does not print with -qq, and not as an error."""
+        """Run apt again for the explanation, which it prints neither with -qq nor as an error."""
         said = b""
         with (
             contextlib.suppress(CommandFailed),
@@ -318,7 +318,7 @@ Acquire::https::Timeout "30";
 
 
 def _update_failure(said: str, sources: Sequence[Source]) -> ReconixError:
-    """Tell the reasons apart for which lists cannot be fetched."""
+    """Tell apart why lists cannot be fetched."""
     last = said.strip()[-800:]
     addresses = ", ".join(sorted({source.address for source in sources}))
     if re.search(r"NO_PUBKEY|EXPKEYSIG|REVKEYSIG|BADSIG|not signed|signature|gpgv", said, re.I):

@@ -1,13 +1,13 @@
 """Getting what the lock names: each file once, checked, kept by its hash.
 
-A build trusts nobody who serves bytes. A file is what the lock says, by size and SHA-256, or it is
+A build trusts no server. A file is what the lock says, by size and SHA-256, or it is
 not used. So it does not matter where it comes from, and once it is here the network may be off.
 
     <cache>/sha256/<first two digits>/<64 digits>     a file, under the name of its content
 
 A file that is not in the cache is asked for in the archive that the lock names, and then, if it is
 gone there, in the dated archive that the project names. Archives drop old versions, so this
-happens to every lock that gets old; when nobody has the files any more, one error names them all.
+happens to every old lock; when no archive has the files any more, one error lists them all.
 
 What a server does is bounded: time to answer, size, rate, and how often it is asked again.
 
@@ -45,7 +45,7 @@ _DATE_FORM = "%Y%m%dT%H%M%SZ"
 
 
 class WrongContent(ReconixError):
-    """A server sent something else than what the lock names."""
+    """A server sent something other than what the lock names."""
 
     exit_code = 67
 
@@ -89,7 +89,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Locations:
-    """Where files may be had, and how to get there."""
+    """Where files are available, and how to get there."""
 
     archives: Mapping[str, str]
     """Addresses by the names that the lock uses: ``debian``, ``debian-security``."""
@@ -148,7 +148,7 @@ def fetch(
     cache: Path,
     retry: RetryPolicy = RetryPolicy(),
 ) -> Mapping[LockedPackage, Path]:
-    """Have the files of packages, from the cache or from the archives.
+    """Get the files of packages, from the cache or from the archives.
 
     Args:
         packages: what the lock names.

@@ -174,11 +174,11 @@ def resolve(configuration: Configuration, *, work: Path, previous: Lock | None =
 
 @contextmanager
 def _prepared(archive: Archive, where: Addresses, architecture: str, work: Path) -> Iterator[Apt]:
-    """Prepare apt for one architecture with current lists, used by nobody else meanwhile."""
+    """Prepare apt for one architecture with current lists, locked against other users."""
     keyring = Path(archive.keyring)
     if not keyring.is_file():
         raise NoArchive(
-            f"there is no keyring {keyring} to check the archive with",
+            f"there is no keyring {keyring} to verify the archive with",
             hint="apt install debian-archive-keyring, or set archive.keyring in reconix.toml",
         )
     sources = [

@@ -38,7 +38,7 @@ class Route:
     Attributes:
         proxies: by scheme, ``http`` and ``https``; ``all`` for both, and ``no`` for whom no proxy
             is asked: the values of the variables ``http_proxy`` and so on.
-        certificates: whom to trust; what the machine trusts if there is none.
+        certificates: whom to trust; by default, what the machine trusts.
         timeout_seconds: how long a server may say nothing.
     """
 
@@ -74,7 +74,7 @@ class Client:
 
     @contextmanager
     def get(self, address: str) -> Iterator[Callable[[int], bytes]]:
-        """Ask for a file; the block gets a function that reads at most so many bytes of it.
+        """Ask for a file; the block gets a function that reads at most a given number of its bytes.
 
         Raises:
             Gone: there is no such file.

@@ -32,7 +32,7 @@ _INSTALLED = "installed"
 
 
 class BadStatus(ReconixError):
-    """What should be dpkg's status is something else."""
+    """dpkg's status is malformed."""
 
     exit_code = 22
 
@@ -99,7 +99,7 @@ def parse_status(content: bytes) -> dict[str, Package]:
     """Read dpkg's status; packages that are not installed are left out.
 
     Raises:
-        BadStatus: it is none.
+        BadStatus: it is malformed.
     """
     paragraphs = [
         _fields(text) for text in content.decode(errors="replace").split("\n\n") if text.strip()
@@ -161,7 +161,7 @@ def _fields(paragraph: str) -> dict[str, str]:
         if line[:1] not in (" ", "\t"):
             name, colon, value = line.partition(":")
             if not colon:
-                raise BadStatus(f"{line[:80]!r} is no field")
+                raise BadStatus(f"{line[:80]!r} is not a field")
             fields[name] = value.strip()
     return fields
 
@@ -186,6 +186,6 @@ def _package(fields: Mapping[str, str], main: str) -> Package:
 
 
 def _order(one: str, other: str) -> int:
-    """-1, 0 or 1: whether a version comes before another."""
+    """-1, 0 or 1: how two versions are ordered."""
     left, right = NativeVersion(one), NativeVersion(other)
     return -1 if left < right else int(left > right)

@@ -41,7 +41,7 @@ def relative(name: str) -> str:
     """The path of an entry below the folder, or nothing for the folder itself.
 
     Raises:
-        UnsafeArchive: it is absolute, leads elsewhere, or is no text of one line.
+        UnsafeArchive: it is absolute, leads elsewhere, or is not text of one line.
     """
     path = name.removeprefix("./").rstrip("/")
     if path in ("", "."):

@@ -85,7 +85,7 @@ class Accounts:
         """The number of a user.
 
         Raises:
-            UnknownAccount: there is none of this name.
+            UnknownAccount: there is no account of this name.
         """
         for user in self.users:
             if user.name == name:
@@ -96,7 +96,7 @@ class Accounts:
         """The number of a group.
 
         Raises:
-            UnknownAccount: there is none of this name.
+            UnknownAccount: there is no account of this name.
         """
         for group in self.groups:
             if group.name == name:

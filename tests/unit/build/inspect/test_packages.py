@@ -78,7 +78,7 @@ def test_only_what_is_installed_counts() -> None:
 @pytest.mark.parametrize(
     ("content", "fact"),
     [
-        (b"no field", "is no field"),
+        (b"no field", "is not a field"),
         (status(paragraph("a", "")), "without name or version"),
         (status(paragraph("a", "v!")), "has the version 'v!'"),
         (status(paragraph("a", "1", size=-1)), "has the size '-1'"),
