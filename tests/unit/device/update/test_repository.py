@@ -342,7 +342,7 @@ class Healing(Silent):
         self.path, self.content, self.complaints = path, path.read_bytes(), 0
 
     def note(self, message: str) -> None:
-        self.complaints += "asked for again" in message
+        self.complaints += "asking for it again" in message
         self.path.write_bytes(self.content)
 
 
