@@ -352,7 +352,7 @@ def _rejected(state: State, verdict: Verdict) -> State:
 
 
 def _cancelled(state: State, verdict: Verdict) -> State:
-    if state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
+    if state.is_on_trial:
         return _rejected(state, verdict)
     return _fell_back(state, verdict)
 

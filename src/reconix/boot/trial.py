@@ -235,13 +235,18 @@ class State:
                 return content.generation
         return None
 
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether the trial has begun, and has not ended yet."""
+        return self.phase in (Phase.ON_TRIAL, Phase.REJECTED)
+
     def expect_not_on_trial(self) -> None:
         """Check that what runs is not on trial.
 
         Raises:
             OnTrial: it is.
         """
-        if self.trial is not None and self.phase in (Phase.ON_TRIAL, Phase.REJECTED):
+        if self.trial is not None and self.is_on_trial:
             raise OnTrial(self.trial.generation)
 
     def expect_no_trial(self) -> None:

@@ -1,8 +1,8 @@
-"""Keep this device up to date, choose its system, and see what it did.
+"""Update this device, choose its system, and see what it did.
 
 The device always boots the committed generation. An update is received, written to another boot
-slot and tried once; if it proves healthy it is confirmed and becomes the committed one, otherwise
-the device comes back by itself and `status` says why.
+slot and tried once. If it is healthy it is confirmed and becomes the committed one; otherwise the
+device falls back and `status` says why.
 
 Exit status: 0 done, 2 wrong usage, 20-29 store, 30-39 boot and disk, 40-49 programs and files,
 50-59 the stream, 70-79 the device, 80-89 trust and transport; 1 anything else.
@@ -111,7 +111,7 @@ def _status(device: Device, arguments: Arguments) -> int:
 
 
 def _receive(device: Device, arguments: Arguments) -> int:
-    """Take an update, write it to the idle slot and restart into its trial."""
+    """Receive an update, write it to an idle slot and restart into its trial."""
     from reconix.device.commands.update import Link, receive_update
 
     from_link = arguments.source == "-"
@@ -172,7 +172,7 @@ def _resume_offset(device: Device, arguments: Arguments) -> int:
 
 
 def _apply(device: Device, arguments: Arguments) -> int:
-    """Write an installed generation to the idle slot and restart into its trial."""
+    """Write an installed generation to an idle slot and restart into its trial."""
     from reconix.device.commands.update import apply_installed
     from reconix.store.paths import StorePath
 
@@ -394,7 +394,9 @@ def _add(
     """Add a command, also by the name that agents before had for it, if that was another one."""
     text = (command.__doc__ or "").strip()
     aliases = [before] if before else []
-    parser = commands.add_parser(name, aliases=aliases, help=text, description=text)
+    parser = commands.add_parser(
+        name, aliases=aliases, help=text.partition("\n")[0], description=text
+    )
     parser.add_argument("--json", action="store_true", help="for programs: JSON, progress as lines")
     parser.set_defaults(command=command)
     return parser

@@ -159,7 +159,7 @@ def decide(facts: Facts) -> Plan:
         asked = replace(facts.choice, once=system) if boot.took_over else facts.choice
         follow = _follow(facts, asked, system)
     arms = _was_cut_short(facts.state, after)
-    on_trial = _runs_trial(boot.slot, after)
+    runs_trial = after.is_on_trial and boot.slot != after.committed.slot
     return Plan(
         facts=facts,
         after=after,
@@ -169,18 +169,13 @@ def decide(facts: Facts) -> Plan:
         arms=arms,
         system_on_trial=asked.once,
         restarts=arms or follow.restart,
-        is_unproven=boot.took_over or on_trial or is_to_be_proven(follow.choice, system),
+        is_unproven=boot.took_over or runs_trial or is_to_be_proven(follow.choice, system),
     )
 
 
 def _was_cut_short(before: State, after: State) -> bool:
     """Whether a trial has ended without a verdict, and is tried again."""
     return before.phase in (Phase.ARMED, Phase.ON_TRIAL) and after.phase is Phase.WRITTEN
-
-
-def _runs_trial(slot: Slot, after: State) -> bool:
-    on_trial = after.phase in (Phase.ON_TRIAL, Phase.REJECTED)
-    return on_trial and slot != after.committed.slot
 
 
 def _follow(facts: Facts, asked: Choice, system: str) -> FollowUp:

@@ -48,7 +48,7 @@ def rollback(device: Device) -> RolledBack:
         NothingBefore: nothing was done yet.
     """
     state = device.recall()
-    if state.phase in (Phase.ON_TRIAL, Phase.REJECTED):
+    if state.is_on_trial:
         record(device.paths, state, Cancelled())
         return RolledBack.LEFT_TRIAL
     if state.phase is not Phase.IDLE:
