@@ -43,7 +43,7 @@ class DiskFailed(ReconixError):
     def __init__(self, path: Path, *, what: str, why: str) -> None:
         super().__init__(
             f"{path}: {what} failed: {why}",
-            hint="the medium is failing or was taken away; the system that runs is not changed",
+            hint="the medium is failing or was removed; the running system is not affected",
         )
 
 
@@ -55,7 +55,7 @@ class NotKept(ReconixError):
     def __init__(self, path: Path | str, *, offset: int) -> None:
         super().__init__(
             f"{path} did not keep what was written at byte {offset}",
-            hint="the medium is failing; the system that runs is not affected",
+            hint="the medium is failing; the running system is not affected",
         )
 
 

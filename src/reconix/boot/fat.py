@@ -123,7 +123,7 @@ class Geometry:
         return self.per_cluster * SECTOR
 
     def clusters_for(self, size_bytes: int) -> int:
-        """How many clusters so many bytes take."""
+        """How many clusters this many bytes take."""
         return -(-size_bytes // self.cluster_bytes)
 
 

@@ -44,7 +44,7 @@ class NothingLeft(BadPartitionTable):
 
     def __init__(self) -> None:
         super().__init__(
-            "no copy of the prepared arrays is complete, or this is no disk of a reconix device",
+            "no copy of the prepared arrays is complete, or this is not a disk of reconix",
             hint="write the disk again from the image of its host",
         )
 

@@ -3,7 +3,7 @@
 An image is written to a slot only where the slot differs, in blocks of 64 KiB: an update that
 changes the kernel of one system leaves the others alone, and repeating a finished update writes
 nothing. Afterwards everything is read again, from the medium and not from the cache, and hashed:
-what was compared on the way in proves nothing about what the flash has kept.
+what was compared on the way in says nothing about what the flash has kept.
 
 Tested by ``tests/unit/boot/test_slots.py`` and ``tests/crash/test_slots_write.py``.
 """

@@ -258,7 +258,7 @@ class Selection:
         tables: what the disk should have.
         slot: the slot that boots.
         used: which copy says so.
-        faults: what is not as it should be, a sentence each; ``repair`` puts it right.
+        faults: what is damaged, a sentence each; ``repair`` puts it right.
         missing: how many sectors the disk is short of; then nothing can be put right.
     """
 
@@ -404,7 +404,7 @@ def _wrong_sectors(disk: Disk, used: _Side) -> list[str]:
         changed = "grown" if end < tables.sectors else "become smaller"
         return [f"the disk has {changed}: its table ends in LBA {end} of {tables.sectors}"]
     return [
-        f"{write.what} is not as it should be"
+        f"{write.what} is damaged"
         for write in tables.writes(used.slot)
         if disk.read(write.offset, len(write.content)) != write.content
     ]

@@ -1,4 +1,4 @@
-"""Transitions: a new generation is tried once, and only what proved itself is kept.
+"""Transitions: a new generation is tried once, and kept only if it passed its trial.
 
 This is the memory of the agent and the rules by which it changes, and nothing else: no disk, no
 firmware, no clock. The agent tells what happened (an *event*) and gets the next state, which it

@@ -10,16 +10,16 @@ Downloads go through the proxies of apt, else through those that `http_proxy`, `
 
 Each new generation is kept under a number; building the same again gives the same number.
 
-A system that has a budget must keep it. One that is frozen must be what it was in the generation
-before: what reaches it is told, and nothing is kept.
+A system that has a budget must stay within it. One that is frozen must be the same as in the
+generation before; if something changes it, the command says what, and keeps nothing.
 
-Numbers of users and groups are remembered in the lock, because what devices keep belongs to them:
-commit it. A change that would move one is refused.
+The numbers of users and groups are recorded in the lock, because files that devices keep belong to
+them: commit it. A change that would give one of them another number is refused.
 
-What a device has not as its packages have it is told each time, with its path: set-id bits and
+What a device does not have as its packages do is reported each time, with its path: set-id bits and
 owners below /usr, and keys or databases that were made when the packages were installed.
 
-Exit status: 0 it is built, 2 a mistake in the configuration, 60-69 an input is missing or wrong, or
+Exit status: 0 success, 2 a mistake in the configuration, 60-69 an input is missing or wrong, or
 (63) a budget is exceeded, or a frozen system or the ID of a user would change.
 """
 

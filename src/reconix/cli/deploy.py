@@ -1,13 +1,14 @@
 """Bring a device to another generation and wait until it keeps it or comes back.
 
-Asks the device through ssh which generation it runs, makes the stream from that one, and pipes it
+Asks the device over ssh which generation it runs, makes the stream from that one, and pipes it
 to the agent. The device checks it, writes it to the boot slot that is not in use and restarts into
 a trial. The command waits for the end of the trial and reports it: the generation is kept, or the
 device is back at the old one and says why.
 
 If the build store no longer has the generation of the device, or with --full, the stream needs
-nothing on the device and is as large as a first installation. If the link is cut, the command goes
-on where the device says it can, also when it is called again later; what arrived is not sent twice.
+nothing on the device and is as large as a first installation. If the link is cut, the command
+resumes where the device says it can, even when it is run again later; what arrived is not sent
+twice.
 
 Exit status: 0 the device keeps the generation or had it already, 31, 50-59 and 80-89 the device
 refused the stream, 78 the device cannot be reached, 79 it came back to the old generation.

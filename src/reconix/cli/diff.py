@@ -1,4 +1,4 @@
-"""Show what a change means for each system, and prove what it leaves alone.
+"""Show what a change means for each system, and which systems it leaves unchanged.
 
     reconix diff                       the last commit against the files as they are now
     reconix diff v1.2                  a revision of git against the files as they are now
@@ -7,14 +7,14 @@
 Options, the content of files that they name, and locked packages are compared, after imports,
 modules and merging. Files that git does not know, such as keys, are taken as they are now.
 
-The proof is the store path of a system: it is the hash of all that the system consists of, so one
-path means the same bytes. It is told where packages need not be unpacked for it, because both
-states were built before, or share what takes long. With --build the missing parts, and only these,
-are built. Where both paths are known, the files that are another on the device are listed, with the
-way to each. What devices do not take from the generation is told as well: files in a folder that
-persists, sizes of the disk, what an image has of one device.
+A system is unchanged if its store path is: that is the hash of everything it consists of, so the
+same path means the same bytes. The path is shown where it is known without unpacking packages,
+because both states were built before or share what takes long. With --build, what is missing is
+built, and nothing else. Where both paths are known, the files that differ on the device are listed,
+each with the path that leads to it. What devices do not take from the generation is listed as well:
+files in a folder that persists, sizes of the disk, what an image has of one device.
 
-Exit status: 0 it is shown, 2 a mistake in one of the configurations, or no such host or revision;
+Exit status: 0 success, 2 a mistake in one of the configurations, or no such host or revision;
 with --build also those of `reconix build`.
 """
 
@@ -67,7 +67,7 @@ class _Change:
     """What devices do not take from the generation."""
 
     @property
-    def is_proven_identical(self) -> bool:
+    def is_identical(self) -> bool:
         return self.paths[0] is not None and self.paths[0] == self.paths[1]
 
 
@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("host", nargs="?", help="which host (default: the only one)")
     parser.add_argument(
-        "--build", action="store_true", help="build what the proof needs and is not there"
+        "--build", action="store_true", help="build what is missing to know the store paths"
     )
     add_json(parser)
 
@@ -164,7 +164,7 @@ def _lines(change: _Change) -> Iterator[str]:
 
 
 def _verdict(change: _Change) -> str:
-    if change.is_proven_identical:
+    if change.is_identical:
         return f" the same bytes, {change.paths[0]}"
     if change.differences or change.on_device:
         return ""
@@ -186,7 +186,7 @@ def _shortened(value: str | None) -> str:
 def _document(change: _Change) -> JsonInput:
     old, new = change.paths
     return {
-        "identical": change.is_proven_identical,
+        "identical": change.is_identical,
         "old": str(old) if old else None,
         "new": str(new) if new else None,
         "differences": [

@@ -3,8 +3,8 @@
 The image has the partition tables, the boot partition and the store of one generation, and an empty
 data partition. Needs no root, mounts nothing, and the same generation gives the same bytes. The
 file is sparse: copy it with `cp --sparse=always`, write it to a device with `dd` or a flasher (with
-`dd conv=sparse` only to a disk that was emptied before). The disk must be as large as the image at
-least, and have sectors of 512 bytes: `blockdev --getsize64 --getss DISK` says both. What the
+`dd conv=sparse` only to a disk that was emptied before). The disk must be at least as large as
+the image, and have sectors of 512 bytes: `blockdev --getsize64 --getss DISK` says both. What the
 firmware of the machine remembers of another system outlives its disk and may keep the device from
 starting: docs/flashing.md says what to clear.
 
@@ -12,7 +12,7 @@ starting: docs/flashing.md says what to clear.
 is written to the data partition, signed by the keys that sign updates. The generation is the same
 for all.
 
-Exit status: 0 it is made, 30-39 or 63 a part is larger than its place on the disk.
+Exit status: 0 success, 30-39 or 63 a part is larger than its place on the disk.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments,
         text=f"{output}: generation {pin.number} of {host.name}, {human(stat.st_size)}, "
         f"{human(stat.st_blocks * 512)} used\n"
-        f"a disk must have {stat.st_size} bytes at least, in sectors of {SECTOR}; "
+        f"the disk must have at least {stat.st_size} bytes, in sectors of {SECTOR}; "
         f"its system partition is PARTUUID={system}",
         document={
             "image": str(output),

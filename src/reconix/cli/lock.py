@@ -1,9 +1,9 @@
 """Ask the archives what every system consists of, and write reconix.lock.
 
 For every host and system apt's own solver chooses the packages that `packages` and `kernel` in the
-configuration ask for, with what they depend on. Each goes into the lock with its version, size,
-SHA-256 and place, so that `reconix build` needs to ask nobody. apt works on a configuration of its
-own: what is installed on this machine plays no part.
+configuration ask for, and their dependencies. Each is recorded in the lock with its version, size,
+SHA-256 and place, so that `reconix build` need not ask an archive. apt works on a configuration of
+its own: what is installed on this machine plays no part.
 
 Systems that Nix builds are built by the Nix of this machine, taken into the store of reconix, and
 locked by their store path and the hash of all that it needs.

@@ -8,8 +8,8 @@ choose, whether that slot holds exactly the old or exactly the new generation, w
 system recovers, whether every object of what would boot is there and whole, and whether the agent
 knows what to do next.
 
-With --boot, as many of the states are started in QEMU as well, under a real firmware, until the
-first program of a system says that it runs; that system must be of the generation that was
+With --boot N, N of the states are started in QEMU as well, under a real firmware, until the first
+program of a system says that it runs; that system must be of the generation that was
 expected.
 
 The data partition has a workload of its own: the first boot fills it, a factory reset empties it.
@@ -79,14 +79,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number or store path of the generation that it is updated to (default: the latest)",
     )
     parser.add_argument(
-        "--states", type=int, default=STATES, metavar="N", help=f"how many (default: {STATES})"
+        "--states",
+        type=int,
+        default=STATES,
+        metavar="N",
+        help=f"how many crash states to check (default: {STATES})",
     )
     parser.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="of what is left to chance"
+        "--seed", type=int, default=1, metavar="N", help="seed of the random choices (default: 1)"
     )
     parser.add_argument("--processes", type=int, metavar="N", help="(default: one for each core)")
     parser.add_argument(
-        "--boot", type=int, default=0, metavar="N", help="really boot so many of them (default: 0)"
+        "--boot",
+        type=int,
+        default=0,
+        metavar="N",
+        help="how many to boot as well (default: 0)",
     )
     parser.add_argument(
         "--work",
@@ -171,7 +179,7 @@ def _ends(arguments: argparse.Namespace, pins: Pins) -> tuple[Pin, Pin]:
     if not before:
         raise UsageError(
             f"no generation was built before generation {target.number}, so there is no update",
-            hint="change something and build again; then prove the update between the two",
+            hint="change something, build again, then test the update between the two",
         )
     return before[-1], target
 

@@ -2,15 +2,16 @@
 
 Puts streams into DIR that lead to the latest generation: from each of the last ones before it
 (--from-last), and a full one that needs nothing (not with --no-full). What lies there already
-stays, so that devices which slept long find a chain. With --together one stream serves all of those
-generations: fewer bytes in the folder, more for each device (see `reconix send`).
+stays, so that devices that were off for long find a chain. With --together one stream serves all of
+those generations: fewer bytes in the folder, more for each device (see `reconix send`).
 
-`index.json` is written last and says what there is; devices find the cheapest way by themselves:
+`index.json` is written last and says what there is; devices pick the cheapest way themselves:
 `reconix-device update --from URL`.
 
 The same generations and keys give the same files. A stream that is there already is not made again.
 
-Exit status: 0 done, 2 there is no such generation or key, 50-52 a file of the folder is no stream.
+Exit status: 0 success, 2 there is no such generation or key, 50-52 a file of the folder is not a
+stream.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--generation",
         metavar="G",
         default=LATEST,
-        help="what devices shall get (default: the latest)",
+        help="number or store path of the generation to publish (default: the latest)",
     )
     parser.add_argument(
         "--from-last",
@@ -48,9 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=_FROM_LAST,
         help="how many generations before it devices may have (default: %(default)s)",
     )
-    parser.add_argument(
-        "--no-full", dest="full", action="store_false", help="no stream that needs nothing"
-    )
+    parser.add_argument("--no-full", dest="full", action="store_false", help="make no full stream")
     parser.add_argument(
         "--together", action="store_true", help="one stream for all of these generations"
     )

@@ -2,7 +2,7 @@
 
 Starts the image that `reconix image` made last, or the one that is named. The image itself is never
 changed: what the device writes goes into a disk of its own beside it, together with the firmware's
-variables, so a device that is started again goes on where it was. --fresh forgets all that.
+variables, so a device that is started again continues where it was. --fresh forgets all that.
 
 The ports that `[run] forward` of machine.toml names can be reached on 127.0.0.1; the command prints
 where. The console is also written to console.log. Ctrl-A X switches the device off at once, like

@@ -10,10 +10,10 @@ first installation.
 
 With --base given several times, at most eight, one stream serves devices with any of these
 generations: what one of them lacks is in it, and each takes what it needs. It is larger than a
-stream for one base and smaller than all of those together; meant for broadcast, sticks and links
-on which nobody can be asked.
+stream for one base and smaller than all of those together; it is meant for broadcast, sticks and
+one-way links.
 
-Exit status: 0 made, 2 there is no such generation or there are too many, 59 the store is
+Exit status: 0 success, 2 there is no such generation or there are too many, 59 the store is
 damaged or devices would refuse the stream.
 """
 
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--generation",
         metavar="G",
         default=LATEST,
-        help="number or store path of the generation that they shall have (default: the latest)",
+        help="number or store path of the generation to bring them to (default: the latest)",
     )
     parser.add_argument(
         "-o",
@@ -80,7 +80,7 @@ def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
         help="a secret key that signs, beside those of the project; may be given several times",
     )
     parser.add_argument(
-        "--unsigned", action="store_true", help="do not sign: for devices that demand nothing"
+        "--unsigned", action="store_true", help="do not sign: for devices that require no signature"
     )
     parser.add_argument(
         "--sequence",
@@ -132,7 +132,9 @@ def _to_standard_output(
     if arguments.json:
         raise UsageError("--json and the stream cannot both go to the standard output")
     if sys.stdout.isatty():
-        raise UsageError("a stream is nothing for a terminal", hint="name a file: --output FILE")
+        raise UsageError(
+            "refusing to write a stream to a terminal", hint="name a file: --output FILE"
+        )
     bases, target = _ends(arguments, pins)
     make(arguments, files, store, _paths(bases), target, sys.stdout.buffer.write)
 

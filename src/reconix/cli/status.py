@@ -1,10 +1,10 @@
 """Show what is built in this project, and what runs on a device.
 
 Without --to: the generations of a host that are in the build store, the oldest first, and whether
-the image of `reconix run` is there. With --to: what the agent of a device says through ssh, and
+the image of `reconix run` is there. With --to: what the agent of a device says over ssh, and
 which of these generations the device has committed.
 
-Exit status: 0 shown, 78 the device cannot be reached.
+Exit status: 0 success, 78 the device cannot be reached.
 """
 
 import argparse
@@ -84,7 +84,7 @@ def _last_lines(status: DeviceStatus) -> list[str]:
 
 
 def _left_lines(status: DeviceStatus) -> list[str]:
-    """Why the device has left a system by itself."""
+    """Why the device left a system on its own."""
     if status.left is None:
         return []
     return [f"left       system {status.left.generation}", *_because(status.left)]

@@ -1,4 +1,4 @@
-"""Look into the build store, check it, and clean it up.
+"""Inspect the build store, verify it, and clean it up.
 
 ls [PATH]          all objects, with the size of their archives; the files of one of them
 info PATH…         what is registered about objects
@@ -9,7 +9,7 @@ diff PATH PATH     what is different between two closures or generations: object
                    (up, down, added, removed), and which systems that touches
 verify [PATH…]     read objects, by default all, and compare them with what is registered
 repair [PATH…]     fetch what is damaged, and nothing else; needs --from
-collect            remove what no root needs; --dry-run only tells; --keep N drops all but the
+collect            remove what no root needs; --dry-run only lists it; --keep N drops all but the
                    newest N generations of each host before
 optimise           make equal files one file
 
@@ -18,7 +18,7 @@ optimise           make equal files one file
 
 A PATH is a store path, its <hash>-<name>, or the beginning of that.
 
-Exit status: 0 done, 20 something is not as registered, 25 something is not there,
+Exit status: 0 success, 20 something is not as registered, 25 something is not there,
 26-29 what was fetched is wrong, cannot be had, or is too large.
 """
 
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("action", choices=ACTIONS, help="what to do")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="store paths")
-    parser.add_argument("--dry-run", action="store_true", help="collect: only tell")
+    parser.add_argument("--dry-run", action="store_true", help="collect: only list")
     parser.add_argument(
         "--keep", type=int, metavar="N", help="collect: generations of each host that stay [all]"
     )
@@ -93,7 +93,7 @@ def _check_count(action: str, count: int) -> None:
     if action in _TWO and count != 2:
         raise UsageError(f"reconix store {action}: expected two paths, found {count}")
     if action in _SOME and count == 0:
-        raise UsageError(f"reconix store {action}: which object?", hint="see `reconix store ls`")
+        raise UsageError(f"reconix store {action}: no object given", hint="see `reconix store ls`")
     if action == "ls" and count > 1:
         raise UsageError("reconix store ls: one object at a time")
     if action in _NONE and count:
@@ -255,7 +255,7 @@ def _collect(arguments: argparse.Namespace, store: ChrootStore) -> tuple[str, Js
     lines = [] if arguments.keep is None else _drop(arguments, store)
     found = collect(store, dry=arguments.dry_run)
     lines += [str(path) for path in found.paths]
-    verb = "would go" if arguments.dry_run else f"removed, {human(found.size_bytes)} freed"
+    verb = "would be removed" if arguments.dry_run else f"removed, {human(found.size_bytes)} freed"
     lines.append(f"{len(found.paths)} objects and {len(found.leftovers)} leftovers {verb}")
     document: JsonInput = {
         "paths": [str(path) for path in found.paths],
@@ -268,7 +268,7 @@ def _collect(arguments: argparse.Namespace, store: ChrootStore) -> tuple[str, Js
 def _drop(arguments: argparse.Namespace, store: ChrootStore) -> list[str]:
     """Let go of old generations, and say which."""
     if arguments.dry_run:
-        raise UsageError("collect: --keep cannot be tried with --dry-run", hint="leave out one")
+        raise UsageError("collect: --keep and --dry-run cannot be combined", hint="leave out one")
     return [
         f"generation {pin.number} of {host} dropped"
         for host, pins in every_host(store.root).items()
@@ -285,7 +285,7 @@ def _verify(arguments: argparse.Namespace, store: ChrootStore, paths: list[Store
 
 def _repair(arguments: argparse.Namespace, store: ChrootStore, paths: list[StorePath]) -> int:
     if arguments.source is None:
-        raise UsageError("repair: where from?", hint="name a binary cache or a store: --from WHERE")
+        raise UsageError("repair: no source given", hint="name a cache or a store: --from WHERE")
     wrong = [error.path for error in store.verify(paths or None)]
     if "://" in arguments.source:
         place = cache.open_cache(arguments.source, places.route())

@@ -1,1 +1,1 @@
-"""Devices out there: reached through ssh, updated, watched until they keep it or come back."""
+"""Devices out there: reached over ssh, updated, watched until they keep it or come back."""

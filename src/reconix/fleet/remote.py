@@ -1,4 +1,4 @@
-"""A device that is reached through ssh: its status, and commands of its agent.
+"""A device that is reached over ssh: its status, and commands of its agent.
 
 The user's own ssh is used as it is set up: names, keys, agents, jump hosts, known hosts. What a
 device says is not trusted: it is bounded, and parsed field by field.
@@ -60,13 +60,13 @@ class Refused(ReconixError):
     """The agent of a device refused what it was asked; the exit status is the agent's."""
 
     def __init__(self, to: str, said: str, *, status: int) -> None:
-        super().__init__(f"{to} refused: {said or 'it did not say why'}")
+        super().__init__(f"{to} refused: {said or 'no reason given'}")
         self.exit_code = status
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the last trial of a device ended, or why it has left a system by itself."""
+    """How the last trial of a device ended, or why it left a system on its own."""
 
     result: str
     generation: str
@@ -88,7 +88,7 @@ class DeviceStatus:
     last: Ended | None
     installed: tuple[str, ...]
     astray: str = ""  # why the next boot will be something else than what was asked for
-    left: Ended | None = None  # the system that it has left by itself, in place of a generation
+    left: Ended | None = None  # the system that it left on its own, in place of a generation
 
 
 def parse_status(content: bytes, *, source: str) -> DeviceStatus:

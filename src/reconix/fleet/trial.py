@@ -27,7 +27,7 @@ class FellBack(ReconixError):
         said = "".join(f"\n    {line}" for line in ended.output.splitlines())
         super().__init__(
             f"{to} came back to its old generation, because: {because or 'unknown'}{said}",
-            hint="repair it, build again and deploy again; the device is as it was before",
+            hint="fix the cause, then build and deploy again; the device is as it was before",
         )
 
 
@@ -88,4 +88,4 @@ def _expect_committed(device: Remote, now: DeviceStatus, target: StorePath) -> N
         return
     if now.last is not None and now.last.generation == str(target):
         raise FellBack(device.to, now.last)
-    raise FellBack(device.to, Ended("fell-back", str(target), "it does not say", "", ""))
+    raise FellBack(device.to, Ended("fell-back", str(target), "no reason given", "", ""))

@@ -1,4 +1,4 @@
-"""Really booting crash states: a seeded sample, in a virtual device with a real firmware.
+"""Booting crash states for real: a seeded sample, in a virtual device with a real firmware.
 
 The oracle reads a disk as the specifications say that it is read. Whether a firmware, a boot loader
 and a kernel see the same is asked here: the disk of a state is made as a file, a device is started
@@ -85,7 +85,7 @@ def boot_sample(
 ) -> Generator[Boot, None, None]:
     """Boot a sample of the crash states of a history.
 
-    Who stops asking, or is interrupted, does not wait for the devices that still run.
+    A caller that stops asking, or is interrupted, does not wait for devices that still run.
 
     Args:
         job: the history.

@@ -69,7 +69,7 @@ def read_case(path: Path) -> Kept:
     """Read a case from a file.
 
     Raises:
-        BadDocument, BadFile, OSError: it is none.
+        BadDocument, BadFile, OSError: it is not one.
     """
     return parse_case(read_bounded(path, MAX_BYTES), source=str(path))
 
@@ -94,7 +94,7 @@ def parse_case(content: bytes, *, source: str) -> Kept:
     """Read a case.
 
     Raises:
-        BadDocument: it is none.
+        BadDocument: it is not one.
     """
     line, _, packed = content.partition(b"\n")
     fields = Fields.parse(line, source=source)

@@ -6,7 +6,8 @@ left to repair, and
 * a path that is kept is there with everything that the system gave it, or not at all;
 * so is the identity of the device; and the file with its key stays;
 * what a boot or an order has done is there from when it has said so;
-* what programs kept goes only where a reset was ordered, and is gone as soon as nothing orders it.
+* what programs kept is removed only where a reset was ordered, and all of it once nothing orders it
+  any more.
 
 Tested by ``tests/crash/test_prover_data.py``, with bugs planted.
 """
@@ -77,7 +78,7 @@ def record_data(image: Path, persisting: Persisting, folder: Path, *, pace: Pace
         image: of the disk as it was made; it is not changed.
         persisting: what is kept on it.
         folder: an empty one; it must stay as long as the job is used.
-        pace: when the kernel writes by itself.
+        pace: when the kernel writes back on its own.
 
     Raises:
         CannotRecord: this machine cannot.
@@ -149,7 +150,7 @@ class _Oracle:
     def _check(self, found: _Facts, number: int, cut: Cut) -> None:
         step, before, after = self._job.steps[number], self._before[number], self._after[number]
         if self._walk.window(cut)[0] >= step.acknowledged and found != after:
-            raise BadData(f"{step.name}: it was done, and after the cut it is not")
+            raise BadData(f"{step.name}: it was acknowledged, and the cut has undone it")
         if before.has_key and not found.has_key:
             raise BadData(f"{step.name}: the key of the device is gone")
         if step.name in (WISH, DELETE) and found not in (before, after):

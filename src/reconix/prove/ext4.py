@@ -30,7 +30,7 @@ _UNWRITTEN = 1 << 15
 
 
 class BadFileSystem(ReconixError):
-    """What should be an ext4 file system is none, or is damaged."""
+    """Not an ext4 file system, or a damaged one."""
 
     exit_code = 36
 
@@ -52,7 +52,7 @@ class Super:
         """Read a superblock of 1024 bytes.
 
         Raises:
-            BadFileSystem: it is none.
+            BadFileSystem: it is not one.
         """
         (magic,) = struct.unpack_from("<H", block, 0x38)
         if magic != _MAGIC:

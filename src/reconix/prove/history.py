@@ -86,7 +86,7 @@ def history(log: Bytes, steps: Iterable[Step], asked: Iterable[Asked]) -> Histor
     """Read a history from a log.
 
     Raises:
-        BadLog: it is none.
+        BadLog: it is not one.
     """
     return History(tuple(_epochs(list(entries(log)), len(log))), tuple(steps), tuple(asked))
 

@@ -84,7 +84,7 @@ def entries(log: Bytes) -> Iterator[Entry]:
     """Read all entries of a log.
 
     Raises:
-        BadLog: it is none, or it ends within an entry.
+        BadLog: it is not one, or it ends within an entry.
     """
     sector = _sector_size(log)
     at, end = sector, len(log)
@@ -96,7 +96,7 @@ def entries(log: Bytes) -> Iterator[Entry]:
 
 
 def print_super(count: int, sector: int = 512) -> bytes:
-    """The superblock of a log with so many entries."""
+    """The superblock of a log with this many entries."""
     return _SUPER.pack(MAGIC, VERSION, count, sector).ljust(sector, b"\0")
 
 

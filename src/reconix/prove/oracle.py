@@ -214,7 +214,7 @@ class Oracle:
         if not table:
             raise Bad("the firmware finds no partition table")
         if not table[0].name.startswith(_SLOT):
-            raise Bad(f"the firmware boots {table[0].name!r}, which is no slot")
+            raise Bad(f"the firmware boots {table[0].name!r}, which is not a slot")
         places = {each.offset for each in table if each.name == SYSTEM}
         if places != {self._geometry.offset}:
             raise Bad("the table has lost the system partition")
@@ -229,7 +229,7 @@ class Oracle:
                 if found == image.digest.hex():
                     self._check_file_system(slot, image)
                     return path
-        raise Bad(f"{slot.name} would boot, and holds no image of a generation")
+        raise Bad(f"{slot.name} would boot but holds no image of a generation")
 
     def _check_file_system(self, slot: Found, image: SlotImage) -> None:
         """Equal bytes are asked about once."""
@@ -237,7 +237,7 @@ class Oracle:
             sizes = {"image_bytes": image.size_bytes, "slot_bytes": slot.size_bytes}
             problem = fat_problem(self._disk, slot.offset, **sizes)
             if problem:
-                raise Bad(f"{slot.name} would boot, and is no consistent file system: {problem}")
+                raise Bad(f"{slot.name} would boot but is not a consistent file system: {problem}")
             self._sound.add(image)
 
     def _hash(self, offset: int, size: int) -> str:
@@ -303,7 +303,7 @@ class Oracle:
                 raise Bad(f"{generation} is needed and not installed")
         trial = state.trial
         if trial is not None and trial.slot == quiet.slot and state.phase is not Phase.ON_TRIAL:
-            raise Bad(f"{quiet.boots} boots from now on, and was never tried")
+            raise Bad(f"{quiet.boots} boots from now on but was never tried")
         _next_step(state, quiet.slot, quiet.slot, quiet.boots)
 
     def _check_trial(self, scene: _Scene, guid: bytes, selected: Slot) -> None:
@@ -313,7 +313,7 @@ class Oracle:
                 self._check_generation(scene, tried)
                 _next_step(_state(scene.facts), number, selected, tried)
                 return
-        raise Bad("the firmware was told to boot a partition that is no slot")
+        raise Bad("the firmware was told to boot a partition that is not a slot")
 
 
 _READ_BYTES = 1 << 20

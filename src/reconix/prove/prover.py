@@ -397,7 +397,9 @@ class Walk:
                 if verdict.boots != promised.boots:
                     missing.append("the generation that boots")
                 if missing:
-                    problem = f"it was done, and after the cut it is not: {', '.join(missing)}"
+                    problem = (
+                        f"it was acknowledged, and the cut has undone it: {', '.join(missing)}"
+                    )
                     return Verdict(verdict.boots, problem, verdict.facts)
         return verdict
 

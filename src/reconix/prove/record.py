@@ -40,7 +40,7 @@ def record(
         known: the generations that may be on it.
         folder: where everything that is needed goes; it must stay as long as the job is used.
         workload: what is done.
-        pace: when the kernel writes by itself.
+        pace: when the kernel writes back on its own.
 
     Raises:
         CannotRecord: this machine cannot.

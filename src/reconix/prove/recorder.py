@@ -59,7 +59,7 @@ class Recording:
         disk: the block device.
         system: where its system partition is mounted, read-only.
         log: the file with everything that was written.
-        pace: when the kernel writes by itself.
+        pace: when the kernel writes back on its own.
     """
 
     disk: Path
@@ -111,7 +111,7 @@ def recording(
         folder: where the log and what else is needed goes.
         offset: where the system partition begins, in bytes.
         size_bytes: how large that is.
-        pace: when the kernel writes by itself.
+        pace: when the kernel writes back on its own.
 
     Raises:
         CannotRecord: without root, or when QEMU does not start.

@@ -263,7 +263,7 @@ class Rig:
         for slot in selection.tables.slots:
             if slot.guid == guid:
                 return slot
-        raise DoesNotBoot(f"the firmware was told to boot {guid}, which is no slot")
+        raise DoesNotBoot(f"the firmware was told to boot {guid}, which is not a slot")
 
     def _generation_in(self, partition: Partition) -> Generation:
         with open_disk(self.paths) as disk:

@@ -86,7 +86,7 @@ def choose(epochs: Sequence[Sequence[Piece]], *, wanted: int, seed: int) -> list
 
     Args:
         epochs: the pieces of each.
-        wanted: how many; it may be fewer if there are not so many, and more if even a handful of
+        wanted: how many; fewer if there are no more, and more if even a handful of
             each epoch is more.
         seed: of what is left to chance.
     """

@@ -40,7 +40,7 @@ class Tables:
 
     @property
     def used(self) -> tuple[Found, ...] | None:
-        """What a firmware goes by."""
+        """The copy that a firmware uses."""
         return self.primary or self.backup
 
 

@@ -86,7 +86,7 @@ class Generation:
         if names != sorted(set(names)) or not all(map(_NAME.fullmatch, names)):
             raise BadGeneration(f"{self.path}: bad names of systems: {names!r}")
         if self.default not in names:
-            raise BadGeneration(f"{self.path}: its default system {self.default!r} is none of it")
+            raise BadGeneration(f"{self.path}: it has no system {self.default!r}, its default")
 
     def system(self, name: str) -> InstalledSystem:
         """The system of that name.

@@ -40,7 +40,7 @@ class BadStorePath(ReconixError):
 
     def __init__(self, text: str) -> None:
         super().__init__(
-            f"{text[:300]!r} is no store path",
+            f"{text[:300]!r} is not a store path",
             hint=f"expected {STORE_DIR}/<32 characters>-<name>",
         )
 

@@ -89,7 +89,7 @@ def test_no_fsync_of_a_folder(monkeypatch: pytest.MonkeyPatch, find: Find) -> No
         assert folder.is_dir()
 
     monkeypatch.setattr("reconix.base.files.sync_folder", sync_folder)
-    expect(find(receiving, trying), "it was done, and after the cut it is not")
+    expect(find(receiving, trying), "it was acknowledged, and the cut has undone it")
 
 
 def test_primary_header_before_backup(monkeypatch: pytest.MonkeyPatch, find: Find) -> None:
@@ -144,7 +144,7 @@ def test_slot_written_in_place_of_the_running_one(
         return write_slot(image, slot, expected)
 
     monkeypatch.setattr("reconix.device.update.apply.write_slot", written)
-    expect(find(receiving, trying), "would boot, and holds no image of a generation")
+    expect(find(receiving, trying), "would boot but holds no image of a generation")
 
 
 def test_state_file_overwritten_in_place(monkeypatch: pytest.MonkeyPatch, find: Find) -> None:

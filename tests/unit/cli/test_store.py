@@ -117,7 +117,7 @@ def test_what_verify_finds_repair_fetches(
 
 def test_collect_tells_first_and_removes_then(root: Path, capsys: Captured) -> None:
     assert ask(root, "collect", "--dry-run") == 0
-    assert "2 objects and 0 leftovers would go" in capsys.readouterr().out
+    assert "2 objects and 0 leftovers would be removed" in capsys.readouterr().out
     assert ask(root, "optimise") == 0
     assert ask(root, "collect") == 0
     assert ask(root, "ls", "--json") == 0

@@ -62,7 +62,7 @@ def test_a_device_that_is_back_and_tells_of_another_trial_is_not_misread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last: Answer = {"result": "fell-back", "generation": str(OLD)}
-    with pytest.raises(FellBack, match="it does not say"):
+    with pytest.raises(FellBack, match="no reason given"):
         wait(delivery(tmp_path, monkeypatch, {**BACK, "last": last}), seconds=60, pause_seconds=0)
 
 

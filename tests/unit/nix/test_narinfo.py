@@ -69,10 +69,10 @@ def test_a_missing_line_is_named(key: str) -> None:
         ("NarSize: 112", "NarSize: 9223372036854775808", "is no size"),
         ("NarSize: 112", "NarSize: 112\nNarSize: 113", "stands twice"),
         ("NarSize: 112", "NarSize: 112\nReferences:\nReferences:", "stands twice"),
-        ("StorePath: /nix/store", "StorePath: /gnu/store", "no store path"),
+        ("StorePath: /nix/store", "StorePath: /gnu/store", "not a store path"),
         ("NarHash: sha256:", "NarHash: md5:", "is no SHA-256 digest"),
-        ("NarHash: sha256:", "NarHash: sha256:0", "no store path|no SHA-256"),
-        ("References: ", "References: x ", "no store path"),
+        ("NarHash: sha256:", "NarHash: sha256:0", "not a store path|no SHA-256"),
+        ("References: ", "References: x ", "not a store path"),
         ("Compression: zstd", "what is this", "is not a line"),
     ],
 )

@@ -203,8 +203,8 @@ def armed(device: SmallDevice) -> State:
 
 BAD: dict[str, tuple[Callable[[SmallDevice], list[Change]], str]] = {
     "no header": (lambda _: [lose_both], "the firmware finds no partition table"),
-    "a slot altered": (lambda _: [damage_slot], "slot-1 would boot, and holds no image"),
-    "an empty slot selected": (lambda _: [select_2], "slot-2 would boot, and holds no image"),
+    "a slot altered": (lambda _: [damage_slot], "slot-1 would boot but holds no image"),
+    "an empty slot selected": (lambda _: [select_2], "slot-2 would boot but holds no image"),
     "a superblock": (lambda _: [damage_superblock], "superblock"),
     "no state": (lambda _: [edit("rm /reconix/state.json")], "the agent has lost its memory"),
     "a state cut off": (
@@ -245,12 +245,12 @@ def test_damage_is_found_and_named(device: SmallDevice, tmp_path: Path, what: st
 def test_a_trial_of_an_empty_slot_is_bad(device: SmallDevice, tmp_path: Path) -> None:
     two = partition(device.image, "slot-2").guid
     found = verdict_of(history(device, tmp_path, remember(armed(device)), next_boot=two))
-    assert "slot-2 would boot, and holds no image of a generation" in found.problem
+    assert "slot-2 would boot but holds no image of a generation" in found.problem
 
 
 def test_a_trial_of_what_is_no_slot_is_bad(device: SmallDevice, tmp_path: Path) -> None:
     found = verdict_of(history(device, tmp_path, lose_backup, next_boot=NOWHERE))
-    assert "told to boot a partition that is no slot" in found.problem
+    assert "told to boot a partition that is not a slot" in found.problem
 
 
 # -- all states of a history -----------------------------------------------------------------------
@@ -276,5 +276,5 @@ def test_what_was_acknowledged_and_not_flushed_is_missed(
         folder.mkdir()
         job = history(device, folder, choose, lose_backup, is_flushed=is_flushed)
         result = prove(job, wanted=200, seed=1, processes=1)
-        missed = [case for case in result.cases if "it was done, and after" in case.problem]
+        missed = [case for case in result.cases if "it was acknowledged, and" in case.problem]
         assert bool(missed) is not is_flushed

@@ -44,7 +44,7 @@ def test_a_path_prints_what_it_was_parsed_from() -> None:
     ],
 )
 def test_what_is_no_path_is_refused(text: str) -> None:
-    with pytest.raises(BadStorePath, match="no store path"):
+    with pytest.raises(BadStorePath, match="not a store path"):
         StorePath.parse(text)
 
 

@@ -168,7 +168,7 @@ def parse_header(content: bytes) -> Header:
 
     Raises:
         BadDocument: a field is missing, has a wrong type, or is beyond its limit.
-        BadStorePath: base or target is no store path.
+        BadStorePath: base or target is not a store path.
     """
     fields = Fields.parse(content, source="header")
     bases = tuple(StorePath.parse(text) for text in fields.texts("bases"))
