@@ -4,7 +4,8 @@ It is recorded first, then told to the firmware, or to the disk where the config
 trial that nobody counted. Slot and system are armed together, or neither. A system can be tried
 only if it has an agent: somebody must say that it is healthy.
 
-Tested by ``tests/unit/device/update/test_apply.py`` and ``tests/crash/test_agent_cut.py``.
+Tested by ``tests/unit/device/update/test_apply.py``, ``tests/unit/device/test_firmware_memory.py``
+and ``tests/crash/test_agent_cut.py``.
 """
 
 from dataclasses import replace
