@@ -215,9 +215,11 @@ class _Loader:
     ) -> dict[str, System]:
         systems = {}
         for each in files:
-            table = tables.get(each.name)
-            made = None if table is None else self._make(SYSTEM, table, each.file)
-            if table is not None and isinstance(made, System):
+            if each.is_built_by_nix:
+                continue
+            table = tables[each.name]
+            made = self._make(SYSTEM, table, each.file)
+            if isinstance(made, System):
                 system = systems[each.name] = _complete(made, project)
                 self._problems += assertions.check_system(system, table, Place(each.file))
                 self._warnings += warnings.warn_about_system(system, table, Place(each.file))
