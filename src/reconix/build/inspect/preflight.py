@@ -46,6 +46,10 @@ class _Built:
     """Of its packages."""
     units: frozenset[str]
     """Of its packages."""
+    services: frozenset[str]
+    """Those of the units that are services, each a file."""
+    linked: frozenset[str]
+    """Those of the services that need links, as packages have them."""
     size_bytes: int
     """Of its root and its kernel."""
 
@@ -99,7 +103,10 @@ def _find(store: ChrootStore, locked: SystemLock, lock: HostLock) -> _Built | No
     if root is None or kernel is None:
         return None
     size = sum(store.info(path).nar_size_bytes for path in (root, kernel))
-    return _Built(store.path(root), enabling.shipped(store.path(root)), size)
+    place = store.path(root)
+    services = dict(UnitFiles({}, place).services())
+    linked = frozenset(unit for unit, texts in services.items() if dynamic_user.links(unit, texts))
+    return _Built(place, enabling.shipped(place), frozenset(services), linked, size)
 
 
 def _unknown_units(
@@ -133,7 +140,9 @@ def _in_the_way(
     system: System, generated: Mapping[str, str], built: _Built, table: Table, file: Place
 ) -> Iterator[Problem]:
     own = generated_units(system, own_units(system, generated))
-    for unit, path, behind in enabling.in_the_way(system, UnitFiles(own, built.root)):
+    files = UnitFiles(own, built.root)
+    among = built.linked | files.touched(built.services)  # of the others it is known
+    for unit, path, behind in enabling.in_the_way(system, files.services(among)):
         yield dynamic_user.problem(unit, path, behind, table, file)
 
 

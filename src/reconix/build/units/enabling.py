@@ -69,13 +69,15 @@ def check_private(system: System, files: UnitFiles) -> None:
     Raises:
         NeedsLink: there is one; the hint has the folder behind the link.
     """
-    for unit, path, behind in in_the_way(system, files):
+    for unit, path, behind in in_the_way(system, files.services()):
         raise NeedsLink(dynamic_user.told(unit, path), hint=f'persist "{behind}" instead')
 
 
-def in_the_way(system: System, files: UnitFiles) -> Iterator[tuple[str, str, str]]:
+def in_the_way(
+    system: System, services: Iterable[tuple[str, list[str]]]
+) -> Iterator[tuple[str, str, str]]:
     """What persists where a unit needs a link: the unit, the path, and what it should be."""
-    for unit, texts in files.services():
+    for unit, texts in services:
         for path, behind in dynamic_user.taken(system, unit, texts):
             yield unit, path, behind
 

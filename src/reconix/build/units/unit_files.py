@@ -12,7 +12,7 @@ Tested by ``tests/unit/build/units/test_enabling.py`` and, against ``systemctl -
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -110,14 +110,26 @@ class UnitFiles:
             unit = _instance_of(PurePosixPath(node.target).name, unit)
         return None
 
-    def services(self) -> Iterator[tuple[str, list[str]]]:
-        """Each service that is a file, with its texts: its own and those of its drop-ins."""
-        shipped = (self.root / place for place in (SHIPPED, CONFIGURED))
-        found = {path.name for place in shipped for path in place.glob("*.service")}
+    def services(self, among: Set[str] | None = None) -> Iterator[tuple[str, list[str]]]:
+        """Each service that is a file, with its texts: its own and those of its drop-ins.
+
+        Args:
+            among: services of the root to look at, if not at all of it.
+        """
+        found = self._services_of_root() if among is None else among
         for unit in sorted(found | self._generated.keys()):
             named = next(self._named(unit), None) if unit.endswith(".service") else None
             if named is not None and isinstance(named[1], File):
                 yield unit, self._texts(unit, named[1])
+
+    def touched(self, units: Iterable[str]) -> frozenset[str]:
+        """Those of some units that are not only the root's: a file or a drop-in was generated."""
+        own = {path.partition("/")[0].removesuffix(".d") for path in self._generated}
+        return frozenset(unit for unit in units if unit in own or template(unit) in own)
+
+    def _services_of_root(self) -> set[str]:
+        shipped = (self.root / place for place in (SHIPPED, CONFIGURED))
+        return {path.name for place in shipped for path in place.glob("*.service")}
 
     def _texts(self, unit: str, file: File) -> list[str]:
         return [body.decode(errors="replace") for body in (file.content, *self._drop_ins(unit))]
