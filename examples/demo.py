@@ -336,7 +336,7 @@ def talk_mqtt(gateway: Gateway) -> str:
 
 
 def update(gateway: Gateway, report: Report) -> None:
-    """A changed page, an added package, a changed setting: tried, proven, kept."""
+    """A changed page, an added package, a changed setting: tried, checked, kept."""
     project = gateway.project
     with report.stage("web: start it once by a restart and use it"):
         gateway.boot("web")

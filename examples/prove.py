@@ -1,7 +1,7 @@
-"""The proof for the example: no power cut during its update keeps the gateway from booting.
+"""The crash test of the example: does a power cut during its update keep the gateway from booting?
 
 Locks and builds `examples/gateway`, changes a page, adds a package and changes a setting, builds
-again, and proves the update between the two generations with `reconix prove`: at least 10,000 crash
+again, and tests the update between the two generations with `reconix prove`: at least 10,000 crash
 states, and some of them really booted. Everything happens in a folder of its own; a second run
 needs no network and builds only what has changed. Needs root.
 

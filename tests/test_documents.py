@@ -80,8 +80,8 @@ def test_links_between_documents_lead_somewhere() -> None:
         assert (document.parent / target).exists(), f"{document.name}: {target} is not there"
 
 
-def proofs() -> Iterator[tuple[str, str]]:
-    """Every test that a module names as its proof, with the module."""
+def named_tests() -> Iterator[tuple[str, str]]:
+    """Every test that a module says it is tested by, with the module."""
     for name, text in texts().items():
         for told in re.findall(r"Tested by\b(.*?)(?:\n\n|\"\"\")", text, re.DOTALL):
             for test in re.findall(r"``(tests/[^`:]+)", told):
@@ -89,7 +89,7 @@ def proofs() -> Iterator[tuple[str, str]]:
 
 
 def test_each_module_names_tests_that_are_there() -> None:
-    for name, test in enough(list(proofs()), at_least=240, what="proofs"):
+    for name, test in enough(list(named_tests()), at_least=240, what="named tests"):
         assert any(ROOT.glob(test)), f"{name}: there is no {test}"
 
 

@@ -1,4 +1,4 @@
-"""What ``reconix diff`` proves from store paths is what a build makes."""
+"""The store paths that ``reconix diff`` tells are those that a build makes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -43,14 +43,14 @@ def test_a_change_is_proven_to_reach_one_system_and_not_the_other(
     web.write_text('budget = "1G"\nfiles.greeting.text = "hello"\n')
     said = reconix(project, "diff")
     assert not said.object("default").flag("identical"), "nothing was built yet"
-    proven = reconix(project, "diff", "--build")
+    told = reconix(project, "diff", "--build")
     built = reconix(project, "build").object("systems")
     for name in ("default", "web"):
-        assert proven.object(name).text("new") == built.text(name)
-    assert proven.object("default").flag("identical")
-    assert not proven.object("web").flag("identical")
-    assert proven.object("web").texts("on_device") == ["etc → greeting is new"]
-    assert reconix(project, "diff") == proven, "what is built is known without --build"
+        assert told.object(name).text("new") == built.text(name)
+    assert told.object("default").flag("identical")
+    assert not told.object("web").flag("identical")
+    assert told.object("web").texts("on_device") == ["etc → greeting is new"]
+    assert reconix(project, "diff") == told, "what is built is known without --build"
     web.write_text('budget = "1G"\n')
     harmless = reconix(project, "diff").object("web")
     assert harmless.flag("identical"), "a budget is no part of the device"
