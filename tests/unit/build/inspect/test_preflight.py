@@ -131,6 +131,29 @@ def test_a_folder_that_persists_where_a_package_needs_a_link_is_told(
     assert (problem.place.file.name, problem.place.line) == ("default.toml", 2)
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("nginx.service.d/own.conf", "DynamicUser=yes\nStateDirectory=web", "nginx.service"),
+        ("cache.service.d/own.conf", "DynamicUser=no", ""),
+        ("cache.service", "ExecStart=/bin/true", ""),
+        ("getty@.service.d/own.conf", "DynamicUser=yes\nStateDirectory=web", "getty@.service"),
+    ],
+)
+def test_a_unit_of_a_package_is_judged_with_what_the_configuration_adds(
+    store: ChrootStore, tmp_path: Path, file: str, text: str, told: str
+) -> None:
+    build(store)
+    kept = (
+        'persist.paths = ["/var/lib/web", "/var/lib/cache"]\n'
+        f'files."systemd/system/{file}".text = """[Service]\n{text}\n"""\n'
+    )
+    found = problems(store, project(tmp_path, "nginx.service", kept))
+    units = {problem.fact.split(": ")[1].split()[0] for problem in found}
+    expected = {"cache.service", told} if told else set()
+    assert units == expected
+
+
 def test_a_number_that_a_user_cannot_have_is_told(store: ChrootStore, tmp_path: Path) -> None:
     build(store)
     known = replace(LOCK, numbers={"mosquitto": 312})
