@@ -382,5 +382,5 @@ def test_an_endless_description_is_cut(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["ftp://x", "/folder", "http://", ""])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(CacheUnusable, match="is no address"):
+    with pytest.raises(CacheUnusable, match="is not the address"):
         open_cache(url)

@@ -38,7 +38,7 @@ def test_firmware_starts_resets_and_loses_its_power(guest: Guest, tmp_path: Path
 
 def test_a_guest_that_may_not_restart_is_off_after_a_reset(guest: Guest, tmp_path: Path) -> None:
     with running(replace(guest, restarts=False), tmp_path, Accelerator.TCG) as machine:
-        with pytest.raises(GuestNotReady, match="still on"):
+        with pytest.raises(GuestNotReady, match="still running"):
             machine.wait_until_off(seconds=0.1)
         machine.reset()
         machine.wait_until_off(seconds=SECONDS)
