@@ -13,7 +13,7 @@ import pytest
 
 from reconix.base.process import run
 from reconix.image.ext4 import DoesNotFit, make_ext4
-from reconix.image.filling import fill
+from reconix.image.populate import fill
 
 Need = Callable[..., None]
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from reconix.base import process
 from reconix.base.errors import ReconixError
-from reconix.image.filling import NoRoom, fill
+from reconix.image.populate import NoRoom, fill
 
 SMALL_BLOCK_BYTES = 1024
 """For a file system with many small folders, see ``docs/decisions/0037-small-blocks.md``."""
