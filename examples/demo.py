@@ -31,7 +31,7 @@ from reconix.cli.sizes import human
 from reconix.vm.link import Link, dead_after
 from reconix.vm.login import CONNECT_SECONDS, Login, ssh_words
 from reconix.vm.machine import BOOT_SECONDS
-from reconix.vm.pace import scaled
+from reconix.vm.timeouts import scaled
 
 FELL_BACK = 79
 RECONIX = Path(sys.executable).with_name("reconix")

@@ -8,7 +8,7 @@ from reconix.base.documents import Fields
 from reconix.base.process import CommandFailed
 from reconix.vm.login import Login
 from reconix.vm.machine import BOOT_SECONDS, Machine
-from reconix.vm.pace import scaled
+from reconix.vm.timeouts import scaled
 
 _PAUSE_SECONDS = 0.5
 

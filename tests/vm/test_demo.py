@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.process import CommandFailed, run
-from reconix.vm.pace import scaled
+from reconix.vm.timeouts import scaled
 
 Need = Callable[..., None]
 DEMO = Path(__file__).parents[2] / "examples/demo.py"

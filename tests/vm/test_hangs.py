@@ -34,8 +34,8 @@ from reconix.vm import accelerator, firmware
 from reconix.vm.disks import overlay
 from reconix.vm.login import Login
 from reconix.vm.machine import BOOT_SECONDS, Machine, running
-from reconix.vm.pace import scaled
 from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
+from reconix.vm.timeouts import scaled
 
 Need = Callable[..., None]
 PROGRAMS = ("mmdebstrap", "qemu-system-x86_64", "ssh")

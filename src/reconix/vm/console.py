@@ -3,7 +3,7 @@
 QEMU writes everything to a log file; we read it as it grows and wait for a text. Each wait goes on
 where the one before has ended, so that the ``login:`` of the first boot is not taken for that of
 the second. Waiting always ends: the text comes, the guest stops, or the time is over, which follows
-the machine (``vm/pace.py``).
+the machine (``vm/timeouts.py``).
 
 Tested by ``tests/unit/vm/test_console.py``.
 """
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
-from reconix.vm.pace import scaled
+from reconix.vm.timeouts import scaled
 
 _PAUSE_SECONDS = 0.05
 _KEPT_BYTES = 1 << 20

@@ -28,12 +28,12 @@ from reconix.vm import monitor
 from reconix.vm.console import Console
 from reconix.vm.login import Login, ssh_words
 from reconix.vm.monitor import Monitor, MonitorFailed
-from reconix.vm.pace import scaled
 from reconix.vm.qemu import Accelerator, Ends, Guest, command_line
+from reconix.vm.timeouts import scaled
 
 BOOT_SECONDS = 240.0
 """How long a boot may take on an idle machine, where it takes 15 s emulated. All limits here follow
-the machine (``vm/pace.py``)."""
+the machine (``vm/timeouts.py``)."""
 
 _START_SECONDS = 30.0
 _COMMAND_SECONDS = 120.0

@@ -5,7 +5,7 @@ guest a tenth of a core, and an old one runs it at half the speed. So limits are
 much longer a fixed piece of work takes here than it did there: measured once for each process, in a
 third of a second on an idle machine. A limit never becomes shorter.
 
-Tested by ``tests/unit/vm/test_pace.py``.
+Tested by ``tests/unit/vm/test_timeouts.py``.
 """
 
 import time

@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from reconix.base.process import run
-from reconix.vm.pace import LONGEST, REFERENCE_SECONDS, factor, scaled, slowness
+from reconix.vm.timeouts import LONGEST, REFERENCE_SECONDS, factor, scaled, slowness
 
-MEASURE = "from reconix.vm.pace import slowness; print(slowness())"
+MEASURE = "from reconix.vm.timeouts import slowness; print(slowness())"
 
 
 @pytest.mark.parametrize(
