@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from reconix.base.errors import ReconixError
-from reconix.base.points import is_small_order
+from reconix.base.small_order import is_small_order
 from reconix.nix.database import PathInfo
 from reconix.store.paths import StorePath, base32_encode
 

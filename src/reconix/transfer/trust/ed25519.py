@@ -6,7 +6,8 @@ It is found by its name among what is loaded already, wherever a distribution ke
 
 Signing is done on the build host (``transfer/sending/signing.py``).
 
-OpenSSL takes points of small order as keys; here nothing is signed by them (``base/points.py``).
+OpenSSL takes points of small order as keys; here nothing is signed by them
+(``base/small_order.py``).
 
 Source: OpenSSL 3.0, EVP_DigestVerifyInit(3), *EVP_DigestVerify*; EVP_PKEY-ED25519(7); RFC 8032.
 Tested by ``tests/unit/transfer/trust/test_ed25519.py``, with the vectors of RFC 8032.
@@ -17,7 +18,7 @@ import functools
 import hashlib
 
 from reconix.base.errors import ReconixError
-from reconix.base.points import is_small_order
+from reconix.base.small_order import is_small_order
 
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
-from reconix.base.points import is_small_order
+from reconix.base.small_order import is_small_order
 from reconix.transfer.trust.ed25519 import KEY_BYTES
 
 MAX_KEYS = 16

@@ -5,7 +5,7 @@ that fit every statement, or every eighth, can be made without a secret. OpenSSL
 takes any other. So every public key that is read is checked here first, however it is spelled.
 
 Source: RFC 8032, section 5.1.3; *Taming the many EdDSAs* (Chalkias and others, 2020), table 1.
-Tested by ``tests/unit/base/test_points.py``, with signatures that OpenSSL accepts.
+Tested by ``tests/unit/base/test_small_order.py``, with signatures that OpenSSL accepts.
 """
 
 _P = 2**255 - 19

@@ -7,7 +7,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from reconix.base.digests import Digest
-from reconix.base.points import is_small_order
+from reconix.base.small_order import is_small_order
 from reconix.nix import signatures
 from reconix.nix.database import PathInfo
 from reconix.store.manifest import StoreObject
