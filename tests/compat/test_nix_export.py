@@ -11,7 +11,7 @@ from reconix.base.process import Word
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.database import NotValid
 from reconix.nix.export import BadExport, export_stream, import_stream
-from reconix.nix.program import take_from_nix
+from reconix.nix.nix_store import take_from_nix
 from reconix.store.links import LINKS
 from reconix.store.nar import BadArchive
 

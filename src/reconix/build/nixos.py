@@ -39,7 +39,7 @@ from reconix.config.schema.values import Name
 from reconix.config.shapes import scalar_shape_of
 from reconix.nix import flake
 from reconix.nix.chroot import ChrootStore
-from reconix.nix.program import take_from_nix
+from reconix.nix.nix_store import take_from_nix
 from reconix.store.manifest import print_manifest
 from reconix.store.paths import STORE_DIR, BadStorePath, StorePath
 

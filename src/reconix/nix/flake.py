@@ -2,7 +2,7 @@
 
 Which Nix that is, with which store and which settings, is the user's choice (``NIX_REMOTE``,
 ``nix.conf``); we add only the experimental features that building a flake needs. What is built is
-taken from there by ``nix/program.py``.
+taken from there by ``nix/nix_store.py``.
 
 Tested by ``tests/unit/nix/test_flake.py``, and with Nix itself by ``tests/compat/test_nixos.py``.
 """
