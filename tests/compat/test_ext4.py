@@ -13,7 +13,7 @@ import pytest
 
 from reconix.base.process import run
 from reconix.image.ext4 import DoesNotFit, make_ext4
-from reconix.image.populate import fill
+from reconix.image.populate import populate
 
 Need = Callable[..., None]
 
@@ -138,7 +138,7 @@ def steps_to_fill(place: Path, count: int) -> int:
     before = sys.getprofile()
     sys.setprofile(count_one)
     try:
-        fill(place / "image", place / "content")
+        populate(place / "image", place / "content")
     finally:
         sys.setprofile(before)
     return steps

@@ -1,7 +1,7 @@
 """ext4 file systems made from a folder, without root, without mounting, without a clock.
 
 ``mkfs.ext4`` makes them, empty. What it would take from the moment or from chance is given:
-identifier, hash seed, and the time it writes everywhere. The files come from ``filling.py``.
+identifier, hash seed, and the time it writes everywhere. The files come from ``populate.py``.
 
 The file systems have no checksums of their metadata. The superblock would have one too, and it goes
 over two sectors, is written in place, and the kernel takes no other superblock: a power cut between
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from reconix.base import process
 from reconix.base.errors import ReconixError
-from reconix.image.populate import NoRoom, fill
+from reconix.image.populate import NoRoom, populate
 
 SMALL_BLOCK_BYTES = 1024
 """For a file system with many small folders, see ``docs/decisions/0037-small-blocks.md``."""
@@ -66,7 +66,7 @@ def make_ext4(
     if content is None:
         return
     try:
-        fill(image, content)
+        populate(image, content)
     except NoRoom as error:
         raise DoesNotFit(
             f"the partition {label} of {size_bytes} bytes is too small for its content: {error}",

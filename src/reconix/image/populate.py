@@ -1,4 +1,4 @@
-"""Filling a new ext4 file system with files: each written once, in order, in linear time.
+"""Populating a new ext4 file system: each file written once, in order, in linear time.
 
 ``mkfs.ext4 -d`` could do it. But for each new name it searches the folder from its front, twice: a
 folder of 35,851 names, as ``.links`` of four ordinary systems is, made it read 82 GB. So mkfs makes
@@ -86,7 +86,7 @@ class _Node:
     links: int = 0
 
 
-def fill(image: Path, content: Path) -> None:
+def populate(image: Path, content: Path) -> None:
     """Put files into a file system that mkfs has just made.
 
     Args:
@@ -98,9 +98,9 @@ def fill(image: Path, content: Path) -> None:
     """
     descriptor = os.open(image, os.O_RDWR | os.O_CLOEXEC)
     try:
-        filling = _Filling(_Volume(descriptor))
-        filling.add_tree(str(content))
-        filling.finish()
+        writer = _Writer(_Volume(descriptor))
+        writer.add_tree(str(content))
+        writer.finish()
     finally:
         os.close(descriptor)
 
@@ -265,7 +265,7 @@ class _Volume:
         struct.pack_into("<H", raw, low, number + more & 0xFFFF)
 
 
-class _Filling:
+class _Writer:
     """Files on their way into a volume."""
 
     def __init__(self, volume: _Volume) -> None:
