@@ -60,6 +60,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "device/select/start": (
         f"{SELECT}/test_start.py",
         f"{SELECT}/test_soft_reboot.py",
+        "tests/unit/device/test_without_agent.py",
         "tests/unit/device/trial/test_disks.py",
     ),
     "device/select/boot_plan": (f"{SELECT}/test_boot_plan.py", f"{SELECT}/test_start.py"),

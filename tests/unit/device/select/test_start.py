@@ -13,6 +13,7 @@ from reconix.boot.tables import Copy
 from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.select.start import start
+from reconix.device.state.choice import read_choice
 from reconix.device.state.events import read_events
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.state.running import BootReason, read_running
@@ -148,6 +149,18 @@ def test_a_second_start_in_the_same_boot_changes_nothing(machine: Machine) -> No
     arm(machine, "two")
     assert not start(machine.device).restart
     assert read_state(machine.paths.state).phase is Phase.ARMED
+
+
+def test_a_system_that_was_chosen_once_and_did_not_come_up_is_remembered(
+    machine: Machine, units: Units
+) -> None:
+    machine.boot()
+    with exclusive_rw(machine.paths):
+        choose_once(machine.device, "mqtt")
+    machine.firmware()  # and the power goes before its agent has begun
+    assert machine.boot().booted.system == "default"
+    left = read_choice(machine.paths.choice).left
+    assert left is not None and left.system == "mqtt"
 
 
 def test_a_note_of_the_boot_before_is_not_taken_for_one_of_this_boot(machine: Machine) -> None:
