@@ -4,6 +4,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.project_files import enough
 
 from reconix.build import recipes
 from reconix.build.agent import bytecode
@@ -59,4 +60,5 @@ def test_a_recipe_hangs_on_all_code_that_makes_the_object(
 
 def test_a_new_option_does_not_make_roots_anew() -> None:
     sources = [path.relative_to(SOURCE) for path in recipes.sources(debian)]
+    enough(sources, at_least=5, what="modules")
     assert not [path for path in sources if path.is_relative_to("reconix/config")]

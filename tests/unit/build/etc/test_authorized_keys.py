@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Need
+from tests.project_files import enough
 
 from reconix.base.process import run
 from reconix.build.etc.authorized_keys import KEYS, LINES, files
@@ -106,6 +107,7 @@ def test_homes_where_nobody_can_write_are_left_alone() -> None:
 
 def test_the_home_that_a_package_has_made_keeps_its_mode() -> None:
     lines = made_for(database=User(authorized_keys=(NEW,)))[LINES].content.decode().splitlines()
+    enough(lines, at_least=1, what="lines")
     assert not [line for line in lines if line.split()[1] == DATABASE.home]
 
 
