@@ -1,6 +1,6 @@
 """Settings that change nothing.
 
-Somebody wrote them and expects something of them, so a word is due.
+They were written to have an effect, so a warning is due.
 
 Tested by ``tests/unit/config/rules/test_warnings.py``
 and ``tests/unit/config/rules/test_no_effect.py``.

@@ -1,4 +1,4 @@
-"""The serial console: what the kernel says, and a log-in for somebody who holds the cable.
+"""The serial console: kernel messages, and a log-in for whoever holds the cable.
 
 There are no passwords, so a log-in at the console is one without any, or there is none. Whoever
 holds the cable holds the device as well; but the cable of a machine may end in another room.

@@ -1,7 +1,7 @@
 """How much the log may hold, and whether it survives a reboot.
 
 A device's flash wears with every line that is written, and a log that fills the disk stops the
-device. So the log is in memory and small unless somebody says otherwise.
+device. So by default the log is in memory and small.
 
 Source: journald.conf(5).
 """

@@ -3,7 +3,7 @@
 The cluster and its certificate are made by the device at its first start
 (``build/on_device/databases.py`` and ``build/on_device/secrets.py``), and the cluster is kept, for
 each system its own. Its settings are those of the generation. That Debian's ``postgresql.service``
-is active tells nothing about it.
+is active says nothing about it.
 """
 
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Options:
 
 
 def configure(options: Options) -> Fragment:
-    """The cluster, what it is told, and the checks that it works."""
+    """The cluster, its settings, and the checks that it works."""
     if not options.enable:
         return Fragment()
     folder = f"postgresql/{options.version}/main"

@@ -59,7 +59,7 @@ def configure(options: Options) -> Fragment:
         files["localtime"] = File(link=f"/usr/share/zoneinfo/{options.zone}")
         files["timezone"] = File(text=f"{options.zone}\n")
     if options.ntp:
-        # Debian's own servers are not asked: who wants them names them.
+        # Debian's own servers are used only if they are named.
         text = f"[Time]\nNTP={' '.join(options.servers)}\nFallbackNTP=\n"
         files["systemd/timesyncd.conf.d/reconix.conf"] = File(text=text)
     enable = ("systemd-timesyncd.service",) if options.ntp else ()

@@ -1,7 +1,7 @@
 """The hardware watchdog: a device that hangs is reset.
 
-The initrd starts it if there is one; systemd goes on from there. While systemd lives, it tells the
-hardware so in time.
+The initrd starts it if there is one; systemd goes on from there. While systemd lives, it feeds
+the hardware in time.
 
 Source: systemd-system.conf(5).
 """
