@@ -21,54 +21,19 @@ with --build also those of `reconix build`.
 import argparse
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
 from reconix.base.documents import JsonInput
 from reconix.base.text import one_line
-from reconix.build.inspect import evaluate
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.config.compare import Difference, Facts, compare, facts
-from reconix.config.load import load_with_places
-from reconix.config.rules import kept_files
-from reconix.config.schema.hosts import Host
+from reconix.config.compare import Difference
 from reconix.nix.chroot import ChrootStore
-from reconix.project.files import NotLocked, ProjectFiles
+from reconix.project.comparison import Change, State, changes
 from reconix.project.revisions import at_revision
-from reconix.store.paths import StorePath
 
 _WIDTH = 60
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """A host at one of the two revisions."""
-
-    files: ProjectFiles
-    host: Host
-    facts: dict[str, Facts]
-    """By system; what all share is ``""``."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """What the change means for one system, or for what all share."""
-
-    name: str
-    is_there: tuple[bool, bool]
-    """Whether it is there before and after."""
-    differences: tuple[Difference, ...]
-    paths: tuple[StorePath | None, StorePath | None] = (None, None)
-    """The toplevels, as far as they are known."""
-    on_device: tuple[str, ...] = ()
-    unseen: tuple[str, ...] = ()
-    """What devices do not take from the generation."""
-
-    @property
-    def is_identical(self) -> bool:
-        return self.paths[0] is not None and self.paths[0] == self.paths[1]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,72 +52,30 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare."""
     folder = places.project(arguments)
     before, _, after = arguments.revisions.partition("..")
-    with (
-        at_revision(folder, before or "HEAD") as old_folder,
-        at_revision(folder, after) as new_folder,
-    ):
-        old, new = _state(old_folder, arguments.host), _state(new_folder, arguments.host)
-        changes = list(_changes(arguments, old, new))
-    text = "\n".join(one_line(line) for change in changes for line in _lines(change))
-    answer(arguments, text=text, document={each.name: _document(each) for each in changes})
+    with at_revision(folder, before or "HEAD") as was, at_revision(folder, after) as now:
+        old, new = State.read(was, arguments.host), State.read(now, arguments.host)
+        found = _compare(arguments, old, new)
+    text = "\n".join(one_line(line) for change in found for line in _lines(change))
+    answer(arguments, text=text, document={each.name: _document(each) for each in found})
     return 0
 
 
-def _changes(arguments: argparse.Namespace, old: _State, new: _State) -> Iterator[_Change]:
-    """What the change means, what all systems share first."""
+def _compare(arguments: argparse.Namespace, old: State, new: State) -> list[Change]:
     root = places.store(arguments)
     if not arguments.build and not root.is_dir():
-        yield from (_change(name, old, new) for name in sorted({*old.facts, *new.facts}))
-        return
+        return list(changes(None, old, new))
     with ChrootStore(root) as store:
-        before, after = (_toplevels(arguments, store, state) for state in (old, new))
-        for name in sorted({*old.facts, *new.facts}):
-            paths = (before.get(name), after.get(name))
-            one, other = paths
-            on_device = evaluate.changes(store, one, other) if one and other else ()
-            yield _change(name, old, new, paths, on_device)
+        before, after = (_with_toplevels(arguments, store, state) for state in (old, new))
+        return list(changes(store, before, after))
 
 
-def _change(
-    name: str,
-    old: _State,
-    new: _State,
-    paths: tuple[StorePath | None, StorePath | None] = (None, None),
-    on_device: tuple[str, ...] = (),
-) -> _Change:
-    differences = compare(old.facts.get(name, {}), new.facts.get(name, {}))
-    is_there = (name in old.facts, name in new.facts)
-    before, after = old.host.systems.get(name), new.host.systems.get(name)
-    unseen = tuple(kept_files.unseen_changes(before, after)) if before and after else ()
-    if not name:
-        unseen = tuple(kept_files.unseen_changes_of_machine(old.host, new.host))
-    return _Change(name, is_there, differences, paths, on_device, unseen)
-
-
-def _toplevels(
-    arguments: argparse.Namespace, store: ChrootStore, state: _State
-) -> dict[str, StorePath]:
-    """The toplevels of a state; without --build only those that are known, if there is a lock."""
+def _with_toplevels(arguments: argparse.Namespace, store: ChrootStore, state: State) -> State:
     workshop = state.files.workshop(store, places.downloads())
-    if arguments.build:
-        return evaluate.toplevels(
-            workshop, state.host, state.files.numbered_lock(store, state.host)
-        )
-    try:
-        lock = state.files.numbered_lock(store, state.host)
-    except NotLocked:
-        return {}
-    return evaluate.known_toplevels(workshop, state.host, lock)
+    known = state.build_toplevels if arguments.build else state.known_toplevels
+    return replace(state, toplevels=known(workshop))
 
 
-def _state(folder: Path, name: str | None) -> _State:
-    loaded = load_with_places(folder)
-    files = ProjectFiles(folder, loaded.configuration)
-    host, lock = files.host(name), files.lock()
-    return _State(files, host, facts(loaded, lock.hosts.get(host.name) if lock else None, host))
-
-
-def _lines(change: _Change) -> Iterator[str]:
+def _lines(change: Change) -> Iterator[str]:
     title = change.name or "machine"
     if not all(change.is_there):
         yield f"{title}: {'new' if change.is_there[1] else 'gone'}"
@@ -163,7 +86,7 @@ def _lines(change: _Change) -> Iterator[str]:
     yield from (f"  {line}" for line in change.unseen)
 
 
-def _verdict(change: _Change) -> str:
+def _verdict(change: Change) -> str:
     if change.is_identical:
         return f" the same bytes, {change.paths[0]}"
     if change.differences or change.on_device:
@@ -183,7 +106,7 @@ def _shortened(value: str | None) -> str:
     return textwrap.shorten(value or "", _WIDTH, placeholder=" …")
 
 
-def _document(change: _Change) -> JsonInput:
+def _document(change: Change) -> JsonInput:
     old, new = change.paths
     return {
         "identical": change.is_identical,
