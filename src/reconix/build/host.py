@@ -92,7 +92,7 @@ def build_toplevels(
     roots = _roots(workshop, lock, locked)
     kernels = {name: _kernel(workshop, system) for name, system in locked.items()}
     packed = zipapp.pack()
-    known = replace(lock, numbers=_numbers(workshop, host, lock, roots))
+    known = replace(lock, numbers=_ids(workshop, host, lock, roots))
     built = {
         name: _Built(roots[name], kernels[name], _agent(workshop, lock, packed, roots[name]))
         for name in locked
@@ -100,7 +100,7 @@ def build_toplevels(
     return {name: _toplevel(workshop, host, known, name, built[name]) for name in locked}
 
 
-def _numbers(
+def _ids(
     workshop: Workshop, host: Host, lock: HostLock, roots: Mapping[str, StorePath]
 ) -> dict[str, int]:
     """The ID of each name. For new names all systems count: they share a disk."""
@@ -252,7 +252,7 @@ def _toplevel(
 
 
 def _ownerships(root: Path, renumbering: Renumbering) -> Iterator[Ownership]:
-    """Unusual owners and modes in a root, with the numbers of this host."""
+    """Unusual owners and modes in a root, with the IDs of this host."""
     entries = parse_ownerships((root / METADATA).read_bytes())
     return map(renumbering.ownership, entries)
 

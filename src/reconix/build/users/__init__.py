@@ -1,1 +1,1 @@
-"""Users and groups, and numbers that stay theirs."""
+"""Users and groups, and IDs that stay theirs."""

@@ -10,7 +10,7 @@ Tested by ``tests/unit/build/users/test_known_ids.py``.
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from reconix.build.users.static_ids import IdChanged, expect_different, read_ids
+from reconix.build.users.static_ids import IdChanged, expect_distinct, read_ids
 from reconix.config.lock import HostLock
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import read_generation
@@ -52,6 +52,6 @@ def with_ids(lock: HostLock, before: Mapping[str, int], overrides: Mapping[str, 
     Raises:
         IdTaken: two names would share one.
     """
-    numbers = {**before, **lock.numbers, **overrides}
-    expect_different(numbers)
-    return replace(lock, numbers=numbers)
+    ids = {**before, **lock.numbers, **overrides}
+    expect_distinct(ids)
+    return replace(lock, numbers=ids)

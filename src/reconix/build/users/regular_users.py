@@ -38,21 +38,21 @@ def population(root: Path, system: System) -> Population:
 
 
 def with_regular_users(
-    accounts: Accounts, wanted: Mapping[str, User], numbers: Mapping[str, int]
+    accounts: Accounts, wanted: Mapping[str, User], ids: Mapping[str, int]
 ) -> Accounts:
     """Accounts and the users of the configuration; one that exists already stays as it is.
 
     Args:
         accounts: those of packages.
         wanted: users of the configuration.
-        numbers: the IDs of those that do not exist yet.
+        ids: the IDs of those that do not exist yet.
 
     Raises:
         UnknownAccount: there is no such group.
     """
     for name in sorted(wanted):
         if name not in [user.name for user in accounts.users]:
-            accounts = _with_regular_user(accounts, name, numbers[name], wanted[name].shell)
+            accounts = _with_regular_user(accounts, name, ids[name], wanted[name].shell)
     for name in sorted(wanted):
         for group in wanted[name].groups:
             accounts = accounts.with_member(group, name)

@@ -96,11 +96,11 @@ class Renumbering:
     gids: dict[int, int]
 
     @classmethod
-    def of(cls, accounts: Accounts, numbers: Mapping[str, int]) -> "Renumbering":
+    def of(cls, accounts: Accounts, ids: Mapping[str, int]) -> "Renumbering":
         """From the IDs that the accounts have to those that their names should have."""
         return cls(
-            {user.uid: numbers[user.name] for user in accounts.users if _is_given(user.uid)},
-            {group.gid: numbers[group.name] for group in accounts.groups if _is_given(group.gid)},
+            {user.uid: ids[user.name] for user in accounts.users if _is_given(user.uid)},
+            {group.gid: ids[group.name] for group in accounts.groups if _is_given(group.gid)},
         )
 
     def accounts(self, found: Accounts) -> Accounts:
@@ -134,9 +134,9 @@ def choose(
         last: of the range.
         kept: IDs that are assigned already, to these names or to others.
     """
-    numbers = {**_ALWAYS, **kept}
-    taken, count = set(numbers.values()), last - first + 1
-    for name in sorted(set(names) - numbers.keys()):
+    ids = {**_ALWAYS, **kept}
+    taken, count = set(ids.values()), last - first + 1
+    for name in sorted(set(names) - ids.keys()):
         wish = int.from_bytes(sha256(name.encode()).digest()[:8]) % count
         number = next(
             number
@@ -144,8 +144,8 @@ def choose(
             if (number := first + (wish + step) % count) not in taken
         )
         taken.add(number)
-        numbers[name] = number
-    return {name: numbers[name] for name in names}
+        ids[name] = number
+    return {name: ids[name] for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,30 +199,30 @@ def assign(known: Mapping[str, int], systems: Iterable[Population]) -> dict[str,
         IdReserved, IdTaken: it assigns one that is not free.
     """
     systems = list(systems)
-    numbers = {**_ALWAYS, **known}
-    expect_different(numbers)
+    ids = {**_ALWAYS, **known}
+    expect_distinct(ids)
     for name, uid in (pair for system in systems for pair in system.wanted().items()):
-        before = numbers.setdefault(name, uid)
+        before = ids.setdefault(name, uid)
         if before != uid:
             raise IdChanged(name, before=before, after=uid)
-        for other, number in numbers.items():
+        for other, number in ids.items():
             if number == uid and other != name:
                 raise IdTaken(name, other, uid)
     from_packages = {name for system in systems for name in _given(system.packages, LAST_SYSTEM)}
     names = {name for system in systems for name in system.names()}
-    numbers |= choose(from_packages, FIRST_SYSTEM, LAST_SYSTEM, numbers)
-    numbers |= choose(names, FIRST_REGULAR, LAST_REGULAR, numbers)
-    return {name: numbers[name] for name in sorted(names)}
+    ids |= choose(from_packages, FIRST_SYSTEM, LAST_SYSTEM, ids)
+    ids |= choose(names, FIRST_REGULAR, LAST_REGULAR, ids)
+    return {name: ids[name] for name in sorted(names)}
 
 
-def expect_different(numbers: Mapping[str, int]) -> None:
+def expect_distinct(ids: Mapping[str, int]) -> None:
     """Refuse IDs that two names share.
 
     Raises:
         IdTaken: there are such.
     """
     names: dict[int, str] = {}
-    for name, number in sorted(numbers.items()):
+    for name, number in sorted(ids.items()):
         if number in names:
             raise IdTaken(name, names[number], number)
         names[number] = name
