@@ -12,6 +12,8 @@ without a restart: if it is not healthy, the restart that follows is an ordinary
 Tested by ``tests/unit/device/select/test_watch.py``.
 """
 
+import contextlib
+
 from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.boot.transitions import Unhealthy as UnhealthyEvent
@@ -52,13 +54,18 @@ def watch(device: Device) -> bool:
     return True
 
 
+def _when_free(device: Device) -> contextlib.AbstractContextManager[None]:
+    """The lock of the device, once another command has ended."""
+    return exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS, clock=device.clock)
+
+
 def _decide(device: Device, booted: Running) -> bool:
     problem = _faults(device) or _examine(device, booted)
     if problem is not None:
         _record(device, problem)
         return False
     try:
-        with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
+        with _when_free(device):
             confirm(device)
     except (ReconixError, OSError) as error:
         _record(device, Unhealthy("the agent confirms", str(error)))
@@ -68,7 +75,7 @@ def _decide(device: Device, booted: Running) -> bool:
 
 def _renew(device: Device, booted: Running) -> bool:
     problem = _examine(device, booted)
-    with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
+    with _when_free(device):
         if problem is None:
             keep_system(device)
             device.paths.soft_reboot_target.unlink(missing_ok=True)
@@ -83,7 +90,7 @@ def _prove(device: Device, booted: Running) -> bool:
         _forget_why_left(device, booted)
         device.paths.soft_reboot_target.unlink(missing_ok=True)
         return True
-    with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
+    with _when_free(device):
         _leave_system(device, booted, problem)
     return False
 
@@ -91,7 +98,7 @@ def _prove(device: Device, booted: Running) -> bool:
 def _forget_why_left(device: Device, booted: Running) -> None:
     choice = read_choice(device.paths.choice)
     if well(choice, booted.system) != choice:
-        with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
+        with _when_free(device):
             write_choice(device.paths.choice, well(choice, booted.system))
 
 
@@ -124,7 +131,7 @@ def _record(device: Device, problem: Unhealthy) -> None:
     """Record the verdict; if that fails, the restart that follows is verdict enough."""
     progress.note(f"not healthy: {problem.check}: {problem.output}")
     try:
-        with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
+        with _when_free(device):
             verdict = UnhealthyEvent(problem.check, problem.output)
             record(device.paths, device.recall(), verdict)
     except (ReconixError, OSError) as error:
@@ -138,5 +145,5 @@ def mark_bad(device: Device, why: str) -> None:
     if state.phase is Phase.ON_TRIAL and state.trial and state.trial.slot == booted.slot:
         _record(device, Unhealthy(why, ""))
     elif soft_reboot_target(device.paths) is not None:
-        with exclusive_rw(device.paths, wait_seconds=WAIT_SECONDS):
+        with _when_free(device):
             _leave_system(device, booted, Unhealthy(why, ""))

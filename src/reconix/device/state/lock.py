@@ -17,10 +17,10 @@ import contextlib
 import fcntl
 import os
 import sys
-import time
 from collections.abc import Iterator
 
 from reconix.base import progress
+from reconix.base.clock import REAL, Clock
 from reconix.base.errors import ReconixError
 from reconix.base.files import lock_file
 from reconix.device.paths import Paths
@@ -45,18 +45,19 @@ class NoPrivilege(ReconixError):
 
 
 @contextlib.contextmanager
-def exclusive_rw(paths: Paths, *, wait_seconds: float = 0) -> Iterator[None]:
+def exclusive_rw(paths: Paths, *, wait_seconds: float = 0, clock: Clock = REAL) -> Iterator[None]:
     """Hold the lock of the device for the block, with the system partition writable.
 
     Args:
         paths: of the device.
         wait_seconds: how long to wait for another command to end.
+        clock: to wait by.
 
     Raises:
         Busy: another command holds it.
         NoPrivilege: we may not mount.
     """
-    with _locked(paths, wait_seconds), _writable(paths):
+    with _locked(paths, wait_seconds, clock), _writable(paths):
         yield
 
 
@@ -67,7 +68,7 @@ def exclusive(paths: Paths, *, wait_seconds: float = 0) -> Iterator[None]:
     Raises:
         Busy: another command holds it.
     """
-    with _locked(paths, wait_seconds):
+    with _locked(paths, wait_seconds, REAL):
         yield
 
 
@@ -87,24 +88,24 @@ def being_changed(paths: Paths) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(paths: Paths, wait_seconds: float) -> Iterator[None]:
+def _locked(paths: Paths, wait_seconds: float, clock: Clock) -> Iterator[None]:
     with contextlib.ExitStack() as opened:
         try:
             descriptor = opened.enter_context(lock_file(paths.lock))
         except PermissionError as error:
             raise NoPrivilege(f"{paths.lock} cannot be opened", hint="run it as root") from error
-        _take(descriptor, time.monotonic() + wait_seconds)
+        _take(descriptor, clock.now() + wait_seconds, clock)
         yield
 
 
-def _take(descriptor: int, deadline: float) -> None:
+def _take(descriptor: int, deadline: float, clock: Clock) -> None:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            if time.monotonic() >= deadline:
+            if clock.now() >= deadline:
                 raise Busy from error
-            time.sleep(0.2)
+            clock.pause(0.2)
         else:
             return
 

@@ -1,12 +1,14 @@
 """What is on trial is confirmed, or left with the reason on record."""
 
-import pytest
+from dataclasses import replace
+
 from tests.device_model import Machine
+from tests.turned_clock import TurnedClock
 from tests.unit.device.conftest import Units
 
 from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.select.choose import choose_always
-from reconix.device.select.watch import mark_bad, watch
+from reconix.device.select.watch import WAIT_SECONDS, mark_bad, watch
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm
@@ -76,13 +78,14 @@ def test_what_is_committed_is_not_watched(machine: Machine, units: Units) -> Non
     assert units.calls == []
 
 
-def test_a_verdict_that_cannot_be_recorded_still_restarts(
-    machine: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_verdict_that_cannot_be_recorded_still_restarts(machine: Machine, units: Units) -> None:
     on_trial(machine, health=BROKEN)
-    monkeypatch.setattr("reconix.device.select.watch.WAIT_SECONDS", 0.2)
+    time = TurnedClock(machine.device.clock.now())
+    device = replace(machine.device, clock=time.clock)
+    begin = time.moment
     with exclusive_rw(machine.paths):  # somebody holds the lock and does not let go
-        assert not watch(machine.device)
+        assert not watch(device)
+    assert time.moment - begin >= WAIT_SECONDS
     assert read_state(machine.paths.state).phase is Phase.ON_TRIAL
 
 
