@@ -9,7 +9,7 @@ from reconix.base.process import run, succeeds
 from reconix.build.agent.settings import schedule_of
 from reconix.build.agent.units import AGENT
 from reconix.build.agent.units import units as agent_units
-from reconix.build.units import schedule
+from reconix.build.units import schedule_timers
 from reconix.config.schema.machine import Schedule
 from reconix.config.schema.values import Hours
 from reconix.device.settings.schedule import parse_schedule, print_schedule
@@ -36,7 +36,9 @@ def test_the_calendar_of_systemd_and_ours_have_the_same_changes(hours: str, need
     week = 7 * 24 * 60
     parsed = Hours.parse(hours)
     ours = {edge % week for span in parsed.spans() for edge in span}
-    theirs = {m for point in schedule.calendar(parsed) for m in elapses(point, len(parsed.days))}
+    theirs = {
+        m for point in schedule_timers.calendar(parsed) for m in elapses(point, len(parsed.days))
+    }
     assert theirs == ours
 
 
@@ -60,7 +62,7 @@ def _minute(line: str) -> int:
 
 def test_systemd_accepts_all_units_of_the_agent(tmp_path: Path, need: Need) -> None:
     need("systemd-analyze")
-    units = {**agent_units(), **schedule.units(PLAN)}
+    units = {**agent_units(), **schedule_timers.units(PLAN)}
     for name, text in units.items():
         # The programs of the device are not here; their places are checked where it boots.
         (tmp_path / name).write_text(text.replace(AGENT, "/bin/true"))
@@ -88,4 +90,4 @@ def test_the_agent_reads_what_the_build_writes() -> None:
 
 
 def test_without_a_schedule_there_is_no_timer() -> None:
-    assert schedule.units(Schedule()) == {}
+    assert schedule_timers.units(Schedule()) == {}

@@ -31,7 +31,7 @@ from reconix.build.generation import add_generation, read_system
 from reconix.build.recipes import Recipe
 from reconix.build.root import debian
 from reconix.build.toplevel import Components, Lists, make_toplevel, print_persist
-from reconix.build.units import schedule
+from reconix.build.units import schedule_timers
 from reconix.build.users import regular_users, static_ids
 from reconix.build.users.ownerships import METADATA, Ownership, parse_ownerships
 from reconix.build.users.static_ids import Renumbering
@@ -230,7 +230,7 @@ def _toplevel(
         ),
         root=root,
         agent=f"{built.agent}/{zipapp.PROGRAM}",
-        agent_units={**agent_units(), **schedule.units(host.machine.schedule)},
+        agent_units={**agent_units(), **schedule_timers.units(host.machine.schedule)},
     )
     for line in file_precedence.from_packages(system, root, etc.tree):
         progress.note(f"{name}: {line}")
