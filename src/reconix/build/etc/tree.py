@@ -15,7 +15,7 @@ from reconix.build.agent.units import KEPT_MOUNTS
 from reconix.build.etc import authorized_keys, resolv_conf
 from reconix.build.etc.networks import make_networks
 from reconix.build.on_device import caches, databases, secrets
-from reconix.build.units import enabling, suppressed_units, updates, volumes
+from reconix.build.units import enabling, suppressed_units, update_timers, volumes
 from reconix.build.units.unit_files import FOLDER, UnitFiles
 from reconix.build.users.accounts import Accounts
 from reconix.build.users.ownerships import Ownership
@@ -99,7 +99,7 @@ def own_units(system: System, agent_units: Mapping[str, str]) -> dict[str, bytes
         **{name: unit.read() for name, unit in system.units.items()},
         **{name: text.encode() for name, text in agent_units.items()},
         **volumes.make_mounts(system.volumes),
-        **updates.make_units(system.update),
+        **update_timers.make_units(system.update),
         **caches.make_units(system.files),
     }
 

@@ -1,8 +1,8 @@
 """When a device restarts into an update by itself: at once, in its window, or never.
 
 A machine that works by day must not restart by day. So a system may name a *window*; what arrives
-outside it is installed and armed, and a timer of the system (``build/units/updates.py``) restarts
-when the window begins. Or automatic restart is off; then somebody restarts it.
+outside it is installed and armed, and a timer of the system (``build/units/update_timers.py``)
+restarts when the window begins. Or automatic restart is off; then somebody restarts it.
 
 The clock is that of the device, in its own time zone. A device whose clock is wrong has its window
 at the wrong time; nothing else depends on it. A restart for another reason begins the trial as

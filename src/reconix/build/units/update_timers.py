@@ -8,7 +8,7 @@ something is armed. A program may be in its way (``device/hardware/inhibitors.py
 look in the window asks again.
 
 Source: systemd.timer(5), systemd.time(7).
-Tested by ``tests/unit/build/units/test_updates.py``.
+Tested by ``tests/unit/build/units/test_update_timers.py``.
 """
 
 from reconix.build.agent.units import AGENT

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from reconix.base.process import run
 from reconix.build.generation import trust_policy
-from reconix.build.units.updates import make_units
+from reconix.build.units.update_timers import make_units
 from reconix.config.schema.project import TrustRoot, Updates
 from reconix.config.schema.system import Update
 from reconix.device.trust_store import TrustPolicy
