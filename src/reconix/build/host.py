@@ -26,7 +26,7 @@ from reconix.build.agent.units import units as agent_units
 from reconix.build.boot import initrd, linux
 from reconix.build.boot.linux import Modules
 from reconix.build.etc import file_precedence
-from reconix.build.etc.tree import make_etc
+from reconix.build.etc.generated_files import make_etc
 from reconix.build.generation import add_generation, read_system
 from reconix.build.recipes import Recipe
 from reconix.build.root import debian

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from reconix.build import cached_recipes, recipes
 from reconix.build.agent.units import units as agent_units
-from reconix.build.etc.tree import checked_units, generated_units, own_units
+from reconix.build.etc.generated_files import checked_units, generated_units, own_units
 from reconix.build.units import enabling, schedule_timers
 from reconix.build.units.unit_files import UnitFiles
 from reconix.build.users import regular_users, static_ids, sysusers

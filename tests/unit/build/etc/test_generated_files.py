@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.project_files import enough
 
-from reconix.build.etc.tree import Etc, make_etc
+from reconix.build.etc.generated_files import Etc, make_etc
 from reconix.build.users.accounts import Accounts, UnknownAccount
 from reconix.build.users.ownerships import Ownership
 from reconix.build.users.regular_users import with_regular_users

@@ -4,7 +4,8 @@ They are an object of their own, so that a changed port does not make a new root
 a pure function of the configuration and, for users and units, of the root: no disk is written, the
 result is a tree in memory and a list of unusual owners and modes.
 
-Tested by ``tests/unit/build/etc/test_tree.py``; what systemd makes of them, by ``tests/vm/``.
+Tested by ``tests/unit/build/etc/test_generated_files.py``; what systemd makes of them, by
+``tests/vm/``.
 """
 
 from collections.abc import Mapping
