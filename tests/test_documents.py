@@ -8,7 +8,7 @@ from tests.project_files import ROOT, enough, texts
 from tools.mutate import MODULES
 
 from reconix.cli.commands import NAMES
-from reconix.cli.packages import INSTALLED_BY
+from reconix.cli.install_hints import INSTALLED_BY
 from reconix.device.paths import Paths
 
 PACKAGES = {

@@ -15,7 +15,7 @@ from types import FrameType
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
-from reconix.cli import answers, commands, packages, parsers
+from reconix.cli import answers, commands, install_hints, parsers
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -97,7 +97,7 @@ def _translated(error: OSError) -> ReconixError:
 
 def _show(error: ReconixError, words: list[str]) -> int:
     """Tell about a failure; gives its exit status."""
-    hint = packages.hint(error)
+    hint = install_hints.hint(error)
     if "--json" in words:
         told = {"message": str(error), "hint": hint}
         answers.answer_json({"error": {**told, "exit_code": error.exit_code}})

@@ -3,7 +3,7 @@
 Programs are started far below, also on a device, where nobody installs anything; what to do about a
 missing one is advice for whoever typed a command here.
 
-Tested by ``tests/unit/cli/test_packages.py``.
+Tested by ``tests/unit/cli/test_install_hints.py``.
 """
 
 from reconix.base.errors import ReconixError

@@ -6,7 +6,7 @@ import pytest
 
 from reconix.base.errors import ReconixError, UsageError
 from reconix.base.process import ProgramMissing
-from reconix.cli import commands, packages
+from reconix.cli import commands, install_hints
 from reconix.cli.main import main
 
 
@@ -21,7 +21,7 @@ from reconix.cli.main import main
     ids=["of its name", "of another name", "own hint", "none"],
 )
 def test_a_missing_program_names_its_package(error: ReconixError, hint: str) -> None:
-    assert packages.hint(error) == hint
+    assert install_hints.hint(error) == hint
 
 
 def test_the_package_is_shown_in_text_and_in_json(
