@@ -39,9 +39,14 @@ LONG = (
     "test_any_generation_is_made_from_any_other",
     "test_any_generation_is_made_from_any_two_others",
     "test_no_stream_serves_more_bases_than_its_header_holds",
+    "test_r1_a_disk_that_fills_meanwhile_is_given_back",
+    "test_r1_too_few_inodes_are_refused_before_the_first_write",
     "test_r3_memory_does_not_depend_on_the_size_of_a_file_and_the_library_is_enough",
+    "test_s1_truncated_at_any_byte_it_installs_nothing_and_names_the_byte",
     "test_s2_t3_whatever_is_done_to_a_signed_stream_it_is_refused",
+    "test_s2_with_a_flipped_bit_anywhere_it_installs_nothing",
     "test_s6_s7_a_changed_payload_gives_the_target_or_a_refusal_within_what_was_declared",
+    "test_the_order_of_the_bases_does_not_matter",
 )
 """Tests of receiving that draw many examples: too long for each mutant, so it must die without."""
 

@@ -5,18 +5,27 @@ import json
 from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
+from reconix.base import progress
 from reconix.base.documents import print_json
+from reconix.base.progress import Silent
 from reconix.boot.gpt import SECTOR
 from reconix.boot.oneshots.load_option import print_text
 from reconix.boot.oneshots.variables import GLOBAL, LOADER
 from reconix.boot.tables import Copy
 from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
+from reconix.device.hardware.reset_reason import ResetReason
+from reconix.device.select.boot_plan import Boot, Facts
 from reconix.device.select.choose import choose_always, choose_once
-from reconix.device.select.start import start
+from reconix.device.select.start import read_facts, start
 from reconix.device.state.choice import read_choice
 from reconix.device.state.events import read_events
 from reconix.device.state.lock import exclusive_rw
-from reconix.device.state.running import BootReason, read_running
+from reconix.device.state.running import (
+    BootReason,
+    read_boot_id,
+    read_running,
+    read_toplevel,
+)
 from reconix.device.status.read import read_status
 from reconix.device.status.text import status_lines
 from reconix.device.update.apply import apply
@@ -197,6 +206,89 @@ def test_a_firmware_that_does_not_tell_what_it_booted_booted_what_is_selected(
     booted = start(machine.device).booted
     assert (booted.slot, booted.generation) == (2, machine.generations["two"])
     assert machine.paths.is_committed.read_bytes() == b""
+
+
+def facts(machine: Machine) -> Facts:
+    """What a start decides on after firmware and initrd."""
+    machine.firmware()
+    device, paths = machine.device, machine.paths
+    selection, partition = device.selection(), device.firmware.booted_partition()
+    slot = selection.tables.slot_with(partition)
+    assert slot is not None
+    boot = Boot(read_boot_id(paths), read_toplevel(paths), slot, selection.slot)
+    return read_facts(device, selection, boot)
+
+
+def test_a_start_knows_the_generations_of_what_is_committed_and_of_what_runs(
+    machine: Machine,
+) -> None:
+    machine.boot()
+    one, two = machine.generations["one"], machine.generation("two")
+    assert {name: each.path for name, each in facts(machine).generations.items()} == {str(one): one}
+    arm(machine, "two")
+    found = facts(machine)
+    assert {name: each.path for name, each in found.generations.items()} == {
+        str(one): one,
+        str(two): two,
+    }
+    assert (found.is_remembered, found.is_table_damaged) == (True, False)
+
+
+def test_a_generation_that_cannot_be_read_is_told_and_stops_no_start(machine: Machine) -> None:
+    machine.boot()
+    machine.firmware()
+    file = machine.registry.path(machine.generations["one"]) / "generation.json"
+    file.chmod(0o644)
+    file.write_text("{}")
+    told = Notes()
+    progress.listen(told)
+    assert start(machine.device).booted.slot == 1
+    assert any("'systems' is missing" in note for note in told.notes)
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+def test_a_firmware_that_forgot_what_it_was_given_is_the_reason_for_coming_back(
+    machine: Machine,
+) -> None:
+    machine.boot()
+    machine.generation("two")
+    arm(machine, "two")
+    for name in machine.variables.names(GLOBAL):
+        machine.variables.remove(name, GLOBAL)
+    before = facts(machine).reset_reason
+    assert before.reason is Reason.FIRMWARE
+    assert before.output.startswith("it did not keep") and 'one_shot = "disk"' in before.output
+
+
+def test_a_firmware_that_knows_what_it_was_given_is_not_the_reason(machine: Machine) -> None:
+    machine.boot()
+    machine.generation("two")
+    assert facts(machine).reset_reason == ResetReason(Reason.UNKNOWN)
+    arm(machine, "two")
+    machine.variables.remove("BootNext", GLOBAL)
+    assert facts(machine).reset_reason == ResetReason(Reason.UNKNOWN)
+
+
+def test_what_ended_a_trial_is_known_although_the_state_was_lost(machine: Machine) -> None:
+    machine.boot()
+    machine.generation("two")
+    arm(machine, "two")
+    machine.boot()
+    machine.paths.state.write_text("")
+    pstore = machine.paths.sysfs / "fs/pstore"
+    pstore.mkdir(parents=True)
+    (pstore / "dmesg-efi-1").write_text("Panic#1 Part1\nKernel panic - not syncing: no init")
+    assert machine.boot().booted.slot == 1
+    last = read_state(machine.paths.state).last
+    assert last is not None
+    assert last.verdict == Verdict(Reason.PANIC, output="Kernel panic - not syncing: no init")
 
 
 def test_state_that_cannot_be_read_is_found_out_from_the_disk(machine: Machine) -> None:
