@@ -191,7 +191,7 @@ def test_b2_what_a_start_repairs_is_told_one_by_one(machine: Machine) -> None:
     machine.boot()
     found = read_events(machine.paths.log)
     assert [event.name for event in found] == ["repaired"] * len(found)
-    assert "the backup header is not as it should be" in [event.text for event in found]
+    assert any(event.text.startswith("the backup header") for event in found)
 
 
 def test_a_firmware_that_does_not_tell_what_it_booted_booted_what_is_selected(
