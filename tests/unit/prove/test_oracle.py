@@ -9,21 +9,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.device_model import SLOT_BYTES
 from tests.small_device import SmallDevice, small_device
 
 from reconix.base.process import run
+from reconix.boot import fat
 from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import SECTOR
-from reconix.boot.tables import Slot, select_slot
-from reconix.boot.transitions import Armed, Received, WriteBegun, Written, advance
+from reconix.boot.tables import Copy, Slot, read_selection, select_slot, write_all
+from reconix.boot.transitions import Armed, Booted, Received, WriteBegun, Written, advance
+from reconix.boot.tree import BootTree
 from reconix.boot.trial import State, installed, print_state
 from reconix.prove.history import Asked, Step
 from reconix.prove.image import SYSTEM, partition
 from reconix.prove.log import Flag, print_super
 from reconix.prove.oracle import Verdict
-from reconix.prove.prover import AFTERWARDS, Job, prove, walking
+from reconix.prove.prover import AFTERWARDS, Job, Row, prove, walking
 from reconix.prove.recovery import extract
 from reconix.prove.states import Cut
+from reconix.store.manifest import print_manifest
 
 BLOCK = 4096
 CHUNK = 1 << 20
@@ -174,6 +178,49 @@ def remember(state: State) -> Change:
     return replace_file("/reconix", "state.json", print_state(state))
 
 
+def install(device: SmallDevice) -> Change:
+    """The objects of the target are in the store, and slot 2 has its image."""
+    store, target = device.image.parent / "build/nix/store", device.known[1].manifest
+    here = {item.path.basename for item in device.known[0].manifest.objects}
+    objects = [store / name for item in target.objects if (name := item.path.basename) not in here]
+    commands = [line for each in objects for line in adding(each, "/nix/store")]
+    manifest = f"{target.root.basename}.manifest"
+    register = edit(
+        "cd /reconix/generations", f"write {{}} {manifest}", content=print_manifest(target)
+    )
+
+    def change(disk: Path) -> None:
+        edit(*commands)(disk)
+        register(disk)
+        tree = BootTree.read(store / device.update.target.boot.basename)
+        overwrite(disk, partition(disk, "slot-2").offset, b"".join(fat.image(tree, SLOT_BYTES)))
+
+    return change
+
+
+def adding(tree: Path, folder: str) -> Iterator[str]:
+    """What debugfs(8) is told to add a tree to a folder."""
+    yield f"cd {folder}"
+    if tree.is_symlink():
+        yield f"symlink {tree.name} {tree.readlink()}"
+    elif tree.is_file():
+        yield f"write {tree} {tree.name}"
+    else:
+        yield f"mkdir {tree.name}"
+        for each in sorted(tree.iterdir()):
+            yield from adding(each, f"{folder}/{tree.name}")
+
+
+def select_2_in(copy: Copy) -> Change:
+    """One of the two headers selects slot 2."""
+
+    def change(disk: Path) -> None:
+        with DiskFile(disk) as opened:
+            write_all(opened, [read_selection(opened).tables.header(Slot(2), copy)])
+
+    return change
+
+
 def test_a_disk_as_it_was_made_is_good(device: SmallDevice, tmp_path: Path) -> None:
     found = verdict_of(history(device, tmp_path, lambda disk: None))
     base = device.update.base.path
@@ -190,6 +237,11 @@ def test_one_header_is_enough(device: SmallDevice, tmp_path: Path, lose: Change)
 def object_of(device: SmallDevice) -> str:
     """A store object with a file ``page``: a system."""
     return str(device.update.base.system(device.update.base.default).toplevel)
+
+
+def on_trial(device: SmallDevice) -> State:
+    """The trial in slot 2 runs."""
+    return advance(armed(device), Booted(Slot(2), Slot(1)))
 
 
 def armed(device: SmallDevice) -> State:
@@ -229,6 +281,10 @@ BAD: dict[str, tuple[Callable[[SmallDevice], list[Change]], str]] = {
         ],
         "is needed and not installed",
     ),
+    "a slot that was never tried": (
+        lambda device: [install(device), remember(armed(device)), select_2],
+        "boots from now on but was never tried",
+    ),
     "a slot of which the agent knows nothing": (
         lambda _: [copy_slot, select_2],
         "the agent does not know what to do next",
@@ -240,6 +296,14 @@ BAD: dict[str, tuple[Callable[[SmallDevice], list[Change]], str]] = {
 def test_damage_is_found_and_named(device: SmallDevice, tmp_path: Path, what: str) -> None:
     changes, problem = BAD[what]
     assert problem in verdict_of(history(device, tmp_path, *changes(device))).problem
+
+
+def test_the_slot_of_a_trial_is_checked_too(device: SmallDevice, tmp_path: Path) -> None:
+    two = partition(device.image, "slot-2").guid
+    job = history(device, tmp_path, install(device), remember(armed(device)), next_boot=two)
+    found = verdict_of(job)
+    assert (found.problem, found.tries) == ("", True)
+    assert found.boots == device.update.base.path
 
 
 def test_a_trial_of_an_empty_slot_is_bad(device: SmallDevice, tmp_path: Path) -> None:
@@ -265,6 +329,29 @@ def test_each_state_counts_for_the_step_that_was_cut(device: SmallDevice, tmp_pa
     assert (both.step, both.old > 0, both.bad) == ("change 2", True, both.states - both.old)
     assert (after.step, after.bad) == (AFTERWARDS, after.states)
     assert {case.problem for case in result.cases} == {"the firmware finds no partition table"}
+
+
+def selecting(device: SmallDevice, folder: Path, *order: Copy) -> tuple[Row, set[str]]:
+    """The states of the second header, and what is wrong in those of both."""
+    changes = install(device), remember(on_trial(device)), *map(select_2_in, order)
+    result = prove(history(device, folder, *changes), wanted=60, seed=1, processes=1)
+    (second,) = (row for row in result.rows if row.step == "change 3")
+    steps = ("change 2", "change 3")
+    return second, {case.problem for case in result.cases if case.step in steps}
+
+
+def test_a_slot_is_selected_by_backup_and_then_primary(device: SmallDevice, tmp_path: Path) -> None:
+    second, problems = selecting(device, tmp_path, Copy.BACKUP, Copy.PRIMARY)
+    assert second.old > 0 and second.new > 0
+    assert not problems
+
+
+def test_the_other_way_round_a_damaged_primary_would_undo_it(
+    device: SmallDevice, tmp_path: Path
+) -> None:
+    _, problems = selecting(device, tmp_path, Copy.PRIMARY, Copy.BACKUP)
+    (problem,) = problems
+    assert problem.startswith("the backup of the table still leads to the old generation")
 
 
 def test_what_was_acknowledged_and_not_flushed_is_missed(
