@@ -9,8 +9,8 @@ low     ``add``, or a load or store, with     where in that page: 12 bits, in un
         the register that ``adrp`` has set    what is loaded
 ======= ===================================== ========================================
 
-Whoever addresses memory sets a page first and adds the rest soon after. These two are read as a
-pair: only together they tell the target, and when that moves, both may change.
+Code that addresses memory sets a page first and adds the rest soon after. These two are read as a
+pair: only together they give the target, and when that moves, both may change.
 
 Branches within a function (``cbz`` and the like) hardly ever change and are left alone.
 

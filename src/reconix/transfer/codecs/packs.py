@@ -3,7 +3,7 @@
 Two kernels differ in one per cent of their bytes; their compressed forms differ in nearly all. So
 what is compressed in a file travels expanded, as a difference to the expanded old one, and the
 device compresses it again. That gives the very same bytes only with the very same program, so
-whoever makes a stream tries it, and sends the file as it is if the result differs
+the sender tries it, and sends the file as it is if the result differs
 (``transfer/sending/members.py``).
 
 ======== ===================================== ============================

@@ -1,10 +1,10 @@
 """References of programs, moved to where their targets will be.
 
 One inserted line of source moves all code behind it, and every call across that place changes,
-though nothing about it did. Who knows what moved how far can tell beforehand what a call will be:
-its target moved by so much, itself by so much. So before old bytes are copied, the references in
-them are *moved* (``Shifts``): to each is added by how much its target moves, and, if it counts from
-its own place, that place's own shift is taken off. What is then still different is rare.
+though nothing about it did. If it is known how far its target has moved, and how far it has moved
+itself, it is known beforehand what a call will be. So before old bytes are copied, the references
+in them are *moved* (``Shifts``): the shift of its target is added to each, and, if it is relative
+to its own place, the shift of that place is subtracted. Few differences are left then.
 
 ::
 
@@ -18,7 +18,7 @@ be right, and any bytes may pass as a program.
 
 Shifts follow from the copies: what is copied from 5000 to 5016 moved by 16. Where copies say
 nothing or the wrong thing (variables without content, tables whose entries all look the same) the
-sender, who sees both files, corrects them: from this address on it is so much more.
+sender, which has both files, corrects them: from an address on, a number is added.
 
 Work is done in blocks of at most ``BLOCK_BYTES``, which begin where a section begins; a reference
 across the end of one stays as it is. (``programs.Kind.FRAMES`` is one block.)

@@ -1,11 +1,11 @@
 """References that follow an object when it gets a new name.
 
-In a closure of Nix the name of an object tells what it was built from. So a change at the bottom
-gives everything above a new name, and everything that refers to it new bytes, although nothing else
-has changed: the reference is the change. Who knows which new object stands for which old one can
-replace the references himself. They are replaced in what is *old*, before it is compared and before
-it is copied from, by the sender and by the receiver in the same way; what is not foreseen so is
-part of the difference. A reference keeps its size, so nothing moves.
+In a closure of Nix the name of an object depends on what it was built from. So a change at the
+bottom gives everything above a new name, and everything that refers to it new bytes, although
+nothing else has changed: the reference is the change. If it is known which new object stands for
+which old one, references need not be sent. They are replaced in what is *old*, before it is
+compared and before it is copied from, by the sender and by the receiver in the same way; whatever
+else differs is part of the difference. A reference keeps its size, so nothing moves.
 
     /nix/store/0c9i…-libc6/lib  →  /nix/store/7fz2…-libc6/lib
 

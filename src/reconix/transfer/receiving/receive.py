@@ -2,10 +2,10 @@
 
 Everything that can be known before the first write is checked before the first write: format, host
 and architecture, whether the base is installed and complete, whether the objects that stay are
-intact, whether there is room once what a cut left behind is gone (``room.py``). Then the objects
-are made one after the other under ``/reconix/staging``, each made durable and read back against its
-hash. Only when the whole stream was verified do they get their names in the store, and only
-then is the manifest registered, which is what makes the generation exist.
+intact, whether there is room once the leftovers of a cut are removed (``room.py``). Then the
+objects are made one after the other under ``/reconix/staging``, each made durable and read back
+against its hash. Only when the whole stream was verified do they get their names in the store, and
+only then is the manifest registered, which is what makes the generation exist.
 
 ==========================  =======================================================================
 after a power cut           repeating the same stream
@@ -16,7 +16,7 @@ before the manifest         nothing is written but the manifest
 after the manifest          nothing is written at all
 ==========================  =======================================================================
 
-When a stream is refused staging is emptied and its space given back. Two receivers at once are
+When a stream is refused, staging is emptied. Two receivers at once are
 excluded by the caller (the agent's lock).
 
 Tested by ``tests/unit/transfer/receiving/test_receive.py`` and ``tests/crash/test_receive_cut.py``.

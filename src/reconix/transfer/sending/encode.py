@@ -7,9 +7,9 @@ one is dropped; one in which nothing but references has changed, and as foreseen
 described: by a place where it is already, as a link, as a folder by its own difference, or, if
 nothing else helps, by its content.
 
-A device lists the old folders that are open, and those of what is kept, and holds only so much of
-that. So what would be too much is described without them: as a new folder, whose files are taken
-one by one.
+A device lists the old folders that are open, and those of what is kept, and holds a limited number
+of entries. So what would be too much is described without them: as a new folder, whose files are
+taken one by one.
 
 The result is a list of events for ``plan.Printer`` in which a file's content is not there yet:
 ``Literal`` says where it comes from.

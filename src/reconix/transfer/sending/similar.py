@@ -2,8 +2,8 @@
 
 A file that was moved and changed at once has no old name to look under. So of each file a *sketch*
 is kept: of all places where a line begins, or a byte stands that is neither frequent nor rare in
-programs, the sixteen bytes that follow are hashed, and the smallest hashes are the sketch. What
-files have in common their sketches have in common in the same measure, wherever it stands.
+programs, the sixteen bytes that follow are hashed, and the smallest hashes are the sketch. The
+more files have in common, wherever it is in them, the more their sketches have.
 
 Sketches are made when the first file asks for one: mostly names do tell.
 

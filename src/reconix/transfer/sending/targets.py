@@ -9,7 +9,7 @@ table looks as good as the right one. So:
 2. In both programs each reference is *spelled out*: instead of how far away its target is, where
    it is, in the new program. Now equal is what means the same, and copies are found again.
 3. What these copies tell wrongly is seen by comparing with the new program's references, and
-   *corrected* where it pays: from one address on, everything moves by so much more.
+   *corrected* where it pays: from one address on, a number is added to all shifts.
 
 Tested by ``tests/unit/transfer/sending/test_targets.py``.
 """
