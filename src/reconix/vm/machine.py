@@ -107,10 +107,6 @@ class Machine:
         """Push the reset button."""
         self._monitor.execute("system_reset")
 
-    def press_power(self) -> None:
-        """Push the power button; a running system shuts itself down."""
-        self._monitor.execute("system_powerdown")
-
     def cut_power(self) -> None:
         """Take the power away, now; what the guest has written up to here stays written."""
         self._process.kill()
