@@ -2,7 +2,7 @@
 
 Each docstring ends with who writes the file and how long it lives: *kept*, over any number of
 boots; *boot*, until the kernel is started again; *system*, until another system runs, also by a
-soft reboot. Who reads it, and what lies there besides, is in the table of ``docs/spec/agent.md``.
+soft reboot. Its readers, and what lies there besides, are in the table of ``docs/spec/agent.md``.
 
 On a device these are fixed paths. A test makes its own below a temporary folder: a file with a
 real partition table in place of a disk, a plain folder in place of the system partition, files in

@@ -1,9 +1,9 @@
 """Following the schedule: which system is due now, if any.
 
-A timer has the agent look whenever the answer may have changed. It acts on a *change* of what the
+A timer starts the agent whenever the answer may have changed. It acts on a *change* of what the
 schedule wants, not on a difference from what runs: what somebody chose by hand stays until the next
-change. ``/run/reconix/schedule`` has what was wanted at the last look. After a start there is none,
-so what is wanted is started then, unless the system that runs was itself asked for.
+change. ``/run/reconix/schedule`` has what was wanted when it was followed last. After a start there
+is none, so what is wanted is started then, unless the system that runs was itself asked for.
 
 A system that was not confirmed in time gives way to the default one. The schedule then rests until
 it wants something else; that outlives a restart, so it is noted on the system partition.

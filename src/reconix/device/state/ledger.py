@@ -12,8 +12,8 @@ and no release changes what a line means, or drops one that it does not know:
     left /nix/store/…-generation-gateway panic 1   not kept: why the last time, and how often
 
 It says again, in short, what ``state.json`` and ``trust.json`` say at length. It is written before
-them, and whoever cannot read one of them falls back to it. What two lines of a kind say adds up:
-the higher rollback index, the newer set, the last word.
+them, and a reader that cannot use one of them falls back to it. What two lines of a kind say adds
+up: the higher rollback index, the newer set, the last word.
 
 Format: ``docs/spec/memory.md``; it has no version, because it may not have a second one.
 Tested by ``tests/unit/device/state/test_ledger.py`` and ``tests/unit/device/test_releases.py``.

@@ -86,7 +86,7 @@ class Status:
 
 
 def read_status(device: Device) -> Status:
-    """Read everything that is to be known.
+    """Read everything that a status shows.
 
     Raises:
         ReconixError: the device has no state and none can be found out.
@@ -120,7 +120,7 @@ def read_status(device: Device) -> Status:
 
 
 def _disks(device: Device) -> Disks | None:
-    """What there is to say about its disk; it is no reason for a status to fail."""
+    """The condition of its disk; ``None`` if that cannot be read."""
     try:
         return read_disks(device)
     except (ReconixError, OSError):
@@ -128,7 +128,7 @@ def _disks(device: Device) -> Disks | None:
 
 
 def _sequence(device: Device) -> int | None:
-    """The number below which nothing is taken; it is no reason for a status to fail."""
+    """The rollback index; ``None`` if that cannot be read."""
     try:
         return TrustStore.read(device).rollback_index
     except (ReconixError, OSError):
@@ -136,7 +136,7 @@ def _sequence(device: Device) -> int | None:
 
 
 def _followed(device: Device, now: float) -> Followed | None:
-    """What the schedule of the system that runs says; it is no reason for a status to fail."""
+    """What the schedule says; ``None`` without one, or if it cannot be read."""
     booted = _booted(device)
     if booted is None:
         return None

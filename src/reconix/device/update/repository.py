@@ -111,7 +111,7 @@ class Repository:
             raise Unreachable("no repository of updates is configured", hint="name one: --from URL")
         if has_login(url):
             progress.note(
-                "user and password in the address of updates are not used: nobody logs in"
+                "ignoring user and password in the address of updates: the agent never logs in"
             )
         limit = policy.download_limit_bytes if policy else DOWNLOAD_LIMIT_BYTES
         limit = limit if limit_bytes is None else limit_bytes

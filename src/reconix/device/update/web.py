@@ -287,8 +287,8 @@ class Web:
         if status == 416 and _is_all(answer.header("Content-Range"), self._position):
             return self._position, self._position
         if status in _AGAIN:
-            raise http.client.HTTPException(f"the server says {status}")
-        raise Refused(f"the server says {status}")
+            raise http.client.HTTPException(f"the server answered {status}")
+        raise Refused(f"the server answered {status}")
 
     def _part(self, answer: Answer) -> tuple[int, int | None]:
         """What a part begins with; a cache may have made it larger than what was asked for."""

@@ -426,7 +426,7 @@ def test_who_is_to_log_in_for_updates_is_shown_nowhere_and_not_sent(
     assert main(["status"], machine.device) == main(["status", "--json"], machine.device) == 0
     told = capsys.readouterr()
     assert asked == [None, None]
-    assert "nobody logs in" in told.err
+    assert "the agent never logs in" in told.err
     assert "minutes ago http://127.0.0.1:" in told.out
     assert "secret" not in told.out + told.err
 

@@ -112,7 +112,7 @@ def test_n2_errors_are_told_after_as_many_tries_as_make_sense(
     serve: Serve, status: int, asked: int
 ) -> None:
     server = serve(lambda request: request.head(status, 0))
-    with pytest.raises(LinkFailed, match=f"the server says {status}"):
+    with pytest.raises(LinkFailed, match=f"the server answered {status}"):
         load(server)
     assert server.requests == asked
 
@@ -260,7 +260,7 @@ def test_n2_nothing_behind_the_end_of_a_file_is_no_failure(serve: Serve) -> None
     size = len(CONTENT)
     server = serve(lambda request: request.head(416, 0, Content_Range=f"bytes */{size}"))
     assert load(server, size) == b""
-    with pytest.raises(LinkFailed, match="the server says 416"):
+    with pytest.raises(LinkFailed, match="the server answered 416"):
         load(server, size - 1)
 
 
