@@ -1,1 +1,1 @@
-"""The command ``reconix``: one module per command, its docstring is its help."""
+"""The command ``reconix``: a module per command parses and prints; its docstring is its help."""

@@ -1,6 +1,6 @@
 """Where the partitions of a disk image lie.
 
-Tested by ``tests/crash/test_prover.py``.
+Tested by ``tests/unit/prove/test_oracle.py`` and ``tests/crash/test_prover.py``.
 """
 
 from pathlib import Path

@@ -3,7 +3,7 @@
 States are checked in the order of their epochs, because neighbours share most of what has to be
 read. Several processes share the work in batches; each reads image and log for itself.
 
-Tested by ``tests/crash/test_prover.py``.
+Tested by ``tests/unit/prove/test_oracle.py`` and ``tests/crash/test_prover.py``.
 """
 
 import multiprocessing

@@ -1,4 +1,4 @@
-"""What a system partition holds is read as the agent reads it; objects are judged by hash."""
+"""What a system partition holds is read as the agent reads it; objects are checked by hash."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One at a time, and writable for nobody else; proven on a real ext4, where tests may mount."""
+"""One at a time, and writable for nobody else; tested on a real ext4 where tests may mount."""
 
 import contextlib
 import fcntl
