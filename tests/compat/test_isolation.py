@@ -20,7 +20,7 @@ import pytest
 from reconix.base import process
 from reconix.base.process import run
 from reconix.build import isolation
-from reconix.build.root import debian
+from reconix.build.imports import SOURCE
 
 PROGRAMS = ("sh", "dpkg", "dpkg-deb", "dpkg-split", "dpkg-query", "tar", "rm", "diff", "busybox")
 OF_SBIN = ("ldconfig", "start-stop-daemon")
@@ -58,7 +58,7 @@ def folder(need: Need) -> Iterator[Path]:
     need("mmdebstrap", "unshare", "newuidmap", "busybox", "apt-get")
     place = Path(tempfile.mkdtemp(prefix="reconix-isolation-"))
     place.chmod(0o755)
-    shutil.copytree(Path(debian.__file__).parents[1], place / "src/reconix")
+    shutil.copytree(SOURCE / "reconix", place / "src/reconix")
     make_base(place)
     (place / "made").mkdir()
     yield place

@@ -80,6 +80,6 @@ for status, where in (0, ""), (1, ""), (1, ">&2"):
     assert found.holds or found.output.endswith("the end"), found
 print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
-    source = str(Path(checks.__file__).parents[2])
+    source = str(Path(checks.__file__).parents[3])
     used_kib = int(run(sys.executable, "-c", code, environment={"PYTHONPATH": source}))
     assert used_kib < 64 << 10
