@@ -1,6 +1,6 @@
 """Change a module in small ways, one at a time, and see whether its tests notice.
 
-    python tools/mutate.py FOLDER [--again] [--json] [MODULE ...]
+    python tools/mutate.py FOLDER [MODULE ...] [--again | --sample N | --show] [--json]
 
 MODULE is one of `MODULES`; without one, each of them is run.
 
@@ -9,6 +9,7 @@ comparison, a number, an argument that is left out) and runs the tests that pass
 function; a *mutant* that all of them let pass survives. The project is copied to FOLDER, best in
 memory, so the checkout is never changed. What was found stays there: a run that was cut off goes
 on where it was, and `--again` tries only the mutants that survived, with the tests as they are now.
+Where tests take long, `--sample N` tries N mutants of a module that has been begun.
 
 The wording of errors is not changed: tests hold which error it is and where it comes from.
 
@@ -20,6 +21,7 @@ import contextlib
 import importlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -202,6 +204,11 @@ class Trial:
         unnoticed = (Fate.SURVIVED, Fate.UNTESTED)
         return [name for name, fate in self.fates().items() if fate in unnoticed]
 
+    def sample(self, count: int) -> list[str]:
+        """Some mutants that wait, the same ones each time."""
+        waiting = sorted(name for name, fate in self.fates().items() if fate is Fate.WAITING)
+        return random.Random(self.module).sample(waiting, min(count, len(waiting)))
+
     def score(self) -> Score:
         """The fates, counted."""
         fates = list(self.fates().values())
@@ -279,6 +286,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=", ".join(MODULES))
     parser.add_argument("--again", action="store_true", help="try those that survived again")
+    parser.add_argument("--sample", type=int, metavar="N", help="try N of those that wait")
     parser.add_argument("--show", action="store_true", help="only print what was found so far")
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
     arguments = parser.parse_intermixed_args()
@@ -289,8 +297,11 @@ def main() -> None:
     trials = [Trial(module, arguments.folder.absolute()) for module in chosen]
     for trial in () if arguments.show else trials:
         trial.prepare()
-        again = trial.unnoticed() if arguments.again else []
-        if again or not arguments.again:
+        if arguments.sample:
+            trial.run(trial.sample(arguments.sample))
+        elif not arguments.again:
+            trial.run()
+        elif again := trial.unnoticed():
             trial.run(again)
     (_print_json if arguments.json else _print)(trials)
 

@@ -99,10 +99,12 @@ def test_a_device_with_either_base_ends_with_the_target(
 def test_s3_a_device_with_another_generation_is_refused_before_the_first_write(
     workshop: "Workshop", releases: list[StorePath]
 ) -> None:
-    one, two, _, four, target = releases
+    one, two, three, four, target = releases
     device = workshop.device(four)
     error = expect_refused(workshop, workshop.stream(one, target, two), device, WrongBase)
-    assert "which is not installed, nor is its other base" in str(error)
+    assert str(error).endswith("which is not installed, nor is its other base")
+    error = expect_refused(workshop, workshop.stream(one, target, two, three), device, WrongBase)
+    assert str(error).endswith("which is not installed, nor are its 2 other bases")
     assert not device.staging_dir.exists()
 
 

@@ -293,7 +293,8 @@ def test_s8_a_stream_for_another_host_or_architecture_is_refused_first(
 def test_s3_a_base_that_is_not_installed_is_named(workshop: "Workshop", pair: "Pair") -> None:
     stream, device = workshop.stream(pair.old, pair.new), workshop.device()
     error = expect_refused(workshop, stream, device, WrongBase)
-    assert f"{pair.old}, which is not installed" in str(error)
+    assert str(error).endswith(f"{pair.old}, which is not installed")
+    assert isinstance(error, WrongBase) and error.base == pair.old
 
 
 def test_s3_a_missing_object_of_the_base_is_named(workshop: "Workshop", pair: "Pair") -> None:
@@ -794,7 +795,8 @@ def test_r2_a_disk_that_fails_is_reported(
 
     with monkeypatch.context() as patch:
         patch.setattr("reconix.transfer.receiving.staging.sync_file_system", fail)
-        expect_refused(workshop, stream, device, StorageFailed)
+        error = expect_refused(workshop, stream, device, StorageFailed)
+    assert os.strerror(errno.EIO) in str(error)
     workshop.receive(stream, device)
     workshop.expect_complete(device, pair.new)
 
