@@ -118,7 +118,7 @@ class Fate(Enum):
     def of(cls, status: int | None) -> "Fate":
         """What the exit status says that mutmut noted for it."""
         match status:
-            case None:
+            case None | -2 | -15:  # the run was stopped
                 return cls.WAITING
             case 0:
                 return cls.SURVIVED

@@ -225,6 +225,27 @@ def test_power_cut_while_the_backup_moves_to_the_end_of_a_disk_that_has_grown() 
         assert all(firmware_choice(state) == "slot-2" for state in crash_states(start, disk))
 
 
+def test_what_differs_between_the_copies_is_told_with_both_slots() -> None:
+    disk = new_disk(1)
+    interrupted(disk, 3)
+    (fault, *_) = read_selection(disk).faults
+    assert "the primary header selects slot-1, the backup header slot-3" in fault
+
+
+@pytest.mark.parametrize("before", ["primary header bad", "backup header bad"])
+def test_a_damaged_header_does_not_make_a_disk_larger_or_smaller(before: str) -> None:
+    disk = new_disk(1)
+    BEFORE[before](disk)
+    assert not [fault for fault in read_selection(disk).faults if "the disk has" in fault]
+
+
+def test_one_sector_less_is_a_smaller_disk_and_one_more_a_larger_one() -> None:
+    for by, words in ((-1, "the disk has become smaller: "), (1, "the disk has grown: ")):
+        disk = new_disk(1)
+        disk.sectors += by
+        assert any(fault.startswith(words) for fault in read_selection(disk).faults)
+
+
 def test_b2_both_tables_damaged_is_an_error_that_names_both() -> None:
     disk = new_disk(1)
     damage(disk, 1)

@@ -79,6 +79,12 @@ def test_a_slot_that_is_not_there_is_an_error(slot: int) -> None:
         tables(2).partitions(Slot(slot))
 
 
+def test_a_slot_is_found_by_the_guid_of_its_partition() -> None:
+    found = tables(3)
+    assert [found.slot_with(part.guid) for part in found.slots] == [1, 2, 3]
+    assert found.slot_with(found.others[0].guid) is found.slot_with(None) is None
+
+
 def test_a_partition_is_found_by_name() -> None:
     assert tables().named("system").name == "system"
     with pytest.raises(BadPartitionTable, match="no partition named 'home'"):

@@ -7,9 +7,10 @@ import pytest
 from tools.mutate import Fate, Score, Trial
 
 STATUS = {0: "survived", 1: "killed", 3: "killed", 33: "untested", -24: "timeout", None: "waiting"}
+STOPPED = {-2: "waiting", -15: "waiting"}
 
 
-@pytest.mark.parametrize(("status", "fate"), STATUS.items())
+@pytest.mark.parametrize(("status", "fate"), (STATUS | STOPPED).items())
 def test_each_exit_status_is_a_fate(status: int | None, fate: str) -> None:
     assert Fate.of(status) is Fate(fate)
 
