@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 
+from tests.cuts import STEPS
 from tests.device_model import Machine
 
 from reconix.base.process import CommandFailed, run
@@ -25,7 +26,7 @@ from reconix.device.__main__ import main
 from reconix.device.device import Device
 from reconix.device.paths import Paths
 
-place, allowed, *words = sys.argv[1:]
+place, allowed, steps, *words = sys.argv[1:]
 left = [int(allowed)]
 
 def counted(real):
@@ -36,7 +37,7 @@ def counted(real):
         return real(*arguments, **named)
     return step
 
-for name in ("fsync", "rename", "replace", "link", "unlink", "mkdir", "pwrite", "pwritev"):
+for name in steps.split():
     setattr(os, name, counted(getattr(os, name)))
 at = Path(place)
 names = ("system", "root", "run", "sys", "efivars", "proc", "dev", "data", "disk")
@@ -51,10 +52,10 @@ EVERY = 3
 
 def killed_everywhere(machine: Machine, words: Callable[[], list[str]]) -> Iterator[Machine]:
     """A copy of the device for each killing; the last agent came to its end."""
-    for allowed in range(0, 200, EVERY):
+    for allowed in range(0, 400, EVERY):
         copy = machine.copy(machine.place.with_name(f"killed-{allowed}"))
         try:
-            run(sys.executable, "-c", WORKER, copy.place, str(allowed), *words())
+            run(sys.executable, "-c", WORKER, copy.place, str(allowed), " ".join(STEPS), *words())
             finished = True
         except CommandFailed as error:
             assert error.status == -signal.SIGKILL, error
