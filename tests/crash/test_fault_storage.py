@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from tests.cuts import every_step
 from tests.device_model import MIB, Machine
 from tests.small_device import need_recording
 
@@ -34,32 +35,27 @@ from reconix.transfer.receiving.staging import ContentMismatch
 
 Need = Callable[..., None]
 KIB = 1 << 10
-STEPS = ("fsync", "rename", "link", "mkdir", "write", "pwritev", "ftruncate")
 
 
 class Failing:
     """The steps of the agent succeed up to one, which gives an error, and all later ones too."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, allowed: int, number: int) -> None:
-        self._patch, self._allowed, self._number = patch, allowed, number
+    def __init__(self, allowed: int, number: int) -> None:
+        self._allowed, self._number = allowed, number
+        self._stack = contextlib.ExitStack()
         self.steps = 0
 
     def __enter__(self) -> Self:
-        for name in STEPS:
-            self._patch.setattr(os, name, self._counted(getattr(os, name)))
+        self._stack.enter_context(every_step(self._step))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._patch.undo()
+        self._stack.close()
 
-    def _counted(self, real: Callable[..., object]) -> Callable[..., object]:
-        def step(*arguments: object, **named: object) -> object:
-            self.steps += 1
-            if self.steps > self._allowed:
-                raise OSError(self._number, os.strerror(self._number))
-            return real(*arguments, **named)
-
-        return step
+    def _step(self) -> None:
+        self.steps += 1
+        if self.steps > self._allowed:
+            raise OSError(self._number, os.strerror(self._number))
 
 
 @pytest.fixture
@@ -89,13 +85,13 @@ def repeat(machine: Machine, stream: bytes) -> None:
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS])
 def test_r2_a_disk_that_fails_at_any_write_leaves_the_old_generation(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, number: int
+    machine: Machine, number: int
 ) -> None:
     stream = machine.stream("one", "two").getvalue()
-    for allowed in range(0, 400, 3):
+    for allowed in range(0, 900, 3):
         copy = machine.copy(machine.place.with_name(f"failed-{allowed}"))
         try:
-            with Failing(monkeypatch, allowed, number) as failing:
+            with Failing(allowed, number) as failing:
                 update(copy.device, copy, stream)
             finished = failing.steps <= allowed
         except (OSError, ReconixError):
