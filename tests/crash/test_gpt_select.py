@@ -274,6 +274,7 @@ def test_a_disk_that_is_too_small_for_its_tables_is_read_and_never_written() -> 
     disk.sectors -= 2 * MIB // SECTOR
     found = read_selection(disk)
     assert (found.slot, found.missing, found.faults) == (1, 2 * MIB // SECTOR, ())
+    assert found.used is Copy.PRIMARY
     assert repair(disk) == ()
     with pytest.raises(DiskIsShort, match=f"has {6 * MIB} bytes, .* needs {8 * MIB}"):
         select_slot(disk, Slot(2))

@@ -108,3 +108,11 @@ def test_tables_are_valid_by_construction() -> None:
 
 def test_the_end_of_the_usable_sectors_is_a_whole_mib() -> None:
     assert (last_usable(400 * MIB // SECTOR, 2) + 1) % 2048 == 0
+
+
+@pytest.mark.parametrize("slots", [2, 8])
+def test_behind_the_usable_sectors_is_the_room_that_is_needed_and_no_more(slots: int) -> None:
+    """The header, an array for each slot and one more, and what EDK2 repairs."""
+    behind = 1 + ARRAY_SECTORS * (1 + slots) + 32
+    assert last_usable(100 * 2048 + behind, slots) == 100 * 2048 - 1
+    assert last_usable(100 * 2048 + behind - 1, slots) == 99 * 2048 - 1

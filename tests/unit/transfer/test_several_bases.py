@@ -20,6 +20,7 @@ from tests.unit.transfer.receiving.test_receive import (
 )
 
 from reconix.base.errors import ReconixError
+from reconix.base.files import remove_tree
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, Symlink, folder
 from reconix.transfer.codecs import packs
@@ -94,6 +95,24 @@ def test_a_device_with_either_base_ends_with_the_target(
         workshop.expect_complete(device, target)
         workshop.expect_complete(device, base)
         assert workshop.staged(device) == []
+
+
+@pytest.mark.parametrize("there", ["etc", "root"])
+def test_an_object_that_is_there_already_is_skipped_whichever_base_there_is(
+    workshop: "Workshop", releases: list[StorePath], there: str
+) -> None:
+    one, two, three, *_, target = releases
+    stream = workshop.stream(one, target, two, three)
+    for base in (one, two, three):
+        device = workshop.device(base)
+        workshop.receive(stream, device)
+        (device.system_root / f"reconix/generations/{target.basename}.manifest").unlink()
+        for name in {"etc", "root"} - {there}:
+            remove_tree(device.path(workshop.path(target, name)))
+        before = device.path(workshop.path(target, there)).stat().st_ino
+        workshop.receive(stream, device)
+        workshop.expect_complete(device, target)
+        assert device.path(workshop.path(target, there)).stat().st_ino == before
 
 
 def test_s3_a_device_with_another_generation_is_refused_before_the_first_write(
