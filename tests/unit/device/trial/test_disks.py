@@ -165,6 +165,16 @@ def test_w1_what_an_old_copy_started_is_not_the_trial(machine: Machine) -> None:
     assert read_state(machine.paths.state).phase is Phase.WRITTEN
 
 
+def test_w1_the_trial_is_known_although_a_copy_is_there(machine: Machine) -> None:
+    machine.boot()
+    machine.generation("two")
+    machine.install("two")
+    arm(machine, "two")
+    plug_copy(machine)
+    booted = machine.boot().booted
+    assert (booted.slot, booted.generation) == (2, machine.generations["two"])
+
+
 def test_w1_a_trial_that_was_cut_short_waits_until_the_copy_is_gone(machine: Machine) -> None:
     machine.boot()
     machine.generation("two")
