@@ -106,6 +106,13 @@ def test_reading_byte_by_byte_makes_no_difference(node: Node) -> None:
     assert list(nar.parse(lambda _: stream.read(1))) == list(tree.events(node))
 
 
+def test_of_a_link_that_gives_half_of_what_is_asked_nothing_behind_is_read() -> None:
+    stream = io.BytesIO(archive(SAMPLE) + b"next")
+    parsed = list(nar.parse(lambda size: stream.read((size + 1) // 2)))
+    assert parsed == list(tree.events(SAMPLE))
+    assert stream.read() == b"next"
+
+
 def test_a_restored_tree_has_the_same_archive(tmp_path: Path) -> None:
     nar.restore(io.BytesIO(archive(SAMPLE)).read, tmp_path / "t")
     out = bytearray()
