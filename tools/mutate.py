@@ -194,11 +194,6 @@ class Trial:
         codes = json.loads(self._found.read_text())["exit_code_by_key"]
         return {name: Fate.of(status) for name, status in codes.items()}
 
-    def unnoticed(self) -> list[str]:
-        """The names of the survivors, and of mutants that wait: their function is another one."""
-        waiting = [name for name, fate in self.fates().items() if fate is Fate.WAITING]
-        return self.survivors() + waiting
-
     def survivors(self) -> list[str]:
         """The names of the mutants that no test noticed."""
         unnoticed = (Fate.SURVIVED, Fate.UNTESTED)
@@ -301,7 +296,7 @@ def main() -> None:
             trial.run(trial.sample(arguments.sample))
         elif not arguments.again:
             trial.run()
-        elif again := trial.unnoticed():
+        elif again := trial.survivors():
             trial.run(again)
     (_print_json if arguments.json else _print)(trials)
 

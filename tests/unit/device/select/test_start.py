@@ -9,15 +9,15 @@ from reconix.base import progress
 from reconix.base.documents import print_json
 from reconix.base.progress import Silent
 from reconix.boot.gpt import SECTOR
-from reconix.boot.oneshots.load_option import print_text
+from reconix.boot.oneshots.load_option import LoadOption, print_load_option, print_text
 from reconix.boot.oneshots.variables import GLOBAL, LOADER
-from reconix.boot.tables import Copy
+from reconix.boot.tables import Copy, Slot
 from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.hardware.reset_reason import ResetReason
 from reconix.device.select.boot_plan import Boot, Facts
 from reconix.device.select.choose import choose_always, choose_once
 from reconix.device.select.start import read_facts, start
-from reconix.device.state.choice import read_choice
+from reconix.device.state.choice import Choice, read_choice, write_choice
 from reconix.device.state.events import read_events
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.state.running import (
@@ -212,6 +212,10 @@ def test_a_firmware_that_does_not_tell_what_it_booted_booted_what_is_selected(
 def facts(machine: Machine) -> Facts:
     """What a start decides on after firmware and initrd."""
     machine.firmware()
+    return facts_now(machine)
+
+
+def facts_now(machine: Machine) -> Facts:
     device, paths = machine.device, machine.paths
     selection, partition = device.selection(), device.firmware.booted_partition()
     slot = selection.tables.slot_with(partition)
@@ -334,6 +338,36 @@ def test_w2_what_the_agent_has_asked_for_is_not_removed(machine: Machine, units:
         keep_system(machine.device)
     assert machine.boot().booted.system == "mqtt"
     assert not read_events(machine.paths.log)
+
+
+def test_w2_what_was_asked_for_once_is_not_foreign_and_another_system_is(
+    machine: Machine, units: Units
+) -> None:
+    machine.boot()
+    with exclusive_rw(machine.paths):
+        choose_once(machine.device, "mqtt")
+    machine.firmware()
+    for system, count in (("mqtt", 0), ("default", 1)):
+        machine.variables.set("LoaderEntryOneShot", LOADER, print_text(f"{system}.conf"))
+        assert len(facts_now(machine).foreign_settings) == count
+
+
+def test_w2_what_starts_a_slot_that_is_not_selected_is_foreign(machine: Machine) -> None:
+    machine.boot()
+    machine.firmware()
+    machine.variables.set("BootOrder", GLOBAL, b"\x09\0")
+    for number, count in ((1, 0), (2, 1)):
+        part = machine.tables.slot(Slot(number))
+        option = LoadOption("x", number, part.first, part.sectors, part.guid, "EFI/BOOT/X.EFI")
+        machine.variables.set("Boot0009", GLOBAL, print_load_option(option))
+        assert len(facts_now(machine).foreign_settings) == count
+
+
+def test_a_choice_of_a_system_that_is_gone_is_no_system_that_was_left(machine: Machine) -> None:
+    machine.boot()
+    write_choice(machine.paths.choice, Choice(once="gone"))
+    assert machine.boot().booted.system == "default"
+    assert read_choice(machine.paths.choice).left is None
 
 
 def test_w2_a_trial_that_somebody_has_disarmed_is_not_told_to_be_next(machine: Machine) -> None:
