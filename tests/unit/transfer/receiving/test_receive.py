@@ -132,6 +132,20 @@ def test_repeating_a_finished_receive_writes_nothing(workshop: "Workshop", pair:
     assert workshop.snapshot(device) == before
 
 
+def test_s3_an_altered_object_that_a_generation_uses_is_not_taken_away(
+    workshop: "Workshop", pair: "Pair"
+) -> None:
+    device = workshop.device(pair.old, pair.new)
+    stream, page = workshop.stream(None, pair.new), workshop.path(pair.new, "page")
+    device.path(page).unlink()
+    device.path(page).write_bytes(b"altered")
+    error = expect_refused(workshop, stream, device, DamagedBase)
+    assert str(page) in str(error) and "an installed generation uses it" in str(error)
+    device.path(page).unlink()
+    workshop.receive(stream, device)
+    workshop.expect_complete(device, pair.new)
+
+
 def test_an_object_that_is_there_is_not_made_again(workshop: "Workshop", pair: "Pair") -> None:
     device = workshop.device(pair.new)
     device.remove(pair.new)
