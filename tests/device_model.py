@@ -13,8 +13,10 @@ import struct
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 
 from tests.crash.initrd_functions import Functions
+from tests.turned_clock import TurnedClock
 
 from reconix.base.documents import JsonInput, print_json
 from reconix.base.files import read_bounded, remove_tree
@@ -59,13 +61,17 @@ HEALTHY: JsonInput = {"timeout_seconds": 60, "checks": []}
 
 @dataclass
 class Machine:
-    """One device, and the build store from which it is fed."""
+    """One device, and the build store from which it is fed.
+
+    Its time stands still unless somebody waits by it; so a busy test machine is never too late.
+    """
 
     place: Path
     store: ChrootStore
     tables: SlotTables
     boots: int = 0
     generations: dict[str, StorePath] = field(default_factory=dict)
+    time: TurnedClock = field(default_factory=lambda: TurnedClock(monotonic()))
 
     @classmethod
     def make(
@@ -104,7 +110,8 @@ class Machine:
     @property
     def device(self) -> Device:
         """As the agent sees it."""
-        return Device(self.paths, Uefi(self.variables, Program.AMD64.value))
+        firmware = Uefi(self.variables, Program.AMD64.value)
+        return Device(self.paths, firmware, clock=self.time.clock)
 
     @property
     def registry(self) -> Registry:
