@@ -146,7 +146,8 @@ def test_a_switch_that_ends_where_it_began_is_noticed(machine: Machine, units: U
     machine.paths.booted.unlink()
     started = start(machine.device)
     assert (started.booted.system, started.restart) == ("default", True)
-    assert read_events(machine.paths.log)[-1].name == "switch-failed"
+    failed = read_events(machine.paths.log)[-1]
+    assert (failed.name, failed.text) == ("switch-failed", f"{mqtt} did not come up")
 
 
 def test_always_by_a_switch_is_asked_of_the_firmware_only_when_it_is_healthy(
