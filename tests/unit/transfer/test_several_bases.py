@@ -1,5 +1,6 @@
 """One stream for devices with different generations: each ends with the target, exactly."""
 
+import io
 import itertools
 import random
 from pathlib import Path
@@ -25,10 +26,16 @@ from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, Symlink, folder
 from reconix.transfer.codecs import packs
 from reconix.transfer.codecs.packs import Pack
-from reconix.transfer.format.stream import MAX_BASES
+from reconix.transfer.format.bases import View, print_views
+from reconix.transfer.format.payload_head import Need, PayloadHead, print_payload_head
+from reconix.transfer.format.plan import Alternatives, Location, Piece, Printed, Printer, Take
+from reconix.transfer.format.plan import File as PlanFile
+from reconix.transfer.format.stream import MAX_BASES, BadStream, Header
 from reconix.transfer.receiving.receive import WrongBase
 from reconix.transfer.receiving.sources import DamagedBase
+from reconix.transfer.sending.packer import Packer
 from reconix.transfer.sending.send import TooManyBases
+from reconix.transfer.sending.writer import StreamWriter
 
 if TYPE_CHECKING:
     from tests.unit.transfer.conftest import Workshop
@@ -113,6 +120,43 @@ def test_an_object_that_is_there_already_is_skipped_whichever_base_there_is(
         workshop.receive(stream, device)
         workshop.expect_complete(device, target)
         assert device.path(workshop.path(target, there)).stat().st_ino == before
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_s6_a_variant_for_another_base_takes_no_more_work_than_the_space_pays_for(
+    workshop: "Workshop", releases: list[StorePath], is_there: bool
+) -> None:
+    one, two, *_, target = releases
+    other: list[Printed] = [PlanFile(None, 10, False), Piece(bytes(10))]
+    events = [Alternatives(None, (0, 1)), *other, Take(None, Location(0), 0)]
+    device = workshop.device(two, target)
+    device.remove(target)
+    if not is_there:
+        remove_tree(device.path(workshop.store.manifest(target).objects[0].path))
+    stream = forged(workshop, (one, two), target, events)
+    error = expect_refused(workshop, stream, device, BadStream)
+    assert "more work than its declared space pays for" in str(error)
+
+
+def forged(
+    workshop: "Workshop", bases: tuple[StorePath, ...], target: StorePath, events: list[Printed]
+) -> bytes:
+    """A stream that sees nothing of its bases, and has only these events and no space for them."""
+    new = workshop.store.manifest(target)
+    needs = tuple(Need(index, 0, 0, 0) for index in range(len(new.objects)))
+    header = Header("gateway", "amd64", bases, target, len(needs), 0, 0, 0)
+    written = io.BytesIO()
+    writer = StreamWriter(written.write, header)
+    packer = Packer(writer.payload)
+    nothing = View((), 0)
+    packer.write(print_views([nothing] * len(bases), [*map(workshop.store.manifest, bases)]))
+    packer.write(print_payload_head(PayloadHead(new, needs), nothing))
+    printer = Printer(packer)
+    for event in events:
+        printer.feed(event)
+    packer.finish()
+    writer.finish()
+    return written.getvalue()
 
 
 def test_s3_a_device_with_another_generation_is_refused_before_the_first_write(

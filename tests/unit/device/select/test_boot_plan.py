@@ -128,6 +128,14 @@ CASES = {
         restarts=True,
         is_unproven=True,
     ),
+    "cut short, and another system is wanted always": Case(
+        facts(boot(), ON_TRIAL, BOTH),
+        BootReason.INTERRUPTED,
+        ALWAYS,
+        Phase.WRITTEN,
+        arms=True,
+        restarts=True,
+    ),
     "cut short as often as is allowed": Case(facts(boot(), SECOND), BootReason.FELL_BACK),
     "back from a trial that was not healthy": Case(facts(boot(), REJECTED), BootReason.FELL_BACK),
     "back from a trial with a panic": Case(
@@ -137,6 +145,9 @@ CASES = {
         facts(boot(), WRITTEN), BootReason.COMMITTED, phase=Phase.WRITTEN, writes=False
     ),
     "chosen once": Case(facts(boot("mqtt"), choice=ONCE), BootReason.ONCE),
+    "chosen once, and its agent has noticed": Case(
+        facts(boot("mqtt"), choice=ONCE, once_has_agent=True), BootReason.ONCE
+    ),
     "chosen once, and another system runs": Case(facts(boot(), choice=ONCE), BootReason.COMMITTED),
     "chosen once, and its agent has not noticed": Case(
         facts(boot(), choice=ONCE, once_has_agent=True),
@@ -251,6 +262,8 @@ def test_the_verdict_of_a_boot_is_how_it_ended() -> None:
     assert last == Outcome(Result.FELL_BACK, str(NEW.path), Verdict(Reason.PANIC, output="no init"))
     left = decide(facts(boot(), choice=ONCE, once_has_agent=True, reset_reason=PANIC)).choice.left
     assert left == LeftSystem("mqtt", Verdict(Reason.PANIC, output="no init"))
+    failed = decide(facts(boot(), choice=ALWAYS, reset_reason=PANIC)).choice.left
+    assert failed == LeftSystem("web", Verdict(Reason.PANIC, output="no init"), 1)
     gone = decide(facts(soft("web", "default"), reset_reason=PANIC)).choice.left
     assert gone == LeftSystem("web", Verdict(Reason.PANIC, "it did not come up", "no init"))
 

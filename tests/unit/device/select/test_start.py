@@ -282,6 +282,20 @@ def test_a_firmware_that_knows_what_it_was_given_is_not_the_reason(machine: Mach
     assert facts(machine).reset_reason == ResetReason(Reason.UNKNOWN)
 
 
+def test_a_firmware_that_forgot_during_the_trial_is_not_the_reason_for_its_end(
+    machine: Machine,
+) -> None:
+    machine.boot()
+    machine.generation("two")
+    arm(machine, "two")
+    assert machine.boot().booted.slot == 2
+    for name in machine.variables.names(GLOBAL):
+        machine.variables.remove(name, GLOBAL)
+    found = facts(machine)
+    assert (found.boot.slot, found.state.phase) == (1, Phase.ON_TRIAL)
+    assert found.reset_reason == ResetReason(Reason.UNKNOWN)
+
+
 def test_what_ended_a_trial_is_known_although_the_state_was_lost(machine: Machine) -> None:
     machine.boot()
     machine.generation("two")

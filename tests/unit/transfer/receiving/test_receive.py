@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from tests.deep_trees import nested
 from tests.trusting import trusting
 
+from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.base.process import CommandFailed, run
+from reconix.base.progress import Silent, Stage
 from reconix.nix.chroot import ChrootStore
 from reconix.store.links import fill_pool, optimise
 from reconix.store.manifest import Manifest
@@ -154,6 +156,32 @@ def test_an_object_that_is_there_is_not_made_again(workshop: "Workshop", pair: "
     after = workshop.snapshot(device)
     objects = [path for path in before if "/nix/store/" in path]
     assert {path: after[path] for path in objects} == {path: before[path] for path in objects}
+
+
+class Shown(Silent):
+    """Adds up how far the stage was that began last."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def begin(self, what: str, total: int | None) -> Stage:
+        self.bytes = 0
+        return self
+
+    def advance(self, amount: int) -> None:
+        self.bytes += amount
+
+
+def test_what_is_read_of_an_object_that_is_there_counts_as_progress(
+    workshop: "Workshop", pair: "Pair"
+) -> None:
+    progress.listen(shown := Shown())
+    stream = workshop.stream(None, pair.new)
+    workshop.receive(stream, workshop.device())
+    made, device = shown.bytes, workshop.device(pair.new)
+    device.remove(pair.new)
+    workshop.receive(stream, device)
+    assert shown.bytes == made > 10_000
 
 
 def test_a_received_file_that_changes_later_is_named(workshop: "Workshop", pair: "Pair") -> None:
@@ -588,6 +616,16 @@ def test_s6_more_than_was_declared_is_refused(workshop: "Workshop", forger: Forg
     for events in (much, [*many, plan.End()]):
         error = expect_refused(workshop, forger.stream(events), forger.device, BadStream)
         assert "more than it declared" in str(error)
+
+
+def test_s6_an_object_that_is_there_takes_no_more_work_than_its_space_pays_for(
+    workshop: "Workshop", pair: "Pair", forger: Forger
+) -> None:
+    device = workshop.device(pair.old, pair.new)
+    device.remove(pair.new)
+    stream = forger.stream(file(None, bytes(10)), Need(forger.position, 10, 0, 1))
+    error = expect_refused(workshop, stream, device, BadStream)
+    assert "more work than its declared space pays for" in str(error)
 
 
 def test_s6_sizes_that_no_disk_has_are_refused_before_anything_is_written(
