@@ -197,38 +197,55 @@ def _words(values: Iterable[object]) -> str:
 
 def parse_ledger(content: bytes) -> Ledger:
     """Read a ledger; a line that makes no sense is kept like one that this agent does not know."""
-    found = Ledger()
-    for line in content.splitlines():
-        found = _with(found, line)
-    return found
+    facts = _Facts()
+    for line in filter(None, content.splitlines()):
+        try:
+            facts.add(line.decode().split(" "))
+        except (ValueError, BadKey):  # UnicodeDecodeError is a ValueError
+            facts.others.append(line)
+    return facts.ledger()
 
 
-def _with(found: Ledger, line: bytes) -> Ledger:
-    try:
-        return _with_fact(found, line.decode().split(" "))
-    except (ValueError, BadKey):  # UnicodeDecodeError is a ValueError
-        return replace(found, others=(*found.others, line)) if line else found
+class _Facts:
+    """What the lines read so far say; each takes the same time, however many there are."""
 
+    def __init__(self) -> None:
+        self.others: list[bytes] = []
+        self._rollback_index = 0
+        self._keys: KeySet | None = None
+        self._revoked: set[bytes] = set()
+        self._named: dict[str, str] = {}  # previous, trying
+        self._left: dict[str, Left] = {}
 
-def _with_fact(found: Ledger, words: list[str]) -> Ledger:
-    match words:
-        case ["floor", number]:
-            return replace(found, rollback_index=max(found.rollback_index, _number(number)))
-        case ["keys", version, threshold, *keys]:
-            listed = map(PublicKey.parse, keys)
-            made = KeySet.of(listed, version=_number(version), threshold=_number(threshold))
-            return replace(found, keys=newer(made, found.keys))
-        case ["revoked", value]:
-            return replace(found, revoked=found.revoked | {parse_value(value)})
-        case ["previous", generation]:
-            return replace(found, previous=_generation(generation))
-        case ["trying", generation]:
-            return replace(found, trying=_generation(generation))
-        case ["left", generation, word, times]:
-            now = Left(_generation(generation), word, _number(times))
-            others = (each for each in found.left if each.generation != generation)
-            return replace(found, left=(*others, now))
-    raise ValueError(f"{words[0][:80]!r} is not known")
+    def add(self, words: list[str]) -> None:
+        match words:
+            case ["floor", number]:
+                self._rollback_index = max(self._rollback_index, _number(number))
+            case ["keys", version, threshold, *keys]:
+                listed = map(PublicKey.parse, keys)
+                made = KeySet.of(listed, version=_number(version), threshold=_number(threshold))
+                self._keys = newer(made, self._keys)
+            case ["revoked", value]:
+                self._revoked.add(parse_value(value))
+            case ["previous" | "trying" as name, generation]:
+                self._named[name] = _generation(generation)
+            case ["left", generation, word, times]:
+                now = Left(_generation(generation), word, _number(times))
+                self._left.pop(generation, None)  # the last line counts, and its place
+                self._left[generation] = now
+            case _:
+                raise ValueError(f"{words[0][:80]!r} is not known")
+
+    def ledger(self) -> Ledger:
+        return Ledger(
+            self._rollback_index,
+            self._keys,
+            frozenset(self._revoked),
+            self._named.get("previous"),
+            self._named.get("trying"),
+            tuple(self._left.values()),
+            tuple(self.others),
+        )
 
 
 def _generation(text: str) -> str:

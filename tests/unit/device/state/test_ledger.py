@@ -1,6 +1,10 @@
 """What must not be forgotten, in a form that no release changes."""
 
+import time
+from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -117,6 +121,23 @@ def test_w3_one_that_is_too_large_is_not_forgotten(tmp_path: Path) -> None:
         FULL.revoked,
         FULL.left,
     )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        lambda number: b"moon %d" % number,
+        lambda number: b"left /nix/store/%d-generation-x panic 1" % number,
+        lambda number: b"revoked " + b64encode(sha256(b"%d" % number).digest()),
+    ],
+    ids=["unknown", "left", "revoked"],
+)
+def test_w3_a_full_one_is_read_at_once(line: Callable[[int], bytes]) -> None:
+    """Where each line copied those before it, that took up to 19 s, at each start of a device."""
+    content = b"\n".join(map(line, range(MAX_BYTES // 40)))[:MAX_BYTES]
+    began = time.process_time()
+    parse_ledger(content)
+    assert time.process_time() - began < 1.5
 
 
 def test_the_oldest_of_very_many_goes_first() -> None:
