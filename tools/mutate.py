@@ -9,6 +9,7 @@ comparison, a number, an argument that is left out) and runs the tests that pass
 function; a *mutant* that all of them let pass survives. The project is copied to FOLDER, best in
 memory, so the checkout is never changed. What was found stays there: a run that was cut off goes
 on where it was, and `--again` tries only the mutants that survived, with the tests as they are now.
+Run by root, mutants see `/` and `/tmp` as read-only, but for FOLDER.
 Where tests take long, `--sample N` tries N mutants of a module that has been begun.
 
 The wording of errors is not changed: tests hold which error it is and where it comes from.
@@ -100,6 +101,12 @@ NOT_CHANGED = (r"^\s*raise ", r"super\(\)\.__init__\(", r"\bhint=")
 
 WITHOUT = ("-p", "no:cacheprovider", "-p", "no:unraisableexception")
 """Parts of pytest that are left out: what mutmut itself leaves open must fail no test."""
+
+SHUT_IN = """
+mount --rbind /tmp /tmp && mount --bind "$0" "$0" && mount -o remount,bind,ro /tmp &&
+mount -o remount,bind,ro / && cd "$1" && shift && exec "$@"
+"""
+"""A script that runs a command where only one folder can be written, and what is no disk."""
 
 LIMIT_FACTOR = 5
 """How many times as long as usual the tests of a mutant may take."""
@@ -222,11 +229,20 @@ class Trial:
 
     def _mutmut(self, *words: str, **environment: str) -> None:
         program = Path(sys.executable).with_name("mutmut")
+        command = shut_in(self.copy.parent, self.copy, [str(program), *words])
         inside = {**os.environ, **environment}
         with (self.copy / "log").open("wb") as log:
-            subprocess.run(
-                [program, *words], cwd=self.copy, env=inside, stdout=log, stderr=log, check=False
-            )
+            subprocess.run(command, cwd=self.copy, env=inside, stdout=log, stderr=log, check=False)
+
+
+def shut_in(folder: Path, place: Path, command: Sequence[str]) -> list[str]:
+    """A command that runs at a place; if root runs it, it writes to no disk but to this folder.
+
+    A mutant of code that writes files may write to any file that it can.
+    """
+    if os.geteuid() != 0:
+        return [*command]
+    return ["unshare", "--mount", "--", "sh", "-c", SHUT_IN, str(folder), str(place), *command]
 
 
 def _files() -> list[str]:
