@@ -62,6 +62,19 @@ def test_an_ordinary_boot_writes_nothing(machine: Machine) -> None:
     assert not machine.paths.choice.exists()
 
 
+def test_only_a_trial_and_not_what_was_confirmed_must_be_proven(machine: Machine) -> None:
+    machine.boot()
+    assert not machine.paths.is_unproven.exists()
+    machine.generation("two")
+    arm(machine, "two")
+    machine.boot()
+    assert machine.paths.is_unproven.exists()
+    with exclusive_rw(machine.paths):
+        confirm(machine.device)
+    machine.boot()
+    assert not machine.paths.is_unproven.exists()
+
+
 def test_a_trial_runs_once_and_is_kept_when_confirmed(machine: Machine) -> None:
     machine.boot()
     two = machine.generation("two")
