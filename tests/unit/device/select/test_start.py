@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from tests.device_model import Machine
 from tests.unit.device.conftest import Units
 
@@ -10,7 +11,7 @@ from reconix.base.documents import print_json
 from reconix.base.progress import Silent
 from reconix.boot.gpt import SECTOR
 from reconix.boot.oneshots.load_option import LoadOption, print_load_option, print_text
-from reconix.boot.oneshots.variables import GLOBAL, LOADER
+from reconix.boot.oneshots.variables import GLOBAL, LOADER, FirmwareRefuses, Variables
 from reconix.boot.tables import Copy, Slot
 from reconix.boot.trial import Phase, Reason, Result, Verdict, read_state
 from reconix.device.hardware.reset_reason import ResetReason
@@ -309,6 +310,37 @@ def test_a_firmware_that_forgot_during_the_trial_is_not_the_reason_for_its_end(
     assert found.reset_reason == ResetReason(Reason.UNKNOWN)
 
 
+def test_a_firmware_that_refuses_to_be_asked_is_recorded_and_nothing_restarts(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.boot()
+    with exclusive_rw(machine.paths):
+        choose_always(machine.device, "mqtt")
+    machine.boot()
+    machine.firmware()
+
+    def refuse(*_: object) -> None:
+        raise FirmwareRefuses("LoaderEntryOneShot", why="full")
+
+    monkeypatch.setattr(Variables, "set", refuse)
+    started = start(machine.device)
+    assert (started.booted.system, started.restart) == ("default", False)
+    last = read_events(machine.paths.log)[-1]
+    assert last.name == "firmware-refused" and "LoaderEntryOneShot: full" in last.text
+
+
+def test_a_trial_that_was_cut_short_is_made_again_with_its_system(machine: Machine) -> None:
+    machine.boot()
+    two = machine.generation("two")
+    machine.install("two")
+    with exclusive_rw(machine.paths):
+        apply(machine.device, two, system="mqtt")
+    assert machine.boot().booted.system == "mqtt"
+    assert machine.boot().restart
+    again = machine.boot().booted
+    assert (again.slot, again.system) == (2, "mqtt")
+
+
 def test_what_ended_a_trial_is_known_although_the_state_was_lost(machine: Machine) -> None:
     machine.boot()
     machine.generation("two")
@@ -353,7 +385,11 @@ def test_w2_settings_of_others_are_removed_and_told(machine: Machine) -> None:
     machine.boot()
     status = read_status(machine.device)
     assert (status.next_boot.system, status.next_boot.astray) == ("default", "")
-    assert [event.name for event in status.events][-2:] == ["setting-removed"] * 2
+    told = [(event.name, event.text.partition(":")[0]) for event in status.events[-2:]]
+    assert set(told) == {
+        ("setting-removed", "LoaderConfigTimeout"),
+        ("setting-removed", "LoaderEntryDefault"),
+    }
     assert machine.variables.names(LOADER) == ["LoaderDevicePartUUID"]
 
 
