@@ -13,6 +13,7 @@ from reconix.boot.oneshots.variables import GLOBAL, LOADER
 from reconix.boot.tables import DiskIsShort, Slot
 from reconix.boot.trial import Phase, read_state
 from reconix.device.select.start import start
+from reconix.device.state.events import read_events
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.status.json import status_document
 from reconix.device.status.read import read_status
@@ -184,7 +185,8 @@ def test_w1_a_trial_that_was_cut_short_waits_until_the_copy_is_gone(machine: Mac
     node = plug_copy(machine)
     back = machine.boot()
     assert (back.booted.slot, back.restart) == (1, False)
-    assert '"not-armed"' in machine.paths.log.read_text()
+    event = read_events(machine.paths.log)[-1]
+    assert event.name == "not-armed" and "sda" in event.text
     node.unlink()
     shutil.rmtree(machine.paths.sysfs / "class/block/sda")
     arm(machine, "two")
