@@ -6,7 +6,6 @@ the power: with each of them the update itself succeeds.
 
 import contextlib
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.small_device import SmallDevice, need_recording, small_device
 from reconix.base.digests import Digest
 from reconix.base.documents import print_json
 from reconix.base.files import remove_tree, rename_durably
+from reconix.base.process import run
 from reconix.boot.disk import Disk, DiskFile
 from reconix.boot.fat import FatImage
 from reconix.boot.gpt import parse_header, print_header
@@ -181,7 +181,7 @@ def test_objects_removed_under_their_final_name(
     def withdrawn(path: Path) -> None:
         for file in sorted(path.rglob("file-1*")):
             file.unlink()
-            time.sleep(0.01)  # as if it were large: the kernel writes back in between
+            run("sync", "--file-system", path)  # as a busy kernel may, whenever it likes
         remove_tree(path)
 
     monkeypatch.setattr("reconix.store.collect.withdraw", withdrawn)
