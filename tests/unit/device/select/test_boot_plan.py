@@ -25,6 +25,7 @@ from reconix.device.hardware.reset_reason import ResetReason
 from reconix.device.select.boot_plan import Boot, Facts, Plan, decide
 from reconix.device.state.choice import Always, Choice, LeftSystem
 from reconix.device.state.running import BootReason
+from reconix.store.generation import InstalledSystem
 from reconix.store.paths import StorePath
 
 UNKNOWN = Verdict(Reason.UNKNOWN)
@@ -288,6 +289,17 @@ def test_what_cannot_be_named_has_the_name_of_its_store_path() -> None:
     assert noted(decide(facts(foreign))) == ("nixos-system", ONE, OLD.path)
     unknown = facts(replace(boot(), slot=Slot(3)))
     assert noted(decide(unknown)) == ("default", Slot(3), None)
+
+
+def test_a_system_has_the_name_that_its_generation_gives_it() -> None:
+    tops = {"default": store_path("c", "nixos-system"), "mqtt": store_path("d", "nixos-system")}
+    foreign = replace(OLD, systems=tuple(InstalledSystem(*each) for each in tops.items()))
+    known = replace(facts(boot()), generations={str(OLD.path): foreign})
+    runs = replace(known.boot, toplevel=tops["mqtt"])
+    assert decide(replace(known, boot=runs)).running.system == "mqtt"
+    failed = replace(known.boot, toplevel=tops["default"], soft_reboot_target=tops["mqtt"])
+    left = decide(replace(known, boot=failed)).choice.left
+    assert left is not None and left.system == "mqtt"
 
 
 @pytest.mark.parametrize(
