@@ -132,9 +132,16 @@ def damage(disk: RecordedDisk, lba: int, sectors: int = 1) -> None:
 
 def edk2_repaired_primary(disk: RecordedDisk, slot: int) -> None:
     """EDK2 writes a primary header whose array is in LBA 2, copied from the backup."""
-    disk.put(2 * SECTOR, TABLES.arrays(Copy.BACKUP)[slot - 1].content)
+    array = TABLES.arrays(Copy.BACKUP)[slot - 1].content
+    disk.put(2 * SECTOR, array)
+    put_primary(disk, slot, at=2, array=array)
+
+
+def put_primary(disk: RecordedDisk, slot: int, *, at: int, array: bytes) -> None:
+    """Write a primary header that is whole, with its array somewhere else."""
     header = bytearray(TABLES.header(Slot(slot), Copy.PRIMARY).content)
-    header[72:80] = struct.pack("<Q", 2)
+    header[72:80] = struct.pack("<Q", at)
+    header[88:92] = struct.pack("<I", zlib.crc32(array))
     header[16:20] = bytes(4)
     header[16:20] = struct.pack("<I", zlib.crc32(header[:92]))
     disk.put(SECTOR, bytes(header))
@@ -244,6 +251,33 @@ def test_one_sector_less_is_a_smaller_disk_and_one_more_a_larger_one() -> None:
         disk = new_disk(1)
         disk.sectors += by
         assert any(fault.startswith(words) for fault in read_selection(disk).faults)
+
+
+@pytest.mark.parametrize("at", [0, TABLES.sectors - 31, TABLES.sectors, 1 << 40])
+def test_b2_an_array_where_none_can_be_is_damage_and_the_backup_is_used(at: int) -> None:
+    disk = new_disk(2)
+    put_primary(disk, 2, at=at, array=bytes(ARRAY_BYTES))
+    found = read_selection(disk)
+    assert (found.slot, found.used) == (2, Copy.BACKUP)
+    assert f"the header in LBA 1 has its array in LBA {at}" in found.faults
+
+
+def test_the_backup_of_a_disk_that_has_grown_is_where_the_primary_says() -> None:
+    disk = new_disk(1)
+    interrupted(disk, 2)
+    disk.sectors += MIB // SECTOR
+    interruption, growth = read_selection(disk).faults
+    assert interruption.startswith("a selection was interrupted: ")
+    assert growth.startswith("the disk has grown: ")
+
+
+def test_a_disk_is_too_small_when_one_sector_is_missing() -> None:
+    """After the partitions come an array for each slot and one more, 32 sectors, and the header."""
+    needed = TABLES.others[-1].last + 1 + 32 * (3 + 1) + 32 + 1
+    for sectors, missing in ((needed, 0), (needed - 1, TABLES.sectors - needed + 1)):
+        disk = new_disk(1)
+        disk.sectors = sectors
+        assert read_selection(disk).missing == missing
 
 
 def test_b2_both_tables_damaged_is_an_error_that_names_both() -> None:
