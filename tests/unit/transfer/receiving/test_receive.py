@@ -5,7 +5,7 @@ import lzma
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -851,6 +851,29 @@ def test_r2_a_disk_that_fails_is_reported(
     assert os.strerror(errno.EIO) in str(error)
     workshop.receive(stream, device)
     workshop.expect_complete(device, pair.new)
+
+
+def test_r2_the_first_failure_is_told_even_if_staging_cannot_be_cleared(
+    workshop: "Workshop", pair: "Pair", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, device = workshop.stream(pair.old, pair.new), workshop.device(pair.old)
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def clear(registry: Registry, keep: Iterable[StorePath] | None = None) -> None:
+        if keep is None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("reconix.transfer.receiving.staging.sync_file_system", fail)
+        patch.setattr(Registry, "clear_staging", clear)
+        with pytest.raises(StorageFailed, match=os.strerror(errno.EIO)):
+            workshop.receive(stream, device)
+        assert workshop.staged(device) != []
+    workshop.receive(stream, device)
+    workshop.expect_complete(device, pair.new)
+    assert workshop.staged(device) == []
 
 
 def test_s5_a_file_with_as_many_names_as_possible_is_copied(

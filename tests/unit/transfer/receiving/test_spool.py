@@ -1,6 +1,8 @@
 """N1: what arrived is not sent twice, and what the disk lost does not count."""
 
+import errno
 import io
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,6 +146,22 @@ def test_another_stream_takes_the_place_of_what_was_kept(
     take(device, Link(workshop.stream(pair.old, pair.new)))
     workshop.expect_complete(device, pair.new)
     assert not place(device).exists() and workshop.staged(device) == []
+
+
+def test_r2_what_was_received_counts_even_if_what_was_kept_cannot_be_removed(
+    workshop: "Workshop", stream: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, discarded = workshop.device(), list[Spool]()
+
+    def discard(spool: Spool) -> None:
+        discarded.append(spool)
+        if len(discarded) > 1:  # before the first write it fails as any write does
+            spool.close()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Spool, "discard", discard)
+    take(device, Link(stream))
+    workshop.expect_complete(device, StreamReader(io.BytesIO(stream).read).header.target)
 
 
 def test_t3_the_rest_of_another_stream_does_not_fit(workshop: "Workshop", stream: bytes) -> None:
