@@ -122,14 +122,14 @@ def test_w4_a_web_server_that_answers_byte_by_byte_has_no_more_time() -> None:
         with connection, contextlib.suppress(OSError):
             while True:
                 connection.sendall(b"x")
-                time.sleep(0.001)
+                time.sleep(0.01)  # all that is read of an answer would take 40 s
 
     began = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=drip, args=(server,), daemon=True).start()
         result = find(Check(PageAnswers(server.getsockname()[1], "/", 200), 1), 60)
     assert "timed out" in result.output
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 def test_w4_a_command_that_never_stops_talking_has_no_more_time() -> None:
