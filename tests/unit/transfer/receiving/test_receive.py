@@ -159,29 +159,41 @@ def test_an_object_that_is_there_is_not_made_again(workshop: "Workshop", pair: "
 
 
 class Shown(Silent):
-    """Adds up how far the stage was that began last."""
+    """Adds up how far each stage went."""
 
     def __init__(self) -> None:
-        self.bytes = 0
+        self.totals: dict[str, int | None] = {}
+        self.done: dict[str, int] = {}
 
     def begin(self, what: str, total: int | None) -> Stage:
-        self.bytes = 0
+        self._what, self.totals[what], self.done[what] = what, total, 0
         return self
 
     def advance(self, amount: int) -> None:
-        self.bytes += amount
+        self.done[self._what] += amount
+
+
+def test_a_receive_and_its_check_of_what_stays_go_on_to_their_totals(
+    workshop: "Workshop", pair: "Pair"
+) -> None:
+    stream, device = workshop.stream(pair.old, pair.new), workshop.device(pair.old)
+    progress.listen(shown := Shown())
+    workshop.receive(stream, device)
+    assert sorted(shown.totals) == ["check what stays", "receive"]
+    assert shown.done == shown.totals
+    assert min(shown.done.values()) > 0
 
 
 def test_what_is_read_of_an_object_that_is_there_counts_as_progress(
     workshop: "Workshop", pair: "Pair"
 ) -> None:
-    progress.listen(shown := Shown())
     stream = workshop.stream(None, pair.new)
+    progress.listen(shown := Shown())
     workshop.receive(stream, workshop.device())
-    made, device = shown.bytes, workshop.device(pair.new)
+    made, device = shown.done["receive"], workshop.device(pair.new)
     device.remove(pair.new)
     workshop.receive(stream, device)
-    assert shown.bytes == made > 10_000
+    assert shown.done["receive"] == made > 10_000
 
 
 def test_a_received_file_that_changes_later_is_named(workshop: "Workshop", pair: "Pair") -> None:
