@@ -158,6 +158,23 @@ def test_an_object_that_is_there_is_not_made_again(workshop: "Workshop", pair: "
     assert {path: after[path] for path in objects} == {path: before[path] for path in objects}
 
 
+@pytest.mark.parametrize("is_intact", [True, False])
+def test_what_is_whole_in_staging_is_used_and_nothing_else(
+    workshop: "Workshop", pair: "Pair", is_intact: bool
+) -> None:
+    device, root = workshop.device(), workshop.path(pair.new, "root")
+    device.staging_dir.mkdir(parents=True)
+    staged = device.staged(root)
+    shutil.copytree(workshop.store.path(root), staged, symlinks=True)
+    if not is_intact:
+        flip(staged / "usr/share/page")
+    with (staged / "usr/share/page").open("rb") as before:
+        workshop.receive(workshop.stream(None, pair.new), device)
+        after = (device.path(root) / "usr/share/page").stat()
+        assert os.path.samestat(after, os.fstat(before.fileno())) is is_intact
+    workshop.expect_complete(device, pair.new)
+
+
 class Shown(Silent):
     """Adds up how far each stage went."""
 
