@@ -28,7 +28,7 @@ from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Folder, Node, Symlink, folder
 from reconix.store.verify import ContentChanged, verify_object
-from reconix.transfer.codecs.tools import NO_TOOLS
+from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.format import plan
 from reconix.transfer.format.bases import View
 from reconix.transfer.format.packing import Channel, filters
@@ -230,6 +230,32 @@ def test_a_damaged_object_that_nobody_uses_is_made_again(
     flip(device.path(workshop.path(pair.new, "root")) / "usr/share/page")
     workshop.receive(workshop.stream(None, pair.new), device)
     workshop.expect_complete(device, pair.new)
+
+
+def test_what_no_store_has_is_not_taken_for_an_object(workshop: "Workshop", pair: "Pair") -> None:
+    device, page = workshop.device(pair.new), workshop.path(pair.new, "page")
+    device.remove(pair.new)
+    device.path(page).unlink()
+    os.mkfifo(device.path(page))
+    workshop.receive(workshop.stream(None, pair.new), device)
+    workshop.expect_complete(device, pair.new)
+
+
+def test_n1_a_frame_that_came_altered_is_asked_for_again(
+    workshop: "Workshop", pair: "Pair"
+) -> None:
+    stream, device = workshop.stream(pair.old, pair.new), workshop.device(pair.old)
+    link, asked = io.BytesIO(stream[:-1] + bytes([stream[-1] ^ 1])), list[int]()
+
+    def again(begin: int, size_bytes: int) -> None:
+        asked.append(begin)
+        link.seek(0)
+        link.write(stream)
+        link.seek(begin)
+
+    receive(link.read, device, host="gateway", architecture="amd64", again=again)
+    workshop.expect_complete(device, pair.new)
+    assert len(asked) == 1
 
 
 def test_a_change_of_one_line_among_11000_files_costs_no_list_of_them(workshop: "Workshop") -> None:
@@ -635,6 +661,16 @@ def test_s6_a_folder_that_takes_itself_into_itself_ends(
     stream = forger.stream([*events, plan.End(), plan.End()])
     error = expect_refused(workshop, stream, forger.device, BadStream)
     assert "more than it declared" in str(error)
+
+
+def test_a_stream_that_needs_a_tool_that_is_not_here_is_refused_before_the_first_write(
+    workshop: "Workshop", forger: Forger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forger.tools = Tool.GZIP
+    stream = forger.stream([])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    error = expect_refused(workshop, stream, forger.device, UnsupportedStream)
+    assert "needs gzip, which this device lacks" in str(error)
 
 
 def test_s6_more_than_was_declared_is_refused(workshop: "Workshop", forger: Forger) -> None:

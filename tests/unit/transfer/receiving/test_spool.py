@@ -18,6 +18,7 @@ from reconix.transfer.format.stream import (
     TruncatedStream,
 )
 from reconix.transfer.receiving.receive import receive
+from reconix.transfer.receiving.room import Room
 from reconix.transfer.receiving.spool import Spool
 
 if TYPE_CHECKING:
@@ -146,6 +147,17 @@ def test_another_stream_takes_the_place_of_what_was_kept(
     take(device, Link(workshop.stream(pair.old, pair.new)))
     workshop.expect_complete(device, pair.new)
     assert not place(device).exists() and workshop.staged(device) == []
+
+
+def test_r1_what_was_kept_of_another_stream_makes_room(
+    workshop: "Workshop", stream: bytes, pair: "Pair", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = workshop.device(pair.old)
+    cut(device, stream, 5 * FRAME_BYTES)
+    kept = place(device)
+    monkeypatch.setattr(Room, "lacks", lambda *_: "what is kept" if kept.exists() else "")
+    take(device, Link(workshop.stream(pair.old, pair.new)))
+    workshop.expect_complete(device, pair.new)
 
 
 def test_r2_what_was_received_counts_even_if_what_was_kept_cannot_be_removed(
