@@ -50,7 +50,13 @@ from reconix.transfer.format.stream import (
     TruncatedStream,
     UnsupportedStream,
 )
-from reconix.transfer.receiving.receive import StorageFailed, WrongBase, WrongDevice, receive
+from reconix.transfer.receiving.receive import (
+    Commit,
+    StorageFailed,
+    WrongBase,
+    WrongDevice,
+    receive,
+)
 from reconix.transfer.receiving.room import DiskFull
 from reconix.transfer.receiving.sources import DamagedBase
 from reconix.transfer.receiving.staging import ContentMismatch
@@ -59,6 +65,7 @@ from reconix.transfer.sending.packer import Packer
 from reconix.transfer.sending.send import NotAGeneration, StoreDamaged
 from reconix.transfer.sending.signing import Signer, generate
 from reconix.transfer.sending.writer import StreamWriter
+from reconix.transfer.trust.seal import Seal
 
 if TYPE_CHECKING:
     from tests.unit.transfer.conftest import Pair, Workshop
@@ -256,6 +263,24 @@ def test_n1_a_frame_that_came_altered_is_asked_for_again(
     receive(link.read, device, host="gateway", architecture="amd64", again=again)
     workshop.expect_complete(device, pair.new)
     assert len(asked) == 1
+
+
+def test_t3_a_verifier_sees_what_was_sealed_and_commits_before_it_is_registered(
+    workshop: "Workshop", pair: "Pair"
+) -> None:
+    stream, device = workshop.stream(pair.old, pair.new), workshop.device(pair.old)
+    sent = StreamReader(io.BytesIO(stream).read)
+    committed: list[Manifest | None] = []
+
+    def verify(header: Header, seal: Seal, statement: bytes) -> Commit:
+        assert (header, seal) == (sent.header, sent.read_head().seal)
+        assert statement == sent.statement != b""
+        return lambda: committed.append(device.get(pair.new))
+
+    read = io.BytesIO(stream).read
+    receive(read, device, host="gateway", architecture="amd64", verifier=verify)
+    assert committed == [None]
+    workshop.expect_complete(device, pair.new)
 
 
 def test_a_change_of_one_line_among_11000_files_costs_no_list_of_them(workshop: "Workshop") -> None:
