@@ -17,7 +17,7 @@ from reconix.transfer.format.stream import (
     StreamReader,
     TruncatedStream,
 )
-from reconix.transfer.receiving.receive import receive
+from reconix.transfer.receiving.receive import StorageFailed, receive
 from reconix.transfer.receiving.room import Room
 from reconix.transfer.receiving.spool import Spool
 
@@ -146,6 +146,32 @@ def test_another_stream_takes_the_place_of_what_was_kept(
     cut(device, stream, 5 * FRAME_BYTES)
     take(device, Link(workshop.stream(pair.old, pair.new)))
     workshop.expect_complete(device, pair.new)
+    assert not place(device).exists() and workshop.staged(device) == []
+
+
+def test_nothing_is_kept_of_a_stream_whose_generation_is_here(
+    workshop: "Workshop", stream: bytes
+) -> None:
+    device = workshop.device()
+    cut(device, stream, 5 * FRAME_BYTES)
+    receive(Link(stream).read, device, host="gateway", architecture="amd64")
+    assert place(device).exists()
+    take(device, Link(stream))
+    assert not place(device).exists()
+
+
+def test_r2_nothing_is_kept_of_a_stream_that_the_disk_could_not_take(
+    workshop: "Workshop", stream: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = workshop.device()
+
+    def fail(descriptor: int) -> None:
+        assert place(device).exists()
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("reconix.transfer.receiving.staging.sync_file_system", fail)
+    with pytest.raises(StorageFailed):
+        take(device, Link(stream))
     assert not place(device).exists() and workshop.staged(device) == []
 
 
