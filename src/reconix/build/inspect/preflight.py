@@ -18,7 +18,6 @@ Tested by ``tests/unit/build/inspect/test_preflight.py``.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from reconix.build import cached_recipes, recipes
 from reconix.build.agent.units import units as agent_units
@@ -36,14 +35,18 @@ from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.config.schema.values import print_size
 from reconix.nix.chroot import ChrootStore
+from reconix.store.tree import File, Symlink
+
+Generated = Mapping[str, File | Symlink]
+"""What the configuration has below ``/etc/systemd/system``, by path."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Built:
     """What is known of a system that was built from these packages before."""
 
-    root: Path
-    """Of its packages."""
+    files: UnitFiles
+    """Of its packages, in their root."""
     units: frozenset[str]
     """Of its packages."""
     services: frozenset[str]
@@ -77,9 +80,10 @@ class Preflight:
             built = self._built(locked, lock)
             if built is not None:
                 table, file = tables[name], Place(host.folder)
-                yield from _unknown_units(system, generated, built, table, file)
+                own = generated_units(system, own_units(system, generated))
+                yield from _unknown_units(system, own, built, table, file)
                 yield from _wrong_number(system, lock, built, table, file)
-                yield from _in_the_way(system, generated, built, table, file)
+                yield from _in_the_way(system, own, built, table, file)
                 yield from _too_large(system, built, table, file)
 
     def _built(self, locked: SystemLock, lock: HostLock) -> _Built | None:
@@ -104,15 +108,15 @@ def _find(store: ChrootStore, locked: SystemLock, lock: HostLock) -> _Built | No
         return None
     size = sum(store.info(path).nar_size_bytes for path in (root, kernel))
     place = store.path(root)
-    services = dict(UnitFiles({}, place).services())
+    files = UnitFiles({}, place)
+    services = dict(files.services())
     linked = frozenset(unit for unit, texts in services.items() if dynamic_user.links(unit, texts))
-    return _Built(place, enabling.shipped(place), frozenset(services), linked, size)
+    return _Built(files, enabling.shipped(place), frozenset(services), linked, size)
 
 
 def _unknown_units(
-    system: System, generated: Mapping[str, str], built: _Built, table: Table, file: Place
+    system: System, own: Generated, built: _Built, table: Table, file: Place
 ) -> Iterator[Problem]:
-    own = generated_units(system, own_units(system, generated))
     unknown = dict(enabling.unknown(checked_units(system), own, built.units))
     for check in system.health.checks:
         if isinstance(check, UnitCheck) and check.unit in unknown:
@@ -128,7 +132,7 @@ def _wrong_number(
     system: System, lock: HostLock, built: _Built, table: Table, file: Place
 ) -> Iterator[Problem]:
     try:
-        static_ids.assign(lock.numbers, [regular_users.population(built.root, system)])
+        static_ids.assign(lock.numbers, [regular_users.population(built.files.root, system)])
     except static_ids.WrongId as error:
         place = place_of(table, "users", error.name, "uid", default=file)
         yield Problem(place, f"users.{error.name}.uid", str(error), error.hint)
@@ -137,10 +141,9 @@ def _wrong_number(
 
 
 def _in_the_way(
-    system: System, generated: Mapping[str, str], built: _Built, table: Table, file: Place
+    system: System, own: Generated, built: _Built, table: Table, file: Place
 ) -> Iterator[Problem]:
-    own = generated_units(system, own_units(system, generated))
-    files = UnitFiles(own, built.root)
+    files = built.files.beside(own)
     among = built.linked | files.touched(built.services)  # of the others it is known
     for unit, path, behind in enabling.in_the_way(system, files.services(among)):
         yield dynamic_user.problem(unit, path, behind, table, file)

@@ -11,6 +11,7 @@ Tested by ``tests/unit/build/units/test_enabling.py`` and, against ``systemctl -
 ``tests/compat/test_units.py``.
 """
 
+import copy
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
@@ -93,6 +94,12 @@ class UnitFiles:
         """
         self.root = root
         self._generated = generated
+
+    def beside(self, generated: Mapping[str, File | Symlink]) -> "UnitFiles":
+        """Those of the same root under another configuration; what is known of the root stays."""
+        other = copy.copy(self)
+        other._generated = generated
+        return other
 
     def find(self, unit: str) -> UnitFile | None:
         """The file behind a name, if there is one."""
