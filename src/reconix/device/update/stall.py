@@ -11,10 +11,9 @@ Tested by ``tests/unit/device/update/test_stall.py``.
 
 import os
 import select
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from reconix.base.clock import REAL, Clock
 from reconix.transfer.format.stream import Read
 
 FIRST_SECONDS = 3600.0
@@ -47,18 +46,18 @@ def until_stalled(
     first_seconds: float = FIRST_SECONDS,
     stall_seconds: float = STALL_SECONDS,
     window_seconds: float = WINDOW_SECONDS,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Clock = REAL,
 ) -> Read:
     """A function that reads from a pipe or a socket; ``TimeoutError`` if too little comes."""
     waiting = _Waiting()
 
     def read(size_bytes: int) -> bytes:
-        began = clock()
+        began = clock.now()
         limit = stall_seconds if waiting.has_begun else first_seconds
         if not select.select([descriptor], [], [], limit)[0]:
             raise TimeoutError(f"nothing came for {limit:g} s")
         data = os.read(descriptor, size_bytes)
-        waiting.note(clock() - began, len(data))
+        waiting.note(clock.now() - began, len(data))
         if data and waiting.seconds > window_seconds:
             raise TimeoutError(f"only {waiting.bytes_} bytes came in {window_seconds:g} s")
         return data

@@ -26,7 +26,7 @@ import math
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -100,20 +100,12 @@ class Meter:
     Args:
         limit_bytes: how much that may be.
         seconds: how long it may take, from now on.
-        clock: what ``seconds`` are on.
     """
 
-    def __init__(
-        self,
-        limit_bytes: int,
-        *,
-        seconds: float = math.inf,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, limit_bytes: int, *, seconds: float = math.inf) -> None:
         self.limit_bytes = limit_bytes
         self.loaded_bytes = 0
-        self.until = clock() + seconds
-        self._clock = clock
+        self.until = time.monotonic() + seconds
 
     def count(self, size_bytes: int) -> None:
         """Count bytes that came.
@@ -139,7 +131,7 @@ class Meter:
     @property
     def left_seconds(self) -> float:
         """How long it may still take."""
-        return max(0.0, self.until - self._clock())
+        return max(0.0, self.until - time.monotonic())
 
 
 class Web:

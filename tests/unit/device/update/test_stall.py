@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from reconix.base.clock import Clock
 from reconix.device.update.stall import MIN_BYTES, until_stalled
 
 
@@ -44,8 +45,8 @@ def test_n1_a_sender_that_never_begins_is_given_up() -> None:
 
 def test_n1_a_byte_now_and_then_is_not_enough() -> None:
     reading, writing = os.pipe()
-    clock = itertools.count(0, 50.0)
-    read = until_stalled(reading, clock=lambda: next(clock))
+    times = itertools.count(0, 50.0)
+    read = until_stalled(reading, clock=Clock(now=lambda: next(times)))
     os.write(writing, bytes(MIN_BYTES + 3))
     assert read(MIN_BYTES) == bytes(MIN_BYTES), "each read takes 50 s by that clock"
     read(1)
