@@ -27,7 +27,7 @@ from reconix.boot.trial import Phase, State
 from reconix.device.device import Device
 from reconix.device.state.choice import Choice, read_choice, wanted_always
 from reconix.device.state.running import BootReason, next_takeover
-from reconix.store.generation import Generation
+from reconix.store.generation import Generation, system_name
 from reconix.store.paths import StorePath
 
 
@@ -89,8 +89,7 @@ def next_boot(found: BootSources) -> NextBoot:
     """What boots next, by all that was read."""
     generation = found.generation
     if found.takes_over is not None:
-        system = generation.running(found.takes_over)
-        name = system.name if system else found.takes_over.name.removeprefix("system-")
+        name = system_name(generation, found.takes_over)
         return NextBoot(str(generation.path), name, found.selected, BootReason.SOFT_REBOOT)
     slot = found.one_shot or found.selected
     name = found.loader or generation.default

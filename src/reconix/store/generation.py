@@ -105,6 +105,12 @@ class Generation:
         return found[0] if found else None
 
 
+def system_name(generation: Generation | None, toplevel: StorePath) -> str:
+    """What a system is called in its generation; if that does not say it, by its store path."""
+    found = generation.running(toplevel) if generation else None
+    return found.name if found else toplevel.name.removeprefix("system-")
+
+
 def expect_known(generation: Generation) -> None:
     """Check that a generation is not for newer agents alone; then it can be installed by this one.
 

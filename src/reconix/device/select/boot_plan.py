@@ -17,7 +17,7 @@ from reconix.boot.trial import Phase, Reason, Result, State, Verdict
 from reconix.device.hardware.reset_reason import ResetReason
 from reconix.device.state.choice import Choice, FollowUp, came_up, is_to_be_proven, leaving
 from reconix.device.state.running import BootReason, Running
-from reconix.store.generation import Generation
+from reconix.store.generation import Generation, system_name
 from reconix.store.paths import StorePath
 
 
@@ -93,9 +93,7 @@ class Facts:
 
     def system_name(self, generation: str | None, toplevel: StorePath) -> str:
         """What a system is called in its generation; else by the name of its store path."""
-        known = self.generations.get(generation or "")
-        found = known.running(toplevel) if known else None
-        return found.name if found else toplevel.name.removeprefix("system-")
+        return system_name(self.generations.get(generation or ""), toplevel)
 
 
 @dataclass(frozen=True, slots=True)
