@@ -1,0 +1,341 @@
+"""Writing an image: a pure function from trees to the bytes of an EROFS file system.
+
+An image holds names, metadata, links and small files. The content of any other file is a hole of
+its size, with two attributes for overlayfs: where the content lies in the pool, and the fs-verity
+digest that it must have. Mounted over the pool, ``lowerdir=IMAGE::POOL``, the kernel joins both.
+The conventions are those of composefs, whose tools read such an image.
+
+::
+
+    0       header of composefs
+    1,024   superblock of EROFS
+    1,152   nodes, the entries of a folder one after the other: an inode of 64 bytes, attributes,
+            then the target of a link, a small content, the last names of a folder, or the map of a
+            file
+    ...     blocks: names of large folders, long targets
+
+A node is called by where it stands, in units of 32 bytes. So a first walk gives each its place, and
+a second one writes. Nothing else counts: no clock, no order of reading, no user.
+
+The format, byte by byte: ``docs/spec/image.md``. Source: Linux, fs/erofs/erofs_fs.h; composefs,
+libcomposefs/lcfs-erofs.h.
+Tested by ``tests/unit/store/images/test_erofs.py``, and by ``tests/compat/test_images.py`` with the
+kernel, ``fsck.erofs``, ``dump.erofs`` and ``composefs-info``.
+"""
+
+import hashlib
+import itertools
+import stat
+import struct
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from reconix.base.errors import ReconixError
+from reconix.store.images.nodes import (
+    EXECUTABLE,
+    MAX_ATTRIBUTES_BYTES,
+    MAX_SIZE,
+    Attributes,
+    ImageFile,
+    ImageFolder,
+    ImageLink,
+    Metadata,
+    Node,
+)
+
+BLOCK_BYTES = 4096
+SLOT_BYTES = 32
+"""Nodes are counted in these."""
+
+HEADER = struct.Struct("<IIII16x")
+"""Of composefs: magic, version, flags, version of its conventions."""
+COMPOSEFS_MAGIC, COMPOSEFS_VERSION, CONVENTIONS = 0xD078629A, 1, 2
+
+SUPER_AT = 1024
+SUPERBLOCK = struct.Struct("<III BBH QQI III 16s16s I HHH BBIQ24x")
+"""Magic, checksum, compatible features; logarithm of the block size, slots of extension, node of
+the root; inodes, time and its nanoseconds; blocks, begin of nodes and of shared attributes; UUID,
+name; needed features; compression, devices, their begin; logarithm of the blocks of folders,
+prefixes of attributes, their begin, packed node."""
+EROFS_MAGIC = 0xE0F5E1E2
+COMPATIBLE, NEEDED = 0x2, 0x4
+"""Times of change are those of content; there are files in chunks."""
+_NODES_AT = SUPER_AT + SUPERBLOCK.size
+
+INODE = struct.Struct("<HHHHQIIIIQII16x")
+"""Format, attributes, mode, reserved, size, block or chunk, number, user, group, time, nanoseconds,
+links."""
+EXTENDED = 1
+PLAIN, INLINE, CHUNKED = 0, 2, 4
+"""Where the content is: in blocks of its own; the last of it behind the inode; in chunks."""
+
+ATTRIBUTES_BYTES = 12
+ATTRIBUTE = struct.Struct("<BBH")
+PREFIXES = {
+    b"user.": 1,
+    b"system.posix_acl_access": 2,
+    b"system.posix_acl_default": 3,
+    b"trusted.": 4,
+    b"security.": 6,
+}
+"""How names of attributes begin: the number stands for it."""
+METACOPY, REDIRECT = b"trusted.overlay.metacopy", b"trusted.overlay.redirect"
+OVERLAY = b"trusted.overlay."
+METACOPY_VALUE = bytes([0, 36, 0, 1])
+"""Version, size, flags, SHA-256; the digest follows."""
+
+ENTRY = struct.Struct("<QHBx")
+_TYPES = {ImageFile: 1, ImageFolder: 2, ImageLink: 7}
+_KINDS = {ImageFile: stat.S_IFREG, ImageFolder: stat.S_IFDIR, ImageLink: stat.S_IFLNK}
+NO_BLOCK = b"\xff\xff\xff\xff"
+
+MAX_NODES = 100_000
+"""Of one image: what a device can hold while it makes one."""
+MAX_NAME_BYTES = 255
+
+Write = Callable[[bytes], object]
+
+
+class TooLargeForImage(ReconixError):
+    """A tree cannot stand in an image."""
+
+    exit_code = 26
+
+
+class Written(NamedTuple):
+    """What an image is."""
+
+    sha256: bytes
+    size_bytes: int
+
+
+def write_image(trees: Iterable[tuple[bytes, Node]], write: Write) -> Written:
+    """Write the image of some trees.
+
+    Args:
+        trees: what stands in its root, in any order.
+        write: takes the bytes, in order.
+
+    Raises:
+        TooLargeForImage: a limit of images is broken.
+    """
+    root = ImageFolder(EXECUTABLE, tuple(sorted(trees)))
+    state = hashlib.sha256()
+    size_bytes = 0
+    for data in _Writer(root).pieces():
+        state.update(data)
+        size_bytes += len(data)
+        write(data)
+    return Written(state.digest(), size_bytes)
+
+
+def redirect(digest: bytes) -> bytes:
+    """Where a content lies in the pool, as overlayfs is told."""
+    name = digest.hex()
+    return f"/{name[:2]}/{name[2:]}".encode()
+
+
+class _Writer:
+    """One image on its way: all nodes, a folder's entries one after the other."""
+
+    def __init__(self, root: ImageFolder) -> None:
+        self._nodes: list[Node] = [root]
+        self._parents = array("I", [0])
+        self._first_entries = array("I")  # of each node that is a folder: the number of its first
+        self._places = array("Q")  # in bytes
+        self._line_up()
+        self._end = _NODES_AT
+        self._blocks = 0  # besides those of the nodes
+        for node in self._nodes:
+            self._place(node)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes of the image."""
+        first_block = -(-self._end // BLOCK_BYTES)
+        yield HEADER.pack(COMPOSEFS_MAGIC, COMPOSEFS_VERSION, 0, CONVENTIONS).ljust(SUPER_AT, b"\0")
+        yield self._superblock(first_block + self._blocks)
+        at, block = _NODES_AT, first_block
+        blocks = []
+        for number, place in enumerate(self._places):
+            inode, outside = self._print(number, block)
+            yield bytes(place - at) + inode
+            at = place + len(inode)
+            if outside:
+                blocks.append(_filled(outside))
+                block += len(blocks[-1]) // BLOCK_BYTES
+        yield bytes(first_block * BLOCK_BYTES - at)
+        yield from blocks
+
+    def _line_up(self) -> None:
+        """Number all nodes."""
+        for number, node in enumerate(self._nodes):
+            self._first_entries.append(len(self._nodes))
+            if isinstance(node, ImageFolder):
+                self._nodes.extend(below for _, below in node.entries)
+                self._parents.extend(itertools.repeat(number, len(node.entries)))
+            if len(self._nodes) > MAX_NODES:
+                raise TooLargeForImage(f"an image has more than {MAX_NODES} files and folders")
+
+    def _place(self, node: Node) -> None:
+        """Give the next node its place."""
+        size_bytes = _head_bytes(node)
+        inside, blocks = _room(node, size_bytes)
+        if inside and self._end % BLOCK_BYTES + size_bytes + inside > BLOCK_BYTES:
+            self._end = -(-self._end // BLOCK_BYTES) * BLOCK_BYTES
+        self._blocks += blocks
+        self._places.append(self._end)
+        self._end += -(-(size_bytes + inside) // SLOT_BYTES) * SLOT_BYTES
+
+    def _superblock(self, blocks: int) -> bytes:
+        root = self._places[0] // SLOT_BYTES
+        return SUPERBLOCK.pack(
+            *(EROFS_MAGIC, 0, COMPATIBLE, 12, 0, root, len(self._nodes), 1, 0, blocks, 0, 0),
+            *(b"", b"", NEEDED, 0, 0, 0, 0, 0, 0, 0),
+        )
+
+    def _print(self, number: int, block: int) -> tuple[bytes, bytes]:
+        """A node with what stands behind it, and what stands in blocks from ``block`` on."""
+        node = self._nodes[number]
+        if isinstance(node, ImageFile) and not node.is_inline:
+            chunk = max(0, (node.size_bytes - 1).bit_length() - BLOCK_BYTES.bit_length() + 1)
+            return self._head(number, CHUNKED, node.size_bytes, chunk) + NO_BLOCK, b""
+        content = self._content(number)
+        inside, blocks = _room(node, _head_bytes(node))
+        if blocks and not inside and content:
+            return self._head(number, PLAIN, len(content), block), content
+        whole = len(content) - inside
+        head = self._head(number, INLINE, len(content), block if whole else 0)
+        return head + content[whole:], content[:whole]
+
+    def _content(self, number: int) -> bytes:
+        node = self._nodes[number]
+        if isinstance(node, ImageFile):
+            return node.content
+        return node.target if isinstance(node, ImageLink) else self._names(node, number)
+
+    def _names(self, folder: ImageFolder, number: int) -> bytes:
+        """The blocks of a folder, the last one as long as it is."""
+        first = self._first_entries[number]
+        entries = [(b".", number), (b"..", self._parents[number])]
+        entries += ((name, first + place) for place, (name, _) in enumerate(folder.entries))
+        entries.sort()
+        content = bytearray()
+        for begin, end in _groups([name for name, _ in entries]):
+            content += bytes(-len(content) % BLOCK_BYTES)
+            content += self._block_of_names(entries[begin:end])
+        return bytes(content)
+
+    def _block_of_names(self, entries: Sequence[tuple[bytes, int]]) -> bytes:
+        """What each name leads to, then the names."""
+        at = ENTRY.size * len(entries)
+        heads = []
+        for name, number in entries:
+            place = self._places[number] // SLOT_BYTES
+            heads.append(ENTRY.pack(place, at, _TYPES[type(self._nodes[number])]))
+            at += len(name)
+        return b"".join([*heads, *(name for name, _ in entries)])
+
+    def _head(self, number: int, layout: int, size_bytes: int, block: int) -> bytes:
+        """An inode and its attributes."""
+        node = self._nodes[number]
+        metadata, attributes = node.metadata, _print_attributes(_attributes(node))
+        inode = INODE.pack(
+            *(EXTENDED | layout << 1, _attributes_count(len(attributes))),
+            *(_KINDS[type(node)] | metadata.mode, 0, size_bytes, block, number + 1),
+            *(metadata.user, metadata.group, metadata.mtime, 0, _links(node)),
+        )
+        return inode + attributes
+
+
+def _links(node: Node) -> int:
+    """How many names a node has; a folder one in each folder that is in it."""
+    if not isinstance(node, ImageFolder):
+        return 1
+    return 2 + sum(isinstance(below, ImageFolder) for _, below in node.entries)
+
+
+def _filled(content: bytes) -> bytes:
+    return content + bytes(-len(content) % BLOCK_BYTES)
+
+
+def _room(node: Node, head_bytes: int) -> tuple[int, int]:
+    """How many bytes of a content stand behind its inode, and how many blocks it takes besides."""
+    if isinstance(node, ImageFile) and not node.is_inline:
+        return len(NO_BLOCK), 0
+    size_bytes = _content_bytes(node)
+    rest = size_bytes % BLOCK_BYTES
+    if head_bytes % BLOCK_BYTES + rest <= BLOCK_BYTES and head_bytes + rest <= BLOCK_BYTES:
+        return rest, size_bytes // BLOCK_BYTES
+    return 0, -(-size_bytes // BLOCK_BYTES)
+
+
+def _content_bytes(node: Node) -> int:
+    if isinstance(node, ImageFile):
+        return node.size_bytes
+    if isinstance(node, ImageLink):
+        return len(node.target)
+    names = sorted([b".", b"..", *(name for name, _ in node.entries)])
+    groups = list(_groups(names))
+    begin, end = groups[-1]
+    last = sum(ENTRY.size + len(name) for name in names[begin:end])
+    return (len(groups) - 1) * BLOCK_BYTES + last
+
+
+def _groups(names: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    """Which names of a folder go into a block together: begin and end."""
+    begin = used = 0
+    for number, name in enumerate(names):
+        needed = ENTRY.size + len(name)
+        if used + needed > BLOCK_BYTES:
+            yield begin, number
+            begin, used = number, 0
+        used += needed
+    yield begin, len(names)
+
+
+def _attributes(node: Node) -> Attributes:
+    """All attributes of a node, with those for overlayfs."""
+    own = node.metadata.attributes
+    if isinstance(node, ImageFile) and not node.is_inline:
+        verity, place = METACOPY_VALUE + node.content, redirect(node.content)
+        return (*own, (METACOPY, verity), (REDIRECT, place))
+    return own
+
+
+def _head_bytes(node: Node) -> int:
+    """The size of an inode with its attributes."""
+    if not node.metadata.attributes:
+        return _PLAIN_HEAD if _is_inside(node) else _POOLED_HEAD
+    return INODE.size + len(_print_attributes(_attributes(node)))
+
+
+def _is_inside(node: Node) -> bool:
+    return not isinstance(node, ImageFile) or node.is_inline
+
+
+def _print_attributes(attributes: Attributes) -> bytes:
+    if not attributes:
+        return b""
+    printed = bytearray(ATTRIBUTES_BYTES)
+    for name, value in attributes:
+        prefix = next((each for each in PREFIXES if name.startswith(each)), None)
+        if prefix is None:
+            raise TooLargeForImage(f"an image has no word for the attribute {name!r}")
+        rest = name.removeprefix(prefix)
+        printed += ATTRIBUTE.pack(len(rest), PREFIXES[prefix], len(value)) + rest + value
+        printed += bytes(-len(printed) % 4)
+    if len(printed) > MAX_ATTRIBUTES_BYTES:
+        raise TooLargeForImage(f"attributes of {len(printed)} bytes")
+    return bytes(printed)
+
+
+def _attributes_count(size_bytes: int) -> int:
+    """How an inode says how much its attributes take."""
+    return (size_bytes - ATTRIBUTES_BYTES) // 4 + 1 if size_bytes else 0
+
+
+_PLAIN_HEAD = INODE.size
+_POOLED_HEAD = INODE.size + len(
+    _print_attributes(((METACOPY, METACOPY_VALUE + bytes(32)), (REDIRECT, redirect(bytes(32)))))
+)
