@@ -35,12 +35,10 @@ from reconix.base.errors import ReconixError
 from reconix.store.images.nodes import (
     EXECUTABLE,
     MAX_ATTRIBUTES_BYTES,
-    MAX_SIZE,
     Attributes,
     ImageFile,
     ImageFolder,
     ImageLink,
-    Metadata,
     Node,
 )
 

@@ -110,7 +110,9 @@ def count(node: Node) -> int:
     return 1 + sum(count(below) for _, below in node.entries)
 
 
-def files(node: Node, path: tuple[bytes, ...] = ()) -> Iterator[tuple[tuple[bytes, ...], ImageFile]]:
+def files(
+    node: Node, path: tuple[bytes, ...] = ()
+) -> Iterator[tuple[tuple[bytes, ...], ImageFile]]:
     """All files with their paths."""
     if isinstance(node, ImageFile):
         yield path, node

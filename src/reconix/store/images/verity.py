@@ -32,7 +32,6 @@ _DESCRIPTOR = struct.Struct("<BBBBIQ64s32s144s")
 content, root, salt, reserved."""
 
 
-
 class VerityHash:
     """Takes a content piece by piece and gives its digest, as ``hashlib`` does."""
 
