@@ -1,0 +1,221 @@
+r"""Sidecars: what a Nix tree cannot say about its files, in an object of its own.
+
+The store of a build holds trees as Nix archives know them: one bit of mode, no owner, no time, no
+attributes. The images of a device hold all of these. So beside a tree that needs more than that,
+there is a second object, a file that describes it line by line. It refers to the tree, is named
+after it (``<name>.sidecar``), and whoever makes images puts both together (``store/scan.py``). It
+never comes to a device.
+
+    reconix sidecar 1
+    /nix/store/<hash>-<name>
+    <mode> <user> <group> <mtime> <path>[<tab><attribute>=<base64>]...     as many as needed
+    omit <path>                                                            as many as needed
+
+What has no line is as Nix has it: ``0444``, ``0555`` for programs and folders, owned by root, from
+the first second after 1970. A path is relative to the tree; the tree itself is ``.``. Bytes of a
+path that are not printable, space and backslash are written as ``\ooo``. Lines are sorted by path,
+so equal metadata has equal bytes.
+
+The format, byte by byte: ``docs/spec/sidecar.md``.
+Tested by ``tests/unit/store/test_sidecar.py``.
+"""
+
+import binascii
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reconix.base.errors import ReconixError
+from reconix.store.images.nodes import MAX_ATTRIBUTES_BYTES, Attributes, Metadata
+from reconix.store.nar import BadArchive, check_name
+from reconix.store.paths import BadStorePath, StorePath
+
+SUFFIX = ".sidecar"
+"""A sidecar is called as what it describes, and this."""
+
+ITSELF = b"."
+"""The path of the described object."""
+
+MAX_SIDECAR_BYTES = 64 << 20
+"""100,000 files with long paths take 20 MiB."""
+
+MAX_PATH_BYTES = 4095
+MAX_MODE = 0o7777
+MAX_ID = (1 << 32) - 2
+"""The number after it means *nobody said* in system calls."""
+MAX_MTIME = 1 << 40
+
+_HEAD = b"reconix sidecar 1"
+_OMIT = b"omit "
+_LINE = re.compile(rb"([0-7]{4}) (\d{1,10}) (\d{1,10}) (\d{1,13}) ([!-~]+)((?:\t[!-~]+=[!-~]*)*)")
+_ESCAPED = re.compile(rb"\\([0-3][0-7]{2})")
+_UNUSUAL = re.compile(rb"[^!-\[\]-~]")
+_UNUSUAL_IN_NAME = re.compile(rb"[^!-<>-\[\]-~]")
+_ATTRIBUTE = re.compile(
+    rb"(?:(?:user|security|trusted(?!\.overlay\.))\.[^\0]+|system\.posix_acl_(?:access|default))",
+    re.DOTALL,
+)
+_MAX_ATTRIBUTE_NAME_BYTES = 255
+
+
+class BadSidecar(ReconixError):
+    """A sidecar contradicts itself or is not written as the format says."""
+
+    exit_code = 23
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="build the system again")
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """What is to be said about the nodes of one object; valid by construction."""
+
+    subject: StorePath
+    """The object that it describes."""
+    entries: tuple[tuple[bytes, Metadata], ...] = ()
+    """Paths in it with their metadata, sorted."""
+    omitted: tuple[bytes, ...] = ()
+    """Paths of what is not in images, with all that is below; sorted."""
+
+    def __post_init__(self) -> None:
+        _expect_sorted([path for path, _ in self.entries])
+        _expect_sorted(self.omitted)
+        for path, metadata in self.entries:
+            _check_path(path)
+            _check(path, metadata)
+        for path in self.omitted:
+            _check_path(path)
+            if path == ITSELF:
+                raise BadSidecar("a sidecar that omits the whole object")
+
+    @property
+    def name(self) -> str:
+        """The name that its object has in the store."""
+        return f"{self.subject.name}{SUFFIX}"
+
+
+def print_sidecar(sidecar: Sidecar) -> bytes:
+    """Spell a sidecar; equal ones have equal bytes."""
+    lines = [_HEAD, str(sidecar.subject).encode()]
+    lines += [_print_entry(path, metadata) for path, metadata in sidecar.entries]
+    lines += [_OMIT + _escape(path) for path in sidecar.omitted]
+    return b"".join(b"%s\n" % line for line in lines)
+
+
+def parse_sidecar(content: bytes, *, source: str) -> Sidecar:
+    """Read a sidecar.
+
+    Args:
+        content: the bytes of the file.
+        source: where they come from, for messages.
+
+    Raises:
+        BadSidecar: the content contradicts itself or breaks the format.
+    """
+    if len(content) > MAX_SIDECAR_BYTES:
+        raise BadSidecar(f"{source} is larger than {MAX_SIDECAR_BYTES} bytes")
+    try:
+        found = _parse(content)
+    except (BadSidecar, BadStorePath, ValueError) as error:
+        raise BadSidecar(f"{source}: {error}") from error
+    if print_sidecar(found) != content:
+        raise BadSidecar(f"{source}: its lines are not sorted, or spelt in another way than ours")
+    return found
+
+
+def _parse(content: bytes) -> Sidecar:
+    head, _, rest = content.partition(b"\n")
+    if head != _HEAD:
+        raise BadSidecar(f"{head[:80]!r} is not the first line of a sidecar")
+    subject, *body = rest.removesuffix(b"\n").split(b"\n")
+    return Sidecar(
+        StorePath.parse(subject.decode("ascii")),
+        tuple(_parse_entry(line) for line in body if not line.startswith(_OMIT)),
+        tuple(_unescape(line.removeprefix(_OMIT)) for line in body if line.startswith(_OMIT)),
+    )
+
+
+def _print_entry(path: bytes, found: Metadata) -> bytes:
+    line = b"%04o %d %d %d " % (found.mode, found.user, found.group, found.mtime) + _escape(path)
+    for name, value in found.attributes:
+        line += b"\t%s=%s" % (_UNUSUAL_IN_NAME.sub(_octal, name), b64encode(value))
+    return line
+
+
+def _parse_entry(line: bytes) -> tuple[bytes, Metadata]:
+    found = _LINE.fullmatch(line)
+    if not found:
+        raise BadSidecar(f"{line[:80]!r} is not a line of a sidecar")
+    mode, user, group, mtime = int(found[1], 8), int(found[2]), int(found[3]), int(found[4])
+    attributes = tuple(map(_parse_attribute, found[6].split(b"\t")[1:]))
+    return _unescape(found[5]), Metadata(mode, user, group, mtime, attributes)
+
+
+def _parse_attribute(text: bytes) -> tuple[bytes, bytes]:
+    name, _, value = text.partition(b"=")
+    try:
+        return _unescape(name), b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise BadSidecar(f"{value[:80]!r} is not base64") from error
+
+
+def _escape(path: bytes) -> bytes:
+    return _UNUSUAL.sub(_octal, path)
+
+
+def _octal(byte: re.Match[bytes]) -> bytes:
+    return b"\\%03o" % byte[0][0]
+
+
+def _unescape(text: bytes) -> bytes:
+    return _ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), text)
+
+
+def _expect_sorted(paths: Sequence[bytes]) -> None:
+    if list(paths) != sorted(set(paths)):
+        raise BadSidecar("the paths of a sidecar are not sorted, or one stands twice")
+
+
+def _check_path(path: bytes) -> None:
+    if path == ITSELF:
+        return
+    try:
+        for name in path.split(b"/"):
+            check_name(name)
+    except BadArchive as error:
+        raise BadSidecar(f"{path[:80]!r} is no path in an object: {error}") from error
+    if len(path) > MAX_PATH_BYTES:
+        raise BadSidecar(f"a path of {len(path)} bytes")
+
+
+def _check(path: bytes, found: Metadata) -> None:
+    """Refuse what no file system can hold."""
+    is_possible = (
+        0 <= found.mode <= MAX_MODE
+        and 0 <= found.user <= MAX_ID
+        and 0 <= found.group <= MAX_ID
+        and 0 <= found.mtime <= MAX_MTIME
+    )
+    if not is_possible:
+        raise BadSidecar(f"{path[:80]!r} has a mode, an owner or a time that is out of range")
+    if found.attributes:
+        _check_attributes(path, found.attributes)
+
+
+def _check_attributes(path: bytes, attributes: Attributes) -> None:
+    names = [name for name, _ in attributes]
+    if names != sorted(set(names)):
+        raise BadSidecar(f"{path[:80]!r}: attributes are not sorted, or one stands twice")
+    for name in names:
+        if not _ATTRIBUTE.fullmatch(name) or len(name) > _MAX_ATTRIBUTE_NAME_BYTES:
+            raise BadSidecar(
+                f"{path[:80]!r} has the attribute {name[:80]!r}, which is none of ours"
+            )
+    if _size_bytes(attributes) > MAX_ATTRIBUTES_BYTES:
+        raise BadSidecar(f"{path[:80]!r} has attributes of more than {MAX_ATTRIBUTES_BYTES} bytes")
+
+
+def _size_bytes(attributes: Iterable[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) for name, value in attributes)
