@@ -231,12 +231,12 @@ class Machine:
     def install(self, name: str) -> StorePath:
         """Put a generation into the device's store and register it, as an image does."""
         path = self.generations[name]
-        for item in self.store.manifest(path).objects:
+        for item in self.store.closure_of(path).objects:
             if not self.registry.path(item.path).exists():
                 shutil.copytree(
                     self.store.path(item.path), self.registry.path(item.path), symlinks=True
                 )
-        self.registry.add(self.store.manifest(path))
+        self.registry.add(self.store.closure_of(path))
         return path
 
     def read(self, path: StorePath) -> Generation:

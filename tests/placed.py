@@ -4,7 +4,7 @@ import os
 
 from reconix.base.files import remove_tree
 from reconix.store import nar, tree
-from reconix.store.manifest import StoreObject
+from reconix.store.closure import StoreObject
 from reconix.store.paths import StorePath, content_address
 from reconix.store.registry import Registry
 from reconix.store.tree import Node

@@ -78,4 +78,4 @@ def small_device(
 
 
 def _known(store: ChrootStore, path: StorePath) -> Known:
-    return Known(read_generation(store.store_dir, path), store.manifest(path))
+    return Known(read_generation(store.store_dir, path), store.closure_of(path))

@@ -127,7 +127,7 @@ class Fuzz:
         with ChrootStore(place / "build") as store:
             self.base = _generation(store, BASE)
             self.target = _generation(store, TREE)
-            self.old, self.new = store.manifest(self.base), store.manifest(self.target)
+            self.old, self.new = store.closure_of(self.base), store.closure_of(self.target)
             stream, exported = io.BytesIO(), io.BytesIO()
             bases = [self.base, _generation(store, OTHER)] if several else [self.base]
             send.create(store, bases, self.target, stream.write)

@@ -94,7 +94,7 @@ def install(store: ChrootStore, path: StorePath, system: Path) -> None:
     registry = Registry(system)
     registry.store_dir.mkdir(parents=True)
     (system / "reconix").mkdir()
-    manifest = store.manifest(path)
+    manifest = store.closure_of(path)
     for item in manifest.objects:
         source, target = store.path(item.path), registry.path(item.path)
         if source.is_dir():

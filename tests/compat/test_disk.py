@@ -106,7 +106,7 @@ def test_the_system_partition_holds_the_whole_closure_and_the_state(
     run("debugfs", "-R", f"rdump / {out}", system)
     names = sorted(path.name for path in (out / "nix/store").iterdir())
     assert names == sorted([LINKS, *(path.basename for path in store.closure(generation))])
-    for item in store.manifest(generation).objects:
+    for item in store.closure_of(generation).objects:
         dumped = run("nix-store", "--dump", out / "nix/store" / item.path.basename)
         assert Digest.of(dumped) == item.nar
     state = parse_state((out / "reconix/state.json").read_bytes(), source="state")

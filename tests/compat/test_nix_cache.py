@@ -26,7 +26,7 @@ from reconix.nix.narinfo import BadNarInfo
 from reconix.nix.signatures import NotTrusted, PublicKey, SecretKey
 from reconix.store import nar
 from reconix.store.links import LINKS
-from reconix.store.manifest import StoreObject
+from reconix.store.closure import StoreObject
 from reconix.store.nar import BadArchive
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, Symlink, folder
@@ -80,7 +80,7 @@ def test_nix_takes_what_we_gave(
     nix(*words, f"file://{tmp_path}/cache", "--to", tmp_path / "theirs", str(path))
     nix("nix-store", "--store", tmp_path / "theirs", "--verify", "--check-contents")
     with ChrootStore(tmp_path / "theirs") as theirs, ChrootStore(tmp_path / "ours") as ours:
-        assert theirs.manifest(path) == ours.manifest(path)
+        assert theirs.closure_of(path) == ours.manifest(path)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -68,7 +68,7 @@ def test_nix_reads_what_we_wrote(need: Need, nix: "Nix", tmp_path: Path) -> None
     root = tmp_path / "s"
     with ChrootStore(root) as store:
         path = fill(store)
-        manifest = store.manifest(path)
+        manifest = store.closure_of(path)
         said = json.loads(nix("nix", "--store", root, "path-info", "--json", "-r", str(path)))
         theirs = {item["path"]: item for item in said}
         assert sorted(theirs) == [str(item.path) for item in manifest.objects]
@@ -94,7 +94,7 @@ def test_nix_finds_the_byte_that_we_find(need: Need, nix: "Nix", tmp_path: Path)
         victim.chmod(0o755)
         victim.write_bytes(b"!" + victim.read_bytes()[1:])
         victim.chmod(0o555)
-        (wrong,) = verify_all(store.store_dir, store.manifest(path).objects)
+        (wrong,) = verify_all(store.store_dir, store.closure_of(path).objects)
         assert wrong.path.name == "tool"
         with pytest.raises(CommandFailed, match=str(wrong.path)):
             nix("nix-store", "--store", root, "--verify", "--check-contents")
@@ -119,7 +119,7 @@ def test_closures_of_nix_survive_both_directions(
     (back / "nix").mkdir(parents=True)
     nix("nix", "copy", "--no-check-sigs", "--from", ours, "--to", back, str(path))
     with ChrootStore(back) as store:
-        assert store.manifest(path) == manifest
+        assert store.closure_of(path) == manifest
         assert verify_all(store.store_dir, manifest.objects) == []
 
 
@@ -129,7 +129,7 @@ def test_references_are_those_that_nix_finds(
     need("nix-build", "busybox")
     (path,) = nix.build(tmp_path / "s", closure_expression, "all")
     with ChrootStore(tmp_path / "s") as store:
-        for item in store.manifest(path).objects:
+        for item in store.closure_of(path).objects:
             candidates = set(store.closure(path))
             scanner = Scanner(candidates)
             nar.dump(store.path(item.path), scanner.feed)
@@ -185,7 +185,7 @@ def test_nix_collects_what_we_added_and_keeps_what_we_rooted(
     with ChrootStore(root) as store:
         assert store.database.valid_paths() == set(store.closure(path))
         assert not store.path(gone).exists()
-        assert verify_all(store.store_dir, store.manifest(path).objects) == []
+        assert verify_all(store.store_dir, store.closure_of(path).objects) == []
         store.unpin("test")
     nix("nix-store", "--store", root, "--gc")
     assert [one.name for one in (root / "nix/store").iterdir()] == [LINKS]
@@ -199,7 +199,7 @@ def test_nix_does_not_collect_what_a_living_process_added(
     with ChrootStore(tmp_path / "s") as store:
         path = fill(store)
         nix("nix-store", "--store", store.root, "--gc")
-        assert verify_all(store.store_dir, store.manifest(path).objects) == []
+        assert verify_all(store.store_dir, store.closure_of(path).objects) == []
     nix("nix-store", "--store", store.root, "--gc")
     assert [one.name for one in store.store_dir.iterdir()] == [LINKS]
 

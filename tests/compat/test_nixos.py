@@ -75,8 +75,8 @@ def test_a_closure_of_nix_is_taken_in_unchanged(box: Box) -> None:
     said = run("nix", "path-info", "-r", str(toplevel)).decode().split()
     assert [str(path) for path in box.store.closure(toplevel)] == sorted(said)
     with ChrootStore(box.folder / "nix") as theirs:
-        assert theirs.manifest(toplevel) == box.store.manifest(toplevel)
-    assert verify_all(box.store.store_dir, box.store.manifest(toplevel).objects) == []
+        assert theirs.closure_of(toplevel) == box.store.closure_of(toplevel)
+    assert verify_all(box.store.store_dir, box.store.closure_of(toplevel).objects) == []
 
 
 def test_a_flake_gives_what_nix_build_gives(box: Box) -> None:
@@ -100,7 +100,7 @@ def test_what_our_store_has_lost_comes_from_nix_again(box: Box) -> None:
     host = configuration.hosts["box"]
     with ChrootStore(box.folder / "another") as empty:
         systems = take_systems(empty, host, lock.hosts["box"])
-        assert empty.manifest(systems[0].toplevel) == box.store.manifest(systems[0].toplevel)
+        assert empty.closure_of(systems[0].toplevel) == box.store.closure_of(systems[0].toplevel)
     shutil.rmtree(box.folder / "nix")
     assert take_systems(box.store, host, lock.hosts["box"]) == systems
 

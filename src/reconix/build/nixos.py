@@ -40,7 +40,7 @@ from reconix.config.shapes import scalar_shape_of
 from reconix.nix import flake
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.nix_store import take_from_nix
-from reconix.store.manifest import print_manifest
+from reconix.store.closure import print_closure
 from reconix.store.paths import STORE_DIR, BadStorePath, StorePath
 
 _MAX_LINKS = 8
@@ -146,7 +146,7 @@ def _bring(store: ChrootStore, toplevel: StorePath) -> None:
 
 
 def _closure(store: ChrootStore, toplevel: StorePath) -> Digest:
-    return Digest.of(print_manifest(store.manifest(toplevel)))
+    return Digest.of(print_closure(store.closure_of(toplevel)))
 
 
 # -- building --------------------------------------------------------------------------------------

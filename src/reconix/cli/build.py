@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _tell(arguments: argparse.Namespace, store: ChrootStore, host: Host, pin: Pin) -> None:
     generation = read_generation(store.store_dir, pin.path)
-    objects = store.manifest(pin.path).objects
+    objects = store.closure_of(pin.path).objects
     size = sum(item.nar_size_bytes for item in objects)
     document: JsonInput = {
         "host": host.name,

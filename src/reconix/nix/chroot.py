@@ -63,7 +63,7 @@ from reconix.store.links import (
     drop_changed,
     optimise_all,
 )
-from reconix.store.manifest import Manifest, StoreObject
+from reconix.store.closure import Closure, StoreObject
 from reconix.store.nar import Encoder, Event, NarInfo
 from reconix.store.paths import StorePath, base32_encode, content_address
 from reconix.store.references import Scanner
@@ -183,13 +183,13 @@ class ChrootStore:
         """
         return sorted(item.path for item in self._reach(tops))
 
-    def manifest(self, root: StorePath) -> Manifest:
+    def closure_of(self, root: StorePath) -> Closure:
         """The closure of an object with what is registered about it.
 
         Raises:
             NotValid: it is not here.
         """
-        return Manifest(root, tuple(sorted(self._reach([root]))))
+        return Closure(root, tuple(sorted(self._reach([root]))))
 
     def _reach(self, tops: Iterable[StorePath]) -> set[StoreObject]:
         reached: set[StoreObject] = set()

@@ -26,7 +26,7 @@ from pathlib import Path
 from reconix.base.digests import BadDigest, Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import open_lock, read_bounded, write_durably
-from reconix.store.manifest import BadManifest, StoreObject
+from reconix.store.closure import BadClosure, StoreObject
 from reconix.store.paths import BadStorePath, StorePath, base32_decode
 
 SCHEMA = 10
@@ -291,7 +291,7 @@ class Database:
     def _translating(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.DatabaseError, BadDigest, BadManifest, BadStorePath) as error:
+        except (sqlite3.DatabaseError, BadDigest, BadClosure, BadStorePath) as error:
             raise _unusable(self._source, error) from error
 
 

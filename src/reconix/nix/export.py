@@ -19,7 +19,7 @@ from reconix.base.errors import ReconixError
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.database import PathInfo
 from reconix.store import nar
-from reconix.store.manifest import StoreObject
+from reconix.store.closure import StoreObject
 from reconix.store.nar import NarInfo, Read, Write
 from reconix.store.paths import BadStorePath, StorePath
 

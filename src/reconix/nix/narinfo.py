@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from reconix.base.digests import BadDigest, Digest
 from reconix.base.errors import ReconixError
 from reconix.nix.database import PathInfo
-from reconix.store.manifest import BadManifest, StoreObject
+from reconix.store.closure import BadClosure, StoreObject
 from reconix.store.paths import STORE_DIR, BadStorePath, StorePath, base32_decode, base32_encode
 
 _REQUIRED = ("StorePath", "URL", "NarHash", "NarSize")
@@ -84,7 +84,7 @@ def parse_narinfo(content: bytes, *, source: str) -> NarInfoFile:
             file_digest=_parse_digest(values["FileHash"]) if values.get("FileHash") else None,
             file_size_bytes=_size(values["FileSize"]) if values.get("FileSize") else None,
         )
-    except (BadStorePath, BadDigest, BadManifest, ValueError) as error:
+    except (BadStorePath, BadDigest, BadClosure, ValueError) as error:
         raise BadNarInfo(source, str(error)) from error
 
 

@@ -1,77 +1,91 @@
 """Removing what no installed generation needs.
 
-An object loses its name in one step: it is renamed to ``.remove-<basename>``, and only then its
-files go. So an interrupted removal leaves nothing that looks like an object, and the next one
-continues. Last, the names in ``.links`` that nothing else shares any more are removed.
+A manifest goes first, durably; then what no other one leads to: images, then contents that no image
+names. A cut leaves more than is needed, never less, and the next call goes on.
+
+An image that cannot be read does not say which contents it needs. Then no content is removed.
 
 Tested by ``tests/unit/store/test_registry.py`` and, step by step,
 ``tests/crash/test_store_crash.py``.
 """
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base.files import remove_tree, rename_durably, sync_folder
-from reconix.store.links import LINKS
+from reconix.base import progress
+from reconix.base.files import remove_tree, sync_folder
+from reconix.store.images.image import BadImage
 from reconix.store.manifest import Manifest
-
-_REMOVING = ".remove-"
+from reconix.store.registry import ImageMissing, Registry
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
     """What was removed."""
 
-    names: tuple[str, ...] = ()  # in the store folder, sorted
+    images: int = 0
+    contents: int = 0
     size_bytes: int = 0
 
-
-def unreferenced(store_dir: Path, manifests: Iterable[Manifest]) -> list[Path]:
-    """Everything in a store that no manifest names, sorted."""
-    kept = {path.basename for manifest in manifests for path in manifest.paths()} | {LINKS}
-    if not store_dir.is_dir():
-        return []
-    return sorted(entry for entry in store_dir.iterdir() if entry.name not in kept)
+    @property
+    def count(self) -> int:
+        """How many files."""
+        return self.images + self.contents
 
 
-def collect(store_dir: Path, manifests: Iterable[Manifest]) -> Collected:
-    """Remove what no manifest names; a cut at any point is continued by the next call.
+def collect(registry: Registry, also: Iterable[Manifest] = ()) -> Collected:
+    """Remove what no manifest leads to; a cut at any point is continued by the next call.
 
     Args:
-        store_dir: the folder of the objects.
-        manifests: of *all* generations that must stay: the running one and the one before it too.
+        registry: its installed generations stay, all of them.
+        also: manifests that count as installed; what of them is there stays.
     """
-    removed = []
-    for path in unreferenced(store_dir, manifests):
-        withdraw(path)
-        removed.append(path.name)
-    freed = remove_lonely_links(store_dir)
-    if removed:
-        sync_folder(store_dir)
-    return Collected(tuple(removed), freed)
+    manifests = (*registry.manifests(), *also)
+    images = _remove(unneeded_images(registry, manifests))
+    contents = _remove(unneeded_contents(registry, manifests))
+    if images.count:
+        sync_folder(registry.images_dir)
+    return Collected(images.count, contents.count, images.size_bytes + contents.size_bytes)
 
 
-def withdraw(path: Path) -> None:
-    """Take an object away: first its name, durably, then its content; a missing one is fine."""
-    if not os.path.lexists(path):
+def unneeded_images(registry: Registry, manifests: Iterable[Manifest]) -> list[Path]:
+    """Everything among the images that no manifest names, sorted."""
+    kept = {entry.sha256.hex() for manifest in manifests for entry in manifest.images}
+    folder = registry.images_dir
+    found = folder.iterdir() if folder.is_dir() else iter(())
+    return sorted(path for path in found if path.name not in kept)
+
+
+def unneeded_contents(registry: Registry, manifests: Iterable[Manifest]) -> Iterator[Path]:
+    """Everything in the pool that no image names, sorted."""
+    needed = needed_contents(registry, manifests)
+    if needed is None:
         return
-    if not path.name.startswith(_REMOVING):
-        doomed = path.with_name(f"{_REMOVING}{path.name}")
-        remove_tree(doomed)
-        rename_durably(path, doomed)
-        path = doomed
-    remove_tree(path)
+    pool = registry.pool
+    yield from (pool.path(digest) for digest in pool.digests() if digest not in needed)
+    yield from pool.strangers()
 
 
-def remove_lonely_links(store_dir: Path) -> int:
-    """Remove the names in ``.links`` whose content nobody shares, and give the bytes freed."""
-    folder = store_dir / LINKS
-    freed = 0
-    for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
-        status = entry.lstat()
-        if status.st_nlink == 1:
-            entry.unlink()
-            freed += status.st_size
-    return freed
+def needed_contents(registry: Registry, manifests: Iterable[Manifest]) -> set[bytes] | None:
+    """The contents that images name; ``None`` if one of the images cannot say it."""
+    entries = {entry.sha256: entry for manifest in manifests for entry in manifest.images}
+    needed: set[bytes] = set()
+    for entry in entries.values():
+        try:
+            needed.update(digest for digest, _ in registry.contents_of(entry))
+        except ImageMissing:
+            continue  # of a generation that is on its way
+        except BadImage as error:
+            progress.note(f"nothing is removed from the pool: {error}")
+            return None
+    return needed
+
+
+def _remove(paths: Iterable[Path]) -> Collected:
+    count = size_bytes = 0
+    for path in paths:
+        size_bytes += path.lstat().st_size
+        remove_tree(path)
+        count += 1
+    return Collected(contents=count, size_bytes=size_bytes)

@@ -1,11 +1,11 @@
-"""Manifests: what belongs to a generation, object by object.
+"""Manifests: what belongs to a generation on a device, image by image.
 
 A device has no database. What it has instead is one small file per installed generation that names
-every object of its closure with size, digest and references. An object is valid when the manifest
-of an installed generation names it; everything else in the store is rubbish from an interruption.
+every image of it, by its digest, and the objects that stand in it. An image names the contents of
+its files, by theirs. So the digest of a manifest covers every byte of a generation, and whatever no
+manifest of an installed generation leads to is rubbish from an interruption.
 
-A manifest is closed: whatever an object refers to is in it, and everything in it is reached from
-the root. So nobody who holds one needs to ask further.
+An object may stand in several images, if several systems need it; it is the same in all.
 
 A device that came back from a newer generation has manifests that a newer agent wrote. Of these it
 reads the fields that it knows, which no release takes away.
@@ -13,7 +13,6 @@ reads the fields that it knows, which no release takes away.
 The byte format is ``docs/spec/manifest.md``. Tested by ``tests/unit/store/test_manifest.py``.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconix.base.digests import BadDigest, Digest
@@ -21,9 +20,11 @@ from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import ReconixError
 from reconix.store.paths import BadStorePath, StorePath
 
-VERSION = 1
-MAX_MANIFEST_BYTES = 64 << 20
-"""Nobody needs to read a manifest that is larger; 100,000 objects take about 30 MiB."""
+VERSION = 2
+MAX_MANIFEST_BYTES = 16 << 20
+"""Nobody needs to read a manifest that is larger; 100,000 objects take about 10 MiB."""
+MAX_IMAGES = 256
+"""Of one generation."""
 
 
 class BadManifest(ReconixError):
@@ -36,67 +37,43 @@ class BadManifest(ReconixError):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class StoreObject:
-    """What is registered about one store object."""
+class ImageEntry:
+    """An image of a generation."""
 
-    path: StorePath
-    nar: Digest
-    nar_size_bytes: int
-    references: tuple[StorePath, ...] = ()  # sorted; may contain the path itself
+    objects: tuple[StorePath, ...]  # what stands in it, sorted
+    sha256: Digest
+    size_bytes: int
 
     def __post_init__(self) -> None:
-        if not 0 <= self.nar_size_bytes < 1 << 63:
-            raise BadManifest(f"{self.path}: {self.nar_size_bytes} bytes is no size")
-        if list(self.references) != sorted(set(self.references)):
-            raise BadManifest(f"{self.path}: its references are not sorted, or one stands twice")
+        if not self.objects or list(self.objects) != sorted(set(self.objects)):
+            raise BadManifest(f"image {self.sha256.hex()}: its objects are not sorted")
+        if not 0 < self.size_bytes < 1 << 32:
+            raise BadManifest(f"image {self.sha256.hex()}: {self.size_bytes} bytes is no size")
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A closure: one root and everything that it needs; valid by construction."""
+    """A generation as images; valid by construction."""
 
     root: StorePath
-    objects: tuple[StoreObject, ...]  # sorted by path
+    images: tuple[ImageEntry, ...]  # sorted
 
     def __post_init__(self) -> None:
-        paths = [item.path for item in self.objects]
-        if paths != sorted(set(paths)):
-            raise BadManifest(f"{self.root}: its objects are not sorted, or one stands twice")
-        by_path = {item.path: item for item in self.objects}
-        reached = _reach(self.root, by_path)
-        for path in paths:
-            if path not in reached:
-                raise BadManifest(f"{self.root}: nothing refers to {path}")
-
-    def paths(self) -> frozenset[StorePath]:
-        """The names of all objects."""
-        return frozenset(item.path for item in self.objects)
-
-    def get(self, path: StorePath) -> StoreObject | None:
-        """The object of that name, if it belongs to the closure."""
-        for item in self.objects:
-            if item.path == path:
-                return item
-        return None
+        if list(self.images) != sorted(self.images) or len(self.images) > MAX_IMAGES:
+            raise BadManifest(f"{self.root}: its images are not sorted, or too many")
+        if len({entry.sha256 for entry in self.images}) != len(self.images):
+            raise BadManifest(f"{self.root}: an image stands twice")
+        if self.image_of(self.root) is None:
+            raise BadManifest(f"{self.root}: it stands in none of its images")
 
     @property
-    def nar_size_bytes(self) -> int:
-        """The size of all objects as archives."""
-        return sum(item.nar_size_bytes for item in self.objects)
+    def objects(self) -> tuple[StorePath, ...]:
+        """All objects, each once, sorted."""
+        return tuple(sorted({path for entry in self.images for path in entry.objects}))
 
-
-def _reach(root: StorePath, by_path: Mapping[StorePath, StoreObject]) -> set[StorePath]:
-    reached: set[StorePath] = set()
-    waiting = [root]
-    while waiting:
-        path = waiting.pop()
-        if path in reached:
-            continue
-        if path not in by_path:
-            raise BadManifest(f"{root}: {path} is needed and not listed")
-        reached.add(path)
-        waiting.extend(by_path[path].references)
-    return reached
+    def image_of(self, path: StorePath) -> ImageEntry | None:
+        """The first image in which an object stands, if there is one."""
+        return next((entry for entry in self.images if path in entry.objects), None)
 
 
 def print_manifest(manifest: Manifest) -> bytes:
@@ -105,14 +82,13 @@ def print_manifest(manifest: Manifest) -> bytes:
         {
             "version": VERSION,
             "root": str(manifest.root),
-            "objects": [
+            "images": [
                 {
-                    "path": str(item.path),
-                    "nar_sha256": item.nar.hex(),
-                    "nar_size_bytes": item.nar_size_bytes,
-                    "references": [str(path) for path in item.references],
+                    "objects": [str(path) for path in entry.objects],
+                    "sha256": entry.sha256.hex(),
+                    "size_bytes": entry.size_bytes,
                 }
-                for item in manifest.objects
+                for entry in manifest.images
             ],
         }
     )
@@ -132,11 +108,13 @@ def parse_manifest(content: bytes, *, source: str) -> Manifest:
         raise BadManifest(f"{source} is larger than {MAX_MANIFEST_BYTES} bytes")
     try:
         fields = Fields.parse(content, source=source)
+        if fields.version() < VERSION:
+            raise BadManifest(f"{source}: version {fields.version()} was for another disk layout")
         is_newer = fields.version() > VERSION
-        _expect_names(fields, "objects", "root", "version", more=is_newer)
+        _expect_names(fields, "images", "root", "version", more=is_newer)
         return Manifest(
             root=StorePath.parse(fields.text("root")),
-            objects=tuple(_parse_object(item, is_newer) for item in fields.objects("objects")),
+            images=tuple(_parse_image(each, is_newer) for each in fields.objects("images")),
         )
     except (BadDocument, BadDigest, BadStorePath) as error:
         raise BadManifest(f"{source}: {error}") from error
@@ -150,12 +128,10 @@ def _expect_names(fields: Fields, *names: str, more: bool) -> None:
         raise BadManifest(f"{fields.source}: expected {', '.join(sorted(names))}; found {found}")
 
 
-def _parse_object(fields: Fields, is_newer: bool) -> StoreObject:
-    names = ("nar_sha256", "nar_size_bytes", "path", "references")
-    _expect_names(fields, *names, more=is_newer)
-    return StoreObject(
-        path=StorePath.parse(fields.text("path")),
-        nar=Digest.parse(fields.text("nar_sha256")),
-        nar_size_bytes=fields.number("nar_size_bytes"),
-        references=tuple(StorePath.parse(text) for text in fields.texts("references")),
+def _parse_image(fields: Fields, is_newer: bool) -> ImageEntry:
+    _expect_names(fields, "objects", "sha256", "size_bytes", more=is_newer)
+    return ImageEntry(
+        objects=tuple(StorePath.parse(text) for text in fields.texts("objects")),
+        sha256=Digest.parse(fields.text("sha256")),
+        size_bytes=fields.number("size_bytes"),
     )

@@ -1,52 +1,88 @@
-"""What is installed on a device: one manifest for each generation, no database.
+"""What is installed on a device: manifests, images, and the contents that these name.
 
 ::
 
-    <system>/nix/store/<hash>-<name>                     objects
-    <system>/nix/store/.links/                           one name for each content
     <system>/reconix/generations/<hash>-<name>.manifest  an installed generation
-    <system>/reconix/staging/                            objects that are being received
+    <system>/images/<sha256>                             names and metadata of trees
+    <system>/pool/ab/cdef…                               contents of files
+    <system>/reconix/staging/                            what is being received
 
-An object is valid when an installed manifest names it. It gets its final name only when it is
-whole, durable and verified (``place``), and it loses it before the first byte of it is removed
-(``collect.py``). So whatever carries a final name is whole, also after a power cut; what was
-received for a generation that is not registered yet need not be received again.
+A generation is installed when its manifest, all images that it names and all contents that these
+name are there. Each of them gets its final name only when it is whole, durable and verified, the
+manifest last; and first of all it is the manifest that goes (``collect.py``). So whatever carries a
+final name is whole, also after a power cut; and what was received for a generation that is not
+registered yet need not be written again.
+
+Nothing is mounted to be read: ``images/image.py`` reads an image, and a content is a file.
 
 Tested by ``tests/unit/store/test_registry.py`` and, step by step,
 ``tests/crash/test_store_crash.py``.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from reconix.base.files import read_bounded, remove_tree, sync_folder, write_durably
-from reconix.store.links import fill_pool
+from reconix.base.digests import Digest
+from reconix.base.errors import ReconixError
+from reconix.base.files import (
+    BadFile,
+    TooLarge,
+    read_bounded,
+    remove_tree,
+    sync_folder,
+    write_durably,
+)
+from reconix.store.images.image import MAX_IMAGE_BYTES, BadImage, Image
+from reconix.store.images.nodes import ImageFile, ImageLink, Node, contents
 from reconix.store.manifest import (
     MAX_MANIFEST_BYTES,
+    ImageEntry,
     Manifest,
-    StoreObject,
     parse_manifest,
     print_manifest,
 )
 from reconix.store.paths import StorePath
-from reconix.store.verify import ObjectMissing
+from reconix.store.pool import BadContent, Pool
 
 _SUFFIX = ".manifest"
 
 
+class ImageMissing(ReconixError):
+    """An image is named by a manifest, but is not there."""
+
+    exit_code = 25
+
+    def __init__(self, sha256: Digest) -> None:
+        super().__init__(
+            f"the image {sha256.hex()} is missing",
+            hint="send the generation again, without a base",
+        )
+        self.sha256 = sha256
+
+
+class NotInstalled(ReconixError):
+    """No installed generation has a file."""
+
+    exit_code = 25
+
+    def __init__(self, path: StorePath, names: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{'/'.join([str(path), *names])} is not installed")
+
+
 class Registry:
-    """The store and the installed generations below the root of a system partition."""
+    """The installed generations below the root of a system partition."""
 
     def __init__(self, system_root: Path) -> None:
         self.system_root = system_root
-        self.store_dir = system_root / "nix/store"
+        self.pool = Pool(system_root / "pool")
+        self.images_dir = system_root / "images"
         self.staging_dir = system_root / "reconix/staging"
         self._generations = system_root / "reconix/generations"
+        self._opened: dict[Digest, Image] = {}
+        self._manifests: tuple[Manifest, ...] | None = None
 
-    def path(self, path: StorePath) -> Path:
-        """Where an object lies, or would."""
-        return self.store_dir / path.basename
+    # -- generations -------------------------------------------------------------------------------
 
     def manifests(self) -> tuple[Manifest, ...]:
         """The installed generations, sorted by the path of their roots.
@@ -54,68 +90,165 @@ class Registry:
         Raises:
             BadManifest: a file was damaged.
         """
-        names = sorted(self._generations.glob(f"*{_SUFFIX}"))
-        return tuple(_read_manifest(name) for name in names if not name.name.startswith("."))
+        if self._manifests is None:
+            names = sorted(self._generations.glob(f"*{_SUFFIX}"))
+            found = (_read_manifest(name) for name in names if not name.name.startswith("."))
+            self._manifests = tuple(found)
+        return self._manifests
 
     def get(self, root: StorePath) -> Manifest | None:
         """The manifest of one generation, if it is installed."""
         name = self._name(root)
         return _read_manifest(name) if name.exists() else None
 
-    def objects(self) -> tuple[StoreObject, ...]:
-        """All valid objects, each once, sorted."""
-        return tuple(sorted({item for one in self.manifests() for item in one.objects}))
-
     def add(self, manifest: Manifest) -> None:
-        """Install a generation whose objects are all in place; repeating it changes nothing.
+        """Install a generation of which everything is in place; repeating it changes nothing.
 
         Raises:
-            ObjectMissing: an object is not there.
+            ImageMissing, BadContent: something is not there.
         """
-        for item in manifest.objects:
-            if not os.path.lexists(self.path(item.path)):
-                raise ObjectMissing(item.path)
+        self.expect_whole(manifest)
         content = print_manifest(manifest)
         name = self._name(manifest.root)
         if not (name.exists() and name.read_bytes() == content):
             self._generations.mkdir(parents=True, exist_ok=True)
             write_durably(name, content)
+        self._manifests = None
 
     def remove(self, root: StorePath) -> None:
-        """Uninstall a generation; its objects stay until they are collected."""
+        """Uninstall a generation; what it consists of stays until it is collected."""
         name = self._name(root)
         if name.exists():
             name.unlink()
             sync_folder(self._generations)
+        self._manifests = None
 
-    def clear_staging(self, keep: Iterable[StorePath] = ()) -> None:
-        """Remove what is being received, but for some objects that are complete."""
-        kept = {path.basename for path in keep}
-        entries = sorted(self.staging_dir.iterdir()) if self.staging_dir.is_dir() else []
-        for entry in entries:
-            if entry.name not in kept:
-                remove_tree(entry)
+    def expect_whole(self, manifest: Manifest) -> None:
+        """Check that a generation lacks nothing; what is there is not read.
 
-    def staged(self, path: StorePath) -> Path:
-        """Where an object waits for its final name when it is whole, durable and verified."""
-        return self.staging_dir / path.basename
-
-    def place(self, paths: Sequence[StorePath]) -> None:
-        """Give objects their final names, durably; those that are not staged have them already.
-
-        Whoever stages an object has made it durable and verified what the disk gives back. Nothing
-        else has its final name. Afterwards ``.links`` tells which file of it was damaged; what a
-        cut prevents there is made up for when it is repeated.
+        Raises:
+            ImageMissing, BadContent: something is not there.
         """
-        waiting = [path for path in paths if os.path.lexists(self.staged(path))]
-        if waiting:
-            self.store_dir.mkdir(parents=True, exist_ok=True)
-            for path in waiting:
-                _move(self.staged(path), self.path(path))
-            sync_folder(self.store_dir)
-            sync_folder(self.staging_dir)
-        if paths:
-            fill_pool(self.store_dir, map(self.path, paths), {})
+        known = {entry.sha256 for other in self.manifests() for entry in other.images}
+        for entry in manifest.images:
+            if entry.sha256 not in known:
+                self.expect_image_whole(entry)
+
+    def expect_image_whole(self, entry: ImageEntry) -> None:
+        """Check that an image is there, and the contents that it names."""
+        for digest, size_bytes in self.contents_of(entry):
+            if not self.pool.has(digest, size_bytes):
+                raise BadContent(digest, "is missing")
+
+    # -- images ------------------------------------------------------------------------------------
+
+    def image_path(self, sha256: Digest) -> Path:
+        """Where an image is, or would be."""
+        return self.images_dir / sha256.hex()
+
+    def open_image(self, entry: ImageEntry) -> Image:
+        """An image, to look into it; it is not compared with its digest.
+
+        Raises:
+            ImageMissing, BadImage: it is not there, or damaged.
+        """
+        found = self._opened.get(entry.sha256)
+        if found is None:
+            found = Image(self._read_image(entry))
+            self._opened[entry.sha256] = found
+        return found
+
+    def contents_of(self, entry: ImageEntry) -> Iterator[tuple[bytes, int]]:
+        """Digest and size of each content that an image names."""
+        image = self.open_image(entry)
+        for name in image.names():
+            tree = image.tree(name)
+            assert tree is not None
+            yield from contents(tree)
+
+    def verify_image(self, entry: ImageEntry) -> None:
+        """Compare an image with its digest.
+
+        Raises:
+            ImageMissing, BadImage: it is not there, or altered.
+        """
+        if Digest.of(self._read_image(entry)) != entry.sha256:
+            raise BadImage(f"{entry.sha256.hex()} was altered")
+
+    def _read_image(self, entry: ImageEntry) -> bytes:
+        try:
+            return read_bounded(self.image_path(entry.sha256), MAX_IMAGE_BYTES, follow_links=False)
+        except FileNotFoundError as error:
+            raise ImageMissing(entry.sha256) from error
+        except (OSError, BadFile) as error:
+            raise BadImage(f"{entry.sha256.hex()} cannot be read: {error}") from error
+
+    # -- objects -----------------------------------------------------------------------------------
+
+    def tree(self, path: StorePath) -> Node:
+        """The whole tree of an installed object.
+
+        Raises:
+            NotInstalled, ImageMissing, BadImage: it cannot be had.
+        """
+        found = self._image(path).tree(path.basename.encode())
+        if found is None:
+            raise NotInstalled(path)
+        return found
+
+    def has(self, path: StorePath, *names: str) -> bool:
+        """Whether an installed object has a file or link under this path."""
+        return self._look(path, names) is not None
+
+    def read(self, path: StorePath, *names: str, limit_bytes: int) -> bytes:
+        """The content of a file of an installed object; no link is followed.
+
+        Raises:
+            NotInstalled: there is no such file.
+            TooLarge, BadFile, ImageMissing, BadImage: it cannot be read.
+        """
+        found = self._look(path, names)
+        if not isinstance(found, ImageFile):
+            raise NotInstalled(path, names)
+        if found.size_bytes > limit_bytes:
+            raise TooLarge(Path(str(path), *names), limit_bytes=limit_bytes)
+        if found.is_inline:
+            return found.content
+        return read_bounded(self.pool.path(found.content), limit_bytes, follow_links=False)
+
+    def link(self, path: StorePath, *names: str) -> str:
+        """Where a link of an installed object leads.
+
+        Raises:
+            NotInstalled: there is no such link.
+        """
+        found = self._look(path, names)
+        if not isinstance(found, ImageLink):
+            raise NotInstalled(path, names)
+        return os.fsdecode(found.target)
+
+    def names(self, path: StorePath, *names: str) -> tuple[str, ...]:
+        """What is in a folder of an installed object, sorted; nothing if there is none."""
+        found = self._image(path).listing(path.basename.encode(), *map(os.fsencode, names))
+        return tuple(map(os.fsdecode, found or ()))
+
+    def _look(self, path: StorePath, names: tuple[str, ...]) -> ImageFile | ImageLink | None:
+        return self._image(path).look(path.basename.encode(), *map(os.fsencode, names))
+
+    def _image(self, path: StorePath) -> Image:
+        for manifest in self.manifests():
+            entry = manifest.image_of(path)
+            if entry is not None:
+                return self.open_image(entry)
+        raise NotInstalled(path)
+
+    # -- what is being received --------------------------------------------------------------------
+
+    def clear_staging(self) -> None:
+        """Remove what is being received."""
+        if self.staging_dir.is_dir():
+            for entry in sorted(self.staging_dir.iterdir()):
+                remove_tree(entry)
 
     def _name(self, root: StorePath) -> Path:
         return self._generations / f"{root.basename}{_SUFFIX}"
@@ -123,13 +256,3 @@ class Registry:
 
 def _read_manifest(name: Path) -> Manifest:
     return parse_manifest(read_bounded(name, MAX_MANIFEST_BYTES), source=str(name))
-
-
-def _move(staged: Path, final: Path) -> None:
-    """Rename; only root may move a folder to another one while it is not writable."""
-    try:
-        staged.rename(final)
-    except PermissionError:
-        staged.chmod(0o755)
-        staged.rename(final)
-        final.chmod(0o555)

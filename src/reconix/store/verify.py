@@ -13,8 +13,8 @@ from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
+from reconix.store.closure import StoreObject
 from reconix.store.links import LinkPool, leaves, link_key
-from reconix.store.manifest import StoreObject
 from reconix.store.nar import NarInfo, digest
 from reconix.store.paths import StorePath
 

@@ -10,7 +10,7 @@ from reconix.base.digests import Digest
 from reconix.base.small_order import is_small_order
 from reconix.nix import signatures
 from reconix.nix.database import PathInfo
-from reconix.store.manifest import StoreObject
+from reconix.store.closure import StoreObject
 from reconix.store.paths import StorePath
 from reconix.transfer.trust.ed25519 import is_signed
 from reconix.transfer.trust.keys import BadKey, KeySet, PublicKey, parse_key_set

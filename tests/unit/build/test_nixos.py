@@ -22,7 +22,7 @@ from reconix.nix.chroot import Arrival, ChrootStore
 from reconix.nix.database import PathInfo
 from reconix.store import tree as trees
 from reconix.store.generation import read_generation
-from reconix.store.manifest import StoreObject, print_manifest
+from reconix.store.closure import StoreObject, print_manifest
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Node, Symlink, folder
@@ -95,7 +95,7 @@ class Nix:
 
     def lock(self, **toplevels: StorePath) -> HostLock:
         nix = {
-            name: NixLock(str(path), path, Digest.of(print_manifest(self.store.manifest(path))))
+            name: NixLock(str(path), path, Digest.of(print_closure(self.store.closure_of(path))))
             for name, path in toplevels.items()
         }
         return HostLock("amd64", (), (), (), (), {}, nix)

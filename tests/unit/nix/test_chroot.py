@@ -14,7 +14,7 @@ from reconix.nix.chroot import ChrootStore, WrongContent
 from reconix.nix.database import NotValid, PathInfo
 from reconix.store import nar, tree
 from reconix.store.links import LINKS
-from reconix.store.manifest import StoreObject
+from reconix.store.closure import StoreObject
 from reconix.store.nar import BadArchive, BadTree
 from reconix.store.paths import BadStorePath, StorePath
 from reconix.store.tree import File, Symlink, folder
@@ -84,7 +84,7 @@ def test_references_are_found_also_those_of_candidates(store: ChrootStore) -> No
     assert store.info(two).references == (one,)
     assert store.info(three).references == tuple(sorted([one, two]))
     assert store.closure(three) == sorted([one, two, three])
-    assert store.manifest(three).paths() == {one, two, three}
+    assert store.closure_of(three).paths() == {one, two, three}
     assert {who for who, whom in store.database.references() if whom == one} == {two, three}
 
 

@@ -16,7 +16,7 @@ from reconix.nix.database import (
     StillNeeded,
     open_database,
 )
-from reconix.store.manifest import StoreObject
+from reconix.store.closure import StoreObject
 from reconix.store.paths import StorePath, base32_encode
 
 A, B, C = (StorePath(letter * 32, letter) for letter in "abc")

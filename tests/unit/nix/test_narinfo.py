@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from reconix.base.digests import Digest
 from reconix.nix.database import PathInfo
 from reconix.nix.narinfo import BadNarInfo, NarInfoFile, parse_narinfo, print_narinfo
-from reconix.store.manifest import StoreObject
+from reconix.store.closure import StoreObject
 from reconix.store.paths import StorePath
 
 A, B = (StorePath(letter * 32, letter) for letter in "ab")

@@ -8,7 +8,7 @@ from tests.project_files import enough
 
 from reconix.store.collect import Collected, collect, unreferenced
 from reconix.store.links import LINKS, leaves
-from reconix.store.manifest import BadManifest, Manifest
+from reconix.store.manifest import BadClosure, Manifest
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Symlink, folder
 from reconix.store.verify import (
@@ -83,7 +83,7 @@ def test_a_damaged_manifest_is_named(registry: Registry) -> None:
     registry.add(generation(registry, 1))
     (name,) = (registry.system_root / "reconix/generations").iterdir()
     name.write_bytes(name.read_bytes()[:-20])
-    with pytest.raises(BadManifest, match=name.name):
+    with pytest.raises(BadClosure, match=name.name):
         registry.manifests()
 
 

@@ -1,0 +1,108 @@
+"""The pool: contents of files, each under its digest.
+
+::
+
+    pool/ab/cdef…      the content whose digest is abcdef…  (``images/verity.py``)
+
+A content gets its name when it is whole and durable and what the disk gives back has this digest;
+so a name is a promise, also after a power cut. Whether a content is needed, the images say.
+
+Nobody but root may read here: among the contents are those of files that only root may read.
+
+Tested by ``tests/unit/store/test_pool.py``.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconix.base.errors import ReconixError
+from reconix.base.files import chunks, open_regular
+from reconix.store.images.verity import DIGEST_BYTES, VerityHash
+
+FILE_MODE, FOLDER_MODE = 0o400, 0o700
+_FOLDER_DIGITS = 2
+
+
+class BadContent(ReconixError):
+    """A content is missing, or is not what its name says."""
+
+    exit_code = 20
+
+    def __init__(self, digest: bytes, what: str) -> None:
+        super().__init__(
+            f"the content {digest.hex()} {what}", hint="send the generation again, without a base"
+        )
+        self.digest = digest
+
+
+class Pool:
+    """The contents below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, digest: bytes) -> Path:
+        """Where a content is, or would be."""
+        name = digest.hex()
+        return self.folder / name[:_FOLDER_DIGITS] / name[_FOLDER_DIGITS:]
+
+    def has(self, digest: bytes, size_bytes: int) -> bool:
+        """Whether a content is there; it is not read."""
+        try:
+            return os.lstat(self.path(digest)).st_size == size_bytes
+        except FileNotFoundError:
+            return False
+
+    def verify(self, digest: bytes, size_bytes: int) -> None:
+        """Read a content and compare it with its name.
+
+        Raises:
+            BadContent: it is missing, or altered.
+        """
+        found = VerityHash()
+        try:
+            with open_regular(self.path(digest), follow_links=False, buffering=0) as file:
+                for data in chunks(file):
+                    found.update(data)
+        except FileNotFoundError as error:
+            raise BadContent(digest, "is missing") from error
+        except (OSError, ReconixError) as error:
+            raise BadContent(digest, f"cannot be read: {error}") from error
+        if found.size_bytes != size_bytes or found.digest() != digest:
+            raise BadContent(digest, "was altered")
+
+    def digests(self) -> Iterator[bytes]:
+        """All contents that have a name, sorted."""
+        for folder in _sorted_names(self.folder):
+            for name in _sorted_names(self.folder / folder):
+                digest = _parse(folder + name)
+                if digest is not None:
+                    yield digest
+
+    def strangers(self) -> Iterator[Path]:
+        """What is in the pool and is no content."""
+        for folder in _sorted_names(self.folder):
+            inside = self.folder / folder
+            if len(folder) != _FOLDER_DIGITS or inside.is_symlink() or not inside.is_dir():
+                yield inside
+                continue
+            yield from (
+                inside / name for name in _sorted_names(inside) if _parse(folder + name) is None
+            )
+
+
+def _sorted_names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 - names are enough
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _parse(name: str) -> bytes | None:
+    """The digest that a name spells, if it does in the one way that there is."""
+    try:
+        digest = bytes.fromhex(name)
+    except ValueError:
+        return None
+    return digest if len(digest) == DIGEST_BYTES and digest.hex() == name else None
