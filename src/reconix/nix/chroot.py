@@ -54,6 +54,7 @@ from reconix.nix.locks import (
 )
 from reconix.store import nar
 from reconix.store import tree as trees
+from reconix.store.closure import Closure, StoreObject
 from reconix.store.links import (
     LINKS,
     LinkPool,
@@ -63,7 +64,6 @@ from reconix.store.links import (
     drop_changed,
     optimise_all,
 )
-from reconix.store.closure import Closure, StoreObject
 from reconix.store.nar import Encoder, Event, NarInfo
 from reconix.store.paths import StorePath, base32_encode, content_address
 from reconix.store.references import Scanner

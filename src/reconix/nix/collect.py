@@ -23,8 +23,7 @@ from reconix.base.files import remove_tree, sync_folder
 from reconix.nix import roots
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.locks import collecting_locked, temporary_roots
-from reconix.store.collect import remove_lonely_links
-from reconix.store.links import LINKS
+from reconix.store.links import LINKS, remove_lonely_links
 from reconix.store.paths import StorePath
 
 

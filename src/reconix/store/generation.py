@@ -1,11 +1,12 @@
 """Generations: which systems, which boot tree, which slot image.
 
 A generation is one store object with ``generation.json``. It names the toplevel of each system, the
-boot tree, and the hash of the slot image that the boot tree gives: what a manifest promises for the
-store, this hash promises for the boot partition.
+images that hold it, the boot tree, and the hash of the slot image that the boot tree gives: what a
+manifest promises for the store, this hash promises for the boot partition.
 
-    {"version": 1, "host": "gateway", "architecture": "amd64", "default": "default",
-     "systems": {"default": {"toplevel": "/nix/store/…-system-default"}, …},
+    {"version": 2, "host": "gateway", "architecture": "amd64", "default": "default",
+     "systems": {"default": {"toplevel": "/nix/store/…-system-default", "images": ["<sha256>", …]},
+                 …},
      "boot": "/nix/store/…-boot-gateway",
      "slot": {"image_sha256": "…", "image_size_bytes": 1, "slot_size_bytes": 1}}
 
@@ -26,8 +27,10 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded
 from reconix.store.paths import BadStorePath, StorePath
 
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 1 << 20
+MAX_IMAGES = 16
+"""Of one system: each is a mount, and stands on the command line of the kernel."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -52,6 +55,11 @@ class InstalledSystem:
 
     name: str
     toplevel: StorePath
+    images: tuple[Digest, ...]  # sorted; all that its root needs
+
+    def __post_init__(self) -> None:
+        if list(self.images) != sorted(set(self.images)) or len(self.images) > MAX_IMAGES:
+            raise BadGeneration(f"the images of the system {self.name!r} are not sorted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +151,7 @@ def _generation(fields: Fields, path: StorePath) -> Generation:
         host=fields.text("host"),
         architecture=fields.text("architecture"),
         default=fields.text("default"),
-        systems=tuple(
-            InstalledSystem(name, StorePath.parse(systems.object(name).text("toplevel")))
-            for name in systems.names()
-        ),
+        systems=tuple(_system(name, systems.object(name)) for name in systems.names()),
         boot=StorePath.parse(fields.text("boot")),
         slot=SlotImage(
             Digest.parse(slot.text("image_sha256")),
@@ -157,8 +162,13 @@ def _generation(fields: Fields, path: StorePath) -> Generation:
     )
 
 
+def _system(name: str, fields: Fields) -> InstalledSystem:
+    images = tuple(map(Digest.parse, fields.texts("images")))
+    return InstalledSystem(name, StorePath.parse(fields.text("toplevel")), images)
+
+
 def read_generation(store: Path, path: StorePath) -> Generation:
-    """Read an installed generation from the folder that holds the store objects.
+    """Read a generation from the folder that holds the objects of a build store.
 
     Raises:
         BadGeneration: the object is not there or is no generation.

@@ -346,3 +346,15 @@ def _size(first: Event) -> int:
         case Link(target):
             return len(target)
     return -1
+
+
+def remove_lonely_links(store_dir: Path) -> int:
+    """Remove the names in ``.links`` whose content nobody shares, and give the bytes freed."""
+    folder = store_dir / LINKS
+    freed = 0
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
+        status = entry.lstat()
+        if status.st_nlink == 1:
+            entry.unlink()
+            freed += status.st_size
+    return freed
