@@ -25,8 +25,8 @@ from reconix.nix.database import PathInfo
 from reconix.nix.narinfo import BadNarInfo
 from reconix.nix.signatures import NotTrusted, PublicKey, SecretKey
 from reconix.store import nar
-from reconix.store.links import LINKS
 from reconix.store.closure import StoreObject
+from reconix.store.links import LINKS
 from reconix.store.nar import BadArchive
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, Symlink, folder

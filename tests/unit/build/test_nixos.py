@@ -21,8 +21,8 @@ from reconix.config.schema.values import Architecture
 from reconix.nix.chroot import Arrival, ChrootStore
 from reconix.nix.database import PathInfo
 from reconix.store import tree as trees
+from reconix.store.closure import StoreObject, print_closure
 from reconix.store.generation import read_generation
-from reconix.store.closure import StoreObject, print_manifest
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Node, Symlink, folder

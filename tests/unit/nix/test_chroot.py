@@ -13,8 +13,8 @@ from reconix.base.files import remove_tree
 from reconix.nix.chroot import ChrootStore, WrongContent
 from reconix.nix.database import NotValid, PathInfo
 from reconix.store import nar, tree
-from reconix.store.links import LINKS
 from reconix.store.closure import StoreObject
+from reconix.store.links import LINKS
 from reconix.store.nar import BadArchive, BadTree
 from reconix.store.paths import BadStorePath, StorePath
 from reconix.store.tree import File, Symlink, folder
