@@ -18,6 +18,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import chunks
 from reconix.fleet.remote import DeviceStatus, NotReached, Refused, Remote
 from reconix.nix.chroot import ChrootStore
+from reconix.store.layout import LAYOUT, OtherLayout
 from reconix.store.paths import StorePath
 from reconix.transfer.format.stream import StreamReader
 
@@ -53,11 +54,14 @@ class Delivery:
 
         Raises:
             WrongHost: it is a device of another kind.
+            OtherLayout: no stream of this release can be installed there.
             NotReached: it does not answer.
         """
         status = device.status()
         if status.host != host:
             raise WrongHost(f"{device.to} is a {status.host}, not a {host}")
+        if status.layout != LAYOUT:
+            raise OtherLayout(f"the disk of {device.to}", status.layout)
         return cls(device, status, target)
 
     @property

@@ -89,6 +89,7 @@ class DeviceStatus:
     installed: tuple[str, ...]
     astray: str = ""  # why the next boot will be something else than what was asked for
     left: Ended | None = None  # the system that it left on its own, in place of a generation
+    layout: int = 1  # of its system partition; agents before layout 2 did not say
 
 
 def parse_status(content: bytes, *, source: str) -> DeviceStatus:
@@ -111,6 +112,7 @@ def parse_status(content: bytes, *, source: str) -> DeviceStatus:
         installed=tuple(fields.texts("installed")),
         astray=_astray(fields.object("next")) if fields.has("next") else "",
         left=_left(fields.object("left_system")) if fields.has("left_system") else None,
+        layout=fields.number("layout") if fields.has("layout") else 1,
     )
 
 
