@@ -2,6 +2,7 @@
 
 from reconix.base.documents import print_json
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.images import DeviceTrees, system_images
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
 
@@ -15,13 +16,14 @@ def toplevel(store: ChrootStore, page: str = "a", **more: str) -> StorePath:
 
 def generation(store: ChrootStore, web: StorePath) -> StorePath:
     boot = store.add_files(folder({"x": File(b"")}), "boot")
+    images = [image.entry.sha256.hex() for image in system_images(DeviceTrees(store), web)]
     text = print_json(
         {
-            "version": 1,
+            "version": 2,
             "host": "gw",
             "architecture": "amd64",
             "default": "web",
-            "systems": {"web": {"toplevel": str(web)}},
+            "systems": {"web": {"toplevel": str(web), "images": images}},
             "boot": str(boot),
             "slot": {"image_sha256": "0" * 64, "image_size_bytes": 512, "slot_size_bytes": 512},
         }
