@@ -88,7 +88,8 @@ def test_a_flake_gives_what_nix_build_gives(box: Box) -> None:
     assert locked.toplevel == box.shape.build(box.environment)
     systems = take_systems(box.store, configuration.hosts["box"], lock.hosts["box"])
     quiet = systems[1]
-    assert quiet.spec.command_line.startswith(f"init={quiet.toplevel}/init gpt panic=10 console=")
+    assert quiet.spec.init == f"{quiet.toplevel}/init"
+    assert quiet.spec.kernel_parameters[:2] == ("gpt", "panic=10")
     init = (box.store.path(quiet.toplevel) / "init").read_text()
     assert f"{quiet.toplevel} runs quietly" in init
     assert print_lock(box.lock(configuration)) == print_lock(lock)

@@ -78,11 +78,6 @@ class BootSpec:
         if " " in self.init or not self.init.startswith(("/", SELF)):
             raise BadBootSpec(f"{self.init!r} is no path of a program")
 
-    @property
-    def command_line(self) -> str:
-        """What the kernel is told."""
-        return " ".join([f"init={self.init}", *self.kernel_parameters])
-
 
 def parse_bootspec(content: bytes, *, toplevel: str) -> BootSpec:
     """Read ``boot.json`` of a toplevel.

@@ -9,6 +9,9 @@
 The slot image is computed here once, to know its hash and to find out at build time that a kernel
 has outgrown the slot. The agent computes it again from the boot tree when it writes the slot.
 
+The images of the systems are computed here, too: the kernel's command line names them, and so does
+``generation.json``. A device computes them again from what it receives.
+
 Tested by ``tests/compat/test_build.py``.
 """
 
@@ -16,7 +19,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base.documents import print_json
+from reconix.base import progress
+from reconix.base.digests import Digest
+from reconix.base.documents import JsonInput, print_json
 from reconix.base.files import read_bounded
 from reconix.boot import bootspec, fat
 from reconix.boot.bootspec import BootSpec
@@ -27,6 +32,7 @@ from reconix.config.schema.project import TrustRoot, Updates
 from reconix.device import trust_store
 from reconix.device.trust_store import TrustPolicy
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.images import DeviceTrees, system_images
 from reconix.store.generation import VERSION
 from reconix.store.paths import STORE_DIR, StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
@@ -40,6 +46,25 @@ class BuiltSystem:
     name: str
     toplevel: StorePath
     spec: BootSpec
+
+
+@dataclass(frozen=True, slots=True)
+class _ImagedSystem:
+    """A system with the images that it will have on devices."""
+
+    built: BuiltSystem
+    images: tuple[Digest, ...]
+
+    @property
+    def boot(self) -> BootSystem:
+        """The choice that a boot loader has."""
+        return BootSystem(self.built.name, self.built.spec, self.images)
+
+    @property
+    def described(self) -> dict[str, JsonInput]:
+        """What ``generation.json`` says of it."""
+        images = [digest.hex() for digest in self.images]
+        return {"toplevel": str(self.built.toplevel), "images": images}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +89,22 @@ def add_generation(
     Raises:
         SlotTooSmall: the boot tree does not fit into a slot.
     """
-    by_name = {system.name: system for system in sorted(systems, key=lambda each: each.name)}
-    content = _add_boot_tree(store, host, by_name.values(), loader)
-    toplevels = {name: system.toplevel for name, system in by_name.items()}
-    tree = _tree(host, toplevels, content)
-    return store.add_files(tree, f"generation-{host.name}", [content.tree, *toplevels.values()])
+    found = _imaged(store, systems)
+    content = _add_boot_tree(store, host, found.values(), loader)
+    tree = _tree(host, found, content)
+    toplevels = [system.built.toplevel for system in found.values()]
+    return store.add_files(tree, f"generation-{host.name}", [content.tree, *toplevels])
+
+
+def _imaged(store: ChrootStore, systems: Iterable[BuiltSystem]) -> Mapping[str, _ImagedSystem]:
+    """Systems with their images, by name and sorted; what several have is read once."""
+    trees = DeviceTrees(store)
+    found = {}
+    with progress.stage("compute the images of the systems"):
+        for system in sorted(systems, key=lambda each: each.name):
+            images = system_images(trees, system.toplevel)
+            found[system.name] = _ImagedSystem(system, tuple(each.entry.sha256 for each in images))
+    return found
 
 
 def read_system(store: ChrootStore, name: str, toplevel: StorePath) -> BuiltSystem:
@@ -82,15 +118,15 @@ def read_system(store: ChrootStore, name: str, toplevel: StorePath) -> BuiltSyst
 
 
 def _add_boot_tree(
-    store: ChrootStore, host: Host, systems: Collection[BuiltSystem], loader: bytes
+    store: ChrootStore, host: Host, systems: Collection[_ImagedSystem], loader: bytes
 ) -> SlotContent:
-    choices = [BootSystem(system.name, system.spec) for system in systems]
+    choices = [system.boot for system in systems]
     files = SystemdBoot(Program[host.architecture.name], loader).boot_tree(
         choices, default=host.machine.boot.default, content=lambda path: _file(store, path)
     )
     image = fat.image(files, host.machine.boot.slot_size)
     nodes = {file.path: File(b"".join(file.chunks())) for file in files.files}
-    toplevels = [system.toplevel for system in systems]
+    toplevels = [system.built.toplevel for system in systems]
     tree = store.add_files(folder(nodes), f"boot-{host.name}", toplevels)
     return SlotContent(tree, image)
 
@@ -133,13 +169,13 @@ def trust_policy(trust: TrustRoot, updates: Updates) -> TrustPolicy:
     )
 
 
-def _tree(host: Host, toplevels: Mapping[str, StorePath], content: SlotContent) -> Folder:
+def _tree(host: Host, systems: Mapping[str, _ImagedSystem], content: SlotContent) -> Folder:
     document = {
         "version": VERSION,
         "host": host.name,
         "architecture": host.architecture.value,
         "default": host.machine.boot.default,
-        "systems": {name: {"toplevel": str(path)} for name, path in toplevels.items()},
+        "systems": {name: system.described for name, system in systems.items()},
         "boot": str(content.tree),
         "slot": {
             "image_sha256": content.image.digest().hex(),
@@ -152,6 +188,9 @@ def _tree(host: Host, toplevels: Mapping[str, StorePath], content: SlotContent) 
             "generation.json": File(print_json(document)),
             trust_store.FILE_NAME: File(trust_policy(host.trust, host.updates).print()),
             "boot": Symlink(str(content.tree)),
-            **{f"systems/{name}": Symlink(str(path)) for name, path in toplevels.items()},
+            **{
+                f"systems/{name}": Symlink(str(system.built.toplevel))
+                for name, system in systems.items()
+            },
         }
     )

@@ -20,14 +20,14 @@ from reconix.config.schema.nixos import Nixos
 from reconix.config.schema.values import Architecture
 from reconix.nix.chroot import Arrival, ChrootStore
 from reconix.nix.database import PathInfo
+from reconix.nix.images import read_device_generation
+from reconix.nix.install import install
 from reconix.store import tree as trees
 from reconix.store.closure import StoreObject, print_closure
-from reconix.store.generation import read_generation
+from reconix.store.generation import MAX_BYTES, parse_generation
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Node, Symlink, folder
-from reconix.transfer.receiving.receive import receive
-from reconix.transfer.sending import send
 
 PARAMETERS: list[JsonInput] = ["console=ttyS0", "panic=10", "loglevel=4"]
 
@@ -115,8 +115,9 @@ def test_a_toplevel_is_a_system_as_it_is_with_our_kernel_parameters(nix: Nix) ->
     toplevel = nix.toplevel()
     (system,) = nix.take(toplevel)
     assert (system.name, system.toplevel) == ("appliance", toplevel)
-    line = f"init={toplevel}/init gpt panic=10 console=ttyS0 loglevel=4"
-    assert system.spec.command_line == line
+    assert system.spec.init == f"{toplevel}/init"
+    line = ("gpt", "panic=10", "console=ttyS0", "loglevel=4")
+    assert system.spec.kernel_parameters == line
     assert system.spec.kernel == f"{nix.path('linux-6.1')}/bzImage"
 
 
@@ -226,29 +227,25 @@ def debian(nix: Nix) -> BuiltSystem:
     return read_system(nix.store, "default", path)
 
 
-def test_an_update_brings_a_system_of_nix_to_a_device_that_has_none(
+def test_a_device_gets_the_systems_of_nix_beside_ours_each_with_its_images(
     nix: Nix, tmp_path: Path
 ) -> None:
     toplevel = nix.toplevel(specialisations={"quiet": "nixos-quiet"})
     host, ours = nix.host(), debian(nix)
     every = nix.take(toplevel, Nixos(path=str(toplevel), all_specialisations=True))
-    before = add_generation(nix.store, host, [ours], b"loader")
-    after = add_generation(nix.store, host, [*every, ours], b"loader")
-    for part in ("nix/store", "reconix/generations"):
-        (tmp_path / "device" / part).mkdir(parents=True)
+    made = add_generation(nix.store, host, [*every, ours], b"loader")
     registry = Registry(tmp_path / "device")
-    for bases, target in (([], before), ([before], after)):
-        stream = io.BytesIO()
-        send.create(nix.store, bases, target, stream.write)
-        stream.seek(0)
-        receive(stream.read, registry, host="box", architecture="amd64")
-    found = read_generation(registry.store_dir, after)
+    install(read_device_generation(nix.store, made), registry)
+    content = registry.read(made, "generation.json", limit_bytes=MAX_BYTES)
+    found = parse_generation(content, made)
     assert [each.name for each in found.systems] == [
         "appliance",
         "appliance-quiet",
         "default",
     ]
     assert found.system("appliance").toplevel == toplevel
-    assert (registry.store_dir / toplevel.basename / "init").stat().st_mode & 0o111
-    entry = registry.store_dir / found.boot.basename / "loader/entries/appliance.conf"
-    assert f"options init={toplevel}/init gpt panic=10 console=ttyS0" in entry.read_text()
+    assert registry.read(toplevel, "init", limit_bytes=99) == b"#!/bin/sh\n"
+    names = ("loader", "entries", "appliance.conf")
+    images = ",".join(digest.hex() for digest in found.system("appliance").images)
+    line = f"options init={toplevel}/init reconix.images={images} gpt panic=10 console=ttyS0"
+    assert line in registry.read(found.boot, *names, limit_bytes=9999).decode()

@@ -3,6 +3,13 @@
 A boot loader is given the systems of a generation and says which files a slot must hold. That is
 all: it writes nothing, and what it says depends on nothing else. Choosing a system at run time is
 the firmware's side, ``boot/oneshots/``.
+
+The kernel's command line names the program to start, and the images that hold it with all that it
+needs::
+
+    init=/nix/store/…-system-web/init reconix.images=<sha256>,<sha256>,… gpt panic=10 …
+
+Tested by ``tests/unit/boot/loaders/test_systemd_boot.py``.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,12 +17,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
-from reconix.boot.bootspec import BootSpec
+from reconix.boot.bootspec import BadBootSpec, BootSpec
 from reconix.boot.tree import BootTree
 
 Content = Callable[[str], bytes | Path]
 """Where the content of a file in the store is, given its path in the store."""
+
+
+IMAGES = "reconix.images="
+"""How the word of the command line begins that names the images of a system."""
+
+MAX_COMMAND_LINE_BYTES = 2047
+"""Linux cuts off what is longer, on all our architectures (``COMMAND_LINE_SIZE``)."""
 
 
 class NoSuchDefault(ReconixError):
@@ -29,10 +44,33 @@ class NoSuchDefault(ReconixError):
 
 @dataclass(frozen=True, slots=True)
 class BootSystem:
-    """One system that can be chosen: the name that it is chosen by, and how it is started."""
+    """One system that can be chosen: the name that it is chosen by, and how it is started.
+
+    Args:
+        name: of the system.
+        spec: which kernel, which program.
+        images: that hold it on a device.
+    """
 
     name: str
     spec: BootSpec
+    images: tuple[Digest, ...]
+
+    def __post_init__(self) -> None:
+        size = len(self.command_line.encode())
+        if size > MAX_COMMAND_LINE_BYTES:
+            raise BadBootSpec(
+                f"the kernel of {self.name!r} would get a command line of {size} bytes, "
+                f"and takes {MAX_COMMAND_LINE_BYTES}",
+                hint="give it fewer parameters",
+            )
+
+    @property
+    def command_line(self) -> str:
+        """What the kernel is told."""
+        images = ",".join(digest.hex() for digest in self.images)
+        first = (f"init={self.spec.init}", f"{IMAGES}{images}")
+        return " ".join([*first, *self.spec.kernel_parameters])
 
 
 class BootLoader(Protocol):

@@ -84,5 +84,5 @@ def _entry(system: BootSystem) -> bytes:
     lines = [f"title {spec.label}", f"linux /{slot_path(spec.kernel)}"]
     if spec.initrd is not None:
         lines.append(f"initrd /{slot_path(spec.initrd)}")
-    lines.append(f"options {spec.command_line}")
+    lines.append(f"options {system.command_line}")
     return "".join(f"{line}\n" for line in lines).encode()

@@ -2,8 +2,14 @@ from dataclasses import replace
 
 import pytest
 
-from reconix.boot.bootspec import BootSpec
-from reconix.boot.loaders.loader import BootSystem, NoSuchDefault, slot_path
+from reconix.base.digests import Digest
+from reconix.boot.bootspec import BadBootSpec, BootSpec
+from reconix.boot.loaders.loader import (
+    MAX_COMMAND_LINE_BYTES,
+    BootSystem,
+    NoSuchDefault,
+    slot_path,
+)
 from reconix.boot.loaders.systemd_boot import Program, SystemdBoot, entry_name, system_of_entry
 
 HASH = "0123456789abcdfghijklmnpqrsvwxyz"
@@ -19,6 +25,8 @@ SPEC = BootSpec(
     init=f"{STORE}-system-default/init",
 )
 MQTT = replace(SPEC, label="mqtt", init=f"{STORE}-system-mqtt/init", initrd=None)
+IMAGES = (Digest(bytes(32)), Digest(b"\xff" * 32))
+WORD = f"reconix.images={'0' * 64},{'f' * 64}"
 LOADER = SystemdBoot(Program.AMD64, b"MZ")
 
 
@@ -28,7 +36,7 @@ def files(*systems: BootSystem, default: str = "default") -> dict[str, bytes]:
 
 
 def test_a_slot_has_a_loader_an_entry_for_each_system_and_each_kernel_once() -> None:
-    found = files(BootSystem("default", SPEC), BootSystem("mqtt", MQTT))
+    found = files(BootSystem("default", SPEC, IMAGES), BootSystem("mqtt", MQTT, IMAGES))
     assert found == {
         "EFI/BOOT/BOOTX64.EFI": b"MZ",
         "loader/loader.conf": b"default default.conf\ntimeout 0\neditor no\nconsole-mode keep\n"
@@ -37,12 +45,12 @@ def test_a_slot_has_a_loader_an_entry_for_each_system_and_each_kernel_once() -> 
             "title default (Linux 6.12.1)\n"
             f"linux /reconix/{HASH}-linux-6.12.1-vmlinuz\n"
             f"initrd /reconix/{HASH}-initrd-initrd\n"
-            f"options init={STORE}-system-default/init gpt panic=10\n"
+            f"options init={STORE}-system-default/init {WORD} gpt panic=10\n"
         ).encode(),
         "loader/entries/mqtt.conf": (
             "title mqtt\n"
             f"linux /reconix/{HASH}-linux-6.12.1-vmlinuz\n"
-            f"options init={STORE}-system-mqtt/init gpt panic=10\n"
+            f"options init={STORE}-system-mqtt/init {WORD} gpt panic=10\n"
         ).encode(),
         f"reconix/{HASH}-linux-6.12.1-vmlinuz": SPEC.kernel.encode(),
         f"reconix/{HASH}-initrd-initrd": f"{STORE}-initrd/initrd".encode(),
@@ -50,19 +58,27 @@ def test_a_slot_has_a_loader_an_entry_for_each_system_and_each_kernel_once() -> 
 
 
 def test_another_default_changes_one_line() -> None:
-    systems = (BootSystem("default", SPEC), BootSystem("mqtt", MQTT))
+    systems = (BootSystem("default", SPEC, IMAGES), BootSystem("mqtt", MQTT, IMAGES))
     assert files(*systems, default="mqtt")["loader/loader.conf"].startswith(b"default mqtt.conf\n")
 
 
 def test_a_default_that_is_no_system_is_refused() -> None:
     with pytest.raises(NoSuchDefault, match="'web'") as caught:
-        files(BootSystem("default", SPEC), default="web")
+        files(BootSystem("default", SPEC, IMAGES), default="web")
     assert caught.value.hint == "there are: default"
+
+
+def test_a_command_line_is_as_long_as_a_kernel_takes_and_no_longer() -> None:
+    usual = len(BootSystem("a", SPEC, IMAGES).command_line)
+    most = (*SPEC.kernel_parameters, "x" * (MAX_COMMAND_LINE_BYTES - usual - 1))
+    assert len(BootSystem("a", replace(SPEC, kernel_parameters=most), IMAGES).command_line) == 2047
+    with pytest.raises(BadBootSpec, match=r"'a' .* 2049 bytes, and takes 2047"):
+        BootSystem("a", replace(SPEC, kernel_parameters=(*most, "y")), IMAGES)
 
 
 def test_arm64_has_a_loader_of_its_own() -> None:
     loader = SystemdBoot(Program.ARM64, b"MZ")
-    tree = loader.boot_tree([BootSystem("a", SPEC)], default="a", content=str.encode)
+    tree = loader.boot_tree([BootSystem("a", SPEC, IMAGES)], default="a", content=str.encode)
     assert tree.files[0].path == "EFI/BOOT/BOOTAA64.EFI"
 
 
