@@ -5,17 +5,18 @@ Nix is taken in as it is. The stream is signed, so that its size is that of a re
 partition is laid out as a fresh image has it, and the receiver runs as there: ``python3 -I -S``.
 """
 
-import shutil
 import sys
 from pathlib import Path
 
-from bench.updates import trees
 from bench.updates.peers.peer import Peer, Wrong
 
 import reconix
+from reconix.base.documents import JsonInput, print_json
 from reconix.base.process import run
 from reconix.nix.chroot import ChrootStore
-from reconix.store.links import fill_pool
+from reconix.nix.images import DeviceTrees, read_device_generation, system_images
+from reconix.nix.install import install
+from reconix.store.generation import VERSION
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Symlink, folder
@@ -47,7 +48,8 @@ class Reconix(Peer):
             tops = self._add(store)
             paths = [generation(store, top) for top in tops]
             (self.work / "generations").write_text("".join(f"{path}\n" for path in paths))
-            install(store, paths[0], self.work / "device")
+            (self.work / "device").mkdir()
+            install(read_device_generation(store, paths[0]), Registry(self.work / "device"))
 
     def create(self) -> None:
         old, new = self._generations()
@@ -62,12 +64,14 @@ class Reconix(Peer):
 
     def check(self) -> None:
         registry = Registry(self.work / "device")
-        manifest = registry.get(self._generations()[1])
-        if manifest is None:
+        with ChrootStore(self.work / "builder") as store:
+            wanted = read_device_generation(store, self._generations()[1])
+        if registry.get(wanted.manifest.root) != wanted.manifest:
             raise Wrong(f"{self.name}, {self.pair.name}: the target is not registered")
-        for item in manifest.objects:
-            if trees.digest(registry.path(item.path)) != item.nar:
-                raise Wrong(f"{self.name}, {self.pair.name}: {item.path} is not the target's")
+        for entry in wanted.manifest.images:
+            registry.verify_image(entry)
+            for digest, size_bytes in registry.contents_of(entry):
+                registry.pool.verify(digest, size_bytes)
 
     def _add(self, store: ChrootStore) -> tuple[StorePath, StorePath]:
         closures = self.pair.closures
@@ -83,23 +87,19 @@ class Reconix(Peer):
 
 
 def generation(store: ChrootStore, top: StorePath) -> StorePath:
-    """A generation that refers to an object."""
-    document = f'{{"host": "{HOST}", "architecture": "{ARCHITECTURE}"}}\n'
-    files = folder({"generation.json": File(document.encode()), "root": Symlink(str(top))})
-    return store.add_files(files, f"generation-{HOST}", [top])
-
-
-def install(store: ChrootStore, path: StorePath, system: Path) -> None:
-    """Lay out the system partition of a device that runs a generation, as an image has it."""
-    registry = Registry(system)
-    registry.store_dir.mkdir(parents=True)
-    (system / "reconix").mkdir()
-    manifest = store.closure_of(path)
-    for item in manifest.objects:
-        source, target = store.path(item.path), registry.path(item.path)
-        if source.is_dir():
-            shutil.copytree(source, target, symlinks=True)
-        else:
-            shutil.copy2(source, target, follow_symlinks=False)
-    fill_pool(registry.store_dir, [registry.path(item.path) for item in manifest.objects], {})
-    registry.add(manifest)
+    """A generation whose only system is an object."""
+    boot = store.add_files(folder({"x": File(b"")}), f"boot-{HOST}")
+    images = system_images(DeviceTrees(store), top)
+    document: JsonInput = {
+        "version": VERSION,
+        "host": HOST,
+        "architecture": ARCHITECTURE,
+        "default": "root",
+        "systems": {
+            "root": {"toplevel": str(top), "images": [each.entry.sha256.hex() for each in images]}
+        },
+        "boot": str(boot),
+        "slot": {"image_sha256": "0" * 64, "image_size_bytes": 512, "slot_size_bytes": 512},
+    }
+    files = folder({"generation.json": File(print_json(document)), "root": Symlink(str(top))})
+    return store.add_files(files, f"generation-{HOST}", [top, boot])
