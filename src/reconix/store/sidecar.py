@@ -84,7 +84,7 @@ class Sidecar:
         _expect_sorted(self.omitted)
         for path, metadata in self.entries:
             _check_path(path)
-            _check(path, metadata)
+            check_metadata(metadata, path)
         for path in self.omitted:
             _check_path(path)
             if path == ITSELF:
@@ -190,8 +190,12 @@ def _check_path(path: bytes) -> None:
         raise BadSidecar(f"a path of {len(path)} bytes")
 
 
-def _check(path: bytes, found: Metadata) -> None:
-    """Refuse what no file system can hold."""
+def check_metadata(found: Metadata, path: bytes = ITSELF) -> None:
+    """Refuse what no file system can hold.
+
+    Raises:
+        BadSidecar: it has something like that.
+    """
     is_possible = (
         0 <= found.mode <= MAX_MODE
         and 0 <= found.user <= MAX_ID

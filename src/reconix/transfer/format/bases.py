@@ -4,11 +4,12 @@ A stream that serves devices with different generations must mean the same on ea
 each base it uses only what all of them have, the *view*::
 
     column     an object of each base, all of the same kind; the first ones are equal in all bases
+    images     those that all bases have
     left out   what is in such an object, but not in those of the other bases in the same way
 
-A device does not see what is left out when it lists a folder. Then the names, the positions and the
-checks of a plan mean the same on every device. The objects that are equal everywhere may stay in
-the target. With one base the view is all of it.
+A device does not see what is left out when it lists a folder. Then the names and the positions of a
+plan mean the same on every device. The objects that are equal everywhere, and the images, may stay
+in the target. With one base the view is all of it.
 
 A file that differs from base to base is not lost: for such files a plan says for each base how
 they are made (``plan.Alternatives``).
@@ -18,10 +19,13 @@ The format, byte by byte: ``docs/spec/stream.md``, *Several bases*. Computed by
 Tested by ``tests/unit/transfer/format/test_bases.py``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from reconix.store.manifest import Manifest, StoreObject
+from reconix.store.manifest import MAX_IMAGES, ImageEntry, Manifest
+from reconix.store.paths import StorePath
+from reconix.transfer.format.manifest_difference import Staying
 from reconix.transfer.format.packing import Channels
 from reconix.transfer.format.plan import (
     ONLY,
@@ -44,8 +48,9 @@ _NAME_BYTES = 16  # of memory, beside the name itself
 class View:
     """A base as a stream sees it."""
 
-    objects: tuple[StoreObject, ...]  # by column
+    objects: tuple[StorePath, ...]  # by column
     equal: int  # how many of them, the first ones, all bases have
+    images: tuple[ImageEntry, ...] = ()  # that all bases have, sorted
     left_out: frozenset[Location] = frozenset()
     which: Which = ONLY
 
@@ -53,12 +58,12 @@ class View:
     def whole(cls, base: Manifest | None) -> "View":
         """All of the only base, or of none."""
         objects = () if base is None else base.objects
-        return cls(objects, len(objects))
+        return cls(objects, len(objects), () if base is None else base.images)
 
     @property
-    def staying(self) -> tuple[StoreObject, ...]:
-        """What may stay in the target; sorted by path."""
-        return self.objects[: self.equal]
+    def staying(self) -> Staying:
+        """What may stay in the target."""
+        return Staying(self.objects[: self.equal], self.images)
 
 
 def path_bytes(path: tuple[bytes, ...]) -> int:
@@ -69,17 +74,24 @@ def path_bytes(path: tuple[bytes, ...]) -> int:
 def print_views(views: Sequence[View], bases: Sequence[Manifest]) -> bytes:
     """Spell the views of several bases, which are in the order of the header."""
     first = views[0]
-    numbers = [len(first.objects), first.equal]
+    numbers = [len(first.objects), first.equal, len(first.images)]
     spelled = [varint(number) for number in numbers]
     for view, base in zip(views, bases, strict=True):
-        place = {item.path: number for number, item in enumerate(base.objects)}
-        places = [place[item.path] for item in view.objects]
-        before = [-1, *places[: view.equal - 1]] if view.equal else []
-        spelled += [varint(at - last - 1) for last, at in zip(before, places, strict=False)]
+        place = {path: number for number, path in enumerate(base.objects)}
+        places = [place[path] for path in view.objects]
+        spelled += _print_rising(places[: view.equal])
         spelled += map(varint, places[view.equal :])
+        spelled += _print_rising([base.images.index(entry) for entry in view.images])
         spelled.append(varint(len(view.left_out)))
         spelled += map(print_location, sorted(view.left_out))
     return b"".join(spelled)
+
+
+def _print_rising(places: Sequence[int]) -> Iterator[bytes]:
+    before = -1
+    for place in places:
+        yield varint(place - before - 1)
+        before = place
 
 
 def parse_views(payload: Channels, base: Manifest, which: Which) -> View:
@@ -88,27 +100,36 @@ def parse_views(payload: Channels, base: Manifest, which: Which) -> View:
     Raises:
         BadStream: it breaks the format or its limits, or is not about our base.
     """
-    columns, equal = payload.number(), payload.number()
-    if not equal <= columns <= MAX_COLUMNS:
-        raise payload.wrong(f"{equal} of {columns} objects are in all bases")
+    columns, equal, images = (payload.number() for _ in range(3))
+    if not equal <= columns <= MAX_COLUMNS or images > MAX_IMAGES:
+        raise payload.wrong(f"{equal} of {columns} objects and {images} images are in all bases")
     ours: View | None = None
     for number in range(which.count):
-        places = list(_parse_places(payload, columns, equal))
+        places = [*_parse_rising(payload, equal)]
+        places += [payload.number() for _ in range(columns - equal)]
+        entries = [*_parse_rising(payload, images)]
         left_out = _parse_left_out(payload, columns)
         if number == which.number:
-            if len(set(places)) < columns or max(places, default=0) >= len(base.objects):
-                raise payload.wrong("objects of the base that it does not have")
-            objects = tuple(base.objects[place] for place in places)
-            ours = View(objects, equal, frozenset(left_out), which)
+            common = _pick(base.images, entries, payload), frozenset(left_out)
+            ours = View(_pick(base.objects, places, payload), equal, *common, which)
     assert ours is not None
     return ours
 
 
-def _parse_places(payload: Channels, columns: int, equal: int) -> Sequence[int]:
-    places: list[int] = []
-    for _ in range(equal):
-        places.append(payload.number() + (places[-1] + 1 if places else 0))
-    return places + [payload.number() for _ in range(columns - equal)]
+def _parse_rising(payload: Channels, count: int) -> Iterator[int]:
+    place = -1
+    for _ in range(count):
+        place += payload.number() + 1
+        yield place
+
+
+_Item = TypeVar("_Item")
+
+
+def _pick(items: Sequence[_Item], places: Sequence[int], payload: Channels) -> tuple[_Item, ...]:
+    if len(set(places)) < len(places) or max(places, default=-1) >= len(items):
+        raise payload.wrong("something in the base that it does not have")
+    return tuple(items[place] for place in places)
 
 
 def _parse_left_out(payload: Channels, columns: int) -> list[Location]:

@@ -3,16 +3,20 @@
 The holder of a key may be mistaken, and a key may be stolen. So what a stream declares binds it:
 each object has an account, and whatever it makes is paid from that.
 
-=========  ============================================  ==========================================
-account    declared as                                   paid by
-=========  ============================================  ==========================================
-content    content_bytes                                 files that are written
-inodes     inodes                                        files, links and folders that are made
-space      space_bytes                                   blocks of files, of long link targets, of
-                                                         the names in folders; for as long as it is
-                                                         there, what is expanded for a part
-work       ``WORK_PER_BYTE`` for each byte of space      what leaves nothing behind: the table below
-=========  ============================================  ==========================================
+=========  ===================================  ===================================================
+account    declared as                          paid by
+=========  ===================================  ===================================================
+content    content_bytes                        files that are written
+inodes     inodes                               those that have a content in the pool
+space      space_bytes                          their blocks; for as long as it is there, what is
+                                                expanded for a part
+work       ``WORK_PER_BYTE`` for each byte of   what leaves nothing behind: the table below
+           space
+nodes      nowhere: ``MAX_NODES``               files, links and folders of the object, also those
+                                                that it keeps
+words      nowhere: ``MAX_WORDS_BYTES``         their names, targets, attributes, small contents,
+                                                unless they are kept
+=========  ===================================  ===================================================
 
 =========================================================  ====================================
 work                                                       bytes
@@ -27,6 +31,9 @@ a folder that another one is like                          128 for each of its e
 variants for other bases                                   1 for each byte of content, and parts
 =========================================================  ====================================
 
+Names and metadata are made in memory, and are bounded by that; what they take on the disk is the
+size of the image, which the manifest tells.
+
 A sender whose object takes more work than its space pays for declares more space.
 
 What is declared can be much. So there is a limit of time, too, for a whole receive: of processor
@@ -40,17 +47,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from reconix.base.errors import ReconixError
+from reconix.store.images.erofs import MAX_NODES
+from reconix.store.images.nodes import MAX_INLINE_BYTES
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format.plan import Copied, Event, Part, Piece
 from reconix.transfer.format.stream import BadStream, Header
 
 WORK_PER_BYTE = 32
+MAX_WORDS_BYTES = 16 << 20
 LISTED_WORK = 128
 MOVED_WORK = 4
 
 _BLOCK_BYTES = 4096
-_ENTRY_BYTES = 12  # of a folder's block, beside the name
-_SHORT_TARGET_BYTES = 59  # of a link that fits into its inode
 _PART_WORK = 4096
 _PACK_WORK = 1 << 16
 _CORRECTION_WORK = 64
@@ -67,19 +75,14 @@ def blocks(size_bytes: int) -> int:
     return -(-size_bytes // _BLOCK_BYTES) * _BLOCK_BYTES
 
 
-def link_space(target: bytes) -> int:
-    """What a symbolic link takes on a disk, beside its inode."""
-    return 0 if len(target) <= _SHORT_TARGET_BYTES else _BLOCK_BYTES
+def file_space(size_bytes: int) -> int:
+    """What a file takes in the pool; nothing if its content stands in the image."""
+    return 0 if size_bytes <= MAX_INLINE_BYTES else blocks(size_bytes)
 
 
-def entry_bytes(name: bytes) -> int:
-    """What a name takes in its folder."""
-    return _ENTRY_BYTES + len(name)
-
-
-def folder_space(entries_bytes: int) -> int:
-    """What a folder takes on a disk, from what its names take."""
-    return blocks(entries_bytes * 4 // 3 + 1)
+def file_inodes(size_bytes: int) -> int:
+    """How many files there are in the pool for one."""
+    return int(size_bytes > MAX_INLINE_BYTES)
 
 
 def part_work(part: Part) -> int:
@@ -105,18 +108,6 @@ class TakesTooLong(ReconixError):
         super().__init__(
             f"the stream took more than {seconds:.0f} s of processor time",
             hint="nothing of it was installed; make a new stream, with a newer reconix if it helps",
-        )
-
-
-class TooManyNames(ReconixError):
-    """Files of the store have as many names as the file system allows."""
-
-    exit_code = 56
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the file system allows no more names for files of the store",
-            hint="nothing was installed; collect old generations first",
         )
 
 
@@ -148,14 +139,6 @@ def _processor_seconds() -> float:
 
 
 @dataclass(slots=True)
-class Spare:
-    """Room that no object has declared, for files that are copied because a name is too much."""
-
-    space_bytes: int
-    inodes: int
-
-
-@dataclass(slots=True)
 class Account:
     """What an object may still cost; each method takes from it.
 
@@ -169,32 +152,30 @@ class Account:
     inodes: int
     wrong: Wrong
     cpu_limit: CpuLimit
-    spare: Spare
+    nodes: int = MAX_NODES
+    words_bytes: int = MAX_WORDS_BYTES
     work: int = field(init=False)
     scratch_bytes: int = 0
 
     def __post_init__(self) -> None:
         self.work = WORK_PER_BYTE * self.space_bytes
 
+    def node(self, words_bytes: int) -> None:
+        """For a node that is made, with its name, target, small content and attributes."""
+        self.words_bytes -= words_bytes
+        self.kept(1)
+
+    def kept(self, nodes: int) -> None:
+        """For nodes that come from an old tree."""
+        self.nodes -= nodes
+        self._expect_enough()
+
     def file(self, size_bytes: int) -> None:
-        """For a file that is written."""
-        self._inode()
+        """For the content of a file that is written."""
         self.content_bytes -= size_bytes
-        self._space(blocks(size_bytes))
-
-    def link(self, target: bytes) -> None:
-        """For a symbolic link."""
-        self._inode()
-        self._space(link_space(target))
-
-    def folder(self) -> None:
-        """For a folder without names."""
-        self._inode()
-        self._space(folder_space(0))
-
-    def name(self, before_bytes: int, after_bytes: int) -> None:
-        """For one more name in a folder; what its names take before and after."""
-        self._space(folder_space(after_bytes) - folder_space(before_bytes))
+        self.inodes -= file_inodes(size_bytes)
+        self.space_bytes -= file_space(size_bytes)
+        self._expect_enough()
 
     def expanded(self, size_bytes: int) -> None:
         """For what is expanded, until ``forget_expanded``."""
@@ -215,23 +196,13 @@ class Account:
         self.spend(len(event.data) if isinstance(event, Piece | Copied) else 0)
         self.spend(part_work(event) if isinstance(event, Part) else 0)
 
-    def copy(self, size_bytes: int) -> None:
-        """For a copy of what could not get one more name."""
-        self.spare.inodes -= 1
-        self.spare.space_bytes -= blocks(size_bytes)
-        if self.spare.inodes < 0 or self.spare.space_bytes < 0:
-            raise TooManyNames
-
-    def _inode(self) -> None:
-        self.inodes -= 1
-
-    def _space(self, size_bytes: int) -> None:
-        self.space_bytes -= size_bytes
-        self._expect_enough()
-
     def _expect_enough(self) -> None:
         self.cpu_limit.check()
         if self.space_bytes < self.scratch_bytes or min(self.content_bytes, self.inodes) < 0:
             raise self.wrong("an object needs more than it declared")
+        if self.nodes < 0:
+            raise self.wrong(f"an object with more than {MAX_NODES} files, links and folders")
+        if self.words_bytes < 0:
+            raise self.wrong(f"an object with more than {MAX_WORDS_BYTES} bytes of names")
         if self.work < 0:
             raise self.wrong("an object takes more work than its declared space pays for")

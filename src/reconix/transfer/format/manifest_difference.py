@@ -1,16 +1,19 @@
 """The manifest of a target, as its difference to what the bases have in common.
 
-A manifest names every object of a generation; between two generations nearly all of it stays. So it
-says how many objects stay, how many go and which are new, and of a new object for which old one it
-stands (``bases.py``); references are positions in the new list::
+A manifest names every object of a generation and the images in which they stand; between two
+generations nearly all of it stays. So it says how many objects stay, how many go and which are new,
+and of a new object for which old one it stands (``bases.py``); then which images stay, and of a new
+one what it is and which objects stand in it::
 
-    difference = count step* named* references* root
-    step       = keep drop count hashes*      new objects: hash of the path, digest
-    named      = stands-for size              one for each new object of all steps
-    references = count position*              likewise
+    difference = count step* named* root staying count image*
+    step       = keep drop count hash*        new objects: the hash of the path
+    named      = stands-for                   one for each new object of all steps
+    image      = digest blocks places         objects by their position in the new list
+    staying    = places                       images by their position in the old list
+    places     = count ( skip take )*         rising positions
 
-There are two passes. The records are the layout: each prints itself and parses itself, field by
-field, and knows numbers only. ``difference`` and ``apply`` say what they mean.
+The records are the layout: each prints itself and parses itself, field by field, and knows numbers
+only. ``difference`` and ``apply`` say what they mean.
 
 The format, byte by byte: ``docs/spec/stream.md``, *Manifest*. Tested by
 ``tests/unit/transfer/format/test_payload_head.py``.
@@ -18,41 +21,27 @@ The format, byte by byte: ``docs/spec/stream.md``, *Manifest*. Tested by
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from reconix.base.digests import Digest
-from reconix.store.manifest import Manifest, StoreObject
+from reconix.store.manifest import MAX_IMAGES, ImageEntry, Manifest
 from reconix.store.paths import StorePath, base32_decode, base32_encode
 from reconix.transfer.codecs.renames import Renames
 from reconix.transfer.format.packing import Channels
 from reconix.transfer.format.plan import counted, parse_bytes
-from reconix.transfer.format.stream import BadStream, unzigzag, varint, zigzag
+from reconix.transfer.format.stream import BadStream, varint
 
 MAX_OBJECTS = 8192
-MAX_REFERENCES = 1 << 16
-"""Together they bound the memory that a manifest takes; those of the base count, too."""
+MAX_PLACES = 1 << 16
+"""Of objects in new images. Together they bound the memory that a manifest takes; those of the base
+count, too."""
 
 _MAX_NAME_BYTES = 255
 _HASH_BYTES = 20
 _DIGEST_BYTES = 32
+_BLOCK_BYTES = 4096  # an image is whole blocks
 
 Wrong = Callable[[str], BadStream]
-
-
-@dataclass(frozen=True, slots=True)
-class Hashes:
-    """A new object: the hash of its path, and the digest of its archive."""
-
-    path: bytes
-    nar: bytes
-
-    def print(self) -> bytes:
-        """As bytes."""
-        return self.path + self.nar
-
-    @classmethod
-    def parse(cls, payload: Channels) -> "Hashes":
-        """The inverse of ``print``."""
-        return cls(payload.take(_HASH_BYTES), payload.take(_DIGEST_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,64 +50,105 @@ class Step:
 
     keep: int
     drop: int
-    added: tuple[Hashes, ...]
+    added: tuple[bytes, ...]  # hashes of their paths
 
     def print(self) -> bytes:
         """As bytes."""
         numbers = (self.keep, self.drop, len(self.added))
-        return b"".join([*map(varint, numbers), *(each.print() for each in self.added)])
+        return b"".join([*map(varint, numbers), *self.added])
 
     @classmethod
     def parse(cls, payload: Channels, most_added: int) -> "Step":
         """The inverse of ``print``."""
         keep, drop = payload.number(), payload.number()
         count = _bounded(payload.number(), most_added, "objects in the manifest", payload.wrong)
-        return cls(keep, drop, tuple(Hashes.parse(payload) for _ in range(count)))
+        return cls(keep, drop, tuple(payload.take(_HASH_BYTES) for _ in range(count)))
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a new object is called, and how large it is."""
+    """What a new object is called."""
 
     stands_for: int | None  # a position in the old manifest: it has the name of that object
-    name: bytes  # only if it stands for none
-    growth: int  # its size, less that of the object for which it stands
+    name: bytes = b""  # only if it stands for none
 
     def print(self) -> bytes:
         """As bytes."""
-        growth = varint(zigzag(self.growth))
         if self.stands_for is None:
-            return varint(0) + counted(self.name) + growth
-        return varint(1 + self.stands_for) + growth
+            return varint(0) + counted(self.name)
+        return varint(1 + self.stands_for)
 
     @classmethod
     def parse(cls, payload: Channels) -> "Named":
         """The inverse of ``print``."""
         number = payload.number()
-        name = b"" if number else parse_bytes(payload, _MAX_NAME_BYTES, "a name")
-        return cls(number - 1 if number else None, name, unzigzag(payload.number()))
+        if number:
+            return cls(number - 1)
+        return cls(None, parse_bytes(payload, _MAX_NAME_BYTES, "a name"))
 
 
 @dataclass(frozen=True, slots=True)
-class References:
-    """What a new object refers to."""
+class Places:
+    """Rising positions in a list, as runs: so many are left out, so many taken."""
 
-    positions: tuple[int, ...] | None  # in the new manifest; None: they follow
+    runs: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, positions: Iterable[int]) -> "Places":
+        """Take positions."""
+        runs: list[tuple[int, int]] = []
+        end = 0  # of the last run
+        for position in positions:
+            if runs and position == end:
+                runs[-1] = runs[-1][0], runs[-1][1] + 1
+            else:
+                runs.append((position - end, 1))
+            end = position + 1
+        return cls(tuple(runs))
+
+    @property
+    def count(self) -> int:
+        """How many are taken."""
+        return sum(take for _, take in self.runs)
+
+    def __iter__(self) -> Iterator[int]:
+        at = 0
+        for skip, take in self.runs:
+            yield from range(at + skip, at + skip + take)
+            at += skip + take
 
     def print(self) -> bytes:
         """As bytes."""
-        if self.positions is None:
-            return varint(0)
-        return b"".join(map(varint, (1 + len(self.positions), *self.positions)))
+        return b"".join(map(varint, [len(self.runs), *(n for run in self.runs for n in run)]))
 
     @classmethod
-    def parse(cls, payload: Channels, most: int) -> "References":
+    def parse(cls, payload: Channels, most: int) -> "Places":
         """The inverse of ``print``."""
-        count = payload.number()
-        if count == 0:
-            return cls(None)
-        _bounded(count - 1, most, "references in the manifest", payload.wrong)
-        return cls(tuple(payload.number() for _ in range(count - 1)))
+        runs: list[tuple[int, int]] = []
+        left = most
+        for _ in range(_bounded(payload.number(), most, "runs of positions", payload.wrong)):
+            runs.append((payload.number(), payload.number()))
+            left -= _bounded(runs[-1][1], left, "positions", payload.wrong)
+        return cls(tuple(runs))
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    """An image that the bases do not have."""
+
+    sha256: bytes
+    blocks: int
+    objects: Places
+
+    def print(self) -> bytes:
+        """As bytes."""
+        return self.sha256 + varint(self.blocks) + self.objects.print()
+
+    @classmethod
+    def parse(cls, payload: Channels, most_objects: int) -> "NewImage":
+        """The inverse of ``print``."""
+        digest, blocks = payload.take(_DIGEST_BYTES), payload.number()
+        return cls(digest, blocks, Places.parse(payload, most_objects))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +157,9 @@ class Difference:
 
     steps: tuple[Step, ...]
     named: tuple[Named, ...]  # for each new object
-    references: tuple[References, ...]  # likewise
     root: int  # its position in the new manifest
+    staying: Places  # images of the old manifest
+    images: tuple[NewImage, ...]
 
     def print(self) -> bytes:
         """As bytes."""
@@ -137,8 +168,10 @@ class Difference:
                 varint(len(self.steps)),
                 *(step.print() for step in self.steps),
                 *(named.print() for named in self.named),
-                *(references.print() for references in self.references),
                 varint(self.root),
+                self.staying.print(),
+                varint(len(self.images)),
+                *(image.print() for image in self.images),
             ]
         )
 
@@ -152,7 +185,8 @@ class Difference:
         steps = tuple(_parse_steps(payload))
         count = sum(len(step.added) for step in steps)
         named = tuple(Named.parse(payload) for _ in range(count))
-        return cls(steps, named, tuple(_parse_references(payload, count)), payload.number())
+        root, staying = payload.number(), Places.parse(payload, MAX_IMAGES)
+        return cls(steps, named, root, staying, tuple(_parse_images(payload)))
 
 
 def _parse_steps(payload: Channels) -> Iterator[Step]:
@@ -162,11 +196,11 @@ def _parse_steps(payload: Channels) -> Iterator[Step]:
         left -= len(step.added)
 
 
-def _parse_references(payload: Channels, count: int) -> Iterator[References]:
-    left = MAX_REFERENCES
-    for _ in range(count):
-        yield (references := References.parse(payload, left))
-        left -= len(references.positions or ())
+def _parse_images(payload: Channels) -> Iterator[NewImage]:
+    left = MAX_PLACES
+    for _ in range(_bounded(payload.number(), MAX_IMAGES, "images", payload.wrong)):
+        yield (image := NewImage.parse(payload, left))
+        left -= image.objects.count
 
 
 def _bounded(number: int, limit: int, what: str, wrong: Wrong) -> int:
@@ -175,117 +209,99 @@ def _bounded(number: int, limit: int, what: str, wrong: Wrong) -> int:
     return number
 
 
-def difference(old: Sequence[StoreObject], manifest: Manifest) -> Difference:
-    """How a manifest differs from some objects, which are sorted by path."""
-    stood = pairs(old, manifest.objects)
-    renames = Renames.of((before.path, after.path) for after, before in stood.items())
-    places = {item: number for number, item in enumerate(old)}
-    index = {item.path: number for number, item in enumerate(manifest.objects)}
-    before = set(old)
-    added = [item for item in manifest.objects if item not in before]
+@dataclass(frozen=True, slots=True)
+class Staying:
+    """What may stay in a target."""
+
+    objects: tuple[StorePath, ...]  # sorted
+    images: tuple[ImageEntry, ...]  # sorted
+
+
+def difference(old: Staying, manifest: Manifest) -> Difference:
+    """How a manifest differs from what may stay in it."""
+    objects, before = manifest.objects, set(old.objects)
+    stood = pairs(old.objects, objects)
+    places = {path: number for number, path in enumerate(old.objects)}
+    index = {path: number for number, path in enumerate(objects)}
+    known = set(old.images)
     return Difference(
-        tuple(_steps(old, manifest.objects)),
-        tuple(_named(item, stood.get(item), places) for item in added),
-        tuple(_references(item, stood.get(item), renames, index) for item in added),
+        tuple(_steps(old.objects, objects)),
+        tuple(_named(path, stood.get(path), places) for path in objects if path not in before),
         index[manifest.root],
+        Places.of(number for number, each in enumerate(old.images) if each in manifest.images),
+        tuple(_new_image(each, index) for each in manifest.images if each not in known),
     )
 
 
-def _steps(old: Sequence[StoreObject], new: Sequence[StoreObject]) -> Iterator[Step]:
-    before = {item.path: item for item in old}
-    after = {item.path: item for item in new}
-    keep, drop, added = 0, 0, list[Hashes]()
-    for path in sorted(before.keys() | after.keys()):
-        stays = before.get(path) is not None and before.get(path) == after.get(path)
+def _steps(old: Sequence[StorePath], new: Sequence[StorePath]) -> Iterator[Step]:
+    before, after = set(old), set(new)
+    keep, drop, added = 0, 0, list[bytes]()
+    for path in sorted(before | after):
+        stays = path in before and path in after
         if stays and (drop or added):
             yield Step(keep, drop, tuple(added))
             keep, drop, added = 0, 0, []
         keep += stays
-        drop += not stays and path in before
-        if not stays and path in after:
-            added.append(_hashes(after[path]))
+        drop += path not in after
+        if path not in before:
+            added.append(base32_decode(path.hash, _HASH_BYTES))
     yield Step(keep, drop, tuple(added))
 
 
-def _hashes(item: StoreObject) -> Hashes:
-    return Hashes(base32_decode(item.path.hash, _HASH_BYTES), item.nar.value)
+def _named(path: StorePath, old: StorePath | None, places: Mapping[StorePath, int]) -> Named:
+    return Named(None, path.name.encode()) if old is None else Named(places[old])
 
 
-def _named(item: StoreObject, old: StoreObject | None, places: Mapping[StoreObject, int]) -> Named:
-    if old is None:
-        return Named(None, item.path.name.encode(), item.nar_size_bytes)
-    return Named(places[old], b"", item.nar_size_bytes - old.nar_size_bytes)
+def _new_image(image: ImageEntry, index: Mapping[StorePath, int]) -> NewImage:
+    blocks = -(-image.size_bytes // _BLOCK_BYTES)
+    return NewImage(image.sha256.value, blocks, Places.of(index[path] for path in image.objects))
 
 
-def _references(
-    item: StoreObject,
-    old: StoreObject | None,
-    renames: Renames,
-    index: Mapping[StorePath, int],
-) -> References:
-    if old is not None and _followed(old, renames) == item.references:
-        return References(None)
-    return References(tuple(index[path] for path in item.references))
-
-
-def _followed(old: StoreObject, renames: Renames) -> tuple[StorePath, ...]:
-    """What an object refers to when its references have followed."""
-    return tuple(sorted(map(renames.follow, old.references)))
-
-
-def pairs(
-    old: Sequence[StoreObject], new: Sequence[StoreObject]
-) -> Mapping[StoreObject, StoreObject]:
+def pairs(old: Sequence[StorePath], new: Sequence[StorePath]) -> Mapping[StorePath, StorePath]:
     """For each new object the old one for which it stands: one of the same name that goes."""
     before, after = set(old), set(new)
-    gone = _by_name(item for item in old if item not in after)
-    come = _by_name(item for item in new if item not in before)
+    gone = _by_name(path for path in old if path not in after)
+    come = _by_name(path for path in new if path not in before)
     return {
         theirs: ours
-        for name, items in come.items()
-        for theirs, ours in zip(items, gone.get(name, ()), strict=False)
+        for name, paths in come.items()
+        for theirs, ours in zip(paths, gone.get(name, ()), strict=False)
     }
 
 
-def _by_name(items: Iterable[StoreObject]) -> Mapping[str, Sequence[StoreObject]]:
-    found: dict[str, list[StoreObject]] = {}
-    for item in items:
-        found.setdefault(item.path.name, []).append(item)
+def _by_name(paths: Iterable[StorePath]) -> Mapping[str, Sequence[StorePath]]:
+    found: dict[str, list[StorePath]] = {}
+    for path in paths:
+        found.setdefault(path.name, []).append(path)
     return found
 
 
-def apply(
-    changed: Difference, old: Sequence[StoreObject], wrong: Wrong
-) -> tuple[Manifest, Renames]:
-    """The manifest that has this difference to some objects, and which of these have new names.
+def apply(changed: Difference, old: Staying, wrong: Wrong) -> tuple[Manifest, Renames]:
+    """The manifest that has this difference to what may stay, and which objects have new names.
 
     Raises:
         BadStream: it refers to something that does not exist; made by ``wrong``.
         BadManifest, BadStorePath: the result is not a manifest.
     """
-    stood = [_stood(named, old, wrong) for named in changed.named]
-    fresh = [item for step in changed.steps for item in step.added]
+    stood = [_stood(named, old.objects, wrong) for named in changed.named]
+    fresh = [path for step in changed.steps for path in step.added]
     added = [
-        StorePath(base32_encode(each.path), _name(named, before))
-        for each, named, before in zip(fresh, changed.named, stood, strict=True)
+        StorePath(base32_encode(path), _name(named, before))
+        for path, named, before in zip(fresh, changed.named, stood, strict=True)
     ]
-    both = zip(stood, added, strict=True)
-    renames = Renames.of((before.path, path) for before, path in both if before)
-    order = list(_order(changed.steps, old, wrong))
     taken = iter(added)
-    paths = [next(taken) if item is None else item.path for item in order]
-    references = _resolved(changed.references, stood, paths, renames, wrong)
-    made = (
-        StoreObject(path, Digest(each.nar), named.growth + _size(before), refers)
-        for path, each, named, before, refers in zip(
-            added, fresh, changed.named, stood, references, strict=True
-        )
-    )
-    objects = tuple(next(made) if item is None else item for item in order)
-    return Manifest(_at(paths, changed.root, wrong), objects), renames
+    order = _order(changed.steps, old.objects, wrong)
+    objects = [next(taken) if path is None else path for path in order]
+    images = [_at(old.images, place, wrong) for place in changed.staying]
+    images += [_image(each, objects, wrong) for each in changed.images]
+    manifest = Manifest(_at(objects, changed.root, wrong), tuple(sorted(images)))
+    if list(manifest.objects) != objects:
+        raise wrong("the images of the manifest do not have its objects")
+    both = zip(stood, added, strict=True)
+    return manifest, Renames.of((before, path) for before, path in both if before)
 
 
-def _stood(named: Named, old: Sequence[StoreObject], wrong: Wrong) -> StoreObject | None:
+def _stood(named: Named, old: Sequence[StorePath], wrong: Wrong) -> StorePath | None:
     if named.stands_for is None:
         return None
     if named.stands_for >= len(old):
@@ -293,17 +309,13 @@ def _stood(named: Named, old: Sequence[StoreObject], wrong: Wrong) -> StoreObjec
     return old[named.stands_for]
 
 
-def _name(named: Named, old: StoreObject | None) -> str:
-    return named.name.decode("ascii", "replace") if old is None else old.path.name
-
-
-def _size(old: StoreObject | None) -> int:
-    return 0 if old is None else old.nar_size_bytes
+def _name(named: Named, old: StorePath | None) -> str:
+    return named.name.decode("ascii", "replace") if old is None else old.name
 
 
 def _order(
-    steps: Iterable[Step], old: Sequence[StoreObject], wrong: Wrong
-) -> Iterator[StoreObject | None]:
+    steps: Iterable[Step], old: Sequence[StorePath], wrong: Wrong
+) -> Iterator[StorePath | None]:
     """The objects of the new manifest: an old one, or None for the next new one."""
     used = 0
     for step in steps:
@@ -315,29 +327,15 @@ def _order(
         used += step.keep + step.drop
 
 
-def _resolved(
-    references: Iterable[References],
-    stood: Iterable[StoreObject | None],
-    paths: Sequence[StorePath],
-    renames: Renames,
-    wrong: Wrong,
-) -> Iterator[tuple[StorePath, ...]]:
-    """What each new object refers to."""
-    left = MAX_REFERENCES
-    for each, old in zip(references, stood, strict=True):
-        if each.positions is not None:
-            found = tuple(_at(paths, position, wrong) for position in each.positions)
-        elif old is not None:
-            found = _followed(old, renames)
-        else:
-            raise wrong("an object that stands for none has the references of one")
-        left -= len(found)
-        if left < 0:
-            raise wrong(f"more than {MAX_REFERENCES} references in the manifest")
-        yield found
+def _image(image: NewImage, objects: Sequence[StorePath], wrong: Wrong) -> ImageEntry:
+    inside = tuple(_at(objects, place, wrong) for place in image.objects)
+    return ImageEntry(inside, Digest(image.sha256), image.blocks * _BLOCK_BYTES)
 
 
-def _at(paths: Sequence[StorePath], position: int, wrong: Wrong) -> StorePath:
-    if position >= len(paths):
-        raise wrong(f"position {position} is beyond the {len(paths)} objects of the manifest")
-    return paths[position]
+_Item = TypeVar("_Item")
+
+
+def _at(items: Sequence[_Item], position: int, wrong: Wrong) -> _Item:
+    if position >= len(items):
+        raise wrong(f"position {position} is beyond the {len(items)} of the manifest")
+    return items[position]

@@ -1,9 +1,9 @@
 """What comes before the objects in a payload: the target's manifest, costs, and needed tools.
 
 The manifest is encoded as its difference to what the bases have in common
-(``manifest_difference.py``). For each object that is sent follows what it costs on the disk; the
-device refuses before it has written anything if there is no room. Programs and libraries that are
-needed to pack content again (``transfer/codecs/tools.py``) are named for the same reason.
+(``manifest_difference.py``). For each object that is sent follows what its new contents cost on the
+disk; the device refuses before it has written anything if there is no room. Programs and libraries
+that are needed to pack content again (``transfer/codecs/tools.py``) are named for the same reason.
 
 The format, byte by byte: ``docs/spec/stream.md``, *Payload*. Tested by
 ``tests/unit/transfer/format/test_payload_head.py``.
@@ -12,6 +12,7 @@ The format, byte by byte: ``docs/spec/stream.md``, *Payload*. Tested by
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reconix.store.images.erofs import MAX_NODES
 from reconix.store.manifest import BadManifest, Manifest
 from reconix.store.paths import BadStorePath
 from reconix.transfer.codecs.renames import NO_RENAMES, Renames
@@ -19,7 +20,6 @@ from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.format.bases import View
 from reconix.transfer.format.manifest_difference import Difference, apply, difference
 from reconix.transfer.format.packing import Channels
-from reconix.transfer.format.plan import MAX_INODES
 from reconix.transfer.format.stream import varint
 
 MAX_PAYLOAD_HEAD_BYTES = 4 << 20
@@ -28,12 +28,12 @@ MAX_PAYLOAD_HEAD_BYTES = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One object that is in the stream, and what it costs on the disk."""
+    """One object that is in the stream, and what it costs on the disk besides its image."""
 
-    index: int  # in the manifest of the target
-    content_bytes: int
-    space_bytes: int
-    inodes: int
+    index: int  # among the objects of the target
+    content_bytes: int  # of files that are written
+    space_bytes: int  # of new contents in the pool, in whole blocks
+    inodes: int  # of them
 
     def print(self, before: int) -> bytes:
         """As bytes; ``before`` is the index of the need before, -1 for the first."""
@@ -49,7 +49,10 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class PayloadHead:
-    """What a device must know before the first object."""
+    """What a device must know before the first object.
+
+    An object that is not sent is the same in the base, whatever image it stands in.
+    """
 
     manifest: Manifest
     needs: tuple[Need, ...]
@@ -76,14 +79,19 @@ def parse_payload_head(payload: Channels, view: View) -> PayloadHead:
         BadStream: it breaks the format or its limits.
     """
     manifest, renames = _parse_manifest(payload, view)
+    objects = manifest.objects
     count = payload.number()
-    if count > len(manifest.objects):
+    if count > len(objects):
         raise payload.wrong(f"{count} objects are sent, more than the target has")
     needs = tuple(_parse_needs(payload, count))
-    if needs and needs[-1].index >= len(manifest.objects):
+    if needs and needs[-1].index >= len(objects):
         raise payload.wrong("an object is sent that is not in the manifest")
-    if any(need.inodes > MAX_INODES for need in needs):
-        raise payload.wrong(f"an object with more than {MAX_INODES} files")
+    if any(need.inodes > MAX_NODES for need in needs):
+        raise payload.wrong(f"an object with more than {MAX_NODES} files")
+    had = {*view.staying.objects, *(objects[need.index] for need in needs)}
+    for path in objects:
+        if path not in had:
+            raise payload.wrong(f"{path} is new, and not sent")
     tools = payload.number()
     if tools & ~sum(Tool):
         raise payload.wrong(f"tools {tools:#x} are needed, which this program does not know")

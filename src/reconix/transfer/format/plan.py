@@ -6,20 +6,25 @@ device has*: keep the next 812 entries of it, drop one, change the next one in t
 
     payload = head object*
     object  = node
-    node    = file | patched | link | folder | "take" location check | alternatives
+    node    = meta? ( file | patched | link | folder | "take" location | alternatives )
     alternatives = "alternatives" pick* node*    variants of a file; each base picks one
     folder  = "new" entry* end
-            | ( "like" location | "here" ) check step* end
-    step    = entry | change | "keep" n check | "follow" n check | "drop" n
+            | ( "like" location | "here" ) step* end
+    step    = entry | change | "keep" n | "follow" n | "drop" n
     entry   = name node
-    change  = node                   instead of the next entry of the folder that it is like
+    change  = node | meta "same"     instead of the next entry of the folder that it is like
+    meta    = "meta" difference      metadata of the node that follows
 
 ``location`` is a path inside an object of the base, or inside one of the target that came earlier.
 ``here`` means: like the entry of the outer folder that is changed.
 
-A position in a folder means something only if the folder is what the sender saw. A *check* is 16
-bits of a CRC over names, kinds and link targets. Checks find the place of damage and need not
-resist anybody: what counts is the SHA-256 of the whole object.
+A node that comes from an old one has its metadata, any other has what Nix gives it, unless it is
+told. *Metadata* (``store/images/nodes.py``) are told by their difference to those that were told
+before in the same object, so those of a whole folder take two bytes each.
+
+A position in a folder means something only if the folder is what the sender saw. So a device
+verifies an image before it reads an old tree from it. What counts in the end are the digests of the
+images that are made.
 
 A file that is *patched* consists of parts. Each is made by copying from old files, where something
 is added to every byte of a copy, most often 0, and by new content between the copies. A part that
@@ -32,12 +37,12 @@ Tested by ``tests/unit/transfer/format/test_plan.py``.
 """
 
 import enum
-import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from reconix.store.images.nodes import MAX_ATTRIBUTES_BYTES, Attributes, Metadata
 from reconix.store.nar import (
     MAX_DEPTH,
     MAX_NAME_BYTES,
@@ -46,16 +51,15 @@ from reconix.store.nar import (
     check_name,
     check_target,
 )
+from reconix.store.sidecar import BadSidecar, check_metadata
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format.packing import Channel, Channels
 from reconix.transfer.format.stream import unzigzag, varint, zigzag
 
 MAX_PATH_BYTES = 4095
-MAX_INODES = 1 << 21
-"""No object has more files, links and folders of its own."""
-MAX_ENTRIES = 100_000
-"""Of a folder and of all folders around it: a reader of an object holds their names."""
 MAX_SIZE = 1 << 60
+MAX_ATTRIBUTES = 256
+"""Of one node."""
 
 MAX_PARTS = 1 << 14
 MAX_SOURCES = 8
@@ -75,6 +79,8 @@ class Op(enum.IntEnum):
     KEEP = 1
     DROP = 2
     FOLLOW = 3
+    META = 4
+    SAME = 5
     FILE = 8
     EXECUTABLE = 9
     LINK = 10
@@ -91,11 +97,21 @@ _NAMED = 0x40
 _COPIED_BYTES = 1 << 16  # what is copied at once, with what is between
 _COPIED_AT_ONCE = 1 << 12
 _CHANNELS = Channel.CODE - Channel.TEXT + 1  # of content
-_NODES = frozenset(Op) - {Op.END, Op.KEEP, Op.DROP, Op.FOLLOW, Op.HERE}
+_NODES = frozenset(
+    {
+        *(Op.FILE, Op.EXECUTABLE, Op.LINK, Op.NEW, Op.LIKE, Op.TAKE),
+        *(Op.PATCHED, Op.PATCHED_EXECUTABLE, Op.ALTERNATIVES),
+    }
+)
 _VARIANTS = frozenset({Op.FILE, Op.EXECUTABLE, Op.PATCHED, Op.PATCHED_EXECUTABLE, Op.TAKE})
-_STEPS = frozenset(
-    {Op.KEEP, Op.DROP, Op.FOLLOW, Op.HERE}
-)  # need a folder to refer to; have no name
+_STEPS = frozenset({Op.KEEP, Op.DROP, Op.FOLLOW, Op.HERE, Op.SAME})
+"""They need a folder to refer to, and have no name."""
+_WITHOUT_METADATA = frozenset({Op.END, Op.KEEP, Op.DROP, Op.FOLLOW, Op.META})
+
+FIRST_METADATA = Metadata(0o644, 0, 0, 0)
+"""What the metadata that are told first in an object are the difference to."""
+_MODE, _USER, _GROUP, _MTIME, _ATTRIBUTES = 1, 2, 4, 8, 16
+"""What of metadata is told."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -237,7 +253,6 @@ class Take:
 
     name: bytes | None
     location: Location
-    check: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,14 +291,11 @@ class Like:
 
     name: bytes | None
     location: Location
-    check: int
 
 
 @dataclass(frozen=True, slots=True)
 class Here:
     """The next entry of the source is a folder; it is described by its difference to itself."""
-
-    check: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +303,6 @@ class Keep:
     """The next entries of the source are here too, with all that they contain."""
 
     count: int
-    check: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +310,18 @@ class Follow:
     """The same, but all references in them follow: ``transfer/codecs/renames.py``."""
 
     count: int
-    check: int
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """The metadata of the node that follows, which would have others."""
+
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """The next entry of the source, a file or link, is here, but with other metadata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +337,7 @@ class End:
 
 
 Node = File | Patched | Link | Take | New | Like  # what may have a name
-Event = Node | Part | Piece | Copied | Here | Keep | Follow | Drop | End
+Event = Node | Part | Piece | Copied | Here | Keep | Follow | Drop | Meta | Same | End
 Printed = Event | Alternatives
 
 
@@ -324,34 +346,6 @@ class Sink(Protocol):
 
     def write(self, data: bytes, channel: Channel = Channel.PLAN) -> None:
         """Append to a channel."""
-
-
-def can_be_held(entries: int) -> bool:
-    """Whether a reader of an object can hold that many names of nested folders."""
-    return entries <= MAX_ENTRIES
-
-
-def folder_check(entries: Iterable[tuple[bytes, bytes]]) -> int:
-    """The check of a folder.
-
-    Args:
-        entries: name and *kind* of each entry, sorted by name: ``-`` for a file, ``d`` for a
-            folder, ``l`` and the target for a symbolic link.
-    """
-    state = 0
-    for name, kind in entries:
-        state = entry_check(name, kind, state)
-    return state & 0xFFFF
-
-
-def entry_check(name: bytes, kind: bytes, state: int) -> int:
-    """Go on with a check over a tree: an entry comes before what is in it, then ``end_check``."""
-    return zlib.crc32(name + b"\0" + kind + b"\0", state)
-
-
-def end_check(state: int) -> int:
-    """Go on with a check over a tree: a folder is over."""
-    return zlib.crc32(b"\0", state)
 
 
 def parse(
@@ -371,8 +365,15 @@ def parse(
         BadStream: at the first byte that is wrong.
     """
     has_source: list[bool] = []  # for each open folder
+    told = FIRST_METADATA
     while True:
         op, name = _parse_op(payload, has_source)
+        if op == Op.META:
+            told = _parse_metadata(payload, told)
+            yield Meta(told)
+            op, name = _parse_described(payload, has_source)
+        elif op == Op.SAME:
+            raise payload.wrong("an entry is the same, and has no other metadata")
         if op == Op.ALTERNATIVES:
             yield from _parse_choice(payload, name, which, skip or _ignore)
         else:
@@ -434,6 +435,8 @@ def _parse_picks(payload: Channels, count: int) -> list[int]:
 def _parse_op(payload: Channels, has_source: list[bool]) -> tuple[int, bytes | None]:
     byte = payload.take(1)[0]
     follows = bool(has_source) and has_source[-1]
+    if byte == Op.META:
+        return byte, None
     if byte & ~_NAMED in _NODES and byte & _NAMED and has_source:
         return byte & ~_NAMED, _parse_name(payload)
     if byte in _NODES and (follows or not has_source):
@@ -441,6 +444,40 @@ def _parse_op(payload: Channels, has_source: list[bool]) -> tuple[int, bytes | N
     if (byte in _STEPS and follows) or (byte == Op.END and has_source):
         return byte, None
     raise payload.wrong(f"no step begins with {byte:#04x} here")
+
+
+def _parse_described(payload: Channels, has_source: list[bool]) -> tuple[int, bytes | None]:
+    """What comes after metadata."""
+    op, name = _parse_op(payload, has_source)
+    if op in _WITHOUT_METADATA:
+        raise payload.wrong(f"metadata of what begins with {op:#04x}")
+    return op, name
+
+
+def _parse_metadata(payload: Channels, before: Metadata) -> Metadata:
+    flags = _parse_bounded(payload, 2 * _ATTRIBUTES - 1, "is no kind of metadata")
+    mode = payload.number() if flags & _MODE else before.mode
+    user = payload.number() if flags & _USER else before.user
+    group = payload.number() if flags & _GROUP else before.group
+    mtime = before.mtime + (unzigzag(payload.number()) if flags & _MTIME else 0)
+    attributes = _parse_attributes(payload) if flags & _ATTRIBUTES else before.attributes
+    found = Metadata(mode, user, group, mtime, attributes)
+    try:
+        check_metadata(found)
+    except BadSidecar as error:
+        raise payload.wrong(str(error)) from error
+    return found
+
+
+def _parse_attributes(payload: Channels) -> Attributes:
+    count = _parse_bounded(payload, MAX_ATTRIBUTES, "attributes")
+    found, left = [], MAX_ATTRIBUTES_BYTES
+    for _ in range(count):
+        name = parse_bytes(payload, left, "an attribute")
+        value = parse_bytes(payload, left - len(name), "an attribute")
+        left -= len(name) + len(value)
+        found.append((name, value))
+    return tuple(found)
 
 
 def _parse_name(payload: Channels) -> bytes:
@@ -466,20 +503,22 @@ def _parse_event(payload: Channels, op: int, name: bytes | None) -> Event:
         case Op.NEW:
             return New(name)
         case Op.LIKE:
-            return Like(name, parse_location(payload), _parse_check(payload))
+            return Like(name, parse_location(payload))
         case Op.TAKE:
-            return Take(name, parse_location(payload), _parse_check(payload))
+            return Take(name, parse_location(payload))
     return _parse_step(payload, op)
 
 
 def _parse_step(payload: Channels, op: int) -> Event:
     match op:
         case Op.HERE:
-            return Here(_parse_check(payload))
+            return Here()
+        case Op.SAME:
+            return Same()
         case Op.KEEP:
-            return Keep(_parse_count(payload), _parse_check(payload))
+            return Keep(_parse_count(payload))
         case Op.FOLLOW:
-            return Follow(_parse_count(payload), _parse_check(payload))
+            return Follow(_parse_count(payload))
         case Op.DROP:
             return Drop(_parse_count(payload))
     return End()
@@ -512,10 +551,6 @@ def parse_location(payload: Channels) -> Location:
     except BadArchive as error:
         raise payload.wrong(str(error)) from error
     return Location(source, names)
-
-
-def _parse_check(payload: Channels) -> int:
-    return int.from_bytes(payload.take(2), "little")
 
 
 def _parse_bounded(payload: Channels, limit: int, what: str) -> int:
@@ -669,10 +704,11 @@ def parse_bytes(payload: Channels, limit_bytes: int, what: str) -> bytes:
 
 
 class Printer:
-    """Encodes events; the inverse of ``parse``."""
+    """Encodes the events of one object; the inverse of ``parse``."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
+        self._told = FIRST_METADATA
         self._channel = Channel.BINARY  # of the open file or part
 
     def feed(self, event: Printed) -> None:
@@ -684,6 +720,9 @@ class Printer:
                 self._copied(event)
             case Part():
                 self._part(event)
+            case Meta(metadata):
+                self._sink.write(_print_metadata(metadata, self._told))
+                self._told = metadata
             case _:
                 if isinstance(event, File):
                     self._channel = event.channel
@@ -731,16 +770,37 @@ def _distances(copies: Copies) -> Iterator[int]:
         yield zigzag(distance)
 
 
-def _print_event(event: Node | Alternatives | Here | Keep | Follow | Drop | End) -> bytes:
+def _print_metadata(metadata: Metadata, before: Metadata) -> bytes:
+    """What differs from the metadata that were told before."""
+    attributes = metadata.attributes
+    spelled = [counted(part) for attribute in attributes for part in attribute]
+    values = {
+        _MODE: varint(metadata.mode),
+        _USER: varint(metadata.user),
+        _GROUP: varint(metadata.group),
+        _MTIME: varint(zigzag(metadata.mtime - before.mtime)),
+        _ATTRIBUTES: b"".join([varint(len(attributes)), *spelled]),
+    }
+    both = zip(values, metadata, before, strict=True)
+    differ = [flag for flag, ours, theirs in both if ours != theirs]
+    return bytes([Op.META]) + varint(sum(differ)) + b"".join(values[flag] for flag in differ)
+
+
+_Step = Alternatives | Here | Same | Keep | Follow | Drop | End
+
+
+def _print_event(event: Node | _Step) -> bytes:
     match event:
         case Alternatives(name, picks):
             return _node(Op.ALTERNATIVES, name) + b"".join(map(varint, picks))
-        case Here(check):
-            return bytes([Op.HERE]) + _check(check)
-        case Keep(count, check):
-            return bytes([Op.KEEP]) + varint(count) + _check(check)
-        case Follow(count, check):
-            return bytes([Op.FOLLOW]) + varint(count) + _check(check)
+        case Here():
+            return bytes([Op.HERE])
+        case Same():
+            return bytes([Op.SAME])
+        case Keep(count):
+            return bytes([Op.KEEP]) + varint(count)
+        case Follow(count):
+            return bytes([Op.FOLLOW]) + varint(count)
         case Drop(count):
             return bytes([Op.DROP]) + varint(count)
         case End():
@@ -759,12 +819,12 @@ def _print_node(event: Node) -> bytes:
             return _node(op, name) + varint(size) + varint(parts)
         case Link(name, target):
             return _node(Op.LINK, name) + counted(target)
-        case Take(name, location, check):
-            return _node(Op.TAKE, name) + print_location(location) + _check(check)
+        case Take(name, location):
+            return _node(Op.TAKE, name) + print_location(location)
         case New(name):
             return _node(Op.NEW, name)
-        case Like(name, location, check):
-            return _node(Op.LIKE, name) + print_location(location) + _check(check)
+        case Like(name, location):
+            return _node(Op.LIKE, name) + print_location(location)
 
 
 def _node(op: Op, name: bytes | None) -> bytes:
@@ -779,10 +839,6 @@ def counted(content: bytes) -> bytes:
 def print_location(location: Location) -> bytes:
     """Encode a location."""
     return varint(location.source) + counted(b"/".join(location.path))
-
-
-def _check(check: int) -> bytes:
-    return check.to_bytes(2, "little")
 
 
 def _channel(channel: Channel) -> bytes:

@@ -35,7 +35,7 @@ from reconix.transfer.format.merkle import HASH_BYTES
 from reconix.transfer.trust.seal import MAX_SEAL_BYTES, BadSeal, Seal, parse_seal, stream_statement
 
 MAGIC = b"\x89RCX\r\n\x1a\n"
-VERSION = 2
+VERSION = 3
 SEVERAL_BASES = 1
 MOVED_REFERENCES = 2
 FEATURES = SEVERAL_BASES | MOVED_REFERENCES

@@ -24,7 +24,7 @@ from reconix.transfer.trust.keys import MAX_KEYS, MAX_SET_BYTES, KeySet, parse_k
 MAX_SETS = 16
 MAX_SEAL_BYTES = 1 << 17
 
-_STREAM = b"reconix stream 2\n"
+_STREAM = b"reconix stream 3\n"
 _KEYS = b"reconix keys 1\n"
 
 
