@@ -70,12 +70,12 @@ class Maker:
         reset = ("discard", "set_aside", "make_room", "reset_data")
         own = [function_of(script, name) for name in reset]
         switch = initrd.SCRIPT.with_name("switch").read_text()
-        theirs = [function_of(switch, name) for name in ("bind_read_only", "bind_here")]
+        theirs = function_of(switch, "bind_here")
         return [
             'say() { :; }\nfail() { echo "fail: $*"; exit 1; }',
             initrd.ROOT_SCRIPT.read_text(),
             *own,
-            *(theirs if self.program == SOFT_REBOOT else []),
+            theirs if self.program == SOFT_REBOOT else "",
         ]
 
     def faults(self) -> list[str]:

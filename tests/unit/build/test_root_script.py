@@ -1,120 +1,284 @@
-"""The root of a system as a device has it, put together by the real script with real mounts."""
+"""The root of a system as a device has it, put together by the real scripts with real mounts.
 
-import itertools
-import os
-import resource
-import shlex
-import stat
+The system partition has real images over a real pool; the programs are those of the first root, and
+those of a soft reboot.
+"""
+
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from tests.conftest import Need
+from tests.crash.initrd_functions import function_of
+from tests.system_partitions import (
+    SHELLS,
+    TOPLEVEL,
+    SystemPartition,
+    file,
+    folder,
+    link,
+)
 
-from reconix.base.process import run
 from reconix.build.boot import initrd
+from reconix.store.images.nodes import Metadata, Node
 
-LAY_OVER = """
+ROOT, ETC, LINUX = (
+    f"{number}" * 32 + f"-{name}"
+    for number, name in enumerate(("debian-root", "etc-default", "linux-6.12"), 1)
+)
+CAPABLE = bytes.fromhex("0100000200200000000000000000000000000000")
+"""``cap_net_raw=ep``."""
+PROGRAM, SHADOW, CONFIG = b"\x7fELF" * 99, b"root:*:1:0:::::\n" * 9, b"Option yes\n" * 20
+"""Contents in the pool."""
+
+BEGIN = f"""
 say() {{ echo "$*"; }}
 fail() {{ say "$*"; exit 1; }}
-. {script}
-TOPLEVEL={toplevel} NEW={new} DATA={data} data=x
-mount -t tmpfs root $NEW && cd $NEW && mkdir -p etc home media mnt opt root srv usr var
-cd / && lay_over && apply_metadata && keep_paths
-{then}
+. /root.sh
+TOPLEVEL={TOPLEVEL} NEW=/new SYSTEM=/mnt/system DATA=/mnt/data data=x IMAGES=%s
+"""
+MAKE = """
+make_store && ln -s /new/nix/store /nix/store && make_system_root
 """
 
 
-@pytest.fixture
-def toplevel(tmp_path: Path) -> Path:
+def debian_root() -> Node:
     """As packages leave it: most of the folders that Debian has are empty."""
-    place = tmp_path / "toplevel"
-    for folder in ("etc", "root/etc", "root/var/lib", "root/usr", "root/home", "root/media/x"):
-        (place / folder).mkdir(parents=True)
-    for path in ("root/srv/tftp/boot.img", "root/opt/app/.hidden", "root/root/.profile"):
-        (place / path).parent.mkdir(parents=True)
-        (place / path).write_text("as delivered")
-    (place / "root/lib32").symlink_to("usr/lib32")
-    (place / "metadata").write_text("0700 0 0 /root\n0755 0 65534 /srv/tftp\n")
-    (place / "persist").write_text("systems/web /srv/tftp\n")
-    return place
-
-
-def started(toplevel: Path, then: str) -> str:
-    """What a program sees in the new root; its mounts are gone with it."""
-    Need()("unshare", "mount")
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount")
-    folder = toplevel.parent
-    for name in ("new", "data"):
-        (folder / name).mkdir(exist_ok=True)
-    script = LAY_OVER.format(
-        script=shlex.quote(str(initrd.ROOT_SCRIPT)),
-        toplevel=shlex.quote(str(toplevel)),
-        new=folder / "new",
-        data=folder / "data",
-        then=then,
+    public = Metadata(0o755)
+    program = file(PROGRAM, Metadata(0o4755, 0, 0, 9))
+    ping = file(PROGRAM, Metadata(0o755, 0, 0, 9, ((b"security.capability", CAPABLE),)))
+    return folder(
+        {
+            "usr": folder(
+                {
+                    "bin": folder({"su": program, "ping": ping}),
+                    "lib": folder({"modules": folder({})}),
+                }
+            ),
+            "etc": folder(
+                {"shadow": file(SHADOW, Metadata(0o640, 0, 42)), "both": file(b"root")}, public
+            ),
+            "var": folder({"lib": folder({"app": folder({}, Metadata(0o2775, 7, 50))})}, public),
+            "home": folder({}, public),
+            "media": folder({"x": folder({})}, Metadata(0o750, 0, 6)),
+            "srv": folder(
+                {"tftp": folder({"boot.img": file(b"as delivered")}, Metadata(0o755, 0, 65534))},
+                Metadata(0o711, 0, 33),
+            ),
+            "opt": folder({"app": folder({".hidden": file(b"as delivered")})}, public),
+            "root": folder({".profile": file(b"as delivered")}, Metadata(0o700)),
+            "lib32": link("usr/lib32"),
+        }
     )
-    return run("unshare", "--mount", "sh", "-c", script).decode()
 
 
-def test_what_packages_bring_outside_usr_is_there_and_can_be_changed(toplevel: Path) -> None:
-    said = started(
-        toplevel,
-        "cat $NEW/opt/app/.hidden; stat -c ' %a %g' $NEW/root $NEW/srv/tftp;"
-        "echo own > $NEW/opt/app/.hidden; echo own > $NEW/home/x; cat $NEW/opt/app/.hidden",
+@pytest.fixture
+def partition(tmp_path: Path) -> SystemPartition:
+    made = SystemPartition.make(tmp_path)
+    for content in (PROGRAM, SHADOW, CONFIG):
+        made.content(content)
+    return made
+
+
+def images(partition: SystemPartition) -> str:
+    """The images of the system: its root in one, all else in another."""
+    toplevel = folder(
+        {
+            "init": link("/usr/lib/systemd/systemd"),
+            "root": link(f"/nix/store/{ROOT}"),
+            "etc": link(f"/nix/store/{ETC}"),
+            "modules": link(f"/nix/store/{LINUX}/modules"),
+            "persist": file(b"systems/web /srv/tftp\n"),
+            "unique": file(sha256(bytes(partition.place)).digest()),
+        }
     )
-    assert said == "as delivered 700 0\n 755 65534\nown\n"
-    assert (toplevel / "root/opt/app/.hidden").read_text() == "as delivered"
+    etc = folder(
+        {"app.conf": file(CONFIG, Metadata(0o600)), "both": file(b"etc"), "machine-id": file(b"")},
+        Metadata(0o755),
+    )
+    linux = folder({"modules": folder({"order": file(b"loop\n")})})
+    root = partition.image({ROOT: debian_root()})
+    others = partition.image({ETC: etc, LINUX: linux, TOPLEVEL.rpartition("/")[2]: toplevel})
+    return ",".join(sorted([root, others]))
 
 
-def test_a_folder_below_them_persists(toplevel: Path) -> None:
-    started(toplevel, "echo own > $NEW/srv/tftp/boot.img; umount $NEW/srv/tftp")
-    assert started(toplevel, "cat $NEW/srv/tftp/boot.img") == "own\n"
+WHERE = pytest.mark.parametrize("where", SHELLS)
 
 
-def test_a_link_of_packages_is_there(toplevel: Path) -> None:
-    assert started(toplevel, "readlink $NEW/lib32") == "usr/lib32\n"
+def made(partition: SystemPartition, then: str, where: str = "initrd") -> str:
+    """What a program sees in the new root."""
+    return partition.do(f"{BEGIN % images(partition)}{MAKE}cd /new\n{then}", where=where)
 
 
-def test_where_packages_bring_nothing_nothing_is_mounted(toplevel: Path) -> None:
-    mounted = started(toplevel, "cut -d ' ' -f 2 /proc/mounts").split()
-    ours = {path.rpartition("/new/")[2] for path in mounted if "/new/" in path}
-    assert ours == {"etc", "var", "opt", "root", "srv", "srv/tftp"}
-
-
-SHELLS = {
-    "initrd": (
-        ("busybox", "sh"),
-        "mkdir applets && busybox --install -s applets && PATH=$PWD/applets",
-    ),
-    "soft reboot": (("sh",), ""),
-}
-LINES = 12_000
-SECONDS = 4
-
-
-@pytest.mark.parametrize("where", SHELLS)
-def test_owners_and_modes_take_time_in_proportion_to_their_number(
-    tmp_path: Path, need: Need, where: str
+@WHERE
+def test_owners_modes_times_and_capabilities_are_those_of_the_image(
+    partition: SystemPartition, where: str
 ) -> None:
-    """A list that grows by one was copied each time: this many took 8 s, and 100 s on a device."""
-    need("busybox")
-    if os.geteuid() != 0:
-        pytest.skip("only root can give a file away")
-    (tmp_path / "new").mkdir()
-    owners, modes = itertools.cycle([0, 0, 65534]), itertools.cycle(["0600", "4755"])
-    lines = []
-    for name, owner, mode in zip(range(LINES), owners, modes, strict=False):
-        (tmp_path / f"new/{name}").touch()
-        lines.append(f"{mode} {owner} {owner} /{name}\n")
-    (tmp_path / "metadata").write_text("".join(lines))
-    words, setting = SHELLS[where]
-    script = f"{setting}\n. {initrd.ROOT_SCRIPT}\nNEW=$PWD/new TOPLEVEL=$PWD\napply_metadata"
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run(*words, "-c", script, folder=tmp_path)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < SECONDS
-    for name, line in enumerate(lines):
-        status = (tmp_path / f"new/{name}").stat()
-        found = f"{stat.S_IMODE(status.st_mode):04o} {status.st_uid} {status.st_gid}"
-        assert line == f"{found} /{name}\n"
+    show = "stat -c '%a %u:%g %Y' usr/bin/su etc/shadow var/lib/app etc/app.conf srv/tftp"
+    attribute = "/usr/bin/getfattr -n security.capability -e hex usr/bin/ping"
+    assert made(partition, show, where).split("\n") == [
+        "4755 0:0 9",
+        "640 0:42 1",
+        "2775 7:50 1",
+        "600 0:0 1",
+        "755 0:65534 1",
+        "",
+    ]
+    assert f"0x{CAPABLE.hex()}" in made(partition, attribute, where)
+
+
+@WHERE
+def test_folders_of_which_only_a_copy_can_be_changed_look_like_those_of_the_root(
+    partition: SystemPartition, where: str
+) -> None:
+    said = made(partition, "stat -c '%a %u:%g %n' etc var opt home root media srv .", where)
+    assert said.split("\n") == [
+        "755 0:0 etc",
+        "755 0:0 var",
+        "755 0:0 opt",
+        "755 0:0 home",
+        "700 0:0 root",
+        "750 0:6 media",
+        "711 0:33 srv",
+        "755 0:0 .",
+        "",
+    ]
+
+
+@WHERE
+def test_usr_and_the_store_cannot_be_changed_and_hide_where_they_come_from(
+    partition: SystemPartition, where: str
+) -> None:
+    show = "cut -d ' ' -f 5,6 /proc/self/mountinfo"
+    said = made(partition, show, where)
+    mounted = dict(line.split()[:2] for line in said.splitlines() if line.startswith("/new"))
+    read_only = {
+        place.removeprefix("/new")
+        for place, options in mounted.items()
+        if options.startswith("ro,")
+    }
+    assert read_only == {"/nix/store", "/usr", "/usr/lib/modules"}
+    assert {place.removeprefix("/new") for place in mounted} - read_only == {
+        *("", "/tmp", "/etc", "/var", "/opt", "/root", "/srv", "/srv/tftp"),
+    }
+    assert said.count("/mnt/") == 2, "the partitions, and no image"
+
+
+def test_generated_files_come_before_those_of_packages(partition: SystemPartition) -> None:
+    assert made(
+        partition, "cat etc/both usr/lib/modules/order; readlink nix/system; readlink lib32"
+    ) == (f"etcloop\n{TOPLEVEL}\nusr/lib32\n")
+
+
+@WHERE
+def test_what_is_changed_is_in_memory_alone(partition: SystemPartition, where: str) -> None:
+    said = made(
+        partition,
+        "chmod 0600 etc/shadow && mv etc/shadow etc/shadow- && cat etc/shadow-"
+        "; echo own > etc/app.conf; echo own > opt/app/.hidden; echo own > home/x; cat etc/app.conf opt/app/.hidden",
+        where,
+    )
+    assert said == f"{SHADOW.decode()}own\nown\n"
+    assert made(partition, "cat etc/shadow opt/app/.hidden") == f"{SHADOW.decode()}as delivered"
+
+
+def test_an_overlay_can_still_be_laid_over_etc_and_usr(partition: SystemPartition) -> None:
+    """A kernel stacks two; extensions of systemd are overlays."""
+    over = "mount -t overlay -o lowerdir=/mnt/data:/new/{0} over /new/{0} && ls {0}/shadow"
+    said = made(partition, f"{over.format('etc')}; {over.format('usr')}; ls usr/bin")
+    assert said.split() == ["etc/shadow", "ping", "su"]
+
+
+def test_a_folder_below_them_persists(partition: SystemPartition) -> None:
+    made(partition, "echo own > srv/tftp/boot.img; umount srv/tftp")
+    assert made(partition, "cat srv/tftp/boot.img") == "own\n"
+
+
+def test_the_identity_of_the_machine_cannot_be_written(partition: SystemPartition) -> None:
+    said = made(partition, "cat etc/machine-id; stat -c %a etc/machine-id")
+    identity, mode = said.split()
+    assert (len(identity), mode) == (32, "444")
+
+
+LOOPS = """
+found() { for each in /sys/block/loop*/loop/backing_file; do [ ! -e $each ] || cat $each; done; }
+"""
+"""The files that loop devices stand for."""
+GO = """
+cd / && umount -l /new
+for turn in 1 2 3 4 5 6 7 8 9; do found | grep -q "$image" && sleep 0.2; done
+"""
+
+
+@WHERE
+def test_images_go_with_the_root(partition: SystemPartition, where: str) -> None:
+    """Else each switch would leave its loop devices."""
+    (name,) = {*images(partition).split(",")} - {partition.image({ROOT: debian_root()})}
+    count = f'image={name}; found | grep -c "$image"'
+    assert made(partition, f"{LOOPS}{count};{GO}{count}; true", where).split() == ["1", "0"]
+
+
+# -- what is not as it should be -------------------------------------------------------------------
+
+STORE = "make_store; echo made"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("", "nothing says in which images /nix/store/"),
+        (",", "nothing says in which images /nix/store/"),
+        ("../../etc/shadow", "../../etc/shadow is no name of an image"),
+        ("a" * 63, "is no name of an image"),
+        ("A" * 64, "is no name of an image"),
+        ("a" * 65, "is no name of an image"),
+        ("a" * 64, f"there is no image {'a' * 64}"),
+    ],
+)
+@WHERE
+def test_a_wrong_name_of_an_image_ends_the_start(
+    partition: SystemPartition, where: str, names: str, expected: str
+) -> None:
+    whole = images(partition)
+    for one in (names, f"{whole},{names}", f"{names},{whole}") if names.strip(",") else (names,):
+        said = partition.complaint(BEGIN % f"'{one}'" + STORE, where=where)
+        assert expected in said
+        assert "made" not in said
+
+
+@WHERE
+def test_a_damaged_image_or_a_missing_pool_ends_the_start(
+    partition: SystemPartition, where: str
+) -> None:
+    names = images(partition)
+    path = partition.system / "images" / names[:64]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1024] + bytes(64) + whole[1088:])
+    assert f"/mnt/system/images/{names[:64]}" in partition.complaint(
+        BEGIN % names + STORE, where=where
+    )
+    path.write_bytes(whole)
+    (partition.system / "pool").rename(partition.system / "gone")
+    assert "::/mnt/system/pool" in partition.complaint(BEGIN % names + STORE, where=where)
+
+
+def test_a_missing_content_is_an_error_of_whoever_reads_it(partition: SystemPartition) -> None:
+    partition.content(SHADOW).unlink()
+    assert made(partition, "cat usr/bin/su > /dev/null && cat etc/shadow || echo no").endswith(
+        "no\n"
+    )
+
+
+@pytest.mark.parametrize("layout", [None, "", "1\n", "3\n", "22\n"])
+def test_a_disk_of_another_layout_is_left_alone(
+    partition: SystemPartition, layout: str | None
+) -> None:
+    script = initrd.SCRIPT.read_text()
+    check = f"LAYOUT=2\n{function_of(script, 'check_layout')}\ncheck_layout"
+    begin = BEGIN % ""
+    assert partition.do(f"{begin}{check}") == ""
+    place = partition.system / "reconix/layout"
+    place.unlink()
+    if layout is not None:
+        place.write_text(layout)
+    said = partition.complaint(f"{begin}{check}")
+    assert said == f"the disk has layout {(layout or '1').strip()}, this system needs 2\n"

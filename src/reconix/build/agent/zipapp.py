@@ -17,7 +17,7 @@ from reconix.build.templates import DATA
 
 MAIN_MODULE = "reconix.device.__main__"
 PROGRAM = "reconix-device.pyz"
-SCRIPTS = tuple(DATA / name for name in ("root.sh", "switch", "fallback"))
+SCRIPTS = tuple(DATA / name for name in ("root.sh", "leave", "switch", "fallback"))
 """What lies beside the program: how a soft reboot puts the root of the next system together, and
 what is left to do when the agent does not run."""
 

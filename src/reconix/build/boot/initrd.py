@@ -7,7 +7,7 @@ a compressor is part of its hash, two of them have small differences, and it cos
 slot (``docs/decisions/0004-uncompressed-initrd.md``).
 
 Tested by ``tests/vm/``: everything there boots through it; the choice of a disk by
-``tests/unit/build/test_disk_script.py``.
+``tests/unit/build/test_disk_script.py``, the root by ``tests/unit/build/test_root_script.py``.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ DISK_SCRIPT = SCRIPT.with_name("disk.sh")
 
 SCRIPTS = (SCRIPT, DISK_SCRIPT, ROOT_SCRIPT)
 
-NEEDED_MODULES = ("overlay", "efivarfs")
+NEEDED_MODULES = ("overlay", "erofs", "loop", "efivarfs")
 """What the script itself needs from the kernel, whatever the machine is."""
 
 WELCOME_MODULES = ("efi_pstore",)

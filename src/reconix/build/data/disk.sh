@@ -3,7 +3,7 @@
 # the image of this one, a copy of this very disk. The initrd reads this file; it sets
 #
 #     SYS, DEV   where the kernel shows devices, and their nodes
-#     TOPLEVEL   the store path of the system that is to start
+#     IMAGES     those of the system that is to start, by their digests, with commas between them
 #     SYSTEM     where the system partition is mounted
 #     PEEK       where one may be looked at
 #
@@ -11,7 +11,7 @@
 # ours list it. GUIDs follow from the name of the host, so a copy has them as well. Then these decide,
 # one after the other, as long as several are left:
 #
-#     holds_toplevel      the system lies on it that the kernel was told to start
+#     holds_images        the system lies on it that the kernel was told to start
 #     knows_itself        the agent has noted what the hardware of its disk is called: a copy has the
 #                         note, and another hardware
 #     named_by_firmware   the load option of this boot begins with its way through PCI
@@ -87,8 +87,14 @@ peek() {
     return $seen
 }
 
-holds_toplevel() { peek "$1" has_toplevel; }
-has_toplevel() { [ -L "$PEEK$TOPLEVEL/init" ]; }
+# A system of which nobody says where it lies is nowhere.
+holds_images() { peek "$1" has_images; }
+has_images() { [ -n "$IMAGES" ] && images_are_below "$PEEK"; }
+images_are_below() {
+    for image in $(IFS=,; echo $IMAGES); do
+        [ -f "$1/images/$image" ] || return 1
+    done
+}
 
 knows_itself() { peek "$1" is_noted; }
 is_noted() {
@@ -160,7 +166,7 @@ find_candidates() {
 }
 
 candidates() {
-    if [ -n "$BOOTED" ]; then those lists_booted $present; else those holds_toplevel $present; fi
+    if [ -n "$BOOTED" ]; then those lists_booted $present; else those holds_images $present; fi
 }
 
 is_certain() { [ $# = 1 ] && knows_itself "$1"; }
@@ -169,7 +175,7 @@ is_certain() { [ $# = 1 ] && knows_itself "$1"; }
 last_resort() {
     say "no disk is known to be the one that booted"
     rule=has_slots
-    [ -z "$BOOTED" ] || rule=holds_toplevel
+    [ -z "$BOOTED" ] || rule=holds_images
     found=$(those $rule $present)
 }
 
@@ -180,7 +186,7 @@ choose_disk() {
     [ $# -gt 1 ] || return 0
     say "these disks may be the one that booted: $*"
     left=$* why="it comes first"
-    for rule in holds_toplevel knows_itself named_by_firmware; do
+    for rule in holds_images knows_itself named_by_firmware; do
         fit=$(those $rule $left)
         [ -z "$fit" ] || left=$fit
         ! is_one $fit || { why=$(meaning $rule) && break; }
@@ -196,7 +202,7 @@ is_one() { [ $# = 1 ]; }
 
 meaning() {
     case $1 in
-        holds_toplevel) echo "only it has the system" ;;
+        holds_images) echo "only it has the system" ;;
         knows_itself) echo "only its note names its own hardware" ;;
         named_by_firmware) echo "the firmware says that it started from it" ;;
     esac
@@ -209,7 +215,7 @@ first() { echo "$1"; }
 mount_system() {
     for DISK in "$@"; do
         mount -t ext4 -o ro,noatime "$(partition "$DISK" system)" "$SYSTEM" || continue
-        [ ! -L "$SYSTEM$TOPLEVEL/init" ] || return 0
+        ! images_are_below "$SYSTEM" || return 0
         umount "$SYSTEM"
     done
     [ $# != 0 ] || no_disk

@@ -1,26 +1,28 @@
-# How the root of one system is put together. The initrd does it when the device starts, the script
-# `switch` when another system takes over without a restart; both read this file. They set
+# How the root of one system is put together. The initrd does it when the device starts; when another
+# system takes over without a restart, the script `leave` of the system that goes does the first half,
+# `make_store`, and the script `switch` of the one that comes does the rest. All read this file. They set
 #
 #     TOPLEVEL  the store path of the system, NEW  where its root is to be mounted
+#     IMAGES    the images in which it lies, by their digests, with commas between them
 #     SYSTEM, DATA  where the two partitions are, data  empty where there is no data
 #
-# and the functions `say` and `fail`; `bind_read_only` and `bind_here`, if their `mount` is not that of
-# busybox. In the toplevel stand links to the parts of the system:
+# and the functions `say` and `fail`; `bind_here`, if their `mount` is not that of busybox. `/nix/store`
+# leads to the store of the new root. In the toplevel stand links to the parts of the system:
 #
 #     root    the Debian root            → /usr (read-only), below /etc, /var and its other folders
 #     etc     generated files            → over the root's /etc
 #     modules the kernel's modules       → /usr/lib/modules
-#     metadata  owners and modes that a store cannot hold: <mode> <user> <group> <path> a line
 #     persist   what must outlive a boot: <folder on data> <path> a line
 #     given     files of the generation in such folders: <generation|device> <path> a line
 #
 #     /             tmpfs: gone with the system
-#     /nix/store    bound from the system partition, read-only
+#     /nix/store    an overlay, read-only: the images of the system over the pool
 #     /nix/system   a link to the toplevel: which system this root is
 #     /etc, /var    overlays: a tmpfs over the generated files over the root's
 #     /opt, /srv, /root, /home …  the same where packages have something there
 #
-# To start a program takes the most time here, so what a shell can do itself it does itself.
+# Owners, modes and attributes are those of the images. To start a program takes the most time here, so
+# what a shell can do itself it does itself.
 
 need() { "$@" || fail "$*"; }
 
@@ -31,60 +33,100 @@ fault() {
     echo "$*" >> /run/reconix/faults
 }
 
+# The store of the system, in what is to become its root. Until that is made, each image is also
+# mounted alone, below /mnt: $NEW/mnt/0, 1 … in the order of their names.
+make_store() {
+    need mount -t tmpfs -o mode=0755 root $NEW
+    need mkdir -p $NEW/mnt $NEW/nix/store
+    need mount -t tmpfs -o mode=0755 changes $NEW/mnt
+    cd $NEW/mnt || fail "no place for images"
+    mount_images
+    need mount -t overlay -o "ro,metacopy=on,redirect_dir=follow,lowerdir=$layers::$SYSTEM/pool" \
+        store $NEW/nix/store
+    cd /
+}
+
+mount_images() {
+    layers= number=0
+    for image in $(images); do
+        is_digest "$image" || fail "$image is no name of an image"
+        [ -f "$SYSTEM/images/$image" ] || fail "there is no image $image"
+        layers=$layers${layers:+:}$number
+        number=$((number + 1))
+    done
+    [ -n "$layers" ] || fail "nothing says in which images $TOPLEVEL is"
+    need mkdir $(IFS=:; echo $layers)
+    number=0
+    for image in $(images); do
+        need mount -t erofs -o loop,ro "$SYSTEM/images/$image" $number
+        number=$((number + 1))
+    done
+}
+
+images() { IFS=,; echo $IMAGES; }
+
+is_digest() {
+    case $1 in *[!0-9a-f]*) return 1 ;; esac
+    [ ${#1} = 64 ]
+}
+
 make_system_root() {
-    make_root
-    bind_store
+    make_folders
     bind_usr
     lay_over
-    apply_metadata
     give_machine_id
     keep_paths
 }
 
-make_root() {
-    need mount -t tmpfs -o mode=0755 root $NEW
+make_folders() {
     cd $NEW || fail "no new root"
-    need mkdir -p dev etc home media mnt nix/store opt proc root run srv sys tmp usr var
+    need mkdir -p dev etc home media opt proc root run srv sys tmp usr var
     need ln -s usr/bin usr/sbin usr/lib usr/lib64 .
     need ln -s "$TOPLEVEL" nix/system
     cd /
     need mount -t tmpfs -o mode=1777,nosuid,nodev tmp $NEW/tmp
 }
 
-# In two steps, because the first one takes no other options in busybox.
-bind_read_only() {
-    need mount -o bind "$1" "$2"
-    need mount -o remount,bind,ro "$2"
-}
-
 # What we are in, and not what its path leads to by now.
 bind_here() { mount -o bind . "$1"; }
 
-bind_store() {
-    bind_read_only "$SYSTEM/nix/store" $NEW/nix/store
-}
-
+# Read-only as the store is: a mount has that from the one that it is made of.
 bind_usr() {
-    bind_read_only "$TOPLEVEL/root/usr" $NEW/usr
-    [ ! -d $NEW/usr/lib/modules ] || bind_read_only "$TOPLEVEL/modules" $NEW/usr/lib/modules
+    need mount -o bind "$TOPLEVEL/root/usr" $NEW/usr
+    [ ! -d $NEW/usr/lib/modules ] || need mount -o bind "$TOPLEVEL/modules" $NEW/usr/lib/modules
 }
 
 # What is changed goes to a tmpfs that only the overlays hold: nobody else can reach it, and it goes
-# with them, however often roots are made.
+# with them, however often roots are made. So do the images.
 lay_over() {
-    need mount -t tmpfs -o mode=0755 changes $NEW/mnt
     find_other_folders
+    find_layer root && root=$layer
+    find_layer etc && etc=$layer
     folders=
     for name in etc var $others; do
-        folders="$folders $NEW/$name $NEW/mnt/$name $NEW/mnt/$name.work"
+        folders="$folders upper/$name work/$name $NEW/$name"
     done
     need mkdir -p $folders
-    overlay etc "$TOPLEVEL/etc:$TOPLEVEL/root/etc"
+    give_owners
+    overlay etc "$etc:$root/etc"
     for name in var $others; do
-        overlay "$name" "$TOPLEVEL/root/$name"
+        overlay "$name" "$root/$name"
     done
-    need chmod 0700 $NEW/root
-    need umount $NEW/mnt
+    cd /
+    need umount $NEW/mnt/[0-9]* $NEW/mnt
+}
+
+# Where a part of the system stands in an image, seen from $NEW/mnt, in which we are afterwards. The
+# store has it as well, but of overlays over overlays a kernel takes two and no more: nobody could
+# lay anything over /etc.
+find_layer() {
+    cd -P "$TOPLEVEL/$1" || fail "there is no $TOPLEVEL/$1"
+    object=${PWD##*/}
+    cd $NEW/mnt || fail "no images"
+    for layer in [0-9]*/"$object"; do
+        [ ! -d "$layer" ] || return 0
+    done
+    fail "no image has $object"
 }
 
 # Where packages have something besides /usr, /etc and /var: nearly always it is only in /root.
@@ -113,35 +155,25 @@ has_something() {
 }
 
 overlay() {
-    changes="upperdir=$NEW/mnt/$1,workdir=$NEW/mnt/$1.work"
-    need mount -t overlay -o "metacopy=on,$changes,lowerdir=$2" overlay "$NEW/$1"
+    changes="upperdir=upper/$1,workdir=work/$1"
+    need mount -t overlay -o "metacopy=on,$changes,lowerdir=$2::$SYSTEM/pool" overlay "$NEW/$1"
 }
 
-# Owners first, because a change of owner takes set-id bits away. Sorted, so that what one program can
-# do follows each other.
-apply_metadata() {
-    sed 's/^[^ ]* \([^ ]*\) /\1:/; /^0:0 /d' "$TOPLEVEL/metadata" | sort | change chown -h
-    sed 's/ [^ ]* [^ ]* / /' "$TOPLEVEL/metadata" | sort | change chmod
-}
-
-# Read lines of a value and a path, and start the program for a hundred paths of one value at once: a
-# list that grows is copied with each path.
-change() {
-    program=$* before=
-    set --
-    while read -r value path; do
-        if [ "$value" != "$before" ] || [ $# = 100 ]; then
-            change_all "$@"
-            before=$value
-            set --
-        fi
-        set -- "$@" "$NEW$path"
-    done
-    change_all "$@"
-}
-
-change_all() {
-    [ $# = 0 ] || $program "$before" "$@" || fault "$program $before does not work for all: $1 …"
+# An overlay itself looks like the uppermost of its folders, which we have made, as the other folders
+# of the new root.
+give_owners() {
+    said=$(cd "$root" && stat -c "%a %u:%g %n" */) || fail "nobody says whose the folders are"
+    while read -r mode owner name; do
+        name=${name%/} place=$NEW/${name%/}
+        case $name in boot | dev | mnt | nix | proc | run | sys | tmp | usr) continue ;; esac
+        [ -d "$place" ] && [ ! -L "$place" ] || continue
+        [ ! -d "upper/$name" ] || place=upper/$name
+        [ "$name" != root ] || mode=700
+        [ "$owner" = 0:0 ] || need chown "$owner" "$place"
+        [ "$mode" = 755 ] || need chmod "$mode" "$place"
+    done <<END
+$said
+END
 }
 
 # Go into a folder below another one, step by step; what is missing is made. Below `data` programs
@@ -223,8 +255,8 @@ keep_paths() {
 # One identity for a device, made at its first boot; known already when a system takes over.
 give_machine_id() {
     [ -s /run/reconix/machine-id ] || find_machine_id
-    need cp /run/reconix/machine-id $NEW/etc/machine-id
-    need chmod 0444 $NEW/etc/machine-id
+    read -r identity < /run/reconix/machine-id || fail "no machine-id"
+    echo "$identity" > $NEW/etc/machine-id || fail "no machine-id in /etc"
 }
 
 find_machine_id() {
