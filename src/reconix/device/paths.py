@@ -164,7 +164,7 @@ class Paths:
 
     @property
     def next_system(self) -> Path:
-        """The toplevel that a soft reboot is to start. boot, schedule; until ``switch`` runs."""
+        """The system that a soft reboot is to start. boot, schedule; until ``switch`` runs."""
         return self.run / "next"
 
     @property

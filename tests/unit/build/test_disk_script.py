@@ -18,7 +18,8 @@ from reconix.boot.tables import Slot, SlotTables
 from reconix.build.boot.initrd import DISK_SCRIPT
 from reconix.image.layout import MIB, Sizes, plan
 
-TOPLEVEL = "/nix/store/00000000000000000000000000000000-system-default"
+IMAGES, OTHERS = ("a" * 64, "b" * 64), ("a" * 64, "c" * 64)
+"""Of the system that is to start, and of another one, which share an image."""
 ONBOARD = "pci0000:00/0000:00:03.0/virtio1"
 SECOND = "pci0000:00/0000:00:04.0/virtio2"
 EARLIER = "pci0000:00/0000:00:02.0/virtio0"
@@ -74,7 +75,7 @@ class Computer:
         names: Sequence[str] = ALL,
         serial: str = "",
         noted: str = "",
-        toplevel: str = TOPLEVEL,
+        images: Sequence[str] = IMAGES,
         after: int = 0,
     ) -> None:
         """Plug in a disk.
@@ -86,7 +87,7 @@ class Computer:
             names: its partitions.
             serial: what its hardware is called.
             noted: what the agent noted about it.
-            toplevel: what lies on its system partition; its link is as that of a real one.
+            images: what lies on its system partition.
             after: how many tenths of a second it takes to be found.
         """
         device = self.here / "sys/devices" / place / "block" / disk
@@ -107,8 +108,9 @@ class Computer:
             content = self.here / "parts" / part.name
             (content / "reconix").mkdir(parents=True)
             if name == "system":
-                (content / toplevel[1:]).mkdir(parents=True)
-                (content / toplevel[1:] / "init").symlink_to("/lib/systemd/systemd")
+                (content / "images").mkdir()
+                for image in images:
+                    (content / "images" / image).touch()
                 if noted:
                     (content / "reconix/hardware").write_text(f"serial:{noted}\n")
         with (self.here / "dev" / disk).open("wb") as file:
@@ -125,11 +127,11 @@ class Computer:
     def set(self, name: str, vendor: str, value: bytes) -> None:
         Variables(self.here / "sys/firmware/efi/efivars").set(name, vendor, value)
 
-    def boot(self) -> str:
+    def boot(self, images: Sequence[str] = IMAGES) -> str:
         """Run the script: which disk it takes, where data is, how many tenths it waited."""
         setting = (
             f"SYS={self.here}/sys DEV={self.here}/dev SYSTEM={self.here}/system "
-            f"PEEK={self.here}/peek TOPLEVEL={TOPLEVEL} tick=0 DISK=\n"
+            f"PEEK={self.here}/peek IMAGES={','.join(images)} tick=0 DISK=\n"
         )
         script = DISK_SCRIPT.read_text().replace("WAIT_SECONDS=30", "WAIT_SECONDS=6")
         text = setting + script + FUNCTIONS.format(here=self.here) + BOOTS
@@ -216,8 +218,7 @@ def test_w1_a_copy_is_told_from_the_disk_by_its_hardware(
 def test_w1_a_copy_that_alone_has_the_system_that_was_loaded_is_what_booted(
     computer: Computer,
 ) -> None:
-    other = TOPLEVEL.replace("default", "newer")
-    computer.plug("vda", ONBOARD, serial="A", noted="A", toplevel=other)
+    computer.plug("vda", ONBOARD, serial="A", noted="A", images=OTHERS)
     computer.plug("sda", USB, serial="B", noted="A")
     computer.loaded_from()
     assert computer.boot() == "sda"
@@ -270,7 +271,7 @@ def test_w1_what_nothing_tells_is_decided_by_where_it_is(
 def test_w1_without_a_word_of_the_loader_the_disk_has_the_system(
     computer: Computer, place: str
 ) -> None:
-    computer.plug("sda", place, host="other", toplevel=TOPLEVEL.replace("default", "other"))
+    computer.plug("sda", place, host="other", images=OTHERS)
     computer.plug("vda", ONBOARD, after=10)
     assert computer.boot() == "vda"
     assert computer.mounted == ["vda3"]
@@ -279,7 +280,7 @@ def test_w1_without_a_word_of_the_loader_the_disk_has_the_system(
 def test_w1_a_loader_from_a_disk_that_is_not_here_leaves_the_one_that_has_the_system(
     computer: Computer,
 ) -> None:
-    computer.plug("sda", USB, host="other", toplevel=TOPLEVEL.replace("default", "other"))
+    computer.plug("sda", USB, host="other", images=OTHERS)
     computer.plug("vda", ONBOARD)
     computer.loaded_from("rescue-stick")
     assert computer.boot() == "vda"
@@ -295,3 +296,16 @@ def test_w1_one_damaged_table_hides_no_disk(computer: Computer, damaged: range) 
         file.write(b"\xa5" * len(damaged) * 512)
     assert computer.boot() == "vda"
     assert computer.waited == 30, "by its tables"
+
+
+def test_w1_a_disk_with_all_images_but_one_does_not_have_the_system(computer: Computer) -> None:
+    computer.plug("vda", ONBOARD, images=IMAGES[:1])
+    computer.plug("sda", USB)
+    assert computer.boot() == "sda"
+    assert computer.mounted == ["sda3"]
+
+
+def test_w1_a_system_without_images_is_on_no_disk(computer: Computer) -> None:
+    computer.plug("vda", ONBOARD)
+    assert computer.boot(images=()) == "vda", "as it has slots"
+    assert "no disk is known to be the one that booted" in computer.said

@@ -174,7 +174,8 @@ def test_what_is_changed_is_in_memory_alone(partition: SystemPartition, where: s
     said = made(
         partition,
         "chmod 0600 etc/shadow && mv etc/shadow etc/shadow- && cat etc/shadow-"
-        "; echo own > etc/app.conf; echo own > opt/app/.hidden; echo own > home/x; cat etc/app.conf opt/app/.hidden",
+        "; echo own > etc/app.conf; echo own > opt/app/.hidden; echo own > home/x"
+        "; cat etc/app.conf opt/app/.hidden",
         where,
     )
     assert said == f"{SHADOW.decode()}own\nown\n"

@@ -41,9 +41,13 @@ make_store() {
     need mount -t tmpfs -o mode=0755 changes $NEW/mnt
     cd $NEW/mnt || fail "no place for images"
     mount_images
-    need mount -t overlay -o "ro,metacopy=on,redirect_dir=follow,lowerdir=$layers::$SYSTEM/pool" \
-        store $NEW/nix/store
+    lay_over_pool ro,redirect_dir=follow "$layers" store $NEW/nix/store
     cd /
+}
+
+# Mount folders of images; their contents come from the pool.
+lay_over_pool() {
+    need mount -t overlay -o "$1,metacopy=on,lowerdir=$2::$SYSTEM/pool" "$3" "$4"
 }
 
 mount_images() {
@@ -155,8 +159,7 @@ has_something() {
 }
 
 overlay() {
-    changes="upperdir=upper/$1,workdir=work/$1"
-    need mount -t overlay -o "metacopy=on,$changes,lowerdir=$2::$SYSTEM/pool" overlay "$NEW/$1"
+    lay_over_pool "upperdir=upper/$1,workdir=work/$1" "$2" overlay "$NEW/$1"
 }
 
 # An overlay itself looks like the uppermost of its folders, which we have made, as the other folders

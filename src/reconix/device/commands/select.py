@@ -72,4 +72,4 @@ def _reboot(device: Device, tell: Tell, system: str, kind: Reboot) -> None:
         return
     committed = device.generation(device.recall().committed.generation)
     tell(f"system {system} takes over")
-    soft_reboot(device.paths, committed.system(system).toplevel)
+    soft_reboot(device.paths, committed.system(system))

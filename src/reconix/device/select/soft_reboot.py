@@ -9,8 +9,9 @@ kernel, modules, kernel parameters    of the toplevel on the kernel's command li
 ``sysctl.d``, ``modules-load.d``      what we generate of these, and virtual network interfaces
 ====================================  =============================================================
 
-Everything else is made anew: the last program of the old system (``build/data/switch``) puts the
-root together as the initrd does, with the same script, and removes what programs left in ``/run``.
+Everything else is made anew: the last program of the old system (``build/data/leave``) mounts the
+store of the new one, as the initrd does, and calls the first one of that (``build/data/switch``),
+which puts the root together and removes what programs left in ``/run``.
 
 The firmware is not told, so the next boot is an ordinary one. The system that has taken over must
 show that it is healthy (``watch.py``); if it does not, or if making its root fails, the device
@@ -81,14 +82,17 @@ def _differs(device: Device, booted: Running, target: InstalledSystem) -> str | 
     return None
 
 
-def soft_reboot(paths: Paths, toplevel: StorePath) -> None:
+def soft_reboot(paths: Paths, system: InstalledSystem) -> None:
     """Stop what runs and start this system.
+
+    The scripts are told its toplevel in the first line of a file, and its images in the second.
 
     Raises:
         RestartInhibited: a program holds an inhibitor.
         CommandFailed: systemd refuses.
     """
-    write_durably(paths.next_system, f"{toplevel}\n".encode())
+    images = ",".join(digest.hex() for digest in system.images)
+    write_durably(paths.next_system, f"{system.toplevel}\n{images}\n".encode())
     try:
         ask(
             "soft-reboot",

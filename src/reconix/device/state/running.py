@@ -110,7 +110,8 @@ def next_takeover(paths: Paths) -> StorePath | None:
 
 def _read_toplevel(path: Path) -> StorePath | None:
     try:
-        return StorePath.parse(read_bounded(path, 4096).decode("ascii", "replace").strip())
+        first, _, _ = read_bounded(path, 4096).decode("ascii", "replace").partition("\n")
+        return StorePath.parse(first)
     except (OSError, BadStorePath):
         return None
 

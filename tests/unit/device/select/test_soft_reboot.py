@@ -50,10 +50,14 @@ def take_over(machine: Machine, system: str) -> Started:
     """Do what systemd and the last program of the old system do; then the agent begins."""
     paths = machine.paths
     generation = machine.read(machine.generations["two"])
-    soft_reboot(paths, generation.system(system).toplevel)
-    toplevel = paths.next_system.read_text()
-    root_is(machine, toplevel.strip())
-    paths.soft_reboot_target.write_text(toplevel)
+    soft_reboot(paths, generation.system(system))
+    toplevel, images, end = paths.next_system.read_text().split("\n")
+    assert (images.split(","), end) == (
+        [each.hex() for each in generation.system(system).images],
+        "",
+    )
+    root_is(machine, toplevel)
+    paths.soft_reboot_target.write_text(f"{toplevel}\n")
     paths.soft_reboots.write_text(f"{machine_switches(machine) + 1}\n")
     for path in (paths.next_system, paths.booted, paths.run / "booted", paths.is_unproven):
         path.unlink(missing_ok=True)
@@ -237,7 +241,7 @@ def test_a_switch_that_systemd_refuses_leaves_nothing(
     program.write_text("#!/bin/sh\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    mqtt = machine.read(machine.generations["two"]).system("mqtt").toplevel
+    mqtt = machine.read(machine.generations["two"]).system("mqtt")
     with pytest.raises(CommandFailed):
         soft_reboot(machine.paths, mqtt)
     assert not machine.paths.next_system.exists()
