@@ -21,6 +21,7 @@ from reconix.boot.gpt import SECTOR
 from reconix.boot.tables import Slot
 from reconix.image.ext4 import make_ext4
 from reconix.image.layout import MIB, Sizes, plan
+from reconix.image.new_files import read_folder
 from reconix.vm import accelerator, firmware
 from reconix.vm.machine import BOOT_SECONDS, running
 from reconix.vm.qemu import Disk, Forward, Guest
@@ -54,7 +55,7 @@ def foreign_disk(folder: Path) -> Path:
         for name in ("system", "data"):
             part = tables.named(name)
             made = folder / f"{name}.ext4"
-            make_ext4(made, photos, label=name, size_bytes=part.size_bytes)
+            make_ext4(made, read_folder(photos), label=name, size_bytes=part.size_bytes)
             opened.write(part.first * SECTOR, made.read_bytes())
     return disk
 

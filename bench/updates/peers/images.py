@@ -14,6 +14,7 @@ from bench.updates.peers.peer import Peer, Wrong
 
 from reconix.base.process import run
 from reconix.image.ext4 import make_ext4
+from reconix.image.new_files import read_folder
 
 _SPARE = 1.25  # an image that is a quarter larger than its content
 _SPARE_BYTES = 64 << 20
@@ -101,7 +102,7 @@ class ZstdImages(Zstd):
         sizes = [path.stat().st_size for path in trees.files(tree)]
         blocks = sum(-(-size // 4096) for size in sizes) + 2 * len(sizes)
         size_bytes = int(blocks * 4096 * _SPARE) + _SPARE_BYTES
-        make_ext4(place, tree, label="root", size_bytes=size_bytes // 4096 * 4096)
+        make_ext4(place, read_folder(tree), label="root", size_bytes=size_bytes // 4096 * 4096)
 
     @property
     def old(self) -> Path:

@@ -3,7 +3,7 @@
     partition tables   boot/tables.py; slot 1 is selected
     slot-1             the slot image of the generation
     slot-2 …           empty: an update fills them
-    system             /nix/store with the closure and its .links, /reconix with the agent's state
+    system             contents, images and the agent's state (``system_files.py``)
     data               an empty file system
 
 The same generation and the same layout give the same bytes: no mount, no root, no clock. The file
@@ -24,20 +24,16 @@ from reconix.base.files import COPY_BYTES, remove_tree, sync_folder
 from reconix.boot import fat
 from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import SECTOR, Partition
-from reconix.boot.tables import Slot
 from reconix.boot.tree import BootTree
-from reconix.boot.trial import installed, print_state
 from reconix.config.schema.machine import Machine
 from reconix.image.ext4 import SMALL_BLOCK_BYTES, make_ext4
 from reconix.image.layout import DATA, SYSTEM, Sizes, needed_bytes, plan
+from reconix.image.new_files import NewFile, NewFolder, new_folder
+from reconix.image.system_files import FIRST_SLOT, system_files
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.images import read_device_generation
 from reconix.store.generation import Generation, read_generation
-from reconix.store.links import LINKS, LinkPool, fill_pool
-from reconix.store.manifest import Manifest
 from reconix.store.paths import StorePath
-from reconix.store.registry import Registry
-
-FIRST_SLOT = Slot(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +93,8 @@ def _fill(store: ChrootStore, path: StorePath, layout: Layout, image: Path, work
     with progress.stage("write the boot partition"):
         _write_slot(store, generation, tables.slot(FIRST_SLOT), image)
     with progress.stage("make the system partition"):
-        _write_system(store, generation, tables.named(SYSTEM), image, work)
+        content = system_files(read_device_generation(store, path))
+        _write_system(content, tables.named(SYSTEM), image, work)
     _write_data(tables.named(DATA), layout.data, image, work)
 
 
@@ -109,17 +106,7 @@ def _write_slot(store: ChrootStore, generation: Generation, slot: Partition, ima
             file.write(chunk)
 
 
-def _write_system(
-    store: ChrootStore, generation: Generation, place: Partition, image: Path, work: Path
-) -> None:
-    manifest = store.manifest(generation.path)
-    content = work / SYSTEM
-    registry = Registry(content)
-    _copy_objects(store, manifest, registry.store_dir)
-    registry.add(manifest)
-    state = installed(str(generation.path), FIRST_SLOT)
-    (content / "reconix/state.json").write_bytes(print_state(state))
-    _plain_modes(content)
+def _write_system(content: NewFolder, place: Partition, image: Path, work: Path) -> None:
     make_ext4(
         work / "system.ext4",
         content,
@@ -130,51 +117,9 @@ def _write_system(
     _copy_into(work / "system.ext4", image, place)
 
 
-def _copy_objects(store: ChrootStore, manifest: Manifest, into: Path) -> None:
-    """Link every object of a closure into another folder; equal files stay one file."""
-    into.mkdir(parents=True)
-    trees = [into / item.path.basename for item in manifest.objects]
-    for tree in trees:
-        _link_tree(store.store_dir / tree.name, tree)
-    fill_pool(into, trees, LinkPool(store.store_dir).keys_by_inode())
-
-
-def _link_tree(source: Path, target: Path) -> None:
-    if source.is_symlink() or not source.is_dir():
-        os.link(source, target, follow_symlinks=False)
-        return
-    target.mkdir()
-    with os.scandir(source) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            _link_tree(Path(entry.path), target / entry.name)
-    os.utime(target, (1, 1))
-    target.chmod(0o555)
-
-
-def _plain_modes(content: Path) -> None:
-    """Folders and files that are not objects: the same whatever umask or clock we run with."""
-    for folder, folders, names in os.walk(content):
-        if folder.endswith("/nix/store"):
-            folders[:] = [LINKS]
-        elif not folder.endswith(f"/{LINKS}"):
-            for name in names:
-                Path(folder, name).chmod(0o644)
-                os.utime(Path(folder, name), (1, 1))
-        Path(folder).chmod(0o755)
-    for folder, folders, _ in os.walk(content):
-        if folder.endswith("/nix/store"):
-            folders[:] = [LINKS]
-        os.utime(folder, (1, 1))
-
-
 def _write_data(place: Partition, files: Mapping[str, bytes], image: Path, work: Path) -> None:
-    content = work / DATA
-    content.mkdir()
-    for name, text in files.items():
-        (content / name).write_bytes(text)
-    _plain_modes(content)
-    source = content if files else None
-    make_ext4(work / "data.ext4", source, label=DATA, size_bytes=place.size_bytes)
+    content = new_folder({name: NewFile(text) for name, text in files.items()}) if files else None
+    make_ext4(work / "data.ext4", content, label=DATA, size_bytes=place.size_bytes)
     _copy_into(work / "data.ext4", image, place)
 
 

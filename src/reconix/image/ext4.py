@@ -1,4 +1,4 @@
-"""ext4 file systems made from a folder, without root, without mounting, without a clock.
+"""ext4 file systems made from a description, without root, without mounting, without a clock.
 
 ``mkfs.ext4`` makes them, empty. What it would take from the moment or from chance is given:
 identifier, hash seed, and the time it writes everywhere. The files come from ``populate.py``.
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from reconix.base import process
 from reconix.base.errors import ReconixError
+from reconix.image.new_files import NewFolder
 from reconix.image.populate import NoRoom, populate
 
 SMALL_BLOCK_BYTES = 1024
@@ -37,7 +38,7 @@ class DoesNotFit(ReconixError):
 
 def make_ext4(
     image: Path,
-    content: Path | None,
+    content: NewFolder | None,
     *,
     label: str,
     size_bytes: int,
@@ -47,7 +48,7 @@ def make_ext4(
 
     Args:
         image: the new file; it is sparse.
-        content: a folder that becomes the root of the file system, or nothing.
+        content: what the root of the file system shall hold, or nothing.
         label: its name; identifier and hash seed follow from it.
         size_bytes: of the file system.
         block_bytes: of its blocks; mkfs chooses by the size if not given.

@@ -1,8 +1,9 @@
 """Populating a new ext4 file system: each file written once, in order, in linear time.
 
-``mkfs.ext4 -d`` could do it. But for each new name it searches the folder from its front, twice: a
-folder of 35,851 names, as ``.links`` of four ordinary systems is, made it read 82 GB. So mkfs makes
-an empty file system, and this module puts the files there, by the little of ext4 that this takes:
+``mkfs.ext4 -d`` wants a folder that looks like the file system, down to modes and owners, and for
+each new name it searches the folder from its front, twice: 35,851 names made it read 82 GB. So mkfs
+makes an empty file system, and this module puts there what is described (``new_files.py``), by the
+little of ext4 that this takes:
 
     superblock           how many blocks and inodes are free
     group descriptors    where bitmaps and inodes of a group are, what is free in it
@@ -31,6 +32,7 @@ from typing import NamedTuple
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import chunks
+from reconix.image.new_files import NewFile, NewFolder, NewLink, NewNode
 
 ROOT_INODE, _LOST_INODE = 2, 11
 _SUPER_AT, _SUPER_BYTES = 1024, 1024
@@ -50,7 +52,8 @@ _EXTENT_BYTES, _EXTENTS_IN_INODE, _MAX_EXTENT = 12, 4, 1 << 15
 _FAST_LINK_BYTES = 60
 _RECORD = struct.Struct("<IHBB")
 _FILE, _FOLDER, _LINK = 1, 2, 7
-_KINDS = {stat.S_IFREG: _FILE, stat.S_IFDIR: _FOLDER, stat.S_IFLNK: _LINK}
+_KINDS = {NewFile: _FILE, NewFolder: _FOLDER, NewLink: _LINK}
+_LINK_MODE = stat.S_IFLNK | 0o777
 
 
 class NoRoom(ReconixError):
@@ -86,12 +89,12 @@ class _Node:
     links: int = 0
 
 
-def populate(image: Path, content: Path) -> None:
+def populate(image: Path, content: NewFolder) -> None:
     """Put files into a file system that mkfs has just made.
 
     Args:
         image: the file system; without checksums of metadata.
-        content: a folder that becomes its root.
+        content: what its root shall hold; the mode of the root is left as it is.
 
     Raises:
         NoRoom: ``content`` does not fit.
@@ -99,7 +102,7 @@ def populate(image: Path, content: Path) -> None:
     descriptor = os.open(image, os.O_RDWR | os.O_CLOEXEC)
     try:
         writer = _Writer(_Volume(descriptor))
-        writer.add_tree(str(content))
+        writer.add_tree(content)
         writer.finish()
     finally:
         os.close(descriptor)
@@ -271,9 +274,8 @@ class _Writer:
     def __init__(self, volume: _Volume) -> None:
         self._volume = volume
         self._nodes: dict[int, _Node] = {}
-        self._seen: dict[tuple[int, int], int] = {}  # inodes of the source, for hard links
 
-    def add_tree(self, root: str) -> None:
+    def add_tree(self, root: NewFolder) -> None:
         """Add what is in a folder; the folder itself becomes the root."""
         lost = Name(b"lost+found", _LOST_INODE, _FOLDER)
         before = self._volume.read(self._volume.inode_at(ROOT_INODE), self._volume.inode_bytes)
@@ -297,42 +299,42 @@ class _Writer:
             self._volume.write(self._volume.inode_at(number), _print_inode(node, self._volume))
         self._volume.finish()
 
-    def _add_names(self, folder: str) -> tuple[list[Name], list[tuple[str, int]]]:
+    def _add_names(self, folder: NewFolder) -> tuple[list[Name], list[tuple[NewFolder, int]]]:
         """Add all that is in a folder but the content of its folders, which are given back."""
         names: list[Name] = []
-        inner: list[tuple[str, int]] = []
-        with os.scandir(folder) as entries:
-            for entry in sorted(entries, key=lambda entry: os.fsencode(entry.name)):
-                about = entry.stat(follow_symlinks=False)
-                kind = _KINDS[stat.S_IFMT(about.st_mode)]
-                number = self._seen.get((about.st_dev, about.st_ino))
-                if number is None or self._nodes[number].links == _MAX_LINKS:
-                    number = self._add(entry.path, about, kind)
-                self._nodes[number].links += 1
-                names.append(Name(os.fsencode(entry.name), number, kind))
-                if kind == _FOLDER:
-                    inner.append((entry.path, number))
+        inner: list[tuple[NewFolder, int]] = []
+        for name, node in folder.entries:
+            number = self._add(node)
+            names.append(Name(name, number, _KINDS[type(node)]))
+            if isinstance(node, NewFolder):
+                inner.append((node, number))
         return names, inner
 
-    def _add(self, path: str, about: os.stat_result, kind: int) -> int:
+    def _add(self, new: NewNode) -> int:
         """Give something an inode, and write its content unless it is a folder."""
         ((number, _),) = self._volume.inodes.take(1)
-        node = self._nodes[number] = _Node(about.st_mode)
-        if kind != _FOLDER and about.st_nlink > 1:
-            self._seen[about.st_dev, about.st_ino] = number
-        if kind == _FOLDER:
-            node.links = 1  # the name "." in it
+        if isinstance(new, NewFolder):
+            # Its names are "." and the one in the folder that it is in.
+            self._nodes[number] = _Node(stat.S_IFDIR | new.mode, links=2)
             self._volume.folders[self._volume.inodes.group_of(number)] += 1
-        elif kind == _FILE:
-            with Path(path).open("rb") as file:
-                self._write(node, about.st_size, chunks(file, about.st_size))
+        elif isinstance(new, NewFile):
+            node = self._nodes[number] = _Node(stat.S_IFREG | new.mode, links=1)
+            self._write_content(node, new.content)
         else:
-            target = os.fsencode(os.readlink(path))  # noqa: PTH115 - pathlib would tidy it
-            if len(target) < _FAST_LINK_BYTES:
-                node.size_bytes, node.extents = len(target), target
+            node = self._nodes[number] = _Node(_LINK_MODE, links=1)
+            if len(new.target) < _FAST_LINK_BYTES:
+                node.size_bytes, node.extents = len(new.target), new.target
             else:
-                self._write(node, len(target), iter([target]))
+                self._write(node, len(new.target), iter([new.target]))
         return number
+
+    def _write_content(self, node: _Node, content: bytes | Path) -> None:
+        if isinstance(content, bytes):
+            self._write(node, len(content), iter([content]))
+            return
+        with content.open("rb") as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            self._write(node, size_bytes, chunks(file, size_bytes))
 
     def _write_folder(self, own: int, parent: int, names: list[Name], has: list[Run]) -> None:
         content = print_folder(

@@ -140,6 +140,10 @@ class Registry:
             if not self.pool.has(digest, size_bytes):
                 raise BadContent(digest, "is missing")
 
+    def manifest_path(self, root: StorePath) -> Path:
+        """Where the manifest of a generation is, or would be."""
+        return self._name(root)
+
     # -- images ------------------------------------------------------------------------------------
 
     def image_path(self, sha256: Digest) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconix.image.ext4 import make_ext4
+from reconix.image.new_files import read_folder
 from reconix.prove.blocks import Disk
 from reconix.prove.contents import Objects, read_facts
 from reconix.prove.ext4 import BadFileSystem, Ext4, Geometry
@@ -37,7 +38,7 @@ def content(need: Callable[..., None], tmp_path: Path) -> Path:
 
 def made(content: Path, tmp_path: Path) -> tuple[Disk, Geometry]:
     image = tmp_path / "image"
-    make_ext4(image, content, label="system", size_bytes=16 * MIB)
+    make_ext4(image, read_folder(content), label="system", size_bytes=16 * MIB)
     disk = Disk(image.read_bytes(), b"", BLOCK)
     return disk, Geometry.read(disk, 0)
 

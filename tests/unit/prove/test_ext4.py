@@ -8,6 +8,7 @@ import pytest
 
 from reconix.base.process import run
 from reconix.image.ext4 import make_ext4
+from reconix.image.new_files import read_folder
 from reconix.prove.blocks import Disk
 from reconix.prove.ext4 import ROOT_INODE, BadFileSystem, Ext4, Geometry, Inode
 
@@ -19,7 +20,7 @@ def files(request: pytest.FixtureRequest, need: Callable[..., None], tmp_path: P
     need("mkfs.ext4", "debugfs")
     image, content = tmp_path / "image", tmp_path / "content"
     fill(content)
-    make_ext4(image, content, label="system", size_bytes=request.param)
+    make_ext4(image, read_folder(content), label="system", size_bytes=request.param)
     return opened(image)
 
 
@@ -77,7 +78,7 @@ def test_a_fragmented_file_is_read_whole(need: Callable[..., None], tmp_path: Pa
     content.mkdir()
     for number in range(24 * 1024):
         (content / f"{number}").write_bytes(b"x" * 1024) if number < 2000 else None
-    make_ext4(image, content, label="system", size_bytes=16 * MIB)
+    make_ext4(image, read_folder(content), label="system", size_bytes=16 * MIB)
     large = tmp_path / "large"
     large.write_bytes(os.urandom(6 * MIB))
     holes = "".join(f"rm {number}\n" for number in range(0, 2000, 2))

@@ -1,0 +1,79 @@
+"""What the system partition of a new device holds: one generation, and what the agent knows.
+
+    pool/ab/cdef…            contents of files, each once      only for root
+    images/<sha256>          names and metadata                only for root
+    reconix/generations/     the manifest of the generation
+    reconix/state.json       slot 1 has it, and it is confirmed
+    reconix/layout           2
+
+What is equal in two objects is one file, because it has one digest; nothing has to be linked.
+
+Tested by ``tests/compat/test_disk.py``.
+"""
+
+from pathlib import Path
+
+from reconix.boot.tables import Slot
+from reconix.boot.trial import installed, print_state
+from reconix.image.new_files import NewFile, NewFolder, NewNode, new_folder
+from reconix.nix.images import DeviceGeneration, DeviceImage
+from reconix.store.images.nodes import contents
+from reconix.store.layout import PLACE, print_layout
+from reconix.store.manifest import Manifest, print_manifest
+from reconix.store.pool import FILE_MODE, FOLDER_MODE
+from reconix.store.registry import Registry
+
+FIRST_SLOT = Slot(1)
+"""Which slot has the generation."""
+
+_DISK = Registry(Path("/"))
+"""As a device sees its system partition: it knows where things are."""
+
+
+def system_files(generation: DeviceGeneration) -> NewFolder:
+    """All files and folders of the partition."""
+    return new_folder(
+        {
+            _DISK.pool.folder.name: _pool(generation),
+            _DISK.images_dir.name: _images(generation),
+            "reconix": _agent(generation.manifest),
+        }
+    )
+
+
+def _pool(generation: DeviceGeneration) -> NewFolder:
+    """Each content once, whatever it is called and however often."""
+    digests = {digest for tree in generation.trees.values() for digest, _ in contents(tree)}
+    folders: dict[str, dict[str, NewNode]] = {}
+    for digest in digests:
+        path = _DISK.pool.path(digest)
+        content = NewFile(generation.places[digest], FILE_MODE)
+        folders.setdefault(path.parent.name, {})[path.name] = content
+    inner = {name: new_folder(files, mode=FOLDER_MODE) for name, files in folders.items()}
+    return new_folder(inner, mode=FOLDER_MODE)
+
+
+def _images(generation: DeviceGeneration) -> NewFolder:
+    files = {
+        _DISK.image_path(image.entry.sha256).name: NewFile(_bytes(image), FILE_MODE)
+        for image in generation.images
+    }
+    return new_folder(files, mode=FOLDER_MODE)
+
+
+def _bytes(image: DeviceImage) -> bytes:
+    written = bytearray()
+    image.write(written.extend)
+    return bytes(written)
+
+
+def _agent(manifest: Manifest) -> NewFolder:
+    path = _DISK.manifest_path(manifest.root)
+    state = installed(str(manifest.root), FIRST_SLOT)
+    return new_folder(
+        {
+            path.parent.name: new_folder({path.name: NewFile(print_manifest(manifest))}),
+            Path(PLACE).name: NewFile(print_layout()),
+            "state.json": NewFile(print_state(state)),
+        }
+    )
