@@ -97,28 +97,28 @@ def find(node: Node | None, *names: bytes) -> Node | None:
 
 def walk(node: Node) -> Iterator[Node]:
     """A node and all that is below it, folders first."""
-    yield node
-    if isinstance(node, ImageFolder):
-        for _, below in node.entries:
-            yield from walk(below)
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ImageFolder):
+            waiting.extend(below for _, below in reversed(node.entries))
 
 
 def count(node: Node) -> int:
     """How many nodes there are, itself included."""
-    if not isinstance(node, ImageFolder):
-        return 1
-    return 1 + sum(count(below) for _, below in node.entries)
+    return sum(1 for _ in walk(node))
 
 
-def files(
-    node: Node, path: tuple[bytes, ...] = ()
-) -> Iterator[tuple[tuple[bytes, ...], ImageFile]]:
+def files(node: Node, path: tuple[bytes, ...] = ()) -> Iterator[tuple[tuple[bytes, ...], ImageFile]]:
     """All files with their paths."""
-    if isinstance(node, ImageFile):
-        yield path, node
-    elif isinstance(node, ImageFolder):
-        for name, below in node.entries:
-            yield from files(below, (*path, name))
+    waiting = [(path, node)]
+    while waiting:
+        path, node = waiting.pop()
+        if isinstance(node, ImageFile):
+            yield path, node
+        elif isinstance(node, ImageFolder):
+            waiting.extend(((*path, name), below) for name, below in reversed(node.entries))
 
 
 def contents(node: Node) -> Iterator[tuple[bytes, int]]:

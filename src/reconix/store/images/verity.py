@@ -38,7 +38,7 @@ class VerityHash:
     def __init__(self, content: bytes = b"") -> None:
         self.size_bytes = 0
         self._waiting = b""  # less than a block
-        self._hashes: list[bytes] = []
+        self._hashes = bytearray()
         if content:
             self.update(content)
 
@@ -49,15 +49,13 @@ class VerityHash:
             data = self._waiting + data
         whole = len(data) - len(data) % BLOCK_BYTES
         with memoryview(data) as view:
-            self._hashes.extend(
-                hashlib.sha256(view[at : at + BLOCK_BYTES]).digest()
-                for at in range(0, whole, BLOCK_BYTES)
-            )
+            for at in range(0, whole, BLOCK_BYTES):
+                self._hashes += hashlib.sha256(view[at : at + BLOCK_BYTES]).digest()
         self._waiting = data[whole:]
 
     def digest(self) -> bytes:
         """The digest of all bytes that were taken."""
-        hashes = b"".join(self._hashes)
+        hashes = bytes(self._hashes)
         if self._waiting:
             hashes += _hash(self._waiting)
         while len(hashes) > DIGEST_BYTES:
