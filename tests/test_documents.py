@@ -20,6 +20,7 @@ ALWAYS_THERE = {"bash", "sh", "dpkg-deb", "dpkg", "apt-get", "apt-cache", "tar",
 """Programs of essential packages, and apt."""
 
 SAME_PACKAGE = {
+    "fsck.erofs": {"dump.erofs", "mkfs.erofs"},
     "fsck.fat": {"mkfs.fat", "fatlabel"},
     "depmod": {"modprobe", "modinfo", "insmod", "kmod"},
     "mcopy": {"mdir", "mtype", "minfo", "mattrib", "mformat", "mmd"},

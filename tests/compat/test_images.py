@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,6 @@ from reconix.store.images.nodes import (
     Attributes,
     ImageFile,
     ImageFolder,
-    ImageLink,
     Metadata,
     Node,
 )

@@ -35,12 +35,19 @@ from reconix.base.errors import ReconixError
 from reconix.store.images.nodes import (
     EXECUTABLE,
     MAX_ATTRIBUTES_BYTES,
+    MAX_DEPTH,
+    MAX_ID,
+    MAX_MTIME,
+    MAX_NAME_BYTES,
+    MAX_SIZE,
+    MAX_TARGET_BYTES,
     Attributes,
     ImageFile,
     ImageFolder,
     ImageLink,
     Node,
 )
+from reconix.store.images.verity import DIGEST_BYTES
 
 BLOCK_BYTES = 4096
 SLOT_BYTES = 32
@@ -90,7 +97,6 @@ NO_BLOCK = b"\xff\xff\xff\xff"
 
 MAX_NODES = 100_000
 """Of one image: what a device can hold while it makes one."""
-MAX_NAME_BYTES = 255
 
 Write = Callable[[bytes], object]
 
@@ -166,8 +172,14 @@ class _Writer:
         yield from blocks
 
     def _line_up(self) -> None:
-        """Number all nodes."""
+        """Number all nodes, those of one depth after those above them."""
+        depth, end_of_depth = 0, 1
         for number, node in enumerate(self._nodes):
+            if number == end_of_depth:
+                depth, end_of_depth = depth + 1, len(self._nodes)
+            if depth > MAX_DEPTH:
+                raise TooLargeForImage(f"more than {MAX_DEPTH} folders in each other")
+            _check(node)
             self._first_entries.append(len(self._nodes))
             if isinstance(node, ImageFolder):
                 self._nodes.extend(below for _, below in node.entries)
@@ -246,6 +258,31 @@ class _Writer:
         return inode + attributes
 
 
+def _check(node: Node) -> None:
+    """Refuse what an image has no word for, and what would be read back as something else."""
+    mode, user, group, mtime, attributes = node.metadata
+    if mode >> 12 or not (0 <= user <= MAX_ID and 0 <= group <= MAX_ID and 0 <= mtime <= MAX_MTIME):
+        raise TooLargeForImage(f"mode {mode:o}, user {user}, group {group}, time {mtime}")
+    if any(name.startswith(OVERLAY) for name, _ in attributes):
+        raise TooLargeForImage("an attribute that overlayfs would take for its own")
+    if isinstance(node, ImageFolder):
+        _check_names([name for name, _ in node.entries])
+    elif isinstance(node, ImageLink) and not 0 < len(node.target) <= MAX_TARGET_BYTES:
+        raise TooLargeForImage(f"a link to {len(node.target)} bytes")
+    elif isinstance(node, ImageFile):
+        expected = node.size_bytes if node.is_inline else DIGEST_BYTES
+        if len(node.content) != expected or node.size_bytes > MAX_SIZE:
+            raise TooLargeForImage(f"a file of {node.size_bytes} bytes")
+
+
+def _check_names(names: Sequence[bytes]) -> None:
+    for name in names:
+        if not 0 < len(name) <= MAX_NAME_BYTES or b"/" in name or b"\0" in name:
+            raise TooLargeForImage(f"no name of a file: {name!r}")
+    if b"." in names or b".." in names or any(a >= b for a, b in itertools.pairwise(names)):
+        raise TooLargeForImage("a folder has a name twice")
+
+
 def _links(node: Node) -> int:
     """How many names a node has; a folder one in each folder that is in it."""
     if not isinstance(node, ImageFolder):
@@ -317,15 +354,22 @@ def _print_attributes(attributes: Attributes) -> bytes:
         return b""
     printed = bytearray(ATTRIBUTES_BYTES)
     for name, value in attributes:
-        prefix = next((each for each in PREFIXES if name.startswith(each)), None)
-        if prefix is None:
-            raise TooLargeForImage(f"an image has no word for the attribute {name!r}")
-        rest = name.removeprefix(prefix)
-        printed += ATTRIBUTE.pack(len(rest), PREFIXES[prefix], len(value)) + rest + value
+        number, rest = _shortened(name)
+        if len(rest) > MAX_NAME_BYTES or len(value) > MAX_ATTRIBUTES_BYTES:
+            raise TooLargeForImage(f"an attribute of {len(name) + len(value)} bytes")
+        printed += ATTRIBUTE.pack(len(rest), number, len(value)) + rest + value
         printed += bytes(-len(printed) % 4)
     if len(printed) > MAX_ATTRIBUTES_BYTES:
         raise TooLargeForImage(f"attributes of {len(printed)} bytes")
     return bytes(printed)
+
+
+def _shortened(name: bytes) -> tuple[int, bytes]:
+    """The number of how a name of an attribute begins, and the rest of it."""
+    for prefix, number in PREFIXES.items():
+        if name.startswith(prefix) and prefix.endswith(b".") == (name != prefix):
+            return number, name.removeprefix(prefix)
+    raise TooLargeForImage(f"an image has no word for the attribute {name!r}")
 
 
 def _attributes_count(size_bytes: int) -> int:

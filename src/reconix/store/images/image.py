@@ -37,7 +37,10 @@ from reconix.store.images.erofs import (
     SUPERBLOCK,
 )
 from reconix.store.images.nodes import (
+    MAX_DEPTH,
     MAX_INLINE_BYTES,
+    MAX_NAME_BYTES,
+    MAX_SIZE,
     Attributes,
     ImageFile,
     ImageFolder,
@@ -47,7 +50,6 @@ from reconix.store.images.nodes import (
 )
 from reconix.store.images.verity import DIGEST_BYTES
 
-MAX_DEPTH = 300
 MAX_IMAGE_BYTES = 1 << 28
 _SPELLED = {number: prefix for prefix, number in PREFIXES.items()}
 _FIRST_NAME = struct.Struct("<8xH")
@@ -151,7 +153,7 @@ class Image:
         digest, others = _pooled(attributes)
         metadata = Metadata(mode & 0o7777, fields[7], fields[8], fields[9], others)
         if layout >> 1 == CHUNKED:
-            if not digest:
+            if not digest or size > MAX_SIZE:
                 raise BadImage(f"the content of node {place} has no name")
             return _Inode(stat.S_IFMT(mode), metadata, size, self._bytes[:0], digest)
         content = self._content(layout >> 1, size, block, at + room)
@@ -192,7 +194,7 @@ class Image:
 
     def _entries(self, folder: _Inode) -> Iterator[tuple[bytes, int]]:
         """Names and places of what is in a folder."""
-        content = folder.content
+        content, last = folder.content, b""
         for begin in range(0, len(content), BLOCK_BYTES):
             block = content[begin : begin + BLOCK_BYTES]
             if len(block) < ENTRY.size:
@@ -205,8 +207,9 @@ class Image:
             ends = [head[1] for head in heads[1:]] + [len(block)]
             for (place, name_at, _), end in zip(heads, ends, strict=True):
                 name = bytes(block[name_at:end]).rstrip(b"\0")
-                if not name or b"/" in name or b"\0" in name or name_at > end:
+                if name <= last or len(name) > MAX_NAME_BYTES or b"/" in name or b"\0" in name:
                     raise BadImage(f"a folder has an entry {name!r}")
+                last = name
                 if name not in (b".", b".."):
                     yield name, place
 

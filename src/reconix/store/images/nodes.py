@@ -25,6 +25,18 @@ MAX_SIZE = (1 << 43) - 1
 MAX_ATTRIBUTES_BYTES = 32 << 10
 """All attributes of one node, names and values."""
 
+MAX_NAME_BYTES = 255
+
+MAX_TARGET_BYTES = 4095
+
+MAX_DEPTH = 300
+"""How many folders are in each other, that of the image included."""
+
+MAX_ID = (1 << 32) - 2
+"""Of users and groups; the number after it means *nobody said* in system calls."""
+
+MAX_MTIME = 1 << 40
+
 Attributes = tuple[tuple[bytes, bytes], ...]
 """Extended attributes: whole names, such as ``security.capability``, and values; sorted."""
 
@@ -110,7 +122,9 @@ def count(node: Node) -> int:
     return sum(1 for _ in walk(node))
 
 
-def files(node: Node, path: tuple[bytes, ...] = ()) -> Iterator[tuple[tuple[bytes, ...], ImageFile]]:
+def files(
+    node: Node, path: tuple[bytes, ...] = ()
+) -> Iterator[tuple[tuple[bytes, ...], ImageFile]]:
     """All files with their paths."""
     waiting = [(path, node)]
     while waiting:

@@ -11,7 +11,7 @@ from reconix.store.images.verity import BLOCK_BYTES, DIGEST_BYTES, VerityHash, d
 
 PER_BLOCK = BLOCK_BYTES // DIGEST_BYTES
 
-# Printed by `fsverity digest --compact` (fsverity-utils 1.5); tests/compat/test_images.py asks it again.
+# Printed by `fsverity digest --compact`, which tests/compat/test_images.py asks again.
 KNOWN = {
     0: "3d248ca542a24fc62d1c43b916eae5016878e2533c88238480b26128a1f1af95",
     1: "b803429503d95915829b29fdbc8bbad142f3abfd11b1cadf5526582e685c0551",
