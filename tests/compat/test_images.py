@@ -86,7 +86,7 @@ def show(path, inside):
             content = source.read()
     size = 0 if kind == "folder" else found.st_size
     print((inside, kind, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid,
-           found.st_mtime_ns / 1e9, size, target, content, tuple(sorted(attributes.items()))))
+           found.st_mtime_ns // 10**9, size, target, content, tuple(sorted(attributes.items()))))
     if kind == "folder":
         for name in sorted(os.listdir(path)):
             show(path + b"/" + name, inside + b"/" + name)
