@@ -8,7 +8,7 @@ the health checks beside them.
         boot.json     bootspec v1
         init          → /usr/lib/systemd/systemd
         root etc modules agent   → their objects
-        sidecars/     → owners, modes and times of root and etc, for images; not on the device
+        metadata      owners and modes that a store cannot hold
         persist       what must outlive a boot
         given         what the generation has in folders that do
         health.json   what a trial must pass
@@ -25,6 +25,7 @@ from pathlib import Path
 from reconix.boot.bootspec import BootSpec, print_bootspec
 from reconix.build.agent import settings
 from reconix.build.on_device import secrets
+from reconix.build.users.ownerships import METADATA, Ownership, print_ownerships
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.config.schema.values import Architecture
@@ -50,19 +51,18 @@ class Components:
     linux_version: str
     initrd: StorePath
     agent: StorePath
-    root_sidecar: StorePath
-    etc_sidecar: StorePath
 
     def paths(self) -> tuple[StorePath, ...]:
         """All of them."""
-        sidecars = (self.root_sidecar, self.etc_sidecar)
-        return (self.root, self.etc, self.linux, self.initrd, self.agent, *sidecars)
+        return (self.root, self.etc, self.linux, self.initrd, self.agent)
 
 
 @dataclass(frozen=True, slots=True)
 class Lists:
     """What the script of the initrd obeys when it puts the root of a system together."""
 
+    ownerships: tuple[Ownership, ...]
+    """Unusual owners and modes, of the root and of generated files."""
     persist: bytes
     """What must outlive a boot."""
     given: bytes = b""
@@ -86,8 +86,7 @@ def make_toplevel(host: Host, name: str, components: Components, lists: Lists) -
             "etc": Symlink(str(components.etc)),
             "modules": Symlink(f"{components.linux}/modules"),
             "agent": Symlink(str(components.agent)),
-            "sidecars/root": Symlink(str(components.root_sidecar)),
-            "sidecars/etc": Symlink(str(components.etc_sidecar)),
+            METADATA: File(print_ownerships(lists.ownerships)),
             "persist": File(lists.persist),
             **({"given": File(lists.given)} if lists.given else {}),
             **{file: File(content) for file, content in settings.files(host, name).items()},

@@ -170,14 +170,16 @@ class Registry:
             assert tree is not None
             yield from contents(tree)
 
-    def verify_image(self, entry: ImageEntry) -> None:
-        """Compare an image with its digest.
+    def verify_image(self, entry: ImageEntry) -> Image:
+        """Compare an image with its digest; gives it, and does not keep it.
 
         Raises:
             ImageMissing, BadImage: it is not there, or altered.
         """
-        if Digest.of(self._read_image(entry)) != entry.sha256:
+        content = self._read_image(entry)
+        if Digest.of(content) != entry.sha256:
             raise BadImage(f"{entry.sha256.hex()} was altered")
+        return Image(content)
 
     def _read_image(self, entry: ImageEntry) -> bytes:
         try:

@@ -1,50 +1,45 @@
 """Receiving: from a stream and an intact base to a generation that is complete and registered.
 
 Everything that can be known before the first write is checked before the first write: format, host
-and architecture, whether the base is installed and complete, whether the objects that stay are
-intact, whether there is room once the leftovers of a cut are removed (``room.py``). Then the
-objects are made one after the other under ``/reconix/staging``, each made durable and read back
-against its hash. Only when the whole stream was verified do they get their names in the store, and
-only then is the manifest registered, which is what makes the generation exist.
+and architecture, whether the base is installed and lacks nothing, whether there is room once the
+leftovers of a cut are removed (``room.py``). Then the trees of the objects are made, in memory
+(``tree_maker.py``), and new contents go to the pool (``contents.py``). When the whole stream was
+read the images are made and compared with the digests of the manifest (``images.py``), and at last
+the manifest is registered, which is what makes the generation exist.
 
 ==========================  =======================================================================
 after a power cut           repeating the same stream
 ==========================  =======================================================================
-while an object is made     what was complete in staging is verified and used, the part removed
-between two final names     what has its name is verified and skipped
+while contents come         what has its name in the pool is not written again
+while images are made       likewise
 before the manifest         nothing is written but the manifest
 after the manifest          nothing is written at all
 ==========================  =======================================================================
 
-When a stream is refused, staging is emptied. Two receivers at once are
-excluded by the caller (the agent's lock).
+When a stream is refused, what it has added is removed. Two receivers at once are excluded by the
+caller (the agent's lock).
 
 Tested by ``tests/unit/transfer/receiving/test_receive.py`` and ``tests/crash/test_receive_cut.py``.
 """
 
 import contextlib
 import errno
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
-from reconix.base.files import remove_tree
-from reconix.store import nar
-from reconix.store.manifest import Manifest, StoreObject
-from reconix.store.nar import BadTree, NarInfo
+from reconix.store.images.erofs import TooLargeForImage
+from reconix.store.images.image import BadImage
+from reconix.store.manifest import Manifest
 from reconix.store.paths import StorePath
-from reconix.store.registry import Registry
+from reconix.store.pool import BadContent
+from reconix.store.registry import ImageMissing, Registry
 from reconix.transfer.codecs import tools
-from reconix.transfer.codecs.renames import Renames
-from reconix.transfer.format.bases import View
-from reconix.transfer.format.costs import Account, CpuLimit, Spare
-from reconix.transfer.format.packing import Unpacker
+from reconix.transfer.format.costs import Account, CpuLimit
 from reconix.transfer.format.payload_head import Need
-from reconix.transfer.format.plan import Copied, Piece, parse
-from reconix.transfer.format.reading import read_beginning
+from reconix.transfer.format.plan import parse
+from reconix.transfer.format.reading import Beginning, read_beginning
 from reconix.transfer.format.stream import (
     Again,
     Header,
@@ -53,21 +48,13 @@ from reconix.transfer.format.stream import (
     StreamReader,
     UnsupportedStream,
 )
-from reconix.transfer.receiving.room import (
-    MARGIN_BYTES,
-    MARGIN_INODES,
-    DiskFull,
-    Room,
-    make_room,
-    room_for,
-    room_for_frames,
-)
-from reconix.transfer.receiving.sources import DamagedBase, Sources
+from reconix.transfer.receiving.contents import Contents
+from reconix.transfer.receiving.images import Images
+from reconix.transfer.receiving.room import DiskFull, Room, make_room, room_for, room_for_frames
+from reconix.transfer.receiving.sources import BaseTrees, Sources
 from reconix.transfer.receiving.spool import Spool
-from reconix.transfer.receiving.staging import Maker, altered_files, verify
+from reconix.transfer.receiving.tree_maker import TreeMaker
 from reconix.transfer.trust.seal import Seal
-
-_PART = ".part"
 
 
 class WrongDevice(ReconixError):
@@ -153,7 +140,7 @@ def receive(
     _check_device(stream.header, host, architecture)
     commit = verifier(stream.header, stream.read_head().seal, stream.statement)
     installed = registry.get(stream.header.target)
-    if installed is not None and _all_intact(installed, registry):
+    if installed is not None and not _lack(installed, registry):
         commit()
         _forget(spool)
         return installed
@@ -164,6 +151,7 @@ def receive(
         job.run()
         commit()
         job.commit()
+    job.close()
     _forget(spool)
     return job.manifest
 
@@ -175,16 +163,17 @@ def _cleaning_up(job: "_Job", spool: Spool | None) -> Iterator[None]:
         yield
     except LinkFault:
         if spool is None or not spool.is_kept:
-            job.clear_staging()
+            job.take_back()
         else:
+            job.close()
             spool.close()
         raise
     except ReconixError:
-        job.clear_staging()
+        job.take_back()
         _forget(spool)
         raise
     except OSError as error:
-        job.clear_staging()
+        job.take_back()
         _forget(spool)
         raise _translated(error) from error
 
@@ -193,10 +182,6 @@ def _forget(spool: Spool | None) -> None:
     if spool is not None:
         with contextlib.suppress(OSError):  # it is overwritten by the next stream
             spool.discard()
-
-
-def _all_intact(manifest: Manifest, registry: Registry) -> bool:
-    return all(_is_intact(registry.path(item.path), item) for item in manifest.objects)
 
 
 def _check_device(header: Header, host: str, architecture: str) -> None:
@@ -216,39 +201,29 @@ def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "
     """Preflight: refuse what can be refused before anything is written."""
     base = _find_base(registry, stream.header.bases)
     beginning = read_beginning(stream, base)
-    head = beginning.head
-    lacking = tools.missing(head.tools)
+    lacking = tools.missing(beginning.head.tools)
     if lacking:
         raise UnsupportedStream(f"needs {' and '.join(lacking)}, which this device lacks")
-    job = _Job(
-        stream,
-        beginning.payload,
-        registry,
-        base,
-        beginning.view,
-        head.manifest,
-        head.needs,
-        head.renames,
-        CpuLimit.of(stream.header),
-    )
+    job = _Job(stream, beginning, registry, base, CpuLimit.of(stream.header))
     try:
-        job.check_base()
-        job.look_around()
-        job.remove_leftovers()
-        make_room(job.room, registry, job.manifest, spool)
+        registry.clear_staging()
+        make_room(job.room, registry, spool)
     except OSError as error:
         raise StorageFailed(error) from error
     return job
 
 
 def _find_base(registry: Registry, bases: Sequence[StorePath]) -> Manifest | None:
-    """The first base that is complete, else the first that is installed; None if none is needed."""
+    """The first base that is complete; None if none is needed."""
     if not bases:
         return None
     installed = [found for base in bases if (found := registry.get(base)) is not None]
     if not installed:
         raise WrongBase(bases[0], f"which is not installed{_nor(len(bases) - 1)}")
-    return next((each for each in installed if not _missing(each, registry)), installed[0])
+    lacks = [_lack(each, registry) for each in installed]
+    if all(lacks):
+        raise WrongBase(installed[0].root, f"which is not complete: {lacks[0]}")
+    return installed[lacks.index("")]
 
 
 def _nor(others: int) -> str:
@@ -258,10 +233,15 @@ def _nor(others: int) -> str:
     return ", nor is its other base" if others else ""
 
 
-def _missing(base: Manifest, registry: Registry) -> StorePath | None:
-    """The first missing object of a base, if any."""
-    paths = (item.path for item in base.objects)
-    return next((path for path in paths if not _exists(registry.path(path))), None)
+def _lack(manifest: Manifest, registry: Registry) -> str:
+    """What a generation lacks; nothing if all images and contents are there. They are not read."""
+    passing = Registry(registry.system_root)  # that keeps no images in memory
+    try:
+        for entry in manifest.images:
+            passing.expect_image_whole(entry)
+    except (ImageMissing, BadImage, BadContent) as error:
+        return str(error)
+    return ""
 
 
 @dataclass(slots=True)
@@ -269,75 +249,43 @@ class _Job:
     """One stream on its way into the store."""
 
     stream: StreamReader
-    payload: Unpacker
+    beginning: Beginning
     registry: Registry
     base: Manifest | None
-    view: View
-    manifest: Manifest
-    needs: tuple[Need, ...]
-    renames: Renames
     cpu_limit: CpuLimit
-    _spare: Spare = field(default_factory=lambda: Spare(MARGIN_BYTES // 2, MARGIN_INODES // 2))
-    _present: frozenset[StorePath] = frozenset()  # sent, but there already under the final name
-    _staged: frozenset[StorePath] = frozenset()  # sent, but left in staging by a cut
+    contents: Contents = field(init=False)
+    images: Images = field(init=False)
 
-    def check_base(self) -> None:
-        """Check that the base is complete and that what stays is in it, intact.
+    def __post_init__(self) -> None:
+        self.contents = Contents(self.registry.pool, self.registry.staging_dir)
+        self.images = Images(self.registry)
 
-        Raises:
-            WrongBase: an object of the base is missing.
-            DamagedBase: an object that the target keeps was altered.
-            BadStream: an object of the target is neither sent nor in the base.
-        """
-        missing = None if self.base is None else _missing(self.base, self.registry)
-        if self.base is not None and missing is not None:
-            raise WrongBase(self.base.root, f"of which {missing} is missing")
-        old = {item.path: item for item in self.view.staying}
-        sent = {item.path for item in self._sent()}
-        kept = [item for item in self.manifest.objects if item.path not in sent]
-        for item in kept:
-            if old.get(item.path) != item:
-                raise self.stream.wrong(f"{item.path} is neither sent nor in the base")
-        self._verify_kept(kept)
-
-    def look_around(self) -> None:
-        """Find out which objects need not be made again."""
-        sent = self._sent()
-        self._present = frozenset(
-            item.path for item in sent if _is_intact(self.registry.path(item.path), item)
-        )
-        self._staged = frozenset(
-            item.path
-            for item in sent
-            if item.path not in self._present and _is_intact(self.registry.staged(item.path), item)
-        )
-        named = {item.path for item in self.registry.objects()}
-        for item in sent:
-            final = self.registry.path(item.path)
-            if item.path not in self._present and item.path in named and _exists(final):
-                raise DamagedBase(str(item.path), "an installed generation uses it")
+    @property
+    def manifest(self) -> Manifest:
+        """Of the target."""
+        return self.beginning.head.manifest
 
     @property
     def room(self) -> Room:
-        """What the missing objects take."""
-        missing = (need for need in self.needs if not self._is_there(self._item(need).path))
-        return room_for(missing, self.manifest, self.registry)
-
-    def remove_leftovers(self) -> None:
-        """Remove the useless leftovers of an interrupted receive."""
-        self.registry.clear_staging(keep=self._staged)
-        for item in self._sent():
-            if item.path not in self._present and _exists(self.registry.path(item.path)):
-                remove_tree(self.registry.path(item.path))
+        """What it takes."""
+        return room_for(self.beginning.head.needs, self.manifest, self.registry)
 
     def run(self) -> None:
-        """Make all objects."""
+        """Make all objects, then the images in which they stand."""
         sources = self._sources()
         with progress.stage("receive", total=self.stream.header.content_bytes) as stage:
-            for need in self.needs:
-                self._receive_object(need, sources, stage)
-            self.payload.finish()
+            for need in self.beginning.head.needs:
+                self._make(need, sources, stage)
+            self.beginning.payload.finish()
             self.stream.finish()
+            self.contents.finish()
+        self._make_images(sources)
+
+    def commit(self) -> None:
+        """Register the generation; from now on it may exist, so nothing is taken back."""
+        self.images.added.clear()
+        self.contents.added.clear()
+        self.registry.add(self.manifest)
 
     def begin_spool(self, spool: Spool) -> None:
         """Save what arrives from now on, if there is room for it."""
@@ -354,99 +302,48 @@ class _Job:
         else:
             spool.begin()
 
-    def clear_staging(self) -> None:
-        """Free the space of everything that is staged."""
+    def close(self) -> None:
+        """Free the space of what has no name yet."""
+        self.contents.close()
         with contextlib.suppress(OSError):  # what cannot be removed now goes with the next stream
             self.registry.clear_staging()
 
-    def _sent(self) -> list[StoreObject]:
-        return [self._item(need) for need in self.needs]
-
-    def _item(self, need: Need) -> StoreObject:
-        return self.manifest.objects[need.index]
-
-    def _part(self, path: StorePath) -> Path:
-        return self.registry.staging_dir / f"{path.basename}{_PART}"
-
-    def _is_there(self, path: StorePath) -> bool:
-        return path in self._present or path in self._staged
-
-    def _verify_kept(self, kept: list[StoreObject]) -> None:
-        total = sum(item.nar_size_bytes for item in kept)
-        with progress.stage("check what stays", total=total) as stage:
-            for item in kept:
-                if not _is_intact(self.registry.path(item.path), item):
-                    where = altered_files(self.registry.path(item.path))
-                    raise DamagedBase(str(item.path), f"its content was altered{where}")
-                stage.advance(item.nar_size_bytes)
+    def take_back(self) -> None:
+        """Free the space of everything that this stream has added."""
+        self.close()
+        with contextlib.suppress(OSError):  # likewise, or when the device collects
+            self.images.take_back()
+            self.contents.take_back()
 
     def _sources(self) -> Sources:
-        old = self.view.objects
-        roots: list[Path | None] = [self.registry.path(item.path) for item in old]
-        sent = {item.path for item in self._sent()}
-        for item in self.manifest.objects:
-            there = item.path in self._present or item.path not in sent
-            roots.append(self.registry.path(item.path) if there else None)
-        promised = {self.registry.path(item.path): item for item in old}
-        return Sources(roots, promised, self.view.left_out, self.renames)
-
-    def _receive_object(self, need: Need, sources: Sources, stage: progress.Stage) -> None:
-        item = self._item(need)
-        number = need.index + len(self.view.objects)
-        if self._is_there(item.path):
-            self._skip(need, stage)
-        else:
-            self._make(item, need, sources, number, stage)
-        if item.path not in self._present:
-            sources.set(number, self.registry.staged(item.path))
-
-    def _account(self, need: Need) -> Account:
-        return Account(
-            need.content_bytes,
-            need.space_bytes,
-            need.inodes,
+        view, objects = self.beginning.view, self.manifest.objects
+        return Sources(
+            None if self.base is None else BaseTrees(self.registry, self.base),
+            view.objects,
+            objects,
+            {objects[need.index] for need in self.beginning.head.needs},
+            view.left_out,
+            self.beginning.head.renames,
+            self.contents,
             self.stream.wrong,
-            self.cpu_limit,
-            self._spare,
         )
 
-    def _skip(self, need: Need, stage: progress.Stage) -> None:
-        account = self._account(need)
-        for event in parse(self.payload, self.view.which, account.skip):
-            account.skip(event)
-            if isinstance(event, Piece | Copied):
-                stage.advance(len(event.data))
-
-    def _make(
-        self, item: StoreObject, need: Need, sources: Sources, number: int, stage: progress.Stage
-    ) -> None:
-        part = self._part(item.path)
-        self.registry.staging_dir.mkdir(parents=True, exist_ok=True)
-        sources.set(number, part)
-        maker = Maker.begin(part, sources, account := self._account(need))
+    def _make(self, need: Need, sources: Sources, stage: progress.Stage) -> None:
+        number = need.index + len(self.beginning.view.objects)
+        declared = need.content_bytes, need.space_bytes, need.inodes
+        account = Account(*declared, self.stream.wrong, self.cpu_limit)
+        maker = TreeMaker(number, sources, account)
         try:
-            for event in parse(self.payload, self.view.which, account.skip):
+            for event in parse(self.beginning.payload, self.beginning.view.which, account.skip):
                 stage.advance(maker.feed(event))
-            maker.finish()
         finally:
             maker.close()
-        verify(part, item, sources, self.cpu_limit)
-        part.rename(self.registry.staged(item.path))
+        sources.set(number, maker.finish())
 
-    def commit(self) -> None:
-        """Give the objects their names and register the generation."""
-        self.registry.place([item.path for item in self._sent()])
-        self.registry.add(self.manifest)
-
-
-def _is_intact(path: Path, item: StoreObject) -> bool:
-    if not _exists(path):
-        return False
-    try:
-        return nar.digest(path) == NarInfo(item.nar, item.nar_size_bytes)
-    except BadTree:
-        return False
-
-
-def _exists(path: Path) -> bool:
-    return os.path.lexists(path)  # a symbolic link may be an object
+    def _make_images(self, sources: Sources) -> None:
+        for entry in self.manifest.images:
+            try:
+                self.images.make(entry, sources)
+            except TooLargeForImage as error:
+                raise self.stream.wrong(str(error)) from error
+            self.cpu_limit.check()

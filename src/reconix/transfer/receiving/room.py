@@ -1,12 +1,12 @@
 """Room: whether what is missing fits on a disk, and what may be removed so that it does.
 
-An interrupted receive leaves things behind: an object that was being made, objects of another
-stream, what was being collected, frames that are kept to resume. Counted as used they would refuse
-the very update that they are left of, each time anew. So useless leftovers are removed before room
-is measured; and while there is too little, more valuable things are, one after the other:
+An interrupted receive leaves things behind: what was being made, contents that no generation needs
+yet, what was being collected, frames that are kept to resume. Counted as used they would refuse the
+very update that they are left of, each time anew. So useless leftovers are removed before room is
+measured; and while there is too little, more valuable things are, one after the other:
 
-1. what cannot be used any more, at once (``receive.py``);
-2. what is in the store and named by no installed generation, nor by this one;
+1. what was being made, at once (``receive.py``);
+2. images and contents that no installed generation needs: those of this very update are made again;
 3. the frames of another stream; those of this one only if it fits without them, and then all of it
    has to be sent again.
 
@@ -15,16 +15,17 @@ Whatever is removed can be sent again or was to be collected anyway; no generati
 Tested by ``tests/crash/test_receive_room.py``, on file systems that have just the room.
 """
 
+import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
 from reconix.store.collect import collect
-from reconix.store.links import LINKS
 from reconix.store.manifest import Manifest, print_manifest
 from reconix.store.registry import Registry
+from reconix.transfer.format.costs import blocks
 from reconix.transfer.format.payload_head import Need
 from reconix.transfer.receiving.spool import Spool
 
@@ -32,9 +33,10 @@ MARGIN = 64
 """One more byte for each of these, for what file systems need themselves."""
 MARGIN_BYTES = 1 << 20
 MARGIN_INODES = 256
-"""On top of what is declared; files that cannot get one more name are copied into it."""
+"""On top of what is declared."""
 
-_NAME_BYTES = 128  # in ``.links``, of each new file or link: a name of 52 characters
+_NAME_BYTES = 128  # in the pool, of each content: a name of 62 characters
+_POOL_FOLDERS = 256
 
 
 class DiskFull(ReconixError):
@@ -69,21 +71,30 @@ class Room:
         return ""
 
 
-NOTHING = Room(0, 0)
 _FOLDER = Room(4096, 1)
 
 
 def room_for(needs: Iterable[Need], manifest: Manifest, registry: Registry) -> Room:
-    """What it takes to make these objects and to register them."""
-    listed = tuple(needs)
-    if not listed:
-        return NOTHING
+    """What it takes to receive these objects and to register their generation."""
+    images = [
+        blocks(entry.size_bytes)
+        for entry in manifest.images
+        if not registry.image_path(entry.sha256).exists()
+    ]
+    listed = tuple(needs) if images else ()  # they come after all contents
     inodes = sum(need.inodes for need in listed)
-    declared = sum(need.space_bytes for need in listed)
-    written = len(print_manifest(manifest)) + _NAME_BYTES * inodes
-    folders = (registry.staging_dir, registry.store_dir / LINKS)
-    missing = [_FOLDER for folder in folders if not folder.is_dir()]
-    return sum(missing, Room(declared + written, inodes))
+    written = sum(need.space_bytes for need in listed) + _NAME_BYTES * inodes
+    room = Room(written + sum(images) + len(print_manifest(manifest)), inodes + len(images) + 1)
+    return sum(_missing_folders(registry, inodes), room)
+
+
+def _missing_folders(registry: Registry, contents: int) -> Iterator[Room]:
+    """Folders that have to be made for so many contents, and for all else."""
+    folders = (registry.staging_dir, registry.images_dir, registry.pool.folder)
+    yield from (_FOLDER for folder in folders if not folder.is_dir())
+    pool = registry.pool.folder
+    there = sum(1 for _ in pool.iterdir()) if pool.is_dir() else 0
+    yield from itertools.repeat(_FOLDER, max(0, min(_POOL_FOLDERS - there, contents)))
 
 
 def room_for_frames(stream_bytes: int, spool: Spool) -> Room:
@@ -91,13 +102,12 @@ def room_for_frames(stream_bytes: int, spool: Spool) -> Room:
     return Room(stream_bytes - spool.resumed_bytes, 0 if spool.resumed_bytes else 1)
 
 
-def make_room(room: Room, registry: Registry, target: Manifest, spool: Spool | None) -> None:
+def make_room(room: Room, registry: Registry, spool: Spool | None) -> None:
     """Remove what is dispensable until there is room.
 
     Args:
         room: what is needed.
         registry: where.
-        target: none of its objects is removed.
         spool: what is kept of a stream.
 
     Raises:
@@ -105,7 +115,7 @@ def make_room(room: Room, registry: Registry, target: Manifest, spool: Spool | N
     """
     lack = room.lacks(registry.system_root)
     if lack:
-        collect(registry.store_dir, [*registry.manifests(), target])
+        collect(Registry(registry.system_root))  # one that keeps no images in memory
         lack = room.lacks(registry.system_root)
     if lack and spool is not None and _given_back(spool, room, registry.system_root):
         lack = room.lacks(registry.system_root)

@@ -1,31 +1,31 @@
-"""What a device has and a stream refers to: folders of the base, and of objects made by then.
+"""What a device has and a stream refers to: trees of the base, and of objects made by then.
 
-Names come from a stream and lead into trees that may have been damaged. So each is one name below
-an open folder, no link is followed anywhere, and before a position in a folder means anything the
-folder is compared with what the sender saw (``plan.folder_check``).
+The old trees are read from the images of the base, which are compared with their digests first: so
+they are what the sender saw. Contents are not compared before they are used. What was used is
+remembered, and verified if the result is wrong (``damage``).
 
 Tested by ``tests/unit/transfer/receiving/test_receive.py``.
 """
 
-import contextlib
 import os
-import stat
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
-from reconix.store import nar
-from reconix.store.manifest import StoreObject
-from reconix.transfer.codecs.renames import NO_RENAMES, Renames
-from reconix.transfer.format.plan import Location, end_check, entry_check, folder_check
+from reconix.store.images.image import BadImage, Image
+from reconix.store.images.nodes import ImageFile, ImageFolder, Node
+from reconix.store.manifest import ImageEntry, Manifest
+from reconix.store.paths import StorePath
+from reconix.store.pool import BadContent
+from reconix.store.registry import ImageMissing, Registry
+from reconix.transfer.codecs.renames import Renames
+from reconix.transfer.format.costs import Wrong
+from reconix.transfer.format.plan import Location
+from reconix.transfer.receiving.contents import Contents
 
-MAX_LISTED_BYTES = 16 << 20
-"""Of memory, for the listings of all source folders that are open at once: 100,000 entries."""
-
-_ENTRY_BYTES = 128  # beside its name and kind
-FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-FILE, FOLDER, LINK = b"-", b"d", b"l"  # how a kind begins, see ``plan.folder_check``
+_SHOWN = 3
 
 
 class DamagedBase(ReconixError):
@@ -41,231 +41,202 @@ class DamagedBase(ReconixError):
         self.path = path
 
 
-class TooManyEntries(ReconixError):
-    """A stream has more of the base's folders open at once than a device can hold."""
+@dataclass(slots=True)
+class BaseTrees:
+    """The objects of a base, as trees."""
 
-    exit_code = 50
+    registry: Registry
+    base: Manifest
+    _last: tuple[Digest, Image] | None = None  # one image is held at a time
 
-    def __init__(self, path: str) -> None:
-        super().__init__(
-            f"{path} and the folders around it have too many entries to compare",
-            hint="nothing was installed; send the whole generation, without a base",
-        )
+    def tree(self, path: StorePath) -> Node:
+        """The whole tree of an object.
+
+        Raises:
+            DamagedBase: its image is missing, or altered.
+        """
+        entry = self.base.image_of(path)
+        assert entry is not None  # the head of the stream was checked
+        try:
+            found = self._open(entry).tree(path.basename.encode())
+        except (BadImage, ImageMissing) as error:
+            raise DamagedBase(str(path), str(error)) from error
+        if found is None:
+            raise DamagedBase(str(path), f"the image {entry.sha256.hex()} lacks it")
+        return found
+
+    def _open(self, entry: ImageEntry) -> Image:
+        if self._last is None or self._last[0] != entry.sha256:
+            self._last = None
+            self._last = entry.sha256, self.registry.verify_image(entry)
+        return self._last[1]
 
 
-def listed_bytes(name: bytes, kind: bytes) -> int:
-    """What an entry takes in a listing."""
-    return _ENTRY_BYTES + len(name) + len(kind)
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """An object that can be referred to.
+
+    Attributes:
+        path: what it is called.
+        tree: all of it.
+        seen: without what is left out, because other bases do not have it.
+    """
+
+    path: StorePath
+    tree: Node
+    seen: Node
 
 
 @dataclass(slots=True)
-class Held:
-    """How much memory the listings take that are open; both ends count it."""
-
-    size_bytes: int = 0
-
-    def has_room(self, size_bytes: int) -> bool:
-        """Whether that much more can be held."""
-        return self.size_bytes + size_bytes <= MAX_LISTED_BYTES
-
-
-@dataclass(slots=True)
-class Listing:
-    """The entries of a source folder, and how far they were used."""
-
-    descriptor: int
-    path: str
-    held: Held
-    entries: list[tuple[bytes, bytes]] = field(default_factory=list)  # name and kind, sorted
-    size_bytes: int = 0
-    used: int = 0
-
-    def read(self, left_out: Collection[bytes]) -> None:
-        """List the folder.
-
-        Raises:
-            TooManyEntries: it has more than there is memory for.
-        """
-        with os.scandir(self.descriptor) as found:
-            for entry in found:
-                name = os.fsencode(entry.name)
-                if name not in left_out:
-                    kind = _kind(entry, self.descriptor)
-                    self._take(listed_bytes(name, kind))
-                    self.entries.append((name, kind))
-        self.entries.sort()
-
-    def _take(self, size_bytes: int) -> None:
-        if not self.held.has_room(size_bytes):
-            raise TooManyEntries(self.path)
-        self.size_bytes += size_bytes
-        self.held.size_bytes += size_bytes
-
-    def expect(self, check: int) -> None:
-        """Refuse a folder that is not the one the sender saw.
-
-        Raises:
-            DamagedBase: names, kinds or link targets differ.
-        """
-        if folder_check(self.entries) != check:
-            raise DamagedBase(self.path, "its entries are not what the sender saw")
-
-    def peek(self) -> tuple[bytes, bytes] | None:
-        """The next entry, if there is one."""
-        return self.entries[self.used] if self.used < len(self.entries) else None
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        self.held.size_bytes -= self.size_bytes
-        os.close(self.descriptor)
-
-
-def _kind(entry: "os.DirEntry[str]", folder: int) -> bytes:
-    if entry.is_symlink():
-        return LINK + os.fsencode(os.readlink(entry.name, dir_fd=folder))
-    if entry.is_dir(follow_symlinks=False):
-        return FOLDER
-    return FILE if entry.is_file(follow_symlinks=False) else b"?"
-
-
 class Sources:
-    """Finds the places that a stream refers to."""
+    """Finds the places that a stream refers to.
 
-    def __init__(
-        self,
-        roots: Sequence[Path | None],
-        promised: Mapping[Path, StoreObject] | None = None,
-        left_out: Collection[Location] = (),
-        renames: Renames = NO_RENAMES,
-    ) -> None:
-        self._roots = list(roots)
-        self.renames = renames
-        self._promised = dict(promised or {})
-        self._held = Held()
-        self._left_out: dict[str, set[bytes]] = {}  # by folder, as it is shown
-        for place in left_out:
-            folder = self.shown(Location(place.source, place.path[:-1]))
-            self._left_out.setdefault(folder, set()).add(place.path[-1])
+    Args:
+        old: the objects of the base; none without a base.
+        columns: those of them that the stream refers to, in its order.
+        target: all objects of the target; they are counted behind the columns.
+        sent: those of them that are in the stream.
+        left_out: what is not seen when a folder is looked through.
+        renames: references that follow.
+        contents: where contents are.
+        wrong: makes an error that names the place in the stream.
+    """
 
-    def set(self, number: int, root: Path) -> None:
+    old: BaseTrees | None
+    columns: Sequence[StorePath]
+    target: Sequence[StorePath]
+    sent: Collection[StorePath]
+    left_out: Collection[Location]
+    renames: Renames
+    contents: Contents
+    wrong: Wrong
+    _objects: dict[int, _Object] = field(default_factory=dict)
+    _used: dict[bytes, tuple[int, str]] = field(default_factory=dict)
+
+    def set(self, number: int, tree: Node) -> None:
         """An object of the target can be referred to from now on."""
-        self._roots[number] = root
+        self._objects[number] = _Object(self.path(number), tree, tree)
 
-    def damaged(self) -> Iterator[Path]:
-        """The objects of the base that were altered."""
-        for root, item in self._promised.items():
-            if nar.digest(root) != nar.NarInfo(item.nar, item.nar_size_bytes):
-                yield root
+    def path(self, number: int) -> StorePath:
+        """What the object of a number is called."""
+        old = len(self.columns)
+        return self.columns[number] if number < old else self.target[number - old]
 
     def shown(self, location: Location) -> str:
         """A location as text, for messages."""
-        root = self._roots[location.source]
-        inside = os.fsdecode(b"/".join(location.path))
-        return f"{root}/{inside}" if inside else str(root)
+        path = str(self.path(location.source))
+        return f"{path}/{os.fsdecode(b'/'.join(location.path))}" if location.path else path
 
-    @contextlib.contextmanager
-    def parent(self, location: Location) -> Iterator[tuple[int, bytes]]:
-        """Open the folder above a place; give it and the last name.
+    def find(self, location: Location) -> Node:
+        """What stands in a place; what is left out can be found, too.
 
         Raises:
-            DamagedBase: there is no such folder.
+            BadStream: nothing.
+            DamagedBase: the object cannot be read.
         """
-        root = self._roots[location.source]
-        assert root is not None
-        names = (os.fsencode(root.name), *location.path)
-        descriptor = os.open(root.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            for name in names[:-1]:
-                descriptor = self._descend(descriptor, name, location)
-            yield descriptor, names[-1]
-        finally:
-            os.close(descriptor)
-
-    def listing(self, parent: int, name: bytes, shown: str) -> Listing:
-        """List a folder, without what is left out of it.
-
-        Raises:
-            DamagedBase: there is no such folder.
-            TooManyEntries: it cannot be held.
-        """
-        found = Listing(open_folder(parent, name, shown), shown, self._held)
-        try:
-            found.read(self._left_out.get(shown, ()))
-        except BaseException:
-            found.close()
-            raise
+        held = self._object(location.source)
+        found = below(held.seen, location.path) or below(held.tree, location.path)
+        if found is None:
+            raise self.wrong(f"there is no {self.shown(location)}")
         return found
 
-    def see(self, parent: int, name: bytes, shown: str, seen: int) -> int:
-        """Go on with a check over all that is below a node."""
-        if kind_of(parent, name, shown) != FOLDER:
-            return seen
-        source = self.listing(parent, name, shown)
+    def tree(self, path: StorePath) -> Node:
+        """The tree of an object of the target, new or old."""
+        if path not in self.sent:
+            assert self.old is not None
+            return self.old.tree(path)
+        return self._objects[len(self.columns) + bisect_left(self.target, path)].tree
+
+    def open(self, file: ImageFile, shown: str) -> int:
+        """Open the content of an old file; ``shown`` is where it stands.
+
+        Raises:
+            DamagedBase: it is not there.
+        """
         try:
-            for entry, kind in source.entries:
-                below = f"{shown}/{os.fsdecode(entry)}"
-                seen = entry_check(entry, kind, seen)
-                if kind == FOLDER:
-                    seen = self.see(source.descriptor, entry, below, seen)
-        finally:
-            source.close()
-        return end_check(seen)
+            descriptor = self.contents.open(file)
+        except OSError as error:
+            raise DamagedBase(shown, f"its content is missing: {error}") from error
+        if not file.is_inline:
+            self._used.setdefault(file.content, (file.size_bytes, shown))
+        if os.fstat(descriptor).st_size != file.size_bytes:
+            os.close(descriptor)
+            raise DamagedBase(shown, "its content has another size")
+        return descriptor
 
-    def knows(self, location: Location) -> bool:
-        """Whether the object of that number is there."""
-        return location.source < len(self._roots) and self._roots[location.source] is not None
+    def expect_undamaged(self) -> None:
+        """Verify all old contents that were used.
 
-    def _descend(self, descriptor: int, name: bytes, location: Location) -> int:
-        below = open_folder(descriptor, name, self.shown(location))
-        os.close(descriptor)
-        return below
+        Raises:
+            DamagedBase: some were altered; names files that have them.
+        """
+        damaged = [
+            shown
+            for digest, (size_bytes, shown) in self._used.items()
+            if not self._is_intact(digest, size_bytes)
+        ]
+        if damaged:
+            more = f" and {len(damaged) - _SHOWN} more" if len(damaged) > _SHOWN else ""
+            raise DamagedBase(", ".join(damaged[:_SHOWN]) + more, "its content was altered")
+
+    def _is_intact(self, digest: bytes, size_bytes: int) -> bool:
+        try:
+            self.contents.pool.verify(digest, size_bytes)
+        except BadContent:
+            return False
+        return True
+
+    def _object(self, number: int) -> _Object:
+        held = self._objects.get(number)
+        if held is None:
+            if not self._is_old(number):
+                raise self.wrong(f"a reference to object {number}, which is not available")
+            held = self._objects[number] = self._read(number)
+        return held
+
+    def _is_old(self, number: int) -> bool:
+        """Whether the base has the object of a number."""
+        if number < len(self.columns):
+            return True
+        at = number - len(self.columns)
+        return at < len(self.target) and self.target[at] not in self.sent
+
+    def _read(self, number: int) -> _Object:
+        path = self.path(number)
+        assert self.old is not None
+        tree = self.old.tree(path)
+        hidden = [place.path for place in self.left_out if place.source == number]
+        return _Object(path, tree, _without(tree, hidden))
 
 
-def open_file(parent: int, name: bytes, shown: str) -> int:
-    """Open a regular file of the base.
-
-    Raises:
-        DamagedBase: it is missing or is something else.
-    """
-    if kind_of(parent, name, shown) != FILE:
-        raise DamagedBase(shown, "it is no file")
-    return os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=parent)
+def below(node: Node, path: Sequence[bytes]) -> Node | None:
+    """What stands below a node; no link is followed."""
+    found: Node | None = node
+    for name in path:
+        found = entry(found.entries, name) if isinstance(found, ImageFolder) else None
+    return found
 
 
-def expect_seen(seen: int, check: int, shown: str) -> None:
-    """Refuse what is not what the sender saw.
-
-    Raises:
-        DamagedBase: the checks differ.
-    """
-    if seen & 0xFFFF != check:
-        raise DamagedBase(shown, "its content is not what the sender saw")
+def entry(entries: Sequence[tuple[bytes, Node]], name: bytes) -> Node | None:
+    """The entry of that name, of sorted ones; there may be very many."""
+    at = bisect_left(entries, name, key=_name)
+    return entries[at][1] if at < len(entries) and entries[at][0] == name else None
 
 
-def open_folder(parent: int, name: bytes, shown: str) -> int:
-    """Open a folder of the base.
-
-    Raises:
-        DamagedBase: it is missing or is something else.
-    """
-    try:
-        return os.open(name, FOLDER_FLAGS, dir_fd=parent)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise DamagedBase(shown, "a folder is missing") from error
+def _name(entry: tuple[bytes, Node]) -> bytes:
+    return entry[0]
 
 
-def kind_of(parent: int, name: bytes, shown: str) -> bytes:
-    """What stands below an open folder: ``FILE``, ``FOLDER`` or ``LINK``.
-
-    Raises:
-        DamagedBase: nothing.
-    """
-    try:
-        mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
-    except FileNotFoundError as error:
-        raise DamagedBase(shown, "it is missing") from error
-    if stat.S_ISDIR(mode):
-        return FOLDER
-    if stat.S_ISLNK(mode):
-        return LINK
-    return FILE if stat.S_ISREG(mode) else b"?"
+def _without(node: Node, paths: Sequence[Sequence[bytes]]) -> Node:
+    """A tree without what stands under these paths."""
+    if not paths or not isinstance(node, ImageFolder):
+        return node
+    inside: dict[bytes, list[Sequence[bytes]]] = {}
+    for path in paths:
+        inside.setdefault(path[0], []).append(path[1:])
+    entries = (
+        (name, _without(child, [path for path in inside.get(name, ()) if path]))
+        for name, child in node.entries
+        if () not in inside.get(name, ())
+    )
+    return node._replace(entries=tuple(entries))

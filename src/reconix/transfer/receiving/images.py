@@ -1,0 +1,125 @@
+"""Making the images of a generation, and comparing them with what was promised.
+
+Everything that the stream described comes together here: an image is computed from trees, new and
+old ones, and its digest covers each name, each bit of metadata and, by their digests, all contents.
+So this is the one comparison that decides. An image gets its name when it is durable and the disk
+gives it back.
+
+Tested by ``tests/unit/transfer/receiving/test_receive.py``.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconix.base.digests import Digest
+from reconix.base.errors import ReconixError
+from reconix.base.files import rename_durably, sync_file, sync_folder
+from reconix.store.images.erofs import Written, write_image
+from reconix.store.images.image import BadImage
+from reconix.store.images.nodes import Node
+from reconix.store.manifest import ImageEntry
+from reconix.store.pool import FILE_MODE, FOLDER_MODE
+from reconix.store.registry import ImageMissing, Registry
+from reconix.transfer.receiving.contents import WrittenDifferently, reread
+from reconix.transfer.receiving.sources import Sources
+
+_NAME = "image"
+_SHOWN = 3
+
+
+class ContentMismatch(ReconixError):
+    """An image that was put together is not the one that the manifest names."""
+
+    exit_code = 57
+
+    def __init__(self, entry: ImageEntry, *, found: Digest) -> None:
+        paths = ", ".join(map(str, entry.objects[:_SHOWN]))
+        more = f" and {len(entry.objects) - _SHOWN} more" if len(entry.objects) > _SHOWN else ""
+        super().__init__(
+            f"the image of {paths}{more} came out wrong: expected {entry.sha256}, found {found}",
+            hint="nothing was installed; make the stream again",
+        )
+        self.expected, self.found = entry.sha256, found
+
+
+@dataclass(slots=True)
+class Images:
+    """The images that a stream adds.
+
+    Args:
+        registry: gets them.
+    """
+
+    registry: Registry
+    added: list[Path] = field(default_factory=list)
+
+    def make(self, entry: ImageEntry, sources: Sources) -> None:
+        """Make an image, unless it is there.
+
+        Raises:
+            ContentMismatch: it is another one than promised.
+            DamagedBase: it is so because of an old content.
+            TooLargeForImage: it cannot be.
+            WrittenDifferently: the disk did not keep it.
+        """
+        if self._is_there(entry):
+            return
+        trees = [(path.basename.encode(), sources.tree(path)) for path in entry.objects]
+        place = self.registry.staging_dir / _NAME
+        found = _write(trees, place, entry.size_bytes)
+        if found != (entry.sha256.value, entry.size_bytes):
+            sources.expect_undamaged()
+            raise ContentMismatch(entry, found=Digest(found.sha256))
+        if _read_back(place) != found.sha256:
+            raise WrittenDifferently(f"the image {found.sha256.hex()}")
+        self._name(place, entry)
+
+    def take_back(self) -> None:
+        """Remove again what was added."""
+        for path in self.added:
+            path.unlink(missing_ok=True)
+        if self.added:
+            sync_folder(self.registry.images_dir)
+        self.added.clear()
+
+    def _is_there(self, entry: ImageEntry) -> bool:
+        try:
+            self.registry.verify_image(entry)
+        except (ImageMissing, BadImage):
+            return False
+        return True
+
+    def _name(self, place: Path, entry: ImageEntry) -> None:
+        folder = self.registry.images_dir
+        if not folder.is_dir():
+            folder.mkdir(FOLDER_MODE)
+            sync_folder(folder.parent)
+        path = self.registry.image_path(entry.sha256)
+        if not os.path.lexists(path):
+            self.added.append(path)
+        rename_durably(place, path)
+
+
+def _write(trees: Iterable[tuple[bytes, Node]], place: Path, limit_bytes: int) -> Written:
+    """Write an image, durably; of one that is too large only the beginning."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("wb") as file:
+
+        def write(data: bytes) -> None:
+            file.write(data[: max(0, limit_bytes - file.tell())])
+
+        written = write_image(trees, write)
+        os.fchmod(file.fileno(), FILE_MODE)
+        sync_file(file)
+    return written
+
+
+def _read_back(place: Path) -> bytes:
+    state = hashlib.sha256()
+    with place.open("rb", buffering=0) as file:
+        for data in reread(file.fileno()):
+            state.update(data)
+    return state.digest()
