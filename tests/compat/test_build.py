@@ -10,7 +10,9 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -18,18 +20,25 @@ from tests.project_files import enough
 
 from reconix.base.documents import Fields
 from reconix.base.process import run
-from reconix.build.users.ownerships import parse_ownerships
+from reconix.build.archive.fetch import cached_path
+from reconix.build.users.accounts import Accounts
 from reconix.build.users.static_ids import read_ids
+from reconix.cli import places
 from reconix.config.lock import parse_lock
 from reconix.nix.chroot import ChrootStore
+from reconix.store.images.nodes import Metadata
 from reconix.store.paths import StorePath
+from reconix.store.sidecar import Sidecar, parse_sidecar
 
 Need = Callable[..., None]
 PROJECT = """\
 name = "twice"
 """
 MACHINE = """\
-packages = ["systemd", "systemd-sysv", "udev", "kmod", "dropbear", "mosquitto", "nginx", "python3"]
+packages = [
+    "systemd", "systemd-sysv", "udev", "kmod", "dropbear", "mosquitto", "nginx", "python3",
+    "sudo", "dbus", "fping",
+]
 [kernel]
 package = "linux-image-cloud-amd64"
 initrd_modules = ["virtio_blk"]
@@ -42,7 +51,7 @@ FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 WRAPPER = f"""\
 #!/bin/sh
 # mmdebstrap in another year: the clock is moved outside of the root and, by a copy, inside.
-export LD_PRELOAD={FAKETIME} FAKETIME='+400d' FAKETIME_DONT_FAKE_MONOTONIC=1
+export LD_PRELOAD={FAKETIME} FAKETIME='+400d' FAKETIME_DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1
 copy='mkdir -p "$1$(dirname {FAKETIME})" && cp {FAKETIME} "$1{FAKETIME}"'
 remove='rm -r "$1$(dirname {FAKETIME})"'
 exec {{real}} --setup-hook="$copy" --customize-hook="$remove" "$@"
@@ -97,6 +106,7 @@ def another_year(tmp_path: Path) -> Mapping[str, str]:
         "PATH": f"{wrapper.parent}:{os.environ['PATH']}",
         "LD_PRELOAD": FAKETIME,
         "FAKETIME": "+400d",
+        "NO_FAKE_STAT": "1",  # packages give files their times, the clock only what it makes
         "TZ": "Pacific/Chatham",
         "LC_ALL": "C",
         "LANG": "tr_TR.UTF-8",
@@ -125,6 +135,7 @@ def test_the_same_lock_gives_the_same_paths_on_another_day(
         assert_equal_closures(store, later, first, second)
         check_what_nix_says(store, StorePath.parse(first.text("generation")))
         check_root(store, first)
+        check_metadata(store, first, project)
         check_numbers(store, first)
     assert reconix("build", "--store", str(one), project=project).text("generation") == (
         first.text("generation")
@@ -171,33 +182,70 @@ def check_what_nix_says(store: ChrootStore, generation: StorePath) -> None:
 
 
 def check_root(store: ChrootStore, built: Fields) -> None:
-    toplevel = StorePath.parse(built.object("systems").text("default"))
-    root = store.path(StorePath.parse(str((store.path(toplevel) / "root").readlink())))
+    root = part(store, built, "root")
     found = [path.relative_to(root).as_posix() for path in root.rglob("*")]
     made = re.compile(r"etc/dropbear/.*_host_key|etc/machine-id|var/log/[^/]*\.log")
     assert not [path for path in enough(found, at_least=1000, what="files") if made.fullmatch(path)]
-    assert b" /etc/shadow" in (root / "metadata").read_bytes()
     assert (root / "usr/bin/nginx").exists() or (root / "usr/sbin/nginx").exists()
 
 
-def system_etc(store: ChrootStore, built: Fields) -> Path:
+def part(store: ChrootStore, built: Fields, name: str) -> Path:
+    """An object that the toplevel of the system leads to."""
     toplevel = store.path(StorePath.parse(built.object("systems").text("default")))
-    return store.path(StorePath.parse(str((toplevel / "etc").readlink())))
+    return store.path(StorePath.parse(str((toplevel / name).readlink())))
+
+
+def sidecar(store: ChrootStore, built: Fields, name: str) -> Sidecar:
+    content = part(store, built, f"sidecars/{name}").read_bytes()
+    found = parse_sidecar(content, source=name)
+    assert store.path(found.subject) == part(store, built, name)
+    return found
+
+
+def check_metadata(store: ChrootStore, built: Fields, project: Path) -> None:
+    """What dpkg and the maintainer scripts have really made, by names and not by numbers."""
+    said = dict(sidecar(store, built, "root").entries)
+    known = Accounts.read(part(store, built, "etc"))
+    assert said[b"usr/bin/su"][:3] == said[b"usr/bin/sudo"][:3] == (0o4755, 0, 0)
+    helper = said[b"usr/lib/dbus-1.0/dbus-daemon-launch-helper"]
+    assert helper[:3] == (0o4754, 0, known.gid("messagebus"))
+    assert said[b"var/lib/mosquitto"][:3] == (0o755, known.uid("mosquitto"), 0)
+    assert said[b"etc/shadow"] == Metadata(0o640, 0, known.gid("shadow"))
+    assert dict(sidecar(store, built, "etc").entries)[b"shadow"] == said[b"etc/shadow"]
+    ((name, value),) = said[b"usr/bin/fping"].attributes
+    assert (name, value[4:8]) == (b"security.capability", (1 << 13).to_bytes(4, "little"))
+    check_times(said, project)
+
+
+def check_times(said: Mapping[bytes, Metadata], project: Path) -> None:
+    """Files have the times of their packages."""
+    lock = parse_lock((project / "reconix.lock").read_bytes(), source="lock")
+    system = lock.hosts["box"].systems["default"]
+    (deb,) = [package for package in system.packages if package.name == "python3-minimal"]
+    times = dict(times_in(cached_path(places.downloads(), deb.sha256)))
+    for path, mtime in enough(times, at_least=5, what="files of a package").items():
+        assert said[path].mtime == mtime, path
+
+
+def times_in(deb: Path) -> Iterator[tuple[bytes, int]]:
+    with tarfile.open(fileobj=BytesIO(run("dpkg-deb", "--fsys-tarfile", deb))) as archive:
+        for member in archive:
+            if member.isreg():
+                yield member.name.removeprefix("./").encode(), int(member.mtime)
 
 
 def check_numbers(store: ChrootStore, built: Fields) -> None:
     """What is owned by a user of a package has the number that the device knows him by."""
-    numbers = read_ids(system_etc(store, built))
-    toplevel = store.path(StorePath.parse(built.object("systems").text("default")))
-    owned = parse_ownerships((toplevel / "metadata").read_bytes())
-    assert numbers["mosquitto"] in {each.user for each in owned}
+    numbers = read_ids(part(store, built, "etc"))
+    owners = {said.user for _, said in sidecar(store, built, "root").entries}
+    assert numbers["mosquitto"] in owners
 
 
 def check_numbers_are_remembered(project: Path, root: Path) -> None:
     """The lock knows them: one that was moved on purpose stays where it is."""
     moved = reconix("build", "--number", "mosquitto=150", "--store", str(root), project=project)
     with ChrootStore(root) as store:
-        assert read_ids(system_etc(store, moved))["mosquitto"] == 150
+        assert read_ids(part(store, moved, "etc"))["mosquitto"] == 150
         check_numbers(store, moved)
     again = reconix("build", "--store", str(root), project=project)
     assert again.text("generation") == moved.text("generation")

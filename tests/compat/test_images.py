@@ -6,7 +6,9 @@ written.
 
 import ast
 import os
+import re
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -316,37 +318,102 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> NewerTools:
     root = tmp_path_factory.mktemp("newer") / "root"
     archive = Archive()
     source = Source(addresses(archive).of(SUITE), SUITE, archive.components, Path(archive.keyring))
-    settings_ = machine_settings(with_freshness=True).splitlines()
+    freshness = machine_settings(with_freshness=True).splitlines()
     words = ["--quiet", "--variant=extract", "--architectures=amd64"]
-    words += [f"--aptopt={each}" for each in settings_]
+    words += [f"--aptopt={each}" for each in freshness]
     words += ["--include=composefs,erofs-utils", SUITE]
     run("mmdebstrap", *words, root, source.line("amd64"))
     return NewerTools(root)
 
 
-def small_forest() -> Forest:
-    """Without what the text of composefs's tools has no word for."""
-    return [(name, node) for name, node in FOREST if name != b"names"]
+def unescaped(word: bytes) -> bytes:
+    """A field of a dump; one that is empty is a dash."""
+    if word == b"-":
+        return b""
+    return re.sub(rb"\\(x..|.)", _unescaped, word)
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    word = found[1]
+    if word.startswith(b"x"):
+        return bytes.fromhex(word[1:].decode())
+    return {b"n": b"\n", b"r": b"\r", b"t": b"\t"}.get(word, word)
+
+
+KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
+
+
+def parse_dump(dump: bytes) -> list[Row]:
+    """What ``composefs-info dump`` prints, see composefs-dump(5)."""
+    found = []
+    for line in dump.splitlines():
+        path, size, mode, _, user, group, _, time, payload, inside, name, *more = line.split(b" ")
+        kind = KINDS[stat.S_IFMT(int(mode, 8))]
+        attributes = [each.split(b"=", 1) for each in more]
+        found.append(
+            Row(
+                path=unescaped(path).rstrip(b"/"),
+                kind=kind,
+                mode=stat.S_IMODE(int(mode, 8)),
+                user=int(user),
+                group=int(group),
+                mtime=int(time.split(b".")[0]),
+                size_bytes=0 if kind == "folder" else int(size),
+                target=unescaped(payload) if kind == "link" else b"",
+                content=bytes.fromhex(unescaped(name).decode()) or unescaped(inside),
+                attributes=tuple(
+                    sorted((unescaped(each), unescaped(of)) for each, of in attributes)
+                ),
+            )
+        )
+    return found
 
 
 @pytest.mark.archive
 @as_root
 def test_newer_tools_find_nothing_wrong(newer: NewerTools, tmp_path: Path) -> None:
     image = image_of(FOREST, tmp_path / "image")
-    out = tmp_path / "out"
-    newer("fsck.erofs", f"--extract={out}", "--no-preserve-owner", image)
-    assert (out / "root/many/04999").read_bytes() == b"4999"
-    listed = newer("dump.erofs", "--ls", "--path=/root/names", image).decode()
-    assert [line.split()[-1] for line in listed.splitlines() if line.startswith(" ")] == []
+    newer("fsck.erofs", f"--extract={tmp_path / 'out'}", "--no-preserve-owner", image)
+    assert (tmp_path / "out/root/many/04999").read_bytes() == b"4999"
+    said = newer("dump.erofs", "--ls", "--path=/root/names", image).decode()
+    listed = said.partition("FILENAME\n")[2].split()[2::3]
+    assert listed == sorted([".", "..", "!", "+", "-", ".a", "...", "n" * 255])
 
 
 @pytest.mark.archive
 @as_root
-def test_composefs_reads_our_images(newer: NewerTools, tmp_path: Path) -> None:
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@given(trees=forests)
+def test_composefs_reads_any_tree(newer: NewerTools, tmp_path: Path, trees: Forest) -> None:
+    image = image_of(trees, tmp_path / "image")
+    newer("fsck.erofs", image)
+    assert sorted(parse_dump(newer("composefs-info", "dump", image))) == sorted(expected(trees))
+
+
+@pytest.mark.archive
+@as_root
+def test_composefs_makes_the_same_trees_of_what_it_reads(newer: NewerTools, tmp_path: Path) -> None:
     image = image_of(FOREST, tmp_path / "image")
-    named = newer("composefs-info", "objects", image).decode().split()
-    assert [f"/{name}" for name in named] == sorted(
-        redirect(digest(each)).decode() for each in (LARGE, b"x" * (MAX_INLINE_BYTES + 1))
-    )
-    dumped = newer("composefs-info", "dump", image)
-    print(dumped[:3000])
+    dump = newer("composefs-info", "dump", image)
+    assert parse_dump(dump) == expected(FOREST)
+    newer("mkcomposefs", "--from-file", "-", tmp_path / "theirs", stdin=dump)
+    again = newer("composefs-info", "dump", tmp_path / "theirs")
+    assert parse_dump(again) == expected(FOREST)
+    ours, theirs = (newer("composefs-info", "ls", tmp_path / each) for each in ("image", "theirs"))
+    assert ours == theirs
+
+
+@pytest.mark.archive
+@as_root
+def test_composefs_finds_the_contents_of_our_pool(newer: NewerTools, tmp_path: Path) -> None:
+    image = image_of(FOREST, tmp_path / "image")
+    device = Device(tmp_path)
+    contents = (LARGE, b"x" * (MAX_INLINE_BYTES + 1))
+    names = sorted(redirect(digest(each)).decode().lstrip("/") for each in contents)
+    assert newer("composefs-info", "objects", image).decode().split() == names
+    missing = ("composefs-info", f"--basedir={tmp_path / 'pool'}", "missing-objects", image)
+    assert newer(*missing).decode().split() == names
+    device.fill(contents)
+    assert newer(*missing).decode().split() == []
+    measured = newer("composefs-info", "measure-file", tmp_path / "pool" / names[0])
+    assert measured.decode().strip() == names[0].replace("/", "")

@@ -1,6 +1,6 @@
 """From a configuration and its lock to a generation.
 
-    locked packages ──► root ──┐
+    locked packages ──► root ──┐                          (root and etc with a sidecar each)
     kernel package ───► linux ─┤
     busybox, modules ─► initrd ┼─► toplevel of each system ─► boot tree ─► generation
     the agent ────────────────┤
@@ -14,32 +14,35 @@ come from the cache, by hash.
 Tested by ``tests/compat/test_build.py``.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.base import process, progress
 from reconix.base.digests import Digest
+from reconix.base.files import read_bounded
 from reconix.build import cached_recipes, nixos, recipes
 from reconix.build.agent import bytecode, zipapp
 from reconix.build.agent.units import units as agent_units
 from reconix.build.boot import initrd, linux
 from reconix.build.boot.linux import Modules
 from reconix.build.etc import file_precedence
+from reconix.build.etc.file_metadata import Packages
 from reconix.build.etc.generated_files import make_etc
 from reconix.build.generation import add_generation, read_system
 from reconix.build.recipes import Recipe
-from reconix.build.root import debian
+from reconix.build.root import debian, losses, metadata
 from reconix.build.toplevel import Components, Lists, make_toplevel, print_persist
 from reconix.build.units import schedule_timers
 from reconix.build.users import regular_users, static_ids
-from reconix.build.users.ownerships import METADATA, Ownership, parse_ownerships
+from reconix.build.users.accounts import Accounts
 from reconix.build.users.static_ids import Renumbering
 from reconix.config.lock import HostLock, LockedPackage, SystemLock
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
+from reconix.store.sidecar import MAX_SIDECAR_BYTES, Sidecar, parse_entries, print_sidecar
 from reconix.store.tree import File, folder
 
 Fetch = Callable[[Iterable[LockedPackage]], Mapping[LockedPackage, Path]]
@@ -93,9 +96,10 @@ def build_toplevels(
     kernels = {name: _kernel(workshop, system) for name, system in locked.items()}
     packed = zipapp.pack()
     known = replace(lock, numbers=_ids(workshop, host, lock, roots))
+    sidecars = {root: _root_sidecar(workshop, root, known) for root in sorted({*roots.values()})}
     built = {
-        name: _Built(roots[name], kernels[name], _agent(workshop, lock, packed, roots[name]))
-        for name in locked
+        name: _Built(sidecars[root], kernels[name], _agent(workshop, lock, packed, root))
+        for name, root in roots.items()
     }
     return {name: _toplevel(workshop, host, known, name, built[name]) for name in locked}
 
@@ -211,9 +215,15 @@ def _numbered(values: Iterable[str]) -> list[tuple[str, str]]:
 class _Built:
     """What a system consists of, before anything of its configuration counts."""
 
-    root: StorePath
+    sidecar: Sidecar
+    """Of its root."""
     kernel: _Kernel
     agent: StorePath
+
+    @property
+    def root(self) -> StorePath:
+        """The Debian root."""
+        return self.sidecar.subject
 
 
 def _toplevel(
@@ -228,22 +238,24 @@ def _toplevel(
         accounts=regular_users.with_regular_users(
             renumbering.accounts(found), system.users, lock.numbers
         ),
-        root=root,
+        packages=Packages(root, dict(built.sidecar.entries)),
         agent=f"{built.agent}/{zipapp.PROGRAM}",
         agent_units={**agent_units(), **schedule_timers.units(host.machine.schedule)},
     )
     for line in file_precedence.from_packages(system, root, etc.tree):
         progress.note(f"{name}: {line}")
+    etc_path = store.add_files(etc.tree, f"etc-{name}", [built.agent])
     components = Components(
         root=built.root,
-        etc=store.add_files(etc.tree, f"etc-{name}", [built.agent]),
+        etc=etc_path,
         linux=built.kernel.path,
         linux_version=built.kernel.version,
         initrd=_initrd(workshop, system, built.kernel, lock),
         agent=built.agent,
+        root_sidecar=_add_sidecar(store, built.sidecar),
+        etc_sidecar=_add_sidecar(store, Sidecar(etc_path, etc.metadata)),
     )
     lists = Lists(
-        (*_ownerships(root, renumbering), *etc.ownerships),
         print_persist(name, system, root),
         file_precedence.print_given(system, etc.tree),
     )
@@ -251,10 +263,17 @@ def _toplevel(
     return store.add_files(tree, f"system-{name}", components.paths())
 
 
-def _ownerships(root: Path, renumbering: Renumbering) -> Iterator[Ownership]:
-    """Unusual owners and modes in a root, with the IDs of this host."""
-    entries = parse_ownerships((root / METADATA).read_bytes())
-    return map(renumbering.ownership, entries)
+def _root_sidecar(workshop: Workshop, root: StorePath, lock: HostLock) -> Sidecar:
+    """What is to be said about the files of a root, with the IDs of this host."""
+    place = workshop.store.path(root)
+    content = read_bounded(place / metadata.FILE, MAX_SIDECAR_BYTES)
+    found = parse_entries(content, source=f"{root}/{metadata.FILE}")
+    renumbering = Renumbering.of(Accounts.read(place / "etc"), lock.numbers)
+    return Sidecar(root, renumbering.entries(found), (losses.FILE.encode(), metadata.FILE.encode()))
+
+
+def _add_sidecar(store: ChrootStore, sidecar: Sidecar) -> StorePath:
+    return store.add_files(File(print_sidecar(sidecar)), sidecar.name, [sidecar.subject])
 
 
 def _loader(workshop: Workshop, lock: HostLock) -> bytes:

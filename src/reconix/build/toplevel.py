@@ -8,7 +8,7 @@ the health checks beside them.
         boot.json     bootspec v1
         init          → /usr/lib/systemd/systemd
         root etc modules agent   → their objects
-        metadata      owners and modes that a store cannot hold
+        sidecars/     → owners, modes and times of root and etc, for images; not on the device
         persist       what must outlive a boot
         given         what the generation has in folders that do
         health.json   what a trial must pass
@@ -25,7 +25,6 @@ from pathlib import Path
 from reconix.boot.bootspec import BootSpec, print_bootspec
 from reconix.build.agent import settings
 from reconix.build.on_device import secrets
-from reconix.build.users.ownerships import METADATA, Ownership, print_ownerships
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.config.schema.values import Architecture
@@ -51,18 +50,19 @@ class Components:
     linux_version: str
     initrd: StorePath
     agent: StorePath
+    root_sidecar: StorePath
+    etc_sidecar: StorePath
 
     def paths(self) -> tuple[StorePath, ...]:
         """All of them."""
-        return (self.root, self.etc, self.linux, self.initrd, self.agent)
+        sidecars = (self.root_sidecar, self.etc_sidecar)
+        return (self.root, self.etc, self.linux, self.initrd, self.agent, *sidecars)
 
 
 @dataclass(frozen=True, slots=True)
 class Lists:
     """What the script of the initrd obeys when it puts the root of a system together."""
 
-    ownerships: tuple[Ownership, ...]
-    """Unusual owners and modes, of the root and of generated files."""
     persist: bytes
     """What must outlive a boot."""
     given: bytes = b""
@@ -86,7 +86,8 @@ def make_toplevel(host: Host, name: str, components: Components, lists: Lists) -
             "etc": Symlink(str(components.etc)),
             "modules": Symlink(f"{components.linux}/modules"),
             "agent": Symlink(str(components.agent)),
-            METADATA: File(print_ownerships(lists.ownerships)),
+            "sidecars/root": Symlink(str(components.root_sidecar)),
+            "sidecars/etc": Symlink(str(components.etc_sidecar)),
             "persist": File(lists.persist),
             **({"given": File(lists.given)} if lists.given else {}),
             **{file: File(content) for file, content in settings.files(host, name).items()},

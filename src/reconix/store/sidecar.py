@@ -59,6 +59,10 @@ _ATTRIBUTE = re.compile(
 _MAX_ATTRIBUTE_NAME_BYTES = 255
 
 
+Entries = tuple[tuple[bytes, Metadata], ...]
+"""Paths in an object with their metadata, sorted."""
+
+
 class BadSidecar(ReconixError):
     """A sidecar contradicts itself or is not written as the format says."""
 
@@ -74,17 +78,13 @@ class Sidecar:
 
     subject: StorePath
     """The object that it describes."""
-    entries: tuple[tuple[bytes, Metadata], ...] = ()
-    """Paths in it with their metadata, sorted."""
+    entries: Entries = ()
     omitted: tuple[bytes, ...] = ()
     """Paths of what is not in images, with all that is below; sorted."""
 
     def __post_init__(self) -> None:
-        _expect_sorted([path for path, _ in self.entries])
+        check_entries(self.entries)
         _expect_sorted(self.omitted)
-        for path, metadata in self.entries:
-            _check_path(path)
-            check_metadata(metadata, path)
         for path in self.omitted:
             _check_path(path)
             if path == ITSELF:
@@ -98,10 +98,42 @@ class Sidecar:
 
 def print_sidecar(sidecar: Sidecar) -> bytes:
     """Spell a sidecar; equal ones have equal bytes."""
-    lines = [_HEAD, str(sidecar.subject).encode()]
-    lines += [_print_entry(path, metadata) for path, metadata in sidecar.entries]
-    lines += [_OMIT + _escape(path) for path in sidecar.omitted]
-    return b"".join(b"%s\n" % line for line in lines)
+    head = b"%s\n%s\n" % (_HEAD, str(sidecar.subject).encode())
+    omitted = [b"%s%s\n" % (_OMIT, _escape(path)) for path in sidecar.omitted]
+    return b"".join([head, print_entries(sidecar.entries), *omitted])
+
+
+def print_entries(entries: Entries) -> bytes:
+    """Spell only the lines of paths: of an object that does not know its own name yet."""
+    return b"".join(_print_entry(path, metadata) for path, metadata in entries)
+
+
+def parse_entries(content: bytes, *, source: str) -> Entries:
+    """Read lines that ``print_entries`` has written.
+
+    Raises:
+        BadSidecar: they were not.
+    """
+    try:
+        found = tuple(map(_parse_entry, content.split(b"\n")[:-1]))
+        check_entries(found)
+    except BadSidecar as error:
+        raise BadSidecar(f"{source}: {error}") from error
+    if print_entries(found) != content:
+        raise BadSidecar(f"{source}: a line is spelt in another way than ours")
+    return found
+
+
+def check_entries(entries: Entries) -> None:
+    """Refuse what no object can have.
+
+    Raises:
+        BadSidecar: a path, its metadata, or the order.
+    """
+    _expect_sorted([path for path, _ in entries])
+    for path, metadata in entries:
+        _check_path(path)
+        check_metadata(metadata, path)
 
 
 def parse_sidecar(content: bytes, *, source: str) -> Sidecar:
@@ -141,7 +173,7 @@ def _print_entry(path: bytes, found: Metadata) -> bytes:
     line = b"%04o %d %d %d " % (found.mode, found.user, found.group, found.mtime) + _escape(path)
     for name, value in found.attributes:
         line += b"\t%s=%s" % (_UNUSUAL_IN_NAME.sub(_octal, name), b64encode(value))
-    return line
+    return line + b"\n"
 
 
 def _parse_entry(line: bytes) -> tuple[bytes, Metadata]:

@@ -73,10 +73,11 @@ def files(tmp_path: Path, host: Host) -> dict[str, bytes]:
     (tmp_path / "root/usr/sbin").mkdir(parents=True)
     (tmp_path / "root/usr/sbin/sshd").touch()
     components = Components(
-        *(_path("root"), _path("etc"), _path("linux"), "6.12", _path("initrd"), _path("agent"))
+        *(_path("root"), _path("etc"), _path("linux"), "6.12", _path("initrd"), _path("agent")),
+        *(_path("root.sidecar"), _path("etc.sidecar")),
     )
     persist = print_persist("default", host.systems["default"], tmp_path / "root")
-    tree = make_toplevel(host, "default", components, Lists((), persist))
+    tree = make_toplevel(host, "default", components, Lists(persist))
     return {name: node.content for name, node in tree.entries if isinstance(node, File)}
 
 

@@ -2,7 +2,7 @@
 
 They are an object of their own, so that a changed port does not make a new root. Everything here is
 a pure function of the configuration and, for users and units, of the root: no disk is written, the
-result is a tree in memory and a list of unusual owners and modes.
+result is a tree in memory and what is to be said about the owners and modes in it.
 
 Tested by ``tests/unit/build/etc/test_generated_files.py``; what systemd makes of them, by
 ``tests/vm/``.
@@ -10,19 +10,21 @@ Tested by ``tests/unit/build/etc/test_generated_files.py``; what systemd makes o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from reconix.build.agent.units import KEPT_MOUNTS
-from reconix.build.etc import authorized_keys, resolv_conf
+from reconix.build.etc import authorized_keys, file_metadata, resolv_conf
+from reconix.build.etc.file_metadata import Packages
 from reconix.build.etc.networks import make_networks
 from reconix.build.on_device import caches, databases, secrets
+from reconix.build.root.metadata import OURS
 from reconix.build.units import enabling, suppressed_units, update_timers, volumes
 from reconix.build.units.unit_files import FOLDER, UnitFiles
 from reconix.build.users.accounts import Accounts
-from reconix.build.users.ownerships import Ownership
 from reconix.config.schema.health import UnitCheck
 from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Services, System
+from reconix.store.images.nodes import Metadata
+from reconix.store.sidecar import Entries
 from reconix.store.tree import File, Folder, Symlink, folder
 
 AGENT_PLACE = "reconix/reconix-device.pyz"
@@ -34,10 +36,10 @@ _KEPT = File(b"# Nothing unmounts it before the last program.\n[Unit]\nDefaultDe
 
 @dataclass(frozen=True, slots=True)
 class Etc:
-    """The content of ``/etc`` that we generate, and its unusual owners and modes."""
+    """The content of ``/etc`` that we generate, and its owners and modes."""
 
     tree: Folder
-    ownerships: tuple[Ownership, ...]
+    metadata: Entries
 
 
 def make_etc(
@@ -45,7 +47,7 @@ def make_etc(
     *,
     hostname: str,
     accounts: Accounts,
-    root: Path,
+    packages: Packages,
     agent: str,
     agent_units: Mapping[str, str],
 ) -> Etc:
@@ -55,13 +57,14 @@ def make_etc(
         system: machine and system file, merged.
         hostname: of the device.
         accounts: everybody on the system.
-        root: the Debian root, as it lies in the store of the build machine.
+        packages: the Debian root, with the numbers of this host.
         agent: the path of the agent's program, on the device.
         agent_units: the units that run it, by name.
 
     Raises:
         UnknownAccount, UnknownUnit, NotInstallable: the configuration names what does not exist.
     """
+    root = packages.root
     made = secrets.needed(root, system.files, system.units)
     stores = list(databases.needed(root))
     own = {
@@ -91,7 +94,8 @@ def make_etc(
         AGENT_PLACE: Symlink(agent),
     }
     files |= {path: _written(file) for path, file in system.files.items()}
-    return Etc(folder(files), _ownerships(system, accounts))
+    tree = folder(files)
+    return Etc(tree, file_metadata.describe(tree, _configured(system, accounts), packages))
 
 
 def own_units(system: System, agent_units: Mapping[str, str]) -> dict[str, bytes]:
@@ -177,10 +181,10 @@ def _kernel_settings(system: System) -> Files:
     return files
 
 
-def _ownerships(system: System, accounts: Accounts) -> tuple[Ownership, ...]:
-    listed = []
-    for path, file in system.files.items():
-        user, group = accounts.uid(file.owner), accounts.gid(file.group)
-        if (file.mode, user, group) != (0o644, 0, 0):
-            listed.append(Ownership(f"etc/{path}", file.mode, user, group))
-    return tuple(listed)
+def _configured(system: System, accounts: Accounts) -> dict[str, Metadata]:
+    """What the configuration says about owners and modes, where it says something."""
+    said = {
+        path: Metadata(file.mode, accounts.uid(file.owner), accounts.gid(file.group))
+        for path, file in system.files.items()
+    }
+    return {path: found for path, found in said.items() if found != OURS}

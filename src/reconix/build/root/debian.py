@@ -5,7 +5,10 @@ nothing else, cut off from everything (``build/isolation.py``). It hands the roo
 archive, which carries owners and modes whoever runs it; we read that archive once, normalise as we
 go (``build/root/normalise.py``), and write a tree for the store.
 
-    packages (cache) → folder with an index → mmdebstrap → tar → root/ + metadata
+    packages (cache) → folder with an index → mmdebstrap → tar → root/ + metadata + losses
+
+Maintainer scripts run late in 2038, if they ask ``SOURCE_DATE_EPOCH``: mmdebstrap gives no file a
+later time than that, and those of packages are to be kept (``build/root/metadata.py``).
 
 Source: mmdebstrap(1), variant *custom*.
 Tested by ``tests/compat/test_build.py``.
@@ -14,7 +17,6 @@ Tested by ``tests/compat/test_build.py``.
 import os
 import re
 import shutil
-import stat
 import tarfile
 import tempfile
 import time
@@ -30,33 +32,28 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
 from reconix.base.process import CommandFailed
 from reconix.build import isolation
-from reconix.build.root import losses, normalise, residue
-from reconix.build.root.losses import Entry, Loss
+from reconix.build.root import losses, metadata, normalise, residue
+from reconix.build.root.losses import Loss
 from reconix.build.root.new_tree import Kind, NewTree, UnsafeArchive, relative
 from reconix.build.root.residue import Build
 from reconix.build.templates import DATA
 from reconix.build.users.accounts import Accounts
-from reconix.build.users.ownerships import (
-    LAID_OVER,
-    METADATA,
-    Ownership,
-    ownership,
-    print_ownerships,
-)
 from reconix.build.users.static_ids import Renumbering, of_packages
+from reconix.store.images.nodes import LINK, Metadata
+from reconix.store.sidecar import Entries, check_entries, print_entries
 
-_XATTR = "SCHILY.xattr."
-"""The prefix of attributes in a tar archive:  star(5), *POSIX.1-2001 extended headers*."""
 _HOST_NAME = 'hostname localhost || :; echo localhost > "$1/etc/hostname"'
 """The host name that maintainer scripts see: no root shows where it was built."""
 
-EPOCH = 1
-"""Every time stamp in a root, in seconds since 1970."""
+EPOCH = (1 << 31) - 1
+"""No file of a package is newer, in seconds since 1970."""
 
 _FIELD = re.compile(rb"([!-9;-~]+):(.*)")
 _PACKAGE = re.compile(rb"[a-z0-9][a-z0-9+.-]+")
 _OURS = {b"filename", b"size", b"sha256"}
 _ACCOUNTS = ("passwd", "group")
+_FOLDERS = ("usr", "usr/bin", "usr/lib", "etc", "var", "home", "opt", "root", "srv")
+"""We look into these, and so does the script of the initrd."""
 
 AGENT_COMMAND = DATA / "reconix-device"
 """What administrators call: it leads to the agent of the generation."""
@@ -90,12 +87,13 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
         RootFailed: mmdebstrap or a maintainer script failed; the end of its log is in the message.
     """
     work = _work_folder(into)
-    archive, began = work / "archive", time.time()
+    archive = work / "archive"
     archive.mkdir()
     archive.chmod(0o755)
     names = make_archive(packages, archive)
     room = work / "room"
     isolation.make_room(room)
+    began = room.stat().st_mtime  # by the clock that gives files their times
     words = _words(names, suite, architecture, archive, room)
     try:
         with process.reading(*words) as stream:
@@ -233,31 +231,41 @@ def unpack(stream: "tarfile._Fileobj", into: Path, began: float | None = None) -
     Raises:
         UnsafeArchive: an entry does not belong in a root.
     """
-    tree = NewTree(into)
-    ownerships: list[Ownership] = []
-    entries: list[Entry] = []
-    pipes: list[Loss] = []
+    tree, began = NewTree(into), time.time() if began is None else began
+    found: dict[str, Metadata] = {}
+    gone: list[Loss] = []
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:
             path = relative(member.name)
             if not path or not normalise.keep(path, folder=member.isdir()):
                 continue
             if member.isfifo():
-                pipes.append(Loss(path, "a pipe"))
-            else:
-                _unpack_member(archive, member, path, tree)
-                ownerships.extend(_ownership(member, path))
-                entries.extend(_entry(member, path))
+                gone.append(Loss(path, "a pipe"))
+                continue
+            _unpack_member(archive, member, path, tree)
+            found[path] = _metadata(member, found, began)
+            gone += [Loss(path, f"attribute {name}") for name in metadata.lost(member)]
     _expect_folders(tree)
-    build = Build.now(time.time() if began is None else began)
-    lost = losses.print_losses([*pipes, *_losses(tree, entries, build)])
-    _put_lists(tree, {losses.FILE: lost, METADATA: _metadata(tree, ownerships)})
-    _add_ours(tree)
+    gone += _take_out(tree, found, Build.now(began))
+    renumbering = _renumber(tree, found)
+    _add_ours(tree, found)
+    entries = renumbering.entries(_entries(tree, found))
+    check_entries(entries)
+    _put_lists(
+        tree, {losses.FILE: losses.print_losses(gone), metadata.FILE: print_entries(entries)}
+    )
+
+
+def _metadata(member: tarfile.TarInfo, found: Mapping[str, Metadata], began: float) -> Metadata:
+    """What is said about an entry; a further name of a file says nothing by itself."""
+    if member.islnk():
+        return found[relative(member.linkname)]
+    return metadata.of_member(member, began)
 
 
 def _expect_folders(tree: NewTree) -> None:
     """Refuse a root whose folders are links: what follows looks into them."""
-    for name in ("usr", "usr/bin", "usr/lib", *LAID_OVER):
+    for name in _FOLDERS:
         if tree.kind(name) in (Kind.FILE, Kind.LINK):
             raise UnsafeArchive(name, "which must be a folder")
 
@@ -269,22 +277,16 @@ def _put_lists(tree: NewTree, lists: Mapping[str, bytes]) -> None:
         tree.put(name, content)
 
 
-def _entry(member: tarfile.TarInfo, path: str) -> Iterator[Entry]:
-    if not member.issym():
-        mode = member.mode | (stat.S_IFDIR if member.isdir() else stat.S_IFREG)
-        attributes = (name.removeprefix(_XATTR) for name in member.pax_headers if _XATTR in name)
-        yield Entry(path, mode, member.uid, member.gid, tuple(attributes))
-
-
-def _losses(tree: NewTree, entries: Sequence[Entry], build: Build) -> list[Loss]:
-    """What a root lacks, once what no two roots may share is removed."""
-    private = {entry.path for entry in entries if not entry.mode & 0o004}
-    found = list(residue.find(tree.root, private, build))
-    residue.take_out(tree.root, found)
-    accounts = _accounts(tree)
-    gone = [Loss(each.path, each.what) for each in found]
-    gone += losses.never_started(tree.root)
-    return gone + [loss for entry in entries for loss in entry.losses(accounts)]
+def _take_out(tree: NewTree, found: dict[str, Metadata], build: Build) -> Iterator[Loss]:
+    """Remove what no two roots may share; give what a root lacks."""
+    private = {path for path, said in found.items() if not said.mode & 0o004}
+    known = list(residue.find(tree.root, private, build))
+    residue.take_out(tree.root, known)
+    for each in known:
+        if each.is_secret:
+            del found[each.path]
+        yield Loss(each.path, each.what)
+    yield from losses.never_started(tree.root)
 
 
 def _accounts(tree: NewTree) -> Accounts:
@@ -292,39 +294,40 @@ def _accounts(tree: NewTree) -> Accounts:
     return Accounts.read(tree.root / "etc") if is_there else Accounts((), ())
 
 
-def _metadata(tree: NewTree, ownerships: list[Ownership]) -> bytes:
-    return print_ownerships(_renumber(tree, ownerships))
-
-
-def _renumber(tree: NewTree, ownerships: list[Ownership]) -> list[Ownership]:
+def _renumber(tree: NewTree, found: dict[str, Metadata]) -> Renumbering:
     """Number users and groups by their names, so that the order of packages does not show.
 
     A system may give them others: those that devices know (``build/host.py``).
     """
-    found = _accounts(tree)
-    if not found.users:
-        return ownerships
-    renumbering = Renumbering.of(found, of_packages(found))
-    files = renumbering.accounts(found).files()
-    for name in _ACCOUNTS:
-        tree.put(f"etc/{name}", files[name])
-    return [renumbering.ownership(each) for each in ownerships]
+    accounts = _accounts(tree)
+    renumbering = Renumbering.of(accounts, of_packages(accounts))
+    if accounts.users:
+        files = renumbering.accounts(accounts).files()
+        for name in _ACCOUNTS:
+            tree.put(f"etc/{name}", files[name])
+            found[f"etc/{name}"] = metadata.OURS
+    return renumbering
 
 
-def _add_ours(tree: NewTree) -> None:
+def _add_ours(tree: NewTree, found: dict[str, Metadata]) -> None:
     """What the script of the initrd and the generated files expect to find in every root."""
     tree.put("usr/bin/reconix-device", AGENT_COMMAND.read_bytes())
     (tree.root / "usr/bin/reconix-device").chmod(0o755)
     tree.folder("usr/lib/modules")
     tree.put("var/.updated", b"TIMESTAMP_NSEC=1000000000\n")
+    found["usr/bin/reconix-device"] = metadata.PROGRAM
+    found.setdefault("usr/lib/modules", metadata.PROGRAM)
+    found["var/.updated"] = metadata.OURS
 
 
-def _ownership(member: tarfile.TarInfo, path: str) -> list[Ownership]:
-    if member.issym():
-        return []
-    mode = member.mode | (0o040000 if member.isdir() else 0o100000)
-    found = ownership(path, mode=mode, user=member.uid, group=member.gid)
-    return [found] if found else []
+def _entries(tree: NewTree, found: Mapping[str, Metadata]) -> Entries:
+    """The list, without the links, of which nearly all are as all links are."""
+    told = (
+        (path.encode(), said)
+        for path, said in found.items()
+        if said != LINK or tree.kind(path) is not Kind.LINK
+    )
+    return tuple(sorted(told))
 
 
 def _unpack_member(

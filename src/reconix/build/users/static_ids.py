@@ -24,8 +24,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
+from reconix.build.users import acls
 from reconix.build.users.accounts import Account, Accounts, Group
-from reconix.build.users.ownerships import Ownership
+from reconix.store.images.nodes import Metadata
+from reconix.store.sidecar import Entries
 
 FIRST_SYSTEM = 100
 LAST_SYSTEM = 999
@@ -110,10 +112,24 @@ class Renumbering:
             tuple(self._group(group) for group in found.groups),
         )
 
-    def ownership(self, found: Ownership) -> Ownership:
-        """The same owner, by the new ID."""
-        user, group = found.user, found.group
-        return replace(found, user=self.uids.get(user, user), group=self.gids.get(group, group))
+    def entries(self, found: Entries) -> Entries:
+        """The same owners, by the new IDs."""
+        return tuple((path, self._metadata(metadata)) for path, metadata in found)
+
+    def _metadata(self, found: Metadata) -> Metadata:
+        if not found.user and not found.group and not found.attributes:
+            return found  # nearly all
+        return found._replace(
+            user=self.uids.get(found.user, found.user),
+            group=self.gids.get(found.group, found.group),
+            attributes=tuple(
+                (
+                    name,
+                    acls.renumbered(value, self.uids, self.gids) if name in acls.NAMES else value,
+                )
+                for name, value in found.attributes
+            ),
+        )
 
     def _user(self, user: Account) -> Account:
         uid, gid = self.uids.get(user.uid, user.uid), self.gids.get(user.gid, user.gid)

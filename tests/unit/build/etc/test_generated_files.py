@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 from tests.project_files import enough
 
+from reconix.build.etc.file_metadata import Packages
 from reconix.build.etc.generated_files import Etc, make_etc
 from reconix.build.users.accounts import Accounts, UnknownAccount
-from reconix.build.users.ownerships import Ownership
 from reconix.build.users.regular_users import with_regular_users
 from reconix.config.schema.health import Health
 from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Kernel, Network, Services, System, Unit, User
+from reconix.store.images.nodes import Metadata
 from reconix.store.tree import File, Symlink, files
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA== me"
@@ -36,7 +37,7 @@ def make(system: System, root: Path) -> Etc:
         system,
         hostname="gw",
         accounts=with_regular_users(Accounts.read(root / "etc"), system.users, {"ann": 31415}),
-        root=root,
+        packages=Packages(root, {}),
         agent="/nix/store/x/agent.pyz",
         agent_units={},
     )
@@ -111,11 +112,14 @@ def test_what_every_system_has_gives_way_to_what_is_configured(root: Path) -> No
     assert text(make(System(kernel=KERNEL, files=own), root), path) == "[Journal]\n"
 
 
-def test_files_have_their_content_and_unusual_owners_are_listed(root: Path) -> None:
+def test_files_have_their_content_owner_and_mode(root: Path) -> None:
     secret = ConfiguredFile(text="a\n", mode=0o600, owner="mosquitto", group="mosquitto")
     etc = make(System(kernel=KERNEL, files={"mosquitto/passwd": secret}), root)
     assert text(etc, "mosquitto/passwd") == "a\n"
-    assert etc.ownerships == (Ownership("etc/mosquitto/passwd", 0o600, 100, 101),)
+    said = dict(etc.metadata)
+    assert said[b"mosquitto/passwd"] == Metadata(0o600, 100, 101)
+    assert said[b"mosquitto"] == said[b"."] == Metadata(0o755)
+    assert said[b"hostname"] == Metadata(0o644)
 
 
 def test_a_file_of_somebody_unknown_is_an_error(root: Path) -> None:

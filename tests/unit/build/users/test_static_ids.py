@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconix.build.users.accounts import Account, Accounts, Group
-from reconix.build.users.ownerships import Ownership
 from reconix.build.users.static_ids import (
     FIRST_REGULAR,
     FIRST_SYSTEM,
@@ -20,6 +19,7 @@ from reconix.build.users.static_ids import (
     choose,
     of_packages,
 )
+from reconix.store.images.nodes import Metadata
 
 NAME = st.from_regex(r"[a-z_][a-z0-9-]{0,20}", fullmatch=True)
 NAMES, FEW = st.sets(NAME, max_size=200), st.sets(NAME, max_size=10)
@@ -157,9 +157,19 @@ def test_files_follow_their_owners() -> None:
         (Group("root", 0), Group("mosquitto", 103)),
     )
     renumbering = Renumbering.of(accounts, {"mosquitto": 500})
-    moved = renumbering.ownership(Ownership("var/lib/m", 0o750, 101, 103))
-    assert moved == Ownership("var/lib/m", 0o750, 500, 500)
-    assert renumbering.ownership(Ownership("etc/o", 0o600, 0, 0)).group == 0
+    acl = "0200000001000700ffffffff02000500650000000800050067000000"
+    attributes = ((b"system.posix_acl_access", bytes.fromhex(acl)), (b"user.x", b"\2\0\0\0"))
+    before = (
+        (b"etc/o", Metadata(0o600)),
+        (b"usr/bin/su", Metadata(0o4755, 0, 0, 7, attributes)),
+        (b"var/lib/m", Metadata(0o750, 101, 103, 9)),
+    )
+    own, su, moved = renumbering.entries(before)
+    assert own == before[0]
+    assert moved == (b"var/lib/m", Metadata(0o750, 500, 500, 9))
+    list_of_500 = "0200000001000700ffffffff02000500f401000008000500f4010000"
+    new = ((b"system.posix_acl_access", bytes.fromhex(list_of_500)), (b"user.x", b"\2\0\0\0"))
+    assert su == (b"usr/bin/su", Metadata(0o4755, 0, 0, 7, new))
 
 
 def test_a_user_whose_group_has_another_name_keeps_it() -> None:
