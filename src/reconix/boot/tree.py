@@ -18,6 +18,8 @@ from pathlib import Path
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import COPY_BYTES, chunks
+from reconix.store.images.nodes import ImageFile, ImageFolder, Node
+from reconix.store.pool import Pool
 
 MAX_FILE_BYTES = (1 << 32) - 1
 MAX_NAME_UNITS = 255
@@ -116,6 +118,16 @@ class BootTree:
         """
         return cls.of(dict(_walk(folder, "")))
 
+    @classmethod
+    def of_tree(cls, tree: Node, pool: Pool) -> "BootTree":
+        """The files of an installed object; their content is read when it is needed.
+
+        Raises:
+            BadBootTree: it holds something else than files and non-empty folders.
+        """
+        found = list(_walk_tree(tree, pool, ""))
+        return cls(tuple(sorted(found, key=lambda file: file.path.split("/"))))
+
     @property
     def size_bytes(self) -> int:
         """The sum of the sizes of all files."""
@@ -181,3 +193,16 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
             yield f"{prefix}{entry.name}", path
         else:
             raise BadBootTree(f"{path} is neither a file nor a folder")
+
+
+def _walk_tree(tree: Node, pool: Pool, path: str) -> Iterator[BootFile]:
+    if isinstance(tree, ImageFile):
+        source = tree.content if tree.is_inline else pool.path(tree.content)
+        yield BootFile(path, tree.size_bytes, source)
+        return
+    if not isinstance(tree, ImageFolder):
+        raise BadBootTree(f"{path} is neither a file nor a folder")
+    if not tree.entries:
+        raise BadBootTree(f"{path or 'it'} is empty", hint="a boot tree has no empty folders")
+    for name, below in tree.entries:
+        yield from _walk_tree(below, pool, f"{path}/{os.fsdecode(name)}".removeprefix("/"))

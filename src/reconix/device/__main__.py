@@ -224,7 +224,7 @@ def _confirm(device: Device, arguments: Arguments) -> int:
 
 
 def _verify(device: Device, arguments: Arguments) -> int:
-    """Read every object and slot and compare them with what was installed."""
+    """Read all that is installed, and the slots, and compare them with what was installed."""
     from reconix.device.update.verify import verify
 
     wrong = verify(device)
@@ -244,7 +244,7 @@ def _collect(device: Device, arguments: Arguments) -> int:
     with exclusive_rw(device.paths):
         removed = collect(device, device.recall())
         Spool(device.paths.spool).discard()
-    _tell(arguments, f"{len(removed.names)} objects removed")
+    _tell(arguments, f"{removed.count} files removed, {removed.size_bytes} bytes")
     return 0
 
 

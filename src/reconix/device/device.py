@@ -9,7 +9,6 @@ Tested by ``tests/unit/device/test_device.py``.
 
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconix.base import progress
@@ -24,13 +23,18 @@ from reconix.boot.tables import Selection, Slot, read_selection
 from reconix.boot.trial import BadState, Reason, State, Verdict, installed, read_state
 from reconix.device.hardware.disk import PartitionView, holds, open_disk
 from reconix.device.paths import Paths
-from reconix.store.generation import BadGeneration, Generation, read_generation
+from reconix.store.generation import (
+    FILE_NAME,
+    MAX_BYTES,
+    BadGeneration,
+    Generation,
+    parse_generation,
+)
 from reconix.store.paths import StorePath
 
 if TYPE_CHECKING:
     from reconix.store.registry import Registry
 
-_MANIFEST = ".manifest"
 _NOT_KNOWN = Verdict(Reason.UNKNOWN, "the recorded state cannot be read")
 
 
@@ -53,6 +57,7 @@ class Device:
     paths: Paths
     firmware: Firmware
     clock: Clock = field(default=REAL, kw_only=True)
+    _opened: "list[Registry]" = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def disk_one_shot(self) -> DiskOneShot:
@@ -66,16 +71,16 @@ class Device:
 
     @property
     def registry(self) -> "Registry":
-        """The store and the installed generations."""
-        from reconix.store.registry import Registry  # late: a start or a status can do without
+        """What is installed; the same for all that ask, because it remembers what it has read."""
+        if not self._opened:
+            from reconix.store.registry import Registry  # late: a discard can do without
 
-        return Registry(self.paths.system)
+            self._opened.append(Registry(self.paths.system))
+        return self._opened[0]
 
     def installed(self) -> tuple[StorePath, ...]:
         """The installed generations, sorted."""
-        names = (entry.name for entry in self.paths.manifests.glob(f"*{_MANIFEST}"))
-        found = (name.removesuffix(_MANIFEST) for name in names if not name.startswith("."))
-        return tuple(sorted(map(StorePath.of_basename, found)))
+        return self.registry.roots()
 
     def generation(self, path: StorePath | str) -> Generation:
         """An installed generation.
@@ -86,7 +91,11 @@ class Device:
         root = path if isinstance(path, StorePath) else StorePath.parse(path)
         if root not in self.installed():
             raise BadGeneration(f"{root} is not installed", hint="see `reconix-device status`")
-        return read_generation(self.paths.store, root)
+        try:
+            content = self.registry.read(root, FILE_NAME, limit_bytes=MAX_BYTES)
+        except ReconixError as error:
+            raise BadGeneration(f"{root} is no generation: {error}", hint=error.hint) from error
+        return parse_generation(content, root)
 
     def selection(self) -> Selection:
         """What the partition table says, or will when a trial that it selects now is over."""
@@ -134,14 +143,9 @@ class Device:
         if len(roots) == 1:
             return roots[0]
         for root in roots:
-            if holds(slot, read_generation(self.paths.store, root).slot):
+            if holds(slot, self.generation(root).slot):
                 return root
         raise UnknownGeneration(
             f"slot {number} boots, but holds no installed generation",
             hint="send the generation of this device again, without a base",
         )
-
-
-def toplevel_folder(paths: Paths, toplevel: StorePath) -> Path:
-    """Where the files of a system are."""
-    return paths.store / toplevel.basename

@@ -18,7 +18,7 @@ class Paths:
     """The paths of one device.
 
     Attributes:
-        system: the system partition: ``nix/store`` and ``reconix``. Mounted read-only.
+        system: the system partition: ``pool``, ``images`` and ``reconix``. Mounted read-only.
         root: of the system that runs.
         run: what is known about this boot; gone at the next.
         sysfs: devices, and whether there is UEFI.
@@ -43,14 +43,24 @@ class Paths:
     shared: bool = True
 
     @property
-    def store(self) -> Path:
-        """The objects, to be written in a mount namespace of our own. receive, collect; kept."""
-        return self.system / "nix" / "store"
+    def pool(self) -> Path:
+        """The contents of all files, by digest. receive, collect; kept."""
+        return self.system / "pool"
+
+    @property
+    def images(self) -> Path:
+        """Names and metadata of the trees of objects. receive, collect; kept."""
+        return self.system / "images"
 
     @property
     def home(self) -> Path:
         """The folder of the agent's durable files; kept."""
         return self.system / "reconix"
+
+    @property
+    def layout(self) -> Path:
+        """The number of how all this is arranged. The first image; kept."""
+        return self.home / "layout"
 
     @property
     def manifests(self) -> Path:

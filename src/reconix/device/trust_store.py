@@ -30,7 +30,6 @@ Tested by ``tests/unit/device/test_trust_store.py``.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
@@ -40,6 +39,7 @@ from reconix.device.device import Device
 from reconix.device.paths import Paths
 from reconix.device.state.ledger import Ledger, newer, read_ledger, write_ledger
 from reconix.store.paths import StorePath
+from reconix.store.registry import Registry
 from reconix.transfer.format.stream import Header
 from reconix.transfer.trust.keys import BadKey, KeySet, key_set_of
 from reconix.transfer.trust.seal import Seal
@@ -136,15 +136,26 @@ class TrustState:
         return found if isinstance(found, int) else 0
 
 
-def read_trust_policy(generation: Path) -> TrustPolicy | None:
-    """What a generation says; nothing if it is older than keys are.
+def read_trust_policy(registry: Registry, generation: StorePath) -> TrustPolicy | None:
+    """What an installed generation says; nothing if it is older than keys are.
 
     Raises:
-        BadDocument, BadKey, BadFile, OSError: it cannot be read.
+        ReconixError: it cannot be read.
     """
-    fields = _read(generation / FILE_NAME)
-    if fields is None:
+    if not registry.has(generation, FILE_NAME):
         return None
+    content = registry.read(generation, FILE_NAME, limit_bytes=MAX_BYTES)
+    return parse_trust_policy(content, source=f"{generation}/{FILE_NAME}")
+
+
+def parse_trust_policy(content: bytes, *, source: str) -> TrustPolicy:
+    """Read ``trust.json`` of a generation, of this version or a newer one.
+
+    Raises:
+        BadDocument, BadKey: it is not what this module says.
+    """
+    fields = Fields.parse(content, source=source)
+    fields.version()
     return TrustPolicy(
         _keys(fields),
         fields.flag("require_signature"),
@@ -158,8 +169,11 @@ def read_trust_policy(generation: Path) -> TrustPolicy | None:
 def read_trust_state(paths: Paths) -> TrustState:
     """What is remembered; nothing if that is damaged, because a device must stay updatable."""
     try:
-        fields = _read(paths.trust)
-        return TrustState() if fields is None else _trust_state(fields)
+        fields = Fields.parse(read_bounded(paths.trust, MAX_BYTES), source=str(paths.trust))
+        fields.version()
+        return _trust_state(fields)
+    except FileNotFoundError:
+        return TrustState()
     except (BadDocument, BadKey, BadFile) as error:
         progress.note(f"the trust state cannot be read, the ledger holds: {error}")
         return TrustState()
@@ -188,16 +202,6 @@ def _readable_keys(fields: Fields) -> KeySet | None:
         return None
 
 
-def _read(path: Path) -> Fields | None:
-    """A document of ours, of this version or a newer one."""
-    try:
-        fields = Fields.parse(read_bounded(path, MAX_BYTES), source=str(path))
-    except FileNotFoundError:
-        return None
-    fields.version()
-    return fields
-
-
 def _keys(fields: Fields) -> KeySet | None:
     return key_set_of(fields.object("keys")) if fields.has("keys") else None
 
@@ -222,9 +226,9 @@ class TrustStore:
     def read(cls, device: Device) -> "TrustStore":
         """What the committed generation and what the device remembers say together."""
         committed = device.recall().committed.generation
-        folder = device.paths.store / StorePath.parse(committed).basename
+        policy = read_trust_policy(device.registry, StorePath.parse(committed))
         ledger = read_ledger(device.paths.ledger)
-        return cls(committed, read_trust_policy(folder), read_trust_state(device.paths), ledger)
+        return cls(committed, policy, read_trust_state(device.paths), ledger)
 
     @property
     def trust(self) -> Trust:

@@ -3,7 +3,8 @@
 A manifest goes first, durably; then what no other one leads to: images, then contents that no image
 names. A cut leaves more than is needed, never less, and the next call goes on.
 
-An image that cannot be read does not say which contents it needs. Then no content is removed.
+An image that is damaged or missing does not say which contents it needs. Then no content is
+removed.
 
 Tested by ``tests/unit/store/test_registry.py`` and, step by step,
 ``tests/crash/test_store_crash.py``.
@@ -70,13 +71,14 @@ def unneeded_contents(registry: Registry, manifests: Iterable[Manifest]) -> Iter
 def needed_contents(registry: Registry, manifests: Iterable[Manifest]) -> set[bytes] | None:
     """The contents that images name; ``None`` if one of the images cannot say it."""
     entries = {entry.sha256: entry for manifest in manifests for entry in manifest.images}
+    installed = {entry.sha256 for manifest in registry.manifests() for entry in manifest.images}
     needed: set[bytes] = set()
     for entry in entries.values():
         try:
             needed.update(digest for digest, _ in registry.contents_of(entry))
-        except ImageMissing:
-            continue  # of a generation that is on its way
-        except BadImage as error:
+        except (ImageMissing, BadImage) as error:
+            if isinstance(error, ImageMissing) and entry.sha256 not in installed:
+                continue  # of a generation that is on its way
             progress.note(f"nothing is removed from the pool: {error}")
             return None
     return needed

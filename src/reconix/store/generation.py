@@ -28,6 +28,7 @@ from reconix.base.files import BadFile, read_bounded
 from reconix.store.paths import BadStorePath, StorePath
 
 VERSION = 2
+FILE_NAME = "generation.json"
 MAX_BYTES = 1 << 20
 MAX_IMAGES = 16
 """Of one system: each is a mount, and stands on the command line of the kernel."""
@@ -139,7 +140,7 @@ def parse_generation(content: bytes, path: StorePath) -> Generation:
         BadGeneration: it is not what this module says.
     """
     try:
-        return _generation(Fields.parse(content, source=f"{path}/generation.json"), path)
+        return _generation(Fields.parse(content, source=f"{path}/{FILE_NAME}"), path)
     except (BadDocument, BadStorePath, BadDigest) as error:
         raise BadGeneration(str(error), hint="build the generation again") from error
 
@@ -174,7 +175,7 @@ def read_generation(store: Path, path: StorePath) -> Generation:
         BadGeneration: the object is not there or is no generation.
     """
     try:
-        content = read_bounded(store / path.basename / "generation.json", MAX_BYTES)
+        content = read_bounded(store / path.basename / FILE_NAME, MAX_BYTES)
     except (OSError, BadFile) as error:
         raise BadGeneration(f"{path} is no generation: {error}") from error
     return parse_generation(content, path)

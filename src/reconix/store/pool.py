@@ -13,11 +13,12 @@ Tested by ``tests/unit/store/test_pool.py``.
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
-from reconix.base.files import chunks, open_regular
+from reconix.base.files import BadFile, chunks, open_regular, read_bounded
 from reconix.store.images.verity import DIGEST_BYTES, VerityHash
 
 FILE_MODE, FOLDER_MODE = 0o400, 0o700
@@ -50,9 +51,26 @@ class Pool:
     def has(self, digest: bytes, size_bytes: int) -> bool:
         """Whether a content is there; it is not read."""
         try:
-            return os.lstat(self.path(digest)).st_size == size_bytes
-        except FileNotFoundError:
+            status = os.lstat(self.path(digest))
+        except (FileNotFoundError, NotADirectoryError):
             return False
+        return stat.S_ISREG(status.st_mode) and status.st_size == size_bytes
+
+    def read(self, digest: bytes, limit_bytes: int) -> bytes:
+        """A whole content, compared with its name.
+
+        Raises:
+            BadContent: it is missing, altered or too large.
+        """
+        try:
+            content = read_bounded(self.path(digest), limit_bytes, follow_links=False)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise BadContent(digest, "is missing") from error
+        except (OSError, BadFile) as error:
+            raise BadContent(digest, f"cannot be read: {error}") from error
+        if VerityHash(content).digest() != digest:
+            raise BadContent(digest, "was altered")
+        return content
 
     def verify(self, digest: bytes, size_bytes: int) -> None:
         """Read a content and compare it with its name.
@@ -65,16 +83,16 @@ class Pool:
             with open_regular(self.path(digest), follow_links=False, buffering=0) as file:
                 for data in chunks(file):
                     found.update(data)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise BadContent(digest, "is missing") from error
-        except (OSError, ReconixError) as error:
+        except (OSError, BadFile) as error:
             raise BadContent(digest, f"cannot be read: {error}") from error
         if found.size_bytes != size_bytes or found.digest() != digest:
             raise BadContent(digest, "was altered")
 
     def digests(self) -> Iterator[bytes]:
         """All contents that have a name, sorted."""
-        for folder in _sorted_names(self.folder):
+        for folder in filter(self._is_folder, _sorted_names(self.folder)):
             for name in _sorted_names(self.folder / folder):
                 digest = _parse(folder + name)
                 if digest is not None:
@@ -84,12 +102,16 @@ class Pool:
         """What is in the pool and is no content."""
         for folder in _sorted_names(self.folder):
             inside = self.folder / folder
-            if len(folder) != _FOLDER_DIGITS or inside.is_symlink() or not inside.is_dir():
+            if not self._is_folder(folder):
                 yield inside
                 continue
             yield from (
                 inside / name for name in _sorted_names(inside) if _parse(folder + name) is None
             )
+
+    def _is_folder(self, name: str) -> bool:
+        inside = self.folder / name
+        return len(name) == _FOLDER_DIGITS and not inside.is_symlink() and inside.is_dir()
 
 
 def _sorted_names(folder: Path) -> list[str]:

@@ -22,6 +22,7 @@ Tested by ``tests/unit/store/test_registry.py`` and, step by step,
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
@@ -37,6 +38,7 @@ from reconix.store.images.image import MAX_IMAGE_BYTES, BadImage, Image
 from reconix.store.images.nodes import ImageFile, ImageLink, Node, contents
 from reconix.store.manifest import (
     MAX_MANIFEST_BYTES,
+    BadManifest,
     ImageEntry,
     Manifest,
     parse_manifest,
@@ -80,7 +82,7 @@ class Registry:
         self.staging_dir = system_root / "reconix/staging"
         self._generations = system_root / "reconix/generations"
         self._opened: dict[Digest, Image] = {}
-        self._manifests: tuple[Manifest, ...] | None = None
+        self._parsed: dict[StorePath, tuple[_Version, Manifest]] = {}
 
     # -- generations -------------------------------------------------------------------------------
 
@@ -90,16 +92,29 @@ class Registry:
         Raises:
             BadManifest: a file was damaged.
         """
-        if self._manifests is None:
-            names = sorted(self._generations.glob(f"*{_SUFFIX}"))
-            found = (_read_manifest(name) for name in names if not name.name.startswith("."))
-            self._manifests = tuple(found)
-        return self._manifests
+        return tuple(map(self._manifest, self.roots()))
+
+    def roots(self) -> tuple[StorePath, ...]:
+        """The roots of the installed generations, sorted; no manifest is read."""
+        names = (entry.name for entry in self._generations.glob(f"*{_SUFFIX}"))
+        found = (name.removesuffix(_SUFFIX) for name in names if not name.startswith("."))
+        return tuple(sorted(map(StorePath.of_basename, found)))
 
     def get(self, root: StorePath) -> Manifest | None:
-        """The manifest of one generation, if it is installed."""
-        name = self._name(root)
-        return _read_manifest(name) if name.exists() else None
+        """The manifest of one generation, if it is installed.
+
+        Raises:
+            BadManifest: it was damaged.
+        """
+        return self._manifest(root) if self._name(root).exists() else None
+
+    def each_manifest(self) -> Iterator[Manifest | BadManifest]:
+        """The installed generations; in place of a damaged manifest, what is wrong with it."""
+        for root in self.roots():
+            try:
+                yield self._manifest(root)
+            except BadManifest as error:
+                yield error
 
     def add(self, manifest: Manifest) -> None:
         """Install a generation of which everything is in place; repeating it changes nothing.
@@ -113,7 +128,6 @@ class Registry:
         if not (name.exists() and name.read_bytes() == content):
             self._generations.mkdir(parents=True, exist_ok=True)
             write_durably(name, content)
-        self._manifests = None
 
     def remove(self, root: StorePath) -> None:
         """Uninstall a generation; what it consists of stays until it is collected."""
@@ -121,7 +135,6 @@ class Registry:
         if name.exists():
             name.unlink()
             sync_folder(self._generations)
-        self._manifests = None
 
     def expect_whole(self, manifest: Manifest) -> None:
         """Check that a generation lacks nothing; what is there is not read.
@@ -129,10 +142,8 @@ class Registry:
         Raises:
             ImageMissing, BadContent: something is not there.
         """
-        known = {entry.sha256 for other in self.manifests() for entry in other.images}
         for entry in manifest.images:
-            if entry.sha256 not in known:
-                self.expect_image_whole(entry)
+            self.expect_image_whole(entry)
 
     def expect_image_whole(self, entry: ImageEntry) -> None:
         """Check that an image is there, and the contents that it names."""
@@ -164,11 +175,19 @@ class Registry:
 
     def contents_of(self, entry: ImageEntry) -> Iterator[tuple[bytes, int]]:
         """Digest and size of each content that an image names."""
-        image = self.open_image(entry)
-        for name in image.names():
-            tree = image.tree(name)
-            assert tree is not None
-            yield from contents(tree)
+        for path in entry.objects:
+            yield from contents(self.tree_in(entry, path))
+
+    def tree_in(self, entry: ImageEntry, path: StorePath) -> Node:
+        """The whole tree of an object, as an image has it.
+
+        Raises:
+            ImageMissing, BadImage: it cannot be had.
+        """
+        found = self.open_image(entry).tree(path.basename.encode())
+        if found is None:
+            raise BadImage(f"{entry.sha256.hex()} has no {path}")
+        return found
 
     def verify_image(self, entry: ImageEntry) -> Image:
         """Compare an image with its digest; gives it, and does not keep it.
@@ -197,10 +216,7 @@ class Registry:
         Raises:
             NotInstalled, ImageMissing, BadImage: it cannot be had.
         """
-        found = self._image(path).tree(path.basename.encode())
-        if found is None:
-            raise NotInstalled(path)
-        return found
+        return self.tree_in(self._entry(path), path)
 
     def has(self, path: StorePath, *names: str) -> bool:
         """Whether an installed object has a file or link under this path."""
@@ -211,16 +227,14 @@ class Registry:
 
         Raises:
             NotInstalled: there is no such file.
-            TooLarge, BadFile, ImageMissing, BadImage: it cannot be read.
+            TooLarge, BadContent, BadManifest, ImageMissing, BadImage: it cannot be read.
         """
         found = self._look(path, names)
         if not isinstance(found, ImageFile):
             raise NotInstalled(path, names)
         if found.size_bytes > limit_bytes:
             raise TooLarge(Path(str(path), *names), limit_bytes=limit_bytes)
-        if found.is_inline:
-            return found.content
-        return read_bounded(self.pool.path(found.content), limit_bytes, follow_links=False)
+        return found.content if found.is_inline else self.pool.read(found.content, limit_bytes)
 
     def link(self, path: StorePath, *names: str) -> str:
         """Where a link of an installed object leads.
@@ -242,11 +256,17 @@ class Registry:
         return self._image(path).look(path.basename.encode(), *map(os.fsencode, names))
 
     def _image(self, path: StorePath) -> Image:
-        for manifest in self.manifests():
-            entry = manifest.image_of(path)
-            if entry is not None:
-                return self.open_image(entry)
-        raise NotInstalled(path)
+        return self.open_image(self._entry(path))
+
+    def _entry(self, path: StorePath) -> ImageEntry:
+        """An image with an object; a damaged manifest is in the way of its own objects only."""
+        damaged: BadManifest | None = None
+        for manifest in self.each_manifest():
+            if isinstance(manifest, BadManifest):
+                damaged = manifest
+            elif entry := manifest.image_of(path):
+                return entry
+        raise damaged or NotInstalled(path)
 
     # -- what is being received --------------------------------------------------------------------
 
@@ -259,6 +279,31 @@ class Registry:
     def _name(self, root: StorePath) -> Path:
         return self._generations / f"{root.basename}{_SUFFIX}"
 
+    def _manifest(self, root: StorePath) -> Manifest:
+        """A manifest; the same file is parsed once, however often it is asked for."""
+        name = self._name(root)
+        try:
+            status = name.stat()
+            version = _Version(status.st_ino, status.st_mtime_ns, status.st_size)
+            known = self._parsed.get(root)
+            if known is None or known[0] != version:
+                known = (version, _read_manifest(name, root))
+                self._parsed[root] = known
+        except (OSError, BadFile) as error:
+            raise BadManifest(f"{name} cannot be read: {error}") from error
+        return known[1]
 
-def _read_manifest(name: Path) -> Manifest:
-    return parse_manifest(read_bounded(name, MAX_MANIFEST_BYTES), source=str(name))
+
+class _Version(NamedTuple):
+    """A file as it was when it was read; one that is written durably is another file."""
+
+    inode: int
+    mtime_ns: int
+    size_bytes: int
+
+
+def _read_manifest(name: Path, root: StorePath) -> Manifest:
+    found = parse_manifest(read_bounded(name, MAX_MANIFEST_BYTES), source=str(name))
+    if found.root != root:
+        raise BadManifest(f"{name} is the manifest of {found.root}")
+    return found

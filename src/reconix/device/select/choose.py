@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from enum import Enum
 
-from reconix.device.device import Device, toplevel_folder
+from reconix.device.device import Device
 from reconix.device.settings.policy import read_policy
 from reconix.device.state.choice import Always, read_choice, wanted_always, well, write_choice
 from reconix.device.state.lock import exclusive, exclusive_rw
@@ -65,7 +65,7 @@ def choose_always(device: Device, system: str, kind: Reboot = Reboot.FULL) -> No
     generation = _bootable(device)
     wanted = generation.system(system).name
     expect_agent(device, generation, wanted)
-    policy = read_policy(toplevel_folder(device.paths, generation.system(wanted).toplevel))
+    policy = read_policy(device.registry, generation.system(wanted).toplevel)
     is_default = wanted == generation.default
     always = None if is_default else Always(wanted, failures_allowed=policy.always_attempts)
     before = read_choice(device.paths.choice)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.boot.trial import Reason, Verdict
-from reconix.device.device import Device, toplevel_folder
+from reconix.device.device import Device
 from reconix.device.paths import Paths
 from reconix.device.settings.schedule import Schedule, minute_of_week, read_schedule
 from reconix.device.state.choice import leaving, read_choice, write_choice
@@ -52,7 +52,7 @@ def due(device: Device, now: float) -> Due | None:
     """
     paths = device.paths
     booted = read_running(paths.booted)
-    schedule = read_schedule(toplevel_folder(paths, booted.toplevel))
+    schedule = read_schedule(device.registry, booted.toplevel)
     if schedule is None:
         return None
     wanted = schedule.wanted(minute_of_week(now))

@@ -23,29 +23,30 @@ Tested by ``tests/unit/device/select/test_soft_reboot.py`` and ``tests/vm/test_s
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
-from reconix.base.files import BadFile, read_bounded, write_durably
+from reconix.base.files import write_durably
 from reconix.boot import bootspec
-from reconix.boot.bootspec import BadBootSpec, BootSpec, parse_bootspec
-from reconix.device.device import Device, toplevel_folder
+from reconix.boot.bootspec import BootSpec, parse_bootspec
+from reconix.device.device import Device
 from reconix.device.hardware.restart import ask
 from reconix.device.paths import Paths
 from reconix.device.settings.health import can_be_proven
 from reconix.device.state.running import Running, read_kernel_toplevel, read_running
 from reconix.store.generation import InstalledSystem
-from reconix.store.paths import BadStorePath, StorePath
+from reconix.store.paths import StorePath
+from reconix.store.registry import Registry
 
 SCRIPT = "switch"
 _TARGET = "usr/lib/systemd/system/soft-reboot.target"
 _KEPT_BY_KERNEL = (
     "modules-load.d/reconix.conf",
     "sysctl.d/90-reconix.conf",
-    "systemd/network/*.netdev",
 )
 """Generated files, below ``/etc``, whose effect outlives the system that has them."""
+
+_NETWORK, _DEVICE = "systemd/network", ".netdev"
+"""Likewise those of virtual network interfaces."""
 
 _MAX_BYTES = 1 << 20
 
@@ -68,16 +69,16 @@ def obstacle(device: Device, system: str) -> str | None:
 
 
 def _differs(device: Device, booted: Running, target: InstalledSystem) -> str | None:
-    paths = device.paths
-    kernel = read_kernel_toplevel(paths)
+    registry = device.registry
+    kernel = read_kernel_toplevel(device.paths)
     try:
-        if not _can_take_over(paths, target.toplevel):
+        if not _can_take_over(registry, target.toplevel):
             return f"{target.name} has no agent that could take over"
-        if _kernel(paths, kernel) != _kernel(paths, target.toplevel):
+        if _kernel(registry, kernel) != _kernel(registry, target.toplevel):
             return f"{target.name} has a different kernel or kernel parameters"
-        if _settings(paths, booted.toplevel) != _settings(paths, target.toplevel):
+        if _settings(registry, booted.toplevel) != _settings(registry, target.toplevel):
             return f"{target.name} has different settings that a kernel keeps"
-    except (OSError, BadFile, BadDocument, BadBootSpec, BadStorePath) as error:
+    except ReconixError as error:
         return f"cannot compare it with what runs: {error}"
     return None
 
@@ -103,30 +104,33 @@ def soft_reboot(paths: Paths, system: InstalledSystem) -> None:
         raise
 
 
-def _can_take_over(paths: Paths, toplevel: StorePath) -> bool:
-    folder = toplevel_folder(paths, toplevel)
-    return can_be_proven(folder) and (_part(paths, folder, "agent") / SCRIPT).is_file()
+def _can_take_over(registry: Registry, toplevel: StorePath) -> bool:
+    if not can_be_proven(registry, toplevel):
+        return False
+    return registry.has(_part(registry, toplevel, "agent"), SCRIPT)
 
 
-def _part(paths: Paths, toplevel: Path, name: str) -> Path:
-    """Where a part of a system is: the links of a toplevel name paths below ``/nix/store``."""
-    return paths.store / StorePath.parse(str((toplevel / name).readlink())).basename
+def _part(registry: Registry, toplevel: StorePath, name: str) -> StorePath:
+    """The object of a part of a system, to which a link of its toplevel leads."""
+    return StorePath.parse(registry.link(toplevel, name))
 
 
-def _kernel(paths: Paths, toplevel: StorePath) -> tuple[str, str, tuple[str, ...]]:
-    folder = toplevel_folder(paths, toplevel)
-    spec: BootSpec = parse_bootspec(
-        read_bounded(folder / "boot.json", bootspec.MAX_BYTES), toplevel=str(toplevel)
-    )
-    return (spec.kernel, str((folder / "modules").readlink()), spec.kernel_parameters)
+def _kernel(registry: Registry, toplevel: StorePath) -> tuple[str, str, tuple[str, ...]]:
+    content = registry.read(toplevel, "boot.json", limit_bytes=bootspec.MAX_BYTES)
+    spec: BootSpec = parse_bootspec(content, toplevel=str(toplevel))
+    return (spec.kernel, registry.link(toplevel, "modules"), spec.kernel_parameters)
 
 
-def _settings(paths: Paths, toplevel: StorePath) -> list[tuple[str, bytes]]:
-    etc = _part(paths, toplevel_folder(paths, toplevel), "etc")
-    return sorted(_read_all(etc))
+def _settings(registry: Registry, toplevel: StorePath) -> list[tuple[str, bytes]]:
+    etc = _part(registry, toplevel, "etc")
+    return [(path, _read(registry, etc, path)) for path in sorted(_kept(registry, etc))]
 
 
-def _read_all(etc: Path) -> Iterator[tuple[str, bytes]]:
-    for pattern in _KEPT_BY_KERNEL:
-        for path in etc.glob(pattern):
-            yield str(path.relative_to(etc)), read_bounded(path, _MAX_BYTES)
+def _kept(registry: Registry, etc: StorePath) -> Iterator[str]:
+    yield from (path for path in _KEPT_BY_KERNEL if registry.has(etc, *path.split("/")))
+    found = registry.names(etc, *_NETWORK.split("/"))
+    yield from (f"{_NETWORK}/{name}" for name in found if name.endswith(_DEVICE))
+
+
+def _read(registry: Registry, etc: StorePath, path: str) -> bytes:
+    return registry.read(etc, *path.split("/"), limit_bytes=_MAX_BYTES)

@@ -23,7 +23,7 @@ from reconix.boot.oneshots.variables import FirmwareRefuses
 from reconix.boot.tables import DiskIsShort, Selection, Slot, read_selection, repair
 from reconix.boot.transitions import WrongSlot, advance
 from reconix.boot.trial import Phase, Reason, State, Verdict
-from reconix.device.device import Device, toplevel_folder
+from reconix.device.device import Device
 from reconix.device.hardware.disk import open_disk
 from reconix.device.hardware.reset_reason import ResetReason, forget_panic, read_reset_reason
 from reconix.device.select.boot_plan import Boot, Facts, Plan, decide
@@ -37,6 +37,7 @@ from reconix.device.state.running import Running, UnknownBoot, soft_reboot_targe
 from reconix.device.trial.arm import arm, has_agent
 from reconix.device.trial.disks import CopyAttached, copies, expect_fit_disk, note_hardware
 from reconix.store.generation import BadGeneration, Generation
+from reconix.store.layout import expect_layout
 from reconix.store.paths import StorePath
 
 
@@ -53,6 +54,7 @@ def start(device: Device) -> Started:
 
     Raises:
         UnknownBoot: this was not started as a system of ours.
+        OtherLayout: its disk is none that this agent knows.
     """
     if (noted := _note_of_this_boot(device)) is not None:
         return Started(noted)
@@ -61,6 +63,7 @@ def start(device: Device) -> Started:
     boot = _read_boot(device, selection, is_sole=not copied)
     if boot.slot == boot.selected:
         write_durably(device.paths.is_committed, b"")
+    expect_layout(device.paths.system)
     started = _do(device, decide(read_facts(device, selection, boot)))
     _tell_of_disk(device)
     if not copied:
@@ -211,9 +214,10 @@ def _foreign_settings(device: Device, selection: Selection, choice: Choice) -> t
 
 def _seconds_to_confirm(device: Device, toplevel: StorePath) -> int:
     """How long a trial may take; what cannot be read is judged by ``watch``."""
-    folder = toplevel_folder(device.paths, toplevel)
+    registry = device.registry
     try:
-        return min(read_health(folder).timeout_seconds, read_policy(folder).trial_timeout_seconds)
+        health, policy = read_health(registry, toplevel), read_policy(registry, toplevel)
+        return min(health.timeout_seconds, policy.trial_timeout_seconds)
     except (OSError, ReconixError):
         return MAX_TIMEOUT_SECONDS
 

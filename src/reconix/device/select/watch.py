@@ -18,7 +18,7 @@ from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.boot.transitions import Unhealthy as UnhealthyEvent
 from reconix.boot.trial import Phase, Reason, Verdict
-from reconix.device.device import Device, toplevel_folder
+from reconix.device.device import Device
 from reconix.device.settings.health import read_health
 from reconix.device.state import events
 from reconix.device.state.choice import is_to_be_proven, leaving, read_choice, well, write_choice
@@ -121,7 +121,7 @@ def _faults(device: Device) -> Unhealthy | None:
 
 def _examine(device: Device, booted: Running) -> Unhealthy | None:
     try:
-        health = read_health(toplevel_folder(device.paths, booted.toplevel))
+        health = read_health(device.registry, booted.toplevel)
     except (ReconixError, OSError) as error:
         return Unhealthy("health.json can be read", str(error))
     return await_health(health, booted.deadline_seconds, note=progress.note, clock=device.clock)

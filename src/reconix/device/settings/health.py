@@ -20,12 +20,12 @@ Tested by ``tests/unit/device/settings/test_health.py``.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import assert_never
 
 from reconix.base.documents import Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
-from reconix.base.files import read_bounded
+from reconix.store.paths import StorePath
+from reconix.store.registry import Registry
 
 NAME = "health.json"
 MAX_BYTES = 1 << 20
@@ -254,19 +254,19 @@ def _number(fields: Fields, key: str, least: int, most: int, *, default: int | N
     return found
 
 
-def can_be_proven(toplevel: Path) -> bool:
+def can_be_proven(registry: Registry, toplevel: StorePath) -> bool:
     """Whether the system with this toplevel says how it is judged, and so has an agent to do it.
 
     A system of NixOS need not have one: nobody would confirm it, or ask for it again.
     """
-    return (toplevel / NAME).is_file()
+    return registry.has(toplevel, NAME)
 
 
-def read_health(toplevel: Path) -> Health:
+def read_health(registry: Registry, toplevel: StorePath) -> Health:
     """Read the checks of the system with this toplevel.
 
     Raises:
-        BadHealth, BadDocument, BadFile, OSError: it does not say what to check.
+        ReconixError: it does not say what to check.
     """
-    path = toplevel / NAME
-    return parse_health(read_bounded(path, MAX_BYTES), source=str(path))
+    content = registry.read(toplevel, NAME, limit_bytes=MAX_BYTES)
+    return parse_health(content, source=f"{toplevel}/{NAME}")

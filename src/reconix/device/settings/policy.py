@@ -9,13 +9,13 @@ Tested by ``tests/unit/device/settings/test_policy.py``.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
-from reconix.base.files import read_bounded
 from reconix.boot.trial import DEFAULT_ATTEMPTS, MAX_ATTEMPTS
 from reconix.device.settings.health import MAX_TIMEOUT_SECONDS
 from reconix.device.state.choice import DEFAULT_FAILURES, MAX_FAILURES
+from reconix.store.paths import StorePath
+from reconix.store.registry import NotInstalled, Registry
 
 NAME = "update.json"
 MAX_BYTES = 1 << 16
@@ -87,14 +87,14 @@ def _attempts(fields: Fields, key: str, default: int, most: int) -> int:
     return found
 
 
-def read_policy(toplevel: Path) -> Policy:
-    """Read what a system says about updates.
+def read_policy(registry: Registry, toplevel: StorePath) -> Policy:
+    """Read what the system with this toplevel says about updates.
 
     Raises:
-        BadDocument, BadFile, OSError: it cannot be read.
+        ReconixError: it cannot be read.
     """
-    path = toplevel / NAME
     try:
-        return parse_policy(read_bounded(path, MAX_BYTES), source=str(path))
-    except FileNotFoundError:
+        content = registry.read(toplevel, NAME, limit_bytes=MAX_BYTES)
+    except NotInstalled:
         return Policy()
+    return parse_policy(content, source=f"{toplevel}/{NAME}")

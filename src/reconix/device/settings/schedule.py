@@ -12,10 +12,10 @@ Tested by ``tests/unit/device/settings/test_schedule.py``.
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from reconix.base.documents import Fields, print_json
-from reconix.base.files import read_bounded
+from reconix.store.paths import StorePath
+from reconix.store.registry import NotInstalled, Registry
 
 NAME = "schedule.json"
 VERSION = 1
@@ -132,14 +132,14 @@ def parse_schedule(content: bytes, *, source: str) -> Schedule:
     )
 
 
-def read_schedule(toplevel: Path) -> Schedule | None:
+def read_schedule(registry: Registry, toplevel: StorePath) -> Schedule | None:
     """The schedule of the system with this toplevel, if it has one.
 
     Raises:
-        BadDocument, BadFile, OSError: it cannot be read.
+        ReconixError: it cannot be read.
     """
-    path = toplevel / NAME
     try:
-        return parse_schedule(read_bounded(path, MAX_BYTES), source=str(path))
-    except FileNotFoundError:
+        content = registry.read(toplevel, NAME, limit_bytes=MAX_BYTES)
+    except NotInstalled:
         return None
+    return parse_schedule(content, source=f"{toplevel}/{NAME}")

@@ -3,9 +3,9 @@
 The system partition is mounted read-only for everybody. A command that changes it takes a
 lock that only root can open, so that a second one fails at once and no program of a system can keep
 all of them waiting; then a mount namespace of its own, in which the partition is mounted
-read-write. The other mounts of it, ``/nix/store`` among them, stay read-only, because a
-mount has a flag of its own besides that of the file system. At the end the file system is read-only
-again; after a crash, it is as soon as the next command has ended or the device has restarted.
+read-write. Other mounts of it stay read-only, because a mount has a flag of its own besides that of
+the file system. At the end the file system is read-only again; after a crash, it is as soon as the
+next command has ended or the device has restarted.
 
 Reading takes no lock: whatever is on the partition under its final name is whole.
 
@@ -24,6 +24,7 @@ from reconix.base.clock import REAL, Clock
 from reconix.base.errors import ReconixError
 from reconix.base.files import lock_file
 from reconix.device.paths import Paths
+from reconix.store.layout import expect_layout
 
 
 class Busy(ReconixError):
@@ -56,7 +57,9 @@ def exclusive_rw(paths: Paths, *, wait_seconds: float = 0, clock: Clock = REAL) 
     Raises:
         Busy: another command holds it.
         NoPrivilege: we may not mount.
+        OtherLayout: what this agent would write there, nobody would read.
     """
+    expect_layout(paths.system)
     with _locked(paths, wait_seconds, clock), _writable(paths):
         yield
 

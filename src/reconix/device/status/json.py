@@ -9,6 +9,7 @@ from reconix.device.state.choice import Always, LeftSystem
 from reconix.device.state.running import Running
 from reconix.device.status.read import Followed, LeftAlone, Status
 from reconix.device.trial.disks import Disks
+from reconix.store.layout import LAYOUT
 
 
 def status_document(status: Status) -> JsonInput:
@@ -16,6 +17,7 @@ def status_document(status: Status) -> JsonInput:
     state, always = status.state, status.choice.always
     return {
         "version": 1,
+        "layout": LAYOUT,
         "host": status.host,
         "architecture": status.architecture,
         "booted": _booted_document(status.booted),

@@ -9,11 +9,9 @@ Tested by ``tests/unit/device/status/test_status.py``.
 import time
 from dataclasses import dataclass
 
-from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
-from reconix.base.files import BadFile
 from reconix.boot.trial import State
-from reconix.device.device import Device, toplevel_folder
+from reconix.device.device import Device
 from reconix.device.next_boot import NextBoot, next_boot, read_sources
 from reconix.device.select.follow import is_resting, seconds_to_confirm, suspended
 from reconix.device.settings.schedule import Change, minute_of_week, read_schedule
@@ -28,6 +26,7 @@ from reconix.device.state.running import Running, UnknownBoot, read_running
 from reconix.device.trial.disks import Disks, read_disks
 from reconix.device.trust_store import TrustStore
 from reconix.device.update import retry
+from reconix.store.layout import expect_layout
 
 _SHOWN_EVENTS = 10
 
@@ -89,8 +88,10 @@ def read_status(device: Device) -> Status:
     """Read everything that a status shows.
 
     Raises:
+        OtherLayout: the disk is none that this agent knows.
         ReconixError: the device has no state and none can be found out.
     """
+    expect_layout(device.paths.system)
     paths = device.paths
     state = device.recall()
     choice = read_choice(paths.choice)
@@ -141,8 +142,8 @@ def _followed(device: Device, now: float) -> Followed | None:
     if booted is None:
         return None
     try:
-        schedule = read_schedule(toplevel_folder(device.paths, booted.toplevel))
-    except (OSError, BadFile, BadDocument):
+        schedule = read_schedule(device.registry, booted.toplevel)
+    except (OSError, ReconixError):
         return None
     if schedule is None:
         return None

@@ -16,7 +16,7 @@ from reconix.boot.oneshots.variables import FirmwareRefuses
 from reconix.boot.tables import Slot
 from reconix.boot.transitions import Armed, Cancelled
 from reconix.boot.trial import Phase, Reason, State
-from reconix.device.device import Device, toplevel_folder
+from reconix.device.device import Device
 from reconix.device.settings.health import can_be_proven
 from reconix.device.settings.policy import read_policy
 from reconix.device.state.choice import read_choice, wanted_always, write_choice
@@ -39,7 +39,7 @@ class WithoutAgent(ReconixError):
 
 def has_agent(device: Device, system: InstalledSystem) -> bool:
     """Whether a system has an agent that says whether it is healthy."""
-    return can_be_proven(toplevel_folder(device.paths, system.toplevel))
+    return can_be_proven(device.registry, system.toplevel)
 
 
 def expect_agent(device: Device, generation: Generation, system: str) -> None:
@@ -101,4 +101,4 @@ def disarm(device: Device, state: State) -> None:
 
 def _needs_firmware(device: Device, generation: Generation) -> bool:
     default = generation.system(generation.default).toplevel
-    return read_policy(toplevel_folder(device.paths, default)).needs_firmware
+    return read_policy(device.registry, default).needs_firmware

@@ -23,7 +23,7 @@ from reconix.boot.tables import Slot, read_selection, slot_name
 from reconix.boot.transitions import Cancelled, Received, WriteBegun, Written, slot_for
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import Phase, Reason, State
-from reconix.device.device import Device, toplevel_folder
+from reconix.device.device import Device
 from reconix.device.hardware.disk import PartitionView, holds, open_disk
 from reconix.device.settings.policy import Policy, read_policy
 from reconix.device.state.record import record
@@ -128,7 +128,7 @@ def _write(device: Device, state: State, generation: Generation) -> State:
         tables = read_selection(disk).tables
         slot = slot_for(state, str(generation.path), tables.numbers)
         state = record(device.paths, state, WriteBegun(slot))
-        tree = BootTree.read(device.paths.store / generation.boot.basename)
+        tree = BootTree.of_tree(device.registry.tree(generation.boot), device.registry.pool)
         partition = tables.slot(slot)
         image = fat.image(tree, partition.size_bytes)
         write_slot(image, PartitionView(disk, partition), generation.slot.digest)
@@ -137,7 +137,7 @@ def _write(device: Device, state: State, generation: Generation) -> State:
 
 
 def _policy(device: Device, generation: Generation, system: str) -> Policy:
-    return read_policy(toplevel_folder(device.paths, generation.system(system).toplevel))
+    return read_policy(device.registry, generation.system(system).toplevel)
 
 
 def _running(device: Device, generation: Generation) -> str:

@@ -67,7 +67,7 @@ def _tidy(device: Device, state: State) -> None:
     except (ReconixError, OSError) as error:
         progress.note(f"cannot tidy up: {error}")
     else:
-        progress.note(f"collected {len(collected.names)} objects")
+        progress.note(f"collected {collected.count} files, {collected.size_bytes} bytes")
 
 
 def keep_system(device: Device) -> None:

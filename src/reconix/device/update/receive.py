@@ -12,7 +12,7 @@ from pathlib import Path
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError
 from reconix.base.files import open_regular
-from reconix.device.device import Device, toplevel_folder
+from reconix.device.device import Device
 from reconix.device.settings.policy import read_policy
 from reconix.device.state import events
 from reconix.device.state.running import UnknownBoot, read_running
@@ -149,5 +149,5 @@ def _check_allowed(device: Device) -> None:
         booted = read_running(device.paths.booted)
     except UnknownBoot:
         return  # a device that refuses updates could not be mended either
-    if not read_policy(toplevel_folder(device.paths, booted.toplevel)).receive:
+    if not read_policy(device.registry, booted.toplevel).receive:
         raise UpdatesForbidden(booted.system)

@@ -1,12 +1,14 @@
 """Verifying: does the device still have what it was given?
 
-Every object of every installed generation is read and compared with its manifest, the slots with
-the hash in their generation, the partition tables with each other. Nothing is changed.
+Every image of every installed generation is read and compared with its digest, every content with
+its name; the slots are compared with the hash in their generation, the partition tables with each
+other. Nothing is changed.
 
 Tested by ``tests/unit/device/update/test_verify.py``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from reconix.base import progress
 from reconix.boot.disk import DiskFile
@@ -15,24 +17,83 @@ from reconix.boot.tables import read_selection, slot_name
 from reconix.boot.trial import SlotContent
 from reconix.device.device import Device
 from reconix.device.hardware.disk import PartitionView, holds, open_disk
-from reconix.store.verify import ContentChanged, ObjectMissing, verify_object
+from reconix.store import intact
+from reconix.store.generation import BadGeneration
+from reconix.store.images.image import BadImage
+from reconix.store.intact import a_few
+from reconix.store.manifest import BadManifest, ImageEntry, Manifest
+from reconix.store.pool import BadContent
+from reconix.store.registry import ImageMissing, Registry
 
 
 def verify(device: Device) -> list[str]:
     """Read everything and name what is wrong, one sentence each."""
-    return [*_objects(device), *_disk(device)]
+    return [*_Installed(device.registry).problems(), *_disk(device)]
 
 
-def _objects(device: Device) -> Iterator[str]:
-    registry = device.registry
-    items = registry.objects()
-    with progress.stage("objects", total=sum(item.nar_size_bytes for item in items)) as stage:
-        for item in items:
-            try:
-                verify_object(registry.store_dir, item)
-            except (ContentChanged, ObjectMissing) as error:
-                yield str(error)
-            stage.advance(item.nar_size_bytes)
+@dataclass(slots=True)
+class _Installed:
+    """What is installed, as far as it was found intact.
+
+    Attributes:
+        registry: that has it.
+        images: that are sound.
+        contents: digest and size of what they name.
+    """
+
+    registry: Registry
+    images: list[ImageEntry] = field(default_factory=list)
+    contents: dict[bytes, int] = field(default_factory=dict)
+
+    def problems(self) -> Iterator[str]:
+        """Read all of it; gives what is wrong."""
+        found = list(self.registry.each_manifest())
+        damaged = [each for each in found if isinstance(each, BadManifest)]
+        yield from map(str, damaged)
+        images = intact.entries(each for each in found if isinstance(each, Manifest))
+        yield from self._images(images)
+        yield from self._contents()
+        if not damaged and len(self.images) == len(images):
+            self._tell_of_others()
+
+    def _images(self, images: tuple[ImageEntry, ...]) -> Iterator[str]:
+        with progress.stage("images", total=sum(entry.size_bytes for entry in images)) as stage:
+            for entry in images:
+                try:
+                    self.contents.update(intact.check_image(self.registry, entry))
+                except (BadImage, ImageMissing) as error:
+                    yield f"{error}; it has {a_few(entry.objects)}"
+                else:
+                    self.images.append(entry)
+                stage.advance(entry.size_bytes)
+
+    def _contents(self) -> Iterator[str]:
+        wrong: list[BadContent] = []
+        with progress.stage("contents", total=sum(self.contents.values())) as stage:
+            for digest in sorted(self.contents):
+                try:
+                    self.registry.pool.verify(digest, self.contents[digest])
+                except BadContent as error:
+                    wrong.append(error)
+                stage.advance(self.contents[digest])
+        users = _users(self, wrong)
+        yield from (f"{error}; it is that of {a_few(users[error.digest])}" for error in wrong)
+
+    def _tell_of_others(self) -> None:
+        """What is in the pool besides; that is no damage."""
+        pool = self.registry.pool
+        unneeded = sum(digest not in self.contents for digest in pool.digests())
+        if unneeded:
+            progress.note(f"no generation needs {unneeded} contents: reconix-device collect")
+        if strangers := list(pool.strangers()):
+            progress.note(f"these are no contents: {a_few(strangers)}")
+
+
+def _users(installed: _Installed, wrong: list[BadContent]) -> Mapping[bytes, tuple[str, ...]]:
+    if not wrong:
+        return {}
+    digests = {error.digest for error in wrong}
+    return intact.users(installed.registry, installed.images, digests)
 
 
 def _disk(device: Device) -> Iterator[str]:
@@ -49,10 +110,14 @@ def _disk(device: Device) -> Iterator[str]:
 
 
 def _slot(device: Device, disk: DiskFile, content: SlotContent) -> Iterator[str]:
-    if content.generation not in {str(root.root) for root in device.registry.manifests()}:
+    if content.generation not in map(str, device.installed()):
         return  # a slot may outlive the objects of its generation
     with progress.stage(slot_name(content.slot)):
         partition = read_selection(disk).tables.slot(content.slot)
-        image = device.generation(content.generation).slot
+        try:
+            image = device.generation(content.generation).slot
+        except BadGeneration as error:
+            yield str(error)
+            return
         if not holds(PartitionView(disk, partition), image):
             yield f"{slot_name(content.slot)} does not hold the image of {content.generation}"

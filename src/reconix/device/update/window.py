@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from time import struct_time
 
 from reconix.base.documents import BadDocument
-from reconix.device.device import Device, toplevel_folder
+from reconix.device.device import Device
 from reconix.device.settings.policy import read_policy
 from reconix.device.state.running import UnknownBoot, read_running
 
@@ -57,7 +57,7 @@ def waits(device: Device, now: struct_time) -> str:
         booted = read_running(device.paths.booted)
     except UnknownBoot:
         return ""  # nothing says so
-    policy = read_policy(toplevel_folder(device.paths, booted.toplevel))
+    policy = read_policy(device.registry, booted.toplevel)
     if not policy.automatic:
         return "automatic restart is off (update.automatic = false): systemctl reboot"
     if policy.window and not Window.parse(policy.window).holds(now):
