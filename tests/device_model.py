@@ -3,8 +3,8 @@
 The disk is a sparse file, the system partition a folder, the variables of the firmware a folder of
 files. ``boot`` does what the firmware, the boot loader and the initrd do, by reading what they
 read: the one-shots, which are forgotten before they are used; the partition table; the slot, whose
-content must be exactly the image of an installed generation; the store, whose objects must be
-whole.
+content must be exactly the image of an installed generation; the store, whose images and contents
+must be whole.
 """
 
 import io
@@ -12,12 +12,14 @@ import shutil
 import struct
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 
 from tests.crash.initrd_functions import Functions
 from tests.turned_clock import TurnedClock
 
+from reconix.base.digests import Digest
 from reconix.base.documents import JsonInput, print_json
 from reconix.base.files import read_bounded, remove_tree
 from reconix.base.process import run
@@ -43,11 +45,15 @@ from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm
 from reconix.image.layout import Sizes, plan
 from reconix.nix.chroot import ChrootStore
-from reconix.store.generation import Generation, read_generation
+from reconix.nix.images import DeviceTrees, read_device_generation, system_images
+from reconix.nix.install import install
+from reconix.store.generation import Generation, InstalledSystem, parse_generation
+from reconix.store.images.nodes import ImageFile, find
+from reconix.store.images.verity import VerityHash
+from reconix.store.manifest import Manifest
 from reconix.store.paths import STORE_DIR, StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Folder, Node, Symlink, folder
-from reconix.store.verify import verify_object
 from reconix.transfer.sending import send
 
 HOST = "gateway"
@@ -147,15 +153,26 @@ class Machine:
             )
             for one in systems
         }
-        specs = [BootSystem(one, self._spec(top)) for one, top in tops.items()]
+        images = self._images(tops)
+        specs = [BootSystem(one, self._spec(top), images[one]) for one, top in tops.items()]
         loader = SystemdBoot(Program.AMD64, program)
         files = loader.boot_tree(specs, default=systems[0], content=self._file)
         nodes: dict[str, Node] = {f.path: File(b"".join(f.chunks())) for f in files.files}
         tree = self.store.add_files(folder(nodes), f"boot-{HOST}", tops.values())
-        content = _generation_tree(tops, tree, fat.image(files, SLOT_BYTES), systems[0], policy)
+        installed = [InstalledSystem(one, tops[one], images[one]) for one in sorted(tops)]
+        content = _generation_tree(
+            installed, tree, fat.image(files, SLOT_BYTES), systems[0], policy
+        )
         made = self.store.add_files(content, f"generation-{HOST}", [tree, *tops.values()])
         self.generations[name] = made
         return made
+
+    def _images(self, tops: Mapping[str, StorePath]) -> Mapping[str, tuple[Digest, ...]]:
+        trees = DeviceTrees(self.store)
+        return {
+            one: tuple(image.entry.sha256 for image in system_images(trees, top))
+            for one, top in tops.items()
+        }
 
     def _parts(self, kernel: StorePath, etc: Folder) -> dict[str, Node]:
         """The links of a toplevel to what a soft reboot looks at."""
@@ -207,8 +224,7 @@ class Machine:
 
     def _prepare(self, first: StorePath) -> None:
         for folder_ in (
-            "system/nix/store",
-            "system/reconix/generations",
+            "system/reconix",
             "run",
             "sys",
             "efivars",
@@ -231,22 +247,25 @@ class Machine:
     def install(self, name: str) -> StorePath:
         """Put a generation into the device's store and register it, as an image does."""
         path = self.generations[name]
-        for item in self.store.closure_of(path).objects:
-            if not self.registry.path(item.path).exists():
-                shutil.copytree(
-                    self.store.path(item.path), self.registry.path(item.path), symlinks=True
-                )
-        self.registry.add(self.store.closure_of(path))
+        install(read_device_generation(self.store, path), self.registry)
         return path
 
     def read(self, path: StorePath) -> Generation:
         """An installed generation."""
-        return read_generation(self.registry.store_dir, path)
+        content = self.registry.read(path, "generation.json", limit_bytes=MIB)
+        return parse_generation(content, path)
 
     def image_of(self, path: StorePath) -> fat.FatImage:
         """The slot image of an installed generation."""
-        tree = self.registry.path(self.read(path).boot)
-        return fat.image(BootTree.read(tree), SLOT_BYTES)
+        registry = self.registry
+        tree = registry.tree(self.read(path).boot)
+        return fat.image(BootTree.of_tree(tree, registry.pool), SLOT_BYTES)
+
+    def place_of(self, path: StorePath, *names: str) -> Path:
+        """The file of the pool with the content of a file that is not small."""
+        found = find(self.registry.tree(path), *map(str.encode, names))
+        assert isinstance(found, ImageFile) and not found.is_inline
+        return self.registry.pool.path(found.content)
 
     def copy(self, place: Path) -> "Machine":
         """Another device that is in the same state."""
@@ -292,10 +311,13 @@ class Machine:
         self.boots += 1
         shutil.rmtree(self.paths.run)
         self.paths.run.mkdir()
-        toplevel = generation.system(system).toplevel
+        started = generation.system(system)
+        images = ",".join(digest.hex() for digest in started.images)
         guid = str(self.tables.slot(slot).guid).lower()
         self.variables.set("LoaderDevicePartUUID", LOADER, print_text(guid))
-        (self.paths.proc / "cmdline").write_text(f"initrd=x init={toplevel}/init gpt panic=10\n")
+        (self.paths.proc / "cmdline").write_text(
+            f"initrd=x init={started.toplevel}/init reconix.images={images} gpt panic=10\n"
+        )
         self.paths.boot_id.write_text(f"boot-{self.boots}\n")
 
     def settle(self) -> Started:
@@ -350,8 +372,7 @@ class Machine:
             with DiskFile(self.place / "disk") as disk:
                 if not holds(PartitionView(disk, self.tables.slot(slot)), generation.slot):
                     continue
-            for item in manifest.objects:
-                verify_object(self.registry.store_dir, item)
+            expect_whole(self.registry, manifest)
             return generation
         raise AssertionError(f"slot {slot} would boot and holds no installed generation")
 
@@ -365,19 +386,35 @@ class Machine:
         return generation
 
 
+def expect_whole(registry: Registry, manifest: Manifest) -> None:
+    """Each image and each content of an installed generation is there, and what its name says."""
+    assert manifest.images
+    for entry in manifest.images:
+        assert sha256(registry.image_path(entry.sha256).read_bytes()).digest() == entry.sha256.value
+        for digest, size_bytes in registry.contents_of(entry):
+            content = registry.pool.path(digest).read_bytes()
+            assert len(content) == size_bytes and VerityHash(content).digest() == digest
+
+
 def _generation_tree(
-    tops: Mapping[str, StorePath],
+    systems: Collection[InstalledSystem],
     tree: StorePath,
     image: fat.FatImage,
     default: str,
     policy: TrustPolicy | None,
 ) -> Folder:
     document = {
-        "version": 1,
+        "version": 2,
         "host": HOST,
         "architecture": "amd64",
         "default": default,
-        "systems": {name: {"toplevel": str(path)} for name, path in tops.items()},
+        "systems": {
+            each.name: {
+                "toplevel": str(each.toplevel),
+                "images": [digest.hex() for digest in each.images],
+            }
+            for each in systems
+        },
         "boot": str(tree),
         "slot": {
             "image_sha256": image.digest().hex(),
