@@ -15,11 +15,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import COPY_BYTES, chunks
 from reconix.store.images.nodes import ImageFile, ImageFolder, Node
-from reconix.store.pool import Pool
+
+if TYPE_CHECKING:  # a start writes no slot
+    from reconix.store.pool import Pool
 
 MAX_FILE_BYTES = (1 << 32) - 1
 MAX_NAME_UNITS = 255
@@ -119,7 +122,7 @@ class BootTree:
         return cls.of(dict(_walk(folder, "")))
 
     @classmethod
-    def of_tree(cls, tree: Node, pool: Pool) -> "BootTree":
+    def of_tree(cls, tree: Node, pool: "Pool") -> "BootTree":
         """The files of an installed object; their content is read when it is needed.
 
         Raises:
@@ -195,7 +198,7 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
             raise BadBootTree(f"{path} is neither a file nor a folder")
 
 
-def _walk_tree(tree: Node, pool: Pool, path: str) -> Iterator[BootFile]:
+def _walk_tree(tree: Node, pool: "Pool", path: str) -> Iterator[BootFile]:
     if isinstance(tree, ImageFile):
         source = tree.content if tree.is_inline else pool.path(tree.content)
         yield BootFile(path, tree.size_bytes, source)

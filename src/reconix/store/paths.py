@@ -15,7 +15,6 @@ Tested by ``tests/compat/test_nix_paths.py`` against ``nix store add-path``, ``n
 --add-fixed`` and the instantiation of local expressions.
 """
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -174,7 +173,7 @@ def _sorted_texts(references: Iterable[StorePath]) -> list[str]:
 
 def _named(kind: str, digest: Digest, name: str) -> StorePath:
     text = f"{kind}:sha256:{digest.hex()}:{STORE_DIR}:{name}"
-    return StorePath(base32_encode(_fold(hashlib.sha256(text.encode()).digest())), name)
+    return StorePath(base32_encode(_fold(Digest.of(text.encode()).value)), name)
 
 
 def _fold(digest: bytes) -> bytes:

@@ -234,7 +234,7 @@ class Registry:
             raise NotInstalled(path, names)
         if found.size_bytes > limit_bytes:
             raise TooLarge(Path(str(path), *names), limit_bytes=limit_bytes)
-        return found.content if found.is_inline else self.pool.read(found.content, limit_bytes)
+        return found.content if found.is_inline else self.pool.read(found.content, found.size_bytes)
 
     def link(self, path: StorePath, *names: str) -> str:
         """Where a link of an installed object leads.

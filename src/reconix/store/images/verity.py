@@ -18,7 +18,6 @@ Source: Linux, Documentation/filesystems/fsverity.rst, *File digest computation*
 Tested by ``tests/unit/store/images/test_verity.py`` with digests of ``fsverity`` itself.
 """
 
-import hashlib
 import struct
 
 BLOCK_BYTES = 4096
@@ -44,6 +43,8 @@ class VerityHash:
 
     def update(self, data: bytes) -> None:
         """Take the next bytes."""
+        import hashlib  # late: it loads OpenSSL, and the start of a device hashes nothing
+
         self.size_bytes += len(data)
         if self._waiting:
             data = self._waiting + data
@@ -55,6 +56,8 @@ class VerityHash:
 
     def digest(self) -> bytes:
         """The digest of all bytes that were taken."""
+        import hashlib
+
         hashes = bytes(self._hashes)
         if self._waiting:
             hashes += _hash(self._waiting)
@@ -74,4 +77,6 @@ def digest(content: bytes) -> bytes:
 
 
 def _hash(block: bytes) -> bytes:
+    import hashlib
+
     return hashlib.sha256(block.ljust(BLOCK_BYTES, b"\0")).digest()
