@@ -33,38 +33,29 @@ fault() {
     echo "$*" >> /run/reconix/faults
 }
 
-# The store of the system, in what is to become its root. Until that is made, each image is also
-# mounted alone, below /mnt: $NEW/mnt/0, 1 … in the order of their names.
+# The store of the system, in what is to become its root. Until that is made each image is also
+# mounted alone, at $NEW/run/0, 1 … in the order of their names; later all of /run lies over these.
 make_store() {
+    find_images
     need mount -t tmpfs -o mode=0755 root $NEW
-    need mkdir -p $NEW/mnt $NEW/nix/store
-    need mount -t tmpfs -o mode=0755 changes $NEW/mnt
-    cd $NEW/mnt || fail "no place for images"
+    cd $NEW || fail "no new root"
+    need mkdir -p nix/store $places
+    cd run || fail "no place for images"
     mount_images
     lay_over_pool ro,redirect_dir=follow "$layers" store $NEW/nix/store
     cd /
 }
 
-# Mount folders of images; their contents come from the pool.
-lay_over_pool() {
-    need mount -t overlay -o "$1,metacopy=on,lowerdir=$2::$SYSTEM/pool" "$3" "$4"
-}
-
-mount_images() {
-    layers= number=0
+# Wrong ones are known before anything is mounted.
+find_images() {
+    layers= places= number=0
     for image in $(images); do
         is_digest "$image" || fail "$image is no name of an image"
         [ -f "$SYSTEM/images/$image" ] || fail "there is no image $image"
-        layers=$layers${layers:+:}$number
+        layers=$layers${layers:+:}$number places="$places run/$number"
         number=$((number + 1))
     done
     [ -n "$layers" ] || fail "nothing says in which images $TOPLEVEL is"
-    need mkdir $(IFS=:; echo $layers)
-    number=0
-    for image in $(images); do
-        need mount -t erofs -o loop,ro "$SYSTEM/images/$image" $number
-        number=$((number + 1))
-    done
 }
 
 images() { IFS=,; echo $IMAGES; }
@@ -72,6 +63,19 @@ images() { IFS=,; echo $IMAGES; }
 is_digest() {
     case $1 in *[!0-9a-f]*) return 1 ;; esac
     [ ${#1} = 64 ]
+}
+
+mount_images() {
+    number=0
+    for image in $(images); do
+        need mount -t erofs -o loop,ro "$SYSTEM/images/$image" $number
+        number=$((number + 1))
+    done
+}
+
+# Mount folders of images; their contents come from the pool.
+lay_over_pool() {
+    need mount -t overlay -o "$1,metacopy=on,lowerdir=$2::$SYSTEM/pool" "$3" "$4"
 }
 
 make_system_root() {
@@ -84,7 +88,7 @@ make_system_root() {
 
 make_folders() {
     cd $NEW || fail "no new root"
-    need mkdir -p dev etc home media opt proc root run srv sys tmp usr var
+    need mkdir -p dev etc home media mnt opt proc root run/changes srv sys tmp usr var
     need ln -s usr/bin usr/sbin usr/lib usr/lib64 .
     need ln -s "$TOPLEVEL" nix/system
     cd /
@@ -103,12 +107,13 @@ bind_usr() {
 # What is changed goes to a tmpfs that only the overlays hold: nobody else can reach it, and it goes
 # with them, however often roots are made. So do the images.
 lay_over() {
+    need mount -t tmpfs -o mode=0755 changes $NEW/run/changes
     find_other_folders
     find_layer root && root=$layer
     find_layer etc && etc=$layer
     folders=
     for name in etc var $others; do
-        folders="$folders upper/$name work/$name $NEW/$name"
+        folders="$folders changes/$name/upper changes/$name/work $NEW/$name"
     done
     need mkdir -p $folders
     give_owners
@@ -117,16 +122,16 @@ lay_over() {
         overlay "$name" "$root/$name"
     done
     cd /
-    need umount $NEW/mnt/[0-9]* $NEW/mnt
+    need umount $NEW/run/[0-9]* $NEW/run/changes
 }
 
-# Where a part of the system stands in an image, seen from $NEW/mnt, in which we are afterwards. The
+# Where a part of the system stands in an image, seen from $NEW/run, in which we are afterwards. The
 # store has it as well, but of overlays over overlays a kernel takes two and no more: nobody could
 # lay anything over /etc.
 find_layer() {
     cd -P "$TOPLEVEL/$1" || fail "there is no $TOPLEVEL/$1"
     object=${PWD##*/}
-    cd $NEW/mnt || fail "no images"
+    cd $NEW/run || fail "no images"
     for layer in [0-9]*/"$object"; do
         [ ! -d "$layer" ] || return 0
     done
@@ -159,7 +164,8 @@ has_something() {
 }
 
 overlay() {
-    lay_over_pool "upperdir=upper/$1,workdir=work/$1" "$2" overlay "$NEW/$1"
+    upper=changes/$1
+    lay_over_pool "upperdir=$upper/upper,workdir=$upper/work" "$2" overlay "$NEW/$1"
 }
 
 # An overlay itself looks like the uppermost of its folders, which we have made, as the other folders
@@ -170,7 +176,7 @@ give_owners() {
         name=${name%/} place=$NEW/${name%/}
         case $name in boot | dev | mnt | nix | proc | run | sys | tmp | usr) continue ;; esac
         [ -d "$place" ] && [ ! -L "$place" ] || continue
-        [ ! -d "upper/$name" ] || place=upper/$name
+        [ ! -d "changes/$name" ] || place=changes/$name/upper
         [ "$name" != root ] || mode=700
         [ "$owner" = 0:0 ] || need chown "$owner" "$place"
         [ "$mode" = 755 ] || need chmod "$mode" "$place"
