@@ -16,8 +16,8 @@ generation before; if something changes it, the command says what, and keeps not
 The numbers of users and groups are recorded in the lock, because files that devices keep belong to
 them: commit it. A change that would give one of them another number is refused.
 
-What a device does not have as its packages do is reported each time, with its path: set-id bits and
-owners below /usr, and keys or databases that were made when the packages were installed.
+What a device does not have as its packages do is reported each time, with its path, such as a key
+that was made when the packages were installed.
 
 Exit status: 0 success, 2 a mistake in the configuration, 60-69 an input is missing or wrong, or
 (63) a budget is exceeded, or a frozen system or the ID of a user would change.

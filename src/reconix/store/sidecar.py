@@ -28,7 +28,6 @@ from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
 from reconix.store.images.nodes import MAX_ATTRIBUTES_BYTES, Attributes, Metadata
-from reconix.store.nar import BadArchive, check_name
 from reconix.store.paths import BadStorePath, StorePath
 
 SUFFIX = ".sidecar"
@@ -52,6 +51,8 @@ _LINE = re.compile(rb"([0-7]{4}) (\d{1,10}) (\d{1,10}) (\d{1,13}) ([!-~]+)((?:\t
 _ESCAPED = re.compile(rb"\\([0-3][0-7]{2})")
 _UNUSUAL = re.compile(rb"[^!-\[\]-~]")
 _UNUSUAL_IN_NAME = re.compile(rb"[^!-<>-\[\]-~]")
+_NAME = rb"(?!\.{1,2}(?:/|\Z))[^/\0]{1,255}"
+_PATH = re.compile(rb"%s(?:/%s)*" % (_NAME, _NAME))
 _ATTRIBUTE = re.compile(
     rb"(?:(?:user|security|trusted(?!\.overlay\.))\.[^\0]+|system\.posix_acl_(?:access|default))",
     re.DOTALL,
@@ -211,13 +212,8 @@ def _expect_sorted(paths: Sequence[bytes]) -> None:
 
 
 def _check_path(path: bytes) -> None:
-    if path == ITSELF:
-        return
-    try:
-        for name in path.split(b"/"):
-            check_name(name)
-    except BadArchive as error:
-        raise BadSidecar(f"{path[:80]!r} is no path in an object: {error}") from error
+    if path != ITSELF and not _PATH.fullmatch(path):
+        raise BadSidecar(f"{path[:80]!r} is no path in an object")
     if len(path) > MAX_PATH_BYTES:
         raise BadSidecar(f"a path of {len(path)} bytes")
 

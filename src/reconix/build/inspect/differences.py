@@ -4,6 +4,9 @@ Both are followed together, from the toplevels through the links that lead into 
 
     etc → nginx/nginx.conf differs
     root → usr/bin/curl is new
+    etc → mosquitto/passwd has another owner, mode, time or attribute
+
+The last one is what their sidecars say (``store/sidecar.py``) of what both have.
 
 Tested by ``tests/unit/build/inspect/test_differences.py``.
 """
@@ -12,8 +15,10 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+from reconix.base.files import read_bounded
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import STORE_DIR, StorePath
+from reconix.store.sidecar import MAX_SIDECAR_BYTES, SUFFIX, Entries, parse_sidecar
 
 MAX_TOLD = 10
 _BLOCK = 1 << 20
@@ -54,8 +59,24 @@ def _linked(store: ChrootStore, old: str, new: str, place: str) -> Iterator[str]
     one, other = _inside(store, old), _inside(store, new)
     if one is not None and other is not None and one.is_dir() and other.is_dir():
         yield from _differences(store, one, other, f"{place} → ")
+    elif one is not None and other is not None and old.endswith(SUFFIX) and new.endswith(SUFFIX):
+        yield from _described(one, other, place.rpartition("/")[2])
     else:
         yield f"{place} leads to {new} instead of {old}"
+
+
+def _described(old: Path, new: Path, what: str) -> Iterator[str]:
+    """What two sidecars do not say alike."""
+    said = dict(_entries(old))
+    for path, metadata in _entries(new):
+        if said.get(path, metadata) != metadata:
+            shown = path.decode(errors="replace")
+            yield f"{what} → {shown} has another owner, mode, time or attribute"
+
+
+def _entries(sidecar: Path) -> Entries:
+    content = read_bounded(sidecar, MAX_SIDECAR_BYTES)
+    return parse_sidecar(content, source=str(sidecar)).entries
 
 
 def _inside(store: ChrootStore, target: str) -> Path | None:

@@ -7,8 +7,8 @@ go (``build/root/normalise.py``), and write a tree for the store.
 
     packages (cache) → folder with an index → mmdebstrap → tar → root/ + metadata + losses
 
-Maintainer scripts run late in 2038, if they ask ``SOURCE_DATE_EPOCH``: mmdebstrap gives no file a
-later time than that, and those of packages are to be kept (``build/root/metadata.py``).
+What asks ``SOURCE_DATE_EPOCH`` is told January 2038: mmdebstrap gives no file a later time than
+that, and the times of packages are to be kept (``build/root/metadata.py``).
 
 Source: mmdebstrap(1), variant *custom*.
 Tested by ``tests/compat/test_build.py``.
