@@ -74,7 +74,9 @@ class Project:
             linux = next(p for p in store.closure(toplevel) if p.name.startswith("linux-"))
             (versions,) = (store.path(linux) / "modules").iterdir()
             modules = Modules.read(versions)
-            order = modules.in_load_order(["virtio_pci", "virtio_blk", "ext4"])
+            order = modules.in_load_order(
+                ["virtio_pci", "virtio_blk", "ext4", "erofs", "loop", "overlay"]
+            )
             return Shape.make(
                 self.folder / "nixos",
                 kernel=(store.path(linux) / "vmlinuz").read_bytes(),
@@ -134,7 +136,8 @@ def test_a_toplevel_of_nix_boots_beside_systems_of_debian(project: Project, need
         machine.wait_for_ssh(login, seconds=BOOT_SECONDS)
         start_once(machine, login, "appliance")
         machine.console.wait(f"NixOS-shaped: {toplevel} runs as it is", seconds=BOOT_SECONDS)
-        told = f" init={toplevel}/init gpt panic=10 console=ttyS0 loglevel=4"
+        names = ",".join(digest.hex() for digest in after.system("appliance").images)
+        told = f" init={toplevel}/init reconix.images={names} gpt panic=10 console=ttyS0 loglevel=4"
         machine.console.wait(told, seconds=5)
         machine.wait_for_ssh(login, seconds=BOOT_SECONDS)
         assert running_system(machine, login) == "default"

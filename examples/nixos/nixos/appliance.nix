@@ -6,22 +6,12 @@
 
   # Partitions are found by GUID: numbers differ from slot to slot, and another disk may have the same
   # names. The GUID follows from the name of the host, `device`; `reconix image` says it.
+  imports = [ ./reconix.nix ];
+  reconix.systemPartition = "/dev/disk/by-partuuid/1f3f6d05-7c0b-866c-93ef-9f565506e820";
   fileSystems."/" = {
     device = "none";
     fsType = "tmpfs";
     options = [ "mode=0755" ];
-  };
-  fileSystems."/system" = {
-    device = "/dev/disk/by-partuuid/1f3f6d05-7c0b-866c-93ef-9f565506e820";
-    fsType = "ext4";
-    options = [ "ro" "noatime" ];
-    neededForBoot = true;
-  };
-  fileSystems."/nix/store" = {
-    device = "/system/nix/store";
-    fsType = "none";
-    options = [ "bind" "ro" ];
-    depends = [ "/system" ];
   };
 
   # The boot partitions are written by reconix, and the store of the device has no database.

@@ -1,5 +1,6 @@
 #!/bin/busybox sh
-# The initrd's first program: find the partition with the store, and start what init= names in it.
+# The initrd's first program: find the partition with the images that reconix.images= names, mount them
+# over the pool, and start what init= names in the store that they are.
 
 busybox=/bin/busybox
 $busybox mkdir -p /dev /proc /sys /system /new
@@ -33,12 +34,24 @@ while [ -z "$(partition)" ]; do
     sleep 0.1
 done
 mount -t ext4 -o ro "$(partition)" /system || fail "cannot mount $(partition)"
-mount -t tmpfs root /new
-mkdir -p /new/nix/store /new/dev /new/proc /new/sys
-mount -o bind /system/nix/store /new/nix/store
 for word in $(cat /proc/cmdline); do
-    case $word in init=*) init=${word#init=} ;; esac
+    case $word in
+        init=*) init=${word#init=} ;;
+        reconix.images=*) images=${word#reconix.images=} ;;
+    esac
 done
+mount -t tmpfs root /new
+mkdir -p /new/nix/store /new/dev /new/proc /new/sys /images
+cd /images
+for image in $(echo "$images" | tr , ' '); do
+    mkdir "$image"
+    mount -t erofs -o loop,ro "/system/images/$image" "$image" || fail "cannot mount $image"
+done
+layers=$(echo "$images" | tr , :)
+mount -t overlay -o "ro,metacopy=on,redirect_dir=follow,lowerdir=$layers::/system/pool" \
+    store /new/nix/store || fail "cannot mount the store"
+umount /images/*
+cd /
 for folder in dev proc sys; do
     mount --move /$folder /new/$folder
 done

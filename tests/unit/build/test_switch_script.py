@@ -136,7 +136,8 @@ echo {images} > /run/reconix/images; echo stale > /run/reconix/booted.json
 LEAVE = "/bin/sh /nix/system/agent/leave; echo left $?"
 SEEN = """
 N=/run/nextroot; readlink $N/nix/system; cat $N/etc/name $N/usr/whose; echo; ls $N/nix/store | wc -l
-cd /run/reconix; echo $(cat switched switches images); cat $N/etc/machine-id; ls next booted.json 2>&1 | wc -l
+cd /run/reconix; echo $(cat switched switches images); cat $N/etc/machine-id
+ls next booted.json 2>&1 | wc -l
 """
 
 
