@@ -12,9 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from reconix.base.files import chunks
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.codecs.patch import subtract
 from reconix.transfer.codecs.references import Moved, uncounted
@@ -36,8 +34,8 @@ from reconix.transfer.format.plan import (
     Source,
 )
 from reconix.transfer.sending import covers, members, targets
-from reconix.transfer.sending.match import FileNode, FolderNode, Node
 from reconix.transfer.sending.members import Member
+from reconix.transfer.sending.trees import FileNode, FolderNode, Node
 
 _JOBS = 2
 _BATCH = 8
@@ -56,8 +54,8 @@ _REFERENCE_COST = 0.4  # bytes for which a device may look at one; by what it co
 class Job:
     """A file, and the old one that it may be made from."""
 
-    new: Path
-    old: Path | None = None
+    new: FileNode
+    old: FileNode | None = None
     tools: Tool = NO_TOOLS  # what the device has
     renames: Renames = NO_RENAMES  # references in the old one that follow their objects
 
@@ -67,7 +65,6 @@ class Delta:
     """How a file is made; no parts: it is sent as it is."""
 
     size_bytes: int
-    executable: bool
     channel: Channel
     parts: tuple[Part, ...] = ()
     moving_work: int = 0  # of a device, to move references
@@ -130,22 +127,21 @@ class Workers:
 
     def deltas(self, jobs: Sequence[Job]) -> list[Delta]:
         """Find a delta for each file, in order."""
-        if sum(job.new.stat().st_size for job in jobs) <= _FEW_BYTES:
+        if sum(job.new.size_bytes for job in jobs) <= _FEW_BYTES:
             return list(map(delta, jobs))
         return list(self._pool.map(delta, jobs, chunksize=_BATCH))
 
 
 def delta(job: Job) -> Delta:
     """The best delta for one file."""
-    status = job.new.stat()
-    size, executable = status.st_size, bool(status.st_mode & 0o100)
+    size = job.new.size_bytes
     if size > _MAX_BYTES:
-        return Delta(size, executable, Channel.BINARY, tuple(_windows(job, size)))
-    content = job.new.read_bytes()
-    plain = Delta(size, executable, _channel(content))
+        return Delta(size, Channel.BINARY, tuple(_windows(job, size)))
+    content = job.new.read()
+    plain = Delta(size, _channel(content))
     if not content:
         return plain
-    old = job.old.read_bytes() if job.old and job.old.stat().st_size <= _MAX_BYTES else b""
+    old = job.old.read() if job.old and job.old.size_bytes <= _MAX_BYTES else b""
     found = list(_parts(members.cut(content, job.tools), old, job))
     parts = tuple(each.part for each in found)
     if len(parts) == 1 and parts[0].pack is Pack.NONE and not parts[0].copies:
@@ -252,20 +248,14 @@ def _channel(content: bytes) -> Channel:
 def _windows(job: Job, size: int) -> Iterator[Part]:
     """A very large file, compared with what is about at the same place in the old one."""
     for begin in range(0, size, _WINDOW_BYTES):
-        new = _slice(job.new, begin, _WINDOW_BYTES)
+        new = job.new.part(begin, _WINDOW_BYTES)
         at = max(0, begin - _MARGIN_BYTES)
-        old = _slice(job.old, at, _WINDOW_BYTES + 2 * _MARGIN_BYTES) if job.old else b""
+        old = job.old.part(at, _WINDOW_BYTES + 2 * _MARGIN_BYTES) if job.old else b""
         whole = members.whole(new)
         copied = _copied(whole, members.whole(old))
         part = _sent(whole) if copied is None else copied.part
         copies = Copies.of((origin + at, gap, length) for origin, gap, length in part.copies)
         yield replace(part, copies=copies, channel=Channel.BINARY)
-
-
-def _slice(path: Path, begin: int, size: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(begin)
-        return file.read(size)
 
 
 def content(name: bytes | None, job: Job, delta: Delta, origin: Location | None) -> Iterator[Event]:
@@ -278,11 +268,10 @@ def content(name: bytes | None, job: Job, delta: Delta, origin: Location | None)
         origin: where the device has the old one; None: it is the entry that is replaced.
     """
     if not delta.parts:
-        yield File(name, delta.size_bytes, delta.executable, delta.channel)
-        with job.new.open("rb") as file:
-            yield from (Piece(chunk) for chunk in chunks(file))
+        yield File(name, delta.size_bytes, job.new.executable, delta.channel)
+        yield from map(Piece, job.new.pieces())
         return
-    yield Patched(name, delta.size_bytes, delta.executable, len(delta.parts))
+    yield Patched(name, delta.size_bytes, job.new.executable, len(delta.parts))
     at = 0
     for part in delta.parts:
         sources = tuple(replace(source, location=origin) for source in part.sources)
@@ -292,10 +281,10 @@ def content(name: bytes | None, job: Job, delta: Delta, origin: Location | None)
         at += part.size_bytes if part.pack is Pack.NONE else len(new)
 
 
-def _new_content(path: Path, part: Part, at: int, delta: Delta) -> bytes:
+def _new_content(file: FileNode, part: Part, at: int, delta: Delta) -> bytes:
     if delta.size_bytes > _MAX_BYTES:
-        return _slice(path, at, part.size_bytes)
-    content = path.read_bytes()
+        return file.part(at, part.size_bytes)
+    content = file.read()
     if all(each.pack is Pack.NONE for each in delta.parts):
         return content[at : at + part.size_bytes]
     member = members.find(content)
@@ -310,7 +299,7 @@ def _old_content(job: Job, part: Part) -> "_Content | _File":
         return _Content(b"")
     if part.sources[0].pack is Pack.NONE:
         return _File(job.old, job.renames if part.sources[0].follows else NO_RENAMES)
-    member = members.find(job.old.read_bytes())
+    member = members.find(job.old.read())
     assert member is not None
     return _Content(member.content)
 
@@ -333,18 +322,15 @@ class _Content:
 class _File:
     """Old content in a file."""
 
-    path: Path
+    file: FileNode
     renames: Renames
 
     def read(self, offset: int, size_bytes: int) -> bytes:
-        return self.renames.read(self._raw, offset, size_bytes)
+        return self.renames.read(self.file.part, offset, size_bytes)
 
     @property
     def size_bytes(self) -> int:
-        return self.path.stat().st_size
-
-    def _raw(self, offset: int, size_bytes: int) -> bytes:
-        return _slice(self.path, offset, size_bytes)
+        return self.file.size_bytes
 
 
 def _content(

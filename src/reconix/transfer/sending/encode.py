@@ -5,11 +5,7 @@ old folder that it is most like. Equal entries are kept, in runs; an entry that 
 one is dropped; one in which nothing but references has changed, and as foreseen
 (``transfer/codecs/renames.py``), follows; one that is only in the new one, or has changed, is
 described: by a place where it is already, as a link, as a folder by its own difference, or, if
-nothing else helps, by its content.
-
-A device lists the old folders that are open, and those of what is kept, and holds a limited number
-of entries. So what would be too much is described without them: as a new folder, whose files are
-taken one by one.
+nothing else helps, by its content. Metadata are told only where a device would not have them.
 
 The result is a list of events for ``plan.Printer`` in which a file's content is not there yet:
 ``Literal`` says where it comes from.
@@ -20,8 +16,9 @@ Tested by ``tests/unit/transfer/sending/test_encode.py``.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from reconix.store.images.nodes import EXECUTABLE, LINK, Metadata
 from reconix.transfer.codecs.renames import NO_RENAMES, Renames
-from reconix.transfer.format.costs import LISTED_WORK, blocks, link_space
+from reconix.transfer.format.costs import LISTED_WORK, file_inodes, file_space
 from reconix.transfer.format.plan import (
     Drop,
     End,
@@ -32,19 +29,14 @@ from reconix.transfer.format.plan import (
     Like,
     Link,
     Location,
+    Meta,
     New,
+    Same,
     Take,
 )
-from reconix.transfer.receiving.sources import Held
 from reconix.transfer.sending.following import Following
-from reconix.transfer.sending.match import (
-    FileNode,
-    FolderNode,
-    Index,
-    LinkNode,
-    Node,
-    seen_check,
-)
+from reconix.transfer.sending.match import Index
+from reconix.transfer.sending.trees import FileNode, FolderNode, LinkNode, Node, file_bytes
 
 _SMALL_BYTES = 1 << 16  # a device looks through it in no time
 
@@ -66,7 +58,7 @@ Step = Event | Literal
 
 @dataclass(slots=True)
 class Described:
-    """An object as steps, and what it costs the device."""
+    """An object as steps, and what it costs the device besides its image."""
 
     steps: list[Step] = field(default_factory=list)
     content_bytes: int = 0
@@ -105,7 +97,6 @@ def _own(like: Location | None, name: bytes) -> Location | None:
 class _Describer:
     index: Index
     following: Following
-    held: Held = field(default_factory=Held)
     result: Described = field(default_factory=Described)
 
     def node(
@@ -117,34 +108,28 @@ class _Describer:
         replaced: Node | None = None,
     ) -> None:
         """Describe a node that is not simply kept; ``like`` may be a place where nothing is."""
-        found = self.index.find(node) if self._can_be_seen(node) else None
+        found = self.index.find_content(node)
         if found is not None:
-            self._take(name, node, found)
+            self._tell(node.metadata, None if self.index.find(node) is None else node.metadata)
+            self._add(Take(name, found))
         elif isinstance(node, LinkNode):
-            self._add(Link(name, node.target), inodes=1, space_bytes=link_space(node.target))
+            self._tell(node.metadata, LINK)
+            self._add(Link(name, node.target))
         elif isinstance(node, FileNode):
             self._literal(name, node, place, replaced)
         else:
             self._folder(name, node, place, like)
 
-    def _can_be_seen(self, node: Node) -> bool:
-        """Whether a device can list all that is in something old."""
-        return not isinstance(node, FolderNode) or self.held.has_room(node.most_listed_bytes)
-
-    def _take(self, name: bytes | None, node: Node, found: Location) -> None:
-        self._add(Take(name, found, seen_check(b"", node) & 0xFFFF))
-        self._count_kept(node)
+    def _tell(self, metadata: Metadata, otherwise: Metadata | None) -> None:
+        """Tell metadata, if a device would have others."""
+        if metadata != otherwise:
+            self._add(Meta(metadata))
 
     def _literal(
         self, name: bytes | None, node: FileNode, place: Location, replaced: Node | None
     ) -> None:
-        size = node.size_bytes
-        self._add(
-            self._with_origin(name, node, place, replaced),
-            inodes=1,
-            content_bytes=size,
-            space_bytes=blocks(size),
-        )
+        self._add(self._with_origin(name, node, place, replaced))
+        self._count(node)
         self.index.note(place, node)
 
     def _with_origin(
@@ -161,14 +146,18 @@ class _Describer:
     def _folder(
         self, name: bytes | None, node: FolderNode, place: Location, like: Location | None
     ) -> None:
-        self._count_folder(node)
         old, at = self._choose(node, place, like)
         if old is None or at is None:
+            self._tell(node.metadata, EXECUTABLE)
             self._add(New(name))
             self._merge(node, None, place, None)
         else:
-            self._add(Like(name, at, old.check), work=LISTED_WORK * len(old.entries))
+            self._opens(Like(name, at), node, old)
             self._merge(node, old, place, at)
+
+    def _opens(self, step: Like | Here, new: FolderNode, old: FolderNode) -> None:
+        self._tell(new.metadata, old.metadata)
+        self._add(step, work=LISTED_WORK * len(old.entries))
 
     def _choose(
         self, node: FolderNode, place: Location, like: Location | None
@@ -176,7 +165,7 @@ class _Describer:
         named = self.index.folder_named(place.path)
         for at in (like, named, self.index.folder_like(node)):
             old = None if at is None else self.index.node(at)
-            if isinstance(old, FolderNode) and self.held.has_room(old.listed_bytes):
+            if isinstance(old, FolderNode):
                 return old, at
         return None, None
 
@@ -186,88 +175,56 @@ class _Describer:
         """The entries of a folder, by their difference to those of another."""
         run = _Run(self)
         entries = old.entries if old is not None else ()
-        listed = old.listed_bytes if old is not None else 0
-        self.held.size_bytes += listed
         for name, left, right in _side_by_side(entries, new.entries):
             if right is None:
                 run.drop()
-            elif left is not None and self._keeps(left, right):
-                run.keep(name, right)
-            elif left is not None and self._follows(left, right):
-                run.follow(name, left, right)
+            elif left is not None and left.key == right.key:
+                run.keep(right)
+            elif left is not None and self.following.leads(left, right):
+                run.follow(left, right)
             else:
                 run.flush()
                 below = Location(place.source, (*place.path, name))
                 self._entry(name, left, right, below, _own(like, name))
         run.flush_kept()
         self._add(End())
-        self.held.size_bytes -= listed
-
-    def _keeps(self, old: Node, new: Node) -> bool:
-        return old.key == new.key and self._can_be_seen(old)
-
-    def _follows(self, old: Node, new: Node) -> bool:
-        return self._can_be_seen(old) and self.following.leads(old, new)
 
     def _entry(
         self, name: bytes, old: Node | None, new: Node, place: Location, like: Location | None
     ) -> None:
-        takes = self._can_be_seen(new) and self.index.find(new) is not None
-        if (
-            isinstance(old, FolderNode)
-            and isinstance(new, FolderNode)
-            and not takes
-            and self.held.has_room(old.listed_bytes)
-        ):
-            self._here(old, new, place, like)
+        if old is not None and _differs_in_metadata(old, new):
+            self._tell(new.metadata, None)
+            self._add(Same())
+        elif isinstance(old, FolderNode) and isinstance(new, FolderNode) and not self._is_had(new):
+            self._opens(Here(), new, old)
+            self._merge(new, old, place, like)
         else:
             self.node(None if old is not None else name, new, place, like, old)
 
-    def _here(
-        self, old: FolderNode, new: FolderNode, place: Location, like: Location | None
-    ) -> None:
-        self._count_folder(new)
-        self._add(Here(old.check), work=LISTED_WORK * len(old.entries))
-        self._merge(new, old, place, like)
+    def _is_had(self, folder: FolderNode) -> bool:
+        return self.index.find(folder) is not None
 
-    def _count_kept(self, node: Node) -> None:
-        if isinstance(node, FolderNode):
-            self.result.inodes += node.folders
-            self.result.space_bytes += node.folder_space_bytes
-
-    def _count_followed(self, old: Node, new: Node) -> None:
+    def count_followed(self, old: Node, new: Node) -> None:
+        """Count what is written when references follow."""
         if isinstance(old, FolderNode) and isinstance(new, FolderNode):
-            self._count_folder(new)
             for (_, before), (_, after) in zip(old.entries, new.entries, strict=True):
-                self._count_followed(before, after)
-        elif old.key != new.key:
-            self.result.inodes += 1
-            if isinstance(new, FileNode):
-                self.result.content_bytes += new.size_bytes
-                self.result.space_bytes += blocks(new.size_bytes)
-            elif isinstance(new, LinkNode):
-                self.result.space_bytes += link_space(new.target)
+                self.count_followed(before, after)
+        elif isinstance(new, FileNode) and old.key != new.key:
+            self._count(new)
 
-    def _count_folder(self, node: FolderNode) -> None:
-        below = [child for _, child in node.entries if isinstance(child, FolderNode)]
-        self.result.inodes += 1
-        self.result.space_bytes += node.folder_space_bytes
-        self.result.space_bytes -= sum(child.folder_space_bytes for child in below)
+    def _count(self, file: FileNode) -> None:
+        self.result.content_bytes += file.size_bytes
+        self.result.space_bytes += file_space(file.size_bytes)
+        self.result.inodes += file_inodes(file.size_bytes)
 
-    def _add(
-        self,
-        step: Step,
-        *,
-        inodes: int = 0,
-        content_bytes: int = 0,
-        space_bytes: int = 0,
-        work: int = 0,
-    ) -> None:
+    def _add(self, step: Step, *, work: int = 0) -> None:
         self.result.steps.append(step)
-        self.result.inodes += inodes
-        self.result.content_bytes += content_bytes
-        self.result.space_bytes += space_bytes
         self.result.work += work
+
+
+def _differs_in_metadata(old: Node, new: Node) -> bool:
+    """Whether a file or link has the content of another one."""
+    return not isinstance(new, FolderNode) and old.content_key == new.content_key
 
 
 @dataclass(slots=True)
@@ -282,29 +239,26 @@ class _Run:
     kept: int = 0
     follows: bool = False  # something among what is kept
     large: bool = False
-    seen: int = 0
     looked_through: int = 0  # bytes of files, if something among them follows
     dropped: int = 0
 
-    def keep(self, name: bytes, node: Node) -> None:
+    def keep(self, node: Node) -> None:
         large = not _is_small(node)
         if self.dropped or (self.follows and large):
             self.flush()
         self.large |= large
-        self._add(name, node)
-        self.describer._count_kept(node)
+        self._add(node)
 
-    def follow(self, name: bytes, old: Node, new: Node) -> None:
+    def follow(self, old: Node, new: Node) -> None:
         if self.dropped or self.large:
             self.flush()
         self.follows = True
-        self._add(name, old)
-        self.describer._count_followed(old, new)
+        self._add(old)
+        self.describer.count_followed(old, new)
 
-    def _add(self, name: bytes, node: Node) -> None:
+    def _add(self, node: Node) -> None:
         self.kept += 1
-        self.seen = seen_check(name, node, self.seen)
-        self.looked_through += 0 if self.large else _file_bytes(node)
+        self.looked_through += 0 if self.large else file_bytes(node)
 
     def drop(self) -> None:
         self.flush_kept()
@@ -322,8 +276,8 @@ class _Run:
         if self.kept:
             step = Follow if self.follows else Keep
             work = self.looked_through if self.follows else 0
-            self.describer._add(step(self.kept, self.seen & 0xFFFF), work=work)
-            self.kept = self.seen = self.looked_through = 0
+            self.describer._add(step(self.kept), work=work)
+            self.kept = self.looked_through = 0
             self.follows = self.large = False
 
 
@@ -340,10 +294,3 @@ def _side_by_side(
     before, after = dict(old), dict(new)
     for name in sorted(before.keys() | after.keys()):
         yield name, before.get(name), after.get(name)
-
-
-def _file_bytes(node: Node) -> int:
-    """How much a device reads that looks for references in all of a node."""
-    if isinstance(node, FolderNode):
-        return sum(_file_bytes(child) for _, child in node.entries)
-    return node.size_bytes if isinstance(node, FileNode) else 0

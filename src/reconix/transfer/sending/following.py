@@ -5,9 +5,10 @@ Tested by ``tests/unit/transfer/sending/test_following.py``.
 
 from dataclasses import dataclass, field
 
-from reconix.base.files import chunks
+from reconix.store.images.nodes import MAX_INLINE_BYTES
+from reconix.store.images.verity import VerityHash
 from reconix.transfer.codecs.renames import NO_RENAMES, Renames
-from reconix.transfer.sending.match import FileNode, FolderNode, LinkNode, Node, file_state
+from reconix.transfer.sending.trees import FileNode, FolderNode, LinkNode, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Following:
 
     def leads(self, old: Node, new: Node) -> bool:
         """Whether replacing all references in the old node gives the new one."""
-        if not self.renames:
+        if not self.renames or old.metadata != new.metadata:
             return False
         if isinstance(old, FolderNode) and isinstance(new, FolderNode):
             return len(old.entries) == len(new.entries) and all(
@@ -36,20 +37,21 @@ class Following:
         """The renames for which an old file has use."""
         if not self.renames:
             return NO_RENAMES
-        with file.path.open("rb") as content:
-            return self.renames.used_in(chunks(content))
+        return self.renames.used_in(file.pieces())
 
     def _file_leads(self, old: FileNode, new: FileNode) -> bool:
-        if (old.size_bytes, old.executable) != (new.size_bytes, new.executable):
+        if old.size_bytes != new.size_bytes:
             return False
-        pair = old.key, new.key
+        pair = old.content, new.content
         if pair not in self._known:
-            self._known[pair] = self._key_after(old) == new.key
+            self._known[pair] = self._content_after(old) == new.content
         return self._known[pair]
 
-    def _key_after(self, old: FileNode) -> bytes:
-        state = file_state(executable=old.executable)
-        with old.path.open("rb") as content:
-            for piece in self.renames.apply_all(chunks(content)):
-                state.update(piece)
+    def _content_after(self, old: FileNode) -> bytes:
+        pieces = self.renames.apply_all(old.pieces())
+        if old.size_bytes <= MAX_INLINE_BYTES:
+            return b"".join(pieces)
+        state = VerityHash()
+        for piece in pieces:
+            state.update(piece)
         return state.digest()

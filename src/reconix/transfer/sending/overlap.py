@@ -10,12 +10,18 @@ Tested by ``tests/unit/transfer/sending/test_overlap.py`` and, from end to end, 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from reconix.store.manifest import Manifest, StoreObject
+from reconix.store.images.nodes import Metadata
+from reconix.store.manifest import Manifest
+from reconix.store.paths import StorePath
 from reconix.transfer.format.bases import MAX_LEFT_OUT, MAX_LEFT_OUT_BYTES, View, path_bytes
 from reconix.transfer.format.plan import Location, Which
-from reconix.transfer.sending.match import FolderNode, Node, folder_of, unversioned
+from reconix.transfer.sending.match import unversioned
+from reconix.transfer.sending.trees import FolderNode, Node, folder_of
+
+UNKNOWN = Metadata(-1)
+"""Of what the bases have with different ones: no node of a target has them, so they are told."""
 
 _Names = tuple[bytes, ...]
 
@@ -29,7 +35,7 @@ class Overlap:
     own: tuple[tuple[Node, ...], ...]  # by base and column: what it has itself
 
     @property
-    def columns(self) -> tuple[StoreObject, ...]:
+    def columns(self) -> tuple[StorePath, ...]:
         """The objects of the first base."""
         return self.views[0].objects if self.views else ()
 
@@ -44,51 +50,59 @@ def overlap(bases: Sequence[Manifest], trees: Sequence[Sequence[Node]]) -> Overl
 
     Args:
         bases: manifests.
-        trees: for each of them its objects, in order.
+        trees: for each of them those of its objects, in order.
     """
     if len(bases) < 2:
         whole = tuple(tuple(each) for each in trees)
         return Overlap(tuple(map(View.whole, bases)), whole[0] if whole else (), whole)
-    places = list(_columns(bases))
-    equal = sum(_is_equal(bases, column) for column in places)
-    common = _Common(len(bases))
+    everywhere = _everywhere(bases, trees)
+    places = list(_columns(bases, everywhere))
+    common, objects = _Common(len(bases)), [base.objects for base in bases]
     own = [tuple(tree[column[base]] for column in places) for base, tree in enumerate(trees)]
     shared = [common.column(column, nodes) for column, nodes in enumerate(zip(*own, strict=True))]
     views = [
         View(
-            tuple(base.objects[column[number]] for column in places),
-            equal,
+            tuple(objects[number][column[number]] for column in places),
+            len(everywhere),
+            tuple(
+                image for image in bases[0].images if all(image in each.images for each in bases)
+            ),
             frozenset(common.left_out[number]),
             Which(number, len(bases)),
         )
-        for number, base in enumerate(bases)
+        for number in range(len(bases))
     ]
     return Overlap(tuple(views), tuple(shared), tuple(own))
 
 
-def _columns(bases: Sequence[Manifest]) -> Iterator[tuple[int, ...]]:
+def _everywhere(bases: Sequence[Manifest], trees: Sequence[Sequence[Node]]) -> frozenset[StorePath]:
+    """The objects that all bases have, and equal."""
+    both = zip(bases, trees, strict=True)
+    items = [
+        {(path, tree.key) for path, tree in zip(base.objects, ours, strict=True)}
+        for base, ours in both
+    ]
+    return frozenset(path for path, _ in set.intersection(*items))
+
+
+def _columns(
+    bases: Sequence[Manifest], everywhere: frozenset[StorePath]
+) -> Iterator[tuple[int, ...]]:
     """For each column the place of its object in each base; those that are equal come first."""
-    everywhere = frozenset.intersection(*(frozenset(base.objects) for base in bases))
-    of_path = [{item.path: place for place, item in enumerate(base.objects)} for base in bases]
-    for item in bases[0].objects:
-        if item in everywhere:
-            yield tuple(places[item.path] for places in of_path)
+    of_path = [{path: place for place, path in enumerate(base.objects)} for base in bases]
+    for path in sorted(everywhere):
+        yield tuple(places[path] for places in of_path)
     named = [_by_name(base, everywhere) for base in bases]
     for name in sorted(set.intersection(*(set(each) for each in named))):
         yield from zip(*(each[name] for each in named), strict=False)
 
 
-def _by_name(base: Manifest, everywhere: frozenset[StoreObject]) -> dict[bytes, list[int]]:
+def _by_name(base: Manifest, everywhere: frozenset[StorePath]) -> dict[bytes, list[int]]:
     found: dict[bytes, list[int]] = {}
-    for place, item in enumerate(base.objects):
-        if item not in everywhere:
-            found.setdefault(unversioned(item.path.name.encode()), []).append(place)
+    for place, path in enumerate(base.objects):
+        if path not in everywhere:
+            found.setdefault(unversioned(path.name.encode()), []).append(place)
     return found
-
-
-def _is_equal(bases: Sequence[Manifest], column: Sequence[int]) -> bool:
-    items = {base.objects[place] for base, place in zip(bases, column, strict=True)}
-    return len(items) == 1
 
 
 @dataclass(slots=True)
@@ -118,8 +132,9 @@ class _Common:
 def _in_common(nodes: Sequence[Node], place: _Names) -> tuple[Node | None, list[list[_Names]]]:
     """What equal nodes have in common, and for each the paths of what they have apart."""
     apart: list[list[_Names]] = [[] for _ in nodes]
-    if len({node.key for node in nodes}) == 1:
-        return nodes[0], apart
+    metadata = _common_metadata(nodes)
+    if len({node.content_key for node in nodes}) == 1:
+        return replace(nodes[0], metadata=metadata), apart
     folders = [dict(node.entries) for node in nodes if isinstance(node, FolderNode)]
     if len(folders) < len(nodes):
         return None, apart
@@ -135,4 +150,9 @@ def _in_common(nodes: Sequence[Node], place: _Names) -> tuple[Node | None, list[
                 apart[number] += deeper[number]
             elif name in folder:
                 apart[number].append(below)
-    return (folder_of(tuple(entries)), apart) if entries else (None, apart)
+    return (folder_of(metadata, tuple(entries)), apart) if entries else (None, apart)
+
+
+def _common_metadata(nodes: Sequence[Node]) -> Metadata:
+    found = {node.metadata for node in nodes}
+    return found.pop() if len(found) == 1 else UNKNOWN

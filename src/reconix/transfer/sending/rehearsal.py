@@ -15,13 +15,14 @@ Tested by ``tests/unit/transfer/sending/test_refused_early.py``.
 import math
 
 from reconix.base.errors import ReconixError
-from reconix.store.manifest import Manifest, StoreObject
-from reconix.transfer.format.costs import Account, CpuLimit, Spare
+from reconix.store.manifest import Manifest
+from reconix.store.paths import StorePath
+from reconix.transfer.format.costs import MAX_WORDS_BYTES, Account, CpuLimit
 from reconix.transfer.format.payload_head import Need
-from reconix.transfer.format.plan import MAX_ENTRIES, can_be_held, parse
+from reconix.transfer.format.plan import parse
 from reconix.transfer.format.reading import Beginning, read_beginning
 from reconix.transfer.format.stream import BadStream, Read, StreamReader
-from reconix.transfer.sending.match import FolderNode, Node
+from reconix.transfer.sending.trees import FileNode, FolderNode, LinkNode, Node
 
 
 class DevicesWouldRefuse(ReconixError):
@@ -33,18 +34,29 @@ class DevicesWouldRefuse(ReconixError):
         super().__init__(f"devices would refuse this: {what}", hint=hint)
 
 
-def expect_held(item: StoreObject, tree: Node) -> None:
-    """Refuse an object whose folders a device could not hold when it reads it.
+def expect_held(path: StorePath, tree: Node) -> None:
+    """Refuse an object that a device could not hold in memory when it makes it.
 
     Raises:
-        DevicesWouldRefuse: they have too many entries.
+        DevicesWouldRefuse: its names and what else is not in the pool take too much.
     """
-    if isinstance(tree, FolderNode) and not can_be_held(tree.most_entries):
+    found = _words_bytes(tree)
+    if found > MAX_WORDS_BYTES:
         raise DevicesWouldRefuse(
-            f"{item.path} has nested folders with {tree.most_entries} entries, more than "
-            f"{MAX_ENTRIES}",
-            hint="spread its files over more folders, side by side",
+            f"names, links and small files of {path} have {found} bytes, more than "
+            f"{MAX_WORDS_BYTES}",
+            hint="make two objects of it",
         )
+
+
+def _words_bytes(node: Node) -> int:
+    """What a device holds of a tree beside its nodes."""
+    found = sum(len(name) + len(value) for name, value in node.metadata.attributes)
+    if isinstance(node, FolderNode):
+        return found + sum(len(name) + _words_bytes(below) for name, below in node.entries)
+    if isinstance(node, LinkNode):
+        return found + len(node.target)
+    return found + (len(node.content) if isinstance(node, FileNode) else 0)
 
 
 def rehearse(read: Read, base: Manifest | None) -> None:
@@ -75,6 +87,6 @@ def _read(stream: StreamReader, base: Manifest | None) -> None:
 def _skip(stream: StreamReader, beginning: Beginning, need: Need) -> None:
     unlimited = CpuLimit(math.inf, 0)
     room = need.content_bytes, need.space_bytes, need.inodes
-    account = Account(*room, stream.wrong, unlimited, Spare(0, 0))
+    account = Account(*room, stream.wrong, unlimited)
     for event in parse(beginning.payload, beginning.view.which, account.skip):
         account.skip(event)

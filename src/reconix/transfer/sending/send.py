@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 from reconix.base import progress
 from reconix.base.digests import Digest
-from reconix.base.documents import BadDocument, Fields
 from reconix.base.errors import ReconixError
-from reconix.base.files import read_bounded
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.images import DeviceGeneration, DeviceTrees, read_device_generation
 from reconix.store import nar
-from reconix.store.manifest import Manifest, StoreObject
+from reconix.store.closure import Closure, StoreObject
+from reconix.store.generation import BadGeneration, Generation, read_generation
 from reconix.store.paths import StorePath
 from reconix.transfer.codecs.renames import Renames
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
@@ -34,15 +34,14 @@ from reconix.transfer.format.stream import MAX_BASES, Header, Write
 from reconix.transfer.sending.deltas import Delta, Workers, tools_of
 from reconix.transfer.sending.encode import Described, Literal, Step, describe
 from reconix.transfer.sending.following import Following
-from reconix.transfer.sending.match import FolderNode, Index, Node, Scanner
-from reconix.transfer.sending.overlap import overlap
+from reconix.transfer.sending.match import Index
+from reconix.transfer.sending.overlap import Overlap, overlap
 from reconix.transfer.sending.packer import Packer
 from reconix.transfer.sending.rehearsal import expect_held, rehearse
 from reconix.transfer.sending.signing import Signer
+from reconix.transfer.sending.trees import FolderNode, Node, Trees
 from reconix.transfer.sending.variants import Chosen, Options, Own
 from reconix.transfer.sending.writer import StreamWriter
-
-_MAX_DOCUMENT_BYTES = 1 << 20
 
 
 class NotAGeneration(ReconixError):
@@ -109,31 +108,39 @@ def create(
     Raises:
         TooManyBases: a stream cannot serve that many.
         NotValid: a generation is not in the store.
-        NotAGeneration: the target has no ``generation.json``, or one without host.
+        NotAGeneration: the target has no ``generation.json``, or one for other images.
         StoreDamaged: an object that would be sent was altered.
         DevicesWouldRefuse: it would break a limit of devices; nothing was written.
     """
     if len(set(bases)) > MAX_BASES:
         raise TooManyBases(len(set(bases)))
-    old = tuple(store.manifest(base) for base in sorted(set(bases)))
-    job = _Job(store, old, store.manifest(target))
+    reader = DeviceTrees(store)
+    old = tuple(_read(reader, base) for base in sorted(set(bases)))
+    job = _Job(store, old, _read(reader, target), store.closure_of(target))
     with Workers() as workers, progress.stage("compare generations"):
         described = job.describe(workers)
     header = job.header(described.objects, sequence)
     counted = _Counted(write)
-    rehearsal = functools.partial(rehearse, base=old[0] if old else None)
+    rehearsal = functools.partial(rehearse, base=old[0].manifest if old else None)
     writer = StreamWriter(counted, header, signer, rehearsal)
     packer = Packer(writer.payload)
     packer.write(job.beginning(described))
     with progress.stage("compress", total=header.content_bytes) as stage:
-        printer = Printer(packer)
         for each in described.objects:
+            printer = Printer(packer)
             for step, variants in zip(each.steps.steps, each.variants, strict=True):
                 _print_step(printer, step, variants)
                 stage.advance(step.file.size_bytes if isinstance(step, Literal) else 0)
         packer.finish()
         header = writer.finish()
-    return Sent(header, counted.size_bytes, job.target.nar_size_bytes)
+    return Sent(header, counted.size_bytes, job.closure.nar_size_bytes)
+
+
+def _read(reader: DeviceTrees, root: StorePath) -> DeviceGeneration:
+    try:
+        return read_device_generation(reader.store, root, reader)
+    except BadGeneration as error:
+        raise NotAGeneration(root, str(error)) from error
 
 
 def _print_step(printer: Printer, step: Step, chosen: Chosen | None) -> None:
@@ -189,37 +196,30 @@ class _Counted:
 @dataclass(frozen=True, slots=True)
 class _Job:
     store: ChrootStore
-    bases: tuple[Manifest, ...]
-    target: Manifest
+    bases: tuple[DeviceGeneration, ...]
+    target: DeviceGeneration
+    closure: Closure  # of the target
 
     def describe(self, workers: Workers) -> _Described:
         """Every object that not all bases have."""
-        scanner, index = Scanner(), Index()
+        reader = Trees(self.target.places)
         trees = [
-            [scanner.scan(self.store.path(item.path)) for item in base.objects]
-            for base in self.bases
+            [reader.tree(base.trees[path]) for path in base.manifest.objects] for base in self.bases
         ]
-        found = overlap(self.bases, trees)
-        for column, tree in enumerate(found.trees):
-            if tree is not None:
-                index.add(column, tree)
-        names = {
-            item.path.name: column for column, item in reversed(list(enumerate(found.columns)))
-        }
-        known = {item.path for item in found.columns[: found.equal]}
+        found = overlap([base.manifest for base in self.bases], trees)
+        known = _Known(found)
         described: list[_Object] = []
-        stood = pairs(found.columns[: found.equal], self.target.objects)
-        following = Following(Renames.of((old.path, new.path) for new, old in stood.items()))
-        for position, item in enumerate(self.target.objects):
-            if item.path in known:
+        objects = self.target.manifest.objects
+        following = Following(_renames(found, objects))
+        for position, path in enumerate(objects):
+            tree = reader.tree(self.target.trees[path])
+            if known.stays(path, tree):
                 continue
-            self._expect_intact(item)
-            tree = scanner.scan(self.store.path(item.path))
-            expect_held(item, tree)
+            self._expect_intact(path)
+            expect_held(path, tree)
             number = len(found.columns) + position
-            like = _most_like(item, tree, names, index, found.trees)
-            result = describe(tree, like, number, index, following)
-            index.add(number, tree)
+            result = describe(tree, known.most_like(path, tree), number, known.index, following)
+            known.index.add(number, tree)
             described.append(_Object(position, result))
         tools = [tools_of(each) for each in trees]
         all_have = functools.reduce(operator.and_, tools) if tools else NO_TOOLS
@@ -231,46 +231,76 @@ class _Job:
         tools = functools.reduce(operator.or_, used, NO_TOOLS)
         needs = tuple(item.need() for item in described.objects)
         views = described.views
-        several = print_views(views, self.bases) if len(views) > 1 else b""
+        manifests = [base.manifest for base in self.bases]
+        several = print_views(views, manifests) if len(views) > 1 else b""
         view = views[0] if views else View.whole(None)
-        return several + print_payload_head(PayloadHead(self.target, needs, tools), view)
+        return several + print_payload_head(PayloadHead(self.target.manifest, needs, tools), view)
 
     def header(self, described: Sequence[_Object], sequence: int) -> Header:
         """What the receiver must know first."""
-        host, architecture, slot_bytes = self._generation()
+        generation = self._generation()
         needs = [item.need() for item in described]
         return Header(
-            host=host,
-            architecture=architecture,
-            bases=tuple(base.root for base in self.bases),
-            target=self.target.root,
+            host=generation.host,
+            architecture=generation.architecture,
+            bases=tuple(base.manifest.root for base in self.bases),
+            target=generation.path,
             objects=len(described),
             content_bytes=sum(need.content_bytes for need in needs),
             space_bytes=sum(need.space_bytes for need in needs),
             inodes=sum(need.inodes for need in needs),
             sequence=sequence,
-            slot_bytes=slot_bytes,
+            slot_bytes=generation.slot.slot_size_bytes,
             moved_parts=sum(delta.moved_parts for item in described for delta in item.deltas),
         )
 
-    def _generation(self) -> tuple[str, str, int]:
-        """Host, architecture, and the size of the boot slots, if it is known."""
-        root = self.target.root
-        path = self.store.path(root) / "generation.json"
-        try:
-            fields = Fields.parse(read_bounded(path, _MAX_DOCUMENT_BYTES), source=str(path))
-            has_slot = fields.has("slot")
-            slot_bytes = fields.object("slot").number("slot_size_bytes") if has_slot else 0
-            return fields.text("host"), fields.text("architecture"), slot_bytes
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise NotAGeneration(root, "it has no generation.json") from error
-        except BadDocument as error:
-            raise NotAGeneration(root, str(error)) from error
+    def _generation(self) -> Generation:
+        """The target, as its own document tells."""
+        found = read_generation(self.store.store_dir, self.target.manifest.root)
+        images = {image.sha256 for image in self.target.manifest.images}
+        for system in found.systems:
+            if not images.issuperset(system.images):
+                raise NotAGeneration(found.path, f"the images of {system.name!r} are others")
+        return found
 
-    def _expect_intact(self, item: StoreObject) -> None:
-        found = nar.digest(self.store.path(item.path))
+    def _expect_intact(self, path: StorePath) -> None:
+        item = self.closure.get(path)
+        assert item is not None
+        found = nar.digest(self.store.path(path))
         if found.digest != item.nar:
             raise StoreDamaged(item, found=found.digest)
+
+
+class _Known:
+    """What devices have, or will have got by then."""
+
+    def __init__(self, found: Overlap) -> None:
+        self.index = Index()
+        for column, tree in enumerate(found.trees):
+            if tree is not None:
+                self.index.add(column, tree)
+        columns = list(zip(found.columns, found.trees, strict=True))
+        self._equal = {path: tree.key for path, tree in columns[: found.equal] if tree is not None}
+        self._names = dict[StorePath | str, int]()
+        for column, (path, tree) in reversed(list(enumerate(columns))):
+            if isinstance(tree, FolderNode):
+                self._names |= {path: column, path.name: column}
+
+    def stays(self, path: StorePath, tree: Node) -> bool:
+        """Whether an object is the same everywhere."""
+        return self._equal.get(path) == tree.key
+
+    def most_like(self, path: StorePath, tree: Node) -> Location | None:
+        """The old object of the same name, else the one with most of the same files."""
+        number = self._names.get(path, self._names.get(path.name))
+        if number is not None:
+            return Location(number)
+        return self.index.most_like(tree) if isinstance(tree, FolderNode) else None
+
+
+def _renames(found: Overlap, objects: Sequence[StorePath]) -> Renames:
+    stood = pairs(found.columns[: found.equal], objects)
+    return Renames.of((old, new) for new, old in stood.items())
 
 
 def _with_variants(
@@ -292,13 +322,3 @@ def _with_variants(
         )
         for item, ours in zip(described, options, strict=True)
     ]
-
-
-def _most_like(
-    item: StoreObject, tree: Node, names: dict[str, int], index: Index, old: Sequence[Node | None]
-) -> Location | None:
-    """The old object of the same name, else the one with most of the same files."""
-    number = names.get(item.path.name)
-    if number is not None and isinstance(old[number], FolderNode):
-        return Location(number)
-    return index.most_like(tree) if isinstance(tree, FolderNode) else None

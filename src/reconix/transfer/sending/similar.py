@@ -18,7 +18,6 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Protocol
 
 from reconix.transfer.format.plan import Location
@@ -31,15 +30,18 @@ _MAX_BYTES = 80 << 20
 
 
 class File(Protocol):
-    """A file on this machine."""
+    """A file of the build store."""
 
     @property
-    def path(self) -> Path:
-        """Where it lies; equal for files that are one."""
+    def content(self) -> bytes:
+        """Its digest, or itself."""
 
     @property
     def size_bytes(self) -> int:
         """Its size."""
+
+    def read(self) -> bytes:
+        """The content."""
 
 
 Files = Callable[[], Iterable[tuple[Location, File]]]
@@ -94,7 +96,7 @@ class Similar:
         if self._sketches is None:
             self._sketches = self._sketch_all()
         votes: Counter[int] = Counter()
-        for number in sketch(file.path.read_bytes()):
+        for number in sketch(file.read()):
             votes.update(self._sketches.having(number))
         best = max(votes.values(), default=0)
         if best < _ENOUGH:
@@ -103,11 +105,10 @@ class Similar:
 
     def _sketch_all(self) -> _Sketches:
         found = _Sketches()
-        seen: set[str] = set()
+        seen: set[bytes] = set()
         for location, file in self._files():
-            name = str(file.path)
-            if _MIN_BYTES <= file.size_bytes <= _MAX_BYTES and name not in seen:
-                seen.add(name)
-                found.add(location, sketch(file.path.read_bytes()))
+            if _MIN_BYTES <= file.size_bytes <= _MAX_BYTES and file.content not in seen:
+                seen.add(file.content)
+                found.add(location, sketch(file.read()))
         found.sort()
         return found

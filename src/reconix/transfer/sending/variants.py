@@ -15,13 +15,15 @@ Tested by ``tests/unit/transfer/sending/test_variants.py`` and, from end to end,
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from reconix.store.images.nodes import usual
 from reconix.transfer.codecs.renames import NO_RENAMES
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
-from reconix.transfer.format.plan import Alternatives, Location, Printed, Take
+from reconix.transfer.format.plan import Alternatives, Location, Meta, Printed, Take
 from reconix.transfer.sending.deltas import Delta, Job, compressed_bytes, content
 from reconix.transfer.sending.encode import Literal
-from reconix.transfer.sending.match import FileNode, Index, Node, seen_check
+from reconix.transfer.sending.match import Index
 from reconix.transfer.sending.overlap import Overlap
+from reconix.transfer.sending.trees import FileNode, Key, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Variant:
     Attributes:
         origin: where an old file is; None with an old path: the entry that the new one replaces.
         old: that file.
-        equal: whether it is the file itself.
+        equal: whether it has the same content.
     """
 
     origin: Location | None = None
@@ -39,7 +41,7 @@ class Variant:
     equal: bool = False
 
     @property
-    def key(self) -> bytes | None:
+    def key(self) -> Key | None:
         """What is the same for equal old files."""
         return self.old.key if self.old else None
 
@@ -72,7 +74,7 @@ def _index(trees: Sequence[Node]) -> Index:
 
 def _variant(index: Index, step: Literal) -> Variant | None:
     """The file itself, else one that is like it."""
-    place = index.find(step.file)
+    place = index.find_content(step.file)
     if place is not None:
         return Variant(place, step.file, equal=True)
     like = index.file_like(step.place, step.file)
@@ -134,7 +136,7 @@ class Options:
 
 def _job(step: Literal, variant: Variant, tools: Tool) -> Job:
     renames = step.renames if variant.old is step.old else NO_RENAMES
-    return Job(step.file.path, variant.old.path if variant.old else None, tools, renames)
+    return Job(step.file, variant.old, tools, renames)
 
 
 def _uses_old(delta: Delta) -> bool:
@@ -167,7 +169,9 @@ class Chosen:
 
     def events(self) -> Iterator[Printed]:
         """What is written."""
-        name = self.step.name
+        name, metadata = self.step.name, self.step.file.metadata
+        if None in self.deltas or metadata != usual(executable=self.step.file.executable):
+            yield Meta(metadata)
         if len(self.variants) > 1:
             yield Alternatives(name, self.picks)
             name = None
@@ -175,4 +179,4 @@ class Chosen:
             if delta is not None:
                 yield from content(name, _job(self.step, variant, NO_TOOLS), delta, variant.origin)
             elif variant.origin is not None:
-                yield Take(name, variant.origin, seen_check(b"", self.step.file) & 0xFFFF)
+                yield Take(name, variant.origin)
