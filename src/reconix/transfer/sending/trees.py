@@ -31,7 +31,7 @@ class FileNode:
     metadata: Metadata
     size_bytes: int
     content: bytes  # its digest; if it is small, itself
-    path: Path | None = None  # where it lies, unless it is small
+    path: Path | None = field(default=None, compare=False)  # where it lies, unless it is small
 
     @property
     def content_key(self) -> bytes:

@@ -13,7 +13,7 @@ Tested by ``tests/unit/transfer/sending/test_variants.py`` and, from end to end,
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconix.store.images.nodes import usual
 from reconix.transfer.codecs.renames import NO_RENAMES
@@ -23,7 +23,7 @@ from reconix.transfer.sending.deltas import Delta, Job, compressed_bytes, conten
 from reconix.transfer.sending.encode import Literal
 from reconix.transfer.sending.match import Index
 from reconix.transfer.sending.overlap import Overlap
-from reconix.transfer.sending.trees import FileNode, Key, Node
+from reconix.transfer.sending.trees import FileNode, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Variant:
     equal: bool = False
 
     @property
-    def key(self) -> Key | None:
-        """What is the same for equal old files."""
-        return self.old.key if self.old else None
+    def key(self) -> bytes | None:
+        """What is the same for old files of equal content."""
+        return self.old.content_key if self.old else None
 
 
 class Own:
@@ -79,7 +79,9 @@ def _variant(index: Index, step: Literal) -> Variant | None:
         return Variant(place, step.file, equal=True)
     like = index.file_like(step.place, step.file)
     node = None if like is None else index.node(like)
-    return Variant(like, node) if isinstance(node, FileNode) else None
+    if not isinstance(node, FileNode):
+        return None
+    return Variant(like, replace(node, metadata=step.file.metadata))  # only its content counts
 
 
 _WHOLE = Variant()

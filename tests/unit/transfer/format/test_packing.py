@@ -7,7 +7,7 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.transfer.conftest import Verified
+from tests.unit.transfer.packed import Verified
 
 from reconix.transfer.format.packing import DICTIONARIES, Channel, Unpacker, filters
 from reconix.transfer.format.stream import BadStream, varint

@@ -1,4 +1,5 @@
-import itertools
+"""What is told before the objects comes back with any base, costs little, or is refused."""
+
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,16 +7,16 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.transfer.conftest import Verified
+from tests.unit.transfer.packed import packed, packed_size
 
 from reconix.base.digests import Digest
-from reconix.store.manifest import Manifest, StoreObject
+from reconix.store.images.erofs import MAX_NODES
+from reconix.store.manifest import MAX_IMAGES, ImageEntry, Manifest
 from reconix.store.paths import StorePath, base32_encode
 from reconix.transfer.codecs.renames import NO_RENAMES, Renames
 from reconix.transfer.codecs.tools import Tool
 from reconix.transfer.format.bases import View
-from reconix.transfer.format.manifest_difference import MAX_OBJECTS, MAX_REFERENCES, pairs
-from reconix.transfer.format.packing import Unpacker
+from reconix.transfer.format.manifest_difference import MAX_OBJECTS, MAX_PLACES, pairs
 from reconix.transfer.format.payload_head import (
     Need,
     PayloadHead,
@@ -23,24 +24,31 @@ from reconix.transfer.format.payload_head import (
     print_payload_head,
 )
 from reconix.transfer.format.stream import BadStream, varint
-from reconix.transfer.sending.packer import Packer
+
+ROOT = StorePath("0" * 32, "generation-gateway")
 
 
-def packed(content: bytes) -> Unpacker:
-    written = bytearray()
-    packer = Packer(written.extend)
-    packer.write(content)
-    packer.finish()
-    return Unpacker(Verified(bytes(written)))
+def image(*objects: StorePath, size_blocks: int = 3) -> ImageEntry:
+    """An image, whose digest tells what stands in it."""
+    inside = tuple(sorted(objects))
+    return ImageEntry(inside, Digest.of(repr((inside, size_blocks)).encode()), 4096 * size_blocks)
 
 
-def manifest(names: Sequence[str], size: int = 3) -> Manifest:
-    """A generation that refers to objects of these names."""
+def manifest(names: Sequence[str], size_blocks: int = 3) -> Manifest:
+    """A generation with objects of these names; the first two stand in images of their own."""
     below = [StorePath(f"{name * 32}", "part") for name in names]
-    root = StorePath("0" * 32, "generation-gateway")
-    items = [StoreObject(path, Digest.of(str(path).encode()), size) for path in below]
-    items.append(StoreObject(root, Digest.of(b"root"), 5, tuple(sorted([*below, root]))))
-    return Manifest(root, tuple(sorted(items)))
+    images = [image(path, size_blocks=size_blocks) for path in below[:2]]
+    images.append(image(ROOT, *below[1:], size_blocks=size_blocks))
+    return Manifest(ROOT, tuple(sorted(images)))
+
+
+def head_of(target: Manifest, view: View, tools: Tool = Tool(0)) -> PayloadHead:  # noqa: B008
+    """A head with which everything is sent that the base does not have."""
+    had = set(view.staying.objects)
+    needs = (
+        Need(place, 5, 4096, 1) for place, path in enumerate(target.objects) if path not in had
+    )
+    return PayloadHead(target, tuple(needs), tools)
 
 
 names = st.lists(st.sampled_from("123456789abcdfgh"), unique=True)
@@ -50,40 +58,53 @@ names = st.lists(st.sampled_from("123456789abcdfgh"), unique=True)
 def test_any_manifest_comes_back_with_any_base(
     old: list[str], new: list[str], size: int, tools: Tool
 ) -> None:
-    head = PayloadHead(manifest(new, size), (Need(0, 5, 4096, 1),), tools)
     for base in (None, manifest(old)):
         view = View.whole(base)
+        head = head_of(manifest(new, size), view, tools)
         parsed = parse_payload_head(packed(print_payload_head(head, view)), view)
         assert replace(parsed, renames=NO_RENAMES) == head
         assert parsed.renames == Renames.of(
-            (before.path, after.path)
-            for after, before in pairs(view.staying, head.manifest.objects).items()
+            (before, after)
+            for after, before in pairs(view.staying.objects, head.manifest.objects).items()
         )
+
+
+def test_what_the_base_has_may_be_sent_because_it_differs() -> None:
+    base = manifest("12")
+    head = PayloadHead(base, (Need(1, 0, 0, 0),))
+    view = View.whole(base)
+    assert parse_payload_head(packed(print_payload_head(head, view)), view) == head
 
 
 def test_a_change_of_one_object_costs_little() -> None:
     many = "123456789abcdfghijklmnpqrsvwxyz"
-    base, target = manifest(many), manifest(many[:-1] + "0"[:0])
-    assert len(print_payload_head(PayloadHead(target, ()), View.whole(base))) < 200
-    assert len(print_payload_head(PayloadHead(target, ()), View.whole(None))) > 1500
+    base, target = manifest(many), manifest(many[:-1])
+    assert len(print_payload_head(PayloadHead(target, ()), View.whole(base))) < 32 + 20
+    whole = View.whole(None)
+    assert len(print_payload_head(head_of(target, whole), whole)) > 20 * len(many)
 
 
 @pytest.mark.parametrize(
-    "needs",
+    ("needs", "said"),
     [
-        [Need(1, 0, 0, 0)],
-        [Need(0, 0, 0, 0), Need(1, 0, 0, 0)],
-        [Need(0, 0, 0, (1 << 21) + 1)],
+        ([Need(1, 0, 0, 0)], "not in the manifest"),
+        ([Need(0, 0, 0, 0), Need(1, 0, 0, 0)], "more than the target has"),
+        ([Need(0, 0, 0, MAX_NODES + 1)], "more than 100000 files"),
+        ([], "is new, and not sent"),
     ],
     ids=repr,
 )
-def test_needs_that_cannot_be_are_refused(needs: list[Need]) -> None:
+def test_needs_that_cannot_be_are_refused(needs: list[Need], said: str) -> None:
     content = print_payload_head(PayloadHead(manifest([]), tuple(needs)), View.whole(None))
-    with pytest.raises(BadStream):
+    with pytest.raises(BadStream, match=said):
         parse_payload_head(packed(content), View.whole(None))
 
 
-ONE_NEW = b"\1\0\0\1" + bytes(20) + bytes(32)
+KEPT = b"\1\2\0\0"
+ONE_NEW = b"\1\0\0\1" + bytes(20)
+IMAGE = bytes(32)
+ALL = b"\1\0\2"
+"""Both objects of the base."""
 
 
 @pytest.mark.parametrize(
@@ -94,15 +115,23 @@ ONE_NEW = b"\1\0\0\1" + bytes(20) + bytes(32)
         (b"\1\0\3", "that leave"),
         (b"\1\0\0" + varint(MAX_OBJECTS + 1), "objects in the manifest"),
         (ONE_NEW + b"\0\x80\x02", "a name"),
-        (ONE_NEW + b"\0\4n/me", "store path"),
+        (ONE_NEW + b"\0\4n/me\0\0\1" + IMAGE + b"\1\1\0\1", "store path"),
         (ONE_NEW + b"\3", "beyond the base"),
-        (ONE_NEW + b"\1\x0d", "no size"),
-        (ONE_NEW + b"\0\4name\0\0", "stands for none"),
-        (ONE_NEW + b"\0\4name\0" + varint(MAX_REFERENCES + 2), "references"),
-        (b"\0\0", "beyond the 0 objects"),
-        (b"\1\2\0\0\5", "beyond the 2 objects"),
-        (b"\1\2\0\0\1", "nothing refers"),
-        (b"\1\2\0\0\0\0\x08", "tools"),
+        (b"\0\0", "beyond the 0 of the manifest"),
+        (KEPT + b"\5\0\0", "beyond the 2 of the manifest"),
+        (KEPT + b"\0" + varint(MAX_IMAGES + 1), "runs"),
+        (KEPT + b"\0\1\0" + varint(MAX_IMAGES + 1), "positions"),
+        (KEPT + b"\0\1\3\1", "beyond the 2 of the manifest"),
+        (KEPT + b"\0\0" + varint(MAX_IMAGES + 1), "images"),
+        (KEPT + b"\0\0\1" + IMAGE + b"\1" + varint(MAX_PLACES + 1), "runs"),
+        (KEPT + b"\0\0\2" + (IMAGE + b"\1\1\0" + varint(MAX_PLACES // 2 + 1)) * 2, "positions"),
+        (KEPT + b"\0\0\1" + IMAGE + b"\1\1\1\2", "beyond the 2 of the manifest"),
+        (KEPT + b"\0\0\1" + IMAGE + b"\0" + ALL, "no size"),
+        (KEPT + b"\0\0\1" + IMAGE + b"\1\0", "not sorted"),
+        (KEPT + b"\0\0\2" + (IMAGE + b"\1" + ALL) * 2, "stands twice"),
+        (KEPT + b"\0\0\1" + IMAGE + b"\1\1\0\1", "do not have its objects"),
+        (KEPT + b"\0\0\1" + IMAGE + b"\1\1\1\1", "in none of its images"),
+        (KEPT + b"\0\1\0\2\0\0\x08", "tools"),
     ],
 )
 def test_s6_a_head_that_cannot_be_is_refused(content: bytes, said: str) -> None:
@@ -110,29 +139,24 @@ def test_s6_a_head_that_cannot_be_is_refused(content: bytes, said: str) -> None:
         parse_payload_head(packed(content + bytes(40)), View.whole(manifest(["1"])))
 
 
-def closure(seed: int, count: int) -> Manifest:
-    """A closure in which each object has a new hash for each seed, and refers to the one below."""
+def renamed(seed: int, count: int) -> Manifest:
+    """A generation in which each object has a new hash for each seed; all stand together."""
     chance = random.Random(seed)
     paths = [
         StorePath(base32_encode(chance.randbytes(20)), f"package-{number}")
         for number in range(count)
     ]
-    items = [
-        StoreObject(path, Digest(chance.randbytes(32)), 1000 + number, tuple(sorted({path, below})))
-        for number, (path, below) in enumerate(itertools.pairwise(paths))
-    ]
-    items.append(StoreObject(paths[-1], Digest(chance.randbytes(32)), 7))
-    return Manifest(paths[0], tuple(sorted(items)))
+    return Manifest(
+        paths[0], (ImageEntry(tuple(sorted(paths)), Digest(chance.randbytes(32)), 4096),)
+    )
 
 
-def test_an_object_with_a_new_name_costs_its_hash_and_its_digest() -> None:
-    old, new = closure(1, 100), closure(2, 100)
-    written = bytearray()
-    packer = Packer(written.extend)
-    packer.write(print_payload_head(PayloadHead(new, ()), View.whole(old)))
-    packer.finish()
-    assert len(written) < 100 * (20 + 32 + 2) + 100
-    parsed = parse_payload_head(Unpacker(Verified(bytes(written))), View.whole(old))
+def test_an_object_with_a_new_name_costs_its_hash_and_an_image_its_digest() -> None:
+    old, new = renamed(1, 100), renamed(2, 100)
+    view = View.whole(old)
+    content = print_payload_head(head_of(new, view), view)
+    assert packed_size(content) < 100 * (20 + 2) + 32 + 100
+    parsed = parse_payload_head(packed(content), view)
     assert parsed.manifest == new
-    names = {item.path.name: item.path for item in new.objects}
-    assert all(parsed.renames.follow(item.path) == names[item.path.name] for item in old.objects)
+    names = {path.name: path for path in new.objects}
+    assert all(parsed.renames.follow(path) == names[path.name] for path in old.objects)

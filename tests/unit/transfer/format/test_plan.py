@@ -1,13 +1,19 @@
-from collections.abc import Callable, Iterable
+"""Events come back, and nothing else is read."""
+
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.transfer.conftest import Verified
+from tests.unit.transfer.packed import packed, packed_by
 
+from reconix.store.images.nodes import MAX_ATTRIBUTES_BYTES, Metadata
+from reconix.store.sidecar import MAX_ID, MAX_MODE, MAX_MTIME
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format.packing import Channel, Unpacker
 from reconix.transfer.format.plan import (
+    FIRST_METADATA,
+    MAX_ATTRIBUTES,
     MAX_COPIES,
     MAX_CORRECTIONS,
     MAX_EXPANDED_BYTES,
@@ -27,35 +33,23 @@ from reconix.transfer.format.plan import (
     Like,
     Link,
     Location,
+    Meta,
     New,
     Op,
     Part,
     Patched,
     Piece,
     Printer,
+    Same,
     Source,
     Take,
     Which,
-    folder_check,
     parse,
 )
 from reconix.transfer.format.stream import BadStream, varint
 from reconix.transfer.sending.packer import Packer
 
 PLACE = Location(3, (b"usr", b"lib"))
-
-
-def payload(content: bytes) -> Unpacker:
-    return packed_again(lambda packer: packer.write(content))
-
-
-def packed_again(fill: Callable[[Packer], object]) -> Unpacker:
-    """What is packed in this way, ready to be read."""
-    written = bytearray()
-    packer = Packer(written.extend)
-    fill(packer)
-    packer.finish()
-    return Unpacker(Verified(bytes(written)))
 
 
 def printed_to(packer: Packer, events: Iterable[Event]) -> None:
@@ -90,7 +84,16 @@ targets = st.binary(min_size=1, max_size=20).filter(lambda target: 0 not in targ
 places = st.builds(
     Location, st.integers(0, 1 << 40), st.lists(names, max_size=3).map(lambda path: tuple(path))
 )
-numbers = st.integers(0, 0xFFFF)
+metadata = st.builds(
+    Metadata,
+    st.integers(0, MAX_MODE),
+    st.integers(0, MAX_ID),
+    st.integers(0, 1000),
+    st.integers(0, MAX_MTIME),
+    st.dictionaries(
+        st.sampled_from([b"user.a", b"security.capability"]), st.binary(max_size=4)
+    ).map(lambda found: tuple(sorted(found.items()))),
+)
 counts = st.integers(1, 1 << 40)
 
 
@@ -101,8 +104,10 @@ def leaves(draw: st.DrawFn, name: st.SearchStrategy[bytes | None]) -> list[Event
     file = File(chosen, len(content), draw(st.booleans()))
     pieces = [Piece(content)] if content else []
     link = Link(chosen, draw(targets))
-    take = Take(chosen, draw(places), draw(numbers))
-    return draw(st.sampled_from([[file, *pieces], [link], [take], draw(patched(chosen))]))
+    take = Take(chosen, draw(places))
+    told = [Meta(found) for found in draw(st.lists(metadata, max_size=1))]
+    made = draw(st.sampled_from([[file, *pieces], [link], [take], draw(patched(chosen))]))
+    return [*told, *made]
 
 
 sources = st.builds(Source, st.none() | places) | st.builds(
@@ -145,7 +150,7 @@ def nodes(draw: st.DrawFn, name: st.SearchStrategy[bytes | None], depth: int) ->
     if depth == 0 or draw(st.booleans()):
         return draw(leaves(name))
     chosen, has_source = draw(name), draw(st.booleans())
-    opened = Like(chosen, draw(places), draw(numbers)) if has_source else New(chosen)
+    opened = Like(chosen, draw(places)) if has_source else New(chosen)
     return [opened, *draw(inside(has_source=has_source, depth=depth - 1)), End()]
 
 
@@ -154,21 +159,23 @@ def inside(draw: st.DrawFn, *, has_source: bool, depth: int) -> list[Event]:
     optional = st.one_of(st.none(), names) if has_source else names
     events: list[Event] = []
     for _ in range(draw(st.integers(0, 3))):
-        choice = draw(st.integers(0, 3)) if has_source else 0
+        choice = draw(st.integers(0, 4)) if has_source else 0
         if choice == 0:
             events += draw(nodes(optional, depth))
         elif choice == 1:
-            events.append(Keep(draw(counts), draw(numbers)))
+            events.append(Keep(draw(counts)))
         elif choice == 2:
             events.append(Drop(draw(counts)))
+        elif choice == 3:
+            events += [Meta(draw(metadata)), Same()]
         elif depth:
-            events += [Here(draw(numbers)), *draw(inside(has_source=True, depth=depth - 1)), End()]
+            events += [Here(), *draw(inside(has_source=True, depth=depth - 1)), End()]
     return events
 
 
 @given(nodes(st.none(), 3))
 def test_events_come_back(events: list[Event]) -> None:
-    reader = packed_again(lambda packer: printed_to(packer, events))
+    reader = packed_by(lambda packer: printed_to(packer, events))
     assert list(parse(reader)) == events
     reader.finish()
 
@@ -183,7 +190,7 @@ def alternatives(*picks: int) -> Unpacker:
             printer.feed(event)
         packer.write(print_ops(Op.END))
 
-    return packed_again(fill)
+    return packed_by(fill)
 
 
 def print_ops(*ops: Op) -> bytes:
@@ -221,7 +228,7 @@ def test_with_one_base_there_are_no_alternatives() -> None:
 def test_a_variant_is_nothing_but_a_file(op: int) -> None:
     content = printed([New(None)]) + printed_alternatives() + bytes([op])
     with pytest.raises(BadStream, match="no variant begins with"):
-        list(parse(payload(content), Which(0, 2)))
+        list(parse(packed(content), Which(0, 2)))
 
 
 def printed_alternatives() -> bytes:
@@ -232,21 +239,21 @@ def printed_alternatives() -> bytes:
 
 @pytest.mark.parametrize("name", [b"", b".", b"..", b"/etc", b"a/b", b"a\0b", b"n" * 256])
 def test_s5_a_name_that_no_file_can_have_is_refused(name: bytes) -> None:
-    reader = payload(printed([New(None), File(name, 0, False), End()]))
+    reader = packed(printed([New(None), File(name, 0, False), End()]))
     with pytest.raises(BadStream, match="name"):
         list(parse(reader))
 
 
 @pytest.mark.parametrize("path", [b"/etc", b"a//b", b"..", b"a/../b", b"a/", b"a\0", b"x" * 4096])
 def test_s5_a_path_that_climbs_is_refused(path: bytes) -> None:
-    reader = payload(b"\x0e\x00" + varint(len(path)) + path + b"\0")
+    reader = packed(b"\x0e\x00" + varint(len(path)) + path + b"\0")
     with pytest.raises(BadStream, match=r"name|path"):
         list(parse(reader))
 
 
 @pytest.mark.parametrize("target", [b"", b"a\0b", b"t" * 4096])
 def test_s5_a_link_target_that_cannot_be_is_refused(target: bytes) -> None:
-    reader = payload(printed([Link(None, target)]))
+    reader = packed(printed([Link(None, target)]))
     with pytest.raises(BadStream, match="target"):
         list(parse(reader))
 
@@ -255,43 +262,43 @@ def test_s5_a_link_target_that_cannot_be_is_refused(target: bytes) -> None:
     "events",
     [
         [End()],
-        [Keep(1, 0)],
+        [Keep(1)],
         [Drop(1)],
-        [Here(0)],
+        [Here()],
         [File(b"name", 0, False)],
-        [New(None), Keep(1, 0)],
+        [New(None), Keep(1)],
         [New(None), Drop(1)],
-        [New(None), Here(0)],
+        [New(None), Here()],
         [New(None), Link(None, b"target")],
     ],
     ids=repr,
 )
 def test_a_step_that_has_nothing_to_refer_to_is_refused(events: list[Event]) -> None:
     with pytest.raises(BadStream, match="no step begins with"):
-        list(parse(payload(printed(events))))
+        list(parse(packed(printed(events))))
 
 
-@pytest.mark.parametrize("op", [4, 7, 18, 0x40, 0x41, 0x4D, 0x80, 0xFF])
+@pytest.mark.parametrize("op", [6, 7, 18, 0x44, 0x45, 0x40, 0x41, 0x4D, 0x80, 0xFF])
 def test_an_unknown_step_is_refused(op: int) -> None:
-    content = printed([Like(None, PLACE, 0)]) + bytes([op])
+    content = printed([Like(None, PLACE)]) + bytes([op])
     with pytest.raises(BadStream, match=f"no step begins with {op:#04x}"):
-        list(parse(payload(content)))
+        list(parse(packed(content)))
 
 
 def test_s6_folders_in_folders_end_somewhere() -> None:
-    reader = payload(printed([New(None), *[New(b"d")] * 1000]))
+    reader = packed(printed([New(None), *[New(b"d")] * 1000]))
     with pytest.raises(BadStream, match="deeper"):
         list(parse(reader))
 
 
 def test_s6_absurd_numbers_are_refused() -> None:
     too_big = varint((1 << 60) + 1)
-    for content in (b"\x08" + too_big, printed([Like(None, PLACE, 0)]) + b"\x02\x00"):
+    for content in (b"\x08" + too_big, printed([Like(None, PLACE)]) + b"\x02\x00"):
         with pytest.raises(BadStream, match=r"a file of|of no entries"):
-            list(parse(payload(content)))
+            list(parse(packed(content)))
     parts = printed([Patched(None, 1, False, MAX_PARTS + 1)])
     with pytest.raises(BadStream, match="parts"):
-        list(parse(payload(parts)))
+        list(parse(packed(parts)))
 
 
 @pytest.mark.parametrize(
@@ -310,7 +317,7 @@ def test_s6_absurd_numbers_are_refused() -> None:
 def test_s6_a_part_that_cannot_be_is_refused(start: bytes, said: str) -> None:
     content = printed([Patched(None, 5, False, 1)]) + start
     with pytest.raises(BadStream, match=said):
-        list(parse(payload(content)))
+        list(parse(packed(content)))
 
 
 @pytest.mark.parametrize(
@@ -329,7 +336,7 @@ def test_s6_corrections_have_an_order_and_limits(found: list[tuple[int, int]]) -
     part = Part(Pack.NONE, 5, Channel.CODE, (), Copies.of([]), Corrections.of(found))
     events: list[Event] = [Patched(None, 5, False, 1), part, Piece(bytes(5))]
     with pytest.raises(BadStream, match="correction"):
-        list(parse(packed_again(lambda packer: printed_to(packer, events))))
+        list(parse(packed_by(lambda packer: printed_to(packer, events))))
 
 
 @pytest.mark.parametrize("copies", [[(0, 0, 6)], [(0, 6, 1)], [(0, 3, 1), (0, 1, 1)]])
@@ -338,7 +345,7 @@ def test_s6_copies_do_not_make_more_than_their_part(copies: list[tuple[int, int,
     copied = Copied(copies, bytes(sum(gap for _, gap, _ in copies)), bytes(9))
     events: list[Event] = [Patched(None, 5, False, 1), part, copied]
     with pytest.raises(BadStream, match="longer than their part"):
-        list(parse(packed_again(lambda packer: printed_to(packer, events))))
+        list(parse(packed_by(lambda packer: printed_to(packer, events))))
 
 
 def test_a_copy_from_before_the_beginning_is_refused() -> None:
@@ -348,17 +355,46 @@ def test_a_copy_from_before_the_beginning_is_refused() -> None:
             packer.write(b"\x01", channel)
 
     with pytest.raises(BadStream, match="out of range"):
-        list(parse(packed_again(fill)))
+        list(parse(packed_by(fill)))
 
 
-def test_a_folder_check_tells_names_kinds_and_targets_apart() -> None:
-    shapes = [
-        [],
-        [(b"a", b"-")],
-        [(b"a", b"d")],
-        [(b"b", b"-")],
-        [(b"a", b"lx")],
-        [(b"a", b"ly")],
-        [(b"a", b"-"), (b"b", b"-")],
-    ]
-    assert len({folder_check(shape) for shape in shapes}) == len(shapes)
+def test_metadata_that_were_told_before_take_two_bytes() -> None:
+    found = Metadata(0o640, 100, 101, 1_700_000_000, ((b"user.a", b"1"),))
+    once, twice = ([Meta(found), Link(b"a", b"x")] * count for count in (1, 2))
+    assert len(printed([New(None), *twice])) == len(printed([New(None), *once])) + 2 + 5
+    assert len(printed([Meta(FIRST_METADATA), New(None)])) == 3
+
+
+@pytest.mark.parametrize("event", [Keep(1), Drop(1), End(), Meta(FIRST_METADATA)], ids=repr)
+def test_metadata_of_nothing_are_refused(event: Event) -> None:
+    with pytest.raises(BadStream, match="metadata of what begins with"):
+        list(parse(packed(printed([Like(None, PLACE), Meta(FIRST_METADATA), event]))))
+
+
+def test_what_is_the_same_has_other_metadata() -> None:
+    with pytest.raises(BadStream, match="no other metadata"):
+        list(parse(packed(printed([Like(None, PLACE), Same(), End()]))))
+    with pytest.raises(BadStream, match="no step begins with"):
+        list(parse(packed(printed([New(None), Meta(FIRST_METADATA), Same(), End()]))))
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (b"\x20", "no kind of metadata"),
+        (b"\x01" + varint(MAX_MODE + 1), "out of range"),
+        (b"\x02" + varint(MAX_ID + 1), "out of range"),
+        (b"\x04" + varint(MAX_ID + 1), "out of range"),
+        (b"\x08" + varint(2 * MAX_MTIME + 2), "out of range"),
+        (b"\x08\x01", "out of range"),
+        (b"\x10" + varint(MAX_ATTRIBUTES + 1), "attributes"),
+        (b"\x10\x01" + varint(MAX_ATTRIBUTES_BYTES + 1), "an attribute"),
+        (b"\x10\x01\x06user.a" + varint(MAX_ATTRIBUTES_BYTES - 5), "an attribute"),
+        (b"\x10\x01\x06system\x00", "none of ours"),
+        (b"\x10\x01\x1btrusted.overlay.redirect.ab\x00", "none of ours"),
+        (b"\x10\x02\x06user.b\x00\x06user.a\x00", "not sorted"),
+    ],
+)
+def test_s6_metadata_that_cannot_be_are_refused(told: bytes, said: str) -> None:
+    with pytest.raises(BadStream, match=said):
+        list(parse(packed(b"\x04" + told + b"\x0b" + bytes(300))))

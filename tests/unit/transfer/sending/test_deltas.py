@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import Need
+from tests.unit.transfer.sending.scanned import scanned_file
 from tests.unit.transfer.sending.test_targets import built
 
 from reconix.base.process import run
@@ -53,9 +54,10 @@ def opened(job: Job, part: Part, place: Path) -> Old:
     old = Old()
     for source in part.sources:
         assert job.old is not None
-        descriptor = os.open(job.old, os.O_RDONLY)
+        (place / "old").write_bytes(job.old.read())
+        descriptor = os.open(place / "old", os.O_RDONLY)
         if source.pack is Pack.NONE:
-            old.append(descriptor, job.old.stat().st_size)
+            old.append(descriptor, job.old.size_bytes)
         else:
             with (place / "scratch").open("w+b") as scratch:
                 expanded(source, descriptor, scratch)
@@ -65,16 +67,21 @@ def opened(job: Job, part: Part, place: Path) -> Old:
 
 
 def job(place: Path, new: bytes, old: bytes | None, tools: Tool = ALL) -> Job:
-    (place / "new").write_bytes(new)
-    if old is None:
-        return Job(place / "new", None, tools)
-    (place / "old").write_bytes(old)
-    return Job(place / "new", place / "old", tools)
+    return Job(
+        scanned_file(new, fresh(place / "new")),
+        None if old is None else scanned_file(old, fresh(place / "old")),
+        tools,
+    )
+
+
+def fresh(place: Path) -> Path:
+    place.unlink(missing_ok=True)
+    return place
 
 
 def events(place: Path, work: Job) -> list[Event]:
     found = delta(work)
-    assert made(work, found, place) == work.new.read_bytes()
+    assert made(work, found, place) == work.new.read()
     return list(deltas.content(None, work, found, None))
 
 

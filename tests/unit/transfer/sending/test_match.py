@@ -1,73 +1,15 @@
-import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from tests.unit.transfer.sending.scanned import scanned_folder as scanned
 
-from reconix.store import nar
-from reconix.store.nar import BadTree
-from reconix.store.tree import File, Node, Symlink, folder, write
+from reconix.store.images.nodes import Metadata
+from reconix.store.tree import File, Node, Symlink, folder
 from reconix.transfer.format.plan import Location
-from reconix.transfer.sending.match import (
-    FileNode,
-    FolderNode,
-    Index,
-    Scanner,
-    seen_check,
-    unversioned,
-)
+from reconix.transfer.sending.match import Index, unversioned
+from reconix.transfer.sending.trees import FileNode
 
-
-def scanned(tree: Node, place: Path) -> FolderNode:
-    write(tree, place)
-    node = Scanner().scan(place)
-    assert isinstance(node, FolderNode)
-    return node
-
-
-SHAPES = [
-    folder({"a": File(b"1")}),
-    folder({"a": File(b"2")}),
-    folder({"a": File(b"1", executable=True)}),
-    folder({"b": File(b"1")}),
-    folder({"a": Symlink("1")}),
-    folder({"a": folder({})}),
-    folder({"a/b": File(b"1")}),
-    folder({}),
-]
-
-
-@given(st.sampled_from(SHAPES), st.sampled_from(SHAPES))
-def test_keys_are_equal_exactly_when_the_archives_are(
-    tmp_path_factory: pytest.TempPathFactory, left: Node, right: Node
-) -> None:
-    base = tmp_path_factory.mktemp("trees")
-    one, two = scanned(left, base / "left"), scanned(right, base / "right")
-    same = nar.digest(base / "left") == nar.digest(base / "right")
-    assert (one.key == two.key) == same
-
-
-def test_a_folder_knows_what_is_below_it(tmp_path: Path) -> None:
-    shape: dict[str, Node] = {
-        "a/b/c": File(b"1"),
-        "a/d": File(b"2"),
-        "a/e": Symlink("d"),
-        "f": File(b""),
-    }
-    node = scanned(folder(shape), tmp_path / "tree")
-    assert node.folders == 3
-    assert seen_check(b"x", node) != seen_check(b"y", node)
-    assert node.folder_space_bytes == 3 * 4096
-
-
-def test_linked_files_are_read_once(tmp_path: Path) -> None:
-    (tmp_path / "tree").mkdir()
-    (tmp_path / "tree/a").write_bytes(b"content")
-    (tmp_path / "tree/b").hardlink_to(tmp_path / "tree/a")
-    node = Scanner().scan(tmp_path / "tree")
-    assert isinstance(node, FolderNode)
-    assert node.get(b"a") is node.get(b"b")
+PRIVATE = Metadata(0o600, 7)
 
 
 def test_the_first_place_is_found_and_links_and_empty_files_never(tmp_path: Path) -> None:
@@ -98,12 +40,27 @@ def test_the_folder_that_has_most_is_most_like(tmp_path: Path) -> None:
     assert index.folder_like(scanned(folder({"a": File(b"1")}), tmp_path / "few")) is None
 
 
-def test_what_no_store_holds_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "tree").mkdir()
-    (tmp_path / "tree/zero").mkdir()
-    os.mkfifo(tmp_path / "tree/pipe")
-    with pytest.raises(BadTree, match="pipe"):
-        Scanner().scan(tmp_path / "tree")
+def test_a_content_is_found_under_other_metadata(tmp_path: Path) -> None:
+    old: dict[str, Node] = {"a": File(b"same"), "b/c": File(b"in b"), "d": File(b"there")}
+    told = {"a": PRIVATE, "b": PRIVATE, "d": PRIVATE}
+    index = Index()
+    index.add(4, scanned(folder(old), tmp_path / "old", told))
+    new = scanned(folder(old), tmp_path / "new", {"d": PRIVATE})
+    found = {name: (index.find(node), index.find_content(node)) for name, node in new.entries}
+    assert found == {
+        b"a": (None, Location(4, (b"a",))),
+        b"b": (None, Location(4, (b"b",))),
+        b"d": (Location(4, (b"d",)), Location(4, (b"d",))),
+    }
+
+
+def test_an_equal_node_comes_before_one_with_other_metadata(tmp_path: Path) -> None:
+    shape = folder({"a": File(b"same"), "b": File(b"same")})
+    index = Index()
+    index.add(0, scanned(shape, tmp_path / "old", {"a": PRIVATE}))
+    new = scanned(shape, tmp_path / "new")
+    for _, node in new.entries:
+        assert index.find_content(node) == index.find(node) == Location(0, (b"b",))
 
 
 @pytest.mark.parametrize(

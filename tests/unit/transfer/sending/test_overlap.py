@@ -4,22 +4,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconix.nix.images import DeviceTrees, read_device_generation
+from reconix.store.images.nodes import Metadata
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, folder
 from reconix.transfer.sending import overlap as overlaps
-from reconix.transfer.sending.match import FolderNode, Scanner
-from reconix.transfer.sending.match import Node as Scanned
-from reconix.transfer.sending.overlap import Overlap, overlap
+from reconix.transfer.sending.overlap import UNKNOWN, Overlap, overlap
+from reconix.transfer.sending.trees import FolderNode, Trees
+from reconix.transfer.sending.trees import Node as Scanned
 
 if TYPE_CHECKING:
     from tests.unit.transfer.conftest import Workshop
 
 
 def compared(workshop: "Workshop", *generations: StorePath) -> Overlap:
-    bases = [workshop.store.manifest(each) for each in generations]
-    scanner = Scanner()
-    trees = [[scanner.scan(workshop.store.path(i.path)) for i in base.objects] for base in bases]
-    return overlap(bases, trees)
+    reader = DeviceTrees(workshop.store)
+    bases = [read_device_generation(workshop.store, each, reader) for each in generations]
+    trees = Trees(reader.scanner.places)
+    listed = [[trees.tree(base.trees[path]) for path in base.manifest.objects] for base in bases]
+    return overlap([base.manifest for base in bases], listed)
 
 
 def names(tree: Scanned | None) -> list[str]:
@@ -51,8 +54,7 @@ def two(workshop: "Workshop") -> tuple[StorePath, StorePath]:
 
 
 def column(workshop: "Workshop", found: Overlap, base: StorePath, name: str) -> int:
-    paths = [item.path for item in found.columns]
-    return paths.index(workshop.path(base, name))
+    return found.columns.index(workshop.path(base, name))
 
 
 def test_equal_objects_come_first_and_stay(
@@ -61,7 +63,7 @@ def test_equal_objects_come_first_and_stay(
     found = compared(workshop, *two)
     assert found.equal == 1
     assert found.views[0].staying == found.views[1].staying
-    assert found.columns[0].path == workshop.path(two[0], "kept")
+    assert found.columns[0] == workshop.path(two[0], "kept")
 
 
 def test_of_other_objects_what_is_equal_everywhere_remains(
@@ -75,19 +77,66 @@ def test_of_other_objects_what_is_equal_everywhere_remains(
 
 
 def test_objects_meet_by_their_names_without_versions(workshop: "Workshop") -> None:
-    tree = {"modules/net.ko": File(b"net"), "modules/own": File(b"1")}
-    one = workshop.store.add_files(folder(tree), "linux-6.1.0-1")
-    two = workshop.store.add_files(folder({**tree, "modules/own": File(b"2")}), "linux-6.1.0-20")
-    bases = [workshop.store.manifest(each) for each in (one, two)]
-    found = overlap(bases, [[Scanner().scan(workshop.store.path(each))] for each in (one, two)])
-    assert [names(tree) for tree in found.trees] == [["modules", "modules/net.ko"]]
+    tree = {"modules/net.ko": File(b"net")}
+    old, new = (
+        workshop.generation(**{name: folder({**tree, "modules/own": File(name.encode())})})
+        for name in ("linux-6.1.0-1", "linux-6.1.0-20")
+    )
+    found = compared(workshop, old, new)
+    linux = column(workshop, found, old, "linux-6.1.0-1")
+    assert names(found.trees[linux]) == ["modules", "modules/net.ko"]
 
 
 def test_one_base_is_all_there_is(workshop: "Workshop", two: tuple[StorePath, StorePath]) -> None:
     found = compared(workshop, two[0])
-    assert found.equal == len(found.columns) == len(workshop.store.manifest(two[0]).objects)
+    manifest = workshop.manifest(two[0])
+    assert found.columns == manifest.objects and found.equal == len(found.columns)
+    assert found.views[0].images == manifest.images
     assert not found.views[0].left_out
     assert compared(workshop) == Overlap((), (), ())
+
+
+PRIVATE = Metadata(0o600)
+
+
+def with_metadata(workshop: "Workshop", *told: dict[bytes, Metadata]) -> Overlap:
+    """Bases with the same objects, of which one has other metadata in each."""
+    shape = folder({"a/x": File(b"1"), "b/y": File(b"2"), "c": File(b"3")})
+    return compared(
+        workshop,
+        *(
+            workshop.generation(
+                sidecars={"root": tuple(sorted(each.items()))}, root=shape, kept=folder({})
+            )
+            for each in told
+        ),
+    )
+
+
+def test_an_object_with_other_metadata_is_another_one(workshop: "Workshop") -> None:
+    found = with_metadata(workshop, {b"c": PRIVATE}, {b"c": Metadata(0o644)})
+    assert [path.name for path in found.columns[: found.equal]] == ["boot", "kept"]
+    assert "root" in [path.name for path in found.columns[found.equal :]]
+
+
+def test_metadata_that_are_not_the_same_everywhere_are_unknown(workshop: "Workshop") -> None:
+    found = with_metadata(workshop, {b"c": PRIVATE, b"b": PRIVATE}, {b".": PRIVATE})
+    (root,) = [
+        tree for path, tree in zip(found.columns, found.trees, strict=True) if path.name == "root"
+    ]
+    assert isinstance(root, FolderNode)
+    told = {name: node.metadata for name, node in root.entries}
+    assert root.metadata == told[b"b"] == told[b"c"] == UNKNOWN
+    assert told[b"a"] != UNKNOWN
+
+
+def test_images_that_all_have_may_stay(workshop: "Workshop") -> None:
+    same = {"linux": folder({f"{number}": File(b"") for number in range(600)})}
+    bases = [workshop.generation(page=File(b"%d" % n), **same) for n in range(2)]
+    found = compared(workshop, *bases)
+    (image,) = found.views[0].images
+    assert image.objects == (workshop.path(bases[0], "linux"),)
+    assert found.views[1].images == (image,)
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MAX_LEFT_OUT", 2), ("MAX_LEFT_OUT_BYTES", 10)])

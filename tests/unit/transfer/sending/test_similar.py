@@ -4,10 +4,12 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconix.store.tree import File, folder, write
+from tests.unit.transfer.sending.scanned import scanned
+
+from reconix.store.tree import File, folder
 from reconix.transfer.format.plan import Location
 from reconix.transfer.sending.encode import Literal, describe
-from reconix.transfer.sending.match import Index, Scanner
+from reconix.transfer.sending.match import Index
 from reconix.transfer.sending.similar import sketch
 
 if TYPE_CHECKING:
@@ -32,16 +34,11 @@ def test_sketches_of_similar_contents_share_most_numbers() -> None:
 
 
 def test_a_file_with_another_name_is_found_by_its_content(tmp_path: Path) -> None:
-    write(
-        folder({"a/model.bin": File(MODEL), "a/zz": File(OTHER), "b": File(TEXT)}), tmp_path / "1"
-    )
-    write(
-        folder({"detector.onnx": File(edited(MODEL)), "settings": File(edited(TEXT))}),
-        tmp_path / "2",
-    )
-    scanner, index = Scanner(), Index()
-    index.add(0, scanner.scan(tmp_path / "1"))
-    steps = describe(scanner.scan(tmp_path / "2"), Location(0), 1, index).steps
+    old = folder({"a/model.bin": File(MODEL), "a/zz": File(OTHER), "b": File(TEXT)})
+    new = folder({"detector.onnx": File(edited(MODEL)), "settings": File(edited(TEXT))})
+    index = Index()
+    index.add(0, scanned(old, tmp_path / "1"))
+    steps = describe(scanned(new, tmp_path / "2"), Location(0), 1, index).steps
     found = {step.name: step.origin for step in steps if isinstance(step, Literal)}
     assert found == {
         b"detector.onnx": Location(0, (b"a", b"model.bin")),
@@ -50,15 +47,11 @@ def test_a_file_with_another_name_is_found_by_its_content(tmp_path: Path) -> Non
 
 
 def test_a_file_that_is_like_nothing_has_no_origin(tmp_path: Path) -> None:
-    write(folder({"a": File(MODEL)}), tmp_path / "1")
-    write(folder({"b": File(OTHER)}), tmp_path / "2")
-    scanner, index = Scanner(), Index()
-    index.add(0, scanner.scan(tmp_path / "1"))
-    (literal,) = [
-        step
-        for step in describe(scanner.scan(tmp_path / "2"), Location(0), 1, index).steps
-        if isinstance(step, Literal)
-    ]
+    index = Index()
+    index.add(0, scanned(folder({"a": File(MODEL)}), tmp_path / "1"))
+    new = scanned(folder({"b": File(OTHER)}), tmp_path / "2")
+    steps = describe(new, Location(0), 1, index).steps
+    (literal,) = [step for step in steps if isinstance(step, Literal)]
     assert literal.origin is None
     assert literal.old is None
 

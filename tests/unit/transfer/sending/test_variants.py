@@ -4,14 +4,15 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconix.store.links import optimise_all
-from reconix.store.tree import File, Node, folder, write
+from tests.unit.transfer.sending.scanned import Told, scanned, scanned_file
+
+from reconix.store.images.nodes import Metadata
+from reconix.store.tree import File, Node, folder
 from reconix.transfer.codecs.tools import NO_TOOLS
-from reconix.transfer.format.plan import Alternatives, Location, Patched, Printed, Take
+from reconix.transfer.format.plan import Alternatives, Location, Meta, Patched, Printed, Take
 from reconix.transfer.format.plan import File as Sent
 from reconix.transfer.sending.deltas import delta
 from reconix.transfer.sending.encode import Literal
-from reconix.transfer.sending.match import FileNode, Scanner
 from reconix.transfer.sending.overlap import Overlap
 from reconix.transfer.sending.variants import Chosen, Options, Own, Variant
 
@@ -21,18 +22,15 @@ OLDER, OLDEST = NEW[:3000] + bytes(9) + NEW[3000:], NEW[:1000] + bytes(7) + NEW[
 PLACE = (b"bin", b"tool")
 
 
-def variants(place: Path, bases: Sequence[dict[str, Node]], new: bytes = NEW) -> Options:
+def variants(
+    place: Path, bases: Sequence[dict[str, Node]], new: bytes = NEW, told: Told | None = None
+) -> Options:
     """A file ``bin/tool``, and what each base has for it."""
-    trees = [folder(base) for base in bases]
-    roots = [place / f"base-{number}" for number in range(len(trees))]
-    for tree, root in zip(trees, roots, strict=True):
-        write(tree, root)
-    optimise_all(place, roots)  # as in a store
-    (place / "new").write_bytes(new)
-    scanner = Scanner()
-    file = scanner.scan(place / "new")
-    assert isinstance(file, FileNode)
-    own = tuple((scanner.scan(root),) for root in roots)
+    own = tuple(
+        (scanned(folder(base), place / f"base-{number}", told),)
+        for number, base in enumerate(bases)
+    )
+    file = scanned_file(new, place / "new")
     step = Literal(b"tool", file, PLACE)
     return Options(step, Own(Overlap((), (), own)).variants(step))
 
@@ -45,13 +43,15 @@ def shown(found: Chosen) -> list[str]:
     return [_show(event) for event in found.events() if isinstance(event, Shown)]
 
 
-Shown = Alternatives | Sent | Patched | Take
+Shown = Alternatives | Meta | Sent | Patched | Take
 
 
 def _show(event: Printed) -> str:
     match event:
         case Alternatives(_, picks):
             return f"alternatives {picks}"
+        case Meta(metadata):
+            return f"meta {metadata.mode:o}"
         case Take(_, location):
             return f"take {b'/'.join(location.path).decode()}"
     return type(event).__name__.lower()
@@ -78,7 +78,7 @@ def test_an_empty_file_has_no_variants(tmp_path: Path) -> None:
 
 def test_bases_that_have_the_file_elsewhere_take_it_from_there(tmp_path: Path) -> None:
     found = chosen(variants(tmp_path, [has(NEW, "one"), has(NEW, "two")]))
-    assert shown(found) == ["alternatives (0, 1)", "take one", "take two"]
+    assert shown(found) == ["meta 444", "alternatives (0, 1)", "take one", "take two"]
     assert found.work == 0
 
 
@@ -98,10 +98,16 @@ def test_if_one_base_needs_the_file_whole_only_those_that_have_it_do_something_e
     tmp_path: Path,
 ) -> None:
     found = chosen(variants(tmp_path, [has(OLDER), has(UNLIKE), has(NEW, "moved")]))
-    assert shown(found) == ["alternatives (0, 0, 1)", "file", "take moved"]
+    assert shown(found) == ["meta 444", "alternatives (0, 0, 1)", "file", "take moved"]
 
 
 def test_variants_that_are_no_smaller_together_are_not_sent(tmp_path: Path) -> None:
     half = len(NEW) // 2
     found = chosen(variants(tmp_path, [has(NEW[:half]), has(NEW[half:])]))
     assert shown(found) == ["file"]
+
+
+def test_what_a_base_has_with_other_metadata_is_taken_too(tmp_path: Path) -> None:
+    bases = [has(NEW, "one"), has(NEW, "two")]
+    found = chosen(variants(tmp_path, bases, told={"one": Metadata(0o600)}))
+    assert shown(found) == ["meta 444", "alternatives (0, 1)", "take one", "take two"]
