@@ -36,11 +36,14 @@ def generation(store: ChrootStore, **toplevels: StorePath) -> StorePath:
     boot = store.add_files(folder({"x": File(b"")}), "boot")
     text = print_json(
         {
-            "version": 1,
+            "version": 2,
             "host": "gw",
             "architecture": "amd64",
             "default": "default",
-            "systems": {name: {"toplevel": str(path)} for name, path in toplevels.items()},
+            "systems": {
+                name: {"toplevel": str(path), "images": ["0" * 64]}
+                for name, path in toplevels.items()
+            },
             "boot": str(boot),
             "slot": {"image_sha256": "0" * 64, "image_size_bytes": 512, "slot_size_bytes": 512},
         }
