@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.process import CommandFailed, run
+from reconix.build.boot.initrd import make_initrd
 from reconix.build.boot.linux import Modules, NoKernel, NoSuchModule, unpack_kernel
 
 Need = Callable[..., None]
@@ -71,6 +72,33 @@ def test_modules_are_loaded_after_what_they_need(tmp_path: Path) -> None:
     )
     modules = Modules.read(tmp_path)
     assert modules.in_load_order(["virtio_blk"]) == ["virtio_core", "virtio_ring", "virtio_blk"]
+
+
+CLOUD = (
+    "kernel/fs/overlayfs/overlay.ko:\n"
+    "kernel/fs/erofs/erofs.ko: kernel/lib/libcrc32c.ko\n"
+    "kernel/lib/libcrc32c.ko:\n"
+    "kernel/drivers/block/loop.ko:\n"
+    "kernel/fs/efivarfs/efivarfs.ko:\n"
+)
+"""As in Debian's ``linux-image-cloud-amd64`` and ``-arm64``, 6.12."""
+GENERIC = f"{CLOUD}kernel/crypto/crc32c_generic.ko:\n"
+
+
+@pytest.mark.parametrize("listed", [CLOUD, GENERIC], ids=["built in", "a module"])
+def test_an_initrd_loads_what_mounts_images_and_its_checksum_first(
+    tmp_path: Path, listed: str
+) -> None:
+    (tmp_path / "modules.builtin").write_text("")
+    (tmp_path / "modules.dep").write_text(listed)
+    for line in listed.splitlines():
+        place = tmp_path / line.partition(":")[0]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"module")
+    archive = make_initrd(b"busybox", Modules.read(tmp_path), []).decode("latin-1")
+    first = "crc32c_generic\n" if listed == GENERIC else ""
+    assert f"{first}overlay\nlibcrc32c\nerofs\nloop\nefivarfs\n" in archive
+    assert archive.count("module\0") == len(listed.splitlines())
 
 
 @pytest.mark.parametrize("keep", [0, 20, 60])

@@ -7,7 +7,8 @@ a compressor is part of its hash, two of them have small differences, and it cos
 slot (``docs/decisions/0004-uncompressed-initrd.md``).
 
 Tested by ``tests/vm/``: everything there boots through it; the choice of a disk by
-``tests/unit/build/test_disk_script.py``, the root by ``tests/unit/build/test_root_script.py``.
+``tests/unit/build/test_disk_script.py``, the root by ``tests/unit/build/test_root_script.py``, its
+modules by ``tests/compat/test_linux.py``.
 """
 
 from collections.abc import Sequence
@@ -31,8 +32,10 @@ SCRIPTS = (SCRIPT, DISK_SCRIPT, ROOT_SCRIPT)
 NEEDED_MODULES = ("overlay", "erofs", "loop", "efivarfs")
 """What the script itself needs from the kernel, whatever the machine is."""
 
-WELCOME_MODULES = ("efi_pstore",)
-"""What is loaded if the kernel has it: the last words of a panic are kept by the firmware."""
+WELCOME_MODULES = ("crc32c_generic", "efi_pstore")
+"""What is loaded first, if it is a module of the kernel: the checksum of EROFS, for which it asks
+the kernel by another name, so that no list of modules says it; what lets the firmware keep the last
+words of a panic."""
 
 
 def make_initrd(busybox: bytes, modules: Modules, wanted: Sequence[str]) -> bytes:
@@ -48,7 +51,7 @@ def make_initrd(busybox: bytes, modules: Modules, wanted: Sequence[str]) -> byte
         NoSuchModule: the kernel does not have one of them.
     """
     welcome = [name for name in WELCOME_MODULES if name in modules.needs]
-    order = modules.in_load_order([*NEEDED_MODULES, *welcome, *wanted])
+    order = modules.in_load_order([*welcome, *NEEDED_MODULES, *wanted])
     load = "".join(f"{name}\n" for name in order)
     return print_archive(
         [
