@@ -1,210 +1,194 @@
-"""What a recovered system partition holds: the agent's documents, and store objects as archives.
+"""What a recovered system partition has in its pool and among its images, and whether it is whole.
 
-An object is checked in two steps, so that little is read twice: first its *shape*, that is names,
-kinds, and where the content of its files lies; then the content. The first depends on metadata
-only, the second is asked again only where the shape or a block of the content differs.
+A name there is a promise: it is the digest of what it stands for. So each file that has a name is
+hashed, needed or not, and a generation has all that it needs where all its names are there.
+
+There are thousands of contents, and most states differ in a few. What is found out about a file is
+remembered by its inode, what about a folder of the pool by its number; both together with the
+blocks on which they depend, of which those that never change do not count. So a state costs a few
+comparisons for each folder, and a content is hashed again only where one of its blocks differs.
 
 Tested by ``tests/unit/prove/test_contents.py``.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-from reconix.base.digests import Digest
 from reconix.prove.blocks import Memo, View
 from reconix.prove.ext4 import BadFileSystem, Ext4, Geometry, Inode
-from reconix.store.manifest import StoreObject
-from reconix.store.nar import (
-    Content,
-    Encoder,
-    Entry,
-    Event,
-    FileBegin,
-    FolderBegin,
-    FolderEnd,
-    Link,
-)
+from reconix.store.images.verity import VerityHash
+from reconix.store.pool import FILE_MODE
 
-STATE, CHOICE, WAY_BACK = "state.json", "choice.json", "way-back"
-_MANIFEST = ".manifest"
-_MAX_DOCUMENT_BYTES = 16 << 20
-_EXECUTABLE = 0o111
-_MISSING = 0
-_SECTOR_BYTES = 512
+POOL, IMAGES = "pool", "images"
+_DIGITS, _PERMISSIONS = 2, 0o7777
+
+
+class Shelf(NamedTuple):
+    """A folder of contents or images.
+
+    Attributes:
+        name: how the names of what is in it begin.
+        digests: by which it is named.
+        problem: what is wrong there; empty if nothing is.
+    """
+
+    name: str
+    digests: frozenset[bytes]
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What is on a system partition, besides the contents of objects.
+class Stored:
+    """What carries a final name in one state.
 
     Attributes:
-        state: the document of what the agent remembers.
-        choice: the document of which system is wanted.
-        manifests: by the base name of a generation; sorted.
-        objects: all names in the store that are final, sorted.
-        disk_one_shot: what the initrd of a trial writes where to leave it, in this order, if the
-            disk remembers the trial.
+        images: all of them.
+        pool: the contents, folder by folder; sorted.
     """
 
-    state: bytes | None
-    choice: bytes | None
-    manifests: tuple[tuple[str, bytes], ...]
-    objects: tuple[str, ...]
-    disk_one_shot: tuple[tuple[int, bytes], ...] = ()
+    images: Shelf
+    pool: tuple[Shelf, ...]
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with something that carries a name, needed or not."""
+        return next((shelf.problem for shelf in (self.images, *self.pool) if shelf.problem), "")
+
+    def missing(self, found: "Stored") -> str:
+        """What is here and is not in another state, or nothing.
+
+        What the other one has more does no harm: it is removed by the next collection.
+        """
+        gone = self.images.digests - found.images.digests
+        if gone:
+            return f"the image {min(gone).hex()} is missing"
+        there = {shelf.name: shelf.digests for shelf in found.pool}
+        for shelf in self.pool:
+            gone = shelf.digests - there.get(shelf.name, frozenset())
+            if gone:
+                return f"the content {min(gone).hex()} is missing"
+        return ""
 
 
-def read_facts(view: View, geometry: Geometry) -> Facts:
-    """Read them from a file system.
-
-    Raises:
-        BadFileSystem: they cannot be found.
-    """
-    files = Ext4(view, geometry)
-    home = _folder(files, "reconix")
-    store = _folder(files, "nix", "store")
-    manifests = files.lookup("reconix", "generations")
-    named = _names(files, manifests) if manifests is not None else {}
-    return Facts(
-        _document(files, home.get(STATE)),
-        _document(files, home.get(CHOICE)),
-        tuple(
-            (name.removesuffix(_MANIFEST), _document(files, inode) or b"")
-            for name, inode in named.items()
-            if name.endswith(_MANIFEST) and not name.startswith(".")
-        ),
-        tuple(name for name in store if not name.startswith(".")),
-        _disk_one_shot(files),
-    )
+def stored(images: Iterable[bytes], contents: Iterable[bytes]) -> Stored:
+    """What is there when these are, all of them whole."""
+    by_name: dict[str, list[bytes]] = {}
+    for digest in contents:
+        by_name.setdefault(digest.hex()[:_DIGITS], []).append(digest)
+    pool = (Shelf(name, frozenset(each), "") for name, each in sorted(by_name.items()))
+    return Stored(Shelf("", frozenset(images), ""), tuple(pool))
 
 
-def _disk_one_shot(files: Ext4) -> tuple[tuple[int, bytes], ...]:
-    folder = files.lookup("reconix", WAY_BACK)
-    if folder is None:
-        return ()
-    names = _names(files, folder)
-    lines = (_document(files, names.get("sectors")) or b"").decode(errors="replace").splitlines()
-    found = tuple(_sector(files, names, *line.split()) for line in lines)
-    if not found:
-        raise BadFileSystem("the way back from a trial leads nowhere")
-    return found
+class Hash(Protocol):
+    """Takes a content and gives its digest."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take the next bytes."""
+
+    def digest(self) -> bytes:
+        """The digest of all of them."""
 
 
-def _sector(files: Ext4, names: dict[str, int], lba: str = "", name: str = "") -> tuple[int, bytes]:
-    content = _document(files, names.get(name))
-    if not lba.isdecimal() or content is None or len(content) != _SECTOR_BYTES:
-        raise BadFileSystem("the way back from a trial is not whole")
-    return int(lba), content
-
-
-def _folder(files: Ext4, *names: str) -> dict[str, int]:
-    found = files.lookup(*names)
-    if found is None:
-        raise BadFileSystem(f"/{'/'.join(names)} is missing")
-    return _names(files, found)
-
-
-def _names(files: Ext4, folder: Inode) -> dict[str, int]:
-    if not folder.is_folder:
-        raise BadFileSystem(f"inode {folder.number} should be a folder")
-    return {name.decode(errors="replace"): inode for name, inode in files.names(folder)}
-
-
-def _document(files: Ext4, number: int | None) -> bytes | None:
-    if number is None:
-        return None
-    inode = files.inode(number)
-    if not inode.is_file or inode.size_bytes > _MAX_DOCUMENT_BYTES:
-        raise BadFileSystem(f"inode {number} should be a document")
-    return b"".join(files.content(inode))
-
-
-# -- objects ---------------------------------------------------------------------------------------
-
-Leaf = tuple[Event, Inode | None]
-"""A step through a tree; a file brings its inode for the content."""
-
-Shape = tuple[Leaf, ...]
-
-
-class Objects:
-    """Checks store objects in one state after the other.
+class Contents:
+    """Looks at pool and images in one state after the other.
 
     Args:
         geometry: of the file system.
         changing: all blocks that may differ between two states.
+        known: the digests of all images and contents of the generations that may be there.
     """
 
-    def __init__(self, geometry: Geometry, changing: frozenset[int]) -> None:
-        self._geometry = geometry
-        self._shapes: Memo[str, Shape | None] = Memo(changing)
-        self._digests: Memo[int, str] = Memo(changing)
-        self._numbers: dict[Shape | None, int] = {None: _MISSING}
-        self._by_number: dict[int, Shape] = {}
-        self._by_metadata: dict[tuple[str, int], int] = {}
+    def __init__(
+        self, geometry: Geometry, changing: frozenset[int], known: frozenset[bytes]
+    ) -> None:
+        self._geometry, self._known = geometry, known
+        self._pools: Memo[str, tuple[tuple[str, int], ...]] = Memo(changing)
+        self._shelves: Memo[tuple[str, int], Shelf] = Memo(changing)
+        self._images: Memo[str, Shelf] = Memo(changing)
+        self._digests: Memo[tuple[bool, Inode], bytes] = Memo(changing)
 
-    def problem(self, view: View, item: StoreObject, metadata: int) -> str:
-        """What is wrong with an object, or nothing.
+    def read(self, view: View) -> Stored:
+        """What is there.
 
         Args:
             view: the disk, its file system recovered.
-            item: what should be there.
-            metadata: a number; equal where all metadata are equal.
 
         Raises:
             BadFileSystem: it cannot be read at all.
         """
-        number = self._shape(view, item.path.basename, metadata)
-        if number == _MISSING:
-            return f"{item.path} is missing"
-        found = self._digests.get(
-            number, view, lambda watched: self._digest(watched, self._by_number[number])
-        )
-        if found != f"{item.nar} {item.nar_size_bytes}":
-            return f"{item.path} has another content"
-        return ""
+        images = self._images.get(IMAGES, view, self._read_images)
+        folders = self._pools.get(POOL, view, self._read_pool)
+        return Stored(images, tuple(self._read_shelf(view, *each) for each in folders))
 
-    def _shape(self, view: View, name: str, metadata: int) -> int:
-        """The number of an object's shape."""
-        key = name, metadata
-        if key not in self._by_metadata:
-            shape = self._shapes.get(
-                name, view, lambda watched: _shape(Ext4(watched, self._geometry), name)
-            )
-            number = self._numbers.setdefault(shape, len(self._numbers))
-            self._by_metadata[key] = number
-            if shape is not None:
-                self._by_number[number] = shape
-        return self._by_metadata[key]
+    def _files(self, view: View) -> Ext4:
+        return Ext4(view, self._geometry)
 
-    def _digest(self, view: View, shape: Shape) -> str:
-        files = Ext4(view, self._geometry)
-        state = hashlib.sha256()
-        encoder = Encoder(state.update)
-        for event, inode in shape:
-            encoder.feed(event)
-            if inode is not None:
-                for block in files.content(inode):
-                    encoder.feed(Content(block))
-        return f"{Digest(state.digest())} {encoder.size_bytes}"
+    def _read_pool(self, view: View) -> tuple[tuple[str, int], ...]:
+        files = self._files(view)
+        names = _names(files, _folder(files, POOL))
+        return tuple((name.decode(errors="replace"), number) for name, number in names)
+
+    def _read_images(self, view: View) -> Shelf:
+        files = self._files(view)
+        return self._judge(view, "", _folder(files, IMAGES), f"/{IMAGES}/", hashlib.sha256)
+
+    def _read_shelf(self, view: View, name: str, number: int) -> Shelf:
+        def answer(watched: View) -> Shelf:
+            folder = self._files(watched).inode(number)
+            return self._judge(watched, name, folder, f"/{POOL}/{name}/", VerityHash)
+
+        return self._shelves.get((name, number), view, answer)
+
+    def _judge(
+        self, view: View, prefix: str, folder: Inode, place: str, hasher: Callable[[], Hash]
+    ) -> Shelf:
+        files = self._files(view)
+        digests: set[bytes] = set()
+        for name, number in _names(files, folder):
+            wanted = _parse(prefix.encode() + name)
+            shown = place + name.decode(errors="replace")
+            if wanted not in self._known:
+                return Shelf(prefix, frozenset(digests), f"{shown} belongs to no generation")
+            problem = self._problem(view, files.inode(number), wanted, hasher)
+            if problem:
+                return Shelf(prefix, frozenset(digests), f"{shown} {problem}")
+            digests.add(wanted)
+        return Shelf(prefix, frozenset(digests), "")
+
+    def _problem(self, view: View, inode: Inode, wanted: bytes, hasher: Callable[[], Hash]) -> str:
+        if not inode.is_file:
+            return "is no file"
+        if inode.mode & _PERMISSIONS != FILE_MODE:
+            return f"has the mode {inode.mode & _PERMISSIONS:o}"
+        key = hasher is VerityHash, inode
+        found = self._digests.get(key, view, lambda watched: self._digest(watched, inode, hasher()))
+        return "" if found == wanted else "is not what its name says"
+
+    def _digest(self, view: View, inode: Inode, state: Hash) -> bytes:
+        for block in self._files(view).content(inode):
+            state.update(block)
+        return state.digest()
 
 
-def _shape(files: Ext4, name: str) -> Shape | None:
-    top = files.lookup("nix", "store", name)
-    return None if top is None else tuple(_steps(files, top))
+def _folder(files: Ext4, name: str) -> Inode:
+    found = files.lookup(name)
+    if found is None:
+        raise BadFileSystem(f"/{name} is missing")
+    return found
 
 
-def _steps(files: Ext4, inode: Inode) -> Iterator[Leaf]:
-    if inode.is_folder:
-        yield FolderBegin(), None
-        for name, number in files.names(inode):
-            yield Entry(name), None
-            yield from _steps(files, files.inode(number))
-        yield FolderEnd(), None
-    elif inode.is_link:
-        yield Link(files.target(inode)), None
-    elif inode.is_file:
-        begin = FileBegin(inode.size_bytes, bool(inode.mode & _EXECUTABLE))
-        yield begin, (inode if inode.size_bytes else None)
-    else:
-        raise BadFileSystem(f"inode {inode.number} is neither file, folder nor link")
+def _names(files: Ext4, folder: Inode) -> list[tuple[bytes, int]]:
+    if not folder.is_folder:
+        raise BadFileSystem(f"inode {folder.number} should be a folder")
+    return files.names(folder)
+
+
+def _parse(name: bytes) -> bytes:
+    """The digest that a name spells; nothing if it spells none, or spells it in another way."""
+    try:
+        digest = bytes.fromhex(name.decode("ascii"))
+    except ValueError:
+        return b""
+    return digest if digest.hex().encode() == name else b""

@@ -8,8 +8,10 @@ A state is good when all of this holds:
   then what leads back from it; and the slot to which the backup of the table leads, in case the
   primary one is damaged next; that never leads back to the old generation when the new one boots;
 * the file system recovers, and nothing is left to repair in it;
-* every object of these generations is there and has its content, the default system's among them;
-* so has every object of every installed generation, and everything that carries a final name;
+* the disk says that it has the layout that we know;
+* every image of these generations is there, and every content that one of them names, those of the
+  default system among them; so is everything of every installed generation;
+* whatever carries a final name is what its name says, image or content, needed or not;
 * what the agent remembers can be read, is true of the slots, and says what to do at the next start;
 * what boots without a trial has been on trial;
 * the generations that it may go back to are installed;
@@ -33,13 +35,15 @@ from reconix.boot.transitions import Booted, WrongSlot, advance
 from reconix.boot.trial import BadState, Phase, State, parse_state
 from reconix.prove import uefi
 from reconix.prove.blocks import Disk, Memo, Patched, View, read
-from reconix.prove.contents import Facts, Objects, read_facts
+from reconix.prove.contents import Contents, Stored, stored
 from reconix.prove.ext4 import BadFileSystem, Geometry
+from reconix.prove.facts import Facts, read_facts
 from reconix.prove.fat import fat_problem
 from reconix.prove.image import SYSTEM
 from reconix.prove.recovery import Recovered
 from reconix.prove.uefi import Found, Tables
 from reconix.store.generation import Generation, SlotImage
+from reconix.store.layout import LAYOUT, print_layout
 from reconix.store.manifest import BadManifest, Manifest, parse_manifest
 from reconix.store.paths import StorePath
 
@@ -61,7 +65,8 @@ class Verdict:
     Attributes:
         boots: the generation that boots without a trial.
         problem: why the state is bad; empty if it is good.
-        facts: what is on its system partition, if that could be read.
+        facts: what its system partition says, if that could be read.
+        stored: which images and contents it has.
         tries: whether a trial may be the next boot.
         spare: the generation that would boot if the primary table were lost now.
     """
@@ -69,16 +74,29 @@ class Verdict:
     boots: StorePath | None
     problem: str = ""
     facts: Facts | None = None
+    stored: Stored | None = None
     tries: bool = False
     spare: StorePath | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A generation that may be on the disk."""
+    """A generation that may be on the disk.
+
+    Attributes:
+        generation: what it says of itself.
+        manifest: its images.
+        contents: the digests of all contents that these name.
+    """
 
     generation: Generation
     manifest: Manifest
+    contents: frozenset[bytes]
+
+    @property
+    def needs(self) -> Stored:
+        """What must be there for it."""
+        return stored((entry.sha256.value for entry in self.manifest.images), self.contents)
 
 
 class Bad(ReconixError):
@@ -121,9 +139,8 @@ class _Quiet:
 class _Scene:
     """The system partition in one state, and the slots beside it."""
 
-    view: View
-    metadata: int
     facts: Facts
+    stored: Stored
     slots: dict[Slot, Found]
 
 
@@ -148,12 +165,12 @@ class Oracle:
     ) -> None:
         self._disk, self._recover, self._geometry = disk, recover, geometry
         self._known = {each.generation.path: each for each in known}
-        self._items = {
-            item.path.basename: item
-            for each in self._known.values()
-            for item in each.manifest.objects
-        }
-        self._objects = Objects(geometry, changing)
+        self._needs = {path: each.needs for path, each in self._known.items()}
+        named = (
+            needs.images.digests.union(*(shelf.digests for shelf in needs.pool))
+            for needs in self._needs.values()
+        )
+        self._contents = Contents(geometry, changing, frozenset[bytes]().union(*named))
         self._facts: Memo[str, Facts] = Memo(changing)
         self._held: Memo[tuple[int, int], str] = Memo(changing)
         self._sound: set[SlotImage] = set()
@@ -169,10 +186,10 @@ class Oracle:
             selection = self._selection()
             verdict = Verdict(selection.boots)
             scene = self._scene(selection)
-            verdict = Verdict(selection.boots, facts=scene.facts)
+            verdict = Verdict(selection.boots, facts=scene.facts, stored=scene.stored)
             self._check_store(scene)
             quiet = self._without_trial(selection, scene.facts)
-            verdict = Verdict(quiet.boots, facts=scene.facts)
+            verdict = replace(verdict, boots=quiet.boots)
             self._check_memory(scene, quiet)
             self._check_generation(scene, selection.spare or quiet.boots)
             trials = [guid for guid in next_boots if guid is not None] + list(quiet.trials)
@@ -258,16 +275,16 @@ class Oracle:
         view = Patched(self._disk, recovered.patches)
         facts = self._facts.get("facts", view, lambda watched: read_facts(watched, self._geometry))
         slots = {_number(each): each for each in selection.table if each.name.startswith(_SLOT)}
-        return _Scene(view, recovered.metadata, facts, slots)
+        return _Scene(facts, self._contents.read(view), slots)
 
     def _check_store(self, scene: _Scene) -> None:
         """Whatever carries a final name must be whole; what is installed must be there."""
-        wanted: set[str] = set(scene.facts.objects)
+        if scene.facts.layout != print_layout():
+            raise Bad(f"the disk does not say that it has layout {LAYOUT}")
+        if scene.stored.problem:
+            raise Bad(scene.stored.problem)
         for name, content in scene.facts.manifests:
-            manifest = self._manifest(name, content)
-            wanted.update(item.path.basename for item in manifest.objects)
-        for name in sorted(wanted):
-            self._check_object(scene, name)
+            self._check_generation(scene, self._manifest(name, content).root)
 
     def _manifest(self, name: str, content: bytes) -> Manifest:
         found = parse_manifest(content, source=f"{name}.manifest")
@@ -276,17 +293,10 @@ class Oracle:
             raise Bad(f"{name}.manifest is not that of a known generation")
         return found
 
-    def _check_object(self, scene: _Scene, name: str) -> None:
-        item = self._items.get(name)
-        if item is None:
-            raise Bad(f"/nix/store/{name} belongs to no generation")
-        problem = self._objects.problem(scene.view, item, scene.metadata)
-        if problem:
-            raise Bad(problem)
-
     def _check_generation(self, scene: _Scene, path: StorePath) -> None:
-        for item in self._known[path].manifest.objects:
-            self._check_object(scene, item.path.basename)
+        missing = self._needs[path].missing(scene.stored)
+        if missing:
+            raise Bad(f"{path}: {missing}")
 
     # -- what the agent remembers ------------------------------------------------------------------
 
@@ -345,13 +355,20 @@ def _next_step(state: State, slot: Slot, selected: Slot, boots: StorePath) -> No
         raise Bad(f"the agent takes slot {slot} for {after.in_slot(slot)}, it holds {boots}")
 
 
-def difference(found: Facts, promised: Facts) -> Iterator[str]:
+def difference(found: Verdict, promised: Verdict) -> Iterator[str]:
     """What of a promised effect is missing."""
-    if found.state != promised.state:
+    if found.boots != promised.boots:
+        yield "the generation that boots"
+    if found.facts is None or promised.facts is None:
+        return
+    if found.facts.state != promised.facts.state:
         yield "what the agent remembers"
-    if found.choice != promised.choice:
+    if found.facts.choice != promised.facts.choice:
         yield "the choice of the system"
-    if found.manifests != promised.manifests:
+    if found.facts.manifests != promised.facts.manifests:
         yield "the installed generations"
-    if found.objects != promised.objects:
-        yield "the objects of the store"
+    if found.stored is None or promised.stored is None:
+        return
+    missing = promised.stored.missing(found.stored)
+    if missing:
+        yield missing

@@ -12,7 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconix.base import progress
@@ -385,7 +385,7 @@ class Walk:
         if verdict.problem or verdict.boots == before or verdict.spare != before:
             return verdict
         problem = "the backup of the table still leads to the old generation, the primary does not"
-        return Verdict(verdict.boots, problem, verdict.facts)
+        return replace(verdict, problem=problem)
 
     def _with_promise(self, verdict: Verdict, earliest: int) -> Verdict:
         """The verdict, if what was promised before the cut is there."""
@@ -393,14 +393,10 @@ class Walk:
             return verdict
         for begins, until, promised in self._promises:
             if begins <= earliest < until and promised.facts is not None:
-                missing = list(difference(verdict.facts, promised.facts))
-                if verdict.boots != promised.boots:
-                    missing.append("the generation that boots")
+                missing = ", ".join(difference(verdict, promised))
                 if missing:
-                    problem = (
-                        f"it was acknowledged, and the cut has undone it: {', '.join(missing)}"
-                    )
-                    return Verdict(verdict.boots, problem, verdict.facts)
+                    problem = f"it was acknowledged, and the cut has undone it: {missing}"
+                    return replace(verdict, problem=problem)
         return verdict
 
     def _kind(self, step: int, verdict: Verdict) -> Kind:

@@ -53,12 +53,10 @@ class Recovered:
     Attributes:
         problem: why it cannot be mounted or is not whole; empty if all is well.
         patches: the blocks that recovery has changed.
-        metadata: a number; equal where all metadata are equal.
     """
 
     problem: str
     patches: Mapping[int, Identifier]
-    metadata: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +170,7 @@ class Recovery:
         number = self._numbers.setdefault(metadata, len(self._numbers))
         if number == len(self._problems):
             self._problems.append(_examine(self._scratch))
-        return Recovered(self._problems[number], patches, number)
+        return Recovered(self._problems[number], patches)
 
     def _fill(self, wanted: Iterable[int]) -> None:
         size, begin = self._disk.block_bytes, self.volume.offset

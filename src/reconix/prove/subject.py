@@ -13,10 +13,12 @@ from reconix.build.boot.initrd import ROOT_SCRIPT, SCRIPT
 from reconix.build.pins import Pin
 from reconix.image.disk import Layout, make_disk
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.images import read_device_generation
 from reconix.prove.data_workload import Persisting
 from reconix.prove.oracle import Known
 from reconix.prove.workload import Update
 from reconix.store.generation import Generation, read_generation
+from reconix.store.images.nodes import contents
 from reconix.store.paths import StorePath
 from reconix.transfer.sending import send
 from reconix.transfer.sending.signing import Signer
@@ -41,7 +43,9 @@ class Subject:
 
 def known(store: ChrootStore, path: StorePath) -> Known:
     """A generation of the build store."""
-    return Known(read_generation(store.store_dir, path), store.manifest(path))
+    found = read_device_generation(store, path)
+    named = (digest for tree in found.trees.values() for digest, _ in contents(tree))
+    return Known(read_generation(store.store_dir, path), found.manifest, frozenset(named))
 
 
 def prepare(
