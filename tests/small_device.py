@@ -13,9 +13,8 @@ from reconix.image.disk import Layout, make_disk
 from reconix.image.layout import Sizes, plan
 from reconix.nix.chroot import ChrootStore
 from reconix.prove.oracle import Known
+from reconix.prove.subject import known as generation
 from reconix.prove.workload import Update
-from reconix.store.generation import read_generation
-from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node
 
 SIZES = Sizes(2, SLOT_BYTES, 32 * MIB, MIB)
@@ -46,7 +45,7 @@ class SmallDevice:
 
     image: Path
     update: Update
-    known: tuple[Known, ...]
+    known: tuple[Known, Known]
 
 
 @contextmanager
@@ -73,9 +72,5 @@ def small_device(
         image, stream = folder / "image", folder / "stream"
         make_disk(store, old, Layout(SIZES), image)
         stream.write_bytes(maker.stream("one", "two").getvalue())
-        known = (_known(store, old), _known(store, new))
+        known = (generation(store, old), generation(store, new))
         yield SmallDevice(image, Update(known[0].generation, known[1].generation, stream), known)
-
-
-def _known(store: ChrootStore, path: StorePath) -> Known:
-    return Known(read_generation(store.store_dir, path), store.closure_of(path))

@@ -5,8 +5,8 @@ on the real kernel's ext4, and records every write and every flush. Then it buil
 which a power cut may have left the disk: after each flush, with any part of what was not flushed
 yet, and with the last sector torn. Each is checked without booting it: what the firmware would
 choose, whether that slot holds exactly the old or exactly the new generation, whether the file
-system recovers, whether every object of what would boot is there and whole, and whether the agent
-knows what to do next.
+system recovers, whether every image and every content of what would boot is there and whole, and
+whether the agent knows what to do next.
 
 With --boot N, N of the states are started in QEMU as well, under a real firmware, until the first
 program of a system says that it runs; that system must be of the generation that was
@@ -238,6 +238,11 @@ def _text(found: Outcome, ends: tuple[Pin, Pin]) -> str:
         f"the update writes {human(update.written_bytes)}; {human(update.changed_bytes)} "
         f"of the disk are different then: {update.ratio:.2f} x"
     )
+    parts = ", ".join(f"{each.part.value} {human(each.written_bytes)}" for each in update.parts)
+    lines.append(
+        f"it brings {human(found.content_bytes)} of contents, and writes {parts}: "
+        f"{_overhead(found):.2f} x without the slot"
+    )
     if found.boots:
         good = len(found.boots) - len(found.failed_boots)
         lines.append(f"really booted: {len(found.boots)}, as expected: {good}")
@@ -258,6 +263,12 @@ def _writes_of_update(found: Outcome) -> Writes:
     return Writes.sum("update", (each for each in found.writes if each.step in UPDATE))
 
 
+def _overhead(found: Outcome) -> float:
+    """How much the update writes to the system partition for each byte of content."""
+    brought = found.content_bytes
+    return _writes_of_update(found).system_bytes / brought if brought else 0.0
+
+
 def _document(found: Outcome, ends: tuple[Pin, Pin]) -> JsonInput:
     rows = _rows(found.results)
     total = Row.sum("all", rows)
@@ -271,6 +282,7 @@ def _document(found: Outcome, ends: tuple[Pin, Pin]) -> JsonInput:
         "booted": len(found.boots),
         "booted_wrong": len(found.failed_boots),
         "update": _print_writes(_writes_of_update(found)),
+        "content_bytes": found.content_bytes,
         "operations": [_print_row(row) for row in rows],
         "wear": [{"operation": each.step, **_print_writes(each)} for each in found.writes],
         "problems": [*found.problems],
@@ -290,4 +302,14 @@ def _print_row(row: Row) -> JsonInput:
 
 
 def _print_writes(writes: Writes) -> dict[str, JsonInput]:
-    return {"written_bytes": writes.written_bytes, "changed_bytes": writes.changed_bytes}
+    return {
+        "written_bytes": writes.written_bytes,
+        "changed_bytes": writes.changed_bytes,
+        "parts": {
+            each.part.value: {
+                "written_bytes": each.written_bytes,
+                "changed_bytes": each.changed_bytes,
+            }
+            for each in writes.parts
+        },
+    }

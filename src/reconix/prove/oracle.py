@@ -86,17 +86,22 @@ class Known:
     Attributes:
         generation: what it says of itself.
         manifest: its images.
-        contents: the digests of all contents that these name.
+        contents: digests and sizes of all contents that these name.
     """
 
     generation: Generation
     manifest: Manifest
-    contents: frozenset[bytes]
+    contents: frozenset[tuple[bytes, int]]
 
     @property
     def needs(self) -> Stored:
         """What must be there for it."""
-        return stored((entry.sha256.value for entry in self.manifest.images), self.contents)
+        images = (entry.sha256.value for entry in self.manifest.images)
+        return stored(images, (digest for digest, _ in self.contents))
+
+    def more_bytes(self, base: "Known") -> int:
+        """How large the contents are that another generation does not have."""
+        return sum(size_bytes for _, size_bytes in self.contents - base.contents)
 
 
 class Bad(ReconixError):

@@ -58,6 +58,7 @@ class Outcome:
         boots: those that were booted.
         cases: files with the bad ones.
         writes: what each operation wrote in the first recording.
+        content_bytes: how large the contents are that the update brings.
         seconds: how long it took.
     """
 
@@ -65,6 +66,7 @@ class Outcome:
     boots: tuple[Boot, ...]
     cases: tuple[Path, ...]
     writes: tuple[Writes, ...]
+    content_bytes: int
     seconds: float
 
     @classmethod
@@ -76,6 +78,7 @@ class Outcome:
             tuple(chain.from_iterable(part.boots for part in each)),
             tuple(chain.from_iterable(part.cases for part in each)),
             tuple(chain.from_iterable(part.writes for part in each)),
+            max((part.content_bytes for part in each), default=0),
             sum(part.seconds for part in each),
         )
 
@@ -123,7 +126,9 @@ class Session:
         results = (result, self._prove_data(pace))
         writes = count_writes(job) if pace is Pace.QUIET else ()
         cases, boots = tuple(self._keep(job, result, pace)), tuple(self._boot(job))
-        return Outcome(results, boots, cases, writes, time.monotonic() - began)
+        base, target = self.subject.known
+        seconds = time.monotonic() - began
+        return Outcome(results, boots, cases, writes, target.more_bytes(base), seconds)
 
     @property
     def _wanted(self) -> int:

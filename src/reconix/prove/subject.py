@@ -31,21 +31,21 @@ class Subject:
     Attributes:
         image: of the disk, as it is flashed.
         update: what is done with it.
-        known: the generations that may be on it.
+        known: the generations that may be on it: the old and the new one.
         persisting: what its systems keep.
     """
 
     image: Path
     update: Update
-    known: tuple[Known, ...]
+    known: tuple[Known, Known]
     persisting: Persisting
 
 
 def known(store: ChrootStore, path: StorePath) -> Known:
     """A generation of the build store."""
     found = read_device_generation(store, path)
-    named = (digest for tree in found.trees.values() for digest, _ in contents(tree))
-    return Known(read_generation(store.store_dir, path), found.manifest, frozenset(named))
+    named = frozenset(each for tree in found.trees.values() for each in contents(tree))
+    return Known(read_generation(store.store_dir, path), found.manifest, named)
 
 
 def prepare(
