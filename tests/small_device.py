@@ -13,7 +13,7 @@ from reconix.image.disk import Layout, make_disk
 from reconix.image.layout import Sizes, plan
 from reconix.nix.chroot import ChrootStore
 from reconix.prove.oracle import Known
-from reconix.prove.subject import known as generation
+from reconix.prove.subject import known
 from reconix.prove.workload import Update
 from reconix.store.tree import File, Node
 
@@ -72,5 +72,5 @@ def small_device(
         image, stream = folder / "image", folder / "stream"
         make_disk(store, old, Layout(SIZES), image)
         stream.write_bytes(maker.stream("one", "two").getvalue())
-        known = (generation(store, old), generation(store, new))
-        yield SmallDevice(image, Update(known[0].generation, known[1].generation, stream), known)
+        both = known(store, old), known(store, new)
+        yield SmallDevice(image, Update(both[0].generation, both[1].generation, stream), both)
