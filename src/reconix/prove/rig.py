@@ -17,6 +17,7 @@ from pathlib import Path
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_folder
 from reconix.boot.gpt import SECTOR, Guid, Partition
+from reconix.boot.loaders.loader import IMAGES
 from reconix.boot.loaders.systemd_boot import Program, system_of_entry
 from reconix.boot.oneshots.disk import BEGUN, SECTORS
 from reconix.boot.oneshots.foreign_settings import Setting, Slots
@@ -122,7 +123,9 @@ class MarkedDevice(Device):
     @property
     def registry(self) -> Registry:
         """See ``Device``."""
-        return MarkedRegistry(self.paths.system, self.adding)
+        if not self._opened:
+            self._opened.append(MarkedRegistry(self.paths.system, self.adding))
+        return self._opened[0]
 
 
 @dataclass
@@ -244,10 +247,13 @@ class Rig:
         self.boots += 1
         remove_tree(self.paths.run)
         self.paths.run.mkdir()
-        toplevel = generation.system(system).toplevel
+        started = generation.system(system)
+        images = ",".join(digest.hex() for digest in started.images)
         guid = str(partition.guid).lower()
         self._variables.set("LoaderDevicePartUUID", LOADER, print_text(guid))
-        (self.paths.proc / "cmdline").write_text(f"init={toplevel}/init gpt panic=10\n")
+        (self.paths.proc / "cmdline").write_text(
+            f"init={started.toplevel}/init {IMAGES}{images} gpt panic=10\n"
+        )
         self.paths.boot_id.write_text(f"boot-{self.boots}\n")
 
     def _take_next(self, selection: Selection) -> Partition:
