@@ -12,6 +12,7 @@ from tests.device_model import HOST, MIB, SLOT_BYTES, Machine
 from reconix.image.disk import Layout, make_disk
 from reconix.image.layout import Sizes, plan
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.images import DeviceGeneration, read_device_generation
 from reconix.prove.oracle import Known
 from reconix.prove.subject import known
 from reconix.prove.workload import Update
@@ -20,6 +21,8 @@ from reconix.store.tree import File, Node
 SIZES = Sizes(2, SLOT_BYTES, 32 * MIB, MIB)
 FILES = 60
 """In each system of generation two: many small files, as systems have them."""
+LINES = 40
+"""Of each: it has a content in the pool."""
 
 PROGRAMS = (
     "qemu-storage-daemon",
@@ -41,11 +44,19 @@ def need_recording(need: Callable[..., None]) -> None:
 
 @dataclass(frozen=True)
 class SmallDevice:
-    """A disk image of generation one, and an update to generation two."""
+    """A disk image of generation one, and an update to generation two.
+
+    Attributes:
+        image: the disk.
+        update: both generations, and the stream.
+        known: what each consists of.
+        target: generation two, as a device has it.
+    """
 
     image: Path
     update: Update
     known: tuple[Known, Known]
+    target: DeviceGeneration
 
 
 @contextmanager
@@ -64,7 +75,7 @@ def small_device(
         tables = plan(HOST, size_bytes=(2 * 34 + 8) * MIB, sizes=Sizes(2, SLOT_BYTES, MIB, MIB))
         maker = Machine(folder / "none", store, tables)
         files: dict[str, Node] = {
-            f"file-{number}": File(b"%d\n" % number) for number in range(FILES)
+            f"file-{number}": File(b"%d\n" % number * LINES) for number in range(FILES)
         }
         files.update(extra or {})
         old = maker.generation("one", program=one)
@@ -73,4 +84,5 @@ def small_device(
         make_disk(store, old, Layout(SIZES), image)
         stream.write_bytes(maker.stream("one", "two").getvalue())
         both = known(store, old), known(store, new)
-        yield SmallDevice(image, Update(both[0].generation, both[1].generation, stream), both)
+        update = Update(both[0].generation, both[1].generation, stream)
+        yield SmallDevice(image, update, both, read_device_generation(store, new))

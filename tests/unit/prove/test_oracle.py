@@ -12,6 +12,7 @@ import pytest
 from tests.device_model import SLOT_BYTES
 from tests.small_device import SmallDevice, small_device
 
+from reconix.base.digests import Digest
 from reconix.base.process import run
 from reconix.boot import fat
 from reconix.boot.disk import DiskFile
@@ -20,6 +21,7 @@ from reconix.boot.tables import Copy, Slot, read_selection, select_slot, write_a
 from reconix.boot.transitions import Armed, Booted, Received, WriteBegun, Written, advance
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import State, installed, print_state
+from reconix.nix.install import install as install_below
 from reconix.prove.history import Asked, Step
 from reconix.prove.image import SYSTEM, partition
 from reconix.prove.log import Flag, print_super
@@ -27,7 +29,7 @@ from reconix.prove.oracle import Verdict
 from reconix.prove.prover import AFTERWARDS, Job, Row, prove, walking
 from reconix.prove.recovery import extract
 from reconix.prove.states import Cut
-from reconix.store.manifest import print_manifest
+from reconix.store.registry import Registry
 
 BLOCK = 4096
 CHUNK = 1 << 20
@@ -179,36 +181,34 @@ def remember(state: State) -> Change:
 
 
 def install(device: SmallDevice) -> Change:
-    """The objects of the target are in the store, and slot 2 has its image."""
-    store, target = device.image.parent / "build/nix/store", device.known[1].manifest
-    here = {item.path.basename for item in device.known[0].manifest.objects}
-    objects = [store / name for item in target.objects if (name := item.path.basename) not in here]
-    commands = [line for each in objects for line in adding(each, "/nix/store")]
-    manifest = f"{target.root.basename}.manifest"
-    register = edit(
-        "cd /reconix/generations", f"write {{}} {manifest}", content=print_manifest(target)
-    )
+    """Images and contents of the target are there, then its manifest, and slot 2 has its image."""
+    store = device.image.parent / "build/nix/store"
 
     def change(disk: Path) -> None:
-        edit(*commands)(disk)
-        register(disk)
+        registry = Registry(disk.with_name("installed"))
+        install_below(device.target, registry)
+        edit(*adding(device, registry))(disk)
+        manifest = registry.manifest_path(device.update.target.path)
+        edit("cd /reconix/generations", f"write {manifest} {manifest.name}")(disk)
         tree = BootTree.read(store / device.update.target.boot.basename)
         overwrite(disk, partition(disk, "slot-2").offset, b"".join(fat.image(tree, SLOT_BYTES)))
 
     return change
 
 
-def adding(tree: Path, folder: str) -> Iterator[str]:
-    """What debugfs(8) is told to add a tree to a folder."""
-    yield f"cd {folder}"
-    if tree.is_symlink():
-        yield f"symlink {tree.name} {tree.readlink()}"
-    elif tree.is_file():
-        yield f"write {tree} {tree.name}"
-    else:
-        yield f"mkdir {tree.name}"
-        for each in sorted(tree.iterdir()):
-            yield from adding(each, f"{folder}/{tree.name}")
+def adding(device: SmallDevice, installed: Registry) -> Iterator[str]:
+    """What debugfs(8) is told to add what only the target has."""
+    base, target = device.known
+    folders = {installed.pool.path(digest).parent.name for digest, _ in base.contents}
+    for digest, _ in sorted(target.contents - base.contents):
+        path = installed.pool.path(digest)
+        if path.parent.name not in folders:
+            folders.add(path.parent.name)
+            yield from ("cd /pool", f"mkdir {path.parent.name}")
+        yield from (f"cd /pool/{path.parent.name}", f"write {path} {path.name}")
+    yield "cd /images"
+    for digest in sorted(target.needs.images.digests - base.needs.images.digests):
+        yield f"write {installed.image_path(Digest(digest))} {digest.hex()}"
 
 
 def select_2_in(copy: Copy) -> Change:
@@ -234,9 +234,19 @@ def test_one_header_is_enough(device: SmallDevice, tmp_path: Path, lose: Change)
     assert (found.problem, found.boots) == ("", device.update.base.path)
 
 
-def object_of(device: SmallDevice) -> str:
-    """A store object with a file ``page``: a system."""
-    return str(device.update.base.system(device.update.base.default).toplevel)
+def image_of(device: SmallDevice) -> str:
+    """An image that the default system needs."""
+    return device.update.base.system(device.update.base.default).images[0].hex()
+
+
+def content_of(device: SmallDevice) -> tuple[str, str]:
+    """A content that generation one needs: its folder, and its name there."""
+    name = min(device.known[0].contents)[0].hex()
+    return f"/pool/{name[:2]}", name[2:]
+
+
+def with_mode(folder: str, name: str, mode: str) -> Change:
+    return edit(f"cd {folder}", f"sif {name} mode 0100{mode}")
 
 
 def on_trial(device: SmallDevice) -> State:
@@ -263,17 +273,40 @@ BAD: dict[str, tuple[Callable[[SmallDevice], list[Change]], str]] = {
         lambda _: [replace_file("/reconix", "state.json", b"{")],
         "what the agent remembers cannot be read",
     ),
-    "a strange name in the store": (
-        lambda _: [edit(f"mkdir /nix/store/{'1' * 32}-x")],
+    "a layout that nobody knows": (
+        lambda _: [replace_file("/reconix", "layout", b"1\n")],
+        "does not say that it has layout 2",
+    ),
+    "a strange name among the images": (
+        lambda _: [edit("cd /images", "write {} strange")],
+        "/images/strange belongs to no generation",
+    ),
+    "a strange name in the pool": (
+        lambda _: [edit("cd /pool", "mkdir ff", "cd ff", f"write {{}} {'f' * 62}")],
         "belongs to no generation",
     ),
-    "a file of an object removed": (
-        lambda device: [edit(f"rm {object_of(device)}/page")],
-        "has another content",
+    "an image removed": (lambda device: [edit(f"rm /images/{image_of(device)}")], "is missing"),
+    "an image altered": (
+        lambda device: [
+            replace_file("/images", image_of(device)),
+            with_mode("/images", image_of(device), "400"),
+        ],
+        "is not what its name says",
     ),
-    "a file of an object altered": (
-        lambda device: [replace_file(object_of(device), "page", b"evil\n")],
-        "has another content",
+    "a content removed": (
+        lambda device: [edit(f"rm {'/'.join(content_of(device))}")],
+        "is missing",
+    ),
+    "a content altered": (
+        lambda device: [
+            replace_file(*content_of(device)),
+            with_mode(*content_of(device), "400"),
+        ],
+        "is not what its name says",
+    ),
+    "a content that everybody may read": (
+        lambda device: [with_mode(*content_of(device), "444")],
+        "has the mode 444",
     ),
     "a manifest removed": (
         lambda device: [
