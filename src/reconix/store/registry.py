@@ -120,7 +120,7 @@ class Registry:
         """Install a generation of which everything is in place; repeating it changes nothing.
 
         Raises:
-            ImageMissing, BadContent: something is not there.
+            ImageMissing, BadImage, BadContent: something is not there.
         """
         self.expect_whole(manifest)
         content = print_manifest(manifest)
@@ -137,19 +137,25 @@ class Registry:
             sync_folder(self._generations)
 
     def expect_whole(self, manifest: Manifest) -> None:
-        """Check that a generation lacks nothing; what is there is not read.
+        """Check that a generation lacks nothing; contents are not read.
 
         Raises:
-            ImageMissing, BadContent: something is not there.
+            ImageMissing, BadImage, BadContent: something is not there.
         """
         for entry in manifest.images:
             self.expect_image_whole(entry)
 
     def expect_image_whole(self, entry: ImageEntry) -> None:
-        """Check that an image is there, and the contents that it names."""
-        for digest, size_bytes in self.contents_of(entry):
-            if not self.pool.has(digest, size_bytes):
-                raise BadContent(digest, "is missing")
+        """Verify an image, and check that the contents that it names are there; it is not kept.
+
+        Raises:
+            ImageMissing, BadImage, BadContent: something is not there.
+        """
+        image = self.verify_image(entry)
+        for path in entry.objects:
+            for digest, size_bytes in contents(_tree_in(image, entry, path)):
+                if not self.pool.has(digest, size_bytes):
+                    raise BadContent(digest, "is missing")
 
     def manifest_path(self, root: StorePath) -> Path:
         """Where the manifest of a generation is, or would be."""
@@ -184,10 +190,7 @@ class Registry:
         Raises:
             ImageMissing, BadImage: it cannot be had.
         """
-        found = self.open_image(entry).tree(path.basename.encode())
-        if found is None:
-            raise BadImage(f"{entry.sha256.hex()} has no {path}")
-        return found
+        return _tree_in(self.open_image(entry), entry, path)
 
     def verify_image(self, entry: ImageEntry) -> Image:
         """Compare an image with its digest; gives it, and does not keep it.
@@ -300,6 +303,13 @@ class _Version(NamedTuple):
     inode: int
     mtime_ns: int
     size_bytes: int
+
+
+def _tree_in(image: Image, entry: ImageEntry, path: StorePath) -> Node:
+    found = image.tree(path.basename.encode())
+    if found is None:
+        raise BadImage(f"{entry.sha256.hex()} has no {path}")
+    return found
 
 
 def _read_manifest(name: Path, root: StorePath) -> Manifest:

@@ -8,6 +8,7 @@ gives it back.
 Tested by ``tests/unit/transfer/receiving/test_receive.py``.
 """
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from reconix.base.files import rename_durably, sync_file, sync_folder
 from reconix.store.images.erofs import Written, write_image
 from reconix.store.images.image import BadImage
 from reconix.store.images.nodes import Node
+from reconix.store.intact import a_few
 from reconix.store.manifest import ImageEntry
 from reconix.store.pool import FILE_MODE, FOLDER_MODE
 from reconix.store.registry import ImageMissing, Registry
@@ -27,7 +29,6 @@ from reconix.transfer.receiving.contents import WrittenDifferently, reread
 from reconix.transfer.receiving.sources import Sources
 
 _NAME = "image"
-_SHOWN = 3
 
 
 class ContentMismatch(ReconixError):
@@ -36,10 +37,9 @@ class ContentMismatch(ReconixError):
     exit_code = 57
 
     def __init__(self, entry: ImageEntry, *, found: Digest) -> None:
-        paths = ", ".join(map(str, entry.objects[:_SHOWN]))
-        more = f" and {len(entry.objects) - _SHOWN} more" if len(entry.objects) > _SHOWN else ""
         super().__init__(
-            f"the image of {paths}{more} came out wrong: expected {entry.sha256}, found {found}",
+            f"the image of {a_few(entry.objects)} came out wrong: "
+            f"expected {entry.sha256}, found {found}",
             hint="nothing was installed; make the stream again",
         )
         self.expected, self.found = entry.sha256, found
@@ -55,6 +55,7 @@ class Images:
 
     registry: Registry
     added: list[Path] = field(default_factory=list)
+    _has_made_folder: bool = False
 
     def make(self, entry: ImageEntry, sources: Sources) -> None:
         """Make an image, unless it is there.
@@ -84,6 +85,9 @@ class Images:
         if self.added:
             sync_folder(self.registry.images_dir)
         self.added.clear()
+        if self._has_made_folder:
+            with contextlib.suppress(OSError):  # it is not empty
+                self.registry.images_dir.rmdir()
 
     def _is_there(self, entry: ImageEntry) -> bool:
         try:
@@ -97,6 +101,7 @@ class Images:
         if not folder.is_dir():
             folder.mkdir(FOLDER_MODE)
             sync_folder(folder.parent)
+            self._has_made_folder = True
         path = self.registry.image_path(entry.sha256)
         if not os.path.lexists(path):
             self.added.append(path)

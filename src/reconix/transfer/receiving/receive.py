@@ -51,7 +51,7 @@ from reconix.transfer.format.stream import (
 from reconix.transfer.receiving.contents import Contents
 from reconix.transfer.receiving.images import Images
 from reconix.transfer.receiving.room import DiskFull, Room, make_room, room_for, room_for_frames
-from reconix.transfer.receiving.sources import BaseTrees, Sources
+from reconix.transfer.receiving.sources import BaseTrees, DamagedBase, Sources
 from reconix.transfer.receiving.spool import Spool
 from reconix.transfer.receiving.tree_maker import TreeMaker
 from reconix.transfer.trust.seal import Seal
@@ -140,7 +140,7 @@ def receive(
     _check_device(stream.header, host, architecture)
     commit = verifier(stream.header, stream.read_head().seal, stream.statement)
     installed = registry.get(stream.header.target)
-    if installed is not None and not _lack(installed, registry):
+    if installed is not None and _lack(installed, registry) is None:
         commit()
         _forget(spool)
         return installed
@@ -220,10 +220,16 @@ def _find_base(registry: Registry, bases: Sequence[StorePath]) -> Manifest | Non
     installed = [found for base in bases if (found := registry.get(base)) is not None]
     if not installed:
         raise WrongBase(bases[0], f"which is not installed{_nor(len(bases) - 1)}")
-    lacks = [_lack(each, registry) for each in installed]
-    if all(lacks):
-        raise WrongBase(installed[0].root, f"which is not complete: {lacks[0]}")
-    return installed[lacks.index("")]
+    for each in installed:
+        if _lack(each, registry) is None:
+            return each
+    raise _incomplete(installed[0].root, _lack(installed[0], registry))
+
+
+def _incomplete(base: StorePath, lack: ReconixError | None) -> ReconixError:
+    if isinstance(lack, BadImage):
+        return DamagedBase(str(base), str(lack))
+    return WrongBase(base, f"which is not complete: {lack}")
 
 
 def _nor(others: int) -> str:
@@ -233,15 +239,13 @@ def _nor(others: int) -> str:
     return ", nor is its other base" if others else ""
 
 
-def _lack(manifest: Manifest, registry: Registry) -> str:
-    """What a generation lacks; nothing if all images and contents are there. They are not read."""
-    passing = Registry(registry.system_root)  # that keeps no images in memory
+def _lack(manifest: Manifest, registry: Registry) -> ReconixError | None:
+    """What is wrong with a generation, as far as its images tell; contents are not read."""
     try:
-        for entry in manifest.images:
-            passing.expect_image_whole(entry)
+        registry.expect_whole(manifest)
     except (ImageMissing, BadImage, BadContent) as error:
-        return str(error)
-    return ""
+        return error
+    return None
 
 
 @dataclass(slots=True)

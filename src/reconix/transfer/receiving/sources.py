@@ -16,6 +16,7 @@ from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.store.images.image import BadImage, Image
 from reconix.store.images.nodes import ImageFile, ImageFolder, Node
+from reconix.store.intact import a_few
 from reconix.store.manifest import ImageEntry, Manifest
 from reconix.store.paths import StorePath
 from reconix.store.pool import BadContent
@@ -24,8 +25,6 @@ from reconix.transfer.codecs.renames import Renames
 from reconix.transfer.format.costs import Wrong
 from reconix.transfer.format.plan import Location
 from reconix.transfer.receiving.contents import Contents
-
-_SHOWN = 3
 
 
 class DamagedBase(ReconixError):
@@ -176,8 +175,7 @@ class Sources:
             if not self._is_intact(digest, size_bytes)
         ]
         if damaged:
-            more = f" and {len(damaged) - _SHOWN} more" if len(damaged) > _SHOWN else ""
-            raise DamagedBase(", ".join(damaged[:_SHOWN]) + more, "its content was altered")
+            raise DamagedBase(a_few(damaged), "its content was altered")
 
     def _is_intact(self, digest: bytes, size_bytes: int) -> bool:
         try:
