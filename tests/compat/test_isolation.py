@@ -21,9 +21,12 @@ from reconix.base import process
 from reconix.base.process import run
 from reconix.build import isolation
 from reconix.build.imports import SOURCE
+from reconix.build.root import metadata
+from reconix.store.images.nodes import Metadata
+from reconix.store.sidecar import parse_entries
 
 PROGRAMS = ("sh", "dpkg", "dpkg-deb", "dpkg-split", "dpkg-query", "tar", "rm", "diff", "busybox")
-OF_SBIN = ("ldconfig", "start-stop-daemon")
+OF_SBIN = ("ldconfig", "start-stop-daemon", "setcap")
 FOLDERS = ("etc", "usr/lib", "var/lib/dpkg", "tmp", "proc", "sys", "dev", "run")
 CONTROL = "Package: {}\nVersion: 1\nArchitecture: {}\nMaintainer: a\nDescription: b\n"
 LOOK_AROUND = """\
@@ -41,6 +44,14 @@ look processes pidof {program}
 look secret cat /proc/1/root{secret}
 exit 0
 """
+CHANGE = """\
+#!/bin/sh
+cd /usr/lib/probe
+busybox touch made
+busybox chown 1:2 tool && busybox chmod 4754 tool && setcap cap_net_raw+ep tool
+"""
+RAW_NETWORK = b"\1\0\0\2" + (1 << 13).to_bytes(4, "little") + bytes(12)
+"""The capability as the kernel keeps it for root, and not for whoever builds (capabilities(7))."""
 BUILD = """
 import sys
 from pathlib import Path
@@ -98,6 +109,15 @@ def pack(tree: Path, control: str) -> None:
     run("dpkg-deb", "-Znone", "--root-owner-group", "--build", tree, f"{tree}.deb")
 
 
+def make_probe(folder: Path, script: str) -> None:
+    """The package whose script is under test."""
+    postinst = folder / "probe/DEBIAN/postinst"
+    postinst.parent.mkdir(parents=True)
+    postinst.write_text(script)
+    postinst.chmod(0o755)
+    pack(folder / "probe", CONTROL.format("probe", "all"))
+
+
 @pytest.fixture
 def as_somebody(folder: Path, request: pytest.FixtureRequest) -> Callable[..., bytes]:
     """Run Python with our sources, as root or as an ordinary user who has been granted numbers."""
@@ -142,11 +162,7 @@ def test_a_maintainer_script_sees_no_network_and_no_service(
         script = LOOK_AROUND.format(
             port=server.getsockname()[1], secret=secret, program=Path(sys.executable).name
         )
-        probe = folder / "probe/DEBIAN/postinst"
-        probe.parent.mkdir(parents=True)
-        probe.write_text(script)
-        probe.chmod(0o755)
-        pack(folder / "probe", CONTROL.format("probe", "all"))
+        make_probe(folder, script)
         as_somebody("-c", BUILD, str(folder), architecture())
     found = seen(folder)
     assert found["interfaces"] == "lo"
@@ -165,17 +181,32 @@ def as_somebody_is_user(folder: Path) -> bool:
     return (folder / "made/root").stat().st_uid != 0
 
 
+@pytest.mark.parametrize("as_somebody", ["root", "user"], indirect=True)
+def test_what_is_said_about_files_does_not_depend_on_who_builds(
+    folder: Path, as_somebody: Callable[..., bytes], need: Need
+) -> None:
+    need("setcap")
+    tool = folder / "probe/usr/lib/probe/tool"
+    tool.parent.mkdir(parents=True)
+    tool.touch(mode=0o755)
+    os.utime(tool, (1_500_000_000, 1_500_000_000))
+    make_probe(folder, CHANGE)
+    as_somebody("-c", BUILD, str(folder), architecture())
+    listed = (folder / "made/root" / metadata.FILE).read_bytes()
+    said = dict(parse_entries(listed, source=metadata.FILE))
+    capability = ((b"security.capability", RAW_NETWORK),)
+    assert said[b"usr/lib/probe/tool"] == Metadata(0o4754, 1, 2, 1_500_000_000, capability)
+    assert said[b"usr/lib/probe/made"] == Metadata(0o644)
+    assert said[b"usr/lib/probe"] == Metadata(0o755)
+
+
 @pytest.mark.parametrize("as_somebody", ["user"], indirect=True)
 def test_nothing_is_left_of_a_build_that_fails(
     folder: Path, as_somebody: Callable[..., bytes]
 ) -> None:
     """Strangers own what a script has made; the user could not remove it."""
     before = set(Path("/tmp").glob("reconix-root-*"))
-    probe = folder / "probe/DEBIAN/postinst"
-    probe.parent.mkdir(parents=True)
-    probe.write_text("#!/bin/sh\nbusybox mkdir -p /usr/lib/a/b\nexit 1\n")
-    probe.chmod(0o755)
-    pack(folder / "probe", CONTROL.format("probe", "all"))
+    make_probe(folder, "#!/bin/sh\nbusybox mkdir -p /usr/lib/a/b\nexit 1\n")
     with pytest.raises(process.CommandFailed) as caught:
         as_somebody("-c", BUILD, str(folder), architecture())
     assert b"installing 2 packages failed" in caught.value.output
