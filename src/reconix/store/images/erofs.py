@@ -20,7 +20,7 @@ a second one writes. Nothing else counts: no clock, no order of reading, no user
 The format, byte by byte: ``docs/spec/image.md``. Source: Linux, fs/erofs/erofs_fs.h; composefs,
 libcomposefs/lcfs-erofs.h.
 Tested by ``tests/unit/store/images/test_erofs.py``, and by ``tests/compat/test_images.py`` with the
-kernel, ``fsck.erofs``, ``dump.erofs`` and ``composefs-info``.
+kernel, ``fsck.erofs``, ``dump.erofs``, ``composefs-info`` and ``mkcomposefs``.
 """
 
 import itertools
@@ -301,7 +301,7 @@ def _room(node: Node, head_bytes: int) -> tuple[int, int]:
         return len(NO_BLOCK), 0
     size_bytes = _content_bytes(node)
     rest = size_bytes % BLOCK_BYTES
-    if head_bytes % BLOCK_BYTES + rest <= BLOCK_BYTES and head_bytes + rest <= BLOCK_BYTES:
+    if head_bytes + rest <= BLOCK_BYTES:
         return rest, size_bytes // BLOCK_BYTES
     return 0, -(-size_bytes // BLOCK_BYTES)
 
