@@ -1,12 +1,16 @@
 """Disk images against the programs that others use to look at disks."""
 
+import ast
 import os
 import stat
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from tests.compat.test_images import SHOW, as_root
+from tests.image_trees import Row
 from tests.project_files import enough
 
 from reconix.base.digests import Digest
@@ -47,8 +51,8 @@ HOST = Host(
     {},
 )
 PAGE = b"the same page in each system, longer than what an image holds itself\n" * 99
-OWNED = Metadata(0o640, 33, 42, 1_700_000_000)
-SUID = Metadata(0o4755)
+DESCRIBED = {"bin/su": Metadata(0o4755), "var/page": Metadata(0o640, 33, 42, 1_700_000_000)}
+"""What a Nix tree cannot say of a root."""
 
 
 @pytest.fixture
@@ -68,7 +72,7 @@ def system(store: ChrootStore, name: str, extra: Mapping[str, Node]) -> BuiltSys
         **extra,
     }
     root = store.add_files(folder(files), "debian-root")
-    sidecar = Sidecar(root, ((b"bin/su", SUID), (b"var/page", OWNED)))
+    sidecar = Sidecar(root, tuple((name.encode(), found) for name, found in DESCRIBED.items()))
     described = store.add_files(File(print_sidecar(sidecar)), sidecar.name, [root])
     kernel = store.add_files(folder({"vmlinuz": File(b"kernel" * 999)}), "linux")
     spec = BootSpec(name, "x86_64-linux", name, f"{kernel}/vmlinuz", ("gpt",), None)
@@ -187,6 +191,69 @@ def test_each_content_is_on_the_system_partition_once_and_only_root_may_read_it(
     contents = [content for name, (_, content) in found.items() if name.startswith("pool/")]
     assert contents.count(PAGE) == contents.count(PAGE[1:]) == 1
     assert found["reconix/layout"] == ("-rw-r--r--", b"2\n")
+
+
+MOUNT = """
+set -e
+cd "$1"
+mkdir -p system layers store
+mount -t ext4 -o "ro,loop,offset=$2" disk system
+layers=
+for image in $3; do
+    mkdir "layers/$image"
+    mount -t erofs -o loop,ro "system/images/$image" "layers/$image"
+    layers="$layers${layers:+:}layers/$image"
+done
+mount -t overlay -o "ro,metacopy=on,redirect_dir=follow,lowerdir=$layers::system/pool" overlay store
+exec "$4" -I -S -c "$5" store
+"""
+
+
+def shown(image: Path, images: Sequence[Digest], folder: Path) -> list[Row]:
+    """What the kernel shows of a store whose images are these."""
+    folder.mkdir()
+    (folder / "disk").symlink_to(image)
+    offset = str(tables().named("system").first * SECTOR)
+    names = " ".join(digest.hex() for digest in images)
+    words = ("unshare", "--mount", "sh", "-c", MOUNT, "sh", folder, offset, names)
+    said = run(*words, sys.executable, SHOW, limit_bytes=1 << 26).decode()
+    return [Row(*ast.literal_eval(line)) for line in said.splitlines()][1:]
+
+
+def promised(store: ChrootStore, toplevel: StorePath) -> Iterator[Row]:
+    """What the build store and its sidecars say that a device shows, without our trees."""
+    for each in store.closure(toplevel):
+        if not each.name.endswith(".sidecar"):
+            root = store.path(each)
+            for path in sorted([root, *root.rglob("*")]):
+                if path.name != "sidecars" and path.parent.name != "sidecars":
+                    yield row(f"/{path.relative_to(store.store_dir)}", path)
+
+
+def row(name: str, path: Path) -> Row:
+    found = path.lstat()
+    metadata = Metadata(stat.S_IMODE(found.st_mode))
+    metadata = DESCRIBED.get(name.partition("-debian-root/")[2], metadata)
+    target, content, kind = b"", b"", "folder"
+    if path.is_symlink():
+        target, kind = os.fsencode(path.readlink()), "link"
+    elif path.is_file():
+        content, kind = path.read_bytes(), "file"
+    size = len(target or content)
+    return Row(name.encode(), kind, *metadata[:4], size, target, content, ())
+
+
+@as_root
+def test_the_kernel_shows_each_system_as_build_store_and_sidecars_describe_it(
+    store: ChrootStore, generation: StorePath, image: Path, tmp_path: Path, need: Need
+) -> None:
+    need("unshare", "losetup")
+    for each in read_generation(store.store_dir, generation).systems:
+        found = shown(image, each.images, tmp_path / each.name)
+        wanted = enough(sorted(promised(store, each.toplevel)), at_least=12, what="nodes")
+        assert sorted(found) == wanted
+    owners = {row.path.partition(b"-debian-root/")[2]: (row.mode, row.user) for row in found}
+    assert (owners[b"bin/su"], owners[b"var/page"]) == ((0o4755, 0), (0o640, 33))
 
 
 def test_the_data_partition_holds_what_one_device_has_of_its_own_and_nothing_else_differs(
