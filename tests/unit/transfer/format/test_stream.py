@@ -44,12 +44,12 @@ NOISE = random.Random(2).randbytes(50_000)
 
 STORED = base64.b64decode(
     """
-    iVJDWA0KGgoCAAAAAAAAAQAAewogICJhcmNoaXRlY3R1cmUiOiAiYW1kNjQiLAogICJiYXNlcyI6IFtd
+    iVJDWA0KGgoDAAAAAAAAAQAAewogICJhcmNoaXRlY3R1cmUiOiAiYW1kNjQiLAogICJiYXNlcyI6IFtd
     LAogICJjb250ZW50X2J5dGVzIjogMiwKICAiaG9zdCI6ICJnYXRld2F5IiwKICAiaW5vZGVzIjogNCwK
     ICAib2JqZWN0cyI6IDEsCiAgInBheWxvYWRfYnl0ZXMiOiA3LAogICJzZXF1ZW5jZSI6IDUsCiAgInNw
     YWNlX2J5dGVzIjogMywKICAidGFyZ2V0IjogIi9uaXgvc3RvcmUvMDAwMDAwMDAwMDAwMDAwMDAwMDAw
-    MDAwMDAwMDAwMDAtZ2VuZXJhdGlvbi1nYXRld2F5Igp9CjSTn7IM7N11suLuvrrj1o+I2FBfcrzGRvwd
-    pctFrJtMpOCi3RnLrw4Uz3dA6GLhcieCd1cUJGFB7kHm+uJUe8gCAAAAAABwYXlsb2Fk
+    MDAwMDAwMDAwMDAtZ2VuZXJhdGlvbi1nYXRld2F5Igp9Ctjqbw0NOT5OVHb2ZmVWljxG2aaRN2waLxRU
+    fu68PxfwpOCi3RnLrw4Uz3dA6GLhcieCd1cUJGFB7kHm+uJUe8gCAAAAAABwYXlsb2Fk
     """
 )
 
@@ -305,12 +305,12 @@ def test_t3_a_frame_of_another_stream_is_refused() -> None:
 
 
 def test_s4_an_unknown_version_is_named() -> None:
-    for version in (1, 3):
+    for version in (2, 4):
         content = bytearray(write(b""))
         content[8] = version
         with pytest.raises(UnsupportedStream, match=f"version {version}") as caught:
             read(bytes(content), 0)
-        assert "version 2" in caught.value.hint
+        assert "version 3" in caught.value.hint
 
 
 def test_s4_an_unknown_feature_is_named() -> None:
@@ -408,7 +408,7 @@ def test_a_failing_link_is_a_truncated_stream() -> None:
         StreamReader(fail)
 
 
-def test_a_stream_that_was_stored_when_version_2_was_new_can_be_read() -> None:
+def test_a_stream_that_was_stored_when_version_3_was_new_can_be_read() -> None:
     assert parse_header(print_header(HEADER)[18:-32]) == HEADER
     assert write(b"payload") == STORED
     assert read(STORED, 7) == b"payload"
