@@ -236,28 +236,33 @@ class _Run:
     """
 
     describer: _Describer
-    kept: int = 0
+    kept: list[Node] = field(default_factory=list)
     follows: bool = False  # something among what is kept
     large: bool = False
     looked_through: int = 0  # bytes of files, if something among them follows
     dropped: int = 0
 
     def keep(self, node: Node) -> None:
-        large = not _is_small(node)
-        if self.dropped or (self.follows and large):
+        small = _is_small(node)
+        if self.dropped or (self.follows and not (small and self._is_steady(node))):
             self.flush()
-        self.large |= large
+        self.large |= not small
         self._add(node)
 
     def follow(self, old: Node, new: Node) -> None:
-        if self.dropped or self.large:
+        joins = self.follows or (not self.large and all(map(self._is_steady, self.kept)))
+        if self.dropped or not joins:
             self.flush()
         self.follows = True
         self._add(old)
         self.describer.count_followed(old, new)
 
+    def _is_steady(self, node: Node) -> bool:
+        """Whether a node stays as it is when references in it follow."""
+        return self.describer.following.leads(node, node)
+
     def _add(self, node: Node) -> None:
-        self.kept += 1
+        self.kept.append(node)
         self.looked_through += 0 if self.large else file_bytes(node)
 
     def drop(self) -> None:
@@ -276,8 +281,8 @@ class _Run:
         if self.kept:
             step = Follow if self.follows else Keep
             work = self.looked_through if self.follows else 0
-            self.describer._add(step(self.kept), work=work)
-            self.kept = self.looked_through = 0
+            self.describer._add(step(len(self.kept)), work=work)
+            self.kept, self.looked_through = [], 0
             self.follows = self.large = False
 
 

@@ -19,19 +19,24 @@ class Following:
     _known: dict[tuple[bytes, bytes], bool] = field(default_factory=dict)
 
     def leads(self, old: Node, new: Node) -> bool:
-        """Whether replacing all references in the old node gives the new one."""
+        """Whether replacing all references in the old node gives the new one; it may be itself."""
         if not self.renames or old.metadata != new.metadata:
             return False
         if isinstance(old, FolderNode) and isinstance(new, FolderNode):
-            return len(old.entries) == len(new.entries) and all(
-                before == after and (one.key == other.key or self.leads(one, other))
-                for (before, one), (after, other) in zip(old.entries, new.entries, strict=True)
-            )
+            return self._folder_leads(old, new)
         if isinstance(old, LinkNode) and isinstance(new, LinkNode):
             return self.renames.apply(old.target) == new.target
         if isinstance(old, FileNode) and isinstance(new, FileNode):
             return self._file_leads(old, new)
         return False
+
+    def _folder_leads(self, old: FolderNode, new: FolderNode) -> bool:
+        """What differs is compared first: there is less of it."""
+        if [name for name, _ in old.entries] != [name for name, _ in new.entries]:
+            return False
+        both = [(one, other) for (_, one), (_, other) in zip(old.entries, new.entries, strict=True)]
+        both.sort(key=lambda pair: pair[0].key == pair[1].key)
+        return all(self.leads(one, other) for one, other in both)
 
     def used_in(self, file: FileNode) -> Renames:
         """The renames for which an old file has use."""
@@ -44,8 +49,13 @@ class Following:
             return False
         pair = old.content, new.content
         if pair not in self._known:
-            self._known[pair] = self._content_after(old) == new.content
+            self._known[pair] = self._content_leads(old, new)
         return self._known[pair]
+
+    def _content_leads(self, old: FileNode, new: FileNode) -> bool:
+        if old.content == new.content:
+            return not self.used_in(old)
+        return self._content_after(old) == new.content
 
     def _content_after(self, old: FileNode) -> bytes:
         pieces = self.renames.apply_all(old.pieces())

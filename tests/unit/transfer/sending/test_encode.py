@@ -19,6 +19,7 @@ from reconix.transfer.format.plan import (
     Drop,
     End,
     Event,
+    Follow,
     Here,
     Keep,
     Like,
@@ -196,6 +197,20 @@ def test_a_moved_folder_is_taken_with_other_metadata_of_its_own(tmp_path: Path) 
 
 OLD, NEW = (StorePath(digit * 32, "libc") for digit in "12")
 RENAMES = Renames.of([(OLD, NEW)])
+
+
+def test_what_would_follow_and_must_not_stands_apart(tmp_path: Path) -> None:
+    """It names an object that goes, and stays as it is."""
+    stale, plain = Symlink(f"{OLD}/lib"), File(b"x")
+    old: dict[str, Node] = {"a": stale, "b": Symlink(f"{OLD}/bin"), "c": stale, "d": plain}
+    new: dict[str, Node] = {**old, "b": Symlink(f"{NEW}/bin")}
+    index = Index()
+    index.add(0, scanned(folder(old), tmp_path / "old"))
+    two = scanned(folder(new), tmp_path / "new")
+    steps = describe(two, Location(0), SELF, index, Following(RENAMES)).steps
+    assert steps[1:-1] == [Keep(1), Follow(1), Keep(2)]
+
+
 contents = st.sampled_from(
     [
         *(b"", b"x", b"y" * 64, b"y" * 65, bytes(range(256)) * 9, bytes(range(255)) * 9),

@@ -88,3 +88,14 @@ def test_of_the_renames_those_count_that_a_file_mentions(tmp_path: Path) -> None
     assert isinstance(file, FileNode)
     assert Following(RENAMES).used_in(file) == Renames.of([(OLD, NEW)])
     assert Following(NO_RENAMES).used_in(file) == NO_RENAMES
+
+
+@pytest.mark.parametrize(
+    ("stays", "does"),
+    [(EMPTY, True), (naming(NEW), True), (long(OLD), False), (Symlink(f"{OLD}/lib"), False)],
+)
+def test_what_names_an_object_that_goes_does_not_lead_to_itself(
+    tmp_path: Path, stays: Node, does: bool
+) -> None:
+    old, new = folder({"a": naming(OLD), "b": stays}), folder({"a": naming(NEW), "b": stays})
+    assert leads(tmp_path, old, new) is does
