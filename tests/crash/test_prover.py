@@ -168,8 +168,8 @@ def test_an_update_that_was_cut_is_finished_by_repeating_it(
         with walking(again) as walk:
             _, verdict = walk.check(Cut(len(walk.history.epochs)))
         assert (verdict.problem, verdict.boots) == ("", device.update.target.path), case
-        assert verdict.facts is not None
-        ends.add((verdict.facts.manifests, verdict.facts.objects))
+        assert verdict.facts is not None and verdict.stored is not None
+        ends.add((verdict.facts.manifests, verdict.stored.digests))
     assert len(ends) == 1
 
 

@@ -56,6 +56,11 @@ class Stored:
         """What is wrong with something that carries a name, needed or not."""
         return next((shelf.problem for shelf in (self.images, *self.pool) if shelf.problem), "")
 
+    @property
+    def digests(self) -> frozenset[bytes]:
+        """Those of all images and contents."""
+        return self.images.digests.union(*(shelf.digests for shelf in self.pool))
+
     def missing(self, found: "Stored") -> str:
         """What is here and is not in another state, or nothing.
 

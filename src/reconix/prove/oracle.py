@@ -171,10 +171,7 @@ class Oracle:
         self._disk, self._recover, self._geometry = disk, recover, geometry
         self._known = {each.generation.path: each for each in known}
         self._needs = {path: each.needs for path, each in self._known.items()}
-        named = (
-            needs.images.digests.union(*(shelf.digests for shelf in needs.pool))
-            for needs in self._needs.values()
-        )
+        named = (needs.digests for needs in self._needs.values())
         self._contents = Contents(geometry, changing, frozenset[bytes]().union(*named))
         self._facts: Memo[str, Facts] = Memo(changing)
         self._held: Memo[tuple[int, int], str] = Memo(changing)
