@@ -69,21 +69,25 @@ class Stored:
         gone = self.images.digests - found.images.digests
         if gone:
             return f"the image {min(gone).hex()} is missing"
-        there = {shelf.name: shelf.digests for shelf in found.pool}
-        for shelf in self.pool:
-            gone = shelf.digests - there.get(shelf.name, frozenset())
-            if gone:
-                return f"the content {min(gone).hex()} is missing"
-        return ""
+        return missing(self.pool, found)
 
 
-def stored(images: Iterable[bytes], contents: Iterable[bytes]) -> Stored:
-    """What is there when these are, all of them whole."""
+def shelves(contents: Iterable[bytes]) -> tuple[Shelf, ...]:
+    """The pool in which these contents are, all of them whole."""
     by_name: dict[str, list[bytes]] = {}
     for digest in contents:
         by_name.setdefault(digest.hex()[:_DIGITS], []).append(digest)
-    pool = (Shelf(name, frozenset(each), "") for name, each in sorted(by_name.items()))
-    return Stored(Shelf("", frozenset(images), ""), tuple(pool))
+    return tuple(Shelf(name, frozenset(each), "") for name, each in sorted(by_name.items()))
+
+
+def missing(needed: Iterable[Shelf], found: Stored) -> str:
+    """Which content is needed and is not there, or nothing."""
+    there = {shelf.name: shelf.digests for shelf in found.pool}
+    for shelf in needed:
+        digests = there.get(shelf.name, frozenset())
+        if not shelf.digests <= digests:
+            return f"the content {min(shelf.digests - digests).hex()} is missing"
+    return ""
 
 
 class Hash(Protocol):

@@ -9,9 +9,10 @@ A state is good when all of this holds:
   primary one is damaged next; that never leads back to the old generation when the new one boots;
 * the file system recovers, and nothing is left to repair in it;
 * the disk says that it has the layout that we know;
-* every image of these generations is there, and every content that one of them names, those of the
-  default system among them; so is everything of every installed generation;
-* whatever carries a final name is what its name says, image or content, needed or not;
+* every image of these generations is there, those of the default system among them; so are those of
+  every installed generation;
+* whatever carries a final name is what its name says, image or content, needed or not; and of an
+  image every content that it names is there;
 * what the agent remembers can be read, is true of the slots, and says what to do at the next start;
 * what boots without a trial has been on trial;
 * the generations that it may go back to are installed;
@@ -35,7 +36,7 @@ from reconix.boot.transitions import Booted, WrongSlot, advance
 from reconix.boot.trial import BadState, Phase, State, parse_state
 from reconix.prove import uefi
 from reconix.prove.blocks import Disk, Memo, Patched, View, read
-from reconix.prove.contents import Contents, Stored, stored
+from reconix.prove.contents import Contents, Stored, missing, shelves
 from reconix.prove.ext4 import BadFileSystem, Geometry
 from reconix.prove.facts import Facts, read_facts
 from reconix.prove.fat import fat_problem
@@ -86,22 +87,26 @@ class Known:
     Attributes:
         generation: what it says of itself.
         manifest: its images.
-        contents: digests and sizes of all contents that these name.
+        contents: digests and sizes of what each of its images names, in their order.
     """
 
     generation: Generation
     manifest: Manifest
-    contents: frozenset[tuple[bytes, int]]
+    contents: tuple[frozenset[tuple[bytes, int]], ...]
 
     @property
-    def needs(self) -> Stored:
-        """What must be there for it."""
-        images = (entry.sha256.value for entry in self.manifest.images)
-        return stored(images, (digest for digest, _ in self.contents))
+    def images(self) -> frozenset[bytes]:
+        """The digests of its images."""
+        return frozenset(entry.sha256.value for entry in self.manifest.images)
+
+    @property
+    def all_contents(self) -> frozenset[tuple[bytes, int]]:
+        """Digests and sizes of all contents."""
+        return frozenset[tuple[bytes, int]]().union(*self.contents)
 
     def more_bytes(self, base: "Known") -> int:
         """How large the contents are that another generation does not have."""
-        return sum(size_bytes for _, size_bytes in self.contents - base.contents)
+        return sum(size_bytes for _, size_bytes in self.all_contents - base.all_contents)
 
 
 class Bad(ReconixError):
@@ -170,9 +175,14 @@ class Oracle:
     ) -> None:
         self._disk, self._recover, self._geometry = disk, recover, geometry
         self._known = {each.generation.path: each for each in known}
-        self._needs = {path: each.needs for path, each in self._known.items()}
-        named = (needs.digests for needs in self._needs.values())
-        self._contents = Contents(geometry, changing, frozenset[bytes]().union(*named))
+        self._needed = {
+            entry.sha256.value: shelves(digest for digest, _ in contents)
+            for each in self._known.values()
+            for entry, contents in zip(each.manifest.images, each.contents, strict=True)
+        }
+        pooled = (shelf.digests for needed in self._needed.values() for shelf in needed)
+        named = frozenset(self._needed).union(*pooled)
+        self._contents = Contents(geometry, changing, named)
         self._facts: Memo[str, Facts] = Memo(changing)
         self._held: Memo[tuple[int, int], str] = Memo(changing)
         self._sound: set[SlotImage] = set()
@@ -285,6 +295,10 @@ class Oracle:
             raise Bad(f"the disk does not say that it has layout {LAYOUT}")
         if scene.stored.problem:
             raise Bad(scene.stored.problem)
+        for image in sorted(scene.stored.images.digests):
+            lacking = missing(self._needed[image], scene.stored)
+            if lacking:
+                raise Bad(f"{lacking}; the image {image.hex()} names it")
         for name, content in scene.facts.manifests:
             self._check_generation(scene, self._manifest(name, content).root)
 
@@ -296,9 +310,9 @@ class Oracle:
         return found
 
     def _check_generation(self, scene: _Scene, path: StorePath) -> None:
-        missing = self._needs[path].missing(scene.stored)
-        if missing:
-            raise Bad(f"{path}: {missing}")
+        lacking = self._known[path].images - scene.stored.images.digests
+        if lacking:
+            raise Bad(f"the image {min(lacking).hex()} of {path} is missing")
 
     # -- what the agent remembers ------------------------------------------------------------------
 
@@ -371,6 +385,6 @@ def difference(found: Verdict, promised: Verdict) -> Iterator[str]:
         yield "the installed generations"
     if found.stored is None or promised.stored is None:
         return
-    missing = promised.stored.missing(found.stored)
-    if missing:
-        yield missing
+    lacking = promised.stored.missing(found.stored)
+    if lacking:
+        yield lacking

@@ -44,8 +44,11 @@ class Subject:
 def known(store: ChrootStore, path: StorePath) -> Known:
     """A generation of the build store."""
     found = read_device_generation(store, path)
-    named = frozenset(each for tree in found.trees.values() for each in contents(tree))
-    return Known(read_generation(store.store_dir, path), found.manifest, named)
+    named = (
+        frozenset(each for _, tree in image.trees for each in contents(tree))
+        for image in found.images
+    )
+    return Known(read_generation(store.store_dir, path), found.manifest, tuple(named))
 
 
 def prepare(

@@ -10,7 +10,7 @@ import pytest
 from reconix.image.ext4 import make_ext4
 from reconix.image.new_files import NewFile, NewFolder, NewLink, NewNode, new_folder
 from reconix.prove.blocks import Disk
-from reconix.prove.contents import Contents, Stored, stored
+from reconix.prove.contents import Contents, Shelf, Stored, shelves
 from reconix.prove.ext4 import BadFileSystem, Ext4, Geometry
 from reconix.store.images.verity import digest
 
@@ -73,12 +73,16 @@ def make(need: Callable[..., None], tmp_path: Path) -> Make:
     return made
 
 
+def stored(images: list[bytes], contents: list[bytes]) -> Stored:
+    return Stored(Shelf("", frozenset(images), ""), shelves(contents))
+
+
 def test_what_is_whole_is_found(make: Make) -> None:
     found = make(pool=pool(LONG, SHORT, EMPTY), images=images()).stored()
     assert found.problem == ""
     assert found.images.digests == frozenset(IMAGES)
-    assert {each for shelf in found.pool for each in shelf.digests} == frozenset(CONTENTS)
-    assert stored(IMAGES, CONTENTS).missing(found) == ""
+    assert found == stored(IMAGES, CONTENTS)
+    assert found.digests == KNOWN
 
 
 def test_what_is_missing_is_named_and_what_is_there_besides_does_no_harm(make: Make) -> None:

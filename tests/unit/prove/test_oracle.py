@@ -199,16 +199,24 @@ def install(device: SmallDevice) -> Change:
 def adding(device: SmallDevice, installed: Registry) -> Iterator[str]:
     """What debugfs(8) is told to add what only the target has."""
     base, target = device.known
-    folders = {installed.pool.path(digest).parent.name for digest, _ in base.contents}
-    for digest, _ in sorted(target.contents - base.contents):
+    folders = {installed.pool.path(digest).parent.name for digest, _ in base.all_contents}
+    for digest, _ in sorted(target.all_contents - base.all_contents):
         path = installed.pool.path(digest)
         if path.parent.name not in folders:
             folders.add(path.parent.name)
             yield from ("cd /pool", f"mkdir {path.parent.name}")
         yield from (f"cd /pool/{path.parent.name}", f"write {path} {path.name}")
     yield "cd /images"
-    for digest in sorted(target.needs.images.digests - base.needs.images.digests):
+    for digest in sorted(target.images - base.images):
         yield f"write {installed.image_path(Digest(digest))} {digest.hex()}"
+
+
+def only_an_image(device: SmallDevice) -> Iterator[str]:
+    """What debugfs(8) is told to add an image of the target, and none of its contents."""
+    registry = Registry(device.image.with_name("of-the-target"))
+    install_below(device.target, registry)
+    entry = device.target.manifest.images[0]
+    yield from ("cd /images", f"write {registry.image_path(entry.sha256)} {entry.sha256.hex()}")
 
 
 def select_2_in(copy: Copy) -> Change:
@@ -241,7 +249,7 @@ def image_of(device: SmallDevice) -> str:
 
 def content_of(device: SmallDevice) -> tuple[str, str]:
     """A content that generation one needs: its folder, and its name there."""
-    name = min(device.known[0].contents)[0].hex()
+    name = min(device.known[0].all_contents)[0].hex()
     return f"/pool/{name[:2]}", name[2:]
 
 
@@ -307,6 +315,10 @@ BAD: dict[str, tuple[Callable[[SmallDevice], list[Change]], str]] = {
     "a content that everybody may read": (
         lambda device: [with_mode(*content_of(device), "444")],
         "has the mode 444",
+    ),
+    "an image without a content of it": (
+        lambda device: [edit(*only_an_image(device))],
+        "names it",
     ),
     "a manifest removed": (
         lambda device: [
