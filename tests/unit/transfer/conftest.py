@@ -63,7 +63,14 @@ class Workshop:
         """
         paths = {name: self.store.add_files(node, name) for name, node in objects.items()}
         described = {name: self._sidecar(paths[name], e) for name, e in (sidecars or {}).items()}
+        return self.generation_over(paths, described)
+
+    def generation_over(
+        self, paths: Mapping[str, StorePath], sidecars: Mapping[str, StorePath] | None = None
+    ) -> StorePath:
+        """Add a generation with a system that refers to objects that are there."""
         links = {f"parts/{name}": Symlink(str(path)) for name, path in paths.items()}
+        described = {} if sidecars is None else sidecars
         links |= {f"sidecars/{name}": Symlink(str(path)) for name, path in described.items()}
         top = folder({"init": Symlink("/bin/init"), **links})
         refers = [*paths.values(), *described.values()]
@@ -173,7 +180,7 @@ def _facts(path: Path) -> tuple[int, ...]:
 
 
 def empty_device(place: Path) -> Registry:
-    place.mkdir(parents=True)
+    (place / "reconix").mkdir(parents=True)
     return Registry(place)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from reconix.nix.signatures import SecretKey
+from reconix.store.images.nodes import Metadata
 from reconix.store.manifest import Manifest
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format.bases import View
@@ -44,6 +45,7 @@ Thing = TypeVar("Thing")
 
 NUMBERS = (0, 1, 2, 7, 255, 4096, 1 << 16, 1 << 20, 1 << 28, 1 << 31, 1 << 40, 1 << 59, 1 << 62)
 NAMES = (b"..", b".", b"", b"\0", b"/", b"a/b", b"a" * 255, b"a" * 256, b"\xff\xfe", b"b", b"zz")
+ATTRIBUTES = (b"user.a", b"security.capability", b"trusted.overlay.metacopy", b"a", b"user.")
 PATHS = (
     (),
     (b"..",),
@@ -143,8 +145,6 @@ class Mutation:
 
     def _with(self, thing: Thing, name: str) -> Thing:
         value = self._value(getattr(thing, name))
-        if name == "check" and isinstance(value, int):
-            value &= 0xFFFF
         return replace(thing, **{name: value})  # type: ignore[type-var]
 
     def _value(self, value: object) -> object:
@@ -164,6 +164,8 @@ class Mutation:
                 return self._copies(value)
             case Corrections():
                 return self._corrections(value)
+            case Metadata():
+                return self._metadata(value)
             case tuple():
                 return self._sources(value)
         return value
@@ -190,6 +192,13 @@ class Mutation:
     def _corrections(self, corrections: Corrections) -> Corrections:
         some = [(self._number(n), self._number(n)) for n in range(self._noise.choice([1, 9, 999]))]
         return Corrections.of([*corrections, *some])
+
+    def _metadata(self, found: Metadata) -> Metadata:
+        attributes = ((self._noise.choice(ATTRIBUTES), self._noise.choice(NAMES)),)
+        field = self._noise.choice(["mode", "user", "group", "mtime", "attributes"])
+        if field == "attributes":
+            return found._replace(attributes=self._noise.choice([(), attributes, attributes * 2]))
+        return found._replace(**{field: self._number(getattr(found, field))})
 
     def _sources(self, sources: tuple[Source, ...]) -> tuple[Source, ...]:
         if not sources or self._noise.random() < 0.2:

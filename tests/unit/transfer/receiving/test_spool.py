@@ -169,7 +169,7 @@ def test_r2_nothing_is_kept_of_a_stream_that_the_disk_could_not_take(
         assert place(device).exists()
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr("reconix.transfer.receiving.staging.sync_file_system", fail)
+    monkeypatch.setattr("reconix.transfer.receiving.contents.sync_file_system", fail)
     with pytest.raises(StorageFailed):
         take(device, Link(stream))
     assert not place(device).exists() and workshop.staged(device) == []
