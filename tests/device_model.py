@@ -80,13 +80,19 @@ class Machine:
 
     @classmethod
     def make(
-        cls, place: Path, store: ChrootStore, *, slots: int = 2, policy: TrustPolicy | None = None
+        cls,
+        place: Path,
+        store: ChrootStore,
+        *,
+        slots: int = 2,
+        policy: TrustPolicy | None = None,
+        extra: Mapping[str, Node] | None = None,
     ) -> "Machine":
-        """A new device, with the generation ``one`` in slot 1."""
+        """A new device, with the generation ``one`` in slot 1, and more files in its systems."""
         sizes = Sizes(slots, SLOT_BYTES, MIB, MIB)
         tables = plan(HOST, size_bytes=(slots * 34 + 8) * MIB, sizes=sizes)
         machine = cls(place, store, tables)
-        machine._prepare(machine.generation("one", policy=policy))
+        machine._prepare(machine.generation("one", policy=policy, extra=extra))
         return machine
 
     # -- its parts ---------------------------------------------------------------------------------
@@ -261,6 +267,12 @@ class Machine:
         registry = self.registry
         tree = registry.tree(self.read(path).boot)
         return fat.image(BootTree.of_tree(tree, registry.pool), SLOT_BYTES)
+
+    def saying(self, **policy: JsonInput) -> "Machine":
+        """A new device, whose systems say this about updates."""
+        said = print_json({"receive": True, "trial_timeout_seconds": 9, **policy})
+        place = self.place.with_name("saying")
+        return Machine.make(place, self.store, extra={"update.json": File(said)})
 
     def place_of(self, path: StorePath, *names: str) -> Path:
         """The file of the pool with the content of a file that is not small."""

@@ -26,7 +26,10 @@ def store_path(letter: str, name: str) -> StorePath:
 def generation(letter: str) -> Generation:
     """A generation of three systems, whose store paths are of this letter."""
     systems = ("default", "mqtt", "web")
-    tops = tuple(InstalledSystem(name, store_path(letter, f"system-{name}")) for name in systems)
+    images = (Digest.of(letter.encode()),)
+    tops = tuple(
+        InstalledSystem(name, store_path(letter, f"system-{name}"), images) for name in systems
+    )
     image = SlotImage(Digest.of(b""), 512, 512)
     root, boot = store_path(letter, "generation-gateway"), store_path(letter, "boot-gateway")
     return Generation(root, "gateway", "amd64", "default", tops, boot, image)

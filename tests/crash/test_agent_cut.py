@@ -21,7 +21,7 @@ from tests.device_cuts import (
     do_rollback,
     do_update,
 )
-from tests.device_model import Machine
+from tests.device_model import Machine, expect_whole
 
 from reconix.boot.trial import print_state
 from reconix.device.device import Device
@@ -29,7 +29,6 @@ from reconix.device.select.start import start
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.receive import receive
 from reconix.nix.chroot import ChrootStore
-from reconix.store.verify import verify_all
 
 
 @pytest.fixture
@@ -98,9 +97,10 @@ def test_p4_collect_cut_at_any_step_keeps_what_boots_and_what_was_before(machine
         do_collect(device.device)
         kept = {machine.generations["one"], machine.generations["two"]}
         assert {manifest.root for manifest in device.registry.manifests()} == kept
-        installed.add(tuple(sorted(entry.name for entry in device.registry.store_dir.iterdir())))
+        images = sorted(path.name for path in device.registry.images_dir.iterdir())
+        installed.add((tuple(images), tuple(device.registry.pool.digests())))
         for manifest in device.registry.manifests():
-            assert verify_all(device.registry.store_dir, manifest.objects) == []
+            expect_whole(device.registry, manifest)
     assert len(installed) == 1
 
 

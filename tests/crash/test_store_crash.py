@@ -15,19 +15,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.placed import place
+from tests.device_model import expect_whole
+from tests.placed import numbered
 from tests.project_files import enough
 
 from reconix.base.digests import Digest
 from reconix.base.files import remove_tree, rename_durably
 from reconix.nix.chroot import Arrival, ChrootStore
 from reconix.nix.collect import collect as collect_host
+from reconix.nix.images import DeviceGeneration
+from reconix.nix.install import install
 from reconix.store import nar, tree
 from reconix.store.collect import collect as collect_device
-from reconix.store.collect import unreferenced
+from reconix.store.images.nodes import contents
+from reconix.store.images.verity import VerityHash
 from reconix.store.links import LINKS
-from reconix.store.manifest import Manifest
-from reconix.store.paths import StorePath, content_address
+from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Symlink, folder
 from reconix.store.verify import verify_all
@@ -209,68 +212,71 @@ def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
 # The device
 
 
-def install(registry: Registry, number: int) -> Manifest:
-    """Place and register a generation of two objects, one of them common to all."""
-    common = place(registry, folder({"lib": File(b"common" * 99), "l": Symlink("lib")}), "common")
-    files = folder({"n": File(b"%d" % number), "c": Symlink(str(common.path))})
-    root = place(registry, files, "root", common.path)
-    manifest = Manifest(root.path, tuple(sorted([common, root])))
-    registry.add(manifest)
-    return manifest
-
-
 def check_device(registry: Registry) -> set[StorePath]:
     """Everything that is installed is whole; so is everything under a final name."""
-    assert verify_all(registry.store_dir, registry.objects()) == []
-    for path in unreferenced(registry.store_dir, registry.manifests()):
-        if not path.name.startswith("."):
-            final = StorePath.of_basename(path.name)
-            info = nar.digest(path)
-            found = {content_address(info.digest, final.name, refs) for refs in _references()}
-            assert final in found
+    registry = Registry(registry.system_root)
+    for manifest in registry.manifests():
+        expect_whole(registry, manifest)
+    for digest in registry.pool.digests():
+        content = registry.pool.path(digest).read_bytes()
+        assert VerityHash(content).digest() == digest
+    if registry.images_dir.exists():
+        for image in registry.images_dir.iterdir():
+            assert Digest.of_file(image).hex() == image.name
+    assert list(registry.pool.strangers()) == []
     return {manifest.root for manifest in registry.manifests()}
 
 
-def _references() -> list[tuple[StorePath, ...]]:
-    common = folder({"lib": File(b"common" * 99), "l": Symlink("lib")})
-    out = bytearray()
-    tree.dump(common, out.extend)
-    return [(), (content_address(Digest.of(bytes(out)), "common"),)]
+def named(*generations: DeviceGeneration) -> set[str]:
+    """All images and contents of generations."""
+    trees = [tree for generation in generations for tree in generation.trees.values()]
+    images = [entry for generation in generations for entry in generation.manifest.images]
+    found = {digest.hex() for tree in trees for digest, _ in contents(tree)}
+    return found | {entry.sha256.hex() for entry in images}
+
+
+def held(registry: Registry) -> set[str]:
+    """All images and contents of a device."""
+    return {*names(registry.images_dir), *(digest.hex() for digest in registry.pool.digests())}
 
 
 def test_an_installation_cut_anywhere_leaves_the_old_or_the_new(tmp_path: Path) -> None:
     seen = set()
+    old, new = (numbered(tmp_path / "source", number) for number in (1, 2))
     for step in steps():
         registry = Registry(tmp_path / str(step))
-        old = install(registry, 1)
-        died = killed_at(step, lambda registry=registry: install(registry, 2))  # type: ignore[misc]
+        install(old, registry)
+        died = killed_at(step, lambda registry=registry: install(new, registry))  # type: ignore[misc]
         installed = check_device(registry)
-        assert old.root in installed
+        assert old.manifest.root in installed
         seen.add(len(installed))
-        new = install(registry, 2)
-        assert check_device(registry) == {old.root, new.root}
+        install(new, registry)
+        assert check_device(registry) == {old.manifest.root, new.manifest.root}
+        assert held(registry) == named(old, new)
         if not died:
             break
-    assert seen == {1, 2}
+    assert seen == {1, 2} and step > 10
 
 
-def test_a_removal_cut_anywhere_leaves_the_other_generation_whole(
-    tmp_path: Path,
-) -> None:
+def test_a_removal_cut_anywhere_leaves_the_other_generation_whole(tmp_path: Path) -> None:
+    old, new = (numbered(tmp_path / "source", number) for number in (1, 2))
     for step in steps():
         registry = Registry(tmp_path / str(step))
-        old, new = install(registry, 1), install(registry, 2)
-        died = killed_at(step, lambda registry=registry, old=old: _remove(registry, old))  # type: ignore[misc]
-        assert check_device(registry) in ({new.root}, {old.root, new.root})
-        _remove(registry, old)
-        assert check_device(registry) == {new.root}
-        assert names(registry.store_dir) == sorted(
-            [LINKS, *(item.path.basename for item in new.objects)]
+        install(old, registry)
+        install(new, registry)
+        died = killed_at(step, lambda registry=registry: _remove(registry, old))  # type: ignore[misc]
+        assert check_device(registry) in (
+            {new.manifest.root},
+            {old.manifest.root, new.manifest.root},
         )
+        _remove(registry, old)
+        assert check_device(registry) == {new.manifest.root}
+        assert held(registry) == named(new)
         if not died:
             break
+    assert step > 3
 
 
-def _remove(registry: Registry, manifest: Manifest) -> None:
-    registry.remove(manifest.root)
-    collect_device(registry.store_dir, registry.manifests())
+def _remove(registry: Registry, generation: DeviceGeneration) -> None:
+    registry.remove(generation.manifest.root)
+    collect_device(registry)

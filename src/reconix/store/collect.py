@@ -6,7 +6,7 @@ names. A cut leaves more than is needed, never less, and the next call goes on.
 An image that is damaged or missing does not say which contents it needs. Then no content is
 removed.
 
-Tested by ``tests/unit/store/test_registry.py`` and, step by step,
+Tested by ``tests/unit/store/test_collect.py`` and, step by step,
 ``tests/crash/test_store_crash.py``.
 """
 

@@ -1,8 +1,11 @@
 from pathlib import Path
 
 import pytest
+from tests.image_trees import file, folder, link
 
 from reconix.boot.tree import BadBootTree, BootFileChanged, BootTree
+from reconix.store.images.nodes import EXECUTABLE, ImageFile, ImageFolder
+from reconix.store.pool import Pool
 
 
 def test_files_are_sorted_by_the_names_of_their_folders() -> None:
@@ -73,3 +76,54 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(content: bytes, tmp_pat
     path.write_bytes(content)
     with pytest.raises(BootFileChanged, match="10 bytes"):
         list(tree.files[0].chunks())
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Pool:
+    return Pool(tmp_path / "pool")
+
+
+def stored(pool: Pool, content: bytes) -> ImageFile:
+    """A file whose content is in a pool, if it is not small."""
+    made = file(content)
+    if not made.is_inline:
+        pool.path(made.content).parent.mkdir(parents=True, exist_ok=True)
+        pool.path(made.content).write_bytes(content)
+    return made
+
+
+def test_the_tree_of_an_installed_object_equals_that_of_its_folder(
+    pool: Pool, tmp_path: Path
+) -> None:
+    files = {"EFI/BOOT/X": b"1" * 4097, "EFI-b": b"2" * 99, "loader/a.conf": b"few"}
+    kept = BootTree.of(files)
+    kept.write(tmp_path / "folder")
+    nodes = {name: stored(pool, content) for name, content in files.items()}
+    installed = folder(
+        EFI=folder(BOOT=folder(X=nodes["EFI/BOOT/X"])),
+        **{"EFI-b": nodes["EFI-b"]},
+        loader=folder(**{"a.conf": nodes["loader/a.conf"]}),
+    )
+    found, expected = BootTree.of_tree(installed, pool), BootTree.read(tmp_path / "folder")
+    assert [(f.path, f.size_bytes, b"".join(f.chunks())) for f in found.files] == [
+        (f.path, f.size_bytes, b"".join(f.chunks())) for f in expected.files
+    ]
+
+
+def test_links_and_empty_folders_of_an_installed_object_are_refused(pool: Pool) -> None:
+    with pytest.raises(BadBootTree, match="a/b is empty"):
+        BootTree.of_tree(folder(a=folder(b=folder())), pool)
+    with pytest.raises(BadBootTree, match="a/b is neither a file nor a folder"):
+        BootTree.of_tree(folder(a=folder(b=link(b"/etc/passwd"))), pool)
+    with pytest.raises(BadBootTree, match="no Unicode text"):
+        BootTree.of_tree(ImageFolder(EXECUTABLE, ((b"\xff", file(b"")),)), pool)
+
+
+@pytest.mark.parametrize("size", [0, 99, 101])
+def test_a_content_of_another_size_is_noticed_before_it_is_written_to_a_slot(
+    size: int, pool: Pool
+) -> None:
+    node = stored(pool, b"x" * 100)
+    pool.path(node.content).write_bytes(b"x" * size)
+    with pytest.raises(BootFileChanged, match="100 bytes"):
+        list(BootTree.of_tree(folder(kernel=node), pool).files[0].chunks())

@@ -20,7 +20,7 @@ from reconix.device.settings.health import (
     UnitActive,
     parse_health,
 )
-from reconix.device.settings.policy import Policy, read_policy
+from reconix.device.settings.policy import Policy, parse_policy
 from reconix.store.paths import StorePath
 from reconix.store.tree import File
 
@@ -100,8 +100,7 @@ def test_secrets_that_a_device_makes_are_kept_for_all_systems(files: dict[str, b
     assert b"shared /var/lib/reconix/secrets\n" in files["persist"]
 
 
-def test_attempts_and_limits_arrive(files: dict[str, bytes], tmp_path: Path) -> None:
-    (tmp_path / "update.json").write_bytes(files["update.json"])
+def test_attempts_and_limits_arrive(files: dict[str, bytes]) -> None:
     expected = Policy(
         receive=False,
         trial_timeout_seconds=300,
@@ -111,4 +110,4 @@ def test_attempts_and_limits_arrive(files: dict[str, bytes], tmp_path: Path) -> 
         window="22:00-04:00",
         needs_firmware=False,
     )
-    assert read_policy(tmp_path) == expected
+    assert parse_policy(files["update.json"], source="update.json") == expected

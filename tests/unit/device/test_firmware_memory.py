@@ -195,9 +195,10 @@ def test_what_takes_the_place_of_an_armed_update_does_not_inherit_its_system(
     """The new one cannot be written; the old one was taken back before."""
     ready.generation("three")
     ready.install("three")
-    entry = ready.registry.path(ready.read(ready.generations["three"]).boot) / "loader/loader.conf"
-    entry.chmod(0o644)
-    entry.write_bytes(b"altered")
+    boot = ready.read(ready.generations["three"]).boot
+    entry = ready.place_of(boot, "loader", "entries", "mqtt.conf")
+    entry.chmod(0o600)
+    entry.write_bytes(entry.read_bytes().replace(b"gpt", b"rw "))
     with exclusive_rw(ready.paths):
         apply(ready.device, ready.generations["two"], system="mqtt")
         with pytest.raises(WrongImage):

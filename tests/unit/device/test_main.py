@@ -64,11 +64,8 @@ def test_receive_can_leave_it_at_that(
 def test_a_system_may_forbid_that_the_device_restarts_by_itself(
     machine: Machine, units: Units, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    toplevel = machine.registry.path(machine.boot().booted.toplevel)
-    toplevel.chmod(0o755)
-    (toplevel / "update.json").write_text(
-        '{"receive": true, "trial_timeout_seconds": 9, "automatic": false}'
-    )
+    machine = machine.saying(automatic=False)
+    machine.boot()
     two = machine.generation("two")
     machine.install("two")
     assert main(["apply", str(two)], machine.device) == 0
@@ -155,10 +152,8 @@ def test_a_system_that_forbids_updates_takes_none(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    machine = machine.saying(receive=False)
     machine.boot()
-    toplevel = machine.registry.path(machine.boot().booted.toplevel)
-    toplevel.chmod(0o755)
-    (toplevel / "update.json").write_text('{"receive": false, "trial_timeout_seconds": 9}')
     machine.generation("two")
     feed(monkeypatch, machine.stream("one", "two").getvalue())
     assert main(["receive"], machine.device) == 77

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.device_model import Machine
+from tests.placed import with_files
 from tests.project_files import enough
 from tests.unit.device.conftest import Units
 
@@ -24,6 +25,8 @@ from reconix.device.trust_store import (
 from reconix.device.update.receive import receive
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.signatures import SecretKey
+from reconix.store.pool import BadContent
+from reconix.store.registry import ImageMissing, Registry
 from reconix.transfer.format.stream import StreamReader
 from reconix.transfer.sending import send
 from reconix.transfer.sending.signing import Signer, generate, public, sign_key_set
@@ -227,14 +230,32 @@ def test_a_trust_state_that_is_damaged_is_none(strict: Machine) -> None:
     assert read_trust_state(strict.paths).sequences == {str(strict.generations["two"]): 2}
 
 
-def test_what_a_generation_says_comes_back(tmp_path: Path) -> None:
-    assert read_trust_policy(tmp_path) is None
-    for policy in (
+@pytest.mark.parametrize(
+    "policy",
+    [
         TrustPolicy(FIRST),
         TrustPolicy(None, False, "http://a.example/x", 7, "PEM", "http://b.example:3128"),
-    ):
-        (tmp_path / FILE_NAME).write_bytes(policy.print())
-        assert read_trust_policy(tmp_path) == policy
+    ],
+)
+def test_what_a_generation_says_comes_back(policy: TrustPolicy, tmp_path: Path) -> None:
+    assert read_trust_policy(*with_files(tmp_path, {FILE_NAME: policy.print()})) == policy
+
+
+def test_a_generation_older_than_keys_says_nothing(tmp_path: Path) -> None:
+    assert read_trust_policy(*with_files(tmp_path, {"generation.json": b"{}"})) is None
+
+
+def test_a_policy_that_is_lost_is_not_that_of_a_generation_without_one(tmp_path: Path) -> None:
+    """Or who damages a disk would make a device take what nobody has signed."""
+    registry, path = with_files(tmp_path, {FILE_NAME: TrustPolicy(FIRST).print()})
+    for content in registry.pool.digests():
+        registry.pool.path(content).unlink()
+    with pytest.raises(BadContent, match="is missing"):
+        read_trust_policy(registry, path)
+    for image in registry.images_dir.iterdir():
+        image.unlink()
+    with pytest.raises(ImageMissing):
+        read_trust_policy(Registry(registry.system_root), path)
 
 
 @pytest.mark.parametrize("content", [b"", b'{"version": 9}', b"x" * (1 << 17)])

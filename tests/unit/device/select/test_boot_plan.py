@@ -293,7 +293,7 @@ def test_what_cannot_be_named_has_the_name_of_its_store_path() -> None:
 
 def test_a_system_has_the_name_that_its_generation_gives_it() -> None:
     tops = {"default": store_path("c", "nixos-system"), "mqtt": store_path("d", "nixos-system")}
-    foreign = replace(OLD, systems=tuple(InstalledSystem(*each) for each in tops.items()))
+    foreign = replace(OLD, systems=tuple(InstalledSystem(*each, ()) for each in tops.items()))
     known = replace(facts(boot()), generations={str(OLD.path): foreign})
     runs = replace(known.boot, toplevel=tops["mqtt"])
     assert decide(replace(known, boot=runs)).running.system == "mqtt"

@@ -4,11 +4,11 @@ import json
 
 import pytest
 from tests.device_model import Machine
+from tests.heard import Heard
 from tests.unit.device.conftest import Units
 
 from reconix.base import progress
 from reconix.base.documents import print_json
-from reconix.base.progress import Silent
 from reconix.boot.gpt import SECTOR
 from reconix.boot.oneshots.load_option import LoadOption, print_load_option, print_text
 from reconix.boot.oneshots.variables import GLOBAL, LOADER, FirmwareRefuses, Variables
@@ -31,6 +31,7 @@ from reconix.device.status.read import read_status
 from reconix.device.status.text import status_lines
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm, keep_system
+from reconix.store.layout import OtherLayout
 from reconix.store.tree import File
 
 
@@ -257,21 +258,27 @@ def test_a_start_knows_the_generations_of_what_is_committed_and_of_what_runs(
 def test_a_generation_that_cannot_be_read_is_told_and_stops_no_start(machine: Machine) -> None:
     machine.boot()
     machine.firmware()
-    file = machine.registry.path(machine.generations["one"]) / "generation.json"
-    file.chmod(0o644)
-    file.write_text("{}")
-    told = Notes()
+    file = machine.place_of(machine.generations["one"], "generation.json")
+    file.chmod(0o600)
+    file.write_text(file.read_text().replace('"systems"', '"sistems"'))
+    told = Heard()
     progress.listen(told)
     assert start(machine.device).booted.slot == 1
     assert any("'systems' is missing" in note for note in told.notes)
 
 
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
+def test_a_disk_of_another_layout_is_told_by_a_start_that_changes_nothing(
+    machine: Machine,
+) -> None:
+    """What is committed runs on: the way back from here is a disk image, not a restart."""
+    machine.boot()
+    machine.firmware()
+    machine.paths.layout.write_text("1\n")
+    before = sorted(path.stat().st_mtime_ns for path in machine.paths.home.rglob("*"))
+    with pytest.raises(OtherLayout, match="has layout 1; this release needs layout 2"):
+        start(machine.device)
+    assert machine.paths.is_committed.exists() and not machine.paths.booted.exists()
+    assert sorted(path.stat().st_mtime_ns for path in machine.paths.home.rglob("*")) == before
 
 
 def test_a_firmware_that_forgot_what_it_was_given_is_the_reason_for_coming_back(

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.placed import with_files
 
 from reconix.base.documents import BadDocument, print_json
 from reconix.device.settings.health import (
+    NAME,
     STARTED,
     BadHealth,
     Check,
@@ -20,10 +22,12 @@ from reconix.device.settings.health import (
     PortAnswers,
     SpaceIsFree,
     UnitActive,
+    can_be_proven,
     parse_health,
     print_health,
     read_health,
 )
+from reconix.store.registry import NotInstalled
 
 WORDS = st.text("abc./", min_size=1)
 PORTS = st.integers(1, 65535)
@@ -63,8 +67,7 @@ def test_a_document_gives_its_checks_after_the_one_that_is_always_made(tmp_path:
             {"kind": "free", "path": "/var/lib/x", "at_least_bytes": 1000},
         ],
     }
-    (tmp_path / "health.json").write_bytes(print_json(document))
-    health = read_health(tmp_path)
+    health = read_health(*with_files(tmp_path, {NAME: print_json(document)}))
     assert (health.timeout_seconds, health.stable_seconds, health.retries) == (90, 20, 1)
     assert health.checks == (
         STARTED,
@@ -76,6 +79,14 @@ def test_a_document_gives_its_checks_after_the_one_that_is_always_made(tmp_path:
         Check(FileIsFresh("/run/alive", 60)),
         Check(SpaceIsFree("/var/lib/x", 1000)),
     )
+
+
+def test_only_a_system_that_says_how_it_is_judged_can_be_proven(tmp_path: Path) -> None:
+    assert can_be_proven(*with_files(tmp_path / "one", {NAME: b"{}"}))
+    registry, toplevel = with_files(tmp_path / "two", {"boot.json": b"{}"})
+    assert not can_be_proven(registry, toplevel)
+    with pytest.raises(NotInstalled, match=NAME):
+        read_health(registry, toplevel)
 
 
 def test_a_short_document_asks_for_no_stable_time() -> None:

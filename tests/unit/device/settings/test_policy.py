@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.placed import with_files
 
 from reconix.base.documents import BadDocument
 from reconix.boot.trial import MAX_ATTEMPTS
-from reconix.device.settings.policy import Policy, parse_policy, print_policy, read_policy
+from reconix.device.settings.policy import NAME, Policy, parse_policy, print_policy, read_policy
 from reconix.device.state.choice import MAX_FAILURES
+from reconix.store.pool import BadContent
 
 POLICIES = st.builds(
     Policy,
@@ -29,26 +31,36 @@ def test_what_is_printed_is_parsed_again(policy: Policy) -> None:
 
 
 def test_a_system_that_says_nothing_allows_updates(tmp_path: Path) -> None:
-    assert read_policy(tmp_path) == Policy(receive=True)
+    assert read_policy(*with_files(tmp_path, {})) == Policy(receive=True)
 
 
 def test_what_it_says_is_read(tmp_path: Path) -> None:
-    (tmp_path / "update.json").write_text('{"receive": false, "trial_timeout_seconds": 7}')
-    assert read_policy(tmp_path) == Policy(receive=False, trial_timeout_seconds=7)
+    said = b'{"receive": false, "trial_timeout_seconds": 7}'
+    assert read_policy(*with_files(tmp_path, {NAME: said})) == Policy(
+        receive=False, trial_timeout_seconds=7
+    )
 
 
-def test_attempts_are_read_and_bounded(tmp_path: Path) -> None:
-    text = '{"receive": true, "trial_timeout_seconds": 7, "trial_attempts": 5, %s}'
-    (tmp_path / "update.json").write_text(text % '"always_attempts": 1')
-    assert read_policy(tmp_path) == Policy(
+def test_attempts_are_read_and_bounded() -> None:
+    text = b'{"receive": true, "trial_timeout_seconds": 7, "trial_attempts": 5, %s}'
+    assert parse_policy(text % b'"always_attempts": 1', source=NAME) == Policy(
         trial_timeout_seconds=7, trial_attempts=5, always_attempts=1
     )
-    (tmp_path / "update.json").write_text(text % '"always_attempts": 0')
     with pytest.raises(BadDocument):
-        read_policy(tmp_path)
+        parse_policy(text % b'"always_attempts": 0', source=NAME)
 
 
 def test_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "update.json").write_text('{"receive": "no"}')
-    with pytest.raises(BadDocument):
-        read_policy(tmp_path)
+    registry, toplevel = with_files(tmp_path, {NAME: b'{"receive": "no"}'})
+    with pytest.raises(BadDocument, match=f"{toplevel}/{NAME}"):
+        read_policy(registry, toplevel)
+
+
+def test_what_is_lost_does_not_become_what_a_system_without_the_file_would_say(
+    tmp_path: Path,
+) -> None:
+    registry, toplevel = with_files(tmp_path, {NAME: print_policy(Policy(receive=False))})
+    for content in registry.pool.digests():
+        registry.pool.path(content).unlink()
+    with pytest.raises(BadContent, match="is missing"):
+        read_policy(registry, toplevel)

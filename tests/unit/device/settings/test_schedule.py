@@ -1,19 +1,23 @@
 """Which system is wanted when."""
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.placed import with_files
 
 from reconix.base.documents import BadDocument
 from reconix.device.settings.schedule import (
+    NAME,
     Change,
     Hours,
     Schedule,
     minute_of_week,
     parse_schedule,
     print_schedule,
+    read_schedule,
 )
 
 DAY = 24 * 60
@@ -107,3 +111,12 @@ def test_hours_follow_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_schedule_of_another_version_is_refused() -> None:
     with pytest.raises(BadDocument):
         parse_schedule(b'{"version": 2}', source="schedule.json")
+
+
+def test_a_system_has_a_schedule_or_none(tmp_path: Path) -> None:
+    assert read_schedule(*with_files(tmp_path / "none", {})) is None
+    found = with_files(tmp_path / "one", {NAME: print_schedule(DAILY)})
+    assert read_schedule(*found) == DAILY
+    registry, toplevel = with_files(tmp_path / "bad", {NAME: b"{}"})
+    with pytest.raises(BadDocument, match=f"{toplevel}/{NAME}"):
+        read_schedule(registry, toplevel)

@@ -14,6 +14,7 @@ from tests.device_model import Machine
 
 from reconix.base.process import CommandFailed, run
 from reconix.device.state.lock import Busy, NoPrivilege, being_changed, exclusive_rw
+from reconix.store.layout import OtherLayout, print_layout
 
 SOURCE = Path(__file__).parents[4] / "src"
 PROGRAM = """\
@@ -70,9 +71,20 @@ def test_w4_what_everybody_can_open_keeps_nobody_from_working(machine: Machine) 
     assert not being_changed(machine.paths)
 
 
+def test_nobody_begins_on_a_disk_of_another_layout(machine: Machine) -> None:
+    machine.paths.layout.write_text("3\n")
+    with pytest.raises(OtherLayout, match="has layout 3"), exclusive_rw(machine.paths):
+        pass
+    assert not being_changed(machine.paths)
+
+
 def test_only_root_can_begin(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> int:
-        raise PermissionError(13, "Permission denied")
+    really = os.open
+
+    def refuse(path: str | Path, *flags: int) -> int:
+        if path == machine.paths.lock:
+            raise PermissionError(13, "Permission denied")
+        return really(path, *flags)
 
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(NoPrivilege), exclusive_rw(machine.paths):
@@ -93,8 +105,9 @@ def test_who_can_wait_gets_the_lock_when_it_is_free(machine: Machine) -> None:
 def mounted(tmp_path: Path, need: Need) -> Iterator[Path]:
     """A system partition, mounted as the initrd mounts it."""
     need("mkfs.ext4")
-    (tmp_path / "tree/nix/store").mkdir(parents=True)
+    (tmp_path / "tree/pool").mkdir(parents=True)
     (tmp_path / "tree/reconix").mkdir()
+    (tmp_path / "tree/reconix/layout").write_bytes(print_layout())
     for name in ("system", "store"):
         (tmp_path / name).mkdir()
     image, system, store = (tmp_path / name for name in ("image", "system", "store"))
@@ -107,7 +120,7 @@ def mounted(tmp_path: Path, need: Need) -> Iterator[Path]:
         pytest.skip(f"tests may not mount here: {error}")
     try:
         run("mount", "-o", "ro,noatime", loop, system)
-        run("mount", "-o", "bind", system / "nix/store", store)
+        run("mount", "-o", "bind", system / "pool", store)
         run("mount", "-o", "remount,bind,ro", store)
         yield tmp_path
     finally:

@@ -110,8 +110,8 @@ def test_a_boot_tree_that_was_altered_is_never_armed(machine: Machine) -> None:
     machine.boot()
     two = machine.generation("two")
     machine.install("two")
-    entry = machine.registry.path(machine.read(two).boot) / "loader/entries/default.conf"
-    entry.chmod(0o644)
+    entry = machine.place_of(machine.read(two).boot, "loader", "entries", "default.conf")
+    entry.chmod(0o600)
     entry.write_bytes(entry.read_bytes().replace(b"gpt", b"rw "))
     with pytest.raises(WrongImage), exclusive_rw(machine.paths):
         apply(machine.device, two)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.device_model import Machine
+from tests.device_model import Machine, expect_whole
 
 from reconix.boot.transitions import NotNow
 from reconix.boot.trial import Phase, read_state
@@ -66,8 +66,9 @@ def test_the_generation_before_is_kept_and_older_ones_go(machine: Machine) -> No
     kept = {machine.generations["two"], machine.generations["three"]}
     assert set(machine.device.installed()) == kept
     for manifest in machine.registry.manifests():
-        assert all(machine.registry.path(item.path).exists() for item in manifest.objects)
-    assert not machine.registry.path(machine.generations["one"]).exists()
+        expect_whole(machine.registry, manifest)
+    images = {entry.sha256.hex() for m in machine.registry.manifests() for entry in m.images}
+    assert {path.name for path in machine.registry.images_dir.iterdir()} == images
 
 
 def test_the_system_that_is_wanted_always_follows_the_trial(machine: Machine) -> None:

@@ -114,9 +114,8 @@ def test_nothing_is_received_during_a_trial(machine: Machine) -> None:
 
 
 def test_a_system_that_may_not_take_updates_says_so(machine: Machine) -> None:
-    toplevel = machine.registry.path(machine.boot().booted.toplevel)
-    toplevel.chmod(0o755)
-    (toplevel / "update.json").write_text('{"receive": false, "trial_timeout_seconds": 9}')
+    machine = machine.saying(receive=False)
+    machine.boot()
     with pytest.raises(UpdatesForbidden):
         receive(machine.device, machine.stream(None, "one").read)
 
@@ -140,7 +139,8 @@ def test_receiving_takes_less_than_64_mib(machine: Machine) -> None:
 def test_collecting_gives_back_what_a_cut_left_behind(machine: Machine) -> None:
     machine.boot()
     staging = machine.device.registry.staging_dir
-    (staging / "half.part/lib").mkdir(parents=True)
+    staging.mkdir(parents=True)
+    (staging / "0").write_bytes(b"half a content")
     with exclusive_rw(machine.paths):
         collect(machine.device, machine.device.recall())
     assert not any(staging.iterdir())

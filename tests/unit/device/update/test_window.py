@@ -5,7 +5,8 @@ import time
 import pytest
 from tests.device_model import Machine
 
-from reconix.base.documents import BadDocument, JsonInput, print_json
+from reconix.base.documents import BadDocument, JsonInput
+from reconix.device.device import Device
 from reconix.device.update.window import Window, waits
 
 
@@ -32,25 +33,23 @@ def test_what_is_no_window_is_refused(text: str) -> None:
         Window.parse(text)
 
 
-def say(machine: Machine, **more: JsonInput) -> None:
-    """Let the system that runs say this about updates."""
-    toplevel = machine.registry.path(machine.boot().booted.toplevel)
-    toplevel.chmod(0o755)
-    policy = {"receive": True, "trial_timeout_seconds": 9, **more}
-    (toplevel / "update.json").write_bytes(print_json(policy))
+def running(machine: Machine, **policy: JsonInput) -> Device:
+    """A device that runs a system that says this about updates."""
+    told = machine.saying(**policy)
+    told.boot()
+    return told.device
 
 
 def test_outside_of_its_window_a_device_waits(machine: Machine) -> None:
-    say(machine, window="02:00-04:00")
-    assert waits(machine.device, at("12:00")) == "the restart waits for its window, 02:00-04:00"
-    assert waits(machine.device, at("03:00")) == ""
+    device = running(machine, window="02:00-04:00")
+    assert waits(device, at("12:00")) == "the restart waits for its window, 02:00-04:00"
+    assert waits(device, at("03:00")) == ""
 
 
 def test_a_device_that_does_nothing_by_itself_says_so(machine: Machine) -> None:
-    say(machine, automatic=False)
-    assert "systemctl reboot" in waits(machine.device, at("03:00"))
+    device = running(machine, automatic=False)
+    assert "systemctl reboot" in waits(device, at("03:00"))
 
 
 def test_a_system_that_says_nothing_restarts_at_once(machine: Machine) -> None:
-    say(machine)
-    assert waits(machine.device, at("12:00")) == ""
+    assert waits(running(machine), at("12:00")) == ""
