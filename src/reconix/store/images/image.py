@@ -35,6 +35,7 @@ from reconix.store.images.erofs import (
     SLOT_BYTES,
     SUPER_AT,
     SUPERBLOCK,
+    redirect,
 )
 from reconix.store.images.nodes import (
     MAX_DEPTH,
@@ -117,8 +118,8 @@ class Image:
         place = self._find(names)
         if place is None:
             return None
-        found = self._leaf(self._inode(place))
-        return found if isinstance(found, ImageFile | ImageLink) else None
+        inode = self._inode(place)
+        return None if inode.kind == stat.S_IFDIR else self._leaf(inode)
 
     def listing(self, *names: bytes) -> tuple[bytes, ...] | None:
         """The names in a folder, sorted; ``None`` if there is no such folder."""
@@ -213,7 +214,7 @@ class Image:
                 if name not in (b".", b".."):
                     yield name, place
 
-    def _leaf(self, inode: _Inode) -> Node | None:
+    def _leaf(self, inode: _Inode) -> ImageFile | ImageLink:
         """The node of an inode that is no folder."""
         if inode.kind == stat.S_IFLNK and inode.content:
             return ImageLink(inode.metadata, bytes(inode.content))
@@ -221,7 +222,7 @@ class Image:
             return ImageFile(inode.metadata, inode.size_bytes, inode.pooled)
         if inode.kind == stat.S_IFREG and inode.size_bytes <= MAX_INLINE_BYTES:
             return ImageFile(inode.metadata, inode.size_bytes, bytes(inode.content))
-        return None
+        raise BadImage("a node is neither file, folder nor link")
 
 
 class _Reader:
@@ -244,21 +245,20 @@ class _Reader:
                 (name, self.read(below, depth + 1)) for name, below in self._image._entries(inode)
             )
             return ImageFolder(inode.metadata, entries)
-        found = self._image._leaf(inode)
-        if found is None:
-            raise BadImage(f"node {place} is neither file, folder nor link")
-        return found
+        return self._image._leaf(inode)
 
 
 def _pooled(attributes: list[tuple[bytes, bytes]]) -> tuple[bytes, Attributes]:
     """The digest that attributes name, and the other ones."""
-    digest = b""
+    digest = place = b""
     others = []
     for name, value in attributes:
         if name == METACOPY:
             digest = value.removeprefix(METACOPY_VALUE)
-            if len(digest) != DIGEST_BYTES:
-                raise BadImage("a digest of another kind")
-        elif name != REDIRECT:
+        elif name == REDIRECT:
+            place = value
+        else:
             others.append((name, value))
+    if (digest or place) and (len(digest) != DIGEST_BYTES or place != redirect(digest)):
+        raise BadImage("a content with another name")
     return digest, tuple(others)

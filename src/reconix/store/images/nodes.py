@@ -10,7 +10,7 @@ here itself: its name would be longer.
 
 These are tuples, because there are ten thousands of them at once.
 
-Tested by ``tests/unit/store/images/test_erofs.py``.
+Tested by ``tests/unit/store/images/test_nodes.py``.
 """
 
 from collections.abc import Iterator

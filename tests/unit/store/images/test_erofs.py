@@ -100,6 +100,7 @@ def test_the_order_of_trees_does_not_matter(
     assert image_of(shuffled) == image_of(trees)
 
 
+@settings(max_examples=50)
 @given(forests)
 def test_an_image_has_all_of_its_trees(trees: list[tuple[bytes, Node]]) -> None:
     image = Image(image_of(trees))

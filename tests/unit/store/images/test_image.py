@@ -5,7 +5,7 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.store.images.test_erofs import SMALL, image_of
+from tests.unit.store.images.test_erofs import DIGEST, SMALL, image_of
 
 from reconix.store.images.erofs import (
     ENTRY,
@@ -15,7 +15,7 @@ from reconix.store.images.erofs import (
     SUPERBLOCK,
 )
 from reconix.store.images.image import BadImage, Image
-from reconix.store.images.nodes import EXECUTABLE, ImageFolder, find
+from reconix.store.images.nodes import EXECUTABLE, MAX_INLINE_BYTES, ImageFolder, find
 
 PLAIN = image_of(SMALL)
 ROOT = SUPER_AT + SUPERBLOCK.size
@@ -128,3 +128,16 @@ def test_names_that_are_not_in_order_are_told() -> None:
     at = PLAIN.index(b"empty" + b"link")
     with pytest.raises(BadImage, match="entry"):
         Image(PLAIN[:at] + b"zmpty" + PLAIN[at + 5 :]).tree()
+
+
+def test_a_content_whose_two_names_differ_is_told() -> None:
+    """The kernel reads what the path says, and compares it with the digest."""
+    at = PLAIN.index(b"/" + DIGEST.hex()[:2].encode() + b"/")
+    with pytest.raises(BadImage, match="another name"):
+        Image(PLAIN[: at + 1] + b"00" + PLAIN[at + 3 :]).tree()
+
+
+def test_a_file_that_is_damaged_is_not_absent() -> None:
+    at = PLAIN.index(b"x" * MAX_INLINE_BYTES) - INODE.size + 8  # its size
+    with pytest.raises(BadImage):
+        Image(PLAIN[:at] + bytes([MAX_INLINE_BYTES + 1]) + PLAIN[at + 1 :]).look(b"settings")
