@@ -67,6 +67,8 @@ SET_BY_OTHERS = "; ".join(
 )
 MOUNTS = "grep -v -e binfmt -e credentials /proc/self/mounts | cut -d ' ' -f 2 | sort"
 """Where something is mounted, but for what comes and goes while a system runs."""
+LOOPS = "basename -a $(cat /sys/block/loop*/loop/backing_file) | sort"
+"""The images that are mounted, each as often as it is."""
 
 
 @pytest.mark.vm
@@ -96,6 +98,8 @@ def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, ne
             assert (runs.text("system"), runs.number("soft_reboots")) == (system, number)
             assert runs.text("boot_id") == boot_id
             mounts[system].add(device.ask(MOUNTS))
+            images = device.ask("tr , '\\n' < /run/reconix/images")
+            assert device.ask(LOOPS) == images, "and no image of the system before"
             assert device.ask("ls -A /run/nextroot /dev/shm | grep -c hidden; true") == "0"
             assert device.ask("ls /run/nextroot | wc -l") == "0"
             assert device.status().items("faults") == []
