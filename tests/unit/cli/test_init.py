@@ -80,13 +80,12 @@ def test_the_line_that_asks_nix_is_right_once_it_is_no_comment(nixos: Path) -> N
 
 
 def test_the_nixos_of_the_template_finds_the_disk_of_the_device(nixos: Path) -> None:
-    disk = "(import ./appliance.nix { }).fileSystems"
-    for mount, device in {
-        "/": "none",
-        "/system": f"/dev/disk/by-partuuid/{str(guid(SYSTEM, host='device')).lower()}",
-        "/nix/store": "/system/nix/store",
-    }.items():
-        assert evaluated(nixos, f'{disk}."{mount}".device') == device
+    device = f"/dev/disk/by-partuuid/{str(guid(SYSTEM, host='device')).lower()}"
+    assert evaluated(nixos, "(import ./appliance.nix { }).reconix.systemPartition") == device
+    given = f'config.reconix.systemPartition = "{device}"; lib = null; pkgs = null;'
+    module = f"(import ./reconix.nix {{ {given} }})"
+    mounted = f'{module}.config.fileSystems."/system".device'
+    assert evaluated(nixos, mounted) == device
 
 
 def test_a_folder_with_files_is_left_alone(
