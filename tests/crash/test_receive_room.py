@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.crash.test_receive_cut import copy, generation
 from tests.cuts import STOPPED, stop_after
+from tests.unit.transfer.conftest import Workshop
 
 from reconix.base.files import remove_tree
 from reconix.base.process import CommandFailed, run
@@ -27,7 +27,6 @@ from reconix.transfer.format.stream import TruncatedStream
 from reconix.transfer.receiving.receive import receive
 from reconix.transfer.receiving.room import DiskFull
 from reconix.transfer.receiving.spool import Spool
-from reconix.transfer.sending import send
 
 KIB, MIB, PAGE = 1 << 10, 1 << 20, 4096
 STRIDES = {"tmpfs": 1, "ext4": 3} if "RECONIX_EXAMPLES" in os.environ else {"tmpfs": 5, "ext4": 23}
@@ -133,22 +132,16 @@ def small(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Small]:
     noise = random.Random(1)
     old = {f"lib/{n}": File(noise.randbytes(1000)) for n in range(3)}
     with ChrootStore(tmp_path / "build") as store:
-        base = generation(store, root=folder(old), kept=File(b"kept"))
+        workshop = Workshop(store, tmp_path)
+        base = workshop.generation(root=folder(old), kept=File(b"kept" * 99))
         streams = []
         for number in (1, 2):
             new = {f"bin/{n}": File(noise.randbytes(70 * KIB)) for n in range(number, 5)}
             page = File(noise.randbytes(150 * KIB))
-            target = generation(store, root=folder({**old, **new}), page=page)
-            written = io.BytesIO()
-            send.create(store, [base], target, written.write)
-            streams.append(written.getvalue())
-        pristine, place = tmp_path / "pristine", tmp_path / "device"
-        for part in ("nix/store", "reconix/generations"):
-            (pristine / part).mkdir(parents=True)
-        registry = Registry(pristine)
-        for item in store.manifest(base).objects:
-            copy(store.path(item.path), registry.path(item.path))
-        registry.add(store.manifest(base))
+            target = workshop.generation(root=folder({**old, **new}), page=page)
+            streams.append(workshop.stream(base, target))
+        pristine, place = tmp_path / "pristine", tmp_path / "small"
+        workshop.device(base, at=pristine)
     place.mkdir()
     try:
         mount(request.param, place)

@@ -45,6 +45,7 @@ def collect(registry: Registry, also: Iterable[Manifest] = ()) -> Collected:
     manifests = (*registry.manifests(), *also)
     images = _remove(unneeded_images(registry, manifests))
     contents = _remove(unneeded_contents(registry, manifests))
+    registry.pool.remove_empty_folders()
     if images.count:
         sync_folder(registry.images_dir)
     return Collected(images.count, contents.count, images.size_bytes + contents.size_bytes)

@@ -12,6 +12,7 @@ Nobody but root may read here: among the contents are those of files that only r
 Tested by ``tests/unit/store/test_pool.py``.
 """
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -112,6 +113,12 @@ class Pool:
     def _is_folder(self, name: str) -> bool:
         inside = self.folder / name
         return len(name) == _FOLDER_DIGITS and not inside.is_symlink() and inside.is_dir()
+
+    def remove_empty_folders(self) -> None:
+        """Remove the folders in which there is nothing; each takes an inode."""
+        for name in _sorted_names(self.folder):
+            with contextlib.suppress(OSError):  # there is something in it
+                (self.folder / name).rmdir()
 
 
 def _sorted_names(folder: Path) -> list[str]:

@@ -142,6 +142,13 @@ def test_what_is_no_content_and_no_image_is_removed(both: Registry, tmp_path: Pa
     assert (outside / "kept").exists()
 
 
+def test_no_empty_folder_of_the_pool_is_left(both: Registry) -> None:
+    both.remove(ONE)
+    both.remove(TWO)
+    collect(both)
+    assert list(both.pool.folder.iterdir()) == []
+
+
 def test_a_folder_in_place_of_a_content_goes_when_nobody_needs_it(both: Registry) -> None:
     path = both.pool.path(digest(b"1" * 999))
     path.unlink()
