@@ -305,7 +305,7 @@ def install(project: Project, report: Report) -> None:
     with report.stage("disk image"):
         image = project.answer("image", "--output", str(project.image))
     report.sizes += [
-        ("generation 1: all objects", int(str(built["nar_size_bytes"]))),
+        ("generation 1: installed", int(str(built["installed_size_bytes"]))),
         ("generation 1: boot partition", int(str(built["slot_image_size_bytes"]))),
         ("disk image: used, equal files stored once", int(str(image["used_bytes"]))),
     ]

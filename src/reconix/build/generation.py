@@ -76,7 +76,11 @@ class SlotContent:
 
 
 def add_generation(
-    store: ChrootStore, host: Host, systems: Iterable[BuiltSystem], loader: bytes
+    store: ChrootStore,
+    host: Host,
+    systems: Iterable[BuiltSystem],
+    loader: bytes,
+    trees: DeviceTrees | None = None,
 ) -> StorePath:
     """Add boot tree and generation of a host to the store.
 
@@ -85,20 +89,20 @@ def add_generation(
         host: as configured.
         systems: all of them.
         loader: the boot loader's program.
+        trees: what was read already.
 
     Raises:
         SlotTooSmall: the boot tree does not fit into a slot.
     """
-    found = _imaged(store, systems)
+    found = _imaged(trees or DeviceTrees(store), systems)
     content = _add_boot_tree(store, host, found.values(), loader)
     tree = _tree(host, found, content)
     toplevels = [system.built.toplevel for system in found.values()]
     return store.add_files(tree, f"generation-{host.name}", [content.tree, *toplevels])
 
 
-def _imaged(store: ChrootStore, systems: Iterable[BuiltSystem]) -> Mapping[str, _ImagedSystem]:
+def _imaged(trees: DeviceTrees, systems: Iterable[BuiltSystem]) -> Mapping[str, _ImagedSystem]:
     """Systems with their images, by name and sorted; what several have is read once."""
-    trees = DeviceTrees(store)
     found = {}
     with progress.stage("compute the images of the systems"):
         for system in sorted(systems, key=lambda each: each.name):

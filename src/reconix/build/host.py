@@ -41,6 +41,7 @@ from reconix.config.lock import HostLock, LockedPackage, SystemLock
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.images import DeviceTrees
 from reconix.store.paths import StorePath
 from reconix.store.sidecar import MAX_SIDECAR_BYTES, Sidecar, parse_entries, print_sidecar
 from reconix.store.tree import File, folder
@@ -65,19 +66,22 @@ class Workshop:
     fetch: Fetch
 
 
-def build_host(workshop: Workshop, host: Host, lock: HostLock) -> StorePath:
+def build_host(
+    workshop: Workshop, host: Host, lock: HostLock, trees: DeviceTrees | None = None
+) -> StorePath:
     """Build the generation of a host.
 
     Args:
         workshop: store and packages.
         host: as configured.
         lock: what its systems consist of; it must fit the configuration.
+        trees: of the store; what is read now is known to it afterwards.
     """
     toplevels = build_toplevels(workshop, host, lock, host.systems)
     store = workshop.store
     systems = [read_system(store, name, toplevel) for name, toplevel in toplevels.items()]
     systems += nixos.take_systems(store, host, lock)
-    return add_generation(store, host, systems, _loader(workshop, lock))
+    return add_generation(store, host, systems, _loader(workshop, lock), trees)
 
 
 def build_toplevels(

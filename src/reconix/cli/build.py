@@ -35,6 +35,8 @@ from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.images import DeviceTrees, read_device_generation
+from reconix.nix.installed_size import installed_size
 from reconix.project.building import build, debian_roots
 from reconix.project.files import ProjectFiles
 from reconix.signing.project_keys import with_keys
@@ -70,22 +72,26 @@ def run(arguments: argparse.Namespace) -> int:
     host = files.host(arguments.host)
     with ChrootStore(places.store(arguments)) as store:
         numbers = dict(arguments.number)
-        pin = build(files, store, with_keys(files, host), places.downloads(), numbers)
-        _tell(arguments, store, host, pin)
+        trees = DeviceTrees(store)
+        pin = build(files, store, with_keys(files, host), places.downloads(), numbers, trees)
+        _tell(arguments, trees, host, pin)
     return 0
 
 
-def _tell(arguments: argparse.Namespace, store: ChrootStore, host: Host, pin: Pin) -> None:
+def _tell(arguments: argparse.Namespace, trees: DeviceTrees, host: Host, pin: Pin) -> None:
+    store = trees.store
     generation = read_generation(store.store_dir, pin.path)
-    objects = store.closure_of(pin.path).objects
-    size = sum(item.nar_size_bytes for item in objects)
+    size = installed_size(read_device_generation(store, pin.path, trees).images)
     document: JsonInput = {
         "host": host.name,
         "number": pin.number,
         "generation": str(pin.path),
         "systems": {system.name: str(system.toplevel) for system in generation.systems},
-        "objects": len(objects),
-        "nar_size_bytes": size,
+        "contents": size.contents,
+        "contents_size_bytes": size.contents_bytes,
+        "images": size.images,
+        "images_size_bytes": size.images_bytes,
+        "installed_size_bytes": size.total_bytes,
         "slot_image_size_bytes": generation.slot.size_bytes,
         "losses": {
             name: [str(loss) for loss in losses.read(root)]
@@ -94,7 +100,7 @@ def _tell(arguments: argparse.Namespace, store: ChrootStore, host: Host, pin: Pi
     }
     text = (
         f"{host.name}: generation {pin.number}\n{pin.path}\n"
-        f"{len(generation.systems)} systems, {len(objects)} objects of {human(size)}, "
-        f"boot partition {human(generation.slot.size_bytes)}"
+        f"{len(generation.systems)} systems of {human(size.total_bytes)} in {size.contents} files "
+        f"and {size.images} images, boot partition {human(generation.slot.size_bytes)}"
     )
     answer(arguments, text=text, document=document)

@@ -51,6 +51,7 @@ class DeviceTrees:
     store: ChrootStore
     scanner: Scanner = field(default_factory=Scanner)
     _trees: dict[tuple[StorePath, StorePath | None], Node] = field(default_factory=dict)
+    _images: dict[tuple[int, ...], "DeviceImage"] = field(default_factory=dict)
 
     def of_closure(self, closure: Closure) -> Mapping[StorePath, Node]:
         """The tree of each object of a closure that a device gets, sorted.
@@ -64,6 +65,18 @@ class DeviceTrees:
             for item in closure.objects
             if not is_sidecar(item.path)
         }
+
+    def image(self, group: Group, trees: Mapping[StorePath, Node]) -> "DeviceImage":
+        """The image of some objects; one that was asked for before is not computed again.
+
+        Args:
+            group: which objects.
+            trees: theirs, as ``of_closure`` gave them: they stay, so they are told by identity.
+        """
+        key = tuple(id(trees[path]) for path in group)
+        if key not in self._images:
+            self._images[key] = _image(group, trees)
+        return self._images[key]
 
     def _sidecars(self, closure: Closure) -> dict[StorePath, StorePath]:
         """Sidecars by what they describe."""
@@ -127,7 +140,7 @@ class DeviceGeneration:
 def system_images(trees: DeviceTrees, toplevel: StorePath) -> tuple[DeviceImage, ...]:
     """The images of one system, in the order of their digests."""
     found = trees.of_closure(trees.store.closure_of(toplevel))
-    images = (_image(group, found) for group in _groups(found))
+    images = (trees.image(group, found) for group in _groups(found))
     return tuple(sorted(images, key=lambda image: image.entry.sha256))
 
 
@@ -154,7 +167,7 @@ def read_device_generation(
             images[image.entry.sha256] = image
             in_systems.update(image.entry.objects)
     for group in _packed(found, found.keys() - in_systems):
-        image = _image(group, found)
+        image = reader.image(group, found)
         images[image.entry.sha256] = image
     ordered = tuple(sorted(images.values(), key=lambda image: image.entry))
     manifest = Manifest(root, tuple(image.entry for image in ordered))

@@ -15,6 +15,7 @@ from reconix.build.root import losses
 from reconix.build.users.known_ids import of_generation
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.images import DeviceTrees
 from reconix.project.files import ProjectFiles
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
@@ -26,6 +27,7 @@ def build(
     host: Host,
     downloads: Path,
     numbers: Mapping[str, int] = MappingProxyType({}),
+    trees: DeviceTrees | None = None,
 ) -> Pin:
     """Build a host; keep the generation if it is within budget and leaves what is frozen unchanged.
 
@@ -35,13 +37,15 @@ def build(
         host: one of the project's, with the keys that its devices trust.
         downloads: where packages are that were fetched once.
         numbers: of users, whatever devices know.
+        trees: of the store; what is read now is known to it afterwards.
     """
     lock = files.numbered_lock(store, host, numbers)
-    path = build_host(files.workshop(store, downloads), host, lock)
+    known = trees or DeviceTrees(store)
+    path = build_host(files.workshop(store, downloads), host, lock, known)
     pins = files.pins(store, host)
     before = [pin.path for pin in pins.all() if store.is_valid(pin.path)]
-    budgets.check_systems(store, host.systems, path)
-    budgets.check_generation(store, path, files.configuration.project.budgets.generation)
+    budgets.check_systems(known, host.systems, path)
+    budgets.check_generation(known, path, files.configuration.project.budgets.generation)
     frozen.check(store, host.systems, path, before[-1] if before else None)
     pin = pins.add(path)
     for line in losses.report(debian_roots(store, path, host.systems)):

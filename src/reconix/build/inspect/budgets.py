@@ -1,17 +1,18 @@
 """Budgets: how large a system, or all systems of a host together, may become.
 
-A team that ships a device wants to know when a system has grown. Its size is visible from the store
-alone: a system is a closure, and its size is the sum of its objects.
+A team that ships a device wants to know when a system has grown. Its size is what a device needs to
+have it: each content once, and images (``nix/installed_size.py``).
 
 Tested by ``tests/unit/build/inspect/test_budgets.py``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from reconix.base.errors import ReconixError
 from reconix.config.schema.system import System
 from reconix.config.schema.values import print_size
-from reconix.nix.chroot import ChrootStore
+from reconix.nix.images import DeviceImage, DeviceTrees, read_device_generation, system_images
+from reconix.nix.installed_size import installed_size
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
 
@@ -29,34 +30,36 @@ class BudgetExceeded(ReconixError):
         )
 
 
-def check_systems(store: ChrootStore, systems: Mapping[str, System], generation: StorePath) -> None:
+def check_systems(trees: DeviceTrees, systems: Mapping[str, System], generation: StorePath) -> None:
     """Hold each system of a generation against its budget, if it has one.
 
     Args:
-        store: where the generation is.
+        trees: of the store that has the generation.
         systems: those of the configuration, by name.
         generation: what was built from them.
 
     Raises:
         BudgetExceeded: a system is too large.
     """
-    for built in read_generation(store.store_dir, generation).systems:
+    for built in read_generation(trees.store.store_dir, generation).systems:
         system = systems.get(built.name)
         if system is not None and system.budget is not None:
-            _check_budget(store, f"the system {built.name}", built.toplevel, system.budget)
+            images = system_images(trees, built.toplevel)
+            _check_budget(f"the system {built.name}", images, system.budget)
 
 
-def check_generation(store: ChrootStore, generation: StorePath, budget: int | None) -> None:
+def check_generation(trees: DeviceTrees, generation: StorePath, budget: int | None) -> None:
     """Hold all systems of a host together against their budget, if they have one.
 
     Raises:
         BudgetExceeded: they are too large.
     """
     if budget is not None:
-        _check_budget(store, "the generation", generation, budget)
+        images = read_device_generation(trees.store, generation, trees).images
+        _check_budget("the generation", images, budget)
 
 
-def _check_budget(store: ChrootStore, what: str, path: StorePath, budget: int) -> None:
-    size = sum(store.info(each).nar_size_bytes for each in store.closure(path))
+def _check_budget(what: str, images: Iterable[DeviceImage], budget: int) -> None:
+    size = installed_size(images).total_bytes
     if size > budget:
         raise BudgetExceeded(what, size_bytes=size, budget_bytes=budget)

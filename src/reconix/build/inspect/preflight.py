@@ -8,7 +8,7 @@ lock leads to them. Then a check already finds, and reports with their place:
 * a health check or ``services.enable`` names a unit that does not exist;
 * a user would get an ID that is not available;
 * a folder persists where a unit of a package needs a link;
-* root and kernel alone are larger than the budget of the system.
+* the contents of root and kernel alone are larger than the budget of the system.
 
 Nothing here is a guess. What is not in the store, or not locked as it is configured, is left to the
 build, which checks everything.
@@ -16,8 +16,11 @@ build, which checks everything.
 Tested by ``tests/unit/build/inspect/test_preflight.py``.
 """
 
+import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from reconix.build import cached_recipes, recipes
 from reconix.build.agent.units import units as agent_units
@@ -35,6 +38,7 @@ from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.config.schema.values import print_size
 from reconix.nix.chroot import ChrootStore
+from reconix.store.images.nodes import MAX_INLINE_BYTES
 from reconix.store.tree import File, Symlink
 
 Generated = Mapping[str, File | Symlink]
@@ -53,8 +57,8 @@ class _Built:
     """Those of the units that are services, each a file."""
     linked: frozenset[str]
     """Those of the services that need links, as packages have them."""
-    size_bytes: int
-    """Of its root and its kernel."""
+    trees: tuple[Path, ...]
+    """Its root and its kernel."""
 
 
 class Preflight:
@@ -63,6 +67,7 @@ class Preflight:
     def __init__(self, store: ChrootStore) -> None:
         self._store = store
         self._known: dict[tuple[str, ...], _Built | None] = {}
+        self._sizes: dict[tuple[Path, ...], int] = {}
 
     def of(self, host: Host, lock: HostLock, tables: Mapping[str, Table]) -> Iterator[Problem]:
         """The problems for which a build of a host would be refused, as far as they are known.
@@ -84,7 +89,18 @@ class Preflight:
                 yield from _unknown_units(system, own, built, table, file)
                 yield from _wrong_number(system, lock, built, table, file)
                 yield from _in_the_way(system, own, built, table, file)
-                yield from _too_large(system, built, table, file)
+                if system.budget is not None:
+                    yield from _too_large(system, self._least_bytes(built), table, file)
+
+    def _least_bytes(self, built: _Built) -> int:
+        """What root and kernel take at least: contents, each once. Images come on top of it.
+
+        Equal files of a store are one, so they are told by their inodes, and nothing is read.
+        """
+        if built.trees not in self._sizes:
+            sizes = {inode: size for tree in built.trees for inode, size in _pooled_files(tree)}
+            self._sizes[built.trees] = sum(sizes.values())
+        return self._sizes[built.trees]
 
     def _built(self, locked: SystemLock, lock: HostLock) -> _Built | None:
         packages = (package.id for package in (*locked.packages, *locked.kernel))
@@ -106,12 +122,22 @@ def _find(store: ChrootStore, locked: SystemLock, lock: HostLock) -> _Built | No
     kernel = recipes.known(store, cached_recipes.linux_recipe(locked))
     if root is None or kernel is None:
         return None
-    size = sum(store.info(path).nar_size_bytes for path in (root, kernel))
     place = store.path(root)
     files = UnitFiles({}, place)
     services = dict(files.services())
     linked = frozenset(unit for unit, texts in services.items() if dynamic_user.links(unit, texts))
-    return _Built(files, enabling.shipped(place), frozenset(services), linked, size)
+    return _Built(
+        files, enabling.shipped(place), frozenset(services), linked, (place, store.path(kernel))
+    )
+
+
+def _pooled_files(tree: Path) -> Iterator[tuple[int, int]]:
+    """Inode and size of each file whose content an image does not hold itself."""
+    for folder, _, names in os.walk(tree):
+        for name in names:
+            status = os.lstat(Path(folder, name))
+            if stat.S_ISREG(status.st_mode) and status.st_size > MAX_INLINE_BYTES:
+                yield status.st_ino, status.st_size
 
 
 def _unknown_units(
@@ -149,12 +175,12 @@ def _in_the_way(
         yield dynamic_user.problem(unit, path, behind, table, file)
 
 
-def _too_large(system: System, built: _Built, table: Table, file: Place) -> Iterator[Problem]:
-    if system.budget is not None and built.size_bytes > system.budget:
+def _too_large(system: System, size_bytes: int, table: Table, file: Place) -> Iterator[Problem]:
+    if system.budget is not None and size_bytes > system.budget:
         place = place_of(table, "budget", default=file)
         fact = (
-            f"packages and kernel alone have {built.size_bytes} bytes, "
-            f"{built.size_bytes - system.budget} more than its budget"
+            f"packages and kernel alone have {size_bytes} bytes, "
+            f"{size_bytes - system.budget} more than its budget"
         )
         hint = f"remove something, or raise budget (now {print_size(system.budget)})"
         yield Problem(place, "budget", fact, hint)

@@ -78,7 +78,7 @@ class Archive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
-    """Size limits for what is built, uncompressed; a build that exceeds one fails."""
+    """Size limits for what is built, as it is installed; a build that exceeds one fails."""
 
     system: Annotated[
         SizeBytes | None,

@@ -604,8 +604,8 @@ class System:
     budget: Annotated[
         SizeBytes | None,
         Option(
-            "Size limit of the system in the store, uncompressed, with everything it refers to; a "
-            "build that exceeds it fails.",
+            "Size limit of the system as it is installed, with everything it refers to; equal "
+            "files count once. A build that exceeds it fails.",
             '"300M"',
             "when flash or bandwidth is scarce and growth must be noticed at once",
         ),

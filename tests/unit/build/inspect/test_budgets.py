@@ -9,6 +9,8 @@ from tests.made_generations import generation, toplevel
 from reconix.build.inspect.budgets import BudgetExceeded, check_generation, check_systems
 from reconix.config.schema.system import Kernel, System
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.images import DeviceTrees, read_device_generation, system_images
+from reconix.nix.installed_size import installed_size
 
 KERNEL = Kernel(package="linux-image-amd64")
 
@@ -20,18 +22,18 @@ def store(tmp_path: Path) -> Iterator[ChrootStore]:
 
 
 def test_a_system_within_its_budget_is_kept(store: ChrootStore) -> None:
-    web = toplevel(store)
-    size = sum(store.info(path).nar_size_bytes for path in store.closure(web))
-    new = generation(store, web)
-    check_systems(store, {"web": System(kernel=KERNEL, budget=size)}, new)
+    web = toplevel(store, "page" * 99)
+    new, trees = generation(store, web), DeviceTrees(store)
+    size = installed_size(system_images(trees, web)).total_bytes
+    check_systems(trees, {"web": System(kernel=KERNEL, budget=size)}, new)
     with pytest.raises(BudgetExceeded, match="1 more than its budget"):
-        check_systems(store, {"web": System(kernel=KERNEL, budget=size - 1)}, new)
+        check_systems(trees, {"web": System(kernel=KERNEL, budget=size - 1)}, new)
 
 
 def test_all_systems_together_have_a_budget_too(store: ChrootStore) -> None:
-    new = generation(store, toplevel(store))
-    size = sum(store.info(path).nar_size_bytes for path in store.closure(new))
-    check_generation(store, new, None)
-    check_generation(store, new, size)
+    new, trees = generation(store, toplevel(store, "page" * 99)), DeviceTrees(store)
+    size = installed_size(read_device_generation(store, new).images).total_bytes
+    check_generation(trees, new, None)
+    check_generation(trees, new, size)
     with pytest.raises(BudgetExceeded, match="the generation has"):
-        check_generation(store, new, size - 1)
+        check_generation(trees, new, size - 1)

@@ -51,7 +51,9 @@ def build(store: ChrootStore, lock: HostLock = LOCK) -> None:
 
     def root(into: Path) -> None:
         (into / "usr/lib/systemd/system").mkdir(parents=True)
-        (into / "usr/lib/systemd/system/nginx.service").write_text("[Service]\n")
+        (into / "usr/lib/systemd/system/nginx.service").write_text("[Service]\n" + "#" * 989)
+        for name in ("one", "other"):
+            (into / name).write_text("equal" * 100)
         (into / "usr/lib/systemd/system/getty@.service").write_text("[Service]\n")
         dynamic = "[Service]\nDynamicUser=yes\nStateDirectory=%p\n"
         (into / "usr/lib/systemd/system/cache.service").write_text(dynamic)
@@ -118,6 +120,14 @@ def test_a_budget_that_the_packages_alone_exceed_is_told(
     assert (found.place.line, found.key) == (2, "budget")
     assert found.fact.startswith("packages and kernel alone have ")
     assert problems(store, project(tmp_path / "q", "nginx.service", 'budget = "1M"')) == []
+
+
+def test_equal_files_of_packages_count_once_and_small_ones_not_at_all(
+    store: ChrootStore, tmp_path: Path
+) -> None:
+    build(store)
+    (found,) = problems(store, project(tmp_path / "p", "nginx.service", 'budget = "1K"'))
+    assert found.fact.startswith(f"packages and kernel alone have {999 + 500} bytes")
 
 
 def test_a_folder_that_persists_where_a_package_needs_a_link_is_told(
