@@ -1,17 +1,16 @@
 """ext4 images: right by e2fsck, and the same whenever they are made."""
 
 import os
-import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
 import pytest
 
 from reconix.base.process import run
-from reconix.image.ext4 import DoesNotFit, make_ext4
+from reconix.image.ext4 import DoesNotFit, Format, make_ext4, system_format
 from reconix.image.new_files import NewFile, NewFolder, NewLink, new_folder, read_folder
 from reconix.image.populate import populate
 
@@ -71,10 +70,54 @@ def test_the_same_content_gives_the_same_bytes_whoever_makes_it_and_when(
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_blocks_are_as_small_as_one_asks_for(content: NewFolder, tmp_path: Path) -> None:
+def facts(image: Path) -> Mapping[str, str]:
+    """What dumpe2fs says of a file system."""
+    lines = run("dumpe2fs", "-h", image).decode().splitlines()
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def test_a_system_partition_has_the_blocks_inodes_and_journal_that_it_needs(
+    content: NewFolder, tmp_path: Path
+) -> None:
     image = tmp_path / "image"
-    make_ext4(image, content, label="system", size_bytes=2 << 30, block_bytes=1024)
-    assert re.search(r"Block size: +1024$", run("dumpe2fs", "-h", image).decode(), re.MULTILINE)
+    form = system_format(content, 2 << 30)
+    make_ext4(image, content, label="system", size_bytes=2 << 30, form=form)
+    run("e2fsck", "-f", "-n", image)
+    found = facts(image)
+    assert found["Block size"] == "1024"
+    assert (found["Total journal size"], found["Inode count"]) == ("8M", str((2 << 30) // 32768))
+    features = found["Filesystem features"].split()
+    assert "has_journal" in features
+    assert not {"metadata_csum", "resize_inode", "verity"} & set(features)
+    tables = (int(found["Block count"]) - int(found["Free blocks"])) * 1024
+    assert tables < 27_000_000, "by itself mkfs takes 54 MB"
+
+
+@pytest.mark.parametrize("size_bytes", [8 << 20, 64 << 20, 1 << 30])
+def test_contents_may_come_three_times_on_a_partition_of_any_size(
+    need: Need, tmp_path: Path, size_bytes: int
+) -> None:
+    need("mkfs.ext4", "dumpe2fs")
+    files = new_folder({str(number): NewFile(b"") for number in range(700)})
+    form = system_format(files, size_bytes)
+    image = tmp_path / "image"
+    make_ext4(image, files, label="system", size_bytes=size_bytes, form=form)
+    found = facts(image)
+    assert int(found["Free inodes"]) >= 2 * 700
+    assert int(found["Inode count"]) * 256 < size_bytes // 8
+    assert found["Total journal size"] == ("8M" if size_bytes == 1 << 30 else "1024k")
+
+
+def test_a_kernel_that_compares_contents_has_the_blocks_that_it_needs_for_it(
+    content: NewFolder, tmp_path: Path
+) -> None:
+    image = tmp_path / "image"
+    form = system_format(content, SIZE * 4, verity=True)
+    make_ext4(image, content, label="system", size_bytes=SIZE * 4, form=form)
+    run("e2fsck", "-f", "-n", image)
+    found = facts(image)
+    assert (found["Block size"], found["Total journal size"]) == ("4096", "4096k")
+    assert "verity" in found["Filesystem features"].split()
 
 
 def test_content_that_does_not_fit_is_refused_by_name(content: NewFolder, tmp_path: Path) -> None:
@@ -114,7 +157,7 @@ def test_every_shape_of_a_tree_is_as_the_kernel_and_debugfs_expect(
             file.write(os.urandom(1 << 20))
     image = tmp_path / "image"
     described = read_folder(content)
-    make_ext4(image, described, label="system", size_bytes=128 << 20, block_bytes=1024)
+    make_ext4(image, described, label="system", size_bytes=128 << 20, form=Format(1024))
     run("e2fsck", "-f", "-n", image)
     assert "(ETB0)" in run("debugfs", "-R", "stat /large", image).decode(), "it has many extents"
     out = tmp_path / "out"
@@ -143,7 +186,7 @@ def steps_to_fill(place: Path, count: int) -> int:
     place.mkdir()
     files = {f"{number:052}": NewFile(b"") for number in range(count)}
     content = new_folder({"folder": new_folder(files)})
-    make_ext4(place / "image", None, label="system", size_bytes=64 << 20, block_bytes=1024)
+    make_ext4(place / "image", None, label="system", size_bytes=64 << 20, form=Format(1024))
     steps = 0
 
     def count_one(_frame: FrameType, event: str, _argument: object) -> None:

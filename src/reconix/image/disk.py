@@ -26,7 +26,7 @@ from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import SECTOR, Partition
 from reconix.boot.tree import BootTree
 from reconix.config.schema.machine import Machine
-from reconix.image.ext4 import SMALL_BLOCK_BYTES, make_ext4
+from reconix.image.ext4 import make_ext4, system_format
 from reconix.image.layout import DATA, SYSTEM, Sizes, needed_bytes, plan
 from reconix.image.new_files import NewFile, NewFolder, new_folder
 from reconix.image.system_files import FIRST_SLOT, system_files
@@ -112,7 +112,7 @@ def _write_system(content: NewFolder, place: Partition, image: Path, work: Path)
         content,
         label=SYSTEM,
         size_bytes=place.size_bytes,
-        block_bytes=SMALL_BLOCK_BYTES,
+        form=system_format(content, place.size_bytes),
     )
     _copy_into(work / "system.ext4", image, place)
 

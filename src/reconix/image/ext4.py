@@ -8,25 +8,42 @@ over two sectors, is written in place, and the kernel takes no other superblock:
 the two sectors would be the end of the device. Without it any mixture of two superblocks mounts,
 and the journal protects the rest. What we store has checksums of its own.
 
-A store is mostly names. A new root is a thousand folders of a few names each, and a folder is at
-least one block, which the journal writes twice: so the partition of the store has small blocks.
+What mkfs chooses by itself suits a disk of which it knows nothing. Of a system partition we know
+what it holds: files of 30 KB on average, whose number an update may replace but rarely doubles. So
+it has fewer inodes, a smaller journal, no room to grow, and small blocks, see
+``docs/decisions/0055-pool-and-images.md``.
 
 Source: mke2fs(8); libext2fs reads ``E2FSPROGS_FAKE_TIME`` (lib/ext2fs/initialize.c).
 Tested by ``tests/compat/test_ext4.py`` with e2fsck and debugfs.
 """
 
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from reconix.base import process
 from reconix.base.errors import ReconixError
-from reconix.image.new_files import NewFolder
+from reconix.image.new_files import NewFolder, walk
 from reconix.image.populate import NoRoom, populate
 
 SMALL_BLOCK_BYTES = 1024
-"""For a file system with many small folders, see ``docs/decisions/0037-small-blocks.md``."""
+"""The last block of a file is half empty on average: so these lose the least."""
 
-_FEATURES = "^metadata_csum"
+VERITY_BLOCK_BYTES = 4096
+"""The kernel compares contents in these blocks, and files in smaller ones it cannot."""
+
+_BYTES_PER_INODE = 32 << 10
+"""Contents of Debian have 30 KB on average."""
+_GENERATIONS = 3
+"""What is there, what comes, and as much again: no update can add inodes."""
+_SPARE_INODES = 1024
+_MAX_JOURNAL_BYTES = 8 << 20
+"""With less, an update that replaces a whole root writes more; with more, not less."""
+_MIN_JOURNAL_BLOCKS = 1024
+"""Smaller ones mkfs refuses."""
+_JOURNAL_PART = 64
+
+_NO_CHECKSUMS = "^metadata_csum"
 _TIME = "1"
 
 
@@ -36,13 +53,63 @@ class DoesNotFit(ReconixError):
     exit_code = 63
 
 
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What a file system is like; mkfs chooses what is not given, by the size.
+
+    Args:
+        block_bytes: of its blocks.
+        inodes: how many files, links and folders it has room for.
+        journal_bytes: of its journal.
+        features: of ext4, with ``^`` to leave them out.
+    """
+
+    block_bytes: int | None = None
+    inodes: int | None = None
+    journal_bytes: int | None = None
+    features: tuple[str, ...] = ()
+
+    def words(self) -> list[str]:
+        """As mkfs is told."""
+        words = ["-O", ",".join((_NO_CHECKSUMS, *self.features))]
+        if self.block_bytes is not None:
+            words += ["-b", str(self.block_bytes)]
+        if self.inodes is not None:
+            words += ["-N", str(self.inodes)]
+        if self.journal_bytes is not None:
+            words += ["-J", f"size={self.journal_bytes >> 20}"]
+        return words
+
+
+_BY_SIZE = Format()
+
+
+def system_format(content: NewFolder, size_bytes: int, *, verity: bool = False) -> Format:
+    """The format of a system partition.
+
+    Args:
+        content: what it holds first.
+        size_bytes: of the partition.
+        verity: whether the kernel shall compare contents with their names.
+    """
+    block_bytes = VERITY_BLOCK_BYTES if verity else SMALL_BLOCK_BYTES
+    inodes = _GENERATIONS * sum(1 for _ in walk(content)) + _SPARE_INODES
+    journal_bytes = min(_MAX_JOURNAL_BYTES, size_bytes // _JOURNAL_PART)
+    return Format(
+        block_bytes,
+        max(inodes, size_bytes // _BYTES_PER_INODE),
+        max(journal_bytes, _MIN_JOURNAL_BLOCKS * block_bytes),
+        ("^resize_inode", "verity") if verity else ("^resize_inode",),
+    )
+
+
 def make_ext4(
     image: Path,
     content: NewFolder | None,
     *,
     label: str,
     size_bytes: int,
-    block_bytes: int | None = None,
+    form: Format = _BY_SIZE,
 ) -> None:
     """Make a file with an ext4 file system.
 
@@ -51,16 +118,14 @@ def make_ext4(
         content: what the root of the file system shall hold, or nothing.
         label: its name; identifier and hash seed follow from it.
         size_bytes: of the file system.
-        block_bytes: of its blocks; mkfs chooses by the size if not given.
+        form: what it is like.
 
     Raises:
         DoesNotFit: ``content`` is larger than that.
     """
     options = f"hash_seed={_uuid(label, 'seed')},root_owner=0:0,lazy_itable_init=0"
     names = ["-L", label, "-U", _uuid(label, "uuid")]
-    words = ["mkfs.ext4", "-q", "-F", *names, "-O", _FEATURES, "-E", options, "-m0"]
-    if block_bytes is not None:
-        words += ["-b", str(block_bytes)]
+    words = ["mkfs.ext4", "-q", "-F", *names, *form.words(), "-E", options, "-m0"]
     with image.open("wb") as file:
         file.truncate(size_bytes)
     process.run(*words, image, environment=_FIXED_TIME)
