@@ -152,12 +152,13 @@ class Account:
     inodes: int
     wrong: Wrong
     cpu_limit: CpuLimit
-    nodes: int = MAX_NODES
-    words_bytes: int = MAX_WORDS_BYTES
+    nodes: int = field(init=False)
+    words_bytes: int = field(init=False)
     work: int = field(init=False)
     scratch_bytes: int = 0
 
     def __post_init__(self) -> None:
+        self.nodes, self.words_bytes = MAX_NODES, MAX_WORDS_BYTES
         self.work = WORK_PER_BYTE * self.space_bytes
 
     def node(self, words_bytes: int) -> None:

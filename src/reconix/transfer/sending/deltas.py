@@ -75,11 +75,6 @@ class Delta:
         return sum(map(part_work, self.parts)) + self.moving_work
 
     @property
-    def reading_work(self) -> int:
-        """What it takes a device that only reads it."""
-        return sum(map(part_work, self.parts)) + self.part_bytes
-
-    @property
     def part_bytes(self) -> int:
         """How much content it has."""
         return sum(part.size_bytes for part in self.parts) if self.parts else self.size_bytes

@@ -3,8 +3,8 @@
 A device has limits, because the signer of a stream may be mistaken. A stream that breaks one would
 be refused by each device for itself, far away and unattended. So the sender reads its
 own stream with the very code of the receiver, up to where that needs a disk: format and limits,
-what the header promises, and what reading all of it costs. What it costs to make the objects is
-counted while they are described (``encode.py``).
+what the header promises, and what it costs to read what is for other bases. What it costs to make
+the objects is counted while they are described (``encode.py``).
 
 It takes about as long as to expand the stream, which is little beside compressing it. All bases
 read the same bytes, so one of them reads for all.
@@ -15,6 +15,7 @@ Tested by ``tests/unit/transfer/sending/test_refused_early.py``.
 import math
 
 from reconix.base.errors import ReconixError
+from reconix.store.images.nodes import MAX_INLINE_BYTES
 from reconix.store.manifest import Manifest
 from reconix.store.paths import StorePath
 from reconix.transfer.format.costs import MAX_WORDS_BYTES, Account, CpuLimit
@@ -22,7 +23,7 @@ from reconix.transfer.format.payload_head import Need
 from reconix.transfer.format.plan import parse
 from reconix.transfer.format.reading import Beginning, read_beginning
 from reconix.transfer.format.stream import BadStream, Read, StreamReader
-from reconix.transfer.sending.trees import FileNode, FolderNode, LinkNode, Node
+from reconix.transfer.sending.trees import FolderNode, LinkNode, Node
 
 
 class DevicesWouldRefuse(ReconixError):
@@ -56,7 +57,7 @@ def _words_bytes(node: Node) -> int:
         return found + sum(len(name) + _words_bytes(below) for name, below in node.entries)
     if isinstance(node, LinkNode):
         return found + len(node.target)
-    return found + (len(node.content) if isinstance(node, FileNode) else 0)
+    return found + min(node.size_bytes, MAX_INLINE_BYTES)
 
 
 def rehearse(read: Read, base: Manifest | None) -> None:
@@ -79,14 +80,14 @@ def _read(stream: StreamReader, base: Manifest | None) -> None:
     stream.read_head()
     beginning = read_beginning(stream, base)
     for need in beginning.head.needs:
-        _skip(stream, beginning, need)
+        _read_object(stream, beginning, need)
     beginning.payload.finish()
     stream.finish()
 
 
-def _skip(stream: StreamReader, beginning: Beginning, need: Need) -> None:
+def _read_object(stream: StreamReader, beginning: Beginning, need: Need) -> None:
     unlimited = CpuLimit(math.inf, 0)
     room = need.content_bytes, need.space_bytes, need.inodes
     account = Account(*room, stream.wrong, unlimited)
-    for event in parse(beginning.payload, beginning.view.which, account.skip):
-        account.skip(event)
+    for _ in parse(beginning.payload, beginning.view.which, account.skip):
+        pass

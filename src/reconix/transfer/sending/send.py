@@ -167,11 +167,8 @@ class _Object:
     def need(self) -> Need:
         """What it costs."""
         scratch = max((each.scratch_bytes for each in self.deltas), default=0)
-        space = self.steps.space_bytes + scratch
-        chosen = [each for each in self.variants if each]
-        making = self.steps.work + sum(each.work for each in chosen)
-        work = max(making, sum(each.reading_work for each in chosen))
-        declared = space_for(space, work)
+        work = self.steps.work + sum(each.work for each in self.variants if each)
+        declared = space_for(self.steps.space_bytes + scratch, work)
         return Need(self.index, self.steps.content_bytes, declared, self.steps.inodes)
 
 

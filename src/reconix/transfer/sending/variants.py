@@ -161,11 +161,6 @@ class Chosen:
         return skipped + sum(delta.work for delta in self._listed)
 
     @property
-    def reading_work(self) -> int:
-        """What they take a device that has the file already, and only reads them."""
-        return sum(delta.reading_work for delta in self._listed)
-
-    @property
     def _listed(self) -> list[Delta]:
         return [delta for delta in self.deltas if delta]
 

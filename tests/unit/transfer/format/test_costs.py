@@ -1,8 +1,6 @@
 """Whoever signs a stream cannot have more done than it declares: room, inodes, work, time."""
 
-import errno
 import gzip
-import os
 import struct
 import time
 from collections.abc import Callable
@@ -11,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.project_files import enough
-from tests.unit.transfer.conftest import Pair, Verified
+from tests.unit.transfer.conftest import Pair
+from tests.unit.transfer.packed import packed as unpacker
+from tests.unit.transfer.packed import packed_by
 from tests.unit.transfer.receiving.test_receive import (
     Forger,
     expect_refused,
@@ -20,13 +20,14 @@ from tests.unit.transfer.receiving.test_receive import (
     unframed,
 )
 
+from reconix.store.images.erofs import MAX_NODES
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, folder
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format import plan
 from reconix.transfer.format.bases import View
-from reconix.transfer.format.costs import Account, CpuLimit, Spare, TakesTooLong, TooManyNames
-from reconix.transfer.format.packing import Channel, Unpacker
+from reconix.transfer.format.costs import MAX_WORDS_BYTES, Account, CpuLimit, TakesTooLong
+from reconix.transfer.format.packing import Channel
 from reconix.transfer.format.payload_head import Need, parse_payload_head, print_payload_head
 from reconix.transfer.format.plan import (
     Copied,
@@ -44,12 +45,9 @@ from reconix.transfer.format.plan import (
     Printer,
     Source,
     Which,
-    folder_check,
     parse,
 )
 from reconix.transfer.format.stream import BadStream, Header
-from reconix.transfer.receiving.sources import TooManyEntries
-from reconix.transfer.receiving.staging import ContentMismatch
 from reconix.transfer.sending.packer import Packer
 
 if TYPE_CHECKING:
@@ -79,10 +77,7 @@ def forger(workshop: "Workshop") -> Forger:
     pair = Pair(
         workshop.generation(root=tree), workshop.generation(root=folder({**old, "a": File(b"a")}))
     )
-    made = Forger(workshop, pair)
-    needed = [i for i, item in enumerate(made.new.objects) if item not in made.old.objects]
-    made.position = needed[0]
-    return made
+    return Forger(workshop, pair)
 
 
 def place(forger: Forger, name: bytes) -> Location:
@@ -101,50 +96,93 @@ def test_the_sender_declares_what_a_device_counts_and_not_a_byte_more(
     workshop: "Workshop", pair: Pair
 ) -> None:
     header, packets = unframed(workshop.stream(pair.old, pair.new))
-    view = View.whole(workshop.store.manifest(pair.old))
+    view = View.whole(workshop.manifest(pair.old))
     content = dict(packets)[Channel.PLAN]
-    head = parse_payload_head(plan_of(content), view)
+    head = parse_payload_head(unpacker(content), view)
     rest = content.removeprefix(print_payload_head(head, view))
-    assert len(rest) < len(content) and len(head.needs) == 3
-    # A need without room is a file that is there already.
-    takes = [(number, need) for number, need in enumerate(head.needs) if need.space_bytes]
-    for number, need in enough(takes, at_least=2, what="objects that take room"):
-        less = list(head.needs)
-        less[number] = replace(need, space_bytes=need.space_bytes - 1)
-        bent = print_payload_head(replace(head, needs=tuple(less)), view) + rest
+    assert len(rest) < len(content)
+    # An object of which everything is there already declares nothing.
+    less = [
+        (number, replace(need, **{what: getattr(need, what) - 1}), what)
+        for number, need in enumerate(head.needs)
+        for what in ("content_bytes", "space_bytes", "inodes")
+        if getattr(need, what)
+    ]
+    for number, need, what in enough(less, at_least=5, what="accounts"):
+        needs = [*head.needs[:number], need, *head.needs[number + 1 :]]
+        bent = print_payload_head(replace(head, needs=tuple(needs)), view) + rest
         stream = framed(
-            replace(header, space_bytes=header.space_bytes - 1),
+            replace(header, **{what: getattr(header, what) - 1}),
             [(channel, bent if channel is Channel.PLAN else data) for channel, data in packets],
         )
         error = expect_refused(workshop, stream, workshop.device(pair.old), BadStream)
         assert "declared" in str(error)
 
 
-def plan_of(content: bytes) -> Unpacker:
-    written = bytearray()
-    packer = Packer(written.extend)
-    packer.write(content)
-    packer.finish()
-    return Unpacker(Verified(bytes(written)))
+NOTHING = Account(0, 0, 0, lambda message: BadStream(message, offset=0), CpuLimit(1e9, 0))
+
+
+def account(content_bytes: int, space_bytes: int, inodes: int) -> Account:
+    return replace(NOTHING, content_bytes=content_bytes, space_bytes=space_bytes, inodes=inodes)
+
+
+@pytest.mark.parametrize("room", [(99, 4096, 1), (100, 4095, 1), (100, 4096, 0)])
+def test_s6_w5_a_file_is_paid_from_what_was_declared(room: tuple[int, int, int]) -> None:
+    account(100, 4096, 1).file(100)
+    with pytest.raises(BadStream, match="more than it declared"):
+        account(*room).file(100)
+
+
+def test_a_small_file_takes_no_room_but_its_content() -> None:
+    account(64, 0, 0).file(64)
+    with pytest.raises(BadStream, match="more than it declared"):
+        account(63, 0, 0).file(64)
+
+
+def test_s6_w5_an_object_has_no_more_nodes_than_an_image() -> None:
+    account(0, 0, 0).kept(MAX_NODES)
+    with pytest.raises(BadStream, match="100000 files, links and folders"):
+        account(0, 0, 0).kept(MAX_NODES + 1)
+    full = account(0, 0, 0)
+    full.kept(MAX_NODES)
+    with pytest.raises(BadStream, match="100000 files, links and folders"):
+        full.node(0)
+
+
+def test_s6_w5_names_are_bounded_by_the_memory_that_they_take() -> None:
+    found = account(0, 0, 0)
+    for _ in range(MAX_WORDS_BYTES // 4096):
+        found.node(4096)
+    with pytest.raises(BadStream, match="bytes of names"):
+        found.node(1)
 
 
 @pytest.mark.parametrize(
     "events",
     [
         [plan.File(b"a", 9000, False), Piece(bytes(9000))],
-        [Link(b"%d" % number, b"x" * 60) for number in range(4)],
-        [Link(b"%d" % number + b"n" * 250, b"x") for number in range(10, 60)],
-        [event for number in range(4) for event in (New(b"%d" % number), End())],
-        [e for number in range(4) for e in (plan.File(b"%d" % number, 1, False), Piece(b"1"))],
+        [e for n in range(4) for e in (plan.File(b"%d" % n, 65, False), Piece(b"%d" % n * 65))],
     ],
-    ids=["content", "link targets", "names", "folders", "blocks of small files"],
+    ids=["content", "blocks of files"],
 )
 def test_s6_w5_every_block_is_paid_from_the_declared_space(
     workshop: "Workshop", forger: Forger, events: list[Event]
 ) -> None:
-    need = Need(forger.position, 10_000, 3 * 4096, 99)
+    need = Need(forger.position, 10_000, 2 * 4096, 99)
     message = refused(workshop, forger, [New(None), *events, End()], need)
     assert "more than it declared" in message
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [("MAX_NODES", "files, links and folders"), ("MAX_WORDS_BYTES", "bytes of names")],
+)
+def test_s6_w5_a_tree_is_made_in_memory_only_up_to_a_bound(
+    workshop: "Workshop", forger: Forger, monkeypatch: pytest.MonkeyPatch, limit: str, said: str
+) -> None:
+    monkeypatch.setattr(f"reconix.transfer.format.costs.{limit}", 100)
+    links: list[Event] = [Link(b"%03d" % number, b"x") for number in range(101)]
+    assert said in refused(workshop, forger, [New(None), *links, End()], forger.need())
 
 
 def empty_parts(forger: Forger, count: int) -> list[Event]:
@@ -180,8 +218,7 @@ def packed(_: Forger, count: int) -> list[Event]:
 
 def listed(forger: Forger, count: int) -> list[Event]:
     """Folders like one that has many entries, of which they keep none."""
-    check = folder_check((name.encode(), b"-") for name in sorted(map(str, range(1500))))
-    like = [Like(b"%04d" % number, place(forger, b"many"), check) for number in range(count)]
+    like = [Like(b"%04d" % number, place(forger, b"many")) for number in range(count)]
     return [New(None), *[event for each in like for event in (each, End())], End()]
 
 
@@ -219,53 +256,6 @@ def test_the_time_limit_grows_with_what_is_sent_and_declared() -> None:
     assert 4 * 3600 < CpuLimit.of(large).seconds < 5 * 3600
 
 
-def test_s6_w5_copies_of_files_with_too_many_names_are_bounded(
-    workshop: "Workshop", forger: Forger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What cannot get one more name is copied; nobody has declared room for that."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EMLINK, os.strerror(errno.EMLINK))
-
-    monkeypatch.setattr(os, "link", refuse)
-    where = place(forger, b"many")
-    check = many_check()
-    events: list[Event] = [New(None), plan.Take(b"a", where, check), End()]
-    need = Need(forger.position, 0, MIB, 99)
-    expect_refused(workshop, forger.stream(events, need), forger.device, TooManyNames)
-
-
-def many_check() -> int:
-    """The check of a take of the folder with many files."""
-    state = plan.entry_check(b"", b"d", 0)
-    for name in sorted(map(str, range(1500))):
-        state = plan.entry_check(name.encode(), b"-", state)
-    return plan.end_check(state) & 0xFFFF
-
-
-def test_s6_w5_folders_that_are_open_at_once_are_held_only_up_to_a_bound(
-    workshop: "Workshop", forger: Forger
-) -> None:
-    check = folder_check((name.encode(), b"-") for name in sorted(map(str, range(1500))))
-    inside = [Like(b"x", place(forger, b"many"), check)] * 100
-    events: list[Event] = [New(None), *inside, *[End()] * 101]
-    need = Need(forger.position, 0, 2 * MIB, 200)
-    expect_refused(workshop, forger.stream(events, need), forger.device, TooManyEntries)
-
-
-def test_s6_w5_an_object_is_not_made_whose_folders_nobody_could_hold(
-    workshop: "Workshop", forger: Forger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Beside each other they may have as many entries as they like."""
-    monkeypatch.setattr("reconix.transfer.format.plan.MAX_ENTRIES", 6)
-    need = Need(forger.position, 0, MIB, 99)
-    links: list[Event] = [Link(b"%d" % number, b"x") for number in range(4)]
-    beside: list[Event] = [New(None), New(b"a"), *links, End(), New(b"b"), *links, End(), End()]
-    nested: list[Event] = [New(None), New(b"a"), *links, New(b"b"), *links, End(), End(), End()]
-    expect_refused(workshop, forger.stream(beside, need), forger.device, ContentMismatch)
-    assert "nested folders" in refused(workshop, forger, nested, need)
-
-
 @pytest.mark.parametrize(
     "skipped",
     [
@@ -278,16 +268,11 @@ def test_s6_w5_an_object_is_not_made_whose_folders_nobody_could_hold(
     ids=["content", "parts"],
 )
 def test_s6_w5_what_is_for_other_bases_is_paid_for_too(skipped: list[Event]) -> None:
-    written = bytearray()
-    packer = Packer(written.extend)
-    printer = Printer(packer)
-    printer.feed(plan.Alternatives(None, (0, 1)))
-    for event in [*file(None, b"1"), *skipped]:
-        printer.feed(event)
-    packer.finish()
-    payload = Unpacker(Verified(bytes(written)))
-    header = Header("gateway", "amd64", (), TARGET, 1, 2, 3, 4)
-    spare = Spare(0, 0)
-    account = Account(1, 1 << 16, 1, payload.wrong, CpuLimit.of(header), spare)
+    def fill(packer: Packer) -> None:
+        printer = Printer(packer)
+        printer.feed(plan.Alternatives(None, (0, 1)))
+        for event in [*file(None, b"1"), *skipped]:
+            printer.feed(event)
+
     with pytest.raises(BadStream, match="more work than"):
-        list(parse(payload, Which(0, 2), account.skip))
+        list(parse(packed_by(fill), Which(0, 2), account(1, 1 << 16, 1).skip))

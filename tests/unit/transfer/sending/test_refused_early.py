@@ -1,18 +1,19 @@
 """What devices would refuse the sender refuses, before anybody is offered it, or says otherwise."""
 
-import gzip
 import io
-import shutil
+from pathlib import Path
 
 import pytest
 from tests.unit.transfer.conftest import Pair, Workshop
+from tests.unit.transfer.sending.scanned import scanned
 
-from reconix.store.tree import File, Node, Symlink, folder
-from reconix.transfer.receiving.sources import TooManyEntries
+from reconix.store.images.nodes import Metadata
+from reconix.store.paths import StorePath
+from reconix.store.tree import File, Symlink, folder
 from reconix.transfer.sending import send
-from reconix.transfer.sending.rehearsal import DevicesWouldRefuse
+from reconix.transfer.sending.rehearsal import DevicesWouldRefuse, expect_held
+from reconix.transfer.sending.send import NotAGeneration
 
-WIDE: dict[str, Node] = {f"{number:03}": Symlink("x" * 90) for number in range(60)}
 CONTENT = File(b"what is in it does not matter\n" * 9)
 
 
@@ -31,13 +32,12 @@ def refused(workshop: Workshop, pair: Pair) -> DevicesWouldRefuse:
         ("stream.MAX_FRAMES", 0),
         ("reading.MAX_PAYLOAD_HEAD_BYTES", 100),
         ("manifest_difference.MAX_OBJECTS", 1),
-        ("manifest_difference.MAX_REFERENCES", 1),
-        ("payload_head.MAX_INODES", 1),
+        ("manifest_difference.MAX_PLACES", 1),
+        ("payload_head.MAX_NODES", 1),
         ("plan.MAX_DEPTH", 1),
         ("plan.MAX_SIZE", 1000),
         ("plan.MAX_PARTS", 0),
         ("plan.MAX_COPIES", 0),
-        ("plan.MAX_ENTRIES", 3),
     ],
 )
 def test_a_stream_that_breaks_a_limit_is_refused_before_a_byte_of_it_is_written(
@@ -62,54 +62,38 @@ def test_bases_with_too_much_of_their_own_to_be_left_out_are_refused_with_a_way_
     assert "fewer bases" in str(caught.value.hint)
 
 
-def _changed(old: dict[str, Node]) -> dict[str, Node]:
-    return {**old, "000": Symlink("y")}
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ({"root": folder(WIDE)}, {"root": folder(_changed(WIDE))}),
-        (
-            {"root": folder({"a": folder(WIDE), "b": CONTENT})},
-            {"root": folder({"a": folder(_changed(WIDE)), "b": CONTENT})},
-        ),
-        (
-            {"root": folder({"a": folder(WIDE), "b": CONTENT})},
-            {"root": folder({"a": folder(WIDE), "b": File(b"other")})},
-        ),
-        (
-            {"root": folder({"a": folder({**WIDE, "f": CONTENT}), "b": CONTENT})},
-            {"root": folder({"c": folder({**WIDE, "f": CONTENT}), "b": CONTENT})},
-        ),
-        (
-            {"root": folder({"a": folder({**WIDE, "z": folder(WIDE)})})},
-            {"root": folder({"a": folder({**WIDE, "z": folder(_changed(WIDE))})})},
-        ),
-    ],
-    ids=["like", "here", "keep", "take", "nested"],
-)
-def test_folders_that_a_device_cannot_hold_at_once_are_described_without_them(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, old: dict[str, Node], new: dict[str, Node]
+def test_an_object_whose_names_a_device_could_not_hold_is_refused_by_name(
+    workshop: Workshop, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = Pair(workshop.generation(**old), workshop.generation(**new))
-    careless = workshop.stream(pair.old, pair.new)
-    monkeypatch.setattr("reconix.transfer.receiving.sources.MAX_LISTED_BYTES", 10_000)
-    with pytest.raises(TooManyEntries):
-        workshop.receive(careless, workshop.device(pair.old))
-    device = workshop.device(pair.old)
-    workshop.receive(workshop.stream(pair.old, pair.new), device)
-    workshop.expect_complete(device, pair.new)
+    monkeypatch.setattr("reconix.transfer.sending.rehearsal.MAX_WORDS_BYTES", 100)
+    error = refused(workshop, pair)
+    assert str(workshop.path(pair.new, "root")) in str(error)
+    assert "two objects" in str(error.hint)
 
 
-def test_what_is_only_read_is_paid_for_too(workshop: Workshop) -> None:
-    """An object that is there already is read over; in the stream it is expanded."""
-    tool = {"usr/bin/gzip": File(b"#!", executable=True)}
-    packed = File(gzip.compress(bytes(4 << 20), 9, mtime=0))
-    old = workshop.generation(root=folder(tool))
-    new = workshop.generation(root=folder(tool), packed=packed)
-    path = workshop.path(new, "packed")
-    device = workshop.device(old)
-    shutil.copy2(workshop.store.path(path), device.path(path))
-    workshop.receive(workshop.stream(old, new), device)
-    workshop.expect_complete(device, new)
+def test_an_object_takes_what_its_names_targets_attributes_and_small_files_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = folder({"name/inside": File(b"four"), "l": Symlink("go"), "large": File(bytes(65))})
+    told = {"name": Metadata(0o755, attributes=((b"user.x", b"yz"),))}
+    tree = scanned(shape, tmp_path / "tree", told)
+    path = StorePath("0" * 32, "root")
+    words = len("name" + "inside" + "four" + "l" + "go" + "large" + "user.x" + "yz") + 64
+    monkeypatch.setattr("reconix.transfer.sending.rehearsal.MAX_WORDS_BYTES", words)
+    expect_held(path, tree)
+    monkeypatch.setattr("reconix.transfer.sending.rehearsal.MAX_WORDS_BYTES", words - 1)
+    with pytest.raises(DevicesWouldRefuse, match=f"have {words} bytes"):
+        expect_held(path, tree)
+
+
+def test_a_target_whose_images_are_not_those_that_it_boots_is_refused(
+    workshop: Workshop, pair: Pair
+) -> None:
+    """The build store was altered: a sidecar, of which no object that is sent knows."""
+    changed = workshop.generation(sidecars={"root": ((b".", Metadata(0o700)),)}, root=folder({}))
+    sidecar = workshop.path(changed, "root.sidecar")
+    place = workshop.store.path(sidecar)
+    place.chmod(0o644)
+    place.write_bytes(place.read_bytes().replace(b"0700", b"0777"))
+    with pytest.raises(NotAGeneration, match="images of 'default' are others"):
+        workshop.stream(pair.old, changed)
