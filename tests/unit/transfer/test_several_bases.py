@@ -3,7 +3,6 @@
 import io
 import itertools
 import random
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +20,7 @@ from tests.unit.transfer.receiving.test_receive import (
 )
 
 from reconix.base.errors import ReconixError
-from reconix.base.files import remove_tree
+from reconix.store.images.nodes import Metadata
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, Symlink, folder
 from reconix.transfer.codecs import packs
@@ -79,10 +78,20 @@ def root(release: int) -> dict[str, Node]:
     }
 
 
+def metadata(release: int) -> dict[bytes, Metadata]:
+    """Of a file, a link, a folder that all have, and of what differs, too."""
+    paths = (b"bin", b"usr/bin/same", b"usr/bin/each", b"usr/share/doc", b"usr/share/doc/same")
+    each = dict.fromkeys(paths, Metadata(0o755, 0, release, 1_700_000_000 + release))
+    return each | {b"usr/bin/since-two": Metadata(0o4755)}
+
+
 def generation(workshop: "Workshop", release: int) -> StorePath:
     linux = folder({"vmlinuz": File(noise(8))})
-    etc = folder({"issue": File(b"release %d\n" % release), "hosts": File(b"127.0.0.1\n" * 20)})
-    return workshop.generation(root=folder(root(release)), linux=linux, etc=etc)
+    files = {"issue": b"release %d\n" % release, "hosts": b"127.0.0.1\n" * 20}
+    files["only"] = b"only here: %d\n" % release * 9
+    etc = folder({name: File(content) for name, content in files.items()})
+    told = {"root": tuple(sorted(metadata(release).items()))}
+    return workshop.generation(sidecars=told, root=folder(root(release)), linux=linux, etc=etc)
 
 
 @pytest.fixture
@@ -98,43 +107,20 @@ def test_a_device_with_either_base_ends_with_the_target(
     stream = workshop.stream(one, target, two, three)
     for base in (one, two, three):
         device = workshop.device(base)
-        assert workshop.receive(stream, device) == workshop.store.manifest(target)
+        assert workshop.receive(stream, device) == workshop.manifest(target)
         workshop.expect_complete(device, target)
         workshop.expect_complete(device, base)
         assert workshop.staged(device) == []
 
 
-@pytest.mark.parametrize("there", ["etc", "root"])
-def test_an_object_that_is_there_already_is_skipped_whichever_base_there_is(
-    workshop: "Workshop", releases: list[StorePath], there: str
-) -> None:
-    one, two, three, *_, target = releases
-    stream = workshop.stream(one, target, two, three)
-    for base in (one, two, three):
-        device = workshop.device(base)
-        workshop.receive(stream, device)
-        (device.system_root / f"reconix/generations/{target.basename}.manifest").unlink()
-        for name in {"etc", "root"} - {there}:
-            remove_tree(device.path(workshop.path(target, name)))
-        before = device.path(workshop.path(target, there)).stat().st_ino
-        workshop.receive(stream, device)
-        workshop.expect_complete(device, target)
-        assert device.path(workshop.path(target, there)).stat().st_ino == before
-
-
-@pytest.mark.parametrize("is_there", [True, False])
 def test_s6_a_variant_for_another_base_takes_no_more_work_than_the_space_pays_for(
-    workshop: "Workshop", releases: list[StorePath], is_there: bool
+    workshop: "Workshop", releases: list[StorePath]
 ) -> None:
     one, two, *_, target = releases
     other: list[Printed] = [PlanFile(None, 10, False), Piece(bytes(10))]
-    events = [Alternatives(None, (0, 1)), *other, Take(None, Location(0), 0)]
-    device = workshop.device(two, target)
-    device.remove(target)
-    if not is_there:
-        remove_tree(device.path(workshop.store.manifest(target).objects[0].path))
+    events = [Alternatives(None, (0, 1)), *other, Take(None, Location(0))]
     stream = forged(workshop, (one, two), target, events)
-    error = expect_refused(workshop, stream, device, BadStream)
+    error = expect_refused(workshop, stream, workshop.device(two), BadStream)
     assert "more work than its declared space pays for" in str(error)
 
 
@@ -142,14 +128,14 @@ def forged(
     workshop: "Workshop", bases: tuple[StorePath, ...], target: StorePath, events: list[Printed]
 ) -> bytes:
     """A stream that sees nothing of its bases, and has only these events and no space for them."""
-    new = workshop.store.manifest(target)
+    new = workshop.manifest(target)
     needs = tuple(Need(index, 0, 0, 0) for index in range(len(new.objects)))
     header = Header("gateway", "amd64", bases, target, len(needs), 0, 0, 0)
     written = io.BytesIO()
     writer = StreamWriter(written.write, header)
     packer = Packer(writer.payload)
     nothing = View((), 0)
-    packer.write(print_views([nothing] * len(bases), [*map(workshop.store.manifest, bases)]))
+    packer.write(print_views([nothing] * len(bases), [*map(workshop.manifest, bases)]))
     packer.write(print_payload_head(PayloadHead(new, needs), nothing))
     printer = Printer(packer)
     for event in events:
@@ -168,7 +154,7 @@ def test_s3_a_device_with_another_generation_is_refused_before_the_first_write(
     assert str(error).endswith("which is not installed, nor is its other base")
     error = expect_refused(workshop, workshop.stream(one, target, two, three), device, WrongBase)
     assert str(error).endswith("which is not installed, nor are its 2 other bases")
-    assert not device.staging_dir.exists()
+    assert workshop.staged(device) == []
 
 
 def test_the_order_of_the_bases_does_not_matter(
@@ -201,8 +187,9 @@ def test_what_each_base_has_in_its_own_way_is_not_sent_again(workshop: "Workshop
     assert len(stream) < 4000
     device = workshop.device(two)
     workshop.receive(stream, device)
-    old, new = (device.path(workshop.path(each, "root")) for each in (two, target))
-    assert (old / "two/big").samefile(new / "three/big")
+    workshop.expect_complete(device, target)
+    old = workshop.content(two, "root", "two", "big")
+    assert old == workshop.content(target, "root", "three", "big")
 
 
 @settings(
@@ -234,12 +221,7 @@ def test_s3_damage_that_another_base_would_not_have_is_found(
     one, two, *_, target = releases
     stream = workshop.stream(one, target, two)
     device = workshop.device(two)
-    flip(device.path(workshop.path(two, "root")) / "usr/bin/each")
-    expect_refused(workshop, stream, device, DamagedBase)
-    device = workshop.device(two)
-    extra = device.path(workshop.path(two, "root")) / "usr/share/doc/more"
-    extra.parent.chmod(0o755)
-    extra.write_bytes(b"")
+    flip(device.pool.path(workshop.content(two, "root", "usr", "bin", "each")))
     expect_refused(workshop, stream, device, DamagedBase)
 
 
@@ -250,14 +232,9 @@ def test_of_two_bases_that_are_installed_the_whole_one_is_taken(
     stream = workshop.stream(one, target, two)
     for broken in (one, two):
         device = workshop.device(one, two)
-        make_writable(device.path(broken)).rename(workshop.place / f"away-{broken.hash}")
+        device.pool.path(workshop.content(broken, "etc", "only")).unlink()
         workshop.receive(stream, device)
         workshop.expect_complete(device, target)
-
-
-def make_writable(path: Path) -> Path:
-    path.chmod(0o755)
-    return path
 
 
 def test_no_stream_serves_more_bases_than_its_header_holds(workshop: "Workshop") -> None:
