@@ -43,6 +43,7 @@ class Pool:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._below = str(folder)
 
     def path(self, digest: bytes) -> Path:
         """Where a content is, or would be."""
@@ -52,7 +53,8 @@ class Pool:
     def has(self, digest: bytes, size_bytes: int) -> bool:
         """Whether a content is there; it is not read."""
         try:
-            status = os.lstat(self.path(digest))
+            name = digest.hex()  # asked for some thousand times, so without making a path
+            status = os.lstat(f"{self._below}/{name[:_FOLDER_DIGITS]}/{name[_FOLDER_DIGITS:]}")
         except (FileNotFoundError, NotADirectoryError):
             return False
         return stat.S_ISREG(status.st_mode) and status.st_size == size_bytes

@@ -250,7 +250,7 @@ class _Writer:
     def _head(self, number: int, layout: int, size_bytes: int, block: int) -> bytes:
         """An inode and its attributes."""
         node = self._nodes[number]
-        metadata, attributes = node.metadata, _print_attributes(_attributes(node))
+        metadata, attributes = node.metadata, _printed_attributes(node)
         inode = INODE.pack(
             *(EXTENDED | layout << 1, _attributes_count(len(attributes))),
             *(_KINDS[type(node)] | metadata.mode, 0, size_bytes, block, number + 1),
@@ -339,6 +339,20 @@ def _attributes(node: Node) -> Attributes:
     return own
 
 
+def _printed_attributes(node: Node) -> bytes:
+    if node.metadata.attributes:
+        return _print_attributes(_attributes(node))
+    if _is_inside(node):
+        return b""
+    assert isinstance(node, ImageFile)
+    return print_pooled(node.content)
+
+
+def print_pooled(digest: bytes) -> bytes:
+    """The attributes of a file in the pool that has no others."""
+    return b"".join([BEFORE_DIGEST, digest, BEFORE_PLACE, redirect(digest), _BEHIND_PLACE])
+
+
 def _head_bytes(node: Node) -> int:
     """The size of an inode with its attributes."""
     if not node.metadata.attributes:
@@ -379,6 +393,20 @@ def _attributes_count(size_bytes: int) -> int:
 
 
 _PLAIN_HEAD = INODE.size
-_POOLED_HEAD = INODE.size + len(
-    _print_attributes(((METACOPY, METACOPY_VALUE + bytes(32)), (REDIRECT, redirect(bytes(32)))))
-)
+
+
+def _print_pooled() -> tuple[bytes, bytes, bytes]:
+    """What stands before, between and behind the digest of a content and its place in the pool."""
+    digest = bytes(range(DIGEST_BYTES))
+    place = redirect(digest)
+    printed = _print_attributes(((METACOPY, METACOPY_VALUE + digest), (REDIRECT, place)))
+    before, _, rest = printed.partition(digest)
+    between, _, behind = rest.partition(place)
+    return before, between, behind
+
+
+BEFORE_DIGEST, BEFORE_PLACE, _BEHIND_PLACE = _print_pooled()
+"""The attributes of nearly all files in the pool are these, with two values."""
+_PLACE_BYTES = len(redirect(bytes(DIGEST_BYTES)))
+POOLED_BYTES = len(BEFORE_DIGEST + BEFORE_PLACE + _BEHIND_PLACE) + DIGEST_BYTES + _PLACE_BYTES
+_POOLED_HEAD = INODE.size + POOLED_BYTES

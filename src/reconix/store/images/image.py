@@ -18,6 +18,7 @@ from reconix.base.errors import ReconixError
 from reconix.store.images.erofs import (
     ATTRIBUTE,
     ATTRIBUTES_BYTES,
+    BEFORE_DIGEST,
     BLOCK_BYTES,
     CHUNKED,
     ENTRY,
@@ -30,11 +31,13 @@ from reconix.store.images.erofs import (
     METACOPY_VALUE,
     NEEDED,
     PLAIN,
+    POOLED_BYTES,
     PREFIXES,
     REDIRECT,
     SLOT_BYTES,
     SUPER_AT,
     SUPERBLOCK,
+    print_pooled,
     redirect,
 )
 from reconix.store.images.nodes import (
@@ -53,6 +56,7 @@ from reconix.store.images.verity import DIGEST_BYTES
 
 MAX_IMAGE_BYTES = 1 << 28
 _SPELLED = {number: prefix for prefix, number in PREFIXES.items()}
+_DIGEST_AT = len(BEFORE_DIGEST)
 _FIRST_NAME = struct.Struct("<8xH")
 
 
@@ -150,8 +154,7 @@ class Image:
         if layout & 1 != EXTENDED or layout >> 1 not in (PLAIN, INLINE, CHUNKED):
             raise BadImage(f"node {place} has another form")
         at += INODE.size
-        attributes, room = self._attributes(at, count)
-        digest, others = _pooled(attributes)
+        digest, others, room = self._said(at, count)
         metadata = Metadata(mode & 0o7777, fields[7], fields[8], fields[9], others)
         if layout >> 1 == CHUNKED:
             if not digest or size > MAX_SIZE:
@@ -175,11 +178,20 @@ class Image:
             return head
         return memoryview(bytes(head) + bytes(rest)) if whole else rest
 
-    def _attributes(self, at: int, count: int) -> tuple[list[tuple[bytes, bytes]], int]:
-        """Names and values, and how much they take."""
+    def _said(self, at: int, count: int) -> tuple[bytes, Attributes, int]:
+        """What the attributes of a node say: a digest, all others; and how much they take."""
         if not count:
-            return [], 0
+            return b"", (), 0
         size = ATTRIBUTES_BYTES + 4 * (count - 1)
+        if size == POOLED_BYTES:  # nearly all of them
+            digest = bytes(self._bytes[at + _DIGEST_AT : at + _DIGEST_AT + DIGEST_BYTES])
+            if self._bytes[at : at + size] == print_pooled(digest):
+                return digest, (), size
+        attributes = self._attributes(at, size)
+        return *_pooled(attributes), size
+
+    def _attributes(self, at: int, size: int) -> list[tuple[bytes, bytes]]:
+        """Names and values."""
         data = self._take(at, size)
         found, at = [], ATTRIBUTES_BYTES
         while at + ATTRIBUTE.size <= size:
@@ -191,7 +203,7 @@ class Image:
             name = _SPELLED[prefix] + bytes(data[at : at + length])
             found.append((name, bytes(data[at + length : end])))
             at = end + (-end % 4)
-        return found, size
+        return found
 
     def _entries(self, folder: _Inode) -> Iterator[tuple[bytes, int]]:
         """Names and places of what is in a folder."""
@@ -239,12 +251,13 @@ class _Reader:
         if self._count > MAX_NODES or depth > MAX_DEPTH:
             raise BadImage("a folder is in itself")
         inode = self._image._inode(place)
-        inode = inode._replace(metadata=self._known.setdefault(inode.metadata, inode.metadata))
+        metadata = self._known.setdefault(inode.metadata, inode.metadata)
         if inode.kind == stat.S_IFDIR:
-            entries = tuple(
-                (name, self.read(below, depth + 1)) for name, below in self._image._entries(inode)
-            )
-            return ImageFolder(inode.metadata, entries)
+            found = self._image._entries(inode)
+            entries = [(name, self.read(below, depth + 1)) for name, below in found]
+            return ImageFolder(metadata, tuple(entries))
+        if inode.pooled and inode.kind == stat.S_IFREG:
+            return ImageFile(metadata, inode.size_bytes, inode.pooled)
         return self._image._leaf(inode)
 
 
