@@ -326,10 +326,12 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> NewerTools:
     return NewerTools(root)
 
 
-def unescaped(word: bytes) -> bytes:
+def field(word: bytes) -> bytes:
     """A field of a dump; one that is empty is a dash."""
-    if word == b"-":
-        return b""
+    return b"" if word == b"-" else unescaped(word)
+
+
+def unescaped(word: bytes) -> bytes:
     return re.sub(rb"\\(x..|.)", _unescaped, word)
 
 
@@ -359,8 +361,8 @@ def parse_dump(dump: bytes) -> list[Row]:
                 group=int(group),
                 mtime=int(time.split(b".")[0]),
                 size_bytes=0 if kind == "folder" else int(size),
-                target=unescaped(payload) if kind == "link" else b"",
-                content=bytes.fromhex(unescaped(name).decode()) or unescaped(inside),
+                target=field(payload) if kind == "link" else b"",
+                content=bytes.fromhex(field(name).decode()) or field(inside),
                 attributes=tuple(
                     sorted((unescaped(each), unescaped(of)) for each, of in attributes)
                 ),
