@@ -19,7 +19,7 @@ import hashlib
 import itertools
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,29 +95,6 @@ def _optimise(pool: "LinkPool", tree: Path, known: set[int], each: Each = map) -
     batches = [fresh[begin : begin + _BATCH] for begin in range(0, len(fresh), _BATCH)]
     keys = itertools.chain.from_iterable(each(_link_keys, batches))
     return sum((pool.share(path, key) for path, key in zip(fresh, keys, strict=True)), Saved())
-
-
-def fill_pool(store_dir: Path, trees: Iterable[Path], known: Mapping[int, str]) -> None:
-    """Give files a name in ``.links`` where their content has none, so that damage can be named.
-
-    Unlike ``optimise`` it leaves the objects as they are; a second time it reads only files that
-    are equal to others without being shared.
-
-    Args:
-        store_dir: the folder that holds the objects and ``.links``.
-        trees: objects in it, durable.
-        known: keys that need not be computed, by inode.
-    """
-    pool = LinkPool(store_dir)
-    keys = pool.keys_by_inode()
-    there = set(keys.values())
-    for tree in trees:
-        for path, inode in _leaves_with_inodes(tree):
-            if inode not in keys:
-                key = keys[inode] = known.get(inode) or link_key(path)
-                if key not in there:
-                    there.add(key)
-                    pool.add(path, key)
 
 
 def _link_keys(paths: list[str]) -> list[str]:
