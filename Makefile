@@ -15,7 +15,7 @@ help:
 	@echo 'make test    all tests'
 	@echo 'make vm      only the tests that boot virtual devices'
 	@echo 'make demo    the whole way once, in a virtual device'
-	@echo 'make prove   cut the power of the example device in 10,000 ways (as root)'
+	@echo 'make prove   cut the power of the example device in 20,000 ways (as root)'
 	@echo 'make bench   print the figures of bench/'
 	@echo 'make bench-updates  updates beside those of other programs (as root, hours)'
 	@echo 'make mutants change modules in small ways and see whether tests notice (an hour)'

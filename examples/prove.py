@@ -1,7 +1,7 @@
 """The crash test of the example: does a power cut during its update keep the gateway from booting?
 
 Locks and builds `examples/gateway`, changes a page, adds a package and changes a setting, builds
-again, and tests the update between the two generations with `reconix prove`: at least 10,000 crash
+again, and tests the update between the two generations with `reconix prove`: at least 20,000 crash
 states, and some of them really booted. Everything happens in a folder of its own; a second run
 needs no network and builds only what has changed. Needs root.
 
@@ -30,7 +30,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--folder", type=Path, default=places.cache_home() / "prove")
-    parser.add_argument("--states", default="10000")
+    parser.add_argument("--states", default="20000")
     parser.add_argument("--boot", default="60")
     arguments = parser.parse_args()
     progress.listen(listener(sys.stderr))

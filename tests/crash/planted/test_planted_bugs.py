@@ -5,8 +5,11 @@ the power: with each of them the update itself succeeds.
 """
 
 import contextlib
+import fcntl
 import os
-from collections.abc import Callable, Iterator
+import stat
+import struct
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -17,7 +20,7 @@ from tests.small_device import SmallDevice, need_recording, small_device
 
 from reconix.base.digests import Digest
 from reconix.base.documents import print_json
-from reconix.base.files import remove_tree, rename_durably
+from reconix.base.files import rename_durably, sync_file_system, write_durably
 from reconix.base.process import run
 from reconix.boot.disk import Disk, DiskFile
 from reconix.boot.fat import FatImage
@@ -25,18 +28,37 @@ from reconix.boot.gpt import parse_header, print_header
 from reconix.boot.oneshots.disk import DiskOneShot
 from reconix.boot.slots import write_slot
 from reconix.boot.tables import Copy, Selection, Slot, Write, read_selection, select_slot
-from reconix.device.hardware.disk import PartitionView
+from reconix.boot.trial import State
+from reconix.device.device import Device
+from reconix.device.hardware.disk import PartitionView, open_disk
+from reconix.device.update.collect import collect
+from reconix.prove.image import SYSTEM, partition
 from reconix.prove.prover import Result, prove
 from reconix.prove.record import record
 from reconix.prove.recorder import Pace
 from reconix.prove.rig import Rig
-from reconix.prove.workload import Workload, collecting, confirming, everything, receiving, trying
-from reconix.store import collect
+from reconix.prove.workload import (
+    Update,
+    Workload,
+    collecting,
+    confirming,
+    everything,
+    receiving,
+    trying,
+)
+from reconix.store import collect as store
+from reconix.store.manifest import Manifest, print_manifest
 from reconix.store.registry import Registry
 from reconix.store.tree import File
-from reconix.transfer.receiving.staging import _Unsynced
+from reconix.transfer.receiving.contents import Contents, WrittenDifferently
+from reconix.transfer.receiving.receive import _Job
+from reconix.transfer.receiving.sources import Sources
 
 pytestmark = pytest.mark.prover
+
+CONTENTS_SYNC = "reconix.transfer.receiving.contents.sync_file_system"
+FIBMAP = 1
+"""Asks where a block of a file lies, see ``linux/fs.h``."""
 
 SEED, STATES = 1, 1000
 
@@ -63,6 +85,10 @@ def find(need: Callable[..., None], device: SmallDevice, tmp_path: Path) -> Find
 def expect(result: Result, problem: str) -> None:
     said = {case.problem for case in result.cases}
     assert any(problem in each for each in said), f"{result.bad} bad states, because: {said}"
+
+
+def forget(*_: object) -> None:
+    """What a careless program does in place of something."""
 
 
 def test_without_a_bug_nothing_is_found(find: Find) -> None:
@@ -126,12 +152,99 @@ def test_a_switch_of_two_sectors(monkeypatch: pytest.MonkeyPatch, find: Find) ->
     expect(find(receiving, trying, confirming), "the firmware finds no partition table")
 
 
-def test_rename_before_the_content_is_durable(monkeypatch: pytest.MonkeyPatch, find: Find) -> None:
-    def forget(self: _Unsynced, _: int) -> None:
-        self.close()
+def test_contents_renamed_before_they_are_durable(
+    monkeypatch: pytest.MonkeyPatch, find: Find
+) -> None:
+    monkeypatch.setattr(CONTENTS_SYNC, forget)
+    expect(find(receiving), "is not what its name says")
 
-    monkeypatch.setattr("reconix.transfer.receiving.staging._Unsynced.flush", forget)
-    expect(find(receiving), "has another content")
+
+def test_an_image_before_its_contents(monkeypatch: pytest.MonkeyPatch, find: Find) -> None:
+    flush, finish, commit = Contents.flush, Contents.finish, _Job.commit
+
+    def late(job: _Job) -> None:
+        flush(job.contents)
+        finish(job.contents)
+        commit(job)
+
+    monkeypatch.setattr(Contents, "flush", forget)
+    monkeypatch.setattr(Contents, "finish", forget)
+    monkeypatch.setattr(_Job, "commit", late)
+    expect(find(receiving), "names it")
+
+
+def test_a_manifest_before_its_images(monkeypatch: pytest.MonkeyPatch, find: Find) -> None:
+    make = _Job._make_images
+
+    def early(job: _Job, sources: Sources) -> None:
+        path = job.registry.manifest_path(job.manifest.root)
+        write_durably(path, print_manifest(job.manifest))
+        make(job, sources)
+
+    monkeypatch.setattr(_Job, "_make_images", early)
+    expect(find(receiving), "is missing")
+
+
+def test_names_in_the_pool_that_nobody_makes_durable(
+    monkeypatch: pytest.MonkeyPatch, find: Find
+) -> None:
+    """The prover cannot find that: the image comes later, and a journal keeps the order."""
+    sync = sync_file_system
+
+    def synced(descriptor: int) -> None:
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            sync(descriptor)
+
+    monkeypatch.setattr(CONTENTS_SYNC, synced)
+    assert find(receiving).bad == 0
+
+
+# -- a disk that lies ------------------------------------------------------------------------------
+
+
+def lie(rig: Rig, offset: int, descriptor: int) -> None:
+    """Let the disk have something else of a file that was made durable."""
+    (block,) = struct.unpack("I", fcntl.ioctl(descriptor, FIBMAP, struct.pack("I", 0)))
+    with open_disk(rig.paths) as disk:
+        disk.write(offset + block * os.fstatvfs(descriptor).f_bsize, b"lie " * 128)
+        disk.flush()
+
+
+def lying(monkeypatch: pytest.MonkeyPatch, device: SmallDevice) -> Workload:
+    """Receive on a disk that keeps one content in another way than it says."""
+    offset = partition(device.image, SYSTEM).offset
+
+    def workload(rig: Rig, update: Update) -> None:
+        lied: list[int] = []
+
+        def synced(descriptor: int) -> None:
+            sync_file_system(descriptor)
+            if not lied and stat.S_ISREG(os.fstat(descriptor).st_mode):
+                lied.append(descriptor)
+                lie(rig, offset, descriptor)
+
+        monkeypatch.setattr(CONTENTS_SYNC, synced)
+        receiving(rig, update)
+        assert lied
+
+    return workload
+
+
+def test_a_content_that_the_disk_did_not_keep_is_refused(
+    monkeypatch: pytest.MonkeyPatch, find: Find, device: SmallDevice
+) -> None:
+    with pytest.raises(WrittenDifferently):
+        find(lying(monkeypatch, device))
+
+
+def test_a_content_that_is_not_read_back(
+    monkeypatch: pytest.MonkeyPatch, find: Find, device: SmallDevice
+) -> None:
+    monkeypatch.setattr("reconix.transfer.receiving.contents._expect_kept", forget)
+    expect(find(lying(monkeypatch, device)), "is not what its name says")
+
+
+# -- slots, and what is remembered -----------------------------------------------------------------
 
 
 def test_slot_written_in_place_of_the_running_one(
@@ -165,27 +278,46 @@ def test_collect_before_confirm(
     def selected(disk: Disk, slot: Slot) -> tuple[str, ...]:
         registry = Registry(tmp_path / "system")
         registry.remove(device.update.base.path)
-        collect.collect(registry.store_dir, registry.manifests())
+        store.collect(registry)
         return select_slot(disk, slot)
 
     monkeypatch.setattr("reconix.device.update.confirm.select_slot", selected)
     expect(find(receiving, trying, confirming), "is missing")
 
 
+def test_contents_removed_before_the_manifest(monkeypatch: pytest.MonkeyPatch, find: Find) -> None:
+    def collected(device: Device, state: State) -> store.Collected:
+        kept = [each for each in device.registry.manifests() if str(each.root) in state.needed]
+        for path in list(unneeded(device.registry, kept)):
+            path.unlink()
+        run("sync", "--file-system", device.paths.system)  # as a busy kernel may
+        return collect(device, state)
+
+    monkeypatch.setattr("reconix.prove.workload.collect", collected)
+    expect(find(receiving, collecting), "names it")
+
+
+def unneeded(registry: Registry, kept: Collection[Manifest]) -> Iterator[Path]:
+    """The contents that only other manifests need."""
+    needed = store.needed_contents(registry, kept)
+    assert needed is not None
+    return (registry.pool.path(each) for each in registry.pool.digests() if each not in needed)
+
+
+def test_images_removed_after_their_contents(monkeypatch: pytest.MonkeyPatch, find: Find) -> None:
+    def collected(registry: Registry) -> store.Collected:
+        manifests = registry.manifests()
+        for path in list(store.unneeded_contents(registry, manifests)):
+            path.unlink()
+        run("sync", "--file-system", registry.system_root)
+        return right(registry)
+
+    right = store.collect
+    monkeypatch.setattr("reconix.store.collect.collect", collected)
+    expect(find(receiving, collecting), "names it")
+
+
 # -- more than was asked for -----------------------------------------------------------------------
-
-
-def test_objects_removed_under_their_final_name(
-    monkeypatch: pytest.MonkeyPatch, find: Find
-) -> None:
-    def withdrawn(path: Path) -> None:
-        for file in sorted(path.rglob("file-1*")):
-            file.unlink()
-            run("sync", "--file-system", path)  # as a busy kernel may, whenever it likes
-        remove_tree(path)
-
-    monkeypatch.setattr("reconix.store.collect.withdraw", withdrawn)
-    expect(find(receiving, collecting, pace=Pace.RESTLESS), "/nix/store/")
 
 
 def test_no_flush_of_the_disk(monkeypatch: pytest.MonkeyPatch, find: Find) -> None:
