@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -170,8 +171,8 @@ def _checked_batches(job: Job, batches: list[list[Cut]], count: int) -> Iterator
             yield from ((walk.check_all(batch), len(batch)) for batch in batches)
             return
         context = multiprocessing.get_context("spawn")
-        with context.Pool(count, initializer=_begin, initargs=(job, folder)) as pool:
-            yield from pool.imap_unordered(_check_batch, batches)
+        with ProcessPoolExecutor(count, context, _begin, (job, folder)) as pool:
+            yield from pool.map(_check_batch, batches)
 
 
 @contextmanager
