@@ -17,7 +17,6 @@ import contextlib
 import importlib
 import io
 import lzma
-import os
 import random
 import struct
 import sys
@@ -26,20 +25,25 @@ from pathlib import Path
 
 atheris = importlib.import_module("atheris")
 with atheris.instrument_imports(include=["reconix"]):
+    from reconix.base.documents import print_json
     from reconix.base.errors import ReconixError
     from reconix.base.files import remove_tree
     from reconix.nix import export, narinfo
     from reconix.nix.chroot import ChrootStore
     from reconix.nix.database import PathInfo
+    from reconix.nix.images import DeviceTrees, read_device_generation, system_images
+    from reconix.nix.install import install
     from reconix.store import nar
+    from reconix.store.closure import Closure
+    from reconix.store.intact import check_image
     from reconix.store.links import LINKS
-    from reconix.store.manifest import Manifest
     from reconix.store.paths import StorePath
     from reconix.store.registry import Registry
     from reconix.store.tree import File, Node, Symlink, folder
     from reconix.transfer.codecs import packs
     from reconix.transfer.format import plan
     from reconix.transfer.format.bases import View, parse_views
+    from reconix.transfer.format.costs import WORK_PER_BYTE
     from reconix.transfer.format.packing import Channel, Unpacker, branches, filters
     from reconix.transfer.format.payload_head import parse_payload_head
     from reconix.transfer.format.plan import Which
@@ -49,6 +53,7 @@ with atheris.instrument_imports(include=["reconix"]):
     from reconix.transfer.sending.writer import StreamWriter
 
 HOST, ARCHITECTURE = "gateway", "amd64"
+MIB = 1 << 20
 CHANGED = bytes(range(256)) * 3
 
 
@@ -127,7 +132,9 @@ class Fuzz:
         with ChrootStore(place / "build") as store:
             self.base = _generation(store, BASE)
             self.target = _generation(store, TREE)
-            self.old, self.new = store.closure_of(self.base), store.closure_of(self.target)
+            self.old = read_device_generation(store, self.base)
+            self.new = read_device_generation(store, self.target)
+            self.closure = store.closure_of(self.target)
             stream, exported = io.BytesIO(), io.BytesIO()
             bases = [self.base, _generation(store, OTHER)] if several else [self.base]
             send.create(store, bases, self.target, stream.write)
@@ -138,7 +145,8 @@ class Fuzz:
         self.header: Header = reader.header
         self.channels = _channels(b"".join(iter(reader.some, b"")))
         payload = Unpacker(StreamReader(io.BytesIO(self.sent).read))
-        parse_payload_head(payload, self._view(payload))
+        head = parse_payload_head(payload, self._view(payload))
+        self.space_bytes = sum(need.space_bytes for need in head.needs)
         self.operations = b"".join(_rest(payload))
         self.beginning = self.channels[Channel.PLAN].removesuffix(self.operations)
         self.device()
@@ -147,8 +155,8 @@ class Fuzz:
         """What the stream sees of our base."""
         bases = self.header.bases
         if len(bases) == 1:
-            return View.whole(self.old)
-        return parse_views(payload, self.old, Which(bases.index(self.base), len(bases)))
+            return View.whole(self.old.manifest)
+        return parse_views(payload, self.old.manifest, Which(bases.index(self.base), len(bases)))
 
     def nar(self, data: bytes) -> None:
         """An archive is restored to a tree whose archive it is, or refused."""
@@ -223,41 +231,36 @@ class Fuzz:
             writer.payload(_packet(channel, packed))
         writer.finish()
         registry = Registry(self.place / "device")
-        before = {each.name for each in registry.store_dir.iterdir()}
+        before = _held(registry)
         read = io.BytesIO(written.getvalue()).read
+        images = sum(entry.size_bytes for entry in self.new.manifest.images)
         try:
-            with _at_most(self.header.content_bytes):
+            with _at_most((2 + WORK_PER_BYTE) * self.space_bytes + images + MIB):
                 manifest = receive(read, registry, host=HOST, architecture=ARCHITECTURE)
         except ReconixError:
-            after = {each.name for each in registry.store_dir.iterdir()}
-            assert after == before, f"refused, but {after - before} has a name"
+            assert _held(registry) == before, "refused, but something has a name"
             assert _names(registry.staging_dir) == [], "refused, but staged"
             return
-        assert manifest == self.new, "another generation than was promised"
-        for item in manifest.objects:
-            found = nar.digest(registry.path(item.path))
-            assert found == nar.NarInfo(item.nar, item.nar_size_bytes), f"{item.path} is wrong"
+        assert manifest == self.new.manifest, "another generation than was promised"
+        registry = Registry(self.place / "device")
+        for entry in manifest.images:
+            for digest, size_bytes in check_image(registry, entry).items():
+                registry.pool.verify(digest, size_bytes)
         self.device()
 
     def device(self) -> None:
         """Make a device anew that has the base."""
         place = self.place / "device"
         remove_tree(place)
-        registry = Registry(place)
-        registry.store_dir.mkdir(parents=True)
-        for item in self.old.objects:
-            archive = bytearray()
-            nar.dump(self.place / "build" / str(item.path)[1:], archive.extend)
-            nar.restore(io.BytesIO(archive).read, registry.path(item.path))
-        registry.add(self.old)
+        install(self.old, Registry(place))
 
     def seeds(self) -> dict[str, bytes]:
         """Something right to begin with, for each target."""
         archive = bytearray()
-        nar.dump(self.place / "build" / str(self.new.root)[1:], archive.extend)
+        nar.dump(self.place / "build" / str(self.target)[1:], archive.extend)
         return {
             "nar": bytes(archive),
-            "narinfo": _narinfo(self.new),
+            "narinfo": _narinfo(self.closure),
             "export": self.exported,
             "stream": self.sent,
             "payload_head": self.beginning,
@@ -267,17 +270,25 @@ class Fuzz:
 
 
 def _generation(store: ChrootStore, tree: Node) -> StorePath:
-    item = store.add_files(tree, "part")
-    document = f'{{"host": "{HOST}", "architecture": "{ARCHITECTURE}", "version": 1}}\n'
-    files: dict[str, Node] = {
-        "generation.json": File(document.encode()),
-        "part": Symlink(str(item)),
-    }
-    return store.add_files(folder(files), f"generation-{HOST}", [item])
+    top, boot = store.add_files(tree, "system-part"), store.add_files(folder({}), "boot")
+    images = [image.entry.sha256.hex() for image in system_images(DeviceTrees(store), top)]
+    document = print_json(
+        {
+            "version": 2,
+            "host": HOST,
+            "architecture": ARCHITECTURE,
+            "default": "part",
+            "systems": {"part": {"toplevel": str(top), "images": images}},
+            "boot": str(boot),
+            "slot": {"image_sha256": "0" * 64, "image_size_bytes": 512, "slot_size_bytes": 512},
+        }
+    )
+    files = folder({"generation.json": File(document)})
+    return store.add_files(files, f"generation-{HOST}", [boot, top])
 
 
-def _narinfo(manifest: Manifest) -> bytes:
-    info = PathInfo(manifest.objects[0], signatures=("key:c2lnbmF0dXJl",))
+def _narinfo(closure: Closure) -> bytes:
+    info = PathInfo(closure.objects[0], signatures=("key:c2lnbmF0dXJl",))
     return narinfo.print_narinfo(narinfo.NarInfoFile(info, "nar/a.nar.xz", "xz"))
 
 
@@ -292,21 +303,16 @@ def _rest(reader: Unpacker) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _at_most(size_bytes: int) -> Iterator[None]:
-    """Whoever makes objects writes no more than was declared."""
-    write, left = os.write, size_bytes
+    """Whoever receives writes no more than was declared, to the disk and in memory."""
+    before = _written()
+    yield
+    assert _written() - before <= size_bytes, "more was written than declared"
 
-    def count(descriptor: int, data: bytes) -> int:
-        nonlocal left
-        written = write(descriptor, data)
-        left -= written
-        assert left >= 0, f"{-left} bytes more were written than declared"
-        return written
 
-    os.write = count  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        os.write = write
+def _written() -> int:
+    """What this process has written so far, whereto ever."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("wchar")))
 
 
 _Contents = dict[Channel, bytes]
@@ -363,6 +369,13 @@ class _Plain:
 def _quick(channel: Channel) -> list[dict[str, int]]:
     """A compressor for little content."""
     return [*branches(channel), {"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 14}]
+
+
+def _held(registry: Registry) -> list[str]:
+    """All that has a final name on a device."""
+    contents = [digest.hex() for digest in registry.pool.digests()]
+    strangers = map(str, registry.pool.strangers())
+    return [*_names(registry.images_dir), *contents, *strangers, *map(str, registry.roots())]
 
 
 def _names(place: Path) -> list[str]:
