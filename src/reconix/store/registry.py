@@ -106,7 +106,7 @@ class Registry:
         Raises:
             BadManifest: it was damaged.
         """
-        return self._manifest(root) if self._name(root).exists() else None
+        return self._manifest(root) if self.manifest_path(root).exists() else None
 
     def each_manifest(self) -> Iterator[Manifest | BadManifest]:
         """The installed generations; in place of a damaged manifest, what is wrong with it."""
@@ -124,14 +124,14 @@ class Registry:
         """
         self.expect_whole(manifest)
         content = print_manifest(manifest)
-        name = self._name(manifest.root)
+        name = self.manifest_path(manifest.root)
         if not (name.exists() and name.read_bytes() == content):
             self._generations.mkdir(parents=True, exist_ok=True)
             write_durably(name, content)
 
     def remove(self, root: StorePath) -> None:
         """Uninstall a generation; what it consists of stays until it is collected."""
-        name = self._name(root)
+        name = self.manifest_path(root)
         if name.exists():
             name.unlink()
             sync_folder(self._generations)
@@ -159,7 +159,7 @@ class Registry:
 
     def manifest_path(self, root: StorePath) -> Path:
         """Where the manifest of a generation is, or would be."""
-        return self._name(root)
+        return self._generations / f"{root.basename}{_SUFFIX}"
 
     # -- images ------------------------------------------------------------------------------------
 
@@ -279,12 +279,9 @@ class Registry:
             for entry in sorted(self.staging_dir.iterdir()):
                 remove_tree(entry)
 
-    def _name(self, root: StorePath) -> Path:
-        return self._generations / f"{root.basename}{_SUFFIX}"
-
     def _manifest(self, root: StorePath) -> Manifest:
         """A manifest; the same file is parsed once, however often it is asked for."""
-        name = self._name(root)
+        name = self.manifest_path(root)
         try:
             status = name.stat()
             version = _Version(status.st_ino, status.st_mtime_ns, status.st_size)

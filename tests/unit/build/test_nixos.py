@@ -28,6 +28,8 @@ from reconix.store.generation import MAX_BYTES, parse_generation
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Node, Symlink, folder
+from reconix.transfer.receiving.receive import receive
+from reconix.transfer.sending import send
 
 PARAMETERS: list[JsonInput] = ["console=ttyS0", "panic=10", "loglevel=4"]
 
@@ -227,17 +229,22 @@ def debian(nix: Nix) -> BuiltSystem:
     return read_system(nix.store, "default", path)
 
 
-def test_a_device_gets_the_systems_of_nix_beside_ours_each_with_its_images(
+def test_an_update_brings_a_system_of_nix_to_a_device_that_has_none(
     nix: Nix, tmp_path: Path
 ) -> None:
     toplevel = nix.toplevel(specialisations={"quiet": "nixos-quiet"})
     host, ours = nix.host(), debian(nix)
     every = nix.take(toplevel, Nixos(path=str(toplevel), all_specialisations=True))
-    made = add_generation(nix.store, host, [*every, ours], b"loader")
+    before = add_generation(nix.store, host, [ours], b"loader")
+    after = add_generation(nix.store, host, [*every, ours], b"loader")
     registry = Registry(tmp_path / "device")
-    install(read_device_generation(nix.store, made), registry)
-    content = registry.read(made, "generation.json", limit_bytes=MAX_BYTES)
-    found = parse_generation(content, made)
+    install(read_device_generation(nix.store, before), registry)
+    stream = io.BytesIO()
+    send.create(nix.store, [before], after, stream.write)
+    stream.seek(0)
+    receive(stream.read, registry, host="box", architecture="amd64")
+    content = registry.read(after, "generation.json", limit_bytes=MAX_BYTES)
+    found = parse_generation(content, after)
     assert [each.name for each in found.systems] == [
         "appliance",
         "appliance-quiet",
