@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconix.image.ext4 import make_ext4
+from reconix.image.ext4 import Format, make_ext4
 from reconix.image.new_files import NewFile, NewFolder, NewLink, NewNode, new_folder
 from reconix.prove.blocks import Disk
 from reconix.prove.contents import Contents, Shelf, Stored, shelves
@@ -66,7 +66,7 @@ def make(need: Callable[..., None], tmp_path: Path) -> Make:
     def made(**root: dict[str, NewNode]) -> Made:
         image = tmp_path / "image"
         content = new_folder({name: new_folder(inside) for name, inside in root.items()})
-        make_ext4(image, content, label="system", size_bytes=16 * MIB, block_bytes=BLOCK)
+        make_ext4(image, content, label="system", size_bytes=16 * MIB, form=Format(BLOCK))
         disk = Disk(image.read_bytes(), b"", BLOCK)
         return Made(disk, Geometry.read(disk, 0))
 

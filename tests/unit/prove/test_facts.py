@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconix.image.ext4 import make_ext4
+from reconix.image.ext4 import Format, make_ext4
 from reconix.image.new_files import NewFile, NewNode, new_folder
 from reconix.prove.blocks import Disk
 from reconix.prove.ext4 import BadFileSystem, Geometry
@@ -25,7 +25,7 @@ def says(need: Callable[..., None], tmp_path: Path) -> Says:
     def found(**home: NewNode) -> Facts:
         image = tmp_path / "image"
         content = new_folder({"reconix": new_folder(home)} if home else {})
-        make_ext4(image, content, label="system", size_bytes=16 * MIB, block_bytes=BLOCK)
+        make_ext4(image, content, label="system", size_bytes=16 * MIB, form=Format(BLOCK))
         disk = Disk(image.read_bytes(), b"", BLOCK)
         return read_facts(disk, Geometry.read(disk, 0))
 
