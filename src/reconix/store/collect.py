@@ -1,10 +1,11 @@
 """Removing what no installed generation needs.
 
-A manifest goes first, durably; then what no other one leads to: images, then contents that no image
-names. A cut leaves more than is needed, never less, and the next call goes on.
+A manifest goes first, durably; then what no other one leads to: images, durably, then contents that
+no image names. So a cut leaves more than is needed, never less: an image that is there has its
+contents. The next call goes on.
 
 An image that is damaged or missing does not say which contents it needs. Then no content is
-removed.
+removed; so each is compared with its digest first.
 
 Tested by ``tests/unit/store/test_collect.py`` and, step by step,
 ``tests/crash/test_store_crash.py``.
@@ -17,6 +18,7 @@ from pathlib import Path
 from reconix.base import progress
 from reconix.base.files import remove_tree, sync_folder
 from reconix.store.images.image import BadImage
+from reconix.store.intact import check_image
 from reconix.store.manifest import Manifest
 from reconix.store.registry import ImageMissing, Registry
 
@@ -44,10 +46,10 @@ def collect(registry: Registry, also: Iterable[Manifest] = ()) -> Collected:
     """
     manifests = (*registry.manifests(), *also)
     images = _remove(unneeded_images(registry, manifests))
-    contents = _remove(unneeded_contents(registry, manifests))
-    registry.pool.remove_empty_folders()
     if images.count:
         sync_folder(registry.images_dir)
+    contents = _remove(unneeded_contents(registry, manifests))
+    registry.pool.remove_empty_folders()
     return Collected(images.count, contents.count, images.size_bytes + contents.size_bytes)
 
 
@@ -76,7 +78,7 @@ def needed_contents(registry: Registry, manifests: Iterable[Manifest]) -> set[by
     needed: set[bytes] = set()
     for entry in entries.values():
         try:
-            needed.update(digest for digest, _ in registry.contents_of(entry))
+            needed.update(check_image(registry, entry))
         except (ImageMissing, BadImage) as error:
             if isinstance(error, ImageMissing) and entry.sha256 not in installed:
                 continue  # of a generation that is on its way

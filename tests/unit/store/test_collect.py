@@ -99,7 +99,17 @@ def remove(path: Path) -> None:
     path.unlink()
 
 
-@pytest.mark.parametrize("harm", [damage, remove])
+def mislead(path: Path) -> None:
+    """It names another content, and all else is as it was."""
+    content = path.read_bytes()
+    named = [digest(each) for each in (b"2" * 999, LIBRARY)]
+    path.chmod(0o600)
+    for each in named:
+        content = content.replace(each, bytes(32))
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("harm", [damage, remove, mislead])
 def test_while_an_installed_image_cannot_be_read_no_content_is_removed(
     harm: Callable[[Path], None], both: Registry
 ) -> None:
