@@ -203,14 +203,15 @@ def test_nothing_but_the_root_is_mounted_in_the_end(partition: SystemPartition) 
     ]
 
 
-USED = "chmod cp ln mkdir mount mv readlink rm stat sync timeout umount"
+USED = "chmod cp ln mkdir mount mv readlink rm stat sync umount"
 COUNT = f"""
 mkdir counted; for name in {USED}; do
     printf '#!/bin/sh\\necho %s >> /started; exec /usr/bin/%s "$@"\\n' $name $name > counted/$name
 done
-cp programs/systemctl counted; chmod +x counted/*; PATH=/counted
+printf '#!/bin/sh\\necho systemctl >> /started\\n' > counted/systemctl
+chmod +x counted/*; PATH=/counted
 """
-PROGRAMS = 28
+PROGRAMS = 20
 """How many are started for this system. Each takes 20 to 50 ms on a slow device."""
 
 

@@ -22,7 +22,9 @@
 #     /opt, /srv, /root, /home …  the same where packages have something there
 #
 # Owners, modes and attributes are those of the images. To start a program takes the most time here, so
-# what a shell can do itself it does itself.
+# what a shell can do itself it does itself, and what is mounted next to each other one program mounts.
+
+FOLDERS="dev etc home media mnt nix/store opt proc root run/changes srv sys tmp usr var"
 
 need() { "$@" || fail "$*"; }
 
@@ -33,16 +35,39 @@ fault() {
     echo "$*" >> /run/reconix/faults
 }
 
+# Note what is to be mounted: source, place, kind, options. The places must be new: what is mounted at
+# one already is left as it is.
+plan_mount() {
+    table="$table$1 $2 $3 $4
+"
+}
+
+# Folders of images, first the uppermost; their contents come from the pool.
+plan_overlay() {
+    plan_mount "$1" "$2" overlay "$4,metacopy=on,lowerdir=$3::$SYSTEM/pool"
+}
+
+make_mounts() {
+    printf %s "$table" > $NEW/run/table || fail "no list of mounts"
+    mount -a -T $NEW/run/table || fail "not all of this is mounted: $table"
+    table=
+}
+
 # The store of the system, in what is to become its root. Until that is made each image is also
 # mounted alone, at $NEW/run/0, 1 … in the order of their names; later all of /run lies over these.
 make_store() {
     find_images
     need mount -t tmpfs -o mode=0755 root $NEW
     cd $NEW || fail "no new root"
-    need mkdir -p nix/store $places
+    need mkdir -p $FOLDERS $places
     cd run || fail "no place for images"
-    mount_images
-    lay_over_pool ro,redirect_dir=follow "$layers" store $NEW/nix/store
+    table= number=0
+    for image in $(images); do
+        plan_mount "$SYSTEM/images/$image" $NEW/run/$number erofs loop,ro
+        number=$((number + 1))
+    done
+    plan_overlay store $NEW/nix/store "$layers" ro,redirect_dir=follow
+    make_mounts
     cd /
 }
 
@@ -65,22 +90,10 @@ is_digest() {
     [ ${#1} = 64 ]
 }
 
-mount_images() {
-    number=0
-    for image in $(images); do
-        need mount -t erofs -o loop,ro "$SYSTEM/images/$image" $number
-        number=$((number + 1))
-    done
-}
-
-# Mount folders of images; their contents come from the pool.
-lay_over_pool() {
-    need mount -t overlay -o "$1,metacopy=on,lowerdir=$2::$SYSTEM/pool" "$3" "$4"
-}
-
 make_system_root() {
+    table=
     make_folders
-    bind_usr
+    mount_folders
     lay_over
     give_machine_id
     keep_paths
@@ -88,26 +101,32 @@ make_system_root() {
 
 make_folders() {
     cd $NEW || fail "no new root"
-    need mkdir -p dev etc home media mnt opt proc root run/changes srv sys tmp usr var
+    missing=
+    for folder in $FOLDERS; do
+        [ -d $folder ] || missing="$missing $folder"
+    done
+    [ -z "$missing" ] || need mkdir -p $missing  # another release has made the store
     need ln -s usr/bin usr/sbin usr/lib usr/lib64 .
     need ln -s "$TOPLEVEL" nix/system
     cd /
-    need mount -t tmpfs -o mode=1777,nosuid,nodev tmp $NEW/tmp
 }
 
 # What we are in, and not what its path leads to by now.
 bind_here() { mount -o bind . "$1"; }
 
-# Read-only as the store is: a mount has that from the one that it is made of.
-bind_usr() {
-    need mount -o bind "$TOPLEVEL/root/usr" $NEW/usr
-    [ ! -d $NEW/usr/lib/modules ] || need mount -o bind "$TOPLEVEL/modules" $NEW/usr/lib/modules
+# /usr is read-only as the store is: a mount has that from the one that it is made of. What is changed
+# goes to a tmpfs that only the overlays hold: nobody else can reach it, and it goes with them, however
+# often roots are made.
+mount_folders() {
+    plan_mount tmp $NEW/tmp tmpfs mode=1777,nosuid,nodev
+    plan_mount "$TOPLEVEL/root/usr" $NEW/usr none bind
+    [ ! -d "$TOPLEVEL/root/usr/lib/modules" ] ||
+        plan_mount "$TOPLEVEL/modules" $NEW/usr/lib/modules none bind
+    plan_mount changes $NEW/run/changes tmpfs mode=0755
+    make_mounts
 }
 
-# What is changed goes to a tmpfs that only the overlays hold: nobody else can reach it, and it goes
-# with them, however often roots are made. So do the images.
 lay_over() {
-    need mount -t tmpfs -o mode=0755 changes $NEW/run/changes
     find_other_folders
     find_layer root && root=$layer
     find_layer etc && etc=$layer
@@ -121,6 +140,7 @@ lay_over() {
     for name in var $others; do
         overlay "$name" "$root/$name"
     done
+    make_mounts
     cd /
     need umount $NEW/run/[0-9]* $NEW/run/changes
 }
@@ -164,8 +184,7 @@ has_something() {
 }
 
 overlay() {
-    upper=changes/$1
-    lay_over_pool "upperdir=$upper/upper,workdir=$upper/work" "$2" overlay "$NEW/$1"
+    plan_overlay overlay "$NEW/$1" "$2" "upperdir=changes/$1/upper,workdir=changes/$1/work"
 }
 
 # An overlay itself looks like the uppermost of its folders, which we have made, as the other folders
