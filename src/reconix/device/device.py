@@ -143,8 +143,13 @@ class Device:
         if len(roots) == 1:
             return roots[0]
         for root in roots:
-            if holds(slot, self.generation(root).slot):
-                return root
+            try:
+                image = self.generation(root).slot
+            except BadGeneration as error:  # the slot may hold another one
+                progress.note(str(error))
+            else:
+                if holds(slot, image):
+                    return root
         raise UnknownGeneration(
             f"slot {number} boots, but holds no installed generation",
             hint="send the generation of this device again, without a base",
