@@ -419,3 +419,12 @@ def test_composefs_finds_the_contents_of_our_pool(newer: NewerTools, tmp_path: P
     assert newer(*missing).decode().split() == []
     measured = newer("composefs-info", "measure-file", tmp_path / "pool" / names[0])
     assert measured.decode().strip() == names[0].replace("/", "")
+
+
+@pytest.mark.archive
+@as_root
+def test_a_folder_has_a_link_for_each_folder_in_it(newer: NewerTools, tmp_path: Path) -> None:
+    dump = newer("composefs-info", "dump", image_of(FOREST, tmp_path / "image"))
+    links = {line.split(b" ")[0]: int(line.split(b" ")[3]) for line in dump.splitlines()}
+    assert (links[b"/"], links[b"/root"], links[b"/root/within"]) == (3, 5, 11)
+    assert (links[b"/link"], links[b"/a-program"]) == (1, 1)
