@@ -15,11 +15,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.updates import pairs, trees
-from bench.updates.ours import ARCHITECTURE, HOST, generation, install
+from bench.updates import pairs
+from bench.updates.ours import ARCHITECTURE, HOST, generation
 
 from reconix.cli import places
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.images import read_device_generation
+from reconix.nix.install import install
+from reconix.store.intact import check_image
+from reconix.store.manifest import Manifest
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.transfer.receiving.receive import receive
@@ -51,15 +55,23 @@ def line(store: ChrootStore, bases: Sequence[StorePath], target: StorePath, devi
     began, written = time.process_time(), io.BytesIO()
     sent = send.create(store, bases, target, written.write)
     seconds = time.process_time() - began
+    wanted = read_device_generation(store, target)
     for base in bases:
-        install(store, base, device)
-        registry = Registry(device)
+        install(read_device_generation(store, base), Registry(device))
         written.seek(0)
-        manifest = receive(written.read, registry, host=HOST, architecture=ARCHITECTURE)
-        assert all(trees.digest(registry.path(each.path)) == each.nar for each in manifest.objects)
+        received = receive(written.read, Registry(device), host=HOST, architecture=ARCHITECTURE)
+        assert received == wanted.manifest
+        expect_intact(Registry(device), received)
         shutil.rmtree(device)
     count = f"{len(bases)} base{'s' * (len(bases) > 1)}"
     return f"{count:8} {sent.size_bytes:>12,} B  make {seconds:6.1f} s of this process"
+
+
+def expect_intact(registry: Registry, manifest: Manifest) -> None:
+    """Each image and each content is what its name says."""
+    for entry in manifest.images:
+        for digest, size_bytes in check_image(registry, entry).items():
+            registry.pool.verify(digest, size_bytes)
 
 
 if __name__ == "__main__":

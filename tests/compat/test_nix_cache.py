@@ -58,8 +58,8 @@ def test_we_take_what_nix_gave(
     nix("nix", "copy", "--from", tmp_path / "theirs", "--to", url, str(path))
     with ChrootStore(tmp_path / "theirs") as source, ChrootStore(tmp_path / "ours") as ours:
         pull(ours, FolderCache(tmp_path / "cache"), [path], [public])
-        assert ours.manifest(path) == source.manifest(path)
-        assert verify_all(ours.store_dir, ours.manifest(path).objects) == []
+        assert ours.closure_of(path) == source.closure_of(path)
+        assert verify_all(ours.store_dir, ours.closure_of(path).objects) == []
 
 
 def nix_secret(secret: SecretKey) -> bytes:
@@ -80,7 +80,7 @@ def test_nix_takes_what_we_gave(
     nix(*words, f"file://{tmp_path}/cache", "--to", tmp_path / "theirs", str(path))
     nix("nix-store", "--store", tmp_path / "theirs", "--verify", "--check-contents")
     with ChrootStore(tmp_path / "theirs") as theirs, ChrootStore(tmp_path / "ours") as ours:
-        assert theirs.closure_of(path) == ours.manifest(path)
+        assert theirs.closure_of(path) == ours.closure_of(path)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -174,7 +174,7 @@ def test_http_gives_what_the_folder_gives(given: StorePath, tmp_path: Path) -> N
     handler = functools.partial(Quiet, directory=str(tmp_path / "cache"))
     with serving(handler) as server, ChrootStore(tmp_path / "target") as target:
         pull(target, server, [given])
-        assert verify_all(target.store_dir, target.manifest(given).objects) == []
+        assert verify_all(target.store_dir, target.closure_of(given).objects) == []
 
 
 def test_a_missing_signature_is_refused(given: StorePath, tmp_path: Path) -> None:

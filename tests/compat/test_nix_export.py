@@ -32,7 +32,7 @@ def test_exports_of_nix_are_taken_in_and_given_back(
         stream = nix("nix-store", "--store", theirs, "--export", *map(str, ordered))
         taken = import_stream(ours, io.BytesIO(stream).read)
         assert sorted(taken) == sorted(ordered)
-        assert ours.manifest(path) == source.manifest(path)
+        assert ours.closure_of(path) == source.closure_of(path)
         assert ours.path_info(path).deriver == source.path_info(path).deriver
         written = bytearray()
         export_stream(ours, taken, written.extend)
@@ -51,7 +51,7 @@ def test_closures_are_taken_from_the_nix_of_this_machine(
     options: list[Word] = ["--store", theirs, "--option", "build-users-group", ""]
     with ChrootStore(theirs) as source, ChrootStore(tmp_path / "ours") as ours:
         assert sorted(take_from_nix(ours, [path], options)) == ours.closure(path)
-        assert ours.manifest(path) == source.manifest(path)
+        assert ours.closure_of(path) == source.closure_of(path)
         assert take_from_nix(ours, [path], options) == []
 
 

@@ -108,11 +108,11 @@ def test_closures_of_nix_survive_both_directions(
     theirs, ours, back = tmp_path / "theirs", tmp_path / "ours", tmp_path / "back"
     (path,) = nix.build(theirs, closure_expression, "all")
     with ChrootStore(theirs) as source, ChrootStore(ours) as target:
-        manifest = source.manifest(path)
+        manifest = source.closure_of(path)
         assert len(manifest.objects) == 19
         assert verify_all(source.store_dir, manifest.objects) == []
         target.take_closure(source, [path])
-        assert target.manifest(path) == manifest
+        assert target.closure_of(path) == manifest
         for item in manifest.objects:
             assert target.path_info(item.path).deriver == source.path_info(item.path).deriver
     nix("nix-store", "--store", ours, "--verify", "--check-contents")
