@@ -28,6 +28,7 @@ from reconix.base.files import BadFile, read_bounded
 from reconix.store.paths import BadStorePath, StorePath
 
 VERSION = 2
+_WITH_IMAGES = 2
 FILE_NAME = "generation.json"
 MAX_BYTES = 1 << 20
 MAX_IMAGES = 16
@@ -121,11 +122,16 @@ def system_name(generation: Generation | None, toplevel: StorePath) -> str:
 
 
 def expect_known(generation: Generation) -> None:
-    """Check that a generation is not for newer agents alone; then it can be installed by this one.
+    """Check that a generation can be installed by this release.
 
     Raises:
-        BadGeneration: it is.
+        BadGeneration: it is for newer agents alone, or it was built for the layout before.
     """
+    if generation.version < VERSION:
+        raise BadGeneration(
+            f"{generation.path} has version {generation.version}: it was built for another layout",
+            hint="build it again with this release",
+        )
     if generation.version > VERSION:
         raise BadGeneration(
             f"{generation.path} has version {generation.version}; this agent knows {VERSION}",
@@ -152,7 +158,9 @@ def _generation(fields: Fields, path: StorePath) -> Generation:
         host=fields.text("host"),
         architecture=fields.text("architecture"),
         default=fields.text("default"),
-        systems=tuple(_system(name, systems.object(name)) for name in systems.names()),
+        systems=tuple(
+            _system(name, systems.object(name), fields.version()) for name in systems.names()
+        ),
         boot=StorePath.parse(fields.text("boot")),
         slot=SlotImage(
             Digest.parse(slot.text("image_sha256")),
@@ -163,8 +171,9 @@ def _generation(fields: Fields, path: StorePath) -> Generation:
     )
 
 
-def _system(name: str, fields: Fields) -> InstalledSystem:
-    images = tuple(map(Digest.parse, fields.texts("images")))
+def _system(name: str, fields: Fields, version: int) -> InstalledSystem:
+    """A system; before version 2 there were no images."""
+    images = tuple(map(Digest.parse, fields.texts("images"))) if version >= _WITH_IMAGES else ()
     return InstalledSystem(name, StorePath.parse(fields.text("toplevel")), images)
 
 

@@ -91,12 +91,20 @@ def test_w3_a_generation_for_newer_agents_is_read_and_not_installed() -> None:
         expect_known(found)
 
 
-def test_a_generation_of_the_layout_before_has_no_images() -> None:
-    """No agent that reads this one is on such a disk; a build store may have some."""
+def test_a_generation_of_the_layout_before_is_read_and_not_installed() -> None:
+    """A build store may have some, and the next build is compared with the last of them."""
     systems = {"default": {"toplevel": TOPLEVEL}}
     old = json.dumps({**GOOD, "version": 1, "systems": systems}).encode()
+    found = parse_generation(old, PATH)
+    assert found.system("default").images == ()
+    with pytest.raises(BadGeneration, match="version 1: it was built for another layout"):
+        expect_known(found)
+
+
+def test_a_system_without_images_is_refused() -> None:
+    systems = {"default": {"toplevel": TOPLEVEL}}
     with pytest.raises(BadGeneration, match="images"):
-        parse_generation(old, PATH)
+        parse_generation(json.dumps({**GOOD, "systems": systems}).encode(), PATH)
 
 
 def test_as_many_images_as_a_command_line_holds_are_read() -> None:
