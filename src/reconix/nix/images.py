@@ -18,7 +18,7 @@ from reconix.base.digests import Digest
 from reconix.base.files import read_bounded
 from reconix.nix.chroot import ChrootStore
 from reconix.store.closure import Closure, StoreObject
-from reconix.store.generation import read_generation
+from reconix.store.generation import BadGeneration, InstalledSystem, expect_known, read_generation
 from reconix.store.images import plan
 from reconix.store.images.erofs import Write, Written, write_image
 from reconix.store.images.nodes import Metadata, Node, count
@@ -155,15 +155,17 @@ def read_device_generation(
         trees: what was read already.
 
     Raises:
-        BadGeneration: the object is no generation.
+        BadGeneration: the object is no generation, or its systems would not find their images,
+            because another release made it, or something in the store was altered.
     """
     reader = trees or DeviceTrees(store)
     generation = read_generation(store.store_dir, root)
+    expect_known(generation)
     found = reader.of_closure(store.closure_of(root))
     images: dict[Digest, DeviceImage] = {}
     in_systems: set[StorePath] = set()
     for system in generation.systems:
-        for image in system_images(reader, system.toplevel):
+        for image in _promised_images(reader, system, root):
             images[image.entry.sha256] = image
             in_systems.update(image.entry.objects)
     for group in _packed(found, found.keys() - in_systems):
@@ -172,6 +174,19 @@ def read_device_generation(
     ordered = tuple(sorted(images.values(), key=lambda image: image.entry))
     manifest = Manifest(root, tuple(image.entry for image in ordered))
     return DeviceGeneration(manifest, ordered, found, reader.scanner.places)
+
+
+def _promised_images(
+    trees: DeviceTrees, system: InstalledSystem, root: StorePath
+) -> tuple[DeviceImage, ...]:
+    """The images of a system, which its boot entry names."""
+    found = system_images(trees, system.toplevel)
+    if tuple(image.entry.sha256 for image in found) != system.images:
+        raise BadGeneration(
+            f"{root}: the images of its system {system.name!r} are not those that it promises",
+            hint="build the generation again",
+        )
+    return found
 
 
 def _groups(trees: Mapping[StorePath, Node]) -> tuple[Group, ...]:

@@ -9,6 +9,7 @@ import pytest
 from reconix.base.documents import JsonInput, print_json
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import DeviceTrees, read_device_generation, system_images
+from reconix.store.generation import BadGeneration
 from reconix.store.images import plan
 from reconix.store.images.nodes import ImageFile, ImageFolder, Metadata, Node, find
 from reconix.store.images.verity import digest
@@ -168,3 +169,24 @@ def test_the_images_that_a_generation_promises_are_those_of_its_manifest(
     promised = {image.entry.sha256 for image in system_images(DeviceTrees(store), one)}
     assert promised < {entry.sha256 for entry in found.manifest.images}
     assert replace(found.manifest) == read_device_generation(store, found.manifest.root).manifest
+
+
+def test_a_generation_whose_systems_would_not_find_their_images_is_refused(
+    store: ChrootStore,
+) -> None:
+    one = toplevel(store, "one", root(store))
+    made = generation(store, one=one)
+    page = store.path(one) / "page"
+    page.chmod(0o644)
+    page.write_bytes(b"altered")
+    with pytest.raises(BadGeneration, match="'one' are not those that it promises"):
+        read_device_generation(store, made)
+
+
+def test_a_generation_of_the_layout_before_is_refused(store: ChrootStore) -> None:
+    made = generation(store, one=toplevel(store, "one"))
+    text = (store.path(made) / "generation.json").read_text()
+    old = folder({"generation.json": File(text.replace('"version": 2', '"version": 1').encode())})
+    before = store.add_files(old, "generation-gw", [made])
+    with pytest.raises(BadGeneration, match="another layout"):
+        read_device_generation(store, before)

@@ -95,5 +95,5 @@ def test_a_target_whose_images_are_not_those_that_it_boots_is_refused(
     place = workshop.store.path(sidecar)
     place.chmod(0o644)
     place.write_bytes(place.read_bytes().replace(b"0700", b"0777"))
-    with pytest.raises(NotAGeneration, match="images of 'default' are others"):
+    with pytest.raises(NotAGeneration, match="images of its system 'default' are not those"):
         workshop.stream(pair.old, changed)
