@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.unit.transfer.conftest import Pair
-from tests.unit.transfer.format.test_costs import program
+from tests.unit.transfer.made_programs import program
 from tests.unit.transfer.receiving.test_receive import Forger
 
 from reconix.base.process import run
@@ -32,6 +32,7 @@ from reconix.transfer.format.plan import (
     Patched,
     Piece,
     Source,
+    counted,
 )
 from reconix.transfer.format.stream import Header, varint
 from reconix.transfer.sending.writer import StreamWriter
@@ -75,9 +76,7 @@ def forger(workshop: "Workshop") -> Forger:
         workshop.generation(root=folder(old)),
         workshop.generation(root=folder({**old, "a": File(b"a")})),
     )
-    made = Forger(workshop, pair)
-    made.position = next(i for i, x in enumerate(made.new.objects) if x not in made.old.objects)
-    return made
+    return Forger(workshop, pair)
 
 
 def pieces(size_bytes: int) -> list[Event]:
@@ -135,7 +134,8 @@ def test_r3_w5_with_all_dictionaries_full_there_is_memory_for_the_rest(
 
 def test_r3_w5_what_comes_before_the_objects_is_held_only_up_to_a_bound(forger: Forger) -> None:
     """Packets and compressed chunks may be as small as a byte, so that little content is much."""
-    content = b"".join(map(varint, (1, 0, 0, 8000))) + bytes(8000 * 52)  # a manifest begins so
+    hashes, names = bytes(8000 * 20), (b"\0" + counted(b"n" * 20)) * 8000
+    content = b"".join(map(varint, (1, 0, 0, 8000))) + hashes + names  # a manifest begins so
     header = Header("gateway", "amd64", (forger.old.root,), forger.new.root, 0, 0, 0, 0)
     written = io.BytesIO()
     writer = StreamWriter(written.write, header)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.trusting import trusting
 from tests.unit.transfer.conftest import Pair
-from tests.unit.transfer.format.test_costs import program
+from tests.unit.transfer.made_programs import program
 from tests.unit.transfer.receiving.mutation import Mutation, Taken
 
 from reconix.base.errors import ReconixError
