@@ -151,11 +151,9 @@ class Registry:
         Raises:
             ImageMissing, BadImage, BadContent: something is not there.
         """
-        image = self.verify_image(entry)
-        for path in entry.objects:
-            for digest, size_bytes in contents(_tree_in(image, entry, path)):
-                if not self.pool.has(digest, size_bytes):
-                    raise BadContent(digest, "is missing")
+        for digest, size_bytes in self.verify_image(entry).contents():
+            if not self.pool.has(digest, size_bytes):
+                raise BadContent(digest, "is missing")
 
     def manifest_path(self, root: StorePath) -> Path:
         """Where the manifest of a generation is, or would be."""

@@ -11,6 +11,7 @@ Tested by ``tests/unit/store/images/test_image.py``.
 
 import stat
 import struct
+from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -134,6 +135,23 @@ class Image:
         return (
             tuple(name for name, _ in self._entries(inode)) if inode.kind == stat.S_IFDIR else None
         )
+
+    def contents(self) -> Iterator[tuple[bytes, int]]:
+        """Digest and size of each content in the pool; one that is there twice comes twice.
+
+        Raises:
+            BadImage: it is damaged.
+        """
+        waiting, count = array("Q", [self._root]), 0
+        while waiting:
+            inode = self._inode(waiting.pop())
+            count += 1
+            if count > MAX_NODES:
+                raise BadImage("a folder is in itself")
+            if inode.kind == stat.S_IFDIR:
+                waiting.extend(place for _, place in self._entries(inode))
+            elif inode.pooled:
+                yield inode.pooled, inode.size_bytes
 
     def _find(self, names: tuple[bytes, ...]) -> int | None:
         place: int | None = self._root

@@ -36,6 +36,9 @@ MAX_PLACES = 1 << 16
 """Of objects in new images. Together they bound the memory that a manifest takes; those of the base
 count, too."""
 
+MAX_NEW_IMAGES_BYTES = 64 << 20
+"""All new images: what stands in them is made in memory; about 300,000 files."""
+
 _MAX_NAME_BYTES = 255
 _HASH_BYTES = 20
 _DIGEST_BYTES = 32
@@ -197,10 +200,11 @@ def _parse_steps(payload: Channels) -> Iterator[Step]:
 
 
 def _parse_images(payload: Channels) -> Iterator[NewImage]:
-    left = MAX_PLACES
+    left, blocks = MAX_PLACES, MAX_NEW_IMAGES_BYTES // _BLOCK_BYTES
     for _ in range(_bounded(payload.number(), MAX_IMAGES, "images", payload.wrong)):
         yield (image := NewImage.parse(payload, left))
         left -= image.objects.count
+        blocks -= _bounded(image.blocks, blocks, "blocks of images", payload.wrong)
 
 
 def _bounded(number: int, limit: int, what: str, wrong: Wrong) -> int:

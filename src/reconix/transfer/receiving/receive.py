@@ -29,17 +29,19 @@ from dataclasses import dataclass, field
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
-from reconix.store.images.erofs import TooLargeForImage
+from reconix.store.images.erofs import INODE, TooLargeForImage
 from reconix.store.images.image import BadImage
 from reconix.store.manifest import Manifest
 from reconix.store.paths import StorePath
 from reconix.store.pool import BadContent
 from reconix.store.registry import ImageMissing, Registry
 from reconix.transfer.codecs import tools
+from reconix.transfer.format.bases import View
 from reconix.transfer.format.costs import Account, CpuLimit
-from reconix.transfer.format.payload_head import Need
+from reconix.transfer.format.packing import Unpacker
+from reconix.transfer.format.payload_head import Need, PayloadHead
 from reconix.transfer.format.plan import parse
-from reconix.transfer.format.reading import Beginning, read_beginning
+from reconix.transfer.format.reading import read_beginning
 from reconix.transfer.format.stream import (
     Again,
     Header,
@@ -204,7 +206,8 @@ def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "
     lacking = tools.missing(beginning.head.tools)
     if lacking:
         raise UnsupportedStream(f"needs {' and '.join(lacking)}, which this device lacks")
-    job = _Job(stream, beginning, registry, base, CpuLimit.of(stream.header))
+    payload, head, view = beginning.payload, beginning.head, beginning.view
+    job = _Job(stream, payload, head, view, registry, base, CpuLimit.of(stream.header))
     try:
         registry.clear_staging()
         make_room(job.room, registry, spool)
@@ -253,36 +256,46 @@ class _Job:
     """One stream on its way into the store."""
 
     stream: StreamReader
-    beginning: Beginning
+    payload: Unpacker | None  # until all of it was read: it holds what was sent last
+    head: PayloadHead
+    view: View
     registry: Registry
     base: Manifest | None
     cpu_limit: CpuLimit
     contents: Contents = field(init=False)
     images: Images = field(init=False)
+    _nodes_left: int = field(init=False)  # that new images hold
+    _words_left: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.contents = Contents(self.registry.pool, self.registry.staging_dir)
         self.images = Images(self.registry)
+        new = {*self.manifest.images} - {*self.view.images}
+        size_bytes = sum(entry.size_bytes for entry in new)
+        self._nodes_left, self._words_left = size_bytes // INODE.size, 2 * size_bytes
 
     @property
     def manifest(self) -> Manifest:
         """Of the target."""
-        return self.beginning.head.manifest
+        return self.head.manifest
 
     @property
     def room(self) -> Room:
         """What it takes."""
-        return room_for(self.beginning.head.needs, self.manifest, self.registry)
+        return room_for(self.head.needs, self.manifest, self.registry)
 
     def run(self) -> None:
         """Make all objects, then the images in which they stand."""
         sources = self._sources()
+        payload, self.payload = self.payload, None
+        assert payload is not None
         with progress.stage("receive", total=self.stream.header.content_bytes) as stage:
-            for need in self.beginning.head.needs:
-                self._make(need, sources, stage)
-            self.beginning.payload.finish()
+            for need in self.head.needs:
+                self._make(payload, need, sources, stage)
+            payload.finish()
             self.stream.finish()
             self.contents.finish()
+        del payload
         self._make_images(sources)
 
     def commit(self) -> None:
@@ -320,28 +333,31 @@ class _Job:
             self.contents.take_back()
 
     def _sources(self) -> Sources:
-        view, objects = self.beginning.view, self.manifest.objects
+        view, objects = self.view, self.manifest.objects
         return Sources(
             None if self.base is None else BaseTrees(self.registry, self.base),
             view.objects,
             objects,
-            {objects[need.index] for need in self.beginning.head.needs},
+            {objects[need.index] for need in self.head.needs},
             view.left_out,
-            self.beginning.head.renames,
+            self.head.renames,
             self.contents,
             self.stream.wrong,
         )
 
-    def _make(self, need: Need, sources: Sources, stage: progress.Stage) -> None:
-        number = need.index + len(self.beginning.view.objects)
+    def _make(self, payload: Unpacker, need: Need, sources: Sources, stage: progress.Stage) -> None:
+        number = need.index + len(self.view.objects)
         declared = need.content_bytes, need.space_bytes, need.inodes
         account = Account(*declared, self.stream.wrong, self.cpu_limit)
-        maker = TreeMaker(number, sources, account)
+        account.words_bytes = most_words = min(account.words_bytes, self._words_left)
+        maker = TreeMaker(number, sources, account, self._nodes_left)
         try:
-            for event in parse(self.beginning.payload, self.beginning.view.which, account.skip):
+            for event in parse(payload, self.view.which, account.skip):
                 stage.advance(maker.feed(event))
         finally:
             maker.close()
+        self._nodes_left -= maker.made
+        self._words_left -= most_words - account.words_bytes
         sources.set(number, maker.finish())
 
     def _make_images(self, sources: Sources) -> None:

@@ -46,7 +46,7 @@ class BaseTrees:
 
     registry: Registry
     base: Manifest
-    _last: tuple[Digest, Image] | None = None  # one image is held at a time
+    _held: tuple[Digest, Image] | None = None
 
     def tree(self, path: StorePath) -> Node:
         """The whole tree of an object.
@@ -57,7 +57,8 @@ class BaseTrees:
         entry = self.base.image_of(path)
         assert entry is not None  # the head of the stream was checked
         try:
-            found = self._open(entry).tree(path.basename.encode())
+            image = self._open(entry)
+            found = image.tree(path.basename.encode())
         except (BadImage, ImageMissing) as error:
             raise DamagedBase(str(path), str(error)) from error
         if found is None:
@@ -65,10 +66,16 @@ class BaseTrees:
         return found
 
     def _open(self, entry: ImageEntry) -> Image:
-        if self._last is None or self._last[0] != entry.sha256:
-            self._last = None
-            self._last = entry.sha256, self.registry.verify_image(entry)
-        return self._last[1]
+        """An image; one with several objects is held until another one is wanted."""
+        held, self._held = self._held, None
+        if held is not None and held[0] == entry.sha256:
+            image = held[1]
+        else:
+            del held
+            image = self.registry.verify_image(entry)
+        if len(entry.objects) > 1:
+            self._held = entry.sha256, image
+        return image
 
 
 @dataclass(frozen=True, slots=True)

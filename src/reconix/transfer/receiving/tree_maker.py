@@ -73,11 +73,14 @@ class TreeMaker:
         number: of the object, as a stream counts them.
         sources: what it is made from.
         account: pays.
+        most_made: so many nodes may be made, beside those that are kept.
     """
 
     number: int
     sources: Sources
     account: Account
+    most_made: int
+    made: int = 0
     _folders: list[_Folder] = field(default_factory=list)
     _root: Node | None = None
     _told: Metadata | None = None  # of the node that comes next
@@ -173,6 +176,9 @@ class TreeMaker:
     def _pay(self, name: bytes, metadata: Metadata, words_bytes: int = 0) -> None:
         attributes = sum(len(key) + len(value) for key, value in metadata.attributes)
         self.account.node(len(name) + attributes + words_bytes)
+        self.made += 1
+        if self.made > self.most_made:
+            raise self.account.wrong("more files, links and folders than the images hold")
 
     def _source(self) -> ImageFolder:
         source = self._folders[-1].source

@@ -5,6 +5,7 @@ import lzma
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -631,22 +632,22 @@ def test_s5_names_among_kept_ones_must_rise_too(workshop: "Workshop", forger: Fo
     assert "b'a' comes after b'b'" in str(error)
 
 
+@pytest.mark.parametrize("depth", [300, 255], ids=["new", "old in new"])
 def test_w4_what_is_nested_too_deep_is_refused_and_leaves_nothing(
-    workshop: "Workshop", forger: Forger
+    workshop: "Workshop", forger: Forger, depth: int
 ) -> None:
-    folders = [New(None), *(New(b"n") for _ in range(300))]
-    stream = forger.stream([*folders, *(plan.End() for _ in folders)])
-    expect_refused(workshop, stream, forger.device, BadStream)
-
-
-def test_w4_old_folders_in_new_ones_are_nested_no_deeper(
-    workshop: "Workshop", forger: Forger
-) -> None:
+    folders = [New(None), *(New(b"n") for _ in range(depth - 1))]
     old = Take(b"old", Location(forger.root.source))
-    folders = [New(None), *(New(b"n") for _ in range(254))]
-    stream = forger.stream([*folders, old, *(plan.End() for _ in folders)])
+    events = [*folders, old, *(plan.End() for _ in folders)]
+    stream = forger.stream(events, manifest=roomy(forger.new))
     error = expect_refused(workshop, stream, forger.device, BadStream)
     assert "nested deeper" in str(error)
+
+
+def roomy(manifest: Manifest) -> Manifest:
+    """The same with images in which very much could stand."""
+    entries = (replace(entry, size_bytes=1 << 20) for entry in manifest.images)
+    return Manifest(manifest.root, tuple(sorted(entries)))
 
 
 def test_what_an_agent_before_left_is_removed_however_long_its_path(
@@ -723,6 +724,25 @@ def test_s6_w5_folders_that_double_end(workshop: "Workshop", forger: Forger) -> 
     assert "more than 100000 files, links and folders" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (plan.Link(b"%05d", b"x"), "than the images hold"),
+        (plan.Link(b"%05d", b"x" * 999), "of names"),
+    ],
+    ids=["nodes", "words"],
+)
+def test_r3_w5_no_more_is_made_in_memory_than_the_images_have_room_for(
+    workshop: "Workshop", forger: Forger, one: plan.Link, words: str
+) -> None:
+    assert one.name is not None
+    links: list[Event] = [plan.Link(one.name % number, one.target) for number in range(400)]
+    error = expect_refused(
+        workshop, forger.stream([New(None), *links, plan.End()]), forger.device, BadStream
+    )
+    assert words in str(error)
+
+
 def test_only_a_file_or_link_is_the_same_with_other_metadata(
     workshop: "Workshop", forger: Forger
 ) -> None:
@@ -771,8 +791,8 @@ def test_s6_more_than_was_declared_is_refused(workshop: "Workshop", forger: Forg
 def test_an_image_that_is_larger_than_told_is_written_no_further(
     workshop: "Workshop", forger: Forger
 ) -> None:
-    links: list[Event] = [plan.Link(b"%04d" % n, b"x" * 200) for n in range(2000)]
-    stream = forger.stream([New(None), *links, plan.End()])
+    old = [Take(b"%04d" % n, Location(forger.root.source)) for n in range(200)]
+    stream = forger.stream([New(None), *old, plan.End()])
     written: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(images, "sync_file", lambda file: written.append(file.tell()))
