@@ -307,7 +307,7 @@ def install(project: Project, report: Report) -> None:
     report.sizes += [
         ("generation 1: installed", int(str(built["installed_size_bytes"]))),
         ("generation 1: boot partition", int(str(built["slot_image_size_bytes"]))),
-        ("disk image: used, equal files stored once", int(str(image["used_bytes"]))),
+        ("disk image: used", int(str(image["used_bytes"]))),
     ]
 
 

@@ -10,6 +10,8 @@ Downloads go through the proxies of apt, else through those that `http_proxy`, `
 
 Each new generation is kept under a number; building the same again gives the same number.
 
+What is told as size is what a device needs: each content once, and images with names and metadata.
+
 A system that has a budget must stay within it. One that is frozen must be the same as in the
 generation before; if something changes it, the command says what, and keeps nothing.
 
