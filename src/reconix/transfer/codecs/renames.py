@@ -9,6 +9,8 @@ else differs is part of the difference. A reference keeps its size, so nothing m
 
     /nix/store/0c9i…-libc6/lib  →  /nix/store/7fz2…-libc6/lib
 
+Likewise with images: generations and command lines of kernels name them by their digests.
+
 Tested by ``tests/unit/transfer/codecs/test_renames.py``.
 """
 
@@ -16,12 +18,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from reconix.base.digests import Digest
 from reconix.store.paths import STORE_DIR, StorePath
 
 _HASH_BYTES = 32
 _BEFORE = STORE_DIR.encode() + b"/"
 _REFERENCE = re.compile(re.escape(_BEFORE) + rb"([0-9a-z]{%d})(?=-)" % _HASH_BYTES)
 _REACH = len(_BEFORE) + _HASH_BYTES
+_IMAGE_REACH = 63  # of the digits of a digest
 """So far before or behind a byte what decides on it may stand."""
 
 
@@ -30,17 +34,23 @@ class Renames:
     """Which objects have new names."""
 
     hashes: Mapping[bytes, bytes] = field(default_factory=dict)  # old to new, as text
+    images: Mapping[bytes, bytes] = field(default_factory=dict)  # likewise, digests in hexadecimal
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[StorePath, StorePath]]) -> "Renames":
-        """From old and new path of each object; the first of an old path counts."""
+    def of(
+        cls,
+        pairs: Iterable[tuple[StorePath, StorePath]],
+        images: Iterable[tuple[Digest, Digest]] = (),
+    ) -> "Renames":
+        """From old and new path of each object, and digests; the first of an old path counts."""
         found: dict[bytes, bytes] = {}
         for old, new in pairs:
             found.setdefault(old.hash.encode(), new.hash.encode())
-        return cls({old: new for old, new in found.items() if old != new})
+        digests = {old.hex().encode(): new.hex().encode() for old, new in images}
+        return cls({old: new for old, new in found.items() if old != new}, digests)
 
     def __bool__(self) -> bool:
-        return bool(self.hashes)
+        return bool(self.hashes or self.images)
 
     def follow(self, path: StorePath) -> StorePath:
         """The new name of an object, or the one that it keeps."""
@@ -49,38 +59,59 @@ class Renames:
 
     def used_in(self, content: Iterable[bytes]) -> "Renames":
         """Those that some content mentions, which comes in pieces."""
-        found: set[bytes] = set()
+        hashes, images = set[bytes](), set[bytes]()
         before = b""
         for piece in content:
             text = before + piece
-            found.update(match[1] for match in _REFERENCE.finditer(text))
-            before = text[-_REACH:]
-        return Renames({old: self.hashes[old] for old in sorted(found & self.hashes.keys())})
+            hashes.update(match[1] for match in _REFERENCE.finditer(text))
+            images.update(image for image in self.images if image in text)
+            before = text[-_IMAGE_REACH:]
+        return Renames(
+            {old: self.hashes[old] for old in sorted(hashes & self.hashes.keys())},
+            {old: self.images[old] for old in sorted(images)},
+        )
 
     def apply(self, content: bytes) -> bytes:
         """The content with new references; as long as before."""
-        return _REFERENCE.sub(self._replace, content)
+        return self._apply_to_images(self._apply_to_paths(content))
 
     def apply_all(self, content: Iterable[bytes]) -> Iterator[bytes]:
         """The same for content that comes in pieces; the pieces may be others then."""
-        held = b""
-        for piece in content:
-            held = self.apply(held + piece)
-            yield held[:-_REACH]
-            held = held[-_REACH:]
-        yield held
+        paths = _in_pieces(self._apply_to_paths, content, _REACH)
+        yield from _in_pieces(self._apply_to_images, paths, _IMAGE_REACH)
 
     def read(self, read: "Read", offset: int, size_bytes: int) -> bytes:
         """The bytes from there as if ``apply`` had been called on all."""
-        if not self.hashes:
+        if not self:
             return read(offset, size_bytes)
-        before = min(offset, _REACH)
-        around = self.apply(read(offset - before, before + size_bytes + _REACH))
+        before = min(offset, _IMAGE_REACH)
+        around = self.apply(read(offset - before, before + size_bytes + _IMAGE_REACH))
         return around[before : before + size_bytes]
+
+    def _apply_to_paths(self, content: bytes) -> bytes:
+        return _REFERENCE.sub(self._replace, content) if self.hashes else content
+
+    def _apply_to_images(self, content: bytes) -> bytes:
+        """Few contents name one, and to look for a fixed text is quick."""
+        named = [image for image in self.images if image in content]
+        if not named:
+            return content
+        return re.sub(b"|".join(named), lambda match: self.images[match[0]], content)
 
     def _replace(self, match: "re.Match[bytes]") -> bytes:
         new = self.hashes.get(match[1])
         return match[0] if new is None else _BEFORE + new
+
+
+def _in_pieces(
+    apply: Callable[[bytes], bytes], content: Iterable[bytes], reach: int
+) -> Iterator[bytes]:
+    held = b""
+    for piece in content:
+        held = apply(held + piece)
+        yield held[:-reach]
+        held = held[-reach:]
+    yield held
 
 
 Read = Callable[[int, int], bytes]

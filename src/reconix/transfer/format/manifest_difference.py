@@ -273,6 +273,30 @@ def pairs(old: Sequence[StorePath], new: Sequence[StorePath]) -> Mapping[StorePa
     }
 
 
+def image_pairs(
+    old: Sequence[ImageEntry], new: Sequence[ImageEntry]
+) -> Iterator[tuple[Digest, Digest]]:
+    """The digest of each image that goes, with that of a new one whose objects have its names."""
+    gone: dict[tuple[str, ...], list[Digest]] = {}
+    for entry in old:
+        if entry not in new:
+            gone.setdefault(_names(entry), []).append(entry.sha256)
+    for entry in new:
+        if entry not in old and gone.get(_names(entry)):
+            yield gone[_names(entry)].pop(0), entry.sha256
+
+
+def _names(image: ImageEntry) -> tuple[str, ...]:
+    return tuple(sorted(path.name for path in image.objects))
+
+
+def renames(old: Staying, manifest: Manifest) -> Renames:
+    """Which objects and images have new names."""
+    stood = pairs(old.objects, manifest.objects)
+    paths = ((before, path) for path, before in stood.items())
+    return Renames.of(paths, image_pairs(old.images, manifest.images))
+
+
 def _by_name(paths: Iterable[StorePath]) -> Mapping[str, Sequence[StorePath]]:
     found: dict[str, list[StorePath]] = {}
     for path in paths:
@@ -302,7 +326,8 @@ def apply(changed: Difference, old: Staying, wrong: Wrong) -> tuple[Manifest, Re
     if list(manifest.objects) != objects:
         raise wrong("the images of the manifest do not have its objects")
     both = zip(stood, added, strict=True)
-    return manifest, Renames.of((before, path) for before, path in both if before)
+    images_before = image_pairs(old.images, manifest.images)
+    return manifest, Renames.of(((old, new) for old, new in both if old), images_before)
 
 
 def _stood(named: Named, old: Sequence[StorePath], wrong: Wrong) -> StorePath | None:

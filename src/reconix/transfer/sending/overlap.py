@@ -16,6 +16,7 @@ from reconix.store.images.nodes import Metadata
 from reconix.store.manifest import Manifest
 from reconix.store.paths import StorePath
 from reconix.transfer.format.bases import MAX_LEFT_OUT, MAX_LEFT_OUT_BYTES, View, path_bytes
+from reconix.transfer.format.manifest_difference import Staying
 from reconix.transfer.format.plan import Location, Which
 from reconix.transfer.sending.match import unversioned
 from reconix.transfer.sending.trees import FolderNode, Node, folder_of
@@ -38,6 +39,11 @@ class Overlap:
     def columns(self) -> tuple[StorePath, ...]:
         """The objects of the first base."""
         return self.views[0].objects if self.views else ()
+
+    @property
+    def staying(self) -> Staying:
+        """What may stay in a target."""
+        return self.views[0].staying if self.views else Staying((), ())
 
     @property
     def equal(self) -> int:

@@ -23,11 +23,10 @@ from reconix.store import nar
 from reconix.store.closure import Closure, StoreObject
 from reconix.store.generation import BadGeneration, Generation, read_generation
 from reconix.store.paths import StorePath
-from reconix.transfer.codecs.renames import Renames
 from reconix.transfer.codecs.tools import NO_TOOLS, Tool
 from reconix.transfer.format.bases import View, print_views
 from reconix.transfer.format.costs import space_for
-from reconix.transfer.format.manifest_difference import pairs
+from reconix.transfer.format.manifest_difference import renames
 from reconix.transfer.format.payload_head import Need, PayloadHead, print_payload_head
 from reconix.transfer.format.plan import Location, Printer
 from reconix.transfer.format.stream import MAX_BASES, Header, Write
@@ -207,7 +206,7 @@ class _Job:
         known = _Known(found)
         described: list[_Object] = []
         objects = self.target.manifest.objects
-        following = Following(_renames(found, objects))
+        following = Following(renames(found.staying, self.target.manifest))
         for position, path in enumerate(objects):
             tree = reader.tree(self.target.trees[path])
             if known.stays(path, tree):
@@ -288,11 +287,6 @@ class _Known:
         if number is not None:
             return Location(number)
         return self.index.most_like(tree) if isinstance(tree, FolderNode) else None
-
-
-def _renames(found: Overlap, objects: Sequence[StorePath]) -> Renames:
-    stood = pairs(found.columns[: found.equal], objects)
-    return Renames.of((old, new) for new, old in stood.items())
 
 
 def _with_variants(

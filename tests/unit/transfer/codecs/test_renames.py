@@ -1,15 +1,17 @@
 """References follow: whole, in pieces and in windows alike, and on the device to the last byte."""
 
 import io
+import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.transfer.receiving.test_receive import contents_of
+from tests.unit.transfer.receiving.test_receive import contents_of, unframed
 
+from reconix.base.digests import Digest
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Node, Symlink, folder
 from reconix.transfer.codecs.renames import NO_RENAMES, Renames
@@ -25,25 +27,33 @@ if TYPE_CHECKING:
 
 OLD = [StorePath(letter * 32, "package") for letter in "abc"]
 NEW = [StorePath(letter * 32, "package") for letter in "bcd"]
-RENAMES = Renames.of(zip(OLD, NEW, strict=True))
-"""A chain: what was replaced once must not be replaced again."""
+IMAGES = [Digest.of(letter) for letter in (b"a", b"b", b"c")]
+RENAMES = Renames.of(zip(OLD, NEW, strict=True), itertools.pairwise(IMAGES))
+"""Chains: what was replaced once must not be replaced again."""
 
+DIGITS = [image.hex().encode() for image in IMAGES]
 words = st.sampled_from(
     [str(path).encode() for path in [*OLD, *NEW]]
     + [b"/nix/store/", b"a" * 32, b"-", b"x", b"/nix/store/" + b"a" * 32, b"\0" * 30]
+    + [*DIGITS, DIGITS[0][:63], DIGITS[0].upper()]
 )
 texts = st.lists(words, max_size=12).map(b"".join)
+
+
+def replaced() -> Iterator[tuple[bytes, bytes]]:
+    for old, new in zip(OLD, NEW, strict=True):
+        yield f"/nix/store/{old.hash}-".encode(), f"/nix/store/{new.hash}-".encode()
+    yield from itertools.pairwise(DIGITS)
 
 
 def by_hand(text: bytes) -> bytes:
     """The slow way: at each place, does a reference begin here?"""
     made, at = b"", 0
     while at < len(text):
-        for old, new in zip(OLD, NEW, strict=True):
-            reference = f"/nix/store/{old.hash}-".encode()
-            if text.startswith(reference, at):
-                made += f"/nix/store/{new.hash}-".encode()
-                at += len(reference)
+        for old, new in replaced():
+            if text.startswith(old, at):
+                made += new
+                at += len(old)
                 break
         else:
             made += text[at : at + 1]
@@ -164,3 +174,19 @@ def test_several_bases_follow_only_what_all_have(workshop: "Workshop") -> None:
         registry = workshop.device(old, at=workshop.place / old.hash)
         workshop.receive(stream, registry)
         workshop.expect_complete(registry, new)
+
+
+def test_the_digest_of_an_image_that_a_generation_names_is_not_sent_as_text(
+    workshop: "Workshop",
+) -> None:
+    old, new = (workshop.generation(page=File(b"page %d\n" % number)) for number in range(2))
+    stream = workshop.stream(old, new)
+    image = workshop.manifest(new).image_of(workshop.path(new, "system-default"))
+    assert image is not None
+    document = workshop.store.path(new) / "generation.json"
+    assert image.sha256.hex() in document.read_text()
+    _, packets = unframed(stream)
+    assert not any(image.sha256.hex().encode() in content for _, content in packets)
+    registry = workshop.device(old)
+    workshop.receive(stream, registry)
+    workshop.expect_complete(registry, new)

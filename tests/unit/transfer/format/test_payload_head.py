@@ -16,7 +16,13 @@ from reconix.store.paths import StorePath, base32_encode
 from reconix.transfer.codecs.renames import NO_RENAMES, Renames
 from reconix.transfer.codecs.tools import Tool
 from reconix.transfer.format.bases import View
-from reconix.transfer.format.manifest_difference import MAX_OBJECTS, MAX_PLACES, pairs
+from reconix.transfer.format.manifest_difference import (
+    MAX_OBJECTS,
+    MAX_PLACES,
+    image_pairs,
+    pairs,
+    renames,
+)
 from reconix.transfer.format.payload_head import (
     Need,
     PayloadHead,
@@ -63,9 +69,13 @@ def test_any_manifest_comes_back_with_any_base(
         head = head_of(manifest(new, size), view, tools)
         parsed = parse_payload_head(packed(print_payload_head(head, view)), view)
         assert replace(parsed, renames=NO_RENAMES) == head
-        assert parsed.renames == Renames.of(
-            (before, after)
-            for after, before in pairs(view.staying.objects, head.manifest.objects).items()
+        assert parsed.renames == renames(view.staying, head.manifest)
+        assert (
+            parsed.renames.hashes
+            == Renames.of(
+                (before, after)
+                for after, before in pairs(view.staying.objects, head.manifest.objects).items()
+            ).hashes
         )
 
 
@@ -160,3 +170,23 @@ def test_an_object_with_a_new_name_costs_its_hash_and_an_image_its_digest() -> N
     assert parsed.manifest == new
     names = {path.name: path for path in new.objects}
     assert all(parsed.renames.follow(path) == names[path.name] for path in old.objects)
+
+
+def test_an_image_stands_for_one_that_goes_and_has_objects_of_the_same_names() -> None:
+    names = ("etc", "system")
+    old, new = ([StorePath(digit * 32, name) for name in names] for digit in "12")
+    other = StorePath("3" * 32, "linux")
+    stays, kernel = image(ROOT), image(other)
+    before = [image(*old), image(old[0]), kernel, stays]
+    after = [image(*new), image(new[0], size_blocks=4), image(*new, other), stays]
+    assert list(image_pairs(before, after)) == [
+        (image(*old).sha256, image(*new).sha256),
+        (image(old[0]).sha256, image(new[0], size_blocks=4).sha256),
+    ]
+
+
+def test_of_several_images_for_one_the_first_counts() -> None:
+    path = StorePath("1" * 32, "etc")
+    one, two, three = (image(path, size_blocks=size) for size in (1, 2, 3))
+    assert list(image_pairs([one], [two, three])) == [(one.sha256, two.sha256)]
+    assert list(image_pairs([one, two], [three])) == [(one.sha256, three.sha256)]
