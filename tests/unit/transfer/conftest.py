@@ -53,7 +53,7 @@ class Workshop:
     place: Path
 
     def generation(
-        self, sidecars: Mapping[str, Entries] | None = None, **objects: Node
+        self, sidecars: Mapping[str, Entries] | None = None, /, **objects: Node
     ) -> StorePath:
         """Add a generation with a system that refers to objects of these names.
 

@@ -91,7 +91,7 @@ def generation(workshop: "Workshop", release: int) -> StorePath:
     files["only"] = b"only here: %d\n" % release * 9
     etc = folder({name: File(content) for name, content in files.items()})
     told = {"root": tuple(sorted(metadata(release).items()))}
-    return workshop.generation(sidecars=told, root=folder(root(release)), linux=linux, etc=etc)
+    return workshop.generation(told, root=folder(root(release)), linux=linux, etc=etc)
 
 
 @pytest.fixture

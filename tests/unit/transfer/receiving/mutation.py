@@ -195,10 +195,16 @@ class Mutation:
 
     def _metadata(self, found: Metadata) -> Metadata:
         attributes = ((self._noise.choice(ATTRIBUTES), self._noise.choice(NAMES)),)
-        field = self._noise.choice(["mode", "user", "group", "mtime", "attributes"])
-        if field == "attributes":
-            return found._replace(attributes=self._noise.choice([(), attributes, attributes * 2]))
-        return found._replace(**{field: self._number(getattr(found, field))})
+        match self._noise.randrange(5):
+            case 0:
+                return found._replace(mode=self._number(found.mode))
+            case 1:
+                return found._replace(user=self._number(found.user))
+            case 2:
+                return found._replace(group=self._number(found.group))
+            case 3:
+                return found._replace(mtime=self._number(found.mtime))
+        return found._replace(attributes=self._noise.choice([(), attributes, attributes * 2]))
 
     def _sources(self, sources: tuple[Source, ...]) -> tuple[Source, ...]:
         if not sources or self._noise.random() < 0.2:

@@ -638,7 +638,7 @@ def test_w4_what_is_nested_too_deep_is_refused_and_leaves_nothing(
 ) -> None:
     folders = [New(None), *(New(b"n") for _ in range(depth - 1))]
     old = Take(b"old", Location(forger.root.source))
-    events = [*folders, old, *(plan.End() for _ in folders)]
+    events: list[Event] = [*folders, old, *(plan.End() for _ in folders)]
     stream = forger.stream(events, manifest=roomy(forger.new))
     error = expect_refused(workshop, stream, forger.device, BadStream)
     assert "nested deeper" in str(error)

@@ -105,9 +105,7 @@ def with_metadata(workshop: "Workshop", *told: dict[bytes, Metadata]) -> Overlap
     return compared(
         workshop,
         *(
-            workshop.generation(
-                sidecars={"root": tuple(sorted(each.items()))}, root=shape, kept=folder({})
-            )
+            workshop.generation({"root": tuple(sorted(each.items()))}, root=shape, kept=folder({}))
             for each in told
         ),
     )

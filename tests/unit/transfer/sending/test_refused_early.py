@@ -90,7 +90,7 @@ def test_a_target_whose_images_are_not_those_that_it_boots_is_refused(
     workshop: Workshop, pair: Pair
 ) -> None:
     """The build store was altered: a sidecar, of which no object that is sent knows."""
-    changed = workshop.generation(sidecars={"root": ((b".", Metadata(0o700)),)}, root=folder({}))
+    changed = workshop.generation({"root": ((b".", Metadata(0o700)),)}, root=folder({}))
     sidecar = workshop.path(changed, "root.sidecar")
     place = workshop.store.path(sidecar)
     place.chmod(0o644)
