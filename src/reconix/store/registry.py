@@ -123,6 +123,10 @@ class Registry:
             ImageMissing, BadImage, BadContent: something is not there.
         """
         self.expect_whole(manifest)
+        self.register(manifest)
+
+    def register(self, manifest: Manifest) -> None:
+        """Install a generation of which everything is known to be in place."""
         content = print_manifest(manifest)
         name = self.manifest_path(manifest.root)
         if not (name.exists() and name.read_bytes() == content):

@@ -63,6 +63,7 @@ class Images:
         Raises:
             ContentMismatch: it is another one than promised.
             DamagedBase: it is so because of an old content.
+            BadContent: a content that it names is missing.
             TooLargeForImage: it cannot be.
             WrittenDifferently: the disk did not keep it.
         """
@@ -74,6 +75,8 @@ class Images:
         if found != (entry.sha256.value, entry.size_bytes):
             sources.expect_undamaged()
             raise ContentMismatch(entry, found=Digest(found.sha256))
+        for _, tree in trees:
+            sources.old.expect_contents(tree)
         if _read_back(place) != found.sha256:
             raise WrittenDifferently(f"the image {found.sha256.hex()}")
         self._name(place, entry)

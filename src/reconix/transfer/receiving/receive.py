@@ -53,7 +53,7 @@ from reconix.transfer.format.stream import (
 from reconix.transfer.receiving.contents import Contents
 from reconix.transfer.receiving.images import Images
 from reconix.transfer.receiving.room import DiskFull, Room, make_room, room_for, room_for_frames
-from reconix.transfer.receiving.sources import BaseTrees, DamagedBase, Sources
+from reconix.transfer.receiving.sources import BaseTrees, Sources
 from reconix.transfer.receiving.spool import Spool
 from reconix.transfer.receiving.tree_maker import TreeMaker
 from reconix.transfer.trust.seal import Seal
@@ -142,7 +142,7 @@ def receive(
     _check_device(stream.header, host, architecture)
     commit = verifier(stream.header, stream.read_head().seal, stream.statement)
     installed = registry.get(stream.header.target)
-    if installed is not None and _lack(installed, registry) is None:
+    if installed is not None and _is_whole(installed, registry):
         commit()
         _forget(spool)
         return installed
@@ -209,6 +209,7 @@ def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "
     payload, head, view = beginning.payload, beginning.head, beginning.view
     job = _Job(stream, payload, head, view, registry, base, CpuLimit.of(stream.header))
     try:
+        job.check_base()
         registry.clear_staging()
         make_room(job.room, registry, spool)
     except OSError as error:
@@ -217,22 +218,14 @@ def _prepare(stream: StreamReader, registry: Registry, spool: Spool | None) -> "
 
 
 def _find_base(registry: Registry, bases: Sequence[StorePath]) -> Manifest | None:
-    """The first base that is complete; None if none is needed."""
+    """The installed base, of several the first that lacks nothing; ``None`` if none is needed."""
     if not bases:
         return None
     installed = [found for base in bases if (found := registry.get(base)) is not None]
     if not installed:
         raise WrongBase(bases[0], f"which is not installed{_nor(len(bases) - 1)}")
-    for each in installed:
-        if _lack(each, registry) is None:
-            return each
-    raise _incomplete(installed[0].root, _lack(installed[0], registry))
-
-
-def _incomplete(base: StorePath, lack: ReconixError | None) -> ReconixError:
-    if isinstance(lack, BadImage):
-        return DamagedBase(str(base), str(lack))
-    return WrongBase(base, f"which is not complete: {lack}")
+    several = installed if len(installed) > 1 else ()
+    return next((each for each in several if _is_whole(each, registry)), installed[0])
 
 
 def _nor(others: int) -> str:
@@ -242,13 +235,13 @@ def _nor(others: int) -> str:
     return ", nor is its other base" if others else ""
 
 
-def _lack(manifest: Manifest, registry: Registry) -> ReconixError | None:
-    """What is wrong with a generation, as far as its images tell; contents are not read."""
+def _is_whole(manifest: Manifest, registry: Registry) -> bool:
+    """Whether a generation lacks nothing, as far as its images tell; contents are not read."""
     try:
         registry.expect_whole(manifest)
-    except (ImageMissing, BadImage, BadContent) as error:
-        return error
-    return None
+    except (ImageMissing, BadImage, BadContent):
+        return False
+    return True
 
 
 @dataclass(slots=True)
@@ -266,6 +259,7 @@ class _Job:
     images: Images = field(init=False)
     _nodes_left: int = field(init=False)  # that new images hold
     _words_left: int = field(init=False)
+    old: BaseTrees = field(init=False)
 
     def __post_init__(self) -> None:
         self.contents = Contents(self.registry.pool, self.registry.staging_dir)
@@ -273,6 +267,7 @@ class _Job:
         new = {*self.manifest.images} - {*self.view.images}
         size_bytes = sum(entry.size_bytes for entry in new)
         self._nodes_left, self._words_left = size_bytes // INODE.size, 2 * size_bytes
+        self.old = BaseTrees(self.registry, self.base)
 
     @property
     def manifest(self) -> Manifest:
@@ -283,6 +278,24 @@ class _Job:
     def room(self) -> Room:
         """What it takes."""
         return room_for(self.head.needs, self.manifest, self.registry)
+
+    def check_base(self) -> None:
+        """Check what of the base is needed; what stays was verified when it came.
+
+        Raises:
+            WrongBase, DamagedBase: something is missing, or altered.
+        """
+        if self.base is None:
+            return
+        stays = {entry.sha256 for entry in self.manifest.images}
+        try:
+            for entry in self.base.images:
+                if entry.sha256 not in stays:
+                    self.old.expect_whole([entry])
+                elif not self.registry.image_path(entry.sha256).is_file():
+                    raise ImageMissing(entry.sha256)
+        except (BadContent, ImageMissing) as error:
+            raise WrongBase(self.base.root, f"which is not complete: {error}") from error
 
     def run(self) -> None:
         """Make all objects, then the images in which they stand."""
@@ -302,7 +315,7 @@ class _Job:
         """Register the generation; from now on it may exist, so nothing is taken back."""
         self.images.added.clear()
         self.contents.added.clear()
-        self.registry.add(self.manifest)
+        self.registry.register(self.manifest)
 
     def begin_spool(self, spool: Spool) -> None:
         """Save what arrives from now on, if there is room for it."""
@@ -335,7 +348,7 @@ class _Job:
     def _sources(self) -> Sources:
         view, objects = self.view, self.manifest.objects
         return Sources(
-            None if self.base is None else BaseTrees(self.registry, self.base),
+            self.old,
             view.objects,
             objects,
             {objects[need.index] for need in self.head.needs},

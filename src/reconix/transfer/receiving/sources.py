@@ -9,13 +9,12 @@ Tested by ``tests/unit/transfer/receiving/test_receive.py``.
 
 import os
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
-from reconix.store.images.image import BadImage, Image
-from reconix.store.images.nodes import ImageFile, ImageFolder, Node
+from reconix.store.images.image import BadImage
+from reconix.store.images.nodes import ImageFile, ImageFolder, Node, contents
 from reconix.store.intact import a_few
 from reconix.store.manifest import ImageEntry, Manifest
 from reconix.store.paths import StorePath
@@ -42,11 +41,18 @@ class DamagedBase(ReconixError):
 
 @dataclass(slots=True)
 class BaseTrees:
-    """The objects of a base, as trees."""
+    """The objects of a base, as trees.
+
+    Attributes:
+        registry: has them.
+        base: which ones; none without a base.
+        present: contents of which it is known that they are there.
+    """
 
     registry: Registry
-    base: Manifest
-    _held: tuple[Digest, Image] | None = None
+    base: Manifest | None
+    present: set[bytes] = field(default_factory=set)
+    _trees: dict[StorePath, Node] = field(default_factory=dict)
 
     def tree(self, path: StorePath) -> Node:
         """The whole tree of an object.
@@ -54,28 +60,50 @@ class BaseTrees:
         Raises:
             DamagedBase: its image is missing, or altered.
         """
-        entry = self.base.image_of(path)
-        assert entry is not None  # the head of the stream was checked
-        try:
-            image = self._open(entry)
-            found = image.tree(path.basename.encode())
-        except (BadImage, ImageMissing) as error:
-            raise DamagedBase(str(path), str(error)) from error
-        if found is None:
-            raise DamagedBase(str(path), f"the image {entry.sha256.hex()} lacks it")
-        return found
+        if path not in self._trees:
+            entry = None if self.base is None else self.base.image_of(path)
+            assert entry is not None  # the head of the stream was checked
+            try:
+                self._read(entry)
+            except ImageMissing as error:
+                raise DamagedBase(str(path), str(error)) from error
+        return self._trees[path]
 
-    def _open(self, entry: ImageEntry) -> Image:
-        """An image; one with several objects is held until another one is wanted."""
-        held, self._held = self._held, None
-        if held is not None and held[0] == entry.sha256:
-            image = held[1]
-        else:
-            del held
+    def expect_whole(self, entries: Iterable[ImageEntry]) -> None:
+        """Check images, and that the contents which they name are there.
+
+        Raises:
+            DamagedBase: an image was altered.
+            ImageMissing, BadContent: something is not there.
+        """
+        for entry in entries:
+            self._read(entry)
+            for path in entry.objects:
+                self.expect_contents(self._trees[path])
+
+    def expect_contents(self, tree: Node) -> None:
+        """Check that the contents of a tree are there; none is looked for twice.
+
+        Raises:
+            BadContent: one is missing.
+        """
+        pool, present = self.registry.pool, self.present
+        for digest, size_bytes in contents(tree):
+            if digest not in present:
+                if not pool.has(digest, size_bytes):
+                    raise BadContent(digest, "is missing")
+                present.add(digest)
+
+    def _read(self, entry: ImageEntry) -> None:
+        try:
             image = self.registry.verify_image(entry)
-        if len(entry.objects) > 1:
-            self._held = entry.sha256, image
-        return image
+            trees = [(path, image.tree(path.basename.encode())) for path in entry.objects]
+        except BadImage as error:
+            raise DamagedBase(a_few(entry.objects), str(error)) from error
+        for path, tree in trees:
+            if tree is None:
+                raise DamagedBase(str(path), f"the image {entry.sha256.hex()} lacks it")
+            self._trees[path] = tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +126,7 @@ class Sources:
     """Finds the places that a stream refers to.
 
     Args:
-        old: the objects of the base; none without a base.
+        old: the objects of the base.
         columns: those of them that the stream refers to, in its order.
         target: all objects of the target; they are counted behind the columns.
         sent: those of them that are in the stream.
@@ -108,7 +136,7 @@ class Sources:
         wrong: makes an error that names the place in the stream.
     """
 
-    old: BaseTrees | None
+    old: BaseTrees
     columns: Sequence[StorePath]
     target: Sequence[StorePath]
     sent: Collection[StorePath]
@@ -149,7 +177,6 @@ class Sources:
     def tree(self, path: StorePath) -> Node:
         """The tree of an object of the target, new or old."""
         if path not in self.sent:
-            assert self.old is not None
             return self.old.tree(path)
         return self._objects[len(self.columns) + bisect_left(self.target, path)].tree
 
@@ -208,7 +235,6 @@ class Sources:
 
     def _read(self, number: int) -> _Object:
         path = self.path(number)
-        assert self.old is not None
         tree = self.old.tree(path)
         hidden = [place.path for place in self.left_out if place.source == number]
         return _Object(path, tree, _without(tree, hidden))
