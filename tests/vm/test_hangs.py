@@ -46,7 +46,7 @@ modules = ["i6300esb"]
 timeout = "20s"
 """
 
-HANGS_IN_INITRD: Mapping[str, Node] = {"metadata": Symlink("/dev/console")}
+HANGS_IN_INITRD: Mapping[str, Node] = {"persist": Symlink("/dev/console")}
 HANGS_AFTER_IT: Mapping[str, Node] = {"init": Symlink("/usr/bin/cat")}
 PANICS: Mapping[str, Node] = {"init": Symlink("/usr/bin/true")}
 
