@@ -105,9 +105,9 @@ def leaves(draw: st.DrawFn, name: st.SearchStrategy[bytes | None]) -> list[Event
     pieces = [Piece(content)] if content else []
     link = Link(chosen, draw(targets))
     take = Take(chosen, draw(places))
-    told = [Meta(found) for found in draw(st.lists(metadata, max_size=1))]
-    made = draw(st.sampled_from([[file, *pieces], [link], [take], draw(patched(chosen))]))
-    return [*told, *made]
+    events: list[Event] = [Meta(found) for found in draw(st.lists(metadata, max_size=1))]
+    events += draw(st.sampled_from([[file, *pieces], [link], [take], draw(patched(chosen))]))
+    return events
 
 
 sources = st.builds(Source, st.none() | places) | st.builds(
@@ -360,8 +360,8 @@ def test_a_copy_from_before_the_beginning_is_refused() -> None:
 
 def test_metadata_that_were_told_before_take_two_bytes() -> None:
     found = Metadata(0o640, 100, 101, 1_700_000_000, ((b"user.a", b"1"),))
-    once, twice = ([Meta(found), Link(b"a", b"x")] * count for count in (1, 2))
-    assert len(printed([New(None), *twice])) == len(printed([New(None), *once])) + 2 + 5
+    told: list[Event] = [Meta(found), Link(b"a", b"x")]
+    assert len(printed([New(None), *told, *told])) == len(printed([New(None), *told])) + 2 + 5
     assert len(printed([Meta(FIRST_METADATA), New(None)])) == 3
 
 

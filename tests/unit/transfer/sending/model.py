@@ -127,10 +127,8 @@ class Maker:
                         found[name] = self._after(node) if isinstance(event, Follow) else node
                 continue
             described = [event, next(events)] if isinstance(event, Meta) else [event]
-            name = getattr(described[-1], "name", None)
-            replaced = None
-            if name is None:
-                name, replaced = waiting.pop()
+            said: bytes | None = getattr(described[-1], "name", None)
+            name, replaced = waiting.pop() if said is None else (said, None)
             rest = itertools.chain(described[1:], events)
             found[name] = self._node(event, rest, replaced, (*path, name))
         assert list(found) == sorted(found)

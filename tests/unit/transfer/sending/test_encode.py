@@ -190,7 +190,8 @@ def test_what_has_nothing_but_other_metadata_is_the_same(tmp_path: Path) -> None
 
 
 def test_a_moved_folder_is_taken_with_other_metadata_of_its_own(tmp_path: Path) -> None:
-    old, new = files("a/one", "a/two"), {"c/one": File(b"a/one"), "c/two": File(b"a/two")}
+    old, new = files("a/one", "a/two"), dict[str, Node]()
+    new |= {"c/one": File(b"a/one"), "c/two": File(b"a/two")}
     steps = shown(described(old, new, tmp_path, after={"c": PRIVATE}))
     assert steps == ["like - 0:", "drop 1", "meta 600", "take c 0:a", "end"]
 
