@@ -100,7 +100,7 @@ def choose(epochs: Sequence[Sequence[Piece]], *, wanted: int, seed: int) -> list
         found.append(Cut(len(epochs)))
         if len(found) >= wanted or quota >= _MAX_QUOTA:
             return found
-        quota *= 2
+        quota += quota // _MIN_QUOTA
 
 
 def _of_epoch(
