@@ -98,6 +98,7 @@ def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, ne
             assert (runs.text("system"), runs.number("soft_reboots")) == (system, number)
             assert runs.text("boot_id") == boot_id
             mounts[system].add(device.ask(MOUNTS))
+            assert device.ask(f"{MOUNTS} | grep /nix/store") == "/nix/store"
             images = device.ask("tr , '\\n' < /run/reconix/images")
             assert device.ask(LOOPS) == images, "and no image of the system before"
             assert device.ask("ls -A /run/nextroot /dev/shm | grep -c hidden; true") == "0"

@@ -90,7 +90,7 @@ def system(partition: SystemPartition, name: str) -> str:
         scripts[script] = file(content)
     root = folder(
         {
-            "usr": folder({"lib": folder({}), "whose": file(b"all")}),
+            "usr": folder({"lib": folder({"modules": folder({})}), "whose": file(b"all")}),
             "etc": folder({}),
             "var": folder({}),
         },
@@ -102,6 +102,7 @@ def system(partition: SystemPartition, name: str) -> str:
             "root": link(store_path("debian-root")),
             "etc": link(store_path(f"etc-{name}")),
             "agent": link(store_path(f"agent-{name}")),
+            "modules": link(f"{store_path('linux')}/modules"),
             "persist": file(f"systems/{name} /var/kept\n".encode()),
         }
     )
@@ -109,6 +110,7 @@ def system(partition: SystemPartition, name: str) -> str:
         object_name(f"etc-{name}"): folder({"name": file(name.encode()), "machine-id": file(b"")}),
         object_name(f"agent-{name}"): folder(scripts),
         object_name(f"system-{name}"): toplevel,
+        object_name("linux"): folder({"modules": folder({})}),
         object_name(f"unique-{name}"): file(sha256(bytes(partition.place)).digest()),
     }
     images = [partition.image({object_name("debian-root"): root}), partition.image(own)]
@@ -121,10 +123,10 @@ def partition(tmp_path: Path) -> SystemPartition:
 
 
 RUNS = """
-systemctl() {{ :; }}
 mkdir -p /run/reconix/system /run/reconix/data /nix/store programs
 printf '#!/bin/sh\\n' > programs/systemctl && chmod +x programs/systemctl && PATH=/programs:$PATH
 mount --move /mnt/system /run/reconix/system && mount --move /mnt/data /run/reconix/data
+mount --make-rshared /
 echo 0123456789abcdef0123456789abcdef > /run/reconix/machine-id
 (say() {{ echo "$*"; }}; fail() {{ echo "$*"; exit 1; }}
  . /root.sh; NEW=/new SYSTEM=/run/reconix/system TOPLEVEL={toplevel} IMAGES={images}
@@ -132,7 +134,7 @@ echo 0123456789abcdef0123456789abcdef > /run/reconix/machine-id
 mount -o bind /new/nix/store /nix/store && ln -s {toplevel} /nix/system
 echo {images} > /run/reconix/images; echo stale > /run/reconix/booted.json
 """
-"""A system runs, as far as the scripts can tell."""
+"""A system runs, as far as the scripts can tell; systemd has its mounts shared."""
 LEAVE = "/bin/sh /nix/system/agent/leave; echo left $?"
 SEEN = """
 N=/run/nextroot; readlink $N/nix/system; cat $N/etc/name $N/usr/whose; echo; ls $N/nix/store | wc -l
@@ -158,7 +160,7 @@ def expected(name: str, images: str, switches: int) -> Sequence[str]:
     return [
         toplevel,
         f"{name}all",
-        "5",
+        "6",
         f"{toplevel} {switches} {images}",
         "0123456789abcdef" * 2,
         "2",
@@ -198,7 +200,7 @@ def test_nothing_but_the_root_is_mounted_in_the_end(partition: SystemPartition) 
     said = seen(partition, runs(partition, "web"), LEAVE, MOUNTS)
     assert [line.removeprefix("/run/nextroot") for line in said[1:]] == [
         *("", "/etc", "/nix/store", "/run", "/run/reconix/data", "/run/reconix/system"),
-        *("/tmp", "/usr", "/var", "/var/kept"),
+        *("/tmp", "/usr", "/usr/lib/modules", "/var", "/var/kept"),
         *("data", "images", "machine-id", "switched", "switches", "system"),
     ]
 
