@@ -256,8 +256,8 @@ def test_no_stream_serves_more_bases_than_its_header_holds(workshop: "Workshop")
 def test_any_generation_is_made_from_any_two_others(
     workshop: "Workshop", one: dict[str, Node], two: dict[str, Node], new: dict[str, Node]
 ) -> None:
-    bases = [workshop.generation(None, **each) for each in (one, two)]
-    target = workshop.generation(None, **new)
+    bases = [workshop.generation(**each) for each in (one, two)]
+    target = workshop.generation(**new)
     stream = workshop.stream(bases[0], target, bases[1])
     for base in bases:
         device = workshop.device(base, at=workshop.place / "several")

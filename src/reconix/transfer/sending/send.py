@@ -1,9 +1,11 @@
 """Making a stream from generations in the build store; no device is needed.
 
-Objects that the base has are not sent. Each other object of the target is described by its
-difference to what the device will have by then (``encode.py``) and compressed together with the
-others. If there are several bases, what counts is what they have in common (``overlap.py``). The
-same generations give the same bytes.
+Generations are compared as devices have them (``nix/images.py``): trees with all that a file system
+says of their nodes. Objects that the base has, equal in all of that, are not sent, also if they
+stand in another image. Each other object of the target is described by its difference to what the
+device will have by then (``encode.py``) and compressed together with the others. If there are
+several bases, what counts is what they have in common (``overlap.py``). The same generations give
+the same bytes.
 
 Tested by ``tests/unit/transfer/receiving/test_receive.py``, which receives what is made here.
 """
@@ -108,19 +110,17 @@ def create(
         TooManyBases: a stream cannot serve that many.
         NotValid: a generation is not in the store.
         NotAGeneration: the target has no ``generation.json``, or one for other images.
-        StoreDamaged: an object that would be sent was altered.
+        StoreDamaged: an object was altered that would be sent, or tells what would be.
         DevicesWouldRefuse: it would break a limit of devices; nothing was written.
     """
     if len(set(bases)) > MAX_BASES:
         raise TooManyBases(len(set(bases)))
-    reader = DeviceTrees(store)
-    old = tuple(_read(reader, base) for base in sorted(set(bases)))
-    job = _Job(store, old, _read(reader, target), store.closure_of(target))
     with Workers() as workers, progress.stage("compare generations"):
+        job = _read(store, bases, target)
         described = job.describe(workers)
     header = job.header(described.objects, sequence)
     counted = _Counted(write)
-    rehearsal = functools.partial(rehearse, base=old[0].manifest if old else None)
+    rehearsal = functools.partial(rehearse, base=job.bases[0].manifest if bases else None)
     writer = StreamWriter(counted, header, signer, rehearsal)
     packer = Packer(writer.payload)
     packer.write(job.beginning(described))
@@ -135,11 +135,25 @@ def create(
     return Sent(header, counted.size_bytes, job.closure.nar_size_bytes)
 
 
-def _read(reader: DeviceTrees, root: StorePath) -> DeviceGeneration:
+def _read(store: ChrootStore, bases: Collection[StorePath], target: StorePath) -> "_Job":
+    reader = DeviceTrees(store)
+    old = tuple(_read_generation(reader, base) for base in sorted(set(bases)))
+    return _Job(store, old, _read_generation(reader, target), store.closure_of(target))
+
+
+def _read_generation(reader: DeviceTrees, root: StorePath) -> DeviceGeneration:
     try:
         return read_device_generation(reader.store, root, reader)
     except BadGeneration as error:
+        for item in reader.store.closure_of(root).objects:
+            _expect_intact(reader.store, item)
         raise NotAGeneration(root, str(error)) from error
+
+
+def _expect_intact(store: ChrootStore, item: StoreObject) -> None:
+    found = nar.digest(store.path(item.path))
+    if found.digest != item.nar:
+        raise StoreDamaged(item, found=found.digest)
 
 
 def _print_step(printer: Printer, step: Step, chosen: Chosen | None) -> None:
@@ -206,12 +220,13 @@ class _Job:
         known = _Known(found)
         described: list[_Object] = []
         objects = self.target.manifest.objects
+        registered = {item.path: item for item in self.closure.objects}
         following = Following(renames(found.staying, self.target.manifest))
         for position, path in enumerate(objects):
             tree = reader.tree(self.target.trees[path])
             if known.stays(path, tree):
                 continue
-            self._expect_intact(path)
+            _expect_intact(self.store, registered[path])
             expect_held(path, tree)
             number = len(found.columns) + position
             result = describe(tree, known.most_like(path, tree), number, known.index, following)
@@ -253,13 +268,6 @@ class _Job:
     def _generation(self) -> Generation:
         """The target, as its own document tells."""
         return read_generation(self.store.store_dir, self.target.manifest.root)
-
-    def _expect_intact(self, path: StorePath) -> None:
-        item = self.closure.get(path)
-        assert item is not None
-        found = nar.digest(self.store.path(path))
-        if found.digest != item.nar:
-            raise StoreDamaged(item, found=found.digest)
 
 
 class _Known:

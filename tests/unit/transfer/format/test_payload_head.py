@@ -17,6 +17,7 @@ from reconix.transfer.codecs.renames import NO_RENAMES, Renames
 from reconix.transfer.codecs.tools import Tool
 from reconix.transfer.format.bases import View
 from reconix.transfer.format.manifest_difference import (
+    MAX_NEW_IMAGES_BYTES,
     MAX_OBJECTS,
     MAX_PLACES,
     image_pairs,
@@ -137,6 +138,7 @@ ALL = b"\1\0\2"
         (KEPT + b"\0\0\2" + (IMAGE + b"\1\1\0" + varint(MAX_PLACES // 2 + 1)) * 2, "positions"),
         (KEPT + b"\0\0\1" + IMAGE + b"\1\1\1\2", "beyond the 2 of the manifest"),
         (KEPT + b"\0\0\1" + IMAGE + b"\0" + ALL, "no size"),
+        (KEPT + b"\0\0\1" + IMAGE + varint((MAX_NEW_IMAGES_BYTES >> 12) + 1) + ALL, "blocks of"),
         (KEPT + b"\0\0\1" + IMAGE + b"\1\0", "not sorted"),
         (KEPT + b"\0\0\2" + (IMAGE + b"\1" + ALL) * 2, "stands twice"),
         (KEPT + b"\0\0\1" + IMAGE + b"\1\1\0\1", "do not have its objects"),

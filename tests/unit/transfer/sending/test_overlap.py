@@ -79,7 +79,7 @@ def test_of_other_objects_what_is_equal_everywhere_remains(
 def test_objects_meet_by_their_names_without_versions(workshop: "Workshop") -> None:
     tree = {"modules/net.ko": File(b"net")}
     old, new = (
-        workshop.generation(None, **{name: folder({**tree, "modules/own": File(name.encode())})})
+        workshop.generation(**{name: folder({**tree, "modules/own": File(name.encode())})})
         for name in ("linux-6.1.0-1", "linux-6.1.0-20")
     )
     found = compared(workshop, old, new)
@@ -130,7 +130,7 @@ def test_metadata_that_are_not_the_same_everywhere_are_unknown(workshop: "Worksh
 
 def test_images_that_all_have_may_stay(workshop: "Workshop") -> None:
     same = {"linux": folder({f"{number}": File(b"") for number in range(600)})}
-    bases = [workshop.generation(None, page=File(b"%d" % n), **same) for n in range(2)]
+    bases = [workshop.generation(page=File(b"%d" % n), **same) for n in range(2)]
     found = compared(workshop, *bases)
     (image,) = found.views[0].images
     assert image.objects == (workshop.path(bases[0], "linux"),)

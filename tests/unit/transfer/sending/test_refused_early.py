@@ -1,6 +1,7 @@
 """What devices would refuse the sender refuses, before anybody is offered it, or says otherwise."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from reconix.store.paths import StorePath
 from reconix.store.tree import File, Symlink, folder
 from reconix.transfer.sending import send
 from reconix.transfer.sending.rehearsal import DevicesWouldRefuse, expect_held
-from reconix.transfer.sending.send import NotAGeneration
+from reconix.transfer.sending.send import NotAGeneration, StoreDamaged
 
 CONTENT = File(b"what is in it does not matter\n" * 9)
 
@@ -33,6 +34,7 @@ def refused(workshop: Workshop, pair: Pair) -> DevicesWouldRefuse:
         ("reading.MAX_PAYLOAD_HEAD_BYTES", 100),
         ("manifest_difference.MAX_OBJECTS", 1),
         ("manifest_difference.MAX_PLACES", 1),
+        ("manifest_difference.MAX_NEW_IMAGES_BYTES", 4096),
         ("payload_head.MAX_NODES", 1),
         ("plan.MAX_DEPTH", 1),
         ("plan.MAX_SIZE", 1000),
@@ -86,14 +88,23 @@ def test_an_object_takes_what_its_names_targets_attributes_and_small_files_do(
         expect_held(path, tree)
 
 
-def test_a_target_whose_images_are_not_those_that_it_boots_is_refused(
-    workshop: Workshop, pair: Pair
-) -> None:
-    """The build store was altered: a sidecar, of which no object that is sent knows."""
-    changed = workshop.generation({"root": ((b".", Metadata(0o700)),)}, root=folder({}))
-    sidecar = workshop.path(changed, "root.sidecar")
+def test_a_sidecar_that_was_altered_is_named(workshop: Workshop, pair: Pair) -> None:
+    """No object that is sent has other bytes, and yet the images would be others."""
+    new = workshop.generation({"root": ((b".", Metadata(0o700)),)}, root=folder({}))
+    sidecar = workshop.path(new, "root.sidecar")
     place = workshop.store.path(sidecar)
     place.chmod(0o644)
     place.write_bytes(place.read_bytes().replace(b"0700", b"0777"))
-    with pytest.raises(NotAGeneration, match="images of its system 'default' are not those"):
-        workshop.stream(pair.old, changed)
+    with pytest.raises(StoreDamaged, match=str(sidecar)):
+        workshop.stream(pair.old, new)
+
+
+def test_a_target_that_promises_other_images_is_refused(workshop: Workshop, pair: Pair) -> None:
+    document = (workshop.store.path(pair.new) / "generation.json").read_text()
+    bent = re.sub(r'"images": \[\s*"[0-9a-f]{64}"', f'"images": ["{"0" * 64}"', document)
+    assert bent != document
+    refers = [workshop.path(pair.new, name) for name in ("system-default", "boot")]
+    tree = folder({"generation.json": File(bent.encode())})
+    other = workshop.store.add_files(tree, "generation-gateway", refers)
+    with pytest.raises(NotAGeneration, match="not those that it promises"):
+        workshop.stream(pair.old, other)
