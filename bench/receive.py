@@ -24,7 +24,9 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 sys.path.insert(0, str(SOURCE))
 
-from reconix.nix.chroot import ChrootStore  # noqa: E402 - runs without being installed
+from reconix.base.documents import JsonInput, print_json  # noqa: E402 - not installed
+from reconix.nix.chroot import ChrootStore  # noqa: E402
+from reconix.nix.images import DeviceTrees, system_images  # noqa: E402
 from reconix.store.paths import StorePath  # noqa: E402
 from reconix.store.registry import Registry  # noqa: E402
 from reconix.store.tree import File, Symlink, folder  # noqa: E402
@@ -82,9 +84,21 @@ def change(place: Path) -> None:
 def generation(store: ChrootStore, root: Path) -> StorePath:
     """Add a generation with this root."""
     path = store.add(root, "root")
-    document = f'{{"host": "{HOST}", "architecture": "{ARCHITECTURE}"}}\n'
-    tree = folder({"generation.json": File(document.encode()), "root": Symlink(str(path))})
-    return store.add_files(tree, f"generation-{HOST}", [path])
+    tree = folder({"init": Symlink("/bin/init"), "root": Symlink(str(path))})
+    toplevel = store.add_files(tree, "system-default", [path])
+    boot = store.add_files(folder({"kernel": File(b"")}), "boot")
+    images = [image.entry.sha256.hex() for image in system_images(DeviceTrees(store), toplevel)]
+    document: JsonInput = {
+        "version": 2,
+        "host": HOST,
+        "architecture": ARCHITECTURE,
+        "default": "default",
+        "systems": {"default": {"toplevel": str(toplevel), "images": images}},
+        "boot": str(boot),
+        "slot": {"image_sha256": "0" * 64, "image_size_bytes": 512, "slot_size_bytes": 512},
+    }
+    made = folder({"generation.json": File(print_json(document))})
+    return store.add_files(made, f"generation-{HOST}", [toplevel, boot])
 
 
 def copied(tree: Path, place: Path) -> Path:
@@ -150,8 +164,7 @@ def _measure_both(work: Path, trees: list[Path]) -> None:
         copied(old, new)
         change(new)
     system = work / "system"
-    (system / "nix/store").mkdir(parents=True)
-    (system / "reconix").mkdir()
+    (system / "reconix").mkdir(parents=True)
     with ChrootStore(work / "build") as store:
         first, second = generation(store, old), generation(store, new)
         print("             content       stream     make s receive s   cpu s  peak MiB again s")

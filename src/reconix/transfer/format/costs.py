@@ -50,11 +50,27 @@ from reconix.base.errors import ReconixError
 from reconix.store.images.erofs import MAX_NODES
 from reconix.store.images.nodes import MAX_INLINE_BYTES
 from reconix.transfer.codecs.packs import Pack
-from reconix.transfer.format.plan import Copied, Event, Part, Piece
+from reconix.transfer.format.plan import (
+    Copied,
+    Event,
+    File,
+    Here,
+    Like,
+    Link,
+    New,
+    Part,
+    Patched,
+    Piece,
+    Same,
+)
 from reconix.transfer.format.stream import BadStream, Header
 
 WORK_PER_BYTE = 32
 MAX_WORDS_BYTES = 16 << 20
+MAX_MADE_NODES = 150_000
+"""Of all objects of a stream together, beside those that they keep: they are made in memory."""
+MADE = (File, Patched, Link, New, Like, Here, Same)
+"""The events that each make a node."""
 LISTED_WORK = 128
 MOVED_WORK = 4
 

@@ -37,7 +37,7 @@ from reconix.store.pool import BadContent
 from reconix.store.registry import ImageMissing, Registry
 from reconix.transfer.codecs import tools
 from reconix.transfer.format.bases import View
-from reconix.transfer.format.costs import Account, CpuLimit
+from reconix.transfer.format.costs import MAX_MADE_NODES, Account, CpuLimit
 from reconix.transfer.format.packing import Unpacker
 from reconix.transfer.format.payload_head import Need, PayloadHead
 from reconix.transfer.format.plan import parse
@@ -266,7 +266,8 @@ class _Job:
         self.images = Images(self.registry)
         new = {*self.manifest.images} - {*self.view.images}
         size_bytes = sum(entry.size_bytes for entry in new)
-        self._nodes_left, self._words_left = size_bytes // INODE.size, 2 * size_bytes
+        self._nodes_left = min(MAX_MADE_NODES, size_bytes // INODE.size)
+        self._words_left = 2 * size_bytes
         self.old = BaseTrees(self.registry, self.base)
 
     @property

@@ -178,7 +178,9 @@ class TreeMaker:
         self.account.node(len(name) + attributes + words_bytes)
         self.made += 1
         if self.made > self.most_made:
-            raise self.account.wrong("more files, links and folders than the images hold")
+            raise self.account.wrong(
+                "more new files, links and folders than the images hold, or a device"
+            )
 
     def _source(self) -> ImageFolder:
         source = self._folders[-1].source

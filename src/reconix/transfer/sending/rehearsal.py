@@ -18,7 +18,8 @@ from reconix.base.errors import ReconixError
 from reconix.store.images.nodes import MAX_INLINE_BYTES
 from reconix.store.manifest import Manifest
 from reconix.store.paths import StorePath
-from reconix.transfer.format.costs import MAX_WORDS_BYTES, Account, CpuLimit
+from reconix.transfer.format import costs
+from reconix.transfer.format.costs import MADE, MAX_WORDS_BYTES, Account, CpuLimit
 from reconix.transfer.format.payload_head import Need
 from reconix.transfer.format.plan import parse
 from reconix.transfer.format.reading import Beginning, read_beginning
@@ -79,15 +80,17 @@ def rehearse(read: Read, base: Manifest | None) -> None:
 def _read(stream: StreamReader, base: Manifest | None) -> None:
     stream.read_head()
     beginning = read_beginning(stream, base)
-    for need in beginning.head.needs:
-        _read_object(stream, beginning, need)
+    made = sum(_read_object(stream, beginning, need) for need in beginning.head.needs)
+    if made > costs.MAX_MADE_NODES:
+        raise stream.wrong(f"{made} new files, links and folders")
     beginning.payload.finish()
     stream.finish()
 
 
-def _read_object(stream: StreamReader, beginning: Beginning, need: Need) -> None:
+def _read_object(stream: StreamReader, beginning: Beginning, need: Need) -> int:
+    """Read an object; gives how many nodes a device makes for it."""
     unlimited = CpuLimit(math.inf, 0)
     room = need.content_bytes, need.space_bytes, need.inodes
     account = Account(*room, stream.wrong, unlimited)
-    for _ in parse(beginning.payload, beginning.view.which, account.skip):
-        pass
+    events = parse(beginning.payload, beginning.view.which, account.skip)
+    return sum(isinstance(event, MADE) for event in events)

@@ -1089,13 +1089,19 @@ def test_only_a_generation_can_be_sent(workshop: "Workshop") -> None:
         workshop.stream(None, path)
 
 
-def test_a_damaged_build_store_sends_nothing(workshop: "Workshop", pair: "Pair") -> None:
-    path = workshop.path(pair.new, "root")
-    damaged = workshop.store.path(path) / "usr/bin/added"
+@pytest.mark.parametrize(
+    ("name", "file", "refusal"),
+    [("root", "usr/bin/added", NotAGeneration), ("boot", "kernel", StoreDamaged)],
+)
+def test_a_damaged_build_store_sends_nothing(
+    workshop: "Workshop", pair: "Pair", name: str, file: str, refusal: type[ReconixError]
+) -> None:
+    path = workshop.path(pair.new, name)
+    damaged = workshop.store.path(path) / file
     damaged.chmod(0o755)
     flip(damaged)
-    with pytest.raises(StoreDamaged, match=str(path)):
-        workshop.stream(pair.old, pair.new)
+    with pytest.raises(refusal, match=str(path if name == "boot" else pair.new)):
+        workshop.stream(None, pair.new)
 
 
 def test_folders_of_a_device_that_nobody_prepared_are_made(

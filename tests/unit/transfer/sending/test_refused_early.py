@@ -36,6 +36,8 @@ def refused(workshop: Workshop, pair: Pair) -> DevicesWouldRefuse:
         ("manifest_difference.MAX_PLACES", 1),
         ("manifest_difference.MAX_NEW_IMAGES_BYTES", 4096),
         ("payload_head.MAX_NODES", 1),
+        ("costs.MAX_MADE_NODES", 3),
+        ("manifest_difference.MAX_NEW_IMAGES_BYTES", 4096),
         ("plan.MAX_DEPTH", 1),
         ("plan.MAX_SIZE", 1000),
         ("plan.MAX_PARTS", 0),
