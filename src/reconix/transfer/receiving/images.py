@@ -23,10 +23,10 @@ from reconix.store.images.image import BadImage
 from reconix.store.images.nodes import Node
 from reconix.store.intact import a_few
 from reconix.store.manifest import ImageEntry
-from reconix.store.pool import FILE_MODE, FOLDER_MODE
+from reconix.store.pool import FILE_MODE, FOLDER_MODE, BadContent
 from reconix.store.registry import ImageMissing, Registry
 from reconix.transfer.receiving.contents import WrittenDifferently, reread
-from reconix.transfer.receiving.sources import Sources
+from reconix.transfer.receiving.sources import DamagedBase, Sources
 
 _NAME = "image"
 
@@ -62,8 +62,7 @@ class Images:
 
         Raises:
             ContentMismatch: it is another one than promised.
-            DamagedBase: it is so because of an old content.
-            BadContent: a content that it names is missing.
+            DamagedBase: it is so because of an old content, or one is missing.
             TooLargeForImage: it cannot be.
             WrittenDifferently: the disk did not keep it.
         """
@@ -75,8 +74,7 @@ class Images:
         if found != (entry.sha256.value, entry.size_bytes):
             sources.expect_undamaged()
             raise ContentMismatch(entry, found=Digest(found.sha256))
-        for _, tree in trees:
-            sources.old.expect_contents(tree)
+        _expect_contents(entry, trees, sources)
         if _read_back(place) != found.sha256:
             raise WrittenDifferently(f"the image {found.sha256.hex()}")
         self._name(place, entry)
@@ -109,6 +107,17 @@ class Images:
         if not os.path.lexists(path):
             self.added.append(path)
         rename_durably(place, path)
+
+
+def _expect_contents(
+    entry: ImageEntry, trees: Iterable[tuple[bytes, Node]], sources: Sources
+) -> None:
+    """Check that all contents are there: those of images that stay were not looked for."""
+    try:
+        for _, tree in trees:
+            sources.old.expect_contents(tree)
+    except BadContent as error:
+        raise DamagedBase(a_few(entry.objects), str(error)) from error
 
 
 def _write(trees: Iterable[tuple[bytes, Node]], place: Path, limit_bytes: int) -> Written:

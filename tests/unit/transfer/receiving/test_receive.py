@@ -499,6 +499,20 @@ def test_s3_a_damaged_file_from_which_another_is_made_is_named(
     assert "send the whole generation" in str(error.hint)
 
 
+def test_s3_a_missing_content_that_comes_from_an_image_that_stays_is_found(
+    workshop: "Workshop",
+) -> None:
+    large: dict[str, Node] = {f"{number}": File(b"") for number in range(600)}
+    root = folder({**large, "lib": File(b"a library\n" * 99)})
+    old = workshop.generation(root=root)
+    new = workshop.generation(root=root, page=File(b"a library\n" * 99))
+    stream, device = workshop.stream(old, new), workshop.device(old)
+    gone = workshop.content(old, "root", "lib")
+    device.pool.path(gone).unlink()
+    error = expect_refused(workshop, stream, device, DamagedBase)
+    assert f"the content {gone.hex()} is missing" in str(error)
+
+
 @pytest.mark.parametrize("name", ["gone", "old-1.0/library"])
 def test_s3_contents_that_nothing_is_made_from_are_not_read(
     workshop: "Workshop", pair: "Pair", name: str
