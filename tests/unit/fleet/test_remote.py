@@ -10,7 +10,9 @@ from reconix.boot.tables import Slot
 from reconix.device.next_boot import NextBoot
 from reconix.device.state.choice import Choice, LeftSystem
 from reconix.device.status.json import status_document
+from reconix.fleet.delivery import Delivery
 from reconix.fleet.remote import DeviceStatus, Ended, NotReached, Refused, Remote, parse_status
+from reconix.store.layout import OtherLayout
 
 
 @pytest.fixture
@@ -25,7 +27,9 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_status_of_a_device_is_read_by_its_fields() -> None:
     last = Ended("fell-back", str(NEW), "unhealthy", "nginx.service", "bad directive")
-    expected = DeviceStatus("gateway", "boot-1", "default", OLD, "idle", "", last, (str(OLD),))
+    expected = DeviceStatus(
+        "gateway", "boot-1", "default", OLD, "idle", "", last, (str(OLD),), layout=2
+    )
     assert expected == STATUS
 
 
@@ -67,3 +71,18 @@ def test_a_refusal_keeps_the_reason_and_the_exit_status_of_the_agent(device: Pat
         for _ in range(100):
             sink.write(b"x" * 100_000)
     assert caught.value.exit_code == 55
+
+
+@pytest.mark.parametrize(("said", "layout"), [(None, 1), (3, 3)])
+def test_w3_nothing_is_sent_to_a_disk_of_another_layout(
+    device: Path, said: int | None, layout: int
+) -> None:
+    """Agents before layout 2 do not say which one they have."""
+    document = json.loads(print_json(DOCUMENT)) | {"layout": said}
+    if said is None:
+        del document["layout"]
+    (device / "agent").write_text(f"cat <<'END'\n{print_json(document).decode()}END\n")
+    remote = Remote("root@192.0.2.1")
+    with pytest.raises(OtherLayout, match=f"of root@192.0.2.1 has layout {layout};"):
+        Delivery.begin(remote, "gateway", NEW)
+    assert (device / "words").read_text().splitlines()[-1] == "reconix-device status --json"
