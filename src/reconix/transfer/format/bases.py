@@ -19,13 +19,13 @@ The format, byte by byte: ``docs/spec/stream.md``, *Several bases*. Computed by
 Tested by ``tests/unit/transfer/format/test_bases.py``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from reconix.store.manifest import MAX_IMAGES, ImageEntry, Manifest
 from reconix.store.paths import StorePath
-from reconix.transfer.format.manifest_difference import Staying
+from reconix.transfer.format.manifest_difference import Places, Staying
 from reconix.transfer.format.packing import Channels
 from reconix.transfer.format.plan import (
     ONLY,
@@ -79,19 +79,12 @@ def print_views(views: Sequence[View], bases: Sequence[Manifest]) -> bytes:
     for view, base in zip(views, bases, strict=True):
         place = {path: number for number, path in enumerate(base.objects)}
         places = [place[path] for path in view.objects]
-        spelled += _print_rising(places[: view.equal])
+        spelled.append(Places.of(places[: view.equal]).print())
         spelled += map(varint, places[view.equal :])
-        spelled += _print_rising([base.images.index(entry) for entry in view.images])
+        spelled.append(Places.of(map(base.images.index, view.images)).print())
         spelled.append(varint(len(view.left_out)))
         spelled += map(print_location, sorted(view.left_out))
     return b"".join(spelled)
-
-
-def _print_rising(places: Sequence[int]) -> Iterator[bytes]:
-    before = -1
-    for place in places:
-        yield varint(place - before - 1)
-        before = place
 
 
 def parse_views(payload: Channels, base: Manifest, which: Which) -> View:
@@ -105,9 +98,9 @@ def parse_views(payload: Channels, base: Manifest, which: Which) -> View:
         raise payload.wrong(f"{equal} of {columns} objects and {images} images are in all bases")
     ours: View | None = None
     for number in range(which.count):
-        places = [*_parse_rising(payload, equal)]
+        places = _parse_places(payload, equal)
         places += [payload.number() for _ in range(columns - equal)]
-        entries = [*_parse_rising(payload, images)]
+        entries = _parse_places(payload, images)
         left_out = _parse_left_out(payload, columns)
         if number == which.number:
             common = _pick(base.images, entries, payload), frozenset(left_out)
@@ -116,11 +109,11 @@ def parse_views(payload: Channels, base: Manifest, which: Which) -> View:
     return ours
 
 
-def _parse_rising(payload: Channels, count: int) -> Iterator[int]:
-    place = -1
-    for _ in range(count):
-        place += payload.number() + 1
-        yield place
+def _parse_places(payload: Channels, count: int) -> list[int]:
+    places = Places.parse(payload, count)
+    if places.count != count:
+        raise payload.wrong(f"{places.count} positions where {count} are needed")
+    return list(places)
 
 
 _Item = TypeVar("_Item")
