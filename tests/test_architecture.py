@@ -54,13 +54,13 @@ those before it."""
 AGENT_ORDER = """
 paths
 hardware/    disk inhibitors reset_reason restart
-state/       lock events faults running choice last_check ledger record
+state/       lock events faults running choice last_check scrubbed ledger record
 settings/    health policy schedule
 device
 next_boot
 trust_store
 trial/       arm disks checks monitor
-update/      stall web retry window verify collect apply receive repository confirm rollback
+update/      stall web retry window verify scrub collect apply receive repository confirm rollback
 select/      boot_plan choose follow start soft_reboot watch
 identity
 factory_reset

@@ -8,9 +8,8 @@ from tests.conftest import Need
 from reconix.base.process import run, succeeds
 from reconix.build.agent.settings import schedule_of
 from reconix.build.agent.units import AGENT
-from reconix.build.agent.units import units as agent_units
-from reconix.build.units import schedule_timers
-from reconix.config.schema.machine import Schedule
+from reconix.build.units import machine_units, schedule_timers
+from reconix.config.schema.machine import Machine, Schedule
 from reconix.config.schema.values import Hours
 from reconix.device.settings.schedule import parse_schedule, print_schedule
 
@@ -62,7 +61,7 @@ def _minute(line: str) -> int:
 
 def test_systemd_accepts_all_units_of_the_agent(tmp_path: Path, need: Need) -> None:
     need("systemd-analyze")
-    units = {**agent_units(), **schedule_timers.units(PLAN)}
+    units = machine_units.units(Machine(schedule=PLAN))
     for name, text in units.items():
         # The programs of the device are not here; their places are checked where it boots.
         (tmp_path / name).write_text(text.replace(AGENT, "/bin/true"))

@@ -116,6 +116,19 @@ def read_bounded(path: Path, limit_bytes: int, *, follow_links: bool = True) -> 
     return content
 
 
+def forget_cached(path: Path) -> None:
+    """Let the next reader get what the disk has of a file, not what is remembered of it.
+
+    What a program has mapped into its memory stays; so does what is not durable yet.
+    """
+    with contextlib.suppress(OSError):  # whoever reads it is told what is wrong
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
+
+
 def read_text(path: Path, limit_bytes: int) -> str:
     """Read a whole file of UTF-8.
 

@@ -23,7 +23,6 @@ from reconix.base.digests import Digest
 from reconix.base.files import read_bounded
 from reconix.build import cached_recipes, nixos, recipes
 from reconix.build.agent import bytecode, zipapp
-from reconix.build.agent.units import units as agent_units
 from reconix.build.boot import initrd, linux
 from reconix.build.boot.linux import Modules
 from reconix.build.etc import file_precedence
@@ -33,7 +32,7 @@ from reconix.build.generation import add_generation, read_system
 from reconix.build.recipes import Recipe
 from reconix.build.root import debian, losses, metadata
 from reconix.build.toplevel import Components, Lists, make_toplevel, print_persist
-from reconix.build.units import schedule_timers
+from reconix.build.units import machine_units
 from reconix.build.users import regular_users, static_ids
 from reconix.build.users.accounts import Accounts
 from reconix.build.users.static_ids import Renumbering
@@ -244,7 +243,7 @@ def _toplevel(
         ),
         packages=Packages(root, dict(built.sidecar.entries)),
         agent=f"{built.agent}/{zipapp.PROGRAM}",
-        agent_units={**agent_units(), **schedule_timers.units(host.machine.schedule)},
+        agent_units=machine_units.units(host.machine),
     )
     for line in file_precedence.from_packages(system, root, etc.tree):
         progress.note(f"{name}: {line}")

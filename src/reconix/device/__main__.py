@@ -235,6 +235,27 @@ def _verify(device: Device, arguments: Arguments) -> int:
     return 20 if wrong else 0
 
 
+def _scrub(device: Device, arguments: Arguments) -> int:
+    """Read on in what is installed, a little each time, and remember what is damaged.
+
+    It goes on where it has ended; without --at-most it reads up to the end of the pass. While
+    another command changes the device it reads nothing.
+    """
+    from reconix.device.state.lock import being_changed
+    from reconix.device.update.scrub import scrub
+
+    if being_changed(device.paths):
+        _tell(arguments, "another command is running on this device; nothing is read now")
+        return 0
+    done = scrub(device, limit_bytes=arguments.at_most and arguments.at_most << 20)
+    found = done.scrubbed
+    for each in found.damaged:
+        _tell(arguments, str(each))
+    wrong = len(found.damaged) + found.others
+    _tell(arguments, f"{done.read_bytes} bytes read, {wrong} damaged")
+    return 20 if wrong else 0
+
+
 def _collect(device: Device, arguments: Arguments) -> int:
     """Free the space of generations that are no longer needed, and of a stream that was cut off."""
     from reconix.device.state.lock import exclusive_rw
@@ -367,6 +388,9 @@ def make_parser() -> argparse.ArgumentParser:
     _with_reboot(_add(commands, "rollback", _rollback))
     _add(commands, "confirm", _confirm)
     _add(commands, "verify", _verify)
+    _add(commands, "scrub", _scrub).add_argument(
+        "--at-most", type=int, metavar="MIB", help="how much to read now [all that is left]"
+    )
     _add(commands, "collect", _collect)
     reset = _with_reboot(_add(commands, "reset", _reset))
     reset.add_argument("--system", metavar="NAME", help="only the data of this system")

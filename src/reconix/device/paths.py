@@ -103,6 +103,11 @@ class Paths:
         return self.home / "waiting.json"
 
     @property
+    def scrub(self) -> Path:
+        """How far everything was read, and what was damaged. scrub, receive; kept."""
+        return self.home / "scrub.json"
+
+    @property
     def hardware(self) -> Path:
         """What the hardware of the disk is called; a copy is on another. start; kept."""
         return self.home / "hardware"
@@ -171,6 +176,11 @@ class Paths:
     def last_check(self) -> Path:
         """When an index of updates was read last, and what it offered. update; boot."""
         return self.run / "looked.json"
+
+    @property
+    def scrub_now(self) -> Path:
+        """The same as it is now. scrub, receive; boot."""
+        return self.run / "scrub.json"
 
     @property
     def next_system(self) -> Path:

@@ -33,9 +33,10 @@ class BadContent(ReconixError):
 
     def __init__(self, digest: bytes, what: str) -> None:
         super().__init__(
-            f"the content {digest.hex()} {what}", hint="send the generation again, without a base"
+            f"the content {digest.hex()} {what}",
+            hint="repair it: `reconix repair --to DEVICE` on the build host",
         )
-        self.digest = digest
+        self.digest, self.what = digest, what
 
 
 class Pool:

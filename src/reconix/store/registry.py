@@ -58,7 +58,7 @@ class ImageMissing(ReconixError):
     def __init__(self, sha256: Digest) -> None:
         super().__init__(
             f"the image {sha256.hex()} is missing",
-            hint="send the generation again, without a base",
+            hint="repair it: `reconix repair --to DEVICE` on the build host",
         )
         self.sha256 = sha256
 

@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.build import cached_recipes, recipes
-from reconix.build.agent.units import units as agent_units
 from reconix.build.etc.generated_files import checked_units, generated_units, own_units
-from reconix.build.units import enabling, schedule_timers
+from reconix.build.units import enabling, machine_units
 from reconix.build.units.unit_files import UnitFiles
 from reconix.build.users import regular_users, static_ids, sysusers
 from reconix.config.lock import HostLock, SystemLock
@@ -77,7 +76,7 @@ class Preflight:
             lock: what its systems consist of; of the same lock file each time.
             tables: by system: its values, which know where they were written.
         """
-        generated = {**agent_units(), **schedule_timers.units(host.machine.schedule)}
+        generated = machine_units.units(host.machine)
         for name, system in host.systems.items():
             locked = lock.systems.get(name)
             if locked is None or not _fits(host, system, lock, locked):

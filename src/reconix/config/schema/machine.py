@@ -75,7 +75,7 @@ class Boot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """How large the parts of the disk are."""
+    """How large the parts of the disk are, and how it is looked after."""
 
     system_size: Annotated[
         SizeBytes,
@@ -101,6 +101,15 @@ class Disk:
             "when the image must fit a certain disk exactly",
         ),
     ] = None
+    scrub: Annotated[
+        SizeBytes,
+        Option(
+            "How much of what is installed the device reads each hour and compares with what it "
+            'was given; `status` tells what is damaged. `"0"`: nothing.',
+            '"16M"',
+            "when reading costs more, or less, than finding damage late",
+        ),
+    ] = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

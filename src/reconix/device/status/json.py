@@ -7,6 +7,7 @@ from reconix.base.documents import JsonInput
 from reconix.boot.trial import Phase, State, Verdict
 from reconix.device.state.choice import Always, LeftSystem
 from reconix.device.state.running import Running
+from reconix.device.state.scrubbed import Scrubbed, damage_document
 from reconix.device.status.read import Followed, LeftAlone, Status
 from reconix.device.trial.disks import Disks
 from reconix.store.layout import LAYOUT
@@ -47,6 +48,7 @@ def status_document(status: Status) -> JsonInput:
         "faults": list(status.faults),
         "left": [_left_document(each) for each in status.left],
         "disk": _disks_document(status.disks),
+        "scrub": _scrubbed_document(status.scrubbed),
         "events": [
             {
                 "at": event.at,
@@ -80,6 +82,17 @@ def _disks_document(disks: Disks | None) -> JsonInput:
     return {
         "missing_bytes": disks.missing_bytes,
         "others": [{"path": str(disk.path), "copy": disk.is_copy} for disk in disks.others],
+    }
+
+
+def _scrubbed_document(scrubbed: Scrubbed | None) -> JsonInput:
+    if scrubbed is None:
+        return None
+    return {
+        "finished": scrubbed.finished,
+        "percent": scrubbed.percent,
+        "damaged": [damage_document(each) for each in scrubbed.damaged],
+        "others": scrubbed.others,
     }
 
 

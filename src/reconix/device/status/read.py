@@ -23,6 +23,7 @@ from reconix.device.state.last_check import LastCheck
 from reconix.device.state.ledger import Left
 from reconix.device.state.lock import being_changed
 from reconix.device.state.running import Running, UnknownBoot, read_running
+from reconix.device.state.scrubbed import Scrubbed, read_scrubbed
 from reconix.device.trial.disks import Disks, read_disks
 from reconix.device.trust_store import TrustStore
 from reconix.device.update import retry
@@ -82,6 +83,7 @@ class Status:
     faults: tuple[str, ...] = ()
     left: tuple[LeftAlone, ...] = ()
     disks: Disks | None = None
+    scrubbed: Scrubbed | None = None
 
 
 def read_status(device: Device) -> Status:
@@ -117,6 +119,7 @@ def read_status(device: Device) -> Status:
             for each in retry.left(device)
         ),
         disks=_disks(device),
+        scrubbed=read_scrubbed(paths),
     )
 
 

@@ -9,8 +9,10 @@ from reconix.base.text import one_line
 from reconix.boot.trial import State, Verdict
 from reconix.device.state.choice import LeftSystem
 from reconix.device.state.running import BootReason, Running
+from reconix.device.state.scrubbed import Scrubbed
 from reconix.device.status.read import Followed, LeftAlone, Status
 from reconix.device.trial.disks import Disks, OtherDisk
+from reconix.store.scrub import Damage
 
 _SHOWN_LEFT = 3
 
@@ -53,6 +55,7 @@ def status_lines(status: Status) -> list[str]:
         *_left_lines(status.left),
         *_left_system_lines(status.choice.left),
         *_disk_lines(status.disks),
+        *_scrubbed_lines(status.scrubbed),
     ]
     if status.choice.always:
         always = status.choice.always
@@ -69,6 +72,24 @@ def _disk_lines(disks: Disks | None) -> list[str]:
     missing = disks.missing_bytes
     short = f"disk       {missing} bytes smaller than its image: no update can be taken"
     return [short] * bool(missing) + [_other_line(disk) for disk in disks.others]
+
+
+def _scrubbed_lines(scrubbed: Scrubbed | None) -> list[str]:
+    """How far the disk was read, and what is damaged there."""
+    if scrubbed is None:
+        return []
+    when = "never yet"
+    if scrubbed.finished is not None:
+        when = time.strftime("%a %Y-%m-%d %H:%M", time.localtime(scrubbed.finished))
+    line = f"scrub      all was read: {when}; this pass is at {scrubbed.percent} %"
+    more = [f"           and {scrubbed.others} more"] if scrubbed.others else []
+    return [line, *(line for each in scrubbed.damaged for line in _damage_lines(each)), *more]
+
+
+def _damage_lines(damage: Damage) -> list[str]:
+    more = [f"           | and {damage.more} more"] if damage.more else []
+    first = f"damaged    {damage.kind.value} {damage.digest.hex()} {damage.what}"
+    return [first, *(f"           | {path}" for path in damage.files), *more]
 
 
 def _other_line(disk: OtherDisk) -> str:

@@ -67,7 +67,10 @@ class BadImage(ReconixError):
     exit_code = 27
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"a damaged image: {message}", hint="send the generation again")
+        super().__init__(
+            f"a damaged image: {message}",
+            hint="repair it: `reconix repair --to DEVICE` on the build host",
+        )
 
 
 class _Inode(NamedTuple):

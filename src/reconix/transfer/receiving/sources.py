@@ -34,7 +34,7 @@ class DamagedBase(ReconixError):
     def __init__(self, path: str, what: str) -> None:
         super().__init__(
             f"{path} is damaged: {what}",
-            hint="nothing was installed; send the whole generation, without a base",
+            hint="nothing was installed; repair it first: `reconix repair --to DEVICE`",
         )
         self.path = path
 
