@@ -149,7 +149,7 @@ class Image:
         while waiting:
             inode = self._inode(waiting.pop())
             count += 1
-            if count > MAX_NODES:
+            if count + len(waiting) > MAX_NODES:
                 raise BadImage("a folder is in itself")
             if inode.kind == stat.S_IFDIR:
                 waiting.extend(place for _, place in self._entries(inode))

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.store.images.test_erofs import DIGEST, SMALL, image_of
 
+from reconix.store.images import nodes
 from reconix.store.images.erofs import (
     ENTRY,
     INODE,
@@ -44,8 +45,15 @@ def test_a_folder_is_no_file_and_a_file_no_folder() -> None:
     assert image.listing(b"settings") is None
 
 
+def test_its_contents_are_those_of_its_trees() -> None:
+    image = Image(PLAIN)
+    assert sorted(image.contents()) == sorted(nodes.contents(WHOLE))
+    assert DIGEST in dict(image.contents())
+
+
 def read_all(image: Image) -> None:
     image.names()
+    list(image.contents())
     image.listing(b"root", b"many")
     image.look(b"root", b"bin", b"ping")
     image.tree()
