@@ -108,10 +108,10 @@ class MarkedRegistry(Registry):
         super().__init__(system_root)
         self._adding = adding
 
-    def add(self, manifest: Manifest) -> None:
+    def register(self, manifest: Manifest) -> None:
         """See ``Registry``."""
         self._adding()
-        super().add(manifest)
+        super().register(manifest)
 
 
 @dataclass(frozen=True, slots=True)
