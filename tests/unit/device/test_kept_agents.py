@@ -17,6 +17,7 @@ from tests.device_model import Machine
 from tests.project_files import ROOT, enough
 from tests.unit.device.conftest import Units
 
+from reconix.build.agent import zipapp
 from reconix.device.__main__ import main
 from reconix.store.tree import File
 
@@ -43,11 +44,12 @@ sys.exit(main(sys.argv[1:], Device(paths, Uefi(Variables(paths.efivars), "EFI/BO
 
 
 class KeptAgent:
-    """The agent of a release, at work on a device."""
+    """The packed agent of a release, at work on a device."""
 
-    def __init__(self, packed: Path, machine: Machine, place: Path) -> None:
-        agent = place / packed.name.removesuffix(".xz")
-        agent.write_bytes(lzma.decompress(packed.read_bytes()))
+    def __init__(self, packed: bytes, machine: Machine, place: Path) -> None:
+        place.mkdir()
+        agent = place / "agent.pyz"
+        agent.write_bytes(packed)
         self._script = place / "call.py"
         self._script.write_text(CALL.format(agent=str(agent), place=str(machine.place)))
 
@@ -65,8 +67,7 @@ class KeptAgent:
 
 @pytest.fixture(params=AGENTS, ids=lambda path: path.name.removesuffix(".pyz.xz"))
 def kept(request: pytest.FixtureRequest, machine: Machine, tmp_path: Path) -> KeptAgent:
-    (tmp_path / "kept").mkdir()
-    return KeptAgent(request.param, machine, tmp_path / "kept")
+    return KeptAgent(lzma.decompress(request.param.read_bytes()), machine, tmp_path / "kept")
 
 
 @pytest.mark.parametrize("base", ["one", None])
@@ -111,8 +112,6 @@ def test_w3_what_has_arrived_is_taken_over_by_the_other_one(
     kept.run("receive", "--no-reboot", stdin=stream[:2_500_000], status=51)
     offset = json.loads(kept.run("resume-offset", "--json"))["offset"]
     assert 2_000_000 < offset <= 2_500_000
-    rest = tmp_path / "rest"
-    rest.write_bytes(stream[offset:])
-    words = ["receive", str(rest), "--resume-at", str(offset), "--no-reboot"]
-    assert main(words, machine.device) == 0
+    today = KeptAgent(zipapp.pack(), machine, tmp_path / "today")
+    today.run("receive", "--resume-at", str(offset), "--no-reboot", stdin=stream[offset:])
     assert machine.boot().booted.generation == machine.generations["two"]
