@@ -38,13 +38,18 @@ from pathlib import Path
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import COPY_BYTES
+from reconix.store.names import (
+    MAX_DEPTH,
+    MAX_NAME_BYTES,
+    MAX_TARGET_BYTES,
+    BadName,
+    check_name,
+    check_target,
+)
 
-MAX_DEPTH = 256
 MAX_FOLDER_BYTES = 3072
 """How long the path of a folder may be, seen from the root of its tree."""
 
-MAX_NAME_BYTES = 255
-MAX_TARGET_BYTES = 4095
 MTIME = 1
 """Every file of a store was last changed one second after the epoch."""
 
@@ -127,28 +132,6 @@ class Listed:
 
     path: bytes  # relative, b"" for the root
     kind: FolderBegin | FileBegin | Link
-
-
-def check_name(name: bytes) -> None:
-    """Refuse a name that no file in a folder can have.
-
-    Raises:
-        BadArchive: it is empty, ``.``, ``..``, too long, or holds a slash or NUL.
-    """
-    if name in (b"", b".", b"..") or b"/" in name or b"\0" in name:
-        raise BadArchive(f"{name[:80]!r} is no name for a file")
-    if len(name) > MAX_NAME_BYTES:
-        raise BadArchive(f"a name of {len(name)} bytes, more than {MAX_NAME_BYTES}")
-
-
-def check_target(target: bytes) -> None:
-    """Refuse a target that no symbolic link can have.
-
-    Raises:
-        BadArchive: it is empty, too long, or holds NUL.
-    """
-    if not target or b"\0" in target or len(target) > MAX_TARGET_BYTES:
-        raise BadArchive(f"{target[:80]!r} is no target for a symbolic link")
 
 
 def dump(tree: Path, write: Write) -> None:
@@ -339,6 +322,14 @@ def _check_nesting(depth: int, path: bytes, root: bytes) -> None:
         )
 
 
+def _expect(check: Callable[[bytes], None], word: bytes) -> None:
+    """Check a name or target of an archive."""
+    try:
+        check(word)
+    except BadName as error:
+        raise BadArchive(str(error)) from error
+
+
 def _check_names(names: list[bytes]) -> None:
     """Check that one more folder may be opened; each that is open has its last name here."""
     if len(names) == MAX_DEPTH:
@@ -412,7 +403,7 @@ def _parse_leaf(words: "_Words", kind: bytes) -> Iterator[Event]:
     if kind == b"symlink":
         words.expect(b"target")
         target = words.take(MAX_TARGET_BYTES)
-        check_target(target)
+        _expect(check_target, target)
         yield Link(target)
     elif kind == b"regular":
         word = words.take(_LONGEST_WORD)
@@ -438,7 +429,7 @@ def _parse_name(words: "_Words", *, after: bytes) -> bytes:
     words.expect(b"(")
     words.expect(b"name")
     name = words.take(MAX_NAME_BYTES)
-    check_name(name)
+    _expect(check_name, name)
     if name <= after:
         raise words.wrong(f"{name!r} stands after {after!r}")
     words.expect(b"node")
@@ -672,7 +663,7 @@ class Encoder:
 
     def entry(self, name: bytes) -> None:
         """Name the next node in the open folder; names must rise."""
-        check_name(name)
+        _expect(check_name, name)
         if not self._names or self._expects_node or self._left or name <= self._names[-1]:
             raise BadArchive(f"the entry {name!r} cannot stand here")
         self._names[-1] = name
@@ -715,7 +706,7 @@ class Encoder:
 
     def link(self, target: bytes) -> None:
         """Give a symbolic link."""
-        check_target(target)
+        _expect(check_target, target)
         self._node()
         self._buffer += _LINK + _word(target)
         self._end()

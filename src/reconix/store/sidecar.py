@@ -23,11 +23,12 @@ Tested by ``tests/unit/store/test_sidecar.py``.
 import binascii
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
-from reconix.store.images.nodes import MAX_ATTRIBUTES_BYTES, Attributes, Metadata
+from reconix.store.images.metadata import BadMetadata, check_metadata
+from reconix.store.images.nodes import Metadata
 from reconix.store.paths import BadStorePath, StorePath
 
 SUFFIX = ".sidecar"
@@ -40,10 +41,6 @@ MAX_SIDECAR_BYTES = 64 << 20
 """100,000 files with long paths take 20 MiB."""
 
 MAX_PATH_BYTES = 4095
-MAX_MODE = 0o7777
-MAX_ID = (1 << 32) - 2
-"""The number after it means *nobody said* in system calls."""
-MAX_MTIME = 1 << 40
 
 _HEAD = b"reconix sidecar 1"
 _OMIT = b"omit "
@@ -53,11 +50,6 @@ _UNUSUAL = re.compile(rb"[^!-\[\]-~]")
 _UNUSUAL_IN_NAME = re.compile(rb"[^!-<>-\[\]-~]")
 _NAME = rb"(?!\.{1,2}(?:/|\Z))[^/\0]{1,255}"
 _PATH = re.compile(rb"%s(?:/%s)*" % (_NAME, _NAME))
-_ATTRIBUTE = re.compile(
-    rb"(?:(?:user|security|trusted(?!\.overlay\.))\.[^\0]+|system\.posix_acl_(?:access|default))",
-    re.DOTALL,
-)
-_MAX_ATTRIBUTE_NAME_BYTES = 255
 
 
 Entries = tuple[tuple[bytes, Metadata], ...]
@@ -134,7 +126,7 @@ def check_entries(entries: Entries) -> None:
     _expect_sorted([path for path, _ in entries])
     for path, metadata in entries:
         _check_path(path)
-        check_metadata(metadata, path)
+        _check_metadata(path, metadata)
 
 
 def parse_sidecar(content: bytes, *, source: str) -> Sidecar:
@@ -218,36 +210,8 @@ def _check_path(path: bytes) -> None:
         raise BadSidecar(f"a path of {len(path)} bytes")
 
 
-def check_metadata(found: Metadata, path: bytes = ITSELF) -> None:
-    """Refuse what no file system can hold.
-
-    Raises:
-        BadSidecar: it has something like that.
-    """
-    is_possible = (
-        0 <= found.mode <= MAX_MODE
-        and 0 <= found.user <= MAX_ID
-        and 0 <= found.group <= MAX_ID
-        and 0 <= found.mtime <= MAX_MTIME
-    )
-    if not is_possible:
-        raise BadSidecar(f"{path[:80]!r} has a mode, an owner or a time that is out of range")
-    if found.attributes:
-        _check_attributes(path, found.attributes)
-
-
-def _check_attributes(path: bytes, attributes: Attributes) -> None:
-    names = [name for name, _ in attributes]
-    if names != sorted(set(names)):
-        raise BadSidecar(f"{path[:80]!r}: attributes are not sorted, or one stands twice")
-    for name in names:
-        if not _ATTRIBUTE.fullmatch(name) or len(name) > _MAX_ATTRIBUTE_NAME_BYTES:
-            raise BadSidecar(
-                f"{path[:80]!r} has the attribute {name[:80]!r}, which is none of ours"
-            )
-    if _size_bytes(attributes) > MAX_ATTRIBUTES_BYTES:
-        raise BadSidecar(f"{path[:80]!r} has attributes of more than {MAX_ATTRIBUTES_BYTES} bytes")
-
-
-def _size_bytes(attributes: Iterable[tuple[bytes, bytes]]) -> int:
-    return sum(len(name) + len(value) for name, value in attributes)
+def _check_metadata(path: bytes, found: Metadata) -> None:
+    try:
+        check_metadata(found)
+    except BadMetadata as error:
+        raise BadSidecar(f"{path[:80]!r} has {error}") from error

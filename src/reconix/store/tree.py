@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from reconix.base.errors import ReconixError
+from reconix.store.names import check_name, check_target
 from reconix.store.nar import (
     Content,
     Encoder,
@@ -26,8 +27,6 @@ from reconix.store.nar import (
     Link,
     Restorer,
     Write,
-    check_name,
-    check_target,
 )
 
 

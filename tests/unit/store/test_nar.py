@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reconix.base.digests import Digest
 from reconix.base.files import COPY_BYTES
 from reconix.store import nar, tree
+from reconix.store.names import MAX_DEPTH
 from reconix.store.nar import (
     BadArchive,
     BadTree,
@@ -325,7 +326,7 @@ def test_a_socket_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_tree_that_is_too_deep_is_refused(tmp_path: Path) -> None:
-    deep = tmp_path.joinpath(*["d"] * nar.MAX_DEPTH)
+    deep = tmp_path.joinpath(*["d"] * MAX_DEPTH)
     deep.mkdir(parents=True)
     with pytest.raises(BadTree, match="nested deeper than 256"):
         nar.digest(tmp_path)
@@ -623,5 +624,5 @@ def _nested(depth: int) -> Iterator[Event]:
 def test_an_encoder_does_not_nest_deeper_than_a_parser() -> None:
     encoder = Encoder(lambda _: None)
     with pytest.raises(BadArchive, match="nested deeper"):
-        for event in _nested(nar.MAX_DEPTH + 1):
+        for event in _nested(MAX_DEPTH + 1):
             encoder.feed(event)

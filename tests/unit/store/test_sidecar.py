@@ -4,11 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconix.store.images.nodes import Metadata
+from reconix.store.images.nodes import MAX_ID, MAX_MTIME, Metadata
 from reconix.store.paths import StorePath
 from reconix.store.sidecar import (
-    MAX_ID,
-    MAX_MTIME,
     BadSidecar,
     Sidecar,
     parse_sidecar,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconix.store import nar, tree
-from reconix.store.nar import BadArchive
+from reconix.store.names import BadName
 from reconix.store.tree import BadPath, File, Folder, Symlink, folder
 
 TREE = folder(
@@ -53,7 +53,7 @@ def test_a_path_that_is_not_plain_is_refused(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["..", "a/../b"])
 def test_a_path_that_climbs_is_refused(path: str) -> None:
-    with pytest.raises(BadArchive):
+    with pytest.raises(BadName):
         folder({path: File(b"")})
 
 

@@ -42,16 +42,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from reconix.store.images.metadata import BadMetadata, check_metadata
 from reconix.store.images.nodes import MAX_ATTRIBUTES_BYTES, Attributes, Metadata
-from reconix.store.nar import (
+from reconix.store.names import (
     MAX_DEPTH,
     MAX_NAME_BYTES,
     MAX_TARGET_BYTES,
-    BadArchive,
+    BadName,
     check_name,
     check_target,
 )
-from reconix.store.sidecar import BadSidecar, check_metadata
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format.packing import Channel, Channels
 from reconix.transfer.format.stream import unzigzag, varint, zigzag
@@ -464,8 +464,8 @@ def _parse_metadata(payload: Channels, before: Metadata) -> Metadata:
     found = Metadata(mode, user, group, mtime, attributes)
     try:
         check_metadata(found)
-    except BadSidecar as error:
-        raise payload.wrong(str(error)) from error
+    except BadMetadata as error:
+        raise payload.wrong(f"a node with {error}") from error
     return found
 
 
@@ -484,7 +484,7 @@ def _parse_name(payload: Channels) -> bytes:
     name = parse_bytes(payload, MAX_NAME_BYTES, "a name")
     try:
         check_name(name)
-    except BadArchive as error:
+    except BadName as error:
         raise payload.wrong(str(error)) from error
     return name
 
@@ -535,7 +535,7 @@ def _parse_target(payload: Channels) -> bytes:
     target = parse_bytes(payload, MAX_TARGET_BYTES, "a link target")
     try:
         check_target(target)
-    except BadArchive as error:
+    except BadName as error:
         raise payload.wrong(str(error)) from error
     return target
 
@@ -548,7 +548,7 @@ def parse_location(payload: Channels) -> Location:
     try:
         for name in names:
             check_name(name)
-    except BadArchive as error:
+    except BadName as error:
         raise payload.wrong(str(error)) from error
     return Location(source, names)
 

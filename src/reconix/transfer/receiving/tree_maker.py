@@ -21,7 +21,7 @@ from reconix.store.images.nodes import (
     Node,
     usual,
 )
-from reconix.store.nar import MAX_DEPTH
+from reconix.store.names import MAX_DEPTH
 from reconix.transfer.format.costs import LISTED_WORK, Account
 from reconix.transfer.format.plan import (
     Copied,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.transfer.packed import packed, packed_by
 
-from reconix.store.images.nodes import MAX_ATTRIBUTES_BYTES, Metadata
-from reconix.store.sidecar import MAX_ID, MAX_MODE, MAX_MTIME
+from reconix.store.images.metadata import MAX_MODE
+from reconix.store.images.nodes import MAX_ATTRIBUTES_BYTES, MAX_ID, MAX_MTIME, Metadata
 from reconix.transfer.codecs.packs import Pack
 from reconix.transfer.format.packing import Channel, Unpacker
 from reconix.transfer.format.plan import (
