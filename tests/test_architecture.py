@@ -60,7 +60,8 @@ device
 next_boot
 trust_store
 trial/       arm disks checks monitor
-update/      stall web retry window verify scrub collect apply receive repository confirm rollback
+update/      stall web retry window verify scrub repair collect apply
+update/      receive repository confirm rollback
 select/      boot_plan choose follow start soft_reboot watch
 identity
 factory_reset

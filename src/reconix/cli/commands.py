@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 NAMES = (
     *("init", "check", "fmt", "show", "options", "diff", "lock", "build", "image", "run"),
-    *("keys", "send", "publish", "deploy", "status", "store", "prove", "completion"),
+    *("keys", "send", "publish", "deploy", "repair", "status", "store", "prove", "completion"),
 )
 """All commands, in the order in which a user meets them."""
 

@@ -13,6 +13,9 @@ generations: what one of them lacks is in it, and each takes what it needs. It i
 stream for one base and smaller than all of those together; it is meant for broadcast, sticks and
 one-way links.
 
+With --repair the stream brings no generation, but again what is damaged on a device: the file is
+what `reconix-device status --json` has printed there. See also `reconix repair`.
+
 Exit status: 0 success, 2 there is no such generation or there are too many, 59 the store is
 damaged or devices would refuse the stream.
 """
@@ -23,21 +26,24 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from reconix.base.errors import UsageError
-from reconix.base.files import replacing
+from reconix.base.files import read_bounded, replacing
 from reconix.build.pins import Pin, Pins
 from reconix.cli import parsers, places
 from reconix.cli.answers import answer
 from reconix.cli.sizes import human
+from reconix.fleet.remote import DeviceStatus, parse_status
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
 from reconix.signing.project_keys import signer_of
 from reconix.store.paths import StorePath
 from reconix.transfer.format.stream import Write
 from reconix.transfer.sending import send
+from reconix.transfer.sending.repair import RepairSent, create_repair
 from reconix.transfer.sending.send import Sent
 
 STANDARD_OUTPUT = "-"
 LATEST = "latest"
+_MAX_STATUS_BYTES = 1 << 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         required=True,
         help="the stream; - is the standard output",
+    )
+    parser.add_argument(
+        "--repair",
+        type=Path,
+        metavar="FILE",
+        help="bring again what this status of a device says is damaged",
     )
     add_trust_arguments(parser)
     parsers.add_json(parser)
@@ -94,6 +106,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Make the stream."""
     files = ProjectFiles.read(places.project(arguments))
     with ChrootStore(places.store(arguments)) as store:
+        if arguments.repair is not None:
+            _repair(arguments, store, files)
+            return 0
         pins = files.pins(store, files.host(arguments.host))
         if arguments.output == STANDARD_OUTPUT:
             _to_standard_output(arguments, store, pins, files)
@@ -116,6 +131,74 @@ def make(
     return send.create(store, bases, target.path, write, sequence=sequence, signer=signer)
 
 
+def make_repair(
+    arguments: argparse.Namespace,
+    files: ProjectFiles,
+    store: ChrootStore,
+    status: DeviceStatus,
+    write: Write,
+) -> RepairSent:
+    """Make the stream that repairs a device, signed as the project says.
+
+    Raises:
+        UsageError: nothing is damaged there, or no generation of it is in the build store.
+    """
+    if not status.damaged:
+        raise UsageError("as far as that device has read, nothing is damaged")
+    host = files.host(arguments.host)
+    numbers = {pin.path: pin.number for pin in files.pins(store, host).all()}
+    installed = [StorePath.parse(path) for path in status.installed]
+    known = {path: numbers.get(path, 0) for path in installed if store.is_valid(path)}
+    if status.host != host.name or not known:
+        raise UsageError(
+            f"the build store has no generation of {host.name} that is on that device",
+            hint="build again what it runs",
+        )
+    target = status.committed if status.committed in known else min(known)
+    wanted = [each.digest for each in status.damaged]
+    signer = None if arguments.unsigned else signer_of(files, arguments.key)
+    return create_repair(store, known, target, wanted, write, signer=signer)
+
+
+def _repair(arguments: argparse.Namespace, store: ChrootStore, files: ProjectFiles) -> None:
+    if arguments.base or arguments.generation != LATEST:
+        raise UsageError("--repair brings no generation: use it without --base and --generation")
+    content = read_bounded(arguments.repair, _MAX_STATUS_BYTES)
+    status = parse_status(content, source=str(arguments.repair))
+    if arguments.output == STANDARD_OUTPUT:
+        _expect_stream_alone(arguments)
+        make_repair(arguments, files, store, status, sys.stdout.buffer.write)
+        return
+    with replacing(Path(arguments.output)) as file:
+        sent = make_repair(arguments, files, store, status, file.write)
+    answer(
+        arguments,
+        text=f"{arguments.output}: {repaired(sent)}",
+        document={
+            "stream": arguments.output,
+            "size_bytes": sent.size_bytes,
+            "repaired": sent.header.repaired,
+            "missing": [digest.hex() for digest in sent.missing],
+        },
+    )
+
+
+def repaired(sent: RepairSent) -> str:
+    """What a repair stream brings, in words."""
+    count, missing = sent.header.repaired, len(sent.missing)
+    more = f"; {missing} are not in the build store" if missing else ""
+    return f"{human(sent.size_bytes)}, repairs {count} contents and images{more}"
+
+
+def _expect_stream_alone(arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        raise UsageError("--json and the stream cannot both go to the standard output")
+    if sys.stdout.isatty():
+        raise UsageError(
+            "refusing to write a stream to a terminal", hint="name a file: --output FILE"
+        )
+
+
 def _ends(arguments: argparse.Namespace, pins: Pins) -> tuple[list[Pin], Pin]:
     """Where the stream begins and where it leads."""
     found = {pins.find(base) for base in arguments.base}
@@ -129,12 +212,7 @@ def _paths(bases: Iterable[Pin]) -> list[StorePath]:
 def _to_standard_output(
     arguments: argparse.Namespace, store: ChrootStore, pins: Pins, files: ProjectFiles
 ) -> None:
-    if arguments.json:
-        raise UsageError("--json and the stream cannot both go to the standard output")
-    if sys.stdout.isatty():
-        raise UsageError(
-            "refusing to write a stream to a terminal", hint="name a file: --output FILE"
-        )
+    _expect_stream_alone(arguments)
     bases, target = _ends(arguments, pins)
     make(arguments, files, store, _paths(bases), target, sys.stdout.buffer.write)
 

@@ -65,6 +65,7 @@ def _tell_device(arguments: argparse.Namespace, status: DeviceStatus, pins: list
         *([f"next boot  something else: {status.astray}"] if status.astray else []),
         *_last_lines(status),
         *_left_lines(status),
+        *_damaged_lines(status),
     ]
     answer(arguments, text="\n".join(map(one_line, lines)), document=_document(status, number))
 
@@ -88,6 +89,12 @@ def _left_lines(status: DeviceStatus) -> list[str]:
     if status.left is None:
         return []
     return [f"left       system {status.left.generation}", *_because(status.left)]
+
+
+def _damaged_lines(status: DeviceStatus) -> list[str]:
+    """What the device has found damaged."""
+    listed = [f"damaged    {each}" for each in status.damaged]
+    return listed + ([f"           and {status.others} more"] if status.others else [])
 
 
 def _because(ended: Ended) -> list[str]:
@@ -114,4 +121,8 @@ def _document(status: DeviceStatus, number: int | None) -> JsonInput:
         "left_system": {"system": left.generation, **_why(left)} if left else None,
         "astray": status.astray or None,
         "installed": list(status.installed),
+        "damaged": [
+            {"kind": each.kind, "digest": each.digest.hex(), "files": list(each.files)}
+            for each in status.damaged
+        ],
     }

@@ -41,12 +41,14 @@ class Delivery:
         before: how the device was before anything was done.
         target: the generation.
         back_off_seconds: the pauses before each next try.
+        repairs: what is brought again of a generation that is there; nothing: all of one.
     """
 
     device: Remote
     before: DeviceStatus
     target: StorePath
     back_off_seconds: tuple[float, ...] = BACK_OFF_SECONDS
+    repairs: frozenset[bytes] = frozenset()
 
     @classmethod
     def begin(cls, device: Remote, host: str, target: StorePath) -> "Delivery":
@@ -145,6 +147,8 @@ class Delivery:
 
     def _has_arrived(self, now: DeviceStatus) -> bool:
         """Whether a device whose link ended got all that it needs, and restarts or has done so."""
+        if self.repairs:
+            return self.repairs.isdisjoint(each.digest for each in now.damaged)
         is_new_boot = now.boot_id != self.before.boot_id
         tried = now.on_trial == str(self.target) or now.committed == self.target
         return tried or (is_new_boot and now.last is not None and now.last != self.before.last)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from reconix.base.digests import BadDigest, Digest
 from reconix.base.documents import BadDocument, Fields
 from reconix.base.errors import ReconixError
 from reconix.base.process import AnswerTooLong, CommandFailed, feeding, run
@@ -76,6 +77,18 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Damaged:
+    """Something on a device that is not what its name says."""
+
+    digest: bytes
+    kind: str
+    files: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"the {self.kind} {self.digest.hex()} of {', '.join(self.files) or 'nobody knows'}"
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceStatus:
     """What a device says about itself."""
 
@@ -90,6 +103,8 @@ class DeviceStatus:
     astray: str = ""  # why the next boot will be something else than what was asked for
     left: Ended | None = None  # the system that it left on its own, in place of a generation
     layout: int = 1  # of its system partition; agents before layout 2 did not say
+    damaged: tuple[Damaged, ...] = ()  # what it has found
+    others: int = 0  # how much more is damaged, which it did not list
 
 
 def parse_status(content: bytes, *, source: str) -> DeviceStatus:
@@ -113,7 +128,18 @@ def parse_status(content: bytes, *, source: str) -> DeviceStatus:
         astray=_astray(fields.object("next")) if fields.has("next") else "",
         left=_left(fields.object("left_system")) if fields.has("left_system") else None,
         layout=fields.number("layout") if fields.has("layout") else 1,
+        damaged=tuple(_damaged(fields.object("scrub"))) if fields.has("scrub") else (),
+        others=fields.object("scrub").number("others") if fields.has("scrub") else 0,
     )
+
+
+def _damaged(scrub: Fields) -> Iterator[Damaged]:
+    for each in scrub.objects("damaged"):
+        try:
+            digest = Digest.parse(each.text("digest")).value
+        except BadDigest as error:
+            raise BadDocument(f"{scrub.source}: {error}") from error
+        yield Damaged(digest, each.text("kind"), tuple(each.texts("files")))
 
 
 def _astray(fields: Fields) -> str:

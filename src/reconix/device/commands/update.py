@@ -3,7 +3,10 @@
 Tested by ``tests/unit/device/test_main.py`` and ``tests/unit/device/update/test_repository.py``.
 """
 
+import contextlib
+import io
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +18,14 @@ from reconix.device.device import Device
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm
-from reconix.device.update.receive import receive, receive_file, resuming
+from reconix.device.update.receive import opened, receive, resuming
+from reconix.device.update.repair import repair
 from reconix.device.update.rollback import RolledBack, leave_for, rollback
 from reconix.device.update.stall import until_stalled
 from reconix.device.update.window import waits
 from reconix.store.paths import StorePath
+from reconix.transfer.format.stream import START_BYTES, Again, Read, is_repair
+from reconix.transfer.receiving.spool import Spool
 
 if TYPE_CHECKING:  # it is slow to import, and a stream that arrives needs none of it
     from reconix.device.update.repository import Available, Repository
@@ -52,22 +58,55 @@ class Try:
 
 
 def receive_update(device: Device, tell: Tell, source: Path | Link, then: Try | None) -> None:
-    """Install what a stream brings, and try it; ``None``: only install it."""
+    """Install what a stream brings, and try it; ``None``: only install it. Or repair with it."""
     with exclusive_rw(device.paths):
-        generation = _receive(device, source)
-        tell(f"installed {generation}")
-        if then is None:
+        generation = _receive(device, tell, source)
+        if generation is None or then is None:
             return
         slot = apply(device, generation, system=then.system)
     _end(device, tell, slot, then)
 
 
-def _receive(device: Device, source: Path | Link) -> StorePath:
+def _receive(device: Device, tell: Tell, source: Path | Link) -> StorePath | None:
+    """Take in a stream; ``None`` if it repairs what is there, which is not to be tried."""
+    with _arriving(device, source) as (begun, spool, again):
+        begin = _begin_of(begun)
+        read = _after(begin, begun)
+        if is_repair(begin):
+            tell(str(repair(device, read, again)))
+            return None
+        generation = receive(device, read, spool, again)
+    tell(f"installed {generation}")
+    return generation
+
+
+@contextlib.contextmanager
+def _arriving(
+    device: Device, source: Path | Link
+) -> Iterator[tuple[Read, Spool | None, Again | None]]:
+    """A stream, what keeps it, and what goes back in it."""
     if isinstance(source, Path):
-        return receive_file(device, source)
+        with opened(source) as (read, again):
+            yield read, None, again
+        return
     link = until_stalled(source.descriptor)
     with resuming(device, link, source.begins_at) as (read, spool):
-        return receive(device, read, spool)
+        yield read, spool, None
+
+
+def _begin_of(read: Read) -> bytes:
+    """The first bytes of a stream, which say what kind it is."""
+    found = b""
+    with contextlib.suppress(OSError):  # whoever reads on meets it again
+        while len(found) < START_BYTES and (more := read(START_BYTES - len(found))):
+            found += more
+    return found
+
+
+def _after(begin: bytes, read: Read) -> Read:
+    """What was read already, then the rest."""
+    before = io.BytesIO(begin)
+    return lambda size_bytes: before.read(size_bytes) or read(size_bytes)
 
 
 def take_update(

@@ -99,12 +99,24 @@ def _verifier(device: Device, installed: Iterable[StorePath]) -> Verifier:
 
 
 def receive_file(device: Device, path: Path, *, follow_links: bool = True) -> StorePath:
-    """Take in a stream from a file, perhaps on a medium with read errors.
+    """Take in a stream from a file.
 
     Raises:
         BadFile: it is not a regular file.
         OSError: there is no such file.
         ReconixError: see ``receive``.
+    """
+    with opened(path, follow_links=follow_links) as (read, again):
+        return receive(device, read, again=again)
+
+
+@contextmanager
+def opened(path: Path, *, follow_links: bool = True) -> Iterator[tuple[Read, Again]]:
+    """A stream in a file, perhaps on a medium with read errors.
+
+    Raises:
+        BadFile: it is not a regular file.
+        OSError: there is no such file.
     """
     with open_regular(path, follow_links=follow_links, buffering=0) as file:
 
@@ -112,7 +124,7 @@ def receive_file(device: Device, path: Path, *, follow_links: bool = True) -> St
             os.posix_fadvise(file.fileno(), begin, size_bytes, os.POSIX_FADV_DONTNEED)
             file.seek(begin)
 
-        return receive(device, file.read, again=again)
+        yield file.read, again
 
 
 @contextmanager

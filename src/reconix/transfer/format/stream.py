@@ -38,7 +38,8 @@ MAGIC = b"\x89RCX\r\n\x1a\n"
 VERSION = 3
 SEVERAL_BASES = 1
 MOVED_REFERENCES = 2
-FEATURES = SEVERAL_BASES | MOVED_REFERENCES
+REPAIR = 4
+FEATURES = SEVERAL_BASES | MOVED_REFERENCES | REPAIR
 """Every feature that this program knows; a stream that needs another one is refused."""
 
 START_BYTES = len(MAGIC) + 10
@@ -128,12 +129,14 @@ class Header:
     payload_bytes: int = 0  # of all frames
     slot_bytes: int = 0  # of the boot slots that the target was made for; 0: it does not say
     moved_parts: int = 0  # made from old programs whose references are moved
+    repaired: int = 0  # contents and images under their names; then there are no objects
 
     @property
     def features(self) -> int:
         """What a reader must know."""
         several = SEVERAL_BASES if len(self.bases) > 1 else 0
-        return several | (MOVED_REFERENCES if self.moved_parts else 0)
+        moved = MOVED_REFERENCES if self.moved_parts else 0
+        return several | moved | (REPAIR if self.repaired else 0)
 
     @property
     def frames(self) -> int:
@@ -159,6 +162,7 @@ class Header:
             "inodes": self.inodes,
             **({"slot_bytes": self.slot_bytes} if self.slot_bytes else {}),
             **({"moved_parts": self.moved_parts} if self.moved_parts else {}),
+            **({"repaired": self.repaired} if self.repaired else {}),
         }
         return print_json(document)
 
@@ -187,10 +191,17 @@ def parse_header(content: bytes) -> Header:
         payload_bytes=fields.number("payload_bytes"),
         slot_bytes=fields.number("slot_bytes") if fields.has("slot_bytes") else 0,
         moved_parts=fields.number("moved_parts") if fields.has("moved_parts") else 0,
+        repaired=fields.number("repaired") if fields.has("repaired") else 0,
     )
     if header.frames > MAX_FRAMES:
         raise BadDocument(f"header: {header.frames} frames, more than {MAX_FRAMES}")
     return header
+
+
+def is_repair(start: bytes) -> bool:
+    """Whether the first ``START_BYTES`` of a stream say that it repairs, and brings nothing new."""
+    features = int.from_bytes(start[len(MAGIC) + 2 : len(MAGIC) + 6], "little")
+    return start.startswith(MAGIC) and bool(features & REPAIR)
 
 
 def varint(number: int) -> bytes:

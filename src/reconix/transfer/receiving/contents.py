@@ -18,13 +18,13 @@ Tested by ``tests/unit/transfer/receiving/test_contents.py`` and
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from reconix.base.errors import ReconixError
-from reconix.base.files import sync_file_system, sync_folder
+from reconix.base.files import remove_tree, sync_file_system, sync_folder
 from reconix.store.images.nodes import MAX_INLINE_BYTES, ImageFile
 from reconix.store.images.verity import VerityHash
 from reconix.store.pool import FILE_MODE, FOLDER_MODE, Pool
@@ -64,15 +64,18 @@ class Contents:
     Args:
         pool: gets it.
         staging_dir: on the same file system; what has no name yet is there.
+        damaged: contents that are there and not what their names say; they are made again.
     """
 
     pool: Pool
     staging_dir: Path
+    damaged: Collection[bytes] = ()
     added: list[bytes] = field(default_factory=list)
     _folders: list[Path] = field(default_factory=list)  # that were made
     _waiting: dict[bytes, _Waiting] = field(default_factory=dict)
     _waiting_bytes: int = 0
     _number: int = 0
+    _has_named: bool = False
 
     def begin(self, size_bytes: int) -> "NewContent":
         """Begin a content of that size."""
@@ -80,7 +83,8 @@ class Contents:
 
     def has(self, digest: bytes, size_bytes: int) -> bool:
         """Whether a content is there, with a name or on its way to it."""
-        return digest in self._waiting or self.pool.has(digest, size_bytes)
+        is_there = digest not in self.damaged and self.pool.has(digest, size_bytes)
+        return is_there or digest in self._waiting
 
     def open(self, file: ImageFile) -> int:
         """Open the content of a file to read it.
@@ -111,7 +115,7 @@ class Contents:
     def finish(self) -> None:
         """Give all contents their names, durably."""
         self.flush()
-        if self.added:
+        if self._has_named:
             with _opened(self.pool.folder) as folder:
                 sync_file_system(folder)
 
@@ -156,7 +160,10 @@ class Contents:
                 self._folders.append(folder)
         if not os.path.lexists(path):  # what is there has another size: it lacked before, too
             self.added.append(digest)
+        elif path.is_dir():
+            remove_tree(path)
         waiting.path.rename(path)
+        self._has_named = True
 
 
 @dataclass(slots=True)
@@ -180,18 +187,31 @@ class NewContent:
         """The digest of it, by which it can be found from now on; if it is small, itself."""
         if self.size_bytes <= MAX_INLINE_BYTES:
             return bytes(self._held)
+        digest = self._digest()
+        if self.contents.has(digest, self.size_bytes):
+            self.discard()
+        else:
+            self._hand_over(digest)
+        return digest
+
+    def finish_as(self, digest: bytes) -> bool:
+        """Take it into the pool if it has this digest; whether it has."""
+        if self._digest() != digest:
+            return False
+        self._hand_over(digest)
+        return True
+
+    def _digest(self) -> bytes:
         if self._path is None:
             self._hash.update(bytes(self._held))
         else:
             self._put()
-        digest = self._hash.digest()
-        if self.contents.has(digest, self.size_bytes):
-            self.discard()
-            return digest
+        return self._hash.digest()
+
+    def _hand_over(self, digest: bytes) -> None:
         path = self._put()
         descriptor, self._descriptor = self._descriptor, -1
         self.contents.add(digest, self.size_bytes, path, descriptor)
-        return digest
 
     def discard(self) -> None:
         """Forget it; needed if it was not finished."""

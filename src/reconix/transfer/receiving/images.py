@@ -17,7 +17,7 @@ from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
-from reconix.base.files import rename_durably, sync_file, sync_folder
+from reconix.base.files import remove_tree, rename_durably, sync_file, sync_folder
 from reconix.store.images.erofs import Written, write_image
 from reconix.store.images.image import BadImage
 from reconix.store.images.nodes import Node
@@ -79,6 +79,21 @@ class Images:
             raise WrittenDifferently(f"the image {found.sha256.hex()}")
         self._name(place, entry)
 
+    def bring(self, entry: ImageEntry, pieces: Iterable[bytes]) -> None:
+        """Put an image in the place of one that is damaged, or missing.
+
+        Raises:
+            ContentMismatch: these are not its bytes.
+            WrittenDifferently: the disk did not keep it.
+        """
+        place = self.registry.staging_dir / _NAME
+        found = _write_pieces(pieces, place)
+        if found != entry.sha256.value:
+            raise ContentMismatch(entry, found=Digest(found))
+        if _read_back(place) != found:
+            raise WrittenDifferently(f"the image {found.hex()}")
+        self._name(place, entry)
+
     def take_back(self) -> None:
         """Remove again what was added."""
         for path in self.added:
@@ -106,6 +121,8 @@ class Images:
         path = self.registry.image_path(entry.sha256)
         if not os.path.lexists(path):
             self.added.append(path)
+        elif path.is_dir():
+            remove_tree(path)
         rename_durably(place, path)
 
 
@@ -132,6 +149,19 @@ def _write(trees: Iterable[tuple[bytes, Node]], place: Path, limit_bytes: int) -
         os.fchmod(file.fileno(), FILE_MODE)
         sync_file(file)
     return written
+
+
+def _write_pieces(pieces: Iterable[bytes], place: Path) -> bytes:
+    """Write an image that came as it is, durably; gives its SHA-256."""
+    state = hashlib.sha256()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("wb") as file:
+        for piece in pieces:
+            state.update(piece)
+            file.write(piece)
+        os.fchmod(file.fileno(), FILE_MODE)
+        sync_file(file)
+    return state.digest()
 
 
 def _read_back(place: Path) -> bytes:

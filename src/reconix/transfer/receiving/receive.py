@@ -139,7 +139,9 @@ def receive(
         ContentMismatch, StorageFailed: it was stopped while objects were made.
     """
     stream = StreamReader(read, None if spool is None else spool.take, again)
-    _check_device(stream.header, host, architecture)
+    check_device(stream.header, host, architecture)
+    if stream.header.repaired:
+        raise UnsupportedStream("repairs what is installed; it brings no generation")
     commit = verifier(stream.header, stream.read_head().seal, stream.statement)
     installed = registry.get(stream.header.target)
     if installed is not None and _is_whole(installed, registry):
@@ -177,7 +179,7 @@ def _cleaning_up(job: "_Job", spool: Spool | None) -> Iterator[None]:
     except OSError as error:
         job.take_back()
         _forget(spool)
-        raise _translated(error) from error
+        raise translated(error) from error
 
 
 def _forget(spool: Spool | None) -> None:
@@ -186,14 +188,20 @@ def _forget(spool: Spool | None) -> None:
             spool.discard()
 
 
-def _check_device(header: Header, host: str, architecture: str) -> None:
+def check_device(header: Header, host: str, architecture: str) -> None:
+    """Refuse a stream that is for another kind of device.
+
+    Raises:
+        WrongDevice: it is.
+    """
     if header.host != host:
         raise WrongDevice("host", wanted=header.host, ours=host)
     if header.architecture != architecture:
         raise WrongDevice("architecture", wanted=header.architecture, ours=architecture)
 
 
-def _translated(error: OSError) -> ReconixError:
+def translated(error: OSError) -> ReconixError:
+    """What an error of the disk is for whoever sent a stream."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull("the disk filled up while objects were written")
     return StorageFailed(error)
