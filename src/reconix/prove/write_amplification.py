@@ -169,34 +169,52 @@ def measure(disk: Disk, recorded: History, places: Callable[[View], Places]) -> 
         places: what lies where in a state in which nothing is to be recovered.
     """
     parts = [part for epoch in recorded.epochs for part in pieces(epoch)]
-    return tuple(
-        _count(disk, step, [part for part in parts if _is_within(step, part)], places)
-        for step in recorded.steps
-    )
+    found: list[Writes] = []
+    waiting: list[_Done] = []
+    for number, step in enumerate(recorded.steps, 1):
+        waiting.append(_do(disk, step, [part for part in parts if _is_within(step, part)]))
+        if step.acknowledged < step.end or number == len(recorded.steps):
+            where = places(disk)
+            found += (_count(done, where) for done in waiting)
+            waiting.clear()
+    return tuple(found)
 
 
 def _is_within(step: Step, part: Piece) -> bool:
     return step.begin <= part.entry.at < step.end
 
 
-def _count(disk: Disk, step: Step, parts: list[Piece], places: Callable[[View], Places]) -> Writes:
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A step that was done, while it is not known yet what lies where: the journal knows more."""
+
+    name: str
+    parts: list[Piece]
+    changed: frozenset[int]  # pages
+
+
+def _do(disk: Disk, step: Step, parts: list[Piece]) -> _Done:
     before: dict[int, Identifier] = {}
     for part in parts:
         for page in _pages(part):
             before.setdefault(page, identify(disk.block(page)))
         disk.put(part)
-    where = places(disk)
+    changed = (page for page, was in before.items() if identify(disk.block(page)) != was)
+    return _Done(step.name, parts, frozenset(changed))
+
+
+def _count(done: _Done, where: Places) -> Writes:
     written, changed = Counter[Part](), Counter[Part]()
     first: dict[int, Part] = {}
-    for part in parts:
+    for part in done.parts:
         kind = where.part(part.offset)
         for page in _pages(part):
             first.setdefault(page, kind)
             written[kind] += 0 if part.entry.is_zeros else PAGE_BYTES
-    for page, was in before.items():
-        if first[page] is not Part.JOURNAL and identify(disk.block(page)) != was:
+    for page in done.changed:
+        if first[page] is not Part.JOURNAL:
             changed[first[page]] += PAGE_BYTES
-    return Writes.of(step.name, written, changed)
+    return Writes.of(done.name, written, changed)
 
 
 def _pages(part: Piece) -> range:

@@ -1,6 +1,6 @@
 """What is written counts each time, what is different once, and the journal is no content."""
 
-from reconix.prove.blocks import Disk
+from reconix.prove.blocks import Disk, View
 from reconix.prove.history import Epoch, History, Step
 from reconix.prove.log import Entry, Flag
 from reconix.prove.write_amplification import Part, PartWrites, Places, Writes, measure
@@ -58,6 +58,21 @@ def test_each_write_counts_for_what_lies_there() -> None:
         PartWrites(Part.ELSEWHERE, BLOCK, BLOCK),
     )
     assert found.system_bytes == 2 * BLOCK
+
+
+def test_what_lies_where_is_asked_when_everything_is_quiet() -> None:
+    """The first step ends with its acknowledgement, and the disk tells of it with the second."""
+    entries = tuple(Entry(number, 6 * BLOCK, BLOCK, PLAIN, 0) for number in (0, 5))
+    steps = Step("receive", 0, 5, 5), Step("register", 5, 6, 9)
+    asked: list[bytes] = []
+
+    def places(disk: View) -> Places:
+        asked.append(disk.block(6))
+        return Places(BLOCK, range(8), {6: Part.IMAGES})
+
+    found = measure(Disk(IMAGE, NEW, BLOCK), History((Epoch(entries, 9),), steps), places)
+    assert asked == [NEW]
+    assert [writes.parts[0].part for writes in found] == [Part.IMAGES, Part.IMAGES]
 
 
 def test_what_is_discarded_is_not_written() -> None:
