@@ -13,6 +13,7 @@ from reconix.base.process import run
 from reconix.image.ext4 import DoesNotFit, Format, make_ext4, system_format
 from reconix.image.new_files import NewFile, NewFolder, NewLink, new_folder, read_folder
 from reconix.image.populate import populate
+from reconix.store.generation import Integrity
 
 Need = Callable[..., None]
 
@@ -112,7 +113,7 @@ def test_a_kernel_that_compares_contents_has_the_blocks_that_it_needs_for_it(
     content: NewFolder, tmp_path: Path
 ) -> None:
     image = tmp_path / "image"
-    form = system_format(content, SIZE * 4, verity=True)
+    form = system_format(content, SIZE * 4, Integrity.VERITY)
     make_ext4(image, content, label="system", size_bytes=SIZE * 4, form=form)
     run("e2fsck", "-f", "-n", image)
     found = facts(image)

@@ -33,7 +33,7 @@ from reconix.device import trust_store
 from reconix.device.trust_store import TrustPolicy
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import DeviceTrees, system_images
-from reconix.store.generation import VERSION
+from reconix.store.generation import VERSION, Integrity
 from reconix.store.paths import STORE_DIR, StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
 from reconix.transfer.trust.keys import KeySet, PublicKey
@@ -55,10 +55,9 @@ class _ImagedSystem:
     built: BuiltSystem
     images: tuple[Digest, ...]
 
-    @property
-    def boot(self) -> BootSystem:
+    def boot(self, integrity: Integrity) -> BootSystem:
         """The choice that a boot loader has."""
-        return BootSystem(self.built.name, self.built.spec, self.images)
+        return BootSystem(self.built.name, self.built.spec, self.images, integrity)
 
     @property
     def described(self) -> dict[str, JsonInput]:
@@ -124,7 +123,7 @@ def read_system(store: ChrootStore, name: str, toplevel: StorePath) -> BuiltSyst
 def _add_boot_tree(
     store: ChrootStore, host: Host, systems: Collection[_ImagedSystem], loader: bytes
 ) -> SlotContent:
-    choices = [system.boot for system in systems]
+    choices = [system.boot(host.machine.disk.integrity) for system in systems]
     files = SystemdBoot(Program[host.architecture.name], loader).boot_tree(
         choices, default=host.machine.boot.default, content=lambda path: _file(store, path)
     )
@@ -174,7 +173,7 @@ def trust_policy(trust: TrustRoot, updates: Updates) -> TrustPolicy:
 
 
 def _tree(host: Host, systems: Mapping[str, _ImagedSystem], content: SlotContent) -> Folder:
-    document = {
+    document: dict[str, JsonInput] = {
         "version": VERSION,
         "host": host.name,
         "architecture": host.architecture.value,
@@ -187,6 +186,8 @@ def _tree(host: Host, systems: Mapping[str, _ImagedSystem], content: SlotContent
             "slot_size_bytes": content.image.slot_size_bytes,
         },
     }
+    if host.machine.disk.integrity is not Integrity.NONE:
+        document["integrity"] = host.machine.disk.integrity.value
     return folder(
         {
             "generation.json": File(print_json(document)),

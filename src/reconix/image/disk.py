@@ -26,7 +26,7 @@ from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import SECTOR, Partition
 from reconix.boot.tree import BootTree
 from reconix.config.schema.machine import Machine
-from reconix.image.ext4 import make_ext4, system_format
+from reconix.image.ext4 import Format, make_ext4, system_format
 from reconix.image.layout import DATA, SYSTEM, Sizes, needed_bytes, plan
 from reconix.image.new_files import NewFile, NewFolder, new_folder
 from reconix.image.system_files import FIRST_SLOT, system_files
@@ -93,8 +93,9 @@ def _fill(store: ChrootStore, path: StorePath, layout: Layout, image: Path, work
     with progress.stage("write the boot partition"):
         _write_slot(store, generation, tables.slot(FIRST_SLOT), image)
     with progress.stage("make the system partition"):
-        content = system_files(read_device_generation(store, path))
-        _write_system(content, tables.named(SYSTEM), image, work)
+        content = system_files(read_device_generation(store, path), generation.integrity)
+        form = system_format(content, tables.named(SYSTEM).size_bytes, generation.integrity)
+        _write_system(content, tables.named(SYSTEM), form, image, work)
     _write_data(tables.named(DATA), layout.data, image, work)
 
 
@@ -106,14 +107,11 @@ def _write_slot(store: ChrootStore, generation: Generation, slot: Partition, ima
             file.write(chunk)
 
 
-def _write_system(content: NewFolder, place: Partition, image: Path, work: Path) -> None:
-    make_ext4(
-        work / "system.ext4",
-        content,
-        label=SYSTEM,
-        size_bytes=place.size_bytes,
-        form=system_format(content, place.size_bytes),
-    )
+def _write_system(
+    content: NewFolder, place: Partition, form: Format, image: Path, work: Path
+) -> None:
+    size_bytes = place.size_bytes
+    make_ext4(work / "system.ext4", content, label=SYSTEM, size_bytes=size_bytes, form=form)
     _copy_into(work / "system.ext4", image, place)
 
 

@@ -25,6 +25,7 @@ from reconix.base import process
 from reconix.base.errors import ReconixError
 from reconix.image.new_files import NewFolder, walk
 from reconix.image.populate import NoRoom, populate
+from reconix.store.generation import Integrity
 
 SMALL_BLOCK_BYTES = 1024
 """The last block of a file is half empty on average: so these lose the least."""
@@ -84,14 +85,17 @@ class Format:
 _BY_SIZE = Format()
 
 
-def system_format(content: NewFolder, size_bytes: int, *, verity: bool = False) -> Format:
+def system_format(
+    content: NewFolder, size_bytes: int, integrity: Integrity = Integrity.NONE
+) -> Format:
     """The format of a system partition.
 
     Args:
         content: what it holds first.
         size_bytes: of the partition.
-        verity: whether the kernel shall compare contents with their names.
+        integrity: whether the kernel shall compare contents with their names.
     """
+    verity = integrity is Integrity.VERITY
     block_bytes = VERITY_BLOCK_BYTES if verity else SMALL_BLOCK_BYTES
     inodes = _GENERATIONS * sum(1 for _ in walk(content)) + _SPARE_INODES
     journal_bytes = min(_MAX_JOURNAL_BYTES, size_bytes // _JOURNAL_PART)

@@ -24,10 +24,17 @@ FILE_MODE, FOLDER_MODE = 0o644, 0o755
 
 
 class NewFile(NamedTuple):
-    """A regular file."""
+    """A regular file.
+
+    Args:
+        content: its bytes, or where they are.
+        mode: its mode.
+        has_verity: whether the kernel shall compare each block with a hash when it is read.
+    """
 
     content: bytes | Path
     mode: int = FILE_MODE
+    has_verity: bool = False
 
     @property
     def size_bytes(self) -> int:

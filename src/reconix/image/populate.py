@@ -11,6 +11,9 @@ little of ext4 that this takes:
     inodes               mode, size, links, and the extents: which blocks, in order
     folders              records of inode, length, kind and name; none goes over a block
 
+A file that the kernel shall compare with its hashes has these behind its content, where nobody
+reads (``verity_blocks.py``), and a flag in its inode.
+
 Blocks and inodes are given out in the order of their numbers, to files in the order of their names,
 parents first. Owner is root, all times are one second after 1970. So equal content gives equal
 bytes. There are no checksums to keep right, because our file systems have none of metadata
@@ -25,7 +28,7 @@ import re
 import stat
 import struct
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +36,8 @@ from typing import NamedTuple
 from reconix.base.errors import ReconixError
 from reconix.base.files import chunks
 from reconix.image.new_files import NewFile, NewFolder, NewLink, NewNode
+from reconix.image.verity_blocks import VERITY_FLAG, begin_of_hashes, print_hashes
+from reconix.store.images.verity import BLOCK_BYTES, VerityHash
 
 ROOT_INODE, _LOST_INODE = 2, 11
 _SUPER_AT, _SUPER_BYTES = 1024, 1024
@@ -60,6 +65,15 @@ class NoRoom(ReconixError):
     """A file system has too few blocks or inodes."""
 
     exit_code = 63
+
+
+class BlocksTooSmall(ReconixError):
+    """A file system cannot have hashes of contents."""
+
+    exit_code = 63
+
+    def __init__(self, block_bytes: int) -> None:
+        super().__init__(f"blocks of {block_bytes} bytes cannot have hashes: {BLOCK_BYTES} can")
 
 
 class Run(NamedTuple):
@@ -319,7 +333,8 @@ class _Writer:
             self._volume.folders[self._volume.inodes.group_of(number)] += 1
         elif isinstance(new, NewFile):
             node = self._nodes[number] = _Node(stat.S_IFREG | new.mode, links=1)
-            self._write_content(node, new.content)
+            write = self._write_with_hashes if new.has_verity else self._write
+            _with_content(new.content, lambda size, pieces: write(node, size, pieces))
         else:
             node = self._nodes[number] = _Node(_LINK_MODE, links=1)
             if len(new.target) < _FAST_LINK_BYTES:
@@ -327,14 +342,6 @@ class _Writer:
             else:
                 self._write(node, len(new.target), iter([new.target]))
         return number
-
-    def _write_content(self, node: _Node, content: bytes | Path) -> None:
-        if isinstance(content, bytes):
-            self._write(node, len(content), iter([content]))
-            return
-        with content.open("rb") as file:
-            size_bytes = os.fstat(file.fileno()).st_size
-            self._write(node, size_bytes, chunks(file, size_bytes))
 
     def _write_folder(self, own: int, parent: int, names: list[Name], has: list[Run]) -> None:
         content = print_folder(
@@ -352,12 +359,30 @@ class _Writer:
         runs = [*has, *volume.blocks.take(more)]
         volume.write_blocks(runs, pieces)
         node.size_bytes, node.flags = size_bytes, _EXTENTS_FLAG
-        node.extents, nodes = self._print_extents(runs)
+        self._set_extents(node, runs, list(_extents(runs, 0)))
+
+    def _write_with_hashes(self, node: _Node, size_bytes: int, pieces: Iterator[bytes]) -> None:
+        """Write a content, and behind it what the kernel compares it with."""
+        volume, hashes = self._volume, VerityHash()
+        if volume.block_bytes != BLOCK_BYTES:
+            raise BlocksTooSmall(volume.block_bytes)
+        runs = volume.blocks.take(volume.blocks_for(size_bytes))
+        volume.write_blocks(runs, _hashed(pieces, hashes))
+        behind = print_hashes(hashes)
+        more = volume.blocks.take(volume.blocks_for(len(behind)))
+        volume.write_blocks(more, iter([behind]))
+        begin = begin_of_hashes(size_bytes) // volume.block_bytes
+        node.size_bytes, node.flags = size_bytes, _EXTENTS_FLAG | VERITY_FLAG
+        extents = [*_extents(runs, 0), *_extents(more, begin)]
+        self._set_extents(node, [*runs, *more], extents)
+
+    def _set_extents(self, node: _Node, runs: Sequence[Run], extents: list[bytes]) -> None:
+        node.extents, nodes = self._print_extents(extents)
         node.blocks = sum(run.length for run in runs) + nodes
 
-    def _print_extents(self, runs: Sequence[Run]) -> tuple[bytes, int]:
+    def _print_extents(self, entries: list[bytes]) -> tuple[bytes, int]:
         """The extents as they stand in an inode, and how many blocks the rest of them takes."""
-        entries, blocks, depth = list(_extents(runs)), 0, 0
+        blocks, depth = 0, 0
         per_block = self._volume.block_bytes // _EXTENT_BYTES - 1
         while len(entries) > _EXTENTS_IN_INODE:
             parts = [entries[at : at + per_block] for at in range(0, len(entries), per_block)]
@@ -371,8 +396,24 @@ class _Writer:
         return _print_node(entries, _EXTENTS_IN_INODE, depth), blocks
 
 
-def _extents(runs: Sequence[Run]) -> Iterator[bytes]:
-    logical = 0
+def _with_content(content: bytes | Path, write: Callable[[int, Iterator[bytes]], None]) -> None:
+    """Call something with the size of a content and its pieces."""
+    if isinstance(content, bytes):
+        write(len(content), iter([content]))
+        return
+    with content.open("rb") as file:
+        size_bytes = os.fstat(file.fileno()).st_size
+        write(size_bytes, chunks(file, size_bytes))
+
+
+def _hashed(pieces: Iterator[bytes], hashes: VerityHash) -> Iterator[bytes]:
+    for piece in pieces:
+        hashes.update(piece)
+        yield piece
+
+
+def _extents(runs: Sequence[Run], logical: int) -> Iterator[bytes]:
+    """The blocks of a file from its block ``logical`` on."""
     for run in runs:
         for at in range(0, run.length, _MAX_EXTENT):
             first, count = run.first + at, min(_MAX_EXTENT, run.length - at)

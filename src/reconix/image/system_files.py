@@ -6,7 +6,8 @@
     reconix/state.json       slot 1 has it, and it is confirmed
     reconix/layout           2
 
-What is equal in two objects is one file, because it has one digest; nothing has to be linked.
+What is equal in two objects is one file, because it has one digest; nothing has to be linked. With
+the integrity ``verity`` the kernel compares contents and images from the first start on.
 
 Tested by ``tests/compat/test_disk.py``.
 """
@@ -17,6 +18,7 @@ from reconix.boot.tables import Slot
 from reconix.boot.trial import installed, print_state
 from reconix.image.new_files import NewFile, NewFolder, NewNode, new_folder
 from reconix.nix.images import DeviceGeneration, DeviceImage
+from reconix.store.generation import Integrity
 from reconix.store.images.nodes import contents
 from reconix.store.layout import PLACE, print_layout
 from reconix.store.manifest import Manifest, print_manifest
@@ -30,32 +32,33 @@ _DISK = Registry(Path("/"))
 """As a device sees its system partition: it knows where things are."""
 
 
-def system_files(generation: DeviceGeneration) -> NewFolder:
+def system_files(generation: DeviceGeneration, integrity: Integrity = Integrity.NONE) -> NewFolder:
     """All files and folders of the partition."""
+    has_verity = integrity is Integrity.VERITY
     return new_folder(
         {
-            _DISK.pool.folder.name: _pool(generation),
-            _DISK.images_dir.name: _images(generation),
+            _DISK.pool.folder.name: _pool(generation, has_verity=has_verity),
+            _DISK.images_dir.name: _images(generation, has_verity=has_verity),
             "reconix": _agent(generation.manifest),
         }
     )
 
 
-def _pool(generation: DeviceGeneration) -> NewFolder:
+def _pool(generation: DeviceGeneration, *, has_verity: bool) -> NewFolder:
     """Each content once, whatever it is called and however often."""
     digests = {digest for tree in generation.trees.values() for digest, _ in contents(tree)}
     folders: dict[str, dict[str, NewNode]] = {}
     for digest in digests:
         path = _DISK.pool.path(digest)
-        content = NewFile(generation.places[digest], FILE_MODE)
+        content = NewFile(generation.places[digest], FILE_MODE, has_verity)
         folders.setdefault(path.parent.name, {})[path.name] = content
     inner = {name: new_folder(files, mode=FOLDER_MODE) for name, files in folders.items()}
     return new_folder(inner, mode=FOLDER_MODE)
 
 
-def _images(generation: DeviceGeneration) -> NewFolder:
+def _images(generation: DeviceGeneration, *, has_verity: bool) -> NewFolder:
     files = {
-        _DISK.image_path(image.entry.sha256).name: NewFile(_bytes(image), FILE_MODE)
+        _DISK.image_path(image.entry.sha256).name: NewFile(_bytes(image), FILE_MODE, has_verity)
         for image in generation.images
     }
     return new_folder(files, mode=FOLDER_MODE)

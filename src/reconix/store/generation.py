@@ -10,6 +10,9 @@ manifest promises for the store, this hash promises for the boot partition.
      "boot": "/nix/store/…-boot-gateway",
      "slot": {"image_sha256": "…", "image_size_bytes": 1, "slot_size_bytes": 1}}
 
+``"integrity": "verity"`` stands there besides if the kernel shall compare whatever it reads with
+the names of contents; every file of the generation must have hashes then, also on the device.
+
 An older agent that comes after a newer one, in the trial of a generation that somebody goes back
 to, reads the newer one, too. So a release may add fields, and a reader takes any version. What is
 raised with the version is what an agent must know to *install* the generation.
@@ -19,6 +22,7 @@ Tested by ``tests/unit/store/test_generation.py``.
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from reconix.base.digests import BadDigest, Digest
@@ -49,6 +53,13 @@ class UnknownSystem(ReconixError):
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         super().__init__(f"there is no system {name!r}", hint=f"there are: {', '.join(known)}")
+
+
+class Integrity(Enum):
+    """Who compares contents with their names when they are read."""
+
+    NONE = "none"  # nobody
+    VERITY = "verity"  # the kernel, by fs-verity
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -90,6 +101,7 @@ class Generation:
     boot: StorePath
     slot: SlotImage
     version: int = VERSION
+    integrity: Integrity = Integrity.NONE
 
     def __post_init__(self) -> None:
         names = [system.name for system in self.systems]
@@ -168,7 +180,21 @@ def _generation(fields: Fields, path: StorePath) -> Generation:
             slot.number("slot_size_bytes"),
         ),
         version=fields.version(),
+        integrity=_integrity(fields, fields.version()),
     )
+
+
+def _integrity(fields: Fields, version: int) -> Integrity:
+    """What a generation asks for; what only newer agents know is no matter of this one."""
+    if not fields.has("integrity"):
+        return Integrity.NONE
+    word = fields.text("integrity")
+    try:
+        return Integrity(word)
+    except ValueError as error:
+        if version > VERSION:
+            return Integrity.NONE
+        raise BadDocument(f"{fields.source}: {word!r} is no integrity") from error
 
 
 def _system(name: str, fields: Fields, version: int) -> InstalledSystem:

@@ -9,6 +9,8 @@ needs::
 
     init=/nix/store/…-system-web/init reconix.images=<sha256>,<sha256>,… gpt panic=10 …
 
+``reconix.verity`` follows the images if the kernel shall compare all that is read with its hashes.
+
 Tested by ``tests/unit/boot/loaders/test_systemd_boot.py``.
 """
 
@@ -21,6 +23,7 @@ from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.boot.bootspec import BadBootSpec, BootSpec
 from reconix.boot.tree import BootTree
+from reconix.store.generation import Integrity
 
 Content = Callable[[str], bytes | Path]
 """Where the content of a file in the store is, given its path in the store."""
@@ -28,6 +31,9 @@ Content = Callable[[str], bytes | Path]
 
 IMAGES = "reconix.images="
 """How the word of the command line begins that names the images of a system."""
+
+VERITY = "reconix.verity"
+"""The word that makes the kernel compare."""
 
 MAX_COMMAND_LINE_BYTES = 2047
 """Linux cuts off what is longer, on all our architectures (``COMMAND_LINE_SIZE``)."""
@@ -50,11 +56,13 @@ class BootSystem:
         name: of the system.
         spec: which kernel, which program.
         images: that hold it on a device.
+        integrity: who compares what is read.
     """
 
     name: str
     spec: BootSpec
     images: tuple[Digest, ...]
+    integrity: Integrity = Integrity.NONE
 
     def __post_init__(self) -> None:
         size = len(self.command_line.encode())
@@ -69,7 +77,8 @@ class BootSystem:
     def command_line(self) -> str:
         """What the kernel is told."""
         images = ",".join(digest.hex() for digest in self.images)
-        first = (f"init={self.spec.init}", f"{IMAGES}{images}")
+        first = [f"init={self.spec.init}", f"{IMAGES}{images}"]
+        first += [VERITY] * (self.integrity is Integrity.VERITY)
         return " ".join([*first, *self.spec.kernel_parameters])
 
 

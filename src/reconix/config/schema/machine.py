@@ -21,6 +21,7 @@ from reconix.config.schema.values import (
     Serial,
     SizeBytes,
 )
+from reconix.store.generation import Integrity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,16 @@ class Disk:
             "when reading costs more, or less, than finding damage late",
         ),
     ] = 64 << 20
+    integrity: Annotated[
+        Integrity,
+        Option(
+            "Who compares files with their hashes when they are read: with `verity` it is the "
+            "kernel, and a file that was altered on the disk is an error, never wrong content. "
+            "It needs an image of this setting on the disk; no update can bring it.",
+            '"verity"',
+            "when a worn or failing disk must not feed wrong content to programs",
+        ),
+    ] = Integrity.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,17 +58,32 @@ class VerityHash:
         """The digest of all bytes that were taken."""
         import hashlib
 
+        return hashlib.sha256(self.descriptor()).digest()
+
+    def descriptor(self) -> bytes:
+        """What the digest is of."""
+        root = self._levels()[-1]
+        return _DESCRIPTOR.pack(
+            _VERSION, _SHA256, _LOG_BLOCK_BYTES, 0, 0, self.size_bytes, root, b"", b""
+        )
+
+    def tree(self) -> bytes:
+        """The hashes as the kernel keeps them: whole blocks, the highest level first."""
+        below_root = self._levels()[:-1]
+        return b"".join(map(_filled, reversed(below_root)))
+
+    def _levels(self) -> list[bytes]:
+        """Level 0 and those above it; the last one is the root."""
         hashes = bytes(self._hashes)
         if self._waiting:
             hashes += _hash(self._waiting)
+        levels = [hashes]
         while len(hashes) > DIGEST_BYTES:
             hashes = b"".join(
                 _hash(hashes[at : at + BLOCK_BYTES]) for at in range(0, len(hashes), BLOCK_BYTES)
             )
-        described = _DESCRIPTOR.pack(
-            _VERSION, _SHA256, _LOG_BLOCK_BYTES, 0, 0, self.size_bytes, hashes, b"", b""
-        )
-        return hashlib.sha256(described).digest()
+            levels.append(hashes)
+        return levels
 
 
 def digest(content: bytes) -> bytes:
@@ -76,7 +91,24 @@ def digest(content: bytes) -> bytes:
     return VerityHash(content).digest()
 
 
+def tree_bytes(size_bytes: int) -> int:
+    """How much the hashes of a content take; as ``VerityHash.tree`` of so many bytes."""
+    blocks, total = _blocks(size_bytes), 0
+    while blocks > 1:
+        blocks = _blocks(blocks * DIGEST_BYTES)
+        total += blocks
+    return total * BLOCK_BYTES
+
+
+def _blocks(size_bytes: int) -> int:
+    return -(-size_bytes // BLOCK_BYTES)
+
+
 def _hash(block: bytes) -> bytes:
     import hashlib
 
     return hashlib.sha256(block.ljust(BLOCK_BYTES, b"\0")).digest()
+
+
+def _filled(level: bytes) -> bytes:
+    return level + bytes(-len(level) % BLOCK_BYTES)
