@@ -78,6 +78,22 @@ def test_the_script_fails_where_the_store_cannot_be_mounted(
     assert "mounted\n" not in said
 
 
+@pytest.mark.parametrize("where", SHELLS)
+def test_the_script_has_the_kernel_compare_all_that_is_read_if_it_is_told(
+    partition: SystemPartition, where: str
+) -> None:
+    name = partition.image({"one": folder({"file": file(CONTENT), "small": file(b"small")})})
+    words = f"reconix.images={name} reconix.verity"
+    look = "cd /new/nix/store/one; cat small; cat file > /dev/null 2>&1 || echo no"
+    assert partition.do(f"{script(words)}\n{look}", where=where) == "smallno\n"
+    path = partition.system / "images" / name
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    said = partition.complaint(f"{script(words)}\necho mounted", where=where)
+    assert f"the image {name} was altered" in said
+    assert "mounted\n" not in said
+
+
 def test_it_needs_the_layout_that_the_initrd_of_debian_needs() -> None:
     assert "LAYOUT=2 " in initrd.SCRIPT.read_text()
     assert '"$layout" != 2 ' in (FOLDER / "store.sh").read_text()

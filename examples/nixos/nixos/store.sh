@@ -1,10 +1,13 @@
 # Mount the store of a reconix device below $root, where its system partition is mounted at /system.
 # The images that hold this system stand on the kernel's command line, and their contents lie in the
-# pool. The layers keep the images mounted, so that they need no place of their own afterwards.
+# pool. With `reconix.verity` there, the kernel compares all that it reads. The layers keep the images mounted, so that they need no place of their own afterwards.
 
-images= layers= number=0
+images= verity= layers= number=0
 for word in $(cat /proc/cmdline); do
-    case $word in reconix.images=*) images=${word#*=} ;; esac
+    case $word in
+        reconix.images=*) images=${word#*=} ;;
+        reconix.verity) verity=,verity=require ;;
+    esac
 done
 read -r layout < "$root/system/reconix/layout"
 if [ "$layout" != 2 ]; then
@@ -15,12 +18,16 @@ mkdir -p "$root/nix/store" /run/reconix
 echo "$images" > /run/reconix/images
 cd /run/reconix
 for image in $(IFS=,; echo $images); do
+    if [ -n "$verity" ]; then
+        found=$(sha256sum "$root/system/images/$image")
+        [ "${found%% *}" = "$image" ] || { echo "the image $image was altered"; exit 1; }
+    fi
     mkdir $number
     mount -t erofs -o loop,ro "$root/system/images/$image" /run/reconix/$number || exit 1
     layers=$layers${layers:+:}$number
     number=$((number + 1))
 done
-mount -t overlay -o "ro,redirect_dir=follow,metacopy=on,lowerdir=$layers::$root/system/pool" \
+mount -t overlay -o "ro,redirect_dir=follow,metacopy=on$verity,lowerdir=$layers::$root/system/pool" \
     store "$root/nix/store" || exit 1
 umount /run/reconix/[0-9]*
 rmdir /run/reconix/[0-9]*

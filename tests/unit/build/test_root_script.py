@@ -262,6 +262,48 @@ def test_a_damaged_image_or_a_missing_pool_ends_the_start(
     assert "::/mnt/system/pool" in partition.complaint(BEGIN % names + STORE, where=where)
 
 
+VERIFIED = "echo quiet reconix.verity gpt > /cmdline; CMDLINE=/cmdline\n"
+
+
+@WHERE
+def test_an_image_that_is_not_what_its_name_says_ends_the_start_where_all_is_to_be_compared(
+    partition: SystemPartition, where: str
+) -> None:
+    names = images(partition)
+    assert partition.do(BEGIN % names + VERIFIED + STORE, where=where) == "made\n"
+    path = partition.system / "images" / names[:64]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    said = partition.complaint(BEGIN % names + VERIFIED + STORE, where=where)
+    assert f"the image {names[:64]} was altered" in said
+    assert "made" not in said
+    assert partition.do(BEGIN % names + STORE, where=where) == "made\n"
+
+
+@WHERE
+def test_a_content_of_which_the_kernel_has_no_hashes_cannot_be_opened_where_it_must_have_them(
+    partition: SystemPartition, where: str
+) -> None:
+    """In the store, in /usr, and in /etc, where a tmpfs lies over it."""
+    begin = f"{BEGIN % images(partition)}{VERIFIED}{MAKE}cd /new; exec 2>&1\n"
+    paths = f"usr/bin/su etc/app.conf nix/store/{ROOT}/usr/bin/su"
+    look = f"for path in {paths}; do cat $path > /dev/null && echo no; done; cat etc/both"
+    said = partition.do(begin + look, where=where)
+    assert said.count("/output error") == 3
+    assert said.endswith("\netc")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("reconix.verity", "1"), ("a reconix.verity=0 b", ""), ("areconix.verity", ""), ("", "")],
+)
+def test_only_the_whole_word_says_that_all_is_to_be_compared(
+    partition: SystemPartition, words: str, expected: str
+) -> None:
+    begin = f"{BEGIN % ''}echo '{words}' > /cmdline; CMDLINE=/cmdline\n"
+    assert partition.do(begin + 'read_integrity; echo "<$VERITY>"') == f"<{expected}>\n"
+
+
 def test_a_missing_content_is_an_error_of_whoever_reads_it(partition: SystemPartition) -> None:
     partition.content(SHADOW).unlink()
     assert made(partition, "cat usr/bin/su > /dev/null && cat etc/shadow || echo no").endswith(

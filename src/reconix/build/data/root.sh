@@ -24,6 +24,7 @@
 # Owners, modes and attributes are those of the images. To start a program takes the most time here, so
 # what a shell can do itself it does itself, and what is mounted next to each other one program mounts.
 
+CMDLINE=/proc/cmdline
 FOLDERS="dev etc home media mnt nix/store opt proc root run/changes srv sys tmp usr var"
 
 need() { "$@" || fail "$*"; }
@@ -35,6 +36,14 @@ fault() {
     echo "$*" >> /run/reconix/faults
 }
 
+# Whether the kernel is to compare all that is read with its hashes. It was told when it was started, so
+# this holds for a system that takes over as well.
+read_integrity() {
+    VERITY=
+    read -r words < $CMDLINE
+    case " $words " in *" reconix.verity "*) VERITY=1 ;; esac
+}
+
 # Note what is to be mounted: source, place, kind, options. The places must be new: what is mounted at
 # one already is left as it is.
 plan_mount() {
@@ -42,9 +51,10 @@ plan_mount() {
 "
 }
 
-# Folders of images, first the uppermost; their contents come from the pool.
+# Folders of images, first the uppermost; their contents come from the pool. An image says which digest
+# a content must have: with `verity=require` one that has another, or none, cannot be opened.
 plan_overlay() {
-    plan_mount "$1" "$2" overlay "$4,metacopy=on,lowerdir=$3::$SYSTEM/pool"
+    plan_mount "$1" "$2" overlay "$4,metacopy=on${VERITY:+,verity=require},lowerdir=$3::$SYSTEM/pool"
 }
 
 make_mounts() {
@@ -56,6 +66,7 @@ make_mounts() {
 # The store of the system, in what is to become its root. Until that is made each image is also
 # mounted alone, at $NEW/run/0, 1 … in the order of their names; later all of /run lies over these.
 make_store() {
+    read_integrity
     find_images
     need mount -t tmpfs -o mode=0755 root $NEW
     cd $NEW || fail "no new root"
@@ -77,6 +88,7 @@ find_images() {
     for image in $(images); do
         is_digest "$image" || fail "$image is no name of an image"
         [ -f "$SYSTEM/images/$image" ] || fail "there is no image $image"
+        [ -z "$VERITY" ] || is_unaltered "$image" || fail "the image $image was altered"
         layers=$layers${layers:+:}$number places="$places run/$number"
         number=$((number + 1))
     done
@@ -90,8 +102,13 @@ is_digest() {
     [ ${#1} = 64 ]
 }
 
+is_unaltered() {
+    found=$(sha256sum "$SYSTEM/images/$1") && [ "${found%% *}" = "$1" ]
+}
+
 make_system_root() {
     table=
+    read_integrity
     make_folders
     mount_folders
     lay_over
