@@ -53,7 +53,7 @@ those before it."""
 
 AGENT_ORDER = """
 paths
-hardware/    disk inhibitors reset_reason restart
+hardware/    disk inhibitors kernel_log reset_reason restart
 state/       lock events faults running choice last_check scrubbed ledger record
 settings/    health policy schedule
 device
@@ -65,7 +65,7 @@ update/      receive repository confirm rollback
 select/      boot_plan choose follow start soft_reboot watch
 identity
 factory_reset
-status/      read json text
+status/      integrity read json text
 commands/    restarting update select
 __main__
 """

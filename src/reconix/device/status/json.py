@@ -8,6 +8,7 @@ from reconix.boot.trial import Phase, State, Verdict
 from reconix.device.state.choice import Always, LeftSystem
 from reconix.device.state.running import Running
 from reconix.device.state.scrubbed import Scrubbed, damage_document
+from reconix.device.status.integrity import Compared
 from reconix.device.status.read import Followed, LeftAlone, Status
 from reconix.device.trial.disks import Disks
 from reconix.store.layout import LAYOUT
@@ -49,6 +50,7 @@ def status_document(status: Status) -> JsonInput:
         "left": [_left_document(each) for each in status.left],
         "disk": _disks_document(status.disks),
         "scrub": _scrubbed_document(status.scrubbed),
+        "integrity": _integrity_document(status.compared),
         "events": [
             {
                 "at": event.at,
@@ -94,6 +96,12 @@ def _scrubbed_document(scrubbed: Scrubbed | None) -> JsonInput:
         "damaged": [damage_document(each) for each in scrubbed.damaged],
         "others": scrubbed.others,
     }
+
+
+def _integrity_document(compared: Compared | None) -> JsonInput:
+    if compared is None:
+        return None
+    return {"verity": compared.by_kernel, "damaged": list(compared.damaged)}
 
 
 def _last_check_document(status: Status) -> JsonInput:

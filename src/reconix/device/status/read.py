@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 
 from reconix.base.errors import ReconixError
+from reconix.base.files import BadFile
 from reconix.boot.trial import State
 from reconix.device.device import Device
 from reconix.device.next_boot import NextBoot, next_boot, read_sources
@@ -24,6 +25,7 @@ from reconix.device.state.ledger import Left
 from reconix.device.state.lock import being_changed
 from reconix.device.state.running import Running, UnknownBoot, read_running
 from reconix.device.state.scrubbed import Scrubbed, read_scrubbed
+from reconix.device.status.integrity import Compared, read_compared
 from reconix.device.trial.disks import Disks, read_disks
 from reconix.device.trust_store import TrustStore
 from reconix.device.update import retry
@@ -84,6 +86,7 @@ class Status:
     left: tuple[LeftAlone, ...] = ()
     disks: Disks | None = None
     scrubbed: Scrubbed | None = None
+    compared: Compared | None = None
 
 
 def read_status(device: Device) -> Status:
@@ -120,7 +123,16 @@ def read_status(device: Device) -> Status:
         ),
         disks=_disks(device),
         scrubbed=read_scrubbed(paths),
+        compared=_compared(device),
     )
+
+
+def _compared(device: Device) -> Compared | None:
+    """Whether what is read is compared; ``None`` if that cannot be found out."""
+    try:
+        return read_compared(device)
+    except (BadFile, OSError):
+        return None
 
 
 def _disks(device: Device) -> Disks | None:

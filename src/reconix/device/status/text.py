@@ -10,11 +10,13 @@ from reconix.boot.trial import State, Verdict
 from reconix.device.state.choice import LeftSystem
 from reconix.device.state.running import BootReason, Running
 from reconix.device.state.scrubbed import Scrubbed
+from reconix.device.status.integrity import Compared
 from reconix.device.status.read import Followed, LeftAlone, Status
 from reconix.device.trial.disks import Disks, OtherDisk
 from reconix.store.scrub import Damage
 
 _SHOWN_LEFT = 3
+_SHOWN_DAMAGED = 10
 
 _REASONS = {
     BootReason.COMMITTED: "default",
@@ -56,6 +58,7 @@ def status_lines(status: Status) -> list[str]:
         *_left_system_lines(status.choice.left),
         *_disk_lines(status.disks),
         *_scrubbed_lines(status.scrubbed),
+        *_integrity_lines(status.compared),
     ]
     if status.choice.always:
         always = status.choice.always
@@ -90,6 +93,20 @@ def _damage_lines(damage: Damage) -> list[str]:
     more = [f"           | and {damage.more} more"] if damage.more else []
     first = f"damaged    {damage.kind.value} {damage.digest.hex()} {damage.what}"
     return [first, *(f"           | {path}" for path in damage.files), *more]
+
+
+def _integrity_lines(compared: Compared | None) -> list[str]:
+    """What the kernel could not give; nothing where it does not compare."""
+    if compared is None or not compared.by_kernel:
+        return []
+    if not compared.damaged:
+        return ["integrity  the kernel compares what it reads, and found nothing altered"]
+    more = len(compared.damaged) - _SHOWN_DAMAGED
+    return [
+        *(f"altered    {path}" for path in compared.damaged[:_SHOWN_DAMAGED]),
+        *([f"           and {more} more"] if more > 0 else []),
+        "           cannot be read: update without a base, or flash the device again",
+    ]
 
 
 def _other_line(disk: OtherDisk) -> str:

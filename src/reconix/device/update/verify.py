@@ -2,13 +2,15 @@
 
 Every image of every installed generation is read and compared with its digest, every content with
 its name; the slots are compared with the hash in their generation, the partition tables with each
-other. Nothing is changed.
+other. Where the kernel can compare what it reads, it must do so with each of them, and with the
+right digest. Nothing is changed.
 
 Tested by ``tests/unit/device/update/test_verify.py``.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from reconix.base import progress
 from reconix.boot.disk import DiskFile
@@ -17,13 +19,16 @@ from reconix.boot.tables import read_selection, slot_name
 from reconix.boot.trial import SlotContent
 from reconix.device.device import Device
 from reconix.device.hardware.disk import PartitionView, holds, open_disk
-from reconix.store import intact
+from reconix.store import fsverity, intact
 from reconix.store.generation import BadGeneration
 from reconix.store.images.image import BadImage
 from reconix.store.intact import a_few
 from reconix.store.manifest import BadManifest, ImageEntry, Manifest
 from reconix.store.pool import BadContent
 from reconix.store.registry import ImageMissing, Registry
+
+_UNREADABLE = b""
+"""That a file cannot be read at all was found before."""
 
 
 def verify(device: Device) -> list[str]:
@@ -53,6 +58,8 @@ class _Installed:
         images = intact.entries(each for each in found if isinstance(each, Manifest))
         yield from self._images(images)
         yield from self._contents()
+        if fsverity.is_supported(self.registry.system_root):
+            yield from self._not_compared()
         if not damaged and len(self.images) == len(images):
             self._tell_of_others()
 
@@ -79,6 +86,15 @@ class _Installed:
         users = _users(self, wrong)
         yield from (f"{error}; it is that of {a_few(users[error.digest])}" for error in wrong)
 
+    def _not_compared(self) -> Iterator[str]:
+        """Sound files that the kernel would give altered as well."""
+        for entry in self.images:
+            if _measured(self.registry.image_path(entry.sha256)) is None:
+                yield f"the kernel does not compare the image {entry.sha256.hex()}"
+        for digest in sorted(self.contents):
+            if _measured(self.registry.pool.path(digest)) not in (digest, _UNREADABLE):
+                yield f"the kernel does not compare the content {digest.hex()} with its name"
+
     def _tell_of_others(self) -> None:
         """What is in the pool besides; that is no damage."""
         pool = self.registry.pool
@@ -87,6 +103,14 @@ class _Installed:
             progress.note(f"no generation needs {unneeded} contents: reconix-device collect")
         if strangers := list(pool.strangers()):
             progress.note(f"these are no contents: {a_few(strangers)}")
+
+
+def _measured(path: Path) -> bytes | None:
+    """What the kernel compares a file with."""
+    try:
+        return fsverity.measure_file(path)
+    except OSError:
+        return _UNREADABLE
 
 
 def _users(installed: _Installed, wrong: list[BadContent]) -> Mapping[bytes, tuple[str, ...]]:

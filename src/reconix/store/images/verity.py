@@ -100,6 +100,17 @@ def tree_bytes(size_bytes: int) -> int:
     return total * BLOCK_BYTES
 
 
+def kept_bytes(size_bytes: int) -> int:
+    """What a file system keeps behind a content to compare it with: hashes and descriptor."""
+    return tree_bytes(size_bytes) + BLOCK_BYTES
+
+
+def most_kept_bytes(files: int, size_bytes: int) -> int:
+    """The most that is kept behind so many files of this size in all."""
+    blocks = _blocks(size_bytes) + files
+    return 2 * files * BLOCK_BYTES + tree_bytes(blocks * BLOCK_BYTES)
+
+
 def _blocks(size_bytes: int) -> int:
     return -(-size_bytes // BLOCK_BYTES)
 

@@ -7,7 +7,11 @@ was written. To make each file durable by itself takes a disk long, so they wait
       -> 64 bytes or less: it stands in the image
       -> in the pool already: nothing is written
       -> staging/<n>, until the batch is full (64 files or 32 MiB)
-           -> durable -> dropped from the page cache -> read back, compared -> pool/ab/cdef…
+           -> hashed by the kernel -> durable -> dropped from the page cache
+           -> read back, compared -> pool/ab/cdef…
+
+The kernel hashes where the file system can have that (``store/fsverity.py``), before there is a
+name: so whatever has one is compared whenever it is read, also after a cut.
 
 The names are durable with the next batch, the last ones before any image is made. So what a cut
 leaves in the pool is whole, and the same stream finds it there.
@@ -25,6 +29,7 @@ from typing import NamedTuple
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_file_system, sync_folder
+from reconix.store import fsverity
 from reconix.store.images.nodes import MAX_INLINE_BYTES, ImageFile
 from reconix.store.images.verity import VerityHash
 from reconix.store.pool import FILE_MODE, FOLDER_MODE, Pool
@@ -106,8 +111,10 @@ class Contents:
         return path, os.open(path, _NEW_FILE, FILE_MODE)
 
     def add(self, digest: bytes, size_bytes: int, path: Path, descriptor: int) -> None:
-        """Take over a file with a content that is complete."""
-        self._waiting[digest] = _Waiting(size_bytes, path, descriptor)
+        """Take over a file with a content that is complete, and is not to be written any more."""
+        os.close(descriptor)
+        reading = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        self._waiting[digest] = _Waiting(size_bytes, path, reading)
         self._waiting_bytes += size_bytes
         if len(self._waiting) >= _BATCH_FILES or self._waiting_bytes >= _BATCH_BYTES:
             self.flush()
@@ -127,6 +134,8 @@ class Contents:
         """
         if not self._waiting:
             return
+        for waiting in self._waiting.values():
+            fsverity.enable(waiting.descriptor)
         sync_file_system(next(iter(self._waiting.values())).descriptor)
         for digest, waiting in self._waiting.items():
             _expect_kept(digest, waiting)
@@ -232,11 +241,11 @@ class NewContent:
 
 
 def _expect_kept(digest: bytes, waiting: _Waiting) -> None:
-    """Compare what the disk gives back with what was written to it."""
+    """Compare what the disk gives back with what was written to it; the kernel knows it, too."""
     found = VerityHash()
     for data in reread(waiting.descriptor):
         found.update(data)
-    if found.digest() != digest:
+    if found.digest() != digest or fsverity.measure(waiting.descriptor) not in (None, digest):
         raise WrittenDifferently(f"the content {digest.hex()}")
 
 

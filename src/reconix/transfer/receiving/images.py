@@ -3,7 +3,7 @@
 Everything that the stream described comes together here: an image is computed from trees, new and
 old ones, and its digest covers each name, each bit of metadata and, by their digests, all contents.
 So this is the one comparison that decides. An image gets its name when it is durable and the disk
-gives it back.
+gives it back. The kernel hashes it before, as it does with a content.
 
 Tested by ``tests/unit/transfer/receiving/test_receive.py``.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, rename_durably, sync_file, sync_folder
+from reconix.store import fsverity
 from reconix.store.images.erofs import Written, write_image
 from reconix.store.images.image import BadImage
 from reconix.store.images.nodes import Node
@@ -148,6 +149,9 @@ def _write(trees: Iterable[tuple[bytes, Node]], place: Path, limit_bytes: int) -
         written = write_image(trees, write)
         os.fchmod(file.fileno(), FILE_MODE)
         sync_file(file)
+    with place.open("rb") as whole:
+        if fsverity.enable(whole.fileno()):
+            sync_file(whole)
     return written
 
 

@@ -52,6 +52,7 @@ from reconix.transfer.format.stream import (
 )
 from reconix.transfer.receiving.contents import Contents
 from reconix.transfer.receiving.images import Images
+from reconix.transfer.receiving.integrity import expect_integrity
 from reconix.transfer.receiving.room import DiskFull, Room, make_room, room_for, room_for_frames
 from reconix.transfer.receiving.sources import BaseTrees, Sources
 from reconix.transfer.receiving.spool import Spool
@@ -137,6 +138,7 @@ def receive(
         BadStream, LinkFault, UnsupportedStream: see ``StreamReader``.
         WrongDevice, WrongBase, DamagedBase, DiskFull: this device cannot take it.
         ContentMismatch, StorageFailed: it was stopped while objects were made.
+        NoIntegrity: the disk cannot have what the generation demands of it.
     """
     stream = StreamReader(read, None if spool is None else spool.take, again)
     check_device(stream.header, host, architecture)
@@ -319,6 +321,7 @@ class _Job:
             self.contents.finish()
         del payload
         self._make_images(sources)
+        expect_integrity(self.manifest, self.registry)
 
     def commit(self) -> None:
         """Register the generation; from now on it may exist, so nothing is taken back."""
