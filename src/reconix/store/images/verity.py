@@ -106,9 +106,12 @@ def kept_bytes(size_bytes: int) -> int:
 
 
 def most_kept_bytes(files: int, size_bytes: int) -> int:
-    """The most that is kept behind so many files of this size in all."""
+    """The most that is kept behind so many files of this size in all.
+
+    Of each file the last block of each level may be nearly empty; only large ones have several.
+    """
     blocks = _blocks(size_bytes) + files
-    return 2 * files * BLOCK_BYTES + tree_bytes(blocks * BLOCK_BYTES)
+    return 2 * files * BLOCK_BYTES + 2 * tree_bytes(blocks * BLOCK_BYTES)
 
 
 def _blocks(size_bytes: int) -> int:

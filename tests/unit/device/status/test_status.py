@@ -71,8 +71,8 @@ def test_the_document_keeps_its_form(machine: Machine, units: Units, tmp_path: P
     document = json.loads(print_json(status_document(read_status(machine.device))))
     assert sorted(document) == [
         *("always", "architecture", "booted", "busy", "committed", "disk", "events", "faults"),
-        *("host", "installed", "last", "layout", "left", "left_system", "looked", "next", "once"),
-        *("phase", "previous"),
+        *("host", "installed", "integrity", "last", "layout", "left", "left_system", "looked"),
+        *("next", "once", "phase", "previous"),
         *("schedule", "scrub", "sequence", "systems", "trial", "version"),
     ]
     assert (document["version"], document["layout"]) == (1, 2)

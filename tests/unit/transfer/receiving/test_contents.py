@@ -122,7 +122,9 @@ def test_v1_what_the_disk_changed_gets_no_name(
 ) -> None:
     def sync_and_harm(descriptor: int) -> None:
         sync_file_system(descriptor)
-        os.pwrite(descriptor, b"X", 70)
+        with Path(f"/proc/self/fd/{descriptor}").open("r+b") as file:
+            file.seek(70)
+            file.write(b"X")
 
     monkeypatch.setattr("reconix.transfer.receiving.contents.sync_file_system", sync_and_harm)
     take(contents, PAGE)
