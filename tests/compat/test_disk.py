@@ -6,6 +6,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from reconix.boot.tables import SlotTables
 from reconix.boot.trial import parse_state
 from reconix.build.generation import BuiltSystem, add_generation, read_system
 from reconix.config.schema.hosts import Host
-from reconix.config.schema.machine import Boot, Machine
+from reconix.config.schema.machine import Boot, Disk, Machine
 from reconix.config.schema.values import Architecture
 from reconix.image.disk import Layout, make_disk
 from reconix.image.ext4 import DoesNotFit
@@ -29,8 +30,8 @@ from reconix.image.layout import Sizes, needed_bytes, plan
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import read_device_generation
 from reconix.nix.install import install
-from reconix.store.generation import read_generation
-from reconix.store.images.nodes import Metadata
+from reconix.store.generation import Integrity, read_generation
+from reconix.store.images.nodes import Metadata, contents
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.sidecar import Sidecar, print_sidecar
@@ -115,6 +116,31 @@ def part(image: Path, name: str, into: Path) -> Path:
         file.seek(found.first * SECTOR)
         into.write_bytes(file.read(found.size_bytes))
     return into
+
+
+def test_a_host_that_asks_for_it_has_hashes_behind_each_content_and_image_and_tells_its_kernels(
+    store: ChrootStore, tmp_path: Path
+) -> None:
+    asked = replace(HOST.machine, disk=Disk(integrity=Integrity.VERITY))
+    systems = [system(store, "default", {})]
+    path = add_generation(store, replace(HOST, machine=asked), systems, b"loader")
+    entry = store.path(read_generation(store.store_dir, path).boot) / "loader/entries/default.conf"
+    assert " reconix.verity " in entry.read_text()
+    make_disk(store, path, Layout(SIZES), tmp_path / "image")
+    place = part(tmp_path / "image", "system", tmp_path / "system")
+    run("e2fsck", "-f", "-n", place)
+    made = read_device_generation(store, path)
+    digests = {digest for tree in made.trees.values() for digest, _ in contents(tree)}
+    named = [f"/pool/{digest.hex()[:2]}/{digest.hex()[2:]}" for digest in digests]
+    named += [f"/images/{image.entry.sha256.hex()}" for image in made.images]
+    assert len(named) > 6
+    assert {flags_of(place, name) for name in named} == {0x180000}
+    assert flags_of(place, "/reconix/state.json") == 0x80000
+
+
+def flags_of(place: Path, name: str) -> int:
+    said = run("debugfs", "-R", f"stat {name}", place).decode()
+    return int(said.partition("Flags: ")[2].split()[0], 16)
 
 
 def test_the_tables_are_right_and_slot_1_is_selected(image: Path) -> None:

@@ -12,6 +12,7 @@ from reconix.store.generation import (
     MAX_IMAGES,
     VERSION,
     BadGeneration,
+    Integrity,
     UnknownSystem,
     expect_known,
     parse_generation,
@@ -116,3 +117,15 @@ def test_as_many_images_as_a_command_line_holds_are_read() -> None:
 def test_what_is_not_there_is_no_generation(tmp_path: Path) -> None:
     with pytest.raises(BadGeneration):
         read_generation(tmp_path, PATH)
+
+
+def test_who_compares_stands_there_or_is_nobody() -> None:
+    def integrity(**besides: object) -> Integrity:
+        return parse_generation(json.dumps({**GOOD, **besides}).encode(), PATH).integrity
+
+    assert integrity() is Integrity.NONE
+    assert integrity(integrity="none") is Integrity.NONE
+    assert integrity(integrity="verity") is Integrity.VERITY
+    assert integrity(integrity="of tomorrow", version=VERSION + 1) is Integrity.NONE
+    with pytest.raises(BadGeneration, match="is no integrity"):
+        integrity(integrity="of tomorrow")

@@ -29,9 +29,10 @@ def read_kernel_log(paths: Paths) -> Iterator[str]:
     descriptor = os.open(paths.dev / "kmsg", flags)
     try:
         for record in _records(descriptor):
-            head, _, text = record.partition(b";")
-            if _is_of_kernel(head):
-                yield text.partition(b"\n")[0].decode("utf-8", "replace")
+            for line in record.splitlines():
+                head, _, text = line.partition(b";")
+                if _is_of_kernel(head):
+                    yield text.decode("utf-8", "replace")
     finally:
         os.close(descriptor)
 

@@ -11,6 +11,7 @@ from reconix.boot.loaders.loader import (
     slot_path,
 )
 from reconix.boot.loaders.systemd_boot import Program, SystemdBoot, entry_name, system_of_entry
+from reconix.store.generation import Integrity
 
 HASH = "0123456789abcdfghijklmnpqrsvwxyz"
 STORE = f"/nix/store/{HASH}"
@@ -55,6 +56,11 @@ def test_a_slot_has_a_loader_an_entry_for_each_system_and_each_kernel_once() -> 
         f"reconix/{HASH}-linux-6.12.1-vmlinuz": SPEC.kernel.encode(),
         f"reconix/{HASH}-initrd-initrd": f"{STORE}-initrd/initrd".encode(),
     }
+
+
+def test_a_kernel_that_shall_compare_is_told_behind_the_images() -> None:
+    told = BootSystem("default", SPEC, IMAGES, Integrity.VERITY).command_line
+    assert told == f"init={STORE}-system-default/init {WORD} reconix.verity gpt panic=10"
 
 
 def test_another_default_changes_one_line() -> None:

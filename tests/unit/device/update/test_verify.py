@@ -1,5 +1,6 @@
 """Whatever was altered is found and named."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from reconix.base import progress
 from reconix.boot.disk import DiskFile
 from reconix.boot.tables import Slot
 from reconix.device.update.verify import verify
+from reconix.store.images.verity import digest
 from reconix.store.intact import a_few
 from reconix.store.tree import File
 
@@ -18,6 +20,29 @@ from reconix.store.tree import File
 def test_a_device_as_it_was_installed_has_nothing_wrong(machine: Machine) -> None:
     machine.boot()
     assert verify(machine.device) == []
+
+
+def test_where_the_kernel_can_compare_it_must_do_so_with_everything(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.boot()
+    paths = [*machine.registry.pool.folder.glob("*/*"), *machine.registry.images_dir.iterdir()]
+    monkeypatch.setattr("fcntl.ioctl", lambda *words: measured(*words, but=""))
+    assert verify(machine.device) == []
+    for path in (paths[0], paths[-1]):
+        name = path.name if path in machine.registry.images_dir.iterdir() else path.parent.name
+        monkeypatch.setattr("fcntl.ioctl", lambda *words, path=path: measured(*words, but=path))
+        (wrong,) = verify(machine.device)
+        assert wrong.startswith("the kernel does not compare the ")
+        assert name in wrong
+
+
+def measured(descriptor: int, _request: int, _argument: bytes, but: Path | str) -> bytes:
+    """As Linux answers: of each file what it compares it with, of one that it does not."""
+    path = Path(f"/proc/self/fd/{descriptor}").readlink()
+    if path.is_dir() or path == but:
+        raise OSError(errno.ENODATA, "no data")
+    return b"\x01\0\x20\0" + digest(path.read_bytes()) + bytes(32)
 
 
 def alter(path: Path) -> None:
