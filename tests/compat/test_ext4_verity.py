@@ -103,7 +103,7 @@ def flags(image: Path, name: str) -> int:
 def blocks_of(image: Path, name: str) -> dict[int, int]:
     """The blocks of a file, by their place in it."""
     said = run("debugfs", "-R", f"dump_extents -l /{name}", image).decode()
-    found = {}
+    found: dict[int, int] = {}
     for line in said.splitlines()[1:]:
         _, _, _, _, first, last, physical, *_ = map(int, re.findall(r"\d+", line))
         found |= {first + at: physical + at for at in range(last - first + 1)}

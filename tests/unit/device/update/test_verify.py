@@ -1,6 +1,7 @@
 """Whatever was altered is found and named."""
 
 import errno
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,17 +28,17 @@ def test_where_the_kernel_can_compare_it_must_do_so_with_everything(
 ) -> None:
     machine.boot()
     paths = [*machine.registry.pool.folder.glob("*/*"), *machine.registry.images_dir.iterdir()]
-    monkeypatch.setattr("fcntl.ioctl", lambda *words: measured(*words, but=""))
+    monkeypatch.setattr("fcntl.ioctl", functools.partial(measured, ""))
     assert verify(machine.device) == []
     for path in (paths[0], paths[-1]):
         name = path.name if path in machine.registry.images_dir.iterdir() else path.parent.name
-        monkeypatch.setattr("fcntl.ioctl", lambda *words, path=path: measured(*words, but=path))
+        monkeypatch.setattr("fcntl.ioctl", functools.partial(measured, path))
         (wrong,) = verify(machine.device)
         assert wrong.startswith("the kernel does not compare the ")
         assert name in wrong
 
 
-def measured(descriptor: int, _request: int, _argument: bytes, but: Path | str) -> bytes:
+def measured(but: Path | str, descriptor: int, _request: int, _argument: bytes) -> bytes:
     """As Linux answers: of each file what it compares it with, of one that it does not."""
     path = Path(f"/proc/self/fd/{descriptor}").readlink()
     if path.is_dir() or path == but:
