@@ -496,7 +496,7 @@ def test_s3_a_damaged_file_from_which_another_is_made_is_named(
     error = expect_refused(workshop, stream, device, DamagedBase)
     root = workshop.path(pair.old, "root")
     assert f"{root}/usr/lib/changed is damaged: its content was altered" in str(error)
-    assert "send the whole generation" in str(error.hint)
+    assert "reconix repair" in str(error.hint)
 
 
 def test_s3_a_missing_content_that_comes_from_an_image_that_stays_is_found(
