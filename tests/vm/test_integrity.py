@@ -204,7 +204,7 @@ def test_every_file_is_compared_from_the_first_start_on_and_after_an_update(buil
 
 @pytest.mark.vm
 @pytest.mark.archive
-def test_an_altered_content_is_an_error_and_never_its_bytes(built: Built) -> None:
+def test_w7_an_altered_content_is_an_error_and_never_its_bytes(built: Built) -> None:
     contents = {name: built.content(name) for name in (DAMAGED, SWAPPED, TWIN)}
     places = {name: ("pool", *pool_names(content)) for name, content in contents.items()}
     at = 2 * BLOCK_BYTES + 77

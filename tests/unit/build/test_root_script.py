@@ -281,7 +281,7 @@ def test_an_image_that_is_not_what_its_name_says_ends_the_start_where_all_is_to_
 
 
 @WHERE
-def test_a_content_of_which_the_kernel_has_no_hashes_cannot_be_opened_where_it_must_have_them(
+def test_w7_a_content_of_which_the_kernel_has_no_hashes_cannot_be_opened_where_it_must_have_them(
     partition: SystemPartition, where: str
 ) -> None:
     """In the store, in /usr, and in /etc, where a tmpfs lies over it."""

@@ -105,7 +105,7 @@ def _integrity_lines(compared: Compared | None) -> list[str]:
     return [
         *(f"altered    {path}" for path in compared.damaged[:_SHOWN_DAMAGED]),
         *([f"           and {more} more"] if more > 0 else []),
-        "           cannot be read: update without a base, or flash the device again",
+        "           cannot be read; from the build host: reconix repair --to DEVICE",
     ]
 
 

@@ -149,9 +149,7 @@ def _write(trees: Iterable[tuple[bytes, Node]], place: Path, limit_bytes: int) -
         written = write_image(trees, write)
         os.fchmod(file.fileno(), FILE_MODE)
         sync_file(file)
-    with place.open("rb") as whole:
-        if fsverity.enable(whole.fileno()):
-            sync_file(whole)
+    _have_compared(place)
     return written
 
 
@@ -165,7 +163,15 @@ def _write_pieces(pieces: Iterable[bytes], place: Path) -> bytes:
             file.write(piece)
         os.fchmod(file.fileno(), FILE_MODE)
         sync_file(file)
+    _have_compared(place)
     return state.digest()
+
+
+def _have_compared(place: Path) -> None:
+    """Have the kernel compare an image from now on, if it can; it has no name yet."""
+    with place.open("rb") as file:
+        if fsverity.enable(file.fileno()):
+            sync_file(file)
 
 
 def _read_back(place: Path) -> bytes:

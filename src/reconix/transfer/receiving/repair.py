@@ -37,7 +37,7 @@ from reconix.transfer.format.stream import (
 from reconix.transfer.receiving.contents import Contents
 from reconix.transfer.receiving.images import Images
 from reconix.transfer.receiving.receive import WrongBase, check_device, translated
-from reconix.transfer.receiving.room import Room, make_room
+from reconix.transfer.receiving.room import Room, make_room, room_for_hashes
 from reconix.transfer.trust.seal import Seal
 
 Verifier = Callable[[Header, Seal, bytes], None]
@@ -200,7 +200,8 @@ class _Job:
 
     def _make_room(self, wanted: set[bytes]) -> None:
         sizes = [each.size_bytes for each in self.repairs.all if each.digest in wanted]
-        make_room(Room(sum(sizes), len(sizes)), self.registry, None)
+        hashes = room_for_hashes(self.registry, len(sizes), sum(sizes))
+        make_room(Room(sum(sizes) + hashes, len(sizes)), self.registry, None)
 
     def _images(self, entries: dict[bytes, ImageEntry], damaged: set[bytes]) -> None:
         images = Images(self.registry)

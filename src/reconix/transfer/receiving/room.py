@@ -86,13 +86,13 @@ def room_for(needs: Iterable[Need], manifest: Manifest, registry: Registry) -> R
     listed = tuple(needs) if images else ()  # they come after all contents
     inodes = sum(need.inodes for need in listed)
     space = sum(need.space_bytes for need in listed)
-    hashes = _room_for_hashes(registry, inodes + len(images), space + sum(images))
+    hashes = room_for_hashes(registry, inodes + len(images), space + sum(images))
     written = space + _NAME_BYTES * inodes + hashes
     room = Room(written + sum(images) + len(print_manifest(manifest)), inodes + len(images) + 1)
     return sum(_missing_folders(registry, inodes), room)
 
 
-def _room_for_hashes(registry: Registry, files: int, size_bytes: int) -> int:
+def room_for_hashes(registry: Registry, files: int, size_bytes: int) -> int:
     """What the kernel keeps to compare files with."""
     compares = fsverity.is_supported(registry.system_root)
     return most_kept_bytes(files, size_bytes) if compares else 0

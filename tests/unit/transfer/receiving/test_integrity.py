@@ -1,16 +1,15 @@
 """A generation that demands comparison is not registered on a disk that cannot have it."""
 
-import errno
 import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.verity_kernel import Kernel
 
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import DeviceTrees, system_images
-from reconix.store.images.verity import digest
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.tree import File, Symlink, folder
@@ -89,33 +88,3 @@ def test_on_a_disk_that_can_have_hashes_it_is_taken_and_all_that_came_has_them(
     assert kernel.protected == named
     assert len(named) == 3
     assert all(place.startswith(str(registry.staging_dir)) for place in kernel.asked_for)
-
-
-class Kernel:
-    """Answers as Linux does where files can have hashes."""
-
-    def __init__(self) -> None:
-        self.protected, self.asked_for = set[int](), list[str]()
-
-    def ioctl(self, descriptor: int, request: int, argument: bytes) -> bytes:
-        path = Path(f"/proc/self/fd/{descriptor}").readlink()
-        inode = path.stat().st_ino
-        if request == 0x40806685:
-            if any(is_open_for_writing(each, inode) for each in Path("/proc/self/fd").iterdir()):
-                raise OSError(errno.ETXTBSY, "somebody writes")
-            self.protected.add(inode)
-            self.asked_for.append(str(path))
-            return argument
-        if inode not in self.protected:
-            raise OSError(errno.ENODATA, "no data")
-        return b"\x01\0\x20\0" + digest(path.read_bytes()) + bytes(32)
-
-
-def is_open_for_writing(link: Path, inode: int) -> bool:
-    try:
-        if link.stat().st_ino != inode:
-            return False
-        flags = (Path("/proc/self/fdinfo") / link.name).read_text().split("flags:")[1].split()[0]
-    except FileNotFoundError:  # that by which we look
-        return False
-    return bool(int(flags, 8) & 3)

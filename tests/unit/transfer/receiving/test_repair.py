@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.transfer.conftest import ARCHITECTURE, HOST, Pair, Workshop
+from tests.verity_kernel import Kernel
 
 from reconix.store.images import verity
 from reconix.store.registry import Registry
@@ -126,6 +127,23 @@ def test_w6_damaged_images_are_repaired_and_contents_that_they_name(
     wanted = sorted([content, *(sha256.value for sha256 in images)])
     assert repaired(made(workshop, pair, wanted), device) == Repaired(tuple(wanted), 0)
     workshop.expect_complete(device, pair.new)
+
+
+def test_what_is_repaired_is_compared_by_the_kernel_before_it_has_its_name(
+    workshop: Workshop, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = workshop.device(pair.new)
+    image = device.image_path(workshop.manifest(pair.new).images[0].sha256)
+    content = device.pool.path(verity.digest(LIBRARY))
+    for path in (image, content):
+        flip(path)
+    wanted = [verity.digest(LIBRARY), bytes.fromhex(image.name)]
+    stream = made(workshop, pair, wanted)
+    kernel = Kernel()
+    monkeypatch.setattr("fcntl.ioctl", kernel.ioctl)
+    assert len(repaired(stream, device).written) == 2
+    assert {path.stat().st_ino for path in (image, content)} == kernel.protected
+    assert all(place.startswith(str(device.staging_dir)) for place in kernel.asked_for)
 
 
 def test_a_repair_that_is_repeated_writes_nothing(workshop: Workshop, pair: Pair) -> None:
