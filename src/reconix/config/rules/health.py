@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from reconix.config.merge import Table
 from reconix.config.origins import place_of, place_of_item
 from reconix.config.problems import Place, Problem
-from reconix.config.schema.health import UnitCheck
+from reconix.config.schema.health import FreeCheck, UnitCheck
 from reconix.config.schema.system import System
+
+_NEVER_FREE = ("/usr/", "/nix/", "/bin/", "/sbin/", "/lib/", "/lib64/")
+"""Below these everything comes from images."""
 
 
 def check_health(system: System, table: Table, file: Place) -> Iterator[Problem]:
@@ -26,6 +29,17 @@ def check_health(system: System, table: Table, file: Place) -> Iterator[Problem]
         fact = f"{system.health.stable} s does not fit"
         hint = f"health.timeout is {system.health.timeout} s and must be longer"
         yield Problem(place, "health.stable", fact, hint)
+    yield from _checked_room_is_read_only(system, table, file)
+
+
+def _checked_room_is_read_only(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    """What is mounted from images always looks full."""
+    for check in system.health.checks:
+        if isinstance(check, FreeCheck) and f"{check.free}/".startswith(_NEVER_FREE):
+            place = place_of_item(table, "health", "checks", item=check, default=file)
+            fact = f"{check.free} is read-only and never has free space"
+            hint = "the room for updates is that of /run/reconix/system"
+            yield Problem(place, "health.checks", fact, hint)
 
 
 def warn_about_health(system: System, table: Table, file: Place) -> Iterator[Problem]:

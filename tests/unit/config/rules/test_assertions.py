@@ -166,6 +166,11 @@ OF_A_SYSTEM = {
         'is "mine" here, but "nginx" in',
     ),
     '[health]\nstable = "90s"': ("health.stable", "does not fit"),
+    '[health]\nchecks = [{ free = "/nix/store", at_least = "1M" }]': (
+        "health.checks",
+        "/nix/store is read-only and never has free space",
+    ),
+    '[health]\nchecks = [{ free = "/usr", at_least = "1M" }]': ("health.checks", "read-only"),
     "[health]\nchecks = [{ status = 204 }]": ("health.checks", "expected a table with one of"),
     "[health]\nchecks = [{ tcp = 80, http = 80 }]": ("health.checks", "expected a table with one"),
     "[health]\nchecks = [{ tcp = 80, status = 204 }]": ("health.checks.status", "unknown option"),
