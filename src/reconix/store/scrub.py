@@ -15,14 +15,17 @@ it is needed by what is installed at the end.
 Tested by ``tests/unit/store/test_scrub.py``.
 """
 
+import contextlib
 import enum
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple
 
 from reconix.base.digests import Digest
 from reconix.base.files import forget_cached
+from reconix.store import fsverity
 from reconix.store.images.image import BadImage, Image
 from reconix.store.images.nodes import contents, files
 from reconix.store.intact import entries
@@ -37,6 +40,7 @@ BEGIN = b""
 """The place before everything."""
 
 _MISSING = "is missing"
+_NOT_COMPARED = "is not compared by the kernel"
 
 
 class Kind(enum.Enum):
@@ -152,28 +156,57 @@ def _compare(registry: Registry, item: _Item, size_bytes: int, reading: Reading)
 
 
 def _compare_content(registry: Registry, digest: bytes, size_bytes: int, reading: Reading) -> None:
-    forget_cached(registry.pool.path(digest))
-    try:
-        registry.pool.verify(digest, size_bytes)
-    except BadContent as error:
-        reading.note(Damage(digest, Kind.CONTENT, error.what))
+    what = wrong_content(registry, digest, size_bytes)
+    if what:
+        reading.note(Damage(digest, Kind.CONTENT, what))
     else:
         reading.sound.add(digest)
 
 
-def _compare_image(registry: Registry, entry: ImageEntry, reading: Reading) -> None:
-    forget_cached(registry.image_path(entry.sha256))
+def wrong_content(registry: Registry, digest: bytes, size_bytes: int) -> str:
+    """Read a content from the disk, and tell what is wrong with it; nothing if it is sound."""
+    path = registry.pool.path(digest)
+    forget_cached(path)
     try:
-        image = registry.verify_image(entry)
-        named = list(_named(image, entry))
-    except (BadImage, ImageMissing) as error:
-        what = _MISSING if isinstance(error, ImageMissing) else "was altered, or cannot be read"
+        registry.pool.verify(digest, size_bytes)
+    except BadContent as error:
+        return error.what
+    return "" if _is_compared(registry, path) else _NOT_COMPARED
+
+
+def _is_compared(registry: Registry, path: Path) -> bool:
+    """Whether the kernel compares a file with its hashes, where it can do that."""
+    if not fsverity.is_supported(registry.system_root):
+        return True
+    try:
+        return fsverity.measure_file(path) is not None
+    except OSError:
+        return False
+
+
+def _compare_image(registry: Registry, entry: ImageEntry, reading: Reading) -> None:
+    what = wrong_image(registry, entry)
+    if what:
         reading.note(Damage(entry.sha256.value, Kind.IMAGE, what, entry.size_bytes))
         return
     reading.sound.add(entry.sha256.value)
-    for digest, size_bytes in named:
-        if not registry.pool.has(digest, size_bytes) and digest not in reading.wrong:
-            reading.note(Damage(digest, Kind.CONTENT, _MISSING, size_bytes))
+    with contextlib.suppress(BadImage, ImageMissing):  # a newer agent's, or collected just now
+        for digest, size_bytes in _named(registry.verify_image(entry), entry):
+            if not registry.pool.has(digest, size_bytes) and digest not in reading.wrong:
+                reading.note(Damage(digest, Kind.CONTENT, _MISSING, size_bytes))
+
+
+def wrong_image(registry: Registry, entry: ImageEntry) -> str:
+    """Read an image from the disk, and tell what is wrong with it; nothing if it is sound."""
+    path = registry.image_path(entry.sha256)
+    forget_cached(path)
+    try:
+        registry.verify_image(entry)
+    except ImageMissing:
+        return _MISSING
+    except BadImage:
+        return "was altered, or cannot be read"
+    return "" if _is_compared(registry, path) else _NOT_COMPARED
 
 
 def _named(image: Image, entry: ImageEntry) -> Iterator[tuple[bytes, int]]:
@@ -255,18 +288,7 @@ class _File(NamedTuple):
 def is_intact(registry: Registry, damage: Damage) -> bool:
     """Read what was damaged once more: whether it is what its name says now."""
     if damage.kind is Kind.CONTENT:
-        reading = Reading(BEGIN)
         size_bytes = _size(registry, _Item(damage.digest, None))  # the digest covers it
-        _compare_content(registry, damage.digest, size_bytes or 0, reading)
-        return damage.digest in reading.sound
-    return any(
-        _is_sound(registry, entry)
-        for entry in installed_images(registry)
-        if entry.sha256 == Digest(damage.digest)
-    )
-
-
-def _is_sound(registry: Registry, entry: ImageEntry) -> bool:
-    reading = Reading(BEGIN)
-    _compare_image(registry, entry, reading)
-    return entry.sha256.value in reading.sound
+        return not wrong_content(registry, damage.digest, size_bytes or 0)
+    found = [each for each in installed_images(registry) if each.sha256 == Digest(damage.digest)]
+    return bool(found) and not wrong_image(registry, found[0])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests import placed
 from tests.placed import COMMON, LIBRARY
+from tests.verity_kernel import Kernel
 
 from reconix.nix.install import install
 from reconix.store.collect import collect
@@ -186,3 +187,22 @@ def test_an_image_that_was_brought_again_is_intact(registry: Registry) -> None:
     assert not is_intact(registry, wrong)
     path.write_bytes(content)
     assert is_intact(registry, wrong)
+
+
+def test_what_the_kernel_would_give_altered_as_well_is_damaged(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = Kernel()
+    monkeypatch.setattr("fcntl.ioctl", kernel.ioctl)
+    files = [*registry.pool.folder.rglob("*"), *registry.images_dir.iterdir()]
+    kernel.protected.update(path.stat().st_ino for path in files)
+    assert found(registry) == ()
+    entry = registry.manifests()[0].images[0]
+    for path in (registry.pool.path(LIB), registry.image_path(entry.sha256)):
+        kernel.protected.remove(path.stat().st_ino)
+    wrong = found(registry)
+    assert {each.digest for each in wrong} == {LIB, entry.sha256.value}
+    assert all("not compared by the kernel" in str(each) for each in wrong)
+    assert not any(is_intact(registry, each) for each in wrong)
+    kernel.protected.update(path.stat().st_ino for path in files)
+    assert all(is_intact(registry, each) for each in wrong)

@@ -59,6 +59,9 @@ from reconix.transfer.receiving.spool import Spool
 from reconix.transfer.receiving.tree_maker import TreeMaker
 from reconix.transfer.trust.seal import Seal
 
+_ANOTHER_BASE = "make a stream from what `reconix-device status` shows, or without a base"
+_REPAIR = "repair it first: `reconix repair --to DEVICE`; or send all of it, without a base"
+
 
 class WrongDevice(ReconixError):
     """The stream is for another kind of device."""
@@ -77,11 +80,8 @@ class WrongBase(ReconixError):
 
     exit_code = 54
 
-    def __init__(self, base: StorePath, what: str) -> None:
-        super().__init__(
-            f"the stream starts from {base}, {what}",
-            hint="make a stream from what `reconix-device status` shows, or without a base",
-        )
+    def __init__(self, base: StorePath, what: str, *, hint: str = _ANOTHER_BASE) -> None:
+        super().__init__(f"the stream starts from {base}, {what}", hint=hint)
         self.base = base
 
 
@@ -306,7 +306,8 @@ class _Job:
                 elif not self.registry.image_path(entry.sha256).is_file():
                     raise ImageMissing(entry.sha256)
         except (BadContent, ImageMissing) as error:
-            raise WrongBase(self.base.root, f"which is not complete: {error}") from error
+            what = f"which is not complete: {error}"
+            raise WrongBase(self.base.root, what, hint=_REPAIR) from error
 
     def run(self) -> None:
         """Make all objects, then the images in which they stand."""

@@ -21,9 +21,8 @@ from reconix.base.errors import ReconixError
 from reconix.store.images.image import BadImage
 from reconix.store.images.nodes import contents
 from reconix.store.manifest import ImageEntry
-from reconix.store.pool import BadContent
 from reconix.store.registry import ImageMissing, Registry
-from reconix.store.scrub import installed_images
+from reconix.store.scrub import installed_images, wrong_content, wrong_image
 from reconix.transfer.format.costs import CpuLimit
 from reconix.transfer.format.packing import Unpacker
 from reconix.transfer.format.repairs import CHANNEL, Brought, Repairs, parse_repairs
@@ -131,8 +130,11 @@ class _Job:
     def run(self) -> Repaired:
         """Repair everything that is damaged."""
         entries = self._entries()
-        bad_images = [each for each in self.repairs.images if not self._is_sound(each, entries)]
-        damaged = {each.digest for each in self.repairs.contents if not self._is_intact(each)}
+        listed = self.repairs.images
+        bad_images = [each for each in listed if wrong_image(self.registry, entries[each.digest])]
+        damaged = {
+            each.digest for each in self.repairs.contents if wrong_content(self.registry, *each)
+        }
         if not bad_images:
             self._expect_named()
         self.registry.clear_staging()
@@ -165,20 +167,6 @@ class _Job:
             if entry is None or entry.size_bytes != each.size_bytes:
                 raise NotNeeded(each.digest)
         return found
-
-    def _is_sound(self, each: Brought, entries: dict[bytes, ImageEntry]) -> bool:
-        try:
-            self.registry.verify_image(entries[each.digest])
-        except (BadImage, ImageMissing):
-            return False
-        return True
-
-    def _is_intact(self, each: Brought) -> bool:
-        try:
-            self.registry.pool.verify(each.digest, each.size_bytes)
-        except BadContent:
-            return False
-        return True
 
     def _expect_named(self) -> None:
         """Check that an installed image names each content that comes, with its size."""
