@@ -116,6 +116,17 @@ def test_w3_the_status_can_be_read_and_says_why_the_generation_was_left(
     assert json.dumps(status_document(status))
 
 
+@pytest.mark.parametrize("release", [name for name in RELEASES if "scrub" in name])
+def test_w3_what_was_found_damaged_is_known_to_the_next_agent(
+    device: Machine, release: str
+) -> None:
+    leave(device, release)
+    device.boot()
+    lines = status_lines(read_status(device.device))
+    assert any(line.startswith(f"damaged    content {'11' * 32} was altered") for line in lines)
+    assert "           and 3 more" in lines and any("this pass is at 50 %" in x for x in lines)
+
+
 @pytest.mark.parametrize("release", [name for name in RELEASES if name != "later-unreadable"])
 def test_w3_what_is_wanted_always_goes_on_to_be(device: Machine, release: str) -> None:
     leave(device, release)

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.transfer.conftest import ARCHITECTURE, HOST, Pair, Workshop
 from tests.verity_kernel import Kernel
 
+from reconix.base.errors import ReconixError
 from reconix.store.images import verity
 from reconix.store.registry import Registry
 from reconix.store.scrub import BEGIN, Damage, read_on, still_damaged
@@ -87,11 +88,24 @@ def wrote(
     pair: Pair, repairs: Repairs, pieces: Sequence[bytes], *, host: str = HOST, arch: str = "amd64"
 ) -> bytes:
     """A stream of which somebody else says what it brings."""
+    return spelled_out(pair, repairs, repairs.print(), pieces, host=host, arch=arch)
+
+
+def spelled_out(
+    pair: Pair,
+    repairs: Repairs,
+    spelled: bytes,
+    pieces: Sequence[bytes],
+    *,
+    host: str = HOST,
+    arch: str = "amd64",
+) -> bytes:
+    """Likewise, where header and payload need not agree."""
     header = repairs.header(pair.new, host=host, architecture=arch, sequence=1)
     written = io.BytesIO()
     writer = StreamWriter(written.write, header)
     packer = Packer(writer.payload)
-    packer.write(repairs.print())
+    packer.write(spelled)
     for piece in pieces:
         packer.write(piece, CHANNEL)
     packer.finish()
@@ -257,3 +271,28 @@ def test_r1_a_repair_for_which_there_is_no_room_writes_nothing(
         patch.setattr("reconix.transfer.receiving.room.MARGIN_BYTES", 1 << 60)
         refused(stream, device, DiskFull)
     assert repaired(stream, device).written == tuple(digests)
+
+
+def test_w5_a_repair_that_is_signed_and_wrong_harms_nothing(workshop: Workshop, pair: Pair) -> None:
+    """Each byte of what says what comes is changed."""
+    device = workshop.device(pair.new)
+    entry = workshop.manifest(pair.new).images[0]
+    repairs = Repairs(
+        (Brought(entry.sha256.value, entry.size_bytes),),
+        (Brought(verity.digest(LIBRARY), len(LIBRARY)),),
+    )
+    image, spelled = device.image_path(entry.sha256).read_bytes(), repairs.print()
+    before, refusals = workshop.snapshot(device), 0
+    for at in range(len(spelled)):
+        changed = bytearray(spelled)
+        changed[at] ^= 1 << at % 8
+        stream = spelled_out(pair, repairs, bytes(changed), [image, LIBRARY])
+        try:
+            repaired(stream, device)
+        except ReconixError as error:
+            assert error.exit_code in (50, 54)
+            refusals += 1
+        if device.staging_dir.is_dir():
+            device.staging_dir.rmdir()  # it is empty
+        assert workshop.snapshot(device) == before
+    assert refusals == len(spelled)
