@@ -27,7 +27,9 @@ from reconix.boot.trial import print_state
 from reconix.device.device import Device
 from reconix.device.select.start import start
 from reconix.device.state.lock import exclusive_rw
+from reconix.device.state.scrubbed import read_scrubbed
 from reconix.device.update.receive import receive
+from reconix.device.update.scrub import scrub
 from reconix.nix.chroot import ChrootStore
 
 
@@ -127,3 +129,23 @@ def test_p1_receive_cut_at_any_step_can_be_repeated(machine: Machine) -> None:
         assert device.settle().booted.generation == machine.generations["one"]
         work(device.device)
         arrive(device, "two")
+
+
+def test_scrub_cut_at_any_step_knows_the_place_before_or_behind(machine: Machine) -> None:
+    def work(device: Device) -> None:
+        scrub(device, limit_bytes=1)
+
+    machine.boot()
+    work(machine.device)
+    machine.boot()  # so that it is written to the disk again
+    before, places = read_scrubbed(machine.paths), set[bytes]()
+    assert before is not None
+    for device in cut_everywhere(machine, work):
+        device.boot()
+        found = read_scrubbed(device.paths)
+        assert found is not None and found.place >= before.place
+        places.add(found.place)
+        work(device.device)
+        further = read_scrubbed(device.paths)
+        assert further is not None and further.place > found.place
+    assert len(places) == 2

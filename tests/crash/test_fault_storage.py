@@ -1,4 +1,4 @@
-"""R1, R2 and V1: the disk is full, or fails, at every write of an update, or keeps something else.
+"""R1, R2, V1, W6: the disk is full, or fails, at every write of an update, or keeps something else.
 
 Disk full is real: the system partition is a small ext4, filled so that a little more room is left
 each time. A failing disk is an error that the kernel would give, at each step that reaches it; and
@@ -29,9 +29,13 @@ from reconix.device.device import Device
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import apply
 from reconix.device.update.receive import receive
+from reconix.device.update.repair import repair
+from reconix.device.update.scrub import scrub
+from reconix.device.update.verify import verify
 from reconix.nix.chroot import ChrootStore
 from reconix.store.tree import File
 from reconix.transfer.receiving.contents import WrittenDifferently
+from reconix.transfer.sending.repair import create_repair
 
 Need = Callable[..., None]
 KIB = 1 << 10
@@ -263,3 +267,33 @@ def test_v1_what_changes_below_the_page_cache_is_found_before_it_has_a_name(
     with exclusive_rw(machine.paths):
         receive(machine.device, io.BytesIO(stream).read)
     machine.finish("marked")
+
+
+def test_w6_what_changed_below_the_page_cache_is_found_by_reading_on_and_repaired(
+    machine: Machine, small: Path
+) -> None:
+    mark = random.Random(1).randbytes(64 * KIB)
+    goal = machine.generation("marked", extra={"mark": File(mark)})
+    machine.install("marked")
+    place = machine.place_of(machine.read(goal).systems[0].toplevel, "mark")
+    with place.open("rb") as file:
+        sync_file_system(file.fileno())
+    flip(machine.place.parent / "system.img", mark)
+    assert place.read_bytes() == mark, "the kernel still has it"
+    (damage,) = scrub(machine.device).scrubbed.damaged
+    assert damage.files[0].endswith("/mark") and place.read_bytes() != mark
+    written = io.BytesIO()
+    create_repair(machine.store, {goal: 1}, goal, [damage.digest], written.write)
+    written.seek(0)
+    with exclusive_rw(machine.paths):
+        assert repair(machine.device, written.read).written == (damage.digest,)
+    assert place.read_bytes() == mark and verify(machine.device) == []
+
+
+def flip(medium: Path, mark: bytes) -> None:
+    """Change a byte of a file on a medium."""
+    at = medium.read_bytes().find(mark)
+    assert at >= 0
+    with medium.open("r+b") as file:
+        file.seek(at + 4 * KIB)
+        file.write(bytes([mark[4 * KIB] ^ 1]))
