@@ -123,7 +123,11 @@ class Box:
 
 
 def node(path: Path) -> Node:
-    return Symlink(str(path.readlink())) if path.is_symlink() else File(path.read_bytes())
+    if path.is_symlink():
+        return Symlink(str(path.readlink()))
+    if path.is_dir():
+        return folder({below.name: node(below) for below in path.iterdir()})
+    return File(path.read_bytes())
 
 
 @pytest.fixture(scope="module")
