@@ -9,8 +9,8 @@
 The slot image is computed here once, to know its hash and to find out at build time that a kernel
 has outgrown the slot. The agent computes it again from the boot tree when it writes the slot.
 
-The images of the systems are computed here, too: the kernel's command line names them, and so does
-``generation.json``. A device computes them again from what it receives.
+The kernel's command line names the images of the systems, and so does ``generation.json``
+(``build/measured.py``). A device computes them again from what it receives.
 
 Tested by ``tests/compat/test_build.py``.
 """
@@ -19,7 +19,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.base.documents import JsonInput, print_json
 from reconix.base.files import read_bounded
@@ -27,12 +26,12 @@ from reconix.boot import bootspec, fat
 from reconix.boot.bootspec import BootSpec
 from reconix.boot.loaders.loader import BootSystem
 from reconix.boot.loaders.systemd_boot import Program, SystemdBoot
+from reconix.build.measured import Measured
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.project import TrustRoot, Updates
 from reconix.device import trust_store
 from reconix.device.trust_store import TrustPolicy
 from reconix.nix.chroot import ChrootStore
-from reconix.nix.images import DeviceTrees, system_images
 from reconix.store.generation import VERSION, Integrity
 from reconix.store.paths import STORE_DIR, StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
@@ -79,7 +78,7 @@ def add_generation(
     host: Host,
     systems: Iterable[BuiltSystem],
     loader: bytes,
-    trees: DeviceTrees | None = None,
+    measured: Measured | None = None,
 ) -> StorePath:
     """Add boot tree and generation of a host to the store.
 
@@ -88,26 +87,24 @@ def add_generation(
         host: as configured.
         systems: all of them.
         loader: the boot loader's program.
-        trees: what was read already.
+        measured: what is known of the store already.
 
     Raises:
         SlotTooSmall: the boot tree does not fit into a slot.
     """
-    found = _imaged(trees or DeviceTrees(store), systems)
+    found = _imaged(measured or Measured(store), systems)
     content = _add_boot_tree(store, host, found.values(), loader)
     tree = _tree(host, found, content)
     toplevels = [system.built.toplevel for system in found.values()]
     return store.add_files(tree, f"generation-{host.name}", [content.tree, *toplevels])
 
 
-def _imaged(trees: DeviceTrees, systems: Iterable[BuiltSystem]) -> Mapping[str, _ImagedSystem]:
-    """Systems with their images, by name and sorted; what several have is read once."""
-    found = {}
-    with progress.stage("compute the images of the systems"):
-        for system in sorted(systems, key=lambda each: each.name):
-            images = system_images(trees, system.toplevel)
-            found[system.name] = _ImagedSystem(system, tuple(each.entry.sha256 for each in images))
-    return found
+def _imaged(measured: Measured, systems: Iterable[BuiltSystem]) -> Mapping[str, _ImagedSystem]:
+    """Systems with their images, by name and sorted."""
+    return {
+        system.name: _ImagedSystem(system, measured.system(system.toplevel).images)
+        for system in sorted(systems, key=lambda each: each.name)
+    }
 
 
 def read_system(store: ChrootStore, name: str, toplevel: StorePath) -> BuiltSystem:

@@ -29,6 +29,7 @@ from reconix.build.etc import file_precedence
 from reconix.build.etc.file_metadata import Packages
 from reconix.build.etc.generated_files import make_etc
 from reconix.build.generation import add_generation, read_system
+from reconix.build.measured import Measured
 from reconix.build.recipes import Recipe
 from reconix.build.root import debian, losses, metadata
 from reconix.build.toplevel import Components, Lists, make_toplevel, print_persist
@@ -40,7 +41,6 @@ from reconix.config.lock import HostLock, LockedPackage, SystemLock
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.nix.chroot import ChrootStore
-from reconix.nix.images import DeviceTrees
 from reconix.store.paths import StorePath
 from reconix.store.sidecar import MAX_SIDECAR_BYTES, Sidecar, parse_entries, print_sidecar
 from reconix.store.tree import File, folder
@@ -66,7 +66,7 @@ class Workshop:
 
 
 def build_host(
-    workshop: Workshop, host: Host, lock: HostLock, trees: DeviceTrees | None = None
+    workshop: Workshop, host: Host, lock: HostLock, measured: Measured | None = None
 ) -> StorePath:
     """Build the generation of a host.
 
@@ -74,13 +74,13 @@ def build_host(
         workshop: store and packages.
         host: as configured.
         lock: what its systems consist of; it must fit the configuration.
-        trees: of the store; what is read now is known to it afterwards.
+        measured: of the store; what is computed now is known to it afterwards.
     """
     toplevels = build_toplevels(workshop, host, lock, host.systems)
     store = workshop.store
     systems = [read_system(store, name, toplevel) for name, toplevel in toplevels.items()]
     systems += nixos.take_systems(store, host, lock)
-    return add_generation(store, host, systems, _loader(workshop, lock), trees)
+    return add_generation(store, host, systems, _loader(workshop, lock), measured)
 
 
 def build_toplevels(

@@ -23,7 +23,7 @@ from types import ModuleType
 from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.base.documents import print_json
-from reconix.base.files import read_bounded, remove_tree, write_durably
+from reconix.base.files import read_bounded, remove_tree, sync_folder, write_durably
 from reconix.build.imports import reached
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
@@ -144,10 +144,26 @@ def _add(
     store: ChrootStore, recipe: Recipe, place: Path, candidates: Iterable[StorePath]
 ) -> StorePath:
     path = store.add(place, recipe.name, candidates, move=True)
+    remember(store, recipe, path)
+    return path
+
+
+def remember(store: ChrootStore, recipe: Recipe, path: StorePath) -> None:
+    """Write down what a recipe gave."""
     folder = store.root / _FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     write_durably(folder / recipe.digest().hex(), f"{path}\n".encode())
-    return path
+
+
+def forget(store: ChrootStore, name: str) -> None:
+    """Forget whatever gave an object of this name; the objects stay."""
+    folder = store.root / _FOLDER
+    entries = list(folder.iterdir()) if folder.is_dir() else []
+    for entry in entries:
+        if read_bounded(entry, _MAX_BYTES).rstrip().endswith(f"-{name}".encode()):
+            entry.unlink()
+    if entries:
+        sync_folder(folder)
 
 
 @contextmanager

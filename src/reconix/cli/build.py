@@ -28,6 +28,7 @@ Exit status: 0 success, 2 a mistake in the configuration, 60-69 an input is miss
 import argparse
 
 from reconix.base.documents import JsonInput
+from reconix.build.measured import Measured
 from reconix.build.pins import Pin
 from reconix.build.root import losses
 from reconix.build.users.static_ids import FIRST_SYSTEM, LAST_REGULAR
@@ -37,8 +38,6 @@ from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
-from reconix.nix.images import DeviceTrees, read_device_generation
-from reconix.nix.installed_size import installed_size
 from reconix.project.building import build, debian_roots
 from reconix.project.files import ProjectFiles
 from reconix.signing.project_keys import with_keys
@@ -74,16 +73,16 @@ def run(arguments: argparse.Namespace) -> int:
     host = files.host(arguments.host)
     with ChrootStore(places.store(arguments)) as store:
         numbers = dict(arguments.number)
-        trees = DeviceTrees(store)
-        pin = build(files, store, with_keys(files, host), places.downloads(), numbers, trees)
-        _tell(arguments, trees, host, pin)
+        measured = Measured(store)
+        pin = build(files, store, with_keys(files, host), places.downloads(), numbers, measured)
+        _tell(arguments, measured, host, pin)
     return 0
 
 
-def _tell(arguments: argparse.Namespace, trees: DeviceTrees, host: Host, pin: Pin) -> None:
-    store = trees.store
+def _tell(arguments: argparse.Namespace, measured: Measured, host: Host, pin: Pin) -> None:
+    store = measured.store
     generation = read_generation(store.store_dir, pin.path)
-    size = installed_size(read_device_generation(store, pin.path, trees).images)
+    size = measured.generation(pin.path).size
     document: JsonInput = {
         "host": host.name,
         "number": pin.number,

@@ -29,6 +29,7 @@ from pathlib import Path
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError, UsageError
 from reconix.base.text import one_line
+from reconix.build import measured
 from reconix.build.inspect import generations
 from reconix.build.inspect.packages import PackageChange
 from reconix.build.pins import every_host
@@ -287,6 +288,8 @@ def _repair(arguments: argparse.Namespace, store: ChrootStore, paths: list[Store
     if arguments.source is None:
         raise UsageError("repair: no source given", hint="name a cache or a store: --from WHERE")
     wrong = [error.path for error in store.verify(paths or None)]
+    if wrong:
+        measured.forget(store)
     if "://" in arguments.source:
         place = cache.open_cache(arguments.source, places.route())
         for path in wrong:

@@ -10,12 +10,12 @@ from types import MappingProxyType
 from reconix.base import progress
 from reconix.build.host import build_host
 from reconix.build.inspect import budgets, frozen
+from reconix.build.measured import Measured
 from reconix.build.pins import Pin
 from reconix.build.root import losses
 from reconix.build.users.known_ids import of_generation
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
-from reconix.nix.images import DeviceTrees
 from reconix.project.files import ProjectFiles
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
@@ -27,7 +27,7 @@ def build(
     host: Host,
     downloads: Path,
     numbers: Mapping[str, int] = MappingProxyType({}),
-    trees: DeviceTrees | None = None,
+    measured: Measured | None = None,
 ) -> Pin:
     """Build a host; keep the generation if it is within budget and leaves what is frozen unchanged.
 
@@ -37,10 +37,10 @@ def build(
         host: one of the project's, with the keys that its devices trust.
         downloads: where packages are that were fetched once.
         numbers: of users, whatever devices know.
-        trees: of the store; what is read now is known to it afterwards.
+        measured: of the store; what is computed now is known to it afterwards.
     """
     lock = files.numbered_lock(store, host, numbers)
-    known = trees or DeviceTrees(store)
+    known = measured or Measured(store)
     path = build_host(files.workshop(store, downloads), host, lock, known)
     pins = files.pins(store, host)
     before = [pin.path for pin in pins.all() if store.is_valid(pin.path)]

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from reconix.build import measured
+from reconix.build.measured import Measured
 from reconix.build.pins import Pins
 from reconix.cli.main import main
 from reconix.nix.cache import push
@@ -104,15 +106,21 @@ def test_what_verify_finds_repair_fetches(
         push(store, tmp_path / "cache", [lib])
         other.take_closure(store, [lib])
         victim = store.path(lib) / "a"
+        before = Measured(store).system(lib)
     assert ask(root, "verify") == 0
     victim.chmod(0o644)
     victim.write_bytes(b"x" * 297)
+    with ChrootStore(root) as store:
+        measured.forget(store)
+        assert Measured(store).system(lib) != before
     assert ask(root, "verify") == 20
     assert "changed: a" in capsys.readouterr().out
     where = f"file://{tmp_path}/cache" if kind == "cache" else str(tmp_path / "store")
     assert ask(root, "repair", "--from", where) == 0
     assert f"repaired {lib}" in capsys.readouterr().out
     assert ask(root, "verify") == 0
+    with ChrootStore(root) as store:
+        assert Measured(store).system(lib) == before, "what was computed of damaged files is gone"
 
 
 def test_collect_tells_first_and_removes_then(root: Path, capsys: Captured) -> None:

@@ -6,13 +6,13 @@ have it: each content once, and images (``nix/installed_size.py``).
 Tested by ``tests/unit/build/inspect/test_budgets.py``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from reconix.base.errors import ReconixError
+from reconix.build.measured import Measured
 from reconix.config.schema.system import System
 from reconix.config.schema.values import print_size
-from reconix.nix.images import DeviceImage, DeviceTrees, read_device_generation, system_images
-from reconix.nix.installed_size import installed_size
+from reconix.nix.installed import Installed
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
 
@@ -30,36 +30,35 @@ class BudgetExceeded(ReconixError):
         )
 
 
-def check_systems(trees: DeviceTrees, systems: Mapping[str, System], generation: StorePath) -> None:
+def check_systems(measured: Measured, systems: Mapping[str, System], generation: StorePath) -> None:
     """Hold each system of a generation against its budget, if it has one.
 
     Args:
-        trees: of the store that has the generation.
+        measured: of the store that has the generation.
         systems: those of the configuration, by name.
         generation: what was built from them.
 
     Raises:
         BudgetExceeded: a system is too large.
     """
-    for built in read_generation(trees.store.store_dir, generation).systems:
+    for built in read_generation(measured.store.store_dir, generation).systems:
         system = systems.get(built.name)
         if system is not None and system.budget is not None:
-            images = system_images(trees, built.toplevel)
-            _check_budget(f"the system {built.name}", images, system.budget)
+            found = measured.system(built.toplevel)
+            _check_budget(f"the system {built.name}", found, system.budget)
 
 
-def check_generation(trees: DeviceTrees, generation: StorePath, budget: int | None) -> None:
+def check_generation(measured: Measured, generation: StorePath, budget: int | None) -> None:
     """Hold all systems of a host together against their budget, if they have one.
 
     Raises:
         BudgetExceeded: they are too large.
     """
     if budget is not None:
-        images = read_device_generation(trees.store, generation, trees).images
-        _check_budget("the generation", images, budget)
+        _check_budget("the generation", measured.generation(generation), budget)
 
 
-def _check_budget(what: str, images: Iterable[DeviceImage], budget: int) -> None:
-    size = installed_size(images).total_bytes
+def _check_budget(what: str, installed: Installed, budget: int) -> None:
+    size = installed.size.total_bytes
     if size > budget:
         raise BudgetExceeded(what, size_bytes=size, budget_bytes=budget)

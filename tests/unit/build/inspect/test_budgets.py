@@ -7,6 +7,7 @@ import pytest
 from tests.made_generations import generation, toplevel
 
 from reconix.build.inspect.budgets import BudgetExceeded, check_generation, check_systems
+from reconix.build.measured import Measured
 from reconix.config.schema.system import Kernel, System
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import DeviceTrees, read_device_generation, system_images
@@ -23,17 +24,17 @@ def store(tmp_path: Path) -> Iterator[ChrootStore]:
 
 def test_a_system_within_its_budget_is_kept(store: ChrootStore) -> None:
     web = toplevel(store, "page" * 99)
-    new, trees = generation(store, web), DeviceTrees(store)
-    size = installed_size(system_images(trees, web)).total_bytes
-    check_systems(trees, {"web": System(kernel=KERNEL, budget=size)}, new)
+    new, measured = generation(store, web), Measured(store)
+    size = installed_size(system_images(DeviceTrees(store), web)).total_bytes
+    check_systems(measured, {"web": System(kernel=KERNEL, budget=size)}, new)
     with pytest.raises(BudgetExceeded, match="1 more than its budget"):
-        check_systems(trees, {"web": System(kernel=KERNEL, budget=size - 1)}, new)
+        check_systems(measured, {"web": System(kernel=KERNEL, budget=size - 1)}, new)
 
 
 def test_all_systems_together_have_a_budget_too(store: ChrootStore) -> None:
-    new, trees = generation(store, toplevel(store, "page" * 99)), DeviceTrees(store)
+    new, measured = generation(store, toplevel(store, "page" * 99)), Measured(store)
     size = installed_size(read_device_generation(store, new).images).total_bytes
-    check_generation(trees, new, None)
-    check_generation(trees, new, size)
+    check_generation(measured, new, None)
+    check_generation(measured, new, size)
     with pytest.raises(BudgetExceeded, match="the generation has"):
-        check_generation(trees, new, size - 1)
+        check_generation(measured, new, size - 1)
