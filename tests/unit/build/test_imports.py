@@ -1,5 +1,6 @@
 """What a module reaches by import: what goes to devices, and what recipes hang on."""
 
+import ast
 from pathlib import Path
 from types import ModuleType
 
@@ -9,7 +10,7 @@ from tests.project_files import enough
 from reconix.build import recipes
 from reconix.build.agent import bytecode
 from reconix.build.boot import initrd, linux
-from reconix.build.imports import SOURCE, NotOurs, reached
+from reconix.build.imports import SOURCE, NotOurs, imported, reached
 from reconix.build.root import debian
 
 SOURCES = {
@@ -35,6 +36,36 @@ def test_what_is_imported_late_or_in_a_circle_counts(source: Path) -> None:
     assert {str(file.relative_to(source)) for file in found.values()} == {
         name for name in SOURCES if name != "reconix/other.py"
     }
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "if x:\n    pass\nelse:\n    {}",
+        "class A:\n    async def f():\n        {}",
+        "for x in y:\n    pass\nelse:\n    {}",
+        "while x:\n    with y:\n        {}",
+        "try:\n    {}\nfinally:\n    pass",
+        "try:\n    pass\nexcept E:\n    {}",
+        "try:\n    pass\nfinally:\n    {}",
+        "match x:\n    case 1:\n        {}",
+        "f = lambda: (x if y else z); {}",
+    ],
+)
+def test_an_import_counts_wherever_it_stands(place: str) -> None:
+    assert imported(place.format("from a import b").encode()) == (("a", "b"),)
+
+
+def test_no_import_of_ours_is_missed() -> None:
+    modules = enough([*SOURCE.glob("reconix/**/*.py")], at_least=300, what="modules")
+    for content in {path.read_bytes() for path in modules}:
+        walked = ast.walk(ast.parse(content))
+        count = sum(
+            len(node.names)
+            for node in walked
+            if isinstance(node, ast.Import | ast.ImportFrom) and not getattr(node, "level", 0)
+        )
+        assert len(imported(content)) == count
 
 
 def test_an_import_of_nothing_is_refused(source: Path) -> None:
