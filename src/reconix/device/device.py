@@ -75,7 +75,7 @@ class Device:
         if not self._opened:
             from reconix.store.registry import Registry  # late: a discard can do without
 
-            self._opened.append(Registry(self.paths.system))
+            self._opened.append(Registry(self.paths.system, self.paths.packs))
         return self._opened[0]
 
     def installed(self) -> tuple[StorePath, ...]:

@@ -53,6 +53,11 @@ class Paths:
         return self.system / "images"
 
     @property
+    def packs(self) -> Path:
+        """Contents of the first image, where they are mounted. The initrd, ``leave``; boot."""
+        return self.run / "packs"
+
+    @property
     def home(self) -> Path:
         """The folder of the agent's durable files; kept."""
         return self.system / "reconix"

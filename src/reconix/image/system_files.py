@@ -49,7 +49,7 @@ def _pool(generation: DeviceGeneration, *, has_verity: bool) -> NewFolder:
     digests = {digest for tree in generation.trees.values() for digest, _ in contents(tree)}
     folders: dict[str, dict[str, NewNode]] = {}
     for digest in digests:
-        path = _DISK.pool.path(digest)
+        path = _DISK.pool.place(digest)
         content = NewFile(generation.places[digest], FILE_MODE, has_verity)
         folders.setdefault(path.parent.name, {})[path.name] = content
     inner = {name: new_folder(files, mode=FOLDER_MODE) for name, files in folders.items()}

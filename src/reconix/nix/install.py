@@ -44,7 +44,7 @@ def _missing_contents(generation: DeviceGeneration, into: Registry) -> Iterator[
         for digest, size_bytes in contents(tree):
             if digest not in seen and not into.pool.has(digest, size_bytes):
                 seen.add(digest)
-                yield into.pool.path(digest), functools.partial(_copy, generation.places[digest])
+                yield into.pool.place(digest), functools.partial(_copy, generation.places[digest])
 
 
 def _missing_images(generation: DeviceGeneration, into: Registry) -> Iterator[tuple[Path, _Fill]]:

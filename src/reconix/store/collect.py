@@ -4,11 +4,15 @@ A manifest goes first, durably; then what no other one leads to: images, durably
 no image names. So a cut leaves more than is needed, never less: an image that is there has its
 contents. The next call goes on.
 
+A pack goes when no installed image names a content that rests only there: nothing can be taken out
+of it. Its file goes at once; its blocks are free when the device has been started again, because it
+is mounted. One that is not mounted stays.
+
 An image that is damaged or missing does not say which contents it needs. Then no content is
 removed; so each is compared with its digest first.
 
-Tested by ``tests/unit/store/test_collect.py`` and, step by step,
-``tests/crash/test_store_crash.py``.
+Tested by ``tests/unit/store/test_collect.py``, ``tests/unit/store/test_packs.py``, and step by step
+by ``tests/crash/test_store_crash.py``.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,11 +34,12 @@ class Collected:
     images: int = 0
     contents: int = 0
     size_bytes: int = 0
+    packs: int = 0
 
     @property
     def count(self) -> int:
         """How many files."""
-        return self.images + self.contents
+        return self.images + self.contents + self.packs
 
 
 def collect(registry: Registry, also: Iterable[Manifest] = ()) -> Collected:
@@ -50,7 +55,11 @@ def collect(registry: Registry, also: Iterable[Manifest] = ()) -> Collected:
         sync_folder(registry.images_dir)
     contents = _remove(unneeded_contents(registry, manifests))
     registry.pool.remove_empty_folders()
-    return Collected(images.count, contents.count, images.size_bytes + contents.size_bytes)
+    packs = _remove(unneeded_packs(registry, manifests))
+    if packs.count:
+        sync_folder(registry.packs_dir)
+    size_bytes = images.size_bytes + contents.size_bytes + packs.size_bytes
+    return Collected(images.count, contents.count, size_bytes, packs.count)
 
 
 def unneeded_images(registry: Registry, manifests: Iterable[Manifest]) -> list[Path]:
@@ -67,8 +76,19 @@ def unneeded_contents(registry: Registry, manifests: Iterable[Manifest]) -> Iter
     if needed is None:
         return
     pool = registry.pool
-    yield from (pool.path(digest) for digest in pool.digests() if digest not in needed)
+    yield from (pool.place(digest) for digest in pool.digests() if digest not in needed)
     yield from pool.strangers()
+
+
+def unneeded_packs(registry: Registry, manifests: Iterable[Manifest]) -> list[Path]:
+    """The packs in which no content rests that is needed and rests nowhere else, sorted."""
+    pool = registry.pool
+    mounted = [pack for pack in pool.packs if pack.is_mounted()]
+    needed = needed_contents(registry, manifests) if mounted else None
+    if needed is None:
+        return []
+    resting = {pool.path(digest).parent.parent for digest in needed}
+    return [pack.file for pack in mounted if pack.folder not in resting]
 
 
 def needed_contents(registry: Registry, manifests: Iterable[Manifest]) -> set[bytes] | None:

@@ -7,16 +7,26 @@
 A content gets its name when it is whole and durable and what the disk gives back has this digest;
 so a name is a promise, also after a power cut. Whether a content is needed, the images say.
 
+What the first image of a device has brought may rest in a *pack* instead: a compressed file system
+with the same names, mounted when the device starts. The pool comes first, as in ``/nix/store``::
+
+    packs/<sha256>                    the file, on the system partition
+    /run/reconix/packs/<sha256>/ab/cdef…    its contents, while it is mounted
+
+Nothing is added to a pack, nor removed from it: it goes as a whole (``collect.py``). When its file
+is gone it counts no more, although it may be mounted until the device is started again.
+
 Nobody but root may read here: among the contents are those of files that only root may read.
 
-Tested by ``tests/unit/store/test_pool.py``.
+Tested by ``tests/unit/store/test_pool.py`` and ``tests/unit/store/test_packs.py``.
 """
 
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, chunks, open_regular, read_bounded
@@ -39,26 +49,64 @@ class BadContent(ReconixError):
         self.digest, self.what = digest, what
 
 
-class Pool:
-    """The contents below a folder."""
+class Pack(NamedTuple):
+    """Contents that came together.
 
-    def __init__(self, folder: Path) -> None:
+    Attributes:
+        file: the file system in which they are.
+        folder: where that is mounted; empty if it is not.
+    """
+
+    file: Path
+    folder: Path
+
+    def has(self, digest: bytes) -> bool:
+        """Whether a content rests here."""
+        return _status(str(self.folder), digest) is not None and self.file.exists()
+
+    def is_mounted(self) -> bool:
+        """Whether anything can be said of its contents."""
+        return any(_sorted_names(self.folder))
+
+
+class Pool:
+    """The contents below a folder, and in packs.
+
+    Args:
+        folder: where contents are put.
+        packs: where some rest besides.
+    """
+
+    def __init__(self, folder: Path, packs: Iterable[Pack] = ()) -> None:
         self.folder = folder
-        self._below = str(folder)
+        self._packs = tuple(packs)
+
+    @property
+    def packs(self) -> tuple[Pack, ...]:
+        """Those that are still there."""
+        return tuple(pack for pack in self._packs if pack.file.exists())
+
+    def place(self, digest: bytes) -> Path:
+        """Where a content is put."""
+        return self.folder / _name(digest)
 
     def path(self, digest: bytes) -> Path:
-        """Where a content is, or would be."""
-        name = digest.hex()
-        return self.folder / name[:_FOLDER_DIGITS] / name[_FOLDER_DIGITS:]
+        """Where a content rests, or would be put."""
+        place = self.place(digest)
+        if self._packs and not os.path.lexists(place):
+            pack = self._pack_with(digest)
+            return place if pack is None else pack.folder / _name(digest)
+        return place
 
     def has(self, digest: bytes, size_bytes: int) -> bool:
         """Whether a content is there; it is not read."""
-        try:
-            name = digest.hex()  # asked for some thousand times, so without making a path
-            status = os.lstat(f"{self._below}/{name[:_FOLDER_DIGITS]}/{name[_FOLDER_DIGITS:]}")
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        return stat.S_ISREG(status.st_mode) and status.st_size == size_bytes
+        status = _status(str(self.folder), digest)
+        if status is None and self._packs and (pack := self._pack_with(digest)):
+            status = _status(str(pack.folder), digest)
+        return status is not None and stat.S_ISREG(status.st_mode) and status.st_size == size_bytes
+
+    def _pack_with(self, digest: bytes) -> Pack | None:
+        return next((pack for pack in self._packs if pack.has(digest)), None)
 
     def read(self, digest: bytes, size_bytes: int) -> bytes:
         """A whole content, not compared with its name: the start of a device hashes nothing.
@@ -95,7 +143,7 @@ class Pool:
             raise BadContent(digest, "was altered")
 
     def digests(self) -> Iterator[bytes]:
-        """All contents that have a name, sorted."""
+        """All contents that were put here, sorted; not those in packs."""
         for folder in filter(self._is_folder, _sorted_names(self.folder)):
             for name in _sorted_names(self.folder / folder):
                 digest = _parse(folder + name)
@@ -122,6 +170,19 @@ class Pool:
         for name in _sorted_names(self.folder):
             with contextlib.suppress(OSError):  # there is something in it
                 (self.folder / name).rmdir()
+
+
+def _name(digest: bytes) -> str:
+    name = digest.hex()
+    return f"{name[:_FOLDER_DIGITS]}/{name[_FOLDER_DIGITS:]}"
+
+
+def _status(folder: str, digest: bytes) -> os.stat_result | None:
+    """Asked for some thousand times, so without making a path."""
+    try:
+        return os.lstat(f"{folder}/{_name(digest)}")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _sorted_names(folder: Path) -> list[str]:

@@ -5,6 +5,7 @@
     <system>/reconix/generations/<hash>-<name>.manifest  an installed generation
     <system>/images/<sha256>                             names and metadata of trees
     <system>/pool/ab/cdef…                               contents of files
+    <system>/packs/<sha256>                              contents that came with the first image
     <system>/reconix/staging/                            what is being received
 
 A generation is installed when its manifest, all images that it names and all contents that these
@@ -45,7 +46,7 @@ from reconix.store.manifest import (
     print_manifest,
 )
 from reconix.store.paths import StorePath
-from reconix.store.pool import BadContent, Pool
+from reconix.store.pool import BadContent, Pack, Pool
 
 _SUFFIX = ".manifest"
 
@@ -73,16 +74,31 @@ class NotInstalled(ReconixError):
 
 
 class Registry:
-    """The installed generations below the root of a system partition."""
+    """The installed generations below the root of a system partition.
 
-    def __init__(self, system_root: Path) -> None:
-        self.system_root = system_root
-        self.pool = Pool(system_root / "pool")
+    Args:
+        system_root: the root of the partition.
+        mounted_packs: where its packs are mounted, by their names; without it there are none.
+    """
+
+    def __init__(self, system_root: Path, mounted_packs: Path | None = None) -> None:
+        self.system_root, self.mounted_packs = system_root, mounted_packs
+        self.packs_dir = system_root / "packs"
+        self.pool = Pool(system_root / "pool", self._packs())
         self.images_dir = system_root / "images"
         self.staging_dir = system_root / "reconix/staging"
         self._generations = system_root / "reconix/generations"
         self._opened: dict[Digest, Image] = {}
         self._parsed: dict[StorePath, tuple[_Version, Manifest]] = {}
+
+    def afresh(self) -> "Registry":
+        """The same, with nothing of it in memory."""
+        return Registry(self.system_root, self.mounted_packs)
+
+    def _packs(self) -> Iterator[Pack]:
+        if self.mounted_packs is not None and self.packs_dir.is_dir():
+            for file in sorted(self.packs_dir.iterdir()):
+                yield Pack(file, self.mounted_packs / file.name)
 
     # -- generations -------------------------------------------------------------------------------
 

@@ -153,7 +153,7 @@ class Contents:
     def take_back(self) -> None:
         """Remove again what was added; what stays now goes when the device collects."""
         for digest in self.added:
-            self.pool.path(digest).unlink(missing_ok=True)
+            self.pool.place(digest).unlink(missing_ok=True)
         for folder in reversed(self._folders):
             with contextlib.suppress(OSError):  # it is not empty
                 folder.rmdir()
@@ -162,7 +162,7 @@ class Contents:
         self.added.clear()
 
     def _name(self, digest: bytes, waiting: _Waiting) -> None:
-        path = self.pool.path(digest)
+        path = self.pool.place(digest)
         for folder in (self.pool.folder, path.parent):
             if not folder.is_dir():
                 folder.mkdir(FOLDER_MODE)

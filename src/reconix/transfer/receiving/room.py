@@ -125,7 +125,7 @@ def make_room(room: Room, registry: Registry, spool: Spool | None) -> None:
     """
     lack = room.lacks(registry.system_root)
     if lack:
-        collect(Registry(registry.system_root))  # one that keeps no images in memory
+        collect(registry.afresh())  # one that keeps no images in memory
         lack = room.lacks(registry.system_root)
     if lack and spool is not None and _given_back(spool, room, registry.system_root):
         lack = room.lacks(registry.system_root)
