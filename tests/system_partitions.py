@@ -9,6 +9,7 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.conftest import Need
 
 from reconix.base.process import run
 from reconix.build.boot import initrd
+from reconix.image.pack import make_pack
 from reconix.store.images.erofs import write_image
 from reconix.store.images.nodes import (
     EXECUTABLE,
@@ -29,6 +31,7 @@ from reconix.store.images.nodes import (
     Node,
 )
 from reconix.store.images.verity import digest
+from reconix.store.pool import Pool
 
 TOPLEVEL = f"/nix/store/{'0' * 32}-system-default"
 SHELLS = {
@@ -94,6 +97,18 @@ class SystemPartition:
         path.write_bytes(content)
         path.chmod(0o400)
         return path
+
+    def pack(self) -> str:
+        """Move all contents of the pool into a pack; its name."""
+        Need()("mkfs.erofs")
+        pool, made = Pool(self.system / "pool"), self.place / "pack"
+        make_pack({found: pool.path(found) for found in pool.digests()}, made, self.place)
+        name = sha256(made.read_bytes()).hexdigest()
+        (self.system / "packs").mkdir()
+        made.rename(self.system / "packs" / name)
+        for found in list(pool.digests()):
+            pool.path(found).unlink()
+        return name
 
     def image(self, objects: Mapping[str, Node]) -> str:
         """Write an image of objects, by their names in the store; its name."""

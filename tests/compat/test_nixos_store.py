@@ -68,6 +68,15 @@ def test_the_script_mounts_all_images_over_the_pool(partition: SystemPartition, 
 
 
 @pytest.mark.parametrize("where", SHELLS)
+def test_the_script_finds_contents_in_a_pack(partition: SystemPartition, where: str) -> None:
+    image = partition.image({"one": folder({"file": file(CONTENT)})})
+    pack = partition.pack()
+    look = "cat /new/nix/store/one/file; ls /run/reconix/packs"
+    said = partition.do(f"{script(f'reconix.images={image}')}\n{look}", where=where)
+    assert said == f"{CONTENT.decode()}{pack}\n"
+
+
+@pytest.mark.parametrize("where", SHELLS)
 @pytest.mark.parametrize("does", ["rm images/*", "mv pool gone", "echo 3 > reconix/layout"])
 def test_the_script_fails_where_the_store_cannot_be_mounted(
     partition: SystemPartition, where: str, does: str

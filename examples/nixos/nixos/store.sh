@@ -1,6 +1,6 @@
 # Mount the store of a reconix device below $root, where its system partition is mounted at /system.
 # The images that hold this system stand on the kernel's command line, and their contents lie in the
-# pool. With `reconix.verity` there, the kernel compares all that it reads. The layers keep the images mounted, so that they need no place of their own afterwards.
+# pool, or in a pack. With `reconix.verity` there, the kernel compares all that it reads. The layers keep the images mounted, so that they need no place of their own afterwards.
 
 images= verity= layers= number=0
 for word in $(cat /proc/cmdline); do
@@ -27,7 +27,13 @@ for image in $(IFS=,; echo $images); do
     layers=$layers${layers:+:}$number
     number=$((number + 1))
 done
-mount -t overlay -o "ro,redirect_dir=follow,metacopy=on$verity,lowerdir=$layers::$root/system/pool" \
+packs=
+for pack in "$root"/system/packs/*; do
+    place=/run/reconix/packs/${pack##*/}
+    [ -f "$pack" ] && mkdir -p "$place" || continue
+    if mount -t erofs -o loop,ro "$pack" "$place"; then packs=$packs::$place; fi
+done
+mount -t overlay -o "ro,redirect_dir=follow,metacopy=on$verity,lowerdir=$layers::$root/system/pool$packs" \
     store "$root/nix/store" || exit 1
 umount /run/reconix/[0-9]*
 rmdir /run/reconix/[0-9]*

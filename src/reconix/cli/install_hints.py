@@ -19,6 +19,7 @@ INSTALLED_BY = {
     "fsck.fat": "dosfstools",
     "git": "git",
     "losetup": "mount",
+    "mkfs.erofs": "erofs-utils",
     "mkfs.ext4": "e2fsprogs",
     "mmdebstrap": "mmdebstrap",
     "nix": "nix-bin",

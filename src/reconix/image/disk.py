@@ -3,7 +3,7 @@
     partition tables   boot/tables.py; slot 1 is selected
     slot-1             the slot image of the generation
     slot-2 …           empty: an update fills them
-    system             contents, images and the agent's state (``system_files.py``)
+    system             contents or a pack, images, the agent's state (``system_files.py``)
     data               an empty file system
 
 The same generation and the same layout give the same bytes: no mount, no root, no clock. The file
@@ -29,9 +29,10 @@ from reconix.config.schema.machine import Machine
 from reconix.image.ext4 import Format, make_ext4, system_format
 from reconix.image.layout import DATA, SYSTEM, Sizes, needed_bytes, plan
 from reconix.image.new_files import NewFile, NewFolder, new_folder
-from reconix.image.system_files import FIRST_SLOT, system_files
+from reconix.image.pack import make_pack
+from reconix.image.system_files import FIRST_SLOT, content_places, system_files
 from reconix.nix.chroot import ChrootStore
-from reconix.nix.images import read_device_generation
+from reconix.nix.images import DeviceGeneration, read_device_generation
 from reconix.store.generation import Generation, read_generation
 from reconix.store.paths import StorePath
 
@@ -45,6 +46,8 @@ class Layout:
     """Without it: what the parts need."""
     data: Mapping[str, bytes] = field(default_factory=dict)
     """Files on the data partition, by name: what one device has of its own."""
+    compress: bool = False
+    """Whether the contents are in a pack."""
 
     @classmethod
     def of(cls, machine: Machine, data: Mapping[str, bytes] | None = None) -> "Layout":
@@ -55,7 +58,7 @@ class Layout:
             system_bytes=machine.disk.system_size,
             data_bytes=machine.disk.data_size,
         )
-        return cls(sizes, machine.disk.size, data or {})
+        return cls(sizes, machine.disk.size, data or {}, machine.disk.compress)
 
 
 def make_disk(store: ChrootStore, generation_path: StorePath, layout: Layout, into: Path) -> None:
@@ -93,9 +96,13 @@ def _fill(store: ChrootStore, path: StorePath, layout: Layout, image: Path, work
     with progress.stage("write the boot partition"):
         _write_slot(store, generation, tables.slot(FIRST_SLOT), image)
     with progress.stage("make the system partition"):
-        content = system_files(read_device_generation(store, path), generation.integrity)
-        form = system_format(content, tables.named(SYSTEM).size_bytes, generation.integrity)
-        _write_system(content, tables.named(SYSTEM), form, image, work)
+        installed = read_device_generation(store, path)
+        if layout.compress:
+            _write_packed_system(installed, tables.named(SYSTEM), image, work)
+        else:
+            content = system_files(installed, generation.integrity)
+            form = system_format(content, tables.named(SYSTEM).size_bytes, generation.integrity)
+            _write_system(content, tables.named(SYSTEM), form, image, work)
     _write_data(tables.named(DATA), layout.data, image, work)
 
 
@@ -105,6 +112,17 @@ def _write_slot(store: ChrootStore, generation: Generation, slot: Partition, ima
         file.seek(slot.first * SECTOR)
         for chunk in fat.image(tree, generation.slot.slot_size_bytes):
             file.write(chunk)
+
+
+def _write_packed_system(
+    installed: DeviceGeneration, place: Partition, image: Path, work: Path
+) -> None:
+    places, pack = content_places(installed), work / "pack"
+    with progress.stage("compress the contents"):
+        make_pack(places, pack, work)
+    content = system_files(installed, pack=pack)
+    form = system_format(content, place.size_bytes, packed=len(places))
+    _write_system(content, place, form, image, work)
 
 
 def _write_system(

@@ -86,7 +86,11 @@ _BY_SIZE = Format()
 
 
 def system_format(
-    content: NewFolder, size_bytes: int, integrity: Integrity = Integrity.NONE
+    content: NewFolder,
+    size_bytes: int,
+    integrity: Integrity = Integrity.NONE,
+    *,
+    packed: int = 0,
 ) -> Format:
     """The format of a system partition.
 
@@ -94,10 +98,11 @@ def system_format(
         content: what it holds first.
         size_bytes: of the partition.
         integrity: whether the kernel shall compare contents with their names.
+        packed: how many contents come in a pack; each of them may be replaced by a file.
     """
     verity = integrity is Integrity.VERITY
     block_bytes = VERITY_BLOCK_BYTES if verity else SMALL_BLOCK_BYTES
-    inodes = _GENERATIONS * sum(1 for _ in walk(content)) + _SPARE_INODES
+    inodes = _GENERATIONS * (sum(1 for _ in walk(content)) + packed) + _SPARE_INODES
     journal_bytes = min(_MAX_JOURNAL_BYTES, size_bytes // _JOURNAL_PART)
     return Format(
         block_bytes,

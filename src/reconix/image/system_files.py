@@ -2,6 +2,7 @@
 
     pool/ab/cdef…            contents of files, each once      only for root
     images/<sha256>          names and metadata                only for root
+    packs/<sha256>           the contents, if they are compressed: then the pool is empty
     reconix/generations/     the manifest of the generation
     reconix/state.json       slot 1 has it, and it is confirmed
     reconix/layout           2
@@ -12,6 +13,8 @@ the integrity ``verity`` the kernel compares contents and images from the first 
 Tested by ``tests/compat/test_disk.py``.
 """
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from reconix.boot.tables import Slot
@@ -32,25 +35,46 @@ _DISK = Registry(Path("/"))
 """As a device sees its system partition: it knows where things are."""
 
 
-def system_files(generation: DeviceGeneration, integrity: Integrity = Integrity.NONE) -> NewFolder:
-    """All files and folders of the partition."""
+def system_files(
+    generation: DeviceGeneration, integrity: Integrity = Integrity.NONE, *, pack: Path | None = None
+) -> NewFolder:
+    """All files and folders of the partition.
+
+    Args:
+        generation: what it holds.
+        integrity: who compares what is read.
+        pack: has all contents, if they shall be compressed.
+    """
     has_verity = integrity is Integrity.VERITY
+    pooled = content_places(generation) if pack is None else {}
+    packs = {} if pack is None else {_DISK.packs_dir.name: _packs(pack)}
     return new_folder(
         {
-            _DISK.pool.folder.name: _pool(generation, has_verity=has_verity),
+            _DISK.pool.folder.name: _pool(pooled, has_verity=has_verity),
             _DISK.images_dir.name: _images(generation, has_verity=has_verity),
             "reconix": _agent(generation.manifest),
+            **packs,
         }
     )
 
 
-def _pool(generation: DeviceGeneration, *, has_verity: bool) -> NewFolder:
-    """Each content once, whatever it is called and however often."""
+def content_places(generation: DeviceGeneration) -> dict[bytes, Path]:
+    """A file for each content, whatever it is called and however often."""
     digests = {digest for tree in generation.trees.values() for digest, _ in contents(tree)}
+    return {digest: generation.places[digest] for digest in digests}
+
+
+def _packs(pack: Path) -> NewFolder:
+    with pack.open("rb") as file:
+        name = hashlib.file_digest(file, "sha256").hexdigest()
+    return new_folder({name: NewFile(pack, FILE_MODE)}, mode=FOLDER_MODE)
+
+
+def _pool(places: Mapping[bytes, Path], *, has_verity: bool) -> NewFolder:
     folders: dict[str, dict[str, NewNode]] = {}
-    for digest in digests:
+    for digest, place in places.items():
         path = _DISK.pool.place(digest)
-        content = NewFile(generation.places[digest], FILE_MODE, has_verity)
+        content = NewFile(place, FILE_MODE, has_verity)
         folders.setdefault(path.parent.name, {})[path.name] = content
     inner = {name: new_folder(files, mode=FOLDER_MODE) for name, files in folders.items()}
     return new_folder(inner, mode=FOLDER_MODE)

@@ -304,6 +304,50 @@ def test_only_the_whole_word_says_that_all_is_to_be_compared(
     assert partition.do(begin + 'read_integrity; echo "<$VERITY>"') == f"<{expected}>\n"
 
 
+READ = "cat usr/bin/su etc/shadow etc/app.conf | sha256sum | head -c 64"
+ALL = sha256(PROGRAM + SHADOW + CONFIG).hexdigest()
+
+
+@WHERE
+def test_contents_come_from_a_pack_that_only_root_sees(
+    partition: SystemPartition, where: str
+) -> None:
+    name = partition.pack()
+    place = f"/run/reconix/packs/{name}"
+    look = f"{READ}; stat -c ' %a %u' {place} {place}/*; umount {place} || echo not mounted"
+    assert made(partition, look, where).split() == [ALL, *["700", "0"] * 4]
+
+
+@WHERE
+def test_a_content_in_the_pool_comes_before_the_same_in_a_pack(
+    partition: SystemPartition, where: str
+) -> None:
+    partition.pack()
+    partition.content(SHADOW).chmod(0o600)
+    partition.content(SHADOW).write_bytes(b"root:*:2:0:::::\n" * 9)
+    assert made(partition, "head -n 1 etc/shadow", where) == "root:*:2:0:::::\n"
+
+
+@WHERE
+def test_without_its_pack_a_system_starts_and_says_what_it_lacks(
+    partition: SystemPartition, where: str
+) -> None:
+    """What rested there is an error of whoever reads it; all else is there."""
+    name = partition.pack()
+    partition.content(CONFIG)
+    file = partition.system / "packs" / name
+    file.write_bytes(bytes(1024) + file.read_bytes()[1024:].replace(b"\xe2\xe1\xf5\xe0", bytes(4)))
+    look = f"cat etc/app.conf | head -n 1; {READ} > /dev/null 2>&1; cat /run/reconix/faults"
+    said = made(partition, look, where)
+    assert said.endswith(f"Option yes\nthe pack {name} is not mounted\n")
+
+
+def test_what_is_no_pack_is_not_mounted(partition: SystemPartition) -> None:
+    (partition.system / "packs").mkdir()
+    (partition.system / "packs/x").write_bytes(b"")
+    assert made(partition, f"{READ}; ls -d /run/reconix/packs || echo none") == f"{ALL}none\n"
+
+
 def test_a_missing_content_is_an_error_of_whoever_reads_it(partition: SystemPartition) -> None:
     partition.content(SHADOW).unlink()
     assert made(partition, "cat usr/bin/su > /dev/null && cat etc/shadow || echo no").endswith(

@@ -205,6 +205,22 @@ def test_nothing_but_the_root_is_mounted_in_the_end(partition: SystemPartition) 
     ]
 
 
+PACK = "/run/reconix/packs/"
+
+
+@pytest.mark.parametrize("does", ["true", f"umount {PACK}*"], ids=["mounted", "unmounted"])
+def test_a_pack_goes_along_whether_systemd_has_unmounted_it_or_not(
+    partition: SystemPartition, does: str
+) -> None:
+    """The scripts themselves rest in it."""
+    begin, images = runs(partition, "web"), system(partition, "mqtt")
+    name = partition.pack()
+    place = f"/run/nextroot{PACK}{name}"
+    look = f"grep -c ' {place} erofs' /proc/self/mounts; cat {place}/*/* | grep -c ^make_store"
+    said = seen(partition, begin, does, follows("mqtt", images), LEAVE, SEEN, look)
+    assert said == ["left 0", *expected("mqtt", images, 1), "1", "1"]
+
+
 USED = "chmod cp ln mkdir mount mv readlink rm stat sync umount"
 COUNT = f"""
 mkdir counted; for name in {USED}; do

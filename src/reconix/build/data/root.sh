@@ -16,7 +16,7 @@
 #     given     files of the generation in such folders: <generation|device> <path> a line
 #
 #     /             tmpfs: gone with the system
-#     /nix/store    an overlay, read-only: the images of the system over the pool
+#     /nix/store    an overlay, read-only: the images of the system over the pool, and that over packs
 #     /nix/system   a link to the toplevel: which system this root is
 #     /etc, /var    overlays: a tmpfs over the generated files over the root's
 #     /opt, /srv, /root, /home …  the same where packages have something there
@@ -25,6 +25,7 @@
 # what a shell can do itself it does itself, and what is mounted next to each other one program mounts.
 
 CMDLINE=/proc/cmdline
+PACKS=/run/reconix/packs  # where they are mounted for the agent, too
 FOLDERS="dev etc home media mnt nix/store opt proc root run/changes srv sys tmp usr var"
 
 need() { "$@" || fail "$*"; }
@@ -51,10 +52,10 @@ plan_mount() {
 "
 }
 
-# Folders of images, first the uppermost; their contents come from the pool. An image says which digest
+# Folders of images, first the uppermost; their contents come from the pool, or else a pack. An image says which digest
 # a content must have: with `verity=require` one that has another, or none, cannot be opened.
 plan_overlay() {
-    plan_mount "$1" "$2" overlay "$4,metacopy=on${VERITY:+,verity=require},lowerdir=$3::$SYSTEM/pool"
+    plan_mount "$1" "$2" overlay "$4,metacopy=on${VERITY:+,verity=require},lowerdir=$3::$SYSTEM/pool$packs"
 }
 
 make_mounts() {
@@ -68,6 +69,7 @@ make_mounts() {
 make_store() {
     read_integrity
     find_images
+    find_packs
     need mount -t tmpfs -o mode=0755 root $NEW
     cd $NEW || fail "no new root"
     need mkdir -p $FOLDERS $places
@@ -95,6 +97,23 @@ find_images() {
     [ -n "$layers" ] || fail "nothing says in which images $TOPLEVEL is"
 }
 
+# Compressed contents of the first image of the device. What rests in a pack that is damaged is missing,
+# and that is an error of whoever reads it. Where one is mounted already, it stays.
+find_packs() {
+    packs=
+    for pack in "$SYSTEM"/packs/*; do
+        place=$PACKS/${pack##*/}
+        is_digest "${pack##*/}" || continue
+        if has_something "$place" || mount_pack; then packs=$packs::$place; fi
+    done
+}
+
+mount_pack() {
+    mkdir -p "$place" && mount -t erofs -o loop,ro "$pack" "$place" && return
+    fault "the pack ${pack##*/} is not mounted"
+    return 1
+}
+
 images() { IFS=,; echo $IMAGES; }
 
 is_digest() {
@@ -109,6 +128,7 @@ is_unaltered() {
 make_system_root() {
     table=
     read_integrity
+    [ -n "${packs+known}" ] || find_packs
     make_folders
     mount_folders
     lay_over

@@ -1,5 +1,7 @@
 """The default system exists, the disk holds its partitions, no port is forwarded twice.
 
+Nor is anything both compressed and compared by the kernel.
+
 Tested by ``tests/unit/config/rules/test_assertions.py``.
 """
 
@@ -9,6 +11,7 @@ from reconix.config.merge import Table
 from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
 from reconix.config.schema.hosts import Host
+from reconix.store.generation import Integrity
 
 _MIN_SLOT_BYTES = 36 << 20
 """FAT32 has at least 65525 clusters (Microsoft's FAT specification 1.03, section 3.5)."""
@@ -26,6 +29,7 @@ def check_machine(
     yield from _parts_are_large_enough(host, table, file)
     yield from _disk_holds_all(host, table, file)
     yield from _forwards_differ(host, table, file)
+    yield from _packed_or_compared(host, table, file)
 
 
 def _default_exists(
@@ -65,6 +69,15 @@ def _disk_holds_all(host: Host, table: Table, file: Place) -> Iterator[Problem]:
         fact = f"slots, system and data need {needed} bytes, but the disk has {disk.size}"
         hint = f'set it to at least "{-(-needed >> 20)}M", or remove it'
         yield Problem(place, "disk.size", fact, hint)
+
+
+def _packed_or_compared(host: Host, table: Table, file: Place) -> Iterator[Problem]:
+    """What the kernel compares is a file of its own on the disk, and in a pack there are none."""
+    disk = host.machine.disk
+    if disk.compress and disk.integrity is Integrity.VERITY:
+        place = place_of(table, "disk", "compress", default=file)
+        fact = 'integrity = "verity" needs a file for each content, and a pack has all in one'
+        yield Problem(place, "disk.compress", fact, "remove either of them")
 
 
 def _forwards_differ(host: Host, table: Table, file: Place) -> Iterator[Problem]:

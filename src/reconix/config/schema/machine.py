@@ -121,6 +121,16 @@ class Disk:
             "when a worn or failing disk must not feed wrong content to programs",
         ),
     ] = Integrity.NONE
+    compress: Annotated[
+        bool,
+        Option(
+            "Whether the files of a disk image are compressed: one pack, which takes about half of "
+            "the room. Files of updates are not. The pack stays until no file in it is needed, so "
+            "`system_size` must hold it beside two generations.",
+            "true",
+            "when the disk is small, and slower reading matters less",
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
