@@ -25,8 +25,9 @@ from reconix.config.schema.hosts import Host
 from reconix.config.schema.machine import Boot, Disk, Machine
 from reconix.config.schema.values import Architecture
 from reconix.image.disk import Layout, make_disk
-from reconix.image.ext4 import DoesNotFit
+from reconix.image.ext4 import DoesNotFit, system_format
 from reconix.image.layout import Sizes, needed_bytes, plan
+from reconix.image.new_files import NewFile, new_folder
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import read_device_generation
 from reconix.nix.install import install
@@ -280,6 +281,34 @@ def test_the_kernel_shows_each_system_as_build_store_and_sidecars_describe_it(
         assert sorted(found) == wanted
     owners = {row.path.partition(b"-debian-root/")[2]: (row.mode, row.user) for row in found}
     assert (owners[b"bin/su"], owners[b"var/page"]) == ((0o4755, 0), (0o640, 33))
+
+
+def test_compressed_contents_are_in_a_pack_and_all_else_is_the_same(
+    store: ChrootStore, generation: StorePath, image: Path, tmp_path: Path, need: Need
+) -> None:
+    need("mkfs.erofs", "fsck.erofs")
+    packed = tmp_path / "packed.img"
+    make_disk(store, generation, Layout(SIZES, compress=True), packed)
+    plain = listing(system_of(image, tmp_path))
+    (tmp_path / "packed").mkdir()
+    found = listing(system_of(packed, tmp_path / "packed"))
+    ((name, (mode, content)),) = [row for row in found.items() if row[0].startswith("packs/")]
+    assert name == f"packs/{Digest.of(content).hex()}"
+    assert mode == "-r--------"
+    rest = {row[0]: row[1] for row in found.items() if row[0].partition("/")[0] != "packs"}
+    assert rest == {row[0]: row[1] for row in plain.items() if not row[0].startswith("pool/")}
+    (tmp_path / "pack").write_bytes(content)
+    run("fsck.erofs", f"--extract={tmp_path}/pool", tmp_path / "pack")
+    pool = {f"pool/{path}": text for path, (_, text) in listing(tmp_path / "pool").items()}
+    wanted = {path: text for path, (_, text) in plain.items() if path.startswith("pool/")}
+    assert pool == wanted
+
+
+def test_a_packed_disk_has_inodes_for_as_many_files_as_another_one(need: Need) -> None:
+    need("mkfs.ext4")
+    files = new_folder({f"{number}": NewFile(b"x") for number in range(1000)})
+    plain = system_format(files, 16 * MIB).inodes
+    assert system_format(new_folder({}), 16 * MIB, packed=1000).inodes == plain
 
 
 def test_the_data_partition_holds_what_one_device_has_of_its_own_and_nothing_else_differs(

@@ -33,6 +33,7 @@ OF_A_MACHINE = {
     'run.forward = ["a:1", "a:2"]': ("run.forward", "name a is used twice"),
     'run.forward = ["a:1", "b:1"]': ("run.forward", "device port 1 is used twice"),
     'run.forward = ["a:1:80", "b:2:80"]': ("run.forward", "local port 80 is used twice"),
+    'disk = { compress = true, integrity = "verity" }': ("disk.compress", "a pack has all in one"),
 }
 
 
