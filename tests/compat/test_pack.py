@@ -80,7 +80,7 @@ def test_the_same_contents_give_the_same_bytes(
 ) -> None:
     """Whenever, in whichever order and from whichever files they are made."""
     other = {}
-    for found, place in reversed(places.items()):
+    for found, place in sorted(places.items(), reverse=True):
         other[found] = tmp_path / f"copy of {place.name}"
         shutil.copyfile(place, other[found])
         other[found].chmod(0o444)
