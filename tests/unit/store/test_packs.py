@@ -6,6 +6,7 @@ A pack is mounted on a device. Here a folder stands for what is mounted there, a
 from pathlib import Path
 
 import pytest
+from tests.cuts import states
 from tests.placed import LIBRARY, numbered, root_of
 
 from reconix.nix.install import install
@@ -130,6 +131,24 @@ def test_a_pack_goes_when_all_that_is_needed_is_in_the_pool(device: Registry) ->
     assert packs(device) == []
     device.expect_whole(device.manifests()[0])
     assert collect(device) == Collected()
+
+
+def test_a_cut_leaves_a_whole_generation_and_the_next_collection_goes_on(
+    device: Registry, tmp_path: Path
+) -> None:
+    put(device.pool.folder, LIBRARY)
+    device.remove(ONE)
+    mounted = device.mounted_packs
+
+    def work() -> None:
+        collect(Registry(device.system_root, mounted))
+
+    for state in states(device.system_root, work, at_least=3):
+        cut = Registry(state, mounted)
+        cut.expect_whole(cut.manifests()[0])
+        collect(cut)
+        Registry(state).expect_whole(cut.manifests()[0])  # when nothing is mounted any more
+        assert packs(cut) == []
 
 
 def test_without_generations_a_pack_goes(device: Registry) -> None:
