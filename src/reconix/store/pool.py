@@ -150,6 +150,12 @@ class Pool:
                 if digest is not None:
                     yield digest
 
+    def resting(self) -> Iterator[bytes]:
+        """All contents that were put here, then those in packs; some may come twice."""
+        yield from self.digests()
+        for pack in self.packs:
+            yield from Pool(pack.folder).digests()
+
     def strangers(self) -> Iterator[Path]:
         """What is in the pool and is no content."""
         for folder in _sorted_names(self.folder):

@@ -5,9 +5,9 @@ everything is read in the order of its digests, a little at a time, and the *pla
 was read last, is all that must be remembered. Digests are random, so the place also tells how far
 a pass is.
 
-Contents are taken from the pool as they lie there: a digest covers the size, so no image has to be
-read for them. What is missing is found with the image that names it. Only when something is wrong
-all images are read, to tell which files that makes.
+Contents are taken from pool and packs as they lie there: a digest covers the size, so no image has
+to be read for them. What is missing is found with the image that names it. Only when something is
+wrong all images are read, to tell which files that makes.
 
 Meanwhile things may be collected or received. So what is not there any more is no damage, unless
 it is needed by what is installed at the end.
@@ -129,7 +129,7 @@ def read_on(registry: Registry, place: bytes, limit_bytes: int | None = None) ->
 def _items(registry: Registry, place: bytes) -> Iterator[_Item]:
     """What comes behind a place, in the order of digests."""
     images = {entry.sha256.value: entry for entry in installed_images(registry)}
-    behind = (name for name in (*images, *registry.pool.digests()) if name > place)
+    behind = {name for name in (*images, *registry.pool.resting()) if name > place}
     return (_Item(digest, images.get(digest)) for digest in sorted(behind))
 
 

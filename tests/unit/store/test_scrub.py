@@ -206,3 +206,24 @@ def test_what_the_kernel_would_give_altered_as_well_is_damaged(
     assert not any(is_intact(registry, each) for each in wrong)
     kernel.protected.update(path.stat().st_ino for path in files)
     assert all(is_intact(registry, each) for each in wrong)
+
+
+def test_what_rests_in_a_pack_is_read_as_well_and_can_be_brought_again(
+    registry: Registry, tmp_path: Path
+) -> None:
+    """A pack is mounted on a device. Here a folder stands for what is mounted there."""
+    mounted = tmp_path / "mounted"
+    (mounted / "pack").mkdir(parents=True)
+    registry.packs_dir.mkdir()
+    (registry.packs_dir / "pack").write_bytes(b"compressed")
+    place = registry.pool.place(LIB)
+    inside = mounted / "pack" / place.relative_to(registry.pool.folder)
+    inside.parent.mkdir()
+    place.rename(inside)
+    packed = Registry(registry.system_root, mounted)
+    assert LIB in read_on(packed, BEGIN).sound and found(packed) == ()
+    alter(inside)
+    (wrong,) = found(packed)
+    assert wrong.digest == LIB and wrong.files
+    place.write_bytes(LIBRARY)
+    assert found(packed) == () and is_intact(packed, wrong)

@@ -47,7 +47,7 @@ def scrub(device: Device, *, limit_bytes: int | None = None, now: float | None =
         now: the time in seconds since 1970; None: by the clock.
     """
     before = read_scrubbed(device.paths) or Scrubbed()
-    registry = Registry(device.paths.system)  # one that keeps no images in memory
+    registry = device.registry.afresh()  # one that keeps no images in memory
     reading = read_on(registry, before.place, limit_bytes)
     after = _after(before, reading, registry, int(time.time() if now is None else now))
     _remember(device, after)
@@ -82,7 +82,7 @@ def look_again(device: Device) -> None:
     known = read_scrubbed(device.paths)
     if known is None or not known.damaged:
         return
-    registry = Registry(device.paths.system)
+    registry = device.registry.afresh()
     left = [each for each in known.damaged if not is_intact(registry, each)]
     damaged = still_damaged(registry, left)
     if damaged != known.damaged:
