@@ -10,12 +10,18 @@ from tests.vm.project import KEEPS_HOST_KEY, MACHINE, UNSIGNED, Project
 from tests.vm.test_hangs import Box
 
 from reconix.store.paths import StorePath
-from reconix.store.tree import File
 
 PACKED = (MACHINE + KEEPS_HOST_KEY).replace("[disk]", "[disk]\ncompress = true")
-NOTE = b"a note of an update, and more than stands in an image\n" * 9
+NOTE = "a note of an update, and more than stands in an image\n" * 9
 IN_POOL = "find /run/reconix/system/pool -type f | wc -l"
 LOOPS = "cat /sys/block/loop*/loop/backing_file | grep -c /packs/"
+
+
+def with_note(project: Project) -> StorePath:
+    """A generation that has a file more."""
+    machine = project.folder / "hosts/box/machine.toml"
+    machine.write_text(f"{PACKED}[files.note]\ntext = {NOTE!r}\n")
+    return StorePath.parse(project.reconix("build").text("generation"))
 
 
 @pytest.mark.vm
@@ -45,14 +51,13 @@ def test_a_device_with_a_pack_starts_and_is_updated_and_goes_back(
         device.switch("default")
         device.wait_for("default", soft_reboots=2)
         box = Box(project, first, machine, project.login)
-        second = box.broken({"note": File(NOTE)})
-        box.keep(second)
+        box.keep(with_note(project))
         device.wait_for("default", soft_reboots=0)
-        assert device.ask("cat /nix/system/note").encode() == NOTE.strip()
+        assert device.ask("cat /etc/note") == NOTE.strip()
         assert 0 < int(device.ask(IN_POOL)) < 20
         device.ask("reconix-device verify && reconix-device collect")
         assert device.ask("ls /run/reconix/system/packs | wc -l") == "1"
         device.tell("reconix-device rollback")
-        device.wait_until("! test -e /nix/system/note", "it does not go back", seconds=300)
+        device.wait_until("! test -e /etc/note", "it does not go back", seconds=300)
         device.wait_for("default", soft_reboots=0)
         device.ask("reconix-device verify")
