@@ -14,13 +14,13 @@ def toplevel(store: ChrootStore, page: str = "a", **more: str) -> StorePath:
     return store.add_files(system, "system-web", [etc])
 
 
-def generation(store: ChrootStore, web: StorePath) -> StorePath:
+def generation(store: ChrootStore, web: StorePath, *, host: str = "gw") -> StorePath:
     boot = store.add_files(folder({"x": File(b"")}), "boot")
     images = [image.entry.sha256.hex() for image in system_images(DeviceTrees(store), web)]
     text = print_json(
         {
             "version": 2,
-            "host": "gw",
+            "host": host,
             "architecture": "amd64",
             "default": "web",
             "systems": {"web": {"toplevel": str(web), "images": images}},
@@ -29,4 +29,4 @@ def generation(store: ChrootStore, web: StorePath) -> StorePath:
         }
     )
     tree: Folder = folder({"generation.json": File(text)})
-    return store.add_files(tree, "generation-gw", [boot, web])
+    return store.add_files(tree, f"generation-{host}", [boot, web])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.device_status import DOCUMENT
+from tests.made_generations import generation, toplevel
 from tests.unit.base.test_text import HARMFUL
 
 from reconix.base.documents import JsonInput
@@ -17,7 +18,6 @@ from reconix.base.process import start
 from reconix.build.pins import Pin, Pins
 from reconix.cli import commands
 from reconix.nix.chroot import ChrootStore
-from reconix.store.tree import File, folder
 
 CODE = """
 import os, pathlib, sys
@@ -94,8 +94,8 @@ def says(project: Path, document: JsonInput) -> None:
 
 
 def add_generation(store: ChrootStore) -> Pin:
-    files = {"generation.json": File(b'{"host": "gateway", "architecture": "amd64"}')}
-    return Pins(store.root, "test", "gateway").add(store.add_files(folder(files), "generation-gw"))
+    made = generation(store, toplevel(store), host="gateway")
+    return Pins(store.root, "test", "gateway").add(made)
 
 
 def hostile(generation: str = "") -> dict[str, JsonInput]:

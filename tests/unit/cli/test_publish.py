@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
+from tests.made_generations import generation, toplevel
 from tests.project_files import enough
 
 from reconix.build.pins import Pin, Pins
 from reconix.cli.main import main
 from reconix.nix.chroot import ChrootStore
-from reconix.store.tree import File, folder
 from reconix.transfer.format.catalog import INDEX, Offer, parse_index
 from reconix.transfer.format.stream import StreamReader
 
@@ -29,11 +29,8 @@ def project(tmp_path: Path) -> Path:
 
 
 def add(store: ChrootStore, number: int) -> Pin:
-    files = {
-        "generation.json": File(b'{"host": "gw", "architecture": "amd64"}'),
-        "page": File(b"%d" % number),
-    }
-    return Pins(store.root, "test", "gw").add(store.add_files(folder(files), "generation-gw"))
+    made = generation(store, toplevel(store, page=f"{number}"))
+    return Pins(store.root, "test", "gw").add(made)
 
 
 def publish(project: Path, into: Path, *words: str) -> int:

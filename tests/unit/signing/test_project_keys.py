@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.made_generations import generation, toplevel
 
 from reconix.base.errors import UsageError
 from reconix.base.process import run
@@ -18,7 +19,6 @@ from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
 from reconix.signing import project_keys
 from reconix.store.paths import StorePath
-from reconix.store.tree import File, folder
 from reconix.transfer.format.stream import StreamReader
 from reconix.transfer.sending import send
 from reconix.transfer.trust.keys import KeySet
@@ -56,8 +56,7 @@ def reconix(project: Path, *words: str) -> int:
 def stream(project: Path, place: Path) -> Path:
     """A small stream that the project signs."""
     with ChrootStore(place / "store") as store:
-        document = File(b'{"host": "gw", "architecture": "amd64"}')
-        target = store.add_files(folder({"generation.json": document}), "generation-gw")
+        target = generation(store, toplevel(store))
         with (place / "stream").open("wb") as file:
             signer = project_keys.signer_of(files(project))
             send.create(store, [], target, file.write, sequence=1, signer=signer)
