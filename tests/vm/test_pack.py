@@ -1,5 +1,6 @@
 """A device whose first contents are compressed starts, takes over, is updated and goes back."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ LOOPS = "cat /sys/block/loop*/loop/backing_file | grep -c /packs/"
 def with_note(project: Project) -> StorePath:
     """A generation that has a file more."""
     machine = project.folder / "hosts/box/machine.toml"
-    machine.write_text(f"{PACKED}[files.note]\ntext = {NOTE!r}\n")
+    machine.write_text(f"{PACKED}[files.note]\ntext = {json.dumps(NOTE)}\n")
     return StorePath.parse(project.reconix("build").text("generation"))
 
 
