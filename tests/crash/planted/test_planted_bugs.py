@@ -57,6 +57,7 @@ from reconix.transfer.receiving.sources import Sources
 pytestmark = pytest.mark.prover
 
 CONTENTS_SYNC = "reconix.transfer.receiving.contents.sync_file_system"
+LACKS = "reconix.transfer.receiving.images._expect_contents"
 READ_BACK = "reconix.transfer.receiving.contents._expect_kept"
 FIBMAP = 1
 """Asks where a block of a file lies, see ``linux/fs.h``."""
@@ -162,16 +163,17 @@ def test_contents_renamed_before_they_are_durable(
 
 
 def test_an_image_before_its_contents(monkeypatch: pytest.MonkeyPatch, find: Find) -> None:
-    flush, finish, commit = Contents.flush, Contents.finish, _Job.commit
+    flush, finish, make = Contents.flush, Contents.finish, _Job._make_images
 
-    def late(job: _Job) -> None:
+    def first(job: _Job, sources: Sources) -> None:
+        make(job, sources)
         flush(job.contents)
         finish(job.contents)
-        commit(job)
 
     monkeypatch.setattr(Contents, "flush", forget)
     monkeypatch.setattr(Contents, "finish", forget)
-    monkeypatch.setattr(_Job, "commit", late)
+    monkeypatch.setattr(LACKS, forget)  # the receiver itself would find it
+    monkeypatch.setattr(_Job, "_make_images", first)
     expect(find(receiving), "names it")
 
 
