@@ -17,6 +17,7 @@ from tests.device_model import Machine
 from tests.project_files import ROOT, enough
 from tests.unit.device.conftest import Units
 
+from reconix.base.documents import JsonInput, print_json
 from reconix.build.agent import zipapp
 from reconix.device.__main__ import main
 from reconix.store.tree import File
@@ -24,6 +25,9 @@ from reconix.store.tree import File
 AGENTS = enough(
     sorted((ROOT / "tests/data/agents").glob("*.pyz.xz")), at_least=1, what="agents of releases"
 )
+PATIENT: JsonInput = {"receive": True, "trial_timeout_seconds": 36_000}
+"""The clock of the kept agent is that of a test machine with other work to do."""
+
 CALL = """\
 import sys
 sys.path[:] = [{agent!r}, *(path for path in sys.path if "reconix" not in path)]
@@ -74,7 +78,7 @@ def kept(request: pytest.FixtureRequest, machine: Machine, tmp_path: Path) -> Ke
 def test_w3_it_takes_a_stream_of_this_release_tries_it_and_keeps_it(
     kept: KeptAgent, machine: Machine, units: Units, base: str | None
 ) -> None:
-    two = machine.generation("two")
+    two = machine.generation("two", extra={"update.json": File(print_json(PATIENT))})
     machine.boot()
     stream = machine.stream(base, "two").getvalue()
     kept.run("receive", "--no-reboot", stdin=stream)
