@@ -15,7 +15,7 @@ Tested by ``tests/unit/store/test_collect.py``, ``tests/unit/store/test_packs.py
 by ``tests/crash/test_store_crash.py``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,9 +53,10 @@ def collect(registry: Registry, also: Iterable[Manifest] = ()) -> Collected:
     images = _remove(unneeded_images(registry, manifests))
     if images.count:
         sync_folder(registry.images_dir)
-    contents = _remove(unneeded_contents(registry, manifests))
+    needed = needed_contents(registry, manifests)
+    contents = _remove(unneeded_contents(registry, needed))
     registry.pool.remove_empty_folders()
-    packs = _remove(unneeded_packs(registry, manifests))
+    packs = _remove(unneeded_packs(registry, needed))
     if packs.count:
         sync_folder(registry.packs_dir)
     size_bytes = images.size_bytes + contents.size_bytes + packs.size_bytes
@@ -70,9 +71,8 @@ def unneeded_images(registry: Registry, manifests: Iterable[Manifest]) -> list[P
     return sorted(path for path in found if path.name not in kept)
 
 
-def unneeded_contents(registry: Registry, manifests: Iterable[Manifest]) -> Iterator[Path]:
-    """Everything in the pool that no image names, sorted."""
-    needed = needed_contents(registry, manifests)
+def unneeded_contents(registry: Registry, needed: Container[bytes] | None) -> Iterator[Path]:
+    """Everything in the pool that is not needed, sorted; nothing if that is not known."""
     if needed is None:
         return
     pool = registry.pool
@@ -80,12 +80,11 @@ def unneeded_contents(registry: Registry, manifests: Iterable[Manifest]) -> Iter
     yield from pool.strangers()
 
 
-def unneeded_packs(registry: Registry, manifests: Iterable[Manifest]) -> list[Path]:
+def unneeded_packs(registry: Registry, needed: Iterable[bytes] | None) -> list[Path]:
     """The packs in which no content rests that is needed and rests nowhere else, sorted."""
     pool = registry.pool
     mounted = [pack for pack in pool.packs if pack.is_mounted()]
-    needed = needed_contents(registry, manifests) if mounted else None
-    if needed is None:
+    if needed is None or not mounted:
         return []
     resting = {pool.path(digest).parent.parent for digest in needed}
     return [pack.file for pack in mounted if pack.folder not in resting]

@@ -14,7 +14,7 @@ from collections.abc import Container, Iterable, Mapping
 
 from reconix.store.images.nodes import files
 from reconix.store.manifest import ImageEntry, Manifest
-from reconix.store.registry import Registry
+from reconix.store.registry import Registry, contents_in
 
 _SHOWN = 3
 
@@ -31,8 +31,7 @@ def check_image(registry: Registry, entry: ImageEntry) -> Mapping[bytes, int]:
     Raises:
         ImageMissing, BadImage: it is not there, or altered.
     """
-    registry.verify_image(entry)
-    return dict(registry.contents_of(entry))
+    return dict(contents_in(registry.verify_image(entry), entry))
 
 
 def users(

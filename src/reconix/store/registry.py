@@ -199,8 +199,7 @@ class Registry:
 
     def contents_of(self, entry: ImageEntry) -> Iterator[tuple[bytes, int]]:
         """Digest and size of each content that an image names."""
-        for path in entry.objects:
-            yield from contents(self.tree_in(entry, path))
+        return contents_in(self.open_image(entry), entry)
 
     def tree_in(self, entry: ImageEntry, path: StorePath) -> Node:
         """The whole tree of an object, as an image has it.
@@ -318,6 +317,16 @@ class _Version(NamedTuple):
     inode: int
     mtime_ns: int
     size_bytes: int
+
+
+def contents_in(image: Image, entry: ImageEntry) -> Iterator[tuple[bytes, int]]:
+    """Digest and size of each content that the objects in an image have.
+
+    Raises:
+        BadImage: it is damaged, or lacks an object.
+    """
+    for path in entry.objects:
+        yield from contents(_tree_in(image, entry, path))
 
 
 def _tree_in(image: Image, entry: ImageEntry, path: StorePath) -> Node:

@@ -311,7 +311,8 @@ def unneeded(registry: Registry, kept: Collection[Manifest]) -> Iterator[Path]:
 def test_images_removed_after_their_contents(monkeypatch: pytest.MonkeyPatch, find: Find) -> None:
     def collected(registry: Registry) -> store.Collected:
         manifests = registry.manifests()
-        for path in list(store.unneeded_contents(registry, manifests)):
+        needed = store.needed_contents(registry, manifests)
+        for path in list(store.unneeded_contents(registry, needed)):
             path.unlink()
         run("sync", "--file-system", registry.system_root)
         return right(registry)
