@@ -62,7 +62,7 @@ READ_BACK = "reconix.transfer.receiving.contents._expect_kept"
 FIBMAP = 1
 """Asks where a block of a file lies, see ``linux/fs.h``."""
 
-SEED, STATES = 1, 1000
+SEED, STATES = 1, 5000
 
 
 class Find(Protocol):
