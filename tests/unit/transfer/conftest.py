@@ -23,26 +23,10 @@ from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 from reconix.store.sidecar import SUFFIX, Entries, Sidecar, print_sidecar
 from reconix.store.tree import File, Node, Symlink, folder
-from reconix.transfer.format.stream import BadStream
 from reconix.transfer.receiving.receive import receive
 from reconix.transfer.sending import send
 
 HOST, ARCHITECTURE = "gateway", "amd64"
-
-
-class Verified:
-    """Packed bytes that nobody has to verify."""
-
-    def __init__(self, content: bytes, at_once: int = 1000) -> None:
-        self.content, self.used, self.at_once = content, 0, at_once
-
-    def some(self) -> bytes:
-        taken = self.content[self.used : self.used + self.at_once]
-        self.used += len(taken)
-        return taken
-
-    def wrong(self, message: str) -> BadStream:
-        return BadStream(message, offset=self.used)
 
 
 @dataclass(frozen=True)
