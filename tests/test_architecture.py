@@ -45,7 +45,7 @@ ROOMS = {
     "build": (
         *("imports", "templates", "isolation", "recipes", "pins"),
         *("archive", "agent", "on_device", "units", "users", "root", "boot", "cached_recipes"),
-        *("etc", "toplevel", "measured", "generation", "nixos", "host", "inspect"),
+        *("software", "etc", "toplevel", "measured", "generation", "nixos", "host", "inspect"),
     ),
 }
 """The parts of a package that has some, rooms and modules beside them; each imports only itself and

@@ -8,7 +8,8 @@ the health checks beside them.
         boot.json     bootspec v1
         init          → /usr/lib/systemd/systemd
         root etc modules agent   → their objects
-        sidecars/     → owners, modes and times of root and etc, for images; not on the device
+        sidecars/     → owners, modes and times of such objects, for images; not on the device
+        trees layers  what is bound, or laid over the root (``software/placed.py``)
         persist       what must outlive a boot
         given         what the generation has in folders that do
         health.json   what a trial must pass
@@ -25,6 +26,7 @@ from pathlib import Path
 from reconix.boot.bootspec import BootSpec, print_bootspec
 from reconix.build.agent import settings
 from reconix.build.on_device import secrets
+from reconix.build.software.placed import NOTHING_PLACED, Placed
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.config.schema.values import Architecture
@@ -52,11 +54,13 @@ class Components:
     agent: StorePath
     root_sidecar: StorePath
     etc_sidecar: StorePath
+    placed: Placed = NOTHING_PLACED
 
     def paths(self) -> tuple[StorePath, ...]:
         """All of them."""
         sidecars = (self.root_sidecar, self.etc_sidecar)
-        return (self.root, self.etc, self.linux, self.initrd, self.agent, *sidecars)
+        own = (self.root, self.etc, self.linux, self.initrd, self.agent)
+        return (*own, *sidecars, *self.placed.objects())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,11 @@ def make_toplevel(host: Host, name: str, components: Components, lists: Lists) -
             "agent": Symlink(str(components.agent)),
             "sidecars/root": Symlink(str(components.root_sidecar)),
             "sidecars/etc": Symlink(str(components.etc_sidecar)),
+            **{
+                f"sidecars/{name}": Symlink(str(sidecar))
+                for name, sidecar in components.placed.sidecars().items()
+            },
+            **{name: File(content) for name, content in components.placed.lists().items()},
             "persist": File(lists.persist),
             **({"given": File(lists.given)} if lists.given else {}),
             **{file: File(content) for file, content in settings.files(host, name).items()},

@@ -4,8 +4,10 @@ The system partition has real images over a real pool; the programs are those of
 those of a soft reboot.
 """
 
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from tests.crash.initrd_functions import function_of
@@ -21,14 +23,17 @@ from tests.system_partitions import (
 from reconix.build.boot import initrd
 from reconix.store.images.nodes import Metadata, Node
 
-ROOT, ETC, LINUX = (
+ROOT, ETC, LINUX, TREE, UPPER, LOWER = (
     f"{number}" * 32 + f"-{name}"
-    for number, name in enumerate(("debian-root", "etc-default", "linux-6.12"), 1)
+    for number, name in enumerate(
+        ("debian-root", "etc-default", "linux-6.12", "tree-opt-air", "files-default", "tree-usr"), 1
+    )
 )
 CAPABLE = bytes.fromhex("0100000200200000000000000000000000000000")
 """``cap_net_raw=ep``."""
 PROGRAM, SHADOW, CONFIG = b"\x7fELF" * 99, b"root:*:1:0:::::\n" * 9, b"Option yes\n" * 20
 """Contents in the pool."""
+EMPTY: Mapping[str, bytes] = MappingProxyType({})
 
 BEGIN = f"""
 say() {{ echo "$*"; }}
@@ -79,8 +84,15 @@ def partition(tmp_path: Path) -> SystemPartition:
     return made
 
 
-def images(partition: SystemPartition) -> str:
-    """The images of the system: its root in one, all else in another."""
+def images(partition: SystemPartition, lists: Mapping[str, bytes] = EMPTY) -> str:
+    """The images of the system: its root in one, all else in another.
+
+    Args:
+        partition: where they go.
+        lists: further files of the toplevel, and then there is what they name.
+    """
+    for content in lists.values():
+        partition.content(content)
     toplevel = folder(
         {
             "init": link("/usr/lib/systemd/systemd"),
@@ -89,6 +101,7 @@ def images(partition: SystemPartition) -> str:
             "modules": link(f"/nix/store/{LINUX}/modules"),
             "persist": file(b"systems/web /srv/tftp\n"),
             "unique": file(sha256(bytes(partition.place)).digest()),
+            **{name: file(content) for name, content in lists.items()},
         }
     )
     etc = folder(
@@ -97,16 +110,53 @@ def images(partition: SystemPartition) -> str:
     )
     linux = folder({"modules": folder({"order": file(b"loop\n")})})
     root = partition.image({ROOT: debian_root()})
-    others = partition.image({ETC: etc, LINUX: linux, TOPLEVEL.rpartition("/")[2]: toplevel})
+    own = {TREE: own_tree(), UPPER: upper_layer(), LOWER: lower_layer()} if lists else {}
+    others = partition.image({ETC: etc, LINUX: linux, TOPLEVEL.rpartition("/")[2]: toplevel, **own})
     return ",".join(sorted([root, others]))
+
+
+def own_tree() -> Node:
+    """A folder of the project, in which not all belongs to root."""
+    program = file(PROGRAM, Metadata(0o4750, 7, 50, 9))
+    return folder({"bin": folder({"air": program})}, Metadata(0o750, 7, 50))
+
+
+def upper_layer() -> Node:
+    """Files of the configuration in folders of packages, and in others."""
+    return folder(
+        {
+            "srv": folder(
+                {"tftp": folder({"boot.img": file(b"of the project")}, Metadata(0o755, 0, 65534))},
+                Metadata(0o711, 0, 33),
+            ),
+            "usr": folder({"share": folder({"both": file(b"upper")})}, Metadata(0o755)),
+            "var": folder({"lib": folder({"own": file(CONFIG, Metadata(0o600, 7, 50))})}),
+            "work": folder({"own": file(b"of the project")}, Metadata(0o700, 7, 50)),
+        },
+    )
+
+
+def lower_layer() -> Node:
+    """A folder of the project below ``/usr``."""
+    both = folder({"both": file(b"lower"), "one": file(b"lower")})
+    return folder({"usr": folder({"share": both, "bin": folder({"own": file(PROGRAM)})})})
+
+
+LISTS = {
+    "trees": f"/nix/store/{TREE} /opt/app/air\n/nix/store/{TREE} /air\n".encode(),
+    "layers": f"/nix/store/{UPPER}\n/nix/store/{LOWER}\n".encode(),
+}
+"""Of a system that has all of these."""
 
 
 WHERE = pytest.mark.parametrize("where", SHELLS)
 
 
-def made(partition: SystemPartition, then: str, where: str = "initrd") -> str:
+def made(
+    partition: SystemPartition, then: str, where: str = "initrd", lists: Mapping[str, bytes] = EMPTY
+) -> str:
     """What a program sees in the new root."""
-    return partition.do(f"{BEGIN % images(partition)}{MAKE}cd /new\n{then}", where=where)
+    return partition.do(f"{BEGIN % images(partition, lists)}{MAKE}cd /new\n{then}", where=where)
 
 
 @WHERE
@@ -187,6 +237,70 @@ def test_an_overlay_can_still_be_laid_over_etc_and_usr(partition: SystemPartitio
     over = "mount -t overlay -o lowerdir=/mnt/data:/new/{0} over /new/{0} && ls {0}/shadow"
     said = made(partition, f"{over.format('etc')}; {over.format('usr')}; ls usr/bin")
     assert said.split() == ["etc/shadow", "ping", "su"]
+
+
+@WHERE
+def test_a_tree_is_bound_as_it_is_where_the_list_says(
+    partition: SystemPartition, where: str
+) -> None:
+    show = (
+        "stat -c '%a %u:%g %Y %n' air opt/app/air/bin/air; cat opt/app/.hidden"
+        "; touch air/x || echo read-only; cut -d ' ' -f 5,6 /proc/self/mountinfo | grep air"
+    )
+    said = made(partition, show, where, LISTS).splitlines()
+    assert said[:2] == ["750 7:50 1 air", "4750 7:50 9 opt/app/air/bin/air"]
+    assert "as delivered" in said[2]
+    assert "read-only" in said[2:][-3]
+    assert {line.split(",")[0] for line in said[-2:]} == {"/new/air ro", "/new/opt/app/air ro"}
+
+
+@WHERE
+def test_layers_are_laid_over_the_root_and_over_each_other(
+    partition: SystemPartition, where: str
+) -> None:
+    show = "cat usr/share/both usr/share/one srv/tftp/boot.img work/own; ls usr/bin var/lib"
+    assert made(partition, show, where, LISTS).split() == [
+        *("upperlowerof", "the", "projectof", "the", "projectusr/bin:"),
+        *("own", "ping", "su", "var/lib:", "app", "own"),
+    ]
+    show = (
+        "stat -c '%a %u:%g %n' var/lib/own work usr usr/bin/su var/lib/app; touch usr/x || echo no"
+    )
+    assert made(partition, show, where, LISTS).splitlines()[:5] == [
+        "600 7:50 var/lib/own",
+        "700 7:50 work",
+        "755 0:0 usr",
+        "4755 0:0 usr/bin/su",
+        "2775 7:50 var/lib/app",
+    ]
+
+
+@WHERE
+def test_a_system_with_trees_and_layers_can_be_laid_over_and_hides_where_it_comes_from(
+    partition: SystemPartition, where: str
+) -> None:
+    over = "mount -t overlay -o lowerdir=/mnt/data:/new/{0} over /new/{0} && ls {0}/shadow"
+    show = f"{over.format('usr')}; ls usr/bin; cut -d ' ' -f 5 /proc/self/mountinfo | grep /mnt/"
+    said = made(partition, show, where, LISTS).split()
+    assert said == ["own", "ping", "su", "/mnt/system", "/mnt/data"]
+
+
+@pytest.mark.parametrize("name", ["trees", "layers"])
+def test_a_list_whose_content_is_lost_is_no_empty_list(
+    partition: SystemPartition, name: str
+) -> None:
+    listed = images(partition, LISTS)
+    partition.content(LISTS[name]).unlink()
+    said = partition.complaint(f"{BEGIN % listed}{MAKE}")
+    assert f"the list of {name} cannot be read" in said
+
+
+def test_a_device_that_cannot_read_what_it_keeps_says_so(partition: SystemPartition) -> None:
+    kept = {"persist": b"systems/web /srv/tftp\n" * 4}
+    listed = images(partition, kept)
+    partition.content(kept["persist"]).unlink()
+    said = partition.do(f"{BEGIN % listed}{MAKE}cat /run/reconix/faults")
+    assert "nothing is kept: the list of what is cannot be read" in said
 
 
 def test_a_folder_below_them_persists(partition: SystemPartition) -> None:

@@ -1,9 +1,11 @@
 """What is configured about trials is what the agent reads."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from reconix.build.software.placed import Bound, Layer, Placed
 from reconix.build.toplevel import Components, Lists, make_toplevel, print_persist
 from reconix.config.load import load
 from reconix.config.schema.hosts import Host
@@ -23,6 +25,7 @@ from reconix.device.settings.health import (
 from reconix.device.settings.policy import Policy, parse_policy
 from reconix.store.paths import StorePath
 from reconix.store.tree import File
+from reconix.store.tree import files as tree_files
 
 MACHINE = """\
 kernel.package = "linux-image-cloud-amd64"
@@ -57,6 +60,12 @@ def _path(name: str) -> StorePath:
     return StorePath("0" * 32, name)
 
 
+COMPONENTS = Components(
+    *(_path("root"), _path("etc"), _path("linux"), "6.12", _path("initrd"), _path("agent")),
+    *(_path("root.sidecar"), _path("etc.sidecar")),
+)
+
+
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
     (tmp_path / "hosts/gw/systems").mkdir(parents=True)
@@ -72,12 +81,8 @@ def files(tmp_path: Path, host: Host) -> dict[str, bytes]:
     """The plain files of the toplevel."""
     (tmp_path / "root/usr/sbin").mkdir(parents=True)
     (tmp_path / "root/usr/sbin/sshd").touch()
-    components = Components(
-        *(_path("root"), _path("etc"), _path("linux"), "6.12", _path("initrd"), _path("agent")),
-        *(_path("root.sidecar"), _path("etc.sidecar")),
-    )
     persist = print_persist("default", host.systems["default"], tmp_path / "root")
-    tree = make_toplevel(host, "default", components, Lists(persist))
+    tree = make_toplevel(host, "default", COMPONENTS, Lists(persist))
     return {name: node.content for name, node in tree.entries if isinstance(node, File)}
 
 
@@ -111,3 +116,24 @@ def test_attempts_and_limits_arrive(files: dict[str, bytes]) -> None:
         needs_firmware=False,
     )
     assert parse_policy(files["update.json"], source="update.json") == expected
+
+
+def test_what_is_beside_the_root_is_listed_for_the_initrd_and_described_for_images(
+    tmp_path: Path, host: Host
+) -> None:
+    (tmp_path / "root").mkdir()
+    air, web, files = (_path(name) for name in ("tree-opt-air", "tree-opt-web", "files-default"))
+    sidecar = _path("any.sidecar")
+    placed = Placed(
+        bound=(Bound("/opt/web", web, sidecar), Bound("/opt/air", air, sidecar)),
+        layers=(Layer(files, sidecar),),
+    )
+    own = replace(COMPONENTS, placed=placed)
+    tree = make_toplevel(host, "default", own, Lists(b""))
+    found = {path: node for path, node in tree_files(tree) if isinstance(node, File)}
+    assert found["trees"].content.decode() == f"{air} /opt/air\n{web} /opt/web\n"
+    assert found["layers"].content.decode() == f"{files}\n"
+    links = {path for path, _ in tree_files(tree) if path.startswith("sidecars/")}
+    names = (air.basename, web.basename, files.basename)
+    assert links == {"sidecars/root", "sidecars/etc", *(f"sidecars/{name}" for name in names)}
+    assert {air, web, files, sidecar} <= set(own.paths())

@@ -12,6 +12,8 @@
 #     root    the Debian root            → /usr (read-only), below /etc, /var and its other folders
 #     etc     generated files            → over the root's /etc
 #     modules the kernel's modules       → /usr/lib/modules
+#     trees     objects of their own: <store path> <path> a line → read-only at these paths
+#     layers    objects laid over the root, a line each, first the uppermost: they have folders of it
 #     persist   what must outlive a boot: <folder on data> <path> a line
 #     given     files of the generation in such folders: <generation|device> <path> a line
 #
@@ -19,7 +21,8 @@
 #     /nix/store    an overlay, read-only: the images of the system over the pool, and that over packs
 #     /nix/system   a link to the toplevel: which system this root is
 #     /etc, /var    overlays: a tmpfs over the generated files over the root's
-#     /opt, /srv, /root, /home …  the same where packages have something there
+#     /opt, /srv, /root, /home …  the same where packages or layers have something there
+#     /usr          as it is in the root; an overlay, read-only, where a layer has something there
 #
 # Owners, modes and attributes are those of the images. To start a program takes the most time here, so
 # what a shell can do itself it does itself, and what is mounted next to each other one program mounts.
@@ -132,6 +135,7 @@ make_system_root() {
     make_folders
     mount_folders
     lay_over
+    bind_trees
     give_machine_id
     keep_paths
 }
@@ -155,17 +159,25 @@ bind_here() { mount -o bind . "$1"; }
 # goes to a tmpfs that only the overlays hold: nobody else can reach it, and it goes with them, however
 # often roots are made.
 mount_folders() {
+    find_layers
     plan_mount tmp $NEW/tmp tmpfs mode=1777,nosuid,nodev
-    plan_mount "$TOPLEVEL/root/usr" $NEW/usr none bind
+    plan_usr
     [ ! -d "$TOPLEVEL/root/usr/lib/modules" ] ||
         plan_mount "$TOPLEVEL/modules" $NEW/usr/lib/modules none bind
     plan_mount changes $NEW/run/changes tmpfs mode=0755
     make_mounts
 }
 
+plan_usr() {
+    find_lower usr
+    case $lower in
+        *:*) plan_overlay usr $NEW/usr "$lower" ro,redirect_dir=follow ;;
+        *) plan_mount "$TOPLEVEL/root/usr" $NEW/usr none bind ;;
+    esac
+}
+
 lay_over() {
     find_other_folders
-    find_layer root && root=$layer
     find_layer etc && etc=$layer
     folders=
     for name in etc var $others; do
@@ -175,7 +187,8 @@ lay_over() {
     give_owners
     overlay etc "$etc:$root/etc"
     for name in var $others; do
-        overlay "$name" "$root/$name"
+        find_lower "$name"
+        overlay "$name" "$lower"
     done
     make_mounts
     cd /
@@ -187,7 +200,11 @@ lay_over() {
 # lay anything over /etc.
 find_layer() {
     cd -P "$TOPLEVEL/$1" || fail "there is no $TOPLEVEL/$1"
-    object=${PWD##*/}
+    find_object "$PWD"
+}
+
+find_object() {
+    object=${1##*/}
     cd $NEW/run || fail "no images"
     for layer in [0-9]*/"$object"; do
         [ ! -d "$layer" ] || return 0
@@ -195,22 +212,56 @@ find_layer() {
     fail "no image has $object"
 }
 
-# Where packages have something besides /usr, /etc and /var: nearly always it is only in /root.
+# The root, and what is laid over it, first the uppermost.
+find_layers() {
+    above=
+    if [ -s "$TOPLEVEL/layers" ]; then
+        while read -r object; do
+            find_object "$object"
+            above="$above $layer"
+        done < "$TOPLEVEL/layers" || fail "the list of layers cannot be read"
+    fi
+    find_layer root && root=$layer
+}
+
+# Which of these have a folder of one name; what is not in the root is in one layer at least.
+find_lower() {
+    lower=
+    for layer in $above "$root"; do
+        [ ! -d "$layer/$1" ] || lower=$lower${lower:+:}$layer/$1
+    done
+}
+
+# Where packages and layers have something besides /usr, /etc and /var: nearly always it is only in
+# /root.
 find_other_folders() {
     others=
-    for brought in "$TOPLEVEL"/root/*; do
-        name=${brought##*/}
-        case $name in
-            boot | dev | etc | media | mnt | nix | proc | run | sys | tmp | usr | var) ;;
-            *)
-                if [ -L "$brought" ]; then
-                    [ -L "$NEW/$name" ] || need cp -P "$brought" $NEW/  # such as lib32
-                elif has_something "$brought"; then
-                    others="$others $name"
-                fi
-                ;;
-        esac
+    for layer in $above "$root"; do
+        for brought in "$layer"/*; do
+            name=${brought##*/}
+            case " boot dev etc media mnt nix proc run sys tmp usr var $others " in
+                *" $name "*) ;;
+                *)
+                    if [ -L "$brought" ]; then
+                        [ -L "$NEW/$name" ] || need cp -P "$brought" $NEW/  # such as lib32
+                    elif has_something "$brought"; then
+                        others="$others $name"
+                    fi
+                    ;;
+            esac
+        done
     done
+}
+
+# The place of each is made where it is not there; the way to it is all folders.
+bind_trees() {
+    [ -s "$TOPLEVEL/trees" ] || return 0
+    while read -r object place; do
+        enter "$NEW" "$place" || fail "there is no way to $place that is all folders"
+        plan_mount "$object" "$NEW$place" none bind
+    done < "$TOPLEVEL/trees" || fail "the list of trees cannot be read"
+    cd /
+    make_mounts
 }
 
 has_something() {
@@ -225,20 +276,28 @@ overlay() {
 }
 
 # An overlay itself looks like the uppermost of its folders, which we have made, as the other folders
-# of the new root.
+# of the new root. A folder of several is that of the root.
 give_owners() {
-    said=$(cd "$root" && stat -c "%a %u:%g %n" */) || fail "nobody says whose the folders are"
-    while read -r mode owner name; do
-        name=${name%/} place=$NEW/${name%/}
-        case $name in boot | dev | mnt | nix | proc | run | sys | tmp | usr) continue ;; esac
-        [ -d "$place" ] && [ ! -L "$place" ] || continue
-        [ ! -d "changes/$name" ] || place=changes/$name/upper
-        [ "$name" != root ] || mode=700
-        [ "$owner" = 0:0 ] || need chown "$owner" "$place"
-        [ "$mode" = 755 ] || need chmod "$mode" "$place"
-    done <<END
+    for layer in $above "$root"; do
+        said=$(cd "$layer" && stat -c "%a %u:%g %n" */) || fail "nobody says whose the folders are"
+        while read -r mode owner name; do
+            name=${name%/}
+            case $name in boot | dev | mnt | nix | proc | run | sys | tmp | usr) continue ;; esac
+            [ "$layer" = "$root" ] || [ ! -d "$root/$name" ] || continue
+            give_owner
+        done <<END
 $said
 END
+    done
+}
+
+give_owner() {
+    place=$NEW/$name
+    [ -d "$place" ] && [ ! -L "$place" ] || return 0
+    [ ! -d "changes/$name" ] || place=changes/$name/upper
+    [ "$name" != root ] || mode=700
+    [ "$owner" = 0:0 ] || need chown "$owner" "$place"
+    [ "$mode" = 755 ] || need chmod "$mode" "$place"
 }
 
 # Go into a folder below another one, step by step; what is missing is made. Below `data` programs
@@ -314,6 +373,7 @@ keep_paths() {
     while read -r folder path; do
         keep "$folder" "$path"
     done < "$TOPLEVEL/persist"
+    true < "$TOPLEVEL/persist" || fault "nothing is kept: the list of what is cannot be read"
     cd /
 }
 

@@ -1,0 +1,1 @@
+"""What a team brings itself: its own packages, folders and Python environments."""
