@@ -20,7 +20,7 @@ from reconix.build.archive import fetch
 from reconix.build.root import debian
 from reconix.cli import places
 from reconix.config.load import load
-from reconix.config.lock import parse_lock
+from reconix.config.lock.document import parse_lock
 
 EXAMPLE = Path(__file__).parents[1] / "examples/gateway"
 RECONIX = Path(sys.executable).with_name("reconix")

@@ -12,7 +12,9 @@ from reconix.base.digests import Digest
 from reconix.build import cached_recipes, recipes
 from reconix.build.inspect.preflight import Preflight
 from reconix.config.load import Loaded, load_with_places
-from reconix.config.lock import HostLock, Lock, LockedPackage, SystemLock, parse_lock, print_lock
+from reconix.config.lock.document import parse_lock, print_lock
+from reconix.config.lock.hosts import HostLock, Lock, SystemLock
+from reconix.config.lock.packages import LockedPackage
 from reconix.nix.chroot import ChrootStore
 
 HOSTS, SYSTEMS, PACKAGES = 20, 10, 120

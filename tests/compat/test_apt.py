@@ -17,7 +17,8 @@ from reconix.build.archive.apt import ArchiveUnreachable, BadSignature, Unsolvab
 from reconix.build.archive.fetch import Locations, fetch
 from reconix.build.archive.resolve import NoArchive, PackageNotFound
 from reconix.config import load
-from reconix.config.lock import Lock, parse_lock, print_lock
+from reconix.config.lock.document import parse_lock, print_lock
+from reconix.config.lock.hosts import Lock
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "gateway"
 

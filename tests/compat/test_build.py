@@ -24,7 +24,7 @@ from reconix.build.archive.fetch import cached_path
 from reconix.build.users.accounts import Accounts
 from reconix.build.users.static_ids import read_ids
 from reconix.cli import places
-from reconix.config.lock import parse_lock
+from reconix.config.lock.document import parse_lock
 from reconix.nix.chroot import ChrootStore
 from reconix.store.images.nodes import Metadata
 from reconix.store.paths import StorePath

@@ -16,7 +16,8 @@ from reconix.build.nixos import (
     lock_systems,
     take_systems,
 )
-from reconix.config.lock import HostLock, Lock, parse_lock, print_lock
+from reconix.config.lock.document import parse_lock, print_lock
+from reconix.config.lock.hosts import HostLock, Lock
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.machine import Machine
 from reconix.config.schema.nixos import Nixos

@@ -13,7 +13,8 @@ from reconix.build import recipes
 from reconix.build.boot import linux
 from reconix.build.recipes import Recipe
 from reconix.build.root import debian
-from reconix.config.lock import HostLock, LockedPackage, SystemLock
+from reconix.config.lock.hosts import HostLock, SystemLock
+from reconix.config.lock.packages import LockedPackage
 
 
 def root_recipe(system: SystemLock, lock: HostLock) -> Recipe:

@@ -37,7 +37,8 @@ from reconix.build.units import machine_units
 from reconix.build.users import regular_users, static_ids
 from reconix.build.users.accounts import Accounts
 from reconix.build.users.static_ids import Renumbering
-from reconix.config.lock import HostLock, LockedPackage, SystemLock
+from reconix.config.lock.hosts import HostLock, SystemLock
+from reconix.config.lock.packages import LockedPackage
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.nix.chroot import ChrootStore

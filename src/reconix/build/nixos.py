@@ -32,7 +32,7 @@ from reconix.boot import bootspec
 from reconix.boot.bootspec import BootSpec
 from reconix.build.generation import BuiltSystem
 from reconix.build.toplevel import ALWAYS, NIX_SYSTEM
-from reconix.config.lock import HostLock, Lock, NixLock
+from reconix.config.lock.hosts import HostLock, Lock, NixLock
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.nixos import Nixos
 from reconix.config.schema.values import Name

@@ -25,8 +25,9 @@ from reconix.base.files import read_bounded
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.config import lock
 from reconix.config.load import Loaded, load_with_places
+from reconix.config.lock import document
+from reconix.config.lock.packages import BadLock
 from reconix.config.problems import BadConfiguration, Place, Problem
 from reconix.config.schema.hosts import Host
 
@@ -58,12 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _foreseen(loaded: Loaded, store: Path) -> list[Problem]:
     """What a build would refuse, as far as earlier builds tell."""
-    file = loaded.configuration.folder / lock.FILE_NAME
+    file = loaded.configuration.folder / document.FILE_NAME
     if not file.is_file():
         return []
     try:
-        locked = lock.parse_lock(read_bounded(file, lock.MAX_LOCK_BYTES), source=file.name).hosts
-    except (lock.BadLock, BadDocument) as error:
+        locked = document.parse_lock(
+            read_bounded(file, document.MAX_LOCK_BYTES), source=file.name
+        ).hosts
+    except (BadLock, BadDocument) as error:
         return [Problem(Place(file), "", str(error), "write it again: reconix lock")]
     if not (store / _DATABASE).is_file():
         return []

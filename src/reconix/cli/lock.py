@@ -25,7 +25,8 @@ from reconix.build.archive import resolve
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.config.lock import FILE_NAME, Lock, print_lock
+from reconix.config.lock.document import FILE_NAME, digest, print_lock
+from reconix.config.lock.hosts import Lock
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
 
@@ -59,7 +60,7 @@ def changes(before: Lock | None, lock: Lock) -> tuple[str, JsonInput]:
     new = {package.id for package in lock.packages()}
     toplevels = _toplevels(lock)
     document: JsonInput = {
-        "digest": lock.digest().hex(),
+        "digest": digest(lock).hex(),
         "packages": len(new),
         "added": [*sorted(new - old)],
         "removed": [*sorted(old - new)],

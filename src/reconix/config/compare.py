@@ -15,7 +15,8 @@ from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.config.load import Loaded
-from reconix.config.lock import HostLock, LockedPackage
+from reconix.config.lock.hosts import HostLock
+from reconix.config.lock.packages import LockedPackage
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import Content, System
 from reconix.config.show import Row, rows

@@ -19,15 +19,9 @@ from reconix.build.host import Workshop
 from reconix.build.pins import Pins
 from reconix.build.users.known_ids import of_generation, with_ids
 from reconix.config import load
-from reconix.config.lock import (
-    FILE_NAME,
-    MAX_LOCK_BYTES,
-    HostLock,
-    Lock,
-    LockedPackage,
-    parse_lock,
-    print_lock,
-)
+from reconix.config.lock.document import FILE_NAME, MAX_LOCK_BYTES, parse_lock, print_lock
+from reconix.config.lock.hosts import HostLock, Lock
+from reconix.config.lock.packages import LockedPackage
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.project import Archive
 from reconix.nix.chroot import ChrootStore

@@ -13,7 +13,7 @@ from reconix.base.documents import JsonInput
 from reconix.boot.bootspec import BadBootSpec
 from reconix.build.generation import BuiltSystem, add_generation, read_system
 from reconix.build.nixos import BadToplevel, LockMismatch, asked, read_toplevel, take_systems
-from reconix.config.lock import HostLock, NixLock
+from reconix.config.lock.hosts import HostLock, NixLock
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.machine import Machine
 from reconix.config.schema.nixos import Nixos

@@ -2,7 +2,8 @@
 
 from reconix.base.digests import Digest
 from reconix.cli.lock import changes
-from reconix.config.lock import HostLock, Lock, LockedPackage, SystemLock
+from reconix.config.lock.hosts import HostLock, Lock, SystemLock
+from reconix.config.lock.packages import LockedPackage
 
 
 def package(name: str, version: str = "1") -> LockedPackage:

@@ -5,15 +5,9 @@ from pathlib import Path
 import pytest
 
 from reconix.base.digests import Digest
-from reconix.config.lock import (
-    FILE_NAME,
-    HostLock,
-    Lock,
-    LockedPackage,
-    SystemLock,
-    parse_lock,
-    print_lock,
-)
+from reconix.config.lock.document import FILE_NAME, parse_lock, print_lock
+from reconix.config.lock.hosts import HostLock, Lock, SystemLock
+from reconix.config.lock.packages import LockedPackage
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import NotLocked, ProjectFiles
 

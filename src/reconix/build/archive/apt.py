@@ -37,6 +37,7 @@ from reconix.base.digests import BadDigest, Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded, write_durably
 from reconix.base.process import CommandFailed
+from reconix.config.lock.packages import BadLock, SourcePackage
 
 SECURITY = "-security"
 _TIMEOUT_SECONDS = 600
@@ -110,6 +111,7 @@ class Record:
     path: str
     size_bytes: int
     sha256: Digest
+    source: SourcePackage
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,10 +390,21 @@ def _parse_record(paragraph: Deb822) -> Record:
             path=paragraph["Filename"],
             size_bytes=int(paragraph["Size"]),
             sha256=Digest.parse(paragraph["SHA256"]),
+            source=source_of(paragraph),
         )
-    except (BadDigest, KeyError, ValueError) as error:
+    except (BadDigest, BadLock, KeyError, ValueError) as error:
         name = str(paragraph.get("Package", ""))[:80]
         raise AptFailed(f"a package list has a malformed entry for {name!r}") from error
+
+
+def source_of(control: Mapping[str, str]) -> SourcePackage:
+    """What a package was built from; without a word about it, what it is called itself.
+
+    Source: Debian Policy, section 5.6.1.
+    """
+    said = control.get("Source") or control["Package"]
+    name, _, version = said.partition(" ")
+    return SourcePackage(name, version.strip(" ()") or control["Version"])
 
 
 def parse_listings(said: bytes) -> list[Listing]:

@@ -35,7 +35,7 @@ from reconix.base.files import lock_file, replacing
 from reconix.base.progress import Stage
 from reconix.build.archive import apt, resolve
 from reconix.build.archive.transport import Client, Gone, Route, Transient
-from reconix.config.lock import LockedPackage
+from reconix.config.lock.packages import LockedPackage
 from reconix.config.schema.project import Archive
 
 _AT_ONCE = 4

@@ -39,16 +39,8 @@ from reconix.build.archive.apt import (
     Target,
     Unsolvable,
 )
-from reconix.config.lock import (
-    INITRD,
-    LOADER,
-    HostLock,
-    Lock,
-    LockedPackage,
-    SystemLock,
-    keep_dates,
-    keep_numbers,
-)
+from reconix.config.lock.hosts import HostLock, Lock, SystemLock, keep_dates, keep_numbers
+from reconix.config.lock.packages import INITRD, LOADER, LockedPackage
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.project import Archive
 from reconix.config.schema.system import System
@@ -317,19 +309,23 @@ def _locked(
         and package.url.startswith(listing.address + "/")
         and (listing.address, listing.suite) in dates
     ]
-    hashes = {record.sha256 for record in records if record.size_bytes == package.size_bytes}
-    if not places or len(hashes) != 1:
+    fitting = {
+        record.sha256: record for record in records if record.size_bytes == package.size_bytes
+    }
+    if not places or len(fitting) != 1:
         raise AptFailed(f"apt's package lists disagree about {package.name} {package.version}")
+    (record,) = fitting.values()
     date, listing = min(places, key=lambda place: (place[0], place[1].suite))
     return LockedPackage(
         name=package.name,
         version=package.version,
         architecture=package.architecture,
         size_bytes=package.size_bytes,
-        sha256=hashes.pop(),
+        sha256=record.sha256,
         archive="debian-security" if listing.suite.endswith(SECURITY) else "debian",
         path=urllib.parse.unquote(package.url.removeprefix(listing.address + "/")),
         date=date,
+        source=record.source,
     )
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from reconix.base.errors import ReconixError
 from reconix.build.host import Workshop, build_toplevels
 from reconix.build.inspect.differences import first_differences
-from reconix.config.lock import HostLock, LockedPackage
+from reconix.config.lock.hosts import HostLock
+from reconix.config.lock.packages import LockedPackage
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath

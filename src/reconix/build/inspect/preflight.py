@@ -27,7 +27,7 @@ from reconix.build.etc.generated_files import checked_units, generated_units, ow
 from reconix.build.units import enabling, machine_units
 from reconix.build.units.unit_files import UnitFiles
 from reconix.build.users import regular_users, static_ids, sysusers
-from reconix.config.lock import HostLock, SystemLock
+from reconix.config.lock.hosts import HostLock, SystemLock
 from reconix.config.merge import Table
 from reconix.config.origins import place_of, place_of_item
 from reconix.config.problems import Place, Problem

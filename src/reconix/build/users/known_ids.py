@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from reconix.build.users.static_ids import IdChanged, expect_distinct, read_ids
-from reconix.config.lock import HostLock
+from reconix.config.lock.hosts import HostLock
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import read_generation
 from reconix.store.paths import STORE_DIR, StorePath

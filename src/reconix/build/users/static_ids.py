@@ -7,7 +7,7 @@ files belong to somebody else. Therefore:
 * a name has an ID that follows from the name alone: 100 to 999 if a package brings it, 1000 to
 59999
   for a regular user. If two names want the same one, the later takes the next;
-* an ID that was assigned once is recorded in the lock (``config/lock.py``), for all systems of a
+* an ID that was assigned once is recorded in the lock (``config/lock/``), for all systems of a
   host, and no other name ever gets it. So not even that pair moves;
 * for names that the lock does not know yet, the generation that was built last counts;
 * a configuration that wants another ID than devices have is refused.

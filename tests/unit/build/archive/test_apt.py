@@ -18,7 +18,9 @@ from reconix.build.archive.apt import (
     parse_targets,
     parse_uris,
     setting,
+    source_of,
 )
+from reconix.config.lock.packages import SourcePackage
 
 KEYRING = Path("/usr/share/keyrings/some.gpg")
 
@@ -85,7 +87,29 @@ SHA256: b0cc12d4b93239dc0d41ca34b4a023c0ee3daf1f368b647e04815b36318b8c50
 def test_records_are_read_with_their_hash() -> None:
     digest = Digest.parse("b0cc12d4b93239dc0d41ca34b4a023c0ee3daf1f368b647e04815b36318b8c50")
     path = "pool/main/n/netbase/netbase_6.5_all.deb"
-    assert parse_records(RECORD) == [Record("netbase", "6.5", "all", path, 12436, digest)]
+    assert parse_records(RECORD) == [
+        Record("netbase", "6.5", "all", path, 12436, digest, SourcePackage("netbase", "6.5"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "source"),
+    [
+        ({}, ("pump", "1:2-1+b1")),
+        ({"Source": "pumps"}, ("pumps", "1:2-1+b1")),
+        ({"Source": "pumps (1:2-1)"}, ("pumps", "1:2-1")),
+    ],
+)
+def test_what_a_package_was_built_from_is_what_it_says(
+    said: dict[str, str], source: tuple[str, str]
+) -> None:
+    control = {"Package": "pump", "Version": "1:2-1+b1"} | said
+    assert source_of(control) == SourcePackage(*source)
+
+
+def test_a_source_that_is_no_package_is_refused() -> None:
+    with pytest.raises(AptFailed, match="malformed"):
+        parse_records(RECORD.replace(b"Version:", b"Source: ../x (1)\nVersion:"))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from reconix.build.archive.fetch import (
     snapshot_dates,
 )
 from reconix.build.archive.transport import Route
-from reconix.config.lock import LockedPackage
+from reconix.config.lock.packages import LockedPackage
 from reconix.config.schema.project import Archive
 
 HURRY = RetryPolicy(attempts=2, pause_seconds=0, grace_seconds=5)

@@ -13,6 +13,7 @@ from reconix.build.archive.resolve import (
     lock_packages,
     near_names,
 )
+from reconix.config.lock.packages import SourcePackage
 
 MAIN, SECURITY = "http://a.example/debian", "http://a.example/debian-security"
 DATES = {
@@ -56,7 +57,8 @@ def chosen(url: str, version: str = "1.2+b1") -> Chosen:
 
 
 def record(content: bytes = b"nginx", version: str = "1.2+b1") -> Record:
-    return Record("nginx", version, "amd64", "pool/n.deb", len(content), Digest.of(content))
+    source = SourcePackage("nginx", version)
+    return Record("nginx", version, "amd64", "pool/n.deb", len(content), Digest.of(content), source)
 
 
 def test_a_package_is_locked_with_hash_archive_path_and_date() -> None:

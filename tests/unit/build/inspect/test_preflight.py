@@ -11,7 +11,9 @@ from reconix.build import cached_recipes, recipes
 from reconix.build.inspect.preflight import Preflight
 from reconix.cli.main import main
 from reconix.config.load import Loaded, load_with_places
-from reconix.config.lock import FILE_NAME, HostLock, Lock, LockedPackage, SystemLock, print_lock
+from reconix.config.lock.document import FILE_NAME, print_lock
+from reconix.config.lock.hosts import HostLock, Lock, SystemLock
+from reconix.config.lock.packages import LockedPackage
 from reconix.config.problems import Problem
 from reconix.nix.chroot import ChrootStore
 

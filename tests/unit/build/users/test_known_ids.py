@@ -8,7 +8,7 @@ import pytest
 from reconix.base.documents import print_json
 from reconix.build.users.known_ids import of_generation, with_ids
 from reconix.build.users.static_ids import IdChanged, IdTaken
-from reconix.config.lock import HostLock
+from reconix.config.lock.hosts import HostLock
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Symlink, folder

@@ -8,21 +8,21 @@ from hypothesis import strategies as st
 
 from reconix.base.digests import Digest
 from reconix.base.documents import BadDocument
-from reconix.config.lock import (
-    BadLock,
+from reconix.config.lock.document import digest, parse_lock, print_lock
+from reconix.config.lock.hosts import (
+    ArchiveLock,
     HostLock,
     Lock,
-    LockedPackage,
     NixLock,
     SystemLock,
     keep_dates,
     keep_numbers,
-    parse_lock,
-    print_lock,
 )
+from reconix.config.lock.packages import PROJECT, BadLock, LockedPackage, SourcePackage
 from reconix.store.paths import StorePath
 
-GOLDEN = Path(__file__).parents[2] / "data" / "reconix.lock"
+BEFORE = Path(__file__).parents[3] / "data" / "reconix-1.lock"
+GOLDEN = Path(__file__).parents[3] / "data" / "reconix.lock"
 
 
 def package(name: str = "nginx", **other: str) -> LockedPackage:
@@ -33,7 +33,10 @@ def package(name: str = "nginx", **other: str) -> LockedPackage:
         "path": f"pool/main/n/{name}/{name}_1.26.3.deb",
         "date": "20260912T075541Z",
     } | other
-    return LockedPackage(name=name, size_bytes=5, sha256=Digest.of(name.encode()), **fields)
+    source = SourcePackage(f"{name}-src", "1.26.3-3")
+    return LockedPackage(
+        name=name, size_bytes=5, sha256=Digest.of(name.encode()), source=source, **fields
+    )
 
 
 def lock(*packages: LockedPackage, kernel: LockedPackage | None = None) -> Lock:
@@ -64,6 +67,32 @@ def test_the_format_is_the_one_that_is_specified() -> None:
     assert printed == GOLDEN.read_bytes()
 
 
+def test_a_lock_of_version_1_is_still_read() -> None:
+    """What it says stays the same when it is written again: only the sources are not known."""
+    content = BEFORE.read_bytes()
+    old = parse_lock(content, source="test")
+    assert {found.source for found in old.packages()} == {None}
+    assert print_lock(old) == content.replace(b'"version": 1\n', b'"version": 2\n')
+
+
+def test_a_file_of_the_project_has_no_date_and_what_an_archive_has_one() -> None:
+    own = package("own", archive=PROJECT, path="dist/own_1.deb", date="")
+    printed = print_lock(lock(own))
+    assert own in parse_lock(printed, source="test").packages()
+    for other in ({"archive": PROJECT}, {"date": ""}, {"archive": PROJECT, "path": "/x.deb"}):
+        with pytest.raises(BadLock):
+            package("own", **other)
+
+
+def test_other_archives_are_pinned_by_what_was_asked_of_them() -> None:
+    plain = lock(package())
+    vendor = ArchiveLock(("stable",), ("main",), ("vendor-*",))
+    asked = Lock({"gateway": replace(plain.hosts["gateway"], archives={"vendor": vendor})})
+    read = parse_lock(print_lock(asked), source="test")
+    assert read.hosts["gateway"].archives == {"vendor": vendor}
+    assert digest(asked) != digest(plain)
+
+
 names = st.from_regex(r"[a-z0-9][a-z0-9.+-]{1,8}", fullmatch=True)
 
 
@@ -74,7 +103,7 @@ def test_systems_that_nix_built_are_pinned_by_their_closure() -> None:
     with_nix = Lock({"gateway": replace(plain.hosts["gateway"], nix={"appliance": pinned})})
     printed = print_lock(with_nix)
     assert parse_lock(printed, source="test").hosts["gateway"].nix == {"appliance": pinned}
-    assert with_nix.digest() != plain.digest()
+    assert digest(with_nix) != digest(plain)
     assert keep_dates(plain, with_nix) == with_nix
     with pytest.raises(BadLock, match="edited by hand"):
         parse_lock(printed.replace(b"nixos#toplevel", b"other#toplevel"), source="test")
@@ -95,8 +124,8 @@ def test_a_lock_that_was_changed_by_hand_is_refused() -> None:
 
 
 def test_a_lock_of_another_version_is_refused() -> None:
-    printed = print_lock(lock(package())).replace(b'"version": 1\n', b'"version": 2\n')
-    with pytest.raises(BadLock, match="version 2"):
+    printed = print_lock(lock(package())).replace(b'"version": 2\n', b'"version": 3\n')
+    with pytest.raises(BadLock, match="version 3"):
         parse_lock(printed, source="test")
 
 
@@ -155,8 +184,8 @@ def test_a_package_keeps_the_date_of_its_first_sight() -> None:
 
 def test_the_digest_is_that_of_the_packages_not_of_their_dates() -> None:
     one, other = lock(package()), lock(package(date="20270101T000000Z"))
-    assert one.digest() == other.digest()
-    assert one.digest() != lock(package("curl")).digest()
+    assert digest(one) == digest(other)
+    assert digest(one) != digest(lock(package("curl")))
 
 
 def with_ids(numbers: dict[str, int]) -> Lock:

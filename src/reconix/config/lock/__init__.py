@@ -1,0 +1,1 @@
+"""The lock: every input of a build, pinned by hash."""

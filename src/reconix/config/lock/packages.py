@@ -1,0 +1,107 @@
+"""One package of the lock: what it is, and where it can be had.
+
+Specified in ``docs/spec/lock.md``. Tested by ``tests/unit/config/lock/test_document.py``.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from reconix.base.digests import Digest
+from reconix.base.errors import ReconixError
+
+LOADER = "systemd-boot-efi"
+INITRD = "busybox-static"
+PROJECT = "project"
+"""Stands for the archive of a package that is a file of the project."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9.+-]+")
+_VERSION = re.compile(r"[0-9A-Za-z.+~:-]+")
+_ARCHITECTURE = re.compile(r"[a-z0-9-]+")
+_ARCHIVE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_PATH = re.compile(r"(?!/)[A-Za-z0-9._+~%:=@,/-]{1,1024}\.deb")
+_DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_DATE_FORM = "%Y%m%dT%H%M%SZ"
+
+
+class BadLock(ReconixError):
+    """The lock file was not written by reconix, or was changed since."""
+
+    exit_code = 64
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="write it again: reconix lock")
+
+
+def _is_date(text: str) -> bool:
+    """Whether there is such a day, and one after it."""
+    if not _DATE.fullmatch(text):
+        return False
+    try:
+        datetime.strptime(text, _DATE_FORM).replace(tzinfo=UTC) + timedelta(days=1)
+    except (OverflowError, ValueError):
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SourcePackage:
+    """What a package was built from: faults are filed on sources."""
+
+    name: str
+    version: str
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name) or not _VERSION.fullmatch(self.version):
+            raise BadLock(f"{self.name!r} {self.version!r} is not a valid source package")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LockedPackage:
+    """One Debian package; valid by construction."""
+
+    name: str
+    version: str
+    architecture: str
+    """As the package says: ``all`` is possible."""
+    size_bytes: int
+    sha256: Digest
+    archive: str
+    """``debian``, ``debian-security``, the name of another archive, or ``PROJECT``."""
+    path: str
+    """Below the archive, ``pool/main/…/….deb``, or below the folder of the project."""
+    date: str
+    """When an archive had it, as snapshot archives write it: ``20260912T075541Z``.
+
+    Empty for a file of the project.
+    """
+    source: SourcePackage | None = None
+    """Nothing in a lock of version 1."""
+
+    def __post_init__(self) -> None:
+        for what, value, form in (
+            ("name", self.name, _NAME),
+            ("version", self.version, _VERSION),
+            ("architecture", self.architecture, _ARCHITECTURE),
+            ("archive", self.archive, _ARCHIVE),
+            ("path", self.path, _PATH),
+        ):
+            if not form.fullmatch(value) or {"", ".", ".."} & set(value.split("/")):
+                raise BadLock(f"{value!r} is not a valid package {what}")
+        if self.is_of_project != (self.date == "") or (self.date and not _is_date(self.date)):
+            raise BadLock(f"{self.date!r} is not a valid date")
+
+    @property
+    def is_of_project(self) -> bool:
+        """Whether it is a file of the project."""
+        return self.archive == PROJECT
+
+    @property
+    def id(self) -> str:
+        """What the package is called within a lock, and in messages."""
+        return f"{self.name}_{self.version}_{self.architecture}"
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file as apt spells it."""
+        return f"{self.id.replace(':', '%3a')}.deb"
