@@ -54,8 +54,9 @@ those before it."""
 AGENT_ORDER = """
 paths
 hardware/    disk inhibitors kernel_log reset_reason restart
-state/       lock events faults running choice last_check scrubbed ledger record
-settings/    health policy schedule
+state/       lock data events faults running choice last_check scrubbed ledger record
+settings/    health policy schedule secrets
+state/       secrets
 device
 next_boot
 trust_store
@@ -65,8 +66,8 @@ update/      receive repository confirm rollback
 select/      boot_plan choose follow start soft_reboot watch
 identity
 factory_reset
-status/      integrity read json text
-commands/    restarting update select
+status/      integrity asked read json text
+commands/    restarting secrets update select
 __main__
 """
 """The modules of ``device/`` in their rooms: each imports only what stands before it."""

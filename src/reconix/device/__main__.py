@@ -279,6 +279,11 @@ def _reset(device: Device, arguments: Arguments) -> int:
         order_reset(device, system=arguments.system)
     whose = f"of system {arguments.system}" if arguments.system else "of all systems"
     _tell(arguments, f"the data {whose} will be erased at the next boot")
+    if not arguments.system:
+        from reconix.device.state.secrets import kept_secrets
+
+        for kept in kept_secrets(device.paths):
+            _tell(arguments, f"secret {kept.name} will be erased as well")
     if arguments.restart:
         restart(_teller(arguments))
     return 0
@@ -340,6 +345,41 @@ def _apply_identity(device: Device, arguments: Arguments) -> int:
     return 0
 
 
+def _secrets(device: Device, arguments: Arguments) -> int:
+    """Take a secret of this device, list them, or remove one; no command shows a value.
+
+    receive NAME   read the value from standard input and restart the units that read it
+    list           what the installed systems ask for, and what is here
+    remove NAME    forget the value
+    """
+    from reconix.device.commands import secrets
+
+    if arguments.action == "list":
+        found = secrets.look(device)
+        if arguments.json:
+            _say_json(found.document())
+        else:
+            _say("\n".join(map(one_line, found.lines())))
+        return 0
+    name = secrets.named(arguments.name)
+    if arguments.action == "remove":
+        secrets.remove(device, _teller(arguments), name)
+    else:
+        source = sys.stdin.buffer
+        secret = secrets.arrived(source, name, has_digest=arguments.with_digest)
+        secrets.receive(device, _teller(arguments), secret, restarts=arguments.restart)
+    return 0
+
+
+def _make_key(device: Device, arguments: Arguments) -> int:
+    """For the unit: make the key of this device, if it has none."""
+    from reconix.device.state.secrets import make_device_key
+
+    if make_device_key(device.paths):
+        _tell(arguments, "made the key of this device")
+    return 0
+
+
 def _mark_bad(device: Device, arguments: Arguments) -> int:
     """For the unit: record that the agent failed, so that what is on trial is not kept."""
     from reconix.device.select.watch import mark_bad
@@ -397,7 +437,9 @@ def make_parser() -> argparse.ArgumentParser:
     rescue = _add(commands, "rescue", _rescue)
     rescue.add_argument("disk", metavar="DISK", type=Path, help="the whole disk, or its image")
     rescue.add_argument("--slot", metavar="N", type=int, required=True, help="the slot to select")
+    _with_secret(_add(commands, "secrets", _secrets))
     _add(commands, "start", _start)
+    _add(commands, "make-key", _make_key)
     _add(commands, "discard", _discard)
     _add(commands, "watch", _watch)
     _add(commands, "schedule", _schedule)
@@ -429,6 +471,17 @@ def _add(
 def _with_apply(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--system", metavar="NAME", help="system of the trial [the one that runs]")
     return _with_reboot(parser)
+
+
+def _with_secret(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("receive", "list", "remove"), help="see above")
+    parser.add_argument("name", nargs="?", metavar="NAME", default="", help="of the secret")
+    parser.add_argument(
+        "--with-digest", action="store_true", help="receive: SHA-256 of the value precedes it"
+    )
+    parser.add_argument(
+        "--no-restart", dest="restart", action="store_false", help="receive: restart no unit"
+    )
 
 
 def _with_reboot(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -24,17 +24,11 @@ from pathlib import Path
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_folder
 from reconix.device.device import Device
-from reconix.device.paths import Paths
 from reconix.device.state import events
+from reconix.device.state.data import data_of
 
 ORDER, DISCARDED, ALL = ".reset", ".discarded", "all"
 _MACHINE_ID = "machine-id"
-
-
-class NoData(ReconixError):
-    """The data partition is not there."""
-
-    exit_code = 79
 
 
 class NoRoomForOrder(ReconixError):
@@ -59,7 +53,7 @@ def order_reset(device: Device, *, system: str | None) -> None:
     wanted = ALL
     if system is not None:
         wanted = f"systems.{device.generation(state.committed.generation).system(system).name}"
-    leave_order(_data(device.paths), wanted)
+    leave_order(data_of(device.paths), wanted)
     events.append(device.paths.log, "reset-ordered", text=wanted)
 
 
@@ -99,17 +93,10 @@ def discard(device: Device) -> int:
     Returns:
         How much it was: files and folders that were kept.
     """
-    data = _data(device.paths)
+    data = data_of(device.paths)
     found = sorted(data.glob(f"{DISCARDED}*"))
     for path in found:
         remove_tree(path)
     if found:
         sync_folder(data)
     return len(found)
-
-
-def _data(paths: Paths) -> Path:
-    """The root of the data partition."""
-    if paths.shared and not paths.data.is_mount():
-        raise NoData("the data partition is not mounted", hint="the kernel's log says why: dmesg")
-    return paths.data

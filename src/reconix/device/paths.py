@@ -138,6 +138,21 @@ class Paths:
         return self.home / "resting"
 
     @property
+    def secrets(self) -> Path:
+        """The values of secrets, by name. secrets receive, the first image; until a reset."""
+        return self.data / "secrets"
+
+    @property
+    def device_key(self) -> Path:
+        """32 random bytes that no other device has. The first image, make-key; kept."""
+        return self.data / "device-key"
+
+    @property
+    def secrets_lock(self) -> Path:
+        """What a command locks that changes a secret. The first of them; boot."""
+        return self.run / "secrets-lock"
+
+    @property
     def lock(self) -> Path:
         """What a command locks that changes the device. The first of them; boot."""
         return self.run / "lock"

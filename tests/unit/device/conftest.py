@@ -11,6 +11,7 @@ from reconix.nix.chroot import ChrootStore
 SYSTEMCTL = """\
 #!/bin/sh
 echo "$*" >> {log}
+! grep -qx "$1" {active}.refused || exit 1
 case "$1" in
     show)
         if grep -qx "$3" {active}; then echo ActiveState=active
@@ -47,6 +48,8 @@ class Units:
         self._active, self._log = folder / "active", folder / "log"
         self._failed = folder / "active.failed"
         self._failed.touch()
+        self._refused = folder / "active.refused"
+        self._refused.touch()
         self.invocation = folder / "active.invocation"
         self.invocation.write_text("InvocationID=1\n")
         self._log.touch()
@@ -62,6 +65,10 @@ class Units:
     def give_up(self, *units: str) -> None:
         """From now on exactly these have failed for good."""
         self._failed.write_text("".join(f"{unit}\n" for unit in units))
+
+    def refuse(self, command: str) -> None:
+        """From now on this command fails."""
+        self._refused.write_text(f"{command}\n")
 
     @property
     def calls(self) -> list[str]:

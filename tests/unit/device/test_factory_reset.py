@@ -8,7 +8,8 @@ from tests.device_model import Machine
 
 from reconix.boot.trial import OnTrial
 from reconix.device.device import Device
-from reconix.device.factory_reset import NoData, discard, order_reset
+from reconix.device.factory_reset import discard, order_reset
+from reconix.device.state.data import NoData
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import apply
 from reconix.store.generation import UnknownSystem

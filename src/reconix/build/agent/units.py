@@ -29,6 +29,7 @@ _NAMES = (
     "reconix-watch.service",
     "reconix-switch.service",
     "reconix-discard.service",
+    "reconix-device-key.service",
     "reconix-fallback.service",
 )
 

@@ -20,12 +20,14 @@ from reconix.boot.transitions import Unhealthy as UnhealthyEvent
 from reconix.boot.trial import Phase, Reason, Verdict
 from reconix.device.device import Device
 from reconix.device.settings.health import read_health
+from reconix.device.settings.secrets import read_secrets
 from reconix.device.state import events
 from reconix.device.state.choice import is_to_be_proven, leaving, read_choice, well, write_choice
 from reconix.device.state.faults import new_faults
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.state.record import record
 from reconix.device.state.running import Running, read_running, soft_reboot_target
+from reconix.device.state.secrets import missing
 from reconix.device.trial.checks import OUTPUT_CHARACTERS
 from reconix.device.trial.monitor import Unhealthy, await_health
 from reconix.device.update.confirm import confirm, keep_system
@@ -60,7 +62,7 @@ def _when_free(device: Device) -> contextlib.AbstractContextManager[None]:
 
 
 def _decide(device: Device, booted: Running) -> bool:
-    problem = _faults(device) or _examine(device, booted)
+    problem = _faults(device) or _missing_secrets(device, booted) or _examine(device, booted)
     if problem is not None:
         _record(device, problem)
         return False
@@ -117,6 +119,19 @@ def _faults(device: Device) -> Unhealthy | None:
     if not found:
         return None
     return Unhealthy("its root is made without a new fault", "\n".join(found)[:OUTPUT_CHARACTERS])
+
+
+def _missing_secrets(device: Device, booted: Running) -> Unhealthy | None:
+    """A secret that the system needs and the device has not; waiting would not bring it."""
+    try:
+        asked = read_secrets(device.registry, booted.toplevel)
+    except (ReconixError, OSError) as error:
+        return Unhealthy("secrets.json can be read", str(error))
+    lacking = [each for each in missing(device.paths, asked) if each.is_required]
+    if not lacking:
+        return None
+    needed = "\n".join(f"{', '.join(each.units)} needs secret {each.name}" for each in lacking)
+    return Unhealthy(f"secret {lacking[0].name} is there", needed[:OUTPUT_CHARACTERS])
 
 
 def _examine(device: Device, booted: Running) -> Unhealthy | None:

@@ -18,6 +18,7 @@ import fcntl
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from reconix.base import progress
 from reconix.base.clock import REAL, Clock
@@ -25,6 +26,8 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import lock_file
 from reconix.device.paths import Paths
 from reconix.store.layout import expect_layout
+
+_SECRETS_SECONDS = 10.0
 
 
 class Busy(ReconixError):
@@ -60,7 +63,7 @@ def exclusive_rw(paths: Paths, *, wait_seconds: float = 0, clock: Clock = REAL) 
         OtherLayout: what this agent would write there, nobody would read.
     """
     expect_layout(paths.system)
-    with _locked(paths, wait_seconds, clock), _writable(paths):
+    with _locked(paths.lock, wait_seconds, clock), _writable(paths):
         yield
 
 
@@ -71,7 +74,18 @@ def exclusive(paths: Paths, *, wait_seconds: float = 0) -> Iterator[None]:
     Raises:
         Busy: another command holds it.
     """
-    with _locked(paths, wait_seconds, REAL):
+    with _locked(paths.lock, wait_seconds, REAL):
+        yield
+
+
+@contextlib.contextmanager
+def exclusive_secrets(paths: Paths) -> Iterator[None]:
+    """Hold the lock of the secrets for the block: an update that takes hours must not hold it.
+
+    Raises:
+        Busy: another command has held it for too long.
+    """
+    with _locked(paths.secrets_lock, _SECRETS_SECONDS, REAL):
         yield
 
 
@@ -91,12 +105,12 @@ def being_changed(paths: Paths) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(paths: Paths, wait_seconds: float, clock: Clock) -> Iterator[None]:
+def _locked(lock: Path, wait_seconds: float, clock: Clock) -> Iterator[None]:
     with contextlib.ExitStack() as opened:
         try:
-            descriptor = opened.enter_context(lock_file(paths.lock))
+            descriptor = opened.enter_context(lock_file(lock))
         except PermissionError as error:
-            raise NoPrivilege(f"{paths.lock} cannot be opened", hint="run it as root") from error
+            raise NoPrivilege(f"{lock} cannot be opened", hint="run it as root") from error
         _take(descriptor, clock.now() + wait_seconds, clock)
         yield
 

@@ -8,6 +8,7 @@ from reconix.boot.trial import Phase, State, Verdict
 from reconix.device.state.choice import Always, LeftSystem
 from reconix.device.state.running import Running
 from reconix.device.state.scrubbed import Scrubbed, damage_document
+from reconix.device.status.asked import Asked
 from reconix.device.status.integrity import Compared
 from reconix.device.status.read import Followed, LeftAlone, Status
 from reconix.device.trial.disks import Disks
@@ -51,6 +52,7 @@ def status_document(status: Status) -> JsonInput:
         "disk": _disks_document(status.disks),
         "scrub": _scrubbed_document(status.scrubbed),
         "integrity": _integrity_document(status.compared),
+        "missing_secrets": [_missing_secret(each) for each in status.missing_secrets],
         "events": [
             {
                 "at": event.at,
@@ -60,6 +62,15 @@ def status_document(status: Status) -> JsonInput:
             }
             for event in status.events
         ],
+    }
+
+
+def _missing_secret(asked: Asked) -> JsonInput:
+    return {
+        "name": asked.name,
+        "systems": list(asked.systems),
+        "units": list(asked.units),
+        "required": asked.is_required,
     }
 
 

@@ -25,6 +25,7 @@ from reconix.device.state.ledger import Left
 from reconix.device.state.lock import being_changed
 from reconix.device.state.running import Running, UnknownBoot, read_running
 from reconix.device.state.scrubbed import Scrubbed, read_scrubbed
+from reconix.device.status.asked import Asked, read_asked
 from reconix.device.status.integrity import Compared, read_compared
 from reconix.device.trial.disks import Disks, read_disks
 from reconix.device.trust_store import TrustStore
@@ -87,6 +88,7 @@ class Status:
     disks: Disks | None = None
     scrubbed: Scrubbed | None = None
     compared: Compared | None = None
+    missing_secrets: tuple[Asked, ...] = ()
 
 
 def read_status(device: Device) -> Status:
@@ -124,6 +126,7 @@ def read_status(device: Device) -> Status:
         disks=_disks(device),
         scrubbed=read_scrubbed(paths),
         compared=_compared(device),
+        missing_secrets=tuple(each for each in read_asked(device) if not each.is_there),
     )
 
 

@@ -10,6 +10,7 @@ from reconix.boot.trial import State, Verdict
 from reconix.device.state.choice import LeftSystem
 from reconix.device.state.running import BootReason, Running
 from reconix.device.state.scrubbed import Scrubbed
+from reconix.device.status.asked import Asked
 from reconix.device.status.integrity import Compared
 from reconix.device.status.read import Followed, LeftAlone, Status
 from reconix.device.trial.disks import Disks, OtherDisk
@@ -59,6 +60,7 @@ def status_lines(status: Status) -> list[str]:
         *_disk_lines(status.disks),
         *_scrubbed_lines(status.scrubbed),
         *_integrity_lines(status.compared),
+        *map(_missing_secret_line, status.missing_secrets),
     ]
     if status.choice.always:
         always = status.choice.always
@@ -107,6 +109,13 @@ def _integrity_lines(compared: Compared | None) -> list[str]:
         *([f"           and {more} more"] if more > 0 else []),
         "           cannot be read; from the build host: reconix repair --to DEVICE",
     ]
+
+
+def _missing_secret_line(asked: Asked) -> str:
+    less = "" if asked.is_required else ", which can do without"
+    fault = f": {asked.kept.fault}" if asked.kept else ""
+    units, systems = ", ".join(asked.units), ", ".join(asked.systems)
+    return f"missing    secret {asked.name}, for {units} of {systems}{less}{fault}"
 
 
 def _other_line(disk: OtherDisk) -> str:

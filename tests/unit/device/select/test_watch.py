@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from tests.asking import asking, put
 from tests.device_model import Machine
 from tests.turned_clock import TurnedClock
 from tests.unit.device.conftest import Units
@@ -69,6 +70,33 @@ def test_health_that_cannot_be_read_is_no_health(machine: Machine, units: Units)
     found = verdict(machine)
     assert found is not None
     assert found.what == "health.json can be read"
+
+
+def test_a_secret_that_is_missing_is_the_reason_by_its_name(machine: Machine, units: Units) -> None:
+    put(machine, "banner", b"hello")
+    on_trial(machine, extra=asking())
+    assert not watch(machine.device)
+    machine.boot()
+    assert verdict(machine) == Verdict(
+        Reason.UNHEALTHY,
+        "secret mqtt-password is there",
+        "air.service needs secret mqtt-password",
+    )
+
+
+def test_a_secret_that_is_not_required_is_no_reason(machine: Machine, units: Units) -> None:
+    put(machine, "mqtt-password", b"hunter2")
+    on_trial(machine, extra=asking())
+    assert watch(machine.device)
+
+
+def test_secrets_that_cannot_be_read_are_no_health(machine: Machine, units: Units) -> None:
+    on_trial(machine, extra={"secrets.json": File(b"{}")})
+    assert not watch(machine.device)
+    machine.boot()
+    found = verdict(machine)
+    assert found is not None
+    assert found.what == "secrets.json can be read"
 
 
 def test_what_is_committed_is_not_watched(machine: Machine, units: Units) -> None:

@@ -414,7 +414,7 @@ def test_who_is_to_log_in_for_updates_is_shown_nowhere_and_not_sent(
 
     content = print_index([])
     with serving(Server(answer)) as server:
-        place = server.url.removesuffix("/stream").replace("://", "://me:secret@")
+        place = server.url.removesuffix("/stream").replace("://", "://me:hunter2@")
         machine = Machine.make(tmp_path / "old", store, policy=TrustPolicy(None, False, place))
         machine.boot()
         assert main(["update", "--check"], machine.device) == 0
@@ -422,13 +422,13 @@ def test_who_is_to_log_in_for_updates_is_shown_nowhere_and_not_sent(
         assert main(["update", "--check"], machine.device) != 0
     with pytest.raises(Unreachable) as caught:
         check(machine.device, Repository(place, retry=QUICK))
-    assert "secret" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
     assert main(["status"], machine.device) == main(["status", "--json"], machine.device) == 0
     told = capsys.readouterr()
     assert asked == [None, None]
     assert "the agent never logs in" in told.err
     assert "minutes ago http://127.0.0.1:" in told.out
-    assert "secret" not in told.out + told.err
+    assert "hunter2" not in told.out + told.err
 
 
 def test_what_an_older_agent_noted_is_shown_without_the_password(machine: Machine) -> None:

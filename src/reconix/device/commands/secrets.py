@@ -1,0 +1,168 @@
+"""Commands about the secrets of a device: take one, list them, remove one.
+
+A unit reads its secrets when it starts, so those that run are started again when a value has
+changed, and so are those that have failed, perhaps for want of it. One that nobody has started
+stays as it is. The value is durable before; that a unit does not start with it is told, and is no
+reason to go back: only whoever has sent it knows the one before.
+
+Tested by ``tests/unit/device/test_secret_commands.py`` and ``tests/vm/test_schedule.py``.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from reconix.base.documents import JsonInput
+from reconix.base.errors import ReconixError, UsageError
+from reconix.base.process import CommandFailed, ProgramMissing, run
+from reconix.base.secret_values import MAX_BYTES, SENT_BYTES, SecretValue, check_name, unsealed
+from reconix.device.commands.restarting import Tell
+from reconix.device.device import Device
+from reconix.device.settings.secrets import read_secrets
+from reconix.device.state import running, secrets
+from reconix.device.state.lock import exclusive_secrets
+from reconix.device.status.asked import Asked, read_asked
+
+_RESTART_SECONDS = 120.0
+_ASK_SECONDS = 10.0
+_TO_START_AGAIN = ("active", "activating", "reloading", "failed")
+
+
+class NotRestarted(ReconixError):
+    """A secret is kept, and a unit does not start with it."""
+
+    exit_code = 85
+
+
+def named(name: str) -> str:
+    """The name that a command was given.
+
+    Raises:
+        UsageError: none. BadSecret: what is none.
+    """
+    if not name:
+        raise UsageError("which secret?", hint="reconix-device secrets list")
+    check_name(name)
+    return name
+
+
+def arrived(source: BinaryIO, name: str, *, has_digest: bool) -> SecretValue:
+    """Read a value to its end.
+
+    Args:
+        source: where it comes from.
+        name: of the secret.
+        has_digest: whether its digest precedes it.
+
+    Raises:
+        BadSecret: it is none, or did not arrive as it was sent.
+    """
+    content = source.read((SENT_BYTES if has_digest else MAX_BYTES) + 1)
+    return unsealed(name, content) if has_digest else SecretValue(name, content)
+
+
+def receive(device: Device, tell: Tell, secret: SecretValue, *, restarts: bool) -> None:
+    """Keep a value, and start the units again that read it.
+
+    Raises:
+        NotRestarted: a unit does not start; the value is kept all the same.
+    """
+    with exclusive_secrets(device.paths):
+        is_new = secrets.keep(device.paths, secret)
+    if not is_new:
+        tell(f"secret {secret.name} was here already")
+        return
+    tell(f"secret {secret.name} is kept")
+    if restarts:
+        _start_again(tell, secret.name, list(_readers(device, secret.name)))
+
+
+def remove(device: Device, tell: Tell, name: str) -> None:
+    """Forget a value; units that have read it keep it until they end."""
+    with exclusive_secrets(device.paths):
+        was_there = secrets.remove(device.paths, name)
+    tell(f"secret {name} is removed" if was_there else f"there was no secret {name}")
+
+
+def _readers(device: Device, name: str) -> Iterator[str]:
+    """The units of the running system that read a secret; those of a template all at once."""
+    toplevel = running.read_toplevel(device.paths)
+    for each in read_secrets(device.registry, toplevel):
+        if each.name == name:
+            yield from (unit.replace("@.", "@*.") for unit in each.units)
+
+
+def _start_again(tell: Tell, name: str, patterns: list[str]) -> None:
+    for unit in [unit for pattern in patterns for unit in _loaded(pattern)]:
+        try:
+            run("systemctl", "restart", unit, timeout_seconds=_RESTART_SECONDS)
+        except (CommandFailed, ProgramMissing, OSError) as error:
+            raise NotRestarted(
+                f"secret {name} is kept, but {unit} does not start: {error}",
+                hint=f"on the device: systemctl status {unit}",
+            ) from error
+        tell(f"{unit} was started again")
+
+
+def _loaded(pattern: str) -> list[str]:
+    """The units that run, or ran and failed."""
+    words = ("systemctl", "list-units", "--all", "--plain", "--no-legend", "--no-pager")
+    states = f"--state={','.join(_TO_START_AGAIN)}"
+    try:
+        said = run(*words, states, pattern, timeout_seconds=_ASK_SECONDS)
+    except (CommandFailed, ProgramMissing, OSError):
+        return []  # where systemd does not run, nothing has read it
+    lines = said.decode(errors="replace").splitlines()
+    return [line.split()[0] for line in lines if line.split()]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The secrets of a device, without a value."""
+
+    asked: tuple[Asked, ...]
+
+    def document(self) -> JsonInput:
+        """For programs."""
+        return {"version": 1, "secrets": [_document(each) for each in self.asked]}
+
+    def lines(self) -> list[str]:
+        """For people."""
+        return [_line(each) for each in self.asked] or ["no system asks for a secret"]
+
+
+def look(device: Device) -> Listed:
+    """What is asked for, and what is here."""
+    return Listed(read_asked(device))
+
+
+def _document(asked: Asked) -> JsonInput:
+    kept = asked.kept
+    return {
+        "name": asked.name,
+        "systems": list(asked.systems),
+        "units": list(asked.units),
+        "required": asked.is_required,
+        "here": asked.is_there,
+        "written": kept.written if kept else None,
+        "fault": (kept.fault or kept.note or None) if kept else None,
+    }
+
+
+def _line(asked: Asked) -> str:
+    wanted = f"for {', '.join(asked.units)} of {', '.join(asked.systems)}"
+    return f"{asked.name}: {_where(asked)}, {wanted if asked.systems else 'nobody asks for it'}"
+
+
+def _where(asked: Asked) -> str:
+    kept = asked.kept
+    if kept is None:
+        return "MISSING" if asked.is_required else "missing, and not required"
+    if kept.fault:
+        return f"MISSING: {kept.fault}"
+    more = f" ({kept.note})" if kept.note else ""
+    if kept.written is None:
+        return f"from the image{more}"
+    when = time.strftime("%a %Y-%m-%d %H:%M", time.localtime(kept.written))
+    return f"written {when}{more}"
