@@ -1,4 +1,4 @@
-# What a developer does with reconix. `sudo sh tools/install-packages` comes first.
+# What a developer does with reconix. Each target brings what it needs: nothing comes before it.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,10 +7,13 @@ RUN := $(VENV)/bin/python
 # Programs of administrators (mkfs.ext4, sgdisk) are not on everybody's PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup check check-all test vm demo prove bench bench-updates mutants docs
+# What comes before the work. `make SETUP= …` does without, where one can install nothing.
+SETUP := setup
+
+.PHONY: help setup packages environment check check-all test vm demo prove bench bench-updates mutants docs
 
 help:
-	@echo 'make setup   a virtual environment in $(VENV) with reconix and what its tests need'
+	@echo 'make setup   Debian packages, and a virtual environment in $(VENV) with reconix'
 	@echo 'make check   format, lint, types and all tests but the long ones'
 	@echo 'make test    all tests'
 	@echo 'make vm      only the tests that boot virtual devices'
@@ -21,27 +24,24 @@ help:
 	@echo 'make mutants change modules in small ways and see whether tests notice (an hour)'
 	@echo 'make docs    write the manual pages'
 
-setup: $(VENV)/ready
+setup: packages environment
 
-# Made again only when what it is made from has changed, so it works without a network.
-$(VENV)/ready: pyproject.toml tools/constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo 'missing: Python 3.11 or newer; get it with: sudo apt install python3' >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check \
-	    --constraint tools/constraints.txt --editable '.[test]'
-	touch $@
+packages:
+	@sh tools/install-packages
+
+environment: packages
+	@sh tools/make-environment $(PYTHON) $(VENV)
 
 # Format, lint and types are tests too: tests/test_house.py.
-check: setup
+check: $(SETUP)
 	$(RUN) -m pytest --numprocesses auto -m 'not vm and not prover and not archive'
 
 # Both parts run, whatever the first one finds; then the result.
-test: setup
+test: $(SETUP)
 	@failed=; for each in check-all vm; do $(MAKE) --no-print-directory $$each || failed="$$failed $$each"; done; \
 	    test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
-check-all: setup
+check-all: $(SETUP)
 	$(RUN) -m pytest --numprocesses auto --durations 10 -m 'not vm'
 
 # Where a build machine is busy with other work, an emulated guest may be starved until it is late.
@@ -49,30 +49,30 @@ check-all: setup
 # each core; those of a file are one worker's, because they share a device. The files keep their order,
 # in which the longest (the demo) is the first.
 GUEST_HANGS := did not start in time|cannot log in|did not say|GuestNotReady|NotSaid
-vm: setup
+vm: $(SETUP)
 	$(RUN) -m pytest -m vm --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10 \
 	    --reruns 1 --only-rerun '$(GUEST_HANGS)'
 
-demo: setup
+demo: $(SETUP)
 	$(RUN) examples/demo.py
 
-prove: setup
+prove: $(SETUP)
 	$(RUN) examples/prove.py
 
 # A bar that is missed does not keep the other figures from being made.
-bench: setup
+bench: $(SETUP)
 	@missed=; for each in bench/*.py; do echo "== $$each"; $(RUN) "$$each" || missed="$$missed $$each"; done; \
 	    test -z "$$missed" || { echo "missed:$$missed" >&2; exit 1; }
 
-bench-updates: setup
+bench-updates: $(SETUP)
 	$(RUN) -m pip install --quiet --disable-pip-version-check \
 	    --constraint tools/constraints.txt --editable '.[bench]'
 	$(RUN) -m bench.updates
 
-mutants: setup
+mutants: $(SETUP)
 	$(RUN) -m pip install --quiet --disable-pip-version-check \
 	    --constraint tools/constraints.txt --editable '.[mutation]'
 	$(RUN) tools/mutate.py /dev/shm/mutants
 
-docs: setup
+docs: $(SETUP)
 	$(RUN) tools/write_manual.py

@@ -43,6 +43,12 @@ CUT_BYTES = 1_100_000
 end of the stream."""
 PORT = re.compile(r"^  (\w+): .*?(?:-p |:)(\d+)", re.MULTILINE)
 
+WHAT_NEXT = """\
+What next:
+  make a project of your own:  .venv/bin/reconix init ../my-project
+  what this one is made of:    {folder}/project/hosts/gateway
+  give the room back:          rm -r {folder}"""
+
 BROKEN = "listen eighty default_server;"
 RIGHT = "listen 80 default_server;"
 
@@ -258,6 +264,7 @@ def run_demo(folder: Path) -> str:
         remove_tree(folder)
     folder.mkdir(parents=True)
     report, project = Report(), Project(folder)
+    print(f"About ten minutes on two idle cores. All files are in {folder}")
     install(project, report)
     gateway = Gateway(project)
     with powered(gateway, report, "boot"):
@@ -268,7 +275,7 @@ def run_demo(folder: Path) -> str:
     print("✗ the power is cut, in the middle of receiving generation 4")
     with powered(gateway, report, "boot again"):
         finish_the_update(gateway, report)
-    return "\n" + report.table()
+    return f"\n{report.table()}\n\n{WHAT_NEXT.format(folder=folder)}"
 
 
 @contextlib.contextmanager

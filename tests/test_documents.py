@@ -58,6 +58,12 @@ def test_set_up_installs_every_program_that_a_test_needs() -> None:
     assert not missing, f"add their packages to tools/packages.txt: {sorted(missing)}"
 
 
+def test_set_up_says_what_each_package_is_for() -> None:
+    lines = (ROOT / "tools" / "packages.txt").read_text().splitlines()
+    silent = [line for line in lines if len(line.split()) < 3]
+    assert not silent, f"tools/packages.txt: say what it is for: {silent}"
+
+
 def test_set_up_installs_every_package_that_a_message_names() -> None:
     essential = {"apt", "dpkg"}
     assert set(INSTALLED_BY.values()) - essential <= set(PACKAGES)

@@ -1,7 +1,6 @@
 """Format, lint and types are tests like all others."""
 
 import sys
-from pathlib import Path
 
 import pytest
 from tests.project_files import ROOT, enough
@@ -29,11 +28,20 @@ def test_all_types_hold() -> None:
 
 
 def test_scripts_are_correct_shell() -> None:
-    for script in ("tools/install-packages", ".ci/run"):
+    for script in ("tools/install-packages", "tools/make-environment", ".ci/run"):
         assert succeeds("sh", "-n", ROOT / script), script
 
 
-def test_all_tests_run_although_some_have_failed(tmp_path: Path) -> None:
-    (tmp_path / "ready").touch()  # newer than what an environment is made from
+def test_all_tests_run_although_some_have_failed() -> None:
     with pytest.raises(CommandFailed, match="failed: check-all vm"):
-        run("make", "test", f"VENV={tmp_path}", "RUN=false", folder=ROOT)
+        run("make", "test", "SETUP=", "RUN=false", folder=ROOT)
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "check", "vm", "bench", "prove"])
+def test_set_up_comes_before_all_work(target: str) -> None:
+    first = run("make", "--dry-run", target, folder=ROOT).decode().splitlines()[:2]
+    assert first == ["sh tools/install-packages", "sh tools/make-environment python3 .venv"]
+
+
+def test_continuous_integration_starts_with_nothing_but_the_tests() -> None:
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "make test"
