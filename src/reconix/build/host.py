@@ -34,7 +34,7 @@ from reconix.build.recipes import Recipe
 from reconix.build.root import debian, losses, metadata
 from reconix.build.toplevel import Components, Lists, make_toplevel, print_persist
 from reconix.build.units import machine_units
-from reconix.build.users import regular_users, static_ids
+from reconix.build.users import configured_users, static_ids
 from reconix.build.users.accounts import Accounts
 from reconix.build.users.static_ids import Renumbering
 from reconix.config.lock.hosts import HostLock, SystemLock
@@ -123,7 +123,9 @@ def _populations(
     workshop: Workshop, host: Host, roots: Mapping[str, StorePath]
 ) -> list[static_ids.Population]:
     systems = ((host.systems[name], root) for name, root in sorted(roots.items()))
-    return [regular_users.population(workshop.store.path(root), system) for system, root in systems]
+    return [
+        configured_users.population(workshop.store.path(root), system) for system, root in systems
+    ]
 
 
 def _roots(
@@ -234,12 +236,12 @@ def _toplevel(
     workshop: Workshop, host: Host, lock: HostLock, name: str, built: _Built
 ) -> StorePath:
     system, store, root = host.systems[name], workshop.store, workshop.store.path(built.root)
-    found = regular_users.package_accounts(root, system)
+    found = configured_users.package_accounts(root, system)
     renumbering = Renumbering.of(found, lock.numbers)
     etc = make_etc(
         system,
         hostname=host.hostname,
-        accounts=regular_users.with_regular_users(
+        accounts=configured_users.with_users(
             renumbering.accounts(found), system.users, lock.numbers
         ),
         packages=Packages(root, dict(built.sidecar.entries)),

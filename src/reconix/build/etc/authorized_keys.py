@@ -43,12 +43,16 @@ def files(users: Mapping[str, User], accounts: Accounts, root: Path) -> dict[str
     lines: list[str] = []
     for account in accounts.users:
         if _is_a_home(account.home):
-            lines += _own_folders(account) if account.name in users else ()
+            lines += _own_folders(account) if _logs_in(users.get(account.name)) else ()
             lines += _way_to_keys(account, has_keys=bool(keys.get(account.name)))
     made[LINES] = File(_lines(dict.fromkeys(lines)))
     if (root / "usr/sbin/sshd").exists():
         made[_SSHD] = File(f"AuthorizedKeysFile /etc/{KEYS}/%u\n".encode())
     return made
+
+
+def _logs_in(user: User | None) -> bool:
+    return user is not None and not user.system
 
 
 def _own_folders(account: Account) -> Iterator[str]:

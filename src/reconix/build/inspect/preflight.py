@@ -26,7 +26,7 @@ from reconix.build import cached_recipes, recipes
 from reconix.build.etc.generated_files import checked_units, generated_units, own_units
 from reconix.build.units import enabling, machine_units
 from reconix.build.units.unit_files import UnitFiles
-from reconix.build.users import regular_users, static_ids, sysusers
+from reconix.build.users import configured_users, static_ids, sysusers
 from reconix.config.lock.hosts import HostLock, SystemLock
 from reconix.config.merge import Table
 from reconix.config.origins import place_of, place_of_item
@@ -157,7 +157,7 @@ def _wrong_number(
     system: System, lock: HostLock, built: _Built, table: Table, file: Place
 ) -> Iterator[Problem]:
     try:
-        static_ids.assign(lock.numbers, [regular_users.population(built.files.root, system)])
+        static_ids.assign(lock.numbers, [configured_users.population(built.files.root, system)])
     except static_ids.WrongId as error:
         place = place_of(table, "users", error.name, "uid", default=file)
         yield Problem(place, f"users.{error.name}.uid", str(error), error.hint)

@@ -1,8 +1,8 @@
 """The files that say who exists: passwd, group, shadow, gshadow.
 
 The packages of a system bring their own users, made by maintainer scripts when the root was built.
-The configuration adds regular users (``build/users/regular_users.py``); a device needs both. Nobody
-has a password: ``*`` never matches.
+The configuration adds users of its own (``build/users/configured_users.py``); a device needs both.
+Nobody has a password: ``*`` never matches.
 
 Source: passwd(5), group(5), shadow(5).
 Tested by ``tests/unit/build/users/test_accounts.py``.

@@ -4,9 +4,9 @@ Files that a device keeps belong to a number. A maintainer script that creates a
 number that is free, so one package more gives another user another number, and after the update its
 files belong to somebody else. Therefore:
 
-* a name has an ID that follows from the name alone: 100 to 999 if a package brings it, 1000 to
-59999
-  for a regular user. If two names want the same one, the later takes the next;
+* a name has an ID that follows from the name alone: 100 to 999 if a package brings it or it is for
+  services, 1000 to 59999 for who can log in. If two names want the same one, the later takes the
+  next;
 * an ID that was assigned once is recorded in the lock (``config/lock/``), for all systems of a
   host, and no other name ever gets it. So not even that pair moves;
 * for names that the lock does not know yet, the generation that was built last counts;
@@ -170,16 +170,22 @@ class Population:
 
     packages: Accounts
     """As the root has them."""
-    regular: Mapping[str, int | None]
+    configured: Mapping[str, int | None]
     """Users of the configuration, with the ID that it assigns to them, if any."""
+    services: frozenset[str] = frozenset()
+    """Those of them who are for services: their IDs are from the range of packages."""
 
     def names(self) -> set[str]:
         """Every name whose ID is ours to assign."""
         return {*_given(self.packages), *self._others()}
 
+    def for_services(self) -> set[str]:
+        """Those of the names for which the range of packages is."""
+        return _given(self.packages, LAST_SYSTEM) | (self._others() & self.services)
+
     def _others(self) -> set[str]:
-        """The regular users whom no package has created."""
-        return self.regular.keys() - {user.name for user in self.packages.users}
+        """The users of the configuration whom no package has created."""
+        return self.configured.keys() - {user.name for user in self.packages.users}
 
     def wanted(self) -> dict[str, int]:
         """IDs that the configuration assigns.
@@ -188,7 +194,7 @@ class Population:
             IdReserved: one is for a name for which Debian has another.
             IdTaken: one is that of such a name.
         """
-        wanted = {name: uid for name, uid in sorted(self.regular.items()) if uid is not None}
+        wanted = {name: uid for name, uid in sorted(self.configured.items()) if uid is not None}
         for fixed, number in _fixed(self.packages):
             if wanted.get(fixed, number) != number and fixed not in self.names():
                 raise IdReserved(fixed, number)
@@ -224,9 +230,9 @@ def assign(known: Mapping[str, int], systems: Iterable[Population]) -> dict[str,
         for other, number in ids.items():
             if number == uid and other != name:
                 raise IdTaken(name, other, uid)
-    from_packages = {name for system in systems for name in _given(system.packages, LAST_SYSTEM)}
+    for_services = {name for system in systems for name in system.for_services()}
     names = {name for system in systems for name in system.names()}
-    ids |= choose(from_packages, FIRST_SYSTEM, LAST_SYSTEM, ids)
+    ids |= choose(for_services, FIRST_SYSTEM, LAST_SYSTEM, ids)
     ids |= choose(names, FIRST_REGULAR, LAST_REGULAR, ids)
     return {name: ids[name] for name in sorted(names)}
 

@@ -22,7 +22,8 @@ from reconix.build.users.accounts import Account, Accounts, Group
 
 FOLDER = "sysusers.d"
 _FIRST, _LAST = 100, 999
-_NOLOGIN = "/usr/sbin/nologin"
+NOLOGIN = "/usr/sbin/nologin"
+"""The shell of who cannot log in."""
 
 
 class BadDeclaration(ReconixError):
@@ -113,7 +114,7 @@ def _with_user(accounts: Accounts, line: Line) -> Accounts:
         gid = accounts.gid(line.name)
         others = {each.gid for each in accounts.groups if each.name != line.name}
         uid = _number(accounts, number or str(gid), users | others)
-    home, shell = line.home or "/", line.shell or _NOLOGIN
+    home, shell = line.home or "/", line.shell or NOLOGIN
     made = Account(line.name, uid, gid, line.comment, home, shell)
     return replace(accounts, users=(*accounts.users, made))
 

@@ -94,13 +94,25 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A user who can log in, by key only: there is no option for a password."""
+    """A user: one who can log in, by key only, or one to whom services and files belong.
 
+    There is no option for a password.
+    """
+
+    system: Annotated[
+        bool,
+        Option(
+            "Whether this is a user for services: nobody can log in, and the number is from 100 to "
+            "999, derived from the name and recorded in `reconix.lock`.",
+            "true",
+            "when a service of your own must not be root, and files belong to it",
+        ),
+    ] = False
     uid: Annotated[
         Annotated[int, Range(0, 65533)] | None,
         Option(
-            "UID; by default, one of 1000 or above that is derived from the name and recorded in "
-            "`reconix.lock`.",
+            "UID; by default, one of 1000 or above, or for a system user from 100 to 999, that is "
+            "derived from the name and recorded in `reconix.lock`.",
             "1000",
             "when files on the data partition belong to a certain UID",
         ),
@@ -112,11 +124,20 @@ class User:
     shell: Annotated[
         AbsolutePath,
         Option(
-            "Login shell.",
+            "Login shell. A system user has none.",
             '"/bin/sh"',
             "when there is no bash, or the user may run one program only",
         ),
     ] = "/bin/bash"
+    home: Annotated[
+        AbsolutePath | None,
+        Option(
+            "Home folder; by default `/home/<name>`, and for a system user none. Nothing makes a "
+            "folder that is given here: a service has `StateDirectory=`, others `tmpfiles.d`.",
+            '"/var/lib/air"',
+            "when a program looks for its files in the home of its user",
+        ),
+    ] = None
     authorized_keys: Annotated[
         tuple[PublicKey, ...],
         Option(
@@ -536,9 +557,9 @@ class System:
     users: Annotated[
         Mapping[UserName, User],
         Option(
-            "Users who can log in.",
+            "Users who can log in, and users for services.",
             '{ operator = { groups = ["adm"] } }',
-            "when someone has to log in",
+            "when someone has to log in, or a service is not to be root",
         ),
     ] = field(default_factory=dict)
     network: Annotated[

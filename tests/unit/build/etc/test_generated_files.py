@@ -8,7 +8,7 @@ from tests.project_files import enough
 from reconix.build.etc.file_metadata import Packages
 from reconix.build.etc.generated_files import Etc, make_etc
 from reconix.build.users.accounts import Accounts, UnknownAccount
-from reconix.build.users.regular_users import with_regular_users
+from reconix.build.users.configured_users import with_users
 from reconix.config.schema.health import Health
 from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Kernel, Network, Services, System, Unit, User
@@ -36,7 +36,7 @@ def make(system: System, root: Path) -> Etc:
     return make_etc(
         system,
         hostname="gw",
-        accounts=with_regular_users(Accounts.read(root / "etc"), system.users, {"ann": 31415}),
+        accounts=with_users(Accounts.read(root / "etc"), system.users, {"ann": 31415}),
         packages=Packages(root, {}),
         agent="/nix/store/x/agent.pyz",
         agent_units={},
