@@ -14,6 +14,7 @@ the health checks beside them.
         given         what the generation has in folders that do
         health.json   what a trial must pass
         update.json   how the system takes updates
+        secrets.json  which secrets its units read, if any
         schedule.json when which system runs, if there is a schedule
 
 Source: Nix RFC 125 (bootspec).

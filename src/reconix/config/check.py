@@ -9,6 +9,7 @@ warning tells the new one.
 Tested by ``tests/unit/config/test_schema.py`` and ``tests/unit/config/test_renamed_options.py``.
 """
 
+import dataclasses
 import difflib
 import enum
 import json
@@ -36,6 +37,11 @@ _REFUSED = {
     "hashed_password": "passwords are not supported; use authorized_keys",
     "initial_password": "passwords are not supported; use authorized_keys",
 }
+_OF_WIFI = ("password", "psk", "passphrase", "key", "sae_password")
+_SECRETS = "secrets"
+_NEVER_HERE = (
+    "a value is never written here: put it into secrets/NAME, or see `reconix secrets --help`"
+)
 _PRIORITIES = {"default": Priority.DEFAULT, "force": Priority.FORCE}
 _LOGIN = re.compile(r"://\S*@")
 """Name and password in an address, however misspelled: an error is shown to more people than a
@@ -72,6 +78,11 @@ class _Checker:
         self._top, self._elsewhere = top, elsewhere
 
     def _wrong(self, raw: Raw, key: str, expected: str, hint: str = "") -> None:
+        if _is_of_secrets(key) and not isinstance(raw, RawTable):
+            # Whoever mistook the form may have written the value itself.
+            fact = f"expected {expected}, found something else"
+            self.problems.append(Problem(_unquoted(raw.place), key, fact, hint or _NEVER_HERE))
+            return
         fact = f"expected {expected}, found {_shown(raw)}"
         self.problems.append(Problem(raw.place, key, fact, hint))
 
@@ -103,9 +114,12 @@ class _Checker:
         return name
 
     def _unknown(self, raw: Raw, name: str, shape: TableShape, key: str) -> None:
-        hint = _REFUSED.get(name) or self._elsewhere.get(dotted(key, name))
-        hint = hint or _nearest(name, shape, key, self._top)
-        self.problems.append(Problem(raw.place, dotted(key, name), "unknown option", hint))
+        whole = dotted(key, name)
+        if hint := _hint_of_a_value(whole, name):
+            self.problems.append(Problem(_unquoted(raw.place), whole, "unknown option", hint))
+            return
+        hint = self._elsewhere.get(whole) or _nearest(name, shape, key, self._top)
+        self.problems.append(Problem(raw.place, whole, "unknown option", hint))
 
     def _value(self, raw: Raw, shape: Shape, key: str) -> Value | None:
         if isinstance(shape, ScalarShape):
@@ -190,6 +204,24 @@ class _Checker:
         if len(self.problems) > before:
             return None
         return Setting(construct.make_complete(chosen[0], table), raw.place, _shown(raw))
+
+
+def _hint_of_a_value(key: str, name: str) -> str:
+    """Where a password or another secret belongs that was written under an option; or nothing."""
+    if _is_of_secrets(key):
+        return _NEVER_HERE
+    if key.startswith("network.") and name in _OF_WIFI:
+        return 'a password is never written here; set password_secret = "wifi", see [secrets]'
+    return _REFUSED.get(name, "")
+
+
+def _is_of_secrets(key: str) -> bool:
+    return key.partition(".")[0] == _SECRETS
+
+
+def _unquoted(place: Place) -> Place:
+    """The place without its line: an error is shown to more people than a configuration."""
+    return dataclasses.replace(place, text="")
 
 
 def read_scalar(raw: Raw, shape: ScalarShape) -> object:

@@ -23,6 +23,7 @@ from reconix.device.settings.health import (
     parse_health,
 )
 from reconix.device.settings.policy import Policy, parse_policy
+from reconix.device.settings.secrets import AskedSecret, parse_secrets
 from reconix.store.paths import StorePath
 from reconix.store.tree import File
 from reconix.store.tree import files as tree_files
@@ -34,6 +35,8 @@ stable = "20s"
 checks = [{ tcp = 22 }, { failed_units = 0 }]
 [update]
 trial_attempts = 5
+[secrets.mqtt-password]
+units = ["pump.service", "pump.service"]
 [boot]
 one_shot = "disk"
 """
@@ -116,6 +119,11 @@ def test_attempts_and_limits_arrive(files: dict[str, bytes]) -> None:
         needs_firmware=False,
     )
     assert parse_policy(files["update.json"], source="update.json") == expected
+
+
+def test_which_secrets_are_asked_for_arrives_and_no_more(files: dict[str, bytes]) -> None:
+    found = parse_secrets(files["secrets.json"], source="secrets.json")
+    assert found == (AskedSecret("mqtt-password", ("pump.service",)),)
 
 
 def test_what_is_beside_the_root_is_listed_for_the_initrd_and_described_for_images(

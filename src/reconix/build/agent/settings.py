@@ -22,10 +22,11 @@ from reconix.config.schema.health import (
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.config.schema.values import OneShot
-from reconix.device.settings import health, policy, schedule
+from reconix.device.settings import health, policy, schedule, secrets
 from reconix.device.settings.health import Health
 from reconix.device.settings.policy import Policy
 from reconix.device.settings.schedule import Hours, Schedule
+from reconix.device.settings.secrets import AskedSecret
 
 
 def files(host: Host, name: str) -> dict[str, bytes]:
@@ -35,6 +36,8 @@ def files(host: Host, name: str) -> dict[str, bytes]:
         health.NAME: health.print_health(health_of(system)),
         policy.NAME: policy.print_policy(policy_of(system, host.machine.boot.one_shot)),
     }
+    if asked := secrets_of(system):
+        found[secrets.NAME] = secrets.print_secrets(asked)
     if plan.is_set:
         found[schedule.NAME] = schedule.print_schedule(schedule_of(plan, host.machine.boot.default))
     return found
@@ -51,6 +54,14 @@ def policy_of(system: System, one_shot: OneShot) -> Policy:
         needs_firmware=one_shot is not OneShot.DISK,
         window=system.update.window or "",
     )
+
+
+def secrets_of(system: System) -> list[AskedSecret]:
+    """The secrets that a system asks for."""
+    return [
+        AskedSecret(name, tuple(dict.fromkeys(secret.units)), secret.required)
+        for name, secret in sorted(system.secrets.items())
+    ]
 
 
 def schedule_of(plan: machine.Schedule, default: str) -> Schedule:

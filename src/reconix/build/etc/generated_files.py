@@ -17,7 +17,7 @@ from reconix.build.etc.file_metadata import Packages
 from reconix.build.etc.networks import make_networks
 from reconix.build.on_device import caches, databases, secrets
 from reconix.build.root.metadata import OURS
-from reconix.build.units import enabling, suppressed_units, update_timers, volumes
+from reconix.build.units import credentials, enabling, suppressed_units, update_timers, volumes
 from reconix.build.units.unit_files import FOLDER, UnitFiles
 from reconix.build.users.accounts import Accounts
 from reconix.config.schema.health import UnitCheck
@@ -75,6 +75,9 @@ def make_etc(
     generated = generated_units(system, own)
     enabling.check_known(checked_units(system), generated, root)
     enabling.check_not_always_active(checked_units(system), UnitFiles(generated, root))
+    for name, secret in sorted(system.secrets.items()):
+        because = f"secrets.{name} is for"
+        enabling.check_known(secret.units, generated, root, because=because)
     enabling.check_private(system, UnitFiles(generated, root))
     networks = make_networks(system.network)
     files: Files = {
@@ -86,6 +89,7 @@ def make_etc(
         **_kernel_settings(system),
         **_defaults(),
         **_waiting_for_networks(system),
+        **credentials.make_files(system.secrets),
         **{path: Symlink("/dev/null") for path in suppressed_units.masked(system, root)},
         **resolv_conf.files(system, root),
         **authorized_keys.files(system.users, accounts, root),

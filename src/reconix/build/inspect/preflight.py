@@ -148,6 +148,10 @@ def _unknown_units(
             place = place_of_item(table, "health", "checks", item=check, default=file)
             fact = f"waits for {check.unit}, but there is no such unit"
             yield Problem(place, "health.checks", fact, unknown[check.unit])
+    for name, secret in system.secrets.items():
+        for unit, hint in enabling.unknown(secret.units, own, built.units):
+            place = place_of_item(table, "secrets", name, "units", item=unit, default=file)
+            yield Problem(place, f"secrets.{name}.units", f"there is no unit {unit}", hint)
     for unit, hint in enabling.unknown(system.services.enable, own, built.units):
         place = place_of_item(table, "services", "enable", item=unit, default=file)
         yield Problem(place, "services.enable", f"there is no unit {unit}", hint)

@@ -108,19 +108,26 @@ def links(
     return made
 
 
-def check_known(wanted: Iterable[str], generated: Mapping[str, File | Symlink], root: Path) -> None:
+def check_known(
+    wanted: Iterable[str],
+    generated: Mapping[str, File | Symlink],
+    root: Path,
+    *,
+    because: str = "health.checks waits for",
+) -> None:
     """Refuse units that no package and no file of the system has.
 
     Args:
         wanted: names, for example those that health checks wait for.
         generated: what the configuration has below ``/etc/systemd/system``, by path.
         root: the Debian root.
+        because: what names them.
 
     Raises:
         UnknownUnit: one is not there; the hint has the nearest.
     """
     for unit, hint in unknown(wanted, generated, shipped(root)):
-        raise UnknownUnit(f"health.checks waits for {unit}, but there is no such unit", hint=hint)
+        raise UnknownUnit(f"{because} {unit}, but there is no such unit", hint=hint)
 
 
 def check_not_always_active(wanted: Iterable[str], files: UnitFiles) -> None:

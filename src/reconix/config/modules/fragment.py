@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from reconix.config.merge import dotted
 from reconix.config.problems import Place
 from reconix.config.schema.health import Health
+from reconix.config.schema.software import Secret
 from reconix.config.schema.system import File, Network, Persist, Services, Unit, User, Volume
 from reconix.config.schema.values import KernelParameter, ModuleName
 from reconix.config.shapes import (
@@ -78,6 +79,7 @@ class Fragment:
     files: Mapping[str, File] = field(default_factory=dict)
     sysctl: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
     persist: Persist = field(default_factory=Persist)
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     health: Health = field(default_factory=Health)

@@ -8,6 +8,7 @@ from typing import Annotated
 from reconix.base.files import read_bounded, read_text
 from reconix.config.options import Option, Range
 from reconix.config.schema.health import Health
+from reconix.config.schema.software import Secret
 from reconix.config.schema.values import (
     _MAX_SOURCE_BYTES,
     AbsolutePath,
@@ -601,6 +602,14 @@ class System:
             "Which program listens on which TCP port of the device; two on one port are an error.",
             '{ "8080" = "status-page" }',
             "for programs of your own; modules name theirs",
+        ),
+    ] = field(default_factory=dict)
+    secrets: Annotated[
+        Mapping[Name, Secret],
+        Option(
+            "Secrets that units read: passwords, keys, tokens; never their values.",
+            '{ mqtt-password = { units = ["air.service"] } }',
+            "when a program must know what no generation may contain",
         ),
     ] = field(default_factory=dict)
     persist: Persist = field(default_factory=Persist)

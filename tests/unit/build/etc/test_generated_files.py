@@ -7,9 +7,11 @@ from tests.project_files import enough
 
 from reconix.build.etc.file_metadata import Packages
 from reconix.build.etc.generated_files import Etc, make_etc
+from reconix.build.units.enabling import UnknownUnit
 from reconix.build.users.accounts import Accounts, UnknownAccount
 from reconix.build.users.configured_users import with_users
 from reconix.config.schema.health import Health
+from reconix.config.schema.software import Secret
 from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Kernel, Network, Services, System, Unit, User
 from reconix.store.images.nodes import Metadata
@@ -54,6 +56,16 @@ def test_a_device_knows_its_name_and_the_way_to_its_agent(root: Path) -> None:
     assert text(etc, "hostname") == "gw\n"
     assert dict(files(etc.tree))["reconix/reconix-device.pyz"] == Symlink("/nix/store/x/agent.pyz")
     assert text(etc, "machine-id") == ""
+
+
+def test_a_unit_gets_its_secrets_and_one_that_is_not_there_is_told(root: Path) -> None:
+    secrets = {"banner": Secret(units=("dropbear.service",))}
+    etc = make(System(kernel=KERNEL, secrets=secrets), root)
+    drop_in = "systemd/system/dropbear.service.d/reconix-secrets.conf"
+    assert "LoadCredential=banner:/run/reconix/data/" in text(etc, drop_in)
+    with pytest.raises(UnknownUnit, match=r"secrets\.banner is for dropbaer\.service") as failure:
+        make(System(kernel=KERNEL, secrets={"banner": Secret(units=("dropbaer.service",))}), root)
+    assert failure.value.hint == "did you mean dropbear.service?"
 
 
 def test_a_network_is_described_to_networkd_which_is_started(root: Path) -> None:

@@ -105,6 +105,19 @@ def test_units_that_we_generate_are_known(store: ChrootStore, tmp_path: Path) ->
     assert problems(store, project(tmp_path / "p", "reconix-start.service")) == []
 
 
+def test_a_unit_that_is_to_read_a_secret_must_be_there_too(
+    store: ChrootStore, tmp_path: Path
+) -> None:
+    build(store)
+    folder = project(tmp_path, "nginx.service")
+    machine = folder / "hosts/box/machine.toml"
+    machine.write_text(f'{machine.read_text()}\n[secrets.a]\nunits = ["ngnix.service"]\n')
+    (found,) = problems(store, folder)
+    assert found.fact == "there is no unit ngnix.service"
+    assert (found.key, found.place.file.name) == ("secrets.a.units", "machine.toml")
+    assert found.place.text == 'units = ["ngnix.service"]'
+
+
 def test_a_unit_to_enable_must_be_there_too(store: ChrootStore, tmp_path: Path) -> None:
     build(store)
     folder = project(tmp_path / "p", "nginx.service")
