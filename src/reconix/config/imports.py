@@ -13,6 +13,7 @@ from pathlib import Path
 
 from reconix.config.check import check
 from reconix.config.file_kinds import MACHINE, PROJECT
+from reconix.config.globs import matching
 from reconix.config.merge import List, Table, merge_tables, settings
 from reconix.config.problems import Place, Problem
 from reconix.config.schema.project import MOVED
@@ -80,7 +81,7 @@ class Files:
 def missing_files(table: Table) -> Iterator[Problem]:
     """Files that are named and do not exist."""
     for key, setting in settings(table):
-        if isinstance(setting.value, Path) and not setting.value.is_file():
+        if isinstance(setting.value, Path) and not matching(setting.value):
             hint = "paths are relative to the file that names them"
             if setting.value.suffix == ".pub":
                 secret = setting.value.with_suffix("")

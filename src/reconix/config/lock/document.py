@@ -16,10 +16,15 @@ stays when the lock is made again (``keep_dates``).
      "hosts": {"<host>": {"architecture", "suites": ["trixie", …], "components": ["main"],
                "loader": [<package>], "initrd": [<package>],
                "systems": {"<system>": {"asked": ["nginx", …], "packages": [<package>, …],
-                                        "asked_kernel": "linux-image-…", "kernel": [<package>]}},
+                                        "asked_kernel": "linux-image-…", "kernel": [<package>],
+                                        "python": {"<environment>": {"asked": "<SHA-256>",
+                                                   "wheels": [{"name", "version", "file_name",
+                                                   "size_bytes", "sha256", "origin"}]}}}},
                "numbers": {"<user or group>": 1234},
                "nix": {"<system>": {"asked": "nixos#toplevel", "toplevel": "/nix/store/…",
                                     "closure_sha256": "…"}}}}}
+
+``python`` is omitted where there is none; the project's own wheels are not in it.
 
 Systems that Nix built are under ``nix``, which is omitted if there are none: their names in a store
 do not always follow from their content, so that of the whole closure is pinned by a hash.
@@ -36,6 +41,7 @@ from reconix.base.digests import Digest
 from reconix.base.documents import Fields, JsonInput, print_json
 from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock, NixLock, SystemLock
 from reconix.config.lock.packages import BadLock, LockedPackage, SourcePackage
+from reconix.config.lock.wheels import LockedWheel, PythonLock
 from reconix.store.paths import StorePath
 
 FILE_NAME = "reconix.lock"
@@ -113,11 +119,31 @@ def _archive(archive: ArchiveLock) -> JsonInput:
 
 
 def _system(system: SystemLock) -> JsonInput:
+    python = {name: _python(environment) for name, environment in system.python.items()}
     return {
+        **({"python": python} if python else {}),
         "asked": [*sorted(system.asked)],
         "packages": _ids(system.packages),
         "asked_kernel": system.asked_kernel,
         "kernel": _ids(system.kernel),
+    }
+
+
+def _python(environment: PythonLock) -> JsonInput:
+    return {
+        "asked": environment.asked.hex(),
+        "wheels": [_wheel(wheel) for wheel in sorted(environment.wheels)],
+    }
+
+
+def _wheel(wheel: LockedWheel) -> JsonInput:
+    return {
+        "name": wheel.name,
+        "version": wheel.version,
+        "file_name": wheel.file_name,
+        "size_bytes": wheel.size_bytes,
+        "sha256": wheel.sha256.hex(),
+        "origin": wheel.origin,
     }
 
 
@@ -217,6 +243,28 @@ def _read_system(fields: Fields, packages: Mapping[str, LockedPackage]) -> Syste
         packages=_read_ids(fields, "packages", packages),
         asked_kernel=fields.text("asked_kernel"),
         kernel=_read_ids(fields, "kernel", packages),
+        python=_read_python(fields.object("python")) if fields.has("python") else {},
+    )
+
+
+def _read_python(fields: Fields) -> Mapping[str, PythonLock]:
+    return {
+        name: PythonLock(
+            asked=Digest.parse(environment.text("asked")),
+            wheels=tuple(map(_read_wheel, environment.objects("wheels"))),
+        )
+        for name, environment in ((name, fields.object(name)) for name in fields.names())
+    }
+
+
+def _read_wheel(fields: Fields) -> LockedWheel:
+    return LockedWheel(
+        name=fields.text("name"),
+        version=fields.text("version"),
+        file_name=fields.text("file_name"),
+        size_bytes=fields.number("size_bytes"),
+        sha256=Digest.parse(fields.text("sha256")),
+        origin=fields.text("origin"),
     )
 
 

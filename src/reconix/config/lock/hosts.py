@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from reconix.base.digests import Digest
 from reconix.config.lock.packages import BadLock, LockedPackage
+from reconix.config.lock.wheels import LockedWheel, PythonLock
 from reconix.store.paths import StorePath
 
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?")
@@ -27,6 +28,8 @@ class SystemLock:
     packages: tuple[LockedPackage, ...]
     asked_kernel: str
     kernel: tuple[LockedPackage, ...]
+    python: Mapping[str, PythonLock] = field(default_factory=dict)
+    """Its Python environments, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,12 @@ class Lock:
     def packages(self) -> tuple[LockedPackage, ...]:
         """Every package once, sorted."""
         return tuple(sorted({p for host in self.hosts.values() for p in host.packages()}))
+
+    def wheels(self) -> tuple[LockedWheel, ...]:
+        """Every wheel once, sorted."""
+        systems = (system for host in self.hosts.values() for system in host.systems.values())
+        locks = (each for system in systems for each in system.python.values())
+        return tuple(sorted({wheel for each in locks for wheel in each.wheels}))
 
 
 def keep_dates(old: Lock, new: Lock) -> Lock:

@@ -20,6 +20,7 @@ from reconix.config.rules.health import check_health
 from reconix.config.rules.machine import check_machine
 from reconix.config.rules.network import check_network
 from reconix.config.rules.persist import check_persist, check_persist_of_all
+from reconix.config.rules.python_environments import check_python_environments
 from reconix.config.rules.schedule import check_schedule
 from reconix.config.rules.secrets import check_secrets
 from reconix.config.rules.units import check_units
@@ -65,5 +66,6 @@ def check_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from check_health(system, table, file)
     yield from check_volumes(system, table, file)
     yield from check_containers(system, table, file)
+    yield from check_python_environments(system, table, file)
     yield from check_dynamic_users(system, table, file)
     yield from check_secrets(system, table, file)

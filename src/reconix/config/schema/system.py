@@ -8,6 +8,7 @@ from typing import Annotated
 from reconix.base.files import read_bounded, read_text
 from reconix.config.options import Option, Range
 from reconix.config.schema.health import Health
+from reconix.config.schema.python_environments import PythonEnvironment
 from reconix.config.schema.software import Secret
 from reconix.config.schema.values import (
     _MAX_SOURCE_BYTES,
@@ -586,6 +587,14 @@ class System:
             "Files below `/etc`.",
             '{ "motd" = { text = "Welcome\\n" } }',
             "for settings without an option",
+        ),
+    ] = field(default_factory=dict)
+    python: Annotated[
+        Mapping[Name, PythonEnvironment],
+        Option(
+            "Python environments of your own.",
+            '{ air = { lock = "pylock.toml", wheels = ["dist/*.whl"] } }',
+            "for programs in Python that no Debian package brings",
         ),
     ] = field(default_factory=dict)
     sysctl: Annotated[
