@@ -33,9 +33,10 @@ MAY_IMPORT = {
     "project": "base store nix config build vm",
     "signing": "base transfer device nix config build project",
     "fleet": "base store transfer nix build",
+    "composition": "base store nix config build project",
     "cli": (
         "base store boot transfer device nix config build minify containers image vm prove project "
-        "signing fleet"
+        "signing fleet composition"
     ),
 }
 """What each package may import besides itself."""

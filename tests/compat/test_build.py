@@ -11,11 +11,13 @@ import re
 import shutil
 import sys
 import tarfile
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from tests import root_judges
 from tests.project_files import enough
 
 from reconix.base.documents import Fields
@@ -135,6 +137,7 @@ def test_the_same_lock_gives_the_same_paths_on_another_day(
         assert_equal_closures(store, later, first, second)
         check_what_nix_says(store, StorePath.parse(first.text("generation")))
         check_root(store, first)
+        check_composition(part(store, first, "root"), tmp_path)
         check_metadata(store, first, project)
         check_numbers(store, first)
     assert reconix("build", "--store", str(one), project=project).text("generation") == (
@@ -187,6 +190,14 @@ def check_root(store: ChrootStore, built: Fields) -> None:
     made = re.compile(r"etc/dropbear/.*_host_key|etc/machine-id|var/log/[^/]*\.log")
     assert not [path for path in enough(found, at_least=1000, what="files") if made.fullmatch(path)]
     assert (root / "usr/bin/nginx").exists() or (root / "usr/sbin/nginx").exists()
+
+
+def check_composition(root: Path, work: Path) -> None:
+    """What `reconix why` and `reconix sbom` rest on."""
+    root_judges.check_sources(root)
+    root_judges.check_owners(root)
+    root_judges.check_needs(root, work)
+    root_judges.check_reasons(root, tomllib.loads(MACHINE)["packages"])
 
 
 def part(store: ChrootStore, built: Fields, name: str) -> Path:

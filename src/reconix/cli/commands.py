@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 NAMES = (
-    *("init", "check", "fmt", "show", "options", "diff", "lock", "build", "image", "run"),
+    *("init", "check", "fmt", "show", "options", "diff", "lock", "build", "why", "image", "run"),
     *("keys", "send", "publish", "deploy", "repair", "status", "store", "prove", "completion"),
 )
 """All commands, in the order in which a user meets them."""

@@ -32,10 +32,19 @@ def toplevels(workshop: Workshop, host: Host, lock: HostLock) -> dict[str, Store
     return {**build_toplevels(workshop, host, lock, host.systems), **_of_nix(host, lock)}
 
 
-def known_toplevels(workshop: Workshop, host: Host, lock: HostLock) -> dict[str, StorePath]:
-    """The toplevels that are known without unpacking a package: of systems built before."""
+def known_toplevels(
+    workshop: Workshop, host: Host, lock: HostLock, names: Iterable[str] | None = None
+) -> dict[str, StorePath]:
+    """The toplevels that are known without unpacking a package: of systems built before.
+
+    Args:
+        workshop: store and packages.
+        host: as configured.
+        lock: what its systems consist of.
+        names: of the systems of Debian that are asked for; by default, all of them.
+    """
     found = _of_nix(host, lock)
-    for name in host.systems:
+    for name in host.systems if names is None else names:
         try:
             found |= build_toplevels(replace(workshop, fetch=_refuse), host, lock, [name])
         except NotBuilt:

@@ -26,7 +26,7 @@ from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import BadStorePath, StorePath
 
 STATUS = "var/lib/dpkg/status"
-_MAX_STATUS_BYTES = 256 << 20
+MAX_STATUS_BYTES = 256 << 20
 _KIB = 1024
 _INSTALLED = "installed"
 
@@ -101,13 +101,21 @@ def parse_status(content: bytes) -> dict[str, Package]:
     Raises:
         BadStatus: it is malformed.
     """
-    paragraphs = [
-        _fields(text) for text in content.decode(errors="replace").split("\n\n") if text.strip()
-    ]
-    there = [one for one in paragraphs if one.get("Status", "").split(" ")[-1] == _INSTALLED]
+    there = installed_paragraphs(content)
     main = _main_architecture(there)
     packages = [_package(fields, main) for fields in there]
     return {package.name: package for package in packages}
+
+
+def installed_paragraphs(content: bytes) -> list[dict[str, str]]:
+    """The fields of each installed package, but for lines that go on.
+
+    Raises:
+        BadStatus: it is malformed.
+    """
+    texts = content.decode(errors="replace").split("\n\n")
+    paragraphs = [_fields(text) for text in texts if text.strip()]
+    return [one for one in paragraphs if one.get("Status", "").split(" ")[-1] == _INSTALLED]
 
 
 def compare(
@@ -151,7 +159,7 @@ def packages_of(store: ChrootStore, toplevel: StorePath) -> dict[str, Package]:
             return {}
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    return parse_status(read_bounded(file, _MAX_STATUS_BYTES))
+    return parse_status(read_bounded(file, MAX_STATUS_BYTES))
 
 
 def _fields(paragraph: str) -> dict[str, str]:

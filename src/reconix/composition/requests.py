@@ -1,0 +1,113 @@
+"""Who asked for something: the option in the configuration, with its place.
+
+A file says ``packages = ["nginx"]``, or ``mosquitto.enable = true``, and a module adds packages and
+files because of it. The merged values of a system know where each of them was written; where that
+is a module, the options that made it take part are asked in turn. So the answer is always a line of
+the project, never one of our code.
+
+    hosts/gateway/systems/mqtt.toml:3:10   mosquitto.enable → the package mosquitto
+
+Tested by ``tests/unit/composition/test_requests.py``.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconix.config.merge import List, Setting, Table, Value, dotted, settings
+from reconix.config.problems import Place
+from reconix.config.schema.system import RESOLVER, System
+
+_MODULE = ".py"
+
+IMPLIED: Mapping[str, tuple[str, ...]] = {RESOLVER: ("network",)}
+"""Packages that an option brings without naming them (``config/load.py``), and which option."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A line of the configuration that asked for something."""
+
+    option: str
+    """Dotted."""
+    place: Place
+    modules: tuple[str, ...] = ()
+    """By which modules it came to that, the last one first; empty if the line says it itself."""
+
+
+def for_packages(system: System, table: Table) -> dict[str, tuple[Request, ...]]:
+    """Who asked for each package of a system that was asked for by name.
+
+    Args:
+        system: machine and system file, merged.
+        table: the values that it was made from.
+    """
+    return {
+        name: for_item(table, "packages", item=name) or for_option(table, *IMPLIED.get(name, ()))
+        for name in system.packages
+    }
+
+
+def for_option(table: Table, *keys: str) -> tuple[Request, ...]:
+    """Who set an option, or anything below it; nothing if nobody did."""
+    key, value = _value(table, keys)
+    if value is None or not keys:
+        return ()
+    return distinct(
+        request
+        for option, setting in settings(value, key)
+        for request in _traced(table, option, setting)
+    )
+
+
+def for_files(table: Table, *paths: str) -> tuple[Request, ...]:
+    """Who asked for the files at some paths, or below them."""
+    files = table.entries.get("files")
+    names = files.entries if isinstance(files, Table) else {}
+    return distinct(
+        request
+        for name in sorted(names)
+        if any(name == path or name.startswith(f"{path}/") for path in paths)
+        for request in for_option(table, "files", name)
+    )
+
+
+def for_item(table: Table, *keys: str, item: object) -> tuple[Request, ...]:
+    """Who added an item to a list."""
+    key, value = _value(table, keys)
+    items = value.items if isinstance(value, List) else ()
+    return distinct(
+        request for each in items if each.value == item for request in _traced(table, key, each)
+    )
+
+
+def _value(table: Table, keys: Iterable[str]) -> tuple[str, Value | None]:
+    """An option, dotted, and its value if it was set."""
+    key = ""
+    value: Value | None = table
+    for each in keys:
+        value = value.entries.get(each) if isinstance(value, Table) else None
+        key = dotted(key, each)
+    return key, value
+
+
+def _traced(
+    table: Table, option: str, setting: Setting, above: tuple[str, ...] = ()
+) -> tuple[Request, ...]:
+    """The line that a setting comes from, through modules."""
+    if setting.place.file.suffix != _MODULE:
+        return (Request(option, setting.place, above),)
+    module = setting.place.file.stem
+    own = table.entries.get(module)
+    if module in above or own is None:
+        return ()
+    return distinct(
+        request
+        for key, each in settings(own, module)
+        for request in _traced(table, key, each, (*above, module))
+    )
+
+
+def distinct(requests: Iterable[Request]) -> tuple[Request, ...]:
+    """Each line once, and what switches something on before its details."""
+    found = dict.fromkeys(requests)
+    return tuple(sorted(found, key=lambda each: not each.option.endswith(".enable")))

@@ -1,0 +1,137 @@
+"""The system that is asked about, and what is known of it: configured, locked, built.
+
+A question is about the configuration as it is now, not about what was built last. Its lock must fit
+it. Whether it was built is asked of the store: by recipe for the root, so that a changed setting
+does not hide the packages, and as a whole for what a device shows.
+
+Tested by ``tests/unit/cli/test_why.py``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconix.base.errors import UsageError
+from reconix.build import cached_recipes, recipes
+from reconix.build.inspect import evaluate
+from reconix.composition.device_view import DeviceView
+from reconix.config.load import Loaded, load_with_places
+from reconix.config.lock.hosts import HostLock, SystemLock
+from reconix.config.merge import Table
+from reconix.config.schema.hosts import Host
+from reconix.config.schema.system import System
+from reconix.nix.chroot import ChrootStore
+from reconix.project.files import ProjectFiles
+from reconix.project.workplace import NotBuilt, pick_host
+from reconix.store.paths import StorePath
+
+
+@dataclass(frozen=True, slots=True)
+class HostSubject:
+    """A host of a project that is locked."""
+
+    loaded: Loaded
+    files: ProjectFiles
+    host: Host
+    lock: HostLock
+
+    @classmethod
+    def read(cls, folder: Path, name: str | None) -> "HostSubject":
+        """The host of that name, or the only one.
+
+        Raises:
+            UsageError: there is no such host.
+            NotLocked: the lock does not say what it consists of.
+        """
+        loaded = load_with_places(folder)
+        files = ProjectFiles(folder, loaded.configuration)
+        host = pick_host(loaded.configuration, name)
+        return cls(loaded, files, host, files.host_lock(host))
+
+    @property
+    def machine(self) -> Table:
+        """What the machine's files say."""
+        return self.loaded.machines[self.host.name]
+
+    def system(self, name: str) -> "SystemSubject":
+        """One of its systems.
+
+        Raises:
+            UsageError: there is none of that name, or Nix builds it.
+        """
+        known = ", ".join(self.host.systems)
+        if name in self.host.nixos:
+            raise UsageError(
+                f"{self.host.name}:{name} is built by Nix, which knows its parts",
+                hint="ask about its store paths: reconix store why, reconix store size",
+            )
+        if not name:
+            raise UsageError(f"which system of {self.host.name}?", hint=f"it has: {known}")
+        if name not in self.host.systems:
+            raise UsageError(f"{self.host.name} has no system {name!r}", hint=f"it has: {known}")
+        return SystemSubject(self, name)
+
+    def toplevels(self, store: ChrootStore, downloads: Path, *names: str) -> dict[str, StorePath]:
+        """The toplevels of some systems, as they are configured now.
+
+        Raises:
+            NotBuilt: one of them has not been built.
+        """
+        lock = self.files.numbered_lock(store, self.host)
+        workshop = self.files.workshop(store, downloads)
+        found = evaluate.known_toplevels(workshop, self.host, lock, names)
+        for name in names:
+            if name not in found:
+                raise not_built(self.host, name)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class SystemSubject:
+    """One system of a locked host."""
+
+    of: HostSubject
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.of.host.name}:{self.name}"
+
+    @property
+    def system(self) -> System:
+        """Machine and system file, merged."""
+        return self.of.host.systems[self.name]
+
+    @property
+    def table(self) -> Table:
+        """The values that it was made from, with their places."""
+        return self.of.loaded.systems[self.of.host.name][self.name]
+
+    @property
+    def locked(self) -> SystemLock:
+        """Which packages it consists of."""
+        return self.of.lock.systems[self.name]
+
+    def root(self, store: ChrootStore | None) -> Path | None:
+        """Where its Debian root lies, if these packages were installed before."""
+        if store is None:
+            return None
+        path = recipes.known(store, cached_recipes.root_recipe(self.locked, self.of.lock))
+        return store.path(path) if path else None
+
+    def view(self, store: ChrootStore | None, downloads: Path) -> DeviceView:
+        """Its files, as a device shows them.
+
+        Raises:
+            NotBuilt: it has not been built as it is configured now.
+        """
+        if store is None:
+            raise not_built(self.of.host, self.name)
+        toplevels = self.of.toplevels(store, downloads, self.name)
+        return DeviceView.read(store, toplevels[self.name])
+
+
+def not_built(host: Host, name: str) -> NotBuilt:
+    """The error for a system that has to be built first."""
+    return NotBuilt(
+        f"{host.name}:{name} has not been built as it is configured now",
+        hint=f"build it first: reconix build {host.name}",
+    )

@@ -1,0 +1,139 @@
+"""Made-up packages as dpkg leaves them in a root, and the lock that they were installed from.
+
+shell ──► library ──► base        shell is essential, tool and server are asked for
+tool ───► library                 server needs a mailer, which post provides
+server ─► mailer │ nothing
+"""
+
+from pathlib import Path
+
+from tests.config_projects import write
+
+from reconix.base.digests import Digest
+from reconix.build import cached_recipes, recipes
+from reconix.config.lock.document import FILE_NAME, print_lock
+from reconix.config.lock.hosts import HostLock, Lock, SystemLock
+from reconix.config.lock.packages import LockedPackage, SourcePackage
+from reconix.nix.chroot import ChrootStore
+
+KERNEL = "linux-image-cloud-amd64"
+ASKED = ("tool",)
+SYSTEMS = {
+    "default": "",
+    "mail": """\
+packages = ["server"]
+files."mail/conf".text = "x"
+files."mail/own".text = "x"
+persist.paths = ["/var/lib/server"]
+""",
+}
+FIELDS = {
+    "base": "",
+    "library": "Source: sources (1:2-3)\nDepends: base\n",
+    "shell": "Essential: yes\nPre-Depends: library (>= 2)\n",
+    "tool": "Source: tools\nDepends: library (>= 2~), base\n",
+    "server": "Depends: absent | mailer, tool\n",
+    "post": "Provides: mailer, old-name (= 3)\n",
+}
+FILES = {
+    "base": ("usr", "usr/bin", "usr/share", "usr/share/base"),
+    "library": ("usr", "usr/lib", "usr/lib/library.so"),
+    "shell": ("bin/shell", "usr", "usr/bin"),
+    "tool": ("usr", "usr/bin", "usr/bin/tool", "usr/lib/tool/tool.py"),
+    "server": ("usr/sbin/server", "usr/bin/post", "etc/mail", "etc/mail/conf"),
+    "post": ("usr/bin/post",),
+}
+SCRIPT = "#!/bin/sh\ntouch /etc/made-by-server /etc/made-by-server-not\n"
+OF_SYSTEM = {"default": ("base", "library", "shell", "tool"), "mail": tuple(FIELDS)}
+
+
+def status(*names: str) -> bytes:
+    """dpkg's status with some of the packages."""
+    head = "Package: {0}\nStatus: install ok installed\nInstalled-Size: 1\nArchitecture: amd64\n"
+    return "\n".join(f"{head.format(each)}Version: 2-1\n{FIELDS[each]}" for each in names).encode()
+
+
+def locked(name: str, version: str = "2-1") -> LockedPackage:
+    """One of the packages as a lock has it."""
+    path, date = f"pool/main/{name}.deb", "20260101T000000Z"
+    return LockedPackage(
+        name,
+        version,
+        "amd64",
+        100,
+        Digest.of(name.encode()),
+        "debian",
+        path,
+        date,
+        SourcePackage(name, version),
+    )
+
+
+def lock_of() -> HostLock:
+    """The lock of the host that has the two systems."""
+    kernel = (locked("linux-image-6.12-amd64", "6.12-1"),)
+    asked = {"default": ASKED, "mail": ("server", *ASKED)}
+    systems = {
+        name: SystemLock(tuple(sorted(asked[name])), tuple(map(locked, names)), KERNEL, kernel)
+        for name, names in OF_SYSTEM.items()
+    }
+    loader, initrd = (locked("systemd-boot-efi"),), (locked("busybox-static"),)
+    return HostLock(
+        "amd64", ("trixie", "trixie-updates", "trixie-security"), ("main",), loader, initrd, systems
+    )
+
+
+def make_project(folder: Path) -> Path:
+    """The project that asks for these packages, with its lock."""
+    write(folder, **SYSTEMS)
+    machine = f'packages = {[*ASKED]}\nkernel.package = "{KERNEL}"\n'
+    (folder / "hosts/gw/machine.toml").write_text(machine)
+    (folder / FILE_NAME).write_bytes(print_lock(Lock({"gw": lock_of()})))
+    return folder
+
+
+def install(store: ChrootStore) -> None:
+    """Have the packages of each system installed in a store, as a build does."""
+    lock = lock_of()
+    for name, system in lock.systems.items():
+
+        def make(into: Path, name: str = name) -> None:
+            make_root(into, name)
+
+        recipes.realise(store, cached_recipes.root_recipe(system, lock), make)
+
+
+def make_root(into: Path, system: str) -> None:
+    """The root of a system, as a build leaves it."""
+    names = OF_SYSTEM[system]
+    info = into / "var/lib/dpkg/info"
+    info.mkdir(parents=True)
+    (into / "usr/bin").mkdir(parents=True)
+    (into / "bin").symlink_to("usr/bin")
+    (into / "var/lib/dpkg/status").write_bytes(status(*names))
+    for name in names:
+        (info / f"{name}.list").write_text("".join(f"/{p}\n" for p in (".", *FILES[name])))
+        for path in FILES[name]:
+            _make(into / path, f"{name} {path}" * 9)
+    if system == "mail":
+        (into / "var/lib/dpkg/diversions").write_text(
+            "/usr/bin/post\n/usr/bin/post.of-server\npost\n"
+        )
+        _make(into / "usr/bin/post.of-server", "moved")
+        (info / "server.postinst").write_text(SCRIPT)
+        _make(into / "etc/made-by-server", "made")
+        _make(into / "etc/made-by-nobody", "made")
+    _make(into / "usr/lib/tool/__pycache__/tool.cpython-313.pyc", "compiled")
+    (into / "etc/alternatives").mkdir(parents=True)
+    (into / "etc/alternatives/editor").symlink_to("/usr/bin/tool")
+    (into / "usr/bin/editor").symlink_to("/etc/alternatives/editor")
+    (into / "usr/bin/circle").symlink_to("circle")
+
+
+def _make(file: Path, text: str) -> None:
+    """A file if its name looks like one; what has something below it is a folder."""
+    if file.name in ("usr", "bin", "share", "lib", "mail") or file.name == "base":
+        file.mkdir(parents=True, exist_ok=True)
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
