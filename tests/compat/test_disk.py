@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import stat
 import sys
 import time
@@ -315,13 +316,30 @@ def test_the_data_partition_holds_what_one_device_has_of_its_own_and_nothing_els
     store: ChrootStore, generation: StorePath, image: Path, tmp_path: Path
 ) -> None:
     own = tmp_path / "own.img"
-    make_disk(store, generation, Layout(SIZES, data={"identity.json": b"{}"}), own)
+    make_disk(store, generation, Layout(SIZES, data={"identity.json": NewFile(b"{}")}), own)
     data = part(own, "data", tmp_path / "data")
     run("e2fsck", "-f", "-n", data)
     assert run("debugfs", "-R", "cat /identity.json", data) == b"{}"
     for name in ("slot-1", "system"):
         one, other = part(image, name, tmp_path / "one"), part(own, name, tmp_path / "other")
         assert Digest.of(one.read_bytes()) == Digest.of(other.read_bytes())
+
+
+def test_an_image_with_secrets_is_for_its_owner_alone_and_so_are_they_on_the_device(
+    store: ChrootStore, generation: StorePath, image: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.img"
+    secrets = new_folder({"mqtt": NewFile(b"hunter2", 0o600)}, mode=0o700)
+    make_disk(store, generation, Layout(SIZES, data={"secrets": secrets}), own)
+    assert stat.S_IMODE(own.stat().st_mode) == 0o600
+    assert stat.S_IMODE(image.stat().st_mode) & 0o044
+    data = part(own, "data", tmp_path / "data")
+    run("e2fsck", "-f", "-n", data)
+    assert run("debugfs", "-R", "cat /secrets/mqtt", data) == b"hunter2"
+    for path, mode in (("/secrets", "0700"), ("/secrets/mqtt", "0600")):
+        told = run("debugfs", "-R", f"stat {path}", data).decode()
+        assert f"Mode:  {mode}" in told
+        assert re.search(r"User: +0 +Group: +0 ", told)
 
 
 def test_the_data_partition_is_empty_and_clean(image: Path, tmp_path: Path) -> None:

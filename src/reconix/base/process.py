@@ -91,6 +91,20 @@ def run(
     return bytes(answer.output)
 
 
+def run_privately(*words: Word, limit_bytes: int) -> bytes:
+    """Run a program whose output nobody else is to see: no error has any of it.
+
+    Raises:
+        ProgramMissing: there is no such program.
+        AnswerTooLong: it says more than ``limit_bytes``.
+        CommandFailed: it exited with something other than 0.
+    """
+    answer = _Private(words, limit_bytes)
+    with _talking(*words) as child:
+        _Talk(words, child, None).hear(answer)
+    return bytes(answer.output)
+
+
 def run_for_its_end(*words: Word, timeout_seconds: float | None = None) -> bytes:
     """Run a program to its end, however much it says, and give the last of its standard output.
 
@@ -145,6 +159,9 @@ class _Ear(Protocol):
     def take(self, data: bytes) -> None:
         """More was said."""
 
+    def end(self) -> bytes:
+        """What of it an error may show."""
+
 
 class _Whole:
     """Keeps all, up to a limit."""
@@ -158,6 +175,16 @@ class _Whole:
             raise AnswerTooLong(self._words, limit_bytes=self._limit)
         self.output += data
 
+    def end(self) -> bytes:
+        return bytes(self.output[-_LAST_BYTES:])
+
+
+class _Private(_Whole):
+    """Keeps all, and shows nothing."""
+
+    def end(self) -> bytes:
+        return b""
+
 
 class _Last:
     """Keeps the end."""
@@ -168,6 +195,9 @@ class _Last:
     def take(self, data: bytes) -> None:
         self.output += data
         del self.output[:-_LAST_BYTES]
+
+    def end(self) -> bytes:
+        return bytes(self.output)
 
 
 class _Talk:
@@ -189,7 +219,7 @@ class _Talk:
         except subprocess.TimeoutExpired:
             raise self._too_late() from None
         if status != 0:
-            said = bytes(complaints.output or answer.output[-_LAST_BYTES:])
+            said = complaints.end() or answer.end()
             raise CommandFailed(self._words, status=status, output=said)
 
     def _exchange(self, stdin: bytes, answer: _Ear, complaints: _Ear) -> None:

@@ -15,7 +15,8 @@ from typing import Protocol, cast
 
 NAMES = (
     *("init", "check", "fmt", "show", "options", "diff", "lock", "build", "why", "image", "run"),
-    *("keys", "send", "publish", "deploy", "repair", "status", "store", "prove", "completion"),
+    *("keys", "secrets", "send", "publish", "deploy", "repair", "status", "store", "prove"),
+    "completion",
 )
 """All commands, in the order in which a user meets them."""
 

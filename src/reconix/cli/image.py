@@ -9,27 +9,36 @@ firmware of the machine remembers of another system outlives its disk and may ke
 starting: docs/flashing.md says what to clear.
 
 `--device SERIAL` makes the image of one device: what `[devices.SERIAL]` in machine.toml says of it
-is written to the data partition, signed by the keys that sign updates. The generation is the same
-for all.
+is written to the data partition, signed by the keys that sign updates, with the values of the
+secrets that its systems ask for, as far as they are in `secrets/`, and with a key of its own, which
+is made once, keys/devices/SERIAL. The generation is the same for all. Such an image has secrets in
+it: only its owner may read it.
 
 Exit status: 0 success, 30-39 or 63 a part is larger than its place on the disk.
 """
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
+from reconix.base import progress
 from reconix.boot.gpt import SECTOR
-from reconix.cli import places
+from reconix.cli import places, secret_values
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
+from reconix.config.schema.hosts import Host
+from reconix.device.state.secrets import FILE_MODE, FOLDER_MODE
 from reconix.image.disk import Layout, make_disk
 from reconix.image.layout import SYSTEM, guid
+from reconix.image.new_files import NewFile, NewNode, new_folder
 from reconix.nix import roots
 from reconix.nix.chroot import ChrootStore
+from reconix.project import secrets
 from reconix.project.building import build
 from reconix.project.files import ProjectFiles
-from reconix.signing import identities
+from reconix.project.secrets import Values, WantedSecret
+from reconix.signing import device_keys, identities
 from reconix.signing.project_keys import with_keys
 
 
@@ -48,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="G",
         help="number or store path of a built generation (default: build the current one)",
     )
+    secret_values.add_arguments(parser)
     add_json(parser)
 
 
@@ -63,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
             pin = files.pins(store, host).find(arguments.generation)
         else:
             pin = build(files, store, with_keys(files, host), places.downloads())
-        own = identities.files_of(files, host, arguments.device) if arguments.device else {}
+        own = _own(arguments, files, host)
         make_disk(store, pin.path, Layout.of(host.machine, own), output.absolute())
         if output == workplace.image:
             roots.link(store.state_dir, workplace.generation, pin.path)
@@ -85,3 +95,34 @@ def run(arguments: argparse.Namespace) -> int:
         },
     )
     return 0
+
+
+def _own(arguments: argparse.Namespace, files: ProjectFiles, host: Host) -> dict[str, NewNode]:
+    """What a device has of its own, on its data partition."""
+    asked = secrets.wanted(host)
+    if arguments.device is None:
+        if asked:
+            progress.note(
+                "secrets are written with --device SERIAL, or later: reconix secrets push"
+            )
+        return {}
+    identity = identities.files_of(files, host, arguments.device)
+    kept = _secrets(secret_values.values(arguments, files, host), asked)
+    key = device_keys.key_of(files, arguments.device)
+    return {
+        **{name: NewFile(content) for name, content in identity.items()},
+        device_keys.FILE_NAME: NewFile(key, FILE_MODE),
+        **({secrets.FOLDER: new_folder(kept, mode=FOLDER_MODE)} if kept else {}),
+    }
+
+
+def _secrets(values: Values, asked: Iterable[WantedSecret]) -> dict[str, NewNode]:
+    kept: dict[str, NewNode] = {}
+    for each in asked:
+        file = values.find(each.name)
+        if file is not None:
+            kept[each.name] = NewFile(values.read(file).content, FILE_MODE)
+        else:
+            less = "" if each.is_required else ", and not required"
+            progress.note(f"secret {each.name} has no value in secrets/{less}: it is not written")
+    return kept

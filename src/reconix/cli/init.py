@@ -21,6 +21,7 @@ from reconix.base import process
 from reconix.base.errors import UsageError
 from reconix.cli.answers import say
 from reconix.project.files import ProjectFiles
+from reconix.project.secrets import keep_out_of_git
 from reconix.signing.project_keys import root_of
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -47,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     shutil.copytree(_TEMPLATES / arguments.template, folder, dirs_exist_ok=True)
     key = folder / "keys/operator"
     process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
+    keep_out_of_git(folder)
     files = ProjectFiles.read(folder.absolute())
     root_of(files)
     say(f"{folder / 'keys/update'} signs updates: keep it safe, and never give it to a device")

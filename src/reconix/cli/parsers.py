@@ -118,7 +118,8 @@ def parse(name: str, words: list[str], before: argparse.Namespace) -> argparse.N
         UsageError: they do not fit.
     """
     parser = command_parser(name)
-    found, extra = parser.parse_known_args(words, before)
+    # Operands may stand on either side of an option, several of them too.
+    found, extra = parser.parse_known_intermixed_args(words, before)
     if extra:
         hint = nearest(extra[0].partition("=")[0], options_of(parser))
         raise UsageError(

@@ -44,6 +44,11 @@ def cache_home() -> Path:
     return _home("XDG_CACHE_HOME", ".cache")
 
 
+def config_home() -> Path:
+    """Where other programs have their settings: ``$XDG_CONFIG_HOME``."""
+    return _folder("XDG_CONFIG_HOME", ".config")
+
+
 def downloads() -> Path:
     """Where packages are that were fetched once."""
     return cache_home() / "downloads"
@@ -64,6 +69,10 @@ def route() -> Route:
 
 
 def _home(variable: str, otherwise: str) -> Path:
+    return _folder(variable, otherwise) / "reconix"
+
+
+def _folder(variable: str, otherwise: str) -> Path:
     """A folder of the XDG Base Directory Specification 0.8; relative ones are to be ignored."""
     named = Path(os.environ.get(variable, ""))
-    return (named if named.is_absolute() else Path.home() / otherwise) / "reconix"
+    return named if named.is_absolute() else Path.home() / otherwise

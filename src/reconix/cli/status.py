@@ -66,6 +66,7 @@ def _tell_device(arguments: argparse.Namespace, status: DeviceStatus, pins: list
         *_last_lines(status),
         *_left_lines(status),
         *_damaged_lines(status),
+        *(f"missing    secret {name}" for name in status.missing_secrets),
     ]
     answer(arguments, text="\n".join(map(one_line, lines)), document=_document(status, number))
 
@@ -120,6 +121,7 @@ def _document(status: DeviceStatus, number: int | None) -> JsonInput:
         ),
         "left_system": {"system": left.generation, **_why(left)} if left else None,
         "astray": status.astray or None,
+        "missing_secrets": list(status.missing_secrets),
         "installed": list(status.installed),
         "damaged": [
             {"kind": each.kind, "digest": each.digest.hex(), "files": list(each.files)}

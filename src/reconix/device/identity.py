@@ -155,6 +155,15 @@ def read_identity(device: Device) -> Identity | None:
     return identity
 
 
+def said_serial(paths: Paths) -> str | None:
+    """The serial number that an identity says, verified or not: to tell devices apart, no more."""
+    try:
+        content = read_bounded(paths.data / FILE_NAME, MAX_BYTES, follow_links=False)
+        return parse_signed(content, UNSIGNED, source=FILE_NAME).serial
+    except (OSError, BadFile, BadIdentity):
+        return None
+
+
 def _trusted(device: Device, content: bytes, *, source: str) -> Identity:
     digest, paths = Digest.of(content).hex(), device.paths
     before = _known(paths)

@@ -105,6 +105,7 @@ class DeviceStatus:
     layout: int = 1  # of its system partition; agents before layout 2 did not say
     damaged: tuple[Damaged, ...] = ()  # what it has found
     others: int = 0  # how much more is damaged, which it did not list
+    missing_secrets: tuple[str, ...] = ()  # that a system of it needs
 
 
 def parse_status(content: bytes, *, source: str) -> DeviceStatus:
@@ -130,6 +131,7 @@ def parse_status(content: bytes, *, source: str) -> DeviceStatus:
         layout=fields.number("layout") if fields.has("layout") else 1,
         damaged=tuple(_damaged(fields.object("scrub"))) if fields.has("scrub") else (),
         others=fields.object("scrub").number("others") if fields.has("scrub") else 0,
+        missing_secrets=tuple(_missing(fields)) if fields.has("missing_secrets") else (),
     )
 
 
@@ -140,6 +142,12 @@ def _damaged(scrub: Fields) -> Iterator[Damaged]:
         except BadDigest as error:
             raise BadDocument(f"{scrub.source}: {error}") from error
         yield Damaged(digest, each.text("kind"), tuple(each.texts("files")))
+
+
+def _missing(fields: Fields) -> Iterator[str]:
+    for each in fields.objects("missing_secrets"):
+        if each.flag("required"):
+            yield each.text("name")
 
 
 def _astray(fields: Fields) -> str:
@@ -227,9 +235,17 @@ class Remote:
         except CommandFailed as error:
             raise self._failure(error) from error
 
-    def _ask(self, command: str, *, timeout_seconds: float) -> bytes:
-        """What a command of the agent answers in JSON."""
-        words = self._words(command, "--json")
+    def ask(self, *command: str) -> bytes:
+        """What a command of the agent answers in JSON that changes nothing.
+
+        Raises:
+            NotReached: it does not answer.
+            Refused: its agent failed.
+        """
+        return self._ask(*command, timeout_seconds=_STATUS_SECONDS)
+
+    def _ask(self, *command: str, timeout_seconds: float) -> bytes:
+        words = self._words(*command, "--json")
         try:
             return run(*words, timeout_seconds=timeout_seconds, limit_bytes=_STATUS_BYTES)
         except AnswerTooLong as error:

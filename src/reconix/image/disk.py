@@ -28,13 +28,15 @@ from reconix.boot.tree import BootTree
 from reconix.config.schema.machine import Machine
 from reconix.image.ext4 import Format, make_ext4, system_format
 from reconix.image.layout import DATA, SYSTEM, Sizes, needed_bytes, plan
-from reconix.image.new_files import NewFile, NewFolder, new_folder
+from reconix.image.new_files import NewFile, NewFolder, NewNode, new_folder, walk
 from reconix.image.pack import make_pack
 from reconix.image.system_files import FIRST_SLOT, content_places, system_files
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import DeviceGeneration, read_device_generation
 from reconix.store.generation import Generation, read_generation
 from reconix.store.paths import StorePath
+
+_SECRET_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,22 @@ class Layout:
     sizes: Sizes
     disk_bytes: int | None = None
     """Without it: what the parts need."""
-    data: Mapping[str, bytes] = field(default_factory=dict)
-    """Files on the data partition, by name: what one device has of its own."""
+    data: Mapping[str, NewNode] = field(default_factory=dict)
+    """What is on the data partition, by name: what one device has of its own."""
     compress: bool = False
     """Whether the contents are in a pack."""
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether the image has what only root may read on the device."""
+        return any(
+            isinstance(node, NewFile) and not node.mode & 0o077
+            for top in self.data.values()
+            for node in walk(top)
+        )
+
     @classmethod
-    def of(cls, machine: Machine, data: Mapping[str, bytes] | None = None) -> "Layout":
+    def of(cls, machine: Machine, data: Mapping[str, NewNode] | None = None) -> "Layout":
         """The layout that a machine asks for, with files for its data partition."""
         sizes = Sizes(
             slots=machine.boot.slots,
@@ -77,6 +88,8 @@ def make_disk(store: ChrootStore, generation_path: StorePath, layout: Layout, in
     try:
         image = work / "disk"
         _fill(store, generation_path, layout, image, work)
+        if layout.is_secret:
+            image.chmod(_SECRET_MODE)
         image.rename(into)
         sync_folder(into.parent)
     finally:
@@ -133,8 +146,8 @@ def _write_system(
     _copy_into(work / "system.ext4", image, place)
 
 
-def _write_data(place: Partition, files: Mapping[str, bytes], image: Path, work: Path) -> None:
-    content = new_folder({name: NewFile(text) for name, text in files.items()}) if files else None
+def _write_data(place: Partition, data: Mapping[str, NewNode], image: Path, work: Path) -> None:
+    content = new_folder(data) if data else None
     make_ext4(work / "data.ext4", content, label=DATA, size_bytes=place.size_bytes)
     _copy_into(work / "data.ext4", image, place)
 

@@ -47,7 +47,7 @@ def make_key(file: Path, name: str) -> PublicKey:
     if file.exists() or shown.exists():
         raise UsageError(f"{file} already exists", hint="name another file: --file FILE")
     file.parent.mkdir(parents=True, exist_ok=True)
-    _keep_out(file)
+    keep_out(file)
     key = signing.generate(name)
     write_durably(file, f"{signing.print_secret(key)}\n".encode(), mode=0o600)
     public = signing.public(key)
@@ -55,7 +55,7 @@ def make_key(file: Path, name: str) -> PublicKey:
     return public
 
 
-def _keep_out(file: Path) -> None:
+def keep_out(file: Path) -> None:
     """Make git ignore a secret key, and nothing else; what is ignored already stays so."""
     ignored = (file.parent / _IGNORED).resolve()
     before = read_text(ignored, _MAX_IGNORED_BYTES) if ignored.exists() else ""

@@ -31,7 +31,8 @@ from reconix.device.paths import Paths
 
 place = Path({place!r})
 paths = Paths(system=place / "system", run=place / "run", sysfs=place / "sys",
-    efivars=place / "efivars", proc=place / "proc", disk=place / "disk", shared=False)
+    efivars=place / "efivars", proc=place / "proc", disk=place / "disk", shared=False,
+    root=place / "root", data=place / "data")
 firmware = Uefi(Variables(paths.efivars), "EFI/BOOT/BOOTX64.EFI")
 sys.exit(main(sys.argv[1:], Device(paths, firmware)))
 """

@@ -19,6 +19,7 @@ from reconix.base.process import CommandFailed, ProgramMissing, run
 from reconix.base.secret_values import MAX_BYTES, SENT_BYTES, SecretValue, check_name, unsealed
 from reconix.device.commands.restarting import Tell
 from reconix.device.device import Device
+from reconix.device.identity import said_serial
 from reconix.device.settings.secrets import read_secrets
 from reconix.device.state import running, secrets
 from reconix.device.state.lock import exclusive_secrets
@@ -121,11 +122,18 @@ def _loaded(pattern: str) -> list[str]:
 class Listed:
     """The secrets of a device, without a value."""
 
+    host: str
+    serial: str | None
     asked: tuple[Asked, ...]
 
     def document(self) -> JsonInput:
         """For programs."""
-        return {"version": 1, "secrets": [_document(each) for each in self.asked]}
+        return {
+            "version": 1,
+            "host": self.host,
+            "serial": self.serial,
+            "secrets": [_document(each) for each in self.asked],
+        }
 
     def lines(self) -> list[str]:
         """For people."""
@@ -134,7 +142,8 @@ class Listed:
 
 def look(device: Device) -> Listed:
     """What is asked for, and what is here."""
-    return Listed(read_asked(device))
+    host = device.generation(device.recall().committed.generation).host
+    return Listed(host, said_serial(device.paths), read_asked(device))
 
 
 def _document(asked: Asked) -> JsonInput:

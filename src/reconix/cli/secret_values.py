@@ -1,0 +1,46 @@
+"""The options that say which values of secrets are meant, and what decrypts them.
+
+Tested by ``tests/unit/cli/test_secrets.py``.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from reconix.cli import places
+from reconix.config.schema.hosts import Host
+from reconix.project.files import ProjectFiles
+from reconix.project.secrets import Values
+from reconix.signing.identities import identity_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says what decrypts values."""
+    parser.add_argument(
+        "--age-identity",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a key that decrypts secrets/*.age; may be given several times "
+        "(default: $SOPS_AGE_KEY_FILE, or sops/age/keys.txt in the XDG configuration home)",
+    )
+
+
+def values(arguments: argparse.Namespace, files: ProjectFiles, host: Host) -> Values:
+    """The values for the device that a command was told, or for any device of a host.
+
+    Raises:
+        UsageError: the host has no such device.
+    """
+    serial: str | None = arguments.device
+    if serial is not None:
+        identity_of(host, serial)
+    identities = arguments.age_identity or _known_identities()
+    return Values(files.folder, host.name, serial, tuple(identities))
+
+
+def _known_identities() -> list[Path]:
+    named = os.environ.get("SOPS_AGE_KEY_FILE")
+    found = Path(named) if named else places.config_home() / "sops/age/keys.txt"
+    return [found] if found.is_file() else []
