@@ -16,7 +16,7 @@ import pytest
 from tests.project_files import ROOT, enough
 from tests.test_elsewhere import copy
 
-from reconix.base.process import Word, run
+from reconix.base.process import CommandFailed, Word, run
 from reconix.build.agent import zipapp
 from reconix.cli.init import TEMPLATES
 
@@ -118,6 +118,16 @@ def test_a_project_can_be_made_and_checked_without_the_checkout(
 def test_the_words_of_a_shell_can_be_had(installed: Installed, need: Need) -> None:
     need("unshare")
     assert "complete -o default -F _reconix reconix" in installed.reconix("completion", "bash")
+
+
+def test_the_machine_can_be_looked_at(installed: Installed, need: Need) -> None:
+    need("unshare")
+    try:
+        said = installed.reconix("doctor")
+    except CommandFailed as error:  # this machine lacks something, which may be at home
+        assert error.status == 1
+        said = error.output.decode()
+    assert "mmdebstrap" in said and "room for the store" in said
 
 
 def test_the_agent_for_devices_is_the_same_to_the_byte(installed: Installed) -> None:

@@ -33,6 +33,7 @@ _LAST_BYTES = 16 << 10
 _READ_BYTES = 1 << 16  # what a pipe holds
 _LINGER_SECONDS = 5.0
 _UMASK = 0o022
+_OF_ADMINISTRATORS = ("/usr/sbin", "/sbin")
 
 
 class ProgramMissing(ReconixError):
@@ -66,7 +67,20 @@ class AnswerTooLong(CommandFailed):
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment that programs get: ours, with fixed locale and time zone, plus ``extra``."""
-    return {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC", **(extra or {})}
+    fixed = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": ":".join(_search_path())}
+    return {**os.environ, **fixed, **(extra or {})}
+
+
+def find(program: str) -> Path | None:
+    """Where a program lies that could be started, if it is there."""
+    places = (Path(folder, program) for folder in _search_path())
+    return next((place for place in places if place.is_file() and os.access(place, os.X_OK)), None)
+
+
+def _search_path() -> list[str]:
+    """Where programs are; those of administrators, too, which are not on everybody's ``PATH``."""
+    named = os.environ.get("PATH", os.defpath).split(":")
+    return [*named, *(folder for folder in _OF_ADMINISTRATORS if folder not in named)]
 
 
 def run(

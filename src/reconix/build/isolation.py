@@ -37,6 +37,9 @@ _STRANGER = ("unshare", "--user", "--map-auto", "--setuid=0", "--setgid=0")
 _BESIDE_HIM = ("unshare", "--user", "--map-auto", "--map-root-user")
 
 
+_CHECK_SECONDS = 30.0
+
+
 class NotIsolated(ReconixError):
     """This user may not make the namespaces that a build needs."""
 
@@ -60,6 +63,18 @@ def without_network(words: Sequence[str]) -> list[str]:
     return ["unshare", *who, "--net", "--", *words]
 
 
+def check() -> None:
+    """See that what is not trusted can be run cut off here, before there is something to run.
+
+    Raises:
+        NotIsolated: it cannot.
+    """
+    try:
+        process.run(*isolated(("true",)), timeout_seconds=_CHECK_SECONDS)
+    except CommandFailed as error:
+        raise _not_isolated(error) from error
+
+
 def make_room(folder: Path) -> None:
     """Make a folder in which what runs ``isolated`` may write.
 
@@ -72,10 +87,19 @@ def make_room(folder: Path) -> None:
     try:
         process.run(*_BESIDE_HIM, "chown", "1:1", folder)
     except CommandFailed as error:
-        raise NotIsolated(
-            f"cannot install packages in isolation: {error}",
-            hint="an ordinary user needs newuidmap (apt install uidmap) and a range in /etc/subuid",
-        ) from error
+        raise _not_isolated(error) from error
+
+
+def _not_isolated(error: CommandFailed) -> NotIsolated:
+    """What keeps packages from being installed cut off, and what to do about it."""
+    if is_root():
+        hint = "root makes namespaces for it: does a container forbid unshare(2) or mount(2)?"
+    else:
+        hint = "an ordinary user needs newuidmap (apt install uidmap) and a range in /etc/subuid"
+    return NotIsolated(
+        f"cannot install packages in isolation: {error}",
+        hint=f"{hint}; `reconix doctor` looks closer",
+    )
 
 
 def remove_room(folder: Path) -> None:

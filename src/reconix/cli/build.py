@@ -32,7 +32,7 @@ from reconix.build.measured import Measured
 from reconix.build.pins import Pin
 from reconix.build.root import losses
 from reconix.build.users.static_ids import FIRST_SYSTEM, LAST_REGULAR
-from reconix.cli import places
+from reconix.cli import needs, places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
@@ -71,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Build."""
     files = ProjectFiles.read(places.project(arguments))
     host = files.host(arguments.host)
+    needs.expect_build(host)
     with ChrootStore(places.store(arguments)) as store:
         numbers = dict(arguments.number)
         measured = Measured(store)

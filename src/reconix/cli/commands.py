@@ -16,7 +16,7 @@ from typing import Protocol, cast
 NAMES = (
     *("init", "check", "fmt", "show", "options", "diff", "lock", "build", "why", "image", "run"),
     *("keys", "secrets", "send", "publish", "deploy", "repair", "status", "store", "prove"),
-    "completion",
+    *("doctor", "completion"),
 )
 """All commands, in the order in which a user meets them."""
 

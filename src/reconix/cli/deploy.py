@@ -75,10 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Deploy."""
     files = ProjectFiles.read(places.project(arguments))
-    host = files.host(arguments.host)
+    host, device = files.host(arguments.host), ssh.remote(arguments)
     with ChrootStore(places.store(arguments)) as store:
         pin = files.pins(store, host).find(arguments.generation)
-        delivery = Delivery.begin(ssh.remote(arguments), host.name, pin.path)
+        delivery = Delivery.begin(device, host.name, pin.path)
         _warn_about_secrets(delivery.device, host)
         if delivery.is_committed:
             _tell(arguments, pin, Delivered(pin.path, 0, 0, 0), "it has this generation already")

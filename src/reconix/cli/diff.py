@@ -25,7 +25,7 @@ from dataclasses import replace
 
 from reconix.base.documents import JsonInput
 from reconix.base.text import one_line
-from reconix.cli import places
+from reconix.cli import needs, places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.config.compare import Difference
@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare."""
+    needs.expect(*needs.NEEDED_BY["diff"])
     folder = places.project(arguments)
     before, _, after = arguments.revisions.partition("..")
     with at_revision(folder, before or "HEAD") as was, at_revision(folder, after) as now:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.boot.gpt import SECTOR
-from reconix.cli import places, secret_values
+from reconix.cli import needs, places, secret_values
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
@@ -65,6 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Make the image."""
     files = ProjectFiles.read(places.project(arguments))
     host = files.host(arguments.host)
+    needs.expect(*needs.IMAGE, *(needs.PACK if host.machine.disk.compress else ()))
+    if not arguments.generation:
+        needs.expect_build(host)
     workplace = files.workplace(host)
     workplace.make()
     output: Path = arguments.output or workplace.image

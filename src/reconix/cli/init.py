@@ -19,6 +19,7 @@ from pathlib import Path
 
 from reconix.base import process
 from reconix.base.errors import UsageError
+from reconix.cli import needs
 from reconix.cli.answers import say
 from reconix.project.files import ProjectFiles
 from reconix.project.secrets import keep_out_of_git
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Create the project."""
+    needs.expect(*needs.NEEDED_BY["init"])
     folder: Path = arguments.folder
     if folder.is_dir() and any(folder.iterdir()):
         raise UsageError(

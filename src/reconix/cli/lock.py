@@ -22,7 +22,7 @@ from reconix.base.documents import JsonInput
 from reconix.base.files import write_durably
 from reconix.build import nixos
 from reconix.build.archive import resolve
-from reconix.cli import places
+from reconix.cli import needs, places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.config.lock.document import FILE_NAME, digest, print_lock
@@ -42,9 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the lock."""
     files = ProjectFiles.read(places.project(arguments))
+    has_nixos = any(host.nixos for host in files.configuration.hosts.values())
+    needs.expect(*needs.LOCK, *(needs.NIX if has_nixos else ()))
     before = files.lock()
     lock = resolve.resolve(files.configuration, work=places.cache_home() / "apt", previous=before)
-    if any(host.nixos for host in files.configuration.hosts.values()):
+    if has_nixos:
         with ChrootStore(places.store(arguments)) as store:
             lock = nixos.lock_systems(store, files.configuration, lock)
     if not arguments.dry_run:

@@ -39,7 +39,7 @@ from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.files import remove_tree
 from reconix.build.pins import Pin, Pins
-from reconix.cli import parsers, places
+from reconix.cli import needs, parsers, places
 from reconix.cli.answers import answer
 from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
@@ -123,6 +123,7 @@ class _Site:
 
 def run(arguments: argparse.Namespace) -> int:
     """Search, or look at one case."""
+    needs.expect(*needs.PROVE)
     with _site(arguments) as site:
         if arguments.replay is not None:
             return _replay(arguments, site)

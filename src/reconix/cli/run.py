@@ -19,7 +19,7 @@ from pathlib import Path
 
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
-from reconix.cli import places
+from reconix.cli import needs, places
 from reconix.cli.answers import say
 from reconix.config.load import load
 from reconix.config.schema.hosts import Host
@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Start the device and stay until it is off."""
+    needs.expect(*needs.RUN)
     project = places.project(arguments)
     host = pick_host(load(project), arguments.host)
     if host.architecture is not Architecture.AMD64:

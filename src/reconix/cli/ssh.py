@@ -5,6 +5,7 @@ Tested by ``tests/unit/cli/test_ssh.py``.
 
 import argparse
 
+from reconix.cli import needs
 from reconix.fleet.remote import Remote
 
 
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, required: bool) -> None:
 
 def remote(arguments: argparse.Namespace) -> Remote:
     """The device that a command was told."""
+    needs.expect(*needs.REACH)
     options = [word for each in arguments.ssh_option for word in ("-o", each)]
     if arguments.port is not None:
         options += ["-p", str(arguments.port)]

@@ -7,6 +7,7 @@ dies with its disk. Both parts must be of the same build, hence pairs.
 Tested by ``tests/compat/test_ovmf.py``.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
@@ -43,9 +44,19 @@ def prepare(variables: Path, pairs: tuple[tuple[str, str], ...] = PAIRS) -> Firm
     Raises:
         FirmwareMissing: none is installed.
     """
+    for code, template in _whole(pairs):
+        if not variables.exists():
+            write_durably(variables, read_bounded(template, _LIMIT_BYTES))
+        return Firmware(code=code, variables=variables)
+    raise FirmwareMissing(pairs)
+
+
+def installed(pairs: tuple[tuple[str, str], ...] = PAIRS) -> Path | None:
+    """The code of the firmware that a guest would get, if any is installed."""
+    return next((code for code, _ in _whole(pairs)), None)
+
+
+def _whole(pairs: tuple[tuple[str, str], ...]) -> Iterator[tuple[Path, Path]]:
     for code, template in pairs:
         if Path(code).is_file() and Path(template).is_file():
-            if not variables.exists():
-                write_durably(variables, read_bounded(Path(template), _LIMIT_BYTES))
-            return Firmware(code=Path(code), variables=variables)
-    raise FirmwareMissing(pairs)
+            yield Path(code), Path(template)

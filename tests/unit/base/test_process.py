@@ -8,6 +8,7 @@ from reconix.base.process import (
     CommandFailed,
     ProgramMissing,
     feeding,
+    find,
     reading,
     run,
     start,
@@ -40,6 +41,21 @@ def test_a_missing_program_is_named() -> None:
     with pytest.raises(ProgramMissing, match="no-such-program is not installed") as caught:
         run("no-such-program")
     assert caught.value.program == "no-such-program"
+
+
+def test_a_program_of_administrators_is_found_by_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    (program, *_) = sorted(path.name for path in Path("/usr/sbin").iterdir())
+    assert find(program) == Path("/usr/sbin", program)
+    assert run("sh", "-c", f"command -v {program}").decode().strip() == f"/usr/sbin/{program}"
+
+
+def test_what_is_no_program_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text").write_text("no program")
+    assert find("folder") is find("text") is find("no-such-program") is None
+    assert find("env") == Path("/usr/bin/env")
 
 
 def test_a_missing_folder_is_not_taken_for_a_missing_program(tmp_path: Path) -> None:

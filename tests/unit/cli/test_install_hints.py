@@ -15,10 +15,11 @@ from reconix.cli.main import main
     [
         (ProgramMissing("no-such-program"), "apt install no-such-program"),
         (ProgramMissing("qemu-img"), "apt install qemu-utils"),
+        (ProgramMissing("sops"), "get sops from its makers"),
         (UsageError("x", hint="do y"), "do y"),
         (ReconixError("x"), ""),
     ],
-    ids=["of its name", "of another name", "own hint", "none"],
+    ids=["of its name", "of another name", "not in Debian", "own hint", "none"],
 )
 def test_a_missing_program_names_its_package(error: ReconixError, hint: str) -> None:
     assert install_hints.hint(error) == hint

@@ -1,0 +1,97 @@
+"""What each command needs of this machine, asked before it works.
+
+A build that stops after a minute because a program is not there has wasted that minute, and the
+next one stops at the next program. So a command asks first for all that it needs, and all that is
+missing is told at once. Which package brings a program is in ``install_hints.py``; `reconix doctor`
+tells the same for all commands, and what else a machine must be able to do (``features.py``).
+
+Tested by ``tests/unit/cli/test_needs.py``, which also finds a program that stands in no table.
+"""
+
+from collections.abc import Iterable
+
+from reconix.base.errors import ReconixError
+from reconix.base.process import ProgramMissing, find
+from reconix.build import isolation
+from reconix.cli.install_hints import how_to_install
+from reconix.config.schema.hosts import Host
+
+LOCK = ("apt-get", "apt-cache", "apt-config")
+PACKAGES = ("apt-config", "dpkg-deb", "tar")
+"""What a build needs, whatever the systems are: the boot loader comes from a package."""
+ROOTS = ("mmdebstrap", "unshare", "sh", "depmod")
+"""What systems of Debian need beside."""
+NIX = ("nix-store", "nix")
+"""What systems that Nix builds need beside."""
+IMAGE = ("mkfs.ext4",)
+PACK = ("mkfs.erofs",)
+"""What an image needs beside where `disk.compress` is set."""
+RUN = ("qemu-system-x86_64", "qemu-img")
+REACH = ("ssh",)
+PROVE = (
+    *("qemu-storage-daemon", "losetup", "mount", "umount", "mkfs.ext4"),
+    *("e2image", "e2fsck", "fsck.fat", "cp", "sync", "sh"),
+)
+
+NEEDED_BY = {
+    "init": ("ssh-keygen",),
+    "diff": ("git", "tar"),
+    "lock": LOCK,
+    "build": (*PACKAGES, *ROOTS),
+    "image": (*PACKAGES, *ROOTS, *IMAGE),
+    "run": RUN,
+    "deploy": REACH,
+    "repair": REACH,
+    "prove": PROVE,
+}
+"""By command, whatever it is told."""
+
+SECRETS = ("age", "sops")
+"""What reads values that are encrypted."""
+
+USED_BY = {
+    "lock": NIX,
+    "build": (*NIX, "gzip"),
+    "image": (*NIX, *PACK, *SECRETS),
+    "secrets": (*REACH, *SECRETS),
+    "status": REACH,
+}
+"""What a command needs only for some projects, or with some of its words."""
+
+
+class ProgramsMissing(ReconixError):
+    """Programs that a command needs are not installed."""
+
+    exit_code = ProgramMissing.exit_code
+
+    def __init__(self, programs: Iterable[str]) -> None:
+        missing = list(programs)
+        are = "is" if len(missing) == 1 else "are"
+        super().__init__(
+            f"{', '.join(missing)} {are} not installed",
+            hint=f"{how_to_install(missing)}; `reconix doctor` tells what else this machine lacks",
+        )
+        self.programs = tuple(missing)
+
+
+def expect(*programs: str) -> None:
+    """Ask for all programs that a command is about to need.
+
+    Raises:
+        ProgramsMissing: some are not there.
+    """
+    missing = [program for program in dict.fromkeys(programs) if find(program) is None]
+    if missing:
+        raise ProgramsMissing(missing)
+
+
+def expect_build(host: Host) -> None:
+    """Ask for what building a host needs.
+
+    Raises:
+        ProgramsMissing: some programs are not there.
+        NotIsolated: packages could not be installed cut off.
+    """
+    expect(*PACKAGES, *(ROOTS if host.systems else ()), *(NIX if host.nixos else ()))
+    if host.systems:
+        isolation.check()
