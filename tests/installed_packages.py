@@ -10,11 +10,16 @@ from pathlib import Path
 from tests.config_projects import write
 
 from reconix.base.digests import Digest
+from reconix.base.documents import print_json
 from reconix.build import cached_recipes, recipes
 from reconix.config.lock.document import FILE_NAME, print_lock
 from reconix.config.lock.hosts import HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage, SourcePackage
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.images import DeviceTrees, system_images
+from reconix.store.paths import StorePath
+from reconix.store.sidecar import Sidecar, print_sidecar
+from reconix.store.tree import File, Symlink, folder
 
 KERNEL = "linux-image-cloud-amd64"
 ASKED = ("tool",)
@@ -43,6 +48,8 @@ FILES = {
     "server": ("usr/sbin/server", "usr/bin/post", "etc/mail", "etc/mail/conf"),
     "post": ("usr/bin/post",),
 }
+KERNEL_FILE = File(b"k" * 3000)
+MODULE = File(b"m" * 200)
 SCRIPT = "#!/bin/sh\ntouch /etc/made-by-server /etc/made-by-server-not\n"
 OF_SYSTEM = {"default": ("base", "library", "shell", "tool"), "mail": tuple(FIELDS)}
 
@@ -103,6 +110,49 @@ def install(store: ChrootStore) -> None:
         recipes.realise(store, cached_recipes.root_recipe(system, lock), make)
 
 
+def add_generation(store: ChrootStore) -> StorePath:
+    """A generation of both systems, as a build leaves it; ``install`` comes first."""
+    lock = lock_of()
+    linux = store.add_files(folder({"vmlinuz": KERNEL_FILE, "modules/x.ko": MODULE}), "linux-6.12")
+    agent = store.add_files(folder({"agent.pyz": File(b"a" * 300)}), "reconix-device")
+    initrd = store.add_files(folder({"initrd": File(b"i" * 500)}), "initrd")
+    shared = {"modules": Symlink(f"{linux}/modules"), "agent": Symlink(str(agent))}
+    toplevels = {}
+    for name, system in lock.systems.items():
+        root = recipes.known(store, cached_recipes.root_recipe(system, lock))
+        assert root is not None
+        etc = store.add_files(folder({"conf": File(name.encode() * 50)}), f"etc-{name}")
+        sidecar = print_sidecar(Sidecar(root, (), (b"metadata",)))
+        described = store.add_files(File(sidecar), f"{root.name}.sidecar", [root])
+        links = {"root": Symlink(str(root)), "etc": Symlink(str(etc)), **shared}
+        links["sidecars/root"] = Symlink(str(described))
+        needed = [root, etc, linux, agent, initrd, described]
+        tree = folder({**links, "boot.json": File(f"{initrd}/initrd".encode())})
+        toplevels[name] = store.add_files(tree, f"system-{name}", needed)
+    boot = store.add_files(folder({"kernel": KERNEL_FILE, "loader": File(b"l" * 400)}), "boot-gw")
+    trees = DeviceTrees(store)
+    text = print_json(
+        {
+            "version": 2,
+            "host": "gw",
+            "architecture": "amd64",
+            "default": "default",
+            "systems": {
+                name: {"toplevel": str(path), "images": _digests(trees, path)}
+                for name, path in toplevels.items()
+            },
+            "boot": str(boot),
+            "slot": {"image_sha256": "0" * 64, "image_size_bytes": 512, "slot_size_bytes": 512},
+        }
+    )
+    tree = folder({"generation.json": File(text)})
+    return store.add_files(tree, "generation-gw", [boot, *toplevels.values()])
+
+
+def _digests(trees: DeviceTrees, toplevel: StorePath) -> list[str]:
+    return [image.entry.sha256.hex() for image in system_images(trees, toplevel)]
+
+
 def make_root(into: Path, system: str) -> None:
     """The root of a system, as a build leaves it."""
     names = OF_SYSTEM[system]
@@ -127,6 +177,9 @@ def make_root(into: Path, system: str) -> None:
     (into / "etc/alternatives").mkdir(parents=True)
     (into / "etc/alternatives/editor").symlink_to("/usr/bin/tool")
     (into / "usr/bin/editor").symlink_to("/etc/alternatives/editor")
+    (into / "metadata").write_text("what is not on a device" * 99)
+    (into / "usr/bin/shell-too").write_bytes((into / "usr/bin/shell").read_bytes())
+    (into / "usr/bin/shell-too").chmod(0o755)
     (into / "usr/bin/circle").symlink_to("circle")
 
 

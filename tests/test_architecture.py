@@ -336,7 +336,7 @@ OURS = re.compile(
     r"|(?:.*\.)?example\.(?:com|net|org)"
 )
 """This machine, and what RFC 2606 and RFC 5737 set apart for examples."""
-IDENTIFIERS = {"json-schema.org"}
+IDENTIFIERS = {"json-schema.org", "www.w3.org"}
 """Hosts in names that only look like addresses; nobody asks them."""
 
 

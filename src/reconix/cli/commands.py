@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 NAMES = (
-    *("init", "check", "fmt", "show", "options", "diff", "lock", "build", "why", "image", "run"),
-    *("keys", "secrets", "send", "publish", "deploy", "repair", "status", "store", "prove"),
-    *("doctor", "completion"),
+    *("init", "check", "fmt", "show", "options", "diff", "lock", "build", "why", "size"),
+    *("image", "run", "keys", "secrets", "send", "publish", "deploy", "repair", "status"),
+    *("store", "prove", "doctor", "completion"),
 )
 """All commands, in the order in which a user meets them."""
 

@@ -18,12 +18,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base.files import read_bounded
 from reconix.composition.links import follow, link_target
+from reconix.composition.toplevel_parts import ToplevelParts
 from reconix.nix.chroot import ChrootStore
-from reconix.store.paths import StorePath
+from reconix.store.paths import BadStorePath, StorePath
 
-_MAX_LIST_BYTES = 1 << 20
 _ETC = "etc"
 _MODULES = "usr/lib/modules"
 
@@ -82,15 +81,17 @@ class DeviceView:
         Raises:
             BadStorePath: it does not say what it consists of.
         """
-        place = store.path(toplevel)
-        trees = _lines(place / "trees")
+        parts = ToplevelParts.read(store, toplevel)
+        if parts is None:
+            raise BadStorePath(str(toplevel))
+        modules = Path(f"{store.path(parts.linux)}{parts.modules}")
         return cls(
             [
-                *(_Source(Part.TREE, at[1:], _here(store, path)) for path, _, at in trees),
-                _Source(Part.ETC, _ETC, _linked(store, place / "etc")),
-                _Source(Part.MODULES, _MODULES, _linked(store, place / "modules")),
-                *(_Source(Part.LAYER, "", _here(store, at)) for at, *_ in _lines(place / "layers")),
-                _Source(Part.ROOT, "", _linked(store, place / "root")),
+                *(_Source(Part.TREE, at[1:], store.path(path)) for path, at in parts.trees),
+                _Source(Part.ETC, _ETC, store.path(parts.etc)),
+                _Source(Part.MODULES, _MODULES, modules),
+                *(_Source(Part.LAYER, "", store.path(path)) for path in parts.layers),
+                _Source(Part.ROOT, "", store.path(parts.root)),
             ]
         )
 
@@ -129,21 +130,3 @@ class DeviceView:
     def _target(self, path: str) -> str | None:
         first = next(self.find(path), None)
         return link_target(first.place.parent, first.place.name) if first else None
-
-
-def _lines(file: Path) -> list[tuple[str, str, str]]:
-    if not file.is_file():
-        return []
-    lines = read_bounded(file, _MAX_LIST_BYTES).decode().splitlines()
-    return [line.partition(" ") for line in lines]
-
-
-def _here(store: ChrootStore, path: str) -> Path:
-    return store.path(StorePath.parse(path))
-
-
-def _linked(store: ChrootStore, link: Path) -> Path:
-    """Where a link of a toplevel leads to, on this machine."""
-    target = str(link.readlink())
-    path = StorePath.containing(target)
-    return Path(f"{store.path(path)}{target.removeprefix(str(path))}")

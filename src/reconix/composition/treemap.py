@@ -1,0 +1,201 @@
+"""A treemap as SVG: one file that shows what takes how much, and asks for nothing else.
+
+Tiles stand in groups, and each group has its name above it: colours only repeat what the names say.
+They follow the reader's choice of a light or a dark page. Whoever points at a tile is told all of
+it; that is what SVG has ``title`` for, so no script is needed. What is too small to be seen is put
+together, so that a picture has a bounded size.
+
+The same tiles give the same bytes: numbers are rounded, and nothing else is asked.
+
+Source: SVG 1.1, sections 5.4 (*title*) and 7 (*viewBox*).
+Tested by ``tests/unit/composition/test_treemap.py``.
+"""
+
+import html
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reconix.base.text import one_line
+from reconix.composition.squarify import Box, squarify
+
+_WIDTH, _HEIGHT = 1200, 760
+_TITLE = 34
+_HEAD = 20
+_GAP = 2
+_CHARACTER = 6.7
+"""How wide a letter of a label is, on average and a little more."""
+_MAX_TEXT = 120
+MAX_GROUPS = 12
+MAX_TILES = 400
+"""Besides those that stand for others."""
+MAX_BYTES = 120_000
+_COLOURS = (
+    ("#cfe2ff", "#21406b"),
+    ("#ffe0bd", "#63390f"),
+    ("#d3efcf", "#1f5130"),
+    ("#f5d2ea", "#5f2a54"),
+    ("#e2dcff", "#41367a"),
+    ("#faeeaa", "#5a4d10"),
+    ("#cdf0ef", "#14504f"),
+    ("#e3e3e3", "#444444"),
+)
+"""Of groups: on a light page with dark letters, on a dark page with light letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One thing that has a size."""
+
+    label: str
+    detail: str
+    """Below the label, where there is room."""
+    told: str
+    """To whoever points at it."""
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Tiles that belong together, the largest first."""
+
+    label: str
+    told: str
+    """Of each tile, to whoever points at it."""
+    tiles: tuple[Tile, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all its tiles."""
+        return sum(tile.size_bytes for tile in self.tiles)
+
+
+def draw(title: str, groups: Sequence[Group]) -> str:
+    """The picture, as a document of its own or a part of a page.
+
+    Args:
+        title: what it shows.
+        groups: none of them empty, the largest first.
+    """
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">',
+        f"<title>{_text(title)}</title>",
+        f"<style>{_style(len(groups))}</style>",
+        f'<rect class="page" width="{_WIDTH}" height="{_HEIGHT}"/>',
+        f'<text class="top" x="6" y="23">{_text(title)}</text>',
+        *_groups(groups),
+        "</svg>",
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _groups(groups: Sequence[Group]) -> Iterator[str]:
+    whole = Box(0, _TITLE, _WIDTH, _HEIGHT - _TITLE)
+    boxes = squarify([group.size_bytes for group in groups], whole)
+    for number, (group, box) in enumerate(zip(groups, boxes, strict=True)):
+        yield f'<g class="c{number % len(_COLOURS)}">'
+        inner = box
+        if box.width > 3 * _HEAD and box.height > 2 * _HEAD:
+            inner = Box(box.x, box.y + _HEAD, box.width, box.height - _HEAD)
+            label = _fitting(group.label, box.width)
+            yield f'<text class="head" x="{_n(box.x + 4)}" y="{_n(box.y + 15)}">{label}</text>'
+        yield from _tiles(group, inner)
+        yield "</g>"
+
+
+def _tiles(group: Group, box: Box) -> Iterator[str]:
+    boxes = squarify([tile.size_bytes for tile in group.tiles], box)
+    for tile, place in zip(group.tiles, boxes, strict=True):
+        yield f"<g><title>{_text(f'{tile.told}; {group.told}')}</title>"
+        yield from _tile(tile, _shrunk(place))
+        yield "</g>"
+
+
+def _shrunk(box: Box) -> Box:
+    """A box without the gap beside it, if anything is left then."""
+    gap = _GAP if min(box.width, box.height) > 2 * _GAP else 0.0
+    return Box(box.x + gap / 2, box.y + gap / 2, box.width - gap, box.height - gap)
+
+
+def _tile(tile: Tile, box: Box) -> Iterator[str]:
+    size = f'width="{_n(box.width)}" height="{_n(box.height)}"'
+    yield f'<rect x="{_n(box.x)}" y="{_n(box.y)}" {size}/>'
+    for number, line in enumerate((tile.label, tile.detail)):
+        below = 14 + 14 * number
+        if box.height > below + 2 and _room(box.width) > 3:
+            place = f'x="{_n(box.x + 4)}" y="{_n(box.y + below)}"'
+            if number == 0 or len(line) <= _room(box.width):
+                yield f"<text {place}>{_fitting(line, box.width)}</text>"
+
+
+def _room(width: float) -> int:
+    """How many letters fit beside each other."""
+    return int((width - 8) / _CHARACTER)
+
+
+def _fitting(text: str, width: float) -> str:
+    room = max(_room(width), 1)
+    return _text(text if len(text) <= room else f"{text[: room - 1]}…")
+
+
+def _text(text: str) -> str:
+    """A text as XML may have it: names are bounded, and what has no shape is spelt out."""
+    shown = one_line(text)
+    return html.escape(shown if len(shown) <= _MAX_TEXT else f"{shown[: _MAX_TEXT - 1]}…")
+
+
+def _n(number: float) -> str:
+    """A coordinate with one digit behind the point."""
+    return f"{number:.1f}".removesuffix(".0")
+
+
+def _style(count: int) -> str:
+    pairs = list(enumerate(_COLOURS[:count]))
+    light = "".join(f".c{number} rect{{fill:{one}}}" for number, (one, _) in pairs)
+    dark = "".join(f".c{number} rect{{fill:{other}}}" for number, (_, other) in pairs)
+    return (
+        "text{font:11px system-ui,sans-serif;fill:#1a1a1a}.head{font-weight:600}"
+        ".top{font-size:17px;font-weight:600}.page{fill:#fff}"
+        f"g g:hover rect{{stroke:#1a1a1a;stroke-width:2}}{light}"
+        "@media(prefers-color-scheme:dark){text{fill:#f2f2f2}.page{fill:#161616}"
+        f"g g:hover rect{{stroke:#f2f2f2}}{dark}}}"
+    )
+
+
+def picture(title: str, groups: Sequence[Group]) -> str:
+    """The picture of any number of tiles, in at most ``MAX_BYTES``: small ones are put together.
+
+    Args:
+        title: what it shows.
+        groups: none of them empty, the largest first, in them the largest tiles.
+    """
+    most = MAX_TILES
+    while len((drawn := draw(title, bounded(groups, most))).encode()) > MAX_BYTES:
+        most //= 2
+    return drawn
+
+
+def bounded(groups: Sequence[Group], most: int = MAX_TILES) -> list[Group]:
+    """The groups with a few more tiles than ``most``, and at most one more than ``MAX_GROUPS``."""
+    kept = [*groups[:MAX_GROUPS]]
+    if len(groups) > MAX_GROUPS:
+        tiles = [tile for group in groups[MAX_GROUPS:] for tile in group.tiles]
+        kept.append(Group("others", "in other combinations", tuple(sorted(tiles, key=_largest))))
+    ranked = sorted(
+        (-tile.size_bytes, number) for number, group in enumerate(kept) for tile in group.tiles
+    )
+    counts = Counter(number for _, number in ranked[:most])
+    return [_with_others(group, counts[number]) for number, group in enumerate(kept)]
+
+
+def _with_others(group: Group, count: int) -> Group:
+    large, small = group.tiles[:count], group.tiles[count:]
+    if not small:
+        return group
+    told = f"{len(small)} smaller ones"
+    others = Tile(told, "", told, sum(tile.size_bytes for tile in small))
+    return Group(group.label, group.told, tuple(sorted((*large, others), key=_largest)))
+
+
+def _largest(tile: Tile) -> int:
+    return -tile.size_bytes
