@@ -4,7 +4,8 @@
     kernel package ───► linux ─┤
     busybox, modules ─► initrd ┼─► toplevel of each system ─► boot tree ─► generation
     the agent ────────────────┤
-    configuration ────► etc ──┘         ▲
+    configuration ────► etc ──┤         ▲
+    folders ──────────► trees ┘         │                  (each with a sidecar, too)
     the real Nix ───────────────────────┘
 
 Roots, kernels and initrds are expensive, so they are looked up by recipe; everything else is
@@ -26,12 +27,15 @@ from reconix.build.agent import bytecode, zipapp
 from reconix.build.boot import initrd, linux
 from reconix.build.boot.linux import Modules
 from reconix.build.etc import file_precedence
-from reconix.build.etc.file_metadata import Packages
 from reconix.build.etc.generated_files import make_etc
 from reconix.build.generation import add_generation, read_system
 from reconix.build.measured import Measured
 from reconix.build.recipes import Recipe
 from reconix.build.root import debian, losses, metadata
+from reconix.build.root.described import Packages
+from reconix.build.software import meetings
+from reconix.build.software.placed import Bound, Layer, Placed
+from reconix.build.software.trees import Trees
 from reconix.build.toplevel import Components, Lists, make_toplevel, print_persist
 from reconix.build.units import machine_units
 from reconix.build.users import configured_users, static_ids
@@ -101,8 +105,9 @@ def build_toplevels(
     packed = zipapp.pack()
     known = replace(lock, numbers=_ids(workshop, host, lock, roots))
     sidecars = {root: _root_sidecar(workshop, root, known) for root in sorted({*roots.values()})}
+    trees = Trees(workshop.store)
     built = {
-        name: _Built(sidecars[root], kernels[name], _agent(workshop, lock, packed, root))
+        name: _Built(sidecars[root], kernels[name], _agent(workshop, lock, packed, root), trees)
         for name, root in roots.items()
     }
     return {name: _toplevel(workshop, host, known, name, built[name]) for name in locked}
@@ -225,6 +230,8 @@ class _Built:
     """Of its root."""
     kernel: _Kernel
     agent: StorePath
+    trees: Trees
+    """Those of all systems."""
 
     @property
     def root(self) -> StorePath:
@@ -238,13 +245,13 @@ def _toplevel(
     system, store, root = host.systems[name], workshop.store, workshop.store.path(built.root)
     found = configured_users.package_accounts(root, system)
     renumbering = Renumbering.of(found, lock.numbers)
+    accounts = configured_users.with_users(renumbering.accounts(found), system.users, lock.numbers)
+    packages = Packages(root, dict(built.sidecar.entries))
     etc = make_etc(
         system,
         hostname=host.hostname,
-        accounts=configured_users.with_users(
-            renumbering.accounts(found), system.users, lock.numbers
-        ),
-        packages=Packages(root, dict(built.sidecar.entries)),
+        accounts=accounts,
+        packages=packages,
         agent=f"{built.agent}/{zipapp.PROGRAM}",
         agent_units=machine_units.units(host.machine),
     )
@@ -260,6 +267,7 @@ def _toplevel(
         agent=built.agent,
         root_sidecar=_add_sidecar(store, built.sidecar),
         etc_sidecar=_add_sidecar(store, Sidecar(etc_path, etc.metadata)),
+        placed=_placed(name, system, built.trees, accounts, packages),
     )
     lists = Lists(
         print_persist(name, system, root),
@@ -267,6 +275,22 @@ def _toplevel(
     )
     tree = make_toplevel(host, name, components, lists)
     return store.add_files(tree, f"system-{name}", components.paths())
+
+
+def _placed(
+    name: str, system: System, trees: Trees, accounts: Accounts, packages: Packages
+) -> Placed:
+    """What the system has beside its root."""
+    found = trees.find(system)
+    for tree in found:
+        meetings.check(tree, system, packages.root)
+        for line in meetings.told(tree, packages.root):
+            progress.note(f"{name}: {line}")
+    placed = [trees.add(tree, accounts, packages) for tree in found]
+    return Placed(
+        tuple(each for each in placed if isinstance(each, Bound)),
+        tuple(each for each in placed if isinstance(each, Layer)),
+    )
 
 
 def _root_sidecar(workshop: Workshop, root: StorePath, lock: HostLock) -> Sidecar:

@@ -235,8 +235,8 @@ def read_scalar(raw: Raw, shape: ScalarShape) -> object:
         return _formed(value, shape)
     if issubclass(shape.kind, enum.Enum):
         return _member(value, shape)
-    if shape.kind is Path:
-        return _path(value, raw.place)
+    if issubclass(shape.kind, Path):
+        return shape.kind(_path(value, raw.place, shape.expected))
     if type(value) is not shape.kind:
         raise ValueError(shape.expected)
     if shape.range and not shape.range.least <= int(str(value)) <= shape.range.most:
@@ -259,10 +259,10 @@ def _member(value: object, shape: ScalarShape) -> enum.Enum:
     raise ValueError(shape.expected)
 
 
-def _path(value: object, place: Place) -> Path:
+def _path(value: object, place: Place, expected: str) -> str:
     if not isinstance(value, str) or not value or value.startswith("/") or "\0" in value:
-        raise ValueError(f"the path of a file, relative to {place.file.parent}")
-    return Path(os.path.normpath(place.file.parent.absolute() / value))
+        raise ValueError(f"{expected}, relative to {place.file.parent}")
+    return os.path.normpath(place.file.parent.absolute() / value)
 
 
 def _with_priority(raw: Raw) -> tuple[Priority, Raw]:

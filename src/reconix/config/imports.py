@@ -17,6 +17,7 @@ from reconix.config.globs import matching
 from reconix.config.merge import List, Table, merge_tables, settings
 from reconix.config.problems import Place, Problem
 from reconix.config.schema.project import MOVED
+from reconix.config.schema.values import FolderPath
 from reconix.config.shapes import TableShape
 from reconix.config.toml.reader import InvalidToml, read_toml
 
@@ -79,9 +80,14 @@ class Files:
 
 
 def missing_files(table: Table) -> Iterator[Problem]:
-    """Files that are named and do not exist."""
+    """Files and folders that are named and do not exist."""
     for key, setting in settings(table):
-        if isinstance(setting.value, Path) and not matching(setting.value):
+        if isinstance(setting.value, FolderPath):
+            if not setting.value.is_dir():
+                fact = f"is no folder: {setting.value}"
+                hint = "paths are relative to the file that names them; was it built already?"
+                yield Problem(setting.place, key, fact, hint)
+        elif isinstance(setting.value, Path) and not matching(setting.value):
             hint = "paths are relative to the file that names them"
             if setting.value.suffix == ".pub":
                 secret = setting.value.with_suffix("")

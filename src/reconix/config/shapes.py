@@ -21,8 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.config.options import Form, Option, Range
+from reconix.config.schema.values import FolderPath
 
-_KINDS = {bool: "true or false", int: "an integer", str: "a string", Path: "the path of a file"}
+_KINDS = {
+    bool: "true or false",
+    int: "an integer",
+    str: "a string",
+    Path: "the path of a file",
+    FolderPath: "the path of a folder",
+}
 
 
 @dataclass(frozen=True, slots=True)

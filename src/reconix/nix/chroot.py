@@ -240,6 +240,19 @@ class ChrootStore:
         """Add a tree that comes node by node; see ``add``."""
         return self._add(lambda place: _Written(events, place, self._pool(place)), name, candidates)
 
+    def add_again(self, again: Callable[[], Iterable[Event]], name: str) -> StorePath:
+        """Add a tree that refers to nothing, and is probably here; see ``add``.
+
+        It is read once to find that out, which writes nothing, and once more if it is not.
+
+        Args:
+            again: gives the tree node by node, whenever it is asked.
+            name: the part of the store path after the hash.
+        """
+        info = _describe(_measure(again(), Scanner(())), name, ())
+        self._roots.keep([info.path])
+        return info.path if self.is_valid(info.path) else self.add_events(again(), name)
+
     def receive(self, info: PathInfo, read: nar.Read) -> None:
         """Add an object under a name that is known, from its archive; see ``receive_all``.
 

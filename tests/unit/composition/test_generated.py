@@ -6,8 +6,8 @@ import pytest
 from tests.config_projects import write
 from tests.project_files import enough
 
-from reconix.build.etc.file_metadata import Packages
 from reconix.build.etc.generated_files import make_etc
+from reconix.build.root.described import Packages
 from reconix.build.units import machine_units
 from reconix.build.users.accounts import Accounts
 from reconix.build.users.configured_users import with_users

@@ -59,7 +59,12 @@ IDS = [f"{shape.type.__name__}.{key}" for shape, key, _ in ALL]
 
 def name_of(key: str) -> str:
     """The key with a name that fits where any name may stand."""
-    fitting = {"units": '"a.service"', "files": '"a/b"', "sysctl": '"vm.swappiness"'}
+    fitting = {
+        "units": '"a.service"',
+        "files": '"a/b"',
+        "sysctl": '"vm.swappiness"',
+        "trees": '"/opt/a"',
+    }
     return key.replace("NAME", fitting.get(key.partition(".")[0], "a"))
 
 

@@ -75,6 +75,22 @@ def test_adding_again_gives_the_same_and_leaves_nothing(store: ChrootStore, tmp_
     assert names(store) == [LINKS, first.basename]
 
 
+def test_a_tree_that_is_here_is_read_once_and_written_never(store: ChrootStore) -> None:
+    read: list[str] = []
+
+    def again() -> Iterator[nar.Event]:
+        read.append("once")
+        return tree.events(folder({"a": File(b"1"), "b": Symlink("a")}))
+
+    path = store.add_again(again, "tree")
+    assert path == store.add_files(folder({"a": File(b"1"), "b": Symlink("a")}), "tree")
+    assert (store.path(path) / "a").read_bytes() == b"1"
+    before = store.store_dir.stat().st_mtime_ns
+    assert store.add_again(again, "tree") == path
+    assert store.store_dir.stat().st_mtime_ns == before
+    assert len(read) == 3
+
+
 def test_references_are_found_also_those_of_candidates(store: ChrootStore) -> None:
     one = store.add_files(File(b"1"), "one")
     two = store.add_files(Symlink(str(one)), "two", [one])

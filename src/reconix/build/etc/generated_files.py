@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from reconix.build.agent.units import KEPT_MOUNTS
-from reconix.build.etc import authorized_keys, file_metadata, resolv_conf
-from reconix.build.etc.file_metadata import Packages
+from reconix.build.etc import authorized_keys, resolv_conf
+from reconix.build.etc.file_metadata import Below
 from reconix.build.etc.networks import make_networks
 from reconix.build.on_device import caches, databases, secrets
+from reconix.build.root.described import Packages
 from reconix.build.root.metadata import OURS
 from reconix.build.units import credentials, enabling, suppressed_units, update_timers, volumes
 from reconix.build.units.unit_files import FOLDER, UnitFiles
@@ -99,7 +100,8 @@ def make_etc(
     }
     files |= {path: _written(file) for path, file in system.files.items()}
     tree = folder(files)
-    return Etc(tree, file_metadata.describe(tree, _configured(system, accounts), packages))
+    below = Below(packages, "etc", _configured(system, accounts))
+    return Etc(tree, below.describe(tree))
 
 
 def own_units(system: System, agent_units: Mapping[str, str]) -> dict[str, bytes]:

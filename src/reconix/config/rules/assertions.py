@@ -23,6 +23,7 @@ from reconix.config.rules.persist import check_persist, check_persist_of_all
 from reconix.config.rules.python_environments import check_python_environments
 from reconix.config.rules.schedule import check_schedule
 from reconix.config.rules.secrets import check_secrets
+from reconix.config.rules.trees import check_trees
 from reconix.config.rules.units import check_units
 from reconix.config.rules.updates import check_updates
 from reconix.config.rules.users import check_users, check_users_of_all
@@ -65,6 +66,7 @@ def check_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from check_units(system, table, file)
     yield from check_health(system, table, file)
     yield from check_volumes(system, table, file)
+    yield from check_trees(system, table, file)
     yield from check_containers(system, table, file)
     yield from check_python_environments(system, table, file)
     yield from check_dynamic_users(system, table, file)

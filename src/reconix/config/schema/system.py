@@ -9,7 +9,7 @@ from reconix.base.files import read_bounded, read_text
 from reconix.config.options import Option, Range
 from reconix.config.schema.health import Health
 from reconix.config.schema.python_environments import PythonEnvironment
-from reconix.config.schema.software import Secret
+from reconix.config.schema.software import Secret, Tree
 from reconix.config.schema.values import (
     _MAX_SOURCE_BYTES,
     AbsolutePath,
@@ -31,6 +31,7 @@ from reconix.config.schema.values import (
     SysctlName,
     SysctlValue,
     TimeOfDay,
+    TreePath,
     UnitName,
     UserName,
     Winner,
@@ -595,6 +596,14 @@ class System:
             "Python environments of your own.",
             '{ air = { lock = "pylock.toml", wheels = ["dist/*.whl"] } }',
             "for programs in Python that no Debian package brings",
+        ),
+    ] = field(default_factory=dict)
+    trees: Annotated[
+        Mapping[TreePath, Tree],
+        Option(
+            "Folders of the project or of a build, by where they are on the device.",
+            '{ "/opt/air" = { source = "../../build/air" } }',
+            "for a program of your own, or data, that is a folder and no package",
         ),
     ] = field(default_factory=dict)
     sysctl: Annotated[

@@ -10,11 +10,17 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PosixPath
 from typing import Annotated
 
+from reconix.config import patterns
 from reconix.config.options import Form, Range
 
 _MAX_SOURCE_BYTES = 16 << 20
+
+
+class FolderPath(PosixPath):
+    """The path of a folder of this machine."""
 
 
 class Architecture(enum.Enum):
@@ -209,7 +215,29 @@ AbsolutePath = Annotated[
     str,
     Form(
         "an absolute path such as /var/lib/mosquitto",
-        r"/(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\x7f]{1,1024}",
+        r"/(?!(.*/)?\.{0,2}(/|$))[^\x00-\x1f\x7f]{1,1024}",
+    ),
+]
+TreePath = Annotated[
+    str,
+    Form(
+        "an absolute path such as /opt/air, of letters, digits and ._+@-",
+        r"/(?!(.*/)?\.{0,2}(/|$))[A-Za-z0-9._+@/-]{1,160}",
+    ),
+]
+InnerPath = Annotated[
+    str,
+    Form(
+        "a path in the folder without a leading /, such as bin/helper",
+        r"(?!(.*/)?\.{0,2}(/|$))[^\x00-\x1f\x7f]{1,1024}",
+    ),
+]
+PathPattern = Annotated[
+    str,
+    Form(
+        "a pattern as in a .gitignore, such as *.pyc or /build/",
+        r"(?!#)(?![\s/!]*$)[^\x00-\x1f\x7f]{1,1024}",
+        patterns.check,
     ),
 ]
 ModuleName = Annotated[

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reconix.build.etc.file_metadata import Packages, describe
+from reconix.build.etc.file_metadata import Below
+from reconix.build.root.described import Packages
 from reconix.store.images.nodes import Metadata
 from reconix.store.tree import File, Folder, Symlink, folder
 
@@ -36,7 +37,7 @@ def packages(tmp_path: Path) -> Packages:
 
 
 def described(packages: Packages, tree: Folder, **said: Metadata) -> dict[bytes, Metadata]:
-    return dict(describe(tree, said, packages))
+    return dict(Below(packages, "etc", said).describe(tree))
 
 
 def test_files_can_be_read_by_everybody_and_folders_be_entered(packages: Packages) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.project_files import enough
 
-from reconix.build.etc.file_metadata import Packages
 from reconix.build.etc.generated_files import Etc, make_etc
+from reconix.build.root.described import Packages
 from reconix.build.units.enabling import UnknownUnit
 from reconix.build.users.accounts import Accounts, UnknownAccount
 from reconix.build.users.configured_users import with_users

@@ -1,0 +1,145 @@
+"""What a tree meets on a device: files of packages, and what is mounted in it.
+
+Below ``/usr`` the files of a tree replace those of packages, elsewhere the tree hides what is at
+its place. Both may be meant, and are told. What cannot work is an error:
+
+* a folder where packages have a file or a link, or the reverse; the script of the initrd goes to
+  places step by step, and follows no link;
+* files that count when a system is built: nobody would have looked at them;
+* something that persists, or a volume, in a tree that has no folder for it: the tree is read-only,
+  and nothing can make one.
+
+Tested by ``tests/unit/build/software/test_meetings.py``.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from reconix.base.errors import ReconixError
+from reconix.base.text import one_line
+from reconix.build.software.source import Node
+from reconix.build.software.trees import FoundTree
+from reconix.config.schema.system import System
+
+_LIBRARIES = ("usr/lib", "usr/local/lib")
+_READ_WHEN_BUILT = ("systemd", "sysusers.d", "modules")
+"""Folders in these whose files decide what is built."""
+_SET_ID = stat.S_ISUID | stat.S_ISGID
+
+
+class Misplaced(ReconixError):
+    """A tree cannot be at its place, with what packages or the configuration have there."""
+
+    exit_code = 62
+
+    def __init__(self, found: FoundTree, fact: str, *, hint: str) -> None:
+        super().__init__(f'trees."{found.place}": {fact}', hint=hint)
+
+
+def check(found: FoundTree, system: System, root: Path) -> None:
+    """Refuse a tree that cannot work.
+
+    Args:
+        found: the tree.
+        system: machine and system file, merged.
+        root: the Debian root, as it lies in the store of the build machine.
+
+    Raises:
+        Misplaced: see above; or ``set_id`` names what is no program.
+    """
+    _check_kinds(found, root)
+    _check_read_when_built(found)
+    _check_mounts(found, system)
+    _check_set_id(found)
+
+
+def _check_kinds(found: FoundTree, root: Path) -> None:
+    for path in (*found.folders_around(), found.inside):
+        _expect_folder(found, root, path)
+    for node in found.source.nodes if found.is_layer else ():
+        path = f"{found.inside}/{os.fsdecode(node.path)}"
+        if node.is_folder:
+            _expect_folder(found, root, path)
+        elif _is_real_folder(root / path):
+            fact = f"{one_line(os.fsdecode(node.path))} is a file, and packages have a folder there"
+            raise Misplaced(found, fact, hint="rename it, or leave it out with exclude")
+
+
+def _expect_folder(found: FoundTree, root: Path, path: str) -> None:
+    if os.path.lexists(root / path) and not _is_real_folder(root / path):
+        kind = "link" if (root / path).is_symlink() else "file"
+        fact = f"packages have a {kind} at /{one_line(path)}, where a folder would have to be"
+        raise Misplaced(found, fact, hint="choose another place")
+
+
+def _is_real_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _check_read_when_built(found: FoundTree) -> None:
+    taken = [f"{folder}/{name}" for folder in _LIBRARIES for name in _READ_WHEN_BUILT]
+    for node in found.source.nodes if found.is_layer else ():
+        path = PurePosixPath(found.inside, os.fsdecode(node.path))
+        if not node.is_folder and any(map(path.is_relative_to, taken)):
+            fact = f"/{one_line(str(path))} would count when a system is built, and nobody reads it"
+            hint = "use units, users or files instead, or make the folder a package"
+            raise Misplaced(found, fact, hint=hint)
+
+
+def _check_mounts(found: FoundTree, system: System) -> None:
+    folders = {node.path for node in found.source.nodes if node.is_folder}
+    for path in mounted_in(found, system):
+        inner = str(PurePosixPath(path).relative_to(found.place))
+        if inner.encode() not in folders:
+            fact = f"{path} is to be mounted, and the folder has no {one_line(inner)}"
+            hint = "make that folder in the source; it may be empty"
+            raise Misplaced(found, fact, hint=hint)
+
+
+def mounted_in(found: FoundTree, system: System) -> list[str]:
+    """What is mounted in a tree when a device has started."""
+    volumes = (volume.path for volume in system.volumes.values())
+    paths = (*system.persist.shared, *system.persist.paths, *volumes)
+    return [path for path in paths if PurePosixPath(path).is_relative_to(found.place)]
+
+
+def _check_set_id(found: FoundTree) -> None:
+    programs = {node.path for node in found.source.nodes if node.is_program}
+    for path in found.tree.set_id:
+        if path.encode() not in programs:
+            fact = f"set_id names {one_line(path)}, which is no program in the folder"
+            hint = "is it misspelt, excluded, or not executable?"
+            raise Misplaced(found, fact, hint=hint)
+
+
+def told(found: FoundTree, root: Path) -> Iterator[str]:
+    """What whoever builds a system should know of a tree: a line each."""
+    if found.is_layer:
+        paths = (f"{found.inside}/{os.fsdecode(node.path)}" for node in _leaves(found))
+        replaced = [path for path in paths if os.path.lexists(root / path)]
+        if replaced:
+            yield f"{found.place} replaces /{_some(replaced)} of packages"
+    else:
+        place = root / found.inside
+        hidden = sorted(path.name for path in place.iterdir()) if place.is_dir() else []
+        if hidden:
+            yield f"{found.place} hides {_some(hidden)} of packages"
+    lost = [
+        os.fsdecode(node.path)
+        for node in found.source.nodes
+        if node.is_file and node.status.st_mode & _SET_ID
+        if os.fsdecode(node.path) not in found.tree.set_id
+    ]
+    if lost:
+        yield f"{found.place}: {_some(lost)} loses the set-ID bit: set_id does not name it"
+
+
+def _leaves(found: FoundTree) -> Iterator[Node]:
+    return (node for node in found.source.nodes if not node.is_folder)
+
+
+def _some(paths: list[str]) -> str:
+    first, *others = map(one_line, paths)
+    return f"{first} and {len(others)} more" if others else first
