@@ -81,22 +81,28 @@ CLOUD = (
     "kernel/drivers/block/loop.ko:\n"
     "kernel/fs/efivarfs/efivarfs.ko:\n"
 )
-"""As in Debian's ``linux-image-cloud-amd64`` and ``-arm64``, 6.12."""
-GENERIC = f"{CLOUD}kernel/crypto/crc32c_generic.ko:\n"
+"""As in Debian's ``linux-image-cloud-amd64`` and ``-arm64``, 6.12, which have ext4 built in."""
+GENERIC = (
+    f"{CLOUD}kernel/crypto/crc32c_generic.ko:\n"
+    "kernel/fs/ext4/ext4.ko: kernel/fs/jbd2/jbd2.ko\n"
+    "kernel/fs/jbd2/jbd2.ko:\n"
+)
+"""As in ``linux-image-amd64``."""
 
 
 @pytest.mark.parametrize("listed", [CLOUD, GENERIC], ids=["built in", "a module"])
-def test_an_initrd_loads_what_mounts_images_and_its_checksum_first(
+def test_an_initrd_loads_what_mounts_disk_and_images_and_its_checksum_first(
     tmp_path: Path, listed: str
 ) -> None:
-    (tmp_path / "modules.builtin").write_text("")
+    builtin = "" if listed == GENERIC else "kernel/fs/ext4/ext4.ko\n"
+    (tmp_path / "modules.builtin").write_text(builtin)
     (tmp_path / "modules.dep").write_text(listed)
     for line in listed.splitlines():
         place = tmp_path / line.partition(":")[0]
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(b"module")
     archive = make_initrd(b"busybox", Modules.read(tmp_path), []).decode("latin-1")
-    first = "crc32c_generic\n" if listed == GENERIC else ""
+    first = "crc32c_generic\njbd2\next4\n" if listed == GENERIC else ""
     assert f"{first}overlay\nlibcrc32c\nerofs\nloop\nefivarfs\n" in archive
     assert archive.count("module\0") == len(listed.splitlines())
 

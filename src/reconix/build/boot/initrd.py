@@ -29,8 +29,9 @@ DISK_SCRIPT = SCRIPT.with_name("disk.sh")
 
 SCRIPTS = (SCRIPT, DISK_SCRIPT, ROOT_SCRIPT)
 
-NEEDED_MODULES = ("overlay", "erofs", "loop", "efivarfs")
-"""What the script itself needs from the kernel, whatever the machine is."""
+NEEDED_MODULES = ("ext4", "overlay", "erofs", "loop", "efivarfs")
+"""What the script itself needs from the kernel, whatever the machine is; kernels for virtual
+machines have some of it built in."""
 
 WELCOME_MODULES = ("crc32c_generic", "efi_pstore")
 """What is loaded first, if it is a module of the kernel: the checksum of EROFS, for which it asks
