@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from reconix.build.agent.units import KEPT_MOUNTS
 from reconix.build.etc import authorized_keys, resolv_conf
 from reconix.build.etc.file_metadata import Below
-from reconix.build.etc.networks import make_networks
+from reconix.build.etc.networks import make_networks, unmanaged
 from reconix.build.on_device import caches, databases, secrets
 from reconix.build.root.described import Packages
 from reconix.build.root.metadata import OURS
 from reconix.build.units import credentials, enabling, suppressed_units, update_timers, volumes
 from reconix.build.units.unit_files import FOLDER, UnitFiles
+from reconix.build.users import subordinate_ids
 from reconix.build.users.accounts import Accounts
 from reconix.config.schema.health import UnitCheck
 from reconix.config.schema.system import File as ConfiguredFile
@@ -93,7 +94,9 @@ def make_etc(
         **credentials.make_files(system.secrets),
         **{path: Symlink("/dev/null") for path in suppressed_units.masked(system, root)},
         **resolv_conf.files(system, root),
+        **unmanaged(system.network, root),
         **authorized_keys.files(system.users, accounts, root),
+        **subordinate_ids.files(system.users, accounts, root),
         **secrets.make_files(made, system.files),
         **databases.make_files(stores),
         AGENT_PLACE: Symlink(agent),

@@ -4,13 +4,21 @@ A network of the configuration is a ``.network`` file. A VLAN or a bridge is a `
 well, which makes the interface, and a line in the file of each network that it stands on. Files are
 numbered, because networkd takes the first that fits an interface.
 
-Source: systemd.network(5), systemd.netdev(5).
+NetworkManager, where a system has it, is told to leave these interfaces alone: it would give each
+an address of its own, beside that of networkd.
+
+Source: systemd.network(5), systemd.netdev(5); NetworkManager.conf(5), *Device List Format*.
 Tested by ``tests/unit/build/etc/test_networks.py``.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from reconix.config.schema.system import Network
+from reconix.store.tree import File
+
+_MANAGER = "usr/sbin/NetworkManager"
+_UNMANAGED = "NetworkManager/conf.d/00-reconix.conf"
 
 
 def make_networks(networks: Mapping[str, Network]) -> dict[str, bytes]:
@@ -22,6 +30,20 @@ def make_networks(networks: Mapping[str, Network]) -> dict[str, bytes]:
         if network.is_virtual:
             made[f"{stem}.netdev"] = _device(name, network)
     return made
+
+
+def unmanaged(networks: Mapping[str, Network], root: Path) -> dict[str, File]:
+    """What keeps NetworkManager from these networks, by path below ``/etc``.
+
+    Args:
+        networks: of the configuration.
+        root: the Debian root.
+    """
+    if not networks or not (root / _MANAGER).exists():
+        return {}
+    names = [network.match or name for name, network in sorted(networks.items())]
+    devices = ";".join(f"interface-name:{name}" for name in names)
+    return {_UNMANAGED: File(f"[keyfile]\nunmanaged-devices={devices}\n".encode())}
 
 
 def _network(name: str, network: Network, all_networks: Mapping[str, Network]) -> bytes:

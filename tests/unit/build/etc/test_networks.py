@@ -1,4 +1,6 @@
-from reconix.build.etc.networks import make_networks
+from pathlib import Path
+
+from reconix.build.etc.networks import make_networks, unmanaged
 from reconix.config.schema.system import Network
 
 
@@ -34,3 +36,13 @@ def test_a_bridge_is_made_and_named_by_all_that_it_joins() -> None:
     assert made["11-lan.network"] == b"[Match]\nName=eth0\n\n[Network]\nDHCP=no\nBridge=br0\n"
     assert made["12-machine.network"].endswith(b"Bridge=br0\n")
     assert b"Bridge" not in made["10-br0.network"]
+
+
+def test_network_manager_leaves_alone_what_networkd_does(tmp_path: Path) -> None:
+    networks = {"lan": Network(match="en*", dhcp=True), "br0": Network(bridge=("lan",))}
+    assert unmanaged(networks, tmp_path) == {}, "it is not there"
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    (tmp_path / "usr/sbin/NetworkManager").touch()
+    (file,) = unmanaged(networks, tmp_path).values()
+    assert file.content == b"[keyfile]\nunmanaged-devices=interface-name:br0;interface-name:en*\n"
+    assert unmanaged({}, tmp_path) == {}, "it may have everything"
