@@ -328,6 +328,8 @@ def test_functions_are_small() -> None:
 ARCHIVE = re.compile(
     r"\b(?:debian|ubuntu|docker|pypi|pythonhosted|nixos|ghcr|quay|gcr)\.(?:org|net|io|com)\b"
 )
+NAME_OF_PACKAGE = re.compile(r"(?<![\w./-])docker\.io(?![\w./:@-])")
+"""What Debian calls a package: no host, as nothing before or behind it makes it one."""
 ADDRESS = re.compile(r"\b(?:https?|ftp)://(?P<host>[\w.\[\]:-]+)")
 REAL_HOST = re.compile(r"(?:[\w-]+\.)+[\w-]+|\[[\da-fA-F:.]+\]")
 """A name with a dot, or a number; anything else cannot be reached from elsewhere."""
@@ -343,8 +345,16 @@ IDENTIFIERS = {"json-schema.org", "www.w3.org"}
 def test_no_host_of_an_archive_is_named_in_the_project() -> None:
     """The address of the archive comes from the build machine's apt or from the user."""
     for name, text in texts().items():
-        found = ARCHIVE.search(text)
+        found = ARCHIVE.search(NAME_OF_PACKAGE.sub("", text))
         assert found is None, f"{name} names {found[0] if found else ''}"
+
+
+@pytest.mark.parametrize("before", ["https://", "registry-1.", "//", "www."])
+def test_a_package_is_told_from_a_host_of_the_same_name(before: str) -> None:
+    name = "docker" + ".io"
+    assert not ARCHIVE.search(NAME_OF_PACKAGE.sub("", f'"{name}", `{name}`'))
+    for host in (f"{before}{name}", f"{name}/library/a", f"{name}:443"):
+        assert ARCHIVE.search(NAME_OF_PACKAGE.sub("", host)), host
 
 
 def test_no_program_or_test_names_a_real_host() -> None:

@@ -8,8 +8,7 @@ Only a system that can use them has them: the programs that hand them out are in
 ``uidmap``. What packages have assigned stays, and so does a file of the configuration.
 
 Source: subuid(5), newuidmap(1).
-Tested by ``tests/unit/build/users/test_subordinate_ids.py`` and, with podman, by
-``tests/vm/test_packages.py``.
+Tested by ``tests/unit/build/users/test_subordinate_ids.py``.
 """
 
 from collections.abc import Iterator, Mapping

@@ -9,14 +9,11 @@ and ``tests/unit/config/rules/test_no_effect.py``.
 from collections.abc import Iterator, Mapping
 
 from reconix.config.merge import List, Scalar, Table, Value, dotted, settings
-from reconix.config.origins import place_of, place_of_item
+from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.config.shapes import TableShape
-
-_USELESS = {"unattended-upgrades", "apt-listchanges", "needrestart", "apticron", "cron-apt"}
-"""They look after packages where these are installed one by one."""
 
 
 def warn_about_settings(system: System, table: Table, file: Place) -> Iterator[Problem]:
@@ -24,7 +21,6 @@ def warn_about_settings(system: System, table: Table, file: Place) -> Iterator[P
     yield from _useless_removals(table, "")
     yield from _sections_without_effect(system, table, file)
     yield from _windows_without_effect(system, table, file)
-    yield from _packages_without_use(system, table, file)
 
 
 def warn_about_updates(host: Host, tables: Mapping[str, Table]) -> Iterator[Problem]:
@@ -102,11 +98,3 @@ def _windows_without_effect(system: System, table: Table, file: Place) -> Iterat
         because = "update.receive" if update.automatic else "update.automatic"
         fact = f"has no effect: {because} is false"
         yield Problem(place, "update.window", fact, "remove one of the two")
-
-
-def _packages_without_use(system: System, table: Table, file: Place) -> Iterator[Problem]:
-    for package in system.packages:
-        if package in _USELESS:
-            place = place_of_item(table, "packages", item=package, default=file)
-            hint = "updates are generations: reconix lock takes the newest packages"
-            yield Problem(place, "packages", f"{package} does nothing on a device", hint)

@@ -18,6 +18,7 @@ from reconix.config.rules.no_effect import (
     warn_about_settings,
     warn_about_updates,
 )
+from reconix.config.rules.packages import warn_about_packages
 from reconix.config.rules.persist import warn_about_persist
 from reconix.config.rules.units import warn_about_units
 from reconix.config.rules.users import warn_about_users
@@ -29,6 +30,7 @@ from reconix.config.shapes import TableShape
 def warn_about_system(system: System, table: Table, file: Place) -> Iterator[Problem]:
     """What is probably a mistake in one system."""
     yield from warn_about_settings(system, table, file)
+    yield from warn_about_packages(system, table, file)
     yield from warn_about_users(system, table, file)
     yield from warn_about_health(system, table, file)
     yield from warn_about_files(system, table, file)

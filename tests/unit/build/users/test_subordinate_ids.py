@@ -1,5 +1,6 @@
 """Numbers for those inside of containers."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_each_person_has_numbers_that_nobody_else_has(root: Path) -> None:
     ranges = sorted((int(first), int(first) + int(count)) for _, first, count in lines)
     assert [name for name, *_ in lines] == ["ann", "bob", "last"], "root needs none"
     assert ranges[0][0] == 100_000
-    assert all(end <= begin for (_, end), (begin, _) in zip(ranges, ranges[1:], strict=False))
+    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(ranges))
     assert ranges[-1][1] < 1 << 32
 
 
