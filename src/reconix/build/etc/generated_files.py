@@ -10,6 +10,7 @@ Tested by ``tests/unit/build/etc/test_generated_files.py``; what systemd makes o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from reconix.build.agent.units import KEPT_MOUNTS
 from reconix.build.etc import authorized_keys, resolv_conf
@@ -75,26 +76,18 @@ def make_etc(
         **databases.make_units(stores),
     }
     generated = generated_units(system, own)
-    enabling.check_known(checked_units(system), generated, root)
-    enabling.check_not_always_active(checked_units(system), UnitFiles(generated, root))
-    for name, secret in sorted(system.secrets.items()):
-        because = f"secrets.{name} is for"
-        enabling.check_known(secret.units, generated, root, because=because)
-    enabling.check_private(system, UnitFiles(generated, root))
-    networks = make_networks(system.network)
+    _check_units(system, generated, root)
     files: Files = {
         **_identity(hostname),
         **{name: File(content) for name, content in accounts.files().items()},
-        **{f"systemd/network/{name}": File(text) for name, text in networks.items()},
         **{f"{FOLDER}/{name}": File(content) for name, content in own.items()},
         **enabling.links(_services(system), own, generated, root),
         **_kernel_settings(system),
         **_defaults(),
-        **_waiting_for_networks(system),
+        **_networks(system, root),
         **credentials.make_files(system.secrets),
         **{path: Symlink("/dev/null") for path in suppressed_units.masked(system, root)},
         **resolv_conf.files(system, root),
-        **unmanaged(system.network, root),
         **authorized_keys.files(system.users, accounts, root),
         **subordinate_ids.files(system.users, accounts, root),
         **secrets.make_files(made, system.files),
@@ -105,6 +98,16 @@ def make_etc(
     tree = folder(files)
     below = Below(packages, "etc", _configured(system, accounts))
     return Etc(tree, below.describe(tree))
+
+
+def _check_units(system: System, generated: Files, root: Path) -> None:
+    files = UnitFiles(generated, root)
+    enabling.check_known(checked_units(system), generated, root)
+    enabling.check_not_always_active(checked_units(system), files)
+    for name, secret in sorted(system.secrets.items()):
+        because = f"secrets.{name} is for"
+        enabling.check_known(secret.units, generated, root, because=because)
+    enabling.check_private(system, files)
 
 
 def own_units(system: System, agent_units: Mapping[str, str]) -> dict[str, bytes]:
@@ -165,6 +168,15 @@ def _defaults() -> Files:
             b"[Manager]\nRuntimeWatchdogSec=60s\nRebootWatchdogSec=2min\n"
             b"DefaultTimeoutStopSec=15s\n"
         ),
+    }
+
+
+def _networks(system: System, root: Path) -> Files:
+    described = make_networks(system.network).items()
+    return {
+        **{f"systemd/network/{name}": File(text) for name, text in described},
+        **_waiting_for_networks(system),
+        **unmanaged(system.network, root),
     }
 
 
