@@ -56,7 +56,7 @@ AGENT_ORDER = """
 paths
 hardware/    disk inhibitors kernel_log reset_reason restart
 state/       lock data events faults running choice last_check scrubbed ledger record
-settings/    health policy schedule secrets
+settings/    health policy schedule secrets wifi
 state/       secrets
 device
 next_boot
@@ -68,7 +68,7 @@ select/      boot_plan choose follow start soft_reboot watch
 identity
 factory_reset
 status/      integrity asked read json text
-commands/    restarting secrets update select
+commands/    restarting secrets wifi update select
 __main__
 """
 """The modules of ``device/`` in their rooms: each imports only what stands before it."""

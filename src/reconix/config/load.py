@@ -39,11 +39,13 @@ from reconix.config.origins import place_of
 from reconix.config.problems import BadConfiguration, Place, Problem
 from reconix.config.rules import assertions, warnings
 from reconix.config.rules.nix_systems import check_nix_system
+from reconix.config.rules.wifi import check_firmware
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.machine import Machine
 from reconix.config.schema.nixos import Nixos, NixSystem
 from reconix.config.schema.project import Project
-from reconix.config.schema.system import RESOLVER, System
+from reconix.config.schema.software import Secret
+from reconix.config.schema.system import OF_WIFI, RESOLVER, System, wifi_unit
 from reconix.config.schema.values import Name
 from reconix.config.shapes import TableShape, scalar_shape_of
 from reconix.config.toml.reader import LITERATE, PLAIN, RawScalar
@@ -222,6 +224,7 @@ class _Loader:
             if isinstance(made, System):
                 system = systems[each.name] = _complete(made, project)
                 self._problems += assertions.check_system(system, table, Place(each.file))
+                self._problems += check_firmware(system, project.archive, table, Place(each.file))
                 self._warnings += warnings.warn_about_system(system, table, Place(each.file))
         return systems
 
@@ -264,12 +267,24 @@ class _Loader:
 
 def _complete(system: System, project: Project) -> System:
     """A system with what it leaves to the project, and with what its networks need."""
-    implied = (RESOLVER,) if system.needs_resolver and RESOLVER not in system.packages else ()
+    implied = ((RESOLVER,) if system.needs_resolver else ()) + (OF_WIFI if system.wifi else ())
     return replace(
         system,
         budget=project.budgets.system if system.budget is None else system.budget,
-        packages=(*system.packages, *implied),
+        packages=(*system.packages, *(one for one in implied if one not in system.packages)),
+        secrets=_with_wifi(system),
     )
+
+
+def _with_wifi(system: System) -> dict[str, Secret]:
+    """The secrets of a system, and those with which it joins its Wi-Fi networks."""
+    found = dict(system.secrets)
+    for name, network in sorted(system.wifi.items()):
+        if network.password_secret is not None:
+            known = found.get(network.password_secret, Secret())
+            units = (*known.units, wifi_unit(name))
+            found[network.password_secret] = replace(known, units=units)
+    return found
 
 
 def _seen_from_its_file(nixos: Nixos, table: Table) -> Nixos:

@@ -380,6 +380,16 @@ def _make_key(device: Device, arguments: Arguments) -> int:
     return 0
 
 
+def _wifi_settings(device: Device, arguments: Arguments) -> int:
+    """For the unit: put the settings of a Wi-Fi network and its password together."""
+    from reconix.device.commands.wifi import write_settings
+
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    place = Path(credentials) if credentials else None
+    write_settings(arguments.said, arguments.into, place)
+    return 0
+
+
 def _mark_bad(device: Device, arguments: Arguments) -> int:
     """For the unit: record that the agent failed, so that what is on trial is not kept."""
     from reconix.device.select.watch import mark_bad
@@ -444,6 +454,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add(commands, "watch", _watch)
     _add(commands, "schedule", _schedule)
     _add(commands, "apply-identity", _apply_identity, before="identify")
+    wifi = _add(commands, "wifi-settings", _wifi_settings)
+    wifi.add_argument("said", metavar="FILE", type=Path, help="what the generation says")
+    wifi.add_argument("into", metavar="OUTPUT", type=Path, help="the settings of wpa_supplicant")
     _add(commands, "mark-bad", _mark_bad, before="abandon").add_argument(
         "--reason", default="the agent failed", help="the reason to record"
     )

@@ -19,7 +19,14 @@ from reconix.build.etc.networks import make_networks, unmanaged
 from reconix.build.on_device import caches, databases, secrets
 from reconix.build.root.described import Packages
 from reconix.build.root.metadata import OURS
-from reconix.build.units import credentials, enabling, suppressed_units, update_timers, volumes
+from reconix.build.units import (
+    credentials,
+    enabling,
+    suppressed_units,
+    update_timers,
+    volumes,
+    wifi,
+)
 from reconix.build.units.unit_files import FOLDER, UnitFiles
 from reconix.build.users import subordinate_ids
 from reconix.build.users.accounts import Accounts
@@ -86,6 +93,7 @@ def make_etc(
         **_defaults(),
         **_networks(system, root),
         **credentials.make_files(system.secrets),
+        **wifi.make_files(system),
         **{path: Symlink("/dev/null") for path in suppressed_units.masked(system, root)},
         **resolv_conf.files(system, root),
         **authorized_keys.files(system.users, accounts, root),
@@ -117,6 +125,7 @@ def own_units(system: System, agent_units: Mapping[str, str]) -> dict[str, bytes
         **{name: text.encode() for name, text in agent_units.items()},
         **volumes.make_mounts(system.volumes),
         **update_timers.make_units(system.update),
+        **wifi.make_units(system),
         **caches.make_units(system.files),
     }
 
@@ -143,7 +152,9 @@ def _written(file: ConfiguredFile) -> File | Symlink:
 def _services(system: System) -> Services:
     """What the configuration enables, and what the rest of it requires."""
     needed = ["systemd-networkd.service"] if system.network else []
-    return replace(system.services, enable=(*needed, *system.services.enable))
+    asked = system.services
+    idle = [wifi.OF_THE_PACKAGE] if system.wifi and wifi.OF_THE_PACKAGE not in asked.enable else []
+    return replace(asked, enable=(*needed, *asked.enable), disable=tuple({*asked.disable, *idle}))
 
 
 def _identity(hostname: str) -> Files:

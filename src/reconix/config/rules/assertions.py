@@ -28,6 +28,7 @@ from reconix.config.rules.units import check_units
 from reconix.config.rules.updates import check_updates
 from reconix.config.rules.users import check_users, check_users_of_all
 from reconix.config.rules.volumes import check_volumes
+from reconix.config.rules.wifi import check_bridged_wifi, check_wifi
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.project import Project
 from reconix.config.schema.system import System
@@ -71,3 +72,5 @@ def check_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from check_python_environments(system, table, file)
     yield from check_dynamic_users(system, table, file)
     yield from check_secrets(system, table, file)
+    yield from check_wifi(system, table, file)
+    yield from check_bridged_wifi(system, table, file)

@@ -22,6 +22,7 @@ from reconix.config.rules.packages import warn_about_packages
 from reconix.config.rules.persist import warn_about_persist
 from reconix.config.rules.units import warn_about_units
 from reconix.config.rules.users import warn_about_users
+from reconix.config.rules.wifi import warn_about_wifi
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.config.shapes import TableShape
@@ -36,6 +37,7 @@ def warn_about_system(system: System, table: Table, file: Place) -> Iterator[Pro
     yield from warn_about_files(system, table, file)
     yield from warn_about_units(system, table, file)
     yield from warn_about_kept_files(system, table, file)
+    yield from warn_about_wifi(system, table, file)
 
 
 def warn_about_host(

@@ -14,6 +14,7 @@ from reconix.config.schema.values import (
     _MAX_SOURCE_BYTES,
     AbsolutePath,
     Address,
+    Country,
     EtcPath,
     Gateway,
     Image,
@@ -27,6 +28,7 @@ from reconix.config.schema.values import (
     PublicKey,
     Seconds,
     SizeBytes,
+    Ssid,
     StartedName,
     SysctlName,
     SysctlValue,
@@ -39,8 +41,15 @@ from reconix.config.schema.values import (
 
 RESOLVER = "systemd-resolved"
 """The package that learns of name servers from systemd-networkd, and the service in it."""
+OF_WIFI = ("wpasupplicant", "wireless-regdb")
+"""The packages that join Wi-Fi networks, and tell the kernel what is allowed where."""
 _OTHER_RESOLVERS = frozenset({"openresolv", "resolvconf"})
 """Packages that write ``/etc/resolv.conf`` themselves and cannot be installed beside it."""
+
+
+def wifi_unit(network: str) -> str:
+    """The unit that joins a Wi-Fi network, one for each adapter."""
+    return f"reconix-wifi-{network}@.service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +253,41 @@ class Network:
             "when the device joins networks, or lends its own to containers",
         ),
     ] = ()
+
+    ssid: Annotated[
+        Ssid | None,
+        Option(
+            "Name of the Wi-Fi network that the interface joins, if it is an adapter for Wi-Fi. "
+            "This adds `wpasupplicant` and `wireless-regdb` to the packages of the system.",
+            '"workshop"',
+            "when the device has no cable",
+        ),
+    ] = None
+    password_secret: Annotated[
+        Name | None,
+        Option(
+            "Secret with the password of the Wi-Fi network: 8 to 63 characters, or 64 hexadecimal "
+            "digits. It is asked for as if it stood in `secrets`.",
+            '"wifi"',
+            "to join a network with WPA2 or WPA3; the password itself is never written here",
+        ),
+    ] = None
+    country: Annotated[
+        Country | None,
+        Option(
+            "Country whose rules for radio hold; by default, only what is allowed everywhere.",
+            '"DE"',
+            "to use all channels that are allowed where the device is",
+        ),
+    ] = None
+    open: Annotated[
+        bool,
+        Option(
+            "Whether the Wi-Fi network has no password.",
+            "true",
+            "when anybody may join it and read what is sent",
+        ),
+    ] = False
 
     @property
     def is_virtual(self) -> bool:
@@ -667,6 +711,11 @@ class System:
         ),
     ] = False
     update: Update = field(default_factory=Update)
+
+    @property
+    def wifi(self) -> Mapping[str, Network]:
+        """The networks that are Wi-Fi, by the names of their tables."""
+        return {name: each for name, each in self.network.items() if each.ssid is not None}
 
     @property
     def needs_resolver(self) -> bool:

@@ -17,6 +17,7 @@ from reconix.config import patterns
 from reconix.config.options import Form, Range
 
 _MAX_SOURCE_BYTES = 16 << 20
+_MAX_SSID_BYTES = 32
 
 
 class FolderPath(PosixPath):
@@ -171,6 +172,12 @@ def _interface(text: str) -> str:
     return str(ipaddress.ip_interface(text))
 
 
+def _ssid(text: str) -> str:
+    if len(text.encode()) > _MAX_SSID_BYTES:
+        raise ValueError
+    return text
+
+
 def _address(text: str) -> str:
     return str(ipaddress.ip_address(text))
 
@@ -268,6 +275,11 @@ SigningKey = Annotated[
 Interface = Annotated[
     str, Form("the name of a network interface, * allowed, such as en*", r"[A-Za-z0-9_.*?-]{1,64}")
 ]
+Ssid = Annotated[
+    str,
+    Form("the name of a Wi-Fi network, at most 32 bytes", r"[^\x00-\x1f\x7f]{1,32}", _ssid),
+]
+Country = Annotated[str, Form("a country by two letters such as DE", r"[A-Z]{2}")]
 Address = Annotated[
     str,
     Form(
