@@ -214,12 +214,11 @@ class Gateway:
             time.sleep(0.5)
         raise DemoFailed("the device did not start in time")
 
-    def way(self, link: Link | None = None) -> list[str]:
-        """How `reconix` reaches it, if not through a link that breaks."""
+    def way(self, link: Link) -> list[str]:
+        """How `reconix` reaches it through a link that breaks, as it would any device."""
         options = [*("-o", "StrictHostKeyChecking=no"), *("-o", "UserKnownHostsFile=/dev/null")]
         key = str(self.login.key)
-        port = link.port if link else self.port("ssh")
-        return ["--to", "root@127.0.0.1", "-p", str(port), "-i", key, *options]
+        return ["--to", "root@127.0.0.1", "-p", str(link.port), "-i", key, *options]
 
     def page(self) -> str:
         """What its web server says."""
@@ -322,8 +321,10 @@ def use_systems(gateway: Gateway, report: Report) -> None:
     """Status; MQTT through the forwarded port; back to the default system."""
     with report.stage("default: log in, status"):
         expect("system default" in gateway.status(), "the default system runs")
-        print(gateway.project.reconix("status", *gateway.way()), end="")
+        print(gateway.project.reconix("status", "--device"), end="")
         key = gateway.run("sha256sum", "/var/lib/dropbear/ed25519")
+    with report.stage("look into it: a shell, the log, a file"):
+        look_into(gateway.project)
     with report.stage("mqtt: let it take over once and use it"):
         gateway.switch("mqtt")
         expect(talk_mqtt(gateway) == "21.5", "published and received by a real client")
@@ -332,6 +333,20 @@ def use_systems(gateway: Gateway, report: Report) -> None:
         expect("system default" in gateway.status(), "the default system runs again")
         same = gateway.run("sha256sum", "/var/lib/dropbear/ed25519") == key
         expect(same, "the host key is the one of the first boot")
+
+
+def look_into(project: Project) -> None:
+    """The daily loop: what reaches the virtual device without a word about the way."""
+    said = project.reconix("shell", "default", "-c", "cat /run/reconix/booted")
+    expect("SYSTEM=default" in said, "a shell on the device")
+    expect(
+        "Linux version" in project.reconix("logs", "--lines", "0"), "its log from the first line"
+    )
+    sent, came = project.folder / "sent", project.folder / "came"
+    sent.write_text("to the device and back\n")
+    project.reconix("cp", str(sent), ":/tmp/")
+    project.reconix("cp", ":/tmp/sent", str(came))
+    expect(came.read_text() == sent.read_text(), "a file went there and came back")
 
 
 def talk_mqtt(gateway: Gateway) -> str:
@@ -357,7 +372,7 @@ def update(gateway: Gateway, report: Report) -> None:
         print(project.reconix("lock"), end="")
         built = project.answer("build")
     with report.stage("send generation 2, trial, confirm"):
-        sent = project.answer("deploy", *gateway.way())
+        sent = project.answer("deploy")
         report.sizes.append(("sent for generation 2", int(str(sent["sent_bytes"]))))
         generation = str(built["generation"])
         expect(generation in gateway.status(), "generation 2 is kept")
@@ -377,7 +392,7 @@ def survive_a_bad_update(gateway: Gateway, report: Report) -> None:
         project.edit("hosts/gateway/systems/web/site.conf", RIGHT, BROKEN)
         built = project.answer("build")
     with report.stage("send generation 3, trial, fall back"):
-        project.reconix("deploy", *gateway.way(), expect=FELL_BACK)
+        project.reconix("deploy", expect=FELL_BACK)
         said = gateway.status()
         committed = [line for line in kept.splitlines() if line.startswith("committed")]
         expect(all(line in said for line in committed), "the device is back at generation 2")
@@ -424,7 +439,7 @@ def finish_the_update(gateway: Gateway, report: Report) -> None:
     said = gateway.status()
     expect("update     none" in said and "system default" in said, "the old generation runs")
     with report.stage("send generation 4 again, trial, confirm"):
-        sent = gateway.project.answer("deploy", *gateway.way())
+        sent = gateway.project.answer("deploy")
         rest = int(str(sent["sent_bytes"]))
         expect(rest > 0, "the rest is still to come")
         report.sizes.append(("sent for generation 4, afterwards", rest))

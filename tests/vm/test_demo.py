@@ -18,6 +18,9 @@ DEMO = Path(__file__).parents[2] / "examples/demo.py"
 PROGRAMS = ("qemu-system-x86_64", "qemu-img", "mmdebstrap", "mosquitto_pub", "ssh", "ssh-keygen")
 CLAIMS = (
     "the same generation",
+    "a shell on the device",
+    "its log from the first line",
+    "a file went there and came back",
     "the device runs mqtt, under the same kernel",
     "the device runs web, after a restart",
     "published and received by a real client",

@@ -1,5 +1,7 @@
 """Bring a device to another generation and wait until it keeps it or comes back.
 
+Without --to it is the virtual device that `reconix run` has started.
+
 Asks the device over ssh which generation it runs, makes the stream from that one, and pipes it
 to the agent. The device checks it, writes it to the boot slot that is not in use and restarts into
 a trial. The command waits for the end of the trial and reports it: the generation is kept, or the
@@ -50,7 +52,7 @@ class Delivered:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("host", nargs="?", help="which host (default: the only one)")
-    ssh.add_arguments(parser, required=True)
+    ssh.add_arguments(parser, virtual=True)
     parser.add_argument(
         "-g",
         "--generation",
@@ -75,13 +77,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Deploy."""
     files = ProjectFiles.read(places.project(arguments))
-    host, device = files.host(arguments.host), ssh.remote(arguments)
+    host = files.host(arguments.host)
+    device = ssh.device(arguments, files.workplace(host), host)
     with ChrootStore(places.store(arguments)) as store:
         pin = files.pins(store, host).find(arguments.generation)
         delivery = Delivery.begin(device, host.name, pin.path)
         _warn_about_secrets(delivery.device, host)
         if delivery.is_committed:
-            _tell(arguments, pin, Delivered(pin.path, 0, 0, 0), "it has this generation already")
+            nothing = Delivered(pin.path, 0, 0, 0)
+            _tell(arguments, device, pin, nothing, "it has this generation already")
             return 0
         base = None if arguments.full else delivery.base(store)
         sent_bytes, began = 0, time.monotonic()
@@ -96,7 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.wait:
         trial.wait(delivery, seconds=arguments.wait)
     delivered = Delivered(base, sent_bytes, send_seconds, time.monotonic() - began)
-    _tell(arguments, pin, delivered, "it is kept" if arguments.wait else "its trial begins")
+    outcome = "it is kept" if arguments.wait else "its trial begins"
+    _tell(arguments, device, pin, delivered, outcome)
     return 0
 
 
@@ -119,14 +124,16 @@ def _warn_about_secrets(device: Remote, host: Host) -> None:
             )
 
 
-def _tell(arguments: argparse.Namespace, pin: Pin, delivered: Delivered, outcome: str) -> None:
+def _tell(
+    arguments: argparse.Namespace, device: Remote, pin: Pin, delivered: Delivered, outcome: str
+) -> None:
     answer(
         arguments,
-        text=f"{arguments.to}: generation {pin.number}: {outcome} "
+        text=f"{device.to}: generation {pin.number}: {outcome} "
         f"({human(delivered.sent_bytes)} sent in {delivered.send_seconds:.0f} s, "
         f"trial {delivered.trial_seconds:.0f} s)",
         document={
-            "to": arguments.to,
+            "to": device.to,
             "number": pin.number,
             "generation": str(pin.path),
             "base": None if delivered.base is None else str(delivered.base),

@@ -41,6 +41,9 @@ NEEDED_BY = {
     "image": (*PACKAGES, *ROOTS, *IMAGE),
     "run": RUN,
     "deploy": REACH,
+    "shell": REACH,
+    "logs": REACH,
+    "cp": (*REACH, "tar"),
     "repair": REACH,
     "prove": PROVE,
 }

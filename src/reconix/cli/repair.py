@@ -22,7 +22,7 @@ from reconix.cli import parsers, places, ssh
 from reconix.cli.answers import answer
 from reconix.cli.send import add_trust_arguments, make_repair, repaired
 from reconix.fleet.delivery import Delivery
-from reconix.fleet.remote import DeviceStatus
+from reconix.fleet.remote import DeviceStatus, Remote
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
 
@@ -30,7 +30,7 @@ from reconix.project.files import ProjectFiles
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("host", nargs="?", help="which host (default: the only one)")
-    ssh.add_arguments(parser, required=True)
+    ssh.add_arguments(parser, virtual=True)
     add_trust_arguments(parser)
     parsers.add_json(parser)
 
@@ -38,27 +38,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Repair it."""
     files = ProjectFiles.read(places.project(arguments))
-    device = ssh.remote(arguments)
+    host = files.host(arguments.host)
+    device = ssh.device(arguments, files.workplace(host), host)
     before = device.status()
-    delivery = Delivery.begin(device, files.host(arguments.host).name, before.committed)
+    delivery = Delivery.begin(device, host.name, before.committed)
     if not before.damaged:
-        return _tell(arguments, "as far as it has read, nothing is damaged", before, before)
+        return _tell(arguments, device, "as far as it has read, nothing is damaged", before, before)
     with ChrootStore(places.store(arguments)) as store, tempfile.TemporaryFile() as stream:
         sent = make_repair(arguments, files, store, before, stream.write)
         digests = frozenset(each.digest for each in before.damaged) - frozenset(sent.missing)
         dataclasses.replace(delivery, repairs=digests).send(stream)
-    return _tell(arguments, repaired(sent), before, device.status())
+    return _tell(arguments, device, repaired(sent), before, device.status())
 
 
 def _tell(
-    arguments: argparse.Namespace, what: str, before: DeviceStatus, after: DeviceStatus
+    arguments: argparse.Namespace,
+    device: Remote,
+    what: str,
+    before: DeviceStatus,
+    after: DeviceStatus,
 ) -> int:
     left = [one_line(f"still damaged: {each}") for each in after.damaged]
     answer(
         arguments,
-        text="\n".join([f"{arguments.to}: {what}", *left]),
+        text="\n".join([f"{device.to}: {what}", *left]),
         document={
-            "to": arguments.to,
+            "to": device.to,
             "repaired": sorted({each.digest.hex() for each in before.damaged} - _names(after)),
             "damaged": sorted(_names(after)),
         },

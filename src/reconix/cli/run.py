@@ -25,6 +25,7 @@ from reconix.config.load import load
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.values import Architecture
 from reconix.project import virtual_device
+from reconix.project.virtual_device import Announcement
 from reconix.project.workplace import Workplace, pick_host
 from reconix.vm import accelerator
 from reconix.vm.machine import Machine, running
@@ -63,19 +64,31 @@ def run(arguments: argparse.Namespace) -> int:
     workplace = Workplace(project, host.name)
     image = virtual_device.image_of(workplace, arguments.image)
     workplace.make()
-    if arguments.fresh:
-        remove_tree(workplace.vm)
-    workplace.vm.mkdir(exist_ok=True)
+    with virtual_device.occupied(workplace) as announcement:
+        if arguments.fresh:
+            remove_tree(workplace.vm)
+        workplace.vm.mkdir(exist_ok=True)
+        _run(arguments, host, workplace, image, announcement)
+    return 0
+
+
+def _run(
+    arguments: argparse.Namespace,
+    host: Host,
+    workplace: Workplace,
+    image: Path,
+    announcement: Announcement,
+) -> None:
     if not (workplace.vm / "disk.qcow2").exists() and image == workplace.image:
         virtual_device.keep_generation(workplace, places.store(arguments))
     guest = virtual_device.guest(
         host, workplace, virtual_device.disk_over(image, workplace), watchdog=arguments.watchdog
     )
     with running(guest, workplace.vm, _accelerator(arguments.accelerator), terminal=True) as device:
+        announcement.tell(device.ports)
         say(_where(host, device, workplace))
         while device.is_running():
             time.sleep(_PAUSE_SECONDS)
-    return 0
 
 
 def _accelerator(choice: str) -> Accelerator:
@@ -91,4 +104,5 @@ def _where(host: Host, device: Machine, workplace: Workplace) -> str:
         way = f"ssh -p {port} root@127.0.0.1" if forward.name == "ssh" else f"127.0.0.1:{port}"
         lines.append(f"  {forward.name}: {way}")
     lines.append(f"  console: {workplace.vm / 'console.log'}")
+    lines.append("in another terminal: reconix shell, reconix logs -f, reconix deploy")
     return "\n".join(lines)

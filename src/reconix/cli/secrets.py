@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-restart", dest="restart", action="store_false", help="push: restart no unit there"
     )
     secret_values.add_arguments(parser)
-    ssh.add_arguments(parser, required=False)
+    ssh.add_arguments(parser, virtual=False)
     parsers.add_json(parser)
 
 

@@ -1,8 +1,9 @@
 """Show what is built in this project, and what runs on a device.
 
 Without --to: the generations of a host that are in the build store, the oldest first, and whether
-the image of `reconix run` is there. With --to: what the agent of a device says over ssh, and
-which of these generations the device has committed.
+the image of `reconix run` is there and its device runs. With --to: what the agent of a device says
+over ssh, and which of these generations the device has committed; with --device: what that of the
+virtual device says that runs.
 
 Exit status: 0 success, 78 the device cannot be reached.
 """
@@ -10,6 +11,7 @@ Exit status: 0 success, 78 the device cannot be reached.
 import argparse
 
 from reconix.base.documents import JsonInput
+from reconix.base.errors import UsageError
 from reconix.base.text import one_line
 from reconix.build.pins import Pin
 from reconix.cli import parsers, places, ssh
@@ -23,7 +25,10 @@ from reconix.project.workplace import Workplace
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("host", nargs="?", help="which host (default: the only one)")
-    ssh.add_arguments(parser, required=False)
+    ssh.add_arguments(parser, virtual=False)
+    parser.add_argument(
+        "--device", action="store_true", help="ask the virtual device that `reconix run` started"
+    )
     parsers.add_json(parser)
 
 
@@ -33,10 +38,15 @@ def run(arguments: argparse.Namespace) -> int:
     host = files.host(arguments.host)
     with ChrootStore(places.store(arguments)) as store:
         pins = files.pins(store, host).all()
-    if arguments.to is None:
-        _tell_project(arguments, files.workplace(host), pins)
+    workplace = files.workplace(host)
+    if arguments.to is None and not arguments.device:
+        _tell_project(arguments, workplace, pins)
+    elif arguments.to is not None and arguments.device:
+        raise UsageError(
+            "--device is the virtual device, and --to another one", hint="leave out one"
+        )
     else:
-        _tell_device(arguments, ssh.remote(arguments).status(), pins)
+        _tell_device(arguments, ssh.device(arguments, workplace, host).status(), pins)
     return 0
 
 

@@ -7,6 +7,7 @@ Tested by ``tests/unit/fleet/test_remote.py``, with the status that the agent it
 """
 
 import contextlib
+import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,19 +16,18 @@ from typing import BinaryIO
 from reconix.base.digests import BadDigest, Digest
 from reconix.base.documents import BadDocument, Fields
 from reconix.base.errors import ReconixError
-from reconix.base.process import AnswerTooLong, CommandFailed, feeding, run
+from reconix.base.process import AnswerTooLong, CommandFailed, feeding, reading, run, start
 from reconix.base.text import last_words
 from reconix.store.paths import StorePath
 from reconix.transfer.format.stream import LinkFault
 
 AGENT = "reconix-device"
-_SSH_OPTIONS = (
-    *("-o", "BatchMode=yes"),
-    *("-o", "ConnectTimeout=30"),
+_KEPT_ALIVE = (
     # A device that restarts, or whose link is gone, does not say good-bye.
     *("-o", "ServerAliveInterval=10"),
     *("-o", "ServerAliveCountMax=6"),
 )
+_SSH_OPTIONS = (*("-o", "BatchMode=yes"), *("-o", "ConnectTimeout=30"), *_KEPT_ALIVE)
 _STATUS_SECONDS = 60.0
 _STATUS_BYTES = 1 << 20
 _OFFSET_SECONDS = 600.0  # it reads all that it has
@@ -40,8 +40,8 @@ class NotReached(ReconixError):
 
     exit_code = 78
 
-    def __init__(self, to: str, said: str) -> None:
-        super().__init__(f"cannot reach {to}: {said}", hint=f"try: ssh {to} {AGENT} status")
+    def __init__(self, to: str, said: str, *, hint: str = "") -> None:
+        super().__init__(f"cannot reach {to}: {said}", hint=hint or f"try: ssh {to} {AGENT} status")
 
 
 class CutOff(NotReached):
@@ -195,9 +195,21 @@ def parse_arrived(content: bytes, *, source: str) -> Arrived:
 class Remote:
     """One device behind ssh."""
 
-    def __init__(self, to: str, options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, to: str, options: tuple[str, ...] = (), *, hint: str = "", status_command: str = ""
+    ) -> None:
+        """Make one; nothing is asked yet.
+
+        Args:
+            to: as ssh is told.
+            options: of ssh.
+            hint: what to do when it does not answer.
+            status_command: how one asks later how it is.
+        """
         self.to = to
+        self.status_command = status_command or f"reconix status --to {to}"
         self._options = options
+        self._hint = hint
 
     def status(self) -> DeviceStatus:
         """Ask how the device is.
@@ -229,11 +241,50 @@ class Remote:
             CutOff: what was sent did not arrive as it should.
             Refused: the agent did not do it.
         """
+        with self.telling(AGENT, *words) as sink:
+            yield sink
+
+    @contextlib.contextmanager
+    def telling(self, *command: str) -> Iterator[BinaryIO]:
+        """Run a command there; gives its standard input.
+
+        Raises:
+            NotReached: ssh failed, at the start or on the way.
+            CutOff, Refused: the command failed.
+        """
         try:
-            with feeding(*self._words(*words)) as sink:
+            with feeding(*self._words(*command)) as sink:
                 yield sink
         except CommandFailed as error:
             raise self._failure(error) from error
+
+    @contextlib.contextmanager
+    def hearing(self, *command: str) -> Iterator[BinaryIO]:
+        """Run a command there; gives its standard output as it comes.
+
+        Raises:
+            NotReached: ssh failed, at the start or on the way.
+            CutOff, Refused: the command failed.
+        """
+        try:
+            with reading(*self._words(*command)) as source:
+                yield source
+        except CommandFailed as error:
+            raise self._failure(error) from error
+
+    def log_in(self, command: str = "") -> int:
+        """Have a shell there, or a command, in the terminal that we run in; gives its exit status.
+
+        ssh may ask whatever it asks: there is somebody who can answer.
+        """
+        terminal = ("-t",) if command and os.isatty(0) else ()
+        words = ("ssh", *self._options, *_KEPT_ALIVE, *terminal, self.to)
+        child = start(*words, *(("--", command) if command else ()), stdin=0)
+        try:
+            return child.wait()
+        finally:
+            child.kill()
+            child.wait()
 
     def ask(self, *command: str) -> bytes:
         """What a command of the agent answers in JSON that changes nothing.
@@ -245,7 +296,7 @@ class Remote:
         return self._ask(*command, timeout_seconds=_STATUS_SECONDS)
 
     def _ask(self, *command: str, timeout_seconds: float) -> bytes:
-        words = self._words(*command, "--json")
+        words = self._words(AGENT, *command, "--json")
         try:
             return run(*words, timeout_seconds=timeout_seconds, limit_bytes=_STATUS_BYTES)
         except AnswerTooLong as error:
@@ -253,15 +304,14 @@ class Remote:
         except CommandFailed as error:
             raise self._failure(error) from error
 
-    def _words(self, *words: str) -> list[str]:
+    def _words(self, *command: str) -> list[str]:
         """Quote each word: ssh joins those of a command and gives them to a shell."""
-        command = shlex.join((AGENT, *words))
-        return ["ssh", *self._options, *_SSH_OPTIONS, self.to, "--", command]
+        return ["ssh", *self._options, *_SSH_OPTIONS, self.to, "--", shlex.join(command)]
 
     def _failure(self, error: CommandFailed) -> ReconixError:
         said = last_words(error.output)
         if error.status in (_SSH_FAILED, _TOO_LONG):
-            return NotReached(self.to, said)
+            return NotReached(self.to, said, hint=self._hint)
         if error.status == LinkFault.exit_code:
             return CutOff(self.to, said)
         return Refused(self.to, said, status=error.status)

@@ -59,7 +59,7 @@ def wait(delivery: Delivery, *, seconds: float, pause_seconds: float = PAUSE_SEC
                 return _expect_committed(device, now, delivery.target)
     raise NoOutcome(
         f"{device.to}: no outcome of the trial after {seconds:g} s",
-        hint=f"ask later: reconix status --to {device.to}",
+        hint=f"ask later: {device.status_command}",
     )
 
 

@@ -1,16 +1,29 @@
-"""The virtual device of a host: its disk over the image, and what keeps its generation.
+"""The virtual device of a host: its disk over the image, what keeps its generation, the way to it.
 
 What it writes goes to a disk of its own over the image, so an image that was made anew would be
 another disk below the same writes: that is refused. The generation that it was started with is kept
 in the store, because updates start from it.
 
+While it runs, other commands find the way to it in a file beside its disk:
+
+    running          {"ports": {"22": 40123}}, locked by the command that runs it
+    vm/known_hosts   the key that it showed first
+
+The lock ends with that command, however it ends, so what the file says is never believed too long.
+
 Tested by ``tests/unit/project/test_virtual_device.py``.
 """
 
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.base.documents import Fields, print_json
 from reconix.base.errors import ReconixError
-from reconix.base.files import read_bounded, write_durably
+from reconix.base.files import lock_file, read_bounded, write_durably
 from reconix.config.schema.hosts import Host
 from reconix.nix import roots
 from reconix.project.workplace import NotBuilt, Workplace
@@ -20,12 +33,128 @@ from reconix.vm.disks import overlay
 from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
 
 _STAMP_BYTES = 1024
+_SSH_PORT = 22
+
+
+class AlreadyRunning(ReconixError):
+    """The virtual device of a host runs, and its disk is in use."""
+
+    exit_code = 2
+
+
+class NotRunning(ReconixError):
+    """There is no virtual device that could be reached."""
+
+    exit_code = 78
 
 
 class ImageChanged(ReconixError):
     """The disk of a virtual device was made over an image that is another one now."""
 
     exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLogin:
+    """How one logs in to a virtual device.
+
+    Attributes:
+        user: who.
+        port: on 127.0.0.1.
+        key: the secret key, if it lies beside the public one.
+        known_hosts: remembers the key of the device.
+    """
+
+    user: str
+    port: int
+    key: Path | None
+    known_hosts: Path
+
+
+class Announcement:
+    """Tells other commands where a virtual device is."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def tell(self, ports: Mapping[int, int]) -> None:
+        """Say which ports on 127.0.0.1 lead to which of its own."""
+        content = print_json({"ports": {str(inner): outer for inner, outer in ports.items()}})
+        os.pwrite(self._descriptor, content, 0)
+
+
+@contextlib.contextmanager
+def occupied(workplace: Workplace) -> Iterator[Announcement]:
+    """Have the virtual device of a host alone, as long as the block lasts.
+
+    Raises:
+        AlreadyRunning: another command has it.
+    """
+    with lock_file(workplace.running) as descriptor:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(
+                f"the virtual device {workplace.host} runs already",
+                hint=f"log in to it: reconix shell --host {workplace.host}",
+            ) from None
+        os.ftruncate(descriptor, 0)
+        yield Announcement(descriptor)
+        os.ftruncate(descriptor, 0)
+
+
+def ports(workplace: Workplace) -> Mapping[int, int]:
+    """The ports on 127.0.0.1 that lead to the virtual device that runs, by its own.
+
+    Raises:
+        NotRunning: none does.
+    """
+    path = workplace.running
+    if path.is_file():
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _parse_ports(file.read(_STAMP_BYTES), source=str(path))
+    raise NotRunning(
+        f"no virtual device of {workplace.host} runs here",
+        hint=f"start it in another terminal: reconix run {workplace.host}; or name a device: --to",
+    )
+
+
+def _parse_ports(content: bytes, *, source: str) -> Mapping[int, int]:
+    """Read what ``Announcement.tell`` has written; empty before that."""
+    if not content:
+        return {}
+    found = Fields.parse(content, source=source).object("ports")
+    return {int(inner): found.number(inner) for inner in found.names()}
+
+
+def login(workplace: Workplace, host: Host) -> DeviceLogin:
+    """How one logs in to the virtual device that runs.
+
+    Raises:
+        NotRunning: none does, or its ssh cannot be reached.
+    """
+    forwards = [each.port for each in host.machine.run.forward if each.name == "ssh"]
+    inner = forwards[0] if forwards else _SSH_PORT
+    outer = ports(workplace).get(inner)
+    if outer is None:
+        raise NotRunning(
+            f"port {inner} of the virtual device {host.name} cannot be reached",
+            hint="is it starting? Else: `forward` below [run] in machine.toml names it `ssh:22`",
+        )
+    return DeviceLogin("root", outer, secret_key(host), workplace.vm / "known_hosts")
+
+
+def secret_key(host: Host, user: str = "root") -> Path | None:
+    """The secret half of a key that may log in, if it lies beside the public one."""
+    for system in host.systems.values():
+        files = system.users[user].authorized_keys_files if user in system.users else ()
+        for path in files:
+            if path.suffix == ".pub" and path.with_suffix("").is_file():
+                return path.with_suffix("")
+    return None
 
 
 def keep_generation(workplace: Workplace, store: Path) -> None:

@@ -3,6 +3,7 @@
     <project>/.reconix/<host>/
         disk.img         the image that `reconix image` made last
         generation       a link to what it holds, which keeps that in the store
+        running          where the virtual device is, as long as it runs
         vm/              the virtual device of `reconix run`: disk, variables, console.log, and its
                          own link to the generation that it was started with
 
@@ -51,6 +52,11 @@ class Workplace:
     def vm(self) -> Path:
         """What belongs to the virtual device."""
         return self.folder / "vm"
+
+    @property
+    def running(self) -> Path:
+        """Says where the virtual device is; it is not in ``vm``, which may be made anew."""
+        return self.folder / "running"
 
     def make(self) -> None:
         """Make the folder, if it is not there."""

@@ -17,7 +17,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -84,6 +84,11 @@ class Machine:
     def is_running(self) -> bool:
         """Whether QEMU still runs."""
         return self._process.poll() is None
+
+    @property
+    def ports(self) -> Mapping[int, int]:
+        """The ports on 127.0.0.1 that lead to the guest, by its own."""
+        return self._ports
 
     def port(self, guest_port: int) -> int:
         """The port on 127.0.0.1 that leads to a port of the guest.

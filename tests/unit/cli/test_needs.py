@@ -54,6 +54,9 @@ CASES = [
     (["run"], "qemu-system-x86_64, qemu-img are not installed"),
     (["status", *ELSEWHERE], "ssh is not installed"),
     (["deploy", *ELSEWHERE], "ssh is not installed"),
+    (["shell", *ELSEWHERE], "ssh is not installed"),
+    (["logs", *ELSEWHERE], "ssh is not installed"),
+    (["cp", "here", ":there", *ELSEWHERE], "ssh, tar are not installed"),
     (["repair", *ELSEWHERE], "ssh is not installed"),
     (["prove"], "qemu-storage-daemon, losetup"),
 ]

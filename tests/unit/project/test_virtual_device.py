@@ -3,11 +3,21 @@ from pathlib import Path
 
 import pytest
 
+from reconix.base.documents import print_json
 from reconix.base.files import remove_tree
 from reconix.nix import roots
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.collect import collect
-from reconix.project.virtual_device import ImageChanged, disk_over, image_of, keep_generation
+from reconix.project.virtual_device import (
+    AlreadyRunning,
+    ImageChanged,
+    NotRunning,
+    disk_over,
+    image_of,
+    keep_generation,
+    occupied,
+    ports,
+)
 from reconix.project.workplace import NotBuilt, Workplace
 from reconix.store.tree import File
 from reconix.vm.qemu import DiskFormat
@@ -65,3 +75,29 @@ def test_the_generation_of_a_device_stays_when_a_newer_image_is_made(
         assert collect(store).paths == ()
         remove_tree(workplace.vm)
         assert collect(store).paths == (first,)
+
+
+def test_a_device_is_found_only_as_long_as_it_runs(workplace: Workplace) -> None:
+    with pytest.raises(NotRunning):
+        ports(workplace)
+    with occupied(workplace) as announcement:
+        assert ports(workplace) == {}, "it is starting"
+        announcement.tell({22: 40123, 1883: 40124})
+        assert ports(workplace) == {22: 40123, 1883: 40124}
+    with pytest.raises(NotRunning):
+        ports(workplace)
+
+
+def test_a_device_whose_command_was_killed_does_not_run(workplace: Workplace) -> None:
+    """What it wrote is still there, but its lock is gone."""
+    workplace.running.write_bytes(print_json({"ports": {"22": 40123}}))
+    with pytest.raises(NotRunning) as caught:
+        ports(workplace)
+    assert "reconix run gateway" in caught.value.hint
+
+
+def test_a_device_runs_once(workplace: Workplace) -> None:
+    with occupied(workplace), pytest.raises(AlreadyRunning), occupied(workplace):
+        pass
+    with occupied(workplace):
+        pass

@@ -1,0 +1,50 @@
+"""Show what a device has logged since its kernel started.
+
+All of it, or what one unit said: `reconix logs nginx`. With --follow, also what comes from now on,
+until Ctrl-C. Without --to it is the virtual device that `reconix run` has started. Characters that
+would change your terminal are spelt out.
+
+Exit status: 0 success, 78 the device cannot be reached.
+"""
+
+import argparse
+
+from reconix.base.text import one_line
+from reconix.cli.answers import say
+from reconix.cli.shell import add_device_arguments, device_of
+
+_LINES = 200
+_LINE_BYTES = 1 << 16
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say which words the command accepts."""
+    parser.add_argument("unit", nargs="?", help="of which unit (default: of all)")
+    parser.add_argument("-f", "--follow", action="store_true", help="show what comes, too")
+    parser.add_argument(
+        "-n",
+        "--lines",
+        metavar="N",
+        type=int,
+        default=_LINES,
+        help="how many of the last lines (default: %(default)s; 0: all)",
+    )
+    add_device_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show it."""
+    _, device = device_of(arguments)
+    with device.hearing(*_words(arguments)) as source:
+        while line := source.readline(_LINE_BYTES):
+            say(one_line(line.decode(errors="replace").rstrip("\n")))
+    return 0
+
+
+def _words(arguments: argparse.Namespace) -> list[str]:
+    return [
+        *("journalctl", "--boot", "--no-pager", "--quiet", "--no-hostname"),
+        f"--lines={arguments.lines or 'all'}",
+        *(["--follow"] if arguments.follow else []),
+        *([f"--unit={arguments.unit}"] if arguments.unit else []),
+    ]
