@@ -27,15 +27,17 @@ from reconix.build.agent import bytecode, zipapp
 from reconix.build.boot import initrd, linux
 from reconix.build.boot.linux import Modules
 from reconix.build.etc import file_precedence
-from reconix.build.etc.generated_files import make_etc
+from reconix.build.etc.generated_files import make_etc, units_of_ones_own
 from reconix.build.generation import add_generation, read_system
 from reconix.build.measured import Measured
 from reconix.build.recipes import Recipe
 from reconix.build.root import debian, losses, metadata
 from reconix.build.root.described import Packages
-from reconix.build.software import meetings
+from reconix.build.software import meetings, together
+from reconix.build.software.device_files import DeviceFiles, Part
 from reconix.build.software.placed import Bound, Layer, Placed
-from reconix.build.software.trees import Trees
+from reconix.build.software.programs import Programs
+from reconix.build.software.trees import FoundTree, Trees
 from reconix.build.toplevel import Components, Lists, make_toplevel, print_persist
 from reconix.build.units import machine_units
 from reconix.build.users import configured_users, static_ids
@@ -247,6 +249,7 @@ def _toplevel(
     renumbering = Renumbering.of(found, lock.numbers)
     accounts = configured_users.with_users(renumbering.accounts(found), system.users, lock.numbers)
     packages = Packages(root, dict(built.sidecar.entries))
+    trees = _trees(name, system, built.trees, accounts, packages)
     etc = make_etc(
         system,
         hostname=host.hostname,
@@ -267,30 +270,43 @@ def _toplevel(
         agent=built.agent,
         root_sidecar=_add_sidecar(store, built.sidecar),
         etc_sidecar=_add_sidecar(store, Sidecar(etc_path, etc.metadata)),
-        placed=_placed(name, system, built.trees, accounts, packages),
+        placed=Placed(
+            tuple(each for _, each in trees if isinstance(each, Bound)),
+            tuple(each for _, each in trees if isinstance(each, Layer)),
+        ),
     )
+    programs = Programs(_device_files(store, system, components), lock.architecture)
+    for tree, placed in trees:
+        together.check_tree(tree, store.path(placed.path), programs)
+    together.check_units(units_of_ones_own(system), accounts, programs)
     lists = Lists(
         print_persist(name, system, root),
         file_precedence.print_given(system, etc.tree),
     )
-    tree = make_toplevel(host, name, components, lists)
-    return store.add_files(tree, f"system-{name}", components.paths())
+    toplevel = make_toplevel(host, name, components, lists)
+    return store.add_files(toplevel, f"system-{name}", components.paths())
 
 
-def _placed(
+def _trees(
     name: str, system: System, trees: Trees, accounts: Accounts, packages: Packages
-) -> Placed:
-    """What the system has beside its root."""
+) -> list[tuple[FoundTree, Bound | Layer]]:
+    """The trees of a system, each with what the system has of it."""
     found = trees.find(system)
     for tree in found:
         meetings.check(tree, system, packages.root)
         for line in meetings.told(tree, packages.root):
             progress.note(f"{name}: {line}")
-    placed = [trees.add(tree, accounts, packages) for tree in found]
-    return Placed(
-        tuple(each for each in placed if isinstance(each, Bound)),
-        tuple(each for each in placed if isinstance(each, Layer)),
+    return [(tree, trees.add(tree, accounts, packages)) for tree in found]
+
+
+def _device_files(store: ChrootStore, system: System, components: Components) -> DeviceFiles:
+    """What a device will have, as it lies in the store."""
+    bound = (
+        Part(each.place, store.path(each.path), hides=True) for each in components.placed.bound
     )
+    layers = (Part("", store.path(each.path)) for each in components.placed.layers)
+    etc, root = Part("/etc", store.path(components.etc)), Part("", store.path(components.root))
+    return DeviceFiles.of(system, (*bound, etc, *layers, root))
 
 
 def _root_sidecar(workshop: Workshop, root: StorePath, lock: HostLock) -> Sidecar:

@@ -140,6 +140,22 @@ def generated_units(system: System, own: Mapping[str, bytes]) -> Files:
     }
 
 
+def units_of_ones_own(system: System) -> dict[str, list[str]]:
+    """What the configuration says of services, by name: units and drop-ins, in order.
+
+    What packages say in theirs is not among it.
+    """
+    own = {name: unit.read() for name, unit in system.units.items()}
+    texts: dict[str, list[str]] = {}
+    for path, node in sorted(generated_units(system, own).items()):
+        unit, _, name = path.partition("/")
+        is_drop_in = unit.endswith(".d") and name.endswith(".conf")
+        if isinstance(node, File) and (is_drop_in or not name):
+            text = node.content.decode(errors="replace")
+            texts.setdefault(unit.removesuffix(".d"), []).append(text)
+    return {unit: found for unit, found in texts.items() if unit.endswith(".service")}
+
+
 def checked_units(system: System) -> list[str]:
     """The units that health checks wait for."""
     return [check.unit for check in system.health.checks if isinstance(check, UnitCheck)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from reconix.base.files import read_bounded, read_text
+from reconix.config import generated_unit
 from reconix.config.options import Option, Range
 from reconix.config.schema.health import Health
 from reconix.config.schema.python_environments import PythonEnvironment
@@ -14,6 +15,7 @@ from reconix.config.schema.values import (
     _MAX_SOURCE_BYTES,
     AbsolutePath,
     Address,
+    CommandLine,
     Country,
     EtcPath,
     Gateway,
@@ -36,6 +38,8 @@ from reconix.config.schema.values import (
     TreePath,
     UnitName,
     UserName,
+    VariableName,
+    VariableValue,
     Winner,
 )
 
@@ -369,7 +373,54 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit(Content):
-    """A systemd unit in `/etc/systemd/system`."""
+    """A systemd unit in `/etc/systemd/system`.
+
+    A service that only has to run a program needs no more than `exec`. It starts with the device
+    and again five seconds after it has failed. For everything else there is `text` or `source`.
+    """
+
+    exec: Annotated[
+        CommandLine | None,
+        Option(
+            "What the service runs, as `ExecStart=` takes it; the unit is written for you. Whether "
+            "the program is there, and can be run, is checked when the system is built.",
+            '"/opt/air/bin/air --config /etc/air.toml"',
+            "for a program of your own that runs as long as the device does",
+        ),
+    ] = None
+    user: Annotated[
+        UserName | None,
+        Option(
+            "User that the program of `exec` runs as; by default root.",
+            '"air"',
+            "when the program need not be root: if it is attacked, it can do less",
+        ),
+    ] = None
+    environment: Annotated[
+        Mapping[VariableName, VariableValue],
+        Option(
+            "Environment of the program of `exec`. It is no place for secrets: everybody on the "
+            "device can read it.",
+            '{ LANG = "C.UTF-8" }',
+            "when the program takes settings from its environment",
+        ),
+    ] = field(default_factory=dict)
+    after: Annotated[
+        tuple[UnitName, ...],
+        Option(
+            "Units that the service of `exec` wants and waits for (`Wants=`, `After=`).",
+            '["network-online.target"]',
+            "when the program fails if it starts before another one",
+        ),
+    ] = ()
+
+    def read(self) -> bytes:
+        """The content."""
+        if self.exec is None:
+            return Content.read(self)
+        return generated_unit.text(
+            self.exec, user=self.user, environment=self.environment, after=self.after
+        ).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -247,6 +247,19 @@ PathPattern = Annotated[
         patterns.check,
     ),
 ]
+CommandLine = Annotated[
+    str,
+    Form(
+        "a command such as /opt/air/bin/air --config /etc/air.toml",
+        r"(?=\S)[^\x00-\x1f\x7f]{1,4096}(?<!\\)",
+    ),
+]
+VariableName = Annotated[
+    str, Form("the name of a variable such as LANG", r"[A-Za-z_][A-Za-z0-9_]{0,255}")
+]
+VariableValue = Annotated[
+    str, Form("a string of one line, or a number", r"[^\x00-\x1f\x7f]{0,4096}", takes_number=True)
+]
 ModuleName = Annotated[
     str, Form("the name of a kernel module such as virtio_blk", r"[A-Za-z0-9_-]{1,64}")
 ]

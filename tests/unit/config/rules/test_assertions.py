@@ -102,7 +102,13 @@ def test_an_at_sign_behind_the_server_is_no_log_in(tmp_path: Path) -> None:
 
 OF_A_SYSTEM = {
     '[files.x]\nmode = "0600"': ("files.x", "neither text nor source"),
-    '[units."a.service"]': ('units."a.service"', "neither text nor source"),
+    '[units."a.service"]': ('units."a.service"', "neither text nor source nor exec"),
+    '[units."a.service"]\ntext = ""\nexec = "/bin/a"': ('units."a.service"', "text and exec"),
+    '[units."a.timer"]\nexec = "/bin/a"': ('units."a.timer".exec', "only a service runs"),
+    '[units."a.service"]\ntext = ""\nuser = "air"': (
+        'units."a.service".user',
+        "has no effect without exec",
+    ),
     '[files.x]\ntext = ""\nsource = "default.toml"': ("files.x", "text and source"),
     "[network.lan]": ("network.lan", "no way to get an address"),
     "[network.v]\ndhcp = true\nvlan = 5": ("network.v", "vlan and on must be set together"),

@@ -1,0 +1,100 @@
+"""Whether what a system consists of fits together.
+
+Each object may be right and the system still not work: a link of a tree leads to a program that no
+package brings, a unit starts what nobody has installed, a program was linked with a newer library.
+When all objects are known, and before anything is a generation, they are held against each other.
+
+Tested by ``tests/unit/build/software/test_together.py``.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from reconix.base.errors import ReconixError
+from reconix.base.text import one_line
+from reconix.build.software.device_files import Absent
+from reconix.build.software.programs import BrokenPrograms, Programs
+from reconix.build.software.trees import FoundTree
+from reconix.build.units import exec_lines
+from reconix.build.users.accounts import Accounts, UnknownAccount
+from reconix.config.patterns import Patterns
+
+_UNCHECKED = "what is not for this system can be named in unchecked"
+
+
+class DanglingLink(ReconixError):
+    """A tree has a link to something that no device will have."""
+
+    exit_code = 62
+
+
+class NoProgram(ReconixError):
+    """A unit starts what is not there, or cannot be run."""
+
+    exit_code = 62
+
+
+def check_tree(found: FoundTree, place: Path, programs: Programs) -> None:
+    """Refuse a tree whose programs would not run, or with links that lead nowhere.
+
+    Args:
+        found: the tree.
+        place: its object, on this machine.
+        programs: of the system.
+
+    Raises:
+        BrokenPrograms, DanglingLink: with all that was found, or the first of it.
+    """
+    for path, target in found.source.links_out():
+        if programs.files.find(target) is Absent.MISSING:
+            raise DanglingLink(
+                f'trees."{found.place}": {one_line(path)} is a link to {one_line(target)}, '
+                "which no device will have",
+                hint="bring that, too, or leave the link out with exclude",
+            )
+    unchecked = Patterns(found.tree.unchecked)
+    own = f"{found.place}/"
+
+    def is_unchecked(path: str) -> bool:
+        return path.startswith(own) and unchecked.cover(path.removeprefix(own))
+
+    faults = list(programs.faults(place, "" if found.is_layer else found.place, is_unchecked))
+    if faults:
+        raise BrokenPrograms(f'trees."{found.place}"', faults, way_out=_UNCHECKED)
+
+
+def check_units(units: Mapping[str, Sequence[str]], accounts: Accounts, programs: Programs) -> None:
+    """Refuse units of the configuration that cannot start.
+
+    Args:
+        units: texts by name: its own and those of its drop-ins.
+        accounts: everybody on the system.
+        programs: of the system.
+
+    Raises:
+        NoProgram: a program is not there, or cannot be run.
+        UnknownAccount: a user or a group is not there.
+    """
+    for unit, texts in units.items():
+        for each in exec_lines.programs(texts):
+            wrong = programs.wrong_program(each.program) or _first_fault(each.program, programs)
+            if wrong:
+                raise NoProgram(
+                    f"{unit}: {each.key} starts {one_line(each.program)}, which {wrong}",
+                    hint="is it misspelt, or is its package or tree missing?",
+                )
+        for key, name in exec_lines.accounts(texts):
+            known = accounts.users if key == "User" else accounts.groups
+            if name not in {account.name for account in known}:
+                raise UnknownAccount(
+                    f"{unit}: {key}={one_line(name)}, and there is no such {key.lower()}",
+                    hint=f"add users.{one_line(name)} with system = true, or the package of it",
+                )
+
+
+def _first_fault(program: str, programs: Programs) -> str:
+    """What is wrong with a program that is a file of the configuration, or with a script."""
+    found = programs.files.find(program) if program.startswith("/") else Absent.UNKNOWN
+    if not isinstance(found, Path):
+        return ""
+    return next((fault.fact for fault in programs.of_file(found, program)), "")
