@@ -65,8 +65,8 @@ def reconix(folder: Path, *words: str) -> None:
 def package_sets(project: Path) -> set[tuple[Path, ...]]:
     """The files of each distinct set of packages, in the cache afterwards."""
     lock = parse_lock((project / "reconix.lock").read_bytes(), source="lock")
-    archive, cache = load(project).project.archive, places.cache_home() / "downloads"
-    fetch.fetch(lock.packages(), lambda: fetch.locate(archive), cache=cache)
+    loaded, cache = load(project).project, places.cache_home() / "downloads"
+    fetch.fetch(lock.packages(), lambda: fetch.locate(loaded, project), cache=cache)
     return {
         tuple(sorted(fetch.cached_path(cache, package.sha256) for package in system.packages))
         for host in lock.hosts.values()

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import IO
 
 from reconix.base import process
-from reconix.build.archive import apt, resolve
+from reconix.build.archive import apt
+from reconix.build.archive.addresses import choose_addresses
 from reconix.build.root import normalise
 
 PACKAGES = (
@@ -30,7 +31,7 @@ _KERNEL = ("boot/vmlinuz-", "boot/config-", "boot/System.map-")
 
 def build(suites: tuple[str, ...], packages: tuple[str, ...], into: Path) -> None:
     """Make a root at a place that does not exist yet; its suites' first is the release."""
-    addresses = resolve.choose_addresses(apt.machine_targets())
+    addresses = choose_addresses(apt.machine_targets())
     lines = [f"deb [signed-by={KEYRING}] {addresses.of(suite)} {suite} main" for suite in suites]
     settings = apt.machine_settings(with_freshness=True).splitlines()
     words = (

@@ -1,146 +1,31 @@
 """Against the real apt: on a small signed archive that is made here, and on Debian's own."""
 
-import functools
 import os
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.debian_archives import Site, debian_site, sign
 
-from reconix.base.digests import Digest
 from reconix.base.process import run
 from reconix.build.archive import resolve
-from reconix.build.archive.apt import ArchiveUnreachable, BadSignature, Unsolvable
+from reconix.build.archive.addresses import NoArchive
+from reconix.build.archive.apt import Unsolvable
 from reconix.build.archive.fetch import Locations, fetch
-from reconix.build.archive.resolve import NoArchive, PackageNotFound
+from reconix.build.archive.refusals import ArchiveUnreachable, BadSignature
+from reconix.build.archive.resolve import PackageNotFound
 from reconix.config import load
 from reconix.config.lock.document import parse_lock, print_lock
 from reconix.config.lock.hosts import Lock
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "gateway"
 
-MAIN = {
-    "base-files 1": "Essential: yes",
-    "libweb 2:1.0+b1~x": "",
-    "webber 1:1.0": "Depends: libweb (>= 2:1.0), init\nRecommends: extra",
-    "init 3": "",
-    "extra 3": "",
-    "quarrel 1": "Conflicts: libweb",
-    "virtual-giver 1": "Provides: web-server",
-    "initramfs-tools 1": "",
-    "linux-image-cloud-amd64 6.1": "Depends: linux-image-6.1-cloud-amd64 (= 6.1)",
-    "linux-image-6.1-cloud-amd64 6.1": "Depends: initramfs-tools",
-    "busybox-static 1": "Depends: init",
-    "systemd-boot-efi 1": "",
-}
-SECURITY = {"webber 1:1.0+sec1": "Depends: libweb (>= 2:1.0), init", "init 3": ""}
-
-
-@dataclass(frozen=True)
-class Site:
-    """Two archives on a server on loopback, as Debian has them, and a project that uses them."""
-
-    folder: Path
-    address: str
-    project: Path
-
-    def lock(self, previous: Lock | None = None) -> Lock:
-        configuration = load.load(self.project)
-        return resolve.resolve(configuration, work=self.project / "work", previous=previous)
-
-    def write(self, system: str, *, archive: str = "") -> None:
-        """Set the system file and more options of the archive."""
-        keyring = self.folder / "keyring.gpg"
-        (self.project / "reconix.toml").write_text(
-            f'name = "test"\n[archive]\nmain = "{self.address}/debian/"\n'
-            f'security = "{self.address}/security"\nkeyring = "{keyring}"\n'
-            f"{archive or SUITES}\n"
-        )
-        (self.project / "hosts/device/systems/default.toml").write_text(system)
-
-
-SUITES = 'suites = ["trixie", "trixie-security"]'
-
 
 @pytest.fixture
 def site(tmp_path: Path, need: Callable[..., None]) -> Iterator[Site]:
     need("apt-get", "dpkg-deb", "gpg")
-    make_archive(tmp_path / "debian", "trixie", MAIN, "Sat, 01 Feb 2020 10:00:00 UTC")
-    make_archive(
-        tmp_path / "security", "trixie-security", SECURITY, "Sun, 02 Feb 2020 00:00:00 UTC"
-    )
-    sign(tmp_path)
-    handler = functools.partial(QuietHandler, directory=tmp_path)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    project = tmp_path / "project"
-    (project / "hosts/device/systems").mkdir(parents=True)
-    (project / "hosts/device/machine.toml").write_text(
-        'kernel.package = "linux-image-cloud-amd64"\n'
-    )
-    yield Site(tmp_path, f"http://127.0.0.1:{server.server_port}", project)
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def make_archive(folder: Path, suite: str, packages: dict[str, str], date: str) -> None:
-    """Build packages and their index."""
-    index = folder / "dists" / suite
-    (folder / "pool/main").mkdir(parents=True)
-    stanzas = b"\n".join(make_package(folder, name, more) for name, more in packages.items())
-    for architecture in ("amd64", "arm64"):
-        place = index / f"main/binary-{architecture}/Packages"
-        place.parent.mkdir(parents=True)
-        place.write_bytes(stanzas)
-    listed = "".join(
-        f" {Digest.of(stanzas).hex()} {len(stanzas)} main/binary-{architecture}/Packages\n"
-        for architecture in ("amd64", "arm64")
-    )
-    (index / "Release").write_text(
-        f"Origin: Debian\nSuite: {suite}\nCodename: {suite}\nDate: {date}\n"
-        f"Architectures: amd64 arm64\nComponents: main\nSHA256:\n{listed}"
-    )
-
-
-def make_package(folder: Path, name_and_version: str, more: str) -> bytes:
-    name, version = name_and_version.split()
-    tree = folder / "tree" / f"{name}_{version}"
-    (tree / "DEBIAN").mkdir(parents=True)
-    control = (
-        f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
-        f"Maintainer: nobody <nobody@example>\nDescription: test\n{more}\n"
-    ).replace("\n\n", "\n")
-    (tree / "DEBIAN/control").write_text(control)
-    path = folder / "pool/main" / f"{name}_{version.partition(':')[2] or version}_all.deb"
-    run("dpkg-deb", "--build", "-Znone", "--root-owner-group", tree, path)
-    content = path.read_bytes()
-    place = f"Filename: pool/main/{path.name}\nSize: {len(content)}\n"
-    return f"{control}{place}SHA256: {Digest.of(content).hex()}\n".encode()
-
-
-def sign(folder: Path, *, key: str = "keyring") -> None:
-    """Sign all indexes below a folder; the key is made if there is none of this name."""
-    home = folder / f"gnupg-{key}"
-    gpg = ("gpg", "--homedir", home, "--batch", "--quiet", "--yes", "--passphrase", "")
-    try:
-        if not home.exists():
-            home.mkdir(mode=0o700)
-            run(*gpg, "--quick-gen-key", "archive@example", "ed25519", "sign", "never")
-            (folder / f"{key}.gpg").write_bytes(run(*gpg, "--export"))
-        for release in folder.glob("*/dists/*/Release"):
-            run(*gpg, "--clearsign", "--output", release.with_name("InRelease"), release)
-    finally:
-        run("gpgconf", "--homedir", home, "--kill", "all")
+    with debian_site(tmp_path) as site:
+        yield site
 
 
 def names(lock: Lock) -> list[str]:

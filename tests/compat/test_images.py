@@ -30,8 +30,8 @@ from tests.image_trees import (
 from tests.unit.store.images.test_verity import KNOWN, content
 
 from reconix.base.process import Word, run, succeeds
+from reconix.build.archive.addresses import addresses
 from reconix.build.archive.apt import Source, machine_settings
-from reconix.build.archive.resolve import addresses
 from reconix.config.schema.project import Archive
 from reconix.store.images.erofs import redirect, write_image
 from reconix.store.images.nodes import (

@@ -12,8 +12,8 @@ import pytest
 from tests.conftest import Need
 
 from reconix.base.process import Word, run
+from reconix.build.archive.addresses import addresses
 from reconix.build.archive.apt import Source
-from reconix.build.archive.resolve import addresses
 from reconix.config.schema.project import Archive
 from reconix.nix import cache
 from reconix.nix.chroot import ChrootStore

@@ -42,6 +42,8 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_IGNORED_BYTES = 1 << 16
 _MAX_EXTRA_BYTES = 1 << 18
 _HEADERS = {"User-Agent": "reconix", "Accept-Encoding": "identity"}
+_LOGIN = "Authorization"
+"""Who logs in to a server does not tell another one, to which it redirects."""
 _ENTRY = re.compile(r"([^:]+|\[[^]]*\]):([0-9]{1,5})")
 _naming = threading.Lock()
 """One at a time: there are name servers that lose some of several questions asked at once, and each
@@ -263,7 +265,10 @@ class Client:
                 return self._answer(address, response, connection)
             self.dismiss(self._answer(address, response, connection))
             allowed = allowed or connection.reach.leads_to
-            address = address.joined(location)
+            target = address.joined(location)
+            if (target.scheme, target.authority) != (address.scheme, address.authority):
+                headers = {name: value for name, value in headers.items() if name != _LOGIN}
+            address = target
         raise Refused(f"more than {MAX_REDIRECTS} redirections")
 
     def dismiss(self, answer: Answer) -> None:

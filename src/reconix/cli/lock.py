@@ -5,6 +5,19 @@ configuration ask for, and their dependencies. Each is recorded in the lock with
 SHA-256 and place, so that `reconix build` need not ask an archive. apt works on a configuration of
 its own: what is installed on this machine plays no part.
 
+Archives beside Debian's, as `archives` in reconix.toml names them, are asked as well; of each, only
+what its `packages` names can come. Package files of the project, as `debs` names them, are read and
+locked by their hash, and go before whatever an archive has.
+
+    reconix lock --keep    after your own build: the rest stays as it is locked
+
+With --keep, packages that are locked and that the archives still have stay in their version, if
+what is asked for can be installed so; otherwise the newest are taken, and that is said. Archives
+drop old versions, so this is for days, not for years.
+
+An archive that shows an older index than the one that is locked is refused: it may be a replay of
+what it had before a fault was mended. If its owner has gone back on purpose, use --accept-older.
+
 Systems that Nix builds are built by the Nix of this machine, taken into the store of reconix, and
 locked by their store path and the hash of all that it needs.
 
@@ -15,10 +28,11 @@ what is asked for.
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reconix.base.digests import Digest
 from reconix.base.documents import JsonInput
+from reconix.base.errors import UsageError
 from reconix.base.files import write_durably
 from reconix.build import nixos
 from reconix.build.archive import resolve
@@ -36,6 +50,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-n", "--dry-run", action="store_true", help="show what would change; write nothing"
     )
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="leave locked packages as they are, where the archives still have them",
+    )
+    parser.add_argument(
+        "--accept-older",
+        metavar="ARCHIVE",
+        action="append",
+        default=[],
+        help="use this archive although its index is older than the one that is locked",
+    )
     add_json(parser)
 
 
@@ -45,7 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
     has_nixos = any(host.nixos for host in files.configuration.hosts.values())
     needs.expect(*needs.LOCK, *(needs.NIX if has_nixos else ()))
     before = files.lock()
-    lock = resolve.resolve(files.configuration, work=places.cache_home() / "apt", previous=before)
+    lock = resolve.resolve(
+        files.configuration,
+        work=places.cache_home() / "apt",
+        previous=before,
+        keep=arguments.keep,
+        accepted=_accepted(arguments.accept_older, files),
+    )
     if has_nixos:
         with ChrootStore(places.store(arguments)) as store:
             lock = nixos.lock_systems(store, files.configuration, lock)
@@ -54,6 +86,15 @@ def run(arguments: argparse.Namespace) -> int:
     text, document = changes(before, lock)
     answer(arguments, text=text, document=document)
     return 0
+
+
+def _accepted(names: Sequence[str], files: ProjectFiles) -> frozenset[str]:
+    known = files.configuration.project.archives
+    for name in names:
+        if name not in known:
+            listed = ", ".join(known) or "none"
+            raise UsageError(f"there is no archive {name!r}", hint=f"this project has: {listed}")
+    return frozenset(names)
 
 
 def changes(before: Lock | None, lock: Lock) -> tuple[str, JsonInput]:

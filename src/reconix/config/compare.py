@@ -16,7 +16,7 @@ from pathlib import Path
 from reconix.base.digests import Digest
 from reconix.config.load import Loaded
 from reconix.config.lock.hosts import HostLock
-from reconix.config.lock.packages import LockedPackage
+from reconix.config.lock.packages import DEBIAN, LockedPackage
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import Content, System
 from reconix.config.show import Row, rows
@@ -97,4 +97,11 @@ def _packages(lock: HostLock | None, name: str) -> dict[str, str]:
 
 
 def _versions(packages: Iterable[LockedPackage]) -> dict[str, str]:
-    return {f"package {each.name}": each.version for each in packages}
+    return {f"package {each.name}": _version(each) for each in packages}
+
+
+def _version(package: LockedPackage) -> str:
+    """With where it comes from, if not from Debian; a file of the project changes as it likes."""
+    if package.is_of_project:
+        return f"{package.version}, {package.path}, sha256:{package.sha256.hex()}"
+    return package.version + ("" if package.archive in DEBIAN else f" of {package.archive}")

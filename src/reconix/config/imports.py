@@ -13,11 +13,10 @@ from pathlib import Path
 
 from reconix.config.check import check
 from reconix.config.file_kinds import MACHINE, PROJECT
-from reconix.config.globs import matching
 from reconix.config.merge import List, Table, merge_tables, settings
 from reconix.config.problems import Place, Problem
 from reconix.config.schema.project import MOVED
-from reconix.config.schema.values import FolderPath
+from reconix.config.schema.values import FilePattern, FolderPath
 from reconix.config.shapes import TableShape
 from reconix.config.toml.reader import InvalidToml, read_toml
 
@@ -87,7 +86,11 @@ def missing_files(table: Table) -> Iterator[Problem]:
                 fact = f"is no folder: {setting.value}"
                 hint = "paths are relative to the file that names them; was it built already?"
                 yield Problem(setting.place, key, fact, hint)
-        elif isinstance(setting.value, Path) and not matching(setting.value):
+        elif isinstance(setting.value, FilePattern):
+            if not setting.value.files():
+                hint = "patterns are relative to the file that names them; was it built already?"
+                yield Problem(setting.place, key, f"no such file: {setting.value}", hint)
+        elif isinstance(setting.value, Path) and not setting.value.is_file():
             hint = "paths are relative to the file that names them"
             if setting.value.suffix == ".pub":
                 secret = setting.value.with_suffix("")

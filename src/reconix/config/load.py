@@ -38,6 +38,7 @@ from reconix.config.modules.evaluation import find_modules
 from reconix.config.origins import place_of
 from reconix.config.problems import BadConfiguration, Place, Problem
 from reconix.config.rules import assertions, warnings
+from reconix.config.rules.debs import check_debs
 from reconix.config.rules.nix_systems import check_nix_system
 from reconix.config.rules.wifi import check_firmware
 from reconix.config.schema.hosts import Configuration, Host
@@ -225,6 +226,7 @@ class _Loader:
                 system = systems[each.name] = _complete(made, project)
                 self._problems += assertions.check_system(system, table, Place(each.file))
                 self._problems += check_firmware(system, project.archive, table, Place(each.file))
+                self._problems += check_debs(system, table, Place(each.file), self._folder)
                 self._warnings += warnings.warn_about_system(system, table, Place(each.file))
         return systems
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.config.options import Form, Option, Range
-from reconix.config.schema.values import FolderPath
+from reconix.config.schema.values import FilePattern, FolderPath
 
 _KINDS = {
     bool: "true or false",
@@ -29,6 +29,7 @@ _KINDS = {
     str: "a string",
     Path: "the path of a file",
     FolderPath: "the path of a folder",
+    FilePattern: "the path of a file, * allowed",
 }
 
 
@@ -205,7 +206,7 @@ def _bare_shape(hint: object, notes: tuple[object, ...]) -> Shape:
         return ChoiceShape(tuple(shape_of(_type(member)) for member in _without_none(hint)))
     kind = _type(hint)
     form = next((note for note in notes if isinstance(note, Form)), None)
-    if dataclasses.is_dataclass(kind) and form is None:
+    if dataclasses.is_dataclass(kind) and form is None and kind not in _KINDS:
         return shape_of(kind)
     known = form is not None or issubclass(kind, enum.Enum) or kind in _KINDS
     assert known, f"{kind.__name__} is not a type that an option can have"

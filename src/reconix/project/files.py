@@ -11,21 +11,26 @@ from pathlib import Path
 from types import MappingProxyType
 
 from reconix.base import progress
+from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded, write_durably
 from reconix.build import nixos
 from reconix.build.archive import fetch
+from reconix.build.archive.others import asked_of
 from reconix.build.host import Workshop
 from reconix.build.pins import Pins
 from reconix.build.users.known_ids import of_generation, with_ids
 from reconix.config import load
 from reconix.config.lock.document import FILE_NAME, MAX_LOCK_BYTES, parse_lock, print_lock
-from reconix.config.lock.hosts import HostLock, Lock
+from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage
 from reconix.config.schema.hosts import Configuration, Host
-from reconix.config.schema.project import Archive
+from reconix.config.schema.system import System
 from reconix.nix.chroot import ChrootStore
 from reconix.project.workplace import Workplace, pick_host
+
+Archives = Mapping[str, ArchiveLock]
+"""What is asked of archives beside Debian's, by name."""
 
 
 class NotLocked(ReconixError):
@@ -76,7 +81,7 @@ class ProjectFiles:
         found = lock.hosts.get(host.name)
         if found is None:
             raise NotLocked(f"it does not have the host {host.name}")
-        for change in _changes(self.configuration.project.archive, host, found):
+        for change in _changes(self.configuration, host, found):
             raise NotLocked(f"{change} changed since")
         return found
 
@@ -114,26 +119,55 @@ class ProjectFiles:
         """What a build needs; packages are kept in the folder ``downloads``."""
 
         def fetched(packages: Iterable[LockedPackage]) -> Mapping[LockedPackage, Path]:
-            archive = self.configuration.project.archive
-            return fetch.fetch(packages, lambda: fetch.locate(archive), cache=downloads)
+            project = self.configuration.project
+            return fetch.fetch(
+                packages, lambda: fetch.locate(project, self.folder), cache=downloads
+            )
 
         return Workshop(store, fetched)
 
 
-def _changes(archive: Archive, host: Host, lock: HostLock) -> Iterator[str]:
+def _changes(configuration: Configuration, host: Host, lock: HostLock) -> Iterator[str]:
     """What is asked for now and was not when the lock was written."""
+    archive = configuration.project.archive
     if lock.architecture != host.architecture.value:
         yield f"the architecture of {host.name} has"
     if lock.suites != archive.suites:
         yield f"`archive.suites` ({' '.join(lock.suites)}) have"
     if lock.components != archive.components:
         yield f"`archive.components` ({' '.join(lock.components)}) have"
+    yield from _changed_archives(asked_of(configuration.project), lock.archives)
     for name, system in host.systems.items():
         locked = lock.systems.get(name)
         asked = (tuple(sorted(set(system.packages))), system.kernel.package)
         if locked is None or (locked.asked, locked.asked_kernel) != asked:
             yield f"the packages of {host.name}:{name} have"
+        elif (file := _changed_deb(system, locked, configuration.folder)) is not None:
+            yield f"{file} of {host.name}:{name} has"
     for name, wanted in host.nixos.items():
         built = lock.nix.get(name)
         if built is None or built.asked != nixos.asked(host, wanted):
             yield f"what Nix builds for {host.name}:{name} has"
+
+
+def _changed_archives(now: Archives, then: Archives) -> Iterator[str]:
+    for name in sorted(now.keys() | then.keys()):
+        if now.get(name) != then.get(name):
+            yield f"`archives.{name}` has"
+
+
+def _changed_deb(system: System, lock: SystemLock, folder: Path) -> str | None:
+    """A package file of the project that is new, gone or another one."""
+    locked = {
+        package.path: package.sha256
+        for package in (*lock.packages, *lock.kernel)
+        if package.is_of_project
+    }
+    top = folder.absolute()
+    found = {path.relative_to(top).as_posix(): path for path in system.deb_files()}
+    for path in sorted(locked.keys() | found.keys()):
+        if path not in locked or path not in found:
+            return path
+        if Digest.of_file(found[path]) != locked[path]:
+            return path
+    return None

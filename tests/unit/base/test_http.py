@@ -182,6 +182,31 @@ def test_n2_a_redirection_to_no_address_is_refused(serve: Serve, where: str) -> 
     assert server.requests == 1
 
 
+@pytest.mark.parametrize("is_same", [True, False])
+def test_who_logs_in_does_not_tell_a_server_to_which_it_is_redirected(
+    serve: Serve, *, is_same: bool
+) -> None:
+    heard: list[str | None] = []
+
+    def listen(request: Request) -> None:
+        heard.append(request.headers["Authorization"])
+        request.right()
+
+    def redirect(request: Request) -> None:
+        if request.path == "/there":
+            listen(request)
+        else:
+            request.head(302, 0, Location="/there" if is_same else other.url)
+
+    other, server = serve(listen), serve(redirect)
+    client = Client(Route(), QUICK)
+    headers = {"Authorization": "Basic bWU6c2VjcmV0", "Range": "bytes=0-9"}
+    with client.asking(Address.parse(server.url), headers) as it:
+        assert it.some(100) == CONTENT[:10]
+    client.close()
+    assert heard == ["Basic bWU6c2VjcmV0" if is_same else None]
+
+
 def ask_through(proxy: Server, *direct: str) -> bytes:
     """Ask a server elsewhere, which tests cannot have: a proxy answers for it."""
     route = Route({"http": Proxy.parse(proxy.url.removesuffix("/a/stream"))}, direct)

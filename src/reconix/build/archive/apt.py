@@ -6,12 +6,13 @@ lists and an empty list of installed packages.
 
     <folder>/apt.conf            the whole configuration, given with APT_CONFIG
     <folder>/etc/sources.list    suites of the target, for its architecture
+    <folder>/etc/preferences     what the solver prefers, and what it must not take
     <folder>/state/status        empty: nothing is installed
     <folder>/state, cache        lists and what apt makes of them; nobody else writes there
 
 Some settings are adopted from the machine, because they say how *it* reaches a network: proxies
-with their certificates (``Acquire::…``), and where the Debian archives are
-(``build/archive/resolve.py``). Whoever uses a frozen copy of an archive has told apt to ignore its
+with their certificates (``Acquire::…``), who logs in and how (``logins.py``), and where the Debian
+archives are (``addresses.py``). Whoever uses a frozen copy of an archive has told apt to ignore its
 age; that is adopted as well, but only together with the copy's address.
 
 Here are the calls, and parsers for what apt prints; the parsers are pure.
@@ -37,6 +38,7 @@ from reconix.base.digests import BadDigest, Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded, write_durably
 from reconix.base.process import CommandFailed
+from reconix.build.archive.refusals import Asked, refusal
 from reconix.config.lock.packages import BadLock, SourcePackage
 
 SECURITY = "-security"
@@ -51,22 +53,13 @@ _ROUTE = (
 _FRESHNESS = r"Acquire::Check-(?:Valid-Until|Date)"
 
 
+_LOCAL = "file:"
+
+
 class AptFailed(ReconixError):
     """apt could not do what was asked, and its own message is all that we know."""
 
     exit_code = 66
-
-
-class ArchiveUnreachable(ReconixError):
-    """The lists of an archive could not be fetched."""
-
-    exit_code = 66
-
-
-class BadSignature(ReconixError):
-    """The lists of an archive are not signed by a key that we trust."""
-
-    exit_code = 67
 
 
 class Unsolvable(ReconixError):
@@ -82,12 +75,33 @@ class Source:
     address: str
     suite: str
     components: tuple[str, ...]
-    keyring: Path
+    """None: an index in a folder, the suite."""
+    keyring: Path | None
+    """Whose signature counts; without it, none is asked for."""
+    archive: str | None = None
+    """What the project calls it, if it is not Debian's; it is asked by an apt of its own."""
 
     def line(self, architecture: str) -> str:
         """The entry for ``sources.list``."""
-        options = f"arch={architecture} signed-by={self.keyring}"
-        return f"deb [{options}] {self.address} {self.suite} {' '.join(self.components)}"
+        options = [f"arch={architecture}"]
+        if self.keyring is None:
+            options.append("trusted=yes")
+        elif self.archive is None:  # an apt that asks another archive knows no other keys
+            options.append(f"signed-by={self.keyring}")
+        words = ("deb", f"[{' '.join(options)}]", self.address, self.suite)
+        return " ".join([*words, *self.components])
+
+
+def address_of(folder: Path) -> str:
+    """A folder of this machine as an archive."""
+    return _LOCAL + urllib.parse.quote(str(folder.absolute()))
+
+
+def path_of(address: str) -> Path | None:
+    """The file at an address, if that is of this machine: the inverse."""
+    if not address.startswith(_LOCAL):
+        return None
+    return Path(urllib.parse.unquote(address.removeprefix(_LOCAL)))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -122,6 +136,15 @@ class Target:
     address: str
     suite: str
     origin: str
+    key: str = ""
+    """What the index is called in the signed file, such as ``main/binary-amd64/Packages``."""
+
+    @property
+    def release(self) -> Path:
+        """The signed file with the hashes of the index; apt names both after their addresses."""
+        prefix = self.file.name.removesuffix(self.key.replace("/", "_"))
+        found = (self.file.with_name(f"{prefix}{name}") for name in ("InRelease", "Release"))
+        return next((path for path in found if path.exists()), self.file.with_name(prefix))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -161,16 +184,16 @@ def machine_targets() -> list[Target]:
     return parse_targets(process.run("apt-get", "indextargets", "--format", _TARGET_FORMAT))
 
 
-_TARGET_FORMAT = "$(FILENAME)|$(REPO_URI)|$(RELEASE)|$(ORIGIN)|$(CREATED_BY)"
+_TARGET_FORMAT = "$(FILENAME)|$(REPO_URI)|$(RELEASE)|$(ORIGIN)|$(CREATED_BY)|$(METAKEY)"
 
 
 def parse_targets(said: bytes) -> list[Target]:
     """Read what ``apt-get indextargets`` prints in our format; package indexes only."""
     rows = [line.split("|") for line in said.decode(errors="replace").splitlines()]
     return [
-        Target(Path(row[0]), row[1].rstrip("/"), row[2], row[3])
+        Target(Path(row[0]), row[1].rstrip("/"), row[2], row[3], row[5])
         for row in rows
-        if len(row) == 5 and row[4] == "Packages"
+        if len(row) == 6 and row[4] == "Packages"
     ]
 
 
@@ -225,7 +248,16 @@ class Apt:
         try:
             self._run("apt-get", "update", "-qq", "--error-on=any")
         except CommandFailed as error:
-            raise _update_failure(error.output.decode(errors="replace"), self.sources) from error
+            raise refusal(error.output.decode(errors="replace"), self._asked()) from error
+
+    def _asked(self) -> Asked:
+        """Those that others than ourselves have written."""
+        sources = [source for source in self.sources if source.keyring or source.archive]
+        return Asked(
+            archive=next((source.archive for source in sources if source.archive), None),
+            addresses=_listed(source.address for source in sources),
+            keyrings=_listed(str(source.keyring) for source in sources if source.keyring),
+        )
 
     def names(self) -> frozenset[str]:
         """The names of all packages."""
@@ -237,15 +269,17 @@ class Apt:
         lines = said.partition("Reverse Provides:")[2].splitlines()
         return sorted({line.split()[0] for line in lines if line.strip()})
 
-    def solve(self, wanted: Sequence[str]) -> list[Chosen]:
+    def solve(self, wanted: Sequence[str], preferences: str = "") -> list[Chosen]:
         """What has to be installed on an empty machine to get ``wanted``.
 
         Args:
             wanted: names of packages, and patterns of apt such as ``?essential``.
+            preferences: what the solver prefers, see apt_preferences(5).
 
         Raises:
             Unsolvable: they cannot be installed together; the message has apt's reasons.
         """
+        write_durably(self.folder / "etc/preferences", preferences.encode())
         words = ("apt-get", "install", "-y", "--print-uris")
         try:
             return parse_uris(self._run(*words, "-qq", "--", *wanted))
@@ -277,21 +311,38 @@ class Apt:
         return parse_listings(self._run("apt-cache", "madison", *words)) if words else []
 
     def dates(self) -> Mapping[tuple[str, str], str]:
-        """When each index was made, by address and suite, as snapshot archives write it."""
-        said = self._run("apt-get", "indextargets", "--format", _TARGET_FORMAT)
+        """When each index was made, by address and suite, as snapshot archives write it.
+
+        Folders of this machine are left out.
+        """
         return {
-            (target.address, target.suite): parse_date(
-                read_bounded(_release_of(target), _MAX_IN_RELEASE_BYTES)
-            )
-            for target in parse_targets(said)
+            (target.address, target.suite): parse_date(read_release(target))
+            for target in self.targets()
+            if not target.address.startswith(_LOCAL)
         }
+
+    def targets(self) -> list[Target]:
+        """The indexes that were fetched."""
+        return parse_targets(self._run("apt-get", "indextargets", "--format", _TARGET_FORMAT))
+
+
+def read_release(target: Target) -> bytes:
+    """The signed file with the hashes of an index; empty if there is none, where none is needed."""
+    try:
+        return read_bounded(target.release, _MAX_IN_RELEASE_BYTES)
+    except FileNotFoundError:
+        return b""
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(sorted({*texts}))
 
 
 def _configuration(folder: Path, architecture: str, settings: str) -> str:
     # Packages that lie in Dir::Cache::archives are left out by --print-uris; that folder stays
     # empty, for nothing is ever installed here.
     sandbox = f'Dir "{folder}";\n' + 'APT::Sandbox::User "root";\n'
-    return sandbox + settings + _CONFIGURATION.format(architecture=architecture)
+    return sandbox + _CONFIGURATION.format(architecture=architecture) + settings
 
 
 _CONFIGURATION = """\
@@ -305,6 +356,8 @@ Dir::Etc::sourcelist "sources.list";
 Dir::Etc::sourceparts "/dev/null";
 Dir::Etc::trusted "/dev/null";
 Dir::Etc::trustedparts "/dev/null";
+Dir::Etc::preferences "preferences";
+Dir::Etc::preferencesparts "/dev/null";
 APT::Architecture "{architecture}";
 APT::Architectures {{ "{architecture}"; }};
 APT::Install-Recommends "false";
@@ -317,32 +370,6 @@ Acquire::Retries "2";
 Acquire::http::Timeout "30";
 Acquire::https::Timeout "30";
 """
-
-
-def _update_failure(said: str, sources: Sequence[Source]) -> ReconixError:
-    """Tell apart why lists cannot be fetched."""
-    last = said.strip()[-800:]
-    addresses = ", ".join(sorted({source.address for source in sources}))
-    if re.search(r"NO_PUBKEY|EXPKEYSIG|REVKEYSIG|BADSIG|not signed|signature|gpgv", said, re.I):
-        keyrings = ", ".join(sorted({str(source.keyring) for source in sources}))
-        return BadSignature(
-            f"the lists of {addresses} are not signed by the keys in {keyrings}: {last}",
-            hint="is the address right? is the keyring current (debian-archive-keyring)?",
-        )
-    if re.search(r"is expired|not valid yet|invalid for another", said):
-        return ArchiveUnreachable(
-            f"package lists are expired or not yet valid: {last}",
-            hint="is the clock of this machine right? is the archive a frozen copy?",
-        )
-    if "does not have a Release file" in said or re.search(r"Release\s+404", said):
-        return ArchiveUnreachable(
-            f"an archive lacks a requested suite: {last}",
-            hint="correct archive.suites or the addresses under [archive] in reconix.toml",
-        )
-    return ArchiveUnreachable(
-        f"the lists of {addresses} could not be fetched: {last}",
-        hint="is the network up? only `reconix lock` needs it, `reconix build` does not",
-    )
 
 
 _URI = re.compile(r"'([^']+)' (\S+)_(\S+)_([a-z0-9-]+)\.deb (\d{1,18}) \S*")
@@ -377,11 +404,16 @@ def parse_records(said: bytes) -> list[Record]:
         AptFailed: a package lacks a field, or has a malformed one.
     """
     return [
-        _parse_record(paragraph) for paragraph in Deb822.iter_paragraphs(said, use_apt_pkg=False)
+        parse_record(paragraph) for paragraph in Deb822.iter_paragraphs(said, use_apt_pkg=False)
     ]
 
 
-def _parse_record(paragraph: Deb822) -> Record:
+def parse_record(paragraph: Mapping[str, str]) -> Record:
+    """Read one paragraph of an index.
+
+    Raises:
+        AptFailed: it lacks a field, or has a malformed one.
+    """
     try:
         return Record(
             name=paragraph["Package"],
@@ -394,7 +426,8 @@ def _parse_record(paragraph: Deb822) -> Record:
         )
     except (BadDigest, BadLock, KeyError, ValueError) as error:
         name = str(paragraph.get("Package", ""))[:80]
-        raise AptFailed(f"a package list has a malformed entry for {name!r}") from error
+        lacks = f": it lacks {error.args[0]}" if isinstance(error, KeyError) else ""
+        raise AptFailed(f"a package list has a malformed entry for {name!r}{lacks}") from error
 
 
 def source_of(control: Mapping[str, str]) -> SourcePackage:
@@ -408,23 +441,19 @@ def source_of(control: Mapping[str, str]) -> SourcePackage:
 
 
 def parse_listings(said: bytes) -> list[Listing]:
-    """Read what ``apt-cache madison`` prints; binary packages only."""
+    """Read what ``apt-cache madison`` prints; binary packages of servers only."""
     listings = []
     for line in said.decode(errors="replace").splitlines():
         try:
             name, version, place = (part.strip() for part in line.split("|"))
+            if place.startswith(_LOCAL):
+                continue
             address, suite, *_, kind = place.split()
         except ValueError as error:
             raise _not_understood(line) from error
         if kind == "Packages":
             listings.append(Listing(name, version, address.rstrip("/"), suite.partition("/")[0]))
     return listings
-
-
-def _release_of(target: Target) -> Path:
-    """The signed file with the hashes of an index; apt names both after their addresses."""
-    prefix = target.file.name.partition("_dists_")[0]
-    return target.file.with_name(f"{prefix}_dists_{target.suite}_InRelease")
 
 
 def parse_date(in_release: bytes) -> str:

@@ -6,8 +6,11 @@ not used. So it does not matter where it comes from, and once it is here the net
     <cache>/sha256/<first two digits>/<64 digits>     a file, under the name of its content
 
 A file that is not in the cache is asked for in the archive that the lock names, and then, if it is
-gone there, in the dated archive that the project names. Archives drop old versions, so this
-happens to every old lock; when no archive has the files any more, one error lists them all.
+gone there and Debian's, in the dated archive that the project names. Archives drop old versions, so
+this happens to every old lock; when no archive has the files any more, one error lists them all.
+
+An archive may be a folder; so is the project, for its own package files. They are copied as well: a
+file in ``dist/`` may change while it is installed, one in the cache does not.
 
 What a server does is bounded: time to answer, size, rate, and how often it is asked again.
 
@@ -22,7 +25,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,12 +34,15 @@ from typing import BinaryIO
 from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
-from reconix.base.files import lock_file, replacing
+from reconix.base.files import lock_file, open_regular, replacing
 from reconix.base.progress import Stage
-from reconix.build.archive import apt, resolve
+from reconix.build.archive import apt
+from reconix.build.archive.addresses import address_of_other, addresses
+from reconix.build.archive.apt import address_of, path_of
+from reconix.build.archive.logins import Files
 from reconix.build.archive.transport import Client, Gone, Route, Transient
-from reconix.config.lock.packages import LockedPackage
-from reconix.config.schema.project import Archive
+from reconix.config.lock.packages import DEBIAN, PROJECT, LockedPackage
+from reconix.config.schema.project import Project
 
 _AT_ONCE = 4
 _CHUNK_BYTES = 1 << 16
@@ -92,19 +98,21 @@ class Locations:
     """Where files are available, and how to get there."""
 
     archives: Mapping[str, str]
-    """Addresses by the names that the lock uses: ``debian``, ``debian-security``."""
+    """Addresses by the names that the lock uses: ``debian``, ``debian-security``, ``vendor``."""
     snapshot: str | None = None
     """A template with ``{archive}`` and ``{date}``."""
     route: Route = field(default_factory=Route)
+    dated: Mapping[str, str] = field(default_factory=lambda: {name: name for name in DEBIAN})
+    """What an archive is called among dated archives, where it is."""
 
     def addresses(self, package: LockedPackage) -> Iterator[str]:
         """Where to look for a package, in order."""
         path = urllib.parse.quote(package.path, safe="/~+")
         if package.archive in self.archives:
             yield f"{self.archives[package.archive]}/{path}"
-        if self.snapshot:
+        if self.snapshot and package.archive in self.dated and package.date:
             for date in snapshot_dates(package.date):
-                place = self.snapshot.replace("{archive}", package.archive)
+                place = self.snapshot.replace("{archive}", self.dated[package.archive])
                 yield f"{place.replace('{date}', date).rstrip('/')}/{path}"
 
 
@@ -118,21 +126,39 @@ def snapshot_dates(date: str) -> tuple[str, str]:
     return date, (when + timedelta(days=1)).strftime(_DATE_FORM)
 
 
-def locate(archive: Archive) -> Locations:
-    """The locations that a project's options and apt of this machine name."""
-    where = resolve.addresses(archive)
+def locate(project: Project, folder: Path) -> Locations:
+    """The locations that a project's options and apt of this machine name.
+
+    Args:
+        project: with its archives.
+        folder: of the project.
+    """
+    where = addresses(project.archive)
     archives = {"debian": where.main, "debian-security": where.security}
+    dated = {name: name for name in DEBIAN}
+    for name, archive in project.archives.items():
+        archives[name] = address_of_other(archive, folder, where)
+        if archive.url is None:
+            dated[name] = "debian"
+    archives[PROJECT] = address_of(folder)
+    return Locations(
+        archives={name: address for name, address in archives.items() if address},
+        snapshot=project.archive.snapshot,
+        route=_route(),
+        dated=dated,
+    )
+
+
+def _route() -> Route:
+    """How apt of this machine reaches servers."""
     settings = apt.machine_settings()
     proxies = {s: apt.setting(settings, f"Acquire::{s}::Proxy") for s in ("http", "https")}
     named = {scheme: proxy for scheme, proxy in proxies.items() if proxy and proxy != "DIRECT"}
     certificates = apt.setting(settings, "Acquire::https::CaInfo")
-    return Locations(
-        archives={name: address for name, address in archives.items() if address},
-        snapshot=archive.snapshot,
-        route=Route(
-            proxies=urllib.request.getproxies() | named,
-            certificates=Path(certificates) if certificates else None,
-        ),
+    return Route(
+        proxies=urllib.request.getproxies() | named,
+        certificates=Path(certificates) if certificates else None,
+        logins=Files.of_machine().logins(),
     )
 
 
@@ -273,8 +299,13 @@ class _Downloads:
                 return
 
     def _get_from(self, address: str, package: LockedPackage, path: Path) -> None:
-        with self._client().get(address) as read, replacing(path) as file:
+        with self._open(address) as read, replacing(path) as file:
             self._copy(read, file, package, address)
+
+    def _open(self, address: str) -> AbstractContextManager[Callable[[int], bytes]]:
+        """A function that reads what lies at an address, of a server or of this machine."""
+        folder = path_of(address)
+        return self._client().get(address) if folder is None else _reading(folder)
 
     def _copy(
         self, read: Callable[[int], bytes], file: BinaryIO, package: LockedPackage, address: str
@@ -291,6 +322,16 @@ class _Downloads:
         if size_bytes < package.size_bytes:
             raise Transient(f"only {size_bytes} of {package.size_bytes} bytes came")
         _check(Digest(state.digest()), size_bytes, package, address)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Callable[[int], bytes]]:
+    try:
+        file = open_regular(path)
+    except FileNotFoundError as error:
+        raise Gone from error
+    with file:
+        yield file.read
 
 
 def _check(found: Digest, size_bytes: int, package: LockedPackage, address: str) -> None:

@@ -8,16 +8,17 @@ into the lock with size, hash and place. Three further things are asked for each
   are kept. What else it would install is for machines that make their own initrd;
 * the boot loader and the program of the initrd: the named packages, to take files out of them.
 
-Addresses of archives need not be written down: they are those that apt of the build machine uses
-for Debian, unless ``reconix.toml`` names others.
+The solver sees three kinds of archives: Debian's; of others what may come from them
+(``others.py``); the package files of the project (``debs.py``). Where a package that it chose comes
+from is found in ``attribution.py``.
 
-Tested by ``tests/unit/build/archive/test_resolve.py`` and ``tests/compat/test_apt.py``.
+Tested by ``tests/unit/build/archive/test_resolve.py``, and on real archives by
+``tests/compat/test_apt.py``, ``tests/compat/test_archives.py`` and ``tests/compat/test_debs.py``.
 """
 
 import difflib
 import fcntl
 import re
-import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,29 +29,21 @@ from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import lock_file
 from reconix.build.archive import apt
-from reconix.build.archive.apt import (
-    SECURITY,
-    Apt,
-    AptFailed,
-    Chosen,
-    Listing,
-    Record,
-    Source,
-    Target,
-    Unsolvable,
-)
+from reconix.build.archive.addresses import Addresses, NoArchive, addresses
+from reconix.build.archive.apt import Apt, Source, Unsolvable
+from reconix.build.archive.attribution import Attribution
+from reconix.build.archive.debs import Debs
+from reconix.build.archive.logins import Files
+from reconix.build.archive.offers import Offer, Offers, expect_one_content, preferences
+from reconix.build.archive.others import Asking, Lists, asked_of
 from reconix.config.lock.hosts import HostLock, Lock, SystemLock, keep_dates, keep_numbers
 from reconix.config.lock.packages import INITRD, LOADER, LockedPackage
 from reconix.config.schema.hosts import Configuration, Host
-from reconix.config.schema.project import Archive
+from reconix.config.schema.project import Archive, Project
 from reconix.config.schema.system import System
 
 ESSENTIAL = "?essential"
 _KERNEL_IMAGE = re.compile(r"linux-(image|modules|binary)-[0-9].*")
-_DEBIAN_SUITE = re.compile(
-    r"(stable|oldstable|oldoldstable|testing|unstable|sid|experimental|"
-    r"buster|bullseye|bookworm|trixie|forky|duke)(-updates|-backports|-security|/updates)?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +55,14 @@ class Unknown:
     """``host:system``."""
     near: tuple[str, ...]
     """What may have been meant."""
+    left_out_of: tuple[str, ...] = ()
+    """Archives that have it, but of which it may not come."""
 
     def __str__(self) -> str:
+        if self.left_out_of:
+            archive = self.left_out_of[0]
+            also = f"archive {archive} has it; add it to archives.{archive}.packages"
+            return f"{self.name} for {self.wanted_by} ({also})"
         advice = f" (did you mean {' or '.join(self.near)}?)" if self.near else ""
         return f"{self.name} for {self.wanted_by}{advice}"
 
@@ -87,157 +86,208 @@ class NoKernel(ReconixError):
     exit_code = 65
 
 
-class NoArchive(ReconixError):
-    """The address of the Debian archive is not known."""
-
-    exit_code = 66
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where the Debian archives are; ``None``: not known."""
-
-    main: str | None
-    security: str | None
-
-    def of(self, suite: str) -> str:
-        """The archive that has a suite.
-
-        Raises:
-            NoArchive: its address is not known.
-        """
-        option = "security" if suite.endswith(SECURITY) else "main"
-        address = self.security if suite.endswith(SECURITY) else self.main
-        if address is None:
-            raise NoArchive(
-                f"apt on this machine has no archive for the suite {suite}",
-                hint=f'write its address into reconix.toml: [archive] {option} = "http://…"',
-            )
-        return address
-
-
-def addresses(archive: Archive) -> Addresses:
-    """Where the archives are: from ``reconix.toml``, or else from apt of this machine."""
-    if archive.main and archive.security:
-        return Addresses(archive.main.rstrip("/"), archive.security.rstrip("/"))
-    found = choose_addresses(apt.machine_targets())
-    main, security = archive.main or found.main, archive.security or found.security
-    return Addresses(main and main.rstrip("/"), security and security.rstrip("/"))
-
-
-def choose_addresses(targets: Iterable[Target]) -> Addresses:
-    """The Debian archives among those that apt uses: the first of each kind that has HTTP."""
-    debian = [
-        target
-        for target in targets
-        if _DEBIAN_SUITE.fullmatch(target.suite)
-        and target.origin in ("Debian", "")
-        and target.address.startswith(("http://", "https://"))
-    ]
-    security = [t.address for t in debian if t.suite.endswith((SECURITY, "/updates"))]
-    main = [t.address for t in debian if not t.suite.endswith((SECURITY, "/updates"))]
-    return Addresses(next(iter(main), None), next(iter(security), None))
-
-
-def resolve(configuration: Configuration, *, work: Path, previous: Lock | None = None) -> Lock:
+def resolve(
+    configuration: Configuration,
+    *,
+    work: Path,
+    previous: Lock | None = None,
+    keep: bool = False,
+    accepted: frozenset[str] = frozenset(),
+) -> Lock:
     """Ask apt what every system of every host consists of.
 
     Args:
         configuration: the project.
         work: a folder for apt's lists that is kept between runs.
         previous: the lock so far; packages that it has keep their dates, hosts their numbers.
+        keep: whether what it has stays, as far as the archives still have it.
+        accepted: archives beside Debian's that may have an older index than the lock.
 
     Raises:
-        NoArchive, ArchiveUnreachable, BadSignature: the archives cannot be asked.
+        NoArchive, ArchiveUnreachable, BadSignature, IndexWentBack: the archives cannot be asked.
+        BadPackage: a package file of the project cannot be installed.
         PackageNotFound, Unsolvable: they do not have what the configuration wants.
+        TwoContents: they do not agree what a package is.
     """
-    archive = configuration.project.archive
-    where = addresses(archive)
+    found = {h.architecture.value for h in configuration.hosts.values()}
+    debs = {each: Debs(configuration.folder, each) for each in sorted(found)}
+    files = {each: debs[each].of_project(configuration) for each in debs}
+    asking = _asking(configuration, previous, accepted)
     hosts = {}
-    for architecture in sorted({h.architecture.value for h in configuration.hosts.values()}):
-        with _prepared(archive, where, architecture, work) as private:
-            resolver = _Resolver(private, archive)
+    for architecture in debs:
+        kept = previous.hosts if previous and keep else {}
+        with _prepared(asking, architecture, files[architecture], work) as world:
+            resolver = _Resolver(world, configuration.project, debs[architecture], kept)
             for host in configuration.hosts.values():
                 if host.architecture.value == architecture:
                     hosts[host.name] = resolver.host(host)
+    _expect_one_file_each(hosts.values())
     lock = Lock(dict(sorted(hosts.items())))
     return keep_numbers(previous, keep_dates(previous, lock)) if previous else lock
 
 
+def _expect_one_file_each(hosts: Iterable[HostLock]) -> None:
+    """A deb of one system may be in another from an archive."""
+    by_id: dict[str, set[LockedPackage]] = {}
+    for host in hosts:
+        for package in host.packages():
+            by_id.setdefault(package.id, set()).add(package)
+    for packages in by_id.values():
+        expect_one_content(sorted(packages))
+
+
+def _asking(
+    configuration: Configuration, previous: Lock | None, accepted: frozenset[str]
+) -> Asking:
+    archive = configuration.project.archive
+    logins = Files.of_machine().settings()
+    ours = archive.main is not None or archive.security is not None
+    return Asking(
+        configuration.folder,
+        configuration.project,
+        addresses(archive),
+        settings=apt.machine_settings() + logins,
+        debian_settings=apt.machine_settings(with_freshness=not ours) + logins,
+        previous=previous,
+        accepted=accepted,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """All that can be had for one architecture."""
+
+    apt: Apt
+    lists: Lists
+    offers: Offers
+
+
 @contextmanager
-def _prepared(archive: Archive, where: Addresses, architecture: str, work: Path) -> Iterator[Apt]:
+def _prepared(
+    asking: Asking, architecture: str, debs: Sequence[Offer], work: Path
+) -> Iterator[_World]:
     """Prepare apt for one architecture with current lists, locked against other users."""
+    archive = asking.project.archive
+    sources = _debian_sources(archive, asking.debian)
+    identity = Digest.of("".join(s.line(architecture) + "\n" for s in sources).encode())
+    folder = work / f"{architecture}-{identity.hex()[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock_file(folder / "lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lists = asking.lists(architecture, folder / "others")
+        offers = Offers([*lists.offers, *debs])
+        sources += offers.write(folder / "offers")
+        private = Apt.prepare(folder, architecture, sources, asking.debian_settings)
+        with progress.stage(f"read the lists of {', '.join(archive.suites)} for {architecture}"):
+            private.update()
+        yield _World(private, lists, offers)
+
+
+def _debian_sources(archive: Archive, where: Addresses) -> list[Source]:
     keyring = Path(archive.keyring)
     if not keyring.is_file():
         raise NoArchive(
             f"there is no keyring {keyring} to verify the archive with",
             hint="apt install debian-archive-keyring, or set archive.keyring in reconix.toml",
         )
-    sources = [
-        Source(where.of(suite), suite, archive.components, keyring) for suite in archive.suites
-    ]
-    identity = Digest.of("".join(s.line(architecture) + "\n" for s in sources).encode())
-    folder = work / f"{architecture}-{identity.hex()[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock_file(folder / "lock") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        ours = archive.main is not None or archive.security is not None
-        settings = apt.machine_settings(with_freshness=not ours)
-        private = Apt.prepare(folder, architecture, sources, settings)
-        with progress.stage(f"read the lists of {', '.join(archive.suites)} for {architecture}"):
-            private.update()
-        yield private
+    return [Source(where.of(suite), suite, archive.components, keyring) for suite in archive.suites]
 
 
 class _Resolver:
     """Asks one apt; the same question only once."""
 
-    def __init__(self, private: Apt, archive: Archive) -> None:
-        self._apt, self._archive = private, archive
-        self._names = private.names()
-        self._dates = private.dates()
+    def __init__(
+        self, world: _World, project: Project, debs: Debs, kept: Mapping[str, HostLock]
+    ) -> None:
+        self._world, self._project, self._debs, self._kept = world, project, debs, kept
+        self._apt = world.apt
+        self._names = self._apt.names()
+        self._attribution = Attribution(world.apt, world.offers)
         self._answers: dict[tuple[str, ...], tuple[LockedPackage, ...]] = {}
 
     def host(self, host: Host) -> HostLock:
         self._check_names(host)
-        tools = self._solve(f"host {host.name}", [INITRD, LOADER])
+        before = self._kept.get(host.name)
+        kept = (*before.loader, *before.initrd) if before else ()
+        tools = self._solve(f"host {host.name}", [INITRD, LOADER], _Wish((), kept))
         systems = {}
         for name, system in host.systems.items():
             with progress.stage(f"choose the packages of {host.name}:{name}"):
-                systems[name] = self._system(f"{host.name}:{name}", system)
+                locked = before.systems.get(name) if before else None
+                systems[name] = self._system(f"{host.name}:{name}", system, locked)
         return HostLock(
             architecture=host.architecture.value,
-            suites=self._archive.suites,
-            components=self._archive.components,
+            suites=self._project.archive.suites,
+            components=self._project.archive.components,
             loader=tuple(package for package in tools if package.name == LOADER),
             initrd=tuple(package for package in tools if package.name == INITRD),
             systems=systems,
+            archives=asked_of(self._project),
         )
 
-    def _system(self, who: str, system: System) -> SystemLock:
-        asked = tuple(sorted(set(system.packages)))
-        kernel = self._solve(who, [system.kernel.package])
-        images = tuple(package for package in kernel if _KERNEL_IMAGE.fullmatch(package.name))
-        if not images:
+    def _system(self, who: str, system: System, before: SystemLock | None) -> SystemLock:
+        debs = tuple(offer.package for offer in self._debs.offers(system.deb_files()))
+        programs = {each.name for each in debs if not _KERNEL_IMAGE.fullmatch(each.name)}
+        names = tuple(sorted(set(system.packages)))
+        wish = _Wish.of(debs, before)
+        kernel = self._kernel(who, system, wish, before)
+        if unused := [each for each in debs if each.name not in programs and each not in kernel]:
             raise NoKernel(
-                f"{who}: the package {system.kernel.package} brings no kernel",
-                hint="name one such as linux-image-amd64 in kernel.package",
+                f"{who}: {unused[0].path} is a kernel, and kernel.package is "
+                f"{system.kernel.package}, which does not bring it",
+                hint=f'write kernel.package = "{unused[0].name}", or leave the file out of debs',
             )
         return SystemLock(
-            asked=asked,
-            packages=self._solve(who, [ESSENTIAL, *asked]),
+            asked=names,
+            packages=self._solve(who, [ESSENTIAL, *sorted({*names, *programs})], wish),
             asked_kernel=system.kernel.package,
-            kernel=images,
+            kernel=kernel,
         )
 
-    def _solve(self, who: str, wanted: Sequence[str]) -> tuple[LockedPackage, ...]:
-        key = tuple(wanted)
+    def _kernel(
+        self, who: str, system: System, wish: "_Wish", before: SystemLock | None
+    ) -> tuple[LockedPackage, ...]:
+        """The images and modules; the package that leads to them is not locked."""
+        package = system.kernel.package
+        if before and before.asked_kernel == package and self._still_there(before.kernel):
+            return before.kernel
+        found = self._solve(who, [package], wish)
+        images = tuple(each for each in found if _KERNEL_IMAGE.fullmatch(each.name))
+        if not images:
+            raise NoKernel(
+                f"{who}: the package {package} brings no kernel",
+                hint="name one such as linux-image-amd64 in kernel.package",
+            )
+        return images
+
+    def _still_there(self, packages: Sequence[LockedPackage]) -> bool:
+        found = self._apt.listings(package.name for package in packages)
+        listed = {(listing.name, listing.version) for listing in found}
+        return all((package.name, package.version) in listed for package in packages)
+
+    def _solve(self, who: str, wanted: Sequence[str], wish: "_Wish") -> tuple[LockedPackage, ...]:
+        try:
+            return self._answer(wanted, wish)
+        except Unsolvable as error:
+            if not wish.kept:
+                raise Unsolvable(f"{who}: {error}", hint=self._hint(error)) from error
+        progress.note(f"{who}: what is locked cannot all be kept")
+        return self._solve(who, wanted, _Wish(wish.debs))
+
+    def _answer(self, wanted: Sequence[str], wish: "_Wish") -> tuple[LockedPackage, ...]:
+        preferred = preferences(self._world.offers.archives, wish.debs, wish.kept)
+        key = (preferred, *wanted)
         if key not in self._answers:
-            try:
-                self._answers[key] = self._locked(self._apt.solve(wanted))
-            except Unsolvable as error:
-                raise Unsolvable(f"{who}: {error}", hint=error.hint) from error
+            chosen = self._apt.solve(wanted, preferred)
+            self._answers[key] = self._attribution.locked(chosen, wish.debs)
         return self._answers[key]
+
+    def _hint(self, error: Unsolvable) -> str:
+        """What is missing may be in an archive from which it may not come."""
+        for name in re.findall(r"Depends: ([a-z0-9][a-z0-9.+-]+)", str(error)):
+            for archive in self._world.lists.having(name):
+                return f"archive {archive} has {name}: add it to archives.{archive}.packages"
+        return error.hint
 
     def _check_names(self, host: Host) -> None:
         """Find all names that do not exist before anything is solved."""
@@ -246,87 +296,34 @@ class _Resolver:
             who = f"{host.name}:{system_name}"
             wanted += [(who, name) for name in (system.kernel.package, *system.packages)]
         unknown = [
-            Unknown(name, who, tuple(self._apt.providers(name) or near_names(name, self._names)))
+            Unknown(
+                name,
+                who,
+                tuple(self._apt.providers(name) or near_names(name, self._names)),
+                self._world.lists.having(name),
+            )
             for who, name in wanted
             if name not in self._names
         ]
         if unknown:
-            raise PackageNotFound(unknown, suites=self._archive.suites)
-
-    def _locked(self, chosen: Sequence[Chosen]) -> tuple[LockedPackage, ...]:
-        records = self._apt.records(chosen)
-        listings = self._apt.listings(package.name for package in chosen)
-        return lock_packages(chosen, records, listings, self._dates)
+            asked_where = (*self._project.archive.suites, *self._project.archives)
+            raise PackageNotFound(unknown, suites=asked_where)
 
 
-def lock_packages(
-    chosen: Iterable[Chosen],
-    records: Iterable[Record],
-    listings: Iterable[Listing],
-    dates: Mapping[tuple[str, str], str],
-) -> tuple[LockedPackage, ...]:
-    """Put together what apt says about packages in several answers.
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What goes before what the solver would choose."""
 
-    Args:
-        chosen: the packages, with the addresses of their files.
-        records: what indexes say about them; a version may be in several indexes.
-        listings: in which suites their versions stand.
-        dates: when the index of a suite at an address was made.
+    debs: tuple[LockedPackage, ...]
+    kept: tuple[LockedPackage, ...] = ()
 
-    Raises:
-        AptFailed: the answers do not fit together.
-    """
-    by_version: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        by_version.setdefault((record.name, record.version), []).append(record)
-    by_name: dict[str, list[Listing]] = {}
-    for listing in listings:
-        by_name.setdefault(listing.name, []).append(listing)
-    return tuple(
-        sorted(
-            _locked(
-                package,
-                by_version.get((package.name, package.version), []),
-                by_name.get(package.name, []),
-                dates,
-            )
-            for package in chosen
-        )
-    )
-
-
-def _locked(
-    package: Chosen,
-    records: Iterable[Record],
-    listings: Iterable[Listing],
-    dates: Mapping[tuple[str, str], str],
-) -> LockedPackage:
-    """One package: its address names the archive, its index the hash, its suite the date."""
-    places = [
-        (dates[listing.address, listing.suite], listing)
-        for listing in listings
-        if listing.version == package.version
-        and package.url.startswith(listing.address + "/")
-        and (listing.address, listing.suite) in dates
-    ]
-    fitting = {
-        record.sha256: record for record in records if record.size_bytes == package.size_bytes
-    }
-    if not places or len(fitting) != 1:
-        raise AptFailed(f"apt's package lists disagree about {package.name} {package.version}")
-    (record,) = fitting.values()
-    date, listing = min(places, key=lambda place: (place[0], place[1].suite))
-    return LockedPackage(
-        name=package.name,
-        version=package.version,
-        architecture=package.architecture,
-        size_bytes=package.size_bytes,
-        sha256=record.sha256,
-        archive="debian-security" if listing.suite.endswith(SECURITY) else "debian",
-        path=urllib.parse.unquote(package.url.removeprefix(listing.address + "/")),
-        date=date,
-        source=record.source,
-    )
+    @classmethod
+    def of(cls, debs: tuple[LockedPackage, ...], before: SystemLock | None) -> "_Wish":
+        """The files of the project, and all else that was locked."""
+        names = {each.name for each in debs}
+        locked = before.packages if before else ()
+        kept = (each for each in locked if not each.is_of_project and each.name not in names)
+        return cls(debs, tuple(kept))
 
 
 def near_names(name: str, names: Iterable[str]) -> list[str]:

@@ -18,7 +18,9 @@ from typing import TypeVar
 from reconix.base import http
 from reconix.base.address import Address
 from reconix.base.http import BROKEN, Limits
+from reconix.build.archive.logins import Login, headers_for
 
+_REFUSED = (401, 403)
 _GONE = (404, 410)
 _Result = TypeVar("_Result")
 
@@ -39,11 +41,13 @@ class Route:
         proxies: by scheme, ``http`` and ``https``; ``all`` for both, and ``no`` for whom no proxy
             is asked: the values of the variables ``http_proxy`` and so on.
         certificates: whom to trust; by default, what the machine trusts.
+        logins: who logs in to servers, and how.
         timeout_seconds: how long a server may say nothing.
     """
 
     proxies: Mapping[str, str] = field(default_factory=dict)
     certificates: Path | None = None
+    logins: tuple[Login, ...] = ()
     timeout_seconds: float = 30
 
     def client(self) -> http.Client:
@@ -96,10 +100,12 @@ class Client:
 
     def _ask(self, address: str) -> tuple[http.Client, http.Answer]:
         client = self._client = self._client or self._route.client()
-        answer = client.ask(Address.parse(address))
+        parsed = Address.parse(address)
+        answer = client.ask(parsed, headers_for(parsed, self._route.logins))
         if answer.status == 200:
             return client, answer
         client.dismiss(answer)
         if answer.status in _GONE:
             raise Gone
-        raise Transient(f"the server answered {answer.status}")
+        login = "; who logs in is read from apt's auth.conf" if answer.status in _REFUSED else ""
+        raise Transient(f"the server answered {answer.status}{login}")

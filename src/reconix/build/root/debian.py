@@ -15,7 +15,6 @@ Tested by ``tests/compat/test_build.py``.
 """
 
 import os
-import re
 import shutil
 import tarfile
 import tempfile
@@ -32,6 +31,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
 from reconix.base.process import CommandFailed
 from reconix.build import isolation
+from reconix.build.archive.control import BadPackage, name_in, read_control
 from reconix.build.root import losses, metadata, normalise, residue
 from reconix.build.root.losses import Loss
 from reconix.build.root.new_tree import Kind, NewTree, UnsafeArchive, relative
@@ -48,9 +48,6 @@ _HOST_NAME = 'hostname localhost || :; echo localhost > "$1/etc/hostname"'
 EPOCH = (1 << 31) - 1
 """No file of a package is newer, in seconds since 1970."""
 
-_FIELD = re.compile(rb"([!-9;-~]+):(.*)")
-_PACKAGE = re.compile(rb"[a-z0-9][a-z0-9+.-]+")
-_OURS = {b"filename", b"size", b"sha256"}
 _ACCOUNTS = ("passwd", "group")
 _FOLDERS = ("usr", "usr/bin", "usr/lib", "etc", "var", "home", "opt", "root", "srv")
 """We look into these, and so does the script of the initrd."""
@@ -63,15 +60,6 @@ class RootFailed(ReconixError):
     """The packages of a system could not be installed."""
 
     exit_code = 60
-
-
-class BadPackage(ReconixError):
-    """A file is not a package that an archive could hold."""
-
-    exit_code = 60
-
-    def __init__(self, package: Path, what: str) -> None:
-        super().__init__(f"{package} {what}", hint="is it a .deb from a Debian archive?")
 
 
 def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Path) -> None:
@@ -139,8 +127,8 @@ def make_archive(packages: Sequence[Path], archive: Path) -> list[str]:
 
 def _stanza(package: Path, archive: Path) -> tuple[str, bytes]:
     """Put one package into the folder; give its name and its entry for the index."""
-    control = process.run("dpkg-deb", "--field", package)
-    name = _name(control, package)
+    control = read_control(package)
+    name = name_in(control, package)
     place = archive / f"{name}.deb"
     try:
         place.symlink_to(package.resolve())
@@ -155,29 +143,6 @@ def _stanza(package: Path, archive: Path) -> tuple[str, bytes]:
         f"SHA256: {Digest.of_file(package).hex()}\n"
     )
     return name, control + facts.encode()
-
-
-def _name(control: bytes, package: Path) -> str:
-    """The name in the control file of a package.
-
-    It becomes the name of a file and a word of a command line, and the control file a paragraph of
-    an index: so it must be a name, and the control file one paragraph without our own fields.
-
-    Source: Debian Policy, sections 5.1 (*Syntax of control files*) and 5.6.7 (*Package*).
-    """
-    fields: dict[bytes, bytes] = {}
-    for line in control.rstrip(b"\n").split(b"\n"):
-        if line.startswith((b" ", b"\t")):
-            continue
-        found = _FIELD.fullmatch(line)
-        key = found[1].lower() if found else b""
-        if not found or key in fields or key in _OURS:
-            raise BadPackage(package, f"has a control file with {line[:80]!r}")
-        fields[key] = found[2].strip()
-    name = fields.get(b"package", b"")
-    if not _PACKAGE.fullmatch(name):
-        raise BadPackage(package, f"is called {name[:80].decode(errors='replace')!r}")
-    return name.decode()
 
 
 def _words(

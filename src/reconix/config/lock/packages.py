@@ -12,6 +12,8 @@ from reconix.base.errors import ReconixError
 
 LOADER = "systemd-boot-efi"
 INITRD = "busybox-static"
+DEBIAN = ("debian", "debian-security")
+"""Debian's own archives: whatever they had stays in dated archives."""
 PROJECT = "project"
 """Stands for the archive of a package that is a file of the project."""
 
@@ -44,6 +46,11 @@ def _is_date(text: str) -> bool:
     return True
 
 
+def is_package_path(text: str) -> bool:
+    """Whether a package can be found under a path, below an archive or a project."""
+    return bool(_PATH.fullmatch(text)) and not {"", ".", ".."} & set(text.split("/"))
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class SourcePackage:
     """What a package was built from: faults are filed on sources."""
@@ -73,7 +80,7 @@ class LockedPackage:
     date: str
     """When an archive had it, as snapshot archives write it: ``20260912T075541Z``.
 
-    Empty for a file of the project.
+    Empty for a file of the project, and where an archive beside Debian's does not say.
     """
     source: SourcePackage | None = None
     """Nothing in a lock of version 1."""
@@ -84,11 +91,13 @@ class LockedPackage:
             ("version", self.version, _VERSION),
             ("architecture", self.architecture, _ARCHITECTURE),
             ("archive", self.archive, _ARCHIVE),
-            ("path", self.path, _PATH),
         ):
-            if not form.fullmatch(value) or {"", ".", ".."} & set(value.split("/")):
+            if not form.fullmatch(value):
                 raise BadLock(f"{value!r} is not a valid package {what}")
-        if self.is_of_project != (self.date == "") or (self.date and not _is_date(self.date)):
+        if not is_package_path(self.path):
+            raise BadLock(f"{self.path!r} is not a valid package path")
+        wrong = self.date and (self.is_of_project or not _is_date(self.date))
+        if wrong or (self.archive in DEBIAN and not self.date):
             raise BadLock(f"{self.date!r} is not a valid date")
 
     @property

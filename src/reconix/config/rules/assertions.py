@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from reconix.config.merge import Table
 from reconix.config.problems import Place, Problem
+from reconix.config.rules.archives import check_archives
 from reconix.config.rules.containers import check_containers
 from reconix.config.rules.contents import check_contents
 from reconix.config.rules.default_system import check_default_system
@@ -37,6 +38,7 @@ from reconix.config.schema.system import System
 def check_project(project: Project, table: Table, file: Place) -> Iterator[Problem]:
     """What must hold for what all hosts share."""
     yield from check_updates(project, table, file)
+    yield from check_archives(project, table, file)
 
 
 def check_host(

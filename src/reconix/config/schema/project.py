@@ -1,11 +1,13 @@
 """``reconix.toml``: archives, trusted keys, the place of updates, what things may cost."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from reconix.base.files import read_text
 from reconix.config.options import Option, Range
+from reconix.config.schema.archives import OtherArchive
 from reconix.config.schema.values import (
     _MAX_SOURCE_BYTES,
     AbsolutePath,
@@ -27,7 +29,8 @@ class Archive:
         tuple[SuiteName, ...],
         Option(
             "Suites that `reconix lock` takes packages from; one that ends in `-security` is "
-            "looked for in the security archive.",
+            "looked for in the security archive. Backports listed here give only what no other "
+            "suite has; to choose more of them, see `archives`.",
             '["trixie", "trixie-security"]',
             "to build from another release, or to leave out point releases between two of yours",
         ),
@@ -231,6 +234,15 @@ class Project:
         ),
     ] = Architecture.AMD64
     archive: Archive = field(default_factory=Archive)
+    archives: Annotated[
+        Mapping[Name, OtherArchive],
+        Option(
+            "Archives of packages beside Debian's own.",
+            '{ vendor = { url = "https://packages.example", suites = ["stable"], '
+            'keyring = "keys/vendor.asc", packages = ["vendor-*"] } }',
+            "for packages that Debian does not have, or has in another version",
+        ),
+    ] = field(default_factory=dict)
     budgets: Budgets = field(default_factory=Budgets)
     trust: TrustRoot = field(default_factory=TrustRoot)
     update: Updates = field(default_factory=Updates)

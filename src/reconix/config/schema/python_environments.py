@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from reconix.config.options import Form, Option
-from reconix.config.schema.values import AbsolutePath
+from reconix.config.schema.values import AbsolutePath, FilePattern
 
 ExtraName = Annotated[
     str,
@@ -42,7 +42,7 @@ class PythonEnvironment:
         ),
     ] = None
     wheels: Annotated[
-        tuple[Path, ...],
+        tuple[FilePattern, ...],
         Option(
             "Wheels of your own, files or patterns such as `dist/*.whl`. They are read at each "
             "build and are no part of `reconix.lock`, so that a new one needs no new lock. One "

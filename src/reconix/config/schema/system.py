@@ -18,6 +18,7 @@ from reconix.config.schema.values import (
     CommandLine,
     Country,
     EtcPath,
+    FilePattern,
     Gateway,
     Image,
     Interface,
@@ -652,6 +653,16 @@ class System:
             "for what the system is meant to do",
         ),
     ] = ()
+    debs: Annotated[
+        tuple[FilePattern, ...],
+        Option(
+            "Package files of the project to install, relative to the file that names them, with "
+            "what they depend on; `*`, `?` and `**` allowed. They win over packages of the same "
+            "name from an archive.",
+            '["../../dist/*.deb"]',
+            "for programs that your own build packs",
+        ),
+    ] = ()
     users: Annotated[
         Mapping[UserName, User],
         Option(
@@ -762,6 +773,10 @@ class System:
         ),
     ] = False
     update: Update = field(default_factory=Update)
+
+    def deb_files(self) -> tuple[Path, ...]:
+        """The package files that `debs` name, each once, sorted."""
+        return tuple(sorted({file for pattern in self.debs for file in pattern.files()}))
 
     @property
     def wifi(self) -> Mapping[str, Network]:

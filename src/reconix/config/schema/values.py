@@ -10,10 +10,11 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PosixPath
+from pathlib import Path, PosixPath
 from typing import Annotated
 
 from reconix.config import patterns
+from reconix.config.globs import matching
 from reconix.config.options import Form, Range
 
 _MAX_SOURCE_BYTES = 16 << 20
@@ -22,6 +23,14 @@ _MAX_SSID_BYTES = 32
 
 class FolderPath(PosixPath):
     """The path of a folder of this machine."""
+
+
+class FilePattern(PosixPath):
+    """The path of a file, or a pattern that stands for several."""
+
+    def files(self) -> tuple[Path, ...]:
+        """The files that it stands for now, sorted."""
+        return matching(Path(self))
 
 
 class Architecture(enum.Enum):
@@ -188,6 +197,13 @@ Name = Annotated[
 HostName = Annotated[
     str, Form("a host name such as gateway", r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 ]
+PackagePattern = Annotated[
+    str,
+    Form(
+        "the name of a Debian package, * and ? allowed, such as vendor-*",
+        r"[a-z0-9*?][a-z0-9.+*?-]*",
+    ),
+]
 PackageName = Annotated[
     str, Form("the name of a Debian package such as nginx", r"[a-z0-9][a-z0-9.+-]+")
 ]
@@ -311,6 +327,21 @@ Url = Annotated[
     Form(
         "an address that begins with http:// or https://, without user and password",
         r"https?://(?![^/?#\s]*@)[^\s]{1,500}",
+    ),
+]
+ArchiveUrl = Annotated[
+    str,
+    Form(
+        "an address that begins with http:// or https://, without user and password, or file: "
+        "and a folder",
+        r"https?://(?![^/?#\s]*@)[^\s]{1,500}|file:[^\s?#%]{1,500}",
+    ),
+]
+ArchiveSuite = Annotated[
+    str,
+    Form(
+        "the name of a suite such as stable, or a folder that ends in / such as ./",
+        r"(?!/)(?!.*(\.\./|//))[A-Za-z0-9.][A-Za-z0-9._+~/-]{0,254}",
     ),
 ]
 ProxyUrl = Annotated[

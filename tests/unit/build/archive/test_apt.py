@@ -133,11 +133,14 @@ def test_listings_tell_address_and_suite() -> None:
 
 def test_targets_are_package_indexes_only() -> None:
     said = (
-        b"/lists/a_Packages|http://a.example/debian/|trixie|Debian|Packages\n"
-        b"/lists/a_Translation|http://a.example/debian/|trixie|Debian|Translations\n"
+        b"/lists/a_Packages|http://a.example/debian/|trixie|Debian|Packages|main/x/Packages\n"
+        b"/lists/a_Translation|http://a.example/debian/|trixie|Debian|Translations|main/i18n/en\n"
     )
     assert parse_targets(said) == [
-        Target(Path("/lists/a_Packages"), "http://a.example/debian", "trixie", "Debian")
+        Target(
+            Path("/lists/a_Packages"),
+            *("http://a.example/debian", "trixie", "Debian", "main/x/Packages"),
+        )
     ]
 
 

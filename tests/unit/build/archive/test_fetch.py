@@ -19,7 +19,7 @@ from reconix.build.archive.fetch import (
 )
 from reconix.build.archive.transport import Route
 from reconix.config.lock.packages import LockedPackage
-from reconix.config.schema.project import Archive
+from reconix.config.schema.project import Archive, Project
 
 HURRY = RetryPolicy(attempts=2, pause_seconds=0, grace_seconds=5)
 CONTENT = b"a package" * 1000
@@ -256,8 +256,10 @@ def test_the_proxy_that_the_environment_names_is_asked(
     monkeypatch.setenv("no_proxy", "direct.example")
     server.answers[f"http://archive.example/{PATH}"] = say(200, CONTENT)
     archive = Archive(main="http://archive.example", security="http://direct.example")
-    assert fetch([package()], lambda: locate(archive), cache=tmp_path, retry=HURRY)
-    route = locate(archive).route
+    project = Project(name="test", archive=archive)
+    where = locate(project, tmp_path)
+    assert fetch([package()], lambda: where, cache=tmp_path, retry=HURRY)
+    route = where.route
     assert route.proxies["no"] == "direct.example"
 
 

@@ -9,8 +9,8 @@ import pytest
 from tests.project_files import enough
 
 from reconix.base.process import run
+from reconix.build.archive.control import BadPackage
 from reconix.build.root import debian
-from reconix.build.root.debian import BadPackage
 from reconix.build.root.new_tree import UnsafeArchive, relative
 
 FOLDERS = ("etc", "usr", "usr/bin", "usr/lib", "var")
