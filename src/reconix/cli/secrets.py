@@ -35,7 +35,7 @@ from reconix.fleet.delivery import WrongHost
 from reconix.fleet.remote import Remote
 from reconix.fleet.secrets import RemoteSecrets
 from reconix.project.files import ProjectFiles
-from reconix.project.secrets import UnreadableSecret, Values, WantedSecret, wanted
+from reconix.project.secrets import UnreadableSecret, Values, WantedSecret, tell_of, wanted
 
 ACTIONS = ("list", "push", "remove")
 
@@ -102,6 +102,8 @@ def _list(
     device: Remote | None,
 ) -> None:
     there = None if device is None else _asked(device, values)
+    for file in filter(None, (values.find(each.name) for each in chosen)):
+        tell_of(file)
     lines = [_line(each, values, there) for each in chosen]
     document: JsonInput = {
         "host": values.host,

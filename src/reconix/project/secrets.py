@@ -165,6 +165,7 @@ class Values:
             UnreadableSecret: it cannot be decrypted, or the file is another user's.
             BadFile: it is a link, a folder, a pipe.
         """
+        tell_of(file)
         if file.form is Form.PLAIN:
             owners = {0, os.geteuid(), self.folder.stat().st_uid}
             return SecretValue(file.name, _plain(file.path, owners))
@@ -179,16 +180,21 @@ def _plain(path: Path, owners: Collection[int]) -> bytes:
                 f"{path} belongs to another user (UID {status.st_uid}), who can change it",
                 hint=f"make it yours: chown $USER {path}",
             )
-        if status.st_mode & 0o077:
-            mode = stat.S_IMODE(status.st_mode)
-            progress.note(f"warning: others may read {path} (mode {mode:04o}): chmod 600 {path}")
-        content = source.read(MAX_BYTES + 1)
+        return source.read(MAX_BYTES + 1)
+
+
+def tell_of(file: ValueFile) -> None:
+    """Warn of a value in clear that others see, on this machine or in the project's history."""
+    if file.form is not Form.PLAIN:
+        return
+    path, mode = file.path, stat.S_IMODE(file.path.lstat().st_mode)
+    if stat.S_ISREG(path.lstat().st_mode) and mode & 0o077:
+        progress.note(f"warning: others may read {path} (mode {mode:04o}): chmod 600 {path}")
     if _is_tracked(path):
         progress.note(
             f"warning: git tracks {path}: the value is in the history of the project; "
             f"git rm --cached {path}, and give the secret another value"
         )
-    return content
 
 
 def _is_tracked(path: Path) -> bool:

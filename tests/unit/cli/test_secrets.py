@@ -72,8 +72,11 @@ def test_what_is_asked_for_is_listed_with_where_its_value_is(
         "here: no value, but for GW-1",
         "mqtt-password: for air.service of default; here: secrets/mqtt-password",
     ]
+    (project / "secrets/mqtt-password").chmod(0o640)
     assert secrets(project, "list", "--device", "GW-1", "--json") == 0
-    said = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr()
+    assert f"others may read {project}/secrets/mqtt-password (mode 0640)" in told.err
+    said = json.loads(told.out)
     assert said["device"] == "GW-1"
     files = [each["file"] for each in said["secrets"]]
     assert files == [f"{project}/secrets/GW-1/banner", f"{project}/secrets/mqtt-password"]

@@ -31,7 +31,7 @@ def test_a_value_arrives_and_what_reads_it_is_started_again(
     sealed = SecretValue("mqtt-password", VALUE).sealed()
     assert receive(asking, monkeypatch, sealed, "--with-digest") == 0
     assert (asking.paths.secrets / "mqtt-password").read_bytes() == VALUE
-    assert "restart air.service" in units.calls
+    assert units.calls[-2:] == ["reset-failed air.service", "restart air.service"]
     said = capsys.readouterr()
     assert said.out == "secret mqtt-password is kept\nair.service was started again\n"
     calls = len(units.calls)

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError, UsageError
-from reconix.base.process import CommandFailed, ProgramMissing, run
+from reconix.base.process import CommandFailed, ProgramMissing, run, succeeds
 from reconix.base.secret_values import MAX_BYTES, SENT_BYTES, SecretValue, check_name, unsealed
 from reconix.device.commands.restarting import Tell
 from reconix.device.device import Device
@@ -97,6 +97,8 @@ def _readers(device: Device, name: str) -> Iterator[str]:
 def _start_again(tell: Tell, name: str, patterns: list[str]) -> None:
     for unit in [unit for pattern in patterns for unit in _loaded(pattern)]:
         try:
+            # One that has failed too often would be refused.
+            succeeds("systemctl", "reset-failed", unit, timeout_seconds=_ASK_SECONDS)
             run("systemctl", "restart", unit, timeout_seconds=_RESTART_SECONDS)
         except (CommandFailed, ProgramMissing, OSError) as error:
             raise NotRestarted(
