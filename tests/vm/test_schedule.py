@@ -1,5 +1,7 @@
 """A device of its own name follows the clock: it changes its system, and updates in its window.
 
+It has a secret, too (``having_secrets.py``).
+
 One device, switched on once. Its clock is set so that something is about to happen; the calendar
 has hours that are far from now, so that nothing happens before. What is told by text and unit
 files is tested without a device; here the timers are systemd's, and the clock is the kernel's.
@@ -15,6 +17,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Need
 from tests.projects import PROGRAMS, booted
+from tests.vm import having_secrets
 from tests.vm.device import Device
 from tests.vm.project import MACHINE, Project
 
@@ -98,8 +101,10 @@ def project(tmp_path: Path, clock: Clock, server: ThreadingHTTPServer) -> Projec
     )
     systems = {"default": "", "night": ""}
     url = f'update.url = "http://{HOST}:{server.server_port}"\n'
-    machine = MACHINE + KEEPS + more
-    return Project.make(tmp_path / "project", machine, systems, settings=url)
+    machine = MACHINE + KEEPS + more + having_secrets.MACHINE
+    made = Project.make(tmp_path / "project", machine, systems, settings=url)
+    having_secrets.prepare(made, SERIAL)
+    return made
 
 
 @pytest.mark.vm
@@ -115,9 +120,16 @@ def test_a_device_follows_the_clock(
         device = Device(machine, Login(tmp_path / "site"))
         device.wait_for("default", soft_reboots=0)
         has_its_identity(device)
+        having_secrets.has_its_secret(device, project, SERIAL)
         updates_in_its_window(device, clock, target)
         has_the_keys_of_the_update(machine, project)
+        having_secrets.gets_another_value(device, project, SERIAL)
+        set_clock(device, clock.window + 60)
+        having_secrets.leaves_what_lacks_a_secret(device, project)
         follows_the_schedule(device, clock)
+        having_secrets.says_no_value(device, project, tmp_path / PUBLISHED, project.store)
+        device_disk, raw = tmp_path / "device/disk.qcow2", tmp_path / "raw"
+        having_secrets.is_on_data_alone(machine, device_disk, raw)
 
 
 def publish_an_update(project: Project, folder: Path) -> str:

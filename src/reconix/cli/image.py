@@ -105,9 +105,7 @@ def _own(arguments: argparse.Namespace, files: ProjectFiles, host: Host) -> dict
     asked = secrets.wanted(host)
     if arguments.device is None:
         if asked:
-            progress.note(
-                "secrets are written with --device SERIAL, or later: reconix secrets push"
-            )
+            progress.note("secrets come with --device SERIAL, or later: reconix secrets push")
         return {}
     identity = identities.files_of(files, host, arguments.device)
     kept = _secrets(secret_values.values(arguments, files, host), asked)
