@@ -51,6 +51,15 @@ FILES = {
 KERNEL_FILE = File(b"k" * 3000)
 MODULE = File(b"m" * 200)
 SCRIPT = "#!/bin/sh\ntouch /etc/made-by-server /etc/made-by-server-not\n"
+COPYRIGHT = """\
+Format: https://example.org/copyright-format/1.0/
+
+Files: *
+License: Expat
+
+Files: x
+License: own words
+"""
 OF_SYSTEM = {"default": ("base", "library", "shell", "tool"), "mail": tuple(FIELDS)}
 
 
@@ -177,6 +186,11 @@ def make_root(into: Path, system: str) -> None:
     (into / "etc/alternatives").mkdir(parents=True)
     (into / "etc/alternatives/editor").symlink_to("/usr/bin/tool")
     (into / "usr/bin/editor").symlink_to("/etc/alternatives/editor")
+    copyright_file = into / "usr/share/doc/tool/copyright"
+    copyright_file.parent.mkdir(parents=True)
+    copyright_file.write_text(COPYRIGHT)
+    (into / "usr/lib/os-release").write_text('ID=debian\nVERSION_ID="13"\n')
+    (into / "etc/os-release").symlink_to("../usr/lib/os-release")
     (into / "metadata").write_text("what is not on a device" * 99)
     (into / "usr/bin/shell-too").write_bytes((into / "usr/bin/shell").read_bytes())
     (into / "usr/bin/shell-too").chmod(0o755)

@@ -15,8 +15,8 @@ from typing import Protocol, cast
 
 NAMES = (
     *("init", "check", "fmt", "show", "options", "diff", "lock", "build", "why", "size"),
-    *("image", "run", "shell", "logs", "cp", "keys", "secrets", "send", "publish", "deploy"),
-    *("repair", "status", "store", "prove", "doctor", "completion"),
+    *("sbom", "image", "run", "shell", "logs", "cp", "keys", "secrets", "send", "publish"),
+    *("deploy", "repair", "status", "store", "prove", "doctor", "completion"),
 )
 """All commands, in the order in which a user meets them."""
 

@@ -52,6 +52,10 @@ class Dependencies:
                     if other.name != name and other.is_what(choice):
                         yield Need(name, relation, other.name)
 
+    def is_essential(self, name: str) -> bool:
+        """Whether a package is there because every system has it."""
+        return name in self.packages and self.packages[name].is_essential
+
     def providers(self, name: str) -> list[str]:
         """The packages that provide a name."""
         return sorted(each.name for each in self._by_name.get(name, ()))

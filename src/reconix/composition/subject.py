@@ -81,8 +81,29 @@ class HostSubject:
         found = evaluate.known_toplevels(workshop, self.host, lock, names)
         for name in names:
             if name not in found:
-                raise not_built(self.host, name)
+                raise self.not_built(name)
         return found
+
+    def roots(self, store: ChrootStore, *names: str) -> dict[str, Path]:
+        """The Debian roots of some systems.
+
+        Raises:
+            NotBuilt: one of them has not been built.
+        """
+        found = {}
+        for name in names:
+            root = self.system(name).root(store)
+            if root is None:
+                raise self.not_built(name)
+            found[name] = root
+        return found
+
+    def not_built(self, name: str) -> NotBuilt:
+        """The error for a system that has to be built first."""
+        return NotBuilt(
+            f"{self.host.name}:{name} has not been built as it is configured now",
+            hint=f"build it first: reconix build {self.host.name}",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +145,6 @@ class SystemSubject:
             NotBuilt: it has not been built as it is configured now.
         """
         if store is None:
-            raise not_built(self.of.host, self.name)
+            raise self.of.not_built(self.name)
         toplevels = self.of.toplevels(store, downloads, self.name)
         return DeviceView.read(store, toplevels[self.name])
-
-
-def not_built(host: Host, name: str) -> NotBuilt:
-    """The error for a system that has to be built first."""
-    return NotBuilt(
-        f"{host.name}:{name} has not been built as it is configured now",
-        hint=f"build it first: reconix build {host.name}",
-    )

@@ -28,7 +28,7 @@ from reconix.composition.device_view import DeviceView, Found, Part
 from reconix.composition.installed import parse_installed
 from reconix.composition.owners import How, Owner, Owners
 from reconix.composition.requests import Request
-from reconix.composition.subject import SystemSubject, not_built
+from reconix.composition.subject import SystemSubject
 from reconix.config.lock.packages import LockedPackage
 
 OURS = {
@@ -114,7 +114,7 @@ class Inquiry:
         if name not in locked:
             return self._beside(name) or self._missing(name)
         if self._root is None and name not in self._asked:
-            raise not_built(self._subject.of.host, self._subject.name)
+            raise self._subject.of.not_built(self._subject.name)
         return PackageAnswer(name, locked[name].version, tuple(self._reasons(name)))
 
     def _reasons(self, name: str) -> list[Reason]:
