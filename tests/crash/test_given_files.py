@@ -117,3 +117,18 @@ def test_a_cut_at_any_step_leaves_the_old_file_or_the_new_one(tmp_path: Path) ->
             assert allowed > 3
             return
     raise AssertionError("it has no end")
+
+
+def test_files_below_var_are_given_as_those_below_etc(maker: Maker) -> None:
+    """Wherever the configuration has a file: what persists around it may be anywhere."""
+    maker.keeps("shared /var/lib/air")
+    maker.brings("var/lib/air/ours", "var/lib/air/theirs", "var/lib/air/sub/new")
+    given = (
+        "generation /var/lib/air/ours\ndevice /var/lib/air/theirs\ndevice /var/lib/air/sub/new\n"
+    )
+    (maker.place / "top/given").write_text(given)
+    kept = "data/shared/var/lib/air"
+    old = f"mkdir -p {kept}; for name in ours theirs; do printf old > {kept}/$name; done"
+    show = f"cd {kept}; for name in ours theirs sub/new; do cat $name; echo; done"
+    assert maker.do(old, "keep_paths", show).split() == ["x", "old", "x"]
+    assert maker.faults() == []

@@ -26,7 +26,7 @@ from reconix.build import cached_recipes, nixos, recipes
 from reconix.build.agent import bytecode, zipapp
 from reconix.build.boot import initrd, linux
 from reconix.build.boot.linux import Modules
-from reconix.build.etc import file_precedence
+from reconix.build.etc import configured_files, file_precedence
 from reconix.build.etc.generated_files import make_etc, units_of_ones_own
 from reconix.build.generation import add_generation, read_system
 from reconix.build.measured import Measured
@@ -258,6 +258,7 @@ def _toplevel(
         agent=f"{built.agent}/{zipapp.PROGRAM}",
         agent_units=machine_units.units(host.machine),
     )
+    elsewhere = _files_elsewhere(store, name, system, accounts, packages)
     for line in file_precedence.from_packages(system, root, etc.tree):
         progress.note(f"{name}: {line}")
     etc_path = store.add_files(etc.tree, f"etc-{name}", [built.agent])
@@ -272,7 +273,7 @@ def _toplevel(
         etc_sidecar=_add_sidecar(store, Sidecar(etc_path, etc.metadata)),
         placed=Placed(
             tuple(each for _, each in trees if isinstance(each, Bound)),
-            tuple(each for _, each in trees if isinstance(each, Layer)),
+            (*elsewhere, *(each for _, each in trees if isinstance(each, Layer))),
         ),
     )
     programs = Programs(_device_files(store, system, components), lock.architecture)
@@ -297,6 +298,18 @@ def _trees(
         for line in meetings.told(tree, packages.root):
             progress.note(f"{name}: {line}")
     return [(tree, trees.add(tree, accounts, packages)) for tree in found]
+
+
+def _files_elsewhere(
+    store: ChrootStore, name: str, system: System, accounts: Accounts, packages: Packages
+) -> tuple[Layer, ...]:
+    """The files of the configuration outside ``/etc``, if there are any."""
+    made = configured_files.make_layer(system, accounts, packages)
+    if made is None:
+        return ()
+    tree, described = made
+    path = store.add_files(tree, f"files-{name}")
+    return (Layer(path, _add_sidecar(store, Sidecar(path, described))),)
 
 
 def _device_files(store: ChrootStore, system: System, components: Components) -> DeviceFiles:

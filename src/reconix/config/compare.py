@@ -9,6 +9,7 @@ Tested by ``tests/unit/config/test_compare.py``.
 """
 
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from reconix.base.digests import Digest
 from reconix.config.load import Loaded
 from reconix.config.lock.hosts import HostLock
 from reconix.config.lock.packages import DEBIAN, LockedPackage
+from reconix.config.patterns import Patterns
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import Content, System
 from reconix.config.show import Row, rows
@@ -87,8 +89,36 @@ def _contents(system: System) -> dict[str, str]:
         for name, content in named.items()
         if content.source is not None
     }
+    trees = {
+        f"content of trees.{path}": str(_content_of(tree.source, Patterns(tree.exclude)))
+        for path, tree in system.trees.items()
+    }
     keys = {f"keys of {name}": ", ".join(user.keys()) for name, user in system.users.items()}
-    return found | keys
+    return found | trees | keys
+
+
+def _content_of(folder: Path, excluded: Patterns) -> Digest:
+    """A digest of what counts of a folder, as far as a device could have it."""
+    lines: list[str] = []
+    for place, folders, names in os.walk(folder):
+        inside = Path(place).relative_to(folder)
+        folders[:] = sorted(
+            name for name in folders if not excluded.match(str(inside / name), is_folder=True)
+        )
+        lines += [f"{inside / name}/" for name in folders]
+        lines += [
+            f"{inside / name} {_said_of(Path(place, name))}"
+            for name in sorted(names)
+            if not excluded.match(str(inside / name))
+        ]
+    return Digest.of("\0".join(lines).encode(errors="surrogateescape"))
+
+
+def _said_of(path: Path) -> str:
+    if path.is_symlink():
+        return f"-> {path.readlink()}"
+    kind = "program" if os.access(path, os.X_OK) else "file"
+    return f"{kind} {Digest.of_file(path)}" if path.is_file() else "something else"
 
 
 def _packages(lock: HostLock | None, name: str) -> dict[str, str]:

@@ -44,3 +44,45 @@ def test_what_is_new_and_what_is_gone_have_one_side() -> None:
         Difference("c", None, "1"),
         Difference("a", "1", None),
     )
+
+
+def tree(folder: Path) -> Path:
+    made = write(folder, '[trees."/opt/air"]\nsource = "air"\nexclude = ["*.pyc"]\n')
+    (made / "hosts/gw/systems/air/bin").mkdir(parents=True)
+    (made / "hosts/gw/systems/air/bin/air").write_text("x")
+    (made / "hosts/gw/systems/air/link").symlink_to("bin/air")
+    return made / "hosts/gw/systems/air"
+
+
+def remade(air: Path) -> None:
+    (air / "bin/air").touch()
+    (air / "bin/x.pyc").touch()
+
+
+def other_content(air: Path) -> None:
+    (air / "bin/air").write_text("y")
+
+
+def a_program(air: Path) -> None:
+    (air / "bin/air").chmod(0o755)
+
+
+def an_empty_folder(air: Path) -> None:
+    (air / "empty").mkdir()
+
+
+def another_target(air: Path) -> None:
+    (air / "link").unlink()
+    (air / "link").symlink_to("bin")
+
+
+def test_the_content_of_a_tree_shows(tmp_path: Path) -> None:
+    one = tree(tmp_path / "one").parents[3]
+    for number, change in enumerate((other_content, a_program, an_empty_folder, another_target)):
+        other = tree(tmp_path / f"other {number}")
+        change(other)
+        (difference,) = changes(one, other.parents[3])["web"]
+        assert difference.key == "content of trees./opt/air"
+    same = tree(tmp_path / "same")
+    remade(same)
+    assert changes(one, same.parents[3])["web"] == ()

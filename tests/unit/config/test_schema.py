@@ -177,7 +177,7 @@ BAD_SYSTEM = {
     'packages = ["--force-yes"]': "Debian package",
     'packages = { plus = ["a"] }': "a list",
     'services.enable = ["nginx"]': "systemd unit",
-    'files."/etc/motd".text = ""': "below /etc",
+    'files."/srv/../motd".text = ""': "below /etc",
     'files."../motd".text = ""': "below /etc",
     'files."a//b".text = ""': "below /etc",
     'files."a\\nb".text = ""': "below /etc",

@@ -47,7 +47,7 @@ def test_files_that_git_does_not_know_are_there_unless_they_configure(project: P
         (project / name).write_text("x")
     with at_revision(project, "HEAD") as folder:
         found = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
-        assert found == {"reconix.toml", "keys", "keys/update"}
+        assert found == {"reconix.toml", "keys"}
         assert (folder / "keys/update").read_text() == "x"
 
 
@@ -58,3 +58,25 @@ def test_what_is_no_commit_is_refused(project: Path, revision: str) -> None:
         at_revision(project, revision),
     ):
         pass
+
+
+def test_a_folder_that_was_built_is_there_as_it_is(project: Path) -> None:
+    """It may be a tree of a device: its files are files, and programs in Python are among them."""
+    (project / "build/air").mkdir(parents=True)
+    (project / "build/air/air.py").write_text("x")
+    (project / "modules").mkdir()
+    (project / "modules/new.py").write_text("x")
+    with at_revision(project, "HEAD") as folder:
+        assert (folder / "build/air/air.py").is_file()
+        assert not (folder / "build/air/air.py").is_symlink()
+        assert not (folder / "modules/new.py").exists()
+
+
+def test_of_a_folder_that_git_knows_the_rest_is_there_too(project: Path) -> None:
+    (project / "keys").mkdir()
+    (project / "keys/known").write_text("x")
+    git(project, "add", "keys/known")
+    git(project, "commit", "-q", "-m", "second")
+    (project / "keys/unknown").write_text("y")
+    with at_revision(project, "HEAD") as folder:
+        assert (folder / "keys/known").read_text() + (folder / "keys/unknown").read_text() == "xy"

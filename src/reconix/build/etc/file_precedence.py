@@ -29,22 +29,19 @@ def print_given(system: System, etc: Folder) -> bytes:
         system: machine and system file, merged.
         etc: its generated files.
     """
-    lines = [
-        f"{_winner(system, path).value} /etc/{path}\n"
-        for path, _ in files(etc)
-        if around(system, f"/etc/{path}")
-    ]
-    return "".join(lines).encode()
+    ours = [*(f"/etc/{path}" for path, _ in files(etc)), *sorted(system.files_elsewhere)]
+    given = [f"{_winner(system, path).value} {path}\n" for path in ours if around(system, path)]
+    return "".join(given).encode()
 
 
 def _winner(system: System, path: str) -> Winner:
-    configured = system.files.get(path)
+    configured = system.files.get(path.removeprefix("/etc/"))
     return Winner.GENERATION if configured is None else configured.prefer or Winner.DEVICE
 
 
 def from_packages(system: System, root: Path, etc: Folder) -> Iterator[str]:
     """What packages put into folders that persist, and a later version does not: a line each."""
-    ours = {f"/etc/{path}" for path, _ in files(etc)}
+    ours = {*(f"/etc/{path}" for path, _ in files(etc)), *system.files_elsewhere}
     for folder in (*system.persist.shared, *system.persist.paths):
         place = root / folder[1:]
         brought = [path for path in sorted(place.rglob("*")) if path.is_symlink() or path.is_file()]

@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.build.agent.units import KEPT_MOUNTS
-from reconix.build.etc import authorized_keys, resolv_conf
+from reconix.build.etc import authorized_keys, configured_files, resolv_conf
 from reconix.build.etc.file_metadata import Below
 from reconix.build.etc.networks import make_networks, unmanaged
 from reconix.build.on_device import caches, databases, secrets
 from reconix.build.root.described import Packages
-from reconix.build.root.metadata import OURS
 from reconix.build.units import (
     credentials,
     enabling,
@@ -31,9 +30,7 @@ from reconix.build.units.unit_files import FOLDER, UnitFiles
 from reconix.build.users import subordinate_ids
 from reconix.build.users.accounts import Accounts
 from reconix.config.schema.health import UnitCheck
-from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Services, System
-from reconix.store.images.nodes import Metadata
 from reconix.store.sidecar import Entries
 from reconix.store.tree import File, Folder, Symlink, folder
 
@@ -102,9 +99,10 @@ def make_etc(
         **databases.make_files(stores),
         AGENT_PLACE: Symlink(agent),
     }
-    files |= {path: _written(file) for path, file in system.files.items()}
+    configured = system.files_below_etc
+    files |= {path: configured_files.written(file) for path, file in configured.items()}
     tree = folder(files)
-    below = Below(packages, "etc", _configured(system, accounts))
+    below = Below(packages, "etc", configured_files.metadata(configured, accounts))
     return Etc(tree, below.describe(tree))
 
 
@@ -136,7 +134,7 @@ def generated_units(system: System, own: Mapping[str, bytes]) -> Files:
     listed = {p.removeprefix(under): f for p, f in system.files.items() if p.startswith(under)}
     return {
         **{name: File(content) for name, content in own.items()},
-        **{path: _written(file) for path, file in listed.items()},
+        **{path: configured_files.written(file) for path, file in listed.items()},
     }
 
 
@@ -159,10 +157,6 @@ def units_of_ones_own(system: System) -> dict[str, list[str]]:
 def checked_units(system: System) -> list[str]:
     """The units that health checks wait for."""
     return [check.unit for check in system.health.checks if isinstance(check, UnitCheck)]
-
-
-def _written(file: ConfiguredFile) -> File | Symlink:
-    return File(file.read()) if file.link is None else Symlink(file.link)
 
 
 def _services(system: System) -> Services:
@@ -227,12 +221,3 @@ def _kernel_settings(system: System) -> Files:
         names = "".join(f"{name}\n" for name in system.kernel.modules)
         files["modules-load.d/reconix.conf"] = File(names.encode())
     return files
-
-
-def _configured(system: System, accounts: Accounts) -> dict[str, Metadata]:
-    """What the configuration says about owners and modes, where it says something."""
-    said = {
-        path: Metadata(file.mode, accounts.uid(file.owner), accounts.gid(file.group))
-        for path, file in system.files.items()
-    }
-    return {path: found for path, found in said.items() if found != OURS}

@@ -30,12 +30,12 @@ _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
 class Misplaced(ReconixError):
-    """A tree cannot be at its place, with what packages or the configuration have there."""
+    """A tree or a file cannot be at its place, with what else is there."""
 
     exit_code = 62
 
-    def __init__(self, found: FoundTree, fact: str, *, hint: str) -> None:
-        super().__init__(f'trees."{found.place}": {fact}', hint=hint)
+    def __init__(self, key: str, fact: str, *, hint: str) -> None:
+        super().__init__(f"{key}: {fact}", hint=hint)
 
 
 def check(found: FoundTree, system: System, root: Path) -> None:
@@ -64,14 +64,21 @@ def _check_kinds(found: FoundTree, root: Path) -> None:
             _expect_folder(found, root, path)
         elif _is_real_folder(root / path):
             fact = f"{one_line(os.fsdecode(node.path))} is a file, and packages have a folder there"
-            raise Misplaced(found, fact, hint="rename it, or leave it out with exclude")
+            raise Misplaced(found.key, fact, hint="rename it, or leave it out with exclude")
 
 
 def _expect_folder(found: FoundTree, root: Path, path: str) -> None:
-    if os.path.lexists(root / path) and not _is_real_folder(root / path):
-        kind = "link" if (root / path).is_symlink() else "file"
+    kind = kind_in_the_way(root / path)
+    if kind:
         fact = f"packages have a {kind} at /{one_line(path)}, where a folder would have to be"
-        raise Misplaced(found, fact, hint="choose another place")
+        raise Misplaced(found.key, fact, hint="choose another place")
+
+
+def kind_in_the_way(path: Path) -> str:
+    """What stands where a folder would have to be, if it is something else."""
+    if not os.path.lexists(path) or _is_real_folder(path):
+        return ""
+    return "link" if path.is_symlink() else "file"
 
 
 def _is_real_folder(path: Path) -> bool:
@@ -85,7 +92,7 @@ def _check_read_when_built(found: FoundTree) -> None:
         if not node.is_folder and any(map(path.is_relative_to, taken)):
             fact = f"/{one_line(str(path))} would count when a system is built, and nobody reads it"
             hint = "use units, users or files instead, or make the folder a package"
-            raise Misplaced(found, fact, hint=hint)
+            raise Misplaced(found.key, fact, hint=hint)
 
 
 def _check_mounts(found: FoundTree, system: System) -> None:
@@ -95,7 +102,7 @@ def _check_mounts(found: FoundTree, system: System) -> None:
         if inner.encode() not in folders:
             fact = f"{path} is to be mounted, and the folder has no {one_line(inner)}"
             hint = "make that folder in the source; it may be empty"
-            raise Misplaced(found, fact, hint=hint)
+            raise Misplaced(found.key, fact, hint=hint)
 
 
 def mounted_in(found: FoundTree, system: System) -> list[str]:
@@ -111,7 +118,7 @@ def _check_set_id(found: FoundTree) -> None:
         if path.encode() not in programs:
             fact = f"set_id names {one_line(path)}, which is no program in the folder"
             hint = "is it misspelt, excluded, or not executable?"
-            raise Misplaced(found, fact, hint=hint)
+            raise Misplaced(found.key, fact, hint=hint)
 
 
 def told(found: FoundTree, root: Path) -> Iterator[str]:

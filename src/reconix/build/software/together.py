@@ -48,7 +48,7 @@ def check_tree(found: FoundTree, place: Path, programs: Programs) -> None:
     for path, target in found.source.links_out():
         if programs.files.find(target) is Absent.MISSING:
             raise DanglingLink(
-                f'trees."{found.place}": {one_line(path)} is a link to {one_line(target)}, '
+                f"{found.key}: {one_line(path)} is a link to {one_line(target)}, "
                 "which no device will have",
                 hint="bring that, too, or leave the link out with exclude",
             )
@@ -60,7 +60,7 @@ def check_tree(found: FoundTree, place: Path, programs: Programs) -> None:
 
     faults = list(programs.faults(place, "" if found.is_layer else found.place, is_unchecked))
     if faults:
-        raise BrokenPrograms(f'trees."{found.place}"', faults, way_out=_UNCHECKED)
+        raise BrokenPrograms(found.key, faults, way_out=_UNCHECKED)
 
 
 def check_units(units: Mapping[str, Sequence[str]], accounts: Accounts, programs: Programs) -> None:

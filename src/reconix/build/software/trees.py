@@ -26,6 +26,7 @@ from reconix.build.software import source
 from reconix.build.software.placed import Bound, Layer
 from reconix.build.software.source import Node, Source
 from reconix.build.users.accounts import Accounts
+from reconix.config.merge import dotted
 from reconix.config.schema.software import Tree
 from reconix.config.schema.system import System
 from reconix.nix.chroot import ChrootStore
@@ -48,6 +49,11 @@ class FoundTree:
     """On the device."""
     tree: Tree
     source: Source
+
+    @property
+    def key(self) -> str:
+        """Its option, for messages."""
+        return dotted("trees", self.place)
 
     @property
     def inside(self) -> str:

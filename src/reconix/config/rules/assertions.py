@@ -17,6 +17,7 @@ from reconix.config.rules.contents import check_contents
 from reconix.config.rules.default_system import check_default_system
 from reconix.config.rules.devices import check_devices
 from reconix.config.rules.dynamic_user import check_dynamic_users
+from reconix.config.rules.files import check_files
 from reconix.config.rules.health import check_health
 from reconix.config.rules.machine import check_machine
 from reconix.config.rules.network import check_network
@@ -69,6 +70,7 @@ def check_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from check_units(system, table, file)
     yield from check_health(system, table, file)
     yield from check_volumes(system, table, file)
+    yield from check_files(system, table, file)
     yield from check_trees(system, table, file)
     yield from check_containers(system, table, file)
     yield from check_python_environments(system, table, file)

@@ -19,7 +19,7 @@ from reconix.config.merge import Table, dotted
 from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
 from reconix.config.schema.hosts import Host
-from reconix.config.schema.system import File, System
+from reconix.config.schema.system import File, System, path_of_file
 from reconix.config.schema.values import Winner
 
 
@@ -38,13 +38,13 @@ def around(system: System, path: str) -> str | None:
 def warn_about_kept_files(system: System, table: Table, file: Place) -> Iterator[Problem]:
     """Files for which ``prefer`` is missing, or has no effect."""
     for name, given in system.files.items():
-        folder = around(system, f"/etc/{name}")
+        folder = around(system, path_of_file(name))
         key, place = dotted("files", name), place_of(table, "files", name, default=file)
         if folder and given.prefer is None:
             fact = f"is inside {folder}, which persists: a device that already has it keeps its own"
             hint = 'set prefer = "generation" to replace it, or prefer = "device"'
             yield Problem(place, key, fact, hint)
-        elif hidden := _hidden_by(system, f"/etc/{name}"):
+        elif hidden := _hidden_by(system, path_of_file(name)):
             yield Problem(place, key, f"is never visible: the volume {hidden} is mounted over it")
         elif given.prefer is not None and not folder:
             hint = "remove it: the file always comes from the generation"
@@ -80,12 +80,12 @@ def _flashed(host: Host) -> dict[str, object]:
 def unseen_changes(old: System, new: System) -> Iterator[str]:
     """What a change of files means for devices that have kept the folder around: a line each."""
     for name in sorted(old.files.keys() & new.files.keys()):
-        folder, winner = around(new, f"/etc/{name}"), new.files[name].prefer
+        folder, winner = around(new, path_of_file(name)), new.files[name].prefer
         is_other = _said(old.files, name) != _said(new.files, name)
         if is_other and folder and winner is not Winner.GENERATION:
             yield f"{dotted('files', name)}: devices that have kept {folder} keep their own"
     for name in sorted(old.files.keys() - new.files.keys()):
-        if folder := around(new, f"/etc/{name}"):
+        if folder := around(new, path_of_file(name)):
             yield f"{dotted('files', name)}: stays on devices that have kept {folder}"
 
 

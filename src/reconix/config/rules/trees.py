@@ -17,7 +17,6 @@ from pathlib import PurePosixPath
 from reconix.config.merge import Table, dotted
 from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
-from reconix.config.rules.persist import overlap
 from reconix.config.schema.system import System
 
 _OF_THE_SYSTEM = {
@@ -79,10 +78,12 @@ def _wrong(system: System, path: str) -> Iterator[tuple[str, str]]:
 
 def _nothing_is_hidden(system: System, table: Table, file: Place) -> Iterator[Problem]:
     """No file of the configuration is where a tree is: it would be below it."""
-    for name in system.files:
-        for tree in system.trees:
-            if name.startswith("/") and overlap(name, tree):
-                place = place_of(table, "files", name, default=file)
-                fact = f"is never visible: the tree {tree} is mounted over it"
-                hint = "put it into the source of the tree, or elsewhere"
-                yield Problem(place, dotted("files", name), fact, hint)
+    for name, tree in itertools.product(system.files_elsewhere, system.trees):
+        key, place = dotted("files", name), place_of(table, "files", name, default=file)
+        if PurePosixPath(name).is_relative_to(tree):
+            fact = f"is never visible: the tree {tree} is mounted over it"
+            hint = "put it into the source of the tree, or elsewhere"
+            yield Problem(place, key, fact, hint)
+        elif PurePosixPath(tree).is_relative_to(name):
+            fact = f"is a file, and the tree {tree} would be in it"
+            yield Problem(place, key, fact, "rename one of the two")

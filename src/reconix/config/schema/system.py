@@ -17,7 +17,7 @@ from reconix.config.schema.values import (
     Address,
     CommandLine,
     Country,
-    EtcPath,
+    FilePath,
     FilePattern,
     Gateway,
     Image,
@@ -426,7 +426,7 @@ class Unit(Content):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File(Content):
-    """A file below `/etc`."""
+    """A file below `/etc`, or elsewhere if its path is absolute."""
 
     link: Annotated[
         AbsolutePath | None,
@@ -689,11 +689,12 @@ class System:
         ),
     ] = field(default_factory=dict)
     files: Annotated[
-        Mapping[EtcPath, File],
+        Mapping[FilePath, File],
         Option(
-            "Files below `/etc`.",
+            "Files below `/etc`, or with an absolute path elsewhere: anywhere but in `/usr`, "
+            "`/nix`, `/dev`, `/proc`, `/sys`, `/run` and the like.",
             '{ "motd" = { text = "Welcome\\n" } }',
-            "for settings without an option",
+            "for settings without an option, and for single files of your own",
         ),
     ] = field(default_factory=dict)
     python: Annotated[
@@ -784,8 +785,23 @@ class System:
         return {name: each for name, each in self.network.items() if each.ssid is not None}
 
     @property
+    def files_below_etc(self) -> Mapping[str, File]:
+        """Those of the files that are below ``/etc``, by their paths there."""
+        return {path: file for path, file in self.files.items() if not path.startswith("/")}
+
+    @property
+    def files_elsewhere(self) -> Mapping[str, File]:
+        """The others, by their absolute paths."""
+        return {path: file for path, file in self.files.items() if path.startswith("/")}
+
+    @property
     def needs_resolver(self) -> bool:
         """Whether the name servers are known only when the device runs."""
         asks = any(network.dhcp and network.names for network in self.network.values())
         is_given = "resolv.conf" in self.files or not _OTHER_RESOLVERS.isdisjoint(self.packages)
         return asks and not is_given
+
+
+def path_of_file(name: str) -> str:
+    """Where a file of the configuration is on a device."""
+    return name if name.startswith("/") else f"/etc/{name}"

@@ -227,11 +227,12 @@ StartedName = Annotated[
         r"(\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)|-generator)",
     ),
 ]
-EtcPath = Annotated[
+FilePath = Annotated[
     str,
     Form(
-        "a path below /etc without a leading /, such as nginx/nginx.conf",
-        r"(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\x7f]{1,1024}",
+        "a path below /etc without a leading /, such as nginx/nginx.conf, or an absolute path "
+        "elsewhere, such as /srv/tftp/boot.img",
+        r"/?(?!(.*/)?\.{0,2}(/|$))[^\x00-\x1f\x7f]{1,1024}",
     ),
 ]
 AbsolutePath = Annotated[

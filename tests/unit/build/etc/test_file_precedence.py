@@ -16,6 +16,9 @@ SYSTEM = System(
         "app/b": ConfiguredFile(text="", prefer=Winner.GENERATION),
         "app/c": ConfiguredFile(text="", prefer=Winner.DEVICE),
         "other": ConfiguredFile(text="", prefer=Winner.DEVICE),
+        "/var/lib/app/x": ConfiguredFile(text="", prefer=Winner.GENERATION),
+        "/var/lib/app/y": ConfiguredFile(text=""),
+        "/srv/elsewhere": ConfiguredFile(text=""),
     },
 )
 ETC = folder(
@@ -29,6 +32,8 @@ def test_each_file_in_a_folder_that_persists_says_who_wins() -> None:
         "generation /etc/app/b",
         "device /etc/app/c",
         "generation /etc/systemd/network/10-x",
+        "generation /var/lib/app/x",
+        "device /var/lib/app/y",
     ]
 
 
@@ -41,6 +46,5 @@ def test_what_packages_have_there_is_told(tmp_path: Path) -> None:
     lines.write_text("# C /etc/app/no - -\nC+! /etc/app/copied - - - -\nd /etc/app/d\nC /srv/x\n\n")
     assert list(from_packages(SYSTEM, tmp_path, ETC)) == [
         "/etc/app persists: /etc/app/copied of packages will not change on devices",
-        "/var/lib/app persists: /var/lib/app/sub/y and 1 more of packages "
-        "will not change on devices",
+        "/var/lib/app persists: /var/lib/app/sub/y of packages will not change on devices",
     ]

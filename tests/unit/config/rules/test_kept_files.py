@@ -90,3 +90,19 @@ def test_a_change_that_devices_do_not_see_is_told() -> None:
     assert list(unseen_changes(with_file("one"), system())) == [
         'files."app/a.conf": stays on devices that have kept /etc/app'
     ]
+
+
+def test_files_elsewhere_are_kept_as_those_below_etc(tmp_path: Path) -> None:
+    kept = 'persist.paths = ["/var/lib/app"]\n[files."/var/lib/app/first"]\ntext = "x"\n'
+    ((key, fact),) = notes(tmp_path, kept)
+    assert key == 'files."/var/lib/app/first"'
+    assert fact.startswith("is inside /var/lib/app, which persists")
+
+
+def test_a_change_of_a_file_elsewhere_that_devices_keep_is_told() -> None:
+    kept = Persist(paths=("/var/lib/app",))
+    name = "/var/lib/app/first"
+    old, new = (System(kernel=KERNEL, persist=kept, files={name: File(text=text)}) for text in "ab")
+    assert list(unseen_changes(old, new)) == [
+        f'files."{name}": devices that have kept /var/lib/app keep their own'
+    ]
