@@ -30,6 +30,10 @@ packages = ["server"]
 files."mail/conf".text = "x"
 files."mail/own".text = "x"
 persist.paths = ["/var/lib/server"]
+[trees."/opt/air"]
+source = "../../../air"
+[trees."/usr/local/air"]
+source = "../../../air"
 """,
 }
 FIELDS = {
@@ -101,6 +105,7 @@ def lock_of() -> HostLock:
 
 def make_project(folder: Path) -> Path:
     """The project that asks for these packages, with its lock."""
+    (folder / "air").mkdir(parents=True)
     write(folder, **SYSTEMS)
     machine = f'packages = {[*ASKED]}\nkernel.package = "{KERNEL}"\n'
     (folder / "hosts/gw/machine.toml").write_text(machine)

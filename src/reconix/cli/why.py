@@ -79,7 +79,6 @@ class _Shown:
 
     def __init__(self, subject: SystemSubject, *, everything: bool) -> None:
         self._subject, self._everything = subject, everything
-        self._folder = subject.of.loaded.configuration.folder
 
     def package(self, found: PackageAnswer) -> Iterator[str]:
         yield f"{found.name} {found.version}".rstrip()
@@ -131,7 +130,7 @@ class _Shown:
             yield f"  other lines: {len(listed) - len(chosen)}, with --all"
 
     def _place(self, request: Request) -> str:
-        return str(request.place).removeprefix(f"{self._folder}/")
+        return self._subject.of.shown(request.place)
 
     def package_document(self, found: PackageAnswer) -> dict[str, JsonInput]:
         return {

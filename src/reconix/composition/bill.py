@@ -146,13 +146,14 @@ class _Maker:
         key = self.add(Component(f"system:{name}", Kind.FIRMWARE, str(subject)), above)
         known = _dependencies(self.roots[name])
         licences = Licences(self.roots[name])
+        asked = subject.asked()
         keys: dict[str, str] = {}
         for package in subject.locked.packages:
             component = self.package(package, _source(known, package.name))
             keys[package.name] = self.add(replace(component, licences=licences.of(package.name)))
         for package_name, own in keys.items():
             self._needs_of(known, package_name, own, keys)
-            if package_name in subject.system.packages or known.is_essential(package_name):
+            if package_name in asked or known.is_essential(package_name):
                 self.needs.setdefault(key, set()).add(own)
         for package in subject.locked.kernel:
             self.add(self.package(package, None), key)

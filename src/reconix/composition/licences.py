@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from reconix.base.files import read_bounded
-from reconix.composition.links import follow, link_target
+from reconix.build.software.links import follow, link_target
 
 _MAX_COPYRIGHT_BYTES = 8 << 20
 _FORMAT = re.compile(rb"Format(-Specification)?:[^\n]*copyright-format/1\.0")
@@ -68,13 +68,12 @@ class Licences:
     def of(self, package: str) -> tuple[str, ...]:
         """The licences that the copyright file of a package names, sorted."""
         path = follow(self._target, f"usr/share/doc/{package}/copyright")
-        file = self._root / path
-        if not file.is_file():
+        if path is None or not (self._root / path).is_file():
             return ()
-        return parse_copyright(read_bounded(file, _MAX_COPYRIGHT_BYTES))
+        return parse_copyright(read_bounded(self._root / path, _MAX_COPYRIGHT_BYTES))
 
     def _target(self, path: str) -> str | None:
-        return link_target(self._root, path)
+        return link_target(self._root / path)
 
 
 def parse_copyright(content: bytes) -> tuple[str, ...]:

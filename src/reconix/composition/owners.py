@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.files import read_bounded
-from reconix.composition.links import follow, link_target
+from reconix.build.software.links import follow, link_target
 
 _DPKG = "dpkg"
 _RECORDS = "var/lib/dpkg/"
@@ -122,11 +122,11 @@ class Owners:
         if not (self.root / path).is_symlink():
             return None
         target = follow(self._target, path)
-        found = self._listed.get(target) if target != path else None
-        return Owner(How.LINKED, tuple(found), target) if found else None
+        found = self._listed.get(target) if target else None
+        return Owner(How.LINKED, tuple(found), target) if target and found else None
 
     def _target(self, path: str) -> str | None:
-        return link_target(self.root, path)
+        return link_target(self.root / path)
 
     def makers(self, path: str) -> tuple[str, ...]:
         """The packages whose scripts name a path that was made when they were installed."""

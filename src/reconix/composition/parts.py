@@ -80,7 +80,6 @@ class Content:
 
 _MADE = Part("(made when packages were installed)", kind=Kind.MADE)
 _GENERATED = Part("(generated files)", kind=Kind.GENERATED)
-_LAYER = Part("(files of the project)", kind=Kind.PROJECT)
 _BOOT = Part("(boot partition)", kind=Kind.BOOT)
 _INITRD = Part("(initrd)", kind=Kind.KERNEL)
 _AGENT = Part("(agent)", kind=Kind.AGENT)
@@ -117,7 +116,7 @@ def _names(
         **{path: _INITRD for path in objects if path.name == _INITRD_NAME},
         **({parts.agent: _AGENT} if parts.agent else {}),
         **{path: Part(at, kind=Kind.PROJECT) for path, at in parts.trees},
-        **{path: _LAYER for path in parts.layers},
+        **{path: Part(path.name, kind=Kind.PROJECT) for path in parts.layers},
         parts.linux: Part("kernel", version, Kind.KERNEL),
         parts.etc: _GENERATED,
         toplevel: _GENERATED,

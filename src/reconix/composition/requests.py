@@ -12,14 +12,17 @@ Tested by ``tests/unit/composition/test_requests.py``.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from reconix.config.lock.packages import LockedPackage
 from reconix.config.merge import List, Setting, Table, Value, dotted, settings
 from reconix.config.problems import Place
-from reconix.config.schema.system import RESOLVER, System
+from reconix.config.schema.system import OF_WIFI, RESOLVER, System
+from reconix.config.schema.values import FilePattern
 
 _MODULE = ".py"
 
-IMPLIED: Mapping[str, tuple[str, ...]] = {RESOLVER: ("network",)}
+IMPLIED: Mapping[str, str] = {name: "network" for name in (RESOLVER, *OF_WIFI)}
 """Packages that an option brings without naming them (``config/load.py``), and which option."""
 
 
@@ -34,7 +37,11 @@ class Request:
     """By which modules it came to that, the last one first; empty if the line says it itself."""
 
 
-def for_packages(system: System, table: Table) -> dict[str, tuple[Request, ...]]:
+Requests = dict[str, tuple[Request, ...]]
+"""By the name of what was asked for."""
+
+
+def for_packages(system: System, table: Table) -> Requests:
     """Who asked for each package of a system that was asked for by name.
 
     Args:
@@ -42,9 +49,35 @@ def for_packages(system: System, table: Table) -> dict[str, tuple[Request, ...]]
         table: the values that it was made from.
     """
     return {
-        name: for_item(table, "packages", item=name) or for_option(table, *IMPLIED.get(name, ()))
+        name: for_item(table, "packages", item=name) or for_option(table, IMPLIED.get(name, ""))
         for name in system.packages
     }
+
+
+def for_debs(table: Table, folder: Path, packages: Iterable[LockedPackage]) -> Requests:
+    """Who asked for each package that is a file of the project.
+
+    Args:
+        table: the values of a system.
+        folder: of the project.
+        packages: of its lock.
+    """
+    _, value = _value(table, ("debs",))
+    patterns = value.items if isinstance(value, List) else ()
+    files = {each.name: folder / each.path for each in packages if each.is_of_project}
+    found = {}
+    for name, file in files.items():
+        naming = [each for each in patterns if _stands_for(each.value, file)]
+        lines = (request for each in naming for request in _traced(table, "debs", each))
+        if asked := distinct(lines):
+            found[name] = asked
+    return found
+
+
+def _stands_for(pattern: object, file: Path) -> bool:
+    return isinstance(pattern, FilePattern) and file.absolute() in map(
+        Path.absolute, pattern.files()
+    )
 
 
 def for_option(table: Table, *keys: str) -> tuple[Request, ...]:

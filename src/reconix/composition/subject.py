@@ -13,7 +13,9 @@ from pathlib import Path
 from reconix.base.errors import UsageError
 from reconix.build import cached_recipes, recipes
 from reconix.build.inspect import evaluate
+from reconix.composition import requests
 from reconix.composition.device_view import DeviceView
+from reconix.composition.requests import Requests
 from reconix.config.load import Loaded, load_with_places
 from reconix.config.lock.hosts import HostLock, SystemLock
 from reconix.config.merge import Table
@@ -51,6 +53,10 @@ class HostSubject:
     def machine(self) -> Table:
         """What the machine's files say."""
         return self.loaded.machines[self.host.name]
+
+    def shown(self, place: object) -> str:
+        """A place or a path, as seen from the project."""
+        return str(place).removeprefix(f"{self.loaded.configuration.folder}/")
 
     def system(self, name: str) -> "SystemSubject":
         """One of its systems.
@@ -131,6 +137,12 @@ class SystemSubject:
         """Which packages it consists of."""
         return self.of.lock.systems[self.name]
 
+    def asked(self) -> Requests:
+        """Who asked for each of its packages that was asked for by name or as a file."""
+        folder = self.of.loaded.configuration.folder
+        debs = requests.for_debs(self.table, folder, self.locked.packages)
+        return {**requests.for_packages(self.system, self.table), **debs}
+
     def root(self, store: ChrootStore | None) -> Path | None:
         """Where its Debian root lies, if these packages were installed before."""
         if store is None:
@@ -147,4 +159,4 @@ class SystemSubject:
         if store is None:
             raise self.of.not_built(self.name)
         toplevels = self.of.toplevels(store, downloads, self.name)
-        return DeviceView.read(store, toplevels[self.name])
+        return DeviceView.read(store, self.system, toplevels[self.name])

@@ -17,14 +17,14 @@ import difflib
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded
 from reconix.build.inspect.packages import MAX_STATUS_BYTES, STATUS
 from reconix.composition import generated, requests
 from reconix.composition.dependencies import Chain, Dependencies
-from reconix.composition.device_view import DeviceView, Found, Part
+from reconix.composition.device_view import DeviceView, Found, Provenance
 from reconix.composition.installed import parse_installed
 from reconix.composition.owners import How, Owner, Owners
 from reconix.composition.requests import Request
@@ -39,11 +39,11 @@ OURS = {
 
 _NEAR = 3
 _WHOSE = {
-    Part.TREE: "a tree",
-    Part.ETC: "the configuration",
-    Part.MODULES: "the kernel",
-    Part.LAYER: "the project",
-    Part.ROOT: "packages",
+    Provenance.TREE: "a tree",
+    Provenance.ETC: "the configuration",
+    Provenance.MODULES: "the kernel",
+    Provenance.LAYER: "the project",
+    Provenance.ROOT: "packages",
 }
 
 
@@ -100,7 +100,7 @@ class Inquiry:
             view: gives its files; asked only about paths.
         """
         self._subject, self._root, self._view = subject, root, view
-        self._asked = requests.for_packages(subject.system, subject.table)
+        self._asked = subject.asked()
         self._known: Dependencies | None = None
 
     def package(self, name: str) -> PackageAnswer:
@@ -202,28 +202,32 @@ class Inquiry:
         return PathAnswer(f"/{real}", tuple(facts), answer.requests, answer.packages)
 
     def _of(self, found: Found) -> PathAnswer:
-        if found.part is Part.ROOT:
+        if found.provenance is Provenance.ROOT:
             return self._of_root(found)
         subject, path = self._subject, f"/{found.path}"
-        if found.part is Part.ETC and found.path != "etc":
+        if found.provenance is Provenance.ETC and found.path != "etc":
             inner = found.path.removeprefix("etc/")
             made = generated.origin(subject.system, subject.of.machine, subject.table, inner)
             return PathAnswer(path, (f"generated: {made.what}",), made.requests, ())
-        if found.part is Part.MODULES:
+        if found.provenance is Provenance.MODULES:
             kernels = (self.package(each.name) for each in subject.locked.kernel)
             return PathAnswer(path, ("modules of the kernel",), (), tuple(kernels))
-        return PathAnswer(path, ("a file of the project",), self._of_project(found), ())
+        return self._of_project(found)
 
-    def _of_project(self, found: Found) -> tuple[Request, ...]:
-        """Who asked for what a layer or a tree has: the nearest path above that an option names."""
-        path = f"/{found.path}"
-        while path != "/":
-            for option in ("files", "trees"):
-                asked = requests.for_option(self._subject.table, option, path)
-                if asked:
-                    return asked
-            path = posixpath.dirname(path)
-        return ()
+    def _of_project(self, found: Found) -> PathAnswer:
+        """Of what a layer or a tree has: the nearest path above that an option names."""
+        subject, path = self._subject, f"/{found.path}"
+        for place in (path, *map(str, PurePosixPath(path).parents)):
+            for name, environment in subject.system.python.items():
+                if environment.place(name) == place:
+                    asked = requests.for_option(subject.table, "python", name)
+                    return PathAnswer(path, (f"of the Python environment {name}",), asked, ())
+            tree = subject.system.trees.get(place)
+            asked = requests.for_option(subject.table, "trees" if tree else "files", place)
+            if asked:
+                fact = f"of the folder {subject.of.shown(tree.source)}" if tree else "a file"
+                return PathAnswer(path, (f"{fact} of the project",), asked, ())
+        return PathAnswer(path, ("of the project",), (), ())
 
     def _of_root(self, found: Found) -> PathAnswer:
         assert self._root is not None
@@ -288,17 +292,13 @@ def _made(owners: Owners, found: Found, owner: Owner) -> Iterator[str]:
 
 def _telling(found: Sequence[Found]) -> Found:
     """Which of what is at a path says where it comes from: the root, if it has such a folder."""
-    return found[-1] if _is_folder(found[0]) else found[0]
+    return found[-1] if found[0].is_folder else found[0]
 
 
 def _others(found: Sequence[Found]) -> Iterator[str]:
     """What else is at a path: a folder is joined with others, a file hides them."""
-    for each in found[:-1] if _is_folder(found[0]) else found[1:]:
-        whose = _WHOSE[each.part]
+    for each in found[:-1] if found[0].is_folder else found[1:]:
+        whose = _WHOSE[each.provenance]
         yield (
-            f"it has files of {whose}, too" if _is_folder(found[0]) else f"it hides one of {whose}"
+            f"it has files of {whose}, too" if found[0].is_folder else f"it hides one of {whose}"
         )
-
-
-def _is_folder(found: Found) -> bool:
-    return found.place.is_dir() and not found.place.is_symlink()

@@ -4,9 +4,19 @@ from pathlib import Path
 
 import pytest
 from tests.config_projects import write
+from tests.installed_packages import locked
 
-from reconix.composition.requests import Request, for_files, for_item, for_option, for_packages
+from reconix.base.digests import Digest
+from reconix.composition.requests import (
+    Request,
+    for_debs,
+    for_files,
+    for_item,
+    for_option,
+    for_packages,
+)
 from reconix.config.load import Loaded, load_with_places
+from reconix.config.lock.packages import LockedPackage
 from reconix.config.merge import Table
 
 MACHINE = """\
@@ -14,6 +24,7 @@ packages = ["kmod"]
 """
 SYSTEM = """\
 packages = ["nginx"]
+debs = ["../../../dist/*.deb", "../../../one.deb"]
 [network.lan]
 dhcp = true
 [services]
@@ -51,6 +62,9 @@ def loaded(tmp_path: Path) -> Loaded:
     machine = "[kernel]\npackage = 'linux-image-amd64'\n[health]\nchecks = [{ tcp = 22 }]\n"
     write(tmp_path, web=SYSTEM, gauge="[gauge]\non = true\n")
     (tmp_path / "hosts/gw/machine.toml").write_text(MACHINE + machine)
+    for deb in ("dist/own_1_amd64.deb", "one.deb"):
+        (tmp_path / deb).parent.mkdir(exist_ok=True)
+        (tmp_path / deb).touch()
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules/gauge.py").write_text(MODULE)
     return load_with_places(tmp_path)
@@ -78,8 +92,8 @@ def test_a_package_is_asked_for_by_the_line_that_names_it(loaded: Loaded) -> Non
 def test_what_a_module_adds_is_asked_for_by_the_line_that_switches_it_on(loaded: Loaded) -> None:
     found = packages(loaded, "web")["mosquitto"]
     assert lines(found) == [
-        ("mosquitto.enable", "web.toml", 12),
-        ("mosquitto.anonymous", "web.toml", 11),
+        ("mosquitto.enable", "web.toml", 13),
+        ("mosquitto.anonymous", "web.toml", 12),
     ]
     assert found[0].modules == ("mosquitto",)
 
@@ -94,7 +108,7 @@ def test_a_module_that_sets_another_one_is_traced_to_its_own_line(loaded: Loaded
 
 def test_a_package_that_an_option_implies_is_asked_for_by_that(loaded: Loaded) -> None:
     assert lines(packages(loaded, "web")["systemd-resolved"]) == [
-        ("network.lan.dhcp", "web.toml", 3)
+        ("network.lan.dhcp", "web.toml", 4)
     ]
 
 
@@ -103,12 +117,29 @@ def test_every_package_of_a_system_was_asked_for_by_a_line(loaded: Loaded) -> No
         assert all(packages(loaded, system).values())
 
 
+def of_project(name: str, path: str) -> LockedPackage:
+    return LockedPackage(name, "1", "amd64", 1, Digest.of(b""), "project", path, "")
+
+
+def test_a_package_file_is_asked_for_by_the_pattern_that_names_it(loaded: Loaded) -> None:
+    packages = [
+        of_project("own", "dist/own_1_amd64.deb"),
+        of_project("one", "one.deb"),
+        of_project("gone", "dist/gone_1_amd64.deb"),
+        locked("nginx"),
+    ]
+    found = for_debs(table(loaded), loaded.configuration.folder, packages)
+    assert found.keys() == {"own", "one"}
+    columns = [(request.place.line, request.place.column) for (request,) in found.values()]
+    assert columns == [(2, 9), (2, 32)]
+
+
 def test_options_items_and_files_have_their_lines(loaded: Loaded) -> None:
     found = table(loaded)
     assert lines(for_option(found, "kernel", "package")) == [("kernel.package", "machine.toml", 3)]
     assert for_option(found, "sysctl") == for_option(found) == ()
     assert len(for_item(found, "services", "enable", item="b.service")) == 1
     assert for_item(found, "services", "enable", item="c.service") == ()
-    assert lines(for_files(found, "own/one")) == [('files."own/one".text', "web.toml", 7)]
+    assert lines(for_files(found, "own/one")) == [('files."own/one".text', "web.toml", 8)]
     assert len(for_files(found, "own")) == 2
     assert for_files(found, "ow") == ()

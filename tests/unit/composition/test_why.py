@@ -1,13 +1,12 @@
 """Why a package or a path is in a system."""
 
-from pathlib import Path
-
 import pytest
 from tests.installed_packages import KERNEL
 
 from reconix.base.errors import ReconixError, UsageError
+from reconix.build.software.placed import Bound, Layer, Placed
 from reconix.composition.device_view import DeviceView
-from reconix.composition.subject import HostSubject
+from reconix.composition.subject import HostSubject, SystemSubject
 from reconix.composition.why import Inquiry, Reason
 from reconix.nix.chroot import ChrootStore
 from reconix.project.workplace import NotBuilt
@@ -17,21 +16,30 @@ from reconix.store.tree import File, Symlink, folder
 
 def inquiry(host: HostSubject, store: ChrootStore | None, name: str = "mail") -> Inquiry:
     subject = host.system(name)
-    return Inquiry(subject, subject.root(store), lambda: view(store, subject.root(store)))
+    return Inquiry(subject, subject.root(store), lambda: view(store, subject))
 
 
-def view(store: ChrootStore | None, root: Path | None) -> DeviceView:
+def view(store: ChrootStore | None, subject: SystemSubject) -> DeviceView:
     """The files of a system that has one generated file that hides one of a package."""
+    root = subject.root(store)
     if store is None or root is None:
         raise NotBuilt("not built")
     etc = store.add_files(folder({"mail/conf": File(b"x"), "mail/own": File(b"x")}), "etc")
     linux = store.add_files(folder({"modules/x.ko": File(b"x")}), "linux")
-    links = {
+    air, sidecar = store.add_files(folder({"bin/air": File(b"x")}), "tree"), etc
+    layer = store.add_files(folder({"usr/local/air/x": File(b"x"), "srv/x": File(b"x")}), "layer")
+    placed = Placed((Bound("/opt/air", air, sidecar),), (Layer(layer, sidecar),))
+    links: dict[str, File | Symlink] = {
+        **{name: File(content) for name, content in placed.lists().items()},
         "root": Symlink(str(StorePath.of_basename(root.name))),
         "etc": Symlink(str(etc)),
         "modules": Symlink(f"{linux}/modules"),
     }
-    return DeviceView.read(store, store.add_files(folder({**links}), "system-mail", [etc, linux]))
+    return DeviceView.read(
+        store,
+        subject.system,
+        store.add_files(folder({**links}), "system-mail", [etc, linux, air, layer]),
+    )
 
 
 def told(reason: Reason) -> tuple[str, list[str], list[str]]:
@@ -137,6 +145,22 @@ def test_a_generated_file_leads_to_its_line(host: HostSubject, built: ChrootStor
     assert own.facts == ("generated: files of the configuration",)
     assert [each.place.line for each in (*hiding.requests, *own.requests)] == [2, 3]
     assert hiding.packages == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "fact", "line"),
+    [
+        ("opt/air/bin/air", "of the folder air of the project", 6),
+        ("opt/air", "of the folder air of the project", 6),
+        ("usr/local/air/x", "of the folder air of the project", 8),
+    ],
+)
+def test_a_folder_of_the_project_leads_to_its_line(
+    host: HostSubject, built: ChrootStore, path: str, fact: str, line: int
+) -> None:
+    found = inquiry(host, built).path(path)
+    assert (found.path, found.facts) == (f"/{path}", (fact,))
+    assert [each.place.line for each in found.requests] == [line]
 
 
 def test_what_a_device_keeps_leads_to_the_line_that_says_so(

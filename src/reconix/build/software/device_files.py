@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from reconix.build.software.links import follow, link_target
 from reconix.config.schema.system import System
 
 _LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 _MADE_AT_RUN_TIME = ("/run", "/dev", "/proc", "/sys", "/tmp", "/var", "/home", "/root", "/mnt")
-_MAX_LINKS = 40  # as in the kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +70,27 @@ class DeviceFiles:
         Args:
             path: of the device, absolute.
         """
-        at, rest = "", [*PurePosixPath(path).parts[1:]]
-        links = 0
-        while rest:
-            step = rest.pop(0)
-            if step == "..":
-                at = at.rpartition("/")[0]
-                continue
-            at = f"{at}/{step}"
-            target = self._link(at)
-            if target is not None:
-                links += 1
-                if links > _MAX_LINKS:
-                    return Absent.MISSING
-                rest = [*PurePosixPath(target).parts, *rest]
-                at = "" if target.startswith("/") else at.rpartition("/")[0]
-                rest = [part for part in rest if part != "/"]
+        real = follow(self._target, path)
+        if real is None:
+            return Absent.MISSING
+        at = f"/{real}" if real else ""
         return self._entry(at) or self._absent(at)
+
+    def entries(self, path: str) -> Iterator[tuple[Part, Path]]:
+        """All that is at a path, the uppermost first, with what it is of; no link is followed."""
+        for part in self.parts:
+            inner = part.inside(path)
+            if inner is not None:
+                place = part.tree / inner
+                if place.is_symlink() or place.exists():
+                    yield part, place
+                if part.hides:
+                    return
+
+    def real(self, path: str) -> str | None:
+        """A path with no link among the folders above it; nothing if they lead in a circle."""
+        real = follow(self._target, path, last=False)
+        return None if real is None else f"/{real}"
 
     def inside(self, path: str) -> Iterator[Path]:
         """The folders that together are a folder of the device, the uppermost first."""
@@ -102,24 +106,13 @@ class DeviceFiles:
         is_unknown = any(map(place.is_relative_to, self.changing))
         return Absent.UNKNOWN if is_unknown else Absent.MISSING
 
-    def _link(self, path: str) -> str | None:
-        if path[1:] in _LINKS:
-            return _LINKS[path[1:]]
-        entry = self._entry(path)
-        return str(entry.readlink()) if entry is not None and entry.is_symlink() else None
+    def _target(self, path: str) -> str | None:
+        if path in _LINKS:
+            return _LINKS[path]
+        entry = self._entry(f"/{path}")
+        return link_target(entry) if entry is not None else None
 
     def _entry(self, path: str) -> Path | None:
         if path not in self._known:
-            self._known[path] = self._look(path)
+            self._known[path] = next((place for _, place in self.entries(path)), None)
         return self._known[path]
-
-    def _look(self, path: str) -> Path | None:
-        for part in self.parts:
-            inner = part.inside(path)
-            if inner is not None:
-                place = part.tree / inner
-                if place.is_symlink() or place.exists():
-                    return place
-                if part.hides:
-                    return None
-        return None

@@ -1,11 +1,11 @@
-"""Links of a root, followed as the device follows them: they never lead out of the root.
+"""Links followed as a device follows them: they never lead out of its root.
 
 A link to ``/usr/bin/mawk`` in a root that lies in a store does not mean the program of this
-machine. So a path is followed step by step, as text, and each step is looked up below the root.
-Paths are relative to the root.
+machine. So a path is followed step by step, as text, and each step is looked up where it lies here.
+Paths are those of the device, without the slash in front.
 
 Source: path_resolution(7).
-Tested by ``tests/unit/composition/test_links.py``.
+Tested by ``tests/unit/build/software/test_links.py``.
 """
 
 import os
@@ -13,22 +13,22 @@ import posixpath
 from collections.abc import Callable
 from pathlib import Path
 
-_MAX_LINKS = 40
+_MAX_LINKS = 40  # as in the kernel
 
 Target = Callable[[str], str | None]
 """Where the link at a path leads to, as it says; nothing if there is no link at that path."""
 
 
-def link_target(root: Path, path: str) -> str | None:
-    """What a link below a root says; the folders above it must be no links."""
+def link_target(place: Path) -> str | None:
+    """What a link says; nothing if there is none. The folders above it must be no links."""
     try:
-        return os.readlink(root / path)  # noqa: PTH115 - Path would normalise it
+        return os.readlink(place)  # noqa: PTH115 - Path would normalise it
     except OSError:
         return None
 
 
-def follow(target: Target, path: str, *, last: bool = True) -> str:
-    """The path that is really meant, with no link in it; one in a circle is left as it is.
+def follow(target: Target, path: str, *, last: bool = True) -> str | None:
+    """The path that is really meant, with no link in it; nothing if links lead in a circle.
 
     Args:
         target: says where links lead to.
@@ -50,7 +50,7 @@ def follow(target: Target, path: str, *, last: bool = True) -> str:
             continue
         links += 1
         if links > _MAX_LINKS:
-            return posixpath.normpath(f"/{path}").lstrip("/")
+            return None
         done = [] if said.startswith("/") else done
         waiting = [*_steps(said), *waiting]
     return "/".join(done)
