@@ -21,19 +21,16 @@ import tempfile
 import time
 from dataclasses import dataclass
 
-from reconix.base import progress
 from reconix.build.pins import Pin
-from reconix.cli import parsers, places, ssh
+from reconix.cli import parsers, places, secret_values, ssh
 from reconix.cli.answers import answer
 from reconix.cli.send import add_trust_arguments, make
 from reconix.cli.sizes import human
-from reconix.config.schema.hosts import Host
-from reconix.fleet import secrets, trial
+from reconix.fleet import trial
 from reconix.fleet.delivery import Delivery
 from reconix.fleet.remote import Remote
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
-from reconix.project.secrets import wanted
 from reconix.store.paths import StorePath
 
 _DEFAULT_WAIT_SECONDS = 900
@@ -82,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ChrootStore(places.store(arguments)) as store:
         pin = files.pins(store, host).find(arguments.generation)
         delivery = Delivery.begin(device, host.name, pin.path)
-        _warn_about_secrets(delivery.device, host)
+        secret_values.warn_of_lacking(delivery.device, host)
         if delivery.is_committed:
             nothing = Delivered(pin.path, 0, 0, 0)
             _tell(arguments, device, pin, nothing, "it has this generation already")
@@ -103,25 +100,6 @@ def run(arguments: argparse.Namespace) -> int:
     outcome = "it is kept" if arguments.wait else "its trial begins"
     _tell(arguments, device, pin, delivered, outcome)
     return 0
-
-
-def _warn_about_secrets(device: Remote, host: Host) -> None:
-    """Tell which secrets the device lacks: without them a trial fails."""
-    needed = [each for each in wanted(host) if each.is_required]
-    if not needed:
-        return
-    try:
-        there = secrets.ask(device)
-    except secrets.OldAgent as error:
-        progress.note(f"warning: {error}, and secrets are required: {error.hint}")
-        return
-    for each in needed:
-        if there.lacks(each.name):
-            whose = f"{', '.join(each.units)} of {', '.join(each.systems)}"
-            progress.note(
-                f"warning: {device.to} has no secret {each.name}, which {whose} needs; "
-                f"a trial fails without it: reconix secrets push --to {device.to} {each.name}"
-            )
 
 
 def _tell(

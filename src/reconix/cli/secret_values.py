@@ -1,4 +1,4 @@
-"""The options that say which values of secrets are meant, and what decrypts them.
+"""What commands share about secrets: which values are meant, and what a device lacks.
 
 Tested by ``tests/unit/cli/test_secrets.py``.
 """
@@ -7,10 +7,13 @@ import argparse
 import os
 from pathlib import Path
 
+from reconix.base import progress
 from reconix.cli import places
 from reconix.config.schema.hosts import Host
+from reconix.fleet import secrets
+from reconix.fleet.remote import Remote
 from reconix.project.files import ProjectFiles
-from reconix.project.secrets import Values
+from reconix.project.secrets import Values, wanted
 from reconix.signing.identities import identity_of
 
 
@@ -38,6 +41,25 @@ def values(arguments: argparse.Namespace, files: ProjectFiles, host: Host) -> Va
         identity_of(host, serial)
     identities = arguments.age_identity or _known_identities()
     return Values(files.folder, host.name, serial, tuple(identities))
+
+
+def warn_of_lacking(device: Remote, host: Host) -> None:
+    """Tell which secrets a device lacks before it gets an update: without them its trial fails."""
+    needed = [each for each in wanted(host) if each.is_required]
+    if not needed:
+        return
+    try:
+        there = secrets.ask(device)
+    except secrets.OldAgent as error:
+        progress.note(f"warning: {error}, and secrets are required: {error.hint}")
+        return
+    for each in needed:
+        if there.lacks(each.name):
+            whose = f"{', '.join(each.units)} of {', '.join(each.systems)}"
+            progress.note(
+                f"warning: {device.to} has no secret {each.name}, which {whose} needs; "
+                f"a trial fails without it: reconix secrets push {each.name}"
+            )
 
 
 def _known_identities() -> list[Path]:

@@ -6,6 +6,8 @@ push [NAME…]     send values to a device and restart the units there that read
                  all that are asked for and have a value here
 remove NAME…     let a device forget values
 
+Without --to, push and remove mean the virtual device that runs.
+
 A value is in a file that git ignores: secrets/SERIAL/NAME for one device, secrets/HOST/NAME for
 those of a host, secrets/NAME for all; the first that is there counts. It may be encrypted, NAME.age
 or NAME.sops, if that program is installed. With --stdin the value of one secret comes from standard
@@ -53,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-restart", dest="restart", action="store_false", help="push: restart no unit there"
     )
     secret_values.add_arguments(parser)
-    ssh.add_arguments(parser, virtual=False)
+    ssh.add_arguments(parser, virtual=True)
     parsers.add_json(parser)
 
 
@@ -62,14 +64,12 @@ def run(arguments: argparse.Namespace) -> int:
     files = ProjectFiles.read(places.project(arguments))
     host = files.host(arguments.host)
     values = secret_values.values(arguments, files, host)
-    device = None if arguments.to is None else ssh.remote(arguments)
     if arguments.action == "list":
+        device = None if arguments.to is None else ssh.remote(arguments)
         _list(arguments, values, _chosen(host, arguments.names), device)
-    elif device is None:
-        raise UsageError(
-            f"reconix secrets {arguments.action}: to which device?", hint="--to USER@ADDRESS"
-        )
-    elif arguments.action == "push":
+        return 0
+    device = ssh.device(arguments, files.workplace(host), host)
+    if arguments.action == "push":
         _push(arguments, values, _chosen(host, arguments.names), device)
     else:
         _remove(arguments, device)

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 from tests.asking import ASKED, device_that_asks
 from tests.device_model import HOST, Machine
+from tests.heard import Heard
 from tests.unit.device.conftest import Units
 from tests.unit.fleet.conftest import machine, new_machine, store, units
 from tests.unit.fleet.test_delivery import Link
 
 from reconix.cli.main import main
+from reconix.cli.secret_values import warn_of_lacking
+from reconix.config.load import load
 from reconix.device.identity import FILE_NAME, Identity, print_signed
+from reconix.fleet.remote import Remote
 
 __all__ = ["machine", "new_machine", "store", "units"]
 VALUE = b"hunter2-\0\xff\n"
@@ -107,7 +111,7 @@ def test_a_value_comes_from_standard_input(
 
 
 MISTAKES = {
-    "no device": (["push", "banner"], 2, "to which device?"),
+    "no device": (["push", "--stdin", "banner"], 78, "hint: "),
     "no such secret": (["push", "baner", "--to", "device"], 2, "did you mean banner?"),
     "no value": (["push", "banner", "--to", "device"], 84, "has no value here"),
     "for another device": (
@@ -167,3 +171,21 @@ def test_a_value_is_removed_from_a_device(project: Path, asking: Machine, link: 
     assert secrets(project, "push", "--to", "device") == 0
     assert secrets(project, "remove", "mqtt-password", "--to", "device") == 0
     assert list(asking.paths.secrets.iterdir()) == []
+
+
+def test_an_update_is_preceded_by_what_the_device_lacks(
+    project: Path, asking: Machine, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = load(project).hosts[HOST]
+    told = Heard()
+    monkeypatch.setattr("reconix.base.progress._listener", told)
+    warn_of_lacking(Remote("device"), host)
+    assert told.notes == [
+        "warning: device has no secret mqtt-password, which air.service of default needs; "
+        "a trial fails without it: reconix secrets push mqtt-password"
+    ]
+    write(project, "mqtt-password")
+    assert secrets(project, "push", "--to", "device") == 0
+    monkeypatch.setattr("reconix.base.progress._listener", again := Heard())
+    warn_of_lacking(Remote("device"), host)
+    assert again.notes == []

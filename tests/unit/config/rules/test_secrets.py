@@ -44,6 +44,21 @@ def test_a_secret_without_a_reader_or_a_name_is_refused(
     assert (problem.place.file.name, problem.place.line) == ("web.toml", line)
 
 
+def test_a_unit_that_loads_a_secret_is_named_there(tmp_path: Path) -> None:
+    unit = '[units."web.service"]\ntext = "[Service]\\nLoadCredential={}\\n"\n'
+    write(
+        tmp_path,
+        web=SECRET + unit.format("mqtt-password"),
+        one=SECRET + unit.format("mqtt-password:/etc/other"),
+        two=SECRET.replace("air", "web") + unit.format("mqtt-password"),
+    )
+    (problem,) = mistakes(tmp_path)
+    assert problem.fact == (
+        "loads secret mqtt-password, and secrets.mqtt-password.units does not name it"
+    )
+    assert (problem.place.file.name, problem.place.line) == ("web.toml", 3)
+
+
 VALUES = {
     "an option of its own": '[secrets.a]\nunits = ["air.service"]\nvalue = "hunter2"\n',
     "in place of the table": '[secrets]\na = "hunter2"\n',
