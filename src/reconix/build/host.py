@@ -37,6 +37,7 @@ from reconix.build.software import meetings, together
 from reconix.build.software.device_files import DeviceFiles, Part
 from reconix.build.software.placed import Bound, Layer, Placed
 from reconix.build.software.programs import Programs
+from reconix.build.software.python.environment import FetchWheels, Site, make_environments
 from reconix.build.software.trees import FoundTree, Trees
 from reconix.build.toplevel import Components, Lists, make_toplevel, print_persist
 from reconix.build.units import machine_units
@@ -70,6 +71,7 @@ class Workshop:
 
     store: ChrootStore
     fetch: Fetch
+    fetch_wheels: FetchWheels
 
 
 def build_host(
@@ -262,6 +264,8 @@ def _toplevel(
     for line in file_precedence.from_packages(system, root, etc.tree):
         progress.note(f"{name}: {line}")
     etc_path = store.add_files(etc.tree, f"etc-{name}", [built.agent])
+    site = Site(store, workshop.fetch_wheels, built.root, lock.systems[name], lock.architecture)
+    environments = make_environments(site, system)
     components = Components(
         root=built.root,
         etc=etc_path,
@@ -272,13 +276,16 @@ def _toplevel(
         root_sidecar=_add_sidecar(store, built.sidecar),
         etc_sidecar=_add_sidecar(store, Sidecar(etc_path, etc.metadata)),
         placed=Placed(
-            tuple(each for _, each in trees if isinstance(each, Bound)),
+            (*(each for _, each in trees if isinstance(each, Bound)), *environments.values()),
             (*elsewhere, *(each for _, each in trees if isinstance(each, Layer))),
         ),
     )
     programs = Programs(_device_files(store, system, components), lock.architecture)
     for tree, placed in trees:
         together.check_tree(tree, store.path(placed.path), programs)
+    for environment, made in environments.items():
+        wanted = system.python[environment]
+        together.check_environment(environment, wanted, store.path(made.path), programs)
     together.check_units(units_of_ones_own(system), accounts, programs)
     lists = Lists(
         print_persist(name, system, root),

@@ -18,6 +18,11 @@ drop old versions, so this is for days, not for years.
 An archive that shows an older index than the one that is locked is refused: it may be a replay of
 what it had before a fault was mended. If its owner has gone back on purpose, use --accept-older.
 
+Wheels of Python environments are chosen for the Python of their system, from what `lock` of each
+environment pins. They are fetched by pip, wherever its settings say (`pip config list`), and
+recorded by name, size and SHA-256; what they need must be among them. Wheels of the project itself
+are looked at together with them, but not recorded.
+
 Systems that Nix builds are built by the Nix of this machine, taken into the store of reconix, and
 locked by their store path and the hash of all that it needs.
 
@@ -36,9 +41,12 @@ from reconix.base.errors import UsageError
 from reconix.base.files import write_durably
 from reconix.build import nixos
 from reconix.build.archive import resolve
+from reconix.build.software.python.index import Index
+from reconix.build.software.python.locking import lock_environments
 from reconix.cli import needs, places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
+from reconix.cli.sizes import human
 from reconix.config.lock.document import FILE_NAME, digest, print_lock
 from reconix.config.lock.hosts import Lock
 from reconix.nix.chroot import ChrootStore
@@ -81,6 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     if has_nixos:
         with ChrootStore(places.store(arguments)) as store:
             lock = nixos.lock_systems(store, files.configuration, lock)
+    lock = lock_environments(files.configuration, lock, Index(places.downloads()))
     if not arguments.dry_run:
         write_durably(files.folder / FILE_NAME, print_lock(lock))
     text, document = changes(before, lock)
@@ -102,21 +111,33 @@ def changes(before: Lock | None, lock: Lock) -> tuple[str, JsonInput]:
     old = {package.id for package in before.packages()} if before else set[str]()
     new = {package.id for package in lock.packages()}
     toplevels = _toplevels(lock)
+    wheels, old_wheels = _wheels(lock), _wheels(before) if before else set[str]()
     document: JsonInput = {
         "digest": digest(lock).hex(),
         "packages": len(new),
         "added": [*sorted(new - old)],
         "removed": [*sorted(old - new)],
+        "wheels": len(wheels),
+        "wheels_added": [*sorted(wheels - old_wheels)],
+        "wheels_removed": [*sorted(old_wheels - wheels)],
         "toplevels": {**toplevels},
-        "size_bytes": sum(package.size_bytes for package in lock.packages()),
+        "size_bytes": sum(each.size_bytes for each in (*lock.packages(), *lock.wheels())),
     }
     lines = [f"- {name}" for name in sorted(old - new)] if before else []
     lines += [f"+ {name}" for name in sorted(new - old)] if before else []
+    lines += [f"- {name}" for name in sorted(old_wheels - wheels)]
+    lines += [f"+ {name}" for name in sorted(wheels - old_wheels)]
     lines += [f"  {name} is {toplevel}" for name, toplevel in toplevels.items()]
-    summary = f"{FILE_NAME}: {len(new)} packages, {len(lock.hosts)} hosts"
+    some_wheels = f"{len(wheels)} wheels, " if wheels else ""
+    summary = f"{FILE_NAME}: {len(new)} packages, {some_wheels}{len(lock.hosts)} hosts"
     if before and _digest(before) == _digest(lock):
         summary += ", nothing has changed"
     return "\n".join([*lines, summary]), document
+
+
+def _wheels(lock: Lock) -> set[str]:
+    """Each wheel with its size."""
+    return {f"{wheel.file_name} ({human(wheel.size_bytes)})" for wheel in lock.wheels()}
 
 
 def _toplevels(lock: Lock) -> Mapping[str, str]:

@@ -19,11 +19,15 @@ from reconix.build.archive import fetch
 from reconix.build.archive.others import asked_of
 from reconix.build.host import Workshop
 from reconix.build.pins import Pins
+from reconix.build.software.python.index import Index
+from reconix.build.software.python.locking import digest_of_question, wheel_files
+from reconix.build.software.python.target import Target
 from reconix.build.users.known_ids import of_generation, with_ids
 from reconix.config import load
 from reconix.config.lock.document import FILE_NAME, MAX_LOCK_BYTES, parse_lock, print_lock
 from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage
+from reconix.config.lock.wheels import LockedWheel
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.system import System
 from reconix.nix.chroot import ChrootStore
@@ -124,7 +128,12 @@ class ProjectFiles:
                 packages, lambda: fetch.locate(project, self.folder), cache=downloads
             )
 
-        return Workshop(store, fetched)
+        def fetched_wheels(
+            wheels: Iterable[LockedWheel], target: Target
+        ) -> Mapping[LockedWheel, Path]:
+            return wheel_files(wheels, target, Index(downloads), self.folder.absolute())
+
+        return Workshop(store, fetched, fetched_wheels)
 
 
 def _changes(configuration: Configuration, host: Host, lock: HostLock) -> Iterator[str]:
@@ -144,6 +153,10 @@ def _changes(configuration: Configuration, host: Host, lock: HostLock) -> Iterat
             yield f"the packages of {host.name}:{name} have"
         elif (file := _changed_deb(system, locked, configuration.folder)) is not None:
             yield f"{file} of {host.name}:{name} has"
+        elif {each: found.asked for each, found in locked.python.items()} != {
+            each: digest_of_question(wanted) for each, wanted in system.python.items()
+        }:
+            yield f"what the Python environments of {host.name}:{name} ask for has"
     for name, wanted in host.nixos.items():
         built = lock.nix.get(name)
         if built is None or built.asked != nixos.asked(host, wanted):

@@ -7,7 +7,7 @@ When all objects are known, and before anything is a generation, they are held a
 Tested by ``tests/unit/build/software/test_together.py``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
@@ -18,6 +18,7 @@ from reconix.build.software.trees import FoundTree
 from reconix.build.units import exec_lines
 from reconix.build.users.accounts import Accounts, UnknownAccount
 from reconix.config.patterns import Patterns
+from reconix.config.schema.python_environments import PythonEnvironment
 
 _UNCHECKED = "what is not for this system can be named in unchecked"
 
@@ -52,15 +53,36 @@ def check_tree(found: FoundTree, place: Path, programs: Programs) -> None:
                 "which no device will have",
                 hint="bring that, too, or leave the link out with exclude",
             )
-    unchecked = Patterns(found.tree.unchecked)
-    own = f"{found.place}/"
-
-    def is_unchecked(path: str) -> bool:
-        return path.startswith(own) and unchecked.cover(path.removeprefix(own))
-
+    is_unchecked = _unchecked(found.tree.unchecked, found.place)
     faults = list(programs.faults(place, "" if found.is_layer else found.place, is_unchecked))
     if faults:
         raise BrokenPrograms(found.key, faults, way_out=_UNCHECKED)
+
+
+def check_environment(
+    name: str, environment: PythonEnvironment, place: Path, programs: Programs
+) -> None:
+    """Refuse a Python environment whose libraries would not load, or scripts not start.
+
+    Args:
+        name: of the environment.
+        environment: as configured.
+        place: its object, on this machine.
+        programs: of the system.
+
+    Raises:
+        BrokenPrograms: with all that was found.
+    """
+    where = environment.place(name)
+    faults = list(programs.faults(place, where, _unchecked(environment.unchecked, where)))
+    if faults:
+        raise BrokenPrograms(f"python.{name}", faults, way_out=_UNCHECKED)
+
+
+def _unchecked(patterns: Sequence[str], place: str) -> Callable[[str], bool]:
+    """Which paths on the device are left alone."""
+    unchecked, own = Patterns(tuple(patterns)), f"{place}/"
+    return lambda path: path.startswith(own) and unchecked.cover(path.removeprefix(own))
 
 
 def check_units(units: Mapping[str, Sequence[str]], accounts: Accounts, programs: Programs) -> None:

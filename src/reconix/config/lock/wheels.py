@@ -23,6 +23,11 @@ _ADDRESS = re.compile(r"(https?|file)://(?![^/?#\s]*@)[!-~]{1,2000}")
 _PATH = re.compile(r"(?!/)[^\x00-\x1f\x7f]{1,1024}\.whl")
 
 
+def is_address(text: str) -> bool:
+    """Whether a wheel can be there; who reads the lock must not learn a password from it."""
+    return bool(_ADDRESS.fullmatch(text))
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class LockedWheel:
     """One wheel; valid by construction."""
@@ -59,7 +64,7 @@ class LockedWheel:
     @property
     def address(self) -> str | None:
         """Where it is, if it is not asked for by name."""
-        return self.origin if _ADDRESS.fullmatch(self.origin) else None
+        return self.origin if is_address(self.origin) else None
 
     @property
     def is_of_project(self) -> bool:

@@ -48,6 +48,10 @@ def _taken(system: System) -> Iterator[tuple[str, str]]:
         yield "persist", path
     for name, volume in sorted(system.volumes.items()):
         yield dotted("volumes", name), volume.path
+    for path in sorted(system.trees):
+        yield dotted("trees", path), path
+    for path in sorted(path for path in system.files if path.startswith("/")):
+        yield dotted("files", path), path
 
 
 def _has_content(name: str, wanted: PythonEnvironment, place: Place) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from reconix.config.options import Form, Option
-from reconix.config.schema.values import AbsolutePath, FilePattern
+from reconix.config.schema.values import AbsolutePath, FilePattern, PathPattern
 
 ExtraName = Annotated[
     str,
@@ -66,6 +66,17 @@ class PythonEnvironment:
             "default, those that `pylock.toml` calls default, and none of `uv.lock`.",
             '["device"]',
             "when what a device needs is a group of its own",
+        ),
+    ] = ()
+
+    unchecked: Annotated[
+        tuple[PathPattern, ...],
+        Option(
+            "Patterns, as of a `.gitignore`, of programs and libraries that are not checked. All "
+            "others must be for the processor of the host, and find their interpreter, their "
+            "libraries and the versions that they need of these, or nothing is built.",
+            '["torch/lib/libtorch_cuda*.so"]',
+            "for what is loaded only where its libraries are, such as those of a graphics card",
         ),
     ] = ()
 

@@ -37,6 +37,14 @@ WRONG = {
         "python.air.path",
         "/srv/v is inside /srv/v/w of volumes.v, or around it",
     ),
+    'wheels = ["a.whl"]\n[trees."/opt/air-venv"]\nsource = "."': (
+        "python.air.path",
+        'is inside /opt/air-venv of trees."/opt/air-venv", or around it',
+    ),
+    'wheels = ["a.whl"]\n[files."/opt/air-venv/x"]\ntext = ""': (
+        "python.air.path",
+        'is inside /opt/air-venv/x of files."/opt/air-venv/x", or around it',
+    ),
     'wheels = ["a.whl"]\n[python.b]\nwheels = ["a.whl"]\npath = "/opt/air-venv/b"': (
         "python.b.path",
         "is inside /opt/air-venv of python.air",

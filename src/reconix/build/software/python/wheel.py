@@ -1,0 +1,170 @@
+"""One wheel: what it says about itself, and whether it can be unpacked at all.
+
+A wheel is an archive of others. So before anything is read from it, its table of contents is looked
+at: how many files there are and how large they get, that each has a plain relative name, and that
+none is a link. ``zipfile`` gives no more of a file than the table promises, so this bounds it.
+
+Source: PEP 427 and the specification *Binary distribution format* (wheels), *Core metadata*.
+Tested by ``tests/unit/build/software/python/test_wheel.py``.
+"""
+
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from installer.exceptions import InstallerError
+from installer.sources import WheelContentElement, WheelFile
+from packaging.metadata import parse_email
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import Tag
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import Version
+
+from reconix.base import text
+from reconix.base.errors import ReconixError
+from reconix.store.names import BadName, check_name
+
+MAX_FILES = 200_000
+MAX_BYTES = 8 << 30
+"""Of all files together: more than those with the largest libraries have."""
+MAX_METADATA_BYTES = 16 << 20
+"""Of one file about the wheel; RECORD grows with the number of files."""
+_MAX_SAID = 400
+
+
+class BadWheel(ReconixError):
+    """A file is not a wheel that can be unpacked."""
+
+    exit_code = 67
+
+    def __init__(self, path: Path | str, fact: object) -> None:
+        said = text.one_line(" ".join(str(fact).split())[:_MAX_SAID])
+        super().__init__(f"{path} is not a good wheel: {said}", hint="build or fetch it again")
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """What a wheel says about itself."""
+
+    path: Path
+    file_name: str
+    """It may be kept under another one."""
+    name: str
+    """Of the distribution, normalised."""
+    version: Version
+    tags: frozenset[Tag]
+    requires: tuple[Requirement, ...]
+    requires_python: SpecifierSet
+
+    @classmethod
+    def read(cls, path: Path, file_name: str | None = None) -> "Wheel":
+        """Read the name and the metadata of a wheel.
+
+        Args:
+            path: where it is.
+            file_name: what it is called; by default, as ``path`` is.
+
+        Raises:
+            BadWheel: it is not one, or two statements of it differ.
+        """
+        called = file_name or path.name
+        try:
+            name, version, _, tags = parse_wheel_filename(called)
+        except InvalidWheelFilename as error:
+            raise BadWheel(path, error) from error
+        with opened(path, called) as source:
+            raw, _ = parse_email(source.read_dist_info("METADATA"))
+            said = canonicalize_name(raw.get("name", "")), Version(raw.get("version", ""))
+            if said != (name, version):
+                raise BadWheel(path, f"in it, it is called {said[0]} {said[1]}")
+            requires = tuple(map(Requirement, raw.get("requires_dist", ())))
+            python = SpecifierSet(raw.get("requires_python", ""))
+        return cls(path, called, name, version, tags, requires, python)
+
+
+class Source(WheelFile):
+    """A wheel as ``installer`` reads it, without compiled files that it may bring.
+
+    They would be valid for whatever Python made them, and at whatever source.
+    """
+
+    def get_contents(self) -> Iterator[WheelContentElement]:
+        """Each file that is to be unpacked."""
+        for record, stream, executable in super().get_contents():
+            if "__pycache__" not in record[0].split("/"):
+                yield record, stream, executable
+
+
+@contextmanager
+def opened(path: Path, file_name: str) -> Iterator[Source]:
+    """A wheel whose table of contents was checked.
+
+    Raises:
+        BadWheel: also for whatever turns out to be wrong while it is read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check(archive.infolist())
+            archive.filename = file_name
+            yield Source(archive)
+    except _FOREIGN as error:
+        raise BadWheel(path, error) from error
+
+
+_FOREIGN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    InstallerError,
+    InvalidRequirement,
+    InvalidSpecifier,
+    LookupError,  # a file of the metadata is not there
+    RuntimeError,  # encrypted, or packed in a way that zipfile does not know
+    ValueError,  # also text that is not UTF-8, and InvalidVersion
+)
+"""What ``zipfile``, ``installer`` and ``packaging`` raise for what is wrong with a wheel."""
+
+
+def _check(entries: list[zipfile.ZipInfo]) -> None:
+    """Refuse what cannot be unpacked within bounds."""
+    if len(entries) > MAX_FILES:
+        raise ValueError(f"it has {len(entries)} files, more than {MAX_FILES}")
+    total = sum(entry.file_size for entry in entries)
+    if total > MAX_BYTES:
+        raise ValueError(f"unpacked, it has {total} bytes, more than {MAX_BYTES}")
+    for entry in entries:
+        for refuse in _REFUSALS:
+            refuse(entry)
+
+
+def _refuse_name(entry: zipfile.ZipInfo) -> None:
+    try:
+        for part in entry.filename.removesuffix("/").split("/"):
+            check_name(part.encode())
+    except (BadName, UnicodeEncodeError) as error:
+        raise ValueError(f"{entry.filename[:80]!r} is no plain relative name") from error
+    if "\\" in entry.filename or not entry.filename.isprintable():
+        raise ValueError(f"{entry.filename[:80]!r} is no plain relative name")
+
+
+def _refuse_link(entry: zipfile.ZipInfo) -> None:
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise ValueError(f"{entry.filename[:80]!r} is neither a file nor a folder")
+
+
+def _refuse_large_metadata(entry: zipfile.ZipInfo) -> None:
+    if ".dist-info/" in entry.filename and entry.file_size > MAX_METADATA_BYTES:
+        raise ValueError(f"{entry.filename[:80]!r} has {entry.file_size} bytes")
+
+
+_REFUSALS: tuple[Callable[[zipfile.ZipInfo], None], ...] = (
+    _refuse_name,
+    _refuse_link,
+    _refuse_large_metadata,
+)
