@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from tests import root_judges
 from tests.project_files import enough
+from tests.wheels import make_wheel
 
 from reconix.base.documents import Fields
 from reconix.base.process import run
@@ -48,6 +49,23 @@ initrd_modules = ["virtio_blk"]
 enable = true
 [services]
 enable = ["nginx.service", "systemd-networkd.service"]
+[python.air]
+wheels = ["../../dist/*.whl"]
+"""
+APP = """\
+import json, sys
+import helper
+CHOICES = {"one", "two"}
+def run():
+    found = [sys.prefix, sys.base_prefix, run.__code__.co_filename, __cached__, helper.__cached__]
+    print(json.dumps({"found": found, "metadata": helper.version()}))
+def is_known(word):
+    return word in {"one", "two", "three"} or word in {"three", "two", "one"}
+"""
+HELPER = """\
+from importlib.metadata import version as version_of
+def version():
+    return version_of("air")
 """
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 WRAPPER = f"""\
@@ -75,6 +93,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "hosts/box/systems").mkdir(parents=True)
     (folder / "hosts/box/machine.toml").write_text(MACHINE)
     (folder / "hosts/box/systems/default.toml").write_text("")
+    needs, scripts = ["helper>=2", "six; sys_platform == 'win32'"], {"air": "air.main:run"}
+    app = {"air/__init__.py": "", "air/main.py": APP}
+    make_wheel(folder / "dist", files=app, requires=needs, scripts=scripts)
+    make_wheel(folder / "dist", "helper", "2.0", files={"helper.py": HELPER})
     reconix("lock", project=folder)
     return folder
 
@@ -139,6 +161,7 @@ def test_the_same_lock_gives_the_same_paths_on_another_day(
         check_root(store, first)
         check_composition(part(store, first, "root"), tmp_path)
         check_metadata(store, first, project)
+        check_python(store, first)
         check_numbers(store, first)
     assert reconix("build", "--store", str(one), project=project).text("generation") == (
         first.text("generation")
@@ -243,6 +266,36 @@ def times_in(deb: Path) -> Iterator[tuple[bytes, int]]:
         for member in archive:
             if member.isreg():
                 yield member.name.removeprefix("./").encode(), int(member.mtime)
+
+
+def check_python(store: ChrootStore, built: Fields) -> None:
+    """The script of a wheel starts in the root, with its environment bound at its place."""
+    toplevel = store.path(StorePath.parse(built.object("systems").text("default")))
+    path, place = (toplevel / "trees").read_text().split()
+    assert place == "/opt/air-venv"
+    environment = store.path(StorePath.parse(path))
+    compiled = [path.name for path in environment.rglob("*.pyc")]
+    assert sorted(compiled) == [
+        "__init__.cpython-313.pyc",
+        "helper.cpython-313.pyc",
+        "main.cpython-313.pyc",
+    ]
+    if os.geteuid() != 0:
+        return
+    mounts = (
+        'mount --bind "$1" /mnt && mount -t tmpfs opt /mnt/opt && mkdir "/mnt$3" && '
+        'mount --bind "$2" "/mnt$3" && exec chroot /mnt "$3/bin/air"'
+    )
+    words = (part(store, built, "root"), environment, place)
+    said = run("unshare", "--mount", "--net", "sh", "-c", mounts, "sh", *words)
+    answer = Fields.parse(said, source="air")
+    site = "/opt/air-venv/lib/python3.13/site-packages"
+    assert answer.texts("found") == [
+        *("/opt/air-venv", "/usr", f"{site}/air/main.py"),
+        f"{site}/air/__pycache__/main.cpython-313.pyc",
+        f"{site}/__pycache__/helper.cpython-313.pyc",
+    ]
+    assert answer.text("metadata") == "1.4"
 
 
 def check_numbers(store: ChrootStore, built: Fields) -> None:

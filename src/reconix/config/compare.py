@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.digests import Digest
+from reconix.config.globs import matching
 from reconix.config.load import Loaded
 from reconix.config.lock.hosts import HostLock
 from reconix.config.lock.packages import DEBIAN, LockedPackage
@@ -94,7 +95,7 @@ def _contents(system: System) -> dict[str, str]:
         for path, tree in system.trees.items()
     }
     keys = {f"keys of {name}": ", ".join(user.keys()) for name, user in system.users.items()}
-    return found | trees | keys
+    return found | trees | keys | _own_wheels(system)
 
 
 def _content_of(folder: Path, excluded: Patterns) -> Digest:
@@ -121,9 +122,25 @@ def _said_of(path: Path) -> str:
     return f"{kind} {Digest.of_file(path)}" if path.is_file() else "something else"
 
 
+def _own_wheels(system: System) -> dict[str, str]:
+    return {
+        f"content of python.{name}.wheels {path.name}": str(Digest.of_file(path))
+        for name, environment in system.python.items()
+        for pattern in environment.wheels
+        for path in pattern.files()
+    }
+
+
 def _packages(lock: HostLock | None, name: str) -> dict[str, str]:
     system = lock.systems.get(name) if lock else None
-    return _versions([*system.packages, *system.kernel] if system else [])
+    if system is None:
+        return {}
+    wheels = {
+        f"wheel {wheel.name} of python.{environment}": wheel.version
+        for environment, locked in system.python.items()
+        for wheel in locked.wheels
+    }
+    return _versions([*system.packages, *system.kernel]) | wheels
 
 
 def _versions(packages: Iterable[LockedPackage]) -> dict[str, str]:

@@ -1,7 +1,10 @@
 from pathlib import Path
 
+from reconix.base.digests import Digest
 from reconix.config.compare import Difference, compare, facts
 from reconix.config.load import load_with_places
+from reconix.config.lock.hosts import HostLock, SystemLock
+from reconix.config.lock.wheels import INDEX, LockedWheel, PythonLock
 
 
 def write(folder: Path, web: str, page: str = "hello") -> Path:
@@ -37,6 +40,23 @@ def test_the_content_of_a_named_file_shows(tmp_path: Path) -> None:
     one, other = write(tmp_path / "one", ""), write(tmp_path / "two", "", page="other")
     (difference,) = changes(one, other)["web"]
     assert difference.key == "content of files.page"
+
+
+def test_a_wheel_of_the_project_and_one_of_the_lock_show(tmp_path: Path) -> None:
+    text = 'packages = ["python3"]\n[python.air]\nwheels = ["*.whl"]\n'
+    one, other = write(tmp_path / "one", text), write(tmp_path / "two", text)
+    for folder in (one, other):
+        (folder / "hosts/gw/systems/air.whl").write_text(folder.name)
+    found = []
+    for folder, version in ((one, "1"), (other, "2")):
+        loaded = load_with_places(folder)
+        six = LockedWheel("six", version, "six.whl", 1, Digest.of(b""), INDEX)
+        python = {"air": PythonLock(Digest.of(b""), (six,))}
+        lock = HostLock("amd64", (), (), (), (), {"web": SystemLock((), (), "", (), python)})
+        found.append(facts(loaded, lock, loaded.configuration.hosts["gw"])["web"])
+    own, locked = compare(*found)
+    assert own.key == "content of python.air.wheels air.whl"
+    assert locked == Difference("wheel six of python.air", "1", "2")
 
 
 def test_what_is_new_and_what_is_gone_have_one_side() -> None:

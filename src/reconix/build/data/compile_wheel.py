@@ -1,7 +1,7 @@
 """Compile the modules of a wheel; runs on the Python of a device's root.
 
-Reads an archive of modules from standard input, named as they are below the folder in the first
-argument, and writes one with what they are compiled to, as ``__pycache__`` has it. A compiled file
+Reads an archive of modules from standard input, named as they are below the folder that its comment
+names, and writes one with what they are compiled to, as ``__pycache__`` has it. A compiled file
 carries an unchecked hash: it is valid at any time, whatever the times of files. What cannot be
 compiled is left out, as other installers do: it may be a template, or for another Python.
 
@@ -46,7 +46,7 @@ def _compiled(source: bytes, path: str) -> bytes:
     return util.MAGIC_NUMBER + _UNCHECKED_HASH + util.source_hash(source) + code
 
 
-def _main(place: str) -> None:
+def _main() -> None:
     made = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read())) as sources,
@@ -54,11 +54,11 @@ def _main(place: str) -> None:
     ):
         for name in sorted(sources.namelist()):
             try:
-                content = _compiled(sources.read(name), f"{place}/{name}")
+                content = _compiled(sources.read(name), f"{sources.comment.decode()}/{name}")
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 continue
             archive.writestr(util.cache_from_source(name), content)
     sys.stdout.buffer.write(made.getvalue())
 
 
-_main(sys.argv[1])
+_main()

@@ -41,7 +41,7 @@ WRONG = {
         "python.air.path",
         'is inside /opt/air-venv of trees."/opt/air-venv", or around it',
     ),
-    'wheels = ["a.whl"]\n[files."/opt/air-venv/x"]\ntext = ""': (
+    'wheels = ["a.whl"]\n[files."/opt/air-venv/x"]\ntext = "x"': (
         "python.air.path",
         'is inside /opt/air-venv/x of files."/opt/air-venv/x", or around it',
     ),

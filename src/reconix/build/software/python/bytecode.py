@@ -26,8 +26,8 @@ _OPTIONS = ("-I", "-S", "-B", "-W", "ignore")
 _SECONDS = 1800
 _MAX_BYTES = 1 << 30
 
-Compile = Callable[[bytes, str], bytes]
-"""From an archive of modules, and the folder in which they will be, to one of compiled ones."""
+Compile = Callable[[bytes], bytes]
+"""From an archive of modules, with the folder in which they will be, to one of compiled ones."""
 
 
 def compiler(root: Path) -> Compile | None:
@@ -38,12 +38,12 @@ def compiler(root: Path) -> Compile | None:
         process.run(*words, "-c", "pass", timeout_seconds=_SECONDS)
     except CommandFailed:
         return None
-    return lambda archive, place: compile_with(words, archive, place)
+    return lambda archive: compile_with(words, archive)
 
 
-def compile_with(python: Iterable[str], archive: bytes, place: str) -> bytes:
+def compile_with(python: Iterable[str], archive: bytes) -> bytes:
     """Compile with a Python that is started with some words."""
-    words = (*python, "-c", SCRIPT.read_text(), place)
+    words = (*python, "-c", SCRIPT.read_text())
     return process.run(*words, stdin=archive, timeout_seconds=_SECONDS, limit_bytes=_MAX_BYTES)
 
 
@@ -59,9 +59,10 @@ def compiled(
     """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        archive.comment = place.encode()
         for name, content in sorted(modules.items()):
             archive.writestr(zipfile.ZipInfo(name), content)
-    with zipfile.ZipFile(io.BytesIO(compile_all(packed.getvalue(), place))) as archive:
+    with zipfile.ZipFile(io.BytesIO(compile_all(packed.getvalue()))) as archive:
         for entry in archive.infolist():
             yield entry.filename, archive.read(entry)
 

@@ -11,7 +11,7 @@ the device there is the environment alone, bound at its path.
 
 Source: PEP 405 (``pyvenv.cfg``). Tested by
 ``tests/unit/build/software/python/test_environment.py`` and, in a real root,
-``tests/compat/test_python_environment.py``.
+``tests/compat/test_build.py``.
 """
 
 from collections.abc import Callable, Iterable, Mapping

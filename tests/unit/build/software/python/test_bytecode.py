@@ -20,8 +20,8 @@ HERE = (sys.executable, "-I", "-S", "-B", "-W", "ignore")
 PLACE = "/opt/air-venv/lib/python3.13/site-packages"
 
 
-def compile_here(archive: bytes, place: str) -> bytes:
-    return bytecode.compile_with(HERE, archive, place)
+def compile_here(archive: bytes) -> bytes:
+    return bytecode.compile_with(HERE, archive)
 
 
 def compiled(modules: dict[str, bytes]) -> dict[str, bytes]:
@@ -108,7 +108,7 @@ def test_which_packages_decide_is_known() -> None:
 def test_the_archive_of_modules_is_the_same_each_time() -> None:
     seen = set()
 
-    def look(archive: bytes, place: str) -> bytes:
+    def look(archive: bytes) -> bytes:
         seen.add(archive)
         empty = io.BytesIO()
         zipfile.ZipFile(empty, "w").close()

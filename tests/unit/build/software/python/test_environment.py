@@ -36,9 +36,9 @@ PACKAGES = tuple(
 )
 
 
-def compile_here(archive: bytes, place: str) -> bytes:
+def compile_here(archive: bytes) -> bytes:
     """The root of these tests has no Python; this machine has one."""
-    return bytecode.compile_with(HERE, archive, place)
+    return bytecode.compile_with(HERE, archive)
 
 
 class Building:

@@ -18,8 +18,8 @@ HERE = (sys.executable, "-I", "-S", "-B", "-W", "ignore")
 
 
 def unpacked(path: Path, into: Path, *, compiled: bool = False) -> Path:
-    def compile_here(archive: bytes, place: str) -> bytes:
-        return bytecode.compile_with(HERE, archive, place)
+    def compile_here(archive: bytes) -> bytes:
+        return bytecode.compile_with(HERE, archive)
 
     unpack(Wheel.read(path), "3.13", PLACE, into, compile_here if compiled else None)
     return into
