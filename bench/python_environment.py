@@ -35,6 +35,7 @@ from reconix.config.lock.packages import LockedPackage
 from reconix.config.lock.wheels import INDEX, LockedWheel, PythonLock
 from reconix.config.schema.python_environments import PythonEnvironment
 from reconix.config.schema.system import Kernel, System
+from reconix.config.schema.values import FilePattern
 from reconix.nix.chroot import ChrootStore
 from reconix.store.tree import Folder
 
@@ -107,24 +108,22 @@ def maker(store: ChrootStore, found: Iterable[Path]) -> Callable[[Path], Bound]:
         return {wheel: files[wheel] for wheel in wanted}
 
     locked = {"air": PythonLock(Digest.of(b""), tuple(sorted(files)))}
-    system = SystemLock(("python3",), packages, "linux", (), locked)
+    pinned = SystemLock(("python3",), packages, "linux", (), locked)
     architecture = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
     root = store.add_files(Folder(), "root")
     site = Site(
         store,
         fetch,
         root,
-        system,
+        pinned,
         architecture,
         lambda _: lambda archive: bytecode.compile_with(HERE, archive),
     )
 
     def make(own: Path) -> Bound:
-        wanted = PythonEnvironment(wheels=(own,))
-        (bound,) = make_environments(
-            site, System(kernel=Kernel(package="linux"), python={"air": wanted})
-        )
-        return bound
+        wanted = PythonEnvironment(wheels=(FilePattern(own),))
+        system = System(kernel=Kernel(package="linux"), python={"air": wanted})
+        return make_environments(site, system)["air"]
 
     return make
 

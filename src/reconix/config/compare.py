@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.digests import Digest
-from reconix.config.globs import matching
 from reconix.config.load import Loaded
 from reconix.config.lock.hosts import HostLock
 from reconix.config.lock.packages import DEBIAN, LockedPackage

@@ -75,7 +75,7 @@ class PythonEnvironment:
             "Patterns, as of a `.gitignore`, of programs and libraries that are not checked. All "
             "others must be for the processor of the host, and find their interpreter, their "
             "libraries and the versions that they need of these, or nothing is built.",
-            '["torch/lib/libtorch_cuda*.so"]',
+            '["**/libtorch_cuda*.so"]',
             "for what is loaded only where its libraries are, such as those of a graphics card",
         ),
     ] = ()

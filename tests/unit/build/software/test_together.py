@@ -7,9 +7,16 @@ import pytest
 from reconix.build.software import source
 from reconix.build.software.device_files import DeviceFiles, Part
 from reconix.build.software.programs import BrokenPrograms, Programs
-from reconix.build.software.together import DanglingLink, NoProgram, check_tree, check_units
+from reconix.build.software.together import (
+    DanglingLink,
+    NoProgram,
+    check_environment,
+    check_tree,
+    check_units,
+)
 from reconix.build.software.trees import FoundTree
 from reconix.build.users.accounts import Account, Accounts, Group, UnknownAccount
+from reconix.config.schema.python_environments import PythonEnvironment
 from reconix.config.schema.software import Tree
 from reconix.config.schema.system import Kernel, System
 from reconix.config.schema.values import FolderPath
@@ -43,6 +50,10 @@ class Desk:
         tree = Tree(source=FolderPath(self.air), unchecked=unchecked)
         found = FoundTree("/opt/air", tree, source.read(tree.source))
         check_tree(found, self.air, self.programs)
+
+    def check_environment(self, *unchecked: str) -> None:
+        environment = PythonEnvironment(path="/opt/air", unchecked=unchecked)
+        check_environment("air", environment, self.air, self.programs)
 
     def check_unit(self, *lines: str) -> None:
         text = "".join(f"{line}\n" for line in ("[Service]", *lines))
@@ -111,3 +122,12 @@ def test_a_unit_runs_as_somebody_who_exists(desk: Desk, line: str, said: str) ->
     with pytest.raises(UnknownAccount, match=said) as failure:
         desk.check_unit("ExecStart=/bin/sh", line)
     assert "system = true" in failure.value.hint
+
+
+def test_a_program_of_a_python_environment_that_would_not_run_is_told(desk: Desk) -> None:
+    desk.check_environment()
+    desk.program(desk.air / "bin/tool", "#!/usr/bin/perl\n")
+    with pytest.raises(BrokenPrograms, match=r"python\.air has programs") as failure:
+        desk.check_environment()
+    assert "/opt/air/bin/tool needs the interpreter /usr/bin/perl" in str(failure.value)
+    desk.check_environment("bin/tool")

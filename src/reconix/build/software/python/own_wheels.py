@@ -4,7 +4,6 @@ Tested by ``tests/unit/build/software/python/test_locking.py``.
 """
 
 from reconix.build.software.python.wheel import Wheel
-from reconix.config.globs import matching
 from reconix.config.schema.python_environments import PythonEnvironment
 
 
@@ -14,5 +13,5 @@ def own_wheels(wanted: PythonEnvironment) -> list[Wheel]:
     Raises:
         BadWheel: one of them is none.
     """
-    paths = {path for pattern in wanted.wheels for path in matching(pattern)}
+    paths = {path for pattern in wanted.wheels for path in pattern.files()}
     return [Wheel.read(path) for path in sorted(paths)]

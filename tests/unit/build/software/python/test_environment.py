@@ -3,7 +3,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from reconix.build.software.python.together import SameFile
 from tests.heard import Heard
 from tests.wheels import make_wheel
 
@@ -14,6 +13,7 @@ from reconix.build.software.placed import Bound
 from reconix.build.software.python import bytecode
 from reconix.build.software.python.environment import Site, make_environments
 from reconix.build.software.python.target import Target
+from reconix.build.software.python.united import SameFile
 from reconix.build.software.python.wanted import BadEnvironment
 from reconix.build.software.python.wheel import BadWheel
 from reconix.config.lock.hosts import SystemLock
@@ -21,6 +21,7 @@ from reconix.config.lock.packages import LockedPackage
 from reconix.config.lock.wheels import INDEX, LockedWheel, PythonLock
 from reconix.config.schema.python_environments import PythonEnvironment
 from reconix.config.schema.system import Kernel, System
+from reconix.config.schema.values import FilePattern
 from reconix.nix.chroot import ChrootStore
 from reconix.store.sidecar import parse_sidecar
 from reconix.store.tree import Folder
@@ -64,7 +65,7 @@ class Building:
 
     def make(self, *own: Path, path: str | None = None) -> Bound:
         """The environment of the wheels that were locked, and of some of the project."""
-        wanted = PythonEnvironment(wheels=own, path=path)
+        wanted = PythonEnvironment(wheels=tuple(map(FilePattern, own)), path=path)
         locked = PythonLock(Digest.of(b""), tuple(sorted(self.locked)))
         packages = SystemLock(("python3",), PACKAGES, "linux", (), {"air": locked})
         site = Site(self.store, self.fetch, self.root, packages, "amd64", lambda _: self.compiler)

@@ -21,6 +21,7 @@ from reconix.config.lock.hosts import HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage
 from reconix.config.lock.wheels import INDEX, PythonLock
 from reconix.config.schema.python_environments import PythonEnvironment
+from reconix.config.schema.values import FilePattern
 
 VERSIONS = {"python3": "3.13.5-1", "python3.13-minimal": "3.13.5-2", "libc6": "2.41-12"}
 
@@ -178,5 +179,5 @@ def test_a_missing_wheel_is_fetched_again_when_it_is_built(project: Project) -> 
 def test_what_is_asked_is_told_from_anything_else(other: PythonEnvironment) -> None:
     asked = PythonEnvironment(lock=Path(__file__))
     assert digest_of_question(asked) != digest_of_question(other)
-    own = PythonEnvironment(lock=Path(__file__), wheels=(Path("x"),), path="/opt/x")
+    own = PythonEnvironment(lock=Path(__file__), wheels=(FilePattern("x"),), path="/opt/x")
     assert digest_of_question(asked) == digest_of_question(own), "no question to an index"
