@@ -30,6 +30,7 @@ packages = ["server"]
 files."mail/conf".text = "x"
 files."mail/own".text = "x"
 persist.paths = ["/var/lib/server"]
+files."/srv/mail/x".text = "x"
 [trees."/opt/air"]
 source = "../../../air"
 [trees."/usr/local/air"]

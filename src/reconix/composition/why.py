@@ -215,18 +215,21 @@ class Inquiry:
         return self._of_project(found)
 
     def _of_project(self, found: Found) -> PathAnswer:
-        """Of what a layer or a tree has: the nearest path above that an option names."""
+        """Of what a layer or a tree has: a file, or a folder at this path or above."""
         subject, path = self._subject, f"/{found.path}"
+        asked = requests.for_files(subject.table, path)
+        if asked:
+            return PathAnswer(path, ("files of the configuration",), asked, ())
         for place in (path, *map(str, PurePosixPath(path).parents)):
             for name, environment in subject.system.python.items():
                 if environment.place(name) == place:
                     asked = requests.for_option(subject.table, "python", name)
                     return PathAnswer(path, (f"of the Python environment {name}",), asked, ())
             tree = subject.system.trees.get(place)
-            asked = requests.for_option(subject.table, "trees" if tree else "files", place)
-            if asked:
-                fact = f"of the folder {subject.of.shown(tree.source)}" if tree else "a file"
-                return PathAnswer(path, (f"{fact} of the project",), asked, ())
+            if tree is not None:
+                fact = f"of the folder {subject.of.shown(tree.source)} of the project"
+                asked = requests.for_option(subject.table, "trees", place)
+                return PathAnswer(path, (fact,), asked, ())
         return PathAnswer(path, ("of the project",), (), ())
 
     def _of_root(self, found: Found) -> PathAnswer:

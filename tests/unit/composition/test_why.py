@@ -27,7 +27,9 @@ def view(store: ChrootStore | None, subject: SystemSubject) -> DeviceView:
     etc = store.add_files(folder({"mail/conf": File(b"x"), "mail/own": File(b"x")}), "etc")
     linux = store.add_files(folder({"modules/x.ko": File(b"x")}), "linux")
     air, sidecar = store.add_files(folder({"bin/air": File(b"x")}), "tree"), etc
-    layer = store.add_files(folder({"usr/local/air/x": File(b"x"), "srv/x": File(b"x")}), "layer")
+    layer = store.add_files(
+        folder({"usr/local/air/x": File(b"x"), "srv/mail/x": File(b"x")}), "layer"
+    )
     placed = Placed((Bound("/opt/air", air, sidecar),), (Layer(layer, sidecar),))
     links: dict[str, File | Symlink] = {
         **{name: File(content) for name, content in placed.lists().items()},
@@ -150,9 +152,11 @@ def test_a_generated_file_leads_to_its_line(host: HostSubject, built: ChrootStor
 @pytest.mark.parametrize(
     ("path", "fact", "line"),
     [
-        ("opt/air/bin/air", "of the folder air of the project", 6),
-        ("opt/air", "of the folder air of the project", 6),
-        ("usr/local/air/x", "of the folder air of the project", 8),
+        ("opt/air/bin/air", "of the folder air of the project", 7),
+        ("opt/air", "of the folder air of the project", 7),
+        ("usr/local/air/x", "of the folder air of the project", 9),
+        ("srv/mail/x", "files of the configuration", 5),
+        ("srv/mail", "files of the configuration", 5),
     ],
 )
 def test_a_folder_of_the_project_leads_to_its_line(
