@@ -19,6 +19,8 @@ Exit status: 0 success, 2 there is no such package, path, system or host, or it 
 import argparse
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from reconix.base.documents import JsonInput
 from reconix.base.text import one_line
@@ -130,7 +132,9 @@ class _Shown:
             yield f"  other lines: {len(listed) - len(chosen)}, with --all"
 
     def _place(self, request: Request) -> str:
-        return self._subject.of.shown(request.place)
+        place = request.place
+        file = self._subject.of.path_in_project(place.file)
+        return str(replace(place, file=Path(file)))
 
     def package_document(self, found: PackageAnswer) -> dict[str, JsonInput]:
         return {

@@ -31,7 +31,7 @@ from reconix.composition.dependencies import Dependencies
 from reconix.composition.installed import parse_installed
 from reconix.composition.licences import Licences
 from reconix.composition.subject import HostSubject
-from reconix.config.lock.packages import LockedPackage, SourcePackage
+from reconix.config.lock.packages import DEBIAN, LockedPackage, SourcePackage
 from reconix.config.lock.wheels import LockedWheel
 
 _DEBIAN = "debian"
@@ -111,7 +111,7 @@ class _Maker:
         """A Debian package, as the lock has it."""
         self.dates.add(package.date or _NO_DATE)
         built_from = package.source or source
-        is_debian = package.archive.startswith(_DEBIAN)
+        is_debian = package.archive in DEBIAN
         name = self.subject.loaded.configuration.project.name
         owner = _DEBIAN if is_debian else name if package.is_of_project else package.archive
         qualifiers = {"arch": package.architecture, "distro": self._distro()}
@@ -160,7 +160,17 @@ class _Maker:
         for environment in subject.locked.python.values():
             for wheel in environment.wheels:
                 self.add(_wheel(wheel), key)
+        for place, tree in sorted(subject.system.trees.items()):
+            self.add(self.folder(place, tree.source), key)
         self.add(_AGENT, key)
+
+    def folder(self, place: str, source: Path) -> Component:
+        """A folder of the project: what is in it, only the project knows."""
+        folder = self.subject.path_in_project(source)
+        owner = self.subject.loaded.configuration.project.name
+        facts = (("folder", folder),)
+        key = f"folder:{place} {folder}"
+        return Component(key, Kind.APPLICATION, place, supplier=owner, facts=facts)
 
     def _needs_of(self, known: Dependencies, name: str, own: str, keys: Mapping[str, str]) -> None:
         if name in known.packages:

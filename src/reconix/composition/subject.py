@@ -7,6 +7,7 @@ does not hide the packages, and as a whole for what a device shows.
 Tested by ``tests/unit/cli/test_why.py``.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +55,9 @@ class HostSubject:
         """What the machine's files say."""
         return self.loaded.machines[self.host.name]
 
-    def shown(self, place: object) -> str:
-        """A place or a path, as seen from the project."""
-        return str(place).removeprefix(f"{self.loaded.configuration.folder}/")
+    def path_in_project(self, path: Path) -> str:
+        """A path as seen from the project, wherever that lies."""
+        return os.path.relpath(path, self.loaded.configuration.folder)
 
     def system(self, name: str) -> "SystemSubject":
         """One of its systems.

@@ -227,7 +227,7 @@ class Inquiry:
                     return PathAnswer(path, (f"of the Python environment {name}",), asked, ())
             tree = subject.system.trees.get(place)
             if tree is not None:
-                fact = f"of the folder {subject.of.shown(tree.source)} of the project"
+                fact = f"of the folder {subject.of.path_in_project(tree.source)} of the project"
                 asked = requests.for_option(subject.table, "trees", place)
                 return PathAnswer(path, (fact,), asked, ())
         return PathAnswer(path, ("of the project",), (), ())

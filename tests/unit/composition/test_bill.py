@@ -52,7 +52,8 @@ def test_who_needs_whom_is_followed_from_the_host(host: HostSubject, built: Chro
         *("system:default", "system:mail"),
     ]
     assert needs["system:mail"] == [
-        *("agent", "linux-image-6.12-amd64", "server", "shell", "tool"),
+        *("agent", "folder:/opt/air air", "folder:/usr/local/air air"),
+        *("linux-image-6.12-amd64", "server", "shell", "tool"),
     ]
     assert needs[TOOL] == ["base", "library"]
     known = {"subject", *(each.key for each in found.components)}
@@ -75,6 +76,7 @@ def test_a_bill_of_a_system_has_what_it_has(host: HostSubject, built: ChrootStor
     [
         ("debian-security", "pkg:deb/debian/tool@", "Debian"),
         ("vendor", "pkg:deb/vendor/tool@", "vendor"),
+        ("debian-like", "pkg:deb/debian-like/tool@", "debian-like"),
         ("project", "pkg:deb/test/tool@", "test"),
     ],
 )
@@ -137,6 +139,15 @@ def test_wheels_are_parts_of_their_system(host: HostSubject, built: ChrootStore)
     assert part.sha256 == sha256
     assert part.key in found.needs["system:mail"]
     assert part.key not in found.needs["system:default"]
+
+
+def test_folders_of_the_project_are_named(host: HostSubject, built: ChrootStore) -> None:
+    part = by_name(bill(host, built))["/opt/air"]
+    assert (part.kind, part.supplier, part.facts) == (
+        Kind.APPLICATION,
+        "test",
+        (("folder", "air"),),
+    )
 
 
 def test_a_system_of_nix_is_named_as_a_whole(host: HostSubject, built: ChrootStore) -> None:
