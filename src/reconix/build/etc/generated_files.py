@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconix.build.agent.units import KEPT_MOUNTS
-from reconix.build.etc import authorized_keys, configured_files, resolv_conf
+from reconix.build.etc import authorities, authorized_keys, configured_files, resolv_conf
 from reconix.build.etc.file_metadata import Below
 from reconix.build.etc.networks import make_networks, unmanaged
 from reconix.build.on_device import caches, databases, secrets
@@ -93,6 +93,7 @@ def make_etc(
         **wifi.make_files(system),
         **{path: Symlink("/dev/null") for path in suppressed_units.masked(system, root)},
         **resolv_conf.files(system, root),
+        **authorities.files(system.certificates.authorities, root),
         **authorized_keys.files(system.users, accounts, root),
         **subordinate_ids.files(system.users, accounts, root),
         **secrets.make_files(made, system.files),

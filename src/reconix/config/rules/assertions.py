@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from reconix.config.merge import Table
 from reconix.config.problems import Place, Problem
 from reconix.config.rules.archives import check_archives
+from reconix.config.rules.certificates import check_certificates
 from reconix.config.rules.containers import check_containers
 from reconix.config.rules.contents import check_contents
 from reconix.config.rules.default_system import check_default_system
@@ -64,6 +65,7 @@ def check_host(
 def check_system(system: System, table: Table, file: Place) -> Iterator[Problem]:
     """What must hold within one system."""
     yield from check_contents(system, table, file)
+    yield from check_certificates(system, table, file)
     yield from check_network(system, table, file)
     yield from check_users(system, table, file)
     yield from check_persist(system, table, file)

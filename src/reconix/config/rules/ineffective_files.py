@@ -38,7 +38,7 @@ _ALL = (
     _Ineffective(
         r"ca-certificates\.conf|ca-certificates/update\.d/.*",
         "update-ca-certificates is never run",
-        "replace ssl/certs/ca-certificates.crt, which most programs read",
+        "use certificates.authorities",
     ),
     _Ineffective(
         r"systemd/(system|user)-preset/.*",

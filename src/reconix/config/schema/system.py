@@ -469,6 +469,22 @@ class File(Content):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Certificates:
+    """Which certificates programs trust."""
+
+    authorities: Annotated[
+        tuple[Path, ...],
+        Option(
+            "Files with certificates of authorities (PEM), relative to the file that names them. "
+            "Programs trust them as they trust those of the package `ca-certificates`; without "
+            "that package they trust no others.",
+            '["../../keys/ca.pem"]',
+            "when a server that the device talks to has its certificate from your own authority",
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Persist:
     """What survives a reboot: everything else is lost."""
 
@@ -737,6 +753,7 @@ class System:
             "when a program must know what no generation may contain",
         ),
     ] = field(default_factory=dict)
+    certificates: Certificates = field(default_factory=Certificates)
     persist: Persist = field(default_factory=Persist)
     volumes: Annotated[
         Mapping[Name, Volume],
