@@ -69,7 +69,7 @@ def has_its_secret(device: Device, project: Project, serial: str) -> None:
     kept = device.ask("cd /run/reconix/data && stat -c '%n %a %u' secrets secrets/* device-key")
     expected = ["secrets 700 0", "secrets/mqtt-password 600 0", "device-key 600 0"]
     assert kept.splitlines() == expected, kept
-    key = (project.folder / "keys/devices" / serial).read_bytes()
+    key = (project.folder / "keys/devices/box" / serial).read_bytes()
     assert device.ask("sha256sum /run/reconix/data/device-key").split()[0] == Digest.of(key).hex()
     (missing,) = device.status().objects("missing_secrets")
     assert (missing.text("name"), missing.flag("required")) == ("banner", False)

@@ -11,8 +11,8 @@ starting: docs/flashing.md says what to clear.
 `--device SERIAL` makes the image of one device: what `[devices.SERIAL]` in machine.toml says of it
 is written to the data partition, signed by the keys that sign updates, with the values of the
 secrets that its systems ask for, as far as they are in `secrets/`, and with a key of its own, which
-is made once, keys/devices/SERIAL. The generation is the same for all. Such an image has secrets in
-it: only its owner may read it.
+is made once, keys/devices/HOST/SERIAL. The generation is the same for all. Such an image has
+secrets in it: only its owner may read it.
 
 Exit status: 0 success, 30-39 or 63 a part is larger than its place on the disk.
 """
@@ -109,7 +109,7 @@ def _own(arguments: argparse.Namespace, files: ProjectFiles, host: Host) -> dict
         return {}
     identity = identities.files_of(files, host, arguments.device)
     kept = _secrets(secret_values.values(arguments, files, host), asked)
-    key = device_keys.key_of(files, arguments.device)
+    key = device_keys.key_of(files, host, arguments.device)
     return {
         **{name: NewFile(content) for name, content in identity.items()},
         device_keys.FILE_NAME: NewFile(key, FILE_MODE),

@@ -5,15 +5,17 @@ Tested by ``tests/unit/cli/test_secrets.py``.
 
 import argparse
 import os
+from collections import Counter
 from pathlib import Path
 
 from reconix.base import progress
+from reconix.base.errors import UsageError
 from reconix.cli import places
 from reconix.config.schema.hosts import Host
 from reconix.fleet import secrets
 from reconix.fleet.remote import Remote
 from reconix.project.files import ProjectFiles
-from reconix.project.secrets import Values, wanted
+from reconix.project.secrets import FOLDER, Values, wanted
 from reconix.signing.identities import identity_of
 
 
@@ -34,13 +36,29 @@ def values(arguments: argparse.Namespace, files: ProjectFiles, host: Host) -> Va
     """The values for the device that a command was told, or for any device of a host.
 
     Raises:
-        UsageError: the host has no such device.
+        UsageError: the host has no such device, or a folder of values could be meant for two.
     """
     serial: str | None = arguments.device
     if serial is not None:
         identity_of(host, serial)
+    _expect_one_owner(files)
     identities = arguments.age_identity or _known_identities()
     return Values(files.folder, host.name, serial, tuple(identities))
+
+
+def _expect_one_owner(files: ProjectFiles) -> None:
+    """A folder of values is for one host or for one device: else a value would get to another."""
+    hosts = files.configuration.hosts
+    owners = Counter(
+        [*hosts, *(serial for host in hosts.values() for serial in host.machine.devices)]
+    )
+    for name, count in sorted(owners.items()):
+        if count > 1 and (files.folder / FOLDER / name).is_dir():
+            raise UsageError(
+                f"{FOLDER}/{name} could be for {count}: hosts and devices of this project have the "
+                "same name",
+                hint="give the devices serial numbers of their own, such as PUMP-0001",
+            )
 
 
 def warn_of_lacking(device: Remote, host: Host) -> None:

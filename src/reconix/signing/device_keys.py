@@ -1,6 +1,6 @@
 """The keys of single devices: 32 random bytes each, which no other device has.
 
-    keys/devices/<serial>    made once, with the first image of a device; git ignores it
+    keys/devices/<host>/<serial>    made once, with the first image of a device; git ignores it
 
 It is written to the data partition with the identity (``device/state/secrets.py``). A second image
 of the same device has the same key, so whatever knows the device by it goes on to. Nothing uses it
@@ -13,6 +13,7 @@ import os
 
 from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded, write_durably
+from reconix.config.schema.hosts import Host
 from reconix.device.state.secrets import FILE_MODE, KEY_BYTES
 from reconix.project.files import ProjectFiles
 from reconix.signing.project_keys import FOLDER, keep_out
@@ -22,13 +23,13 @@ FILE_NAME = "device-key"
 _DEVICES = "devices"
 
 
-def key_of(files: ProjectFiles, serial: str) -> bytes:
+def key_of(files: ProjectFiles, host: Host, serial: str) -> bytes:
     """The key of a device; made if there is none.
 
     Raises:
         UsageError: what is in its place is no such key.
     """
-    file = files.folder / FOLDER / _DEVICES / serial
+    file = files.folder / FOLDER / _DEVICES / host.name / serial
     if not os.path.lexists(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         keep_out(file)

@@ -83,7 +83,7 @@ def test_each_device_has_its_own_secrets_and_key(
     one, two = data_of(disk), data_of(image(project, "--device", "GW-2"))
     assert (shown(one, "/secrets/mqtt"), shown(two, "/secrets/mqtt")) == (VALUE, OTHER)
     for serial, data in (("GW-1", one), ("GW-2", two)):
-        key = (project / "keys/devices" / serial).read_bytes()
+        key = (project / "keys/devices" / HOST / serial).read_bytes()
         assert len(key) == 32 and shown(data, "/device-key") == key
         assert f'serial\\": \\"{serial}'.encode() in shown(data, "/identity.json")
     assert shown(one, "/device-key") != shown(two, "/device-key")

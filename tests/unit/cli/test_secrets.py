@@ -189,3 +189,18 @@ def test_an_update_is_preceded_by_what_the_device_lacks(
     monkeypatch.setattr("reconix.base.progress._listener", again := Heard())
     warn_of_lacking(Remote("device"), host)
     assert again.notes == []
+
+
+@pytest.mark.parametrize("name", [HOST, "GW-1"])
+def test_a_folder_that_is_meant_for_two_is_for_none(
+    project: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = project / "hosts/pump/systems"
+    other.mkdir(parents=True)
+    kernel = 'kernel.package = "linux-image-amd64"'
+    (other.parent / "machine.toml").write_text(f"{kernel}\n[devices.{name}]\n")
+    (other / "default.toml").touch()
+    assert secrets(project, "list", "--host", HOST) == 0
+    write(project, f"{name}/mqtt-password")
+    assert secrets(project, "list", "--host", HOST) == 2
+    assert f"secrets/{name} could be for 2" in capsys.readouterr().err
