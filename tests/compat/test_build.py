@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from tests import root_judges
+from tests.debian_archives import Vendor, make_deb
 from tests.project_files import enough
 from tests.wheels import make_wheel
 
@@ -36,12 +37,18 @@ from reconix.store.sidecar import Sidecar, parse_sidecar
 Need = Callable[..., None]
 PROJECT = """\
 name = "twice"
+[archives.vendor]
+url = "file:vendor"
+trusted = true
+suites = ["./"]
+packages = ["vendor-*"]
 """
 MACHINE = """\
 packages = [
     "systemd", "systemd-sysv", "udev", "kmod", "dropbear", "mosquitto", "nginx", "python3",
-    "sudo", "dbus", "fping",
+    "sudo", "dbus", "fping", "vendor-tool",
 ]
+debs = ["../../dist/*.deb"]
 [kernel]
 package = "linux-image-cloud-amd64"
 initrd_modules = ["virtio_blk"]
@@ -97,8 +104,24 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     app = {"air/__init__.py": "", "air/main.py": APP}
     make_wheel(folder / "dist", files=app, requires=needs, scripts=scripts)
     make_wheel(folder / "dist", "helper", "2.0", files={"helper.py": HELPER})
+    add_packages(folder)
     reconix("lock", project=folder)
     return folder
+
+
+def add_packages(project: Path) -> None:
+    """A program of the project that brings a user, and an archive that it needs something of."""
+    vendor = Vendor(project / "vendor")
+    vendor.add("vendor-tool 1", "Depends: netbase")
+    vendor.add("bash 99")
+    vendor.index("./")
+    copy = "mkdir /var/lib/air && cp /usr/share/doc/vendor-tool/version /var/lib/air/made"
+    make_deb(
+        project / "dist/air_1.4_all.deb",
+        "air 1.4",
+        "Depends: vendor-tool, fping",
+        postinst=f"#!/bin/sh\nset -e\n{copy}\n",
+    )
 
 
 def reconix(
@@ -163,6 +186,7 @@ def test_the_same_lock_gives_the_same_paths_on_another_day(
         check_metadata(store, first, project)
         check_python(store, first)
         check_numbers(store, first)
+        check_packages_of_others(store, first)
     assert reconix("build", "--store", str(one), project=project).text("generation") == (
         first.text("generation")
     )
@@ -221,6 +245,15 @@ def check_composition(root: Path, work: Path) -> None:
     root_judges.check_owners(root)
     root_judges.check_needs(root, work)
     root_judges.check_reasons(root, tomllib.loads(MACHINE)["packages"])
+
+
+def check_packages_of_others(store: ChrootStore, built: Fields) -> None:
+    """Their maintainer scripts ran, after what they depend on was there."""
+    root = part(store, built, "root")
+    assert (root / "var/lib/air/made").read_text() == "vendor-tool 1\nDepends: netbase\n"
+    status = (root / "var/lib/dpkg/status").read_text()
+    assert "Package: air\nStatus: install ok installed\n" in status
+    assert "Version: 99" not in status
 
 
 def part(store: ChrootStore, built: Fields, name: str) -> Path:

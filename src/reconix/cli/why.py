@@ -83,7 +83,8 @@ class _Shown:
         self._subject, self._everything = subject, everything
 
     def package(self, found: PackageAnswer) -> Iterator[str]:
-        yield f"{found.name} {found.version}".rstrip()
+        origin = f", from {found.origin}" if found.origin else ""
+        yield f"{found.name} {found.version}".rstrip() + origin
         if not found.reasons:
             yield "  nothing that was asked for needs it"
         if self._everything:
@@ -141,6 +142,7 @@ class _Shown:
             "system": str(self._subject),
             "package": found.name,
             "version": found.version,
+            **({"origin": found.origin} if found.origin else {}),
             "reasons": [self._reason_document(reason) for reason in found.reasons],
         }
 

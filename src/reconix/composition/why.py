@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded
+from reconix.build.archive.offers import place_of
 from reconix.build.inspect.packages import MAX_STATUS_BYTES, STATUS
 from reconix.composition import generated, requests
 from reconix.composition.dependencies import Chain, Dependencies
@@ -29,7 +30,7 @@ from reconix.composition.installed import parse_installed
 from reconix.composition.owners import How, Owner, Owners
 from reconix.composition.requests import Request
 from reconix.composition.subject import SystemSubject
-from reconix.config.lock.packages import LockedPackage
+from reconix.config.lock.packages import DEBIAN, LockedPackage
 
 OURS = {
     "usr/bin/reconix-device": "the command of the agent",
@@ -70,6 +71,8 @@ class PackageAnswer:
     version: str
     reasons: tuple[Reason, ...]
     """One for each package that was asked for or is essential; the shortest first."""
+    origin: str = ""
+    """Where it comes from, if not from Debian: a file of the project, or another archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,9 @@ class Inquiry:
             return self._beside(name) or self._missing(name)
         if self._root is None and name not in self._asked:
             raise self._subject.of.not_built(self._subject.name)
-        return PackageAnswer(name, locked[name].version, tuple(self._reasons(name)))
+        found = locked[name]
+        origin = "" if found.archive in DEBIAN else place_of(found)
+        return PackageAnswer(name, found.version, tuple(self._reasons(name)), origin)
 
     def _reasons(self, name: str) -> list[Reason]:
         if self._root is None:

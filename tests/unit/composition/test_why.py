@@ -1,13 +1,18 @@
 """Why a package or a path is in a system."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
-from tests.installed_packages import KERNEL
+from tests.installed_packages import KERNEL, lock_of, locked, make_project
 
 from reconix.base.errors import ReconixError, UsageError
 from reconix.build.software.placed import Bound, Layer, Placed
 from reconix.composition.device_view import DeviceView
 from reconix.composition.subject import HostSubject, SystemSubject
 from reconix.composition.why import Inquiry, Reason
+from reconix.config.lock.document import FILE_NAME, print_lock
+from reconix.config.lock.hosts import Lock
 from reconix.nix.chroot import ChrootStore
 from reconix.project.workplace import NotBuilt
 from reconix.store.paths import StorePath
@@ -89,6 +94,31 @@ def test_an_unknown_package_gets_a_hint(
     with pytest.raises(UsageError) as failure:
         inquiry(host, built).package(name)
     assert failure.value.hint == hint
+
+
+def test_a_package_file_names_the_pattern_and_itself(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    for name in ("air", "wind"):
+        (project / f"{name}.deb").write_text(name)
+    (project / "hosts/gw/systems/mail.toml").write_text(
+        'packages = ["server", "air"]\ndebs = [\n"../../../*.deb"]\n'
+    )
+    lock = lock_of()
+    mail = lock.systems["mail"]
+    debs = [
+        replace(locked(name), archive="project", path=f"{name}.deb", date="", source=None)
+        for name in ("air", "wind")
+    ]
+    vendors = replace(locked("gust"), archive="vendor")
+    mail = replace(mail, packages=(*mail.packages, *debs, vendors), asked=("air", *mail.asked))
+    changed = replace(lock, systems={**lock.systems, "mail": mail})
+    (project / FILE_NAME).write_bytes(print_lock(Lock({"gw": changed})))
+    subject = HostSubject.read(project, "gw").system("mail")
+    found = Inquiry(subject, None, lambda: view(None, None))
+    assert found.package("wind").origin == "wind.deb"
+    assert told(found.package("wind").reasons[0]) == ("wind", ["mail.toml:3"], [])
+    assert told(found.package("air").reasons[0]) == ("air", ["mail.toml:3"], [])
+    assert found.package("server").origin == ""
 
 
 def test_before_a_build_only_what_was_asked_for_by_name_is_known(host: HostSubject) -> None:

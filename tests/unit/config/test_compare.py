@@ -1,9 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.config.compare import Difference, compare, facts
 from reconix.config.load import load_with_places
 from reconix.config.lock.hosts import HostLock, SystemLock
+from reconix.config.lock.packages import LockedPackage
 from reconix.config.lock.wheels import INDEX, LockedWheel, PythonLock
 
 
@@ -57,6 +59,27 @@ def test_a_wheel_of_the_project_and_one_of_the_lock_show(tmp_path: Path) -> None
     own, locked = compare(*found)
     assert own.key == "content of python.air.wheels air.whl"
     assert locked == Difference("wheel six of python.air", "1", "2")
+
+
+def test_where_a_package_comes_from_shows_if_it_is_not_debian(tmp_path: Path) -> None:
+    loaded = load_with_places(write(tmp_path, ""))
+    host = loaded.configuration.hosts["gw"]
+
+    def told(*packages: LockedPackage) -> tuple[str, ...]:
+        system = SystemLock((), packages, "linux-image-amd64", ())
+        lock = HostLock("amd64", ("trixie",), ("main",), (), (), {"web": system})
+        found = facts(loaded, lock, host)["web"]
+        return tuple(value for key, value in found.items() if key.startswith("package "))
+
+    debian = LockedPackage(
+        *("air", "1", "all", 3, Digest.of(b"air"), "debian", "pool/air.deb", "20260912T075541Z")
+    )
+    mine = replace(debian, archive="project", path="dist/air.deb", date="")
+    changed = replace(mine, sha256=Digest.of(b"changed"))
+    assert told(debian) == told(replace(debian, archive="debian-security")) == ("1",)
+    assert told(replace(debian, archive="vendor")) == ("1 of vendor",)
+    assert told(mine) == (f"1, dist/air.deb, sha256:{Digest.of(b'air').hex()}",)
+    assert told(changed) != told(mine)
 
 
 def test_what_is_new_and_what_is_gone_have_one_side() -> None:

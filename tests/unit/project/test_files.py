@@ -6,7 +6,7 @@ import pytest
 
 from reconix.base.digests import Digest
 from reconix.config.lock.document import FILE_NAME, parse_lock, print_lock
-from reconix.config.lock.hosts import HostLock, Lock, SystemLock
+from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import NotLocked, ProjectFiles
@@ -103,3 +103,18 @@ def test_a_number_comes_from_the_lock_or_from_what_was_built_last(
     with ChrootStore(tmp_path / "store") as store:
         lock = project.numbered_lock(store, project.host("gw"), {"bob": 1001})
     assert lock.numbers == {"ann": 1000, "bob": 1001}
+
+
+def test_what_may_come_from_another_archive_is_part_of_the_question(project: ProjectFiles) -> None:
+    file = project.folder / "reconix.toml"
+    text = file.read_text()
+    vendor = '[archives.vendor]\nurl = "file:x"\ntrusted = true\nsuites = ["./"]\n'
+    file.write_text(f'{text}{vendor}packages = ["a-*"]\n')
+    asked = replace(LOCKED, archives={"vendor": ArchiveLock(("./",), (), ("a-*",))})
+    write_lock(project, asked)
+    again = ProjectFiles.read(project.folder)
+    assert again.host_lock(again.host("gw")) == asked
+    file.write_text(f'{text}{vendor}packages = ["a-*", "b"]\n')
+    for changed in (ProjectFiles.read(project.folder), project):
+        with pytest.raises(NotLocked, match=r"`archives\.vendor` has changed since"):
+            changed.host_lock(changed.host("gw"))
