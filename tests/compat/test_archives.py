@@ -136,6 +136,19 @@ def test_the_archive_that_names_a_package_has_it_whatever_debian_has(
     assert (told in heard.notes) == (version == "0.9")
 
 
+def test_a_pattern_that_nothing_fits_and_an_index_of_another_suite_are_told(
+    site: Site, vendor: Vendor
+) -> None:
+    vendor.index(more="Suite: testing\nCodename: next\n")
+    sign(site.folder, key="vendor", only="vendor")
+    configure(site, archives=ARCHIVE.replace('"vendor-*"', '"vendor-*", "vendro-*"'))
+    heard = Heard()
+    listen(heard)
+    assert told(site.lock())
+    assert "archive vendor has no package that is called vendro-*" in heard.notes
+    assert "archive vendor: the index of stable is one of next, testing" in heard.notes
+
+
 @pytest.mark.parametrize("key", ["asc", "gpg"])
 @pytest.mark.parametrize("suite", ["./", "apt/"])
 def test_an_archive_without_suites_works_as_well(

@@ -13,7 +13,7 @@ from reconix.base.progress import listen
 from reconix.build.archive.apt import Unsolvable
 from reconix.build.archive.control import BadPackage
 from reconix.build.archive.offers import TwoContents
-from reconix.build.archive.resolve import NoKernel
+from reconix.build.archive.resolve import NoKernel, TwoPlaces
 from reconix.config.lock.document import FILE_NAME, print_lock
 from reconix.config.lock.hosts import Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage, SourcePackage
@@ -126,6 +126,15 @@ def test_what_one_system_has_from_debian_cannot_be_another_file_elsewhere(
     other = site.project / "hosts/device/systems/other.toml"
     other.write_text('debs = ["../../../more.deb"]')
     with pytest.raises(TwoContents, match=r"dist/air_1_all\.deb .* more\.deb"):
+        site.lock()
+
+
+def test_one_file_at_two_places_is_told(site: Site, dist: Path) -> None:
+    file = make_deb(dist, "air 1")
+    (site.project / "same.deb").write_bytes(file.read_bytes())
+    other = site.project / "hosts/device/systems/other.toml"
+    other.write_text('debs = ["../../../same.deb"]')
+    with pytest.raises(TwoPlaces, match=r"air_1_all is dist/air_1_all\.deb in one .* same\.deb"):
         site.lock()
 
 

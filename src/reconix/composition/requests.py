@@ -17,6 +17,7 @@ from pathlib import Path
 from reconix.config.lock.packages import LockedPackage
 from reconix.config.merge import List, Setting, Table, Value, dotted, settings
 from reconix.config.problems import Place
+from reconix.config.project_paths import whole
 from reconix.config.schema.system import OF_WIFI, RESOLVER, System
 from reconix.config.schema.values import FilePattern
 
@@ -75,9 +76,7 @@ def for_debs(table: Table, folder: Path, packages: Iterable[LockedPackage]) -> R
 
 
 def _stands_for(pattern: object, file: Path) -> bool:
-    return isinstance(pattern, FilePattern) and file.absolute() in map(
-        Path.absolute, pattern.files()
-    )
+    return isinstance(pattern, FilePattern) and whole(file) in pattern.files()
 
 
 def for_option(table: Table, *keys: str) -> tuple[Request, ...]:

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from reconix.base import progress
-from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded, write_durably
 from reconix.build import nixos
 from reconix.build.archive import fetch
+from reconix.build.archive.debs import changed_since
 from reconix.build.archive.others import asked_of
 from reconix.build.host import Workshop
 from reconix.build.pins import Pins
@@ -25,11 +25,10 @@ from reconix.build.software.python.target import Target
 from reconix.build.users.known_ids import of_generation, with_ids
 from reconix.config import load
 from reconix.config.lock.document import FILE_NAME, MAX_LOCK_BYTES, parse_lock, print_lock
-from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock, SystemLock
+from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock
 from reconix.config.lock.packages import LockedPackage
 from reconix.config.lock.wheels import LockedWheel
 from reconix.config.schema.hosts import Configuration, Host
-from reconix.config.schema.system import System
 from reconix.nix.chroot import ChrootStore
 from reconix.project.workplace import Workplace, pick_host
 
@@ -151,7 +150,7 @@ def _changes(configuration: Configuration, host: Host, lock: HostLock) -> Iterat
         asked = (tuple(sorted(set(system.packages))), system.kernel.package)
         if locked is None or (locked.asked, locked.asked_kernel) != asked:
             yield f"the packages of {host.name}:{name} have"
-        elif (file := _changed_deb(system, locked, configuration.folder)) is not None:
+        elif (file := changed_since(system, locked, configuration.folder)) is not None:
             yield f"{file} of {host.name}:{name} has"
         elif {each: found.asked for each, found in locked.python.items()} != {
             each: digest_of_question(wanted) for each, wanted in system.python.items()
@@ -167,20 +166,3 @@ def _changed_archives(now: Archives, then: Archives) -> Iterator[str]:
     for name in sorted(now.keys() | then.keys()):
         if now.get(name) != then.get(name):
             yield f"`archives.{name}` has"
-
-
-def _changed_deb(system: System, lock: SystemLock, folder: Path) -> str | None:
-    """A package file of the project that is new, gone or another one."""
-    locked = {
-        package.path: package.sha256
-        for package in (*lock.packages, *lock.kernel)
-        if package.is_of_project
-    }
-    top = folder.absolute()
-    found = {path.relative_to(top).as_posix(): path for path in system.deb_files()}
-    for path in sorted(locked.keys() | found.keys()):
-        if path not in locked or path not in found:
-            return path
-        if Digest.of_file(found[path]) != locked[path]:
-            return path
-    return None

@@ -1,7 +1,12 @@
 """What `reconix lock` tells: which packages came and went, and what Nix built."""
 
+from pathlib import Path
+
+import pytest
+
 from reconix.base.digests import Digest
 from reconix.cli.lock import changes
+from reconix.cli.main import main
 from reconix.config.lock.hosts import HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage
 
@@ -51,3 +56,17 @@ def test_the_same_lock_has_not_changed() -> None:
     assert text == "reconix.lock: 2 packages, 1 hosts, nothing has changed"
     assert isinstance(document, dict)
     assert (document["added"], document["removed"]) == ([], [])
+
+
+def test_only_an_archive_of_the_project_can_be_accepted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "hosts/gw/systems").mkdir(parents=True)
+    (tmp_path / "hosts/gw/machine.toml").write_text('kernel.package = "linux-image-amd64"\n')
+    (tmp_path / "hosts/gw/systems/default.toml").touch()
+    vendor = '[archives.vendor]\nurl = "file:x"\ntrusted = true\nsuites = ["./"]\n'
+    (tmp_path / "reconix.toml").write_text(f'name = "test"\n{vendor}packages = ["a-*"]\n')
+    words = ["--project", str(tmp_path), "lock", "--accept-older", "vendro"]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "there is no archive 'vendro'" in said and "this project has: vendor" in said

@@ -114,7 +114,7 @@ def test_a_package_file_names_the_pattern_and_itself(tmp_path: Path) -> None:
     changed = replace(lock, systems={**lock.systems, "mail": mail})
     (project / FILE_NAME).write_bytes(print_lock(Lock({"gw": changed})))
     subject = HostSubject.read(project, "gw").system("mail")
-    found = Inquiry(subject, None, lambda: view(None, None))
+    found = Inquiry(subject, None, lambda: view(None, subject))
     assert found.package("wind").origin == "wind.deb"
     assert told(found.package("wind").reasons[0]) == ("wind", ["mail.toml:3"], [])
     assert told(found.package("air").reasons[0]) == ("air", ["mail.toml:3"], [])

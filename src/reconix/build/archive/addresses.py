@@ -6,7 +6,6 @@ others. Those beside them have theirs in ``reconix.toml``; one without is more o
 Tested by ``tests/unit/build/archive/test_addresses.py``.
 """
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from reconix.base.errors import ReconixError
 from reconix.build.archive import apt
 from reconix.build.archive.apt import SECURITY, Target, address_of
+from reconix.config.project_paths import whole
 from reconix.config.schema.archives import FILE, OtherArchive
 from reconix.config.schema.project import Archive
 
@@ -93,4 +93,4 @@ def folder_of(archive: OtherArchive, project: Path) -> Path:
     """The folder of an archive that is one."""
     assert archive.url is not None
     path = archive.url.removeprefix(FILE).removeprefix("//")
-    return Path(os.path.normpath(project.absolute() / path))
+    return whole(project / path)

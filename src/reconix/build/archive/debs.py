@@ -20,8 +20,11 @@ from reconix.base.process import CommandFailed
 from reconix.build.archive.apt import source_of
 from reconix.build.archive.control import BadPackage, name_in, read_control
 from reconix.build.archive.offers import Offer, relations
+from reconix.config.lock.hosts import SystemLock
 from reconix.config.lock.packages import PROJECT, BadLock, LockedPackage
+from reconix.config.project_paths import in_project
 from reconix.config.schema.hosts import Configuration
+from reconix.config.schema.system import System
 
 _READ_BYTES = 1 << 20
 _NAMED = re.compile(r"([^_]+)_([^_]+)_([^_]+)\.deb")
@@ -31,7 +34,7 @@ class Debs:
     """The package files of a project for one architecture, each read once."""
 
     def __init__(self, project: Path, architecture: str) -> None:
-        self._project, self._architecture = project.absolute(), architecture
+        self._project, self._architecture = project, architecture
         self._read: dict[Path, Offer] = {}
 
     def of_project(self, configuration: Configuration) -> tuple[Offer, ...]:
@@ -68,6 +71,22 @@ class Debs:
         return self._read[file]
 
 
+def changed_since(system: System, lock: SystemLock, project: Path) -> str | None:
+    """A package file of a system that is new, gone or another one than is locked."""
+    locked = {
+        package.path: package.sha256
+        for package in (*lock.packages, *lock.kernel)
+        if package.is_of_project
+    }
+    found = {in_project(path, project) or path.name: path for path in system.deb_files()}
+    for name in sorted(locked.keys() | found.keys()):
+        if name not in locked or name not in found:
+            return name
+        if Digest.of_file(found[name]) != locked[name]:
+            return name
+    return None
+
+
 def read_deb(file: Path, project: Path, architecture: str) -> Offer:
     """What a package file of a project is.
 
@@ -86,7 +105,7 @@ def read_deb(file: Path, project: Path, architecture: str) -> Offer:
             size_bytes=file.stat().st_size,
             sha256=Digest.of_file(file),
             archive=PROJECT,
-            path=file.relative_to(project).as_posix(),
+            path=in_project(file, project) or file.name,
             date="",
             source=source_of(control),
         )

@@ -11,6 +11,7 @@ far the archive had come: an index older than that is refused.
 Tested by ``tests/compat/test_archives.py`` with real archives on a server.
 """
 
+import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from reconix.config.schema.project import Project
 
 _MAX_INDEX_BYTES = 256 << 20
 _MAX_KEYRING_BYTES = 4 << 20
+_SUITE = re.compile(rb"^(?:Suite|Codename):[ \t]*([^\s]{1,100})[ \t]*$", re.M)
 _NAME = re.compile(rb"^Package:[ \t]*([a-z0-9][a-z0-9.+-]{1,254})[ \t]*$", re.M | re.I)
 
 
@@ -115,6 +117,7 @@ class Asking:
             private.update()
         targets = private.targets()
         self._expect_no_older(name, targets)
+        _tell_if_misnamed(name, targets)
         offers, left_out = list[Offer](), set[str]()
         for target in targets:
             for paragraph in _paragraphs(target, name):
@@ -122,6 +125,7 @@ class Asking:
                     offers.append(_offer(paragraph, name, _date(target)))
                 elif package:
                     left_out.add(package)
+        _tell_if_useless(name, archive, offers)
         return Lists(tuple(offers), {name: frozenset(left_out)})
 
     def _sources(self, name: str, archive: OtherArchive) -> list[Source]:
@@ -155,6 +159,26 @@ class Asking:
             then = host.archives.get(name)
             if then and now and then.suites == now.suites:
                 yield from (package for package in host.packages() if package.archive == name)
+
+
+def _tell_if_misnamed(name: str, targets: Iterable[Target]) -> None:
+    """An index that was signed for another suite; some owners write nonsense, so it is no error."""
+    for suite, release in sorted({(target.suite, apt.read_release(target)) for target in targets}):
+        said = {word.decode(errors="replace") for word in _SUITE.findall(release)}
+        if said and suite not in said and not is_flat(suite):
+            progress.note(f"archive {name}: the index of {suite} is one of {_listed(said)}")
+
+
+def _tell_if_useless(name: str, archive: OtherArchive, offers: Iterable[Offer]) -> None:
+    """Patterns that nothing fits: a word was misspelt, or the archive has changed."""
+    names = {offer.package.name for offer in offers}
+    unused = [each for each in archive.packages if not fnmatch.filter(names, each)]
+    if unused:
+        progress.note(f"archive {name} has no package that is called {_listed(unused)}")
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(sorted(texts))
 
 
 def _only_key(keyring: Path | None, folder: Path) -> str:

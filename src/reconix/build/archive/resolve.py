@@ -19,7 +19,7 @@ Tested by ``tests/unit/build/archive/test_resolve.py``, and on real archives by
 import difflib
 import fcntl
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ from reconix.build.archive.apt import Apt, Source, Unsolvable
 from reconix.build.archive.attribution import Attribution
 from reconix.build.archive.debs import Debs
 from reconix.build.archive.logins import Files
-from reconix.build.archive.offers import Offer, Offers, expect_one_content, preferences
+from reconix.build.archive.offers import Offer, Offers, expect_one_content, place_of, preferences
 from reconix.build.archive.others import Asking, Lists, asked_of
 from reconix.config.lock.hosts import HostLock, Lock, SystemLock, keep_dates, keep_numbers
 from reconix.config.lock.packages import INITRD, LOADER, LockedPackage
@@ -78,6 +78,12 @@ class PackageNotFound(ReconixError):
             hint="correct `packages` in machine.toml or in the file of the system",
         )
         self.unknown = tuple(unknown)
+
+
+class TwoPlaces(ReconixError):
+    """Two systems take the same file from different places, and a lock has one for each."""
+
+    exit_code = 65
 
 
 class NoKernel(ReconixError):
@@ -134,6 +140,13 @@ def _expect_one_file_each(hosts: Iterable[HostLock]) -> None:
             by_id.setdefault(package.id, set()).add(package)
     for packages in by_id.values():
         expect_one_content(sorted(packages))
+        one, *others = sorted(packages, key=lambda each: (each.archive, each.path))
+        for other in others:
+            if (one.archive, one.path) != (other.archive, other.path):
+                raise TwoPlaces(
+                    f"{one.id} is {place_of(one)} in one system and {place_of(other)} in another",
+                    hint="it is the same file: let all systems take it from the same place",
+                )
 
 
 def _asking(
@@ -263,7 +276,14 @@ class _Resolver:
     def _still_there(self, packages: Sequence[LockedPackage]) -> bool:
         found = self._apt.listings(package.name for package in packages)
         listed = {(listing.name, listing.version) for listing in found}
-        return all((package.name, package.version) in listed for package in packages)
+        return all(self._is_there(package, listed) for package in packages)
+
+    def _is_there(self, package: LockedPackage, listed: Set[tuple[str, str]]) -> bool:
+        """Whether Debian has the version, or somebody else the very file."""
+        offered = self._world.offers.of(package.name, package.version)
+        if offered:
+            return offered[0].sha256 == package.sha256
+        return (package.name, package.version) in listed
 
     def _solve(self, who: str, wanted: Sequence[str], wish: "_Wish") -> tuple[LockedPackage, ...]:
         try:
@@ -276,7 +296,7 @@ class _Resolver:
 
     def _answer(self, wanted: Sequence[str], wish: "_Wish") -> tuple[LockedPackage, ...]:
         preferred = preferences(self._world.offers.archives, wish.debs, wish.kept)
-        key = (preferred, *wanted)
+        key = (preferred, *(deb.path for deb in wish.debs), *wanted)
         if key not in self._answers:
             chosen = self._apt.solve(wanted, preferred)
             self._answers[key] = self._attribution.locked(chosen, wish.debs)

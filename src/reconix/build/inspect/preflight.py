@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.build import cached_recipes, recipes
+from reconix.build.archive.debs import changed_since
 from reconix.build.etc.generated_files import checked_units, generated_units, own_units
 from reconix.build.units import enabling, machine_units
 from reconix.build.units.unit_files import UnitFiles
@@ -102,7 +103,7 @@ class Preflight:
         return self._sizes[built.trees]
 
     def _built(self, locked: SystemLock, lock: HostLock) -> _Built | None:
-        packages = (package.id for package in (*locked.packages, *locked.kernel))
+        packages = (str(package.sha256) for package in (*locked.packages, *locked.kernel))
         key = (lock.suites[0], lock.architecture, *packages)
         if key not in self._known:
             self._known[key] = _find(self._store, locked, lock)
@@ -113,6 +114,7 @@ def _fits(host: Host, system: System, lock: HostLock, locked: SystemLock) -> boo
     """Whether the lock answers what is asked for now."""
     asked = (tuple(sorted(set(system.packages))), system.kernel.package)
     is_same = asked == (locked.asked, locked.asked_kernel)
+    is_same = is_same and changed_since(system, locked, host.folder.parents[1]) is None
     return is_same and lock.architecture == host.architecture.value
 
 

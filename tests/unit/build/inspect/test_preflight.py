@@ -100,6 +100,18 @@ def test_what_there_is_may_be_waited_for(store: ChrootStore, tmp_path: Path, uni
     assert problems(store, project(tmp_path / "p", unit)) == []
 
 
+def test_what_a_new_package_file_brings_is_left_to_the_build(
+    store: ChrootStore, tmp_path: Path
+) -> None:
+    build(store)
+    folder = project(tmp_path / "p", "air.service")
+    assert problems(store, folder)
+    (folder / "air.deb").write_bytes(b"new")
+    machine = folder / "hosts/box/machine.toml"
+    machine.write_text(f'debs = ["../../air.deb"]\n{machine.read_text()}')
+    assert problems(store, folder) == []
+
+
 def test_units_that_we_generate_are_known(store: ChrootStore, tmp_path: Path) -> None:
     build(store)
     assert problems(store, project(tmp_path / "p", "reconix-start.service")) == []
