@@ -28,5 +28,9 @@ def generation(store: ChrootStore, web: StorePath, *, host: str = "gw") -> Store
             "slot": {"image_sha256": "0" * 64, "image_size_bytes": 512, "slot_size_bytes": 512},
         }
     )
-    tree: Folder = folder({"generation.json": File(text)})
+    files: dict[str, File | Symlink | Folder] = {
+        "generation.json": File(text),
+        "systems/web": Symlink(str(web)),
+    }
+    tree: Folder = folder(files)
     return store.add_files(tree, f"generation-{host}", [boot, web])

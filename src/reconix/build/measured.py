@@ -31,6 +31,7 @@ from reconix.store.paths import StorePath
 from reconix.store.tree import File, events
 
 _NAME = "installed.json"
+_GENERATION = "installed generation"
 _MAX_BYTES = 1 << 20
 
 _Compute = Callable[[DeviceTrees, StorePath], Installed]
@@ -57,7 +58,11 @@ class Measured:
         Raises:
             BadGeneration: see ``read_device_generation``.
         """
-        return self._get("installed generation", root, installed.installed_generation)
+        return self._get(_GENERATION, root, installed.installed_generation)
+
+    def known_generation(self, root: StorePath) -> Installed | None:
+        """What a generation is on a device, if that was computed once."""
+        return _known(self.store, _recipe(self.store, _GENERATION, root), root)
 
     def _get(self, kind: str, subject: StorePath, compute: _Compute) -> Installed:
         if subject not in self._found:

@@ -5,9 +5,19 @@ A pin is a root of Nix's garbage collector, so neither ours nor the real one rem
 
     <store root>/nix/var/nix/gcroots/reconix/<project>/<host>/<number> → /nix/store/…
 
+Wherever a generation is named, one grammar holds:
+
+    3                     the one with this number
+    -1, -2                the one before the latest, two before it
+    latest                the newest that was built
+    device                what a device runs; `device:USER@ADDR` names which
+    /nix/store/…          a store path, or its <hash>-<name>
+
 Tested by ``tests/unit/build/test_pins.py``.
 """
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +26,21 @@ from reconix.base.files import sync_folder
 from reconix.store.paths import StorePath
 
 _FOLDER = Path("nix/var/nix/gcroots/reconix")
+_NUMBERED = re.compile(r"-?[0-9]{1,9}|latest|device(?::.+)?")
+_PATH = re.compile(r"(?:/nix/store/)?[0-9a-z]{32}-.+")
+
+OnDevice = Callable[[str], StorePath]
+"""Asks a device what it runs; the argument says which, empty for the one that is meant anyway."""
+
+
+def is_generation(text: str) -> bool:
+    """Whether a word names a generation, as opposed to, say, a revision of git."""
+    return is_numbered(text) or _PATH.fullmatch(text) is not None
+
+
+def is_numbered(text: str) -> bool:
+    """Whether a word names a generation otherwise than by its store path."""
+    return _NUMBERED.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,20 +100,54 @@ class Pins:
             sync_folder(self._folder)
         return dropped
 
-    def find(self, text: str) -> Pin:
-        """A generation by its number, by its store path, or ``latest``.
+    def built_at(self, pin: Pin) -> float:
+        """When a generation got its number, in seconds since 1970."""
+        return (self._folder / str(pin.number)).lstat().st_mtime
+
+    def find(self, text: str, on_device: OnDevice | None = None) -> Pin:
+        """A generation by a word of the grammar.
+
+        Args:
+            text: the word.
+            on_device: asks devices; without it, what runs there is not known.
 
         Raises:
             UsageError: there is no such generation.
         """
         pins = self.all()
-        found = [pin for pin in pins if text in (str(pin.number), str(pin.path))]
-        if text == "latest":
-            found = pins[-1:]
-        if not found:
-            numbers = ", ".join(str(pin.number) for pin in pins) or "none"
+        if not pins:
+            raise UsageError(
+                f"no generation of {self._host} is built yet",
+                hint=f"build one: reconix build {self._host}",
+            )
+        found = self._found(text, pins, on_device)
+        if found is None:
+            numbers = ", ".join(str(pin.number) for pin in pins)
             raise UsageError(
                 f"{self._host} has no generation {text!r}; there are: {numbers}",
-                hint=f"build one: reconix build {self._host}",
+                hint="name it by number, -1 (before the latest), latest, device, or store path",
+            )
+        return found
+
+    def _found(self, text: str, pins: list[Pin], on_device: OnDevice | None) -> Pin | None:
+        word, _, to = text.partition(":")
+        if text == "latest":
+            return pins[-1]
+        if word == "device" and on_device is not None:
+            return self._with_path(on_device(to), pins)
+        if re.fullmatch(r"-[0-9]{1,9}", text):
+            back = int(text[1:])
+            return pins[-1 - back] if back < len(pins) else None
+        name = text.removeprefix("/nix/store/").rstrip("/")
+        # The same content may have several numbers: the last one is the one in use.
+        found = [pin for pin in pins if text == str(pin.number) or name == pin.path.basename]
+        return found[-1] if found else None
+
+    def _with_path(self, path: StorePath, pins: list[Pin]) -> Pin:
+        found = [pin for pin in pins if pin.path == path]
+        if not found:
+            raise UsageError(
+                f"the device runs {path}, which is no generation of {self._host} that is kept here",
+                hint="was it built elsewhere, or dropped by `reconix store collect --keep`?",
             )
         return found[-1]

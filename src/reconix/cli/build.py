@@ -36,6 +36,7 @@ from reconix.cli import needs, places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
+from reconix.cli.words import counted
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
 from reconix.project.building import build, debian_roots
@@ -102,7 +103,8 @@ def _tell(arguments: argparse.Namespace, measured: Measured, host: Host, pin: Pi
     }
     text = (
         f"{host.name}: generation {pin.number}\n{pin.path}\n"
-        f"{len(generation.systems)} systems of {human(size.total_bytes)} in {size.contents} files "
-        f"and {size.images} images, boot partition {human(generation.slot.size_bytes)}"
+        f"{counted(len(generation.systems), 'system')} of {human(size.total_bytes)} in "
+        f"{counted(size.contents, 'file')} and {counted(size.images, 'image')}, "
+        f"boot partition {human(generation.slot.size_bytes)}"
     )
     answer(arguments, text=text, document=document)

@@ -25,6 +25,7 @@ from reconix.base.files import read_bounded
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
+from reconix.cli.words import counted
 from reconix.config.load import Loaded, load_with_places
 from reconix.config.lock import document
 from reconix.config.lock.packages import BadLock
@@ -105,18 +106,14 @@ def _about_devices(loaded: Loaded, store: Path) -> list[Problem]:
 def _summary(loaded: Loaded) -> str:
     hosts = loaded.configuration.hosts
     systems = sum(len(_systems(host)) for host in hosts.values())
-    counted = f"{_count(len(hosts), 'host')}, {_count(systems, 'system')}"
+    both = f"{counted(len(hosts), 'host')}, {counted(systems, 'system')}"
     told = [f"warning: {problem}" for problem in loaded.warnings]
-    return "\n".join([*told, f"the configuration is valid: {counted}"])
+    return "\n".join([*told, f"the configuration is valid: {both}"])
 
 
 def _systems(host: Host) -> list[str]:
     """Those of Debian and those that Nix built."""
     return sorted([*host.systems, *host.nixos])
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _document(loaded: Loaded | None, mistakes: Iterable[Problem]) -> JsonInput:

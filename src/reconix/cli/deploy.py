@@ -22,7 +22,7 @@ import time
 from dataclasses import dataclass
 
 from reconix.build.pins import Pin
-from reconix.cli import parsers, places, secret_values, ssh
+from reconix.cli import generations, parsers, places, secret_values, ssh
 from reconix.cli.answers import answer
 from reconix.cli.send import add_trust_arguments, make
 from reconix.cli.sizes import human
@@ -54,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-g",
         "--generation",
         metavar="G",
-        default="latest",
-        help="number or store path of a built generation (default: the latest)",
+        default=generations.LATEST,
+        help=f"{generations.WORDS} (default: latest)",
     )
     parser.add_argument(
         "--full", action="store_true", help="send everything, whatever the device has"
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     host = files.host(arguments.host)
     device = ssh.device(arguments, files.workplace(host), host)
     with ChrootStore(places.store(arguments)) as store:
-        pin = files.pins(store, host).find(arguments.generation)
+        pin = generations.finder(arguments, files, store, host)(arguments.generation)
         delivery = Delivery.begin(device, host.name, pin.path)
         secret_values.warn_of_lacking(delivery.device, host)
         if delivery.is_committed:

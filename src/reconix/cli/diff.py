@@ -3,6 +3,12 @@
     reconix diff                       the last commit against the files as they are now
     reconix diff v1.2                  a revision of git against the files as they are now
     reconix diff v1.2..v1.3 gateway    two revisions, one host
+    reconix diff 1 2                   two generations that were built
+    reconix diff device                what a device runs, against the latest generation
+
+A generation is named by its number, as -1 (the one before the latest), latest, device, or by its
+store path; a tag of git that looks like one is written refs/tags/3. Of generations what was built
+is compared: objects, Debian packages, and which systems that touches. The rest is of revisions.
 
 Options, the content of files that they name, and locked packages are compared, after imports,
 modules and merging. Files that git does not know, such as keys, are taken as they are now.
@@ -19,18 +25,23 @@ with --build also those of `reconix build`.
 """
 
 import argparse
+import itertools
 import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 
 from reconix.base.documents import JsonInput
+from reconix.base.errors import UsageError
 from reconix.base.text import one_line
-from reconix.cli import needs, places
+from reconix.build.pins import is_generation
+from reconix.cli import generations, needs, places
 from reconix.cli.answers import answer
+from reconix.cli.closure_differences import difference_of
 from reconix.cli.parsers import add_json
 from reconix.config.compare import Difference
 from reconix.nix.chroot import ChrootStore
 from reconix.project.comparison import Change, State, changes
+from reconix.project.files import ProjectFiles
 from reconix.project.revisions import at_revision
 
 _WIDTH = 60
@@ -39,9 +50,11 @@ _WIDTH = 60
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument(
-        "revisions", metavar="REV[..REV]", nargs="?", default="HEAD", help="(default: HEAD)"
+        "what",
+        metavar="REV[..REV] | G [G] [HOST]",
+        nargs="*",
+        help="revisions (default: HEAD), or generations; which host (default: the only one)",
     )
-    parser.add_argument("host", nargs="?", help="which host (default: the only one)")
     parser.add_argument(
         "--build", action="store_true", help="build what is missing to know the store paths"
     )
@@ -50,11 +63,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare."""
+    words = list(arguments.what)
+    named = list(itertools.takewhile(is_generation, words))[:2]
+    rest = words[len(named) :] if named else words[1:]
+    if len(rest) > 1:
+        raise UsageError(f"reconix diff: cannot use {rest[1]!r}", hint="see `reconix diff --help`")
+    host = rest[0] if rest else None
+    if named:
+        return _compare_generations(arguments, named, host)
+    return _compare_revisions(arguments, words[0] if words else "HEAD", host)
+
+
+def _compare_generations(arguments: argparse.Namespace, named: list[str], host: str | None) -> int:
+    if arguments.build:
+        raise UsageError("--build: generations are built already", hint="leave it out")
+    files = ProjectFiles.read(places.project(arguments))
+    with ChrootStore(places.store(arguments)) as store:
+        find = generations.finder(arguments, files, store, files.host(host))
+        one, other = (find(word) for word in [*named, generations.LATEST][:2])
+        text, document = difference_of(store, one.path, other.path)
+    title = f"generation {one.number} → generation {other.number}"
+    answer(arguments, text=f"{title}\n{text}", document=document)
+    return 0
+
+
+def _compare_revisions(arguments: argparse.Namespace, revisions: str, host: str | None) -> int:
     needs.expect(*needs.NEEDED_BY["diff"])
     folder = places.project(arguments)
-    before, _, after = arguments.revisions.partition("..")
+    before, _, after = revisions.partition("..")
     with at_revision(folder, before or "HEAD") as was, at_revision(folder, after) as now:
-        old, new = State.read(was, arguments.host), State.read(now, arguments.host)
+        old, new = State.read(was, host), State.read(now, host)
         found = _compare(arguments, old, new)
     text = "\n".join(one_line(line) for change in found for line in _lines(change))
     answer(arguments, text=text, document={each.name: _document(each) for each in found})

@@ -21,6 +21,7 @@ from reconix.base.files import read_bounded, write_durably
 from reconix.cli import places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
+from reconix.cli.words import counted
 from reconix.config.problems import BadConfiguration, Problem
 from reconix.config.sources import sources
 from reconix.config.toml.formatter import format_markdown, format_toml
@@ -99,7 +100,7 @@ def _tell(arguments: argparse.Namespace, different: list[_Formatted], count: int
     names = [str(each.file) for each in different]
     word = "would be reformatted" if arguments.check else "reformatted"
     lines = [f"{name}: {word}" for name in names]
-    summary = f"{count} files, {len(different)} {word}"
+    summary = f"{counted(count, 'file')}, {len(different)} {word}"
     answer(
         arguments,
         text="\n".join([*lines, summary]),

@@ -18,12 +18,13 @@ Exit status: 0 success, 30-39 or 63 a part is larger than its place on the disk.
 """
 
 import argparse
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
 from reconix.base import progress
 from reconix.boot.gpt import SECTOR
-from reconix.cli import needs, places, secret_values
+from reconix.cli import generations, needs, places, secret_values
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
@@ -42,6 +43,18 @@ from reconix.signing import device_keys, identities
 from reconix.signing.project_keys import with_keys
 
 
+def _how_to_go_on(arguments: argparse.Namespace, output: Path) -> str:
+    """How the image gets to a disk, and how to try it without one."""
+    image = shlex.quote(str(output))
+    which = [] if arguments.host is None else [arguments.host]
+    other = [] if arguments.output is None else ["--image", image]
+    return (
+        f"flash it: sudo dd if={image} of=/dev/DISK bs=4M conv=fsync status=progress\n"
+        "          all that was on DISK is gone then; `lsblk` tells which it is\n"
+        f"try it:   {' '.join(['reconix', 'run', *which, *other])}"
+    )
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("host", nargs="?", help="which host (default: the only one)")
@@ -55,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-g",
         "--generation",
         metavar="G",
-        help="number or store path of a built generation (default: build the current one)",
+        help=f"{generations.WORDS} (default: build the current one)",
     )
     secret_values.add_arguments(parser)
     add_json(parser)
@@ -73,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     output: Path = arguments.output or workplace.image
     with ChrootStore(places.store(arguments)) as store:
         if arguments.generation:
-            pin = files.pins(store, host).find(arguments.generation)
+            pin = generations.finder(arguments, files, store, host)(arguments.generation)
         else:
             pin = build(files, store, with_keys(files, host), places.downloads())
         own = _own(arguments, files, host)
@@ -87,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         text=f"{output}: generation {pin.number} of {host.name}, {human(stat.st_size)}, "
         f"{human(stat.st_blocks * 512)} used\n"
         f"the disk must have at least {stat.st_size} bytes, in sectors of {SECTOR}; "
-        f"its system partition is PARTUUID={system}",
+        f"its system partition is PARTUUID={system}\n{_how_to_go_on(arguments, output)}",
         document={
             "image": str(output),
             "number": pin.number,

@@ -14,6 +14,7 @@ Exit status: 0 the project was created, 2 the folder is not empty.
 """
 
 import argparse
+import shlex
 import shutil
 from pathlib import Path
 
@@ -47,12 +48,28 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"{folder.absolute()} is not empty", hint="name a new folder: reconix init FOLDER"
         )
-    shutil.copytree(_TEMPLATES / arguments.template, folder, dirs_exist_ok=True)
+    shutil.copytree(_TEMPLATES / arguments.template, folder, dirs_exist_ok=True, ignore=_made)
     key = folder / "keys/operator"
     process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
     keep_out_of_git(folder)
     files = ProjectFiles.read(folder.absolute())
     root_of(files)
     say(f"{folder / 'keys/update'} signs updates: keep it safe, and never give it to a device")
-    say(f"created a project in {folder.absolute()}; next: reconix lock, reconix image, reconix run")
+    say(f"created a project in {folder.absolute()}; next:\n{_next_lines(folder)}")
     return 0
+
+
+def _next_lines(folder: Path) -> str:
+    """Three lines to type."""
+    if folder.absolute() == Path.cwd():
+        lines = ["reconix lock", "reconix image", "reconix run"]
+    else:
+        lines = [f"cd {shlex.quote(str(folder))}", "reconix lock && reconix image", "reconix run"]
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def _made(folder: str, names: list[str]) -> set[str]:
+    """What commands have made in an example of the checkout, which belongs to nobody else."""
+    if Path(folder).name == "keys":
+        return {name for name in names if not name.startswith(".")}
+    return {".reconix", "reconix.lock"} & set(names)

@@ -20,6 +20,7 @@ from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.cli import parsers, places
 from reconix.cli.answers import answer
+from reconix.cli.words import counted
 from reconix.project.files import ProjectFiles
 from reconix.signing import key_sets, project_keys
 from reconix.signing.streams import add_signatures
@@ -94,7 +95,7 @@ def _renew(files: ProjectFiles, keys: list[Path]) -> tuple[str, JsonInput]:
     signed = key_sets.renewed(project_keys.root_of(files), project_keys.secrets(files, keys))
     path, version = key_sets.keep(files.folder, signed), signed.key_set.version
     count = len(signed.signatures)
-    text = f"{path}: key set {version}, signed by {count} keys"
+    text = f"{path}: key set {version}, signed by {counted(count, 'key')}"
     return text, {"file": str(path), "key_set": version, "signatures": count}
 
 

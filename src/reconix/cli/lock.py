@@ -47,6 +47,7 @@ from reconix.cli import needs, places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
+from reconix.cli.words import counted
 from reconix.config.lock.document import FILE_NAME, digest, print_lock
 from reconix.config.lock.hosts import Lock
 from reconix.nix.chroot import ChrootStore
@@ -128,8 +129,9 @@ def changes(before: Lock | None, lock: Lock) -> tuple[str, JsonInput]:
     lines += [f"- {name}" for name in sorted(old_wheels - wheels)]
     lines += [f"+ {name}" for name in sorted(wheels - old_wheels)]
     lines += [f"  {name} is {toplevel}" for name, toplevel in toplevels.items()]
-    some_wheels = f"{len(wheels)} wheels, " if wheels else ""
-    summary = f"{FILE_NAME}: {len(new)} packages, {some_wheels}{len(lock.hosts)} hosts"
+    some_wheels = f"{counted(len(wheels), 'wheel')}, " if wheels else ""
+    packages, hosts = counted(len(new), "package"), counted(len(lock.hosts), "host")
+    summary = f"{FILE_NAME}: {packages}, {some_wheels}{hosts}"
     if before and _digest(before) == _digest(lock):
         summary += ", nothing has changed"
     return "\n".join([*lines, summary]), document

@@ -39,8 +39,9 @@ from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.files import remove_tree
 from reconix.build.pins import Pin, Pins
-from reconix.cli import needs, parsers, places
+from reconix.cli import generations, needs, parsers, places
 from reconix.cli.answers import answer
+from reconix.cli.generations import Find
 from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
 from reconix.image.disk import Layout, make_disk
@@ -59,7 +60,6 @@ from reconix.vm import accelerator
 
 BAD = 36
 STATES = 10_000
-LATEST = "latest"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,14 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-b",
         "--base",
         metavar="G",
-        help="number or store path of the generation on the device (default: the one before)",
+        help=f"on the device: {generations.WORDS} (default: the one before)",
     )
     parser.add_argument(
         "-g",
         "--generation",
         metavar="G",
-        default=LATEST,
-        help="number or store path of the generation that it is updated to (default: the latest)",
+        default=generations.LATEST,
+        help=f"what it is updated to: {generations.WORDS} (default: latest)",
     )
     parser.add_argument(
         "--states",
@@ -116,6 +116,7 @@ class _Site:
     host: Host
     store: ChrootStore
     pins: Pins
+    find: Find
     folder: Path
     work: Path
     signer: Signer | None
@@ -143,7 +144,8 @@ def _site(arguments: argparse.Namespace) -> Iterator[_Site]:
         work = Path(tempfile.mkdtemp(prefix="prove-", dir=parent))
         try:
             pins, signer = files.pins(store, host), signer_of(files)
-            yield _Site(host, store, pins, workplace.folder, work, signer)
+            find = generations.finder(arguments, files, store, host)
+            yield _Site(host, store, pins, find, workplace.folder, work, signer)
         finally:
             remove_tree(work)
 
@@ -152,7 +154,7 @@ def _site(arguments: argparse.Namespace) -> Iterator[_Site]:
 
 
 def _prove(arguments: argparse.Namespace, site: _Site) -> int:
-    ends = _ends(arguments, site.pins)
+    ends = _ends(arguments, site)
     subject = prepare(site.store, ends, Layout.of(site.host.machine), site.signer, site.work)
     extent = Extent(
         states=arguments.states,
@@ -171,11 +173,12 @@ def _virtual(host: Host) -> Virtual:
     return Virtual(how, host.machine.run.memory >> 20)
 
 
-def _ends(arguments: argparse.Namespace, pins: Pins) -> tuple[Pin, Pin]:
+def _ends(arguments: argparse.Namespace, site: _Site) -> tuple[Pin, Pin]:
     """What is on the device, and what it is updated to."""
-    target = pins.find(arguments.generation)
+    find, pins = site.find, site.pins
+    target = find(arguments.generation)
     if arguments.base is not None:
-        return pins.find(arguments.base), target
+        return find(arguments.base), target
     before = [pin for pin in pins.all() if pin.number < target.number]
     if not before:
         raise UsageError(

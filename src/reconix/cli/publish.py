@@ -19,10 +19,11 @@ from pathlib import Path
 
 from reconix.base.files import replacing
 from reconix.build.pins import Pin
-from reconix.cli import parsers, places
+from reconix.cli import generations, parsers, places
 from reconix.cli.answers import answer
-from reconix.cli.send import LATEST, add_trust_arguments, make
+from reconix.cli.send import add_trust_arguments, make
 from reconix.cli.sizes import human
+from reconix.cli.words import counted
 from reconix.fleet import publication
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
@@ -39,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-g",
         "--generation",
         metavar="G",
-        default=LATEST,
-        help="number or store path of the generation to publish (default: the latest)",
+        default=generations.LATEST,
+        help=f"to publish: {generations.WORDS} (default: latest)",
     )
     parser.add_argument(
         "--from-last",
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with ChrootStore(places.store(arguments)) as store:
         pins = files.pins(store, host)
-        target = pins.find(arguments.generation)
+        target = generations.finder(arguments, files, store, host)(arguments.generation)
         last = publication.last_before(pins, store, target, arguments.from_last)
         for bases in publication.starts(last, together=arguments.together, full=arguments.full):
             path = folder / publication.file_name(host.name, bases, target)
@@ -83,7 +84,7 @@ def _tell(arguments: argparse.Namespace, target: Pin, offers: list[Offer]) -> No
     lines = [f"{offer.file}: {human(offer.size_bytes)}" for offer in ours]
     answer(
         arguments,
-        text="\n".join([f"{arguments.folder / INDEX}: {len(offers)} streams", *lines]),
+        text="\n".join([f"{arguments.folder / INDEX}: {counted(len(offers), 'stream')}", *lines]),
         document={
             "index": str(arguments.folder / INDEX),
             "generation": str(target.path),

@@ -27,9 +27,10 @@ from pathlib import Path
 
 from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded, replacing
-from reconix.build.pins import Pin, Pins
-from reconix.cli import parsers, places
+from reconix.build.pins import Pin
+from reconix.cli import generations, parsers, places
 from reconix.cli.answers import answer
+from reconix.cli.generations import Find
 from reconix.cli.sizes import human
 from reconix.fleet.remote import DeviceStatus, parse_status
 from reconix.nix.chroot import ChrootStore
@@ -42,7 +43,6 @@ from reconix.transfer.sending.repair import RepairSent, create_repair
 from reconix.transfer.sending.send import Sent
 
 STANDARD_OUTPUT = "-"
-LATEST = "latest"
 _MAX_STATUS_BYTES = 1 << 20
 
 
@@ -55,14 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="G",
         action="append",
         default=[],
-        help="number or store path of a generation that devices have; may be given several times",
+        help=f"what devices have: {generations.WORDS}; may be given several times",
     )
     parser.add_argument(
         "-g",
         "--generation",
         metavar="G",
-        default=LATEST,
-        help="number or store path of the generation to bring them to (default: the latest)",
+        default=generations.LATEST,
+        help=f"what to bring them to: {generations.WORDS} (default: latest)",
     )
     parser.add_argument(
         "-o",
@@ -109,11 +109,11 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.repair is not None:
             _repair(arguments, store, files)
             return 0
-        pins = files.pins(store, files.host(arguments.host))
+        find = generations.finder(arguments, files, store, files.host(arguments.host))
         if arguments.output == STANDARD_OUTPUT:
-            _to_standard_output(arguments, store, pins, files)
+            _to_standard_output(arguments, store, find, files)
         else:
-            _to_file(arguments, store, pins, files)
+            _to_file(arguments, store, find, files)
     return 0
 
 
@@ -161,7 +161,7 @@ def make_repair(
 
 
 def _repair(arguments: argparse.Namespace, store: ChrootStore, files: ProjectFiles) -> None:
-    if arguments.base or arguments.generation != LATEST:
+    if arguments.base or arguments.generation != generations.LATEST:
         raise UsageError("--repair brings no generation: use it without --base and --generation")
     content = read_bounded(arguments.repair, _MAX_STATUS_BYTES)
     status = parse_status(content, source=str(arguments.repair))
@@ -199,10 +199,10 @@ def _expect_stream_alone(arguments: argparse.Namespace) -> None:
         )
 
 
-def _ends(arguments: argparse.Namespace, pins: Pins) -> tuple[list[Pin], Pin]:
+def _ends(arguments: argparse.Namespace, find: Find) -> tuple[list[Pin], Pin]:
     """Where the stream begins and where it leads."""
-    found = {pins.find(base) for base in arguments.base}
-    return sorted(found, key=lambda pin: pin.number), pins.find(arguments.generation)
+    found = {find(base) for base in arguments.base}
+    return sorted(found, key=lambda pin: pin.number), find(arguments.generation)
 
 
 def _paths(bases: Iterable[Pin]) -> list[StorePath]:
@@ -210,17 +210,17 @@ def _paths(bases: Iterable[Pin]) -> list[StorePath]:
 
 
 def _to_standard_output(
-    arguments: argparse.Namespace, store: ChrootStore, pins: Pins, files: ProjectFiles
+    arguments: argparse.Namespace, store: ChrootStore, find: Find, files: ProjectFiles
 ) -> None:
     _expect_stream_alone(arguments)
-    bases, target = _ends(arguments, pins)
+    bases, target = _ends(arguments, find)
     make(arguments, files, store, _paths(bases), target, sys.stdout.buffer.write)
 
 
 def _to_file(
-    arguments: argparse.Namespace, store: ChrootStore, pins: Pins, files: ProjectFiles
+    arguments: argparse.Namespace, store: ChrootStore, find: Find, files: ProjectFiles
 ) -> None:
-    bases, target = _ends(arguments, pins)
+    bases, target = _ends(arguments, find)
     output = Path(arguments.output)
     with replacing(output) as file:
         sent = make(arguments, files, store, _paths(bases), target, file.write)

@@ -24,7 +24,7 @@ from reconix.base.files import write_durably
 from reconix.base.text import one_line
 from reconix.build.measured import Measured
 from reconix.build.pins import Pin
-from reconix.cli import places
+from reconix.cli import generations, places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
@@ -44,10 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("what", metavar="HOST[:SYSTEM]", nargs="?", help="(default: the only host)")
     parser.add_argument(
+        "-g",
         "--generation",
-        metavar="GENERATION",
-        default="latest",
-        help="number or store path of a built generation (default: the latest)",
+        metavar="G",
+        default=generations.LATEST,
+        help=f"{generations.WORDS} (default: latest)",
     )
     parser.add_argument("--all", action="store_true", help="also the small ones")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with a treemap")
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     files = ProjectFiles.read(places.project(arguments))
     host = files.host(name or None)
     with ChrootStore(places.store(arguments)) as store:
-        pin = files.pins(store, host).find(arguments.generation)
+        pin = generations.finder(arguments, files, store, host)(arguments.generation)
         report = _Report.make(store, pin, system)
     for path, content in ((arguments.svg, report.svg), (arguments.html, report.page)):
         if path is not None:

@@ -57,32 +57,36 @@ def remote(arguments: argparse.Namespace) -> Remote:
 def device(arguments: argparse.Namespace, workplace: Workplace, host: Host) -> Remote:
     """The device that a command was told, else the virtual one that runs.
 
+    A command may have none of the options about the way.
+
     Raises:
         NotRunning: none does.
     """
-    if arguments.to is not None:
+    if getattr(arguments, "to", None) is not None:
         return remote(arguments)
-    return virtual_remote(arguments, workplace, host)
+    return _virtual(arguments, workplace, host)
 
 
-def virtual_remote(arguments: argparse.Namespace, workplace: Workplace, host: Host) -> Remote:
+def _virtual(arguments: argparse.Namespace, workplace: Workplace, host: Host) -> Remote:
     """The virtual device that runs.
 
     Raises:
         NotRunning: none does.
     """
     needs.expect(*needs.REACH)
-    if arguments.port is not None:
+    if getattr(arguments, "port", None) is not None:
         raise UsageError("--port goes with --to: the port of a virtual device is known")
     login = virtual_device.login(workplace, host)
-    options = [*_own_options(arguments), *_options_of(login, host, arguments.identity)]
+    identity = getattr(arguments, "identity", None)
+    options = [*_own_options(arguments), *_options_of(login, host, identity)]
     again = f"is it starting? Its console: {workplace.vm / 'console.log'}"
     to = f"{login.user}@127.0.0.1"
     return Remote(to, tuple(options), hint=again, status_command="reconix status --device")
 
 
 def _own_options(arguments: argparse.Namespace) -> list[str]:
-    return [word for each in arguments.ssh_option for word in ("-o", each)]
+    given: list[str] = getattr(arguments, "ssh_option", [])
+    return [word for each in given for word in ("-o", each)]
 
 
 def _options_of(login: DeviceLogin, host: Host, identity: str | None) -> list[str]:

@@ -1,7 +1,8 @@
 """Show what is built in this project, and what runs on a device.
 
-Without --to: the generations of a host that are in the build store, the oldest first, and whether
-the image of `reconix run` is there and its device runs. With --to: what the agent of a device says
+Without --to: the generations of a host that are in the build store, the oldest first, each with its
+age, what a device needs for it, and what has changed since the one before; and whether the image of
+`reconix run` is there and its device runs. With --to: what the agent of a device says
 over ssh, and which of these generations the device has committed; with --device: what that of the
 virtual device says that runs.
 
@@ -9,17 +10,30 @@ Exit status: 0 success, 78 the device cannot be reached.
 """
 
 import argparse
+import time
+from collections.abc import Iterator
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.text import one_line
+from reconix.build.inspect.generations import Difference
+from reconix.build.inspect.packages import PackageChange
 from reconix.build.pins import Pin
 from reconix.cli import parsers, places, ssh
 from reconix.cli.answers import answer
+from reconix.cli.sizes import human
+from reconix.cli.words import ago, counted
 from reconix.fleet.remote import DeviceStatus, Ended
 from reconix.nix.chroot import ChrootStore
+from reconix.project import virtual_device
 from reconix.project.files import ProjectFiles
+from reconix.project.history import Built, history
 from reconix.project.workplace import Workplace
+
+_EXPLAINED = 10
+"""Of so many generations, the newest, it is told what has changed."""
+
+_NAMED = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,31 +50,74 @@ def run(arguments: argparse.Namespace) -> int:
     """Show it."""
     files = ProjectFiles.read(places.project(arguments))
     host = files.host(arguments.host)
-    with ChrootStore(places.store(arguments)) as store:
-        pins = files.pins(store, host).all()
     workplace = files.workplace(host)
-    if arguments.to is None and not arguments.device:
-        _tell_project(arguments, workplace, pins)
-    elif arguments.to is not None and arguments.device:
-        raise UsageError(
-            "--device is the virtual device, and --to another one", hint="leave out one"
-        )
-    else:
-        _tell_device(arguments, ssh.device(arguments, workplace, host).status(), pins)
+    with ChrootStore(places.store(arguments)) as store:
+        kept = files.pins(store, host)
+        pins = kept.all()
+        if arguments.to is None and not arguments.device:
+            built = list(history(store, kept, explained=_EXPLAINED))
+            _tell_project(arguments, workplace, built)
+            return 0
+    if arguments.to is not None and arguments.device:
+        raise UsageError("--device is the virtual device, --to another one", hint="leave out one")
+    _tell_device(arguments, ssh.device(arguments, workplace, host).status(), pins)
     return 0
 
 
-def _tell_project(arguments: argparse.Namespace, workplace: Workplace, pins: list[Pin]) -> None:
-    image = workplace.image if workplace.image.is_file() else None
-    lines = [f"{workplace.host}: generation {pin.number}  {pin.path}" for pin in pins]
-    nothing = [f"{workplace.host}: nothing is built yet (reconix build {workplace.host})"]
-    shown = f"image: {image}" if image else f"image: none (reconix image {workplace.host})"
+def _tell_project(arguments: argparse.Namespace, workplace: Workplace, built: list[Built]) -> None:
+    host, image = workplace.host, workplace.image if workplace.image.is_file() else None
+    now = time.time()
+    lines = [line for each in built for line in _built_lines(host, each, now)]
+    nothing = [f"{host}: nothing is built yet (reconix build {host})"]
+    shown = f"image: {image}" if image else f"image: none (reconix image {host})"
+    runs = virtual_device.runs(workplace)
+    device = ["device: runs (reconix shell, reconix status --device)"] if runs else []
     document: JsonInput = {
-        "host": workplace.host,
-        "generations": [{"number": pin.number, "generation": str(pin.path)} for pin in pins],
+        "host": host,
+        "generations": [_built_document(each) for each in built],
         "image": str(image) if image else None,
+        "runs": runs,
     }
-    answer(arguments, text="\n".join([*(lines or nothing), shown]), document=document)
+    text = "\n".join(map(one_line, [*(lines or nothing), shown, *device]))
+    answer(arguments, text=text, document=document)
+
+
+def _built_lines(host: str, built: Built, now: float) -> Iterator[str]:
+    size = "" if built.size_bytes is None else human(built.size_bytes)
+    name = f"{host}: generation {built.pin.number}"
+    yield f"{name}  {ago(now - built.built_at):<14} {size:>10}  {built.pin.path}"
+    if built.changed is not None:
+        yield f"    since generation {built.before}: {_changed(built.changed)}"
+
+
+def _changed(changed: Difference) -> str:
+    """What has changed, in one line."""
+    if not changed.touched:
+        return "no system is another one"
+    what = [_package(each) for each in changed.packages[:_NAMED]]
+    more = len(changed.packages) - len(what)
+    what += [f"{counted(more, 'more package')}"] if more else []
+    return f"{', '.join(what) or 'files and settings'}, in {', '.join(changed.touched)}"
+
+
+def _package(change: PackageChange) -> str:
+    name, before, after = change.name, change.before, change.after
+    if before is None or after is None:
+        return f"- {name}" if after is None else f"+ {name} {after.version}"
+    return f"{name} {before.version} → {after.version}"
+
+
+def _built_document(built: Built) -> dict[str, JsonInput]:
+    changed = built.changed
+    return {
+        "number": built.pin.number,
+        "generation": str(built.pin.path),
+        "built_at": int(built.built_at),
+        "size_bytes": built.size_bytes,
+        "since": built.before,
+        "systems": None if changed is None else list(changed.touched),
+        "packages": None if changed is None else [_package(each) for each in changed.packages],
+    }
 
 
 def _tell_device(arguments: argparse.Namespace, status: DeviceStatus, pins: list[Pin]) -> None:

@@ -16,7 +16,8 @@ optimise           make equal files one file
 `repair --from URL` goes through the proxies that `http_proxy`, `https_proxy`, `all_proxy` and
 `no_proxy` name. What arrives leaves room on the disk.
 
-A PATH is a store path, its <hash>-<name>, or the beginning of that.
+A PATH is a store path, its <hash>-<name>, or the beginning of that. Within a project it may be a
+generation as well: 3, -1 (the one before the latest), latest, device (what runs there).
 
 Exit status: 0 success, 20 something is not as registered, 25 something is not there,
 26-29 what was fetched is wrong, cannot be had, or is too large.
@@ -30,16 +31,17 @@ from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError, UsageError
 from reconix.base.text import one_line
 from reconix.build import measured
-from reconix.build.inspect import generations
-from reconix.build.inspect.packages import PackageChange
-from reconix.build.pins import every_host
-from reconix.cli import parsers, places
+from reconix.build.pins import every_host, is_numbered
+from reconix.cli import generations, parsers, places
 from reconix.cli.answers import answer
+from reconix.cli.closure_differences import difference_of
 from reconix.cli.contents import files_of
 from reconix.cli.sizes import human
+from reconix.cli.words import counted
 from reconix.nix import cache, queries
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.collect import collect
+from reconix.project.files import ProjectFiles
 from reconix.store import nar
 from reconix.store.paths import STORE_DIR, StorePath
 
@@ -63,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("action", choices=ACTIONS, help="what to do")
     parser.add_argument("paths", nargs="*", metavar="PATH", help="store paths")
+    parser.add_argument("--host", metavar="HOST", help="of which host (default: the only one)")
     parser.add_argument("--dry-run", action="store_true", help="collect: only list")
     parser.add_argument(
         "--keep", type=int, metavar="N", help="collect: generations of each host that stay [all]"
@@ -80,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do it."""
     _check_count(arguments.action, len(arguments.paths))
     with ChrootStore(places.store(arguments)) as store:
-        paths = [_find(store, text) for text in arguments.paths]
+        paths = [_find(arguments, store, text) for text in arguments.paths]
         if arguments.action == "verify":
             return _verify(arguments, store, paths)
         if arguments.action == "repair":
@@ -101,14 +104,28 @@ def _check_count(action: str, count: int) -> None:
         raise UsageError(f"reconix store {action}: takes no path")
 
 
-def _find(store: ChrootStore, text: str) -> StorePath:
-    """The object that begins like this; links on this machine may be named, as `result`."""
+def _find(arguments: argparse.Namespace, store: ChrootStore, text: str) -> StorePath:
+    """The generation of this name, or the object that begins like this."""
+    if _is_generation_here(arguments, text):
+        files = ProjectFiles.read(places.project(arguments))
+        return generations.finder(arguments, files, store, files.host(arguments.host))(text).path
     start = text.removeprefix(f"{store.store_dir}/").removeprefix(f"{STORE_DIR}/").rstrip("/")
     found = [path for path in store.database.valid_paths() if path.basename.startswith(start)]
     if len(found) != 1:
         many = f"{len(found)} objects begin" if found else "no object begins"
         raise NoSuchObject(f"{many} with {start!r}", hint="see `reconix store ls`")
     return found[0]
+
+
+def _is_generation_here(arguments: argparse.Namespace, text: str) -> bool:
+    """Whether a word names a generation; a number begins a hash as well, outside of a project."""
+    if not text.isdecimal():
+        return is_numbered(text)
+    try:
+        places.project(arguments)
+    except UsageError:
+        return False
+    return is_numbered(text)
 
 
 def _ask(
@@ -128,7 +145,7 @@ def _ask(
         case "size":
             return _size(store, paths)
         case "diff":
-            return _diff(store, *paths)
+            return difference_of(store, *paths)
         case "collect":
             return _collect(arguments, store)
     saved = store.optimise()
@@ -140,7 +157,7 @@ def _list(store: ChrootStore, paths: Iterable[StorePath]) -> tuple[str, JsonInpu
     items = [store.info(path) for path in paths]
     lines = [f"{human(item.nar_size_bytes):>10}  {item.path}" for item in items]
     total = sum(item.nar_size_bytes for item in items)
-    lines.append(f"{human(total):>10}  {len(items)} objects")
+    lines.append(f"{human(total):>10}  {counted(len(items), 'object')}")
     document: JsonInput = [
         {"path": str(item.path), "nar_size_bytes": item.nar_size_bytes} for item in items
     ]
@@ -202,62 +219,13 @@ def _size(store: ChrootStore, paths: Iterable[StorePath]) -> tuple[str, JsonInpu
     return "\n".join(map(one_line, lines)), document
 
 
-def _diff(store: ChrootStore, one: StorePath, other: StorePath) -> tuple[str, JsonInput]:
-    found = generations.difference(store, one, other)
-    lines = []
-    for change in found.changes:
-        kind = "changed" if change.before and change.after else "added"
-        kind = kind if change.after else "removed"
-        sizes = f"{human(change.before_bytes)} → {human(change.after_bytes)}"
-        lines.append(f"{kind:<8} {change.name:<40} {sizes}")
-    lines += [_package_line(change) for change in found.packages]
-    lines += [f"system {name}: touched" for name in found.touched]
-    lines += [f"system {name}: the same to the last byte" for name in found.identical]
-    document: JsonInput = {
-        "changes": [
-            {
-                "name": change.name,
-                "before": [str(path) for path in change.before],
-                "after": [str(path) for path in change.after],
-                "before_bytes": change.before_bytes,
-                "after_bytes": change.after_bytes,
-            }
-            for change in found.changes
-        ],
-        "packages": [_package_document(change) for change in found.packages],
-        "touched": list(found.touched),
-        "identical": list(found.identical),
-    }
-    return "\n".join(map(one_line, lines)) or "no difference", document
-
-
-def _package_line(change: PackageChange) -> str:
-    there = [package for package in (change.before, change.after) if package is not None]
-    versions = " → ".join(package.version for package in there)
-    sizes = " → ".join(human(package.size_bytes) for package in there)
-    where = ", ".join(change.systems)
-    return f"{change.step.value:<8} package {change.name:<32} {versions}  ({sizes})  in {where}"
-
-
-def _package_document(change: PackageChange) -> JsonInput:
-    before, after = change.before, change.after
-    return {
-        "name": change.name,
-        "change": change.step.value,
-        "before": before.version if before else None,
-        "after": after.version if after else None,
-        "before_bytes": before.size_bytes if before else 0,
-        "after_bytes": after.size_bytes if after else 0,
-        "systems": list(change.systems),
-    }
-
-
 def _collect(arguments: argparse.Namespace, store: ChrootStore) -> tuple[str, JsonInput]:
     lines = [] if arguments.keep is None else _drop(arguments, store)
     found = collect(store, dry=arguments.dry_run)
     lines += [str(path) for path in found.paths]
     verb = "would be removed" if arguments.dry_run else f"removed, {human(found.size_bytes)} freed"
-    lines.append(f"{len(found.paths)} objects and {len(found.leftovers)} leftovers {verb}")
+    left = counted(len(found.leftovers), "leftover")
+    lines.append(f"{counted(len(found.paths), 'object')} and {left} {verb}")
     document: JsonInput = {
         "paths": [str(path) for path in found.paths],
         "leftovers": list(found.leftovers),
@@ -299,6 +267,7 @@ def _repair(arguments: argparse.Namespace, store: ChrootStore, paths: list[Store
             for path in wrong:
                 other.info(path)
                 store.replace(path, nar.walk(other.path(path)))
-    text = "\n".join([*(f"repaired {path}" for path in wrong), f"{len(wrong)} objects repaired"])
+    lines = [*(f"repaired {path}" for path in wrong), f"{counted(len(wrong), 'object')} repaired"]
+    text = "\n".join(lines)
     answer(arguments, text=text, document={"repaired": [str(path) for path in wrong]})
     return 0

@@ -103,6 +103,15 @@ def occupied(workplace: Workplace) -> Iterator[Announcement]:
         os.ftruncate(descriptor, 0)
 
 
+def runs(workplace: Workplace) -> bool:
+    """Whether the virtual device runs."""
+    try:
+        ports(workplace)
+    except NotRunning:
+        return False
+    return True
+
+
 def ports(workplace: Workplace) -> Mapping[int, int]:
     """The ports on 127.0.0.1 that lead to the virtual device that runs, by its own.
 

@@ -1,10 +1,12 @@
 """A new project is right as it is, and its secret stays out of version control."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.project_files import ROOT
 
 from reconix.base.process import run
 from reconix.cli.init import TEMPLATES
@@ -19,12 +21,43 @@ def test_a_new_project_is_a_good_configuration(
     tmp_path: Path, need: Need, capsys: pytest.CaptureFixture[str]
 ) -> None:
     need("ssh-keygen")
-    assert main(["init", str(tmp_path / "new")]) == 0
-    assert "reconix lock" in capsys.readouterr().out
-    host = load(tmp_path / "new").hosts["gateway"]
+    assert main(["init", str(tmp_path / "new one")]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[-3:] == [
+        f"  cd '{tmp_path}/new one'",
+        "  reconix lock && reconix image",
+        "  reconix run",
+    ]
+    host = load(tmp_path / "new one").hosts["gateway"]
     assert sorted(host.systems) == ["default", "mqtt", "web"]
-    key = (tmp_path / "new/keys/operator.pub").read_text().strip()
+    key = (tmp_path / "new one/keys/operator.pub").read_text().strip()
     assert host.systems["default"].users["root"].keys() == (key,)
+
+
+def test_in_a_new_project_there_are_three_lines_to_type_as_well(
+    tmp_path: Path, need: Need, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("ssh-keygen")
+    monkeypatch.chdir(tmp_path)
+    assert main(["init"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-3:] == ["  reconix lock", "  reconix image", "  reconix run"]
+
+
+def test_what_somebody_made_in_an_example_is_not_in_a_new_project(
+    tmp_path: Path, need: Need, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("ssh-keygen")
+    examples = shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    for name in ("keys/operator", "keys/update", "reconix.lock", ".reconix/gateway/disk.img"):
+        made = examples / "gateway" / name
+        made.parent.mkdir(parents=True, exist_ok=True)
+        made.write_text("of somebody")
+    monkeypatch.setattr("reconix.cli.init._TEMPLATES", examples)
+    assert main(["init", str(tmp_path / "new")]) == 0
+    files = [path for path in (tmp_path / "new").rglob("*") if path.is_file()]
+    assert not [path for path in files if path.read_text() == "of somebody"]
+    assert (tmp_path / "new/keys/.gitignore").is_file()
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

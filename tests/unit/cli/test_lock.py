@@ -31,7 +31,7 @@ def lock(*packages: LockedPackage) -> Lock:
 
 def test_a_first_lock_is_summed_up_without_its_packages() -> None:
     text, document = changes(None, lock(package("nginx")))
-    assert text == "reconix.lock: 2 packages, 1 hosts"
+    assert text == "reconix.lock: 2 packages, 1 host"
     assert isinstance(document, dict)
     assert document["size_bytes"] == 2000 and len(document["added"]) == 2
 
@@ -45,7 +45,7 @@ def test_what_came_and_went_is_told_by_version() -> None:
         "- nginx_1_amd64",
         "+ new_1_amd64",
         "+ nginx_2_amd64",
-        "reconix.lock: 3 packages, 1 hosts",
+        "reconix.lock: 3 packages, 1 host",
     ]
     assert isinstance(document, dict)
     assert document["removed"] == ["gone_1_amd64", "nginx_1_amd64"]
@@ -53,7 +53,7 @@ def test_what_came_and_went_is_told_by_version() -> None:
 
 def test_the_same_lock_has_not_changed() -> None:
     text, document = changes(lock(package("nginx")), lock(package("nginx")))
-    assert text == "reconix.lock: 2 packages, 1 hosts, nothing has changed"
+    assert text == "reconix.lock: 2 packages, 1 host, nothing has changed"
     assert isinstance(document, dict)
     assert (document["added"], document["removed"]) == ([], [])
 
