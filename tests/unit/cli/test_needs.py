@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 from tests.project_files import ROOT, enough
@@ -95,11 +96,19 @@ def started_programs() -> Iterator[tuple[str, str]]:
 
 def _first_words(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args:
-            if ast.unparse(node.func).split(".")[-1] in STARTING:
-                yield from _word(node.args[0])
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in {"words", "others"}:
-            yield from _word(node.value)
+        if isinstance(node, ast.FunctionDef):
+            starts = [each for each in ast.walk(node) if _is_start(each)]
+            yield from (word for call in starts for word in _word(call.args[0]))
+            named = {ast.unparse(call.args[0]).removeprefix("*") for call in starts}
+            for each in ast.walk(node):
+                if isinstance(each, ast.Assign) and ast.unparse(each.targets[0]) in named:
+                    yield from _word(each.value)
+
+
+def _is_start(node: ast.AST) -> TypeGuard[ast.Call]:
+    if not isinstance(node, ast.Call) or not node.args:
+        return False
+    return ast.unparse(node.func).split(".")[-1] in STARTING
 
 
 def _word(node: ast.expr) -> Iterator[str]:
