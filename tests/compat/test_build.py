@@ -74,6 +74,23 @@ from importlib.metadata import version as version_of
 def version():
     return version_of("air")
 """
+SYSTEM = """\
+[trees."/opt/air"]
+source = "../../../air"
+exclude = ["*.pyc"]
+owner = "air"
+set_id = ["bin/helper"]
+[trees."/usr/local/share/air"]
+source = "../../../air/share"
+[files."/srv/tftp/boot.img"]
+text = "boot"
+owner = "air"
+[users.air]
+system = true
+[units."air.service"]
+exec = "/opt/air/bin/air --once"
+user = "air"
+"""
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 WRAPPER = f"""\
 #!/bin/sh
@@ -99,12 +116,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "reconix.toml").write_text(PROJECT)
     (folder / "hosts/box/systems").mkdir(parents=True)
     (folder / "hosts/box/machine.toml").write_text(MACHINE)
-    (folder / "hosts/box/systems/default.toml").write_text("")
     needs, scripts = ["helper>=2", "six; sys_platform == 'win32'"], {"air": "air.main:run"}
     app = {"air/__init__.py": "", "air/main.py": APP}
     make_wheel(folder / "dist", files=app, requires=needs, scripts=scripts)
     make_wheel(folder / "dist", "helper", "2.0", files={"helper.py": HELPER})
     add_packages(folder)
+    add_trees(folder)
     reconix("lock", project=folder)
     return folder
 
@@ -122,6 +139,15 @@ def add_packages(project: Path) -> None:
         "Depends: vendor-tool, fping",
         postinst=f"#!/bin/sh\nset -e\n{copy}\n",
     )
+
+
+def add_trees(folder: Path) -> None:
+    """A folder of the project, with modes as nobody should have them."""
+    (folder / "hosts/box/systems/default.toml").write_text(SYSTEM)
+    for name in ("bin/air", "bin/helper", "bin/air.pyc", "share/data"):
+        (folder / "air" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "air" / name).write_text("#!/usr/bin/python3\n")
+        (folder / "air" / name).chmod(0o700)
 
 
 def reconix(
@@ -187,6 +213,7 @@ def test_the_same_lock_gives_the_same_paths_on_another_day(
         check_python(store, first)
         check_numbers(store, first)
         check_packages_of_others(store, first)
+        check_trees(store, first)
     assert reconix("build", "--store", str(one), project=project).text("generation") == (
         first.text("generation")
     )
@@ -258,8 +285,11 @@ def check_packages_of_others(store: ChrootStore, built: Fields) -> None:
 
 def part(store: ChrootStore, built: Fields, name: str) -> Path:
     """An object that the toplevel of the system leads to."""
-    toplevel = store.path(StorePath.parse(built.object("systems").text("default")))
-    return store.path(StorePath.parse(str((toplevel / name).readlink())))
+    return store.path(StorePath.parse(str((toplevel(store, built) / name).readlink())))
+
+
+def toplevel(store: ChrootStore, built: Fields) -> Path:
+    return store.path(StorePath.parse(built.object("systems").text("default")))
 
 
 def sidecar(store: ChrootStore, built: Fields, name: str) -> Sidecar:
@@ -336,6 +366,40 @@ def check_numbers(store: ChrootStore, built: Fields) -> None:
     numbers = read_ids(part(store, built, "etc"))
     owners = {said.user for _, said in sidecar(store, built, "root").entries}
     assert numbers["mosquitto"] in owners
+
+
+def check_trees(store: ChrootStore, built: Fields) -> None:
+    """What is beside the root, and what is said about it."""
+    air = read_ids(part(store, built, "etc"))["air"]
+    assert 100 <= air <= 999
+    trees = (toplevel(store, built) / "trees").read_text()
+    (path,) = (line.split()[0] for line in trees.splitlines() if line.endswith(" /opt/air"))
+    files, shared = (toplevel(store, built) / "layers").read_text().split()
+    assert [StorePath.parse(each).name for each in (files, shared)] == [
+        "files-default",
+        "tree-usr-local-share-air",
+    ]
+    said = described(store, built, StorePath.parse(path))
+    assert said == {
+        b".": Metadata(0o755, air),
+        b"bin": Metadata(0o755, air),
+        b"bin/air": Metadata(0o755, air),
+        b"bin/helper": Metadata(0o4755, air),
+        b"share": Metadata(0o755, air),
+        b"share/data": Metadata(0o755, air),
+    }
+    said = described(store, built, StorePath.parse(files))
+    assert said[b"srv/tftp/boot.img"] == Metadata(0o644, air)
+    unit = part(store, built, "etc") / "systemd/system/air.service"
+    assert "ExecStart=/opt/air/bin/air --once\n" in unit.read_text()
+
+
+def described(store: ChrootStore, built: Fields, path: StorePath) -> Mapping[bytes, Metadata]:
+    """What is said about an object beside the root."""
+    content = part(store, built, f"sidecars/{path.basename}").read_bytes()
+    found = parse_sidecar(content, source=str(path))
+    assert found.subject == path
+    return dict(found.entries)
 
 
 def check_numbers_are_remembered(project: Path, root: Path) -> None:

@@ -52,6 +52,7 @@ class DeviceTrees:
     scanner: Scanner = field(default_factory=Scanner)
     _trees: dict[tuple[StorePath, StorePath | None], Node] = field(default_factory=dict)
     _images: dict[tuple[int, ...], "DeviceImage"] = field(default_factory=dict)
+    _read: dict[StorePath, Sidecar] = field(default_factory=dict)
 
     def of_closure(self, closure: Closure) -> Mapping[StorePath, Node]:
         """The tree of each object of a closure that a device gets, sorted.
@@ -105,8 +106,10 @@ class DeviceTrees:
         return self.scanner.scan(self.store.path(item.path), described, frozenset(omitted))
 
     def _read_sidecar(self, path: StorePath) -> Sidecar:
-        content = read_bounded(self.store.path(path), MAX_SIDECAR_BYTES)
-        return parse_sidecar(content, source=str(path))
+        if path not in self._read:
+            content = read_bounded(self.store.path(path), MAX_SIDECAR_BYTES)
+            self._read[path] = parse_sidecar(content, source=str(path))
+        return self._read[path]
 
 
 def is_sidecar(path: StorePath) -> bool:

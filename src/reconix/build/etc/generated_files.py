@@ -125,8 +125,12 @@ def own_units(system: System, agent_units: Mapping[str, str]) -> dict[str, bytes
         **volumes.make_mounts(system.volumes),
         **update_timers.make_units(system.update),
         **wifi.make_units(system),
-        **caches.make_units(system.files),
+        **caches.make_units(system.files, _sources(system)),
     }
+
+
+def _sources(system: System) -> Mapping[str, Path]:
+    return {place: tree.source for place, tree in system.trees.items()}
 
 
 def generated_units(system: System, own: Mapping[str, bytes]) -> Files:

@@ -1,4 +1,4 @@
-"""Caches that are made of files below ``/etc``: a device makes them anew at its start.
+"""Caches that are made of files of the configuration: a device makes them anew at its start.
 
 Debian makes them when a package is installed or an administrator calls a program. A root has those
 of its packages; where the configuration adds a file, the cache of the root lacks it. The program
@@ -10,8 +10,9 @@ Tested by ``tests/unit/build/on_device/test_caches.py`` and, for libraries, by
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from reconix.build.templates import fill
 
@@ -53,9 +54,31 @@ ALL = (
 )
 
 
-def make_units(files: Iterable[str]) -> dict[str, bytes]:
-    """The units for what files below ``/etc`` ask for, by name."""
-    paths = list(files)
+_LIBRARIES = "ld.so.conf"
+"""Stands for libraries in a folder of which only the cache of libraries knows."""
+_ONLY_IN_CACHE = tuple(
+    PurePosixPath("/usr/local/lib", triplet)
+    for triplet in ("", "x86_64-linux-gnu", "aarch64-linux-gnu")
+)
+"""Debian names them in ``ld.so.conf.d``, and the loader does not look there by itself."""
+
+
+def _with_libraries(trees: Mapping[str, Path]) -> Iterator[str]:
+    """The trees that bring libraries which are found through the cache alone."""
+    for place, source in trees.items():
+        inside = (each.relative_to(place) for each in _ONLY_IN_CACHE if each.is_relative_to(place))
+        if any(file for folder in inside for file in (source / folder).glob("*.so*")):
+            yield place
+
+
+def make_units(files: Iterable[str], trees: Mapping[str, Path]) -> dict[str, bytes]:
+    """The units for what files and trees of the configuration ask for, by name.
+
+    Args:
+        files: below ``/etc``.
+        trees: folders of the project, by their places.
+    """
+    paths = [*files, *(_LIBRARIES for _ in _with_libraries(trees))]
     return {
         cache.unit: fill(
             "units/cache.service", what=cache.what, command=cache.command, before=cache.before

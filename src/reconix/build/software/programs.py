@@ -96,12 +96,12 @@ class Programs:
             place: where it is on the device; nothing for what is laid over the root.
             unchecked: says which paths on the device are left alone.
         """
-        found = sorted(_regular_files(tree))
-        beside = frozenset(path.name for path in found)
+        found = sorted(_files(os.fspath(tree), ""))
+        beside = frozenset(path.rpartition("/")[2] for path in found)
         for path in found:
-            shown = f"{place}/{path.relative_to(tree)}"
-            if not unchecked(shown):
-                yield from self.of_file(path, shown, beside)
+            shown = f"{place}/{path}"
+            if _may_be_run(f"{tree}/{path}") and not unchecked(shown):
+                yield from self.of_file(tree / path, shown, beside)
 
     def of_file(
         self, file: Path, shown: str, beside: frozenset[str] = frozenset()
@@ -264,12 +264,22 @@ class Programs:
         return self._read[file]
 
 
-def _regular_files(tree: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(tree):
-        for name in names:
-            path = Path(folder, name)
-            if path.is_file() and not path.is_symlink():
-                yield path
+def _files(folder: str, under: str) -> Iterator[str]:
+    """The regular files of a folder, by their paths in it: there may be very many."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path, f"{under}{entry.name}/")
+            elif entry.is_file(follow_symlinks=False):
+                yield f"{under}{entry.name}"
+
+
+def _may_be_run(path: str) -> bool:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, len(MAGIC)).startswith((MAGIC, _SCRIPT))
+    finally:
+        os.close(descriptor)
 
 
 def _of_env(words: Sequence[str]) -> str:

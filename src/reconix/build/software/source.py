@@ -55,9 +55,9 @@ class SourceChanged(ReconixError):
 
     exit_code = 62
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: bytes) -> None:
         super().__init__(
-            f"{one_line(str(path))} changed while it was read",
+            f"{one_line(os.fsdecode(path))} changed while it was read",
             hint="wait until whatever writes this folder has ended, then build again",
         )
 
@@ -130,7 +130,7 @@ class Source:
         yield from (FolderEnd() for _ in opened[1:])
 
     def _file(self, node: Node) -> Iterator[Event]:
-        path = self.folder / os.fsdecode(node.path)
+        path = os.fsencode(self.folder) + b"/" + node.path
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
