@@ -8,6 +8,7 @@ lock leads to them. Then a check already finds, and reports with their place:
 * a health check or ``services.enable`` names a unit that does not exist;
 * a user would get an ID that is not available;
 * a folder persists where a unit of a package needs a link;
+* a unit of the configuration starts a program that neither packages nor trees have;
 * the contents of root and kernel alone are larger than the budget of the system.
 
 Nothing here is a guess. What is not in the store, or not locked as it is configured, is left to the
@@ -20,16 +21,24 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from reconix.base.text import one_line
 from reconix.build import cached_recipes, recipes
 from reconix.build.archive.debs import changed_since
-from reconix.build.etc.generated_files import checked_units, generated_units, own_units
-from reconix.build.units import enabling, machine_units
+from reconix.build.etc.generated_files import (
+    checked_units,
+    generated_units,
+    own_units,
+    units_of_ones_own,
+)
+from reconix.build.software.device_files import DeviceFiles, Part
+from reconix.build.software.programs import Programs
+from reconix.build.units import enabling, exec_lines, machine_units
 from reconix.build.units.unit_files import UnitFiles
 from reconix.build.users import configured_users, static_ids, sysusers
 from reconix.config.lock.hosts import HostLock, SystemLock
-from reconix.config.merge import Table
+from reconix.config.merge import Table, dotted
 from reconix.config.origins import place_of, place_of_item
 from reconix.config.problems import Place, Problem
 from reconix.config.rules import dynamic_user
@@ -40,6 +49,9 @@ from reconix.config.schema.values import print_size
 from reconix.nix.chroot import ChrootStore
 from reconix.store.images.nodes import MAX_INLINE_BYTES
 from reconix.store.tree import File, Symlink
+
+_OF_PACKAGES = ("/usr", "/bin", "/sbin", "/lib")
+"""Where a program is of a package, or of a tree."""
 
 Generated = Mapping[str, File | Symlink]
 """What the configuration has below ``/etc/systemd/system``, by path."""
@@ -89,6 +101,7 @@ class Preflight:
                 yield from _unknown_units(system, own, built, table, file)
                 yield from _wrong_number(system, lock, built, table, file)
                 yield from _in_the_way(system, own, built, table, file)
+                yield from _not_started(system, lock.architecture, built, table, file)
                 if system.budget is not None:
                     yield from _too_large(system, self._least_bytes(built), table, file)
 
@@ -178,6 +191,24 @@ def _in_the_way(
     among = built.linked | files.touched(built.services)  # of the others it is known
     for unit, path, behind in enabling.in_the_way(system, files.services(among)):
         yield dynamic_user.problem(unit, path, behind, table, file)
+
+
+def _not_started(
+    system: System, architecture: str, built: _Built, table: Table, file: Place
+) -> Iterator[Problem]:
+    """Units that start what is not there, where only packages and trees can have it."""
+    trees = (Part(place, tree.source) for place, tree in system.trees.items())
+    files = DeviceFiles.of(system, (*trees, Part("", built.files.root)))
+    programs, known = Programs(files, architecture), (*_OF_PACKAGES, *system.trees)
+    for unit, texts in units_of_ones_own(system).items():
+        for each in exec_lines.programs(texts):
+            path = PurePosixPath(each.program)
+            wrong = programs.wrong_program(each.program)
+            if wrong and ("/" not in each.program or any(map(path.is_relative_to, known))):
+                place = place_of(table, "units", unit, "exec", default=file)
+                fact = f"{each.key} starts {one_line(each.program)}, which {wrong}"
+                hint = "is it misspelt, or is its package or tree missing?"
+                yield Problem(place, dotted("units", unit), fact, hint)
 
 
 def _too_large(system: System, size_bytes: int, table: Table, file: Place) -> Iterator[Problem]:

@@ -59,6 +59,8 @@ def build(store: ChrootStore, lock: HostLock = LOCK) -> None:
         (into / "usr/lib/systemd/system/getty@.service").write_text("[Service]\n")
         dynamic = "[Service]\nDynamicUser=yes\nStateDirectory=%p\n"
         (into / "usr/lib/systemd/system/cache.service").write_text(dynamic)
+        (into / "usr/bin").mkdir()
+        (into / "usr/bin/true").touch(0o755)
         (into / "etc").mkdir()
         (into / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nwww-data:x:33:33::/:/bin/sh\n")
         (into / "etc/group").write_text("root:x:0:\nwww-data:x:33:\noperator:x:37:\n")
@@ -137,6 +139,36 @@ def test_a_unit_to_enable_must_be_there_too(store: ChrootStore, tmp_path: Path) 
         file.write('[services]\nenable = ["gety@tty1.service"]\n')
     (found,) = problems(store, folder)
     assert (found.place.line, found.key) == (6, "services.enable")
+
+
+@pytest.mark.parametrize(
+    ("command", "fact"),
+    [
+        ("/usr/bin/gone --x", "ExecStart starts /usr/bin/gone, which is not there"),
+        ("gone", "ExecStart starts gone, which is not there"),
+        ("/opt/air/gone", "ExecStart starts /opt/air/gone, which is not there"),
+        ("/opt/air/note", "ExecStart starts /opt/air/note, which is not executable"),
+        ("/opt/air/air", ""),
+        ("/opt/other/air", ""),
+        ("/var/lib/air/air", ""),
+        ("-/usr/bin/gone", ""),
+    ],
+)
+def test_a_unit_starts_what_packages_and_trees_have(
+    store: ChrootStore, tmp_path: Path, command: str, fact: str
+) -> None:
+    build(store)
+    folder = project(tmp_path / "p", "nginx.service")
+    systems = folder / "hosts/box/systems"
+    (systems / "air").mkdir()
+    (systems / "air/note").touch()
+    (systems / "air/air").touch(0o755)
+    with (systems / "default.toml").open("a") as file:
+        file.write('[trees."/opt/air"]\nsource = "air"\n')
+        file.write(f'[units."air.service"]\nexec = "{command}"\n')
+    found = problems(store, folder)
+    assert [each.fact for each in found] == ([fact] if fact else [])
+    assert {(each.key, each.place.line) for each in found} <= {('units."air.service"', 8)}
 
 
 def test_a_budget_that_the_packages_alone_exceed_is_told(
