@@ -25,6 +25,13 @@ def reconix(project: Path, *words: str, environment: Mapping[str, str] | None = 
     return Fields.parse(said, source="reconix")
 
 
+def in_other_circumstances(*words: str, seed: str) -> bytes:
+    """What the command prints with this order of hashes, and a time zone and locale to match."""
+    zone, locale = ("UTC", "C") if seed == "1" else ("Pacific/Chatham", "tr_TR.UTF-8")
+    variables = {"PYTHONPATH": str(_SOURCE), "PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": locale}
+    return run(sys.executable, "-c", _CODE, *words, environment=variables)
+
+
 def store_of(project: Path) -> Path:
     """The store that ``reconix`` uses here."""
     return project.parent / f"{project.name}-store"

@@ -82,6 +82,7 @@ class _Report:
     """Empty if it is about all of them."""
     size: InstalledSize
     contents: list[Content]
+    rows: list[Row]
 
     @classmethod
     def make(cls, store: ChrootStore, pin: Pin, system: str) -> "_Report":
@@ -89,19 +90,16 @@ class _Report:
         measured = Measured(store)
         found = parts.contents(store, generation)
         if not system:
-            return cls(generation, pin.number, "", measured.generation(pin.path).size, found)
-        toplevel = generation.system(system).toplevel
-        own = breakdown.of_system(found, system)
-        return cls(generation, pin.number, system, measured.system(toplevel).size, own)
+            size = measured.generation(pin.path).size
+        else:
+            size = measured.system(generation.system(system).toplevel).size
+            found = breakdown.of_system(found, system)
+        return cls(generation, pin.number, system, size, found, breakdown.rows(found))
 
     @property
     def title(self) -> str:
         name = f"{self.generation.host}:{self.system}" if self.system else self.generation.host
         return f"{name}, generation {self.number}: {human(self.size.total_bytes)} on a device"
-
-    @property
-    def rows(self) -> list[Row]:
-        return breakdown.rows(self.contents)
 
     def lines(self, most: int | None) -> Iterator[str]:
         rows = self.rows

@@ -7,13 +7,11 @@ Source: HTML Living Standard; Content Security Policy Level 3.
 Tested by ``tests/unit/composition/test_size_page.py``.
 """
 
-import html
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconix.base.text import one_line
+from reconix.composition.markup import text
 
 MAX_TABLE_BYTES = 75_000
-_MAX_TEXT = 120
 _STYLE = (
     "body{font:15px system-ui,sans-serif;margin:1.5em auto;max-width:76em;padding:0 1em}"
     "svg{width:100%;height:auto}"
@@ -40,7 +38,7 @@ def page(title: str, picture: str, head: Sequence[str], rows: Sequence[Sequence[
         '<meta name="color-scheme" content="light dark">',
         '<meta http-equiv="Content-Security-Policy"',
         " content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-        f"<title>{_text(title)}</title><style>{_STYLE}</style></head>",
+        f"<title>{text(title)}</title><style>{_STYLE}</style></head>",
         f"<body>\n{picture}<table>",
         f"<thead>{_row(head, 'th')}</thead><tbody>",
         *shown,
@@ -62,10 +60,5 @@ def _bounded(rows: Iterable[str]) -> Iterator[str]:
 
 def _row(cells: Iterable[str], kind: str) -> str:
     *numbers, last = cells
-    listed = "".join(f'<{kind} class="n">{_text(cell)}</{kind}>' for cell in numbers)
-    return f"<tr>{listed}<{kind}>{_text(last)}</{kind}></tr>"
-
-
-def _text(text: str) -> str:
-    shown = one_line(text)
-    return html.escape(shown if len(shown) <= _MAX_TEXT else f"{shown[: _MAX_TEXT - 1]}…")
+    listed = "".join(f'<{kind} class="n">{text(cell)}</{kind}>' for cell in numbers)
+    return f"<tr>{listed}<{kind}>{text(last)}</{kind}></tr>"

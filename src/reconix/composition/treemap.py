@@ -11,12 +11,11 @@ Source: SVG 1.1, sections 5.4 (*title*) and 7 (*viewBox*).
 Tested by ``tests/unit/composition/test_treemap.py``.
 """
 
-import html
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reconix.base.text import one_line
+from reconix.composition.markup import text
 from reconix.composition.squarify import Box, squarify
 
 _WIDTH, _HEIGHT = 1200, 760
@@ -25,7 +24,6 @@ _HEAD = 20
 _GAP = 2
 _CHARACTER = 6.7
 """How wide a letter of a label is, on average and a little more."""
-_MAX_TEXT = 120
 MAX_GROUPS = 12
 MAX_TILES = 400
 """Besides those that stand for others."""
@@ -79,10 +77,10 @@ def draw(title: str, groups: Sequence[Group]) -> str:
     """
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">',
-        f"<title>{_text(title)}</title>",
+        f"<title>{text(title)}</title>",
         f"<style>{_style(len(groups))}</style>",
         f'<rect class="page" width="{_WIDTH}" height="{_HEIGHT}"/>',
-        f'<text class="top" x="6" y="23">{_text(title)}</text>',
+        f'<text class="top" x="6" y="23">{text(title)}</text>',
         *_groups(groups),
         "</svg>",
     ]
@@ -106,7 +104,7 @@ def _groups(groups: Sequence[Group]) -> Iterator[str]:
 def _tiles(group: Group, box: Box) -> Iterator[str]:
     boxes = squarify([tile.size_bytes for tile in group.tiles], box)
     for tile, place in zip(group.tiles, boxes, strict=True):
-        yield f"<g><title>{_text(f'{tile.told}; {group.told}')}</title>"
+        yield f"<g><title>{text(f'{tile.told}; {group.told}')}</title>"
         yield from _tile(tile, _shrunk(place))
         yield "</g>"
 
@@ -133,15 +131,9 @@ def _room(width: float) -> int:
     return int((width - 8) / _CHARACTER)
 
 
-def _fitting(text: str, width: float) -> str:
+def _fitting(words: str, width: float) -> str:
     room = max(_room(width), 1)
-    return _text(text if len(text) <= room else f"{text[: room - 1]}…")
-
-
-def _text(text: str) -> str:
-    """A text as XML may have it: names are bounded, and what has no shape is spelt out."""
-    shown = one_line(text)
-    return html.escape(shown if len(shown) <= _MAX_TEXT else f"{shown[: _MAX_TEXT - 1]}…")
+    return text(words if len(words) <= room else f"{words[: room - 1]}…")
 
 
 def _n(number: float) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.installed_packages import install, make_project
+from tests.projects import in_other_circumstances
 
 from reconix.cli.main import main
 from reconix.nix.chroot import ChrootStore
@@ -31,6 +32,16 @@ def test_a_bill_is_printed_or_written_the_same_each_time(
     assert main([*words, "gw", "--output", str(file)]) == 0
     assert file.read_bytes() == printed
     assert json.loads(printed)["metadata"]["component"]["name"] == "gw"
+
+
+def test_no_circumstance_shows_in_a_bill(words: list[str], tmp_path: Path) -> None:
+    build(tmp_path)
+    made = {
+        in_other_circumstances(*words, "--format", each, seed=seed)
+        for each in ("cyclonedx", "spdx")
+        for seed in ("1", "4711")
+    }
+    assert len(made) == 2
 
 
 def test_the_other_format_and_one_system_can_be_asked_for(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.installed_packages import add_generation, install, make_project
+from tests.projects import in_other_circumstances
 
 from reconix.build.measured import Measured
 from reconix.build.pins import Pins
@@ -76,6 +77,14 @@ def test_pictures_are_written_and_the_same_each_time(
     assert first in page, "the page has the picture in it"
     for label in (b"all systems: ", b"mail: ", b"names: ", b"boot: "):
         assert label in first
+
+
+def test_no_circumstance_shows_in_a_page(words: list[str], tmp_path: Path) -> None:
+    pages = set()
+    for seed in ("1", "4711"):
+        in_other_circumstances(*words, "--html", str(tmp_path / seed), seed=seed)
+        pages.add((tmp_path / seed).read_bytes())
+    assert len(pages) == 1
 
 
 @pytest.mark.parametrize(
