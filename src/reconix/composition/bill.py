@@ -31,8 +31,8 @@ from reconix.composition.dependencies import Dependencies
 from reconix.composition.installed import parse_installed
 from reconix.composition.licences import Licences
 from reconix.composition.subject import HostSubject
+from reconix.composition.wheels import InstalledWheel, wheels
 from reconix.config.lock.packages import DEBIAN, LockedPackage, SourcePackage
-from reconix.config.lock.wheels import LockedWheel
 
 _DEBIAN = "debian"
 _OS_RELEASE = ("etc/os-release", "usr/lib/os-release")
@@ -99,6 +99,11 @@ class _Maker:
     needs: dict[str, set[str]] = field(default_factory=dict)
     dates: set[str] = field(default_factory=set)
 
+    @property
+    def project(self) -> str:
+        """The name of the project, which brings what no archive has."""
+        return self.subject.loaded.configuration.project.name
+
     def add(self, component: Component, *above: str) -> str:
         """Add a part that others need; gives its key."""
         known = self.found.get(component.key)
@@ -112,8 +117,7 @@ class _Maker:
         self.dates.add(package.date or _NO_DATE)
         built_from = package.source or source
         is_debian = package.archive in DEBIAN
-        name = self.subject.loaded.configuration.project.name
-        owner = _DEBIAN if is_debian else name if package.is_of_project else package.archive
+        owner = _DEBIAN if is_debian else self.project if package.is_of_project else package.archive
         qualifiers = {"arch": package.architecture, "distro": self._distro()}
         if built_from and (built_from.name, built_from.version) != (package.name, package.version):
             qualifiers["upstream"] = f"{built_from.name}@{built_from.version}"
@@ -157,9 +161,8 @@ class _Maker:
                 self.needs.setdefault(key, set()).add(own)
         for package in subject.locked.kernel:
             self.add(self.package(package, None), key)
-        for environment in subject.locked.python.values():
-            for wheel in environment.wheels:
-                self.add(_wheel(wheel), key)
+        for wheel in wheels(subject.system, subject.locked):
+            self.add(_wheel(wheel, self.project if wheel.is_own else ""), key)
         for place, tree in sorted(subject.system.trees.items()):
             self.add(self.folder(place, tree.source), key)
         self.add(_AGENT, key)
@@ -167,10 +170,9 @@ class _Maker:
     def folder(self, place: str, source: Path) -> Component:
         """A folder of the project: what is in it, only the project knows."""
         folder = self.subject.path_in_project(source)
-        owner = self.subject.loaded.configuration.project.name
         facts = (("folder", folder),)
         key = f"folder:{place} {folder}"
-        return Component(key, Kind.APPLICATION, place, supplier=owner, facts=facts)
+        return Component(key, Kind.APPLICATION, place, supplier=self.project, facts=facts)
 
     def _needs_of(self, known: Dependencies, name: str, own: str, keys: Mapping[str, str]) -> None:
         if name in known.packages:
@@ -243,11 +245,12 @@ def _joined(one: Component, other: Component) -> Component:
     return replace(one, licences=tuple(sorted({*one.licences, *other.licences})))
 
 
-def _wheel(wheel: LockedWheel) -> Component:
+def _wheel(wheel: InstalledWheel, supplier: str) -> Component:
+    """A wheel; one of the project may be a file of a distribution that all know."""
     purl = PackageURL("pypi", None, wheel.name, wheel.version).to_string()
-    facts = (("file", wheel.file_name),)
     key = f"{purl}#{wheel.sha256.hex()[:16]}"
-    return Component(key, Kind.PACKAGE, wheel.name, wheel.version, purl, wheel.sha256, facts=facts)
+    name, version, facts = wheel.name, wheel.version, (("file", wheel.file_name),)
+    return Component(key, Kind.PACKAGE, name, version, purl, wheel.sha256, supplier, facts=facts)
 
 
 def _dependencies(root: Path) -> Dependencies:

@@ -30,6 +30,7 @@ from reconix.composition.installed import parse_installed
 from reconix.composition.owners import How, Owner, Owners
 from reconix.composition.requests import Request
 from reconix.composition.subject import SystemSubject
+from reconix.composition.wheels import wheels
 from reconix.config.lock.packages import DEBIAN, LockedPackage
 
 OURS = {
@@ -161,7 +162,22 @@ class Inquiry:
         if name in _names(lock.initrd):
             note = "the program of the initrd, which every device has"
             return self._answer(name, Reason(name, (), (), note=note), lock.initrd)
-        return None
+        return self._wheel(name)
+
+    def _wheel(self, name: str) -> PackageAnswer | None:
+        """Why a wheel is in a Python environment: the environment was asked for."""
+        subject = self._subject
+        named = [each for each in wheels(subject.system, subject.locked) if each.name == name]
+        reasons = [
+            Reason(
+                name,
+                requests.for_option(subject.table, "python", each.environment),
+                (),
+                note=f"a wheel of the Python environment {each.environment}",
+            )
+            for each in named
+        ]
+        return PackageAnswer(name, named[0].version, tuple(reasons)) if named else None
 
     def _answer(
         self, name: str, reason: Reason, packages: Iterable[LockedPackage]

@@ -13,6 +13,7 @@ from reconix.composition.subject import HostSubject
 from reconix.config.lock.hosts import HostLock, NixLock, SystemLock
 from reconix.config.lock.packages import LockedPackage, SourcePackage
 from reconix.config.lock.wheels import LockedWheel, PythonLock
+from reconix.config.schema.python_environments import PythonEnvironment
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 
@@ -125,15 +126,21 @@ def test_a_lock_that_knows_no_sources_leaves_them_to_dpkg(
     assert found["linux-image-6.12-amd64"].source is None
 
 
+def with_wheel(host: HostSubject, wheel: LockedWheel) -> HostSubject:
+    """The host with a wheel in a Python environment of one system."""
+    lock = PythonLock(Digest.of(b""), (wheel,))
+    mail = replace(host.host.systems["mail"], python={"air": PythonEnvironment()})
+    configured = replace(host.host, systems={**host.host.systems, "mail": mail})
+    other = changed(host, mail=replace(host.lock.systems["mail"], python={"air": lock}))
+    return replace(other, host=configured)
+
+
 def test_wheels_are_parts_of_their_system(host: HostSubject, built: ChrootStore) -> None:
     sha256 = Digest.of(b"wheel")
     wheel = LockedWheel(
         "flask-cors", "4.0+local", "Flask_Cors-4.0+local-py3-none-any.whl", 9, sha256, "index"
     )
-    system = replace(
-        host.lock.systems["mail"], python={"air": PythonLock(Digest.of(b""), (wheel,))}
-    )
-    found = bill(changed(host, mail=system), built)
+    found = bill(with_wheel(host, wheel), built)
     part = by_name(found)["flask-cors"]
     assert part.purl == "pkg:pypi/flask-cors@4.0%2Blocal"
     assert part.sha256 == sha256

@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pytest
 from tests.installed_packages import KERNEL, lock_of, locked, make_project
+from tests.wheels import make_wheel
 
 from reconix.base.errors import ReconixError, UsageError
 from reconix.build.software.placed import Bound, Layer, Placed
+from reconix.build.software.python.locking import digest_of_question
 from reconix.composition.device_view import DeviceView
 from reconix.composition.subject import HostSubject, SystemSubject
 from reconix.composition.why import Inquiry, Reason
 from reconix.config.lock.document import FILE_NAME, print_lock
 from reconix.config.lock.hosts import Lock
+from reconix.config.lock.wheels import PythonLock
+from reconix.config.schema.python_environments import PythonEnvironment
 from reconix.nix.chroot import ChrootStore
 from reconix.project.workplace import NotBuilt
 from reconix.store.paths import StorePath
@@ -140,6 +144,24 @@ def test_packages_of_which_only_files_are_taken_are_explained(host: HostSubject)
     assert before.package(KERNEL).reasons == kernel.reasons
     assert before.package("systemd-boot-efi").reasons[0].note == "the boot loader"
     assert "initrd" in before.package("busybox-static").reasons[0].note
+
+
+def test_a_wheel_leads_to_the_line_of_its_environment(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    own = make_wheel(project, "air")
+    environment = f'[python.air]\nwheels = ["../../../{own.name}"]\n'
+    file = project / "hosts/gw/systems/mail.toml"
+    written = file.read_text().replace('["server"]', '["server", "python3"]')
+    file.write_text(f"{written}{environment}")
+    lock = lock_of()
+    empty = {"air": PythonLock(digest_of_question(PythonEnvironment()), ())}
+    mail = replace(lock.systems["mail"], asked=("python3", "server", "tool"), python=empty)
+    systems = {**lock.systems, "mail": mail}
+    (project / FILE_NAME).write_bytes(print_lock(Lock({"gw": replace(lock, systems=systems)})))
+    found = inquiry(HostSubject.read(project, "gw"), None).package("air")
+    assert found.version == "1.4"
+    assert told(found.reasons[0]) == ("air", ["mail.toml:11"], [])
+    assert found.reasons[0].note == "a wheel of the Python environment air"
 
 
 def test_a_file_of_a_package_leads_to_the_package(host: HostSubject, built: ChrootStore) -> None:
