@@ -105,7 +105,9 @@ def test_nothing_else_does_even_if_something_depends_on_it(site: Site, vendor: V
     configure(site, system='packages = ["vendor-new"]')
     with pytest.raises(Unsolvable, match="vendor-new : Depends: libweb") as failure:
         site.lock()
-    assert failure.value.hint == ("archive vendor has libweb: add it to archives.vendor.packages")
+    assert failure.value.hint == (
+        "archive vendor has libweb: add what is missing to archives.vendor.packages"
+    )
 
 
 def test_a_package_that_may_not_come_is_told_with_its_archive(site: Site, vendor: Vendor) -> None:

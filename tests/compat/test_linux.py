@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from reconix.base.digests import Digest
 from reconix.base.process import CommandFailed, run
 from reconix.build.boot.initrd import make_initrd
 from reconix.build.boot.linux import Modules, NoKernel, NoSuchModule, unpack_kernel
+from reconix.build.cached_recipes import linux_version
+from reconix.config.lock.hosts import SystemLock
+from reconix.config.lock.packages import LockedPackage
 
 Need = Callable[..., None]
 VERSION = "6.12.1-test"
@@ -45,6 +49,49 @@ def test_a_kernel_and_its_modules_are_taken_out_and_indexed(package: Path, tmp_p
     assert modules.in_load_order(["plain"]) == ["plain"]
     assert modules.in_load_order(["ext4"]) == []
     assert modules.content("plain") == b"no object at all"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "modules"),
+    [
+        (f"usr/lib/modules/{VERSION}/vmlinuz", f"usr/lib/modules/{VERSION}"),
+        (f"boot/vmlinuz-{VERSION}", f"lib/modules/{VERSION}"),
+    ],
+)
+def test_newer_kernels_of_debian_and_kernels_of_ones_own_are_taken_out_too(
+    need: Need, tmp_path: Path, kernel: str, modules: str
+) -> None:
+    need("dpkg-deb", "depmod")
+    files = {
+        kernel: b"kernel",
+        f"{modules}/kernel/plain.ko": b"",
+        f"{modules}/modules.builtin": b"",
+    }
+    packages = []
+    for number, (name, content) in enumerate(files.items()):
+        tree = tmp_path / f"tree-{number}"
+        for path, data in {name: content, "DEBIAN/control": CONTROL.encode()}.items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_bytes(data)
+        packages.append(tmp_path / f"{number}.deb")
+        run("dpkg-deb", "--build", "--root-owner-group", tree, packages[-1])
+    assert unpack_kernel(packages, tmp_path / "linux") == VERSION
+    assert (tmp_path / "linux/vmlinuz").read_bytes() == b"kernel"
+    folder = tmp_path / "linux/modules" / VERSION
+    assert Modules.read(folder).in_load_order(["plain"]) == ["plain"]
+    assert not (folder / "vmlinuz").exists()
+
+
+@pytest.mark.parametrize("names", [("image",), ("binary", "image", "modules")])
+def test_the_version_of_a_kernel_is_in_the_names_of_its_packages(names: tuple[str, ...]) -> None:
+    kernel = tuple(
+        LockedPackage(
+            *(f"linux-{name}-{VERSION}", "6.12.1-1", "amd64", 1, Digest.of(b"")),
+            *("debian", "pool/linux.deb", "20260912T075541Z"),
+        )
+        for name in names
+    )
+    assert linux_version(SystemLock((), (), "linux-image-amd64", kernel)) == VERSION
 
 
 def test_a_package_without_a_kernel_is_refused_by_name(need: Need, tmp_path: Path) -> None:

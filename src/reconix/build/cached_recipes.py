@@ -7,6 +7,7 @@ without building: a build, to make nothing twice, and a check, to say early what
 Tested by ``tests/compat/test_build.py``.
 """
 
+import re
 from collections.abc import Iterable
 
 from reconix.build import recipes
@@ -15,6 +16,8 @@ from reconix.build.recipes import Recipe
 from reconix.build.root import debian
 from reconix.config.lock.hosts import HostLock, SystemLock
 from reconix.config.lock.packages import LockedPackage
+
+_KERNEL_PACKAGE = re.compile(r"^linux-(image|modules|binary)-")
 
 
 def root_recipe(system: SystemLock, lock: HostLock) -> Recipe:
@@ -33,7 +36,7 @@ def linux_recipe(system: SystemLock) -> Recipe:
 
 def linux_version(system: SystemLock) -> str:
     """The version as the kernel itself says it, from the names of its packages."""
-    return max(package.name for package in system.kernel).removeprefix("linux-image-")
+    return max(_KERNEL_PACKAGE.sub("", package.name) for package in system.kernel)
 
 
 def _pinned(packages: Iterable[LockedPackage]) -> list[tuple[str, str]]:

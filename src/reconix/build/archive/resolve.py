@@ -304,9 +304,12 @@ class _Resolver:
 
     def _hint(self, error: Unsolvable) -> str:
         """What is missing may be in an archive from which it may not come."""
-        for name in re.findall(r"Depends: ([a-z0-9][a-z0-9.+-]+)", str(error)):
-            for archive in self._world.lists.having(name):
-                return f"archive {archive} has {name}: add it to archives.{archive}.packages"
+        names = sorted(set(re.findall(r"Depends: ([a-z0-9][a-z0-9.+-]+)", str(error))))
+        for archive in sorted(self._project.archives):
+            there = [name for name in names if archive in self._world.lists.having(name)]
+            if there:
+                which = f"archives.{archive}.packages"
+                return f"archive {archive} has {', '.join(there)}: add what is missing to {which}"
         return error.hint
 
     def _check_names(self, host: Host) -> None:

@@ -6,6 +6,10 @@
 The package is not installed, only unpacked: its maintainer scripts would make an initrd and boot
 entries, and both are ours. ``depmod`` adds the index files that ``modprobe`` and udev read.
 
+    boot/vmlinuz-<version>                    Debian until 7, and what `make bindeb-pkg` makes
+    usr/lib/modules/<version>/vmlinuz         Debian since 7, in a package of its own
+    usr/lib/modules/<version>/kernel/…        or ``lib/modules``, from `make bindeb-pkg`
+
 Source: deb(5); depmod(8); modules.dep(5).
 Tested by ``tests/compat/test_linux.py`` against ``modprobe --show-depends``.
 """
@@ -21,8 +25,10 @@ from reconix.base import process
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded, read_text
 
-_KERNEL = re.compile(r"\./boot/vmlinu[xz]-(?P<version>.+)")
-_MODULES = PurePosixPath("usr/lib/modules")
+_KERNEL = re.compile(
+    r"\./boot/vmlinu[xz]-(?P<boot>[^/]+)|\./(usr/)?lib/modules/(?P<beside>[^/]+)/vmlinu[xz]"
+)
+_MODULES = (PurePosixPath("usr/lib/modules"), PurePosixPath("lib/modules"))
 _MAX_MODULE_BYTES = 256 << 20
 _MAX_INDEX_BYTES = 64 << 20
 
@@ -54,7 +60,7 @@ def unpack_kernel(packages: Sequence[Path], into: Path) -> str:
     if len(versions) != 1:
         names = ", ".join(package.name for package in packages)
         raise NoKernel(
-            f"{names} hold {len(versions)} kernels as /boot/vmlinuz-*, expected one",
+            f"{names} hold {len(versions)} kernels, expected one",
             hint="is kernel.package a linux-image package?",
         )
     _index(into, versions[0])
@@ -78,17 +84,19 @@ def _taken_out(package: Path, into: Path) -> list[str]:
         for member in archive:
             kernel = _KERNEL.fullmatch(member.name)
             if kernel and member.isreg():
-                versions.append(kernel["version"])
+                versions.append(kernel["boot"] or kernel["beside"])
                 _write(archive, member, into / "vmlinuz")
-            elif member.isreg() and _is_module_file(member.name):
-                place = PurePosixPath(member.name).relative_to(_MODULES)
+            elif member.isreg() and (place := _among_modules(member.name)):
                 _write(archive, member, into / "modules" / place)
     return versions
 
 
-def _is_module_file(name: str) -> bool:
+def _among_modules(name: str) -> PurePosixPath | None:
+    """Where a file belongs in the folder of modules, if it does."""
     path = PurePosixPath(name.removeprefix("./"))
-    return ".." not in path.parts and path.is_relative_to(_MODULES)
+    if ".." in path.parts:
+        return None
+    return next((path.relative_to(top) for top in _MODULES if path.is_relative_to(top)), None)
 
 
 def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:
