@@ -23,12 +23,36 @@ ExecStart=/usr/bin/python3 -m http.server 8080
 WantedBy=multi-user.target
 '''
 [persist]
-paths = ["/var/lib/worker"]
+paths = ["/var/lib/worker", "/opt/air/data"]
+[users.air]
+system = true
+[trees."/opt/air"]
+source = "../../../air"
+owner = "air"
+[trees."/usr/local/share/air"]
+source = "../../../air/share"
+[files."/srv/air/notes/one"]
+text = "one"
+owner = "air"
+[units."air.service"]
+exec = "/opt/air/bin/air"
+user = "air"
 [files."tmpfiles.d/worker.conf"]
 text = "d /var/lib/worker 0755 root root -"
 [health]
 checks = [{ unit = "worker.service" }, { tcp = 8080 }, { failed_units = 0 }]
 """
+AIR = """\
+#!/bin/sh
+id -un >> /opt/air/data/runs
+touch /opt/air/x || echo read-only >> /opt/air/data/runs
+exec sleep infinity
+"""
+SEEN = (
+    "stat -c '%a %U' /opt/air/bin/air /srv/air/notes/one /usr/local/share/air/note; "
+    "cat /srv/air/notes/one /usr/local/share/air/note; echo; cat /opt/air/data/runs"
+)
+"""What a system has of the team's own: bound, laid over the root, and what its program has kept."""
 BROKEN = """\
 [health]
 timeout = "20s"
@@ -78,6 +102,10 @@ def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, ne
     systems = {"default": "", "worker": WORKER, "broken": BROKEN}
     machine_with_login = MACHINE.replace('"python3"]', '"python3", "dbus"]')
     project = Project.make(tmp_path / "project", machine_with_login + KEEPS_HOST_KEY, systems)
+    for name, text in {"bin/air": AIR, "share/note": "note", "data/.keep": ""}.items():
+        (project.folder / "air" / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.folder / "air" / name).write_text(text)
+    (project.folder / "air/bin/air").chmod(0o700)
     project.reconix("lock")
     with booted(project.image(), tmp_path / "device", [22]) as machine:
         device = Device(machine, project.login)
@@ -98,6 +126,12 @@ def test_systems_take_over_under_one_kernel_and_leave_nothing(tmp_path: Path, ne
             assert (runs.text("system"), runs.number("soft_reboots")) == (system, number)
             assert runs.text("boot_id") == boot_id
             mounts[system].add(device.ask(MOUNTS))
+            if system == "worker":
+                device.wait_until("systemctl is-active --quiet air", "its program does not run")
+                runs_of_air = ["air", "read-only"] * ((number + 1) // 2)
+                assert device.ask(SEEN).split() == [
+                    *("755", "air", "644", "air", "644", "root", "onenote", *runs_of_air),
+                ]
             assert device.ask(f"{MOUNTS} | grep /nix/store") == "/nix/store"
             images = device.ask("tr , '\\n' < /run/reconix/images")
             assert device.ask(LOOPS) == images, "and no image of the system before"

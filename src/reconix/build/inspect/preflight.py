@@ -9,6 +9,7 @@ lock leads to them. Then a check already finds, and reports with their place:
 * a user would get an ID that is not available;
 * a folder persists where a unit of a package needs a link;
 * a unit of the configuration starts a program that neither packages nor trees have;
+* a folder that is a tree has something that no device can have, or packages are in its way;
 * the contents of root and kernel alone are larger than the budget of the system.
 
 Nothing here is a guess. What is not in the store, or not locked as it is configured, is left to the
@@ -32,8 +33,11 @@ from reconix.build.etc.generated_files import (
     own_units,
     units_of_ones_own,
 )
+from reconix.build.software import meetings
 from reconix.build.software.device_files import DeviceFiles, Part
 from reconix.build.software.programs import Programs
+from reconix.build.software.source import BadSource
+from reconix.build.software.trees import Trees
 from reconix.build.units import enabling, exec_lines, machine_units
 from reconix.build.units.unit_files import UnitFiles
 from reconix.build.users import configured_users, static_ids, sysusers
@@ -80,6 +84,7 @@ class Preflight:
         self._store = store
         self._known: dict[tuple[str, ...], _Built | None] = {}
         self._sizes: dict[tuple[Path, ...], int] = {}
+        self._sources = Trees(store)
 
     def of(self, host: Host, lock: HostLock, tables: Mapping[str, Table]) -> Iterator[Problem]:
         """The problems for which a build of a host would be refused, as far as they are known.
@@ -101,9 +106,23 @@ class Preflight:
                 yield from _unknown_units(system, own, built, table, file)
                 yield from _wrong_number(system, lock, built, table, file)
                 yield from _in_the_way(system, own, built, table, file)
+                yield from self._misplaced(system, built, table, file)
                 yield from _not_started(system, lock.architecture, built, table, file)
                 if system.budget is not None:
                     yield from _too_large(system, self._least_bytes(built), table, file)
+
+    def _misplaced(
+        self, system: System, built: _Built, table: Table, file: Place
+    ) -> Iterator[Problem]:
+        """Trees with something in them that no device can have, or that packages are in the way."""
+        for path, tree in system.trees.items():
+            try:
+                found = self._sources.look(path, tree)
+                meetings.check(found, system, built.files.root)
+            except (BadSource, meetings.Misplaced) as error:
+                place = place_of(table, "trees", path, "source", default=file)
+                fact = error.fact if isinstance(error, meetings.Misplaced) else str(error)
+                yield Problem(place, dotted("trees", path), fact, error.hint)
 
     def _least_bytes(self, built: _Built) -> int:
         """What root and kernel take at least: contents, each once. Images come on top of it.

@@ -30,12 +30,17 @@ _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
 class Misplaced(ReconixError):
-    """A tree or a file cannot be at its place, with what else is there."""
+    """A tree or a file cannot be at its place, with what else is there.
+
+    Attributes:
+        fact: the message without the option.
+    """
 
     exit_code = 62
 
     def __init__(self, key: str, fact: str, *, hint: str) -> None:
         super().__init__(f"{key}: {fact}", hint=hint)
+        self.fact = fact
 
 
 def check(found: FoundTree, system: System, root: Path) -> None:

@@ -89,10 +89,15 @@ class Trees:
         Raises:
             BadSource: something in one cannot come onto a device.
         """
-        return [
-            FoundTree(place, tree, self._source(tree))
-            for place, tree in sorted(system.trees.items())
-        ]
+        return [self.look(place, tree) for place, tree in sorted(system.trees.items())]
+
+    def look(self, place: str, tree: Tree) -> FoundTree:
+        """Look through one folder.
+
+        Raises:
+            BadSource: something in it cannot come onto a device.
+        """
+        return FoundTree(place, tree, self._source(tree))
 
     def _source(self, tree: Tree) -> Source:
         key = (Path(tree.source), tree.exclude)

@@ -1,5 +1,6 @@
 """Preflight: a check says what a build would refuse, once the packages were built before."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -169,6 +170,32 @@ def test_a_unit_starts_what_packages_and_trees_have(
     found = problems(store, folder)
     assert [each.fact for each in found] == ([fact] if fact else [])
     assert {(each.key, each.place.line) for each in found} <= {('units."air.service"', 8)}
+
+
+@pytest.mark.parametrize(
+    ("place", "make", "fact"),
+    [
+        ("/opt/air", "pipe", "a named pipe"),
+        ("/usr/bin", "true", "packages have a file at /usr/bin/true, where a folder"),
+        ("/usr/bin", "false", ""),
+    ],
+)
+def test_a_tree_that_could_not_be_is_told_with_its_line(
+    store: ChrootStore, tmp_path: Path, place: str, make: str, fact: str
+) -> None:
+    build(store)
+    folder = project(tmp_path / "p", "nginx.service")
+    systems = folder / "hosts/box/systems"
+    (systems / "air").mkdir()
+    if make == "pipe":
+        os.mkfifo(systems / "air/pipe")
+    else:
+        (systems / "air" / make).mkdir()
+    with (systems / "default.toml").open("a") as file:
+        file.write(f'[trees."{place}"]\nsource = "air"\n')
+    found = problems(store, folder)
+    assert [fact in each.fact for each in found] == ([True] if fact else [])
+    assert {(each.key, each.place.line) for each in found} <= {(f'trees."{place}"', 6)}
 
 
 def test_a_budget_that_the_packages_alone_exceed_is_told(
