@@ -1,7 +1,9 @@
 """What a tree meets on a device: files of packages, and what is mounted in it.
 
 Below ``/usr`` the files of a tree replace those of packages, elsewhere the tree hides what is at
-its place. Both may be meant, and are told. What cannot work is an error:
+its place. Both may be meant, and are told, and so is what a folder has that hardly anybody means to
+bring: private files, which everybody on a device can read, and the history of version control. What
+cannot work is an error:
 
 * a folder where packages have a file or a link, or the reverse; the script of the initrd goes to
   places step by step, and follows no link;
@@ -27,6 +29,9 @@ _LIBRARIES = ("usr/lib", "usr/local/lib")
 _READ_WHEN_BUILT = ("systemd", "sysusers.d", "modules")
 """Folders in these whose files decide what is built."""
 _SET_ID = stat.S_ISUID | stat.S_ISGID
+_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_HISTORY = (b".git", b".hg", b".svn")
+"""What version control keeps in a folder, old contents among it."""
 
 
 class Misplaced(ReconixError):
@@ -138,14 +143,28 @@ def told(found: FoundTree, root: Path) -> Iterator[str]:
         hidden = sorted(path.name for path in place.iterdir()) if place.is_dir() else []
         if hidden:
             yield f"{found.place} hides {_some(hidden)} of packages"
+    yield from _told_of_files(found)
+
+
+def _told_of_files(found: FoundTree) -> Iterator[str]:
+    files = [node for node in found.source.nodes if node.is_file]
     lost = [
         os.fsdecode(node.path)
-        for node in found.source.nodes
-        if node.is_file and node.status.st_mode & _SET_ID
-        if os.fsdecode(node.path) not in found.tree.set_id
+        for node in files
+        if node.status.st_mode & _SET_ID and os.fsdecode(node.path) not in found.tree.set_id
     ]
     if lost:
         yield f"{found.place}: {_some(lost)} loses the set-ID bit: set_id does not name it"
+    private = [os.fsdecode(node.path) for node in files if not node.status.st_mode & _OF_OTHERS]
+    if private and len(private) < len(files):  # else it is the umask of whoever made the folder
+        yield f"{found.place}: {_some(private)} is private here, and not on a device: use secrets"
+    history = [
+        os.fsdecode(node.path)
+        for node in found.source.nodes
+        if node.path.rpartition(b"/")[2] in _HISTORY
+    ]
+    if history:
+        yield f"{found.place}: {_some(history)} comes onto devices: leave it out with exclude"
 
 
 def _leaves(found: FoundTree) -> Iterator[Node]:

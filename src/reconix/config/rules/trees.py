@@ -46,10 +46,16 @@ _ANYWHERE = "choose a folder of its own, such as /opt/<name>"
 
 def check_trees(system: System, table: Table, file: Place) -> Iterator[Problem]:
     """What must hold for the trees of a system."""
-    for path in system.trees:
+    for path, tree in system.trees.items():
         place, key = place_of(table, "trees", path, default=file), dotted("trees", path)
         for fact, hint in _wrong(system, path):
             yield Problem(place, key, fact, hint)
+        if tree.source.is_dir() and place.file.absolute().is_relative_to(tree.source):
+            place = place_of(table, "trees", path, "source", default=place)
+            fact = (
+                "the folder holds the configuration itself, and what lies beside it, such as keys"
+            )
+            yield Problem(place, f"{key}.source", fact, "name a folder of its own")
     for inner, outer in itertools.permutations(system.trees, 2):
         if PurePosixPath(inner).is_relative_to(outer):
             place = place_of(table, "trees", inner, default=file)

@@ -133,3 +133,21 @@ def test_what_is_hidden_replaced_or_lost_is_told(air: FolderPath, root: Path) ->
         f"/usr/bin: {lost}",
     ]
     assert list(told(found("/srv/air", Tree(source=air, set_id=("sh",))), root)) == []
+
+
+def test_private_files_and_histories_are_told(air: FolderPath, root: Path) -> None:
+    tree = Tree(source=air)
+    assert list(told(found("/srv/air", tree), root)) == []
+    (air / "key").touch(0o600)
+    (air / "module/.git").mkdir(parents=True)
+    assert list(told(found("/srv/air", tree), root)) == [
+        "/srv/air: key is private here, and not on a device: use secrets",
+        "/srv/air: module/.git comes onto devices: leave it out with exclude",
+    ]
+    excluded = Tree(source=air, exclude=(".git", "/key"))
+    assert list(told(found("/srv/air", excluded), root)) == []
+
+
+def test_where_all_files_are_private_it_is_the_umask(air: FolderPath, root: Path) -> None:
+    (air / "bin/air").chmod(0o700)
+    assert list(told(found("/srv/air", Tree(source=air)), root)) == []

@@ -61,12 +61,16 @@ def test_a_path_is_plain(tmp_path: Path, path: str) -> None:
     ("other", "fact"),
     [
         ('[files."/srv/x/y"]\ntext = ""', 'cannot be in files."/srv/x", which is a file'),
-        ('[trees."/srv"]\nsource = "."', "the tree /srv is mounted over it"),
-        ('[trees."/srv/x/y"]\nsource = "."', "is a file, and the tree /srv/x/y would be in it"),
+        ('[trees."/srv"]\nsource = "../../../x"', "the tree /srv is mounted over it"),
+        (
+            '[trees."/srv/x/y"]\nsource = "../../../x"',
+            "is a file, and the tree /srv/x/y would be in it",
+        ),
         ('[persist]\npaths = ["/srv/x"]', "is a file, and persists as a folder"),
     ],
 )
 def test_a_file_has_a_place_of_its_own(tmp_path: Path, other: str, fact: str) -> None:
+    (tmp_path / "x").mkdir()
     write(tmp_path, one=f'{other}\n[files."/srv/x"]\ntext = ""\n')
     (problem,) = mistakes(tmp_path)
     assert fact in problem.fact

@@ -101,3 +101,12 @@ def test_a_pattern_says_something(tmp_path: Path, pattern: str) -> None:
 def test_what_persists_is_an_absolute_path_from_its_first_step_on(tmp_path: Path) -> None:
     write(tmp_path, one='persist.paths = ["/../etc", "//var/lib/x", "/./var/lib/x"]')
     assert len(mistakes(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("source", [".", "..", "../../.."])
+def test_the_project_itself_is_no_tree(tmp_path: Path, source: str) -> None:
+    """Its keys and all that was built would come onto devices."""
+    write(tmp_path, one=f'[trees."/opt/air"]\nsource = "{source}"\n')
+    (problem,) = mistakes(tmp_path)
+    assert (problem.key, problem.place.line) == ('trees."/opt/air".source', 2)
+    assert "holds the configuration itself" in problem.fact
