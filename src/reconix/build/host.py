@@ -287,6 +287,7 @@ def _toplevel(
         wanted = system.python[environment]
         together.check_environment(environment, wanted, store.path(made.path), programs)
     together.check_units(units_of_ones_own(system), accounts, programs)
+    together.check_commands(system, programs)
     lists = Lists(
         print_persist(name, system, root),
         file_precedence.print_given(system, etc.tree),

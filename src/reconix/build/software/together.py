@@ -18,8 +18,11 @@ from reconix.build.software.trees import FoundTree
 from reconix.build.units import exec_lines
 from reconix.build.users.accounts import Accounts, UnknownAccount
 from reconix.config.patterns import Patterns
+from reconix.config.schema.health import CommandCheck
 from reconix.config.schema.python_environments import PythonEnvironment
+from reconix.config.schema.system import System
 
+_MISSING = "is it misspelt, or is its package or tree missing?"
 _UNCHECKED = "what is not for this system can be named in unchecked"
 
 
@@ -30,7 +33,7 @@ class DanglingLink(ReconixError):
 
 
 class NoProgram(ReconixError):
-    """A unit starts what is not there, or cannot be run."""
+    """A unit starts, or a health check runs, what is not there or cannot be run."""
 
     exit_code = 62
 
@@ -103,7 +106,7 @@ def check_units(units: Mapping[str, Sequence[str]], accounts: Accounts, programs
             if wrong:
                 raise NoProgram(
                     f"{unit}: {each.key} starts {one_line(each.program)}, which {wrong}",
-                    hint="is it misspelt, or is its package or tree missing?",
+                    hint=_MISSING,
                 )
         for key, name in exec_lines.accounts(texts):
             known = accounts.users if key == "User" else accounts.groups
@@ -111,6 +114,22 @@ def check_units(units: Mapping[str, Sequence[str]], accounts: Accounts, programs
                 raise UnknownAccount(
                     f"{unit}: {key}={one_line(name)}, and there is no such {key.lower()}",
                     hint=f"add users.{one_line(name)} with system = true, or the package of it",
+                )
+
+
+def check_commands(system: System, programs: Programs) -> None:
+    """Refuse health checks that run what is not there: no trial would ever pass them.
+
+    Raises:
+        NoProgram: there is one.
+    """
+    for check in system.health.checks:
+        if isinstance(check, CommandCheck) and check.command:
+            program = check.command[0]
+            wrong = programs.wrong_program(program) or _first_fault(program, programs)
+            if wrong:
+                raise NoProgram(
+                    f"health.checks runs {one_line(program)}, which {wrong}", hint=_MISSING
                 )
 
 

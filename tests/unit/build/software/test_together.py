@@ -10,12 +10,14 @@ from reconix.build.software.programs import BrokenPrograms, Programs
 from reconix.build.software.together import (
     DanglingLink,
     NoProgram,
+    check_commands,
     check_environment,
     check_tree,
     check_units,
 )
 from reconix.build.software.trees import FoundTree
 from reconix.build.users.accounts import Account, Accounts, Group, UnknownAccount
+from reconix.config.schema.health import CommandCheck, Health, TcpCheck
 from reconix.config.schema.python_environments import PythonEnvironment
 from reconix.config.schema.software import Tree
 from reconix.config.schema.system import Kernel, System
@@ -131,3 +133,24 @@ def test_a_program_of_a_python_environment_that_would_not_run_is_told(desk: Desk
         desk.check_environment()
     assert "/opt/air/bin/tool needs the interpreter /usr/bin/perl" in str(failure.value)
     desk.check_environment("bin/tool")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("/usr/bin/gone", "--x"), "health.checks runs /usr/bin/gone, which is not there"),
+        (("/opt/air/bin",), "which is a folder"),
+        (("/opt/air/bin/air",), ""),
+        (("sh", "-c", "true"), ""),
+        (("/var/lib/air/check",), ""),
+    ],
+)
+def test_a_health_check_runs_what_is_there(desk: Desk, command: tuple[str, ...], said: str) -> None:
+    health = Health(checks=(CommandCheck(command=command), TcpCheck(tcp=22)))
+    system = System(kernel=Kernel(package="linux-image"), health=health)
+    if said:
+        with pytest.raises(NoProgram) as failure:
+            check_commands(system, desk.programs)
+        assert said in str(failure.value)
+    else:
+        check_commands(system, desk.programs)
