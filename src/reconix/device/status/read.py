@@ -126,7 +126,7 @@ def read_status(device: Device) -> Status:
         disks=_disks(device),
         scrubbed=read_scrubbed(paths),
         compared=_compared(device),
-        missing_secrets=tuple(each for each in read_asked(device) if not each.is_there),
+        missing_secrets=_missing_secrets(device),
     )
 
 
@@ -136,6 +136,14 @@ def _compared(device: Device) -> Compared | None:
         return read_compared(device)
     except (BadFile, OSError):
         return None
+
+
+def _missing_secrets(device: Device) -> tuple[Asked, ...]:
+    """What the device lacks; only root may look, so to others nothing is missing."""
+    try:
+        return tuple(each for each in read_asked(device) if not each.is_there)
+    except (ReconixError, OSError):
+        return ()
 
 
 def _disks(device: Device) -> Disks | None:

@@ -49,3 +49,12 @@ def test_a_link_in_the_place_of_a_value_is_told(machine: Machine) -> None:
         "missing    secret banner, for air.service, web@.service of default, mqtt, which can do "
         "without: it is not a file"
     ]
+
+
+def test_a_folder_that_cannot_be_looked_at_is_no_reason_to_tell_nothing(machine: Machine) -> None:
+    """A status is for every user; what is on ``data`` is not."""
+    asking = device_that_asks(machine)
+    asking.paths.secrets.symlink_to(asking.paths.secrets)  # as root, one that leads nowhere
+    lines = status_lines(read_status(asking.device))
+    assert not [line for line in lines if line.startswith("missing")]
+    assert part(lines, "committed")
