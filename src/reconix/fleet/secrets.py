@@ -15,7 +15,7 @@ from reconix.base.documents import BadDocument, Fields
 from reconix.base.secret_values import NAME, SecretValue
 from reconix.fleet.remote import Refused, Remote
 
-_USAGE = 2  # how argparse ends that does not know a word
+_USAGE, _UNKNOWN = 2, "invalid choice"  # how argparse ends that does not know a word
 _MAX_SERIAL = 64
 
 
@@ -90,7 +90,7 @@ def ask(device: Remote) -> RemoteSecrets:
     try:
         said = device.ask("secrets", "list")
     except Refused as error:
-        if error.exit_code == _USAGE:
+        if error.exit_code == _USAGE and _UNKNOWN in str(error):
             raise OldAgent(device.to) from error
         raise
     return parse_secrets(said, source=f"the secrets of {device.to}")
