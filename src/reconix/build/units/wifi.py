@@ -6,7 +6,8 @@ does with every other interface. What wpa_supplicant is told is put together whe
 (``device/settings/wifi.py``).
 
 Source: udev(7); systemd.device(5), *SYSTEMD_WANTS=*.
-Tested by ``tests/unit/build/units/test_wifi.py`` and ``tests/compat/test_wifi.py``.
+Tested by ``tests/unit/build/units/test_wifi.py``, ``tests/compat/test_wifi.py`` and, with radios of
+the kernel's simulator, ``tests/vm/test_wifi.py``.
 """
 
 from collections.abc import Mapping
