@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from cryptography.x509.oid import NameOID
+from tests.certificates import authority
 from tests.config_projects import write
 from tests.project_files import enough
 
@@ -46,6 +48,8 @@ units = ["own.service"]
 text = "x"
 [kernel]
 modules = ["i6300esb"]
+[certificates]
+authorities = ["ca.pem"]
 """
 UNITS = ("systemd-networkd", "systemd-networkd-wait-online", "dropbear", "cron")
 EXPECTED = {
@@ -65,6 +69,10 @@ EXPECTED = {
     "app/conf": ('files."app/conf".text', 9),
     "app": ('files."app/conf".text', 9),
     "modules-load.d/reconix.conf": ("kernel.modules", 11),
+    "ssl/certs/ca.pem": ("certificates.authorities", 13),
+    "ssl/certs/ca-certificates.crt": ("certificates.authorities", 13),
+    "subuid": ("users.ann.authorized_keys", 5),
+    "NetworkManager/conf.d/00-reconix.conf": ("network.lan.address", 7),
 }
 
 
@@ -72,6 +80,8 @@ EXPECTED = {
 def loaded(tmp_path: Path) -> Loaded:
     write(tmp_path / "p", web=SYSTEM)
     (tmp_path / "p/hosts/gw/machine.toml").write_text(MACHINE)
+    authority_file = tmp_path / "p/hosts/gw/systems/ca.pem"
+    authority_file.write_bytes(authority((NameOID.COMMON_NAME, "Own")))
     return load_with_places(tmp_path / "p")
 
 
@@ -93,7 +103,9 @@ def made(loaded: Loaded, root: Path) -> list[str]:
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n")
     (root / "etc/group").write_text("root:x:0:\n")
     (root / "usr/sbin").mkdir(parents=True)
-    (root / "usr/sbin/sshd").touch()
+    (root / "usr/bin").mkdir()
+    for program in ("sbin/sshd", "sbin/NetworkManager", "bin/newuidmap"):
+        (root / "usr" / program).touch()
     units = root / "usr/lib/systemd/system"
     units.mkdir(parents=True)
     for name in UNITS:

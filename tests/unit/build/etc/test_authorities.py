@@ -1,13 +1,11 @@
 """Authorities of a project, where programs look for those that they trust."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from tests.certificates import authority
 from tests.conftest import Need
 
 from reconix.base.process import run
@@ -15,17 +13,7 @@ from reconix.build.etc import authorities
 from reconix.store.tree import File, Symlink
 
 OF_THIS_MACHINE = Path("/etc/ssl/certs")
-DAY = datetime(2026, 1, 1, tzinfo=UTC)
 COMMON, COUNTRY = NameOID.COMMON_NAME, NameOID.COUNTRY_NAME
-
-
-def authority(*names: tuple[x509.ObjectIdentifier, str]) -> bytes:
-    """A certificate for a subject, signed by itself."""
-    key = Ed25519PrivateKey.generate()
-    subject = x509.Name([x509.NameAttribute(kind, value) for kind, value in names])
-    builder = x509.CertificateBuilder(subject, subject, key.public_key(), 1, DAY, DAY)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    return builder.sign(key, None).public_bytes(Encoding.PEM)
 
 
 def ours(folder: Path, name: str, content: bytes) -> Path:
