@@ -38,6 +38,7 @@ from reconix.project.files import ProjectFiles
 from reconix.store.generation import Generation, read_generation
 
 _SHOWN = 25
+_FOLDERS = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -137,12 +138,12 @@ class _Report:
             size = human(sum(share.size_bytes for share in shares))
             label = "all systems" if self._whose(names) == "all" else ", ".join(names)
             told = f"in {label}" if names else "only for the boot partition"
-            yield Group(f"{label or 'boot'}: {size}", told, tuple(map(_tile, shares)))
+            yield Group(label or "boot", size, told, tuple(map(_tile, shares)))
 
     def svg(self) -> str:
         images = self.size.images_bytes
         tile = Tile("images", human(images), f"images: {human(images)}", images)
-        metadata = Group(f"names: {human(images)}", "names and metadata of files", (tile,))
+        metadata = Group("names", human(images), "names and metadata of files", (tile,))
         groups = sorted([*self._groups(), metadata], key=lambda group: -group.size_bytes)
         return treemap.picture(self.title, groups)
 
@@ -174,6 +175,20 @@ class _Report:
 
 
 def _tile(share: Share) -> Tile:
-    areas = ", ".join(f"{area or '/'} {human(size)}" for area, size in share.areas)
-    told = f"{share.part}: {human(share.size_bytes)}; {areas}"
-    return Tile(share.part.name, human(share.size_bytes), told, share.size_bytes)
+    size = human(share.size_bytes)
+    parts = tuple(_folders(share))
+    told = f"{share.part}: {size}; {', '.join(part.told for part in parts)}"
+    return Tile(share.part.name, size, told, share.size_bytes, parts)
+
+
+def _folders(share: Share) -> Iterator[Tile]:
+    """The largest folders of a part, and all others together."""
+    for area, size in share.areas[:_FOLDERS]:
+        yield _folder(f"/{area}", size)
+    others = share.areas[_FOLDERS:]
+    if others:
+        yield _folder("elsewhere", sum(size for _, size in others))
+
+
+def _folder(name: str, size: int) -> Tile:
+    return Tile(name, human(size), f"{name} {human(size)}", size)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from reconix.composition.parts import Content, Part
 
-_AREAS = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -19,7 +17,7 @@ class Share:
     part: Part
     size_bytes: int
     areas: tuple[tuple[str, int], ...]
-    """The largest of its folders."""
+    """Its folders, the largest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def _shares(contents: Iterable[Content]) -> Iterator[Share]:
         found.setdefault(each.part, Counter())[each.area] += each.size_bytes
     for part, areas in found.items():
         largest = sorted(areas.items(), key=lambda pair: (-pair[1], pair[0]))
-        yield Share(part, areas.total(), tuple(largest[:_AREAS]))
+        yield Share(part, areas.total(), tuple(largest))
 
 
 def _largest(share: Share) -> tuple[int, str]:

@@ -13,7 +13,7 @@ Tested by ``tests/unit/composition/test_treemap.py``.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconix.composition.markup import text
 from reconix.composition.squarify import Box, squarify
@@ -24,6 +24,9 @@ _HEAD = 20
 _GAP = 2
 _CHARACTER = 6.7
 """How wide a letter of a label is, on average and a little more."""
+_LINE = 14
+_LEAST = 85
+"""How wide and high a tile is at least of which parts are shown."""
 MAX_GROUPS = 12
 MAX_TILES = 400
 """Besides those that stand for others."""
@@ -51,6 +54,8 @@ class Tile:
     told: str
     """To whoever points at it."""
     size_bytes: int
+    parts: tuple["Tile", ...] = ()
+    """What it consists of, the largest first: shown where there is room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class Group:
     """Tiles that belong together, the largest first."""
 
     label: str
+    detail: str
+    """Beside the label, where there is room."""
     told: str
     """Of each tile, to whoever points at it."""
     tiles: tuple[Tile, ...]
@@ -95,7 +102,8 @@ def _groups(groups: Sequence[Group]) -> Iterator[str]:
         inner = box
         if box.width > 3 * _HEAD and box.height > 2 * _HEAD:
             inner = Box(box.x, box.y + _HEAD, box.width, box.height - _HEAD)
-            label = _fitting(group.label, box.width)
+            both = f"{group.label}: {group.detail}"
+            label = _fitting(both if len(both) <= _room(box.width) else group.label, box.width)
             yield f'<text class="head" x="{_n(box.x + 4)}" y="{_n(box.y + 15)}">{label}</text>'
         yield from _tiles(group, inner)
         yield "</g>"
@@ -119,11 +127,25 @@ def _tile(tile: Tile, box: Box) -> Iterator[str]:
     size = f'width="{_n(box.width)}" height="{_n(box.height)}"'
     yield f'<rect x="{_n(box.x)}" y="{_n(box.y)}" {size}/>'
     for number, line in enumerate((tile.label, tile.detail)):
-        below = 14 + 14 * number
+        below = _LINE + _LINE * number
         if box.height > below + 2 and _room(box.width) > 3:
             place = f'x="{_n(box.x + 4)}" y="{_n(box.y + below)}"'
             if number == 0 or len(line) <= _room(box.width):
                 yield f"<text {place}>{_fitting(line, box.width)}</text>"
+    yield from _parts(tile, box)
+
+
+def _parts(tile: Tile, box: Box) -> Iterator[str]:
+    """The parts of a tile, below its own words."""
+    head, edge = 2.5 * _LINE, 3.0
+    if len(tile.parts) < 2 or box.width < _LEAST or box.height < _LEAST:
+        return
+    inner = Box(box.x + edge, box.y + head, box.width - 2 * edge, box.height - head - edge)
+    boxes = squarify([part.size_bytes for part in tile.parts], inner)
+    for part, place in zip(tile.parts, boxes, strict=True):
+        yield f'<g class="part"><title>{text(part.told)}</title>'
+        yield from _tile(part, _shrunk(place))
+        yield "</g>"
 
 
 def _room(width: float) -> int:
@@ -132,8 +154,11 @@ def _room(width: float) -> int:
 
 
 def _fitting(words: str, width: float) -> str:
+    """As much of some words as fits: of a path the end."""
     room = max(_room(width), 1)
-    return text(words if len(words) <= room else f"{words[: room - 1]}…")
+    if len(words) <= room:
+        return text(words)
+    return text(f"…{words[1 - room :]}" if words.startswith("/") else f"{words[: room - 1]}…")
 
 
 def _n(number: float) -> str:
@@ -148,9 +173,10 @@ def _style(count: int) -> str:
     return (
         "text{font:11px system-ui,sans-serif;fill:#1a1a1a}.head{font-weight:600}"
         ".top{font-size:17px;font-weight:600}.page{fill:#fff}"
-        f"g g:hover rect{{stroke:#1a1a1a;stroke-width:2}}{light}"
+        f"g g:hover>rect{{stroke:#1a1a1a;stroke-width:2}}{light}"
+        ".part rect{fill:#fff;fill-opacity:.4}"
         "@media(prefers-color-scheme:dark){text{fill:#f2f2f2}.page{fill:#161616}"
-        f"g g:hover rect{{stroke:#f2f2f2}}{dark}}}"
+        f"g g:hover>rect{{stroke:#f2f2f2}}{dark}.part rect{{fill:#000;fill-opacity:.25}}}}"
     )
 
 
@@ -172,7 +198,8 @@ def bounded(groups: Sequence[Group], most: int = MAX_TILES) -> list[Group]:
     kept = [*groups[:MAX_GROUPS]]
     if len(groups) > MAX_GROUPS:
         tiles = [tile for group in groups[MAX_GROUPS:] for tile in group.tiles]
-        kept.append(Group("others", "in other combinations", tuple(sorted(tiles, key=_largest))))
+        told = "in other combinations"
+        kept.append(Group("others", told, told, tuple(sorted(tiles, key=_largest))))
     ranked = sorted(
         (-tile.size_bytes, number) for number, group in enumerate(kept) for tile in group.tiles
     )
@@ -186,7 +213,7 @@ def _with_others(group: Group, count: int) -> Group:
         return group
     told = f"{len(small)} smaller ones"
     others = Tile(told, "", told, sum(tile.size_bytes for tile in small))
-    return Group(group.label, group.told, tuple(sorted((*large, others), key=_largest)))
+    return replace(group, tiles=tuple(sorted((*large, others), key=_largest)))
 
 
 def _largest(tile: Tile) -> int:

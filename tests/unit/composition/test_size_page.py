@@ -37,7 +37,7 @@ def table(text: str) -> list[list[str]]:
 
 def drawn(count: int, name: str) -> str:
     tiles = tuple(Tile(name, "1 B", name, 1) for _ in range(count))
-    return picture("x", [Group("x", "x", tiles)])
+    return picture("x", [Group("x", "x", "x", tiles)])
 
 
 def test_the_table_says_what_the_picture_shows() -> None:

@@ -26,7 +26,7 @@ def tile(name: str, size: int) -> Tile:
 
 
 def group(name: str, *tiles: Tile) -> Group:
-    return Group(name, f"in {name}", tiles)
+    return Group(name, "9 B", f"in {name}", tiles)
 
 
 TWO = [group("all", tile("libc6", 900), tile("tool", 100)), group("web", tile("nginx", 200))]
@@ -50,12 +50,12 @@ def test_each_tile_is_a_box_that_says_what_it_is() -> None:
     texts = [each.text for each in drawn.iter(f"{SVG}text")]
     assert texts == [
         "gateway: 1.2 kB",
-        "all",
+        "all: 9 B",
         "libc6",
         "900 B",
         "tool",
         "100 B",
-        "web",
+        "web: 9 B",
         "nginx",
         "200 B",
     ]
@@ -67,6 +67,33 @@ def test_boxes_of_a_group_are_as_large_as_what_they_show() -> None:
         for each in rectangles(draw("x", TWO))
     )
     assert 8.5 < one / other < 9.5, "900 and 100, but for the gaps"
+
+
+def test_of_words_that_do_not_fit_the_telling_end_is_shown() -> None:
+    long = [tile("/usr/share/locale/of/somewhere" * 9, 1), tile("a-long-name-of-a-package" * 9, 1)]
+    drawn = ElementTree.fromstring(draw("x", [group("all", *long)]))
+    path, name = (each.text or "" for each in drawn.iter(f"{SVG}text") if len(each.text or "") > 9)
+    assert path.startswith("…") and path.endswith("/of/somewhere")
+    assert name.startswith("a-long-name") and name.endswith("…")
+
+
+def test_parts_of_a_large_tile_are_shown_in_it() -> None:
+    parts = (tile("/usr/bin", 600), tile("/usr/share", 300))
+    large = Tile("libc6", "900 B", "libc6", 900, parts)
+    whole, one, other = rectangles(draw("x", [group("all", large)]))
+    for part in (one, other):
+        for at, length in (("x", "width"), ("y", "height")):
+            begin, end = (
+                float(part.attrib[at]),
+                float(part.attrib[at]) + float(part.attrib[length]),
+            )
+            assert float(whole.attrib[at]) < begin
+            assert end < float(whole.attrib[at]) + float(whole.attrib[length])
+    titles = [
+        each.text
+        for each in ElementTree.fromstring(draw("x", [group("all", large)])).iter(f"{SVG}title")
+    ]
+    assert titles[-2:] == ["/usr/bin: 600 bytes", "/usr/share: 300 bytes"]
 
 
 def test_the_same_tiles_give_the_same_bytes() -> None:
@@ -88,7 +115,7 @@ def test_colours_follow_the_page_and_only_repeat_what_names_say() -> None:
 @given(title=TEXT, tiles=st.lists(TILES, min_size=1, max_size=8))
 def test_no_name_breaks_the_document(title: str, tiles: list[Tile]) -> None:
     ordered = sorted(tiles, key=lambda each: -each.size_bytes)
-    drawn = draw(title, [Group(title, title, tuple(ordered))])
+    drawn = draw(title, [Group(title, title, title, tuple(ordered))])
     found = ElementTree.fromstring(drawn)
     assert len(rectangles(drawn)) == len(tiles)
     assert {each.tag for each in found.iter()} <= {
