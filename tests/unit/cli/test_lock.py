@@ -1,5 +1,6 @@
 """What `reconix lock` tells: which packages came and went, and what Nix built."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from reconix.cli.lock import changes
 from reconix.cli.main import main
 from reconix.config.lock.hosts import HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage
+from reconix.config.lock.wheels import INDEX, LockedWheel, PythonLock
 
 
 def package(name: str, version: str = "1") -> LockedPackage:
@@ -70,3 +72,23 @@ def test_only_an_archive_of_the_project_can_be_accepted(
     assert main(words) == 2
     said = capsys.readouterr().err
     assert "there is no archive 'vendro'" in said and "this project has: vendor" in said
+
+
+def test_wheels_are_told_by_file_and_size() -> None:
+    def with_wheel(version: str) -> Lock:
+        plain = lock(package("python3"))
+        name = f"six-{version}-py3-none-any.whl"
+        six = LockedWheel("six", version, name, 2048, Digest.of(b""), INDEX)
+        host = plain.hosts["gw"]
+        python = {"air": PythonLock(Digest.of(b""), (six,))}
+        systems = {"default": replace(host.systems["default"], python=python)}
+        return Lock({"gw": replace(host, systems=systems)})
+
+    text, document = changes(with_wheel("1"), with_wheel("2"))
+    assert text.splitlines() == [
+        "- six-1-py3-none-any.whl (2.0 KiB)",
+        "+ six-2-py3-none-any.whl (2.0 KiB)",
+        "reconix.lock: 2 packages, 1 wheels, 1 hosts",
+    ]
+    assert isinstance(document, dict)
+    assert (document["wheels"], document["size_bytes"]) == (1, 4048)

@@ -7,6 +7,7 @@ Source: PEP 508. Tested by ``tests/unit/build/software/python/test_complete.py``
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -32,7 +33,7 @@ def lacking(wheels: Iterable[Wheel], target: Target, extras: Extras) -> Iterator
         first = known.setdefault(wheel.name, wheel)
         if first is not wheel:
             fact = f"{first.file_name} is a wheel of {wheel.name}, too"
-            yield Problem(Place(wheel.path), "", fact, "keep one of the two")
+            yield Problem(_place(wheel), "", fact, "keep one of the two")
         yield from _unfit(wheel, target)
     for name, extra in sorted(_active(known, target, extras)):
         for need in _needs(known[name], extra, target):
@@ -42,10 +43,10 @@ def lacking(wheels: Iterable[Wheel], target: Target, extras: Extras) -> Iterator
 def _unfit(wheel: Wheel, target: Target) -> Iterator[Problem]:
     if not fits(wheel.tags, target):
         fact = f"{wheel.file_name} is not for {target}"
-        yield Problem(Place(wheel.path), "", fact, "make one for it, where that Python runs")
+        yield Problem(_place(wheel), "", fact, "make one for it, where that Python runs")
     if not wheel.requires_python.contains(target.full_version, prereleases=True):
         fact = f"{wheel.name} needs Python {wheel.requires_python}"
-        yield Problem(Place(wheel.path), "", fact, f"the system has Python {target.full_version}")
+        yield Problem(_place(wheel), "", fact, f"the system has Python {target.full_version}")
 
 
 def _active(known: Mapping[str, Wheel], target: Target, extras: Extras) -> set[tuple[str, str]]:
@@ -76,7 +77,13 @@ def _missing(wheel: Wheel, need: Requirement, known: Mapping[str, Wheel]) -> Ite
     found = known.get(canonicalize_name(need.name))
     if found is None:
         fact = f"{wheel.name} {wheel.version} needs {need}, which is not in the environment"
-        yield Problem(Place(wheel.path), "", fact, "lock again, or add a wheel of it")
+        yield Problem(_place(wheel), "", fact, "lock again, or add a wheel of it")
     elif not need.specifier.contains(found.version, prereleases=True):
         fact = f"{wheel.name} {wheel.version} needs {need}, but there is {found.version}"
-        yield Problem(Place(wheel.path), "", fact, "lock again, or add a wheel that fits")
+        yield Problem(_place(wheel), "", fact, "lock again, or add a wheel that fits")
+
+
+def _place(wheel: Wheel) -> Place:
+    """A wheel of the cache is told by its own name, not by the one that it has there."""
+    is_cached = wheel.path.name != wheel.file_name
+    return Place(Path(wheel.file_name) if is_cached else wheel.path)

@@ -116,8 +116,12 @@ class _Maker:
                 recipes_of = {_uncompiled(each): wheel for each, wheel in recipes_of.items()}
 
         def maker(wheel: Wheel) -> recipes.Make:
-            version = self._target.short
-            return lambda into: unpack.unpack(wheel, version, where, into, compile_all)
+            def make(into: Path) -> None:
+                unpack.unpack(wheel, self._target.short, where, into, compile_all)
+                if Digest.of_file(wheel.path) != digests[wheel.path]:
+                    raise wheel.bad("it changed while it was read")
+
+            return make
 
         makers = {recipe: maker(wheel) for recipe, wheel in recipes_of.items()}
         made = recipes.realise_all(self._store, "unpack wheels", makers)

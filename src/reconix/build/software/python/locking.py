@@ -140,7 +140,7 @@ class _Locking:
         extras = {**{each.name: each.extras for each in pinned}, **own_extras(own, wanted)}
         problems = [*lacking([*own, *found], target, extras)]
         if problems:
-            raise BadEnvironment(_seen_by_name(problems, found))
+            raise BadEnvironment(problems)
         return PythonLock(digest_of_question(wanted), wheels)
 
     def _read(self, wheel: LockedWheel) -> Wheel:
@@ -184,12 +184,3 @@ def _pinned(name: str, wanted: PythonEnvironment, own: list[Wheel], target: Targ
             own=frozenset(wheel.name for wheel in own),
         )
     )
-
-
-def _seen_by_name(problems: list[Problem], found: list[Wheel]) -> list[Problem]:
-    """With the name of a wheel, not with the one that it has in the cache."""
-    names = {wheel.path: Path(wheel.file_name) for wheel in found}
-    return [
-        replace(each, place=replace(each.place, file=names.get(each.place.file, each.place.file)))
-        for each in problems
-    ]

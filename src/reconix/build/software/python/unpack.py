@@ -23,9 +23,11 @@ from installer.destinations import SchemeDictionaryDestination
 from installer.records import RecordEntry
 from installer.utils import Scheme, parse_entrypoints
 
+from reconix.base import text
+from reconix.base.process import CommandFailed
 from reconix.build.software.python import bytecode
 from reconix.build.software.python.bytecode import Compile
-from reconix.build.software.python.wheel import BadWheel, Source, Wheel, opened
+from reconix.build.software.python.wheel import Source, Wheel, opened
 from reconix.store.names import BadName, check_name
 
 INSTALLER = b"reconix\n"
@@ -61,9 +63,14 @@ def unpack(wheel: Wheel, version: str, place: str, into: Path, compile_all: Comp
         try:
             install(source, _Destination(wheel, version, place, into), {"INSTALLER": INSTALLER})
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-            raise BadWheel(wheel.path, f"two of its files have one name: {error}") from error
+            raise wheel.bad(f"two of its files have one name: {error}") from error
     if compile_all is not None:
-        _compile(into / site_packages(version), f"{place}/{site_packages(version)}", compile_all)
+        site = site_packages(version)
+        try:
+            _compile(into / site, f"{place}/{site}", compile_all)
+        except CommandFailed as error:
+            said = text.last_words(error.output)
+            raise wheel.bad(f"its modules cannot be compiled: {said or error.status}") from error
 
 
 def _check_entry_points(source: Source) -> None:
@@ -112,7 +119,7 @@ class _Destination(SchemeDictionaryDestination):
     ) -> RecordEntry:
         """Write the script of an entry point."""
         if not _SCRIPT.fullmatch(name):
-            raise BadWheel(self._wheel.path, f"{name!r} is no name of a script")
+            raise self._wheel.bad(f"{name!r} is no name of a script")
         return super().write_script(name, module, attr, section)
 
     def write_to_fs(
@@ -123,11 +130,11 @@ class _Destination(SchemeDictionaryDestination):
             for part in path.split("/"):
                 check_name(part.encode())
         except BadName as error:
-            raise BadWheel(self._wheel.path, f"{path!r} leads out of the environment") from error
+            raise self._wheel.bad(f"{path!r} leads out of the environment") from error
         place = self._path_with_destdir(scheme, path)
         inside = place.relative_to(self._into).as_posix()
         if _OURS.fullmatch(inside):
-            raise BadWheel(self._wheel.path, f"{inside} is of the environment itself")
+            raise self._wheel.bad(f"{inside} is of the environment itself")
         # installer would set the umask of the whole process for a moment, and wheels are unpacked
         # by several threads
         record = super().write_to_fs(scheme, path, stream, is_executable=False)

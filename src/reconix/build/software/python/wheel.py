@@ -42,9 +42,10 @@ class BadWheel(ReconixError):
 
     exit_code = 67
 
-    def __init__(self, path: Path | str, fact: object) -> None:
+    def __init__(self, path: Path, file_name: str, fact: object) -> None:
         said = text.one_line(" ".join(str(fact).split())[:_MAX_SAID])
-        super().__init__(f"{path} is not a good wheel: {said}", hint="build or fetch it again")
+        shown = path if path.name == file_name else f"{text.one_line(file_name)} ({path})"
+        super().__init__(f"{shown} is not a good wheel: {said}", hint="build or fetch it again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +77,19 @@ class Wheel:
         try:
             name, version, _, tags = parse_wheel_filename(called)
         except InvalidWheelFilename as error:
-            raise BadWheel(path, error) from error
+            raise BadWheel(path, called, error) from error
         with opened(path, called) as source:
             raw, _ = parse_email(source.read_dist_info("METADATA"))
             said = canonicalize_name(raw.get("name", "")), Version(raw.get("version", ""))
             if said != (name, version):
-                raise BadWheel(path, f"in it, it is called {said[0]} {said[1]}")
+                raise BadWheel(path, called, f"in it, it is called {said[0]} {said[1]}")
             requires = tuple(map(Requirement, raw.get("requires_dist", ())))
             python = SpecifierSet(raw.get("requires_python", ""))
         return cls(path, called, name, version, tags, requires, python)
+
+    def bad(self, fact: object) -> BadWheel:
+        """The error that something is wrong with it."""
+        return BadWheel(self.path, self.file_name, fact)
 
 
 class Source(WheelFile):
@@ -113,7 +118,7 @@ def opened(path: Path, file_name: str) -> Iterator[Source]:
             archive.filename = file_name
             yield Source(archive)
     except _FOREIGN as error:
-        raise BadWheel(path, error) from error
+        raise BadWheel(path, file_name, error) from error
 
 
 _FOREIGN = (
