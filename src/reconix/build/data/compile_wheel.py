@@ -57,7 +57,7 @@ def _main() -> None:
                 content = _compiled(sources.read(name), f"{sources.comment.decode()}/{name}")
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 continue
-            archive.writestr(util.cache_from_source(name), content)
+            archive.writestr(zipfile.ZipInfo(util.cache_from_source(name)), content)
     sys.stdout.buffer.write(made.getvalue())
 
 
