@@ -8,7 +8,9 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
+from tests.heard import Heard
 
+from reconix.base import progress
 from reconix.base.process import run
 from reconix.image.ext4 import DoesNotFit, Format, make_ext4, system_format
 from reconix.image.new_files import NewFile, NewFolder, NewLink, new_folder, read_folder
@@ -53,6 +55,12 @@ def test_the_file_system_is_clean_and_has_the_content(content: NewFolder, tmp_pa
         assert (out / name).read_bytes() == b"x" * 100_000
     assert (out / "bytes").read_bytes() == b"bytes"
     assert (out / "link").readlink() == Path("deep/er/file")
+
+
+def test_writing_goes_on_to_its_total(content: NewFolder, tmp_path: Path) -> None:
+    progress.listen(heard := Heard())
+    make_ext4(tmp_path / "image", content, label="system", size_bytes=SIZE)
+    assert heard.stages == {"write files": (200_005, 200_005)}
 
 
 def test_the_same_content_gives_the_same_bytes_whoever_makes_it_and_when(

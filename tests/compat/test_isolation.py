@@ -55,7 +55,12 @@ RAW_NETWORK = b"\1\0\0\2" + (1 << 13).to_bytes(4, "little") + bytes(12)
 BUILD = """
 import sys
 from pathlib import Path
+from reconix.base import progress
 from reconix.build.root import debian
+class Told(progress.Silent):
+    def doing(self, what):
+        print(what)
+progress.listen(Told())
 folder = Path(sys.argv[1])
 packages = [folder / "base.deb", folder / "probe.deb"]
 debian.build_root(packages, "trixie", sys.argv[2], folder / "made/root")
@@ -198,6 +203,18 @@ def test_what_is_said_about_files_does_not_depend_on_who_builds(
     assert said[b"usr/lib/probe/tool"] == Metadata(0o4754, 1, 2, 1_500_000_000, capability)
     assert said[b"usr/lib/probe/made"] == Metadata(0o644)
     assert said[b"usr/lib/probe"] == Metadata(0o755)
+
+
+@pytest.mark.parametrize("as_somebody", ["root"], indirect=True)
+def test_it_is_told_which_package_is_being_installed(
+    folder: Path, as_somebody: Callable[..., bytes]
+) -> None:
+    make_probe(folder, "#!/bin/sh\nexit 0\n")
+    told = as_somebody("-c", BUILD, str(folder), architecture()).decode().splitlines()
+    assert [line for line in told if "probe" in line] == [
+        "root: unpacking probe, 2 of 2",
+        "root: setting up probe, 2 of 2",
+    ]
 
 
 @pytest.mark.parametrize("as_somebody", ["user"], indirect=True)

@@ -18,7 +18,7 @@ import shlex
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 
@@ -319,8 +319,17 @@ def start(
 
 
 @contextlib.contextmanager
-def reading(*words: Word, environment: Mapping[str, str] | None = None) -> Iterator[BinaryIO]:
+def reading(
+    *words: Word,
+    environment: Mapping[str, str] | None = None,
+    hear: Callable[[bytes], object] | None = None,
+) -> Iterator[BinaryIO]:
     """Run a program and read its standard output as it comes.
+
+    Args:
+        words: of the command.
+        environment: beside ours.
+        hear: is called with each line that it complains or reports, from another thread.
 
     Raises:
         ProgramMissing: there is no such program.
@@ -328,7 +337,7 @@ def reading(*words: Word, environment: Mapping[str, str] | None = None) -> Itera
     """
     child = start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, environment=environment)
     assert child.stdout is not None and child.stderr is not None
-    complaints = _Listening(child.stderr)
+    complaints = _Listening(child.stderr, hear)
     try:
         yield child.stdout  # type: ignore[misc] # a pipe is a BinaryIO
         child.stdout.close()
@@ -382,8 +391,9 @@ def feeding(*words: Word, environment: Mapping[str, str] | None = None) -> Itera
 class _Listening:
     """Takes what comes from a pipe while something else is done, and keeps the end."""
 
-    def __init__(self, pipe: IO[bytes]) -> None:
+    def __init__(self, pipe: IO[bytes], hear: Callable[[bytes], object] | None = None) -> None:
         self._pipe, self._heard = pipe, _Last()
+        self._hear, self._line = hear, b""
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
@@ -391,6 +401,16 @@ class _Listening:
         with self._pipe as pipe:
             while data := os.read(pipe.fileno(), _READ_BYTES):
                 self._heard.take(data)
+                if self._hear is not None:
+                    self._tell_lines(data)
+
+    def _tell_lines(self, data: bytes) -> None:
+        """Give on what is whole; of a line without an end, the end."""
+        *lines, rest = (self._line + data).split(b"\n")
+        self._line = rest[-_LAST_BYTES:]
+        for line in lines:
+            if self._hear is not None:
+                self._hear(line)
 
     def end(self) -> bytes:
         """The last that was said.

@@ -5,6 +5,8 @@ terminal, plain lines in a log, nothing in a test. The listener is installed onc
 
     with progress.stage("receive", total=manifest.size_bytes) as stage:
         stage.advance(len(chunk))
+
+What lasts and cannot be counted says at least what it is doing just now, ``doing("set up nginx")``.
 """
 
 import contextlib
@@ -32,6 +34,9 @@ class Listener(Protocol):
     def note(self, message: str) -> None:
         """A fact worth a line."""
 
+    def doing(self, what: str) -> None:
+        """What is being done within the stage that started last; any thread may say it."""
+
 
 class _SilentStage:
     def advance(self, amount: int) -> None:
@@ -49,6 +54,9 @@ class Silent:
         """Ignore it."""
 
     def note(self, message: str) -> None:
+        """Ignore it."""
+
+    def doing(self, what: str) -> None:
         """Ignore it."""
 
 
@@ -77,3 +85,8 @@ def stage(what: str, *, total: int | None = None) -> Iterator[Stage]:
 def note(message: str) -> None:
     """Report a fact worth a line."""
     _listener.note(message)
+
+
+def doing(what: str) -> None:
+    """Report what is being done within the current stage."""
+    _listener.doing(what)

@@ -35,6 +35,7 @@ what is asked for.
 import argparse
 from collections.abc import Mapping, Sequence
 
+from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
@@ -79,18 +80,19 @@ def run(arguments: argparse.Namespace) -> int:
     files = ProjectFiles.read(places.project(arguments))
     has_nixos = any(host.nixos for host in files.configuration.hosts.values())
     needs.expect(*needs.LOCK, *(needs.NIX if has_nixos else ()))
-    before = files.lock()
-    lock = resolve.resolve(
-        files.configuration,
-        work=places.cache_home() / "apt",
-        previous=before,
-        keep=arguments.keep,
-        accepted=_accepted(arguments.accept_older, files),
-    )
-    if has_nixos:
-        with ChrootStore(places.store(arguments)) as store:
-            lock = nixos.lock_systems(store, files.configuration, lock)
-    lock = lock_environments(files.configuration, lock, Index(places.downloads()))
+    before, accepted = files.lock(), _accepted(arguments.accept_older, files)
+    with progress.stage(f"lock {files.configuration.project.name}"):
+        lock = resolve.resolve(
+            files.configuration,
+            work=places.cache_home() / "apt",
+            previous=before,
+            keep=arguments.keep,
+            accepted=accepted,
+        )
+        if has_nixos:
+            with ChrootStore(places.store(arguments)) as store:
+                lock = nixos.lock_systems(store, files.configuration, lock)
+        lock = lock_environments(files.configuration, lock, Index(places.downloads()))
     if not arguments.dry_run:
         write_durably(files.folder / FILE_NAME, print_lock(lock))
     text, document = changes(before, lock)

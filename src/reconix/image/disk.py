@@ -87,7 +87,8 @@ def make_disk(store: ChrootStore, generation_path: StorePath, layout: Layout, in
     work = Path(tempfile.mkdtemp(prefix=f".{into.name}.", dir=into.parent))
     try:
         image = work / "disk"
-        _fill(store, generation_path, layout, image, work)
+        with progress.stage(f"make the image {into.name}"):
+            _fill(store, generation_path, layout, image, work)
         if layout.is_secret:
             image.chmod(_SECRET_MODE)
         image.rename(into)

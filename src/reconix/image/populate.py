@@ -33,9 +33,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.base.files import chunks
-from reconix.image.new_files import NewFile, NewFolder, NewLink, NewNode
+from reconix.base.progress import Stage
+from reconix.image.new_files import NewFile, NewFolder, NewLink, NewNode, walk
 from reconix.image.verity_blocks import VERITY_FLAG, begin_of_hashes, print_hashes
 from reconix.store.images.verity import BLOCK_BYTES, VerityHash
 
@@ -116,8 +118,10 @@ def populate(image: Path, content: NewFolder) -> None:
     descriptor = os.open(image, os.O_RDWR | os.O_CLOEXEC)
     try:
         writer = _Writer(_Volume(descriptor))
-        writer.add_tree(content)
-        writer.finish()
+        total = sum(node.size_bytes for node in walk(content) if isinstance(node, NewFile))
+        with progress.stage("write files", total=total) as stage:
+            writer.add_tree(content, stage)
+            writer.finish()
     finally:
         os.close(descriptor)
 
@@ -289,7 +293,7 @@ class _Writer:
         self._volume = volume
         self._nodes: dict[int, _Node] = {}
 
-    def add_tree(self, root: NewFolder) -> None:
+    def add_tree(self, root: NewFolder, stage: Stage) -> None:
         """Add what is in a folder; the folder itself becomes the root."""
         lost = Name(b"lost+found", _LOST_INODE, _FOLDER)
         before = self._volume.read(self._volume.inode_at(ROOT_INODE), self._volume.inode_bytes)
@@ -299,6 +303,7 @@ class _Writer:
         while waiting:
             folder, own, parent = waiting.pop()
             names, inner = self._add_names(folder)
+            stage.advance(sum(n.size_bytes for _, n in folder.entries if isinstance(n, NewFile)))
             if own == ROOT_INODE:
                 self._nodes[own].links += 1
                 self._write_folder(own, parent, [lost, *names], [Run(first, 1)])

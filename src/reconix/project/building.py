@@ -8,12 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from reconix.base import progress
-from reconix.build.host import build_host
+from reconix.build.host import Workshop, build_host
 from reconix.build.inspect import budgets, frozen
 from reconix.build.measured import Measured
 from reconix.build.pins import Pin
 from reconix.build.root import losses
 from reconix.build.users.known_ids import of_generation
+from reconix.config.lock.hosts import HostLock
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
@@ -41,7 +42,19 @@ def build(
     """
     lock = files.numbered_lock(store, host, numbers)
     known = measured or Measured(store)
-    path = build_host(files.workshop(store, downloads), host, lock, known)
+    with progress.stage(f"build {host.name}"):
+        return _build(files, store, host, files.workshop(store, downloads), lock, known)
+
+
+def _build(
+    files: ProjectFiles,
+    store: ChrootStore,
+    host: Host,
+    workshop: Workshop,
+    lock: HostLock,
+    known: Measured,
+) -> Pin:
+    path = build_host(workshop, host, lock, known)
     pins = files.pins(store, host)
     before = [pin.path for pin in pins.all() if store.is_valid(pin.path)]
     budgets.check_systems(known, host.systems, path)

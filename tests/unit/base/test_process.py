@@ -145,3 +145,21 @@ def test_a_program_is_ended_when_what_feeds_it_fails() -> None:
     with pytest.raises(ZeroDivisionError), feeding("sleep", "60"):
         raise ZeroDivisionError
     assert time.monotonic() - began < 10
+
+
+def test_what_a_program_reports_is_heard_line_by_line_while_it_is_read() -> None:
+    heard: list[bytes] = []
+    script = (
+        "echo first >&2; printf 'sec' >&2; sleep 0.1; echo ond >&2; echo answer; printf rest >&2"
+    )
+    with reading("sh", "-c", script, hear=heard.append) as stream:
+        assert stream.read() == b"answer\n"
+    assert heard == [b"first", b"second"]
+
+
+def test_a_line_without_an_end_is_not_kept_whole() -> None:
+    heard: list[bytes] = []
+    script = "head -c 1000000 /dev/zero | tr '\\0' x >&2; echo >&2"
+    with reading("sh", "-c", script, hear=heard.append) as stream:
+        stream.read()
+    assert len(heard) == 1 and len(heard[0]) < 200_000

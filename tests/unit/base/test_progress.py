@@ -26,6 +26,9 @@ class Recorder:
     def note(self, message: str) -> None:
         self.told.append(f"note {message}")
 
+    def doing(self, what: str) -> None:
+        self.told.append(f"doing {what}")
+
 
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
@@ -40,9 +43,10 @@ def test_a_listener_hears_everything_in_order(recorder: Recorder) -> None:
         stage.advance(2)
         with progress.stage("inner"):
             progress.note("a fact")
+            progress.doing("a detail")
     assert recorder.told == [
         *("begin outer 3", "advance 2", "begin inner None"),
-        *("note a fact", "end inner True", "end outer True"),
+        *("note a fact", "doing a detail", "end inner True", "end outer True"),
     ]
 
 

@@ -232,6 +232,36 @@ def _only_writer(cache: Path) -> Iterator[None]:
         yield
 
 
+def _title(count: int) -> str:
+    return f"fetch {count} package{'' if count == 1 else 's'}"
+
+
+class _Share:
+    """What one file has of the bytes of a stage, which several files fill at once."""
+
+    def __init__(self, stage: Stage, lock: threading.Lock) -> None:
+        self._stage, self._lock, self._done = stage, lock, 0
+
+    def counted(self, read: Callable[[int], bytes]) -> Callable[[int], bytes]:
+        """The same, and what it reads is counted."""
+
+        def read_and_count(size: int) -> bytes:
+            chunk = read(size)
+            self._advance(len(chunk))
+            return chunk
+
+        return read_and_count
+
+    def give_back(self) -> None:
+        """What came is not used: it comes again."""
+        self._advance(-self._done)
+
+    def _advance(self, amount: int) -> None:
+        with self._lock:
+            self._done += amount
+            self._stage.advance(amount)
+
+
 class _Downloads:
     """Fetches several files at once."""
 
@@ -254,7 +284,7 @@ class _Downloads:
         total = sum(package.size_bytes for package in wanted)
         gone = []
         with (
-            progress.stage(f"fetch {len(wanted)} packages", total=total) as stage,
+            progress.stage(_title(len(wanted)), total=total) as stage,
             ThreadPoolExecutor(_AT_ONCE) as pool,
         ):
             work = {pool.submit(self._get_one, p, path, stage): p for p, path in wanted.items()}
@@ -276,19 +306,20 @@ class _Downloads:
         path.parent.mkdir(parents=True, exist_ok=True)
         for address in self._locations.addresses(package):
             try:
-                self._get_patiently(address, package, path)
+                self._get_patiently(address, package, path, _Share(stage, self._lock))
             except Gone:
                 continue
-            with self._lock:
-                stage.advance(package.size_bytes)
             return True
         return False
 
-    def _get_patiently(self, address: str, package: LockedPackage, path: Path) -> None:
+    def _get_patiently(
+        self, address: str, package: LockedPackage, path: Path, share: "_Share"
+    ) -> None:
         for attempt in range(1, self._retry.attempts + 1):
             try:
-                self._get_from(address, package, path)
+                self._get_from(address, package, path, share)
             except Transient as error:
+                share.give_back()
                 if attempt == self._retry.attempts:
                     raise DownloadFailed(
                         f"{address} could not be fetched: {error}",
@@ -298,9 +329,10 @@ class _Downloads:
             else:
                 return
 
-    def _get_from(self, address: str, package: LockedPackage, path: Path) -> None:
+    def _get_from(self, address: str, package: LockedPackage, path: Path, share: "_Share") -> None:
+        progress.doing(f"{package.name} {package.version}")
         with self._open(address) as read, replacing(path) as file:
-            self._copy(read, file, package, address)
+            self._copy(share.counted(read), file, package, address)
 
     def _open(self, address: str) -> AbstractContextManager[Callable[[int], bytes]]:
         """A function that reads what lies at an address, of a server or of this machine."""

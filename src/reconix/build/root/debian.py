@@ -15,6 +15,7 @@ Tested by ``tests/compat/test_build.py``.
 """
 
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -25,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from reconix.base import process
+from reconix.base import process, progress
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
@@ -56,6 +57,10 @@ AGENT_COMMAND = DATA / "reconix-device"
 """What administrators call: it leads to the agent of the generation."""
 
 
+_VERBS = {b"Unpacking": "unpacking", b"Setting up": "setting up"}
+_PACKAGE = re.compile(rb"(?P<verb>Unpacking|Setting up) (?P<name>[a-z0-9][a-z0-9+.:-]{1,99}) \(")
+
+
 class RootFailed(ReconixError):
     """The packages of a system could not be installed."""
 
@@ -84,7 +89,7 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
     began = room.stat().st_mtime  # by the clock that gives files their times
     words = _words(names, suite, architecture, archive, room)
     try:
-        with process.reading(*words) as stream:
+        with process.reading(*words, hear=_Said(into.name, len(names)).line) as stream:
             whole = _unpack_if_whole(stream, into, began)
     except CommandFailed as error:
         raise RootFailed(
@@ -96,6 +101,24 @@ def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Pa
         remove_tree(work)
     if not whole:
         raise RootFailed("cannot read the archive that mmdebstrap wrote")
+
+
+class _Said:
+    """Hears which package dpkg works on: ``Setting up nginx (1.26.3-3) ...``."""
+
+    def __init__(self, what: str, count: int) -> None:
+        self._what, self._count = what, count
+        self._seen = {verb: 0 for verb in _VERBS}
+
+    def line(self, said: bytes) -> None:
+        """Report it."""
+        found = _PACKAGE.match(said)
+        if found:
+            verb = found["verb"]
+            self._seen[verb] += 1
+            name = found["name"].decode(errors="replace")
+            number = f"{self._seen[verb]} of {self._count}"
+            progress.doing(f"{self._what}: {_VERBS[verb]} {name}, {number}")
 
 
 def _work_folder(into: Path) -> Path:
@@ -162,7 +185,7 @@ def _words(
         f"SOURCE_DATE_EPOCH={EPOCH}",
         f"TMPDIR={room}",
         "mmdebstrap",
-        "--quiet",
+        "--verbose",
         "--mode=unshare",
         f"--setup-hook={_HOST_NAME}",
         "--variant=custom",

@@ -4,8 +4,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.heard import Heard
 
+from reconix.base import progress
 from reconix.base.digests import Digest
+from reconix.base.progress import Stage
 from reconix.build.archive.fetch import (
     DownloadFailed,
     Locations,
@@ -339,3 +342,39 @@ def test_trouble_with_the_disk_is_not_blamed_on_the_server(server: Server, tmp_p
     cached_path(tmp_path, Digest.of(CONTENT)).mkdir(parents=True)
     with pytest.raises(IsADirectoryError):
         fetch([package()], here(server), cache=tmp_path, retry=HURRY)
+
+
+def test_bytes_are_counted_as_they_come_and_once_each(server: Server, tmp_path: Path) -> None:
+    """What came before a link broke comes again."""
+    large = b"x" * 300_000
+    answers = iter([say(200, large[:200_000], length=len(large)), say(200, large)])
+    server.answers[f"/debian/{PATH}"] = lambda handler: next(answers)(handler)
+    progress.listen(heard := Counted())
+    fetch([package(content=large)], here(server), cache=tmp_path, retry=HURRY)
+    assert heard.stages == {"fetch 1 package": (300_000, 300_000)}
+    assert heard.advances > 3, "as they come"
+    assert heard.details == ["xx 1.0+b1~rc"] * 2
+
+
+class Counted(Heard):
+    """Also counts how often something came, and remembers what was being done."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.advances, self.details = 0, list[str]()
+
+    def begin(self, what: str, total: int | None) -> Stage:
+        stage = super().begin(what, total)
+        return Counting(self, stage)
+
+    def doing(self, what: str) -> None:
+        self.details.append(what)
+
+
+class Counting:
+    def __init__(self, counted: Counted, stage: Stage) -> None:
+        self._counted, self._stage = counted, stage
+
+    def advance(self, amount: int) -> None:
+        self._counted.advances += 1
+        self._stage.advance(amount)
