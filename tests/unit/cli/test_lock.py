@@ -88,7 +88,7 @@ def test_wheels_are_told_by_file_and_size() -> None:
     assert text.splitlines() == [
         "- six-1-py3-none-any.whl (2.0 KiB)",
         "+ six-2-py3-none-any.whl (2.0 KiB)",
-        "reconix.lock: 2 packages, 1 wheels, 1 hosts",
+        "reconix.lock: 2 packages, 1 wheel, 1 host",
     ]
     assert isinstance(document, dict)
     assert (document["wheels"], document["size_bytes"]) == (1, 4048)
