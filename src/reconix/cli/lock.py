@@ -78,8 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the lock."""
     files = ProjectFiles.read(places.project(arguments))
-    has_nixos = any(host.nixos for host in files.configuration.hosts.values())
-    needs.expect(*needs.LOCK, *(needs.NIX if has_nixos else ()))
+    hosts = files.configuration.hosts.values()
+    has_nixos = any(host.nixos for host in hosts)
+    has_debs = any(system.debs for host in hosts for system in host.systems.values())
+    nix, debs = needs.NIX if has_nixos else (), needs.DEBS if has_debs else ()
+    needs.expect(*needs.LOCK, *nix, *debs)
     before, accepted = files.lock(), _accepted(arguments.accept_older, files)
     with progress.stage(f"lock {files.configuration.project.name}"):
         lock = resolve.resolve(

@@ -21,6 +21,8 @@ PACKAGES = ("apt-config", "dpkg-deb", "tar")
 """What a build needs, whatever the systems are: the boot loader comes from a package."""
 ROOTS = ("mmdebstrap", "unshare", "sh", "depmod")
 """What systems of Debian need beside."""
+DEBS = ("dpkg-deb",)
+"""What package files of the project need beside, when they are locked."""
 NIX = ("nix-store", "nix")
 """What systems that Nix builds need beside."""
 IMAGE = ("mkfs.ext4",)
@@ -53,7 +55,7 @@ SECRETS = ("age", "sops")
 """What reads values that are encrypted."""
 
 USED_BY = {
-    "lock": NIX,
+    "lock": (*NIX, *DEBS),
     "build": (*NIX, "gzip"),
     "image": (*NIX, *PACK, *SECRETS),
     "secrets": (*REACH, *SECRETS),

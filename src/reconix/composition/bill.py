@@ -32,7 +32,7 @@ from reconix.composition.installed import parse_installed
 from reconix.composition.licences import Licences
 from reconix.composition.subject import HostSubject
 from reconix.composition.wheels import InstalledWheel, wheels
-from reconix.config.lock.packages import DEBIAN, LockedPackage, SourcePackage
+from reconix.config.lock.packages import LockedPackage, SourcePackage
 
 _DEBIAN = "debian"
 _OS_RELEASE = ("etc/os-release", "usr/lib/os-release")
@@ -116,7 +116,7 @@ class _Maker:
         """A Debian package, as the lock has it."""
         self.dates.add(package.date or _NO_DATE)
         built_from = package.source or source
-        is_debian = package.archive in DEBIAN
+        is_debian = self.subject.loaded.configuration.project.is_debian(package.archive)
         owner = _DEBIAN if is_debian else self.project if package.is_of_project else package.archive
         qualifiers = {"arch": package.architecture, "distro": self._distro()}
         if built_from and (built_from.name, built_from.version) != (package.name, package.version):

@@ -74,16 +74,19 @@ class Attribution:
 
     def _expect_one_content(self, chosen: Iterable[Chosen], listings: Iterable[Listing]) -> None:
         listed = {(listing.name, listing.version) for listing in listings}
-        for each in chosen:
-            offered = self._offers.of(each.name, each.version)
-            if not offered or (each.name, each.version) not in listed:
-                continue
-            servers = [t for t in self._apt.targets() if not t.address.startswith("file:")]
-            found = contents_in(servers, each.name, each.version)
-            contents = [("Debian's archive", digest) for digest in found]
-            contents += [(place_of(package), package.sha256) for package in offered]
+        versions = {(each.name, each.version) for each in chosen}
+        both = sorted(each for each in versions & listed if self._offers.of(*each))
+        if not both:
+            return
+        servers = [t for t in self._apt.targets() if not t.address.startswith("file:")]
+        debians = contents_in(servers, {name for name, _ in both})
+        for name, version in both:
+            contents = [("Debian's archive", digest) for digest in debians.get((name, version), ())]
+            if not contents:
+                raise AptFailed(f"apt's package lists disagree about {name} {version}")
+            contents += [(place_of(p), p.sha256) for p in self._offers.of(name, version)]
             if len({digest for _, digest in contents}) > 1:
-                raise TwoContents(each.name, each.version, contents)
+                raise TwoContents(name, version, contents)
 
     def _tell_of_others(
         self, offered: Iterable[LockedPackage], listings: Iterable[Listing]

@@ -135,17 +135,15 @@ def locate(project: Project, folder: Path) -> Locations:
     """
     where = addresses(project.archive)
     archives = {"debian": where.main, "debian-security": where.security}
-    dated = {name: name for name in DEBIAN}
     for name, archive in project.archives.items():
         archives[name] = address_of_other(archive, folder, where)
-        if archive.url is None:
-            dated[name] = "debian"
+    more = [name for name in project.archives if project.is_debian(name)]
     archives[PROJECT] = address_of(folder)
     return Locations(
         archives={name: address for name, address in archives.items() if address},
         snapshot=project.archive.snapshot,
         route=_route(),
-        dated=dated,
+        dated={name: name for name in DEBIAN} | dict.fromkeys(more, "debian"),
     )
 
 

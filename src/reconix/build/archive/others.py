@@ -13,7 +13,7 @@ Tested by ``tests/compat/test_archives.py`` with real archives on a server.
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -252,13 +252,25 @@ def _offer(paragraph: bytes, archive: str, date: str) -> Offer:
     return offer
 
 
-def contents_in(targets: Iterable[Target], name: str, version: str) -> frozenset[Digest]:
-    """What indexes say that a version of a package is; apt shows one of two that look alike."""
-    wanted = re.compile(rb"(?:^|\n)Package: " + re.escape(name.encode()) + rb"\n(?:[^\n]+\n?)+")
-    found = set()
+def contents_in(
+    targets: Iterable[Target], names: Set[str]
+) -> Mapping[tuple[str, str], Set[Digest]]:
+    """What indexes say that versions of packages are; apt shows one of two that look alike."""
+    found: dict[tuple[str, str], set[Digest]] = {}
     for target in targets:
-        if target.file.exists():
-            for match in wanted.finditer(read_bounded(target.file, _MAX_INDEX_BYTES)):
-                record = parse_record(Deb822(match[0].strip(b"\n")))
-                found |= {record.sha256} if record.version == version else set()
-    return frozenset(found)
+        content = read_bounded(target.file, _MAX_INDEX_BYTES) if target.file.exists() else b""
+        for name in sorted(names):
+            for paragraph in _about(b"\n" + content, name):
+                record = parse_record(Deb822(paragraph))
+                found.setdefault((record.name, record.version), set()).add(record.sha256)
+    return found
+
+
+def _about(content: bytes, name: str) -> Iterator[bytes]:
+    """The paragraphs of an index about a package, which begin with its name."""
+    begin = b"\nPackage: " + name.encode() + b"\n"
+    at = content.find(begin)
+    while at >= 0:
+        end = content.find(b"\n\n", at + 1)
+        yield content[at + 1 : end if end >= 0 else None]
+        at = content.find(begin, at + 1)

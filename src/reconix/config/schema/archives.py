@@ -43,7 +43,8 @@ class OtherArchive:
     components: Annotated[
         tuple[Name, ...],
         Option(
-            "Components of these suites; without any, `main`.",
+            "Components of these suites; without any, `main`, or for more of Debian's own archive "
+            "those of `archive.components`.",
             '["main"]',
             "when its owner says so",
         ),

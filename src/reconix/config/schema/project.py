@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from reconix.base.files import read_text
+from reconix.config.lock.packages import DEBIAN
 from reconix.config.options import Option, Range
 from reconix.config.schema.archives import OtherArchive
 from reconix.config.schema.values import (
@@ -246,6 +247,11 @@ class Project:
     budgets: Budgets = field(default_factory=Budgets)
     trust: TrustRoot = field(default_factory=TrustRoot)
     update: Updates = field(default_factory=Updates)
+
+    def is_debian(self, archive: str) -> bool:
+        """Whether an archive is one of Debian's own, as backports are."""
+        other = self.archives.get(archive)
+        return archive in DEBIAN or (other is not None and other.url is None)
 
 
 MOVED = {

@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tests.heard import Heard
 from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.base.progress import Stage
+from reconix.build.archive.apt import address_of
 from reconix.build.archive.fetch import (
     DownloadFailed,
     Locations,
@@ -22,6 +24,7 @@ from reconix.build.archive.fetch import (
 )
 from reconix.build.archive.transport import Route
 from reconix.config.lock.packages import LockedPackage
+from reconix.config.schema.archives import OtherArchive
 from reconix.config.schema.project import Archive, Project
 
 HURRY = RetryPolicy(attempts=2, pause_seconds=0, grace_seconds=5)
@@ -306,6 +309,47 @@ def test_a_gone_file_is_taken_from_the_dated_archive(server: Server, tmp_path: P
     paths = fetch([package()], here(server, snapshot=True), cache=tmp_path, retry=HURRY)
     assert paths[package()].read_bytes() == CONTENT
     assert server.asked == [f"/debian/{PATH}", dated]
+
+
+def test_dated_archives_have_what_is_debians_and_nothing_else(tmp_path: Path) -> None:
+    archive = Archive(
+        main="http://archive.example",
+        security="http://security.example",
+        snapshot="http://dated.example/{archive}/{date}",
+    )
+    backports = OtherArchive(suites=("trixie-backports",), packages=("nginx",))
+    vendor = OtherArchive(url="file:../repo", suites=("./",), packages=("*",), trusted=True)
+    others = {"backports": backports, "vendor": vendor}
+    where = locate(Project(name="test", archive=archive, archives=others), tmp_path / "a b")
+
+    def asked(archive: str, date: str = "20260912T000000Z") -> list[str]:
+        return list(where.addresses(replace(package(path="p.deb"), archive=archive, date=date)))
+
+    assert asked("backports") == [
+        "http://archive.example/p.deb",
+        "http://dated.example/debian/20260912T000000Z/p.deb",
+        "http://dated.example/debian/20260913T000000Z/p.deb",
+    ]
+    assert asked("vendor") == [f"file:{tmp_path}/repo/p.deb"]
+    assert asked("project", "") == [f"file:{tmp_path}/a%20b/p.deb"]
+
+
+def test_a_folder_has_files_as_a_server_has(tmp_path: Path) -> None:
+    (tmp_path / "a b/pool").mkdir(parents=True)
+    locations = Locations({"debian": address_of(tmp_path / "a b")})
+    wanted = package(path="pool/x_1+b1~rc.deb")
+    for cache, content, error in (
+        ("one", None, PackagesGone),
+        ("two", CONTENT[1:], DownloadFailed),
+        ("three", CONTENT + b"x", WrongContent),
+    ):
+        if content is not None:
+            (tmp_path / "a b" / wanted.path).write_bytes(content)
+        with pytest.raises(error):
+            fetch([wanted], lambda: locations, cache=tmp_path / cache, retry=HURRY)
+    (tmp_path / "a b" / wanted.path).write_bytes(CONTENT)
+    found = fetch([wanted], lambda: locations, cache=tmp_path / "four", retry=HURRY)
+    assert found[wanted].read_bytes() == CONTENT
 
 
 def test_the_dated_archive_is_also_asked_for_the_day_after(server: Server, tmp_path: Path) -> None:

@@ -110,3 +110,14 @@ def test_a_keyring_holds_public_keys(tmp_path: Path, content: bytes, fact: str |
     assert fact in problem.fact
     assert "gpg --armor --export" in problem.hint
     assert (problem.key, problem.place.line) == ("archives.vendor.keyring", 5)
+
+
+def test_backports_are_debians_and_others_are_not(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, 'suites = ["trixie-backports"]', PACKAGES, name="backports") == ()
+    file = tmp_path / "reconix.toml"
+    file.write_text(f"{file.read_text()}[archives.vendor]\n{FOLDER}\n{FLAT}\n{KEY}\n{PACKAGES}\n")
+    project = load(tmp_path).project
+    assert [project.is_debian(name) for name in ("debian-security", "backports", "vendor")] == [
+        *(True, True, False)
+    ]
+    assert not project.is_debian("project")
