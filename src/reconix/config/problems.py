@@ -5,12 +5,20 @@ package stops at the first one: errors are collected as values and reported toge
 of the files.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconix.base.errors import ReconixError
 
+_OF_A_SECRET = re.compile(
+    r"""\b(password|hashed_password|initial_password|sae_password|passphrase|psk|token|secret|value)
+    \b["']?\s*=""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""A line that sets what nobody should see, whether that is an option or not: an error is shown to
+more people than a configuration, and kept in the logs of whatever builds."""
 _MAX_SHOWN = 100
 _MAX_LINE = 120
 
@@ -47,7 +55,7 @@ class Problem:
     def _quotation(self) -> str:
         """The line, and a mark below the column."""
         text = self.place.text.replace("\t", " ")[:_MAX_LINE]
-        if not text.strip() or self.place.column > len(text):
+        if not text.strip() or self.place.column > len(text) or _OF_A_SECRET.search(text):
             return ""
         indent = len(text) - len(text.lstrip())
         return f"\n    {text.strip()}\n    {'^'.rjust(self.place.column - indent)}"

@@ -11,6 +11,7 @@ Tested by ``tests/unit/config/toml/test_reader.py``.
 """
 
 import bisect
+import dataclasses
 import re
 import tomllib
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ from reconix.config.toml.literate import toml_of
 MAX_FILE_BYTES = 1 << 20
 LITERATE = ".toml.md"
 PLAIN = ".toml"
+_SECRETS = re.compile(r"""\s*\[*\s*["']?secrets\b""")
 
 KeyPath = tuple[str | int, ...]
 """Keys and list indexes from the top of a document: ``("health", "checks", 0, "unit")``."""
@@ -115,8 +117,16 @@ def _problem(error: tomllib.TOMLDecodeError, text: str, file: Path) -> Problem:
     else:
         line = int(found[2])
         place = Place(file, line, int(found[3]), lines[line - 1])
+    if _is_of_secrets(lines[: place.line]):
+        place = dataclasses.replace(place, text="")  # it may be a value, which is never shown
     message = found[1] if found else str(error)
     return Problem(place, "", f"invalid TOML: {message[0].lower()}{message[1:]}")
+
+
+def _is_of_secrets(lines: list[str]) -> bool:
+    """Whether the last of some lines is below a header of secrets, or sets one."""
+    begin = next((line for line in reversed(lines) if line.lstrip().startswith("[")), "")
+    return any(_SECRETS.match(line) for line in (begin, lines[-1]))
 
 
 def _raw(value: object, path: KeyPath, places: "_Places") -> Raw:

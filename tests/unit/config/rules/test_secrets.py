@@ -69,6 +69,15 @@ VALUES = {
     "below it": '[secrets.a]\nunits = ["air.service"]\nvalue.text = "hunter2"\n',
     "a list": '[secrets]\na = ["hunter2"]\n',
     "a user's": '[users.root]\npassword = "hunter2"\n',
+    "without quotes": '[secrets.a]\nunits = ["air.service"]\nvalue = hunter2\n',
+    "without quotes or a word for it": "[secrets]\na = hunter2\n",
+    "without a header": "secrets.a = hunter2\n",
+    "twice": '[secrets.a]\nunits = ["air.service"]\nx = "hunter2"\nx = "hunter2"\n',
+    "not ended": '[secrets.a]\nx = """\nhunter2\n""\n',
+    "a user's, without quotes": "[users.root]\npassword = hunter2\n",
+    "a module's": '[ssh]\ntoken = "hunter2"\n',
+    "in one line": 'users = { root = { password = "hunter2" } }\n',
+    "of Wi-Fi, not ended": '[network.lan]\nmatch = "en*"\npsk = "hunter2\n',
     "of Wi-Fi": '[network.lan]\nmatch = "en*"\ndhcp = true\npsk = "hunter2"\n',
 }
 
@@ -79,7 +88,18 @@ def test_a_value_is_refused_wherever_it_was_written_and_not_shown(tmp_path: Path
     with pytest.raises(BadConfiguration) as failure:
         load_with_places(tmp_path)
     assert "hunter2" not in str(failure.value)
-    assert any(problem.hint for problem in failure.value.problems)
+    assert any(problem.place.line for problem in failure.value.problems)
+
+
+def test_the_line_of_another_mistake_is_shown(tmp_path: Path) -> None:
+    """Also of one that names a secret."""
+    write(
+        tmp_path, web="[network.lan]\npassword_secret = wifi\n", one="[secrets.a]\n[ssh]\nprt = 1\n"
+    )
+    with pytest.raises(BadConfiguration) as failure:
+        load_with_places(tmp_path)
+    assert "password_secret = wifi" in str(failure.value)
+    assert "prt = 1" in str(failure.value)
 
 
 def test_who_writes_a_value_is_told_where_it_belongs(tmp_path: Path) -> None:
