@@ -29,7 +29,7 @@ SYSTEMS = {
 packages = ["server"]
 files."mail/conf".text = "x"
 files."mail/own".text = "x"
-persist.paths = ["/var/lib/server"]
+persist.paths = ["/var/lib/other", "/var/lib/server"]
 files."/srv/mail/x".text = "x"
 [trees."/opt/air"]
 source = "../../../air"

@@ -24,16 +24,23 @@ class _Rule:
     pattern: str
     what: str
     option: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    """Below ``/etc``, if such files of the configuration lead to it."""
 
 
+_UNITS = rf"{FOLDER}/(?:[^/]+\.(?:wants|requires|upholds)/)?"
 _RULES = (
     _Rule(r"hostname|hosts", "the name of the device", ("hostname",)),
     _Rule(r"machine-id", "the device's own identity is laid over it when it starts"),
     _Rule(r"(passwd|group|shadow|gshadow)", "all users and groups", ("users",)),
-    _Rule(r"reconix/authorized_keys(/.*)?", "the keys that may log in", ("users",)),
+    _Rule(r"reconix/authorized_keys(/(?P<name>.*))?", "the keys that may log in", ("users",)),
     _Rule(r"tmpfiles\.d/00-reconix-users\.conf", "homes and the keys in them", ("users",)),
     _Rule(r"ssh/sshd_config\.d/00-reconix\.conf", "where sshd finds keys", ("users",)),
-    _Rule(r"systemd/network(/.*)?", "networks, for systemd-networkd", ("network",)),
+    _Rule(
+        r"systemd/network(/(\d+-)?(?P<name>[^./]+)\..*)?",
+        "networks, for systemd-networkd",
+        ("network",),
+    ),
     _Rule(r"resolv\.conf|systemd/resolved\.conf\.d/.*", "where names are found", ("network",)),
     _Rule(r"NetworkManager/.*", "what NetworkManager leaves alone", ("network",)),
     _Rule(r"sub[ug]id", "numbers for users in containers", ("users",)),
@@ -41,13 +48,20 @@ _RULES = (
     _Rule(rf"{FOLDER}/systemd-networkd-wait-online\..*", "how long is waited", ("network",)),
     _Rule(r"sysctl\.d/90-reconix\.conf", "settings of the kernel", ("sysctl",)),
     _Rule(r"modules-load\.d/reconix\.conf", "modules that are loaded", ("kernel", "modules")),
-    _Rule(rf"{FOLDER}/reconix-(update|window)\..*", "when updates are looked for", ("update",)),
-    _Rule(rf"{FOLDER}/reconix-schedule\..*", "when which system runs", ("schedule",)),
+    _Rule(r"reconix/wifi(/(?P<name>.*)\.json)?", "a Wi-Fi network", ("network",)),
+    _Rule(r"udev/rules\.d/85-reconix-wifi\.rules", "Wi-Fi networks", ("network",)),
+    _Rule(rf"{_UNITS}reconix-wifi-(?P<name>[^@]*)@?\..*", "joining Wi-Fi networks", ("network",)),
+    _Rule(
+        rf"{_UNITS}reconix-libraries\..*", "finding libraries", files=("ld.so.conf", "ld.so.conf.d")
+    ),
+    _Rule(rf"{_UNITS}reconix-hardware\..*", "learning of hardware", files=("udev/hwdb.d",)),
+    _Rule(rf"{_UNITS}reconix-(update|window)\..*", "when updates are looked for", ("update",)),
+    _Rule(rf"{_UNITS}reconix-schedule\..*", "when which system runs", ("schedule",)),
     _Rule(rf"{FOLDER}/[^/]*\.d/reconix-secrets\.conf", "secrets for a unit", ("secrets",)),
-    _Rule(rf"{FOLDER}/reconix-scrub\..*", "looking for damage", ("disk", "scrub")),
+    _Rule(rf"{_UNITS}reconix-scrub\..*", "looking for damage", ("disk", "scrub")),
     _Rule(rf"{FOLDER}/[^/]*\.(mount|automount)\.d/.*", "nothing unmounts it too early"),
-    _Rule(rf"{FOLDER}/[^/]*\.mount", "volumes", ("volumes",)),
-    _Rule(rf"{FOLDER}/reconix-.*|reconix/.*", "the agent"),
+    _Rule(rf"{_UNITS}[^/]*\.mount", "volumes", ("volumes",)),
+    _Rule(rf"{_UNITS}reconix-.*|reconix/.*", "the agent"),
 )
 """The first that fits; those of units are asked after what names the unit itself."""
 
@@ -97,9 +111,19 @@ def _of_service(system: System, table: Table, path: str, unit: str) -> Generated
 
 def _by_rule(machine: Table, table: Table, path: str) -> Generated:
     for rule in _RULES:
-        if re.fullmatch(rule.pattern, path):
-            asked = requests.for_option(table, *rule.option)
-            return Generated(rule.what, asked or requests.for_option(machine, *rule.option))
+        found = re.fullmatch(rule.pattern, path)
+        if found:
+            return Generated(rule.what, _asked(machine, table, rule, found.groupdict().get("name")))
     if re.fullmatch(_LINKED, path):
         return Generated("a unit that is started with another one")
     return Generated(EVERY_SYSTEM)
+
+
+def _asked(machine: Table, table: Table, rule: _Rule, name: str | None) -> tuple[Request, ...]:
+    """Who asked for it: for the one of this name, if the option has one."""
+    return (
+        (requests.for_option(table, *rule.option, name) if name else ())
+        or requests.for_option(table, *rule.option)
+        or requests.for_option(machine, *rule.option)
+        or requests.for_files(table, *rule.files)
+    )

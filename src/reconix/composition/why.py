@@ -219,7 +219,8 @@ class Inquiry:
         if not found:
             return self._kept(real) or self._nothing(view, real)
         answer = self._of(_telling(found))
-        facts = [*answer.facts, *_others(found), *self._is_kept(real)]
+        kept = map(_kept_by_devices, self._kept_folders(real))
+        facts = [*answer.facts, *_others(found), *kept]
         return PathAnswer(f"/{real}", tuple(facts), answer.requests, answer.packages)
 
     def _of(self, found: Found) -> PathAnswer:
@@ -264,15 +265,20 @@ class Inquiry:
 
     def _kept(self, path: str) -> PathAnswer | None:
         """The answer for what a device makes itself and keeps."""
-        facts = tuple(self._is_kept(path))
-        asked = requests.for_option(self._subject.table, "persist")
-        return PathAnswer(f"/{path}", facts, asked, ()) if facts else None
+        folders = self._kept_folders(path)
+        facts = tuple(map(_kept_by_devices, folders))
+        asked = (
+            request
+            for folder in folders
+            for key in ("shared", "paths")
+            for request in requests.for_item(self._subject.table, "persist", key, item=folder)
+        )
+        return PathAnswer(f"/{path}", facts, requests.distinct(asked), ()) if facts else None
 
-    def _is_kept(self, path: str) -> Iterator[str]:
+    def _kept_folders(self, path: str) -> list[str]:
         persist = self._subject.system.persist
-        for folder in (*persist.shared, *persist.paths):
-            if f"/{path}/".startswith(f"{folder}/"):
-                yield f"kept by each device: {folder} persists"
+        folders = (*persist.shared, *persist.paths)
+        return [folder for folder in folders if f"/{path}/".startswith(f"{folder}/")]
 
     def _nothing(self, view: DeviceView, path: str) -> PathAnswer:
         folder, name = posixpath.split(path)
@@ -287,6 +293,10 @@ class Inquiry:
 
 def _names(packages: Iterable[LockedPackage]) -> set[str]:
     return {each.name for each in packages}
+
+
+def _kept_by_devices(folder: str) -> str:
+    return f"kept by each device: {folder} persists"
 
 
 def _facts(owner: Owner) -> Iterator[str]:
