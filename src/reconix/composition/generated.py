@@ -45,7 +45,12 @@ _RULES = (
     _Rule(r"NetworkManager/.*", "what NetworkManager leaves alone", ("network",)),
     _Rule(r"sub[ug]id", "numbers for users in containers", ("users",)),
     _Rule(r"ssl/certs/.*", "who is trusted", ("certificates", "authorities")),
-    _Rule(rf"{FOLDER}/systemd-networkd-wait-online\..*", "how long is waited", ("network",)),
+    _Rule(rf"{_UNITS}systemd-networkd.*", "what sets up networks", ("network",)),
+    _Rule(
+        rf"{_UNITS}(dbus-org\.freedesktop\.network1|systemd-network-.*)\..*",
+        "what sets up networks",
+        ("network",),
+    ),
     _Rule(r"sysctl\.d/90-reconix\.conf", "settings of the kernel", ("sysctl",)),
     _Rule(r"modules-load\.d/reconix\.conf", "modules that are loaded", ("kernel", "modules")),
     _Rule(r"reconix/wifi(/(?P<name>.*)\.json)?", "a Wi-Fi network", ("network",)),
