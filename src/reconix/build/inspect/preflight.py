@@ -10,6 +10,8 @@ lock leads to them. Then a check already finds, and reports with their place:
 * a folder persists where a unit of a package needs a link;
 * a unit of the configuration starts a program that neither packages nor trees have;
 * a folder that is a tree has something that no device can have, or packages are in its way;
+* a wheel of the project is none, is for another Python, or needs what is not locked
+  (``own_wheels.py``);
 * the contents of root and kernel alone are larger than the budget of the system.
 
 Nothing here is a guess. What is not in the store, or not locked as it is configured, is left to the
@@ -33,6 +35,7 @@ from reconix.build.etc.generated_files import (
     own_units,
     units_of_ones_own,
 )
+from reconix.build.inspect import own_wheels
 from reconix.build.software import meetings
 from reconix.build.software.device_files import DeviceFiles, Part
 from reconix.build.software.programs import Programs
@@ -99,9 +102,10 @@ class Preflight:
             locked = lock.systems.get(name)
             if locked is None or not _fits(host, system, lock, locked):
                 continue
+            table, file = tables[name], Place(host.folder)
+            yield from own_wheels.unfit(system, locked, lock.architecture, table, file)
             built = self._built(locked, lock)
             if built is not None:
-                table, file = tables[name], Place(host.folder)
                 own = generated_units(system, own_units(system, generated))
                 yield from _unknown_units(system, own, built, table, file)
                 yield from _wrong_number(system, lock, built, table, file)

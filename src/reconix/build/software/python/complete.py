@@ -8,9 +8,11 @@ Source: PEP 508. Tested by ``tests/unit/build/software/python/test_complete.py``
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from reconix.build.software.python.target import Target, fits
 from reconix.build.software.python.wheel import Wheel
@@ -20,13 +22,23 @@ Extras = Mapping[str, Iterable[str]]
 """Those that are wanted from outside, by distribution."""
 
 
-def lacking(wheels: Iterable[Wheel], target: Target, extras: Extras) -> Iterator[Problem]:
+Versions = Mapping[str, Version]
+"""Of distributions, by name."""
+
+
+def lacking(
+    wheels: Iterable[Wheel],
+    target: Target,
+    extras: Extras,
+    others: Versions = MappingProxyType({}),
+) -> Iterator[Problem]:
     """What is missing, or for other Pythons.
 
     Args:
-        wheels: all of an environment.
+        wheels: those of an environment that are to be looked at.
         target: on which they are to run.
         extras: that nothing in the set asks for, and somebody else does.
+        others: what the environment has besides.
     """
     known: dict[str, Wheel] = {}
     for wheel in wheels:
@@ -35,9 +47,10 @@ def lacking(wheels: Iterable[Wheel], target: Target, extras: Extras) -> Iterator
             fact = f"{first.file_name} is a wheel of {wheel.name}, too"
             yield Problem(_place(wheel), "", fact, "keep one of the two")
         yield from _unfit(wheel, target)
+    versions = {**others, **{name: wheel.version for name, wheel in known.items()}}
     for name, extra in sorted(_active(known, target, extras)):
         for need in _needs(known[name], extra, target):
-            yield from _missing(known[name], need, known)
+            yield from _missing(known[name], need, versions)
 
 
 def _unfit(wheel: Wheel, target: Target) -> Iterator[Problem]:
@@ -73,13 +86,13 @@ def _needs(wheel: Wheel, extra: str, target: Target) -> list[Requirement]:
     ]
 
 
-def _missing(wheel: Wheel, need: Requirement, known: Mapping[str, Wheel]) -> Iterator[Problem]:
-    found = known.get(canonicalize_name(need.name))
+def _missing(wheel: Wheel, need: Requirement, versions: Versions) -> Iterator[Problem]:
+    found = versions.get(canonicalize_name(need.name))
     if found is None:
         fact = f"{wheel.name} {wheel.version} needs {need}, which is not in the environment"
         yield Problem(_place(wheel), "", fact, "lock again, or add a wheel of it")
-    elif not need.specifier.contains(found.version, prereleases=True):
-        fact = f"{wheel.name} {wheel.version} needs {need}, but there is {found.version}"
+    elif not need.specifier.contains(found, prereleases=True):
+        fact = f"{wheel.name} {wheel.version} needs {need}, but there is {found}"
         yield Problem(_place(wheel), "", fact, "lock again, or add a wheel that fits")
 
 
