@@ -1,13 +1,17 @@
 """Against the real apt: on a small signed archive that is made here, and on Debian's own."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from tests.debian_archives import Site, debian_site, sign
 
+from reconix.base import progress
 from reconix.base.process import run
+from reconix.base.progress import Silent
 from reconix.build.archive import resolve
 from reconix.build.archive.addresses import NoArchive
 from reconix.build.archive.apt import Unsolvable
@@ -39,6 +43,19 @@ def test_a_system_is_locked_with_what_it_depends_on_and_the_essential_packages(s
     host = lock.hosts["device"]
     assert [p.name for p in host.systems["default"].kernel] == ["linux-image-6.1-cloud-amd64"]
     assert [p.name for p in (*host.loader, *host.initrd)] == ["systemd-boot-efi", "busybox-static"]
+
+
+def test_how_far_apt_is_with_the_lists_is_told(site: Site) -> None:
+    class Doing(Silent):
+        said: ClassVar[list[str]] = []
+
+        def doing(self, what: str) -> None:
+            self.said.append(what)
+
+    progress.listen(Doing())
+    site.write('packages = ["webber"]')
+    site.lock()
+    assert any(re.fullmatch(r"\d+ %, Retrieving file \d+ of \d+", each) for each in Doing.said)
 
 
 def test_what_is_locked_can_be_fetched_and_is_dated_by_its_index(

@@ -26,6 +26,7 @@ from reconix.base import text
 from reconix.base.errors import ReconixError
 
 Word = str | Path
+Hear = Callable[[bytes], object]
 ANSWER_BYTES = 16 << 20
 """How much a program may answer, unless its caller says otherwise."""
 
@@ -90,15 +91,18 @@ def run(
     environment: Mapping[str, str] | None = None,
     timeout_seconds: float | None = None,
     limit_bytes: int = ANSWER_BYTES,
+    hear: Hear | None = None,
 ) -> bytes:
     """Run a program to its end and give its standard output.
+
+    ``hear`` is called with each line of that as it comes.
 
     Raises:
         ProgramMissing: there is no such program.
         AnswerTooLong: it says more than ``limit_bytes``.
         CommandFailed: it exited with something other than 0, or took longer than allowed.
     """
-    answer = _Whole(words, limit_bytes)
+    answer = _Whole(words, limit_bytes, hear)
     source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
     with _talking(*words, stdin=source, folder=folder, environment=environment) as child:
         _Talk(words, child, timeout_seconds).hear(answer, stdin or b"")
@@ -177,17 +181,33 @@ class _Ear(Protocol):
         """What of it an error may show."""
 
 
+class _Lines:
+    """Gives on each line that is whole; of a line without an end, the end is kept."""
+
+    def __init__(self, hear: Hear | None) -> None:
+        self._hear, self._rest = hear, b""
+
+    def take(self, data: bytes) -> None:
+        if self._hear is None:
+            return
+        *lines, rest = (self._rest + data).split(b"\n")
+        self._rest = rest[-_LAST_BYTES:]
+        for line in lines:
+            self._hear(line)
+
+
 class _Whole:
     """Keeps all, up to a limit."""
 
-    def __init__(self, words: Iterable[Word], limit_bytes: int) -> None:
+    def __init__(self, words: Iterable[Word], limit_bytes: int, hear: Hear | None = None) -> None:
         self.output = bytearray()
-        self._words, self._limit = words, limit_bytes
+        self._words, self._limit, self._lines = words, limit_bytes, _Lines(hear)
 
     def take(self, data: bytes) -> None:
         if len(self.output) + len(data) > self._limit:
             raise AnswerTooLong(self._words, limit_bytes=self._limit)
         self.output += data
+        self._lines.take(data)
 
     def end(self) -> bytes:
         return bytes(self.output[-_LAST_BYTES:])
@@ -322,7 +342,7 @@ def start(
 def reading(
     *words: Word,
     environment: Mapping[str, str] | None = None,
-    hear: Callable[[bytes], object] | None = None,
+    hear: Hear | None = None,
 ) -> Iterator[BinaryIO]:
     """Run a program and read its standard output as it comes.
 
@@ -391,9 +411,9 @@ def feeding(*words: Word, environment: Mapping[str, str] | None = None) -> Itera
 class _Listening:
     """Takes what comes from a pipe while something else is done, and keeps the end."""
 
-    def __init__(self, pipe: IO[bytes], hear: Callable[[bytes], object] | None = None) -> None:
+    def __init__(self, pipe: IO[bytes], hear: Hear | None = None) -> None:
         self._pipe, self._heard = pipe, _Last()
-        self._hear, self._line = hear, b""
+        self._lines = _Lines(hear)
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
@@ -401,16 +421,7 @@ class _Listening:
         with self._pipe as pipe:
             while data := os.read(pipe.fileno(), _READ_BYTES):
                 self._heard.take(data)
-                if self._hear is not None:
-                    self._tell_lines(data)
-
-    def _tell_lines(self, data: bytes) -> None:
-        """Give on what is whole; of a line without an end, the end."""
-        *lines, rest = (self._line + data).split(b"\n")
-        self._line = rest[-_LAST_BYTES:]
-        for line in lines:
-            if self._hear is not None:
-                self._hear(line)
+                self._lines.take(data)
 
     def end(self) -> bytes:
         """The last that was said.

@@ -157,6 +157,12 @@ def test_what_a_program_reports_is_heard_line_by_line_while_it_is_read() -> None
     assert heard == [b"first", b"second"]
 
 
+def test_an_answer_is_heard_line_by_line_and_given_whole() -> None:
+    heard: list[bytes] = []
+    assert run("printf", "a\\nb\\nrest", hear=heard.append) == b"a\nb\nrest"
+    assert heard == [b"a", b"b"]
+
+
 def test_a_line_without_an_end_is_not_kept_whole() -> None:
     heard: list[bytes] = []
     script = "head -c 1000000 /dev/zero | tr '\\0' x >&2; echo >&2"

@@ -33,11 +33,11 @@ from pathlib import Path
 
 from debian.deb822 import Deb822
 
-from reconix.base import process
+from reconix.base import process, progress
 from reconix.base.digests import BadDigest, Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded, write_durably
-from reconix.base.process import CommandFailed
+from reconix.base.process import CommandFailed, Hear
 from reconix.build.archive.refusals import Asked, refusal
 from reconix.config.lock.packages import BadLock, SourcePackage
 
@@ -52,8 +52,8 @@ _ROUTE = (
 )
 _FRESHNESS = r"Acquire::Check-(?:Valid-Until|Date)"
 
-
 _LOCAL = "file:"
+_STATUS = re.compile(rb"dlstatus:[0-9]+:(?P<percent>[0-9]{1,3}(?:\.[0-9]+)?):(?P<what>.{0,200})")
 
 
 class AptFailed(ReconixError):
@@ -157,6 +157,17 @@ class Listing:
     suite: str
 
 
+def _tell(line: bytes) -> None:
+    """Report how far apt is, which it says like ``dlstatus:7:90.0795:Retrieving file 7 of 9``.
+
+    Source: apt, doc/progress-reporting.md.
+    """
+    found = _STATUS.match(line)
+    if found:
+        what = found["what"].decode(errors="replace").strip()
+        progress.doing(f"{float(found['percent']):.0f} %, {what}")
+
+
 def machine_settings(*, with_freshness: bool = False) -> str:
     """How this machine's apt reaches the world: proxies and certificates.
 
@@ -230,9 +241,10 @@ class Apt:
     def _environment(self) -> Mapping[str, str]:
         return {"APT_CONFIG": str(self.folder / "apt.conf")}
 
-    def _run(self, *words: str) -> bytes:
+    def _run(self, *words: str, hear: Hear | None = None) -> bytes:
         return process.run(
             *words,
+            hear=hear,
             environment=self._environment,
             timeout_seconds=_TIMEOUT_SECONDS,
             limit_bytes=_MAX_ANSWER_BYTES,
@@ -246,7 +258,8 @@ class Apt:
             BadSignature: what it has is not signed by the keys that the source names.
         """
         try:
-            self._run("apt-get", "update", "-qq", "--error-on=any")
+            words = ("apt-get", "update", "-qq", "--error-on=any", "-o", "APT::Status-Fd=1")
+            self._run(*words, hear=_tell)
         except CommandFailed as error:
             raise refusal(error.output.decode(errors="replace"), self._asked()) from error
 
