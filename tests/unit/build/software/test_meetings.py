@@ -1,6 +1,7 @@
 """What a tree meets on a device is told, or is an error."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,10 @@ def test_private_files_and_histories_are_told(air: FolderPath, root: Path) -> No
 def test_where_all_files_are_private_it_is_the_umask(air: FolderPath, root: Path) -> None:
     (air / "bin/air").chmod(0o700)
     assert list(told(found("/srv/air", Tree(source=air)), root)) == []
+
+
+def test_a_tree_that_needs_much_memory_on_devices_is_told(air: FolderPath, root: Path) -> None:
+    some = found("/srv/air", Tree(source=air))
+    many = replace(some, source=replace(some.source, nodes=some.source.nodes * 9000))
+    (line,) = told(many, root)
+    assert line == "/srv/air has 27000 entries: devices need more than 64 MiB to take it"
