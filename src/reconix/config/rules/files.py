@@ -7,12 +7,13 @@ Tested by ``tests/unit/config/rules/test_files.py``.
 """
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from reconix.config.merge import Table, dotted
 from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
 from reconix.config.schema.system import System, path_of_file
+from reconix.config.schema.values import MAX_SOURCE_BYTES, print_size
 
 _OF_THE_SYSTEM = {
     "/usr": "a tree may be there: trees",
@@ -39,6 +40,10 @@ def check_files(system: System, table: Table, file: Place) -> Iterator[Problem]:
         if name.startswith("/"):
             for fact, hint in _wrong(path, is_link=each.link is not None):
                 yield Problem(place, key, fact, hint)
+        if each.source is not None and each.is_there and _size(each.source) > MAX_SOURCE_BYTES:
+            fact = f"{each.source} has more than {print_size(MAX_SOURCE_BYTES)}"
+            source = place_of(table, "files", name, "source", default=place)
+            yield Problem(source, f"{key}.source", fact, "bring the folder around it: trees")
         if str(path) in kept:
             fact = "is a file, and persists as a folder"
             yield Problem(place, key, fact, "persist the folder around it")
@@ -46,6 +51,10 @@ def check_files(system: System, table: Table, file: Place) -> Iterator[Problem]:
             if around in places:
                 fact = f"cannot be in {dotted('files', places[around])}, which is a file"
                 yield Problem(place, key, fact, "rename one of the two")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
 
 
 def _wrong(path: PurePosixPath, *, is_link: bool) -> Iterator[tuple[str, str]]:

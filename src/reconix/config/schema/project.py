@@ -10,7 +10,7 @@ from reconix.config.lock.packages import DEBIAN
 from reconix.config.options import Option, Range
 from reconix.config.schema.archives import OtherArchive
 from reconix.config.schema.values import (
-    _MAX_SOURCE_BYTES,
+    MAX_SOURCE_BYTES,
     AbsolutePath,
     Architecture,
     Name,
@@ -161,7 +161,7 @@ class TrustRoot:
         lines = [
             line.strip()
             for path in self.keys_files
-            for line in read_text(path, _MAX_SOURCE_BYTES).splitlines()
+            for line in read_text(path, MAX_SOURCE_BYTES).splitlines()
         ]
         written = [line for line in lines if line and not line.startswith("#")]
         return tuple(dict.fromkeys([*self.keys, *written]))
@@ -210,7 +210,7 @@ class Updates:
 
     def certificates(self) -> str | None:
         """Those of the authorities, one after the other; None: what the system trusts."""
-        files = [read_text(path, _MAX_SOURCE_BYTES) for path in self.authorities_files]
+        files = [read_text(path, MAX_SOURCE_BYTES) for path in self.authorities_files]
         return "".join(files) if files else None
 
 

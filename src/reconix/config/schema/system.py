@@ -12,7 +12,7 @@ from reconix.config.schema.health import Health
 from reconix.config.schema.python_environments import PythonEnvironment
 from reconix.config.schema.software import Secret, Tree
 from reconix.config.schema.values import (
-    _MAX_SOURCE_BYTES,
+    MAX_SOURCE_BYTES,
     AbsolutePath,
     Address,
     CommandLine,
@@ -178,7 +178,7 @@ class User:
         lines = [
             line.strip()
             for path in self.authorized_keys_files
-            for line in read_text(path, _MAX_SOURCE_BYTES).splitlines()
+            for line in read_text(path, MAX_SOURCE_BYTES).splitlines()
         ]
         written = [line for line in lines if line and not line.startswith("#")]
         return tuple(dict.fromkeys([*self.authorized_keys, *written]))
@@ -368,7 +368,7 @@ class Content:
     def read(self) -> bytes:
         """The content."""
         if self.source is not None:
-            return read_bounded(self.source, _MAX_SOURCE_BYTES)
+            return read_bounded(self.source, MAX_SOURCE_BYTES)
         return (self.text or "").encode()
 
 

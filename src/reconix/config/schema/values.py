@@ -17,7 +17,8 @@ from reconix.config import patterns
 from reconix.config.globs import matching
 from reconix.config.options import Form, Range
 
-_MAX_SOURCE_BYTES = 16 << 20
+MAX_SOURCE_BYTES = 16 << 20
+"""Of a file whose content is part of a configuration."""
 _MAX_SSID_BYTES = 32
 
 

@@ -80,3 +80,14 @@ def test_below_etc_too_a_file_is_in_no_file(tmp_path: Path) -> None:
     write(tmp_path, one='files.a.text = ""\nfiles."a/b".text = ""\n')
     (problem,) = mistakes(tmp_path)
     assert problem.fact == "cannot be in files.a, which is a file"
+
+
+@pytest.mark.parametrize("path", ["boot.img", "/srv/tftp/boot.img"])
+def test_a_large_file_is_brought_as_a_tree(tmp_path: Path, path: str) -> None:
+    write(tmp_path, one=f'[files."{path}"]\nsource = "large"\n')
+    with (tmp_path / "hosts/gw/systems/large").open("wb") as file:
+        file.truncate((16 << 20) + 1)
+    (problem,) = mistakes(tmp_path)
+    assert (problem.key.rpartition(".")[2], problem.place.line) == ("source", 2)
+    assert problem.fact.endswith("has more than 16M")
+    assert "trees" in problem.hint
