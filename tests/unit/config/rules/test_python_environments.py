@@ -12,6 +12,7 @@ def project(folder: Path, text: str, packages: str = PACKAGES) -> None:
     write(folder, default=f"{packages}{text}")
     (folder / "hosts/gw/systems/pylock.toml").touch()
     (folder / "hosts/gw/systems/a.whl").touch()
+    (folder / "hosts/gw/systems/tree").mkdir()
 
 
 def test_an_environment_is_by_default_below_opt(tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ WRONG = {
         "python.air.path",
         "/srv/v is inside /srv/v/w of volumes.v, or around it",
     ),
-    'wheels = ["a.whl"]\n[trees."/opt/air-venv"]\nsource = "."': (
+    'wheels = ["a.whl"]\n[trees."/opt/air-venv"]\nsource = "tree"': (
         "python.air.path",
         'is inside /opt/air-venv of trees."/opt/air-venv", or around it',
     ),
