@@ -1,10 +1,12 @@
-"""A secret that arrives is cut at each step: the device has the value before, or the new one."""
+"""P13: a secret arrives, and is cut at each step: the device has the old value or the new one."""
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.asking import put
+from tests.crash.test_fault_storage import Failing
 from tests.cuts import states
 from tests.device_model import Machine
 
@@ -25,7 +27,7 @@ def cut(machine: Machine, place: Path) -> Machine:
 
 
 @pytest.mark.parametrize("old", [OLD, None])
-def test_a_cut_at_any_step_leaves_the_old_value_or_the_new_one(
+def test_p13_a_cut_at_any_step_leaves_the_old_value_or_the_new_one(
     machine: Machine, old: bytes | None
 ) -> None:
     if old is not None:
@@ -41,7 +43,7 @@ def test_a_cut_at_any_step_leaves_the_old_value_or_the_new_one(
     assert found == {old, NEW}
 
 
-def test_a_cut_removal_leaves_the_value_or_nothing(machine: Machine) -> None:
+def test_p13_a_cut_removal_leaves_the_value_or_nothing(machine: Machine) -> None:
     put(machine, "mqtt-password", OLD)
 
     def work() -> None:
@@ -52,7 +54,7 @@ def test_a_cut_removal_leaves_the_value_or_nothing(machine: Machine) -> None:
     assert found == {OLD, None}
 
 
-def test_a_device_whose_first_start_is_cut_makes_its_key_at_the_next(machine: Machine) -> None:
+def test_p13_a_device_whose_first_start_is_cut_makes_its_key_at_the_next(machine: Machine) -> None:
     for place in states(machine.place, lambda: make_device_key(machine.paths), at_least=4):
         left = cut(machine, place)
         key = left.paths.device_key
@@ -60,3 +62,24 @@ def test_a_device_whose_first_start_is_cut_makes_its_key_at_the_next(machine: Ma
         assert was_there is None or len(was_there) == KEY_BYTES
         assert make_device_key(left.paths) == (was_there is None)
         assert was_there in (None, key.read_bytes())
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_p13_a_disk_that_is_full_or_fails_at_any_step_keeps_the_old_value(
+    machine: Machine, number: int
+) -> None:
+    put(machine, "mqtt-password", OLD)
+    for allowed in range(99):
+        with Failing(allowed, number) as disk:
+            try:
+                put(machine, "mqtt-password", NEW)
+            except OSError as error:
+                assert error.errno == number
+        assert value(machine) in (OLD, NEW)
+        assert all(not kept.fault for kept in kept_secrets(machine.paths))
+        put(machine, "mqtt-password", OLD)
+        assert [path.name for path in machine.paths.secrets.iterdir()] == ["mqtt-password"]
+        if disk.steps <= allowed:
+            assert allowed > 4
+            return
+    raise AssertionError("it has no end")
