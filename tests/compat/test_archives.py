@@ -414,6 +414,25 @@ def test_what_is_locked_can_be_kept_while_debian_moves(site: Site, vendor: Vendo
     assert {p.id for p in added.packages()} - {p.id for p in before.packages()} == {"fresh_1_all"}
 
 
+def test_what_is_kept_still_comes_from_the_archive_that_names_it(
+    site: Site, vendor: Vendor
+) -> None:
+    publish(site, vendor)
+    image = 'kernel.package = { force = "linux-image-6.1-cloud-amd64" }\npackages = ["webber"]'
+    configure(site, system=image)
+    before = site.lock()
+    vendor.add("webber 0.9")
+    vendor.add("linux-image-6.1-cloud-amd64 6.1+ours")
+    publish(site, vendor)
+    named = '"webber", "linux-image-*"'
+    configure(site, archives=ARCHIVE.replace('"vendor-*"', named), system=image)
+    after = site.lock(before, keep=True)
+    assert locked(after)["webber"].archive == "vendor"
+    (kernel,) = after.hosts["device"].systems["default"].kernel
+    assert (kernel.archive, kernel.version) == ("vendor", "6.1+ours")
+    assert site.lock(after, keep=True) == after
+
+
 def debian_moves(site: Site) -> None:
     """A newer suite beside the others has newer versions; the old ones stay."""
     news = {"webber 1:1.1": "Depends: libweb", "libweb 3:1": "", "fresh 1": "", "init 4": ""}

@@ -217,6 +217,18 @@ def test_a_kernel_of_the_project_is_the_kernel_if_it_is_asked_for(site: Site, di
     expect_locked(site)
 
 
+def test_a_kernel_of_the_project_is_kept_only_as_long_as_it_is_the_same(
+    site: Site, dist: Path
+) -> None:
+    site.write(DEBS + 'kernel.package = { force = "linux-image-6.9-ours" }')
+    make_deb(dist, "linux-image-6.9-ours 6.9", architecture="amd64")
+    first = site.lock()
+    assert site.lock(first, keep=True) == first
+    file = make_deb(dist, "linux-image-6.9-ours 6.9", "Section: new", architecture="amd64")
+    again = site.lock(first, keep=True)
+    assert [package.sha256 for package in system(again).kernel] == [Digest.of_file(file)]
+
+
 def test_a_file_that_changed_came_or_went_since_the_lock_is_told(site: Site, dist: Path) -> None:
     file = make_deb(dist, "air 1")
     lock = site.lock()

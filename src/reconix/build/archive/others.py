@@ -119,10 +119,10 @@ class Asking:
         self._expect_no_older(name, targets)
         _tell_if_misnamed(name, targets)
         offers, left_out = list[Offer](), set[str]()
-        for target in targets:
-            for paragraph in _paragraphs(target, name):
+        for target, date in ((each, _date(each)) for each in targets):
+            for paragraph in _paragraphs(target):
                 if archive.matches(package := _name_in(paragraph)):
-                    offers.append(_offer(paragraph, name, _date(target)))
+                    offers.append(_offer(paragraph, name, date))
                 elif package:
                     left_out.add(package)
         _tell_if_useless(name, archive, offers)
@@ -203,7 +203,7 @@ def asked_of(project: Project) -> Mapping[str, ArchiveLock]:
     }
 
 
-def _paragraphs(target: Target, archive: str) -> Iterator[bytes]:
+def _paragraphs(target: Target) -> Iterator[bytes]:
     """Those of an index; without the file there are none."""
     if not target.file.exists():
         return

@@ -37,7 +37,7 @@ from reconix.build.archive.logins import Files
 from reconix.build.archive.offers import Offer, Offers, expect_one_content, place_of, preferences
 from reconix.build.archive.others import Asking, Lists, asked_of
 from reconix.config.lock.hosts import HostLock, Lock, SystemLock, keep_dates, keep_numbers
-from reconix.config.lock.packages import INITRD, LOADER, LockedPackage
+from reconix.config.lock.packages import DEBIAN, INITRD, LOADER, LockedPackage
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.project import Archive, Project
 from reconix.config.schema.system import System
@@ -242,7 +242,7 @@ class _Resolver:
         debs = tuple(offer.package for offer in self._debs.offers(system.deb_files()))
         programs = {each.name for each in debs if not _KERNEL_IMAGE.fullmatch(each.name)}
         names = tuple(sorted(set(system.packages)))
-        wish = _Wish.of(debs, before)
+        wish = self._wish(debs, before)
         kernel = self._kernel(who, system, wish, before)
         if unused := [each for each in debs if each.name not in programs and each not in kernel]:
             raise NoKernel(
@@ -262,7 +262,7 @@ class _Resolver:
     ) -> tuple[LockedPackage, ...]:
         """The images and modules; the package that leads to them is not locked."""
         package = system.kernel.package
-        if before and before.asked_kernel == package and self._still_there(before.kernel):
+        if before and before.asked_kernel == package and self._stays(before.kernel, wish.debs):
             return before.kernel
         found = self._solve(who, [package], wish)
         images = tuple(each for each in found if _KERNEL_IMAGE.fullmatch(each.name))
@@ -273,17 +273,38 @@ class _Resolver:
             )
         return images
 
-    def _still_there(self, packages: Sequence[LockedPackage]) -> bool:
-        found = self._apt.listings(package.name for package in packages)
+    def _stays(self, kernel: Sequence[LockedPackage], debs: Sequence[LockedPackage]) -> bool:
+        """Whether a kernel that was locked can be had, and would still come from there."""
+        own = {each for each in kernel if each.is_of_project}
+        others = [each for each in kernel if each not in own]
+        found = self._apt.listings(package.name for package in others)
         listed = {(listing.name, listing.version) for listing in found}
-        return all(self._is_there(package, listed) for package in packages)
+        return own == {each for each in debs if _KERNEL_IMAGE.fullmatch(each.name)} and all(
+            self._may_stay(each) and self._is_there(each, listed) for each in others
+        )
 
     def _is_there(self, package: LockedPackage, listed: Set[tuple[str, str]]) -> bool:
-        """Whether Debian has the version, or somebody else the very file."""
+        """Whether Debian has the version, or another archive the very file."""
+        if package.archive in DEBIAN:
+            return (package.name, package.version) in listed
         offered = self._world.offers.of(package.name, package.version)
-        if offered:
-            return offered[0].sha256 == package.sha256
-        return (package.name, package.version) in listed
+        return any(package.sha256 == each.sha256 for each in offered)
+
+    def _may_stay(self, package: LockedPackage) -> bool:
+        """Whether it would come from there today, according to ``archives``."""
+        named = {
+            name
+            for name, archive in self._project.archives.items()
+            if archive.matches(package.name)
+        }
+        return package.archive in (named or DEBIAN)
+
+    def _wish(self, debs: tuple[LockedPackage, ...], before: SystemLock | None) -> "_Wish":
+        """The files of the project, and all else that was locked and may stay."""
+        names = {each.name for each in debs}
+        locked = before.packages if before else ()
+        kept = (each for each in locked if self._may_stay(each) and each.name not in names)
+        return _Wish(debs, tuple(kept))
 
     def _solve(self, who: str, wanted: Sequence[str], wish: "_Wish") -> tuple[LockedPackage, ...]:
         try:
@@ -339,14 +360,6 @@ class _Wish:
 
     debs: tuple[LockedPackage, ...]
     kept: tuple[LockedPackage, ...] = ()
-
-    @classmethod
-    def of(cls, debs: tuple[LockedPackage, ...], before: SystemLock | None) -> "_Wish":
-        """The files of the project, and all else that was locked."""
-        names = {each.name for each in debs}
-        locked = before.packages if before else ()
-        kept = (each for each in locked if not each.is_of_project and each.name not in names)
-        return cls(debs, tuple(kept))
 
 
 def near_names(name: str, names: Iterable[str]) -> list[str]:
