@@ -13,6 +13,7 @@ from reconix.config.schema.project import Archive
 from reconix.config.schema.system import Network, System
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_OTHERS = frozenset({"network-manager", "iwd", "connman", "wicd-daemon"})
 _COMPONENT = "non-free-firmware"
 _ADAPTERS = {
     "firmware-iwlwifi": "Intel",
@@ -102,6 +103,11 @@ def warn_about_wifi(system: System, table: Table, file: Place) -> Iterator[Probl
         fact = f"{system.kernel.package} has no drivers for Wi-Fi"
         hint = f"use {system.kernel.package.replace('-cloud', '')}"
         yield Problem(place_of(table, "kernel", "package", default=place), "kernel", fact, hint)
+    for other in sorted(_OTHERS & set(system.packages)):
+        fact = f"{other} joins Wi-Fi networks as well, and both would use the adapter"
+        hint = f"remove one of the two, or tell {other} to leave the adapter alone"
+        listed = place_of_item(table, "packages", item=other, default=place)
+        yield Problem(listed, "packages", fact, hint)
     if not any(package.startswith("firmware-") for package in system.packages):
         known = ", ".join(f"{package} ({whose})" for package, whose in _ADAPTERS.items())
         fact = "no firmware is installed, and most adapters need some"

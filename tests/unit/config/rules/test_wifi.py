@@ -74,3 +74,11 @@ def test_a_kernel_without_drivers_and_missing_firmware_are_warned_of(tmp_path: P
     assert kernel.hint == "use linux-image-amd64"
     assert firmware.fact == "no firmware is installed, and most adapters need some"
     assert "firmware-brcm80211 (Broadcom, Raspberry Pi)" in firmware.hint
+
+
+def test_another_program_that_joins_networks_is_warned_of(tmp_path: Path) -> None:
+    write(tmp_path, web=f'packages = ["network-manager", "firmware-ath9k-htc"]\n{WIFI}')
+    found = [each for each in load_with_places(tmp_path).warnings if each.key == "packages"]
+    assert [each.fact.partition(" ")[0] for each in found if "as well" in each.fact] == [
+        "network-manager"
+    ]
