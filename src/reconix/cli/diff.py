@@ -110,6 +110,8 @@ def _compare(arguments: argparse.Namespace, old: State, new: State) -> list[Chan
 
 def _with_toplevels(arguments: argparse.Namespace, store: ChrootStore, state: State) -> State:
     workshop = state.files.workshop(store, places.downloads())
+    if arguments.build:
+        needs.expect_build(state.host)
     known = state.build_toplevels if arguments.build else state.known_toplevels
     return replace(state, toplevels=known(workshop))
 

@@ -196,7 +196,7 @@ def _allow_namespaces() -> str:
             return _as_root(f"sysctl {name}={allowed}")
     if not isolation.is_root() and find("newuidmap") is None:
         return _install("uidmap")
-    return "let the container that this runs in make namespaces and mounts"
+    return "a container or a chroot is in the way: let it make namespaces and mounts, or leave it"
 
 
 def _as_root(command: str) -> str:

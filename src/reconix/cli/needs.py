@@ -56,6 +56,7 @@ SECRETS = ("age", "sops")
 
 USED_BY = {
     "lock": (*NIX, *DEBS),
+    "diff": (*PACKAGES, *ROOTS, *NIX),
     "build": (*NIX, "gzip"),
     "image": (*NIX, *PACK, *SECRETS),
     "secrets": (*REACH, *SECRETS),

@@ -79,7 +79,10 @@ def _virtual(arguments: argparse.Namespace, workplace: Workplace, host: Host) ->
     login = virtual_device.login(workplace, host)
     identity = getattr(arguments, "identity", None)
     options = [*_own_options(arguments), *_options_of(login, host, identity)]
-    again = f"is it starting? Its console: {workplace.vm / 'console.log'}"
+    again = (
+        f"is it starting? Its console: {workplace.vm / 'console.log'}. "
+        f"If it has a new key, as after a factory reset: rm {login.known_hosts}"
+    )
     to = f"{login.user}@127.0.0.1"
     return Remote(to, tuple(options), hint=again, status_command="reconix status --device")
 
