@@ -69,10 +69,19 @@ class PythonEnvironment:
         ),
     ] = ()
 
+    exclude: Annotated[
+        tuple[PathPattern, ...],
+        Option(
+            "Patterns of files of wheels that are left out, as in a `.gitignore` at the top of the "
+            "environment; with a module goes what it was compiled to.",
+            '["lib/**/tests/", "*.pyi"]',
+            "when wheels bring what the device does not need, or two of them the same file",
+        ),
+    ] = ()
     unchecked: Annotated[
         tuple[PathPattern, ...],
         Option(
-            "Patterns, as of a `.gitignore`, of programs and libraries that are not checked. All "
+            "Patterns, as in `exclude`, of programs and libraries that are not checked. All "
             "others must be for the processor of the host, and find their interpreter, their "
             "libraries and the versions that they need of these, or nothing is built.",
             '["**/libtorch_cuda*.so"]',

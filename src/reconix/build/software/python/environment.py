@@ -31,10 +31,12 @@ from reconix.build.software.python.bytecode import Compile
 from reconix.build.software.python.complete import lacking
 from reconix.build.software.python.own_wheels import own_wheels
 from reconix.build.software.python.target import Target
+from reconix.build.software.python.united import Part
 from reconix.build.software.python.wanted import BadEnvironment
 from reconix.build.software.python.wheel import Wheel
 from reconix.config.lock.hosts import SystemLock
 from reconix.config.lock.wheels import LockedWheel, PythonLock
+from reconix.config.patterns import Patterns
 from reconix.config.schema.python_environments import PythonEnvironment
 from reconix.config.schema.system import System
 from reconix.nix.chroot import ChrootStore
@@ -99,7 +101,7 @@ class _Maker:
             raise BadEnvironment(problems)
         where = wanted.place(name)
         trees = self._unpacked(wheels, digests, where)
-        path = self._together(f"python-{name}", trees)
+        path = self._united(f"python-{name}", trees, wanted.exclude)
         sidecar = Sidecar(path)
         content = File(print_sidecar(sidecar))
         return Bound(where, path, self._store.add_files(content, sidecar.name, [path]))
@@ -125,9 +127,7 @@ class _Maker:
 
         makers = {recipe: maker(wheel) for recipe, wheel in recipes_of.items()}
         made = recipes.realise_all(self._store, "unpack wheels", makers)
-        own = self._store.add_files(_own_files(self._target), f"python-{self._target.short}-venv")
-        named = {made[recipe]: wheel.file_name for recipe, wheel in recipes_of.items()}
-        return {own: "the environment itself", **named}
+        return {made[recipe]: wheel.file_name for recipe, wheel in recipes_of.items()}
 
     def _recipe(self, wheel: Wheel, digest: Digest, where: str) -> Recipe:
         inputs = (
@@ -151,14 +151,19 @@ class _Maker:
             )
         return found
 
-    def _together(self, name: str, trees: Mapping[StorePath, str]) -> StorePath:
+    def _united(
+        self, name: str, trees: Mapping[StorePath, str], exclude: tuple[str, ...]
+    ) -> StorePath:
         """One object with all that several have."""
-        inputs = tuple((str(path), "") for path in sorted(trees))
+        own = self._store.add_files(_own_files(self._target), f"python-{self._target.short}-venv")
+        inputs = tuple((str(path), "") for path in sorted([own, *trees]))
+        inputs += tuple(("exclude", pattern) for pattern in exclude)
         recipe = Recipe("environment", name, inputs, recipes.sources(united))
         found = recipes.known(self._store, recipe)
         if found is None:
-            places = {self._store.path(path): wheel for path, wheel in trees.items()}
-            found = self._store.add_events(united.merged(places), name)
+            parts = [Part(self._store.path(path), whose) for path, whose in trees.items()]
+            parts.append(Part(self._store.path(own), "the environment itself", is_wheel=False))
+            found = self._store.add_events(united.united(parts, Patterns(exclude)), name)
             recipes.remember(self._store, recipe, found)
         return found
 
