@@ -34,6 +34,12 @@ from reconix.config.problems import Problem
 
 _SECONDS = 3600
 _LOG_BYTES = 64 << 20
+_SETTINGS = {
+    "PIP_CONSTRAINT": os.devnull,
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_QUIET": "0",
+}
+"""Of pip, whatever this machine has set: nothing but the lock chooses, and errors are said."""
 _NOT_FOUND = re.compile(r"No matching distribution found for ([^\s=@]+)")
 _WRONG_HASH = "DO NOT MATCH THE HASHES"
 _NO_PIP = "No module named pip"
@@ -126,7 +132,8 @@ def _run_pip(wanted: list[Wanted], target: Target, work: Path) -> None:
     (work / "wheels").mkdir()
     platforms = [f"--platform={each}" for each in target.platforms()]
     abis = [f"--abi={each}" for each in (target.interpreter, "abi3", "none")]
-    python = ("--implementation=cp", f"--python-version={target.full_version}")
+    released = ".".join(map(str, Version(target.full_version).release))
+    python = ("--implementation=cp", f"--python-version={released}")
     binary = ("--require-hashes", "--no-deps", "--only-binary=:all:")
     places = (f"--requirement={asked}", f"--dest={work / 'wheels'}", f"--log={work / 'log'}")
     pip = (sys.executable, "-P", "-m", "pip", "download", "--no-input", "--progress-bar=off")
@@ -134,7 +141,7 @@ def _run_pip(wanted: list[Wanted], target: Target, work: Path) -> None:
         process.run(
             *(*pip, *binary, *python, *abis, *platforms, *places),
             folder=work,
-            environment={"PIP_CONSTRAINT": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+            environment=_SETTINGS,
             timeout_seconds=_SECONDS,
         )
     except CommandFailed as error:

@@ -188,7 +188,7 @@ def test_an_index_that_cannot_be_reached_is_told(
         index.get([Wanted("air", "1.4", (Digest.of(b""),), PLACE, origin)], target)
 
 
-def test_constraints_of_this_machine_do_not_count(
+def test_settings_that_choose_or_silence_do_not_count(
     server: WheelIndex,
     index: Index,
     tmp_path: Path,
@@ -197,5 +197,17 @@ def test_constraints_of_this_machine_do_not_count(
 ) -> None:
     (tmp_path / "constraints.txt").write_text("air==2\n")
     monkeypatch.setenv("PIP_CONSTRAINT", os.fspath(tmp_path / "constraints.txt"))
+    monkeypatch.setenv("PIP_QUIET", "3")
+    monkeypatch.setenv("PIP_NO_BINARY", ":all:")
     digest = server.add("air", make_wheel(tmp_path))
     assert len(index.get([wanted("air", digest)], target)) == 1
+    with pytest.raises(BadEnvironment, match="pip finds no wheel of none"):
+        index.get([wanted("none", digest)], target)
+
+
+def test_a_python_before_its_release_is_asked_for_by_number(
+    server: WheelIndex, index: Index, tmp_path: Path
+) -> None:
+    digest = server.add("air", make_wheel(tmp_path, tag=f"cp314-cp314-{MANY}"))
+    early = Target((3, 14), "3.14.0rc2", 41, "x86_64")
+    assert len(index.get([wanted("air", digest)], early)) == 1
