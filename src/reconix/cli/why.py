@@ -124,7 +124,7 @@ class _Shown:
 
     def _requests(self, requests: Iterable[Request], wanted: str) -> Iterator[str]:
         listed = list(requests)
-        chosen = listed if self._everything else listed[: 1 if wanted else _SHOWN]
+        chosen = listed if self._everything else _shown(listed, wanted)
         for each in chosen:
             by = f", the module {each.modules[-1]}" if each.modules else ""
             asks = f" asks for {wanted}" if wanted else ""
@@ -177,6 +177,14 @@ class _Shown:
             "place": self._place(request),
             "modules": [*request.modules],
         }
+
+
+def _shown(listed: Sequence[Request], wanted: str) -> list[Request]:
+    """The first few lines; of those that a package was asked for by, one of each module."""
+    if not wanted:
+        return [*listed[:_SHOWN]]
+    one_of_each = {each.modules or each.place: each for each in reversed(listed)}
+    return [each for each in listed if each in one_of_each.values()][:_SHOWN]
 
 
 def _need(need: Need) -> str:

@@ -125,10 +125,18 @@ def _value(table: Table, keys: Iterable[str]) -> tuple[str, Value | None]:
 def _traced(
     table: Table, option: str, setting: Setting, above: tuple[str, ...] = ()
 ) -> tuple[Request, ...]:
-    """The line that a setting comes from, through modules."""
-    if setting.place.file.suffix != _MODULE:
-        return (Request(option, setting.place, above),)
-    module = setting.place.file.stem
+    """The lines that a setting comes from, through modules."""
+    return distinct(
+        request
+        for place in (setting.place, *setting.also)
+        for request in _at(table, option, place, above)
+    )
+
+
+def _at(table: Table, option: str, place: Place, above: tuple[str, ...]) -> tuple[Request, ...]:
+    if place.file.suffix != _MODULE:
+        return (Request(option, place, above),)
+    module = place.file.stem
     own = table.entries.get(module)
     if module in above or own is None:
         return ()

@@ -19,7 +19,7 @@ Tested by ``tests/unit/config/test_merge.py``, which draws values at random and 
 import enum
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconix.config.problems import Place, Problem
 
@@ -40,6 +40,8 @@ class Setting:
     place: Place = field(compare=False)
     written: str = field(default="", compare=False)
     """The value as TOML."""
+    also: tuple[Place, ...] = field(default=(), compare=False)
+    """Where else the same was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,16 @@ def _settings(value: Scalar | List) -> tuple[Setting, ...]:
 def _distinct(settings: Iterable[Setting]) -> tuple[Setting, ...]:
     found: dict[object, Setting] = {}
     for setting in settings:
-        found.setdefault(setting.value, setting)
+        known = found.get(setting.value)
+        found[setting.value] = setting if known is None else _joined(known, setting)
     return tuple(found.values())
+
+
+def _joined(one: Setting, other: Setting) -> Setting:
+    """The same setting, written at the places of both."""
+    places = dict.fromkeys((*one.also, other.place, *other.also))
+    places.pop(one.place, None)
+    return replace(one, also=tuple(places)) if len(places) > len(one.also) else one
 
 
 def conflicts(value: Value, key: str = "") -> Iterator[Problem]:

@@ -67,6 +67,18 @@ def test_the_chain_is_told(
     assert capsys.readouterr().out == told
 
 
+def test_a_package_that_two_files_name_shows_both(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "p/hosts/gw/systems/mail.toml"
+    file.write_text(file.read_text().replace('["server"]', '["server", "tool"]'))
+    assert main([*words, "gw:mail", "tool"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:3] == [
+        "  hosts/gw/machine.toml:1:13: packages asks for tool",
+        "  hosts/gw/systems/mail.toml:1:23: packages asks for tool",
+    ]
+
+
 def test_a_program_reads_the_same(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*words, "gw:mail", "post", "--json"]) == 0
     place = "hosts/gw/systems/mail.toml:1:13"

@@ -20,7 +20,7 @@ from reconix.config.lock.packages import LockedPackage
 from reconix.config.merge import Table
 
 MACHINE = """\
-packages = ["kmod"]
+packages = ["kmod", "nginx"]
 """
 SYSTEM = """\
 packages = ["nginx"]
@@ -85,8 +85,15 @@ def lines(requests: tuple[Request, ...]) -> list[tuple[str, str, int]]:
 def test_a_package_is_asked_for_by_the_line_that_names_it(loaded: Loaded) -> None:
     found = packages(loaded, "web")
     assert lines(found["kmod"]) == [("packages", "machine.toml", 1)]
-    assert lines(found["nginx"]) == [("packages", "web.toml", 1)]
-    assert found["nginx"][0].modules == ()
+    assert found["kmod"][0].modules == ()
+
+
+def test_a_package_that_two_lines_name_is_asked_for_by_both(loaded: Loaded) -> None:
+    assert lines(packages(loaded, "web")["nginx"]) == [
+        ("packages", "machine.toml", 1),
+        ("packages", "web.toml", 1),
+    ]
+    assert len(packages(loaded, "default")["nginx"]) == 1
 
 
 def test_what_a_module_adds_is_asked_for_by_the_line_that_switches_it_on(loaded: Loaded) -> None:

@@ -55,6 +55,22 @@ def test_it_does_not_matter_how_files_are_grouped(one: Table, two: Table, three:
     assert merge(merge(one, two), three) == merge(one, merge(two, three))
 
 
+def test_it_is_known_of_an_item_wherever_it_was_written() -> None:
+    def items(line: int, *values: int) -> List:
+        place = Place(Path("a.toml"), line, 1)
+        added = tuple(Setting(value, place) for value in values)
+        return List(Priority.PLAIN, added, (), place)
+
+    one, two, three = items(1, 5, 6), items(2, 6), items(3, 6)
+    for merged in (merge(merge(one, two), three), merge(one, merge(two, three))):
+        assert isinstance(merged, List)
+        places = [[each.line for each in (item.place, *item.also)] for item in merged.items]
+        assert places == [[1], [1, 2, 3]]
+    again = merge(merge(one, two), merge(one, two))
+    assert isinstance(again, List)
+    assert [len(item.also) for item in again.items] == [0, 1]
+
+
 @given(nested, nested)
 def test_a_file_taken_in_twice_counts_once(one: Table, two: Table) -> None:
     assert merge(one, one) == one
