@@ -96,9 +96,9 @@ class Programs:
             place: where it is on the device; nothing for what is laid over the root.
             unchecked: says which paths on the device are left alone.
         """
-        found = sorted(_files(os.fspath(tree), ""))
-        beside = frozenset(path.rpartition("/")[2] for path in found)
-        for path in found:
+        found = sorted(_leaves(os.fspath(tree), ""))
+        beside = frozenset(path.rpartition("/")[2] for path, _ in found)
+        for path in (path for path, is_file in found if is_file):
             shown = f"{place}/{path}"
             if _may_be_run(f"{tree}/{path}") and not unchecked(shown):
                 yield from self.of_file(tree / path, shown, beside)
@@ -264,14 +264,14 @@ class Programs:
         return self._read[file]
 
 
-def _files(folder: str, under: str) -> Iterator[str]:
-    """The regular files of a folder, by their paths in it: there may be very many."""
+def _leaves(folder: str, under: str) -> Iterator[tuple[str, bool]]:
+    """What is in a folder, by paths, and whether it is a file or a link: there may be very many."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _files(entry.path, f"{under}{entry.name}/")
-            elif entry.is_file(follow_symlinks=False):
-                yield f"{under}{entry.name}"
+                yield from _leaves(entry.path, f"{under}{entry.name}/")
+            else:
+                yield f"{under}{entry.name}", entry.is_file(follow_symlinks=False)
 
 
 def _may_be_run(path: str) -> bool:

@@ -125,6 +125,13 @@ def test_a_library_of_the_tree_is_found_where_the_loader_looks_and_beside(
     assert desk.faults() == []
 
 
+def test_a_library_of_the_tree_may_be_found_by_a_link(desk: Desk) -> None:
+    library = desk.library("lib/libair.so.2.1", "libair.so.2")
+    desk.compiled("bin/air", CALLS, str(library))
+    (desk.tree / "lib/libair.so.2").symlink_to("libair.so.2.1")
+    assert desk.faults() == []
+
+
 def test_libraries_are_found_in_folders_of_ld_so_conf(desk: Desk) -> None:
     library = desk.library("lib/libair.so", "libair.so.2")
     desk.compiled("bin/air", CALLS, str(library))
