@@ -25,10 +25,13 @@ from tests.wheels import make_wheel
 from reconix.base.documents import Fields
 from reconix.base.process import run
 from reconix.build.archive.fetch import cached_path
+from reconix.build.software.device_files import DeviceFiles, Part
+from reconix.build.software.programs import Programs
 from reconix.build.users.accounts import Accounts
 from reconix.build.users.static_ids import read_ids
 from reconix.cli import places
 from reconix.config.lock.document import parse_lock
+from reconix.config.schema.system import Kernel, System
 from reconix.nix.chroot import ChrootStore
 from reconix.store.images.nodes import Metadata
 from reconix.store.paths import StorePath
@@ -214,6 +217,7 @@ def test_the_same_lock_gives_the_same_paths_on_another_day(
         check_numbers(store, first)
         check_packages_of_others(store, first)
         check_trees(store, first)
+        check_programs(store, first)
     assert reconix("build", "--store", str(one), project=project).text("generation") == (
         first.text("generation")
     )
@@ -392,6 +396,14 @@ def check_trees(store: ChrootStore, built: Fields) -> None:
     assert said[b"srv/tftp/boot.img"] == Metadata(0o644, air)
     unit = part(store, built, "etc") / "systemd/system/air.service"
     assert "ExecStart=/opt/air/bin/air --once\n" in unit.read_text()
+
+
+def check_programs(store: ChrootStore, built: Fields) -> None:
+    """All programs of Debian find what they need: there is no false alarm."""
+    root, etc = part(store, built, "root"), part(store, built, "etc")
+    system = System(kernel=Kernel(package="linux-image-cloud-amd64"))
+    files = DeviceFiles.of(system, (Part("/etc", etc), Part("", root)))
+    assert list(map(str, Programs(files, "amd64").faults(root, ""))) == []
 
 
 def described(store: ChrootStore, built: Fields, path: StorePath) -> Mapping[bytes, Metadata]:
