@@ -3,10 +3,13 @@
 The project describes one host, `gateway`, with three systems: `default` for maintenance, `mqtt`
 with a message broker, `web` with a web server. With --template minimal it is one host with one
 system that you can log in to; with --template nixos there is a second system, which Nix builds once
-you uncomment a line. Two keys are created: `keys/operator` lets you log in, `keys/update` signs
-updates for the devices of this project. Both are secret and stay out of version control;
-`keys/operator.pub` and `keys/update.pub` go to the device. Edit the files, which explain
-themselves, then:
+you uncomment a line. --template python-app is a program of one's own with the libraries that it
+needs, --template vendor-deb one that comes as a Debian package; both are built before the first
+lock, and the last lines of this command say how.
+
+Two keys are created: `keys/operator` lets you log in, `keys/update` signs updates for the devices
+of this project. Both are secret and stay out of version control; `keys/operator.pub` and
+`keys/update.pub` go to the device. Edit the files, which explain themselves, then:
 
     reconix lock && reconix image && reconix run
 
@@ -22,11 +25,16 @@ from reconix.base import process
 from reconix.base.errors import UsageError
 from reconix.cli import needs
 from reconix.cli.answers import say
-from reconix.project.files import ProjectFiles
+from reconix.config.load import load_project
 from reconix.project.secrets import keep_out_of_git
-from reconix.signing.project_keys import root_of
+from reconix.signing.project_keys import root_in
 
 _TEMPLATES = Path(__file__).with_name("templates")
+_BUILT_FIRST = {
+    "python-app": "pip wheel --no-deps --wheel-dir dist ./app",
+    "vendor-deb": "mkdir dist && dpkg-deb --root-owner-group --build package dist",
+}
+"""What makes the software of a template."""
 TEMPLATES = tuple(sorted(folder.name for folder in _TEMPLATES.iterdir() if folder.is_dir()))
 
 
@@ -52,19 +60,21 @@ def run(arguments: argparse.Namespace) -> int:
     key = folder / "keys/operator"
     process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
     keep_out_of_git(folder)
-    files = ProjectFiles.read(folder.absolute())
-    root_of(files)
+    root_in(folder.absolute(), load_project(folder.absolute()))
     say(f"{folder / 'keys/update'} signs updates: keep it safe, and never give it to a device")
-    say(f"created a project in {folder.absolute()}; next:\n{_next_lines(folder)}")
+    lines = _next_lines(folder, arguments.template)
+    say(f"created a project in {folder.absolute()}; next:\n{lines}")
     return 0
 
 
-def _next_lines(folder: Path) -> str:
-    """Three lines to type."""
+def _next_lines(folder: Path, template: str) -> str:
+    """What to type."""
     if folder.absolute() == Path.cwd():
         lines = ["reconix lock", "reconix image", "reconix run"]
     else:
         lines = [f"cd {shlex.quote(str(folder))}", "reconix lock && reconix image", "reconix run"]
+    if template in _BUILT_FIRST:
+        lines.insert(-2, _BUILT_FIRST[template])
     return "\n".join(f"  {line}" for line in lines)
 
 

@@ -108,6 +108,15 @@ def load(folder: Path) -> Configuration:
     return loaded.configuration
 
 
+def load_project(folder: Path) -> Project:
+    """Read what all hosts of a project share, whatever is wrong with the hosts.
+
+    Raises:
+        BadConfiguration: it has errors; all of them are in it.
+    """
+    return _Loader(folder).project()
+
+
 def load_with_places(folder: Path) -> Loaded:
     """Read the project in a folder and keep where everything was written.
 
@@ -142,6 +151,13 @@ class _Loader:
         configuration = Configuration(self._folder, project, by_name)
         told = tuple(sorted({*self._warnings, *self._files.warnings}))
         return Loaded(configuration, self._shapes, self._machines, self._systems, told)
+
+    def project(self) -> Project:
+        found = self._project()
+        problems = [*self._problems, *self._files.problems]
+        if problems or found is None:
+            raise BadConfiguration(problems)
+        return found
 
     def _project(self) -> Project | None:
         file = self._folder / PROJECT_FILE

@@ -22,7 +22,7 @@ from reconix.base import progress
 from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded, read_text, write_durably
 from reconix.config.schema.hosts import Host
-from reconix.config.schema.project import TrustRoot
+from reconix.config.schema.project import Project, TrustRoot
 from reconix.nix.signatures import SecretKey
 from reconix.project.files import ProjectFiles
 from reconix.signing import key_sets
@@ -83,12 +83,17 @@ def _ignores(lines: Iterable[str], name: str) -> bool:
 
 def root_of(files: ProjectFiles) -> TrustRoot:
     """Which keys devices trust; a project that names none gets one."""
-    trust = files.configuration.project.trust
+    return root_in(files.folder, files.configuration.project)
+
+
+def root_in(folder: Path, project: Project) -> TrustRoot:
+    """The same for a project in a folder, whatever its hosts say."""
+    trust = project.trust
     if trust.texts() or not trust.require_signature:
         return trust
-    shown = files.folder / FOLDER / f"{DEFAULT_NAME}.pub"
+    shown = folder / FOLDER / f"{DEFAULT_NAME}.pub"
     if not shown.is_file():
-        public = make_key(shown.with_suffix(""), f"{files.configuration.project.name}-1")
+        public = make_key(shown.with_suffix(""), f"{project.name}-1")
         progress.note(f"made {shown.with_suffix('')}, the key that signs updates: keep it safe")
         progress.note(f'to build elsewhere, write into reconix.toml: trust.keys = ["{public}"]')
     return replace(trust, keys_files=(shown,))

@@ -60,12 +60,33 @@ def test_what_somebody_made_in_an_example_is_not_in_a_new_project(
     assert (tmp_path / "new/keys/.gitignore").is_file()
 
 
+@pytest.mark.parametrize("template", ["python-app", "vendor-deb"])
+def test_software_is_built_before_it_is_locked(
+    template: str, tmp_path: Path, need: Need, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need("ssh-keygen")
+    assert main(["init", "--template", template, str(tmp_path / "new")]) == 0
+    folder, build, lock, start = capsys.readouterr().out.splitlines()[-4:]
+    assert folder.strip() == f"cd {tmp_path / 'new'}"
+    assert " dist" in build
+    assert "lock" in lock
+    assert start.strip() == "reconix run"
+
+
+def build_software(project: Path) -> None:
+    """Leave files where the maker of a project builds a package, or a wheel."""
+    (project / "dist").mkdir()
+    for built in ("own_1.0_all.deb", "own-1.0-py3-none-any.whl"):
+        (project / "dist" / built).touch()
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_every_template_is_right_and_has_nothing_to_advise(
     template: str, tmp_path: Path, need: Need
 ) -> None:
     need("ssh-keygen")
     assert main(["init", "--template", template, str(tmp_path / "new")]) == 0
+    build_software(tmp_path / "new")
     assert not load_with_places(tmp_path / "new").warnings
 
 
@@ -76,6 +97,7 @@ def test_git_ignores_the_secret_keys_of_a_new_project_and_nothing_else(
     need("git", "ssh-keygen")
     project = tmp_path / "new"
     assert main(["init", "--template", template, str(project)]) == 0
+    build_software(project)
     assert main(["--project", str(project), "keys", "generate", "second"]) == 0
     (project / "keys/sets").mkdir()
     (project / "keys/sets/2.json").touch()
@@ -83,7 +105,7 @@ def test_git_ignores_the_secret_keys_of_a_new_project_and_nothing_else(
     words = ("git", "-C", project, "ls-files", "-z", "--others", "--exclude-standard")
     listed = run(*words).decode().split("\0")
     there = {str(path.relative_to(project)) for path in project.rglob("*") if path.is_file()}
-    inside = {name for name in there if not name.startswith(".git/")}
+    inside = {name for name in there if not name.startswith((".git/", "dist/"))}
     assert inside - set(listed) == {"keys/operator", "keys/update", "keys/second"}
 
 

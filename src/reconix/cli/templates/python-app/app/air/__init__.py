@@ -1,0 +1,1 @@
+"""Tell how good the air is."""

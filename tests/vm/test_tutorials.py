@@ -1,0 +1,27 @@
+"""Each tutorial does what it says, on this machine and with a virtual device."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from tests.conftest import Need
+from tests.project_files import ROOT, enough
+from tests.projects import PROGRAMS
+from tests.tutorials import Reader
+
+TUTORIALS = enough(sorted((ROOT / "docs/tutorials").glob("*.md")), at_least=2, what="tutorials")
+
+
+@pytest.mark.vm
+@pytest.mark.archive
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+def test_a_tutorial_can_be_followed(tutorial: Path, tmp_path: Path, need: Need) -> None:
+    need(*PROGRAMS, "curl", "gpg", "apt-ftparchive")
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "LC_ALL": "C.UTF-8",
+    }
+    Reader(tmp_path, environment).follow(tutorial)
