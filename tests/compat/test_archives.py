@@ -241,9 +241,14 @@ def test_a_key_that_is_not_trusted_any_more_signs_nothing(site: Site, vendor: Ve
         site.lock()
 
 
-def test_an_archive_without_a_signature_is_refused(site: Site, vendor: Vendor) -> None:
+@pytest.mark.parametrize("was_signed", [True, False])
+def test_an_archive_without_a_signature_is_refused(
+    site: Site, vendor: Vendor, *, was_signed: bool
+) -> None:
     publish(site, vendor)
     configure(site)
+    if was_signed:
+        site.lock()
     (vendor.folder / "dists/stable/InRelease").unlink()
     with pytest.raises(BadSignature, match="archive vendor: "):
         site.lock()

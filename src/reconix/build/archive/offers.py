@@ -177,9 +177,15 @@ class Offers:
             f"Date: Thu, 01 Jan 1970 00:00:00 UTC\n"
             f"SHA256:\n {Digest.of(index).hex()} {len(index)} Packages\n"
         )
-        write_durably(folder / "Packages", index)
-        write_durably(folder / "Release", release.encode())
+        _write(folder / "Packages", index)
+        _write(folder / "Release", release.encode())
         return Source(address_of(folder), "./", (), None)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file if it is to change: apt makes its cache anew for each file that is newer."""
+    if not path.exists() or path.read_bytes() != content:
+        write_durably(path, content)
 
 
 def origin(archive: str) -> str:

@@ -13,7 +13,8 @@ from reconix.base.errors import ReconixError
 
 _SAID_CHARACTERS = 800
 _SIGNATURE = re.compile(
-    r"NO_PUBKEY|EXPKEYSIG|REVKEYSIG|BADSIG|not signed|signature|gpgv|sqv|NODATA", re.I
+    r"NO_PUBKEY|EXPKEYSIG|REVKEYSIG|BADSIG|not signed|no longer signed|signature|gpgv|sqv|NODATA",
+    re.I,
 )
 _AGE = re.compile(r"is expired|not valid yet|invalid for another")
 _WEAK = re.compile(r"strong enough for security|weak (algorithm|security|hash)|Insufficient", re.I)

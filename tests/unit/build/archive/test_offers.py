@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,16 @@ def test_the_order_in_which_offers_are_found_does_not_show(tmp_path: Path) -> No
     Offers([*reversed(found), *found]).write(tmp_path / "two")
     files = [tmp_path / each / "vendor/Packages" for each in ("one", "two")]
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_what_has_not_changed_is_not_written(tmp_path: Path) -> None:
+    index = tmp_path / "vendor/Packages"
+    Offers([offer()]).write(tmp_path)
+    os.utime(index, (1, 1))
+    Offers([offer()]).write(tmp_path)
+    assert index.stat().st_mtime == 1
+    Offers([offer(), offer(name="wind")]).write(tmp_path)
+    assert index.stat().st_mtime > 1
 
 
 def test_two_contents_are_refused_and_the_same_one_may_come_from_both() -> None:

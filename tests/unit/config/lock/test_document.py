@@ -75,6 +75,11 @@ def test_a_lock_of_version_1_is_still_read() -> None:
     assert print_lock(old) == content.replace(b'"version": 1\n', b'"version": 2\n')
 
 
+def test_an_archive_beside_debians_need_not_say_when() -> None:
+    vendors = lock(package("vendor-app", archive="vendor", date=""))
+    assert parse_lock(print_lock(vendors), source="test").packages() == vendors.packages()
+
+
 def test_a_file_of_the_project_has_no_date_and_what_an_archive_has_one() -> None:
     own = package("own", archive=PROJECT, path="dist/own_1.deb", date="")
     printed = print_lock(lock(own))
