@@ -275,7 +275,7 @@ def check_composition(root: Path, work: Path) -> None:
     root_judges.check_sources(root)
     root_judges.check_owners(root)
     root_judges.check_needs(root, work)
-    root_judges.check_reasons(root, tomllib.loads(MACHINE)["packages"])
+    root_judges.check_reasons(root, ["air", *tomllib.loads(MACHINE)["packages"]])
 
 
 def check_packages_of_others(store: ChrootStore, built: Fields) -> None:
