@@ -14,6 +14,7 @@ from pathlib import Path
 from reconix.config.check import check
 from reconix.config.file_kinds import MACHINE, PROJECT
 from reconix.config.merge import List, Table, merge_tables, settings
+from reconix.config.private_files import private_files
 from reconix.config.problems import Place, Problem
 from reconix.config.schema.project import MOVED
 from reconix.config.schema.values import FilePattern, FolderPath
@@ -74,6 +75,7 @@ class Files:
             return Table({}, Place(file))
         self.problems += checked.problems
         self.problems += missing_files(checked.table)
+        self.problems += private_files(checked.table, self._folder)
         self.warnings += checked.warnings
         return checked.table
 

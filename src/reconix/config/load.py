@@ -36,6 +36,7 @@ from reconix.config.imports import Files, missing_files
 from reconix.config.merge import Table, conflicts, merge_tables
 from reconix.config.modules.evaluation import find_modules
 from reconix.config.origins import place_of
+from reconix.config.private_files import private_files
 from reconix.config.problems import BadConfiguration, Place, Problem
 from reconix.config.rules import assertions, warnings
 from reconix.config.rules.debs import check_debs
@@ -226,6 +227,7 @@ class _Loader:
                 own = merge_tables(shared, each.table)
                 complete = self._modules.apply(own, Place(each.file))
                 self._problems += [*complete.problems, *missing_files(complete.table)]
+                self._problems += private_files(complete.table, self._folder)
                 tables[each.name] = complete.table
         return tables
 
