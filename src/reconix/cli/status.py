@@ -91,13 +91,20 @@ def _built_lines(host: str, built: Built, now: float) -> Iterator[str]:
 
 
 def _changed(changed: Difference) -> str:
-    """What has changed, in one line."""
-    if not changed.touched:
-        return "no system is another one"
-    what = [_package(each) for each in changed.packages[:_NAMED]]
-    more = len(changed.packages) - len(what)
-    what += [f"{counted(more, 'more package')}"] if more else []
-    return f"{', '.join(what) or 'files and settings'}, in {', '.join(changed.touched)}"
+    """What has changed, in one line: systems in which the same has are named together."""
+    together: dict[str, list[str]] = {}
+    for system in changed.touched:
+        packages = [each for each in changed.packages if system in each.systems]
+        together.setdefault(_listed(packages), []).append(system)
+    told = [f"{', '.join(systems)}: {what}" for what, systems in together.items()]
+    return "; ".join(told) or "no system is another one"
+
+
+def _listed(changes: list[PackageChange]) -> str:
+    what = [_package(each) for each in changes[:_NAMED]]
+    more = len(changes) - len(what)
+    what += [counted(more, "more package")] if more else []
+    return ", ".join(what) or "files and settings"
 
 
 def _package(change: PackageChange) -> str:

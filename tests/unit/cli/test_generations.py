@@ -11,10 +11,13 @@ from tests.device_status import DOCUMENT
 from tests.made_generations import generation, toplevel
 
 from reconix.base.documents import print_json
+from reconix.build.inspect.generations import Difference
+from reconix.build.inspect.packages import Package, PackageChange
 from reconix.build.measured import Measured
 from reconix.build.pins import Pin, Pins
 from reconix.cli.image import _how_to_go_on
 from reconix.cli.main import main
+from reconix.cli.status import _changed
 from reconix.nix.chroot import ChrootStore
 from reconix.project import virtual_device
 from reconix.project.workplace import Workplace
@@ -164,10 +167,26 @@ def test_status_says_age_and_size_and_what_has_changed(project: Project, capsys:
     (second,) = [line for line in lines if line.startswith("gw: generation 2 ")]
     assert second.split()[3:5] == ["just", "now"] and second.endswith(f"B  {path}")
     after = lines[lines.index(second) + 1]
-    assert after.strip() == "since generation 1: files and settings, in web"
+    assert after.strip() == "since generation 1: web: files and settings"
     (first, *_) = lines
     assert first.endswith(f"just now                   {project.pins[0].path}"), "size: not known"
     assert lines[-1] == "image: none (reconix image gw)"
+
+
+def test_systems_in_which_the_same_has_changed_are_named_together() -> None:
+    def package(name: str, version: str) -> Package:
+        return Package(name, version, 1)
+
+    changes = [
+        PackageChange(None, package("less", "668-1"), ("web",)),
+        PackageChange(package("tool", "1"), package("tool", "2"), ("mqtt", "web")),
+        *(PackageChange(package(n, "1"), None, ("mqtt",)) for n in "abcdef"),
+    ]
+    changed = Difference((), tuple(changes), ("default", "extra", "mqtt", "web"), ())
+    assert _changed(changed) == (
+        "default, extra: files and settings; mqtt: tool 1 → 2, - a, - b, - c, 3 more packages; "
+        "web: + less 668-1, tool 1 → 2"
+    )
 
 
 def test_status_says_it_to_programs(project: Project, capsys: Captured) -> None:
