@@ -21,6 +21,7 @@ from pathlib import Path
 
 from reconix.base.documents import print_json
 from reconix.base.files import write_durably
+from reconix.base.text import shown_in_json
 from reconix.cli import places
 from reconix.cli.answers import give
 from reconix.composition import bill, cyclonedx, spdx
@@ -46,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write it."""
     found = _bill(arguments)
-    content = print_json(_FORMATS[arguments.format](found))
+    # Somebody may look at it, and names in it are those of others.
+    content = shown_in_json(print_json(_FORMATS[arguments.format](found)).decode()).encode()
     if arguments.output is None:
         give(content)
     else:

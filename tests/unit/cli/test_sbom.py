@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.installed_packages import install, make_project
+from tests.installed_packages import COPYRIGHT, install, make_project
 from tests.projects import in_other_circumstances
 
 from reconix.cli.main import main
@@ -32,6 +32,22 @@ def test_a_bill_is_printed_or_written_the_same_each_time(
     assert main([*words, "gw", "--output", str(file)]) == 0
     assert file.read_bytes() == printed
     assert json.loads(printed)["metadata"]["component"]["name"] == "gw"
+
+
+def test_words_of_others_are_spelt_out(
+    words: list[str], capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    licence = "a\x9b\u202eb"
+    written = COPYRIGHT.replace("own words", licence)
+    monkeypatch.setattr("tests.installed_packages.COPYRIGHT", written)
+    build(Path(words[3]).parent)
+    assert main([*words, "gw"]) == 0
+    printed = capsysbinary.readouterr().out.decode()
+    assert "\\u009b\\u202e" in printed
+    assert "\u202e" not in printed and "\x9b" not in printed
+    parts = json.loads(printed)["components"]
+    named = [each for part in parts for each in part.get("licenses", [])]
+    assert {"license": {"name": licence}} in named
 
 
 def test_no_circumstance_shows_in_a_bill(words: list[str], tmp_path: Path) -> None:
