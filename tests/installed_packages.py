@@ -160,7 +160,8 @@ def add_generation(store: ChrootStore) -> StorePath:
             "slot": {"image_sha256": "0" * 64, "image_size_bytes": 512, "slot_size_bytes": 512},
         }
     )
-    tree = folder({"generation.json": File(text)})
+    links = {f"systems/{name}": Symlink(str(path)) for name, path in toplevels.items()}
+    tree = folder({"generation.json": File(text), **links})
     return store.add_files(tree, "generation-gw", [boot, *toplevels.values()])
 
 

@@ -2,9 +2,10 @@
 
 A question is about the configuration as it is now, not about what was built last. Its lock must fit
 it. Whether it was built is asked of the store: by recipe for the root, so that a changed setting
-does not hide the packages, and as a whole for what a device shows.
+does not hide the packages, or by the packages of a generation that is kept; and as a whole for what
+a device shows.
 
-Tested by ``tests/unit/cli/test_why.py``.
+Tested by ``tests/unit/composition/test_subject.py`` and ``tests/unit/cli/test_why.py``.
 """
 
 import os
@@ -12,11 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import UsageError
+from reconix.base.files import read_bounded
 from reconix.build import cached_recipes, recipes
 from reconix.build.inspect import evaluate
+from reconix.build.inspect.generations import systems_of
+from reconix.build.inspect.packages import MAX_STATUS_BYTES, STATUS
 from reconix.composition import requests
 from reconix.composition.device_view import DeviceView
+from reconix.composition.installed import parse_installed
 from reconix.composition.requests import Requests
+from reconix.composition.toplevel_parts import ToplevelParts
 from reconix.config.load import Loaded, load_with_places
 from reconix.config.lock.hosts import HostLock, SystemLock
 from reconix.config.merge import Table
@@ -145,11 +151,23 @@ class SystemSubject:
         return {**requests.for_packages(self.system, self.table), **debs}
 
     def root(self, store: ChrootStore | None) -> Path | None:
-        """Where its Debian root lies, if these packages were installed before."""
+        """Where its Debian root lies, if just these packages were installed before."""
         if store is None:
             return None
         path = recipes.known(store, cached_recipes.root_recipe(self.locked, self.of.lock))
-        return store.path(path) if path else None
+        return store.path(path) if path else self._kept_root(store)
+
+    def _kept_root(self, store: ChrootStore) -> Path | None:
+        """The root of a generation that is kept: another release of reconix may have built it."""
+        wanted = {(each.name, each.version) for each in self.locked.packages}
+        for pin in reversed(self.of.files.pins(store, self.of.host).all()):
+            toplevel = (
+                systems_of(store, pin.path).get(self.name) if store.is_valid(pin.path) else None
+            )
+            parts = ToplevelParts.read(store, toplevel) if toplevel else None
+            if parts and _packages(store.path(parts.root)) == wanted:
+                return store.path(parts.root)
+        return None
 
     def view(self, store: ChrootStore | None, downloads: Path) -> DeviceView:
         """Its files, as a device shows them.
@@ -161,3 +179,9 @@ class SystemSubject:
             raise self.of.not_built(self.name)
         toplevels = self.of.toplevels(store, downloads, self.name)
         return DeviceView.read(store, self.system, toplevels[self.name])
+
+
+def _packages(root: Path) -> set[tuple[str, str]]:
+    """Names and versions of what is installed in a root."""
+    status = parse_installed(read_bounded(root / STATUS, MAX_STATUS_BYTES))
+    return {(each.name, each.version) for each in status}
