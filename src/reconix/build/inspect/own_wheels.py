@@ -9,12 +9,11 @@ Tested by ``tests/unit/build/inspect/test_own_wheels.py``.
 
 from collections.abc import Iterator
 
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from reconix.build.software.python.complete import lacking
 from reconix.build.software.python.locking import digest_of_question
-from reconix.build.software.python.own_wheels import own_wheels
+from reconix.build.software.python.own_wheels import own_extras, own_wheels
 from reconix.build.software.python.target import NoPython, Target
 from reconix.build.software.python.wheel import BadWheel
 from reconix.config.lock.hosts import SystemLock
@@ -54,7 +53,7 @@ def _unfit(
     except (BadWheel, NoPython) as error:
         yield str(error), error.hint
         return
-    extras = {wheel.name: map(canonicalize_name, wanted.extras) for wheel in own}
+    extras = own_extras(own, wanted.extras)
     versions = {wheel.name: Version(wheel.version) for wheel in lock.wheels}
     for problem in lacking(own, target, extras, versions):
         yield problem.fact, problem.hint

@@ -21,9 +21,12 @@ PACKAGE = "python3"
 
 _OF_THE_SYSTEM = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/nix", "/proc", "/run", "/sbin", "/sys"),
-    *("/tmp", "/usr", "/var/tmp"),
+    *("/tmp", "/usr", "/var/lib/dpkg", "/var/lib/reconix", "/var/lock", "/var/run", "/var/tmp"),
 )
-_OF_SEVERAL = ("/", "/home", "/mnt", "/opt", "/root", "/srv", "/var", "/var/lib")
+_OF_SEVERAL = (
+    *("/", "/home", "/mnt", "/opt", "/root", "/srv"),
+    *("/var", "/var/cache", "/var/lib", "/var/log", "/var/spool"),
+)
 """Folders in which packages and others have something, too."""
 
 

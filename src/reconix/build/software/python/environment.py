@@ -19,8 +19,6 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
-
 from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.build import recipes
@@ -29,7 +27,7 @@ from reconix.build.software.placed import Bound
 from reconix.build.software.python import bytecode, united, unpack
 from reconix.build.software.python.bytecode import Compile
 from reconix.build.software.python.complete import lacking
-from reconix.build.software.python.own_wheels import own_wheels
+from reconix.build.software.python.own_wheels import own_extras, own_wheels
 from reconix.build.software.python.target import Target
 from reconix.build.software.python.united import Part
 from reconix.build.software.python.wanted import BadEnvironment
@@ -95,8 +93,7 @@ class _Maker:
         digests = {wheel.path: Digest.of_file(wheel.path) for wheel in own}
         digests |= {files[wheel]: wheel.sha256 for wheel in locked}
         wheels = [*own, *(Wheel.read(files[wheel], wheel.file_name) for wheel in locked)]
-        extras = {each.name: map(canonicalize_name, wanted.extras) for each in own}
-        problems = [*lacking(wheels, self._target, extras)]
+        problems = [*lacking(wheels, self._target, own_extras(own, wanted.extras))]
         if problems:
             raise BadEnvironment(problems)
         where = wanted.place(name)

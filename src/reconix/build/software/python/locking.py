@@ -9,11 +9,9 @@ Tested by ``tests/unit/build/software/python/test_locking.py``.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-
-from packaging.utils import canonicalize_name
 
 from reconix.base.digests import Digest
 from reconix.base.documents import print_json
@@ -21,7 +19,7 @@ from reconix.build.archive.fetch import WrongContent, cached_path
 from reconix.build.software.python import lock_files
 from reconix.build.software.python.complete import lacking
 from reconix.build.software.python.index import Index
-from reconix.build.software.python.own_wheels import own_wheels
+from reconix.build.software.python.own_wheels import own_extras, own_wheels
 from reconix.build.software.python.target import Target
 from reconix.build.software.python.wanted import BadEnvironment, Question, Wanted
 from reconix.build.software.python.wheel import Wheel
@@ -133,11 +131,8 @@ class _Locking:
         here = [self._of_project(each) for each in pinned if each.file is not None]
         far = self._index.get([each for each in pinned if each.file is None], target)
         wheels = tuple(sorted([*here, *far]))
-        found = [
-            Wheel.read(_place(wheel, self._folder, self._index), wheel.file_name)
-            for wheel in wheels
-        ]
-        extras = {**{each.name: each.extras for each in pinned}, **own_extras(own, wanted)}
+        found = [self._read(wheel) for wheel in wheels]
+        extras = {**{each.name: each.extras for each in pinned}, **own_extras(own, wanted.extras)}
         problems = [*lacking([*own, *found], target, extras)]
         if problems:
             raise BadEnvironment(problems)
@@ -164,11 +159,6 @@ class _Locking:
             sha256=digest,
             origin=os.path.relpath(wanted.file, self._folder),
         )
-
-
-def own_extras(own: list[Wheel], wanted: PythonEnvironment) -> Mapping[str, frozenset[str]]:
-    """The extras of an environment are those of the project's wheels."""
-    return {wheel.name: frozenset(map(canonicalize_name, wanted.extras)) for wheel in own}
 
 
 def _pinned(name: str, wanted: PythonEnvironment, own: list[Wheel], target: Target) -> list[Wanted]:
