@@ -8,6 +8,7 @@ Source: PEP 427 and the specification *Binary distribution format* (wheels), *Co
 Tested by ``tests/unit/build/software/python/test_wheel.py``.
 """
 
+import io
 import stat
 import zipfile
 import zlib
@@ -15,8 +16,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from installer.exceptions import InstallerError
+from installer.records import RecordEntry
 from installer.sources import WheelContentElement, WheelFile
 from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
@@ -35,6 +38,7 @@ MAX_BYTES = 8 << 30
 MAX_METADATA_BYTES = 16 << 20
 """Of one file about the wheel; RECORD grows with the number of files."""
 _MAX_SAID = 400
+_IN_MEMORY_BYTES = 32 << 20
 
 
 class BadWheel(ReconixError):
@@ -93,16 +97,31 @@ class Wheel:
 
 
 class Source(WheelFile):
-    """A wheel as ``installer`` reads it, without compiled files that it may bring.
+    """A wheel as ``installer`` reads it, each file checked against RECORD while it is unpacked.
 
-    They would be valid for whatever Python made them, and at whatever source.
+    Compiled files that it may bring are left out: they would be valid for whatever Python made
+    them, and at whatever source.
     """
 
     def get_contents(self) -> Iterator[WheelContentElement]:
-        """Each file that is to be unpacked."""
-        for record, stream, executable in super().get_contents():
-            if "__pycache__" not in record[0].split("/"):
-                yield record, stream, executable
+        """Each file that is to be unpacked.
+
+        Raises:
+            ValueError: one is not as RECORD says.
+        """
+        for record, packed, executable in super().get_contents():
+            if "__pycache__" in record[0].split("/"):
+                continue
+            stream = self._unpacked(record[0], packed)
+            if not RecordEntry.from_elements(*record).validate_stream(stream):
+                raise ValueError(f"hash or size of {record[0]} didn't match RECORD")
+            stream.seek(0)
+            yield record, stream, executable
+
+    def _unpacked(self, name: str, packed: BinaryIO) -> BinaryIO:
+        """A stream that can be read twice; one that is not too long is unpacked only once."""
+        is_large = self._zipfile.getinfo(name).file_size > _IN_MEMORY_BYTES
+        return packed if is_large else io.BytesIO(packed.read())
 
 
 @contextmanager

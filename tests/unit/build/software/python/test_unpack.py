@@ -8,6 +8,7 @@ import pytest
 from tests.wheels import make_wheel
 
 from reconix.build.software.python import bytecode
+from reconix.build.software.python import wheel as wheel_module
 from reconix.build.software.python.unpack import unpack
 from reconix.build.software.python.wheel import BadWheel, Wheel
 from reconix.store import nar
@@ -147,7 +148,9 @@ def test_a_part_that_nobody_knows_is_refused(tmp_path: Path) -> None:
         unpacked(make_wheel(tmp_path, files={"air-1.4.data/etc/x": "x"}), tmp_path / "tree")
 
 
-def test_a_wheel_that_its_record_does_not_describe_is_refused(tmp_path: Path) -> None:
+def test_a_wheel_that_its_record_does_not_describe_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(BadWheel, match="RECORD"):
         unpacked(make_wheel(tmp_path, record=False), tmp_path / "tree")
     path = make_wheel(tmp_path, files={"air/x": "content", "air/y": "other"})
@@ -157,8 +160,11 @@ def test_a_wheel_that_its_record_does_not_describe_is_refused(tmp_path: Path) ->
         for entry in good.infolist():
             content = good.read(entry)
             bad.writestr(entry, b"CONTENT" if entry.filename == "air/x" else content)
-    with pytest.raises(BadWheel, match="air/x didn't match RECORD"):
-        unpacked(other, tmp_path / "changed")
+    for large in (False, True):
+        monkeypatch.setattr(wheel_module, "_IN_MEMORY_BYTES", 0 if large else 1 << 20)
+        with pytest.raises(BadWheel, match="air/x didn't match RECORD"):
+            unpacked(other, tmp_path / f"changed {large}")
+        unpacked(path, tmp_path / f"good {large}")
 
 
 def test_a_set_id_bit_of_an_archive_is_nothing(tmp_path: Path) -> None:
