@@ -1,5 +1,7 @@
 """How long a build takes: cold, unchanged, and after one generated file has changed.
 
+Then the questions about what was built: what takes how much room, what it consists of, why.
+
 The example is built into an empty store. A cold build is compared with its peer in the same run:
 bare mmdebstrap, once for each distinct set of packages, one after the other, writing an archive to
 nowhere.
@@ -7,11 +9,13 @@ nowhere.
     python bench/build.py
 """
 
+import resource
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from reconix.base import process
@@ -54,6 +58,21 @@ def measure(folder: Path) -> None:
     page.write_text(page.read_text() + "<p>changed</p>\n")
     changed = seconds(lambda: reconix(folder, "build"))
     row("one generated file changed", f"{changed:.2f} s", "bar 5 s")
+    for words in (
+        ("size", "--html", str(folder / "size.html")),
+        ("sbom", "--output", str(folder / "bill.json")),
+        ("why", "gateway:web", "libc6"),
+    ):
+        needed = min(processor_seconds(partial(reconix, folder, *words)) for _ in range(RUNS))
+        row(f"reconix {words[0]}", f"{needed:.2f} s", "of processor time, bar 2 s")
+
+
+def processor_seconds(work: Callable[[], object]) -> float:
+    """How much processor time the programs take that are started."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    work()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def reconix(folder: Path, *words: str) -> None:
