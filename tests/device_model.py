@@ -109,6 +109,7 @@ class Machine:
             proc=self.place / "proc",
             dev=self.place / "dev",
             data=self.place / "data",
+            credentials=self.place / "credentials",
             disk=self.place / "disk",
             shared=False,
         )

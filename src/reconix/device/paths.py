@@ -26,6 +26,7 @@ class Paths:
         proc: command line and identity of this boot, and the last way to restart.
         dev: device nodes.
         data: what persists, of all systems.
+        credentials: what systemd has given to units.
         disk: the whole disk with the slots; ``None`` to look for the one that holds ``system``.
         shared: whether ``system`` is mounted read-only for everybody, so that it takes a mount
             namespace of our own to write there.
@@ -39,6 +40,7 @@ class Paths:
     proc: Path = Path("/proc")
     dev: Path = Path("/dev")
     data: Path = Path("/run/reconix/data")
+    credentials: Path = Path("/run/credentials")
     disk: Path | None = None
     shared: bool = True
 

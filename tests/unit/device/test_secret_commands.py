@@ -34,11 +34,27 @@ def test_a_value_arrives_and_what_reads_it_is_started_again(
     assert units.calls[-2:] == ["reset-failed air.service", "restart air.service"]
     said = capsys.readouterr()
     assert said.out == "secret mqtt-password is kept\nair.service was started again\n"
-    calls = len(units.calls)
+    units.give_up()
     assert receive(asking, monkeypatch, VALUE) == 0
-    assert len(units.calls) == calls
+    assert units.calls.count("restart air.service") == 1
     assert "was here already" in capsys.readouterr().out
     assert "hunter2" not in said.out + said.err
+
+
+def test_n3_a_value_that_is_sent_again_reaches_who_has_not_got_it_the_first_time(
+    machine: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N3: whoever sent it was gone before the units were started again."""
+    asking = device_that_asks(machine)
+    put(asking, "mqtt-password", VALUE)
+    units.give_up("air.service")  # it is listed
+    place = asking.paths.credentials / "air.service/mqtt-password"
+    place.parent.mkdir(parents=True)
+    for has, expected in ((b"old", 1), (VALUE, 0)):
+        place.write_bytes(has)
+        before = len(units.calls)
+        assert receive(asking, monkeypatch, VALUE) == 0
+        assert units.calls[before:].count("restart air.service") == expected
 
 
 def test_no_unit_is_started_that_nobody_wanted_or_that_must_not_be(

@@ -32,7 +32,7 @@ from reconix.device.paths import Paths
 place = Path({place!r})
 paths = Paths(system=place / "system", run=place / "run", sysfs=place / "sys",
     efivars=place / "efivars", proc=place / "proc", disk=place / "disk", shared=False,
-    root=place / "root", data=place / "data")
+    root=place / "root", data=place / "data", credentials=place / "credentials")
 firmware = Uefi(Variables(paths.efivars), "EFI/BOOT/BOOTX64.EFI")
 sys.exit(main(sys.argv[1:], Device(paths, firmware)))
 """

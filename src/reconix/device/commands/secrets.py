@@ -1,8 +1,8 @@
 """Commands about the secrets of a device: take one, list them, remove one.
 
-A unit reads its secrets when it starts, so those that run are started again when a value has
-changed, and so are those that have failed, perhaps for want of it. One that nobody has started
-stays as it is. The value is durable before; that a unit does not start with it is told, and is no
+A unit reads its secrets when it starts, so those that run are started again if they have another
+value, and so are those that have failed, perhaps for want of it. One that nobody has started stays
+as it is. The value is durable before; that a unit does not start with it is told, and is no
 reason to go back: only whoever has sent it knows the one before.
 
 Tested by ``tests/unit/device/test_secret_commands.py`` and ``tests/vm/test_schedule.py``.
@@ -15,11 +15,13 @@ from typing import BinaryIO
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError, UsageError
+from reconix.base.files import BadFile, read_bounded
 from reconix.base.process import CommandFailed, ProgramMissing, run, succeeds
 from reconix.base.secret_values import MAX_BYTES, SENT_BYTES, SecretValue, check_name, unsealed
 from reconix.device.commands.restarting import Tell
 from reconix.device.device import Device
 from reconix.device.identity import said_serial
+from reconix.device.paths import Paths
 from reconix.device.settings.secrets import read_secrets
 from reconix.device.state import running, secrets
 from reconix.device.state.lock import exclusive_secrets
@@ -71,12 +73,10 @@ def receive(device: Device, tell: Tell, secret: SecretValue, *, restarts: bool) 
     """
     with exclusive_secrets(device.paths):
         is_new = secrets.keep(device.paths, secret)
-    if not is_new:
-        tell(f"secret {secret.name} was here already")
-        return
-    tell(f"secret {secret.name} is kept")
-    if restarts:
-        _start_again(tell, secret.name, list(_readers(device, secret.name)))
+    started = _start_again(device, secret, is_new=is_new) if restarts else []
+    tell(f"secret {secret.name} {'is kept' if is_new else 'was here already'}")
+    for unit in started:
+        tell(f"{unit} was started again")
 
 
 def remove(device: Device, tell: Tell, name: str) -> None:
@@ -94,30 +94,50 @@ def _readers(device: Device, name: str) -> Iterator[str]:
             yield from (unit.replace("@.", "@*.") for unit in each.units)
 
 
-def _start_again(tell: Tell, name: str, patterns: list[str]) -> None:
-    for unit in [unit for pattern in patterns for unit in _loaded(pattern)]:
+def _start_again(device: Device, secret: SecretValue, *, is_new: bool) -> list[str]:
+    """Start the readers again that have another value, and tell which.
+
+    Whoever has sent the value may be gone already, and send it once more: then what was not started
+    again the first time is.
+    """
+    patterns = list(_readers(device, secret.name))
+    found = {unit: state for pattern in patterns for unit, state in _loaded(pattern)}
+    stale = [
+        unit
+        for unit, state in found.items()
+        if _is_stale(device.paths, unit, secret, otherwise=is_new or state == "failed")
+    ]
+    for unit in stale:
         try:
             # One that has failed too often would be refused.
             succeeds("systemctl", "reset-failed", unit, timeout_seconds=_ASK_SECONDS)
             run("systemctl", "restart", unit, timeout_seconds=_RESTART_SECONDS)
         except (CommandFailed, ProgramMissing, OSError) as error:
             raise NotRestarted(
-                f"secret {name} is kept, but {unit} does not start: {error}",
+                f"secret {secret.name} is kept, but {unit} does not start: {error}",
                 hint=f"on the device: systemctl status {unit}",
             ) from error
-        tell(f"{unit} was started again")
+    return stale
 
 
-def _loaded(pattern: str) -> list[str]:
-    """The units that run, or ran and failed."""
+def _is_stale(paths: Paths, unit: str, secret: SecretValue, *, otherwise: bool) -> bool:
+    """Whether a unit has not got this value; ``otherwise`` if it has none."""
+    try:
+        return read_bounded(paths.credentials / unit / secret.name, MAX_BYTES) != secret.content
+    except (BadFile, OSError):
+        return otherwise
+
+
+def _loaded(pattern: str) -> list[tuple[str, str]]:
+    """The units that run, or ran and failed, and which of the two."""
     words = ("systemctl", "list-units", "--all", "--plain", "--no-legend", "--no-pager")
     states = f"--state={','.join(_TO_START_AGAIN)}"
     try:
         said = run(*words, states, pattern, timeout_seconds=_ASK_SECONDS)
     except (CommandFailed, ProgramMissing, OSError):
         return []  # where systemd does not run, nothing has read it
-    lines = said.decode(errors="replace").splitlines()
-    return [line.split()[0] for line in lines if line.split()]
+    rows = map(str.split, said.decode(errors="replace").splitlines())
+    return [(row[0], row[2]) for row in rows if len(row) > 2]  # unit, loaded, state, …
 
 
 @dataclass(frozen=True, slots=True)
