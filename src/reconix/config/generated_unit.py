@@ -14,18 +14,26 @@ Tested by ``tests/unit/config/test_generated_unit.py``, with ``systemd-analyze v
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 _RESTART_SECONDS = 5
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def text(
-    command: str, *, user: str | None, environment: Mapping[str, str], after: Sequence[str]
+    command: str,
+    *,
+    user: str | None = None,
+    state: bool = False,
+    environment: Mapping[str, str] = _NOTHING,
+    after: Sequence[str] = (),
 ) -> str:
     """The unit file of a service.
 
     Args:
         command: as ``ExecStart=`` takes it.
         user: whom it runs as; root by default.
+        state: whether it has a folder below ``/var/lib``, which it may write to.
         environment: variables by name.
         after: units that it wants, and that start before it.
     """
@@ -39,6 +47,7 @@ def text(
         "Type=exec",
         f"ExecStart={command}",
         *([f"User={user}"] if user else []),
+        *(["StateDirectory=%p"] if state else []),
         *(f"Environment={_quoted(f'{name}={value}')}" for name, value in environment.items()),
         "Restart=on-failure",
         f"RestartSec={_RESTART_SECONDS}s",

@@ -14,6 +14,7 @@ def test_a_service_says_what_most_services_should() -> None:
     unit = Unit(
         exec="/opt/air/bin/air --config /etc/air.toml",
         user="air",
+        state=True,
         environment={"LANG": "C.UTF-8"},
         after=("network-online.target",),
     )
@@ -27,6 +28,7 @@ def test_a_service_says_what_most_services_should() -> None:
         "Type=exec\n"
         "ExecStart=/opt/air/bin/air --config /etc/air.toml\n"
         "User=air\n"
+        "StateDirectory=%p\n"
         'Environment="LANG=C.UTF-8"\n'
         "Restart=on-failure\n"
         "RestartSec=5s\n"

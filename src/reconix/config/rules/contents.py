@@ -39,7 +39,7 @@ def _what_is_generated_is_a_service(
             place = place_of(table, "units", name, "exec", default=file)
             hint = "name it <name>.service, or write the unit: text, source"
             yield Problem(place, f"{key}.exec", "only a service runs a program", hint)
-        for option in ("user", "environment", "after") if unit.exec is None else ():
+        for option in ("user", "state", "environment", "after") if unit.exec is None else ():
             if getattr(unit, option):
                 place = place_of(table, "units", name, option, default=file)
                 fact = "has no effect without exec"

@@ -397,6 +397,16 @@ class Unit(Content):
             "when the program need not be root: if it is attacked, it can do less",
         ),
     ] = None
+    state: Annotated[
+        bool,
+        Option(
+            "Whether the program of `exec` has a folder of its own that it may write to, "
+            "`/var/lib/<name of the unit>` (`StateDirectory=`). What is in it outlives a restart "
+            "of the device if `persist` names the folder.",
+            "true",
+            "when the program is not root and writes anything",
+        ),
+    ] = False
     environment: Annotated[
         Mapping[VariableName, VariableValue],
         Option(
@@ -420,7 +430,11 @@ class Unit(Content):
         if self.exec is None:
             return Content.read(self)
         return generated_unit.text(
-            self.exec, user=self.user, environment=self.environment, after=self.after
+            self.exec,
+            user=self.user,
+            state=self.state,
+            environment=self.environment,
+            after=self.after,
         ).encode()
 
 

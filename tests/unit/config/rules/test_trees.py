@@ -1,11 +1,13 @@
 """Where a folder of the project may be on a device."""
 
+import re
 from pathlib import Path
 
 import pytest
 from tests.config_projects import mistakes, write
+from tests.project_files import ROOT
 
-from reconix.config.load import load
+from reconix.config.load import load, load_with_places
 from reconix.config.schema.values import FolderPath
 
 AIR = 'source = "../../../build/air"\n'
@@ -110,3 +112,15 @@ def test_the_project_itself_is_no_tree(tmp_path: Path, source: str) -> None:
     (problem,) = mistakes(tmp_path)
     assert (problem.key, problem.place.line) == ('trees."/opt/air".source', 2)
     assert "holds the configuration itself" in problem.fact
+
+
+def test_the_page_about_trees_shows_a_configuration(tmp_path: Path) -> None:
+    """``docs/trees.md``, read as its reader would write it."""
+    (shown,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/trees.md").read_text(), re.DOTALL)
+    write(tmp_path, one=shown)
+    for name in ("air.toml", "boot.img"):
+        (tmp_path / "hosts/gw/systems" / name).touch()
+    loaded = load_with_places(tmp_path)
+    (unit,) = loaded.configuration.hosts["gw"].systems["one"].units.values()
+    assert b"StateDirectory=%p\n" in unit.read()
+    assert [each.key for each in loaded.warnings if "one.toml" in str(each.place.file)] == []
