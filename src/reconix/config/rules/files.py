@@ -28,6 +28,8 @@ _OF_THE_SYSTEM = {
     **dict.fromkeys(("/bin", "/sbin", "/lib", "/lib64"), "a tree may be below /usr: trees"),
 }
 """Where no file may be, and what to do instead."""
+_FOLDERS = ("/home", "/opt", "/root", "/srv", "/var")
+"""What the script of the initrd makes, besides those."""
 
 
 def check_files(system: System, table: Table, file: Place) -> Iterator[Problem]:
@@ -64,5 +66,7 @@ def _wrong(path: PurePosixPath, *, is_link: bool) -> Iterator[tuple[str, str]]:
     for taken, hint in _OF_THE_SYSTEM.items():
         if path.is_relative_to(taken):
             yield f"no file can be in {taken}", hint
-    if len(path.parts) == 2 and not is_link and not path.is_relative_to("/etc"):
+    if str(path) in _FOLDERS:
+        yield "is a folder on every device", "name a file in it"
+    elif len(path.parts) == 2 and not is_link and not path.is_relative_to("/etc"):
         yield "is in no folder", "choose a folder, such as /srv/<name>"

@@ -32,6 +32,7 @@ def test_a_file_may_be_below_etc_or_anywhere_else(tmp_path: Path, path: str) -> 
         ("/var/lib/dpkg/status", "/var/lib/dpkg", "package"),
         ("/mnt/x", "/mnt", "disks"),
         ("/x", "is in no folder", "/srv/<name>"),
+        ("/srv", "is a folder on every device", "in it"),
     ],
 )
 def test_a_file_is_not_where_something_else_decides(
@@ -48,6 +49,12 @@ def test_a_file_is_not_where_something_else_decides(
 def test_a_link_may_be_in_the_root_itself(tmp_path: Path) -> None:
     write(tmp_path, one='[files."/data"]\nlink = "/srv/data"\n')
     assert load(tmp_path).hosts["gw"].systems["one"].files_elsewhere["/data"].link == "/srv/data"
+
+
+@pytest.mark.parametrize("path", ["/srv", "/home", "/var", "/usr", "/lib"])
+def test_a_link_does_not_take_the_place_of_a_folder(tmp_path: Path, path: str) -> None:
+    write(tmp_path, one=f'[files."{path}"]\nlink = "/data"\n')
+    assert len(mistakes(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("path", ["", "/", "//x/y", "/../x", "a/../b", "/a//b", "/a/"])
