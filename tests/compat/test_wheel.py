@@ -30,7 +30,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, made from a copy of the project in which somebody has worked."""
     folder = tmp_path_factory.mktemp("wheel")
     work = copy(folder / "work")
-    for name in ("keys/operator", "keys/update", "reconix.lock", ".reconix/gateway/disk.img"):
+    shutil.rmtree(work / "build", ignore_errors=True)  # of an older wheel, with what it had
+    for name in (
+        "keys/operator",
+        "keys/update",
+        "reconix.lock",
+        ".reconix/gateway/disk.img",
+        "dist/a.deb",
+    ):
         made = work / "examples" / "gateway" / name
         made.parent.mkdir(parents=True, exist_ok=True)
         made.write_text("made by a command\n")
@@ -111,6 +118,9 @@ def test_a_project_can_be_made_and_checked_without_the_checkout(
     project = installed.home / template
     assert "*" in (project / "keys" / ".gitignore").read_text()
     assert (project / "keys" / "operator.pub").is_file()
+    (project / "dist").mkdir()  # what some build before they lock
+    for built in ("own_1.0_all.deb", "own-1.0-py3-none-any.whl"):
+        (project / "dist" / built).touch()
     assert installed.reconix("check", folder=project)
     shutil.rmtree(project)
 

@@ -51,9 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument(
         "what",
-        metavar="REV[..REV] | G [G] [HOST]",
+        metavar="WHAT",
         nargs="*",
-        help="revisions (default: HEAD), or generations; which host (default: the only one)",
+        help="REV or REV..REV (default: HEAD), or one or two generations; then which host "
+        "(default: the only one)",
     )
     parser.add_argument(
         "--build", action="store_true", help="build what is missing to know the store paths"

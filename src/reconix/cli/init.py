@@ -82,4 +82,4 @@ def _made(folder: str, names: list[str]) -> set[str]:
     """What commands have made in an example of the checkout, which belongs to nobody else."""
     if Path(folder).name == "keys":
         return {name for name in names if not name.startswith(".")}
-    return {".reconix", "reconix.lock"} & set(names)
+    return {".reconix", "reconix.lock", "dist"} & set(names)
