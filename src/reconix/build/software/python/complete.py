@@ -90,10 +90,20 @@ def _missing(wheel: Wheel, need: Requirement, versions: Versions) -> Iterator[Pr
     found = versions.get(canonicalize_name(need.name))
     if found is None:
         fact = f"{wheel.name} {wheel.version} needs {need}, which is not in the environment"
-        yield Problem(_place(wheel), "", fact, "lock again, or add a wheel of it")
+        yield Problem(
+            _place(wheel),
+            "",
+            fact,
+            "have it in the lock file, then: reconix lock; or name a wheel of it in wheels",
+        )
     elif not need.specifier.contains(found, prereleases=True):
         fact = f"{wheel.name} {wheel.version} needs {need}, but there is {found}"
-        yield Problem(_place(wheel), "", fact, "lock again, or add a wheel that fits")
+        yield Problem(
+            _place(wheel),
+            "",
+            fact,
+            "have one that fits in the lock file, then: reconix lock; or name it in wheels",
+        )
 
 
 def _place(wheel: Wheel) -> Place:
