@@ -34,6 +34,7 @@ from reconix.config.problems import Problem
 
 _SECONDS = 3600
 _LOG_BYTES = 64 << 20
+_SHOWN = 4
 _SETTINGS = {
     "PIP_CONSTRAINT": os.devnull,
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
@@ -67,7 +68,7 @@ class Index:
         known = {each.name: _cached(each, self.cache) for each in wanted}
         missing = [each for each in wanted if known[each.name] is None]
         if missing:
-            with progress.stage(f"fetch {len(missing)} wheels"):
+            with progress.stage(f"fetch wheels: {_some([each.name for each in missing])}"):
                 known |= self._download(missing, target)
         return [found for found in known.values() if found is not None]
 
@@ -96,6 +97,11 @@ class Index:
             _keep(path, cached_path(self.cache, digest))
         if by_name:
             raise DownloadFailed(f"pip gave no wheel of {', '.join(sorted(by_name))}")
+
+
+def _some(names: list[str]) -> str:
+    left = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {left} more" if left > 0 else "")
 
 
 def _locked(wanted: Wanted, path: Path, file_name: str, digest: Digest) -> LockedWheel:
