@@ -183,6 +183,15 @@ def test_a_folder_can_be_believed_without_a_signature(
     assert site.fetch(lock)
 
 
+def test_a_folder_of_ones_own_build_may_go_back(site: Site, vendor: Vendor) -> None:
+    believed = '[archives.vendor]\nurl = "file:../vendor"\nsuites = ["./"]\ntrusted = true\n'
+    configure(site, archives=f'{believed}packages = ["vendor-*"]\n')
+    vendor.index("./", day=9)
+    before = site.lock()
+    vendor.index("./", day=2)
+    assert site.lock(before) == before
+
+
 def test_a_signed_folder_is_checked(site: Site, vendor: Vendor) -> None:
     publish(site, vendor)
     configure(site, archives=ARCHIVE.replace("{url}", "file:../vendor"))
