@@ -48,12 +48,10 @@ def unfit(
 def _unfit(
     wanted: PythonEnvironment, lock: PythonLock, locked: SystemLock, architecture: str
 ) -> Iterator[tuple[str, str]]:
+    versions = {wheel.name: Version(wheel.version) for wheel in lock.wheels}
     try:
         own, target = own_wheels(wanted), Target.of(locked.packages, architecture)
+        for problem in lacking(own, target, own_extras(own, wanted.extras), versions):
+            yield problem.fact, problem.hint
     except (BadWheel, NoPython) as error:
         yield str(error), error.hint
-        return
-    extras = own_extras(own, wanted.extras)
-    versions = {wheel.name: Version(wheel.version) for wheel in lock.wheels}
-    for problem in lacking(own, target, extras, versions):
-        yield problem.fact, problem.hint

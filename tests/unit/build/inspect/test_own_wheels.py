@@ -62,6 +62,12 @@ def test_a_wheel_for_another_python_and_a_file_that_is_none_are_told(tmp_path: P
     assert "is not a good wheel" in problem.fact and problem.hint
 
 
+def test_a_wheel_whose_needs_cannot_be_told_is_told(tmp_path: Path) -> None:
+    make_wheel(tmp_path / "dist", requires=["six; sys_platform ~= 'linux'"])
+    (problem,) = problems(tmp_path)
+    assert "compares what cannot be compared" in problem.fact
+
+
 def test_an_environment_that_asks_for_something_else_is_left_to_the_lock(tmp_path: Path) -> None:
     make_wheel(tmp_path / "dist", requires=["numpy"])
     assert problems(tmp_path, asked=Digest.of(b"before")) == []

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from reconix.build.software.python.target import Target, fits
+from reconix.build.software.python.target import BadMarker, Target, fits
 from reconix.build.software.python.wheel import Wheel
 from reconix.config.problems import Place, Problem
 
@@ -78,12 +78,19 @@ def _active(known: Mapping[str, Wheel], target: Target, extras: Extras) -> set[t
 
 
 def _needs(wheel: Wheel, extra: str, target: Target) -> list[Requirement]:
-    """What holds with an extra, and does not without it; or without any."""
-    return [
-        need
-        for need in wheel.requires
-        if target.holds(need.marker, extra) and not (extra and target.holds(need.marker))
-    ]
+    """What holds with an extra, and does not without it; or without any.
+
+    Raises:
+        BadWheel: nobody can say what it needs.
+    """
+    try:
+        return [
+            need
+            for need in wheel.requires
+            if target.holds(need.marker, extra) and not (extra and target.holds(need.marker))
+        ]
+    except BadMarker as error:
+        raise wheel.bad(error) from error
 
 
 def _missing(wheel: Wheel, need: Requirement, versions: Versions) -> Iterator[Problem]:

@@ -26,6 +26,7 @@ from packaging.pylock import (
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
+from reconix.build.software.python.target import UNDEFINED
 from reconix.build.software.python.wanted import (
     BadEnvironment,
     Question,
@@ -37,6 +38,7 @@ from reconix.config.lock.wheels import INDEX
 from reconix.config.problems import Place, Problem
 
 _KNOWN = Version("1.0")
+_AGAIN = "write it again with the tool that made it"
 _TABLE = re.compile(r"^\[\[\s*packages\s*\]\]", re.MULTILINE)
 _NUMBER = re.compile(r"packages\[(\d+)\]")
 
@@ -62,6 +64,8 @@ def read(content: str, document: Mapping[str, object], question: Question) -> li
     except (PylockValidationError, PylockSelectError) as error:
         hint = _hint(error)
         question.wrong(str(error), hint, _line(content, _NUMBER.search(str(error))))
+    except UNDEFINED as error:
+        question.wrong(f"a marker compares what cannot be compared: {error}", _AGAIN)
     reader = _Reader(content, lock, question)
     wanted = [found for package, source in chosen for found in reader.of(package, source)]
     if reader.problems:
@@ -74,7 +78,7 @@ def _hint(error: Exception) -> str:
         return "update reconix, or write the lock with lock-version 1.0"
     if isinstance(error, PylockSelectError):
         return "lock again for that Python, or for all, as `uv export --format pylock.toml` does"
-    return "write it again with the tool that made it"
+    return _AGAIN
 
 
 def _select(lock: Pylock, question: Question) -> Iterator[tuple[Package, _Source]]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from reconix.build.software.python.target import BadMarker
 from reconix.build.software.python.wanted import (
     BadEnvironment,
     Question,
@@ -91,12 +92,16 @@ class _Reader:
         if requirement is None:
             hint = f"wheels of the project are named in {self._question.option}.wheels"
             self._wrong(line, f"not a requirement: {_HASH.sub('', line.text)[:80]!r}", hint)
-        elif self._counts(requirement):
+        elif self._counts(requirement, line):
             yield from self._wanted(requirement, hashes, line)
 
-    def _counts(self, requirement: Requirement) -> bool:
+    def _counts(self, requirement: Requirement, line: _Line) -> bool:
         is_own = canonicalize_name(requirement.name) in self._question.own
-        return not is_own and self._question.target.holds(requirement.marker)
+        try:
+            return not is_own and self._question.target.holds(requirement.marker)
+        except BadMarker as error:
+            self._wrong(line, str(error), error.hint)
+            return False
 
     def _wanted(self, requirement: Requirement, hashes: list[str], line: _Line) -> Iterator[Wanted]:
         digests = [digest for digest in map(digest_of, hashes) if digest is not None]

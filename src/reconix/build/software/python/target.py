@@ -13,10 +13,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from packaging.markers import Environment, Marker
+from packaging.markers import (
+    Environment,
+    Marker,
+    UndefinedComparison,
+    UndefinedEnvironmentName,
+)
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
 from reconix.base.errors import ReconixError
+from reconix.base.text import one_line
 from reconix.config.lock.packages import LockedPackage
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -32,6 +38,22 @@ class NoPython(ReconixError):
     """A system has environments and no Python, or none that is known."""
 
     exit_code = 65
+
+
+UNDEFINED = (UndefinedComparison, UndefinedEnvironmentName)
+"""What ``packaging`` raises for a marker that only looks like one."""
+
+
+class BadMarker(ReconixError):
+    """A marker says nothing about any Python: ``sys_platform ~= "linux"``."""
+
+    exit_code = 65
+
+    def __init__(self, marker: Marker | None) -> None:
+        super().__init__(
+            f"the marker {one_line(str(marker))} compares what cannot be compared",
+            hint="correct it where the distribution is made",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +132,16 @@ class Target:
         }
 
     def holds(self, marker: Marker | None, extra: str = "") -> bool:
-        """Whether what has this marker is for this Python; ``extra``: the one that is looked at."""
+        """Whether what has this marker is for this Python; ``extra``: the one that is looked at.
+
+        Raises:
+            BadMarker: it compares what cannot be compared.
+        """
         environment = cast("dict[str, str]", self.environment())
-        return marker is None or marker.evaluate({**environment, "extra": extra})
+        try:
+            return marker is None or marker.evaluate({**environment, "extra": extra})
+        except UNDEFINED as error:
+            raise BadMarker(marker) from error
 
 
 def fits(tags: Iterable[Tag], target: Target) -> bool:

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.markers import InvalidMarker, Marker
 from packaging.utils import canonicalize_name
 
+from reconix.build.software.python.target import BadMarker
 from reconix.build.software.python.wanted import (
     BadEnvironment,
     ListedFile,
@@ -178,7 +179,7 @@ class _Reader:
     def _holds(self, package: _Package, marker: object) -> bool:
         try:
             return self._question.target.holds(Marker(str(marker)) if marker else None)
-        except InvalidMarker:
+        except (InvalidMarker, BadMarker):
             self._damaged(package, f"{package.name} has a marker that is not understood: {marker}")
             return False
 

@@ -8,6 +8,7 @@ Source: PEP 427 and the specification *Binary distribution format* (wheels), *Co
 Tested by ``tests/unit/build/software/python/test_wheel.py``.
 """
 
+import errno
 import io
 import stat
 import zipfile
@@ -136,6 +137,10 @@ def opened(path: Path, file_name: str) -> Iterator[Source]:
             _check(archive.infolist())
             archive.filename = file_name
             yield Source(archive)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise BadWheel(path, file_name, "a file in it would begin before its start") from error
     except _FOREIGN as error:
         raise BadWheel(path, file_name, error) from error
 

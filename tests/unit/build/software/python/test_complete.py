@@ -5,7 +5,7 @@ from tests.wheels import make_wheel
 
 from reconix.build.software.python.complete import lacking
 from reconix.build.software.python.target import Target
-from reconix.build.software.python.wheel import Wheel
+from reconix.build.software.python.wheel import BadWheel, Wheel
 
 
 def facts(
@@ -79,3 +79,8 @@ def test_two_wheels_of_one_distribution_are_told(tmp_path: Path, target: Target)
     wheels = [Wheel.read(make_wheel(tmp_path, version=version)) for version in ("1", "2")]
     (problem,) = lacking(wheels, target, {})
     assert problem.fact == "air-1-py3-none-any.whl is a wheel of air, too"
+
+
+def test_a_wheel_whose_needs_cannot_be_told_is_refused(tmp_path: Path, target: Target) -> None:
+    with pytest.raises(BadWheel, match="is not a good wheel: the marker"):
+        facts(tmp_path, target, air=("six; sys_platform ~= 'linux'",))

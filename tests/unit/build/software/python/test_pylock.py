@@ -84,6 +84,11 @@ SDIST = f'sdist = {{ url = "{URL}/air-1.4.tar.gz", {HASHES} }}'
         (lock(package(WHEEL.replace("sha256", "sha512"))), "has no SHA-256 hash", 4),
         (lock(package(WHEEL, more='requires-python = ">=3.14"\n')), "'>=3.14'", 4),
         (lock(package(WHEEL), head='requires-python = "<3.13"'), "'<3.13'", 0),
+        (
+            lock(package(WHEEL, more="marker = \"sys_platform ~= 'linux'\"\n")),
+            "a marker compares what cannot be compared",
+            0,
+        ),
         (lock(package(WHEEL) + package(WHEEL)), "Multiple packages with the name 'air'", 8),
         (lock(package(WHEEL, name="Air")), "is not normalized", 4),
         (lock(""), "Missing required value", 0),

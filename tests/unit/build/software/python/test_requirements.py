@@ -51,6 +51,7 @@ WRONG = {
     "six==1.17.0": "six has no SHA-256 hash",
     "six==1.17.0 --hash=md5:0123": "six has no SHA-256 hash",
     "six==1.17.0 --hash=sha256:0123": "six has no SHA-256 hash",
+    f"six==1 ; sys_platform ~= 'linux'{HASH}": "compares what cannot be compared",
     f"six>=1.17{HASH}": "six>=1.17 is not pinned to one version",
     f"six==1.*{HASH}": "six==1.* is not pinned to one version",
     f"six==1.1,!=1.2{HASH}": "is not pinned to one version",

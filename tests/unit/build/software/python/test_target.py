@@ -7,7 +7,7 @@ from packaging.markers import Marker
 from packaging.tags import Tag, parse_tag, sys_tags
 
 from reconix.base.digests import Digest
-from reconix.build.software.python.target import NoPython, Target, fits
+from reconix.build.software.python.target import BadMarker, NoPython, Target, fits
 from reconix.config.lock.packages import LockedPackage
 
 TRIXIE = {"python3": "3.13.5-1", "python3.13-minimal": "3.13.5-2+deb13u5", "libc6": "2.41-12"}
@@ -116,3 +116,9 @@ def test_markers_are_about_the_device(marker: str, holds: bool) -> None:
 
 def test_an_extra_is_looked_at_by_its_name() -> None:
     assert AMD.holds(Marker("extra == 'plot'"), "plot")
+
+
+@pytest.mark.parametrize("marker", ["sys_platform ~= 'linux'", "'x' in extras", "'a' < 'b'"])
+def test_a_marker_that_says_nothing_is_told(marker: str) -> None:
+    with pytest.raises(BadMarker, match="compares what cannot be compared"):
+        AMD.holds(Marker(marker))

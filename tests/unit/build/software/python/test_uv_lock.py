@@ -85,6 +85,7 @@ REGISTRY = 'source = { registry = "https://index.example.com/simple" }\n'
         (HEAD + NEEDS + B + REGISTRY + WHEEL.replace("b-2", "b-3"), "listed as a wheel of b 2"),
         (HEAD + NEEDS + B + REGISTRY + WHEEL.replace("b-2-", ""), "Invalid wheel filename"),
         (HEAD + 'dependencies = [{ name = "b", marker = "no" }]\n', "a marker that is not underst"),
+        (HEAD + 'dependencies = [{ name = "b", marker = "\'x\' in extras" }]\n', "not underst"),
         (HEAD.replace("virtual", "registry"), "for which project it is: there is none"),
         (HEAD + B + 'source = { virtual = "." }\n', "for which project it is: air, b"),
     ],

@@ -116,6 +116,16 @@ def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
         Wheel.read(path)
 
 
+def test_a_table_that_points_before_the_beginning_is_refused(tmp_path: Path) -> None:
+    path = make_wheel(tmp_path)
+    content = bytearray(path.read_bytes())
+    begin = int.from_bytes(content[-6:-2], "little")
+    content[-6:-2] = (begin + (1 << 20)).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(BadWheel, match="would begin before its start"):
+        Wheel.read(path)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, 999), byte=st.integers(0, 255), cut=st.integers(0, 40))
 def test_a_damaged_wheel_is_read_or_refused(tmp_path: Path, at: int, byte: int, cut: int) -> None:
