@@ -143,11 +143,11 @@ def _packages(lock: HostLock | None, name: str) -> dict[str, str]:
 
 
 def _versions(packages: Iterable[LockedPackage]) -> dict[str, str]:
-    return {f"package {each.name}": _version(each) for each in packages}
-
-
-def _version(package: LockedPackage) -> str:
-    """With where it comes from, if not from Debian; a file of the project changes as it likes."""
-    if package.is_of_project:
-        return f"{package.version}, {package.path}, sha256:{package.sha256.hex()}"
-    return package.version + ("" if package.archive in DEBIAN else f" of {package.archive}")
+    """With where they come from, if not from Debian; a file of the project changes as it likes."""
+    found = {}
+    for each in packages:
+        origin = f" of {each.path if each.is_of_project else each.archive}"
+        found[f"package {each.name}"] = each.version + ("" if each.archive in DEBIAN else origin)
+        if each.is_of_project:
+            found[f"content of package {each.name}"] = str(each.sha256)
+    return found

@@ -69,7 +69,7 @@ def test_where_a_package_comes_from_shows_if_it_is_not_debian(tmp_path: Path) ->
         system = SystemLock((), packages, "linux-image-amd64", ())
         lock = HostLock("amd64", ("trixie",), ("main",), (), (), {"web": system})
         found = facts(loaded, lock, host)["web"]
-        return tuple(value for key, value in found.items() if key.startswith("package "))
+        return tuple(value for key, value in found.items() if "package " in key)
 
     debian = LockedPackage(
         *("air", "1", "all", 3, Digest.of(b"air"), "debian", "pool/air.deb", "20260912T075541Z")
@@ -78,8 +78,8 @@ def test_where_a_package_comes_from_shows_if_it_is_not_debian(tmp_path: Path) ->
     changed = replace(mine, sha256=Digest.of(b"changed"))
     assert told(debian) == told(replace(debian, archive="debian-security")) == ("1",)
     assert told(replace(debian, archive="vendor")) == ("1 of vendor",)
-    assert told(mine) == (f"1, dist/air.deb, sha256:{Digest.of(b'air').hex()}",)
-    assert told(changed) != told(mine)
+    assert told(mine) == ("1 of dist/air.deb", str(Digest.of(b"air")))
+    assert told(changed) == ("1 of dist/air.deb", str(Digest.of(b"changed")))
 
 
 def test_what_is_new_and_what_is_gone_have_one_side() -> None:
