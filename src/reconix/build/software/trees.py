@@ -81,7 +81,7 @@ class Trees:
 
     store: ChrootStore
     _sources: dict[tuple[Path, tuple[str, ...]], Source] = field(default_factory=dict)
-    _objects: dict[tuple[str, int], StorePath] = field(default_factory=dict)
+    _objects: dict[tuple[str, str, int], StorePath] = field(default_factory=dict)
 
     def find(self, system: System) -> list[FoundTree]:
         """Look through the folders of a system.
@@ -125,7 +125,7 @@ class Trees:
         return Layer(path, sidecar) if found.is_layer else Bound(found.place, path, sidecar)
 
     def _object(self, found: FoundTree, name: str) -> StorePath:
-        key = (name, id(found.source))
+        key = (name, found.place, id(found.source))
         if key not in self._objects:
             self._objects[key] = self.store.add_again(lambda: _events(found), name)
         return self._objects[key]

@@ -174,3 +174,16 @@ def test_a_long_place_still_has_a_name(
 ) -> None:
     made, _ = add(store, packages, f"/opt/@{'x' * 150}", Tree(source=air, owner="air"))
     assert StorePath.parse(str(made.sidecar)).name.startswith("tree-opt-_xxx")
+
+
+def test_places_that_give_one_name_are_two_objects_if_they_are_laid_over_the_root(
+    store: ChrootStore, packages: Packages, air: FolderPath
+) -> None:
+    trees = Trees(store)
+    places = ("/usr/local/a-b", "/usr/local/a/b")
+    both = {place: Tree(source=air) for place in places}
+    found = trees.find(System(kernel=Kernel(package="linux"), trees=both))
+    one, other = (trees.add(each, ACCOUNTS, packages).path for each in found)
+    assert one.name == other.name
+    assert (store.path(one) / "usr/local/a-b/settings").exists()
+    assert (store.path(other) / "usr/local/a/b/settings").exists()
