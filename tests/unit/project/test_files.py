@@ -3,11 +3,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.wheels import make_wheel
 
 from reconix.base.digests import Digest
+from reconix.build.archive.fetch import cached_path
+from reconix.build.software.python.locking import digest_of_question
+from reconix.build.software.python.target import Target
 from reconix.config.lock.document import FILE_NAME, parse_lock, print_lock
 from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage
+from reconix.config.lock.wheels import INDEX, LockedWheel, PythonLock
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import NotLocked, ProjectFiles
 
@@ -118,3 +123,36 @@ def test_what_may_come_from_another_archive_is_part_of_the_question(project: Pro
     for changed in (ProjectFiles.read(project.folder), project):
         with pytest.raises(NotLocked, match=r"`archives\.vendor` has changed since"):
             changed.host_lock(changed.host("gw"))
+
+
+def test_what_python_s_tools_have_locked_is_part_of_the_question(project: ProjectFiles) -> None:
+    system = project.folder / "hosts/gw/systems/default.toml"
+    system.write_text('packages = ["python3"]\n[python.air]\nlock = "requirements.txt"\n')
+    requirements = system.with_name("requirements.txt")
+    requirements.touch()
+    read = ProjectFiles.read(project.folder)
+    wanted = read.host("gw").systems["default"].python["air"]
+    python = {"air": PythonLock(digest_of_question(wanted))}
+    asked = replace(SYSTEM, asked=("nginx", "python3"))
+    fitting = replace(LOCKED, systems={"default": replace(asked, python=python)})
+    write_lock(read, fitting)
+    assert read.host_lock(read.host("gw")) == fitting
+    requirements.write_text("six==1\n")
+    with pytest.raises(NotLocked, match="what the Python environments of gw:default ask for"):
+        read.host_lock(read.host("gw"))
+    write_lock(read, replace(LOCKED, systems={"default": asked}))
+    with pytest.raises(NotLocked, match="what the Python environments of gw:default ask for"):
+        read.host_lock(read.host("gw"))
+
+
+def test_a_build_gets_wheels_from_the_folder_of_downloads(project: ProjectFiles) -> None:
+    path = make_wheel(project.folder / "vendor")
+    digest, size_bytes = Digest.of_file(path), path.stat().st_size
+    kept = cached_path(project.folder / "downloads", digest)
+    kept.parent.mkdir(parents=True)
+    path.rename(kept)
+    wheel = LockedWheel("air", "1.4", path.name, size_bytes, digest, INDEX)
+    target = Target((3, 13), "3.13.5", 41, "x86_64")
+    with ChrootStore(project.folder / "store") as store:
+        workshop = project.workshop(store, project.folder / "downloads")
+        assert workshop.fetch_wheels([wheel], target) == {wheel: kept}
