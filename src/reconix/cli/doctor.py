@@ -2,7 +2,7 @@
 
 Looks for every program that a command of reconix runs, with its version, and at what else a machine
 must be able to do: make namespaces, grant user numbers, run guests; whether KVM really works; the
-room for the store. Nothing is changed, and no project is needed.
+room for the store. Nothing is changed but a note about KVM in the cache, and no project is needed.
 
 What only makes something faster, or is needed for some projects, is told with a `no` and does not
 count.

@@ -73,8 +73,9 @@ _SWITCHES = {
 
 _VERSION = re.compile(rb"(?<![A-Za-z\d.])\d+(?:\.\d+)*(?:[-+~.\w]*\w)?")
 _SECONDS = 10.0
-_SILENT = {"cp", "fsck.fat", "sh", "ssh-keygen", "sync"}
-"""Programs of which a version tells nothing, or that do not tell it."""
+_SILENT = {"cp", "fsck.fat", "nix", "nix-store", "sh", "ssh-keygen", "sync"}
+"""Programs of which a version tells nothing, or that do not tell it; and Nix, which makes a store
+in `/nix` before it answers."""
 _VERSION_WORD = dict.fromkeys(("mkfs.ext4", "e2fsck", "e2image", "ssh"), "-V")
 """What makes a program tell its version; `--version` for any other."""
 

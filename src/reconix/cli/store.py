@@ -25,8 +25,10 @@ Exit status: 0 success, 20 something is not as registered, 25 something is not t
 
 import argparse
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from reconix.base import progress
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError, UsageError
 from reconix.base.text import one_line
@@ -52,6 +54,7 @@ ACTIONS = (
 _TWO = ("why", "diff")
 _SOME = ("info", "closure", "size")
 _NONE = ("collect", "optimise")
+_LONG = ("verify", "repair", "collect", "optimise")
 _NOT_AS_REGISTERED = 20
 
 
@@ -84,13 +87,19 @@ def run(arguments: argparse.Namespace) -> int:
     _check_count(arguments.action, len(arguments.paths))
     with ChrootStore(places.store(arguments)) as store:
         paths = [_find(arguments, store, text) for text in arguments.paths]
-        if arguments.action == "verify":
-            return _verify(arguments, store, paths)
-        if arguments.action == "repair":
-            return _repair(arguments, store, paths)
-        text, document = _ask(arguments, store, paths)
+        with _stage(arguments.action):
+            if arguments.action == "verify":
+                return _verify(arguments, store, paths)
+            if arguments.action == "repair":
+                return _repair(arguments, store, paths)
+            text, document = _ask(arguments, store, paths)
     answer(arguments, text=text, document=document)
     return 0
+
+
+def _stage(action: str) -> AbstractContextManager[object]:
+    """What reads or removes a whole store lasts; the rest has answered at once."""
+    return progress.stage(f"{action} the store") if action in _LONG else nullcontext()
 
 
 def _check_count(action: str, count: int) -> None:

@@ -56,6 +56,16 @@ def test_a_program_that_does_not_answer_has_no_version(
     assert features.version("some-program") == ""
 
 
+@pytest.mark.parametrize("name", ["nix", "nix-store"])
+def test_nix_is_not_asked_because_it_would_make_a_store(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, name, f"touch '{tmp_path}/store'")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert {each.what: each for each in features.programs()}[name].is_there
+    assert not (tmp_path / "store").exists()
+
+
 def test_every_program_tells_who_needs_it_or_what_it_is_for() -> None:
     found = list(features.programs())
     assert all(each.needed_by or each.used_for for each in found)

@@ -123,6 +123,14 @@ def test_what_verify_finds_repair_fetches(
         assert Measured(store).system(lib) == before, "what was computed of damaged files is gone"
 
 
+@pytest.mark.parametrize("action", ["verify", "repair", "collect", "optimise"])
+def test_what_lasts_says_so(root: Path, action: str, tmp_path: Path, capsys: Captured) -> None:
+    assert ask(root, action, *(["--from", str(tmp_path)] if action == "repair" else [])) == 0
+    assert capsys.readouterr().err.startswith(f"{action} the store …\n")
+    assert ask(root, "ls") == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_collect_tells_first_and_removes_then(root: Path, capsys: Captured) -> None:
     assert ask(root, "collect", "--dry-run") == 0
     assert "2 objects and 0 leftovers would be removed" in capsys.readouterr().out
