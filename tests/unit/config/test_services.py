@@ -217,3 +217,14 @@ def test_a_console_needs_a_line() -> None:
 def test_the_agent_brings_what_it_runs_on() -> None:
     assert "python3" in agent.configure(agent.Options(enable=True)).packages
     assert agent.configure(agent.Options()) == Fragment()
+
+
+@pytest.mark.parametrize(
+    ("setting", "listen"), [("ssl_certificate /etc/a;", "443 ssl;"), ("gzip on;", "443;")]
+)
+def test_a_site_with_a_certificate_answers_with_tls(setting: str, listen: str) -> None:
+    site = nginx.Site(port=443, folder="/etc/www", settings=(setting,))
+    made = nginx.configure(nginx.Options(enable=True, sites={"a": site}))
+    text = made.files["nginx/sites-enabled/default"].text or ""
+    assert f"listen {listen}\n" in text
+    assert f"listen [::]:{listen}\n" in text

@@ -91,9 +91,13 @@ def _site(name: str, site: Site) -> str:
     if (site.folder is None) == (site.proxy is None):
         said = "neither folder nor proxy" if site.folder is None else "folder and proxy"
         raise OptionError(f"sites.{name}", f"has {said}", "set one of the two")
+    # A certificate alone is no TLS, and a second listen for the port would be an error.
+    secure = (
+        " ssl" if any(each.split()[:1] == ["ssl_certificate"] for each in site.settings) else ""
+    )
     lines = [
-        f"listen {site.port};",
-        f"listen [::]:{site.port};",
+        f"listen {site.port}{secure};",
+        f"listen [::]:{site.port}{secure};",
         *([f"root {site.folder};"] if site.folder else []),
         *([f"location / {{ proxy_pass {site.proxy}; }}"] if site.proxy else []),
         *site.settings,
