@@ -338,9 +338,10 @@ def times_in(deb: Path) -> Iterator[tuple[bytes, int]]:
 def check_python(store: ChrootStore, built: Fields) -> None:
     """The script of a wheel starts in the root, with its environment bound at its place."""
     toplevel = store.path(StorePath.parse(built.object("systems").text("default")))
-    path, place = (toplevel / "trees").read_text().split()
-    assert place == "/opt/air-venv"
-    environment = store.path(StorePath.parse(path))
+    lines = (toplevel / "trees").read_text().splitlines()
+    bound = {place: path for path, place in (line.split() for line in lines)}
+    place = "/opt/air-venv"
+    environment = store.path(StorePath.parse(bound[place]))
     compiled = [path.name for path in environment.rglob("*.pyc")]
     assert sorted(compiled) == [
         "__init__.cpython-313.pyc",
