@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -173,19 +174,17 @@ def test_what_cannot_be_read_is_told(folder: Path) -> None:
         (folder / "data").chmod(0)
         assert "\ndata cannot be read: Permission denied" in told(folder)
         return
-    folder.parent.chmod(0o755)
-    for above in folder.parents:
-        if above.stat().st_uid == os.getuid() and above.name.startswith(
-            ("pytest", "test_", "trees")
-        ):
-            above.chmod(0o755)
-    (folder / "data").chmod(0)
-    (folder / "empty").chmod(0)
-    os.seteuid(65534)
-    try:
-        said = told(folder)
-    finally:
-        os.seteuid(0)
+    with tempfile.TemporaryDirectory() as above:  # others cannot enter the folders of pytest
+        Path(above).chmod(0o755)
+        place = shutil.copytree(folder, Path(above) / "folder", symlinks=True)
+        place.chmod(0o755)
+        (place / "data").chmod(0)
+        (place / "empty").chmod(0)
+        os.seteuid(65534)
+        try:
+            said = told(place)
+        finally:
+            os.seteuid(0)
     assert "\nempty cannot be read: Permission denied" in said
 
 
