@@ -1,6 +1,7 @@
 """Format, lint and types are tests like all others."""
 
 import sys
+from fnmatch import fnmatch
 
 import pytest
 from tests.project_files import ROOT, enough
@@ -25,6 +26,16 @@ def test_no_lint_is_found() -> None:
 
 def test_all_types_hold() -> None:
     run(sys.executable, "-m", "mypy", *CHECKED, folder=ROOT)
+
+
+def test_no_test_lies_where_pytest_does_not_look(pytestconfig: pytest.Config) -> None:
+    """Unless it is told, it looks into no folder called ``build``."""
+    passed_over = pytestconfig.getini("norecursedirs")
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    for path in enough(files, at_least=250, what="files of tests"):
+        folders = path.relative_to(ROOT).parts[:-1]
+        hidden = [name for name in folders for each in passed_over if fnmatch(name, each)]
+        assert not hidden, f"{path} is never read: {hidden} in norecursedirs"
 
 
 def test_scripts_are_correct_shell() -> None:
