@@ -36,6 +36,8 @@ MAIN = {
     "busybox-static 1": "Depends: init",
     "systemd-boot-efi 1": "",
 }
+AT_ONE_TIME = {"SOURCE_DATE_EPOCH": "1600000000"}
+"""Equal packages are equal files, whenever they are made."""
 SECURITY = {"webber 1:1.0+sec1": "Depends: libweb (>= 2:1.0), init", "init 3": ""}
 
 
@@ -145,7 +147,8 @@ def make_package(folder: Path, name_and_version: str, more: str) -> bytes:
     ).replace("\n\n", "\n")
     (tree / "DEBIAN/control").write_text(control)
     path = folder / "pool/main" / f"{name}_{version.partition(':')[2] or version}_all.deb"
-    run("dpkg-deb", "--build", "-Znone", "--root-owner-group", tree, path)
+    words = ("dpkg-deb", "--build", "-Znone", "--root-owner-group", tree, path)
+    run(*words, environment=AT_ONE_TIME)
     content = path.read_bytes()
     place = f"Filename: pool/main/{path.name}\nSize: {len(content)}\n"
     return f"{control}{place}SHA256: {Digest.of(content).hex()}\n".encode()
@@ -210,7 +213,7 @@ def make_deb(
             (tree / "DEBIAN" / script).chmod(0o755)
         path.parent.mkdir(parents=True, exist_ok=True)
         words = ("dpkg-deb", "--nocheck", "--root-owner-group", "-Zxz", "--build", tree, path)
-        run(*words, environment={"SOURCE_DATE_EPOCH": "1600000000"})
+        run(*words, environment=AT_ONE_TIME)
     return path
 
 
