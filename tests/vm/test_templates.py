@@ -1,4 +1,7 @@
-"""What ``reconix init`` writes locks, builds and boots. The demo shows it of ``gateway``."""
+"""What ``reconix init`` writes locks, builds and boots.
+
+The demo shows it of ``gateway``, ``test_tutorials.py`` of those with software of their own.
+"""
 
 from pathlib import Path
 
@@ -12,10 +15,13 @@ from reconix.cli.main import main
 from reconix.vm.login import Login
 from reconix.vm.machine import BOOT_SECONDS
 
+SHOWN = {"gateway", "python-app", "vendor-deb"}
+"""Elsewhere."""
+
 
 @pytest.mark.vm
 @pytest.mark.archive
-@pytest.mark.parametrize("template", sorted({*TEMPLATES} - {"gateway"}))
+@pytest.mark.parametrize("template", sorted({*TEMPLATES} - SHOWN))
 def test_a_new_project_boots_and_lets_its_maker_in(
     template: str, tmp_path: Path, need: Need
 ) -> None:
