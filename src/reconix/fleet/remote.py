@@ -252,11 +252,8 @@ class Remote:
             NotReached: ssh failed, at the start or on the way.
             CutOff, Refused: the command failed.
         """
-        try:
-            with feeding(*self._words(*command)) as sink:
-                yield sink
-        except CommandFailed as error:
-            raise self._failure(error) from error
+        with self._translated(), feeding(*self._words(*command)) as sink:
+            yield sink
 
     @contextlib.contextmanager
     def hearing(self, *command: str) -> Iterator[BinaryIO]:
@@ -266,9 +263,14 @@ class Remote:
             NotReached: ssh failed, at the start or on the way.
             CutOff, Refused: the command failed.
         """
+        with self._translated(), reading(*self._words(*command)) as source:
+            yield source
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """A command that fails is an error of ours."""
         try:
-            with reading(*self._words(*command)) as source:
-                yield source
+            yield
         except CommandFailed as error:
             raise self._failure(error) from error
 

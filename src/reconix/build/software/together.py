@@ -102,8 +102,7 @@ def check_units(units: Mapping[str, Sequence[str]], accounts: Accounts, programs
     """
     for unit, texts in units.items():
         for each in exec_lines.programs(texts):
-            wrong = programs.wrong_program(each.program) or _first_fault(each.program, programs)
-            if wrong:
+            if wrong := _wrong(each.program, programs):
                 raise NoProgram(
                     f"{unit}: {each.key} starts {one_line(each.program)}, which {wrong}",
                     hint=_MISSING,
@@ -126,11 +125,15 @@ def check_commands(system: System, programs: Programs) -> None:
     for check in system.health.checks:
         if isinstance(check, CommandCheck) and check.command:
             program = check.command[0]
-            wrong = programs.wrong_program(program) or _first_fault(program, programs)
-            if wrong:
+            if wrong := _wrong(program, programs):
                 raise NoProgram(
                     f"health.checks runs {one_line(program)}, which {wrong}", hint=_MISSING
                 )
+
+
+def _wrong(program: str, programs: Programs) -> str:
+    """Why a program that is to be started would not be, or nothing."""
+    return programs.wrong_program(program) or _first_fault(program, programs)
 
 
 def _first_fault(program: str, programs: Programs) -> str:
