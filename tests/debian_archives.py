@@ -18,7 +18,8 @@ from typing import BinaryIO
 from reconix.base.digests import Digest
 from reconix.base.process import run
 from reconix.build.archive import resolve
-from reconix.build.archive.fetch import RetryPolicy, fetch, locate
+from reconix.build.archive.fetch import fetch, locate
+from reconix.build.archive.retry import RetryPolicy
 from reconix.config import load
 from reconix.config.lock.hosts import Lock
 from reconix.config.lock.packages import LockedPackage

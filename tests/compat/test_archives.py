@@ -11,11 +11,12 @@ from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.progress import listen
 from reconix.build.archive.apt import AptFailed, Unsolvable
-from reconix.build.archive.fetch import DownloadFailed, WrongContent
+from reconix.build.archive.fetch import WrongContent
 from reconix.build.archive.offers import TwoContents
 from reconix.build.archive.others import IndexWentBack
 from reconix.build.archive.refusals import ArchiveUnreachable, BadSignature
 from reconix.build.archive.resolve import PackageNotFound
+from reconix.build.archive.retry import DownloadFailed
 from reconix.config.lock.hosts import ArchiveLock, Lock
 from reconix.config.lock.packages import LockedPackage
 

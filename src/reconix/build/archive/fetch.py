@@ -18,9 +18,8 @@ Tested by ``tests/unit/build/archive/test_fetch.py`` with a real server that mis
 """
 
 import fcntl
-import hashlib
+import functools
 import threading
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,7 +28,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
 
 from reconix.base import progress
 from reconix.base.digests import Digest
@@ -40,13 +38,14 @@ from reconix.build.archive import apt
 from reconix.build.archive.addresses import address_of_other, addresses
 from reconix.build.archive.apt import address_of, path_of
 from reconix.build.archive.logins import Files
-from reconix.build.archive.transport import Client, Gone, Route, Transient
+from reconix.build.archive.retry import RetryPolicy, copy_bounded, patiently
+from reconix.build.archive.transport import Client, Gone, Route
 from reconix.config.lock.packages import DEBIAN, PROJECT, LockedPackage
 from reconix.config.schema.project import Project
 
 _AT_ONCE = 4
-_CHUNK_BYTES = 1 << 16
 _MAX_NAMED = 40
+_PATIENT = RetryPolicy()
 _DATE_FORM = "%Y%m%dT%H%M%SZ"
 
 
@@ -54,12 +53,6 @@ class WrongContent(ReconixError):
     """A server sent something other than what the lock names."""
 
     exit_code = 67
-
-
-class DownloadFailed(ReconixError):
-    """A file could not be fetched, although an archive may still have it."""
-
-    exit_code = 68
 
 
 class PackagesGone(ReconixError):
@@ -77,20 +70,6 @@ class PackagesGone(ReconixError):
             f"{verb} {names}{more}", hint=f"lock again, which takes newer ones: reconix lock{dated}"
         )
         self.packages = tuple(packages)
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How long a server may take, and how often it is asked."""
-
-    attempts: int = 3
-    pause_seconds: float = 1
-    grace_seconds: float = 60
-    least_bytes_per_second: int = 8 << 10
-
-    def limit_seconds(self, size_bytes: int) -> float:
-        """How long a whole file may take."""
-        return self.grace_seconds + size_bytes / self.least_bytes_per_second
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +149,7 @@ def fetch(
     locations: Callable[[], Locations],
     *,
     cache: Path,
-    retry: RetryPolicy = RetryPolicy(),
+    retry: RetryPolicy = _PATIENT,
 ) -> Mapping[LockedPackage, Path]:
     """Get the files of packages, from the cache or from the archives.
 
@@ -192,7 +171,7 @@ def fetch(
     paths = {package: cached_path(cache, package.sha256) for package in wanted}
     missing = _missing(paths)
     if missing:
-        with _only_writer(cache):
+        with only_writer(cache):
             missing = _missing({package: paths[package] for package in missing})
             if missing:
                 _Downloads(locations(), retry).get({p: paths[p] for p in missing})
@@ -218,7 +197,7 @@ def _is_right(path: Path, package: LockedPackage) -> bool:
 
 
 @contextmanager
-def _only_writer(cache: Path) -> Iterator[None]:
+def only_writer(cache: Path) -> Iterator[None]:
     """Lock the cache, so that two builds do not fetch the same files."""
     cache.mkdir(parents=True, exist_ok=True)
     with lock_file(cache / "lock") as lock:
@@ -304,54 +283,27 @@ class _Downloads:
         path.parent.mkdir(parents=True, exist_ok=True)
         for address in self._locations.addresses(package):
             try:
-                self._get_patiently(address, package, path, _Share(stage, self._lock))
+                share = _Share(stage, self._lock)
+                fetch_it = functools.partial(self._get_from, address, package, path, share)
+                patiently(address, fetch_it, self._retry)
             except Gone:
                 continue
             return True
         return False
 
-    def _get_patiently(
-        self, address: str, package: LockedPackage, path: Path, share: "_Share"
-    ) -> None:
-        for attempt in range(1, self._retry.attempts + 1):
-            try:
-                self._get_from(address, package, path, share)
-            except Transient as error:
-                share.give_back()
-                if attempt == self._retry.attempts:
-                    raise DownloadFailed(
-                        f"{address} could not be fetched: {error}",
-                        hint="is the network up? finished downloads are kept; try again",
-                    ) from error
-                time.sleep(self._retry.pause_seconds * attempt)
-            else:
-                return
-
     def _get_from(self, address: str, package: LockedPackage, path: Path, share: "_Share") -> None:
+        """Copy exactly what the lock names, or fail."""
+        share.give_back()  # what an attempt before this one has told
         progress.doing(f"{package.name} {package.version}")
         with self._open(address) as read, replacing(path) as file:
-            self._copy(share.counted(read), file, package, address)
+            counted = share.counted(read)
+            found, size_bytes = copy_bounded(counted, file, package.size_bytes, self._retry)
+            _check(found, size_bytes, package, address)
 
     def _open(self, address: str) -> AbstractContextManager[Callable[[int], bytes]]:
         """A function that reads what lies at an address, of a server or of this machine."""
         folder = path_of(address)
         return self._client().get(address) if folder is None else _reading(folder)
-
-    def _copy(
-        self, read: Callable[[int], bytes], file: BinaryIO, package: LockedPackage, address: str
-    ) -> None:
-        """Copy exactly what the lock names, or fail."""
-        until = time.monotonic() + self._retry.limit_seconds(package.size_bytes)
-        state, size_bytes = hashlib.sha256(), 0
-        while chunk := read(min(_CHUNK_BYTES, package.size_bytes + 1 - size_bytes)):
-            size_bytes += len(chunk)
-            state.update(chunk)
-            file.write(chunk)
-            if time.monotonic() > until:
-                raise Transient("the server is too slow")
-        if size_bytes < package.size_bytes:
-            raise Transient(f"only {size_bytes} of {package.size_bytes} bytes came")
-        _check(Digest(state.digest()), size_bytes, package, address)
 
 
 @contextmanager

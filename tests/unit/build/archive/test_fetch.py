@@ -12,16 +12,15 @@ from reconix.base.digests import Digest
 from reconix.base.progress import Stage
 from reconix.build.archive.apt import address_of
 from reconix.build.archive.fetch import (
-    DownloadFailed,
     Locations,
     PackagesGone,
-    RetryPolicy,
     WrongContent,
     cached_path,
     fetch,
     locate,
     snapshot_dates,
 )
+from reconix.build.archive.retry import DownloadFailed, RetryPolicy
 from reconix.build.archive.transport import Route
 from reconix.config.lock.packages import LockedPackage
 from reconix.config.schema.archives import OtherArchive

@@ -26,7 +26,8 @@ from reconix.base import process, progress, text
 from reconix.base.digests import Digest
 from reconix.base.files import replacing
 from reconix.base.process import CommandFailed
-from reconix.build.archive.fetch import DownloadFailed, WrongContent, cached_path
+from reconix.build.archive.fetch import WrongContent, cached_path
+from reconix.build.archive.retry import DownloadFailed
 from reconix.build.software.python.target import Target
 from reconix.build.software.python.wanted import BadEnvironment, Wanted
 from reconix.config.lock.wheels import LockedWheel

@@ -9,7 +9,8 @@ from tests.wheels import make_wheel
 
 from reconix.base import progress
 from reconix.base.digests import Digest
-from reconix.build.archive.fetch import DownloadFailed, WrongContent, cached_path
+from reconix.build.archive.fetch import WrongContent, cached_path
+from reconix.build.archive.retry import DownloadFailed
 from reconix.build.software.python.index import Index
 from reconix.build.software.python.target import Target
 from reconix.build.software.python.wanted import BadEnvironment, Wanted
