@@ -279,6 +279,28 @@ def test_who_is_here_by_configuration_may_send_us_here(serve: Serve) -> None:
     assert load(server.url) == CONTENT
 
 
+@pytest.mark.parametrize("is_elsewhere", [True, False])
+def test_another_server_is_not_told_what_lets_us_in(serve: Serve, *, is_elsewhere: bool) -> None:
+    told: list[str | None] = []
+
+    def answer(request: Request) -> None:
+        told.append(request.headers.get("Authorization"))
+        request.right()
+
+    def send(request: Request) -> None:
+        if request.path == "/there":
+            answer(request)
+        else:
+            request.head(307, 0, Location=other.url if is_elsewhere else "/there")
+
+    other, server = serve(answer), serve(send)
+    client = Client(Route(), Limits())
+    with client.asking(Address.parse(server.url), {"Authorization": "secret"}) as found:
+        assert found.some(10)
+    client.close()
+    assert told == [None if is_elsewhere else "secret"]
+
+
 def test_who_is_redirected_through_the_proxy_stays_there(serve: Serve) -> None:
     def answer(request: Request) -> None:
         if request.path == "http://other.test/x":
