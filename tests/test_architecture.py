@@ -48,6 +48,11 @@ ROOMS = {
         *("archive", "agent", "on_device", "units", "users", "root", "boot", "cached_recipes"),
         *("software", "etc", "toplevel", "measured", "generation", "nixos", "host", "inspect"),
     ),
+    "containers": (
+        *("reference", "platforms", "descriptors", "documents", "settings", "images"),
+        *("logins", "challenge", "registry"),
+        *("layers", "archives", "layout", "sources", "blobs", "trees"),
+    ),
 }
 """The parts of a package that has some, rooms and modules beside them; each imports only itself and
 those before it."""

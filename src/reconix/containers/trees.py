@@ -1,0 +1,65 @@
+"""The tree of an image as an object of the build store, with what is said of it.
+
+An image is made of layers, and of nothing else: so equal layers are an equal object, whatever the
+image is called and wherever it comes from, and the recipe is the list of their digests. What the
+store cannot hold stands beside the tree and becomes its sidecar, as it does for a Debian root
+(``build/host.py``).
+
+The tree is in a folder of the object. An image may have any name in its root, also those of our
+lists.
+
+Tested by ``tests/unit/containers/test_trees.py``; against umoci by
+``tests/compat/test_oci_umoci.py``.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from reconix.base.files import read_bounded
+from reconix.build import recipes
+from reconix.build.recipes import Recipe
+from reconix.containers.images import Layer
+from reconix.containers.layers import unpack
+from reconix.containers.layers.unpack import LEFT_OUT, METADATA, PackedLayer
+from reconix.nix.chroot import ChrootStore
+from reconix.store.paths import StorePath
+from reconix.store.sidecar import MAX_SIDECAR_BYTES, Sidecar, parse_entries, print_sidecar
+from reconix.store.tree import File
+
+NAME = "container-root"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTree:
+    """What an image is in the store."""
+
+    path: StorePath
+    sidecar: StorePath
+
+
+def image_tree(
+    store: ChrootStore, layers: Sequence[Layer], packed: Callable[[], Sequence[PackedLayer]]
+) -> ImageTree:
+    """Give the tree of an image; unpack its layers if need be.
+
+    Args:
+        store: where it goes.
+        layers: what a lock names.
+        packed: gives their files; asked only if the tree is not there yet.
+
+    Raises:
+        BadImage: see ``unpack``.
+    """
+    inputs = tuple(("layer", str(layer.diff_id)) for layer in layers)
+    recipe = Recipe("root of a container", NAME, inputs, recipes.sources(unpack))
+    path = recipes.realise(store, recipe, lambda into: unpack.unpack(packed(), into))
+    sidecar = _sidecar(store, path)
+    return ImageTree(
+        path, store.add_files(File(print_sidecar(sidecar)), sidecar.name, [sidecar.subject])
+    )
+
+
+def _sidecar(store: ChrootStore, path: StorePath) -> Sidecar:
+    content = read_bounded(store.path(path) / METADATA, MAX_SIDECAR_BYTES)
+    entries = parse_entries(content, source=f"{path}/{METADATA}")
+    return Sidecar(path, entries, (LEFT_OUT.encode(), METADATA.encode()))
