@@ -123,9 +123,14 @@ def without_login(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """An address for people: short, no control characters, no password."""
+    """An address for people: short, no control characters, no password.
+
+    What follows ``?`` is left out: where servers redirect to, it is often what lets one in.
+    """
     scheme, mark, rest = text.rpartition("://")
-    return repr(f"{scheme}{mark}{rest.rpartition('@')[2]}"[:200])
+    plain = rest.rpartition("@")[2]
+    before, query, _ = plain.partition("?")
+    return repr(f"{scheme}{mark}{before}"[:200] + ("?…" if query else ""))
 
 
 def _host(parts: SplitResult) -> str:

@@ -81,7 +81,9 @@ def test_what_is_shown_of_an_address_has_neither_passwords_nor_control_character
     assert shown("http://me:se@cr/et@proxy.test:3128/") == "'http://proxy.test:3128/'"
     assert shown("me:secret@proxy.test") == "'proxy.test'"
     assert shown("http://x/\x1b]0;owned\x07") == r"'http://x/\x1b]0;owned\x07'"
+    assert shown("https://x/blob?signature=secret") == "'https://x/blob?…'"
     assert len(shown("http://" + "a" * 9000)) < 250
+    assert len(shown("a" * 9000 + "://x?y")) < 250
 
 
 @pytest.mark.parametrize(
