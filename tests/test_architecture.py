@@ -51,7 +51,7 @@ ROOMS = {
     "containers": (
         *("reference", "platforms", "descriptors", "documents", "settings", "images"),
         *("logins", "challenge", "registry"),
-        *("layers", "archives", "layout", "sources", "blobs", "trees"),
+        *("layers", "archives", "layout", "sources", "blobs", "trees", "paths", "users"),
     ),
 }
 """The parts of a package that has some, rooms and modules beside them; each imports only itself and
