@@ -49,7 +49,7 @@ ROOMS = {
         *("software", "etc", "toplevel", "measured", "generation", "nixos", "host", "inspect"),
     ),
     "containers": (
-        *("reference", "platforms", "descriptors", "documents", "settings", "images"),
+        *("platforms", "descriptors", "documents", "settings", "images"),
         *("logins", "challenge", "registry"),
         *("layers", "archives", "layout", "sources", "blobs", "trees", "paths", "users"),
     ),

@@ -14,10 +14,10 @@ from tests.registries import LOG_IN, PASSWORD, registry, token_server, with_pass
 from reconix.base.digests import Digest
 from reconix.base.process import run
 from reconix.build.archive.retry import RetryPolicy
+from reconix.config.image_reference import InRegistry
 from reconix.containers.blobs import fetch_layers
 from reconix.containers.images import Image, find_image
 from reconix.containers.logins import Logins
-from reconix.containers.reference import InRegistry
 from reconix.containers.registry import Access, NotThere, Registry, RegistryRefused
 
 pytestmark = pytest.mark.archive

@@ -11,10 +11,10 @@ from tests.oci_images import file, folder, image, index, layer, link, write_layo
 
 from reconix.base.digests import Digest
 from reconix.base.process import run
+from reconix.config.image_reference import parse_reference
 from reconix.containers.blobs import fetch_layers
 from reconix.containers.descriptors import BadImage
 from reconix.containers.images import Image, find_image
-from reconix.containers.reference import parse_reference
 from reconix.containers.registry import Access
 from reconix.containers.settings import HealthCheck, Port
 from reconix.containers.sources import open_source

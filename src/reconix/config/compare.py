@@ -19,8 +19,9 @@ from reconix.config.load import Loaded
 from reconix.config.lock.hosts import HostLock
 from reconix.config.lock.packages import DEBIAN, LockedPackage
 from reconix.config.patterns import Patterns
+from reconix.config.schema.content import Content
 from reconix.config.schema.hosts import Host
-from reconix.config.schema.system import Content, System
+from reconix.config.schema.system import System
 from reconix.config.show import Row, rows
 
 Facts = Mapping[str, str]

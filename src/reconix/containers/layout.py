@@ -29,6 +29,7 @@ from typing import BinaryIO, Protocol
 from reconix.base.digests import Digest
 from reconix.base.documents import Fields, parse_json, print_json
 from reconix.base.files import BadFile, chunks, open_regular
+from reconix.config.image_reference import InDockerArchive, InLayout
 from reconix.containers.descriptors import (
     MAX_DOCUMENT_BYTES,
     OCI_CONFIG,
@@ -40,7 +41,6 @@ from reconix.containers.descriptors import (
 )
 from reconix.containers.documents import Index, parse_top
 from reconix.containers.images import Document, expect_digest
-from reconix.containers.reference import InDockerArchive, InLayout
 
 _MAX_NAMED = 20
 _SMALL_BYTES = 1 << 16

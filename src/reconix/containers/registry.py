@@ -28,6 +28,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.http import BROKEN
 from reconix.build.archive.retry import RetryPolicy, copy_bounded, patiently
 from reconix.build.archive.transport import Route, Transient
+from reconix.config.image_reference import InRegistry
 from reconix.containers.challenge import Challenge, TokenWanted, parse_challenge, parse_token
 from reconix.containers.descriptors import (
     INDEXES,
@@ -38,7 +39,6 @@ from reconix.containers.descriptors import (
 )
 from reconix.containers.images import Document, expect_digest
 from reconix.containers.logins import Login, Logins
-from reconix.containers.reference import InRegistry
 
 _ACCEPT = {"Accept": ", ".join((*MANIFESTS, *INDEXES))}
 _MAX_TOKEN_BYTES = 1 << 20

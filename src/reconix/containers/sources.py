@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from reconix.config.image_reference import InDockerArchive, InRegistry, Reference
 from reconix.containers.archives import ArchiveFiles
 from reconix.containers.images import Source
 from reconix.containers.layout import DockerArchive, FolderFiles, Layout
-from reconix.containers.reference import InDockerArchive, InRegistry, Reference
 from reconix.containers.registry import Access, Registry
 
 

@@ -65,7 +65,13 @@ def name_of(key: str) -> str:
         "sysctl": '"vm.swappiness"',
         "trees": '"/opt/a"',
     }
-    return key.replace("NAME", fitting.get(key.partition(".")[0], "a"))
+    within = {"files": '"/a/b"'}
+    first, *parts = key.split(".")
+    for number, part in enumerate(parts):
+        if part == "NAME":
+            named = within.get(parts[number - 1], "a") if number else fitting.get(first, "a")
+            parts[number] = named
+    return ".".join([first, *parts])
 
 
 @pytest.mark.parametrize(("table", "key", "option"), ALL, ids=IDS)

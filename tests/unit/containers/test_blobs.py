@@ -8,11 +8,11 @@ from tests.oci_images import file, image, layer, write_layout
 
 from reconix.base.digests import Digest
 from reconix.build.archive.fetch import cached_path
+from reconix.config.image_reference import InLayout
 from reconix.containers.blobs import fetch_layers
 from reconix.containers.descriptors import BadImage, Descriptor
 from reconix.containers.images import Document, Image, Source, find_image
 from reconix.containers.layout import FolderFiles, Layout
-from reconix.containers.reference import InLayout
 
 LAYERS = (layer(file("a", b"1")), layer(file("b", b"2")))
 

@@ -10,10 +10,10 @@ import pytest
 from tests.oci_images import file, image, index, layer, write_layout
 
 from reconix.base.digests import Digest
+from reconix.config.image_reference import InLayout
 from reconix.containers.descriptors import OCI_INDEX, BadImage, Descriptor
 from reconix.containers.images import Image, find_image
 from reconix.containers.layout import FolderFiles, Layout
-from reconix.containers.reference import InLayout
 
 LAYERS = (layer(file("a")), layer(file("b")))
 Change = Callable[[dict[str, object]], None]

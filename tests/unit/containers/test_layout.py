@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tests.oci_images import Entry, file, hard_link, image, layer, link, write_layout
 
+from reconix.config.image_reference import InDockerArchive, InLayout
 from reconix.containers.archives import ArchiveFiles
 from reconix.containers.descriptors import BadImage
 from reconix.containers.images import Document
 from reconix.containers.layout import DockerArchive, FolderFiles, Layout
-from reconix.containers.reference import InDockerArchive, InLayout
 
 LAYERS = (layer(file("a")), layer(file("b")))
 

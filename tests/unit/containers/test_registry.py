@@ -16,10 +16,10 @@ from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.build.archive.retry import DownloadFailed, RetryPolicy
 from reconix.build.archive.transport import Route
+from reconix.config.image_reference import InRegistry
 from reconix.containers.descriptors import OCI_MANIFEST, BadImage, Descriptor
 from reconix.containers.images import Document
 from reconix.containers.logins import Logins
-from reconix.containers.reference import InRegistry
 from reconix.containers.registry import Access, NotThere, Registry, RegistryRefused
 
 MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST}).encode()

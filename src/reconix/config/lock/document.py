@@ -19,18 +19,25 @@ stays when the lock is made again (``keep_dates``).
                                         "asked_kernel": "linux-image-…", "kernel": [<package>],
                                         "python": {"<environment>": {"asked": "<SHA-256>",
                                                    "wheels": [{"name", "version", "file_name",
-                                                   "size_bytes", "sha256", "origin"}]}}}},
+                                                   "size_bytes", "sha256", "origin"}]}},
+                                        "containers": {"<container>": {"image": "<reference>",
+                                                       "top": "<SHA-256>", "manifest": <blob>,
+                                                       "config": <blob>, "layers": [<blob>]}}}},
                "numbers": {"<user or group>": 1234},
+               "ranges": {"<container>": 0},
                "nix": {"<system>": {"asked": "nixos#toplevel", "toplevel": "/nix/store/…",
                                     "closure_sha256": "…"}}}}}
 
-``python`` is omitted where there is none; the project's own wheels are not in it.
+``python`` is omitted where there is none; the project's own wheels are not in it. ``containers``
+is omitted as well. A blob is ``{"digest", "size_bytes", "media_type"}``, that of a layer has a
+``diff_id`` too; a container of Debian packages has ``asked`` and ``packages`` instead.
 
 Systems that Nix built are under ``nix``, which is omitted if there are none: their names in a store
 do not always follow from their content, so that of the whole closure is pinned by a hash.
 
 ``numbers`` is what builds have learnt and must not forget: the numbers of users and groups, to whom
-what devices keep belongs (``build/users/static_ids.py``). They are only ever added.
+what devices keep belongs (``build/users/static_ids.py``). ``ranges`` is the same for containers.
+Both are only ever added to.
 
 Specified in ``docs/spec/lock.md``. Tested by ``tests/unit/config/lock/test_document.py``.
 """
@@ -39,6 +46,7 @@ from collections.abc import Iterable, Mapping
 
 from reconix.base.digests import Digest
 from reconix.base.documents import Fields, JsonInput, print_json
+from reconix.config.lock.containers import ContainerLock, LockedBlob, LockedLayer
 from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock, NixLock, SystemLock
 from reconix.config.lock.packages import BadLock, LockedPackage, SourcePackage
 from reconix.config.lock.wheels import LockedWheel, PythonLock
@@ -96,10 +104,12 @@ def _hosts(lock: Lock) -> JsonInput:
 def _host(host: HostLock) -> JsonInput:
     nix = {"nix": {name: _nix(system) for name, system in host.nix.items()}} if host.nix else {}
     numbers = {"numbers": {**host.numbers}} if host.numbers else {}
+    ranges = {"ranges": {**host.ranges}} if host.ranges else {}
     archives = {name: _archive(archive) for name, archive in host.archives.items()}
     return {
         **nix,
         **numbers,
+        **ranges,
         **({"archives": archives} if archives else {}),
         "architecture": host.architecture,
         "suites": list(host.suites),
@@ -120,8 +130,10 @@ def _archive(archive: ArchiveLock) -> JsonInput:
 
 def _system(system: SystemLock) -> JsonInput:
     python = {name: _python(environment) for name, environment in system.python.items()}
+    containers = {name: _container(container) for name, container in system.containers.items()}
     return {
         **({"python": python} if python else {}),
+        **({"containers": containers} if containers else {}),
         "asked": [*sorted(system.asked)],
         "packages": _ids(system.packages),
         "asked_kernel": system.asked_kernel,
@@ -144,6 +156,29 @@ def _wheel(wheel: LockedWheel) -> JsonInput:
         "size_bytes": wheel.size_bytes,
         "sha256": wheel.sha256.hex(),
         "origin": wheel.origin,
+    }
+
+
+def _container(container: ContainerLock) -> JsonInput:
+    if container.top is None or container.manifest is None or container.config is None:
+        asked = [*sorted(container.asked_packages)]
+        return {"asked": asked, "packages": _ids(container.packages)}
+    return {
+        "image": container.asked,
+        "top": container.top.hex(),
+        "manifest": {**_blob(container.manifest)},
+        "config": {**_blob(container.config)},
+        "layers": [
+            {**_blob(layer.blob), "diff_id": layer.diff_id.hex()} for layer in container.layers
+        ],
+    }
+
+
+def _blob(blob: LockedBlob) -> dict[str, str | int]:
+    return {
+        "digest": blob.digest.hex(),
+        "size_bytes": blob.size_bytes,
+        "media_type": blob.media_type,
     }
 
 
@@ -208,6 +243,7 @@ def _read_host(fields: Fields, packages: Mapping[str, LockedPackage]) -> HostLoc
         nix=_read_nix(fields.object("nix")) if fields.has("nix") else {},
         numbers=_read_numbers(fields.object("numbers")) if fields.has("numbers") else {},
         archives=_read_archives(fields.object("archives")) if fields.has("archives") else {},
+        ranges=_read_numbers(fields.object("ranges")) if fields.has("ranges") else {},
     )
 
 
@@ -244,7 +280,36 @@ def _read_system(fields: Fields, packages: Mapping[str, LockedPackage]) -> Syste
         asked_kernel=fields.text("asked_kernel"),
         kernel=_read_ids(fields, "kernel", packages),
         python=_read_python(fields.object("python")) if fields.has("python") else {},
+        containers=_read_containers(fields, packages) if fields.has("containers") else {},
     )
+
+
+def _read_containers(
+    fields: Fields, packages: Mapping[str, LockedPackage]
+) -> Mapping[str, ContainerLock]:
+    containers = fields.object("containers")
+    return {name: _read_container(containers.object(name), packages) for name in containers.names()}
+
+
+def _read_container(fields: Fields, packages: Mapping[str, LockedPackage]) -> ContainerLock:
+    if not fields.has("image"):
+        asked = tuple(fields.texts("asked"))
+        return ContainerLock(asked_packages=asked, packages=_read_ids(fields, "packages", packages))
+    return ContainerLock(
+        asked=fields.text("image"),
+        top=Digest.parse(fields.text("top")),
+        manifest=_read_blob(fields.object("manifest")),
+        config=_read_blob(fields.object("config")),
+        layers=tuple(
+            LockedLayer(_read_blob(layer), Digest.parse(layer.text("diff_id")))
+            for layer in fields.objects("layers")
+        ),
+    )
+
+
+def _read_blob(fields: Fields) -> LockedBlob:
+    digest = Digest.parse(fields.text("digest"))
+    return LockedBlob(digest, fields.number("size_bytes"), fields.text("media_type"))
 
 
 def _read_python(fields: Fields) -> Mapping[str, PythonLock]:

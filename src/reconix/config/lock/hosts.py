@@ -1,7 +1,8 @@
 """What each system of each host consists of, and the lock as a whole.
 
 ``numbers`` is what builds have learnt and must not forget: the numbers of users and groups, to whom
-what devices keep belongs (``build/users/static_ids.py``). They are only ever added.
+what devices keep belongs (``build/users/static_ids.py``). ``ranges`` is the same for containers.
+Both are only ever added to.
 
 Specified in ``docs/spec/lock.md``. Tested by ``tests/unit/config/lock/test_document.py``.
 """
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconix.base.digests import Digest
+from reconix.config.lock.containers import ContainerLock, expect_ranges, with_ranges
 from reconix.config.lock.packages import BadLock, LockedPackage
 from reconix.config.lock.wheels import LockedWheel, PythonLock
 from reconix.store.paths import StorePath
@@ -30,6 +32,8 @@ class SystemLock:
     kernel: tuple[LockedPackage, ...]
     python: Mapping[str, PythonLock] = field(default_factory=dict)
     """Its Python environments, by name."""
+    containers: Mapping[str, ContainerLock] = field(default_factory=dict)
+    """By name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,11 @@ class HostLock:
     """Of users and groups, by name, on all its systems."""
     archives: Mapping[str, ArchiveLock] = field(default_factory=dict)
     """Beside Debian's, by name."""
+    ranges: Mapping[str, int] = field(default_factory=dict)
+    """Of users and groups of containers, by container, on all its systems; see ``first_id``."""
 
     def __post_init__(self) -> None:
+        expect_ranges(self.ranges)
         for name, number in self.numbers.items():
             if not _USER.fullmatch(name) or not 0 < number < _NOBODY:
                 raise BadLock(f"{name!r} cannot have the number {number}")
@@ -83,6 +90,8 @@ class HostLock:
         for system in self.systems.values():
             yield from system.packages
             yield from system.kernel
+            for container in system.containers.values():
+                yield from container.packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +129,16 @@ def keep_dates(old: Lock, new: Lock) -> Lock:
     def dated(packages: tuple[LockedPackage, ...]) -> tuple[LockedPackage, ...]:
         return tuple(replace(p, date=dates.get((p.id, p.sha256), p.date)) for p in packages)
 
-    def redated(host: HostLock) -> HostLock:
-        systems = {
-            name: replace(system, packages=dated(system.packages), kernel=dated(system.kernel))
-            for name, system in host.systems.items()
+    def redated_system(system: SystemLock) -> SystemLock:
+        containers = {
+            name: replace(each, packages=dated(each.packages))
+            for name, each in system.containers.items()
         }
+        packages, kernel = dated(system.packages), dated(system.kernel)
+        return replace(system, packages=packages, kernel=kernel, containers=containers)
+
+    def redated(host: HostLock) -> HostLock:
+        systems = {name: redated_system(system) for name, system in host.systems.items()}
         return replace(host, loader=dated(host.loader), initrd=dated(host.initrd), systems=systems)
 
     return Lock({name: redated(host) for name, host in new.hosts.items()})
@@ -133,8 +147,19 @@ def keep_dates(old: Lock, new: Lock) -> Lock:
 def keep_numbers(old: Lock, new: Lock) -> Lock:
     """The new lock, with the numbers that the old one knows: archives know nothing of them."""
     return Lock(
-        {
-            name: replace(host, numbers=old.hosts[name].numbers) if name in old.hosts else host
-            for name, host in new.hosts.items()
-        }
+        {name: _with_numbers(host, old.hosts.get(name)) for name, host in new.hosts.items()}
     )
+
+
+def _with_numbers(host: HostLock, old: HostLock | None) -> HostLock:
+    return replace(host, numbers=old.numbers, ranges=old.ranges) if old else host
+
+
+def assign_ranges(lock: Lock) -> Lock:
+    """The lock, with a range for each container that has none."""
+    return Lock({name: _with_ranges(host) for name, host in lock.hosts.items()})
+
+
+def _with_ranges(host: HostLock) -> HostLock:
+    names = {name for system in host.systems.values() for name in system.containers}
+    return replace(host, ranges=with_ranges(host.ranges, names))

@@ -58,6 +58,8 @@ _OURS = (
     *_RENAMED,
     "reconix.config.modules.fragment",
     "reconix.config.options",
+    "reconix.config.schema.containers",
+    "reconix.config.schema.content",
     "reconix.config.schema.health",
     "reconix.config.schema.machine",
     "reconix.config.schema.project",

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from reconix.config.merge import Table, dotted
 from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
-from reconix.config.schema.system import Content, File, System, Unit
+from reconix.config.schema.content import Content
+from reconix.config.schema.system import File, System, Unit
 
 
 def check_contents(system: System, table: Table, file: Place) -> Iterator[Problem]:

@@ -15,9 +15,10 @@ from reconix.config.merge import Table, dotted
 from reconix.config.origins import place_of
 from reconix.config.problems import Place, Problem
 from reconix.config.rules.persist import overlap
+from reconix.config.schema.content import Content
 from reconix.config.schema.health import CommandCheck
 from reconix.config.schema.hosts import Host
-from reconix.config.schema.system import Content, System
+from reconix.config.schema.system import System
 
 _DATA = "/run/reconix/data"
 """Where the device mounts the data partition."""

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from reconix.base.files import read_bounded, read_text
+from reconix.base.files import read_text
 from reconix.config import generated_unit
 from reconix.config.options import Option, Range
+from reconix.config.schema.containers import Container
+from reconix.config.schema.content import Content
 from reconix.config.schema.health import Health
 from reconix.config.schema.python_environments import PythonEnvironment
 from reconix.config.schema.software import Secret, Tree
@@ -20,7 +22,6 @@ from reconix.config.schema.values import (
     FilePath,
     FilePattern,
     Gateway,
-    Image,
     Interface,
     KernelParameter,
     Mode,
@@ -340,39 +341,6 @@ class Services:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """What a generated file holds: a text written in place, or another file."""
-
-    text: Annotated[
-        str | None,
-        Option(
-            "The content itself.",
-            '"hello\\n"',
-            "for a few lines that are best read where they are used",
-        ),
-    ] = None
-    source: Annotated[
-        Path | None,
-        Option(
-            "A file with the content, relative to the file that names it.",
-            '"files/nginx.conf"',
-            "for longer content, or content that other tools edit",
-        ),
-    ] = None
-
-    @property
-    def is_there(self) -> bool:
-        """Whether it can be read; that a file is missing is an error of its own."""
-        return self.source is None or self.source.is_file()
-
-    def read(self) -> bytes:
-        """The content."""
-        if self.source is not None:
-            return read_bounded(self.source, MAX_SOURCE_BYTES)
-        return (self.text or "").encode()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Unit(Content):
     """A systemd unit in `/etc/systemd/system`.
 
@@ -583,23 +551,6 @@ class Minify:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
-    """A program with its own root, taken from an image when the system is built.
-
-    Reserved: no container is built yet.
-    """
-
-    image: Annotated[
-        Image,
-        Option(
-            "The image, with its digest.",
-            f'"example/app@sha256:{"0" * 64}"',
-            "to say what runs in the container",
-        ),
-    ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
     """How the device takes new generations."""
 
@@ -781,9 +732,9 @@ class System:
     containers: Annotated[
         Mapping[Name, Container],
         Option(
-            "Programs with a root of their own.",
-            f'{{ app = {{ image = "example/app@sha256:{"0" * 64}" }} }}',
-            "for programs that come as images",
+            "Containers: programs with a root of their own, from an image or from Debian packages.",
+            '{ broker = { image = "registry.example.com/apps/broker:2", ports = ["1883:1883"] } }',
+            "for programs that come as images, and to keep a program apart from the others",
         ),
     ] = field(default_factory=dict)
     health: Health = field(default_factory=Health)

@@ -54,6 +54,14 @@ class OneShot(enum.Enum):
     DISK = "disk"
 
 
+class Restart(enum.Enum):
+    """When a container that ended is started again."""
+
+    NO = "no"
+    ON_FAILURE = "on-failure"
+    ALWAYS = "always"
+
+
 class Winner(enum.Enum):
     """Whose file stays where a device has one that the generation brings as well."""
 
@@ -82,6 +90,41 @@ class Forward:
 
     def __str__(self) -> str:
         return f"{self.name}:{self.port}" + (f":{self.host_port}" if self.host_port else "")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PublishedPort:
+    """A port of the device that leads to one of a container."""
+
+    port: int
+    """On the device."""
+    inner_port: int
+    """In the container."""
+    protocol: str = "tcp"
+    """``tcp`` or ``udp``."""
+    address: str = ""
+    """Of the device, if it is not reached by all that it has."""
+
+    @classmethod
+    def parse(cls, text: str) -> "PublishedPort":
+        """Read ``[ADDRESS:]PORT:INNER[/udp]``; an IPv6 address stands in brackets."""
+        rest, _, protocol = text.partition("/")
+        ahead, inner = rest.rsplit(":", 1)
+        address, _, port = ahead.rpartition(":")
+        ports = (_port(port), _port(inner))
+        return cls(*ports, protocol or "tcp", _address(address.strip("[]")) if address else "")
+
+    def __str__(self) -> str:
+        bare = f"{self.port}:{self.inner_port}"
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        protocol = "" if self.protocol == "tcp" else f"/{self.protocol}"
+        return f"{address}{':' if address else ''}{bare}{protocol}"
+
+
+def _port(text: str) -> int:
+    if not 0 < int(text) < 1 << 16:
+        raise ValueError("ports from 1 to 65535")
+    return int(text)
 
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -367,8 +410,74 @@ Attribute = Annotated[
 SpecialisationName = Annotated[
     str, Form("the name of a specialisation", r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 ]
-Image = Annotated[
-    str, Form("the name of an image such as example/app@sha256:…", r"[A-Za-z0-9][!-~]{0,1023}")
+ImageReference = Annotated[
+    str,
+    Form(
+        "where an image is, such as registry.example.com/apps/broker:2 or oci:FOLDER:NAME",
+        r"(?! )[^\x00-\x1f\x7f]{1,1024}(?<! )",
+    ),
+]
+RegistryHost = Annotated[
+    str,
+    Form(
+        'a registry in quotes such as "registry.example.com:5000"',
+        r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(:[0-9]{1,5})?",
+    ),
+]
+CommandWord = Annotated[str, Form("one word of a command", r"(?s:[^\x00]{0,4096})")]
+VolumeName = Annotated[
+    str,
+    Form(
+        'the name of a volume such as data, or "shared:data" for one that all systems have',
+        r"(shared:)?[a-z0-9][a-z0-9-]{0,62}",
+    ),
+]
+DevicePath = Annotated[
+    str,
+    Form(
+        "the path of a device such as /dev/ttyS1",
+        r"/dev/(?!(.*/)?\.{0,2}(/|$))[A-Za-z0-9._+@:,/-]{1,250}",
+    ),
+]
+ContainerFolder = Annotated[
+    str,
+    Form(
+        "the absolute path of a folder in a container such as /srv/app",
+        r"/|/(?!(.*/)?\.{0,2}(/|$))[^\x00-\x1f\x7f]{1,1024}",
+    ),
+]
+ContainerNetwork = Annotated[
+    str,
+    Form(
+        "private, host, none, or with: and another container, such as with:broker",
+        r"private|host|none|with:[a-z0-9][a-z0-9-]{0,62}",
+    ),
+]
+_ACCOUNT = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
+ContainerUser = Annotated[
+    str,
+    Form(
+        'a user of the image, by name or number, and after a colon a group, such as "1000:1000"',
+        rf"{_ACCOUNT}(:{_ACCOUNT})?",
+        takes_number=True,
+    ),
+]
+StopSignal = Annotated[
+    str,
+    Form(
+        "the name of a signal such as SIGTERM",
+        r"SIG(HUP|INT|QUIT|ABRT|ALRM|TERM|KILL|USR1|USR2|CONT|WINCH|PWR"
+        r"|RTMIN(\+([1-9]|[12][0-9]|30))?|RTMAX(-([1-9]|[12][0-9]|30))?)",
+    ),
+]
+Percent = Annotated[
+    int,
+    Form(
+        'a part of one processor such as "50%", or more of several such as "200%"',
+        r"[1-9][0-9]{0,4}%",
+        lambda text: int(text.removesuffix("%")),
+        lambda percent: f"{percent}%",
+    ),
 ]
 Port = Annotated[int, Range(1, 65535)]
 PagePath = Annotated[str, Form("the path of a page such as /health", r"/[!-~]{0,1023}")]
@@ -402,6 +511,15 @@ ForwardedPort = Annotated[
         'a name and a port of the device such as "mqtt:1883", or with the port here "web:80:8080"',
         r"[a-z0-9-]{1,32}:\d{1,5}(:\d{1,5})?",
         Forward.parse,
+    ),
+]
+ContainerPort = Annotated[
+    PublishedPort,
+    Form(
+        'a port of the device and one of the container such as "8080:80", with an address before '
+        'it, "127.0.0.1:8080:80", or /udp behind it',
+        r"((\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:.]+\]):)?\d{1,5}:\d{1,5}(/(tcp|udp))?",
+        PublishedPort.parse,
     ),
 ]
 _DAY = f"({'|'.join(DAYS)})"

@@ -43,7 +43,7 @@ REFUSED = {
     "from functools import wraps": "may not import wraps from functools",
     "from string import Formatter": "may not import Formatter from string",
     "from reconix.config.schema.system import Path": "may not import Path from",
-    "from reconix.config.schema.system import read_bounded": "may not import read_bounded from",
+    "from reconix.config.schema.content import read_bounded": "may not import read_bounded from",
     "x = getattr((), '__class__')": "may not use __class__",
     "x = hasattr((), '__class__')": "may not use __class__",
     "x = getattr('{0.__class__}', 'format')": "may not use format",

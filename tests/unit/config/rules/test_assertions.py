@@ -167,7 +167,6 @@ OF_A_SYSTEM = {
         "volumes.a",
         "has both device and size",
     ),
-    '[containers.a]\nimage = "example/app:latest"': ("containers.a.image", "has no digest"),
     '[ports]\n"80" = "mine"\n[nginx]\nenable = true\nsites.a = { folder = "/a" }': (
         "ports.80",
         'is "mine" here, but "nginx" in',

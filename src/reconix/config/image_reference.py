@@ -14,7 +14,7 @@ written with its host, and an image with its tag or its digest. In a layout or a
 one image there is nothing to choose.
 
 Source: containers-transports(5); OCI distribution specification 1.1, *Pulling manifests*.
-Tested by ``tests/unit/containers/test_reference.py``.
+Tested by ``tests/unit/config/test_image_reference.py``.
 """
 
 import re

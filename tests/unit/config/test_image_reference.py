@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from reconix.base.digests import Digest
-from reconix.containers.reference import (
+from reconix.config.image_reference import (
     BadReference,
     InDockerArchive,
     InLayout,
