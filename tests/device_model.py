@@ -207,7 +207,7 @@ class Machine:
         }
         if health is not None:
             content["health.json"] = File(print_json(health))
-        links = [content[name] for name in ("agent", "etc") if name in content]
+        links = [content[name] for name in ("agent", "containers", "etc") if name in content]
         parts = [StorePath.parse(link.target) for link in links if isinstance(link, Symlink)]
         return self.store.add_files(folder(content), f"system-{system}", [kernel, *parts])
 
