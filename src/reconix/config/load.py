@@ -42,6 +42,7 @@ from reconix.config.rules import assertions, warnings
 from reconix.config.rules.debs import check_debs
 from reconix.config.rules.nix_systems import check_nix_system
 from reconix.config.rules.wifi import check_firmware
+from reconix.config.schema.containers import container_unit
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.machine import Machine
 from reconix.config.schema.nixos import Nixos, NixSystem
@@ -292,8 +293,19 @@ def _complete(system: System, project: Project) -> System:
         system,
         budget=project.budgets.system if system.budget is None else system.budget,
         packages=(*system.packages, *(one for one in implied if one not in system.packages)),
-        secrets=_with_wifi(system),
+        secrets=_with_containers(system, _with_wifi(system)),
     )
+
+
+def _with_containers(system: System, secrets: Mapping[str, Secret]) -> dict[str, Secret]:
+    """The secrets of a system, with the containers that read them."""
+    found = dict(secrets)
+    for name, container in sorted(system.containers.items()):
+        for secret in container.secrets:
+            if secret in found:
+                units = (*found[secret].units, container_unit(name))
+                found[secret] = replace(found[secret], units=units)
+    return found
 
 
 def _with_wifi(system: System) -> dict[str, Secret]:

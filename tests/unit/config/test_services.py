@@ -3,17 +3,21 @@
 import importlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconix.base.process import run
 from reconix.config.modules.evaluation import BUILT_IN
 from reconix.config.modules.fragment import Fragment, OptionError
+from reconix.config.schema.containers import Container
 from reconix.config.schema.health import UnitCheck
+from reconix.config.schema.values import PublishedPort
 from reconix.config.services import (
     agent,
     chrony,
     console,
+    containers,
     firewall,
     journal,
     mosquitto,
@@ -80,13 +84,51 @@ def test_a_firewall_lets_in_what_is_named() -> None:
     assert "echo-request" not in rules
 
 
+def test_a_firewall_passes_on_only_what_is_behind_an_interface_and_wanted() -> None:
+    closed = text(firewall.configure(firewall.Options(enable=True)), "nftables.conf")
+    assert "iifname" not in closed.partition("chain forward")[2]
+    options = firewall.Options(enable=True, forward=("rxc*",))
+    chain = text(firewall.configure(options), "nftables.conf").partition("chain forward")[2]
+    assert 'iifname "rxc*" accept' in chain
+    assert 'oifname "rxc*" ct status dnat accept' in chain
+    assert "policy drop;" in chain
+
+
+@pytest.mark.parametrize(
+    ("said", "packages"),
+    [
+        ({"network": "host"}, ("crun",)),
+        ({"network": "none", "init": True}, ("crun", "catatonit")),
+        ({}, ("crun", "iproute2", "nftables")),
+    ],
+)
+def test_containers_bring_what_starts_them(said: dict[str, Any], packages: tuple[str, ...]) -> None:
+    container = Container(image="oci:a", **said)
+    made = containers.configure(containers.Options(containers={"a": container}))
+    assert made.packages == packages
+    assert containers.configure(containers.Options()) == Fragment()
+
+
+def test_ports_of_a_program_that_listens_itself_are_opened() -> None:
+    ports = tuple(
+        map(PublishedPort.parse, ("80:80", "53:53/udp", "127.0.0.1:81:81", "[::1]:82:82"))
+    )
+    both = {
+        "host": Container(image="oci:a", network="host", ports=ports),
+        "private": Container(image="oci:a", ports=(PublishedPort(8080, 80),)),
+    }
+    made = containers.configure(containers.Options(containers=both))
+    assert made.set_modules == (firewall.Options(tcp=(80,), udp=(53,), forward=("rxc*",)),)
+
+
 @pytest.mark.parametrize(
     "options",
     [
         firewall.Options(enable=True),
         firewall.Options(enable=True, tcp=(22, 80), udp=(123,), trusted=("eth1", "vpn*")),
+        firewall.Options(enable=True, forward=("eth1", "rxc*")),
     ],
-    ids=["bare", "full"],
+    ids=["bare", "full", "forward"],
 )
 def test_nft_takes_the_rules(
     options: firewall.Options, need: Callable[..., None], tmp_path: Path

@@ -23,7 +23,7 @@ from typing import cast
 
 from reconix.config import construct
 from reconix.config.check import Checked, check
-from reconix.config.merge import Table, dotted, merge_tables
+from reconix.config.merge import Table, Value, dotted, merge_tables
 from reconix.config.modules import restricted
 from reconix.config.modules.fragment import Fragment, OptionError, spell
 from reconix.config.origins import place_of
@@ -34,6 +34,8 @@ BUILT_IN = (
     *("agent", "chrony", "console", "firewall", "journal", "mosquitto", "nginx", "postgresql"),
     *("ssh", "time", "watchdog"),
 )
+CONTAINERS = "containers"
+"""A module whose options are the option of a system of that name."""
 BUILT_IN_FOLDER = Path(__file__).parents[1] / "services"
 FOLDER = "modules"
 _MAX_ROUNDS = 10
@@ -59,6 +61,8 @@ class Modules:
 
     by_name: Mapping[str, Module]
     system: TableShape
+    of_containers: Module
+    """What containers need; it has no table of its own."""
     warnings: tuple[Problem, ...] = ()
     """What works in the modules but will not for ever."""
     _known: dict[str, Checked] = dataclasses.field(default_factory=dict)
@@ -83,10 +87,15 @@ class Modules:
 
     def _added(self, table: Table, file: Place) -> dict[str, Checked]:
         taking_part = sorted(table.entries.keys() & self.by_name.keys())
-        return {name: self._ask(self.by_name[name], table, file) for name in taking_part}
+        added = {
+            name: self._ask(self.by_name[name], table.entries[name], file) for name in taking_part
+        }
+        if CONTAINERS in table.entries:
+            only = Table({CONTAINERS: table.entries[CONTAINERS]}, table.place)
+            added[CONTAINERS] = self._ask(self.of_containers, only, file)
+        return added
 
-    def _ask(self, module: Module, table: Table, file: Place) -> Checked:
-        own = table.entries[module.name]
+    def _ask(self, module: Module, own: Value, file: Place) -> Checked:
         assert isinstance(own, Table)
         options, problems = construct.make(module.options, own, file, module.name)
         if options is None or options == module.untouched:
@@ -146,7 +155,8 @@ def _modules(modules: Iterable[Module], system: TableShape) -> Modules:
         name: OptionShape(module.options, None, None, required=False)
         for name, module in sorted(by_name.items())
     }
-    return Modules(by_name, TableShape(system.type, {**system.options, **options}))
+    shape = TableShape(system.type, {**system.options, **options})
+    return Modules(by_name, shape, _built_in(CONTAINERS))
 
 
 def _built_in(name: str) -> Module:

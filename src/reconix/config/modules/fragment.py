@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 
 from reconix.config.merge import dotted
 from reconix.config.problems import Place
+from reconix.config.schema.containers import Container
 from reconix.config.schema.health import Health
 from reconix.config.schema.software import Secret
 from reconix.config.schema.system import File, Network, Persist, Services, Unit, User, Volume
@@ -82,6 +83,7 @@ class Fragment:
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     persist: Persist = field(default_factory=Persist)
     volumes: Mapping[str, Volume] = field(default_factory=dict)
+    containers: Mapping[str, Container] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
     set_modules: tuple[object, ...] = ()
     """Options of other modules: their ``Options``, in which only what differs counts."""

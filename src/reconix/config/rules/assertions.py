@@ -14,6 +14,10 @@ from reconix.config.problems import Place, Problem
 from reconix.config.rules.archives import check_archives
 from reconix.config.rules.certificates import check_certificates
 from reconix.config.rules.containers import check_containers
+from reconix.config.rules.containers_together import (
+    check_containers_together,
+    check_shared_volumes,
+)
 from reconix.config.rules.contents import check_contents
 from reconix.config.rules.default_system import check_default_system
 from reconix.config.rules.devices import check_devices
@@ -60,6 +64,7 @@ def check_host(
     yield from check_persist_of_all(host, tables, file)
     yield from check_users_of_all(host, tables, file)
     yield from check_default_system(host, tables, file)
+    yield from check_shared_volumes(host, tables, file)
 
 
 def check_system(system: System, table: Table, file: Place) -> Iterator[Problem]:
@@ -75,6 +80,7 @@ def check_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from check_files(system, table, file)
     yield from check_trees(system, table, file)
     yield from check_containers(system, table, file)
+    yield from check_containers_together(system, table, file)
     yield from check_python_environments(system, table, file)
     yield from check_dynamic_users(system, table, file)
     yield from check_secrets(system, table, file)

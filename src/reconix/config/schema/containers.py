@@ -160,9 +160,9 @@ class Container:
     volumes: Annotated[
         Mapping[VolumeName, ContainerFolder],
         Option(
-            "Folders in it that outlive it, by names: each lies on the data partition, is the "
-            "same for all containers of the system that name it, and for all systems if the name "
-            "begins with `shared:`. At the first start it gets what the image has there.",
+            "Folders in it that outlive it, by names. Each lies on the data partition, a folder "
+            "for this container in this system; if the name begins with `shared:`, one for all "
+            "systems. At the first start it gets what the image has there.",
             '{ data = "/mosquitto/data", "shared:media" = "/srv/media" }',
             "for everything that must not be gone after a restart",
         ),
@@ -310,5 +310,5 @@ class Container:
 
     @property
     def needs_network(self) -> bool:
-        """Whether it has a network that somebody must make."""
-        return self.network == "private" or bool(self.ports)
+        """Whether it has a network of its own, which somebody must make."""
+        return self.network == "private"

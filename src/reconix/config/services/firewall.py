@@ -60,6 +60,16 @@ class Options:
             "when an interface leads to a network that is yours alone",
         ),
     ] = ()
+    forward: Annotated[
+        tuple[Interface, ...],
+        Option(
+            "Interfaces from which the device passes everything on to other networks, and to which "
+            "it passes on what came in for a port that it gives away (`dnat`); containers name "
+            "theirs.",
+            '["lab0"]',
+            "when the device is the way out for what is behind an interface",
+        ),
+    ] = ()
 
 
 def configure(options: Options) -> Fragment:
@@ -68,7 +78,7 @@ def configure(options: Options) -> Fragment:
         return Fragment()
     interfaces = ("lo", *sorted(options.trusted))
     trusted = "".join(f'        iifname "{name}" accept\n' for name in interfaces)
-    rules = _rules(trusted, "".join(_opened(options)))
+    rules = _rules(trusted, "".join(_opened(options)), "".join(_forwarded(options)))
     return Fragment(
         packages=("nftables",),
         services=Services(enable=("nftables.service",)),
@@ -76,7 +86,7 @@ def configure(options: Options) -> Fragment:
     )
 
 
-def _rules(trusted: str, opened: str) -> str:
+def _rules(trusted: str, opened: str, forwarded: str) -> str:
     return f"""\
 #!/usr/sbin/nft -f
 flush ruleset
@@ -93,9 +103,17 @@ table inet reconix {{
 {opened}    }}
     chain forward {{
         type filter hook forward priority filter; policy drop;
-    }}
+{forwarded}    }}
 }}
 """
+
+
+def _forwarded(options: Options) -> Iterable[str]:
+    names = sorted(options.forward)
+    if names:
+        yield "        ct state vmap { established : accept, related : accept, invalid : drop }\n"
+    yield from (f'        iifname "{name}" accept\n' for name in names)
+    yield from (f'        oifname "{name}" ct status dnat accept\n' for name in names)
 
 
 def _opened(options: Options) -> Iterable[str]:

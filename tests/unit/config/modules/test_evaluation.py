@@ -288,3 +288,61 @@ def test_the_example_in_the_manual_works(project: Project) -> None:
     assert project.system("hello.enable = true\n").ports == {"4000": "hello"}
     (problem,) = project.mistakes("[hello]\nenable = true\nport = 80\n")
     assert (problem.fact, problem.place.line) == ("is reserved for root", 3)
+
+
+APPS = '''\
+"""Programs of ours, each in a container."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from reconix.config.modules.fragment import Fragment
+from reconix.config.options import Option
+from reconix.config.schema.containers import Container, ContainerFile
+from reconix.config.schema.values import Name, PublishedPort
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    "Programs of ours."
+
+    tags: Annotated[
+        Mapping[Name, Name], Option("Which, and which tag.", '{ api = "2" }')
+    ] = field(default_factory=dict)
+
+
+def configure(options: Options) -> Fragment:
+    return Fragment(
+        containers={
+            name: Container(
+                image=f"registry.example.com/apps/{name}:{tag}",
+                command=("run", "run"),
+                ports=(PublishedPort(8000 + number, 80),),
+                files={"/etc/app.toml": ContainerFile(text="a = 1", mode=0o600)},
+            )
+            for number, (name, tag) in enumerate(options.tags.items())
+        }
+    )
+'''
+
+
+def test_a_module_may_make_containers(project: Project) -> None:
+    project.write("modules/apps.py", APPS)
+    text = '[apps.tags]\napi = "2"\nweb = "1"\n[containers.web]\nmemory = "64M"\n'
+    system = project.system(f"{text}[firewall]\nenable = true\n")
+    api, web = system.containers["api"], system.containers["web"]
+    assert api.image == "registry.example.com/apps/api:2"
+    assert api.command == ("run", "run")
+    assert [str(port) for port in (*api.ports, *web.ports)] == ["8000:80", "8001:80"]
+    assert api.files["/etc/app.toml"].mode == 0o600
+    assert (api.memory, web.memory) == (None, 64 << 20)
+    assert {"crun", "nftables"} <= set(system.packages)
+    assert 'iifname "rxc*" accept' in str(system.files["nftables.conf"].text)
+
+
+def test_what_is_wrong_with_a_container_of_a_module_is_told(project: Project) -> None:
+    project.write("modules/apps.py", APPS)
+    (problem,) = project.mistakes('[apps.tags]\napi = "2"\n[ports]\n"8000" = "mine"\n')
+    assert problem.key == "containers.api.ports"
+    assert problem.place.file.name == "apps.py"
