@@ -61,7 +61,7 @@ AGENT_ORDER = """
 paths
 hardware/    disk inhibitors kernel_log reset_reason restart
 state/       lock data events faults running choice last_check scrubbed ledger record
-settings/    health policy schedule secrets wifi containers
+settings/    containers health policy schedule secrets wifi
 state/       secrets
 device
 next_boot

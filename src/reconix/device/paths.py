@@ -170,6 +170,11 @@ class Paths:
         return self.run / "faults"
 
     @property
+    def containers(self) -> Path:
+        """A folder for each container, with what its health check found. ``container``; system."""
+        return self.run / "containers"
+
+    @property
     def is_committed(self) -> Path:
         """There when this boot is no trial. start; boot."""
         return self.run / "committed"

@@ -13,6 +13,7 @@ from reconix.device.settings.health import (
     STARTED,
     Check,
     CommandSucceeds,
+    ContainerWorks,
     FewUnitsFailed,
     FileIsFresh,
     Health,
@@ -50,12 +51,19 @@ checks = [
     { command = ["/usr/bin/pump", "--test"] },
     { file = "/run/pump/alive", max_age = "1min" },
     { free = "/var/lib/pump", at_least = "10M" },
+    { container = "pump", timeout = "1min" },
+    { container = "setup" },
 ]
 [update]
 receive = false
 always_attempts = 1
 automatic = false
 window = "22:00-04:00"
+[containers]
+pump = { packages = ["hello"], command = ["hello"] }
+meter = { packages = ["hello"], command = ["hello"], restart = "always" }
+setup = { packages = ["hello"], command = ["hello"], restart = "no" }
+later = { packages = ["hello"], command = ["hello"], restart = "no" }
 """
 
 
@@ -99,6 +107,9 @@ def test_checks_of_machine_and_system_add_up(files: dict[str, bytes]) -> None:
         Check(CommandSucceeds(("/usr/bin/pump", "--test"))),
         Check(FileIsFresh("/run/pump/alive", 60)),
         Check(SpaceIsFree("/var/lib/pump", 10 << 20)),
+        Check(ContainerWorks("pump"), 60),
+        Check(ContainerWorks("setup")),
+        Check(ContainerWorks("meter")),
     )
     found = parse_health(files["health.json"], source="health.json")
     assert found == Health(120, expected, stable_seconds=20, retries=1)

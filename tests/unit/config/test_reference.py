@@ -40,6 +40,7 @@ def test_an_option_is_found_by_its_name_and_by_the_table_that_holds_it() -> None
     assert [entry.key for entry in select(SHAPES, "health")] == [
         "health.timeout",
         "health.checks",
+        "health.containers",
         "health.stable",
         "health.retries",
     ]

@@ -14,6 +14,11 @@ echo "$*" >> {log}
 ! grep -qx "$1" {active}.refused || exit 1
 case "$1" in
     show)
+        if [ "$2" = --property=LoadState ]; then
+            if grep -qx "$3" {active}.loaded; then echo LoadState=loaded
+            else echo LoadState=not-found; fi
+            exit
+        fi
         if grep -qx "$3" {active}; then echo ActiveState=active
         elif grep -qx "$3" {active}.failed; then echo ActiveState=failed
         else echo ActiveState=activating; fi
@@ -48,6 +53,8 @@ class Units:
         self._active, self._log = folder / "active", folder / "log"
         self._failed = folder / "active.failed"
         self._failed.touch()
+        self._loaded = folder / "active.loaded"
+        self._loaded.touch()
         self._refused = folder / "active.refused"
         self._refused.touch()
         self.invocation = folder / "active.invocation"
@@ -65,6 +72,10 @@ class Units:
     def give_up(self, *units: str) -> None:
         """From now on exactly these have failed for good."""
         self._failed.write_text("".join(f"{unit}\n" for unit in units))
+
+    def load(self, *units: str) -> None:
+        """From now on exactly these are known, besides those that are active."""
+        self._loaded.write_text("".join(f"{unit}\n" for unit in units))
 
     def refuse(self, command: str) -> None:
         """From now on this command fails."""

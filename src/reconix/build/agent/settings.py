@@ -12,6 +12,7 @@ from reconix.config.schema import machine
 from reconix.config.schema.health import (
     Check,
     CommandCheck,
+    ContainerCheck,
     FailedUnitsCheck,
     FileCheck,
     FreeCheck,
@@ -79,7 +80,10 @@ def schedule_of(plan: machine.Schedule, default: str) -> Schedule:
 
 def health_of(system: System) -> Health:
     """What a trial of a system must pass."""
-    checks = (health.Check(_condition(check), check.timeout) for check in system.health.checks)
+    checks = [health.Check(_condition(check), check.timeout) for check in system.health.checks]
+    named = {check.condition for check in checks}
+    others = map(health.ContainerWorks, system.checked_containers)
+    checks += (health.Check(each) for each in others if each not in named)
     return Health(
         system.health.timeout,
         (health.STARTED, *checks),
@@ -104,5 +108,7 @@ def _condition(check: Check) -> health.Condition:
             return health.FileIsFresh(check.file, check.max_age)
         case FreeCheck():
             return health.SpaceIsFree(check.free, check.at_least)
+        case ContainerCheck():
+            return health.ContainerWorks(check.container)
         case _:
             assert_never(check)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from reconix.config.merge import Table
 from reconix.config.origins import place_of, place_of_item
 from reconix.config.problems import Place, Problem
-from reconix.config.schema.health import FreeCheck, UnitCheck
+from reconix.config.schema.health import ContainerCheck, FreeCheck, UnitCheck
 from reconix.config.schema.system import System
 
 _NEVER_FREE = ("/usr/", "/nix/", "/bin/", "/sbin/", "/lib/", "/lib64/")
@@ -30,6 +30,18 @@ def check_health(system: System, table: Table, file: Place) -> Iterator[Problem]
         hint = f"health.timeout is {system.health.timeout} s and must be longer"
         yield Problem(place, "health.stable", fact, hint)
     yield from _checked_room_is_read_only(system, table, file)
+    yield from _checked_containers_are_there(system, table, file)
+
+
+def _checked_containers_are_there(system: System, table: Table, file: Place) -> Iterator[Problem]:
+    for check in system.health.checks:
+        if isinstance(check, ContainerCheck) and check.container not in system.containers:
+            place = place_of_item(table, "health", "checks", item=check, default=file)
+            near = difflib.get_close_matches(check.container, system.containers, n=1)
+            known = ", ".join(sorted(system.containers)) or "none"
+            hint = f"did you mean {near[0]}?" if near else f"there are: {known}"
+            fact = f"the system has no container {check.container}"
+            yield Problem(place, "health.checks", fact, hint)
 
 
 def _checked_room_is_read_only(system: System, table: Table, file: Place) -> Iterator[Problem]:
@@ -49,7 +61,7 @@ def warn_about_health(system: System, table: Table, file: Place) -> Iterator[Pro
 
 
 def _trials_that_check_nothing(system: System, file: Place) -> Iterator[Problem]:
-    if not system.health.checks:
+    if not system.health.checks and not system.checked_containers:
         fact = "nothing is checked: a new generation is confirmed as soon as it has booted"
         yield Problem(file, "health.checks", fact, "add a check, for example { tcp = 22 }")
 

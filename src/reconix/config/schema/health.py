@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from reconix.config.options import Option, Range
-from reconix.config.schema.values import AbsolutePath, PagePath, Port, Seconds, SizeBytes, UnitName
+from reconix.config.schema.values import (
+    AbsolutePath,
+    Name,
+    PagePath,
+    Port,
+    Seconds,
+    SizeBytes,
+    UnitName,
+)
 
 CheckTimeout = Annotated[
     Seconds,
@@ -134,7 +142,32 @@ class FreeCheck:
     timeout: CheckTimeout = 10
 
 
-Check = UnitCheck | FailedUnitsCheck | TcpCheck | HttpCheck | CommandCheck | FileCheck | FreeCheck
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerCheck:
+    """A container must work."""
+
+    container: Annotated[
+        Name,
+        Option(
+            "Container that must run, and pass its own health check if it has one.",
+            '"broker"',
+            "to give a container more time than others, or to check it although it is never "
+            "started again",
+        ),
+    ]
+    timeout: CheckTimeout = 10
+
+
+Check = (
+    UnitCheck
+    | FailedUnitsCheck
+    | TcpCheck
+    | HttpCheck
+    | CommandCheck
+    | FileCheck
+    | FreeCheck
+    | ContainerCheck
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,12 +189,22 @@ class Health:
             "port "
             "accepts connections; a web server answers (`http`, and if need be `path` and "
             "`status`); a `command` succeeds; a `file` is not older than `max_age`; the file "
-            "system of a folder has room (`free`, `at_least`). Each may have a `timeout`, for one "
-            "attempt. Those of the machine and those of the system add up.",
+            "system of a folder has room (`free`, `at_least`); a `container` works. Each may have "
+            "a `timeout`, for one attempt. Those of the machine and those of the system add up.",
             '[{ unit = "nginx.service" }, { http = 80, status = 204, timeout = "3s" }]',
             "to say what a good generation is: without checks, one that boots is kept",
         ),
     ] = ()
+    containers: Annotated[
+        bool,
+        Option(
+            "Whether each container of the system must work, as if `checks` had it: it runs, and "
+            'passes its own health check if it has one. One with `restart = "no"` may end, and '
+            "counts only if `checks` names it.",
+            "false",
+            "when a system is good although a container of it is not",
+        ),
+    ] = True
     stable: Annotated[
         Seconds,
         Option(

@@ -30,6 +30,7 @@ from reconix.config.schema.values import (
     PackageName,
     PortName,
     PublicKey,
+    Restart,
     Seconds,
     SizeBytes,
     Ssid,
@@ -756,6 +757,14 @@ class System:
         ),
     ] = False
     update: Update = field(default_factory=Update)
+
+    @property
+    def checked_containers(self) -> tuple[str, ...]:
+        """The containers that a trial checks, also if no check names them; sorted."""
+        if not self.health.containers:
+            return ()
+        kept = (name for name, each in self.containers.items() if each.restart is not Restart.NO)
+        return tuple(sorted(kept))
 
     def deb_files(self) -> tuple[Path, ...]:
         """The package files that `debs` name, each once, sorted."""

@@ -139,7 +139,13 @@ def _examine(device: Device, booted: Running) -> Unhealthy | None:
         health = read_health(device.registry, booted.toplevel)
     except (ReconixError, OSError) as error:
         return Unhealthy("health.json can be read", str(error))
-    return await_health(health, booted.deadline_seconds, note=progress.note, clock=device.clock)
+    return await_health(
+        health,
+        booted.deadline_seconds,
+        note=progress.note,
+        clock=device.clock,
+        containers=device.paths.containers,
+    )
 
 
 def _record(device: Device, problem: Unhealthy) -> None:

@@ -59,7 +59,7 @@ class Container:
     objects: tuple[StorePath, ...] = ()
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not is_name(self.name):
             raise BadDocument(f"{self.name[:80]!r} is not the name of a container")
         if not _UNIT.fullmatch(self.unit):
             raise BadDocument(f"{self.unit[:80]!r} is not the unit of a container")
@@ -68,6 +68,21 @@ class Container:
     def what(self) -> str:
         """What it was made of, in a word: its image or its packages."""
         return self.image or " ".join(self.packages) or "Debian"
+
+
+def is_name(text: str) -> bool:
+    """Whether a container may be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
+def unit_of(name: str) -> str:
+    """The unit that runs the container of this name."""
+    return f"container-{name}.service"
+
+
+def health_timer_of(name: str) -> str:
+    """The unit that starts its health check, if it has one."""
+    return f"container-{name}-health.timer"
 
 
 def print_containers(containers: Iterable[Container]) -> bytes:

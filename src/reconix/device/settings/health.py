@@ -9,7 +9,8 @@ A system says in ``health.json`` of its toplevel what must hold, how soon, and f
         {"kind": "http", "port": 80, "path": "/", "status": 200},
         {"kind": "command", "command": ["/usr/bin/pump", "--self-test"], "timeout_seconds": 30},
         {"kind": "file", "path": "/run/pump/alive", "max_age_seconds": 60},
-        {"kind": "free", "path": "/var/lib/pump", "at_least_bytes": 10485760}]}
+        {"kind": "free", "path": "/var/lib/pump", "at_least_bytes": 10485760},
+        {"kind": "container", "container": "broker"}]}
 
 One check is always made, and first: ``multi-user.target`` is active, that is, the device came up as
 far as a system without checks could tell. This module is the vocabulary and its document;
@@ -24,6 +25,7 @@ from typing import assert_never
 
 from reconix.base.documents import Fields, JsonInput, print_json
 from reconix.base.errors import ReconixError
+from reconix.device.settings.containers import is_name
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 
@@ -118,6 +120,19 @@ class SpaceIsFree:
         return f"{self.path} has {self.at_least_bytes} bytes free"
 
 
+@dataclass(frozen=True, slots=True)
+class ContainerWorks:
+    """A container runs, is not started again while it must be stable, and says that it is healthy.
+
+    The last holds of one that has a health check.
+    """
+
+    container: str
+
+    def __str__(self) -> str:
+        return f"container {self.container} works"
+
+
 Condition = (
     UnitActive
     | FewUnitsFailed
@@ -126,6 +141,7 @@ Condition = (
     | CommandSucceeds
     | FileIsFresh
     | SpaceIsFree
+    | ContainerWorks
 )
 
 
@@ -188,6 +204,8 @@ def _document(condition: Condition) -> Mapping[str, JsonInput]:
             return {"kind": "file", "path": path, "max_age_seconds": seconds}
         case SpaceIsFree(path, size):
             return {"kind": "free", "path": path, "at_least_bytes": size}
+        case ContainerWorks(name):
+            return {"kind": "container", "container": name}
         case _:
             assert_never(condition)
 
@@ -230,12 +248,21 @@ def _condition(fields: Fields) -> Condition:
             return FileIsFresh(fields.text("path"), _number(fields, "max_age_seconds", 1, 1 << 40))
         case "free":
             return SpaceIsFree(fields.text("path"), _number(fields, "at_least_bytes", 1, 1 << 60))
+        case "container":
+            return ContainerWorks(_name(fields))
         case _:
             raise BadHealth(f"{fields.source} is not a check that this agent knows")
 
 
 def _port(fields: Fields) -> int:
     return _number(fields, "port", 1, 65535)
+
+
+def _name(fields: Fields) -> str:
+    name = fields.text("container")
+    if not is_name(name):
+        raise BadHealth(f"{fields.source}: {name[:80]!r} is not the name of a container")
+    return name
 
 
 def _page(fields: Fields) -> str:

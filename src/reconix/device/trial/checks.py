@@ -5,6 +5,9 @@ the output if it does not, and what would have to stay the same while it must be
 unit that is the identity of its invocation: a program that ends and is started again every few
 seconds is *active* nearly always, and healthy never.
 
+A container is its unit, and what its health check has left in its folder: `healthy` or `unhealthy`
+(``docs/spec/containers.md``). Whether it has such a check, systemd knows: there is a timer for it.
+
 Tested by ``tests/unit/device/trial/test_checks.py``.
 """
 
@@ -15,9 +18,12 @@ from pathlib import Path
 from typing import assert_never
 
 from reconix.base.process import CommandFailed, ProgramMissing, run, run_for_its_end
+from reconix.device.paths import Paths
+from reconix.device.settings.containers import health_timer_of, unit_of
 from reconix.device.settings.health import (
     Check,
     CommandSucceeds,
+    ContainerWorks,
     FewUnitsFailed,
     FileIsFresh,
     PageAnswers,
@@ -27,6 +33,7 @@ from reconix.device.settings.health import (
 )
 
 OUTPUT_CHARACTERS = 1000
+CONTAINERS = Paths().containers
 _ASK_SECONDS = 5.0
 _ANSWER_BYTES = 4096
 _LIST_BYTES = 1 << 20
@@ -52,12 +59,13 @@ class Finding:
 _HOLDS = Finding(holds=True)
 
 
-def find(check: Check, seconds: float) -> Finding:
+def find(check: Check, seconds: float, containers: Path = CONTAINERS) -> Finding:
     """Find out whether a condition holds.
 
     Args:
         check: the condition.
         seconds: how long that may take, besides the check's own limit.
+        containers: where a folder is for each container that runs.
     """
     left = min(float(check.timeout_seconds), seconds)
     match check.condition:
@@ -75,6 +83,8 @@ def find(check: Check, seconds: float) -> Finding:
             return _file(path, age)
         case SpaceIsFree(path, wanted):
             return _space(path, wanted)
+        case ContainerWorks(name):
+            return _container(name, containers / name, left)
         case _:
             assert_never(check.condition)
 
@@ -91,15 +101,34 @@ def _last_words(said: str) -> str:
     return end.partition("\n")[2] or end
 
 
-def _unit(unit: str, seconds: float) -> Finding:
-    words = ("systemctl", "show", "--property=ActiveState,InvocationID", unit)
+def _container(name: str, folder: Path, seconds: float) -> Finding:
+    found = _unit(unit_of(name), seconds)
+    if not found.holds or (folder / "healthy").exists():
+        return found
+    timer = health_timer_of(name)
     try:
-        said = run(*words, timeout_seconds=seconds, limit_bytes=_LIST_BYTES).decode(
-            errors="replace"
-        )
+        has_check = _shown(timer, "LoadState", seconds).get("LoadState") == "loaded"
     except (CommandFailed, ProgramMissing, OSError) as error:
         return _fails(str(error))
-    found = dict(line.partition("=")[::2] for line in said.splitlines())
+    if not has_check:
+        return found
+    word = "fails" if (folder / "unhealthy").exists() else "has not passed yet"
+    said = _status(f"{timer.removesuffix('.timer')}.service", "not running")
+    return _fails(f"its health check {word}\n{said}")
+
+
+def _shown(unit: str, properties: str, seconds: float) -> dict[str, str]:
+    """Some properties of a unit."""
+    words = ("systemctl", "show", f"--property={properties}", unit)
+    said = run(*words, timeout_seconds=seconds, limit_bytes=_LIST_BYTES)
+    return dict(line.partition("=")[::2] for line in said.decode(errors="replace").splitlines())
+
+
+def _unit(unit: str, seconds: float) -> Finding:
+    try:
+        found = _shown(unit, "ActiveState,InvocationID", seconds)
+    except (CommandFailed, ProgramMissing, OSError) as error:
+        return _fails(str(error))
     state = found.get("ActiveState", "unknown")
     if state == "active":
         return Finding(holds=True, identity=found.get("InvocationID", ""))

@@ -12,10 +12,11 @@ Tested by ``tests/unit/device/trial/test_monitor.py``.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from reconix.base.clock import REAL, Clock
 from reconix.device.settings.health import Check, Health
-from reconix.device.trial.checks import Finding, find
+from reconix.device.trial.checks import CONTAINERS, Finding, find
 
 _PAUSE_SECONDS = 1.0
 _ROUNDS_GIVEN_UP = 3
@@ -48,7 +49,12 @@ Note = Callable[[str], None]
 
 
 def await_health(
-    health: Health, deadline: float, *, note: Note = lambda _: None, clock: Clock = REAL
+    health: Health,
+    deadline: float,
+    *,
+    note: Note = lambda _: None,
+    clock: Clock = REAL,
+    containers: Path = CONTAINERS,
 ) -> Unhealthy | None:
     """Make all checks until all have passed for the stable period.
 
@@ -57,19 +63,22 @@ def await_health(
         deadline: when it must, by the clock.
         note: called each time another check is the first to fail.
         clock: what the deadline is on.
+        containers: where a folder is for each container that runs.
 
     Returns:
         ``None`` if all passed, else the first that failed in the last round.
     """
-    return _Monitor(health, deadline, note, clock).run()
+    return _Monitor(health, deadline, note, clock, containers).run()
 
 
 class _Monitor:
     """The state between two rounds."""
 
-    def __init__(self, health: Health, deadline: float, note: Note, clock: Clock) -> None:
+    def __init__(
+        self, health: Health, deadline: float, note: Note, clock: Clock, containers: Path
+    ) -> None:
         self._health, self._deadline, self._note = health, deadline, note
-        self._clock = clock
+        self._clock, self._containers = clock, containers
         self._noted = ""
         self._given_up = 0
         self._retries_left = health.retries
@@ -91,7 +100,8 @@ class _Monitor:
     def _round(self) -> _Round:
         identities = []
         for check in self._health.checks:
-            found = find(check, max(1.0, self._deadline - self._clock.now()))
+            left = max(1.0, self._deadline - self._clock.now())
+            found = find(check, left, self._containers)
             if not found.holds:
                 return _Round(check, found)
             identities.append(found.identity)

@@ -177,6 +177,10 @@ OF_A_SYSTEM = {
         "/nix/store is read-only and never has free space",
     ),
     '[health]\nchecks = [{ free = "/usr", at_least = "1M" }]': ("health.checks", "read-only"),
+    '[health]\nchecks = [{ container = "broke" }]\n[containers.broker]\npackages = ["mosquitto"]': (
+        "health.checks",
+        "the system has no container broke",
+    ),
     "[health]\nchecks = [{ status = 204 }]": ("health.checks", "expected a table with one of"),
     "[health]\nchecks = [{ tcp = 80, http = 80 }]": ("health.checks", "expected a table with one"),
     "[health]\nchecks = [{ tcp = 80, status = 204 }]": ("health.checks.status", "unknown option"),

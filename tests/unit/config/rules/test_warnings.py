@@ -70,6 +70,21 @@ def test_what_is_probably_a_mistake_is_told_but_accepted(tmp_path: Path, text: s
     assert problem.hint
 
 
+def test_a_container_is_a_check_unless_it_may_end_or_none_is_to_be(tmp_path: Path) -> None:
+    broker = '[containers.broker]\npackages = ["mosquitto"]\ncommand = ["mosquitto"]\n'
+    for number, (text, is_told) in enumerate(
+        {
+            broker: False,
+            f'{broker}restart = "no"\n': True,
+            f"{broker}[health]\ncontainers = false\n": True,
+        }.items()
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        told = [problem.key for problem in warnings(folder, text)]
+        assert ("health.checks" in told) == is_told
+
+
 @pytest.mark.parametrize("path", WITHOUT_EFFECT)
 def test_a_file_that_nothing_reads_is_told_with_what_to_write_instead(
     tmp_path: Path, path: str

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from tests.asking import asking, put
 from tests.device_model import Machine
 from tests.turned_clock import TurnedClock
@@ -15,6 +16,7 @@ from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm
 from reconix.store.tree import File
 
+BROKER = {"timeout_seconds": 1, "checks": [{"kind": "container", "container": "broker"}]}
 BROKEN = {"timeout_seconds": 1, "checks": [{"kind": "unit", "unit": "nginx.service"}]}
 
 
@@ -52,6 +54,23 @@ def test_a_generation_that_is_not_healthy_is_left_with_the_reason(
     assert verdict(machine) == Verdict(
         Reason.UNHEALTHY, "unit nginx.service is active", "nginx.service is broken: no such page"
     )
+
+
+@pytest.mark.parametrize("found", ["healthy", "unhealthy"])
+def test_a_generation_is_kept_only_if_its_container_is_healthy(
+    machine: Machine, units: Units, found: str
+) -> None:
+    units.activate("multi-user.target", "container-broker.service")
+    units.load("container-broker-health.timer")
+    on_trial(machine, health=BROKER)
+    (machine.paths.containers / "broker").mkdir(parents=True)
+    (machine.paths.containers / "broker" / found).touch()
+    assert watch(machine.device) == (found == "healthy")
+    if found == "unhealthy":
+        machine.boot()
+        left = verdict(machine)
+        assert left is not None
+        assert left.what == "container broker works"
 
 
 def test_a_rejected_generation_that_still_runs_is_left_at_once(

@@ -15,6 +15,7 @@ from reconix.device.settings.health import (
     Check,
     CommandSucceeds,
     Condition,
+    ContainerWorks,
     FewUnitsFailed,
     FileIsFresh,
     Health,
@@ -38,6 +39,7 @@ CONDITIONS: st.SearchStrategy[Condition] = st.one_of(
     st.builds(PageAnswers, PORTS, WORDS.map("/{}".format), st.integers(100, 599)),
     st.builds(CommandSucceeds, st.lists(WORDS, min_size=1).map(tuple)),
     st.builds(FileIsFresh, WORDS, st.integers(1, 1 << 40)),
+    st.builds(ContainerWorks, st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True)),
     st.builds(SpaceIsFree, WORDS, st.integers(1, 1 << 60)),
 )
 CHECKS = st.lists(st.builds(Check, CONDITIONS, st.integers(1, 300)))
@@ -107,6 +109,8 @@ def test_a_short_document_asks_for_no_stable_time() -> None:
         '{"kind": "file", "path": "/x", "max_age_seconds": 0}',
         '{"kind": "free", "path": "/x"}',
         '{"kind": "prayer"}',
+        '{"kind": "container", "container": "../x"}',
+        '{"kind": "container"}',
     ],
 )
 def test_a_check_that_cannot_be_made_is_refused(check: str) -> None:

@@ -16,6 +16,7 @@ from reconix.device.settings.health import (
     Check,
     CommandSucceeds,
     Condition,
+    ContainerWorks,
     FewUnitsFailed,
     FileIsFresh,
     PageAnswers,
@@ -69,6 +70,44 @@ def test_a_unit_that_has_failed_is_given_up(units: Units) -> None:
     assert found(UnitActive("nginx.service")).given_up
 
 
+def container(folder: Path) -> Finding:
+    return find(Check(ContainerWorks("broker")), 5, folder)
+
+
+def test_a_container_without_a_check_works_while_its_unit_is_active(
+    units: Units, tmp_path: Path
+) -> None:
+    assert container(tmp_path).output == "container-broker.service is broken: no such page"
+    units.activate("container-broker.service")
+    assert container(tmp_path) == Finding(holds=True, identity="1")
+
+
+def test_a_container_that_is_given_up_is_not_waited_for(units: Units, tmp_path: Path) -> None:
+    units.give_up("container-broker.service")
+    assert container(tmp_path).given_up
+
+
+def test_a_container_with_a_check_works_once_that_has_passed(units: Units, tmp_path: Path) -> None:
+    units.activate("container-broker.service")
+    units.load("container-broker-health.timer")
+    (tmp_path / "broker").mkdir()
+    assert container(tmp_path).output.startswith("its health check has not passed yet\n")
+    (tmp_path / "broker/unhealthy").touch()
+    result = container(tmp_path)
+    assert result.output == (
+        "its health check fails\ncontainer-broker-health.service is broken: no such page"
+    )
+    assert not result.given_up, "it may yet become healthy"
+    (tmp_path / "broker/unhealthy").rename(tmp_path / "broker/healthy")
+    assert container(tmp_path) == Finding(holds=True, identity="1")
+
+
+def test_a_container_that_was_healthy_and_ended_does_not_work(units: Units, tmp_path: Path) -> None:
+    (tmp_path / "broker").mkdir()
+    (tmp_path / "broker/healthy").touch()
+    assert not container(tmp_path).holds
+
+
 def test_units_that_have_failed_are_named(units: Units) -> None:
     assert found(FewUnitsFailed(0)).holds
     units.give_up("a.service", "b.mount")
@@ -79,7 +118,7 @@ def test_units_that_have_failed_are_named(units: Units) -> None:
 
 def test_without_systemd_no_unit_is_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    for condition in (UnitActive("a.service"), FewUnitsFailed(0)):
+    for condition in (UnitActive("a.service"), FewUnitsFailed(0), ContainerWorks("a")):
         assert "systemctl is not installed" in found(condition).output
 
 
