@@ -143,19 +143,29 @@ class Machine:
         program: bytes = b"loader",
         etc: Mapping[str, Folder] | None = None,
         policy: TrustPolicy | None = None,
+        only: Collection[str] | None = None,
+        like: str = "one",
     ) -> StorePath:
         """Add a generation to the build store; generations of other names have other kernels.
 
-        The systems that ``etc`` has generated files for can take over without a restart.
+        The systems that ``etc`` has generated files for can take over without a restart. Where
+        ``only`` some systems change, the others are those of the generation ``like``.
         """
-        kernel = self.store.add_files(
-            folder({"vmlinuz": File(f"kernel {name}\n".encode() * 999)}), "linux"
-        )
-        checks = {one: None if one in without_agent else health for one in systems}
-        parts = {one: self._parts(kernel, files) for one, files in (etc or {}).items()}
+        changed = systems if only is None else only
+        said = {one: name if one in changed else like for one in systems}
+        kernels = {each: self._kernel(each) for each in {*said.values()}}
+        checks = {
+            one: None if one in without_agent else health if one in changed else HEALTHY
+            for one in systems
+        }
+        parts = {one: self._parts(kernels[said[one]], each) for one, each in (etc or {}).items()}
         tops = {
             one: self._toplevel(
-                one, name, kernel, checks[one], {**(extra or {}), **parts.get(one, {})}
+                one,
+                said[one],
+                kernels[said[one]],
+                checks[one],
+                {**(extra or {}), **parts.get(one, {})},
             )
             for one in systems
         }
@@ -172,6 +182,10 @@ class Machine:
         made = self.store.add_files(content, f"generation-{HOST}", [tree, *tops.values()])
         self.generations[name] = made
         return made
+
+    def _kernel(self, name: str) -> StorePath:
+        content = f"kernel {name}\n".encode() * 999
+        return self.store.add_files(folder({"vmlinuz": File(content)}), "linux")
 
     def _images(self, tops: Mapping[str, StorePath]) -> Mapping[str, tuple[Digest, ...]]:
         trees = DeviceTrees(self.store)

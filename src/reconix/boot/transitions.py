@@ -19,6 +19,9 @@ How the steps of the agent go with it:
 * *armed* is recorded before the one-shot of the firmware is set: so attempts are counted.
 * The slot is selected before *confirmed* is recorded. A cut in between is found at the next boot:
   the disk selects the slot under trial, so it was confirmed.
+* Where a generation changes nothing of what runs, that is recorded (*untouched*), the slot is
+  selected, and *adopted* is recorded: *written* leads to *idle* without a boot. A system that it
+  changes is *untried* until it has run and is *proved*.
 
 The booted slot tells the rest. In the slot under trial: it runs. In another one while armed or on
 trial: the device came back. With a verdict on record it was unhealthy, and that is final. Without
@@ -140,19 +143,56 @@ class Cancelled:
     what: str = ""
 
 
-Event = Received | WriteBegun | Written | Armed | Booted | Confirmed | Unhealthy | Cancelled
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """What runs is the same in the generation that is written, which needs no trial.
+
+    Args:
+        untried: the systems that are not, sorted.
+    """
+
+    untried: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The disk selects the slot from now on, and what runs goes on as a part of what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A system of the committed generation has come up healthy."""
+
+    system: str
+
+
+Event = (
+    Received
+    | WriteBegun
+    | Written
+    | Armed
+    | Booted
+    | Confirmed
+    | Unhealthy
+    | Cancelled
+    | Untouched
+    | Adopted
+    | Proved
+)
 
 
 TRANSITIONS: Mapping[Phase, Mapping[type[Event], tuple[Phase, ...]]] = {
     Phase.IDLE: {
         Received: (Phase.RECEIVED,),
         Booted: (Phase.IDLE,),
+        Proved: (Phase.IDLE,),
     },
     Phase.RECEIVED: {
         Received: (Phase.RECEIVED,),
         WriteBegun: (Phase.WRITING,),
         Booted: (Phase.RECEIVED, Phase.IDLE),
         Cancelled: (Phase.IDLE,),
+        Proved: (Phase.RECEIVED,),
     },
     Phase.WRITING: {
         Received: (Phase.RECEIVED,),
@@ -160,6 +200,7 @@ TRANSITIONS: Mapping[Phase, Mapping[type[Event], tuple[Phase, ...]]] = {
         Written: (Phase.WRITTEN,),
         Booted: (Phase.WRITING, Phase.IDLE),
         Cancelled: (Phase.IDLE,),
+        Proved: (Phase.WRITING,),
     },
     Phase.WRITTEN: {
         Received: (Phase.RECEIVED,),
@@ -167,11 +208,15 @@ TRANSITIONS: Mapping[Phase, Mapping[type[Event], tuple[Phase, ...]]] = {
         Armed: (Phase.ARMED,),
         Booted: (Phase.WRITTEN, Phase.ON_TRIAL, Phase.IDLE),
         Cancelled: (Phase.IDLE,),
+        Untouched: (Phase.WRITTEN,),
+        Adopted: (Phase.IDLE,),
+        Proved: (Phase.WRITTEN,),
     },
     Phase.ARMED: {
         Armed: (Phase.ARMED,),
         Booted: (Phase.ON_TRIAL, Phase.WRITTEN, Phase.IDLE),
         Cancelled: (Phase.IDLE,),
+        Proved: (Phase.ARMED,),
     },
     Phase.ON_TRIAL: {
         Confirmed: (Phase.IDLE,),
@@ -223,8 +268,21 @@ def _after(state: State, event: Event) -> State:
             return _rejected(state, Verdict(Reason.UNHEALTHY, event.what, event.output))
         case Cancelled():
             return _cancelled(state, Verdict(event.reason, event.what))
+        case Untouched() | Adopted() | Proved():
+            return _after_no_trial(state, event)
         case _:
             assert_never(event)
+
+
+def _after_no_trial(state: State, event: Untouched | Adopted | Proved) -> State:
+    match event:
+        case Untouched():
+            return replace(state, trial=replace(_trial(state), untried=event.untried))
+        case Adopted():
+            return _adopted(state)
+        case Proved():
+            left = (name for name in state.untried if name != event.system)
+            return replace(state, untried=tuple(left))
 
 
 def ended(before: State, after: State) -> Outcome | None:
@@ -263,7 +321,7 @@ def _write_begun(state: State, event: WriteBegun) -> State:
     if event.slot == state.committed.slot:
         raise WrongSlot(f"slot {event.slot} is committed; it must not be written")
     others = tuple(content for content in state.contents if content.slot != event.slot)
-    trial = replace(_trial(state), slot=event.slot)
+    trial = replace(_trial(state), slot=event.slot, untried=None)
     return replace(state, phase=Phase.WRITING, contents=others, trial=trial)
 
 
@@ -277,7 +335,8 @@ def _armed(state: State) -> State:
     if state.phase is Phase.ARMED:
         return state
     trial = _trial(state)
-    return replace(state, phase=Phase.ARMED, trial=replace(trial, attempts=trial.attempts + 1))
+    armed = replace(trial, attempts=trial.attempts + 1, untried=None)
+    return replace(state, phase=Phase.ARMED, trial=armed)
 
 
 def _booted(state: State, event: Booted) -> State:
@@ -300,7 +359,8 @@ def _found_selected(state: State, selected: Slot) -> State:
     trial = state.trial
     if trial is None:
         return _rolled_back(state, selected)
-    if state.phase is Phase.ON_TRIAL and trial.slot == selected:
+    may_boot = state.phase is Phase.ON_TRIAL or trial.untried is not None
+    if may_boot and trial.slot == selected:
         return _committed(state, trial)
     if state.phase is Phase.REJECTED and trial.slot == selected:
         raise WrongSlot(
@@ -314,8 +374,8 @@ def _booted_under_trial(state: State, trial: Trial) -> State:
     if state.phase is Phase.REJECTED:
         return state
     # Not armed, and yet here: a one-shot that was set by somebody else. It counts all the same.
-    attempts = max(1, trial.attempts)
-    return replace(state, phase=Phase.ON_TRIAL, trial=replace(trial, attempts=attempts))
+    begun = replace(trial, attempts=max(1, trial.attempts), untried=None)
+    return replace(state, phase=Phase.ON_TRIAL, trial=begun)
 
 
 def _came_back(state: State, trial: Trial, event: Booted) -> State:
@@ -334,15 +394,31 @@ def _confirmed(state: State, event: Confirmed) -> State:
     return _committed(state, trial)
 
 
+def _adopted(state: State) -> State:
+    trial = _trial(state)
+    if trial.untried is None:
+        raise WrongSlot(f"{trial.generation} is not what runs; it must be tried first")
+    return _committed(state, trial)
+
+
 def _committed(state: State, trial: Trial) -> State:
     return replace(
         state,
         phase=Phase.IDLE,
         committed=SlotContent(_slot(trial), trial.generation),
-        previous=state.committed.generation,
+        previous=_kept(state, trial),
         trial=None,
         last=Outcome(Result.CONFIRMED, trial.generation),
+        untried=trial.untried or (),
     )
+
+
+def _kept(state: State, trial: Trial) -> str:
+    """What can be rolled back to: the generation before, unless a part of that was never tried."""
+    is_on_top = trial.untried is not None and bool(state.untried)
+    if is_on_top and state.previous not in (None, trial.generation):
+        return str(state.previous)
+    return state.committed.generation
 
 
 def _rejected(state: State, verdict: Verdict) -> State:
@@ -376,6 +452,7 @@ def _rolled_back(state: State, slot: Slot) -> State:
         state,
         committed=SlotContent(slot, generation),
         previous=state.committed.generation,
+        untried=(),
         last=Outcome(
             Result.FELL_BACK, state.committed.generation, Verdict(Reason.OPERATOR, "rolled back")
         ),

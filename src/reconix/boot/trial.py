@@ -129,6 +129,7 @@ class Trial:
     slot: Slot | None = None  # known as soon as it is being written
     attempts: int = 0
     attempts_allowed: int = DEFAULT_ATTEMPTS
+    untried: tuple[str, ...] | None = None  # with what runs untouched: what else has changed
     rest: Rest = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -193,6 +194,8 @@ class State:
         trial: what is updated to; none when idle.
         verdict: recorded when the trial has failed, before the restart.
         last: how the last trial ended.
+        untried: systems of the committed generation that have changed without a trial, and did not
+            run yet; sorted.
         version: the highest of all agents that have written this.
     """
 
@@ -203,6 +206,7 @@ class State:
     trial: Trial | None = None
     verdict: Verdict | None = None
     last: Outcome | None = None
+    untried: tuple[str, ...] = ()
     version: int = field(default=VERSION, compare=False)
     rest: Rest = field(default_factory=dict, compare=False, repr=False)
 
@@ -227,6 +231,8 @@ class State:
             raise BadState("the slot under trial does not hold the generation under trial")
         if self.phase in (Phase.ARMED, Phase.ON_TRIAL, Phase.REJECTED) and not trial.attempts:
             raise BadState("a trial that was never counted")
+        if trial.untried is not None and self.phase is not Phase.WRITTEN:
+            raise BadState("an update that needs no trial, and yet is not merely written")
 
     def in_slot(self, slot: Slot) -> str | None:
         """The generation that a slot holds, if that is known."""
@@ -299,6 +305,7 @@ def print_state(state: State) -> bytes:
             "trial": _print_trial(state.trial),
             "verdict": _print_verdict(state.verdict),
             "last": _print_outcome(state.last),
+            **_print_untried(state.untried or None),
         }
     )
 
@@ -316,6 +323,7 @@ def parse_state(content: bytes, *, source: str) -> State:
         contents=tuple(_parse_content(item) for item in fields.objects("contents")),
         previous=fields.text("previous") if fields.has("previous") else None,
         last=_parse_outcome(fields.object("last")) if fields.has("last") else None,
+        untried=_parse_untried(fields) or (),
         version=max(VERSION, fields.version()),
         rest=fields.rest(*_STATE),
     )
@@ -324,12 +332,16 @@ def parse_state(content: bytes, *, source: str) -> State:
     phase = _parse_word(Phase, fields, "phase")
     if isinstance(phase, Unlisted):
         return _ended(known, trial, verdict or Verdict(phase, "a newer agent was at it"))
-    return replace(
-        known, phase=phase, trial=_parse_trial(trial) if trial else None, verdict=verdict
-    )
+    parsed = _parse_trial(trial) if trial else None
+    if parsed is not None and phase is not Phase.WRITTEN:
+        parsed = replace(parsed, untried=None)  # an agent without the word has gone on with it
+    return replace(known, phase=phase, trial=parsed, verdict=verdict)
 
 
-_STATE = ("version", "committed", "contents", "previous", "phase", "trial", "verdict", "last")
+_STATE = (
+    *("version", "committed", "contents", "previous", "phase", "trial", "verdict", "last"),
+    "untried",
+)
 
 
 def _ended(known: State, trial: Fields | None, verdict: Verdict) -> State:
@@ -372,7 +384,17 @@ def _print_trial(trial: Trial | None) -> JsonInput:
         "slot": trial.slot,
         "attempts": trial.attempts,
         "attempts_allowed": trial.attempts_allowed,
+        **_print_untried(trial.untried),
     }
+
+
+def _print_untried(untried: tuple[str, ...] | None) -> dict[str, JsonInput]:
+    """A key of later releases, which is left out where it says nothing."""
+    return {} if untried is None else {"untried": list(untried)}
+
+
+def _parse_untried(fields: Fields) -> tuple[str, ...] | None:
+    return tuple(sorted(set(fields.texts("untried")))) if fields.has("untried") else None
 
 
 def _parse_trial(fields: Fields) -> Trial:
@@ -381,7 +403,8 @@ def _parse_trial(fields: Fields) -> Trial:
         slot=Slot(fields.number("slot")) if fields.has("slot") else None,
         attempts=fields.number("attempts"),
         attempts_allowed=fields.number("attempts_allowed"),
-        rest=fields.rest("generation", "slot", "attempts", "attempts_allowed"),
+        untried=_parse_untried(fields),
+        rest=fields.rest("generation", "slot", "attempts", "attempts_allowed", "untried"),
     )
 
 

@@ -144,7 +144,7 @@ def _update(device: Device, arguments: Arguments) -> int:
 def _try(arguments: Arguments) -> "Try":
     from reconix.device.commands.update import Try
 
-    return Try(arguments.system, restarts=arguments.restart)
+    return Try(arguments.system, restarts=arguments.restart, is_needed=arguments.trial)
 
 
 def _tell_found(arguments: Arguments, found: "Available") -> int:
@@ -483,6 +483,12 @@ def _add(
 
 def _with_apply(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--system", metavar="NAME", help="system of the trial [the one that runs]")
+    parser.add_argument(
+        "--restart",
+        dest="trial",
+        action="store_true",
+        help="try it by a restart even if nothing of what runs changes",
+    )
     return _with_reboot(parser)
 
 

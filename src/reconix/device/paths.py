@@ -175,6 +175,11 @@ class Paths:
         return self.run / "containers"
 
     @property
+    def adopted(self) -> Path:
+        """The slot that what runs belongs to since an update that did not touch it. apply; boot."""
+        return self.run / "adopted"
+
+    @property
     def is_committed(self) -> Path:
         """There when this boot is no trial. start; boot."""
         return self.run / "committed"

@@ -29,6 +29,9 @@ Content = Callable[[str], bytes | Path]
 """Where the content of a file in the store is, given its path in the store."""
 
 
+STORED = "reconix"
+"""The folder of a slot with what comes from the store."""
+
 IMAGES = "reconix.images="
 """How the word of the command line begins that names the images of a system."""
 
@@ -114,4 +117,4 @@ def slot_path(store_path: str) -> str:
     which a store path may contain and FAT may not, becomes ``_``; the hash keeps names apart.
     """
     name = store_path.removeprefix("/nix/store/").replace("/", "-").replace("?", "_")
-    return f"reconix/{name}"
+    return f"{STORED}/{name}"

@@ -12,14 +12,21 @@ Source: The Boot Loader Specification, type #1; loader.conf(5).
 Tested by ``tests/unit/boot/loaders/test_systemd_boot.py`` and every boot in ``tests/vm/``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from reconix.boot.loaders.loader import BootSystem, Content, check_default, slot_path
-from reconix.boot.tree import BootTree
+from reconix.boot.loaders.loader import (
+    STORED,
+    BootSystem,
+    Content,
+    check_default,
+    slot_path,
+)
+from reconix.boot.tree import BootFile, BootTree
 
+_ENTRIES = "loader/entries"
 _LOADER_CONF = """\
 default {default}
 timeout 0
@@ -62,11 +69,29 @@ class SystemdBoot:
             "loader/loader.conf": _LOADER_CONF.format(default=entry_name(default)).encode(),
         }
         for system in systems:
-            files[f"loader/entries/{entry_name(system.name)}"] = _entry(system)
+            files[f"{_ENTRIES}/{entry_name(system.name)}"] = _entry(system)
             for path in (system.spec.kernel, system.spec.initrd):
                 if path is not None:
                     files[slot_path(path)] = content(path)
         return BootTree.of(files)
+
+
+def starts_alike(one: BootTree, other: BootTree, systems: Collection[str]) -> bool:
+    """Whether two slots start some systems in the same way, by the same loader.
+
+    Kernels and initrds are named after their content by the entries (``slot_path``).
+    """
+    return _starting(one, systems) == _starting(other, systems)
+
+
+def _starting(tree: BootTree, systems: Collection[str]) -> list[BootFile]:
+    """The files that decide how some systems are started."""
+    entries = {f"{_ENTRIES}/{entry_name(system)}" for system in systems}
+    return [
+        file
+        for file in tree.files
+        if file.path in entries or not file.path.startswith((f"{_ENTRIES}/", f"{STORED}/"))
+    ]
 
 
 def entry_name(system: str) -> str:

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 
 from reconix.base.files import write_durably
 from reconix.boot.tables import Slot
+from reconix.boot.trial import State
 from reconix.device.commands.restarting import Tell, restart
 from reconix.device.device import Device
 from reconix.device.state.lock import exclusive_rw
+from reconix.device.state.record import untried_text
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm
 from reconix.device.update.receive import opened, receive, resuming
 from reconix.device.update.repair import repair
-from reconix.device.update.rollback import RolledBack, leave_for, rollback
+from reconix.device.update.rollback import leave_for, rollback
 from reconix.device.update.stall import until_stalled
+from reconix.device.update.untouched import adopt
 from reconix.device.update.window import waits
 from reconix.store.paths import StorePath
 from reconix.transfer.format.stream import START_BYTES, Again, Read, is_repair
@@ -51,10 +54,12 @@ class Try:
     Attributes:
         system: of the trial; None: the one that runs now.
         restarts: whether the device restarts into it, when it may.
+        is_needed: whether it is tried although it changes nothing of what runs.
     """
 
     system: str | None = None
     restarts: bool = True
+    is_needed: bool = False
 
 
 def receive_update(device: Device, tell: Tell, source: Path | Link, then: Try | None) -> None:
@@ -63,8 +68,21 @@ def receive_update(device: Device, tell: Tell, source: Path | Link, then: Try | 
         generation = _receive(device, tell, source)
         if generation is None or then is None:
             return
-        slot = apply(device, generation, system=then.system)
-    _end(device, tell, slot, then)
+        taken = _take(device, generation, then)
+    _end(device, tell, taken, then)
+
+
+def _take(device: Device, generation: StorePath, then: Try) -> State | Slot | None:
+    """Commit an installed generation where that interrupts nothing, else arm its trial.
+
+    Returns:
+        What is remembered then, or the slot of the trial; ``None`` if it is committed already.
+    """
+    if not then.is_needed and then.system is None:
+        committed = adopt(device, generation)
+        if committed is not None:
+            return committed
+    return apply(device, generation, system=then.system)
 
 
 def _receive(device: Device, tell: Tell, source: Path | Link) -> StorePath | None:
@@ -117,23 +135,28 @@ def take_update(
     with exclusive_rw(device.paths):
         for offer in found.chain:
             tell(f"installed {repository.take(device, offer)}")
-        slot = apply(device, found.target, system=then.system)
-    _end(device, tell, slot, then)
+        taken = _take(device, found.target, then)
+    _end(device, tell, taken, then)
 
 
 def apply_installed(device: Device, tell: Tell, generation: StorePath, then: Try) -> None:
     """Try a generation that is installed."""
     with exclusive_rw(device.paths):
         leave_for(device, str(generation))
-        slot = apply(device, generation, system=then.system)
-    _end(device, tell, slot, then)
+        taken = _take(device, generation, then)
+    _end(device, tell, taken, then)
 
 
-def _end(device: Device, tell: Tell, slot: Slot | None, then: Try) -> None:
-    if slot is None:
+def _end(device: Device, tell: Tell, taken: State | Slot | None, then: Try) -> None:
+    if taken is None:
         tell("this generation is already committed; nothing to do")
         return
-    tell(f"the next boot tries slot {slot}")
+    if isinstance(taken, State):
+        tell("committed without a restart: nothing of what runs has changed")
+        if taken.untried:
+            tell(untried_text(taken))
+        return
+    tell(f"the next boot tries slot {taken}")
     if not then.restarts:
         return
     if reason := waits(device, time.localtime()):
@@ -147,7 +170,7 @@ def roll_back(device: Device, tell: Tell, *, restarts: bool) -> None:
     with exclusive_rw(device.paths):
         done = rollback(device)
     tell(done.value)
-    if restarts and done is not RolledBack.DISARMED:
+    if restarts and done.needs_restart:
         restart(tell)
 
 

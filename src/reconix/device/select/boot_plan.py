@@ -167,7 +167,12 @@ def decide(facts: Facts) -> Plan:
         arms=arms,
         system_on_trial=asked.once,
         restarts=arms or follow.restart,
-        is_unproven=boot.took_over or runs_trial or is_to_be_proven(follow.choice, system),
+        is_unproven=(
+            boot.took_over
+            or runs_trial
+            or is_to_be_proven(follow.choice, system)
+            or (boot.slot == after.committed.slot and system in after.untried)
+        ),
     )
 
 

@@ -7,7 +7,8 @@ interrupted, which is true.
 
 A system that is wanted always is watched in the same way; it has no generation to lose, but only if
 it is healthy it is started at the next boot again. The same holds for one that has taken over
-without a restart: if it is not healthy, the restart that follows is an ordinary boot.
+without a restart: if it is not healthy, the restart that follows is an ordinary boot. And for one
+that an update has changed without a trial, when it is first started.
 
 Tested by ``tests/unit/device/select/test_watch.py``.
 """
@@ -16,6 +17,7 @@ import contextlib
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
+from reconix.boot.transitions import Proved
 from reconix.boot.transitions import Unhealthy as UnhealthyEvent
 from reconix.boot.trial import Phase, Reason, Verdict
 from reconix.device.device import Device
@@ -51,7 +53,7 @@ def watch(device: Device) -> bool:
         return _decide(device, booted)
     if is_to_be_proven(read_choice(device.paths.choice), booted.system):
         return _renew(device, booted)
-    if soft_reboot_target(device.paths) is not None:
+    if soft_reboot_target(device.paths) is not None or booted.system in state.untried:
         return _prove(device, booted)
     return True
 
@@ -80,6 +82,7 @@ def _renew(device: Device, booted: Running) -> bool:
     with _when_free(device):
         if problem is None:
             keep_system(device)
+            _note_proved(device, booted)
             device.paths.soft_reboot_target.unlink(missing_ok=True)
         else:
             _leave_system(device, booted, problem)
@@ -90,11 +93,21 @@ def _prove(device: Device, booted: Running) -> bool:
     problem = _examine(device, booted)
     if problem is None:
         _forget_why_left(device, booted)
+        if booted.system in device.recall().untried:
+            with _when_free(device):
+                _note_proved(device, booted)
         device.paths.soft_reboot_target.unlink(missing_ok=True)
         return True
     with _when_free(device):
         _leave_system(device, booted, problem)
     return False
+
+
+def _note_proved(device: Device, booted: Running) -> None:
+    """A system that an update has changed without a trial was tried now."""
+    state = device.recall()
+    if booted.system in state.untried and not state.is_on_trial:
+        record(device.paths, state, Proved(booted.system))
 
 
 def _forget_why_left(device: Device, booted: Running) -> None:
@@ -165,6 +178,6 @@ def mark_bad(device: Device, why: str) -> None:
     state = device.recall()
     if state.phase is Phase.ON_TRIAL and state.trial and state.trial.slot == booted.slot:
         _record(device, Unhealthy(why, ""))
-    elif soft_reboot_target(device.paths) is not None:
+    elif soft_reboot_target(device.paths) is not None or booted.system in state.untried:
         with _when_free(device):
             _leave_system(device, booted, Unhealthy(why, ""))

@@ -9,6 +9,7 @@ Tested by ``tests/unit/device/settings/test_policy.py``.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
 from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.boot.trial import DEFAULT_ATTEMPTS, MAX_ATTEMPTS
@@ -19,6 +20,13 @@ from reconix.store.registry import NotInstalled, Registry
 
 NAME = "update.json"
 MAX_BYTES = 1 << 16
+
+
+class Untouched(Enum):
+    """What becomes of an update that changes nothing of what runs."""
+
+    COMMIT = "commit"  # it is committed; what it changes is tried when it is first started
+    TRIAL = "trial"  # what runs is tried in it, as in any other
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class Policy:
         needs_firmware: whether the firmware's variables keep what the next boot is; if not, the
             disk does (``boot/oneshots/disk.py``).
         window: when, as ``device/update/window.py`` has it; nothing: at any time.
+        untouched: what becomes of an update that changes nothing of it while it runs.
     """
 
     receive: bool = True
@@ -43,6 +52,7 @@ class Policy:
     automatic: bool = True
     needs_firmware: bool = True
     window: str = ""
+    untouched: Untouched = Untouched.COMMIT
 
 
 def print_policy(policy: Policy) -> bytes:
@@ -59,6 +69,8 @@ def print_policy(policy: Policy) -> bytes:
         document["window"] = policy.window
     if not policy.needs_firmware:
         document["needs_firmware"] = False
+    if policy.untouched is not Untouched.COMMIT:
+        document["untouched"] = policy.untouched.value
     return print_json(document)
 
 
@@ -77,7 +89,16 @@ def parse_policy(content: bytes, *, source: str) -> Policy:
         fields.flag("automatic") if fields.has("automatic") else True,
         fields.flag("needs_firmware") if fields.has("needs_firmware") else True,
         fields.text("window") if fields.has("window") else "",
+        _untouched(fields),
     )
+
+
+def _untouched(fields: Fields) -> Untouched:
+    """What is said; a word of a later release is taken for a trial, which is always right."""
+    if not fields.has("untouched"):
+        return Untouched.COMMIT
+    is_commit = fields.text("untouched") == Untouched.COMMIT.value
+    return Untouched.COMMIT if is_commit else Untouched.TRIAL
 
 
 def _attempts(fields: Fields, key: str, default: int, most: int) -> int:

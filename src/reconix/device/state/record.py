@@ -49,13 +49,18 @@ def _log(paths: Paths, before: State, after: State) -> None:
             paths.log,
             outcome.result.value,
             generation=outcome.generation,
-            text=reason_of(outcome),
+            text=reason_of(outcome) or untried_text(after),
         )
     elif after.phase != before.phase and after.trial is not None:
         said = f"{after.verdict.what}\n{after.verdict.output}" if after.verdict else ""
         events.append(
             paths.log, after.phase.value, generation=after.trial.generation, text=said.strip()
         )
+
+
+def untried_text(state: State) -> str:
+    """Which systems of the committed generation have yet to be tried, for people; "" if none."""
+    return f"not yet tried: {', '.join(state.untried)}" if state.untried else ""
 
 
 def reason_of(outcome: Outcome) -> str:

@@ -13,7 +13,7 @@ The result is written to ``/run/reconix/booted.json`` once a boot, and as ``KEY=
 Tested by ``tests/unit/device/state/test_running.py``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from reconix.base.documents import BadDocument, Fields, print_json
 from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile, read_bounded, write_durably
 from reconix.boot.tables import Slot
+from reconix.boot.trial import SlotContent
 from reconix.device.paths import Paths
 from reconix.store.paths import BadStorePath, StorePath
 
@@ -96,6 +97,21 @@ def read_soft_reboots(paths: Paths) -> int:
         return int(read_bounded(paths.soft_reboots, 64))
     except (OSError, ValueError):
         return 0
+
+
+def adopted_slot(paths: Paths) -> Slot | None:
+    """The slot that what runs belongs to although it was booted from another one, if there is."""
+    try:
+        return Slot(int(read_bounded(paths.adopted, 64)))
+    except (OSError, ValueError):
+        return None
+
+
+def adopt_running(paths: Paths, booted: Running, content: SlotContent) -> None:
+    """Note that what runs belongs to another slot and generation from now on."""
+    write_durably(paths.adopted, f"{content.slot}\n".encode())
+    generation = StorePath.parse(content.generation)
+    write_running(paths, replace(booted, slot=content.slot, generation=generation))
 
 
 def soft_reboot_target(paths: Paths) -> StorePath | None:

@@ -26,6 +26,7 @@ def status_document(status: Status) -> JsonInput:
         "booted": _booted_document(status.booted),
         "committed": {"generation": state.committed.generation, "slot": state.committed.slot},
         "previous": state.previous,
+        "untried": list(state.untried),
         "next": {
             "generation": status.next_boot.generation,
             "system": status.next_boot.system,

@@ -48,6 +48,10 @@ def status_lines(status: Status) -> list[str]:
         *_why_lines(status.booted),
         *(f"fault      {fault}" for fault in status.faults),
         f"committed  {committed}",
+        *(
+            f"untried    system {name}: it has changed, and did not run yet"
+            for name in state.untried
+        ),
         f"previous   {state.previous or 'none'}",
         f"next boot  system {ahead.system}, slot {ahead.slot}{_NEXT.get(ahead.reason, '')}",
         *([f"           but: {one_line(ahead.astray)}"] if ahead.astray else []),

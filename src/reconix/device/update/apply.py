@@ -82,7 +82,7 @@ def write(device: Device, generation: Generation, *, system: str) -> State | Non
     state.expect_not_on_trial()
     if _is_written(device, state, generation):
         return state
-    state = _end_other(device, state)
+    state = end_other(device, state)
     if state.committed.generation == str(generation.path):
         return None
     expect_slots(device, generation.slot.slot_size_bytes)
@@ -104,7 +104,7 @@ def _is_written(device: Device, state: State, generation: Generation) -> bool:
         return holds(PartitionView(disk, partition), generation.slot)
 
 
-def _end_other(device: Device, state: State) -> State:
+def end_other(device: Device, state: State) -> State:
     """End an update that was begun, before its slot is written; what was received of it stays."""
     disarm(device, state)
     if state.phase is Phase.ARMED:

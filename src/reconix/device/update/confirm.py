@@ -10,9 +10,11 @@ Only the generation under trial confirms itself, only from its own slot, only be
 Tested by ``tests/unit/device/update/test_confirm.py`` and ``tests/crash/test_agent_cut.py``.
 """
 
+from collections.abc import Callable
+
 from reconix.base import progress
 from reconix.base.errors import ReconixError
-from reconix.boot.tables import read_selection, select_slot
+from reconix.boot.tables import Slot, read_selection, select_slot
 from reconix.boot.transitions import Confirmed, advance
 from reconix.boot.trial import Phase, State
 from reconix.device.device import Device
@@ -47,21 +49,27 @@ def confirm(device: Device) -> bool:
     if state.phase is Phase.IDLE and state.committed.slot == booted.slot:
         return False
     _check(device, state, booted)
-    with open_disk(device.paths) as disk:
-        for fault in select_slot(disk, booted.slot):
-            events.append(device.paths.log, "repaired", text=fault)
-        assert read_selection(disk).slot == booted.slot
+    select(device, booted.slot)
     device.disk_one_shot.keep()
     state = record(device.paths, state, Confirmed(booted.slot))
     progress.note(f"confirmed {state.committed.generation}")
-    _tidy(device, state)
+    tidy(device, state, keep_system)
     return True
 
 
-def _tidy(device: Device, state: State) -> None:
+def select(device: Device, slot: Slot) -> None:
+    """Boot a slot from now on: one sector."""
+    with open_disk(device.paths) as disk:
+        for fault in select_slot(disk, slot):
+            events.append(device.paths.log, "repaired", text=fault)
+        assert read_selection(disk).slot == slot
+
+
+def tidy(device: Device, state: State, *first: Callable[[Device], None]) -> None:
     """What can also be done later; the generation is kept, whatever happens here."""
     try:
-        keep_system(device)
+        for step in first:
+            step(device)
         settle(device)
         collected = collect(device, state)
     except (ReconixError, OSError) as error:

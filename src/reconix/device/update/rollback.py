@@ -2,7 +2,8 @@
 
 Going back is an update like any other: the previous generation is written to an idle slot, which
 costs nothing where it still lies there, and tried. So it must come up healthy as well, and if it
-does not, the device stays where it is.
+does not, the device stays where it is. Where it changes nothing of what runs, it is committed at
+once (``untouched.py``).
 
 What somebody has gone back from is not retried by a timer: the ledger has it (``retry.py``).
 
@@ -19,6 +20,7 @@ from reconix.device.state.ledger import read_ledger, write_ledger
 from reconix.device.state.record import record
 from reconix.device.trial.arm import disarm
 from reconix.device.update.apply import apply
+from reconix.device.update.untouched import adopt
 from reconix.store.paths import StorePath
 
 
@@ -34,11 +36,17 @@ class NothingBefore(ReconixError):
 
 
 class RolledBack(Enum):
-    """What was done; all but ``DISARMED`` take effect at a restart."""
+    """What was done."""
 
     LEFT_TRIAL = "left the generation on trial"
     DISARMED = "disarmed the generation that was to be tried"
+    AT_ONCE = "committed the previous generation again; nothing of what runs has changed"
     PREVIOUS = "the next boot tries the previous generation"
+
+    @property
+    def needs_restart(self) -> bool:
+        """Whether it takes effect at a restart."""
+        return self in (RolledBack.LEFT_TRIAL, RolledBack.PREVIOUS)
 
 
 def rollback(device: Device) -> RolledBack:
@@ -57,8 +65,11 @@ def rollback(device: Device) -> RolledBack:
         return RolledBack.DISARMED
     if state.previous is None:
         raise NothingBefore
+    previous = StorePath.parse(state.previous)
     leave_for(device, state.previous)
-    apply(device, StorePath.parse(state.previous))
+    if adopt(device, previous) is not None:
+        return RolledBack.AT_ONCE
+    apply(device, previous)
     return RolledBack.PREVIOUS
 
 

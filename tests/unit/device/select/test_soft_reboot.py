@@ -18,7 +18,9 @@ from reconix.device.state.events import read_events
 from reconix.device.state.lock import exclusive, exclusive_rw
 from reconix.device.status.read import read_status
 from reconix.device.status.text import status_lines
+from reconix.device.trust_store import TrustPolicy
 from reconix.device.update.apply import apply
+from reconix.device.update.untouched import adopt
 from reconix.store.tree import File, Folder, folder
 
 ETC = {"default": folder({}), "mqtt": folder({})}
@@ -101,6 +103,23 @@ def test_a_system_takes_over_and_the_next_boot_is_an_ordinary_one(
 
 def lines(machine: Machine) -> list[str]:
     return status_lines(read_status(machine.device))
+
+
+def test_a_system_of_a_generation_that_did_not_touch_what_runs_takes_over(
+    machine: Machine, units: Units
+) -> None:
+    """The firmware still says that it was the other slot that was booted."""
+    machine_with(machine)
+    policy = TrustPolicy(require_signature=False)
+    three = machine.generation("three", etc=ETC, only=[], like="two", policy=policy)
+    machine.install("three")
+    with exclusive_rw(machine.paths):
+        assert adopt(machine.device, three) is not None
+    assert obstacle(machine.device, "mqtt") is None
+    started = take_over(machine, "mqtt")
+    assert (started.booted.generation, started.booted.slot) == (three, machine.selected)
+    assert watch(machine.device)
+    assert restarted(machine).booted.generation == three
 
 
 def test_each_switch_is_counted_and_a_system_may_follow_itself(
