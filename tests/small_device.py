@@ -1,7 +1,7 @@
 """The smallest device that the prover can work with: two generations and a disk of 110 MiB."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,10 +66,12 @@ def small_device(
     one: bytes = b"1",
     two: bytes = b"2",
     extra: Mapping[str, Node] | None = None,
+    only: Collection[str] | None = None,
 ) -> Iterator[SmallDevice]:
     """Make it; ``one`` and ``two`` stand in place of the boot loaders.
 
-    The systems of generation two have the files ``extra`` as well.
+    The systems of generation two have the files ``extra`` as well. Where ``only`` some change, both
+    generations have the same loader, and the files as well.
     """
     with ChrootStore(folder / "build") as store:
         tables = plan(HOST, size_bytes=(2 * 34 + 8) * MIB, sizes=Sizes(2, SLOT_BYTES, MIB, MIB))
@@ -78,8 +80,9 @@ def small_device(
             f"file-{number}": File(b"%d\n" % number * LINES) for number in range(FILES)
         }
         files.update(extra or {})
-        old = maker.generation("one", program=one)
-        new = maker.generation("two", program=two, extra=files)
+        old = maker.generation("one", program=one, extra=None if only is None else files)
+        loader = two if only is None else one
+        new = maker.generation("two", program=loader, extra=files, only=only)
         image, stream = folder / "image", folder / "stream"
         make_disk(store, old, Layout(SIZES), image)
         stream.write_bytes(maker.stream("one", "two").getvalue())

@@ -29,6 +29,7 @@ from reconix.prove.workload import (
     receiving,
     repeating,
     trying,
+    untouched,
 )
 from reconix.prove.write_amplification import Writes, count_writes
 from reconix.store.tree import File
@@ -102,6 +103,25 @@ def test_nor_when_the_disk_remembers_the_trial(tmp_path: Path) -> None:
     assert by_step["arm"].old == by_step["arm"].states
     assert by_step["arm"].trials > 0 and by_step["boot of the trial"].trials > 0
     assert by_step["confirm"].old > 3 and by_step["confirm"].new > 3
+
+
+def test_nor_when_the_update_does_not_touch_what_runs(tmp_path: Path) -> None:
+    with small_device(tmp_path, only=["mqtt"]) as device:
+        folder = tmp_path / "job"
+        folder.mkdir()
+        job = record(
+            device.image,
+            device.known,
+            folder,
+            lambda rig: untouched(rig, device.update),
+            pace=Pace.QUIET,
+        )
+        result = prove(job, wanted=STATES, seed=SEED, processes=2)
+    assert result.bad == 0, result.cases
+    by_step = {row.step: row for row in result.rows}
+    for step in ("adopt", "go back"):
+        assert by_step[step].old > 3 and by_step[step].new > 3
+        assert by_step[step].trials == 0
 
 
 def test_the_same_seed_gives_the_same_result_in_one_process_or_two(job: Job) -> None:

@@ -5,7 +5,8 @@ Without --to it is the virtual device that `reconix run` has started.
 Asks the device over ssh which generation it runs, makes the stream from that one, and pipes it
 to the agent. The device checks it, writes it to the boot slot that is not in use and restarts into
 a trial. The command waits for the end of the trial and reports it: the generation is kept, or the
-device is back at the old one and says why.
+device is back at the old one and says why. What changes nothing of what runs there is kept without
+a restart, unless --restart asks for one.
 
 If the build store no longer has the generation of the device, or with --full, the stream needs
 nothing on the device and is as large as a first installation. If the link is cut, the command
@@ -28,7 +29,7 @@ from reconix.cli.send import add_trust_arguments, make
 from reconix.cli.sizes import human
 from reconix.fleet import trial
 from reconix.fleet.delivery import Delivery
-from reconix.fleet.remote import Remote
+from reconix.fleet.remote import DeviceStatus, Remote
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
 from reconix.store.paths import StorePath
@@ -61,6 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--full", action="store_true", help="send everything, whatever the device has"
     )
     parser.add_argument(
+        "--restart",
+        action="store_true",
+        help="try it by a restart even if nothing of what runs there changes",
+    )
+    parser.add_argument(
         "--wait",
         type=int,
         metavar="SECONDS",
@@ -78,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     device = ssh.device(arguments, files.workplace(host), host)
     with ChrootStore(places.store(arguments)) as store:
         pin = generations.finder(arguments, files, store, host)(arguments.generation)
-        delivery = Delivery.begin(device, host.name, pin.path)
+        delivery = Delivery.begin(device, host.name, pin.path, restarts=arguments.restart)
         secret_values.warn_of_lacking(delivery.device, host)
         if delivery.is_committed:
             nothing = Delivered(pin.path, 0, 0, 0)
@@ -94,12 +100,18 @@ def run(arguments: argparse.Namespace) -> int:
                 sent_bytes = delivery.send(stream)
         send_seconds = time.monotonic() - began
     began = time.monotonic()
+    outcome = "its trial begins"
     if arguments.wait:
-        trial.wait(delivery, seconds=arguments.wait)
+        outcome = _kept(trial.wait(delivery, seconds=arguments.wait))
     delivered = Delivered(base, sent_bytes, send_seconds, time.monotonic() - began)
-    outcome = "it is kept" if arguments.wait else "its trial begins"
     _tell(arguments, device, pin, delivered, outcome)
     return 0
+
+
+def _kept(status: DeviceStatus) -> str:
+    """That a device has kept a generation, and what of it has yet to show that it works."""
+    untried = ", ".join(status.untried)
+    return f"it is kept; not yet tried: {untried}" if untried else "it is kept"
 
 
 def _tell(

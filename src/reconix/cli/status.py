@@ -140,6 +140,7 @@ def _tell_device(arguments: argparse.Namespace, status: DeviceStatus, pins: list
         *_last_lines(status),
         *_left_lines(status),
         *_damaged_lines(status),
+        *(f"untried    system {name}" for name in status.untried),
         *(f"missing    secret {name}" for name in status.missing_secrets),
     ]
     answer(arguments, text="\n".join(map(one_line, lines)), document=_document(status, number))
@@ -195,6 +196,7 @@ def _document(status: DeviceStatus, number: int | None) -> JsonInput:
         ),
         "left_system": {"system": left.generation, **_why(left)} if left else None,
         "astray": status.astray or None,
+        "untried": list(status.untried),
         "missing_secrets": list(status.missing_secrets),
         "installed": list(status.installed),
         "damaged": [

@@ -42,6 +42,7 @@ class Delivery:
         target: the generation.
         back_off_seconds: the pauses before each next try.
         repairs: what is brought again of a generation that is there; nothing: all of one.
+        restarts: whether it is tried by a restart although it touches nothing that runs there.
     """
 
     device: Remote
@@ -49,9 +50,12 @@ class Delivery:
     target: StorePath
     back_off_seconds: tuple[float, ...] = BACK_OFF_SECONDS
     repairs: frozenset[bytes] = frozenset()
+    restarts: bool = False
 
     @classmethod
-    def begin(cls, device: Remote, host: str, target: StorePath) -> "Delivery":
+    def begin(
+        cls, device: Remote, host: str, target: StorePath, *, restarts: bool = False
+    ) -> "Delivery":
         """Ask the device how it is.
 
         Raises:
@@ -64,7 +68,7 @@ class Delivery:
             raise WrongHost(f"{device.to} is a {status.host}, not a {host}")
         if status.layout != LAYOUT:
             raise OtherLayout(f"the disk of {device.to}", status.layout)
-        return cls(device, status, target)
+        return cls(device, status, target, restarts=restarts)
 
     @property
     def is_committed(self) -> bool:
@@ -87,10 +91,15 @@ class Delivery:
         """Let the agent try what it has received already."""
         try:
             with progress.stage(f"apply on {self.device.to}"):
-                self._ask("apply", str(self.target))
+                self._ask("apply", str(self.target), *self._how)
         except NotReached as error:  # a device that restarts at once may not say good-bye
             if not self._has_arrived(self._status_later(0, error)):
                 raise
+
+    @property
+    def _how(self) -> tuple[str, ...]:
+        """An option that only agents know which would do without a restart."""
+        return ("--restart",) if self.restarts else ()
 
     def _ask(self, *words: str) -> None:
         with self.device.agent(*words):
@@ -123,7 +132,7 @@ class Delivery:
     def _send_from(self, stream: BinaryIO, offset: int, stage: progress.Stage) -> None:
         stream.seek(offset)
         resume = ["--resume-at", str(offset)] if offset else []
-        with self.device.agent("receive", *resume) as sink:
+        with self.device.agent("receive", *resume, *self._how) as sink:
             for chunk in chunks(stream):
                 sink.write(chunk)
                 stage.advance(len(chunk))

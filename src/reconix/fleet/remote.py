@@ -106,6 +106,7 @@ class DeviceStatus:
     damaged: tuple[Damaged, ...] = ()  # what it has found
     others: int = 0  # how much more is damaged, which it did not list
     missing_secrets: tuple[str, ...] = ()  # that a system of it needs
+    untried: tuple[str, ...] = ()  # systems that were changed without a trial, and did not run yet
 
 
 def parse_status(content: bytes, *, source: str) -> DeviceStatus:
@@ -132,6 +133,7 @@ def parse_status(content: bytes, *, source: str) -> DeviceStatus:
         damaged=tuple(_damaged(fields.object("scrub"))) if fields.has("scrub") else (),
         others=fields.object("scrub").number("others") if fields.has("scrub") else 0,
         missing_secrets=tuple(_missing(fields)) if fields.has("missing_secrets") else (),
+        untried=tuple(fields.texts("untried")) if fields.has("untried") else (),
     )
 
 

@@ -37,8 +37,10 @@ class NoOutcome(ReconixError):
     exit_code = 78
 
 
-def wait(delivery: Delivery, *, seconds: float, pause_seconds: float = PAUSE_SECONDS) -> None:
-    """Wait until the device has kept the generation.
+def wait(
+    delivery: Delivery, *, seconds: float, pause_seconds: float = PAUSE_SECONDS
+) -> DeviceStatus:
+    """Wait until the device has kept the generation, and give how it is then.
 
     Args:
         delivery: that was sent or applied.
@@ -56,7 +58,8 @@ def wait(delivery: Delivery, *, seconds: float, pause_seconds: float = PAUSE_SEC
             time.sleep(pause_seconds)
             now = _ask(device)
             if now is not None and is_over(delivery.before, now, delivery.target):
-                return _expect_committed(device, now, delivery.target)
+                _expect_committed(device, now, delivery.target)
+                return now
     raise NoOutcome(
         f"{device.to}: no outcome of the trial after {seconds:g} s",
         hint=f"ask later: {device.status_command}",

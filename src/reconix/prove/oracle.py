@@ -14,7 +14,8 @@ A state is good when all of this holds:
 * whatever carries a final name is what its name says, image or content, needed or not; and of an
   image every content that it names is there;
 * what the agent remembers can be read, is true of the slots, and says what to do at the next start;
-* what boots without a trial has been on trial;
+* what boots without a trial has been on trial, or the agent has written down before that it needs
+  none, and its default system is that of the generation before;
 * the generations that it may go back to are installed;
 * once an operation has said that it is done, its effect is there.
 
@@ -327,10 +328,19 @@ class Oracle:
         for generation in state.needed:
             if StorePath.parse(generation) not in installed:
                 raise Bad(f"{generation} is needed and not installed")
-        trial = state.trial
-        if trial is not None and trial.slot == quiet.slot and state.phase is not Phase.ON_TRIAL:
-            raise Bad(f"{quiet.boots} boots from now on but was never tried")
+        self._check_tried(state, quiet)
         _next_step(state, quiet.slot, quiet.slot, quiet.boots)
+
+    def _check_tried(self, state: State, quiet: _Quiet) -> None:
+        trial = state.trial
+        if trial is None or trial.slot != quiet.slot or state.phase is Phase.ON_TRIAL:
+            return
+        if trial.untried is None:
+            raise Bad(f"{quiet.boots} boots from now on but was never tried")
+        before = self._known[StorePath.parse(state.committed.generation)].generation
+        now = self._known[quiet.boots].generation
+        if now.system(now.default) != before.system(before.default):
+            raise Bad(f"{quiet.boots} boots another default system, which was never tried")
 
     def _check_trial(self, scene: _Scene, guid: bytes, selected: Slot) -> None:
         for number, slot in scene.slots.items():

@@ -16,6 +16,15 @@
     leave it            an operator does not want it after all
     boot after that
 
+Where the update does not touch the default system, ``untouched`` is another workload:
+
+    first boot, receive, register
+    adopt               the slot is written and selected while the system goes on
+    boot after that
+    adopt again         of what is committed
+    go back             likewise, to the generation before
+    boot after going back
+
 Tested by ``tests/crash/test_prover.py``.
 """
 
@@ -31,6 +40,7 @@ from reconix.device.update.collect import collect
 from reconix.device.update.confirm import confirm
 from reconix.device.update.receive import receive
 from reconix.device.update.rollback import rollback
+from reconix.device.update.untouched import adopt
 from reconix.prove.rig import Rig
 from reconix.store.generation import Generation
 
@@ -99,6 +109,17 @@ def repeating(rig: Rig, update: Update) -> None:
         apply(device, update.target.path)
 
     rig.do("all of it again", repeat)
+
+
+def untouched(rig: Rig, update: Update) -> None:
+    """An update that does not touch what runs, and the way back from it."""
+    rig.boot("first boot")
+    receiving(rig, update)
+    rig.do("adopt", lambda device: adopt(device, update.target.path))
+    rig.boot("boot after that")
+    rig.do("adopt again", lambda device: adopt(device, update.target.path))
+    rig.do("go back", rollback)
+    rig.boot("boot after going back")
 
 
 def _receive(device: Device, update: Update) -> None:

@@ -28,9 +28,12 @@ from reconix.boot.gpt import parse_header, print_header
 from reconix.boot.oneshots.disk import DiskOneShot
 from reconix.boot.slots import write_slot
 from reconix.boot.tables import Copy, Selection, Slot, Write, read_selection, select_slot
+from reconix.boot.transitions import Event, Untouched
 from reconix.boot.trial import State
 from reconix.device.device import Device
 from reconix.device.hardware.disk import PartitionView, open_disk
+from reconix.device.paths import Paths
+from reconix.device.state.record import record as record_event
 from reconix.device.update.collect import collect
 from reconix.prove.image import SYSTEM, partition
 from reconix.prove.prover import Result, prove
@@ -45,6 +48,7 @@ from reconix.prove.workload import (
     everything,
     receiving,
     trying,
+    untouched,
 )
 from reconix.store import collect as store
 from reconix.store.manifest import Manifest, print_manifest
@@ -357,4 +361,30 @@ def test_a_trial_selected_before_its_way_back_is_there(
         folder = tmp_path / "job"
         folder.mkdir()
         job = record(device.image, device.known, folder, workload)
+        expect(prove(job, wanted=STATES, seed=SEED, processes=1), "was never tried")
+
+
+def test_a_slot_selected_before_it_is_written_down_that_it_needs_no_trial(
+    monkeypatch: pytest.MonkeyPatch, need: Callable[..., None], tmp_path: Path
+) -> None:
+    need_recording(need)
+
+    def select_first(paths: Paths, state: State, event: Event) -> State:
+        if isinstance(event, Untouched):
+            assert state.trial is not None and state.trial.slot is not None
+            with open_disk(paths) as disk:
+                select_slot(disk, state.trial.slot)
+        return record_event(paths, state, event)
+
+    monkeypatch.setattr("reconix.device.update.untouched.record", select_first)
+    with small_device(tmp_path, only=["mqtt"]) as device:
+        folder = tmp_path / "job"
+        folder.mkdir()
+        job = record(
+            device.image,
+            device.known,
+            folder,
+            lambda rig: untouched(rig, device.update),
+            pace=Pace.QUIET,
+        )
         expect(prove(job, wanted=STATES, seed=SEED, processes=1), "was never tried")

@@ -12,14 +12,17 @@ from reconix.base.errors import ReconixError
 from reconix.boot.tables import Slot
 from reconix.boot.transitions import (
     TRANSITIONS,
+    Adopted,
     Armed,
     Booted,
     Cancelled,
     Confirmed,
     Event,
     NotNow,
+    Proved,
     Received,
     Unhealthy,
+    Untouched,
     WriteBegun,
     Written,
     WrongSlot,
@@ -76,6 +79,9 @@ EVENTS: list[Event] = [
     Confirmed(TWO),
     Unhealthy("x"),
     Cancelled(),
+    Untouched(("b",)),
+    Adopted(),
+    Proved("b"),
 ]
 
 
@@ -92,6 +98,8 @@ def test_every_event_in_every_phase_changes_the_state_or_has_a_named_error(
 ) -> None:
     state = OF_PHASE[phase]
     assert state.phase is phase
+    if isinstance(event, Adopted) and phase is Phase.WRITTEN:
+        state = advance(state, Untouched(()))
     if type(event) in TRANSITIONS[phase]:
         assert advance(state, event).phase in TRANSITIONS[phase][type(event)]
     else:
@@ -113,9 +121,9 @@ def test_nothing_else_is_begun_while_a_trial_runs_or_is_next(phase: Phase) -> No
 @pytest.mark.parametrize(
     ("phase", "event", "possible"),
     [
-        (Phase.IDLE, Written(), "booted, received"),
-        (Phase.ARMED, Received("newer"), "armed, booted, cancelled"),
-        (Phase.RECEIVED, Confirmed(TWO), "booted, cancelled, received, write begun"),
+        (Phase.IDLE, Written(), "booted, proved, received"),
+        (Phase.ARMED, Received("newer"), "armed, booted, cancelled, proved"),
+        (Phase.RECEIVED, Confirmed(TWO), "booted, cancelled, proved, received, write begun"),
     ],
 )
 def test_what_cannot_happen_now_is_told_with_what_can(
@@ -209,6 +217,58 @@ def test_p8_an_update_that_waits_is_over_when_somebody_selects_another_slot() ->
     back = advance(waits, Booted(ONE, selected=ONE))
     assert (back.phase, back.trial) == (Phase.IDLE, None)
     assert (back.committed, back.previous) == (SlotContent(ONE, "old"), "new")
+
+
+WRITTEN = OF_PHASE[Phase.WRITTEN]
+UNTOUCHED = history(Untouched(("a", "b")), begin=WRITTEN)
+
+
+def test_a_generation_that_touches_nothing_that_runs_is_committed_without_a_boot() -> None:
+    done = history(Adopted(), begin=UNTOUCHED)
+    assert (done.phase, done.committed) == (Phase.IDLE, SlotContent(TWO, "new"))
+    assert (done.previous, done.untried) == ("old", ("a", "b"))
+    assert ended(UNTOUCHED, done) == Outcome(Result.CONFIRMED, "new")
+
+
+def test_no_other_one_is() -> None:
+    with pytest.raises(WrongSlot, match="it must be tried first"):
+        advance(WRITTEN, Adopted())
+    for step in (Armed(), Booted(TWO, ONE), WriteBegun(THREE)):
+        assert (now := advance(UNTOUCHED, step).trial) and now.untried is None, step
+
+
+def test_p8_a_cut_after_the_switch_and_before_it_is_recorded_is_an_adoption() -> None:
+    cut = advance(UNTOUCHED, Booted(TWO, selected=TWO))
+    assert cut == advance(UNTOUCHED, Adopted())
+    before = advance(UNTOUCHED, Booted(ONE, selected=ONE))
+    assert before == UNTOUCHED
+
+
+def test_a_system_is_proved_once_and_another_one_is_not_with_it() -> None:
+    done = history(Adopted(), Proved("a"), Proved("a"), begin=UNTOUCHED)
+    assert done.untried == ("b",)
+    assert advance(done, Proved("b")).untried == ()
+
+
+def test_what_was_tried_wholly_is_kept_under_what_was_not() -> None:
+    def on_top(name: str, slot: Slot, begin: State) -> State:
+        steps = Received(name), WriteBegun(slot), Written(), Untouched(("b",)), Adopted()
+        return history(*steps, begin=begin)
+
+    once = history(Adopted(), begin=UNTOUCHED)
+    twice = on_top("newer", ONE, once)
+    assert (twice.previous, twice.committed.generation) == ("old", "newer")
+    assert twice.needed == ("newer", "old")
+    proved = history(Proved("b"), begin=twice)
+    assert on_top("newest", TWO, proved).previous == "newer"
+    assert on_top("old", TWO, twice).previous == "newer"
+
+
+def test_a_trial_that_is_confirmed_counts_for_all_systems() -> None:
+    once = history(Adopted(), begin=UNTOUCHED)
+    steps = Received("newer"), WriteBegun(ONE), Written(), Armed(), Booted(ONE, TWO), Confirmed(ONE)
+    tried = history(*steps, begin=once)
+    assert (tried.previous, tried.untried) == ("new", ())
 
 
 @pytest.mark.parametrize("event", [Booted(ONE, ONE, Reason.PANIC), Confirmed(TWO)], ids=str)
@@ -355,6 +415,31 @@ class Device:
         self.selected = self.booted
         self.boot()
 
+    def adopt(self) -> None:
+        self.adopt_but_cut_before_the_slot_is_selected()
+        advance(self.state, Adopted())
+        self.select_what_needs_no_trial()
+        self.tell(Adopted())
+
+    def adopt_but_cut_before_the_slot_is_selected(self) -> None:
+        self.tell(Untouched(("b",)))
+
+    def adopt_but_cut_before_the_record(self) -> None:
+        self.adopt_but_cut_before_the_slot_is_selected()
+        advance(self.state, Adopted())
+        self.select_what_needs_no_trial()
+        self.boot()
+
+    def select_what_needs_no_trial(self) -> None:
+        trial = self.state.trial
+        if trial is None or trial.slot is None or trial.untried is None:
+            raise StopIteration
+        self.selected = trial.slot
+        self.ran.add(trial.generation)  # what boots of it is what runs
+
+    def prove(self) -> None:
+        self.tell(Proved("b"))
+
     def reject(self) -> None:
         self.tell(Unhealthy("a check", "what it said"))
         self.rejected.add(self.slots[self.booted])
@@ -387,6 +472,7 @@ NEXT_STEP = {
 }
 STEPS = [name for name in vars(Device) if not name.startswith("_") and callable(vars(Device)[name])]
 STEPS.remove("tell")
+STEPS.remove("select_what_needs_no_trial")
 
 
 @settings(max_examples=400)

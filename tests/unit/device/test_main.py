@@ -48,6 +48,39 @@ def test_an_update_from_receive_to_confirm(
     assert main(["status"], machine.device) == 0
 
 
+def test_an_update_of_another_system_needs_no_restart(
+    machine: Machine,
+    units: Units,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    machine.boot()
+    two = machine.generation("two", only=["mqtt"])
+    feed(monkeypatch, machine.stream("one", "two").getvalue())
+    assert main(["receive"], machine.device) == 0
+    said = capsys.readouterr().out
+    assert "committed without a restart" in said and "not yet tried: mqtt" in said
+    assert read_state(machine.paths.state).committed.generation == str(two)
+    assert main(["status"], machine.device) == 0
+    assert "untried    system mqtt" in capsys.readouterr().out
+    assert main(["status", "--json"], machine.device) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert status["untried"] == ["mqtt"] and status["booted"]["generation"] == str(two)
+    assert main(["rollback"], machine.device) == 0
+    assert read_state(machine.paths.state).committed.generation == str(machine.generations["one"])
+    assert units.calls == []
+
+
+@pytest.mark.parametrize("words", [["--restart"], ["--system", "mqtt"]])
+def test_a_trial_of_it_can_be_asked_for(machine: Machine, units: Units, words: list[str]) -> None:
+    machine.boot()
+    two = machine.generation("two", only=["mqtt"])
+    machine.install("two")
+    assert main(["apply", str(two), *words], machine.device) == 0
+    assert read_state(machine.paths.state).phase is Phase.ARMED
+    assert units.calls == ["reboot"]
+
+
 def test_receive_can_leave_it_at_that(
     machine: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,8 +47,16 @@ def test_a_device_may_be_away_before_it_keeps_the_generation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = delivery(tmp_path, monkeypatch, OFF, TRIED, OFF, KEPT)
-    wait(sent, seconds=60, pause_seconds=0)
+    assert wait(sent, seconds=60, pause_seconds=0).committed == NEW
     assert len(list((tmp_path / "said").iterdir())) == 1, "it was asked until it said so"
+
+
+def test_what_is_kept_without_a_trial_says_what_was_not_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: Answer = {"committed": {"generation": str(NEW)}, "untried": ["mqtt"]}
+    sent = delivery(tmp_path, monkeypatch, kept)
+    assert wait(sent, seconds=60, pause_seconds=0).untried == ("mqtt",)
 
 
 def test_a_device_that_is_back_has_not_kept_it_and_says_why(

@@ -18,7 +18,15 @@ from reconix.boot import fat
 from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import SECTOR
 from reconix.boot.tables import Copy, Slot, read_selection, select_slot, write_all
-from reconix.boot.transitions import Armed, Booted, Received, WriteBegun, Written, advance
+from reconix.boot.transitions import (
+    Armed,
+    Booted,
+    Received,
+    Untouched,
+    WriteBegun,
+    Written,
+    advance,
+)
 from reconix.boot.tree import BootTree
 from reconix.boot.trial import State, installed, print_state
 from reconix.nix.install import install as install_below
@@ -271,6 +279,15 @@ def armed(device: SmallDevice) -> State:
     return state
 
 
+def untouched(device: SmallDevice) -> State:
+    """The agent has written down that slot 2 needs no trial."""
+    state = installed(str(device.update.base.path), Slot(1))
+    target = str(device.update.target.path)
+    for event in (Received(target), WriteBegun(Slot(2)), Written(), Untouched(("mqtt",))):
+        state = advance(state, event)
+    return state
+
+
 BAD: dict[str, tuple[Callable[[SmallDevice], list[Change]], str]] = {
     "no header": (lambda _: [lose_both], "the firmware finds no partition table"),
     "a slot altered": (lambda _: [damage_slot], "slot-1 would boot but holds no image"),
@@ -329,6 +346,10 @@ BAD: dict[str, tuple[Callable[[SmallDevice], list[Change]], str]] = {
     "a slot that was never tried": (
         lambda device: [install(device), remember(armed(device)), select_2],
         "boots from now on but was never tried",
+    ),
+    "a default system that was never tried": (
+        lambda device: [install(device), remember(untouched(device)), select_2],
+        "boots another default system, which was never tried",
     ),
     "a slot of which the agent knows nothing": (
         lambda _: [copy_slot, select_2],

@@ -54,6 +54,7 @@ def policy_of(system: System, one_shot: OneShot) -> Policy:
         automatic=system.update.automatic,
         needs_firmware=one_shot is not OneShot.DISK,
         window=system.update.window or "",
+        untouched=policy.Untouched(system.update.untouched.value),
     )
 
 

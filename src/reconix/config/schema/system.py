@@ -40,6 +40,7 @@ from reconix.config.schema.values import (
     TimeOfDay,
     TreePath,
     UnitName,
+    Untouched,
     UserName,
     VariableName,
     VariableValue,
@@ -616,6 +617,16 @@ class Update:
             "when its work can wait, and restarts disturb",
         ),
     ] = 3
+    untouched: Annotated[
+        Untouched,
+        Option(
+            "What becomes of an update that changes neither this system, while it runs, nor the "
+            "default system: it is committed without a restart, and another system that it changes "
+            "is tried when that is first started; or it is tried by a restart, like all others.",
+            '"trial"',
+            "when the boot slot of each update must have booted once before it is relied on",
+        ),
+    ] = Untouched.COMMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

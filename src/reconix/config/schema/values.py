@@ -62,6 +62,13 @@ class Restart(enum.Enum):
     ALWAYS = "always"
 
 
+class Untouched(enum.Enum):
+    """What becomes of an update that changes nothing of what runs."""
+
+    COMMIT = "commit"
+    TRIAL = "trial"
+
+
 class Winner(enum.Enum):
     """Whose file stays where a device has one that the generation brings as well."""
 

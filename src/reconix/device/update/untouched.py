@@ -13,7 +13,7 @@ may differ                    other systems, and what belongs to the generation:
 
 A name of a toplevel holds everything below it, kernel and initrd included. ``untried`` are the
 systems that differ from when they were last kept. Such a system must show that it is healthy when
-it is first started (``select/watch.py``); if it does not, the device ends in the default system, as
+it is first started (``device/select/watch.py``); if it does not, the device ends in the default system, as
 from every choice. Until then the generation before is kept, also if others come on top.
 
 A cut before the slot is selected leaves the old generation, one after it the new one, and what runs

@@ -9,7 +9,14 @@ from tests.placed import with_files
 
 from reconix.base.documents import BadDocument
 from reconix.boot.trial import MAX_ATTEMPTS
-from reconix.device.settings.policy import NAME, Policy, parse_policy, print_policy, read_policy
+from reconix.device.settings.policy import (
+    NAME,
+    Policy,
+    Untouched,
+    parse_policy,
+    print_policy,
+    read_policy,
+)
 from reconix.device.state.choice import MAX_FAILURES
 from reconix.store.pool import BadContent
 
@@ -22,6 +29,7 @@ POLICIES = st.builds(
     automatic=st.booleans(),
     needs_firmware=st.booleans(),
     window=st.sampled_from(["", "22:00-04:00"]),
+    untouched=st.sampled_from(Untouched),
 )
 
 
@@ -48,6 +56,12 @@ def test_attempts_are_read_and_bounded() -> None:
     )
     with pytest.raises(BadDocument):
         parse_policy(text % b'"always_attempts": 0', source=NAME)
+
+
+def test_what_a_later_release_wants_of_an_update_that_touches_nothing_is_a_trial() -> None:
+    text = b'{"receive": true, "trial_timeout_seconds": 7, "untouched": "%s"}'
+    for word, kind in ((b"commit", Untouched.COMMIT), (b"else", Untouched.TRIAL)):
+        assert parse_policy(text % word, source=NAME).untouched is kind
 
 
 def test_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
