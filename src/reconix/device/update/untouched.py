@@ -13,8 +13,8 @@ may differ                    other systems, and what belongs to the generation:
 
 A name of a toplevel holds everything below it, kernel and initrd included. ``untried`` are the
 systems that differ from when they were last kept. Such a system must show that it is healthy when
-it is first started (``device/select/watch.py``); if it does not, the device ends in the default system, as
-from every choice. Until then the generation before is kept, also if others come on top.
+it is first started (``device/select/watch.py``); if it does not, the device ends in the default
+system, as from every choice. Until then the generation before is kept, also if others come on top.
 
 A cut before the slot is selected leaves the old generation, one after it the new one, and what runs
 after it is the same in both.
