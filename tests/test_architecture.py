@@ -49,6 +49,7 @@ ROOMS = {
         *("software", "etc", "toplevel", "measured", "generation", "nixos", "host", "inspect"),
     ),
     "containers": (
+        "compose",
         *("platforms", "descriptors", "documents", "settings", "images"),
         *("logins", "challenge", "registry"),
         *("layers", "archives", "layout", "sources", "blobs", "trees", "paths", "users"),

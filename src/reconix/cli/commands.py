@@ -1,6 +1,7 @@
 """Which commands there are, and finding them without loading them.
 
-Each command is a module of this package with the same name: its docstring is the help,
+Each command is a module of this package with the same name, behind which stands an underscore if
+the name means something to Python: its docstring is the help,
 ``add_arguments`` says what it accepts and ``run`` does it. A module is imported only when its
 command is used, because the work behind it may import much; the summaries of ``reconix --help``
 are read from the source text.
@@ -10,11 +11,12 @@ import argparse
 import ast
 import importlib
 import importlib.util
+import keyword
 from pathlib import Path
 from typing import Protocol, cast
 
 NAMES = (
-    *("init", "check", "fmt", "show", "options", "diff", "lock", "build", "why", "size"),
+    *("init", "import", "check", "fmt", "show", "options", "diff", "lock", "build", "why", "size"),
     *("sbom", "image", "run", "shell", "logs", "cp", "keys", "secrets", "send", "publish"),
     *("deploy", "repair", "status", "store", "prove", "doctor", "completion"),
 )
@@ -36,12 +38,12 @@ class Command(Protocol):
 def available() -> tuple[str, ...]:
     """The commands whose modules are there."""
     folder = Path(__file__).parent
-    return tuple(name for name in NAMES if (folder / f"{name}.py").is_file())
+    return tuple(name for name in NAMES if (folder / f"{_module(name)}.py").is_file())
 
 
 def load(name: str) -> Command:
     """Import a command's module."""
-    return cast("Command", importlib.import_module(f"reconix.cli.{name}"))
+    return cast("Command", importlib.import_module(f"reconix.cli.{_module(name)}"))
 
 
 def manual_of(name: str) -> str:
@@ -56,4 +58,8 @@ def summary_of(name: str) -> str:
 
 
 def _source(name: str) -> Path:
-    return Path(__file__).with_name(f"{name}.py")
+    return Path(__file__).with_name(f"{_module(name)}.py")
+
+
+def _module(name: str) -> str:
+    return f"{name}_" if keyword.iskeyword(name) else name
