@@ -14,6 +14,7 @@ from reconix.build.boot import initrd
 from reconix.store.images.nodes import Metadata, Node
 
 SCRIPT = initrd.SCRIPT.with_name("switch").read_text()
+SCRIPTS = SCRIPT + initrd.ROOT_SCRIPT.read_text()
 OLD = """
 mount -t tmpfs run /run && mount -t tmpfs shm /dev/shm
 mkdir -p /run/reconix /run/systemd /run/user/1 /run/kept /dev/shm/..hidden
@@ -47,6 +48,23 @@ def test_failures_are_forgotten_when_everything_has_stopped_and_before_the_next_
     assert steps[0] == "forget_failures"
 
 
+CONTAINERS = """
+mkdir -p /run/reconix/containers/images/a /run/reconix/crun/box
+mount -t tmpfs -o ro image /run/reconix/containers/images/a
+"""
+
+
+def test_nothing_of_containers_stays(need: Callable[..., None]) -> None:
+    """Also not what systemd could not unmount."""
+    need("unshare")
+    names = ("read_mounts", "is_mounted", "clear_containers")
+    lines = [OLD, CONTAINERS, *(function_of(SCRIPTS, name) for name in names)]
+    look = "read_mounts; clear_containers; ls /run/reconix; grep -c containers /proc/self/mounts"
+    words = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
+    said = run(*words, "\n".join([*lines, f"{look} || true"])).decode().split()
+    assert said == ["booted.json", "switches", "0"]
+
+
 def test_w4_any_number_of_names_keeps_nothing_of_the_old_system(
     need: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -57,7 +75,7 @@ def test_w4_any_number_of_names_keeps_nothing_of_the_old_system(
         "fail() { exit 1; }",
         OLD,
         f"python3 {shlex.quote(str(many))}",
-        *(function_of(SCRIPT, name) for name in ("read_mounts", "is_mounted", "clear_run")),
+        *(function_of(SCRIPTS, name) for name in ("read_mounts", "is_mounted", "clear_run")),
         "read_mounts; clear_run; find /run /dev/shm -type f; find /dev/shm -mindepth 1 | wc -l",
     ]
     words = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")

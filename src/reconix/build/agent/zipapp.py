@@ -17,9 +17,9 @@ from reconix.build.templates import DATA
 
 MAIN_MODULE = "reconix.device.__main__"
 PROGRAM = "reconix-device.pyz"
-SCRIPTS = tuple(DATA / name for name in ("root.sh", "leave", "switch", "fallback"))
-"""What lies beside the program: how a soft reboot puts the root of the next system together, and
-what is left to do when the agent does not run."""
+SCRIPTS = tuple(DATA / name for name in ("root.sh", "leave", "switch", "fallback", "container"))
+"""What lies beside the program: how a soft reboot puts the root of the next system together, what
+is left to do when the agent does not run, and what starts containers without it."""
 
 _START = b"""\
 import sys

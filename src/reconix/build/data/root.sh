@@ -1,6 +1,7 @@
 # How the root of one system is put together. The initrd does it when the device starts; when another
 # system takes over without a restart, the script `leave` of the system that goes does the first half,
-# `make_store`, and the script `switch` of the one that comes does the rest. All read this file. They set
+# `make_store`, and the script `switch` of the one that comes does the rest. All read this file, and so
+# does `container`, which puts the roots of containers together. They set
 #
 #     TOPLEVEL  the store path of the system, NEW  where its root is to be mounted
 #     IMAGES    the images in which it lies, by their digests, with commas between them
@@ -62,9 +63,19 @@ plan_overlay() {
 }
 
 make_mounts() {
-    printf %s "$table" > $NEW/run/table || fail "no list of mounts"
-    mount -a -T $NEW/run/table || fail "not all of this is mounted: $table"
+    printf %s "$table" > "${TABLE:=$NEW/run/table}" || fail "no list of mounts"
+    mount -a -T "$TABLE" || fail "not all of this is mounted: $table"
     table=
+}
+
+read_mounts() {
+    mounts=
+    while read -r _ point _; do mounts="$mounts $point "; done < /proc/self/mounts
+}
+
+is_mounted() {
+    case $mounts in *" $1 "*) return 0 ;; esac
+    return 1
 }
 
 # The store of the system, in what is to become its root. Until that is made each image is also

@@ -18,6 +18,7 @@ from reconix.build.etc.file_metadata import Below
 from reconix.build.etc.networks import make_networks, unmanaged
 from reconix.build.on_device import caches, databases, secrets
 from reconix.build.root.described import Packages
+from reconix.build.templates import DATA
 from reconix.build.units import (
     credentials,
     enabling,
@@ -38,6 +39,7 @@ AGENT_PLACE = "reconix/reconix-device.pyz"
 
 Files = dict[str, File | Symlink]
 
+_GENERATOR = (DATA / "containers-generator").read_bytes()
 _KEPT = File(b"# Nothing unmounts it before the last program.\n[Unit]\nDefaultDependencies=no\n")
 
 
@@ -185,6 +187,7 @@ def _identity(hostname: str) -> Files:
 
 def _defaults() -> Files:
     return {
+        f"{suppressed_units.GENERATORS}/reconix-containers": File(_GENERATOR, executable=True),
         f"{FOLDER}/default.target": Symlink("/usr/lib/systemd/system/multi-user.target"),
         **{f"{FOLDER}/{name}.mount.d/reconix.conf": _KEPT for name in KEPT_MOUNTS},
         "systemd/journald.conf.d/reconix.conf": File(

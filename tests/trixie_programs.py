@@ -1,0 +1,65 @@
+"""Programs of Debian trixie, for scripts that need more than this machine has.
+
+Packages are fetched once and unpacked, not installed: a tree that is bound to ``/usr`` where a
+script runs.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from reconix.base.process import CommandFailed, run
+from reconix.build.archive.addresses import addresses
+from reconix.config.schema.project import Archive
+
+CACHE = Path.home() / ".cache/reconix/trixie-programs"
+PACKAGES = (
+    *("catatonit", "coreutils", "crun", "dash", "grep"),
+    *("iproute2", "libacl1", "libattr1", "libaudit1", "libblkid1"),
+    *("libbpf1", "libbsd0", "libc6", "libcap-ng0", "libcap2"),
+    *("libcrypt1", "libdb5.3t64", "libedit2", "libelf1t64", "libgcc-s1"),
+    *("libgmp10", "libjansson4", "libmd0", "libmnl0", "libmount1"),
+    *("libnftables1", "libnftnl11", "libpam0g", "libpcre2-8-0", "libseccomp2"),
+    *("libselinux1", "libsmartcols1", "libssl3t64", "libsystemd0", "libtinfo6"),
+    *("libtirpc3t64", "libudev1", "libuuid1", "libxtables12", "libyajl2"),
+    *("libzstd1", "mount", "nftables", "util-linux", "zlib1g"),
+)
+"""What the scripts of containers start, and the libraries of that."""
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+def trixie() -> Path:
+    """The tree: what a device has at ``/usr``.
+
+    Fetched once for all tests.
+    """
+    done = CACHE / "done"
+    if not done.exists() or done.read_text().split() != [*PACKAGES]:
+        try:
+            _fetch()
+        except CommandFailed as error:
+            pytest.skip(f"no programs of trixie to be had: {error}")
+        done.write_text("\n".join(PACKAGES))
+    return CACHE / "root/usr"
+
+
+def _fetch() -> None:
+    packages = CACHE / "packages"
+    for name in ("packages", "state/lists/partial", "cache/archives/partial", "root"):
+        (CACHE / name).mkdir(parents=True, exist_ok=True)
+    (CACHE / "state/status").write_text("")
+    source = f"deb [signed-by={KEYRING}] {addresses(Archive()).main} trixie main\n"
+    (CACHE / "sources.list").write_text(source)
+    settings = {
+        "Dir::State": CACHE / "state",
+        "Dir::State::status": CACHE / "state/status",
+        "Dir::Cache": CACHE / "cache",
+        "Dir::Etc::sourcelist": CACHE / "sources.list",
+        "Dir::Etc::sourceparts": "-",
+        "Acquire::Languages": "none",
+    }
+    options = [f"-o{name}={value}" for name, value in settings.items()]
+    run("apt-get", *options, "update")
+    run("apt-get", *options, "download", *PACKAGES, folder=packages)
+    for package in sorted(packages.glob("*.deb")):
+        run("dpkg", "-x", package, CACHE / "root")

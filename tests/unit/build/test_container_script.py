@@ -1,0 +1,373 @@
+"""Containers started by the real scripts and the real crun, from real images, without systemd.
+
+What only systemd can show (limits, restarts, secrets that it hands over, the journal) is in
+``tests/vm/test_containers.py``.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.container_hosts import BASE, SETTINGS, ContainerHost
+from tests.system_partitions import SystemPartition
+
+from reconix.base.process import run
+
+PLACE = "/run/reconix/containers/box"
+DATA = "/run/reconix/data"
+INSIDE = f"/proc/$(cat {PLACE}/pid)/root"
+VOLUME = {"VOLUMES": "systems/web/containers/box/data /srv/data"}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> ContainerHost:
+    return ContainerHost(SystemPartition.make(tmp_path))
+
+
+def waits(line: str) -> str:
+    return f"for turn in $(seq 100); do {line} && break; sleep 0.05; done"
+
+
+# -- the root --------------------------------------------------------------------------------------
+
+
+def test_files_belong_to_whom_the_image_says_inside_and_to_nobody_else_outside(
+    host: ContainerHost,
+) -> None:
+    show = "stat -c '%u:%g %a' /srv/data/as-delivered /bin/own /"
+    said = host.do(
+        f"box || exit 1; crun exec box {show}; cd {INSIDE}"
+        "; stat -c %u:%g ./srv/data/as-delivered ./bin/own"
+    )
+    assert said.splitlines() == [
+        *("1000:50 640", "0:0 4755", "0:0 755"),
+        *(f"{BASE + 1000}:{BASE + 50}", f"{BASE}:{BASE}"),
+    ]
+
+
+def test_nobody_else_sees_what_is_mounted_and_nothing_of_it_stays(host: ContainerHost) -> None:
+    count = "grep -c containers/box /proc/self/mountinfo"
+    private = f"grep -c containers/box/ /proc/$(cat {PLACE}/log.pid)/mountinfo"
+    said = host.do(f"box; {count}; {private}; {waits('end KILL')}; {count}; ls {PLACE}/root")
+    assert said.split() == ["0", "4", "0"]
+
+
+def test_a_layer_of_the_system_comes_before_the_image(host: ContainerHost) -> None:
+    said = host.do("box; crun exec box cat /etc/both /etc/of-image /etc/hosts")
+    assert said == "layerimage127.0.0.1 localhost\n"
+
+
+def test_what_a_container_changes_is_its_own_and_has_a_bound(host: ContainerHost) -> None:
+    said = host.do(
+        "box; crun exec box sh -c 'echo own > /etc/both; chown 7:8 /etc/of-image; touch /new"
+        "; stat -c %u:%g /etc/of-image /new; cat /etc/both /etc/of-image"
+        "; dd if=/dev/zero of=/large bs=4096 count=999 2>&1 | head -n 1'"
+        f"; stat -c %u:%g {INSIDE}/new {INSIDE}/etc/of-image"
+    )
+    assert said.splitlines() == [
+        *("7:8", "0:0", "own", "imagedd: error writing '/large': No space left on device"),
+        *(f"{BASE}:{BASE}", f"{BASE + 7}:{BASE + 8}"),
+    ]
+
+
+def test_a_container_that_is_read_only_changes_nothing(host: ContainerHost) -> None:
+    host.settings, host.read_only = {"READ_ONLY": "1"}, True
+    said = host.do("box; crun exec box sh -c 'touch /new 2>&1; echo kept > /run/x; cat /run/x'")
+    assert said == "touch: /new: Read-only file system\nkept\n"
+
+
+def test_programs_with_more_rights_have_them_inside_alone(
+    host: ContainerHost, need: Callable[..., None], tmp_path: Path
+) -> None:
+    """And nobody gets by it what belongs to the device."""
+    need("gcc")
+    (tmp_path / "own.c").write_text(
+        "#include <stdio.h>\n#include <unistd.h>\n"
+        'int main(void) { printf("%d %d\\n", getuid(), geteuid()); return 0; }\n'
+    )
+    run("gcc", "-static", "-o", tmp_path / "own", tmp_path / "own.c")
+    host.own, host.user = tmp_path / "own", 1000
+    look = "mknod /tmp/null c 1 3 2>&1; true"
+    said = host.do(f"box; crun exec box /bin/own; crun exec --user 0 box sh -c '{look}'")
+    assert said.splitlines() == ["1000 0", "mknod: /tmp/null: Operation not permitted"]
+
+
+# -- its program -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_what_a_program_says_can_be_opened_again(host: ContainerHost, user: int) -> None:
+    """As nginx does with its logs; a socket cannot be opened, nor what is somebody else's."""
+    host.user = user
+    host.command = ("sh", "-c", "echo first; echo second >> /dev/stdout; echo third > /dev/stderr")
+    assert host.do(f"box; {waits(f'! [ -e /proc/$(cat {PLACE}/log.pid) ]')}").split() == [
+        *("first", "second", "third"),
+    ]
+
+
+def test_who_starts_it_does_not_wait_and_nothing_but_a_pipe_stays(host: ContainerHost) -> None:
+    host.command = ("sleep", "600")
+    said = host.do(
+        "before=$(ls -d /proc/[0-9]* | sort); timeout 20 unshare --mount --propagation slave"
+        " /bin/sh /scripts/container start box < /dev/null || exit 1; sleep 0.2"
+        f"; cd {PLACE}; cat log.pid pid; echo; grep -h ^Name: /proc/$(cat log.pid)/status"
+    )
+    assert said.splitlines()[2:] == ["Name:\tcat"]
+
+
+def test_the_last_words_arrive_before_it_has_been_cleaned_up(host: ContainerHost) -> None:
+    host.command = ("sh", "-c", "sleep 0.2; for n in $(seq 9000); do echo word $n; done; exit 3")
+    said = host.do(f"box; pid=$(cat {PLACE}/pid); ended $pid; container clean box; echo clean")
+    assert said.splitlines()[-2:] == ["word 9000", "clean"]
+
+
+@pytest.mark.parametrize("program", ["itself", "init"])
+def test_a_program_that_is_process_1_ignores_sigterm_and_with_an_init_does_not(
+    host: ContainerHost, program: str
+) -> None:
+    if program == "init":
+        host.mounts = (("../../../../usr/bin/catatonit", "/dev/init", "ro"),)
+        host.command = ("/dev/init", "--", "sleep", "600")
+    said = host.do(f"box; sleep 0.2; pid=$(cat {PLACE}/pid); kill $pid; ended $pid")
+    assert ("has not ended" in said) == (program == "itself")
+
+
+def test_after_an_end_by_force_it_starts_again(host: ContainerHost) -> None:
+    """Nobody has cleaned up: what is left of the first does not disturb the second."""
+    said = host.do(
+        f"box; crun exec box touch /new; cp {PLACE}/pid /first; end KILL; box || exit 1"
+        f"; [ $(cat {PLACE}/pid) != $(cat /first) ] || echo same"
+        "; crun exec box ls /new 2>&1 || true"
+    )
+    assert said == "ls: /new: No such file or directory\n"
+
+
+def test_a_program_that_is_not_there_is_told(host: ContainerHost) -> None:
+    host.command = ("missing",)
+    said = host.complaint("box")
+    assert "executable file `missing` not found" in said
+    assert said.endswith("reconix: box: crun does not start it\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"LAYERS": "x/root"}, "box: no image has x/root"),
+        ({"DEVICES": "/dev/gone"}, "box: there is no /dev/gone"),
+        ({"SECRETS": "a"}, "systemd has given no secrets"),
+        ({"VOLUMES": "systems/web/data /srv/away/x"}, "no way to the volume systems/web/data"),
+        ({"VOLUMES": "systems/web/data /gone"}, "no way to the volume systems/web/data"),
+    ],
+)
+def test_what_is_missing_is_told_and_nothing_is_started(
+    host: ContainerHost, settings: dict[str, str], expected: str
+) -> None:
+    host.settings = settings
+    said = host.complaint(f"box || {{ ls {PLACE}; exit 1; }}")
+    assert expected in said
+    assert "pid\n" not in said
+
+
+# -- volumes ---------------------------------------------------------------------------------------
+
+
+def with_volume(host: ContainerHost) -> ContainerHost:
+    return replace(host, settings=VOLUME, mounts=(("volumes/0", "/srv/data", "rw"),))
+
+
+def test_a_volume_is_filled_from_the_image_once_and_keeps_what_is_changed(
+    host: ContainerHost,
+) -> None:
+    """On the disk its files have the numbers that they have in the container."""
+    host = with_volume(host)
+    kept = f"{DATA}/systems/web/containers/box/data"
+    change = "crun exec box sh -c 'echo own > /srv/data/as-delivered; touch /srv/data/new'"
+    show = (
+        f"stat -c '%u:%g %a %n' {kept} {kept}/*; crun exec box stat -c %u:%g /srv/data/as-delivered"
+    )
+    said = host.do(
+        f"box; {show}; {change}; end KILL; box; {show}; cat {kept}/as-delivered; ls -A {DATA}"
+    )
+    first = [f"1000:50 750 {kept}", f"1000:50 640 {kept}/as-delivered", "1000:50"]
+    new = f"0:0 644 {kept}/new"
+    assert said.splitlines() == [*first, *first[:2], new, first[2], "own", "systems"]
+
+
+def test_two_containers_share_a_volume_although_their_numbers_differ(host: ContainerHost) -> None:
+    host = replace(
+        host,
+        settings={"VOLUMES": "shared/containers/data /srv/data"},
+        mounts=(("volumes/0", "/srv/data", "rw"),),
+    )
+    other = replace(host, settings={**host.settings, "BASE": str(BASE + (9 << 16))})
+    host.do("box; crun exec --user 1000:50 box touch /srv/data/by-one")
+    said = other.do("box; crun exec box stat -c %u:%g /srv/data/by-one")
+    assert said == "1000:50\n"
+
+
+def test_a_volume_that_cannot_be_filled_is_not_half_there(host: ContainerHost) -> None:
+    host = with_volume(host)
+    small = f"mount -t tmpfs -o size=4k,nr_inodes=5 small {DATA}"
+    said = host.complaint(f"{small}; box; ls -A {DATA} {DATA}/systems/web/containers/box; exit 1")
+    assert "the volume systems/web/containers/box/data cannot be filled: No space left" in said
+    assert said.split("cannot be filled")[1].splitlines()[1:] == [
+        *(f"{DATA}:", "systems", "", f"{DATA}/systems/web/containers/box:"),
+    ]
+
+
+def test_what_a_cut_has_left_of_filling_is_not_taken(host: ContainerHost) -> None:
+    host = with_volume(host)
+    said = host.do(f"mkdir -p {DATA}/.new/half; box; crun exec box ls -A /srv/data; ls -A {DATA}")
+    assert said.split() == ["as-delivered", "systems"]
+
+
+def test_links_that_programs_have_made_on_data_are_not_followed(host: ContainerHost) -> None:
+    host = with_volume(host)
+    lead = f"mkdir -p {DATA}/systems/web /elsewhere; ln -s /elsewhere {DATA}/systems/web/containers"
+    said = host.complaint(f"{lead}; box; ls -A /elsewhere; exit 1")
+    assert "no way to the volume" in said
+    assert said.count("\n") == 1, "and nothing is made there"
+
+
+def test_without_data_a_container_starts_and_keeps_nothing(host: ContainerHost) -> None:
+    host = with_volume(host)
+    said = host.do(f"umount {DATA}; box; crun exec box ls /srv/data; ls -A {DATA}")
+    assert said == "as-delivered\n"
+
+
+# -- what it finds besides -------------------------------------------------------------------------
+
+
+def test_secrets_belong_to_the_program_alone(host: ContainerHost) -> None:
+    host = replace(
+        host,
+        settings={"SECRETS": "password optional"},
+        mounts=(("secrets", "/run/secrets", "ro"),),
+        user=1000,
+    )
+    give = "mkdir /given && echo s3cret > /given/password && export CREDENTIALS_DIRECTORY=/given"
+    show = "sh -c 'stat -c \"%u:%g %a\" /run/secrets/*; cat /run/secrets/password'"
+    other = "crun exec --user 1001:1001 box cat /run/secrets/password 2>&1"
+    said = host.do(f"{give}; box; crun exec box {show}; {other}; ls {PLACE}/secrets")
+    assert said.splitlines() == [
+        *("1000:50 400", "s3cret", "cat: can't open '/run/secrets/password': Permission denied"),
+    ]
+
+
+def test_devices_belong_to_the_program_and_are_those_of_the_device(host: ContainerHost) -> None:
+    host = replace(
+        host,
+        settings={"DEVICES": "/dev/own/zero"},
+        mounts=(("devices/own/zero", "/dev/own-zero", "rw"),),
+        user=1000,
+    )
+    make = (
+        "mkdir /dev/own; mknod -m 0600 /dev/zero-of-ours c 1 5; ln -s ../zero-of-ours /dev/own/zero"
+    )
+    show = "sh -c 'stat -c \"%u:%g %a %t:%T\" /dev/own-zero; head -c 4 /dev/own-zero | wc -c'"
+    clear = "rm -r /dev/own /dev/zero-of-ours"
+    said = host.do(f"mount -t tmpfs d /opt 2>/dev/null; {make}; box; crun exec box {show}; {clear}")
+    assert said.splitlines() == ["1000:50 600 1:5", "4"]
+
+
+def test_a_running_container_learns_who_answers_for_names(host: ContainerHost) -> None:
+    """A network of its own does not reach a resolver at 127.0.0.53."""
+    host.settings = {"NETWORK": "none", "NETNS": "reconix-box"}
+    later = "cd /run/systemd/resolve; echo nameserver 192.0.2.%d > resolv.conf"
+    show = "crun exec box cat /etc/resolv.conf"
+    said = host.do(
+        "mkdir -p /run/systemd/resolve; echo nameserver 127.0.0.53 > /etc/resolv.conf"
+        f"; {later % 1}; container connect box; box"
+        f"; {show}; {later % 2}; container names; {show}; container disconnect box"
+    )
+    assert said.split() == ["nameserver", "192.0.2.1", "nameserver", "192.0.2.2"]
+
+
+# -- health ----------------------------------------------------------------------------------------
+
+LOOK = f"(cd {PLACE}; echo $(ls -d healthy unhealthy 2>/dev/null) $(cat failures 2>/dev/null))"
+
+
+def test_a_container_is_well_until_it_has_failed_so_often(host: ContainerHost) -> None:
+    host.health = ("cat", "/tmp/well")
+    ask = f"container health box 2>> /said; {LOOK}"
+    said = host.do(
+        f"box; {ask}; crun exec box touch /tmp/well; {ask}; crun exec box sh -c 'rm /tmp/well'"
+        f"; {ask}; {ask}; crun exec box touch /tmp/well; {ask}; grep -c 'No such file' /said"
+    )
+    assert said.splitlines() == ["1", "healthy 0", "healthy 1", "unhealthy 2", "healthy 0", "3"]
+
+
+def test_a_check_that_hangs_or_talks_without_end_is_bounded(host: ContainerHost) -> None:
+    host.settings = {"HEALTH_TIMEOUT": "1", "HEALTH_RETRIES": "1"}
+    host.health = ("sh", "-c", "while true; do echo a lot; done")
+    said = host.do(f"box; container health box 2>&1 | wc -c; {LOOK}").splitlines()
+    assert int(said[0]) < 1100
+    assert said[1] == "unhealthy 1"
+
+
+def test_while_a_container_begins_failures_do_not_count(host: ContainerHost) -> None:
+    host.settings, host.health = {"HEALTH_START": "60", "HEALTH_RETRIES": "1"}, ("false",)
+    said = host.do(
+        f"box; container health box 2>/dev/null; {LOOK}; rm {PLACE}/started"
+        f"; container health box; {LOOK}"
+    )
+    assert said.split() == []
+
+
+# -- networks --------------------------------------------------------------------------------------
+
+PRIVATE = {
+    "NETWORK": "private",
+    "NETNS": "reconix-box",
+    "INTERFACE": "reconix-0",
+    "ADDRESS": "10.88.0.2/30",
+    "PEER": "10.88.0.1/30",
+}
+SERVES = ("sh", "-c", "echo page > /tmp/index.html; exec httpd -f -p 80 -h /tmp")
+
+
+def test_a_private_network_leads_to_the_container_and_goes_with_it(host: ContainerHost) -> None:
+    host = replace(host, settings=PRIVATE, command=SERVES, user=1000)
+    ask = waits("/scripts/busybox wget -q -O - 10.88.0.2")
+    said = host.do(
+        "ip link set lo up; container connect box || exit 1; box; "
+        f"{ask}; crun exec box ip route; container disconnect box; end KILL; sleep 0.5"
+        "; ip link show reconix-0 2>&1; ls /run/netns"
+    )
+    assert "page" in said
+    assert "default via 10.88.0.1 dev eth0" in said
+    assert "does not exist" in said.splitlines()[-1]
+
+
+def test_settings_of_the_tests_are_those_that_a_build_writes() -> None:
+    """Names of settings; what they mean is in docs/spec/containers.md."""
+    specified = (Path(__file__).parents[3] / "docs/spec/containers.md").read_text()
+    assert all(f"`{name}`" in specified for name in SETTINGS)
+
+
+# -- units -----------------------------------------------------------------------------------------
+
+
+GENERATE = "mkdir /units; sh /scripts/containers-generator /units && ls -R /units"
+READ = "readlink /units/* /units/*/* || true"
+
+
+def test_the_generator_gives_the_units_of_what_runs(host: ContainerHost) -> None:
+    said = host.do(f"{GENERATE} > /dev/null; {READ}").splitlines()
+    of = "/nix/system/containers/units"
+    assert said == [
+        f"{of}/container-box.service",
+        f"{of}/containers.target",
+        f"{of}/containers.target",
+    ]
+    brought = "ln -s /nix/store/3*containers-web /run/reconix/containers/current"
+    said = host.do(f"{brought}; {GENERATE} > /dev/null; {READ}").splitlines()
+    assert [line.rpartition("/units/")[0] for line in said] == [
+        "/run/reconix/containers/current"
+    ] * 3
+
+
+def test_a_system_without_containers_has_no_units_of_any(host: ContainerHost) -> None:
+    assert host.do(f"rm /nix/system; ln -s / /nix/system; {GENERATE}") == "/units:\n"
