@@ -52,7 +52,7 @@ ROOMS = {
         "compose",
         *("platforms", "descriptors", "documents", "settings", "images"),
         *("logins", "challenge", "registry"),
-        *("layers", "archives", "layout", "sources", "blobs", "trees", "paths", "users"),
+        *("layers", "archives", "layout", "sources", "blobs", "trees", "paths", "users", "locking"),
     ),
 }
 """The parts of a package that has some, rooms and modules beside them; each imports only itself and

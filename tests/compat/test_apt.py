@@ -45,6 +45,38 @@ def test_a_system_is_locked_with_what_it_depends_on_and_the_essential_packages(s
     assert [p.name for p in (*host.loader, *host.initrd)] == ["systemd-boot-efi", "busybox-static"]
 
 
+CONTAINER = """
+[containers.web]
+packages = ["webber"]
+command = ["webber"]
+"""
+
+
+def test_a_container_of_packages_has_its_own_and_the_essential_ones(site: Site) -> None:
+    site.write(f"packages = []{CONTAINER}")
+    lock = site.lock()
+    assert names(lock) == ["base-files 1", "crun 1", "iproute2 1", "nftables 1"]
+    web = lock.hosts["device"].systems["default"].containers["web"]
+    assert web.asked_packages == ("webber",)
+    assert [package.name for package in web.packages] == ["base-files", "init", "libweb", "webber"]
+    assert set(web.packages) < set(lock.packages())
+    again = parse_lock(print_lock(lock), source="test")
+    assert site.lock(again) == site.lock(again, keep=True) == lock
+
+
+def test_packages_that_would_not_get_on_with_the_system_may_be_in_a_container(site: Site) -> None:
+    site.write(f'packages = ["quarrel"]{CONTAINER}')
+    lock = site.lock()
+    assert "quarrel 1" in names(lock)
+    assert lock.hosts["device"].systems["default"].containers["web"].packages
+
+
+def test_an_unknown_package_of_a_container_is_told_with_its_name(site: Site) -> None:
+    site.write(CONTAINER.replace('["webber"]\n', '["weber"]\n', 1))
+    with pytest.raises(PackageNotFound, match="weber for device:default, container web"):
+        site.lock()
+
+
 def test_how_far_apt_is_with_the_lists_is_told(site: Site) -> None:
     class Doing(Silent):
         said: ClassVar[list[str]] = []

@@ -23,6 +23,11 @@ environment pins. They are fetched by pip, wherever its settings say (`pip confi
 recorded by name, size and SHA-256; what they need must be among them. Wheels of the project itself
 are looked at together with them, but not recorded.
 
+Images of containers are looked up where their references say, and recorded by the digests of all
+their parts; nothing large is fetched. Who logs in to a registry is read from where podman and
+docker keep it. A tag that leads to another image than before is told with both digests; with --keep
+it is not looked up again. Containers that are made of packages are chosen like systems.
+
 Systems that Nix builds are built by the Nix of this machine, taken into the store of reconix, and
 locked by their store path and the hash of all that it needs.
 
@@ -44,13 +49,16 @@ from reconix.build import nixos
 from reconix.build.archive import resolve
 from reconix.build.software.python.index import Index
 from reconix.build.software.python.locking import lock_environments
-from reconix.cli import needs, places
+from reconix.cli import needs, places, registries
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
 from reconix.cli.words import counted
+from reconix.config.load import load_and_warn
 from reconix.config.lock.document import FILE_NAME, digest, print_lock
 from reconix.config.lock.hosts import Lock
+from reconix.config.lock.moved import Moved, images, moved
+from reconix.containers.locking import lock_images
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
 
@@ -77,7 +85,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the lock."""
-    files = ProjectFiles.read(places.project(arguments))
+    loaded = load_and_warn(places.project(arguments))
+    files = ProjectFiles(loaded.configuration.folder, loaded.configuration)
     hosts = files.configuration.hosts.values()
     has_nixos = any(host.nixos for host in hosts)
     has_debs = any(system.debs for host in hosts for system in host.systems.values())
@@ -96,6 +105,14 @@ def run(arguments: argparse.Namespace) -> int:
             with ChrootStore(places.store(arguments)) as store:
                 lock = nixos.lock_systems(store, files.configuration, lock)
         lock = lock_environments(files.configuration, lock, Index(places.downloads()))
+        lock = lock_images(
+            loaded,
+            lock,
+            registries.access(files.configuration.project),
+            work=places.work(),
+            previous=before,
+            keep=arguments.keep,
+        )
     if not arguments.dry_run:
         write_durably(files.folder / FILE_NAME, print_lock(lock))
     text, document = changes(before, lock)
@@ -118,6 +135,8 @@ def changes(before: Lock | None, lock: Lock) -> tuple[str, JsonInput]:
     new = {package.id for package in lock.packages()}
     toplevels = _toplevels(lock)
     wheels, old_wheels = _wheels(lock), _wheels(before) if before else set[str]()
+    references, old_references = _references(lock), _references(before) if before else set[str]()
+    elsewhere = moved(before, lock) if before else ()
     document: JsonInput = {
         "digest": digest(lock).hex(),
         "packages": len(new),
@@ -126,17 +145,25 @@ def changes(before: Lock | None, lock: Lock) -> tuple[str, JsonInput]:
         "wheels": len(wheels),
         "wheels_added": [*sorted(wheels - old_wheels)],
         "wheels_removed": [*sorted(old_wheels - wheels)],
+        "images": len(references),
+        "images_added": [*sorted(references - old_references)],
+        "images_removed": [*sorted(old_references - references)],
+        "images_moved": [_moved(each) for each in elsewhere],
         "toplevels": {**toplevels},
-        "size_bytes": sum(each.size_bytes for each in (*lock.packages(), *lock.wheels())),
+        "size_bytes": _size_bytes(lock),
     }
     lines = [f"- {name}" for name in sorted(old - new)] if before else []
     lines += [f"+ {name}" for name in sorted(new - old)] if before else []
     lines += [f"- {name}" for name in sorted(old_wheels - wheels)]
     lines += [f"+ {name}" for name in sorted(wheels - old_wheels)]
+    lines += [f"- {name}" for name in sorted(old_references - references)]
+    lines += [f"+ {name}" for name in sorted(references - old_references)]
+    lines += [f"! {each}" for each in elsewhere]
     lines += [f"  {name} is {toplevel}" for name, toplevel in toplevels.items()]
     some_wheels = f"{counted(len(wheels), 'wheel')}, " if wheels else ""
+    some_images = f"{counted(len(references), 'image')}, " if references else ""
     packages, hosts = counted(len(new), "package"), counted(len(lock.hosts), "host")
-    summary = f"{FILE_NAME}: {packages}, {some_wheels}{hosts}"
+    summary = f"{FILE_NAME}: {packages}, {some_wheels}{some_images}{hosts}"
     if before and _digest(before) == _digest(lock):
         summary += ", nothing has changed"
     return "\n".join([*lines, summary]), document
@@ -145,6 +172,29 @@ def changes(before: Lock | None, lock: Lock) -> tuple[str, JsonInput]:
 def _wheels(lock: Lock) -> set[str]:
     """Each wheel with its size."""
     return {f"{wheel.file_name} ({human(wheel.size_bytes)})" for wheel in lock.wheels()}
+
+
+def _references(lock: Lock) -> set[str]:
+    """The image of each container, as the configuration names it."""
+    return {container.asked for _, _, container in images(lock)}
+
+
+def _moved(each: Moved) -> JsonInput:
+    return {
+        "system": each.where,
+        "container": each.container,
+        "image": each.asked,
+        "before": str(each.before),
+        "now": str(each.now),
+    }
+
+
+def _size_bytes(lock: Lock) -> int:
+    """How much a build of everything takes in."""
+    blobs = {blob for _, _, each in images(lock) for blob in each.blobs()}
+    sizes = [each.size_bytes for each in lock.packages()]
+    sizes += [each.size_bytes for each in lock.wheels()]
+    return sum(sizes) + sum(blob.size_bytes for blob in blobs)
 
 
 def _toplevels(lock: Lock) -> Mapping[str, str]:

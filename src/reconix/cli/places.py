@@ -54,6 +54,13 @@ def downloads() -> Path:
     return cache_home() / "downloads"
 
 
+def work() -> Path:
+    """Where something large can lie while a command runs; it is there."""
+    folder = cache_home() / "work"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def route() -> Route:
     """How web servers are reached: by the proxies of the environment.
 

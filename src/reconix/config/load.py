@@ -104,10 +104,19 @@ def load(folder: Path) -> Configuration:
     Raises:
         BadConfiguration: it has errors; all of them are in it.
     """
+    return load_and_warn(folder).configuration
+
+
+def load_and_warn(folder: Path) -> Loaded:
+    """Read the project in a folder, print its warnings, and keep where everything was written.
+
+    Raises:
+        BadConfiguration: it has errors; all of them are in it.
+    """
     loaded = load_with_places(folder)
     for problem in loaded.warnings:
         progress.note(f"warning: {problem}")
-    return loaded.configuration
+    return loaded
 
 
 def load_project(folder: Path) -> Project:

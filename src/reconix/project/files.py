@@ -24,16 +24,22 @@ from reconix.build.software.python.locking import digest_of_question, wheel_file
 from reconix.build.software.python.target import Target
 from reconix.build.users.known_ids import of_generation, with_ids
 from reconix.config import load
+from reconix.config.lock.containers import ContainerLock
 from reconix.config.lock.document import FILE_NAME, MAX_LOCK_BYTES, parse_lock, print_lock
-from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock
+from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage
 from reconix.config.lock.wheels import LockedWheel
+from reconix.config.schema.containers import Container
 from reconix.config.schema.hosts import Configuration, Host
+from reconix.config.schema.system import System
 from reconix.nix.chroot import ChrootStore
 from reconix.project.workplace import Workplace, pick_host
 
 Archives = Mapping[str, ArchiveLock]
 """What is asked of archives beside Debian's, by name."""
+
+Asked = Mapping[str, tuple[str, tuple[str, ...]]]
+"""What containers are made of, by name: an image or packages."""
 
 
 class NotLocked(ReconixError):
@@ -146,20 +152,43 @@ def _changes(configuration: Configuration, host: Host, lock: HostLock) -> Iterat
         yield f"`archive.components` ({' '.join(lock.components)}) have"
     yield from _changed_archives(asked_of(configuration.project), lock.archives)
     for name, system in host.systems.items():
-        locked = lock.systems.get(name)
-        asked = (tuple(sorted(set(system.packages))), system.kernel.package)
-        if locked is None or (locked.asked, locked.asked_kernel) != asked:
-            yield f"the packages of {host.name}:{name} have"
-        elif (file := changed_since(system, locked, configuration.folder)) is not None:
-            yield f"{file} of {host.name}:{name} has"
-        elif {each: found.asked for each, found in locked.python.items()} != {
-            each: digest_of_question(wanted) for each, wanted in system.python.items()
-        }:
-            yield f"what the Python environments of {host.name}:{name} ask for has"
+        changed = _changed_system(system, lock.systems.get(name), configuration.folder)
+        if changed is not None:
+            what, does = changed
+            yield f"{what} of {host.name}:{name} {does}"
     for name, wanted in host.nixos.items():
         built = lock.nix.get(name)
         if built is None or built.asked != nixos.asked(host, wanted):
             yield f"what Nix builds for {host.name}:{name} has"
+
+
+def _asked_of(containers: Mapping[str, ContainerLock]) -> Asked:
+    return {name: (each.asked, each.asked_packages) for name, each in containers.items()}
+
+
+def _wanted_of(containers: Mapping[str, Container]) -> Asked:
+    return {
+        name: (each.image or "", tuple(sorted(set(each.packages))))
+        for name, each in containers.items()
+    }
+
+
+def _changed_system(
+    system: System, locked: SystemLock | None, folder: Path
+) -> tuple[str, str] | None:
+    """What of a system is another question now, and the verb for it."""
+    asked = (tuple(sorted(set(system.packages))), system.kernel.package)
+    if locked is None or (locked.asked, locked.asked_kernel) != asked:
+        return "the packages", "have"
+    if (file := changed_since(system, locked, folder)) is not None:
+        return str(file), "has"
+    if {name: found.asked for name, found in locked.python.items()} != {
+        name: digest_of_question(wanted) for name, wanted in system.python.items()
+    }:
+        return "what the Python environments", "ask for has"
+    if _asked_of(locked.containers) != _wanted_of(system.containers):
+        return "what the containers", "are made of has"
+    return None
 
 
 def _changed_archives(now: Archives, then: Archives) -> Iterator[str]:

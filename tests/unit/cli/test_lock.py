@@ -4,10 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.unit.config.lock.test_containers import IMAGE
 
 from reconix.base.digests import Digest
 from reconix.cli.lock import changes
 from reconix.cli.main import main
+from reconix.config.lock.containers import ContainerLock
 from reconix.config.lock.hosts import HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage
 from reconix.config.lock.wheels import INDEX, LockedWheel, PythonLock
@@ -92,3 +94,33 @@ def test_wheels_are_told_by_file_and_size() -> None:
     ]
     assert isinstance(document, dict)
     assert (document["wheels"], document["size_bytes"]) == (1, 4048)
+
+
+def of_a_container(container: ContainerLock) -> Lock:
+    gw = lock(package("nginx")).hosts["gw"]
+    system = replace(gw.systems["default"], containers={"broker": container})
+    return Lock({"gw": replace(gw, systems={"default": system})})
+
+
+def test_images_are_told_and_a_tag_that_moved_with_both_digests() -> None:
+    other = replace(IMAGE, asked="oci:images:app")
+    text, document = changes(of_a_container(other), of_a_container(IMAGE))
+    assert text.splitlines() == [
+        "- oci:images:app",
+        f"+ {IMAGE.asked}",
+        "reconix.lock: 2 packages, 1 image, 1 host",
+    ]
+    now = Digest.of(b"now")
+    text, document = changes(of_a_container(IMAGE), of_a_container(replace(IMAGE, top=now)))
+    assert f"{IMAGE.asked} was {IMAGE.top}, and is {now} now" in text.splitlines()[0]
+    assert isinstance(document, dict)
+    assert document["images_moved"] == [
+        {
+            "system": "gw:default",
+            "container": "broker",
+            "image": IMAGE.asked,
+            "before": str(IMAGE.top),
+            "now": str(now),
+        }
+    ]
+    assert document["size_bytes"] == 2000 + sum(blob.size_bytes for blob in IMAGE.blobs())

@@ -87,10 +87,10 @@ def test_a_firewall_lets_in_what_is_named() -> None:
 def test_a_firewall_passes_on_only_what_is_behind_an_interface_and_wanted() -> None:
     closed = text(firewall.configure(firewall.Options(enable=True)), "nftables.conf")
     assert "iifname" not in closed.partition("chain forward")[2]
-    options = firewall.Options(enable=True, forward=("rxc*",))
+    options = firewall.Options(enable=True, forward=("reconix-*",))
     chain = text(firewall.configure(options), "nftables.conf").partition("chain forward")[2]
-    assert 'iifname "rxc*" accept' in chain
-    assert 'oifname "rxc*" ct status dnat accept' in chain
+    assert 'iifname "reconix-*" accept' in chain
+    assert 'oifname "reconix-*" ct status dnat accept' in chain
     assert "policy drop;" in chain
 
 
@@ -118,7 +118,7 @@ def test_ports_of_a_program_that_listens_itself_are_opened() -> None:
         "private": Container(image="oci:a", ports=(PublishedPort(8080, 80),)),
     }
     made = containers.configure(containers.Options(containers=both))
-    assert made.set_modules == (firewall.Options(tcp=(80,), udp=(53,), forward=("rxc*",)),)
+    assert made.set_modules == (firewall.Options(tcp=(80,), udp=(53,), forward=("reconix-*",)),)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_ports_of_a_program_that_listens_itself_are_opened() -> None:
     [
         firewall.Options(enable=True),
         firewall.Options(enable=True, tcp=(22, 80), udp=(123,), trusted=("eth1", "vpn*")),
-        firewall.Options(enable=True, forward=("eth1", "rxc*")),
+        firewall.Options(enable=True, forward=("eth1", "reconix-*")),
     ],
     ids=["bare", "full", "forward"],
 )

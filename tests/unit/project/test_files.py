@@ -3,12 +3,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.unit.config.lock.test_containers import IMAGE
 from tests.wheels import make_wheel
 
 from reconix.base.digests import Digest
 from reconix.build.archive.fetch import cached_path
 from reconix.build.software.python.locking import digest_of_question
 from reconix.build.software.python.target import Target
+from reconix.config.lock.containers import ContainerLock
 from reconix.config.lock.document import FILE_NAME, parse_lock, print_lock
 from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage
@@ -156,3 +158,26 @@ def test_a_build_gets_wheels_from_the_folder_of_downloads(project: ProjectFiles)
     with ChrootStore(project.folder / "store") as store:
         workshop = project.workshop(store, project.folder / "downloads")
         assert workshop.fetch_wheels([wheel], target) == {wheel: kept}
+
+
+def test_what_containers_are_made_of_is_part_of_the_question(project: ProjectFiles) -> None:
+    system = project.folder / "hosts/gw/systems/default.toml"
+    native = '[containers.b]\npackages = ["nginx"]\ncommand = ["nginx"]\nnetwork = "host"\n'
+    text = f'[containers.a]\nimage = "{IMAGE.asked}"\nnetwork = "host"\n{native}'
+    system.write_text(text)
+    of_packages = ContainerLock(asked_packages=("nginx",), packages=SYSTEM.packages)
+    containers = {"a": IMAGE, "b": of_packages}
+    locked = replace(SYSTEM, asked=("crun", "nginx"), containers=containers)
+    asked = replace(LOCKED, systems={"default": locked})
+    write_lock(project, asked)
+    again = ProjectFiles.read(project.folder)
+    assert again.host_lock(again.host("gw")) == asked
+    for old, new in (
+        (":2", ":3"),
+        ('["nginx"]\ncom', '["curl"]\ncom'),
+        ("[containers.b]", "[containers.c]"),
+    ):
+        system.write_text(text.replace(old, new))
+        changed = ProjectFiles.read(project.folder)
+        with pytest.raises(NotLocked, match="containers of gw:default are made of has changed"):
+            changed.host_lock(changed.host("gw"))

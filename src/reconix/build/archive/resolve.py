@@ -2,11 +2,13 @@
 
 This is the only source of new pins. For every system of a host apt's own solver is asked for the
 essential packages and those that the system names (``build/archive/apt.py``); what it answers goes
-into the lock with size, hash and place. Three further things are asked for each host:
+into the lock with size, hash and place. Further things are asked for each host:
 
 * the kernel: the solver is asked for the package that the configuration names, and only the images
   are kept. What else it would install is for machines that make their own initrd;
-* the boot loader and the program of the initrd: the named packages, to take files out of them.
+* the boot loader and the program of the initrd: the named packages, to take files out of them;
+* each container that is made of packages: the essential ones and those that it names. Images are
+  found in ``containers/locking.py``.
 
 The solver sees three kinds of archives: Debian's; of others what may come from them
 (``others.py``); the package files of the project (``debs.py``). Where a package that it chose comes
@@ -36,6 +38,7 @@ from reconix.build.archive.debs import Debs
 from reconix.build.archive.logins import Files
 from reconix.build.archive.offers import Offer, Offers, expect_one_content, place_of, preferences
 from reconix.build.archive.others import Asking, Lists, asked_of
+from reconix.config.lock.containers import ContainerLock
 from reconix.config.lock.hosts import HostLock, Lock, SystemLock, keep_dates, keep_numbers
 from reconix.config.lock.packages import DEBIAN, INITRD, LOADER, LockedPackage
 from reconix.config.schema.hosts import Configuration, Host
@@ -52,7 +55,7 @@ class Unknown:
 
     name: str
     wanted_by: str
-    """``host:system``."""
+    """``host:system``, and which container of it."""
     near: tuple[str, ...]
     """What may have been meant."""
     left_out_of: tuple[str, ...] = ()
@@ -242,7 +245,7 @@ class _Resolver:
         debs = tuple(offer.package for offer in self._debs.offers(system.deb_files()))
         programs = {each.name for each in debs if not _KERNEL_IMAGE.fullmatch(each.name)}
         names = tuple(sorted(set(system.packages)))
-        wish = self._wish(debs, before)
+        wish = self._wish(debs, before.packages if before else ())
         kernel = self._kernel(who, system, wish, before)
         if unused := [each for each in debs if each.name not in programs and each not in kernel]:
             raise NoKernel(
@@ -255,7 +258,26 @@ class _Resolver:
             packages=self._solve(who, [ESSENTIAL, *sorted({*names, *programs})], wish),
             asked_kernel=system.kernel.package,
             kernel=kernel,
+            containers=self._containers(who, system, debs, before),
         )
+
+    def _containers(
+        self,
+        who: str,
+        system: System,
+        debs: tuple[LockedPackage, ...],
+        before: SystemLock | None,
+    ) -> Mapping[str, ContainerLock]:
+        """Those that are made of packages; each is asked for alone."""
+        found = {}
+        for name, container in sorted(system.containers.items()):
+            if container.image is None:
+                names = tuple(sorted(set(container.packages)))
+                locked = before.containers.get(name) if before else None
+                wish = self._wish(debs, locked.packages if locked else ())
+                packages = self._solve(f"{who}, container {name}", [ESSENTIAL, *names], wish)
+                found[name] = ContainerLock(asked_packages=names, packages=packages)
+        return found
 
     def _kernel(
         self, who: str, system: System, wish: "_Wish", before: SystemLock | None
@@ -299,10 +321,9 @@ class _Resolver:
         }
         return package.archive in (named or DEBIAN)
 
-    def _wish(self, debs: tuple[LockedPackage, ...], before: SystemLock | None) -> "_Wish":
+    def _wish(self, debs: tuple[LockedPackage, ...], locked: tuple[LockedPackage, ...]) -> "_Wish":
         """The files of the project, and all else that was locked and may stay."""
         names = {each.name for each in debs}
-        locked = before.packages if before else ()
         kept = (each for each in locked if self._may_stay(each) and each.name not in names)
         return _Wish(debs, tuple(kept))
 
@@ -339,6 +360,8 @@ class _Resolver:
         for system_name, system in host.systems.items():
             who = f"{host.name}:{system_name}"
             wanted += [(who, name) for name in (system.kernel.package, *system.packages)]
+            for container, each in sorted(system.containers.items()):
+                wanted += [(f"{who}, container {container}", name) for name in each.packages]
         unknown = [
             Unknown(
                 name,

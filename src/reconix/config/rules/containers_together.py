@@ -101,6 +101,10 @@ def _ports_fit_the_network(container: Container, told: Told) -> Iterator[Problem
             fact = f"its network is that of {container.joins}"
             hint = f"write the ports there: containers.{container.joins}.ports"
             yield told.problem("ports", fact=fact, hint=hint, item=port)
+        elif container.network == "private" and ":" in port.address:
+            fact = f"{port.address} is an address of IPv6, which private networks do not have"
+            hint = 'leave the address out, or set network = "host"'
+            yield told.problem("ports", fact=fact, hint=hint, item=port)
         elif container.network == "none":
             hint = 'set network = "private", or remove the ports'
             yield told.problem("ports", fact="it has no network", hint=hint, item=port)

@@ -15,6 +15,7 @@ from reconix.config.schema.values import (
     Architecture,
     Name,
     ProxyUrl,
+    RegistryHost,
     SigningKey,
     SizeBytes,
     SuiteName,
@@ -215,6 +216,25 @@ class Updates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """A registry of images of containers; most need nothing said about them.
+
+    Who logs in, and how, is read from where podman and docker keep it: `auth.json`, `config.json`
+    and the helpers that these name.
+    """
+
+    http: Annotated[
+        bool,
+        Option(
+            "Whether it is asked without TLS. One on this machine is, whatever is said here.",
+            "true",
+            "when a registry of your own network has no certificate; anybody between can see what "
+            "you fetch, but not change it unseen once it is locked",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A project: what all its hosts share. Written in `reconix.toml`."""
 
@@ -242,6 +262,14 @@ class Project:
             '{ vendor = { url = "https://packages.example", suites = ["stable"], '
             'keyring = "keys/vendor.asc", packages = ["vendor-*"] } }',
             "for packages that Debian does not have, or has in another version",
+        ),
+    ] = field(default_factory=dict)
+    registries: Annotated[
+        Mapping[RegistryHost, Registry],
+        Option(
+            "Registries of images, by host and port as references have them.",
+            '{ "registry.example:5000" = { http = true } }',
+            "to reach one that has no TLS",
         ),
     ] = field(default_factory=dict)
     budgets: Budgets = field(default_factory=Budgets)

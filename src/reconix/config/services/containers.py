@@ -4,8 +4,9 @@ This is a module whose options are the option ``containers`` of a system: it say
 about a container, but what follows from all of them. So a line of the configuration that has a
 container is where its packages come from, as with every other module.
 
-A container with a network of its own has an interface of the device, ``rxc`` and the number of its
-range (``config/lock/containers.py``). What comes in for it at a port of the device is passed on.
+A container with a network of its own has an interface of the device: ``reconix-`` and the number
+of its range (``config/lock/containers.py``). What comes in for it at a port of the device is passed
+on.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ from reconix.config.schema.containers import INIT, OF_NETWORK, RUNTIME, Containe
 from reconix.config.schema.values import Name
 from reconix.config.services.firewall import Options as Firewall
 
-INTERFACES = "rxc*"
+INTERFACES = "reconix-*"
 """The device's ends of the networks of containers."""
 
 

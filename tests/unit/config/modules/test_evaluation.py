@@ -338,7 +338,7 @@ def test_a_module_may_make_containers(project: Project) -> None:
     assert api.files["/etc/app.toml"].mode == 0o600
     assert (api.memory, web.memory) == (None, 64 << 20)
     assert {"crun", "nftables"} <= set(system.packages)
-    assert 'iifname "rxc*" accept' in str(system.files["nftables.conf"].text)
+    assert 'iifname "reconix-*" accept' in str(system.files["nftables.conf"].text)
 
 
 def test_what_is_wrong_with_a_container_of_a_module_is_told(project: Project) -> None:

@@ -177,7 +177,7 @@ OF_A_SYSTEM = {
         "/nix/store is read-only and never has free space",
     ),
     '[health]\nchecks = [{ free = "/usr", at_least = "1M" }]': ("health.checks", "read-only"),
-    '[health]\nchecks = [{ container = "broke" }]\n[containers.broker]\npackages = ["mosquitto"]': (
+    '[health]\nchecks = [{ container = "broke" }]\n[containers.broker]\nimage = "oci:broker"': (
         "health.checks",
         "the system has no container broke",
     ),

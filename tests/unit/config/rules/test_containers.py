@@ -115,7 +115,7 @@ WHOLE = f"""\
 {IMAGE}
 command = ["mosquitto", "-v", "-v"]
 environment = {{ TZ = "UTC", PORT = 5 }}
-ports = ["1883:1883", "127.0.0.1:9001:9001", "[::1]:53:53/udp"]
+ports = ["1883:1883", "127.0.0.1:9001:9001", "53:53/udp"]
 volumes = {{ data = "/mosquitto/data", "shared:media" = "/srv/media" }}
 files = {{ "/etc/mosquitto.conf" = {{ text = "a", mode = "0600" }} }}
 secrets = ["broker-passwords"]
@@ -151,7 +151,7 @@ def test_a_container_may_say_all_of_this(tmp_path: Path) -> None:
     assert [str(port) for port in broker.ports] == [
         "1883:1883",
         "127.0.0.1:9001:9001",
-        "[::1]:53:53/udp",
+        "53:53/udp",
     ]
     assert (broker.cpu, broker.memory, broker.user) == (50, 64 << 20, "1000")
     assert (broker.health.interval, broker.health.retries) == (30, None)

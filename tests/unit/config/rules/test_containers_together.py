@@ -25,7 +25,6 @@ APART = [
     ("80:80", "81:80"),
     ("80:80", "80:80/udp"),
     ("127.0.0.1:80:80", "192.0.2.1:80:80"),
-    ("127.0.0.1:80:80", "[::1]:80:80"),
 ]
 
 
@@ -40,6 +39,12 @@ def test_a_port_leads_to_one_container(tmp_path: Path, one: str, other: str) -> 
 @pytest.mark.parametrize(("one", "other"), APART)
 def test_ports_that_differ_are_good(tmp_path: Path, one: str, other: str) -> None:
     text = two(f'ports = ["{one}"]', f'ports = ["{other}"]')
+    assert mistakes(tmp_path, system=text) == ()
+
+
+def test_addresses_of_the_device_are_told_apart(tmp_path: Path) -> None:
+    host = 'network = "host"\nports = '
+    text = two(f'{host}["127.0.0.1:80:80"]', f'{host}["[::1]:80:80"]')
     assert mistakes(tmp_path, system=text) == ()
 
 
@@ -71,6 +76,7 @@ def test_another_protocol_is_another_port(tmp_path: Path) -> None:
 NETWORKS = {
     'network = "with:c"': ("network", "there is no container c"),
     'network = "with:b"': ("network", "is the network of a container that has this one's"),
+    'ports = ["[::1]:80:80"]': ("ports", "::1 is an address of IPv6"),
     'network = "none"\nports = ["80:80"]': ("ports", "it has no network"),
     'network = "host"\nports = ["80:8080"]': ("ports", "the program listens there itself"),
     'network = "with:a"\nports = ["80:80"]': ("ports", "its network is that of a"),
