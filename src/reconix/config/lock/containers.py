@@ -5,7 +5,7 @@ blobs by digest, from wherever they are, and no tag plays a part any more. The d
 those of the files that come; diff IDs those of the archives in them (``containers/images.py``).
 
 ``ranges`` of a host belongs to containers too: each has users and groups of its own, 65536 numbers
-beside those of the host. Which ones is remembered for ever, as volumes belong to them.
+beside those of the host. Which ones is remembered for ever: no other container is ever them.
 
 Specified in ``docs/spec/lock.md``. Tested by ``tests/unit/config/lock/test_containers.py``.
 """
@@ -109,7 +109,7 @@ def expect_ranges(ranges: Mapping[str, int]) -> None:
 def with_ranges(known: Mapping[str, int], names: Iterable[str]) -> Mapping[str, int]:
     """All ranges that are known, and the next ones for containers that have none.
 
-    A range is never used again: what a container has left belongs to its numbers.
+    A range is never used again: no container is who another one was, on any device.
 
     Args:
         known: ranges by container, also of those that are gone.

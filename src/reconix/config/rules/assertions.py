@@ -14,10 +14,7 @@ from reconix.config.problems import Place, Problem
 from reconix.config.rules.archives import check_archives
 from reconix.config.rules.certificates import check_certificates
 from reconix.config.rules.containers import check_containers
-from reconix.config.rules.containers_together import (
-    check_containers_together,
-    check_shared_volumes,
-)
+from reconix.config.rules.containers_together import check_containers_together
 from reconix.config.rules.contents import check_contents
 from reconix.config.rules.default_system import check_default_system
 from reconix.config.rules.devices import check_devices
@@ -64,7 +61,6 @@ def check_host(
     yield from check_persist_of_all(host, tables, file)
     yield from check_users_of_all(host, tables, file)
     yield from check_default_system(host, tables, file)
-    yield from check_shared_volumes(host, tables, file)
 
 
 def check_system(system: System, table: Table, file: Place) -> Iterator[Problem]:

@@ -1,10 +1,7 @@
-"""What containers take from each other and from the system: ports, networks, shared volumes.
+"""What containers take from each other and from the system: ports and networks.
 
 A port of the device leads to one place. Who listens there besides containers is what ``ports``
 says, in which modules name theirs.
-
-A volume that systems share belongs to the users of one container: each has numbers of its own, and
-the same in all systems of a host. So it cannot be that of two containers.
 
 Tested by ``tests/unit/config/rules/test_containers_together.py``.
 """
@@ -16,8 +13,7 @@ from ipaddress import ip_address
 from reconix.config.merge import Table
 from reconix.config.problems import Place, Problem
 from reconix.config.rules.containers import Told
-from reconix.config.schema.containers import SHARED, Container
-from reconix.config.schema.hosts import Host
+from reconix.config.schema.containers import Container
 from reconix.config.schema.system import System
 from reconix.config.schema.values import PublishedPort
 
@@ -29,20 +25,6 @@ def check_containers_together(system: System, table: Table, file: Place) -> Iter
         told = Told(name, table, file)
         yield from _joins_another(container, system.containers, told)
         yield from _ports_fit_the_network(container, told)
-
-
-def check_shared_volumes(host: Host, tables: Mapping[str, Table], file: Place) -> Iterator[Problem]:
-    """A volume that all systems have is that of one container."""
-    owners: dict[str, tuple[str, str]] = {}
-    for system_name, system in sorted(host.systems.items()):
-        for name, container in sorted(system.containers.items()):
-            for volume in (each for each in container.volumes if each.startswith(SHARED)):
-                other, where = owners.setdefault(volume, (name, system_name))
-                if other != name:
-                    fact = f"belongs to container {other} of system {where}, whose users are others"
-                    hint = "give the containers one name in all systems, or use two volumes"
-                    told = Told(name, tables[system_name], file)
-                    yield told.problem("volumes", volume, fact=fact, hint=hint)
 
 
 def _ports_are_used_once(system: System, table: Table, file: Place) -> Iterator[Problem]:

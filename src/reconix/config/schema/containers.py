@@ -162,7 +162,7 @@ class Container:
         Option(
             "Folders in it that outlive it, by names. Each lies on the data partition, a folder "
             "for this container in this system; if the name begins with `shared:`, one for all "
-            "systems. At the first start it gets what the image has there.",
+            "that name it, in all systems. At the first start it gets what the image has there.",
             '{ data = "/mosquitto/data", "shared:media" = "/srv/media" }',
             "for everything that must not be gone after a restart",
         ),

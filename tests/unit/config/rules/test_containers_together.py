@@ -3,8 +3,6 @@ from pathlib import Path
 import pytest
 from tests.unit.config.rules.test_assertions import mistakes
 
-from reconix.config.load import load
-
 IMAGE = 'image = "registry.example.com/apps/broker:2"\n'
 
 
@@ -107,24 +105,8 @@ def test_a_chain_into_a_circle_ends(tmp_path: Path) -> None:
     assert len(problems) == 2
 
 
-def test_two_containers_may_call_a_volume_the_same(tmp_path: Path) -> None:
-    volume = 'volumes = { data = "/data" }'
+@pytest.mark.parametrize("name", ["data", '"shared:data"'])
+def test_two_containers_may_call_a_volume_the_same(tmp_path: Path, name: str) -> None:
+    """It is one of each, or one of both: which users it belongs to is said where it is mounted."""
+    volume = f'volumes = {{ {name} = "/data" }}'
     assert mistakes(tmp_path, system=two(volume, volume)) == ()
-
-
-def test_a_shared_volume_is_that_of_one_container(tmp_path: Path) -> None:
-    volume = 'volumes = { "shared:data" = "/data" }'
-    (problem,) = mistakes(tmp_path, system=two(volume, volume))
-    assert problem.key == 'containers.b.volumes."shared:data"'
-    assert "belongs to container a of system default" in problem.fact
-    assert problem.place.line == 5
-
-
-def test_a_container_of_the_same_name_has_the_volume_in_all_systems(tmp_path: Path) -> None:
-    text = f'[containers.a]\n{IMAGE}volumes = {{ "shared:data" = "/data" }}\n'
-    (tmp_path / "hosts/gw/systems").mkdir(parents=True)
-    (tmp_path / "hosts/gw/systems/other.toml").write_text(text)
-    (tmp_path / "reconix.toml").write_text('name = "test"\n')
-    (tmp_path / "hosts/gw/machine.toml").write_text('kernel.package = "linux-image-amd64"\n')
-    (tmp_path / "hosts/gw/systems/default.toml").write_text(text)
-    assert set(load(tmp_path).hosts["gw"].systems) == {"default", "other"}
