@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.oci_images import file, image, index, layer, write_layout
+from tests.oci_images import blob, file, image, index, layer, write_layout
 
 from reconix.base.digests import Digest
 from reconix.build.archive.retry import RetryPolicy
@@ -14,6 +16,7 @@ from reconix.config.load import load_with_places
 from reconix.config.lock.containers import ContainerLock
 from reconix.config.lock.document import parse_lock, print_lock
 from reconix.config.lock.hosts import HostLock, Lock, SystemLock
+from reconix.containers.descriptors import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from reconix.containers.locking import BadContainers, lock_images
 from reconix.containers.registry import Access
 
@@ -84,9 +87,9 @@ def test_an_image_is_locked_by_the_digests_of_all_its_parts(project: Project) ->
     assert [each.diff_id for each in found.layers] == [Digest.of(each) for each in LAYERS]
     assert found.manifest is not None and found.config is not None
     assert found.top == found.manifest.digest
-    for blob in (found.manifest, *found.blobs()):
-        content = (project.folder / f"images/blobs/sha256/{blob.digest.hex()}").read_bytes()
-        assert (Digest.of(content), len(content)) == (blob.digest, blob.size_bytes)
+    for part in (found.manifest, *found.blobs()):
+        content = (project.folder / f"images/blobs/sha256/{part.digest.hex()}").read_bytes()
+        assert (Digest.of(content), len(content)) == (part.digest, part.size_bytes)
 
 
 def test_the_same_is_written_when_nothing_has_changed(project: Project) -> None:
@@ -218,3 +221,112 @@ def test_a_container_of_packages_is_left_alone(project: Project) -> None:
     project.system('[containers.a]\npackages = ["nginx"]\ncommand = ["nginx"]\n')
     assert project.lock().hosts["gw"].systems["default"].containers == {}
     assert project.lock().hosts["gw"].ranges == {}
+
+
+def documents(layout: Path) -> tuple[Path, Path]:
+    """The manifest and the configuration of the only image."""
+    (entry,) = json.loads((layout / "index.json").read_bytes())["manifests"]
+    manifest = layout / "blobs/sha256" / entry["digest"].removeprefix("sha256:")
+    config = json.loads(manifest.read_bytes())["config"]["digest"].removeprefix("sha256:")
+    return manifest, layout / "blobs/sha256" / config
+
+
+def rewritten(layout: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """An image with another manifest, which its index names rightly."""
+    manifest, _ = documents(layout)
+    content = json.loads(manifest.read_bytes())
+    change(content)
+    found = blob(layout, json.dumps(content).encode(), content.get("mediaType", OCI_MANIFEST))
+    write_layout(layout, app=found)
+
+
+def another_config(layout: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    _, config = documents(layout)
+    content = json.loads(config.read_bytes())
+    change(content)
+    found = blob(layout, json.dumps(content).encode(), OCI_CONFIG)
+    rewritten(layout, lambda manifest: manifest.update(config=found))
+
+
+def layers_are(media_type: str) -> Callable[[Path], None]:
+    def change(layout: Path) -> None:
+        rewritten(layout, lambda each: each["layers"][0].update(mediaType=media_type))
+
+    return change
+
+
+def longer(layout: Path) -> None:
+    _, config = documents(layout)
+    config.write_bytes(config.read_bytes() + b"\n")
+
+
+def shorter(layout: Path) -> None:
+    _, config = documents(layout)
+    config.write_bytes(config.read_bytes()[:-1])
+
+
+def flipped(layout: Path) -> None:
+    _, config = documents(layout)
+    config.write_bytes(config.read_bytes().replace(b"amd64", b"AMD64"))
+
+
+def large(layout: Path) -> None:
+    rewritten(layout, lambda each: each.update(annotations={"a": "a" * (4 << 20)}))
+
+
+BAD: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a configuration that was flipped": (flipped, "is something else: found sha256:"),
+    "one that is too long": (longer, "is something else: expected"),
+    "one that is too short": (shorter, "is something else: expected"),
+    "a manifest over 4 MiB": (large, "is larger than 4194304 bytes"),
+    "fewer layers than diff IDs": (
+        lambda layout: rewritten(layout, lambda each: each["layers"].pop()),
+        "knows 2 layers, but its manifest has 1",
+    ),
+    "fewer diff IDs than layers": (
+        lambda layout: another_config(layout, lambda each: each["rootfs"]["diff_ids"].pop()),
+        "knows 1 layers, but its manifest has 2",
+    ),
+    "schema 1": (
+        lambda layout: rewritten(
+            layout,
+            lambda each: each.update(
+                schemaVersion=1,
+                mediaType="application/vnd.docker.distribution.manifest.v1+json",
+            ),
+        ),
+        "has Docker's manifest format 1",
+    ),
+    "an encrypted layer": (layers_are(f"{OCI_LAYER}+gzip+encrypted"), "is encrypted"),
+    "a foreign layer": (
+        layers_are("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"),
+        "is in no registry",
+    ),
+    "an artifact": (
+        layers_are("application/vnd.cncf.helm.chart.content.v1.tar+gzip"),
+        "not the layer",
+    ),
+    "a program for another system": (
+        lambda layout: another_config(layout, lambda each: each.update(os="windows")),
+        "has no image for linux/amd64; there are: windows/amd64",
+    ),
+    "a working directory that climbs": (
+        lambda layout: another_config(
+            layout, lambda each: each.update(config={"WorkingDir": "/a/../.."})
+        ),
+        "is no path in an image",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_no_device_could_use_is_refused_at_its_line(project: Project, what: str) -> None:
+    spoiled, fact = BAD[what]
+    layout = project.folder / "images"
+    write_layout(layout, app=image(layout, LAYERS))
+    spoiled(layout)
+    before = sorted(project.folder.rglob("*"))
+    (problem,) = project.refused('\n[containers.a]\nimage = "oci:images:app"\n').problems
+    assert fact in problem.fact
+    assert (problem.place.file.name, problem.place.line) == ("default.toml", 3)
+    assert sorted(project.folder.rglob("*")) == sorted([*before, problem.place.file])
