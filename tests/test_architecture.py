@@ -26,11 +26,11 @@ MAY_IMPORT = {
     "config": "base store",
     "build": "base store boot transfer device nix config",
     "minify": "base store nix config build",
-    "containers": "base store nix config build",
+    "containers": "base store device nix config build",
     "image": "base store boot device nix config build",
     "vm": "base",
     "prove": "base store boot transfer device nix build image vm",
-    "project": "base store nix config build vm",
+    "project": "base store nix config build containers vm",
     "signing": "base transfer device nix config build project",
     "fleet": "base store transfer nix build",
     "composition": "base store nix config build project",
@@ -52,7 +52,8 @@ ROOMS = {
         "compose",
         *("platforms", "descriptors", "documents", "settings", "images"),
         *("logins", "challenge", "registry"),
-        *("layers", "archives", "layout", "sources", "blobs", "trees", "paths", "users", "locking"),
+        *("layers", "archives", "layout", "sources", "blobs", "fetching", "trees", "paths"),
+        *("users", "locking", "runtime", "native", "making"),
     ),
 }
 """The parts of a package that has some, rooms and modules beside them; each imports only itself and

@@ -16,7 +16,18 @@ PACKAGES = {
     for line in (ROOT / "tools" / "packages.txt").read_text().splitlines()
     if not line.startswith("#")
 }
-ALWAYS_THERE = {"bash", "sh", "dpkg-deb", "dpkg", "apt-get", "apt-cache", "tar", "cp", "unshare"}
+ALWAYS_THERE = {
+    "bash",
+    "sh",
+    "dpkg-deb",
+    "dpkg",
+    "apt-get",
+    "apt-cache",
+    "tar",
+    "cp",
+    "unshare",
+    "nsenter",
+}
 """Programs of essential packages, and apt."""
 
 SAME_PACKAGE = {

@@ -21,11 +21,24 @@ _KERNEL_PACKAGE = re.compile(r"^linux-(image|modules|binary)-")
 
 
 def root_recipe(system: SystemLock, lock: HostLock) -> Recipe:
-    """What a Debian root is made from."""
-    inputs = [("suite", lock.suites[0]), ("architecture", lock.architecture)]
-    inputs += _pinned(system.packages)
+    """What the Debian root of a system is made from."""
+    return packages_recipe("root", "debian-root", system.packages, lock)
+
+
+def packages_recipe(
+    kind: str, name: str, packages: Iterable[LockedPackage], lock: HostLock
+) -> Recipe:
+    """What any root of Debian packages is made from.
+
+    Args:
+        kind: of root.
+        name: of its object.
+        packages: all that is in it.
+        lock: of the host.
+    """
+    inputs = [("suite", lock.suites[0]), ("architecture", lock.architecture), *_pinned(packages)]
     code = (*recipes.sources(debian), debian.AGENT_COMMAND)
-    return Recipe("root", "debian-root", tuple(inputs), code)
+    return Recipe(kind, name, tuple(inputs), code)
 
 
 def linux_recipe(system: SystemLock) -> Recipe:

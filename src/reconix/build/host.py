@@ -5,7 +5,8 @@
     busybox, modules ─► initrd ┼─► toplevel of each system ─► boot tree ─► generation
     the agent ────────────────┤
     configuration ────► etc ──┤         ▲
-    folders ──────────► trees ┘         │                  (each with a sidecar, too)
+    folders ──────────► trees ┤         │                  (each with a sidecar, too)
+    images ──────► containers ┘         │                  (``containers/making.py``)
     the real Nix ───────────────────────┘
 
 Roots, kernels and initrds are expensive, so they are looked up by recipe; everything else is
@@ -27,13 +28,14 @@ from reconix.build.agent import bytecode, zipapp
 from reconix.build.boot import initrd, linux
 from reconix.build.boot.linux import Modules
 from reconix.build.etc import configured_files, file_precedence
-from reconix.build.etc.generated_files import make_etc, units_of_ones_own
+from reconix.build.etc.generated_files import Etc, make_etc, units_of_ones_own
 from reconix.build.generation import add_generation, read_system
 from reconix.build.measured import Measured
 from reconix.build.recipes import Recipe
 from reconix.build.root import debian, losses, metadata
 from reconix.build.root.described import Packages
 from reconix.build.software import meetings, together
+from reconix.build.software.contained import ContainerSource
 from reconix.build.software.device_files import DeviceFiles, Part
 from reconix.build.software.placed import Bound, Layer, Placed
 from reconix.build.software.programs import Programs
@@ -56,6 +58,8 @@ from reconix.store.tree import File, folder
 Fetch = Callable[[Iterable[LockedPackage]], Mapping[LockedPackage, Path]]
 """Gives the files of packages, from the cache or from an archive, checked."""
 
+_FoundTrees = list[tuple[FoundTree, Bound | Layer]]
+
 _AGENT = "reconix-device"
 _MAX_PACKAGE_BYTES = 1 << 30
 _BUSYBOX = "usr/bin/busybox"
@@ -72,6 +76,7 @@ class Workshop:
     store: ChrootStore
     fetch: Fetch
     fetch_wheels: FetchWheels
+    containers: ContainerSource
 
 
 def build_host(
@@ -114,7 +119,10 @@ def build_toplevels(
         name: _Built(sidecars[root], kernels[name], _agent(workshop, lock, packed, root), trees)
         for name, root in roots.items()
     }
-    return {name: _toplevel(workshop, host, known, name, built[name]) for name in locked}
+    return {
+        name: _SystemBuild.of(workshop, host, known, name, built[name]).toplevel()
+        for name in locked
+    }
 
 
 def _ids(
@@ -243,81 +251,132 @@ class _Built:
         return self.sidecar.subject
 
 
-def _toplevel(
-    workshop: Workshop, host: Host, lock: HostLock, name: str, built: _Built
-) -> StorePath:
-    system, store, root = host.systems[name], workshop.store, workshop.store.path(built.root)
-    found = configured_users.package_accounts(root, system)
-    renumbering = Renumbering.of(found, lock.numbers)
-    accounts = configured_users.with_users(renumbering.accounts(found), system.users, lock.numbers)
-    packages = Packages(root, dict(built.sidecar.entries))
-    trees = _trees(name, system, built.trees, accounts, packages)
-    etc = make_etc(
-        system,
-        hostname=host.hostname,
-        accounts=accounts,
-        packages=packages,
-        agent=f"{built.agent}/{zipapp.PROGRAM}",
-        agent_units=machine_units.units(host.machine),
-    )
-    elsewhere = _files_elsewhere(store, name, system, accounts, packages)
-    for line in file_precedence.from_packages(system, root, etc.tree):
-        progress.note(f"{name}: {line}")
-    etc_path = store.add_files(etc.tree, f"etc-{name}", [built.agent])
-    site = Site(store, workshop.fetch_wheels, built.root, lock.systems[name], lock.architecture)
-    environments = make_environments(site, system)
-    components = Components(
-        root=built.root,
-        etc=etc_path,
-        linux=built.kernel.path,
-        linux_version=built.kernel.version,
-        initrd=_initrd(workshop, system, built.kernel, lock),
-        agent=built.agent,
-        root_sidecar=_add_sidecar(store, built.sidecar),
-        etc_sidecar=_add_sidecar(store, Sidecar(etc_path, etc.metadata)),
-        placed=Placed(
-            (*(each for _, each in trees if isinstance(each, Bound)), *environments.values()),
-            (*elsewhere, *(each for _, each in trees if isinstance(each, Layer))),
-        ),
-    )
-    programs = Programs(_device_files(store, system, components), lock.architecture)
-    for tree, placed in trees:
-        together.check_tree(tree, store.path(placed.path), programs)
-    for environment, made in environments.items():
-        wanted = system.python[environment]
-        together.check_environment(environment, wanted, store.path(made.path), programs)
-    together.check_units(units_of_ones_own(system), accounts, programs)
-    together.check_commands(system, programs)
-    lists = Lists(
-        print_persist(name, system, root),
-        file_precedence.print_given(system, etc.tree),
-    )
-    toplevel = make_toplevel(host, name, components, lists)
-    return store.add_files(toplevel, f"system-{name}", components.paths())
+@dataclass(frozen=True, slots=True)
+class _SystemBuild:
+    """One system, with everything that its parts are made from."""
 
+    workshop: Workshop
+    host: Host
+    lock: HostLock
+    name: str
+    built: _Built
+    accounts: Accounts
+    """Everybody on it."""
+    packages: Packages
 
-def _trees(
-    name: str, system: System, trees: Trees, accounts: Accounts, packages: Packages
-) -> list[tuple[FoundTree, Bound | Layer]]:
-    """The trees of a system, each with what the system has of it."""
-    found = trees.find(system)
-    for tree in found:
-        meetings.check(tree, system, packages.root)
-        for line in meetings.told(tree, packages.root):
-            progress.note(f"{name}: {line}")
-    return [(tree, trees.add(tree, accounts, packages)) for tree in found]
+    @classmethod
+    def of(
+        cls, workshop: Workshop, host: Host, lock: HostLock, name: str, built: _Built
+    ) -> "_SystemBuild":
+        system, root = host.systems[name], workshop.store.path(built.root)
+        found = configured_users.package_accounts(root, system)
+        numbered = Renumbering.of(found, lock.numbers).accounts(found)
+        accounts = configured_users.with_users(numbered, system.users, lock.numbers)
+        packages = Packages(root, dict(built.sidecar.entries))
+        return cls(workshop, host, lock, name, built, accounts, packages)
 
+    @property
+    def system(self) -> System:
+        """As configured."""
+        return self.host.systems[self.name]
 
-def _files_elsewhere(
-    store: ChrootStore, name: str, system: System, accounts: Accounts, packages: Packages
-) -> tuple[Layer, ...]:
-    """The files of the configuration outside ``/etc``, if there are any."""
-    made = configured_files.make_layer(system, accounts, packages)
-    if made is None:
-        return ()
-    tree, described = made
-    path = store.add_files(tree, f"files-{name}")
-    return (Layer(path, _add_sidecar(store, Sidecar(path, described))),)
+    @property
+    def store(self) -> ChrootStore:
+        """Where everything goes."""
+        return self.workshop.store
+
+    def toplevel(self) -> StorePath:
+        """Make everything, check it, and name it."""
+        trees, environments, etc = self._trees(), self._environments(), self._etc()
+        placed = self._placed(trees, environments)
+        components = self._components(etc, placed)
+        self._check(components, trees, environments)
+        lists = Lists(
+            print_persist(self.name, self.system, self.packages.root),
+            file_precedence.print_given(self.system, etc.tree),
+        )
+        toplevel = make_toplevel(self.host, self.name, components, lists)
+        return self.store.add_files(toplevel, f"system-{self.name}", components.paths())
+
+    def _trees(self) -> _FoundTrees:
+        """The trees of the system, each with what the system has of it."""
+        found, root = self.built.trees.find(self.system), self.packages.root
+        for tree in found:
+            meetings.check(tree, self.system, root)
+            self._tell(meetings.told(tree, root))
+        return [(tree, self.built.trees.add(tree, self.accounts, self.packages)) for tree in found]
+
+    def _environments(self) -> Mapping[str, Bound]:
+        locked = self.lock.systems[self.name]
+        site = Site(
+            self.store,
+            self.workshop.fetch_wheels,
+            self.built.root,
+            locked,
+            self.lock.architecture,
+        )
+        return make_environments(site, self.system)
+
+    def _etc(self) -> Etc:
+        etc = make_etc(
+            self.system,
+            hostname=self.host.hostname,
+            accounts=self.accounts,
+            packages=self.packages,
+            agent=f"{self.built.agent}/{zipapp.PROGRAM}",
+            agent_units=machine_units.units(self.host.machine),
+        )
+        self._tell(file_precedence.from_packages(self.system, self.packages.root, etc.tree))
+        return etc
+
+    def _placed(self, trees: _FoundTrees, environments: Mapping[str, Bound]) -> Placed:
+        """What lies beside the root."""
+        bound = (each for _, each in trees if isinstance(each, Bound))
+        layers = (each for _, each in trees if isinstance(each, Layer))
+        return Placed((*bound, *environments.values()), (*self._files_elsewhere(), *layers))
+
+    def _files_elsewhere(self) -> tuple[Layer, ...]:
+        """The files of the configuration outside ``/etc``, if there are any."""
+        made = configured_files.make_layer(self.system, self.accounts, self.packages)
+        if made is None:
+            return ()
+        tree, described = made
+        path = self.store.add_files(tree, f"files-{self.name}")
+        return (Layer(path, _add_sidecar(self.store, Sidecar(path, described))),)
+
+    def _components(self, etc: Etc, placed: Placed) -> Components:
+        built, store, root = self.built, self.store, self.packages.root
+        etc_path = store.add_files(etc.tree, f"etc-{self.name}", [built.agent])
+        return Components(
+            root=built.root,
+            etc=etc_path,
+            linux=built.kernel.path,
+            linux_version=built.kernel.version,
+            initrd=_initrd(self.workshop, self.system, built.kernel, self.lock),
+            agent=built.agent,
+            root_sidecar=_add_sidecar(store, built.sidecar),
+            etc_sidecar=_add_sidecar(store, Sidecar(etc_path, etc.metadata)),
+            placed=placed,
+            containers=self.workshop.containers.make(self.host, self.lock, self.name, root),
+        )
+
+    def _check(
+        self, components: Components, trees: _FoundTrees, environments: Mapping[str, Bound]
+    ) -> None:
+        """Hold the objects against each other."""
+        files = _device_files(self.store, self.system, components)
+        programs = Programs(files, self.lock.architecture)
+        for tree, placed in trees:
+            together.check_tree(tree, self.store.path(placed.path), programs)
+        for name, made in environments.items():
+            place = self.store.path(made.path)
+            together.check_environment(name, self.system.python[name], place, programs)
+        together.check_units(units_of_ones_own(self.system), self.accounts, programs)
+        together.check_commands(self.system, programs)
+
+    def _tell(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            progress.note(f"{self.name}: {line}")
 
 
 def _device_files(store: ChrootStore, system: System, components: Components) -> DeviceFiles:

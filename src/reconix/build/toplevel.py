@@ -9,6 +9,7 @@ the health checks beside them.
         init          → /usr/lib/systemd/systemd
         root etc modules agent   → their objects
         sidecars/     → owners, modes and times of such objects, for images; not on the device
+        containers    → the object with the containers, if there are any
         trees layers  what is bound, or laid over the root (``software/placed.py``)
         persist       what must outlive a boot
         given         what the generation has in folders that do
@@ -31,6 +32,7 @@ from reconix.build.software.placed import NOTHING_PLACED, Placed
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.config.schema.values import Architecture
+from reconix.device.settings import containers
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
 
@@ -56,12 +58,28 @@ class Components:
     root_sidecar: StorePath
     etc_sidecar: StorePath
     placed: Placed = NOTHING_PLACED
+    containers: StorePath | None = None
+    """What has all about containers, and refers to what they are made of."""
 
     def paths(self) -> tuple[StorePath, ...]:
         """All of them."""
         sidecars = (self.root_sidecar, self.etc_sidecar)
         own = (self.root, self.etc, self.linux, self.initrd, self.agent)
-        return (*own, *sidecars, *self.placed.objects())
+        contained = (self.containers,) if self.containers else ()
+        return (*own, *sidecars, *self.placed.objects(), *contained)
+
+    def links(self) -> dict[str, Symlink]:
+        """Those that each system has, and that to containers."""
+        found = {
+            "root": str(self.root),
+            "etc": str(self.etc),
+            "modules": f"{self.linux}/modules",
+            "agent": str(self.agent),
+            "sidecars/root": str(self.root_sidecar),
+            "sidecars/etc": str(self.etc_sidecar),
+            **({containers.LINK: str(self.containers)} if self.containers else {}),
+        }
+        return {name: Symlink(target) for name, target in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +105,7 @@ def make_toplevel(host: Host, name: str, components: Components, lists: Lists) -
         {
             "boot.json": File(print_bootspec(_bootspec(host, name, components))),
             "init": Symlink(INIT),
-            "root": Symlink(str(components.root)),
-            "etc": Symlink(str(components.etc)),
-            "modules": Symlink(f"{components.linux}/modules"),
-            "agent": Symlink(str(components.agent)),
-            "sidecars/root": Symlink(str(components.root_sidecar)),
-            "sidecars/etc": Symlink(str(components.etc_sidecar)),
+            **components.links(),
             **{
                 f"sidecars/{name}": Symlink(str(sidecar))
                 for name, sidecar in components.placed.sidecars().items()

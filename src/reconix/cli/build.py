@@ -32,7 +32,7 @@ from reconix.build.measured import Measured
 from reconix.build.pins import Pin
 from reconix.build.root import losses
 from reconix.build.users.static_ids import FIRST_SYSTEM, LAST_REGULAR
-from reconix.cli import needs, places
+from reconix.cli import needs, places, registries
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ChrootStore(places.store(arguments)) as store:
         numbers = dict(arguments.number)
         measured = Measured(store)
-        pin = build(files, store, with_keys(files, host), places.downloads(), numbers, measured)
+        pin = build(files, store, with_keys(files, host), registries.downloads(), numbers, measured)
         _tell(arguments, measured, host, pin)
     return 0
 

@@ -34,7 +34,7 @@ from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.text import one_line
 from reconix.build.pins import is_generation
-from reconix.cli import generations, needs, places
+from reconix.cli import generations, needs, places, registries
 from reconix.cli.answers import answer
 from reconix.cli.closure_differences import difference_of
 from reconix.cli.parsers import add_json
@@ -110,7 +110,7 @@ def _compare(arguments: argparse.Namespace, old: State, new: State) -> list[Chan
 
 
 def _with_toplevels(arguments: argparse.Namespace, store: ChrootStore, state: State) -> State:
-    workshop = state.files.workshop(store, places.downloads())
+    workshop = state.files.workshop(store, registries.downloads())
     if arguments.build:
         needs.expect_build(state.host)
     known = state.build_toplevels if arguments.build else state.known_toplevels

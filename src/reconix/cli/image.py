@@ -24,7 +24,7 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.boot.gpt import SECTOR
-from reconix.cli import generations, needs, places, secret_values
+from reconix.cli import generations, needs, places, registries, secret_values
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.sizes import human
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.generation:
             pin = generations.finder(arguments, files, store, host)(arguments.generation)
         else:
-            pin = build(files, store, with_keys(files, host), places.downloads())
+            pin = build(files, store, with_keys(files, host), registries.downloads())
         own = _own(arguments, files, host)
         make_disk(store, pin.path, Layout.of(host.machine, own), output.absolute())
         if output == workplace.image:

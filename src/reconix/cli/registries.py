@@ -9,9 +9,15 @@ from reconix.cli import places
 from reconix.config.schema.project import Project
 from reconix.containers.logins import Logins, usual_files
 from reconix.containers.registry import Access
+from reconix.project.downloads import Downloads
 
 _DIRECT = "localhost 127.0.0.0/8 ::1"
 """What no proxy could reach in our place."""
+
+
+def downloads() -> Downloads:
+    """What builds have fetched on this machine, and the way to more."""
+    return Downloads(places.downloads(), access)
 
 
 def access(project: Project) -> Access:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from reconix.base.documents import JsonInput
 from reconix.base.text import one_line
-from reconix.cli import places
+from reconix.cli import places, registries
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.composition.dependencies import Need
@@ -73,7 +73,7 @@ def _answer(
 
 
 def _view(subject: SystemSubject, store: ChrootStore | None) -> DeviceView:
-    return subject.view(store, places.downloads())
+    return subject.view(store, registries.downloads())
 
 
 class _Shown:

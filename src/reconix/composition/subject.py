@@ -29,6 +29,7 @@ from reconix.config.merge import Table
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
 from reconix.nix.chroot import ChrootStore
+from reconix.project.downloads import Downloads
 from reconix.project.files import ProjectFiles
 from reconix.project.workplace import NotBuilt, pick_host
 from reconix.store.paths import StorePath
@@ -83,7 +84,9 @@ class HostSubject:
             raise UsageError(f"{self.host.name} has no system {name!r}", hint=f"it has: {known}")
         return SystemSubject(self, name)
 
-    def toplevels(self, store: ChrootStore, downloads: Path, *names: str) -> dict[str, StorePath]:
+    def toplevels(
+        self, store: ChrootStore, downloads: Downloads, *names: str
+    ) -> dict[str, StorePath]:
         """The toplevels of some systems, as they are configured now.
 
         Raises:
@@ -169,7 +172,7 @@ class SystemSubject:
                 return store.path(parts.root)
         return None
 
-    def view(self, store: ChrootStore | None, downloads: Path) -> DeviceView:
+    def view(self, store: ChrootStore | None, downloads: Downloads) -> DeviceView:
         """Its files, as a device shows them.
 
         Raises:

@@ -8,7 +8,7 @@ What lies there is compared with its digest each time: a disk forgets, too.
 Tested by ``tests/unit/containers/test_blobs.py``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from reconix.base import progress
@@ -37,21 +37,29 @@ def fetch_layers(
         BadImage: what is there is something else.
         RegistryRefused, DownloadFailed: see ``Registry``.
     """
-    blobs = {layer.blob.digest: layer.blob for layer in image.layers}
-    if any(not _is_right(cache, blob) for blob in blobs.values()):
-        with only_writer(cache):
-            missing = [blob for blob in blobs.values() if not _is_right(cache, blob)]
-            if missing:
-                _fetch(missing, source(), cache)
+    files = fetch_blobs([layer.blob for layer in image.layers], source, cache=cache)
     return tuple(
-        PackedLayer(layer.blob.digest, layer.diff_id, cached_path(cache, layer.blob.digest))
+        PackedLayer(layer.blob.digest, layer.diff_id, files[layer.blob.digest])
         for layer in image.layers
     )
 
 
+def fetch_blobs(
+    blobs: Iterable[Descriptor], source: Callable[[], Source], *, cache: Path
+) -> dict[Digest, Path]:
+    """Get parts of an image by their digests; see ``fetch_layers``."""
+    wanted = {blob.digest: blob for blob in blobs}
+    if any(not _is_right(cache, blob) for blob in wanted.values()):
+        with only_writer(cache):
+            missing = [blob for blob in wanted.values() if not _is_right(cache, blob)]
+            if missing:
+                _fetch(missing, source(), cache)
+    return {digest: cached_path(cache, digest) for digest in wanted}
+
+
 def _fetch(missing: list[Descriptor], source: Source, cache: Path) -> None:
     total = sum(blob.size_bytes for blob in missing)
-    with progress.stage(f"fetch {len(missing)} layers", total=total) as stage:
+    with progress.stage(f"fetch {len(missing)} parts of an image", total=total) as stage:
         for blob in missing:
             path = cached_path(cache, blob.digest)
             path.parent.mkdir(parents=True, exist_ok=True)

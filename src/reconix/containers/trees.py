@@ -6,7 +6,8 @@ store cannot hold stands beside the tree and becomes its sidecar, as it does for
 (``build/host.py``).
 
 The tree is in a folder of the object. An image may have any name in its root, also those of our
-lists.
+lists. The object itself is closed to everybody but root: an image may have a program with a
+set-user-ID bit, which no user of a device is to find in its store.
 
 Tested by ``tests/unit/containers/test_trees.py``; against umoci by
 ``tests/compat/test_oci_umoci.py``.
@@ -22,11 +23,23 @@ from reconix.containers.images import Layer
 from reconix.containers.layers import unpack
 from reconix.containers.layers.unpack import LEFT_OUT, METADATA, PackedLayer
 from reconix.nix.chroot import ChrootStore
+from reconix.store.images.nodes import Metadata
 from reconix.store.paths import StorePath
-from reconix.store.sidecar import MAX_SIDECAR_BYTES, Sidecar, parse_entries, print_sidecar
+from reconix.store.sidecar import (
+    ITSELF,
+    MAX_SIDECAR_BYTES,
+    Entries,
+    Sidecar,
+    parse_entries,
+    print_sidecar,
+)
 from reconix.store.tree import File
 
 NAME = "container-root"
+
+
+CLOSED = Metadata(0o700)
+"""Of the object around a tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,8 @@ class ImageTree:
 
     path: StorePath
     sidecar: StorePath
+    entries: Entries
+    """What the sidecar says of it."""
 
 
 def image_tree(
@@ -54,12 +69,18 @@ def image_tree(
     recipe = Recipe("root of a container", NAME, inputs, recipes.sources(unpack))
     path = recipes.realise(store, recipe, lambda into: unpack.unpack(packed(), into))
     sidecar = _sidecar(store, path)
-    return ImageTree(
-        path, store.add_files(File(print_sidecar(sidecar)), sidecar.name, [sidecar.subject])
-    )
+    return described(store, sidecar)
+
+
+def described(store: ChrootStore, sidecar: Sidecar) -> ImageTree:
+    """A tree with what is said of it, once that is in the store, too."""
+    content = File(print_sidecar(sidecar))
+    path = store.add_files(content, sidecar.name, [sidecar.subject])
+    return ImageTree(sidecar.subject, path, sidecar.entries)
 
 
 def _sidecar(store: ChrootStore, path: StorePath) -> Sidecar:
     content = read_bounded(store.path(path) / METADATA, MAX_SIDECAR_BYTES)
     entries = parse_entries(content, source=f"{path}/{METADATA}")
-    return Sidecar(path, entries, (LEFT_OUT.encode(), METADATA.encode()))
+    own = ((ITSELF, CLOSED), *entries)
+    return Sidecar(path, own, (LEFT_OUT.encode(), METADATA.encode()))

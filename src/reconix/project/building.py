@@ -17,6 +17,7 @@ from reconix.build.users.known_ids import of_generation
 from reconix.config.lock.hosts import HostLock
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
+from reconix.project.downloads import Downloads
 from reconix.project.files import ProjectFiles
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
@@ -26,7 +27,7 @@ def build(
     files: ProjectFiles,
     store: ChrootStore,
     host: Host,
-    downloads: Path,
+    downloads: Downloads,
     numbers: Mapping[str, int] = MappingProxyType({}),
     measured: Measured | None = None,
 ) -> Pin:
@@ -36,7 +37,7 @@ def build(
         files: of the project.
         store: where it goes.
         host: one of the project's, with the keys that its devices trust.
-        downloads: where packages are that were fetched once.
+        downloads: what was fetched once, and the way to what was not.
         numbers: of users, whatever devices know.
         measured: of the store; what is computed now is known to it afterwards.
     """

@@ -32,7 +32,10 @@ from reconix.config.lock.wheels import LockedWheel
 from reconix.config.schema.containers import Container
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.system import System
+from reconix.containers.fetching import Images
+from reconix.containers.making import ContainerMaker
 from reconix.nix.chroot import ChrootStore
+from reconix.project.downloads import Downloads
 from reconix.project.workplace import Workplace, pick_host
 
 Archives = Mapping[str, ArchiveLock]
@@ -124,21 +127,24 @@ class ProjectFiles:
         """The generations of a host that were built."""
         return Pins(store.root, self.configuration.project.name, host.name)
 
-    def workshop(self, store: ChrootStore, downloads: Path) -> Workshop:
-        """What a build needs; packages are kept in the folder ``downloads``."""
+    def workshop(self, store: ChrootStore, downloads: Downloads) -> Workshop:
+        """What a build needs; what it fetches is kept."""
+        project = self.configuration.project
 
         def fetched(packages: Iterable[LockedPackage]) -> Mapping[LockedPackage, Path]:
-            project = self.configuration.project
             return fetch.fetch(
-                packages, lambda: fetch.locate(project, self.folder), cache=downloads
+                packages, lambda: fetch.locate(project, self.folder), cache=downloads.folder
             )
 
         def fetched_wheels(
             wheels: Iterable[LockedWheel], target: Target
         ) -> Mapping[LockedWheel, Path]:
-            return wheel_files(wheels, target, Index(downloads), self.folder.absolute())
+            return wheel_files(wheels, target, Index(downloads.folder), self.folder.absolute())
 
-        return Workshop(store, fetched, fetched_wheels)
+        images = Images(
+            self.folder.absolute(), downloads.folder, lambda: downloads.registries(project)
+        )
+        return Workshop(store, fetched, fetched_wheels, ContainerMaker(store, images, fetched))
 
 
 def _changes(configuration: Configuration, host: Host, lock: HostLock) -> Iterator[str]:

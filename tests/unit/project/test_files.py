@@ -16,6 +16,7 @@ from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage
 from reconix.config.lock.wheels import INDEX, LockedWheel, PythonLock
 from reconix.nix.chroot import ChrootStore
+from reconix.project.downloads import Downloads
 from reconix.project.files import NotLocked, ProjectFiles
 
 PACKAGE = LockedPackage(
@@ -156,7 +157,7 @@ def test_a_build_gets_wheels_from_the_folder_of_downloads(project: ProjectFiles)
     wheel = LockedWheel("air", "1.4", path.name, size_bytes, digest, INDEX)
     target = Target((3, 13), "3.13.5", 41, "x86_64")
     with ChrootStore(project.folder / "store") as store:
-        workshop = project.workshop(store, project.folder / "downloads")
+        workshop = project.workshop(store, Downloads(project.folder / "downloads"))
         assert workshop.fetch_wheels([wheel], target) == {wheel: kept}
 
 

@@ -44,15 +44,16 @@ def known_toplevels(
         names: of the systems of Debian that are asked for; by default, all of them.
     """
     found = _of_nix(host, lock)
+    known = replace(workshop, fetch=_refuse, containers=workshop.containers.known(_refuse))
     for name in host.systems if names is None else names:
         try:
-            found |= build_toplevels(replace(workshop, fetch=_refuse), host, lock, [name])
+            found |= build_toplevels(known, host, lock, [name])
         except NotBuilt:
             continue
     return found
 
 
-def _refuse(_packages: Iterable[LockedPackage]) -> Mapping[LockedPackage, Path]:
+def _refuse(_packages: Iterable[LockedPackage] = ()) -> Mapping[LockedPackage, Path]:
     raise NotBuilt("packages would have to be unpacked")
 
 

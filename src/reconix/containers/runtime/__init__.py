@@ -1,0 +1,1 @@
+"""How a container is run: what crun, systemd, the firewall and our script are told of it."""
