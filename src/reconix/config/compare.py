@@ -16,7 +16,7 @@ from pathlib import Path
 
 from reconix.base.digests import Digest
 from reconix.config.load import Loaded
-from reconix.config.lock.hosts import HostLock
+from reconix.config.lock.hosts import HostLock, SystemLock
 from reconix.config.lock.packages import DEBIAN, LockedPackage
 from reconix.config.patterns import Patterns
 from reconix.config.schema.content import Content
@@ -85,6 +85,11 @@ def _contents(system: System) -> dict[str, str]:
     """What files hold that are only named in the configuration."""
     named: dict[str, Content] = {f"files.{name}": file for name, file in system.files.items()}
     named |= {f"units.{name}": unit for name, unit in system.units.items()}
+    named |= {
+        f"containers.{name}.files.{path}": file
+        for name, container in system.containers.items()
+        for path, file in container.files.items()
+    }
     found = {
         f"content of {name}": str(Digest.of(content.read()))
         for name, content in named.items()
@@ -140,7 +145,20 @@ def _packages(lock: HostLock | None, name: str) -> dict[str, str]:
         for environment, locked in system.python.items()
         for wheel in locked.wheels
     }
-    return _versions([*system.packages, *system.kernel]) | wheels
+    return _versions([*system.packages, *system.kernel]) | wheels | _containers(system, lock)
+
+
+def _containers(system: SystemLock, lock: HostLock | None) -> dict[str, str]:
+    """What containers are made of, and whose numbers they have."""
+    found = {}
+    for name, container in system.containers.items():
+        for key, version in _versions(container.packages).items():
+            found[f"{key} in container {name}"] = version
+        if container.manifest is not None:
+            found[f"image of container {name}"] = str(container.manifest.digest)
+        if lock is not None and name in lock.ranges:
+            found[f"range of container {name}"] = str(lock.ranges[name])
+    return found
 
 
 def _versions(packages: Iterable[LockedPackage]) -> dict[str, str]:

@@ -57,10 +57,17 @@ def configure(options: Options) -> Fragment:
 """
 
 
+CONTAINERS = """\
+[containers.app]
+init = true
+image = "oci:app"
+"""
+
+
 @pytest.fixture
 def loaded(tmp_path: Path) -> Loaded:
     machine = "[kernel]\npackage = 'linux-image-amd64'\n[health]\nchecks = [{ tcp = 22 }]\n"
-    write(tmp_path, web=SYSTEM, gauge="[gauge]\non = true\n")
+    write(tmp_path, web=SYSTEM, gauge="[gauge]\non = true\n", apps=CONTAINERS)
     (tmp_path / "hosts/gw/machine.toml").write_text(MACHINE + machine)
     for deb in ("dist/own_1_amd64.deb", "one.deb"):
         (tmp_path / deb).parent.mkdir(exist_ok=True)
@@ -150,3 +157,11 @@ def test_options_items_and_files_have_their_lines(loaded: Loaded) -> None:
     assert lines(for_files(found, "own/one")) == [('files."own/one".text', "web.toml", 8)]
     assert len(for_files(found, "own")) == 2
     assert for_files(found, "ow") == ()
+
+
+def test_what_starts_containers_is_asked_for_by_their_lines(loaded: Loaded) -> None:
+    found = packages(loaded, "apps")
+    for name in ("crun", "nftables", "catatonit"):
+        assert ("containers.app.image", 3, ("containers",)) in [
+            (each.option, each.place.line, each.modules) for each in found[name]
+        ]

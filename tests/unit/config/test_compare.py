@@ -1,16 +1,19 @@
 from dataclasses import replace
 from pathlib import Path
 
+from tests.unit.config.lock.test_containers import IMAGE, blob, package
+
 from reconix.base.digests import Digest
 from reconix.config.compare import Difference, compare, facts
 from reconix.config.load import load_with_places
+from reconix.config.lock.containers import ContainerLock
 from reconix.config.lock.hosts import HostLock, SystemLock
 from reconix.config.lock.packages import LockedPackage
 from reconix.config.lock.wheels import INDEX, LockedWheel, PythonLock
 
 
 def write(folder: Path, web: str, page: str = "hello") -> Path:
-    (folder / "hosts/gw/systems").mkdir(parents=True)
+    (folder / "hosts/gw/systems").mkdir(parents=True, exist_ok=True)
     (folder / "reconix.toml").write_text('name = "test"\n')
     (folder / "hosts/gw/machine.toml").write_text('kernel.package = "linux-image-amd64"\n')
     (folder / "hosts/gw/systems/default.toml").touch()
@@ -59,6 +62,31 @@ def test_a_wheel_of_the_project_and_one_of_the_lock_show(tmp_path: Path) -> None
     own, locked = compare(*found)
     assert own.key == "content of python.air.wheels air.whl"
     assert locked == Difference("wheel six of python.air", "1", "2")
+
+
+def test_what_containers_are_made_of_shows(tmp_path: Path) -> None:
+    text = (
+        '[containers.a]\nimage = "oci:a"\nfiles."/a".source = "a.conf"\n'
+        '[containers.b]\npackages = ["flask"]\ncommand = ["flask"]\n'
+    )
+    found = []
+    elsewhere = replace(IMAGE, manifest=blob("another"))
+    for name, image, version, number in (("one", IMAGE, "1", 0), ("two", elsewhere, "2", 7)):
+        folder = tmp_path / name
+        (folder / "hosts/gw/systems").mkdir(parents=True)
+        (folder / "hosts/gw/systems/a.conf").write_text(name)
+        loaded = load_with_places(write(folder, text))
+        native = ContainerLock(packages=(replace(package("flask"), version=version),))
+        system = SystemLock((), (), "", (), containers={"a": image, "b": native})
+        lock = HostLock("amd64", (), (), (), (), {"web": system}, ranges={"a": number})
+        found.append(facts(loaded, lock, loaded.configuration.hosts["gw"])["web"])
+    assert IMAGE.manifest is not None and elsewhere.manifest is not None
+    assert [each.key for each in compare(*found)] == [
+        "content of containers.a.files./a",
+        "image of container a",
+        "range of container a",
+        "package flask in container b",
+    ]
 
 
 def test_where_a_package_comes_from_shows_if_it_is_not_debian(tmp_path: Path) -> None:
