@@ -13,10 +13,13 @@ from tests.debian_archives import Site, debian_site
 from tests.oci_images import file, image, index, layer, write_layout
 from tests.registries import LOG_IN, PASSWORD, USER, registry, token_server, with_password
 
+from reconix.base.digests import Digest
 from reconix.base.process import run
 from reconix.cli.main import main
 from reconix.config.lock.containers import ContainerLock
 from reconix.config.lock.document import FILE_NAME, parse_lock
+from reconix.containers.fetching import Images
+from reconix.containers.registry import Access
 
 pytestmark = pytest.mark.archive
 
@@ -108,6 +111,10 @@ def test_a_tag_that_moved_is_told_and_keep_keeps(
         assert command.lock().out == told
         assert f"{host}/apps/app:1 was {first.top}, and is {command.container.top} now" in told
         assert command.container.layers != first.layers
+
+        parts = Images(tmp_path, tmp_path / "cache", Access)
+        again = [each.diff_id for each in parts.layers(first)]
+        assert again == [Digest.of(content) for content in ONE], "a build asks for digests"
 
         command.names(f"{host}/apps/app@{first.top}")
         assert command.lock().status == 0

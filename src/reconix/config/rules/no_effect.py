@@ -73,10 +73,9 @@ def _useless_removals(value: Value, key: str) -> Iterator[Problem]:
 
 
 def _sections_without_effect(system: System, table: Table, file: Place) -> Iterator[Problem]:
-    for name, option in (("minify", system.minify.enable), ("containers", system.containers)):
-        if option:
-            place = place_of(table, name, default=file)
-            yield Problem(place, name, "has no effect yet", "this version does not implement it")
+    if system.minify.enable:
+        place = place_of(table, "minify", default=file)
+        yield Problem(place, "minify", "has no effect yet", "this version does not implement it")
 
 
 def _looking_nowhere(

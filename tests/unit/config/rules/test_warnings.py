@@ -24,11 +24,6 @@ SUSPICIOUS = {
     f'packages = {{ remove = ["nginx"] }}\n{QUIET}': ("packages", 'removes "nginx"', 1),
     f"[ssh]\nenable = true\n[users.me]\n{QUIET}": ("users.me", "cannot log in", 3),
     f"[minify]\nenable = true\n{QUIET}": ("minify", "has no effect yet", 1),
-    f'[containers.a]\nimage = "registry.example.com/a:1"\n{QUIET}': (
-        "containers",
-        "has no effect yet",
-        1,
-    ),
     'services.enable = ["nginx.service"]\n[health]\nchecks = [\n\n{ unit = "ngnix.service" }]': (
         "health.checks",
         "waits for ngnix.service, which is not enabled",
