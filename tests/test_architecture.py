@@ -75,7 +75,7 @@ select/      boot_plan choose follow start soft_reboot watch
 identity
 factory_reset
 status/      integrity asked read json text
-commands/    restarting secrets wifi update select
+commands/    restarting containers secrets wifi update select
 __main__
 """
 """The modules of ``device/`` in their rooms: each imports only what stands before it."""

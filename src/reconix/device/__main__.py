@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from reconix.device.commands.update import Try
     from reconix.device.update.repository import Available
 
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 ABOUT = __doc__
 _BROKEN_PIPE = 32
 Arguments = argparse.Namespace
@@ -371,6 +373,42 @@ def _secrets(device: Device, arguments: Arguments) -> int:
     return 0
 
 
+def _containers(device: Device, arguments: Arguments) -> int:
+    """List the containers of the system that runs, and how they are."""
+    from reconix.device.commands import containers
+
+    seen = containers.look(device)
+    if arguments.json:
+        _say_json({"containers": [each.document() for each in seen]})
+    else:
+        _say("\n".join(map(one_line, containers.table(seen))))
+    return 0
+
+
+def _exec(device: Device, arguments: Arguments) -> int:
+    """Run a program in a container, by default a shell.
+
+    It has the user, the environment and the folder of the container's own program, and a terminal
+    if this command has one. Options of this command stand before the name. The exit status is that
+    of the program.
+    """
+    from reconix.device.commands.containers import enter
+
+    words = tuple(arguments.words)
+    return enter(device, arguments.name, words, has_terminal=os.isatty(0) and os.isatty(1))
+
+
+def _logs(device: Device, arguments: Arguments) -> int:
+    """Show what a container has said since the kernel was started."""
+    from reconix.device.commands.containers import hear
+
+    def say(line: str) -> None:
+        _say(one_line(line))
+
+    hear(device, arguments.name, say, lines=arguments.lines, follows=arguments.follow)
+    return 0
+
+
 def _make_key(device: Device, arguments: Arguments) -> int:
     """For the unit: make the key of this device, if it has none."""
     from reconix.device.state.secrets import make_device_key
@@ -448,6 +486,27 @@ def make_parser() -> argparse.ArgumentParser:
     rescue.add_argument("disk", metavar="DISK", type=Path, help="the whole disk, or its image")
     rescue.add_argument("--slot", metavar="N", type=int, required=True, help="the slot to select")
     _with_secret(_add(commands, "secrets", _secrets))
+    _add_containers(commands)
+    _add_for_units(commands)
+    return parser
+
+
+def _add_containers(commands: "Commands") -> None:
+    _add(commands, "containers", _containers)
+    enter = _add(commands, "exec", _exec)
+    enter.add_argument("name", metavar="NAME", help="of the container")
+    enter.add_argument(
+        "words", metavar="COMMAND", nargs=argparse.REMAINDER, help="and its words [/bin/sh]"
+    )
+    logs = _add(commands, "logs", _logs)
+    logs.add_argument("name", metavar="NAME", help="of the container")
+    logs.add_argument("-f", "--follow", action="store_true", help="show what comes, too")
+    logs.add_argument(
+        "-n", "--lines", metavar="N", type=int, default=200, help="how many [200]; 0: all"
+    )
+
+
+def _add_for_units(commands: "Commands") -> None:
     _add(commands, "start", _start)
     _add(commands, "make-key", _make_key)
     _add(commands, "discard", _discard)
@@ -460,11 +519,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add(commands, "mark-bad", _mark_bad, before="abandon").add_argument(
         "--reason", default="the agent failed", help="the reason to record"
     )
-    return parser
 
 
 def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    commands: "Commands",
     name: str,
     command: Callable[[Device, Arguments], int],
     *,

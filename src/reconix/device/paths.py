@@ -175,6 +175,16 @@ class Paths:
         return self.run / "containers"
 
     @property
+    def changed_containers(self) -> Path:
+        """A link to what an update without a restart has brought. apply; system."""
+        return self.containers / "current"
+
+    @property
+    def crun(self) -> Path:
+        """What crun knows of the containers that run, a folder for each. crun; system."""
+        return self.run / "crun"
+
+    @property
     def adopted(self) -> Path:
         """The slot that what runs belongs to since an update that did not touch it. apply; boot."""
         return self.run / "adopted"

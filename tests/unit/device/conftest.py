@@ -14,6 +14,16 @@ echo "$*" >> {log}
 ! grep -qx "$1" {active}.refused || exit 1
 case "$1" in
     show)
+        case "$2" in --property=Id,*)
+            shift 2
+            for unit; do
+                printf 'Id=%s\nActiveState=%s\nNRestarts=2\n' "$unit" \
+                    "$(grep -qx "$unit" {active} && echo active || echo failed)"
+                printf 'MemoryCurrent=%s\n' "$(cat {active}.memory)"
+                printf 'StateChangeTimestampMonotonic=61000000\n\n'
+            done
+            exit ;;
+        esac
         if [ "$2" = --property=LoadState ]; then
             if grep -qx "$3" {active}.loaded; then echo LoadState=loaded
             else echo LoadState=not-found; fi
@@ -53,6 +63,8 @@ class Units:
         self._active, self._log = folder / "active", folder / "log"
         self._failed = folder / "active.failed"
         self._failed.touch()
+        self.memory = folder / "active.memory"
+        self.memory.write_text("3145728")
         self._loaded = folder / "active.loaded"
         self._loaded.touch()
         self._refused = folder / "active.refused"

@@ -3,39 +3,19 @@
 import json
 
 import pytest
+from tests.containers_of_devices import BROKER, LOGGER, containers_in_store, device_with
 from tests.device_model import Machine
 
-from reconix.base.digests import BadDigest, Digest
+from reconix.base.digests import BadDigest
 from reconix.base.documents import BadDocument
 from reconix.base.errors import ReconixError
 from reconix.device.settings.containers import (
-    LINK,
-    NAME,
-    Container,
     containers_object,
     parse_containers,
     print_containers,
     read_containers,
 )
-from reconix.store.paths import BadStorePath, StorePath
-from reconix.store.tree import File, Symlink, folder
-
-BROKER = Container(
-    "broker",
-    "container-broker.service",
-    Digest.of(b"broker"),
-    image="registry.example.com/broker:2",
-    digest=Digest.of(b"index"),
-    has_health=True,
-    objects=(StorePath("0" * 32, "container-root"),),
-)
-LOGGER = Container(
-    "logger",
-    "container-logger.service",
-    Digest.of(b"logger"),
-    packages=("python3-flask",),
-    network="with:broker",
-)
+from reconix.store.paths import BadStorePath
 
 
 def test_printing_and_parsing_are_inverse_in_any_order() -> None:
@@ -50,14 +30,10 @@ def test_what_a_container_is_made_of_is_its_image_or_its_packages() -> None:
 
 
 def test_a_system_has_the_containers_that_its_toplevel_leads_to(machine: Machine) -> None:
-    store = machine.store
-    made = store.add_files(folder({NAME: File(print_containers([BROKER]))}), "containers-web")
-    place = machine.place.with_name("with-containers")
-    device = Machine.make(place, store, extra={LINK: Symlink(str(made))})
-    device.boot()
-    (toplevel,) = {each.toplevel for each in device.read(device.generations["one"]).systems[:1]}
-    found = containers_object(device.registry, toplevel)
-    assert found == made
+    device = device_with(machine, BROKER)
+    system = device.read(device.generations["one"]).systems[0]
+    found = containers_object(device.registry, system.toplevel)
+    assert found == containers_in_store(machine, BROKER)
     assert read_containers(device.registry, found) == (BROKER,)
 
 
