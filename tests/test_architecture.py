@@ -70,7 +70,7 @@ next_boot
 trust_store
 trial/       arm disks checks monitor
 update/      stall web retry window verify scrub repair collect apply
-update/      receive repository confirm untouched rollback
+update/      receive repository confirm untouched live rollback
 select/      boot_plan choose follow start soft_reboot watch
 identity
 factory_reset

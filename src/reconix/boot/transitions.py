@@ -137,10 +137,11 @@ class Unhealthy:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """An operator has cancelled the update, or the firmware refuses it."""
+    """An operator has cancelled it, the firmware refuses it, or it failed without a boot."""
 
     reason: Reason = Reason.OPERATOR
     what: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +268,7 @@ def _after(state: State, event: Event) -> State:
         case Unhealthy():
             return _rejected(state, Verdict(Reason.UNHEALTHY, event.what, event.output))
         case Cancelled():
-            return _cancelled(state, Verdict(event.reason, event.what))
+            return _cancelled(state, Verdict(event.reason, event.what, event.output))
         case Untouched() | Adopted() | Proved():
             return _after_no_trial(state, event)
         case _:

@@ -185,6 +185,16 @@ class Paths:
         return self.run / "crun"
 
     @property
+    def container_objects(self) -> Path:
+        """Copies of the objects that it leads to. apply; system."""
+        return self.containers / "objects"
+
+    @property
+    def more_images(self) -> Path:
+        """Images of such containers that the system was not started with. apply; system."""
+        return self.run / "images.more"
+
+    @property
     def adopted(self) -> Path:
         """The slot that what runs belongs to since an update that did not touch it. apply; boot."""
         return self.run / "adopted"

@@ -78,10 +78,12 @@ def is_over(before: DeviceStatus, now: DeviceStatus, target: StorePath) -> bool:
     """Whether a trial that was started after ``before`` has ended.
 
     It has ended when the generation is committed, or when the device has restarted and neither
-    tries it nor is about to.
+    tries it nor is about to; or when it has tried it without a restart and says why it was left.
     """
     if now.committed == target:
         return True
+    if now.last != before.last and now.last is not None and now.last.generation == str(target):
+        return now.phase not in _BUSY_PHASES
     return now.boot_id != before.boot_id and now.phase not in _BUSY_PHASES
 
 

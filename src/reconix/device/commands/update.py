@@ -20,6 +20,7 @@ from reconix.device.state.lock import exclusive_rw
 from reconix.device.state.record import untried_text
 from reconix.device.update.apply import apply
 from reconix.device.update.confirm import confirm
+from reconix.device.update.live import ContainersNotKept, change_containers
 from reconix.device.update.receive import opened, receive, resuming
 from reconix.device.update.repair import repair
 from reconix.device.update.rollback import leave_for, rollback
@@ -68,21 +69,39 @@ def receive_update(device: Device, tell: Tell, source: Path | Link, then: Try | 
         generation = _receive(device, tell, source)
         if generation is None or then is None:
             return
-        taken = _take(device, generation, then)
+        taken = _take(device, tell, generation, then)
     _end(device, tell, taken, then)
 
 
-def _take(device: Device, generation: StorePath, then: Try) -> State | Slot | None:
+def _take(device: Device, tell: Tell, generation: StorePath, then: Try) -> State | Slot | None:
     """Commit an installed generation where that interrupts nothing, else arm its trial.
 
     Returns:
         What is remembered then, or the slot of the trial; ``None`` if it is committed already.
     """
     if not then.is_needed and then.system is None:
-        committed = adopt(device, generation)
+        changed = (
+            _change_containers(device, tell, generation) if _interrupts(device, then) else None
+        )
+        committed = changed or adopt(device, generation)
         if committed is not None:
             return committed
     return apply(device, generation, system=then.system)
+
+
+def _interrupts(device: Device, then: Try) -> bool:
+    """Whether something that runs may be interrupted now."""
+    return then.restarts and not waits(device, time.localtime())
+
+
+def _change_containers(device: Device, tell: Tell, generation: StorePath) -> State | None:
+    """Change containers without a restart, unless those before cannot be had again."""
+    try:
+        return change_containers(device, generation)
+    except ContainersNotKept as error:
+        if not error.are_back:
+            restart(tell)
+        raise
 
 
 def _receive(device: Device, tell: Tell, source: Path | Link) -> StorePath | None:
@@ -135,7 +154,7 @@ def take_update(
     with exclusive_rw(device.paths):
         for offer in found.chain:
             tell(f"installed {repository.take(device, offer)}")
-        taken = _take(device, found.target, then)
+        taken = _take(device, tell, found.target, then)
     _end(device, tell, taken, then)
 
 
@@ -143,7 +162,7 @@ def apply_installed(device: Device, tell: Tell, generation: StorePath, then: Try
     """Try a generation that is installed."""
     with exclusive_rw(device.paths):
         leave_for(device, str(generation))
-        taken = _take(device, generation, then)
+        taken = _take(device, tell, generation, then)
     _end(device, tell, taken, then)
 
 
@@ -152,7 +171,7 @@ def _end(device: Device, tell: Tell, taken: State | Slot | None, then: Try) -> N
         tell("this generation is already committed; nothing to do")
         return
     if isinstance(taken, State):
-        tell("committed without a restart: nothing of what runs has changed")
+        tell("committed without a restart")
         if taken.untried:
             tell(untried_text(taken))
         return

@@ -32,7 +32,12 @@ from reconix.device.device import Device
 from reconix.device.hardware.restart import ask
 from reconix.device.paths import Paths
 from reconix.device.settings.health import can_be_proven
-from reconix.device.state.running import Running, read_kernel_toplevel, read_running
+from reconix.device.state.running import (
+    Running,
+    read_adopted,
+    read_kernel_toplevel,
+    read_running,
+)
 from reconix.store.generation import InstalledSystem
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
@@ -70,7 +75,7 @@ def obstacle(device: Device, system: str) -> str | None:
 
 def _differs(device: Device, booted: Running, target: InstalledSystem) -> str | None:
     registry = device.registry
-    kernel = read_kernel_toplevel(device.paths)
+    kernel = _kernel_toplevel(device.paths)
     try:
         if not _can_take_over(registry, target.toplevel):
             return f"{target.name} has no agent that could take over"
@@ -113,6 +118,12 @@ def _can_take_over(registry: Registry, toplevel: StorePath) -> bool:
 def _part(registry: Registry, toplevel: StorePath, name: str) -> StorePath:
     """The object of a part of a system, to which a link of its toplevel leads."""
     return StorePath.parse(registry.link(toplevel, name))
+
+
+def _kernel_toplevel(paths: Paths) -> StorePath:
+    """The toplevel with the kernel that runs, or what has taken its place without a restart."""
+    started, adopted = read_kernel_toplevel(paths), read_adopted(paths)
+    return adopted.toplevel if adopted is not None and adopted.root == started else started
 
 
 def _kernel(registry: Registry, toplevel: StorePath) -> tuple[str, str, tuple[str, ...]]:

@@ -113,8 +113,8 @@ def _slot_that_booted(
     So if there is one, the generation of the slot must have the system that runs: otherwise what
     an old copy started would pass for the trial of something new.
     """
-    if (adopted := running.adopted_slot(device.paths)) is not None:
-        return adopted
+    if (adopted := running.read_adopted(device.paths)) is not None:
+        return adopted.slot
     told = selection.tables.slot_with(device.firmware.booted_partition())
     if told is None:
         return _slot_by_table(device)

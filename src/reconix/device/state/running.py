@@ -80,11 +80,16 @@ def read_boot_id(paths: Paths) -> str:
 
 
 def read_toplevel(paths: Paths) -> StorePath:
-    """The system that runs.
+    """The system that runs, with the containers that it has now.
 
     Raises:
         UnknownBoot: neither its root nor the kernel's command line says.
     """
+    root, adopted = _root_toplevel(paths), read_adopted(paths)
+    return adopted.toplevel if adopted is not None and adopted.root == root else root
+
+
+def _root_toplevel(paths: Paths) -> StorePath:
     try:
         return _toplevel(str(paths.running.readlink()))
     except OSError:
@@ -99,17 +104,34 @@ def read_soft_reboots(paths: Paths) -> int:
         return 0
 
 
-def adopted_slot(paths: Paths) -> Slot | None:
-    """The slot that what runs belongs to although it was booted from another one, if there is."""
+@dataclass(frozen=True, slots=True)
+class AdoptedNote:
+    """What an update has made of what runs, without a restart.
+
+    Attributes:
+        slot: to which it belongs, although it was booted from another one.
+        root: the toplevel of its root.
+        toplevel: the one that counts for it; they differ if containers have changed.
+    """
+
+    slot: Slot
+    root: StorePath
+    toplevel: StorePath
+
+
+def read_adopted(paths: Paths) -> AdoptedNote | None:
+    """The note, if there was such an update since the kernel was started."""
     try:
-        return Slot(int(read_bounded(paths.adopted, 64)))
-    except (OSError, ValueError):
+        slot, root, toplevel = read_bounded(paths.adopted, 4096).decode("ascii").split()
+        return AdoptedNote(Slot(int(slot)), StorePath.parse(root), StorePath.parse(toplevel))
+    except (OSError, BadFile, ValueError, BadStorePath):
         return None
 
 
 def adopt_running(paths: Paths, booted: Running, content: SlotContent) -> None:
     """Note that what runs belongs to another slot and generation from now on."""
-    write_durably(paths.adopted, f"{content.slot}\n".encode())
+    lines = f"{content.slot}\n{_root_toplevel(paths)}\n{booted.toplevel}\n"
+    write_durably(paths.adopted, lines.encode())
     generation = StorePath.parse(content.generation)
     write_running(paths, replace(booted, slot=content.slot, generation=generation))
 

@@ -64,7 +64,7 @@ def adopt(device: Device, path: StorePath) -> State | None:
     state.expect_not_on_trial()
     if state.committed.generation == str(path):
         return None
-    booted = _running(device, state)
+    booted = running(device, state)
     if booted is None:
         return None
     if reason := touches(device, state, booted, target):
@@ -75,14 +75,34 @@ def adopt(device: Device, path: StorePath) -> State | None:
 
 
 def _adopt(device: Device, target: Generation, booted: Running) -> State:
+    return commit(device, written(device, target, booted), target, booted)
+
+
+def written(device: Device, target: Generation, booted: Running) -> State:
+    """Have a generation in an idle slot, which nothing is to try; gives what is remembered then."""
     state = device.recall()
     if state.phase is Phase.ARMED:
         end_other(device, state)
-    written = write(device, target, system=booted.system)
-    assert written is not None and written.trial is not None and written.trial.slot is not None
-    state = record(device.paths, written, Untouched(untried(device, written, target)))
+    after = write(device, target, system=booted.system)
+    assert after is not None
+    return after
+
+
+def commit(device: Device, state: State, target: Generation, booted: Running) -> State:
+    """Commit what is written without a boot.
+
+    Args:
+        device: to change.
+        state: what is remembered.
+        target: the generation in the slot.
+        booted: what runs, as a part of that.
+    """
+    assert state.trial is not None and state.trial.slot is not None
+    others = (name for name in untried(device, state, target) if name != booted.system)
+    state = record(device.paths, state, Untouched(tuple(others)))
     advance(state, Adopted())
-    select(device, written.trial.slot)
+    assert state.trial is not None and state.trial.slot is not None
+    select(device, state.trial.slot)
     state = record(device.paths, state, Adopted())
     adopt_running(device.paths, booted, state.committed)
     progress.note(f"committed {state.committed.generation}")
@@ -90,7 +110,7 @@ def _adopt(device: Device, target: Generation, booted: Running) -> State:
     return state
 
 
-def _running(device: Device, state: State) -> Running | None:
+def running(device: Device, state: State) -> Running | None:
     """What runs, if that is known and is the committed generation."""
     try:
         booted = read_running(device.paths.booted)
@@ -109,15 +129,32 @@ def touches(device: Device, state: State, booted: Running, target: Generation) -
     committed = device.generation(state.committed.generation)
     if read_policy(device.registry, booted.toplevel).untouched is policy.Untouched.TRIAL:
         return "the system that runs asks for one (update.untouched)"
-    if (target.default, target.integrity) != (committed.default, committed.integrity):
-        return "the default system is another one, or its files are compared in another way"
-    names = sorted({booted.system, committed.default})
-    for name in names:
-        if _system(target, name) != _system(committed, name):
-            return f"system {name} changes"
-    if not starts_alike(_boot_tree(device, committed), _boot_tree(device, target), names):
-        return "the boot loader, or how it starts what runs, changes"
-    return ""
+    if _system(target, booted.system) != _system(committed, booted.system):
+        return f"system {booted.system} changes"
+    return "" if starts_the_same(device, committed, target, also=booted.system) else _OTHERWISE
+
+
+_OTHERWISE = "the default system, or how the boot loader starts it or what runs, changes"
+
+
+def starts_the_same(
+    device: Device, one: Generation, other: Generation, *, also: str = "", but: str = ""
+) -> bool:
+    """Whether two generations start the default system in the same way, and what is named.
+
+    Args:
+        device: has both.
+        one: a generation.
+        other: another one.
+        also: a system that must be started in the same way, too.
+        but: a system about which nothing is asked, even if it is the default one.
+    """
+    if (one.default, one.integrity) != (other.default, other.integrity):
+        return False
+    names = {one.default, also} - {"", but}
+    if any(_system(one, name) != _system(other, name) for name in names):
+        return False
+    return starts_alike(_boot_tree(device, one), _boot_tree(device, other), names)
 
 
 def untried(device: Device, state: State, target: Generation) -> tuple[str, ...]:

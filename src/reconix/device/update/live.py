@@ -1,0 +1,304 @@
+"""Live: containers are changed while their system goes on.
+
+The containers of a system are an object of their own, to which a link of its toplevel leads. Where
+a new generation has another one and is the same in all else that runs, no restart is needed:
+
+==================  ==========================================================================
+write the slot      as ever; nothing boots it yet
+mount               the images that the new containers need, beside the others
+stop                the containers that have changed or are gone
+point               ``/run/reconix/containers/current`` to a copy of the new object
+start               what is new, from the units that systemd reads there
+health              the checks of the new toplevel, and that each new container works
+commit              as an update that touches nothing (``untouched.py``): one sector
+==================  ==========================================================================
+
+Containers with the same identity keep their processes. What is not healthy is stopped, and the
+containers before are started again; the reason is recorded as that of any trial, and nothing of it
+outlives a restart: after a cut the old generation boots, with its own containers.
+
+The object is copied, because a mount that the agent makes in its own namespace nobody else sees,
+and it is small. Its images are mounted for everybody, by the script that does it at a start.
+
+Tested by ``tests/unit/device/update/test_live.py`` and ``tests/crash/test_live_cut.py``.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from reconix.base.errors import ReconixError
+from reconix.base.process import CommandFailed, run
+from reconix.boot.transitions import Cancelled
+from reconix.boot.trial import Reason, State
+from reconix.device.device import Device
+from reconix.device.settings.containers import (
+    LINK,
+    NAME,
+    Container,
+    containers_object,
+    read_containers,
+)
+from reconix.device.settings.health import Check, ContainerWorks, Health, read_health
+from reconix.device.settings.policy import Untouched, read_policy
+from reconix.device.state.current_containers import (
+    current,
+    mount_images,
+    needs_images,
+    point_to,
+    read_more_images,
+    unmount_others,
+    write_more_images,
+)
+from reconix.device.state.record import record
+from reconix.device.state.running import Running
+from reconix.device.trial.disks import expect_fit_disk
+from reconix.device.trial.monitor import Unhealthy, await_health
+from reconix.device.update.untouched import commit, running, starts_the_same, written
+from reconix.store.generation import Generation, InstalledSystem, expect_known
+from reconix.store.images.nodes import ImageFolder, Node
+from reconix.store.paths import StorePath
+from reconix.store.registry import Registry
+
+_MAY_DIFFER = frozenset({LINK, "health.json", "secrets.json"})
+"""What of a toplevel only the agent reads, and the containers themselves."""
+
+_NETWORK = "reconix-container-network.service"
+_RULES = "nftables"
+_LEFT_BEHIND = ("healthy", "unhealthy", "failures", "started")
+_COMMAND_SECONDS = 120.0
+
+
+class ContainersNotKept(ReconixError):
+    """New containers are not healthy, and those before run again."""
+
+    exit_code = 71
+
+    def __init__(self, problem: Unhealthy, *, are_back: bool) -> None:
+        said = f"\n{problem.output}" if problem.output else ""
+        super().__init__(
+            f"the new containers were not kept: {problem.check}{said}",
+            hint="those before run again, and the generation is not tried again by itself"
+            if are_back
+            else "those before do not start again: restart the device",
+        )
+        self.are_back = are_back
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSet:
+    """The containers of one toplevel.
+
+    Attributes:
+        path: the object that tells of them.
+        containers: what it tells.
+    """
+
+    path: StorePath
+    containers: tuple[Container, ...]
+
+    @classmethod
+    def of(cls, registry: Registry, toplevel: StorePath) -> "ContainerSet | None":
+        """Those of a toplevel, if it has some.
+
+        Raises:
+            ReconixError: they cannot be read.
+        """
+        path = containers_object(registry, toplevel)
+        return None if path is None else cls(path, read_containers(registry, path))
+
+    def differing(self, other: "ContainerSet") -> tuple[Container, ...]:
+        """The containers that are not the same in another set, and those that join one of these."""
+        same = {(each.name, each.identity) for each in other.containers}
+        names = {each.name for each in self.containers if (each.name, each.identity) not in same}
+        return tuple(
+            each
+            for each in self.containers
+            if each.name in names or each.network.removeprefix("with:") in names
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change from one set of containers to another one.
+
+    Attributes:
+        device: on which it is made.
+        before: what runs.
+        after: what is to run.
+    """
+
+    device: Device
+    before: ContainerSet
+    after: ContainerSet
+
+    @property
+    def back(self) -> "Change":
+        """The change that undoes this one."""
+        return replace(self, before=self.after, after=self.before)
+
+    @property
+    def new(self) -> tuple[Container, ...]:
+        """What must be started."""
+        return self.after.differing(self.before)
+
+    def make(self) -> None:
+        """Stop what differs, and start what takes its place; a second time nothing is stopped.
+
+        Raises:
+            CommandFailed: a container does not end, or does not start.
+        """
+        _systemctl("stop", self.before.differing(self.after))
+        for each in self.new:
+            for name in _LEFT_BEHIND:
+                (self.device.paths.containers / each.name / name).unlink(missing_ok=True)
+        point_to(self.device.paths, self.device.registry, self.after.path)
+        _run("systemctl", "daemon-reload")
+        self._set_rules()
+        _systemctl("start", self.after.containers)
+
+    def _set_rules(self) -> None:
+        """The rules of the networks, replaced at once; who has none needs none."""
+        has_before, has = (self._has_rules(each) for each in (self.before, self.after))
+        if has:
+            _run("systemctl", "reload-or-restart", _NETWORK)
+        elif has_before:
+            _run("systemctl", "stop", _NETWORK)
+
+    def _has_rules(self, containers: ContainerSet) -> bool:
+        return self.device.registry.has(containers.path, _RULES)
+
+
+def change_containers(device: Device, path: StorePath) -> State | None:
+    """Commit a generation that changes only containers of what runs; under ``exclusive_rw``.
+
+    Args:
+        device: to change.
+        path: an installed generation.
+
+    Returns:
+        What is remembered then; ``None`` if this is no such generation, and nothing was done.
+
+    Raises:
+        ContainersNotKept: the new ones are not healthy; those before run again.
+        DiskIsShort, CopyAttached, OnTrial, SlotSizeDiffers, WrongImage, NotKept: as for ``apply``.
+    """
+    target, state = device.generation(path), device.recall()
+    expect_known(target)
+    state.expect_not_on_trial()
+    booted = running(device, state)
+    if booted is not None:
+        _mend(device, booted)
+    if booted is None or state.committed.generation == str(path):
+        return None
+    change = change_to(device, device.generation(state.committed.generation), booted, target)
+    if change is None:
+        return None
+    expect_fit_disk(device)
+    return _try(change, written(device, target, booted), booted, target)
+
+
+def _mend(device: Device, booted: Running) -> None:
+    """Bring back the containers of what runs, if an agent was ended while it changed them."""
+    registry, found = device.registry, current(device.paths)
+    if found is None:
+        return
+    wanted = ContainerSet.of(registry, booted.toplevel)
+    if wanted is not None and wanted.path != found:
+        known = registry.has(found, NAME)
+        before = ContainerSet(found, read_containers(registry, found) if known else ())
+        Change(device, before, wanted).make()
+
+
+def change_to(
+    device: Device, committed: Generation, booted: Running, target: Generation
+) -> Change | None:
+    """The change of containers to a generation, if nothing else of what runs differs.
+
+    Raises:
+        ReconixError: what is installed cannot be read.
+    """
+    registry = device.registry
+    ours = next((one for one in target.systems if one.name == booted.system), None)
+    if ours is None or not _differ_in_containers(registry, booted.toplevel, ours.toplevel):
+        return None
+    if read_policy(registry, booted.toplevel).untouched is Untouched.TRIAL:
+        return None
+    if not starts_the_same(device, committed, target, but=booted.system):
+        return None
+    before = ContainerSet.of(registry, booted.toplevel)
+    after = ContainerSet.of(registry, ours.toplevel)
+    return Change(device, before, after) if before and after else None
+
+
+def _differ_in_containers(registry: Registry, one: StorePath, other: StorePath) -> bool:
+    """Whether the containers of two toplevels differ, and nothing else that matters to systemd."""
+    first, second = (_parts(registry.tree(path)) for path in (one, other))
+    differing = {
+        name for name in first.keys() | second.keys() if first.get(name) != second.get(name)
+    }
+    return LINK in differing and differing <= _MAY_DIFFER
+
+
+def _parts(tree: Node) -> dict[str, Node]:
+    entries = tree.entries if isinstance(tree, ImageFolder) else ()
+    return {name.decode(errors="replace"): node for name, node in entries}
+
+
+# -- trying ----------------------------------------------------------------------------------------
+
+
+def _try(change: Change, state: State, booted: Running, target: Generation) -> State:
+    """Change, look, and commit; or go back and say why."""
+    device, ours = change.device, target.system(booted.system)
+    images = read_more_images(device.paths)
+    problem = _problem(change, ours)
+    if problem is None:
+        state = commit(device, state, target, replace(booted, toplevel=ours.toplevel))
+        unmount_others(device.paths)
+        return state
+    write_more_images(device.paths, images)
+    are_back = _go_back(change)
+    record(device.paths, state, Cancelled(Reason.UNHEALTHY, problem.check, problem.output))
+    raise ContainersNotKept(problem, are_back=are_back)
+
+
+def _go_back(change: Change) -> bool:
+    """Let the containers before run again; whether they do."""
+    try:
+        change.back.make()
+    except (ReconixError, OSError):
+        return False
+    return True
+
+
+def _problem(change: Change, ours: InstalledSystem) -> Unhealthy | None:
+    """Make the change; what is wrong then. Nothing is said meanwhile: who hears it may be gone."""
+    device = change.device
+    try:
+        health = _health(change, read_health(device.registry, ours.toplevel))
+        seconds = read_policy(device.registry, ours.toplevel).trial_timeout_seconds
+        deadline = device.clock.now() + min(health.timeout_seconds, seconds)
+        write_more_images(device.paths, needs_images(device.paths, ours.images))
+        mount_images()
+        change.make()
+    except (ReconixError, OSError) as error:
+        output = error.output.decode(errors="replace") if isinstance(error, CommandFailed) else ""
+        return Unhealthy(f"the containers are changed: {error}".partition("\n")[0], output)
+    return await_health(health, deadline, clock=device.clock, containers=device.paths.containers)
+
+
+def _health(change: Change, said: Health) -> Health:
+    """What a system asks for, and that each of its new containers works."""
+    known = {check.condition for check in said.checks}
+    wanted = (ContainerWorks(each.name) for each in change.new)
+    more = tuple(Check(condition) for condition in wanted if condition not in known)
+    return replace(said, checks=said.checks + more)
+
+
+def _systemctl(verb: str, containers: Collection[Container]) -> None:
+    if containers:
+        _run("systemctl", verb, *(each.unit for each in containers))
+
+
+def _run(*words: str) -> None:
+    run(*words, timeout_seconds=_COMMAND_SECONDS)
