@@ -145,11 +145,14 @@ class Machine:
         policy: TrustPolicy | None = None,
         only: Collection[str] | None = None,
         like: str = "one",
+        containers: Mapping[str, StorePath] | None = None,
+        stricter: JsonInput = None,
     ) -> StorePath:
         """Add a generation to the build store; generations of other names have other kernels.
 
         The systems that ``etc`` has generated files for can take over without a restart. Where
-        ``only`` some systems change, the others are those of the generation ``like``.
+        ``only`` some systems change, the others are those of the generation ``like``. The systems
+        of ``containers`` have these objects with containers, and ``stricter`` checks of health.
         """
         changed = systems if only is None else only
         said = {one: name if one in changed else like for one in systems}
@@ -158,6 +161,7 @@ class Machine:
             one: None if one in without_agent else health if one in changed else HEALTHY
             for one in systems
         }
+        checks.update({one: stricter for one in containers or {} if stricter is not None})
         parts = {one: self._parts(kernels[said[one]], each) for one, each in (etc or {}).items()}
         tops = {
             one: self._toplevel(
@@ -165,7 +169,7 @@ class Machine:
                 said[one],
                 kernels[said[one]],
                 checks[one],
-                {**(extra or {}), **parts.get(one, {})},
+                {**(extra or {}), **parts.get(one, {}), **_linked(containers, one)},
             )
             for one in systems
         }
@@ -412,6 +416,11 @@ class Machine:
             known = {state.committed.generation, state.trial and state.trial.generation}
             assert str(generation.path) in known
         return generation
+
+
+def _linked(containers: Mapping[str, StorePath] | None, system: str) -> dict[str, Node]:
+    found = (containers or {}).get(system)
+    return {"containers": Symlink(str(found))} if found else {}
 
 
 def expect_whole(registry: Registry, manifest: Manifest) -> None:

@@ -64,7 +64,7 @@ paths
 hardware/    disk inhibitors kernel_log reset_reason restart
 state/       lock data events faults running choice last_check scrubbed ledger record
 settings/    containers health policy schedule secrets wifi
-state/       secrets
+state/       secrets current_containers
 device
 next_boot
 trust_store

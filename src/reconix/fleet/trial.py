@@ -82,9 +82,14 @@ def is_over(before: DeviceStatus, now: DeviceStatus, target: StorePath) -> bool:
     """
     if now.committed == target:
         return True
-    if now.last != before.last and now.last is not None and now.last.generation == str(target):
-        return now.phase not in _BUSY_PHASES
+    if now.phase == "idle" and now.last != before.last and _was_left(now.last, target):
+        return True
     return now.boot_id != before.boot_id and now.phase not in _BUSY_PHASES
+
+
+def _was_left(last: Ended | None, target: StorePath) -> bool:
+    """Whether a generation was tried and left; that it gives way to itself is none."""
+    return last is not None and last.generation == str(target) and last.reason != "superseded"
 
 
 def _expect_committed(device: Remote, now: DeviceStatus, target: StorePath) -> None:

@@ -35,6 +35,19 @@ case "$1" in
         cat {active}.invocation ;;
     list-units) sed 's/$/ loaded failed failed something/' {active}.failed ;;
     status) echo "$5 is broken: no such page"; exit 3 ;;
+    start)
+        shift
+        for unit in "$@"; do
+            if grep -qx "$unit" {active}.broken; then echo "$unit" >> {active}.failed; result=1
+            else grep -qx "$unit" {active} || echo "$unit" >> {active}; fi
+        done
+        exit $result ;;
+    stop)
+        shift
+        for unit in "$@"; do
+            grep -vx "$unit" {active} > {active}.new
+            mv {active}.new {active}
+        done ;;
 esac
 """
 
@@ -60,6 +73,7 @@ class Units:
     """A stand-in for systemd: it has the units that are named in a file."""
 
     def __init__(self, folder: Path) -> None:
+        self.place = folder
         self._active, self._log = folder / "active", folder / "log"
         self._failed = folder / "active.failed"
         self._failed.touch()
@@ -69,6 +83,8 @@ class Units:
         self._loaded.touch()
         self._refused = folder / "active.refused"
         self._refused.touch()
+        self._broken = folder / "active.broken"
+        self._broken.touch()
         self.invocation = folder / "active.invocation"
         self.invocation.write_text("InvocationID=1\n")
         self._log.touch()
@@ -88,6 +104,15 @@ class Units:
     def load(self, *units: str) -> None:
         """From now on exactly these are known, besides those that are active."""
         self._loaded.write_text("".join(f"{unit}\n" for unit in units))
+
+    def break_down(self, *units: str) -> None:
+        """From now on exactly these cannot be started."""
+        self._broken.write_text("".join(f"{unit}\n" for unit in units))
+
+    @property
+    def running(self) -> set[str]:
+        """What is active."""
+        return set(self._active.read_text().split())
 
     def refuse(self, command: str) -> None:
         """From now on this command fails."""

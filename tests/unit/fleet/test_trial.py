@@ -10,7 +10,7 @@ from tests.device_status import DOCUMENT, NEW, OLD, STATUS
 
 from reconix.base.documents import JsonInput, print_json
 from reconix.fleet.delivery import Delivery
-from reconix.fleet.remote import DeviceStatus, Remote
+from reconix.fleet.remote import DeviceStatus, Ended, Remote
 from reconix.fleet.trial import FellBack, NoOutcome, is_over, wait
 
 SSH = """\
@@ -27,6 +27,7 @@ Answer = Mapping[str, JsonInput]
 OFF: Answer = {}
 TRIED: Answer = {"booted": {"boot_id": "boot-2", "system": "default"}, "phase": "on-trial"}
 KEPT: Answer = {**TRIED, "phase": "idle", "committed": {"generation": str(NEW)}}
+LEFT = Ended("fell-back", str(NEW), "unhealthy", "container broker works", "")
 BACK: Answer = {**TRIED, "phase": "idle"}
 
 
@@ -91,6 +92,9 @@ def test_a_device_that_stays_away_leaves_the_outcome_open(
         (replace(STATUS, boot_id="boot-2", phase="armed"), False),  # tried once more
         (replace(STATUS, boot_id="boot-3"), True),  # it is back
         (replace(STATUS, boot_id="boot-2", committed=NEW), True),
+        (replace(STATUS, last=LEFT), True),  # without a restart
+        (replace(STATUS, last=replace(LEFT, reason="superseded")), False),
+        (replace(STATUS, last=LEFT, phase="armed"), False),
     ],
 )
 def test_a_trial_is_over_when_it_is_kept_or_the_device_is_back(

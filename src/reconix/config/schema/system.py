@@ -622,7 +622,8 @@ class Update:
         Option(
             "What becomes of an update that changes neither this system, while it runs, nor the "
             "default system: it is committed without a restart, and another system that it changes "
-            "is tried when that is first started; or it is tried by a restart, like all others.",
+            "is tried when that is first started; or it is tried by a restart, like all others. "
+            "Containers of this system may change without a restart as well.",
             '"trial"',
             "when the boot slot of each update must have booted once before it is relied on",
         ),

@@ -23,7 +23,7 @@ from reconix.base.process import run, succeeds
 from reconix.device.paths import Paths
 from reconix.store.images.nodes import ImageFile, ImageFolder, ImageLink, Node
 from reconix.store.images.verity import VerityHash
-from reconix.store.paths import StorePath
+from reconix.store.paths import BadStorePath, StorePath
 from reconix.store.pool import BadContent
 from reconix.store.registry import Registry
 
@@ -57,7 +57,10 @@ def point_to(paths: Paths, registry: Registry, path: StorePath) -> None:
 def current(paths: Paths) -> StorePath | None:
     """The object that ``current`` leads to; ``None``: that of the toplevel with which it began."""
     target = _target(paths)
-    return None if target is None else StorePath.of_basename(target.name)
+    try:
+        return None if target is None else StorePath.of_basename(target.name)
+    except BadStorePath:
+        return None
 
 
 def _target(paths: Paths) -> Path | None:

@@ -26,6 +26,7 @@ Tested by ``tests/unit/device/update/test_live.py`` and ``tests/crash/test_live_
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from reconix.base import progress
 from reconix.base.errors import ReconixError
 from reconix.base.process import CommandFailed, run
 from reconix.boot.transitions import Cancelled
@@ -206,7 +207,10 @@ def _mend(device: Device, booted: Running) -> None:
     if wanted is not None and wanted.path != found:
         known = registry.has(found, NAME)
         before = ContainerSet(found, read_containers(registry, found) if known else ())
-        Change(device, before, wanted).make()
+        try:
+            Change(device, before, wanted).make()
+        except (ReconixError, OSError) as error:
+            progress.note(f"the containers of what runs are not all back: {error}")
 
 
 def change_to(

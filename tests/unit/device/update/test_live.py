@@ -1,0 +1,250 @@
+"""Containers are changed while their system goes on, or are as they were."""
+
+from dataclasses import replace
+
+import pytest
+from tests.device_model import Machine
+from tests.live_containers import BEGIN, LONG, changed, made, with_containers
+from tests.unit.device.conftest import Units
+
+from reconix.boot.trial import Phase, Reason, State, read_state
+from reconix.device.__main__ import main
+from reconix.device.select.start import start
+from reconix.device.state.current_containers import current, read_more_images
+from reconix.device.state.ledger import read_ledger
+from reconix.device.state.lock import exclusive_rw
+from reconix.device.state.running import read_running, read_toplevel
+from reconix.device.update.live import ContainersNotKept, change_containers
+from reconix.device.update.untouched import adopt
+from reconix.store.paths import StorePath
+from reconix.store.tree import File
+
+NEW = ("broker 2", "logger 1", "cache 1")
+"""One changed, one as it was, one gone, one new."""
+
+
+@pytest.fixture
+def device(machine: Machine, units: Units) -> Machine:
+    return with_containers(machine, units)
+
+
+def change(machine: Machine, path: StorePath) -> State | None:
+    with exclusive_rw(machine.paths):
+        return change_containers(machine.device, path)
+
+
+def asked(units: Units, *verbs: str) -> list[str]:
+    """What systemd was asked to do, without questions."""
+    return [call for call in units.calls if call.split()[0] in verbs]
+
+
+VERBS = ("stop", "start", "daemon-reload", "reload-or-restart", "nsenter", "reboot")
+
+
+def test_what_has_changed_is_stopped_and_started_and_the_generation_is_committed(
+    device: Machine, units: Units
+) -> None:
+    before, three = read_running(device.paths.booted), changed(device, "three", *NEW)
+    begun = len(units.calls)
+    state = change(device, three)
+    assert state is not None and state == read_state(device.paths.state)
+    assert (state.phase, state.committed.generation) == (Phase.IDLE, str(three))
+    assert (state.previous, state.untried) == (str(device.generations["base"]), ())
+    done = [call for call in units.calls[begun:] if call.split()[0] in VERBS]
+    assert done == [
+        "nsenter --mount=/proc/1/ns/mnt -- /bin/sh /nix/system/agent/container images",
+        "stop container-broker.service container-web.service",
+        "daemon-reload",
+        "start container-broker.service container-cache.service container-logger.service",
+    ]
+    ours = device.read(three).system("default")
+    assert read_running(device.paths.booted) == replace(
+        before, slot=device.selected, generation=three, toplevel=ours.toplevel
+    )
+    assert read_toplevel(device.paths) == ours.toplevel
+    assert start(device.device).booted.toplevel == ours.toplevel
+    assert device.boot().booted.toplevel == ours.toplevel
+
+
+def test_what_the_scripts_read_is_the_new_object(device: Machine, units: Units) -> None:
+    three = changed(device, "three", *NEW)
+    change(device, three)
+    link = device.paths.current_containers
+    assert current(device.paths) == made(device.store, NEW)
+    assert (link / "units/container-broker.service").read_text() == "# 2\n"
+    assert (link / "broker/config.json").read_bytes() == LONG + b"2"
+    known = set(device.read(device.generations["base"]).system("default").images)
+    images = set(device.read(three).system("default").images)
+    assert set(read_more_images(device.paths)) == images - known
+
+
+def test_containers_that_join_the_network_of_one_that_changes_are_started_again(
+    machine: Machine, units: Units
+) -> None:
+    device = with_containers(machine, units, ["broker 1", "logger 1 with:broker", "web 1"])
+    change(device, changed(device, "three", "broker 2", "logger 1 with:broker", "web 1"))
+    assert asked(units, "stop") == ["stop container-broker.service container-logger.service"]
+
+
+def test_rules_of_networks_are_loaded_anew(device: Machine, units: Units) -> None:
+    change(device, changed(device, "three", *NEW, rules=True))
+    change(device, changed(device, "four", *BEGIN))
+    assert asked(units, "reload-or-restart", "stop")[1:] == [
+        "reload-or-restart reconix-container-network.service",
+        "stop container-broker.service container-cache.service",
+        "stop reconix-container-network.service",
+    ]
+
+
+def test_one_change_follows_another_and_one_that_touches_nothing(
+    device: Machine, units: Units
+) -> None:
+    change(device, changed(device, "three", *NEW))
+    four = changed(device, "four", *NEW, "more 1")
+    assert change(device, four) is not None
+    assert "container-more.service" in units.running
+    objects = {"default": made(device.store, [*NEW, "more 1"])}
+    five = device.generation("five", only=["mqtt"], like="base", containers=objects)
+    device.install("five")
+    with exclusive_rw(device.paths):
+        state = adopt(device.device, five)
+    assert state is not None and state.untried == ("mqtt",)
+    toplevel = device.read(five).system("default").toplevel
+    assert read_toplevel(device.paths) == read_running(device.paths.booted).toplevel == toplevel
+
+
+def test_repeated_it_does_nothing(device: Machine, units: Units) -> None:
+    three = changed(device, "three", *NEW)
+    change(device, three)
+    calls = asked(units, *VERBS)
+    assert change(device, three) is None
+    assert asked(units, *VERBS) == calls
+
+
+# -- what is not kept ------------------------------------------------------------------------------
+
+
+def assert_as_before(device: Machine, units: Units) -> None:
+    state = read_state(device.paths.state)
+    assert state.committed.generation == str(device.generations["base"])
+    assert (state.phase, device.selected) == (Phase.IDLE, state.committed.slot)
+    names = [each.split()[0] for each in BEGIN]
+    assert units.running == {"multi-user.target", *(f"container-{name}.service" for name in names)}
+    assert current(device.paths) in (None, made(device.store, BEGIN))
+    assert read_more_images(device.paths) == ()
+    assert device.boot().booted.generation == device.generations["base"]
+
+
+def test_one_that_does_not_start_is_not_kept(device: Machine, units: Units) -> None:
+    three = changed(device, "three", *NEW)
+    units.break_down("container-cache.service")
+    with pytest.raises(ContainersNotKept, match="systemctl start"):
+        change(device, three)
+    last = read_state(device.paths.state).last
+    assert last is not None and last.verdict is not None
+    assert (last.generation, last.verdict.reason) == (str(three), Reason.UNHEALTHY)
+    left = read_ledger(device.paths.ledger).left_of(str(three))
+    assert left is not None and left.reason is Reason.UNHEALTHY
+    assert_as_before(device, units)
+
+
+def test_one_that_is_not_healthy_is_not_kept(device: Machine, units: Units) -> None:
+    broken = {"timeout_seconds": 1, "checks": [{"kind": "unit", "unit": "nginx.service"}]}
+    three = changed(device, "three", *NEW, stricter=broken)
+    with pytest.raises(ContainersNotKept, match=r"unit nginx\.service is active"):
+        change(device, three)
+    last = read_state(device.paths.state).last
+    assert last is not None and last.verdict is not None
+    assert last.verdict.output == "nginx.service is broken: no such page"
+    assert_as_before(device, units)
+
+
+def test_what_the_health_check_of_the_one_before_has_found_does_not_count(
+    device: Machine, units: Units
+) -> None:
+    place = device.paths.containers / "broker"
+    place.mkdir(parents=True)
+    (place / "healthy").touch()
+    change(device, changed(device, "three", *NEW))
+    assert not (place / "healthy").exists()
+
+
+def test_if_those_before_do_not_start_the_device_restarts(
+    device: Machine, units: Units, capsys: pytest.CaptureFixture[str]
+) -> None:
+    three = changed(device, "three", *NEW)
+    units.break_down("container-cache.service", "container-web.service")
+    assert main(["apply", str(three)], device.device) == ContainersNotKept.exit_code
+    assert asked(units, "reboot") == ["reboot"]
+    assert device.boot().booted.generation == device.generations["base"]
+
+
+def test_an_agent_that_was_ended_meanwhile_is_made_good_by_the_next(
+    device: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three = changed(device, "three", *NEW)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("reconix.device.update.live.await_health", killed)
+        change(device, three)
+    assert "container-cache.service" in units.running
+    four = changed(device, "four", "broker 1", "logger 1", "web 2")
+    units.break_down("container-web.service")
+    with pytest.raises(ContainersNotKept):
+        change(device, four)
+    units.break_down()
+    assert change(device, four) is not None
+    names = ("broker", "logger", "web")
+    assert units.running == {"multi-user.target", *(f"container-{name}.service" for name in names)}
+
+
+# -- what is something else ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"only": ["default"]},
+        {"program": b"another loader"},
+        {"extra": {"page": File(b"another page")}},
+        {"extra": {"update.json": File(b'{"receive": true, "trial_timeout_seconds": 9}')}},
+    ],
+    ids=["another kernel", "another loader", "another file", "another policy"],
+)
+def test_what_changes_more_must_be_tried(
+    device: Machine, units: Units, more: dict[str, object]
+) -> None:
+    objects = {"default": made(device.store, NEW)}
+    three = device.generation(
+        "three",
+        **{"only": [], "like": "base", "containers": objects, **more},  # type: ignore[arg-type]
+    )
+    device.install("three")
+    calls = asked(units, *VERBS)
+    assert change(device, three) is None
+    assert asked(units, *VERBS) == calls
+
+
+def test_first_containers_and_no_more_containers_must_be_tried(
+    device: Machine, units: Units
+) -> None:
+    three = device.generation("three", only=[], like="base")
+    device.install("three")
+    assert change(device, three) is None
+
+
+def test_a_restart_can_be_asked_for_and_none_is_made_where_it_may_not_be(
+    device: Machine, units: Units
+) -> None:
+    three = changed(device, "three", *NEW)
+    assert main(["apply", str(three), "--no-reboot"], device.device) == 0
+    assert read_state(device.paths.state).phase is Phase.ARMED
+    assert main(["apply", str(three), "--restart"], device.device) == 0
+    assert asked(units, "stop", "start") == []
+    assert asked(units, "reboot") == ["reboot"]
+    assert main(["apply", str(three)], device.device) == 0
+    assert read_state(device.paths.state).committed.generation == str(three)
+    assert device.device.firmware.next_slot(device.device.selection()) is None
