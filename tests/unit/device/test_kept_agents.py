@@ -11,10 +11,12 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from tests.device_model import Machine
 from tests.project_files import ROOT, enough
+from tests.turned_clock import TurnedClock
 from tests.unit.device.conftest import Units
 
 from reconix.base.documents import JsonInput, print_json
@@ -79,6 +81,7 @@ def test_w3_it_takes_a_stream_of_this_release_tries_it_and_keeps_it(
     kept: KeptAgent, machine: Machine, units: Units, base: str | None
 ) -> None:
     two = machine.generation("two", extra={"update.json": File(print_json(PATIENT))})
+    machine.time = TurnedClock(monotonic())  # a kept agent goes by the clock of this computer
     machine.boot()
     stream = machine.stream(base, "two").getvalue()
     kept.run("receive", "--no-reboot", stdin=stream)
