@@ -35,7 +35,7 @@ def test_a_copy_is_what_the_object_is_whatever_the_umask(tmp_path: Path, paths: 
     finally:
         os.umask(before)
     assert current(paths) == path
-    link = paths.current_containers
+    link = paths.changed_containers
     assert (link / "containers.json").read_bytes() == b"{}"
     assert (link / "config.json").read_bytes() == LONG
     assert (link / "config.json").stat().st_mode & 0o777 == 0o644
@@ -53,7 +53,7 @@ def test_what_is_altered_is_not_given_out(tmp_path: Path, paths: Paths) -> None:
     assert current(paths) is None
     place.write_bytes(LONG)
     point_to(paths, registry, path)
-    assert (paths.current_containers / "config.json").read_bytes() == LONG
+    assert (paths.changed_containers / "config.json").read_bytes() == LONG
 
 
 def test_the_copy_before_is_kept_and_none_before_that(tmp_path: Path, paths: Paths) -> None:
@@ -61,7 +61,7 @@ def test_the_copy_before_is_kept_and_none_before_that(tmp_path: Path, paths: Pat
     for place in (older, before):
         place.mkdir(parents=True)
         (place / "containers.json").touch()
-    paths.current_containers.symlink_to(before)
+    paths.changed_containers.symlink_to(before)
     registry, path = with_files(tmp_path, {"containers.json": b"{}"})
     point_to(paths, registry, path)
     assert (older.is_dir(), before.is_dir(), current(paths)) == (False, True, path)
@@ -69,7 +69,7 @@ def test_the_copy_before_is_kept_and_none_before_that(tmp_path: Path, paths: Pat
 
 def test_a_link_of_somebody_else_is_none(paths: Paths) -> None:
     paths.containers.mkdir()
-    paths.current_containers.symlink_to("/etc")
+    paths.changed_containers.symlink_to("/etc")
     assert current(paths) is None
 
 

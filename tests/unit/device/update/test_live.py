@@ -69,7 +69,7 @@ def test_what_has_changed_is_stopped_and_started_and_the_generation_is_committed
 def test_what_the_scripts_read_is_the_new_object(device: Machine, units: Units) -> None:
     three = changed(device, "three", *NEW)
     change(device, three)
-    link = device.paths.current_containers
+    link = device.paths.changed_containers
     assert current(device.paths) == made(device.store, NEW)
     assert (link / "units/container-broker.service").read_text() == "# 2\n"
     assert (link / "broker/config.json").read_bytes() == LONG + b"2"
