@@ -8,7 +8,14 @@ from tests.unit.device.conftest import Units
 
 from reconix.base.digests import Digest
 from reconix.device.select.watch import watch
-from reconix.device.settings.containers import Container, print_containers, unit_of
+from reconix.device.settings.containers import (
+    NAMES,
+    RULES,
+    Container,
+    network_unit_of,
+    print_containers,
+    unit_of,
+)
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.update.apply import apply
 from reconix.nix.chroot import ChrootStore
@@ -30,9 +37,12 @@ def made(store: ChrootStore, containers: Sequence[str], *, rules: bool = False) 
         identity = Digest.of(f"{name} {version}".encode())
         listed.append(Container(name, unit_of(name), identity, network=joined))
         files[f"units/{unit_of(name)}"] = File(f"# {version}\n".encode())
+        if joined == "none":
+            files[f"units/{network_unit_of(name)}"] = File(b"")
         files[f"{name}/config.json"] = File(LONG + version.encode())
-    rulesets = {"nftables": File(b"table\n")} if rules else {}
-    content = {"containers.json": File(print_containers(listed)), **files, **rulesets}
+    if rules:
+        files.update({f"units/{unit}": File(b"") for unit in (RULES, NAMES)})
+    content = {"containers.json": File(print_containers(listed)), **files}
     return store.add_files(folder(content), "containers-default")
 
 

@@ -25,6 +25,12 @@ from reconix.store.registry import NotInstalled, Registry
 NAME = "containers.json"
 LINK = "containers"
 """What leads from a toplevel to the object with the file."""
+RULES = "reconix-container-network.service"
+"""The unit with the rules of all networks, if there are some."""
+
+NAMES = "reconix-container-names.path"
+"""The unit that tells containers which servers resolve names, if there is one."""
+
 VERSION = 1
 MAX_BYTES = 4 << 20
 _MAX_CONTAINERS = 4096
@@ -78,6 +84,11 @@ def is_name(text: str) -> bool:
 def unit_of(name: str) -> str:
     """The unit that runs the container of this name."""
     return f"container-{name}.service"
+
+
+def network_unit_of(name: str) -> str:
+    """The unit that makes its network, if it is its own."""
+    return f"container-{name}-network.service"
 
 
 def health_timer_of(name: str) -> str:

@@ -35,8 +35,11 @@ from reconix.device.device import Device
 from reconix.device.settings.containers import (
     LINK,
     NAME,
+    NAMES,
+    RULES,
     Container,
     containers_object,
+    network_unit_of,
     read_containers,
 )
 from reconix.device.settings.health import Check, ContainerWorks, Health, read_health
@@ -63,8 +66,6 @@ from reconix.store.registry import Registry
 _MAY_DIFFER = frozenset({LINK, "health.json", "secrets.json"})
 """What of a toplevel only the agent reads, and the containers themselves."""
 
-_NETWORK = "reconix-container-network.service"
-_RULES = "nftables"
 _LEFT_BEHIND = ("healthy", "unhealthy", "failures", "started")
 _COMMAND_SECONDS = 120.0
 
@@ -148,25 +149,31 @@ class Change:
         Raises:
             CommandFailed: a container does not end, or does not start.
         """
-        _systemctl("stop", self.before.differing(self.after))
+        _systemctl("stop", self._to_stop())
         for each in self.new:
             for name in _LEFT_BEHIND:
                 (self.device.paths.containers / each.name / name).unlink(missing_ok=True)
         point_to(self.device.paths, self.device.registry, self.after.path)
-        _run("systemctl", "daemon-reload")
-        self._set_rules()
-        _systemctl("start", self.after.containers)
+        _systemctl("daemon-reload")
+        if self._has(self.after, RULES):
+            _systemctl("reload-or-restart", [RULES])  # all of them are replaced at once
+        _systemctl("start", self._to_start())
 
-    def _set_rules(self) -> None:
-        """The rules of the networks, replaced at once; who has none needs none."""
-        has_before, has = (self._has_rules(each) for each in (self.before, self.after))
-        if has:
-            _run("systemctl", "reload-or-restart", _NETWORK)
-        elif has_before:
-            _run("systemctl", "stop", _NETWORK)
+    def _to_stop(self) -> list[str]:
+        """What ends as it was told to begin: systemd reads the units of others afterwards."""
+        differing = self.before.differing(self.after)
+        networks = [network_unit_of(each.name) for each in differing]
+        gone = [unit for unit in (RULES, NAMES) if not self._has(self.after, unit)]
+        more = [unit for unit in (*networks, *gone) if self._has(self.before, unit)]
+        return [each.unit for each in differing] + more
 
-    def _has_rules(self, containers: ContainerSet) -> bool:
-        return self.device.registry.has(containers.path, _RULES)
+    def _to_start(self) -> list[str]:
+        """All that should run; nothing happens to what does."""
+        names = [NAMES] if self._has(self.after, NAMES) else []
+        return [each.unit for each in self.after.containers] + names
+
+    def _has(self, containers: ContainerSet, unit: str) -> bool:
+        return self.device.registry.has(containers.path, "units", unit)
 
 
 def change_containers(device: Device, path: StorePath) -> State | None:
@@ -299,10 +306,6 @@ def _health(change: Change, said: Health) -> Health:
     return replace(said, checks=said.checks + more)
 
 
-def _systemctl(verb: str, containers: Collection[Container]) -> None:
-    if containers:
-        _run("systemctl", verb, *(each.unit for each in containers))
-
-
-def _run(*words: str) -> None:
-    run(*words, timeout_seconds=_COMMAND_SECONDS)
+def _systemctl(verb: str, units: Collection[str] | None = None) -> None:
+    if units is None or units:
+        run("systemctl", verb, *(units or ()), timeout_seconds=_COMMAND_SECONDS)

@@ -8,8 +8,10 @@ from tests.live_containers import BEGIN, LONG, changed, made, with_containers
 from tests.unit.device.conftest import Units
 
 from reconix.boot.trial import Phase, Reason, State, read_state
+from reconix.containers.runtime import units as made_units
 from reconix.device.__main__ import main
 from reconix.device.select.start import start
+from reconix.device.settings.containers import NAMES, RULES
 from reconix.device.state.current_containers import current, read_more_images
 from reconix.device.state.ledger import read_ledger
 from reconix.device.state.lock import exclusive_rw
@@ -86,14 +88,37 @@ def test_containers_that_join_the_network_of_one_that_changes_are_started_again(
     assert asked(units, "stop") == ["stop container-broker.service container-logger.service"]
 
 
-def test_rules_of_networks_are_loaded_anew(device: Machine, units: Units) -> None:
+def test_rules_of_networks_are_replaced_and_end_before_their_unit_is_gone(
+    device: Machine, units: Units
+) -> None:
+    begun = len(units.calls)
     change(device, changed(device, "three", *NEW, rules=True))
-    change(device, changed(device, "four", *BEGIN))
-    assert asked(units, "reload-or-restart", "stop")[1:] == [
+    change(device, changed(device, "four", "broker 2", "logger 1"))
+    done = [call for call in units.calls[begun:] if call.split()[0] in VERBS[:4]]
+    assert done == [
+        "stop container-broker.service container-web.service",
+        "daemon-reload",
         "reload-or-restart reconix-container-network.service",
-        "stop container-broker.service container-cache.service",
-        "stop reconix-container-network.service",
+        "start container-broker.service container-cache.service container-logger.service "
+        "reconix-container-names.path",
+        "stop container-cache.service reconix-container-network.service "
+        "reconix-container-names.path",
+        "daemon-reload",
+        "start container-broker.service container-logger.service",
     ]
+
+
+def test_units_of_networks_are_called_as_a_build_calls_them() -> None:
+    assert (made_units.RULES, f"{made_units.NAMES}.path") == (RULES, NAMES)
+
+
+def test_the_network_of_a_container_that_changes_is_made_anew(
+    machine: Machine, units: Units
+) -> None:
+    device = with_containers(machine, units, ["broker 1 none", "logger 1 none", "web 1"])
+    change(device, changed(device, "three", "broker 2 none", "logger 1 none", "web 1"))
+    (stopped,) = asked(units, "stop")
+    assert stopped == "stop container-broker.service container-broker-network.service"
 
 
 def test_one_change_follows_another_and_one_that_touches_nothing(
