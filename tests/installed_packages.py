@@ -5,6 +5,7 @@ tool ───► library                 server needs a mailer, which post prov
 server ─► mailer │ nothing
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.config_projects import write
@@ -125,8 +126,15 @@ def install(store: ChrootStore) -> None:
         recipes.realise(store, cached_recipes.root_recipe(system, lock), make)
 
 
-def add_generation(store: ChrootStore) -> StorePath:
-    """A generation of both systems, as a build leaves it; ``install`` comes first."""
+def add_generation(
+    store: ChrootStore, containers: Mapping[str, StorePath] | None = None
+) -> StorePath:
+    """A generation of both systems, as a build leaves it; ``install`` comes first.
+
+    Args:
+        store: where it goes.
+        containers: the objects with the containers of systems, by the names of these.
+    """
     lock = lock_of()
     linux = store.add_files(folder({"vmlinuz": KERNEL_FILE, "modules/x.ko": MODULE}), "linux-6.12")
     agent = store.add_files(folder({"agent.pyz": File(b"a" * 300)}), "reconix-device")
@@ -142,6 +150,9 @@ def add_generation(store: ChrootStore) -> StorePath:
         links = {"root": Symlink(str(root)), "etc": Symlink(str(etc)), **shared}
         links["sidecars/root"] = Symlink(str(described))
         needed = [root, etc, linux, agent, initrd, described]
+        if containers and name in containers:
+            links["containers"] = Symlink(str(containers[name]))
+            needed.append(containers[name])
         tree = folder({**links, "boot.json": File(f"{initrd}/initrd".encode())})
         toplevels[name] = store.add_files(tree, f"system-{name}", needed)
     boot = store.add_files(folder({"kernel": KERNEL_FILE, "loader": File(b"l" * 400)}), "boot-gw")

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "project": "base store nix config build containers vm",
     "signing": "base transfer device nix config build project",
     "fleet": "base store transfer nix build",
-    "composition": "base store nix config build project",
+    "composition": "base store device nix config build project",
     "cli": (
         "base store boot transfer device nix config build minify containers image vm prove project "
         "signing fleet composition"

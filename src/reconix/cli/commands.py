@@ -17,7 +17,19 @@ from typing import Protocol, cast
 
 NAMES = (
     *("init", "import", "check", "fmt", "show", "options", "diff", "lock", "build", "why", "size"),
-    *("sbom", "image", "run", "shell", "logs", "cp", "keys", "secrets", "send", "publish"),
+    *(
+        "containers",
+        "sbom",
+        "image",
+        "run",
+        "shell",
+        "logs",
+        "cp",
+        "keys",
+        "secrets",
+        "send",
+        "publish",
+    ),
     *("deploy", "repair", "status", "store", "prove", "doctor", "completion"),
 )
 """All commands, in the order in which a user meets them."""

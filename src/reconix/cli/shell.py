@@ -5,20 +5,22 @@ with are known. The host key that it shows first is remembered until it is start
 device that is named with --to is reached by your own ssh as it is set up.
 
 With the name of a system, one logs in only if that system runs. With --start it is started first if
-another one runs: once, as by `reconix-device boot SYSTEM --now`.
+another one runs: once, as by `reconix-device boot SYSTEM --now`. With --container one is in that
+container, as by `reconix-device exec`.
 
 Exit status: that of the shell or the command; 70 another system runs, 78 the device cannot be
 reached.
 """
 
 import argparse
+import shlex
 import time
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError, UsageError
 from reconix.cli import places, ssh
 from reconix.config.schema.hosts import Host
-from reconix.fleet.remote import NotReached, Remote
+from reconix.fleet.remote import AGENT, NotReached, Remote
 from reconix.project.files import ProjectFiles
 
 _START_SECONDS = 600.0
@@ -38,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start", action="store_true", help="start the system first if another one runs"
     )
+    parser.add_argument("--container", metavar="NAME", help="log in to this container")
     add_device_arguments(parser)
 
 
@@ -61,7 +64,25 @@ def run(arguments: argparse.Namespace) -> int:
         _expect(host, device, arguments.system, start=arguments.start)
     elif arguments.start:
         raise UsageError("--start: which system?", hint=f"one of: {', '.join(_systems(host))}")
+    if arguments.container is not None:
+        return device.log_in(_in_container(host, arguments.container, arguments.command))
     return device.log_in(arguments.command)
+
+
+def containers_of(host: Host) -> list[str]:
+    """The containers of all systems of a host."""
+    return sorted({name for system in host.systems.values() for name in system.containers})
+
+
+def _in_container(host: Host, name: str, command: str) -> str:
+    known = containers_of(host)
+    if name not in known:
+        raise UsageError(
+            f"{host.name} has no container {name!r}",
+            hint=f"there are: {', '.join(known) or 'none'}",
+        )
+    words = ["/bin/sh", "-c", command] if command else []
+    return shlex.join([AGENT, "exec", name, *words])
 
 
 def _systems(host: Host) -> list[str]:

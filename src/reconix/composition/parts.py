@@ -107,6 +107,22 @@ def contents(store: ChrootStore, generation: Generation) -> list[Content]:
     return list(_merged(survey.found.values()))
 
 
+def owned(store: ChrootStore, owners: Mapping[str, Iterable[StorePath]]) -> list[Content]:
+    """The contents of some objects, each once, with all whose objects have it as its ``systems``.
+
+    Args:
+        store: has them.
+        owners: the objects of each, by a name; sidecars say what of them is not on a device.
+
+    Raises:
+        BadSidecar: one was altered.
+    """
+    survey = _Survey(store)
+    for name, objects in owners.items():
+        survey.add(objects, {}, frozenset({name}))
+    return list(_merged(survey.found.values()))
+
+
 def _names(
     parts: ToplevelParts, toplevel: StorePath, objects: Iterable[StorePath]
 ) -> dict[StorePath, Part]:

@@ -110,6 +110,13 @@ def test_start_needs_a_system(device: Device, capfd: pytest.CaptureFixture[str])
     assert "which system?" in capfd.readouterr().err
 
 
+def test_without_a_command_none_is_run(device: Device) -> None:
+    """Once it was the name of our own command."""
+    device.has("shell")
+    device.reconix("shell")
+    assert device.heard() == []
+
+
 @pytest.mark.parametrize(
     ("words", "asked"),
     [
@@ -123,6 +130,29 @@ def test_the_log_is_asked_for(words: list[str], asked: str, device: Device) -> N
     device.has("journalctl")
     assert device.reconix("logs", *words) == 0
     assert device.heard()[-1] == f"journalctl --boot --no-pager --quiet --no-hostname {asked}"
+
+
+BROKER = '[containers.broker]\npackages = ["mosquitto"]\ncommand = ["mosquitto"]\n'
+
+
+def test_the_log_of_a_container_is_that_of_its_unit(device: Device) -> None:
+    (device.project / "hosts/gateway/systems/broker.toml").write_text(BROKER)
+    device.has("journalctl")
+    assert device.reconix("logs", "broker", "-n", "1") == 0
+    assert device.heard()[-1].endswith("--unit=broker --unit=container-broker.service")
+
+
+def test_one_logs_in_to_a_container(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
+    (device.project / "hosts/gateway/systems/broker.toml").write_text(BROKER)
+    device.has("reconix-device", "exit 7")
+    assert device.reconix("shell", "--container", "broker") == 7
+    assert device.reconix("shell", "--container", "broker", "-c", "echo 'a  b'") == 7
+    assert device.heard() == [
+        "reconix-device exec broker",
+        "reconix-device exec broker /bin/sh -c echo 'a  b'",
+    ]
+    assert device.reconix("shell", "--container", "other") == 2
+    assert "there are: broker" in capsys.readouterr().err
 
 
 def test_a_log_cannot_change_the_terminal(

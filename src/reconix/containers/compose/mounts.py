@@ -1,9 +1,9 @@
 """What a service mounts: volumes of its own, and files and folders of the host.
 
-A volume of a name becomes one of ours. A file of the project becomes a file of the container: it is
-part of the generation, so an update brings another one, and nothing writes to it. A folder of the
-host has no counterpart, for a device has no such folder; and least of all what gives a container
-power over the host, its socket of Docker.
+A volume of a name becomes one of ours, and one that several services have a shared one. A file of
+the project becomes a file of the container: it is part of the generation, so an update brings
+another one, and nothing writes to it. A folder of the host has no counterpart, for a device has no
+such folder; and least of all what gives a container power over the host, its socket of Docker.
 
 Source: Compose Specification, *volumes*, *configs*.
 Tested by ``tests/unit/containers/compose/test_mounts.py``.
@@ -12,11 +12,13 @@ Tested by ``tests/unit/containers/compose/test_mounts.py``.
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from reconix.config.problems import Place
+from reconix.config.schema.containers import SHARED
 from reconix.containers.compose.nodes import Fields, Items, Node, Scalar
 from reconix.containers.compose.service import LeftOut, Service, fields, items, text, truth
 
@@ -57,8 +59,29 @@ def configs(service: Service, node: Node) -> None:
     service.each("configs", items(node), _config)
 
 
+def shared_volumes(services: Mapping[str, Node]) -> frozenset[str]:
+    """The names of volumes that several services mount."""
+    found = Counter(name for node in services.values() for name in set(_names_in(node)))
+    return frozenset(name for name, count in found.items() if count > 1)
+
+
+def _names_in(service: Node) -> Iterator[str]:
+    listed = service.entries.get("volumes") if isinstance(service, Fields) else None
+    for node in listed.items if isinstance(listed, Items) else ():
+        try:
+            mount = _mount(node)
+        except LeftOut:  # told when it is translated
+            continue
+        if mount.kind == "volume" and mount.source:
+            yield mount.source
+
+
+def _mount(node: Node) -> _Mount:
+    return _long(node) if isinstance(node, Fields) else _short(text(node), node.place)
+
+
 def _volume(service: Service, node: Node) -> None:
-    mount = _long(node) if isinstance(node, Fields) else _short(text(node), node.place)
+    mount = _mount(node)
     if mount.kind == "tmpfs":
         _in_memory(mount.target)
     elif mount.kind == "bind":
@@ -107,8 +130,8 @@ def _named(service: Service, mount: _Mount) -> None:
             "volumes", mount.place, f"{mount.target} is in memory here, as in each container"
         )
         return
-    name = _volume_name(mount.source or mount.target)
-    _tell_if_shared(service, mount)
+    shared = SHARED if mount.source in service.around.shared else ""
+    name = f"{shared}{_volume_name(mount.source or mount.target)}"
     defined = service.around.volumes.get(mount.source)
     if isinstance(defined, Fields) and (
         odd := sorted({"external", "driver_opts"} & {*defined.entries})
@@ -119,15 +142,8 @@ def _named(service: Service, mount: _Mount) -> None:
     service.enter("volumes", name, mount.target, mount.place)
     if mount.is_read_only:
         service.tell("volumes", mount.place, "is writable here: a volume is never read-only")
-
-
-def _tell_if_shared(service: Service, mount: _Mount) -> None:
-    """A volume belongs to the users of one container."""
-    owner = service.around.owners.setdefault(mount.source, service.name) if mount.source else ""
-    if owner and owner != service.name:
-        fact = f"{mount.source}: is a volume of its own here, and not that of {owner}"
-        hint = "two containers have no volume in common: one has to ask the other"
-        service.tell("volumes", mount.place, fact, hint)
+    if shared:
+        service.tell("volumes", mount.place, f"{name} is one for all systems of the device")
 
 
 def _volume_name(text: str) -> str:

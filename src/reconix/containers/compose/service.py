@@ -48,8 +48,8 @@ class Surroundings:
         secrets: the names of secrets, as we have them.
         configs: what is at the top of the file under ``configs``.
         volumes: what is there under ``volumes``.
-        owners: which container has a volume; this and what follows is filled in on the way.
-        read: files of variables.
+        shared: the names of volumes that several services have.
+        read: files of variables; this and what follows is filled in on the way.
         spent: how much was put into lists and tables.
     """
 
@@ -60,7 +60,7 @@ class Surroundings:
     secrets: Mapping[str, str] = field(default_factory=dict)
     configs: Mapping[str, Node] = field(default_factory=dict)
     volumes: Mapping[str, Node] = field(default_factory=dict)
-    owners: dict[str, str] = field(default_factory=dict)
+    shared: frozenset[str] = frozenset()
     read: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     spent: list[str] = field(default_factory=list)
 

@@ -28,6 +28,7 @@ from reconix.config.rules.containers_together import check_containers_together
 from reconix.config.schema.system import System
 from reconix.config.shapes import shape_of
 from reconix.config.toml.reader import Raw, RawScalar, RawTable
+from reconix.containers.compose import mounts
 from reconix.containers.compose.nodes import MAX_CHARACTERS, BadCompose, Fields, Items, Node, Scalar
 from reconix.containers.compose.options import LEFT_OUT, TRANSLATED, in_order
 from reconix.containers.compose.service import LeftOut, Service, Surroundings
@@ -89,6 +90,7 @@ def translate(
         secrets=_names(_section(found, "secrets"), "secrets"),
         configs=_section(found, "configs"),
         volumes=_section(found, "volumes"),
+        shared=mounts.shared_volumes(services),
     )
     _expect_registries(services, around.registry)
     made = [_service(name, node, around) for name, node in services.items()]

@@ -88,15 +88,16 @@ configs:
     assert "only configs with `file` or `content`" in remark.fact
 
 
-def test_a_volume_of_two_services_is_one_for_each_and_that_is_told() -> None:
+def test_a_volume_of_two_services_is_shared_and_of_whom_is_told() -> None:
     text = """
 services:
-  one: {image: a.example.com/x:1, volumes: ["data:/data"]}
-  two: {image: a.example.com/x:1, volumes: ["data:/data"]}
+  one: {image: a.example.com/x:1, volumes: ["data:/data", "own:/own"]}
+  two: {image: a.example.com/x:1, volumes: [{type: volume, source: data, target: /srv}, {}]}
 volumes: {data: {driver_opts: {type: nfs}}}
 """
     found = translated(text)
-    assert found.text.count('volumes = { data = "/data" }') == 2
+    assert 'volumes = { "shared:data" = "/data", own = "/own" }' in found.text
+    assert 'volumes = { "shared:data" = "/srv" }' in found.text
     facts = [f"{each.place.line} {each.fact}" for each in found.remarks]
-    assert "4 data: is a volume of its own here, and not that of one" in facts
+    assert "3 shared:data is one for all systems of the device" in facts
     assert "3 data: driver_opts has no counterpart" in facts

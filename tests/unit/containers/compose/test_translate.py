@@ -57,9 +57,10 @@ TAKEN = {
     "environment: [A=1, B=]": 'environment = { A = "1", B = "" }',
     "user: 1000:1000": 'user = "1000:1000"',
     "working_dir: /srv": 'working_directory = "/srv"',
-    "ports: ['80:8080/udp', '[::1]:81:81', '0.0.0.0:82:82']": (
-        'ports = ["80:8080/udp", "[::1]:81:81", "82:82"]'
+    "ports: ['80:8080/udp', '[::]:81:81', '0.0.0.0:82:82']": (
+        'ports = ["80:8080/udp", "81:81", "82:82"]'
     ),
+    "ports: ['[::1]:81:81']\nnetwork_mode: host": ('ports = ["[::1]:81:81"]\nnetwork = "host"'),
     "ports: ['8000-8001:80-81', '8000:80']": 'ports = ["8000:80", "8001:81"]',
     "ports: [{target: 80, published: '8080', host_ip: 127.0.0.1, protocol: udp, mode: host}]": (
         'ports = ["127.0.0.1:8080:80/udp"]'
