@@ -119,7 +119,7 @@ def parse(name: str, words: list[str], before: argparse.Namespace) -> argparse.N
     """
     parser = command_parser(name)
     # Operands may stand on either side of an option, several of them too.
-    found, extra = parser.parse_known_intermixed_args(words, before)
+    found, extra = parser.parse_known_intermixed_args(words, _options_of_all(before))
     if extra:
         hint = nearest(extra[0].partition("=")[0], options_of(parser))
         raise UsageError(
@@ -130,6 +130,12 @@ def parse(name: str, words: list[str], before: argparse.Namespace) -> argparse.N
         if not hasattr(found, key):
             setattr(found, key, value)
     return found
+
+
+def _options_of_all(before: argparse.Namespace) -> argparse.Namespace:
+    """The options of all commands; the rest would be taken for what the command itself was told."""
+    own = ("command", "words", "version")
+    return argparse.Namespace(**{k: each for k, each in vars(before).items() if k not in own})
 
 
 def options_of(parser: argparse.ArgumentParser) -> list[str]:
