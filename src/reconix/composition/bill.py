@@ -11,7 +11,7 @@ licences. The formats are in ``cyclonedx.py`` and ``spdx.py``.
 Parts are named by *package URLs*, with the source package where it is called otherwise. The same
 lock gives the same bill: its date is that of the newest list of packages in the lock.
 
-Source: Package URL specification, types ``deb`` and ``pypi`` (ECMA-427).
+Source: Package URL specification, types ``deb``, ``pypi`` and ``oci`` (ECMA-427).
 Tested by ``tests/unit/composition/test_bill.py`` and, against the libraries of both formats,
 ``tests/unit/composition/test_bill_formats.py``.
 """
@@ -32,6 +32,8 @@ from reconix.composition.installed import parse_installed
 from reconix.composition.licences import Licences
 from reconix.composition.subject import HostSubject
 from reconix.composition.wheels import InstalledWheel, wheels
+from reconix.config.image_reference import InRegistry, parse_reference
+from reconix.config.lock.containers import ContainerLock
 from reconix.config.lock.packages import LockedPackage, SourcePackage
 
 _DEBIAN = "debian"
@@ -165,7 +167,19 @@ class _Maker:
             self.add(_wheel(wheel, self.project if wheel.is_own else ""), key)
         for place, tree in sorted(subject.system.trees.items()):
             self.add(self.folder(place, tree.source), key)
+        for container, locked in sorted(subject.locked.containers.items()):
+            self.container(container, locked, key)
         self.add(_AGENT, key)
+
+    def container(self, name: str, locked: ContainerLock, above: str) -> None:
+        """A container: an image, of which its maker knows the parts, or packages."""
+        made = Component(f"{above}/container:{name}", Kind.APPLICATION, name)
+        if locked.is_native:
+            key = self.add(made, above)
+            for package in locked.packages:
+                self.add(self.package(package, None), key)
+        else:
+            self.add(_image(made, locked), above)
 
     def folder(self, place: str, source: Path) -> Component:
         """A folder of the project: what is in it, only the project knows."""
@@ -251,6 +265,22 @@ def _wheel(wheel: InstalledWheel, supplier: str) -> Component:
     key = f"{purl}#{wheel.sha256.hex()[:16]}"
     name, version, facts = wheel.name, wheel.version, (("file", wheel.file_name),)
     return Component(key, Kind.PACKAGE, name, version, purl, wheel.sha256, supplier, facts=facts)
+
+
+def _image(made: Component, locked: ContainerLock) -> Component:
+    """An image by the digest that its reference led to.
+
+    Source: Package URL specification, type ``oci``.
+    """
+    assert locked.top is not None
+    facts = (("image", locked.asked),)
+    reference = parse_reference(locked.asked)
+    if not isinstance(reference, InRegistry):
+        return replace(made, version=str(locked.top), facts=facts)
+    name = reference.repository.rpartition("/")[2].lower()
+    place = {"repository_url": f"{reference.host}/{reference.repository}"}
+    purl = PackageURL("oci", None, name, str(locked.top), place).to_string()
+    return replace(made, version=str(locked.top), purl=purl, facts=facts)
 
 
 def _dependencies(root: Path) -> Dependencies:

@@ -38,14 +38,16 @@ class Kind(enum.IntEnum):
 
     PACKAGE = 0
     PROJECT = 1
-    KERNEL = 2
-    AGENT = 3
-    OBJECT = 4
+    CONTAINER = 2
+    """Besides what packages of the system have as well."""
+    KERNEL = 3
+    AGENT = 4
+    OBJECT = 5
     """Of a store of Nix."""
-    GENERATED = 5
-    MADE = 6
+    GENERATED = 6
+    MADE = 7
     """When packages were installed."""
-    BOOT = 7
+    BOOT = 8
     """Besides kernel and initrd."""
 
 
@@ -133,6 +135,10 @@ def _names(
         **({parts.agent: _AGENT} if parts.agent else {}),
         **{path: Part(at, kind=Kind.PROJECT) for path, at in parts.trees},
         **{path: Part(path.name, kind=Kind.PROJECT) for path in parts.layers},
+        **{
+            path: Part(f"container {name}", kind=Kind.CONTAINER) if name else _GENERATED
+            for path, name in parts.containers
+        },
         parts.linux: Part("kernel", version, Kind.KERNEL),
         parts.etc: _GENERATED,
         toplevel: _GENERATED,

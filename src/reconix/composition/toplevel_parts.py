@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.files import read_bounded
+from reconix.device.settings import containers
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 
@@ -29,6 +30,9 @@ class ToplevelParts:
     """What is bound, and where."""
     layers: tuple[StorePath, ...]
     """What is laid over the root, the uppermost first."""
+    containers: tuple[tuple[StorePath, str], ...] = ()
+    """What containers are made of, and the name of the first that has it; what tells of them all
+    has none."""
 
     @classmethod
     def read(cls, store: ChrootStore, toplevel: StorePath) -> "ToplevelParts | None":
@@ -49,7 +53,22 @@ class ToplevelParts:
             agent=_link(place / "agent")[0] if (place / "agent").is_symlink() else None,
             trees=tuple((StorePath.parse(path), at) for path, _, at in _lines(place / "trees")),
             layers=tuple(StorePath.parse(path) for path, *_ in _lines(place / "layers")),
+            containers=tuple(_containers(store, place).items()),
         )
+
+
+def _containers(store: ChrootStore, toplevel: Path) -> dict[StorePath, str]:
+    link = toplevel / containers.LINK
+    if not link.is_symlink():
+        return {}
+    path = _link(link)[0]
+    file = store.path(path) / containers.NAME
+    content = read_bounded(file, containers.MAX_BYTES)
+    found = {path: ""}
+    for each in containers.parse_containers(content, source=str(file)):
+        for item in each.objects:
+            found.setdefault(item, each.name)
+    return found
 
 
 def _link(link: Path) -> tuple[StorePath, str]:

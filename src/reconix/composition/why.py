@@ -162,7 +162,27 @@ class Inquiry:
         if name in _names(lock.initrd):
             note = "the program of the initrd, which every device has"
             return self._answer(name, Reason(name, (), (), note=note), lock.initrd)
-        return self._wheel(name)
+        return self._wheel(name) or self._in_containers(name)
+
+    def _in_containers(self, name: str) -> PackageAnswer | None:
+        """Why a package is in containers and nowhere else: in which ones it is."""
+        subject = self._subject
+        named = [
+            (container, package)
+            for container, locked in subject.locked.containers.items()
+            for package in locked.packages
+            if package.name == name
+        ]
+        reasons = [
+            Reason(
+                name,
+                requests.for_option(subject.table, "containers", container, "packages"),
+                (),
+                note=f"a package of the container {container}",
+            )
+            for container, _ in named
+        ]
+        return PackageAnswer(name, named[0][1].version, tuple(reasons)) if named else None
 
     def _wheel(self, name: str) -> PackageAnswer | None:
         """Why a wheel is in a Python environment: the environment was asked for."""

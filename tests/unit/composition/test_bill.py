@@ -10,6 +10,7 @@ from tests.installed_packages import lock_of, locked
 from reconix.base.digests import Digest
 from reconix.composition.bill import Bill, Component, Kind, make
 from reconix.composition.subject import HostSubject
+from reconix.config.lock.containers import ContainerLock, LockedBlob, LockedLayer
 from reconix.config.lock.hosts import HostLock, NixLock, SystemLock
 from reconix.config.lock.packages import LockedPackage, SourcePackage
 from reconix.config.lock.wheels import LockedWheel, PythonLock
@@ -180,3 +181,33 @@ def test_the_same_lock_gives_the_same_bill(
 
 def _dated(lock: HostLock, date: str) -> HostLock:
     return replace(lock, loader=tuple(replace(each, date=date) for each in lock.loader))
+
+
+BLOB = LockedBlob(Digest.of(b"blob"), 4, "application/octet-stream")
+LAYERS = (LockedLayer(BLOB, BLOB.digest),)
+
+
+def image(asked: str) -> ContainerLock:
+    return ContainerLock(asked, Digest.of(b"top"), BLOB, BLOB, LAYERS)
+
+
+def test_containers_are_told_with_their_digests_or_packages(
+    host: HostSubject, built: ChrootStore
+) -> None:
+    containers = {
+        "broker": image("registry.example.com:5000/apps/Broker:2".lower()),
+        "file": image("oci:images:app"),
+        "logger": ContainerLock(packages=(locked("tool"), locked("only-here"))),
+    }
+    mail = replace(host.lock.systems["mail"], containers=containers)
+    made = bill(changed(host, mail=mail), built)
+    found = by_name(made)
+    top = str(Digest.of(b"top"))
+    assert found["broker"].version == found["file"].version == top
+    assert found["broker"].purl == (
+        f"pkg:oci/broker@{top}?repository_url=registry.example.com:5000/apps/broker"
+    )
+    assert found["file"].purl == "" and dict(found["file"].facts)["image"] == "oci:images:app"
+    assert made.needs[found["logger"].key] == tuple(sorted((TOOL, found["only-here"].key)))
+    system = made.needs["system:mail"]
+    assert {found[name].key for name in containers} <= {*system}

@@ -3,10 +3,14 @@
 import pytest
 from tests.installed_packages import KERNEL_FILE, add_generation
 
+from reconix.base.digests import Digest
 from reconix.build.measured import Measured
 from reconix.composition.parts import Content, Kind, Part, contents
+from reconix.device.settings.containers import Container, print_containers
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import read_generation
+from reconix.store.paths import StorePath
+from reconix.store.tree import File, folder
 
 BOTH = frozenset({"default", "mail"})
 
@@ -66,3 +70,34 @@ def test_a_program_and_a_file_that_are_equal_are_one_content(found: list[Content
 def test_what_is_not_on_a_device_does_not_count(found: list[Content]) -> None:
     assert all(each.size_bytes != len("what is not on a device" * 99) for each in found)
     assert all(each.size_bytes > 64 for each in found)
+
+
+def containers(store: ChrootStore) -> StorePath:
+    """Two containers with one image, in which there is a program of the system."""
+    tool = b"tool usr/bin/tool" * 9
+    image = store.add_files(
+        folder({"root/bin/tool": File(tool), "root/bin/own": File(b"own" * 99)}), "container-root"
+    )
+    layers = {
+        name: store.add_files(folder({"root/conf": File(name.encode() * 99)}), f"layer-{name}")
+        for name in ("app", "web")
+    }
+    listed = [
+        Container(name, f"{name}.service", Digest.of(b""), objects=(layer, image))
+        for name, layer in layers.items()
+    ]
+    tree = folder({"containers.json": File(print_containers(listed)), "x": File(b"x" * 99)})
+    return store.add_files(tree, "containers-mail", [image, *layers.values()])
+
+
+def test_what_containers_take_besides_counts_with_their_names(built: ChrootStore) -> None:
+    path = add_generation(built, {"mail": containers(built)})
+    found = contents(built, read_generation(built.store_dir, path))
+    app, web = (Part(f"container {name}", kind=Kind.CONTAINER) for name in ("app", "web"))
+    mail = frozenset({"mail"})
+    assert sizes(found, app) == [("root", 297, mail), ("root/bin", 297, mail)]
+    assert sizes(found, web) == [("root", 297, mail)]
+    tool = Part("tool", "2-1", Kind.PACKAGE)
+    assert sizes(found, tool)[0] == ("usr/bin", len("tool usr/bin/tool") * 9, BOTH)
+    generated = [each for each in found if each.part.name == "(generated files)"]
+    assert 99 in [each.size_bytes for each in generated]

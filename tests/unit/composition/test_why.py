@@ -13,6 +13,7 @@ from reconix.build.software.python.locking import digest_of_question
 from reconix.composition.device_view import DeviceView
 from reconix.composition.subject import HostSubject, SystemSubject
 from reconix.composition.why import Inquiry, Reason
+from reconix.config.lock.containers import ContainerLock
 from reconix.config.lock.document import FILE_NAME, print_lock
 from reconix.config.lock.hosts import Lock
 from reconix.config.lock.wheels import PythonLock
@@ -243,3 +244,19 @@ def test_a_path_that_is_not_there_is_an_error_with_a_hint(
     with pytest.raises(ReconixError, match=fact) as failure:
         inquiry(host, built).path(path)
     assert hint in failure.value.hint
+
+
+def test_a_package_of_a_container_is_told_with_that(tmp_path: Path) -> None:
+    text = '[containers.logger]\npackages = ["only-here"]\ncommand = ["x"]\nnetwork = "host"\n'
+    project = make_project(tmp_path / "project")
+    file = project / "hosts/gw/systems/mail.toml"
+    file.write_text(f"{file.read_text()}{text}")
+    lock = lock_of()
+    container = ContainerLock(asked_packages=("only-here",), packages=(locked("only-here"),))
+    mail = replace(lock.systems["mail"], containers={"logger": container})
+    asked = replace(mail, asked=tuple(sorted((*mail.asked, "crun"))))
+    changed = replace(lock, systems={**lock.systems, "mail": asked}, ranges={"logger": 0})
+    (project / FILE_NAME).write_bytes(print_lock(Lock({"gw": changed})))
+    (reason,) = inquiry(HostSubject.read(project, "gw"), None).package("only-here").reasons
+    assert reason.note == "a package of the container logger"
+    assert told(reason) == ("only-here", ["mail.toml:11"], [])
