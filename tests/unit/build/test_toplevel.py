@@ -26,7 +26,7 @@ from reconix.device.settings.health import (
 from reconix.device.settings.policy import Policy, parse_policy
 from reconix.device.settings.secrets import AskedSecret, parse_secrets
 from reconix.store.paths import StorePath
-from reconix.store.tree import File
+from reconix.store.tree import File, Symlink
 from reconix.store.tree import files as tree_files
 
 MACHINE = """\
@@ -61,9 +61,11 @@ automatic = false
 window = "22:00-04:00"
 [containers]
 pump = { packages = ["hello"], command = ["hello"] }
-meter = { packages = ["hello"], command = ["hello"], restart = "always" }
+meter = { packages = ["hello"], command = ["hello"], restart = "always", secrets = ["own"] }
 setup = { packages = ["hello"], command = ["hello"], restart = "no" }
 later = { packages = ["hello"], command = ["hello"], restart = "no" }
+[secrets.own]
+required = false
 """
 
 
@@ -134,7 +136,19 @@ def test_attempts_and_limits_arrive(files: dict[str, bytes]) -> None:
 
 def test_which_secrets_are_asked_for_arrives_and_no_more(files: dict[str, bytes]) -> None:
     found = parse_secrets(files["secrets.json"], source="secrets.json")
-    assert found == (AskedSecret("mqtt-password", ("pump.service",)),)
+    assert found == (
+        AskedSecret("mqtt-password", ("pump.service",)),
+        AskedSecret("own", ("container-meter.service",), is_required=False),
+    )
+
+
+def test_containers_are_a_link_and_part_of_the_closure(host: Host) -> None:
+    path = _path("containers-default")
+    own = replace(COMPONENTS, containers=path)
+    made = dict(tree_files(make_toplevel(host, "default", own, Lists(b""))))
+    assert made["containers"] == Symlink(str(path)) and path in own.paths()
+    without = dict(tree_files(make_toplevel(host, "default", COMPONENTS, Lists(b""))))
+    assert made.keys() - without.keys() == {"containers"}
 
 
 def test_what_is_beside_the_root_is_listed_for_the_initrd_and_described_for_images(

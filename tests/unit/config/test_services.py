@@ -98,7 +98,7 @@ def test_a_firewall_passes_on_only_what_is_behind_an_interface_and_wanted() -> N
     ("said", "packages"),
     [
         ({"network": "host"}, ("crun",)),
-        ({"network": "none", "init": True}, ("crun", "catatonit")),
+        ({"network": "none", "init": True}, ("crun", "iproute2", "catatonit")),
         ({}, ("crun", "iproute2", "nftables")),
     ],
 )

@@ -9,6 +9,7 @@ Tested by ``tests/unit/build/test_toplevel.py``.
 from typing import assert_never
 
 from reconix.config.schema import machine
+from reconix.config.schema.containers import container_unit
 from reconix.config.schema.health import (
     Check,
     CommandCheck,
@@ -61,9 +62,14 @@ def policy_of(system: System, one_shot: OneShot) -> Policy:
 def secrets_of(system: System) -> list[AskedSecret]:
     """The secrets that a system asks for."""
     return [
-        AskedSecret(name, tuple(dict.fromkeys(secret.units)), secret.required)
+        AskedSecret(name, tuple(dict.fromkeys(_readers(system, name))), secret.required)
         for name, secret in sorted(system.secrets.items())
     ]
+
+
+def _readers(system: System, name: str) -> tuple[str, ...]:
+    """The units that read a secret: those that it names, and containers that name it."""
+    return (*system.secrets[name].units, *map(container_unit, system.containers_that_read(name)))
 
 
 def schedule_of(plan: machine.Schedule, default: str) -> Schedule:

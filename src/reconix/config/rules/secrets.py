@@ -21,7 +21,7 @@ def check_secrets(system: System, table: Table, file: Place) -> Iterator[Problem
     """What must hold for the secrets of a system."""
     for name, secret in system.secrets.items():
         key = dotted("secrets", name)
-        if not secret.units:
+        if not secret.units and not system.containers_that_read(name):
             place = place_of(table, "secrets", name, default=file)
             hint = 'name who reads it, such as units = ["air.service"]'
             yield Problem(place, key, "no unit may read it", hint)

@@ -31,8 +31,10 @@ from reconix.config.schema.values import (
 
 RUNTIME = "crun"
 """The package that starts containers."""
-OF_NETWORK = ("iproute2", "nftables")
-"""The packages that give containers a network of their own."""
+OF_NETWORK = "iproute2"
+"""The package that gives containers a network of their own, also one that leads nowhere."""
+OF_RULES = "nftables"
+"""The package that leads from one network to another."""
 INIT = "catatonit"
 """The package with the program that is process 1 in a container which wants one."""
 WITH = "with:"
@@ -311,4 +313,4 @@ class Container:
     @property
     def needs_network(self) -> bool:
         """Whether it has a network of its own, which somebody must make."""
-        return self.network == "private"
+        return self.network in ("private", "none")

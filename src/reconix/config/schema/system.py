@@ -770,6 +770,12 @@ class System:
     ] = False
     update: Update = field(default_factory=Update)
 
+    def containers_that_read(self, secret: str) -> tuple[str, ...]:
+        """The containers that name a secret, sorted."""
+        return tuple(
+            name for name, each in sorted(self.containers.items()) if secret in each.secrets
+        )
+
     @property
     def checked_containers(self) -> tuple[str, ...]:
         """The containers that a trial checks, also if no check names them; sorted."""

@@ -16,7 +16,13 @@ from typing import Annotated
 
 from reconix.config.modules.fragment import Fragment
 from reconix.config.options import Option
-from reconix.config.schema.containers import INIT, OF_NETWORK, RUNTIME, Container
+from reconix.config.schema.containers import (
+    INIT,
+    OF_NETWORK,
+    OF_RULES,
+    RUNTIME,
+    Container,
+)
 from reconix.config.schema.values import Name
 from reconix.config.services.firewall import Options as Firewall
 
@@ -45,7 +51,9 @@ def configure(options: Options) -> Fragment:
 def _packages(containers: Iterable[Container]) -> Iterator[str]:
     yield RUNTIME
     if any(each.needs_network for each in containers):
-        yield from OF_NETWORK
+        yield OF_NETWORK
+    if any(each.network == "private" for each in containers):
+        yield OF_RULES
     if any(each.init for each in containers):
         yield INIT
 
