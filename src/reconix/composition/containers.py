@@ -10,15 +10,9 @@ Tested by ``tests/unit/composition/test_containers.py``.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from reconix.base.files import read_bounded
 from reconix.composition import parts
-from reconix.device.settings.containers import (
-    LINK,
-    MAX_BYTES,
-    NAME,
-    Container,
-    parse_containers,
-)
+from reconix.composition.toplevel_parts import containers_of
+from reconix.device.settings.containers import Container
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import is_sidecar
 from reconix.store.generation import Generation
@@ -56,20 +50,6 @@ def measured(store: ChrootStore, generation: Generation) -> tuple[Measured, ...]
         owners |= _owners(system.name, containers, closure)
     contents = parts.owned(store, owners)
     return tuple(_measured(system, each, contents) for system, each in sorted(found, key=_order))
-
-
-def containers_of(store: ChrootStore, toplevel: StorePath) -> tuple[Container, ...]:
-    """The containers of the system with this toplevel, as it has them.
-
-    Raises:
-        BadDocument: they cannot be read.
-    """
-    file = store.path(toplevel) / LINK
-    if not file.is_symlink():
-        return ()
-    found = StorePath.parse(str(file.readlink()))
-    content = read_bounded(store.path(found) / NAME, MAX_BYTES)
-    return parse_containers(content, source=f"{found}/{NAME}")
 
 
 def _owners(

@@ -1,14 +1,20 @@
 """The objects that a toplevel names, read back (``build/toplevel.py`` writes it).
 
-Tested by ``tests/unit/composition/test_device_view.py`` and
-``tests/unit/composition/test_parts.py``.
+Tested by ``tests/unit/composition/test_device_view.py``, ``tests/unit/composition/test_parts.py``
+and ``tests/unit/composition/test_containers.py``.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.files import read_bounded
-from reconix.device.settings import containers
+from reconix.device.settings.containers import (
+    LINK,
+    MAX_BYTES,
+    NAME,
+    Container,
+    parse_containers,
+)
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 
@@ -53,19 +59,28 @@ class ToplevelParts:
             agent=_link(place / "agent")[0] if (place / "agent").is_symlink() else None,
             trees=tuple((StorePath.parse(path), at) for path, _, at in _lines(place / "trees")),
             layers=tuple(StorePath.parse(path) for path, *_ in _lines(place / "layers")),
-            containers=tuple(_containers(store, place).items()),
+            containers=tuple(_made_of(store, toplevel).items()),
         )
 
 
-def _containers(store: ChrootStore, toplevel: Path) -> dict[StorePath, str]:
-    link = toplevel / containers.LINK
-    if not link.is_symlink():
-        return {}
-    path = _link(link)[0]
-    file = store.path(path) / containers.NAME
-    content = read_bounded(file, containers.MAX_BYTES)
-    found = {path: ""}
-    for each in containers.parse_containers(content, source=str(file)):
+def containers_of(store: ChrootStore, toplevel: StorePath) -> tuple[Container, ...]:
+    """The containers of the system with this toplevel, as it has them.
+
+    Raises:
+        BadDocument: they cannot be read.
+    """
+    file = store.path(toplevel) / LINK
+    if not file.is_symlink():
+        return ()
+    found = StorePath.parse(str(file.readlink()))
+    content = read_bounded(store.path(found) / NAME, MAX_BYTES)
+    return parse_containers(content, source=f"{found}/{NAME}")
+
+
+def _made_of(store: ChrootStore, toplevel: StorePath) -> dict[StorePath, str]:
+    link = store.path(toplevel) / LINK
+    found = {_link(link)[0]: ""} if link.is_symlink() else {}
+    for each in containers_of(store, toplevel):
         for item in each.objects:
             found.setdefault(item, each.name)
     return found

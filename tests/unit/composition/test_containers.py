@@ -7,7 +7,8 @@ from tests.containers_of_devices import containers_with_files
 from tests.installed_packages import add_generation, install
 
 from reconix.base.documents import BadDocument
-from reconix.composition.containers import containers_of, measured
+from reconix.composition.containers import measured
+from reconix.composition.toplevel_parts import containers_of
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import Generation, read_generation
 
