@@ -23,7 +23,7 @@ from reconix.device.settings.health import (
     UnitActive,
     parse_health,
 )
-from reconix.device.settings.policy import Policy, parse_policy
+from reconix.device.settings.policy import Policy, Untouched, parse_policy
 from reconix.device.settings.secrets import AskedSecret, parse_secrets
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Symlink
@@ -59,6 +59,7 @@ receive = false
 always_attempts = 1
 automatic = false
 window = "22:00-04:00"
+untouched = "trial"
 [containers]
 pump = { packages = ["hello"], command = ["hello"] }
 meter = { packages = ["hello"], command = ["hello"], restart = "always", secrets = ["own"] }
@@ -130,6 +131,7 @@ def test_attempts_and_limits_arrive(files: dict[str, bytes]) -> None:
         automatic=False,
         window="22:00-04:00",
         needs_firmware=False,
+        untouched=Untouched.TRIAL,
     )
     assert parse_policy(files["update.json"], source="update.json") == expected
 

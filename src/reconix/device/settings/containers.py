@@ -71,6 +71,11 @@ class Container:
             raise BadDocument(f"{self.unit[:80]!r} is not the unit of a container")
 
     @property
+    def joins(self) -> str:
+        """The container whose network is its own; "" if there is none."""
+        return self.network.removeprefix("with:") if self.network.startswith("with:") else ""
+
+    @property
     def what(self) -> str:
         """What it was made of, in a word: its image or its packages."""
         return self.image or " ".join(self.packages) or "Debian"

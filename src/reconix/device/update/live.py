@@ -9,7 +9,7 @@ mount               the images that the new containers need, beside the others
 stop                the containers that have changed or are gone
 point               ``/run/reconix/containers/current`` to a copy of the new object
 start               what is new, from the units that systemd reads there
-health              the checks of the new toplevel, and that each new container works
+health              the checks of the new toplevel, as in a trial
 commit              as an update that touches nothing (``untouched.py``): one sector
 ==================  ==========================================================================
 
@@ -42,7 +42,7 @@ from reconix.device.settings.containers import (
     network_unit_of,
     read_containers,
 )
-from reconix.device.settings.health import Check, ContainerWorks, Health, read_health
+from reconix.device.settings.health import read_health
 from reconix.device.settings.policy import Untouched, read_policy
 from reconix.device.state.current_containers import (
     current,
@@ -66,7 +66,6 @@ from reconix.store.registry import Registry
 _MAY_DIFFER = frozenset({LINK, "health.json", "secrets.json"})
 """What of a toplevel only the agent reads, and the containers themselves."""
 
-_LEFT_BEHIND = ("healthy", "unhealthy", "failures", "started")
 _COMMAND_SECONDS = 120.0
 
 
@@ -112,11 +111,7 @@ class ContainerSet:
         """The containers that are not the same in another set, and those that join one of these."""
         same = {(each.name, each.identity) for each in other.containers}
         names = {each.name for each in self.containers if (each.name, each.identity) not in same}
-        return tuple(
-            each
-            for each in self.containers
-            if each.name in names or each.network.removeprefix("with:") in names
-        )
+        return tuple(each for each in self.containers if each.name in names or each.joins in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +133,13 @@ class Change:
         """The change that undoes this one."""
         return replace(self, before=self.after, after=self.before)
 
-    @property
-    def new(self) -> tuple[Container, ...]:
-        """What must be started."""
-        return self.after.differing(self.before)
-
     def make(self) -> None:
-        """Stop what differs, and start what takes its place; a second time nothing is stopped.
+        """Stop what differs, and start what takes its place; what has ended by itself stays ended.
 
         Raises:
             CommandFailed: a container does not end, or does not start.
         """
         _systemctl("stop", self._to_stop())
-        for each in self.new:
-            for name in _LEFT_BEHIND:
-                (self.device.paths.containers / each.name / name).unlink(missing_ok=True)
         point_to(self.device.paths, self.device.registry, self.after.path)
         _systemctl("daemon-reload")
         if self._has(self.after, RULES):
@@ -168,9 +155,8 @@ class Change:
         return [each.unit for each in differing] + more
 
     def _to_start(self) -> list[str]:
-        """All that should run; nothing happens to what does."""
-        names = [NAMES] if self._has(self.after, NAMES) else []
-        return [each.unit for each in self.after.containers] + names
+        new = [each.unit for each in self.after.differing(self.before)]
+        return new + ([NAMES] if self._has(self.after, NAMES) else [])
 
     def _has(self, containers: ContainerSet, unit: str) -> bool:
         return self.device.registry.has(containers.path, "units", unit)
@@ -216,6 +202,7 @@ def _mend(device: Device, booted: Running) -> None:
         before = ContainerSet(found, read_containers(registry, found) if known else ())
         try:
             Change(device, before, wanted).make()
+            _systemctl("start", [each.unit for each in wanted.containers])
         except (ReconixError, OSError) as error:
             progress.note(f"the containers of what runs are not all back: {error}")
 
@@ -262,15 +249,25 @@ def _try(change: Change, state: State, booted: Running, target: Generation) -> S
     """Change, look, and commit; or go back and say why."""
     device, ours = change.device, target.system(booted.system)
     images = read_more_images(device.paths)
-    problem = _problem(change, ours)
-    if problem is None:
-        state = commit(device, state, target, replace(booted, toplevel=ours.toplevel))
+    now = replace(booted, toplevel=ours.toplevel)
+    done = _problem(change, ours) or _commit(device, state, target, now)
+    if isinstance(done, State):
         unmount_others(device.paths)
-        return state
+        return done
     write_more_images(device.paths, images)
     are_back = _go_back(change)
-    record(device.paths, state, Cancelled(Reason.UNHEALTHY, problem.check, problem.output))
-    raise ContainersNotKept(problem, are_back=are_back)
+    record(device.paths, state, Cancelled(Reason.UNHEALTHY, done.check, done.output))
+    raise ContainersNotKept(done, are_back=are_back)
+
+
+def _commit(device: Device, state: State, target: Generation, booted: Running) -> State | Unhealthy:
+    """Commit; or why not, as long as the generation before is what boots."""
+    try:
+        return commit(device, state, target, booted)
+    except (ReconixError, OSError) as error:
+        if device.selection().slot != state.committed.slot:
+            raise
+        return Unhealthy("the generation is committed", str(error))
 
 
 def _go_back(change: Change) -> bool:
@@ -286,7 +283,7 @@ def _problem(change: Change, ours: InstalledSystem) -> Unhealthy | None:
     """Make the change; what is wrong then. Nothing is said meanwhile: who hears it may be gone."""
     device = change.device
     try:
-        health = _health(change, read_health(device.registry, ours.toplevel))
+        health = read_health(device.registry, ours.toplevel)
         seconds = read_policy(device.registry, ours.toplevel).trial_timeout_seconds
         deadline = device.clock.now() + min(health.timeout_seconds, seconds)
         write_more_images(device.paths, needs_images(device.paths, ours.images))
@@ -296,14 +293,6 @@ def _problem(change: Change, ours: InstalledSystem) -> Unhealthy | None:
         output = error.output.decode(errors="replace") if isinstance(error, CommandFailed) else ""
         return Unhealthy(f"the containers are changed: {error}".partition("\n")[0], output)
     return await_health(health, deadline, clock=device.clock, containers=device.paths.containers)
-
-
-def _health(change: Change, said: Health) -> Health:
-    """What a system asks for, and that each of its new containers works."""
-    known = {check.condition for check in said.checks}
-    wanted = (ContainerWorks(each.name) for each in change.new)
-    more = tuple(Check(condition) for condition in wanted if condition not in known)
-    return replace(said, checks=said.checks + more)
 
 
 def _systemctl(verb: str, units: Collection[str] | None = None) -> None:

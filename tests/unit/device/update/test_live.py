@@ -57,7 +57,7 @@ def test_what_has_changed_is_stopped_and_started_and_the_generation_is_committed
         "nsenter --mount=/proc/1/ns/mnt -- /bin/sh /nix/system/agent/container images",
         "stop container-broker.service container-web.service",
         "daemon-reload",
-        "start container-broker.service container-cache.service container-logger.service",
+        "start container-broker.service container-cache.service",
     ]
     ours = device.read(three).system("default")
     assert read_running(device.paths.booted) == replace(
@@ -99,12 +99,10 @@ def test_rules_of_networks_are_replaced_and_end_before_their_unit_is_gone(
         "stop container-broker.service container-web.service",
         "daemon-reload",
         "reload-or-restart reconix-container-network.service",
-        "start container-broker.service container-cache.service container-logger.service "
-        "reconix-container-names.path",
+        "start container-broker.service container-cache.service reconix-container-names.path",
         "stop container-cache.service reconix-container-network.service "
         "reconix-container-names.path",
         "daemon-reload",
-        "start container-broker.service container-logger.service",
     ]
 
 
@@ -184,14 +182,26 @@ def test_one_that_is_not_healthy_is_not_kept(device: Machine, units: Units) -> N
     assert_as_before(device, units)
 
 
-def test_what_the_health_check_of_the_one_before_has_found_does_not_count(
-    device: Machine, units: Units
-) -> None:
-    place = device.paths.containers / "broker"
-    place.mkdir(parents=True)
-    (place / "healthy").touch()
+def test_one_that_has_ended_stays_ended(device: Machine, units: Units) -> None:
+    """As one that runs once, or was stopped by somebody."""
+    units.activate("multi-user.target", "container-broker.service")
     change(device, changed(device, "three", *NEW))
-    assert not (place / "healthy").exists()
+    names = {"container-broker.service", "container-cache.service"}
+    assert units.running == {"multi-user.target", *names}
+
+
+def test_what_cannot_be_committed_is_not_kept(
+    device: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three = changed(device, "three", *NEW)
+
+    def broken(*_: object) -> None:
+        raise OSError("no sector")
+
+    with monkeypatch.context() as patched, pytest.raises(ContainersNotKept, match="no sector"):
+        patched.setattr("reconix.device.update.untouched.select", broken)
+        change(device, three)
+    assert_as_before(device, units)
 
 
 def test_if_those_before_do_not_start_the_device_restarts(
