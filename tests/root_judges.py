@@ -11,9 +11,9 @@ from tests.project_files import enough
 from reconix.base.files import read_bounded
 from reconix.base.process import Word, run
 from reconix.build.inspect.packages import MAX_STATUS_BYTES, STATUS
+from reconix.build.software.owners import How, Owners
 from reconix.composition.dependencies import Dependencies
 from reconix.composition.installed import Installed, parse_installed
-from reconix.composition.owners import How, Owners
 
 _ALL = 1 << 26
 _FORMAT = "${Package}|${Version}|${source:Package}|${source:Version}\\n"

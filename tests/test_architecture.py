@@ -46,7 +46,17 @@ ROOMS = {
     "build": (
         *("imports", "templates", "isolation", "recipes", "pins"),
         *("archive", "agent", "on_device", "units", "users", "root", "boot", "cached_recipes"),
-        *("software", "etc", "toplevel", "measured", "generation", "nixos", "host", "inspect"),
+        *(
+            "software",
+            "etc",
+            "minify",
+            "toplevel",
+            "measured",
+            "generation",
+            "nixos",
+            "host",
+            "inspect",
+        ),
     ),
     "containers": (
         "compose",

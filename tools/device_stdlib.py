@@ -11,6 +11,7 @@ import argparse
 import sys
 
 from reconix.base.process import run
+from reconix.build.agent.needs import LATE_MODULES
 from reconix.build.agent.zipapp import foreign_modules
 
 IMPORTED = {
@@ -59,15 +60,6 @@ IMPORTED = {
 }
 """Every module that the agent's sources import, and what for."""
 
-LATE = {
-    "encodings.ascii": "what the kernel says in /proc",
-    "encodings.utf_16_le": "names of partitions, variables of the firmware",
-    "encodings.idna": "an address of a socket, even a numeric one",
-    "stringprep": "needed by encodings.idna",
-    "unicodedata": "needed by encodings.idna",
-}
-"""Modules that Python itself imports only when something is used."""
-
 
 def differences() -> list[str]:
     """What the sources import and the table does not have, and the other way round."""
@@ -79,7 +71,9 @@ def differences() -> list[str]:
 
 def closure(python: str) -> list[str]:
     """Every module that is loaded when all of the table is, by this Python."""
-    program = f"import {', '.join(sorted(IMPORTED | LATE))}, sys; print(*sorted(sys.modules))"
+    program = (
+        f"import {', '.join(sorted(IMPORTED | LATE_MODULES))}, sys; print(*sorted(sys.modules))"
+    )
     return run(python, "-I", "-S", "-c", program).decode().split()
 
 

@@ -31,6 +31,7 @@ from reconix.build.etc import configured_files, file_precedence
 from reconix.build.etc.generated_files import Etc, make_etc, units_of_ones_own
 from reconix.build.generation import add_generation, read_system
 from reconix.build.measured import Measured
+from reconix.build.minify import asked, minified
 from reconix.build.recipes import Recipe
 from reconix.build.root import debian, losses, metadata
 from reconix.build.root.described import Packages
@@ -41,7 +42,7 @@ from reconix.build.software.placed import Bound, Layer, Placed
 from reconix.build.software.programs import Programs
 from reconix.build.software.python.environment import FetchWheels, Site, make_environments
 from reconix.build.software.trees import FoundTree, Trees
-from reconix.build.toplevel import Components, Lists, make_toplevel, print_persist
+from reconix.build.toplevel import ALWAYS, Components, Lists, make_toplevel, print_persist
 from reconix.build.units import machine_units
 from reconix.build.users import configured_users, static_ids
 from reconix.build.users.accounts import Accounts
@@ -347,18 +348,34 @@ class _SystemBuild:
     def _components(self, etc: Etc, placed: Placed) -> Components:
         built, store, root = self.built, self.store, self.packages.root
         etc_path = store.add_files(etc.tree, f"etc-{self.name}", [built.agent])
+        sidecar = self._minified(etc_path, placed)
         return Components(
-            root=built.root,
+            root=sidecar.subject,
             etc=etc_path,
             linux=built.kernel.path,
             linux_version=built.kernel.version,
             initrd=_initrd(self.workshop, self.system, built.kernel, self.lock),
             agent=built.agent,
-            root_sidecar=_add_sidecar(store, built.sidecar),
+            root_sidecar=_add_sidecar(store, sidecar),
             etc_sidecar=_add_sidecar(store, Sidecar(etc_path, etc.metadata)),
             placed=placed,
             containers=self.workshop.containers.make(self.host, self.lock, self.name, root),
         )
+
+    def _minified(self, etc: StorePath, placed: Placed) -> Sidecar:
+        """What is said about the root that the system gets: all of it, or what is reached."""
+        built, system = self.built, self.system
+        if not system.minify.enable:
+            return built.sidecar
+        bound = [(each.place, each.path) for each in placed.bound]
+        layers = [each.path for each in placed.layers]
+        parameters = (*ALWAYS, *system.kernel.parameters)
+        inputs = minified.Inputs(
+            built.root,
+            minified.above(etc, built.agent, bound, layers),
+            asked.wanted(system, self.lock.systems[self.name].packages, parameters),
+        )
+        return minified.minify(self.store, inputs, built.sidecar)
 
     def _check(
         self, components: Components, trees: _FoundTrees, environments: Mapping[str, Bound]

@@ -23,7 +23,7 @@ from pathlib import Path
 from reconix.base.digests import Digest
 from reconix.base.files import read_bounded
 from reconix.build.inspect.packages import MAX_STATUS_BYTES, STATUS, parse_status
-from reconix.composition.owners import Owners
+from reconix.build.software.owners import Owners
 from reconix.composition.toplevel_parts import ToplevelParts
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import LINKS_TO_SIDECARS, is_sidecar

@@ -23,11 +23,11 @@ from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded
 from reconix.build.archive.offers import place_of
 from reconix.build.inspect.packages import MAX_STATUS_BYTES, STATUS
+from reconix.build.software.owners import How, Owner, Owners
 from reconix.composition import generated, requests
 from reconix.composition.dependencies import Chain, Dependencies
 from reconix.composition.device_view import DeviceView, Found, Provenance
 from reconix.composition.installed import parse_installed
-from reconix.composition.owners import How, Owner, Owners
 from reconix.composition.requests import Request
 from reconix.composition.subject import SystemSubject
 from reconix.composition.wheels import wheels

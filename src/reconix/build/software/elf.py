@@ -1,10 +1,12 @@
 """What an ELF file says that decides whether it can be loaded.
 
-Source: ELF gABI, *Program Loading and Dynamic Linking*; LSB core, *Symbol Versioning*.
+Source: ELF gABI, *Program Loading and Dynamic Linking*; LSB core, *Symbol Versioning*; UAPI Group,
+*ELF Dlopen Metadata* (``.note.dlopen``).
 Tested by ``tests/unit/build/software/test_programs.py`` with real programs.
 """
 
 import errno
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from elftools.elf.dynamic import DynamicSegment, DynamicTag
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
 from elftools.elf.sections import Section
-from elftools.elf.segments import InterpSegment, Segment
+from elftools.elf.segments import InterpSegment, NoteSegment, Segment
 
 MAGIC = b"\x7fELF"
 _WEAK = 2
@@ -24,12 +26,26 @@ _WRONG = (ELFError, ValueError, LookupError, TypeError, AttributeError, Overflow
 _TEXTS = {"DT_NEEDED": "needed", "DT_RPATH": "rpath", "DT_RUNPATH": "runpath"}
 """Entries of the dynamic section that are texts, and what the library calls these."""
 
+_DLOPEN = 0x407C0C0A
+"""The kind of a note that names libraries that are loaded when they are wanted."""
+
 Versions = tuple[tuple[str, tuple[str, ...]], ...]
 """Versions of symbols, by library."""
 
 
 class DamagedElf(Exception):
     """A file begins as an ELF file and contradicts itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Libraries that a program loads by itself, for one thing that it can do."""
+
+    feature: str
+    priority: str
+    """``required``, ``recommended`` or ``suggested``."""
+    sonames: tuple[str, ...]
+    """Any of them will do; the best one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +63,8 @@ class Elf:
     needs: Versions = ()
     gives: tuple[str, ...] = ()
     """Versions that it defines itself."""
+    loads: tuple[Loaded, ...] = ()
+    """What it says about libraries that it loads by itself."""
 
     @classmethod
     def read(cls, file: Path) -> "Elf | None":
@@ -84,6 +102,7 @@ def _parse(elf: ELFFile) -> Elf:
         folders=_folders(texts),
         needs=tuple(_needs(sections)),
         gives=tuple(_gives(sections)),
+        loads=tuple(_loads(segments)),
     )
 
 
@@ -118,3 +137,19 @@ def _gives(sections: Sequence[Section]) -> Iterator[str]:
         if isinstance(section, GNUVerDefSection):
             for _, versions in section.iter_versions():
                 yield str(next(iter(versions)).name)
+
+
+def _loads(segments: Sequence[Segment]) -> Iterator[Loaded]:
+    for segment in segments:
+        if isinstance(segment, NoteSegment):
+            for note in segment.iter_notes():
+                if note["n_name"] == "FDO" and int(note["n_type"]) == _DLOPEN:
+                    yield from map(_loaded, json.loads(bytes(note["n_desc"]).rstrip(b"\0")))
+
+
+def _loaded(said: dict[str, object]) -> Loaded:
+    sonames = said["soname"]
+    if not isinstance(sonames, list):
+        raise TypeError("soname is no list")
+    priority = str(said.get("priority", "recommended"))
+    return Loaded(str(said.get("feature", "")), priority, tuple(map(str, sonames)))

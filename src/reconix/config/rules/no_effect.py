@@ -73,9 +73,11 @@ def _useless_removals(value: Value, key: str) -> Iterator[Problem]:
 
 
 def _sections_without_effect(system: System, table: Table, file: Place) -> Iterator[Problem]:
-    if system.minify.enable:
-        place = place_of(table, "minify", default=file)
-        yield Problem(place, "minify", "has no effect yet", "this version does not implement it")
+    for name in ("keep", "programs"):
+        if getattr(system.minify, name) and not system.minify.enable:
+            place = place_of(table, "minify", name, default=file)
+            fact = "has no effect: minify.enable is not set"
+            yield Problem(place, f"minify.{name}", fact, "set minify.enable = true")
 
 
 def _looking_nowhere(

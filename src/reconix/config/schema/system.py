@@ -23,12 +23,14 @@ from reconix.config.schema.values import (
     FilePattern,
     Gateway,
     Interface,
+    Kept,
     KernelParameter,
     Mode,
     ModuleName,
     Name,
     PackageName,
     PortName,
+    ProgramName,
     PublicKey,
     Restart,
     Seconds,
@@ -531,23 +533,35 @@ class Volume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minify:
-    """What is removed from a system because nothing in it needs it.
+    """What is removed from a system because nothing in it reaches it.
 
-    Reserved: nothing is removed yet.
+    Documents, translations, the package manager and the like go by rules. Of everything else stays
+    what something that runs can reach: `reconix why SYSTEM PATH` tells, for each path, how it is
+    reached, or why it went.
     """
 
     enable: Annotated[
         bool,
         Option(
-            "Whether to remove what nothing needs.", "true", "when flash or bandwidth is scarce"
+            "Whether to remove what nothing reaches.", "true", "when flash or bandwidth is scarce"
         ),
     ] = False
     keep: Annotated[
-        tuple[AbsolutePath, ...],
+        tuple[Kept, ...],
         Option(
-            "Files and folders to keep, although nothing seems to need them.",
-            '["/usr/share/zoneinfo"]',
-            "for what programs open only at run time",
+            "What to keep although nothing seems to reach it: a file, a folder with all that is in "
+            "it, a package, or the libraries that a program can use for a feature and only "
+            "suggests.",
+            '["/usr/bin/ss", "package:tcpdump", "suggested:tpm"]',
+            "for what is opened only at run time, or by people who log in",
+        ),
+    ] = ()
+    programs: Annotated[
+        tuple[ProgramName, ...],
+        Option(
+            "Programs that are meant where a package in `packages` has many others, too.",
+            '["ip"]',
+            "to have one program of a package, and not all of them",
         ),
     ] = ()
 

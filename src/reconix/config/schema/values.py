@@ -293,6 +293,18 @@ AbsolutePath = Annotated[
         r"/(?!(.*/)?\.{0,2}(/|$))[^\x00-\x1f\x7f]{1,1024}",
     ),
 ]
+Kept = Annotated[
+    str,
+    Form(
+        "an absolute path, package:NAME or suggested:NAME",
+        r"/(?!(.*/)?\.{0,2}(/|$))[^\x00-\x1f\x7f]{1,1024}|package:[a-z0-9][a-z0-9+.-]{1,99}"
+        r"|suggested:[A-Za-z0-9_+.-]{1,99}",
+    ),
+]
+ProgramName = Annotated[
+    str,
+    Form("the name of a program without a path such as ip", r"[A-Za-z0-9_\[][A-Za-z0-9_+.-]{0,99}"),
+]
 TreePath = Annotated[
     str,
     Form(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.installed_packages import make_root
 
-from reconix.composition.owners import (
+from reconix.build.software.owners import (
     Diversion,
     How,
     Owner,

@@ -14,7 +14,7 @@ Paths are relative to the root. Folders that a root only links to, ``bin`` for o
 list under either name: the place where it really is counts.
 
 Source: dpkg-query(1), dpkg-divert(1), update-alternatives(1).
-Tested by ``tests/unit/composition/test_owners.py`` and, against ``dpkg --search``,
+Tested by ``tests/unit/build/software/test_owners.py`` and, against ``dpkg --search``,
 ``tests/compat/test_build.py``.
 """
 

@@ -1,0 +1,31 @@
+"""What the agent needs of a root: programs that it starts, and modules and libraries that it loads.
+
+A minified root has what something reaches. What the agent reaches cannot be seen in its file, so it
+is declared here, and a test holds the table against the sources.
+
+Tested by ``tests/unit/build/agent/test_needs.py``.
+"""
+
+PROGRAMS = {
+    "busctl": "asking who must not be interrupted",
+    "gzip": "packing a file as its package had it",
+    "mount": "making the partitions writable while it works",
+    "python3": "itself",
+    "systemctl": "units, restarts",
+}
+"""Every program that the agent starts by name, and what for."""
+
+LATE_MODULES = {
+    "encodings.ascii": "what the kernel says in /proc",
+    "encodings.utf_16_le": "names of partitions, variables of the firmware",
+    "encodings.idna": "an address of a socket, even a numeric one",
+    "stringprep": "needed by encodings.idna",
+    "unicodedata": "needed by encodings.idna",
+}
+"""Modules that Python itself imports only when something is used."""
+
+LIBRARIES = {
+    "libcrypto.so.3": "signatures",
+    "liblz4.so.1": "packing a kernel as its package had it, where that is there",
+}
+"""Libraries that it loads through ctypes."""

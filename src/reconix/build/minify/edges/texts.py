@@ -1,0 +1,53 @@
+"""Paths and words in texts: what scripts, settings and strings of programs name.
+
+A path counts if it stands as a whole: ``/usr/bin/awk``, but not the beginning of
+``/usr/lib/systemd/system/%s``. A word counts if it is the name of a program where programs are
+looked for, and neither something that the shell does itself nor a function of the script.
+
+Source: POSIX, *Shell Command Language*; bash(1), *SHELL BUILTIN COMMANDS*.
+Tested by ``tests/unit/build/minify/edges/test_texts.py``.
+"""
+
+import re
+from collections.abc import Iterator
+
+_PATH = re.compile(
+    rb"(?<![\w./%*}-])/(?:usr|bin|sbin|lib|lib64|etc|opt|srv|var)(?:/[\w.+@-]+)+(/?[%*$]?)"
+)
+_COMMENT = re.compile(r"(?m)(^|\s)#.*$")
+_WORD = re.compile(r"(?<![\w./$\\-])[A-Za-z_\[][\w.+-]*(?![\w./-])(?!\s*=[^=])")
+_FUNCTION = re.compile(r"(?m)(?:^|[;{}])\s*(?:function\s+)?([\w.-]+)\s*\(\)")
+BUILTIN = frozenset(
+    {
+        *("[", "alias", "bg", "break", "builtin", "caller", "case"),
+        *("cd", "command", "compgen", "complete", "continue", "declare"),
+        *("dirs", "disown", "do", "done", "echo", "elif", "else"),
+        *("enable", "esac", "eval", "exec", "exit", "export", "fc", "fg", "fi", "for"),
+        *("function", "getopts", "hash", "help", "history", "if", "in"),
+        *("jobs", "kill", "let", "local", "logout", "mapfile", "popd"),
+        *("printf", "pushd", "pwd", "read", "readonly", "return", "select"),
+        *("set", "shift", "shopt", "source", "suspend", "then", "time"),
+        *("times", "trap", "type", "typeset", "ulimit", "umask", "unalias"),
+        *("unset", "until", "wait", "while"),
+    }
+)
+"""What a shell does itself, and its grammar. ``test``, ``true`` and ``false`` are programs, too:
+some start them without a shell."""
+
+
+def paths(content: bytes) -> Iterator[str]:
+    """The absolute paths that stand in a text or a program, without the slash in front."""
+    seen: set[bytes] = set()
+    for found in _PATH.finditer(content):
+        path = found[0]
+        if not found[1].strip(b"/") and path not in seen:
+            seen.add(path)
+            yield path.strip(b"/").rstrip(b".").decode()
+
+
+def words(script: str) -> list[str]:
+    """The words of a shell script that may be programs, each once."""
+    plain = _COMMENT.sub(" ", script)
+    own = set(_FUNCTION.findall(plain))
+    found = dict.fromkeys(_WORD.findall(plain))
+    return [word for word in found if word not in BUILTIN and word not in own]

@@ -1,0 +1,103 @@
+"""A minified root as an object of a store: made once for what it is made from.
+
+    full root, etc, trees, agent, configuration ──► reasons      why each path stays or goes
+    full root, reasons                          ──► minimal root
+
+Both have recipes, so a build without changes makes neither. The reasons stay on the build machine,
+where ``reconix why`` reads them. A changed port makes new reasons, but no new root.
+
+Tested by ``tests/unit/build/minify/test_minified.py`` and, with a boot, by
+``tests/vm/test_minify.py``.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from reconix.build import recipes
+from reconix.build.minify import minimal_root, plan, reasons
+from reconix.build.minify.files import Files
+from reconix.build.minify.minimal_root import Minimal
+from reconix.build.minify.plan import Wanted
+from reconix.build.minify.reasons import Reasons
+from reconix.build.recipes import Recipe
+from reconix.build.root import losses
+from reconix.build.software.device_files import Part
+from reconix.build.software.owners import Owners
+from reconix.nix.chroot import ChrootStore
+from reconix.store.paths import StorePath
+from reconix.store.sidecar import Sidecar
+
+NAME = "minimal-root"
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a minimal root is made from.
+
+    Attributes:
+        root: the full root.
+        above: what is laid over it, or beside it, with its place; the uppermost first.
+        wanted: what the configuration says.
+    """
+
+    root: StorePath
+    above: tuple[tuple[str, StorePath], ...]
+    wanted: Wanted
+
+    def recipe(self) -> Recipe:
+        """How the reasons come about."""
+        above = [
+            (f"at {place or '/'} {number}", str(path))
+            for number, (place, path) in enumerate(self.above)
+        ]
+        wanted = [(each.name, repr(getattr(self.wanted, each.name))) for each in fields(Wanted)]
+        inputs = (("root", str(self.root)), *above, *wanted)
+        return Recipe("reasons", "reasons", inputs, recipes.sources(plan, reasons))
+
+
+def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar) -> Sidecar:
+    """Make the minimal root; gives what is to be said about its files.
+
+    Args:
+        store: has the full root and what is above it.
+        inputs: what it is made from.
+        sidecar: of the full root.
+    """
+    why = recipes.realise(store, inputs.recipe(), lambda into: _write_reasons(store, inputs, into))
+    found = reasons.read_reasons(store.path(why))
+    root = store.path(inputs.root)
+    minimal = Minimal.of(root, found.stays)
+    given = (("root", str(inputs.root)), ("reasons", str(why)))
+    recipe = Recipe("minimal root", NAME, given, recipes.sources(minimal_root))
+    path = recipes.realise(store, recipe, lambda into: minimal.write(root, into))
+    return Sidecar(path, minimal.entries(sidecar.entries), (losses.FILE.encode(),))
+
+
+def known_reasons(store: ChrootStore, inputs: Inputs) -> Reasons | None:
+    """The reasons, if a build has found them before."""
+    path = recipes.known(store, inputs.recipe())
+    return reasons.read_reasons(store.path(path)) if path is not None else None
+
+
+def _write_reasons(store: ChrootStore, inputs: Inputs, into: Path) -> None:
+    root = store.path(inputs.root)
+    found = plan.make_plan(Files.read(_parts(store, inputs)), Owners.read(root), inputs.wanted)
+    into.write_bytes(reasons.print_reasons(found))
+
+
+def _parts(store: ChrootStore, inputs: Inputs) -> Iterator[Part]:
+    for place, path in inputs.above:
+        yield Part(place, store.path(path), hides=place not in ("", "/etc"))
+    yield Part("", store.path(inputs.root))
+
+
+def above(
+    etc: StorePath,
+    agent: StorePath,
+    bound: Sequence[tuple[str, StorePath]],
+    layers: Sequence[StorePath],
+) -> tuple[tuple[str, StorePath], ...]:
+    """What lies over a root, in the order in which a device looks."""
+    trees = (*bound, (str(agent), agent))
+    return (*trees, ("/etc", etc), *(("", layer) for layer in layers))

@@ -1,0 +1,221 @@
+"""What of a root stays and what goes, each path with its reason.
+
+    1. never     rules take what no device needs                                 rules.py
+    2. reached   what is left stays only if something reaches it                 graph.py, edges/
+    3. named     facts about programs, and what the configuration wants to keep   knowledge.py
+
+It begins with what is known to be used: the first program, the agent, all that the team brings, the
+files and units of the configuration, and the programs of packages that somebody asked for.
+
+Tested by ``tests/unit/build/minify/test_plan.py``.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from reconix.build.minify import graph, rules
+from reconix.build.minify.edges import texts
+from reconix.build.minify.edges.accounts import AccountEdges
+from reconix.build.minify.edges.elf import ElfEdges
+from reconix.build.minify.edges.python import PythonEdges
+from reconix.build.minify.edges.scripts import ScriptEdges
+from reconix.build.minify.edges.udev import UdevEdges
+from reconix.build.minify.edges.units import UnitEdges, is_drop_in
+from reconix.build.minify.files import Files
+from reconix.build.minify.graph import Because, Edge
+from reconix.build.minify.knowledge import KnownEdges
+from reconix.build.minify.packages import PackageEdges
+from reconix.build.minify.reasons import Reasons
+from reconix.build.software.elf import MAGIC
+from reconix.build.software.owners import Owners
+
+_MAX_SETTINGS_BYTES = 1 << 18
+_INIT = "usr/lib/systemd/systemd"
+_UNITS = re.compile(r"etc/systemd/(?:system|user|system-generators)/.*")
+_COMMENT = re.compile(rb"(?m)^\s*[#;].*$")
+_KEPT = "is named in minify.keep"
+_ALWAYS = {
+    "usr/bin/reconix-device": "is the command of the agent",
+    "usr/lib/modules": "is where the modules of the kernel appear",
+    "usr/lib/os-release": "says which Debian this is",
+    "var/.updated": "says that nothing has to be updated when the system starts",
+    "var/lib/dpkg/status": "says which packages are installed, for bills of materials",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the configuration says.
+
+    Attributes:
+        packages: names of packages that somebody asked for.
+        keep: paths, packages as ``package:NAME`` and features as ``suggested:NAME`` that stay.
+        programs: names of programs that are meant where only some of a package are.
+        parameters: of the kernel.
+    """
+
+    packages: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    commands: tuple[tuple[str, str], ...] = ()
+    """Programs that somebody starts, and who: the agent, a health check."""
+    modules: tuple[str, ...] = ()
+    """Of Python: what the agent imports."""
+    libraries: tuple[str, ...] = ()
+    """What the agent loads."""
+
+
+@dataclass(slots=True)
+class _Edges:
+    """All kinds of edges together."""
+
+    files: Files
+    owners: Owners
+    parameters: tuple[str, ...]
+    features: frozenset[str]
+    scripts: ScriptEdges = field(init=False)
+    units: UnitEdges = field(init=False)
+    udev: UdevEdges = field(init=False)
+    elf: ElfEdges = field(init=False)
+    python: PythonEdges = field(init=False)
+    accounts: AccountEdges = field(init=False)
+    known: KnownEdges = field(init=False)
+    packages: PackageEdges = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make those that need others."""
+        self.scripts = ScriptEdges(self.files)
+        self.units = UnitEdges(self.files, self.scripts, self.parameters)
+        self.udev = UdevEdges(self.scripts, self.units)
+        self.elf = ElfEdges(self.files, self.features)
+        self.python = PythonEdges(self.files)
+        self.accounts = AccountEdges(self.files)
+        self.known = KnownEdges(self.files, self.units)
+        self.packages = PackageEdges(self.files, self.owners)
+
+    def of(self, path: str) -> Iterator[Edge]:
+        """What a path reaches."""
+        yield from self.known.of(path)
+        yield from self.packages.of(path)
+        unit = self.units.of(path)
+        if unit is not None:
+            yield from unit
+        elif self.files.nodes[path].is_file:
+            yield from self._of_content(path)
+
+    def _of_content(self, path: str) -> Iterator[Edge]:
+        content = self.files.content(path)
+        if content.startswith(MAGIC):
+            for edge in self.elf.of(path, content):
+                yield from self._with_folder(edge, path)
+        elif is_drop_in(path):
+            yield from self.units.of_drop_in(path)
+        else:
+            yield from self.scripts.of(path, content)
+            yield from self.accounts.of(path, content)
+            yield from self.udev.of(path, content)
+            yield from self._of_settings(path, content)
+        yield from self.python.of(path, content)
+
+    def _with_folder(self, edge: Edge, path: str) -> Iterator[Edge]:
+        place = self.files.find(edge.target)
+        if place is not None and self.files.nodes[place].is_folder:
+            yield from self.packages.folder(place, path)
+        else:
+            yield edge
+
+    def _of_settings(self, path: str, content: bytes) -> Iterator[Edge]:
+        is_settings = path.startswith("etc/") and len(content) <= _MAX_SETTINGS_BYTES
+        if is_settings and b"\0" not in content:
+            for named in texts.paths(_COMMENT.sub(b"", content)):
+                place = self.files.find(named)
+                if place is not None and not self.files.nodes[place].is_folder:
+                    yield Edge(named, f"names /{named}")
+
+
+def make_plan(files: Files, owners: Owners, wanted: Wanted) -> Reasons:
+    """Decide about each path of a root, folders too.
+
+    Args:
+        files: of the device.
+        owners: of the root, before anything went.
+        wanted: what the configuration says.
+    """
+    edges = _Edges(files, owners, wanted.parameters, frozenset(_features(wanted.keep)))
+    kept = set(_kept(files, edges, wanted))
+    led = set(_led_to(files))
+    never = rules.never(files, frozenset(wanted.packages), lambda path: path in kept | led)
+    seeds = [*_seeds(files, edges, wanted), *(Edge(path, _KEPT) for path in sorted(kept))]
+    stays = graph.reach(files, seeds, edges.of, never)
+    stays = _with_folders(files, stays)
+    goes = {path: Because(rule.name, rule.because) for path, rule in never.items()}
+    goes |= {
+        path: Because("", "the configuration has a file in its place") for path in files.hidden
+    }
+    for path, node in files.nodes.items():
+        if node.is_of_root and path not in stays:
+            goes.setdefault(path, _unreached(files, path, edges.elf.suggested))
+    return Reasons(stays, goes)
+
+
+def _features(keep: Iterable[str]) -> Iterator[str]:
+    """The names of what is only suggested and is to stay."""
+    return (each.removeprefix("suggested:") for each in keep if each.startswith("suggested:"))
+
+
+def _led_to(files: Files) -> Iterator[str]:
+    """What links of the configuration lead to, as to a time zone."""
+    for path, node in files.nodes.items():
+        way = files.way(path) if node.is_link and not node.is_of_root else None
+        if way is not None:
+            yield way.end
+
+
+def _with_folders(files: Files, stays: dict[str, Because]) -> dict[str, Because]:
+    """All that stays, with the folders above, each because of the first that is in it."""
+    found = dict(stays)
+    for path in sorted(path for path in stays if files.nodes[path].is_of_root):
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found[folder] = Because(path, "has what stays in it")
+            folder = folder.rpartition("/")[0]
+    return found
+
+
+def _unreached(files: Files, path: str, suggested: Mapping[str, tuple[str, str]]) -> Because:
+    feature, program = suggested.get(path, ("", ""))
+    if program:
+        return Because("", f"only suggested by /{program}, for {feature}")
+    is_folder = files.nodes[path].is_folder
+    return Because("", "nothing in it stays" if is_folder else "nothing reaches it")
+
+
+def _kept(files: Files, edges: _Edges, wanted: Wanted) -> Iterator[str]:
+    """The paths that ``minify.keep`` names, with all that is in folders."""
+    for each in wanted.keep:
+        kind, colon, name = each.partition(":")
+        if colon and kind == "package":
+            yield from edges.packages.all_of(name)
+        elif not colon:
+            place = files.find(each)
+            if place is not None:
+                yield from files.below(place) if files.nodes[place].is_folder else (place,)
+
+
+def _seeds(files: Files, edges: _Edges, wanted: Wanted) -> Iterator[Edge]:
+    yield Edge(_INIT, "is the first program")
+    yield from (Edge(path, how) for path, how in _ALWAYS.items())
+    for path, node in sorted(files.nodes.items()):
+        is_other = not node.is_of_root and not node.is_folder
+        if is_other and not (node.is_link and _UNITS.fullmatch(path)):
+            yield Edge(path, "is of the configuration")
+    for name, who in wanted.commands:
+        yield from edges.scripts.program(name, f"is started by {who}")
+    for name in wanted.modules:
+        yield from edges.python.module(name, "", "is imported by the agent as")
+    for name in wanted.libraries:
+        yield from edges.elf.by_name(name, "is loaded by the agent")
+    for package in sorted(set(wanted.packages)):
+        yield from edges.packages.asked(package, frozenset(wanted.programs))

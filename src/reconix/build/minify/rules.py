@@ -1,0 +1,219 @@
+"""What never stays: files that no device needs, by pattern, each with its reason.
+
+These rules come first: whatever reaches such a file, it goes. Some have a condition under which
+they do not count, which is nearly always that somebody asked for the package they are about. What
+the configuration itself leads to, as a link to a time zone does, stays as well, and so does what
+is named in ``minify.keep``.
+
+Tested by ``tests/unit/build/minify/test_rules.py``.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from reconix.build.minify.files import Files
+
+_MULTIARCH = r"(?:x86_64|aarch64)-linux-gnu"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What conditions of rules are about.
+
+    Attributes:
+        asked: names of packages that somebody wrote in the configuration.
+        files: of the device.
+    """
+
+    asked: frozenset[str]
+    files: Files
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Files that no device needs, and why not.
+
+    Attributes:
+        name: short, for lists.
+        pattern: of paths, without the slash in front.
+        because: the reason, for readers.
+        unless: when it does not count.
+        unless_text: the same for readers.
+    """
+
+    name: str
+    pattern: str
+    because: str
+    unless: Callable[[Facts], bool] = field(default=lambda _: False)
+    unless_text: str = ""
+
+    def matches(self, path: str) -> bool:
+        """Whether the rule is about this path."""
+        return re.fullmatch(self.pattern, path) is not None
+
+
+def _asked(*packages: str) -> Callable[[Facts], bool]:
+    return lambda facts: bool(facts.asked & set(packages))
+
+
+def _has(*paths: str) -> Callable[[Facts], bool]:
+    return lambda facts: any(path in facts.files.nodes for path in paths)
+
+
+def _enables(pattern: str) -> Callable[[Facts], bool]:
+    """Whether the configuration has something of such a path that is not masked, or not empty."""
+
+    def enabled(facts: Facts) -> bool:
+        nodes = facts.files.nodes
+        found = (node for path, node in nodes.items() if re.fullmatch(pattern, path))
+        own = [node for node in found if not node.is_of_root and not node.is_folder]
+        return any(node.size_bytes or node.target not in ("", "/dev/null") for node in own)
+
+    return enabled
+
+
+def _runs_old_scripts(facts: Facts) -> bool:
+    name = "systemd/system-generators/systemd-sysv-generator"
+    return f"etc/{name}" not in facts.files.nodes and f"usr/lib/{name}" in facts.files.nodes
+
+
+ALL = (
+    Rule(
+        "documents",
+        r"usr/share/(?:doc|man|info|doc-base|help|gtk-doc|lintian|bug|readme|images)/.*"
+        r"|usr/share/(?:groff|pixmaps|icons|applications|menu|metainfo|appdata|reportbug)/.*"
+        r"|usr/lib/python3[\d.]*/LICENSE\.txt|usr/share/perl5/.*\.pod|usr/share/common-licenses/.*",
+        "documents are read at a desk",
+    ),
+    Rule(
+        "translations",
+        r"usr/share/locale/.*|(?:usr|var)/lib/systemd/catalog/.*|usr/share/i18n/.*",
+        "a device speaks one language, and explains its messages nowhere",
+        lambda facts: bool(facts.asked & {"locales", "locales-all"}),
+        "`locales` is among the packages",
+    ),
+    Rule(
+        "completions",
+        r"usr/share/(?:bash-completion|zsh|fish|vim)/.*|etc/bash_completion\.d/.*|etc/bash_completion",
+        "nobody types there for long",
+        _asked("bash-completion"),
+        "`bash-completion` is among the packages",
+    ),
+    Rule(
+        "development",
+        r"usr/include/.*|usr/lib/(?:.*/)?pkgconfig/.*|usr/share/(?:pkgconfig|aclocal|gdb)/.*"
+        r"|usr/lib/.*\.(?:a|la|o)",
+        "nothing is compiled on a device",
+        _asked("gcc", "g++", "clang", "build-essential"),
+        "a compiler is among the packages",
+    ),
+    Rule(
+        "package manager",
+        r"var/lib/dpkg/(?!status$).*|var/lib/(?:apt|pam|ucf|debconf)/.*|var/cache/(?:apt|debconf)/.*"
+        r"|usr/bin/(?:dpkg|dpkg-[^/]*|apt|apt-[^/]*|debconf[^/]*|deb-systemd-[^/]*|ucf[^/]*)"
+        r"|usr/sbin/(?:dpkg-[^/]*|update-(?!ca-cert)[^/]*|add-shell|remove-shell|invoke-rc\.d"
+        r"|service|pam-auth-update|pam_getenv|policy-rc\.d)"
+        r"|usr/lib/(?:apt|dpkg)/.*|usr/share/(?:dpkg|debconf|keyrings|debianutils|bug|polkit-1/dpkg)/.*"
+        r"|usr/lib/systemd/(?:systemd-sysv-install|system/(?:apt|dpkg)-[^/]*)|usr/sbin/start-stop-daemon"
+        r"|etc/(?:apt|dpkg|kernel|update-motd\.d)/.*|etc/debconf\.conf|etc/ucf\.conf"
+        r"|usr/libexec/dpkg/.*|usr/bin/py3(?:compile|clean|versions)|usr/share/python3/.*"
+        r"|usr/lib/python3/dist-packages/debpython.*",
+        "packages change with the generation, never by themselves",
+        _asked("apt", "dpkg"),
+        "`apt` or `dpkg` is among the packages",
+    ),
+    Rule(
+        "scripts for System V",
+        r"etc/(?:init\.d|rc[0-6S]\.d|rcS\.d)/.*|usr/lib/init/.*|usr/lib/lsb/.*",
+        "each of them has a unit",
+        _runs_old_scripts,
+        "a script has no unit",
+    ),
+    Rule(
+        "scripts for cron",
+        r"etc/cron[^/]*/.*|etc/crontab",
+        "there is no cron",
+        _has("usr/sbin/cron", "usr/sbin/crond", "usr/sbin/anacron"),
+        "a package has cron",
+    ),
+    Rule(
+        "settings of logrotate",
+        r"etc/logrotate\.d/.*",
+        "there is no logrotate",
+        _has("usr/sbin/logrotate"),
+        "a package has it",
+    ),
+    Rule(
+        "log-in on a console",
+        r"usr/sbin/(?:a?getty)|usr/bin/login"
+        r"|usr/lib/systemd/system-generators/systemd-getty-generator"
+        r"|usr/lib/systemd/system/(?:getty|serial-getty|console-getty|container-getty|autovt)@?\.service"
+        r"|etc/(?:login\.defs|issue(?:\.net)?|securetty)|etc/pam\.d/login",
+        "there are no passwords to type",
+        _enables(r"etc/systemd/system/(?:.*/)?[^/]*(?:getty|autovt)[^/]*"),
+        "the configuration enables or has a unit `…getty…`",
+    ),
+    Rule(
+        "swap",
+        r"usr/sbin/(?:swapon|swapoff|mkswap|swaplabel)",
+        "a device has no swap",
+        _enables(r"etc/(?:fstab|systemd/system/[^/]*\.swap)"),
+        "`files.fstab`, or a unit for it",
+    ),
+    Rule("skeletons of homes", r"etc/skel/.*", "nobody is added on a device"),
+    Rule(
+        "presets of units",
+        r"usr/lib/systemd/(?:system|user)-preset/.*",
+        "what is enabled was decided when the system was built",
+    ),
+    Rule(
+        "names of hardware",
+        r"(?:usr/lib|etc)/udev/hwdb(?:\.d/.*|\.bin)|usr/share/(?:misc|hwdata)/(?:pci|usb)\.ids.*",
+        "udev names devices by it, and drives all of them without",
+        _asked("libinput-bin", "usbutils", "pciutils", "systemd-hwdb"),
+        "`usbutils`, `pciutils` or `libinput-bin` is among the packages",
+    ),
+    Rule(
+        "time zones",
+        r"usr/share/zoneinfo/.*",
+        "a device is in one time zone: the configured one",
+        _asked("tzdata"),
+        "`tzdata` is among the packages",
+    ),
+    Rule(
+        "character sets",
+        rf"usr/lib/(?:{_MULTIARCH}/)?gconv/.*",
+        "texts are in UTF-8, which the C library knows by itself",
+        _asked("locales", "libc-bin", "iconv"),
+        "`locales` or `libc-bin` is among the packages",
+    ),
+    Rule(
+        "tests and tools of Python",
+        r"usr/lib/python3[\d.]*/(?:test|idlelib|lib2to3|turtledemo|ensurepip|pydoc_data)/.*"
+        r"|usr/lib/python3[\d.]*/(?:config-[^/]*/.*|EXTERNALLY-MANAGED)",
+        "they are for whoever writes programs",
+    ),
+)
+"""All rules; the first one that is about a path counts."""
+
+
+def never(files: Files, asked: frozenset[str], keep: Callable[[str], bool]) -> dict[str, Rule]:
+    """The paths of the root that no rule lets stay.
+
+    Args:
+        files: of the device.
+        asked: names of packages that somebody wrote in the configuration.
+        keep: says which paths stay whatever a rule says.
+    """
+    facts = Facts(asked, files)
+    counting = [rule for rule in ALL if not rule.unless(facts)]
+    whole = re.compile(
+        "|".join(f"(?P<r{number}>{each.pattern})" for number, each in enumerate(counting))
+    )
+    found: dict[str, Rule] = {}
+    for path, node in files.nodes.items():
+        match = whole.fullmatch(path) if node.is_of_root and not node.is_folder else None
+        if match is not None and not keep(path):
+            found[path] = next(rule for number, rule in enumerate(counting) if match[f"r{number}"])
+    return found
