@@ -41,7 +41,7 @@ class ScriptEdges:
         interpreter = ""
         if content.startswith(b"#!"):
             line = content[2:_MAX_LINE_BYTES].partition(b"\n")[0].decode(errors="replace")
-            for interpreter in _interpreters(line):
+            for interpreter in filter(None, _interpreters(line)):
                 yield from self.program(interpreter, f"is run by {interpreter}")
         if _SOURCED.fullmatch(path) or _SHELL.fullmatch(interpreter.rpartition("/")[2]):
             yield from self.of_shell(content.decode(errors="replace"))

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 _PATH = re.compile(
-    rb"(?<![\w./%*}-])/(?:usr|bin|sbin|lib|lib64|etc|opt|srv|var)(?:/[\w.+@-]+)+(/?[%*$]?)"
+    rb"(?:(?<![\w./%*}])|(?<=\s-\w))/(?:usr|bin|sbin|lib|lib64|etc|opt|srv|var)(?:/[\w.+@-]+)+(/?[%*$]?)"
 )
 _COMMENT = re.compile(r"(?m)(^|\s)#.*$")
 _WORD = re.compile(r"(?<![\w./$\\-])[A-Za-z_\[][\w.+-]*(?![\w./-])(?!\s*=[^=])")

@@ -1,0 +1,90 @@
+"""What modules in Python reach."""
+
+from pathlib import Path
+
+import pytest
+from tests.small_devices import make
+
+from reconix.build.minify.edges.python import PythonEdges
+
+P = "usr/lib/python3.13"
+D = "usr/lib/python3/dist-packages"
+NAMES = (
+    "json/__init__",
+    "json/decoder",
+    "json/scanner",
+    "os",
+    "pdb",
+    "doctest",
+    "_fallback",
+    "late",
+)
+ROOT = {
+    **{f"{P}/{name}.py": "" for name in NAMES},
+    f"{P}/lib-dynload/_json.cpython-313-x86_64-linux-gnu.so": "",
+    f"{D}/serial/__init__.py": "",
+    f"{D}/serial/tools/__init__.py": "",
+    f"{D}/serial/tools/ports.py": "",
+    f"{P}/empty/x.py": "",
+}
+
+
+def targets(tmp_path: Path, path: str, source: str) -> set[str]:
+    edges = PythonEdges(make(tmp_path, ROOT))
+    return {edge.target for edge in edges.of(path, source.encode())}
+
+
+@pytest.mark.parametrize(
+    ("source", "reached"),
+    [
+        ("import json.decoder, missing", {f"{P}/json/__init__.py", f"{P}/json/decoder.py"}),
+        ("from json import decoder, loads", {f"{P}/json/__init__.py", f"{P}/json/decoder.py"}),
+        ("import _json", {f"{P}/lib-dynload/_json.cpython-313-x86_64-linux-gnu.so"}),
+        (
+            "def f():\n    from serial.tools.ports import x\n    import pdb",
+            {
+                *(f"{D}/serial/__init__.py", f"{D}/serial/tools/__init__.py"),
+                *(f"{D}/serial/tools/ports.py", f"{P}/pdb.py"),
+            },
+        ),
+        ("import empty.x", set()),
+        ("not python at all", set()),
+    ],
+)
+def test_a_program_reaches_all_that_it_imports(
+    source: str, reached: set[str], tmp_path: Path
+) -> None:
+    assert targets(tmp_path, "opt/air/main.py", source) == reached
+
+
+def test_relative_imports_are_those_of_the_package(tmp_path: Path) -> None:
+    found = targets(tmp_path, f"{D}/serial/tools/x.py", "from . import ports\nfrom .. import os\n")
+    assert found == {f"{D}/serial/tools/ports.py"}
+
+
+def test_a_script_is_told_by_its_first_line(tmp_path: Path) -> None:
+    assert targets(tmp_path, "usr/bin/air", "#!/usr/bin/python3\nimport os\n") == {f"{P}/os.py"}
+    assert targets(tmp_path, "usr/bin/air", "#!/bin/sh\nimport os\n") == set()
+
+
+def test_the_standard_library_reaches_what_it_does_for_others(tmp_path: Path) -> None:
+    source = """\
+try:
+    import json
+except ImportError:
+    import _fallback
+def use():
+    import late, pdb
+def _test():
+    import os
+if __name__ == "__main__":
+    import os
+"""
+    assert targets(tmp_path, f"{P}/x.py", source) == {f"{P}/json/__init__.py", f"{P}/late.py"}
+
+
+def test_a_library_of_python_reaches_modules_that_it_names(tmp_path: Path) -> None:
+    library = f"{P}/lib-dynload/_json.cpython-313-x86_64-linux-gnu.so"
+    assert targets(tmp_path, library, "\0json.decoder\0os\0") == {
+        *(f"{P}/json/__init__.py", f"{P}/json/decoder.py"),
+    }
