@@ -1,4 +1,4 @@
-"""What the agent needs of a root: programs that it starts, and modules and libraries that it loads.
+"""What we need of a root: programs that the agent and the desk start, modules and libraries.
 
 A minified root has what something reaches. What the agent reaches cannot be seen in its file, so it
 is declared here, and a test holds the table against the sources.
@@ -14,6 +14,19 @@ PROGRAMS = {
     "systemctl": "units, restarts",
 }
 """Every program that the agent starts by name, and what for."""
+
+REMOTE_PROGRAMS = {
+    "basename": "`reconix cp`",
+    "cat": "`reconix cp`, and looking at a file",
+    "dirname": "`reconix cp`",
+    "journalctl": "`reconix logs`",
+    "mktemp": "`reconix cp`",
+    "mv": "`reconix cp`",
+    "rm": "`reconix cp`",
+    "sh": "`reconix cp`, `reconix shell`",
+    "tar": "`reconix cp`",
+}
+"""Every program that commands of a desk start on a device, and which ones do."""
 
 LATE_MODULES = {
     "encodings.ascii": "what the kernel says in /proc",

@@ -34,6 +34,7 @@ def wanted(system: System, packages: Iterable[LockedPackage], parameters: Iterab
 
 def _commands(system: System) -> Iterator[tuple[str, str]]:
     yield from ((name, "the agent") for name in needs.PROGRAMS)
+    yield from ((name, "commands of the desk") for name in needs.REMOTE_PROGRAMS)
     for check in system.health.checks:
         if isinstance(check, CommandCheck) and check.command:
             yield check.command[0], "a health check"

@@ -145,8 +145,8 @@ def make_plan(files: Files, owners: Owners, wanted: Wanted) -> Reasons:
     """
     edges = _Edges(files, owners, wanted.parameters, frozenset(_features(wanted.keep)))
     kept = set(_kept(files, edges, wanted))
-    led = set(_led_to(files))
-    never = rules.never(files, frozenset(wanted.packages), lambda path: path in kept | led)
+    spared = kept | set(_led_to(files))
+    never = rules.never(files, frozenset(wanted.packages), spared)
     seeds = [*_seeds(files, edges, wanted), *(Edge(path, _KEPT) for path in sorted(kept))]
     stays = graph.reach(files, seeds, edges.of, never)
     stays = _with_folders(files, stays)

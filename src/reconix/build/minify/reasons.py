@@ -39,7 +39,7 @@ def print_reasons(reasons: Reasons) -> bytes:
 
 
 def parse_reasons(content: bytes) -> Reasons:
-    """Reads what ``print_reasons`` wrote."""
+    """Read what ``print_reasons`` wrote."""
     lines = content.decode().splitlines()
     parsed = [[_plain(field) for field in line.split("\t")] for line in lines]
     return Reasons(_with("+", parsed), _with("-", parsed))

@@ -9,8 +9,8 @@ Tested by ``tests/unit/build/minify/test_rules.py``.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container
+from dataclasses import dataclass
 
 from reconix.build.minify.files import Files
 
@@ -30,6 +30,11 @@ class Facts:
     files: Files
 
 
+def unconditional(_: Facts) -> bool:
+    """A condition that does not hold."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Files that no device needs, and why not.
@@ -45,12 +50,8 @@ class Rule:
     name: str
     pattern: str
     because: str
-    unless: Callable[[Facts], bool] = field(default=lambda _: False)
+    unless: Callable[[Facts], bool] = unconditional
     unless_text: str = ""
-
-    def matches(self, path: str) -> bool:
-        """Whether the rule is about this path."""
-        return re.fullmatch(self.pattern, path) is not None
 
 
 def _asked(*packages: str) -> Callable[[Facts], bool]:
@@ -90,7 +91,7 @@ ALL = (
         "translations",
         r"usr/share/locale/.*|(?:usr|var)/lib/systemd/catalog/.*|usr/share/i18n/.*",
         "a device speaks one language, and explains its messages nowhere",
-        lambda facts: bool(facts.asked & {"locales", "locales-all"}),
+        _asked("locales", "locales-all"),
         "`locales` is among the packages",
     ),
     Rule(
@@ -198,13 +199,13 @@ ALL = (
 """All rules; the first one that is about a path counts."""
 
 
-def never(files: Files, asked: frozenset[str], keep: Callable[[str], bool]) -> dict[str, Rule]:
+def never(files: Files, asked: frozenset[str], spared: Container[str]) -> dict[str, Rule]:
     """The paths of the root that no rule lets stay.
 
     Args:
         files: of the device.
         asked: names of packages that somebody wrote in the configuration.
-        keep: says which paths stay whatever a rule says.
+        spared: paths that stay whatever a rule says.
     """
     facts = Facts(asked, files)
     counting = [rule for rule in ALL if not rule.unless(facts)]
@@ -214,6 +215,6 @@ def never(files: Files, asked: frozenset[str], keep: Callable[[str], bool]) -> d
     found: dict[str, Rule] = {}
     for path, node in files.nodes.items():
         match = whole.fullmatch(path) if node.is_of_root and not node.is_folder else None
-        if match is not None and not keep(path):
+        if match is not None and path not in spared:
             found[path] = next(rule for number, rule in enumerate(counting) if match[f"r{number}"])
     return found

@@ -49,9 +49,16 @@ _SECTIONS = (
 )
 _PREFIXES = re.compile(r"[-@:+!|]*")
 _OF_FILES = ("ConditionPathExists", "ConditionFileIsExecutable", "ConditionFileNotEmpty")
-_NEVER = ("ConditionFirstBoot=yes", "ConditionNeedsUpdate=/etc", "ConditionNeedsUpdate=/var")
+_NEVER = (
+    "ConditionFirstBoot=yes",
+    "ConditionNeedsUpdate=/etc",
+    "ConditionNeedsUpdate=/var",
+    "ConditionSecurity=measured-uki",
+)
 """Every boot begins with an identity, and nothing has to be updated when a system starts. Nobody
-hands credentials to the first program, either."""
+hands credentials to the first program, and no kernel is one image with its initrd."""
+_FIXED = ("/usr/", "/etc/initrd-release", "/etc/systemd/system/", "/lib/", "/bin/", "/sbin/")
+"""What is there at these places is known when a system is built."""
 
 
 @dataclass(slots=True)
@@ -191,7 +198,7 @@ class UnitEdges:
             )
         if key == "ConditionKernelCommandLine":
             return not self._is_parameter(value)
-        is_fixed = value.startswith(("/usr/", "/etc/initrd-release", "/lib/", "/bin/", "/sbin/"))
+        is_fixed = value.startswith(_FIXED)
         return key in _OF_FILES and is_fixed and self.files.find(value) is None
 
     def _is_parameter(self, wanted: str) -> bool:

@@ -1,0 +1,81 @@
+"""The minimal root has what stays, as it was, and Python's modules in one form."""
+
+import os
+from pathlib import Path
+
+from tests.small_devices import write
+
+from reconix.build.minify.minimal_root import Minimal
+from reconix.store.images.nodes import Metadata
+
+P = "usr/lib/python3.13/json"
+ROOT = {
+    "bin": "> usr/bin",
+    "usr/bin/air": "#!/bin/sh\n",
+    "usr/bin/gone": "",
+    "usr/share/air/x": "data",
+    "var/lib/air": None,
+    f"{P}/a.py": "source",
+    f"{P}/b.py": "source of b",
+    f"{P}/__pycache__/a.cpython-313.pyc": "bytecode",
+    "losses": "",
+    "metadata": "x",
+}
+STAYS = (
+    "bin",
+    "usr/bin/air",
+    "usr/share/air/x",
+    "var/lib/air",
+    f"{P}/a.py",
+    f"{P}/b.py",
+    "etc/own",
+)
+
+
+def made(folder: Path) -> tuple[Minimal, Path]:
+    root = write(folder / "root", ROOT)
+    minimal = Minimal.of(root, STAYS)
+    minimal.write(root, folder / "minimal")
+    return minimal, folder / "minimal"
+
+
+def test_only_what_stays_is_there(tmp_path: Path) -> None:
+    _, place = made(tmp_path)
+    leaves = (path for path in place.rglob("*") if path.is_symlink() or not path.is_dir())
+    found = {str(path.relative_to(place)) for path in leaves}
+    assert found == {
+        *("bin", "usr/bin/air", "usr/share/air/x", "losses", f"{P}/a.pyc", f"{P}/b.py"),
+    }
+    assert (place / "var/lib/air").is_dir()
+    assert (place / "usr/share/air/x").read_text() == "data"
+
+
+def test_links_and_programs_are_what_they_were(tmp_path: Path) -> None:
+    _, place = made(tmp_path)
+    assert os.readlink(place / "bin") == "usr/bin"  # noqa: PTH115
+    assert os.access(place / "usr/bin/air", os.X_OK)
+    assert not (place / "usr/share/air/x").stat().st_mode & 0o111
+
+
+def test_bytecode_stands_where_the_source_was(tmp_path: Path) -> None:
+    _, place = made(tmp_path)
+    assert (place / P / "a.pyc").read_text() == "bytecode"
+    assert (place / P / "b.py").read_text() == "source of b"
+
+
+def test_a_sidecar_follows(tmp_path: Path) -> None:
+    minimal, _ = made(tmp_path)
+    said = {
+        b".": Metadata(0o755),
+        b"usr/bin/air": Metadata(0o4755),
+        b"usr/bin/gone": Metadata(0o755),
+        b"usr": Metadata(0o755),
+        f"{P}/a.py".encode(): Metadata(0o644, mtime=5),
+        f"{P}/__pycache__/a.cpython-313.pyc".encode(): Metadata(0o600, mtime=7),
+    }
+    assert minimal.entries(tuple(sorted(said.items()))) == (
+        (b".", Metadata(0o755)),
+        (b"usr", Metadata(0o755)),
+        (b"usr/bin/air", Metadata(0o4755)),
+        (f"{P}/a.pyc".encode(), Metadata(0o600, mtime=7)),
+    )
