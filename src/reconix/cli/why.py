@@ -9,6 +9,9 @@ asked for to the package; with --all there is one for each package that leads to
 to a package, or to an option that it was generated from, or it was made when packages were
 installed. What a module adds is traced to the line that switches the module on.
 
+In a minified system every path of the packages is told how it is reached, or why it was removed and
+which line of `minify.keep` would have it back.
+
 What was asked for by name is known from the lock. Everything else is known once the system is
 built.
 
@@ -29,8 +32,10 @@ from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.composition.dependencies import Need
 from reconix.composition.device_view import DeviceView
+from reconix.composition.minified import Minified, read_minified
 from reconix.composition.requests import Request
 from reconix.composition.subject import HostSubject, SystemSubject
+from reconix.composition.toplevel_parts import ToplevelParts
 from reconix.composition.why import Inquiry, PackageAnswer, PathAnswer, Reason
 from reconix.nix.chroot import ChrootStore
 
@@ -61,7 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
 def _answer(
     arguments: argparse.Namespace, subject: SystemSubject, store: ChrootStore | None
 ) -> None:
-    inquiry = Inquiry(subject, subject.root(store), lambda: _view(subject, store))
+    inquiry = Inquiry(
+        subject,
+        subject.root(store),
+        lambda: _view(subject, store),
+        lambda: _minified(subject, store),
+    )
     shown = _Shown(subject, everything=arguments.all)
     if "/" in arguments.name:
         found = inquiry.path(arguments.name.strip("/"))
@@ -74,6 +84,13 @@ def _answer(
 
 def _view(subject: SystemSubject, store: ChrootStore | None) -> DeviceView:
     return subject.view(store, registries.downloads())
+
+
+def _minified(subject: SystemSubject, store: ChrootStore | None) -> Minified | None:
+    if store is None or not subject.system.minify.enable:
+        return None
+    toplevel = subject.of.toplevels(store, places.downloads(), subject.name)[subject.name]
+    return read_minified(subject, store, ToplevelParts.read(store, toplevel))
 
 
 class _Shown:

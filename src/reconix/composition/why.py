@@ -28,6 +28,7 @@ from reconix.composition import generated, requests
 from reconix.composition.dependencies import Chain, Dependencies
 from reconix.composition.device_view import DeviceView, Found, Provenance
 from reconix.composition.installed import parse_installed
+from reconix.composition.minified import Minified
 from reconix.composition.requests import Request
 from reconix.composition.subject import SystemSubject
 from reconix.composition.wheels import wheels
@@ -94,7 +95,11 @@ class Inquiry:
     """Answers questions about one system."""
 
     def __init__(
-        self, subject: SystemSubject, root: Path | None, view: Callable[[], DeviceView]
+        self,
+        subject: SystemSubject,
+        root: Path | None,
+        view: Callable[[], DeviceView],
+        minified: Callable[[], Minified | None] = lambda: None,
     ) -> None:
         """Prepare to answer.
 
@@ -102,8 +107,9 @@ class Inquiry:
             subject: the system.
             root: its Debian root, if it was built.
             view: gives its files; asked only about paths.
+            minified: says why a path stays or went, if the system is minified.
         """
-        self._subject, self._root, self._view = subject, root, view
+        self._subject, self._root, self._view, self._minified = subject, root, view, minified
         self._asked = subject.asked()
         self._known: Dependencies | None = None
 
@@ -237,10 +243,12 @@ class Inquiry:
             raise UsageError("/ is put together from all parts", hint="ask about what is in it")
         found = list(view.find(real))
         if not found:
-            return self._kept(real) or self._nothing(view, real)
+            return self._kept(real) or self._gone(real) or self._nothing(view, real)
         answer = self._of(_telling(found))
         kept = map(_kept_by_devices, self._kept_folders(real))
-        facts = [*answer.facts, *_others(found), *kept]
+        minified = self._minified() if _telling(found).provenance is Provenance.ROOT else None
+        reached = minified.reached(real) if minified is not None else ()
+        facts = [*answer.facts, *_others(found), *kept, *reached]
         return PathAnswer(f"/{real}", tuple(facts), answer.requests, answer.packages)
 
     def _of(self, found: Found) -> PathAnswer:
@@ -282,6 +290,15 @@ class Inquiry:
         packages = [self.package(name) for name in owner.packages if name in known]
         facts = [*_facts(owner), *_made(owners, found, owner)]
         return PathAnswer(f"/{found.path}", tuple(facts), (), tuple(packages))
+
+    def _gone(self, path: str) -> PathAnswer | None:
+        """The answer for what was there before the system was minified."""
+        minified = self._minified()
+        facts = minified.gone(path) if minified is not None else ()
+        if minified is None or not facts:
+            return None
+        answer = self._of_root(Found(path, Provenance.ROOT, minified.root / path))
+        return PathAnswer(answer.path, (*facts, *answer.facts), (), answer.packages)
 
     def _kept(self, path: str) -> PathAnswer | None:
         """The answer for what a device makes itself and keeps."""

@@ -80,6 +80,11 @@ def known_reasons(store: ChrootStore, inputs: Inputs) -> Reasons | None:
     return reasons.read_reasons(store.path(path)) if path is not None else None
 
 
+def full_root(place: Path) -> StorePath:
+    """The full root that lies at a place of a store."""
+    return StorePath.of_basename(place.name)
+
+
 def _write_reasons(store: ChrootStore, inputs: Inputs, into: Path) -> None:
     root = store.path(inputs.root)
     found = plan.make_plan(Files.read(_parts(store, inputs)), Owners.read(root), inputs.wanted)
@@ -99,5 +104,5 @@ def above(
     layers: Sequence[StorePath],
 ) -> tuple[tuple[str, StorePath], ...]:
     """What lies over a root, in the order in which a device looks."""
-    trees = (*bound, (str(agent), agent))
+    trees = (*sorted(bound), (str(agent), agent))
     return (*trees, ("/etc", etc), *(("", layer) for layer in layers))

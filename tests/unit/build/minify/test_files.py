@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.small_devices import make, write
+from tests.device_trees import make, write
 
 from reconix.build.minify.files import Files, Way, size_bytes
 from reconix.build.software.device_files import Part

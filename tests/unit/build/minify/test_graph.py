@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.small_devices import make
+from tests.device_trees import make
 
 from reconix.build.minify.graph import Because, Edge, chain, reach
 

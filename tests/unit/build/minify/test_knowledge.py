@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.small_devices import make
+from tests.device_trees import make
 
 from reconix.build.minify import knowledge
 from reconix.build.minify.edges.scripts import ScriptEdges

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tests.small_devices import write
+from tests.device_trees import write
 
 from reconix.build.minify.minimal_root import Minimal
 from reconix.store.images.nodes import Metadata

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.small_devices import write
+from tests.device_trees import write
 
 from reconix.build.minify.files import Files
 from reconix.build.minify.packages import PackageEdges

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.small_devices import Tree, write
+from tests.device_trees import Tree, write
 
 from reconix.build.minify.files import Files
 from reconix.build.minify.graph import Because

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from tests.small_devices import Tree, make
+from tests.device_trees import Tree, make
 
 from reconix.build.minify import rules
 
@@ -92,6 +92,7 @@ def test_scripts_for_system_v_go_where_their_generator_is_masked(tmp_path: Path)
     [
         ({"systemd/system/getty.target.wants/getty@tty2.service": "> /x"}, False),
         ({"systemd/system/serial-getty@ttyS0.service": "[Service]\n"}, False),
+        ({"systemd/system/serial-getty@ttyS0.service.d/x.conf": "[Service]\n"}, False),
         ({"systemd/system/getty@tty1.service": "> /dev/null"}, True),
         ({"issue": "x"}, True),
     ],

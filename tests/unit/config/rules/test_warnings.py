@@ -23,7 +23,16 @@ def warnings(folder: Path, system: str) -> tuple[Problem, ...]:
 SUSPICIOUS = {
     f'packages = {{ remove = ["nginx"] }}\n{QUIET}': ("packages", 'removes "nginx"', 1),
     f"[ssh]\nenable = true\n[users.me]\n{QUIET}": ("users.me", "cannot log in", 3),
-    f"[minify]\nenable = true\n{QUIET}": ("minify", "has no effect yet", 1),
+    f'[minify]\nkeep = ["/x"]\n{QUIET}': (
+        "minify.keep",
+        "has no effect: minify.enable is not set",
+        2,
+    ),
+    f'[minify]\nprograms = ["ip"]\n{QUIET}': (
+        "minify.programs",
+        "has no effect: minify.enable is not set",
+        2,
+    ),
     'services.enable = ["nginx.service"]\n[health]\nchecks = [\n\n{ unit = "ngnix.service" }]': (
         "health.checks",
         "waits for ngnix.service, which is not enabled",

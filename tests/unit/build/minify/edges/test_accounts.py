@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.small_devices import make
+from tests.device_trees import make
 
 from reconix.build.minify.edges.accounts import AccountEdges
 

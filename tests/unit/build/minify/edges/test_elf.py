@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.small_devices import write
+from tests.device_trees import write
 
 from reconix.base.process import run
 from reconix.build.minify.edges.elf import ElfEdges

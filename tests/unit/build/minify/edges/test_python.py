@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.small_devices import make
+from tests.device_trees import make
 
 from reconix.build.minify.edges.python import PythonEdges
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.small_devices import make
+from tests.device_trees import make
 
 from reconix.build.minify.edges.scripts import ScriptEdges
 from reconix.build.minify.edges.udev import UdevEdges

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.small_devices import Tree, make
+from tests.device_trees import Tree, make
 
 from reconix.build.minify.edges.scripts import ScriptEdges
 from reconix.build.minify.edges.units import UnitEdges, is_drop_in

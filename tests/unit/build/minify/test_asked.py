@@ -1,0 +1,32 @@
+"""What a configuration says that counts for minifying."""
+
+from reconix.base.digests import Digest
+from reconix.build.minify import asked
+from reconix.config.lock.packages import PROJECT, LockedPackage
+from reconix.config.schema.health import CommandCheck, Health
+from reconix.config.schema.system import Kernel, Minify, System
+
+
+def locked(name: str, archive: str, date: str) -> LockedPackage:
+    digest = Digest.of(name.encode())
+    path = "dist/x.deb" if archive == PROJECT else f"pool/main/x/{name}.deb"
+    return LockedPackage(name, "1", "amd64", 1, digest, archive, path, date)
+
+
+def test_packages_programs_and_commands_are_what_somebody_wrote() -> None:
+    system = System(
+        kernel=Kernel(package="linux-image"),
+        packages=("nginx", "curl"),
+        minify=Minify(enable=True, keep=("/b", "/a"), programs=("ip",)),
+        health=Health(checks=(CommandCheck(command=("/opt/check", "-x")),)),
+    )
+    packages = (locked("own", PROJECT, ""), locked("libc6", "debian", "20260101T000000Z"))
+    found = asked.wanted(system, packages, ("quiet",))
+    assert found.packages == ("curl", "nginx", "own")
+    assert found.keep == ("/a", "/b")
+    assert found.programs == ("ip",)
+    assert found.parameters == ("quiet",)
+    assert ("/opt/check", "a health check") in found.commands
+    assert ("systemctl", "the agent") in found.commands
+    assert "encodings.idna" in found.modules
+    assert "libcrypto.so.3" in found.libraries
