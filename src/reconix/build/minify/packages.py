@@ -18,7 +18,7 @@ from reconix.build.minify.knowledge import PROGRAMS, SHARED
 from reconix.build.software.owners import How, Owners
 
 _HANDED = re.compile(
-    r"etc/(?!alternatives/|systemd/|pam\.d/|ssl/).*"
+    r"etc/(?!alternatives/|systemd/|pam\.d/|ssl/|security/namespace\.init).*"
     r"|usr/lib/(?:tmpfiles|sysctl|modules-load|modprobe|environment|binfmt)\.d/.*"
     r"|usr/lib/systemd/(?:system|user|journald|resolved|networkd|logind|timesyncd)\.conf\.d/.*"
     r"|etc/systemd/[^/]*\.conf|usr/lib/udev/rules\.d/.*|usr/share/dbus-1/system\.d/.*"

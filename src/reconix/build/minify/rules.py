@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from reconix.build.minify.files import Files
 
+_SWAP = re.compile(rb"(?m)^[^#\n]*\sswap\s")
 _MULTIARCH = r"(?:x86_64|aarch64)-linux-gnu"
 
 
@@ -72,6 +73,14 @@ def _enables(pattern: str) -> Callable[[Facts], bool]:
         return any(node.size_bytes or node.target not in ("", "/dev/null") for node in own)
 
     return enabled
+
+
+def _swaps(facts: Facts) -> bool:
+    if _enables(r"etc/systemd/system/[^/]*\.swap")(facts):
+        return True
+    node = facts.files.nodes.get("etc/fstab")
+    is_there = node is not None and node.is_file
+    return is_there and _SWAP.search(facts.files.content("etc/fstab")) is not None
 
 
 def _runs_old_scripts(facts: Facts) -> bool:
@@ -159,7 +168,7 @@ ALL = (
         "swap",
         r"usr/sbin/(?:swapon|swapoff|mkswap|swaplabel)",
         "a device has no swap",
-        _enables(r"etc/(?:fstab|systemd/system/[^/]*\.swap)"),
+        _swaps,
         "`files.fstab`, or a unit for it",
     ),
     Rule("skeletons of homes", r"etc/skel/.*", "nobody is added on a device"),

@@ -103,7 +103,10 @@ def test_a_console_stays_where_the_configuration_has_one(
     assert bool(taken(tmp_path, "usr/sbin/agetty", etc=etc)) == goes
 
 
-@pytest.mark.parametrize(("fstab", "goes"), [("", True), ("/dev/x none swap\n", False)])
+@pytest.mark.parametrize(
+    ("fstab", "goes"),
+    [("", True), ("# none of swap here\n", True), ("/dev/x none swap sw\n", False)],
+)
 def test_programs_for_swap_stay_where_fstab_says_something(
     fstab: str, *, goes: bool, tmp_path: Path
 ) -> None:

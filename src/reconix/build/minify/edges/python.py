@@ -9,8 +9,9 @@ Tested by ``tests/unit/build/minify/edges/test_python.py``.
 """
 
 import ast
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from reconix.build.minify.files import Files
@@ -30,6 +31,7 @@ _TOOL = re.compile(
 )
 """What the standard library itself imports only for people who write programs, and for other
 systems. A program of a team that imports it has it."""
+_PARTS = ("body", "orelse", "finalbody", "handlers", "cases")
 _OF_PROGRAM = re.compile(r"_?_?(?:test\w*|main)|help")
 
 
@@ -56,48 +58,36 @@ class PythonEdges:
                 yield from self.module(word.decode(), path, "names the module")
 
     def _of_source(self, path: str, content: bytes) -> Iterator[Edge]:
-        try:
-            tree = ast.parse(content)
-        except (SyntaxError, ValueError):
-            return
-        is_shared = _STANDARD.match(path) is not None
-        for node in (_library if is_shared else _program)(tree):
-            if isinstance(node, ast.Import):
-                edges = [edge for alias in node.names for edge in self.module(alias.name, path)]
-            elif isinstance(node, ast.ImportFrom):
-                edges = list(self._imported(node, path))
-            else:
-                continue
-            yield from (each for each in edges if not is_shared or not _TOOL.match(each.target))
+        is_standard = _STANDARD.match(path) is not None
+        edges = (
+            edge
+            for name, level in _imports(content, is_standard)
+            for edge in (self._near(name, level, path) if level else self.module(name, path))
+        )
+        yield from (each for each in edges if not is_standard or not _TOOL.match(each.target))
 
-    def _imported(self, node: ast.ImportFrom, path: str) -> Iterator[Edge]:
-        base = path.rpartition("/")[0]
-        for _ in range(node.level - 1):
-            base = base.rpartition("/")[0]
-        names = [node.module] if node.module else []
-        names += [f"{node.module}.{each.name}" if node.module else each.name for each in node.names]
-        for name in names:
-            if node.level:
-                yield from self._in(base, name, "imports")
-            else:
-                yield from self.module(name, path)
+    def _near(self, name: str, level: int, path: str) -> Iterator[Edge]:
+        """The files of a module that is named from where a file is."""
+        folder = path
+        for _ in range(level):
+            folder = folder.rpartition("/")[0]
+        return self._in(folder, name, "imports")
 
     def module(self, name: str, path: str, how: str = "imports") -> Iterator[Edge]:
-        """The files of a module, as a file at a path would find it."""
-        for folder in (path.rpartition("/")[0], *self._roots):
-            found = list(self._in(folder, name, how))
-            if found:
-                yield from found
-                return
+        """The files of a module, wherever a file at a path could find it."""
+        own = () if path.startswith(self._roots or ("/",)) else (path.rpartition("/")[0],)
+        for folder in (*own, *self._roots):
+            yield from self._in(folder, name, how)
 
     def _in(self, folder: str, name: str, how: str) -> Iterator[Edge]:
         """The files of a module below a folder: of each package on the way, and its own."""
         for step in name.split("."):
             place = self._listed(folder).get(step)
-            if place is None:
-                return
-            yield Edge(place, f"{how} {name}")
             folder = f"{folder}/{step}"
+            if place is not None:
+                yield Edge(place, f"{how} {name}")
+            elif folder not in self.files.nodes:
+                return
 
     def _listed(self, folder: str) -> dict[str, str]:
         """The modules directly in a folder."""
@@ -117,24 +107,41 @@ class PythonEdges:
                 yield extension["name"], path
 
 
-def _program(tree: ast.Module) -> Iterator[ast.AST]:
-    """All that the program of a team does, wherever it stands."""
-    return ast.walk(tree)
+@functools.cache
+def _imports(content: bytes, is_standard: bool) -> tuple[tuple[str, int], ...]:
+    """The modules that a source imports, each with the number of dots before its name.
+
+    To parse is slow, and several systems have the same Python.
+    """
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError):
+        return ()
+    return tuple(dict.fromkeys(_named(_statements(tree, is_standard=is_standard))))
 
 
-def _library(tree: ast.AST) -> Iterator[ast.AST]:
-    """What a module of the standard library does for those who import it.
+def _named(statements: Iterable[ast.AST]) -> Iterator[tuple[str, int]]:
+    for node in statements:
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, 0) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = [node.module] if node.module else []
+            names = [".".join((*base, alias.name)) for alias in node.names]
+            yield from ((name, node.level) for name in (*base, *names))
+
+
+def _statements(tree: ast.AST, *, is_standard: bool) -> Iterator[ast.AST]:
+    """All statements; of a module of the standard library those that count for who imports it.
 
     Not what it would do as a program or to test itself, and not what it does where a part of it is
     missing: all parts are there.
     """
-    waiting: list[ast.AST] = [tree]
+    waiting = [tree]
     while waiting:
         node = waiting.pop()
         yield node
-        waiting.extend(
-            reversed([each for each in ast.iter_child_nodes(node) if not _is_other(each)])
-        )
+        inner = [each for part in _PARTS for each in getattr(node, part, ())]
+        waiting += reversed([each for each in inner if not (is_standard and _is_other(each))])
 
 
 def _is_other(node: ast.AST) -> bool:

@@ -11,9 +11,9 @@ Tested by ``tests/unit/build/minify/edges/test_texts.py``.
 import re
 from collections.abc import Iterator
 
-_PATH = re.compile(
-    rb"(?:(?<![\w./%*}])|(?<=\s-\w))/(?:usr|bin|sbin|lib|lib64|etc|opt|srv|var)(?:/[\w.+@-]+)+(/?[%*$]?)"
-)
+_PATH = re.compile(rb"/(?:usr|bin|sbin|lib|lib64|etc|opt|srv|var)(?:/[\w.+@-]+)+(/?[%*$]?)")
+_WITHIN = re.compile(rb"[\w./%*}]")
+_OPTION = re.compile(rb"\s-\w")
 _COMMENT = re.compile(r"(?m)(^|\s)#.*$")
 _WORD = re.compile(r"(?<![\w./$\\-])[A-Za-z_\[][\w.+-]*(?![\w./-])(?!\s*=[^=])")
 _FUNCTION = re.compile(r"(?m)(?:^|[;{}])\s*(?:function\s+)?([\w.-]+)\s*\(\)")
@@ -40,9 +40,15 @@ def paths(content: bytes) -> Iterator[str]:
     seen: set[bytes] = set()
     for found in _PATH.finditer(content):
         path = found[0]
-        if not found[1].strip(b"/") and path not in seen:
+        if path not in seen and not found[1].strip(b"/") and _begins(content, found.start()):
             seen.add(path)
             yield path.strip(b"/").rstrip(b".").decode()
+
+
+def _begins(content: bytes, at: int) -> bool:
+    """Whether a path begins there, and not in the middle of a longer one."""
+    before = content[at - 1 : at] if at else b""
+    return not _WITHIN.match(before) or bool(at > 2 and _OPTION.match(content, at - 3, at))
 
 
 def words(script: str) -> list[str]:

@@ -47,7 +47,7 @@ def targets(tmp_path: Path, path: str, source: str) -> set[str]:
                 *(f"{D}/serial/tools/ports.py", f"{P}/pdb.py"),
             },
         ),
-        ("import empty.x", set()),
+        ("import empty.x, empty.y", {f"{P}/empty/x.py"}),
         ("not python at all", set()),
     ],
 )
@@ -88,3 +88,10 @@ def test_a_library_of_python_reaches_modules_that_it_names(tmp_path: Path) -> No
     assert targets(tmp_path, library, "\0json.decoder\0os\0") == {
         *(f"{P}/json/__init__.py", f"{P}/json/decoder.py"),
     }
+
+
+def test_a_module_of_the_standard_library_does_not_mean_its_neighbour(tmp_path: Path) -> None:
+    """``json/os.py`` is not what ``import os`` in ``json/decoder.py`` means."""
+    files = make(tmp_path, {**ROOT, f"{P}/json/os.py": ""})
+    found = PythonEdges(files).of(f"{P}/json/decoder.py", b"import os")
+    assert [edge.target for edge in found] == [f"{P}/os.py"]
