@@ -6,7 +6,9 @@ generation, which it keeps; to a third, in which the web server is broken, and w
 itself; and to a fourth, whose arrival is interrupted by a power cut. Ends with a table of what it
 took. Everything happens in a folder of its own, which is made anew.
 
-    examples/demo.py [--folder DIR]
+    examples/demo.py [--folder DIR] [--minify]
+
+With --minify all systems have only what something in them reaches.
 """
 
 import argparse
@@ -48,6 +50,9 @@ What next:
   make a project of your own:  .venv/bin/reconix init ../my-project
   what this one is made of:    {folder}/project/hosts/gateway
   give the room back:          rm -r {folder}"""
+
+MINIFY = '[minify]\nenable = true\nprograms = ["ip"]\n\n[persist]'
+"""Of iproute2 only one program is meant."""
 
 BROKEN = "listen eighty default_server;"
 RIGHT = "listen 80 default_server;"
@@ -247,24 +252,25 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--folder", type=Path, default=places.cache_home() / "demo")
-    folder: Path = parser.parse_args().folder
+    parser.add_argument("--minify", action="store_true", help="remove what nothing reaches")
+    arguments = parser.parse_args()
     progress.listen(listener(sys.stderr))
     try:
-        print(run_demo(folder))
+        print(run_demo(arguments.folder, minify=arguments.minify))
     except ReconixError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def run_demo(folder: Path) -> str:
+def run_demo(folder: Path, *, minify: bool) -> str:
     """The whole way; gives the table."""
     if folder.exists():
         remove_tree(folder)
     folder.mkdir(parents=True)
     report, project = Report(), Project(folder)
     print(f"About ten minutes on two idle cores. All files are in {folder}")
-    install(project, report)
+    install(project, report, minify=minify)
     gateway = Gateway(project)
     with powered(gateway, report, "boot"):
         use_systems(gateway, report)
@@ -297,9 +303,11 @@ def wait_for_ports(console: Path) -> dict[str, int]:
     raise DemoFailed(f"`reconix run` names no ports, see {console}")
 
 
-def install(project: Project, report: Report) -> None:
+def install(project: Project, report: Report, *, minify: bool) -> None:
     """From text files to a disk image."""
     shutil.copytree(Path(__file__).parent / "gateway", project.files)
+    if minify:
+        project.edit("hosts/gateway/machine.toml", "[persist]", MINIFY)
     key = project.files / "keys/operator"
     process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
     with report.stage("lock"):

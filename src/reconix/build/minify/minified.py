@@ -21,7 +21,6 @@ from reconix.build.minify.minimal_root import Minimal
 from reconix.build.minify.plan import Wanted
 from reconix.build.minify.reasons import Reasons
 from reconix.build.recipes import Recipe
-from reconix.build.root import losses
 from reconix.build.software.device_files import Part
 from reconix.build.software.owners import Owners
 from reconix.nix.chroot import ChrootStore
@@ -71,7 +70,7 @@ def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar) -> Sidecar:
     given = (("root", str(inputs.root)), ("reasons", str(why)))
     recipe = Recipe("minimal root", NAME, given, recipes.sources(minimal_root))
     path = recipes.realise(store, recipe, lambda into: minimal.write(root, into))
-    return Sidecar(path, minimal.entries(sidecar.entries), (losses.FILE.encode(),))
+    return Sidecar(path, minimal.entries(sidecar.entries), minimal_root.OMITTED)
 
 
 def known_reasons(store: ChrootStore, inputs: Inputs) -> Reasons | None:

@@ -16,10 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.build.root import losses
+from reconix.build.software.owners import LISTS, Owners, print_lists
 from reconix.store.sidecar import Entries
 
 _SOURCE = re.compile(r"(?P<folder>usr/lib/python3.*/)(?P<name>[^/]+)\.py")
 _COMPILED = re.compile(r"(?P<name>.+)\.cpython-\d+\.pyc")
+
+
+OMITTED = tuple(sorted((losses.FILE.encode(), LISTS.encode())))
+"""Beside the folders of a minimal root; no device sees them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,9 @@ class Minimal:
         for path, origin in self.origins.items():
             _copy(root / origin, into / path)
         _copy(root / losses.FILE, into / losses.FILE)
+        (into / LISTS).mkdir()
+        for name, lines in print_lists(Owners.read(root), self.origins).items():
+            (into / LISTS / name).write_bytes(lines)
 
     def entries(self, entries: Entries) -> Entries:
         """What a sidecar of the full root says, for this one."""

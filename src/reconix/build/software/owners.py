@@ -33,6 +33,9 @@ _DPKG = "dpkg"
 _RECORDS = "var/lib/dpkg/"
 _INFO = f"{_RECORDS}info"
 _DIVERSIONS = f"{_RECORDS}diversions"
+LISTS = "lists"
+"""Beside the folders of a minified root, which has no records of dpkg: what is left of each
+package."""
 _MAX_LIST_BYTES = 64 << 20
 _COMPILED = re.compile(r"(?P<folder>.*/)__pycache__/(?P<name>[^/]+)\.cpython-\d+(\.opt-\d)?\.pyc")
 _RECORD = re.compile(rf"{_INFO}/(?P<name>[a-z0-9][a-z0-9+.-]*?)(?::[a-z0-9-]+)?\.[a-z0-9_-]+")
@@ -89,7 +92,8 @@ class Owners:
         """What dpkg wrote down in a root."""
         lists = {
             file.name.removesuffix(".list").partition(":")[0]: parse_list(_read(file))
-            for file in sorted((root / _INFO).glob("*.list"))
+            for folder in (_INFO, LISTS)
+            for file in sorted((root / folder).glob("*.list"))
         }
         file = root / _DIVERSIONS
         return cls(root, lists, parse_diversions(_read(file)) if file.is_file() else {})
@@ -159,6 +163,20 @@ def parse_list(content: bytes) -> Iterator[str]:
         path = line.strip("/")
         if path and path != ".":
             yield path
+
+
+def print_lists(owners: Owners, origins: Mapping[str, str]) -> dict[str, bytes]:
+    """What a minified root has of each package, as dpkg would list it.
+
+    Args:
+        owners: of the full root.
+        origins: for each path of the minified root the path in the full one.
+    """
+    lists: dict[str, list[str]] = {}
+    for path, origin in sorted(origins.items()):
+        for package in owners.of(origin).packages:
+            lists.setdefault(package, []).append(f"/{path}\n")
+    return {f"{package}.list": os.fsencode("".join(lines)) for package, lines in lists.items()}
 
 
 def parse_diversions(content: bytes) -> dict[str, Diversion]:

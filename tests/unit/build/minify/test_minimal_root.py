@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tests.device_trees import write
 
-from reconix.build.minify.minimal_root import Minimal
+from reconix.build.minify.minimal_root import OMITTED, Minimal
+from reconix.build.software.owners import Owners
 from reconix.store.images.nodes import Metadata
 
 P = "usr/lib/python3.13/json"
@@ -19,6 +20,8 @@ ROOT = {
     f"{P}/b.py": "source of b",
     f"{P}/__pycache__/a.cpython-313.pyc": "bytecode",
     "losses": "",
+    "var/lib/dpkg/info/air.list": "/bin/air\n/usr/share/air/x\n/usr/bin/gone\n/var/lib/air\n",
+    "var/lib/dpkg/info/python:amd64.list": f"/{P}/a.py\n/{P}/b.py\n",
     "metadata": "x",
 }
 STAYS = (
@@ -45,6 +48,7 @@ def test_only_what_stays_is_there(tmp_path: Path) -> None:
     found = {str(path.relative_to(place)) for path in leaves}
     assert found == {
         *("bin", "usr/bin/air", "usr/share/air/x", "losses", f"{P}/a.pyc", f"{P}/b.py"),
+        *("lists/air.list", "lists/python.list"),
     }
     assert (place / "var/lib/air").is_dir()
     assert (place / "usr/share/air/x").read_text() == "data"
@@ -79,3 +83,16 @@ def test_a_sidecar_follows(tmp_path: Path) -> None:
         (b"usr/bin/air", Metadata(0o4755)),
         (f"{P}/a.pyc".encode(), Metadata(0o600, mtime=7)),
     )
+
+
+def test_packages_are_known_of_what_is_left_of_them(tmp_path: Path) -> None:
+    _, place = made(tmp_path)
+    owners = Owners.read(place)
+    assert owners.of("usr/bin/air").packages == ("air",)
+    assert owners.of("var/lib/air").packages == ("air",)
+    assert owners.of(f"{P}/a.pyc").packages == ("python",)
+    assert owners.of(f"{P}/b.py").packages == ("python",)
+    assert (place / "lists/air.list").read_text().splitlines() == [
+        *("/usr/bin/air", "/usr/share/air/x", "/var/lib/air"),
+    ]
+    assert OMITTED == (b"lists", b"losses")
