@@ -57,7 +57,7 @@ ALL = (
                 "poweroff.target",
             ),
             *("halt.target", "kexec.target", "soft-reboot.target", "ctrl-alt-del.target"),
-            *("exit.target", "sigpwr.target", "initrd.target", "dbus.service", "dbus.socket"),
+            *("exit.target", "sigpwr.target", "dbus.service", "dbus.socket"),
             *("-.slice", "system.slice", "user.slice", "init.scope", "machine.slice", "-.mount"),
         ),
     ),

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from reconix.base import progress
 from reconix.build import recipes
 from reconix.build.minify import minimal_root, plan, reasons
 from reconix.build.minify.files import Files
@@ -22,7 +23,7 @@ from reconix.build.minify.plan import Wanted
 from reconix.build.minify.reasons import Reasons
 from reconix.build.recipes import Recipe
 from reconix.build.software.device_files import Part
-from reconix.build.software.owners import Owners
+from reconix.build.software.owners import INFO, Owners
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 from reconix.store.sidecar import Sidecar
@@ -66,11 +67,34 @@ def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar) -> Sidecar:
     why = recipes.realise(store, inputs.recipe(), lambda into: _write_reasons(store, inputs, into))
     found = reasons.read_reasons(store.path(why))
     root = store.path(inputs.root)
+    for line in useless(inputs.wanted, found, root):
+        progress.note(line)
     minimal = Minimal.of(root, found.stays)
     given = (("root", str(inputs.root)), ("reasons", str(why)))
     recipe = Recipe("minimal root", NAME, given, recipes.sources(minimal_root))
     path = recipes.realise(store, recipe, lambda into: minimal.write(root, into))
     return Sidecar(path, minimal.entries(sidecar.entries), minimal_root.OMITTED)
+
+
+def useless(wanted: Wanted, found: Reasons, root: Path) -> Iterator[str]:
+    """What the configuration names and what is not there, so that it keeps nothing.
+
+    It is told and no error: a machine has one list for all its systems.
+    """
+    names = {path.rpartition("/")[2] for path in found.stays}
+    features = {each.how.rpartition(" for ")[2] for each in found.stays.values()}
+    for each in wanted.keep:
+        kind, _, name = each.partition(":")
+        there = {
+            "package": any((root / INFO).glob(f"{name}.list"))
+            or any((root / INFO).glob(f"{name}:*.list")),
+            "suggested": name in features,
+        }.get(kind, each.strip("/") in found.stays)
+        if not there:
+            yield f"minify.keep: {each} keeps nothing, it is not there"
+    for program in wanted.programs:
+        if program not in names:
+            yield f"minify.programs: {program} is not there"
 
 
 def known_reasons(store: ChrootStore, inputs: Inputs) -> Reasons | None:

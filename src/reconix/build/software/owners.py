@@ -31,14 +31,14 @@ from reconix.build.software.links import follow, link_target
 
 _DPKG = "dpkg"
 _RECORDS = "var/lib/dpkg/"
-_INFO = f"{_RECORDS}info"
+INFO = f"{_RECORDS}info"
 _DIVERSIONS = f"{_RECORDS}diversions"
 LISTS = "lists"
 """Beside the folders of a minified root, which has no records of dpkg: what is left of each
 package."""
 _MAX_LIST_BYTES = 64 << 20
 _COMPILED = re.compile(r"(?P<folder>.*/)__pycache__/(?P<name>[^/]+)\.cpython-\d+(\.opt-\d)?\.pyc")
-_RECORD = re.compile(rf"{_INFO}/(?P<name>[a-z0-9][a-z0-9+.-]*?)(?::[a-z0-9-]+)?\.[a-z0-9_-]+")
+_RECORD = re.compile(rf"{INFO}/(?P<name>[a-z0-9][a-z0-9+.-]*?)(?::[a-z0-9-]+)?\.[a-z0-9_-]+")
 _SCRIPTS = ("preinst", "postinst")
 
 
@@ -92,7 +92,7 @@ class Owners:
         """What dpkg wrote down in a root."""
         lists = {
             file.name.removesuffix(".list").partition(":")[0]: parse_list(_read(file))
-            for folder in (_INFO, LISTS)
+            for folder in (INFO, LISTS)
             for file in sorted((root / folder).glob("*.list"))
         }
         file = root / _DIVERSIONS
@@ -138,7 +138,7 @@ class Owners:
         return tuple(
             dict.fromkeys(
                 file.name.rpartition(".")[0].partition(":")[0]
-                for file in sorted((self.root / _INFO).iterdir())
+                for file in sorted((self.root / INFO).iterdir())
                 if file.suffix[1:] in _SCRIPTS and named.search(_read(file))
             )
         )

@@ -37,6 +37,7 @@ _STARTS = {
     *("Requires", "Requisite", "Wants", "BindsTo", "Upholds", "OnFailure", "OnSuccess"),
     *("Unit", "Service", "Sockets", "Slice"),
 }
+_REQUIRES = {"Requires", "Requisite", "BindsTo"}
 _PARTNERS = {
     "socket": ("service",),
     "timer": ("service",),
@@ -93,19 +94,22 @@ class UnitEdges:
         unit = _UNIT.fullmatch(path)
         return None if unit is None else self._of_unit(path, unit["folder"], unit["name"])
 
-    def unit(self, name: str, manager: str = "system", how: str = "") -> Iterator[Edge]:
+    def unit(
+        self, name: str, manager: str = "system", how: str = "", *, is_required: bool = False
+    ) -> Iterator[Edge]:
         """The file behind the name of a unit, unless it could never start.
 
         Args:
             name: as others call it; an instance stands for its template.
             manager: ``system`` or ``user``.
             how: the reason.
+            is_required: whether it must be there even so: who requires it could not start, either.
         """
         for each in dict.fromkeys((name, template(name))):
             for folder in (f"etc/systemd/{manager}", f"usr/lib/systemd/{manager}"):
                 path = f"{folder}/{each}"
                 if path in self.files.nodes:
-                    if not self._never_starts(path, folder, each):
+                    if is_required or not self._never_starts(path, manager, each):
                         yield Edge(path, how or f"starts {name}")
                     return
 
@@ -114,7 +118,9 @@ class UnitEdges:
         if self.files.nodes[path].is_link:
             yield from self._beside(name, manager)
             return
-        said = list(self._said(path, manager, name))
+        if self._never_starts(path, manager, name):
+            return
+        said = list(self._said(path))
         yield from self._beside(name, manager)
         stem, _, kind = name.rpartition(".")
         for partner in _PARTNERS.get(kind, ()):
@@ -128,7 +134,9 @@ class UnitEdges:
             for path in self._extension(name, manager, kind):
                 if kind == "d":
                     yield Edge(path, "has the drop-in")
-                elif any(self.unit(path.rpartition("/")[2], manager)):
+                elif any(
+                    self.unit(path.rpartition("/")[2], manager, is_required=kind == "requires")
+                ):
                     yield Edge(path, f"starts {path.rpartition('/')[2]}")
 
     def _extension(self, name: str, manager: str, kind: str) -> Iterator[str]:
@@ -144,7 +152,8 @@ class UnitEdges:
     def _assigned(self, key: str, value: str, manager: str) -> Iterator[Edge]:
         if key in _STARTS:
             for name in value.split():
-                yield from self.unit(name, manager, f"{key}={name}")
+                how, is_required = f"{key}={name}", key in _REQUIRES
+                yield from self.unit(name, manager, how, is_required=is_required)
         elif key.startswith("Exec"):
             yield from self.command(value, key)
         elif key == "PAMName":
@@ -163,28 +172,31 @@ class UnitEdges:
         if program.rpartition("/")[2] in ("sh", "bash", "dash"):
             yield from self.scripts.of_shell(line)
 
-    def _said(self, path: str, manager: str, name: str) -> Iterator[tuple[str, str]]:
+    def _said(self, path: str) -> Iterator[tuple[str, str]]:
         """What the text of a unit says; that of a drop-in is an edge of its own."""
-        text = self.files.content(path).decode(errors="replace")
         for section in _SECTIONS:
-            yield from assignments([text], section)
+            yield from assignments([self._text(path)], section)
 
     def of_drop_in(self, path: str) -> Iterator[Edge]:
         """What a drop-in adds to its unit."""
         manager = "user" if "/user/" in path else "system"
-        for key, value in self._said(path, manager, ""):
+        for key, value in self._said(path):
             yield from self._assigned(key, value, manager)
 
-    def _never_starts(self, path: str, folder: str, name: str) -> bool:
+    def _never_starts(self, path: str, manager: str, name: str) -> bool:
         node = self.files.nodes[path]
         if node.is_link:
             return self.files.find(path) is None  # masked, as well as broken
-        said = list(assignments([self.files.content(path).decode(errors="replace")], "Unit"))
-        conditions = [each for each in said if each[0].startswith("Condition")]
-        one_of = [(key, value[1:]) for key, value in conditions if value.startswith("|")]
-        all_of = [each for each in conditions if not each[1].startswith("|")]
-        never = any(self.is_never(*each) for each in all_of)
+        texts_of = [self._text(each) for each in (path, *self._extension(name, manager, "d"))]
+        said = [each for each in assignments(texts_of, "Unit") if each[0].startswith("Condition")]
+        one_of = [(key, value[1:]) for key, value in said if value.startswith("|")]
+        never = any(self.is_never(*each) for each in said if not each[1].startswith("|"))
         return never or (bool(one_of) and all(self.is_never(*each) for each in one_of))
+
+    def _text(self, path: str) -> str:
+        place = self.files.find(path)
+        is_file = place is not None and self.files.nodes[place].is_file
+        return self.files.content(place).decode(errors="replace") if place and is_file else ""
 
     def is_never(self, key: str, value: str) -> bool:
         """Whether a condition of a unit can never hold on this device."""

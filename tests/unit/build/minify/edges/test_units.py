@@ -145,3 +145,26 @@ def test_a_drop_in_starts_what_it_names(tmp_path: Path) -> None:
     files = make(tmp_path, {**tree, f"{S}/b.service": ""})
     edges = UnitEdges(files, ScriptEdges(files))
     assert {each.target for each in edges.of_drop_in(drop_in)} == {f"{S}/b.service", "usr/bin/x"}
+
+
+def test_the_condition_of_a_drop_in_counts(tmp_path: Path) -> None:
+    """As of ``systemd-logind.service``, which wants a bus or does not start."""
+    tree = {
+        f"{S}/a.target": "[Unit]\nWants=c.service\n",
+        f"{S}/c.service": "[Service]\nExecStart=/usr/bin/c\n",
+        f"{S}/c.service.d/bus.conf": "[Unit]\n"
+        "ConditionPathExists=|/lib/systemd/system/bus.service\n",
+        "lib": "> usr/lib",
+    }
+    assert targets(tmp_path / "without", tree, f"{S}/a.target") == set()
+    tree |= {f"{S}/bus.service": ""}
+    assert targets(tmp_path / "with", tree, f"{S}/a.target") == {f"{S}/c.service"}
+
+
+def test_a_required_unit_is_there_although_it_never_starts(tmp_path: Path) -> None:
+    tree = {
+        f"{S}/a.target": "[Unit]\nRequires=c.service\n",
+        f"{S}/c.service": "[Unit]\nConditionFirstBoot=yes\n[Service]\nExecStart=/usr/bin/c\n",
+    }
+    assert targets(tmp_path, tree, f"{S}/a.target") == {f"{S}/c.service"}
+    assert targets(tmp_path, tree, f"{S}/c.service") == set()

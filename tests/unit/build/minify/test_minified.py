@@ -1,0 +1,105 @@
+"""A minimal root is an object of its own, made once, with a sidecar that fits."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.device_trees import write
+
+from reconix.build.minify import minified
+from reconix.build.minify.minified import Inputs
+from reconix.build.minify.plan import Wanted
+from reconix.nix.chroot import ChrootStore
+from reconix.store.images.nodes import Metadata
+from reconix.store.paths import StorePath
+from reconix.store.sidecar import Sidecar
+from reconix.store.tree import File, folder
+
+SYSTEMD = "usr/lib/systemd/systemd"
+ROOT = {
+    SYSTEMD: "",
+    "usr/bin/ping": "",
+    "usr/bin/idle": "",
+    "usr/share/doc/x": "",
+    "losses": "",
+    "var/lib/dpkg/info/tool:amd64.list": "/usr/bin/idle\n",
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ChrootStore]:
+    with ChrootStore(tmp_path / "store") as store:
+        yield store
+
+
+def inputs(
+    store: ChrootStore, folder_: Path, settings: str = "ping", **wanted: tuple[str, ...]
+) -> Inputs:
+    root = store.add(write(folder_ / "root", ROOT), "debian-root")
+    etc = store.add_files(folder({"conf": File(f"/usr/bin/{settings}".encode())}), "etc")
+    agent = store.add_files(folder({"x": File(b"x")}), "agent")
+    return Inputs(root, minified.above(etc, agent, (), ()), Wanted(**wanted))
+
+
+def names(store: ChrootStore, path: StorePath) -> set[str]:
+    place = store.path(path)
+    return {str(each.relative_to(place)) for each in place.rglob("*") if each.is_file()}
+
+
+def minify(store: ChrootStore, given: Inputs) -> Sidecar:
+    said = ((b"usr/bin/idle", Metadata(0o755)), (b"usr/bin/ping", Metadata(0o4755)))
+    return minified.minify(store, given, Sidecar(given.root, said, (b"losses",)))
+
+
+def test_only_what_is_reached_is_in_it_and_described(store: ChrootStore, tmp_path: Path) -> None:
+    found = minify(store, inputs(store, tmp_path))
+    assert names(store, found.subject) == {SYSTEMD, "usr/bin/ping", "losses"}
+    assert found.entries == ((b"usr/bin/ping", Metadata(0o4755)),)
+    assert found.omitted == (b"lists", b"losses")
+    assert store.closure(found.subject) == {found.subject}
+
+
+def test_another_setting_that_reaches_the_same_makes_no_new_root(
+    store: ChrootStore, tmp_path: Path
+) -> None:
+    first, given = minify(store, inputs(store, tmp_path)), inputs(store, tmp_path)
+    etc = store.add_files(folder({"conf": File(b"# more\n/usr/bin/ping")}), "etc")
+    other = replace(given, above=(given.above[0], ("/etc", etc)))
+    assert other.recipe() != given.recipe()
+    assert minify(store, other) == first
+
+
+def test_what_is_reached_otherwise_makes_another_root(store: ChrootStore, tmp_path: Path) -> None:
+    first = minify(store, inputs(store, tmp_path))
+    other = minify(store, inputs(store, tmp_path, "idle"))
+    assert names(store, other.subject) - names(store, first.subject) >= {"usr/bin/idle"}
+    kept = minify(store, inputs(store, tmp_path, keep=("/usr/bin/idle",)))
+    assert "usr/bin/idle" in names(store, kept.subject)
+
+
+def test_reasons_of_a_build_are_known_afterwards(store: ChrootStore, tmp_path: Path) -> None:
+    given = inputs(store, tmp_path)
+    assert minified.known_reasons(store, given) is None
+    minify(store, given)
+    found = minified.known_reasons(store, given)
+    assert found is not None
+    assert found.stays["usr/bin/ping"].how == "names /usr/bin/ping"
+    assert found.goes["usr/share/doc/x"].by == "documents"
+
+
+def test_what_keeps_nothing_is_told(store: ChrootStore, tmp_path: Path) -> None:
+    wanted = {
+        "keep": ("/missing", "/usr/bin/idle", "package:tool", "package:none", "suggested:tpm"),
+        "programs": ("ping", "pong"),
+    }
+    given = inputs(store, tmp_path, **wanted)
+    minify(store, given)
+    found = minified.known_reasons(store, given)
+    assert found is not None
+    assert list(minified.useless(given.wanted, found, store.path(given.root))) == [
+        "minify.keep: /missing keeps nothing, it is not there",
+        "minify.keep: package:none keeps nothing, it is not there",
+        "minify.keep: suggested:tpm keeps nothing, it is not there",
+        "minify.programs: pong is not there",
+    ]
