@@ -89,7 +89,7 @@ def _view(subject: SystemSubject, store: ChrootStore | None) -> DeviceView:
 def _minified(subject: SystemSubject, store: ChrootStore | None) -> Minified | None:
     if store is None or not subject.system.minify.enable:
         return None
-    toplevel = subject.of.toplevels(store, places.downloads(), subject.name)[subject.name]
+    toplevel = subject.of.toplevels(store, registries.downloads(), subject.name)[subject.name]
     return read_minified(subject, store, ToplevelParts.read(store, toplevel))
 
 

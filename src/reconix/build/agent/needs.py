@@ -8,10 +8,14 @@ Tested by ``tests/unit/build/agent/test_needs.py``.
 
 PROGRAMS = {
     "busctl": "asking who must not be interrupted",
+    "crun": "entering a container, where there are any",
     "gzip": "packing a file as its package had it",
     "mount": "making the partitions writable while it works",
+    "nsenter": "changing containers for everybody, and not only for itself",
     "python3": "itself",
+    "sh": "the scripts beside the agent",
     "systemctl": "units, restarts",
+    "umount": "images that no container needs any more",
 }
 """Every program that the agent starts by name, and what for."""
 

@@ -14,21 +14,25 @@ from reconix.transfer.trust import ed25519
 STARTS = {"run", "succeeds", "start", "reading", "feeding", "run_for_its_end", "_try"}
 
 
+def is_command(target: ast.expr, words: ast.Tuple) -> bool:
+    """Whether a tuple is a command: by its name, or by an option among its words."""
+    options = (each.value for each in words.elts[1:] if isinstance(each, ast.Constant))
+    is_words = isinstance(target, ast.Name) and target.id == "words"
+    return is_words or any(str(each).startswith("--") for each in options)
+
+
 def started(tree: ast.AST) -> Iterator[str]:
     """The first word of each command that stands in a source, and of each tuple called words."""
     for node in ast.walk(tree):
         words: list[ast.expr] = []
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
             name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-            words = node.args[:1] if name in STARTS else []
+            words = [each for each in node.args[:2] if name in STARTS]
+            words = words[1:] if words and isinstance(words[0], ast.Starred) else words[:1]
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple):
-            is_words = isinstance(node.targets[0], ast.Name) and node.targets[0].id == "words"
-            words = node.value.elts[:1] if is_words else []
-        yield from (
-            word.value
-            for word in words
-            if isinstance(word, ast.Constant) and isinstance(word.value, str)
-        )
+            words = node.value.elts[:1] if is_command(node.targets[0], node.value) else []
+        said = [word.value for word in words if isinstance(word, ast.Constant)]
+        yield from (str(word).rpartition("/")[2] for word in said if not str(word).startswith("-"))
 
 
 def test_every_program_that_the_agent_starts_is_declared() -> None:

@@ -16,6 +16,7 @@ from reconix.store.paths import StorePath
 from reconix.store.sidecar import Sidecar
 from reconix.store.tree import File, folder
 
+NOTHING = Wanted()
 SYSTEMD = "usr/lib/systemd/systemd"
 ROOT = {
     SYSTEMD: "",
@@ -34,12 +35,12 @@ def store(tmp_path: Path) -> Iterator[ChrootStore]:
 
 
 def inputs(
-    store: ChrootStore, folder_: Path, settings: str = "ping", **wanted: tuple[str, ...]
+    store: ChrootStore, folder_: Path, settings: str = "ping", wanted: Wanted = NOTHING
 ) -> Inputs:
     root = store.add(write(folder_ / "root", ROOT), "debian-root")
     etc = store.add_files(folder({"conf": File(f"/usr/bin/{settings}".encode())}), "etc")
     agent = store.add_files(folder({"x": File(b"x")}), "agent")
-    return Inputs(root, minified.above(etc, agent, (), ()), Wanted(**wanted))
+    return Inputs(root, minified.above(etc, agent, (), ()), wanted)
 
 
 def names(store: ChrootStore, path: StorePath) -> set[str]:
@@ -74,7 +75,7 @@ def test_what_is_reached_otherwise_makes_another_root(store: ChrootStore, tmp_pa
     first = minify(store, inputs(store, tmp_path))
     other = minify(store, inputs(store, tmp_path, "idle"))
     assert names(store, other.subject) - names(store, first.subject) >= {"usr/bin/idle"}
-    kept = minify(store, inputs(store, tmp_path, keep=("/usr/bin/idle",)))
+    kept = minify(store, inputs(store, tmp_path, wanted=Wanted(keep=("/usr/bin/idle",))))
     assert "usr/bin/idle" in names(store, kept.subject)
 
 
@@ -89,11 +90,8 @@ def test_reasons_of_a_build_are_known_afterwards(store: ChrootStore, tmp_path: P
 
 
 def test_what_keeps_nothing_is_told(store: ChrootStore, tmp_path: Path) -> None:
-    wanted = {
-        "keep": ("/missing", "/usr/bin/idle", "package:tool", "package:none", "suggested:tpm"),
-        "programs": ("ping", "pong"),
-    }
-    given = inputs(store, tmp_path, **wanted)
+    keep = ("/missing", "/usr/bin/idle", "package:tool", "package:none", "suggested:tpm")
+    given = inputs(store, tmp_path, wanted=Wanted(keep=keep, programs=("ping", "pong")))
     minify(store, given)
     found = minified.known_reasons(store, given)
     assert found is not None

@@ -6,7 +6,7 @@
   ``recommended``. What is only ``suggested`` does not stay for that, and is told.
 * In programs, and in libraries that only some programs use, strings: paths and names of libraries.
   A library that everybody uses names much that hardly anybody needs; what is needed of that stands
-  in ``knowledge.py``.
+  in ``build/minify/knowledge.py``.
 
 Source: ld.so(8); ELF gABI, *Dynamic Linking*; UAPI Group, *ELF Dlopen Metadata*.
 Tested by ``tests/unit/build/minify/edges/test_elf.py``, with real programs.

@@ -42,7 +42,7 @@ def test_a_script_reaches_its_interpreter_and_a_shell_what_it_names(
 def test_what_shells_read_when_somebody_logs_in_is_a_script(tmp_path: Path) -> None:
     edges = ScriptEdges(make(tmp_path, ROOT))
     assert [edge.target for edge in edges.of("etc/profile", b"ip a\n")] == ["usr/sbin/ip"]
-    assert [edge.target for edge in edges.of("nix/store/x-agent/leave", b"grep x")] == [
+    assert [edge.target for edge in edges.of("nix/store/x-reconix-device/leave", b"grep x")] == [
         "usr/bin/grep"
     ]
 
