@@ -4,6 +4,7 @@ Packages are fetched once and unpacked, not installed: a tree that is bound to `
 script runs.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,23 +30,57 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def trixie() -> Path:
-    """The tree: what a device has at ``/usr``.
+    """The tree: what a device has at ``/usr``. Fetched once for all tests."""
+    return _cached(CACHE / "root", PACKAGES, _download) / "usr"
 
-    Fetched once for all tests.
+
+def installed(*packages: str) -> Path:
+    """The tree of packages and of all that they depend on, as an image may have it.
+
+    Their scripts have not run. Fetched once for all tests.
     """
-    done = CACHE / "done"
-    if not done.exists() or done.read_text().split() != [*PACKAGES]:
+    return _cached(CACHE / "-".join(packages), packages, _download_all)
+
+
+def _cached(
+    root: Path, packages: Sequence[str], download: Callable[[Sequence[str], Path], None]
+) -> Path:
+    done = root.with_name(f"{root.name}.done")
+    if not done.exists() or done.read_text().split() != [*packages]:
         try:
-            _fetch()
+            _unpack(root, packages, download)
         except CommandFailed as error:
             pytest.skip(f"no programs of trixie to be had: {error}")
-        done.write_text("\n".join(PACKAGES))
-    return CACHE / "root/usr"
+        done.write_text("\n".join(packages))
+    return root
 
 
-def _fetch() -> None:
-    packages = CACHE / "packages"
-    for name in ("packages", "state/lists/partial", "cache/archives/partial", "root"):
+def _unpack(
+    root: Path, packages: Sequence[str], download: Callable[[Sequence[str], Path], None]
+) -> None:
+    place = CACHE / f"{root.name}.packages"
+    (place / "partial").mkdir(parents=True, exist_ok=True)
+    root.mkdir(exist_ok=True)
+    download(packages, place)
+    for package in sorted(place.glob("*.deb")):
+        run("dpkg", "-x", package, root)
+    for name in ("bin", "sbin", "lib", "lib64"):
+        if not (root / name).exists():
+            (root / name).symlink_to(f"usr/{name}")
+
+
+def _download(packages: Sequence[str], place: Path) -> None:
+    run("apt-get", *_options(), "download", *packages, folder=place)
+
+
+def _download_all(packages: Sequence[str], place: Path) -> None:
+    options = (*_options(), f"-oDir::Cache::archives={place}", "-oAPT::Install-Recommends=0")
+    run("apt-get", *options, "-oDebug::NoLocking=1", "install", "--download-only", "-y", *packages)
+
+
+def _options() -> list[str]:
+    """What makes apt take packages of trixie and know of none that is installed."""
+    for name in ("state/lists/partial", "cache/archives/partial"):
         (CACHE / name).mkdir(parents=True, exist_ok=True)
     (CACHE / "state/status").write_text("")
     source = f"deb [signed-by={KEYRING}] {addresses(Archive()).main} trixie main\n"
@@ -59,7 +94,6 @@ def _fetch() -> None:
         "Acquire::Languages": "none",
     }
     options = [f"-o{name}={value}" for name, value in settings.items()]
-    run("apt-get", *options, "update")
-    run("apt-get", *options, "download", *PACKAGES, folder=packages)
-    for package in sorted(packages.glob("*.deb")):
-        run("dpkg", "-x", package, CACHE / "root")
+    if not any((CACHE / "state/lists").glob("*Packages*")):
+        run("apt-get", *options, "update")
+    return options

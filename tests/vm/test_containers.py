@@ -1,0 +1,279 @@
+"""A device with three containers, started by systemd and crun, and used by real clients.
+
+A broker from an image in Docker's format, with a volume and a check of its own; a program in Python
+that runs as user 1000, from an OCI layout; and one from Debian packages. Then another system takes
+over, which has none, and nothing of them is left; and they come back.
+"""
+
+import http.client
+import shutil
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from tests.conftest import Need
+from tests.projects import PROGRAMS, booted
+from tests.trixie_programs import installed
+from tests.vm.device import Device
+from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
+
+from reconix.base.process import run
+
+pytestmark = [pytest.mark.vm, pytest.mark.archive]
+SERIAL = "BOX-0001"
+SECRET = "correct-horse-c30b9e"
+CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
+ACCEPTED = b"\x20\x02\x00\x00"
+"""MQTT 3.1.1, sections 3.1 and 3.2."""
+ANSWER_SECONDS = 60
+WITH_CONTAINERS = """\
+[secrets.token]
+[containers.broker]
+image = "docker-archive:images/broker.tar"
+ports = ["1883:1883"]
+volumes = { data = "/mosquitto/data" }
+files = { "/etc/mosquitto.conf" = { source = "../mosquitto.conf" } }
+read_only = true
+memory = "64M"
+[containers.web]
+image = "oci:images/web:1"
+ports = ["8080:80"]
+volumes = { state = "/srv/state" }
+secrets = ["token"]
+devices = ["/dev/zero"]
+memory = "160M"
+tasks = 32
+[containers.native]
+packages = ["python3"]
+command = ["python3", "-m", "http.server", "--directory", "/srv/pages", "9000"]
+files = { "/srv/pages/index.html" = { text = "of packages" } }
+network = "host"
+ports = ["9000:9000"]
+init = true
+[health]
+checks = [{ failed_units = 0 }]
+"""
+BROKER = """\
+listener 1883
+allow_anonymous true
+persistence true
+persistence_location /mosquitto/data/
+autosave_interval 1
+"""
+APP = """\
+import hashlib, os, pathlib, socket
+from flask import Flask
+app = Flask(__name__)
+@app.route("/")
+def seen():
+    with open("/dev/stdout", "a") as said:
+        print("somebody asks", file=said, flush=True)
+    secret = pathlib.Path("/run/secrets/token").read_bytes()
+    runs = pathlib.Path("/srv/state/runs")
+    with runs.open("a") as kept:
+        kept.write("asked ")
+    zeros = open("/dev/zero", "rb").read(4)
+    return f"{os.getuid()} {secret.decode().strip()} {zeros == bytes(4)} {runs.read_text()}"
+@app.route("/eat")
+def eat():
+    return str(len([bytes(1 << 20) + os.urandom(1) for _ in range(400)]))
+@app.route("/end")
+def end():
+    os._exit(3)
+@app.route("/knock")
+def knock():
+    try:
+        socket.create_connection(("127.0.0.1", 9000), 3)
+    except OSError as error:
+        return f"refused: {error}"
+    return "let in"
+app.run("0.0.0.0", 80)
+"""
+STATE = "systemctl show --value -p ActiveState,NRestarts container-{}.service | tr '\\n' ' '"
+UP = "systemctl is-active -q container-{0}.service"
+HEALTHY = "test -e /run/reconix/containers/broker/healthy"
+PLACE = "/run/reconix/data/systems/default/containers"
+LEFT = (
+    "grep -c reconix/containers /proc/self/mounts; ls -A /run/reconix | grep -c -e containers "
+    "-e crun; ip -o link | grep -c reconix-; ls -A /run/netns 2>/dev/null | wc -l; "
+    "pgrep -c -f 'mosquitto|flask|http.server'; cat /proc/sys/net/ipv4/ip_forward; "
+    "nft list tables | grep -c containers; "
+    "systemctl list-units --all --plain --no-legend 'container*' | wc -l"
+)
+"""Mounts, folders, interfaces, namespaces, programs, routing, rules and units of containers."""
+
+
+def make_image(folder: Path, tree: Path, name: str, config: Sequence[str], target: str) -> None:
+    """An image of one layer, made by buildah from a folder."""
+    store = ("--root", folder / "root", "--runroot", folder / "run", "--storage-driver", "vfs")
+    made = run("buildah", *store, "from", "scratch").decode().strip()
+    run("buildah", *store, "copy", made, tree, "/")
+    run("buildah", *store, "config", *config, made)
+    kind = "docker" if target.startswith("docker") else "oci"
+    words = ("commit", f"--format={kind}", "--disable-compression", made, target)
+    run("buildah", *store, *words)
+
+
+def with_users(tree: Path, folder: Path, **files: str) -> Path:
+    """A copy of a tree that has users, temporary folders and some files, by path."""
+    copy = folder / "tree"
+    shutil.copytree(tree, copy, symlinks=True)
+    (copy / "tmp").mkdir(exist_ok=True)
+    (copy / "tmp").chmod(0o1777)
+    for place in ("etc", "srv", "var/lib"):
+        (copy / place).mkdir(parents=True, exist_ok=True)
+    users = "root:x:0:0::/:/bin/sh\nmosquitto:x:300:300::/:/bin/sh\napp:x:1000:1000::/srv:/bin/sh\n"
+    (copy / "etc/passwd").write_text(users)
+    (copy / "etc/group").write_text("root:x:0:\nmosquitto:x:300:\napp:x:1000:\n")
+    for path, text in files.items():
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        (copy / path).write_text(text)
+    return copy
+
+
+def make_images(place: Path, work: Path) -> None:
+    """Those of the project, of packages of Debian."""
+    place.mkdir()
+    (work / "broker").mkdir(parents=True)
+    (work / "web").mkdir()
+    tree = with_users(installed("mosquitto", "mosquitto-clients", "dash"), work / "broker")
+    (tree / "mosquitto/data").mkdir(parents=True)
+    shutil.chown(tree / "mosquitto/data", 300, 300)
+    check = "CMD mosquitto_sub -t $SYS/broker/uptime -C 1 -W 20"
+    options = ("--healthcheck-interval=5s", "--healthcheck-timeout=25s")
+    command = '--cmd=["/usr/sbin/mosquitto","-c","/etc/mosquitto.conf"]'
+    make_image(
+        work / "broker/store",
+        tree,
+        "broker",
+        (command, f"--healthcheck={check}", *options),
+        f"docker-archive:{place / 'broker.tar'}:example.com/broker:1",
+    )
+    tree = with_users(
+        installed("python3-flask", "dash", "coreutils"), work / "web", **{"srv/app.py": APP}
+    )
+    (tree / "srv/state").mkdir()
+    shutil.chown(tree / "srv/state", 1000, 1000)
+    make_image(
+        work / "web/store",
+        tree,
+        "web",
+        (
+            "--user=1000:1000",
+            '--cmd=["/usr/bin/python3","/srv/app.py"]',
+            "--env=PYTHONUNBUFFERED=1",
+        ),
+        f"oci:{place / 'web'}:1",
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path, need: Need) -> Project:
+    need(*PROGRAMS, "buildah")
+    machine = MACHINE.replace('"python3"]', '"python3", "nftables", "procps"]')
+    machine = machine.replace('"16M"', '"64M"').replace('"768M"', '"1G"') + KEEPS_HOST_KEY
+    systems = {"default": WITH_CONTAINERS, "plain": ""}
+    made = Project.make(tmp_path / "project", f"{machine}[devices.{SERIAL}]\n", systems)
+    (made.folder / "hosts/box/mosquitto.conf").write_text(BROKER)
+    make_images(made.folder / "images", tmp_path / "work")
+    secret = made.folder / "secrets/token"
+    secret.parent.mkdir()
+    secret.write_text(f"{SECRET}\n")
+    secret.chmod(0o600)
+    return made
+
+
+def page(device: Device, port: int, path: str = "/") -> str:
+    """What the device answers from outside."""
+    browser = http.client.HTTPConnection("127.0.0.1", device.machine.port(port), ANSWER_SECONDS)
+    try:
+        browser.request("GET", path)
+        return browser.getresponse().read().decode()
+    finally:
+        browser.close()
+
+
+def shows(device: Device, unit: str) -> Mapping[str, str]:
+    said = device.ask(f"systemctl show container-{unit}.service")
+    return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+
+
+def test_containers_of_a_device(project: Project, tmp_path: Path) -> None:
+    project.reconix("lock")
+    image = project.image("--device", SERIAL)
+    with booted(image, tmp_path / "device", [22, 1883, 8080, 9000]) as machine:
+        device = Device(machine, project.login)
+        device.wait_for("default", soft_reboots=0)
+        answers(device, asked=1)
+        belongs_to_nobody_else(device)
+        keeps_its_limits_and_starts_again(device)
+        ends_when_it_is_asked_to(device)
+        leaves_nothing_to_another_system(device)
+        answers(device, asked=3)
+        assert device.ask("systemctl --failed --plain --no-legend") == ""
+
+
+def answers(device: Device, *, asked: int) -> None:
+    """From outside, and from the device itself."""
+    for name in ("broker", "web", "native"):
+        device.wait_until(UP.format(name), f"{name} does not run")
+    device.wait_until(HEALTHY, "the broker is not well")
+    with socket.create_connection(
+        ("127.0.0.1", device.machine.port(1883)), ANSWER_SECONDS
+    ) as client:
+        client.sendall(CONNECT)
+        assert client.recv(4) == ACCEPTED
+    fetch = "from urllib.request import *; print(urlopen('http://127.0.0.1:8080').read().decode())"
+    device.wait_until(f'python3 -c "{fetch}" > /dev/null', "nothing answers at 127.0.0.1")
+    assert page(device, 8080).split()[:3] == ["1000", SECRET, "True"]
+    assert page(device, 9000) == "of packages"
+    assert "refused" in page(device, 8080, "/knock"), "a container gets to no port of the device"
+    assert "somebody asks" in device.ask("journalctl -q -u container-web --no-pager")
+
+
+def belongs_to_nobody_else(device: Device) -> None:
+    ids = "stat -c '%u %g' /proc/$(cat /run/reconix/containers/web/pid)"
+    user, group = map(int, device.ask(ids).split())
+    assert user == group > 0x10000000 and (user & 0xFFFF) == 1000
+    kept = device.ask(f"stat -c %u:%g {PLACE}/web/state {PLACE}/web/state/runs").split()
+    assert kept == ["1000:1000", "1000:1000"], "on the disk they have the numbers of the container"
+    inside = "crun --root=/run/reconix/crun --cgroup-manager=disabled exec web"
+    assert device.ask(f"{inside} stat -c %u:%g /srv/state/runs /etc/passwd").split() == [
+        *("1000:1000", "0:0"),
+    ]
+    assert device.ask("grep -c containers/web /proc/self/mounts || true") == "0"
+    said = device.ask("ls /proc/self/ns > /dev/null; cat /run/reconix/faults 2>/dev/null || true")
+    assert said == ""
+
+
+def keeps_its_limits_and_starts_again(device: Device) -> None:
+    before = shows(device, "web")
+    assert (before["MemoryMax"], before["TasksMax"]) == (str(160 << 20), "32")
+    for number, path in enumerate(("/eat", "/end"), 1):
+        with pytest.raises((OSError, http.client.HTTPException)):
+            page(device, 8080, path)
+        device.wait_until(
+            f"[ $({STATE.format('web')} | cut -d ' ' -f 2) = {number} ]", "it does not start"
+        )
+        device.wait_until(UP.format("web"), "web does not run again")
+    device.ask("kill -9 $(cat /run/reconix/containers/web/pid)")
+    device.wait_until(f"{STATE.format('web')} | grep -q ' 3 '", "it does not start after a kill")
+    device.wait_until(UP.format("web"), "web does not run again")
+    others = [shows(device, name)["NRestarts"] for name in ("broker", "native")]
+    assert others == ["0", "0"]
+
+
+def ends_when_it_is_asked_to(device: Device) -> None:
+    """Python is not process 1 of its container, so it obeys."""
+    device.ask("systemctl stop container-native.service")
+    assert shows(device, "native")["Result"] == "success"
+    device.ask("systemctl start container-native.service")
+
+
+def leaves_nothing_to_another_system(device: Device) -> None:
+    device.switch("plain")
+    device.wait_for("plain", soft_reboots=1)
+    assert device.ask(f"{LEFT}; true").split() == ["0"] * 8
+    device.switch("default")
+    device.wait_for("default", soft_reboots=2)
