@@ -100,6 +100,7 @@ class ContainerHost:
         health: the command of its health check.
         read_only: whether its root is.
         own: a program in it that is root's whoever starts it.
+        rules: for the networks of all containers.
     """
 
     partition: SystemPartition
@@ -110,6 +111,7 @@ class ContainerHost:
     health: Sequence[str] = ("true",)
     read_only: bool = False
     own: Path = BUSYBOX
+    rules: str = ""
 
     def do(self, text: str) -> str:
         """Run a script there; what it prints.
@@ -160,8 +162,9 @@ class ContainerHost:
         }
         unit = file(b"[Unit]\n")
         units = {"container-box.service": unit, "containers.target": unit}
+        own = folder({name: self._file(text) for name, text in files.items()})
         return folder(
-            {"box": folder({n: self._file(t) for n, t in files.items()}), "units": folder(units)}
+            {"box": own, "units": folder(units), "nftables": self._file(self.rules)},
         )
 
     def _file(self, text: str) -> Node:

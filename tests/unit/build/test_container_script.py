@@ -13,6 +13,9 @@ from tests.container_hosts import BASE, SETTINGS, ContainerHost
 from tests.system_partitions import SystemPartition
 
 from reconix.base.process import run
+from reconix.config.schema.containers import Container
+from reconix.config.schema.values import PublishedPort
+from reconix.containers.runtime.network import networks, ruleset
 
 PLACE = "/run/reconix/containers/box"
 DATA = "/run/reconix/data"
@@ -339,6 +342,59 @@ def test_a_private_network_leads_to_the_container_and_goes_with_it(host: Contain
     assert "page" in said
     assert "default via 10.88.0.1 dev eth0" in said
     assert "does not exist" in said.splitlines()[-1]
+
+
+OUTSIDE = """
+ip link set lo up; ip netns add outside; ip link add out type veth peer name eth0 netns outside
+ip address add 192.0.2.1/24 dev out; ip link set out up
+ip -n outside address add 192.0.2.2/24 dev eth0; ip -n outside link set eth0 up
+ip -n outside route add 10.88.0.0/15 via 192.0.2.1
+ip -n outside route add 198.51.100.0/24 via 192.0.2.1
+nft list tables > /dev/null && container network && container connect box && box || exit 1
+"""
+"""Somebody else in the same network as the device, who knows where its containers are."""
+FROM_OUTSIDE = "ip netns exec outside timeout 2 /scripts/busybox wget -q -O -"
+
+
+def published(host: ContainerHost) -> ContainerHost:
+    """The container serves a page at its port 80, which is the device's 8080."""
+    port = PublishedPort(8080, 80)
+    web = Container(image=None, packages=("a",), ports=(port,))
+    rules = ruleset({"box": web}, networks({"box": web}, {"box": 0}))
+    return replace(host, settings=PRIVATE, command=SERVES, rules=rules)
+
+
+def test_a_published_port_is_reached_from_everywhere_and_nothing_else_is(
+    host: ContainerHost,
+) -> None:
+    page = f"{waits(f'{FROM_OUTSIDE} 192.0.2.1:8080')}; /scripts/busybox wget -q -O - 127.0.0.1:8080"
+    listens = "(/scripts/busybox nc -l -p 9000 127.0.0.1 > /dev/null < /dev/null & echo $! > /nc)"
+    said = published(host).do(
+        f"{OUTSIDE}{page}; {FROM_OUTSIDE} 10.88.0.2 || echo hidden; {listens}; sleep 0.2"
+        "; crun exec box nc -w 2 127.0.0.1 9000 < /dev/null || echo not itself"
+        "; kill $(cat /nc)"
+    )
+    assert said.split("\n")[:3] == ["page", "page", "hidden"]
+    assert "not itself" in said
+
+
+def test_packets_are_passed_on_as_long_as_there_are_containers_and_only_theirs(
+    host: ContainerHost,
+) -> None:
+    look = "(cat /proc/sys/net/ipv4/ip_forward; nft list table inet reconix-containers 2>&1)"
+    said = published(host).do(
+        f"{OUTSIDE}{look} | grep -e ^1 -e 'iifname != \"reconix-\\*\" drop'"
+        "; ip netns add other; ip link add oth type veth peer name eth0 netns other"
+        "; ip address add 198.51.100.1/24 dev oth; ip link set oth up"
+        "; ip -n other address add 198.51.100.2/24 dev eth0; ip -n other link set eth0 up"
+        "; ip -n other route add default via 198.51.100.1"
+        "; ip netns exec outside /scripts/busybox ping -c 1 -W 1 198.51.100.2 > /dev/null || echo no"
+        f"; crun exec box nc -w 2 198.51.100.2 9 < /dev/null 2>&1"
+        f"; container quiet; {look} | grep -c -e ^0 -e 'No such file'"
+    )
+    assert said.splitlines()[:3] == ["1", '\t\tiifname != "reconix-*" drop', "no"]
+    assert "refused" in said, "from a container one gets out"
+    assert said.splitlines()[-1] == "2"
 
 
 def test_settings_of_the_tests_are_those_that_a_build_writes() -> None:
