@@ -101,6 +101,7 @@ class ContainerHost:
         read_only: whether its root is.
         own: a program in it that is root's whoever starts it.
         rules: for the networks of all containers.
+        more_files: so many in the image, of user 1000.
     """
 
     partition: SystemPartition
@@ -112,6 +113,7 @@ class ContainerHost:
     read_only: bool = False
     own: Path = BUSYBOX
     rules: str = ""
+    more_files: int = 0
 
     def do(self, text: str) -> str:
         """Run a script there; what it prints.
@@ -142,7 +144,7 @@ class ContainerHost:
         return ("unshare", "--mount", "--net", "sh", "-c", enter)
 
     def _images(self) -> str:
-        image = {IMAGE: folder({"root": image_root(self.partition, self.own)}, Metadata(0o700))}
+        image = {IMAGE: folder({"root": image_root(self.partition, self.own, self.more_files)}, Metadata(0o700))}
         others = {
             LAYER: folder({"root": layer_root()}, Metadata(0o700)),
             CONTAINERS: self._containers(),
@@ -222,7 +224,7 @@ APPLETS = (
 )
 
 
-def image_root(partition: SystemPartition, own: Path) -> Node:
+def image_root(partition: SystemPartition, own: Path, more_files: int) -> Node:
     """The root of an image: owners of all kinds, and busybox as its program."""
     busybox = BUSYBOX.read_bytes()
     partition.content(busybox)
@@ -240,6 +242,12 @@ def image_root(partition: SystemPartition, own: Path) -> Node:
                         Metadata(0o750, 1000, 50),
                     ),
                     "away": link("/tmp"),
+                    "modules": folder(
+                        {
+                            f"{number}.js": file(b"%d" % number, Metadata(0o644, 1000, 1000))
+                            for number in range(more_files)
+                        }
+                    ),
                 },
                 public,
             ),
