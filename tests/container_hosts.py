@@ -63,6 +63,61 @@ mkdir -p -m 0711 /run/reconix/containers/box
 container images || exit 1
 """
 """A system runs; `box` starts its container as its unit does, in a mount namespace of its own."""
+_BOOT = """
+trap - EXIT
+mkdir -p /etc/systemd/system /etc/systemd/system-generators /var/log /nix/system-agent
+rm /nix/system; mkdir /nix/system; ln -s /nix/store/3*containers-web /nix/system/containers
+mkdir /nix/system/agent; cp /scripts/* /nix/system/agent/
+cp /scripts/containers-generator /etc/systemd/system-generators/; chmod +x /etc/systemd/*/*
+mount -t tmpfs units /usr/lib/systemd/system && cd /usr/lib/systemd/system || exit 1
+for name in sysinit basic network shutdown multi-user timers paths sockets; do
+    printf '[Unit]\\nDefaultDependencies=no\\n' > $name.target
+done
+mount -t tmpfs none /usr/lib/systemd/system-generators
+mkdir /etc/systemd/system/container-box.service.d
+printf '[Service]\\nStandardOutput=append:/journal\\nStandardError=inherit\\n' \
+    > /etc/systemd/system/container-box.service.d/journal.conf
+cat > /etc/systemd/system/default.target <<'END'
+[Unit]
+Wants=multi-user.target test.service
+END
+cat > /etc/systemd/system/test.service <<'END'
+[Unit]
+DefaultDependencies=no
+After=multi-user.target
+SuccessAction=exit-force
+FailureAction=exit-force
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /test
+StandardOutput=truncate:/said
+StandardError=inherit
+END
+cat > /test <<'END'
+waits() {{
+    for turn in $(seq 100); do eval "$1" > /dev/null 2>&1 && return; sleep 0.1; done
+    echo "not: $1"
+}}
+shows() {{ systemctl show --value -p "$2" "$1"; }}
+crun() {{ /usr/bin/crun --root=/run/reconix/crun --cgroup-manager=disabled "$@"; }}
+{script}
+true
+END
+echo 'd41d8cd98f00b204e9800998ecf8427e' > /etc/machine-id
+cd /; own=/sys/fs/cgroup/reconix-test-$$; mkdir $own && echo $$ > $own/cgroup.procs || exit 1
+container=tests unshare --pid --cgroup --fork --kill-child --mount-proc sh -c '
+mkdir /whole; mount -t proc whole /whole  # or nobody may mount one in a user namespace
+mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys
+mount --bind /proc/sys/net /proc/sys/net; mount -o remount,bind,rw /proc/sys/net
+umount /sys/fs/cgroup; mount -t cgroup2 cgroup /sys/fs/cgroup
+mount --make-rshared /
+exec /usr/lib/systemd/systemd --log-target=console --log-level=warning --show-status=no
+' > /log 2>&1 < /dev/null
+status=$?
+cat /said 2> /dev/null
+[ $status = 0 ] || {{ cat /log; exit 1; }}
+"""
+"""Process 1 is systemd in a namespace; it knows no units but those of containers."""
 SETTINGS: Mapping[str, str] = {
     "LAYERS": f"{LAYER}/root {IMAGE}/root",
     "BASE": str(BASE),
@@ -102,6 +157,7 @@ class ContainerHost:
         own: a program in it that is root's whoever starts it.
         rules: for the networks of all containers.
         more_files: so many in the image, of user 1000.
+        units: of its containers, by name.
     """
 
     partition: SystemPartition
@@ -114,6 +170,7 @@ class ContainerHost:
     own: Path = BUSYBOX
     rules: str = ""
     more_files: int = 0
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def do(self, text: str) -> str:
         """Run a script there; what it prints.
@@ -122,6 +179,10 @@ class ContainerHost:
             CommandFailed: it exits with another status than 0.
         """
         return run(*self._words(text)).decode()
+
+    def boot(self, text: str) -> str:
+        """Let the real systemd start the units of the system, and then a script; what it prints."""
+        return self.do(_BOOT.format(script=text))
 
     def complaint(self, text: str) -> str:
         """Run a script that must fail; all that it prints."""
@@ -144,7 +205,11 @@ class ContainerHost:
         return ("unshare", "--mount", "--net", "sh", "-c", enter)
 
     def _images(self) -> str:
-        image = {IMAGE: folder({"root": image_root(self.partition, self.own, self.more_files)}, Metadata(0o700))}
+        image = {
+            IMAGE: folder(
+                {"root": image_root(self.partition, self.own, self.more_files)}, Metadata(0o700)
+            )
+        }
         others = {
             LAYER: folder({"root": layer_root()}, Metadata(0o700)),
             CONTAINERS: self._containers(),
@@ -162,8 +227,8 @@ class ContainerHost:
             "health.json": json.dumps(_process(self.health, self.user)),
             "hosts": "127.0.0.1 localhost\n",
         }
-        unit = file(b"[Unit]\n")
-        units = {"container-box.service": unit, "containers.target": unit}
+        usual = {"container-box.service": "[Unit]\n", "containers.target": "[Unit]\n"}
+        units = {name: self._file(text) for name, text in (self.units or usual).items()}
         own = folder({name: self._file(text) for name, text in files.items()})
         return folder(
             {"box": own, "units": folder(units), "nftables": self._file(self.rules)},

@@ -16,14 +16,18 @@ from reconix.config.schema.project import Archive
 CACHE = Path.home() / ".cache/reconix/trixie-programs"
 PACKAGES = (
     *("catatonit", "coreutils", "crun", "dash", "grep"),
-    *("iproute2", "libacl1", "libattr1", "libaudit1", "libblkid1"),
-    *("libbpf1", "libbsd0", "libc6", "libcap-ng0", "libcap2"),
-    *("libcrypt1", "libdb5.3t64", "libedit2", "libelf1t64", "libgcc-s1"),
-    *("libgmp10", "libjansson4", "libmd0", "libmnl0", "libmount1"),
-    *("libnftables1", "libnftnl11", "libpam0g", "libpcre2-8-0", "libseccomp2"),
-    *("libselinux1", "libsmartcols1", "libssl3t64", "libsystemd0", "libtinfo6"),
-    *("libtirpc3t64", "libudev1", "libuuid1", "libxtables12", "libyajl2"),
-    *("libzstd1", "mount", "nftables", "util-linux", "zlib1g"),
+    *("iproute2", "libacl1", "libapparmor1", "libargon2-1", "libattr1"),
+    *("libaudit1", "libblkid1", "libbpf1", "libbsd0", "libc6"),
+    *("libcap-ng0", "libcap2", "libcrypt1", "libcryptsetup12", "libdb5.3t64"),
+    *("libdevmapper1.02.1", "libedit2", "libelf1t64", "libgcc-s1", "libgcrypt20"),
+    *("libgmp10", "libgpg-error0", "libjansson4", "libjson-c5", "libkmod2"),
+    *("liblz4-1", "liblzma5", "libmd0", "libmnl0", "libmount1"),
+    *("libnftables1", "libnftnl11", "libp11-kit0", "libpam0g", "libpcre2-8-0"),
+    *("libproc2-0", "libseccomp2", "libselinux1", "libsmartcols1", "libssl3t64"),
+    *("libsystemd-shared", "libsystemd0", "libtinfo6", "libtirpc3t64", "libudev1"),
+    *("libuuid1", "libxtables12", "libxxhash0", "libyajl2", "libzstd1"),
+    *("mount", "nftables", "procps", "sed", "systemd"),
+    *("util-linux", "zlib1g"),
 )
 """What the scripts of containers start, and the libraries of that."""
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"

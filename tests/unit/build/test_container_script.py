@@ -367,7 +367,9 @@ def published(host: ContainerHost) -> ContainerHost:
 def test_a_published_port_is_reached_from_everywhere_and_nothing_else_is(
     host: ContainerHost,
 ) -> None:
-    page = f"{waits(f'{FROM_OUTSIDE} 192.0.2.1:8080')}; /scripts/busybox wget -q -O - 127.0.0.1:8080"
+    page = (
+        f"{waits(f'{FROM_OUTSIDE} 192.0.2.1:8080')}; /scripts/busybox wget -q -O - 127.0.0.1:8080"
+    )
     listens = "(/scripts/busybox nc -l -p 9000 127.0.0.1 > /dev/null < /dev/null & echo $! > /nc)"
     said = published(host).do(
         f"{OUTSIDE}{page}; {FROM_OUTSIDE} 10.88.0.2 || echo hidden; {listens}; sleep 0.2"

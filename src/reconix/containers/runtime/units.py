@@ -37,6 +37,8 @@ NAMES = "reconix-container-names"
 _SCRIPT = "/bin/sh /nix/system/agent/container"
 _SERVERS = "/run/systemd/resolve/resolv.conf"
 _RESTART_SECONDS = 5
+_FILLING_SECONDS = 600  # the first start copies what the image has in volumes
+_ENDED_BY_SIGNAL = "130 143"  # as shells, Java and Node say that they were asked to end
 _MORE_THAN_TIMEOUT_SECONDS = 10
 _FILES = "1024:524288"  # as systemd has it: crun may not raise what it got
 
@@ -102,7 +104,9 @@ def _unit(name: str, container: Container, running: Running) -> str:
             "RuntimeDirectoryMode=0711",
             "KillMode=mixed",
             f"KillSignal={running.stop_signal}",
+            f"TimeoutStartSec={_FILLING_SECONDS}s",
             f"TimeoutStopSec={STOP_SECONDS}s",
+            f"SuccessExitStatus={_ENDED_BY_SIGNAL}",
             f"Restart={container.restart.value}",
             f"RestartSec={_RESTART_SECONDS}s",
             f"SyslogIdentifier={name}",

@@ -1,0 +1,136 @@
+"""The units of containers, started by the real systemd from the real generator.
+
+Only what limits need (controllers of cgroup2) is left to ``tests/vm/test_containers.py``.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from tests.container_hosts import BASE, ContainerHost
+from tests.system_partitions import SystemPartition
+
+from reconix.config.schema.containers import Container
+from reconix.config.schema.values import PublishedPort
+from reconix.containers.runtime import units
+from reconix.containers.runtime.network import networks, ruleset
+from reconix.containers.settings import HealthCheck
+
+pytestmark = pytest.mark.archive
+PLACE = "/run/reconix/containers/box"
+UP = "waits 'systemctl is-active -q container-box'"
+INIT = ("../../../../usr/bin/catatonit", "/dev/init", "ro")
+SLEEPS = ("/dev/init", "--", "sleep", "600")
+
+
+def host_of(
+    place: Path, container: Container, settings: Mapping[str, str] | None = None
+) -> ContainerHost:
+    """A system with one container; its units are those that a build makes."""
+    nets, health = networks({"box": container}, {"box": 0}), HealthCheck(("true",), 1)
+    running = units.Running(nets["box"], {}, "SIGTERM", health)
+    made = units.of_container("box", container, running)
+    rules = ruleset({"box": container}, nets)
+    return ContainerHost(
+        SystemPartition.make(place),
+        SLEEPS,
+        settings=settings or {},
+        units={**made, **units.of_all(["box"], has_rules=bool(rules))},
+        rules=rules,
+        mounts=(INIT,),
+    )
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> ContainerHost:
+    return host_of(tmp_path, Container(image=None, packages=("a",), network="host"))
+
+
+def test_it_starts_with_the_system_and_its_check_finds_it_well(host: ContainerHost) -> None:
+    said = host.boot(
+        f"{UP}; waits '[ -e {PLACE}/healthy ]'; shows container-box Type"
+        "; pid=$(shows container-box MainPID); cat /proc/$pid/comm; grep ^0: /proc/$pid/cgroup"
+        "; grep -c containers/box /proc/self/mounts; systemctl is-active containers.target"
+        "; systemctl --failed --plain --no-legend"
+    )
+    assert said.split() == [
+        *("forking", "init", "0::/system.slice/container-box.service", "0", "active"),
+    ]
+
+
+def test_one_that_is_killed_starts_again_and_keeps_nothing(host: ContainerHost) -> None:
+    said = host.boot(
+        f"{UP}; crun exec box touch /new; kill -9 $(shows container-box MainPID)"
+        "; waits '[ $(shows container-box NRestarts) = 1 ]'"
+        f"; {UP}; crun exec box ls /new 2>&1; systemctl --failed --plain --no-legend"
+    )
+    assert said == "ls: /new: No such file or directory\n"
+
+
+def test_one_that_is_stopped_says_its_last_words_and_leaves_nothing(host: ContainerHost) -> None:
+    word = 'echo one; exec 3> /dev/stdout; trap "echo gone >&3; exit 0" TERM; sleep 600 & wait'
+    host.command = ("sh", "-c", word)
+    said = host.boot(
+        f"{UP}; waits 'grep -q one /journal'; systemctl stop container-box"
+        "; cat /journal; shows container-box Result; ls /run/reconix/containers /run/reconix/crun"
+        "; systemctl is-active container-box-health.timer"
+    )
+    assert said.split() == [
+        *("one", "gone", "success", "/run/reconix/containers:", "images"),
+        *("/run/reconix/crun:", "inactive"),
+    ]
+
+
+def test_one_whose_program_is_not_there_is_tried_again_and_told(host: ContainerHost) -> None:
+    host.command = ("missing",)
+    said = host.boot("waits '[ $(shows container-box NRestarts) -ge 1 ]'; cat /journal")
+    assert "executable file `missing` not found" in said
+
+
+def test_one_that_ends_as_it_was_asked_to_has_not_failed(host: ContainerHost) -> None:
+    """Shells, Java and Node give 128 and the number of the signal."""
+    host.command = ("sh", "-c", "trap 'exit 143' TERM; echo up; sleep 600 & wait")
+    said = host.boot(
+        "waits 'grep -q up /journal'; systemctl stop container-box; systemctl --failed"
+    )
+    assert "0 loaded units listed" in said
+
+
+def test_systemd_gives_secrets_to_the_program_alone(tmp_path: Path) -> None:
+    container = Container(image=None, packages=("a",), network="host", secrets=("token",))
+    host = host_of(tmp_path, container, {"SECRETS": "token"})
+    host.mounts, host.user = (INIT, ("secrets", "/run/secrets", "ro")), 1000
+    (tmp_path / "data/secrets").mkdir()
+    (tmp_path / "data/secrets/token").write_text("s3cret")
+    (tmp_path / "data/secrets/token").chmod(0o600)
+    said = host.boot(
+        f"{UP}; crun exec box cat /run/secrets/token; echo; ls {PLACE}/secrets"
+        f"; stat -c %u:%a /proc/$(shows container-box MainPID)/root/run/secrets/token"
+    )
+    assert said.split() == ["s3cret", f"{BASE + 1000}:400"]
+
+
+PRIVATE = {
+    "NETWORK": "private",
+    "NETNS": "reconix-box",
+    "INTERFACE": "reconix-0",
+    "ADDRESS": "10.88.0.2/30",
+    "PEER": "10.88.0.1/30",
+}
+
+
+def test_a_network_outlives_its_container_and_ends_when_nobody_needs_it(tmp_path: Path) -> None:
+    ports = (PublishedPort(8080, 80),)
+    host = host_of(tmp_path, Container(image=None, packages=("a",), ports=ports), PRIVATE)
+    namespace = "stat -L -c %i /proc/$(shows container-box MainPID)/ns/net"
+    look = "ip -o link | grep -c reconix-; nft list tables; cat /proc/sys/net/ipv4/ip_forward"
+    said = host.boot(
+        f"{UP}; {look}; first=$({namespace}); kill -9 $(shows container-box MainPID)"
+        f"; waits '[ $(shows container-box NRestarts) = 1 ]'; {UP}"
+        f"; [ $({namespace}) = $first ] && echo same; systemctl stop containers.target"
+        "; waits '! systemctl is-active -q container-box-network'; ls /run/netns"
+        f"; systemctl stop reconix-container-network; {look}"
+    )
+    assert said.splitlines() == [
+        *("1", "table inet reconix-containers", "1", "same", "0", "0"),
+    ]
