@@ -390,7 +390,7 @@ def test_packets_are_passed_on_as_long_as_there_are_containers_and_only_theirs(
         "; ip address add 198.51.100.1/24 dev oth; ip link set oth up"
         "; ip -n other address add 198.51.100.2/24 dev eth0; ip -n other link set eth0 up"
         "; ip -n other route add default via 198.51.100.1"
-        "; ip netns exec outside /scripts/busybox ping -c 1 -W 1 198.51.100.2 > /dev/null || echo no"
+        "; ip netns exec outside /scripts/busybox ping -c 1 -W 1 198.51.100.2 > /nc || echo no"
         f"; crun exec box nc -w 2 198.51.100.2 9 < /dev/null 2>&1"
         f"; container quiet; {look} | grep -c -e ^0 -e 'No such file'"
     )
