@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "prove": "base store boot transfer device nix build image vm",
     "project": "base store nix config build containers vm",
     "signing": "base transfer device nix config build project",
-    "fleet": "base store transfer nix build",
+    "fleet": "base store boot transfer nix build",
     "composition": "base store device nix config build project",
     "cli": (
         "base store boot transfer device nix config build minify containers image vm prove project "
@@ -71,7 +71,7 @@ those before it."""
 
 AGENT_ORDER = """
 paths
-hardware/    disk inhibitors kernel_log reset_reason restart
+hardware/    disk flash_wear inhibitors kernel_log reset_reason restart
 state/       lock data events faults running choice last_check scrubbed ledger record
 settings/    containers health policy schedule secrets wifi
 state/       secrets current_containers
@@ -84,7 +84,7 @@ update/      receive repository confirm untouched live rollback
 select/      boot_plan choose follow start soft_reboot watch
 identity
 factory_reset
-status/      integrity asked read json text
+status/      integrity asked room read json text
 commands/    restarting containers secrets wifi update select
 __main__
 """

@@ -23,7 +23,7 @@ from reconix.cli import parsers, places, ssh
 from reconix.cli.answers import answer
 from reconix.cli.sizes import human
 from reconix.cli.words import ago, counted
-from reconix.fleet.remote import DeviceStatus, Ended
+from reconix.fleet.remote import DeviceRoom, DeviceStatus, Ended, FlashWear, FreeRoom
 from reconix.nix.chroot import ChrootStore
 from reconix.project import virtual_device
 from reconix.project.files import ProjectFiles
@@ -141,6 +141,8 @@ def _tell_device(arguments: argparse.Namespace, status: DeviceStatus, pins: list
         *_left_lines(status),
         *_damaged_lines(status),
         *(f"untried    system {name}" for name in status.untried),
+        *_room_lines(status.room),
+        *_wear_lines(status.wear),
         *(f"missing    secret {name}" for name in status.missing_secrets),
     ]
     answer(arguments, text="\n".join(map(one_line, lines)), document=_document(status, number))
@@ -165,6 +167,26 @@ def _left_lines(status: DeviceStatus) -> list[str]:
     if status.left is None:
         return []
     return [f"left       system {status.left.generation}", *_because(status.left)]
+
+
+def _room_lines(room: DeviceRoom | None) -> list[str]:
+    if room is None:
+        return []
+    store, data = _free(room.system), "not there" if room.data is None else _free(room.data)
+    return [f"room       store {store}; data {data}"]
+
+
+def _free(room: FreeRoom) -> str:
+    inodes = f", {room.free_inodes} of {counted(room.inodes, 'inode')}" if room.inodes else ""
+    return f"{human(room.free_bytes)} of {human(room.size_bytes)}{inodes} free"
+
+
+def _wear_lines(wear: FlashWear | None) -> list[str]:
+    if wear is None:
+        return []
+    told = [] if wear.used_percent is None else [f"{wear.used_percent} % of its life is used"]
+    told += [f"reserve {wear.reserve}"] if wear.reserve else []
+    return [f"flash      {', '.join(told)}"] if told else []
 
 
 def _damaged_lines(status: DeviceStatus) -> list[str]:
@@ -198,9 +220,29 @@ def _document(status: DeviceStatus, number: int | None) -> JsonInput:
         "astray": status.astray or None,
         "untried": list(status.untried),
         "missing_secrets": list(status.missing_secrets),
+        "room": None if status.room is None else _room_document(status.room),
+        "wear": None if status.wear is None else _wear_document(status.wear),
         "installed": list(status.installed),
         "damaged": [
             {"kind": each.kind, "digest": each.digest.hex(), "files": list(each.files)}
             for each in status.damaged
         ],
     }
+
+
+def _room_document(room: DeviceRoom) -> JsonInput:
+    data = None if room.data is None else _free_document(room.data)
+    return {"system": _free_document(room.system), "data": data}
+
+
+def _free_document(room: FreeRoom) -> JsonInput:
+    return {
+        "size_bytes": room.size_bytes,
+        "free_bytes": room.free_bytes,
+        "inodes": room.inodes,
+        "free_inodes": room.free_inodes,
+    }
+
+
+def _wear_document(wear: FlashWear) -> JsonInput:
+    return {"used_percent": wear.used_percent, "reserve": wear.reserve or None}

@@ -89,6 +89,32 @@ class Damaged:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeRoom:
+    """How much room a partition of a device has; ``inodes`` is 0 if none are counted."""
+
+    size_bytes: int
+    free_bytes: int
+    inodes: int
+    free_inodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRoom:
+    """How much room a device has; ``data`` is ``None`` if that is not mounted."""
+
+    system: FreeRoom
+    data: FreeRoom | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlashWear:
+    """What a device says of its flash; each may be unknown."""
+
+    used_percent: int | None
+    reserve: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceStatus:
     """What a device says about itself."""
 
@@ -107,6 +133,9 @@ class DeviceStatus:
     others: int = 0  # how much more is damaged, which it did not list
     missing_secrets: tuple[str, ...] = ()  # that a system of it needs
     untried: tuple[str, ...] = ()  # systems that were changed without a trial, and did not run yet
+    previous: str = ""  # what it goes back to; nothing if there was none yet
+    room: DeviceRoom | None = None  # agents of before do not say
+    wear: FlashWear | None = None
 
 
 def parse_status(content: bytes, *, source: str) -> DeviceStatus:
@@ -134,7 +163,25 @@ def parse_status(content: bytes, *, source: str) -> DeviceStatus:
         others=fields.object("scrub").number("others") if fields.has("scrub") else 0,
         missing_secrets=tuple(_missing(fields)) if fields.has("missing_secrets") else (),
         untried=tuple(fields.texts("untried")) if fields.has("untried") else (),
+        previous=fields.text("previous") if fields.has("previous") else "",
+        room=_room(fields.object("room")) if fields.has("room") else None,
+        wear=_wear(fields.object("wear")) if fields.has("wear") else None,
     )
+
+
+def _room(fields: Fields) -> DeviceRoom:
+    data = _free_room(fields.object("data")) if fields.has("data") else None
+    return DeviceRoom(_free_room(fields.object("system")), data)
+
+
+def _free_room(fields: Fields) -> FreeRoom:
+    names = ("size_bytes", "free_bytes", "inodes", "free_inodes")
+    return FreeRoom(*map(fields.number, names))
+
+
+def _wear(fields: Fields) -> FlashWear:
+    used = fields.number("used_percent") if fields.has("used_percent") else None
+    return FlashWear(used, fields.text("reserve") if fields.has("reserve") else "")
 
 
 def _damaged(scrub: Fields) -> Iterator[Damaged]:

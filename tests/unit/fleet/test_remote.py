@@ -7,11 +7,23 @@ from tests.device_status import DOCUMENT, NEW, OLD, STATUS, TOLD, VERDICT
 
 from reconix.base.documents import BadDocument, print_json
 from reconix.boot.tables import Slot
+from reconix.device.hardware import flash_wear as hardware
 from reconix.device.next_boot import NextBoot
 from reconix.device.state.choice import Choice, LeftSystem
 from reconix.device.status.json import status_document
+from reconix.device.status.room import FileSystemRoom, PartitionsRoom
 from reconix.fleet.delivery import Delivery
-from reconix.fleet.remote import DeviceStatus, Ended, NotReached, Refused, Remote, parse_status
+from reconix.fleet.remote import (
+    DeviceRoom,
+    DeviceStatus,
+    Ended,
+    FlashWear,
+    FreeRoom,
+    NotReached,
+    Refused,
+    Remote,
+    parse_status,
+)
 from reconix.store.layout import OtherLayout
 
 
@@ -40,6 +52,18 @@ def test_why_a_system_was_left_and_what_leads_elsewhere_are_read() -> None:
     found = parse_status(print_json(document), source="test")
     assert found.astray == "a menu"
     assert found.left == Ended("left", "mqtt", "unhealthy", "nginx.service", "bad directive")
+
+
+def test_room_and_wear_are_read_as_the_agent_prints_them() -> None:
+    system = FileSystemRoom(2 << 30, 1 << 30, 65_536, 60_000, 1024)
+    told = replace(
+        TOLD,
+        room=PartitionsRoom(system, None),
+        flash_wear=hardware.FlashWear(30, hardware.Reserve.NORMAL),
+    )
+    found = parse_status(print_json(status_document(told)), source="test")
+    assert found.room == DeviceRoom(FreeRoom(2 << 30, 1 << 30, 65_536, 60_000), None)
+    assert found.wear == FlashWear(30, "normal")
 
 
 @pytest.mark.parametrize("change", [{"version": 2}, {"host": 1}, {"committed": None}])

@@ -43,13 +43,22 @@ def find_disk(paths: Paths) -> Path:
     Raises:
         NoDisk: the system partition is not on a partition of a disk.
     """
+    return paths.dev / disk_entry(paths).name
+
+
+def disk_entry(paths: Paths) -> Path:
+    """Where sysfs tells of the disk that holds the system partition.
+
+    Raises:
+        NoDisk: the system partition is not on a partition of a disk.
+    """
     device = paths.system.stat().st_dev
     entry = paths.sysfs / f"dev/block/{os.major(device)}:{os.minor(device)}"
     if not (entry / "partition").exists():
         raise NoDisk(
             f"{paths.system} is not on a partition of a disk", hint="is this a reconix device?"
         )
-    return paths.dev / entry.resolve().parent.name
+    return entry.resolve().parent
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ Tested by ``tests/unit/device/status/test_status.py``.
 
 from reconix.base.documents import JsonInput
 from reconix.boot.trial import Phase, State, Verdict
+from reconix.device.hardware.flash_wear import FlashWear
 from reconix.device.state.choice import Always, LeftSystem
 from reconix.device.state.running import Running
 from reconix.device.state.scrubbed import Scrubbed, damage_document
 from reconix.device.status.asked import Asked
 from reconix.device.status.integrity import Compared
 from reconix.device.status.read import Followed, LeftAlone, Status
+from reconix.device.status.room import FileSystemRoom, PartitionsRoom
 from reconix.device.trial.disks import Disks
 from reconix.store.layout import LAYOUT
 
@@ -54,6 +56,8 @@ def status_document(status: Status) -> JsonInput:
         "scrub": _scrubbed_document(status.scrubbed),
         "integrity": _integrity_document(status.compared),
         "missing_secrets": [_missing_secret(each) for each in status.missing_secrets],
+        "room": _room_document(status.room),
+        "wear": _wear_document(status.flash_wear),
         "events": [
             {
                 "at": event.at,
@@ -63,6 +67,34 @@ def status_document(status: Status) -> JsonInput:
             }
             for event in status.events
         ],
+    }
+
+
+def _room_document(room: PartitionsRoom | None) -> JsonInput:
+    if room is None:
+        return None
+    return {
+        "system": _file_system_document(room.system),
+        "data": None if room.data is None else _file_system_document(room.data),
+    }
+
+
+def _file_system_document(room: FileSystemRoom) -> JsonInput:
+    return {
+        "size_bytes": room.size_bytes,
+        "free_bytes": room.free_bytes,
+        "inodes": room.inodes,
+        "free_inodes": room.free_inodes,
+        "block_bytes": room.block_bytes,
+    }
+
+
+def _wear_document(wear: FlashWear | None) -> JsonInput:
+    if wear is None:
+        return None
+    return {
+        "used_percent": wear.used_percent,
+        "reserve": None if wear.reserve is None else wear.reserve.value,
     }
 
 

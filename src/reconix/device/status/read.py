@@ -13,6 +13,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.files import BadFile
 from reconix.boot.trial import State
 from reconix.device.device import Device
+from reconix.device.hardware.flash_wear import FlashWear, read_flash_wear
 from reconix.device.next_boot import NextBoot, next_boot, read_sources
 from reconix.device.select.follow import is_resting, seconds_to_confirm, suspended
 from reconix.device.settings.schedule import Change, minute_of_week, read_schedule
@@ -27,6 +28,7 @@ from reconix.device.state.running import Running, UnknownBoot, read_running
 from reconix.device.state.scrubbed import Scrubbed, read_scrubbed
 from reconix.device.status.asked import Asked, read_asked
 from reconix.device.status.integrity import Compared, read_compared
+from reconix.device.status.room import PartitionsRoom, read_room
 from reconix.device.trial.disks import Disks, read_disks
 from reconix.device.trust_store import TrustStore
 from reconix.device.update import retry
@@ -89,6 +91,8 @@ class Status:
     scrubbed: Scrubbed | None = None
     compared: Compared | None = None
     missing_secrets: tuple[Asked, ...] = ()
+    room: PartitionsRoom | None = None
+    flash_wear: FlashWear | None = None
 
 
 def read_status(device: Device) -> Status:
@@ -127,6 +131,8 @@ def read_status(device: Device) -> Status:
         scrubbed=read_scrubbed(paths),
         compared=_compared(device),
         missing_secrets=_missing_secrets(device),
+        room=read_room(paths),
+        flash_wear=read_flash_wear(paths),
     )
 
 

@@ -7,6 +7,7 @@ import time
 
 from reconix.base.text import one_line
 from reconix.boot.trial import State, Verdict
+from reconix.device.hardware.flash_wear import FlashWear
 from reconix.device.state.choice import LeftSystem
 from reconix.device.state.running import BootReason, Running
 from reconix.device.state.scrubbed import Scrubbed
@@ -62,6 +63,7 @@ def status_lines(status: Status) -> list[str]:
         *_left_lines(status.left),
         *_left_system_lines(status.choice.left),
         *_disk_lines(status.disks),
+        *_wear_lines(status.flash_wear),
         *_scrubbed_lines(status.scrubbed),
         *_integrity_lines(status.compared),
         *map(_missing_secret_line, status.missing_secrets),
@@ -81,6 +83,21 @@ def _disk_lines(disks: Disks | None) -> list[str]:
     missing = disks.missing_bytes
     short = f"disk       {missing} bytes smaller than its image: no update can be taken"
     return [short] * bool(missing) + [_other_line(disk) for disk in disks.others]
+
+
+def _wear_lines(wear: FlashWear | None) -> list[str]:
+    """How much of the life of the flash is used; nothing where nobody knows."""
+    if wear is None:
+        return []
+    told = [] if wear.used_percent is None else [_used(wear.used_percent)]
+    told += [] if wear.reserve is None else [f"its reserve is {wear.reserve.value}"]
+    return [f"wear       {'; '.join(told)}"]
+
+
+def _used(percent: int) -> str:
+    if percent > 100:
+        return "the flash is past the life that was promised"
+    return f"at most {percent} % of the flash's life is used"
 
 
 def _scrubbed_lines(scrubbed: Scrubbed | None) -> list[str]:
