@@ -56,16 +56,36 @@ def test_an_import_counts_wherever_it_stands(place: str) -> None:
     assert imported(place.format("from a import b").encode()) == (("a", "b"),)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("from a import (\n    b,  # c, d\n    e as f,\n)\n", (("a", "b"), ("a", "e"))),
+        ("import a.b, c as d  # import e\n", (("a.b", ""), ("c", ""))),
+        ('"""\nimport a\n"""\nTEXT = """\\\nfrom b import c\n"""\n', ()),
+        ("# import a\nimportant = 1\nyield_from = import_\n", ()),
+        ("from . import a\n", ()),
+    ],
+)
+def test_the_names_of_an_import_are_read(text: str, found: tuple[tuple[str, str], ...]) -> None:
+    assert imported(text.encode()) == found
+
+
+def parsed(content: bytes) -> list[tuple[str, str]]:
+    """The imports of a module, as Python's own parser finds them."""
+    found: list[tuple[str, str]] = []
+    for node in ast.walk(ast.parse(content)):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found += [(node.module, alias.name) for alias in node.names]
+    return sorted(found)
+
+
 def test_no_import_of_ours_is_missed() -> None:
     modules = enough([*SOURCE.glob("reconix/**/*.py")], at_least=300, what="modules")
-    for content in {path.read_bytes() for path in modules}:
-        walked = ast.walk(ast.parse(content))
-        count = sum(
-            len(node.names)
-            for node in walked
-            if isinstance(node, ast.Import | ast.ImportFrom) and not getattr(node, "level", 0)
-        )
-        assert len(imported(content)) == count
+    for path in modules:
+        content = path.read_bytes()
+        assert sorted(imported(content)) == parsed(content), path
 
 
 def test_an_import_of_nothing_is_refused(source: Path) -> None:
