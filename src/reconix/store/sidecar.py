@@ -21,6 +21,7 @@ Tested by ``tests/unit/store/test_sidecar.py``.
 """
 
 import binascii
+import functools
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
@@ -41,6 +42,8 @@ MAX_SIDECAR_BYTES = 64 << 20
 """100,000 files with long paths take 20 MiB."""
 
 MAX_PATH_BYTES = 4095
+
+_REMEMBERED = 4096
 
 _HEAD = b"reconix sidecar 1"
 _OMIT = b"omit "
@@ -124,8 +127,9 @@ def check_entries(entries: Entries) -> None:
         BadSidecar: a path, its metadata, or the order.
     """
     _expect_sorted([path for path, _ in entries])
-    for path, metadata in entries:
+    for path, _ in entries:
         _check_path(path)
+    for metadata, path in {metadata: path for path, metadata in entries}.items():
         _check_metadata(path, metadata)
 
 
@@ -163,19 +167,35 @@ def _parse(content: bytes) -> Sidecar:
 
 
 def _print_entry(path: bytes, found: Metadata) -> bytes:
-    line = b"%04o %d %d %d " % (found.mode, found.user, found.group, found.mtime) + _escape(path)
+    before, after = _print_metadata(found)
+    return before + _escape(path) + after
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _print_metadata(found: Metadata) -> tuple[bytes, bytes]:
+    """What stands before a path and after it; most files of a package have the same."""
+    after = b""
     for name, value in found.attributes:
-        line += b"\t%s=%s" % (_UNUSUAL_IN_NAME.sub(_octal, name), b64encode(value))
-    return line + b"\n"
+        after += b"\t%s=%s" % (_UNUSUAL_IN_NAME.sub(_octal, name), b64encode(value))
+    before = b"%04o %d %d %d " % (found.mode, found.user, found.group, found.mtime)
+    return before, after + b"\n"
 
 
 def _parse_entry(line: bytes) -> tuple[bytes, Metadata]:
     found = _LINE.fullmatch(line)
     if not found:
         raise BadSidecar(f"{line[:80]!r} is not a line of a sidecar")
-    mode, user, group, mtime = int(found[1], 8), int(found[2]), int(found[3]), int(found[4])
-    attributes = tuple(map(_parse_attribute, found[6].split(b"\t")[1:]))
-    return _unescape(found[5]), Metadata(mode, user, group, mtime, attributes)
+    mode, user, group, mtime, path, attributes = found.groups()
+    return _unescape(path), _parse_metadata(mode, user, group, mtime, attributes)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _parse_metadata(
+    mode: bytes, user: bytes, group: bytes, mtime: bytes, attributes: bytes
+) -> Metadata:
+    """The metadata of a line; most files of a package have the same."""
+    pairs = tuple(map(_parse_attribute, attributes.split(b"\t")[1:]))
+    return Metadata(int(mode, 8), int(user), int(group), int(mtime), pairs)
 
 
 def _parse_attribute(text: bytes) -> tuple[bytes, bytes]:
