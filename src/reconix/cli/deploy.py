@@ -13,8 +13,14 @@ nothing on the device and is as large as a first installation. If the link is cu
 resumes where the device says it can, even when it is run again later; what arrived is not sent
 twice.
 
+With --dry-run nothing is sent. The stream is made, and told is what it would take: bytes on the
+link (with --link how long there), the most room in the store, what is written to the flash, memory,
+what restarts, and whether the budgets `update` and `writes` of the project are kept. The device is
+asked what it has; with --base it need not be there.
+
 Exit status: 0 the device keeps the generation or had it already, 31, 50-59 and 80-89 the device
-refused the stream, 78 the device cannot be reached, 79 it came back to the old generation.
+refused the stream, 78 the device cannot be reached, 79 it came back to the old generation. With
+--dry-run: 56 the device has too little room, 63 a budget is exceeded.
 """
 
 import argparse
@@ -22,13 +28,15 @@ import tempfile
 import time
 from dataclasses import dataclass
 
+from reconix.base.errors import UsageError
 from reconix.build.pins import Pin
-from reconix.cli import generations, parsers, places, secret_values, ssh
+from reconix.cli import dry_run, generations, parsers, places, secret_values, ssh
 from reconix.cli.answers import answer
 from reconix.cli.send import add_trust_arguments, make
 from reconix.cli.sizes import human
 from reconix.fleet import trial
 from reconix.fleet.delivery import Delivery
+from reconix.fleet.forecast.links import NAMED, Link
 from reconix.fleet.remote import DeviceStatus, Remote
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
@@ -73,6 +81,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=_DEFAULT_WAIT_SECONDS,
         help="how long to wait for the end of the trial (default: %(default)s; 0: do not wait)",
     )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="send nothing; say what it would take"
+    )
+    parser.add_argument(
+        "--link",
+        type=Link.parse,
+        metavar="LINK",
+        help=f"with --dry-run: say how long it takes on one of {', '.join(NAMED)}, "
+        "or at so many bits in a second, such as 9600 or 64k",
+    )
+    parser.add_argument(
+        "-b",
+        "--base",
+        metavar="G",
+        help=f"with --dry-run: what the device has: {generations.WORDS} (default: ask it)",
+    )
     add_trust_arguments(parser)
     parsers.add_json(parser)
 
@@ -81,6 +105,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Deploy."""
     files = ProjectFiles.read(places.project(arguments))
     host = files.host(arguments.host)
+    if arguments.dry_run:
+        return dry_run.run(arguments, files, host)
+    if arguments.link is not None or arguments.base is not None:
+        raise UsageError("--link and --base go with --dry-run")
     device = ssh.device(arguments, files.workplace(host), host)
     with ChrootStore(places.store(arguments)) as store:
         pin = generations.finder(arguments, files, store, host)(arguments.generation)

@@ -17,3 +17,13 @@ def ago(seconds: float) -> str:
         if seconds >= size:
             return f"{counted(int(seconds // size), unit)} ago"
     return "just now"
+
+
+def lasting(seconds: int) -> str:
+    """How long something takes: ``45 s``, ``12 min``, ``3 h 20 min``."""
+    if seconds < 120:
+        return f"{seconds} s"
+    minutes = -(-seconds // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -113,9 +113,8 @@ class Delivery:
         Raises:
             NotReached: the link is cut again and again, and nothing arrives in between.
         """
-        stream.seek(0)
-        name = StreamReader(stream.read).read_head().name
-        size, sent, failures, offset = stream.seek(0, os.SEEK_END), 0, 0, self._offset(name)
+        name, size = _named(stream)
+        sent, failures, offset = 0, 0, self._offset(name)
         with progress.stage(f"send to {self.device.to}", total=size) as stage:
             stage.advance(offset)
             while True:
@@ -128,6 +127,11 @@ class Delivery:
                         return sent
                     before, offset = offset, self._offset(name)
                     failures = 0 if offset > before else failures + 1
+
+    def left_bytes(self, stream: BinaryIO) -> int:
+        """How much of a stream the device has not yet."""
+        name, size = _named(stream)
+        return size - self._offset(name)
 
     def _send_from(self, stream: BinaryIO, offset: int, stage: progress.Stage) -> None:
         stream.seek(offset)
@@ -161,3 +165,10 @@ class Delivery:
         is_new_boot = now.boot_id != self.before.boot_id
         tried = now.on_trial == str(self.target) or now.committed == self.target
         return tried or (is_new_boot and now.last is not None and now.last != self.before.last)
+
+
+def _named(stream: BinaryIO) -> tuple[str, int]:
+    """Name and size of a stream."""
+    stream.seek(0)
+    name = StreamReader(stream.read).read_head().name
+    return name, stream.seek(0, os.SEEK_END)

@@ -83,7 +83,10 @@ class Archive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
-    """Size limits for what is built, as it is installed; a build that exceeds one fails."""
+    """Limits for what is built, as it is installed, and for what it takes to update a device.
+
+    A build that exceeds one of the first fails; `reconix deploy --dry-run` tells of the others.
+    """
 
     system: Annotated[
         SizeBytes | None,
@@ -99,6 +102,22 @@ class Budgets:
             "Limit for all systems of a host together; what they share counts once.",
             '"400M"',
             "to know that two generations fit on the smallest device",
+        ),
+    ] = None
+    update: Annotated[
+        SizeBytes | None,
+        Option(
+            "Limit for the stream that brings a device to a new generation.",
+            '"512K"',
+            "when each byte on the link has a price",
+        ),
+    ] = None
+    writes: Annotated[
+        SizeBytes | None,
+        Option(
+            "Limit for what an update writes to a device, boot slot and journal included.",
+            '"32M"',
+            "to make a cheap flash last as long as its device",
         ),
     ] = None
 

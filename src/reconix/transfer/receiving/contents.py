@@ -36,8 +36,8 @@ from reconix.store.pool import FILE_MODE, FOLDER_MODE, Pool
 
 HELD_BYTES = 1 << 20
 """A content up to this size is held in memory until it is complete."""
-_BATCH_FILES = 64
-_BATCH_BYTES = 32 << 20
+BATCH_FILES = 64
+BATCH_BYTES = 32 << 20
 _COPY_BYTES = 1 << 16
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
@@ -116,7 +116,7 @@ class Contents:
         reading = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         self._waiting[digest] = _Waiting(size_bytes, path, reading)
         self._waiting_bytes += size_bytes
-        if len(self._waiting) >= _BATCH_FILES or self._waiting_bytes >= _BATCH_BYTES:
+        if len(self._waiting) >= BATCH_FILES or self._waiting_bytes >= BATCH_BYTES:
             self.flush()
 
     def finish(self) -> None:

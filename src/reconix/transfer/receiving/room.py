@@ -17,7 +17,7 @@ Tested by ``tests/crash/test_receive_room.py``, on file systems that have just t
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,13 +62,22 @@ class Room:
     def __add__(self, other: "Room") -> "Room":
         return Room(self.size_bytes + other.size_bytes, self.inodes + other.inodes)
 
+    @property
+    def with_margin(self) -> "Room":
+        """What has to be free before this is used."""
+        wanted, inodes = self.size_bytes, self.inodes
+        return Room(
+            wanted + wanted // MARGIN + MARGIN_BYTES if wanted > 0 else 0,
+            inodes + MARGIN_INODES if inodes > 0 else 0,
+        )
+
     def lacks(self, place: Path) -> str:
         """What is missing for this in a file system; nothing if it fits."""
-        status = os.statvfs(place)
-        free, wanted = status.f_bavail * status.f_frsize, self.size_bytes
-        if wanted > 0 and free < wanted + wanted // MARGIN + MARGIN_BYTES:
-            return f"{wanted} bytes are needed, {free} are free"
-        if self.inodes > 0 and status.f_files and status.f_favail < self.inodes + MARGIN_INODES:
+        status, wanted = os.statvfs(place), self.with_margin
+        free = status.f_bavail * status.f_frsize
+        if free < wanted.size_bytes:
+            return f"{self.size_bytes} bytes are needed, {free} are free"
+        if status.f_files and status.f_favail < wanted.inodes:
             return f"{self.inodes} inodes are needed, {status.f_favail} are free"
         return ""
 
@@ -78,33 +87,48 @@ _FOLDER = Room(4096, 1)
 
 def room_for(needs: Iterable[Need], manifest: Manifest, registry: Registry) -> Room:
     """What it takes to receive these objects and to register their generation."""
-    images = [
-        blocks(entry.size_bytes)
-        for entry in manifest.images
-        if not registry.image_path(entry.sha256).exists()
-    ]
+    missing = (each for each in manifest.images if not registry.image_path(each.sha256).exists())
+    new = [entry.size_bytes for entry in missing]
+    compares = fsverity.is_supported(registry.system_root)
+    pool = registry.pool.folder
+    there = sum(1 for _ in pool.iterdir()) if pool.is_dir() else 0
+    room = room_of(needs, manifest, new, pool_folders=there, compares=compares)
+    folders = (registry.staging_dir, registry.images_dir, pool)
+    return sum((_FOLDER for folder in folders if not folder.is_dir()), room)
+
+
+def room_of(
+    needs: Iterable[Need],
+    manifest: Manifest,
+    new: Iterable[int],
+    *,
+    pool_folders: int,
+    compares: bool,
+) -> Room:
+    """What it takes to receive these objects; a sender knows it, too.
+
+    Args:
+        needs: of the objects.
+        manifest: of the generation.
+        new: sizes of its images that are not there.
+        pool_folders: how many folders the pool has.
+        compares: whether the kernel keeps hashes to compare files with.
+    """
+    images = [blocks(size_bytes) for size_bytes in new]
     listed = tuple(needs) if images else ()  # they come after all contents
     inodes = sum(need.inodes for need in listed)
     space = sum(need.space_bytes for need in listed)
-    hashes = room_for_hashes(registry, inodes + len(images), space + sum(images))
+    hashes = most_kept_bytes(inodes + len(images), space + sum(images)) if compares else 0
     written = space + _NAME_BYTES * inodes + hashes
     room = Room(written + sum(images) + len(print_manifest(manifest)), inodes + len(images) + 1)
-    return sum(_missing_folders(registry, inodes), room)
+    missing = max(0, min(_POOL_FOLDERS - pool_folders, inodes))
+    return sum(itertools.repeat(_FOLDER, missing), room)
 
 
 def room_for_hashes(registry: Registry, files: int, size_bytes: int) -> int:
     """What the kernel keeps to compare files with."""
     compares = fsverity.is_supported(registry.system_root)
     return most_kept_bytes(files, size_bytes) if compares else 0
-
-
-def _missing_folders(registry: Registry, contents: int) -> Iterator[Room]:
-    """Folders that have to be made for so many contents, and for all else."""
-    folders = (registry.staging_dir, registry.images_dir, registry.pool.folder)
-    yield from (_FOLDER for folder in folders if not folder.is_dir())
-    pool = registry.pool.folder
-    there = sum(1 for _ in pool.iterdir()) if pool.is_dir() else 0
-    yield from itertools.repeat(_FOLDER, max(0, min(_POOL_FOLDERS - there, contents)))
 
 
 def room_for_frames(stream_bytes: int, spool: Spool) -> Room:

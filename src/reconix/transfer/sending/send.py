@@ -79,11 +79,23 @@ class StoreDamaged(ReconixError):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a stream contains."""
+    """What a stream contains.
+
+    Attributes:
+        header: as a device reads it first.
+        size_bytes: of the stream.
+        target_nar_bytes: of all objects of the target, as archives.
+        bases: what the stream starts from, by path.
+        target: where it leads.
+        needs: what each of its objects costs a device.
+    """
 
     header: Header
     size_bytes: int
     target_nar_bytes: int
+    bases: tuple[DeviceGeneration, ...]
+    target: DeviceGeneration
+    needs: tuple[Need, ...]
 
 
 def create(
@@ -132,7 +144,9 @@ def create(
                 stage.advance(step.file.size_bytes if isinstance(step, Literal) else 0)
         packer.finish()
         header = writer.finish()
-    return Sent(header, counted.size_bytes, job.closure.nar_size_bytes)
+    needs = tuple(each.need() for each in described.objects)
+    size_bytes, nar_bytes = counted.size_bytes, job.closure.nar_size_bytes
+    return Sent(header, size_bytes, nar_bytes, job.bases, job.target, needs)
 
 
 def _read(store: ChrootStore, bases: Collection[StorePath], target: StorePath) -> "_Job":
