@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "prove": "base store boot transfer device nix build image vm",
     "project": "base store nix config build containers vm",
     "signing": "base transfer device nix config build project",
-    "fleet": "base store boot transfer nix build",
+    "fleet": "base store boot transfer device nix build",
     "composition": "base store device nix config build project",
     "cli": (
         "base store boot transfer device nix config build minify containers image vm prove project "

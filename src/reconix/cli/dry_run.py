@@ -15,6 +15,7 @@ from reconix.cli.send import make
 from reconix.config.schema.hosts import Host
 from reconix.fleet.delivery import Delivery
 from reconix.fleet.forecast.forecast import forecast
+from reconix.fleet.forecast.interruption import interruption
 from reconix.fleet.forecast.slot import Unwritten
 from reconix.fleet.remote import DeviceStatus
 from reconix.nix.chroot import ChrootStore
@@ -74,9 +75,8 @@ def _ends(
     target = find(arguments.generation)
     if arguments.base is not None:
         return _Ends(target, None if arguments.full else find(arguments.base).path, None)
-    delivery = Delivery.begin(
-        ssh.device(arguments, files.workplace(host), host), host.name, target.path
-    )
+    device = ssh.device(arguments, files.workplace(host), host)
+    delivery = Delivery.begin(device, host.name, target.path, restarts=arguments.restart)
     return _Ends(target, None if arguments.full else delivery.base(store), delivery)
 
 
@@ -88,17 +88,19 @@ def _dry_run(
     ends: _Ends,
 ) -> DryRun:
     sent, left_bytes = _made(arguments, files, store, ends)
-    base, target = ends.base, ends.target.path
+    base = None if ends.base is None else read_generation(store.store_dir, ends.base)
+    target = read_generation(store.store_dir, ends.target.path)
+    running = "" if ends.status is None else ends.status.system
     return DryRun(
-        store=store,
         host=host,
         budgets=files.configuration.project.budgets,
-        base=None if base is None else read_generation(store.store_dir, base),
-        target=read_generation(store.store_dir, target),
+        base=base,
+        target=target,
         number=ends.target.number,
-        forecast=forecast(store, target, sent, _held(store, host, ends.status)),
+        forecast=forecast(store, target.path, sent, _held(store, host, ends.status)),
         status=ends.status,
         link=arguments.link,
+        interruption=interruption(store, base, target, running=running, restarts=arguments.restart),
         left_bytes=left_bytes,
     )
 

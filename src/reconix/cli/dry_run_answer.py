@@ -8,19 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconix.base.documents import JsonInput
-from reconix.base.files import read_bounded
 from reconix.cli.answers import answer
 from reconix.cli.sizes import human
 from reconix.cli.words import counted, lasting
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.project import Budgets
 from reconix.config.schema.values import OneShot
-from reconix.device.settings import policy
-from reconix.device.settings.policy import Policy
 from reconix.fleet.forecast.forecast import Forecast
+from reconix.fleet.forecast.interruption import Interrupted, Interruption
 from reconix.fleet.forecast.links import Link
 from reconix.fleet.remote import DeviceStatus
-from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import Generation
 
 NO_ROOM = 56
@@ -68,7 +65,6 @@ class DryRun:
     """An update that is not done.
 
     Attributes:
-        store: has both generations.
         host: of the device.
         budgets: of the project.
         base: what the device has; ``None`` if everything is sent.
@@ -76,10 +72,10 @@ class DryRun:
         forecast: what that takes.
         status: what the device says, if it was asked.
         link: the way to it, if that was named.
+        interruption: what does not go on there.
         left_bytes: how much of the stream the device has not yet.
     """
 
-    store: ChrootStore
     host: Host
     budgets: Budgets
     base: Generation | None
@@ -88,6 +84,7 @@ class DryRun:
     forecast: Forecast
     status: DeviceStatus | None
     link: Link | None
+    interruption: Interruption
     left_bytes: int
 
     @property
@@ -138,7 +135,10 @@ def _lines(dry_run: DryRun) -> Iterator[str]:
     yield f"writes   {human(found.wear.total)}: {parts}"
     yield f"memory   at most {human(found.memory_bytes)}"
     yield f"systems  {_systems(Touched.of(dry_run.base, dry_run.target))}"
-    yield f"restart  {_restart_text(_restart_of(dry_run))}"
+    yield f"stops    {_interruption_text(dry_run.interruption)}"
+    if dry_run.interruption.what is Interrupted.RESTART:
+        way_back = _way_back(dry_run.host.machine.boot.one_shot)
+        yield f"         {way_back} leads back if the trial fails"
     yield from (f"budget   {each.text}" for each in dry_run.verdicts)
 
 
@@ -183,55 +183,17 @@ def _systems(touched: Touched) -> str:
     return "; ".join(told + ([f"unchanged: {', '.join(touched.same)}"] if touched.same else []))
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """What the device restarts for.
-
-    Attributes:
-        system: that runs in the trial.
-        one_shot: what remembers that the next boot is a trial.
-        policy: of the system that runs before it: when the device restarts.
-    """
-
-    system: str
-    one_shot: OneShot
-    policy: Policy
-
-    @property
-    def when(self) -> str:
-        """When the device restarts by itself."""
-        if not self.policy.automatic:
-            return "when somebody restarts it"
-        return f"within {self.policy.window}" if self.policy.window else "at once"
+def _interruption_text(found: Interruption) -> str:
+    if found.what is Interrupted.NOTHING:
+        return "nothing: what runs stays the same, and goes on"
+    if found.what is Interrupted.CONTAINERS:
+        return f"containers of {found.system} that change, {found.when}; all else goes on"
+    return f"a restart, {found.when}, for the trial of system {found.system}"
 
 
-def _restart_of(dry_run: DryRun) -> Restart:
-    """The agent tries the system that runs, if there is one of that name, else the default one."""
-    running = "" if dry_run.status is None else dry_run.status.system
-    names = [system.name for system in dry_run.target.systems]
-    system = running if running in names else dry_run.target.default
-    return Restart(system, dry_run.host.machine.boot.one_shot, _policy(dry_run, running))
-
-
-def _policy(dry_run: DryRun, running: str) -> Policy:
-    """What the system says that runs before the update; what it would say if nothing is known."""
-    base = dry_run.base
-    names = [] if base is None else [system.name for system in base.systems]
-    if base is None:
-        return Policy()
-    name = running if running in names else base.default
-    path = dry_run.store.path(base.system(name).toplevel) / policy.NAME
-    if not path.exists():
-        return Policy()
-    return policy.parse_policy(read_bounded(path, policy.MAX_BYTES), source=str(path))
-
-
-def _restart_text(restart: Restart) -> str:
-    back = "firmware" if restart.one_shot is OneShot.FIRMWARE else "disk"
-    return (
-        f"once, {restart.when}, for the trial of system {restart.system}; "
-        f"the {back} leads back if that fails"
-    )
+def _way_back(one_shot: OneShot) -> str:
+    """What leads back from a trial."""
+    return "the firmware" if one_shot is OneShot.FIRMWARE else "the disk"
 
 
 def _document(dry_run: DryRun) -> JsonInput:
@@ -257,7 +219,7 @@ def _document(dry_run: DryRun) -> JsonInput:
         "writes": {"total_bytes": found.wear.total, **dict(found.wear.parts())},
         "memory_bytes": found.memory_bytes,
         "systems": {"changed": list(touched.changed), "unchanged": list(touched.same)},
-        "restart": _restart_document(_restart_of(dry_run)),
+        "interrupts": _interruption_document(dry_run),
         "budgets": [each.document for each in dry_run.verdicts],
     }
 
@@ -273,10 +235,12 @@ def _link_document(dry_run: DryRun) -> JsonInput:
     }
 
 
-def _restart_document(restart: Restart) -> JsonInput:
+def _interruption_document(dry_run: DryRun) -> JsonInput:
+    found = dry_run.interruption
     return {
-        "system": restart.system,
-        "one_shot": restart.one_shot.value,
-        "automatic": restart.policy.automatic,
-        "window": restart.policy.window or None,
+        "what": found.what.value,
+        "system": found.system,
+        "automatic": found.policy.automatic,
+        "window": found.policy.window or None,
+        "one_shot": dry_run.host.machine.boot.one_shot.value,
     }

@@ -76,11 +76,12 @@ def test_what_is_told_is_what_is_then_sent(
     assert said["link"]["left_bytes"] == said["link"]["stream_bytes"] == sent["sent_bytes"]
     assert (said["generation"], said["base"]) == (sent["generation"], sent["base"])
     assert said["writes"]["total_bytes"] > said["writes"]["contents"] > 6 * FRAME_BYTES
-    assert said["restart"] == {
+    assert said["interrupts"] == {
+        "what": "restart",
         "system": "default",
-        "one_shot": "firmware",
         "automatic": True,
         "window": None,
+        "one_shot": "firmware",
     }
 
 
@@ -150,7 +151,9 @@ def test_a_device_that_has_it_needs_nothing(project: Project, link: Link, capsys
 
 def test_systems_that_stay_are_named(project: Project, capsys: Captured) -> None:
     assert project("deploy", "--dry-run", "--unsigned", "--base", "1") == 0
-    assert "systems  changed: default, mqtt\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "systems  changed: default, mqtt\n" in said
+    assert "stops    a restart, at once, for the trial of system default\n" in said
 
 
 def test_link_and_base_are_for_a_dry_run(project: Project, capsys: Captured) -> None:

@@ -217,7 +217,9 @@ def change_to(
     """
     registry = device.registry
     ours = next((one for one in target.systems if one.name == booted.system), None)
-    if ours is None or not _differ_in_containers(registry, booted.toplevel, ours.toplevel):
+    if ours is None:
+        return None
+    if not differ_in_containers(registry.tree(booted.toplevel), registry.tree(ours.toplevel)):
         return None
     if read_policy(registry, booted.toplevel).untouched is Untouched.TRIAL:
         return None
@@ -228,9 +230,9 @@ def change_to(
     return Change(device, before, after) if before and after else None
 
 
-def _differ_in_containers(registry: Registry, one: StorePath, other: StorePath) -> bool:
+def differ_in_containers(one: Node, other: Node) -> bool:
     """Whether the containers of two toplevels differ, and nothing else that matters to systemd."""
-    first, second = (_parts(registry.tree(path)) for path in (one, other))
+    first, second = _parts(one), _parts(other)
     differing = {
         name for name in first.keys() | second.keys() if first.get(name) != second.get(name)
     }

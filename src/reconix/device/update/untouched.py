@@ -22,6 +22,9 @@ after it is the same in both.
 Tested by ``tests/unit/device/update/test_untouched.py`` and ``tests/crash/test_untouched_cut.py``.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from reconix.base import progress
 from reconix.boot.loaders.systemd_boot import starts_alike
 from reconix.boot.transitions import Adopted, Untouched, advance
@@ -140,12 +143,24 @@ _OTHERWISE = "the default system, or how the boot loader starts it or what runs,
 def starts_the_same(
     device: Device, one: Generation, other: Generation, *, also: str = "", but: str = ""
 ) -> bool:
+    """Whether two generations of a device start alike; see ``start_alike``."""
+    return start_alike(one, other, partial(_boot_tree, device), also=also, but=but)
+
+
+def start_alike(
+    one: Generation,
+    other: Generation,
+    boot_tree: Callable[[Generation], BootTree],
+    *,
+    also: str = "",
+    but: str = "",
+) -> bool:
     """Whether two generations start the default system in the same way, and what is named.
 
     Args:
-        device: has both.
         one: a generation.
         other: another one.
+        boot_tree: gives the boot tree of each.
         also: a system that must be started in the same way, too.
         but: a system about which nothing is asked, even if it is the default one.
     """
@@ -154,7 +169,7 @@ def starts_the_same(
     names = {one.default, also} - {"", but}
     if any(_system(one, name) != _system(other, name) for name in names):
         return False
-    return starts_alike(_boot_tree(device, one), _boot_tree(device, other), names)
+    return starts_alike(boot_tree(one), boot_tree(other), names)
 
 
 def untried(device: Device, state: State, target: Generation) -> tuple[str, ...]:
