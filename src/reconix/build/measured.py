@@ -8,6 +8,9 @@ What is looked up is told to people, held against budgets, and promised by gener
 entries. Nothing is sent or written to a disk because of it: there the images are computed from the
 files, and compared with what was promised (``nix/images.py``).
 
+A changed setting is another system, with the root of the one before. So which content each file has
+is written down, too, for each object that takes long to read (``nix/contents.py``).
+
 An entry that is lost, damaged or about something else is made again. Only one that was made while a
 file of the closure was damaged cannot be told: who repairs a store forgets them all (``forget``).
 
@@ -23,16 +26,22 @@ from reconix.base.documents import BadDocument
 from reconix.base.files import read_bounded
 from reconix.build import recipes
 from reconix.build.recipes import Recipe
-from reconix.nix import installed
+from reconix.nix import contents, installed
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.contents import parse_contents, print_contents
 from reconix.nix.images import DeviceTrees
 from reconix.nix.installed import Installed, parse_installed, print_installed
+from reconix.store.closure import StoreObject
 from reconix.store.paths import StorePath
+from reconix.store.scan import Listed
 from reconix.store.tree import File, events
 
-_NAME = "installed.json"
+_NAME, _CONTENTS = "installed.json", "contents.list"
 _GENERATION = "installed generation"
 _MAX_BYTES = 1 << 20
+_MAX_LIST_BYTES = 1 << 28
+_LONG_BYTES = 1 << 20
+"""An object with so much in it is worth a list."""
 
 _Compute = Callable[[DeviceTrees, StorePath], Installed]
 
@@ -46,7 +55,7 @@ class Measured:
     _found: dict[StorePath, Installed] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._trees = DeviceTrees(self.store)
+        self._trees = DeviceTrees(self.store, lists=_Lists(self.store))
 
     def system(self, toplevel: StorePath) -> Installed:
         """What a system is on a device."""
@@ -81,6 +90,32 @@ class Measured:
 def forget(store: ChrootStore) -> None:
     """Have everything computed again, because files of the store change under their names."""
     recipes.forget(store, _NAME)
+    recipes.forget(store, _CONTENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """Lists of contents as objects of the store, of objects that take long to read."""
+
+    store: ChrootStore
+
+    def find(self, item: StoreObject) -> Listed:
+        path = recipes.known(self.store, self._recipe(item))
+        if path is None or not self.store.valid_all([path]) or self.store.verify([path]):
+            return {}
+        try:
+            content = read_bounded(self.store.path(path), _MAX_LIST_BYTES)
+            return parse_contents(content, item.path, source=str(path))
+        except BadDocument:
+            return {}
+
+    def keep(self, item: StoreObject, listed: Listed) -> None:
+        if sum(found.size_bytes for found in listed.values()) >= _LONG_BYTES:
+            _keep(self.store, self._recipe(item), print_contents(item.path, listed))
+
+    def _recipe(self, item: StoreObject) -> Recipe:
+        inputs = (("object", str(item.path)), ("content", str(item.nar)))
+        return Recipe("contents", _CONTENTS, inputs, recipes.sources(contents))
 
 
 def _recipe(store: ChrootStore, kind: str, subject: StorePath) -> Recipe:
@@ -104,7 +139,7 @@ def _known(store: ChrootStore, recipe: Recipe, subject: StorePath) -> Installed 
 
 def _keep(store: ChrootStore, recipe: Recipe, document: bytes) -> None:
     """Write down what came out; a damaged object that was to say the same is replaced."""
-    path = store.add_files(File(document), _NAME)
+    path = store.add_files(File(document), recipe.name)
     if store.verify([path]):
         store.replace(path, events(File(document)))
     recipes.remember(store, recipe, path)

@@ -17,6 +17,7 @@ from pathlib import Path
 from reconix.base.digests import Digest
 from reconix.base.files import read_bounded
 from reconix.nix.chroot import ChrootStore
+from reconix.nix.contents import Lists, NoLists, listed
 from reconix.store.closure import Closure, StoreObject
 from reconix.store.generation import BadGeneration, InstalledSystem, expect_known, read_generation
 from reconix.store.images import plan
@@ -45,11 +46,13 @@ class DeviceTrees:
 
     Attributes:
         store: where they are.
-        scanner: knows where each content lies.
+        scanner: knows where each content lies that was read.
+        lists: of contents, so that not all objects are read; for digests and sizes only.
     """
 
     store: ChrootStore
     scanner: Scanner = field(default_factory=Scanner)
+    lists: Lists = field(default_factory=NoLists)
     _trees: dict[tuple[StorePath, StorePath | None], Node] = field(default_factory=dict)
     _images: dict[tuple[int, ...], "DeviceImage"] = field(default_factory=dict)
     _read: dict[StorePath, Sidecar] = field(default_factory=dict)
@@ -103,7 +106,11 @@ class DeviceTrees:
             omitted.update(read.omitted)
         if any(map(is_sidecar, item.references)):
             omitted.add(LINKS_TO_SIDECARS)
-        return self.scanner.scan(self.store.path(item.path), described, frozenset(omitted))
+        known, place = self.lists.find(item), self.store.path(item.path)
+        tree = self.scanner.scan(place, described, frozenset(omitted), known)
+        if not known:
+            self.lists.keep(item, listed(tree))
+        return tree
 
     def _read_sidecar(self, path: StorePath) -> Sidecar:
         if path not in self._read:

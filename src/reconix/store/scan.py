@@ -33,9 +33,15 @@ Described = Mapping[bytes, Metadata]
 """Metadata by path within an object, ``b""`` for the object itself."""
 
 
-class _Content(NamedTuple):
+class FileContent(NamedTuple):
+    """Size of a file, and the digest of its content; the content itself, if that is small."""
+
     size_bytes: int
     content: bytes
+
+
+Listed = Mapping[bytes, FileContent]
+"""Contents in the pool that are known without reading, by path within an object."""
 
 
 @dataclass(slots=True)
@@ -43,17 +49,18 @@ class Scanner:
     """Reads trees, and remembers where each content is.
 
     Attributes:
-        places: a file for each content, by digest.
+        places: a file for each content that was read, by digest.
     """
 
     places: dict[bytes, Path] = field(default_factory=dict)
-    _known: dict[tuple[int, int], _Content] = field(default_factory=dict)
+    _known: dict[tuple[int, int], FileContent] = field(default_factory=dict)
 
     def scan(
         self,
         tree: Path,
         described: Described | None = None,
         omitted: frozenset[bytes] = frozenset(),
+        listed: Listed | None = None,
     ) -> Node:
         """Read a tree.
 
@@ -61,13 +68,14 @@ class Scanner:
             tree: a file, link or folder.
             described: metadata of what is unusual.
             omitted: paths that are left out, with all below them.
+            listed: what is not read, as long as its size is the one here.
 
         Raises:
             BadTree: it holds something other than files, folders and symbolic links.
         """
-        return _Scan(self, described or {}, omitted).read(os.fsencode(tree), b"")
+        return _Scan(self, described or {}, omitted, listed or {}).read(os.fsencode(tree), b"")
 
-    def content(self, path: bytes, status: os.stat_result) -> _Content:
+    def content(self, path: bytes, status: os.stat_result) -> FileContent:
         """Size and digest of a file, or its content."""
         inode = (status.st_dev, status.st_ino)
         known = self._known.get(inode)
@@ -76,7 +84,7 @@ class Scanner:
             self._known[inode] = known
         return known
 
-    def _read(self, path: bytes, status: os.stat_result) -> _Content:
+    def _read(self, path: bytes, status: os.stat_result) -> FileContent:
         if status.st_size > MAX_SIZE:
             raise BadTree(
                 f"{os.fsdecode(path)} has {status.st_size} bytes, more than any image holds"
@@ -85,13 +93,13 @@ class Scanner:
         with place.open("rb", buffering=0) as file:
             if status.st_size <= MAX_INLINE_BYTES:
                 content = file.read(MAX_INLINE_BYTES + 1)
-                return _Content(len(content), content)
+                return FileContent(len(content), content)
             state = VerityHash()
             for data in chunks(file):
                 state.update(data)
         digest = state.digest()
         self.places.setdefault(digest, place)
-        return _Content(state.size_bytes, digest)
+        return FileContent(state.size_bytes, digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +109,16 @@ class _Scan:
     scanner: Scanner
     described: Described
     omitted: frozenset[bytes]
+    listed: Listed
 
     def read(self, path: bytes, inside: bytes) -> Node:
         """The node at a path."""
         status = os.lstat(path)
         if stat.S_ISREG(status.st_mode):
             usual = EXECUTABLE if status.st_mode & stat.S_IXUSR else READ_ONLY
-            found = self.scanner.content(path, status)
+            found = self.listed.get(inside)
+            if found is None or found.size_bytes != status.st_size:
+                found = self.scanner.content(path, status)
             return ImageFile(self.described.get(inside, usual), found.size_bytes, found.content)
         if stat.S_ISLNK(status.st_mode):
             return ImageLink(self.described.get(inside, LINK), _target(path))

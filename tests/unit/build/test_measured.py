@@ -1,6 +1,7 @@
 """What systems are on devices: read once, and never wrong because it was written down."""
 
 import io
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,10 +28,12 @@ from reconix.store import scan
 from reconix.store.closure import StoreObject
 from reconix.store.images.nodes import Node
 from reconix.store.paths import StorePath
-from reconix.store.scan import Described, Scanner
-from reconix.store.tree import File, dump, folder
+from reconix.store.scan import Described, FileContent, Listed, Scanner
+from reconix.store.tree import File, Symlink, dump, folder
 
 PAGE = "a page with more than some bytes, so that it is in the pool\n" * 9
+LONG_PAGE = PAGE * 2000
+"""So long that a list of contents is kept of its object."""
 
 
 @pytest.fixture
@@ -50,9 +53,10 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         tree: Path,
         described: Described | None = None,
         omitted: frozenset[bytes] = frozenset(),
+        listed: Listed | None = None,
     ) -> Node:
         names.append(tree.name)
-        return scan_really(self, tree, described, omitted)
+        return scan_really(self, tree, described, omitted, listed)
 
     monkeypatch.setattr(scan.Scanner, "scan", scan_and_tell)
     return names
@@ -98,6 +102,77 @@ def test_another_system_is_read(store: ChrootStore) -> None:
     one, other = (made_generations.toplevel(store, PAGE + more) for more in ("", "more"))
     known = Measured(store)
     assert known.system(one).images != known.system(other).images
+    assert Measured(store).system(other) == computed(store, other)
+
+
+def lists(store: ChrootStore) -> list[Path]:
+    """The lists of contents that are there."""
+    return [*store.store_dir.glob("*-contents.list")]
+
+
+def read_for(store: ChrootStore, web: StorePath, reads: list[bytes]) -> tuple[Installed, int]:
+    """What a system is, and how many long files were read to know it."""
+    reads.clear()
+    return Measured(store).system(web), sum(b"/www/page" in path for path in reads)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The files that were read."""
+    paths: list[bytes] = []
+    read_really = Scanner.content
+
+    def read_and_tell(self: Scanner, path: bytes, status: os.stat_result) -> FileContent:
+        paths.append(path)
+        return read_really(self, path, status)
+
+    monkeypatch.setattr(scan.Scanner, "content", read_and_tell)
+    return paths
+
+
+def beside(store: ChrootStore, web: StorePath) -> StorePath:
+    """Another system with the same objects and one more."""
+    parts = [item.path for item in store.closure_of(web).objects]
+    links = {path.name: Symlink(str(path)) for path in parts}
+    return store.add_files(folder({**links, "more": File(b"more")}), "system-more", parts)
+
+
+def test_a_long_object_is_read_once_for_two_systems(store: ChrootStore, reads: list[bytes]) -> None:
+    web = made_generations.toplevel(store, LONG_PAGE)
+    found, count = read_for(store, web, reads)
+    assert (found, count) == (computed(store, web), 1)
+    other = beside(store, web)
+    found, count = read_for(store, other, reads)
+    assert (found, count) == (computed(store, other), 0)
+
+
+def test_of_a_short_object_no_list_is_kept(store: ChrootStore) -> None:
+    Measured(store).system(made_generations.toplevel(store, PAGE))
+    assert not lists(store)
+
+
+@pytest.mark.parametrize("damage", [b"", b"/nix/store/", b"\0" * 99])
+def test_a_damaged_list_is_made_again(
+    store: ChrootStore, reads: list[bytes], damage: bytes
+) -> None:
+    web = made_generations.toplevel(store, LONG_PAGE)
+    Measured(store).system(web)
+    (kept,) = lists(store)
+    rewrite(kept, damage)
+    other = beside(store, web)
+    assert read_for(store, other, reads) == (computed(store, other), 1)
+    assert not store.verify()
+
+
+def test_a_list_of_another_object_is_not_believed(store: ChrootStore) -> None:
+    one, other = (made_generations.toplevel(store, LONG_PAGE + more) for more in ("", "more"))
+    Measured(store).system(one)
+    entries = store.root / "nix/var/reconix/realisations"
+    before = {*entries.iterdir()}
+    (lie,) = (text for text in map(Path.read_text, sorted(before)) if "-contents.list" in text)
+    Measured(store).system(other)
+    for entry in {*entries.iterdir()} - before:
+        entry.write_text(lie)
     assert Measured(store).system(other) == computed(store, other)
 
 
@@ -195,12 +270,15 @@ def test_another_content_under_the_same_name_is_read(store: ChrootStore, tmp_pat
         assert Measured(other).system(name) == computed(other, name) != found
 
 
-def test_after_a_repair_everything_is_read_again(store: ChrootStore, scanned: list[str]) -> None:
-    web = made_generations.toplevel(store, PAGE)
+@pytest.mark.parametrize("text", [PAGE, LONG_PAGE])
+def test_after_a_repair_everything_is_read_again(
+    store: ChrootStore, scanned: list[str], text: str
+) -> None:
+    web = made_generations.toplevel(store, text)
     (page,) = store.store_dir.glob("*-etc/www/page")
-    rewrite(page, PAGE.upper().encode())
+    rewrite(page, text.upper().encode())
     wrong = Measured(store).system(web)
-    rewrite(page, PAGE.encode())
+    rewrite(page, text.encode())
     assert Measured(store).system(web) == wrong, "this is why a repair forgets"
     measured.forget(store)
     scanned.clear()
