@@ -18,6 +18,7 @@ from reconix.config.schema.project import Project
 from reconix.config.schema.system import Imports, System
 from reconix.config.schema.values import (
     Forward,
+    PublishedPort,
     parse_duration,
     parse_size,
     print_duration,
@@ -138,6 +139,19 @@ def test_sizes_survive_printing(size: int) -> None:
 @given(st.integers(0, 1 << 30))
 def test_durations_survive_printing(seconds: int) -> None:
     assert parse_duration(print_duration(seconds)) == seconds
+
+
+@given(
+    st.integers(1, 65535),
+    st.integers(1, 65535),
+    st.sampled_from(["tcp", "udp"]),
+    st.one_of(st.just(""), st.ip_addresses().map(str)),
+)
+def test_published_ports_survive_printing(
+    port: int, inner: int, protocol: str, address: str
+) -> None:
+    published = PublishedPort(port, inner, protocol, address)
+    assert PublishedPort.parse(str(published)) == published
 
 
 def test_quantities_read_as_people_write_them() -> None:

@@ -63,9 +63,9 @@ class Options:
     forward: Annotated[
         tuple[Interface, ...],
         Option(
-            "Interfaces from which the device passes everything on to other networks, and to which "
-            "it passes on what came in for a port that it gives away (`dnat`); containers name "
-            "theirs.",
+            "Interfaces from which everything may be passed on to other networks, and to which may "
+            "be passed on what came in for a port that leads there (`dnat`). Containers name "
+            "theirs, and switch it on; otherwise that is `net.ipv4.ip_forward` in `sysctl`.",
             '["lab0"]',
             "when the device is the way out for what is behind an interface",
         ),
