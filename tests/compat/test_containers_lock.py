@@ -92,7 +92,7 @@ def push(layout: Path, name: str, where: str, *more: str) -> None:
     run("skopeo", "--insecure-policy", "copy", *options, f"oci:{layout}:{name}", target)
 
 
-def test_a_tag_that_moved_is_told_and_keep_keeps(
+def test_o3_a_tag_that_moved_is_told_and_keep_keeps(
     command: Command, layout: Path, tmp_path: Path
 ) -> None:
     with registry(tmp_path) as host:

@@ -320,7 +320,7 @@ BAD: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_no_device_could_use_is_refused_at_its_line(project: Project, what: str) -> None:
+def test_o3_what_no_device_could_use_is_refused_at_its_line(project: Project, what: str) -> None:
     spoiled, fact = BAD[what]
     layout = project.folder / "images"
     write_layout(layout, app=image(layout, LAYERS))
