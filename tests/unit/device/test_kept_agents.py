@@ -20,6 +20,7 @@ from tests.turned_clock import TurnedClock
 from tests.unit.device.conftest import Units
 
 from reconix.base.documents import JsonInput, print_json
+from reconix.boot.trial import Phase, read_state
 from reconix.build.agent import zipapp
 from reconix.device.__main__ import main
 from reconix.store.tree import File
@@ -122,3 +123,27 @@ def test_w3_what_has_arrived_is_taken_over_by_the_other_one(
     today = KeptAgent(zipapp.pack(), machine, tmp_path / "today")
     today.run("receive", "--resume-at", str(offset), "--no-reboot", stdin=stream[offset:])
     assert machine.boot().booted.generation == machine.generations["two"]
+
+
+def test_w3_it_tries_what_a_newer_one_would_commit_without_a_restart(
+    kept: KeptAgent, machine: Machine, units: Units
+) -> None:
+    two = machine.generation("two", only=["mqtt"])
+    machine.boot()
+    kept.run("receive", "--no-reboot", stdin=machine.stream("one", "two").getvalue())
+    assert json.loads(kept.run("status", "--json"))["phase"] == "armed"
+    assert machine.boot().booted.generation == two
+
+
+def test_w3_it_goes_on_with_what_a_newer_one_has_committed_without_a_restart(
+    kept: KeptAgent, machine: Machine, units: Units
+) -> None:
+    two = machine.generation("two", only=["mqtt"])
+    machine.boot()
+    machine.install("two")
+    assert main(["apply", str(two)], machine.device) == 0
+    assert json.loads(kept.run("status", "--json"))["committed"]["generation"] == str(two)
+    kept.run("rollback", "--no-reboot")
+    state = read_state(machine.paths.state)
+    assert (state.phase, state.untried) == (Phase.ARMED, ("mqtt",))
+    assert machine.boot().booted.generation == machine.generations["one"]
