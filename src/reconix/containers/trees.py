@@ -15,7 +15,9 @@ Tested by ``tests/unit/containers/test_trees.py``; against umoci by
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from reconix.base import progress
 from reconix.base.files import read_bounded
 from reconix.build import recipes
 from reconix.build.recipes import Recipe
@@ -67,7 +69,13 @@ def image_tree(
     """
     inputs = tuple(("layer", str(layer.diff_id)) for layer in layers)
     recipe = Recipe("root of a container", NAME, inputs, recipes.sources(unpack))
-    path = recipes.realise(store, recipe, lambda into: unpack.unpack(packed(), into))
+
+    def make(into: Path) -> None:
+        files = packed()
+        with progress.stage(f"unpack an image of {len(files)} layers"):
+            unpack.unpack(files, into)
+
+    path = recipes.realise(store, recipe, make)
     sidecar = _sidecar(store, path)
     return described(store, sidecar)
 
