@@ -134,7 +134,7 @@ def _statements(tree: ast.AST, *, is_standard: bool) -> Iterator[ast.AST]:
     """All statements; of a module of the standard library those that count for who imports it.
 
     Not what it would do as a program or to test itself, and not what it does where a part of it is
-    missing: all parts are there.
+    missing or broken: all parts are there.
     """
     waiting = [tree]
     while waiting:
@@ -149,4 +149,4 @@ def _is_other(node: ast.AST) -> bool:
         return "__main__" in ast.unparse(node.test) or "TYPE_CHECKING" in ast.unparse(node.test)
     if isinstance(node, ast.FunctionDef):
         return _OF_PROGRAM.fullmatch(node.name) is not None
-    return isinstance(node, ast.ExceptHandler) and "ImportError" in ast.unparse(node.type or node)
+    return isinstance(node, ast.ExceptHandler)

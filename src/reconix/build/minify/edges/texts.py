@@ -15,6 +15,11 @@ _PATH = re.compile(rb"/(?:usr|bin|sbin|lib|lib64|etc|opt|srv|var)(?:/[\w.+@-]+)+
 _WITHIN = re.compile(rb"[\w./%*}]")
 _OPTION = re.compile(rb"\s-\w")
 _COMMENT = re.compile(r"(?m)(^|\s)#.*$")
+_PLAIN = re.compile(r"\\.|\$\(|'[^']*'|[()\"`]|[^\\$'()\"`]+|.", re.DOTALL)
+_QUOTED = re.compile(r"\\.|\$\(|[\"`]|[^\\$\"`]+|.", re.DOTALL)
+"""The parts of a script, and those of what is between double quotes."""
+_CLOSED_BY = {'"': '"', "$(": ")", "(": ")", "`": "`"}
+_RUN = re.compile(r"(?:-c|eval|trap)\s+$")
 _WORD = re.compile(r"(?<![\w./$\\-])[A-Za-z_\[][\w.+-]*(?![\w./-])(?!\s*=[^=])")
 _FUNCTION = re.compile(r"(?m)(?:^|[;{}])\s*(?:function\s+)?([\w.-]+)\s*\(\)")
 BUILTIN = frozenset(
@@ -52,8 +57,35 @@ def _begins(content: bytes, at: int) -> bool:
 
 
 def words(script: str) -> list[str]:
-    """The words of a shell script that may be programs, each once."""
-    plain = _COMMENT.sub(" ", script)
+    """The words of a shell script that may be programs, each once.
+
+    Several words between double quotes are a message, but for a command in them.
+    """
+    plain = _without_messages(_COMMENT.sub(" ", script))
     own = set(_FUNCTION.findall(plain))
     found = dict.fromkeys(_WORD.findall(plain))
     return [word for word in found if word not in BUILTIN and word not in own]
+
+
+def _without_messages(script: str) -> str:
+    """A script without what stands between double quotes and is no single word and no command.
+
+    One whose quotes and parentheses do not fit is left as it is.
+    """
+    open_: list[tuple[str, int, bool]] = []  # what closes it, where it began, whether it is run
+    said: list[str] = []
+    at = 0
+    while at < len(script):
+        in_quotes = bool(open_) and open_[-1][0] == '"'
+        found = (_QUOTED if in_quotes else _PLAIN).match(script, at)
+        assert found is not None
+        part, at = found[0], found.end()
+        if open_ and part == open_[-1][0]:
+            _, begin, is_run = open_.pop()
+            if part == '"' and not is_run and re.search(r"\s", "".join(said[begin:])):
+                said[begin:] = [each for each in said[begin:] if each.startswith("\n")]
+        elif part in _CLOSED_BY and not (in_quotes and part == "("):
+            is_run = _RUN.search("".join(said[-3:])) is not None
+            open_.append((_CLOSED_BY[part], len(said), is_run))
+        said.append(f"\n{part}" if any(each[0] in ")`" for each in open_) else part)
+    return script if open_ else "".join(said)

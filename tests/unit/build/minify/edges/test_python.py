@@ -73,6 +73,10 @@ try:
     import json
 except ImportError:
     import _fallback
+try:
+    import missing
+except ValueError:
+    import os
 def use():
     import late, pdb
 def _test():

@@ -36,3 +36,26 @@ sh -c 'chown a b' && ./local /usr/bin/env $awk -cut
         assert word in found, word
     for word in ("grep_all", "if", "exec", "disk", "sed", "awk", "PATH", "local", "env", "cut"):
         assert word not in found, word
+
+
+def test_words_of_messages_are_no_programs() -> None:
+    script = """\
+say "who can install the link of $(readlink "$x" | sort) and tail"
+sh -c "mount /x"; eval "umount /y"; "ip" a; fail "no `id -u` here"
+"""
+    found = texts.words(script)
+    for word in ("readlink", "sort", "mount", "umount", "ip", "id", "sh"):
+        assert word in found, word
+    for word in ("who", "install", "can"):
+        assert word not in found, word
+
+
+def test_quotes_and_parentheses_may_be_within_each_other() -> None:
+    script = """\
+case $x in a) mv "$(dirname "$(cat "a b")")/.x" y ;; esac
+z=$(case $x in a) one ;; esac; two "no words"); trap "rm x" EXIT; three (four
+"""
+    found = texts.words(script)
+    for word in ("mv", "dirname", "cat", "one", "two", "rm", "three", "four"):
+        assert word in found, word
+    assert "words" in found  # as a parenthesis is left open
