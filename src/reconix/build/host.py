@@ -375,7 +375,7 @@ class _SystemBuild:
             minified.above(etc, built.agent, bound, layers),
             asked.wanted(system, self.lock.systems[self.name].packages, parameters),
         )
-        return minified.minify(self.store, inputs, built.sidecar)
+        return minified.minify(self.store, inputs, built.sidecar, self.lock.architecture)
 
     def _check(
         self, components: Components, trees: _FoundTrees, environments: Mapping[str, Bound]

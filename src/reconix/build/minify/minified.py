@@ -16,7 +16,8 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.build import recipes
-from reconix.build.minify import minimal_root, plan, reasons
+from reconix.build.minify import checks, minimal_root, plan, reasons
+from reconix.build.minify.checks import Roots
 from reconix.build.minify.files import Files
 from reconix.build.minify.minimal_root import Minimal
 from reconix.build.minify.plan import Wanted
@@ -56,13 +57,17 @@ class Inputs:
         return Recipe("reasons", "reasons", inputs, recipes.sources(plan, reasons))
 
 
-def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar) -> Sidecar:
-    """Make the minimal root; gives what is to be said about its files.
+def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar, architecture: str) -> Sidecar:
+    """Make the minimal root, and check it; gives what is to be said about its files.
 
     Args:
         store: has the full root and what is above it.
         inputs: what it is made from.
         sidecar: of the full root.
+        architecture: as Debian calls it.
+
+    Raises:
+        BrokenPrograms: it lacks what a file of it needs.
     """
     why = recipes.realise(store, inputs.recipe(), lambda into: _write_reasons(store, inputs, into))
     found = reasons.read_reasons(store.path(why))
@@ -71,8 +76,14 @@ def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar) -> Sidecar:
         progress.note(line)
     minimal = Minimal.of(root, found.stays)
     given = (("root", str(inputs.root)), ("reasons", str(why)))
-    recipe = Recipe("minimal root", NAME, given, recipes.sources(minimal_root))
-    path = recipes.realise(store, recipe, lambda into: minimal.write(root, into))
+    recipe = Recipe("minimal root", NAME, given, recipes.sources(minimal_root, checks))
+
+    def make(into: Path) -> None:
+        minimal.write(root, into)
+        *above, _ = _parts(store, inputs)
+        Roots(into, root, above, architecture).check()
+
+    path = recipes.realise(store, recipe, make)
     return Sidecar(path, minimal.entries(sidecar.entries), minimal_root.OMITTED)
 
 

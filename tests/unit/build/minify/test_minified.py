@@ -10,6 +10,7 @@ from tests.device_trees import write
 from reconix.build.minify import minified
 from reconix.build.minify.minified import Inputs
 from reconix.build.minify.plan import Wanted
+from reconix.build.software.programs import BrokenPrograms
 from reconix.nix.chroot import ChrootStore
 from reconix.store.images.nodes import Metadata
 from reconix.store.paths import StorePath
@@ -50,7 +51,7 @@ def names(store: ChrootStore, path: StorePath) -> set[str]:
 
 def minify(store: ChrootStore, given: Inputs) -> Sidecar:
     said = ((b"usr/bin/idle", Metadata(0o755)), (b"usr/bin/ping", Metadata(0o4755)))
-    return minified.minify(store, given, Sidecar(given.root, said, (b"losses",)))
+    return minified.minify(store, given, Sidecar(given.root, said, (b"losses",)), "amd64")
 
 
 def test_only_what_is_reached_is_in_it_and_described(store: ChrootStore, tmp_path: Path) -> None:
@@ -101,3 +102,14 @@ def test_what_keeps_nothing_is_told(store: ChrootStore, tmp_path: Path) -> None:
         "minify.keep: suggested:tpm keeps nothing, it is not there",
         "minify.programs: pong is not there",
     ]
+
+
+def test_a_root_that_lacks_what_a_file_needs_is_not_made(
+    store: ChrootStore, tmp_path: Path
+) -> None:
+    root = {**ROOT, "usr/bin/ping": "#!/usr/share/doc/x\n"}
+    given = replace(
+        inputs(store, tmp_path), root=store.add(write(tmp_path / "odd", root), "debian-root")
+    )
+    with pytest.raises(BrokenPrograms, match="the interpreter /usr/share/doc/x"):
+        minify(store, given)
