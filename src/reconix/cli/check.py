@@ -28,7 +28,7 @@ from reconix.cli.parsers import add_json
 from reconix.cli.words import counted
 from reconix.config.load import Loaded, load_with_places
 from reconix.config.lock import document
-from reconix.config.lock.packages import BadLock
+from reconix.config.lock.packages import AGAIN, BadLock
 from reconix.config.problems import BadConfiguration, Place, Problem
 from reconix.config.schema.hosts import Host
 
@@ -68,7 +68,7 @@ def _foreseen(loaded: Loaded, store: Path) -> list[Problem]:
             read_bounded(file, document.MAX_LOCK_BYTES), source=file.name
         ).hosts
     except (BadLock, BadDocument) as error:
-        return [Problem(Place(file), "", str(error), "write it again: reconix lock")]
+        return [Problem(Place(file), "", str(error), error.hint or AGAIN)]
     if not (store / _DATABASE).is_file():
         return []
     from reconix.build.inspect.preflight import Preflight

@@ -26,13 +26,17 @@ _DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _DATE_FORM = "%Y%m%dT%H%M%SZ"
 
 
+AGAIN = "take it as one commit has it, and write it again: reconix lock"
+"""A lock is never made out of one that is damaged: it knows numbers that nothing else does."""
+
+
 class BadLock(ReconixError):
     """The lock file was not written by reconix, or was changed since."""
 
     exit_code = 64
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, hint="write it again: reconix lock")
+        super().__init__(message, hint=AGAIN)
 
 
 def _is_date(text: str) -> bool:

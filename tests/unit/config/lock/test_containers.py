@@ -141,8 +141,9 @@ def test_a_size_that_cannot_be_is_refused(size_bytes: int) -> None:
 
 @pytest.mark.parametrize("ranges", [{"a": -1}, {"a": MAX_RANGES}, {"a": 1, "b": 1}])
 def test_ranges_that_cannot_be_are_refused(ranges: dict[str, int]) -> None:
-    with pytest.raises(BadLock, match="range"):
+    with pytest.raises(BadLock, match="range") as failure:
         lock({}, ranges)
+    assert failure.value.hint.startswith("take it as one commit has it"), "two branches may do that"
 
 
 def test_a_range_is_never_used_again() -> None:
