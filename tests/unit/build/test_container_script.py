@@ -96,6 +96,35 @@ def test_programs_with_more_rights_have_them_inside_alone(
     assert said.splitlines() == ["1000 0", "mknod: /tmp/null: Operation not permitted"]
 
 
+def test_contents_come_from_a_pack_as_well(host: ContainerHost) -> None:
+    host.do("true")  # which makes the contents
+    host.partition.pack()
+    alone = "rm -r /run/reconix/system/pool/??"
+    said = host.do(f"{alone}; box && crun exec box cat /etc/both; ls /run/reconix/packs | wc -l")
+    assert said == "layer1\n"
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [("../../etc", "../../etc is no name of an image"), ("a" * 64, "not all of this is mounted")],
+)
+def test_images_that_cannot_be_are_told(host: ContainerHost, listed: str, expected: str) -> None:
+    """In the list of those that an update without a restart has brought."""
+    more = f"echo {listed} > /run/reconix/images.more; container images"
+    assert expected in host.complaint(more)
+
+
+def test_images_are_mounted_once_with_the_loop_devices_that_they_have(host: ContainerHost) -> None:
+    count = "grep -c containers/images /proc/self/mounts; ls -d /sys/block/loop*/loop | wc -l"
+    said = host.do(f"{count}; container images; {count}").split()
+    assert said[:2] == said[2:]
+
+
+def test_only_root_gets_to_images(host: ContainerHost) -> None:
+    """An image may have a set-user-ID program; here it belongs to root of the device."""
+    assert host.do("stat -c %a /run/reconix/containers/images") == "700\n"
+
+
 # -- its program -----------------------------------------------------------------------------------
 
 
