@@ -66,7 +66,8 @@ container images || exit 1
 _BOOT = """
 trap - EXIT
 mkdir -p /etc/systemd/system /etc/systemd/system-generators /var/log /nix/system-agent
-rm /nix/system; mkdir /nix/system; ln -s /nix/store/3*containers-web /nix/system/containers
+containers=$(readlink /nix/system/containers)
+rm /nix/system; mkdir /nix/system; ln -s $containers /nix/system/containers
 mkdir /nix/system/agent; cp /scripts/* /nix/system/agent/
 cp /scripts/containers-generator /etc/systemd/system-generators/; chmod +x /etc/systemd/*/*
 mount -t tmpfs units /usr/lib/systemd/system && cd /usr/lib/systemd/system || exit 1
@@ -74,9 +75,11 @@ for name in sysinit basic network shutdown multi-user timers paths sockets; do
     printf '[Unit]\\nDefaultDependencies=no\\n' > $name.target
 done
 mount -t tmpfs none /usr/lib/systemd/system-generators
-mkdir /etc/systemd/system/container-box.service.d
-printf '[Service]\\nStandardOutput=append:/journal\\nStandardError=inherit\\n' \
-    > /etc/systemd/system/container-box.service.d/journal.conf
+for unit in $containers/units/container-*.service; do
+    mkdir /etc/systemd/system/${{unit##*/}}.d
+    printf '[Service]\\nStandardOutput=append:/journal\\nStandardError=inherit\\n' \
+        > /etc/systemd/system/${{unit##*/}}.d/journal.conf
+done
 cat > /etc/systemd/system/default.target <<'END'
 [Unit]
 Wants=multi-user.target test.service

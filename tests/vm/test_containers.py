@@ -6,44 +6,22 @@ over, which has none, and nothing of them is left; and they come back.
 """
 
 import http.client
-import shutil
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from tests.conftest import Need
+from tests.container_images import ACCEPTED, BROKER, CONNECT, CONTAINERS, make_images
 from tests.projects import PROGRAMS, booted
-from tests.trixie_programs import installed
 from tests.vm.device import Device
 from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
-
-from reconix.base.process import run
 
 pytestmark = [pytest.mark.vm, pytest.mark.archive]
 SERIAL = "BOX-0001"
 SECRET = "correct-horse-c30b9e"
-CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00"
-ACCEPTED = b"\x20\x02\x00\x00"
-"""MQTT 3.1.1, sections 3.1 and 3.2."""
 ANSWER_SECONDS = 60
-WITH_CONTAINERS = """\
-[secrets.token]
-[containers.broker]
-image = "docker-archive:images/broker.tar"
-ports = ["1883:1883"]
-volumes = { data = "/mosquitto/data" }
-files = { "/etc/mosquitto.conf" = { source = "../mosquitto.conf" } }
-read_only = true
-memory = "64M"
-[containers.web]
-image = "oci:images/web:1"
-ports = ["8080:80"]
-volumes = { state = "/srv/state" }
-secrets = ["token"]
-devices = ["/dev/zero"]
-memory = "160M"
-tasks = 32
+NATIVE = """\
 [containers.native]
 packages = ["python3"]
 command = ["python3", "-m", "http.server", "--directory", "/srv/pages", "9000"]
@@ -53,42 +31,6 @@ ports = ["9000:9000"]
 init = true
 [health]
 checks = [{ failed_units = 0 }]
-"""
-BROKER = """\
-listener 1883
-allow_anonymous true
-persistence true
-persistence_location /mosquitto/data/
-autosave_interval 1
-"""
-APP = """\
-import hashlib, os, pathlib, socket
-from flask import Flask
-app = Flask(__name__)
-@app.route("/")
-def seen():
-    with open("/dev/stdout", "a") as said:
-        print("somebody asks", file=said, flush=True)
-    secret = pathlib.Path("/run/secrets/token").read_bytes()
-    runs = pathlib.Path("/srv/state/runs")
-    with runs.open("a") as kept:
-        kept.write("asked ")
-    zeros = open("/dev/zero", "rb").read(4)
-    return f"{os.getuid()} {secret.decode().strip()} {zeros == bytes(4)} {runs.read_text()}"
-@app.route("/eat")
-def eat():
-    return str(len([bytes(1 << 20) + os.urandom(1) for _ in range(400)]))
-@app.route("/end")
-def end():
-    os._exit(3)
-@app.route("/knock")
-def knock():
-    try:
-        socket.create_connection(("127.0.0.1", 9000), 3)
-    except OSError as error:
-        return f"refused: {error}"
-    return "let in"
-app.run("0.0.0.0", 80)
 """
 STATE = "systemctl show --value -p ActiveState,NRestarts container-{}.service | tr '\\n' ' '"
 UP = "systemctl is-active -q container-{0}.service"
@@ -104,76 +46,12 @@ LEFT = (
 """Mounts, folders, interfaces, namespaces, programs, routing, rules and units of containers."""
 
 
-def make_image(folder: Path, tree: Path, name: str, config: Sequence[str], target: str) -> None:
-    """An image of one layer, made by buildah from a folder."""
-    store = ("--root", folder / "root", "--runroot", folder / "run", "--storage-driver", "vfs")
-    made = run("buildah", *store, "from", "scratch").decode().strip()
-    run("buildah", *store, "copy", made, tree, "/")
-    run("buildah", *store, "config", *config, made)
-    kind = "docker" if target.startswith("docker") else "oci"
-    words = ("commit", f"--format={kind}", "--disable-compression", made, target)
-    run("buildah", *store, *words)
-
-
-def with_users(tree: Path, folder: Path, **files: str) -> Path:
-    """A copy of a tree that has users, temporary folders and some files, by path."""
-    copy = folder / "tree"
-    shutil.copytree(tree, copy, symlinks=True)
-    (copy / "tmp").mkdir(exist_ok=True)
-    (copy / "tmp").chmod(0o1777)
-    for place in ("etc", "srv", "var/lib"):
-        (copy / place).mkdir(parents=True, exist_ok=True)
-    users = "root:x:0:0::/:/bin/sh\nmosquitto:x:300:300::/:/bin/sh\napp:x:1000:1000::/srv:/bin/sh\n"
-    (copy / "etc/passwd").write_text(users)
-    (copy / "etc/group").write_text("root:x:0:\nmosquitto:x:300:\napp:x:1000:\n")
-    for path, text in files.items():
-        (copy / path).parent.mkdir(parents=True, exist_ok=True)
-        (copy / path).write_text(text)
-    return copy
-
-
-def make_images(place: Path, work: Path) -> None:
-    """Those of the project, of packages of Debian."""
-    place.mkdir()
-    (work / "broker").mkdir(parents=True)
-    (work / "web").mkdir()
-    tree = with_users(installed("mosquitto", "mosquitto-clients", "dash"), work / "broker")
-    (tree / "mosquitto/data").mkdir(parents=True)
-    shutil.chown(tree / "mosquitto/data", 300, 300)
-    check = "CMD mosquitto_sub -t $SYS/broker/uptime -C 1 -W 20"
-    options = ("--healthcheck-interval=5s", "--healthcheck-timeout=25s")
-    command = '--cmd=["/usr/sbin/mosquitto","-c","/etc/mosquitto.conf"]'
-    make_image(
-        work / "broker/store",
-        tree,
-        "broker",
-        (command, f"--healthcheck={check}", *options),
-        f"docker-archive:{place / 'broker.tar'}:example.com/broker:1",
-    )
-    tree = with_users(
-        installed("python3-flask", "dash", "coreutils"), work / "web", **{"srv/app.py": APP}
-    )
-    (tree / "srv/state").mkdir()
-    shutil.chown(tree / "srv/state", 1000, 1000)
-    make_image(
-        work / "web/store",
-        tree,
-        "web",
-        (
-            "--user=1000:1000",
-            '--cmd=["/usr/bin/python3","/srv/app.py"]',
-            "--env=PYTHONUNBUFFERED=1",
-        ),
-        f"oci:{place / 'web'}:1",
-    )
-
-
 @pytest.fixture
 def project(tmp_path: Path, need: Need) -> Project:
     need(*PROGRAMS, "buildah")
     machine = MACHINE.replace('"python3"]', '"python3", "nftables", "procps"]')
     machine = machine.replace('"16M"', '"64M"').replace('"768M"', '"1G"') + KEEPS_HOST_KEY
-    systems = {"default": WITH_CONTAINERS, "plain": ""}
+    systems = {"default": CONTAINERS + NATIVE, "plain": ""}
     made = Project.make(tmp_path / "project", f"{machine}[devices.{SERIAL}]\n", systems)
     (made.folder / "hosts/box/mosquitto.conf").write_text(BROKER)
     make_images(made.folder / "images", tmp_path / "work")
