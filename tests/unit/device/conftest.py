@@ -37,6 +37,7 @@ case "$1" in
     status) echo "$5 is broken: no such page"; exit 3 ;;
     start)
         shift
+        [ ! -e {active}.on-start ] || sh {active}.on-start
         for unit in "$@"; do
             if grep -qx "$unit" {active}.broken; then echo "$unit" >> {active}.failed; result=1
             else grep -qx "$unit" {active} || echo "$unit" >> {active}; fi
@@ -77,6 +78,7 @@ class Units:
         self._active, self._log = folder / "active", folder / "log"
         self._failed = folder / "active.failed"
         self._failed.touch()
+        self.on_start = folder / "active.on-start"
         self.memory = folder / "active.memory"
         self.memory.write_text("3145728")
         self._loaded = folder / "active.loaded"

@@ -197,7 +197,7 @@ def _health_units(name: str, health: HealthCheck) -> dict[str, str]:
     return {
         f"container-{name}-health.service": _text(
             f"Whether the container {name} works",
-            [f"Requisite={own}", f"After={own}"],
+            [f"Requisite={own}", f"After={own}", "StartLimitIntervalSec=0"],
             [
                 "[Service]",
                 "Type=oneshot",

@@ -74,6 +74,12 @@ def test_only_a_private_network_has_rules() -> None:
     assert list(plain(Kind.HOST)) == ["container-other.service"]
 
 
+def test_a_check_may_be_made_as_often_as_somebody_asks() -> None:
+    """systemd has a unit fail that was started five times in ten seconds, and so does a trial."""
+    found = full()["container-app-health.service"]
+    assert "StartLimitIntervalSec=0\n" in found.partition("[Service]")[0]
+
+
 def test_a_plain_container_has_no_limits() -> None:
     found = plain(Kind.HOST)["container-other.service"]
     for word in ("MemoryMax", "CPUQuota", "TasksMax", "LoadCredential", "network.service", "timer"):

@@ -102,6 +102,18 @@ def test_a_container_with_a_check_works_once_that_has_passed(units: Units, tmp_p
     assert container(tmp_path) == Finding(holds=True, identity="1")
 
 
+def test_a_container_that_is_not_healthy_yet_is_asked_at_once(units: Units, tmp_path: Path) -> None:
+    """A check of an image may be due every five minutes, from five minutes after the start on."""
+    units.activate("container-broker.service")
+    units.load("container-broker-health.timer")
+    (tmp_path / "broker").mkdir()
+    units.on_start.write_text(f"touch {tmp_path}/broker/healthy\n")
+    assert container(tmp_path) == Finding(holds=True, identity="1")
+    assert units.calls[-1] == "start container-broker-health.service"
+    assert container(tmp_path).holds
+    assert units.calls[-1].startswith("show"), "it is not asked again"
+
+
 def test_a_container_that_was_healthy_and_ended_does_not_work(units: Units, tmp_path: Path) -> None:
     (tmp_path / "broker").mkdir()
     (tmp_path / "broker/healthy").touch()
