@@ -40,13 +40,14 @@ class Below:
                 yield path, self._of_folder(path)
                 yield from self._describe(node, f"{path}/")
             elif isinstance(node, File):
-                yield path, self._of_file(path)
+                yield path, self._of_file(path, node)
 
     def _of_folder(self, path: str) -> Metadata:
         return self.packages.folder(self._inside(path)) or PROGRAM
 
-    def _of_file(self, path: str) -> Metadata:
-        return self.configured.get(path) or self.packages.file(self._inside(path)) or OURS
+    def _of_file(self, path: str, file: File) -> Metadata:
+        said = self.configured.get(path) or self.packages.file(self._inside(path))
+        return said or (PROGRAM if file.executable else OURS)
 
     def _inside(self, path: str) -> str:
         return "/".join(filter(None, (self.folder, path)))

@@ -41,11 +41,18 @@ def described(packages: Packages, tree: Folder, **said: Metadata) -> dict[bytes,
 
 
 def test_files_can_be_read_by_everybody_and_folders_be_entered(packages: Packages) -> None:
-    tree = folder({"own/file": File(b"x"), "own/link": Symlink("file")})
+    tree = folder(
+        {
+            "own/file": File(b"x"),
+            "own/link": Symlink("file"),
+            "own/program": File(b"x", executable=True),
+        }
+    )
     assert described(packages, tree) == {
         b".": Metadata(0o755),
         b"own": Metadata(0o755),
         b"own/file": Metadata(0o644),
+        b"own/program": Metadata(0o755),
     }
 
 

@@ -134,6 +134,11 @@ def test_files_have_their_content_owner_and_mode(root: Path) -> None:
     assert said[b"hostname"] == Metadata(0o644)
 
 
+def test_what_gives_systemd_the_units_of_containers_can_be_run(root: Path) -> None:
+    said = dict(make(System(kernel=KERNEL), root).metadata)
+    assert said[b"systemd/system-generators/reconix-containers"] == Metadata(0o755)
+
+
 def test_a_file_of_somebody_unknown_is_an_error(root: Path) -> None:
     file = ConfiguredFile(text="", owner="nobody-here")
     with pytest.raises(UnknownAccount, match="nobody-here"):
