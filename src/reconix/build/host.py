@@ -19,6 +19,7 @@ Tested by ``tests/compat/test_build.py``.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconix.base import process, progress
 from reconix.base.digests import Digest
@@ -40,7 +41,6 @@ from reconix.build.software.contained import ContainerSource
 from reconix.build.software.device_files import DeviceFiles, Part
 from reconix.build.software.placed import Bound, Layer, Placed
 from reconix.build.software.programs import Programs
-from reconix.build.software.python.environment import FetchWheels, Site, make_environments
 from reconix.build.software.trees import FoundTree, Trees
 from reconix.build.toplevel import ALWAYS, Components, Lists, make_toplevel, print_persist
 from reconix.build.units import machine_units
@@ -55,6 +55,9 @@ from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 from reconix.store.sidecar import MAX_SIDECAR_BYTES, Sidecar, parse_entries, print_sidecar
 from reconix.store.tree import File, folder
+
+if TYPE_CHECKING:
+    from reconix.build.software.python.environment import FetchWheels
 
 Fetch = Callable[[Iterable[LockedPackage]], Mapping[LockedPackage, Path]]
 """Gives the files of packages, from the cache or from an archive, checked."""
@@ -76,7 +79,7 @@ class Workshop:
 
     store: ChrootStore
     fetch: Fetch
-    fetch_wheels: FetchWheels
+    fetch_wheels: "FetchWheels"
     containers: ContainerSource
 
 
@@ -308,6 +311,11 @@ class _SystemBuild:
         return [(tree, self.built.trees.add(tree, self.accounts, self.packages)) for tree in found]
 
     def _environments(self) -> Mapping[str, Bound]:
+        if not self.system.python:
+            return {}
+        # Late: what reads wheels is slow to import, and most systems have none.
+        from reconix.build.software.python.environment import Site, make_environments
+
         locked = self.lock.systems[self.name]
         site = Site(
             self.store,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
@@ -19,9 +20,6 @@ from reconix.build.archive.debs import changed_since
 from reconix.build.archive.others import asked_of
 from reconix.build.host import Workshop
 from reconix.build.pins import Pins
-from reconix.build.software.python.index import Index
-from reconix.build.software.python.locking import digest_of_question, wheel_files
-from reconix.build.software.python.target import Target
 from reconix.build.users.known_ids import of_generation, with_ids
 from reconix.config import load
 from reconix.config.lock.containers import ContainerLock
@@ -37,6 +35,9 @@ from reconix.containers.making import ContainerMaker
 from reconix.nix.chroot import ChrootStore
 from reconix.project.downloads import Downloads
 from reconix.project.workplace import Workplace, pick_host
+
+if TYPE_CHECKING:  # what reads wheels is slow to import, and most systems have none
+    from reconix.build.software.python.target import Target
 
 Archives = Mapping[str, ArchiveLock]
 """What is asked of archives beside Debian's, by name."""
@@ -137,8 +138,11 @@ class ProjectFiles:
             )
 
         def fetched_wheels(
-            wheels: Iterable[LockedWheel], target: Target
+            wheels: Iterable[LockedWheel], target: "Target"
         ) -> Mapping[LockedWheel, Path]:
+            from reconix.build.software.python.index import Index
+            from reconix.build.software.python.locking import wheel_files
+
             return wheel_files(wheels, target, Index(downloads.folder), self.folder.absolute())
 
         images = Images(
@@ -188,13 +192,18 @@ def _changed_system(
         return "the packages", "have"
     if (file := changed_since(system, locked, folder)) is not None:
         return str(file), "has"
-    if {name: found.asked for name, found in locked.python.items()} != {
-        name: digest_of_question(wanted) for name, wanted in system.python.items()
-    }:
+    if locked.python.keys() | system.python.keys() and _asks_other_wheels(system, locked):
         return "what the Python environments", "ask for has"
     if _asked_of(locked.containers) != _wanted_of(system.containers):
         return "what the containers", "are made of has"
     return None
+
+
+def _asks_other_wheels(system: System, locked: SystemLock) -> bool:
+    from reconix.build.software.python.locking import digest_of_question
+
+    asked = {name: found.asked for name, found in locked.python.items()}
+    return asked != {name: digest_of_question(wanted) for name, wanted in system.python.items()}
 
 
 def _changed_archives(now: Archives, then: Archives) -> Iterator[str]:
