@@ -231,8 +231,8 @@ class ChrootStore:
     def add_files(
         self, files: trees.Node, name: str, candidates: Iterable[StorePath] = ()
     ) -> StorePath:
-        """Add a tree that was described in memory; see ``add``."""
-        return self.add_events(trees.events(files), name, candidates)
+        """Add a tree that was described in memory; see ``add_again``."""
+        return self.add_again(lambda: trees.events(files), name, candidates)
 
     def add_events(
         self, events: Iterable[Event], name: str, candidates: Iterable[StorePath] = ()
@@ -240,18 +240,29 @@ class ChrootStore:
         """Add a tree that comes node by node; see ``add``."""
         return self._add(lambda place: _Written(events, place, self._pool(place)), name, candidates)
 
-    def add_again(self, again: Callable[[], Iterable[Event]], name: str) -> StorePath:
-        """Add a tree that refers to nothing, and is probably here; see ``add``.
+    def add_again(
+        self,
+        again: Callable[[], Iterable[Event]],
+        name: str,
+        candidates: Iterable[StorePath] = (),
+    ) -> StorePath:
+        """Add a tree that is probably here; see ``add``.
 
         It is read once to find that out, which writes nothing, and once more if it is not.
 
         Args:
             again: gives the tree node by node, whenever it is asked.
             name: the part of the store path after the hash.
+            candidates: the objects that it may refer to.
         """
-        info = _describe(_measure(again(), Scanner(())), name, ())
+        StorePath("0" * 32, name)  # a bad name shows before the work
+        known = self.closure(*candidates)
+        self._roots.keep(known)
+        scanner = Scanner(known)
+        measured = _measure(again(), scanner)
+        info = _describe(measured, name, tuple(sorted(scanner.found())))
         self._roots.keep([info.path])
-        return info.path if self.is_valid(info.path) else self.add_events(again(), name)
+        return info.path if self.is_valid(info.path) else self.add_events(again(), name, known)
 
     def receive(self, info: PathInfo, read: nar.Read) -> None:
         """Add an object under a name that is known, from its archive; see ``receive_all``.
