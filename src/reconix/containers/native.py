@@ -8,7 +8,8 @@ What the root of a system has for the agent stays behind when images are made.
 
     root/   the tree, in which lie ``metadata`` and ``losses``
 
-Tested by ``tests/compat/test_containers.py``.
+Tested by ``tests/unit/containers/test_native.py`` and, with real packages,
+``tests/compat/test_build.py``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
