@@ -32,7 +32,7 @@ init = true
 [health]
 checks = [{ failed_units = 0 }]
 """
-STATE = "systemctl show --value -p ActiveState,NRestarts container-{}.service | tr '\\n' ' '"
+RESTARTS = "[ $(systemctl show --value -p NRestarts container-web.service) = {} ]"
 UP = "systemctl is-active -q container-{0}.service"
 HEALTHY = "test -e /run/reconix/containers/broker/healthy"
 PLACE = "/run/reconix/data/systems/default/containers"
@@ -131,15 +131,16 @@ def keeps_its_limits_and_starts_again(device: Device) -> None:
     for number, path in enumerate(("/eat", "/end"), 1):
         with pytest.raises((OSError, http.client.HTTPException)):
             page(device, 8080, path)
-        device.wait_until(
-            f"[ $({STATE.format('web')} | cut -d ' ' -f 2) = {number} ]", "it does not start"
-        )
-        device.wait_until(UP.format("web"), "web does not run again")
+        starts_again(device, number)
     device.ask("kill -9 $(cat /run/reconix/containers/web/pid)")
-    device.wait_until(f"{STATE.format('web')} | grep -q ' 3 '", "it does not start after a kill")
-    device.wait_until(UP.format("web"), "web does not run again")
+    starts_again(device, 3)
     others = [shows(device, name)["NRestarts"] for name in ("broker", "native")]
     assert others == ["0", "0"]
+
+
+def starts_again(device: Device, number: int) -> None:
+    device.wait_until(RESTARTS.format(number), "it does not start again")
+    device.wait_until(UP.format("web"), "web does not run again")
 
 
 def ends_when_it_is_asked_to(device: Device) -> None:
