@@ -8,7 +8,7 @@ Tested by ``tests/unit/build/etc/test_generated_files.py``; what systemd makes o
 ``tests/vm/``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,7 +30,9 @@ from reconix.build.units import (
 from reconix.build.units.unit_files import FOLDER, UnitFiles
 from reconix.build.users import subordinate_ids
 from reconix.build.users.accounts import Accounts
+from reconix.config.schema.containers import container_unit
 from reconix.config.schema.health import UnitCheck
+from reconix.config.schema.software import Secret
 from reconix.config.schema.system import Services, System
 from reconix.store.sidecar import Entries
 from reconix.store.tree import File, Folder, Symlink, folder
@@ -91,7 +93,7 @@ def make_etc(
         **_kernel_settings(system),
         **_defaults(),
         **_networks(system, root),
-        **credentials.make_files(system.secrets),
+        **credentials.make_files(secrets_in_etc(system)),
         **wifi.make_files(system),
         **{path: Symlink("/dev/null") for path in suppressed_units.masked(system, root)},
         **resolv_conf.files(system, root),
@@ -113,10 +115,23 @@ def _check_units(system: System, generated: Files, root: Path) -> None:
     files = UnitFiles(generated, root)
     enabling.check_known(checked_units(system), generated, root)
     enabling.check_not_always_active(checked_units(system), files)
-    for name, secret in sorted(system.secrets.items()):
+    for name, secret in sorted(secrets_in_etc(system).items()):
         because = f"secrets.{name} is for"
         enabling.check_known(secret.units, generated, root, because=because)
     enabling.check_private(system, files)
+
+
+def secrets_in_etc(system: System) -> dict[str, Secret]:
+    """The secrets, for units that are not of containers: those are not in ``/etc``."""
+    return {
+        name: replace(secret, units=_without_containers(secret.units, system))
+        for name, secret in system.secrets.items()
+    }
+
+
+def _without_containers(units: Iterable[str], system: System) -> tuple[str, ...]:
+    of_containers = {container_unit(name) for name in system.containers}
+    return tuple(unit for unit in units if unit not in of_containers)
 
 
 def own_units(system: System, agent_units: Mapping[str, str]) -> dict[str, bytes]:
@@ -162,8 +177,9 @@ def units_of_ones_own(system: System) -> dict[str, list[str]]:
 
 
 def checked_units(system: System) -> list[str]:
-    """The units that health checks wait for."""
-    return [check.unit for check in system.health.checks if isinstance(check, UnitCheck)]
+    """The units that health checks wait for, but for those of containers."""
+    asked = (check.unit for check in system.health.checks if isinstance(check, UnitCheck))
+    return [*_without_containers(asked, system)]
 
 
 def _services(system: System) -> Services:

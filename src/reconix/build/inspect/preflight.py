@@ -33,6 +33,7 @@ from reconix.build.etc.generated_files import (
     checked_units,
     generated_units,
     own_units,
+    secrets_in_etc,
     units_of_ones_own,
 )
 from reconix.build.inspect import own_wheels
@@ -186,7 +187,7 @@ def _unknown_units(
             place = place_of_item(table, "health", "checks", item=check, default=file)
             fact = f"waits for {check.unit}, but there is no such unit"
             yield Problem(place, "health.checks", fact, unknown[check.unit])
-    for name, secret in system.secrets.items():
+    for name, secret in secrets_in_etc(system).items():
         for unit, hint in enabling.unknown(secret.units, own, built.units):
             place = place_of_item(table, "secrets", name, "units", item=unit, default=file)
             yield Problem(place, f"secrets.{name}.units", f"there is no unit {unit}", hint)

@@ -10,7 +10,8 @@ from reconix.build.root.described import Packages
 from reconix.build.units.enabling import UnknownUnit
 from reconix.build.users.accounts import Accounts, UnknownAccount
 from reconix.build.users.configured_users import with_users
-from reconix.config.schema.health import Health
+from reconix.config.schema.containers import Container
+from reconix.config.schema.health import Health, UnitCheck
 from reconix.config.schema.software import Secret
 from reconix.config.schema.system import File as ConfiguredFile
 from reconix.config.schema.system import Kernel, Network, Services, System, Unit, User
@@ -66,6 +67,22 @@ def test_a_unit_gets_its_secrets_and_one_that_is_not_there_is_told(root: Path) -
     with pytest.raises(UnknownUnit, match=r"secrets\.banner is for dropbaer\.service") as failure:
         make(System(kernel=KERNEL, secrets={"banner": Secret(units=("dropbaer.service",))}), root)
     assert failure.value.hint == "did you mean dropbear.service?"
+
+
+def test_a_unit_of_a_container_may_be_waited_for_and_gets_its_secrets_where_it_is(
+    root: Path,
+) -> None:
+    """It is in the object with the containers, which can change while all of this stays."""
+    unit = "container-web.service"
+    system = System(
+        kernel=KERNEL,
+        containers={"web": Container(image=None, packages=("nginx",), secrets=("token",))},
+        secrets={"token": Secret(units=("dropbear.service", unit))},
+        health=Health(checks=(UnitCheck(unit=unit),)),
+    )
+    paths = [path for path, _ in files(make(system, root).tree)]
+    assert "systemd/system/dropbear.service.d/reconix-secrets.conf" in paths
+    assert not [path for path in paths if unit in path]
 
 
 def test_a_network_is_described_to_networkd_which_is_started(root: Path) -> None:
