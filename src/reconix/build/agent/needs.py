@@ -10,6 +10,7 @@ PROGRAMS = {
     "busctl": "asking who must not be interrupted",
     "crun": "entering a container, where there are any",
     "gzip": "packing a file as its package had it",
+    "journalctl": "what a container has said",
     "mount": "making the partitions writable while it works",
     "nsenter": "changing containers for everybody, and not only for itself",
     "python3": "itself",

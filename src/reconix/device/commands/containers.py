@@ -163,7 +163,8 @@ def hear(
         UsageError: there is no such container.
     """
     words = (
-        *("journalctl", "--boot", "--no-pager", "--quiet", "--no-hostname"),
+        "journalctl",
+        *("--boot", "--no-pager", "--quiet", "--no-hostname"),
         f"--lines={lines or 'all'}",
         *(("--follow",) if follows else ()),
         f"--unit={_named(device, name).unit}",
