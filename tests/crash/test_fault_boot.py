@@ -16,6 +16,7 @@ from reconix.boot.rescue import NothingLeft, find_tables, rescue
 from reconix.boot.tables import Copy, Slot, UnknownSlot, read_selection
 from reconix.boot.transitions import NotNow
 from reconix.boot.trial import Phase, Result, read_state
+from reconix.cli import main as on_host
 from reconix.device.__main__ import main
 from reconix.device.device import Device
 from reconix.device.select.watch import watch
@@ -101,13 +102,16 @@ def spoil_both(machine: Machine) -> bytes:
     return whole
 
 
+@pytest.mark.parametrize("program", [main, on_host.main], ids=["device", "host"])
 @pytest.mark.parametrize("slot", [1, 2])
-def test_b2_two_damaged_tables_are_made_again_by_hand(machine: Machine, slot: int) -> None:
+def test_b2_two_damaged_tables_are_made_again_by_hand(
+    machine: Machine, slot: int, program: Callable[[list[str]], int]
+) -> None:
     whole = spoil_both(machine)
     with pytest.raises(DamagedPartitionTable, match="both partition tables") as caught:
         machine.device.selection()
-    assert "reconix-device rescue" in caught.value.hint
-    assert main(["rescue", str(machine.place / "disk"), "--slot", str(slot)]) == 0
+    assert "reconix rescue" in caught.value.hint
+    assert program(["rescue", str(machine.place / "disk"), "--slot", str(slot)]) == 0
     assert machine.selected == slot
     assert machine.device.selection().faults == ()
     first, last = machine.tables.slot(Slot(1)).first, machine.tables.last_usable + 1

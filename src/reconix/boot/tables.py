@@ -321,7 +321,7 @@ def read_selection(disk: Disk) -> Selection:
     if used is None:
         raise DamagedPartitionTable(
             f"both partition tables are damaged: {'; '.join(faults)}",
-            hint="from another system, `reconix-device rescue DISK --slot N` makes them again; "
+            hint="at another computer, `reconix rescue DISK --slot N` makes them again; "
             "the content of the partitions is not affected",
         )
     copy = Copy.PRIMARY if primary else Copy.BACKUP
