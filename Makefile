@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH):/usr/sbin:/sbin
 # What comes before the work. `make SETUP= …` does without, where one can install nothing.
 SETUP := setup
 
-.PHONY: help setup packages environment check check-all test vm demo prove bench bench-updates mutants docs
+.PHONY: help setup packages environment check check-all test vm demo prove bench bench-updates mutants docs site
 
 help:
 	@echo 'make setup   Debian packages, and a virtual environment in $(VENV) with reconix'
@@ -23,6 +23,7 @@ help:
 	@echo 'make bench-updates  updates beside those of other programs (as root, hours)'
 	@echo 'make mutants change modules in small ways and see whether tests notice (an hour)'
 	@echo 'make docs    write the manual pages'
+	@echo 'make site    all documents as pages, in build/site'
 
 setup: packages environment
 
@@ -76,3 +77,7 @@ mutants: $(SETUP)
 
 docs: $(SETUP)
 	$(RUN) tools/write_manual.py
+
+site: $(SETUP)
+	$(RUN) tools/make_site.py build/site
+	@echo 'open build/site/index.html'
