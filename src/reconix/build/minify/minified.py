@@ -6,8 +6,8 @@
 Both have recipes, so a build without changes makes neither. The reasons stay on the build machine,
 where ``reconix why`` reads them. A changed port makes new reasons, but no new root.
 
-Tested by ``tests/unit/build/minify/test_minified.py`` and, with boots, by
-``tests/vm/test_demo.py``.
+Tested by ``tests/unit/build/minify/test_minified.py``; with boots, by hand so far, by
+``examples/demo.py --minify``.
 """
 
 from collections.abc import Iterator, Sequence
