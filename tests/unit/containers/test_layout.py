@@ -112,7 +112,14 @@ def test_links_in_a_circle_lead_to_nothing(tmp_path: Path) -> None:
     files.close()
 
 
-@pytest.mark.parametrize("content", [b"no archive" * 100, gzip.compress(b"x" * 600), b"\x1f\x8bx"])
+NO_ARCHIVES = {
+    "text": b"no archive" * 100,
+    "packed": gzip.compress(b"x" * 600),
+    "cut": b"\x1f\x8bx",
+}
+
+
+@pytest.mark.parametrize("content", NO_ARCHIVES.values(), ids=NO_ARCHIVES)
 def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "archive").write_bytes(content)
     with pytest.raises(BadImage, match=str(tmp_path / "archive")):
