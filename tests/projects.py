@@ -38,13 +38,16 @@ def store_of(project: Path) -> Path:
 
 
 @contextlib.contextmanager
-def booted(image: Path, folder: Path, ports: Iterable[int]) -> Iterator[Machine]:
+def booted(
+    image: Path, folder: Path, ports: Iterable[int], *, memory_mib: int = 512
+) -> Iterator[Machine]:
     """A device with this disk, while it runs.
 
     Args:
         image: of the disk; it is not changed.
         folder: new, for what belongs to the device.
         ports: of the device that can be reached from here.
+        memory_mib: of the device.
     """
     folder.mkdir()
     overlay(image, folder / "disk.qcow2")
@@ -52,7 +55,7 @@ def booted(image: Path, folder: Path, ports: Iterable[int]) -> Iterator[Machine]
         firmware.prepare(folder / "variables"),
         disks=(Disk(folder / "disk.qcow2", DiskFormat.QCOW2),),
         forwards=tuple(Forward(port, 0) for port in ports),
-        memory_mib=512,
+        memory_mib=memory_mib,
     )
     with running(guest, folder, accelerator.choose(folder / "accelerator")) as machine:
         yield machine

@@ -33,12 +33,12 @@ class Device:
         """Let another system take over."""
         self.tell(f"reconix-device boot {system} --now")
 
-    def wait_for(self, system: str, *, soft_reboots: int) -> None:
+    def wait_for(self, system: str, *, soft_reboots: int, seconds: float = BOOT_SECONDS) -> None:
         """Wait until a system runs and has been found healthy."""
         facts = (f"SYSTEM={system}", f"SOFT_REBOOTS={soft_reboots}")
         wanted = " && ".join(f"grep -qx {fact} /run/reconix/booted" for fact in facts)
         rests = "! test -e /run/reconix/switched && systemctl is-active multi-user.target"
-        self.wait_until(f"{wanted} && {rests}", f"{system} does not run")
+        self.wait_until(f"{wanted} && {rests}", f"{system} does not run", seconds=seconds)
 
     def wait_until(self, line: str, otherwise: str, *, seconds: float = BOOT_SECONDS) -> None:
         """Wait until a line of shell succeeds."""
