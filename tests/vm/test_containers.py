@@ -34,6 +34,7 @@ checks = [{ failed_units = 0 }]
 """
 RESTARTS = "[ $(systemctl show --value -p NRestarts container-web.service) = {} ]"
 UP = "systemctl is-active -q container-{0}.service"
+FETCH = "python3 -c \"from urllib.request import *; urlopen('http://127.0.0.1:8080').read()\""
 HEALTHY = "test -e /run/reconix/containers/broker/healthy"
 PLACE = "/run/reconix/data/systems/default/containers"
 LEFT = (
@@ -83,16 +84,16 @@ def test_containers_of_a_device(project: Project, tmp_path: Path) -> None:
     with booted(image, tmp_path / "device", [22, 1883, 8080, 9000]) as machine:
         device = Device(machine, project.login)
         device.wait_for("default", soft_reboots=0)
-        answers(device, asked=1)
+        answers(device)
         belongs_to_nobody_else(device)
         keeps_its_limits_and_starts_again(device)
         ends_when_it_is_asked_to(device)
         leaves_nothing_to_another_system(device)
-        answers(device, asked=3)
+        answers(device)
         assert device.ask("systemctl --failed --plain --no-legend") == ""
 
 
-def answers(device: Device, *, asked: int) -> None:
+def answers(device: Device) -> None:
     """From outside, and from the device itself."""
     for name in ("broker", "web", "native"):
         device.wait_until(UP.format(name), f"{name} does not run")
@@ -102,8 +103,7 @@ def answers(device: Device, *, asked: int) -> None:
     ) as client:
         client.sendall(CONNECT)
         assert client.recv(4) == ACCEPTED
-    fetch = "from urllib.request import *; print(urlopen('http://127.0.0.1:8080').read().decode())"
-    device.wait_until(f'python3 -c "{fetch}" > /dev/null', "nothing answers at 127.0.0.1")
+    device.wait_until(FETCH, "nothing answers at 127.0.0.1")
     assert page(device, 8080).split()[:3] == ["1000", SECRET, "True"]
     assert page(device, 9000) == "of packages"
     assert "refused" in page(device, 8080, "/knock"), "a container gets to no port of the device"
@@ -141,6 +141,7 @@ def keeps_its_limits_and_starts_again(device: Device) -> None:
 def starts_again(device: Device, number: int) -> None:
     device.wait_until(RESTARTS.format(number), "it does not start again")
     device.wait_until(UP.format("web"), "web does not run again")
+    device.wait_until(FETCH, "web does not answer again")
 
 
 def ends_when_it_is_asked_to(device: Device) -> None:
