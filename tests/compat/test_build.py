@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from tests import root_judges
 from tests.debian_archives import Vendor, make_deb
+from tests.oci_images import file, folder, image, layer, write_layout
 from tests.project_files import enough
 from tests.wheels import make_wheel
 
@@ -32,8 +33,10 @@ from reconix.build.users.static_ids import read_ids
 from reconix.cli import places
 from reconix.config.lock.document import parse_lock
 from reconix.config.schema.system import Kernel, System
+from reconix.device.settings.containers import parse_containers
 from reconix.nix.chroot import ChrootStore
-from reconix.store.images.nodes import Metadata
+from reconix.nix.images import DeviceTrees
+from reconix.store.images.nodes import ImageFile, Metadata, find
 from reconix.store.paths import StorePath
 from reconix.store.sidecar import Sidecar, parse_sidecar
 
@@ -93,7 +96,21 @@ system = true
 [units."air.service"]
 exec = "/opt/air/bin/air --once"
 user = "air"
+[containers.app]
+image = "oci:images:app"
+network = "host"
+volumes = { data = "/srv/data" }
+files = { "/etc/app.conf" = { text = "yes", mode = "0600" } }
+[containers.logger]
+packages = ["netcat-openbsd"]
+command = ["/usr/bin/nc", "-l", "5000"]
+network = "host"
+read_only = true
 """
+LAYERS = (
+    layer(folder("etc"), file("etc/passwd", b"app:x:1000:50:::\n"), folder("srv", user=1000)),
+    layer(file("bin/app", b"program" * 99, mode=0o755, mtime=7)),
+)
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 WRAPPER = f"""\
 #!/bin/sh
@@ -125,6 +142,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_wheel(folder / "dist", "helper", "2.0", files={"helper.py": HELPER})
     add_packages(folder)
     add_trees(folder)
+    images = folder / "images"
+    made = image(images, LAYERS, compressed=True, config={"Cmd": ["/bin/app"], "User": "app"})
+    write_layout(images, app=made)
     reconix("lock", project=folder)
     return folder
 
@@ -218,6 +238,7 @@ def test_the_same_lock_gives_the_same_paths_on_another_day(
         check_packages_of_others(store, first)
         check_trees(store, first)
         check_programs(store, first)
+        check_containers(store, first)
     assert reconix("build", "--store", str(one), project=project).text("generation") == (
         first.text("generation")
     )
@@ -275,7 +296,7 @@ def check_composition(root: Path, work: Path) -> None:
     root_judges.check_sources(root)
     root_judges.check_owners(root)
     root_judges.check_needs(root, work)
-    root_judges.check_reasons(root, ["air", *tomllib.loads(MACHINE)["packages"]])
+    root_judges.check_reasons(root, ["air", "crun", *tomllib.loads(MACHINE)["packages"]])
 
 
 def check_packages_of_others(store: ChrootStore, built: Fields) -> None:
@@ -285,6 +306,25 @@ def check_packages_of_others(store: ChrootStore, built: Fields) -> None:
     status = (root / "var/lib/dpkg/status").read_text()
     assert "Package: air\nStatus: install ok installed\n" in status
     assert "Version: 99" not in status
+
+
+def check_containers(store: ChrootStore, built: Fields) -> None:
+    """What a device has of an image, and of a root of packages."""
+    place = part(store, built, "containers")
+    content = (place / "containers.json").read_bytes()
+    app, logger = parse_containers(content, source="containers.json")
+    assert (app.image, logger.packages) == ("oci:images:app", ("netcat-openbsd",))
+    trees = DeviceTrees(store).of_closure(store.closure_of(StorePath.of_basename(place.name)))
+    program = find(trees[app.objects[1]], b"root", b"bin", b"app")
+    assert isinstance(program, ImageFile) and program.metadata == Metadata(0o755, 0, 0, 7)
+    native = trees[logger.objects[1]]
+    assert find(native, b"root", b"usr", b"bin", b"nc.openbsd") is not None
+    su = find(native, b"root", b"usr", b"bin", b"su")
+    assert su is not None and su.metadata.mode == 0o4755
+    for ours in (b"root/metadata", b"root/losses", b"root/usr/bin/reconix-device"):
+        assert find(native, *ours.split(b"/")) is None
+    assert native.metadata.mode == 0o700
+    assert "BASE='268500992'\n" in (place / "logger/settings").read_text()
 
 
 def part(store: ChrootStore, built: Fields, name: str) -> Path:
