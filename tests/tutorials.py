@@ -20,6 +20,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.project_files import ROOT, enough
+
+_FOLDER = ROOT / "docs/tutorials"
+TUTORIALS = enough(
+    sorted({*_FOLDER.glob("*.md")} - {_FOLDER / "index.md"}), at_least=4, what="tutorials"
+)
 _BLOCK = re.compile(r"^```(\S+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STEP_SECONDS = 1200
 _END_SECONDS = 30

@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.project_files import ROOT
-from tests.tutorials import Block, Reader, WrongTutorial, blocks, expect
+from tests.tutorials import TUTORIALS, Block, Reader, WrongTutorial, blocks, expect
 
 RIGHT = """\
 A file, here and there:
@@ -83,7 +82,7 @@ def test_lines_are_expected_in_their_order() -> None:
 
 
 def test_every_tutorial_has_commands_that_are_run() -> None:
-    for path in sorted((ROOT / "docs/tutorials").glob("*.md")):
+    for path in TUTORIALS:
         kinds = [each.kind for each in blocks(path.read_text())]
         assert kinds.count("sh") > 3, path
         assert "text" in kinds, path

@@ -6,15 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Need
-from tests.project_files import ROOT, enough
 from tests.projects import PROGRAMS
-from tests.tutorials import Reader
-
-TUTORIALS = enough(
-    sorted(set((ROOT / "docs/tutorials").glob("*.md")) - {ROOT / "docs/tutorials/index.md"}),
-    at_least=4,
-    what="tutorials",
-)
+from tests.tutorials import TUTORIALS, Reader
 
 
 @pytest.mark.vm

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
+from elftools.construct.core import ConstructError
 from elftools.elf.dynamic import DynamicSegment, DynamicTag
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
@@ -21,7 +22,15 @@ from elftools.elf.segments import InterpSegment, NoteSegment, Segment
 MAGIC = b"\x7fELF"
 _WEAK = 2
 """The flag of a version without which a program runs as well."""
-_WRONG = (ELFError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
+_WRONG = (
+    ELFError,
+    ConstructError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+)
 """What the library raises for files that contradict themselves."""
 _TEXTS = {"DT_NEEDED": "needed", "DT_RPATH": "rpath", "DT_RUNPATH": "runpath"}
 """Entries of the dynamic section that are texts, and what the library calls these."""
