@@ -1,0 +1,136 @@
+"""Updates that interrupt only what they change: a device that is never restarted, until the end.
+
+Two containers of Debian packages. One is changed, then changed for the worse, then another system
+is changed; all the while the other one goes on, and so does the device. What a restart brings up is
+what ran before it.
+"""
+
+import http.client
+from pathlib import Path
+
+import pytest
+from tests.conftest import Need
+from tests.projects import PROGRAMS, booted
+from tests.vm.device import Device
+from tests.vm.having_secrets import ssh_words
+from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
+
+from reconix.base.process import CommandFailed
+
+pytestmark = [pytest.mark.vm, pytest.mark.archive]
+ONE, TWO = 9001, 9002
+ANSWER_SECONDS = 60
+CONTAINERS = """\
+[containers.one]
+packages = ["python3"]
+command = [{command}]
+files = {{ "/srv/pages/index.html" = {{ text = "{page}" }} }}
+network = "host"
+ports = ["9001:9001"]
+[containers.two]
+packages = ["python3"]
+command = ["python3", "-m", "http.server", "--directory", "/srv/pages", "9002"]
+files = {{ "/srv/pages/index.html" = {{ text = "two" }} }}
+network = "host"
+ports = ["9002:9002"]
+"""
+SERVES = '"python3", "-m", "http.server", "--directory", "/srv/pages", "9001"'
+PID = "cat /run/reconix/containers/{}/pid"
+
+
+def system(page: str, command: str = SERVES) -> str:
+    return CONTAINERS.format(page=page, command=command)
+
+
+@pytest.fixture
+def project(tmp_path: Path, need: Need) -> Project:
+    need(*PROGRAMS)
+    machine = MACHINE.replace('"768M"', '"1G"') + KEEPS_HOST_KEY
+    return Project.make(tmp_path / "project", machine, {"default": system("old"), "other": ""})
+
+
+def page(device: Device, port: int) -> str:
+    """What the device answers from outside."""
+    browser = http.client.HTTPConnection("127.0.0.1", device.machine.port(port), ANSWER_SECONDS)
+    try:
+        browser.request("GET", "/")
+        return browser.getresponse().read().decode()
+    finally:
+        browser.close()
+
+
+def wait_for_page(device: Device, port: int, text: str) -> None:
+    fetch = f"from urllib.request import *; print(urlopen('http://127.0.0.1:{port}').read())"
+    device.wait_until(f'python3 -c "{fetch}" | grep -q {text}', f"{port} does not say {text}")
+    assert page(device, port) == text
+
+
+def test_an_update_interrupts_what_it_changes(project: Project, tmp_path: Path) -> None:
+    project.reconix("lock")
+    with booted(project.image(), tmp_path / "device", [22, ONE, TWO]) as machine:
+        device = Device(machine, project.login)
+        device.wait_for("default", soft_reboots=0)
+        wait_for_page(device, ONE, "old")
+        wait_for_page(device, TWO, "two")
+        before = running(device)
+        changes_one(device, project, "new")
+        leaves_what_does_not_work(device, project)
+        assert page(device, ONE) == "new"
+        changes_another_system(device, project)
+        assert running(device) == before
+        status = device.status()
+        device.tell("systemctl reboot")
+        device.wait_until(f"! grep -q {before[0]} {BOOT_ID}", "it does not restart")
+        device.wait_for("default", soft_reboots=0)
+        wait_for_page(device, ONE, "new")
+        assert device.status().object("committed").values == status.object("committed").values
+        assert device.ask("systemctl --failed --plain --no-legend") == ""
+
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+def running(device: Device) -> tuple[str, str]:
+    """The boot, and the container that nobody changes."""
+    return device.ask(f"cat {BOOT_ID}"), device.ask(PID.format("two"))
+
+
+def deploy(device: Device, project: Project) -> str:
+    """Build what is configured, and deploy it."""
+    project.reconix("build")
+    words = ssh_words(device, project.folder / "key")
+    return project.reconix("deploy", *words).text("outcome")
+
+
+def configure(project: Project, name: str, text: str) -> None:
+    (project.folder / f"hosts/box/systems/{name}.toml").write_text(text)
+
+
+def changes_one(device: Device, project: Project, text: str) -> None:
+    before = device.ask(PID.format("one"))
+    configure(project, "default", system(text))
+    assert deploy(device, project) == "it is kept"
+    wait_for_page(device, ONE, text)
+    assert device.ask(PID.format("one")) != before
+    listed = device.ask("reconix-device containers")
+    assert "one" in listed and "two" in listed, listed
+
+
+def leaves_what_does_not_work(device: Device, project: Project) -> None:
+    before = device.status().object("committed").values
+    configure(project, "default", system("worse", '"false"'))
+    with pytest.raises(CommandFailed):
+        deploy(device, project)
+    status = device.status()
+    assert status.object("committed").values == before
+    assert status.object("last").text("result") == "fell-back"
+    verdict = status.object("last").object("verdict")
+    assert verdict.text("what").startswith("container one"), verdict.text("what")
+    wait_for_page(device, ONE, "new")
+
+
+def changes_another_system(device: Device, project: Project) -> None:
+    configure(project, "default", system("new"))
+    configure(project, "other", '[files]\n"motd" = { text = "changed" }\n')
+    assert deploy(device, project) == "it is kept; not yet tried: other"
+    assert device.status().texts("untried") == ["other"]
