@@ -40,7 +40,7 @@ PLACE = "/run/reconix/data/systems/default/containers"
 LEFT = (
     "grep -c reconix/containers /proc/self/mounts; ls -A /run/reconix | grep -c -e containers "
     "-e crun; ip -o link | grep -c reconix-; ls -A /run/netns 2>/dev/null | wc -l; "
-    "pgrep -c -f 'mosquitto|flask|http.server'; cat /proc/sys/net/ipv4/ip_forward; "
+    "pgrep -c -f '[m]osquitto|[f]lask|[h]ttp.server'; cat /proc/sys/net/ipv4/ip_forward; "
     "nft list tables | grep -c containers; "
     "systemctl list-units --all --plain --no-legend 'container*' | wc -l"
 )
