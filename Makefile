@@ -47,8 +47,8 @@ check-all: $(SETUP)
 
 # Where a build machine is busy with other work, an emulated guest may be starved until it is late.
 # That, and nothing else, is tried a second time. An emulated guest has one core, so one runs on
-# each core; those of a file are one worker's, because they share a device. The files keep their order,
-# in which the longest (the demo) is the first.
+# each core; those of a file are one worker's, because they share a device. The longest files
+# are the first (tests/conftest.py).
 GUEST_HANGS := did not start in time|cannot log in|did not say|GuestNotReady|NotSaid
 vm: $(SETUP)
 	$(RUN) -m pytest -m vm --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10 \

@@ -14,6 +14,21 @@ settings.register_profile("reconix", deadline=None)
 settings.load_profile("reconix")
 
 
+LONGEST = ("test_packages.py", "test_tutorials.py", "test_demo.py", "test_schedule.py")
+"""Files of tests/vm that take many minutes: begun last, they would keep one worker waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest; all else keeps its order."""
+    items.sort(
+        key=lambda item: (
+            LONGEST.index(item.path.name)
+            if item.path.parent.name == "vm" and item.path.name in LONGEST
+            else len(LONGEST)
+        )
+    )
+
+
 @pytest.fixture(autouse=True)
 def _silence() -> Iterator[None]:
     """What a command listens with ends with its test; its stream does too."""

@@ -115,6 +115,9 @@ FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 WRAPPER = f"""\
 #!/bin/sh
 # mmdebstrap in another year: the clock is moved outside of the root and, by a copy, inside.
+# Its semaphores are named after process IDs, which begin anew in each root: those of the root
+# before are in the way. Root calls this in a namespace with a /dev/shm of its own.
+[ "$(id -u)" != 0 ] || LD_PRELOAD='' rm -f /dev/shm/*faketime*
 export LD_PRELOAD={FAKETIME} FAKETIME='+400d' FAKETIME_DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1
 copy='mkdir -p "$1$(dirname {FAKETIME})" && cp {FAKETIME} "$1{FAKETIME}"'
 remove='rm -r "$1$(dirname {FAKETIME})"'
