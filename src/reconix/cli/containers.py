@@ -33,13 +33,7 @@ _HEADER = ("size", "alone", "shared", "container", "digest", "made of")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("what", metavar="HOST[:SYSTEM]", nargs="?", help="(default: the only host)")
-    parser.add_argument(
-        "-g",
-        "--generation",
-        metavar="G",
-        default=generations.LATEST,
-        help=f"{generations.WORDS} (default: latest)",
-    )
+    generations.add_generation(parser)
     add_json(parser)
 
 

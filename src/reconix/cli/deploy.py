@@ -59,13 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("host", nargs="?", help="which host (default: the only one)")
     ssh.add_arguments(parser, virtual=True)
-    parser.add_argument(
-        "-g",
-        "--generation",
-        metavar="G",
-        default=generations.LATEST,
-        help=f"{generations.WORDS} (default: latest)",
-    )
+    generations.add_generation(parser)
     parser.add_argument(
         "--full", action="store_true", help="send everything, whatever the device has"
     )

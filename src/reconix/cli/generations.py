@@ -20,6 +20,22 @@ LATEST = "latest"
 WORDS = "number, -1 (the one before the latest), latest, device (what runs there), or store path"
 
 
+def add_generation(parser: argparse.ArgumentParser, meaning: str = "") -> None:
+    """Let ``--generation`` name one; without it, the one that was built last is meant.
+
+    Args:
+        parser: of a command.
+        meaning: what the command does with it, for the help.
+    """
+    parser.add_argument(
+        "-g",
+        "--generation",
+        metavar="G",
+        default=LATEST,
+        help=f"{meaning}{WORDS} (default: latest)",
+    )
+
+
 def finder(
     arguments: argparse.Namespace, files: ProjectFiles, store: ChrootStore, host: Host
 ) -> Find:

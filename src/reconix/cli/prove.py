@@ -71,13 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="G",
         help=f"on the device: {generations.WORDS} (default: the one before)",
     )
-    parser.add_argument(
-        "-g",
-        "--generation",
-        metavar="G",
-        default=generations.LATEST,
-        help=f"what it is updated to: {generations.WORDS} (default: latest)",
-    )
+    generations.add_generation(parser, "what it is updated to: ")
     parser.add_argument(
         "--states",
         type=int,

@@ -36,13 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="where to put them")
     parser.add_argument("host", nargs="?", help="which host (default: the only one)")
-    parser.add_argument(
-        "-g",
-        "--generation",
-        metavar="G",
-        default=generations.LATEST,
-        help=f"to publish: {generations.WORDS} (default: latest)",
-    )
+    generations.add_generation(parser, "to publish: ")
     parser.add_argument(
         "--from-last",
         type=int,

@@ -57,13 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help=f"what devices have: {generations.WORDS}; may be given several times",
     )
-    parser.add_argument(
-        "-g",
-        "--generation",
-        metavar="G",
-        default=generations.LATEST,
-        help=f"what to bring them to: {generations.WORDS} (default: latest)",
-    )
+    generations.add_generation(parser, "what to bring them to: ")
     parser.add_argument(
         "-o",
         "--output",

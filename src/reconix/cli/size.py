@@ -44,13 +44,7 @@ _FOLDERS = 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say which words the command accepts."""
     parser.add_argument("what", metavar="HOST[:SYSTEM]", nargs="?", help="(default: the only host)")
-    parser.add_argument(
-        "-g",
-        "--generation",
-        metavar="G",
-        default=generations.LATEST,
-        help=f"{generations.WORDS} (default: latest)",
-    )
+    generations.add_generation(parser)
     parser.add_argument("--all", action="store_true", help="also the small ones")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with a treemap")
     parser.add_argument("--svg", metavar="FILE", type=Path, help="write the treemap alone")
