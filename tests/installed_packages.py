@@ -13,6 +13,9 @@ from tests.config_projects import write
 from reconix.base.digests import Digest
 from reconix.base.documents import print_json
 from reconix.build import cached_recipes, recipes
+from reconix.build.minify import minified
+from reconix.build.minify.minified import Inputs, above
+from reconix.build.minify.plan import Wanted
 from reconix.config.lock.document import FILE_NAME, print_lock
 from reconix.config.lock.hosts import HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage, SourcePackage
@@ -127,13 +130,16 @@ def install(store: ChrootStore) -> None:
 
 
 def add_generation(
-    store: ChrootStore, containers: Mapping[str, StorePath] | None = None
+    store: ChrootStore,
+    containers: Mapping[str, StorePath] | None = None,
+    minify: Mapping[str, Wanted] | None = None,
 ) -> StorePath:
     """A generation of both systems, as a build leaves it; ``install`` comes first.
 
     Args:
         store: where it goes.
         containers: the objects with the containers of systems, by the names of these.
+        minify: what those systems want that are minified.
     """
     lock = lock_of()
     linux = store.add_files(folder({"vmlinuz": KERNEL_FILE, "modules/x.ko": MODULE}), "linux-6.12")
@@ -145,8 +151,12 @@ def add_generation(
         root = recipes.known(store, cached_recipes.root_recipe(system, lock))
         assert root is not None
         etc = store.add_files(folder({"conf": File(name.encode() * 50)}), f"etc-{name}")
-        sidecar = print_sidecar(Sidecar(root, (), (b"metadata",)))
-        described = store.add_files(File(sidecar), f"{root.name}.sidecar", [root])
+        said = Sidecar(root, (), (b"metadata",))
+        if minify and name in minify:
+            inputs = Inputs(root, above(etc, agent, (), ()), minify[name])
+            said = minified.minify(store, inputs, said, "amd64")
+            root = said.subject
+        described = store.add_files(File(print_sidecar(said)), f"{root.name}.sidecar", [root])
         links = {"root": Symlink(str(root)), "etc": Symlink(str(etc)), **shared}
         links["sidecars/root"] = Symlink(str(described))
         needed = [root, etc, linux, agent, initrd, described]

@@ -2,16 +2,19 @@
 
     reconix size gateway                     all systems together, and who shares what
     reconix size gateway:web                 one system, and what no other one has
+    reconix size gateway --minify            what minify took: by which rule, of which package
     reconix size gateway --html size.html    a page with a picture and a table
 
 The size of a part is what a device needs for it: each content once, however many files and systems
 have it. Names, owners and files of a few bytes are in images, which are told apart. The generation
 that was built last is shown, or the one with --generation.
 
+With --minify the roots of minified systems are shown before and after, each file once.
+
 --html and --svg write a treemap into a file: one that asks for nothing else and has no script. Each
 group in it is what the same systems have; whoever points at a part is told its folders.
 
-Exit status: 0 success, 2 there is no such host, system or generation.
+Exit status: 0 success, 2 there is no such host, system or generation, or it is not minified.
 """
 
 import argparse
@@ -27,7 +30,8 @@ from reconix.build.pins import Pin
 from reconix.cli import generations, places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.cli.sizes import human
+from reconix.cli.size_minify import MinifyReport
+from reconix.cli.sizes import human, table
 from reconix.composition import breakdown, parts, size_page, treemap
 from reconix.composition.breakdown import Row, Share
 from reconix.composition.parts import Content
@@ -46,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", metavar="HOST[:SYSTEM]", nargs="?", help="(default: the only host)")
     generations.add_generation(parser)
     parser.add_argument("--all", action="store_true", help="also the small ones")
+    parser.add_argument(
+        "--minify", action="store_true", help="what minify took, by rule and by package"
+    )
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with a treemap")
     parser.add_argument("--svg", metavar="FILE", type=Path, help="write the treemap alone")
     add_json(parser)
@@ -58,7 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     host = files.host(name or None)
     with ChrootStore(places.store(arguments)) as store:
         pin = generations.finder(arguments, files, store, host)(arguments.generation)
-        report = _Report.make(store, pin, system)
+        kind = MinifyReport if arguments.minify else _Report
+        report = kind.make(store, pin, system)
     for path, content in ((arguments.svg, report.svg), (arguments.html, report.page)):
         if path is not None:
             write_durably(path.absolute(), content().encode())
@@ -104,15 +112,13 @@ class _Report:
             yield f"of these {human(alone)} in no other system"
         yield ""
         listed = [self._head(), *map(self._cells, rows[:most])]
-        widths = [max(len(cells[at]) for cells in listed) for at in range(len(listed[0]) - 1)]
-        for cells in listed:
-            fields = [cell.rjust(width) for cell, width in zip(cells, widths, strict=False)]
-            yield "  ".join([*fields, cells[-1]])
+        width = max(len(cells[0]) for cells in listed)
+        yield from table(listed)
         small = rows[most:] if most is not None else []
         if small:
             size = human(sum(row.size_bytes for row in small))
-            yield f"{size.rjust(widths[0])}  smaller ones: {len(small)}, with --all"
-        yield f"{human(self.size.images_bytes).rjust(widths[0])}  names and metadata, in images"
+            yield f"{size.rjust(width)}  smaller ones: {len(small)}, with --all"
+        yield f"{human(self.size.images_bytes).rjust(width)}  names and metadata, in images"
 
     def _head(self) -> tuple[str, ...]:
         return ("size", "alone", "part") if self.system else ("size", "systems", "part")

@@ -90,7 +90,8 @@ def _minified(subject: SystemSubject, store: ChrootStore | None) -> Minified | N
     if store is None or not subject.system.minify.enable:
         return None
     toplevel = subject.of.toplevels(store, registries.downloads(), subject.name)[subject.name]
-    return read_minified(subject, store, ToplevelParts.read(store, toplevel))
+    parts = ToplevelParts.read(store, toplevel)
+    return read_minified(store, parts.root) if parts is not None else None
 
 
 class _Shown:

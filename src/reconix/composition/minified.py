@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.build.minify import asked, graph, minified, rules
+from reconix.build.minify import graph, reasons, rules
+from reconix.build.minify.minified import Origin
 from reconix.build.minify.reasons import Reasons
-from reconix.build.toplevel import ALWAYS
-from reconix.composition.subject import SystemSubject
-from reconix.composition.toplevel_parts import ToplevelParts
 from reconix.nix.chroot import ChrootStore
+from reconix.store.paths import StorePath
 
 _MAX_STEPS = 12
 _UNITS = ("B", "kB", "MB")
@@ -68,28 +67,17 @@ class Minified:
         yield f'to have it: minify.keep = ["/{path}"]'
 
 
-def read_minified(
-    subject: SystemSubject, store: ChrootStore | None, parts: ToplevelParts | None
-) -> Minified | None:
-    """The answers about a system; nothing if it is not minified, or not built.
+def read_minified(store: ChrootStore, root: StorePath) -> Minified | None:
+    """The answers about a system; nothing if it is not minified, or what it came from is gone.
 
     Args:
-        subject: the system.
-        store: may have it.
-        parts: of its toplevel, as it is configured now.
+        store: has it.
+        root: that of the system.
     """
-    root = subject.root(store) if subject.system.minify.enable else None
-    if store is None or root is None or parts is None or parts.agent is None:
+    origin = Origin.of(store, root)
+    if origin is None:
         return None
-    bound = [(place, path) for path, place in parts.trees]
-    parameters = (*ALWAYS, *subject.system.kernel.parameters)
-    inputs = minified.Inputs(
-        minified.full_root(root),
-        minified.above(parts.etc, parts.agent, bound, parts.layers),
-        asked.wanted(subject.system, subject.locked.packages, parameters),
-    )
-    reasons = minified.known_reasons(store, inputs)
-    return Minified(reasons, root) if reasons is not None else None
+    return Minified(reasons.read_reasons(store.path(origin.reasons)), store.path(origin.root))
 
 
 def _at(path: str) -> str:

@@ -231,7 +231,7 @@ class _PackageNamer(_Namer):
 
 def _scan(place: Path, namer: _Namer, omitted: frozenset[str]) -> Iterator[tuple[int, _Found]]:
     """The files of an object whose contents are in the pool of a device."""
-    for path, status in _walk(place):
+    for path, status in walk(place):
         if status.st_size > MAX_INLINE_BYTES and path not in omitted:
             area = posixpath.dirname(path)
             content = Content(status.st_size, namer.part(path), _area(area), frozenset())
@@ -239,7 +239,7 @@ def _scan(place: Path, namer: _Namer, omitted: frozenset[str]) -> Iterator[tuple
             yield status.st_ino, _Found(content, file, bool(status.st_mode & stat.S_IXUSR))
 
 
-def _walk(place: Path) -> Iterator[tuple[str, os.stat_result]]:
+def walk(place: Path) -> Iterator[tuple[str, os.stat_result]]:
     """All regular files of an object, by path; one that is a file itself has the path ``""``."""
     status = place.lstat()
     if stat.S_ISREG(status.st_mode):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconix.cli.sizes import human
+from reconix.cli.sizes import human, table
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,11 @@ from reconix.cli.sizes import human
 )
 def test_a_size_has_its_unit(size: int, shown: str) -> None:
     assert human(size) == shown
+
+
+def test_numbers_of_a_table_end_in_one_column() -> None:
+    assert [*table([("size", "of"), ("1 B", "a"), ("10 KiB", "b")])] == [
+        "  size  of",
+        "   1 B  a",
+        "10 KiB  b",
+    ]

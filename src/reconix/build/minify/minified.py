@@ -4,7 +4,8 @@
     full root, reasons                          ──► minimal root
 
 Both have recipes, so a build without changes makes neither. The reasons stay on the build machine,
-where ``reconix why`` reads them. A changed port makes new reasons, but no new root.
+where ``reconix why`` reads them. A changed port makes new reasons, but no new root. What a minimal
+root came from is written down beside the recipes, so that it can be told of each that is kept.
 
 Tested by ``tests/unit/build/minify/test_minified.py``; with boots, by hand so far, by
 ``examples/demo.py --minify``.
@@ -84,6 +85,7 @@ def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar, architecture: s
         Roots(into, root, above, architecture).check()
 
     path = recipes.realise(store, recipe, make)
+    _remember(store, path, Origin(inputs.root, why))
     return Sidecar(path, minimal.entries(sidecar.entries), minimal_root.OMITTED)
 
 
@@ -108,15 +110,34 @@ def useless(wanted: Wanted, found: Reasons, root: Path) -> Iterator[str]:
             yield f"minify.programs: {program} is not there"
 
 
-def known_reasons(store: ChrootStore, inputs: Inputs) -> Reasons | None:
-    """The reasons, if a build has found them before."""
-    path = recipes.known(store, inputs.recipe())
-    return reasons.read_reasons(store.path(path)) if path is not None else None
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a minimal root was made from.
+
+    Attributes:
+        root: the full root.
+        reasons: why each path of that stays or goes.
+    """
+
+    root: StorePath
+    reasons: StorePath
+
+    @classmethod
+    def of(cls, store: ChrootStore, minimal: StorePath) -> "Origin | None":
+        """That of a minimal root; nothing if it is a full one, or its origin was collected."""
+        root, why = (recipes.known(store, each) for each in _origins(minimal))
+        return cls(root, why) if root is not None and why is not None else None
 
 
-def full_root(place: Path) -> StorePath:
-    """The full root that lies at a place of a store."""
-    return StorePath.of_basename(place.name)
+def _remember(store: ChrootStore, minimal: StorePath, origin: Origin) -> None:
+    for recipe, path in zip(_origins(minimal), (origin.root, origin.reasons), strict=True):
+        if recipes.known(store, recipe) != path:
+            recipes.remember(store, recipe, path)
+
+
+def _origins(minimal: StorePath) -> tuple[Recipe, Recipe]:
+    given = (("minimal", str(minimal)),)
+    return Recipe("full root of", NAME, given, ()), Recipe("reasons of", NAME, given, ())
 
 
 def _write_reasons(store: ChrootStore, inputs: Inputs, into: Path) -> None:

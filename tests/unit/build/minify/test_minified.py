@@ -8,8 +8,9 @@ import pytest
 from tests.device_trees import write
 
 from reconix.build.minify import minified
-from reconix.build.minify.minified import Inputs
+from reconix.build.minify.minified import Inputs, Origin
 from reconix.build.minify.plan import Wanted
+from reconix.build.minify.reasons import Reasons, read_reasons
 from reconix.build.software.programs import BrokenPrograms
 from reconix.nix.chroot import ChrootStore
 from reconix.store.images.nodes import Metadata
@@ -80,12 +81,20 @@ def test_what_is_reached_otherwise_makes_another_root(store: ChrootStore, tmp_pa
     assert "usr/bin/idle" in names(store, kept.subject)
 
 
-def test_reasons_of_a_build_are_known_afterwards(store: ChrootStore, tmp_path: Path) -> None:
+def reasons_of(store: ChrootStore, minimal: StorePath) -> Reasons:
+    origin = Origin.of(store, minimal)
+    assert origin is not None
+    return read_reasons(store.path(origin.reasons))
+
+
+def test_what_a_root_came_from_is_known_afterwards(store: ChrootStore, tmp_path: Path) -> None:
     given = inputs(store, tmp_path)
-    assert minified.known_reasons(store, given) is None
-    minify(store, given)
-    found = minified.known_reasons(store, given)
-    assert found is not None
+    assert Origin.of(store, given.root) is None
+    minimal = minify(store, given).subject
+    origin = Origin.of(store, minimal)
+    assert origin is not None
+    assert origin.root == given.root
+    found = reasons_of(store, minimal)
     assert found.stays["usr/bin/ping"].how == "names /usr/bin/ping"
     assert found.goes["usr/share/doc/x"].by == "documents"
 
@@ -93,9 +102,7 @@ def test_reasons_of_a_build_are_known_afterwards(store: ChrootStore, tmp_path: P
 def test_what_keeps_nothing_is_told(store: ChrootStore, tmp_path: Path) -> None:
     keep = ("/missing", "/usr/bin/idle", "package:tool", "package:none", "suggested:tpm")
     given = inputs(store, tmp_path, wanted=Wanted(keep=keep, programs=("ping", "pong")))
-    minify(store, given)
-    found = minified.known_reasons(store, given)
-    assert found is not None
+    found = reasons_of(store, minify(store, given).subject)
     assert list(minified.useless(given.wanted, found, store.path(given.root))) == [
         "minify.keep: /missing keeps nothing, it is not there",
         "minify.keep: package:none keeps nothing, it is not there",
