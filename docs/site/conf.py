@@ -1,4 +1,4 @@
-"""How the site is made from the files in ``docs/``: read by Sphinx, called by ``tools/make_site.py``.
+"""How the site is made from the files in ``docs/``: read by Sphinx for ``tools/make_site.py``.
 
 Source: the manuals of Sphinx, MyST and furo. Tested by ``tests/compat/test_site.py``.
 """
