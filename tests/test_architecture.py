@@ -63,7 +63,7 @@ ROOMS = {
         *("platforms", "descriptors", "documents", "settings", "images"),
         *("logins", "challenge", "registry"),
         *("layers", "archives", "layout", "sources", "blobs", "fetching", "trees", "paths"),
-        *("users", "locking", "runtime", "native", "making"),
+        *("unfit", "users", "locking", "runtime", "fitting", "native", "making"),
     ),
 }
 """The parts of a package that has some, rooms and modules beside them; each imports only itself and

@@ -7,7 +7,7 @@ quick enough to run on every save.
 
 Units and sizes are known from packages only. If the packages of the lock were built before, units
 that do not exist and budgets that are too small are errors as well; otherwise the build reports
-them.
+them. So it is with what containers ask of their images: a user, a folder, a program.
 
 With --json, errors and warnings are the lists `mistakes` and `notes` of objects with file, line,
 column, key, fact and hint, for editors.
@@ -16,13 +16,14 @@ Exit status: 0 the configuration is valid, 2 it has errors.
 """
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconix.base.documents import BadDocument, JsonInput
 from reconix.base.files import read_bounded
-from reconix.cli import places
+from reconix.cli import places, registries
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.words import counted
@@ -31,6 +32,9 @@ from reconix.config.lock import document
 from reconix.config.lock.packages import AGAIN, BadLock
 from reconix.config.problems import BadConfiguration, Place, Problem
 from reconix.config.schema.hosts import Host
+
+if TYPE_CHECKING:
+    from reconix.nix.chroot import ChrootStore
 
 _DATABASE = Path("nix/var/nix/db/db.sqlite")
 """Below the folder of a store; without it there is no store, and none is to be made here."""
@@ -80,8 +84,22 @@ def _foreseen(loaded: Loaded, store: Path) -> list[Problem]:
             problem
             for name, host in loaded.configuration.hosts.items()
             if name in locked
-            for problem in preflight.of(host, locked[name], loaded.systems.get(name, {}))
+            for problem in (
+                *preflight.of(host, locked[name], loaded.systems.get(name, {})),
+                *_unfit_containers(loaded, opened, host),
+            )
         ]
+
+
+def _unfit_containers(loaded: Loaded, store: "ChrootStore", host: Host) -> Iterator[Problem]:
+    """What is asked of containers and is not in their images, of those that were built before."""
+    if not any(system.containers for system in host.systems.values()):
+        return
+    from reconix.project.building import known_unfit
+    from reconix.project.files import ProjectFiles
+
+    files = ProjectFiles(loaded.configuration.folder, loaded.configuration, loaded.systems)
+    yield from known_unfit(files, store, host, registries.downloads())
 
 
 def _about_devices(loaded: Loaded, store: Path) -> list[Problem]:

@@ -11,8 +11,8 @@ Specified in ``docs/spec/containers.md``.
 Tested by ``tests/unit/containers/test_making.py`` and ``tests/compat/test_containers.py``.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconix.base import progress
@@ -22,11 +22,13 @@ from reconix.base.files import read_bounded
 from reconix.config.lock.containers import IDS, ContainerLock, first_id
 from reconix.config.lock.hosts import HostLock
 from reconix.config.lock.packages import LockedPackage
-from reconix.config.merge import dotted
+from reconix.config.merge import Table, dotted
+from reconix.config.problems import Place, Problem
 from reconix.config.schema.containers import Container, container_unit
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
-from reconix.containers import native
+from reconix.containers import fitting, native
+from reconix.containers.descriptors import BadImage
 from reconix.containers.fetching import Images, layers_of
 from reconix.containers.layers.unpack import METADATA
 from reconix.containers.paths import inside
@@ -62,6 +64,43 @@ class ContainerMaker:
     store: ChrootStore
     images: Images
     fetch: native.Fetch
+    _known: dict[ContainerLock, ImageTree] = field(default_factory=dict, compare=False)
+
+    def unfit(self, host: Host, lock: HostLock, system: str, table: Table) -> Iterator[Problem]:
+        """What the containers of a system ask for that is not in their images.
+
+        Args:
+            host: as configured.
+            lock: of the host; it fits the configuration.
+            system: the name of the system.
+            table: its values, which know where they were written.
+        """
+        locked, configured = lock.systems[system].containers, host.systems[system]
+        natives = self._natives(lock, system) if configured.containers else {}
+        for name, container in sorted(configured.containers.items()):
+            key = f"{system}: {dotted('containers', name)}"
+            for error in self._unfit(
+                key, name, container, locked[name], natives.get(name), lock.architecture
+            ):
+                yield fitting.problem(error, name, container, table, Place(host.folder))
+
+    def _unfit(
+        self,
+        key: str,
+        name: str,
+        container: Container,
+        locked: ContainerLock,
+        found: ImageTree | None,
+        architecture: str,
+    ) -> Iterator[BadImage]:
+        try:
+            tree = found or self._image(locked)
+            settings = self._settings(key, locked)
+        except BadImage as error:
+            yield error
+            return
+        image = _image_files(self.store, tree)
+        yield from fitting.Wanted(name, container, settings, image, architecture, key).unfit()
 
     def make(self, host: Host, lock: HostLock, system: str, root: Path) -> StorePath | None:
         """The object with the containers of a system; nothing if it has none.
@@ -78,9 +117,7 @@ class ContainerMaker:
         configured = host.systems[system]
         if not configured.containers:
             return None
-        locked = lock.systems[system].containers
-        by_name = {name: each for name, each in locked.items() if each.is_native}
-        natives = native.native_trees(self.store, lock, by_name, self.fetch) if by_name else {}
+        locked, natives = lock.systems[system].containers, self._natives(lock, system)
         plan = _System.of(host, lock, system, _localtime(configured, root))
         made = [
             self._container(plan, name, locked[name], natives.get(name))
@@ -96,23 +133,38 @@ class ContainerMaker:
         """
         return replace(self, fetch=refuse, images=replace(self.images, before_work=refuse))
 
+    def _natives(self, lock: HostLock, system: str) -> Mapping[str, ImageTree]:
+        containers = lock.systems[system].containers
+        by_name = {name: each for name, each in containers.items() if each.is_native}
+        return native.native_trees(self.store, lock, by_name, self.fetch) if by_name else {}
+
     def _container(
         self, plan: "_System", name: str, locked: ContainerLock, found: ImageTree | None
     ) -> "_Made":
         tree = found or self._image(locked)
         _tell_unreachable(plan.key(name), tree)
-        settings = Settings() if locked.is_native else self._settings(plan.key(name), locked)
+        settings = self._settings(plan.key(name), locked)
         image = _image_files(self.store, tree)
         container = plan.configured.containers[name]
+        wanted = fitting.Wanted(
+            name, container, settings, image, plan.architecture, source=plan.key(name)
+        )
+        for error in wanted.unfit():
+            raise error
         made = make_layer(name, container, image, localtime=plan.localtime, source=plan.key(name))
         path = self.store.add_files(made.tree, layer_name(name))
         layer = described(self.store, Sidecar(path, made.entries, (METADATA.encode(),)))
         return _Recipe(plan, name, (layer, tree), settings, image.root, made.volumes).made(locked)
 
     def _image(self, locked: ContainerLock) -> ImageTree:
-        return image_tree(self.store, layers_of(locked), lambda: self.images.layers(locked))
+        if locked not in self._known:
+            layers = layers_of(locked)
+            self._known[locked] = image_tree(self.store, layers, lambda: self.images.layers(locked))
+        return self._known[locked]
 
     def _settings(self, key: str, locked: ContainerLock) -> Settings:
+        if locked.is_native:
+            return Settings()
         return parse_settings(self.images.settings(locked), source=f"{key} ({locked.asked})")
 
     def _together(self, plan: "_System", made: list["_Made"]) -> StorePath:

@@ -20,6 +20,7 @@ from pathlib import Path
 from reconix.base.files import BadFile, read_bounded
 from reconix.containers.descriptors import BadImage
 from reconix.containers.paths import inside
+from reconix.containers.unfit import Unfit
 from reconix.store.images.nodes import MAX_ID
 
 _MAX_BYTES = 1 << 20
@@ -61,7 +62,8 @@ def find_ids(text: str, root: Path, *, source: str) -> Ids:
         source: the image, for messages.
 
     Raises:
-        BadImage: a name is not in the image, or a number is none.
+        Unfit: a name is not in the image, or a number is none.
+        BadImage: a table is too large.
     """
     name, mark, group = text.partition(":")
     users = list(_users(_read(root, "/etc/passwd", source)))
@@ -81,8 +83,10 @@ def _find_user(text: str, users: list[_User], source: str) -> _User:
     number = _number(text)
     if number is None:
         known = ", ".join(sorted(each.name for each in users)[:20]) or "none"
-        raise BadImage(
-            f"{source}: user {text[:80]!r} is not in its /etc/passwd; there are: {known}",
+        raise Unfit(
+            source,
+            f"user {text[:80]!r} is not in its /etc/passwd; there are: {known}",
+            "user",
             hint="name the user of the container by a number: user = 1000",
         )
     return next((each for each in users if each.user == number), _User("", number, 0))
@@ -94,7 +98,13 @@ def _find_group(text: str, groups: list[_Group], source: str) -> int:
             return each.group
     number = _number(text)
     if number is None:
-        raise BadImage(f"{source}: group {text[:80]!r} is not in its /etc/group")
+        known = ", ".join(sorted(each.name for each in groups)[:20]) or "none"
+        raise Unfit(
+            source,
+            f"group {text[:80]!r} is not in its /etc/group; there are: {known}",
+            "user",
+            hint='name the group by a number: user = "1000:1000"',
+        )
     return number
 
 

@@ -3,22 +3,27 @@
 Tested by ``tests/compat/test_build.py``.
 """
 
-from collections.abc import Collection, Mapping
+import contextlib
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from reconix.base import progress
 from reconix.build.host import Workshop, build_host
 from reconix.build.inspect import budgets, frozen
+from reconix.build.inspect.evaluate import NotBuilt, refuse
 from reconix.build.measured import Measured
 from reconix.build.pins import Pin
 from reconix.build.root import losses
 from reconix.build.users.known_ids import of_generation
 from reconix.config.lock.hosts import HostLock
+from reconix.config.problems import Problem
 from reconix.config.schema.hosts import Host
+from reconix.containers.descriptors import BadImage
+from reconix.containers.locking import BadContainers
 from reconix.nix.chroot import ChrootStore
 from reconix.project.downloads import Downloads
-from reconix.project.files import ProjectFiles
+from reconix.project.files import NotLocked, ProjectFiles
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
 
@@ -55,6 +60,7 @@ def _build(
     lock: HostLock,
     known: Measured,
 ) -> Pin:
+    expect_fitting(files, host, workshop, lock)
     path = build_host(workshop, host, lock, known)
     pins = files.pins(store, host)
     before = [pin.path for pin in pins.all() if store.is_valid(pin.path)]
@@ -66,6 +72,35 @@ def _build(
         progress.note(line)
     files.remember(host, {**lock.numbers, **of_generation(store, path, host.systems)})
     return pin
+
+
+def expect_fitting(files: ProjectFiles, host: Host, workshop: Workshop, lock: HostLock) -> None:
+    """Look into the images of containers before anything else is built.
+
+    Raises:
+        BadContainers: something that is asked for is not in one.
+    """
+    found = [
+        problem
+        for name in sorted(host.systems)
+        for problem in workshop.containers.unfit(host, lock, name, files.table(host, name))
+    ]
+    if found:
+        raise BadContainers(found, BadImage.exit_code)
+
+
+def known_unfit(
+    files: ProjectFiles, store: ChrootStore, host: Host, downloads: Downloads
+) -> Iterator[Problem]:
+    """The same as problems, as far as images were unpacked before; nothing is fetched or made."""
+    try:
+        lock = files.host_lock(host)
+    except NotLocked:
+        return
+    containers = files.workshop(store, downloads).containers.known(refuse)
+    for name in sorted(host.systems):
+        with contextlib.suppress(NotBuilt):
+            yield from list(containers.unfit(host, lock, name, files.table(host, name)))
 
 
 def debian_roots(

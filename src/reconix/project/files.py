@@ -6,7 +6,7 @@ Tested by ``tests/unit/project/test_files.py``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -27,6 +27,8 @@ from reconix.config.lock.document import FILE_NAME, MAX_LOCK_BYTES, parse_lock, 
 from reconix.config.lock.hosts import ArchiveLock, HostLock, Lock, SystemLock
 from reconix.config.lock.packages import LockedPackage
 from reconix.config.lock.wheels import LockedWheel
+from reconix.config.merge import Table
+from reconix.config.problems import Place
 from reconix.config.schema.containers import Container
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.system import System
@@ -61,15 +63,22 @@ class ProjectFiles:
 
     folder: Path
     configuration: Configuration
+    tables: Mapping[str, Mapping[str, Table]] = field(default_factory=dict)
+    """By host and system: the values, which know where they were written."""
 
     @classmethod
     def read(cls, folder: Path) -> "ProjectFiles":
         """The project in a folder."""
-        return cls(folder, load.load(folder))
+        loaded = load.load_and_warn(folder)
+        return cls(folder, loaded.configuration, loaded.systems)
 
     def host(self, name: str | None) -> Host:
         """A host by its name; the only one if no name is given."""
         return pick_host(self.configuration, name)
+
+    def table(self, host: Host, system: str) -> Table:
+        """The values of a system; without any if nobody has kept where they were written."""
+        return self.tables.get(host.name, {}).get(system, Table({}, Place(host.folder)))
 
     def workplace(self, host: Host) -> Workplace:
         """The folder for what is made of a host."""

@@ -23,7 +23,7 @@ from reconix.store.paths import StorePath
 IMAGE = (
     layer(
         folder("etc", mode=0o755),
-        file("etc/passwd", b"root:x:0:0:::\napp:x:1000:50:::\n"),
+        file("etc/passwd", b"root:x:0:0:::\napp:x:1000:50:::\nfar:x:70000:1:::\n"),
         file("bin/run", b"program" * 100, mode=0o4755),
         link("etc/resolv.conf", "/proc/net/pnp"),
         folder("var/lib/app", mode=0o750, user=1000, group=50),
@@ -224,7 +224,8 @@ def test_another_container_leaves_the_first_alone(store: ChrootStore, tmp_path: 
     ("option", "message"),
     [
         ('user = "nobody-here"', "user 'nobody-here' is not in its /etc/passwd"),
-        ('user = "70000"', "runs under the number 70000"),
+        ('user = "far"', "runs under the number 70000"),
+        ('command = ["/bin/none"]', "starts /bin/none, which is not there"),
         ('working_directory = "/srv/none"', "the folder /srv/none is not in its image"),
         ('volumes = { data = "/etc/passwd" }', "/etc/passwd is a file"),
         ('files = { "/etc" = { text = "" } }', "there is a folder at /etc, no file"),

@@ -44,7 +44,7 @@ def known_toplevels(
         names: of the systems of Debian that are asked for; by default, all of them.
     """
     found = _of_nix(host, lock)
-    known = replace(workshop, fetch=_refuse, containers=workshop.containers.known(_refuse))
+    known = replace(workshop, fetch=refuse, containers=workshop.containers.known(refuse))
     for name in host.systems if names is None else names:
         try:
             found |= build_toplevels(known, host, lock, [name])
@@ -53,7 +53,12 @@ def known_toplevels(
     return found
 
 
-def _refuse(_packages: Iterable[LockedPackage] = ()) -> Mapping[LockedPackage, Path]:
+def refuse(_packages: Iterable[LockedPackage] = ()) -> Mapping[LockedPackage, Path]:
+    """For whoever must not unpack packages.
+
+    Raises:
+        NotBuilt: always.
+    """
     raise NotBuilt("packages would have to be unpacked")
 
 

@@ -4,12 +4,14 @@ What is in it is made by the package ``containers``, which knows images and root
 what does it, as it is handed what fetches packages.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from reconix.config.lock.hosts import HostLock
 from reconix.config.lock.packages import LockedPackage
+from reconix.config.merge import Table
+from reconix.config.problems import Problem
 from reconix.config.schema.hosts import Host
 from reconix.store.paths import StorePath
 
@@ -25,6 +27,16 @@ class ContainerSource(Protocol):
             lock: of the host.
             system: the name of the system.
             root: its Debian root, as it lies in the store of the build machine.
+        """
+
+    def unfit(self, host: Host, lock: HostLock, system: str, table: Table) -> Iterator[Problem]:
+        """What the containers of a system ask for that is not in their images.
+
+        Args:
+            host: as configured.
+            lock: of the host.
+            system: the name of the system.
+            table: its values, which know where they were written.
         """
 
     def known(self, refuse: Callable[..., Mapping[LockedPackage, Path]]) -> "ContainerSource":

@@ -12,7 +12,7 @@ Tested by ``tests/unit/build/software/test_device_files.py``.
 """
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -55,6 +55,8 @@ class DeviceFiles:
     """The uppermost first."""
     changing: tuple[str, ...]
     """Places of which nobody knows when it is built what they will have."""
+    links: Mapping[str, str] = field(default_factory=lambda: _LINKS)
+    """Those in the root that no object has."""
     _known: dict[str, Path | None] = field(default_factory=dict)
 
     @classmethod
@@ -107,8 +109,8 @@ class DeviceFiles:
         return Absent.UNKNOWN if is_unknown else Absent.MISSING
 
     def _target(self, path: str) -> str | None:
-        if path in _LINKS:
-            return _LINKS[path]
+        if path in self.links:
+            return self.links[path]
         entry = self._entry(f"/{path}")
         return link_target(entry) if entry is not None else None
 

@@ -79,10 +79,12 @@ class Programs:
     Attributes:
         files: all that the device will have.
         architecture: of the host, as Debian calls it.
+        search_path: where a program is looked for that is named without a path.
     """
 
     files: DeviceFiles
     architecture: str
+    search_path: Sequence[str] = SEARCH_PATH
     _read: dict[Path, Elf | None] = field(default_factory=dict)
     _usual: tuple[str, ...] | None = None
 
@@ -120,6 +122,34 @@ class Programs:
         elif begin.startswith(_SCRIPT) and os.access(file, os.X_OK):
             yield from self._of_script(file, shown)
 
+    def of_start(self, file: Path, shown: str) -> Iterator[Fault]:
+        """What keeps the kernel from starting a file; what its loader wants is left alone.
+
+        Args:
+            file: on this machine.
+            shown: its path on the device.
+        """
+        with file.open("rb") as stream:
+            begin = stream.read(len(MAGIC))
+        if begin.startswith(_SCRIPT):
+            yield from self._of_script(file, shown)
+        elif begin == MAGIC:
+            yield from self._of_header(file, shown)
+
+    def _of_header(self, file: Path, shown: str) -> Iterator[Fault]:
+        try:
+            elf = self._elf(file)
+        except DamagedElf:
+            yield Fault(shown, "begins as a program, and is damaged", "copy it again")
+            return
+        if elf is None or not elf.is_run:
+            return
+        if elf.processor != _PROCESSORS[self.architecture]:
+            name = _NAMES.get(elf.processor, elf.processor.removeprefix("EM_"))
+            yield Fault(shown, f"is for {one_line(name)}, and the host is {self.architecture}")
+        elif elf.interpreter:
+            yield from self._missing(shown, "interpreter", elf.interpreter)
+
     def _of_script(self, file: Path, shown: str) -> Iterator[Fault]:
         with file.open("rb") as stream:
             line = stream.read(_MAX_LINE_BYTES).partition(b"\n")[0]
@@ -141,9 +171,10 @@ class Programs:
         """What is wrong with a program that is to be started, or nothing.
 
         Args:
-            program: a path on the device, or a name to be looked for where systemd does.
+            program: a path on the device, or a name to be looked for.
         """
-        places = [program] if "/" in program else [f"{each}/{program}" for each in SEARCH_PATH]
+        folders = [""] if "/" in program else [f"{each}/" for each in self.search_path]
+        places = [f"{folder}{program}" for folder in folders]
         found = [self.files.find(place) for place in places]
         if Absent.UNKNOWN in found:
             return ""
@@ -155,21 +186,18 @@ class Programs:
         return "" if os.access(first, os.X_OK) else "is not executable"
 
     def _of_elf(self, file: Path, shown: str, beside: frozenset[str]) -> Iterator[Fault]:
+        yield from self._of_header(file, shown)
+        elf = self._loadable(file)
+        if elf and (not elf.interpreter or elf.interpreter in _LOADERS):
+            yield from self._of_libraries(elf, shown, beside)
+
+    def _loadable(self, file: Path) -> Elf | None:
         try:
             elf = self._elf(file)
         except DamagedElf:
-            yield Fault(shown, "begins as a program, and is damaged", "copy it again")
-            return
-        if elf is None or not elf.is_run:
-            return
-        if elf.processor != _PROCESSORS[self.architecture]:
-            name = _NAMES.get(elf.processor, elf.processor.removeprefix("EM_"))
-            yield Fault(shown, f"is for {one_line(name)}, and the host is {self.architecture}")
-            return
-        if elf.interpreter:
-            yield from self._missing(shown, "interpreter", elf.interpreter)
-        if not elf.interpreter or elf.interpreter in _LOADERS:
-            yield from self._of_libraries(elf, shown, beside)
+            return None
+        is_ours = elf is not None and elf.processor == _PROCESSORS[self.architecture]
+        return elf if elf and is_ours and elf.is_run else None
 
     def _of_libraries(self, elf: Elf, shown: str, beside: frozenset[str]) -> Iterator[Fault]:
         places: dict[str, Path] = {}

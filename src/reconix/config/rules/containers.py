@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from reconix.config.image_reference import BadReference, parse_reference
+from reconix.config.lock.containers import IDS
 from reconix.config.merge import List, Table, Value, dotted
 from reconix.config.origins import place_of, place_of_item
 from reconix.config.problems import Place, Problem
@@ -28,6 +29,7 @@ def check_containers(system: System, table: Table, file: Place) -> Iterator[Prob
         told = Told(name, table, file)
         yield from _made_of_one_thing(container, told)
         yield from _can_be_started(container, told)
+        yield from _has_a_user(container, told)
         yield from _has_volumes(container, told)
         yield from _has_files(container, told)
         yield from _knows_its_secrets(container, system, told)
@@ -89,6 +91,13 @@ def _can_be_started(container: Container, told: Told) -> Iterator[Problem]:
     if len(places) > 1:
         fact = f"has words here and in {places[0]}, which would be one command"
         yield told.problem("command", fact=fact, hint="write command = { force = [...] }")
+
+
+def _has_a_user(container: Container, told: Told) -> Iterator[Problem]:
+    for each in (container.user or "").split(":"):
+        if each.isdecimal() and int(each) >= IDS:
+            fact, hint = f"a container has no number {each}", f"choose one below {IDS}"
+            yield told.problem("user", fact=fact, hint=hint)
 
 
 def _has_volumes(container: Container, told: Told) -> Iterator[Problem]:

@@ -15,17 +15,17 @@ Source: CVE-2026-47766.
 Tested by ``tests/unit/containers/runtime/test_layer.py``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from reconix.base.text import one_line
 from reconix.config.schema.containers import Container
-from reconix.containers.descriptors import BadImage
 from reconix.containers.layers.unpack import METADATA
 from reconix.containers.paths import inside
 from reconix.containers.runtime.places import HOSTS, RESOLV_CONF, ROOT, SECRETS, TEMPORARY
 from reconix.containers.trees import CLOSED
+from reconix.containers.unfit import Unfit, asked_by
 from reconix.store.images.nodes import EXECUTABLE, Metadata
 from reconix.store.sidecar import ITSELF, Entries, print_entries
 from reconix.store.tree import File, Folder, Node, folder
@@ -81,7 +81,7 @@ class _Layer:
         above, name = self._above(path)
         place = self.image.root / above / name
         if place.is_dir() and not place.is_symlink():
-            raise BadImage(f"{self.source}: there is a folder at {one_line(path)}, no file")
+            raise Unfit(self.source, f"there is a folder at {one_line(path)}, no file")
         own = f"{above}/{name}".lstrip("/")
         self.nodes[own] = File(content, executable=bool(new.mode & 0o111))
         self.said[own] = new
@@ -93,7 +93,7 @@ class _Layer:
             own = str(PurePosixPath("/", path))[1:]
             return own if own in self.said else None
         if not place.is_dir():
-            raise BadImage(f"{self.source}: {one_line(path)} is a file, where a folder must be")
+            raise Unfit(self.source, f"{one_line(path)} is a file, where a folder must be")
         return "" if place == self.image.root else str(place.relative_to(self.image.root))
 
     def _above(self, path: str) -> tuple[str, str]:
@@ -135,17 +135,21 @@ def make_layer(
         source: the container, for messages.
 
     Raises:
-        BadImage: a folder is in the place of a file, or the reverse.
+        Unfit: a folder is in the place of a file, or the reverse.
     """
     layer = _Layer(image, source)
     for path, said in FOLDERS.items():
         _expect_plain(image.root / path, path, source)
         layer.add_folder(path, said)
-    real = {path: f"/{layer.add_folder(path)}" for path in _mounted_folders(container)}
+    real: dict[str, str] = {}
+    for path, option in _mounted_folders(container):
+        with asked_by(*option):
+            real[path] = f"/{layer.add_folder(path)}"
     for path, content in _given(name, localtime).items():
         layer.add_file(path, content)
     for path, file in sorted(container.files.items()):
-        layer.add_file(path, file.read(), Metadata(file.mode))
+        with asked_by("files", path):
+            layer.add_file(path, file.read(), Metadata(file.mode))
     volumes = {path: real[path] for path in container.volumes.values()}
     return MadeLayer(*_object(layer), volumes)
 
@@ -153,17 +157,19 @@ def make_layer(
 def _expect_plain(place: Path, path: str, source: str) -> None:
     """Refuse a root in which one of the folders is something else."""
     if place.is_symlink() or (place.exists() and not place.is_dir()):
-        raise BadImage(
-            f"{source}: /{path} of its image is no folder",
+        raise Unfit(
+            source,
+            f"/{path} of its image is no folder",
             hint="something is mounted there in every container; take another image",
         )
 
 
-def _mounted_folders(container: Container) -> Iterable[str]:
-    """Sorted, so that a folder stands before those in it."""
-    secrets = [f"/run/{SECRETS}"] if container.secrets else []
-    temporary = TEMPORARY if container.read_only else ()
-    return sorted({*container.volumes.values(), *secrets, *temporary})
+def _mounted_folders(container: Container) -> list[tuple[str, tuple[str, ...]]]:
+    """With the option that asks for each; sorted, so that a folder stands before those in it."""
+    secrets = {f"/run/{SECRETS}": ("secrets",)} if container.secrets else {}
+    temporary = dict.fromkeys(TEMPORARY, ("read_only",)) if container.read_only else {}
+    volumes = {path: ("volumes", name) for name, path in container.volumes.items()}
+    return sorted({**temporary, **secrets, **volumes}.items())
 
 
 def _given(name: str, localtime: bytes | None) -> dict[str, bytes]:

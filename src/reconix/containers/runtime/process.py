@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from reconix.base.documents import JsonInput
 from reconix.config.lock.containers import IDS
 from reconix.config.schema.containers import Container
-from reconix.containers.descriptors import BadImage
 from reconix.containers.paths import inside
 from reconix.containers.settings import Settings
+from reconix.containers.unfit import Unfit
 from reconix.containers.users import Ids, find_ids
 
 INIT = "/dev/init"
@@ -71,12 +71,8 @@ def process_of(
     Raises:
         BadImage: user or folder are not in the image, or nobody says what is to run.
     """
-    ids = find_ids(container.user or settings.user, root, source=source)
-    for number in (ids.user, ids.group, *ids.groups):
-        if number >= IDS:
-            raise BadImage(f"{source} runs under the number {number}: it has those below {IDS}")
-    folder = container.working_directory or settings.folder
-    _expect_folder(folder, container, root, source)
+    ids = ids_of(container, settings, root, source=source)
+    folder = folder_of(container, settings, root, source=source)
     usual = {"PATH": _PATH, "HOSTNAME": name}
     environment = {**usual, **dict(settings.environment), **container.environment}
     return Process(
@@ -88,17 +84,39 @@ def process_of(
     )
 
 
-def _expect_folder(folder: str, container: Container, root: Path, source: str) -> None:
-    """Refuse a folder that is not there: neither in the image nor because of the configuration."""
+def ids_of(container: Container, settings: Settings, root: Path, *, source: str) -> Ids:
+    """Whom a container runs as.
+
+    Raises:
+        Unfit: there is nobody of that name, or no container has the number.
+    """
+    ids = find_ids(container.user or settings.user, root, source=source)
+    for number in (ids.user, ids.group, *ids.groups):
+        if number >= IDS:
+            fact = f"runs under the number {number}: it has those below {IDS}"
+            raise Unfit(source, fact, "user", hint="let it run as somebody else: user = 1000")
+    return ids
+
+
+def folder_of(container: Container, settings: Settings, root: Path, *, source: str) -> str:
+    """Where a container starts.
+
+    Raises:
+        Unfit: the folder is not there: neither in the image nor because of the configuration.
+    """
+    folder = container.working_directory or settings.folder
     place = inside(root, folder)
     made = {*container.volumes.values(), *_folders_of(container.files)}
     if (place is None or not place.is_dir()) and not any(
         PurePosixPath(each).is_relative_to(folder) for each in made
     ):
-        raise BadImage(
-            f"{source}: the folder {folder} is not in its image",
+        raise Unfit(
+            source,
+            f"the folder {folder} is not in its image",
+            "working_directory",
             hint="name one that is there: working_directory of the container",
         )
+    return folder
 
 
 def _folders_of(files: Iterable[str]) -> list[str]:

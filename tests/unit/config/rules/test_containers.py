@@ -49,6 +49,8 @@ WRONG = {
     ),
     f'{HEAD}devices = ["/etc/passwd"]': (f"{A}.devices", "expected the path of a device"),
     f'{HEAD}devices = ["/dev/../etc"]': (f"{A}.devices", "expected the path of a device"),
+    f"{HEAD}user = 65536": (f"{A}.user", "a container has no number 65536"),
+    f'{HEAD}user = "app:65536"': (f"{A}.user", "a container has no number 65536"),
     f'{HEAD}user = "a b"': (f"{A}.user", "expected a user of the image"),
     f'{HEAD}working_directory = "srv"': (f"{A}.working_directory", "expected the absolute path"),
     f'{HEAD}stop_signal = "SIGTREM"': (f"{A}.stop_signal", "expected the name of a signal"),
