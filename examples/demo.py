@@ -51,8 +51,14 @@ What next:
   what this one is made of:    {folder}/project/hosts/gateway
   give the room back:          rm -r {folder}"""
 
-MINIFY = '[minify]\nenable = true\nprograms = ["ip"]\n\n[persist]'
-"""Of iproute2 only one program is meant."""
+MINIFY = """\
+[minify]
+enable = true
+programs = ["ip"]
+devices_files = ["modaliases"]
+
+[persist]"""
+"""Of iproute2 only one program is meant, and of the kernel's modules those of a virtual device."""
 
 BROKEN = "listen eighty default_server;"
 RIGHT = "listen 80 default_server;"

@@ -71,7 +71,7 @@ those before it."""
 
 AGENT_ORDER = """
 paths
-hardware/    disk flash_wear inhibitors kernel_log reset_reason restart
+hardware/    disk flash_wear inhibitors kernel_log modaliases reset_reason restart
 state/       lock data events faults running choice last_check scrubbed ledger record
 settings/    containers health policy schedule secrets wifi
 state/       secrets current_containers

@@ -32,7 +32,9 @@ from reconix.build.etc import configured_files, file_precedence
 from reconix.build.etc.generated_files import Etc, make_etc, units_of_ones_own
 from reconix.build.generation import add_generation, read_system
 from reconix.build.measured import Measured
-from reconix.build.minify import asked, minified
+from reconix.build.minify import asked, loaded_by_name, minified, module_plan
+from reconix.build.minify.minimal_linux import FullKernel
+from reconix.build.minify.module_plan import WantedModules
 from reconix.build.recipes import Recipe
 from reconix.build.root import debian, losses, metadata
 from reconix.build.root.described import Packages
@@ -114,13 +116,16 @@ def build_toplevels(
     """
     locked = {name: lock.systems[name] for name in sorted(names)}
     roots = _roots(workshop, lock, locked)
+    wanted = loaded_by_name.wanted_modules(host, lock)
     kernels = {name: _kernel(workshop, system) for name, system in locked.items()}
     packed = zipapp.pack()
     known = replace(lock, numbers=_ids(workshop, host, lock, roots))
     sidecars = {root: _root_sidecar(workshop, root, known) for root in sorted({*roots.values()})}
     trees = Trees(workshop.store)
     built = {
-        name: _Built(sidecars[root], kernels[name], _agent(workshop, lock, packed, root), trees)
+        name: _Built(
+            sidecars[root], kernels[name], _agent(workshop, lock, packed, root), trees, wanted
+        )
         for name, root in roots.items()
     }
     return {
@@ -199,22 +204,16 @@ def _agent(workshop: Workshop, lock: HostLock, packed: bytes, root: StorePath) -
     return recipes.realise(workshop.store, recipe, make)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kernel:
-    path: StorePath
-    version: str
-
-
-def _kernel(workshop: Workshop, system: SystemLock) -> _Kernel:
+def _kernel(workshop: Workshop, system: SystemLock) -> FullKernel:
     def make(into: Path) -> None:
         files = workshop.fetch(system.kernel)
         linux.unpack_kernel([files[package] for package in sorted(files)], into)
 
     path = recipes.realise(workshop.store, cached_recipes.linux_recipe(system), make)
-    return _Kernel(path, cached_recipes.linux_version(system))
+    return FullKernel(workshop.store, path, cached_recipes.linux_version(system))
 
 
-def _initrd(workshop: Workshop, system: System, kernel: _Kernel, lock: HostLock) -> StorePath:
+def _initrd(workshop: Workshop, system: System, kernel: FullKernel, lock: HostLock) -> StorePath:
     busybox = lock.initrd[0]
     wanted = system.kernel.initrd_modules
     inputs = (
@@ -227,7 +226,7 @@ def _initrd(workshop: Workshop, system: System, kernel: _Kernel, lock: HostLock)
 
     def make(into: Path) -> None:
         program = _member(workshop, busybox, _BUSYBOX)
-        modules = Modules.read(workshop.store.path(kernel.path) / "modules" / kernel.version)
+        modules = Modules.read(kernel.modules / kernel.version)
         into.mkdir()
         (into / "initrd").write_bytes(initrd.make_initrd(program, modules, wanted))
 
@@ -244,10 +243,12 @@ class _Built:
 
     sidecar: Sidecar
     """Of its root."""
-    kernel: _Kernel
+    kernel: FullKernel
     agent: StorePath
     trees: Trees
     """Those of all systems."""
+    modules: WantedModules
+    """What all systems want of the modules of their kernels."""
 
     @property
     def root(self) -> StorePath:
@@ -360,8 +361,9 @@ class _SystemBuild:
         return Components(
             root=sidecar.subject,
             etc=etc_path,
-            linux=built.kernel.path,
+            linux=built.kernel.alone() if built.modules else built.kernel.path,
             linux_version=built.kernel.version,
+            modules=self._modules(),
             initrd=_initrd(self.workshop, self.system, built.kernel, self.lock),
             agent=built.agent,
             root_sidecar=_add_sidecar(store, sidecar),
@@ -369,6 +371,17 @@ class _SystemBuild:
             placed=placed,
             containers=self.workshop.containers.make(self.host, self.lock, self.name, root),
         )
+
+    def _modules(self) -> StorePath:
+        """What has the modules of the kernel: all of them, or those that are wanted."""
+        kernel, wanted = self.built.kernel, self.built.modules
+        if not wanted or not self.system.minify.enable:
+            return kernel.path
+        missing = module_plan.not_there(
+            loaded_by_name.kept(self.system), kernel.modules, kernel.version
+        )
+        self._tell(f"minify.keep: module:{each} keeps nothing, it is not there" for each in missing)
+        return kernel.with_only(wanted)
 
     def _minified(self, etc: StorePath, placed: Placed) -> Sidecar:
         """What is said about the root that the system gets: all of it, or what is reached."""

@@ -57,6 +57,8 @@ class Components:
     agent: StorePath
     root_sidecar: StorePath
     etc_sidecar: StorePath
+    modules: StorePath
+    """What has the modules of the kernel: the same object, or one of its own."""
     placed: Placed = NOTHING_PLACED
     containers: StorePath | None = None
     """What has all about containers, and refers to what they are made of."""
@@ -64,7 +66,8 @@ class Components:
     def paths(self) -> tuple[StorePath, ...]:
         """All of them."""
         sidecars = (self.root_sidecar, self.etc_sidecar)
-        own = (self.root, self.etc, self.linux, self.initrd, self.agent)
+        kernel = dict.fromkeys((self.linux, self.modules))
+        own = (self.root, self.etc, *kernel, self.initrd, self.agent)
         contained = (self.containers,) if self.containers else ()
         return (*own, *sidecars, *self.placed.objects(), *contained)
 
@@ -73,7 +76,7 @@ class Components:
         found = {
             "root": str(self.root),
             "etc": str(self.etc),
-            "modules": f"{self.linux}/modules",
+            "modules": f"{self.modules}/modules",
             "agent": str(self.agent),
             "sidecars/root": str(self.root_sidecar),
             "sidecars/etc": str(self.etc_sidecar),

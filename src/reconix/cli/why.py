@@ -91,7 +91,7 @@ def _minified(subject: SystemSubject, store: ChrootStore | None) -> Minified | N
         return None
     toplevel = subject.of.toplevels(store, registries.downloads(), subject.name)[subject.name]
     parts = ToplevelParts.read(store, toplevel)
-    return read_minified(store, parts.root) if parts is not None else None
+    return read_minified(store, parts) if parts is not None else None
 
 
 class _Shown:

@@ -15,13 +15,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.build.minify import graph, reasons, rules
-from reconix.build.minify.minified import Origin
+from reconix.build.boot.linux import module_name
+from reconix.build.minify import graph, module_plan, reasons, rules
+from reconix.build.minify.origin import Origin
 from reconix.build.minify.reasons import Reasons
+from reconix.composition.toplevel_parts import ToplevelParts
 from reconix.nix.chroot import ChrootStore
-from reconix.store.paths import StorePath
 
 _MAX_STEPS = 12
+_MODULES = f"{module_plan.PLACE}/"
 _UNITS = ("B", "kB", "MB")
 
 
@@ -30,12 +32,14 @@ class Minified:
     """Answers about the paths of one minified system.
 
     Attributes:
-        reasons: of the build.
+        reasons: of the build, for the root and for the modules of the kernel.
         root: the full root.
+        modules: all modules of the kernel, in the folder of its version; nothing if all stay.
     """
 
     reasons: Reasons
     root: Path
+    modules: Path | None = None
 
     def reached(self, path: str) -> tuple[str, ...]:
         """How a path is reached that stays, one step a line; nothing of a path of others."""
@@ -61,23 +65,41 @@ class Minified:
         yield f"removed{by}: {because.how}"
         if rule is not None and rule.unless_text:
             yield f"it would stay where {rule.unless_text}"
-        place = self.root / path
+        place = self.place(path)
         if place.is_file() and not place.is_symlink():
             yield f"it has {_size(place.stat().st_size)}"
-        yield f'to have it: minify.keep = ["/{path}"]'
+        keep = f"module:{module_name(path)}" if self.is_module(path) else f"/{path}"
+        yield f'to have it: minify.keep = ["{keep}"]'
+
+    def place(self, path: str) -> Path:
+        """Where a path of the full system lies in the store."""
+        if self.modules is not None and path.startswith(_MODULES):
+            return self.modules / path.removeprefix(_MODULES)
+        return self.root / path
+
+    def is_module(self, path: str) -> bool:
+        """Whether it is one of the kernel's modules."""
+        return self.modules is not None and path.startswith(_MODULES)
 
 
-def read_minified(store: ChrootStore, root: StorePath) -> Minified | None:
+def read_minified(store: ChrootStore, parts: ToplevelParts) -> Minified | None:
     """The answers about a system; nothing if it is not minified, or what it came from is gone.
 
     Args:
         store: has it.
-        root: that of the system.
+        parts: of the system.
     """
-    origin = Origin.of(store, root)
+    origin = Origin.of(store, parts.root)
     if origin is None:
         return None
-    return Minified(reasons.read_reasons(store.path(origin.reasons)), store.path(origin.root))
+    root = store.path(origin.root)
+    found = reasons.read_reasons(store.path(origin.reasons))
+    linux = Origin.of(store, parts.linux)
+    if linux is None:
+        return Minified(found, root)
+    known = reasons.read_reasons(store.path(linux.reasons))
+    both = Reasons({**found.stays, **known.stays}, {**known.goes, **found.goes})
+    return Minified(both, root, store.path(linux.root) / "modules")
 
 
 def _at(path: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from reconix.base.errors import UsageError
 from reconix.build.minify import minified
-from reconix.build.minify.minified import Origin
+from reconix.build.minify.origin import Origin
 from reconix.build.minify.reasons import Reasons, read_reasons
 from reconix.build.root import losses, metadata
 from reconix.build.software.owners import LISTS, Owners

@@ -129,7 +129,8 @@ def _names(
     parts: ToplevelParts, toplevel: StorePath, objects: Iterable[StorePath]
 ) -> dict[StorePath, Part]:
     """The parts of objects that are one part each."""
-    version = parts.linux.name.removeprefix("linux-")
+    version = parts.linux.name.removeprefix("linux-").removeprefix("modules-")
+    kernel = Part("kernel", version, Kind.KERNEL)
     return {
         **{path: _INITRD for path in objects if path.name == _INITRD_NAME},
         **({parts.agent: _AGENT} if parts.agent else {}),
@@ -139,7 +140,8 @@ def _names(
             path: Part(f"container {name}", kind=Kind.CONTAINER) if name else _GENERATED
             for path, name in parts.containers
         },
-        parts.linux: Part("kernel", version, Kind.KERNEL),
+        **{path: kernel for path in objects if path.name == f"linux-{version}"},
+        parts.linux: kernel,
         parts.etc: _GENERATED,
         toplevel: _GENERATED,
     }

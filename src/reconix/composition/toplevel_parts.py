@@ -28,7 +28,7 @@ class ToplevelParts:
     root: StorePath
     etc: StorePath
     linux: StorePath
-    """It has the kernel's modules in a folder."""
+    """It has the kernel's modules in a folder, and the kernel if all modules stay."""
     modules: str
     """The name of that folder, with a slash in front."""
     agent: StorePath | None

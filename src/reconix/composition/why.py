@@ -246,7 +246,8 @@ class Inquiry:
             return self._kept(real) or self._gone(real) or self._nothing(view, real)
         answer = self._of(_telling(found))
         kept = map(_kept_by_devices, self._kept_folders(real))
-        minified = self._minified() if _telling(found).provenance is Provenance.ROOT else None
+        is_ours = _telling(found).provenance in (Provenance.ROOT, Provenance.MODULES)
+        minified = self._minified() if is_ours else None
         reached = minified.reached(real) if minified is not None else ()
         facts = [*answer.facts, *_others(found), *kept, *reached]
         return PathAnswer(f"/{real}", tuple(facts), answer.requests, answer.packages)
@@ -297,7 +298,8 @@ class Inquiry:
         facts = minified.gone(path) if minified is not None else ()
         if minified is None or not facts:
             return None
-        answer = self._of_root(Found(path, Provenance.ROOT, minified.root / path))
+        whose = Provenance.MODULES if minified.is_module(path) else Provenance.ROOT
+        answer = self._of(Found(path, whose, minified.place(path)))
         return PathAnswer(answer.path, (*facts, *answer.facts), (), answer.packages)
 
     def _kept(self, path: str) -> PathAnswer | None:

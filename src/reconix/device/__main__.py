@@ -409,6 +409,22 @@ def _logs(device: Device, arguments: Arguments) -> int:
     return 0
 
 
+def _modaliases(device: Device, arguments: Arguments) -> int:
+    """Print what the devices of this machine call themselves, a line each.
+
+    The list is for `minify.devices_files`: of the kernel's modules a system then has only those for
+    these devices. Connect all that may be connected before.
+    """
+    from reconix.device.hardware.modaliases import read_modaliases
+
+    found = read_modaliases(device.paths.sysfs)
+    if arguments.json:
+        _say_json({"modaliases": found})
+    else:
+        _say("\n".join(found))
+    return 0
+
+
 def _make_key(device: Device, arguments: Arguments) -> int:
     """For the unit: make the key of this device, if it has none."""
     from reconix.device.state.secrets import make_device_key
@@ -486,6 +502,7 @@ def make_parser() -> argparse.ArgumentParser:
     rescue.add_argument("disk", metavar="DISK", type=Path, help="the whole disk, or its image")
     rescue.add_argument("--slot", metavar="N", type=int, required=True, help="the slot to select")
     _with_secret(_add(commands, "secrets", _secrets))
+    _add(commands, "modaliases", _modaliases)
     _add_containers(commands)
     _add_for_units(commands)
     return parser

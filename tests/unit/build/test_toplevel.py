@@ -76,8 +76,15 @@ def _path(name: str) -> StorePath:
 
 COMPONENTS = Components(
     *(_path("root"), _path("etc"), _path("linux"), "6.12", _path("initrd"), _path("agent")),
-    *(_path("root.sidecar"), _path("etc.sidecar")),
+    *(_path("root.sidecar"), _path("etc.sidecar"), _path("linux")),
 )
+
+
+def test_modules_may_be_an_object_of_their_own() -> None:
+    components = replace(COMPONENTS, modules=_path("modules"))
+    assert components.links()["modules"] == Symlink(f"{_path('modules')}/modules")
+    assert {_path("linux"), _path("modules")} <= {*components.paths()}
+    assert len(components.paths()) == len(COMPONENTS.paths()) + 1
 
 
 @pytest.fixture

@@ -66,3 +66,17 @@ def test_a_long_way_is_cut_short(tmp_path: Path) -> None:
     said = Minified(Reasons(steps, {}), tmp_path).reached("p0")
     assert len(said) == 13
     assert said[-1] == "and 8 steps more"
+
+
+def test_a_module_of_the_kernel_is_kept_by_its_name(minified: Minified, tmp_path: Path) -> None:
+    path = "usr/lib/modules/6.12/kernel/sound/snd-dummy.ko.xz"
+    place = tmp_path / "linux/6.12/kernel/sound/snd-dummy.ko.xz"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(bytes(2000))
+    goes = {path: Because("", "no device needs it")}
+    said = Minified(Reasons({}, goes), minified.root, tmp_path / "linux").gone(path)
+    assert said == (
+        "removed: no device needs it",
+        "it has 2.0 kB",
+        'to have it: minify.keep = ["module:snd_dummy"]',
+    )

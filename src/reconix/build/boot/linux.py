@@ -63,7 +63,7 @@ def unpack_kernel(packages: Sequence[Path], into: Path) -> str:
             f"{names} hold {len(versions)} kernels, expected one",
             hint="is kernel.package a linux-image package?",
         )
-    _index(into, versions[0])
+    index(into, versions[0])
     return versions[0]
 
 
@@ -106,8 +106,13 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> No
     place.write_bytes(content.read())
 
 
-def _index(into: Path, version: str) -> None:
-    """Let depmod write its index files; it wants to see ``lib/modules`` below some root."""
+def index(into: Path, version: str) -> None:
+    """Let depmod write its index files; it wants to see ``lib/modules`` below some root.
+
+    Args:
+        into: has a folder ``modules``.
+        version: the name of the folder in that.
+    """
     root = into / "depmod"
     (root / "lib").mkdir(parents=True)
     (root / "lib/modules").symlink_to(into / "modules")

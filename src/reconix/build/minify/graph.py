@@ -69,3 +69,14 @@ def chain(reached: Mapping[str, Because], path: str) -> list[tuple[str, Because]
         found.append((path, reached[path]))
         path = reached[path].by
     return found
+
+
+def with_folders(files: Files, stays: Mapping[str, Because]) -> dict[str, Because]:
+    """All that stays, with the folders above, each because of the first that is in it."""
+    found = dict(stays)
+    for path in sorted(path for path in stays if files.nodes[path].is_of_root):
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found[folder] = Because(path, "has what stays in it")
+            folder = folder.rpartition("/")[0]
+    return found

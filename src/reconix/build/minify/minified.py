@@ -21,6 +21,7 @@ from reconix.build.minify import checks, minimal_root, plan, reasons
 from reconix.build.minify.checks import Roots
 from reconix.build.minify.files import Files
 from reconix.build.minify.minimal_root import Minimal
+from reconix.build.minify.origin import Origin
 from reconix.build.minify.plan import Wanted
 from reconix.build.minify.reasons import Reasons
 from reconix.build.recipes import Recipe
@@ -85,7 +86,7 @@ def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar, architecture: s
         Roots(into, root, above, architecture).check()
 
     path = recipes.realise(store, recipe, make)
-    _remember(store, path, Origin(inputs.root, why))
+    Origin(inputs.root, why).remember(store, path)
     return Sidecar(path, minimal.entries(sidecar.entries), minimal_root.OMITTED)
 
 
@@ -102,42 +103,13 @@ def useless(wanted: Wanted, found: Reasons, root: Path) -> Iterator[str]:
             "package": any((root / INFO).glob(f"{name}.list"))
             or any((root / INFO).glob(f"{name}:*.list")),
             "suggested": name in features,
+            "module": True,  # told by whoever has the kernel
         }.get(kind, each.strip("/") in found.stays)
         if not there:
             yield f"minify.keep: {each} keeps nothing, it is not there"
     for program in wanted.programs:
         if program not in names:
             yield f"minify.programs: {program} is not there"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What a minimal root was made from.
-
-    Attributes:
-        root: the full root.
-        reasons: why each path of that stays or goes.
-    """
-
-    root: StorePath
-    reasons: StorePath
-
-    @classmethod
-    def of(cls, store: ChrootStore, minimal: StorePath) -> "Origin | None":
-        """That of a minimal root; nothing if it is a full one, or its origin was collected."""
-        root, why = (recipes.known(store, each) for each in _origins(minimal))
-        return cls(root, why) if root is not None and why is not None else None
-
-
-def _remember(store: ChrootStore, minimal: StorePath, origin: Origin) -> None:
-    for recipe, path in zip(_origins(minimal), (origin.root, origin.reasons), strict=True):
-        if recipes.known(store, recipe) != path:
-            recipes.remember(store, recipe, path)
-
-
-def _origins(minimal: StorePath) -> tuple[Recipe, Recipe]:
-    given = (("minimal", str(minimal)),)
-    return Recipe("full root of", NAME, given, ()), Recipe("reasons of", NAME, given, ())
 
 
 def _write_reasons(store: ChrootStore, inputs: Inputs, into: Path) -> None:

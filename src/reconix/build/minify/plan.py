@@ -149,7 +149,7 @@ def make_plan(files: Files, owners: Owners, wanted: Wanted) -> Reasons:
     never = rules.never(files, frozenset(wanted.packages), spared)
     seeds = [*_seeds(files, edges, wanted), *(Edge(path, _KEPT) for path in sorted(kept))]
     stays = graph.reach(files, seeds, edges.of, never)
-    stays = _with_folders(files, stays)
+    stays = graph.with_folders(files, stays)
     goes = {path: Because(rule.name, rule.because) for path, rule in never.items()}
     goes |= {
         path: Because("", "the configuration has a file in its place") for path in files.hidden
@@ -171,17 +171,6 @@ def _led_to(files: Files) -> Iterator[str]:
         way = files.way(path) if node.is_link and not node.is_of_root else None
         if way is not None:
             yield way.end
-
-
-def _with_folders(files: Files, stays: dict[str, Because]) -> dict[str, Because]:
-    """All that stays, with the folders above, each because of the first that is in it."""
-    found = dict(stays)
-    for path in sorted(path for path in stays if files.nodes[path].is_of_root):
-        folder = path.rpartition("/")[0]
-        while folder and folder not in found:
-            found[folder] = Because(path, "has what stays in it")
-            folder = folder.rpartition("/")[0]
-    return found
 
 
 def _unreached(files: Files, path: str, suggested: Mapping[str, tuple[str, str]]) -> Because:

@@ -550,9 +550,9 @@ class Minify:
         tuple[Kept, ...],
         Option(
             "What to keep although nothing seems to reach it: a file, a folder with all that is in "
-            "it, a package, or the libraries that a program can use for a feature and only "
-            "suggests.",
-            '["/usr/bin/ss", "package:tcpdump", "suggested:tpm"]',
+            "it, a package, the libraries that a program can use for a feature and only suggests, "
+            "or a module of the kernel.",
+            '["/usr/bin/ss", "package:tcpdump", "suggested:tpm", "module:tcp_diag"]',
             "for what is opened only at run time, or by people who log in",
         ),
     ] = ()
@@ -562,6 +562,17 @@ class Minify:
             "Programs that are meant where a package in `packages` has many others, too.",
             '["ip"]',
             "to have one program of a package, and not all of them",
+        ),
+    ] = ()
+    devices_files: Annotated[
+        tuple[Path, ...],
+        Option(
+            "Files with the list that `reconix-device modaliases` prints, one for each kind of "
+            "hardware, relative to the file that names them. Of the kernel's modules stay those "
+            "for these devices, those of the initrd, and what is loaded by name. Without a list "
+            "all modules stay.",
+            '["../board.modaliases"]',
+            "when it is known which devices are, or will be, connected",
         ),
     ] = ()
 

@@ -296,9 +296,9 @@ AbsolutePath = Annotated[
 Kept = Annotated[
     str,
     Form(
-        "an absolute path, package:NAME or suggested:NAME",
+        "an absolute path, package:NAME, suggested:NAME or module:NAME",
         r"/(?!(.*/)?\.{0,2}(/|$))[^\x00-\x1f\x7f]{1,1024}|package:[a-z0-9][a-z0-9+.-]{1,99}"
-        r"|suggested:[A-Za-z0-9_+.-]{1,99}",
+        r"|suggested:[A-Za-z0-9_+.-]{1,99}|module:[A-Za-z0-9_-]{1,64}",
     ),
 ]
 ProgramName = Annotated[

@@ -8,7 +8,8 @@ import pytest
 from tests.device_trees import write
 
 from reconix.build.minify import minified
-from reconix.build.minify.minified import Inputs, Origin
+from reconix.build.minify.minified import Inputs
+from reconix.build.minify.origin import Origin
 from reconix.build.minify.plan import Wanted
 from reconix.build.minify.reasons import Reasons, read_reasons
 from reconix.build.software.programs import BrokenPrograms

@@ -33,6 +33,11 @@ SUSPICIOUS = {
         "has no effect: minify.enable is not set",
         2,
     ),
+    f'[minify]\ndevices_files = ["../machine.toml"]\n{QUIET}': (
+        "minify.devices_files",
+        "has no effect: minify.enable is not set",
+        2,
+    ),
     'services.enable = ["nginx.service"]\n[health]\nchecks = [\n\n{ unit = "ngnix.service" }]': (
         "health.checks",
         "waits for ngnix.service, which is not enabled",
