@@ -2,8 +2,9 @@
 
 Locks and builds `examples/gateway`, changes a page, adds a package and changes a setting, builds
 again, and tests the update between the two generations with `reconix prove`: at least 20,000 crash
-states, and some of them really booted. Everything happens in a folder of its own; a second run
-needs no network and builds only what has changed. Needs root.
+states, and some of them really booted. Then it does so with an update that changes one of two
+containers and nothing else, which needs no restart. Everything happens in a folder of its own; a
+second run needs no network and builds only what has changed. Needs root.
 
     examples/prove.py [--folder DIR] [--states N] [--boot N]
 """
@@ -22,6 +23,18 @@ from reconix.cli import places
 from reconix.cli.progress import listener
 
 SYSTEMS = "hosts/gateway/systems"
+DEFAULT = f"{SYSTEMS}/default.toml"
+CONTAINERS = """
+[containers.steady]
+packages = ["busybox"]
+command = ["busybox", "sleep", "1000000"]
+
+[containers.changing]
+packages = ["busybox"]
+command = ["busybox", "sleep", "2000000"]
+"""
+ENDS = (("1", "2"), ("-1", "latest"))
+"""The updates that are tested."""
 
 
 def main() -> int:
@@ -38,12 +51,34 @@ def main() -> int:
     try:
         if not project.files.exists():
             make_generations(project)
-        words = ("prove", "--states", arguments.states, "--boot", arguments.boot)
-        child = process.start(RECONIX, *project.places(), *words)
-        return child.wait()
+        if CONTAINERS not in (project.files / DEFAULT).read_text():
+            build_containers(project)
+        return max(prove(project, *ends, arguments) for ends in ENDS)
     except (ReconixError, CommandFailed) as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         return error.exit_code
+
+
+def prove(project: Project, base: str, target: str, arguments: argparse.Namespace) -> int:
+    """Test one update; gives the exit status of `reconix prove`."""
+    words = ("--base", base, "--states", arguments.states, "--boot", arguments.boot)
+    child = process.start(RECONIX, *project.places(), "prove", *words, "--generation", target)
+    return child.wait()
+
+
+def build_containers(project: Project) -> None:
+    """Two generations more: one with containers, and one that changes the second of them."""
+    place = project.files / DEFAULT
+    before = place.read_text()
+    try:
+        place.write_text(before + CONTAINERS.replace("2000000", "1500000"))
+        project.reconix("lock")
+        project.reconix("build")
+        project.edit(DEFAULT, "1500000", "2000000")
+        project.reconix("build")
+    except BaseException:
+        place.write_text(before)
+        raise
 
 
 def make_generations(project: Project) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.device_model import MIB, Machine
-from tests.small_device import need_recording
+from tests.small_device import make_with_containers, need_recording
 
 from reconix.boot.trial import State, print_state
 from reconix.build.pins import Pins
@@ -32,7 +32,7 @@ disk.data_size = "16M"
 def prove(
     need: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., int]:
-    """The command, in a project with two generations of a small device."""
+    """The command, in a project with two generations of a small device, other in containers."""
     need_recording(need)
     monkeypatch.setattr("tests.device_model.SLOT_BYTES", SLOT_BYTES)
     project = tmp_path / "project"
@@ -44,7 +44,7 @@ def prove(
         tables = plan(HOST, size_bytes=80 * MIB, sizes=Sizes(2, SLOT_BYTES, MIB, MIB))
         maker = Machine(tmp_path / "none", store, tables)
         for name in ("one", "two"):
-            Pins(store.root, "test", HOST).add(maker.generation(name))
+            Pins(store.root, "test", HOST).add(make_with_containers(maker, name))
 
     def prove(*words: str) -> int:
         places = ("--project", str(project), "--store", str(tmp_path / "store"))
@@ -62,6 +62,8 @@ def test_the_answer_for_programs_has_what_the_table_has(
     rows = said["operations"]
     assert said["states"] == sum(row["states"] for row in rows) >= 400
     assert sum(row["new"] for row in rows if row["operation"] == "confirm") > 0
+    for step in ("change containers", "restore containers"):
+        assert sum(row["new"] for row in rows if row["operation"] == step) > 0
     assert said["update"]["written_bytes"] > said["update"]["changed_bytes"] > 0
 
 

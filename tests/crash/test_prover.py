@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 from tests.device_model import BY_DISK
-from tests.small_device import SmallDevice, need_recording, small_device
+from tests.small_device import (
+    SmallDevice,
+    device_with_containers,
+    need_recording,
+    small_device,
+)
 
 from reconix.base.documents import BadDocument, print_json
 from reconix.base.process import run
@@ -24,8 +29,10 @@ from reconix.prove.states import Cut
 from reconix.prove.workload import (
     UPDATE,
     Update,
+    changing,
     confirming,
     everything,
+    in_place,
     receiving,
     repeating,
     trying,
@@ -37,6 +44,7 @@ from reconix.store.tree import File
 pytestmark = pytest.mark.prover
 
 STATES, SEED = 2000, 1
+NAMES = ("broker", "logger", "cache")
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +132,36 @@ def test_nor_when_the_update_does_not_touch_what_runs(tmp_path: Path) -> None:
         assert by_step[step].trials == 0
 
 
+def test_nor_when_only_containers_change(tmp_path: Path) -> None:
+    """Kept, taken back, gone back from, and a third generation on top, all without a restart."""
+    with device_with_containers(tmp_path) as device:
+        folder = tmp_path / "job"
+        folder.mkdir()
+        job = record(device.image, device.known, folder, lambda rig: changing_all(rig, device))
+        result = prove(job, wanted=STATES, seed=SEED, processes=2)
+    assert result.bad == 0, result.cases
+    by_step = {row.step: row for row in result.rows}
+    for step in ("change containers", "restore containers", "change on top", "the third"):
+        assert by_step[step].old > 3 and by_step[step].new > 3
+    assert by_step["take back"].old == by_step["take back"].states > 20
+    assert sum(row.trials for row in result.rows) == 0
+    assert_all_were_well(job)
+
+
+def changing_all(rig: Rig, device: SmallDevice) -> None:
+    assert device.on_top is not None
+    in_place(rig, device.update)
+    receiving(rig, device.on_top)
+    changing(rig, device.on_top.target, "the third")
+    assert rig.services.running == {f"container-{name}.service" for name in NAMES}
+
+
+def assert_all_were_well(job: Job) -> None:
+    """Each set of containers was seen well, on the one root that was ever made."""
+    seen = {each.containers for each in job.ran}
+    assert seen == {shape.containers for one in job.known for shape in one.shapes} - {None}
+
+
 def test_the_same_seed_gives_the_same_result_in_one_process_or_two(job: Job) -> None:
     one = prove(job, wanted=300, seed=3, processes=1)
     assert one == prove(job, wanted=300, seed=3, processes=2)
@@ -141,10 +179,10 @@ def test_a_kept_state_is_judged_again_as_it_was(
     image = tmp_path / "image"
     run("cp", "--sparse=always", device.image, image)
     put_on(image, again)
-    found = replay(image, device.known, again.next_boots)
+    found = replay(image, device.known, again.next_boots, again.ran)
     assert (found.problem, found.boots) == ("", verdict.boots)
     damage(image, job.offset + 1024 + 0x38)
-    assert "superblock" in replay(image, device.known, ()).problem
+    assert "superblock" in replay(image, device.known, (), again.ran).problem
 
 
 def test_recovery_needs_no_more_than_it_was_given(
@@ -272,6 +310,6 @@ def damage(image: Path, offset: int) -> None:
 
 
 def test_what_is_no_case_is_refused() -> None:
-    for content in (b"", b"{}\n", b'{"version": 2}\n'):
+    for content in (b"", b"{}\n", b'{"version": 3}\n'):
         with pytest.raises(BadDocument):
             parse_case(content, source="case")

@@ -78,9 +78,22 @@ def find(program: str) -> Path | None:
     return next((place for place in places if place.is_file() and os.access(place, os.X_OK)), None)
 
 
+@contextlib.contextmanager
+def preferring(folder: Path) -> Iterator[None]:
+    """Within this, programs that lie in a folder come before all others of their name."""
+    _preferred.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        _preferred.remove(str(folder))
+
+
+_preferred: list[str] = []
+
+
 def _search_path() -> list[str]:
     """Where programs are; those of administrators, too, which are not on everybody's ``PATH``."""
-    named = os.environ.get("PATH", os.defpath).split(":")
+    named = [*_preferred, *os.environ.get("PATH", os.defpath).split(":")]
     return [*named, *(folder for folder in _OF_ADMINISTRATORS if folder not in named)]
 
 

@@ -12,6 +12,11 @@ With --boot N, N of the states are started in QEMU as well, under a real firmwar
 program of a system says that it runs; that system must be of the generation that was
 expected.
 
+An update that needs no restart is made without one as well: where only containers of what runs
+change, they are changed, taken back from one that does not come up, and restored; systemd is played
+then, so this is left out where health is more than that of units and containers. Where nothing of
+what runs changes, the update is adopted.
+
 The data partition has a workload of its own: the first boot fills it, a factory reset empties it.
 That is recorded and checked as well, with the scripts that do it on the device.
 
@@ -31,10 +36,10 @@ import argparse
 import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconix.base import process
+from reconix.base import process, progress
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.files import remove_tree
@@ -44,6 +49,7 @@ from reconix.cli.answers import answer
 from reconix.cli.generations import Find
 from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
+from reconix.fleet.forecast.interruption import Interrupted, interruption
 from reconix.image.disk import Layout, make_disk
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles
@@ -51,8 +57,8 @@ from reconix.prove.boots import Virtual
 from reconix.prove.case import put_on, read_case
 from reconix.prove.prover import Result, Row, replay
 from reconix.prove.session import Extent, Outcome, Session
-from reconix.prove.subject import known, prepare
-from reconix.prove.workload import UPDATE
+from reconix.prove.subject import Subject, is_played, known, prepare
+from reconix.prove.workload import UPDATE, Workload, in_place, untouched
 from reconix.prove.write_amplification import Writes
 from reconix.signing.project_keys import signer_of
 from reconix.transfer.sending.signing import Signer
@@ -150,6 +156,7 @@ def _site(arguments: argparse.Namespace) -> Iterator[_Site]:
 def _prove(arguments: argparse.Namespace, site: _Site) -> int:
     ends = _ends(arguments, site)
     subject = prepare(site.store, ends, Layout.of(site.host.machine), site.signer, site.work)
+    subject = replace(subject, more=_more(site.store, subject))
     extent = Extent(
         states=arguments.states,
         seed=arguments.seed,
@@ -160,6 +167,19 @@ def _prove(arguments: argparse.Namespace, site: _Site) -> int:
     found = Session(subject, extent, site.work, site.folder).run()
     answer(arguments, text=_text(found, ends), document=_document(found, ends))
     return 0 if found.is_good else BAD
+
+
+def _more(store: ChrootStore, subject: Subject) -> tuple[Workload, ...]:
+    """What else is done with an update that needs no restart."""
+    update = subject.update
+    match interruption(store, update.base, update.target).what:
+        case Interrupted.NOTHING:
+            return (untouched,)
+        case Interrupted.CONTAINERS if all(is_played(store, each) for each in subject.known):
+            return (in_place,)
+        case Interrupted.CONTAINERS:
+            progress.note("containers change with a restart only: their health cannot be played")
+    return ()
 
 
 def _virtual(host: Host) -> Virtual:
@@ -194,6 +214,7 @@ def _replay(arguments: argparse.Namespace, site: _Site) -> int:
         image,
         [known(site.store, path) for path in (case.base, case.target)],
         case.next_boots,
+        case.ran,
     )
     if arguments.output is not None:
         process.run("cp", "--sparse=always", image, arguments.output)

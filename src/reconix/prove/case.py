@@ -14,12 +14,13 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base.documents import BadDocument, Fields, print_json
+from reconix.base.documents import BadDocument, Fields, JsonInput, print_json
 from reconix.base.files import read_bounded, write_durably
+from reconix.prove.proved import Ran
 from reconix.prove.prover import Case, Walk
 from reconix.store.paths import StorePath
 
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 1 << 30
 _LEVEL = 6
 
@@ -36,6 +37,7 @@ class Kept:
         block_bytes: how large a block is.
         blocks: their contents, by number.
         next_boots: what the firmware may have been told to boot next.
+        ran: what was known to run.
     """
 
     base: StorePath
@@ -45,6 +47,7 @@ class Kept:
     block_bytes: int
     blocks: dict[int, bytes]
     next_boots: tuple[bytes | None, ...]
+    ran: tuple[Ran, ...]
 
 
 def keep(walk: Walk, case: Case, base: StorePath, target: StorePath) -> Kept:
@@ -57,6 +60,7 @@ def keep(walk: Walk, case: Case, base: StorePath, target: StorePath) -> Kept:
         walk.disk.block_bytes,
         walk.contents(case.cut),
         walk.next_boots(case.cut),
+        walk.ran(case.cut),
     )
 
 
@@ -85,6 +89,7 @@ def print_case(kept: Kept) -> bytes:
         "@@block_bytes": kept.block_bytes,
         "@@blocks": list(kept.blocks),
         "next_boots": [guid.hex() if guid else "" for guid in kept.next_boots],
+        "ran": [_print_ran(each) for each in kept.ran],
     }
     line = b" ".join(print_json(head).split(b"\n")) + b"\n"
     return line + zlib.compress(b"".join(kept.blocks.values()), _LEVEL)
@@ -109,6 +114,20 @@ def parse_case(content: bytes, *, source: str) -> Kept:
         size,
         dict(zip(numbers, _unpack(packed, size, len(numbers), source), strict=True)),
         tuple(bytes.fromhex(text) or None for text in fields.texts("next_boots")),
+        tuple(map(_parse_ran, fields.objects("ran"))),
+    )
+
+
+def _print_ran(ran: Ran) -> JsonInput:
+    containers = str(ran.containers) if ran.containers else None
+    return {"position": ran.position, "toplevel": str(ran.toplevel), "containers": containers}
+
+
+def _parse_ran(fields: Fields) -> Ran:
+    return Ran(
+        fields.number("position"),
+        StorePath.parse(fields.text("toplevel")),
+        StorePath.parse(fields.text("containers")) if fields.has("containers") else None,
     )
 
 

@@ -6,7 +6,8 @@ any part may have been kept.
 
 The firmware's variables are not on the disk; they are kept at once. So a history also knows when
 the slot of the next boot was asked for, and a state is checked for each value that the variable may
-have had at its cut.
+have had at its cut. Likewise it knows from when on a system was known to run well: what boots by
+itself must have been proved before the cut.
 
 Tested by ``tests/unit/prove/test_history.py``.
 """
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from reconix.prove.log import Bytes, Entry, entries
+from reconix.prove.proved import Ran
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class History:
     epochs: tuple[Epoch, ...]
     steps: tuple[Step, ...]
     asked: tuple[Asked, ...] = field(default=())
+    ran: tuple[Ran, ...] = field(default=())
 
     def step_of(self, position: int) -> int | None:
         """The number of the step during which the log was at a position."""
@@ -81,14 +84,21 @@ class History:
         first = before[-1].guid if before else None
         return tuple(dict.fromkeys([first, *(each.guid for each in during)]))
 
+    def ran_before(self, position: int) -> tuple[Ran, ...]:
+        """What was known to run at a position."""
+        return tuple(each for each in self.ran if each.position <= position)
 
-def history(log: Bytes, steps: Iterable[Step], asked: Iterable[Asked]) -> History:
+
+def history(
+    log: Bytes, steps: Iterable[Step], asked: Iterable[Asked], ran: Iterable[Ran] = ()
+) -> History:
     """Read a history from a log.
 
     Raises:
         BadLog: it is not one.
     """
-    return History(tuple(_epochs(list(entries(log)), len(log))), tuple(steps), tuple(asked))
+    epochs = tuple(_epochs(list(entries(log)), len(log)))
+    return History(epochs, tuple(steps), tuple(asked), tuple(ran))
 
 
 def _epochs(found: Sequence[Entry], end: int) -> Iterable[Epoch]:

@@ -15,7 +15,8 @@ A state is good when all of this holds:
   image every content that it names is there;
 * what the agent remembers can be read, is true of the slots, and says what to do at the next start;
 * what boots without a trial has been on trial, or the agent has written down before that it needs
-  none, and its default system is that of the generation before;
+  none, and its default system is that of the generation before, its containers aside;
+* that default system has run before the power went, and its containers were well (``proved.py``);
 * the generations that it may go back to are installed;
 * once an operation has said that it is done, its effect is there.
 
@@ -26,7 +27,7 @@ Tested by ``tests/unit/prove/test_oracle.py`` on disks that were damaged by hand
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -42,6 +43,7 @@ from reconix.prove.ext4 import BadFileSystem, Geometry
 from reconix.prove.facts import Facts, read_facts
 from reconix.prove.fat import fat_problem
 from reconix.prove.image import SYSTEM
+from reconix.prove.proved import Ran, Shape, unproved
 from reconix.prove.recovery import Recovered
 from reconix.prove.uefi import Found, Tables
 from reconix.store.generation import Generation, SlotImage
@@ -89,11 +91,13 @@ class Known:
         generation: what it says of itself.
         manifest: its images.
         contents: digests and sizes of what each of its images names, in their order.
+        shapes: of its systems.
     """
 
     generation: Generation
     manifest: Manifest
     contents: tuple[frozenset[tuple[bytes, int]], ...]
+    shapes: tuple[Shape, ...]
 
     @property
     def images(self) -> frozenset[bytes]:
@@ -176,6 +180,7 @@ class Oracle:
     ) -> None:
         self._disk, self._recover, self._geometry = disk, recover, geometry
         self._known = {each.generation.path: each for each in known}
+        self._shapes = {one.toplevel: one for each in self._known.values() for one in each.shapes}
         self._needed = {
             entry.sha256.value: shelves(digest for digest, _ in contents)
             for each in self._known.values()
@@ -188,11 +193,12 @@ class Oracle:
         self._held: Memo[tuple[int, int], str] = Memo(changing)
         self._sound: set[SlotImage] = set()
 
-    def check(self, next_boots: Iterable[bytes | None]) -> Verdict:
+    def check(self, next_boots: Iterable[bytes | None], ran: Collection[Ran]) -> Verdict:
         """Check the disk as it is now.
 
         Args:
             next_boots: the partitions that the firmware may have been told to boot once.
+            ran: what was known to run.
         """
         verdict = Verdict(None)
         try:
@@ -204,6 +210,7 @@ class Oracle:
             quiet = self._without_trial(selection, scene.facts)
             verdict = replace(verdict, boots=quiet.boots)
             self._check_memory(scene, quiet)
+            self._check_ran(quiet, ran)
             self._check_generation(scene, selection.spare or quiet.boots)
             trials = [guid for guid in next_boots if guid is not None] + list(quiet.trials)
             for guid in trials:
@@ -340,7 +347,19 @@ class Oracle:
         before = self._known[StorePath.parse(state.committed.generation)].generation
         now = self._known[quiet.boots].generation
         if now.system(now.default) != before.system(before.default):
+            self._check_only_containers(quiet, self._default(now), self._default(before))
+
+    def _check_only_containers(self, quiet: _Quiet, now: Shape, before: Shape) -> None:
+        if now.containers == before.containers or not now.is_like(before):
             raise Bad(f"{quiet.boots} boots another default system, which was never tried")
+
+    def _check_ran(self, quiet: _Quiet, ran: Collection[Ran]) -> None:
+        system = self._default(self._known[quiet.boots].generation)
+        if problem := unproved(system, self._shapes.values(), ran):
+            raise Bad(f"{quiet.boots} boots {problem}")
+
+    def _default(self, generation: Generation) -> Shape:
+        return self._shapes[generation.system(generation.default).toplevel]
 
     def _check_trial(self, scene: _Scene, guid: bytes, selected: Slot) -> None:
         for number, slot in scene.slots.items():

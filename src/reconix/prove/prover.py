@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +23,7 @@ from reconix.prove.ext4 import Geometry
 from reconix.prove.history import Asked, History, Step, history
 from reconix.prove.image import SYSTEM, partition
 from reconix.prove.oracle import Kind, Known, Oracle, Verdict, difference
+from reconix.prove.proved import Ran
 from reconix.prove.recovery import Recovered, Recovery, recover_in_place, volume
 from reconix.prove.states import Cut, choose, pieces
 from reconix.store.paths import StorePath
@@ -47,6 +48,7 @@ class Job:
         known: the generations that may be on the disk.
         steps: what was done.
         asked: when the firmware was told what.
+        ran: what was known to run when.
     """
 
     image: Path
@@ -57,6 +59,7 @@ class Job:
     known: tuple[Known, ...]
     steps: tuple[Step, ...]
     asked: tuple[Asked, ...]
+    ran: tuple[Ran, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,7 @@ def cuts_of(job: Job, wanted: int, seed: int) -> list[Cut]:
 
 
 def _history(job: Job) -> History:
-    return history(map_file(job.log), job.steps, job.asked)
+    return history(map_file(job.log), job.steps, job.asked, job.ran)
 
 
 def _checked_batches(job: Job, batches: list[list[Cut]], count: int) -> Iterator[tuple[Tally, int]]:
@@ -192,13 +195,19 @@ def walking(job: Job) -> Iterator["Walk"]:
         yield Walk(job, folder)
 
 
-def replay(image: Path, known: Iterable[Known], next_boots: Iterable[bytes | None]) -> Verdict:
+def replay(
+    image: Path,
+    known: Iterable[Known],
+    next_boots: Iterable[bytes | None],
+    ran: Collection[Ran],
+) -> Verdict:
     """Check one disk as it is; its file system is recovered in place.
 
     Args:
         image: of the disk.
         known: the generations that may be on it.
         next_boots: what the firmware may have been told to boot next.
+        ran: what was known to run.
     """
     system = partition(image, SYSTEM)
     recovered = Recovered(recover_in_place(image, system.offset, system.size_bytes), {})
@@ -207,7 +216,7 @@ def replay(image: Path, known: Iterable[Known], next_boots: Iterable[bytes | Non
     disk = Disk(map_file(image), b"", BLOCK_BYTES)
     geometry = Geometry.read(disk, system.offset)
     oracle = Oracle(disk, lambda: recovered, geometry, known, frozenset())
-    return oracle.check(next_boots)
+    return oracle.check(next_boots, ran)
 
 
 _walk: "Walk | None" = None  # of this process
@@ -258,7 +267,7 @@ class Walk:
     def __init__(self, job: Job, folder: Path) -> None:
         self._job = job
         self._image, self._log = map_file(job.image), map_file(job.log)
-        self.history = history(self._log, job.steps, job.asked)
+        self.history = history(self._log, job.steps, job.asked, job.ran)
         self.pieces = [pieces(epoch) for epoch in self.history.epochs]
         probe = Disk(self._image, self._log, BLOCK_BYTES)
         self._block_bytes = Geometry.read(probe, job.offset).super.block_bytes
@@ -289,7 +298,7 @@ class Walk:
         earliest, _ = self.window(cut)
         with ExitStack() as stack:
             self.enter(cut, stack)
-            verdict = self._oracle.check(self.next_boots(cut))
+            verdict = self._oracle.check(self.next_boots(cut), self.history.ran_before(earliest))
         step = self._step(cut)
         return step, self._with_promise(self._with_spare(verdict, step), earliest)
 
@@ -312,6 +321,10 @@ class Walk:
             last = number == cut.kept[-1]
             was = self.disk.put(self.pieces[cut.epoch][number], cut.torn_bytes if last else None)
             before.update({block: old for block, old in was.items() if block not in before})
+
+    def ran(self, cut: Cut) -> tuple[Ran, ...]:
+        """What was known to run, when the power went."""
+        return self.history.ran_before(self.window(cut)[0])
 
     def next_boots(self, cut: Cut) -> tuple[bytes | None, ...]:
         """What the firmware may have been told to boot next, when the power went."""
@@ -378,7 +391,7 @@ class Walk:
         epochs = self.history.epochs
         epoch = sum(1 for each in epochs if each.ends < position)
         self._go_to(epoch)
-        return self._oracle.check(())
+        return self._oracle.check((), self.history.ran_before(position))
 
     def _with_spare(self, verdict: Verdict, step: int) -> Verdict:
         """The verdict, if a damaged primary table would not undo what boots already."""

@@ -11,6 +11,7 @@ from reconix.base import process, progress
 from reconix.prove.history import Asked, Step
 from reconix.prove.image import SYSTEM, partition
 from reconix.prove.oracle import Known
+from reconix.prove.proved import Ran
 from reconix.prove.prover import Job
 from reconix.prove.recorder import Pace, Recording, recording
 from reconix.prove.recovery import extract
@@ -19,10 +20,11 @@ from reconix.prove.rig import Rig
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """What was done with a disk, and when the firmware was told what."""
+    """What was done with a disk, when the firmware was told what, and what was known to run."""
 
     steps: tuple[Step, ...]
     asked: tuple[Asked, ...] = ()
+    ran: tuple[Ran, ...] = ()
 
 
 def record(
@@ -45,14 +47,15 @@ def record(
     Raises:
         CannotRecord: this machine cannot.
     """
+    generations = tuple(known)
 
     def performed(recorded: Recording) -> Performed:
-        rig = Rig(recorded, folder / "rig")
+        rig = Rig(recorded, folder / "rig", generations)
         workload(rig)
-        return Performed(tuple(rig.steps), tuple(rig.asked))
+        return Performed(tuple(rig.steps), tuple(rig.asked), tuple(rig.services.ran))
 
     job = record_partition(image, SYSTEM, folder, performed, pace=pace)
-    return replace(job, known=tuple(known))
+    return replace(job, known=generations)
 
 
 def record_partition(
@@ -79,4 +82,5 @@ def record_partition(
         known=(),
         steps=performed.steps,
         asked=performed.asked,
+        ran=performed.ran,
     )

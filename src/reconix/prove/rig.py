@@ -3,7 +3,8 @@
 What the agent changes on the disk is recorded, but for the data partition: a folder stands for it;
 that has a workload of its own (``data_workload.py``). Firmware, boot loader and kernel are played:
 the one-shots are taken before they are used, the table is read as a firmware reads it, and the
-command line names the system of the generation that lies in the slot.
+command line names the system of the generation that lies in the slot. So is systemd, as far as it
+is asked about containers (``services.py``), and time, for which nobody waits.
 Everything else is the agent's own code, in this process.
 
 Tested by ``tests/crash/test_prover.py``.
@@ -14,6 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reconix.base.clock import Clock
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree, sync_folder
 from reconix.boot.gpt import SECTOR, Guid, Partition
@@ -31,8 +33,10 @@ from reconix.device.paths import Paths
 from reconix.device.select.start import start
 from reconix.device.state.lock import exclusive_rw
 from reconix.prove.history import Asked, Step
+from reconix.prove.oracle import Known
 from reconix.prove.recorder import Recording
-from reconix.store.generation import Generation
+from reconix.prove.services import Services
+from reconix.store.generation import Generation, InstalledSystem
 from reconix.store.manifest import Manifest
 from reconix.store.registry import Registry
 
@@ -135,19 +139,31 @@ class Rig:
     Attributes:
         recording: its disk.
         folder: for what a device keeps in memory or in its firmware.
+        known: the generations that may be on it.
     """
 
     recording: Recording
     folder: Path
+    known: tuple[Known, ...]
     program: str = Program.AMD64.value
     steps: list[Step] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     boots: int = 0
+    seconds: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("run", "sys", "efivars", "proc/sys/kernel/random", "data"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self.services = Services(
+            self.folder / "services",
+            self.recording.log,
+            self.paths.changed_containers,
+            tuple(shape for each in self.known for shape in each.shapes),
+        )
+        selection = self._selection()
+        flashed = self._generation_in(selection.tables.slot(selection.slot))
+        self.services.start(flashed.system(flashed.default).toplevel, position=0)
 
     @property
     def paths(self) -> Paths:
@@ -168,20 +184,29 @@ class Rig:
     def device(self) -> Device:
         """The device as the agent sees it."""
         firmware = WatchedFirmware(self._firmware, self._changed)
-        return MarkedDevice(self.paths, firmware, self._mark)
+        clock = Clock(now=lambda: self.seconds, pause=self._wait)
+        return MarkedDevice(self.paths, firmware, self._mark, clock=clock)
 
-    def do(self, name: str, work: Callable[[Device], object], *, installs: str = "") -> None:
+    def do(
+        self,
+        name: str,
+        work: Callable[[Device], object],
+        *,
+        installs: str = "",
+        broken: Collection[str] = (),
+    ) -> None:
         """Record one operation of the agent under a name.
 
         Args:
             name: of the operation.
             work: what is done.
             installs: the name of its last part, which installs a generation if that is not there.
+            broken: units that do not come up meanwhile.
         """
         begin = self.recording.position()
         self.marks.clear()
         with self.recording.writable():
-            with exclusive_rw(self.paths):
+            with exclusive_rw(self.paths), self.services.played(broken=broken):
                 work(self.device)
             acknowledged = self.recording.position()
         for mark in self.marks[:1] if installs else ():
@@ -194,8 +219,9 @@ class Rig:
         begin = self.recording.position()
         with self.recording.writable():
             for _ in range(_MAX_RESTARTS):
-                self._play_firmware()
+                started = self._play_firmware()
                 if self._play_initrd() and not start(self.device).restart:
+                    self.services.start(started.toplevel, position=self.recording.position())
                     break
             else:
                 raise DoesNotBoot("the device restarts for ever")
@@ -214,6 +240,9 @@ class Rig:
 
     def _changed(self, guid: Guid | None) -> None:
         self.asked.append(Asked(self.recording.position(), guid.value if guid else None))
+
+    def _wait(self, seconds: float) -> None:
+        self.seconds += seconds
 
     def _mark(self) -> None:
         self.marks.append(self.recording.position())
@@ -239,7 +268,7 @@ class Rig:
         with open_disk(self.paths) as disk:
             return read_selection(disk)
 
-    def _play_firmware(self) -> None:
+    def _play_firmware(self) -> InstalledSystem:
         selection = self._selection()
         partition = self._take_next(selection)
         generation = self._generation_in(partition)
@@ -254,7 +283,9 @@ class Rig:
         (self.paths.proc / "cmdline").write_text(
             f"init={started.toplevel}/init {IMAGES}{images} gpt panic=10\n"
         )
+        (self.paths.run / "images").write_text(f"{images}\n")
         self.paths.boot_id.write_text(f"boot-{self.boots}\n")
+        return started
 
     def _take_next(self, selection: Selection) -> Partition:
         """The slot that boots; the one-shot is forgotten first."""

@@ -1,14 +1,14 @@
 """A session of the prover: everything that `reconix prove` finds out about one update.
 
-It is recorded twice, once with a kernel that writes as late as it may and once with one that writes
-at every moment. Of each recording crash states are checked, those of the data partition as well,
-and some are booted. A state that is bad is kept as a file.
+Each workload is recorded twice, once with a kernel that writes as late as it may and once with one
+that writes at every moment. Of each recording crash states are checked, and some are booted; those
+of the data partition are checked as well. A state that is bad is kept as a file.
 
 Tested by ``tests/crash/test_prove_command.py``.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -20,7 +20,7 @@ from reconix.prove.prover import Job, Result, prove, walking
 from reconix.prove.record import record
 from reconix.prove.recorder import Pace
 from reconix.prove.subject import Subject
-from reconix.prove.workload import everything
+from reconix.prove.workload import Workload, everything
 from reconix.prove.write_amplification import Writes, count_writes
 from reconix.store.paths import StorePath
 
@@ -116,35 +116,55 @@ class Session:
 
     def run(self) -> Outcome:
         """Do all of it."""
-        return Outcome.sum(self._run(pace) for pace in Pace)
+        return Outcome.sum(
+            each(pace) for pace in Pace for each in (*map(self._of, self.workloads), self._of_data)
+        )
 
-    def _run(self, pace: Pace) -> Outcome:
+    @property
+    def workloads(self) -> tuple[Workload, ...]:
+        """What is done; that everybody does comes first."""
+        return (everything, *self.subject.more)
+
+    def _of(self, workload: Workload) -> Callable[[Pace], Outcome]:
+        return lambda pace: self._run(pace, workload)
+
+    def _run(self, pace: Pace, workload: Workload) -> Outcome:
         began = time.monotonic()
-        job = self._record(pace)
+        name = f"{workload.__name__}-{pace.value}"
+        job = self._record(pace, workload, self.work / name)
         seed, processes = self.extent.seed, self.extent.processes
         result = prove(job, wanted=self._wanted, seed=seed, processes=processes)
-        results = (result, self._prove_data(pace))
-        writes = count_writes(job) if pace is Pace.QUIET else ()
-        cases, boots = tuple(self._keep(job, result, pace)), tuple(self._boot(job))
+        is_counted = pace is Pace.QUIET and workload is everything
+        writes = count_writes(job) if is_counted else ()
+        cases, boots = tuple(self._keep(job, result, name)), tuple(self._boot(job))
         base, target = self.subject.known
         seconds = time.monotonic() - began
-        return Outcome(results, boots, cases, writes, target.more_bytes(base), seconds)
+        return Outcome((result,), boots, cases, writes, target.more_bytes(base), seconds)
 
     @property
     def _wanted(self) -> int:
         """How many states of each recording."""
-        return self.extent.states // len(Pace)
+        return self._share(self.extent.states)
 
-    def _record(self, pace: Pace) -> Job:
-        folder, subject = self.work / pace.value, self.subject
+    def _share(self, count: int) -> int:
+        """The part of each recording in what is done in all."""
+        return count // (len(Pace) * len(self.workloads))
+
+    def _record(self, pace: Pace, workload: Workload, folder: Path) -> Job:
+        subject = self.subject
         folder.mkdir()
         return record(
             subject.image,
             subject.known,
             folder,
-            lambda rig: everything(rig, subject.update),
+            lambda rig: workload(rig, subject.update),
             pace=pace,
         )
+
+    def _of_data(self, pace: Pace) -> Outcome:
+        began = time.monotonic()
+        result = self._prove_data(pace)
+        return Outcome((result,), (), (), (), 0, time.monotonic() - began)
 
     def _prove_data(self, pace: Pace) -> Result:
         """The part of the states that is about what persists; what is bad there is not kept."""
@@ -154,19 +174,19 @@ class Session:
         wanted = self._wanted // DATA_PART
         return prove_data(job, persisting, wanted=wanted, seed=self.extent.seed)
 
-    def _keep(self, job: Job, result: Result, pace: Pace) -> Iterator[Path]:
+    def _keep(self, job: Job, result: Result, name: str) -> Iterator[Path]:
         """Write the bad states to files."""
         if not result.cases:
             return
         base, target = self.subject.update.base.path, self.subject.update.target.path
         with walking(job) as walk:
             for number, case in enumerate(result.cases, 1):
-                path = self.cases / f"bad-{pace.value}-{number}.case"
+                path = self.cases / f"bad-{name}-{number}.case"
                 write_case(path, keep(walk, case, base, target))
                 yield path
 
     def _boot(self, job: Job) -> Iterator[Boot]:
-        count, virtual = self.extent.boots // len(Pace), self.extent.virtual
+        count, virtual = self._share(self.extent.boots), self.extent.virtual
         if not count or virtual is None:
             return
         sample = Sample(count, self._wanted, self.extent.seed)

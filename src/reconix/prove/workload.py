@@ -25,6 +25,17 @@ Where the update does not touch the default system, ``untouched`` is another wor
     go back             likewise, to the generation before
     boot after going back
 
+Where it changes only containers of what runs, so is ``in_place``:
+
+    first boot, receive, register
+    take back           a new container does not come up, and those before run again
+    change containers   the slot is written, containers change and are well, it is selected
+    change again        what is done already
+    boot after that
+    restore containers  those of the generation before, at once
+    change on top       the new ones once more, without a boot in between
+    boot after all
+
 Tested by ``tests/crash/test_prover.py``.
 """
 
@@ -32,12 +43,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.base.errors import ReconixError
 from reconix.device.device import Device
 from reconix.device.factory_reset import order_reset
 from reconix.device.select.choose import choose_always
 from reconix.device.update.apply import apply, write
 from reconix.device.update.collect import collect
 from reconix.device.update.confirm import confirm
+from reconix.device.update.live import ContainersNotKept, change_containers
 from reconix.device.update.receive import receive
 from reconix.device.update.rollback import rollback
 from reconix.device.update.untouched import adopt
@@ -120,6 +133,56 @@ def untouched(rig: Rig, update: Update) -> None:
     rig.do("adopt again", lambda device: adopt(device, update.target.path))
     rig.do("go back", rollback)
     rig.boot("boot after going back")
+
+
+class NotInPlace(ReconixError):
+    """Containers were not changed as the workload wants it, without any power cut."""
+
+    exit_code = 36
+
+
+def in_place(rig: Rig, update: Update) -> None:
+    """An update of containers alone: not kept, kept, gone back from, and taken once more."""
+    rig.boot("first boot")
+    receiving(rig, update)
+    taking_back(rig, update)
+    changing(rig, update.target, "change containers")
+    rig.do("change again", lambda device: change_containers(device, update.target.path))
+    rig.boot("boot after that")
+    changing(rig, update.base, "restore containers")
+    changing(rig, update.target, "change on top")
+    rig.boot("boot after all")
+
+
+def taking_back(rig: Rig, update: Update) -> None:
+    """Change containers of which one does not come up."""
+    before = rig.services.running
+    rig.do(
+        "take back",
+        lambda device: _not_kept(device, update.target),
+        broken=rig.services.new_units(update.target.system(update.target.default).toplevel),
+    )
+    if rig.services.running != before:
+        raise NotInPlace("the containers before do not run again")
+
+
+def changing(rig: Rig, to: Generation, name: str) -> None:
+    """Change containers to those of an installed generation."""
+
+    def change(device: Device) -> None:
+        if change_containers(device, to.path) is None:
+            raise NotInPlace(f"{to.path} changes more than containers of what runs")
+
+    rig.do(name, change)
+
+
+def _not_kept(device: Device, target: Generation) -> None:
+    try:
+        change_containers(device, target.path)
+    except ContainersNotKept as error:
+        if error.are_back:
+            return
+    raise NotInPlace("a container is broken, and the generation is kept, or nothing runs again")
 
 
 def _receive(device: Device, update: Update) -> None:

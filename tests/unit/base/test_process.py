@@ -9,6 +9,7 @@ from reconix.base.process import (
     ProgramMissing,
     feeding,
     find,
+    preferring,
     reading,
     run,
     start,
@@ -169,3 +170,13 @@ def test_a_line_without_an_end_is_not_kept_whole() -> None:
     with reading("sh", "-c", script, hear=heard.append) as stream:
         stream.read()
     assert len(heard) == 1 and len(heard[0]) < 200_000
+
+
+def test_programs_of_a_folder_come_first_within_a_block(tmp_path: Path) -> None:
+    program = tmp_path / "uname"
+    program.write_text("#!/bin/sh\necho ours\n")
+    program.chmod(0o755)
+    with preferring(tmp_path):
+        assert run("uname") == b"ours\n"
+        assert find("uname") == program
+    assert run("uname") == b"Linux\n"

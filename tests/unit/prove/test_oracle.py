@@ -5,7 +5,7 @@ altered here step by step, and the blocks that differ after each step are writte
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,8 @@ from reconix.nix.install import install as install_below
 from reconix.prove.history import Asked, Step
 from reconix.prove.image import SYSTEM, partition
 from reconix.prove.log import Flag, print_super
-from reconix.prove.oracle import Verdict
+from reconix.prove.oracle import Known, Verdict
+from reconix.prove.proved import Ran
 from reconix.prove.prover import AFTERWARDS, Job, Row, prove, walking
 from reconix.prove.recovery import extract
 from reconix.prove.states import Cut
@@ -81,8 +82,12 @@ def history(
     *changes: Change,
     is_flushed: bool = True,
     next_boot: bytes | None = None,
+    ran: Sequence[Ran] | None = None,
 ) -> Job:
-    """A history in which a disk was changed like this, with a flush after each change."""
+    """A history in which a disk was changed like this, with a flush after each change.
+
+    Unless something else is said, both generations have run before.
+    """
     disk, before, metadata = folder / "disk", folder / "before", folder / "metadata"
     run("cp", "--sparse=always", device.image, disk)
     place = partition(disk, SYSTEM)
@@ -106,7 +111,13 @@ def history(
         known=device.known,
         steps=tuple(steps),
         asked=(Asked(0, next_boot),),
+        ran=tuple(map(default_of, device.known)) if ran is None else tuple(ran),
     )
+
+
+def default_of(known: Known, at: int = 0) -> Ran:
+    """The default system of a generation runs from a point of the log on."""
+    return Ran(at, known.generation.system(known.generation.default).toplevel, None)
 
 
 def verdict_of(job: Job) -> Verdict:
@@ -288,6 +299,8 @@ def untouched(device: SmallDevice) -> State:
     return state
 
 
+NEVER_RAN = "boots a default system that never ran"
+
 BAD: dict[str, tuple[Callable[[SmallDevice], list[Change]], str]] = {
     "no header": (lambda _: [lose_both], "the firmware finds no partition table"),
     "a slot altered": (lambda _: [damage_slot], "slot-1 would boot but holds no image"),
@@ -362,6 +375,17 @@ BAD: dict[str, tuple[Callable[[SmallDevice], list[Change]], str]] = {
 def test_damage_is_found_and_named(device: SmallDevice, tmp_path: Path, what: str) -> None:
     changes, problem = BAD[what]
     assert problem in verdict_of(history(device, tmp_path, *changes(device))).problem
+
+
+def test_what_boots_by_itself_has_run_before_the_cut(device: SmallDevice, tmp_path: Path) -> None:
+    changes = install(device), remember(on_trial(device)), select_2
+    base, target = device.known
+    for number, (at, expected) in enumerate([(0, ""), (1 << 60, NEVER_RAN), (None, NEVER_RAN)]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        ran = [default_of(base)] + ([] if at is None else [default_of(target, at)])
+        found = verdict_of(history(device, folder, *changes, ran=ran))
+        assert found.problem == (expected and f"{device.update.target.path} {expected}")
 
 
 def test_the_slot_of_a_trial_is_checked_too(device: SmallDevice, tmp_path: Path) -> None:

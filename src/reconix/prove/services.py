@@ -1,0 +1,188 @@
+"""Services: systemd is played while containers are changed on a recorded disk.
+
+The agent knows systemd by its programs. A folder has stand-ins for ``systemctl`` and ``nsenter``;
+they write down what they were told and how far the log of the disk was then. What is no container
+is active, always.
+
+    <position> load <object>            units are read again, where ``current`` leads to
+    <position> start|stop <unit>
+    <position> show <unit> <state>      the answer to somebody who asks
+
+A container that has been started is *activating* until somebody has asked about it: it is well
+later than it is started, as any is. One that is broken never comes up. When all containers of an
+object have been seen active, and no other runs, it is known that these are well (``proved.py``).
+
+Tested by ``tests/unit/prove/test_services.py``.
+"""
+
+import contextlib
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconix.base.files import remove_tree
+from reconix.base.process import preferring
+from reconix.device.settings.containers import Container
+from reconix.device.settings.health import ContainerWorks, FewUnitsFailed, Health, UnitActive
+from reconix.prove.proved import Ran, Shape
+from reconix.store.paths import StorePath
+
+_SYSTEMCTL = """\
+#!/bin/sh
+cd {folder} || exit
+say() {{ echo "$(stat --format=%s {log}) $*" >> told; }}
+verb=$1
+shift
+case $verb in
+    daemon-reload) say load "$(basename "$(readlink {current})")" ;;
+    start)
+        for unit; do
+            [ -e "units/$unit" ] && continue
+            say start "$unit"
+            if [ -e "broken/$unit" ]; then echo failed; else echo activating; fi > "units/$unit"
+        done ;;
+    stop)
+        for unit; do
+            say stop "$unit"
+            rm -f "units/$unit"
+        done ;;
+    show)
+        case $1 in *LoadState*) echo LoadState=not-found; exit ;; esac
+        case $2 in container-*) state=inactive ;; *) state=active ;; esac
+        [ ! -e "units/$2" ] || read -r state < "units/$2"
+        say show "$2" "$state"
+        printf 'ActiveState=%s\\nInvocationID=1\\n' "$state"
+        [ "$state" != activating ] || echo active > "units/$2" ;;
+    status) exit 3 ;;
+esac
+"""
+
+
+def can_play(health: Health, containers: Iterable[Container]) -> bool:
+    """Whether it can be played that a system is well: only units are asked for, and all containers.
+
+    Ports and commands of the device are not those of the machine on which the disk is recorded.
+    """
+    asked = [check.condition for check in health.checks]
+    works = {each.container for each in asked if isinstance(each, ContainerWorks)}
+    played = all(isinstance(each, UnitActive | FewUnitsFailed | ContainerWorks) for each in asked)
+    return played and works >= {each.name for each in containers}
+
+
+@dataclass
+class Services:
+    """What runs on the device, and what was said about it since it was started.
+
+    Attributes:
+        folder: of the stand-ins, and of what they remember.
+        log: what was written to the disk.
+        current: the link to the containers that count, see ``device/state/current_containers.py``.
+        shapes: of all systems that are known.
+        ran: what is known to have run, in the order in which it was found out.
+    """
+
+    folder: Path
+    log: Path
+    current: Path
+    shapes: tuple[Shape, ...]
+    ran: list[Ran] = field(default_factory=list)
+
+    def start(self, toplevel: StorePath, *, position: int) -> None:
+        """The device has started this system, as a whole, and its containers with it.
+
+        Args:
+            toplevel: of the system.
+            position: how far the log is; 0 for what was flashed, for which others answer.
+        """
+        shape = next((each for each in self.shapes if each.toplevel == toplevel), None)
+        self._root, self._begins = toplevel, shape.containers if shape else None
+        self._make([each.unit for each in shape.listed] if shape else [])
+        self.ran.append(Ran(position, toplevel, self._begins))
+
+    @contextlib.contextmanager
+    def played(self, *, broken: Iterable[str] = ()) -> Iterator[None]:
+        """Within this, programs find systemd; units that are broken do not come up."""
+        for unit in broken:
+            (self.folder / "broken" / unit).touch()
+        try:
+            with preferring(self.folder):
+                yield
+        finally:
+            self._hear()
+            for place in (self.folder / "broken").iterdir():
+                place.unlink()
+
+    @property
+    def running(self) -> frozenset[str]:
+        """The containers that run, by their units."""
+        units = {each.unit for shape in self.shapes for each in shape.listed}
+        return frozenset(each.name for each in (self.folder / "units").iterdir()) & units
+
+    def new_units(self, toplevel: StorePath) -> tuple[str, ...]:
+        """The units of containers in which a system differs from that which was started."""
+        shapes = {each.toplevel: each for each in self.shapes}
+        before = {(each.name, each.identity) for each in shapes[self._root].listed}
+        listed = shapes[toplevel].listed
+        return tuple(each.unit for each in listed if (each.name, each.identity) not in before)
+
+    def _make(self, running: Iterable[str]) -> None:
+        if self.folder.exists():
+            remove_tree(self.folder)
+        for name in ("units", "broken"):
+            (self.folder / name).mkdir(parents=True)
+        for unit in running:
+            (self.folder / "units" / unit).write_text("active\n")
+        words = {"folder": self.folder, "log": self.log, "current": self.current}
+        quoted = {name: shlex.quote(str(path)) for name, path in words.items()}
+        self._program("systemctl", _SYSTEMCTL.format(**quoted))
+        self._program("nsenter", "#!/bin/sh\n")
+
+    def _program(self, name: str, text: str) -> None:
+        place = self.folder / name
+        place.write_text(text)
+        place.chmod(0o755)
+
+    def _hear(self) -> None:
+        """Find out what was proved."""
+        told = self.folder / "told"
+        if told.exists():
+            objects = {each.containers: each.listed for each in self.shapes if each.containers}
+            heard = _Hearing(objects, self._begins)
+            for line in told.read_text().splitlines():
+                self.ran += heard.take(self._root, *line.split())
+
+
+class _Hearing:
+    """Follows what was told, until containers are known to be well."""
+
+    def __init__(
+        self, objects: Mapping[StorePath, tuple[Container, ...]], begins: StorePath | None
+    ) -> None:
+        self._objects, self._loaded = objects, begins
+        self._up = {each.unit: each for each in self._listed}
+        self._seen: set[str] = set()
+
+    @property
+    def _listed(self) -> tuple[Container, ...]:
+        return self._objects.get(self._loaded, ()) if self._loaded else ()
+
+    def take(self, root: StorePath, position: str, verb: str, *words: str) -> Iterator[Ran]:
+        """One line; gives what is known from there on."""
+        match verb, words:
+            case "load", (name,):
+                self._loaded = StorePath.of_basename(name)
+            case "start", (unit,):
+                self._seen.discard(unit)
+                self._up.update({each.unit: each for each in self._listed if each.unit == unit})
+            case "stop", (unit,):
+                self._up.pop(unit, None)
+            case "show", (unit, "active"):
+                self._seen.add(unit)
+                if self._is_well():
+                    yield Ran(int(position), root, self._loaded)
+
+    def _is_well(self) -> bool:
+        wanted = {each.unit: each.identity for each in self._listed}
+        found = {unit: each.identity for unit, each in self._up.items()}
+        return found == wanted and self._seen >= wanted.keys()
