@@ -98,6 +98,7 @@ class Project:
     """The example in its work folder, and the commands of reconix in it."""
 
     folder: Path
+    store: Path
 
     @property
     def files(self) -> Path:
@@ -111,7 +112,7 @@ class Project:
 
     def places(self) -> list[str]:
         """Where the commands shall work."""
-        return ["--project", str(self.files), "--store", str(self.folder / "store")]
+        return ["--project", str(self.files), "--store", str(self.store)]
 
     def reconix(self, *words: str, expect: int = 0) -> str:
         """Run a command as a user would; gives what it printed."""
@@ -258,23 +259,25 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--folder", type=Path, default=places.cache_home() / "demo")
+    parser.add_argument("--store", type=Path, help="build store, kept: equal roots are built once")
     parser.add_argument("--minify", action="store_true", help="remove what nothing reaches")
     arguments = parser.parse_args()
     progress.listen(listener(sys.stderr))
     try:
-        print(run_demo(arguments.folder, minify=arguments.minify))
+        store = arguments.store or arguments.folder / "store"
+        print(run_demo(arguments.folder, store, minify=arguments.minify))
     except ReconixError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def run_demo(folder: Path, *, minify: bool) -> str:
+def run_demo(folder: Path, store: Path, *, minify: bool) -> str:
     """The whole way; gives the table."""
     if folder.exists():
         remove_tree(folder)
     folder.mkdir(parents=True)
-    report, project = Report(), Project(folder)
+    report, project = Report(), Project(folder, store)
     print(f"About ten minutes on two idle cores. All files are in {folder}")
     install(project, report, minify=minify)
     gateway = Gateway(project)

@@ -17,6 +17,8 @@ from reconix.base.process import CommandFailed, run
 from reconix.boot.disk import DiskFile
 from reconix.boot.gpt import SECTOR
 from reconix.boot.tables import read_selection
+from reconix.nix.chroot import ChrootStore
+from reconix.store.paths import StorePath
 from reconix.vm.machine import Machine
 
 PASSWORD, NEXT = b"correct-horse-battery-7d1f", b"staple-\0\xff-c30b9e"
@@ -121,17 +123,23 @@ def ssh_words(device: Device, key: Path) -> tuple[str, ...]:
 
 
 def says_no_value(device: Device, project: Project, *places: Path) -> None:
-    """Neither value is in a log, in what commands show, or in a file of the project but its own."""
+    """Neither value is in a log, in what commands show, in an object or in a place."""
     for line in ("journalctl --no-pager", "reconix-device status --json", "cat /proc/cmdline"):
         said = device.ask(f"{line} | grep -c -e battery-7d1f -e c30b9e || true")
         assert said == "0", line
     shown = project.reconix("show", "box:default").values
     assert not _has_value(str(shown).encode())
-    own = {project.folder / "secrets"}
-    for place in places:
-        for path in place.rglob("*"):
-            if path.is_file() and not path.is_symlink() and own.isdisjoint(path.parents):
+    for place in (*built(project), *places):
+        for path in (place, *place.rglob("*")):
+            if path.is_file() and not path.is_symlink():
                 assert not _has_value(path.read_bytes()), path
+
+
+def built(project: Project) -> list[Path]:
+    """All objects of the generation that its files describe."""
+    generation = StorePath.parse(project.reconix("build").text("generation"))
+    with ChrootStore(project.store) as store:
+        return sorted(map(store.path, store.closure(generation)))
 
 
 def is_on_data_alone(machine: Machine, disk: Path, raw: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_device_follows_the_clock(
         set_clock(device, clock.window + 60)
         having_secrets.leaves_what_lacks_a_secret(device, project)
         follows_the_schedule(device, clock)
-        having_secrets.says_no_value(device, project, tmp_path / PUBLISHED, project.store)
+        having_secrets.says_no_value(device, project, tmp_path / PUBLISHED)
         device_disk, raw = tmp_path / "device/disk.qcow2", tmp_path / "raw"
         having_secrets.is_on_data_alone(machine, device_disk, raw)
 
