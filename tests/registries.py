@@ -28,6 +28,7 @@ CACHE = Path.home() / ".cache/reconix/docker-registry"
 PROGRAM = CACHE / "usr/bin/docker-registry"
 USER, PASSWORD = "somebody", "pass:word \N{SNOWMAN}"
 LOG_IN = f"{USER}:{PASSWORD}"
+IDENTITY = "a token/for+tokens="
 SERVICE = "registry of a test"
 _START_SECONDS = 60
 
@@ -122,7 +123,28 @@ def token_server(folder: Path) -> Iterator[TokenServer]:
                 self.send_error(401)
                 return
             query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
-            token = _token(key, certificate, query.get("scope", []), knows=header is not None)
+            self._give(query.get("scope", []), knows=header is not None)
+
+        def do_POST(self) -> None:
+            said.asked.append(self.path)
+            form = urllib.parse.parse_qs(self._sent().decode())
+            if form.get("grant_type") != ["refresh_token"] or form["refresh_token"] != [IDENTITY]:
+                self.send_error(400)
+                return
+            self._give(form["scope"], knows=True)
+
+        def _sent(self) -> bytes:
+            """With its length, or in pieces, as skopeo sends it."""
+            if "Content-Length" in self.headers:
+                return self.rfile.read(int(self.headers["Content-Length"]))
+            content = b""
+            while size := int(self.rfile.readline(), 16):
+                content += self.rfile.read(size + 2)[:-2]
+            self.rfile.readline()
+            return content
+
+        def _give(self, scopes: list[str], *, knows: bool) -> None:
+            token = _token(key, certificate, scopes, knows=knows)
             body = json.dumps({"token": token, "expires_in": 60}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))

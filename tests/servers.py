@@ -5,6 +5,7 @@ import contextlib
 import random
 import socket
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -45,6 +46,15 @@ class Request(BaseHTTPRequestHandler):
         self.server.requests += 1
         self.server.behave(self)
         self.close_connection = True
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    @property
+    def form(self) -> dict[str, list[str]]:
+        """What was posted."""
+        length = int(self.headers["Content-Length"])
+        return urllib.parse.parse_qs(self.rfile.read(length).decode(), strict_parsing=True)
 
     def log_message(self, format: str, *args: object) -> None:
         pass

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Need
 from tests.oci_images import file, folder, image, index, layer, write_layout
-from tests.registries import LOG_IN, PASSWORD, registry, token_server, with_password
+from tests.registries import IDENTITY, LOG_IN, PASSWORD, registry, token_server, with_password
 
 from reconix.base.digests import Digest
 from reconix.base.process import run
@@ -148,6 +148,24 @@ def test_a_token_is_got_for_a_registry_that_wants_one(layout: Path, tmp_path: Pa
         wrong = log_in(tmp_path / "wrong.json", host, "wr0ng")
         with pytest.raises(RegistryRefused, match="does not let mine/a be read"):
             find(InRegistry(host, "mine/a", "1"), access(wrong))
+
+
+def test_a_token_for_getting_tokens_is_used_as_skopeo_does(layout: Path, tmp_path: Path) -> None:
+    with token_server(tmp_path) as tokens, registry(tmp_path, tokens.auth()) as host:
+        push(layout, "plain", host, "mine/a:1", f"--dest-creds={LOG_IN}")
+        kept, wrong = tmp_path / "auth.json", tmp_path / "wrong.json"
+        for file, token in ((kept, IDENTITY), (wrong, "wr0ng")):
+            auth = base64.b64encode(b"somebody:").decode()
+            entry = {"auth": auth, "identitytoken": token}
+            file.write_text(json.dumps({"auths": {host: entry}}))
+        words = ("--tls-verify=false", f"--authfile={kept}", f"docker://{host}/mine/a:1")
+        run("skopeo", "inspect", *words)
+        assert tokens.asked[-1] == "/token"
+        reference = InRegistry(host, "mine/a", "1")
+        assert len(fetched(reference, access(kept), tmp_path / "cache")) == len(LAYERS)
+        assert tokens.asked[-1] == "/token"
+        with pytest.raises(RegistryRefused, match="does not let mine/a be read"):
+            find(reference, access(wrong))
 
 
 def test_who_has_logged_in_with_another_program_is_logged_in(layout: Path, tmp_path: Path) -> None:

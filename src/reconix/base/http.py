@@ -33,7 +33,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from reconix.base.address import Address, Reach, Refused, reach_of, reach_of_name, shown
 
@@ -42,6 +42,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_IGNORED_BYTES = 1 << 16
 _MAX_EXTRA_BYTES = 1 << 18
 _HEADERS = {"User-Agent": "reconix", "Accept-Encoding": "identity"}
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _LOGIN = "Authorization"
 """Who logs in to a server does not tell another one, to which it redirects."""
 _ENTRY = re.compile(r"([^:]+|\[[^]]*\]):([0-9]{1,5})")
@@ -250,8 +251,18 @@ class Client:
         finally:
             self.let_go(answer)
 
-    def ask(self, address: Address, headers: Mapping[str, str] = _HEADERS) -> Answer:
-        """Ask for something; redirections are followed.
+    def ask(
+        self,
+        address: Address,
+        headers: Mapping[str, str] = _HEADERS,
+        form: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask for something; redirections are followed, but not with a form.
+
+        Args:
+            address: what is asked for.
+            headers: told to the server; a log-in to no other one.
+            form: what is posted, such as a secret that stands in no address.
 
         Raises:
             Refused: there is no use in trying again.
@@ -259,11 +270,15 @@ class Client:
         """
         allowed: frozenset[Reach] | None = None
         for _ in range(MAX_REDIRECTS + 1):
-            connection, response = self._ask(address, {**_HEADERS, **headers}, allowed)
+            kind = {} if form is None else _FORM
+            question = _Question(address, {**_HEADERS, **headers, **kind}, form)
+            connection, response = self._ask(question, allowed)
             location = response.getheader("Location")
             if response.status not in _REDIRECTS or location is None:
                 return self._answer(address, response, connection)
             self.dismiss(self._answer(address, response, connection))
+            if form is not None:
+                raise Refused("it redirects what was sent to it")
             allowed = allowed or connection.reach.leads_to
             target = address.joined(location)
             if (target.scheme, target.authority) != (address.scheme, address.authority):
@@ -293,20 +308,21 @@ class Client:
         return Answer(address, response, connection.wire, self._limits)
 
     def _ask(
-        self, address: Address, headers: Mapping[str, str], allowed: frozenset[Reach] | None
+        self, question: "_Question", allowed: frozenset[Reach] | None
     ) -> "tuple[_Connection, http.client.HTTPResponse]":
+        address = question.address
         until = min(time.monotonic() + self._limits.answer_seconds, self._until)
         key = (address.scheme, address.host, address.port)
         kept = self._kept.get(key)
         if kept is not None and kept.is_open:
             # The server may have closed it meanwhile; that says nothing about the file.
             with contextlib.suppress(*BROKEN):
-                return kept, kept.ask(address, headers, allowed, until)
+                return kept, kept.ask(question, allowed, until)
         if kept is not None:
             kept.close()
         fresh = _connect(self._route, address, allowed, until, self._wired)
         self._kept[key] = fresh
-        return fresh, fresh.ask(address, headers, allowed, until)
+        return fresh, fresh.ask(question, allowed, until)
 
     def _wired(self, connected: socket.socket) -> "_Wire":
         return _Wire(connected, self._limits.timeout_seconds, self._count, self._until)
@@ -387,6 +403,23 @@ class _Reader(io.RawIOBase):
 
 
 @dataclass(frozen=True, slots=True)
+class _Question:
+    """What a server is asked."""
+
+    address: Address
+    headers: Mapping[str, str]
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def method(self) -> str:
+        return "GET" if self.form is None else "POST"
+
+    @property
+    def body(self) -> bytes | None:
+        return None if self.form is None else urlencode(self.form).encode()
+
+
+@dataclass(frozen=True, slots=True)
 class _Connection:
     """A connection to a server, perhaps through a proxy."""
 
@@ -405,17 +438,15 @@ class _Connection:
         self.wire.hang_up()
 
     def ask(
-        self,
-        address: Address,
-        headers: Mapping[str, str],
-        allowed: frozenset[Reach] | None,
-        until: float,
+        self, question: _Question, allowed: frozenset[Reach] | None, until: float
     ) -> http.client.HTTPResponse:
+        address = question.address
         _expect_allowed(address, self.reach, allowed)
         target = str(address) if self.proxy else address.target
         extra = self.proxy.headers if self.proxy else {}
+        headers = {"Host": address.authority, **question.headers, **extra}
         self.wire.begin(until - time.monotonic())
-        self.spoken.request("GET", target, headers={"Host": address.authority, **headers, **extra})
+        self.spoken.request(question.method, target, question.body, headers)
         return self.spoken.getresponse()
 
 

@@ -4,6 +4,9 @@ A registry answers 401 with a *challenge*. It may name a server of its choice th
 whoever obeys tells that server a password. So the server must be one to which a password may be
 told: with TLS, or on this machine, or the registry itself where it is allowed to do without.
 
+Who has a token for getting tokens sends that, as a form; who has a name and a password says these
+with the question.
+
 Source: RFC 9110, section 11; RFC 6750, section 3; Docker Registry, *Token Authentication
 Specification*.
 Tested by ``tests/unit/containers/test_challenge.py``.
@@ -17,6 +20,7 @@ from reconix.base.documents import BadDocument, Fields
 
 _SCHEME = re.compile(r"(?:^|,)\s*(Basic|Bearer)(?=\s|$)", re.IGNORECASE)
 _PARAMETER = re.compile(r'\s*,?\s*([A-Za-z_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))')
+_CLIENT = "reconix"
 _MAX_CHARACTERS = 4096
 _TOKEN = re.compile(r"[!-~]+")
 
@@ -36,11 +40,22 @@ class TokenWanted:
 
     def address(self, repository: str) -> str:
         """What that server is to be asked, for a repository of which something is read."""
-        wanted = [("scope", self.scope or f"repository:{repository}:pull")]
-        if self.service:
-            wanted.insert(0, ("service", self.service))
         mark = "&" if "?" in self.realm else "?"
-        return f"{self.realm}{mark}{urllib.parse.urlencode(wanted, safe=':,/')}"
+        wanted = urllib.parse.urlencode(self._wanted(repository), safe=":,/")
+        return f"{self.realm}{mark}{wanted}"
+
+    def form(self, repository: str, refresh_token: str) -> dict[str, str]:
+        """What it is sent by who has a token for getting tokens, to ``realm`` itself.
+
+        Source: Docker Registry, *Docker Registry v2 authentication using OAuth2*; RFC 6749,
+        section 6.
+        """
+        grant = {"grant_type": "refresh_token", "client_id": _CLIENT}
+        return {**grant, **self._wanted(repository), "refresh_token": refresh_token}
+
+    def _wanted(self, repository: str) -> dict[str, str]:
+        service = {"service": self.service} if self.service else {}
+        return {**service, "scope": self.scope or f"repository:{repository}:pull"}
 
 
 Challenge = PasswordWanted | TokenWanted

@@ -52,6 +52,17 @@ class Login:
         return f"Basic {base64.b64encode(f'{self.user}:{self.password}'.encode()).decode()}"
 
 
+@dataclass(frozen=True, slots=True)
+class IdentityToken:
+    """A token that stands for somebody, with which the server for tokens gives others."""
+
+    token: str = field(repr=False)
+
+
+Known = Login | IdentityToken
+"""What may be kept about a registry."""
+
+
 def usual_files(environment: Mapping[str, str], home: Path) -> tuple[Path, ...]:
     """Where log-ins are kept, the first first.
 
@@ -74,11 +85,11 @@ class Logins:
 
     files: Sequence[Path] = ()
 
-    def find(self, host: str, repository: str) -> Login | None:
+    def find(self, host: str, repository: str) -> Known | None:
         """The log-in for a repository, if there is one.
 
         Raises:
-            BadLogin: a file cannot be read, a helper fails, or the log-in is of another kind.
+            BadLogin: a file cannot be read, a helper fails, or the log-in is damaged.
         """
         for path in self.files:
             fields = _read(path)
@@ -97,7 +108,7 @@ def _read(path: Path) -> Fields | None:
         raise BadLogin(f"{path} cannot be read: {type(error).__name__}") from None
 
 
-def _find(fields: Fields, host: str, repository: str, path: Path) -> Login | None:
+def _find(fields: Fields, host: str, repository: str, path: Path) -> Known | None:
     try:
         helper = _helper(fields, host)
         return _ask(helper, host, path) if helper else _stored(fields, host, repository, path)
@@ -105,7 +116,7 @@ def _find(fields: Fields, host: str, repository: str, path: Path) -> Login | Non
         raise BadLogin(str(error), hint="log in again: podman login") from error
 
 
-def _stored(fields: Fields, host: str, repository: str, path: Path) -> Login | None:
+def _stored(fields: Fields, host: str, repository: str, path: Path) -> Known | None:
     if not fields.has("auths"):
         return None
     known = fields.object("auths")
@@ -130,9 +141,9 @@ def _plain(name: str) -> str:
     return rest.partition("/")[0] if rest else name
 
 
-def _login(fields: Fields, name: str, path: Path) -> Login | None:
+def _login(fields: Fields, name: str, path: Path) -> Known | None:
     if fields.has("identitytoken") and fields.text("identitytoken"):
-        raise _unusable(name, path)
+        return IdentityToken(fields.text("identitytoken"))
     if not fields.has("auth") or not fields.text("auth"):
         return None
     try:
@@ -145,13 +156,6 @@ def _login(fields: Fields, name: str, path: Path) -> Login | None:
             f"{path}: the log-in for {name} is damaged", hint=f"log in again: podman login {name}"
         )
     return Login(user, password.strip("\0"))
-
-
-def _unusable(name: str, where: object) -> BadLogin:
-    return BadLogin(
-        f"{where}: the log-in for {name} is a token for getting tokens, which is not supported",
-        hint=f"log in with a name and a password: podman login {name}",
-    )
 
 
 def _helper(fields: Fields, host: str) -> str:
@@ -167,7 +171,7 @@ def _helper(fields: Fields, host: str) -> str:
     return ""
 
 
-def _ask(helper: str, host: str, path: Path) -> Login | None:
+def _ask(helper: str, host: str, path: Path) -> Known | None:
     if not _HELPER.fullmatch(helper):
         raise BadLogin(f"{path}: {helper[:80]!r} is not the name of a helper")
     program = f"docker-credential-{helper}"
@@ -185,12 +189,12 @@ def _ask(helper: str, host: str, path: Path) -> Login | None:
     return _answer(said, program, host)
 
 
-def _answer(said: bytes, program: str, host: str) -> Login | None:
+def _answer(said: bytes, program: str, host: str) -> Known | None:
     try:
         fields = Fields.parse(said, source=program)
         login = Login(fields.text("Username"), fields.text("Secret"))
     except BadDocument:
         raise BadLogin(f"{program} gave no log-in for {host}, but something else") from None
     if login.user == _TOKEN:
-        raise _unusable(host, program)
+        return IdentityToken(login.password)
     return login if login.user else None

@@ -38,7 +38,7 @@ from reconix.containers.descriptors import (
     Descriptor,
 )
 from reconix.containers.images import Document, expect_digest
-from reconix.containers.logins import Login, Logins
+from reconix.containers.logins import IdentityToken, Known, Login, Logins
 
 _ACCEPT = {"Accept": ", ".join((*MANIFESTS, *INDEXES))}
 _MAX_TOKEN_BYTES = 1 << 20
@@ -83,7 +83,7 @@ class Registry:
         self._access = access
         self._client: http.Client | None = None
         self._allowed = ""  # what the registry is told to be let in
-        self._login: Login | None = None
+        self._login: Known | None = None
         self._is_login_known = False
 
     def close(self) -> None:
@@ -197,7 +197,7 @@ class Registry:
             hint=f"log in as somebody who may: podman login {host}",
         )
 
-    def _find_login(self) -> Login | None:
+    def _find_login(self) -> Known | None:
         if not self._is_login_known:
             host, repository = self._reference.host, self._reference.repository
             self._login = self._access.logins.find(host, repository)
@@ -211,16 +211,23 @@ class Registry:
             return f"Bearer {self._token(client, challenge, login)}"
         if login is None:
             raise self._not_let_in(f"{self._reference}")
+        host = self._reference.host
         if challenge is None:
-            host = self._reference.host
             raise RegistryRefused(f"{host} wants a log-in of a kind that is not supported")
+        if isinstance(login, IdentityToken):
+            raise RegistryRefused(
+                f"{host} wants a name and a password, and has no server for tokens",
+                hint=f"the log-in that is kept is a token; log in again: podman login {host}",
+            )
         return login.header()
 
-    def _token(self, client: http.Client, wanted: TokenWanted, login: Login | None) -> str:
-        address = self._token_server(wanted)
-        headers = {"Authorization": login.header()} if login else {}
+    def _token(self, client: http.Client, wanted: TokenWanted, login: Known | None) -> str:
+        repository = self._reference.repository
+        headers = {"Authorization": login.header()} if isinstance(login, Login) else {}
+        form = wanted.form(repository, login.token) if isinstance(login, IdentityToken) else None
+        address = self._token_server(wanted.realm if form else wanted.address(repository))
         what = f"the token server {address.authority}"
-        answer = self._called(lambda: client.ask(address, headers), what)
+        answer = self._called(lambda: client.ask(address, headers, form), what)
         try:
             if answer.status >= 500 or answer.status in _LATER:
                 raise Transient(f"{what} answered {answer.status}")
@@ -232,11 +239,11 @@ class Registry:
         finally:
             client.let_go(answer)
 
-    def _token_server(self, wanted: TokenWanted) -> Address:
+    def _token_server(self, wanted: str) -> Address:
         """The server that gives tokens, if it may be told a password."""
         host = self._reference.host
         try:
-            address = Address.parse(wanted.address(self._reference.repository))
+            address = Address.parse(wanted)
         except Refused as error:
             raise RegistryRefused(f"{host} names no server for tokens: {error}") from error
         is_private = reach_of_name(address.host) is Reach.ITSELF

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.servers import Request, Server, serving
@@ -319,6 +320,91 @@ def test_a_token_is_got_from_the_registry_itself(tmp_path: Path) -> None:
         assert copied(source) == BLOB
     assert asked[1] == f"{realm}?scope=repository:a:pull"
     assert len(asked) == 4, "the token is used again"
+
+
+IDENTITY = "hunter2 & more/+="
+
+
+def with_identity(folder: Path, host: str) -> Access:
+    entry = {"auth": "", "identitytoken": IDENTITY}
+    (folder / "auth.json").write_text(json.dumps({"auths": {host: entry}}))
+    return Access(logins=Logins((folder / "auth.json",)), retry=HURRY)
+
+
+@contextlib.contextmanager
+def of_a_cloud(
+    folder: Path, answer: Callable[[Request], None], challenge: str = ""
+) -> Iterator[tuple[Registry, list[Any]]]:
+    """A registry for which only a token gets tokens; and what its server was sent."""
+    sent: list[Any] = []
+
+    def behave(request: Request) -> None:
+        if request.path == "/token":
+            sent.append((request.command, request.form, request.headers.get("Authorization")))
+            answer(request)
+        elif request.headers.get("Authorization") == "Bearer t0ken":
+            request.right()
+        else:
+            realm = f'Bearer realm="http://{request.headers["Host"]}/token",service="it"'
+            request.head(401, 0, WWW_Authenticate=challenge or realm)
+
+    with serving(Server(behave, BLOB)) as server:
+        host = host_of(server)
+        reference = InRegistry(host, "a", "1")
+        with closing(Registry(reference, with_identity(folder, host))) as source:
+            yield source, sent
+
+
+def giving(body: bytes, status: int = 200) -> Callable[[Request], None]:
+    def answer(request: Request) -> None:
+        request.head(status, len(body), Location="http://127.0.0.1:1/")
+        request.wfile.write(body)
+
+    return answer
+
+
+def test_a_token_for_getting_tokens_is_sent_as_a_form(tmp_path: Path) -> None:
+    """To the server that the registry names; never in an address, and to nobody else."""
+    with of_a_cloud(tmp_path, giving(b'{"access_token": "t0ken"}')) as (source, sent):
+        assert copied(source) == BLOB
+        assert copied(source) == BLOB
+    form = {
+        "grant_type": ["refresh_token"],
+        "client_id": ["reconix"],
+        "service": ["it"],
+        "scope": ["repository:a:pull"],
+        "refresh_token": [IDENTITY],
+    }
+    assert sent == [("POST", form, None)]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "why"),
+    [
+        (b'{"error": "invalid_grant: hunter2"}', 400, "does not let a be read"),
+        (b"hunter2", 401, "does not let a be read"),
+        (b'{"access_token": ""}', 200, "gave no token"),
+        (b"", 307, "it redirects what was sent to it"),
+    ],
+)
+def test_a_token_that_gets_none_is_in_no_message(
+    tmp_path: Path, body: bytes, status: int, why: str
+) -> None:
+    with (
+        of_a_cloud(tmp_path, giving(body, status)) as (source, sent),
+        pytest.raises(RegistryRefused, match=why) as caught,
+    ):
+        source.top()
+    assert len(sent) == 1 and keeps_silent(caught.value)
+
+
+def test_a_registry_that_wants_a_password_is_not_told_a_token(tmp_path: Path) -> None:
+    with (
+        of_a_cloud(tmp_path, giving(b""), 'Basic realm="x"') as (source, sent),
+        pytest.raises(RegistryRefused, match="wants a name and a password") as caught,
+    ):
+        source.top()
+    assert not sent and keeps_silent(caught.value)
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"token": "t0ken\\u0000"}', b"t0ken", b"[" * 100])
