@@ -238,6 +238,11 @@ class Client:
             connection.close()
         self._kept.clear()
 
+    def break_off(self) -> None:
+        """From another thread: who waits for something finds its link broken."""
+        for connection in list(self._kept.values()):
+            connection.wire.break_off()
+
     @contextlib.contextmanager
     def asking(self, address: Address, headers: Mapping[str, str] = _HEADERS) -> Iterator[Answer]:
         """Ask, and close the connection at the end if something is left on it.
@@ -382,6 +387,11 @@ class _Wire:
 
     def close(self) -> None:
         """For ``http.client``, which closes before it has read what it was asked for."""
+
+    def break_off(self) -> None:
+        """Nothing comes any more."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
 
     def hang_up(self) -> None:
         """The connection ends."""

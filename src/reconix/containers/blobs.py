@@ -3,21 +3,33 @@
 A blob that two images share is fetched once, and an image that is in the cache needs no network.
 What lies there is compared with its digest each time: a disk forgets, too.
 
+Of a registry several are fetched at once. Each is copied piece by piece and hashed on the way; the
+first that cannot be had ends the others.
+
     <cache>/sha256/<first two digits>/<64 digits>
 
 Tested by ``tests/unit/containers/test_blobs.py``.
 """
 
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from reconix.base import progress
 from reconix.base.digests import Digest
 from reconix.base.files import replacing
+from reconix.base.progress import Stage
 from reconix.build.archive.fetch import cached_path, only_writer
 from reconix.containers.descriptors import Descriptor
 from reconix.containers.images import Image, Source
 from reconix.containers.layers.unpack import PackedLayer
+from reconix.containers.registry import Registry
+
+_AT_ONCE = 4
 
 
 def fetch_layers(
@@ -60,12 +72,90 @@ def fetch_blobs(
 def _fetch(missing: list[Descriptor], source: Source, cache: Path) -> None:
     total = sum(blob.size_bytes for blob in missing)
     with progress.stage(f"fetch {len(missing)} parts of an image", total=total) as stage:
-        for blob in missing:
-            path = cached_path(cache, blob.digest)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as file:
-                source.copy(blob, file)
-            stage.advance(blob.size_bytes)
+        if isinstance(source, Registry):  # the largest first: no thread is left alone with it
+            first = sorted(missing, key=lambda blob: blob.size_bytes, reverse=True)
+            _fetch_at_once(source, _Work(first, cache, stage))
+        else:
+            _Work(missing, cache, stage).all_from(source)
+
+
+def _fetch_at_once(registry: Registry, work: "_Work") -> None:
+    """Several connections, since a registry answers each with less than a link could take."""
+    count = min(_AT_ONCE, len(work.waiting))
+    with ExitStack() as stack:
+        twins = [stack.enter_context(closing(registry.twin())) for _ in range(count)]
+        pool = stack.enter_context(ThreadPoolExecutor(count))
+        done = [pool.submit(work.all_from, twin) for twin in twins]
+        try:
+            for each in as_completed(done):
+                each.result()
+        except BaseException:
+            work.ended.set()
+            for twin in twins:
+                twin.break_off()
+            raise
+
+
+class _Ended(Exception):
+    """Another part could not be had, so this one is of no use."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """The parts of an image that are still to be fetched, by one thread or several."""
+
+    waiting: list[Descriptor]
+    cache: Path
+    stage: Stage
+    ended: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def all_from(self, source: Source) -> None:
+        """Fetch one part after another, until there are no more."""
+        with suppress(_Ended):
+            while (blob := self._next()) is not None:
+                path = cached_path(self.cache, blob.digest)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with replacing(path) as file:
+                    source.copy(blob, _Counted(file, self))
+
+    def _next(self) -> Descriptor | None:
+        with self.lock:
+            return None if self.ended.is_set() or not self.waiting else self.waiting.pop(0)
+
+    def advance(self, amount: int) -> None:
+        with self.lock:
+            self.stage.advance(amount)
+
+
+@dataclass(slots=True)
+class _Counted:
+    """A new file, whose bytes are told when they come, and taken back when they come again."""
+
+    file: BinaryIO
+    work: _Work
+    done: int = 0
+
+    def write(self, data: bytes, /) -> None:
+        self._go_on()
+        self.file.write(data)
+        self._told(len(data))
+
+    def seek(self, place: int, /) -> None:
+        self._go_on()
+        self.file.seek(place)
+
+    def truncate(self) -> None:
+        self.file.truncate()
+        self._told(self.file.tell() - self.done)
+
+    def _go_on(self) -> None:
+        if self.work.ended.is_set():
+            raise _Ended
+
+    def _told(self, amount: int) -> None:
+        self.done += amount
+        self.work.advance(amount)
 
 
 def _is_right(cache: Path, blob: Descriptor) -> bool:

@@ -13,7 +13,7 @@ Tested by ``tests/unit/containers/test_images.py``; with real registries and lay
 
 import io
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from reconix.base.digests import Digest
 from reconix.containers.descriptors import MAX_DOCUMENT_BYTES, BadImage, Descriptor
@@ -46,6 +46,19 @@ class Document:
         return Digest.of(self.content)
 
 
+class NewFile(Protocol):
+    """Where a blob is written to, perhaps more than once."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take some more of it."""
+
+    def seek(self, place: int, /) -> object:
+        """Go back to the beginning."""
+
+    def truncate(self) -> object:
+        """Drop what came: it comes again."""
+
+
 class Source(Protocol):
     """Where an image is."""
 
@@ -55,7 +68,7 @@ class Source(Protocol):
     def document(self, descriptor: Descriptor) -> Document:
         """An index or a manifest by its digest; not checked yet."""
 
-    def copy(self, descriptor: Descriptor, file: BinaryIO) -> None:
+    def copy(self, descriptor: Descriptor, file: NewFile) -> None:
         """Write a configuration or a layer, by its digest, to a new file.
 
         Raises:

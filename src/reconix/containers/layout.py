@@ -40,7 +40,7 @@ from reconix.containers.descriptors import (
     of_an_image,
 )
 from reconix.containers.documents import Index, parse_top
-from reconix.containers.images import Document, expect_digest
+from reconix.containers.images import Document, NewFile, expect_digest
 
 _MAX_NAMED = 20
 _SMALL_BYTES = 1 << 16
@@ -103,7 +103,7 @@ class Layout:
         content = _small(self._files, _place(descriptor.digest), f"{self._reference}")
         return Document(content, descriptor.media_type)
 
-    def copy(self, descriptor: Descriptor, file: BinaryIO) -> None:
+    def copy(self, descriptor: Descriptor, file: NewFile) -> None:
         """Write a configuration or a layer to a new file."""
         _copy(self._files, _place(descriptor.digest), descriptor, file, f"{self._reference}")
 
@@ -159,7 +159,7 @@ def _small(files: Files, name: str, source: str) -> bytes:
         return file.read(MAX_DOCUMENT_BYTES)
 
 
-def _copy(files: Files, name: str, descriptor: Descriptor, into: BinaryIO, source: str) -> None:
+def _copy(files: Files, name: str, descriptor: Descriptor, into: NewFile, source: str) -> None:
     """Write a file to another, as much as a descriptor says, and compare it."""
     if files.size_bytes(name) is None:
         raise BadImage(
@@ -212,7 +212,7 @@ class DockerArchive:
         """There is none but the manifest."""
         raise BadImage(f"{self._reference}: there is no {descriptor.digest}")
 
-    def copy(self, descriptor: Descriptor, file: BinaryIO) -> None:
+    def copy(self, descriptor: Descriptor, file: NewFile) -> None:
         """Write a configuration or a layer to a new file."""
         if descriptor.digest not in self._places:
             self.top()  # a build knows the digests from a lock

@@ -15,10 +15,11 @@ Tested by ``tests/unit/containers/test_registry.py`` with servers that misbehave
 ``tests/compat/test_oci_registry.py``.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from reconix.base import http
 from reconix.base.address import Address, Reach, Refused, reach_of_name
@@ -37,7 +38,7 @@ from reconix.containers.descriptors import (
     BadImage,
     Descriptor,
 )
-from reconix.containers.images import Document, expect_digest
+from reconix.containers.images import Document, NewFile, expect_digest
 from reconix.containers.logins import IdentityToken, Known, Login, Logins
 
 _ACCEPT = {"Accept": ", ".join((*MANIFESTS, *INDEXES))}
@@ -70,21 +71,39 @@ class Access:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
+@dataclass(slots=True)
+class _Entry:
+    """What a registry is told to be let in: once for all who ask it at a time."""
+
+    said: str = ""
+    login: Known | None = None
+    is_login_known: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
 class Registry:
     """One image in a registry, as a source; used by one thread.
 
     Args:
         reference: where it is.
         access: how to get there.
+        entry: of another one that is let in.
     """
 
-    def __init__(self, reference: InRegistry, access: Access) -> None:
+    def __init__(self, reference: InRegistry, access: Access, entry: _Entry | None = None) -> None:
         self._reference = reference
         self._access = access
         self._client: http.Client | None = None
-        self._allowed = ""  # what the registry is told to be let in
-        self._login: Known | None = None
-        self._is_login_known = False
+        self._entry = entry or _Entry()
+
+    def twin(self) -> "Registry":
+        """The same for another thread: with connections of its own, and one log-in for both."""
+        return Registry(self._reference, self._access, self._entry)
+
+    def break_off(self) -> None:
+        """From another thread: end what is waited for."""
+        if self._client is not None:
+            self._client.break_off()
 
     def close(self) -> None:
         """Close all connections."""
@@ -107,7 +126,7 @@ class Registry:
         """An index or a manifest by its digest."""
         return self._manifest(str(descriptor.digest), descriptor.size_bytes)
 
-    def copy(self, descriptor: Descriptor, file: BinaryIO) -> None:
+    def copy(self, descriptor: Descriptor, file: NewFile) -> None:
         """Write a configuration or a layer to a new file."""
         path = f"blobs/{descriptor.digest}"
 
@@ -145,20 +164,29 @@ class Registry:
     def _asking(self, path: str, headers: Mapping[str, str]) -> Iterator[http.Answer]:
         """Ask the registry for something of the repository, and log in if it wants that."""
         client = self._client = self._client or self._access.route.client()
-        answer = self._ask(client, path, headers)
+        said = self._entry.said
+        answer = self._ask(client, path, headers, said)
         if answer.status == 401:
             challenge = parse_challenge(answer.header("WWW-Authenticate"))
             client.dismiss(answer)
-            self._allowed = self._log_in(client, challenge)
-            answer = self._ask(client, path, headers)
+            answer = self._ask(client, path, headers, self._let_in(client, challenge, said))
         try:
             self._expect_given(answer, path)
             yield answer
         finally:
             client.let_go(answer)
 
-    def _ask(self, client: http.Client, path: str, headers: Mapping[str, str]) -> http.Answer:
-        allowed = {"Authorization": self._allowed} if self._allowed else {}
+    def _let_in(self, client: http.Client, challenge: Challenge | None, refused: str) -> str:
+        """What the registry is told from now on; another thread may have found it out already."""
+        with self._entry.lock:
+            if self._entry.said == refused:
+                self._entry.said = self._log_in(client, challenge)
+            return self._entry.said
+
+    def _ask(
+        self, client: http.Client, path: str, headers: Mapping[str, str], said: str
+    ) -> http.Answer:
+        allowed = {"Authorization": said} if said else {}
         address = Address.parse(f"{self._server}/v2/{self._reference.repository}/{path}")
         return self._called(lambda: client.ask(address, {**headers, **allowed}), path)
 
@@ -198,11 +226,12 @@ class Registry:
         )
 
     def _find_login(self) -> Known | None:
-        if not self._is_login_known:
+        entry = self._entry
+        if not entry.is_login_known:
             host, repository = self._reference.host, self._reference.repository
-            self._login = self._access.logins.find(host, repository)
-            self._is_login_known = True
-        return self._login
+            entry.login = self._access.logins.find(host, repository)
+            entry.is_login_known = True
+        return entry.login
 
     def _log_in(self, client: http.Client, challenge: Challenge | None) -> str:
         """What a registry is told that has answered with a challenge."""

@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO, TypeVar
+from typing import Protocol, TypeVar
 
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
@@ -65,8 +65,15 @@ def patiently(what: str, attempt: Callable[[], _Result], retry: RetryPolicy) -> 
     raise AssertionError("a policy without attempts")
 
 
+class Sink(Protocol):
+    """What takes the bytes of a file as they come."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take some more."""
+
+
 def copy_bounded(
-    read: Callable[[int], bytes], file: BinaryIO, size_bytes: int, retry: RetryPolicy
+    read: Callable[[int], bytes], file: Sink, size_bytes: int, retry: RetryPolicy
 ) -> tuple[Digest, int]:
     """Copy what comes, and give its digest and size; of too much, one byte is taken.
 
