@@ -33,8 +33,9 @@ SMALL_BLOCK_BYTES = 1024
 VERITY_BLOCK_BYTES = 4096
 """The kernel compares contents in these blocks, and files in smaller ones it cannot."""
 
-_BYTES_PER_INODE = 32 << 10
-"""Contents of Debian have 30 KB on average."""
+_BYTES_PER_INODE = 48 << 10
+"""Contents of Debian have 30 KB on average, of a minified system 80; and a system partition is not
+full of them: an update needs room for itself (``docs/decisions/0090-inodes-of-a-system.md``)."""
 _GENERATIONS = 3
 """What is there, what comes, and as much again: no update can add inodes."""
 _SPARE_INODES = 1024
