@@ -29,6 +29,7 @@ def wanted(system: System, packages: Iterable[LockedPackage], parameters: Iterab
         commands=tuple(sorted(_commands(system))),
         modules=tuple(sorted({*zipapp.foreign_modules(), *needs.LATE_MODULES})),
         libraries=tuple(sorted(needs.LIBRARIES)),
+        without=tuple(sorted(system.minify.without)),
     )
 
 

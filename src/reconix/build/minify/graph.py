@@ -33,6 +33,9 @@ class Because(NamedTuple):
     how: str
 
 
+_MADE_AT_START = ("run/", "proc/", "sys/", "dev/")
+"""What is there no root can say; links to there mean something."""
+
 Edges = Callable[[str], Iterable[Edge]]
 """What a path reaches. It is asked once about each path that is there, links and folders too."""
 
@@ -53,9 +56,12 @@ def reach(
     while waiting:
         by, edge = waiting.popleft()
         way = files.way(edge.target)
-        if way is None or way.end not in files.nodes or way.end in gone:
+        if way is None or way.end in gone:
             continue
-        for path in (*way.links, way.end):
+        is_there = way.end in files.nodes
+        if not is_there and not way.end.startswith(_MADE_AT_START):
+            continue
+        for path in (*way.links, *((way.end,) if is_there else ())):
             if path not in reached and path not in gone:
                 reached[path] = Because(by, edge.how)
                 waiting.extend((path, each) for each in edges(path))

@@ -92,6 +92,38 @@ ALL = (
         r"usr/share/dbus-1/(?:system-services|services|system\.d|session\.d)/.*|usr/share/dbus-1/[^/]*",
     ),
     Fact(
+        r"usr/bin/dbus-daemon",
+        "starts services by it that name no unit",
+        r"usr/lib/dbus-1\.0/dbus-daemon-launch-helper",
+    ),
+    *(
+        Fact(
+            rf"usr/bin/{tool}",
+            "calls it on the bus",
+            units=(f"systemd-{service}d.service", f"dbus-org.freedesktop.{service}1.service"),
+        )
+        for tool, service in (
+            ("hostnamectl", "hostname"),
+            ("localectl", "locale"),
+            ("timedatectl", "timedate"),
+        )
+    ),
+    Fact(
+        r"usr/sbin/NetworkManager",
+        "tells it the name of the device",
+        units=("systemd-hostnamed.service", "dbus-org.freedesktop.hostname1.service"),
+    ),
+    Fact(
+        rf"{_LIBRARIES}/libwrap\.so\.0.*",
+        "lets clients in by it",
+        r"etc/hosts\.(?:allow|deny)",
+    ),
+    Fact(
+        r"usr/bin/perl(?:5\..*)?",
+        "begins with it",
+        rf"{_LIBRARIES}/perl-base/.*",
+    ),
+    Fact(
         r"usr/lib/systemd/systemd-udevd|usr/bin/udevadm",
         "names network interfaces by it",
         r"usr/lib/systemd/network/.*\.link",

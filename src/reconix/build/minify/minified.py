@@ -17,7 +17,7 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.build import recipes
-from reconix.build.minify import checks, minimal_root, plan, reasons
+from reconix.build.minify import checks, minimal_root, named, plan, reasons
 from reconix.build.minify.checks import Roots
 from reconix.build.minify.files import Files
 from reconix.build.minify.minimal_root import Minimal
@@ -56,7 +56,7 @@ class Inputs:
         ]
         wanted = [(each.name, repr(getattr(self.wanted, each.name))) for each in fields(Wanted)]
         inputs = (("root", str(self.root)), *above, *wanted)
-        return Recipe("reasons", "reasons", inputs, recipes.sources(plan, reasons))
+        return Recipe("reasons", "reasons", inputs, recipes.sources(plan, reasons, named))
 
 
 def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar, architecture: str) -> Sidecar:
@@ -69,6 +69,7 @@ def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar, architecture: s
         architecture: as Debian calls it.
 
     Raises:
+        NamedButGone: a file that stays names what went, and no sentence is about that.
         BrokenPrograms: it lacks what a file of it needs.
     """
     why = recipes.realise(store, inputs.recipe(), lambda into: _write_reasons(store, inputs, into))
@@ -107,6 +108,9 @@ def useless(wanted: Wanted, found: Reasons, root: Path) -> Iterator[str]:
         }.get(kind, each.strip("/") in found.stays)
         if not there:
             yield f"minify.keep: {each} keeps nothing, it is not there"
+    for each in wanted.without:
+        if each.strip("/") not in found.goes:
+            yield f"minify.without: {each} did not go"
     for program in wanted.programs:
         if program not in names:
             yield f"minify.programs: {program} is not there"
@@ -114,7 +118,9 @@ def useless(wanted: Wanted, found: Reasons, root: Path) -> Iterator[str]:
 
 def _write_reasons(store: ChrootStore, inputs: Inputs, into: Path) -> None:
     root = store.path(inputs.root)
-    found = plan.make_plan(Files.read(_parts(store, inputs)), Owners.read(root), inputs.wanted)
+    files = Files.read(_parts(store, inputs))
+    found = plan.make_plan(files, Owners.read(root), inputs.wanted)
+    named.check(files, found, inputs.wanted.without)
     into.write_bytes(reasons.print_reasons(found))
 
 

@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from reconix.build.minify import graph, rules
 from reconix.build.minify.edges import texts
 from reconix.build.minify.edges.accounts import AccountEdges
+from reconix.build.minify.edges.bus import BusEdges
 from reconix.build.minify.edges.elf import ElfEdges
+from reconix.build.minify.edges.perl import PerlEdges
 from reconix.build.minify.edges.python import PythonEdges
 from reconix.build.minify.edges.scripts import ScriptEdges
 from reconix.build.minify.edges.udev import UdevEdges
@@ -33,12 +35,13 @@ from reconix.build.software.owners import Owners
 _MAX_SETTINGS_BYTES = 1 << 18
 _INIT = "usr/lib/systemd/systemd"
 _UNITS = re.compile(r"etc/systemd/(?:system|user|system-generators)/.*")
-_COMMENT = re.compile(rb"(?m)^\s*[#;].*$")
 _KEPT = "is named in minify.keep"
 _ALWAYS = {
     "usr/bin/reconix-device": "is the command of the agent",
     "usr/lib/modules": "is where the modules of the kernel appear",
     "usr/lib/os-release": "says which Debian this is",
+    "var/run": "is where older programs look for what runs",
+    "var/lock": "is where older programs look for locks",
     "var/.updated": "says that nothing has to be updated when the system starts",
     "var/lib/dpkg/status": "says which packages are installed, for bills of materials",
 }
@@ -65,6 +68,8 @@ class Wanted:
     """Of Python: what the agent imports."""
     libraries: tuple[str, ...] = ()
     """What the agent loads."""
+    without: tuple[str, ...] = ()
+    """Paths of which somebody says that nothing needs them, whatever names them."""
 
 
 @dataclass(slots=True)
@@ -80,6 +85,8 @@ class _Edges:
     udev: UdevEdges = field(init=False)
     elf: ElfEdges = field(init=False)
     python: PythonEdges = field(init=False)
+    perl: PerlEdges = field(init=False)
+    bus: BusEdges = field(init=False)
     accounts: AccountEdges = field(init=False)
     known: KnownEdges = field(init=False)
     packages: PackageEdges = field(init=False)
@@ -91,6 +98,8 @@ class _Edges:
         self.udev = UdevEdges(self.scripts, self.units)
         self.elf = ElfEdges(self.files, self.features)
         self.python = PythonEdges(self.files)
+        self.perl = PerlEdges(self.files)
+        self.bus = BusEdges(self.units)
         self.accounts = AccountEdges(self.files)
         self.known = KnownEdges(self.files, self.units)
         self.packages = PackageEdges(self.files, self.owners)
@@ -116,20 +125,25 @@ class _Edges:
             yield from self.scripts.of(path, content)
             yield from self.accounts.of(path, content)
             yield from self.udev.of(path, content)
+            yield from self.perl.of(path, content)
+            yield from self.bus.of(path, content)
             yield from self._of_settings(path, content)
         yield from self.python.of(path, content)
 
     def _with_folder(self, edge: Edge, path: str) -> Iterator[Edge]:
-        place = self.files.find(edge.target)
-        if place is not None and self.files.nodes[place].is_folder:
-            yield from self.packages.folder(place, path)
-        else:
+        way = self.files.way(edge.target)
+        node = self.files.nodes.get(way.end) if way is not None else None
+        if way is None or node is None or not node.is_folder:
             yield edge
+            return
+        if way.links:
+            yield edge  # whoever looks into the folder by this name needs the links
+        yield from self.packages.folder(way.end, path)
 
     def _of_settings(self, path: str, content: bytes) -> Iterator[Edge]:
         is_settings = path.startswith("etc/") and len(content) <= _MAX_SETTINGS_BYTES
         if is_settings and b"\0" not in content:
-            for named in texts.paths(_COMMENT.sub(b"", content)):
+            for named in texts.paths(texts.without_comments(content)):
                 place = self.files.find(named)
                 if place is not None and not self.files.nodes[place].is_folder:
                     yield Edge(named, f"names /{named}")
@@ -156,7 +170,7 @@ def make_plan(files: Files, owners: Owners, wanted: Wanted) -> Reasons:
     }
     for path, node in files.nodes.items():
         if node.is_of_root and path not in stays:
-            goes.setdefault(path, _unreached(files, path, edges.elf.suggested))
+            goes.setdefault(path, _unreached(files, path, edges.elf.suggested, never))
     return Reasons(stays, goes)
 
 
@@ -173,7 +187,16 @@ def _led_to(files: Files) -> Iterator[str]:
             yield way.end
 
 
-def _unreached(files: Files, path: str, suggested: Mapping[str, tuple[str, str]]) -> Because:
+def _unreached(
+    files: Files,
+    path: str,
+    suggested: Mapping[str, tuple[str, str]],
+    never: Mapping[str, rules.Rule],
+) -> Because:
+    way = files.way(path) if files.nodes[path].is_link else None
+    rule = never.get(way.end) if way is not None else None
+    if rule is not None:
+        return Because(rule.name, rule.because)
     feature, program = suggested.get(path, ("", ""))
     if program:
         return Because("", f"only suggested by /{program}, for {feature}")

@@ -34,6 +34,7 @@ from reconix.config.schema.values import (
     PublicKey,
     Restart,
     Seconds,
+    Sentence,
     SizeBytes,
     Ssid,
     StartedName,
@@ -575,6 +576,15 @@ class Minify:
             "when it is known which devices are, or will be, connected",
         ),
     ] = ()
+    without: Annotated[
+        Mapping[AbsolutePath, Sentence],
+        Option(
+            "Files that may go although a file that stays names them, each with the reason. A "
+            "build fails if there is one of which neither this nor reconix itself says why.",
+            '{ "/usr/bin/xdg-open" = "no browser is started on a device" }',
+            "when a build says so, and nothing needs the file",
+        ),
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -301,6 +301,9 @@ Kept = Annotated[
         r"|suggested:[A-Za-z0-9_+.-]{1,99}|module:[A-Za-z0-9_-]{1,64}",
     ),
 ]
+Sentence = Annotated[
+    str, Form("a sentence in one line, such as nobody logs in there", r"[^\x00-\x1f\x7f]{3,400}")
+]
 ProgramName = Annotated[
     str,
     Form("the name of a program without a path such as ip", r"[A-Za-z0-9_\[][A-Za-z0-9_+.-]{0,99}"),

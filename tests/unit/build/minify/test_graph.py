@@ -50,3 +50,8 @@ def test_a_path_is_asked_once(tmp_path: Path) -> None:
         make(tmp_path, {name: "" for name in "abcd"}), [Edge("a", ""), Edge("d", "")], counted, {}
     )
     assert sorted(asked) == ["a", "b", "c", "d"]
+
+
+def test_a_link_to_what_a_device_makes_at_its_start_is_reached(tmp_path: Path) -> None:
+    files = make(tmp_path, {"a": "", "b": "> /run/lock", "c": "> /srv/lock"})
+    assert [*reach(files, [Edge("a", "begins")], edges, {})] == ["a", "b"]

@@ -102,12 +102,17 @@ def test_what_a_root_came_from_is_known_afterwards(store: ChrootStore, tmp_path:
 
 def test_what_keeps_nothing_is_told(store: ChrootStore, tmp_path: Path) -> None:
     keep = ("/missing", "/usr/bin/idle", "package:tool", "package:none", "suggested:tpm")
-    given = inputs(store, tmp_path, wanted=Wanted(keep=keep, programs=("ping", "pong")))
+    given = inputs(
+        store,
+        tmp_path,
+        wanted=Wanted(keep=keep, programs=("ping", "pong"), without=("/usr/bin/ping",)),
+    )
     found = reasons_of(store, minify(store, given).subject)
     assert list(minified.useless(given.wanted, found, store.path(given.root))) == [
         "minify.keep: /missing keeps nothing, it is not there",
         "minify.keep: package:none keeps nothing, it is not there",
         "minify.keep: suggested:tpm keeps nothing, it is not there",
+        "minify.without: /usr/bin/ping did not go",
         "minify.programs: pong is not there",
     ]
 

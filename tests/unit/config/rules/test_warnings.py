@@ -28,6 +28,11 @@ SUSPICIOUS = {
         "has no effect: minify.enable is not set",
         2,
     ),
+    f'[minify]\nwithout = {{ "/x" = "never" }}\n{QUIET}': (
+        'minify.without."/x"',
+        "has no effect: minify.enable is not set",
+        2,
+    ),
     f'[minify]\nprograms = ["ip"]\n{QUIET}': (
         "minify.programs",
         "has no effect: minify.enable is not set",

@@ -15,6 +15,7 @@ _PATH = re.compile(rb"/(?:usr|bin|sbin|lib|lib64|etc|opt|srv|var)(?:/[\w.+@-]+)+
 _WITHIN = re.compile(rb"[\w./%*}]")
 _OPTION = re.compile(rb"\s-\w")
 _COMMENT = re.compile(r"(?m)(^|\s)#.*$")
+_COMMENT_OF_SETTINGS = re.compile(rb"(?m)^\s*[#;].*$")
 _PLAIN = re.compile(r"\\.|\$\(|'[^']*'|[()\"`]|[^\\$'()\"`]+|.", re.DOTALL)
 _QUOTED = re.compile(r"\\.|\$\(|[\"`]|[^\\$\"`]+|.", re.DOTALL)
 """The parts of a script, and those of what is between double quotes."""
@@ -54,6 +55,11 @@ def _begins(content: bytes, at: int) -> bool:
     """Whether a path begins there, and not in the middle of a longer one."""
     before = content[at - 1 : at] if at else b""
     return not _WITHIN.match(before) or bool(at > 2 and _OPTION.match(content, at - 3, at))
+
+
+def without_comments(settings: bytes) -> bytes:
+    """Settings without the lines that only tell something."""
+    return _COMMENT_OF_SETTINGS.sub(b"", settings)
 
 
 def words(script: str) -> list[str]:
