@@ -16,7 +16,7 @@ import enum
 import os
 import posixpath
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -233,16 +233,23 @@ class _PackageNamer(_Namer):
 
 def _scan(place: Path, namer: _Namer, omitted: frozenset[str]) -> Iterator[tuple[int, _Found]]:
     """The files of an object whose contents are in the pool of a device."""
-    for path, status in walk(place):
-        if status.st_size > MAX_INLINE_BYTES and path not in omitted:
+    for path, status in walk(place, omitted):
+        if status.st_size > MAX_INLINE_BYTES:
             area = posixpath.dirname(path)
             content = Content(status.st_size, namer.part(path), _area(area), frozenset())
             file = place / path if path else place
             yield status.st_ino, _Found(content, file, bool(status.st_mode & stat.S_IXUSR))
 
 
-def walk(place: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """All regular files of an object, by path; one that is a file itself has the path ``""``."""
+def walk(
+    place: Path, omitted: Container[str] = frozenset()
+) -> Iterator[tuple[str, os.stat_result]]:
+    """All regular files of an object, by path; one that is a file itself has the path ``""``.
+
+    Args:
+        place: of the object.
+        omitted: paths that are left out, with all below them.
+    """
     status = place.lstat()
     if stat.S_ISREG(status.st_mode):
         yield "", status
@@ -253,6 +260,8 @@ def walk(place: Path) -> Iterator[tuple[str, os.stat_result]]:
         with os.scandir(place / folder) as entries:
             for entry in entries:
                 path = posixpath.join(folder, entry.name)
+                if path in omitted:
+                    continue
                 if entry.is_dir(follow_symlinks=False):
                     if path != os.fsdecode(LINKS_TO_SIDECARS):
                         waiting.append(path)

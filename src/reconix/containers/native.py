@@ -4,7 +4,8 @@ The same code installs the packages (``build/root/debian.py``), so a file that t
 the same content, and a device keeps it once. The numbers of users follow from the packages of this
 root alone, as a container has all numbers for itself.
 
-What the root of a system has for the agent stays behind when images are made.
+What the root of a system has for the agent stays behind when images are made, and so does what is
+read at a desk: documents but for copyright files, and translations unless ``locales`` is installed.
 
     root/   the tree, in which lie ``metadata`` and ``losses``
 
@@ -12,7 +13,8 @@ Tested by ``tests/unit/containers/test_native.py`` and, with real packages,
 ``tests/compat/test_build.py``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reconix.base.files import read_bounded
@@ -33,7 +35,11 @@ NAME = "container-debian"
 Fetch = Callable[[Sequence[LockedPackage]], Mapping[LockedPackage, Path]]
 
 _OF_SYSTEMS = (losses.FILE, metadata.FILE, "usr/bin/reconix-device", "usr/lib/modules")
-"""What the root of a container does not have; sorted."""
+"""What the root of a container does not have."""
+
+_DOCUMENTS, _COPYRIGHT = b"usr/share/doc", b"copyright"
+_MANUALS = (b"usr/share/info", b"usr/share/lintian", b"usr/share/man")
+_TRANSLATIONS, _SPEAKS = b"usr/share/locale", "locales"
 
 
 def native_trees(
@@ -52,7 +58,10 @@ def native_trees(
         recipes_of[name]: _maker(found.packages, lock, fetch) for name, found in containers.items()
     }
     made = recipes.realise_all(store, "install the packages of containers", makers)
-    return {name: _described(store, made[recipe]) for name, recipe in recipes_of.items()}
+    return {
+        name: _described(store, made[recipe], containers[name].packages)
+        for name, recipe in recipes_of.items()
+    }
 
 
 def _recipe(container: ContainerLock, lock: HostLock) -> Recipe:
@@ -69,14 +78,31 @@ def _maker(packages: Sequence[LockedPackage], lock: HostLock, fetch: Fetch) -> r
     return make
 
 
-def _described(store: ChrootStore, path: StorePath) -> ImageTree:
+def _described(store: ChrootStore, path: StorePath, packages: Sequence[LockedPackage]) -> ImageTree:
     """The tree with what packages say of their files."""
     content = read_bounded(store.path(path) / ROOT / metadata.FILE, MAX_SIDECAR_BYTES)
     found = parse_entries(content, source=f"{path}/{ROOT}/{metadata.FILE}")
     own = {ITSELF: CLOSED, ROOT.encode(): metadata.PROGRAM}
     inner = {_inside(name): said for name, said in found}
-    omitted = tuple(_inside(name.encode()) for name in _OF_SYSTEMS)
-    return described(store, Sidecar(path, tuple(sorted({**own, **inner}.items())), omitted))
+    omitted = [*map(os.fsencode, _OF_SYSTEMS), *_read_at_a_desk(store.path(path) / ROOT, packages)]
+    entries = tuple(sorted({**own, **inner}.items()))
+    return described(store, Sidecar(path, entries, tuple(sorted(map(_inside, omitted)))))
+
+
+def _read_at_a_desk(root: Path, packages: Sequence[LockedPackage]) -> Iterator[bytes]:
+    """Paths of documents and translations; folders that packages bring for them stay."""
+    speaks = any(package.name == _SPEAKS for package in packages)
+    for folder in _MANUALS if speaks else (*_MANUALS, _TRANSLATIONS):
+        yield from _below(root, folder)
+    for package in _below(root, _DOCUMENTS):
+        yield from (path for path in _below(root, package) if not path.endswith(b"/" + _COPYRIGHT))
+
+
+def _below(root: Path, folder: bytes) -> Iterator[bytes]:
+    """What is in a folder; nothing if it is none, or a link to one."""
+    place = root / os.fsdecode(folder)
+    if place.is_dir() and not place.is_symlink():
+        yield from (b"%s/%s" % (folder, os.fsencode(each.name)) for each in place.iterdir())
 
 
 def _inside(path: bytes) -> bytes:

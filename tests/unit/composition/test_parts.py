@@ -1,15 +1,18 @@
 """What a generation has, part by part."""
 
+from pathlib import Path
+
 import pytest
 from tests.installed_packages import KERNEL_FILE, add_generation
 
 from reconix.base.digests import Digest
 from reconix.build.measured import Measured
-from reconix.composition.parts import Content, Kind, Part, contents
+from reconix.composition.parts import Content, Kind, Part, contents, owned
 from reconix.device.settings.containers import Container, print_containers
 from reconix.nix.chroot import ChrootStore
 from reconix.store.generation import read_generation
 from reconix.store.paths import StorePath
+from reconix.store.sidecar import Sidecar, print_sidecar
 from reconix.store.tree import File, folder
 
 BOTH = frozenset({"default", "mail"})
@@ -34,6 +37,16 @@ def test_contents_are_those_that_a_device_has(built: ChrootStore) -> None:
         own = [each for each in found if system.name in each.systems]
         size = measured.system(system.toplevel).size
         assert (len(own), _sum(own)) == (size.contents, size.contents_bytes)
+
+
+def test_what_a_sidecar_omits_is_left_out_with_all_below_it(tmp_path: Path) -> None:
+    with ChrootStore(tmp_path) as store:
+        files = {"doc/copyright": File(b"c" * 500), "doc/more/deep/old": File(b"o" * 600)}
+        tree = store.add_files(folder(files), "root")
+        sidecar = Sidecar(tree, omitted=(b"doc/more",))
+        said = store.add_files(File(print_sidecar(sidecar)), sidecar.name, [tree])
+        assert _sum(owned(store, {"one": [tree]})) == 1100
+        assert _sum(owned(store, {"one": [tree, said]})) == 500
 
 
 def _sum(found: list[Content]) -> int:

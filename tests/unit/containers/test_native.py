@@ -3,7 +3,8 @@
 That they are installed, and how, is shown by ``tests/compat/test_build.py``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,13 @@ from reconix.build import cached_recipes, recipes
 from reconix.build.root.metadata import PROGRAM
 from reconix.config.lock.containers import ContainerLock
 from reconix.config.lock.hosts import HostLock
+from reconix.config.lock.packages import LockedPackage
 from reconix.containers import native
 from reconix.containers.trees import ImageTree
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import DeviceTrees
-from reconix.store.images.nodes import ImageFile, ImageFolder, Metadata, find
-from reconix.store.sidecar import parse_sidecar, print_entries
+from reconix.store.images.nodes import ImageFile, ImageFolder, Metadata, Node, find
+from reconix.store.sidecar import print_entries
 
 LOCK = HostLock("amd64", ("trixie",), ("main",), (), (), {})
 PACKAGES = (locked("base"), locked("tool"))
@@ -36,19 +38,30 @@ def store(tmp_path: Path) -> Iterator[ChrootStore]:
         yield opened
 
 
-def install(store: ChrootStore) -> None:
+DOCUMENTS = (
+    "usr/share/doc/tool/changelog.gz",
+    "usr/share/doc/tool/examples/one",
+    "usr/share/info/tool.info",
+    "usr/share/man/man1/tool.1.gz",
+)
+COPYRIGHT, TRANSLATION = "usr/share/doc/tool/copyright", "usr/share/locale/de/LC_MESSAGES/tool.mo"
+
+
+def install(store: ChrootStore, packages: Sequence[LockedPackage]) -> None:
     """Leave a root in the store as the installation of packages leaves it."""
 
     def make(into: Path) -> None:
-        for path in ("usr/bin/su", "usr/bin/tool", "usr/bin/reconix-device", "losses"):
+        files = ("usr/bin/su", "usr/bin/tool", "usr/bin/reconix-device", "losses")
+        for path in (*files, *DOCUMENTS, COPYRIGHT, TRANSLATION):
             (into / "root" / path).parent.mkdir(parents=True, exist_ok=True)
             (into / "root" / path).write_text(path * 9)
+        (into / "root/usr/share/doc/libtool").symlink_to("tool")
         (into / "root/usr/lib/modules").mkdir(parents=True)
         (into / "root/var/lib/tool").mkdir(parents=True)
         (into / "root/metadata").write_bytes(print_entries(SAID))
 
     kind = "root of a native container"
-    recipe = cached_recipes.packages_recipe(kind, native.NAME, PACKAGES, LOCK)
+    recipe = cached_recipes.packages_recipe(kind, native.NAME, packages, LOCK)
     recipes.realise(store, recipe, make)
 
 
@@ -57,7 +70,7 @@ def refuse(_packages: object) -> dict[object, Path]:
 
 
 def trees(store: ChrootStore, **containers: ContainerLock) -> dict[str, ImageTree]:
-    install(store)
+    install(store, next(iter(containers.values())).packages)
     return native.native_trees(store, LOCK, containers, refuse)  # type: ignore[arg-type]
 
 
@@ -79,10 +92,31 @@ def test_what_packages_say_of_their_files_is_in_the_image(store: ChrootStore) ->
         assert isinstance(node, ImageFile | ImageFolder) and node.metadata == said
 
 
+def root_of(store: ChrootStore, container: ContainerLock) -> Node:
+    """What it has on a device."""
+    made = trees(store, one=container)["one"]
+    root = find(DeviceTrees(store).of_closure(store.closure_of(made.sidecar))[made.path], b"root")
+    assert root is not None
+    return root
+
+
+def has(root: Node, path: str) -> bool:
+    return find(root, *path.encode().split(b"/")) is not None
+
+
 def test_what_only_a_system_needs_is_not_on_a_device(store: ChrootStore) -> None:
-    made = trees(store, one=NATIVE)["one"]
-    tree = DeviceTrees(store).of_closure(store.closure_of(made.sidecar))[made.path]
+    root = root_of(store, NATIVE)
     for path in ("metadata", "losses", "usr/bin/reconix-device", "usr/lib/modules"):
-        assert find(tree, b"root", *path.encode().split(b"/")) is None
-    sidecar = parse_sidecar(store.path(made.sidecar).read_bytes(), source="it")
-    assert len(sidecar.omitted) == 4
+        assert not has(root, path)
+
+
+def test_documents_and_translations_stay_at_home_and_licences_do_not(store: ChrootStore) -> None:
+    root = root_of(store, NATIVE)
+    assert [path for path in (*DOCUMENTS, TRANSLATION, COPYRIGHT) if has(root, path)] == [COPYRIGHT]
+    assert has(root, "usr/share/doc/libtool"), "its licence is found through this link"
+    assert has(root, "usr/share/man"), "programs may write there"
+
+
+def test_who_installs_locales_has_translations(store: ChrootStore) -> None:
+    root = root_of(store, replace(NATIVE, packages=(*PACKAGES, locked("locales"))))
+    assert has(root, TRANSLATION) and not has(root, DOCUMENTS[0])
