@@ -28,15 +28,24 @@ BEGIN = ("broker 1", "logger 1", "web 1")
 LONG = b"long enough for the pool\n" * 100
 
 
-def made(store: ChrootStore, containers: Sequence[str], *, rules: bool = False) -> StorePath:
-    """An object with some containers, ``NAME VERSION`` or ``NAME VERSION NETWORK``."""
+def made(
+    store: ChrootStore, containers: Sequence[str], *, rules: bool = False, units: str = ""
+) -> StorePath:
+    """An object with some containers, ``NAME VERSION`` or ``NAME VERSION NETWORK``.
+
+    Args:
+        store: where it goes.
+        containers: these.
+        rules: whether there are some for networks.
+        units: the version of all units; without it, each has that of its container.
+    """
     listed, files = [], {}
     for each in containers:
         name, version, *network = each.split()
         joined = network[0] if network else "private"
         identity = Digest.of(f"{name} {version}".encode())
         listed.append(Container(name, unit_of(name), identity, network=joined))
-        files[f"units/{unit_of(name)}"] = File(f"# {version}\n".encode())
+        files[f"units/{unit_of(name)}"] = File(f"# {units or version}\n".encode())
         if joined == "none":
             files[f"units/{network_unit_of(name)}"] = File(b"")
         files[f"{name}/config.json"] = File(LONG + version.encode())
@@ -73,7 +82,8 @@ def add_namespace(programs: Path) -> None:
 
 def changed(machine: Machine, name: str, *containers: str, **more: object) -> StorePath:
     """Install a generation that changes the containers of the default system alone."""
-    objects = {"default": made(machine.store, containers, rules=bool(more.pop("rules", False)))}
+    rules, units = bool(more.pop("rules", False)), str(more.pop("units", ""))
+    objects = {"default": made(machine.store, containers, rules=rules, units=units)}
     made_ = machine.generation(
         name,
         only=[],

@@ -41,10 +41,7 @@ def point_to(paths: Paths, registry: Registry, path: StorePath) -> None:
     Raises:
         NotInstalled, BadContent: there is none, or what it has is not what it should be.
     """
-    place = paths.container_objects / path.basename
-    if not place.is_dir():
-        _copy(registry, path, place)
-    before = _target(paths)
+    place, before = copy_of(paths, registry, path), _target(paths)
     fresh = paths.changed_containers.with_name(".current")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(place)
@@ -52,6 +49,18 @@ def point_to(paths: Paths, registry: Registry, path: StorePath) -> None:
     for each in sorted(paths.container_objects.iterdir()):
         if each not in (place, before):
             remove_tree(each)
+
+
+def copy_of(paths: Paths, registry: Registry, path: StorePath) -> Path:
+    """The copy of an object; it is made if there is none.
+
+    Raises:
+        NotInstalled, BadContent: there is no such object, or what it has is not what it should be.
+    """
+    place = paths.container_objects / path.basename
+    if not place.is_dir():
+        _copy(registry, path, place)
+    return place
 
 
 def current(paths: Paths) -> StorePath | None:

@@ -6,9 +6,10 @@ a new generation has another one and is the same in all else that runs, no resta
 ==================  ==========================================================================
 write the slot      as ever; nothing boots it yet
 mount               the images that the new containers need, beside the others
+copy                the new object; from here to the start a changed container is away
 stop                the containers that have changed or are gone
-point               ``/run/reconix/containers/current`` to a copy of the new object
-start               what is new, from the units that systemd reads there
+point               ``/run/reconix/containers/current`` to the copy
+start               what is new, from the units that systemd reads there if they are not the same
 health              the checks of the new toplevel, as in a trial
 commit              as an update that touches nothing (``untouched.py``): one sector
 ==================  ==========================================================================
@@ -45,6 +46,7 @@ from reconix.device.settings.containers import (
 from reconix.device.settings.health import read_health
 from reconix.device.settings.policy import Untouched, read_policy
 from reconix.device.state.current_containers import (
+    copy_of,
     current,
     mount_images,
     needs_images,
@@ -59,7 +61,7 @@ from reconix.device.trial.disks import expect_fit_disk
 from reconix.device.trial.monitor import Unhealthy, await_health
 from reconix.device.update.untouched import commit, running, starts_the_same, written
 from reconix.store.generation import Generation, InstalledSystem, expect_known
-from reconix.store.images.nodes import ImageFolder, Node
+from reconix.store.images.nodes import ImageFolder, Node, find
 from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 
@@ -136,15 +138,20 @@ class Change:
     def make(self) -> None:
         """Stop what differs, and start what takes its place; what has ended by itself stays ended.
 
+        Whatever can be done before is done before: in between, containers are away.
+
         Raises:
             CommandFailed: a container does not end, or does not start.
         """
-        _systemctl("stop", self._to_stop())
+        stopping, starting, reads = self._to_stop(), self._to_start(), not self._has_same_units()
+        rules = [RULES] if self._has(self.after, RULES) else []
+        copy_of(self.device.paths, self.device.registry, self.after.path)
+        _systemctl("stop", stopping)
         point_to(self.device.paths, self.device.registry, self.after.path)
-        _systemctl("daemon-reload")
-        if self._has(self.after, RULES):
-            _systemctl("reload-or-restart", [RULES])  # all of them are replaced at once
-        _systemctl("start", self._to_start())
+        if reads:
+            _systemctl("daemon-reload")
+        _systemctl("reload-or-restart", rules)  # all of them are replaced at once
+        _systemctl("start", starting)
 
     def _to_stop(self) -> list[str]:
         """What ends as it was told to begin: systemd reads the units of others afterwards."""
@@ -157,6 +164,17 @@ class Change:
     def _to_start(self) -> list[str]:
         new = [each.unit for each in self.after.differing(self.before)]
         return new + ([NAMES] if self._has(self.after, NAMES) else [])
+
+    def _has_same_units(self) -> bool:
+        """Whether systemd knows already what it would read."""
+        try:
+            before, after = (self._units(each) for each in (self.before, self.after))
+        except ReconixError:
+            return False
+        return before is not None and before == after
+
+    def _units(self, containers: ContainerSet) -> Node | None:
+        return find(self.device.registry.tree(containers.path), b"units")
 
     def _has(self, containers: ContainerSet, unit: str) -> bool:
         return self.device.registry.has(containers.path, "units", unit)

@@ -68,6 +68,15 @@ def test_what_has_changed_is_stopped_and_started_and_the_generation_is_committed
     assert device.boot().booted.toplevel == ours.toplevel
 
 
+def test_systemd_reads_no_units_that_it_knows(device: Machine, units: Units) -> None:
+    """That takes its time, and a container is away meanwhile."""
+    change(device, changed(device, "three", "broker 2", *BEGIN[1:], units="1"))
+    assert asked(units, *VERBS)[-2:] == [
+        f"{verb} container-broker.service" for verb in ("stop", "start")
+    ]
+    assert current(device.paths) == made(device.store, ("broker 2", *BEGIN[1:]), units="1")
+
+
 def test_what_the_scripts_read_is_the_new_object(device: Machine, units: Units) -> None:
     three = changed(device, "three", *NEW)
     change(device, three)
