@@ -66,6 +66,7 @@ container images || exit 1
 _BOOT = """
 trap - EXIT
 mkdir -p /etc/systemd/system /etc/systemd/system-generators /var/log /nix/system-agent
+printf '[Manager]\\nDefaultTimeoutStopSec=1s\\n' > /etc/systemd/system.conf  # whatever is left
 containers=$(readlink /nix/system/containers)
 rm /nix/system; mkdir /nix/system; ln -s $containers /nix/system/containers
 mkdir /nix/system/agent; cp /scripts/* /nix/system/agent/
@@ -117,6 +118,7 @@ mount --make-rshared /
 exec /usr/lib/systemd/systemd --log-target=console --log-level=warning --show-status=no
 ' > /log 2>&1 < /dev/null
 status=$?
+echo $$ > ${{own%/*}}/cgroup.procs; /scripts/busybox find $own -depth -type d -exec rmdir {{}} ';'
 cat /said 2> /dev/null
 [ $status = 0 ] || {{ cat /log; exit 1; }}
 """

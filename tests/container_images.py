@@ -1,7 +1,9 @@
 """Images of containers as others make them: a broker in Docker's format, a Python app in OCI's.
 
 Their programs are Debian's. The broker has a volume and a check of its own; the app runs as user
-1000 and tells what it finds: its secret, its device, and what it has kept.
+1000 and tells what it finds: its secret, its device, and what it has kept. Three servers are made
+as their vendors make them: nginx, which says to links to /dev/stdout what it has to say; redis, as
+a user of its own, with a volume; and a static program that has nothing else in its root.
 """
 
 import shutil
@@ -70,6 +72,35 @@ def knock():
 app.run("0.0.0.0", 80)
 """
 
+SERVERS = {
+    "nginx": """\
+[containers.nginx]
+image = "{registry}/apps/nginx:1"
+ports = ["8081:80"]
+""",
+    "redis": """\
+[containers.redis]
+image = "{registry}/apps/redis:1"
+ports = ["6379:6379"]
+volumes = {{ data = "/data" }}
+read_only = true
+""",
+    "static": """\
+[containers.static]
+image = "{registry}/apps/static:1"
+ports = ["8082:80"]
+""",
+}
+"""Containers of a system, by name; their images are in a registry."""
+NGINX = """\
+daemon off;
+user app app;
+events {}
+http { server { listen 80; root /srv; } }
+"""
+REDIS = '"redis-server","--dir","/data","--appendonly","yes","--protected-mode","no"'
+STATIC = "echo static: it runs; exec /busybox httpd -f -p 80 -h /pages"
+
 
 def make_image(
     folder: Path, tree: Path, owned: tuple[str, int], config: Sequence[str], target: str
@@ -137,3 +168,36 @@ def make_images(place: Path, work: Path) -> None:
         ),
         f"oci:{place / 'web'}:1",
     )
+
+
+def make_servers(layout: Path, work: Path) -> None:
+    """The images of ``SERVERS``, in an OCI layout."""
+    for name in SERVERS:
+        (work / name).mkdir(parents=True)
+    _make_nginx(layout, work / "nginx")
+    _make_redis(layout, work / "redis")
+    _make_static(layout, work / "static")
+
+
+def _make_nginx(layout: Path, work: Path) -> None:
+    files = {"etc/nginx/nginx.conf": NGINX, "srv/index.html": "of nginx\n"}
+    tree = with_users(installed("nginx"), work, **files)
+    for name, target in (("access.log", "/dev/stdout"), ("error.log", "/dev/stderr")):
+        (tree / "var/log/nginx" / name).symlink_to(target)
+    config = ('--cmd=["nginx"]', "--stop-signal=SIGQUIT")
+    make_image(work / "store", tree, ("srv/index.html", 1000), config, f"oci:{layout}:nginx")
+
+
+def _make_redis(layout: Path, work: Path) -> None:
+    tree = with_users(installed("redis-server"), work)
+    (tree / "data").mkdir()
+    config = ("--user=app", f"--cmd=[{REDIS}]")
+    make_image(work / "store", tree, ("data", 1000), config, f"oci:{layout}:redis")
+
+
+def _make_static(layout: Path, work: Path) -> None:
+    (work / "tree/pages").mkdir(parents=True)
+    (work / "tree/pages/index.html").write_text("of a program alone\n")
+    shutil.copy(shutil.which("busybox") or "", work / "tree/busybox")
+    config = (f'--cmd=["/busybox","sh","-c","{STATIC}"]',)
+    make_image(work / "store", work / "tree", ("pages", 1000), config, f"oci:{layout}:static")

@@ -1,99 +1,56 @@
 """Containers that are built as a project has them, started by systemd from images like a device's.
 
-Images of buildah are locked, unpacked, and made the objects of a system; then the scripts, the
-units, systemd and crun do what they do on a device, in namespaces of this machine.
+Images of buildah, six in all and one of many files: in files of the project, in a layout, in a
+registry that has them for two platforms. What umoci makes of an image is what its container has.
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.built_containers import BuiltHost
 from tests.conftest import Need
-from tests.container_hosts import ContainerHost
-from tests.container_images import BROKER, CONNECT, CONTAINERS, make_images
-from tests.locked_containers import as_locked, host_of, images, lock_of
-from tests.system_partitions import TOPLEVEL, SystemPartition, folder, link
+from tests.container_images import (
+    BROKER,
+    CONNECT,
+    CONTAINERS,
+    SERVERS,
+    make_images,
+    make_servers,
+)
+from tests.oci_images import facts_of_ours, facts_on_disk
+from tests.registries import registry
 
+from reconix.base.process import run
 from reconix.config.image_reference import parse_reference
-from reconix.config.lock.containers import ContainerLock
+from reconix.containers.blobs import fetch_layers
 from reconix.containers.images import find_image
-from reconix.containers.making import ContainerMaker
+from reconix.containers.layers.unpack import unpack
 from reconix.containers.registry import Access
 from reconix.containers.sources import open_source
-from reconix.nix.chroot import ChrootStore
-from reconix.nix.images import DeviceTrees
-from reconix.store.images.nodes import ImageFile, ImageFolder, Node
-from reconix.store.paths import StorePath
 
 pytestmark = pytest.mark.archive
-
-
-@dataclass
-class BuiltHost(ContainerHost):
-    """A machine whose containers lie in a build store."""
-
-    store: ChrootStore | None = None
-    containers: StorePath | None = None
-
-    def _images(self) -> str:
-        assert self.store is not None and self.containers is not None
-        trees = DeviceTrees(self.store)
-        objects = trees.of_closure(self.store.closure_of(self.containers))
-        for node in objects.values():
-            self._fill_pool(node, trees)
-        toplevel = folder({"containers": link(str(self.containers))})
-        names = {path.basename: node for path, node in objects.items()}
-        return self.partition.image({**names, TOPLEVEL.rpartition("/")[2]: toplevel})
-
-    def _fill_pool(self, node: Node, trees: DeviceTrees) -> None:
-        if isinstance(node, ImageFolder):
-            for _, child in node.entries:
-                self._fill_pool(child, trees)
-        elif isinstance(node, ImageFile) and not node.is_inline:
-            name = node.content.hex()
-            place = self.partition.system / "pool" / name[:2] / name[2:]
-            if not place.exists():
-                place.parent.mkdir(exist_ok=True)
-                os.link(trees.scanner.places[node.content], place)
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> BuiltHost:
-    need = Need()
-    need("buildah", "busybox", "unshare")
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount images")
-    place = tmp_path_factory.mktemp("built")
-    (place / "project/hosts/gw").mkdir(parents=True)
-    (place / "project/hosts/gw/mosquitto.conf").write_text(BROKER)
-    configured = host_of(place / "project", web=CONTAINERS)
-    make_images(place / "project/images", place / "work")
-    asked = {"broker": "docker-archive:images/broker.tar", "web": "oci:images/web:1"}
-    locked = {name: lock(place / "project", text) for name, text in asked.items()}
-    (place / "empty").mkdir()
-    store = ChrootStore(place / "store")
-    maker = ContainerMaker(store, images(place / "project"), lambda packages: {})
-    known = lock_of(configured, locked, "web")
-    made = maker.make(configured, known, "web", place / "empty")
-    (place / "device").mkdir()
-    return BuiltHost(SystemPartition.make(place / "device"), store=store, containers=made)
-
-
-def lock(folder: Path, asked: str) -> ContainerLock:
-    reference = parse_reference(asked)
-    with open_source(reference, folder=folder, access=Access(), work=folder) as source:
-        return as_locked(asked, find_image(source, "amd64"))
-
-
-UP = (
-    "waits 'systemctl is-active -q container-broker'; waits 'systemctl is-active -q container-web'"
-    "; ip link set lo up"
-)
+UP = "waits 'systemctl is-active -q container-{}'"
 PAGE = (
-    "for turn in $(seq 200); do /scripts/busybox wget -q -O - 127.0.0.1:8080 2> /dev/null && break"
+    "for turn in $(seq 200); do /scripts/busybox wget -q -O - 127.0.0.1:{} 2> /dev/null && break"
     "; sleep 0.2; done"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _as_root() -> None:
+    Need()("buildah", "busybox", "unshare", "skopeo", "umoci")
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount images")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> BuiltHost:
+    (tmp_path / "project/hosts/gw").mkdir(parents=True)
+    (tmp_path / "project/hosts/gw/mosquitto.conf").write_text(BROKER)
+    make_images(tmp_path / "project/images", tmp_path / "work")
+    return BuiltHost.make(tmp_path, CONTAINERS)
 
 
 def test_clients_use_them_and_each_finds_what_it_needs(host: BuiltHost) -> None:
@@ -103,8 +60,9 @@ def test_clients_use_them_and_each_finds_what_it_needs(host: BuiltHost) -> None:
     ask = f"(printf '{spelled}'; sleep 0.5) | /scripts/busybox nc 127.0.0.1 1883 | od -A n -t x1"
     kept = "/run/reconix/data/systems/web/containers"
     said = host.boot(
-        f"{UP}; waits '[ -e /run/reconix/containers/broker/healthy ]'; {ask}"
-        f"; {PAGE}; echo; stat -c '%u:%g %n' {kept}/*/*; grep asks /journal"
+        f"{UP.format('broker')}; {UP.format('web')}; ip link set lo up"
+        f"; waits '[ -e /run/reconix/containers/broker/healthy ]'; {ask}"
+        f"; {PAGE.format(8080)}; echo; stat -c '%u:%g %n' {kept}/*/*; grep asks /journal"
         "; crun exec web cat /etc/hostname; systemctl --failed --plain --no-legend"
     )
     assert said.splitlines() == [
@@ -121,3 +79,55 @@ def give_secret(host: BuiltHost) -> None:
     folder = host.partition.place / "data/secrets"
     folder.mkdir(exist_ok=True)
     (folder / "token").write_text("s3cret\n")
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("servers")
+    make_servers(place / "layout", place / "work")
+    return place / "layout"
+
+
+@pytest.fixture(scope="module")
+def pushed(layout: Path) -> Iterator[str]:
+    """A registry that has the servers, compressed, as registries have them."""
+    with registry(layout.parent) as host:
+        for name in SERVERS:
+            source, target = f"oci:{layout}:{name}", f"docker://{host}/apps/{name}:1"
+            options = ("--insecure-policy", "copy", "--dest-tls-verify=false")
+            run("skopeo", *options, source, target)
+        yield host
+
+
+def test_servers_from_a_registry_answer(pushed: str, tmp_path: Path) -> None:
+    """The one that is a program and nothing else has a root in which no folder is."""
+    text = "".join(each.format(registry=pushed) for each in SERVERS.values())
+    (tmp_path / "project").mkdir()
+    host = BuiltHost.make(tmp_path, text)
+    asked = r"printf 'SET key kept\r\nGET key\r\n'; sleep 0.5"
+    said = host.boot(
+        f"{';'.join(map(UP.format, SERVERS))}; ip link set lo up; {PAGE.format(8081)}"
+        f"; {PAGE.format(8082)}; waits 'crun exec redis redis-cli ping'"
+        f"; ({asked}) | /scripts/busybox nc 127.0.0.1 6379"
+        "; systemctl restart container-redis; waits 'crun exec redis redis-cli ping'"
+        "; crun exec redis redis-cli get key; grep -c 'GET / HTTP' /journal"
+        "; grep static /journal; systemctl --failed --plain --no-legend"
+    )
+    assert said.splitlines() == [
+        *("of nginx", "of a program alone", "+OK", "$4", "kept", "kept", "1"),
+        "static: it runs",
+    ]
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_server_from_a_registry_is_as_umoci_unpacks_it(
+    layout: Path, pushed: str, tmp_path: Path, name: str
+) -> None:
+    reference = parse_reference(f"{pushed}/apps/{name}:1")
+    with open_source(reference, folder=tmp_path, access=Access(), work=tmp_path) as source:
+        layers = fetch_layers(find_image(source, "amd64"), lambda: source, cache=tmp_path / "cache")
+    ours = facts_of_ours(tmp_path / "tree", unpack(layers, tmp_path / "tree"))
+    run("umoci", "unpack", "--image", f"{layout}:{name}", tmp_path / "bundle")
+    theirs = facts_on_disk(tmp_path / "bundle/rootfs")
+    assert theirs[b""].mtime == 0, "no layer names the root"
+    assert {**ours, b"": ours[b""]._replace(mtime=0)} == theirs
