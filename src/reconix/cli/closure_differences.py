@@ -7,6 +7,7 @@ from reconix.base.documents import JsonInput
 from reconix.base.text import one_line
 from reconix.build.inspect import generations
 from reconix.build.inspect.packages import PackageChange
+from reconix.cli import minify_differences
 from reconix.cli.sizes import human
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
@@ -23,6 +24,9 @@ def difference_of(store: ChrootStore, one: StorePath, other: StorePath) -> tuple
         lines.append(f"{kind:<8} {change.name:<40} {sizes}")
     lines += [_package_line(change) for change in found.packages]
     lines += [f"system {name}: touched" for name in found.touched]
+    moved = minify_differences.of_generations(store, one, other)
+    for name, of_it in moved.items():
+        lines += [f"system {name}: {line}" for line in minify_differences.lines(of_it)]
     lines += [f"system {name}: the same to the last byte" for name in found.identical]
     document: JsonInput = {
         "changes": [
@@ -37,6 +41,7 @@ def difference_of(store: ChrootStore, one: StorePath, other: StorePath) -> tuple
         ],
         "packages": [_package_document(change) for change in found.packages],
         "touched": list(found.touched),
+        "minify": {name: minify_differences.document(each) for name, each in moved.items()},
         "identical": list(found.identical),
     }
     return "\n".join(map(one_line, lines)) or "no difference", document

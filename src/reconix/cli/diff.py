@@ -18,7 +18,8 @@ same path means the same bytes. The path is shown where it is known without unpa
 because both states were built before or share what takes long. With --build, what is missing is
 built, and nothing else. Where both paths are known, the files that differ on the device are listed,
 each with the path that leads to it. What devices do not take from the generation is listed as well:
-files in a folder that persists, sizes of the disk, what an image has of one device.
+files in a folder that persists, sizes of the disk, what an image has of one device. Of
+minified systems it is told what minify newly takes or puts back, by rule.
 
 Exit status: 0 success, 2 a mistake in one of the configurations, or no such host or revision;
 with --build also those of `reconix build`.
@@ -34,10 +35,11 @@ from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.text import one_line
 from reconix.build.pins import is_generation
-from reconix.cli import generations, needs, places, registries
+from reconix.cli import generations, minify_differences, needs, places, registries
 from reconix.cli.answers import answer
 from reconix.cli.closure_differences import difference_of
 from reconix.cli.parsers import add_json
+from reconix.composition.minify_changes import Moved
 from reconix.config.compare import Difference
 from reconix.nix.chroot import ChrootStore
 from reconix.project.comparison import Change, State, changes
@@ -95,9 +97,23 @@ def _compare_revisions(arguments: argparse.Namespace, revisions: str, host: str 
     with at_revision(folder, before or "HEAD") as was, at_revision(folder, after) as now:
         old, new = State.read(was, host), State.read(now, host)
         found = _compare(arguments, old, new)
-    text = "\n".join(one_line(line) for change in found for line in _lines(change))
-    answer(arguments, text=text, document={each.name: _document(each) for each in found})
+    moved = _moved(arguments, found)
+    text = "\n".join(
+        one_line(line) for each in found for line in _lines(each, moved.get(each.name, []))
+    )
+    document = {each.name: _document(each, moved.get(each.name, [])) for each in found}
+    answer(arguments, text=text, document=document)
     return 0
+
+
+def _moved(arguments: argparse.Namespace, found: list[Change]) -> dict[str, list[Moved]]:
+    """What minify does differently, where both systems are known."""
+    paths = {each.name: each.paths for each in found}
+    both = {name: (old, new) for name, (old, new) in paths.items() if old and new}
+    if not both:
+        return {}
+    with ChrootStore(places.store(arguments)) as store:
+        return minify_differences.of_systems(store, both)
 
 
 def _compare(arguments: argparse.Namespace, old: State, new: State) -> list[Change]:
@@ -117,7 +133,7 @@ def _with_toplevels(arguments: argparse.Namespace, store: ChrootStore, state: St
     return replace(state, toplevels=known(workshop))
 
 
-def _lines(change: Change) -> Iterator[str]:
+def _lines(change: Change, moved: list[Moved]) -> Iterator[str]:
     title = change.name or "machine"
     if not all(change.is_there):
         yield f"{title}: {'new' if change.is_there[1] else 'gone'}"
@@ -125,6 +141,7 @@ def _lines(change: Change) -> Iterator[str]:
     yield f"{title}:{_verdict(change)}"
     yield from (f"  {_line(each)}" for each in change.differences)
     yield from (f"  on the device: {line}" for line in change.on_device)
+    yield from (f"  {line}" for line in minify_differences.lines(moved))
     yield from (f"  {line}" for line in change.unseen)
 
 
@@ -148,7 +165,7 @@ def _shortened(value: str | None) -> str:
     return textwrap.shorten(value or "", _WIDTH, placeholder=" …")
 
 
-def _document(change: Change) -> JsonInput:
+def _document(change: Change, moved: list[Moved]) -> JsonInput:
     old, new = change.paths
     return {
         "identical": change.is_identical,
@@ -158,5 +175,6 @@ def _document(change: Change) -> JsonInput:
             {"key": each.key, "old": each.old, "new": each.new} for each in change.differences
         ],
         "on_device": [*change.on_device],
+        "minify": minify_differences.document(moved),
         "unseen": [*change.unseen],
     }

@@ -193,12 +193,13 @@ def _pieces(
     found: dict[int, Piece] = {}
     for path, status in sorted(_files(root)):
         if status.st_ino not in known and status.st_ino not in found:
-            rule = STAYS if status.st_ino in staying else _rule(why, path)
+            rule = STAYS if status.st_ino in staying else rule_of(why, path)
             found[status.st_ino] = Piece(status.st_size, _package(owners, path), rule)
     return found
 
 
-def _rule(why: Reasons, path: str) -> str:
+def rule_of(why: Reasons, path: str) -> str:
+    """The name of the rule that took a path, or why it went without one."""
     because = why.goes.get(path)
     if because is None:
         return "there in another form"
