@@ -26,6 +26,8 @@ Exit status: 0 success, 2 a mistake in the configuration, 60-69 an input is miss
 """
 
 import argparse
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from reconix.base.documents import JsonInput
 from reconix.build.measured import Measured
@@ -71,14 +73,22 @@ def _user_number(word: str) -> tuple[str, int]:
 def run(arguments: argparse.Namespace) -> int:
     """Build."""
     files = ProjectFiles.read(places.project(arguments))
-    host = files.host(arguments.host)
+    build_and_tell(arguments, files, files.host(arguments.host), dict(arguments.number))
+    return 0
+
+
+def build_and_tell(
+    arguments: argparse.Namespace,
+    files: ProjectFiles,
+    host: Host,
+    numbers: Mapping[str, int] = MappingProxyType({}),
+) -> None:
+    """Build a host; ``numbers`` are given to users and groups although devices know others."""
     needs.expect_build(host)
     with ChrootStore(places.store(arguments)) as store:
-        numbers = dict(arguments.number)
         measured = Measured(store)
         pin = build(files, store, with_keys(files, host), registries.downloads(), numbers, measured)
         _tell(arguments, measured, host, pin)
-    return 0
 
 
 def _tell(arguments: argparse.Namespace, measured: Measured, host: Host, pin: Pin) -> None:

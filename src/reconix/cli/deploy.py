@@ -18,6 +18,10 @@ link (with --link how long there), the most room in the store, what is written t
 what restarts, and whether the budgets `update` and `writes` of the project are kept. The device is
 asked what it has; with --base it need not be there.
 
+With --watch it builds and deploys, and does so again after each change of a file of the project;
+mistakes are told, and it goes on. Changed containers alone, and
+what does not run, take no restart. Hidden files do not count. Ctrl-C ends it.
+
 Exit status: 0 the device keeps the generation or had it already, 31, 50-59 and 80-89 the device
 refused the stream, 78 the device cannot be reached, 79 it came back to the old generation. With
 --dry-run: 56 the device has too little room, 63 a budget is exceeded.
@@ -27,13 +31,17 @@ import argparse
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from reconix.base.errors import UsageError
 from reconix.build.pins import Pin
 from reconix.cli import dry_run, generations, parsers, places, secret_values, ssh
 from reconix.cli.answers import answer
+from reconix.cli.build import build_and_tell
 from reconix.cli.send import add_trust_arguments, make
 from reconix.cli.sizes import human
+from reconix.cli.watching import follow
+from reconix.config.schema.hosts import Host
 from reconix.fleet import trial
 from reconix.fleet.delivery import Delivery
 from reconix.fleet.forecast.links import NAMED, Link
@@ -79,6 +87,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="send nothing; say what it would take"
     )
     parser.add_argument(
+        "--watch", action="store_true", help="build and deploy now, and after each change of a file"
+    )
+    parser.add_argument(
         "--link",
         type=Link.parse,
         metavar="LINK",
@@ -97,12 +108,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Deploy."""
-    files = ProjectFiles.read(places.project(arguments))
+    folder = places.project(arguments)
+    if arguments.watch:
+        _expect_to_watch(arguments)
+        follow(folder, partial(_build_and_deploy, arguments), _words(arguments))
+    files = ProjectFiles.read(folder)
     host = files.host(arguments.host)
     if arguments.dry_run:
         return dry_run.run(arguments, files, host)
     if arguments.link is not None or arguments.base is not None:
         raise UsageError("--link and --base go with --dry-run")
+    _deploy(arguments, files, host)
+    return 0
+
+
+def _expect_to_watch(arguments: argparse.Namespace) -> None:
+    if arguments.dry_run or arguments.generation != generations.LATEST:
+        raise UsageError("--watch goes without --dry-run and --generation")
+
+
+def _words(arguments: argparse.Namespace) -> list[str]:
+    chosen = {"--json": arguments.json, "--verbose": arguments.verbose}
+    return [word for word, is_given in chosen.items() if is_given]
+
+
+def _build_and_deploy(arguments: argparse.Namespace) -> None:
+    files = ProjectFiles.read(places.project(arguments))
+    host = files.host(arguments.host)
+    build_and_tell(arguments, files, host)
+    _deploy(arguments, files, host)
+
+
+def _deploy(arguments: argparse.Namespace, files: ProjectFiles, host: Host) -> None:
     device = ssh.device(arguments, files.workplace(host), host)
     with ChrootStore(places.store(arguments)) as store:
         pin = generations.finder(arguments, files, store, host)(arguments.generation)
@@ -111,7 +148,7 @@ def run(arguments: argparse.Namespace) -> int:
         if delivery.is_committed:
             nothing = Delivered(pin.path, 0, 0, 0)
             _tell(arguments, device, pin, nothing, "it has this generation already")
-            return 0
+            return
         base = None if arguments.full else delivery.base(store)
         sent_bytes, began = 0, time.monotonic()
         if delivery.is_installed:
@@ -127,7 +164,6 @@ def run(arguments: argparse.Namespace) -> int:
         outcome = _kept(trial.wait(delivery, seconds=arguments.wait))
     delivered = Delivered(base, sent_bytes, send_seconds, time.monotonic() - began)
     _tell(arguments, device, pin, delivered, outcome)
-    return 0
 
 
 def _kept(status: DeviceStatus) -> str:

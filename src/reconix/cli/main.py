@@ -15,7 +15,7 @@ from types import FrameType
 
 from reconix.base import progress
 from reconix.base.errors import ReconixError
-from reconix.cli import answers, commands, install_hints, parsers
+from reconix.cli import answers, commands, failures, parsers
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -36,13 +36,13 @@ def main(words: list[str]) -> int:
         status = _run_or_exit(words)
         sys.stdout.flush()
     except ReconixError as error:
-        return _show(error, words)
+        return failures.show(error, words)
     except BrokenPipeError:
         # Whoever read our output has enough; a second failure at exit must not be shown.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except OSError as error:
-        return _show(_translated(error), words)
+        return failures.show(error, words)
     except KeyboardInterrupt:
         answers.complain("interrupted")
         return INTERRUPTED
@@ -87,27 +87,6 @@ def _show_version() -> int:
         version = "(run from its source, not installed)"
     answers.say(f"reconix {version}")
     return 0
-
-
-def _translated(error: OSError) -> ReconixError:
-    """An error of the operating system that no other place has given a name."""
-    where = f"{error.filename}: " if error.filename is not None else ""
-    return ReconixError(f"{where}{error.strerror or error}")
-
-
-def _show(error: ReconixError, words: list[str]) -> int:
-    """Tell about a failure; gives its exit status."""
-    hint = install_hints.hint(error)
-    if "--json" in words:
-        told = {"message": str(error), "hint": hint}
-        answers.answer_json({"error": {**told, "exit_code": error.exit_code}})
-        return error.exit_code
-    answers.complain(f"error: {error}")
-    if {"-v", "--verbose"} & set(words) and error.__cause__ is not None:
-        answers.complain(f"cause: {error.__cause__!r}")
-    if hint:
-        answers.complain(f"hint: {hint}")
-    return error.exit_code
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
