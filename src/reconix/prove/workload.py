@@ -52,7 +52,7 @@ from reconix.device.update.collect import collect
 from reconix.device.update.confirm import confirm
 from reconix.device.update.live import ContainersNotKept, change_containers
 from reconix.device.update.receive import receive
-from reconix.device.update.rollback import rollback
+from reconix.device.update.rollback import RolledBack, rollback
 from reconix.device.update.untouched import adopt
 from reconix.prove.rig import Rig
 from reconix.store.generation import Generation
@@ -149,7 +149,7 @@ def in_place(rig: Rig, update: Update) -> None:
     changing(rig, update.target, "change containers")
     rig.do("change again", lambda device: change_containers(device, update.target.path))
     rig.boot("boot after that")
-    changing(rig, update.base, "restore containers")
+    rig.do("restore containers", _restore)
     changing(rig, update.target, "change on top")
     rig.boot("boot after all")
 
@@ -174,6 +174,12 @@ def changing(rig: Rig, to: Generation, name: str) -> None:
             raise NotInPlace(f"{to.path} changes more than containers of what runs")
 
     rig.do(name, change)
+
+
+def _restore(device: Device) -> None:
+    done = rollback(device, interrupts=True)
+    if done is not RolledBack.CONTAINERS:
+        raise NotInPlace(f"a roll-back did something else: {done.value}")
 
 
 def _not_kept(device: Device, target: Generation) -> None:

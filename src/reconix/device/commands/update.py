@@ -96,8 +96,15 @@ def _interrupts(device: Device, then: Try) -> bool:
 
 def _change_containers(device: Device, tell: Tell, generation: StorePath) -> State | None:
     """Change containers without a restart, unless those before cannot be had again."""
-    try:
+    with _having_containers(tell):
         return change_containers(device, generation)
+
+
+@contextlib.contextmanager
+def _having_containers(tell: Tell) -> Iterator[None]:
+    """Within this containers may be changed; if neither set runs then, the device restarts."""
+    try:
+        yield
     except ContainersNotKept as error:
         if not error.are_back:
             restart(tell)
@@ -186,8 +193,8 @@ def _end(device: Device, tell: Tell, taken: State | Slot | None, then: Try) -> N
 
 def roll_back(device: Device, tell: Tell, *, restarts: bool) -> None:
     """Leave the generation on trial, or try the one before this one."""
-    with exclusive_rw(device.paths):
-        done = rollback(device)
+    with exclusive_rw(device.paths), _having_containers(tell):
+        done = rollback(device, interrupts=restarts)
     tell(done.value)
     if restarts and done.needs_restart:
         restart(tell)

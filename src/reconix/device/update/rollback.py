@@ -3,7 +3,8 @@
 Going back is an update like any other: the previous generation is written to an idle slot, which
 costs nothing where it still lies there, and tried. So it must come up healthy as well, and if it
 does not, the device stays where it is. Where it changes nothing of what runs, it is committed at
-once (``untouched.py``).
+once (``untouched.py``), and where only containers, these are changed while all else goes on
+(``live.py``), unless nothing may be interrupted.
 
 What somebody has gone back from is not retried by a timer: the ledger has it (``retry.py``).
 
@@ -20,6 +21,7 @@ from reconix.device.state.ledger import read_ledger, write_ledger
 from reconix.device.state.record import record
 from reconix.device.trial.arm import disarm
 from reconix.device.update.apply import apply
+from reconix.device.update.live import change_containers
 from reconix.device.update.untouched import adopt
 from reconix.store.paths import StorePath
 
@@ -41,6 +43,7 @@ class RolledBack(Enum):
     LEFT_TRIAL = "left the generation on trial"
     DISARMED = "disarmed the generation that was to be tried"
     AT_ONCE = "committed the previous generation again; nothing of what runs has changed"
+    CONTAINERS = "committed the previous generation again, with its containers, without a restart"
     PREVIOUS = "the next boot tries the previous generation"
 
     @property
@@ -49,11 +52,16 @@ class RolledBack(Enum):
         return self in (RolledBack.LEFT_TRIAL, RolledBack.PREVIOUS)
 
 
-def rollback(device: Device) -> RolledBack:
+def rollback(device: Device, *, interrupts: bool = False) -> RolledBack:
     """Undo the last thing that was done; must be called under ``exclusive_rw``.
+
+    Args:
+        device: to change.
+        interrupts: whether containers that run may be stopped for it now.
 
     Raises:
         NothingBefore: nothing was done yet.
+        ContainersNotKept: those of the generation before are not healthy; those of now run again.
     """
     state = device.recall()
     if state.is_on_trial:
@@ -69,6 +77,8 @@ def rollback(device: Device) -> RolledBack:
     leave_for(device, state.previous)
     if adopt(device, previous) is not None:
         return RolledBack.AT_ONCE
+    if interrupts and change_containers(device, previous) is not None:
+        return RolledBack.CONTAINERS
     apply(device, previous)
     return RolledBack.PREVIOUS
 

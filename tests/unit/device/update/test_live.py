@@ -17,6 +17,7 @@ from reconix.device.state.ledger import read_ledger
 from reconix.device.state.lock import exclusive_rw
 from reconix.device.state.running import read_running, read_toplevel
 from reconix.device.update.live import ContainersNotKept, change_containers
+from reconix.device.update.rollback import RolledBack, rollback
 from reconix.device.update.untouched import adopt
 from reconix.store.paths import StorePath
 from reconix.store.tree import File
@@ -292,3 +293,40 @@ def test_a_restart_can_be_asked_for_and_none_is_made_where_it_may_not_be(
     assert main(["apply", str(three)], device.device) == 0
     assert read_state(device.paths.state).committed.generation == str(three)
     assert device.device.firmware.next_slot(device.device.selection()) is None
+
+
+def test_a_roll_back_brings_the_containers_before_without_a_restart(
+    device: Machine, units: Units
+) -> None:
+    before, three = units.running, changed(device, "three", *NEW)
+    change(device, three)
+    begun = len(units.calls)
+    with exclusive_rw(device.paths):
+        assert rollback(device.device, interrupts=True) is RolledBack.CONTAINERS
+    base = device.generations["base"]
+    assert read_state(device.paths.state).committed.generation == str(base)
+    assert units.running == before
+    assert "reboot" not in {call.split()[0] for call in units.calls[begun:]}
+    left = read_ledger(device.paths.ledger).left_of(str(three))
+    assert left is not None and left.reason is Reason.OPERATOR
+
+
+def test_a_roll_back_that_must_not_interrupt_arms_a_trial(device: Machine, units: Units) -> None:
+    change(device, changed(device, "three", *NEW))
+    before = units.running
+    with exclusive_rw(device.paths):
+        assert rollback(device.device) is RolledBack.PREVIOUS
+    assert (units.running, read_state(device.paths.state).phase) == (before, Phase.ARMED)
+
+
+def test_a_roll_back_to_containers_that_do_not_start_is_not_made(
+    device: Machine, units: Units
+) -> None:
+    three = changed(device, "three", *NEW)
+    change(device, three)
+    before = units.running
+    units.break_down("container-web.service")
+    with exclusive_rw(device.paths), pytest.raises(ContainersNotKept):
+        rollback(device.device, interrupts=True)
+    assert read_state(device.paths.state).committed.generation == str(three)
+    assert units.running == before
