@@ -139,7 +139,7 @@ SETTINGS: Mapping[str, str] = {
     "PEER": "",
     "READ_ONLY": "",
     "CHANGES_BYTES": "1048576",
-    "STOP_SIGNAL": "SIGTERM",
+    "STOP_SIGNAL": "15",
     "STOP_SECONDS": "5",
     "HEALTH_TIMEOUT": "5",
     "HEALTH_START": "0",

@@ -60,7 +60,7 @@ ROOMS = {
     ),
     "containers": (
         "compose",
-        *("platforms", "descriptors", "documents", "settings", "images"),
+        *("platforms", "descriptors", "documents", "signals", "settings", "images"),
         *("logins", "challenge", "registry"),
         *("layers", "archives", "layout", "sources", "blobs", "fetching", "trees", "paths"),
         *("unfit", "users", "locking", "runtime", "fitting", "native", "making"),

@@ -96,6 +96,38 @@ def test_one_that_ends_as_it_was_asked_to_has_not_failed(host: ContainerHost) ->
     assert "0 loaded units listed" in said
 
 
+LOOP = "while :; do sleep 0.2; done"
+
+
+@pytest.mark.parametrize(
+    ("command", "least_seconds"),
+    [
+        (("sleep", "600"), 0),
+        (("sh", "-c", f"echo up; {LOOP}"), 0),
+        (("sh", "-c", f"trap '' TERM; echo up; {LOOP}"), 2),
+        (("sh", "-c", f"trap 'echo heard' TERM; echo up; {LOOP}"), 2),
+    ],
+)
+def test_one_that_does_not_end_is_ended_and_has_not_failed(
+    tmp_path: Path, command: tuple[str, ...], least_seconds: int
+) -> None:
+    """At once if it has not asked for the signal, which process 1 then does not get."""
+    own = Container(image=None, packages=("a",), network="host")
+    host = host_of(tmp_path, own, {"STOP_SECONDS": "2"})
+    host.command = command
+    is_up = "true" if command[0] == "sleep" else "grep -q up /journal"
+    said = host.boot(
+        f"{UP}; waits '{is_up}'"
+        "; read -r before _ < /proc/uptime; systemctl stop container-box"
+        "; read -r after _ < /proc/uptime; echo $((${after%.*} - ${before%.*}))"
+        "; shows container-box Result; shows container-box ActiveState; grep -c heard /journal"
+        "; systemctl --failed --plain --no-legend"
+    )
+    seconds, *rest = said.split()
+    assert rest == ["success", "inactive", str(int("heard" in command[-1]))]
+    assert least_seconds <= int(seconds) <= 20, "30 s is what systemd would wait"
+
+
 def test_systemd_gives_secrets_to_the_program_alone(tmp_path: Path) -> None:
     container = Container(image=None, packages=("a",), network="host", secrets=("token",))
     host = host_of(tmp_path, container, {"SECRETS": "token"})
@@ -128,7 +160,7 @@ def test_a_network_outlives_its_container_and_ends_when_nobody_needs_it(tmp_path
         f"{UP}; {look}; first=$({namespace}); kill -9 $(shows container-box MainPID)"
         f"; waits '[ $(shows container-box NRestarts) = 1 ]'; {UP}"
         f"; [ $({namespace}) = $first ] && echo same; systemctl stop containers.target"
-        "; waits '! systemctl is-active -q container-box-network'; ls /run/netns"
+        "; waits '[ $(systemctl is-active container-box-network) = inactive ]'; ls /run/netns"
         f"; systemctl stop reconix-container-network; {look}"
     )
     assert said.splitlines() == [

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 from reconix.base.documents import Fields
 from reconix.containers.descriptors import BadImage, of_an_image
+from reconix.containers.signals import number_of
 
 _MAX_WORDS = 4096
 _MAX_CHARACTERS = 128 << 10  # of one argument: MAX_ARG_STRLEN of Linux
 _PORT = re.compile(r"([0-9]{1,5})(?:/(tcp|udp|sctp))?")
-_SIGNAL = re.compile(r"(?:SIG)?[A-Z][A-Z0-9]*(?:[+-][0-9]+)?|[0-9]{1,2}")
 _NANOSECONDS = 1_000_000_000
 _MAX_SECONDS = 1 << 31
 
@@ -166,6 +166,6 @@ def _path(text: str, fields: Fields) -> str:
 
 
 def _signal(text: str, fields: Fields) -> str:
-    if not _SIGNAL.fullmatch(text):
+    if number_of(text) is None:
         raise BadImage(f"{fields.source}: {text[:80]!r} is no signal")
     return text

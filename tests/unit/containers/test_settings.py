@@ -6,6 +6,7 @@ import pytest
 
 from reconix.containers.descriptors import BadImage
 from reconix.containers.settings import HealthCheck, Port, Settings, parse_settings
+from reconix.containers.signals import number_of
 
 SECOND = 1_000_000_000
 
@@ -88,3 +89,21 @@ def test_ports_and_paths_are_spelt_in_one_way() -> None:
 def test_what_no_container_can_have_is_refused(config: dict[str, object], why: str) -> None:
     with pytest.raises(BadImage, match=why):
         read(**config)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *(("SIGTERM", 15), ("TERM", 15), ("15", 15), ("SIGQUIT", 3), ("WINCH", 28)),
+        *(("SIGRTMIN", 34), ("SIGRTMIN+3", 37), ("SIGRTMIN+30", 64), ("SIGRTMAX-30", 34)),
+        *(("SIGRTMAX", 64), ("SIGRTMIN+31", None), ("SIGRTMAX-31", None), ("0", None)),
+        *(("65", None), ("SIGTREM", None), ("TERM+1", None), ("RTMIN-1", None), ("", None)),
+    ],
+)
+def test_signals_have_the_numbers_of_linux(name: str, number: int | None) -> None:
+    assert number_of(name) == number
+
+
+def test_a_signal_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(BadImage, match="'SIGTREM' is no signal"):
+        read(StopSignal="SIGTREM")

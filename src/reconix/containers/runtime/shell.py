@@ -13,6 +13,7 @@ from reconix.containers.runtime.configuration import volume_paths
 from reconix.containers.runtime.network import ContainerNet
 from reconix.containers.runtime.places import volume_folder
 from reconix.containers.settings import HealthCheck
+from reconix.containers.signals import number_of
 from reconix.containers.users import Ids
 
 STOP_SECONDS = 30
@@ -48,7 +49,7 @@ def print_settings(container: Container, started: Started) -> bytes:
         "DEVICES": _lines(container.devices),
         "READ_ONLY": "1" if container.read_only else "",
         "CHANGES_BYTES": str(container.changes),
-        "STOP_SIGNAL": started.stop_signal,
+        "STOP_SIGNAL": str(number_of(started.stop_signal)),
         "STOP_SECONDS": str(STOP_SECONDS),
         **_network(started),
         **_health(started.health),

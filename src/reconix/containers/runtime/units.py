@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 from reconix.config.schema.containers import Container, container_unit
 from reconix.config.schema.software import Secret
+from reconix.config.schema.values import Restart
 from reconix.containers.runtime.network import ContainerNet, Kind
 from reconix.containers.runtime.places import RUN
 from reconix.containers.runtime.shell import STOP_SECONDS
@@ -39,6 +40,8 @@ _SERVERS = "/run/systemd/resolve/resolv.conf"
 _RESTART_SECONDS = 5
 _FILLING_SECONDS = 600  # the first start copies what the image has in volumes
 _ENDED_BY_SIGNAL = "130 143"  # as shells, Java and Node say that they were asked to end
+_ENDED_BY_FORCE = "SIGKILL"  # which is no failure of a container that is stopped
+_MORE_THAN_STOP_SECONDS = 10
 _MORE_THAN_TIMEOUT_SECONDS = 10
 _FILES = "1024:524288"  # as systemd has it: crun may not raise what it got
 
@@ -98,6 +101,7 @@ def _unit(name: str, container: Container, running: Running) -> str:
             "Type=forking",
             f"PIDFile={RUN}/{name}/pid",
             f"ExecStart={_SCRIPT} start {name}",
+            f"ExecStop={_SCRIPT} stop {name}",
             f"ExecStopPost={_SCRIPT} clean {name}",
             "PrivateMounts=yes",
             f"RuntimeDirectory={RUN.removeprefix('/run/')}/{name}",
@@ -105,9 +109,9 @@ def _unit(name: str, container: Container, running: Running) -> str:
             "KillMode=mixed",
             f"KillSignal={running.stop_signal}",
             f"TimeoutStartSec={_FILLING_SECONDS}s",
-            f"TimeoutStopSec={STOP_SECONDS}s",
-            f"SuccessExitStatus={_ENDED_BY_SIGNAL}",
-            f"Restart={container.restart.value}",
+            f"TimeoutStopSec={STOP_SECONDS + _MORE_THAN_STOP_SECONDS}s",
+            f"SuccessExitStatus={_ENDED_BY_SIGNAL} {_ENDED_BY_FORCE}",
+            *_restarts(container),
             f"RestartSec={_RESTART_SECONDS}s",
             f"SyslogIdentifier={name}",
             "Delegate=yes",
@@ -117,6 +121,13 @@ def _unit(name: str, container: Container, running: Running) -> str:
             *_credentials(container, running.secrets),
         ],
     )
+
+
+def _restarts(container: Container) -> Iterator[str]:
+    """Who is ended by force and was not to be stopped has failed all the same."""
+    yield f"Restart={container.restart.value}"
+    if container.restart is not Restart.NO:
+        yield f"RestartForceExitStatus={_ENDED_BY_FORCE}"
 
 
 def _order(container: Container, net: ContainerNet) -> Iterator[str]:

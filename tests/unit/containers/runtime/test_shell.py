@@ -57,7 +57,7 @@ def test_a_shell_finds_what_was_said(tmp_path: Path, need: Need, shell: str) -> 
         "PEER": "10.88.0.13/30",
         "READ_ONLY": "1",
         "CHANGES_BYTES": str(64 << 20),
-        "STOP_SIGNAL": "SIGQUIT",
+        "STOP_SIGNAL": "3",
         "STOP_SECONDS": "30",
         "HEALTH_TIMEOUT": "0.5",
         "HEALTH_START": "1",

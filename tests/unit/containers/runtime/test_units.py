@@ -59,6 +59,14 @@ def test_limits_and_secrets_are_those_of_the_configuration() -> None:
         assert line in lines
 
 
+def test_one_that_is_killed_is_started_again_unless_nobody_wants_that() -> None:
+    for restart in Restart:
+        running = Running(ContainerNet(Kind.HOST, "app", 0), {}, "SIGTERM", None)
+        (text,) = of_container("app", Container(image="x", restart=restart), running).values()
+        assert ("RestartForceExitStatus=SIGKILL\n" in text) == (restart is not Restart.NO)
+        assert "SuccessExitStatus=130 143 SIGKILL\n" in text
+
+
 def test_who_joins_needs_the_network_of_the_other_one() -> None:
     assert "Requires=container-other-network.service\n" in full()["container-app.service"]
     assert "container-app-network.service" not in full()
