@@ -12,6 +12,7 @@ from tests.system_partitions import SystemPartition
 
 from reconix.config.schema.containers import Container
 from reconix.config.schema.values import PublishedPort
+from reconix.config.services import firewall
 from reconix.containers.runtime import units
 from reconix.containers.runtime.network import networks, ruleset
 from reconix.containers.settings import HealthCheck
@@ -149,6 +150,63 @@ PRIVATE = {
     "ADDRESS": "10.88.0.2/30",
     "PEER": "10.88.0.1/30",
 }
+
+
+WAYS = r"""
+for name in lab wan; do
+    ip netns add $name; ip link add ${name}0 type veth peer name eth0 netns $name
+    ip link set ${name}0 up; ip -n $name link set eth0 up; ip -n $name link set lo up
+done
+ip address add 192.0.2.1/24 dev lab0; ip address add fd00:1::1/64 dev lab0 nodad
+ip address add 198.51.100.1/24 dev wan0; ip address add fd00:2::1/64 dev wan0 nodad
+ip -n lab address add 192.0.2.2/24 dev eth0; ip -n lab address add fd00:1::2/64 dev eth0 nodad
+ip -n wan address add 198.51.100.2/24 dev eth0; ip -n wan address add fd00:2::2/64 dev eth0 nodad
+for route in 'lab 192.0.2.1' 'wan 198.51.100.1' 'lab fd00:1::1' 'wan fd00:2::1'; do
+    ip -n ${route% *} route add default via ${route#* }
+done
+serve() { ip netns exec $1 /scripts/busybox nc -ll -p 7 -e echo $1 & }
+serve lab; serve wan
+ask() {
+    ip netns exec $1 /scripts/busybox timeout 1 /scripts/busybox nc $2 7 \
+        < /dev/null 2> /dev/null || echo none
+}
+"""
+"""A device between two networks; somebody answers in each."""
+
+
+def between(tmp_path: Path, rules: str, script: str) -> list[str]:
+    """What is heard on a device with a container and this firewall."""
+    host = host_of(tmp_path, Container(image=None, packages=("a",)), PRIVATE)
+    unit = "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nRemainAfterExit=yes\n"
+    loads = "ExecStart=/usr/sbin/nft -f /rules\nExecReload=/usr/sbin/nft -f /rules\n"
+    return host.boot(
+        f"cat > /rules <<'RULES'\n{rules}RULES\n"
+        f"cat > /usr/lib/systemd/system/nftables.service <<'UNIT'\n{unit}{loads}UNIT\n"
+        f"{WAYS}\nsystemctl stop containers.target reconix-container-network\n"
+        "echo 0 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding\n"
+        "systemctl daemon-reload; systemctl start nftables; systemctl start containers.target\n"
+        f"{UP}\n{script}"
+    ).split()
+
+
+def test_what_the_firewall_passes_on_passes_beside_containers(tmp_path: Path) -> None:
+    """And goes on to, with all rules of containers, when it is loaded again."""
+    rules = firewall.configure(firewall.Options(enable=True, forward=("lab0", "reconix-*")))
+    asked = "ask lab 198.51.100.2; ask wan 192.0.2.2; ask lab fd00:2::2; ask wan fd00:1::2"
+    both = "waits '[ $(nft list tables | wc -l) = 2 ]'"
+    said = between(
+        tmp_path,
+        str(rules.files["nftables.conf"].text),
+        f"{asked}; systemctl reload nftables; {both}; {asked}",
+    )
+    heard = ["wan", "none", "wan", "none"]
+    assert said == [*heard, *heard]
+
+
+def test_without_a_firewall_containers_are_no_reason_to_pass_anything_on(tmp_path: Path) -> None:
+    """And none to stop what was passed on before: here, IPv6."""
+    said = between(tmp_path, "flush ruleset\n", "ask lab 198.51.100.2; ask lab fd00:2::2")
+    assert said == ["none", "wan"]
 
 
 def test_a_network_outlives_its_container_and_ends_when_nobody_needs_it(tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ class Options:
         Option(
             "Interfaces from which everything may be passed on to other networks, and to which may "
             "be passed on what came in for a port that leads there (`dnat`). Containers name "
-            "theirs, and switch it on; otherwise that is `net.ipv4.ip_forward` in `sysctl`.",
+            "theirs, and switch it on for all that are named; without any, that is "
+            "`net.ipv4.ip_forward` in `sysctl`. Into a container only its `ports` lead.",
             '["lab0"]',
             "when the device is the way out for what is behind an interface",
         ),

@@ -177,7 +177,7 @@ def _of_networks() -> dict[str, str]:
     return {
         RULES: _text(
             "Rules for the networks of containers",
-            [f"After={firewall}", f"PartOf={firewall}"],
+            [f"After={firewall}", f"PartOf={firewall}", f"ReloadPropagatedFrom={firewall}"],
             [
                 "[Service]",
                 *_once("network"),
