@@ -414,7 +414,7 @@ def test_packets_are_passed_on_as_long_as_there_are_containers_and_only_theirs(
 ) -> None:
     look = "(cat /proc/sys/net/ipv4/ip_forward; nft list table inet reconix-containers 2>&1)"
     said = published(host).do(
-        f"{OUTSIDE}{look} | grep -e ^1 -e 'iifname != \"reconix-\\*\" drop'"
+        f"{OUTSIDE}{look} | grep -e ^1 -e 'ipv4 iifname != \"reconix-\\*\" drop'"
         "; ip netns add other; ip link add oth type veth peer name eth0 netns other"
         "; ip address add 198.51.100.1/24 dev oth; ip link set oth up"
         "; ip -n other address add 198.51.100.2/24 dev eth0; ip -n other link set eth0 up"
@@ -423,7 +423,7 @@ def test_packets_are_passed_on_as_long_as_there_are_containers_and_only_theirs(
         f"; crun exec box nc -w 2 198.51.100.2 9 < /dev/null 2>&1"
         f"; container quiet; {look} | grep -c -e ^0 -e 'No such file'"
     )
-    assert said.splitlines()[:3] == ["1", '\t\tiifname != "reconix-*" drop', "no"]
+    assert said.splitlines()[:3] == ["1", '\t\tmeta nfproto ipv4 iifname != "reconix-*" drop', "no"]
     assert "refused" in said, "from a container one gets out"
     assert said.splitlines()[-1] == "2"
 
