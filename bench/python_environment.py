@@ -117,7 +117,7 @@ def maker(store: ChrootStore, found: Iterable[Path]) -> Callable[[Path], Bound]:
         root,
         pinned,
         architecture,
-        lambda _: lambda archive: bytecode.compile_with(HERE, archive),
+        lambda *_: lambda archive: bytecode.compile_with(HERE, archive),
     )
 
     def make(own: Path) -> Bound:

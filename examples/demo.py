@@ -6,9 +6,10 @@ generation, which it keeps; to a third, in which the web server is broken, and w
 itself; and to a fourth, whose arrival is interrupted by a power cut. Ends with a table of what it
 took. Everything happens in a folder of its own, which is made anew.
 
-    examples/demo.py [--folder DIR] [--minify]
+    examples/demo.py [--folder DIR] [--minify] [--board NAME]
 
-With --minify all systems have only what something in them reaches.
+With --minify all systems have only what something in them reaches. With --board the device is
+another one (docs/boards), for example qemu-arm64-uefi; one of another architecture takes longer.
 """
 
 import argparse
@@ -59,6 +60,15 @@ devices_files = ["modaliases"]
 
 [persist]"""
 """Of iproute2 only one program is meant, and of the kernel's modules those of a virtual device."""
+
+KERNEL = """\
+[kernel]
+package = "linux-image-cloud-amd64"
+parameters = ["console=ttyS0"]
+initrd_modules = ["virtio_pci", "virtio_blk"]
+
+"""
+"""What a board sets by itself."""
 
 BROKEN = "listen eighty default_server;"
 RIGHT = "listen 80 default_server;"
@@ -261,25 +271,26 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=places.cache_home() / "demo")
     parser.add_argument("--store", type=Path, help="build store, kept: equal roots are built once")
     parser.add_argument("--minify", action="store_true", help="remove what nothing reaches")
+    parser.add_argument("--board", metavar="NAME", help="which hardware the device has")
     arguments = parser.parse_args()
     progress.listen(listener(sys.stderr))
     try:
         store = arguments.store or arguments.folder / "store"
-        print(run_demo(arguments.folder, store, minify=arguments.minify))
+        print(run_demo(arguments.folder, store, minify=arguments.minify, board=arguments.board))
     except ReconixError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def run_demo(folder: Path, store: Path, *, minify: bool) -> str:
+def run_demo(folder: Path, store: Path, *, minify: bool, board: str | None = None) -> str:
     """The whole way; gives the table."""
     if folder.exists():
         remove_tree(folder)
     folder.mkdir(parents=True)
     report, project = Report(), Project(folder, store)
     print(f"About ten minutes on two idle cores. All files are in {folder}")
-    install(project, report, minify=minify)
+    install(project, report, minify=minify, board=board)
     gateway = Gateway(project)
     with powered(gateway, report, "boot"):
         use_systems(gateway, report)
@@ -312,11 +323,16 @@ def wait_for_ports(console: Path) -> dict[str, int]:
     raise DemoFailed(f"`reconix run` names no ports, see {console}")
 
 
-def install(project: Project, report: Report, *, minify: bool) -> None:
+def install(project: Project, report: Report, *, minify: bool, board: str | None) -> None:
     """From text files to a disk image."""
     shutil.copytree(Path(__file__).parent / "gateway", project.files)
     if minify:
         project.edit("hosts/gateway/machine.toml", "[persist]", MINIFY)
+    if board:
+        project.edit("hosts/gateway/machine.toml", KERNEL, "")
+        project.edit(
+            "hosts/gateway/machine.toml", "packages = [", f'board = "{board}"\npackages = ['
+        )
     key = project.files / "keys/operator"
     process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
     with report.stage("lock"):

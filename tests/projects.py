@@ -10,6 +10,7 @@ from reconix.base.documents import Fields
 from reconix.base.process import run
 from reconix.vm import accelerator, firmware
 from reconix.vm.disks import overlay
+from reconix.vm.hardware import PC, Hardware
 from reconix.vm.machine import Machine, running
 from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
 
@@ -42,7 +43,12 @@ def store_of(project: Path) -> Path:
 
 @contextlib.contextmanager
 def booted(
-    image: Path, folder: Path, ports: Iterable[int], *, memory_mib: int = 512
+    image: Path,
+    folder: Path,
+    ports: Iterable[int],
+    *,
+    memory_mib: int = 512,
+    hardware: Hardware = PC,
 ) -> Iterator[Machine]:
     """A device with this disk, while it runs.
 
@@ -51,14 +57,17 @@ def booted(
         folder: new, for what belongs to the device.
         ports: of the device that can be reached from here.
         memory_mib: of the device.
+        hardware: of the device.
     """
     folder.mkdir()
     overlay(image, folder / "disk.qcow2")
     guest = Guest(
-        firmware.prepare(folder / "variables"),
+        firmware.prepare(folder / "variables", hardware),
         disks=(Disk(folder / "disk.qcow2", DiskFormat.QCOW2),),
         forwards=tuple(Forward(port, 0) for port in ports),
         memory_mib=memory_mib,
+        hardware=hardware,
     )
-    with running(guest, folder, accelerator.choose(folder / "accelerator")) as machine:
+    how = accelerator.choose(folder / "accelerator", hardware)
+    with running(guest, folder, how) as machine:
         yield machine

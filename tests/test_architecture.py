@@ -44,7 +44,7 @@ MAY_IMPORT = {
 ROOMS = {
     "transfer": ("trust", "codecs", "format", "receiving", "sending"),
     "build": (
-        *("imports", "templates", "isolation", "recipes", "pins"),
+        *("imports", "templates", "isolation", "emulation", "recipes", "pins"),
         *("archive", "agent", "on_device", "units", "users", "root", "boot", "cached_recipes"),
         *(
             "software",

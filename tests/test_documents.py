@@ -43,7 +43,7 @@ SAME_PACKAGE = {
     "xz": {"unxz", "xzcat"},
     "zstd": {"unzstd"},
     "systemd-analyze": {"systemctl", "systemd-escape", "systemd-sysusers", "systemd-tmpfiles"},
-    "objdump": {"objcopy", "as", "ld", "readelf"},
+    "objdump": {"ar", "objcopy", "as", "ld", "readelf"},
 }
 
 

@@ -15,6 +15,7 @@ from tests.compat.test_images import SHOW, as_root
 from tests.image_trees import Row
 from tests.project_files import enough
 
+from reconix.base.architecture import Architecture
 from reconix.base.digests import Digest
 from reconix.base.process import run
 from reconix.boot.bootspec import BootSpec, print_bootspec
@@ -24,7 +25,6 @@ from reconix.boot.trial import parse_state
 from reconix.build.generation import BuiltSystem, add_generation, read_system
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.machine import Boot, Disk, Machine
-from reconix.config.schema.values import Architecture
 from reconix.image.disk import Layout, make_disk
 from reconix.image.ext4 import DoesNotFit, system_format
 from reconix.image.layout import Sizes, needed_bytes, plan

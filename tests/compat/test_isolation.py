@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from reconix.base import process
+from reconix.base.architecture import Architecture
 from reconix.base.process import run
-from reconix.build import isolation
+from reconix.build import emulation, isolation
 from reconix.build.imports import SOURCE
 from reconix.build.root import metadata
 from reconix.store.images.nodes import Metadata
@@ -57,14 +58,17 @@ import sys
 from pathlib import Path
 from reconix.base import progress
 from reconix.build.root import debian
+from reconix.base.architecture import Architecture
 class Told(progress.Silent):
     def doing(self, what):
         print(what)
 progress.listen(Told())
 folder = Path(sys.argv[1])
 packages = [folder / "base.deb", folder / "probe.deb"]
-debian.build_root(packages, "trixie", sys.argv[2], folder / "made/root")
+debian.build_root(packages, "trixie", Architecture(sys.argv[2]), folder / "made/root")
 """
+HERE = run("dpkg", "--print-architecture").decode().strip()
+ELSEWHERE = next(each for each in Architecture if each.value != HERE)
 Need = Callable[..., None]
 
 
@@ -77,6 +81,8 @@ def folder(need: Need) -> Iterator[Path]:
     shutil.copytree(SOURCE / "reconix", place / "src/reconix")
     make_base(place)
     (place / "made").mkdir()
+    (place / "tmp").mkdir()
+    (place / "tmp").chmod(0o1777)
     yield place
     shutil.rmtree(place)
 
@@ -95,17 +101,13 @@ def make_base(place: Path) -> None:
         (tree / name).mkdir(parents=True, exist_ok=True)
     (tree / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (tree / "etc/group").write_text("root:x:0:\n")
-    pack(tree, CONTROL.format("base", architecture()) + "Essential: yes\n")
+    pack(tree, CONTROL.format("base", "all") + "Essential: yes\n")
 
 
 def put(tree: Path, file: Path, name: str) -> None:
     if file.exists():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file.resolve(), tree / name)
-
-
-def architecture() -> str:
-    return run("dpkg", "--print-architecture").decode().strip()
 
 
 def pack(tree: Path, control: str) -> None:
@@ -126,7 +128,7 @@ def make_probe(folder: Path, script: str) -> None:
 @pytest.fixture
 def as_somebody(folder: Path, request: pytest.FixtureRequest) -> Callable[..., bytes]:
     """Run Python with our sources, as root or as an ordinary user who has been granted numbers."""
-    variables = {"PYTHONPATH": str(folder / "src"), "TMPDIR": "/tmp"}
+    variables = {"PYTHONPATH": str(folder / "src"), "TMPDIR": str(folder / "tmp")}
     if request.param == "root":
         if os.geteuid() != 0:
             pytest.skip("only root can build as root")
@@ -168,7 +170,7 @@ def test_a_maintainer_script_sees_no_network_and_no_service(
             port=server.getsockname()[1], secret=secret, program=Path(sys.executable).name
         )
         make_probe(folder, script)
-        as_somebody("-c", BUILD, str(folder), architecture())
+        as_somebody("-c", BUILD, str(folder), HERE)
     found = seen(folder)
     assert found["interfaces"] == "lo"
     assert "<LOOPBACK>" in found["addresses"] and "inet" not in found["addresses"]
@@ -196,7 +198,7 @@ def test_what_is_said_about_files_does_not_depend_on_who_builds(
     tool.touch(mode=0o755)
     os.utime(tool, (1_500_000_000, 1_500_000_000))
     make_probe(folder, CHANGE)
-    as_somebody("-c", BUILD, str(folder), architecture())
+    as_somebody("-c", BUILD, str(folder), HERE)
     listed = (folder / "made/root" / metadata.FILE).read_bytes()
     said = dict(parse_entries(listed, source=metadata.FILE))
     capability = ((b"security.capability", RAW_NETWORK),)
@@ -205,12 +207,33 @@ def test_what_is_said_about_files_does_not_depend_on_who_builds(
     assert said[b"usr/lib/probe"] == Metadata(0o755)
 
 
+@pytest.mark.parametrize("as_somebody", ["root", "user"], indirect=True)
+def test_scripts_start_programs_of_another_architecture(
+    folder: Path, as_somebody: Callable[..., bytes], need: Need
+) -> None:
+    """All of its rule is inside: outside such a program runs as it did before."""
+    need(emulation.interpreter(ELSEWHERE), "setcap")
+    tool = folder / "probe/usr/lib/probe/tool"
+    tool.parent.mkdir(parents=True)
+    tool.write_bytes(emulation.smallest_program(ELSEWHERE))
+    tool.chmod(0o755)
+    os.utime(tool, (1_500_000_000, 1_500_000_000))
+    make_probe(folder, f"#!/bin/sh\nset -e\n/usr/lib/probe/tool\n{CHANGE}")
+    before = process.succeeds("env", tool)
+    as_somebody("-c", BUILD, str(folder), ELSEWHERE.value)
+    said = dict(parse_entries((folder / "made/root/metadata").read_bytes(), source="metadata"))
+    capability = ((b"security.capability", RAW_NETWORK),)
+    assert said[b"usr/lib/probe/tool"] == Metadata(0o4754, 1, 2, 1_500_000_000, capability)
+    assert process.succeeds("env", tool) == before
+    assert (folder / "made/root/usr/lib/probe/tool").read_bytes() == tool.read_bytes()
+
+
 @pytest.mark.parametrize("as_somebody", ["root"], indirect=True)
 def test_it_is_told_which_package_is_being_installed(
     folder: Path, as_somebody: Callable[..., bytes]
 ) -> None:
     make_probe(folder, "#!/bin/sh\nexit 0\n")
-    told = as_somebody("-c", BUILD, str(folder), architecture()).decode().splitlines()
+    told = as_somebody("-c", BUILD, str(folder), HERE).decode().splitlines()
     assert [line for line in told if "probe" in line] == [
         "root: unpacking probe, 2 of 2",
         "root: setting up probe, 2 of 2",
@@ -222,12 +245,11 @@ def test_nothing_is_left_of_a_build_that_fails(
     folder: Path, as_somebody: Callable[..., bytes]
 ) -> None:
     """Strangers own what a script has made; the user could not remove it."""
-    before = set(Path("/tmp").glob("reconix-root-*"))
     make_probe(folder, "#!/bin/sh\nbusybox mkdir -p /usr/lib/a/b\nexit 1\n")
     with pytest.raises(process.CommandFailed) as caught:
-        as_somebody("-c", BUILD, str(folder), architecture())
+        as_somebody("-c", BUILD, str(folder), HERE)
     assert b"installing 2 packages failed" in caught.value.output
-    assert set(Path("/tmp").glob("reconix-root-*")) == before
+    assert list((folder / "tmp").iterdir()) == []
 
 
 def test_the_python_of_a_root_has_no_network_either() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.nixos_shape import PROGRAMS, Shape, nix_environment
 
+from reconix.base.architecture import Architecture
 from reconix.base.process import run
 from reconix.build.nixos import (
     BadToplevel,
@@ -22,7 +23,6 @@ from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.machine import Machine
 from reconix.config.schema.nixos import Nixos
 from reconix.config.schema.project import Project
-from reconix.config.schema.values import Architecture
 from reconix.nix.chroot import ChrootStore
 from reconix.store.verify import verify_all
 

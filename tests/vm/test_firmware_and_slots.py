@@ -19,7 +19,8 @@ from reconix.boot.rescue import rescue
 from reconix.boot.tables import Copy, Slot, SlotTables, read_selection, repair, select_slot
 from reconix.boot.tree import BootTree
 from reconix.image.layout import MIB, Sizes, plan
-from reconix.vm.firmware import PAIRS, prepare
+from reconix.vm.firmware import prepare
+from reconix.vm.hardware import PC, Hardware
 from reconix.vm.machine import running
 from reconix.vm.qemu import PROGRAM, Accelerator, Disk, Guest
 
@@ -130,9 +131,9 @@ def boot(tmp_path: Path, need: Callable[..., None]) -> Callable[..., None]:
         disk: Path,
         *says: str,
         is_protected: bool = False,
-        pairs: tuple[tuple[str, str], ...] = PAIRS,
+        computer: Hardware = PC,
     ) -> None:
-        firmware = replace(prepare(tmp_path / "variables", pairs), is_protected=is_protected)
+        firmware = replace(prepare(tmp_path / "variables", computer), is_protected=is_protected)
         guest = Guest(firmware, disks=(Disk(disk),), memory_mib=256)
         with running(guest, tmp_path, Accelerator.TCG) as machine:
             for words in says:
@@ -300,7 +301,7 @@ def test_a_firmware_that_forgets_boots_the_selected_slot(
     boot(disk, ASKS)
 
 
-SMALL_MEMORY = (PAIRS[1],)
+SMALL_MEMORY = replace(PC, firmware=PC.firmware[1:2])
 """A flash of a quarter: it is written byte by byte, and all of it whenever room is looked for."""
 
 
@@ -311,4 +312,4 @@ def test_a_firmware_whose_memory_is_full_boots_the_selected_slot(
     sizes = [8000] * 8 + [1000] * 10 + [100] * 12 + [10] * 12 + [1] * 12
     full = {f"Full{number}": bytes([number]) * size for number, size in enumerate(sizes)}
     make_asking_disk(disk, first=full, restarts=True)
-    boot(disk, ASKS, ASKS, ASKS, pairs=SMALL_MEMORY)
+    boot(disk, ASKS, ASKS, ASKS, computer=SMALL_MEMORY)

@@ -75,7 +75,7 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 def find(program: str) -> Path | None:
     """Where a program lies that could be started, if it is there."""
     places = (Path(folder, program) for folder in _search_path())
-    return next((place for place in places if place.is_file() and os.access(place, os.X_OK)), None)
+    return next((place for place in places if os.access(place, os.X_OK) and place.is_file()), None)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconix.base import process, progress
+from reconix.base.architecture import Architecture
 from reconix.base.digests import Digest
 from reconix.base.files import read_bounded
 from reconix.build import cached_recipes, nixos, recipes
@@ -69,10 +70,7 @@ _FoundTrees = list[tuple[FoundTree, Bound | Layer]]
 _AGENT = "reconix-device"
 _MAX_PACKAGE_BYTES = 1 << 30
 _BUSYBOX = "usr/bin/busybox"
-_LOADERS = {
-    "amd64": "usr/lib/systemd/boot/efi/systemd-bootx64.efi",
-    "arm64": "usr/lib/systemd/boot/efi/systemd-bootaa64.efi",
-}
+_LOADERS = "usr/lib/systemd/boot/efi"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +163,9 @@ def _roots(
 
     def maker(chosen: tuple[LockedPackage, ...]) -> recipes.Make:
         files = list(workshop.fetch(chosen).values())
-        return lambda into: debian.build_root(files, lock.suites[0], lock.architecture, into)
+        return lambda into: debian.build_root(
+            files, lock.suites[0], Architecture(lock.architecture), into
+        )
 
     makers = {
         recipe: maker(chosen)
@@ -188,7 +188,7 @@ def _agent(workshop: Workshop, lock: HostLock, packed: bytes, root: StorePath) -
     """The agent for the Python of a root."""
     place = workshop.store.path(root)
     scripts = {path.name: File(path.read_bytes()) for path in zipapp.SCRIPTS}
-    if not bytecode.can_compile(place, lock.architecture):
+    if not bytecode.can_compile(place):
         return workshop.store.add_files(folder({zipapp.PROGRAM: File(packed), **scripts}), _AGENT)
     inputs = (("root", str(root)), ("agent", str(Digest.of(packed))))
     recipe = Recipe(
@@ -197,7 +197,9 @@ def _agent(workshop: Workshop, lock: HostLock, packed: bytes, root: StorePath) -
 
     def make(into: Path) -> None:
         into.mkdir()
-        (into / zipapp.PROGRAM).write_bytes(bytecode.compiled(packed, place))
+        (into / zipapp.PROGRAM).write_bytes(
+            bytecode.compiled(packed, place, Architecture(lock.architecture))
+        )
         for name, script in scripts.items():
             (into / name).write_bytes(script.content)
 
@@ -441,7 +443,8 @@ def _add_sidecar(store: ChrootStore, sidecar: Sidecar) -> StorePath:
 
 
 def _loader(workshop: Workshop, lock: HostLock) -> bytes:
-    return _member(workshop, lock.loader[0], _LOADERS[lock.architecture])
+    architecture = Architecture(lock.architecture)
+    return _member(workshop, lock.loader[0], f"{_LOADERS}/systemd-boot{architecture.uefi}.efi")
 
 
 def _member(workshop: Workshop, package: LockedPackage, member: str) -> bytes:

@@ -13,6 +13,10 @@ needs no network. So they run in namespaces of their own:
 Only root can do without the last one, and then a script that means it can leave the others: it *is*
 root. Build as an ordinary user if you do not trust what you install.
 
+Programs of another architecture need a user namespace in any case, for the rule that has them
+executed (``build/emulation.py``). There root inside is root outside, and every ID is itself; root
+writes that map directly, as no entry of ``/etc/subuid`` is needed for what one has.
+
 Source: unshare(1) of util-linux 2.38, network_namespaces(7), user_namespaces(7), unix(7).
 Tested by ``tests/compat/test_isolation.py``, with scripts that look around, as root and as a user.
 """
@@ -33,6 +37,24 @@ exec "$@"
 """
 """A container may forbid a new ``/sys``; then there is none."""
 
+_EVERY_ID = """\
+map() { sed -E 's/^ *([0-9]+) +[0-9]+/\\1 \\1/' "/proc/self/$1" > "/proc/$$/$1"; }
+outside=$(readlink /proc/$$/ns/user)
+( ( while test "$(readlink /proc/$$/ns/user)" = "$outside"; do sleep 0.01 || exit; done
+map gid_map && map uid_map ) < /dev/null > /dev/null & )
+exec unshare --user "$@"
+"""
+"""As root: in a user namespace in which all IDs are the same. It can be mapped only from outside,
+and only when it is there; ``$$`` is this process, before and after ``exec``."""
+
+_WHEN_MAPPED = """\
+left=500
+until grep -q . /proc/self/uid_map; do
+    left=$((left - 1)); test $left -gt 0 && sleep 0.01 || exit 1
+done
+exec "$@"
+"""
+
 _STRANGER = ("unshare", "--user", "--map-auto", "--setuid=0", "--setgid=0")
 _BESIDE_HIM = ("unshare", "--user", "--map-auto", "--map-root-user")
 
@@ -51,16 +73,26 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
-def isolated(words: Sequence[str]) -> list[str]:
-    """The command that runs another one cut off, as root of its own."""
-    who = ("unshare",) if is_root() else _STRANGER
-    return [*who, "--net", "--uts", "--mount", "--", "sh", "-c", _ALONE, "sh", *words]
+def isolated(words: Sequence[str], rule: Sequence[str] = ()) -> list[str]:
+    """The command that runs another one cut off, as root of its own.
+
+    Args:
+        words: the other command.
+        rule: the words before it that let it run programs of another architecture, if it does.
+    """
+    alone = [*rule, "sh", "-c", _ALONE, "sh", *words]
+    cut_off = ("--net", "--uts", "--mount", "--")
+    if not is_root():
+        return [*_STRANGER, *cut_off, *alone]
+    if not rule:
+        return ["unshare", *cut_off, *alone]
+    return ["sh", "-c", _EVERY_ID, "sh", *cut_off, "sh", "-c", _WHEN_MAPPED, "sh", *alone]
 
 
-def without_network(words: Sequence[str]) -> list[str]:
-    """The command that runs another one, as root of its own if it is not root."""
-    who = () if is_root() else ("--user", "--map-root-user")
-    return ["unshare", *who, "--net", "--", *words]
+def without_network(words: Sequence[str], rule: Sequence[str] = ()) -> list[str]:
+    """The command that runs another one, as root of its own if it is not root or has a rule."""
+    who = ("--user", "--map-root-user") if rule or not is_root() else ()
+    return ["unshare", *who, "--net", *(("--mount",) if rule else ()), "--", *rule, *words]
 
 
 def check() -> None:

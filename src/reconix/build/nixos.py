@@ -31,7 +31,7 @@ from reconix.base.process import CommandFailed
 from reconix.boot import bootspec
 from reconix.boot.bootspec import BootSpec
 from reconix.build.generation import BuiltSystem
-from reconix.build.toplevel import ALWAYS, NIX_SYSTEM
+from reconix.build.toplevel import ALWAYS
 from reconix.config.lock.hosts import HostLock, Lock, NixLock
 from reconix.config.schema.hosts import Configuration, Host
 from reconix.config.schema.nixos import Nixos
@@ -210,7 +210,7 @@ def _check(host: Host, system: BuiltSystem, others: Collection[BuiltSystem]) -> 
     for other in others:
         if other.toplevel == system.toplevel:
             raise BadToplevel(f"{path} is the same as {other.name}", hint="remove one of them")
-    expected = NIX_SYSTEM[host.architecture]
+    expected = host.architecture.nix_system
     if system.spec.system != expected:
         raise BadToplevel(f"{path} is built for {system.spec.system}, but the host is {expected}")
 

@@ -31,7 +31,6 @@ from reconix.build.on_device import secrets
 from reconix.build.software.placed import NOTHING_PLACED, Placed
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
-from reconix.config.schema.values import Architecture
 from reconix.device.settings import containers
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
@@ -40,9 +39,6 @@ INIT = "/usr/lib/systemd/systemd"
 
 ALWAYS = ("gpt", "panic=10")
 """Kernel parameters of every system: look for the backup table; a panic ends in a reboot."""
-
-NIX_SYSTEM = {Architecture.AMD64: "x86_64-linux", Architecture.ARM64: "aarch64-linux"}
-"""What Nix calls an architecture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +120,7 @@ def make_toplevel(host: Host, name: str, components: Components, lists: Lists) -
 def _bootspec(host: Host, name: str, components: Components) -> BootSpec:
     return BootSpec(
         name=name,
-        system=NIX_SYSTEM[host.architecture],
+        system=host.architecture.nix_system,
         label=f"{name} (Linux {components.linux_version})",
         kernel=f"{components.linux}/vmlinuz",
         kernel_parameters=(*ALWAYS, *host.systems[name].kernel.parameters),

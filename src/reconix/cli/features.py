@@ -14,9 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.base.architecture import Architecture
 from reconix.base.files import read_bounded
 from reconix.base.process import CommandFailed, find, run, succeeds
-from reconix.build import isolation
+from reconix.build import emulation, isolation
+from reconix.build.emulation import NotEmulated
 from reconix.build.isolation import NotIsolated
 from reconix.cli.install_hints import how_to_install
 from reconix.cli.needs import NEEDED_BY, USED_BY
@@ -34,8 +36,6 @@ IDS = 65536
 _KVM = Path("/dev/kvm")
 _SUBIDS = (Path("/etc/subuid"), Path("/etc/subgid"))
 _MAX_BYTES = 1 << 20
-_OTHERS = {"x86_64": ("arm64", "qemu-aarch64"), "aarch64": ("amd64", "qemu-x86_64")}
-"""By machine: the other architecture of devices, and what executes its programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def abilities(store: Path, cache: Path) -> Iterator[Finding]:
     yield _kvm(cache)
     yield _room(store)
     yield from (_file_system(name) for name in ("overlay", "erofs"))
-    yield from _other_architecture(platform.machine())
+    yield from _other_architectures()
 
 
 def _keyring(keyring: Path) -> Finding:
@@ -264,16 +264,24 @@ def _file_system(name: str) -> Finding:
     )
 
 
-def _other_architecture(machine: str) -> Iterator[Finding]:
-    """Whether programs of the other architecture run here, which their packages' scripts are."""
-    if machine not in _OTHERS:
-        return
-    architecture, handler = _OTHERS[machine]
-    is_there = Path("/proc/sys/fs/binfmt_misc", handler).exists()
-    yield Finding(
-        f"programs of {architecture}",
-        "run, by binfmt_misc" if is_there else "do not run",
-        is_there,
-        used_for=f"build: devices that are {architecture}",
-        remedy=_install("qemu-user-static"),
+def _other_architectures() -> Iterator[Finding]:
+    """Whether programs of other architectures run here, which their packages' scripts are."""
+    for architecture in Architecture:
+        if not architecture.is_of_this_machine:
+            yield _other_architecture(architecture)
+
+
+def _other_architecture(architecture: Architecture) -> Finding:
+    try:
+        own = emulation.own_rule(architecture)
+    except NotEmulated:
+        found = "do not run"
+    else:
+        found = "run, by a rule of the build" if own else "run, by a rule of this machine"
+    return Finding(
+        f"programs of {architecture.value}",
+        found,
+        found != "do not run",
+        used_for=f"build: devices that are {architecture.value}",
+        remedy=_install(emulation.PACKAGE),
     )

@@ -34,6 +34,7 @@ INSTALLED_BY = {
     "nix-store": "nix-bin",
     "qemu-img": "qemu-utils",
     "qemu-storage-daemon": "qemu-system-common",
+    "qemu-system-aarch64": "qemu-system-arm",
     "qemu-system-x86_64": "qemu-system-x86",
     "scp": "openssh-client",
     "sh": "dash",

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 
 from reconix.base.errors import ReconixError
 from reconix.base.process import ProgramMissing, find
-from reconix.build import isolation
+from reconix.build import emulation, isolation
 from reconix.cli.install_hints import how_to_install
 from reconix.config.schema.hosts import Host
+from reconix.vm import hardware
 
 LOCK = ("apt-get", "apt-cache", "apt-config")
 PACKAGES = ("apt-config", "dpkg-deb", "tar")
@@ -28,7 +29,9 @@ NIX = ("nix-store", "nix")
 IMAGE = ("mkfs.ext4",)
 PACK = ("mkfs.erofs",)
 """What an image needs beside where `disk.compress` is set."""
-RUN = ("qemu-system-x86_64", "qemu-img")
+RUN = ("qemu-img",)
+COMPUTERS = tuple(each.program for each in hardware.ALL.values())
+"""What emulates a device; which of them, its board says."""
 REACH = ("ssh",)
 PROVE = (
     *("qemu-storage-daemon", "losetup", "mount", "umount", "mkfs.ext4"),
@@ -59,6 +62,7 @@ USED_BY = {
     "diff": (*PACKAGES, *ROOTS, *NIX),
     "build": (*NIX, "gzip"),
     "image": (*NIX, *PACK, *SECRETS),
+    "run": COMPUTERS,
     "secrets": (*REACH, *SECRETS),
     "status": REACH,
 }
@@ -97,7 +101,9 @@ def expect_build(host: Host) -> None:
     Raises:
         ProgramsMissing: some programs are not there.
         NotIsolated: packages could not be installed cut off.
+        NotEmulated: programs of the host's architecture do not run here.
     """
     expect(*PACKAGES, *(ROOTS if host.systems else ()), *(NIX if host.nixos else ()))
     if host.systems:
         isolation.check()
+        emulation.own_rule(host.architecture)

@@ -8,7 +8,8 @@ The ports that `[run] forward` of machine.toml names can be reached on 127.0.0.1
 where. The console is also written to console.log. Ctrl-A X switches the device off at once, like
 pulling its plug.
 
-KVM is used if a test shows that it works on this machine, otherwise every instruction is emulated.
+KVM is used if a test shows that it works on this machine, otherwise every instruction is emulated,
+as those of another architecture always are.
 
 Exit status: 0 the device switched itself off or was switched off, 41 QEMU did not start it.
 """
@@ -17,17 +18,16 @@ import argparse
 import time
 from pathlib import Path
 
-from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
 from reconix.cli import needs, places
 from reconix.cli.answers import say
 from reconix.config.load import load
 from reconix.config.schema.hosts import Host
-from reconix.config.schema.values import Architecture
 from reconix.project import virtual_device
 from reconix.project.virtual_device import Announcement
 from reconix.project.workplace import Workplace, pick_host
 from reconix.vm import accelerator
+from reconix.vm.hardware import Hardware
 from reconix.vm.machine import Machine, running
 from reconix.vm.qemu import Accelerator
 
@@ -56,11 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Start the device and stay until it is off."""
-    needs.expect(*needs.RUN)
     project = places.project(arguments)
     host = pick_host(load(project), arguments.host)
-    if host.architecture is not Architecture.AMD64:
-        raise ReconixError(f"cannot run {host.name}: only amd64 devices can be run so far")
+    needs.expect(virtual_device.hardware_of(host).program, *needs.RUN)
     workplace = Workplace(project, host.name)
     image = virtual_device.image_of(workplace, arguments.image)
     workplace.make()
@@ -84,16 +82,18 @@ def _run(
     guest = virtual_device.guest(
         host, workplace, virtual_device.disk_over(image, workplace), watchdog=arguments.watchdog
     )
-    with running(guest, workplace.vm, _accelerator(arguments.accelerator), terminal=True) as device:
+    with running(
+        guest, workplace.vm, _accelerator(arguments.accelerator, guest.hardware), terminal=True
+    ) as device:
         announcement.tell(device.ports)
         say(_where(host, device, workplace))
         while device.is_running():
             time.sleep(_PAUSE_SECONDS)
 
 
-def _accelerator(choice: str) -> Accelerator:
+def _accelerator(choice: str, hardware: Hardware) -> Accelerator:
     if choice == "auto":
-        return accelerator.choose(places.cache_home() / "accelerator")
+        return accelerator.choose(places.cache_home() / "accelerator", hardware)
     return Accelerator(choice)
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from reconix.base import progress
 from reconix.base.errors import UsageError
 from reconix.config import construct
+from reconix.config.board import Board, file_of, read_board
 from reconix.config.check import read_scalar
 from reconix.config.file_kinds import (
     MACHINE,
@@ -30,10 +31,11 @@ from reconix.config.file_kinds import (
     PROJECT_FILE,
     SYSTEM,
     Shapes,
+    built_in_shapes,
     shapes_with,
 )
 from reconix.config.imports import Files, missing_files
-from reconix.config.merge import Table, conflicts, merge_tables
+from reconix.config.merge import Scalar, Table, conflicts, merge_tables
 from reconix.config.modules.evaluation import find_modules
 from reconix.config.origins import place_of
 from reconix.config.private_files import private_files
@@ -203,7 +205,9 @@ class _Loader:
             self._tell(folder, "has no machine.toml", "create it with what all systems share")
             return None
         file = files[0]
-        table = self._files.with_imports(file, self._shapes.machine_file)
+        own = self._files.with_imports(file, self._shapes.machine_file)
+        board = self._board(own)
+        table = merge_tables(board.defaults, own) if board else own
         self._machines[folder.name] = table
         machine = self._make(MACHINE, table, file)
         each = list(self._system_files(folder))
@@ -218,6 +222,7 @@ class _Loader:
             hostname=machine.hostname or folder.name,
             architecture=machine.architecture or project.architecture,
             machine=machine,
+            board=board.about if board else None,
             systems=systems,
             nixos=nixos,
             trust=project.trust,
@@ -226,6 +231,13 @@ class _Loader:
         self._problems += assertions.check_host(host, table, tables, Place(file))
         self._warnings += warnings.warn_about_host(host, tables, self._modules.system)
         return host
+
+    def _board(self, machine: Table) -> Board | None:
+        """The board that a machine is, if its files name one."""
+        named = machine.entries.get("board")
+        if not isinstance(named, Scalar) or len(named.settings) != 1:
+            return None
+        return read_board(file_of(str(named.settings[0].value)), built_in_shapes().machine_file)
 
     def _tables_of_systems(self, machine: Table, files: Iterable[_SystemFile]) -> dict[str, Table]:
         """By system: what machine, system file and modules say together."""

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from reconix.base.architecture import Architecture
 from reconix.base.files import read_bounded
 from reconix.build import cached_recipes, recipes
 from reconix.build.recipes import Recipe
@@ -73,7 +74,7 @@ def _maker(packages: Sequence[LockedPackage], lock: HostLock, fetch: Fetch) -> r
     def make(into: Path) -> None:
         files = list(fetch(packages).values())
         into.mkdir()
-        debian.build_root(files, lock.suites[0], lock.architecture, into / ROOT)
+        debian.build_root(files, lock.suites[0], Architecture(lock.architecture), into / ROOT)
 
     return make
 

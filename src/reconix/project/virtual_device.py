@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.base.architecture import Architecture
 from reconix.base.documents import Fields, print_json
 from reconix.base.errors import ReconixError
 from reconix.base.files import lock_file, read_bounded, write_durably
@@ -28,12 +29,15 @@ from reconix.config.schema.hosts import Host
 from reconix.nix import roots
 from reconix.project.workplace import NotBuilt, Workplace
 from reconix.store.paths import StorePath
-from reconix.vm import firmware
+from reconix.vm import firmware, hardware
 from reconix.vm.disks import overlay
+from reconix.vm.hardware import PC, VIRT_ARM64, Hardware
 from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
 
 _STAMP_BYTES = 1024
 _SSH_PORT = 22
+_USUAL = {Architecture.AMD64: PC, Architecture.ARM64: VIRT_ARM64}
+"""What a host is that names no board."""
 
 
 class AlreadyRunning(ReconixError):
@@ -52,6 +56,18 @@ class ImageChanged(ReconixError):
     """The disk of a virtual device was made over an image that is another one now."""
 
     exit_code = 2
+
+
+class NotInQemu(ReconixError):
+    """The hardware of a host has no counterpart in QEMU."""
+
+    exit_code = 2
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(
+            f"cannot run {host.name}: QEMU has no {host.machine.board}",
+            hint="write its image to a disk of the real board, see docs/boards",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +203,29 @@ def image_of(workplace: Workplace, named: Path | None = None) -> Path:
 
 def guest(host: Host, workplace: Workplace, disk: Disk, *, watchdog: bool) -> Guest:
     """The virtual device as the host has it."""
-    settings = host.machine.run
+    settings, computer = host.machine.run, hardware_of(host)
     return Guest(
-        firmware.prepare(workplace.vm / "variables"),
+        firmware.prepare(workplace.vm / "variables", computer),
         disks=(disk,),
         forwards=tuple(Forward(each.port, each.host_port or 0) for each in settings.forward),
         memory_mib=settings.memory >> 20,
         cores=settings.cores,
         watchdog=watchdog,
+        hardware=computer,
     )
+
+
+def hardware_of(host: Host) -> Hardware:
+    """The computer of QEMU that has the hardware of a host.
+
+    Raises:
+        NotInQemu: there is none.
+    """
+    if host.board is None:
+        return _USUAL[host.architecture]
+    if host.board.qemu is None:
+        raise NotInQemu(host)
+    return hardware.ALL[host.board.qemu]
 
 
 def disk_over(image: Path, workplace: Workplace) -> Disk:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from reconix.base.files import write_durably
 from reconix.base.process import CommandFailed, run
+from reconix.vm.hardware import PC, Hardware
 from reconix.vm.qemu import EMULATED_PROCESSOR, PROGRAM, Accelerator
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -55,13 +56,14 @@ _BOOT_SECTOR = bytes.fromhex(
 )
 
 
-def choose(cache: Path) -> Accelerator:
+def choose(cache: Path, hardware: Hardware = PC) -> Accelerator:
     """KVM if it works on this machine, otherwise TCG.
 
     Args:
         cache: a file that remembers the answer until the next start of this machine.
+        hardware: of the guest; one that has no test is emulated.
     """
-    if not _KVM.exists():
+    if not _KVM.exists() or not hardware.is_probed_for_kvm:
         return Accelerator.TCG
     boot = _BOOT_ID.read_text().strip()
     if cache.is_file():

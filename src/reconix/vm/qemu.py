@@ -4,8 +4,8 @@ What a virtual device is made of is a value (``Guest``), and its command line is
 it. So a test can compare it word by word, and nothing about a guest depends on the machine that
 happens to run it.
 
-The guest is a small UEFI computer: chipset q35, OVMF with a variable store of its own (that is
-where ``BootNext`` lives), a virtio disk, a virtio network card behind QEMU's user network. No boot
+The guest is a small UEFI computer (``hardware.py``): firmware with a variable store of its own,
+where ``BootNext`` lives, a virtio disk, a virtio network card behind QEMU's user network. No boot
 order is passed in: which disk entry is started is decided by the firmware's own variables, as on a
 real device. The network has no way in but the forwarded ports, and these listen on 127.0.0.1 only.
 
@@ -17,13 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.errors import UsageError
+from reconix.vm.hardware import PC, Hardware
 
-PROGRAM = "qemu-system-x86_64"
-
-EMULATED_PROCESSOR = "qemu64,-svm,+ssse3,+sse4.1,+sse4.2,+popcnt"
-"""x86-64-v2, and of no maker whose faults a kernel works around: a boot takes a fifth less time
-than with ``Nehalem`` and a third less than with ``max``. Without virtualisation of its own, which
-costs a guest time and gives it nothing."""
+PROGRAM = PC.program
+EMULATED_PROCESSOR = PC.emulated_processor
 
 EMULATED_CORES = 1
 """An emulated guest has one core, whatever it should have. With a thread for each core QEMU 7.2
@@ -98,6 +95,7 @@ class Guest:
     watchdog: bool = False
     restarts: bool = True  # False: a restart of the guest ends QEMU
     clock: str | None = None  # what its clock says at the start: 1970-01-01T00:00:00
+    hardware: Hardware = PC
 
     def __post_init__(self) -> None:
         if self.memory_mib < 64 or self.cores < 1:
@@ -122,8 +120,8 @@ def command_line(guest: Guest, accelerator: Accelerator, ends: Ends) -> list[str
     Source: QEMU manual, *Invocation*; checked with QEMU 7.2.
     """
     return [
-        *(PROGRAM, "-no-user-config", "-nodefaults", "-display", "none"),
-        *("-machine", "q35,sata=off,smbus=off,vmport=off"),
+        *(guest.hardware.program, "-no-user-config", "-nodefaults", "-display", "none"),
+        *("-machine", guest.hardware.machine),
         *_processor(guest, accelerator),
         *_firmware(guest.firmware),
         *("-device", "virtio-rng-pci"),
@@ -147,7 +145,8 @@ def _processor(guest: Guest, accelerator: Accelerator) -> list[str]:
     if accelerator is Accelerator.KVM:
         how, cores = ["-accel", "kvm", "-cpu", "host"], guest.cores
     else:
-        how = ["-accel", f"tcg,tb-size={TRANSLATED_MIB}", "-cpu", EMULATED_PROCESSOR]
+        processor = guest.hardware.emulated_processor
+        how = ["-accel", f"tcg,tb-size={TRANSLATED_MIB}", "-cpu", processor]
         cores = EMULATED_CORES
     return [*how, "-smp", str(cores), "-m", str(guest.memory_mib)]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconix.base.architecture import Architecture
 from reconix.base.digests import Digest
 from reconix.base.documents import JsonInput
 from reconix.boot.bootspec import BadBootSpec
@@ -17,7 +18,6 @@ from reconix.config.lock.hosts import HostLock, NixLock
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.machine import Machine
 from reconix.config.schema.nixos import Nixos
-from reconix.config.schema.values import Architecture
 from reconix.nix.chroot import Arrival, ChrootStore
 from reconix.nix.database import PathInfo
 from reconix.nix.images import read_device_generation

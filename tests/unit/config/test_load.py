@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconix.base.architecture import Architecture
 from reconix.base.errors import UsageError
 from reconix.config.load import find_project, load, load_with_places
 from reconix.config.merge import settings
@@ -13,7 +14,6 @@ from reconix.config.problems import BadConfiguration
 from reconix.config.schema.health import TcpCheck, UnitCheck
 from reconix.config.schema.hosts import Configuration
 from reconix.config.schema.system import System
-from reconix.config.schema.values import Architecture
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "gateway"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA test@here"

@@ -1,18 +1,23 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from reconix.base.architecture import Architecture
 from reconix.base.documents import print_json
 from reconix.base.files import remove_tree
+from reconix.config.load import load
 from reconix.nix import roots
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.collect import collect
 from reconix.project.virtual_device import (
     AlreadyRunning,
     ImageChanged,
+    NotInQemu,
     NotRunning,
     disk_over,
+    hardware_of,
     image_of,
     keep_generation,
     occupied,
@@ -20,6 +25,7 @@ from reconix.project.virtual_device import (
 )
 from reconix.project.workplace import NotBuilt, Workplace
 from reconix.store.tree import File
+from reconix.vm.hardware import PC, VIRT_ARM64
 from reconix.vm.qemu import DiskFormat
 
 
@@ -54,6 +60,22 @@ def test_a_disk_that_was_left_half_made_is_not_used(workplace: Workplace) -> Non
     (workplace.vm / "image").unlink()
     with pytest.raises(ImageChanged):
         disk_over(workplace.image, workplace)
+
+
+def test_which_computer_a_device_is_follows_from_its_board_or_its_architecture(
+    tmp_path: Path,
+) -> None:
+    systems = tmp_path / "hosts/box/systems"
+    systems.mkdir(parents=True)
+    (tmp_path / "reconix.toml").write_text('name = "test"\n')
+    (tmp_path / "hosts/box/machine.toml").write_text('board = "qemu-arm64-uefi"\n')
+    (systems / "default.toml").touch()
+    host = load(tmp_path).hosts["box"]
+    assert host.board is not None and hardware_of(host) is VIRT_ARM64
+    assert hardware_of(replace(host, board=None)) is VIRT_ARM64
+    assert hardware_of(replace(host, board=None, architecture=Architecture.AMD64)) is PC
+    with pytest.raises(NotInQemu, match="QEMU has no qemu-arm64-uefi"):
+        hardware_of(replace(host, board=replace(host.board, qemu=None)))
 
 
 def test_without_an_image_the_next_step_is_said(tmp_path: Path) -> None:

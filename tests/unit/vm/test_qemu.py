@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.errors import UsageError
+from reconix.vm.hardware import VIRT_ARM64
 from reconix.vm.qemu import (
     Accelerator,
     Disk,
@@ -36,6 +37,7 @@ ENDS = Ends(Path("work/console.log"), terminal=False, monitor=Path("/tmp/vm/moni
     ("name", "words"),
     [
         ("plain", command_line(GUEST, Accelerator.TCG, ENDS)),
+        ("arm64", command_line(replace(GUEST, hardware=VIRT_ARM64), Accelerator.TCG, ENDS)),
         ("rich", command_line(RICH, Accelerator.KVM, replace(ENDS, terminal=True))),
     ],
 )

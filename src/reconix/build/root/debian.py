@@ -21,22 +21,24 @@ import tarfile
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 from reconix.base import process, progress
+from reconix.base.architecture import Architecture
 from reconix.base.digests import Digest
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
 from reconix.base.process import CommandFailed
-from reconix.build import isolation
+from reconix.build import emulation, isolation
 from reconix.build.archive.control import BadPackage, name_in, read_control
 from reconix.build.root import losses, metadata, normalise, residue
 from reconix.build.root.losses import Loss
 from reconix.build.root.new_tree import Kind, NewTree, UnsafeArchive, relative
 from reconix.build.root.residue import Build
+from reconix.build.root.unpacked_members import repack
 from reconix.build.templates import DATA
 from reconix.build.users.accounts import Accounts
 from reconix.build.users.static_ids import Renumbering, of_packages
@@ -57,6 +59,9 @@ AGENT_COMMAND = DATA / "reconix-device"
 """What administrators call: it leads to the agent of the generation."""
 
 
+Put = Callable[[Path, Path], None]
+"""Brings a package file to a place that does not exist yet."""
+
 _VERBS = {b"Unpacking": "unpacking", b"Setting up": "setting up"}
 _PACKAGE = re.compile(rb"(?P<verb>Unpacking|Setting up) (?P<name>[a-z0-9][a-z0-9+.:-]{1,99}) \(")
 
@@ -67,23 +72,28 @@ class RootFailed(ReconixError):
     exit_code = 60
 
 
-def build_root(packages: Sequence[Path], suite: str, architecture: str, into: Path) -> None:
+def build_root(
+    packages: Sequence[Path], suite: str, architecture: Architecture, into: Path
+) -> None:
     """Install packages into a new folder as a normalised root.
 
     Args:
         packages: the ``.deb`` files, all of them; nothing else can be installed.
         suite: code name, for mmdebstrap.
-        architecture: Debian's name of it.
+        architecture: of the packages; another one than that of this machine is emulated.
         into: a folder that does not exist yet. Its parent also holds the work files.
 
     Raises:
         RootFailed: mmdebstrap or a maintainer script failed; the end of its log is in the message.
+        NotEmulated: programs of the architecture do not run here.
     """
+    emulation.own_rule(architecture)
     work = _work_folder(into)
     archive = work / "archive"
     archive.mkdir()
     archive.chmod(0o755)
-    names = make_archive(packages, archive)
+    put = _put if architecture.is_of_this_machine else repack
+    names = make_archive(packages, archive, put)
     room = work / "room"
     isolation.make_room(room)
     began = room.stat().st_mtime  # by the clock that gives files their times
@@ -136,40 +146,50 @@ def _work_folder(into: Path) -> Path:
     return work
 
 
-def make_archive(packages: Sequence[Path], archive: Path) -> list[str]:
+def make_archive(packages: Sequence[Path], archive: Path, put: Put | None = None) -> list[str]:
     """Make a folder that apt can use as an archive and give the names of its packages.
+
+    Args:
+        packages: their files.
+        archive: the folder, empty.
+        put: puts a file into it; without it, a link or a copy.
 
     Raises:
         BadPackage: a file is not a package, or two have the same name.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        stanzas = sorted(pool.map(lambda package: _stanza(package, archive), packages))
+        stanzas = sorted(pool.map(lambda each: _stanza(each, archive, put or _put), packages))
     (archive / "Packages").write_bytes(b"\n".join(stanza for _, stanza in stanzas))
     return [name for name, _ in stanzas]
 
 
-def _stanza(package: Path, archive: Path) -> tuple[str, bytes]:
+def _stanza(package: Path, archive: Path, put: Put) -> tuple[str, bytes]:
     """Put one package into the folder; give its name and its entry for the index."""
     control = read_control(package)
     name = name_in(control, package)
     place = archive / f"{name}.deb"
     try:
-        place.symlink_to(package.resolve())
+        put(package, place)
     except FileExistsError as error:
         raise BadPackage(package, f"is a second package called {name}") from error
-    if not isolation.is_root():
-        place.unlink()
-        shutil.copyfile(package, place)
-        place.chmod(0o644)
     facts = (
-        f"Filename: ./{place.name}\nSize: {package.stat().st_size}\n"
-        f"SHA256: {Digest.of_file(package).hex()}\n"
+        f"Filename: ./{place.name}\nSize: {place.stat().st_size}\n"
+        f"SHA256: {Digest.of_file(place).hex()}\n"
     )
     return name, control + facts.encode()
 
 
+def _put(package: Path, place: Path) -> None:
+    """A link, or, for a user who becomes somebody else, a copy."""
+    place.symlink_to(package.resolve())
+    if not isolation.is_root():
+        place.unlink()
+        shutil.copyfile(package, place)
+        place.chmod(0o644)
+
+
 def _words(
-    names: Sequence[str], suite: str, architecture: str, archive: Path, room: Path
+    names: Sequence[str], suite: str, architecture: Architecture, archive: Path, room: Path
 ) -> list[str]:
     """The command line that installs ``names`` and writes the root to standard output."""
     clean = [
@@ -187,16 +207,17 @@ def _words(
         "mmdebstrap",
         "--verbose",
         "--mode=unshare",
+        "--skip=check/qemu",
         f"--setup-hook={_HOST_NAME}",
         "--variant=custom",
         "--format=tar",
-        f"--architectures={architecture}",
+        f"--architectures={architecture.value}",
         f"--include={','.join(names)}",
         suite,
         "-",
         f"deb [trusted=yes] copy:{urllib.parse.quote(str(archive))} ./",
     ]
-    return isolation.isolated(install)
+    return isolation.isolated(install, emulation.own_rule(architecture))
 
 
 def _unpack_if_whole(stream: "tarfile._Fileobj", into: Path, began: float) -> bool:

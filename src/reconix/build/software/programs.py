@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from reconix.base.architecture import Architecture
 from reconix.base.errors import ReconixError
 from reconix.base.text import one_line
 from reconix.build.software.device_files import Absent, DeviceFiles
@@ -34,7 +35,6 @@ from reconix.build.software.elf import MAGIC, DamagedElf, Elf
 _PROCESSORS = {"amd64": "EM_X86_64", "arm64": "EM_AARCH64"}
 """Of an architecture of Debian, in ELF."""
 _NAMES = {"EM_386": "i386", "EM_ARM": "armhf", "EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
-_MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 _LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1")
 """Of the GNU C library; another one looks for libraries in ways of its own."""
 _SCRIPT = b"#!"
@@ -260,8 +260,8 @@ class Programs:
     def _expanded(self, folder: str, shown: str) -> str:
         values = {
             "ORIGIN": shown.rpartition("/")[0],
-            "LIB": f"lib/{_MULTIARCH[self.architecture]}",
-            "PLATFORM": _MULTIARCH[self.architecture].partition("-")[0],
+            "LIB": f"lib/{Architecture(self.architecture).triplet}",
+            "PLATFORM": Architecture(self.architecture).triplet.partition("-")[0],
         }
         for token, value in values.items():
             folder = folder.replace(f"${{{token}}}", value).replace(f"${token}", value)
@@ -269,7 +269,7 @@ class Programs:
 
     def _usual_folders(self) -> tuple[str, ...]:
         if self._usual is None:
-            triplet = _MULTIARCH[self.architecture]
+            triplet = Architecture(self.architecture).triplet
             folders = (*self._configured_folders(), f"/lib/{triplet}", f"/usr/lib/{triplet}")
             self._usual = tuple(dict.fromkeys((*folders, "/lib", "/usr/lib", "/lib64")))
         return self._usual

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reconix.base.architecture import Architecture
+from reconix.config.schema.board import About
 from reconix.config.schema.machine import Machine
 from reconix.config.schema.nixos import Nixos
 from reconix.config.schema.project import Project, TrustRoot, Updates
 from reconix.config.schema.system import System
-from reconix.config.schema.values import Architecture
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Host:
     """Which keys it trusts: the same for all hosts of the project."""
     updates: Updates = field(default_factory=Updates)
     """Where it looks for updates: likewise."""
+    board: About | None = None
+    """What it is, if it is one that is known."""
 
 
 @dataclass(frozen=True, slots=True)

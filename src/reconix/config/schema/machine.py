@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
-from reconix.config.options import Option, Range
+from reconix.base.architecture import Architecture
+from reconix.config.options import Form, Option, Range
 from reconix.config.schema.values import (
     Address,
-    Architecture,
     Firmware,
     Forward,
     ForwardedPort,
@@ -22,6 +23,11 @@ from reconix.config.schema.values import (
     SizeBytes,
 )
 from reconix.store.generation import Integrity
+
+BOARDS = Path(__file__).parents[1] / "boards"
+"""A file for each board that we know."""
+_BOARDS = sorted(file.stem for file in BOARDS.glob("*.toml"))
+BoardName = Annotated[str, Form(f"a board: {' or '.join(_BOARDS)}", "|".join(_BOARDS))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,10 +248,20 @@ class Machine:
             "when the folder has another name than the device on the network",
         ),
     ] = None
+    board: Annotated[
+        BoardName | None,
+        Option(
+            "The hardware. It sets architecture, kernel, the modules of the disk, the console and "
+            "the size of slots by default; what is written here or in a system counts more, and "
+            "lists add.",
+            '"qemu-arm64-uefi"',
+            "when the hardware is a board that is known; `docs/boards` has a page for each",
+        ),
+    ] = None
     architecture: Annotated[
         Architecture | None,
         Option(
-            "Architecture of the processor; by default, that of the project.",
+            "Architecture of the processor; by default, that of the board or else the project.",
             '"arm64"',
             "when this host has another processor than most",
         ),

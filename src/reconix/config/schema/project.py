@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+from reconix.base.architecture import Architecture
 from reconix.base.files import read_text
 from reconix.config.lock.packages import DEBIAN
 from reconix.config.options import Option, Range
@@ -12,7 +13,6 @@ from reconix.config.schema.archives import OtherArchive
 from reconix.config.schema.values import (
     MAX_SOURCE_BYTES,
     AbsolutePath,
-    Architecture,
     Name,
     ProxyUrl,
     RegistryHost,

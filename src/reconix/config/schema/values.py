@@ -34,13 +34,6 @@ class FilePattern(PosixPath):
         return matching(Path(self))
 
 
-class Architecture(enum.Enum):
-    """An architecture, as Debian calls it."""
-
-    AMD64 = "amd64"
-    ARM64 = "arm64"
-
-
 class Firmware(enum.Enum):
     """What starts the boot loader."""
 

@@ -47,7 +47,7 @@ def generation(workshop: Workshop, module: str) -> StorePath:
         workshop.store.add_files(Folder(), "root"),
         SystemLock((), packages, "linux", (), locked),
         "amd64",
-        lambda root: lambda archive: bytecode.compile_with(HERE, archive),
+        lambda *_: lambda archive: bytecode.compile_with(HERE, archive),
     )
     python = {"air": PythonEnvironment(wheels=(FilePattern(wheel),))}
     made = make_environments(site, System(kernel=Kernel(package="linux"), python=python))["air"]

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from reconix.base import process
+from reconix.base.architecture import Architecture
 from reconix.base.process import CommandFailed
-from reconix.build import isolation
+from reconix.build import emulation, isolation
 from reconix.build.templates import DATA
 from reconix.config.lock.packages import LockedPackage
 
@@ -30,10 +31,14 @@ Compile = Callable[[bytes], bytes]
 """From an archive of modules, with the folder in which they will be, to one of compiled ones."""
 
 
-def compiler(root: Path) -> Compile | None:
-    """Compiles with the Python of a root; None if it cannot be run here."""
+def compiler(root: Path, architecture: Architecture) -> Compile | None:
+    """Compiles with the Python of a root; None if it cannot be run here.
+
+    Raises:
+        NotEmulated: no program of the architecture can.
+    """
     python = ("chroot", str(root), f"/{_PYTHON}", *_OPTIONS)
-    words = isolation.without_network(python)
+    words = isolation.without_network(python, emulation.own_rule(architecture))
     try:
         process.run(*words, "-c", "pass", timeout_seconds=_SECONDS)
     except CommandFailed:

@@ -20,6 +20,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 
 from reconix.base import progress
+from reconix.base.architecture import Architecture
 from reconix.base.digests import Digest
 from reconix.build import recipes
 from reconix.build.recipes import Recipe
@@ -58,7 +59,7 @@ class Site:
     """With the Python of the system."""
     system: SystemLock
     architecture: str
-    find_compiler: Callable[[Path], Compile | None] = bytecode.compiler
+    find_compiler: Callable[[Path, Architecture], Compile | None] = bytecode.compiler
     """Gives what compiles with the Python of a root, if that can be run."""
 
 
@@ -140,7 +141,9 @@ class _Maker:
 
     def _compiler(self) -> Compile | None:
         """What compiles modules; looked for only when a wheel is new."""
-        found = self._site.find_compiler(self._store.path(self._site.root))
+        found = self._site.find_compiler(
+            self._store.path(self._site.root), Architecture(self._site.architecture)
+        )
         if found is None:
             progress.note(
                 f"warning: the Python of {self._site.architecture} cannot be run here: modules of "

@@ -21,11 +21,11 @@ from packaging.markers import (
 )
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
+from reconix.base.architecture import Architecture
 from reconix.base.errors import ReconixError
 from reconix.base.text import one_line
 from reconix.config.lock.packages import LockedPackage
 
-_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _OLDEST_MINOR = {"x86_64": 5, "aarch64": 17}
 """Of the C libraries that wheels are built for (PEP 600; for others than x86, PEP 599)."""
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
@@ -85,7 +85,7 @@ class Target:
             version=(major, minor),
             full_version=full[1].replace("~", ""),
             glibc_minor=_numbers("libc6", versions)[1],
-            machine=_MACHINES[architecture],
+            machine=Architecture(architecture).machine,
         )
 
     def __str__(self) -> str:

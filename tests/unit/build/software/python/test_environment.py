@@ -7,6 +7,7 @@ from tests.heard import Heard
 from tests.wheels import make_wheel
 
 from reconix.base import progress
+from reconix.base.architecture import Architecture
 from reconix.base.digests import Digest
 from reconix.base.process import run
 from reconix.build.software.placed import Bound
@@ -69,7 +70,7 @@ class Building:
         wanted = PythonEnvironment(wheels=wheels, path=path, exclude=exclude)
         locked = PythonLock(Digest.of(b""), tuple(sorted(self.locked)))
         packages = SystemLock(("python3",), PACKAGES, "linux", (), {"air": locked})
-        site = Site(self.store, self.fetch, self.root, packages, "amd64", lambda _: self.compiler)
+        site = Site(self.store, self.fetch, self.root, packages, "amd64", lambda *_: self.compiler)
         system = System(kernel=Kernel(package="linux"), python={"air": wanted})
         return make_environments(site, system)["air"]
 
@@ -214,7 +215,7 @@ def test_without_its_python_an_environment_is_not_compiled_and_that_is_told(
 
 
 def test_the_python_of_no_root_compiles_nothing(tmp_path: Path) -> None:
-    assert bytecode.compiler(tmp_path) is None
+    assert bytecode.compiler(tmp_path, Architecture.AMD64) is None
 
 
 def test_modes_follow_from_what_can_be_run(building: Building) -> None:

@@ -1,0 +1,89 @@
+"""Architectures: what each is called by whom, and what programs of it look like.
+
+Debian, the kernel, Nix, QEMU and UEFI have names of their own for the same processor. All of them
+are here, so another architecture is one more entry, and no ``if`` anywhere.
+
+Source: Debian Policy, section 11.1; elf(5); UEFI Specification 2.10, section 3.5.1.1.
+Tested by ``tests/unit/base/test_architecture.py``.
+"""
+
+import enum
+import platform
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    machine: str
+    uefi: str
+    elf_machine: int
+    exit_code: bytes
+
+
+class Architecture(enum.Enum):
+    """An architecture, as Debian calls it."""
+
+    AMD64 = "amd64"
+    ARM64 = "arm64"
+
+    @classmethod
+    def of_this_machine(cls) -> "Architecture | None":
+        """That of this machine, if it is one of ours."""
+        found = platform.machine()
+        return next((each for each in cls if each.machine == found), None)
+
+    @property
+    def is_of_this_machine(self) -> bool:
+        """Whether programs of it run here as they are."""
+        return self.machine == platform.machine()
+
+    @property
+    def machine(self) -> str:
+        """As the kernel says it, and Python's wheels: ``x86_64``."""
+        return _FACTS[self].machine
+
+    @property
+    def qemu(self) -> str:
+        """As programs of QEMU are called: ``qemu-system-x86_64``."""
+        return _FACTS[self].machine
+
+    @property
+    def nix_system(self) -> str:
+        """As Nix says it: ``x86_64-linux``."""
+        return f"{_FACTS[self].machine}-linux"
+
+    @property
+    def triplet(self) -> str:
+        """The folder of its libraries: ``x86_64-linux-gnu``."""
+        return f"{_FACTS[self].machine}-linux-gnu"
+
+    @property
+    def uefi(self) -> str:
+        """As names of UEFI programs end: ``x64``."""
+        return _FACTS[self].uefi
+
+    @property
+    def elf_machine(self) -> int:
+        """``e_machine`` of its programs."""
+        return _FACTS[self].elf_machine
+
+    @property
+    def exit_code(self) -> bytes:
+        """The instructions of a program that ends with status 0."""
+        return _FACTS[self].exit_code
+
+
+_FACTS = {
+    Architecture.AMD64: _Facts(
+        "x86_64",
+        "x64",
+        62,
+        bytes.fromhex("b83c000000 31ff 0f05"),  # mov eax, 60; xor edi, edi; syscall
+    ),
+    Architecture.ARM64: _Facts(
+        "aarch64",
+        "aa64",
+        183,
+        bytes.fromhex("a80b80d2 000080d2 010000d4"),  # mov x8, #93; mov x0, #0; svc #0
+    ),
+}
