@@ -48,12 +48,14 @@ class Shape:
         rest: stands for all of it but the containers and what only the agent reads.
         containers: the object that tells of them, if it has some.
         listed: what that tells.
+        units: stands for what systemd reads of them.
     """
 
     toplevel: StorePath
     rest: bytes
     containers: StorePath | None = None
     listed: tuple[Container, ...] = ()
+    units: bytes = b""
 
     def is_like(self, other: "Shape") -> bool:
         """Whether another system differs in its containers at most."""
@@ -69,7 +71,10 @@ def shape_of(store: ChrootStore, toplevel: StorePath) -> Shape:
     found = StorePath.parse(str(link.readlink()))
     told = store.path(found) / containers.NAME
     content = read_bounded(told, containers.MAX_BYTES)
-    return Shape(toplevel, _rest(place), found, parse_containers(content, source=str(told)))
+    listed = parse_containers(content, source=str(told))
+    units = store.path(found) / "units"
+    read = nar.digest(units).digest.value if units.exists() else b""
+    return Shape(toplevel, _rest(place), found, listed, read)
 
 
 def _rest(place: Path) -> bytes:

@@ -4,9 +4,10 @@ The agent knows systemd by its programs. A folder has stand-ins for ``systemctl`
 they write down what they were told and how far the log of the disk was then. What is no container
 is active, always.
 
-    <position> load <object>            units are read again, where ``current`` leads to
-    <position> start|stop <unit>
-    <position> show <unit> <state>      the answer to somebody who asks
+    <position> <object> load            units are read again; ``current`` leads to the object
+    <position> <object> start <unit>    the unit as it was read last, the rest from the object
+    <position> <object> stop <unit>
+    <position> <object> show <unit> <state>      the answer to somebody who asks
 
 A container that has been started is *activating* until somebody has asked about it: it is well
 later than it is started, as any is. One that is broken never comes up. When all containers of an
@@ -17,7 +18,7 @@ Tested by ``tests/unit/prove/test_services.py``.
 
 import contextlib
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,11 +32,14 @@ from reconix.store.paths import StorePath
 _SYSTEMCTL = """\
 #!/bin/sh
 cd {folder} || exit
-say() {{ echo "$(stat --format=%s {log}) $*" >> told; }}
+say() {{
+    object=$(readlink {current} || echo -)
+    echo "$(stat --format=%s {log}) $(basename "$object") $*" >> told
+}}
 verb=$1
 shift
 case $verb in
-    daemon-reload) say load "$(basename "$(readlink {current})")" ;;
+    daemon-reload) say load ;;
     start)
         for unit; do
             [ -e "units/$unit" ] && continue
@@ -95,10 +99,11 @@ class Services:
             toplevel: of the system.
             position: how far the log is; 0 for what was flashed, for which others answer.
         """
-        shape = next((each for each in self.shapes if each.toplevel == toplevel), None)
-        self._root, self._begins = toplevel, shape.containers if shape else None
-        self._make([each.unit for each in shape.listed] if shape else [])
-        self.ran.append(Ran(position, toplevel, self._begins))
+        self._root = toplevel
+        begins = next(each for each in self.shapes if each.toplevel == toplevel)
+        self._hearing = _Hearing(self.shapes, begins)
+        self._make([each.unit for each in begins.listed])
+        self.ran.append(Ran(position, toplevel, begins.containers))
 
     @contextlib.contextmanager
     def played(self, *, broken: Iterable[str] = ()) -> Iterator[None]:
@@ -131,6 +136,7 @@ class Services:
             remove_tree(self.folder)
         for name in ("units", "broken"):
             (self.folder / name).mkdir(parents=True)
+        (self.folder / "told").touch()
         for unit in running:
             (self.folder / "units" / unit).write_text("active\n")
         words = {"folder": self.folder, "log": self.log, "current": self.current}
@@ -146,43 +152,41 @@ class Services:
     def _hear(self) -> None:
         """Find out what was proved."""
         told = self.folder / "told"
-        if told.exists():
-            objects = {each.containers: each.listed for each in self.shapes if each.containers}
-            heard = _Hearing(objects, self._begins)
-            for line in told.read_text().splitlines():
-                self.ran += heard.take(self._root, *line.split())
+        for line in told.read_text().splitlines():
+            self.ran += self._hearing.take(*line.split())
+        told.write_bytes(b"")
 
 
 class _Hearing:
-    """Follows what was told, until containers are known to be well."""
+    """Follows what was told since a system was started, until containers are known to be well."""
 
-    def __init__(
-        self, objects: Mapping[StorePath, tuple[Container, ...]], begins: StorePath | None
-    ) -> None:
-        self._objects, self._loaded = objects, begins
-        self._up = {each.unit: each for each in self._listed}
+    def __init__(self, shapes: Iterable[Shape], root: Shape) -> None:
+        self._objects = {each.containers.basename: each for each in shapes if each.containers}
+        self._root, self._units = root, root.units
+        self._up = {each.unit: each.identity for each in root.listed}
         self._seen: set[str] = set()
 
-    @property
-    def _listed(self) -> tuple[Container, ...]:
-        return self._objects.get(self._loaded, ()) if self._loaded else ()
-
-    def take(self, root: StorePath, position: str, verb: str, *words: str) -> Iterator[Ran]:
+    def take(self, position: str, name: str, verb: str, *words: str) -> Iterator[Ran]:
         """One line; gives what is known from there on."""
+        now = self._objects.get(name, self._root)
         match verb, words:
-            case "load", (name,):
-                self._loaded = StorePath.of_basename(name)
+            case "load", ():
+                self._units = now.units
             case "start", (unit,):
-                self._seen.discard(unit)
-                self._up.update({each.unit: each for each in self._listed if each.unit == unit})
+                self._start(unit, now)
             case "stop", (unit,):
                 self._up.pop(unit, None)
             case "show", (unit, "active"):
                 self._seen.add(unit)
-                if self._is_well():
-                    yield Ran(int(position), root, self._loaded)
+                if self._is_well(now):
+                    yield Ran(int(position), self._root.toplevel, now.containers)
 
-    def _is_well(self) -> bool:
-        wanted = {each.unit: each.identity for each in self._listed}
-        found = {unit: each.identity for unit, each in self._up.items()}
-        return found == wanted and self._seen >= wanted.keys()
+    def _start(self, unit: str, now: Shape) -> None:
+        """It is what its object tells only if systemd has read the units of that."""
+        self._seen.discard(unit)
+        if now.units == self._units:
+            self._up.update({each.unit: each.identity for each in now.listed if each.unit == unit})
+
+    def _is_well(self, now: Shape) -> bool:
+        wanted = {each.unit: each.identity for each in now.listed}
+        return self._up == wanted and self._seen >= wanted.keys()

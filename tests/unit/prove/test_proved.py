@@ -60,9 +60,8 @@ def test_systems_are_alike_that_differ_in_containers_and_what_the_agent_reads(
     store: ChrootStore,
 ) -> None:
     listed = Container("web", "container-web.service", Digest.of(b"web"))
-    found = store.add_files(
-        folder({"containers.json": File(print_containers([listed]))}), "containers"
-    )
+    content = {"containers.json": File(print_containers([listed])), "units/a.service": File(b"")}
+    found = store.add_files(folder(content), "containers")
     plain = system(store, None, page="1")
     assert (plain.containers, plain.listed) == (None, ())
     full = system(store, found, page="1", **{"health.json": "{}", "secrets.json": "{}"})

@@ -3,6 +3,7 @@
 The stand-in for systemctl is asked as the agent does it.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,10 @@ def listed(*containers: str) -> tuple[Container, ...]:
     )
 
 
-SHAPES = (Shape(OLD, b"", ONE, listed("web1")), Shape(NEW, b"", TWO, listed("mail1", "web2")))
+SHAPES = (
+    Shape(OLD, b"", ONE, listed("web1"), b"1"),
+    Shape(NEW, b"", TWO, listed("mail1", "web2"), b"2"),
+)
 
 
 @pytest.fixture
@@ -91,6 +95,27 @@ def test_they_are_not_if_something_is_left_out(services: Services, left_out: str
         if left_out != "show":
             state(WEB)
     assert {each.containers for each in services.ran} == {ONE}
+
+
+def test_units_that_are_the_same_need_not_be_read_again(services: Services) -> None:
+    services.shapes = tuple(replace(each, units=b"") for each in SHAPES)
+    services.start(OLD, position=0)
+    with services.played():
+        run("systemctl", "stop", WEB)
+        run("systemctl", "start", MAIL, WEB)
+        assert [state(unit) for unit in (MAIL, WEB) * 2][2:] == ["active", "active"]
+    assert services.ran[-1] == Ran(0, OLD, TWO)
+
+
+def test_a_container_that_goes_needs_no_other_to_be_started(services: Services) -> None:
+    without = Shape(NEW, b"", TWO, (), b"")
+    services.shapes = (replace(SHAPES[0], units=b""), without)
+    services.start(OLD, position=0)
+    with services.played():
+        assert state(MAIN) == "active"
+        run("systemctl", "stop", WEB)
+        state(MAIN)
+    assert services.ran[-1] == Ran(0, OLD, TWO)
 
 
 def test_a_broken_one_never_comes_up(services: Services) -> None:
