@@ -96,6 +96,7 @@ class Guest:
     restarts: bool = True  # False: a restart of the guest ends QEMU
     clock: str | None = None  # what its clock says at the start: 1970-01-01T00:00:00
     hardware: Hardware = PC
+    parameters: tuple[str, ...] = ()  # for kernels that systemd-boot starts, besides their own
 
     def __post_init__(self) -> None:
         if self.memory_mib < 64 or self.cores < 1:
@@ -133,11 +134,23 @@ def command_line(guest: Guest, accelerator: Accelerator, ends: Ends) -> list[str
         *(("-device", "i6300esb", "-action", "watchdog=reset") if guest.watchdog else ()),
         *(() if guest.restarts else ("-no-reboot",)),
         *(("-rtc", f"base={guest.clock}") if guest.clock else ()),
+        *_parameters(guest.parameters),
     ]
 
 
-def _escaped(path: Path) -> str:
-    """A path inside a list of options, where a comma is written twice."""
+def _parameters(parameters: tuple[str, ...]) -> list[str]:
+    """What systemd-boot adds to the command line of a kernel, wherever that comes from.
+
+    Source: systemd-boot(7), *SMBIOS Type 11 Strings*; since systemd 254.
+    """
+    if not parameters:
+        return []
+    words = _escaped(" ".join(parameters))
+    return ["-smbios", f"type=11,value=io.systemd.boot.kernel-cmdline-extra={words}"]
+
+
+def _escaped(path: Path | str) -> str:
+    """A path, or words, inside a list of options, where a comma is written twice."""
     return str(path).replace(",", ",,")
 
 

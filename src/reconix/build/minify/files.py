@@ -25,6 +25,9 @@ from reconix.build.software.links import follow
 _LISTS = (losses.FILE, metadata.FILE)
 """Beside the folders of a root; no device sees them."""
 
+MAX_READ_BYTES = 256 << 20
+"""Of a file; no program of Debian is as large. What is larger is data, and names nothing later."""
+
 _MEANS_ITS_NAME = re.compile(
     r"(?:etc|usr/lib)/systemd/(?:system|user)/[^/]+\.(?:wants|requires|upholds)/[^/]+"
 )
@@ -181,8 +184,9 @@ class Files:
                 yield path
 
     def content(self, path: str) -> bytes:
-        """What a file holds."""
-        return Path(self.nodes[path].place).read_bytes()
+        """What a file holds, or its first ``MAX_READ_BYTES``."""
+        with Path(self.nodes[path].place).open("rb") as file:
+            return file.read(MAX_READ_BYTES)
 
 
 def _node(said: os.stat_result, place: str, *, is_root: bool) -> Node:

@@ -11,7 +11,7 @@ Tested by ``tests/unit/build/minify/test_minified.py``; with boots, by hand so f
 ``examples/demo.py --minify``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from reconix.base import progress
 from reconix.build import recipes
 from reconix.build.minify import checks, minimal_root, named, plan, reasons
 from reconix.build.minify.checks import Roots
-from reconix.build.minify.files import Files
+from reconix.build.minify.files import MAX_READ_BYTES, Files
 from reconix.build.minify.minimal_root import Minimal
 from reconix.build.minify.origin import Origin
 from reconix.build.minify.plan import Wanted
@@ -75,7 +75,7 @@ def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar, architecture: s
     why = recipes.realise(store, inputs.recipe(), lambda into: _write_reasons(store, inputs, into))
     found = reasons.read_reasons(store.path(why))
     root = store.path(inputs.root)
-    for line in useless(inputs.wanted, found, root):
+    for line in (*useless(inputs.wanted, found, root), *too_large(found.stays, root)):
         progress.note(line)
     minimal = Minimal.of(root, found.stays)
     given = (("root", str(inputs.root)), ("reasons", str(why)))
@@ -84,7 +84,10 @@ def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar, architecture: s
     def make(into: Path) -> None:
         minimal.write(root, into)
         *above, _ = _parts(store, inputs)
-        Roots(into, root, above, architecture).check()
+        roots = Roots(into, root, above, architecture)
+        roots.check()
+        for line in roots.never_there():
+            progress.note(line)
 
     path = recipes.realise(store, recipe, make)
     Origin(inputs.root, why).remember(store, path)
@@ -114,6 +117,15 @@ def useless(wanted: Wanted, found: Reasons, root: Path) -> Iterator[str]:
     for program in wanted.programs:
         if program not in names:
             yield f"minify.programs: {program} is not there"
+
+
+def too_large(stays: Iterable[str], root: Path) -> Iterator[str]:
+    """What stays and is so large that what it names at its end was not looked for."""
+    for path in sorted(stays):
+        place = root / path
+        if place.is_file() and place.lstat().st_size > MAX_READ_BYTES:
+            read = MAX_READ_BYTES >> 20
+            yield f"minify: of /{path} only the first {read} MiB were searched for what it names"
 
 
 def _write_reasons(store: ChrootStore, inputs: Inputs, into: Path) -> None:

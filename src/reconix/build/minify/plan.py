@@ -193,7 +193,10 @@ def _unreached(
     suggested: Mapping[str, tuple[str, str]],
     never: Mapping[str, rules.Rule],
 ) -> Because:
-    way = files.way(path) if files.nodes[path].is_link else None
+    is_link = files.nodes[path].is_link
+    way = files.way(path) if is_link else None
+    if is_link and way is None:
+        return Because("", "leads in a circle")
     rule = never.get(way.end) if way is not None else None
     if rule is not None:
         return Because(rule.name, rule.because)

@@ -22,6 +22,7 @@ from reconix.config.rules.dynamic_user import check_dynamic_users
 from reconix.config.rules.files import check_files
 from reconix.config.rules.health import check_health
 from reconix.config.rules.machine import check_machine
+from reconix.config.rules.minify import check_minify
 from reconix.config.rules.network import check_network
 from reconix.config.rules.persist import check_persist, check_persist_of_all
 from reconix.config.rules.python_environments import check_python_environments
@@ -81,4 +82,5 @@ def check_system(system: System, table: Table, file: Place) -> Iterator[Problem]
     yield from check_dynamic_users(system, table, file)
     yield from check_secrets(system, table, file)
     yield from check_wifi(system, table, file)
+    yield from check_minify(system, table, file)
     yield from check_bridged_wifi(system, table, file)

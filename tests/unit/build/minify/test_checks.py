@@ -48,6 +48,24 @@ def test_a_link_to_what_went_is_told(tmp_path: Path) -> None:
     assert said == "/usr/bin/link is a link to something that went"
 
 
+def test_the_shell_of_an_account_must_stay(tmp_path: Path) -> None:
+    accounts = "root:x:0:0::/root:/usr/bin/bash\nme:x:1:1::/:/usr/bin/none\n"
+    full = write(tmp_path / "full", {"etc/passwd": accounts, "usr/bin/bash": ""})
+    minimal = write(tmp_path / "minimal", {"etc/passwd": accounts})
+    assert [str(each) for each in Roots(full, full, (), ARCHITECTURE).faults()] == []
+    (fault,) = Roots(minimal, full, (), ARCHITECTURE).faults()
+    assert str(fault) == "/etc/passwd has the shell /usr/bin/bash for root, which went"
+
+
+def test_a_program_that_was_never_there_is_told_and_no_error(tmp_path: Path) -> None:
+    lines = ("ExecStart=/usr/bin/none --x", "ExecStop=-/usr/bin/perhaps", "ExecReload=/usr/bin/sh")
+    unit = "\n".join(("[Service]", *lines))
+    root = write(tmp_path / "root", {"usr/lib/systemd/system/a.service": unit, "usr/bin/sh": ""})
+    roots = Roots(root, root, (), ARCHITECTURE)
+    roots.check()
+    assert [*roots.never_there()] == ["a.service starts /usr/bin/none, which was never there"]
+
+
 def test_a_library_that_went_is_an_error(tmp_path: Path, need: Callable[..., None]) -> None:
     need("gcc")
     full = write(tmp_path / "full", {"usr/lib/x": ""})

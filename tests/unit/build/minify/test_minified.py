@@ -8,10 +8,12 @@ import pytest
 from tests.device_trees import write
 
 from reconix.build.minify import minified
+from reconix.build.minify.files import MAX_READ_BYTES, Files
 from reconix.build.minify.minified import Inputs
 from reconix.build.minify.origin import Origin
 from reconix.build.minify.plan import Wanted
 from reconix.build.minify.reasons import Reasons, read_reasons
+from reconix.build.software.device_files import Part
 from reconix.build.software.programs import BrokenPrograms
 from reconix.nix.chroot import ChrootStore
 from reconix.store.images.nodes import Metadata
@@ -126,3 +128,21 @@ def test_a_root_that_lacks_what_a_file_needs_is_not_made(
     )
     with pytest.raises(BrokenPrograms, match="the interpreter /usr/share/doc/x"):
         minify(store, given)
+
+
+def test_what_is_needed_and_too_large_to_be_searched_stays_and_is_told(
+    store: ChrootStore, tmp_path: Path
+) -> None:
+    root = write(tmp_path / "root", {**ROOT, "usr/bin/huge": ""})
+    with (root / "usr/bin/huge").open("r+b") as file:
+        file.truncate(MAX_READ_BYTES + 1)
+        file.seek(MAX_READ_BYTES - 4)
+        file.write(b"/usr/bin/idle")
+    assert [*minified.too_large(("usr/bin/huge", "usr/bin/ping", SYSTEMD), root)] == [
+        "minify: of /usr/bin/huge only the first 256 MiB were searched for what it names"
+    ]
+    assert len(make_files(root).content("usr/bin/huge")) == MAX_READ_BYTES
+
+
+def make_files(root: Path) -> Files:
+    return Files.read([Part("", root)])

@@ -133,3 +133,15 @@ def test_files_and_units_of_the_configuration_reach_what_they_name(tmp_path: Pat
     assert stays["usr/bin/tool"].by == "etc/tool.conf"
     assert stays["usr/bin/idle"].by == "etc/systemd/system/own.service"
     assert f"{S}/idle.service" not in stays  # nothing starts own.target
+
+
+def test_a_circle_of_links_is_reached_by_nobody_and_told(tmp_path: Path) -> None:
+    root = write(
+        tmp_path / "root",
+        {**ROOT, "usr/bin/one": "> two", "usr/bin/two": "> one", "etc/x.conf": "/usr/bin/one"},
+    )
+    reasons = make_plan(
+        Files.read([Part("", root)]), Owners.read(root), Wanted(keep=("/etc/x.conf",))
+    )
+    assert reasons.goes["usr/bin/one"] == Because("", "leads in a circle")
+    assert "etc/x.conf" in reasons.stays
