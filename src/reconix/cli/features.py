@@ -24,7 +24,8 @@ from reconix.cli.install_hints import how_to_install
 from reconix.cli.needs import NEEDED_BY, USED_BY
 from reconix.cli.sizes import human
 from reconix.config.schema.project import Archive
-from reconix.vm import accelerator, firmware
+from reconix.vm import accelerator, firmware, hardware
+from reconix.vm.hardware import PC, Hardware
 from reconix.vm.qemu import PROGRAM, Accelerator
 
 ROOM_BYTES = 4 << 30
@@ -128,7 +129,7 @@ def abilities(store: Path, cache: Path) -> Iterator[Finding]:
     """
     yield _keyring(Path(Archive().keyring))
     yield from _isolation()
-    yield _firmware()
+    yield from (_firmware(computer) for computer in hardware.ALL.values())
     yield _kvm(cache)
     yield _room(store)
     yield from (_file_system(name) for name in ("overlay", "erofs"))
@@ -209,14 +210,16 @@ def _install(*packages: str) -> str:
     return _as_root(f"apt install {' '.join(packages)}")
 
 
-def _firmware() -> Finding:
-    code = firmware.installed()
+def _firmware(computer: Hardware) -> Finding:
+    """Nothing works without that of the usual computer; others are needed by their boards."""
+    code, is_usual = firmware.installed(computer), computer is PC
     return Finding(
-        "UEFI firmware for QEMU",
+        "UEFI firmware for QEMU" if is_usual else f"UEFI firmware for QEMU, {computer.name}",
         "missing" if code is None else str(code),
         code is not None,
-        ("run",),
-        remedy=_install("ovmf"),
+        ("run",) if is_usual else (),
+        used_for="" if is_usual else "run: boards that it is for",
+        remedy=_install(computer.firmware_package),
     )
 
 

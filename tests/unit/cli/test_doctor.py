@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from reconix.base.architecture import Architecture
 from reconix.base.process import find
 from reconix.cli import features
 from reconix.cli.main import main
@@ -63,4 +64,7 @@ def test_the_real_machine_is_looked_at(capsys: pytest.CaptureFixture[str]) -> No
     status = main(["doctor", "--json"])
     told = json.loads(capsys.readouterr().out)
     assert status == (1 if told["missing"] else 0)
-    assert {"KVM", "UEFI firmware for QEMU", "mmdebstrap"} <= {e["what"] for e in told["findings"]}
+    found = {each["what"] for each in told["findings"]}
+    others = {f"programs of {each.value}" for each in Architecture if not each.is_of_this_machine}
+    assert {"KVM", "UEFI firmware for QEMU", "mmdebstrap", *others} <= found
+    assert "UEFI firmware for QEMU, virt-arm64" in found
