@@ -26,12 +26,6 @@ class Architecture(enum.Enum):
     AMD64 = "amd64"
     ARM64 = "arm64"
 
-    @classmethod
-    def of_this_machine(cls) -> "Architecture | None":
-        """That of this machine, if it is one of ours."""
-        found = platform.machine()
-        return next((each for each in cls if each.machine == found), None)
-
     @property
     def is_of_this_machine(self) -> bool:
         """Whether programs of it run here as they are."""

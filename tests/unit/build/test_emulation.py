@@ -9,6 +9,7 @@ from reconix.base.architecture import Architecture
 from reconix.build import emulation
 from reconix.build.emulation import NotEmulated
 
+HERE = next(each for each in Architecture if each.is_of_this_machine)
 OTHER = next(each for each in Architecture if not each.is_of_this_machine)
 
 
@@ -27,18 +28,15 @@ def test_the_rule_is_the_one_of_debian() -> None:
 
 
 def test_programs_of_this_machine_need_no_rule() -> None:
-    here = Architecture.of_this_machine()
-    assert here is not None and emulation.own_rule(here) == ()
+    assert emulation.own_rule(HERE) == ()
 
 
 def test_the_smallest_program_ends_with_0(tmp_path: Path) -> None:
-    here = Architecture.of_this_machine()
-    assert here is not None
     program = tmp_path / "program"
-    program.write_bytes(emulation.smallest_program(here))
+    program.write_bytes(emulation.smallest_program(HERE))
     program.chmod(0o755)
     assert process.succeeds(program)
-    program.write_bytes(emulation.smallest_program(here)[:-2] + b"\x0f\x0b")
+    program.write_bytes(emulation.smallest_program(HERE)[:-2] + b"\x0f\x0b")
     assert not process.succeeds(program), "which is an instruction that nobody knows"
 
 
