@@ -59,7 +59,7 @@ def rest(found: Machine) -> None:
         expect_whole(found.registry, manifest)
 
 
-def test_a_change_cut_at_any_step_leaves_old_or_new_and_can_be_repeated(device: Machine) -> None:
+def test_p14_a_change_cut_anywhere_leaves_old_or_new_and_can_be_repeated(device: Machine) -> None:
     changed(device, "three", *NEW)
     selected, ends = set(), set()
     for found in cut_everywhere(device, do_change(device, "three")):

@@ -113,7 +113,7 @@ def test_nor_when_the_disk_remembers_the_trial(tmp_path: Path) -> None:
     assert by_step["confirm"].old > 3 and by_step["confirm"].new > 3
 
 
-def test_nor_when_the_update_does_not_touch_what_runs(tmp_path: Path) -> None:
+def test_p14_nor_when_the_update_does_not_touch_what_runs(tmp_path: Path) -> None:
     with small_device(tmp_path, only=["mqtt"]) as device:
         folder = tmp_path / "job"
         folder.mkdir()
@@ -132,7 +132,7 @@ def test_nor_when_the_update_does_not_touch_what_runs(tmp_path: Path) -> None:
         assert by_step[step].trials == 0
 
 
-def test_nor_when_only_containers_change(tmp_path: Path) -> None:
+def test_p14_nor_when_only_containers_change(tmp_path: Path) -> None:
     """Kept, taken back, gone back from, and a third generation on top, all without a restart."""
     with device_with_containers(tmp_path) as device:
         folder = tmp_path / "job"

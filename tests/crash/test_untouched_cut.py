@@ -59,7 +59,7 @@ def arrive(device: Machine, name: str) -> bytes:
     return print_state(read_state(device.paths.state))
 
 
-def test_adopting_cut_at_any_step_leaves_old_or_new_and_can_be_repeated(machine: Machine) -> None:
+def test_p14_adopting_cut_anywhere_leaves_old_or_new_and_can_be_repeated(machine: Machine) -> None:
     machine.install("two")
     selected, ends = set(), set()
     for device in cut_everywhere(machine, do_adopt(machine, "two")):
