@@ -17,7 +17,7 @@ from pathlib import Path
 
 from reconix.base import progress
 from reconix.build import recipes
-from reconix.build.minify import checks, minimal_root, named, plan, reasons
+from reconix.build.minify import checks, minimal_root, named, plan, reasons, start_tests
 from reconix.build.minify.checks import Roots
 from reconix.build.minify.files import MAX_READ_BYTES, Files
 from reconix.build.minify.minimal_root import Minimal
@@ -90,8 +90,28 @@ def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar, architecture: s
             progress.note(line)
 
     path = recipes.realise(store, recipe, make)
+    _try_starts(store, inputs, path, architecture)
     Origin(inputs.root, why).remember(store, path)
     return Sidecar(path, minimal.entries(sidecar.entries), minimal_root.OMITTED)
+
+
+def _try_starts(store: ChrootStore, inputs: Inputs, minimal: StorePath, architecture: str) -> None:
+    """Run what services test before they start, once for what they are made of.
+
+    Raises:
+        BrokenPrograms: a test fails for lack of what went.
+    """
+    above = tuple((f"{number} {at}", str(path)) for number, (at, path) in enumerate(inputs.above))
+    given = (("minimal", str(minimal)), ("root", str(inputs.root)), *above)
+
+    def make(into: Path) -> None:
+        *parts, _ = _parts(store, inputs)
+        start_tests.check(store.path(minimal), store.path(inputs.root), parts)
+        into.write_bytes(b"")
+
+    if start_tests.can_run(architecture):
+        recipe = Recipe("start tests", "start-tests", given, recipes.sources(start_tests))
+        recipes.realise(store, recipe, make)
 
 
 def useless(wanted: Wanted, found: Reasons, root: Path) -> Iterator[str]:
