@@ -104,7 +104,7 @@ class SystemPartition:
         pool, made = Pool(self.system / "pool"), self.place / "pack"
         make_pack({found: pool.path(found) for found in pool.digests()}, made, self.place)
         name = sha256(made.read_bytes()).hexdigest()
-        (self.system / "packs").mkdir()
+        (self.system / "packs").mkdir(exist_ok=True)
         made.rename(self.system / "packs" / name)
         for found in list(pool.digests()):
             pool.path(found).unlink()

@@ -61,6 +61,16 @@ def test_a_layer_of_the_system_comes_before_the_image(host: ContainerHost) -> No
     assert said == "layerimage127.0.0.1 localhost\n"
 
 
+def test_many_packs_are_no_reason_not_to_start(host: ContainerHost) -> None:
+    """With three of them, where they are has more bytes than an option of mount(8) may have."""
+    for number in range(3):
+        host.partition.content(bytes([number]) * 5000)
+        host.partition.pack()
+    host.settings, host.mounts = VOLUME, (("volumes/0", "/srv/data", "rw"),)
+    said = host.do("box; crun exec box cat /etc/both; ls /run/reconix/data/systems/web/*/*/data")
+    assert said == "layeras-delivered\n"
+
+
 def test_what_a_container_changes_is_its_own_and_has_a_bound(host: ContainerHost) -> None:
     said = host.do(
         "box; crun exec box sh -c 'echo own > /etc/both; chown 7:8 /etc/of-image; touch /new"

@@ -483,3 +483,35 @@ def test_a_disk_of_another_layout_is_left_alone(
         place.write_text(layout)
     said = partition.complaint(f"{begin}{check}")
     assert said == f"the disk has layout {(layout or '1').strip()}, this system needs 2\n"
+
+
+@WHERE
+@pytest.mark.parametrize("size", [254, 255, 256, 4096])
+def test_what_an_option_cannot_hold_stands_behind_links(
+    partition: SystemPartition, where: str, size: int
+) -> None:
+    """mount(8) of util-linux 2.41 refuses an option of 256 bytes."""
+    rest = "::/mnt/system/pool"
+    layers = ":".join(["one?", "b*", "c" * (size - len(f"one?:b*:{rest}"))])
+    said = partition.do(
+        f". /root.sh; SYSTEM=/mnt/system VERITY= packs= table= NEW=/new; mkdir /links; cd /links"
+        f"; plan_overlay a /b '{layers}' ro; printf %s \"$table\"; ls /links"
+        "; for link in l*; do [ ! -h $link ] || readlink $link; done",
+        where=where,
+    )
+    head, *links = said.splitlines()
+    lower = head.partition("lowerdir=")[2]
+    if size <= 255:
+        assert (lower, links) == (f"{layers}{rest}", [])
+    else:
+        assert lower == "l1:l2:l3::l4"
+        assert links == ["l1", "l2", "l3", "l4", *layers.split(":"), "/mnt/system/pool"]
+
+
+@WHERE
+def test_many_packs_are_no_reason_not_to_start(partition: SystemPartition, where: str) -> None:
+    partition.pack()
+    for number in range(4):
+        partition.content(bytes([number]) * 5000)
+        partition.pack()
+    assert made(partition, READ, where) == ALL

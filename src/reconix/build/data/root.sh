@@ -30,6 +30,8 @@
 
 CMDLINE=/proc/cmdline
 PACKS=/run/reconix/packs  # where they are mounted for the agent, too
+LONGEST=255  # bytes of an option that mount(8) can give to a kernel, one by one
+links=0
 FOLDERS="dev etc home media mnt nix/store opt proc root run/changes srv sys tmp usr var"
 
 need() { "$@" || fail "$*"; }
@@ -59,7 +61,26 @@ plan_mount() {
 # Folders of images, first the uppermost; their contents come from the pool, or else a pack. An image says which digest
 # a content must have: with `verity=require` one that has another, or none, cannot be opened.
 plan_overlay() {
-    plan_mount "$1" "$2" overlay "$4,metacopy=on${VERITY:+,verity=require},lowerdir=$3::$SYSTEM/pool$packs"
+    lowerdir=$3::$SYSTEM/pool$packs
+    [ ${#lowerdir} -le $LONGEST ] || shorten
+    plan_mount "$1" "$2" overlay "$4,metacopy=on${VERITY:+,verity=require},lowerdir=$lowerdir"
+}
+
+# Links to all of these, in the folder in which mount is called, too.
+shorten() {
+    IFS=: short=
+    set -f
+    for part in $lowerdir; do
+        if [ -n "$part" ]; then
+            links=$((links + 1))
+            need ln -sfn "$part" l$links
+            part=l$links
+        fi
+        short=$short:$part
+    done
+    set +f
+    unset IFS
+    lowerdir=${short#:}
 }
 
 make_mounts() {
