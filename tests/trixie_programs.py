@@ -38,6 +38,12 @@ def trixie() -> Path:
     return _cached(CACHE / "root", PACKAGES, _download) / "usr"
 
 
+def docker_compose() -> Path:
+    """Docker Compose, which needs no Docker to say what a file means."""
+    root = _cached(CACHE / "docker-compose", ("docker-compose",), _download)
+    return root / "usr/libexec/docker/cli-plugins/docker-compose"
+
+
 def installed(*packages: str) -> Path:
     """The tree of packages and of all that they depend on, as an image may have it.
 
