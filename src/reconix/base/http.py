@@ -28,14 +28,17 @@ import ipaddress
 import math
 import re
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlencode, urlsplit
 
 from reconix.base.address import Address, Reach, Refused, reach_of, reach_of_name, shown
+
+if TYPE_CHECKING:  # slow to import, and a minified system may lack it
+    import ssl
 
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -52,6 +55,13 @@ lost one costs the resolver's five seconds."""
 
 BROKEN = (OSError, http.client.HTTPException)
 """What a link, a server and its answers can end with."""
+
+
+class NoTls(Refused):
+    """This system cannot speak https."""
+
+    def __init__(self) -> None:
+        super().__init__("this system was minified and has no TLS: update.url was not set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,19 @@ class Proxy:
         return cls(address.host, address.port, _credentials(text))
 
 
+def trusted_by_the_system() -> "ssl.SSLContext":
+    """What the system trusts.
+
+    Raises:
+        NoTls: it cannot speak TLS.
+    """
+    try:
+        import ssl
+    except ImportError as error:
+        raise NoTls from error
+    return ssl.create_default_context()
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """How servers are reached.
@@ -98,13 +121,13 @@ class Route:
 
     proxies: Mapping[str, Proxy] = field(default_factory=dict)
     direct: tuple[str, ...] = ()
-    context: Callable[[], ssl.SSLContext] = ssl.create_default_context
+    context: Callable[[], "ssl.SSLContext"] = trusted_by_the_system
 
     @classmethod
     def of(
         cls,
         variables: Mapping[str, str],
-        context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+        context: Callable[[], "ssl.SSLContext"] = trusted_by_the_system,
     ) -> "Route":
         """What ``http_proxy``, ``https_proxy``, ``all_proxy`` and ``no_proxy`` say.
 
@@ -597,8 +620,10 @@ def _tunnel(wire: _Wire, address: Address, proxy: Proxy) -> None:
 
 
 def _secured(
-    connected: socket.socket, address: Address, context: ssl.SSLContext, seconds: float
-) -> ssl.SSLSocket:
+    connected: socket.socket, address: Address, context: "ssl.SSLContext", seconds: float
+) -> "ssl.SSLSocket":
+    import ssl
+
     connected.settimeout(seconds)  # for the whole handshake
     try:
         return context.wrap_socket(connected, server_hostname=address.host.partition("%")[0])

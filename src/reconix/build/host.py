@@ -396,7 +396,9 @@ class _SystemBuild:
         inputs = minified.Inputs(
             built.root,
             minified.above(etc, built.agent, bound, layers),
-            asked.wanted(system, self.lock.systems[self.name].packages, parameters),
+            asked.wanted(
+                system, self.lock.systems[self.name].packages, parameters, self.host.updates
+            ),
         )
         return minified.minify(self.store, inputs, built.sidecar, self.lock.architecture)
 

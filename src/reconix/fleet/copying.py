@@ -1,7 +1,8 @@
 """Copying files to a device and from it, over the ssh that is there anyway.
 
 ``scp`` will not do: its protocol needs a program on the device that dropbear does not bring.
-``tar`` is on every Debian. A copy appears under its final name when it is whole.
+``tar`` is on every Debian; a minified system has Python's instead, which takes less. A copy appears
+under its final name when it is whole.
 
 What comes from a device is not trusted. It is unpacked into a folder of its own, and only if it is
 one tree of files, folders and links, and has the name that was asked for, it gets its final name;
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
 
 _COPY = "copy"
 
+_UNPACK = (
+    "import sys, tarfile; "
+    'tarfile.open(fileobj=sys.stdin.buffer, mode="r|").extractall(sys.argv[1], filter="tar")'
+)
+_PACK = (
+    "import sys, tarfile; "
+    'archive = tarfile.open(fileobj=sys.stdout.buffer, mode="w|"); '
+    "archive.add(sys.argv[1]); archive.close()"
+)
+"""Without an apostrophe: they stand in a script of the shell."""
+
 _TAKE = f"""\
 set -eu
 target=${{1:-.}}
@@ -37,16 +49,20 @@ elif [ "${{target%/}}" != "$target" ]; then echo "there is no folder $target" >&
 if [ -d "$target" ]; then echo "there is a folder $target already" >&2; exit 1; fi
 work=$(mktemp -d "$(dirname "$target")/.reconix-XXXXXX")
 trap 'rm -rf "$work"' EXIT
-tar -xf - -C "$work"
+if command -v tar > /dev/null; then tar -xf - -C "$work"
+else python3 -I -S -c '{_UNPACK}' "$work"
+fi
 mv -f "$work/{_COPY}" "$target"
 """
 """Takes a copy: into a folder, or under the name that it shall have."""
 
-_GIVE = """\
+_GIVE = f"""\
 set -eu
-[ -e "$1" ] || { echo "there is no $1" >&2; exit 1; }
+[ -e "$1" ] || {{ echo "there is no $1" >&2; exit 1; }}
 cd "$(dirname "$1")"
-exec tar -cf - "./$(basename "$1")"
+set -- "./$(basename "$1")"
+if command -v tar > /dev/null; then exec tar -cf - "$1"; fi
+exec python3 -I -S -c '{_PACK}' "$1"
 """
 
 

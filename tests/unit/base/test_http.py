@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,16 @@ import pytest
 from tests.servers import CONTENT, Request, Server, serving, tunneling
 
 from reconix.base.address import Address, Reach, Refused, reach_of
-from reconix.base.http import BROKEN, Client, Limits, Proxy, Route, proxy_variables
+from reconix.base.http import (
+    BROKEN,
+    Client,
+    Limits,
+    NoTls,
+    Proxy,
+    Route,
+    proxy_variables,
+    trusted_by_the_system,
+)
 
 QUICK = Limits(timeout_seconds=0.3, answer_seconds=0.3, min_bytes=10_000, window_seconds=0.3)
 BOUND_SECONDS = 10.0  # of what would be for ever; a busy machine needs more than the limits say
@@ -367,3 +377,9 @@ def test_proxies_of_an_environment_have_the_names_of_the_field() -> None:
 def test_what_is_reached_without_a_proxy(no: str, url: str, *, is_direct: bool) -> None:
     route = Route.of({"all": "proxy.test:3128", "no": no})
     assert (route.proxy_for(Address.parse(url)) is None) is is_direct
+
+
+def test_a_system_without_tls_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ssl", None)
+    with pytest.raises(NoTls, match="has no TLS"):
+        trusted_by_the_system()

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import shutil
 import stat
+import sys
 import tarfile
 from pathlib import Path
 
@@ -12,15 +14,24 @@ from reconix.base.errors import ReconixError
 from reconix.fleet.copying import CannotCopy, from_device, to_device
 from reconix.fleet.remote import NotReached, Refused, Remote
 
+NEEDED = ("basename", "cat", "dirname", "mktemp", "mv", "rm", "sh", "sleep", "tail")
 
-@pytest.fixture
-def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The home on a device, whose ssh is a shell on this machine."""
+
+@pytest.fixture(params=["tar", "python3"])
+def there(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home on a device with tar or without, whose ssh is a shell on this machine."""
     home, programs = tmp_path / "device", tmp_path / "programs"
     home.mkdir()
     programs.mkdir()
     ssh = programs / "ssh"
-    ssh.write_text(f'#!/bin/sh\nfor last in "$@"; do :; done\ncd \'{home}\'\nexec sh -c "$last"\n')
+    device = tmp_path / "device-programs"
+    device.mkdir()
+    for name in (*NEEDED, *{request.param} - {"python3"}):
+        (device / name).symlink_to(shutil.which(name) or name)
+    if request.param == "python3":
+        (device / "python3").symlink_to(Path(sys.executable).resolve())
+    script = 'for last in "$@"; do :; done\ncd "$HOME" && exec sh -c "$last"\n'
+    ssh.write_text(f"#!/bin/sh\nHOME='{home}' PATH='{device}'\n{script}")
     ssh.chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=":")
     return home
@@ -131,10 +142,11 @@ def evil(folder: Path, *members: tarfile.TarInfo) -> None:
     with tarfile.open(folder / "archive", "w") as archive:
         for member in members:
             archive.addfile(member)
-    program = folder.parent / "programs" / "tar"
-    says = f"case $* in -cf*) exec cat '{folder}/archive' ;; *) exec /bin/tar \"$@\" ;; esac\n"
-    program.write_text(f"#!/bin/sh\n{says}")
-    program.chmod(0o755)
+    for name in ("tar", "python3"):
+        program = folder.parent / "device-programs" / name
+        program.unlink(missing_ok=True)
+        program.write_text(f"#!/bin/sh\nexec cat '{folder}/archive'\n")
+        program.chmod(0o755)
     (folder / "name").touch()
 
 

@@ -8,17 +8,27 @@ Tested by ``tests/unit/build/agent/test_needs.py``.
 
 PROGRAMS = {
     "busctl": "asking who must not be interrupted",
-    "crun": "entering a container, where there are any",
     "gzip": "packing a file as its package had it",
     "journalctl": "what a container has said",
     "mount": "making the partitions writable while it works",
-    "nsenter": "changing containers for everybody, and not only for itself",
     "python3": "itself",
     "sh": "the scripts beside the agent",
     "systemctl": "units, restarts",
     "umount": "images that no container needs any more",
 }
-"""Every program that the agent starts by name, and what for."""
+"""Every program that the agent starts by name on each device, and what for."""
+
+CONTAINER_PROGRAMS = {
+    "crun": "entering a container",
+    "nsenter": "changing containers for everybody, and not only for itself",
+}
+"""Likewise where a system has containers."""
+
+WEB_MODULES = {"ssl": "servers of updates that speak https"}
+"""Modules that the agent imports only where ``update.url`` is set, or ``--from`` names a server."""
+
+CONTAINER_SCRIPT = "container"
+"""What lies beside the agent and is started by the units of containers only."""
 
 REMOTE_PROGRAMS = {
     "basename": "`reconix cp`",
@@ -29,7 +39,6 @@ REMOTE_PROGRAMS = {
     "mv": "`reconix cp`",
     "rm": "`reconix cp`",
     "sh": "`reconix cp`, `reconix shell`",
-    "tar": "`reconix cp`",
 }
 """Every program that commands of a desk start on a device, and which ones do."""
 
@@ -37,6 +46,7 @@ LATE_MODULES = {
     "encodings.ascii": "what the kernel says in /proc",
     "encodings.utf_16_le": "names of partitions, variables of the firmware",
     "encodings.idna": "an address of a socket, even a numeric one",
+    "tarfile": "`reconix cp`, where there is no `tar`",
     "stringprep": "needed by encodings.idna",
     "unicodedata": "needed by encodings.idna",
 }

@@ -78,6 +78,7 @@ ALL = (
         rf"{_LIBRARIES}/libnewt\.so.*",
         "dialogues are written from left to right without",
     ),
+    Sentence(r"usr/bin/sort", r"usr/bin/basename", "its help has it as an example"),
     Sentence(
         r"usr/share/X11/.*",
         rf"{_LIBRARIES}/libX11\.so.*",

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from reconix.build.agent.needs import CONTAINER_SCRIPT
 from reconix.build.minify import graph, rules
 from reconix.build.minify.edges import texts
 from reconix.build.minify.edges.accounts import AccountEdges
@@ -35,6 +36,7 @@ from reconix.build.software.owners import Owners
 _MAX_SETTINGS_BYTES = 1 << 18
 _INIT = "usr/lib/systemd/systemd"
 _UNITS = re.compile(r"etc/systemd/(?:system|user|system-generators)/.*")
+_OF_CONTAINERS = re.compile(rf"nix/store/[^/]+-reconix-device/{CONTAINER_SCRIPT}")
 _KEPT = "is named in minify.keep"
 _ALWAYS = {
     "usr/bin/reconix-device": "is the command of the agent",
@@ -70,6 +72,8 @@ class Wanted:
     """What the agent loads."""
     without: tuple[str, ...] = ()
     """Paths of which somebody says that nothing needs them, whatever names them."""
+    containers: bool = False
+    """Whether there are any."""
 
 
 @dataclass(slots=True)
@@ -164,13 +168,14 @@ def make_plan(files: Files, owners: Owners, wanted: Wanted) -> Reasons:
     seeds = [*_seeds(files, edges, wanted), *(Edge(path, _KEPT) for path in sorted(kept))]
     stays = graph.reach(files, seeds, edges.of, never)
     stays = graph.with_folders(files, stays)
+    suggested = edges.elf.suggested | edges.python.suggested
     goes = {path: Because(rule.name, rule.because) for path, rule in never.items()}
     goes |= {
         path: Because("", "the configuration has a file in its place") for path in files.hidden
     }
     for path, node in files.nodes.items():
         if node.is_of_root and path not in stays:
-            goes.setdefault(path, _unreached(files, path, edges.elf.suggested, never))
+            goes.setdefault(path, _unreached(files, path, suggested, never))
     return Reasons(stays, goes)
 
 
@@ -224,6 +229,8 @@ def _seeds(files: Files, edges: _Edges, wanted: Wanted) -> Iterator[Edge]:
     yield from (Edge(path, how) for path, how in _ALWAYS.items())
     for path, node in sorted(files.nodes.items()):
         is_other = not node.is_of_root and not node.is_folder
+        if not wanted.containers and _OF_CONTAINERS.fullmatch(path):
+            continue
         if is_other and not (node.is_link and _UNITS.fullmatch(path)):
             yield Edge(path, "is of the configuration")
     for name, who in wanted.commands:

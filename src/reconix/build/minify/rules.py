@@ -179,7 +179,8 @@ ALL = (
     ),
     Rule(
         "names of hardware",
-        r"(?:usr/lib|etc)/udev/hwdb(?:\.d/.*|\.bin)|usr/share/(?:misc|hwdata)/(?:pci|usb)\.ids.*",
+        r"(?:usr/lib|etc)/udev/hwdb(?:\.d/.*|\.bin)|usr/share/(?:misc|hwdata)/(?:pci|usb)\.ids.*"
+        r"|usr/bin/systemd-hwdb|usr/lib/udev/iocost|usr/lib/udev/rules\.d/90-iocost\.rules",
         "udev names devices by it, and drives all of them without",
         _asked("libinput-bin", "usbutils", "pciutils", "systemd-hwdb"),
         "`usbutils`, `pciutils` or `libinput-bin` is among the packages",

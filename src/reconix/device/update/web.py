@@ -24,17 +24,20 @@ Tested by ``tests/unit/device/update/test_web.py``, with servers that misbehave.
 import http.client
 import math
 import re
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from reconix.base import progress
 from reconix.base.address import Address, Refused, shown
 from reconix.base.errors import ReconixError
-from reconix.base.http import BROKEN, Answer, Client, Limits, Route
+from reconix.base.http import BROKEN, Answer, Client, Limits, NoTls, Route
 from reconix.transfer.format.stream import LinkFault
+
+if TYPE_CHECKING:  # slow to import, and a minified system may lack it
+    import ssl
 
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python has no name for
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
@@ -315,8 +318,12 @@ def _is_all(given: str, position: int) -> bool:
     return found is not None and int(found[1]) == position
 
 
-def _trusting(authorities: str | None) -> ssl.SSLContext:
+def _trusting(authorities: str | None) -> "ssl.SSLContext":
     """Checks certificates, but not by a clock: in 1970 and in 2106 a device must be mendable."""
+    try:
+        import ssl
+    except ImportError as error:
+        raise NoTls from error
     try:
         context = ssl.create_default_context(cadata=authorities)
     except ssl.SSLError as error:

@@ -145,3 +145,23 @@ def test_a_circle_of_links_is_reached_by_nobody_and_told(tmp_path: Path) -> None
     )
     assert reasons.goes["usr/bin/one"] == Because("", "leads in a circle")
     assert "etc/x.conf" in reasons.stays
+
+
+AGENT = "nix/store/0-reconix-device"
+
+
+@pytest.mark.parametrize(
+    ("containers", "by"), [(False, f"{AGENT}/root.sh"), (True, f"{AGENT}/container")]
+)
+def test_the_script_for_containers_counts_only_where_there_are_any(
+    containers: bool, by: str, tmp_path: Path
+) -> None:
+    agent = write(
+        tmp_path / "agent", {"container": "tool\nother-tool\n", "root.sh": "other-tool\n"}
+    )
+    root = write(tmp_path / "root", ROOT)
+    parts = [Part(f"/{AGENT}", agent, hides=True), Part("", root)]
+    wanted = Wanted(containers=containers)
+    reasons = make_plan(Files.read(parts), Owners.read(root), wanted)
+    assert reasons.stays["usr/bin/other-tool"].by == by
+    assert ("usr/bin/tool" in reasons.stays) == containers

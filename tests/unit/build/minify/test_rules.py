@@ -36,6 +36,7 @@ def taken(
         ("etc/cron.daily/x", "scripts for cron"),
         ("etc/logrotate.d/x", "settings of logrotate"),
         ("usr/lib/udev/hwdb.bin", "names of hardware"),
+        ("usr/bin/systemd-hwdb", "names of hardware"),
         ("usr/lib/udev/rules.d/x.rules", ""),
         ("usr/lib/x86_64-linux-gnu/gconv/X.so", "character sets"),
         ("usr/share/zoneinfo/Europe/Paris", "time zones"),

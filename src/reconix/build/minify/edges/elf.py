@@ -26,6 +26,8 @@ _USUAL = ("usr/local/lib", "usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gn
 _CONF = "etc/ld.so.conf.d"
 _SONAME = re.compile(rb"(?<![\w.+/-])lib[\w.+-]+\.so(?:\.\d+)+(?![\w.%-])")
 _LIBRARY = re.compile(r"lib[^/]+\.so(\.[^/]*)?|ld-linux[^/]*")
+_EXAMPLES = {"usr/bin/basename": "usr/bin/sort"}
+"""What the help of a program shows as an example and the program does not touch."""
 _FOLLOWED = ("required", "recommended")
 
 
@@ -84,7 +86,8 @@ class ElfEdges:
 
     def _named(self, path: str, content: bytes, elf: Elf) -> Iterator[Edge]:
         for named in texts.paths(content):
-            yield Edge(named, f"names /{named}")
+            if named != _EXAMPLES.get(path):
+                yield Edge(named, f"names /{named}")
         told = {name for each in elf.loads for name in each.sonames}
         for name in sorted({found.decode() for found in _SONAME.findall(content)} - told):
             yield from self._library(name, path, elf, f"names the library {name}")

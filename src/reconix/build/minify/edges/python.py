@@ -4,6 +4,9 @@ Imports are read from the source; also those within functions, which may never h
 looked for beside the importing file, and in the standard library and Debian's packages. A package
 means its ``__init__.py`` and each folder above it.
 
+The standard library imports some modules only when it does what the agent never has it do. They
+stay as soon as there is any other Python: a script, a module, an environment of the team.
+
 Source: the Python language reference, *The import system*.
 Tested by ``tests/unit/build/minify/edges/test_python.py``.
 """
@@ -31,6 +34,28 @@ _TOOL = re.compile(
 )
 """What the standard library itself imports only for people who write programs, and for other
 systems. A program of a team that imports it has it."""
+_FOR = {
+    "shutil": {"tarfile": "archives", "zipfile": "archives", "bz2": "archives"},
+    "tarfile": {"bz2": "compressed archives", "gzip": "compressed archives"},
+    "email/message": {"email.generator": "texts of messages", "email.policy": "new messages"},
+    "email/utils": {"random": "names of messages"},
+    "email/_parseaddr": {"calendar": "dates of messages"},
+    "http/client": {"ssl": "https"},
+    "ssl": {"calendar": "dates of certificates as numbers"},
+    "warnings": {"tracemalloc": "where an object was made"},
+    "importlib/_bootstrap_external": {
+        "importlib.metadata": "distributions",
+        "importlib.readers": "data beside modules",
+    },
+    "zipimport": {"importlib.readers": "data beside modules"},
+    "runpy": {"pkgutil": "running a file by its name"},
+    "collections/__init__": {"heapq": "the most common of a Counter"},
+}
+"""What modules of the standard library import only for something that the agent never asks for."""
+_OF_INSTALLATION = re.compile(r"etc/python3[\d.]*/.*")
+_LINE = re.compile(
+    r"(?m)^[ \t]*(?:from[ ]+(\.*)([\w.]*)[ ]+import[ ]+(\([^)]*\)|[^\n;#(]+)|import[ ]+([^\n;#(]+))"
+)
 _PARTS = ("body", "orelse", "finalbody", "handlers", "cases")
 _OF_PROGRAM = re.compile(r"_?_?(?:test\w*|main)|help")
 
@@ -40,6 +65,10 @@ class PythonEdges:
     """Finds what modules import among the files of a device."""
 
     files: Files
+    suggested: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Modules that the agent could reach and does not: by path what for, and who imports it."""
+    _waiting: list[tuple[str, Edge]] = field(default_factory=list)
+    _has_others: bool = False
     _roots: tuple[str, ...] = ()
     _modules: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -59,12 +88,32 @@ class PythonEdges:
 
     def _of_source(self, path: str, content: bytes) -> Iterator[Edge]:
         is_standard = _STANDARD.match(path) is not None
-        edges = (
-            edge
-            for name, level in _imports(content, is_standard)
-            for edge in (self._near(name, level, path) if level else self.module(name, path))
-        )
-        yield from (each for each in edges if not is_standard or not _TOOL.match(each.target))
+        if not is_standard and not _OF_INSTALLATION.fullmatch(path):
+            yield from self._for_others()
+        for name, level in _imports(content, is_standard):
+            edges = self._near(name, level, path) if level else self.module(name, path)
+            if not is_standard:
+                yield from edges
+            else:
+                inner = (each for each in edges if not _TOOL.match(each.target))
+                yield from self._of_standard(path, name, inner)
+
+    def _of_standard(self, path: str, name: str, edges: Iterator[Edge]) -> Iterator[Edge]:
+        """What a module of the standard library imports, if it is not to wait for others."""
+        what = _what_for(path, name)
+        if not what or self._has_others:
+            yield from edges
+        else:
+            for each in edges:
+                self._waiting.append((path, each))
+                self.suggested.setdefault(each.target, (what, path))
+
+    def _for_others(self) -> Iterator[Edge]:
+        """What waited for Python that is not the agent's."""
+        self._has_others = True
+        for path, edge in self._waiting:
+            yield Edge(edge.target, f"may use /{path}, which {edge.how}")
+        self._waiting.clear()
 
     def _near(self, name: str, level: int, path: str) -> Iterator[Edge]:
         """The files of a module that is named from where a file is."""
@@ -116,8 +165,30 @@ def _imports(content: bytes, is_standard: bool) -> tuple[tuple[str, int], ...]:
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError):
-        return ()
+        # The Python of a device may be newer than ours, and so may be its grammar.
+        return tuple(dict.fromkeys(_by_lines(content.decode(errors="replace"))))
     return tuple(dict.fromkeys(_named(_statements(tree, is_standard=is_standard))))
+
+
+def _what_for(path: str, name: str) -> str:
+    """What a module of the standard library imports another one for, if for one thing only."""
+    stem = _STANDARD.sub("", path).removesuffix(".py")
+    said = _FOR.get(stem, {})
+    parts = name.split(".")
+    above = (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return next((said[each] for each in above if each in said), "")
+
+
+def _by_lines(source: str) -> Iterator[tuple[str, int]]:
+    """The same as ``_named``, from lines that look like imports: a few too many."""
+    for dots, module, inner, plain in _LINE.findall(source):
+        base = [module] if module else []
+        if module and not plain:
+            yield module, len(dots)
+        for listed in (inner or plain).strip("()\n ").split(","):
+            words = listed.split("#")[0].split()
+            if words:
+                yield ".".join((*base, words[0])), len(dots)
 
 
 def _named(statements: Iterable[ast.AST]) -> Iterator[tuple[str, int]]:

@@ -67,6 +67,14 @@ def test_a_program_reaches_its_loader_its_libraries_and_what_it_names(desk: Desk
     assert "needs the library libc.so.6" not in found  # it is not there
 
 
+def test_an_example_in_the_help_of_a_program_is_not_reached(desk: Desk) -> None:
+    code = 'const char *help = "for example /usr/bin/sort"; int main(void) { return !help; }'
+    for name in ("air", "basename"):
+        desk.program(f"usr/bin/{name}", code)
+    assert "names /usr/bin/sort" in desk.edges("usr/bin/air")[0]
+    assert "names /usr/bin/sort" not in desk.edges("usr/bin/basename")[0]
+
+
 def test_a_library_is_looked_for_where_the_program_says(desk: Desk) -> None:
     desk.library("opt/air/lib/libf.so.1")
     desk.library(f"{USUAL}/libf.so.1")

@@ -99,3 +99,35 @@ def test_a_module_of_the_standard_library_does_not_mean_its_neighbour(tmp_path: 
     files = make(tmp_path, {**ROOT, f"{P}/json/os.py": ""})
     found = PythonEdges(files).of(f"{P}/json/decoder.py", b"import os")
     assert [edge.target for edge in found] == [f"{P}/os.py"]
+
+
+LATE = {**ROOT, f"{P}/shutil.py": "", f"{P}/tarfile.py": "", f"{P}/copy.py": ""}
+ARCHIVES = b"import os\ndef make_archive():\n    import tarfile\ndef other():\n    import copy\n"
+
+
+def test_what_the_agent_never_has_the_standard_library_do_waits_for_others(tmp_path: Path) -> None:
+    edges = PythonEdges(make(tmp_path, LATE))
+    found = {edge.target for edge in edges.of(f"{P}/shutil.py", ARCHIVES)}
+    assert found == {f"{P}/os.py", f"{P}/copy.py"}
+    assert edges.suggested == {f"{P}/tarfile.py": ("archives", f"{P}/shutil.py")}
+    assert [*edges.of("etc/python3.13/sitecustomize.py", b"")] == []
+    assert [*edges.of("opt/air/main.py", b"")] == [
+        (f"{P}/tarfile.py", f"may use /{P}/shutil.py, which imports tarfile")
+    ]
+    assert f"{P}/tarfile.py" in {edge.target for edge in edges.of(f"{P}/shutil.py", ARCHIVES)}
+
+
+def test_a_grammar_newer_than_ours_is_read_by_lines(tmp_path: Path) -> None:
+    source = """\
+import json.decoder as d, os  # both
+from json import (decoder,
+    scanner)  # not late
+not python = at all
+    import late
+"""
+    assert targets(tmp_path, f"{P}/x.py", source) == {
+        *(f"{P}/json/{name}.py" for name in ("__init__", "decoder", "scanner")),
+        *(f"{P}/os.py", f"{P}/late.py"),
+    }
+    near = targets(tmp_path, f"{D}/serial/tools/x.py", "from . import ports\nx = = 1\n")
+    assert near == {f"{D}/serial/tools/ports.py"}
