@@ -156,7 +156,7 @@ def _site(arguments: argparse.Namespace) -> Iterator[_Site]:
 def _prove(arguments: argparse.Namespace, site: _Site) -> int:
     ends = _ends(arguments, site)
     subject = prepare(site.store, ends, Layout.of(site.host.machine), site.signer, site.work)
-    subject = replace(subject, more=_more(site.store, subject))
+    subject = replace(subject, more=without_restart(site.store, subject))
     extent = Extent(
         states=arguments.states,
         seed=arguments.seed,
@@ -169,7 +169,7 @@ def _prove(arguments: argparse.Namespace, site: _Site) -> int:
     return 0 if found.is_good else BAD
 
 
-def _more(store: ChrootStore, subject: Subject) -> tuple[Workload, ...]:
+def without_restart(store: ChrootStore, subject: Subject) -> tuple[Workload, ...]:
     """What else is done with an update that needs no restart."""
     update = subject.update
     match interruption(store, update.base, update.target).what:
