@@ -71,6 +71,30 @@ def test_many_packs_are_no_reason_not_to_start(host: ContainerHost) -> None:
     assert said == "layeras-delivered\n"
 
 
+VERIFIED = (
+    "echo quiet reconix.verity > /tmp/words"
+    "; sed -i s,^CMDLINE=.*,CMDLINE=/tmp/words, /scripts/root.sh;"
+)
+"""Nothing may lie over /proc, or there is none in a container."""
+
+
+def test_a_content_of_which_the_kernel_has_no_hashes_is_not_run_where_it_must_have_them(
+    host: ContainerHost,
+) -> None:
+    said = host.do(f"{VERIFIED} box 2>&1; {waits(f'[ ! -e /proc/$(cat {PLACE}/pid) ]')}")
+    assert "nput/output error" in said
+
+
+def test_an_image_that_was_altered_is_not_mounted_for_containers_where_all_is_compared(
+    host: ContainerHost,
+) -> None:
+    again = "umount /run/reconix/containers/images/*; container images 2>&1 || echo refused"
+    alter = "for image in /run/reconix/system/images/*; do printf x >> $image; done"
+    said = host.do(f"{VERIFIED} {again}; {alter}; {again}")
+    assert "was altered" in said and said.splitlines()[-1] == "refused"
+    assert said.count("refused") == 1
+
+
 def test_what_a_container_changes_is_its_own_and_has_a_bound(host: ContainerHost) -> None:
     said = host.do(
         "box; crun exec box sh -c 'echo own > /etc/both; chown 7:8 /etc/of-image; touch /new"
