@@ -139,35 +139,35 @@ def with_users(tree: Path, folder: Path, **files: str) -> Path:
 def make_images(place: Path, work: Path) -> None:
     """Those of the project, of packages of Debian."""
     place.mkdir()
-    (work / "broker").mkdir(parents=True)
-    (work / "web").mkdir()
-    tree = with_users(installed("mosquitto", "mosquitto-clients", "dash"), work / "broker")
+    for name in ("broker", "web"):
+        (work / name).mkdir(parents=True)
+    make_broker(place, work / "broker")
+    _make_web(place, work / "web")
+
+
+def make_broker(place: Path, work: Path) -> None:
+    """The image ``broker.tar``."""
+    tree = with_users(installed("mosquitto", "mosquitto-clients", "dash"), work)
     (tree / "mosquitto/data").mkdir(parents=True)
     check = "CMD mosquitto_sub -t $SYS/broker/uptime -C 1 -W 20"
     options = ("--healthcheck-interval=5s", "--healthcheck-timeout=25s")
     command = '--cmd=["/usr/sbin/mosquitto","-c","/etc/mosquitto.conf"]'
     make_image(
-        work / "broker/store",
+        work / "store",
         tree,
         ("mosquitto/data", 300),
         (command, f"--healthcheck={check}", *options),
         f"docker-archive:{place / 'broker.tar'}:example.com/broker:1",
     )
-    tree = with_users(
-        installed("python3-flask", "dash", "coreutils"), work / "web", **{"srv/app.py": APP}
-    )
+
+
+def _make_web(place: Path, work: Path) -> None:
+    packages = ("python3-flask", "dash", "coreutils")
+    tree = with_users(installed(*packages), work, **{"srv/app.py": APP})
     (tree / "srv/state").mkdir()
-    make_image(
-        work / "web/store",
-        tree,
-        ("srv/state", 1000),
-        (
-            "--user=1000:1000",
-            '--cmd=["/usr/bin/python3","/srv/app.py"]',
-            "--env=PYTHONUNBUFFERED=1",
-        ),
-        f"oci:{place / 'web'}:1",
-    )
+    command = '--cmd=["/usr/bin/python3","/srv/app.py"]'
+    config = ("--user=1000:1000", command, "--env=PYTHONUNBUFFERED=1")
+    make_image(work / "store", tree, ("srv/state", 1000), config, f"oci:{place / 'web'}:1")
 
 
 def make_servers(layout: Path, work: Path) -> None:
