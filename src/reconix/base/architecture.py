@@ -18,6 +18,7 @@ class _Facts:
     uefi: str
     elf_machine: int
     exit_code: bytes
+    emulated_processor: str
 
 
 class Architecture(enum.Enum):
@@ -62,6 +63,15 @@ class Architecture(enum.Enum):
         return _FACTS[self].elf_machine
 
     @property
+    def emulated_processor(self) -> str:
+        """One of the oldest that Debian supports, and fast to emulate, as QEMU calls it.
+
+        Programs of Debian sign their pointers where the processor can (ARMv8.3). Emulated, that
+        takes six times as long as everything else.
+        """
+        return _FACTS[self].emulated_processor
+
+    @property
     def exit_code(self) -> bytes:
         """The instructions of a program that ends with status 0."""
         return _FACTS[self].exit_code
@@ -73,11 +83,13 @@ _FACTS = {
         "x64",
         62,
         bytes.fromhex("b83c000000 31ff 0f05"),  # mov eax, 60; xor edi, edi; syscall
+        "qemu64",
     ),
     Architecture.ARM64: _Facts(
         "aarch64",
         "aa64",
         183,
         bytes.fromhex("a80b80d2 000080d2 010000d4"),  # mov x8, #93; mov x0, #0; svc #0
+        "cortex-a57",
     ),
 }

@@ -59,8 +59,8 @@ def interpreter(architecture: Architecture) -> str:
 def own_rule(architecture: Architecture) -> tuple[str, ...]:
     """The words before a command that let it start programs of an architecture.
 
-    They are for a user namespace and a mount namespace that were made for it. Empty if nothing is
-    needed: it is the architecture of this machine, or the machine has a rule.
+    They are for a user namespace and a mount namespace that were made for it. Empty if it is the
+    architecture of this machine.
 
     Raises:
         NotEmulated: there is no way.
@@ -69,8 +69,15 @@ def own_rule(architecture: Architecture) -> tuple[str, ...]:
         return ()
     for words in (*_words(architecture), ()):
         if _works(words, architecture):
-            return words
+            return (*words, "env", *environment(architecture))
     raise NotEmulated(architecture)
+
+
+def environment(architecture: Architecture) -> tuple[str, ...]:
+    """What programs of an architecture shall find in their environment: ``NAME=value``."""
+    if architecture.is_of_this_machine:
+        return ()
+    return (f"QEMU_CPU={architecture.emulated_processor}",)
 
 
 def _words(architecture: Architecture) -> Sequence[tuple[str, ...]]:

@@ -276,11 +276,11 @@ def _other_architectures() -> Iterator[Finding]:
 
 def _other_architecture(architecture: Architecture) -> Finding:
     try:
-        own = emulation.own_rule(architecture)
+        emulation.own_rule(architecture)
     except NotEmulated:
         found = "do not run"
     else:
-        found = "run, by a rule of the build" if own else "run, by a rule of this machine"
+        found = "run, emulated"
     return Finding(
         f"programs of {architecture.value}",
         found,

@@ -40,6 +40,12 @@ def test_the_smallest_program_ends_with_0(tmp_path: Path) -> None:
     assert not process.succeeds(program), "which is an instruction that nobody knows"
 
 
+def test_programs_are_told_a_processor_that_is_fast_to_emulate() -> None:
+    assert emulation.environment(HERE) == ()
+    expected = (f"QEMU_CPU={OTHER.emulated_processor}",)
+    assert emulation.environment(OTHER) == expected
+
+
 def test_without_an_interpreter_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -199,6 +199,7 @@ def _words(
         "LC_ALL=C.UTF-8",
         "TZ=UTC",
         "HOME=/root",
+        *emulation.environment(architecture),
     ]
     install = [
         *clean,
