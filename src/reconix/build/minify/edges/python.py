@@ -2,12 +2,14 @@
 
 Imports are read from the source; also those within functions, which may never happen. A module is
 looked for beside the importing file, and in the standard library and Debian's packages. A package
-means its ``__init__.py`` and each folder above it.
+means its ``__init__.py`` and each folder above it. One of Debian's has data beside its modules, and
+its name, version and entry points in a folder beside it: both stay with it, but for its own tests.
 
 The standard library imports some modules only when it does what the agent never has it do. They
 stay as soon as there is any other Python: a script, a module, an environment of the team.
 
-Source: the Python language reference, *The import system*.
+Source: the Python language reference, *The import system*; the Python Packaging User Guide,
+*Recording installed projects*.
 Tested by ``tests/unit/build/minify/edges/test_python.py``.
 """
 
@@ -56,6 +58,11 @@ _OF_INSTALLATION = re.compile(r"etc/python3[\d.]*/.*")
 _LINE = re.compile(
     r"(?m)^[ \t]*(?:from[ ]+(\.*)([\w.]*)[ ]+import[ ]+(\([^)]*\)|[^\n;#(]+)|import[ ]+([^\n;#(]+))"
 )
+_PACKAGE = re.compile(r"(?P<folder>usr/lib/python3/dist-packages)/(?P<name>\w+)/__init__\.py")
+_CODE = re.compile(
+    r".*\.(?:py|pyc|pyi|pyx|pxd|c|h|so)|.*/(?:tests?|testing|examples)/.*|.*/py\.typed"
+)
+_METADATA = re.compile(r"(?P<name>[\w.-]+?)-\d[^/]*\.(?:dist|egg)-info")
 _PARTS = ("body", "orelse", "finalbody", "handlers", "cases")
 _OF_PROGRAM = re.compile(r"_?_?(?:test\w*|main)|help")
 
@@ -71,6 +78,7 @@ class PythonEdges:
     _has_others: bool = False
     _roots: tuple[str, ...] = ()
     _modules: dict[str, dict[str, str]] = field(default_factory=dict)
+    _told: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Find the folders in which modules are looked for."""
@@ -82,6 +90,9 @@ class PythonEdges:
         """What a file reaches that is Python's."""
         if path.endswith(".py") or _SCRIPT.match(content):
             yield from self._of_source(path, content)
+            package = _PACKAGE.fullmatch(path)
+            if package is not None:
+                yield from self._beside_modules(package["folder"], package["name"])
         elif path.endswith(".so") and path.startswith(self._roots):
             for word in sorted(set(_WORD.findall(content))):
                 yield from self.module(word.decode(), path, "names the module")
@@ -114,6 +125,43 @@ class PythonEdges:
         for path, edge in self._waiting:
             yield Edge(edge.target, f"may use /{path}, which {edge.how}")
         self._waiting.clear()
+
+    def _beside_modules(self, folder: str, name: str) -> Iterator[Edge]:
+        """What a package of Debian has besides modules."""
+        for path in self.files.below(f"{folder}/{name}"):
+            if not _CODE.fullmatch(path):
+                yield from (Edge(each, f"is data of {name}") for each in self._data(path))
+        for path in self._metadata(folder).get(name, ()):
+            yield Edge(path, f"tells what {name} is")
+
+    def _data(self, path: str) -> Iterator[str]:
+        """A file, or a link with all that is in the folder that it leads to."""
+        yield path
+        place = self.files.find(path)
+        if place is not None and self.files.nodes[place].is_folder:
+            yield from self.files.below(place)
+
+    def _metadata(self, folder: str) -> dict[str, list[str]]:
+        """What tells of the packages in a folder, by their names."""
+        if folder not in self._told:
+            found: dict[str, list[str]] = {}
+            for path in self.files.inside(folder):
+                told = _METADATA.fullmatch(path.rpartition("/")[2])
+                for name in self._names(path, told["name"]) if told else ():
+                    found.setdefault(name, []).extend(self._leaves(path))
+            self._told[folder] = found
+        return self._told[folder]
+
+    def _names(self, path: str, name: str) -> list[str]:
+        """Of the modules that a distribution has: what it says, or else what it is called."""
+        listed = f"{path}/top_level.txt"
+        node = self.files.nodes.get(listed)
+        if node is not None and node.is_file:
+            return self.files.content(listed).decode(errors="replace").split()
+        return [name, name.lower().replace("-", "_")]
+
+    def _leaves(self, path: str) -> Iterable[str]:
+        return self.files.below(path) if self.files.nodes[path].is_folder else (path,)
 
     def _near(self, name: str, level: int, path: str) -> Iterator[Edge]:
         """The files of a module that is named from where a file is."""

@@ -131,3 +131,29 @@ not python = at all
     }
     near = targets(tmp_path, f"{D}/serial/tools/x.py", "from . import ports\nx = = 1\n")
     assert near == {f"{D}/serial/tools/ports.py"}
+
+
+def test_a_package_of_debian_has_its_data_and_what_tells_of_it(tmp_path: Path) -> None:
+    beside = {
+        f"{D}/yaml/__init__.py": "",
+        f"{D}/yaml/loader.py": "",
+        f"{D}/yaml/schema.json": "",
+        f"{D}/yaml/tests/data.json": "",
+        f"{D}/yaml/fonts": "> /usr/share/yaml",
+        "usr/share/yaml/a.ttf": "",
+        f"{D}/PyYAML-6.0.dist-info/top_level.txt": "_yaml\nyaml\n",
+        f"{D}/PyYAML-6.0.dist-info/METADATA": "",
+        f"{D}/yaml-2.egg-info": "",
+        f"{D}/other-1.dist-info/METADATA": "",
+    }
+    edges = PythonEdges(make(tmp_path, beside))
+    found = {edge.target for edge in edges.of(f"{D}/yaml/__init__.py", b"")}
+    assert found == {
+        f"{D}/yaml/schema.json",
+        f"{D}/yaml/fonts",
+        "usr/share/yaml/a.ttf",
+        f"{D}/PyYAML-6.0.dist-info/top_level.txt",
+        f"{D}/PyYAML-6.0.dist-info/METADATA",
+        f"{D}/yaml-2.egg-info",
+    }
+    assert not list(edges.of(f"{D}/yaml/loader.py", b""))
