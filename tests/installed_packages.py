@@ -133,6 +133,8 @@ def add_generation(
     store: ChrootStore,
     containers: Mapping[str, StorePath] | None = None,
     minify: Mapping[str, Wanted] | None = None,
+    *,
+    modules_apart: bool = False,
 ) -> StorePath:
     """A generation of both systems, as a build leaves it; ``install`` comes first.
 
@@ -140,9 +142,14 @@ def add_generation(
         store: where it goes.
         containers: the objects with the containers of systems, by the names of these.
         minify: what those systems want that are minified.
+        modules_apart: whether the modules of the kernel are an object of their own.
     """
     lock = lock_of()
-    linux = store.add_files(folder({"vmlinuz": KERNEL_FILE, "modules/x.ko": MODULE}), "linux-6.12")
+    both = {"vmlinuz": KERNEL_FILE, "modules/x.ko": MODULE}
+    linux = kernel = store.add_files(folder(both), "linux-6.12")
+    if modules_apart:
+        kernel = store.add_files(folder({"vmlinuz": KERNEL_FILE}), "linux-6.12")
+        linux = store.add_files(folder({"modules/x.ko": MODULE}), "linux-modules-6.12")
     agent = store.add_files(folder({"agent.pyz": File(b"a" * 300)}), "reconix-device")
     initrd = store.add_files(folder({"initrd": File(b"i" * 500)}), "initrd")
     shared = {"modules": Symlink(f"{linux}/modules"), "agent": Symlink(str(agent))}
@@ -159,11 +166,12 @@ def add_generation(
         described = store.add_files(File(print_sidecar(said)), f"{root.name}.sidecar", [root])
         links = {"root": Symlink(str(root)), "etc": Symlink(str(etc)), **shared}
         links["sidecars/root"] = Symlink(str(described))
-        needed = [root, etc, linux, agent, initrd, described]
+        needed = [root, etc, *dict.fromkeys((kernel, linux)), agent, initrd, described]
         if containers and name in containers:
             links["containers"] = Symlink(str(containers[name]))
             needed.append(containers[name])
-        tree = folder({**links, "boot.json": File(f"{initrd}/initrd".encode())})
+        named = f"{initrd}/initrd" + (f" {kernel}/vmlinuz" if modules_apart else "")
+        tree = folder({**links, "boot.json": File(named.encode())})
         toplevels[name] = store.add_files(tree, f"system-{name}", needed)
     boot = store.add_files(folder({"kernel": KERNEL_FILE, "loader": File(b"l" * 400)}), "boot-gw")
     trees = DeviceTrees(store)

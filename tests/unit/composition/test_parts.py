@@ -15,6 +15,7 @@ from reconix.store.paths import StorePath
 from reconix.store.sidecar import Sidecar, print_sidecar
 from reconix.store.tree import File, folder
 
+KERNEL = Part("kernel", "6.12", Kind.KERNEL)
 BOTH = frozenset({"default", "mail"})
 
 
@@ -66,12 +67,17 @@ def test_files_of_a_root_are_those_of_its_packages(found: list[Content]) -> None
 
 
 def test_a_content_that_several_parts_have_counts_with_the_first(found: list[Content]) -> None:
-    kernel = Part("kernel", "6.12", Kind.KERNEL)
-    assert sizes(found, kernel) == [("", 3000, BOTH), ("modules", 200, BOTH)]
+    assert sizes(found, KERNEL) == [("", 3000, BOTH), ("modules", 200, BOTH)]
     assert len(KERNEL_FILE.content) == 3000, "the boot partition has it, too"
     boot = sizes(found, Part("(boot partition)", kind=Kind.BOOT))
     assert [size for _, size, systems in boot if not systems] == [400, 735], "and what it is"
     assert sizes(found, Part("(initrd)", kind=Kind.KERNEL)) == [("", 500, BOTH)]
+
+
+def test_modules_of_an_object_of_their_own_are_of_the_kernel(built: ChrootStore) -> None:
+    generation = add_generation(built, modules_apart=True)
+    found = contents(built, read_generation(built.store_dir, generation))
+    assert sizes(found, KERNEL) == [("", 3000, BOTH), ("modules", 200, BOTH)]
 
 
 def test_a_program_and_a_file_that_are_equal_are_one_content(found: list[Content]) -> None:
