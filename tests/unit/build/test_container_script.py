@@ -71,6 +71,15 @@ def test_many_packs_are_no_reason_not_to_start(host: ContainerHost) -> None:
     assert said == "layeras-delivered\n"
 
 
+def test_one_that_is_gone_from_the_containers_is_left_to_systemd(host: ContainerHost) -> None:
+    said = host.do(
+        "sleep 60 & export MAINPID=$!; container stop other && echo left; kill -0 $MAINPID"
+        "; container stop box; wait $MAINPID 2> /dev/null; echo $?; unset MAINPID"
+        "; container stop box && echo nothing to do"
+    )
+    assert said.splitlines() == ["left", "137", "nothing to do"]
+
+
 VERIFIED = (
     "echo quiet reconix.verity > /tmp/words"
     "; sed -i s,^CMDLINE=.*,CMDLINE=/tmp/words, /scripts/root.sh;"
