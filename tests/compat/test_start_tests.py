@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.device_trees import Tree, write
+from tests.heard import Heard
 
+from reconix.base import progress
 from reconix.base.process import find
 from reconix.build.minify import start_tests
 from reconix.build.minify.start_tests import StartTest
@@ -73,6 +75,18 @@ def test_what_both_do_is_no_error_and_changes_nothing(
     minimal, full, above = roots(tmp_path, program, script)
     start_tests.check(minimal, full, above)
     assert not (minimal / "usr/share/air/types").exists()
+
+
+def test_layers_that_cannot_be_put_together_are_told(tmp_path: Path, program: Path) -> None:
+    minimal, full, above = roots(tmp_path, program, "exit 0")
+    heard = Heard()
+    progress.listen(heard)
+    try:
+        start_tests.check(minimal, full, [*above, Part("", tmp_path / "none")])
+    finally:
+        progress.listen(progress.Silent())
+    (note,) = heard.notes
+    assert note.startswith("cannot run what air.service tests before it starts: ")
 
 
 def test_it_is_alone(tmp_path: Path, program: Path) -> None:

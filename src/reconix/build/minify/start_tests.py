@@ -4,6 +4,7 @@
 so itself: ``ExecStartPre=``. Such a command is run twice, in the full root and in the minimal one,
 with all that is laid over them: one that fails in both fails for lack of a device, of its keys, its
 data, its users, and nothing follows from it. One that fails in the minimal root alone is an error.
+Where this machine does not let layers be put together, that is told, and nothing is run.
 
 Only commands that say that they test something are run, for a short while, cut off as maintainer
 scripts are (``build/isolation.py``): without a network, on layers over the roots that are gone
@@ -21,6 +22,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.base import progress
+from reconix.base.errors import ReconixError
 from reconix.base.files import read_bounded
 from reconix.base.process import CommandFailed, run
 from reconix.base.text import last_words
@@ -36,7 +39,12 @@ _MAX_UNIT_BYTES = 1 << 20
 _SECONDS = 20
 _TESTS = re.compile(r"-t|-T|--?(?:test|check|dry-run|validate)[\w-]*|(?:config|check|test)[\w-]*")
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+_NOT_TOGETHER = 99  # the script could not make a system of the objects
 _WORD = re.compile(r"\"[^\"]*\"|'[^']*'|\S+")
+
+
+class _NotTogether(ReconixError):
+    """The layers of a system cannot be put together here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +114,12 @@ def faults(minimal: Path, full: Path, above: Sequence[Part]) -> Iterator[Fault]:
     """The tests that the full root passes and the minimal one does not."""
     etc = [part.tree for part in above if part.place == "/etc"]
     for test in start_tests(etc, minimal):
-        said = _failure(test, minimal, above)
-        if said and not _failure(test, full, above):
-            yield Fault(test.words[0], f"fails before {test.unit} starts: {said}")
+        try:
+            said = _failure(test, minimal, above)
+            if said and not _failure(test, full, above):
+                yield Fault(test.words[0], f"fails before {test.unit} starts: {said}")
+        except _NotTogether as error:
+            progress.note(f"cannot run what {test.unit} tests before it starts: {error}")
 
 
 def _failure(test: StartTest, root: Path, above: Sequence[Part]) -> str:
@@ -128,5 +139,7 @@ def _failure(test: StartTest, root: Path, above: Sequence[Part]) -> str:
         try:
             run(*isolation.isolated(script), timeout_seconds=_SECONDS)
         except CommandFailed as error:
+            if error.status == _NOT_TOGETHER:
+                raise _NotTogether(last_words(error.output)) from error
             return last_words(error.output) or f"it exits with {error.status}"
     return ""
