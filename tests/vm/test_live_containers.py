@@ -6,6 +6,8 @@ what ran before it.
 """
 
 import http.client
+import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from tests.vm.having_secrets import ssh_words
 from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
 
 from reconix.base.process import CommandFailed
+from reconix.vm.timeouts import scaled
 
 pytestmark = [pytest.mark.vm, pytest.mark.archive]
 ONE, TWO = 9001, 9002
@@ -27,6 +30,7 @@ command = [{command}]
 files = {{ "/srv/pages/index.html" = {{ text = "{page}" }} }}
 network = "host"
 ports = ["9001:9001"]
+init = true
 [containers.two]
 packages = ["python3"]
 command = ["python3", "-m", "http.server", "--directory", "/srv/pages", "9002"]
@@ -36,6 +40,32 @@ ports = ["9002:9002"]
 """
 SERVES = '"python3", "-m", "http.server", "--directory", "/srv/pages", "9001"'
 PID = "cat /run/reconix/containers/{}/pid"
+POLLER = """\
+import socket, sys, threading, time
+def answers(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as connection:
+            connection.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+            return connection.recv(1)
+    except OSError:
+        return b""
+def poll(port):
+    with open(f"/run/answers-{port}", "w") as heard:
+        while True:
+            if answers(port):
+                print(time.monotonic(), file=heard, flush=True)
+            time.sleep(0.1)
+for port in sys.argv[1:]:
+    threading.Thread(target=poll, args=(int(port),)).start()
+"""
+GAP = """\
+import sys, time
+times = [*map(float, open(f"/run/answers-{sys.argv[1]}")), time.monotonic()]
+print(max(after - before for before, after in zip(times, times[1:])))
+"""
+"""The longest time without an answer, up to now."""
+MORE_SECONDS = 2.0
+"""What a change may take in an emulator beside stopping and starting; 1 s on a device."""
 
 
 def system(page: str, command: str = SERVES) -> str:
@@ -73,7 +103,7 @@ def test_an_update_interrupts_what_it_changes(project: Project, tmp_path: Path) 
         wait_for_page(device, ONE, "old")
         wait_for_page(device, TWO, "two")
         before = running(device)
-        changes_one(device, project, "new")
+        changes_one_without_delay(device, project)
         leaves_what_does_not_work(device, project)
         assert page(device, ONE) == "new"
         changes_another_system(device, project)
@@ -114,6 +144,36 @@ def changes_one(device: Device, project: Project, text: str) -> None:
     assert device.ask(PID.format("one")) != before
     listed = device.ask("reconix-device containers")
     assert "one" in listed and "two" in listed, listed
+
+
+def changes_one_without_delay(device: Device, project: Project) -> None:
+    """It is away as long as a restart takes, and the other one is not at all."""
+    plain = gaps(device, lambda: restarts_one(device))
+    update = gaps(device, lambda: changes_one(device, project, "new"))
+    for what, found in ("a restart by systemd", plain), ("an update", update):
+        print(f"longest silence in {what}: {found[ONE]:.2f} s, the other one {found[TWO]:.2f} s")
+    assert update[ONE] <= plain[ONE] + scaled(MORE_SECONDS)
+    assert update[TWO] <= plain[TWO] + scaled(MORE_SECONDS)
+
+
+def gaps(device: Device, work: Callable[[], None]) -> Mapping[int, float]:
+    """The longest silence of each container while something is done, asked ten times a second."""
+    words = shlex.join(["systemd-run", "-q", "--unit=poller", "python3", "-c", POLLER])
+    device.ask(f"rm -f /run/answers-*; {words} {ONE} {TWO}")
+    for port in (ONE, TWO):
+        device.wait_until(f"test -s /run/answers-{port}", "nobody answers")
+    work()
+    found = {
+        port: float(device.ask(f"{shlex.join(['python3', '-c', GAP])} {port}"))
+        for port in (ONE, TWO)
+    }
+    device.ask("systemctl stop poller")
+    return found
+
+
+def restarts_one(device: Device) -> None:
+    device.ask("systemctl restart container-one")
+    wait_for_page(device, ONE, "old")
 
 
 def leaves_what_does_not_work(device: Device, project: Project) -> None:
