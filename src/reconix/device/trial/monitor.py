@@ -4,8 +4,9 @@ Rounds are a second apart and make all checks in order. A round in which all pas
 period*; the system is healthy when that has passed without a failure. A check that fails in it, or
 passes for another reason than before (a unit that was restarted), begins it anew, and that may
 happen a limited number of times: what flaps is not healthy. At the deadline, the first check that
-failed in the last round is the reason, with the end of its output. A unit that systemd has given up
-on is not waited for.
+failed in the last round is the reason, with the end of its output; a round that the deadline cut
+short does not count for that if the one before has a reason. A unit that systemd has given up on is
+not waited for.
 
 Tested by ``tests/unit/device/trial/test_monitor.py``.
 """
@@ -86,6 +87,7 @@ class _Monitor:
         self._before: tuple[str, ...] = ()
 
     def run(self) -> Unhealthy | None:
+        last = None
         while True:
             found = self._round()
             problem = self._judge(found)
@@ -93,8 +95,11 @@ class _Monitor:
                 return None
             if problem is not None and self._is_over():
                 return problem
+            if problem is not None and last is not None and self._clock.now() > self._deadline:
+                return last
             if self._clock.now() + _PAUSE_SECONDS >= self._deadline:
                 return problem or Unhealthy(self._stable_text(), "the deadline passed before that")
+            last = problem
             self._clock.pause(_PAUSE_SECONDS)
 
     def _round(self) -> _Round:

@@ -6,6 +6,7 @@ import pytest
 from tests.turned_clock import TurnedClock
 from tests.unit.device.conftest import Units
 
+from reconix.base.clock import REAL
 from reconix.device.settings.health import (
     STARTED,
     Check,
@@ -98,6 +99,16 @@ def test_a_stable_time_that_does_not_fit_any_more_is_no_health(time: TurnedClock
     found = await_health(only(shell("true"), stable=30), 2, clock=time.clock)
     assert found is not None
     assert found.check == "all checks pass for 30 s"
+
+
+def test_what_the_deadline_cuts_short_is_not_the_reason_if_there_is_another(tmp_path: Path) -> None:
+    """A machine that is so busy that systemd does not answer in time says nothing of a unit."""
+    began = tmp_path / "began"
+    slow = shell(f"[ ! -e {began} ] || exec sleep 60; touch {began}")
+    found = await_health(only(slow, shell("false")), REAL.now() + 2)
+    assert found is not None and found.check == "command `sh -c false` succeeds"
+    found = await_health(only(slow), REAL.now() + 1)
+    assert found is not None and found.check == str(slow)
 
 
 def test_who_waits_is_told_what_for(time: TurnedClock) -> None:
