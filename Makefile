@@ -62,7 +62,7 @@ prove: $(SETUP)
 
 # A bar that is missed does not keep the other figures from being made.
 bench: $(SETUP)
-	@missed=; for each in bench/*.py; do echo "== $$each"; $(RUN) "$$each" || missed="$$missed $$each"; done; \
+	@missed=; for each in bench/*.py; do echo "== $$each"; $(RUN) -m "bench.$$(basename "$$each" .py)" || missed="$$missed $$each"; done; \
 	    test -z "$$missed" || { echo "missed:$$missed" >&2; exit 1; }
 
 bench-updates: $(SETUP)
