@@ -14,8 +14,8 @@ expected.
 
 An update that needs no restart is made without one as well: where only containers of what runs
 change, they are changed, taken back from one that does not come up, and restored; systemd is played
-then, so this is left out where health is more than that of units and containers. Where nothing of
-what runs changes, the update is adopted.
+then, and of health only units and containers are asked for. Where nothing of what runs changes, the
+update is adopted.
 
 The data partition has a workload of its own: the first boot fills it, a factory reset empties it.
 That is recorded and checked as well, with the scripts that do it on the device.
@@ -39,7 +39,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconix.base import process, progress
+from reconix.base import process
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.files import remove_tree
@@ -57,7 +57,7 @@ from reconix.prove.boots import Virtual
 from reconix.prove.case import put_on, read_case
 from reconix.prove.prover import Result, Row, replay
 from reconix.prove.session import Extent, Outcome, Session
-from reconix.prove.subject import Subject, is_played, known, prepare
+from reconix.prove.subject import Subject, known, prepare
 from reconix.prove.workload import UPDATE, Workload, in_place, untouched
 from reconix.prove.write_amplification import Writes
 from reconix.signing.project_keys import signer_of
@@ -175,11 +175,10 @@ def without_restart(store: ChrootStore, subject: Subject) -> tuple[Workload, ...
     match interruption(store, update.base, update.target).what:
         case Interrupted.NOTHING:
             return (untouched,)
-        case Interrupted.CONTAINERS if all(is_played(store, each) for each in subject.known):
-            return (in_place,)
         case Interrupted.CONTAINERS:
-            progress.note("containers change with a restart only: their health cannot be played")
-    return ()
+            return (in_place,)
+        case Interrupted.RESTART:
+            return ()
 
 
 def _virtual(host: Host) -> Virtual:

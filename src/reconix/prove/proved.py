@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconix.base.files import read_bounded
-from reconix.device.settings import containers
-from reconix.device.settings.containers import Container, parse_containers
+from reconix.device.settings import containers, health
+from reconix.device.settings.containers import Container, parse_containers, unit_of
+from reconix.device.settings.health import ContainerWorks, parse_health
 from reconix.nix.chroot import ChrootStore
 from reconix.store import nar
 from reconix.store.paths import StorePath
@@ -49,6 +50,7 @@ class Shape:
         containers: the object that tells of them, if it has some.
         listed: what that tells.
         units: stands for what systemd reads of them.
+        asked: the units of those that its health checks ask for.
     """
 
     toplevel: StorePath
@@ -56,6 +58,7 @@ class Shape:
     containers: StorePath | None = None
     listed: tuple[Container, ...] = ()
     units: bytes = b""
+    asked: frozenset[str] = frozenset()
 
     def is_like(self, other: "Shape") -> bool:
         """Whether another system differs in its containers at most."""
@@ -74,7 +77,15 @@ def shape_of(store: ChrootStore, toplevel: StorePath) -> Shape:
     listed = parse_containers(content, source=str(told))
     units = store.path(found) / "units"
     read = nar.digest(units).digest.value if units.exists() else b""
-    return Shape(toplevel, _rest(place), found, listed, read)
+    return Shape(toplevel, _rest(place), found, listed, read, _asked(place / health.NAME))
+
+
+def _asked(path: Path) -> frozenset[str]:
+    if not path.exists():
+        return frozenset()
+    said = parse_health(read_bounded(path, health.MAX_BYTES), source=str(path))
+    found = (each.condition for each in said.checks)
+    return frozenset(unit_of(each.container) for each in found if isinstance(each, ContainerWorks))
 
 
 def _rest(place: Path) -> bytes:

@@ -31,13 +31,15 @@ from reconix.device.device import Device
 from reconix.device.hardware.disk import PartitionView, holds, open_disk
 from reconix.device.paths import Paths
 from reconix.device.select.start import start
+from reconix.device.settings import health
 from reconix.device.state.lock import exclusive_rw
 from reconix.prove.history import Asked, Step
 from reconix.prove.oracle import Known
 from reconix.prove.recorder import Recording
-from reconix.prove.services import Services
+from reconix.prove.services import Services, played
 from reconix.store.generation import Generation, InstalledSystem
 from reconix.store.manifest import Manifest
+from reconix.store.paths import StorePath
 from reconix.store.registry import Registry
 
 _MAX_RESTARTS = 8
@@ -106,7 +108,7 @@ class WatchedFirmware:
 
 
 class MarkedRegistry(Registry):
-    """A registry that tells when a generation is about to be installed."""
+    """A registry that tells when a generation is to be installed, and whose health is played."""
 
     def __init__(self, system_root: Path, adding: Callable[[], None]) -> None:
         super().__init__(system_root)
@@ -116,6 +118,11 @@ class MarkedRegistry(Registry):
         """See ``Registry``."""
         self._adding()
         super().register(manifest)
+
+    def read(self, path: StorePath, *names: str, limit_bytes: int) -> bytes:
+        """See ``Registry``."""
+        content = super().read(path, *names, limit_bytes=limit_bytes)
+        return played(content) if names == (health.NAME,) else content
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +200,7 @@ class Rig:
         work: Callable[[Device], object],
         *,
         installs: str = "",
-        broken: Collection[str] = (),
+        broken: StorePath | None = None,
     ) -> None:
         """Record one operation of the agent under a name.
 
@@ -201,7 +208,7 @@ class Rig:
             name: of the operation.
             work: what is done.
             installs: the name of its last part, which installs a generation if that is not there.
-            broken: units that do not come up meanwhile.
+            broken: an object with containers that do not start.
         """
         begin = self.recording.position()
         self.marks.clear()

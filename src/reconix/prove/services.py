@@ -10,8 +10,9 @@ is active, always.
     <position> <object> show <unit> <state>      the answer to somebody who asks
 
 A container that has been started is *activating* until somebody has asked about it: it is well
-later than it is started, as any is. One that is broken never comes up. When all containers of an
-object have been seen active, and no other runs, it is known that these are well (``proved.py``).
+later than it is started, as any is. One that is broken does not start. When those containers of an
+object run and no others, and all that health asks for have been seen active, it is known that these
+are well (``proved.py``). Of health, only units and containers can be asked for.
 
 Tested by ``tests/unit/prove/test_services.py``.
 """
@@ -19,23 +20,27 @@ Tested by ``tests/unit/prove/test_services.py``.
 import contextlib
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconix.base.files import remove_tree
 from reconix.base.process import preferring
-from reconix.device.settings.containers import Container
-from reconix.device.settings.health import ContainerWorks, FewUnitsFailed, Health, UnitActive
+from reconix.device.settings import health
+from reconix.device.settings.health import (
+    ContainerWorks,
+    FewUnitsFailed,
+    UnitActive,
+    parse_health,
+    print_health,
+)
 from reconix.prove.proved import Ran, Shape
 from reconix.store.paths import StorePath
 
 _SYSTEMCTL = """\
 #!/bin/sh
 cd {folder} || exit
-say() {{
-    object=$(readlink {current} || echo -)
-    echo "$(stat --format=%s {log}) $(basename "$object") $*" >> told
-}}
+object=$(basename "$(readlink {current} || echo -)")
+say() {{ echo "$(stat --format=%s {log}) $object $*" >> told; }}
 verb=$1
 shift
 case $verb in
@@ -43,8 +48,9 @@ case $verb in
     start)
         for unit; do
             [ -e "units/$unit" ] && continue
+            [ ! -e "broken/$object" ] || exit 1
             say start "$unit"
-            if [ -e "broken/$unit" ]; then echo failed; else echo activating; fi > "units/$unit"
+            echo activating > "units/$unit"
         done ;;
     stop)
         for unit; do
@@ -63,15 +69,14 @@ esac
 """
 
 
-def can_play(health: Health, containers: Iterable[Container]) -> bool:
-    """Whether it can be played that a system is well: only units are asked for, and all containers.
+def played(content: bytes) -> bytes:
+    """``health.json`` without what nobody can ask for here: ports, pages, files, commands."""
+    said = parse_health(content, source=health.NAME)
+    checks = (each for each in said.checks if isinstance(each.condition, _PLAYED))
+    return print_health(replace(said, checks=tuple(checks)))
 
-    Ports and commands of the device are not those of the machine on which the disk is recorded.
-    """
-    asked = [check.condition for check in health.checks]
-    works = {each.container for each in asked if isinstance(each, ContainerWorks)}
-    played = all(isinstance(each, UnitActive | FewUnitsFailed | ContainerWorks) for each in asked)
-    return played and works >= {each.name for each in containers}
+
+_PLAYED = (UnitActive, FewUnitsFailed, ContainerWorks)
 
 
 @dataclass
@@ -99,17 +104,16 @@ class Services:
             toplevel: of the system.
             position: how far the log is; 0 for what was flashed, for which others answer.
         """
-        self._root = toplevel
-        begins = next(each for each in self.shapes if each.toplevel == toplevel)
+        begins = self._shape(toplevel)
         self._hearing = _Hearing(self.shapes, begins)
         self._make([each.unit for each in begins.listed])
         self.ran.append(Ran(position, toplevel, begins.containers))
 
     @contextlib.contextmanager
-    def played(self, *, broken: Iterable[str] = ()) -> Iterator[None]:
-        """Within this, programs find systemd; units that are broken do not come up."""
-        for unit in broken:
-            (self.folder / "broken" / unit).touch()
+    def played(self, *, broken: StorePath | None = None) -> Iterator[None]:
+        """Within this, programs find systemd; what a broken object tells of does not start."""
+        if broken is not None:
+            (self.folder / "broken" / broken.basename).touch()
         try:
             with preferring(self.folder):
                 yield
@@ -124,12 +128,12 @@ class Services:
         units = {each.unit for shape in self.shapes for each in shape.listed}
         return frozenset(each.name for each in (self.folder / "units").iterdir()) & units
 
-    def new_units(self, toplevel: StorePath) -> tuple[str, ...]:
-        """The units of containers in which a system differs from that which was started."""
-        shapes = {each.toplevel: each for each in self.shapes}
-        before = {(each.name, each.identity) for each in shapes[self._root].listed}
-        listed = shapes[toplevel].listed
-        return tuple(each.unit for each in listed if (each.name, each.identity) not in before)
+    def containers_of(self, toplevel: StorePath) -> StorePath | None:
+        """The object that tells of the containers of a system."""
+        return self._shape(toplevel).containers
+
+    def _shape(self, toplevel: StorePath) -> Shape:
+        return next(each for each in self.shapes if each.toplevel == toplevel)
 
     def _make(self, running: Iterable[str]) -> None:
         if self.folder.exists():
@@ -189,4 +193,4 @@ class _Hearing:
 
     def _is_well(self, now: Shape) -> bool:
         wanted = {each.unit: each.identity for each in now.listed}
-        return self._up == wanted and self._seen >= wanted.keys()
+        return self._up == wanted and self._seen >= now.asked

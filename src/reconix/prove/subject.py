@@ -9,18 +9,14 @@ Tested by ``tests/crash/test_prove_command.py``.
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.base.files import read_bounded
 from reconix.build.boot.initrd import ROOT_SCRIPT, SCRIPT
 from reconix.build.pins import Pin
-from reconix.device.settings import health
-from reconix.device.settings.health import parse_health
 from reconix.image.disk import Layout, make_disk
 from reconix.nix.chroot import ChrootStore
 from reconix.nix.images import read_device_generation
 from reconix.prove.data_workload import Persisting
 from reconix.prove.oracle import Known
 from reconix.prove.proved import shape_of
-from reconix.prove.services import can_play
 from reconix.prove.workload import Update, Workload
 from reconix.store.generation import Generation, read_generation
 from reconix.store.images.nodes import contents
@@ -82,15 +78,6 @@ def prepare(
     update = Update(both[0].generation, both[1].generation, stream)
     scripts = SCRIPT.read_text() + ROOT_SCRIPT.read_text()
     return Subject(image, update, both, Persisting(scripts, _kept_paths(store, update.target)))
-
-
-def is_played(store: ChrootStore, of: Known) -> bool:
-    """Whether it can be played that the default system of a generation is well."""
-    toplevel = of.generation.system(of.generation.default).toplevel
-    shape = next(each for each in of.shapes if each.toplevel == toplevel)
-    path = store.path(toplevel) / health.NAME
-    said = parse_health(read_bounded(path, health.MAX_BYTES), source=str(path))
-    return can_play(said, shape.listed)
 
 
 def _kept_paths(store: ChrootStore, generation: Generation) -> tuple[tuple[str, str], ...]:

@@ -160,7 +160,7 @@ def taking_back(rig: Rig, update: Update) -> None:
     rig.do(
         "take back",
         lambda device: _not_kept(device, update.target),
-        broken=rig.services.new_units(update.target.system(update.target.default).toplevel),
+        broken=rig.services.containers_of(update.target.system(update.target.default).toplevel),
     )
     if rig.services.running != before:
         raise NotInPlace("the containers before do not run again")

@@ -7,6 +7,7 @@ import pytest
 
 from reconix.base.digests import Digest
 from reconix.device.settings.containers import Container, print_containers
+from reconix.device.settings.health import Check, ContainerWorks, Health, print_health
 from reconix.nix.chroot import ChrootStore
 from reconix.prove.proved import Ran, Shape, shape_of, unproved
 from reconix.store.paths import StorePath
@@ -64,8 +65,10 @@ def test_systems_are_alike_that_differ_in_containers_and_what_the_agent_reads(
     found = store.add_files(folder(content), "containers")
     plain = system(store, None, page="1")
     assert (plain.containers, plain.listed) == (None, ())
-    full = system(store, found, page="1", **{"health.json": "{}", "secrets.json": "{}"})
+    said = print_health(Health(60, (Check(ContainerWorks("web")),))).decode()
+    full = system(store, found, page="1", **{"health.json": said, "secrets.json": "{}"})
+    assert full.asked == {listed.unit}
     assert (full.containers, full.listed) == (found, (listed,))
     assert full.is_like(plain)
     for more in ({"page": "2"}, {}, {"page": "1", "update.json": "{}"}):
-        assert not system(store, found, **more).is_like(plain)
+        assert not system(store, found, **{"health.json": said, **more}).is_like(plain)

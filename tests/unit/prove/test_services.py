@@ -11,8 +11,17 @@ import pytest
 from reconix.base.digests import Digest
 from reconix.base.process import CommandFailed, run
 from reconix.device.settings.containers import Container, unit_of
+from reconix.device.settings.health import (
+    STARTED,
+    Check,
+    ContainerWorks,
+    Health,
+    PageAnswers,
+    parse_health,
+    print_health,
+)
 from reconix.prove.proved import Ran, Shape
-from reconix.prove.services import Services
+from reconix.prove.services import Services, played
 from reconix.store.paths import StorePath
 
 MAIN = "multi-user.target"
@@ -33,8 +42,8 @@ def listed(*containers: str) -> tuple[Container, ...]:
 
 
 SHAPES = (
-    Shape(OLD, b"", ONE, listed("web1"), b"1"),
-    Shape(NEW, b"", TWO, listed("mail1", "web2"), b"2"),
+    Shape(OLD, b"", ONE, listed("web1"), b"1", frozenset({WEB})),
+    Shape(NEW, b"", TWO, listed("mail1", "web2"), b"2", frozenset({MAIL, WEB})),
 )
 
 
@@ -65,7 +74,7 @@ def test_what_was_started_is_active_with_its_containers(services: Services) -> N
         assert (state(MAIN), state(WEB), state(MAIL)) == ("active", "active", "inactive")
     assert services.running == {WEB}
     assert services.ran[0] == Ran(0, OLD, ONE)
-    assert services.new_units(NEW) == (MAIL, WEB)
+    assert services.containers_of(NEW) == TWO
 
 
 def test_containers_are_well_when_the_last_was_seen_active(services: Services) -> None:
@@ -118,16 +127,31 @@ def test_a_container_that_goes_needs_no_other_to_be_started(services: Services) 
     assert services.ran[-1] == Ran(0, OLD, TWO)
 
 
-def test_a_broken_one_never_comes_up(services: Services) -> None:
-    with services.played(broken=[MAIL]):
-        change()
-        assert {state(MAIL) for _ in range(9)} == {"failed"}
-        assert [state(WEB) for _ in range(2)] == ["activating", "active"]
+def test_a_broken_one_does_not_start(services: Services) -> None:
+    with services.played(broken=TWO):
+        with pytest.raises(CommandFailed):
+            change()
+        assert [state(unit) for unit in (MAIL, WEB)] == ["inactive", "inactive"]
         with pytest.raises(CommandFailed):
             run("systemctl", "status", MAIL)
     assert services.ran == [Ran(0, OLD, ONE)]
     with services.played():
-        run("systemctl", "stop", MAIL)
-        run("systemctl", "start", MAIL)
-        assert [state(MAIL) for _ in range(2)] == ["activating", "active"]
+        run("systemctl", "start", MAIL, WEB)
+        assert [state(unit) for unit in (MAIL, WEB) * 2][2:] == ["active", "active"]
     assert services.ran[-1].containers == TWO
+
+
+def test_what_health_does_not_ask_for_need_not_be_seen(services: Services) -> None:
+    services.shapes = (SHAPES[0], replace(SHAPES[1], asked=frozenset({WEB})))
+    services.start(OLD, position=0)
+    with services.played():
+        change()
+        assert [state(WEB), state(WEB)] == ["activating", "active"]
+    assert services.ran[-1] == Ran(0, OLD, TWO)
+
+
+def test_of_health_what_can_be_asked_for_stays() -> None:
+    page = Check(PageAnswers(80, "/", 200))
+    works = Check(ContainerWorks("web"))
+    found = played(print_health(Health(60, (STARTED, page, works), stable_seconds=3)))
+    assert parse_health(found, source="") == Health(60, (STARTED, works), stable_seconds=3)
