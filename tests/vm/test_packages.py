@@ -292,7 +292,7 @@ def visit(device: Device, project: Project, number: int) -> Visit:
 
 
 def _first_line(address: tuple[str, int]) -> str:
-    with socket.create_connection(address, 20) as client:
+    with socket.create_connection(address, scaled(LINE_SECONDS)) as client:
         return client.recv(200).decode().strip()
 
 
@@ -306,7 +306,7 @@ def _host_key(port: int) -> bytes:
 def _fetched(url: str) -> bytes:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with urllib.request.urlopen(url, timeout=20, context=context) as answer:
+    with urllib.request.urlopen(url, timeout=scaled(LINE_SECONDS), context=context) as answer:
         return bytes(answer.read())
 
 
