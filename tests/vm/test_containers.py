@@ -85,6 +85,7 @@ def test_containers_of_a_device(project: Project, tmp_path: Path) -> None:
         device = Device(machine, project.login)
         device.wait_for("default", soft_reboots=0)
         answers(device)
+        can_be_entered_from_a_terminal(device)
         belongs_to_nobody_else(device)
         keeps_its_limits_and_starts_again(device)
         ends_when_it_is_asked_to(device)
@@ -108,6 +109,14 @@ def answers(device: Device) -> None:
     assert page(device, 9000) == "of packages"
     assert "refused" in page(device, 8080, "/knock"), "a container gets to no port of the device"
     assert "somebody asks" in device.ask("journalctl -q -u container-web --no-pager")
+
+
+def can_be_entered_from_a_terminal(device: Device) -> None:
+    """`script` gives the agent one, as somebody has who logs in."""
+    look = 'reconix-device exec web sh -c "test -t 0 && test -t 1 && tty && id -u && exit 7"'
+    said = device.ask(f"script --quiet --return --command '{look}' /dev/null < /dev/null; echo $?")
+    terminal, *more = said.split()
+    assert terminal.startswith("/dev/") and more == ["1000", "7"], said
 
 
 def belongs_to_nobody_else(device: Device) -> None:
