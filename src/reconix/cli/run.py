@@ -11,7 +11,14 @@ pulling its plug.
 KVM is used if a test shows that it works on this machine, otherwise every instruction is emulated,
 as those of another architecture always are.
 
-Exit status: 0 the device switched itself off or was switched off, 41 QEMU did not start it.
+With --trace the device is started without a terminal, until its system is up, and its kernel writes
+down which paths were opened or executed. What minify took and something asked for is told; what no
+sentence expects (`minify.without`, and those of reconix) is an error. Then it is switched off. The
+system is the one that the device would start; names relative to a folder, and what comes after the
+start, are not seen. Needs a host that boots by systemd-boot, and a key that may log in.
+
+Exit status: 0 the device switched itself off or was switched off, 41 QEMU did not start it,
+62 --trace found that something asked for what minify took.
 """
 
 import argparse
@@ -19,8 +26,9 @@ import time
 from pathlib import Path
 
 from reconix.base.files import remove_tree
-from reconix.cli import needs, places
+from reconix.cli import needs, places, run_trace
 from reconix.cli.answers import say
+from reconix.cli.parsers import add_json
 from reconix.config.load import load
 from reconix.config.schema.hosts import Host
 from reconix.project import virtual_device
@@ -29,7 +37,7 @@ from reconix.project.workplace import Workplace, pick_host
 from reconix.vm import accelerator
 from reconix.vm.hardware import Hardware
 from reconix.vm.machine import Machine, running
-from reconix.vm.qemu import Accelerator
+from reconix.vm.qemu import Accelerator, Guest
 
 _PAUSE_SECONDS = 0.2
 
@@ -52,6 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watchdog", action="store_true", help="add a hardware watchdog (i6300esb)"
     )
+    parser.add_argument(
+        "--trace", action="store_true", help="only start it, and tell what it asks for that is gone"
+    )
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,22 +78,28 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.fresh:
             remove_tree(workplace.vm)
         workplace.vm.mkdir(exist_ok=True)
-        _run(arguments, host, workplace, image, announcement)
+        guest = _guest(arguments, host, workplace, image)
+        if arguments.trace:
+            how = _accelerator(arguments.accelerator, guest.hardware)
+            return run_trace.run(arguments, host, workplace, guest, how)
+        _run(arguments, host, workplace, guest, announcement)
     return 0
+
+
+def _guest(arguments: argparse.Namespace, host: Host, workplace: Workplace, image: Path) -> Guest:
+    if not (workplace.vm / "disk.qcow2").exists() and image == workplace.image:
+        virtual_device.keep_generation(workplace, places.store(arguments))
+    disk = virtual_device.disk_over(image, workplace)
+    return virtual_device.guest(host, workplace, disk, watchdog=arguments.watchdog)
 
 
 def _run(
     arguments: argparse.Namespace,
     host: Host,
     workplace: Workplace,
-    image: Path,
+    guest: Guest,
     announcement: Announcement,
 ) -> None:
-    if not (workplace.vm / "disk.qcow2").exists() and image == workplace.image:
-        virtual_device.keep_generation(workplace, places.store(arguments))
-    guest = virtual_device.guest(
-        host, workplace, virtual_device.disk_over(image, workplace), watchdog=arguments.watchdog
-    )
     with running(
         guest, workplace.vm, _accelerator(arguments.accelerator, guest.hardware), terminal=True
     ) as device:

@@ -38,24 +38,39 @@ class Sentence:
         path: pattern of the one.
         by: pattern of the other.
         because: the reason.
+        is_tried: whether the one who names it may look for it, and goes on without.
     """
 
     path: str
     by: str
     because: str
+    is_tried: bool = False
 
 
 ALL = (
     Sentence(r".*", r"usr/lib/tmpfiles\.d/.*", "what is not there is made, or left alone"),
     Sentence(
-        r"usr/(?:bin|sbin)/.*|etc/mime\.types|etc/matplotlibrc",
+        r"usr/(?:bin|sbin)/.*",
         r"usr/lib/python3.*\.py",
         "modules do without, or tell of it in their documentation",
+    ),
+    Sentence(
+        r"etc/mime\.types|etc/matplotlibrc",
+        r"usr/lib/python3.*\.py",
+        "without it what is built in counts",
+        is_tried=True,
     ),
     Sentence(
         r"etc/(?:libaudit\.conf|vconsole\.conf|netconfig|locale\.alias|selinux/semanage\.conf)",
         rf"{_LIBRARIES}/.*",
         "without it what is built in counts",
+        is_tried=True,
+    ),
+    Sentence(
+        r"(?:root|home/[^/]+)/\.[\w-]+",
+        r"usr/bin/(?:ba|da)?sh",
+        "a shell does without settings of its own",
+        is_tried=True,
     ),
     Sentence(r".*", r"usr/.*/Config(?:_heavy\.pl|\.pm)", "tells how Perl was built"),
     Sentence(
@@ -77,12 +92,14 @@ ALL = (
         rf"{_LIBRARIES}/libfribidi\.so.*",
         rf"{_LIBRARIES}/libnewt\.so.*",
         "dialogues are written from left to right without",
+        is_tried=True,
     ),
     Sentence(r"usr/bin/sort", r"usr/bin/basename", "its help has it as an example"),
     Sentence(
         r"usr/share/X11/.*",
         rf"{_LIBRARIES}/libX11\.so.*",
         "errors have numbers without",
+        is_tried=True,
     ),
 )
 """All sentences; the first one that is about a path counts."""
