@@ -135,15 +135,19 @@ class Change:
         """The change that undoes this one."""
         return replace(self, before=self.after, after=self.before)
 
-    def make(self) -> None:
+    def make(self, *, knows_units: bool = True) -> None:
         """Stop what differs, and start what takes its place; what has ended by itself stays ended.
 
         Whatever can be done before is done before: in between, containers are away.
 
+        Args:
+            knows_units: whether systemd has read those of the containers before.
+
         Raises:
             CommandFailed: a container does not end, or does not start.
         """
-        stopping, starting, reads = self._to_stop(), self._to_start(), not self._has_same_units()
+        reads = not (knows_units and self._has_same_units())
+        stopping, starting = self._to_stop(), self._to_start()
         rules = [RULES] if self._has(self.after, RULES) else []
         copy_of(self.device.paths, self.device.registry, self.after.path)
         _systemctl("stop", stopping)
@@ -219,7 +223,7 @@ def _mend(device: Device, booted: Running) -> None:
         known = registry.has(found, NAME)
         before = ContainerSet(found, read_containers(registry, found) if known else ())
         try:
-            Change(device, before, wanted).make()
+            Change(device, before, wanted).make(knows_units=False)
             _systemctl("start", [each.unit for each in wanted.containers])
         except (ReconixError, OSError) as error:
             progress.note(f"the containers of what runs are not all back: {error}")
@@ -270,12 +274,13 @@ def _try(change: Change, state: State, booted: Running, target: Generation) -> S
     device, ours = change.device, target.system(booted.system)
     images = read_more_images(device.paths)
     now = replace(booted, toplevel=ours.toplevel)
-    done = _problem(change, ours) or _commit(device, state, target, now)
+    unready = _unready(change, ours)
+    done = unready or _problem(change, ours) or _commit(device, state, target, now)
     if isinstance(done, State):
         unmount_others(device.paths)
         return done
     write_more_images(device.paths, images)
-    are_back = _go_back(change)
+    are_back = unready is not None or _go_back(change)
     record(device.paths, state, Cancelled(Reason.UNHEALTHY, done.check, done.output))
     raise ContainersNotKept(done, are_back=are_back)
 
@@ -299,6 +304,18 @@ def _go_back(change: Change) -> bool:
     return True
 
 
+def _unready(change: Change, ours: InstalledSystem) -> Unhealthy | None:
+    """Mount and copy what the change needs; what is wrong then, while no container was touched."""
+    device = change.device
+    try:
+        write_more_images(device.paths, needs_images(device.paths, ours.images))
+        mount_images()
+        copy_of(device.paths, device.registry, change.after.path)
+    except (ReconixError, OSError) as error:
+        return _unchanged(error)
+    return None
+
+
 def _problem(change: Change, ours: InstalledSystem) -> Unhealthy | None:
     """Make the change; what is wrong then. Nothing is said meanwhile: who hears it may be gone."""
     device = change.device
@@ -306,13 +323,15 @@ def _problem(change: Change, ours: InstalledSystem) -> Unhealthy | None:
         health = read_health(device.registry, ours.toplevel)
         seconds = read_policy(device.registry, ours.toplevel).trial_timeout_seconds
         deadline = device.clock.now() + min(health.timeout_seconds, seconds)
-        write_more_images(device.paths, needs_images(device.paths, ours.images))
-        mount_images()
         change.make()
     except (ReconixError, OSError) as error:
-        output = error.output.decode(errors="replace") if isinstance(error, CommandFailed) else ""
-        return Unhealthy(f"the containers are changed: {error}".partition("\n")[0], output)
+        return _unchanged(error)
     return await_health(health, deadline, clock=device.clock, containers=device.paths.containers)
+
+
+def _unchanged(error: ReconixError | OSError) -> Unhealthy:
+    output = error.output.decode(errors="replace") if isinstance(error, CommandFailed) else ""
+    return Unhealthy(f"the containers are changed: {error}".partition("\n")[0], output)
 
 
 def _systemctl(verb: str, units: Collection[str] | None = None) -> None:

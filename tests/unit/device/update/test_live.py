@@ -181,6 +181,16 @@ def test_one_that_does_not_start_is_not_kept(device: Machine, units: Units) -> N
     assert_as_before(device, units)
 
 
+def test_if_an_image_cannot_be_mounted_nothing_is_stopped(device: Machine, units: Units) -> None:
+    three, begun = changed(device, "three", *NEW), len(asked(units, *VERBS))
+    (units.place / "nsenter").write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(ContainersNotKept, match="nsenter") as failure:
+        change(device, three)
+    assert failure.value.are_back
+    assert asked(units, *VERBS)[begun:] == []
+    assert_as_before(device, units)
+
+
 def test_one_that_is_not_healthy_is_not_kept(device: Machine, units: Units) -> None:
     broken = {"timeout_seconds": 1, "checks": [{"kind": "unit", "unit": "nginx.service"}]}
     three = changed(device, "three", *NEW, stricter=broken)
@@ -229,11 +239,8 @@ def test_an_agent_that_was_ended_meanwhile_is_made_good_by_the_next(
 ) -> None:
     three = changed(device, "three", *NEW)
 
-    def killed(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("reconix.device.update.live.await_health", killed)
+        patched.setattr("reconix.device.update.live.await_health", _end)
         change(device, three)
     assert "container-cache.service" in units.running
     four = changed(device, "four", "broker 1", "logger 1", "web 2")
@@ -244,6 +251,23 @@ def test_an_agent_that_was_ended_meanwhile_is_made_good_by_the_next(
     assert change(device, four) is not None
     names = ("broker", "logger", "web")
     assert units.running == {"multi-user.target", *(f"container-{name}.service" for name in names)}
+
+
+def test_units_are_read_after_an_agent_that_was_ended_before_it_could(
+    device: Machine, units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What systemd knows then nobody can say: those of the object that is pointed to, or others."""
+    other = changed(device, "three", "broker 2", *BEGIN[1:], units="1")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("reconix.device.update.live.await_health", _end)
+        change(device, other)
+    begun = len(asked(units, "daemon-reload"))
+    change(device, changed(device, "four", "broker 1", *BEGIN[1:], units="1"))
+    assert len(asked(units, "daemon-reload")) == begun + 1
+
+
+def _end(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 # -- what is something else ------------------------------------------------------------------------
