@@ -104,6 +104,7 @@ def test_an_update_interrupts_what_it_changes(project: Project, tmp_path: Path) 
         wait_for_page(device, TWO, "two")
         before = running(device)
         changes_one_without_delay(device, project)
+        goes_back_and_on(device)
         leaves_what_does_not_work(device, project)
         assert page(device, ONE) == "new"
         changes_another_system(device, project)
@@ -174,6 +175,12 @@ def gaps(device: Device, work: Callable[[], None]) -> Mapping[int, float]:
 def restarts_one(device: Device) -> None:
     device.ask("systemctl restart container-one")
     wait_for_page(device, ONE, "old")
+
+
+def goes_back_and_on(device: Device) -> None:
+    for text in ("old", "new"):
+        assert "without a restart" in device.ask("reconix-device rollback")
+        wait_for_page(device, ONE, text)
 
 
 def leaves_what_does_not_work(device: Device, project: Project) -> None:
