@@ -108,7 +108,6 @@ class Project:
     """The example in its work folder, and the commands of reconix in it."""
 
     folder: Path
-    store: Path
 
     @property
     def files(self) -> Path:
@@ -122,7 +121,7 @@ class Project:
 
     def places(self) -> list[str]:
         """Where the commands shall work."""
-        return ["--project", str(self.files), "--store", str(self.store)]
+        return ["--project", str(self.files), "--store", str(self.folder / "store")]
 
     def reconix(self, *words: str, expect: int = 0) -> str:
         """Run a command as a user would; gives what it printed."""
@@ -269,26 +268,24 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--folder", type=Path, default=places.cache_home() / "demo")
-    parser.add_argument("--store", type=Path, help="build store, kept: equal roots are built once")
     parser.add_argument("--minify", action="store_true", help="remove what nothing reaches")
     parser.add_argument("--board", metavar="NAME", help="which hardware the device has")
     arguments = parser.parse_args()
     progress.listen(listener(sys.stderr))
     try:
-        store = arguments.store or arguments.folder / "store"
-        print(run_demo(arguments.folder, store, minify=arguments.minify, board=arguments.board))
+        print(run_demo(arguments.folder, minify=arguments.minify, board=arguments.board))
     except ReconixError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def run_demo(folder: Path, store: Path, *, minify: bool, board: str | None = None) -> str:
+def run_demo(folder: Path, *, minify: bool, board: str | None = None) -> str:
     """The whole way; gives the table."""
     if folder.exists():
         remove_tree(folder)
     folder.mkdir(parents=True)
-    report, project = Report(), Project(folder, store)
+    report, project = Report(), Project(folder)
     print(f"About ten minutes on two idle cores. All files are in {folder}")
     install(project, report, minify=minify, board=board)
     gateway = Gateway(project)

@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--boot", default="60")
     arguments = parser.parse_args()
     progress.listen(listener(sys.stderr))
-    project = Project(arguments.folder, arguments.folder / "store")
+    project = Project(arguments.folder)
     try:
         if not project.files.exists():
             make_generations(project)

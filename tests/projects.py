@@ -1,7 +1,6 @@
 """What tests of whole projects share: running the real command, and booting what it made."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,15 +14,18 @@ from reconix.vm.machine import Machine, running
 from reconix.vm.qemu import Disk, DiskFormat, Forward, Guest
 
 PROGRAMS = ("mmdebstrap", "depmod", "qemu-system-x86_64", "qemu-img", "ssh", "ssh-keygen")
-STORE = "RECONIX_TEST_STORE"
-"""A variable: the store of all projects. Without it, each has one beside it."""
 _SOURCE = Path(__file__).parents[1] / "src"
 _CODE = "import sys; from reconix.cli.main import entry; sys.exit(entry())"
 
 
-def reconix(project: Path, *words: str, environment: Mapping[str, str] | None = None) -> Fields:
-    """Run the command as a user would, with the store of tests, and give its answer."""
-    options = ("--project", str(project), "--store", str(store_of(project)))
+def reconix(
+    project: Path,
+    *words: str,
+    store: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Fields:
+    """Run the command as a user would, by default with a store beside the project; its answer."""
+    options = ("--project", str(project), "--store", str(store or store_of(project)))
     variables = {"PYTHONPATH": str(_SOURCE), **(environment or {})}
     said = run(sys.executable, "-c", _CODE, *options, *words, "--json", environment=variables)
     return Fields.parse(said, source="reconix")
@@ -38,7 +40,7 @@ def in_other_circumstances(*words: str, seed: str) -> bytes:
 
 def store_of(project: Path) -> Path:
     """The store that ``reconix`` uses here."""
-    return Path(os.environ.get(STORE, project.parent / f"{project.name}-store"))
+    return project.parent / f"{project.name}-store"
 
 
 @contextlib.contextmanager

@@ -1,18 +1,17 @@
-"""Virtual devices of tests are built in one store, as those of a user are: equal roots once."""
+"""Projects of tests have one build store, as those of a user do: equal roots are built once."""
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from tests.projects import STORE
+from tests.vm.project import STORE
 
 
 @pytest.fixture(scope="session", autouse=True)
-def data_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give ``$XDG_DATA_HOME``: of this run, and of all its workers."""
+def _one_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A store of this run, and of all its workers."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "data"
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "store"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(STORE, str(folder / "reconix"))
-        yield folder
+        patch.setenv(STORE, str(folder))
+        yield

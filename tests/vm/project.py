@@ -1,15 +1,19 @@
 """A project with one host, made for a test and used as a user would."""
 
+import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.projects import reconix, store_of
+from tests.projects import reconix
 
 from reconix.base.documents import Fields
 from reconix.base.process import run
 from reconix.vm.login import Login
 
+STORE = "RECONIX_TEST_STORE"
+"""The variable that says where it is: ``conftest.py``."""
 UNSIGNED = "trust.require_signature = false\n"
 MACHINE = """\
 packages = ["systemd", "systemd-sysv", "udev", "kmod", "iproute2", "dropbear", "python3"]
@@ -62,7 +66,8 @@ class Project:
             settings: lines of ``reconix.toml`` besides the name.
         """
         (folder / "hosts/box/systems").mkdir(parents=True)
-        (folder / "reconix.toml").write_text(f'name = "test"\n{settings}')
+        name = hashlib.sha256(bytes(folder)).hexdigest()[:12]
+        (folder / "reconix.toml").write_text(f'name = "test-{name}"\n{settings}')
         (folder / "hosts/box/machine.toml").write_text(machine)
         for name, text in (systems or {"default": ""}).items():
             (folder / f"hosts/box/systems/{name}.toml").write_text(text)
@@ -71,8 +76,8 @@ class Project:
 
     @property
     def store(self) -> Path:
-        """Its build store."""
-        return store_of(self.folder)
+        """The build store of all: equal roots are built once. They have different names there."""
+        return Path(os.environ[STORE])
 
     @property
     def login(self) -> Login:
@@ -81,7 +86,7 @@ class Project:
 
     def reconix(self, *words: str) -> Fields:
         """Run the command as a user would, and give its answer."""
-        return reconix(self.folder, *words, environment=self.environment)
+        return reconix(self.folder, *words, store=self.store, environment=self.environment)
 
     def image(self, *words: str) -> Path:
         """Make the image of a disk; the packages are locked."""

@@ -42,12 +42,11 @@ CLAIMS = (
 
 @pytest.mark.vm
 @pytest.mark.archive
-def test_the_demo_goes_the_whole_way(tmp_path: Path, data_home: Path, need: Need) -> None:
+def test_the_demo_goes_the_whole_way(tmp_path: Path, need: Need) -> None:
     need(*PROGRAMS)
     folder = tmp_path / "demo"
-    places = ("--folder", folder, "--store", data_home / "reconix")
     try:
-        said = run(sys.executable, DEMO, *places, timeout_seconds=scaled(2400)).decode()
+        said = run(sys.executable, DEMO, "--folder", folder, timeout_seconds=scaled(2400)).decode()
     except CommandFailed as error:
         pytest.fail(f"{error}\n--- the end of its console:\n{_console(folder)}")
     missing = [claim for claim in CLAIMS if f"✓ {claim}" not in said]

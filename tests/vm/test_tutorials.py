@@ -13,9 +13,7 @@ from tests.tutorials import TUTORIALS, Reader
 @pytest.mark.vm
 @pytest.mark.archive
 @pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
-def test_a_tutorial_can_be_followed(
-    tutorial: Path, tmp_path: Path, data_home: Path, need: Need
-) -> None:
+def test_a_tutorial_can_be_followed(tutorial: Path, tmp_path: Path, need: Need) -> None:
     need(*PROGRAMS, "curl", "gpg", "apt-ftparchive", "buildah", "busybox")
     storage = tmp_path / "storage.conf"
     places = "".join(f'{key} = "{tmp_path / key}"\n' for key in ("graphroot", "runroot"))
@@ -23,7 +21,7 @@ def test_a_tutorial_can_be_followed(
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "XDG_DATA_HOME": str(data_home),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
         "CONTAINERS_STORAGE_CONF": str(storage),
         "LC_ALL": "C.UTF-8",
     }
