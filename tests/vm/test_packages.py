@@ -1,9 +1,9 @@
 """What teams install works: after the first boot, and after other systems and an update.
 
 One device with all of ``docs/services.md`` in its system: it starts, changes to a spare system,
-takes an update there, and is tried with it. Before and after every package is used as a client
-would use it; the answers come over in one piece and are judged here, one package after the other.
-What must be kept counts the visits.
+takes an update there, and changes back. Before and after every package is used as a client would
+use it; the answers come over in one piece and are judged here, one package after the other. What
+must be kept counts the visits.
 
 No radio, modem, bus or receiver is real: the kernel has radios (``mac80211_hwsim``), a CAN bus and
 a chip at an I2C bus of software, and programs play the Bluetooth controller and the GPS receiver.
@@ -43,6 +43,7 @@ LINE_SECONDS = 90
 VISIT_SECONDS = 900
 START_SECONDS = 4 * BOOT_SECONDS
 """So many services start, each emulated."""
+SOFT_REBOOTS = "sed -n s/SOFT_REBOOTS=//p /run/reconix/booted"
 RETAINED = "mosquitto: a retained message"
 OPERATOR = "runuser -u operator --"
 
@@ -330,6 +331,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]
         device.wait_for("spare", soft_reboots=1, seconds=START_SECONDS)
         found["spare"] = time_of_the_spare_system(device)
         deploy(project, machine.port(22))
+        count = int(device.ask(SOFT_REBOOTS))
+        device.switch("default")
+        device.wait_for("default", soft_reboots=count + 1, seconds=START_SECONDS)
         found["updated"] = visit(device, project, 2)
     clock.socket.close()
     yield found
