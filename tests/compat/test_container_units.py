@@ -164,14 +164,18 @@ ip -n wan address add 198.51.100.2/24 dev eth0; ip -n wan address add fd00:2::2/
 for route in 'lab 192.0.2.1' 'wan 198.51.100.1' 'lab fd00:1::1' 'wan fd00:2::1'; do
     ip -n ${route% *} route add default via ${route#* }
 done
-serve() { ip netns exec $1 /scripts/busybox nc -ll -p 7 -e echo $1 & }
-serve lab; serve wan
 ask() {
-    ip netns exec $1 /scripts/busybox timeout 1 /scripts/busybox nc $2 7 \
+    ip netns exec $1 /scripts/busybox timeout ${3-1} /scripts/busybox nc $2 7 \
         < /dev/null 2> /dev/null || echo none
 }
+serve() {
+    ip netns exec $1 /scripts/busybox nc -ll -p 7 -e echo $1 &
+    until [ "$(ask $1 127.0.0.1)" = $1 ]; do sleep 0.1; done
+}
+serve lab; serve wan
 """
-"""A device between two networks; somebody answers in each."""
+"""A device between two networks; somebody answers in each. An answer that is expected may take
+longer than one that is not: who asks for it says how many seconds."""
 
 
 def between(tmp_path: Path, rules: str, script: str) -> list[str]:
@@ -192,7 +196,7 @@ def between(tmp_path: Path, rules: str, script: str) -> list[str]:
 def test_what_the_firewall_passes_on_passes_beside_containers(tmp_path: Path) -> None:
     """And goes on to, with all rules of containers, when it is loaded again."""
     rules = firewall.configure(firewall.Options(enable=True, forward=("lab0", "reconix-*")))
-    asked = "ask lab 198.51.100.2; ask wan 192.0.2.2; ask lab fd00:2::2; ask wan fd00:1::2"
+    asked = "ask lab 198.51.100.2 60; ask wan 192.0.2.2; ask lab fd00:2::2 60; ask wan fd00:1::2"
     both = "waits '[ $(nft list tables | wc -l) = 2 ]'"
     said = between(
         tmp_path,
@@ -205,7 +209,7 @@ def test_what_the_firewall_passes_on_passes_beside_containers(tmp_path: Path) ->
 
 def test_without_a_firewall_containers_are_no_reason_to_pass_anything_on(tmp_path: Path) -> None:
     """And none to stop what was passed on before: here, IPv6."""
-    said = between(tmp_path, "flush ruleset\n", "ask lab 198.51.100.2; ask lab fd00:2::2")
+    said = between(tmp_path, "flush ruleset\n", "ask lab 198.51.100.2; ask lab fd00:2::2 60")
     assert said == ["none", "wan"]
 
 
