@@ -43,6 +43,7 @@ LINE_SECONDS = 90
 VISIT_SECONDS = 900
 START_SECONDS = 4 * BOOT_SECONDS
 """So many services start, each emulated."""
+RESTS = "! systemctl is-active reconix-watch.service"
 SOFT_REBOOTS = "sed -n s/SOFT_REBOOTS=//p /run/reconix/booted"
 RETAINED = "mosquitto: a retained message"
 OPERATOR = "runuser -u operator --"
@@ -331,6 +332,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]
         device.wait_for("spare", soft_reboots=1, seconds=START_SECONDS)
         found["spare"] = time_of_the_spare_system(device)
         deploy(project, machine.port(22))
+        device.wait_until(RESTS, "the agent does not come to rest")
         count = int(device.ask(SOFT_REBOOTS))
         device.switch("default")
         device.wait_for("default", soft_reboots=count + 1, seconds=START_SECONDS)
