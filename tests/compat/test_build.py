@@ -115,13 +115,14 @@ FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 WRAPPER = f"""\
 #!/bin/sh
 # mmdebstrap in another year: the clock is moved outside of the root and, by a copy, inside.
-# Its semaphores are named after process IDs, which begin anew in each root: those of the root
-# before are in the way. Root calls this in a namespace with a /dev/shm of its own.
-[ "$(id -u)" != 0 ] || LD_PRELOAD='' rm -f /dev/shm/*faketime*
-export LD_PRELOAD={FAKETIME} FAKETIME='+400d' FAKETIME_DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1
+# Its semaphores are named after process IDs, which begin anew in each root, and those of another
+# one are in the way. So each has a /dev/shm of its own, and knows of no semaphore before.
+unset FAKETIME_SHARED
+export LD_PRELOAD= FAKETIME='+400d' FAKETIME_DONT_FAKE_MONOTONIC=1 NO_FAKE_STAT=1
 copy='mkdir -p "$1$(dirname {FAKETIME})" && cp {FAKETIME} "$1{FAKETIME}"'
 remove='rm -r "$1$(dirname {FAKETIME})"'
-exec {{real}} --setup-hook="$copy" --customize-hook="$remove" "$@"
+own='mount -t tmpfs shm /dev/shm && export LD_PRELOAD={FAKETIME} && exec "$@"'
+exec unshare --mount sh -c "$own" sh {{real}} --setup-hook="$copy" --customize-hook="$remove" "$@"
 """
 
 
