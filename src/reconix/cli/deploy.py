@@ -35,7 +35,7 @@ from functools import partial
 
 from reconix.base.errors import UsageError
 from reconix.build.pins import Pin
-from reconix.cli import dry_run, generations, parsers, places, secret_values, ssh
+from reconix.cli import dry_run, failures, generations, parsers, places, secret_values, ssh
 from reconix.cli.answers import answer
 from reconix.cli.build import build_and_tell
 from reconix.cli.send import add_trust_arguments, make
@@ -111,7 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
     folder = places.project(arguments)
     if arguments.watch:
         _expect_to_watch(arguments)
-        follow(folder, partial(_build_and_deploy, arguments), _words(arguments))
+        tell = partial(failures.show, as_json=arguments.json, verbose=arguments.verbose)
+        follow(folder, partial(_build_and_deploy, arguments), tell)
     files = ProjectFiles.read(folder)
     host = files.host(arguments.host)
     if arguments.dry_run:
@@ -125,11 +126,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _expect_to_watch(arguments: argparse.Namespace) -> None:
     if arguments.dry_run or arguments.generation != generations.LATEST:
         raise UsageError("--watch goes without --dry-run and --generation")
-
-
-def _words(arguments: argparse.Namespace) -> list[str]:
-    chosen = {"--json": arguments.json, "--verbose": arguments.verbose}
-    return [word for word, is_given in chosen.items() if is_given]
 
 
 def _build_and_deploy(arguments: argparse.Namespace) -> None:

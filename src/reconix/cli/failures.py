@@ -3,8 +3,6 @@
 Tested by ``tests/unit/cli/test_main.py``.
 """
 
-from collections.abc import Sequence
-
 from reconix.base.errors import ReconixError
 from reconix.cli import answers, install_hints
 
@@ -17,16 +15,16 @@ def named(error: ReconixError | OSError) -> ReconixError:
     return ReconixError(f"{where}{error.strerror or error}")
 
 
-def show(failure: ReconixError | OSError, words: Sequence[str]) -> int:
-    """Tell about a failure of a command with these words; gives its exit status."""
+def show(failure: ReconixError | OSError, *, as_json: bool = False, verbose: bool = False) -> int:
+    """Tell about a failure, and with ``verbose`` about its cause; gives its exit status."""
     error = named(failure)
     hint = install_hints.hint(error)
-    if "--json" in words:
+    if as_json:
         told = {"message": str(error), "hint": hint}
         answers.answer_json({"error": {**told, "exit_code": error.exit_code}})
         return error.exit_code
     answers.complain(f"error: {error}")
-    if {"-v", "--verbose"} & set(words) and error.__cause__ is not None:
+    if verbose and error.__cause__ is not None:
         answers.complain(f"cause: {error.__cause__!r}")
     if hint:
         answers.complain(f"hint: {hint}")

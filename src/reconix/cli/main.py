@@ -36,13 +36,13 @@ def main(words: list[str]) -> int:
         status = _run_or_exit(words)
         sys.stdout.flush()
     except ReconixError as error:
-        return failures.show(error, words)
+        return _show(error, words)
     except BrokenPipeError:
         # Whoever read our output has enough; a second failure at exit must not be shown.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except OSError as error:
-        return failures.show(error, words)
+        return _show(error, words)
     except KeyboardInterrupt:
         answers.complain("interrupted")
         return INTERRUPTED
@@ -87,6 +87,12 @@ def _show_version() -> int:
         version = "(run from its source, not installed)"
     answers.say(f"reconix {version}")
     return 0
+
+
+def _show(failure: ReconixError | OSError, words: list[str]) -> int:
+    """Tell about a failure of a command that had these words, whether they could be read or not."""
+    is_verbose = not {"-v", "--verbose"}.isdisjoint(words)
+    return failures.show(failure, as_json="--json" in words, verbose=is_verbose)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

@@ -9,12 +9,11 @@ Tested by ``tests/unit/cli/test_watching.py``.
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 from reconix.base.errors import ReconixError
-from reconix.cli import failures
 from reconix.cli.answers import complain
 
 Seen = dict[str, tuple[int, int, int]]
@@ -25,26 +24,28 @@ _SHARE = 20
 """Looking takes at most one part in so many of the time."""
 
 
-def follow(folder: Path, work: Callable[[], object], words: Sequence[str]) -> NoReturn:
+def follow(
+    folder: Path, work: Callable[[], object], tell: Callable[[ReconixError | OSError], object]
+) -> NoReturn:
     """Do the work now and after each change, until the user ends it; what fails is told.
 
     Args:
         folder: to watch; what is hidden in it does not count.
         work: to be done; what it writes that is not hidden counts as a change.
-        words: of the command, for how a failure is told.
+        tell: what failed, and the next change may mend.
     """
     while True:
         before = seen(folder)
-        _attempt(work, words)
+        _attempt(work, tell)
         complain("waiting for a change; Ctrl-C ends it")
         wait_for_change(folder, before)
 
 
-def _attempt(work: Callable[[], object], words: Sequence[str]) -> None:
+def _attempt(work: Callable[[], object], tell: Callable[[ReconixError | OSError], object]) -> None:
     try:
         work()
     except (ReconixError, OSError) as error:
-        failures.show(error, words)
+        tell(error)
 
 
 def wait_for_change(folder: Path, before: Seen) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconix.base.errors import ReconixError
+from reconix.cli import failures
 from reconix.cli.main import main
 from reconix.cli.watching import follow, seen, wait_for_change
 
@@ -30,7 +31,7 @@ def later(change: Callable[[], object]) -> Callable[[], object]:
 
 def watch(folder: Path, work: Work) -> None:
     with pytest.raises(KeyboardInterrupt):
-        follow(folder, work, [])
+        follow(folder, work, failures.show)
 
 
 def test_work_is_done_at_once_and_after_each_change(tmp_path: Path) -> None:
