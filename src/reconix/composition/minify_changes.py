@@ -13,10 +13,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconix.build.minify import minified
 from reconix.build.minify.origin import Origin
 from reconix.build.minify.reasons import Reasons, read_reasons
-from reconix.composition.minify_sizes import rule_of
+from reconix.composition.minify_sizes import is_minimal, rule_of
 from reconix.composition.parts import walk
 from reconix.composition.toplevel_parts import ToplevelParts
 from reconix.nix.chroot import ChrootStore
@@ -62,7 +61,7 @@ class _Root:
         parts = ToplevelParts.read(store, toplevel)
         if parts is None:
             return None
-        if parts.root.name != minified.NAME:
+        if not is_minimal(parts.root):
             place = store.path(parts.root)
             return cls(place, {path for path, _ in walk(place)}, Reasons({}, {}))
         origin = Origin.of(store, parts.root)

@@ -160,7 +160,7 @@ def minimal_roots(store: ChrootStore, generation: Generation, system: str) -> di
             f"{generation.host}:{system} is built by Nix, which minify leaves alone",
             hint="make it smaller in its own configuration",
         )
-    found = {name: each.root for name, each in parts.items() if each and _is_minimal(each.root)}
+    found = {name: each.root for name, each in parts.items() if each and is_minimal(each.root)}
     if not found:
         name = f"{generation.host}:{system}" if system else f"no system of {generation.host}"
         raise UsageError(
@@ -170,7 +170,8 @@ def minimal_roots(store: ChrootStore, generation: Generation, system: str) -> di
     return found
 
 
-def _is_minimal(root: StorePath) -> bool:
+def is_minimal(root: StorePath) -> bool:
+    """Whether a root is what minify left of another one."""
     return root.name == minified.NAME
 
 

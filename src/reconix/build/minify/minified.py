@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from reconix.base import progress
+from reconix.base.architecture import Architecture
 from reconix.build import recipes
 from reconix.build.minify import checks, minimal_root, named, plan, reasons, start_tests
 from reconix.build.minify.checks import Roots
@@ -109,7 +110,7 @@ def _try_starts(store: ChrootStore, inputs: Inputs, minimal: StorePath, architec
         start_tests.check(store.path(minimal), store.path(inputs.root), parts)
         into.write_bytes(b"")
 
-    if start_tests.can_run(architecture):
+    if Architecture(architecture).is_of_this_machine:
         recipe = Recipe("start tests", "start-tests", given, recipes.sources(start_tests))
         recipes.realise(store, recipe, make)
 
