@@ -16,6 +16,7 @@ from typing import BinaryIO, Protocol
 
 import pytest
 from tests.device_model import BY_DISK
+from tests.early_selection import select_before_it_is_recorded
 from tests.small_device import SmallDevice, need_recording, small_device
 
 from reconix.base.digests import Digest
@@ -28,12 +29,9 @@ from reconix.boot.gpt import parse_header, print_header
 from reconix.boot.oneshots.disk import DiskOneShot
 from reconix.boot.slots import write_slot
 from reconix.boot.tables import Copy, Selection, Slot, Write, read_selection, select_slot
-from reconix.boot.transitions import Event, Untouched
 from reconix.boot.trial import State
 from reconix.device.device import Device
 from reconix.device.hardware.disk import PartitionView, open_disk
-from reconix.device.paths import Paths
-from reconix.device.state.record import record as record_event
 from reconix.device.update.collect import collect
 from reconix.prove.image import SYSTEM, partition
 from reconix.prove.prover import Result, prove
@@ -369,14 +367,7 @@ def test_a_slot_selected_before_it_is_written_down_that_it_needs_no_trial(
 ) -> None:
     need_recording(need)
 
-    def select_first(paths: Paths, state: State, event: Event) -> State:
-        if isinstance(event, Untouched):
-            assert state.trial is not None and state.trial.slot is not None
-            with open_disk(paths) as disk:
-                select_slot(disk, state.trial.slot)
-        return record_event(paths, state, event)
-
-    monkeypatch.setattr("reconix.device.update.untouched.record", select_first)
+    select_before_it_is_recorded(monkeypatch)
     with small_device(tmp_path, only=["mqtt"]) as device:
         folder = tmp_path / "job"
         folder.mkdir()

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from tests.early_selection import select_before_it_is_recorded
 from tests.small_device import SmallDevice, device_with_containers, need_recording
 
-from reconix.boot.tables import Slot, select_slot
-from reconix.boot.transitions import Event, Untouched
+from reconix.boot.tables import Slot
+from reconix.boot.transitions import Untouched
 from reconix.boot.trial import State
 from reconix.device.device import Device
-from reconix.device.hardware.disk import open_disk
-from reconix.device.paths import Paths
 from reconix.device.state.record import record as record_event
 from reconix.device.trial.monitor import Unhealthy
 from reconix.device.update import live
@@ -100,14 +99,7 @@ def test_containers_before_that_go_on(
 def test_recorded_after_the_sector(
     monkeypatch: pytest.MonkeyPatch, find: Find, device: SmallDevice
 ) -> None:
-    def select_first(paths: Paths, state: State, event: Event) -> State:
-        if isinstance(event, Untouched):
-            assert state.trial is not None and state.trial.slot is not None
-            with open_disk(paths) as disk:
-                select_slot(disk, state.trial.slot)
-        return record_event(paths, state, event)
-
-    monkeypatch.setattr("reconix.device.update.untouched.record", select_first)
+    select_before_it_is_recorded(monkeypatch)
     assert find(device) == {NEVER_TRIED}
 
 
