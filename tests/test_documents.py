@@ -112,7 +112,7 @@ def test_each_module_names_tests_that_are_there() -> None:
 
 
 MODULE = re.compile(r"``((?:[a-z_]+/)*[a-z_]+\.(?:py|sh))``")
-ELSEWHERE = {("src/reconix/build/data/compile_agent.py", "__main__.py")}
+ELSEWHERE = {("src/reconix/build/data/compile_modules.py", "__main__.py")}
 """The ``__main__.py`` of an archive."""
 
 

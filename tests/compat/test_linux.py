@@ -168,3 +168,19 @@ def test_a_module_that_is_damaged_is_told(package: Path, tmp_path: Path, content
     (folder / "kernel/plain.ko.xz").write_bytes(content)
     with pytest.raises(NoSuchModule, match=r"plain\.ko\.xz is"):
         Modules.read(folder).content("plain")
+
+
+def test_an_initrd_has_modules_as_busybox_unpacks_them(tmp_path: Path) -> None:
+    (tmp_path / "modules.builtin").write_text(
+        "".join(f"k/{name}.ko\n" for name in ("ext4", "overlay", "erofs", "loop", "efivarfs"))
+    )
+    (tmp_path / "modules.dep").write_text("a.ko.xz:\nb.ko.xz:\nc.ko:\n")
+    packed = lzma.compress(b"module a", check=lzma.CHECK_CRC32)
+    (tmp_path / "a.ko.xz").write_bytes(packed)
+    (tmp_path / "b.ko.xz").write_bytes(lzma.compress(b"module b", check=lzma.CHECK_CRC64))
+    (tmp_path / "c.ko").write_bytes(b"module c")
+    archive = make_initrd(b"busybox", Modules.read(tmp_path), ["a", "b", "c"])
+    assert packed in archive
+    assert b"modules/a.ko.xz\0" in archive
+    assert b"module b" in archive, "a sum that neither the kernel nor busybox can check"
+    assert b"module c" in archive

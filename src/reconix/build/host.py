@@ -34,6 +34,7 @@ from reconix.build.etc.generated_files import Etc, make_etc, units_of_ones_own
 from reconix.build.generation import add_generation, read_system
 from reconix.build.measured import Measured
 from reconix.build.minify import asked, loaded_by_name, minified, module_plan
+from reconix.build.minify.asked import OfKernel
 from reconix.build.minify.minimal_linux import FullKernel
 from reconix.build.minify.module_plan import WantedModules
 from reconix.build.recipes import Recipe
@@ -359,13 +360,14 @@ class _SystemBuild:
     def _components(self, etc: Etc, placed: Placed) -> Components:
         built, store, root = self.built, self.store, self.packages.root
         etc_path = store.add_files(etc.tree, f"etc-{self.name}", [built.agent])
-        sidecar = self._minified(etc_path, placed)
+        modules = self._modules()
+        sidecar = self._minified(etc_path, placed, modules)
         return Components(
             root=sidecar.subject,
             etc=etc_path,
             linux=built.kernel.alone() if built.modules else built.kernel.path,
             linux_version=built.kernel.version,
-            modules=self._modules(),
+            modules=modules,
             initrd=_initrd(self.workshop, self.system, built.kernel, self.lock),
             agent=built.agent,
             root_sidecar=_add_sidecar(store, sidecar),
@@ -385,22 +387,25 @@ class _SystemBuild:
         self._tell(f"minify.keep: module:{each} keeps nothing, it is not there" for each in missing)
         return kernel.with_only(wanted)
 
-    def _minified(self, etc: StorePath, placed: Placed) -> Sidecar:
+    def _minified(self, etc: StorePath, placed: Placed, modules: StorePath) -> Sidecar:
         """What is said about the root that the system gets: all of it, or what is reached."""
         built, system = self.built, self.system
         if not system.minify.enable:
             return built.sidecar
         bound = [(each.place, each.path) for each in placed.bound]
         layers = [each.path for each in placed.layers]
-        parameters = (*ALWAYS, *system.kernel.parameters)
+        packages, updates = self.lock.systems[self.name].packages, self.host.updates
         inputs = minified.Inputs(
             built.root,
             minified.above(etc, built.agent, bound, layers),
-            asked.wanted(
-                system, self.lock.systems[self.name].packages, parameters, self.host.updates
-            ),
+            asked.wanted(system, packages, self._of_kernel(modules), updates),
         )
         return minified.minify(self.store, inputs, built.sidecar, self.lock.architecture)
+
+    def _of_kernel(self, modules: StorePath) -> OfKernel:
+        kernel = self.built.kernel
+        drivers = kernel.drivers(modules) if self.built.modules else None
+        return OfKernel((*ALWAYS, *self.system.kernel.parameters), drivers, kernel.is_lz4)
 
     def _check(
         self, components: Components, trees: _FoundTrees, environments: Mapping[str, Bound]

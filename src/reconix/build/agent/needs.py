@@ -54,6 +54,9 @@ LATE_MODULES = {
 
 LIBRARIES = {
     "libcrypto.so.3": "signatures",
-    "liblz4.so.1": "packing a kernel as its package had it, where that is there",
+    "liblz4.so.1": "packing a kernel as its package had it",
 }
 """Libraries that it loads through ctypes."""
+
+LZ4_LIBRARIES = {"liblz4.so.1": "kernels that their package packs so"}
+"""Those of them that it loads only where the kernel of the device is packed by LZ4."""

@@ -3,15 +3,15 @@
 It is the same for all systems of a machine. Which system to start stands on the kernel's command
 line; on which disk it is and how its root is put together, the scripts ``build/data/init``,
 ``build/data/disk.sh`` and ``build/data/root.sh`` tell. The archive is not compressed: no version of
-a compressor is part of its hash, two of them have small differences, and it costs about 2 MB in a
-slot (``docs/decisions/0004-uncompressed-initrd.md``).
+a compressor is part of its hash, and two of them have small differences. Its modules are packed as
+their package has them (``docs/decisions/0004-uncompressed-initrd.md``).
 
 Tested by ``tests/vm/``: everything there boots through it; the choice of a disk by
 ``tests/unit/build/test_disk_script.py``, the root by ``tests/unit/build/test_root_script.py``, its
 modules by ``tests/compat/test_linux.py``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from reconix.build.boot.cpio import Entry, print_archive
 from reconix.build.boot.linux import Modules
@@ -38,6 +38,9 @@ WELCOME_MODULES = ("crc32c_generic", "efi_pstore")
 the kernel by another name, so that no list of modules says it; what lets the firmware keep the last
 words of a panic."""
 
+_XZ_CRC32 = b"\xfd7zXZ\0\0\1"
+"""The header of xz with the only sum of contents that the kernel and busybox can check."""
+
 
 def make_initrd(busybox: bytes, modules: Modules, wanted: Sequence[str]) -> bytes:
     """The initrd of a machine.
@@ -62,6 +65,16 @@ def make_initrd(busybox: bytes, modules: Modules, wanted: Sequence[str]) -> byte
             Entry.file("init", SCRIPT.read_bytes(), executable=True),
             *(Entry.file(path.name, path.read_bytes()) for path in (DISK_SCRIPT, ROOT_SCRIPT)),
             Entry.file("modules/order", load.encode()),
-            *(Entry.file(f"modules/{name}.ko", modules.content(name)) for name in sorted(order)),
+            *(Entry.file(f"modules/{file}", content) for file, content in _files(modules, order)),
         ]
     )
+
+
+def _files(modules: Modules, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """What has each module: as it came, if busybox can unpack that, or plain."""
+    for name in sorted(names):
+        plain, packed = modules.content(name), modules.packed(name)
+        if packed is not None and packed.startswith(_XZ_CRC32):
+            yield f"{name}.ko.xz", packed
+        else:
+            yield f"{name}.ko", plain

@@ -169,9 +169,15 @@ class Modules:
         Raises:
             NoSuchModule: it is damaged.
         """
+        packed, path = self.packed(name), self.folder / self.places[name]
+        if packed is None:
+            return read_bounded(path, _MAX_MODULE_BYTES)
+        return _expanded(packed, path.name)
+
+    def packed(self, name: str) -> bytes | None:
+        """The module as its package has it, if that is compressed."""
         path = self.folder / self.places[name]
-        content = read_bounded(path, _MAX_MODULE_BYTES)
-        return _expanded(content, path.name) if path.suffix == ".xz" else content
+        return read_bounded(path, _MAX_MODULE_BYTES) if path.suffix == ".xz" else None
 
 
 def _expanded(content: bytes, name: str) -> bytes:

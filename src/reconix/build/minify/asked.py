@@ -4,6 +4,7 @@ Tested by ``tests/unit/build/minify/test_asked.py``.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from reconix.build.agent import needs, zipapp
 from reconix.build.minify.plan import Wanted
@@ -13,33 +14,47 @@ from reconix.config.schema.project import Updates
 from reconix.config.schema.system import System
 
 
+@dataclass(frozen=True, slots=True)
+class OfKernel:
+    """What of a kernel counts for a root.
+
+    Attributes:
+        parameters: of it, all of them.
+        drivers: the modules that it has or consists of; nothing if any device may be connected.
+        is_lz4: whether its image is packed so that a device needs a library to pack another one.
+    """
+
+    parameters: tuple[str, ...] = ()
+    drivers: tuple[str, ...] | None = None
+    is_lz4: bool = False
+
+
 def wanted(
-    system: System,
-    packages: Iterable[LockedPackage],
-    parameters: Iterable[str],
-    updates: Updates,
+    system: System, packages: Iterable[LockedPackage], kernel: OfKernel, updates: Updates
 ) -> Wanted:
     """What a system wants of its root.
 
     Args:
         system: machine and system file, merged.
         packages: those that are locked for it.
-        parameters: of its kernel, all of them.
+        kernel: of the system.
         updates: where its devices look for them.
     """
     modules = {*zipapp.foreign_modules(), *needs.LATE_MODULES}
     modules -= set() if updates.url else needs.WEB_MODULES.keys()
+    libraries = needs.LIBRARIES.keys() - (set() if kernel.is_lz4 else needs.LZ4_LIBRARIES.keys())
     own = {each.name for each in packages if each.is_of_project}
     return Wanted(
         packages=tuple(sorted({*system.packages, *own})),
         keep=tuple(sorted(system.minify.keep)),
         programs=tuple(sorted(system.minify.programs)),
-        parameters=tuple(parameters),
+        parameters=kernel.parameters,
         commands=tuple(sorted(_commands(system))),
         modules=tuple(sorted(modules)),
-        libraries=tuple(sorted(needs.LIBRARIES)),
+        libraries=tuple(sorted(libraries)),
         without=tuple(sorted(system.minify.without)),
         containers=bool(system.containers),
+        drivers=kernel.drivers,
     )
 
 

@@ -18,7 +18,15 @@ from pathlib import Path
 from reconix.base import progress
 from reconix.base.architecture import Architecture
 from reconix.build import recipes
-from reconix.build.minify import checks, minimal_root, named, plan, reasons, start_tests
+from reconix.build.agent import bytecode
+from reconix.build.minify import (
+    checks,
+    minimal_root,
+    named,
+    plan,
+    reasons,
+    start_tests,
+)
 from reconix.build.minify.checks import Roots
 from reconix.build.minify.files import MAX_READ_BYTES, Files
 from reconix.build.minify.minimal_root import Minimal
@@ -78,12 +86,14 @@ def minify(store: ChrootStore, inputs: Inputs, sidecar: Sidecar, architecture: s
     root = store.path(inputs.root)
     for line in (*useless(inputs.wanted, found, root), *too_large(found.stays, root)):
         progress.note(line)
-    minimal = Minimal.of(root, found.stays)
+    kept = {path for path, because in found.stays.items() if because.how == plan.KEPT}
+    minimal = Minimal.of(root, found.stays, kept)
     given = (("root", str(inputs.root)), ("reasons", str(why)))
-    recipe = Recipe("minimal root", NAME, given, recipes.sources(minimal_root, checks))
+    code = (*recipes.sources(minimal_root, checks), bytecode.SCRIPT)
+    recipe = Recipe("minimal root", NAME, given, code)
 
     def make(into: Path) -> None:
-        minimal.write(root, into)
+        minimal.write(root, into, Architecture(architecture))
         *above, _ = _parts(store, inputs)
         roots = Roots(into, root, above, architecture)
         roots.check()

@@ -14,16 +14,20 @@ Tested by ``tests/unit/build/minify/test_minimal_linux.py``.
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from reconix.build import recipes
 from reconix.build.boot import linux
+from reconix.build.boot.linux import Modules, module_name
 from reconix.build.minify import module_plan, reasons
 from reconix.build.minify.module_plan import WantedModules
 from reconix.build.minify.origin import Origin
 from reconix.build.recipes import Recipe
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
+from reconix.transfer.codecs.packs import Pack
+from reconix.transfer.sending import members
 
 _MODULES = "modules"
 
@@ -65,6 +69,17 @@ class FullKernel:
         Origin(self.path, why).remember(self.store, made)
         return made
 
+    def drivers(self, made: StorePath) -> tuple[str, ...]:
+        """The names of modules that are part of the kernel, or in an object made from this one."""
+        modules = Modules.read(self.modules / self.version)
+        places = (self.store.path(made) / _MODULES / self.version).rglob("*.ko*")
+        return tuple(sorted({*modules.builtin, *(module_name(place.name) for place in places)}))
+
+    @property
+    def is_lz4(self) -> bool:
+        """Whether its image is packed by LZ4."""
+        return _is_lz4(self.store.path(self.path) / "vmlinuz")
+
     def _reasons(self, wanted: WantedModules) -> Recipe:
         said = (("devices", repr(wanted.devices)), ("names", repr(wanted.names)))
         inputs = (("linux", str(self.path)), *said)
@@ -91,6 +106,12 @@ class FullKernel:
         for file in sorted(folder.glob("modules.*")):
             if file.name not in names:
                 file.unlink()
+
+
+@cache
+def _is_lz4(image: Path) -> bool:
+    member = members.find(image.read_bytes())
+    return member is not None and member.pack is Pack.LZ4
 
 
 def _code() -> tuple[Path, ...]:

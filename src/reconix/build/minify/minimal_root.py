@@ -1,8 +1,11 @@
 """The root with only what stays, and with one of the two forms of each Python module.
 
 Debian has modules as source and, made when they are installed, as bytecode. Python needs one of
-them. Bytecode starts faster, so it is what stays; but Python finds it without the source only where
-the source would be. So ``json/__pycache__/decoder.cpython-313.pyc`` becomes ``json/decoder.pyc``.
+them. Bytecode starts faster, so it is what stays, unless somebody asks for the source; but Python
+finds it without the source only where the source would be. So
+``json/__pycache__/decoder.cpython-313.pyc`` becomes ``json/decoder.pyc``. That of the standard
+library is made without docstrings (``undescribed.py``), and of some files only some lines stay
+(``rewritten.py``).
 
 Source: PEP 3147, *Case 4: legacy pyc files and source-less imports*.
 Tested by ``tests/unit/build/minify/test_minimal_root.py``.
@@ -11,10 +14,12 @@ Tested by ``tests/unit/build/minify/test_minimal_root.py``.
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconix.base.architecture import Architecture
+from reconix.build.minify import rewritten, undescribed
 from reconix.build.root import losses
 from reconix.build.software.owners import LISTS, Owners, print_lists
 from reconix.store.sidecar import Entries
@@ -34,36 +39,51 @@ class Minimal:
     origins: Mapping[str, str]
 
     @classmethod
-    def of(cls, root: Path, stays: Iterable[str]) -> "Minimal":
+    def of(cls, root: Path, stays: Iterable[str], sources: Container[str] = ()) -> "Minimal":
         """Decide the form of each file, and add the folders above.
 
         Args:
             root: the full root.
             stays: paths of it that stay; those of other objects are passed over.
+            sources: modules of Python among them that stay as they are.
         """
         there = [path for path in stays if os.path.lexists(root / path)]
         compiled = dict(_compiled(root, {path.rpartition("/")[0] for path in there}))
         found: dict[str, str] = {}
         for path in there:
-            bytecode = compiled.get(path)
+            bytecode = compiled.get(path) if path not in sources else None
             found[f"{path}c" if bytecode else path] = bytecode or path
         folders = {str(above) for path in found for above in Path(path).parents} - {"."}
         return cls(dict(sorted((found | {path: path for path in folders}).items())))
 
-    def write(self, root: Path, into: Path) -> None:
+    def write(self, root: Path, into: Path, architecture: Architecture) -> None:
         """Write it into a new folder.
 
         Args:
             root: the full root.
             into: a folder that does not exist yet.
+            architecture: of the root.
         """
         into.mkdir()
+        made = self._made_anew(root, architecture)
         for path, origin in self.origins.items():
             _copy(root / origin, into / path)
+            if path in made:
+                (into / path).write_bytes(made[path])
         _copy(root / losses.FILE, into / losses.FILE)
         (into / LISTS).mkdir()
         for name, lines in print_lists(Owners.read(root), self.origins).items():
             (into / LISTS / name).write_bytes(lines)
+
+    def _made_anew(self, root: Path, architecture: Architecture) -> Mapping[str, bytes]:
+        """The contents of what has another one than in the full root."""
+        modules = [
+            path.removesuffix("c") for path, origin in self.origins.items() if path != origin
+        ]
+        compiled = undescribed.compiled(root, modules, architecture)
+        there = [path for path in rewritten.ALL if path in self.origins and (root / path).is_file()]
+        lines = {p: rewritten.ALL[p]((root / p).read_bytes(), self.origins) for p in there}
+        return {**{f"{path}c": content for path, content in compiled.items()}, **lines}
 
     def entries(self, entries: Entries) -> Entries:
         """What a sidecar of the full root says, for this one."""

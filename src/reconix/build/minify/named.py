@@ -94,6 +94,11 @@ ALL = (
         "dialogues are written from left to right without",
         is_tried=True,
     ),
+    Sentence(
+        r"usr/bin/loginctl",
+        r"usr/lib/udev/rules\.d/71-seat\.rules",
+        "nobody works at a screen that a drive bay locks",
+    ),
     Sentence(r"usr/bin/sort", r"usr/bin/basename", "its help has it as an example"),
     Sentence(
         r"usr/share/X11/.*",

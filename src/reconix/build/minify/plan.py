@@ -37,7 +37,8 @@ _MAX_SETTINGS_BYTES = 1 << 18
 _INIT = "usr/lib/systemd/systemd"
 _UNITS = re.compile(r"etc/systemd/(?:system|user|system-generators)/.*")
 _OF_CONTAINERS = re.compile(rf"nix/store/[^/]+-reconix-device/{CONTAINER_SCRIPT}")
-_KEPT = "is named in minify.keep"
+KEPT = "is named in minify.keep"
+"""How a path is reached that the configuration names, whatever else reaches it."""
 _ALWAYS = {
     "usr/bin/reconix-device": "is the command of the agent",
     "usr/lib/modules": "is where the modules of the kernel appear",
@@ -74,6 +75,8 @@ class Wanted:
     """Paths of which somebody says that nothing needs them, whatever names them."""
     containers: bool = False
     """Whether there are any."""
+    drivers: tuple[str, ...] | None = None
+    """The modules that the kernel has or consists of; nothing if any device may be connected."""
 
 
 @dataclass(slots=True)
@@ -164,8 +167,10 @@ def make_plan(files: Files, owners: Owners, wanted: Wanted) -> Reasons:
     edges = _Edges(files, owners, wanted.parameters, frozenset(_features(wanted.keep)))
     kept = set(_kept(files, edges, wanted))
     spared = kept | set(_led_to(files))
-    never = rules.never(files, frozenset(wanted.packages), spared)
-    seeds = [*_seeds(files, edges, wanted), *(Edge(path, _KEPT) for path in sorted(kept))]
+    drivers = None if wanted.drivers is None else frozenset(wanted.drivers)
+    facts = rules.Facts(frozenset(wanted.packages), files, drivers)
+    never = rules.never(facts, spared)
+    seeds = [*(Edge(path, KEPT) for path in sorted(kept)), *_seeds(files, edges, wanted)]
     stays = graph.reach(files, seeds, edges.of, never)
     stays = graph.with_folders(files, stays)
     suggested = edges.elf.suggested | edges.python.suggested

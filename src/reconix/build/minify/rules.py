@@ -16,6 +16,10 @@ from reconix.build.minify.files import Files
 
 _SWAP = re.compile(rb"(?m)^[^#\n]*\sswap\s")
 _MULTIARCH = r"(?:x86_64|aarch64)-linux-gnu"
+_UNIT = r"usr/lib/systemd/system/(?:.*/)?"
+_OF_FSTAB = r"systemd-(?:fsck|growfs|makefs|quotacheck|remount-fs)"
+_DISK_DRIVERS = ("scsi_mod", "libata")
+_LIGHT_DRIVERS = ("backlight", "drm", "led_class")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +29,13 @@ class Facts:
     Attributes:
         asked: names of packages that somebody wrote in the configuration.
         files: of the device.
+        drivers: names of modules that the kernel has or consists of; nothing if they are not known,
+            and any device may be connected.
     """
 
     asked: frozenset[str]
     files: Files
+    drivers: frozenset[str] | None = None
 
 
 def unconditional(_: Facts) -> bool:
@@ -63,6 +70,11 @@ def _has(*paths: str) -> Callable[[Facts], bool]:
     return lambda facts: any(path in facts.files.nodes for path in paths)
 
 
+def _drives(*modules: str) -> Callable[[Facts], bool]:
+    """Whether the kernel has one of some drivers, or may have it."""
+    return lambda facts: facts.drivers is None or bool(facts.drivers & set(modules))
+
+
 def _enables(pattern: str) -> Callable[[Facts], bool]:
     """Whether the configuration has something of such a path that is not masked, or not empty."""
 
@@ -83,9 +95,18 @@ def _swaps(facts: Facts) -> bool:
     return is_there and _SWAP.search(facts.files.content("etc/fstab")) is not None
 
 
+def _runs_generator(facts: Facts, name: str) -> bool:
+    place = f"systemd/system-generators/{name}"
+    return f"etc/{place}" not in facts.files.nodes and f"usr/lib/{place}" in facts.files.nodes
+
+
 def _runs_old_scripts(facts: Facts) -> bool:
-    name = "systemd/system-generators/systemd-sysv-generator"
-    return f"etc/{name}" not in facts.files.nodes and f"usr/lib/{name}" in facts.files.nodes
+    return _runs_generator(facts, "systemd-sysv-generator")
+
+
+def _reads_fstab(facts: Facts) -> bool:
+    of_fstab = rf"etc/systemd/system/.*{_OF_FSTAB}.*"
+    return _runs_generator(facts, "systemd-fstab-generator") or _enables(of_fstab)(facts)
 
 
 ALL = (
@@ -135,7 +156,8 @@ ALL = (
     ),
     Rule(
         "scripts for System V",
-        r"etc/(?:init\.d|rc[0-6S]\.d|rcS\.d)/.*|usr/lib/init/.*|usr/lib/lsb/.*",
+        r"etc/(?:init\.d|rc[0-6S]\.d|rcS\.d)/.*|usr/lib/init/.*|usr/lib/lsb/.*"
+        rf"|usr/lib/systemd/systemd-initctl|{_UNIT}systemd-initctl\..*",
         "each of them has a unit",
         _runs_old_scripts,
         "a script has no unit",
@@ -166,10 +188,32 @@ ALL = (
     ),
     Rule(
         "swap",
-        r"usr/sbin/(?:swapon|swapoff|mkswap|swaplabel)",
-        "a device has no swap",
+        r"usr/sbin/(?:swapon|swapoff|mkswap|swaplabel)"
+        rf"|usr/lib/systemd/systemd-hibernate-resume|{_UNIT}systemd-hibernate-.*",
+        "a device has no swap, and does not sleep in it",
         _swaps,
         "`files.fstab`, or a unit for it",
+    ),
+    Rule(
+        "file systems of fstab",
+        rf"usr/lib/systemd/{_OF_FSTAB}|{_UNIT}{_OF_FSTAB}.*",
+        "nobody reads `/etc/fstab`: the first root mounts",
+        _reads_fstab,
+        "a unit of the configuration names one of its services",
+    ),
+    Rule(
+        "extensions of the system",
+        rf"usr/bin/systemd-(?:sysext|confext)|{_UNIT}systemd-(?:sysext|confext).*",
+        "what a system has comes with its generation",
+        _enables(r"etc/systemd/system/.*systemd-(?:sys|conf)ext.*"),
+        "the configuration enables or has a unit `systemd-sysext…` or `systemd-confext…`",
+    ),
+    Rule(
+        "changing passwords under SELinux",
+        r"usr/sbin/unix_update",
+        "there is no policy of SELinux",
+        _has("etc/selinux/config"),
+        "a package has one",
     ),
     Rule("skeletons of homes", r"etc/skel/.*", "nobody is added on a device"),
     Rule(
@@ -180,10 +224,60 @@ ALL = (
     Rule(
         "names of hardware",
         r"(?:usr/lib|etc)/udev/hwdb(?:\.d/.*|\.bin)|usr/share/(?:misc|hwdata)/(?:pci|usb)\.ids.*"
-        r"|usr/bin/systemd-hwdb|usr/lib/udev/iocost|usr/lib/udev/rules\.d/90-iocost\.rules",
+        r"|usr/bin/systemd-hwdb|usr/lib/udev/(?:iocost|dmi_memory_id)"
+        r"|usr/lib/udev/rules\.d/(?:90-iocost|70-memory)\.rules",
         "udev names devices by it, and drives all of them without",
         _asked("libinput-bin", "usbutils", "pciutils", "systemd-hwdb"),
         "`usbutils`, `pciutils` or `libinput-bin` is among the packages",
+    ),
+    Rule(
+        "names of disks behind SCSI",
+        r"usr/lib/udev/(?:scsi|ata)_id",
+        "the machine has no such disk",
+        _drives(*_DISK_DRIVERS),
+        "a driver of the machine is for them",
+    ),
+    Rule(
+        "optical discs",
+        r"usr/lib/udev/cdrom_id|usr/lib/udev/rules\.d/60-cdrom_id\.rules",
+        "the machine has no drive for them",
+        _drives("cdrom", "sr_mod"),
+        "a driver of the machine is for them",
+    ),
+    Rule(
+        "raw flash",
+        r"usr/lib/udev/mtd_probe|usr/lib/udev/rules\.d/75-probe_mtd\.rules",
+        "the machine has none",
+        _drives("mtd"),
+        "a driver of the machine is for it",
+    ),
+    Rule(
+        "cameras",
+        r"usr/lib/udev/v4l_id|usr/lib/udev/rules\.d/60-persistent-v4l\.rules",
+        "the machine has none",
+        _drives("videodev"),
+        "a driver of the machine is for them",
+    ),
+    Rule(
+        "security tokens",
+        r"usr/lib/udev/fido_id|usr/lib/udev/rules\.d/60-fido-id\.rules",
+        "the machine has nothing to plug them in",
+        _drives("hid", "usbhid"),
+        "a driver of the machine is for them",
+    ),
+    Rule(
+        "switches of radios",
+        rf"usr/lib/systemd/systemd-rfkill|{_UNIT}systemd-rfkill\..*",
+        "the machine has no radio",
+        _drives("rfkill"),
+        "a driver of the machine is for one",
+    ),
+    Rule(
+        "brightness",
+        rf"usr/lib/systemd/systemd-backlight|{_UNIT}systemd-backlight@\.service",
+        "the machine has no screen",
+        _drives(*_LIGHT_DRIVERS),
+        "a driver of the machine is for one",
     ),
     Rule(
         "time zones",
@@ -209,21 +303,19 @@ ALL = (
 """All rules; the first one that is about a path counts."""
 
 
-def never(files: Files, asked: frozenset[str], spared: Container[str]) -> dict[str, Rule]:
+def never(facts: Facts, spared: Container[str]) -> dict[str, Rule]:
     """The paths of the root that no rule lets stay.
 
     Args:
-        files: of the device.
-        asked: names of packages that somebody wrote in the configuration.
+        facts: of the device.
         spared: paths that stay whatever a rule says.
     """
-    facts = Facts(asked, files)
     counting = [rule for rule in ALL if not rule.unless(facts)]
     whole = re.compile(
         "|".join(f"(?P<r{number}>{each.pattern})" for number, each in enumerate(counting))
     )
     found: dict[str, Rule] = {}
-    for path, node in files.nodes.items():
+    for path, node in facts.files.nodes.items():
         match = whole.fullmatch(path) if node.is_of_root and not node.is_folder else None
         if match is not None and path not in spared:
             found[path] = next(rule for number, rule in enumerate(counting) if match[f"r{number}"])

@@ -2,6 +2,7 @@
 
 from reconix.base.digests import Digest
 from reconix.build.minify import asked
+from reconix.build.minify.asked import OfKernel
 from reconix.config.lock.packages import PROJECT, LockedPackage
 from reconix.config.schema.containers import Container
 from reconix.config.schema.health import CommandCheck, Health
@@ -23,7 +24,7 @@ def test_packages_programs_and_commands_are_what_somebody_wrote() -> None:
         health=Health(checks=(CommandCheck(command=("/opt/check", "-x")),)),
     )
     packages = (locked("own", PROJECT, ""), locked("libc6", "debian", "20260101T000000Z"))
-    found = asked.wanted(system, packages, ("quiet",), Updates())
+    found = asked.wanted(system, packages, OfKernel(("quiet",), ("ext4",)), Updates())
     assert found.packages == ("curl", "nginx", "own")
     assert found.keep == ("/a", "/b")
     assert found.programs == ("ip",)
@@ -34,13 +35,15 @@ def test_packages_programs_and_commands_are_what_somebody_wrote() -> None:
     assert ("/opt/check", "a health check") in found.commands
     assert ("systemctl", "the agent") in found.commands
     assert "encodings.idna" in found.modules
-    assert "libcrypto.so.3" in found.libraries
+    assert found.libraries == ("libcrypto.so.3",)
+    assert found.drivers == ("ext4",)
 
 
 def test_what_only_some_devices_do_counts_on_these() -> None:
     kernel = Kernel(package="linux-image")
     system = System(kernel=kernel, containers={"one": Container(image="debian")})
-    found = asked.wanted(system, (), (), Updates(url="http://updates.example"))
+    found = asked.wanted(system, (), OfKernel(is_lz4=True), Updates(url="http://updates.example"))
     assert found.containers
     assert ("crun", "the agent") in found.commands
+    assert "liblz4.so.1" in found.libraries, "the kernel is packed so"
     assert "ssl" in found.modules, "a server may lead to another one"

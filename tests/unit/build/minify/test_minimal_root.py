@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.device_trees import write
 
+from reconix.base.architecture import Architecture
 from reconix.build.minify.minimal_root import OMITTED, Minimal
 from reconix.build.software.owners import Owners
 from reconix.store.images.nodes import Metadata
@@ -38,7 +39,7 @@ STAYS = (
 def made(folder: Path) -> tuple[Minimal, Path]:
     root = write(folder / "root", ROOT)
     minimal = Minimal.of(root, STAYS)
-    minimal.write(root, folder / "minimal")
+    minimal.write(root, folder / "minimal", Architecture("amd64"))
     return minimal, folder / "minimal"
 
 
@@ -65,6 +66,19 @@ def test_bytecode_stands_where_the_source_was(tmp_path: Path) -> None:
     _, place = made(tmp_path)
     assert (place / P / "a.pyc").read_text() == "bytecode"
     assert (place / P / "b.py").read_text() == "source of b"
+
+
+def test_a_source_that_is_asked_for_stays_a_source(tmp_path: Path) -> None:
+    minimal = Minimal.of(write(tmp_path, ROOT), STAYS, {f"{P}/a.py"})
+    assert f"{P}/a.py" in minimal.origins
+    assert f"{P}/a.pyc" not in minimal.origins
+
+
+def test_of_lists_only_lines_stay_that_count(tmp_path: Path) -> None:
+    root = write(tmp_path / "root", {**ROOT, "etc/shells": "/bin/air\n/bin/gone\n"})
+    minimal = Minimal.of(root, (*STAYS, "etc/shells"))
+    minimal.write(root, tmp_path / "minimal", Architecture("amd64"))
+    assert (tmp_path / "minimal/etc/shells").read_text() == "/bin/air\n"
 
 
 def test_a_sidecar_follows(tmp_path: Path) -> None:

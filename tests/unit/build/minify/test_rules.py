@@ -7,16 +7,24 @@ import pytest
 from tests.device_trees import Tree, make
 
 from reconix.build.minify import rules
+from reconix.build.minify.rules import Facts
 
 GENERATOR = "systemd/system-generators/systemd-sysv-generator"
+OF_FSTAB = "systemd/system-generators/systemd-fstab-generator"
+UNITS = "usr/lib/systemd/system"
 
 
 def taken(
-    folder: Path, path: str, asked: Iterable[str] = (), also: Tree | None = None, **above: Tree
+    folder: Path,
+    path: str,
+    asked: Iterable[str] = (),
+    also: Tree | None = None,
+    drivers: frozenset[str] | None = None,
+    **above: Tree,
 ) -> str:
     """The name of the rule that takes a path, if one does."""
     files = make(folder, {path: "x", **(also or {})}, **above)
-    found = rules.never(files, frozenset(asked), ())
+    found = rules.never(Facts(frozenset(asked), files, drivers), ())
     return found[path].name if path in found else ""
 
 
@@ -37,6 +45,19 @@ def taken(
         ("etc/logrotate.d/x", "settings of logrotate"),
         ("usr/lib/udev/hwdb.bin", "names of hardware"),
         ("usr/bin/systemd-hwdb", "names of hardware"),
+        ("usr/lib/udev/rules.d/70-memory.rules", "names of hardware"),
+        ("usr/lib/udev/dmi_memory_id", "names of hardware"),
+        ("usr/lib/systemd/systemd-initctl", "scripts for System V"),
+        (f"{UNITS}/sockets.target.wants/systemd-initctl.socket", "scripts for System V"),
+        ("usr/lib/systemd/systemd-fsck", "file systems of fstab"),
+        (f"{UNITS}/systemd-growfs@.service", "file systems of fstab"),
+        ("usr/bin/systemd-sysext", "extensions of the system"),
+        (f"{UNITS}/sockets.target.wants/systemd-sysext.socket", "extensions of the system"),
+        ("usr/lib/systemd/systemd-hibernate-resume", "swap"),
+        (f"{UNITS}/sysinit.target.wants/systemd-hibernate-clear.service", "swap"),
+        ("usr/sbin/unix_update", "changing passwords under SELinux"),
+        ("usr/sbin/unix_chkpwd", ""),
+        ("usr/lib/udev/scsi_id", ""),
         ("usr/lib/udev/rules.d/x.rules", ""),
         ("usr/lib/x86_64-linux-gnu/gconv/X.so", "character sets"),
         ("usr/share/zoneinfo/Europe/Paris", "time zones"),
@@ -76,6 +97,8 @@ def test_who_asks_for_the_package_has_its_files(path: str, asked: str, tmp_path:
         ("etc/cron.daily/x", "usr/sbin/cron"),
         ("etc/logrotate.d/x", "usr/sbin/logrotate"),
         ("etc/init.d/x", f"usr/lib/{GENERATOR}"),
+        ("usr/lib/systemd/systemd-fsck", f"usr/lib/{OF_FSTAB}"),
+        ("usr/sbin/unix_update", "etc/selinux/config"),
     ],
 )
 def test_what_a_program_reads_stays_where_that_is(path: str, other: str, tmp_path: Path) -> None:
@@ -86,6 +109,42 @@ def test_what_a_program_reads_stays_where_that_is(path: str, other: str, tmp_pat
 def test_scripts_for_system_v_go_where_their_generator_is_masked(tmp_path: Path) -> None:
     masked = {GENERATOR: "> /dev/null"}
     assert taken(tmp_path, "etc/init.d/x", also={f"usr/lib/{GENERATOR}": ""}, etc=masked)
+
+
+@pytest.mark.parametrize(
+    ("path", "driver"),
+    [
+        ("usr/lib/udev/scsi_id", "scsi_mod"),
+        ("usr/lib/udev/ata_id", "libata"),
+        ("usr/lib/udev/cdrom_id", "cdrom"),
+        ("usr/lib/udev/rules.d/60-cdrom_id.rules", "sr_mod"),
+        ("usr/lib/udev/mtd_probe", "mtd"),
+        ("usr/lib/udev/v4l_id", "videodev"),
+        ("usr/lib/udev/fido_id", "hid"),
+        ("usr/lib/systemd/systemd-rfkill", "rfkill"),
+        (f"{UNITS}/systemd-rfkill.socket", "rfkill"),
+        (f"{UNITS}/systemd-backlight@.service", "backlight"),
+    ],
+)
+def test_what_is_for_devices_goes_where_no_driver_is_for_them(
+    path: str, driver: str, tmp_path: Path
+) -> None:
+    assert taken(tmp_path / "a", path, drivers=frozenset({"virtio_blk"}))
+    assert not taken(tmp_path / "b", path, drivers=frozenset({"virtio_blk", driver}))
+    assert not taken(tmp_path / "c", path), "nobody has said which devices there are"
+
+
+@pytest.mark.parametrize(
+    ("unit", "path"),
+    [
+        ("systemd-fsck@dev-sda1.service", "usr/lib/systemd/systemd-fsck"),
+        ("sysinit.target.wants/systemd-sysext.service", "usr/bin/systemd-sysext"),
+    ],
+)
+def test_what_a_unit_of_the_configuration_starts_stays(
+    unit: str, path: str, tmp_path: Path
+) -> None:
+    assert not taken(tmp_path, path, etc={f"systemd/system/{unit}": "[Service]\n"})
 
 
 @pytest.mark.parametrize(
@@ -116,7 +175,7 @@ def test_programs_for_swap_stay_where_fstab_says_something(
 
 def test_what_is_kept_is_not_taken_and_other_objects_never_are(tmp_path: Path) -> None:
     files = make(tmp_path, {"usr/share/doc/a": "", "usr/share/doc/b": ""}, etc={"skel/x": ""})
-    found = rules.never(files, frozenset(), {"usr/share/doc/b"})
+    found = rules.never(Facts(frozenset(), files), {"usr/share/doc/b"})
     assert [*found] == ["usr/share/doc/a"]
 
 

@@ -18,6 +18,8 @@ _RULES = re.compile(r"(usr/lib|etc)/udev/rules\.d/[^/]+\.rules")
 _RUNS = re.compile(r'(?:RUN(?:\{program\})?|PROGRAM|IMPORT\{program\})\s*[+:=!]*=\s*e?"([^"]*)"')
 _WANTS = re.compile(r'ENV\{SYSTEMD_(USER_)?WANTS\}\s*[+:]?=\s*"([^"]*)"')
 _PROGRAMS = "usr/lib/udev"
+_LOCKS_SCREENS = "/usr/bin/loginctl lock-sessions"
+"""What one drive bay of 2010 does when it is locked; the devices have no sessions at a screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +45,5 @@ class UdevEdges:
         program = command.split(" ")[0]
         if program and "/" not in program:
             yield Edge(f"{_PROGRAMS}/{program}", f"runs {program}")
-        elif program:
+        elif program and command != _LOCKS_SCREENS:
             yield from self.units.command(command, "RUN")
