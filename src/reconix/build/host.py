@@ -187,22 +187,19 @@ def _known(workshop: Workshop, recipe: Recipe) -> StorePath:
 
 def _agent(workshop: Workshop, lock: HostLock, packed: bytes, root: StorePath) -> StorePath:
     """The agent for the Python of a root."""
-    place = workshop.store.path(root)
-    scripts = {path.name: File(path.read_bytes()) for path in zipapp.SCRIPTS}
+    place, architecture = workshop.store.path(root), Architecture(lock.architecture)
+    files = zipapp.beside(architecture)
+    beside = {path.name: File(path.read_bytes()) for path in files}
     if not bytecode.can_compile(place):
-        return workshop.store.add_files(folder({zipapp.PROGRAM: File(packed), **scripts}), _AGENT)
+        return workshop.store.add_files(folder({zipapp.PROGRAM: File(packed), **beside}), _AGENT)
     inputs = (("root", str(root)), ("agent", str(Digest.of(packed))))
-    recipe = Recipe(
-        "agent", _AGENT, inputs, (*recipes.sources(bytecode), bytecode.SCRIPT, *zipapp.SCRIPTS)
-    )
+    recipe = Recipe("agent", _AGENT, inputs, (*recipes.sources(bytecode), bytecode.SCRIPT, *files))
 
     def make(into: Path) -> None:
         into.mkdir()
-        (into / zipapp.PROGRAM).write_bytes(
-            bytecode.compiled(packed, place, Architecture(lock.architecture))
-        )
-        for name, script in scripts.items():
-            (into / name).write_bytes(script.content)
+        (into / zipapp.PROGRAM).write_bytes(bytecode.compiled(packed, place, architecture))
+        for name, file in beside.items():
+            (into / name).write_bytes(file.content)
 
     return recipes.realise(workshop.store, recipe, make)
 

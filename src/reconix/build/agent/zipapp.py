@@ -12,14 +12,22 @@ import io
 import zipfile
 from pathlib import Path
 
+from reconix.base.architecture import Architecture
 from reconix.build.imports import SOURCE, imported, reached
 from reconix.build.templates import DATA
+from reconix.transfer.codecs import compiled
 
 MAIN_MODULE = "reconix.device.__main__"
 PROGRAM = "reconix-device.pyz"
 SCRIPTS = tuple(DATA / name for name in ("root.sh", "leave", "switch", "fallback", "container"))
-"""What lies beside the program: how a soft reboot puts the root of the next system together, what
+"""Scripts beside the program: how a soft reboot puts the root of the next system together, what
 is left to do when the agent does not run, and what starts containers without it."""
+
+
+def beside(architecture: Architecture) -> tuple[Path, ...]:
+    """What lies beside the program: scripts, and the part of it that is compiled."""
+    return *SCRIPTS, Path(compiled.__file__).with_name(compiled.file_name(architecture.machine))
+
 
 _START = b"""\
 import sys

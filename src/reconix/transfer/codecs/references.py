@@ -20,6 +20,9 @@ Shifts follow from the copies: what is copied from 5000 to 5016 moved by 16. Whe
 nothing or the wrong thing (variables without content, tables whose entries all look the same) the
 sender, which has both files, corrects them: from an address on, a number is added.
 
+A compiled library does the same faster, where there is one (``compiled.py``); what is right is said
+here.
+
 Work is done in blocks of at most ``BLOCK_BYTES``, which begin where a section begins; a reference
 across the end of one stays as it is. (``programs.Kind.FRAMES`` is one block.)
 
@@ -36,7 +39,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, compress, islice, repeat
 
-from reconix.transfer.codecs import a64
+from reconix.transfer.codecs import a64, compiled
+from reconix.transfer.codecs.compiled import Steps
 from reconix.transfer.codecs.programs import (
     Kind,
     Program,
@@ -95,6 +99,7 @@ class Shifts:
             elif by != self._by[-1]:
                 self._starts.append(address)
                 self._by.append(by)
+        self.steps = Steps(self._starts, self._by)
 
     def __bool__(self) -> bool:
         """Whether anything moves at all."""
@@ -207,7 +212,7 @@ class Finder:
         self._still = _still(program, shifts) if shifts and program.relocatable else frozenset()
         self._read = read
         self._low, self._high = program.range
-        self._spaces: tuple[int, list[int]] = -1, []  # of a symbol table: ``section_symbols``
+        self._spaces = -1, array("q", [-1])  # of a symbol table, ``_spaces_of``
 
     def find(self, section: Section, begin: int, block: bytes) -> Iterator[Found]:
         """The references in a block.
@@ -252,13 +257,12 @@ class Finder:
         size = len(block) // _RELOCATION_BYTES * _RELOCATION_BYTES
         words, halves = _words("q", block[:size], 8), _words("I", block[:size], 4)
         offsets, kinds, symbols = words[0::3], halves[2::6], halves[3::6]
-        numbered = self._program.numbered
-        if not self._is_still(numbered.get(section.info)):
-            targets = [section.target + offset for offset in offsets]
+        target, table = self._origins(section)
+        if target is not None:
+            targets = [target + offset for offset in offsets]
             yield Found(range(0, size, _RELOCATION_BYTES), 8, offsets, targets)
-        table = numbered.get(section.linked)
-        if table is not None and not self._is_still(table):
-            targets = [table.address + _SYMBOL_BYTES * symbol for symbol in symbols]
+        if table is not None:
+            targets = [table + _SYMBOL_BYTES * symbol for symbol in symbols]
             positions = range(12, size, _RELOCATION_BYTES)
             yield Found(positions, 4, symbols, targets, unit=_SYMBOL_BYTES)
         spaces = self._of_symbols(section, symbols)
@@ -270,31 +274,60 @@ class Finder:
         ]
         yield Found([_RELOCATION_BYTES * index + 16 for index in there], 8, addends, targets)
 
+    def _origins(self, section: Section) -> tuple[int | None, int | None]:
+        """Where offsets of relocations count from, and numbers of symbols; None: all is still."""
+        numbered = self._program.numbered
+        target, table = numbered.get(section.info), numbered.get(section.linked)
+        symbols = None if table is None or self._is_still(table) else table.address
+        return None if self._is_still(target) else section.target, symbols
+
     def _of_symbols(self, section: Section, symbols: Sequence[int]) -> list[int]:
         """What addends count from: the section that a symbol stands for, or -1; or nothing."""
-        if not self._program.relocatable:
+        spaces = self._spaces_of(section)
+        if not spaces:
             return [0] * len(symbols)
-        number, spaces = self._spaces
-        if number != section.linked:
-            spaces = section_symbols(self._program, section.linked, self._read)
-            spaces = [-1 if space in self._still else space for space in spaces]
-            self._spaces = section.linked, spaces
-        known = len(spaces)
-        return [(spaces[symbol] or -1) if symbol < known else -1 for symbol in symbols]
+        last = len(spaces) - 1
+        return [spaces[min(symbol, last)] for symbol in symbols]
+
+    def _spaces_of(self, section: Section) -> "array[int]":
+        """For each symbol of a table of relocations; the last for all that are not there."""
+        if not self._program.relocatable:
+            return array("q")
+        if self._spaces[0] != section.linked:
+            found = section_symbols(self._program, section.linked, self._read)
+            spaces = [-1 if space in self._still else space or -1 for space in found]
+            self._spaces = section.linked, array("q", [*spaces, -1])
+        return self._spaces[1]
 
     def _symbols(self, block: bytes) -> Found:
         size = len(block) // _SYMBOL_BYTES * _SYMBOL_BYTES
         words, sections = _words("q", block[:size], 8)[1::3], _words("H", block[:size], 2)[3::12]
-        numbered = self._program.numbered
-        base = {
-            number: section.address
-            for number, section in numbered.items()
-            if not self._is_still(section)
-        }
+        base = self._bases()
         there = [index for index, number in enumerate(sections) if number in base]
         values = [words[index] for index in there]
         targets = [base[sections[index]] + words[index] for index in there]
         return Found([_SYMBOL_BYTES * index + 8 for index in there], 8, values, targets)
+
+    def _bases(self) -> dict[int, int]:
+        """Where each section begins in which something moves, by its number."""
+        numbered = self._program.numbered.items()
+        return {each: section.address for each, section in numbered if not self._is_still(section)}
+
+    def moved(self, section: Section, begin: int, block: bytes, shifts: Shifts) -> bytes:
+        """A block with its references as they will be; see ``find``."""
+        library = compiled.library()
+        if library is None:
+            return move(block, self.find(section, begin, block), shifts)
+        match section.kind:
+            case Kind.RELOCATIONS:
+                origins, spaces = self._origins(section), self._spaces_of(section)
+                return library.relocations(block, *origins, spaces, shifts.steps)
+            case Kind.SYMBOLS:
+                bases = self._bases()
+                count = max(bases, default=0) + 1
+                numbered = array("q", [bases.get(number, -1) for number in range(count)])
+                return library.symbols(block, numbered, shifts.steps)
+        return library.block(section, begin, block, (self._low, self._high), shifts.steps)
 
 
 def _still(program: Program, shifts: Shifts) -> frozenset[int]:
@@ -482,7 +515,7 @@ class Moved:
         if block is None:
             size = min(_block_bytes(section), section.size_bytes - begin)
             block = self._look(at, size)
-            block = move(block, self._finder.find(section, begin, block), self._shifts)
+            block = self._finder.moved(section, begin, block, self._shifts)
             if len(self._kept) >= _BLOCKS:
                 self._kept.popitem(last=False)
         self._kept[at] = block

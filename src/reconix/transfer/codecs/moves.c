@@ -1,0 +1,318 @@
+/* References of programs, moved: what references.py does, compiled.
+
+   Freestanding: no library is called, no memory is asked for, nothing is kept between two calls.
+   Each function reads `size` bytes at `old` and writes only within as many at `out`, which hold
+   the same when it is called. Sums are made in 128 bits, because in Python they have no end.
+   `old` is any bytes; whatever it holds, no index leaves what was given.
+
+   Built by tools/build_moves.py; held against Python by tests/unit/transfer/codecs/test_compiled.py.
+*/
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long u64;
+typedef int i32;
+typedef long i64;
+typedef __int128 wide;
+
+#define PUBLIC __attribute__((visibility("default")))
+#define RELOCATION 24
+#define SYMBOL 24
+
+enum kind { X86 = 1, A64, PLACES, FRAME_TABLE, FRAMES, ADDRESSES };
+
+/* How far addresses move: from starts[i] on by[i + 1], before the first by[0]. */
+typedef struct {
+    const i64 *starts, *by;
+    u64 count, last;
+} shifts;
+
+/* A block of a section, and whether references are spelled out: what they mean, not how. */
+typedef struct {
+    const u8 *old;
+    u8 *out;
+    u64 size;
+    wide base;
+    int spelled;
+    shifts targets, places;
+} block;
+
+static u32 get4(const u8 *at)
+{
+    return at[0] | at[1] << 8 | at[2] << 16 | (u32)at[3] << 24;
+}
+
+static u64 get8(const u8 *at)
+{
+    return get4(at) | (u64)get4(at + 4) << 32;
+}
+
+static void put4(u8 *at, u32 word)
+{
+    at[0] = word, at[1] = word >> 8, at[2] = word >> 16, at[3] = word >> 24;
+}
+
+static void put8(u8 *at, u64 word)
+{
+    put4(at, word), put4(at + 4, word >> 32);
+}
+
+/* Most addresses are near the one before. */
+static i64 shift_of(shifts *in, wide address)
+{
+    u64 low = 0, high = in->count, last = in->last;
+
+    if (last && in->starts[last - 1] > address)
+        high = last - 1;
+    else if (last < in->count && in->starts[last] <= address)
+        low = last + 1;
+    else
+        return in->by[last];
+    while (low < high) {
+        u64 middle = low + (high - low) / 2;
+        if (in->starts[middle] <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    in->last = low;
+    return in->by[low];
+}
+
+static void relative(block *in, u64 at, wide place)
+{
+    u32 value = get4(in->old + at);
+    wide target = place + (i32)value;
+    u32 by = shift_of(&in->targets, target);
+
+    put4(in->out + at, in->spelled ? (u32)target + by : value + by - (u32)shift_of(&in->places, place));
+}
+
+static int may_refer(const u8 *code, u64 at)
+{
+    u8 opcode = code[at], top = code[at + 4];
+
+    if (top > 3 && top < 0xfc)
+        return 0;
+    if (opcode >= 0x80 && opcode <= 0x8f)
+        return !at || code[at - 1] == 0x0f;
+    return opcode == 0xe8 || opcode == 0xe9 || (opcode & 0xc7) == 0x05;
+}
+
+static u64 x86(block *in)
+{
+    u64 count = 0, at = 0;
+
+    while (at + 5 <= in->size) {
+        if (!may_refer(in->old, at)) {
+            at++;
+            continue;
+        }
+        relative(in, at + 1, in->base + at + 5);
+        at += 5, count++;
+    }
+    return count;
+}
+
+/* Where target and place of an instruction will be; from nowhere, if it is spelled out. */
+static void a64_word(block *in, u64 at, wide target, u32 (*spell)(u32, wide, wide))
+{
+    wide place = in->base + at;
+
+    target += shift_of(&in->targets, target);
+    place = in->spelled ? 0 : place + shift_of(&in->places, place);
+    put4(in->out + at, spell(get4(in->old + at), target, place));
+}
+
+static u32 branch(u32 word, wide target, wide place)
+{
+    return (word & 0xfc000000) | ((u32)((target - place) >> 2) & 0x3ffffff);
+}
+
+static u32 page(u32 word, wide target, wide place)
+{
+    u32 pages = (target >> 12) - (place >> 12);
+
+    return (word & 0x9f00001f) | (pages & 3) << 29 | (pages >> 2 & 0x7ffff) << 5;
+}
+
+static u32 unit_bits(u32 word)
+{
+    if ((word & 0xffc00000) == 0x91000000)
+        return 0;
+    return word >> 30 ? word >> 30 : (word & 0x04800000) == 0x04800000 ? 4 : 0;
+}
+
+static u32 low(u32 word, wide target, wide place)
+{
+    (void)place;
+    return (word & 0xffc003ff) | ((u32)target & 0xfff) >> unit_bits(word) << 10;
+}
+
+static int adds(u32 word)
+{
+    return (word & 0xffc00000) == 0x91000000 || (word & 0x3b000000) == 0x39000000;
+}
+
+/* An `adrp` and the first of its eight followers that adds to its register. */
+static u64 pair(block *in, u64 at)
+{
+    u32 word = get4(in->old + at);
+    u32 pages = (word >> 5 & 0x7ffff) << 2 | (word >> 29 & 3);
+    wide begin = (((in->base + at) >> 12) + (i64)pages - (i64)(pages >> 20 << 21)) << 12;
+
+    for (u64 near = at + 4; near <= at + 32 && near + 4 <= in->size; near += 4) {
+        u32 other = get4(in->old + near);
+        if (!adds(other) || (other >> 5 & 31) != (word & 31))
+            continue;
+        u32 rest = (other >> 10 & 0xfff) << unit_bits(other);
+        if (rest > 0xfff)
+            return 0;
+        a64_word(in, at, begin + rest, page);
+        a64_word(in, near, begin + rest, low);
+        return 2;
+    }
+    return 0;
+}
+
+static u64 a64(block *in)
+{
+    u64 count = 0;
+
+    for (u64 at = 0; at + 4 <= in->size; at += 4) {
+        u32 word = get4(in->old + at);
+        if ((word & 0x7c000000) == 0x14000000) {
+            u32 words = word & 0x3ffffff;
+            wide distance = (i64)words - (i64)(words >> 25 << 26);
+            a64_word(in, at, in->base + at + 4 * distance, branch);
+            count++;
+        } else if ((word & 0x9f000000) == 0x90000000) {
+            count += pair(in, at);
+        }
+    }
+    return count;
+}
+
+static u64 table(block *in, wide place, u64 step)
+{
+    u64 count = in->size / 4;
+
+    for (u64 index = 0; index < count; index++, place += step)
+        relative(in, 4 * index, place);
+    return count;
+}
+
+static u64 frames(block *in)
+{
+    u64 count = 0, at = 0;
+
+    while (at + 12 <= in->size) {
+        u32 size = get4(in->old + at), kind = get4(in->old + at + 4);
+        if (size < 4 || size >= 0xfffffff0)
+            break;
+        if (kind) {
+            relative(in, at + 8, in->base + at + 8);
+            count++;
+        }
+        at += 4 + (u64)size;
+    }
+    return count;
+}
+
+/* A word of eight bytes that says where something is. */
+static void absolute(block *in, u64 at, wide target)
+{
+    put8(in->out + at, get8(in->old + at) + (u64)shift_of(&in->targets, target));
+}
+
+static u64 addresses(block *in, i64 lowest, i64 highest)
+{
+    u64 count = 0;
+
+    for (u64 at = 0; at + 8 <= in->size; at += 8) {
+        i64 word = get8(in->old + at);
+        if (word < lowest || word > highest)
+            continue;
+        absolute(in, at, word);
+        count++;
+    }
+    return count;
+}
+
+/* Gives how many references there are, -1 for a kind that has none. */
+PUBLIC i64 move_block(int kind, int spelled, const u8 *old, u8 *out, u64 size, i64 section, u64 begin,
+                      i64 lowest, i64 highest, const i64 *starts, const i64 *by, u64 steps)
+{
+    shifts all = {starts, by, steps, 0};
+    block in = {old, out, size, (wide)section + begin, spelled, all, all};
+
+    switch (kind) {
+    case X86:
+        return x86(&in);
+    case A64:
+        return a64(&in);
+    case PLACES:
+        return table(&in, in.base, 4);
+    case FRAME_TABLE:
+        return table(&in, section, 0);
+    case FRAMES:
+        return frames(&in);
+    case ADDRESSES:
+        return addresses(&in, lowest, highest);
+    }
+    return -1;
+}
+
+static i64 floor_divided(i64 number, i64 by)
+{
+    return number / by - (number % by < 0);
+}
+
+/* Of a table of relocations: where, of which symbol, and what is added.
+
+   `target`, `symbols`: where offsets and numbers of symbols count from, looked at if `has_target`,
+   `has_symbols`. `spaces`: where what a symbol stands for begins, -1 if nowhere; none: at 0. */
+PUBLIC i64 move_relocations(const u8 *old, u8 *out, u64 size, int has_target, i64 target,
+                            int has_symbols, i64 symbols, const i64 *spaces, u64 known,
+                            const i64 *starts, const i64 *by, u64 steps)
+{
+    shifts all = {starts, by, steps, 0};
+    block in = {old, out, size, 0, 0, all, all};
+    shifts of_symbols = all, of_addends = all;
+    i64 count = 0;
+
+    for (u64 at = 0; at + RELOCATION <= size; at += RELOCATION) {
+        u32 kind = get4(old + at + 8), symbol = get4(old + at + 12);
+        wide addend = (i64)get8(old + at + 16);
+        i64 space = !known ? 0 : symbol < known ? spaces[symbol] : -1;
+        if (has_target)
+            absolute(&in, at, (wide)target + (i64)get8(old + at)), count++;
+        if (has_symbols) {
+            i64 distance = shift_of(&of_symbols, (wide)symbols + (wide)SYMBOL * symbol);
+            put4(out + at + 12, symbol + (u32)floor_divided(distance, SYMBOL)), count++;
+        }
+        if (space >= 0) {
+            wide meant = space + addend + (kind == 2 || kind == 4 ? 4 : 0);
+            put8(out + at + 16, (u64)addend + (u64)shift_of(&of_addends, meant)), count++;
+        }
+    }
+    return count;
+}
+
+/* Of a table of symbols: where each is in its section. `bases`: where sections begin, or -1. */
+PUBLIC i64 move_symbols(const u8 *old, u8 *out, u64 size, const i64 *bases, u64 known,
+                        const i64 *starts, const i64 *by, u64 steps)
+{
+    shifts all = {starts, by, steps, 0};
+    block in = {old, out, size, 0, 0, all, all};
+    i64 count = 0;
+
+    for (u64 at = 0; at + SYMBOL <= size; at += SYMBOL) {
+        u32 section = old[at + 6] | old[at + 7] << 8;
+        if (section >= known || bases[section] < 0)
+            continue;
+        absolute(&in, at + 8, (wide)bases[section] + (i64)get8(old + at + 8)), count++;
+    }
+    return count;
+}
