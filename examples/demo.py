@@ -28,9 +28,9 @@ from pathlib import Path
 from reconix.base import process, progress
 from reconix.base.errors import ReconixError
 from reconix.base.files import remove_tree
+from reconix.base.sizes import human
 from reconix.cli import places
 from reconix.cli.progress import listener
-from reconix.cli.sizes import human
 from reconix.vm.link import Link, dead_after
 from reconix.vm.login import CONNECT_SECONDS, Login, ssh_words
 from reconix.vm.machine import BOOT_SECONDS

@@ -71,14 +71,14 @@ those before it."""
 
 AGENT_ORDER = """
 paths
-hardware/    disk flash_wear inhibitors kernel_log modaliases reset_reason restart
-state/       lock data events faults running choice last_check scrubbed ledger record
-settings/    containers health policy schedule secrets wifi
+hardware/    disk flash_wear inhibitors kernel_log lookups modaliases processes reset_reason restart
+state/       lock data events faults running choice last_check missed scrubbed ledger record
+settings/    containers health policy removed schedule secrets wifi
 state/       secrets current_containers
 device
 next_boot
 trust_store
-trial/       arm disks checks monitor
+trial/       arm disks checks monitor trap
 update/      stall web retry window verify scrub repair collect apply
 update/      receive repository confirm untouched live rollback
 select/      boot_plan choose follow start soft_reboot watch
@@ -94,6 +94,7 @@ IMPORTED_LATE = {
     ("device", "state/ledger"),
     ("state/record", "state/ledger"),
     ("commands/update", "update/repository"),
+    ("select/start", "trial/trap"),
 }
 """What is imported within a function, because every start waits for the agent and few need it.
 

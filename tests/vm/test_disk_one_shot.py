@@ -1,12 +1,13 @@
 """A device whose firmware keeps nothing: the disk remembers that a trial was begun.
 
 Nothing can write the variables of its OVMF. A generation whose kernel panics after the initrd is
-left; one that is healthy is kept.
+left; one that is healthy is kept, although it asks for what minify is said to have taken.
 """
 
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.vm import missing
 from tests.vm.project import Project
 from tests.vm.test_hangs import PANICS, PROGRAMS, WITH_WATCHDOG, Box, booted
 
@@ -37,5 +38,7 @@ def test_b5_a_trial_without_variables_is_left_after_a_panic_and_kept_when_health
     box: Box,
 ) -> None:
     box.try_out(box.broken(PANICS))
-    box.keep(box.broken({"note": File(b"another one\n")}))
+    box.keep(box.broken({"note": File(b"another one\n"), **missing.asking()}))
+    assert missing.was_missed(box.status())
+    assert not box.answer("sh", "-c", missing.LEFT).strip()
     assert "way-back" not in box.answer("ls", "/run/reconix/system/reconix").decode()

@@ -7,6 +7,8 @@ emulated hardware watchdog, one after the other:
 * in place of systemd a program starts that waits for ever and feeds no watchdog;
 * in place of systemd a program starts that ends, and the kernel panics.
 
+Another one asks for what minify is said to have taken; with ``minify.strict`` that is a reason.
+
 At last everything that the device kept is reset (``data`` is mounted and renamed for real).
 """
 
@@ -18,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.vm import missing
 from tests.vm.project import KEEPS_HOST_KEY, MACHINE, Project
 
 from reconix.base.documents import Fields
@@ -178,6 +181,15 @@ def test_b5_a_panic_is_told_with_the_last_words_of_the_kernel(box: Box) -> None:
     verdict = box.try_out(box.broken(PANICS))
     assert verdict.text("reason") == "panic"
     assert "Attempted to kill init" in verdict.text("said")
+
+
+@pytest.mark.vm
+@pytest.mark.archive
+def test_what_is_asked_for_and_went_is_a_reason_if_minify_is_strict(box: Box) -> None:
+    verdict = box.try_out(box.broken(missing.asking(strict=True)))
+    assert verdict.text("what") == "nothing is asked for that minify took"
+    assert f"{missing.STARTED} was asked for by bash ({missing.UNIT})" in verdict.text("said")
+    assert missing.was_missed(box.status())
 
 
 @pytest.mark.vm

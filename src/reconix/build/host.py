@@ -37,6 +37,7 @@ from reconix.build.minify import asked, loaded_by_name, minified, module_plan
 from reconix.build.minify.asked import OfKernel
 from reconix.build.minify.minimal_linux import FullKernel
 from reconix.build.minify.module_plan import WantedModules
+from reconix.build.minify.removed import list_removed
 from reconix.build.recipes import Recipe
 from reconix.build.root import debian, losses, metadata
 from reconix.build.root.described import Packages
@@ -299,6 +300,7 @@ class _SystemBuild:
         lists = Lists(
             print_persist(self.name, self.system, self.packages.root),
             file_precedence.print_given(self.system, etc.tree),
+            self._removed(components.root),
         )
         toplevel = make_toplevel(self.host, self.name, components, lists)
         return self.store.add_files(toplevel, f"system-{self.name}", components.paths())
@@ -403,6 +405,11 @@ class _SystemBuild:
         kernel = self.built.kernel
         drivers = kernel.drivers(modules) if self.built.modules else None
         return OfKernel((*ALWAYS, *self.system.kernel.parameters), drivers, kernel.is_lz4)
+
+    def _removed(self, root: StorePath) -> bytes:
+        """The list of what minify took, for trials that look out for it."""
+        minify = self.system.minify
+        return list_removed(self.store, root, minify.without) if minify.is_trapped else b""
 
     def _check(
         self, components: Components, trees: _FoundTrees, environments: Mapping[str, Bound]

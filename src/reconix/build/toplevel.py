@@ -13,6 +13,7 @@ the health checks beside them.
         trees layers  what is bound, or laid over the root (``software/placed.py``)
         persist       what must outlive a boot
         given         what the generation has in folders that do
+        removed       what minify took, if trials look out for it
         health.json   what a trial must pass
         update.json   how the system takes updates
         secrets.json  which secrets its units read, if any
@@ -31,7 +32,7 @@ from reconix.build.on_device import secrets
 from reconix.build.software.placed import NOTHING_PLACED, Placed
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.system import System
-from reconix.device.settings import containers
+from reconix.device.settings import containers, removed
 from reconix.store.paths import StorePath
 from reconix.store.tree import File, Folder, Symlink, folder
 
@@ -83,12 +84,14 @@ class Components:
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """What the script of the initrd obeys when it puts the root of a system together."""
+    """What stands beside the links: the script of the initrd obeys it when it makes the root."""
 
     persist: bytes
     """What must outlive a boot."""
     given: bytes = b""
     """What the generation has in folders that persist."""
+    removed: bytes = b""
+    """What minify took; nothing: nobody asks. The agent and a shell read it, not the initrd."""
 
 
 def make_toplevel(host: Host, name: str, components: Components, lists: Lists) -> Folder:
@@ -112,6 +115,7 @@ def make_toplevel(host: Host, name: str, components: Components, lists: Lists) -
             **{name: File(content) for name, content in components.placed.lists().items()},
             "persist": File(lists.persist),
             **({"given": File(lists.given)} if lists.given else {}),
+            **({removed.NAME: File(lists.removed)} if lists.removed else {}),
             **{file: File(content) for file, content in settings.files(host, name).items()},
         }
     )

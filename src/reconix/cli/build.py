@@ -30,6 +30,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from reconix.base.documents import JsonInput
+from reconix.base.sizes import human
 from reconix.build.measured import Measured
 from reconix.build.pins import Pin
 from reconix.build.root import losses
@@ -37,7 +38,6 @@ from reconix.build.users.static_ids import FIRST_SYSTEM, LAST_REGULAR
 from reconix.cli import needs, places, registries
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.cli.sizes import human
 from reconix.cli.words import counted
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore

@@ -4,11 +4,11 @@ Tested by ``tests/unit/cli/test_store.py`` and ``tests/unit/cli/test_generations
 """
 
 from reconix.base.documents import JsonInput
+from reconix.base.sizes import human
 from reconix.base.text import one_line
 from reconix.build.inspect import generations
 from reconix.build.inspect.packages import PackageChange
 from reconix.cli import minify_differences
-from reconix.cli.sizes import human
 from reconix.nix.chroot import ChrootStore
 from reconix.store.paths import StorePath
 

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
+from reconix.base.sizes import human
 from reconix.base.text import one_line
 from reconix.cli import generations, places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.cli.sizes import human
 from reconix.composition.containers import Measured, measured
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from reconix.base.documents import JsonInput
+from reconix.base.sizes import human
 from reconix.base.text import one_line
-from reconix.cli.sizes import human
 from reconix.store.nar import Entry, Event, FileBegin, FolderBegin, FolderEnd, Link, walk
 
 

@@ -34,12 +34,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from reconix.base.errors import UsageError
+from reconix.base.sizes import human
 from reconix.build.pins import Pin
 from reconix.cli import dry_run, failures, generations, parsers, places, secret_values, ssh
 from reconix.cli.answers import answer
 from reconix.cli.build import build_and_tell
 from reconix.cli.send import add_trust_arguments, make
-from reconix.cli.sizes import human
 from reconix.cli.watching import follow
 from reconix.config.schema.hosts import Host
 from reconix.fleet import trial

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconix.base.documents import JsonInput
+from reconix.base.sizes import human
 from reconix.cli.answers import answer
-from reconix.cli.sizes import human
 from reconix.cli.words import counted, lasting
 from reconix.config.schema.hosts import Host
 from reconix.config.schema.project import Budgets

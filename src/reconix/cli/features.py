@@ -17,12 +17,12 @@ from pathlib import Path
 from reconix.base.architecture import Architecture
 from reconix.base.files import read_bounded
 from reconix.base.process import CommandFailed, find, run, succeeds
+from reconix.base.sizes import human
 from reconix.build import emulation, isolation
 from reconix.build.emulation import NotEmulated
 from reconix.build.isolation import NotIsolated
 from reconix.cli.install_hints import how_to_install
 from reconix.cli.needs import NEEDED_BY, USED_BY
-from reconix.cli.sizes import human
 from reconix.config.schema.project import Archive
 from reconix.vm import accelerator, firmware, hardware
 from reconix.vm.hardware import PC, Hardware

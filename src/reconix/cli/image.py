@@ -23,11 +23,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from reconix.base import progress
+from reconix.base.sizes import human
 from reconix.boot.gpt import SECTOR
 from reconix.cli import generations, needs, places, registries, secret_values
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
 from reconix.device.state.secrets import FILE_MODE, FOLDER_MODE
 from reconix.image.disk import Layout, make_disk

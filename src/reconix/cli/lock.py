@@ -45,6 +45,7 @@ from reconix.base.digests import Digest
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.files import write_durably
+from reconix.base.sizes import human
 from reconix.build import nixos
 from reconix.build.archive import resolve
 from reconix.build.software.python.index import Index
@@ -52,7 +53,6 @@ from reconix.build.software.python.locking import lock_environments
 from reconix.cli import needs, places, registries
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
-from reconix.cli.sizes import human
 from reconix.cli.words import counted
 from reconix.config.load import load_and_warn
 from reconix.config.lock.document import FILE_NAME, digest, print_lock

@@ -6,9 +6,9 @@ Tested by ``tests/unit/cli/test_minify_differences.py``.
 from collections.abc import Iterator, Mapping
 
 from reconix.base.documents import JsonInput
+from reconix.base.sizes import human
 from reconix.build.inspect.generations import systems_of
 from reconix.build.minify import rules
-from reconix.cli.sizes import human
 from reconix.cli.words import counted
 from reconix.composition.minify_changes import Moved, Step, moved
 from reconix.nix.chroot import ChrootStore

@@ -43,11 +43,11 @@ from reconix.base import process
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
 from reconix.base.files import remove_tree
+from reconix.base.sizes import human
 from reconix.build.pins import Pin, Pins
 from reconix.cli import generations, needs, parsers, places
 from reconix.cli.answers import answer
 from reconix.cli.generations import Find
-from reconix.cli.sizes import human
 from reconix.config.schema.hosts import Host
 from reconix.fleet.forecast.interruption import Interrupted, interruption
 from reconix.image.disk import Layout, make_disk

@@ -18,11 +18,11 @@ import argparse
 from pathlib import Path
 
 from reconix.base.files import replacing
+from reconix.base.sizes import human
 from reconix.build.pins import Pin
 from reconix.cli import generations, parsers, places
 from reconix.cli.answers import answer
 from reconix.cli.send import add_trust_arguments, make
-from reconix.cli.sizes import human
 from reconix.cli.words import counted
 from reconix.fleet import publication
 from reconix.nix.chroot import ChrootStore

@@ -27,11 +27,11 @@ from pathlib import Path
 
 from reconix.base.errors import UsageError
 from reconix.base.files import read_bounded, replacing
+from reconix.base.sizes import human
 from reconix.build.pins import Pin
 from reconix.cli import generations, parsers, places
 from reconix.cli.answers import answer
 from reconix.cli.generations import Find
-from reconix.cli.sizes import human
 from reconix.fleet.remote import DeviceStatus, parse_status
 from reconix.nix.chroot import ChrootStore
 from reconix.project.files import ProjectFiles

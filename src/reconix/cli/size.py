@@ -24,6 +24,7 @@ from pathlib import Path
 
 from reconix.base.documents import JsonInput
 from reconix.base.files import write_durably
+from reconix.base.sizes import human
 from reconix.base.text import one_line
 from reconix.build.measured import Measured
 from reconix.build.pins import Pin
@@ -31,7 +32,7 @@ from reconix.cli import generations, places
 from reconix.cli.answers import answer
 from reconix.cli.parsers import add_json
 from reconix.cli.size_minify import MinifyReport
-from reconix.cli.sizes import human, table
+from reconix.cli.sizes import table
 from reconix.composition import breakdown, parts, size_page, treemap
 from reconix.composition.breakdown import Row, Share
 from reconix.composition.parts import Content

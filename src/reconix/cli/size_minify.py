@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconix.base.documents import JsonInput
+from reconix.base.sizes import human
 from reconix.build.minify import rules
 from reconix.build.pins import Pin
-from reconix.cli.sizes import human, table
+from reconix.cli.sizes import table
 from reconix.composition import minify_sizes, size_page, treemap
 from reconix.composition.minify_sizes import STAYS, PackageSize, Removal, RuleSize
 from reconix.composition.treemap import Group, Tile

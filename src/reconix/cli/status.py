@@ -15,13 +15,13 @@ from collections.abc import Iterator
 
 from reconix.base.documents import JsonInput
 from reconix.base.errors import UsageError
+from reconix.base.sizes import human
 from reconix.base.text import one_line
 from reconix.build.inspect.generations import Difference
 from reconix.build.inspect.packages import PackageChange
 from reconix.build.pins import Pin
 from reconix.cli import parsers, places, ssh
 from reconix.cli.answers import answer
-from reconix.cli.sizes import human
 from reconix.cli.words import ago, counted
 from reconix.fleet.remote import DeviceRoom, DeviceStatus, Ended, FlashWear, FreeRoom
 from reconix.nix.chroot import ChrootStore
@@ -144,6 +144,7 @@ def _tell_device(arguments: argparse.Namespace, status: DeviceStatus, pins: list
         *_room_lines(status.room),
         *_wear_lines(status.wear),
         *(f"missing    secret {name}" for name in status.missing_secrets),
+        *(f"missed     {line}" for line in (status.missed.lines() if status.missed else ())),
     ]
     answer(arguments, text="\n".join(map(one_line, lines)), document=_document(status, number))
 
@@ -222,6 +223,7 @@ def _document(status: DeviceStatus, number: int | None) -> JsonInput:
         "missing_secrets": list(status.missing_secrets),
         "room": None if status.room is None else _room_document(status.room),
         "wear": None if status.wear is None else _wear_document(status.wear),
+        "missed": None if status.missed is None else status.missed.document(),
         "installed": list(status.installed),
         "damaged": [
             {"kind": each.kind, "digest": each.digest.hex(), "files": list(each.files)}

@@ -31,6 +31,7 @@ from pathlib import Path
 from reconix.base import progress
 from reconix.base.documents import JsonInput
 from reconix.base.errors import ReconixError, UsageError
+from reconix.base.sizes import human
 from reconix.base.text import one_line
 from reconix.build import measured
 from reconix.build.pins import every_host, is_numbered
@@ -38,7 +39,6 @@ from reconix.cli import generations, parsers, places
 from reconix.cli.answers import answer
 from reconix.cli.closure_differences import difference_of
 from reconix.cli.contents import files_of
-from reconix.cli.sizes import human
 from reconix.cli.words import counted
 from reconix.nix import cache, queries
 from reconix.nix.chroot import ChrootStore

@@ -10,7 +10,6 @@ Names relative to an open folder are not followed: a trace does not say which fo
 Tested by ``tests/unit/composition/test_asked_for.py``.
 """
 
-import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,6 @@ from reconix.build.minify import named
 from reconix.build.minify.graph import Because
 from reconix.build.minify.reasons import Reasons
 from reconix.build.software.links import follow, link_target
-
-_SUGGESTED = "only suggested by "
 
 
 class Missed(NamedTuple):
@@ -61,7 +58,9 @@ class Watched:
 
     def unexpected(self, missed: Iterable[Missed]) -> list[Missed]:
         """Those that no sentence is about."""
-        return [each for each in missed if not self._is_expected(each)]
+        return [
+            each for each in missed if not named.is_expected(each.path, each.because, self.without)
+        ]
 
     def _gone(self, path: str) -> Iterator[str]:
         passed: list[str] = []
@@ -81,8 +80,3 @@ class Watched:
     def _is_folder(self, path: str) -> bool:
         place = self.root / path
         return place.is_dir() and not place.is_symlink()
-
-    def _is_expected(self, each: Missed) -> bool:
-        is_suggested = each.because.how.startswith(_SUGGESTED)
-        is_told = any(re.fullmatch(one.path, each.path) for one in named.ALL if one.is_tried)
-        return bool(each.because.by) or is_suggested or is_told or f"/{each.path}" in self.without

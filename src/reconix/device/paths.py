@@ -115,6 +115,11 @@ class Paths:
         return self.home / "scrub.json"
 
     @property
+    def missed(self) -> Path:
+        """What the last trial asked for and minify took. watch; until another trial ends."""
+        return self.home / "missed.json"
+
+    @property
     def hardware(self) -> Path:
         """What the hardware of the disk is called; a copy is on another. start; kept."""
         return self.home / "hardware"
@@ -258,6 +263,11 @@ class Paths:
     def running(self) -> Path:
         """A link to the toplevel that runs. The initrd, ``switch``; system."""
         return self.root / "nix/system"
+
+    @property
+    def tracing(self) -> Path:
+        """What the kernel can be asked to write down. The kernel; boot."""
+        return self.sysfs / "kernel/tracing"
 
     @property
     def boot_id(self) -> Path:

@@ -18,6 +18,7 @@ from reconix.base.documents import BadDocument, Fields
 from reconix.base.errors import ReconixError
 from reconix.base.process import AnswerTooLong, CommandFailed, feeding, reading, run, start
 from reconix.base.text import last_words
+from reconix.device.state.missed import MissedPaths, missed_of
 from reconix.store.paths import StorePath
 from reconix.transfer.format.stream import LinkFault
 
@@ -136,6 +137,7 @@ class DeviceStatus:
     previous: str = ""  # what it goes back to; nothing if there was none yet
     room: DeviceRoom | None = None  # agents of before do not say
     wear: FlashWear | None = None
+    missed: MissedPaths | None = None  # what its last trial asked for, if that looked out for it
 
 
 def parse_status(content: bytes, *, source: str) -> DeviceStatus:
@@ -166,6 +168,7 @@ def parse_status(content: bytes, *, source: str) -> DeviceStatus:
         previous=fields.text("previous") if fields.has("previous") else "",
         room=_room(fields.object("room")) if fields.has("room") else None,
         wear=_wear(fields.object("wear")) if fields.has("wear") else None,
+        missed=missed_of(fields.object("missed")) if fields.has("missed") else None,
     )
 
 

@@ -60,6 +60,10 @@ always_attempts = 1
 automatic = false
 window = "22:00-04:00"
 untouched = "trial"
+[minify]
+enable = true
+trap = true
+strict = true
 [containers]
 pump = { packages = ["hello"], command = ["hello"] }
 meter = { packages = ["hello"], command = ["hello"], restart = "always", secrets = ["own"] }
@@ -139,6 +143,7 @@ def test_attempts_and_limits_arrive(files: dict[str, bytes]) -> None:
         window="22:00-04:00",
         needs_firmware=False,
         untouched=Untouched.TRIAL,
+        strict_minify=True,
     )
     assert parse_policy(files["update.json"], source="update.json") == expected
 

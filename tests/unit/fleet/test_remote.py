@@ -10,6 +10,7 @@ from reconix.boot.tables import Slot
 from reconix.device.hardware import flash_wear as hardware
 from reconix.device.next_boot import NextBoot
 from reconix.device.state.choice import Choice, LeftSystem
+from reconix.device.state.missed import Missed, MissedPaths
 from reconix.device.status.json import status_document
 from reconix.device.status.room import FileSystemRoom, PartitionsRoom
 from reconix.fleet.delivery import Delivery
@@ -64,6 +65,12 @@ def test_room_and_wear_are_read_as_the_agent_prints_them() -> None:
     found = parse_status(print_json(status_document(told)), source="test")
     assert found.room == DeviceRoom(FreeRoom(2 << 30, 1 << 30, 65_536, 60_000), None)
     assert found.wear == FlashWear(30, "normal")
+
+
+def test_what_was_missed_is_read_as_the_agent_prints_it() -> None:
+    missed = MissedPaths(str(NEW), "default", (Missed("/usr/bin/ss", 5, "sh", "x.service"),), 1, 2)
+    document = status_document(replace(TOLD, missed=missed))
+    assert parse_status(print_json(document), source="test").missed == missed
 
 
 @pytest.mark.parametrize("change", [{"version": 2}, {"host": 1}, {"committed": None}])

@@ -56,6 +56,7 @@ def policy_of(system: System, one_shot: OneShot) -> Policy:
         needs_firmware=one_shot is not OneShot.DISK,
         window=system.update.window or "",
         untouched=policy.Untouched(system.update.untouched.value),
+        strict_minify=system.minify.is_trapped and system.minify.strict,
     )
 
 

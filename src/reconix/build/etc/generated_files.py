@@ -18,7 +18,7 @@ from reconix.build.etc.file_metadata import Below
 from reconix.build.etc.networks import make_networks, unmanaged
 from reconix.build.on_device import caches, databases, secrets
 from reconix.build.root.described import Packages
-from reconix.build.templates import DATA
+from reconix.build.templates import DATA, fill
 from reconix.build.units import (
     credentials,
     enabling,
@@ -42,6 +42,7 @@ AGENT_PLACE = "reconix/reconix-device.pyz"
 Files = dict[str, File | Symlink]
 
 _GENERATOR = (DATA / "containers-generator").read_bytes()
+_COMMAND_NOT_FOUND = "profile.d/reconix-removed.sh"
 _KEPT = File(b"# Nothing unmounts it before the last program.\n[Unit]\nDefaultDependencies=no\n")
 
 
@@ -102,6 +103,7 @@ def make_etc(
         **subordinate_ids.files(system.users, accounts, root),
         **secrets.make_files(made, system.files),
         **databases.make_files(stores),
+        **_command_not_found(system),
         AGENT_PLACE: Symlink(agent),
     }
     configured = system.files_below_etc
@@ -199,6 +201,13 @@ def _identity(hostname: str) -> Files:
         # Nothing has to be updated at boot: /usr and /etc come from one build.
         ".updated": File(b"TIMESTAMP_NSEC=1000000000\n"),
     }
+
+
+def _command_not_found(system: System) -> Files:
+    """What bash says of a command that minify took."""
+    if not system.minify.is_trapped:
+        return {}
+    return {_COMMAND_NOT_FOUND: File(fill("removed.sh").encode())}
 
 
 def _defaults() -> Files:

@@ -21,6 +21,7 @@ from reconix.base.errors import ReconixError
 from reconix.base.text import one_line
 from reconix.build.minify.edges import texts
 from reconix.build.minify.files import Files
+from reconix.build.minify.graph import Because
 from reconix.build.minify.reasons import Reasons
 from reconix.build.software.elf import MAGIC
 
@@ -46,6 +47,8 @@ class Sentence:
     because: str
     is_tried: bool = False
 
+
+_SUGGESTED = "only suggested by "
 
 ALL = (
     Sentence(r".*", r"usr/lib/tmpfiles\.d/.*", "what is not there is made, or left alone"),
@@ -156,6 +159,19 @@ def has_sentence(each: Named) -> bool:
         re.fullmatch(sentence.path, each.path) and re.fullmatch(sentence.by, each.by)
         for sentence in ALL
     )
+
+
+def is_expected(path: str, because: Because, without: Container[str]) -> bool:
+    """Whether those who ask for a path that went do without: a sentence says so.
+
+    Args:
+        path: without its slash.
+        because: why it went.
+        without: as above.
+    """
+    is_suggested = because.how.startswith(_SUGGESTED)
+    is_told = any(re.fullmatch(each.path, path) for each in ALL if each.is_tried)
+    return bool(because.by) or is_suggested or is_told or f"/{path}" in without
 
 
 def named(files: Files, reasons: Reasons) -> Iterator[Named]:

@@ -73,7 +73,11 @@ def _useless_removals(value: Value, key: str) -> Iterator[Problem]:
 
 
 def _sections_without_effect(system: System, table: Table, file: Place) -> Iterator[Problem]:
-    for name in ("keep", "programs", "devices_files"):
+    if system.minify.strict and not system.minify.trap:
+        place = place_of(table, "minify", "strict", default=file)
+        fact = "has no effect: minify.trap is not set"
+        yield Problem(place, "minify.strict", fact, "set minify.trap = true")
+    for name in ("keep", "programs", "devices_files", "trap"):
         if getattr(system.minify, name) and not system.minify.enable:
             place = place_of(table, "minify", name, default=file)
             fact = "has no effect: minify.enable is not set"

@@ -585,6 +585,29 @@ class Minify:
             "when a build says so, and nothing needs the file",
         ),
     ] = field(default_factory=dict)
+    trap: Annotated[
+        bool,
+        Option(
+            "Whether each trial of the system looks out for files that were removed: `status` of "
+            "the device then names what was asked for, by which program and unit, and what to "
+            "add to `keep`; and bash says so of a command that is not there.",
+            "true",
+            "when a system is new, or its programs are known too little",
+        ),
+    ] = False
+    strict: Annotated[
+        bool,
+        Option(
+            "Whether a trial in which such a file was asked for has failed; with `trap`.",
+            "true",
+            "when a device must never run with a program that lacks something",
+        ),
+    ] = False
+
+    @property
+    def is_trapped(self) -> bool:
+        """Whether trials look out for what was removed."""
+        return self.enable and self.trap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -239,6 +239,9 @@ def _do(device: Device, plan: Plan) -> Started:
     running.write_running(paths, plan.running)
     restart = (is_told and plan.restarts) or boot.did_not_take_over
     if plan.is_unproven and not restart:
+        from reconix.device.trial import trap  # late: in most starts nothing is to be proven
+
+        trap.set_up(device, plan.running.toplevel)
         write_durably(paths.is_unproven, b"")
     return Started(plan.running, restart)
 

@@ -22,14 +22,17 @@ from reconix.boot.transitions import Unhealthy as UnhealthyEvent
 from reconix.boot.trial import Phase, Reason, Verdict
 from reconix.device.device import Device
 from reconix.device.settings.health import read_health
+from reconix.device.settings.policy import read_policy
 from reconix.device.settings.secrets import read_secrets
 from reconix.device.state import events
 from reconix.device.state.choice import is_to_be_proven, leaving, read_choice, well, write_choice
 from reconix.device.state.faults import new_faults
 from reconix.device.state.lock import exclusive_rw
+from reconix.device.state.missed import MissedPaths, read_missed, write_missed
 from reconix.device.state.record import record
 from reconix.device.state.running import Running, read_running, soft_reboot_target
 from reconix.device.state.secrets import missing
+from reconix.device.trial import trap
 from reconix.device.trial.checks import OUTPUT_CHARACTERS
 from reconix.device.trial.monitor import Unhealthy, await_health
 from reconix.device.update.confirm import confirm, keep_system
@@ -152,13 +155,45 @@ def _examine(device: Device, booted: Running) -> Unhealthy | None:
         health = read_health(device.registry, booted.toplevel)
     except (ReconixError, OSError) as error:
         return Unhealthy("health.json can be read", str(error))
-    return await_health(
-        health,
-        booted.deadline_seconds,
-        note=progress.note,
-        clock=device.clock,
-        containers=device.paths.containers,
-    )
+    with trap.watching(device, booted.toplevel) as caught:
+        problem = await_health(
+            health,
+            booted.deadline_seconds,
+            note=progress.note,
+            clock=device.clock,
+            containers=device.paths.containers,
+        )
+    found = caught.found(str(booted.generation or ""), booted.system)
+    _remember(device, found)
+    return problem or _missed(device, booted, found if caught.is_set else None)
+
+
+def _remember(device: Device, found: MissedPaths) -> None:
+    """Remember what was asked for, for ``status``; if that fails the trial goes on all the same."""
+    if not found.is_empty:
+        progress.note("\n".join(found.lines()))
+    if found.is_empty and read_missed(device.paths) is None:
+        return
+    try:
+        with _when_free(device):
+            write_missed(device.paths, found)
+            if found.missed:
+                text = "\n".join(found.lines())
+                events.append(device.paths.log, "missed", generation=found.generation, text=text)
+    except (ReconixError, OSError) as error:
+        progress.note(f"cannot record what was asked for: {error}")
+
+
+def _missed(device: Device, booted: Running, found: MissedPaths | None) -> Unhealthy | None:
+    """That something was asked for which went, where that counts."""
+    try:
+        is_strict = read_policy(device.registry, booted.toplevel).strict_minify
+    except (ReconixError, OSError) as error:
+        return Unhealthy("update.json can be read", str(error))
+    if not is_strict or (found is not None and not found.missed):
+        return None
+    told = "the kernel of this device cannot tell" if found is None else "\n".join(found.lines())
+    return Unhealthy("nothing is asked for that minify took", told[:OUTPUT_CHARACTERS])
 
 
 def _record(device: Device, problem: Unhealthy) -> None:
@@ -174,6 +209,7 @@ def _record(device: Device, problem: Unhealthy) -> None:
 
 def mark_bad(device: Device, why: str) -> None:
     """Record that the agent failed, if what runs is on trial; the unit restarts the device."""
+    trap.take_down(device.paths)
     booted = read_running(device.paths.booted)
     state = device.recall()
     if state.phase is Phase.ON_TRIAL and state.trial and state.trial.slot == booted.slot:

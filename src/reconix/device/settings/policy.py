@@ -43,6 +43,7 @@ class Policy:
             disk does (``boot/oneshots/disk.py``).
         window: when, as ``device/update/window.py`` has it; nothing: at any time.
         untouched: what becomes of an update that changes nothing of it while it runs.
+        strict_minify: whether it is unhealthy if it asks for what minify took, and nobody foresaw.
     """
 
     receive: bool = True
@@ -53,6 +54,7 @@ class Policy:
     needs_firmware: bool = True
     window: str = ""
     untouched: Untouched = Untouched.COMMIT
+    strict_minify: bool = False
 
 
 def print_policy(policy: Policy) -> bytes:
@@ -71,6 +73,8 @@ def print_policy(policy: Policy) -> bytes:
         document["needs_firmware"] = False
     if policy.untouched is not Untouched.COMMIT:
         document["untouched"] = policy.untouched.value
+    if policy.strict_minify:
+        document["strict_minify"] = True
     return print_json(document)
 
 
@@ -90,6 +94,7 @@ def parse_policy(content: bytes, *, source: str) -> Policy:
         fields.flag("needs_firmware") if fields.has("needs_firmware") else True,
         fields.text("window") if fields.has("window") else "",
         _untouched(fields),
+        fields.flag("strict_minify") if fields.has("strict_minify") else False,
     )
 
 

@@ -58,6 +58,7 @@ def status_document(status: Status) -> JsonInput:
         "missing_secrets": [_missing_secret(each) for each in status.missing_secrets],
         "room": _room_document(status.room),
         "wear": _wear_document(status.flash_wear),
+        "missed": None if status.missed is None else status.missed.document(),
         "events": [
             {
                 "at": event.at,

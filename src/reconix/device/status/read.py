@@ -24,6 +24,7 @@ from reconix.device.state.faults import read_faults
 from reconix.device.state.last_check import LastCheck
 from reconix.device.state.ledger import Left
 from reconix.device.state.lock import being_changed
+from reconix.device.state.missed import MissedPaths, read_missed
 from reconix.device.state.running import Running, UnknownBoot, read_running
 from reconix.device.state.scrubbed import Scrubbed, read_scrubbed
 from reconix.device.status.asked import Asked, read_asked
@@ -93,6 +94,7 @@ class Status:
     missing_secrets: tuple[Asked, ...] = ()
     room: PartitionsRoom | None = None
     flash_wear: FlashWear | None = None
+    missed: MissedPaths | None = None
 
 
 def read_status(device: Device) -> Status:
@@ -133,6 +135,7 @@ def read_status(device: Device) -> Status:
         missing_secrets=_missing_secrets(device),
         room=read_room(paths),
         flash_wear=read_flash_wear(paths),
+        missed=read_missed(paths),
     )
 
 

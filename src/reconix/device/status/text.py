@@ -9,6 +9,7 @@ from reconix.base.text import one_line
 from reconix.boot.trial import State, Verdict
 from reconix.device.hardware.flash_wear import FlashWear
 from reconix.device.state.choice import LeftSystem
+from reconix.device.state.missed import MissedPaths
 from reconix.device.state.running import BootReason, Running
 from reconix.device.state.scrubbed import Scrubbed
 from reconix.device.status.asked import Asked
@@ -67,6 +68,7 @@ def status_lines(status: Status) -> list[str]:
         *_scrubbed_lines(status.scrubbed),
         *_integrity_lines(status.compared),
         *map(_missing_secret_line, status.missing_secrets),
+        *_missed_lines(status.missed),
     ]
     if status.choice.always:
         always = status.choice.always
@@ -137,6 +139,14 @@ def _missing_secret_line(asked: Asked) -> str:
     fault = f": {asked.kept.fault}" if asked.kept else ""
     units, systems = ", ".join(asked.units), ", ".join(asked.systems)
     return f"missing    secret {asked.name}, for {units} of {systems}{less}{fault}"
+
+
+def _missed_lines(found: MissedPaths | None) -> list[str]:
+    """What the last trial asked for and minify took."""
+    if found is None:
+        return []
+    tried = f"           in the last trial of {found.system}, {found.generation or 'no generation'}"
+    return [*(f"missed     {line}" for line in found.lines()), tried]
 
 
 def _other_line(disk: OtherDisk) -> str:

@@ -43,6 +43,16 @@ SUSPICIOUS = {
         "has no effect: minify.enable is not set",
         2,
     ),
+    f"[minify]\ntrap = true\n{QUIET}": (
+        "minify.trap",
+        "has no effect: minify.enable is not set",
+        2,
+    ),
+    f"[minify]\nenable = true\nstrict = true\n{QUIET}": (
+        "minify.strict",
+        "has no effect: minify.trap is not set",
+        3,
+    ),
     'services.enable = ["nginx.service"]\n[health]\nchecks = [\n\n{ unit = "ngnix.service" }]': (
         "health.checks",
         "waits for ngnix.service, which is not enabled",

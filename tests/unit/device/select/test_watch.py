@@ -20,12 +20,12 @@ BROKER = {"timeout_seconds": 1, "checks": [{"kind": "container", "container": "b
 BROKEN = {"timeout_seconds": 1, "checks": [{"kind": "unit", "unit": "nginx.service"}]}
 
 
-def on_trial(machine: Machine, **changes: object) -> None:
+def on_trial(machine: Machine, name: str = "two", **changes: object) -> None:
     machine.boot()
-    machine.generation("two", **changes)  # type: ignore[arg-type] # the caller knows the names
-    machine.install("two")
+    machine.generation(name, **changes)  # type: ignore[arg-type] # the caller knows the names
+    machine.install(name)
     with exclusive_rw(machine.paths):
-        apply(machine.device, machine.generations["two"])
+        apply(machine.device, machine.generations[name])
     machine.boot()
 
 

@@ -30,6 +30,7 @@ POLICIES = st.builds(
     needs_firmware=st.booleans(),
     window=st.sampled_from(["", "22:00-04:00"]),
     untouched=st.sampled_from(Untouched),
+    strict_minify=st.booleans(),
 )
 
 

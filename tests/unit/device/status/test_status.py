@@ -72,7 +72,7 @@ def test_the_document_keeps_its_form(machine: Machine, units: Units, tmp_path: P
     assert sorted(document) == [
         *("always", "architecture", "booted", "busy", "committed", "disk", "events", "faults"),
         *("host", "installed", "integrity", "last", "layout", "left", "left_system", "looked"),
-        *("missing_secrets", "next", "once", "phase", "previous"),
+        *("missed", "missing_secrets", "next", "once", "phase", "previous"),
         *("room", "schedule", "scrub", "sequence", "systems", "trial", "untried", "version"),
         "wear",
     ]
