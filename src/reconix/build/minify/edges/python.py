@@ -2,8 +2,9 @@
 
 Imports are read from the source; also those within functions, which may never happen. A module is
 looked for beside the importing file, and in the standard library and Debian's packages. A package
-means its ``__init__.py`` and each folder above it. One of Debian's has data beside its modules, and
-its name, version and entry points in a folder beside it: both stay with it, but for its own tests.
+means its ``__init__.py`` and each folder above it. One of Debian's has data beside its modules, or
+in a folder of its name below ``/usr/share`` that one of them names, and its name, version and entry
+points in a folder beside it: all stay with it, but for its own tests.
 
 The standard library imports some modules only when it does what the agent never has it do. They
 stay as soon as there is any other Python: a script, a module, an environment of the team.
@@ -19,6 +20,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from reconix.build.minify.edges import texts
 from reconix.build.minify.files import Files
 from reconix.build.minify.graph import Edge
 
@@ -59,6 +61,7 @@ _LINE = re.compile(
     r"(?m)^[ \t]*(?:from[ ]+(\.*)([\w.]*)[ ]+import[ ]+(\([^)]*\)|[^\n;#(]+)|import[ ]+([^\n;#(]+))"
 )
 _PACKAGE = re.compile(r"(?P<folder>usr/lib/python3/dist-packages)/(?P<name>\w+)/__init__\.py")
+_MODULE = re.compile(r"usr/lib/python3/dist-packages/(?P<name>\w+)/.*\.py")
 _CODE = re.compile(
     r".*\.(?:py|pyc|pyi|pyx|pxd|c|h|so)|.*/(?:tests?|testing|examples)/.*|.*/py\.typed"
 )
@@ -90,6 +93,7 @@ class PythonEdges:
         """What a file reaches that is Python's."""
         if path.endswith(".py") or _SCRIPT.match(content):
             yield from self._of_source(path, content)
+            yield from self._shared_data(path, content)
             package = _PACKAGE.fullmatch(path)
             if package is not None:
                 yield from self._beside_modules(package["folder"], package["name"])
@@ -125,6 +129,15 @@ class PythonEdges:
         for path, edge in self._waiting:
             yield Edge(edge.target, f"may use /{path}, which {edge.how}")
         self._waiting.clear()
+
+    def _shared_data(self, path: str, content: bytes) -> Iterator[Edge]:
+        """What a package of Debian has in a folder that one of its modules names."""
+        module = _MODULE.fullmatch(path)
+        if module is None:
+            return
+        for named in texts.paths(content):
+            if f"{named}/".startswith(f"usr/share/{module['name']}/"):
+                yield from (Edge(each, f"names the folder /{named}") for each in self._data(named))
 
     def _beside_modules(self, folder: str, name: str) -> Iterator[Edge]:
         """What a package of Debian has besides modules."""

@@ -157,3 +157,15 @@ def test_a_package_of_debian_has_its_data_and_what_tells_of_it(tmp_path: Path) -
         f"{D}/yaml-2.egg-info",
     }
     assert not list(edges.of(f"{D}/yaml/loader.py", b""))
+
+
+def test_a_package_of_debian_has_the_shared_folder_of_its_name_that_a_module_names(
+    tmp_path: Path,
+) -> None:
+    shared = ("usr/share/plot/data/style", "usr/share/plot/data/fonts/a.ttf")
+    files = make(tmp_path, dict.fromkeys((*shared, "usr/share/plotter/x", "usr/share/plot/y"), ""))
+    edges = PythonEdges(files)
+    source = b"DATA = '/usr/share/plot/data'\nOTHERS = '/usr/share/plotter', '/usr/share'\n"
+    found = {edge.target for edge in edges.of(f"{D}/plot/paths.py", source)}
+    assert found == {*shared, "usr/share/plot/data"}
+    assert not list(edges.of(f"{D}/other/paths.py", source))
