@@ -28,7 +28,7 @@ import pytest
 from tests.conftest import Need
 from tests.projects import PROGRAMS, booted
 from tests.vm.device import Device
-from tests.vm.project import Project
+from tests.vm.project import Project, as_wanted
 
 from reconix.base.process import run
 from reconix.vm.login import Login
@@ -343,6 +343,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]
 
 def make_project(folder: Path, time_port: int) -> Project:
     shutil.copytree(SKELETON, folder)
+    machine = folder / "hosts/box/machine.toml"
+    machine.write_text(as_wanted(machine.read_text()))
     rules = folder / "files/nftables.conf"
     rules.write_text(rules.read_text().replace("@time_port@", str(time_port)))
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
