@@ -128,13 +128,20 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def example(folder: Path) -> tuple[Path, Path]:
-    """The disk image of `examples/gateway`, and the key with which root logs in."""
+def example(folder: Path, *, settings: str = "") -> tuple[Path, Path]:
+    """The disk image of `examples/gateway`, and the key with which root logs in.
+
+    Args:
+        folder: where both are, or will be.
+        settings: lines for the end of its ``machine.toml``.
+    """
     files, image = folder / "project", folder / "gateway.img"
     key = files / "keys/operator"
     if not image.exists():
         shutil.rmtree(files, ignore_errors=True)
         shutil.copytree(EXAMPLE, files)
+        with (files / "hosts/gateway/machine.toml").open("a") as machine:
+            machine.write(settings)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
         ours = (RECONIX, "--project", files, "--store", folder / "store")
         for words in (("lock",), ("build",), ("image", "--output", image)):
@@ -182,18 +189,25 @@ class Gateway:
 @contextlib.contextmanager
 def device(image: Path, login: Login, logs: Path) -> Iterator[Gateway]:
     """Switch the device on, and wait until its default system rests."""
+    with switched_on(image, logs, 22, BROKER) as machine:
+        gateway = Gateway(machine, login, logs)
+        wait_for(gateway, "default", "start")
+        yield gateway
+
+
+@contextlib.contextmanager
+def switched_on(image: Path, logs: Path, *ports: int) -> Iterator[Machine]:
+    """A new device with this disk, from the moment that it has power."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         overlay(image.absolute(), folder / "disk.qcow2")
         guest = Guest(
             firmware.prepare(folder / "variables"),
             disks=(Disk(folder / "disk.qcow2", DiskFormat.QCOW2),),
-            forwards=(Forward(22), Forward(BROKER)),
+            forwards=tuple(Forward(port) for port in ports),
         )
         with running(guest, logs, accelerator.choose(folder / "accelerator")) as machine:
-            gateway = Gateway(machine, login, logs)
-            wait_for(gateway, "default", "start")
-            yield gateway
+            yield machine
 
 
 def there_and_back(gateway: Gateway, way: str, number: int) -> Cost:
