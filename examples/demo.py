@@ -6,10 +6,12 @@ generation, which it keeps; to a third, in which the web server is broken, and w
 itself; and to a fourth, whose arrival is interrupted by a power cut. Ends with a table of what it
 took. Everything happens in a folder of its own, which is made anew.
 
-    examples/demo.py [--folder DIR] [--minify] [--board NAME]
+    examples/demo.py [--folder DIR] [--minify] [--trace] [--board NAME]
 
-With --minify all systems have only what something in them reaches. With --board the device is
-another one (docs/boards), for example qemu-arm64-uefi; one of another architecture takes longer.
+With --minify all systems have only what something in them reaches. With --trace as well the kernel
+of the device writes down what is asked for, and nothing that went may be missed. With --board the
+device is another one (docs/boards), for example qemu-arm64-uefi; one of another architecture takes
+longer.
 """
 
 import argparse
@@ -44,6 +46,8 @@ PAUSE_SECONDS = 0.5
 CUT_BYTES = 1_100_000
 """Where the link to the device goes dead: after more than it makes durable at once, and before the
 end of the stream."""
+TRACED = re.compile(r".*^in another terminal:[^\n]*\n", re.DOTALL | re.MULTILINE)
+"""What `reconix run --trace` says before it tells what it has seen."""
 PORT = re.compile(r"^  (\w+): .*?(?:-p |:)(\d+)", re.MULTILINE)
 
 WHAT_NEXT = """\
@@ -76,6 +80,33 @@ RIGHT = "listen 80 default_server;"
 
 class DemoFailed(ReconixError):
     """Something is not as the demo promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the device shall be.
+
+    Attributes:
+        minified: whether its systems have only what something in them reaches.
+        traced: whether what is asked for is held against what went.
+        board: its hardware, if it is not the usual one.
+    """
+
+    minified: bool
+    traced: bool
+    board: str | None
+
+    @property
+    def more(self) -> str:
+        """Packages for an update with more bytes than are sent before the power is cut."""
+        return '"sqlite3", "strace", "tcpdump"' if self.minified else '"strace"'
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> "Wanted":
+        """What the words of the command line ask for."""
+        if arguments.trace and not arguments.minify:
+            raise DemoFailed("without --minify nothing can be missed", hint="add --minify")
+        return cls(arguments.minify, arguments.trace, arguments.board)
 
 
 @dataclass
@@ -150,8 +181,9 @@ class Project:
 class Gateway:
     """The device: `reconix run` gives it power, ssh and its ports are the ways to it."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, *, traced: bool) -> None:
         self.project = project
+        self.how = ["--trace", "--follow"] if traced else []
         self.login = Login(project.files / "keys/operator")
         self._ports: dict[str, int] = {}
 
@@ -159,9 +191,9 @@ class Gateway:
     def power(self) -> Iterator[None]:
         """Have the device on; at the end of the block its plug is pulled."""
         console = self.project.folder / "console.log"
-        print("$ reconix run", flush=True)
+        print("$", *("reconix", "run", *self.how), flush=True)
         with console.open("wb") as said:
-            words = [*self.project.places(), "run", "--image", str(self.project.image)]
+            words = [*self.project.places(), "run", "--image", str(self.project.image), *self.how]
             child = process.start(RECONIX, *words, stdout=said, stderr=said)
             try:
                 self._ports = wait_for_ports(console)
@@ -169,7 +201,10 @@ class Gateway:
                 yield
             finally:
                 child.terminate()
-                child.wait()
+                status = child.wait()
+        if self.how:
+            print(TRACED.sub("", console.read_text(errors="replace")))
+            expect(status == 0, "nothing was asked for that minify took")
 
     def port(self, name: str) -> int:
         """Where one of its ports is reached, by the name in machine.toml."""
@@ -186,6 +221,11 @@ class Gateway:
         said = self.run("reconix-device", "status")
         print("".join(f"  {line}\n" for line in said.splitlines()), end="")
         return said
+
+    def rests(self) -> None:
+        """Expect that all that was to be started has started."""
+        failed = self.run("systemctl", "--failed", "--plain", "--no-legend")
+        expect(not failed.strip(), "no unit has failed")
 
     def switch(self, system: str) -> None:
         """Have another system take over under the same kernel, and wait until that runs."""
@@ -206,6 +246,7 @@ class Gateway:
             self.run("reconix-device", "boot", system, *options)
         self.wait_for_login(other_than=before)
         expect(f"system {system}" in self.status(), f"status says {system}")
+        self.rests()
 
     def restart(self) -> None:
         """Restart it without choosing anything."""
@@ -269,31 +310,32 @@ def main() -> int:
     )
     parser.add_argument("--folder", type=Path, default=places.cache_home() / "demo")
     parser.add_argument("--minify", action="store_true", help="remove what nothing reaches")
+    parser.add_argument("--trace", action="store_true", help="tell what of that is missed")
     parser.add_argument("--board", metavar="NAME", help="which hardware the device has")
     arguments = parser.parse_args()
     progress.listen(listener(sys.stderr))
     try:
-        print(run_demo(arguments.folder, minify=arguments.minify, board=arguments.board))
+        print(run_demo(arguments.folder, Wanted.of(arguments)))
     except ReconixError as error:
         print(f"error: {error}\nhint: {error.hint}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def run_demo(folder: Path, *, minify: bool, board: str | None = None) -> str:
+def run_demo(folder: Path, wanted: Wanted) -> str:
     """The whole way; gives the table."""
     if folder.exists():
         remove_tree(folder)
     folder.mkdir(parents=True)
     report, project = Report(), Project(folder)
     print(f"About ten minutes on two idle cores. All files are in {folder}")
-    install(project, report, minify=minify, board=board)
-    gateway = Gateway(project)
+    install(project, report, wanted)
+    gateway = Gateway(project, traced=wanted.traced)
     with powered(gateway, report, "boot"):
         use_systems(gateway, report)
         update(gateway, report)
         survive_a_bad_update(gateway, report)
-        begin_an_update(gateway, report)
+        begin_an_update(gateway, report, wanted.more)
     print("✗ the power is cut, in the middle of receiving generation 4")
     with powered(gateway, report, "boot again"):
         finish_the_update(gateway, report)
@@ -320,15 +362,15 @@ def wait_for_ports(console: Path) -> dict[str, int]:
     raise DemoFailed(f"`reconix run` names no ports, see {console}")
 
 
-def install(project: Project, report: Report, *, minify: bool, board: str | None) -> None:
+def install(project: Project, report: Report, wanted: Wanted) -> None:
     """From text files to a disk image."""
     shutil.copytree(Path(__file__).parent / "gateway", project.files)
-    if minify:
+    if wanted.minified:
         project.edit("hosts/gateway/machine.toml", "[persist]", MINIFY)
-    if board:
+    if wanted.board:
         project.edit("hosts/gateway/machine.toml", KERNEL, "")
         project.edit(
-            "hosts/gateway/machine.toml", "packages = [", f'board = "{board}"\npackages = ['
+            "hosts/gateway/machine.toml", "packages = [", f'board = "{wanted.board}"\npackages = ['
         )
     key = project.files / "keys/operator"
     process.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
@@ -351,6 +393,7 @@ def use_systems(gateway: Gateway, report: Report) -> None:
     """Status; MQTT through the forwarded port; back to the default system."""
     with report.stage("default: log in, status"):
         expect("system default" in gateway.status(), "the default system runs")
+        gateway.rests()
         print(gateway.project.reconix("status", "--device"), end="")
         key = gateway.run("sha256sum", "/var/lib/dropbear/ed25519")
     with report.stage("look into it: a shell, the log, a file"):
@@ -412,6 +455,7 @@ def update(gateway: Gateway, report: Report) -> None:
         expect(gateway.run("less", "--version").startswith("less"), "the new package is there")
         swappiness = gateway.run("cat", "/proc/sys/vm/swappiness").strip()
         expect(swappiness == "10", "the setting is made")
+        gateway.rests()
 
 
 def survive_a_bad_update(gateway: Gateway, report: Report) -> None:
@@ -429,12 +473,12 @@ def survive_a_bad_update(gateway: Gateway, report: Report) -> None:
         expect(str(built["generation"]) in said and "nginx.service" in said, "and says why")
 
 
-def begin_an_update(gateway: Gateway, report: Report) -> None:
+def begin_an_update(gateway: Gateway, report: Report, more: str) -> None:
     """Send the next generation through a link that goes dead while bytes are still to come."""
     project = gateway.project
-    with report.stage("build generation 4: repaired, one package more"):
+    with report.stage("build generation 4: repaired, more packages"):
         project.edit("hosts/gateway/systems/web/site.conf", BROKEN, RIGHT)
-        project.edit("hosts/gateway/systems/web.toml", '"less"]', '"less", "strace"]')
+        project.edit("hosts/gateway/systems/web.toml", '"less"]', f'"less", {more}]')
         print(project.reconix("lock"), end="")
         project.answer("build")
     with report.stage("send generation 4"), dead_after(CUT_BYTES, port=gateway.port("ssh")) as link:
@@ -475,6 +519,7 @@ def finish_the_update(gateway: Gateway, report: Report) -> None:
         report.sizes.append(("sent for generation 4, afterwards", rest))
         report.sizes.append(("sent for generation 4, all together", CUT_BYTES + rest))
         expect(str(sent["generation"]) in gateway.status(), "generation 4 is kept")
+        gateway.rests()
         expect("everything" in gateway.run("reconix-device", "verify"), "every object is intact")
 
 

@@ -44,6 +44,21 @@ def test_a_guest_that_may_not_restart_is_off_after_a_reset(guest: Guest, tmp_pat
         machine.wait_until_off(seconds=SECONDS)
 
 
+def test_a_guest_whose_memory_is_read_stands_still_before_each_restart(
+    guest: Guest, tmp_path: Path
+) -> None:
+    memory = tmp_path / "memory"
+    with running(replace(guest, memory=memory), tmp_path, Accelerator.TCG) as machine:
+        for _ in range(2):
+            machine.console.wait(NO_DISK_STARTS, seconds=SECONDS)
+            assert machine.stopped_by() is None
+            machine.reset()
+            assert machine.stopped_by() == "host-qmp-system-reset"
+            machine.go_on()
+        machine.console.wait(NO_DISK_STARTS, seconds=SECONDS)
+        assert memory.stat().st_size == guest.memory_mib << 20
+
+
 def test_each_forwarded_port_has_a_free_port_of_its_own(guest: Guest, tmp_path: Path) -> None:
     other = replace(guest, disks=(), firmware=prepare(tmp_path / "other"))
     with (

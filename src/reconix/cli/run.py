@@ -12,10 +12,14 @@ KVM is used if a test shows that it works on this machine, otherwise every instr
 as those of another architecture always are.
 
 With --trace the device is started without a terminal, until its system is up, and its kernel writes
-down which paths were opened or executed. What minify took and something asked for is told; what no
-sentence expects (`minify.without`, and those of reconix) is an error. Then it is switched off. The
-system is the one that the device would start; names relative to a folder, and what comes after the
-start, are not seen. Needs a host that boots by systemd-boot, and a key that may log in.
+down which paths somebody looked for. What minify took and something asked for is told; what no
+sentence expects (`minify.without`, and those of reconix) is an error. Then it is switched off. This
+needs a host that boots by systemd-boot, and a key that may log in.
+
+With --trace --follow it goes on: other commands reach it, and it may be updated, change systems,
+restart and fall back, until it is off or this command is ended (Ctrl-C). Each path is held against
+the system in whose root it was asked for, so containers are told from systems. Names relative to an
+open folder are not seen. A device that is traced has one core and somewhat more memory.
 
 Exit status: 0 the device switched itself off or was switched off, 41 QEMU did not start it,
 62 --trace found that something asked for what minify took.
@@ -23,8 +27,10 @@ Exit status: 0 the device switched itself off or was switched off, 41 QEMU did n
 
 import argparse
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from reconix.base.errors import UsageError
 from reconix.base.files import remove_tree
 from reconix.cli import needs, places, run_trace
 from reconix.cli.answers import say
@@ -63,11 +69,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trace", action="store_true", help="only start it, and tell what it asks for that is gone"
     )
+    parser.add_argument(
+        "--follow", action="store_true", help="with --trace: go on until it is switched off"
+    )
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Start the device and stay until it is off."""
+    if arguments.follow and not arguments.trace:
+        raise UsageError("--follow says how long to trace", hint="add --trace")
     project = places.project(arguments)
     host = pick_host(load(project), arguments.host)
     needs.expect(virtual_device.hardware_of(host).program, *needs.RUN)
@@ -81,7 +92,9 @@ def run(arguments: argparse.Namespace) -> int:
         guest = _guest(arguments, host, workplace, image)
         if arguments.trace:
             how = _accelerator(arguments.accelerator, guest.hardware)
-            return run_trace.run(arguments, host, workplace, guest, how)
+            ends = "Ctrl-C ends it, and tells what it asked for"
+            announce = _announcer(host, workplace, announcement, ends)
+            return run_trace.run(arguments, host, workplace, guest, how, announce)
         _run(arguments, host, workplace, guest, announcement)
     return 0
 
@@ -103,10 +116,19 @@ def _run(
     with running(
         guest, workplace.vm, _accelerator(arguments.accelerator, guest.hardware), terminal=True
     ) as device:
-        announcement.tell(device.ports)
-        say(_where(host, device, workplace))
+        _announcer(host, workplace, announcement, "Ctrl-A X switches it off")(device)
         while device.is_running():
             time.sleep(_PAUSE_SECONDS)
+
+
+def _announcer(
+    host: Host, workplace: Workplace, announcement: Announcement, ends: str
+) -> Callable[[Machine], None]:
+    def announce(device: Machine) -> None:
+        announcement.tell(device.ports)
+        say("\n".join((f"{host.name} is starting; {ends}", *_where(host, device, workplace))))
+
+    return announce
 
 
 def _accelerator(choice: str, hardware: Hardware) -> Accelerator:
@@ -115,12 +137,10 @@ def _accelerator(choice: str, hardware: Hardware) -> Accelerator:
     return Accelerator(choice)
 
 
-def _where(host: Host, device: Machine, workplace: Workplace) -> str:
-    lines = [f"{host.name} is starting; Ctrl-A X switches it off"]
+def _where(host: Host, device: Machine, workplace: Workplace) -> Iterator[str]:
     for forward in host.machine.run.forward:
         port = device.port(forward.port)
         way = f"ssh -p {port} root@127.0.0.1" if forward.name == "ssh" else f"127.0.0.1:{port}"
-        lines.append(f"  {forward.name}: {way}")
-    lines.append(f"  console: {workplace.vm / 'console.log'}")
-    lines.append("in another terminal: reconix shell, reconix logs -f, reconix deploy")
-    return "\n".join(lines)
+        yield f"  {forward.name}: {way}"
+    yield f"  console: {workplace.vm / 'console.log'}"
+    yield "in another terminal: reconix shell, reconix logs -f, reconix deploy"

@@ -3,7 +3,8 @@
 Who made the plan may have overlooked an edge; a boot does not overlook what was opened. Each path
 is followed through the links of the full root. If it, or a link on the way, went, somebody wanted
 it. That is expected where a sentence says that programs do without: of the rule that took it, one
-of ours, or one of the project (``build/minify/named.py``), and where it was only suggested.
+of ours, or one of the project (``build/minify/named.py``), where it was only suggested, and where a
+program was looked for by its name that another folder has.
 
 Names relative to an open folder are not followed: a trace does not say which folder that was.
 
@@ -19,6 +20,7 @@ from reconix.build.minify import named
 from reconix.build.minify.graph import Because
 from reconix.build.minify.reasons import Reasons
 from reconix.build.software.links import follow, link_target
+from reconix.build.software.programs import SEARCH_PATH
 
 
 class Missed(NamedTuple):
@@ -58,9 +60,7 @@ class Watched:
 
     def unexpected(self, missed: Iterable[Missed]) -> list[Missed]:
         """Those that no sentence is about."""
-        return [
-            each for each in missed if not named.is_expected(each.path, each.because, self.without)
-        ]
+        return [each for each in missed if not self._is_expected(each)]
 
     def _gone(self, path: str) -> Iterator[str]:
         passed: list[str] = []
@@ -80,3 +80,13 @@ class Watched:
     def _is_folder(self, path: str) -> bool:
         place = self.root / path
         return place.is_dir() and not place.is_symlink()
+
+    def _is_expected(self, each: Missed) -> bool:
+        is_said = named.is_expected(each.path, each.because, self.without)
+        return is_said or self._is_found_later(each.path)
+
+    def _is_found_later(self, path: str) -> bool:
+        """Whether it is a program that another folder has in which programs are looked for."""
+        folder, _, name = f"/{path}".rpartition("/")
+        others = (f"{other}/{name}".lstrip("/") for other in SEARCH_PATH)
+        return folder in SEARCH_PATH and any(each in self.reasons.stays for each in others)

@@ -112,6 +112,21 @@ class Machine:
         """Push the reset button."""
         self._monitor.execute("system_reset")
 
+    def stopped_by(self) -> str | None:
+        """Why it stands still, if it has to (``Guest.memory``): ``guest-reset``, for example."""
+        return self._monitor.stopped_by()
+
+    def pause(self) -> None:
+        """Let it stand still."""
+        self._monitor.execute("stop")
+
+    def go_on(self) -> None:
+        """Make the restart that it stands still before, and only this one."""
+        self._monitor.execute("set-action", reboot="reset")
+        self.reset()
+        self._monitor.execute("set-action", reboot="shutdown")
+        self._monitor.execute("cont")
+
     def cut_power(self) -> None:
         """Take the power away, now; what the guest has written up to here stays written."""
         self._process.kill()

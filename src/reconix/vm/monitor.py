@@ -2,7 +2,7 @@
 
 One JSON object per line and direction. QEMU greets, we agree on no special abilities, then each
 command gets one answer; events arrive in between at any time and are skipped here, because every
-state that we wait for can be asked.
+state that we wait for can be asked. Only why a guest has stopped cannot, so that is remembered.
 
 Source: QEMU manual, *QEMU Machine Protocol Specification* 1.0.
 Tested by ``tests/unit/vm/test_monitor.py`` and ``tests/compat/test_ovmf.py``.
@@ -34,6 +34,7 @@ class Monitor:
         connection.settimeout(_ANSWER_SECONDS)
         self._connection = connection
         self._lines = connection.makefile("rb")
+        self._stopped_by = ""
         self._read()
         self.execute("qmp_capabilities")
 
@@ -55,6 +56,15 @@ class Monitor:
             if "return" in answer.values:
                 return answer.values["return"]
 
+    def stopped_by(self) -> str | None:
+        """Why a guest that may not restart or end by itself stands still; nothing if it runs.
+
+        Source: QEMU QMP Reference Manual, *RunState*, *ShutdownCause*.
+        """
+        said = self.execute("query-status")
+        stands_still = isinstance(said, dict) and said.get("status") == "shutdown"
+        return self._stopped_by if stands_still else None
+
     def forwarded_ports(self) -> dict[int, int]:
         """The ports of this machine, by the port of the guest that each leads to."""
         said = self.execute("human-monitor-command", **{"command-line": "info usernet"})
@@ -72,7 +82,10 @@ class Monitor:
             raise MonitorFailed(f"no answer from QEMU: {error}") from error
         if not line.endswith(b"\n"):
             raise MonitorFailed("QEMU has ended the connection", hint="it has stopped or crashed")
-        return Fields.parse(line, source="QEMU's answer")
+        answer = Fields.parse(line, source="QEMU's answer")
+        if answer.values.get("event") == "SHUTDOWN":
+            self._stopped_by = answer.object("data").text("reason")
+        return answer
 
 
 def connect(path: Path) -> Monitor:

@@ -97,6 +97,7 @@ class Guest:
     clock: str | None = None  # what its clock says at the start: 1970-01-01T00:00:00
     hardware: Hardware = PC
     parameters: tuple[str, ...] = ()  # for kernels that systemd-boot starts, besides their own
+    memory: Path | None = None  # has its memory; then it stands still instead of a restart or end
 
     def __post_init__(self) -> None:
         if self.memory_mib < 64 or self.cores < 1:
@@ -122,7 +123,7 @@ def command_line(guest: Guest, accelerator: Accelerator, ends: Ends) -> list[str
     """
     return [
         *(guest.hardware.program, "-no-user-config", "-nodefaults", "-display", "none"),
-        *("-machine", guest.hardware.machine),
+        *_machine(guest),
         *_processor(guest, accelerator),
         *_firmware(guest.firmware),
         *("-device", "virtio-rng-pci"),
@@ -135,6 +136,18 @@ def command_line(guest: Guest, accelerator: Accelerator, ends: Ends) -> list[str
         *(() if guest.restarts else ("-no-reboot",)),
         *(("-rtc", f"base={guest.clock}") if guest.clock else ()),
         *_parameters(guest.parameters),
+    ]
+
+
+def _machine(guest: Guest) -> list[str]:
+    """The computer, and its memory where that is to be read."""
+    if guest.memory is None:
+        return ["-machine", guest.hardware.machine]
+    file = f"size={guest.memory_mib}M,mem-path={_escaped(guest.memory)},share=on"
+    return [
+        *("-machine", f"{guest.hardware.machine},memory-backend=memory"),
+        *("-object", f"memory-backend-file,id=memory,{file}"),
+        *("-action", "reboot=shutdown,shutdown=pause"),
     ]
 
 

@@ -1,39 +1,48 @@
-"""What programs of a guest asked for: every path that something opened, or tried to start.
+"""What programs of a guest asked for: every path that something looked for, in every start of it.
 
-The kernel writes it down itself, from its first process on, because its command line says so: a
-probe at ``do_filp_open``, which all system calls that open or execute a file go through, whether
-the file is there or not. So the device needs no program for it, and is not changed by being
-watched. The probe reads the path that the kernel has copied already, so it never misses. What the
-initrd asked for comes before the first process is systemd, and is left out.
+The kernel writes it down itself, from its first process on, because its command line says so. The
+probe is at ``terminate_walk``, where each search for a path ends: to open or execute a file or only
+to ask about it, as a shell does for a command, whether it is there or not. So the device needs no
+program for it, and is not changed by being watched. A guest that is watched stands still where it
+would restart or end, and what the kernel wrote down is taken out of its memory
+(``trace_pages.py``); so trials, starts that hang, and the way down are seen to their last moment.
 
-    # entries-in-buffer/entries-written: 81316/81316   #P:1
-               systemd-1       [000] .....     3.1: asked: (do_filp_open+0x0/0x1) path="/etc/fstab"
+A path alone says little: in a container ``/etc/passwd`` is another one. So each comes with the root
+that the process has, by device and inode. The root of the first process is that of a system;
+services in name spaces of their own have the same one, containers and the initrd have others.
+Which system a root is says the link ``/nix/system`` that is made with it, just before the first
+process begins to use it, at a start as at a soft reboot.
 
 Source: Linux, Documentation/admin-guide/kernel-parameters.txt, *kprobe_event*, *trace_buf_size*;
-Documentation/trace/kprobetrace.rst.
-Tested by ``tests/unit/vm/test_tracing.py``; with a boot, by hand so far.
+Documentation/trace/kprobetrace.rst, *BTF arguments*.
+Tested by ``tests/unit/vm/test_tracing.py`` and, with a whole life of a device,
+``tests/vm/test_demo.py``.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from reconix.base.errors import ReconixError
+from reconix.vm.trace_pages import Event, Linked, Root, Taken
 
-_BUFFER_MIB = 32
+BUFFER_MIB = 64
+"""For what a kernel writes down between two restarts; the guest has as much memory more."""
+_HEADS_PAGES = 2
+_LOOKED = (
+    "p:looked,terminate_walk,path=+0(nd->name->name):string,task=$comm,"
+    "device=nd->root.dentry->d_sb->s_dev:u32,inode=nd->root.dentry->d_inode->i_ino:u64"
+)
+_LINKED = "p:linked,vfs_symlink,target=+0(oldname):string,name=+0(dentry->d_name.name):string"
 PARAMETERS = (
-    "trace_event=sched:sched_process_exec",  # else the buffer has one page until somebody logs in
-    f"trace_buf_size={_BUFFER_MIB}M",
-    "kprobe_event=p:asked,do_filp_open,path=+0(+0($arg2)):string",
+    "trace_event=sched:sched_process_exec",  # else the buffer has one page until somebody looks
+    f"trace_buf_size={BUFFER_MIB}M",
+    f"kprobe_event={_LOOKED};{_LINKED}",
 )
 """For the command line of the kernel."""
-MOUNT = "/sys/kernel/tracing"
-READ = f"test -e {MOUNT}/trace || mount -t tracefs tracefs {MOUNT}; cat {MOUNT}/trace"
-"""What to run on the device, in a shell."""
-_WRITTEN = re.compile(r"(?m)^# entries-in-buffer/entries-written: (\d+)/(\d+)")
-_BEGIN = re.compile(r".*: sched_process_exec: filename=\S*/systemd pid=1 ")
-"""The first process becomes systemd. A trace calls all that it did before by its last name, too."""
-_LINE = re.compile(r'^ *(?P<task>.+)-(?P<pid>\d+) .*: asked: \([^)]*\) path="(?P<path>.*)"$')
+_MARK = "system"
+_SYSTEM = re.compile(r"/nix/store/[^/]+-system-[^/]+")
+_FIRST = 1
 
 
 class TraceIncomplete(ReconixError):
@@ -49,32 +58,58 @@ class Asked(NamedTuple):
     task: str
 
 
-def parse_trace(content: bytes) -> list[Asked]:
-    """What was asked for, each path of each program once, in order.
+class AskedIn(NamedTuple):
+    """A path that somebody asked for, and where.
+
+    Attributes:
+        system: the toplevel whose root it is; empty in a container and in the initrd.
+        asked: the path and who.
+    """
+
+    system: str
+    asked: Asked
+
+
+def whole(taken: Taken) -> list[Event]:
+    """What one start of a kernel wrote down, if that is all.
 
     Raises:
         TraceIncomplete: the beginning is gone, or there was no probe.
     """
-    text = content.decode(errors="replace")
-    kept = _WRITTEN.search(text)
-    if kept is None or not int(kept[2]):
+    if not taken.events:
         raise TraceIncomplete(
             "the kernel of the device has written down nothing",
-            hint="it needs systemd-boot of systemd 254 or later, and CONFIG_KPROBE_EVENTS",
+            hint="it needs systemd-boot of systemd 254 or later, and Linux 6.12 with BTF",
         )
-    if int(kept[1]) < int(kept[2]):
+    if taken.pages >= (BUFFER_MIB << 20 >> 12) - _HEADS_PAGES:
         raise TraceIncomplete(
-            f"of {kept[2]} events the kernel has kept {kept[1]}",
-            hint=f"{_BUFFER_MIB} MiB are too few for this system: start fewer services",
+            f"the kernel of the device wrote down more than the {BUFFER_MIB} MiB it has for that",
+            hint="restart it more often, or let it do less",
         )
-    return list(dict.fromkeys(_asked(text)))
+    return taken.events
 
 
-def _asked(text: str) -> Iterator[Asked]:
-    """Of the system, after the initrd."""
-    is_system = False
-    for line in text.splitlines():
-        is_system = is_system or _BEGIN.match(line) is not None
-        found = _LINE.match(line) if is_system else None
-        if found is not None:
-            yield Asked(found["path"], found["task"])
+def by_system(events: Iterable[Event]) -> Iterator[AskedIn]:
+    """What was asked for in one start of a kernel, each path of each program once in a system.
+
+    Names relative to an open folder are left out: nothing says which folder that was.
+    """
+    return iter(dict.fromkeys(_in_roots(events)))
+
+
+def _in_roots(events: Iterable[Event]) -> Iterator[AskedIn]:
+    runs: Root | None = None
+    system = comes = ""
+    for event in events:
+        if isinstance(event, Linked):
+            comes = event.target if _is_mark(event) else comes
+        elif event.path.startswith("/"):
+            if event.process == _FIRST:
+                system, comes = (comes, "") if comes and event.root != runs else (system, comes)
+                runs = event.root
+            asked = Asked(event.path, event.task)
+            yield AskedIn(system if event.root == runs else "", asked)
+
+
+def _is_mark(event: Linked) -> bool:
+    return event.name == _MARK and _SYSTEM.fullmatch(event.target) is not None

@@ -7,13 +7,13 @@ from tests.installed_packages import ASKED, add_generation, install, make_projec
 
 from reconix.build.inspect.generations import systems_of
 from reconix.build.minify.plan import Wanted
-from reconix.cli.run_trace import NotMinified, _compare
+from reconix.cli.run_trace import NotMinified, compare
 from reconix.composition.subject import HostSubject
 from reconix.config.schema.hosts import Host
 from reconix.nix.chroot import ChrootStore
 from reconix.project.workplace import NotBuilt
 from reconix.store.paths import StorePath
-from reconix.vm.tracing import Asked
+from reconix.vm.tracing import Asked, AskedIn
 
 
 @pytest.fixture
@@ -38,21 +38,34 @@ def test_what_was_asked_for_and_went_is_told_with_what_to_write(
 ) -> None:
     asked = [Asked("/usr/bin/tool", "sh"), Asked("/usr/sbin/server", "monitor.sh")]
     with ChrootStore(store.root) as opened:
-        found = _compare(opened, host, toplevel(opened, "mail"), asked)
-    head, line = found.lines()
+        mail = str(toplevel(opened, "mail"))
+        starts = [[AskedIn("", asked[1]), AskedIn(mail, asked[0])], [AskedIn(mail, asked[1])]]
+        report = compare(opened, host, starts)
+    first, head, line = report.lines()
+    assert first == "2 starts; in containers and the initrd asked for 1 path"
     assert head == "system-mail: asked for 2 paths; 1 went, 1 unexpected"
+    assert not report.is_clean
     assert line == (
         "  /usr/sbin/server was asked for by monitor.sh; nothing reaches it; "
         'minify.keep = ["/usr/sbin/server"]'
     )
 
 
-def test_a_system_that_is_not_minified_misses_nothing(store: ChrootStore, host: Host) -> None:
+def test_what_is_asked_for_in_a_container_is_not_missed(store: ChrootStore, host: Host) -> None:
+    server = Asked("/usr/sbin/server", "sh")
+    with ChrootStore(store.root) as opened:
+        mail = str(toplevel(opened, "mail"))
+        starts = [[AskedIn("", server), AskedIn(mail, Asked("/usr/bin/tool", "sh"))]]
+        assert compare(opened, host, starts).is_clean
+
+
+def test_systems_that_are_not_minified_miss_nothing(store: ChrootStore, host: Host) -> None:
+    asked = Asked("/etc/fstab", "systemd")
     with ChrootStore(store.root) as opened, pytest.raises(NotMinified, match="is not minified"):
-        _compare(opened, host, toplevel(opened, "default"), [])
+        compare(opened, host, [[AskedIn(str(toplevel(opened, "default")), asked)]])
 
 
 def test_a_system_of_another_store_is_told(store: ChrootStore, host: Host) -> None:
-    other = StorePath("0" * 32, "system-mail")
+    other = str(StorePath("0" * 32, "system-mail"))
     with ChrootStore(store.root) as opened, pytest.raises(NotBuilt, match="not in the build store"):
-        _compare(opened, host, other, [])
+        compare(opened, host, [[AskedIn(other, Asked("/etc/fstab", "systemd"))]])

@@ -14,6 +14,7 @@ ROOT: Tree = {
     "usr/bin/ss": "",
     "usr/bin/netstat": "> ../bin/ss",
     "usr/bin/ip": "",
+    "usr/sbin/ip": "",
     "usr/sbin/swapon": "",
     "usr/lib/x86_64-linux-gnu/libtss.so.0": "",
     "etc/vconsole.conf": "",
@@ -24,6 +25,7 @@ WENT = Because("", "nothing reaches it")
 GOES = {
     "usr/bin/ss": WENT,
     "usr/bin/netstat": WENT,
+    "usr/sbin/ip": WENT,
     "usr/sbin/swapon": Because("swap", "a device has no swap"),
     "usr/lib/x86_64-linux-gnu/libtss.so.0": Because("", "only suggested by /usr/bin/x, for tpm"),
     "etc/vconsole.conf": WENT,
@@ -60,6 +62,12 @@ def test_what_a_sentence_is_about_is_expected(root: Path) -> None:
     asked = ("/usr/sbin/swapon", "/usr/lib/x86_64-linux-gnu/libtss.so.0", "/etc/vconsole.conf")
     missed = watched(root).missed([(path, "x") for path in asked])
     assert len(missed) == 3
+    assert watched(root).unexpected(missed) == []
+
+
+def test_a_program_that_another_folder_has_is_expected(root: Path) -> None:
+    missed = watched(root).missed([("/usr/sbin/ip", "sh")])
+    assert [each.path for each in missed] == ["usr/sbin/ip"]
     assert watched(root).unexpected(missed) == []
 
 

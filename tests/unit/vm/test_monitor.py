@@ -56,3 +56,14 @@ def test_forwarded_ports_are_read_from_the_table(
     )
     qemu.sendall(GREETING + AGREED + b'{"return": "' + table.encode() + b'"}\n')
     assert Monitor(ours).forwarded_ports() == {22: 40001, 1883: 40002}
+
+
+def test_why_a_guest_stands_still_is_remembered(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, qemu = ends
+    runs, stopped = (
+        b'{"return": {"status": "%s"}}\n' % status for status in (b"running", b"shutdown")
+    )
+    event = b'{"event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-reset"}}\n'
+    qemu.sendall(GREETING + AGREED + runs + event + stopped)
+    monitor = Monitor(ours)
+    assert [monitor.stopped_by(), monitor.stopped_by()] == [None, "guest-reset"]

@@ -30,6 +30,7 @@ RICH = Guest(
     restarts=False,
     clock="2106-03-01T00:00:00",
     parameters=("trace_buf_size=4M", "kprobe_event=p:a,b"),
+    memory=Path("work/memo,ry"),
 )
 ENDS = Ends(Path("work/console.log"), terminal=False, monitor=Path("/tmp/vm/monitor"))
 
