@@ -20,7 +20,7 @@ from reconix.vm import hardware
 LOCK = ("apt-get", "apt-cache", "apt-config")
 PACKAGES = ("apt-config", "dpkg-deb", "tar")
 """What a build needs, whatever the systems are: the boot loader comes from a package."""
-ROOTS = ("mmdebstrap", "unshare", "sh", "depmod")
+ROOTS = ("mmdebstrap", "unshare", "mount", "sh", "depmod")
 """What systems of Debian need beside."""
 DEBS = ("dpkg-deb",)
 """What package files of the project need beside, when they are locked."""

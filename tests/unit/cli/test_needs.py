@@ -50,7 +50,10 @@ CASES = [
     (["init", "NEW"], "ssh-keygen is not installed"),
     (["diff"], "git, tar are not installed"),
     (["lock"], "apt-get, apt-cache, apt-config are not installed"),
-    (["build"], "apt-config, dpkg-deb, tar, mmdebstrap, unshare, sh, depmod are not installed"),
+    (
+        ["build"],
+        "apt-config, dpkg-deb, tar, mmdebstrap, unshare, mount, sh, depmod are not installed",
+    ),
     (["image"], "mkfs.ext4 is not installed"),
     (["run"], "qemu-system-x86_64, qemu-img are not installed"),
     (["status", *ELSEWHERE], "ssh is not installed"),

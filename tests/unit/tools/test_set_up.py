@@ -47,10 +47,10 @@ class Machine:
         path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
         path.chmod(0o755)
 
-    def set_up(self) -> list[str]:
+    def set_up(self, *purposes: str) -> list[str]:
         """Run the script; gives what it says."""
         there = {"PATH": f"{self.programs}:{os.environ['PATH']}", "DPKG_ADMINDIR": str(self.dpkg)}
-        words = ("sh", self.tools / "install-packages")
+        words = ("sh", self.tools / "install-packages", *purposes)
         return run(*words, environment=there).decode().splitlines()
 
 
@@ -164,3 +164,10 @@ def test_an_environment_that_could_not_be_filled_is_made_again(environment: Envi
         environment.make()
     (environment.place / "offline").unlink()
     assert environment.make() == ["made", "filled"]
+
+
+def test_only_what_serves_a_purpose_is_installed_where_one_is_named(machine: Machine) -> None:
+    machine.program("apt-get", 'echo "apt-get $*"', f"[ $1 = update ] || {brings('rare-thing')}")
+    said = machine.set_up("build", "lock")
+    assert any("rare-thing" in line for line in said)
+    assert not any("other-thing" in line for line in said)

@@ -48,7 +48,8 @@ class Addresses:
         if address is None:
             raise NoArchive(
                 f"apt on this machine has no archive for the suite {suite}",
-                hint=f'write its address into reconix.toml: [archive] {option} = "http://…"',
+                hint="where apt has not looked yet, `apt-get update` helps; else write its "
+                f'address into reconix.toml: [archive] {option} = "http://…"',
             )
         return address
 
