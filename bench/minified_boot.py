@@ -41,9 +41,10 @@ def main() -> int:
     """Measure, print, and compare with the bar."""
     arguments = _parse()
     folder: Path = arguments.folder
+    store = folder / "store"
     images = {
-        "full": example(folder / "full")[0],
-        "minified": example(folder / "minified", settings=MINIFY)[0],
+        "full": example(folder / "full", store=store)[0],
+        "minified": example(folder / "minified", settings=MINIFY, store=store)[0],
     }
     costs: dict[str, list[Boot]] = {name: [] for name in images}
     for number in range(1, arguments.rounds + 1):

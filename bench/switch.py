@@ -128,12 +128,13 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def example(folder: Path, *, settings: str = "") -> tuple[Path, Path]:
+def example(folder: Path, *, settings: str = "", store: Path | None = None) -> tuple[Path, Path]:
     """The disk image of `examples/gateway`, and the key with which root logs in.
 
     Args:
         folder: where both are, or will be.
         settings: lines for the end of its ``machine.toml``.
+        store: in which it is built, if it has none of its own.
     """
     files, image = folder / "project", folder / "gateway.img"
     key = files / "keys/operator"
@@ -143,7 +144,7 @@ def example(folder: Path, *, settings: str = "") -> tuple[Path, Path]:
         with (files / "hosts/gateway/machine.toml").open("a") as machine:
             machine.write(settings)
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator", "-f", key)
-        ours = (RECONIX, "--project", files, "--store", folder / "store")
+        ours = (RECONIX, "--project", files, "--store", store or folder / "store")
         for words in (("lock",), ("build",), ("image", "--output", image)):
             run(*ours, *words)
     return image, key
