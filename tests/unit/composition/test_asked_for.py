@@ -18,6 +18,7 @@ ROOT: Tree = {
     "usr/sbin/swapon": "",
     "usr/lib/x86_64-linux-gnu/libtss.so.0": "",
     "etc/vconsole.conf": "",
+    "usr/bin/tar": "",
     "usr/share/gone/x": "",
     "etc/hosts": "",
 }
@@ -29,6 +30,7 @@ GOES = {
     "usr/sbin/swapon": Because("swap", "a device has no swap"),
     "usr/lib/x86_64-linux-gnu/libtss.so.0": Because("", "only suggested by /usr/bin/x, for tpm"),
     "etc/vconsole.conf": WENT,
+    "usr/bin/tar": WENT,
     "usr/share/gone": Because("", "nothing in it stays"),
     "usr/share/gone/x": WENT,
     "etc/hosts": Because("", "the configuration has a file in its place"),
@@ -59,9 +61,10 @@ def test_a_link_is_missed_with_what_it_leads_to(root: Path) -> None:
 
 
 def test_what_a_sentence_is_about_is_expected(root: Path) -> None:
-    asked = ("/usr/sbin/swapon", "/usr/lib/x86_64-linux-gnu/libtss.so.0", "/etc/vconsole.conf")
+    library = "/usr/lib/x86_64-linux-gnu/libtss.so.0"
+    asked = ("/usr/sbin/swapon", library, "/etc/vconsole.conf", "/usr/bin/tar")
     missed = watched(root).missed([(path, "x") for path in asked])
-    assert len(missed) == 3
+    assert len(missed) == 4
     assert watched(root).unexpected(missed) == []
 
 

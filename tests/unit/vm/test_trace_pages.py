@@ -15,6 +15,8 @@ LINK = Linked("system", "/nix/store/abc-system-web")
 OTHER = struct.pack("<HHiQI", 315, 0, 1, 0, 9)
 """A record of another event."""
 LONG = Looked(5, "python3", f"/{'x' * 200}", Root(40, 2))
+REAL = Path(__file__).parents[2] / "data/vm/trace-page.bin"
+"""Of Linux 6.12, while an initrd made the root of a system."""
 
 
 def record(event: Event) -> bytes:
@@ -95,3 +97,12 @@ def test_what_was_taken_is_not_found_again_and_all_else_stays(tmp_path: Path) ->
     memory(tmp_path / "m", [other, events(SS), other])
     assert (tmp_path / "m").read_bytes() == other + bytes(PAGE) + other
     assert take(tmp_path / "m") == Taken([], 0)
+
+
+def test_a_page_of_linux_is_read() -> None:
+    found = parse_page(REAL.read_bytes())
+    links = [each for each in found if isinstance(each, Linked)]
+    assert len(found) == 66
+    assert [each.name for each in links] == ["store", "bin", "sbin", "lib", "lib64", "system"]
+    assert links[-1].target.endswith("-system-default")
+    assert found[0] == Looked(251, "mount", "/mnt/system/pool", Root(2, 1))

@@ -102,6 +102,12 @@ ALL = (
         r"usr/lib/udev/rules\.d/71-seat\.rules",
         "nobody works at a screen that a drive bay locks",
     ),
+    Sentence(
+        r"usr/bin/tar",
+        r"usr/bin/dash",
+        "`reconix cp` looks for it, and has Python do it without",
+        is_tried=True,
+    ),
     Sentence(r"usr/bin/sort", r"usr/bin/basename", "its help has it as an example"),
     Sentence(
         r"usr/share/X11/.*",
