@@ -9,7 +9,7 @@ import pytest
 from reconix.base.digests import Digest
 from reconix.base.process import CommandFailed, run
 from reconix.build.boot.initrd import make_initrd
-from reconix.build.boot.linux import Modules, NoKernel, NoSuchModule, unpack_kernel
+from reconix.build.boot.linux import Modules, NoKernel, NoSuchModule, unpack_kernel, write_plain
 from reconix.build.cached_recipes import linux_version
 from reconix.config.lock.hosts import SystemLock
 from reconix.config.lock.packages import LockedPackage
@@ -49,6 +49,22 @@ def test_a_kernel_and_its_modules_are_taken_out_and_indexed(package: Path, tmp_p
     assert modules.in_load_order(["plain"]) == ["plain"]
     assert modules.in_load_order(["ext4"]) == []
     assert modules.content("plain") == b"no object at all"
+
+
+def test_a_plain_kernel_has_its_modules_unpacked_and_modprobe_finds_them(
+    package: Path, tmp_path: Path
+) -> None:
+    unpack_kernel([package], tmp_path / "linux")
+    write_plain(tmp_path / "linux", VERSION, tmp_path / "plain")
+    folder = tmp_path / "plain/modules" / VERSION
+    assert (folder / "kernel/plain.ko").read_bytes() == b"no object at all"
+    assert not list(folder.rglob("*.xz"))
+    assert Modules.read(folder).places == {"plain": "kernel/plain.ko"}
+    assert (tmp_path / "plain/vmlinuz").read_bytes() == b"kernel"
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/modules").symlink_to(tmp_path / "plain/modules")
+    asked = ("--dirname", tmp_path, "--set-version", VERSION, "--show-depends", "plain")
+    assert run("modprobe", *asked).decode().split()[1].endswith("/kernel/plain.ko")
 
 
 @pytest.mark.parametrize(

@@ -122,9 +122,11 @@ def build_toplevels(
     known = replace(lock, numbers=_ids(workshop, host, lock, roots))
     sidecars = {root: _root_sidecar(workshop, root, known) for root in sorted({*roots.values()})}
     trees = Trees(workshop.store)
+    whole = {name: _whole(host, kernel) for name, kernel in kernels.items()}
     built = {
         name: _Built(
-            sidecars[root], kernels[name], _agent(workshop, lock, packed, root), trees, wanted
+            *(sidecars[root], kernels[name], whole[name]),
+            *(_agent(workshop, lock, packed, root), trees, wanted),
         )
         for name, root in roots.items()
     }
@@ -214,6 +216,12 @@ def _kernel(workshop: Workshop, system: SystemLock) -> FullKernel:
     return FullKernel(workshop.store, path, cached_recipes.linux_version(system))
 
 
+def _whole(host: Host, kernel: FullKernel) -> StorePath:
+    """A kernel with all of its modules: packed only for a host to which room is dear."""
+    minified = any(system.minify.enable for system in host.systems.values())
+    return kernel.path if minified else kernel.plain()
+
+
 def _initrd(workshop: Workshop, system: System, kernel: FullKernel, lock: HostLock) -> StorePath:
     busybox = lock.initrd[0]
     wanted = system.kernel.initrd_modules
@@ -245,6 +253,8 @@ class _Built:
     sidecar: Sidecar
     """Of its root."""
     kernel: FullKernel
+    whole: StorePath
+    """The kernel, as a system has it that keeps all modules."""
     agent: StorePath
     trees: Trees
     """Those of all systems."""
@@ -364,7 +374,7 @@ class _SystemBuild:
         return Components(
             root=sidecar.subject,
             etc=etc_path,
-            linux=built.kernel.alone() if built.modules else built.kernel.path,
+            linux=built.kernel.alone() if built.modules else built.whole,
             linux_version=built.kernel.version,
             modules=modules,
             initrd=_initrd(self.workshop, self.system, built.kernel, self.lock),
@@ -379,7 +389,7 @@ class _SystemBuild:
         """What has the modules of the kernel: all of them, or those that are wanted."""
         kernel, wanted = self.built.kernel, self.built.modules
         if not wanted or not self.system.minify.enable:
-            return kernel.path
+            return self.built.whole
         missing = module_plan.not_there(
             loaded_by_name.kept(self.system), kernel.modules, kernel.version
         )

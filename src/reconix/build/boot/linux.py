@@ -16,6 +16,7 @@ Tested by ``tests/compat/test_linux.py`` against ``modprobe --show-depends``.
 
 import lzma
 import re
+import shutil
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _KERNEL = re.compile(
     r"\./boot/vmlinu[xz]-(?P<boot>[^/]+)|\./(usr/)?lib/modules/(?P<beside>[^/]+)/vmlinu[xz]"
 )
 _MODULES = (PurePosixPath("usr/lib/modules"), PurePosixPath("lib/modules"))
+_PACKED = ".ko.xz"
 _MAX_MODULE_BYTES = 256 << 20
 _MAX_INDEX_BYTES = 64 << 20
 
@@ -120,6 +122,33 @@ def index(into: Path, version: str) -> None:
     (root / "lib/modules").unlink()
     (root / "lib").rmdir()
     root.rmdir()
+
+
+def write_plain(full: Path, version: str, into: Path) -> None:
+    """Write a kernel once more, with its modules unpacked, and index them again.
+
+    An update changes modules unpacked, and a device would have to pack each one again, which is
+    most of what an update of a kernel costs it (``docs/decisions/0102-plain-modules.md``).
+
+    Args:
+        full: what ``unpack_kernel`` has written.
+        version: of the kernel.
+        into: a folder that does not exist yet.
+
+    Raises:
+        NoSuchModule: one is damaged.
+    """
+    into.mkdir()
+    shutil.copyfile(full / "vmlinuz", into / "vmlinuz")
+    modules = Modules.read(full / "modules" / version)
+    for file in sorted(path for path in (full / "modules").rglob("*") if path.is_file()):
+        place = into / file.relative_to(full)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if file.name.endswith(_PACKED):
+            place.with_suffix("").write_bytes(modules.content(module_name(file.name)))
+        else:
+            shutil.copyfile(file, place)
+    index(into, version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,15 @@ class FullKernel:
         recipe = Recipe("kernel", f"linux-{self.version}", inputs, _code())
         return recipes.realise(self.store, recipe, self._write_kernel)
 
+    def plain(self) -> StorePath:
+        """All of it, with its modules unpacked."""
+        inputs = (("linux", str(self.path)),)
+        recipe = Recipe("plain", f"linux-{self.version}", inputs, recipes.sources(linux))
+        full = self.store.path(self.path)
+        return recipes.realise(
+            self.store, recipe, lambda into: linux.write_plain(full, self.version, into)
+        )
+
     def with_only(self, wanted: WantedModules) -> StorePath:
         """The modules that are wanted, and what these need."""
         why = recipes.realise(
