@@ -1,4 +1,4 @@
-"""References moved by a compiled library, where there is one; else by Python.
+"""References moved and bytes added by a compiled library, where there is one; else by Python.
 
 To look at a reference and move it takes Python half a microsecond, and compiled code a hundredth of
 that; a kernel has half a million of them. The library is ``moves.c``, which calls no other one,
@@ -42,6 +42,7 @@ _STEPS = (ctypes.c_void_p, ctypes.c_void_p, _COUNT)
 FUNCTIONS = {
     "move_block": (_FLAG, _FLAG, *_BLOCK, _NUMBER, _COUNT, _NUMBER, _NUMBER, *_STEPS),
     "move_relocations": (*_BLOCK, _FLAG, _NUMBER, _FLAG, _NUMBER, *_NUMBERS, *_STEPS),
+    "add_bytes": (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, _COUNT),
     "move_symbols": (*_BLOCK, *_NUMBERS, *_STEPS),
 }
 
@@ -85,7 +86,7 @@ class Library:
         self._library = ctypes.CDLL(str(file))
         for name, arguments in FUNCTIONS.items():
             function = getattr(self._library, name)
-            function.restype, function.argtypes = _NUMBER, arguments
+            function.restype, function.argtypes = None, arguments
 
     def block(
         self,
@@ -144,6 +145,13 @@ class Library:
         """A block of symbols, moved; ``bases``: where sections begin, or -1, by number."""
         out, given = _given(block)
         self._library.move_symbols(*given, *_passed(bases), *steps.passed())
+        return bytes(out)
+
+    def add(self, old: bytes, difference: bytes) -> bytes:
+        """Add byte by byte, each modulo 256; both have the same size."""
+        assert len(old) == len(difference)
+        out, (_, place, size) = _given(old)
+        self._library.add_bytes(old, difference, place, size)
         return bytes(out)
 
 

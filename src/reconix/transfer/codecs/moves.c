@@ -1,4 +1,4 @@
-/* References of programs, moved: what references.py does, compiled.
+/* References of programs, moved, and bytes added: what references.py and patch.py do, compiled.
 
    Freestanding: no library is called, no memory is asked for, nothing is kept between two calls.
    Each function reads `size` bytes at `old` and writes only within as many at `out`, which hold
@@ -100,9 +100,9 @@ static int may_refer(const u8 *code, u64 at)
     return opcode == 0xe8 || opcode == 0xe9 || (opcode & 0xc7) == 0x05;
 }
 
-static u64 x86(block *in)
+static void x86(block *in)
 {
-    u64 count = 0, at = 0;
+    u64 at = 0;
 
     while (at + 5 <= in->size) {
         if (!may_refer(in->old, at)) {
@@ -110,9 +110,8 @@ static u64 x86(block *in)
             continue;
         }
         relative(in, at + 1, in->base + at + 5);
-        at += 5, count++;
+        at += 5;
     }
-    return count;
 }
 
 /* Where target and place of an instruction will be; from nowhere, if it is spelled out. */
@@ -156,7 +155,7 @@ static int adds(u32 word)
 }
 
 /* An `adrp` and the first of its eight followers that adds to its register. */
-static u64 pair(block *in, u64 at)
+static void pair(block *in, u64 at)
 {
     u32 word = get4(in->old + at);
     u32 pages = (word >> 5 & 0x7ffff) << 2 | (word >> 29 & 3);
@@ -168,56 +167,47 @@ static u64 pair(block *in, u64 at)
             continue;
         u32 rest = (other >> 10 & 0xfff) << unit_bits(other);
         if (rest > 0xfff)
-            return 0;
+            return;
         a64_word(in, at, begin + rest, page);
         a64_word(in, near, begin + rest, low);
-        return 2;
+        return;
     }
-    return 0;
 }
 
-static u64 a64(block *in)
+static void a64(block *in)
 {
-    u64 count = 0;
-
     for (u64 at = 0; at + 4 <= in->size; at += 4) {
         u32 word = get4(in->old + at);
         if ((word & 0x7c000000) == 0x14000000) {
             u32 words = word & 0x3ffffff;
             wide distance = (i64)words - (i64)(words >> 25 << 26);
             a64_word(in, at, in->base + at + 4 * distance, branch);
-            count++;
         } else if ((word & 0x9f000000) == 0x90000000) {
-            count += pair(in, at);
+            pair(in, at);
         }
     }
-    return count;
 }
 
-static u64 table(block *in, wide place, u64 step)
+static void table(block *in, wide place, u64 step)
 {
     u64 count = in->size / 4;
 
     for (u64 index = 0; index < count; index++, place += step)
         relative(in, 4 * index, place);
-    return count;
 }
 
-static u64 frames(block *in)
+static void frames(block *in)
 {
-    u64 count = 0, at = 0;
+    u64 at = 0;
 
     while (at + 12 <= in->size) {
         u32 size = get4(in->old + at), kind = get4(in->old + at + 4);
         if (size < 4 || size >= 0xfffffff0)
             break;
-        if (kind) {
+        if (kind)
             relative(in, at + 8, in->base + at + 8);
-            count++;
-        }
         at += 4 + (u64)size;
     }
-    return count;
 }
 
 /* A word of eight bytes that says where something is. */
@@ -226,22 +216,17 @@ static void absolute(block *in, u64 at, wide target)
     put8(in->out + at, get8(in->old + at) + (u64)shift_of(&in->targets, target));
 }
 
-static u64 addresses(block *in, i64 lowest, i64 highest)
+static void addresses(block *in, i64 lowest, i64 highest)
 {
-    u64 count = 0;
-
     for (u64 at = 0; at + 8 <= in->size; at += 8) {
         i64 word = get8(in->old + at);
-        if (word < lowest || word > highest)
-            continue;
-        absolute(in, at, word);
-        count++;
+        if (word >= lowest && word <= highest)
+            absolute(in, at, word);
     }
-    return count;
 }
 
-/* Gives how many references there are, -1 for a kind that has none. */
-PUBLIC i64 move_block(int kind, int spelled, const u8 *old, u8 *out, u64 size, i64 section, u64 begin,
+/* A kind that has no references stays as it is. */
+PUBLIC void move_block(int kind, int spelled, const u8 *old, u8 *out, u64 size, i64 section, u64 begin,
                       i64 lowest, i64 highest, const i64 *starts, const i64 *by, u64 steps)
 {
     shifts all = {starts, by, steps, 0};
@@ -249,19 +234,38 @@ PUBLIC i64 move_block(int kind, int spelled, const u8 *old, u8 *out, u64 size, i
 
     switch (kind) {
     case X86:
-        return x86(&in);
+        x86(&in);
+        break;
     case A64:
-        return a64(&in);
+        a64(&in);
+        break;
     case PLACES:
-        return table(&in, in.base, 4);
+        table(&in, in.base, 4);
+        break;
     case FRAME_TABLE:
-        return table(&in, section, 0);
+        table(&in, section, 0);
+        break;
     case FRAMES:
-        return frames(&in);
+        frames(&in);
+        break;
     case ADDRESSES:
-        return addresses(&in, lowest, highest);
+        addresses(&in, lowest, highest);
+        break;
     }
-    return -1;
+}
+
+/* Adds bytes, each modulo 256: eight at once, their highest bits apart, as in patch.py. */
+PUBLIC void add_bytes(const u8 *old, const u8 *difference, u8 *out, u64 size)
+{
+    const u64 low = 0x7f7f7f7f7f7f7f7f;
+    u64 at = 0;
+
+    for (; at + 8 <= size; at += 8) {
+        u64 left = get8(old + at), right = get8(difference + at);
+        put8(out + at, ((left & low) + (right & low)) ^ ((left ^ right) & ~low));
+    }
+    for (; at < size; at++)
+        out[at] = old[at] + difference[at];
 }
 
 static i64 floor_divided(i64 number, i64 by)
@@ -273,46 +277,42 @@ static i64 floor_divided(i64 number, i64 by)
 
    `target`, `symbols`: where offsets and numbers of symbols count from, looked at if `has_target`,
    `has_symbols`. `spaces`: where what a symbol stands for begins, -1 if nowhere; none: at 0. */
-PUBLIC i64 move_relocations(const u8 *old, u8 *out, u64 size, int has_target, i64 target,
+PUBLIC void move_relocations(const u8 *old, u8 *out, u64 size, int has_target, i64 target,
                             int has_symbols, i64 symbols, const i64 *spaces, u64 known,
                             const i64 *starts, const i64 *by, u64 steps)
 {
     shifts all = {starts, by, steps, 0};
     block in = {old, out, size, 0, 0, all, all};
     shifts of_symbols = all, of_addends = all;
-    i64 count = 0;
 
     for (u64 at = 0; at + RELOCATION <= size; at += RELOCATION) {
         u32 kind = get4(old + at + 8), symbol = get4(old + at + 12);
         wide addend = (i64)get8(old + at + 16);
         i64 space = !known ? 0 : symbol < known ? spaces[symbol] : -1;
         if (has_target)
-            absolute(&in, at, (wide)target + (i64)get8(old + at)), count++;
+            absolute(&in, at, (wide)target + (i64)get8(old + at));
         if (has_symbols) {
             i64 distance = shift_of(&of_symbols, (wide)symbols + (wide)SYMBOL * symbol);
-            put4(out + at + 12, symbol + (u32)floor_divided(distance, SYMBOL)), count++;
+            put4(out + at + 12, symbol + (u32)floor_divided(distance, SYMBOL));
         }
         if (space >= 0) {
             wide meant = space + addend + (kind == 2 || kind == 4 ? 4 : 0);
-            put8(out + at + 16, (u64)addend + (u64)shift_of(&of_addends, meant)), count++;
+            put8(out + at + 16, (u64)addend + (u64)shift_of(&of_addends, meant));
         }
     }
-    return count;
 }
 
 /* Of a table of symbols: where each is in its section. `bases`: where sections begin, or -1. */
-PUBLIC i64 move_symbols(const u8 *old, u8 *out, u64 size, const i64 *bases, u64 known,
+PUBLIC void move_symbols(const u8 *old, u8 *out, u64 size, const i64 *bases, u64 known,
                         const i64 *starts, const i64 *by, u64 steps)
 {
     shifts all = {starts, by, steps, 0};
     block in = {old, out, size, 0, 0, all, all};
-    i64 count = 0;
 
     for (u64 at = 0; at + SYMBOL <= size; at += SYMBOL) {
         u32 section = old[at + 6] | old[at + 7] << 8;
         if (section >= known || bases[section] < 0)
             continue;
-        absolute(&in, at + 8, (wide)bases[section] + (i64)get8(old + at + 8)), count++;
+        absolute(&in, at + 8, (wide)bases[section] + (i64)get8(old + at + 8));
     }
-    return count;
 }

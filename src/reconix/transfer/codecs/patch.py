@@ -4,12 +4,16 @@ Python adds big integers quickly, and bytes side by side are a big integer. What
 that a carry runs into the next byte. So the highest bit of each byte is left out of the addition
 and put back with exclusive or: in the highest place addition modulo 2 is just that.
 
+A compiled library does the same where there is one (``compiled.py``).
+
 Most differences are nearly all 0. So it is done in pieces, and those that are 0 are left out.
 
 Tested by ``tests/unit/transfer/codecs/test_patch.py`` against the loop.
 """
 
 import functools
+
+from reconix.transfer.codecs import compiled
 
 _PIECE_BYTES = 1 << 10
 _ZEROS = bytes(_PIECE_BYTES)
@@ -20,6 +24,15 @@ def add(old: bytes, difference: bytes) -> bytes:
     size = len(old)
     if difference.count(0) == size:
         return old
+    library = compiled.library()
+    if library is not None:
+        return library.add(old, difference)
+    return in_pieces(old, difference)
+
+
+def in_pieces(old: bytes, difference: bytes) -> bytes:
+    """The same, by Python alone."""
+    size = len(old)
     begins = range(0, size, _PIECE_BYTES)
     pieces = (slice(begin, begin + _PIECE_BYTES) for begin in begins)
     return b"".join([_add(old[piece], difference[piece]) for piece in pieces])

@@ -173,6 +173,13 @@ class _Lane:
             taken += self.take(size_bytes - len(taken))
         return taken
 
+    def number(self) -> int:
+        """One number; most are a single byte."""
+        if self._used < len(self._ready) and self._ready[self._used] < 0x80:
+            self._used += 1
+            return self._ready[self._used - 1]
+        return self.numbers(1)[0]
+
     def numbers(self, count: int) -> list[int]:
         """At least one number and at most that many."""
         while True:
@@ -257,7 +264,7 @@ class Channels:
         Raises:
             BadStream: it has more bytes than it needs, or is 2^63 or more.
         """
-        return self.numbers(1, channel)[0]
+        return self._lane(channel).number()
 
     def numbers(self, count: int, channel: Channel) -> "array[int]":
         """That many ``varint``, the next of a channel; see ``number``."""

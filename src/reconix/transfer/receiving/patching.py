@@ -23,7 +23,7 @@ from reconix.transfer.format.costs import MOVED_WORK, Spend
 from reconix.transfer.format.plan import Copied, Part, Piece, Source
 from reconix.transfer.format.stream import BadStream, Write
 
-_AHEAD_BYTES = 1 << 14
+_AHEAD_BYTES = 1 << 16
 
 Wrong = Callable[[str], BadStream]
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconix.transfer.codecs.patch import add, subtract
+from reconix.transfer.codecs.patch import add, in_pieces, subtract
 
 
 @st.composite
@@ -23,3 +23,8 @@ def test_every_byte_is_added_by_itself(pair: tuple[bytes, bytes]) -> None:
 def test_subtracting_is_the_inverse(pair: tuple[bytes, bytes]) -> None:
     new, old = pair
     assert add(old, subtract(new, old)) == new
+
+
+@given(pairs())
+def test_it_is_the_same_where_nothing_is_compiled(pair: tuple[bytes, bytes]) -> None:
+    assert in_pieces(*pair) == add(*pair)
